@@ -1,0 +1,56 @@
+# Everything a person or CI does here. `make` alone prints this help.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.setup-done
+T      ?= tests
+K      ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fmt lint types imports schema bench clean lock
+
+help: ## print this help
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## create .venv from the hash-locked list (every other target does this first)
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $(STAMP)
+
+demo: setup ## run the main job end to end on this machine: Azurite to S3, with a kill in the middle
+	$(BIN)/hdh-migrate demo
+
+test: setup ## every test, live servers included  [T=path] [K=expression]
+	$(BIN)/python -m pytest $(T) $(if $(K),-k "$(K)")
+
+check: setup lint types imports schema ## all that a change needs besides the tests
+
+lint: setup ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+fmt: setup ## let ruff mend what it can
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format --quiet .
+
+types: setup ## mypy --strict
+	$(BIN)/mypy
+
+imports: setup ## imports point down (import-linter)
+	$(BIN)/lint-imports
+
+schema: setup ## generated files are up to date (plans/schema.json, docs/plan-reference.md)
+	$(BIN)/python -m hdh_migrate.plan.reference --check
+
+bench: setup ## CPU per GiB, per small object and per listed blob, beside rclone on the same work
+	$(BIN)/python -m bench.run
+
+clean: ## remove what make made
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+lock: ## renew requirements.lock (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras --quiet pyproject.toml -o requirements.lock

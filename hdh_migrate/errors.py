@@ -1,0 +1,239 @@
+"""The error tree: every class carries its exit code and, where there is one, what to do next.
+
+The retry layer looks at one class (`Transient`), the command line at one attribute
+(`exit_code`), tests at types and fields; nobody looks at message text. Messages and hints are
+free of object names, credentials and keys, so they may go to any log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """The documented exit codes (DESIGN section 4, docs/operations.md)."""
+
+    OK = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    REFUSED = 3
+    FINDINGS = 4
+    VERIFICATION_FAILED = 5
+    DRIFTED = 6
+    STOPPED = 7
+    APPROVAL_MISSING = 8
+    AUTH = 9
+    DAMAGED = 10
+    LOCKED = 11
+    INTERRUPTED = 130
+
+
+class MigrateError(Exception):
+    """Something the tool can explain: a line for people, a hint, an exit code."""
+
+    exit_code: Exit = Exit.UNEXPECTED
+    default_hint: str | None = None
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint if hint is not None else self.default_hint
+
+
+class UsageError(MigrateError):
+    """The command was called with values that cannot work together."""
+
+    exit_code = Exit.USAGE
+
+
+# --- plans ---------------------------------------------------------------------------------
+
+
+class PlanError(MigrateError):
+    """The plan is refused; no endpoint was contacted and nothing was written."""
+
+    exit_code = Exit.REFUSED
+
+
+class PlanInvalid(PlanError):
+    """The plan has problems, all of them listed, each with file:line:column."""
+
+    def __init__(self, problems: Sequence[str], *, hint: str | None = None) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems), hint=hint)
+
+
+class PlanChanged(PlanError):
+    """The plan differs from the one that this migration's ledger was started with."""
+
+    def __init__(self, changes: Sequence[str]) -> None:
+        self.changes = tuple(changes)
+        super().__init__(
+            "plan changed under a started run:\n" + "\n".join(f"  {line}" for line in self.changes),
+            hint="restore the plan, or give the changed plan another `migration` name to start anew;"
+            " what was moved so far is untouched",
+        )
+
+
+class Refused(MigrateError):
+    """Preflight or inventory refuses to go on; every blocker is listed at once."""
+
+    exit_code = Exit.REFUSED
+
+    def __init__(
+        self, message: str, *, blockers: Sequence[str] = (), hint: str | None = None
+    ) -> None:
+        self.blockers = tuple(blockers)
+        super().__init__("\n".join((message, *(f"  {b}" for b in self.blockers))), hint=hint)
+
+
+# --- storage -------------------------------------------------------------------------------
+
+
+class StorageError(MigrateError):
+    """What leaves a source or target adapter is one of these; the cause is chained."""
+
+
+class Transient(StorageError):
+    """May work when tried again; the only class that the retry layer retries."""
+
+    exit_code = Exit.STOPPED
+    default_hint = "nothing is lost; run the same plan again to go on"
+
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+
+class Throttled(Transient):
+    """The store asks for fewer requests (429, 503 SlowDown); `retry_after` is in seconds."""
+
+
+class ConnectionLost(Transient):
+    """No whole reply arrived: refused, reset, timed out or stalled."""
+
+
+class ShortRead(Transient):
+    """A reply was not what was asked for: wrong status, range, version or length."""
+
+
+class Permanent(StorageError):
+    """Trying again without a change changes nothing."""
+
+
+class Missing(Permanent):
+    """There is no such object, bucket, container or upload."""
+
+    exit_code = Exit.FINDINGS
+
+
+class AccessDenied(Permanent):
+    """The credential is valid but may not do this."""
+
+    exit_code = Exit.AUTH
+
+
+class AuthFailed(Permanent):
+    """The credential itself is refused (expired, revoked, wrong): the whole run pauses."""
+
+    exit_code = Exit.AUTH
+    default_hint = "renew the credential and run the same plan again; nothing is lost"
+
+
+class SourceChanged(Permanent):
+    """The source object is no longer the version that inventory pinned."""
+
+    exit_code = Exit.DRIFTED
+
+
+class Conflict(Permanent):
+    """The target already holds a different object under this key; it was not touched."""
+
+    exit_code = Exit.FINDINGS
+
+
+class Unsupported(Permanent):
+    """The store does not offer what was asked."""
+
+    exit_code = Exit.REFUSED
+
+
+class ListingBroken(Permanent):
+    """A listing contradicts itself or ends without saying so; none of it is believed."""
+
+    exit_code = Exit.REFUSED
+    default_hint = "nothing was moved on the strength of this listing; check the endpoint and retry"
+
+
+# --- ledger --------------------------------------------------------------------------------
+
+
+class LedgerError(MigrateError):
+    """The ledger cannot be used."""
+
+    exit_code = Exit.DAMAGED
+
+
+class LedgerDamaged(LedgerError):
+    """The ledger's pages, chain or rows do not check; it is not written to."""
+
+    default_hint = "keep the file as it is and restore a copy; what the target holds is untouched"
+
+
+class LedgerTooNew(LedgerError):
+    """The ledger was written by a later version of this tool."""
+
+    default_hint = "use the version that wrote it, or a later one"
+
+
+class LedgerLocked(LedgerError):
+    """Another run holds this migration's ledger."""
+
+    exit_code = Exit.LOCKED
+    default_hint = 'wait for it to end, or look with "hdh-migrate status"'
+
+
+class NoSpace(LedgerError):
+    """The disk under the state directory is full; the last batch was rolled back."""
+
+    exit_code = Exit.STOPPED
+    default_hint = "make room and run the same plan again; nothing is lost"
+
+
+# --- sealing and evidence ------------------------------------------------------------------
+
+
+class KeyUnavailable(MigrateError):
+    """A key file is missing, unreadable, too open to others, or its passphrase is wrong."""
+
+    exit_code = Exit.REFUSED
+
+
+class UnsealFailed(MigrateError):
+    """The sealed bytes do not open as the whole object they claim to be."""
+
+    exit_code = Exit.VERIFICATION_FAILED
+
+
+class EvidenceDamaged(MigrateError):
+    """Ledger and evidence contradict each other; no report is made from them."""
+
+    exit_code = Exit.DAMAGED
+
+
+# --- stops ---------------------------------------------------------------------------------
+
+
+class Stopped(MigrateError):
+    """The run stopped cleanly and goes on when the same plan is run again."""
+
+    exit_code = Exit.STOPPED
+    default_hint = "run the same plan again to go on"
+
+
+class Interrupted(Stopped):
+    """A signal asked the run to stop; everything acknowledged is in the ledger."""
+
+    exit_code = Exit.INTERRUPTED

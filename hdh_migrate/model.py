@@ -1,0 +1,198 @@
+"""The frozen nouns that every layer shares (DESIGN section 3). No behaviour beyond arithmetic.
+
+Keys are `str` decoded from the store's bytes with `surrogateescape`, so that any byte string
+makes the round trip; `key_bytes` gives the bytes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+SEGMENT = 65_536
+"""Plaintext bytes per unit of encryption (Crypt4GH)."""
+
+MIB = 1 << 20
+
+
+def key_bytes(key: str) -> bytes:
+    """Return the exact bytes of a key."""
+    return key.encode("utf-8", "surrogateescape")
+
+
+def key_text(raw: bytes) -> str:
+    """Return the text form of a key's bytes; undecodable bytes become lone surrogates."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+class State(IntEnum):
+    """Where one object stands; the values are stored in the ledger.
+
+    A crash leaves SENDING rows behind: they are intents without receipts, and the next run
+    asks the target what happened before it sends them again.
+    """
+
+    LISTED = 0
+    EXCLUDED = 1
+    REFUSED = 2
+    SENDING = 3
+    SENT = 4
+    VERIFIED = 5
+    FAILED = 6
+
+
+class Verdict(StrEnum):
+    """What a comparison between source and target found."""
+
+    MATCH = "match"
+    MISMATCH = "mismatch"
+    MISSING = "missing"
+    EXTRA = "extra"
+    DRIFTED = "drifted"
+    UNVERIFIABLE = "unverifiable"
+    WAIVED = "waived"
+
+
+class Step(StrEnum):
+    """The steps of the pipeline, in order."""
+
+    INVENTORY = "inventory"
+    TRANSFER = "transfer"
+    VERIFY = "verify"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A byte range of an object: `start` inclusive, `length` bytes."""
+
+    start: int
+    length: int
+
+    @property
+    def end(self) -> int:
+        """The first byte after the span."""
+        return self.start + self.length
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a dataset lives on one side: a container or bucket, and a key prefix."""
+
+    bucket: str
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectInfo:
+    """One object as its store describes it; `version` is an opaque token of unchanged content."""
+
+    key: str = field(repr=False)  # names may identify patients
+    size: int
+    version: str
+    modified: str | None = None  # RFC 3339, UTC
+    md5: str | None = None  # hexadecimal; a claim of the store, never proof
+    headers: Mapping[str, str] = field(default_factory=dict)  # content-type and its family
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    kind: str = "object"  # "object", or why it is not a plain readable one: "symlink", "append" ...
+    tier: str | None = None
+    lease: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of a listing; `marker` is where the next page starts, None after the last."""
+
+    objects: tuple[ObjectInfo, ...]
+    marker: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """One object as the target reports it."""
+
+    key: str = field(repr=False)
+    size: int
+    etag: str
+    version_id: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """What is written beside the bytes: our attempt tag, and what the source said of the object."""
+
+    attempt: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """An open multipart upload."""
+
+    bucket: str
+    key: str = field(repr=False)
+    upload_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartInfo:
+    """One part as the target lists it."""
+
+    number: int
+    size: int
+    etag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetLimits:
+    """What a target can hold and bear: data from a provider profile, never a name in code."""
+
+    max_parts: int
+    min_part: int
+    max_part: int
+    max_put: int
+    max_object: int
+    max_key: int = 1024
+    max_metadata: int = 2048
+    max_tags: int = 10
+    conditional_put: bool = True
+    conditional_complete: bool = True
+    tags: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartPlan:
+    """How one object is cut: `count` parts of `segments` segments each, the last one shorter.
+
+    Part 1 carries the header too. A count of 0 means one single PUT.
+    """
+
+    segments: int
+    count: int
+
+    @property
+    def plain(self) -> int:
+        """Plaintext bytes of a full part."""
+        return self.segments * SEGMENT
+
+    def span(self, number: int, size: int) -> Span:
+        """Return the plaintext span of part `number` (from 1) of an object of `size` bytes."""
+        start = (number - 1) * self.plain
+        return Span(start, max(0, min(self.plain, size - start)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that preflight or inventory holds against going on."""
+
+    where: str
+    what: str
+    hint: str | None = None
+    auth: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" + (f" ({self.hint})" if self.hint else "")
