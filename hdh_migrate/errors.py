@@ -70,8 +70,8 @@ class PlanChanged(PlanError):
         self.changes = tuple(changes)
         super().__init__(
             "plan changed under a started run:\n" + "\n".join(f"  {line}" for line in self.changes),
-            hint="restore the plan, or give the changed plan another `migration` name to start anew;"
-            " what was moved so far is untouched",
+            hint="restore the plan, or give the changed plan another `migration` name to start "
+            "anew; what was moved so far is untouched",
         )
 
 

@@ -196,3 +196,75 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" + (f" ({self.hint})" if self.hint else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One object as the ledger knows it."""
+
+    id: int
+    dataset: int
+    obj: ObjectInfo
+    parts: int
+    attempt: int
+    sha256: str | None = None
+    sealed_sha256: str | None = None
+    stored_size: int | None = None
+    etag: str | None = None
+    version_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetRow:
+    """One dataset as the ledger knows it."""
+
+    id: int
+    name: str
+    batch: str
+    sealed: bool
+    surveyed: bool
+    marker: str | None
+    last_key: str | None
+    pages: int
+    root: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One listed object with what inventory decided about it."""
+
+    obj: ObjectInfo
+    state: State
+    reason: str | None
+    parts: int
+    fold: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenUpload:
+    """A multipart upload that the ledger knows of."""
+
+    entry: int
+    attempt: int
+    upload_id: str
+    header: bytes = field(repr=False)
+    segments: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartReceipt:
+    """One part that the target acknowledged."""
+
+    number: int
+    sha256: str
+    sealed_sha256: str
+    stored_size: int
+    etag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Objects and bytes in one state."""
+
+    objects: int = 0
+    size: int = 0

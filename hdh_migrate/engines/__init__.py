@@ -1,0 +1,1 @@
+"""Where orders are performed: one file for each kind of engine."""

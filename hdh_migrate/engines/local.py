@@ -1,0 +1,164 @@
+"""Processes times threads on this machine.
+
+Memory: see docs/architecture.md; each worker holds its interpreter, its share of
+`limits.memory` for parts, and a window per thread. A worker that dies is replaced, and what it
+had not acknowledged comes back as a `lost` receipt.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from hdh_migrate.engines.wire import Wire
+from hdh_migrate.errors import MigrateError
+from hdh_migrate.ports import Order, Receipt
+
+ORDERS_AHEAD = 1
+"""Orders handed to a worker beyond its threads, so that none of them waits for us."""
+
+DEATHS_MAX = 8
+"""Workers lost in one run before it is given up as broken."""
+
+
+class _Worker:
+    def __init__(self, factory: str, config: Mapping[str, Any]) -> None:
+        ours, theirs = socket.socketpair()
+        command = [
+            sys.executable,
+            "-m",
+            "hdh_migrate.engines.worker",
+            str(theirs.fileno()),
+            factory,
+        ]
+        self.process = subprocess.Popen(
+            command, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, stdout=2
+        )
+        theirs.close()
+        self.wire = Wire(Connection(ours.detach()))
+        self.wire.send(config)
+        self.orders: dict[int, Order] = {}
+
+
+class LocalEngine:
+    """A fixed number of worker processes, fed as they finish."""
+
+    def __init__(
+        self, factory: str, config: Mapping[str, Any], *, processes: int, connections: int
+    ) -> None:
+        processes = max(1, min(processes, connections))
+        self._factory = factory
+        self._threads = -(-connections // processes)
+        self._config = {**config, "threads": self._threads, "processes": processes}
+        self._numbers = itertools.count(1)
+        self._deaths = 0
+        self._closing = False
+        self._traffic: list[Mapping[str, Any]] = []
+        self._workers = [_Worker(factory, self._config) for _ in range(processes)]
+        self.capacity = processes * (self._threads + ORDERS_AHEAD)
+
+    def submit(self, order: Order) -> None:
+        """Hand the order to the worker that has least to do."""
+        number = next(self._numbers)
+        numbered = {**order, "order": number}
+        worker = min(self._workers, key=lambda w: len(w.orders))
+        worker.orders[number] = numbered
+        try:
+            worker.wire.send(numbered)
+        except OSError:
+            return  # it died; receipts() will say what was lost
+
+    def receipts(self, timeout: float) -> Iterable[Receipt]:
+        """Return what has arrived, waiting up to `timeout` seconds for the first."""
+        found: list[Receipt] = []
+        by_connection = {worker.wire.connection: worker for worker in self._workers}
+        deadline = time.monotonic() + timeout
+        left = timeout
+        while ready := wait(list(by_connection), max(0.0, left)):
+            for connection in ready:
+                assert isinstance(connection, Connection)
+                found.extend(self._receive(by_connection[connection]))
+            if len(found) >= 1000 or self._closing:
+                break
+            by_connection = {worker.wire.connection: worker for worker in self._workers}
+            left = 0.0 if found else deadline - time.monotonic()
+        return found
+
+    def _receive(self, worker: _Worker) -> Iterator[Receipt]:
+        try:
+            receipts = worker.wire.receive()
+        except (EOFError, OSError):
+            yield from self._replace(worker)
+            return
+        for receipt in receipts:
+            if receipt["kind"] == "order-done":
+                worker.orders.pop(receipt["order"], None)
+            elif receipt["kind"] == "traffic":
+                self._traffic.extend(receipt["endpoints"])
+                continue
+            elif receipt["kind"] == "ready":
+                continue
+            yield receipt
+
+    def _replace(self, worker: _Worker) -> Iterator[Receipt]:
+        worker.wire.connection.close()
+        worker.process.wait()
+        self._workers.remove(worker)
+        self._deaths += 1
+        if not self._closing:
+            if self._deaths > DEATHS_MAX:
+                raise MigrateError(
+                    f"worker processes keep dying (last exit status {worker.process.returncode})",
+                    hint="nothing is lost; look for memory pressure, then run the same plan again",
+                )
+            self._workers.append(_Worker(self._factory, self._config))
+        for order in worker.orders.values():
+            yield {"kind": "lost", "order": order["order"], "lost": order}
+
+    def pause(self) -> None:
+        """Ask every worker to return what it has not begun."""
+        for worker in self._workers:
+            try:
+                worker.wire.send({"command": "pause"})
+            except OSError:
+                continue
+
+    def traffic(self) -> list[Mapping[str, Any]]:
+        """Return what the workers exchanged with each endpoint, once they are closed."""
+        return self._traffic
+
+    def close(self, *, grace: float) -> None:
+        """End the workers, gently for `grace` seconds."""
+        self._closing = True
+        for worker in self._workers:
+            try:
+                worker.wire.connection.send_bytes(b"null")
+            except OSError:
+                continue
+        deadline = time.monotonic() + grace
+        for worker in list(self._workers):
+            self._farewell(worker, deadline)
+
+    def _farewell(self, worker: _Worker, deadline: float) -> None:
+        try:
+            while worker.wire.connection.poll(max(0.0, deadline - time.monotonic())):
+                for _ in self._receive(worker):
+                    pass
+                if worker not in self._workers:
+                    return
+        except OSError:
+            pass
+        worker.process.kill()
+        worker.process.wait()
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0))

@@ -1,0 +1,99 @@
+"""A worker process: takes orders from the coordinator, performs them in threads, ends with it.
+
+Run as `python -m hdh_migrate.engines.worker FD FACTORY`. The first message is the factory's
+configuration (references to secrets, never secrets). When the coordinator is gone the process
+ends at once: a new run must not meet an old one's writes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
+from typing import Any
+
+from hdh_migrate.engines.wire import Wire
+
+FLUSH_RECEIPTS = 8
+FLUSH_SECONDS = 0.05
+
+
+class _Outbox:
+    """Gathers a thread's receipts for a moment; a lost one only means work done twice."""
+
+    def __init__(self, wire: Wire, order: Mapping[str, Any]) -> None:
+        self._wire = wire
+        self._order = order
+        self._held: list[Mapping[str, Any]] = []
+        self._since = time.monotonic()
+
+    def emit(self, receipt: Mapping[str, Any]) -> None:
+        self._held.append(receipt)
+        now = time.monotonic()
+        if len(self._held) >= FLUSH_RECEIPTS or now - self._since > FLUSH_SECONDS:
+            self._wire.send(self._held)
+            self._held, self._since = [], now
+
+    def close(self) -> None:
+        self._wire.send([*self._held, {"kind": "order-done", "order": self._order["order"]}])
+
+
+def main(descriptor: int, factory: str) -> None:
+    """Serve one coordinator until it says close or goes away."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator decides when to stop
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    wire = Wire(Connection(descriptor))
+    config = wire.receive()
+    module, _, name = factory.partition(":")
+    service = getattr(importlib.import_module(module), name)(config)
+    orders: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
+    threads = [
+        threading.Thread(target=_serve, args=(wire, orders, service.perform), daemon=True)
+        for _ in range(config["threads"])
+    ]
+    for thread in threads:
+        thread.start()
+    wire.send([{"kind": "ready", "pid": os.getpid()}])
+    try:
+        while (message := wire.receive()) is not None:
+            if message.get("command") == "pause":
+                service.halt.set()
+            else:
+                orders.put(message)
+    except (EOFError, OSError):
+        os._exit(1)
+    for _ in threads:
+        orders.put(None)
+    for thread in threads:
+        thread.join()
+    wire.send([{"kind": "traffic", "endpoints": service.traffic()}])
+
+
+def _serve(
+    wire: Wire,
+    orders: queue.SimpleQueue[Mapping[str, Any] | None],
+    perform: Callable[[Mapping[str, Any], Callable[[Mapping[str, Any]], None]], None],
+) -> None:
+    try:
+        while (order := orders.get()) is not None:
+            outbox = _Outbox(wire, order)
+            perform(order, outbox.emit)
+            outbox.close()
+    except (BrokenPipeError, ConnectionError):
+        os._exit(1)
+    except BaseException:  # noqa: BLE001 - reported and fatal
+        # A fault of ours: the coordinator sees the process go and hands the order out again.
+        import traceback
+
+        traceback.print_exc()
+        os._exit(70)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,287 @@
+"""Write a bundle: the folder that an auditor gets. Check one: `check_bundle`.
+
+A bundle is there whole or not at all, and it is never overwritten: `out` must not exist or be
+empty. Everything is written into the hidden sibling `.<name>.partial`, synced, and renamed into
+place last. A crash leaves only that sibling, which the next writer of the same `out` clears.
+
+Files, in the order in which they are made: `exclusions.jsonl`, `manifest.jsonl`,
+`findings.jsonl`, `summary.json`, one `report.<language>.html` per language, `statement.json`
+(a DSSE envelope over the digests of all these; without a signer `{"draft": true, "statement":
+...}`, which is no evidence), and `SHA256SUMS` over everything. They are readable by their owner
+only, since object names may identify people.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from hdh_migrate.errors import EvidenceDamaged, NoSpace, UsageError
+from hdh_migrate.evidence.catalogue import LANGUAGES
+from hdh_migrate.evidence.check import check_bundle, sums_text
+from hdh_migrate.evidence.facts import Facts, check_facts
+from hdh_migrate.evidence.html import SHOWN_FINDINGS, render_report
+from hdh_migrate.evidence.records import (
+    exclusion_line,
+    finding_line,
+    manifest_line,
+    order_of,
+    read_line,
+)
+from hdh_migrate.evidence.recount import Order, Recount
+from hdh_migrate.evidence.signing import STATEMENT_TYPE, Signer
+from hdh_migrate.evidence.statement import predicate_of, statement, summary_of
+from hdh_migrate.fixity import canonical_json, sha256_hex
+
+__all__ = ["Bundle", "check_bundle", "write_bundle"]
+
+Lines = Iterable[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A bundle that was written. `root` is the manifest's Merkle root, `count` its records.
+
+    `statement_sha256` is the digest of the statement itself (the envelope's payload): what the
+    next bundle names as its `previous_statement`, whatever signatures are added to this one.
+    """
+
+    folder: Path
+    root: str
+    count: int
+    manifest_sha256: str
+    statement_sha256: str
+    complete: bool
+    proven: bool
+    signed: bool
+
+
+def write_bundle(
+    out: Path,
+    *,
+    records: Lines,
+    facts: Facts,
+    findings: Lines,
+    exclusions: Lines,
+    signer: Signer | None,
+    languages: Sequence[str],
+) -> Bundle:
+    """Write the bundle of one run and return what it came to.
+
+    The streams are consumed once each, in the order exclusions, records, findings, in bounded
+    memory; exclusions and records must be sorted by the bytes of dataset and key. Counts that do
+    not close are written down as such: the statement then says that it is not complete.
+
+    Raises:
+        EvidenceDamaged: a line or the facts are refused (which line, which field); no bundle.
+        UsageError: `out` is in use, or a language is unknown.
+        NoSpace: the disk is full; no bundle.
+    """
+    check_facts(facts)
+    unknown = set(languages) - set(LANGUAGES)
+    if unknown:
+        raise UsageError(f"no report in these languages: {', '.join(sorted(unknown))}")
+    with _published(out) as folder:
+        return _fill(folder, out, facts, (exclusions, records, findings), signer, languages)
+
+
+def _fill(
+    folder: Path,
+    out: Path,
+    facts: Facts,
+    streams: tuple[Lines, Lines, Lines],
+    signer: Signer | None,
+    languages: Sequence[str],
+) -> Bundle:
+    recount = Recount(
+        (dataset.name for dataset in facts.datasets), _excluded(folder / "exclusions.jsonl")
+    )
+    digests, shown = _write_lines(folder, streams, recount)
+    predicate = predicate_of(facts, recount)
+    summary = summary_of(predicate, signer.key_id if signer else None)
+    digests["summary.json"] = _write(folder / "summary.json", canonical_json(summary) + b"\n")
+    for language in dict.fromkeys(languages):
+        page = render_report(predicate, shown, signer.verifier if signer else None, language)
+        digests[f"report.{language}.html"] = _write(folder / f"report.{language}.html", page)
+    said = statement(digests, predicate)
+    payload = canonical_json(said)
+    envelope = (
+        signer.sign(STATEMENT_TYPE, payload) if signer else {"draft": True, "statement": said}
+    )
+    digests["statement.json"] = _write(folder / "statement.json", canonical_json(envelope) + b"\n")
+    _write(folder / "SHA256SUMS", sums_text(digests))
+    return Bundle(
+        folder=out,
+        root=recount.tree.root(),
+        count=recount.tree.count,
+        manifest_sha256=digests["manifest.jsonl"],
+        statement_sha256=sha256_hex(payload),
+        complete=predicate["outcome"]["complete"],
+        proven=predicate["outcome"]["proven"],
+        signed=signer is not None,
+    )
+
+
+def _write_lines(
+    folder: Path, streams: tuple[Lines, Lines, Lines], recount: Recount
+) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    """Write and count the three line files; return their digests and the findings to show."""
+    exclusions, records, findings = streams
+    shown: list[dict[str, Any]] = []
+    with _File(folder / "exclusions.jsonl") as left_out:
+        for exclusion in exclusions:
+            with left_out.line():
+                left_out.write(exclusion_line(exclusion))
+                recount.add_exclusion(exclusion)
+    with _File(folder / "manifest.jsonl") as manifest:
+        for record in records:
+            with manifest.line():
+                line = manifest_line(record)
+                manifest.write(line)
+                recount.add_record(record, line)
+    with _File(folder / "findings.jsonl") as found:
+        for finding in findings:
+            with found.line():
+                line = finding_line(finding)
+                found.write(line)
+                recount.add_finding(finding)
+                if len(shown) < SHOWN_FINDINGS:
+                    shown.append(read_line(line, finding_line))
+    digests = {file.path.name: file.digest.hexdigest() for file in (manifest, left_out, found)}
+    return digests, shown
+
+
+def _excluded(path: Path) -> Iterator[Order]:
+    """Give the orders of the exclusions that were just written, from their file."""
+    with path.open("rb") as file:
+        for line in file:
+            yield order_of(read_line(line, exclusion_line))
+
+
+class _File:
+    """A file that is being written: private, digested on the way, synced when closed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.digest = hashlib.sha256()
+        self._lines = 0
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        self._file = os.fdopen(os.open(path, flags, 0o600), "wb", buffering=1 << 20)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: object, trace: TracebackType | None
+    ) -> None:
+        with self._file:
+            if kind is None:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+
+    def write(self, data: bytes) -> None:
+        self.digest.update(data)
+        self._file.write(data)
+
+    @contextmanager
+    def line(self) -> Iterator[None]:
+        """Name file and line in what is refused inside."""
+        self._lines += 1
+        try:
+            yield
+        except EvidenceDamaged as error:
+            raise EvidenceDamaged(
+                f"{self.path.name} line {self._lines}: {error}",
+                hint="this is a contradiction in the ledger or a bug; no report was written",
+            ) from None
+
+
+def _write(path: Path, data: bytes) -> str:
+    with _File(path) as file:
+        file.write(data)
+    return file.digest.hexdigest()
+
+
+@contextmanager
+def _published(out: Path) -> Iterator[Path]:
+    """Give an empty hidden sibling of `out`, and move it there if all goes well.
+
+    A crash leaves the sibling without a lock, and the next writer takes it over; while a writer
+    lives, it holds the lock and a second one is refused.
+    """
+    _refuse_used(out)
+    partial = out.parent / f".{out.name}.partial"
+    lock = -1
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        lock = _locked(partial)
+        yield partial
+        _sync(partial)
+        partial.rename(out)  # onto nothing or an empty folder, or it fails
+        _sync(out.parent)
+    except BaseException as error:
+        if lock >= 0 and partial.exists():
+            shutil.rmtree(partial, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoSpace(
+                f"{out}: no room for the bundle; it was not written",
+                hint="make room and write the report again; nothing is lost",
+            ) from None
+        if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            _refuse_used(out)
+        raise
+    finally:
+        if lock >= 0:
+            os.close(lock)
+
+
+def _refuse_used(out: Path) -> None:
+    if out.is_symlink() or (out.exists() and not (out.is_dir() and not any(out.iterdir()))):
+        raise UsageError(
+            f"{out}: exists and is not an empty folder; a bundle is never overwritten",
+            hint="name a folder that does not exist",
+        )
+
+
+def _locked(partial: Path) -> int:
+    """Make the folder, or take over and empty one that a crash left; return its lock."""
+    partial.mkdir(mode=0o700, exist_ok=True)
+    lock = os.open(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _refuse_moved(lock, partial)
+        for left in list(partial.iterdir()):
+            left.unlink()
+    except (BlockingIOError, FileNotFoundError):
+        os.close(lock)
+        raise UsageError(
+            f"{partial}: another report is being written there",
+            hint="wait for it, or name another folder",
+        ) from None
+    except BaseException:
+        os.close(lock)
+        raise
+    return lock
+
+
+def _refuse_moved(lock: int, partial: Path) -> None:
+    """Refuse a folder that its owner renamed into place between our open and our lock."""
+    if os.fstat(lock).st_ino != partial.stat().st_ino:
+        raise BlockingIOError
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

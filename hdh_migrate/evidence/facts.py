@@ -1,0 +1,159 @@
+"""What the rest of the program tells the evidence: the seam, as frozen plain data.
+
+`Facts` holds what no record can say: which plan, which tool, which endpoints, when, and how many
+objects inventory had sealed. Everything that *can* be counted from the records is counted from
+them by the writer (`recount`), so the two sides are a double entry: neither is believed alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from hdh_migrate.errors import EvidenceDamaged
+from hdh_migrate.fixity import canonical_json, sha256_hex
+from hdh_migrate.model import Place
+
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
+"""RFC 3339 in UTC, the only form of time in the evidence."""
+
+DIGEST = re.compile(r"[0-9a-f]{64}")
+"""SHA-256 in lower-case hexadecimal."""
+
+LEVELS = ("full", "stored", "head")
+"""How deep an object was verified; only "full" is proof (DESIGN section 2, invariant 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """A number of objects and the sum of their source sizes in bytes."""
+
+    objects: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One place that was contacted: an address without any credential, and what passed through.
+
+    `kind` is the source kind or the target's provider; a folder's address has no host.
+    """
+
+    side: str  # "source" or "target"
+    kind: str
+    url: str
+    region: str | None = None
+    bytes_read: int = 0
+    bytes_written: int = 0
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is a folder or a loopback address, so that nothing left this machine."""
+        host = urlsplit(self.url).hostname
+        if host is None or host == "localhost" or host.endswith(".localhost"):
+            return True
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:
+            return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetFacts:
+    """One dataset of the plan, and what inventory counted in it, excluded objects included."""
+
+    name: str
+    batch: str
+    source: Place
+    target: Place
+    inventoried: Counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the statement and the report say beyond the records.
+
+    Times are RFC 3339 in UTC; digests are hexadecimal SHA-256. `plan` is the canonical plan, in
+    which credentials are references only, and `plan_digest` must be its digest. `written_at` is
+    the moment of the report (a clock is never read here). `sha256_in_transfer` and
+    `sha256_in_verify` count where the plaintext digests of the records came from: computed while
+    the source was read, or, for uploads that were resumed, when the object was read back.
+    """
+
+    migration: str
+    plan: Mapping[str, Any] = field(repr=False)
+    plan_digest: str
+    tool_version: str
+    written_at: str
+    endpoints: tuple[Endpoint, ...]
+    datasets: tuple[DatasetFacts, ...]
+    verify_level: str
+    inventory_closed: bool
+    seal: str
+    recipients: tuple[str, ...] = ()  # fingerprints of public keys
+    started_at: str | None = None
+    ended_at: str | None = None
+    operator: str | None = None  # as declared by the machine, for example user@host
+    sha256_in_transfer: int = 0
+    sha256_in_verify: int = 0
+    journal_head: str | None = None
+    previous_statement: str | None = None
+
+    @property
+    def rehearsal(self) -> bool:
+        """Whether no endpoint lies off this machine; a rehearsal proves nothing about clouds."""
+        return all(endpoint.is_local for endpoint in self.endpoints)
+
+
+def check_facts(facts: Facts) -> None:
+    """Refuse facts that contradict themselves or would carry a credential into the evidence.
+
+    Raises:
+        EvidenceDamaged: every problem found, one per line.
+    """
+    problems = [*_plan_problems(facts), *_shape_problems(facts)]
+    for number, endpoint in enumerate(facts.endpoints, start=1):
+        problems.extend(f"endpoint {number}: {what}" for what in _endpoint_problems(endpoint))
+    if problems:
+        raise EvidenceDamaged("facts for the statement are refused:\n  " + "\n  ".join(problems))
+
+
+def _plan_problems(facts: Facts) -> list[str]:
+    if sha256_hex(canonical_json(facts.plan)) != facts.plan_digest:
+        return ["the plan digest is not the digest of the plan"]
+    return []
+
+
+def _shape_problems(facts: Facts) -> list[str]:
+    problems = []
+    for name in ("journal_head", "previous_statement"):
+        value = getattr(facts, name)
+        if value is not None and not DIGEST.fullmatch(value):
+            problems.append(f"{name} is not a SHA-256 in hexadecimal")
+    for name in ("written_at", "started_at", "ended_at"):
+        value = getattr(facts, name)
+        if value is not None and not MOMENT.fullmatch(value):
+            problems.append(f"{name} is not an RFC 3339 time in UTC")
+    names = [dataset.name for dataset in facts.datasets]
+    if len(set(names)) != len(names):
+        problems.append("two datasets have the same name")
+    if facts.verify_level not in LEVELS:
+        problems.append("the verification level is unknown")
+    return problems
+
+
+def _endpoint_problems(endpoint: Endpoint) -> list[str]:
+    problems = []
+    if endpoint.side not in ("source", "target"):
+        problems.append('side is neither "source" nor "target"')
+    try:
+        parts = urlsplit(endpoint.url)
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            problems.append("the address carries a credential or a query; give it without")
+    except ValueError:
+        problems.append("the address cannot be read")
+    return problems

@@ -1,0 +1,89 @@
+"""Numbers, sizes, moments and shares as a reader of French or English expects them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+NNBSP = "\u202f"
+"""Narrow no-break space: French thousands, and before the percent sign."""
+
+NBSP = "\u00a0"
+
+_KIB = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """How one language writes quantities; units are binary and named as such."""
+
+    thousands: str
+    decimal: str
+    percent: str
+    units: tuple[str, ...]
+    months: tuple[str, ...]
+    first: str  # how the first day of a month is written
+    singular: tuple[int, ...]  # French says "0 objet", English "0 objects"
+
+    def number(self, value: int) -> str:
+        """Return a whole number with its thousands apart."""
+        return f"{value:,}".replace(",", self.thousands)
+
+    def size(self, value: int) -> str:
+        """Return bytes in the largest binary unit that leaves at least 1, with one decimal."""
+        power = 0
+        while value >= _KIB ** (power + 1) and power < len(self.units) - 1:
+            power += 1
+        if power == 0:
+            return f"{self.number(value)}{NBSP}{self.units[0]}"
+        # Cut, not rounded: 1023.97 KiB must not read as 1,024.0 KiB.
+        tenths = value * 10 // _KIB**power
+        return f"{self._tenths(tenths)}{NBSP}{self.units[power]}"
+
+    def share(self, part: int, whole: int) -> str:
+        """Return a percentage that says 100 only for all, and 0 only for nothing."""
+        if whole == 0:
+            return f"0{self.percent}"
+        tenths = part * 1000 // whole
+        if tenths == 0 and part:
+            return f"<{NBSP}{self._tenths(1)}{self.percent}"
+        shown = str(tenths // 10) if tenths in (0, 1000) else self._tenths(tenths)
+        return f"{shown}{self.percent}"
+
+    def moment(self, text: str) -> str:
+        """Return an RFC 3339 time as a date and a time of day in UTC."""
+        at = datetime.fromisoformat(text).astimezone(UTC)
+        day = self.first if at.day == 1 else str(at.day)
+        date = NBSP.join((day, self.months[at.month - 1], str(at.year)))
+        return f"{date}, {at:%H:%M:%S}{NBSP}UTC"
+
+    def _tenths(self, tenths: int) -> str:
+        return f"{self.number(tenths // 10)}{self.decimal}{tenths % 10}"
+
+
+READERS = {
+    "fr": Reader(
+        thousands=NNBSP,
+        decimal=",",
+        percent=f"{NNBSP}%",
+        units=("o", "Kio", "Mio", "Gio", "Tio", "Pio", "Eio"),
+        months=(
+            *("janvier", "février", "mars", "avril", "mai", "juin"),
+            *("juillet", "août", "septembre", "octobre", "novembre", "décembre"),
+        ),
+        first="1er",
+        singular=(0, 1),
+    ),
+    "en": Reader(
+        thousands=",",
+        decimal=".",
+        percent="%",
+        units=("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"),
+        months=(
+            *("January", "February", "March", "April", "May", "June"),
+            *("July", "August", "September", "October", "November", "December"),
+        ),
+        first="1",
+        singular=(1,),
+    ),
+}

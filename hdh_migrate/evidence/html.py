@@ -1,0 +1,190 @@
+"""The report for people: one self-contained HTML page per language, from the predicate alone.
+
+The page shows what the statement says and nothing else. It has no scripts and loads nothing.
+Whatever comes from outside (names, messages, addresses) passes `visible` and the autoescape of
+the template engine, because that is what the engine does with every string that is not ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+from markupsafe import Markup, escape
+
+from hdh_migrate.evidence.catalogue import text
+from hdh_migrate.evidence.formats import READERS
+from hdh_migrate.evidence.names import visible
+from hdh_migrate.evidence.recount import add_up
+from hdh_migrate.evidence.signing import Verifier
+
+SHOWN_FINDINGS = 200
+"""Findings on the page; the others are in findings.jsonl only."""
+
+_BAR = 1000
+_BAR_ORDER = ("verified", "excluded", "pending", "failed")
+_THINNEST = 6  # a single failed object among millions must still be seen
+_TONES = {"good": "good", "noted": "good", "failed": "bad", "unbalanced": "bad"}
+
+Predicate = Mapping[str, Any]
+
+
+def render_report(
+    predicate: Predicate,
+    findings: Sequence[Mapping[str, Any]],
+    signer: Verifier | None,
+    language: str,
+) -> bytes:
+    """Return the page in UTF-8; the same arguments give the same bytes.
+
+    `findings` are the first of them, as read from their lines. Without a signer the page is
+    marked as a draft in every place where it could be taken for evidence.
+    """
+    words = _Words(language)
+    environment = jinja2.Environment(
+        autoescape=True,
+        finalize=_harmless,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    source = files("hdh_migrate.evidence").joinpath("templates/report.html")
+    template = environment.from_string(source.read_text("utf-8"))
+    verdict, count = _verdict(predicate)
+    page = template.render(
+        language=language,
+        t=words.say,
+        number=words.number,
+        size=words.size,
+        moment=words.moment,
+        p=predicate,
+        states=predicate["outcome"]["states"],
+        verdict=verdict,
+        verdict_count=count,
+        tone=_TONES.get(verdict, "unsure") if signer else "draft",
+        proven_objects=_proven(predicate),
+        to_move=_to_move(predicate),
+        doubts=_doubts(predicate, signer, words),
+        bar=_bar(predicate, words),
+        batches=_batches(predicate),
+        findings=findings,
+        signer=signer,
+    )
+    return page.encode()
+
+
+class _Words:
+    """Sentences and quantities of one language, as markup that is ours and hence safe."""
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+        self._reader = READERS[language]
+
+    def say(self, key: str, n: int | None = None, /, **values: object) -> Markup:
+        """Return a sentence with its values filled in; `n` also chooses its grammatical number."""
+        said = escape(text(key, self._language, singular=n in self._reader.singular))
+        if n is not None:
+            values["n"] = self.number(n)
+        return said.format(**{name: _harmless(value) for name, value in values.items()})
+
+    def number(self, value: int) -> Markup:
+        return escape(self._reader.number(value))
+
+    def size(self, value: int) -> Markup:
+        return escape(self._reader.size(value))
+
+    def share(self, part: int, whole: int) -> Markup:
+        return escape(self._reader.share(part, whole))
+
+    def moment(self, value: str) -> Markup:
+        return escape(self._reader.moment(value))
+
+
+def _harmless(value: object) -> object:
+    """Let our own markup pass and make every other text visible; the engine escapes it then."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return visible(value)
+
+
+def _verdict(predicate: Predicate) -> tuple[str, int]:
+    """Return the banner's catalogue key, gravest first, and the number that it speaks of."""
+    outcome = predicate["outcome"]
+    states = outcome["states"]
+    verified = states["verified"]["objects"]
+    ladder = (
+        ("unbalanced", not outcome["counts_close"], 0),
+        ("failed", states["failed"]["objects"] > 0, states["failed"]["objects"]),
+        ("open", not outcome["inventory_closed"], 0),
+        ("empty", states["inventoried"]["objects"] == 0, 0),
+        ("pending", states["pending"]["objects"] > 0, states["pending"]["objects"]),
+        ("unproven", not outcome["proven"], verified - _proven(predicate)),
+        ("noted", predicate["findings"]["total"] > 0, predicate["findings"]["total"]),
+        ("good", True, verified),
+    )
+    return next((key, count) for key, applies, count in ladder if applies)
+
+
+def _proven(predicate: Predicate) -> int:
+    return int(predicate["outcome"]["levels"].get("full", {"objects": 0})["objects"])
+
+
+def _to_move(predicate: Predicate) -> int:
+    states = predicate["outcome"]["states"]
+    return int(states["inventoried"]["objects"] - states["excluded"]["objects"])
+
+
+def _doubts(predicate: Predicate, signer: Verifier | None, words: _Words) -> list[Markup]:
+    """Say all that the report does not prove, what is particular to this run first."""
+    states = predicate["outcome"]["states"]
+    lower = states["verified"]["objects"] - _proven(predicate)
+    counted = {
+        "not.failed": states["failed"]["objects"],
+        "not.pending": states["pending"]["objects"],
+        "not.lower": lower,
+        "not.excluded": states["excluded"]["objects"],
+    }
+    doubts = [words.say("not.draft")] if signer is None else []
+    if predicate["rehearsal"]:
+        doubts.append(words.say("not.rehearsal"))
+    doubts += [words.say(key, n) for key, n in counted.items() if n]
+    always = ("not.source", "not.since", "not.when", "not.law")
+    return doubts + [words.say(key) for key in always]
+
+
+def _bar(predicate: Predicate, words: _Words) -> list[dict[str, Any]]:
+    """Return the bar's pieces: their place on a line of 1000, and what the legend says."""
+    states = predicate["outcome"]["states"]
+    counts = {state: states[state]["objects"] for state in _BAR_ORDER}
+    whole = sum(counts.values())
+    widths = {
+        state: max(_THINNEST, count * _BAR // whole) for state, count in counts.items() if count
+    }
+    scale = _BAR / sum(widths.values()) if widths else 0.0
+    pieces, start = [], 0.0
+    for state, count in counts.items():
+        width = widths.get(state, 0) * scale
+        pieces.append(
+            {
+                "state": state,
+                "x": f"{start:.2f}",
+                "width": f"{width:.2f}",
+                "count": words.number(count),
+                "share": words.share(count, whole),
+            }
+        )
+        start += width
+    return pieces
+
+
+def _batches(predicate: Predicate) -> list[dict[str, Any]]:
+    """Group the datasets by batch, in the plan's order, each with its sum."""
+    grouped: dict[str, list[Mapping[str, Any]]] = {}
+    for dataset in predicate["datasets"]:
+        grouped.setdefault(dataset["batch"], []).append(dataset)
+    return [
+        {"name": name, "datasets": datasets, "tally": add_up(item["tally"] for item in datasets)}
+        for name, datasets in grouped.items()
+    ]

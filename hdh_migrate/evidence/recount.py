@@ -1,0 +1,138 @@
+"""Count the records once more: tallies, tree and order, from the lines alone.
+
+The writer and the checker of a bundle feed the same class, so a statement can only say what its
+own files add up to. An object is *verified* when its verdict is "match", *pending* while it has
+none, *failed* with any other verdict (a waived difference is still not a verified object).
+
+Memory: one tally per dataset, one sum per exclusion rule and finding code, O(log n) for the tree.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from hdh_migrate.errors import EvidenceDamaged
+from hdh_migrate.evidence.facts import Counts
+from hdh_migrate.evidence.records import order_of
+from hdh_migrate.fixity import MerkleTree
+from hdh_migrate.model import Verdict
+
+STATES = ("verified", "failed", "pending", "excluded")
+"""Where each inventoried object ends; together they must be all of them."""
+
+UNDECIDED = "none"
+"""Stands in the sums by verdict for objects that were not compared yet."""
+
+Order = tuple[bytes, bytes]
+Sums = dict[str, int]
+
+
+class Recount:
+    """Add up a bundle's lines: first all exclusions, then all records; findings at any time."""
+
+    def __init__(self, datasets: Iterable[str], excluded: Iterator[Order]) -> None:
+        """Prepare for these datasets; `excluded` gives the exclusions' orders a second time.
+
+        The second pass goes along with the records, so that an object which is both excluded and
+        moved is noticed in one pass and without memory.
+        """
+        self.tree = MerkleTree()
+        self.by_verdict: dict[str, Sums] = {}
+        self.by_level: dict[str, Sums] = {}
+        self.by_rule: dict[tuple[str, str, str], Sums] = {}
+        self.by_code: Counter[str] = Counter()
+        self._states = {name: {state: _sums() for state in STATES} for name in datasets}
+        self._last_exclusion: Order | None = None
+        self._last_record: Order | None = None
+        self._excluded = excluded
+        self._next_excluded: Order | None = None
+
+    def add_exclusion(self, exclusion: Mapping[str, Any]) -> None:
+        """Count one excluded object.
+
+        Raises:
+            EvidenceDamaged: it is out of order, a duplicate, or of an unknown dataset.
+        """
+        self._last_exclusion = _later(self._last_exclusion, order_of(exclusion))
+        size = exclusion["size"]
+        rule = (exclusion["dataset"], exclusion["rule"], exclusion["reason"])
+        _add(self.by_rule.setdefault(rule, _sums()), size)
+        _add(self._dataset(exclusion)["excluded"], size)
+
+    def add_finding(self, finding: Mapping[str, Any]) -> None:
+        """Count one finding under its code."""
+        self.by_code[finding["code"]] += 1
+
+    def add_record(self, record: Mapping[str, Any], line: bytes) -> None:
+        """Count one record and append its line, without the line feed, to the tree.
+
+        Raises:
+            EvidenceDamaged: it is out of order, a duplicate, excluded too, or of an unknown
+                dataset.
+        """
+        order = order_of(record)
+        self._last_record = _later(self._last_record, order)
+        self._refuse_excluded(order)
+        size, verdict, level = record["size"], record["verdict"], record["level"]
+        _add(self.by_verdict.setdefault(verdict or UNDECIDED, _sums()), size)
+        if verdict == Verdict.MATCH:
+            state = "verified"
+            _add(self.by_level.setdefault(level, _sums()), size)
+        else:
+            state = "failed" if verdict else "pending"
+        _add(self._dataset(record)[state], size)
+        self.tree.append(line[:-1])
+
+    def tally(self, dataset: str, inventoried: Mapping[str, int] | Counts) -> dict[str, Any]:
+        """Return one dataset's sums by state beside its inventory, and whether they close."""
+        if isinstance(inventoried, Counts):
+            inventoried = {"objects": inventoried.objects, "bytes": inventoried.bytes}
+        states = self._states[dataset]
+        total = {unit: sum(sums[unit] for sums in states.values()) for unit in ("objects", "bytes")}
+        return {
+            "inventoried": dict(inventoried),
+            **{state: dict(sums) for state, sums in states.items()},
+            "closes": total == inventoried,
+        }
+
+    def _dataset(self, line: Mapping[str, Any]) -> dict[str, Sums]:
+        try:
+            return self._states[line["dataset"]]
+        except KeyError:
+            raise EvidenceDamaged("the line is of a dataset that the plan does not name") from None
+
+    def _refuse_excluded(self, order: Order) -> None:
+        while self._next_excluded is None or self._next_excluded < order:
+            self._next_excluded = next(self._excluded, None)
+            if self._next_excluded is None:
+                return
+        if self._next_excluded == order:
+            raise EvidenceDamaged("the object is recorded and excluded at once")
+
+
+def add_up(tallies: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the sum of several tallies; it closes only if every one of them does."""
+    tallies = list(tallies)
+    total: dict[str, Any] = {
+        state: {unit: sum(tally[state][unit] for tally in tallies) for unit in ("objects", "bytes")}
+        for state in ("inventoried", *STATES)
+    }
+    return {**total, "closes": all(tally["closes"] for tally in tallies)}
+
+
+def _sums() -> Sums:
+    return {"objects": 0, "bytes": 0}
+
+
+def _add(sums: Sums, size: int) -> None:
+    sums["objects"] += 1
+    sums["bytes"] += size
+
+
+def _later(last: Order | None, order: Order) -> Order:
+    if last is not None and order <= last:
+        what = "the same object twice" if order == last else "not in the order of dataset and key"
+        raise EvidenceDamaged(f"the line is {what}")
+    return order

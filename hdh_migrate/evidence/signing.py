@@ -1,0 +1,234 @@
+"""Ed25519 report keys and DSSE envelopes: who stands behind a statement.
+
+Keys are PEM files (PKCS8, with or without a passphrase), readable by every common tool. Envelopes
+follow DSSE 1.0 (secure-systems-lab/dsse, protocol.md): the signature covers the type and length
+of the payload as well as its bytes. Private keys appear in no repr, message or log.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+
+from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable
+
+STATEMENT_TYPE = "application/vnd.in-toto+json"
+"""DSSE payload type of an in-toto statement, the only one that is accepted here."""
+
+_MAX_KEY_FILE = 64 * 1024
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """A trusted public key. `fingerprint` is the SHA-256 of its 32 raw bytes."""
+
+    key_id: str
+    fingerprint: str
+    _key: Ed25519PublicKey = field(repr=False)
+
+    def accepts(self, signature: bytes, message: bytes) -> bool:
+        """Tell whether this key made the signature over the message."""
+        try:
+            self._key.verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A private key that is ready to sign; `verifier` is its public half."""
+
+    verifier: Verifier
+    _key: Ed25519PrivateKey = field(repr=False)
+
+    @property
+    def key_id(self) -> str:
+        """The short name of the key, as in every envelope that it signs."""
+        return self.verifier.key_id
+
+    def sign(self, payload_type: str, payload: bytes) -> dict[str, Any]:
+        """Return a DSSE envelope with one signature; equal arguments give equal envelopes."""
+        signature = self._key.sign(pre_authentication_encoding(payload_type, payload))
+        return {
+            "payload": base64.b64encode(payload).decode("ascii"),
+            "payloadType": payload_type,
+            "signatures": [
+                {"keyid": self.key_id, "sig": base64.b64encode(signature).decode("ascii")}
+            ],
+        }
+
+
+def new_report_key(folder: Path, name: str, passphrase: bytes | None) -> tuple[Path, Path]:
+    """Make a key pair and return the paths `<name>.key` (mode 0600) and `<name>.pub`.
+
+    Nothing is ever overwritten. When the second file cannot be made, the first is taken back.
+
+    Raises:
+        KeyUnavailable: the name is no plain file name, the passphrase is empty, or a file of
+            that name exists or cannot be written.
+    """
+    if not _NAME.fullmatch(name):
+        raise KeyUnavailable("a key name has letters, digits, dots, dashes and underscores only")
+    if passphrase == b"":
+        raise KeyUnavailable("the passphrase is empty", hint="give one, or none at all")
+    encryption: KeySerializationEncryption = (
+        BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
+    )
+    key = Ed25519PrivateKey.generate()
+    private, public = folder / f"{name}.key", folder / f"{name}.pub"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _create(private, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption), 0o600)
+        try:
+            pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+            _create(public, pem, 0o644)
+        except BaseException:
+            private.unlink()
+            raise
+    except FileExistsError as error:
+        raise KeyUnavailable(
+            f"{error.filename}: exists already and is not overwritten",
+            hint="choose another name, or move the old key away",
+        ) from None
+    except OSError as error:
+        raise KeyUnavailable(f"{folder}: key pair cannot be written: {error.strerror}") from None
+    return private, public
+
+
+def load_signer(path: Path, passphrase: bytes | None) -> Signer:
+    """Open a private key; one without a passphrase must be closed to group and others.
+
+    Raises:
+        KeyUnavailable: missing, unreadable, too open, not an Ed25519 key in PEM, or the
+            passphrase is missing or wrong.
+    """
+    pem, mode = _read(path)
+    is_protected = b"BEGIN ENCRYPTED PRIVATE KEY" in pem
+    if not is_protected and mode & 0o077:
+        raise KeyUnavailable(
+            f"{path}: private key without a passphrase is open to others (mode {mode:04o})",
+            hint="chmod 600 the file, and replace the key if others may have read it",
+        )
+    if is_protected and not passphrase:
+        raise KeyUnavailable(f"{path}: the private key needs its passphrase")
+    try:
+        key = load_pem_private_key(pem, passphrase if is_protected else None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        what = "the passphrase is wrong, or it" if is_protected else "the file"
+        raise KeyUnavailable(f"{path}: {what} is not a private key in PEM (PKCS8)") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise KeyUnavailable(f"{path}: not an Ed25519 key", hint="make one with keys new")
+    return Signer(verifier_of(key.public_key()), key)
+
+
+def load_verifier(path: Path) -> Verifier:
+    """Open a public key.
+
+    Raises:
+        KeyUnavailable: missing, unreadable, or not an Ed25519 public key in PEM.
+    """
+    pem, _ = _read(path)
+    if b"PRIVATE KEY" in pem:
+        raise KeyUnavailable(f"{path}: this is a private key; give the public one (.pub)")
+    try:
+        key = load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm):
+        raise KeyUnavailable(f"{path}: not a public key in PEM") from None
+    if not isinstance(key, Ed25519PublicKey):
+        raise KeyUnavailable(f"{path}: not an Ed25519 key")
+    return verifier_of(key)
+
+
+def verifier_of(key: Ed25519PublicKey) -> Verifier:
+    """Name a public key: the id is "ed25519:" and 16 hexadecimal digits of its fingerprint."""
+    fingerprint = hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()
+    return Verifier(f"ed25519:{fingerprint[:16]}", fingerprint, key)
+
+
+def verify_envelope(envelope: Mapping[str, Any], keys: Sequence[Verifier]) -> bytes:
+    """Return the payload if one of the keys signed it as an in-toto statement.
+
+    A key id in the envelope only narrows which keys are tried; it proves nothing.
+
+    Raises:
+        EvidenceDamaged: the envelope is malformed, of another type, or no trusted key signed it.
+    """
+    try:
+        kind, signatures = envelope["payloadType"], envelope["signatures"]
+        payload = _decode(envelope["payload"])
+        claims = [(claim.get("keyid"), _decode(claim["sig"])) for claim in signatures]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise EvidenceDamaged("the envelope is malformed") from None
+    if kind != STATEMENT_TYPE:
+        raise EvidenceDamaged("the envelope does not hold an in-toto statement")
+    message = pre_authentication_encoding(kind, payload)
+    for key_id, signature in claims:
+        for key in keys:
+            if key_id in (None, key.key_id) and key.accepts(signature, message):
+                return payload
+    raise EvidenceDamaged(
+        "no trusted key signed the statement",
+        hint="give the public key of the expected signer, obtained apart from the bundle",
+    )
+
+
+def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
+    """Return the bytes that DSSE signs: version, then type and payload with their lengths."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def _decode(text: str) -> bytes:
+    """Decode base64 of either alphabet (DSSE demands both), refusing every second spelling."""
+    standard = text.replace("-", "+").replace("_", "/")
+    data = base64.b64decode(standard, validate=True)
+    if base64.b64encode(data).decode("ascii") != standard:
+        raise ValueError("base64 with stray bits")
+    return data
+
+
+def _create(path: Path, data: bytes, mode: int) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink()
+        raise
+
+
+def _read(path: Path) -> tuple[bytes, int]:
+    """Return a key file's bytes and permission bits, both of the one file that was opened."""
+    try:
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            data = file.read(_MAX_KEY_FILE + 1)
+    except OSError as error:
+        raise KeyUnavailable(f"{path}: key file cannot be read: {error.strerror}") from None
+    if len(data) > _MAX_KEY_FILE:
+        raise KeyUnavailable(f"{path}: too large for a key file")
+    return data, mode

@@ -1,0 +1,58 @@
+"""Digests, canonical JSON and the RFC 9162 tree: pure tools, no I/O, O(log n) memory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
+
+
+def canonical_json(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    """Return the one UTF-8 encoding of a JSON value: sorted keys, no spaces, no NaN.
+
+    Text that is not clean Unicode (lone surrogates) is escaped, so the result is always UTF-8.
+    """
+    text = json.dumps(
+        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+    )
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def sha256_hex(data: bytes | bytearray | memoryview) -> str:
+    """Return the hexadecimal SHA-256 of bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+class MerkleTree:
+    """RFC 9162 section 2.1 Merkle tree hash over leaves that are appended in order.
+
+    Keeps one digest per level, so a tree of n leaves needs O(log n) memory.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._stack: list[tuple[int, bytes]] = []
+
+    def append(self, leaf: bytes) -> None:
+        """Add one leaf: its digest is SHA-256(0x00 || leaf)."""
+        level, digest = 0, hashlib.sha256(b"\x00" + leaf).digest()
+        while self._stack and self._stack[-1][0] == level:
+            _, left = self._stack.pop()
+            digest = hashlib.sha256(b"\x01" + left + digest).digest()
+            level += 1
+        self._stack.append((level, digest))
+        self.count += 1
+
+    def root(self) -> str:
+        """Return the root as hexadecimal; of no leaves it is SHA-256 of nothing."""
+        if not self._stack:
+            return EMPTY_SHA256
+        digest = self._stack[-1][1]
+        for _, left in reversed(self._stack[:-1]):
+            digest = hashlib.sha256(b"\x01" + left + digest).digest()
+        return digest.hex()

@@ -1,0 +1,42 @@
+"""The journal's chain: each event's digest covers the digest before it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hdh_migrate.errors import LedgerDamaged
+from hdh_migrate.fixity import canonical_json
+
+GENESIS = bytes(32)
+
+
+def link(previous: bytes, seq: int, at: str, kind: str, body: str) -> bytes:
+    """Return the digest of one event."""
+    return hashlib.sha256(previous + canonical_json([seq, at, kind, body])).digest()
+
+
+def check(rows: Iterable[tuple[int, str, str, str, bytes]]) -> bytes:
+    """Walk the journal and return its head.
+
+    Raises:
+        LedgerDamaged: an event was edited, removed or reordered; its number is named.
+    """
+    head, expected = GENESIS, 1
+    for seq, at, kind, body, digest in rows:
+        if seq != expected:
+            raise LedgerDamaged(f"the journal lacks event {expected}")
+        head = link(head, seq, at, kind, body)
+        if head != digest:
+            raise LedgerDamaged(f"the journal's event {seq} was edited or moved")
+        expected += 1
+    return head
+
+
+def rows_digest(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return one digest over receipts in order, for the event that acknowledges them."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(canonical_json(row) + b"\n")
+    return digest.hexdigest()

@@ -1,0 +1,171 @@
+"""One SQLite file through apsw: pragmas, checksummed pages, migrations, lock, errors in our words.
+
+Settings and their reasons: DESIGN section 9 and docs/decisions/0003-ledger.md. A full disk is a
+clean stop; any other I/O error ends the run at once and nothing is retried on the same handle.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+
+import apsw
+import apsw.sqlite_extra
+
+from hdh_migrate.errors import LedgerDamaged, LedgerError, LedgerLocked, LedgerTooNew, NoSpace
+
+APPLICATION_ID = 0x48444D31  # "HDM1"
+CHECKSUM_BYTES = 8
+
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA wal_autocheckpoint = 4096",
+    "PRAGMA journal_size_limit = 67108864",
+    "PRAGMA cache_size = -32768",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA cell_size_check = ON",
+)
+
+
+def _sql(name: str) -> str:
+    return (files(__package__) / name).read_text()
+
+
+MIGRATIONS: tuple[Callable[[], str], ...] = (lambda: _sql("schema.sql"),)
+"""Migration n takes a ledger from version n to n + 1."""
+
+
+def queries() -> dict[str, str]:
+    """Return the named queries of queries.sql."""
+    found: dict[str, str] = {}
+    for block in _sql("queries.sql").split("-- ")[1:]:
+        head, _, text = block.partition("\n")
+        found[head.partition(":")[0]] = text.strip()
+    return found
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Turn SQLite's errors into ours."""
+    try:
+        yield
+    except apsw.FullError as error:
+        raise NoSpace("no space left for the ledger") from error
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        raise LedgerDamaged("the ledger's pages do not check") from error
+    except apsw.IOError as error:
+        code = getattr(error, "extendedresult", 0)
+        if code == apsw.SQLITE_IOERR_DATA:
+            raise LedgerDamaged("the ledger's pages do not check") from error
+        if code in {apsw.SQLITE_IOERR_WRITE, apsw.SQLITE_IOERR_TRUNCATE}:
+            # A quota or file-size limit shows as a failed write; treated like a full disk.
+            raise NoSpace("the ledger cannot be written") from error
+        raise LedgerError(f"the ledger's disk fails ({code})") from error
+    except apsw.BusyError as error:
+        raise LedgerLocked("another process holds the ledger") from error
+    except apsw.CantOpenError as error:
+        raise LedgerError("the ledger cannot be opened or created here") from error
+    except apsw.ReadOnlyError as error:
+        raise LedgerError("the ledger is read-only here") from error
+
+
+def connect(path: Path | None, *, read_only: bool = False) -> apsw.Connection:
+    """Open (and create or migrate) a ledger; without a path it is temporary and unnamed.
+
+    Raises:
+        LedgerDamaged: the file is not one of ours, or its pages do not check.
+        LedgerTooNew: a later version wrote it.
+    """
+    with guarded():
+        _load_checksums()
+        if read_only:
+            assert path is not None
+            con = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+            con.set_busy_timeout(10_000)
+            _check_version(con)
+            return con
+        con = apsw.Connection(
+            str(path) if path else "", vfs="cksmvfs" if path is not None else None
+        )
+        con.set_busy_timeout(10_000)
+        fresh = con.pragma("user_version") == 0 and not con.pragma("application_id")
+        if fresh and path is not None:
+            _reserve(con)
+        for pragma in _PRAGMAS:
+            con.execute(pragma)
+        if not fresh:
+            _check_version(con)
+        _migrate(con)
+        return con
+
+
+def _load_checksums() -> None:
+    if "cksmvfs" not in apsw.vfs_names():
+        loader = apsw.Connection(":memory:")
+        apsw.sqlite_extra.load(loader, "cksumvfs")
+
+
+def _reserve(con: apsw.Connection) -> None:
+    size = ctypes.c_int(CHECKSUM_BYTES)  # room for a checksum at the end of every page
+    con.file_control("main", apsw.SQLITE_FCNTL_RESERVE_BYTES, ctypes.addressof(size))
+
+
+def _check_version(con: apsw.Connection) -> None:
+    if con.pragma("application_id") != APPLICATION_ID:
+        raise LedgerDamaged("the file is not a ledger of this tool")
+    version = con.pragma("user_version")
+    if version > len(MIGRATIONS):
+        raise LedgerTooNew(
+            f"the ledger has format {version}, this version knows up to {len(MIGRATIONS)}"
+        )
+
+
+def _migrate(con: apsw.Connection) -> None:
+    version = con.pragma("user_version")
+    while version < len(MIGRATIONS):
+        with con:
+            con.execute(MIGRATIONS[version]())
+            version += 1
+            con.pragma("user_version", version)
+            con.pragma("application_id", APPLICATION_ID)
+
+
+class RunLock:
+    """Held for the length of a run; says who holds it when it cannot be had."""
+
+    def __init__(self, path: Path) -> None:
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(self._handle, 4096, 0).decode(errors="replace")
+            os.close(self._handle)
+            raise LedgerLocked(f"another run holds the ledger: {_who(holder)}") from None
+        os.ftruncate(self._handle, 0)
+        os.pwrite(
+            self._handle,
+            json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(),
+            0,
+        )
+
+    def release(self) -> None:
+        """Let the next run have it."""
+        os.close(self._handle)
+
+
+def _who(holder: str) -> str:
+    try:
+        told = json.loads(holder)
+        return f"pid {int(told['pid'])} on host {told['host']}"
+    except (ValueError, KeyError, TypeError):
+        return "unknown holder"

@@ -1,0 +1,57 @@
+-- add_object: one listed object; its (dataset, key) must be new.
+INSERT INTO object (dataset, key, size, version, modified, md5, extra, fold, parts, state, reason)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- count: move the tally of one state of one dataset.
+INSERT INTO counter (dataset, state, objects, bytes) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (dataset, state) DO UPDATE SET objects = objects + ?3, bytes = bytes + ?4;
+
+-- todo_small: objects that fit one PUT and wait to be sent.
+SELECT id, dataset, key, size, version, modified, md5, extra, parts, attempt
+FROM object WHERE dataset = ? AND state = 0 AND parts = 0 ORDER BY id LIMIT ?;
+
+-- todo_big: objects that need a multipart upload and wait to be sent.
+SELECT id, dataset, key, size, version, modified, md5, extra, parts, attempt
+FROM object WHERE dataset = ? AND state = 0 AND parts > 0 ORDER BY id LIMIT ?;
+
+-- todo_verify: sent objects after a given id.
+SELECT id, dataset, key, size, version, modified, md5, extra, parts, attempt,
+       sha256, sealed_sha256, stored_size, etag, version_id
+FROM object WHERE dataset = ? AND state = 4 AND id > ? ORDER BY id LIMIT ?;
+
+-- claim: the intent to send an object, before anything is sent.
+UPDATE object SET state = 3, attempt = attempt + 1, reason = NULL WHERE id = ?;
+
+-- unclaim: an intent without effect goes back to waiting; the attempt stays counted.
+UPDATE object SET state = 0 WHERE id = ? AND state = 3;
+
+-- sending: intents without receipts.
+SELECT id, dataset, key, size, version, modified, md5, extra, parts, attempt
+FROM object WHERE dataset = ? AND state = 3 ORDER BY id;
+
+-- sent: the receipt of one object, unless a later attempt fences it.
+UPDATE object SET state = 4, sha256 = ?, sealed_sha256 = ?, stored_size = ?, etag = ?,
+       version_id = ?, stored_sha256 = NULL, verdict = NULL, level = NULL, verified_at = NULL
+WHERE id = ? AND attempt = ? AND state = 3;
+
+-- drifted: the source has another version now; pin that one.
+UPDATE object SET state = 0, drifts = drifts + 1, version = ?, size = ?, modified = ?, md5 = ?,
+       parts = ? WHERE id = ? AND attempt = ? AND state = 3;
+
+-- failed: an object ends in a finding; nothing of it is believed.
+UPDATE object SET state = 6, reason = ?, verdict = ? WHERE id = ? AND state IN (0, 3, 4);
+
+-- verified: what was read back is what was read from the source.
+UPDATE object SET state = 5, sha256 = ?, stored_sha256 = ?, level = ?, verdict = 'match',
+       verified_at = ? WHERE id = ? AND attempt = ? AND state = 4;
+
+-- again: a failed object waits again, because the plan was run again.
+UPDATE object SET state = 0, reason = NULL, verdict = NULL, drifts = 0 WHERE id = ?;
+
+-- failed_of: failed objects of a dataset with the code that ended them.
+SELECT id, size, reason FROM object WHERE dataset = ? AND state = 6 ORDER BY id;
+
+-- records: every object of a dataset in key order, for the manifest.
+SELECT id, key, size, version, modified, md5, state, reason, sha256, stored_size, stored_sha256,
+       etag, level, verdict, verified_at
+FROM object WHERE dataset = ? ORDER BY key;

@@ -1,0 +1,1 @@
+"""The story: inventory, transfer, verify. Sees ports only."""

@@ -1,0 +1,189 @@
+"""Read back what the target holds and compare it with what was read from the source.
+
+This is the only place that may say `match`. Stored bytes go through SHA-256 as they come, the
+unsealed plaintext through another, and of a multipart object through one for each part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from hdh_migrate.errors import Conflict, Missing, Transient, UnsealFailed
+from hdh_migrate.model import MIB, Span, Stored, Verdict
+from hdh_migrate.pipeline.sending import ATTEMPT
+from hdh_migrate.pipeline.work import Route, Toolbox
+
+RESUME_AFTER = 64 * MIB
+"""A cut reply is continued only after this much; before, reading anew is as quick."""
+
+
+class PartDigests:
+    """SHA-256 of consecutive pieces of known length, compared as each one ends."""
+
+    def __init__(self, lengths: Sequence[int], expected: Sequence[str]) -> None:
+        self.differing: list[int] = []
+        self._lengths = lengths
+        self._expected = expected
+        self._number = 0
+        self._digest = hashlib.sha256()
+        self._left = lengths[0] if lengths else 0
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Take the next bytes."""
+        view = memoryview(data)
+        while view:
+            piece = view[: self._left]
+            self._digest.update(piece)
+            self._left -= len(piece)
+            view = view[len(piece) :]
+            if self._left == 0:
+                self._next()
+
+    def _next(self) -> None:
+        if self._digest.hexdigest() != self._expected[self._number]:
+            self.differing.append(self._number + 1)
+        self._number += 1
+        self._digest = hashlib.sha256()
+        more = self._number < len(self._lengths)
+        self._left = self._lengths[self._number] if more else -1
+
+
+class Checking:
+    """Performs the orders of verify."""
+
+    def __init__(self, box: Toolbox) -> None:
+        self._box = box
+        self._compare: Callable[[Route, Mapping[str, Any]], dict[str, Any]] = {
+            "full": self._full,
+            "stored": self._stored,
+            "head": self._head,
+        }[box.level]
+
+    def verify(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the verdict on one object."""
+        base = {"id": order["id"], "attempt": order["attempt"], "size": order["size"]}
+        try:
+            found = self._box.retry(lambda: self._compare(route, order))
+            if found["kind"] == "failed":  # read again before blaming the store
+                found = self._box.retry(lambda: self._compare(route, order))
+        except Missing:
+            found = _failed("missing", Verdict.MISSING, "the target does not hold the object")
+        except Conflict:
+            detail = "the target holds another object than the one that was sent"
+            found = _failed("replaced", Verdict.MISMATCH, detail)
+        return {**base, **found}
+
+    def _full(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
+        plain = hashlib.sha256()
+        md5 = hashlib.md5(usedforsecurity=False) if order.get("md5") and order["parts"] else None
+        parts = _part_digests(order, "sha256")
+
+        def take(view: memoryview) -> None:
+            plain.update(view)
+            if md5 is not None:
+                md5.update(view)
+            if parts is not None:
+                parts.update(view)
+
+        stored = hashlib.sha256()
+        unsealer = self._box.envelopes.unsealer(size=order["size"], write=take)
+
+        def write(data: bytes) -> None:
+            stored.update(data)
+            unsealer.write(data)
+
+        try:
+            seen = self._read(route, order, write)
+            unsealer.close()
+        except UnsealFailed as error:
+            return _failed("mismatch", Verdict.MISMATCH, str(error))
+        if parts is not None and parts.differing:
+            numbers = ", ".join(map(str, parts.differing[:10]))
+            return _failed("mismatch", Verdict.MISMATCH, f"part {numbers} differs")
+        if parts is None and plain.hexdigest() != order["sha256"]:
+            return _failed("mismatch", Verdict.MISMATCH, "the plaintext digest differs")
+        return self._matched(
+            "full",
+            sha256=plain.hexdigest(),
+            stored_sha256=stored.hexdigest(),
+            md5_differs=md5 is not None and md5.hexdigest() != order["md5"],
+            metadata_lost=_lost(order, seen),
+        )
+
+    def _stored(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
+        digest, parts = hashlib.sha256(), _part_digests(order, "sealed_sha256")
+
+        def write(data: bytes) -> None:
+            digest.update(data)
+            if parts is not None:
+                parts.update(data)
+
+        seen = self._read(route, order, write)
+        same = not parts.differing if parts else digest.hexdigest() == order["sealed_sha256"]
+        if not same:
+            return _failed("mismatch", Verdict.MISMATCH, "the stored bytes differ")
+        return self._matched(
+            "stored",
+            sha256=order.get("sha256"),
+            stored_sha256=digest.hexdigest(),
+            metadata_lost=_lost(order, seen),
+        )
+
+    def _head(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
+        bucket, key = route.target.bucket, route.target_key(order["key"])
+        stored = self._box.reader.head(bucket, key)
+        if stored is None:
+            raise Missing("the target does not hold the object")
+        if (stored.size, stored.etag) != (order["stored_size"], order["etag"]):
+            return _failed("mismatch", Verdict.MISMATCH, "size or version differs")
+        return self._matched("head", sha256=order.get("sha256"), metadata_lost=_lost(order, stored))
+
+    def _matched(self, level: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+        return {"kind": "verified", "level": level, "at": self._box.clock.now(), **more}
+
+    def _read(
+        self, route: Route, order: Mapping[str, Any], write: Callable[[bytes], object]
+    ) -> Stored:
+        """Read the whole stored object once.
+
+        A cut reply is continued where it broke when that saves much and the cut came after real
+        progress; otherwise the error goes up and the digests begin anew.
+        """
+        stored = Stored(
+            key=route.target_key(order["key"]), size=order["stored_size"], etag=order["etag"]
+        )
+        at = begun = 0
+
+        def count(data: bytes) -> None:
+            nonlocal at
+            at += len(data)
+            write(data)
+
+        while True:
+            span = Span(at, stored.size - at) if at else None
+            try:
+                return self._box.reader.read(route.target.bucket, stored, span, count)
+            except Transient:
+                if at - begun < RESUME_AFTER:
+                    raise
+                begun = at
+
+
+def _part_digests(order: Mapping[str, Any], name: str) -> PartDigests | None:
+    if not order["parts"]:
+        return None
+    lengths = [part["size" if name == "sha256" else "stored_size"] for part in order["parts"]]
+    return PartDigests(lengths, [part[name] for part in order["parts"]])
+
+
+def _failed(code: str, verdict: Verdict, detail: str) -> dict[str, Any]:
+    return {"kind": "failed", "code": code, "verdict": str(verdict), "detail": detail}
+
+
+def _lost(order: Mapping[str, Any], seen: Stored) -> list[str]:
+    """Return the names of metadata that were sent and are not there."""
+    there = {name.lower(): value for name, value in seen.metadata.items() if name != ATTEMPT}
+    sent = order.get("metadata", {})
+    return [name for name, value in sent.items() if there.get(name.lower()) != value]

@@ -1,0 +1,134 @@
+"""What every step of one run shares."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from hdh_migrate.model import (
+    DatasetRow,
+    Entry,
+    Listed,
+    ObjectInfo,
+    OpenUpload,
+    PartReceipt,
+    State,
+    Tally,
+    TargetLimits,
+)
+from hdh_migrate.pipeline.retrying import Retrying
+from hdh_migrate.pipeline.selecting import Rules
+from hdh_migrate.pipeline.work import Route
+from hdh_migrate.ports import Clock, Engine, Progress, Source, TargetReader, TargetWriter
+
+
+class Ledger(Protocol):
+    """What the steps ask of the ledger; see hdh_migrate.ledger.sqlite for the promises."""
+
+    pending: int
+
+    def commit(self) -> None: ...
+    def event(self, kind: str, body: Mapping[str, Any]) -> None: ...
+    def datasets(self, batch: str | None = None) -> list[DatasetRow]: ...
+    def tally(self, dataset: int, *states: State) -> Tally: ...
+    def add_page(self, dataset: int, page: Iterable[Listed], marker: str | None) -> None: ...
+    def restart_listing(self, dataset: int) -> None: ...
+    def seal(self, dataset: int, root: str) -> None: ...
+    def surveyed(self, dataset: int) -> None: ...
+    def occupied(self, dataset: int, key: str) -> bool: ...
+    def collisions(self) -> list[tuple[int, int]]: ...
+    def refuse(self, entry: int, dataset: int, code: str) -> None: ...
+    def todo(self, kind: str, dataset: int, *more: int) -> list[Entry]: ...
+    def claim(self, entry: Entry) -> None: ...
+    def unclaim(self, entry: Entry) -> None: ...
+    def sent(self, entry: Entry, receipt: Mapping[str, Any]) -> bool: ...
+    def drifted(self, entry: Entry, obj: ObjectInfo, parts: int) -> int: ...
+    def failed(self, entry: Entry, old: State, code: str, verdict: str | None) -> None: ...
+    def retry_failed(self, dataset: int) -> int: ...
+    def begun(self, upload: OpenUpload) -> None: ...
+    def upload(self, entry: int) -> OpenUpload | None: ...
+    def drop_upload(self, entry: int) -> None: ...
+    def add_part(self, entry: int, part: PartReceipt) -> None: ...
+    def drop_part(self, entry: int, number: int) -> None: ...
+    def parts(self, entry: int) -> list[PartReceipt]: ...
+    def note_foreign(self, upload_id: str) -> None: ...
+    def is_foreign(self, upload_id: str) -> bool: ...
+    def find(self, dataset: int, key: str) -> tuple[Entry, State] | None: ...
+    def verified(self, entry: Entry, receipt: Mapping[str, Any]) -> bool: ...
+    def records(self, dataset: int) -> Iterator[dict[str, Any]]: ...
+    def findings(self, *, severity: str | None = None) -> Iterator[dict[str, Any]]: ...
+    def sample(self, batch: str, step: str, objects: int, size: int) -> None: ...
+    def finding(
+        self,
+        code: str,
+        severity: str,
+        detail: str,
+        *,
+        dataset: int | None = None,
+        entry: int | None = None,
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetRules:
+    """What the plan says of one dataset, ready for use."""
+
+    rules: Rules
+    reasons: Mapping[str, str]
+    allow_empty: bool
+    live: bool
+
+
+class Engines:
+    """Keeps one engine for all steps of a run; a stopped one is replaced when next asked for."""
+
+    def __init__(self, make: Callable[[], Engine]) -> None:
+        self._make = make
+        self._engine: Engine | None = None
+        self.traffic: list[Mapping[str, Any]] = []
+
+    def get(self) -> Engine:
+        """Return the engine, starting it when there is none."""
+        if self._engine is None:
+            self._engine = self._make()
+        return self._engine
+
+    def drop(self, *, grace: float) -> None:
+        """End the engine, keeping what it told of its traffic."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.close(grace=grace)
+            self.traffic.extend(engine.traffic())
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    """One run of one plan."""
+
+    ledger: Ledger
+    source: Source
+    reader: TargetReader
+    writer: TargetWriter | None
+    limits: TargetLimits
+    routes: Mapping[str, Route]
+    rules: Mapping[str, DatasetRules]
+    header: int
+    sealed: bool
+    level: str
+    run_tag: str
+    retry: Retrying
+    clock: Clock
+    progress: Progress
+    stop: threading.Event
+    engines: Engines
+
+    def route(self, dataset: DatasetRow) -> Route:
+        """Return where a dataset comes from and goes to."""
+        return self.routes[dataset.name]
+
+
+def names(datasets: Sequence[DatasetRow]) -> dict[int, str]:
+    """Return the datasets' names by id."""
+    return {dataset.id: dataset.name for dataset in datasets}

@@ -1,0 +1,116 @@
+"""Keep an engine busy and apply its receipts, until nothing is left or somebody says stop.
+
+The coordinator is this one thread. Whatever ends a run early ends it the same way: workers are
+asked to return what they have not begun, receipts of what they had begun are applied, the ledger
+is committed, and only then the reason is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hdh_migrate.errors import AuthFailed, Interrupted, MigrateError, Transient
+from hdh_migrate.pipeline.context import Context
+from hdh_migrate.ports import Engine, Order
+
+COMMIT_ROWS = 1000
+COMMIT_SECONDS = 0.1
+SAMPLE_SECONDS = 1.0
+DRAIN_SECONDS = 30.0
+UNREACHABLE_MAX = 3
+"""Objects given back as unreachable in a row, each after its whole retry budget."""
+
+Apply = Callable[[Mapping[str, Any]], None]
+
+
+class Dispatcher:
+    """Drives one step of one batch."""
+
+    def __init__(self, ctx: Context, batch: str, step: str) -> None:
+        self._ctx = ctx
+        self._batch, self._step = batch, step
+        self._out = 0
+        self._unreachable = 0
+        self._ending: MigrateError | None = None
+        self._committed = self._sampled = ctx.clock.monotonic()
+        self._done = [0, 0]
+
+    def run(self, next_order: Callable[[], Order | None], apply: Apply) -> None:
+        """Hand out orders until there are none and all came back.
+
+        Raises:
+            Interrupted: a signal.
+            AuthFailed: a credential was refused and renewing it did not help.
+            Transient: a store stayed away for longer than the budget.
+        """
+        engine = self._ctx.engines.get()
+        try:
+            while True:
+                self._fill(engine, next_order)
+                if not self._out:
+                    break
+                self._drain(engine, apply, 0.2)
+                if self._must_end():
+                    self._wind_down(engine, apply)
+                    break
+        finally:
+            self._ctx.ledger.commit()
+        if self._ending is not None:
+            self._ctx.engines.drop(grace=2.0)
+            raise self._ending
+
+    def advance(self, objects: int, size: int) -> None:
+        """Count what a receipt finished."""
+        self._done[0] += objects
+        self._done[1] += size
+        self._unreachable = 0
+        self._ctx.progress.advance(objects, size)
+
+    def commit(self) -> None:
+        """Make what was applied durable before acting on it."""
+        self._ctx.ledger.commit()
+        self._committed = self._ctx.clock.monotonic()
+
+    def _fill(self, engine: Engine, next_order: Callable[[], Order | None]) -> None:
+        while self._out < engine.capacity and not self._must_end():
+            order = next_order()
+            if order is None:
+                return
+            engine.submit(order)
+            self._out += 1
+
+    def _drain(self, engine: Engine, apply: Apply, timeout: float) -> None:
+        for receipt in engine.receipts(timeout):
+            kind = receipt["kind"]
+            if kind in {"order-done", "lost"}:
+                self._out -= 1
+            if kind == "returned":
+                self._take_back(receipt)
+            if kind != "order-done":
+                apply(receipt)
+        now = self._ctx.clock.monotonic()
+        if now - self._sampled >= SAMPLE_SECONDS:
+            self._sampled = now
+            self._ctx.ledger.sample(self._batch, self._step, *self._done)
+        if self._ctx.ledger.pending >= COMMIT_ROWS or now - self._committed >= COMMIT_SECONDS:
+            self.commit()
+
+    def _take_back(self, receipt: Mapping[str, Any]) -> None:
+        if receipt["reason"] == "auth" and self._ending is None:
+            self._ending = AuthFailed(str(receipt["detail"]))
+        elif receipt["reason"] == "unreachable":
+            self._unreachable += 1
+            if self._unreachable >= UNREACHABLE_MAX and self._ending is None:
+                self._ending = Transient(str(receipt["detail"]))
+
+    def _must_end(self) -> bool:
+        if self._ctx.stop.is_set() and self._ending is None:
+            self._ending = Interrupted("interrupted; everything acknowledged is in the ledger")
+        return self._ending is not None
+
+    def _wind_down(self, engine: Engine, apply: Apply) -> None:
+        engine.pause()
+        deadline = self._ctx.clock.monotonic() + DRAIN_SECONDS
+        while self._out and self._ctx.clock.monotonic() < deadline:
+            self._drain(engine, apply, 0.2)

@@ -1,0 +1,227 @@
+"""Freeze what there is to move: list it page by page into the ledger, count it again, seal it.
+
+Nothing a listing says is believed alone: keys must be in order and unique, a second listing cut
+differently must agree, and an empty one must be allowed by the plan. What cannot be moved as
+planned is found here, before a byte moves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+from hdh_migrate.errors import Interrupted, ListingBroken, Refused, Transient
+from hdh_migrate.fixity import MerkleTree
+from hdh_migrate.model import DatasetRow, Listed, ObjectInfo, Page, State, Step, key_bytes
+from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS, decide
+
+RECOUNTS_MAX = 3
+RESUMES_MAX = 50
+BLOCKERS_SHOWN = 50
+
+
+class Inventory:
+    """Performs the inventory of one batch; run again, it goes on where it was."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+
+    def run(self, batch: str) -> None:
+        """List, count again and seal every dataset of the batch.
+
+        Raises:
+            Refused: some objects cannot be moved as planned; all of them are in the findings.
+            ListingBroken: a listing contradicts itself or another one.
+        """
+        for dataset in self._ctx.ledger.datasets(batch):
+            if not dataset.sealed:
+                self._list(dataset, batch)
+                self._recount(dataset, batch)
+                self._seal(dataset)
+        self._collisions()
+        self._gate(batch)
+
+    # --- listing -----------------------------------------------------------------------------
+
+    def _list(self, dataset: DatasetRow, batch: str) -> None:
+        ctx = self._ctx
+        if dataset.pages and dataset.marker is None:
+            return  # every page is in the ledger; only the seal is missing
+        ctx.progress.step(batch, f"{Step.INVENTORY} {dataset.name}", objects=0, size=0)
+        order = KeyOrder(dataset.last_key)
+        for page in self._pages(dataset):
+            listed = [self._decide(dataset, obj) for obj in order.checked(page)]
+            ctx.ledger.add_page(dataset.id, listed, page.marker)
+            ctx.progress.advance(len(listed), sum(one.obj.size for one in listed))
+            if ctx.stop.is_set():
+                raise Interrupted("stopped while listing; the pages so far are in the ledger")
+
+    def _pages(self, dataset: DatasetRow) -> Iterator[Page]:
+        """List with resumption at the last whole page."""
+        place, marker, failures = self._ctx.route(dataset).source, dataset.marker, 0
+        while True:
+            pages = self._ctx.source.pages(place, marker=marker)
+            while True:
+                try:
+                    page = next(pages, None)
+                except Transient as error:
+                    failures += 1
+                    if failures > RESUMES_MAX:
+                        raise
+                    self._pause(error, failures)
+                    break
+                if page is None:
+                    return
+                failures, marker = 0, page.marker
+                yield page
+
+    def _pause(self, error: Transient, failures: int) -> None:
+        seconds = error.retry_after or min(30.0, 0.2 * 2**failures)
+        if self._ctx.stop.wait(seconds):
+            raise Interrupted("stopped while listing; the pages so far are in the ledger")
+
+    def _decide(self, dataset: DatasetRow, obj: ObjectInfo) -> Listed:
+        ctx = self._ctx
+        return decide(
+            obj,
+            ctx.route(dataset),
+            ctx.rules[dataset.name].rules,
+            ctx.limits,
+            header=ctx.header,
+            sealed=ctx.sealed,
+        )
+
+    # --- second opinion and seal -------------------------------------------------------------
+
+    def _recount(self, dataset: DatasetRow, batch: str) -> None:
+        ctx, place = self._ctx, self._ctx.route(dataset).source
+        first = _digest((r["key"], r["version"]) for r in ctx.ledger.records(dataset.id))
+        for attempt in range(RECOUNTS_MAX):
+            second = ctx.retry(lambda: _digest(ctx.source.recount(place)))
+            if first == second:
+                return
+            ctx.stop.wait(0.5 * attempt)
+            ctx.ledger.restart_listing(dataset.id)
+            ctx.ledger.commit()
+            fresh = next(d for d in ctx.ledger.datasets(batch) if d.id == dataset.id)
+            self._list(fresh, batch)
+            first = _digest((r["key"], r["version"]) for r in ctx.ledger.records(dataset.id))
+        detail = f"two listings differ: {first[0]} and {second[0]} objects"
+        if not ctx.rules[dataset.name].live:
+            raise ListingBroken(
+                f"dataset {dataset.name}: {detail}",
+                hint="freeze the source, or set `live: true` on the dataset if it is written to;"
+                " nothing was moved",
+            )
+        ctx.ledger.finding("listing-unstable", "finding", detail, dataset=dataset.id)
+
+    def _seal(self, dataset: DatasetRow) -> None:
+        ledger, tree = self._ctx.ledger, MerkleTree()
+        losses: Counter[str] = Counter()
+        for row in ledger.records(dataset.id):
+            tree.append(key_bytes(row["key"]) + f"\0{row['size']}\0{row['version']}".encode())
+            if row["state"] is State.LISTED and row["reason"]:
+                losses.update(row["reason"].split(","))
+            elif row["state"] is State.FAILED:
+                detail = f"not a plain object: {str(row['reason']).removeprefix('kind-')}"
+                ledger.finding(
+                    row["reason"], "finding", detail, dataset=dataset.id, entry=row["id"]
+                )
+            elif row["state"] is State.REFUSED:
+                ledger.finding(
+                    row["reason"], "blocker", REFUSALS[row["reason"]],
+                    dataset=dataset.id, entry=row["id"],
+                )  # fmt: skip
+        if tree.count == 0 and not self._ctx.rules[dataset.name].allow_empty:
+            raise Refused(
+                f"dataset {dataset.name}: the source lists no object",
+                hint="if that is right, set `allow_empty: true` on the dataset",
+            )
+        self._note_losses(dataset, losses)
+        ledger.seal(dataset.id, tree.root())
+        ledger.event(
+            "inventoried", {"dataset": dataset.name, "objects": tree.count, "root": tree.root()}
+        )
+        ledger.commit()
+
+    def _note_losses(self, dataset: DatasetRow, losses: Counter[str]) -> None:
+        ledger = self._ctx.ledger
+        for code, count in sorted(losses.items()):
+            detail = f"{count} objects have {LOSSES[code]}"
+            ledger.finding(code, "note", detail, dataset=dataset.id)
+        if not self._ctx.source.reads_tags(self._ctx.route(dataset).source):
+            detail = "the credential may not read index tags (sp=t); they are not moved"
+            ledger.finding("tags-unread", "finding", detail, dataset=dataset.id)
+
+    # --- gate --------------------------------------------------------------------------------
+
+    def _collisions(self) -> None:
+        ledger = self._ctx.ledger
+        for entry, dataset in ledger.collisions():
+            ledger.refuse(entry, dataset, "collision")
+            detail = REFUSALS["collision"]
+            ledger.finding("collision", "blocker", detail, dataset=dataset, entry=entry)
+        ledger.commit()
+
+    def _gate(self, batch: str) -> None:
+        blockers = [
+            f"dataset {found['dataset']}, object {found['object']}: {found['detail']}"
+            f" [{found['code']}]"
+            for found in self._ctx.ledger.findings(severity="blocker")
+            if found["batch"] == batch
+        ]
+        if not blockers:
+            return
+        shown = blockers[:BLOCKERS_SHOWN]
+        if len(blockers) > len(shown):
+            shown.append(f"and {len(blockers) - len(shown)} more")
+        raise Refused(
+            f"batch {batch}: {len(blockers)} objects cannot be moved as planned",
+            blockers=shown,
+            hint='no byte was moved; see the names with "hdh-migrate status PLAN --show-names",'
+            " then exclude or rename them at the source",
+        )
+
+
+class KeyOrder:
+    """Demands strictly growing keys, in any one of the orders that stores list in.
+
+    Byte order, UTF-16 order (some emulators) and segment order (hierarchical namespaces) are
+    all orders; which one it is shows as the listing goes on.
+    """
+
+    _ORDERS: tuple[Callable[[str], bytes], ...] = (
+        key_bytes,
+        lambda key: key.encode("utf-16-be", "surrogatepass"),
+        lambda key: key_bytes(key).replace(b"/", b"\0"),
+    )
+
+    def __init__(self, last: str | None) -> None:
+        self._last = last
+        self._possible = list(self._ORDERS)
+
+    def checked(self, page: Page) -> Iterator[ObjectInfo]:
+        """Yield the page's objects.
+
+        Raises:
+            ListingBroken: a key is repeated or out of order.
+        """
+        for obj in page.objects:
+            last, self._last = self._last, obj.key
+            if last is not None and not (last < obj.key and len(self._possible) == 3):
+                self._possible = [order for order in self._possible if order(last) < order(obj.key)]
+                if not self._possible:
+                    raise ListingBroken("the source lists a key twice or out of order")
+            yield obj
+
+
+def _digest(pairs: Iterable[tuple[str, str]]) -> tuple[int, int]:
+    """Return count and an order-independent digest of a listing."""
+    count = total = 0
+    for key, version in pairs:
+        text = key_bytes(key) + b"\0" + version.encode()
+        total += int.from_bytes(hashlib.blake2b(text, digest_size=16).digest(), "big")
+        count += 1
+    return count, total

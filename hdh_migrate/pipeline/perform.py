@@ -1,0 +1,133 @@
+"""`perform(order)`: the one unit of work, the same for every engine (DESIGN section 13).
+
+Whatever happens to an object becomes a receipt: done, a finding, or returned untouched. Nothing
+a store does can make this raise; only faults of our own do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hdh_migrate.errors import (
+    AccessDenied,
+    AuthFailed,
+    Conflict,
+    Missing,
+    Permanent,
+    ShortRead,
+    SourceChanged,
+    Stopped,
+    Transient,
+)
+from hdh_migrate.model import Verdict
+from hdh_migrate.pipeline.checking import Checking
+from hdh_migrate.pipeline.sending import Sending
+from hdh_migrate.pipeline.work import Emit, Route, Toolbox, described
+
+Handler = Callable[[Route, Mapping[str, Any]], dict[str, Any]]
+
+
+class Performer:
+    """Performs orders with one toolbox; safe to call from many threads."""
+
+    def __init__(self, box: Toolbox) -> None:
+        self._box = box
+        self._handlers: dict[str, Handler] = {"verify": Checking(box).verify}
+        if box.writer is not None:
+            sending = Sending(box, box.writer, stream_above=box.pool.budget // 2)
+            self._handlers |= {
+                "put": sending.put,
+                "begin": sending.begin,
+                "part": sending.part,
+                "complete": sending.complete,
+                "resume": sending.resume,
+            }
+
+    def perform(self, order: Mapping[str, Any], emit: Emit) -> None:
+        """Perform every item of an order, emitting a receipt for each as soon as it is done."""
+        route, handler = self._box.routes[order["dataset"]], self._handlers[order["kind"]]
+        for one in order["objects"]:
+            if self._box.halt.is_set():
+                emit(_returned(one, "stopped", "the run is stopping"))
+            else:
+                emit(self._outcome(route, handler, one))
+
+    def _outcome(self, route: Route, handler: Handler, one: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            return handler(route, one)
+        except SourceChanged:
+            return self._drifted(route, one)
+        except AccessDenied as error:
+            return self._denied(route, one, error)
+        except (Stopped, AuthFailed) as error:
+            reason = "auth" if isinstance(error, AuthFailed) else "stopped"
+            return _returned(one, reason, str(error))
+        except (ShortRead, Permanent) as error:
+            return _finding(one, error)
+        except Transient as error:
+            return _returned(one, "unreachable", str(error))
+
+    def _drifted(self, route: Route, one: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            now = self._box.retry(lambda: self._box.source.head(route.source, described(one).key))
+        except Missing as error:
+            return _finding(one, error)
+        except (Transient, Permanent, Stopped) as error:
+            return _returned(one, "unreachable", str(error))
+        return {
+            "kind": "drifted",
+            "id": one["id"],
+            "attempt": one["attempt"],
+            "version": now.version,
+            "size": now.size,
+            "modified": now.modified,
+            "md5": now.md5,
+        }
+
+    def _denied(
+        self, route: Route, one: Mapping[str, Any], error: AccessDenied
+    ) -> Mapping[str, Any]:
+        """Tell one forbidden object from a credential that lost its rights."""
+        try:
+            problems = (
+                *self._box.source.check(route.source),
+                *self._box.reader.check(route.target),
+            )
+        except (Transient, Permanent) as trouble:
+            return _returned(one, "unreachable", str(trouble))
+        if any(problem.auth for problem in problems):
+            return _returned(one, "auth", str(problems[0]))
+        return _finding(one, error)
+
+
+_CODES: tuple[tuple[type[Exception], str, Verdict], ...] = (
+    (Missing, "missing", Verdict.MISSING),
+    (Conflict, "conflict", Verdict.MISMATCH),
+    (AccessDenied, "denied", Verdict.UNVERIFIABLE),
+    (ShortRead, "unreadable", Verdict.UNVERIFIABLE),
+    (Permanent, "refused", Verdict.UNVERIFIABLE),
+)
+
+
+def _finding(one: Mapping[str, Any], error: Exception) -> dict[str, Any]:
+    code, verdict = next((c, v) for kind, c, v in _CODES if isinstance(error, kind))
+    return {
+        "kind": "failed",
+        "id": one["id"],
+        "attempt": one["attempt"],
+        "code": code,
+        "verdict": str(verdict),
+        "detail": str(error),
+    }
+
+
+def _returned(one: Mapping[str, Any], reason: str, detail: str) -> dict[str, Any]:
+    return {
+        "kind": "returned",
+        "id": one["id"],
+        "attempt": one["attempt"],
+        "number": one.get("number"),
+        "reason": reason,
+        "detail": detail,
+    }

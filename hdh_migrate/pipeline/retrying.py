@@ -1,0 +1,101 @@
+"""Try again, on one error class, for as long as the budget lasts, and never in a storm.
+
+A wait that a server asks for (Retry-After) holds back every thread that shares the gate.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import tenacity
+
+from hdh_migrate.errors import ShortRead, Stopped, Throttled, Transient
+
+T = TypeVar("T")
+
+SHORT_READS_MAX = 5
+"""A store that answers wrongly this often in a row is lying, not busy."""
+
+LONGEST_WAIT_SECONDS = 30.0
+
+
+class Gate:
+    """A door that everyone waits behind while a server wants rest."""
+
+    def __init__(self, monotonic: Callable[[], float], halt: threading.Event) -> None:
+        self._monotonic = monotonic
+        self._halt = halt
+        self._open_at = 0.0
+
+    def rest(self, seconds: float) -> None:
+        """Keep the door shut for a while."""
+        self._open_at = max(self._open_at, self._monotonic() + seconds)
+
+    def wait(self) -> None:
+        """Wait until the door is open, or the run is told to stop."""
+        left = self._open_at - self._monotonic()
+        if left > 0:
+            self._halt.wait(left)
+
+
+class Retrying:
+    """Calls a function again while it raises `Transient`, up to a budget in seconds."""
+
+    def __init__(self, *, budget: float, gate: Gate, halt: threading.Event) -> None:
+        self._budget = budget
+        self._gate = gate
+        self._halt = halt
+
+    def __call__(self, function: Callable[[], T]) -> T:
+        """Return what the function returns; it must be safe to call again.
+
+        Raises:
+            Transient: the budget is spent; the last error.
+            Stopped: the run was told to stop while waiting.
+        """
+        self._gate.wait()
+        try:
+            return function()
+        except Transient as error:
+            return self._again(function, error)
+
+    def _again(self, function: Callable[[], T], first: Transient) -> T:
+        # tenacity starts here, not above: it costs more than a small object's whole seal.
+        pending: list[Transient] = [first]
+
+        def attempt() -> T:
+            if pending:
+                raise pending.pop()
+            if self._halt.is_set():
+                raise Stopped("stopped while waiting for a store")
+            self._gate.wait()
+            return function()
+
+        out_of_time = tenacity.stop_after_delay(self._budget)
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(Transient),
+            wait=self._wait,
+            stop=lambda state: out_of_time(state) or _lies(state),
+            sleep=self._sleep,
+            reraise=True,
+        )(attempt)
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome is not None else None
+        if isinstance(error, Transient) and error.retry_after is not None:
+            self._gate.rest(error.retry_after)
+            return error.retry_after
+        pause = tenacity.wait_random_exponential(multiplier=0.25, max=LONGEST_WAIT_SECONDS)(state)
+        if isinstance(error, Throttled):
+            self._gate.rest(pause)
+        return pause
+
+    def _sleep(self, seconds: float) -> None:
+        self._halt.wait(seconds)
+
+
+def _lies(state: tenacity.RetryCallState) -> bool:
+    error = state.outcome.exception() if state.outcome is not None else None
+    return isinstance(error, ShortRead) and state.attempt_number >= SHORT_READS_MAX

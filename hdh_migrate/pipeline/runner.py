@@ -1,0 +1,139 @@
+"""Run the steps of each batch in the plan's order; the story at its shortest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hdh_migrate.errors import AuthFailed, Exit, Refused
+from hdh_migrate.model import State, Step
+from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.inventory import Inventory
+from hdh_migrate.pipeline.transfer import Transfer
+from hdh_migrate.pipeline.verify import Verify
+
+UNFINISHED = (State.LISTED, State.REFUSED, State.SENDING, State.SENT, State.FAILED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchOrder:
+    """A batch of the plan and the batches that must be verified before it."""
+
+    name: str
+    needs: tuple[str, ...]
+
+
+class Runner:
+    """Performs steps; run again after any crash, it converges to the same end."""
+
+    def __init__(
+        self, ctx: Context, batches: Sequence[BatchOrder], *, renewed: Callable[[], Context | None]
+    ) -> None:
+        self._ctx = ctx
+        self._batches = batches
+        self._renewed = renewed
+
+    def run(self, steps: Sequence[Step], selected: Sequence[str]) -> Exit:
+        """Perform `steps` for the selected batches (all when none is named), in plan order.
+
+        Raises:
+            Refused: a batch is not among the plan's, or what it needs is not verified.
+        """
+        for batch in self._batches:
+            if selected and batch.name not in selected:
+                continue
+            if Step.INVENTORY in steps:
+                self._perform(_inventory, batch.name)
+            if Step.TRANSFER in steps:
+                if self._held_back(batch, selected):
+                    continue
+                self._perform(_transfer, batch.name)
+            if Step.VERIFY in steps:
+                self._perform(_verify, batch.name)
+            self._ctx.ledger.event("batch-done", {"batch": batch.name, "steps": list(steps)})
+            self._ctx.ledger.commit()
+        return self.exit_code(selected)
+
+    def _perform(self, step: Callable[[Context, str], None], batch: str) -> None:
+        """Perform one step; when a credential is refused, look once more whether it was renewed."""
+        while True:
+            try:
+                step(self._ctx, batch)
+            except AuthFailed:
+                renewed = self._renewed()
+                if renewed is None:
+                    raise
+                self._ctx.progress.note("a credential was renewed; going on")
+                self._ctx = renewed
+            else:
+                return
+
+    def _held_back(self, batch: BatchOrder, selected: Sequence[str]) -> bool:
+        ledger = self._ctx.ledger
+        blockers = [
+            f"batch {batch.name} needs batch {need}, of which {left} objects are not verified"
+            for need in batch.needs
+            if (left := _unfinished(self._ctx, need))
+        ]
+        if not blockers:
+            return False
+        if selected and not set(batch.needs) <= set(selected):
+            raise Refused(
+                f"batch {batch.name} cannot start yet",
+                blockers=blockers,
+                hint="run the batches it needs first",
+            )
+        ledger.finding("batch-held-back", "note", "; ".join(blockers))
+        ledger.commit()
+        for line in blockers:
+            self._ctx.progress.note(line)
+        return True
+
+    def exit_code(self, selected: Sequence[str]) -> Exit:
+        """Return the exit code that the open findings of the selected batches mean."""
+        codes = {
+            str(found["code"])
+            for found in self._ctx.ledger.findings(severity="finding")
+            if not selected or found["batch"] in selected
+        }
+        if any(code.startswith("verify-") for code in codes):
+            return Exit.VERIFICATION_FAILED
+        if "drifted" in codes:
+            return Exit.DRIFTED
+        return Exit.FINDINGS if codes else Exit.OK
+
+
+def _inventory(ctx: Context, batch: str) -> None:
+    Inventory(ctx).run(batch)
+
+
+def _transfer(ctx: Context, batch: str) -> None:
+    Transfer(ctx, batch).run()
+
+
+def _verify(ctx: Context, batch: str) -> None:
+    Verify(ctx, batch).run()
+
+
+def _unfinished(ctx: Context, batch: str) -> int:
+    datasets = ctx.ledger.datasets(batch)
+    unsealed = sum(not dataset.sealed for dataset in datasets)
+    return unsealed + sum(ctx.ledger.tally(d.id, *UNFINISHED).objects for d in datasets)
+
+
+def summary(ctx: Context) -> list[dict[str, Any]]:
+    """Return objects and bytes by state for every dataset."""
+    return [
+        {
+            "dataset": dataset.name,
+            "batch": dataset.batch,
+            "sealed": dataset.sealed,
+            "states": {
+                state.name.lower(): {"objects": tally.objects, "bytes": tally.size}
+                for state in State
+                if (tally := ctx.ledger.tally(dataset.id, state)).objects
+            },
+        }
+        for dataset in ctx.ledger.datasets()
+    ]

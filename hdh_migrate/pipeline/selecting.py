@@ -1,0 +1,162 @@
+"""What inventory decides about one listed object: move it, leave it out, or refuse it.
+
+Everything here is pure: an object, the dataset's rules and the target's limits in, a decision out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from hdh_migrate.errors import Unsupported
+from hdh_migrate.model import Listed, ObjectInfo, State, TargetLimits, key_bytes
+from hdh_migrate.pipeline.cutting import cut
+from hdh_migrate.pipeline.work import Route
+
+# C0 and C1 controls, and what XML 1.0 cannot say: listings of such keys come back altered.
+_UNSPEAKABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
+_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?\Z|\Z")
+
+REFUSALS: Mapping[str, str] = {
+    "key-too-long": "the target key is longer than the target takes",
+    "key-control": "the key has a control character",
+    "key-dot-segment": "the key has a '.' or '..' segment, which clients rewrite",
+    "key-not-utf8": "the key is not UTF-8 text",
+    "too-large": "the object is larger than the target can hold",
+    "collision": "the target key equals another one but for case or Unicode form",
+}
+"""Finding codes that refuse the transfer of a batch, with what they mean."""
+
+
+LOSSES: Mapping[str, str] = {
+    "metadata-loss": "metadata that the target cannot hold; it stays in the ledger",
+    "tags-loss": "tags that the target cannot hold; they stay in the ledger",
+    "leased": "a lease: somebody may still be writing",
+}
+"""What is noted of an object that is moved all the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """A dataset's choice of objects, compiled."""
+
+    include: tuple[re.Pattern[str], ...]
+    exclude: tuple[re.Pattern[str], ...]
+    fold: bool
+
+
+def compile_rules(include: Sequence[str], exclude: Sequence[str], *, fold: bool) -> Rules:
+    """Compile a dataset's globs; they match the key without the dataset's prefix."""
+    return Rules(
+        include=tuple(_compiled(glob) for glob in include),
+        exclude=tuple(_compiled(glob) for glob in exclude),
+        fold=fold,
+    )
+
+
+def decide(
+    obj: ObjectInfo, route: Route, rules: Rules, limits: TargetLimits, *, header: int, sealed: bool
+) -> Listed:
+    """Return what becomes of one object."""
+    excluded = _excluded(obj, obj.key.removeprefix(route.source.prefix), rules)
+    if excluded is not None:
+        return Listed(obj=obj, state=State.EXCLUDED, reason=excluded, parts=0, fold=None)
+    if obj.kind != "object":
+        return Listed(obj=obj, state=State.FAILED, reason=f"kind-{obj.kind}", parts=0, fold=None)
+    target_key = route.target_key(obj.key)
+    refused = _refused_key(target_key, limits)
+    if refused is not None:
+        return Listed(obj=obj, state=State.REFUSED, reason=refused, parts=0, fold=None)
+    try:
+        parts = cut(obj.size, limits, header=header, sealed=sealed).count
+    except Unsupported:
+        return Listed(obj=obj, state=State.REFUSED, reason="too-large", parts=0, fold=None)
+    fold = folded(route.target.bucket, target_key) if rules.fold else None
+    noted = ",".join(_noted(obj, limits)) or None
+    return Listed(obj=obj, state=State.LISTED, reason=noted, parts=parts, fold=fold)
+
+
+def _noted(obj: ObjectInfo, limits: TargetLimits) -> Iterator[str]:
+    if obj.metadata and portable_metadata(obj, limits) is None:
+        yield "metadata-loss"
+    if obj.tags and portable_tags(obj, limits) is None:
+        yield "tags-loss"
+    if obj.lease:
+        yield "leased"
+
+
+def _excluded(obj: ObjectInfo, name: str, rules: Rules) -> str | None:
+    if obj.kind == "directory":
+        return "directory"
+    if rules.include and not any(rule.match(name) for rule in rules.include):
+        return "not-included"
+    for number, rule in enumerate(rules.exclude):
+        if rule.match(name):
+            return f"exclude-{number}"
+    return None
+
+
+def _refused_key(target_key: str, limits: TargetLimits) -> str | None:
+    if _SURROGATE.search(target_key):
+        return "key-not-utf8"
+    if _UNSPEAKABLE.search(target_key):
+        return "key-control"
+    if "." in target_key and not {".", ".."}.isdisjoint(target_key.split("/")):
+        return "key-dot-segment"
+    if len(target_key) * 4 > limits.max_key and len(key_bytes(target_key)) > limits.max_key:
+        return "key-too-long"
+    return None
+
+
+def folded(bucket: str, target_key: str) -> int:
+    """Return a 64-bit digest that is equal for keys that a careless store would mix up."""
+    if not target_key.isascii():
+        target_key = unicodedata.normalize("NFC", target_key)
+    text = f"{bucket}\0{target_key.casefold()}".encode("utf-8", "surrogateescape")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big", signed=True)
+
+
+def portable_metadata(obj: ObjectInfo, limits: TargetLimits) -> dict[str, str] | None:
+    """Return the metadata as S3 can hold it, or None when it cannot hold all of it."""
+    size = 0
+    for name, value in obj.metadata.items():
+        size += len(name) + len(value)
+        if not _HEADER_NAME.match(name) or not _HEADER_VALUE.match(value):
+            return None
+    if size > limits.max_metadata - 128:  # our own attempt tag takes its share
+        return None
+    return dict(obj.metadata)
+
+
+def portable_tags(obj: ObjectInfo, limits: TargetLimits) -> dict[str, str] | None:
+    """Return the tags as the target can hold them, or None when it cannot."""
+    if not obj.tags:
+        return {}
+    return dict(obj.tags) if limits.tags and len(obj.tags) <= limits.max_tags else None
+
+
+def _compiled(glob: str) -> re.Pattern[str]:
+    """Translate a glob: `*` and `?` stay within a segment, `**` crosses segments."""
+    out, at = [], 0
+    while at < len(glob):
+        if glob.startswith("**/", at):
+            out.append("(?:[^/]*/)*")
+            at += 3
+        elif glob.startswith("**", at):
+            out.append(".*")
+            at += 2
+        elif glob[at] == "*":
+            out.append("[^/]*")
+            at += 1
+        elif glob[at] == "?":
+            out.append("[^/]")
+            at += 1
+        else:
+            out.append(re.escape(glob[at]))
+            at += 1
+    return re.compile("".join(out) + r"\Z", re.DOTALL)

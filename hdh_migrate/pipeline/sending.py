@@ -1,0 +1,353 @@
+"""Read pinned spans, seal them, store them: the hot path of a transfer, one object or part a call.
+
+SHA-256 of the plaintext and of the stored bytes are taken while the bytes are in cache. An
+object sent in one PUT gets its digest here; of a multipart object each part does, and verify
+takes the whole object's digest from bytes that were compared part by part.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import threading
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from hdh_migrate.errors import Conflict, Missing, ShortRead, Unsupported
+from hdh_migrate.model import MIB, SEGMENT, ObjectInfo, PartPlan, Span, Stamp, Stored, Upload
+from hdh_migrate.pipeline.work import Route, Toolbox, described
+from hdh_migrate.ports import Envelope, TargetWriter
+
+WINDOW = 4 * SEGMENT
+"""Plaintext handled at once: large enough for speed, small enough for the second-level cache."""
+
+STREAM_READ = 8 * MIB
+"""Source bytes asked for at once while a part is streamed."""
+
+ATTEMPT = "hdh-attempt"
+
+_local = threading.local()
+
+
+def _window() -> bytearray:
+    window = getattr(_local, "window", None)
+    if window is None:
+        window = _local.window = bytearray(WINDOW)
+    return window
+
+
+class Sealing:
+    """Takes plaintext in any cut and leaves it sealed in `out`, with digests of both."""
+
+    def __init__(
+        self, envelope: Envelope, out: memoryview, *, first: int, left: int, ends: bool, md5: bool
+    ) -> None:
+        self.plain = hashlib.sha256()
+        self.stored = hashlib.sha256()
+        self.md5 = hashlib.md5(usedforsecurity=False) if md5 else None
+        self.size = 0
+        self._envelope = envelope
+        self._out = out
+        self._next = first
+        self._left = left
+        self._ends = ends
+        self._window = memoryview(_window())
+        self._held = 0
+
+    def header(self, header: bytes) -> None:
+        """Put the object's header in front of its first segment."""
+        self._out[: len(header)] = header
+        self.stored.update(header)
+        self.size = len(header)
+
+    def write(self, data: bytes) -> None:
+        """Take the next plaintext; never more than was announced."""
+        at = 0
+        while at < len(data):
+            room = min(WINDOW - self._held, len(data) - at)
+            self._window[self._held : self._held + room] = data[at : at + room]
+            self._held += room
+            at += room
+            if self._held == WINDOW:
+                self._seal()
+
+    def close(self) -> None:
+        """Seal what is held back.
+
+        Raises:
+            ShortRead: less plaintext came than was announced.
+        """
+        if self._held:
+            self._seal()
+        if self._left:
+            raise ShortRead("the source sent less than was asked for")
+
+    def _seal(self) -> None:
+        plain = self._window[: self._held]
+        self._left -= self._held
+        self.plain.update(plain)
+        if self.md5 is not None:
+            self.md5.update(plain)
+        final = self._ends and self._left == 0
+        out = self._out[self.size :]
+        written = self._envelope.seal_into(plain, self._next, final=final, out=out)
+        self.stored.update(out[:written])
+        self.size += written
+        self._next += -(-self._held // SEGMENT)
+        self._held = 0
+
+
+class Sending:
+    """Performs the orders of a transfer."""
+
+    def __init__(self, box: Toolbox, writer: TargetWriter, *, stream_above: int) -> None:
+        self._box = box
+        self._writer = writer
+        self._stream_above = stream_above
+        self._open = lru_cache(maxsize=64)(box.envelopes.open)
+
+    def put(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
+        """Send one small object in one request."""
+        box, obj = self._box, described(order)
+        key = route.target_key(obj.key)
+        replaces = self._ask(route, key, order) if order["attempt"] > 1 else None
+        with box.pool.buffer(box.envelopes.sealed_size(obj.size)) as out:
+
+            def seal() -> Sealing:
+                envelope = box.envelopes.new()
+                sealing = Sealing(
+                    envelope, out, first=0, left=obj.size, ends=True, md5=obj.md5 is not None
+                )
+                sealing.header(envelope.header)
+                box.source.read(route.source, obj, Span(0, obj.size), sealing.write)
+                sealing.close()
+                return sealing
+
+            sealing = box.retry(seal)
+            body, digest = out[: sealing.size], sealing.stored.hexdigest()
+            stamp = self._stamp(obj, order)
+            stored = box.retry(lambda: self._put(route, key, body, digest, stamp, replaces))
+        return {
+            "kind": "sent",
+            "id": order["id"],
+            "attempt": order["attempt"],
+            "sha256": sealing.plain.hexdigest(),
+            "sealed_sha256": digest,
+            "stored_size": sealing.size,
+            "etag": stored.etag,
+            "version_id": stored.version_id,
+            "md5_differs": sealing.md5 is not None and sealing.md5.hexdigest() != obj.md5,
+        }
+
+    def _put(
+        self,
+        route: Route,
+        key: str,
+        body: memoryview,
+        digest: str,
+        stamp: Stamp,
+        replaces: str | None,
+    ) -> Stored:
+        bucket = route.target.bucket
+        try:
+            return self._writer.put(
+                bucket, key, body, sha256=digest, stamp=stamp, replaces=replaces
+            )
+        except Conflict:
+            # A PUT whose reply was lost meets its own object when it is tried again.
+            stored = self._writer.head(bucket, key)
+            if stored and stored.metadata.get(ATTEMPT) == stamp.attempt:
+                return stored
+            raise
+
+    def _ask(self, route: Route, key: str, order: Mapping[str, Any]) -> str | None:
+        """Ask what an earlier attempt left; return the ETag that may be replaced."""
+        bucket = route.target.bucket
+        stored = self._box.retry(lambda: self._writer.head(bucket, key))
+        if stored is None:
+            return None
+        if not self._box.is_ours(stored.metadata.get(ATTEMPT), order["id"]):
+            raise Conflict("the target already holds another object under this key")
+        return stored.etag
+
+    def _stamp(self, obj: ObjectInfo, order: Mapping[str, Any]) -> Stamp:
+        tag = self._box.tag(order["id"], order["attempt"])
+        return Stamp(attempt=tag, metadata=obj.metadata, tags=obj.tags)
+
+    # --- multipart -------------------------------------------------------------------------
+
+    def begin(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
+        """Open an upload under a fresh data key."""
+        obj = described(order)
+        key, stamp = route.target_key(obj.key), self._stamp(obj, order)
+        if order["attempt"] > 1:
+            self._ask(route, key, order)
+        envelope = self._box.envelopes.new()
+        bucket = route.target.bucket
+        upload = self._box.retry(lambda: self._writer.begin(bucket, key, stamp=stamp))
+        return {
+            "kind": "begun",
+            "id": order["id"],
+            "attempt": order["attempt"],
+            "upload_id": upload.upload_id,
+            "header": base64.b64encode(envelope.header).decode(),
+        }
+
+    def part(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
+        """Send one part; the same part again is byte for byte the same."""
+        box, obj, number = self._box, described(order), int(order["number"])
+        plan = PartPlan(segments=order["segments"], count=order["parts"])
+        span = plan.span(number, obj.size)
+        envelope = self._open(base64.b64decode(order["header"]))
+        size = box.envelopes.sealed_size(span.length)
+        if number > 1:
+            size -= box.envelopes.header_size
+        upload = Upload(
+            bucket=route.target.bucket,
+            key=route.target_key(obj.key),
+            upload_id=order["upload_id"],
+        )
+        first = (number - 1) * plan.segments
+        send = self._stream if size > self._stream_above else self._buffer
+        plain, stored, etag = send(
+            route, obj, span, envelope, upload, number, size, first, number == plan.count
+        )
+        return {
+            "kind": "part",
+            "id": order["id"],
+            "attempt": order["attempt"],
+            "number": number,
+            "sha256": plain,
+            "sealed_sha256": stored,
+            "stored_size": size,
+            "etag": etag,
+            "size": span.length,
+        }
+
+    def _buffer(
+        self, route: Route, obj: ObjectInfo, span: Span, envelope: Envelope, upload: Upload,
+        number: int, size: int, first: int, ends: bool,
+    ) -> tuple[str, str, str]:  # fmt: skip
+        box = self._box
+        with box.pool.buffer(size) as out:
+
+            def seal() -> Sealing:
+                sealing = Sealing(
+                    envelope, out, first=first, left=span.length, ends=ends, md5=False
+                )
+                if number == 1:
+                    sealing.header(envelope.header)
+                box.source.read(route.source, obj, span, sealing.write)
+                sealing.close()
+                return sealing
+
+            sealing = box.retry(seal)
+            digest = sealing.stored.hexdigest()
+            body = out[: sealing.size]
+            etag = box.retry(lambda: self._writer.put_part(upload, number, body, sha256=digest))
+        return sealing.plain.hexdigest(), digest, etag
+
+    def _stream(
+        self, route: Route, obj: ObjectInfo, span: Span, envelope: Envelope, upload: Upload,
+        number: int, size: int, first: int, ends: bool,
+    ) -> tuple[str, str, str]:  # fmt: skip
+        box = self._box
+        header = envelope.header if number == 1 else b""
+
+        def send() -> tuple[str, str, str]:
+            flow = _Flow(box, route, obj, span, envelope, header, first, ends)
+            etag = self._writer.stream_part(upload, number, size, flow.pull)
+            return flow.plain.hexdigest(), flow.stored.hexdigest(), etag
+
+        return box.retry(send)
+
+    def complete(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
+        """Make the parts one object; safe after a completion whose reply was lost."""
+        bucket, key = route.target.bucket, route.target_key(order["key"])
+        tag = self._box.tag(order["id"], order["attempt"])
+        stored = self._box.retry(lambda: self._writer.head(bucket, key))
+        if stored is None or stored.metadata.get(ATTEMPT) != tag:
+            if stored and not self._box.is_ours(stored.metadata.get(ATTEMPT), order["id"]):
+                raise Conflict("the target already holds another object under this key")
+            upload = Upload(bucket=bucket, key=key, upload_id=order["upload_id"])
+            parts = [(int(number), str(etag)) for number, etag in order["etags"]]
+            replaces = stored.etag if stored else None
+            stored = self._box.retry(
+                lambda: self._writer.complete(
+                    upload, parts, size=order["stored_size"], attempt=tag, replaces=replaces
+                )
+            )
+        return {
+            "kind": "sent",
+            "id": order["id"],
+            "attempt": order["attempt"],
+            "stored_size": stored.size,
+            "etag": stored.etag,
+            "version_id": stored.version_id,
+        }
+
+    def resume(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask the target what became of an upload, before trusting or redoing any part."""
+        bucket, key = route.target.bucket, route.target_key(order["key"])
+        upload = Upload(bucket=bucket, key=key, upload_id=order["upload_id"])
+        base = {"id": order["id"], "attempt": order["attempt"]}
+        try:
+            held = self._box.retry(lambda: self._writer.parts(upload))
+        except Missing:
+            stored = self._box.retry(lambda: self._writer.head(bucket, key))
+            tag = self._box.tag(order["id"], order["attempt"])
+            done = stored is not None and stored.metadata.get(ATTEMPT) == tag
+            return {"kind": "completed" if done else "gone", **base}
+        except Unsupported:
+            return {"kind": "resumed", **base, "held": []}
+        known = {int(number): (etag, size) for number, etag, size in order["receipts"]}
+        return {
+            "kind": "resumed",
+            **base,
+            "held": [n for n, p in held.items() if known.get(n) == (p.etag, p.size)],
+        }
+
+
+class _Flow:
+    """Makes the bytes of a part while libcurl sends them, from small pinned reads."""
+
+    def __init__(
+        self, box: Toolbox, route: Route, obj: ObjectInfo, span: Span, envelope: Envelope,
+        header: bytes, first: int, ends: bool,
+    ) -> None:  # fmt: skip
+        self.plain = hashlib.sha256()
+        self.stored = hashlib.sha256(header)
+        self._box, self._route, self._obj, self._span = box, route, obj, span
+        self._envelope, self._first, self._ends = envelope, first, ends
+        self._at = span.start
+        self._out = bytearray(STREAM_READ + (STREAM_READ // SEGMENT) * 64)
+        self._ready = memoryview(header)
+
+    def pull(self, size: int) -> bytes:
+        if not self._ready and self._at < self._span.end:
+            self._fill()
+        piece = bytes(self._ready[:size])
+        self._ready = self._ready[len(piece) :]
+        return piece
+
+    def _fill(self) -> None:
+        span = Span(self._at, min(STREAM_READ, self._span.end - self._at))
+        first = self._first + (self._at - self._span.start) // SEGMENT
+        ends = self._ends and span.end == self._span.end
+        done = self.plain.copy(), self.stored.copy()
+
+        def seal() -> Sealing:
+            sealing = Sealing(
+                self._envelope, memoryview(self._out), first=first, left=span.length,
+                ends=ends, md5=False,
+            )  # fmt: skip
+            sealing.plain, sealing.stored = done[0].copy(), done[1].copy()
+            self._box.source.read(self._route.source, self._obj, span, sealing.write)
+            sealing.close()
+            return sealing
+
+        sealing = self._box.retry(seal)
+        self.plain, self.stored = sealing.plain, sealing.stored
+        self._ready = memoryview(self._out)[: sealing.size]
+        self._at = span.end

@@ -1,0 +1,71 @@
+"""Keep within a bandwidth: wrappers that look like what they wrap."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+from hdh_migrate.model import ObjectInfo, Page, Place, Problem, Span
+from hdh_migrate.ports import Source, Write
+
+
+class Bandwidth:
+    """Lets `rate` bytes a second through, for all threads together."""
+
+    def __init__(self, rate: float, monotonic: Callable[[], float], halt: threading.Event) -> None:
+        self._rate = rate
+        self._monotonic = monotonic
+        self._halt = halt
+        self._lock = threading.Lock()
+        self._free_at = 0.0
+
+    def take(self, size: int) -> None:
+        """Wait until `size` more bytes may pass."""
+        with self._lock:
+            now = self._monotonic()
+            self._free_at = max(self._free_at, now) + size / self._rate
+            wait = self._free_at - now - 0.05  # a little ahead, so that short reads do not stall
+        if wait > 0:
+            self._halt.wait(wait)
+
+    def metered(self, write: Write) -> Write:
+        """Return `write`, slowed down."""
+
+        def slow(data: bytes) -> None:
+            self.take(len(data))
+            write(data)
+
+        return slow
+
+
+class ThrottledSource:
+    """A source that is read no faster than a bandwidth allows."""
+
+    def __init__(self, source: Source, bandwidth: Bandwidth) -> None:
+        self.page_size = source.page_size
+        self._source = source
+        self._bandwidth = bandwidth
+
+    def check(self, place: Place) -> Sequence[Problem]:
+        """See `ports.Source.check`."""
+        return self._source.check(place)
+
+    def pages(self, place: Place, *, marker: str | None = None) -> Iterator[Page]:
+        """See `ports.Source.pages`."""
+        return self._source.pages(place, marker=marker)
+
+    def recount(self, place: Place) -> Iterator[tuple[str, str]]:
+        """See `ports.Source.recount`."""
+        return self._source.recount(place)
+
+    def reads_tags(self, place: Place) -> bool:
+        """See `ports.Source.reads_tags`."""
+        return self._source.reads_tags(place)
+
+    def head(self, place: Place, key: str) -> ObjectInfo:
+        """See `ports.Source.head`."""
+        return self._source.head(place, key)
+
+    def read(self, place: Place, obj: ObjectInfo, span: Span, write: Write) -> None:
+        """Read, slowed down."""
+        self._source.read(place, obj, span, self._bandwidth.metered(write))

@@ -1,0 +1,85 @@
+"""What the target holds before we write, and what earlier runs of ours left behind there."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from hdh_migrate.errors import AccessDenied, Unsupported
+from hdh_migrate.model import DatasetRow, Place, Stamp, Upload
+from hdh_migrate.pipeline.context import Context
+
+
+class Uploads:
+    """Looks at a dataset's prefix on the target."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+
+    def survey(self, dataset: DatasetRow) -> None:
+        """Look once, before the first write: existing objects and other people's uploads.
+
+        An object that is there already is asked for before its key is written, so that nothing
+        is ever overwritten in silence, whether or not the target knows conditional writes.
+        """
+        ctx, route = self._ctx, self._ctx.route(dataset)
+
+        def look() -> int:
+            found = 0
+            for stored in ctx.reader.keys(route.target):
+                key = route.source_key(stored.key)
+                found += key is not None and ctx.ledger.occupied(dataset.id, key)
+            return found
+
+        self.may_write(dataset)
+        found = ctx.retry(look)
+        for upload in self._open(route.target):
+            ctx.ledger.note_foreign(upload.upload_id)
+        ctx.ledger.surveyed(dataset.id)
+        ctx.ledger.event("surveyed", {"dataset": dataset.name, "occupied": found})
+        ctx.ledger.commit()
+
+    def sweep(self, dataset: DatasetRow) -> None:
+        """Abort uploads of ours that the ledger does not know: begun, then the process died."""
+        ctx, route = self._ctx, self._ctx.route(dataset)
+        writer = ctx.writer
+        assert writer is not None
+        for upload in self._open(route.target):
+            key = route.source_key(upload.key)
+            found = ctx.ledger.find(dataset.id, key) if key is not None else None
+            if found is None or ctx.ledger.is_foreign(upload.upload_id):
+                continue
+            known = ctx.ledger.upload(found[0].id)
+            if known is None or known.upload_id != upload.upload_id:
+                ctx.retry(partial(writer.abort, upload))
+                ctx.ledger.event("orphan-aborted", {"id": found[0].id})
+        ctx.ledger.commit()
+
+    def may_write(self, dataset: DatasetRow) -> None:
+        """Open an upload and abort it, so that a missing right shows before any object does.
+
+        Raises:
+            Refused: the credential may not write here; nothing was written.
+        """
+        ctx, target = self._ctx, self._ctx.route(dataset).target
+        writer = ctx.writer
+        assert writer is not None
+        stamp = Stamp(attempt=f"{ctx.run_tag}.0.0")
+        key = f"{target.prefix}.hdh-migrate-may-write"
+        try:
+            upload = ctx.retry(lambda: writer.begin(target.bucket, key, stamp=stamp))
+            ctx.retry(partial(writer.abort, upload))
+        except AccessDenied as error:
+            raise AccessDenied(
+                f"target bucket {target.bucket}: no right to write",
+                hint="the credential needs s3:PutObject and s3:AbortMultipartUpload; nothing was"
+                " written",
+            ) from error
+
+    def _open(self, place: Place) -> list[Upload]:
+        writer = self._ctx.writer
+        assert writer is not None
+        try:
+            return self._ctx.retry(lambda: [upload for upload, _ in writer.open_uploads(place)])
+        except Unsupported:
+            self._ctx.progress.note("the target cannot list open uploads; none were swept")
+            return []

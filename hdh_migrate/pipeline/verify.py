@@ -1,0 +1,151 @@
+"""Give every sent object of a batch its verdict, from bytes that are read back."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from hdh_migrate.model import MIB, DatasetRow, Entry, PartPlan, State, Step, Verdict
+from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.dispatch import Dispatcher
+from hdh_migrate.pipeline.selecting import portable_metadata
+from hdh_migrate.pipeline.transfer import md5_finding
+from hdh_migrate.pipeline.work import item
+from hdh_migrate.ports import Order
+
+FETCH_OBJECTS = 512
+ORDER_OBJECTS = 32
+ORDER_BYTES = 32 * MIB
+
+
+class Verify:
+    """Performs the verification of one batch; reading twice does no harm, so it has no intents."""
+
+    def __init__(self, ctx: Context, batch: str) -> None:
+        self._ctx, self._batch = ctx, batch
+        self._dispatch = Dispatcher(ctx, batch, Step.VERIFY)
+        self._datasets = {row.id: row for row in ctx.ledger.datasets(batch)}
+        self._after = dict.fromkeys(self._datasets, 0)
+        self._waiting: deque[Entry] = deque()
+        self._flying: dict[int, Entry] = {}
+        self._losses: dict[int, int] = {}
+
+    def run(self) -> None:
+        """Verify everything that was sent.
+
+        Raises:
+            AuthFailed, Interrupted, Transient: the run ended early and can be resumed.
+        """
+        left = [self._ctx.ledger.tally(row, State.SENT) for row in self._datasets]
+        objects, size = sum(t.objects for t in left), sum(t.size for t in left)
+        if not objects:
+            return
+        self._ctx.progress.step(self._batch, Step.VERIFY, objects=objects, size=size)
+        self._dispatch.run(self._next, self._apply)
+
+    def _next(self) -> Order | None:
+        if not self._waiting:
+            self._waiting.extend(self._fetch())
+        if not self._waiting:
+            return None
+        first = self._waiting[0]
+        taken, size = list[Entry](), 0
+        while self._waiting and len(taken) < ORDER_OBJECTS and size < ORDER_BYTES:
+            entry = self._waiting[0]
+            if entry.dataset != first.dataset or (entry.id in self._losses and taken):
+                break
+            taken.append(self._waiting.popleft())
+            size += entry.obj.size
+        self._flying.update((entry.id, entry) for entry in taken)
+        return {
+            "kind": "verify",
+            "dataset": self._datasets[first.dataset].name,
+            "objects": [self._item(entry) for entry in taken],
+        }
+
+    def _fetch(self) -> list[Entry]:
+        for dataset, after in self._after.items():
+            found = self._ctx.ledger.todo("verify", dataset, after, FETCH_OBJECTS)
+            if found:
+                self._after[dataset] = found[-1].id
+                return found
+        return []
+
+    def _item(self, entry: Entry) -> dict[str, Any]:
+        return item(entry) | {
+            "metadata": portable_metadata(entry.obj, self._ctx.limits) or {},
+            "sha256": entry.sha256,
+            "sealed_sha256": entry.sealed_sha256,
+            "stored_size": entry.stored_size,
+            "etag": entry.etag,
+            "parts": self._parts(entry) if entry.sha256 is None else [],
+        }
+
+    def _parts(self, entry: Entry) -> list[dict[str, Any]]:
+        upload = self._ctx.ledger.upload(entry.id)
+        assert upload is not None, "a multipart object keeps its parts until it is verified"
+        plan = PartPlan(segments=upload.segments, count=entry.parts)
+        return [
+            {
+                "sha256": part.sha256,
+                "sealed_sha256": part.sealed_sha256,
+                "stored_size": part.stored_size,
+                "size": plan.span(part.number, entry.obj.size).length,
+            }
+            for part in self._ctx.ledger.parts(entry.id)
+        ]
+
+    def _apply(self, receipt: Mapping[str, Any]) -> None:
+        if receipt["kind"] == "lost":
+            self._lost(receipt["lost"])
+            return
+        entry = self._flying.pop(receipt["id"], None)
+        if entry is None or receipt["attempt"] != entry.attempt:
+            return
+        if receipt["kind"] == "verified":
+            self._verified(entry, receipt)
+        elif receipt["kind"] == "failed":
+            self._failed(entry, receipt)
+        elif receipt["kind"] == "returned" and not self._ctx.stop.is_set():
+            self._waiting.append(entry)
+
+    def _verified(self, entry: Entry, receipt: Mapping[str, Any]) -> None:
+        ledger = self._ctx.ledger
+        fields = ("id", "attempt", "sha256", "stored_sha256", "level", "at")
+        ledger.verified(entry, {name: receipt.get(name) for name in fields})
+        if receipt.get("md5_differs"):
+            md5_finding(self._ctx, entry)
+        if receipt.get("metadata_lost"):
+            detail = f"{len(receipt['metadata_lost'])} metadata values are not at the target"
+            ledger.finding(
+                "metadata-differs", "finding", detail, dataset=entry.dataset, entry=entry.id
+            )
+        self._dispatch.advance(1, entry.obj.size)
+
+    def _failed(self, entry: Entry, receipt: Mapping[str, Any]) -> None:
+        ledger, code = self._ctx.ledger, receipt["code"]
+        ledger.failed(entry, State.SENT, code, receipt["verdict"])
+        ledger.finding(
+            f"verify-{code}", "finding", receipt["detail"], dataset=entry.dataset, entry=entry.id
+        )
+        self._dispatch.advance(1, entry.obj.size)
+
+    def _lost(self, order: Mapping[str, Any]) -> None:
+        for one in order["objects"]:
+            entry = self._flying.pop(one["id"], None)
+            if entry is None:
+                continue
+            losses = self._losses[entry.id] = self._losses.get(entry.id, 0) + 1
+            if losses < 3:
+                self._waiting.append(entry)
+            else:
+                detail = f"{losses} worker processes died with this object"
+                verdict = str(Verdict.UNVERIFIABLE)
+                self._failed(entry, {"code": "worker-lost", "verdict": verdict, "detail": detail})
+
+
+def unverified(ctx: Context, datasets: Mapping[int, DatasetRow]) -> int:
+    """Return how many objects of these datasets have no final state yet."""
+    states = (State.LISTED, State.REFUSED, State.SENDING, State.SENT)
+    return sum(ctx.ledger.tally(dataset, *states).objects for dataset in datasets)

@@ -1,0 +1,94 @@
+"""What one worker needs to perform orders, and the words orders and receipts are made of.
+
+Orders and receipts are JSON. An order names objects by ledger id and attempt; a receipt repeats
+both, so that a late one is fenced.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hdh_migrate.model import Entry, ObjectInfo, Place
+from hdh_migrate.pipeline.buffers import BufferPool
+from hdh_migrate.pipeline.retrying import Retrying
+from hdh_migrate.ports import Clock, Envelopes, Source, TargetReader, TargetWriter
+
+Emit = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Where a dataset comes from and goes to."""
+
+    source: Place
+    target: Place
+    suffix: str
+
+    def target_key(self, key: str) -> str:
+        """Return the key under which an object is stored."""
+        return self.target.prefix + key.removeprefix(self.source.prefix) + self.suffix
+
+    def source_key(self, target_key: str) -> str | None:
+        """Return the key whose object would be stored under `target_key`, None if there is none."""
+        if not target_key.startswith(self.target.prefix) or not target_key.endswith(self.suffix):
+            return None
+        middle = target_key[len(self.target.prefix) : len(target_key) - len(self.suffix)]
+        return self.source.prefix + middle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Toolbox:
+    """Everything that performs orders shares."""
+
+    source: Source
+    reader: TargetReader
+    writer: TargetWriter | None
+    envelopes: Envelopes
+    routes: Mapping[str, Route]
+    run_tag: str
+    level: str
+    retry: Retrying
+    pool: BufferPool
+    clock: Clock
+    halt: threading.Event
+
+    def tag(self, entry: int, attempt: int) -> str:
+        """Return the attempt tag that an object of ours carries at the target."""
+        return f"{self.run_tag}.{entry}.{attempt}"
+
+    def is_ours(self, tag: str | None, entry: int) -> bool:
+        """Say whether a tag found at the target is of some attempt of ours at this object."""
+        return tag is not None and tag.startswith(f"{self.run_tag}.{entry}.")
+
+
+def item(entry: Entry) -> dict[str, Any]:
+    """Return an entry as an order carries it."""
+    obj = entry.obj
+    found: dict[str, Any] = {
+        "id": entry.id,
+        "attempt": entry.attempt,
+        "key": obj.key,
+        "size": obj.size,
+        "version": obj.version,
+        "md5": obj.md5,
+    }
+    if obj.metadata:
+        found["metadata"] = dict(obj.metadata)
+    if obj.tags:
+        found["tags"] = dict(obj.tags)
+    return found
+
+
+def described(order: Mapping[str, Any]) -> ObjectInfo:
+    """Return the object that an order's item describes."""
+    return ObjectInfo(
+        key=order["key"],
+        size=order["size"],
+        version=order["version"],
+        md5=order.get("md5"),
+        metadata=order.get("metadata", {}),
+        tags=order.get("tags", {}),
+    )

@@ -1,0 +1,228 @@
+"""The kinds of text that a plan holds, each with its rule and one sentence that says it.
+
+A refusal states the rule and never repeats the value: what stands in a plan by mistake may be
+a secret.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+REFUSAL = "plan_field"
+"""The pydantic error type of every rule below; its message is ready for people."""
+
+NAME = r"[a-z0-9-]{1,40}"
+_BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+_CONTAINER = r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*|\$root|\$web"
+_REF = r"env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:[^~\s].*"
+_SUFFIX = r"(\.[A-Za-z0-9_-]{1,16}){0,3}"
+_SIZE = r"[0-9]{1,9}(\.[0-9]{1,3})?(KiB|MiB|GiB|KB|MB|GB)"
+_DURATION = r"[0-9]{1,6}[smh]"
+_BASE_URL = r"https?://[^\s?#@\\]+"
+
+_BYTES = {
+    "KiB": 1 << 10,
+    "MiB": 1 << 20,
+    "GiB": 1 << 30,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+}
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_MAX_PREFIX = 1024
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+
+_NAME_RULE = "names are 1 to 40 lower-case letters, digits or hyphens"
+_BUCKET_RULE = (
+    "bucket names are 3 to 63 lower-case letters, digits, hyphens or dots, begin and end with"
+    " a letter or digit, and are no IP address"
+)
+_CONTAINER_RULE = (
+    "container names are 3 to 63 lower-case letters, digits or single hyphens, and begin and end"
+    " with a letter or digit"
+)
+_REF_RULE = (
+    "must be a reference, env:NAME or file:PATH (`~` is not expanded); the secret itself never"
+    " stands in a plan"
+)
+_SUFFIX_RULE = 'a suffix is empty ("") or a dot and up to 16 letters or digits, such as .c4gh'
+_MEMORY_RULE = "must be a size from 16MiB to 64GiB, such as 256MiB"
+_BANDWIDTH_RULE = "must be a rate from 1KiB/s to 1000GB/s, such as 800MiB/s"
+_DURATION_RULE = "must be a duration from 1s to 24h, such as 90s, 10m or 2h"
+_URL_RULE = "must be a URL such as https://host.example, with nothing after `?` or `#` and no user"
+
+
+def refusal(message: str) -> PydanticCustomError:
+    """Return the error that refuses a value with a sentence for people."""
+    return PydanticCustomError(REFUSAL, "{message}", {"message": message})
+
+
+def bytes_of(size: str) -> int:
+    """Return the bytes that a checked size such as `256MiB` stands for."""
+    unit = next(unit for unit in _BYTES if size.endswith(unit))
+    return int(Decimal(size.removesuffix(unit)) * _BYTES[unit])
+
+
+def bytes_per_second(rate: str) -> int:
+    """Return the bytes per second that a checked rate such as `800MiB/s` stands for."""
+    return bytes_of(rate.removesuffix("/s"))
+
+
+def seconds_of(duration: str) -> int:
+    """Return the seconds that a checked duration such as `10m` stands for."""
+    return int(duration[:-1]) * _SECONDS[duration[-1]]
+
+
+def is_loopback(url: str) -> bool:
+    """Say whether a URL's host is this machine; False for what is no URL."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    address = _address(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _matching(pattern: str, rule: str) -> AfterValidator:
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise refusal(rule)
+        return value
+
+    return AfterValidator(check)
+
+
+def _within(
+    pattern: str, rule: str, number: Callable[[str], int], low: int, high: int
+) -> AfterValidator:
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value) or not low <= number(value) <= high:
+            raise refusal(rule)
+        return value
+
+    return AfterValidator(check)
+
+
+def _no_address(value: str) -> str:
+    if ".." in value or _address(value) is not None:
+        raise refusal(_BUCKET_RULE)
+    return value
+
+
+def _bounded_prefix(value: str) -> str:
+    if len(value.encode()) > _MAX_PREFIX:
+        raise refusal("a prefix has at most 1,024 bytes, as a whole key has")
+    return value
+
+
+def _key_pattern(value: str) -> str:
+    if not value or value.startswith("/"):
+        raise refusal("a glob is not empty and does not begin with `/`: keys have no leading slash")
+    return value
+
+
+def _path(value: str) -> str:
+    if value.startswith(("file:", "env:")):
+        raise refusal("must be a plain path: leave out `file:` (a public file is no secret)")
+    if not value.strip() or value.startswith("~"):
+        raise refusal("must be a path, relative to the plan or absolute (`~` is not expanded)")
+    return value
+
+
+def _reason(value: str) -> str:
+    if not value.strip() or len(value) > 500:
+        raise refusal("must be a reason that an auditor can read, up to 500 characters")
+    return value
+
+
+def _base_url(value: str) -> str:
+    """Refuse everything but scheme, host, port and path; http is for loopback only."""
+    if not value.isascii() or not re.fullmatch(_BASE_URL, value):
+        raise refusal(_URL_RULE)
+    try:
+        parts = urlsplit(value)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise refusal(_URL_RULE) from None
+    # `127.1` and `0x7f.1` are addresses to a resolver but names to us: neither is allowed.
+    numeric = host.rsplit(".", 1)[-1][:1].isdigit() and _address(host) is None
+    if numeric or port == 0 or not (_HOST.fullmatch(host) or _address(host)):
+        raise refusal(_URL_RULE)
+    if parts.scheme == "http" and not is_loopback(value):
+        raise refusal("must be https: plain http is for this machine only (127.0.0.1, localhost)")
+    return value
+
+
+def _account_url(value: str) -> str:
+    if urlsplit(_base_url(value)).path.strip("/") and not is_loopback(value):
+        raise refusal(
+            "must be the account's address alone, without a container, such as"
+            " https://myaccount.blob.core.windows.net"
+        )
+    return value
+
+
+def _endpoint(value: str) -> str:
+    if urlsplit(_base_url(value)).path.strip("/"):
+        raise refusal("must be the S3 address alone, without a bucket or path")
+    return value
+
+
+def _shape(title: str, pattern: str) -> Any:  # noqa: ANN401 - pydantic's FieldInfo is typed so
+    """Return what the JSON Schema says of a kind of text; the title is its name for people."""
+    return Field(json_schema_extra={"title": title, "pattern": f"^(?:{pattern})$"})
+
+
+Name = Annotated[str, _matching(NAME, _NAME_RULE), _shape("name", NAME)]
+Region = Annotated[
+    str,
+    _matching(NAME, "a region is 1 to 40 lower-case letters, digits or hyphens, such as fr-par"),
+    _shape("region", NAME),
+]
+Bucket = Annotated[
+    str,
+    _matching(_BUCKET, _BUCKET_RULE),
+    AfterValidator(_no_address),
+    _shape("bucket name", _BUCKET),
+]
+Container = Annotated[
+    str, _matching(_CONTAINER, _CONTAINER_RULE), _shape("container name", _CONTAINER)
+]
+Prefix = Annotated[str, AfterValidator(_bounded_prefix), _shape("key prefix", ".*")]
+Glob = Annotated[str, AfterValidator(_key_pattern), _shape("glob", "[^/].*")]
+FilePath = Annotated[str, AfterValidator(_path), _shape("path", "[^~].*")]
+Reason = Annotated[str, AfterValidator(_reason), _shape("reason", r"[\s\S]{1,500}")]
+Ref = Annotated[str, _matching(_REF, _REF_RULE), _shape("reference", _REF)]
+Suffix = Annotated[str, _matching(_SUFFIX, _SUFFIX_RULE), _shape("suffix", _SUFFIX)]
+AccountUrl = Annotated[str, AfterValidator(_account_url), _shape("URL", _BASE_URL)]
+Endpoint = Annotated[str, AfterValidator(_endpoint), _shape("URL", _BASE_URL)]
+Memory = Annotated[
+    str, _within(_SIZE, _MEMORY_RULE, bytes_of, 16 << 20, 64 << 30), _shape("size", _SIZE)
+]
+Bandwidth = Annotated[
+    str,
+    _within(_SIZE + "/s", _BANDWIDTH_RULE, bytes_per_second, 1 << 10, 10**12),
+    _shape("rate", _SIZE + "/s"),
+]
+Duration = Annotated[
+    str, _within(_DURATION, _DURATION_RULE, seconds_of, 1, 86_400), _shape("duration", _DURATION)
+]

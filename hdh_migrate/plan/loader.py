@@ -1,0 +1,158 @@
+"""Reads a plan file and refuses it with every problem at once, each as file:line:column.
+
+Bounded before anything else: at most MAX_BYTES are read, and a hostile file costs less than a
+second and 100 MB. No message repeats a value of the plan.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from hdh_migrate.errors import PlanInvalid
+from hdh_migrate.fixity import canonical_json, sha256_hex
+from hdh_migrate.plan import document, leaks, problems, rules
+from hdh_migrate.plan.document import Document, Fault, Spot
+from hdh_migrate.plan.files import NotRegularError, read_bounded
+from hdh_migrate.plan.model import Plan
+from hdh_migrate.plan.rules import Loc, shown
+
+MAX_BYTES: Final = 1 << 20
+MAX_PROBLEMS: Final = 50
+"""Problems told; that there are more is the last line."""
+
+_HINT = "docs/plan-reference.md describes every field"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedPlan:
+    """A valid plan and where it came from."""
+
+    plan: Plan
+    digest: str
+    """Hexadecimal SHA-256 of `canonical`; comments and layout do not change it."""
+    canonical: bytes
+    base: Path
+    """The plan's folder; relative paths in the plan start here."""
+    path: Path
+
+
+def load(path: Path) -> LoadedPlan:
+    """Read and check a plan; no endpoint is contacted and no reference is followed.
+
+    Raises:
+        PlanInvalid: it cannot be read or is no valid plan; all problems are told.
+    """
+    text = _read(path)
+    read = document.read(text)
+    plan, faults = _validated(read) if read.whole else (None, read.faults)
+    # A second look at the words themselves: comments, and what the fields' rules let through.
+    faults = [*faults, *_secrets(text, read)]
+    if plan is None or faults:
+        raise _refused(path, faults)
+    canonical = canonical_json(plan.model_dump(mode="json"))
+    return LoadedPlan(
+        plan=plan,
+        digest=sha256_hex(canonical),
+        canonical=canonical,
+        base=path.parent.resolve(),
+        path=path,
+    )
+
+
+def _read(path: Path) -> str:
+    try:
+        data = read_bounded(path, MAX_BYTES)
+    except OSError as error:
+        raise _refused(path, [_whole_file(_unread(error))]) from error
+    if len(data) > MAX_BYTES:
+        raise _refused(path, [_whole_file("a plan is at most 1 MiB")])
+    return _decoded(path, data)
+
+
+def _decoded(path: Path, data: bytes) -> str:
+    if data.startswith(b"\xef\xbb\xbf"):
+        raise _refused(path, [_whole_file("begins with a byte order mark: save as plain UTF-8")])
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        good = data[: error.start].decode()
+    # Raised out here: the decoder's error would carry the plan's bytes along.
+    spot = next(document.spots_at(good, [len(good)]))
+    raise _refused(path, [Fault(spot, "not UTF-8 text: save the file as UTF-8")])
+
+
+def _unread(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    if isinstance(error, PermissionError):
+        return "no right to read the file"
+    if isinstance(error, NotRegularError):
+        return "is a directory or a device: give the path of a plan"
+    return "the file cannot be read"
+
+
+def _whole_file(message: str) -> Fault:
+    return Fault(Spot(1, 1), message)
+
+
+def _validated(read: Document) -> tuple[Plan | None, list[Fault]]:
+    """Return the plan, or None, with everything that is wrong with it."""
+    if not isinstance(read.value, dict):
+        empty = read.value is None and () not in read.unknown
+        return None, read.faults or [
+            Fault(
+                read.spots.get((), Spot(1, 1)),
+                "the plan is empty" if empty else "a plan is a mapping (lines of `field: value`)",
+            )
+        ]
+    plan: Plan | None = None
+    found: list[problems.Problem] = []
+    try:
+        plan = Plan.model_validate_json(json.dumps(read.value))
+    except ValidationError as error:
+        found.extend(problems.told(error, read.value))
+    found.extend(problems.Problem(b.loc, b.message) for b in rules.broken(read.value))
+    faults = [_located(p, read) for p in found if not _follows_from_fault(p.loc, read)]
+    return plan, [*read.faults, *faults]
+
+
+def _follows_from_fault(loc: Loc, read: Document) -> bool:
+    return any(loc[:length] in read.unknown for length in range(len(loc) + 1))
+
+
+def _located(problem: problems.Problem, read: Document) -> Fault:
+    """Find the value, or the key, or for what is missing the innermost mapping around it."""
+    loc = problem.loc
+    spot = read.keys.get(loc) if problem.at_key else None
+    for length in range(len(loc), -1, -1):
+        spot = spot or read.spots.get(loc[:length])
+    where = shown(loc if problem.shown is None else problem.shown)
+    return Fault(spot or Spot(1, 1), f"{where}: {problem.message}" if where else problem.message)
+
+
+def _secrets(text: str, read: Document) -> Iterator[Fault]:
+    lines: set[int] = set()
+    for spot in document.spots_at(text, leaks.found_in(text)):
+        lines.add(spot.line)
+        yield Fault(spot, leaks.MESSAGE)
+    # Escapes and folded lines hide a secret from a search of the text.
+    for loc, value in read.texts.items():
+        spot = read.spots[loc]
+        if spot.line not in lines and leaks.found_in(value):
+            yield Fault(spot, leaks.MESSAGE)
+
+
+def _refused(path: Path, faults: list[Fault]) -> PlanInvalid:
+    name = "".join(c if c.isprintable() else "?" for c in str(path))
+    told = sorted(dict.fromkeys(faults), key=lambda fault: fault.spot)
+    if len(told) > MAX_PROBLEMS:
+        more = Fault(told[MAX_PROBLEMS].spot, "and more from here on: mend these first")
+        told[MAX_PROBLEMS:] = [more]
+    lines = [f"{name}:{fault.spot.line}:{fault.spot.column}: {fault.message}" for fault in told]
+    return PlanInvalid(lines, hint=_HINT)

@@ -1,0 +1,468 @@
+"""The shape of a plan: frozen, strict, and closed to unknown fields (DESIGN section 5).
+
+Validate JSON (`Plan.model_validate_json`), for strict mode takes no list for a tuple in Python.
+A `Plan` that exists obeys the fields' rules and the rules across fields (`rules`). It holds
+references to secrets and never a secret.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainValidator,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from hdh_migrate.model import Place
+from hdh_migrate.plan import fields, rules
+from hdh_migrate.plan.fields import (
+    AccountUrl,
+    Bandwidth,
+    Bucket,
+    Container,
+    Duration,
+    Endpoint,
+    FilePath,
+    Glob,
+    Memory,
+    Name,
+    Prefix,
+    Reason,
+    Ref,
+    Region,
+    Suffix,
+)
+
+BROKEN_RULE = "plan_rule"
+"""The pydantic error type of a broken rule across fields."""
+
+
+class Section(BaseModel):
+    """A mapping in a plan."""
+
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False
+    )
+
+
+# --- where objects come from ---------------------------------------------------------------
+
+
+class Sas(Section):
+    """A shared access signature: list and read rights on the containers are enough."""
+
+    kind: Literal["sas"] = Field(description="A shared access signature.")
+    value: Ref = Field(
+        description="Where the signature stands; the token alone, without the account's address.",
+        examples=["env:HDH_SOURCE_SAS"],
+    )
+
+
+class SharedKey(Section):
+    """A storage account key; only short-lived read-only signatures are made from it."""
+
+    kind: Literal["shared-key"] = Field(description="An account key.")
+    value: Ref = Field(description="Where the key stands.", examples=["file:secrets/account.key"])
+
+
+class AzureIdentity(Section):
+    """The identity of the machine or of the signed-in user; there is no secret to hand over."""
+
+    kind: Literal["azure-identity"] = Field(
+        description="Managed identity, workload identity or `az login`."
+    )
+
+
+class AzureBlob(Section):
+    """Containers of one Azure storage account."""
+
+    kind: Literal["azure-blob"] = Field(description="Azure Blob Storage.")
+    account_url: AccountUrl = Field(
+        description="The account's address. Plain http is accepted on loopback only.",
+        examples=["https://myaccount.blob.core.windows.net"],
+    )
+    credential: Annotated[Sas | SharedKey | AzureIdentity, Discriminator("kind")] = Field(
+        description="How requests are authorised."
+    )
+
+
+class Folder(Section):
+    """Folders on this machine, for rehearsals and for data that was exported before."""
+
+    kind: Literal["folder"] = Field(description="Folders on this machine; no credential.")
+
+
+# --- where objects go ----------------------------------------------------------------------
+
+
+class AccessKey(Section):
+    """An S3 access key pair."""
+
+    kind: Literal["access-key"] = Field(description="An S3 access key pair.")
+    id: Ref = Field(description="Where the key's id stands.", examples=["env:HDH_TARGET_ID"])
+    secret: Ref = Field(
+        description="Where the secret half stands.", examples=["env:HDH_TARGET_SECRET"]
+    )
+    session_token: Ref | None = Field(
+        default=None, description="Where the session token of a temporary key stands."
+    )
+
+
+class Target(Section):
+    """The S3-compatible host that receives the objects."""
+
+    provider: Name = Field(
+        description="A provider profile (`hdh-migrate providers list`), or `generic` for any"
+        " S3-compatible host, which then needs `endpoint`.",
+        examples=["scaleway"],
+    )
+    region: Region = Field(
+        default="us-east-1",
+        description="The provider's region; only `generic` has a default.",
+        examples=["fr-par"],
+    )
+    endpoint: Endpoint | None = Field(
+        default=None,
+        description="The S3 address for `generic`. A named provider knows its own; there it may"
+        " only point to loopback, for rehearsals.",
+        examples=["https://s3.example.org"],
+    )
+    credential: AccessKey = Field(
+        description="The key that writes (and reads, unless `verify` has its own)."
+    )
+    attestation: FilePath | None = Field(
+        default=None,
+        description="Your dated SecNumCloud and HDS references for this host.",
+        examples=["attestations/scaleway.yaml"],
+    )
+
+
+# --- how objects are sealed ----------------------------------------------------------------
+
+
+class Crypt4gh(Section):
+    """Objects are encrypted before they leave the worker; every Crypt4GH tool opens them."""
+
+    format: Literal["crypt4gh"] = Field(description="GA4GH Crypt4GH version 1.")
+    recipients: tuple[FilePath, ...] = Field(
+        min_length=1,
+        description="Public key files; each recipient alone can open the objects. At least two,"
+        " so that one lost key loses no data.",
+        examples=[["keys/steward.pub", "keys/escrow.pub"]],
+    )
+    single_recipient_reason: Reason | None = Field(
+        default=None, description="Why one recipient is enough; it is printed in the report."
+    )
+    identity: Ref | None = Field(
+        default=None,
+        description="The secret key file of one recipient. Needed to resume inside an object, to"
+        " verify and to fetch.",
+        examples=["file:keys/steward.sec"],
+    )
+    identity_passphrase: Ref | None = Field(
+        default=None, description="Where the passphrase of `identity` stands, if it has one."
+    )
+    suffix: Suffix = Field(default=".c4gh", description="Appended to every key at the target.")
+
+
+class Unsealed(Section):
+    """Objects are stored as they are; the host can read them."""
+
+    format: Literal["none"] = Field(description="No sealing.")
+    reason: Reason = Field(description="Why that is acceptable; it is printed in the report.")
+    suffix: Suffix = Field(default="", description="Appended to every key at the target.")
+
+
+# --- what is moved -------------------------------------------------------------------------
+
+
+class FromContainer(Section):
+    """A part of a container; for source kind `azure-blob`."""
+
+    container: Container = Field(description="The container's name.", examples=["emc2"])
+    prefix: Prefix = Field(
+        default="",
+        description="Only blobs whose name begins with this; end it with `/` to mean a folder.",
+        examples=["pmsi/"],
+    )
+
+    @property
+    def place(self) -> Place:
+        """Where the source adapter finds the dataset."""
+        return Place(bucket=self.container, prefix=self.prefix)
+
+
+class FromFolder(Section):
+    """A folder; for source kind `folder`."""
+
+    path: FilePath = Field(
+        description="The folder, relative to the plan or absolute.", examples=["data/pmsi"]
+    )
+
+    @property
+    def place(self) -> Place:
+        """Where the source adapter finds the dataset: the folder stands for the bucket."""
+        return Place(bucket=self.path)
+
+
+class ToBucket(Section):
+    """Where a dataset lands."""
+
+    bucket: Bucket = Field(description="The bucket's name.", examples=["hds-emc2"])
+    prefix: Prefix = Field(
+        default="",
+        description="Replaces the source prefix in front of every key.",
+        examples=["pmsi/"],
+    )
+
+    @property
+    def place(self) -> Place:
+        """Where the target adapter puts the dataset."""
+        return Place(bucket=self.bucket, prefix=self.prefix)
+
+
+class Exclusion(Section):
+    """Objects that are left behind on purpose; each one is counted with this reason."""
+
+    glob: Glob = Field(
+        description="Matched against the key below the source prefix; `*` stays inside one"
+        " folder, `**` does not.",
+        examples=["**/_temporary/**"],
+    )
+    reason: Reason = Field(
+        description="Why it is left behind; it is printed in the report.",
+        examples=["Spark scratch"],
+    )
+
+
+def _origin(value: Any) -> str | None:  # noqa: ANN401 - whatever stands in the plan
+    if isinstance(value, FromFolder) or (isinstance(value, Mapping) and "path" in value):
+        return "path"
+    if isinstance(value, FromContainer) or (
+        isinstance(value, Mapping) and ("container" in value or "prefix" in value)
+    ):
+        return "container"
+    return None
+
+
+class Dataset(Section):
+    """One part of the source, mapped to one part of the target."""
+
+    name: Name = Field(description="Unique in the plan.", examples=["pmsi"])
+    source: Annotated[
+        Annotated[FromContainer, Tag("container")] | Annotated[FromFolder, Tag("path")],
+        Discriminator(
+            _origin,
+            custom_error_type=fields.REFUSAL,
+            custom_error_message=(
+                "must be a mapping with `container` (source kind azure-blob) or `path` (folder)"
+            ),
+        ),
+    ] = Field(description="Where the objects are.", examples=[{"container": "emc2"}])
+    target: ToBucket = Field(description="Where they go.", examples=[{"bucket": "hds-emc2"}])
+    include: tuple[Glob, ...] = Field(
+        default=(),
+        description="Take only objects that match one of these; none given: all of them.",
+        examples=[["2024/**/*.parquet"]],
+    )
+    exclude: tuple[Exclusion, ...] = Field(
+        default=(), description="Leave these behind, each with its reason; wins over `include`."
+    )
+    allow_empty: bool = Field(
+        default=False, description="Accept that there is no object; otherwise that is refused."
+    )
+    live: bool = Field(
+        default=False,
+        description="The source may be written to while it is listed: two listings that differ"
+        " become a finding; otherwise they are a refusal.",
+    )
+    collisions: Literal["refuse", "keep"] = Field(
+        default="refuse",
+        description="What to do when two keys differ only in case or accents' encoding: refuse,"
+        " or keep both as they are.",
+    )
+    collisions_reason: Reason | None = Field(
+        default=None, description="Why keeping both is safe; needed with `keep`."
+    )
+
+
+class Batch(Section):
+    """Datasets that are moved and cut over together."""
+
+    name: Name = Field(description="Unique in the plan; what `--batch` takes.", examples=["pilot"])
+    datasets: tuple[Name, ...] = Field(
+        min_length=1, description="Names of datasets.", examples=[["pmsi"]]
+    )
+    needs: tuple[Name, ...] = Field(
+        default=(), description="Batches that must be verified first.", examples=[["pilot"]]
+    )
+
+
+# --- how it is done ------------------------------------------------------------------------
+
+
+class Verify(Section):
+    """What must be proved of each object."""
+
+    level: Literal["full", "stored", "head"] = Field(
+        default="full",
+        description="`full` reads back, unseals and compares every byte, and alone unlocks"
+        " cutover; `stored` reads back the stored bytes; `head` compares size and ETag.",
+    )
+    credential: AccessKey | None = Field(
+        default=None, description="A read-only key for reading back; default: the target's."
+    )
+
+
+def _processes(value: Any) -> int | str:  # noqa: ANN401 - whatever stands in the plan
+    if value == "auto" or (type(value) is int and 1 <= value <= 64):
+        return "auto" if value == "auto" else int(value)
+    raise fields.refusal("must be auto or a whole number from 1 to 64")
+
+
+class Engine(Section):
+    """Who does the work."""
+
+    kind: Literal["local"] = Field(default="local", description="Processes on this machine.")
+    processes: Annotated[
+        int | Literal["auto"],
+        PlainValidator(_processes),
+        WithJsonSchema(
+            {"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1, "maximum": 64}]}
+        ),
+    ] = Field(default="auto", description="1 to 64; `auto`: one for each processor.")
+    connections: int = Field(
+        default=16, ge=1, le=256, description="Requests under way at the same time, all together."
+    )
+
+
+class Limits(Section):
+    """What a run may use."""
+
+    bandwidth: Bandwidth | None = Field(
+        default=None, description="Ceiling of all transfers together.", examples=["800MiB/s"]
+    )
+    retry_budget: Duration = Field(
+        default="10m",
+        description="How long a failing request is tried again before the run stops, resumable.",
+        examples=["90s", "2h"],
+    )
+    memory: Memory = Field(
+        default="128MiB", description="Ceiling of all part buffers together.", examples=["1GiB"]
+    )
+
+    @property
+    def bytes_per_second(self) -> int | None:
+        """The bandwidth in bytes per second; None: no ceiling."""
+        return None if self.bandwidth is None else fields.bytes_per_second(self.bandwidth)
+
+    @property
+    def retry_budget_seconds(self) -> int:
+        """The retry budget in seconds."""
+        return fields.seconds_of(self.retry_budget)
+
+    @property
+    def memory_bytes(self) -> int:
+        """The memory ceiling in bytes."""
+        return fields.bytes_of(self.memory)
+
+
+class Report(Section):
+    """The signed evidence."""
+
+    signer: Ref | None = Field(
+        default=None,
+        description="The Ed25519 secret key file that signs; without it there is no signed report.",
+        examples=["file:keys/report.key"],
+    )
+    signer_passphrase: Ref | None = Field(
+        default=None, description="Where the passphrase of `signer` stands, if it has one."
+    )
+    languages: tuple[Literal["fr", "en"], ...] = Field(
+        default=("fr", "en"), min_length=1, description="Languages of the readable report."
+    )
+
+
+# --- the whole -----------------------------------------------------------------------------
+
+
+def _whole(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the plan
+    """Keep `true` and `1.0`, which equal 1 in Python, from passing for it."""
+    return value if type(value) is int else None
+
+
+def _one_batch(validated: Mapping[str, Any]) -> tuple[Batch, ...]:
+    return (Batch(name="all", datasets=tuple(d.name for d in validated["datasets"])),)
+
+
+class Plan(Section):
+    """What to move, from where to where, how it is sealed and proved."""
+
+    version: Annotated[Literal[1], BeforeValidator(_whole)] = Field(
+        description="The version of this format."
+    )
+    migration: Name = Field(
+        description="Names the run's ledger and its evidence; another name starts anew.",
+        examples=["emc2-exit"],
+    )
+    source: Annotated[AzureBlob | Folder, Discriminator("kind")] = Field(
+        description="Where objects are read; nothing is ever written there."
+    )
+    target: Target = Field(description="Where objects go.")
+    seal: Annotated[Crypt4gh | Unsealed, Discriminator("format")] = Field(
+        description="How objects are encrypted before they leave."
+    )
+    datasets: tuple[Dataset, ...] = Field(min_length=1, description="What is moved.")
+    batches: tuple[Batch, ...] = Field(
+        default_factory=_one_batch,
+        min_length=1,
+        description="In which order; default: one batch named `all` with every dataset.",
+    )
+    verify: Verify = Field(default=Verify(), description="What must be proved of each object.")
+    engine: Engine = Field(default=Engine(), description="Who does the work.")
+    limits: Limits = Field(default=Limits(), description="What a run may use.")
+    report: Report = Field(default=Report(), description="The signed evidence.")
+
+    @model_validator(mode="after")
+    def _obey_rules(self) -> Self:
+        for broken in rules.broken(self.model_dump(mode="json", exclude_unset=True)):
+            raise PydanticCustomError(BROKEN_RULE, "{message}", {"message": broken.message})
+        return self
+
+    def dataset(self, name: str) -> Dataset:
+        """Return the dataset of this name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return {dataset.name: dataset for dataset in self.datasets}[name]
+
+    def ordered_batches(self) -> tuple[Batch, ...]:
+        """Return the batches so that each comes after its needs, else in the plan's order."""
+        rank = {batch.name: rank for rank, batch in enumerate(self.batches)}
+        waiting = {batch.name: set(batch.needs) for batch in self.batches}
+        dependants: dict[str, list[str]] = {name: [] for name in rank}
+        for name, needs in waiting.items():
+            for need in needs:
+                dependants[need].append(name)
+        ready = [rank[name] for name, needs in waiting.items() if not needs]
+        order: list[Batch] = []
+        while ready:
+            batch = self.batches[heapq.heappop(ready)]
+            order.append(batch)
+            for name in dependants[batch.name]:
+                waiting[name].discard(batch.name)
+                if not waiting[name]:
+                    heapq.heappush(ready, rank[name])
+        return tuple(order)

@@ -1,0 +1,178 @@
+"""Says in people's words what pydantic found, and at which place in the plan.
+
+Values are never repeated. A suggestion names only fields that the plan format knows.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Any, Final, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from hdh_migrate.plan import fields, model
+from hdh_migrate.plan.rules import Loc
+
+MAX_TOLD: Final = 500
+"""Of one refused value; a plan with more is not read to the end by anyone."""
+
+_SFTP = "kind azure-sftp is not available in this version: use azure-blob or folder"
+_FIXED = {
+    "missing": "missing",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "tuple_type": "must be a list",
+    "model_type": "must be a mapping (lines of `field: value`)",
+    "model_attributes_type": "must be a mapping (lines of `field: value`)",
+    "too_short": "must have at least one entry",
+}
+_MISSING = object()
+_SKIPPED = {
+    model.BROKEN_RULE,  # the rules run on their own, all of them
+    "default_factory_not_called",  # the error that kept it from being called is reported
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a plan; `at_key` when it is the field's name that is wrong."""
+
+    loc: Loc
+    message: str
+    at_key: bool = False
+    shown: Loc | None = None
+    """The place to print, when it is not `loc`."""
+
+
+def told(error: ValidationError, value: object) -> Iterator[Problem]:
+    """Give the problems of a plan whose JSON value was refused."""
+    for detail in error.errors(include_url=False, include_input=False)[:MAX_TOLD]:
+        problem = _problem(detail, value)
+        # Pydantic counts valid entries only: a list of wrong ones is not a list without any.
+        miscounted = detail["type"] == "too_short" and bool(_at(value, problem.loc))
+        if detail["type"] not in _SKIPPED and not miscounted:
+            yield problem
+
+
+def section_at(raw: Loc) -> tuple[Loc, type[BaseModel] | None]:
+    """Translate pydantic's place to the plan's; also return the section that it leads to.
+
+    Pydantic puts the chosen kind of a section between the field and what is inside it.
+    """
+    plain: list[str | int] = []
+    section: type[BaseModel] | None = model.Plan
+    choices: tuple[type[BaseModel], ...] = ()
+    for step in raw:
+        if choices and isinstance(step, str):
+            section, choices = _chosen(choices, step), ()
+            continue
+        plain.append(step)
+        if isinstance(step, str):
+            choices = _inside(section, step) if section else ()
+            section = choices[0] if len(choices) == 1 else None
+            choices = choices if len(choices) > 1 else ()
+        elif section is None:
+            break  # inside a value that has no fields
+    return tuple(plain), section
+
+
+def _problem(detail: ErrorDetails, value: object) -> Problem:
+    loc, _ = section_at(detail["loc"])
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        _, section = section_at(detail["loc"][:-1])
+        message = _unknown_field(str(detail["loc"][-1]), section)
+        return Problem(loc, message, at_key=True, shown=loc[:-1])
+    if kind in {"union_tag_invalid", "union_tag_not_found"}:
+        name = str(context["discriminator"]).strip("'")
+        missing = kind == "union_tag_not_found"
+        return Problem((*loc, name), "missing" if missing else _wrong_kind(context, value, loc))
+    if kind == "string_type":
+        return Problem(loc, _no_text(_at(value, loc)))
+    return Problem(loc, _sentence(kind, context, detail["msg"]))
+
+
+def _sentence(kind: str, context: Mapping[str, Any], message: str) -> str:
+    if kind == fields.REFUSAL:
+        return message
+    if kind == "literal_error":
+        return f"must be {_list(str(context['expected']))}"
+    if kind == "greater_than_equal":
+        return f"must be at least {context['ge']}"
+    if kind == "less_than_equal":
+        return f"must be at most {context['le']}"
+    return _FIXED.get(kind, "is not what is expected here")
+
+
+def _unknown_field(name: str, section: type[BaseModel] | None) -> str:
+    known = list(section.model_fields) if section else []
+    close = difflib.get_close_matches(name, known, n=1) if len(name) <= 40 else []
+    if close:
+        return f"unknown field; did you mean `{close[0]}`?"
+    return "unknown field" + (f"; known here: {', '.join(known)}" if known else "")
+
+
+def _wrong_kind(context: Mapping[str, Any], value: object, loc: Loc) -> str:
+    if loc == ("source",) and _at(value, (*loc, "kind")) == "azure-sftp":
+        return _SFTP
+    return f"must be {_list(str(context['expected_tags']))}"
+
+
+def _no_text(value: object) -> str:
+    if value is None:
+        return "must be text, and is empty"
+    if isinstance(value, (bool, int, float)):
+        return "must be text: put it in quotes"
+    return "must be text"
+
+
+def _list(quoted: str) -> str:
+    """Turn pydantic's `'a', 'b' or 'c'` into `one of: a, b, c`."""
+    names = re.findall(r"'([^']*)'", quoted) or [quoted]
+    return names[0] if len(names) == 1 else f"one of: {', '.join(names)}"
+
+
+def _at(value: object, loc: Loc) -> object:
+    for step in loc:
+        inside: object = _MISSING
+        if isinstance(value, dict):
+            inside = value.get(step, _MISSING)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            inside = value[step]
+        if inside is _MISSING:
+            return None
+        value = inside
+    return value
+
+
+@lru_cache(maxsize=256)
+def _inside(section: type[BaseModel], field: str) -> tuple[type[BaseModel], ...]:
+    """Return the sections that a field may hold; none when it is a plain value."""
+    info = section.model_fields.get(field)
+    return tuple(_sections(info.annotation)) if info else ()
+
+
+def _sections(annotation: object) -> Iterator[type[BaseModel]]:
+    """Give the sections that an annotation holds."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif get_origin(annotation) is Annotated:
+        yield from _sections(get_args(annotation)[0])
+    else:
+        for part in get_args(annotation):
+            yield from _sections(part)
+
+
+def _chosen(choices: Sequence[type[BaseModel]], tag: str) -> type[BaseModel] | None:
+    """Return the section that a kind (or, for a dataset's source, a field) stands for."""
+    for section in choices:
+        first = next(iter(section.model_fields.items()))
+        if first[0] == tag or tag in get_args(first[1].annotation):
+            return section
+    return None

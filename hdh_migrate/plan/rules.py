@@ -1,0 +1,254 @@
+"""The rules across a plan's fields, each a function whose first line states it.
+
+They look at plain JSON values, not at a validated plan, and step over what has the wrong shape:
+so they also speak when a field elsewhere is wrong, and all problems are reported at once. They
+name places by index and never repeat a value.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from hdh_migrate.plan.fields import is_loopback
+
+Loc = tuple[str | int, ...]
+"""A place in a plan: field names and list indexes from the top."""
+
+_MAX_CIRCLES = 10
+_MAX_LINKS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """One rule that is broken at one place."""
+
+    loc: Loc
+    message: str
+
+
+def broken(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """Give every broken rule of a plan as it was written, without defaults filled in."""
+    for rule in RULES:
+        yield from rule(plan)
+
+
+def shown(loc: Loc) -> str:
+    """Return a place as people read it: `datasets[0].target.bucket`."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in loc)
+    return text.removeprefix(".")
+
+
+def _endpoint_fits_provider(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """Provider `generic` needs an endpoint; any other takes one on loopback only."""
+    target = _mapping(plan, "target")
+    provider, endpoint = target.get("provider"), target.get("endpoint")
+    if provider == "generic" and endpoint is None:
+        yield Broken(("target", "endpoint"), "missing: provider generic needs an endpoint")
+    if (
+        isinstance(provider, str)
+        and provider != "generic"
+        and isinstance(endpoint, str)
+        and not is_loopback(endpoint)
+    ):
+        yield Broken(
+            ("target", "endpoint"),
+            "a named provider has its own endpoint: leave this out, or use provider generic",
+        )
+
+
+def _named_provider_has_region(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """A provider other than `generic` needs its region."""
+    target = _mapping(plan, "target")
+    provider = target.get("provider")
+    if isinstance(provider, str) and provider != "generic" and "region" not in target:
+        yield Broken(("target", "region"), "missing: a named provider needs its region")
+
+
+def _two_recipients(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """Sealing needs two different recipients, or `single_recipient_reason`."""
+    seal = _mapping(plan, "seal")
+    recipients = seal.get("recipients")
+    if seal.get("format") != "crypt4gh" or not isinstance(recipients, list) or not recipients:
+        return
+    first: dict[str, int] = {}
+    for index, path in enumerate(recipients):
+        if isinstance(path, str):
+            seen = first.setdefault(posixpath.normpath(path), index)
+            if seen != index:
+                where = shown(("seal", "recipients", seen))
+                yield Broken(("seal", "recipients", index), f"the same key file as {where}")
+    if len(first) < 2 and seal.get("single_recipient_reason") is None:
+        yield Broken(
+            ("seal", "recipients"),
+            "needs two different recipients, so that one lost key loses no data;"
+            " or say why not in single_recipient_reason",
+        )
+
+
+def _origin_fits_source(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """Datasets of an `azure-blob` source have a `container`, those of a `folder` a `path`."""
+    kind = _mapping(plan, "source").get("kind")
+    wrong = {"azure-blob": "path", "folder": "container"}.get(kind if isinstance(kind, str) else "")
+    right = "container" if wrong == "path" else "path"
+    for index, dataset in _mappings(plan, "datasets"):
+        if wrong in _mapping(dataset, "source"):
+            yield Broken(
+                ("datasets", index, "source", str(wrong)),
+                f"the source's kind is {kind}: give `{right}`, not `{wrong}`",
+            )
+
+
+def _names_are_unique(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """Names of datasets are unique, and so are names of batches."""
+    for section in ("datasets", "batches"):
+        first: dict[str, int] = {}
+        for index, name in _names(plan, section):
+            if first.setdefault(name, index) != index:
+                where = shown((section, first[name]))
+                yield Broken((section, index, "name"), f"the same name as {where}")
+
+
+def _targets_are_apart(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """No two datasets have the same target bucket and prefix."""
+    first: dict[tuple[str, str], int] = {}
+    for index, dataset in _mappings(plan, "datasets"):
+        target = _mapping(dataset, "target")
+        bucket, prefix = target.get("bucket"), target.get("prefix", "")
+        if (
+            isinstance(bucket, str)
+            and isinstance(prefix, str)
+            and first.setdefault((bucket, prefix), index) != index
+        ):
+            where = shown(("datasets", first[bucket, prefix]))
+            yield Broken(
+                ("datasets", index, "target"),
+                f"the same bucket and prefix as {where}: give each dataset its own prefix",
+            )
+
+
+def _keeping_has_a_reason(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """`collisions: keep` needs `collisions_reason`."""
+    for index, dataset in _mappings(plan, "datasets"):
+        if dataset.get("collisions") == "keep" and dataset.get("collisions_reason") is None:
+            yield Broken(
+                ("datasets", index, "collisions_reason"), "missing: `collisions: keep` needs it"
+            )
+
+
+def _languages_are_unique(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """Each language of the report is listed once."""
+    for index, again in _repeated(_mapping(plan, "report").get("languages")):
+        yield Broken(
+            ("report", "languages", index),
+            f"the same language as {shown(('report', 'languages', again))}",
+        )
+
+
+def _one_batch_each(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """Every dataset belongs to exactly one batch."""
+    if not isinstance(plan.get("batches"), list):
+        return  # none given: one batch holds them all
+    known = {name: index for index, name in _names(plan, "datasets")}
+    taken: dict[str, int] = {}
+    for at, batch in _mappings(plan, "batches"):
+        for index, name in _texts(batch.get("datasets")):
+            loc: Loc = ("batches", at, "datasets", index)
+            if name not in known:
+                yield Broken(loc, "no dataset has this name")
+            elif taken.setdefault(name, at) != at:
+                where = shown(("batches", taken[name]))
+                yield Broken(loc, f"this dataset is already in {where}: it belongs to one batch")
+        for index, again in _repeated(batch.get("datasets")):
+            where = shown(("batches", at, "datasets", again))
+            yield Broken(("batches", at, "datasets", index), f"the same dataset as {where}")
+    for name, index in known.items():
+        if name not in taken:
+            yield Broken(("datasets", index, "name"), "this dataset is in no batch: add it to one")
+
+
+def _needs_have_an_order(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """Batches need known batches, and never each other in a circle."""
+    batches = dict(_mappings(plan, "batches"))
+    at = {name: index for index, name in _names(plan, "batches")}
+    graph: dict[int, set[int]] = {index: set() for index in batches}
+    for index, batch in batches.items():
+        for place, name in _texts(batch.get("needs")):
+            if name in at:
+                graph[index].add(at[name])
+            else:
+                yield Broken(("batches", index, "needs", place), "no batch has this name")
+    for circle in _circles(graph):
+        links = [shown(("batches", index)) for index in (*circle, circle[0])]
+        if len(links) > _MAX_LINKS:
+            links[_MAX_LINKS - 1 : -1] = ["..."]
+        chain = " needs ".join(links)
+        yield Broken(("batches", circle[0], "needs"), f"batches need each other: {chain}")
+
+
+def _circles(graph: dict[int, set[int]]) -> Iterator[list[int]]:
+    """Give circles that share no batch, each from its first batch on."""
+    for _ in range(_MAX_CIRCLES):
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            # graphlib tells the circle from the needed to the needing, first and last alike.
+            circle = list(reversed(error.args[1][1:]))
+            start = circle.index(min(circle))
+            yield circle[start:] + circle[:start]
+            graph = {
+                index: needs.difference(circle)
+                for index, needs in graph.items()
+                if index not in circle
+            }
+        else:
+            return
+
+
+def _mapping(value: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+    found = value.get(field)
+    return found if isinstance(found, dict) else {}
+
+
+def _mappings(plan: Mapping[str, Any], section: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    found = plan.get(section)
+    for index, item in enumerate(found if isinstance(found, list) else ()):
+        if isinstance(item, dict):
+            yield index, item
+
+
+def _names(plan: Mapping[str, Any], section: str) -> Iterator[tuple[int, str]]:
+    for index, item in _mappings(plan, section):
+        name = item.get("name")
+        if isinstance(name, str):
+            yield index, name
+
+
+def _texts(value: object) -> Iterator[tuple[int, str]]:
+    for index, item in enumerate(value if isinstance(value, list) else ()):
+        if isinstance(item, str):
+            yield index, item
+
+
+def _repeated(value: object) -> Iterator[tuple[int, int]]:
+    first: dict[str, int] = {}
+    for index, text in _texts(value):
+        if first.setdefault(text, index) != index:
+            yield index, first[text]
+
+
+RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
+    _endpoint_fits_provider,
+    _named_provider_has_region,
+    _two_recipients,
+    _origin_fits_source,
+    _names_are_unique,
+    _targets_are_apart,
+    _keeping_has_a_reason,
+    _one_batch_each,
+    _needs_have_an_order,
+    _languages_are_unique,
+)

@@ -1,0 +1,267 @@
+"""What the pipeline asks of the outside world. Adapters translate; the pipeline sees only this.
+
+A `Source` has no verb that writes. A target is two ports, so that a dry run and the verifying
+reader are built without the one that writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from hdh_migrate.model import (
+    ObjectInfo,
+    Page,
+    PartInfo,
+    Place,
+    Problem,
+    Span,
+    Stamp,
+    Stored,
+    TargetLimits,
+    Upload,
+)
+
+Write = Callable[[bytes], object]
+"""Takes the next bytes of a reply, in order; they are valid during the call only."""
+
+Order = Mapping[str, Any]
+"""One unit of work for an engine: JSON, with references to secrets but never secrets."""
+
+Receipt = Mapping[str, Any]
+"""What came of an order, or of one object or part in it: JSON, at most 1 KB."""
+
+
+class Source(Protocol):
+    """A place to read from. Nothing here can change it."""
+
+    page_size: int
+
+    def check(self, place: Place) -> Sequence[Problem]:
+        """Say which rights or things are missing to list and read; empty means none."""
+
+    def pages(self, place: Place, *, marker: str | None = None) -> Iterator[Page]:
+        """List everything under the prefix, page by page, starting at `marker`.
+
+        Raises:
+            ListingBroken: a page contradicts itself or the ones before it.
+            Transient: no whole page arrived; start again at the last page's marker.
+        """
+
+    def recount(self, place: Place) -> Iterator[tuple[str, str]]:
+        """List again, cut differently, as (key, version): a second opinion on `pages`."""
+
+    def reads_tags(self, place: Place) -> bool:
+        """Say whether the credential may read tags, as far as a listing has shown."""
+
+    def head(self, place: Place, key: str) -> ObjectInfo:
+        """Describe one object as it is now.
+
+        Raises:
+            Missing: it is gone.
+        """
+
+    def read(self, place: Place, obj: ObjectInfo, span: Span, write: Write) -> None:
+        """Hand exactly the span of exactly this version to `write`; every reply is checked.
+
+        Bytes may have been handed over before an error is raised: discard them.
+
+        Raises:
+            SourceChanged: the object is no longer `obj.version`.
+            Missing: it is gone.
+            Transient: the reply was cut, short or not what was asked for.
+        """
+
+
+class TargetReader(Protocol):
+    """The reading half of a target."""
+
+    limits: TargetLimits
+
+    def check(self, place: Place) -> Sequence[Problem]:
+        """Say which rights or things are missing to list and read; empty means none."""
+
+    def keys(self, place: Place) -> Iterator[Stored]:
+        """List everything under the prefix in one pass.
+
+        Raises:
+            ListingBroken: truncated without a token, a repeated token, or no listing at all.
+        """
+
+    def head(self, bucket: str, key: str) -> Stored | None:
+        """Describe one object; None when there is none."""
+
+    def read(self, bucket: str, stored: Stored, span: Span | None, write: Write) -> Stored:
+        """Hand the whole object (or a span of it), as long as its ETag is `stored.etag`.
+
+        Returns what the target said of it, its metadata included.
+
+        Raises:
+            Missing: it is gone.
+            Conflict: it no longer carries that ETag.
+            Transient: the reply was cut, short or not what was asked for.
+        """
+
+
+class TargetWriter(TargetReader, Protocol):
+    """The writing half of a target, which can read as well."""
+
+    def put(
+        self,
+        bucket: str,
+        key: str,
+        body: memoryview,
+        *,
+        sha256: str,
+        stamp: Stamp,
+        replaces: str | None,
+    ) -> Stored:
+        """Store one object. Without `replaces` it is created only if there is none.
+
+        Raises:
+            Conflict: there is another object (or another ETag than `replaces`).
+            Transient: the target did not answer; the object may or may not be there.
+        """
+
+    def begin(self, bucket: str, key: str, *, stamp: Stamp) -> Upload:
+        """Open a multipart upload."""
+
+    def put_part(self, upload: Upload, number: int, body: memoryview, *, sha256: str) -> str:
+        """Store one part and return its ETag; the same number again replaces it.
+
+        Raises:
+            Missing: the upload expired or was aborted.
+        """
+
+    def stream_part(
+        self, upload: Upload, number: int, size: int, pull: Callable[[int], bytes]
+    ) -> str:
+        """Store one part that is too large for memory; `pull(n)` gives up to n bytes."""
+
+    def parts(self, upload: Upload) -> Mapping[int, PartInfo]:
+        """List the parts that the target holds.
+
+        Raises:
+            Missing: the upload expired, was aborted, or was completed.
+        """
+
+    def complete(
+        self,
+        upload: Upload,
+        parts: Sequence[tuple[int, str]],
+        *,
+        size: int,
+        attempt: str,
+        replaces: str | None,
+    ) -> Stored:
+        """Make the parts visible as one object of `size` bytes; create-only without `replaces`.
+
+        Success is an object that HEAD shows with our attempt tag and size, never the reply
+        alone. Calling this again after a lost reply is safe.
+
+        Raises:
+            Conflict: there is another object under this key.
+            Missing: the upload is gone and the object is not ours.
+        """
+
+    def abort(self, upload: Upload) -> None:
+        """Drop an upload and its parts; aborting the unknown succeeds."""
+
+    def open_uploads(self, place: Place) -> Iterator[tuple[Upload, str]]:
+        """List begun uploads under the prefix with the time (RFC 3339) each was begun."""
+
+
+class Envelope(Protocol):
+    """One attempt's data key, with the header that wraps it for every recipient."""
+
+    header: bytes
+
+    def seal_into(self, plain: memoryview, first: int, *, final: bool, out: memoryview) -> int:
+        """Seal consecutive segments from index `first` into `out`; return bytes written."""
+
+
+class Unsealer(Protocol):
+    """Takes stored bytes in any cut, hands on plaintext after authentication."""
+
+    def write(self, chunk: bytes | memoryview) -> None:
+        """Take the next stored bytes."""
+
+    def close(self) -> None:
+        """Demand that exactly one whole object was seen.
+
+        Raises:
+            UnsealFailed: it was not.
+        """
+
+
+class Envelopes(Protocol):
+    """Makes and opens envelopes for one set of recipients."""
+
+    header_size: int
+
+    def new(self) -> Envelope:
+        """Return an envelope with a fresh data key: one per attempt, never reused."""
+
+    def open(self, header: bytes) -> Envelope:
+        """Return the envelope of an earlier header, to go on inside an object."""
+
+    def sealed_size(self, size: int) -> int:
+        """Return the stored size of an object of `size` plaintext bytes."""
+
+    def unsealer(self, *, size: int, write: Callable[[memoryview], object]) -> Unsealer:
+        """Return a strict reader for one whole stored object."""
+
+    def self_test(self) -> None:
+        """Seal and open something.
+
+        Raises:
+            KeyUnavailable: the identity cannot open what the recipients can.
+        """
+
+
+class Engine(Protocol):
+    """Runs orders somewhere and brings back receipts. Only the coordinator touches the ledger."""
+
+    capacity: int
+    """How many orders are worth handing out at once."""
+
+    def submit(self, order: Order) -> None:
+        """Hand out one order; never blocks for long."""
+
+    def receipts(self, timeout: float) -> Iterable[Receipt]:
+        """Return what has arrived, waiting up to `timeout` seconds for the first."""
+
+    def pause(self) -> None:
+        """Ask the workers to return what they have not begun, and to end soon."""
+
+    def traffic(self) -> Sequence[Mapping[str, Any]]:
+        """Return what the workers exchanged with each endpoint, once they are closed."""
+
+    def close(self, *, grace: float) -> None:
+        """End the workers; what they have not acknowledged after `grace` seconds is lost."""
+
+
+class Clock(Protocol):
+    """Time as an argument."""
+
+    def now(self) -> str:
+        """Return the wall clock as RFC 3339 UTC with milliseconds."""
+
+    def monotonic(self) -> float:
+        """Return seconds that never jump."""
+
+
+class Progress(Protocol):
+    """Where people (or machines) follow a run."""
+
+    def step(self, batch: str, step: str, *, objects: int, size: int) -> None:
+        """A step of a batch begins, with this much left to do."""
+
+    def advance(self, objects: int, size: int) -> None:
+        """This much more is done; may be negative after a retry."""
+
+    def note(self, text: str) -> None:
+        """One line for people; free of names and secrets."""
+
+
+Findings = Iterable[Mapping[str, Any]]

@@ -1,0 +1,1 @@
+"""One verb on one plan: what the command line calls, free of any rendering."""

@@ -1,0 +1,125 @@
+"""Look, before anything moves, whether everything a run needs is there; changes nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.errors import AccessDenied, AuthFailed, MigrateError, Permanent, Transient
+from hdh_migrate.model import Place, Problem, Upload
+from hdh_migrate.plan.model import Dataset, Plan
+from hdh_migrate.ports import TargetWriter
+from hdh_migrate.wiring import Services
+
+CLOCK_SECONDS_MAX = 60.0
+SPACE_MIN = 64 << 20
+
+
+def blockers(services: Services, plan: Plan, selected: Sequence[str]) -> list[Problem]:
+    """Return what would stop a run of the selected batches; empty means go."""
+    found: dict[str, Problem] = {}
+    for dataset in _datasets(plan, selected):
+        for problem in (
+            *_tried(f"source container {dataset.source.place.bucket}",
+                    services.source.check, dataset.source.place),
+            *_tried(f"target bucket {dataset.target.place.bucket}",
+                    services.reader.check, dataset.target.place),
+        ):  # fmt: skip
+            found[str(problem)] = problem
+    for problem in _clocks(services):
+        found[str(problem)] = problem
+    return list(found.values())
+
+
+def report(
+    services: Services, plan: Plan, state_dir: Path, selected: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return every check with its outcome, for people and for CI to compare."""
+    checks = [
+        _outcome("keys", _keys(services)),
+        _outcome("rights and places", blockers(services, plan, selected)),
+        _outcome("write right", list(_write_rights(services, plan, selected))),
+        _outcome("room for the ledger", _room(state_dir)),
+    ]
+    unprotected = services.unprotected_keys()
+    if unprotected:
+        checks.append({"check": "key protection", "ok": True, "warnings": unprotected})
+    return checks
+
+
+def _outcome(check: str, problems: Sequence[Problem]) -> dict[str, Any]:
+    return {
+        "check": check,
+        "ok": not problems,
+        "problems": [str(problem) for problem in problems],
+        "auth": any(problem.auth for problem in problems),
+    }
+
+
+def _datasets(plan: Plan, selected: Sequence[str]) -> Iterator[Dataset]:
+    wanted = {
+        name
+        for batch in plan.ordered_batches()
+        if not selected or batch.name in selected
+        for name in batch.datasets
+    }
+    return (dataset for dataset in plan.datasets if dataset.name in wanted)
+
+
+def _tried(where: str, check: Any, place: Place) -> Sequence[Problem]:  # noqa: ANN401 - a port's check
+    try:
+        return check(place)  # type: ignore[no-any-return]
+    except (Transient, Permanent) as error:
+        auth = isinstance(error, AuthFailed | AccessDenied)
+        return [Problem(where=where, what=str(error), hint=error.hint, auth=auth)]
+
+
+def _clocks(services: Services) -> Iterator[Problem]:
+    for told in services.traffic():
+        offset = told["clock_offset"]
+        if offset is not None and abs(offset) > CLOCK_SECONDS_MAX:
+            yield Problem(
+                where=str(told["endpoint"]),
+                what=f"this machine's clock is off by {offset:.0f} s",
+                hint="set the clock; signatures and evidence depend on it",
+            )
+
+
+def _keys(services: Services) -> list[Problem]:
+    try:
+        services.envelopes.self_test()
+    except MigrateError as error:
+        return [Problem(where="seal", what=str(error), hint=error.hint)]
+    return []
+
+
+def _room(state_dir: Path) -> list[Problem]:
+    existing = next(p for p in (state_dir, *state_dir.absolute().parents) if p.exists())
+    free = shutil.disk_usage(existing).free
+    if free < SPACE_MIN:
+        what = f"only {free >> 20} MiB are free for the ledger"
+        return [Problem(where=str(state_dir), what=what)]
+    return []
+
+
+def _write_rights(services: Services, plan: Plan, selected: Sequence[str]) -> Iterator[Problem]:
+    writer = services.writer
+    if writer is None:
+        return
+    for bucket in dict.fromkeys(d.target.bucket for d in _datasets(plan, selected)):
+        yield from _may_abort(writer, bucket)
+
+
+def _may_abort(writer: TargetWriter, bucket: str) -> Iterator[Problem]:
+    """Abort an upload that does not exist: changes nothing, and is denied to who may not write."""
+    where = f"target bucket {bucket}"
+    upload = Upload(bucket=bucket, key=".hdh-migrate-preflight", upload_id="0" * 32)
+    try:
+        writer.abort(upload)
+    except (AccessDenied, AuthFailed) as error:
+        hint = "the credential needs s3:PutObject and s3:AbortMultipartUpload"
+        yield Problem(where=where, what=f"no right to write: {error}", hint=hint, auth=True)
+    except (Permanent, Transient):
+        return  # it does not know the upload, in its own words

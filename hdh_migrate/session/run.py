@@ -1,0 +1,273 @@
+"""Carry out steps of a plan: ledger, adapters and runner put together for one process."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate import __version__
+from hdh_migrate.errors import Exit, KeyUnavailable, Refused, UsageError
+from hdh_migrate.ledger import Ledger, ledger_path
+from hdh_migrate.model import Problem, Step
+from hdh_migrate.pipeline.context import Context, Engines
+from hdh_migrate.pipeline.forecast import Forecast
+from hdh_migrate.pipeline.inventory import Inventory
+from hdh_migrate.pipeline.retrying import Gate, Retrying
+from hdh_migrate.pipeline.runner import BatchOrder, Runner, summary
+from hdh_migrate.plan.diff import changes
+from hdh_migrate.plan.loader import LoadedPlan, load
+from hdh_migrate.ports import Clock, Progress
+from hdh_migrate.session.preflight import blockers
+from hdh_migrate.telemetry import SystemClock
+from hdh_migrate.wiring import (
+    RUN_TAG_DIGITS,
+    Services,
+    check_offline,
+    open_engine,
+    routes_of,
+    rules_of,
+)
+
+STATE_DIR = ".hdh-migrate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """A plan, where its state lives, and who watches."""
+
+    loaded: LoadedPlan
+    state_dir: Path
+    progress: Progress
+    stop: threading.Event
+    clock: Clock
+
+    @classmethod
+    def open(
+        cls, plan: Path, state_dir: Path | None, progress: Progress, stop: threading.Event
+    ) -> Desk:
+        """Read a plan and check all of it that can be checked offline.
+
+        Raises:
+            PlanInvalid: with every problem at once.
+        """
+        loaded = load(plan)
+        check_offline(loaded.plan)
+        return cls(
+            loaded=loaded,
+            state_dir=state_dir or loaded.base / STATE_DIR,
+            progress=progress,
+            stop=stop,
+            clock=SystemClock(),
+        )
+
+    @property
+    def ledger_path(self) -> Path:
+        """Where this migration's ledger lives."""
+        return ledger_path(self.state_dir, self.loaded.plan.migration)
+
+    def batches(self, selected: Sequence[str]) -> list[BatchOrder]:
+        """Return the plan's batches in an order that respects their needs.
+
+        Raises:
+            UsageError: a selected batch is not in the plan.
+        """
+        ordered = [
+            BatchOrder(name=batch.name, needs=tuple(batch.needs))
+            for batch in self.loaded.plan.ordered_batches()
+        ]
+        unknown = sorted(set(selected) - {batch.name for batch in ordered})
+        if unknown:
+            known = ", ".join(batch.name for batch in ordered)
+            raise UsageError(f"no batch {', '.join(unknown)} in the plan; there are {known}")
+        return ordered
+
+    def read_ledger(self) -> Ledger:
+        """Open the ledger for looking.
+
+        Raises:
+            UsageError: no run of this plan has begun.
+        """
+        if not self.ledger_path.exists():
+            raise UsageError(
+                "no run of this plan has begun here",
+                hint='begin with "hdh-migrate run PLAN", or give the right --state-dir',
+            )
+        return Ledger.read_only(self.ledger_path, self.clock)
+
+
+def perform(
+    desk: Desk, steps: Sequence[Step], selected: Sequence[str]
+) -> tuple[Exit, list[dict[str, Any]]]:
+    """Carry out steps for batches; return the exit code and every dataset's tallies.
+
+    Raises:
+        MigrateError: whatever ended the run early, with its exit code.
+    """
+    loaded, batches = desk.loaded, desk.batches(selected)
+    write = Step.TRANSFER in steps
+    services = Services.open(loaded.plan, loaded.base, write=write)
+    _self_test(services)
+    with _ledger(desk) as ledger:
+        _demand(blockers(services, desk.loaded.plan, selected))
+        ctx = _context(desk, services, ledger)
+        _announce(desk, ledger, steps, selected)
+
+        def renewed() -> Context | None:
+            nonlocal ctx
+            ctx.engines.drop(grace=2.0)
+            if not services.vault.renewed():
+                return None
+            ctx = _context(desk, Services.open(loaded.plan, loaded.base, write=write), ledger)
+            return ctx
+
+        try:
+            code = Runner(ctx, batches, renewed=renewed).run(steps, selected)
+            return code, summary(ctx)
+        finally:
+            ctx.engines.drop(grace=30.0)
+            traffic = [*services.traffic(), *ctx.engines.traffic]
+            ledger.event("run-ended", {"traffic": _added_up(traffic)})
+            ledger.commit()
+
+
+def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
+    """Make the inventory for nothing and say what a run would do; writes nothing anywhere.
+
+    Raises:
+        Refused: the run would be refused, with the same reasons.
+    """
+    loaded, batches = desk.loaded, desk.batches(selected)
+    services = Services.open(loaded.plan, loaded.base, write=False)
+    _self_test(services)
+    _demand(blockers(services, loaded.plan, selected))
+    ledger = Ledger.temporary(desk.clock)
+    try:
+        _bind(desk, ledger)
+        ctx = _context(desk, services, ledger)
+        teller = Forecast(ctx, bandwidth=loaded.plan.limits.bytes_per_second)
+        told = []
+        for batch in batches:
+            if not selected or batch.name in selected:
+                Inventory(ctx).run(batch.name)
+                told.append(teller.batch(batch.name))
+        return told
+    finally:
+        ledger.close()
+
+
+@contextmanager
+def _ledger(desk: Desk) -> Iterator[Ledger]:
+    ledger = Ledger.open(desk.ledger_path, desk.clock)
+    try:
+        _bind(desk, ledger)
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def _bind(desk: Desk, ledger: Ledger) -> None:
+    plan = desk.loaded.plan
+    batch_of = {name: batch.name for batch in plan.ordered_batches() for name in batch.datasets}
+    ledger.start(
+        desk.loaded.digest,
+        desk.loaded.canonical,
+        [(dataset.name, batch_of[dataset.name]) for dataset in plan.datasets],
+        diff=changes,
+    )
+    ledger.commit()
+
+
+def _context(desk: Desk, services: Services, ledger: Ledger) -> Context:
+    loaded = desk.loaded
+    plan = loaded.plan
+    write = services.writer is not None
+    gate = Gate(desk.clock.monotonic, desk.stop)
+    return Context(
+        ledger=ledger,
+        source=services.source,
+        reader=services.reader,
+        writer=services.writer,
+        limits=services.limits,
+        routes=routes_of(plan),
+        rules=rules_of(plan),
+        header=services.envelopes.header_size,
+        sealed=plan.seal.format == "crypt4gh",
+        level=plan.verify.level,
+        run_tag=loaded.digest[:RUN_TAG_DIGITS],
+        retry=Retrying(budget=plan.limits.retry_budget_seconds, gate=gate, halt=desk.stop),
+        clock=desk.clock,
+        progress=desk.progress,
+        stop=desk.stop,
+        engines=Engines(
+            lambda: open_engine(plan, loaded.base, loaded.canonical, loaded.digest, write=write)
+        ),
+    )
+
+
+def _self_test(services: Services) -> None:
+    if services.plan.seal.format == "crypt4gh" and services.plan.seal.identity is None:
+        raise KeyUnavailable(
+            "seal.identity: no identity is given, so nothing could be verified or resumed",
+            hint='name the private key of one recipient, such as "file:keys/steward.sec"',
+        )
+    services.envelopes.self_test()
+
+
+def _demand(problems: Sequence[Problem]) -> None:
+    if problems:
+        error = Refused(
+            "preflight refuses to go on", blockers=[str(p) for p in problems],
+            hint="nothing was moved",
+        )  # fmt: skip
+        if any(problem.auth for problem in problems):
+            error.exit_code = Exit.AUTH
+        raise error
+
+
+def _announce(desk: Desk, ledger: Ledger, steps: Sequence[Step], selected: Sequence[str]) -> None:
+    ledger.event(
+        "run-started",
+        {
+            "plan_digest": desk.loaded.digest,
+            "steps": [str(step) for step in steps],
+            "batches": list(selected),
+            "tool": __version__,
+            "user": operator(),
+            "pid": os.getpid(),
+        },
+    )
+    ledger.commit()
+
+
+def operator() -> str:
+    """Return who runs this, as the machine tells it."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # no entry for this user id
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def _added_up(traffic: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return traffic with one entry for each side and endpoint."""
+    total: dict[tuple[str, str], dict[str, Any]] = {}
+    for entry in traffic:
+        sums = total.setdefault(
+            (entry["side"], entry["endpoint"]),
+            {"requests": 0, "bytes_read": 0, "bytes_written": 0, "addresses": []},
+        )
+        for name in ("requests", "bytes_read", "bytes_written"):
+            sums[name] += entry[name]
+        sums["addresses"] = sorted({*sums["addresses"], *entry["addresses"]})
+        if entry["clock_offset"] is not None:
+            sums["clock_offset"] = entry["clock_offset"]
+    return [
+        {"side": side, "endpoint": endpoint, **sums} for (side, endpoint), sums in total.items()
+    ]

@@ -1,0 +1,112 @@
+"""How requests to Azure Blob are authorised: always read-only, always renewable.
+
+A shared key never signs a request itself: it makes short-lived account SAS tokens that may list
+and read and nothing else, so that not even a fault of ours could write.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+from urllib.parse import parse_qs
+
+from hdh_migrate.errors import AuthFailed
+
+SAS_LIFETIME = timedelta(hours=6)
+RENEW_BEFORE_SECONDS = 900.0
+IDENTITY_SCOPE = "https://storage.azure.com/.default"
+
+
+class Authorizer(Protocol):
+    """Adds what a request needs to be allowed."""
+
+    def apply(self, query: str, headers: dict[str, str]) -> str:
+        """Return the query with what belongs there; may add headers."""
+
+
+class SasAuthorizer:
+    """Appends a shared access signature that the operator was given."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token.lstrip("?")
+        if "sig" not in parse_qs(self._token):
+            raise AuthFailed(
+                "the source's SAS has no signature",
+                hint="give the token itself (sv=...&sig=...), without the account's address",
+            )
+
+    def apply(self, query: str, headers: dict[str, str]) -> str:
+        """Return the query with the token."""
+        del headers
+        return f"{query}&{self._token}" if query else self._token
+
+
+class SharedKeyAuthorizer:
+    """Makes read-and-list account SAS tokens from a shared key and renews them in time."""
+
+    def __init__(
+        self, account: str, key: str, *, secure: bool, monotonic: Callable[[], float]
+    ) -> None:
+        self._account = account
+        self._key = key
+        self._secure = secure
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._token = ""
+        self._renew_at = 0.0
+
+    def apply(self, query: str, headers: dict[str, str]) -> str:
+        """Return the query with a token that is good for the next minutes."""
+        del headers
+        with self._lock:
+            if self._monotonic() >= self._renew_at:
+                self._token = self._make()
+                self._renew_at = (
+                    self._monotonic() + SAS_LIFETIME.total_seconds() - RENEW_BEFORE_SECONDS
+                )
+        return f"{query}&{self._token}" if query else self._token
+
+    def _make(self) -> str:
+        from azure.storage.blob import (
+            AccountSasPermissions,
+            ResourceTypes,
+            generate_account_sas,
+        )
+
+        now = datetime.now(UTC)  # noqa: TID251 - Azure compares this with its own wall clock
+        try:
+            return generate_account_sas(
+                account_name=self._account,
+                account_key=self._key,
+                resource_types=ResourceTypes(container=True, object=True),
+                permission=AccountSasPermissions(read=True, list=True, tag=True),
+                start=now - timedelta(minutes=5),
+                expiry=now + SAS_LIFETIME,
+                protocol="https" if self._secure else "https,http",
+            )
+        except ValueError as error:  # the key is not base64; the message would hold the key
+            raise AuthFailed("the source's shared key is not a storage account key") from error
+
+
+class IdentityAuthorizer:
+    """Sends a bearer token of the machine's or the user's Azure identity."""
+
+    def __init__(self) -> None:
+        from azure.identity import DefaultAzureCredential
+
+        self._credential = DefaultAzureCredential(exclude_interactive_browser_credential=True)
+        self._lock = threading.Lock()
+
+    def apply(self, query: str, headers: dict[str, str]) -> str:
+        """Add the bearer header; the credential caches and renews the token itself."""
+        from azure.core.exceptions import ClientAuthenticationError
+
+        try:
+            with self._lock:
+                token = self._credential.get_token(IDENTITY_SCOPE).token
+        except ClientAuthenticationError as error:
+            raise AuthFailed("no Azure identity is available to read the source") from error
+        headers["Authorization"] = f"Bearer {token}"
+        return query

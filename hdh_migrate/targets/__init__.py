@@ -1,0 +1,1 @@
+"""Where objects go: the S3 adapter and the provider profiles."""

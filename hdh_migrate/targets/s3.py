@@ -1,0 +1,358 @@
+"""S3 as a target: create-only writes, multipart that can be asked what happened, checked reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from hdh_migrate.errors import (
+    AccessDenied,
+    AuthFailed,
+    Conflict,
+    ListingBroken,
+    Missing,
+    ShortRead,
+    StorageError,
+    Transient,
+    Unsupported,
+)
+from hdh_migrate.fixity import EMPTY_SHA256
+from hdh_migrate.model import (
+    PartInfo,
+    Place,
+    Problem,
+    Span,
+    Stamp,
+    Stored,
+    TargetLimits,
+    Upload,
+)
+from hdh_migrate.ports import Write
+from hdh_migrate.targets.s3_endpoint import S3Endpoint, from_reply, translated
+from hdh_migrate.transport import Reply
+
+ATTEMPT = "hdh-attempt"
+"""The user metadata name under which every object of ours carries its attempt tag."""
+
+UNSIGNED = "UNSIGNED-PAYLOAD"
+
+
+class S3Reader:
+    """The reading half; in a dry run there is no other."""
+
+    def __init__(self, endpoint: S3Endpoint, limits: TargetLimits) -> None:
+        self.limits = limits
+        self._endpoint = endpoint
+
+    def check(self, place: Place) -> Sequence[Problem]:
+        """Try to list one key."""
+        where = f"target bucket {place.bucket}"
+        try:
+            next(iter(self._pages(place, size=1)), None)
+        except Missing:
+            return [Problem(where=where, what="there is no such bucket")]
+        except AuthFailed as error:
+            return [Problem(where=where, what=str(error), hint=error.hint, auth=True)]
+        except AccessDenied:
+            hint = "the credential needs s3:ListBucket on the bucket"
+            return [Problem(where=where, what="no right to list", hint=hint, auth=True)]
+        return []
+
+    def keys(self, place: Place) -> Iterator[Stored]:
+        """List everything under the prefix; see `ports.TargetReader.keys`."""
+        for page in self._pages(place, size=1000):
+            for entry in page.get("Contents", ()):
+                yield Stored(
+                    key=entry["Key"], size=entry["Size"], etag=entry.get("ETag", "").strip('"')
+                )
+
+    def _pages(self, place: Place, *, size: int) -> Iterator[dict[str, Any]]:
+        token: str | None = None
+        while True:
+            more = {"ContinuationToken": token} if token else {}
+            with translated("the target's listing"):
+                page = self._endpoint.client.list_objects_v2(
+                    Bucket=place.bucket, Prefix=place.prefix, MaxKeys=size, **more
+                )
+            # An empty 200 parses as an empty bucket (FACTS); a real listing says how many.
+            if "KeyCount" not in page and "IsTruncated" not in page:
+                raise ListingBroken("the target's reply to a listing is not a listing")
+            yield page
+            if not page.get("IsTruncated"):
+                return
+            following = page.get("NextContinuationToken")
+            if not following or following == token:
+                raise ListingBroken("the target's listing is truncated and does not go on")
+            token = following
+
+    def head(self, bucket: str, key: str) -> Stored | None:
+        """Describe one object; None when there is none."""
+        reply = self._send("HEAD", bucket, key, {}, EMPTY_SHA256)
+        if reply.status == 404:
+            return None
+        if reply.status != 200:
+            raise from_reply(reply, "a target object")
+        if reply.length is None:
+            raise ShortRead("the target describes an object without its size")
+        return Stored(
+            key=key,
+            size=reply.length,
+            etag=reply.etag,
+            version_id=_version_id(reply),
+            metadata=_metadata(reply),
+        )
+
+    def read(self, bucket: str, stored: Stored, span: Span | None, write: Write) -> Stored:
+        """Hand over the object or a span of it; see `ports.TargetReader.read`."""
+        part = None if span is None or span.length == stored.size else span
+        want = stored.size if part is None else part.length
+        headers = {"If-Match": f'"{stored.etag}"'} if stored.etag else {}
+        if part is not None:
+            headers["Range"] = f"bytes={part.start}-{part.end - 1}"
+        got = 0
+
+        def count(data: bytes) -> None:
+            nonlocal got
+            got += len(data)
+            if got > want:
+                raise ShortRead("the target sent more than was stored")
+            write(data)
+
+        accept = _exactly(stored, part)
+        reply = self._send(
+            "GET", bucket, stored.key, headers, EMPTY_SHA256, accept=accept, sink=count
+        )
+        if reply.status == 412:
+            raise Conflict(_REPLACED)
+        if not 200 <= reply.status < 300:
+            raise from_reply(reply, "a target object")
+        if got != want:
+            raise ShortRead("the target sent less than was stored")
+        return replace(stored, version_id=_version_id(reply), metadata=_metadata(reply))
+
+    def _send(
+        self,
+        method: str,
+        bucket: str,
+        key: str,
+        headers: Mapping[str, str],
+        sha256: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        **body: Any,  # noqa: ANN401 - passed on to Transport.request as is
+    ) -> Reply:
+        url = self._endpoint.object_url(bucket, key)
+        if query:
+            url = f"{url}?{urlencode(query, quote_via=quote, safe='-_.~')}"
+        return self._endpoint.transport.request(
+            method, url, {"x-amz-content-sha256": sha256, **headers}, **body
+        )
+
+
+class S3Writer(S3Reader):
+    """The writing half."""
+
+    def put(
+        self,
+        bucket: str,
+        key: str,
+        body: memoryview,
+        *,
+        sha256: str,
+        stamp: Stamp,
+        replaces: str | None,
+    ) -> Stored:
+        """Store one object, create-only; see `ports.TargetWriter.put`."""
+        headers = _stamped(stamp, self.limits)
+        if self.limits.conditional_put:
+            headers |= {"If-Match": f'"{replaces}"'} if replaces else {"If-None-Match": "*"}
+        reply = self._send("PUT", bucket, key, headers, sha256, body=body)
+        if reply.status in {400, 501} and self.limits.conditional_put:
+            failure = from_reply(reply, "a target object")
+            if isinstance(failure, Unsupported):
+                # The profile was too hopeful: the survey before the transfer stands in for it.
+                headers = {
+                    k: v for k, v in headers.items() if k not in {"If-Match", "If-None-Match"}
+                }
+                reply = self._send("PUT", bucket, key, headers, sha256, body=body)
+        if reply.status != 200:
+            raise from_reply(reply, "a target object")
+        if not reply.etag:
+            raise Transient("the target acknowledged an object without an ETag")
+        return Stored(key=key, size=len(body), etag=reply.etag, version_id=_version_id(reply))
+
+    def begin(self, bucket: str, key: str, *, stamp: Stamp) -> Upload:
+        """Open a multipart upload."""
+        extra: dict[str, Any] = {"Metadata": {ATTEMPT: stamp.attempt, **stamp.metadata}}
+        if stamp.tags and self.limits.tags:
+            extra["Tagging"] = urlencode(stamp.tags, quote_via=quote)
+        with translated("an upload"):
+            reply = self._endpoint.client.create_multipart_upload(
+                Bucket=bucket, Key=key, ContentType=_CONTENT_TYPE, **extra
+            )
+        upload_id = reply.get("UploadId")
+        if not upload_id:
+            raise Transient("the target opened an upload without an id")
+        return Upload(bucket=bucket, key=key, upload_id=upload_id)
+
+    def put_part(self, upload: Upload, number: int, body: memoryview, *, sha256: str) -> str:
+        """Store one part and return its ETag."""
+        return self._part(upload, number, sha256, body=body)
+
+    def stream_part(
+        self, upload: Upload, number: int, size: int, pull: Callable[[int], bytes]
+    ) -> str:
+        """Store one part while it is made; its digest is checked when it is read back."""
+        return self._part(upload, number, UNSIGNED, pull=(size, pull))
+
+    def _part(self, upload: Upload, number: int, sha256: str, **body: Any) -> str:  # noqa: ANN401
+        query = {"partNumber": str(number), "uploadId": upload.upload_id}
+        reply = self._send("PUT", upload.bucket, upload.key, {}, sha256, query=query, **body)
+        if reply.status != 200:
+            raise from_reply(reply, "a part")
+        if not reply.etag:
+            raise Transient("the target acknowledged a part without an ETag")
+        return reply.etag
+
+    def parts(self, upload: Upload) -> Mapping[int, PartInfo]:
+        """List the parts that the target holds."""
+        found: dict[int, PartInfo] = {}
+        marker: int | None = None
+        while True:
+            more = {"PartNumberMarker": marker} if marker else {}
+            with translated("an upload's parts"):
+                page = self._endpoint.client.list_parts(
+                    Bucket=upload.bucket, Key=upload.key, UploadId=upload.upload_id, **more
+                )
+            for part in page.get("Parts", ()):
+                number = int(part["PartNumber"])
+                found[number] = PartInfo(
+                    number=number, size=int(part["Size"]), etag=part["ETag"].strip('"')
+                )
+            following = page.get("NextPartNumberMarker")
+            if not page.get("IsTruncated"):
+                return found
+            if not following or following == marker:
+                raise ListingBroken("the target's list of parts is truncated and does not go on")
+            marker = int(following)
+
+    def complete(
+        self,
+        upload: Upload,
+        parts: Sequence[tuple[int, str]],
+        *,
+        size: int,
+        attempt: str,
+        replaces: str | None,
+    ) -> Stored:
+        """Make the parts one object; see `ports.TargetWriter.complete`."""
+        failure: StorageError | None = None
+        try:
+            create_only = self.limits.conditional_complete and replaces is None
+            self._complete(upload, parts, create_only=create_only)
+        except (Missing, Transient, Conflict) as error:
+            failure = error  # the reply may have been lost; what HEAD shows decides
+        # 200 with an empty or HTML body is success to botocore (FACTS), so HEAD decides anyway.
+        stored = self.head(upload.bucket, upload.key)
+        if stored is None:
+            raise failure or Transient("the target completed an upload but shows no object")
+        if stored.metadata.get(ATTEMPT) != attempt or stored.size != size:
+            if failure is not None and not isinstance(failure, Conflict):
+                raise failure
+            raise Conflict("another object appeared under the key while it was uploaded")
+        return stored
+
+    def _complete(
+        self, upload: Upload, parts: Sequence[tuple[int, str]], *, create_only: bool
+    ) -> None:
+        condition = {"IfNoneMatch": "*"} if create_only else {}
+        listed = [{"PartNumber": number, "ETag": f'"{etag}"'} for number, etag in parts]
+        try:
+            with translated("completing an upload"):
+                self._endpoint.client.complete_multipart_upload(
+                    Bucket=upload.bucket,
+                    Key=upload.key,
+                    UploadId=upload.upload_id,
+                    MultipartUpload={"Parts": listed},
+                    **condition,
+                )
+        except Unsupported:
+            if not create_only:
+                raise
+            self._complete(upload, parts, create_only=False)
+
+    def abort(self, upload: Upload) -> None:
+        """Drop an upload and its parts."""
+        try:
+            with translated("aborting an upload"):
+                self._endpoint.client.abort_multipart_upload(
+                    Bucket=upload.bucket, Key=upload.key, UploadId=upload.upload_id
+                )
+        except Missing:
+            return
+
+    def open_uploads(self, place: Place) -> Iterator[tuple[Upload, str]]:
+        """List begun uploads under the prefix."""
+        more: dict[str, str] = {}
+        while True:
+            with translated("the target's open uploads"):
+                page = self._endpoint.client.list_multipart_uploads(
+                    Bucket=place.bucket, Prefix=place.prefix, **more
+                )
+            for entry in page.get("Uploads", ()):
+                upload = Upload(bucket=place.bucket, key=entry["Key"], upload_id=entry["UploadId"])
+                yield upload, entry["Initiated"].isoformat().replace("+00:00", "Z")
+            following = {
+                "KeyMarker": page.get("NextKeyMarker") or "",
+                "UploadIdMarker": page.get("NextUploadIdMarker") or "",
+            }
+            if not page.get("IsTruncated"):
+                return
+            if following in ({"KeyMarker": "", "UploadIdMarker": ""}, more):
+                raise ListingBroken("the target's list of uploads is truncated and does not go on")
+            more = following
+
+
+_CONTENT_TYPE = "application/octet-stream"
+_REPLACED = "the target holds another object than the one that was stored"
+
+
+def _exactly(stored: Stored, part: Span | None) -> Callable[[Reply], None]:
+    """Return the check of a reply's head; `part` is None when the whole object was asked for."""
+    want = stored.size if part is None else part.length
+    wanted = None if part is None else f"bytes {part.start}-{part.end - 1}/{stored.size}"
+
+    def accept(reply: Reply) -> None:
+        if reply.status != (200 if part is None else 206):
+            raise ShortRead(f"the target answered {reply.status} to a read")
+        if wanted is not None and reply.headers.get("content-range") != wanted:
+            raise ShortRead("the target sent another range than was asked for")
+        if reply.length not in {None, want}:
+            raise ShortRead("the target announced another length than was stored")
+        if stored.etag and reply.etag != stored.etag:
+            raise Conflict(_REPLACED)
+
+    return accept
+
+
+def _stamped(stamp: Stamp, limits: TargetLimits) -> dict[str, str]:
+    headers = {"Content-Type": _CONTENT_TYPE, f"x-amz-meta-{ATTEMPT}": stamp.attempt}
+    headers |= {f"x-amz-meta-{name.lower()}": value for name, value in stamp.metadata.items()}
+    if stamp.tags and limits.tags:
+        headers["x-amz-tagging"] = urlencode(stamp.tags, quote_via=quote)
+    return headers
+
+
+def _metadata(reply: Reply) -> dict[str, str]:
+    return {
+        name.removeprefix("x-amz-meta-"): value
+        for name, value in reply.headers.items()
+        if name.startswith("x-amz-meta-")
+    }
+
+
+def _version_id(reply: Reply) -> str | None:
+    value = reply.headers.get("x-amz-version-id")
+    return None if value in {None, "", "null"} else value

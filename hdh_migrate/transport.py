@@ -1,0 +1,309 @@
+"""HTTP for object bytes, over libcurl: one reply at a time, every deviation an error of ours.
+
+No redirect is followed, no proxy or netrc of the host is honoured, TLS is 1.2 or later with
+verified certificates, a stalled connection is dropped, bodies stream through callbacks and
+nothing is ever decoded. Requests are signed with AWS Signature Version 4 when a `SigV4` is given.
+Why libcurl: docs/decisions/0002-transport.md.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pycurl
+
+from hdh_migrate.errors import ConnectionLost, Permanent, ShortRead, StorageError
+
+CONNECT_SECONDS = 15
+STALL_BYTES_PER_SECOND = 512
+STALL_SECONDS = 60
+ERROR_BODY_MAX = 65_536
+UPLOAD_BUFFER = 524_288
+DOWNLOAD_BUFFER = 262_144
+READ_ABORT: int = pycurl.READFUNC_ABORT
+
+_TLS_ERRORS = frozenset(
+    (pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT_BADFILE, pycurl.E_SSL_ISSUER_ERROR)
+)
+_CA_FILES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigV4:
+    """What libcurl needs to sign a request; the secret never shows in a repr."""
+
+    region: str
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+
+
+@dataclass(slots=True)
+class Reply:
+    """One reply: status, lower-cased headers, and the body when no sink took it."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def length(self) -> int | None:
+        """The announced body length, None when there is none."""
+        text = self.headers.get("content-length", "")
+        return int(text) if text.isdigit() else None
+
+    @property
+    def etag(self) -> str:
+        """The ETag without its quotes, empty when there is none."""
+        return self.headers.get("etag", "").strip('"')
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds the server asks us to wait; the date form is ignored."""
+        text = self.headers.get("retry-after", "")
+        return float(text) if text.isdigit() else None
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Requests and body bytes exchanged with one endpoint, its addresses, and its clock.
+
+    `clock_offset` is how many seconds our clock is ahead, from the first Date header seen.
+    """
+
+    requests: int = 0
+    received: int = 0
+    sent: int = 0
+    addresses: set[str] = field(default_factory=set)
+    clock_offset: float | None = None
+
+
+class Transport:
+    """A set of connections, one handle for each thread. Safe to share between threads."""
+
+    def __init__(self, *, sign: SigV4 | None = None, ca_file: str | None = None) -> None:
+        self._sign = sign
+        self._ca_file = ca_file or default_ca_file()
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self.traffic: dict[str, Traffic] = {}
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        body: memoryview | None = None,
+        pull: tuple[int, Callable[[int], bytes]] | None = None,
+        accept: Callable[[Reply], None] | None = None,
+        sink: Callable[[bytes], object] | None = None,
+        limit: int = ERROR_BODY_MAX,
+    ) -> Reply:
+        """Make one request and return its reply, whatever its status.
+
+        `accept` sees the status and headers of a 2xx reply before its first byte and may raise.
+        `sink` takes the body of a 2xx reply; without it, and for other replies, up to `limit`
+        bytes are kept (a longer 2xx body is an error). `pull` is (size, function) for a body
+        that is made while it is sent.
+
+        Raises:
+            ConnectionLost: no whole reply arrived.
+            ShortRead: the body is shorter than announced, or longer than `limit`.
+            Permanent: the certificate does not verify; nothing was sent.
+        """
+        call = _Call(accept, sink, limit)
+        handle = self._handle()
+        self._prepare(handle, method, url, headers, call)
+        if body is not None:
+            pull = (len(body), _Slices(body).read)
+        if pull is not None:
+            handle.setopt(pycurl.UPLOAD, 1)
+            handle.setopt(pycurl.INFILESIZE_LARGE, pull[0])
+            handle.setopt(pycurl.READFUNCTION, call.guard(pull[1]))
+        try:
+            handle.perform()
+        except pycurl.error as error:
+            if call.failure is not None:
+                raise call.failure from error
+            raise _translated(error, url) from error
+        finally:
+            self._count(handle, url, call.reply)
+        if call.failure is not None:
+            raise call.failure
+        return call.finished()
+
+    def _handle(self) -> pycurl.Curl:
+        handle = getattr(self._local, "handle", None)
+        if handle is None:
+            handle = self._local.handle = pycurl.Curl()
+        handle.reset()
+        return handle
+
+    def _prepare(
+        self, c: pycurl.Curl, method: str, url: str, headers: Mapping[str, str], call: _Call
+    ) -> None:
+        set_option = c.setopt
+        set_option(pycurl.URL, url)
+        set_option(pycurl.CUSTOMREQUEST, method)
+        if method == "HEAD":
+            set_option(pycurl.NOBODY, 1)
+        set_option(pycurl.NOSIGNAL, 1)
+        set_option(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+        set_option(pycurl.FOLLOWLOCATION, 0)
+        set_option(pycurl.PROXY, "")
+        set_option(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
+        if self._ca_file is not None:
+            set_option(pycurl.CAINFO, self._ca_file)
+        set_option(pycurl.CONNECTTIMEOUT, CONNECT_SECONDS)
+        set_option(pycurl.LOW_SPEED_LIMIT, STALL_BYTES_PER_SECOND)
+        set_option(pycurl.LOW_SPEED_TIME, STALL_SECONDS)
+        set_option(pycurl.BUFFERSIZE, DOWNLOAD_BUFFER)
+        set_option(pycurl.UPLOAD_BUFFERSIZE, UPLOAD_BUFFER)
+        set_option(pycurl.HTTP_CONTENT_DECODING, 0)
+        lines = [f"{name}: {value}" if value else f"{name};" for name, value in headers.items()]
+        lines += ["Expect:", "Accept-Encoding: identity"]
+        if self._sign is not None:
+            set_option(pycurl.AWS_SIGV4, f"aws:amz:{self._sign.region}:s3")
+            set_option(pycurl.USERNAME, self._sign.access_key)
+            set_option(pycurl.PASSWORD, self._sign.secret_key)
+            if self._sign.token is not None:
+                lines.append(f"x-amz-security-token: {self._sign.token}")
+        set_option(pycurl.HTTPHEADER, [line.encode() for line in lines])
+        set_option(pycurl.HEADERFUNCTION, call.header)
+        set_option(pycurl.WRITEFUNCTION, call.write)
+
+    def _count(self, handle: pycurl.Curl, url: str, reply: Reply) -> None:
+        parts = urlsplit(url)
+        endpoint = f"{parts.scheme}://{parts.netloc}"
+        received = int(handle.getinfo(pycurl.SIZE_DOWNLOAD))
+        sent = int(handle.getinfo(pycurl.SIZE_UPLOAD))
+        address = handle.getinfo(pycurl.PRIMARY_IP)
+        with self._lock:
+            traffic = self.traffic.setdefault(endpoint, Traffic())
+            traffic.requests += 1
+            traffic.received += received
+            traffic.sent += sent
+            if address:
+                traffic.addresses.add(address)
+            if traffic.clock_offset is None and "date" in reply.headers:
+                traffic.clock_offset = _clock_offset(reply.headers["date"])
+
+
+class _Call:
+    """The callbacks of one request; an error inside one is kept and raised after libcurl ends."""
+
+    def __init__(
+        self,
+        accept: Callable[[Reply], None] | None,
+        sink: Callable[[bytes], object] | None,
+        limit: int,
+    ) -> None:
+        self.reply = Reply()
+        self.failure: BaseException | None = None
+        self._accept = accept
+        self._sink = sink
+        self._limit = limit
+        self._accepted = False
+        self._kept: list[bytes] = []
+        self._size = 0
+
+    def header(self, raw: bytes) -> None:
+        line = raw.decode("latin-1").rstrip("\r\n")
+        if line.startswith("HTTP/"):
+            self.reply = Reply(status=int(line.split(" ", 2)[1]))
+        elif ":" in line:
+            name, value = line.split(":", 1)
+            self.reply.headers[name.strip().lower()] = value.strip()
+
+    def write(self, data: bytes) -> int:
+        try:
+            self._begin()
+            self._size += len(data)
+            if self._sink is not None and self.reply.status < 300:
+                self._sink(data)
+            else:
+                self._keep(data)
+        except BaseException as error:  # noqa: BLE001 - libcurl would print and swallow it
+            self.failure = error
+            return -1
+        return len(data)
+
+    def _keep(self, data: bytes) -> None:
+        if self._size <= self._limit:
+            self._kept.append(data)
+        elif self.reply.status < 300:
+            raise ShortRead(f"a reply is longer than {self._limit} bytes")
+
+    def guard(self, pull: Callable[[int], bytes]) -> Callable[[int], bytes | int]:
+        def read(size: int) -> bytes | int:
+            try:
+                return pull(size)
+            except BaseException as error:  # noqa: BLE001 - libcurl would print and swallow it
+                self.failure = error
+                return READ_ABORT
+
+        return read
+
+    def finished(self) -> Reply:
+        self._begin()
+        self.reply.body = b"".join(self._kept)
+        return self.reply
+
+    def _begin(self) -> None:
+        if not self._accepted:
+            self._accepted = True
+            if self._accept is not None and 200 <= self.reply.status < 300:
+                self._accept(self.reply)
+
+
+class _Slices:
+    """Hands a buffer to libcurl piece by piece."""
+
+    def __init__(self, body: memoryview) -> None:
+        self._body = body
+        self._at = 0
+
+    def read(self, size: int) -> bytes:
+        piece = bytes(self._body[self._at : self._at + size])
+        self._at += len(piece)
+        return piece
+
+
+def _translated(error: pycurl.error, url: str) -> StorageError:
+    code, text = error.args[0], error.args[1]
+    host = urlsplit(url).netloc
+    if code in _TLS_ERRORS:
+        return Permanent(
+            f"{host}: the server's certificate does not verify",
+            hint="nothing was sent; check the endpoint, the clock and the CA bundle",
+        )
+    if code == pycurl.E_PARTIAL_FILE:
+        return ShortRead(f"{host}: the reply ended early")
+    return ConnectionLost(f"{host}: {text or 'connection failed'} (libcurl {code})")
+
+
+def _clock_offset(date: str) -> float | None:
+    """Return how many seconds our clock is ahead of a Date header."""
+    try:
+        return round(time.time() - parsedate_to_datetime(date).timestamp(), 1)  # noqa: TID251
+    except ValueError:
+        return None
+
+
+def default_ca_file() -> str | None:
+    """Return the system's bundle of certification authorities, or certifi's."""
+    paths = ssl.get_default_verify_paths()
+    for candidate in (paths.cafile, *_CA_FILES):
+        if candidate and Path(candidate).is_file():
+            return candidate
+    import certifi
+
+    return certifi.where()

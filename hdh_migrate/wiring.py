@@ -1,0 +1,383 @@
+"""Composition root: from a plan to the objects that carry it out. Kinds are rows in tables.
+
+SDKs are imported when their kind is used, never before.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from hdh_migrate.errors import AuthFailed, KeyUnavailable, PlanInvalid
+from hdh_migrate.model import TargetLimits
+from hdh_migrate.pipeline.buffers import BufferPool
+from hdh_migrate.pipeline.context import DatasetRules
+from hdh_migrate.pipeline.perform import Performer
+from hdh_migrate.pipeline.retrying import Gate, Retrying
+from hdh_migrate.pipeline.selecting import compile_rules
+from hdh_migrate.pipeline.throttling import Bandwidth, ThrottledSource
+from hdh_migrate.pipeline.work import Route, Toolbox
+from hdh_migrate.plan.model import AccessKey, AzureBlob, Crypt4gh, Plan
+from hdh_migrate.plan.secrets import Secret, ref_path, resolve
+from hdh_migrate.ports import Clock, Engine, Envelopes, Source, TargetReader, TargetWriter
+from hdh_migrate.targets.profiles import Profile
+from hdh_migrate.telemetry import SystemClock
+from hdh_migrate.transport import Traffic, Transport
+
+RUN_TAG_DIGITS = 16
+DEFAULT_REGION = "us-east-1"
+
+
+@dataclass(slots=True)
+class Vault:
+    """Resolves a plan's references and remembers what it gave out, to notice a renewal."""
+
+    base: Path
+    environ: Mapping[str, str]
+    given: dict[str, Secret]
+
+    @classmethod
+    def open(cls, base: Path, environ: Mapping[str, str] | None = None) -> Vault:
+        """Return a vault over this process's environment."""
+        return cls(base, os.environ if environ is None else environ, {})
+
+    def reveal(self, ref: str) -> str:
+        """Return the secret behind a reference, for the one call that needs it.
+
+        Raises:
+            KeyUnavailable: it cannot be read.
+        """
+        secret = resolve(ref, self.base, self.environ)
+        self.given[ref] = secret
+        return secret.reveal()
+
+    def renewed(self) -> bool:
+        """Say whether any reference gives another secret than it gave."""
+        return any(
+            resolve(ref, self.base, self.environ) != secret for ref, secret in self.given.items()
+        )
+
+
+# --- sources ---------------------------------------------------------------------------------
+
+
+def _azure_blob(plan: Plan, vault: Vault, transport: Transport) -> Source:
+    from hdh_migrate.sources.azure_blob import AzureBlobSource
+    from hdh_migrate.sources.azure_credentials import (
+        Authorizer,
+        IdentityAuthorizer,
+        SasAuthorizer,
+        SharedKeyAuthorizer,
+    )
+
+    source = plan.source
+    assert isinstance(source, AzureBlob)
+    url, credential = source.account_url, source.credential
+    authorizer: Authorizer
+    if credential.kind == "sas":
+        authorizer = SasAuthorizer(vault.reveal(credential.value))
+    elif credential.kind == "shared-key":
+        authorizer = SharedKeyAuthorizer(
+            _account(url), vault.reveal(credential.value),
+            secure=url.startswith("https:"), monotonic=time.monotonic,
+        )  # fmt: skip
+    else:
+        authorizer = IdentityAuthorizer()
+    return AzureBlobSource(url, authorizer, transport)
+
+
+def _account(url: str) -> str:
+    """Return the account: the first segment of an emulator's path, or the first host label."""
+    parts = urlsplit(url)
+    return parts.path.strip("/").split("/")[0] or (parts.hostname or "").split(".")[0]
+
+
+def _folder(plan: Plan, vault: Vault, transport: Transport) -> Source:
+    from hdh_migrate.sources.folder import FolderSource
+
+    del plan, transport
+    return FolderSource(vault.base)
+
+
+SOURCES: Mapping[str, Callable[[Plan, Vault, Transport], Source]] = {
+    "azure-blob": _azure_blob,
+    "folder": _folder,
+}
+
+
+# --- targets ---------------------------------------------------------------------------------
+
+
+def profile_of(plan: Plan) -> Profile:
+    """Return the profile of the plan's target.
+
+    Raises:
+        PlanInvalid: there is no such provider or region.
+    """
+    from hdh_migrate.targets import profiles
+
+    profile = profiles.load(plan.target.provider)
+    if plan.target.endpoint is None:
+        profile.endpoint_for(plan.target.region or "")
+    return profile
+
+
+def endpoint_of(plan: Plan) -> str:
+    """Return the address of the plan's target."""
+    if plan.target.endpoint is not None:
+        return plan.target.endpoint
+    return profile_of(plan).endpoint_for(plan.target.region or "")
+
+
+def _target(
+    plan: Plan, credential: AccessKey, vault: Vault, *, writable: bool
+) -> tuple[TargetReader, Transport]:
+    from hdh_migrate.targets.s3 import S3Reader, S3Writer
+    from hdh_migrate.targets.s3_endpoint import S3Endpoint
+    from hdh_migrate.transport import SigV4
+
+    profile, url = profile_of(plan), endpoint_of(plan)
+    token = credential.session_token
+    sign = SigV4(
+        region=plan.target.region or DEFAULT_REGION,
+        access_key=vault.reveal(credential.id),
+        secret_key=vault.reveal(credential.secret),
+        token=vault.reveal(token) if token is not None else None,
+    )
+    transport = Transport(sign=sign)
+    addressing = "path" if plan.target.endpoint is not None else profile.addressing
+    endpoint = S3Endpoint(url, addressing=addressing, sign=sign, transport=transport)
+    kind = S3Writer if writable else S3Reader
+    return kind(endpoint, profile.limits), transport
+
+
+# --- sealing ---------------------------------------------------------------------------------
+
+
+def open_envelopes(plan: Plan, vault: Vault) -> Envelopes:
+    """Load the keys that a plan names.
+
+    Raises:
+        KeyUnavailable: one is missing, unreadable, or does not belong to the others.
+    """
+    if not isinstance(plan.seal, Crypt4gh):
+        from hdh_migrate.sealing.plain import PlainEnvelopes
+
+        return PlainEnvelopes()
+    from hdh_migrate.sealing.crypt4gh import Envelopes as Crypt4ghEnvelopes
+    from hdh_migrate.sealing.keys import PrivateKey, PublicKey
+
+    seal = plan.seal
+    recipients = [PublicKey.load(vault.base / path) for path in seal.recipients]
+    if len({key.raw for key in recipients}) < len(recipients):
+        raise KeyUnavailable(
+            "seal.recipients: two recipients have the same key",
+            hint="a lost key must not make the data unreadable; give two different ones",
+        )
+    identity = None
+    if seal.identity is not None:
+        phrase = seal.identity_passphrase
+        identity = PrivateKey.load(
+            identity_path(seal.identity, vault),
+            vault.reveal(phrase) if phrase is not None else None,
+        )
+    return Crypt4ghEnvelopes(recipients, identity)
+
+
+def identity_path(ref: str, vault: Vault) -> Path:
+    """Return the path of a key file that a plan refers to with `file:`."""
+    return ref_path(ref, vault.base)
+
+
+# --- everything one side of a run needs --------------------------------------------------------
+
+
+@dataclass(slots=True, kw_only=True)
+class Services:
+    """A plan's adapters, opened with the credentials as they are now."""
+
+    plan: Plan
+    vault: Vault
+    source: Source
+    reader: TargetReader
+    writer: TargetWriter | None
+    envelopes: Envelopes
+    limits: TargetLimits
+    transports: tuple[tuple[str, Transport], ...]
+
+    @classmethod
+    def open(cls, plan: Plan, base: Path, *, write: bool) -> Services:
+        """Open a plan's adapters; without `write` nothing that could write is built.
+
+        Raises:
+            KeyUnavailable: a reference or a key file cannot be read.
+        """
+        vault = Vault.open(base)
+        source_transport = Transport()
+        try:
+            source = SOURCES[plan.source.kind](plan, vault, source_transport)
+        except AuthFailed as error:
+            raise KeyUnavailable(str(error), hint=error.hint) from error
+        writer = None
+        transports = [("source", source_transport)]
+        if write:
+            writer, transport = _target(plan, plan.target.credential, vault, writable=True)
+            transports.append(("target", transport))
+        credential = plan.verify.credential or plan.target.credential
+        reader, transport = _target(plan, credential, vault, writable=False)
+        transports.append(("target", transport))
+        return cls(
+            plan=plan,
+            vault=vault,
+            source=source,
+            reader=reader,
+            writer=writer,  # type: ignore[arg-type]  # writable=True made an S3Writer
+            envelopes=open_envelopes(plan, vault),
+            limits=reader.limits,
+            transports=tuple(transports),
+        )
+
+    def unprotected_keys(self) -> list[str]:
+        """Return the references of private keys that have no passphrase."""
+        seal = self.plan.seal
+        if not isinstance(seal, Crypt4gh) or seal.identity is None:
+            return []
+        return [seal.identity] if seal.identity_passphrase is None else []
+
+    def traffic(self) -> list[dict[str, Any]]:
+        """Return what was exchanged with each endpoint so far, as JSON."""
+        return [
+            {"side": side, "endpoint": endpoint, **_traffic(traffic)}
+            for side, transport in self.transports
+            for endpoint, traffic in transport.traffic.items()
+        ]
+
+
+def _traffic(traffic: Traffic) -> dict[str, Any]:
+    return {
+        "requests": traffic.requests,
+        "bytes_read": traffic.received,
+        "bytes_written": traffic.sent,
+        "addresses": sorted(traffic.addresses),
+        "clock_offset": traffic.clock_offset,
+    }
+
+
+def routes_of(plan: Plan) -> dict[str, Route]:
+    """Return where each dataset comes from and goes to."""
+    return {
+        dataset.name: Route(
+            source=dataset.source.place, target=dataset.target.place, suffix=plan.seal.suffix
+        )
+        for dataset in plan.datasets
+    }
+
+
+def rules_of(plan: Plan) -> dict[str, DatasetRules]:
+    """Return each dataset's rules, compiled."""
+    return {
+        dataset.name: DatasetRules(
+            rules=compile_rules(
+                dataset.include,
+                [rule.glob for rule in dataset.exclude],
+                fold=dataset.collisions == "refuse",
+            ),
+            reasons={
+                f"exclude-{number}": rule.reason for number, rule in enumerate(dataset.exclude)
+            },
+            allow_empty=dataset.allow_empty,
+            live=dataset.live,
+        )
+        for dataset in plan.datasets
+    }
+
+
+# --- workers -----------------------------------------------------------------------------------
+
+
+class WorkerService:
+    """What a worker process runs: a performer over its own connections."""
+
+    def __init__(self, config: Mapping[str, Any], halt: threading.Event | None = None) -> None:
+        plan = Plan.model_validate_json(config["plan"])
+        services = Services.open(plan, Path(config["base"]), write=config["write"])
+        processes = int(config["processes"])
+        clock: Clock = SystemClock()
+        self.halt = halt or threading.Event()
+        self._services = services
+        source = services.source
+        rate = plan.limits.bytes_per_second
+        if rate is not None:
+            bandwidth = Bandwidth(rate / processes, clock.monotonic, self.halt)
+            source = ThrottledSource(source, bandwidth)
+        gate = Gate(clock.monotonic, self.halt)
+        self.perform = Performer(
+            Toolbox(
+                source=source,
+                reader=services.reader,
+                writer=services.writer,
+                envelopes=services.envelopes,
+                routes=routes_of(plan),
+                run_tag=config["run_tag"],
+                level=plan.verify.level,
+                retry=Retrying(budget=plan.limits.retry_budget_seconds, gate=gate, halt=self.halt),
+                pool=BufferPool(plan.limits.memory_bytes // processes),
+                clock=clock,
+                halt=self.halt,
+            )
+        ).perform
+
+    def traffic(self) -> list[dict[str, Any]]:
+        """Return what this worker exchanged with each endpoint."""
+        return self._services.traffic()
+
+
+def worker(config: Mapping[str, Any]) -> WorkerService:
+    """Build what a worker process runs; named by `engines.worker` on its command line."""
+    return WorkerService(config)
+
+
+def _local(config: Mapping[str, Any], plan: Plan) -> Engine:
+    from hdh_migrate.engines.local import LocalEngine, processors
+
+    wanted = plan.engine.processes
+    processes = processors() if wanted == "auto" else int(wanted)
+    return LocalEngine(
+        "hdh_migrate.wiring:worker", config,
+        processes=processes, connections=plan.engine.connections,
+    )  # fmt: skip
+
+
+ENGINES: Mapping[str, Callable[[Mapping[str, Any], Plan], Engine]] = {"local": _local}
+
+
+def open_engine(plan: Plan, base: Path, canonical: bytes, digest: str, *, write: bool) -> Engine:
+    """Start the plan's engine."""
+    config = {
+        "plan": canonical.decode(),
+        "base": str(base),
+        "run_tag": digest[:RUN_TAG_DIGITS],
+        "write": write,
+    }
+    return ENGINES[plan.engine.kind](config, plan)
+
+
+def check_offline(plan: Plan) -> None:
+    """Check what the plan's shape cannot: that the provider and region exist.
+
+    Raises:
+        PlanInvalid: they do not.
+    """
+    problems: list[str] = []
+    try:
+        profile_of(plan)
+    except PlanInvalid as error:
+        problems.extend(error.problems)
+    if problems:
+        raise PlanInvalid(problems)

@@ -1,0 +1,144 @@
+"""Real servers for the whole session, and a fresh container or bucket for each test.
+
+A server that cannot start fails every test that wants it; nothing is skipped.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hdh_migrate.demo import servers
+from hdh_migrate.demo.servers import Azurite, S3Server
+from tests.support import lies
+from tests.support import servers as test_servers
+from tests.support.proxy import Proxy
+
+if TYPE_CHECKING:
+    from azure.storage.blob import ContainerClient
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """An empty container of its own on the emulator."""
+
+    server: Azurite
+    name: str
+    client: ContainerClient = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """An empty bucket of its own on an S3 server; `client` is boto3's, without retries."""
+
+    server: S3Server
+    name: str
+    client: Any = field(repr=False)
+
+
+ProxyTo = Callable[[Azurite | S3Server], Proxy]
+
+
+@pytest.fixture(scope="session")
+def server_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("servers")
+
+
+@pytest.fixture(scope="session")
+def azurite(server_logs: Path) -> Iterator[Azurite]:
+    with servers.azurite(server_logs / "azurite", log=server_logs / "azurite.log") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto(server_logs: Path) -> Iterator[S3Server]:
+    with servers.moto_s3(server_logs / "moto.log") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rclone_s3(server_logs: Path) -> Iterator[S3Server]:
+    folder = server_logs / "rclone"
+    with test_servers.rclone_s3(folder, server_logs / "rclone.log") as server:
+        yield server
+
+
+@pytest.fixture
+def container(azurite: Azurite) -> Iterator[Container]:
+    from azure.storage.blob import ContainerClient
+
+    name = f"test-{next(_numbers)}"
+    with ContainerClient.from_connection_string(azurite.connection_string, name) as client:
+        client.create_container()
+        yield Container(server=azurite, name=name, client=client)
+        client.delete_container()
+
+
+@pytest.fixture
+def bucket(moto: S3Server) -> Iterator[Bucket]:
+    """A bucket on moto, which honours create-only writes but checks no digest."""
+    yield from _bucket(moto)
+
+
+@pytest.fixture
+def rclone_bucket(rclone_s3: S3Server) -> Iterator[Bucket]:
+    """A bucket on rclone, which checks signatures and digests but has no conditional writes."""
+    yield from _bucket(rclone_s3)
+
+
+@pytest.fixture(params=["moto", "rclone_s3"])
+def any_bucket(request: pytest.FixtureRequest) -> Iterator[Bucket]:
+    """A bucket on each S3 server in turn."""
+    yield from _bucket(request.getfixturevalue(request.param))
+
+
+@pytest.fixture
+def proxy_to() -> Iterator[ProxyTo]:
+    """Put an honest proxy before a server; rules make it lie."""
+    with ExitStack() as stack:
+
+        def make(server: Azurite | S3Server) -> Proxy:
+            if isinstance(server, Azurite):
+                return stack.enter_context(Proxy(server.url))
+            return stack.enter_context(Proxy(server.endpoint, resign=lies.resigning(server)))
+
+        yield make
+
+
+def s3_client(server: S3Server, endpoint: str | None = None) -> Any:
+    """Return a boto3 client without retries, checksum trailers or ambient settings."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint or server.endpoint,
+        region_name=server.region,
+        aws_access_key_id=server.access_key,
+        aws_secret_access_key=server.secret_key,
+        config=Config(
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            retries={"max_attempts": 0},
+            s3={"addressing_style": "path", "payload_signing_enabled": True},
+            proxies={},
+        ),
+    )
+
+
+def _bucket(server: S3Server) -> Iterator[Bucket]:
+    name = f"test-{next(_numbers)}"
+    client = s3_client(server)
+    try:
+        client.create_bucket(Bucket=name)
+        yield Bucket(server=server, name=name, client=client)
+    finally:
+        client.close()

@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hdh_migrate.evidence.bundle import check_bundle
+from hdh_migrate.evidence.records import manifest_line
+from hdh_migrate.evidence.signing import STATEMENT_TYPE, Signer, load_signer, new_report_key
+from hdh_migrate.fixity import canonical_json
+from tests.unit.evidence.builders import (
+    bundle,
+    dataset,
+    exclusion,
+    facts,
+    finding,
+    record,
+    reseal_sums,
+    signer,
+)
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Signer]:
+    """A small good bundle that no test changes, and who signed it."""
+    folder = tmp_path_factory.mktemp("pristine")
+    key = signer(folder / "keys")
+    made = bundle(
+        folder / "out",
+        [record("a.csv"), record("b\udcff.csv")],
+        about=facts(dataset(3, 2010)),
+        signer=key,
+        findings=[finding()],
+        exclusions=[exclusion("c.tmp")],
+        languages=["fr"],
+    )
+    return made.folder, key
+
+
+@pytest.fixture
+def copied(pristine: tuple[Path, Signer], tmp_path: Path) -> tuple[Path, Signer]:
+    """A copy of it that a test may spoil."""
+    folder, key = pristine
+    shutil.copytree(folder, tmp_path / "copy")
+    return tmp_path / "copy", key
+
+
+def test_the_pristine_bundle_checks(pristine: tuple[Path, Signer]) -> None:
+    folder, key = pristine
+
+    assert check_bundle(folder, [key.verifier]) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SHA256SUMS",
+        "exclusions.jsonl",
+        "findings.jsonl",
+        "manifest.jsonl",
+        "statement.json",
+        "summary.json",
+    ],
+)
+def test_every_flipped_byte_is_caught_even_when_the_sums_are_made_to_fit(
+    copied: tuple[Path, Signer], name: str
+) -> None:
+    folder, key = copied
+    good = (folder / name).read_bytes()
+    unnoticed = []
+    for offset in range(len(good)):
+        spoiled = bytearray(good)
+        spoiled[offset] ^= 1 << offset % 7  # each byte in another bit
+        (folder / name).write_bytes(spoiled)
+        if name != "SHA256SUMS":
+            reseal_sums(folder)
+        if not check_bundle(folder, [key.verifier]):
+            unnoticed.append(offset)
+
+    assert unnoticed == []
+
+
+@pytest.mark.parametrize(
+    "name", ["exclusions.jsonl", "findings.jsonl", "manifest.jsonl", "statement.json"]
+)
+def test_every_truncation_is_caught(copied: tuple[Path, Signer], name: str) -> None:
+    folder, key = copied
+    good = (folder / name).read_bytes()
+
+    for length in range(0, len(good), 13):
+        (folder / name).write_bytes(good[:length])
+        reseal_sums(folder)
+        assert check_bundle(folder, [key.verifier]) != []
+
+
+def test_a_changed_report_page_is_caught(copied: tuple[Path, Signer]) -> None:
+    folder, key = copied
+    page = folder / "report.fr.html"
+    page.write_text(page.read_text("utf-8").replace("emc2-exit", "emc2-done"), "utf-8")
+    reseal_sums(folder)
+
+    assert check_bundle(folder, [key.verifier]) == [
+        "report.fr.html: not the file that the statement is about"
+    ]
+
+
+def test_a_missing_strange_or_irregular_file_is_caught(
+    pristine: tuple[Path, Signer], tmp_path: Path
+) -> None:
+    folder, key = pristine
+
+    def spoiled(change: Callable[[Path], object]) -> list[str]:
+        shutil.rmtree(tmp_path / "copy", ignore_errors=True)
+        shutil.copytree(folder, tmp_path / "copy")
+        change(tmp_path / "copy")
+        return check_bundle(tmp_path / "copy", [key.verifier])
+
+    def link(copy: Path) -> None:
+        (copy / "manifest.jsonl").unlink()
+        (copy / "manifest.jsonl").symlink_to(folder / "manifest.jsonl")
+
+    assert spoiled(lambda copy: (copy / "summary.json").unlink()) == ["summary.json: missing"]
+    assert spoiled(lambda copy: (copy / "DUPONT.txt").touch()) == [
+        "a file that does not belong to a bundle"
+    ]
+    assert spoiled(link) == ["manifest.jsonl: not a plain file"]
+    assert spoiled(lambda copy: (copy / "report.fr.html").unlink()) != []
+    assert check_bundle(tmp_path / "absent", [key.verifier]) == ["the bundle is not a folder"]
+
+
+def test_without_the_right_key_nothing_is_signed(
+    pristine: tuple[Path, Signer], tmp_path: Path
+) -> None:
+    folder, _ = pristine
+    stranger = signer(tmp_path).verifier
+
+    for keys in ([], [stranger]):
+        assert check_bundle(folder, keys) == ["statement.json: no trusted key signed the statement"]
+
+
+def test_parts_of_two_good_bundles_do_not_mix(copied: tuple[Path, Signer], tmp_path: Path) -> None:
+    folder, key = copied
+    other = bundle(
+        tmp_path / "other", [record("z.csv")], about=facts(dataset(1)), signer=key, languages=["fr"]
+    )
+
+    for name in ("manifest.jsonl", "statement.json"):
+        (folder / name).write_bytes((other.folder / name).read_bytes())
+        reseal_sums(folder)
+        assert check_bundle(folder, [key.verifier]) != []
+
+
+def resigned(folder: Path, key: Signer, change: Callable[[dict[str, Any]], object]) -> None:
+    """Let the trusted signer sign another statement: a liar with a good key."""
+    envelope = json.loads((folder / "statement.json").read_bytes())
+    said = json.loads(base64.b64decode(envelope["payload"]))
+    change(said)
+    made = key.sign(STATEMENT_TYPE, canonical_json(said))
+    (folder / "statement.json").write_bytes(canonical_json(made) + b"\n")
+    reseal_sums(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda said: said["predicate"]["outcome"].update(proven=False), "outcome"),
+        (
+            lambda said: said["predicate"]["outcome"]["states"]["verified"].update(objects=9),
+            "outcome",
+        ),
+        (
+            lambda said: said["predicate"]["outcome"]["states"]["failed"].update(objects=False),
+            "outcome",
+        ),
+        (lambda said: said["predicate"]["manifest"].update(merkle_root="00" * 32), "manifest"),
+        (lambda said: said["predicate"]["findings"].update(total=0), "findings"),
+        (lambda said: said["predicate"]["exclusions"].clear(), "exclusions"),
+        (lambda said: said["predicate"]["datasets"][0]["tally"].update(closes=1), "datasets"),
+        (
+            lambda said: said["predicate"]["datasets"][0]["tally"]["inventoried"].update(objects=2),
+            "datasets",
+        ),
+        (lambda said: said["predicate"].update(rehearsal=True), "rehearsal"),
+        (lambda said: said["predicate"]["endpoints"][0].update(local=True), "local endpoints"),
+        (lambda said: said["predicate"]["plan"]["canonical"].update(version=2), "plan digest"),
+        (lambda said: said["predicate"]["datasets"].clear(), "does not name"),
+        (lambda said: said["predicate"].pop("outcome"), "predicate is not of this version"),
+        (lambda said: said["predicate"].update(datasets=7), "predicate is not of this version"),
+        (lambda said: said.update(predicateType="urn:other"), "not a statement of this version"),
+        (lambda said: said.update(extra=1), "not a statement of this version"),
+        (lambda said: said["subject"].reverse(), "begin with the manifest"),
+        (lambda said: said["subject"].pop(), "not the file that the statement is about"),
+    ],
+)
+def test_a_signed_statement_that_says_other_than_its_files_is_caught(
+    copied: tuple[Path, Signer], change: Callable[[dict[str, Any]], object], problem: str
+) -> None:
+    folder, key = copied
+
+    resigned(folder, key, change)
+
+    assert any(problem in line for line in check_bundle(folder, [key.verifier]))
+
+
+def test_a_summary_that_says_other_than_the_statement_is_caught_though_signed(
+    copied: tuple[Path, Signer],
+) -> None:
+    folder, key = copied
+    summary = json.loads((folder / "summary.json").read_bytes())
+    summary["signed_by"] = "the ministry"
+    (folder / "summary.json").write_bytes(canonical_json(summary) + b"\n")
+
+    assert "summary.json: not the summary of the statement" in check_bundle(folder, [key.verifier])
+
+
+def test_swapped_lines_are_named(copied: tuple[Path, Signer]) -> None:
+    folder, key = copied
+    path = folder / "manifest.jsonl"
+    path.write_bytes(b"".join(reversed(path.read_bytes().splitlines(keepends=True))))
+    reseal_sums(folder)
+
+    problems = check_bundle(folder, [key.verifier])
+
+    assert "manifest.jsonl line 2: the line is not in the order of dataset and key" in problems
+
+
+def test_an_endless_line_is_refused_in_bounded_memory(copied: tuple[Path, Signer]) -> None:
+    folder, key = copied
+    (folder / "manifest.jsonl").write_bytes(manifest_line(record())[:-2] + b" " * (8 << 20))
+    reseal_sums(folder)
+
+    assert "manifest.jsonl line 1: the line is too long" in check_bundle(folder, [key.verifier])
+
+
+def test_a_second_signature_of_a_stranger_is_not_waved_through(
+    copied: tuple[Path, Signer], tmp_path: Path
+) -> None:
+    folder, key = copied
+    private, _ = new_report_key(tmp_path / "keys", "stranger", None)
+    stranger = load_signer(private, None)
+    envelope = json.loads((folder / "statement.json").read_bytes())
+    payload = base64.b64decode(envelope["payload"])
+    envelope["signatures"] += stranger.sign(STATEMENT_TYPE, payload)["signatures"]
+    (folder / "statement.json").write_bytes(canonical_json(envelope) + b"\n")
+    reseal_sums(folder)
+
+    assert check_bundle(folder, [key.verifier]) != []

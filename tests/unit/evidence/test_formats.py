@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+
+from hdh_migrate.evidence.formats import READERS
+
+FR, EN = READERS["fr"], READERS["en"]
+
+
+def test_thousands_are_apart_as_each_language_writes_them() -> None:
+    assert FR.number(1234567) == "1\u202f234\u202f567"
+    assert EN.number(1234567) == "1,234,567"
+    assert FR.number(999) == EN.number(999) == "999"
+
+
+@pytest.mark.parametrize(
+    ("value", "french", "english"),
+    [
+        (0, "0\u00a0o", "0\u00a0B"),
+        (1023, "1\u202f023\u00a0o", "1,023\u00a0B"),
+        (1024, "1,0\u00a0Kio", "1.0\u00a0KiB"),
+        ((1 << 20) - 1, "1\u202f023,9\u00a0Kio", "1,023.9\u00a0KiB"),
+        (5 << 19, "2,5\u00a0Mio", "2.5\u00a0MiB"),
+        (200 << 30, "200,0\u00a0Gio", "200.0\u00a0GiB"),
+        (3 << 60, "3,0\u00a0Eio", "3.0\u00a0EiB"),
+        (5000 << 60, "5\u202f000,0\u00a0Eio", "5,000.0\u00a0EiB"),
+    ],
+)
+def test_sizes_are_in_binary_units_and_never_rounded_up(
+    value: int, french: str, english: str
+) -> None:
+    assert FR.size(value) == french
+    assert EN.size(value) == english
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "french", "english"),
+    [
+        (0, 0, "0\u202f%", "0%"),
+        (0, 10, "0\u202f%", "0%"),
+        (1, 10_000_000, "<\u00a00,1\u202f%", "<\u00a00.1%"),
+        (9_999_999, 10_000_000, "99,9\u202f%", "99.9%"),
+        (1, 3, "33,3\u202f%", "33.3%"),
+        (7, 7, "100\u202f%", "100%"),
+    ],
+)
+def test_only_all_is_a_hundred_percent_and_only_nothing_is_zero(
+    part: int, whole: int, french: str, english: str
+) -> None:
+    assert FR.share(part, whole) == french
+    assert EN.share(part, whole) == english
+
+
+def test_a_moment_is_a_date_and_a_time_in_utc() -> None:
+    assert FR.moment("2026-08-01T09:05:07.123Z") == "1er\u00a0août\u00a02026, 09:05:07\u00a0UTC"
+    assert EN.moment("2026-12-31T23:59:59+00:00") == "31\u00a0December\u00a02026, 23:59:59\u00a0UTC"

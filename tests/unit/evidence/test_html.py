@@ -1,0 +1,361 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hdh_migrate.evidence.catalogue import CATALOGUE, LANGUAGES, text
+from hdh_migrate.evidence.facts import Counts, Endpoint
+from hdh_migrate.evidence.names import visible
+from hdh_migrate.evidence.signing import Signer, pre_authentication_encoding
+from hdh_migrate.model import Place, key_text
+from tests.unit.evidence.builders import (
+    bundle,
+    dataset,
+    exclusion,
+    facts,
+    failed,
+    finding,
+    pending,
+    record,
+    signer,
+)
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</style><style>*{display:none}</style>",
+    "{{ 7*7 }}{% raw %}",
+    "${7*7}&lt;b&gt;",
+    "=cmd|' /C calc'!A0",
+    "\u202egpj.exe\u2066",
+    "\x1b[2J\x1b]0;owned\x07",
+    "line\nfeed\r\ttab\x00",
+    "a\u200b\u00ad\ufeffb",
+    "a" + "\u0301" * 40,
+    key_text(b"\xff\xfe\x80"),
+    "שלום.txt",
+)
+
+
+class Page(HTMLParser):
+    """What a browser would make of a page: its tags, its attributes and its visible text."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.blocks: list[str] = []
+        self.title = ""
+        self._text: list[str] = []
+        self._open: list[str] = []
+        self.feed(source)
+        self.text = " ".join("".join(self._text).split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes.extend(attrs)
+        self._open.append(tag)
+        if tag == "pre":
+            self.blocks.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if "pre" in self._open:
+            self.blocks[-1] += data
+        if "title" in self._open:
+            self.title += data
+        elif "style" not in self._open:
+            self._text.append(data)
+
+
+def squeezed(said: str) -> str:
+    return " ".join(said.split())
+
+
+def written(out: Path, records: list[dict[str, Any]], **changes: Any) -> dict[str, Page]:
+    inventoried = changes.pop("inventoried", None)
+    streams = {name: changes.pop(name, []) for name in ("findings", "exclusions")}
+    key = changes.pop("signer", None)
+    objects = len(records) + len(streams["exclusions"])
+    size = sum(each["size"] for each in [*records, *streams["exclusions"]])
+    about = facts(dataset(0, inventoried=inventoried or Counts(objects, size)), **changes)
+    bundle(out, records, about=about, signer=key, languages=LANGUAGES, **streams)
+    return {
+        language: Page((out / f"report.{language}.html").read_text("utf-8"))
+        for language in LANGUAGES
+    }
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Signer:
+    return signer(tmp_path / "keys")
+
+
+LOCAL = tuple(
+    Endpoint(side=side, kind="generic", url="http://127.0.0.1:5000")
+    for side in ("source", "target")
+)
+
+
+def every_page(folder: Path, key: Signer) -> dict[str, list[Page]]:
+    """The report in every situation that it has words for."""
+    good = [record("a"), record("b")]
+    situations: list[dict[str, Any]] = [
+        {"records": good, "operator": "claire@ops", "sha256_in_transfer": 2},
+        {"records": good, "signer": None, "endpoints": LOCAL, "previous_statement": "66" * 32},
+        {"records": [record("a")], "findings": [finding()], "sha256_in_verify": 1},
+        {"records": good, "findings": [finding()] * 201, "exclusions": [exclusion("x")]},
+        {"records": [record("a", level="stored")], "sha256_in_transfer": 1},
+        {"records": [record("a", level="head"), record("b", level="stored"), record("c")]},
+        {"records": [pending("a")], "exclusions": [exclusion("x"), exclusion("y")]},
+        {"records": [pending("a"), pending("b"), record("c")], "sha256_in_verify": 2},
+        {"records": [failed("a")]},
+        {"records": [failed("a"), failed("b"), record("c"), record("d")]},
+        {"records": [record("a")], "inventoried": Counts(2, 1)},
+        {"records": [record("a")], "inventory_closed": False},
+        {"records": []},
+    ]
+    pages: dict[str, list[Page]] = {language: [] for language in LANGUAGES}
+    for number, situation in enumerate(situations):
+        made = written(folder / str(number), **{"signer": key, **situation})
+        for language, page in made.items():
+            pages[language].append(page)
+    return pages
+
+
+def test_every_entry_says_something_in_both_languages_with_the_same_values() -> None:
+    for name, entry in CATALOGUE.items():
+        assert entry.fr.strip(), name
+        assert entry.en.strip(), name
+        said = [set(re.findall(r"\{(\w+)\}", each)) for each in entry]
+        assert said[0] == said[1], name
+        assert entry.fr.count("|") == entry.en.count("|") <= 1, name
+
+
+def test_every_sentence_of_both_languages_is_used_on_some_page(tmp_path: Path, key: Signer) -> None:
+    pages = every_page(tmp_path, key)
+    for language in LANGUAGES:
+        seen = " ".join(page.text for page in pages[language])
+        for name in CATALOGUE:
+            for singular in (True, False):
+                said = text(name, language, singular=singular)
+                for piece in re.split(r"\{\w+\}", said):
+                    assert squeezed(piece) in seen, (language, name, piece)
+
+
+def test_a_french_page_has_no_plain_space_before_its_high_punctuation(
+    tmp_path: Path, key: Signer
+) -> None:
+    for page in every_page(tmp_path, key)["fr"]:
+        for entry in ("q.complete", "q.what"):
+            assert text(entry, "fr").endswith("\u00a0?")
+        assert not re.search(r"[a-zé] [?!;»](\s|$)", page.text.replace("\u00a0", "~"))
+
+
+def test_a_page_loads_nothing_and_runs_nothing(tmp_path: Path, key: Signer) -> None:
+    for language, pages in every_page(tmp_path, key).items():
+        for page in pages:
+            names = {name for name, _ in page.attributes}
+            assert not {"script", "img", "link", "iframe", "object", "a", "form"} & set(page.tags)
+            assert not {"src", "href", "srcset", "data", "action"} & names
+            assert not [name for name in names if name.startswith("on")]
+            assert ("lang", language) in page.attributes
+            assert (
+                "content",
+                "default-src 'none'; style-src 'unsafe-inline'",
+            ) in page.attributes
+    source = (tmp_path / "0" / "report.fr.html").read_text("utf-8")
+    assert "url(" not in source
+    assert "@import" not in source
+
+
+def test_hostile_text_is_shown_harmlessly_wherever_it_comes_from(
+    tmp_path: Path, key: Signer
+) -> None:
+    plain = written(tmp_path / "plain", [record("a")], **everywhere("plain"), signer=key)
+    for number, hostile in enumerate(HOSTILE):
+        pages = written(tmp_path / str(number), [record("a")], **everywhere(hostile), signer=key)
+        for language in LANGUAGES:
+            source = (tmp_path / str(number) / f"report.{language}.html").read_bytes().decode()
+            body = source.split("<style>")[0] + source.split("</style>", 1)[1]
+
+            assert pages[language].tags == plain[language].tags
+            assert {name for name, _ in pages[language].attributes} == {
+                name for name, _ in plain[language].attributes
+            }
+            assert pages[language].text.count(squeezed(visible(hostile))) >= 8
+            assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e]", body)
+            assert not re.search("[\u2060-\u2069\u00ad\ufeff\ud800-\udfff]", body)
+
+
+def everywhere(name: str) -> dict[str, Any]:
+    """The same text in every place where text comes from outside."""
+    clean = name.encode("utf-8", "backslashreplace").decode()
+    if any("\udc80" <= char <= "\udcff" for char in name):
+        name, clean = name, name.encode("utf-8", "surrogateescape").hex()
+        return {"findings": [finding(key=name, message=clean)] * 8}
+    return {
+        "findings": [finding(clean, key=name, message=name)],
+        "exclusions": [exclusion("x", rule=clean, reason=name)],
+        "migration": name,
+        "operator": name,
+        "tool_version": name,
+        "endpoints": (
+            replace(LOCAL[0], kind=name, region=name),
+            replace(LOCAL[1], kind=name),
+        ),
+        "seal": name,
+    }
+
+
+def test_hostile_places_and_dataset_names_are_shown_harmlessly_too(
+    tmp_path: Path, key: Signer
+) -> None:
+    hostile = "<b>\u202e"
+    odd = dataset(
+        1,
+        name=hostile,
+        batch=hostile,
+        source=Place(bucket=hostile, prefix=hostile),
+        target=Place(bucket=hostile, prefix=hostile),
+    )
+    bundle(
+        tmp_path / "out",
+        [record("a", dataset=hostile)],
+        about=facts(odd),
+        signer=key,
+        languages=["en"],
+    )
+    page = Page((tmp_path / "out" / "report.en.html").read_text("utf-8"))
+
+    assert "b" not in page.tags
+    assert page.text.count("<b>\\u{202e}") == 6
+
+
+def test_an_unsigned_page_is_marked_as_no_evidence_and_a_signed_one_is_not(
+    tmp_path: Path, key: Signer
+) -> None:
+    drafts = written(tmp_path / "draft", [record("a")])
+    signed = written(tmp_path / "signed", [record("a")], signer=key)
+
+    for language, mark in {
+        "fr": "Brouillon, sans valeur de preuve",
+        "en": "Draft, not evidence",
+    }.items():
+        assert drafts[language].text.count(mark) == 2
+        assert drafts[language].title.startswith(mark)
+        assert ("class", "banner draft") in drafts[language].attributes
+        assert ("class", "watermark") in drafts[language].attributes
+        assert mark not in signed[language].text
+        assert ("class", "watermark") not in signed[language].attributes
+        assert ("class", "banner good") in signed[language].attributes
+        assert key.verifier.fingerprint in signed[language].text
+
+
+def test_a_rehearsal_says_so_on_its_first_line(tmp_path: Path, key: Signer) -> None:
+    pages = written(tmp_path / "out", [record("a")], signer=key, endpoints=LOCAL)
+
+    assert pages["fr"].text.startswith("Répétition\u00a0: tout s\u2019est passé") or pages[
+        "fr"
+    ].text.startswith("Répétition : tout s\u2019est passé")
+    assert pages["en"].text.startswith("Rehearsal: everything happened on one machine")
+
+
+@pytest.mark.parametrize(
+    ("situation", "verdict", "tone"),
+    [
+        ({"records": [record("a")]}, "Complete and intact", "good"),
+        ({"records": [record("a")], "findings": [finding()]}, "with findings", "good"),
+        ({"records": [record("a", level="head")]}, "Complete, but not proven", "unsure"),
+        ({"records": [pending("a")]}, "Not finished", "unsure"),
+        ({"records": [failed("a"), pending("b")]}, "Objects failed", "bad"),
+        ({"records": [], "inventory_closed": False}, "The inventory is not closed", "unsure"),
+        ({"records": []}, "Nothing was inventoried", "unsure"),
+        (
+            {"records": [failed("a")], "inventoried": Counts(9, 9)},
+            "The counts do not close",
+            "bad",
+        ),
+    ],
+)
+def test_the_banner_says_the_gravest_thing(
+    tmp_path: Path, key: Signer, situation: dict[str, Any], verdict: str, tone: str
+) -> None:
+    page = written(tmp_path / "out", signer=key, **situation)["en"]
+
+    assert verdict in page.text.split("What moved?")[0]
+    assert ("class", f"banner {tone}") in page.attributes
+
+
+def test_a_single_failure_among_many_is_still_seen_in_the_bar(tmp_path: Path, key: Signer) -> None:
+    records = [record(f"{number:05}") for number in range(3000)] + [failed("z")]
+    page = written(tmp_path / "out", records, signer=key)["en"]
+
+    widths = [float(value or 0) for name, value in page.attributes if name == "width" and value]
+    bar = [float(width) for width in widths if width != 10.0][:4]
+
+    assert sum(bar) == pytest.approx(1000, abs=0.1)
+    assert bar[3] > 5
+    assert "1 failed <\u00a00.1%" in page.text or "1 failed < 0.1%" in page.text
+
+
+def test_quantities_are_written_for_their_reader(tmp_path: Path, key: Signer) -> None:
+    records = [record(f"{number:05}", size=1536) for number in range(1234)]
+    written(tmp_path / "out", records, signer=key)
+
+    french = (tmp_path / "out" / "report.fr.html").read_text("utf-8")
+    english = (tmp_path / "out" / "report.en.html").read_text("utf-8")
+    assert "1\u202f234 objets vérifiés (1,8\u00a0Mio)" in french
+    assert "1,234 objects verified (1.8\u00a0MiB)" in english
+
+
+def test_only_the_first_findings_are_on_the_page_and_it_says_where_all_are(
+    tmp_path: Path, key: Signer
+) -> None:
+    findings = [finding(key=f"key-{number:03}") for number in range(250)]
+    page = written(tmp_path / "out", [record("a")], findings=findings, signer=key)["en"]
+
+    assert "The first 200 of 250; all of them are in findings.jsonl." in page.text
+    assert "key-199" in page.text
+    assert "key-200" not in page.text
+
+
+def test_the_commands_that_the_page_prints_do_what_it_says(tmp_path: Path, key: Signer) -> None:
+    page = written(tmp_path / "out", [record("a")], signer=key)["en"]
+    sums, fingerprint, signature = page.blocks
+    statement, openssl = signature.rsplit("\n", 1)
+    assert fingerprint.startswith("openssl pkey ")
+    assert openssl.startswith("openssl pkeyutl -verify ")
+
+    for command in (sums, statement):
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=tmp_path / "out",
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout.count(": OK") >= 6
+
+    # What the two files hold is what openssl is asked to verify.
+    envelope = json.loads((tmp_path / "out" / "statement.json").read_bytes())
+    said = pre_authentication_encoding(
+        envelope["payloadType"], base64.b64decode(envelope["payload"])
+    )
+    assert (tmp_path / "signed").read_bytes() == said
+    assert key.verifier.accepts((tmp_path / "signature").read_bytes(), said)
+    pem = (tmp_path / "keys" / "report.pub").read_text()
+    der = base64.b64decode("".join(pem.splitlines()[1:-1]))
+    assert hashlib.sha256(der[-32:]).hexdigest() == key.verifier.fingerprint

@@ -1,0 +1,130 @@
+"""Hostile plans are refused fast and small, whatever bytes they are made of."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hdh_migrate.errors import PlanInvalid
+from hdh_migrate.plan.loader import MAX_PROBLEMS
+from tests.unit.plan.builders import GOOD, loaded, problems
+from tests.unit.plan.hostile import HOSTILE
+
+SECONDS, MEGABYTES = 1.0, 100.0
+
+_MEASURE = """
+import json, resource, sys, time
+from pathlib import Path
+from hdh_migrate.errors import PlanInvalid
+from hdh_migrate.plan.loader import load
+seconds = {}
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    start = time.process_time()
+    try:
+        load(path)
+    except PlanInvalid:
+        seconds[path.name] = time.process_time() - start
+peak = [line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line]
+print(json.dumps([seconds, int(peak[0].split()[1]) / 1024]))
+"""
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_plan_is_refused_with_bounded_words(name: str, tmp_path: Path) -> None:
+    told = problems(tmp_path, HOSTILE[name])
+
+    assert 1 <= len(told) <= MAX_PROBLEMS + 1
+    assert sum(map(len, told)) < 20_000
+
+
+def test_each_hostile_plan_costs_at_most_a_second_and_all_of_them_100_megabytes(
+    tmp_path: Path,
+) -> None:
+    for number, data in enumerate(HOSTILE.values()):
+        (tmp_path / f"{number:03}").write_bytes(data)
+
+    ran = subprocess.run(
+        [sys.executable, "-c", _MEASURE, str(tmp_path)], capture_output=True, check=True, text=True
+    )
+
+    seconds, megabytes = json.loads(ran.stdout)
+    assert len(seconds) == len(HOSTILE)
+    assert max(seconds.values()) <= SECONDS, seconds
+    assert megabytes <= MEGABYTES
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("an alias bomb", "1:5: anchors (`&`) are not allowed; a text that begins with `&` needs quotes"),
+        ("deep brackets", "1:17: nested deeper than 16 levels"),
+        ("many list entries", "20000:3: more than 20,000 values and keys"),
+        ("two documents", "2:1: only one document is allowed"),
+        ("a byte order mark", "1:1: begins with a byte order mark: save as plain UTF-8"),
+        ("Latin-1", "1:10: not UTF-8 text: save the file as UTF-8"),
+        ("broken UTF-8 at the end", "1:1048575: not UTF-8 text: save the file as UTF-8"),
+        ("nothing", "1:1: the plan is empty"),
+        ("a list", "1:1: a plan is a mapping (lines of `field: value`)"),
+        ("a complex key", "1:3: a key must be plain text"),
+        ("a null byte", "1:11: character U+0000 is not allowed"),
+        ("more than the cap", "1:1: a plan is at most 1 MiB"),
+        ("an expansion", "1:12: migration: names are 1 to 40 lower-case letters, digits or hyphens"),
+        ("a python tag", "1:4: tags (`!`) are not allowed; a text that begins with `!` needs quotes"),
+    ],
+)  # fmt: skip
+def test_a_hostile_plan_is_told_what_and_where(name: str, problem: str, tmp_path: Path) -> None:
+    assert problem in problems(tmp_path, HOSTILE[name])
+
+
+_FOLDER_IS_SHARED = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300
+)
+
+
+def _returns_or_refuses(folder: Path, data: bytes) -> None:
+    start = time.process_time()
+    try:
+        loaded(folder, data)
+    except PlanInvalid as refused:
+        assert all(line.split(":")[1].isdigit() for line in refused.problems)  # noqa: PT017
+    assert time.process_time() - start < SECONDS
+
+
+@_FOLDER_IS_SHARED
+@given(data=st.binary(max_size=2_000))
+def test_any_bytes_load_or_are_refused(data: bytes, tmp_path: Path) -> None:
+    _returns_or_refuses(tmp_path, data)
+
+
+_YAMLISH = st.lists(
+    st.sampled_from(
+        [*"{}[],:-?&*!|>'\"%@`#\t\n\r ~<", "\n  ", "\n- ", ": ", "---\n", "<<", "a", "1", "012", "no"]
+        + ["version", "source", "kind", "datasets", "name", "\\x00", "\u2028", "é", "1e999", ".inf"]
+    ),
+    max_size=60,
+).map("".join)  # fmt: skip
+
+
+@_FOLDER_IS_SHARED
+@given(text=_YAMLISH)
+def test_anything_like_yaml_loads_or_is_refused(text: str, tmp_path: Path) -> None:
+    _returns_or_refuses(tmp_path, text.encode())
+
+
+@_FOLDER_IS_SHARED
+@given(data=st.data())
+def test_a_good_plan_with_a_piece_cut_or_doubled_loads_or_is_refused(
+    data: st.DataObject, tmp_path: Path
+) -> None:
+    start = data.draw(st.integers(0, len(GOOD)))
+    end = data.draw(st.integers(start, min(len(GOOD), start + 80)))
+    piece = data.draw(st.sampled_from(["", GOOD[start:end] * 2, "\t", "*a", "&a ", "[", "'"]))
+
+    _returns_or_refuses(tmp_path, (GOOD[:start] + piece + GOOD[end:]).encode())
