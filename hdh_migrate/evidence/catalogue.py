@@ -2,7 +2,8 @@
 
 One entry holds both languages, so neither can lack a text that the other has. `{name}` is filled
 in by the page; "one object|several objects" gives both forms of a sentence that counts `n`.
-French is written with plain spaces here and gets its no-break spaces when it is used.
+Texts are written with plain spaces and straight apostrophes here; the no-break spaces of French
+and the curved apostrophes are put in when a text is used.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ _AFTER = re.compile(r"(?<=«) ")
 def text(key: str, language: str, *, singular: bool = False) -> str:
     """Return one sentence, its placeholders still open."""
     entry = CATALOGUE[key]
-    one, _, many = getattr(entry, language).replace("'", "\u2019").partition("|")
+    said = entry.fr if language == "fr" else entry.en
+    one, _, many = said.replace("'", "\u2019").partition("|")
     said = one if singular or not many else many
     if language == "fr":
         said = _AFTER.sub(NBSP, _BEFORE.sub(NBSP, said))

@@ -55,3 +55,7 @@ SELECT id, size, reason FROM object WHERE dataset = ? AND state = 6 ORDER BY id;
 SELECT id, key, size, version, modified, md5, state, reason, sha256, stored_size, stored_sha256,
        etag, level, verdict, verified_at
 FROM object WHERE dataset = ? ORDER BY key;
+
+-- verified_row: what the journal's digest of a verified object covers.
+SELECT id, attempt, sha256, stored_sha256, level, verified_at FROM object
+WHERE id = ? AND state = 5;

@@ -148,6 +148,28 @@ class Ledger:
         with guarded():
             chain.check(self._con.execute("SELECT seq, at, kind, body, digest FROM event"))
 
+    def check_receipts(self) -> None:
+        """Compare every verified row with the journal event that acknowledged it.
+
+        Raises:
+            LedgerDamaged: a row was changed, added or removed behind the journal's back.
+        """
+        acknowledged = 0
+        for seq, body in self._rows("SELECT seq, body FROM event WHERE kind = 'verified'"):
+            told = json.loads(body)
+            rows = []
+            for number in told["ids"]:
+                found = self._rows(self._sql["verified_row"], (number,))
+                rows.extend(_verified_receipt(row) for row in found)
+            if chain.rows_digest(rows) != told["rows_sha256"]:
+                raise LedgerDamaged(f"an object acknowledged by event {seq} was changed since")
+            acknowledged += len(told["ids"])
+        verified = self._rows("SELECT count(*) FROM object WHERE state = 5")[0][0]
+        if verified != acknowledged:
+            raise LedgerDamaged(
+                f"{verified} objects are marked verified, the journal knows of {acknowledged}"
+            )
+
     # --- the run ---------------------------------------------------------------------------
 
     def start(
@@ -477,6 +499,10 @@ class Ledger:
                 found["key"], found["state"] = key_text(found["key"]), State(found["state"])
                 yield found
 
+    def sent_whole(self) -> int:
+        """Return how many verified objects had their digest taken while the source was read."""
+        return int(self._rows("SELECT count(*) FROM object WHERE state = 5 AND parts = 0")[0][0])
+
     def events(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Return (time, body) of the journal's events of one kind."""
         with guarded():
@@ -501,6 +527,17 @@ class Ledger:
             " ORDER BY rowid",
             (batch, step),
         )
+
+
+def _verified_receipt(row: Sequence[Any]) -> dict[str, Any]:
+    return {
+        "id": row[0],
+        "attempt": row[1],
+        "sha256": row[2].hex() if row[2] is not None else None,
+        "stored_sha256": row[3].hex() if row[3] is not None else None,
+        "level": row[4],
+        "at": row[5],
+    }
 
 
 def _raw(digest: str | None) -> bytes | None:

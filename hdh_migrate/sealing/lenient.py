@@ -58,10 +58,9 @@ def read_lenient(
     size = index = 0
     bound, ended = len(keys) == 1, False
     while length := _fill(stream, sealed):
-        nonce = sealed[:NONCE]
-        bound = bound and not ended and nonce[:-1] == segment_nonce(index, last=False)[:-1]
-        ended = nonce[-1] == 1
-        bound = bound and (ended or not nonce[-1])
+        inner, last = (segment_nonce(index, last=flag) for flag in (False, True))
+        bound = bound and not ended and sealed[:NONCE] in (inner, last)
+        ended = sealed[:NONCE] == last
         got = _open(keys, sealed[:length], plain)
         write(plain[:got])
         size += got

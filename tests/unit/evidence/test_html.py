@@ -58,7 +58,7 @@ class Page(HTMLParser):
         self._text: list[str] = []
         self._open: list[str] = []
         self.feed(source)
-        self.text = " ".join("".join(self._text).split())
+        self.text = squeezed("".join(self._text)).strip()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
@@ -81,7 +81,7 @@ class Page(HTMLParser):
 
 
 def squeezed(said: str) -> str:
-    return " ".join(said.split())
+    return re.sub(r"[ \t\n]+", " ", said)
 
 
 def written(out: Path, records: list[dict[str, Any]], **changes: Any) -> dict[str, Page]:
@@ -114,6 +114,7 @@ def every_page(folder: Path, key: Signer) -> dict[str, list[Page]]:
     good = [record("a"), record("b")]
     situations: list[dict[str, Any]] = [
         {"records": good, "operator": "claire@ops", "sha256_in_transfer": 2},
+        {"records": [record("a")]},
         {"records": good, "signer": None, "endpoints": LOCAL, "previous_statement": "66" * 32},
         {"records": [record("a")], "findings": [finding()], "sha256_in_verify": 1},
         {"records": good, "findings": [finding()] * 201, "exclusions": [exclusion("x")]},
@@ -147,7 +148,8 @@ def test_every_entry_says_something_in_both_languages_with_the_same_values() -> 
 def test_every_sentence_of_both_languages_is_used_on_some_page(tmp_path: Path, key: Signer) -> None:
     pages = every_page(tmp_path, key)
     for language in LANGUAGES:
-        seen = " ".join(page.text for page in pages[language])
+        labels = {value for page in pages[language] for _, value in page.attributes if value}
+        seen = " ".join([*(page.text for page in pages[language]), *labels])
         for name in CATALOGUE:
             for singular in (True, False):
                 said = text(name, language, singular=singular)
@@ -158,10 +160,9 @@ def test_every_sentence_of_both_languages_is_used_on_some_page(tmp_path: Path, k
 def test_a_french_page_has_no_plain_space_before_its_high_punctuation(
     tmp_path: Path, key: Signer
 ) -> None:
+    assert text("q.complete", "fr").endswith("complet\u00a0?")
     for page in every_page(tmp_path, key)["fr"]:
-        for entry in ("q.complete", "q.what"):
-            assert text(entry, "fr").endswith("\u00a0?")
-        assert not re.search(r"[a-zé] [?!;»](\s|$)", page.text.replace("\u00a0", "~"))
+        assert not re.search("[a-zé] [:?!;»]( |$)|« ", page.text)
 
 
 def test_a_page_loads_nothing_and_runs_nothing(tmp_path: Path, key: Signer) -> None:
@@ -195,29 +196,30 @@ def test_hostile_text_is_shown_harmlessly_wherever_it_comes_from(
             assert {name for name, _ in pages[language].attributes} == {
                 name for name, _ in plain[language].attributes
             }
-            assert pages[language].text.count(squeezed(visible(hostile))) >= 8
+            assert pages[language].text.count(visible(hostile)) >= (8 if is_text(hostile) else 1)
             assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e]", body)
             assert not re.search("[\u2060-\u2069\u00ad\ufeff\ud800-\udfff]", body)
 
 
 def everywhere(name: str) -> dict[str, Any]:
     """The same text in every place where text comes from outside."""
-    clean = name.encode("utf-8", "backslashreplace").decode()
-    if any("\udc80" <= char <= "\udcff" for char in name):
-        name, clean = name, name.encode("utf-8", "surrogateescape").hex()
-        return {"findings": [finding(key=name, message=clean)] * 8}
+    said = name if is_text(name) else "only keys may be no text"
     return {
-        "findings": [finding(clean, key=name, message=name)],
-        "exclusions": [exclusion("x", rule=clean, reason=name)],
-        "migration": name,
-        "operator": name,
-        "tool_version": name,
+        "findings": [finding(said, key=name, message=said)],
+        "exclusions": [exclusion("x", rule=said, reason=said)],
+        "migration": said,
+        "operator": said,
+        "tool_version": said,
         "endpoints": (
-            replace(LOCAL[0], kind=name, region=name),
-            replace(LOCAL[1], kind=name),
+            replace(LOCAL[0], kind=said, region=said),
+            replace(LOCAL[1], kind=said),
         ),
-        "seal": name,
+        "seal": said,
     }
+
+
+def is_text(name: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in name)
 
 
 def test_hostile_places_and_dataset_names_are_shown_harmlessly_too(
@@ -267,9 +269,7 @@ def test_an_unsigned_page_is_marked_as_no_evidence_and_a_signed_one_is_not(
 def test_a_rehearsal_says_so_on_its_first_line(tmp_path: Path, key: Signer) -> None:
     pages = written(tmp_path / "out", [record("a")], signer=key, endpoints=LOCAL)
 
-    assert pages["fr"].text.startswith("Répétition\u00a0: tout s\u2019est passé") or pages[
-        "fr"
-    ].text.startswith("Répétition : tout s\u2019est passé")
+    assert pages["fr"].text.startswith("Répétition\u00a0: tout s\u2019est passé")
     assert pages["en"].text.startswith("Rehearsal: everything happened on one machine")
 
 
@@ -308,7 +308,7 @@ def test_a_single_failure_among_many_is_still_seen_in_the_bar(tmp_path: Path, ke
 
     assert sum(bar) == pytest.approx(1000, abs=0.1)
     assert bar[3] > 5
-    assert "1 failed <\u00a00.1%" in page.text or "1 failed < 0.1%" in page.text
+    assert "1 failed <\u00a00.1%" in page.text
 
 
 def test_quantities_are_written_for_their_reader(tmp_path: Path, key: Signer) -> None:

@@ -3,6 +3,7 @@
 import io
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from hdh_migrate.errors import UnsealFailed
 from hdh_migrate.model import SEGMENT
@@ -71,6 +72,23 @@ def test_an_object_joined_to_itself_is_not_position_bound():
     sealed = body(envelope, PLAIN[:SEGMENT])
 
     assert not read(envelope.header + sealed + sealed)[1].position_bound
+
+
+def test_an_end_in_the_middle_is_not_position_bound():
+    envelope = envelopes().new()
+    (a, b), (_, _, c) = (pieces(body(envelope, PLAIN[:size])) for size in (2 * SEGMENT, len(PLAIN)))
+
+    assert read(envelope.header + a + b)[1].position_bound
+    assert not read(envelope.header + a + b + c)[1].position_bound
+
+
+def test_a_flag_that_we_never_write_is_not_position_bound():
+    header, parts = header_of([bytes(8) + b"k" * 32], STEWARD), []
+    for index, flag in enumerate((2, 1)):
+        nonce = bytes(10) + bytes([index, flag])
+        parts.append(nonce + ChaCha20Poly1305(b"k" * 32).encrypt(nonce, bytes(SEGMENT), None))
+
+    assert not read(header + b"".join(parts))[1].position_bound
 
 
 def test_an_empty_body_proves_nothing():

@@ -36,6 +36,7 @@ def test_any_cut_makes_the_round_trip(plain, cuts):
     assert out == plain
     assert made.header_size == len(envelope.header) == 0
     made.self_test()
+    assert (repr(made), repr(envelope)) == ("PlainEnvelopes()", "PlainEnvelope()")
 
 
 def test_too_few_and_too_many_bytes_are_refused_and_none_too_many_is_handed_on():

@@ -221,6 +221,14 @@ def test_absurd_counts_and_lengths_are_refused_before_anything_is_kept(sealed):
         refused(header[:16] + length.to_bytes(4, "little") + header[20:], 0)
 
 
+@pytest.mark.parametrize("count", [0, 65, 1 << 20, (1 << 32) - 1])
+def test_an_absurd_count_is_refused_without_waiting_for_its_packets(sealed, count):
+    unsealer = envelopes().unsealer(size=1 << 40, write=len)
+
+    with pytest.raises(UnsealFailed, match=MESSAGE):
+        unsealer.write(sealed[0][:12] + count.to_bytes(4, "little"))
+
+
 def test_a_long_stream_that_is_no_object_is_refused_at_its_first_bytes():
     out = bytearray()
     unsealer = envelopes().unsealer(size=1 << 40, write=out.extend)

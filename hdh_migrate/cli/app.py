@@ -1,0 +1,104 @@
+"""The `hdh-migrate` command: options, signals, and errors turned into exit codes."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from hdh_migrate import __version__
+from hdh_migrate.cli.output import Output
+from hdh_migrate.errors import Exit, MigrateError
+
+app = typer.Typer(
+    name="hdh-migrate",
+    help="Move sensitive datasets from Azure Blob to S3-compatible clouds, with proof.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Begin with: hdh-migrate demo, or hdh-migrate init.",
+)
+
+Plan = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a YAML file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+StateDir = Annotated[
+    Path | None,
+    typer.Option("--state-dir", help="Where ledgers live; default .hdh-migrate beside the plan."),
+]
+NoProgress = Annotated[bool, typer.Option("--no-progress", help="Say only what is needed.")]
+Verbose = Annotated[
+    int, typer.Option("-v", "--verbose", count=True, help="Log more; twice for everything.")
+]
+Batches = Annotated[
+    list[str] | None, typer.Option("--batch", metavar="NAME", help="Only this batch; repeatable.")
+]
+ShowNames = Annotated[
+    bool, typer.Option("--show-names", help="Show object names; they may identify patients.")
+]
+
+
+class Task:
+    """One command under way: its output, its stop flag, and how it ends."""
+
+    def __init__(self, *, as_json: bool, verbose: int = 0, progress: bool = True) -> None:
+        from hdh_migrate.telemetry import set_up_logging
+
+        set_up_logging(verbose)
+        self.out = Output(as_json=as_json, progress=progress)
+        self.stop = threading.Event()
+
+    def run(self, body: Callable[[], Exit | None]) -> NoReturn:
+        """Run a command's body and leave with the exit code that its outcome means."""
+        self._listen()
+        try:
+            code = body() or Exit.OK
+        except MigrateError as error:
+            self.out.fail(error)
+            code = error.exit_code
+        except KeyboardInterrupt:
+            code = Exit.INTERRUPTED
+        sys.exit(int(code))
+
+    def _listen(self) -> None:
+        def asked(number: int, frame: FrameType | None) -> None:
+            del frame
+            if self.stop.is_set():
+                self.out.say("stopping at once; what was acknowledged is in the ledger")
+                raise KeyboardInterrupt
+            self.stop.set()
+            name = signal.Signals(number).name
+            self.out.say(f"{name}: finishing what is under way (again: stop at once)")
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, asked)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hdh-migrate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Move sensitive datasets from Azure Blob to S3-compatible clouds, with proof."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    from hdh_migrate.cli import looking, making, moving
+
+    for module in (making, moving, looking):
+        module.register(app)
+    app(arguments)

@@ -1,0 +1,66 @@
+"""The live progress bar; rich is imported only when there is a terminal to draw on."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from hdh_migrate.cli.output import LineProgress, Output
+
+
+class BarProgress(LineProgress):
+    """One bar for the step under way; what is over stays above it as a line."""
+
+    def __init__(self, output: Output) -> None:
+        super().__init__(output)
+        self._bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[objects]} objects"),
+            DownloadColumn(binary_units=True),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task: TaskID | None = None
+
+    def step(self, batch: str, step: str, *, objects: int, size: int) -> None:
+        """A step of a batch begins."""
+        self.close()
+        self._quiet = True
+        super().step(batch, step, objects=objects, size=size)
+        self._quiet = False
+        total = size or None
+        self._task = self._bars.add_task(self.title, total=total, objects="0")
+        self._bars.start()
+
+    def advance(self, objects: int, size: int) -> None:
+        """This much more is done."""
+        self.objects += objects
+        self.size += size
+        if self._task is not None:
+            of = f"/{self.of_objects}" if self.of_objects else ""
+            self._bars.update(self._task, completed=self.size, objects=f"{self.objects}{of}")
+
+    def note(self, text: str) -> None:
+        """One line for people, above the bar."""
+        self._bars.console.print(f"note: {text}", markup=False, highlight=False)
+
+    def close(self) -> None:
+        """The step is over."""
+        if self._task is not None:
+            self._bars.stop()
+            self._bars.remove_task(self._task)
+            self._task = None
+        super().close()

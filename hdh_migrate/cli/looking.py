@@ -1,0 +1,139 @@
+"""Verbs that look: status, report, fetch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hdh_migrate.cli.app import AsJson, Plan, ShowNames, StateDir, Task, Verbose
+from hdh_migrate.cli.output import LineProgress, table, visible
+from hdh_migrate.errors import Exit
+from hdh_migrate.telemetry import duration_text, size_text
+
+WATCH_SECONDS = 2.0
+
+
+def status(
+    plan: Plan,
+    *,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every two seconds.")] = False,
+    show_names: ShowNames = False,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Show per batch and step: objects, bytes, rate, time left, findings; also during a run.
+
+    Example: hdh-migrate status plan.yaml --watch
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.session.run import Desk
+        from hdh_migrate.session.status import status as look
+
+        desk = Desk.open(plan, state_dir, LineProgress(task.out, quiet=True), task.stop)
+        while True:
+            told = look(desk, show_names=show_names)
+            task.out.result(told, _status_text(told))
+            if not watch or task.stop.wait(WATCH_SECONDS):
+                return
+
+    task.run(body)
+
+
+def _status_text(told: dict[str, Any]) -> str:
+    rows = []
+    for batch in told["batches"]:
+        for step, seen in batch["steps"].items():
+            eta, rate = seen.get("eta_seconds"), seen.get("bytes_per_second")
+            of = f"/{seen['of_objects']}" if "of_objects" in seen else ""
+            rows.append(
+                {
+                    "batch": batch["batch"],
+                    "step": step,
+                    "done": "done" if seen["done"] else "",
+                    "objects": f"{seen['objects']}{of}",
+                    "bytes": size_text(seen["bytes"]),
+                    "rate": f"{size_text(rate)}/s" if rate is not None else "",
+                    "left": duration_text(eta) if eta is not None and not seen["done"] else "",
+                }
+            )
+    columns = ("batch", "step", "done", "objects", "bytes", "rate", "left")
+    lines = [table(rows, {name: name for name in columns})]
+    if told["plan_changed"]:
+        lines.append("the plan differs from the one this run was started with")
+    for found in told["findings"]:
+        count = f"{found['count']} x " if "count" in found else ""
+        key = f" {visible(found['key'])}" if found.get("key") else ""
+        where = found["dataset"] or "run"
+        lines.append(
+            f"{found['severity']}: {count}{found['code']} ({where}){key}: {found['detail']}"
+        )
+    return "\n".join(lines)
+
+
+def report(
+    plan: Plan,
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where it goes; must be new.")
+    ] = None,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Write the evidence: manifest, summary, signed statement, and a page to read.
+
+    Example: hdh-migrate report plan.yaml --out evidence-2026-11
+    """
+    task = Task(as_json=as_json, verbose=verbose)
+
+    def body() -> Exit | None:
+        from hdh_migrate.session.reporting import write_report
+        from hdh_migrate.session.run import Desk
+
+        desk = Desk.open(plan, state_dir, LineProgress(task.out, quiet=True), task.stop)
+        told = write_report(desk, out)
+        signed = "signed" if told["signed"] else "draft, not evidence: no report.signer in the plan"
+        task.out.result(
+            told,
+            f"report: {told['folder']} ({signed})\n{told['objects']} objects, root {told['root']}",
+        )
+        return None
+
+    task.run(body)
+
+
+def fetch(
+    plan: Plan,
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="A dataset of the plan.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The key, as at the source.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A new file.")],
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Read one object back from the target, unsealed and checked.
+
+    Example: hdh-migrate fetch plan.yaml pmsi pmsi/2024/mco.csv --out mco.csv
+    """
+    task = Task(as_json=as_json, verbose=verbose)
+
+    def body() -> None:
+        from hdh_migrate.session.fetch import fetch as bring
+        from hdh_migrate.session.run import Desk
+
+        desk = Desk.open(plan, state_dir, LineProgress(task.out, quiet=True), task.stop)
+        told = bring(desk, dataset, key, out)
+        task.out.result(told, f"{out}: {size_text(told['size'])}, sha256 {told['sha256']}")
+
+    task.run(body)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's verbs."""
+    for verb in (status, report, fetch):
+        app.command()(verb)

@@ -1,0 +1,232 @@
+"""Verbs that make things ready: init, validate, keys, demo."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.app import AsJson, NoProgress, Plan, Task, Verbose
+from hdh_migrate.errors import Exit, MigrateError, UsageError
+
+GITIGNORE = "# private keys, credentials and ledgers never belong in version control\n" + "".join(
+    f"{line}\n" for line in ("keys/*.sec", "keys/*.key", "secrets/", ".hdh-migrate/", ".env")
+)
+
+
+class Purpose(StrEnum):
+    """What a new key is for."""
+
+    SEAL = "seal"
+    REPORT = "report"
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to begin.")] = Path(),
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Make a commented plan, keys and a .gitignore to start from.
+
+    Example: hdh-migrate init emc2 && hdh-migrate validate emc2/plan.yaml
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.evidence.signing import new_report_key
+        from hdh_migrate.plan.template import render
+        from hdh_migrate.sealing.keys import new_pair
+
+        plan = folder / "plan.yaml"
+        if plan.exists():
+            raise UsageError(f"{plan} exists", hint="nothing was changed; give another folder")
+        try:
+            (folder / "keys").mkdir(mode=0o700, parents=True, exist_ok=True)
+            made = [plan, folder / ".gitignore"]
+            for name in ("steward", "escrow"):
+                made += new_pair(folder / "keys", name, passphrase=None)
+            made += new_report_key(folder / "keys", "report", None)
+            ignore = folder / ".gitignore"
+            before = ignore.read_text() if ignore.exists() else ""
+            ignore.write_text(before + GITIGNORE)
+            plan.write_text(render())
+        except OSError as error:
+            raise MigrateError(
+                f"{folder}: {error.strerror}", hint="choose a folder of yours"
+            ) from error
+        task.out.result(
+            {"made": [str(path) for path in made]},
+            "\n".join(f"made {path}" for path in made)
+            + f"\n\nnext: edit {plan}, then hdh-migrate validate {plan}"
+            "\nthe private keys have no passphrase: move keys/escrow.sec offline, and protect"
+            "\nthe steward's with hdh-migrate keys new --passphrase",
+        )
+
+    task.run(body)
+
+
+def validate(plan: Plan, *, as_json: AsJson = False) -> None:
+    """Check a plan offline; every mistake at once, with file:line:column.
+
+    Example: hdh-migrate validate plans/two-batches.yaml
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> Exit | None:
+        from hdh_migrate.errors import PlanInvalid
+        from hdh_migrate.plan.loader import load
+        from hdh_migrate.wiring import check_offline
+
+        try:
+            loaded = load(plan)
+            check_offline(loaded.plan)
+        except PlanInvalid as error:
+            if task.out.as_json:
+                task.out.data({"valid": False, "problems": list(error.problems)})
+            for problem in error.problems:
+                task.out.say(problem)
+            count = len(error.problems)
+            task.out.say(f"error: {count} problem{'s' if count > 1 else ''} in {plan}")
+            if error.hint:
+                task.out.say(f"hint: {error.hint}")
+            return Exit.REFUSED
+        task.out.result(
+            {"valid": True, "plan_digest": loaded.digest},
+            f"{plan}: valid\nplan digest {loaded.digest}",
+        )
+        return None
+
+    task.run(body)
+
+
+keys = typer.Typer(help="Make and look at keys.", no_args_is_help=True)
+
+
+@keys.command("new")
+def keys_new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Files NAME.pub and NAME.sec.")],
+    *,
+    folder: Annotated[Path, typer.Option("--dir", help="Where to put them.")] = Path("keys"),
+    purpose: Annotated[
+        Purpose, typer.Option(help="seal: Crypt4GH; report: Ed25519.")
+    ] = Purpose.SEAL,
+    passphrase: Annotated[
+        bool, typer.Option("--passphrase", help="Ask for a passphrase (twice).")
+    ] = False,
+    passphrase_from: Annotated[
+        str | None,
+        typer.Option(metavar="REF", help="Take the passphrase from env:NAME or file:PATH."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key pair. Nothing is ever overwritten.
+
+    Example: hdh-migrate keys new steward --passphrase
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.evidence.signing import new_report_key
+        from hdh_migrate.sealing.keys import new_pair
+
+        phrase = _passphrase(asked=passphrase, reference=passphrase_from)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if purpose is Purpose.REPORT:
+            made = new_report_key(folder, name, phrase.encode() if phrase else None)
+        else:
+            made = new_pair(folder, name, passphrase=phrase)
+        if phrase is None:
+            task.out.say("warning: the private key has no passphrase; only its mode protects it")
+        task.out.result(
+            {"made": [str(path) for path in made]}, "\n".join(f"made {path}" for path in made)
+        )
+
+    task.run(body)
+
+
+@keys.command("show")
+def keys_show(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A public or private key file.")],
+    *,
+    passphrase_from: Annotated[
+        str | None,
+        typer.Option(metavar="REF", help="Take the passphrase from env:NAME or file:PATH."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a key file is, and its fingerprint.
+
+    Example: hdh-migrate keys show keys/steward.pub
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.cli.keyfiles import describe
+
+        phrase = _passphrase(asked=False, reference=passphrase_from)
+        told = describe(path, phrase)
+        task.out.result(told, "\n".join(f"{name}: {value}" for name, value in told.items()))
+
+    task.run(body)
+
+
+def _passphrase(*, asked: bool, reference: str | None) -> str | None:
+    if reference is not None:
+        import os
+
+        from hdh_migrate.plan.secrets import resolve
+
+        return resolve(reference, Path.cwd(), os.environ).reveal()
+    if not asked:
+        return None
+    return str(typer.prompt("passphrase", hide_input=True, confirmation_prompt=True, err=True))
+
+
+class DemoSource(StrEnum):
+    """Where the demo's objects come from."""
+
+    AZURE = "azure"
+    FOLDER = "folder"
+
+
+def demo(
+    *,
+    source: Annotated[
+        DemoSource, typer.Option(help="azure: an emulator; folder: needs no Node.")
+    ] = DemoSource.AZURE,
+    big: Annotated[int, typer.Option(help="MiB of the one large object.", min=24)] = 256,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave both endpoints running, with a plan.")
+    ] = False,
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="Where to work; default a new folder.")
+    ] = None,
+    as_json: AsJson = False,
+    no_progress: NoProgress = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Run the whole job on this machine: a source, a target, a kill in the middle, a report.
+
+    Example: hdh-migrate demo --keep
+    """
+    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+
+    def body() -> Exit | None:
+        from hdh_migrate.demo.play import play
+
+        return play(
+            source=str(source), big=big << 20, keep=keep, folder=folder,
+            out=task.out, stop=task.stop,
+        )  # fmt: skip
+
+    task.run(body)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's verbs."""
+    app.command()(demo)
+    app.command()(init)
+    app.command()(validate)
+    app.add_typer(keys, name="keys")

@@ -1,0 +1,142 @@
+"""What people and machines see: data on stdout, everything else on stderr.
+
+Rules: lower case, no full stop, nothing that needs colour to be understood, colours only on a
+terminal, no object names unless `--show-names`, and then with control characters made visible.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hdh_migrate.errors import MigrateError
+from hdh_migrate.telemetry import duration_text, size_text
+
+LINE_SECONDS = 15.0
+
+
+class Output:
+    """Where one command's words go."""
+
+    def __init__(self, *, as_json: bool, progress: bool) -> None:
+        self.as_json = as_json
+        self._progress = progress
+
+    def data(self, document: Any) -> None:  # noqa: ANN401 - any JSON value
+        """Print one JSON document on stdout."""
+        _write(sys.stdout, json.dumps(document, ensure_ascii=True, sort_keys=True) + "\n")
+
+    def result(self, document: Any, text: str) -> None:  # noqa: ANN401 - any JSON value
+        """Print a result: the document for machines, or the text for people; both on stdout."""
+        if self.as_json:
+            self.data(document)
+        else:
+            _write(sys.stdout, text + "\n")
+
+    def say(self, text: str) -> None:
+        """Tell people something on stderr."""
+        _write(sys.stderr, visible(text) + "\n")
+
+    def fail(self, error: MigrateError) -> None:
+        """Tell what went wrong, and what to do."""
+        if self.as_json:
+            self.data(
+                {
+                    "error": {
+                        "kind": type(error).__name__,
+                        "message": str(error),
+                        "hint": error.hint,
+                        "exit": int(error.exit_code),
+                    }
+                }
+            )
+        self.say(f"error: {error}")
+        if error.hint:
+            self.say(f"hint: {error.hint}")
+
+    def progress(self) -> LineProgress:
+        """Return what shows a run's progress: a live bar on a terminal, else a line at times."""
+        if self._progress and not self.as_json and sys.stderr.isatty():
+            from hdh_migrate.cli.bars import BarProgress
+
+            return BarProgress(self)
+        return LineProgress(self, quiet=not self._progress or self.as_json)
+
+
+class LineProgress:
+    """Progress for logs: a line when a step begins and ends, and one every now and then."""
+
+    def __init__(self, output: Output, *, quiet: bool = False) -> None:
+        self._output = output
+        self._quiet = quiet
+        self.title = ""
+        self.objects = self.size = self.of_objects = self.of_size = 0
+        self.began = self._told = time.monotonic()
+
+    def step(self, batch: str, step: str, *, objects: int, size: int) -> None:
+        """A step of a batch begins."""
+        self.close()
+        self.title = f"{batch}: {step}"
+        self.objects = self.size = 0
+        self.of_objects, self.of_size = objects, size
+        self.began = self._told = time.monotonic()
+        if not self._quiet:
+            left = f" {objects} objects, {size_text(size)}" if objects else ""
+            self._output.say(f"{self.title}{left}")
+
+    def advance(self, objects: int, size: int) -> None:
+        """This much more is done."""
+        self.objects += objects
+        self.size += size
+        if not self._quiet and time.monotonic() - self._told >= LINE_SECONDS:
+            self._told = time.monotonic()
+            self._output.say(f"{self.title}: {self.pace()}")
+
+    def note(self, text: str) -> None:
+        """One line for people."""
+        self._output.say(f"note: {text}")
+
+    def pace(self) -> str:
+        """Return how far the step has come, in words."""
+        seconds = max(time.monotonic() - self.began, 1e-3)
+        of = f" of {self.of_objects}" if self.of_objects else ""
+        rate = f"{size_text(self.size / seconds)}/s"
+        return f"{self.objects}{of} objects, {size_text(self.size)}, {rate}"
+
+    def close(self) -> None:
+        """The step is over."""
+        if self.title and not self._quiet:
+            took = duration_text(time.monotonic() - self.began)
+            self._output.say(f"{self.title}: {self.pace()}, {took}")
+        self.title = ""
+
+
+def visible(text: str) -> str:
+    """Return text in which nothing can drive a terminal: controls and bidi marks are escaped."""
+    return "".join(
+        char if char == "\n" or (char.isprintable()) else f"\\u{{{ord(char):x}}}" for char in text
+    )
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
+    """Return rows as aligned text; `columns` maps field to heading."""
+    cells = [list(columns.values())]
+    cells += [[visible(str(row.get(field, ""))) for field in columns] for row in rows]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    )
+
+
+def _write(stream: Any, text: str) -> None:  # noqa: ANN401 - a text stream
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        # The reader went away (`| head`); the run itself goes on or ends on its own terms.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
