@@ -239,8 +239,8 @@ def _forecast_lines(told: Sequence[dict[str, Any]]) -> list[str]:
             "  source requests: " + ", ".join(f"{n} {kind}" for kind, n in source.items()),
             "  target requests: " + ", ".join(f"{n} {kind}" for kind, n in target.items()),
             (
-                f"  time: {low} to {high}, the low end at {size_text(pace['bytes_per_second'])}/s and"
-                f" {pace['objects_per_second']} objects/s each way"
+                f"  time: {low} to {high}, the low end at {size_text(pace['bytes_per_second'])}/s"
+                f" and {pace['objects_per_second']} objects/s each way"
             ),
         ]
     return lines

@@ -157,7 +157,7 @@ class Ledger:
         acknowledged = 0
         for seq, body in self._rows("SELECT seq, body FROM event WHERE kind = 'verified'"):
             told = json.loads(body)
-            rows = []
+            rows: list[dict[str, Any]] = []
             for number in told["ids"]:
                 found = self._rows(self._sql["verified_row"], (number,))
                 rows.extend(_verified_receipt(row) for row in found)
@@ -422,6 +422,10 @@ class Ledger:
             )
             for r in rows
         ]
+
+    def parts_acknowledged(self) -> int:
+        """Return how many parts of open uploads have a receipt."""
+        return int(self._rows("SELECT count(*) FROM part")[0][0])
 
     def note_foreign(self, upload_id: str) -> None:
         """Remember an upload that was there before us."""

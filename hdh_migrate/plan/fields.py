@@ -54,7 +54,7 @@ _REF_RULE = (
     " stands in a plan"
 )
 _SUFFIX_RULE = 'a suffix is empty ("") or a dot and up to 16 letters or digits, such as .c4gh'
-_MEMORY_RULE = "must be a size from 16MiB to 64GiB, such as 256MiB"
+_MEMORY_RULE = "must be a size from 16MiB to 64GiB, such as 128MiB"
 _BANDWIDTH_RULE = "must be a rate from 1KiB/s to 1000GB/s, such as 800MiB/s"
 _DURATION_RULE = "must be a duration from 1s to 24h, such as 90s, 10m or 2h"
 _URL_RULE = "must be a URL such as https://host.example, with nothing after `?` or `#` and no user"
@@ -96,6 +96,12 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return ipaddress.ip_address(host)
     except ValueError:
         return None
+
+
+def _is_host_name(host: str, netloc: str) -> bool:
+    """Say whether this is a name; `127.1` and `0x7f.1` are addresses to a resolver."""
+    numeric = host.rsplit(".", 1)[-1][:1].isdigit()
+    return bool(_HOST.fullmatch(host)) and not numeric and "[" not in netloc
 
 
 def _matching(pattern: str, rule: str) -> AfterValidator:
@@ -163,9 +169,7 @@ def _base_url(value: str) -> str:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         raise refusal(_URL_RULE) from None
-    # `127.1` and `0x7f.1` are addresses to a resolver but names to us: neither is allowed.
-    numeric = host.rsplit(".", 1)[-1][:1].isdigit() and _address(host) is None
-    if numeric or port == 0 or not (_HOST.fullmatch(host) or _address(host)):
+    if port == 0 or not (_address(host) or _is_host_name(host, parts.netloc)):
         raise refusal(_URL_RULE)
     if parts.scheme == "http" and not is_loopback(value):
         raise refusal("must be https: plain http is for this machine only (127.0.0.1, localhost)")

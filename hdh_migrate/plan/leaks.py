@@ -64,4 +64,6 @@ def found_in(text: str) -> list[int]:
 
 
 def _looks_random(text: str) -> bool:
+    if text.islower() or text.isupper() or text.isalpha():
+        return False  # a digest in hexadecimal, or words
     return len(_CHANGES.findall(text)) >= _RANDOM_CHANGES

@@ -236,8 +236,8 @@ class Exclusion(Section):
     """Objects that are left behind on purpose; each one is counted with this reason."""
 
     glob: Glob = Field(
-        description="Matched against the key below the source prefix; `*` stays inside one"
-        " folder, `**` does not.",
+        description="Matched against the key without the source prefix; `*` and `?` stay inside"
+        " one folder, `**` does not.",
         examples=["**/_temporary/**"],
     )
     reason: Reason = Field(

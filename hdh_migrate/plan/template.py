@@ -51,7 +51,7 @@ batches:                        # moved and cut over together, in the order of t
 
 verify: {{level: full}}           # reads every byte back; alone unlocks cutover
 engine: {{kind: local, processes: auto, connections: 16}}
-limits: {{memory: 256MiB}}        # bandwidth: 200MiB/s, retry_budget: 10m
+limits: {{retry_budget: 10m}}      # bandwidth: 200MiB/s, memory: 128MiB
 report: {{signer: "file:keys/report.key", languages: [fr, en]}}
 """
 

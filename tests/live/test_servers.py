@@ -1,4 +1,4 @@
-"""The servers that other tests stand on: that they serve, that the proxy is honest, and how it lies."""
+"""The servers that other tests stand on: they serve, they end, and the proxy lies as told."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from hdh_migrate.demo.watch import wait_for
 from tests.support import lies
 from tests.support import servers as test_servers
 from tests.support.fixtures import Bucket, Container, ProxyTo, s3_client
-from tests.support.proxy import Proxy
+from tests.support.proxy import Action, Proxy
 
 pytestmark = pytest.mark.live
 
@@ -168,7 +168,7 @@ def test_rclone_refuses_a_wrong_signature(rclone_bucket: Bucket) -> None:
 def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with (
-        pytest.raises(ServerFailed, match=r"ended with code 1(.|\n)*unknown flag: --nonsense"),
+        pytest.raises(ServerFailed, match=r"ended with code 2(.|\n)*unknown flag: --nonsense"),
         test_servers.rclone_s3(tmp_path / "data", log, options=["--nonsense"]),
     ):
         pass
@@ -184,29 +184,20 @@ def test_servers_are_gone_after_their_block_and_after_an_error(tmp_path: Path) -
     assert not _listens(second.endpoint)
 
 
-def test_a_server_that_is_kept_outlives_its_block(tmp_path: Path) -> None:
-    with servers.moto_s3(tmp_path / "log", keep=True) as kept:
-        pass
+def test_a_server_that_is_kept_outlives_its_owner(tmp_path: Path) -> None:
+    done = _owner(tmp_path / "log", keep=True, end="pass")
+    url, pid = done.stdout.split()
     try:
-        assert _listens(kept.endpoint)
+        assert done.returncode == 0, done.stderr
+        assert _listens(url)
     finally:
-        os.killpg(kept.pid, signal.SIGKILL)
-        os.waitpid(kept.pid, 0)
+        os.killpg(int(pid), signal.SIGKILL)
 
 
 def test_servers_are_gone_when_their_owner_is_killed(tmp_path: Path) -> None:
-    owner = (
-        "import os, sys, pathlib\n"
-        "from hdh_migrate.demo.servers import moto_s3\n"
-        "with moto_s3(pathlib.Path(sys.argv[1])) as up:\n"
-        "    print(up.endpoint, flush=True)\n"
-        "    os.kill(os.getpid(), 9)\n"
-    )
-    command = [sys.executable, "-c", owner, str(tmp_path / "log")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-
+    done = _owner(tmp_path / "log", keep=True, end="os.kill(os.getpid(), 9)")
     assert done.returncode == -signal.SIGKILL, done.stderr
-    assert wait_for(lambda: not _listens(done.stdout.strip()), 10)
+    assert wait_for(lambda: not _listens(done.stdout.split()[0]), 10)
 
 
 def test_no_secret_of_a_server_is_in_its_repr_or_in_a_command_line(
@@ -469,7 +460,7 @@ def test_change_header_replaces_and_removes(get: Get, lying: Proxy) -> None:
     ("lie", "body"), [(lies.empty_200, b""), (lies.html_200, lies.HTML)], ids=["empty", "html"]
 )
 def test_an_empty_or_html_200_is_a_lie_or_a_mangled_truth(
-    get: Get, lying: Proxy, lie: Callable[..., lies.Action], body: bytes, forwarding: bool
+    get: Get, lying: Proxy, lie: Callable[..., Action], body: bytes, forwarding: bool
 ) -> None:
     lying.rule(times=1, action=lie(forwarding=forwarding))
     got = get("PUT", "/new?", BODY, x_ms_blob_type="BlockBlob")
@@ -479,7 +470,7 @@ def test_an_empty_or_html_200_is_a_lie_or_a_mangled_truth(
 
 @pytest.mark.parametrize(("lie", "status"), [(lies.lose_reply, 200), (lies.hang_up, 404)])
 def test_a_lost_reply_is_a_deed_done_and_a_hang_up_is_none(
-    get: Get, lying: Proxy, lie: Callable[[], lies.Action], status: int
+    get: Get, lying: Proxy, lie: Callable[[], Action], status: int
 ) -> None:
     lying.rule(times=1, action=lie())
     with pytest.raises(http.client.RemoteDisconnected):
@@ -515,6 +506,19 @@ def test_edit_body_can_take_the_marker_out_of_a_listing(
     cut = get(what=page)
     assert cut.body.endswith(b"<NextMarker/>")
     assert cut.headers["content-length"] == str(len(cut.body))
+
+
+def _owner(log: Path, *, keep: bool, end: str) -> subprocess.CompletedProcess[str]:
+    """Run a process that starts moto, prints its URL and process number, and ends as told."""
+    program = (
+        "import os, sys, pathlib\n"
+        "from hdh_migrate.demo.servers import moto_s3\n"
+        f"with moto_s3(pathlib.Path(sys.argv[1]), keep={keep}) as up:\n"
+        "    print(up.endpoint, up.pid, flush=True)\n"
+        f"    {end}\n"
+    )
+    command = [sys.executable, "-c", program, str(log)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def _listens(url: str) -> bool:

@@ -81,6 +81,7 @@ def value() -> dict[str, Any]:
                 "include": ["**/*.parquet"],
                 "exclude": [{"glob": "**/_temporary/**", "reason": "Spark scratch"}],
                 "allow_empty": True,
+                "live": True,
                 "collisions": "keep",
                 "collisions_reason": "known",
             },

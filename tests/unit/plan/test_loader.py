@@ -20,7 +20,7 @@ def test_a_good_plan_loads_with_its_defaults_and_its_folder(tmp_path: Path) -> N
     assert result.base == tmp_path.resolve()
     assert result.path == tmp_path / "x.yaml"
     assert result.plan.migration == "emc2-exit"
-    assert result.plan.limits.memory == "256MiB"
+    assert result.plan.limits.memory == "128MiB"
     assert result.plan.seal.suffix == ".c4gh"
     assert result.plan.datasets[0].collisions == "refuse"
 
@@ -173,7 +173,7 @@ def test_the_file_is_named_as_it_was_given(tmp_path: Path, monkeypatch: pytest.M
         ),
         ("languages: [fr, en]", "languages: fr", "29:53: report.languages: must be a list"),
         ("languages: [fr, en]", "languages: []", "29:53: report.languages: must have at least one entry"),
-        ("{level: full}", "{level: full", "27:1: a bracket is not closed, or a comma is missing"),
+        ("{level: full}", "{level: full", "27:7: a bracket is not closed, or a comma is missing"),
         ("version: 1\n", "version: 1\nversion: 1\n", "2:1: the same key again; first on line 1"),
         ("connections: 16", "connections: 016", "27:53: a number with a leading zero is ambiguous: drop the zero, or quote"),
         ("connections: 16", f"connections: {'9' * 30}", "27:53: this number is too large"),

@@ -1,0 +1,89 @@
+"""The synthetic corpus: the same everywhere, and as awkward as promised."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import unicodedata
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from hdh_migrate.demo.corpus import BIG_KEY, PREFIXES, Item, fill_folder, items
+from hdh_migrate.demo.tables import COLUMNS
+from hdh_migrate.demo.watch import wait_for
+
+BIG = 3 * (1 << 20) + 17
+
+
+def body(item: Item) -> bytes:
+    return b"".join(item.open())
+
+
+def test_every_object_has_the_size_it_announces_and_the_same_bytes_each_time() -> None:
+    first = [(item.key, hashlib.sha256(body(item)).digest()) for item in items(BIG)]
+    assert all(len(body(item)) == item.size for item in items(BIG))
+    assert [(item.key, hashlib.sha256(body(item)).digest()) for item in items(BIG)] == first
+    assert len(dict(first)) == len(first)
+
+
+def test_no_two_large_objects_share_bytes() -> None:
+    large = [body(item)[132 : 132 + 64] for item in items(BIG) if item.size > 4000]
+    assert len(set(large)) == len(large)
+
+
+def test_the_corpus_has_every_kind_of_object_that_breaks_a_careless_client() -> None:
+    listed = {item.key: item for item in items(BIG)}
+    names = "".join(listed)
+    assert all(character in names for character in " %+#&?;'\"é🩺")
+    assert all(unicodedata.is_normalized("NFC", key) for key in listed)
+    assert listed["divers/vide.dat"].size == 0
+    assert listed[BIG_KEY].size == BIG
+    assert max(key.count("/") for key in listed) > 20
+    assert any("/_temporary/" in key for key in listed)
+    assert {key.split("/")[0] + "/" for key in listed} == set(PREFIXES)
+
+
+def test_scans_look_like_dicom_and_are_small() -> None:
+    scans = [item for item in items(BIG) if item.key.endswith(".dcm")]
+    assert len(scans) == 360
+    assert all(body(item)[:132] == bytes(128) + b"DICM" for item in scans)
+    assert all(4 * 1024 <= item.size <= 64 * 1024 for item in scans)
+
+
+def test_stays_are_the_same_in_csv_and_parquet_columns() -> None:
+    listed = {item.key: item for item in items(BIG)}
+    stays = listed["pmsi/csv/champ=mco/annee=2022/mois=02/sejours.csv"]
+    rows = list(csv.reader(io.StringIO(body(stays).decode()), delimiter=";"))
+    assert tuple(rows[0]) == COLUMNS
+    assert {len(row) for row in rows} == {len(COLUMNS)}
+    assert stays.tags["projet"] == "emc2 pilote"
+
+    key = "pmsi/parquet/champ=mco/annee=2022/mois=02/part-00000.snappy.parquet"
+    table = pq.read_table(io.BytesIO(body(listed[key])))
+    assert tuple(table.column_names) == COLUMNS
+    assert table.num_rows == len(rows) - 1
+
+
+def test_a_folder_holds_the_corpus_and_progress_adds_up(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    fill_folder(tmp_path, BIG, lambda objects, size: told.append((objects, size)))
+
+    listed = {item.key: item.size for item in items(BIG)}
+    files = {path for path in tmp_path.rglob("*") if path.is_file()}
+    assert {path.relative_to(tmp_path).as_posix(): path.stat().st_size for path in files} == listed
+    assert tuple(map(sum, zip(*told, strict=True))) == (len(listed), sum(listed.values()))
+
+
+def test_waiting_returns_what_was_seen_or_none_when_time_is_up() -> None:
+    ticks = iter(range(100))
+    assert wait_for(lambda: next(ticks) > 2, 60, every=0) is True
+
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    assert wait_for(lambda: 0, 1, every=0.3, monotonic=lambda: now[0], sleep=sleep) is None
+    assert 1 <= now[0] < 1.4
