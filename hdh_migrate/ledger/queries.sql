@@ -59,3 +59,6 @@ FROM object WHERE dataset = ? ORDER BY key;
 -- verified_row: what the journal's digest of a verified object covers.
 SELECT id, attempt, sha256, stored_sha256, level, verified_at FROM object
 WHERE id = ? AND state = 5;
+
+-- listing: what inventory found in a dataset, in key order.
+SELECT id, key, size, version, state, reason FROM object WHERE dataset = ? ORDER BY key;

@@ -244,18 +244,20 @@ class Ledger:
         Raises:
             LedgerDamaged: a key is listed twice (the caller has checked the order).
         """
-        query, last = self._sql["add_object"], None
+        rows = [
+            (dataset, key_bytes(one.obj.key), one.obj.size, one.obj.version, one.obj.modified,
+             _raw(one.obj.md5), _extra(one.obj), one.fold, one.parts, int(one.state), one.reason)
+            for one in page
+        ]  # fmt: skip
         with guarded():
             self._begin()
-            for listed in page:
-                obj = listed.obj
-                last = key_bytes(obj.key)
-                self._con.execute(
-                    query,
-                    (dataset, last, obj.size, obj.version, obj.modified, _raw(obj.md5),
-                     _extra(obj), listed.fold, listed.parts, int(listed.state), listed.reason),
-                )  # fmt: skip
-                self._moved(dataset, obj.size, None, listed.state)
+            self._con.executemany(self._sql["add_object"], rows)
+        for state in {row[9] for row in rows}:
+            sizes = [row[2] for row in rows if row[9] == state]
+            delta = self._deltas.setdefault((dataset, state), [0, 0])
+            delta[0] += len(sizes)
+            delta[1] += sum(sizes)
+        last = rows[-1][1] if rows else None
         self._do(
             "UPDATE dataset SET marker = ?, last_key = coalesce(?, last_key), pages = pages + 1"
             " WHERE id = ?",
@@ -491,6 +493,11 @@ class Ledger:
                     "code": r[4], "severity": r[5], "detail": r[6], "at": r[7], "batch": r[8],
                 }  # fmt: skip
 
+    def listing(self, dataset: int) -> Iterator[tuple[int, bytes, int, str, State, str | None]]:
+        """Return (id, key bytes, size, version, state, reason) of every object in key order."""
+        with guarded():
+            yield from self._con.execute(self._sql["listing"], (dataset,))
+
     def records(self, dataset: int) -> Iterator[dict[str, Any]]:
         """Return every object of a dataset in key order, as the manifest needs it."""
         names = ("id", "key", "size", "version", "modified", "md5", "state", "reason", "sha256",
@@ -549,6 +556,8 @@ def _raw(digest: str | None) -> bytes | None:
 
 
 def _extra(obj: ObjectInfo) -> str | None:
+    if not (obj.headers or obj.metadata or obj.tags or obj.tier or obj.lease):
+        return None
     extra = {
         "headers": dict(obj.headers), "metadata": dict(obj.metadata), "tags": dict(obj.tags),
         "tier": obj.tier, "lease": obj.lease, "kind": None if obj.kind == "object" else obj.kind,

@@ -7,9 +7,9 @@ planned is found here, before a byte moves.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from hashlib import blake2b
 
 from hdh_migrate.errors import Interrupted, ListingBroken, Refused, Transient
 from hdh_migrate.fixity import MerkleTree
@@ -38,8 +38,7 @@ class Inventory:
         for dataset in self._ctx.ledger.datasets(batch):
             if not dataset.sealed:
                 self._list(dataset, batch)
-                self._recount(dataset, batch)
-                self._seal(dataset)
+                self._seal(dataset, self._recounted(dataset, batch))
         self._collisions()
         self._gate(batch)
 
@@ -95,20 +94,26 @@ class Inventory:
 
     # --- second opinion and seal -------------------------------------------------------------
 
-    def _recount(self, dataset: DatasetRow, batch: str) -> None:
+    def _recounted(self, dataset: DatasetRow, batch: str) -> Frozen:
+        """List again until two listings agree; return what the ledger holds.
+
+        Raises:
+            ListingBroken: they do not, and the plan does not say that the source is live.
+        """
         ctx, place = self._ctx, self._ctx.route(dataset).source
-        first = _digest((r["key"], r["version"]) for r in ctx.ledger.records(dataset.id))
         for attempt in range(RECOUNTS_MAX):
+            frozen = Frozen(ctx.ledger.listing(dataset.id))
             second = ctx.retry(lambda: _digest(ctx.source.recount(place)))
-            if first == second:
-                return
+            if frozen.digest == second:
+                return frozen
             ctx.stop.wait(0.5 * attempt)
-            ctx.ledger.restart_listing(dataset.id)
-            ctx.ledger.commit()
-            fresh = next(d for d in ctx.ledger.datasets(batch) if d.id == dataset.id)
-            self._list(fresh, batch)
-            first = _digest((r["key"], r["version"]) for r in ctx.ledger.records(dataset.id))
-        detail = f"two listings differ: {first[0]} and {second[0]} objects"
+            if attempt < RECOUNTS_MAX - 1:
+                ctx.ledger.restart_listing(dataset.id)
+                ctx.ledger.commit()
+                self._list(
+                    next(row for row in ctx.ledger.datasets(batch) if row.id == dataset.id), batch
+                )
+        detail = f"two listings differ: {frozen.digest[0]} and {second[0]} objects"
         if not ctx.rules[dataset.name].live:
             raise ListingBroken(
                 f"dataset {dataset.name}: {detail}",
@@ -116,33 +121,25 @@ class Inventory:
                 " nothing was moved",
             )
         ctx.ledger.finding("listing-unstable", "finding", detail, dataset=dataset.id)
+        return frozen
 
-    def _seal(self, dataset: DatasetRow) -> None:
-        ledger, tree = self._ctx.ledger, MerkleTree()
-        losses: Counter[str] = Counter()
-        for row in ledger.records(dataset.id):
-            tree.append(key_bytes(row["key"]) + f"\0{row['size']}\0{row['version']}".encode())
-            if row["state"] is State.LISTED and row["reason"]:
-                losses.update(row["reason"].split(","))
-            elif row["state"] is State.FAILED:
-                detail = f"not a plain object: {str(row['reason']).removeprefix('kind-')}"
-                ledger.finding(
-                    row["reason"], "finding", detail, dataset=dataset.id, entry=row["id"]
-                )
-            elif row["state"] is State.REFUSED:
-                ledger.finding(
-                    row["reason"], "blocker", REFUSALS[row["reason"]],
-                    dataset=dataset.id, entry=row["id"],
-                )  # fmt: skip
-        if tree.count == 0 and not self._ctx.rules[dataset.name].allow_empty:
+    def _seal(self, dataset: DatasetRow, frozen: Frozen) -> None:
+        ledger = self._ctx.ledger
+        if not frozen.digest[0] and not self._ctx.rules[dataset.name].allow_empty:
             raise Refused(
                 f"dataset {dataset.name}: the source lists no object",
                 hint="if that is right, set `allow_empty: true` on the dataset",
             )
-        self._note_losses(dataset, losses)
-        ledger.seal(dataset.id, tree.root())
+        for entry, code in frozen.failed:
+            detail = f"not a plain object: {code.removeprefix('kind-')}"
+            ledger.finding(code, "finding", detail, dataset=dataset.id, entry=entry)
+        for entry, code in frozen.refused:
+            ledger.finding(code, "blocker", REFUSALS[code], dataset=dataset.id, entry=entry)
+        self._note_losses(dataset, frozen.losses)
+        ledger.seal(dataset.id, frozen.root)
         ledger.event(
-            "inventoried", {"dataset": dataset.name, "objects": tree.count, "root": tree.root()}
+            "inventoried",
+            {"dataset": dataset.name, "objects": frozen.digest[0], "root": frozen.root},
         )
         ledger.commit()
 
@@ -217,11 +214,38 @@ class KeyOrder:
             yield obj
 
 
+class Frozen:
+    """One pass over a dataset's rows: digest, root, and what inventory has to say of them."""
+
+    def __init__(self, rows: Iterable[tuple[int, bytes, int, str, int, str | None]]) -> None:
+        self.losses: Counter[str] = Counter()
+        self.failed: list[tuple[int, str]] = []
+        self.refused: list[tuple[int, str]] = []
+        tree, total = MerkleTree(), 0
+        for entry, key, size, version, state, reason in rows:
+            text = version.encode()
+            total += _element(key, text)
+            tree.append(b"%b\0%d\0%b" % (key, size, text))
+            if reason is None:
+                continue
+            if state == State.LISTED:
+                self.losses.update(reason.split(","))
+            elif state == State.FAILED:
+                self.failed.append((entry, reason))
+            elif state == State.REFUSED:
+                self.refused.append((entry, reason))
+        self.digest = (tree.count, total)
+        self.root = tree.root()
+
+
+def _element(key: bytes, version: bytes) -> int:
+    return int.from_bytes(blake2b(b"%b\0%b" % (key, version), digest_size=16).digest(), "big")
+
+
 def _digest(pairs: Iterable[tuple[str, str]]) -> tuple[int, int]:
     """Return count and an order-independent digest of a listing."""
     count = total = 0
     for key, version in pairs:
-        text = key_bytes(key) + b"\0" + version.encode()
-        total += int.from_bytes(hashlib.blake2b(text, digest_size=16).digest(), "big")
+        total += _element(key_bytes(key), version.encode())
         count += 1
     return count, total

@@ -68,12 +68,12 @@ class PublicKey:
         """
         content, _ = _read(path)
         label, raw = _unarmoured(path, content)
-        if label in {_PRIVATE, _PRIVATE_TOO}:
+        if label != _PUBLIC:
             raise KeyUnavailable(
                 f"{path}: this is a private key where a public one is expected",
                 hint="name the .pub file here; senders need no private key",
             )
-        if label != _PUBLIC or len(raw) != _KEY:
+        if len(raw) != _KEY:
             raise _not_a_key(path)
         return cls(raw)
 
@@ -118,8 +118,6 @@ class PrivateKey:
                 f"{path}: this is a public key where a private one is expected",
                 hint="name the .sec file here",
             )
-        if label not in {_PRIVATE, _PRIVATE_TOO}:
-            raise _not_a_key(path)
         locked = _LockedKey.parse(path, blob)
         if locked.cipher == b"none":
             _demand_own(path, mode)

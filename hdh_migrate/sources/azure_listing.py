@@ -32,9 +32,6 @@ _HEADERS = {
     "Cache-Control": "cache-control",
 }
 _KINDS = {"BlockBlob": "object", "AppendBlob": "append-blob", "PageBlob": "page-blob"}
-_BRIEF = re.compile(
-    rb'<Blob><Name( Encoded="true")?>(.*?)</Name>.*?<Etag>(.*?)</Etag>.*?</Blob>', re.DOTALL
-)
 
 
 def parse_page(body: bytes) -> tuple[list[ObjectInfo], str | None]:
@@ -66,11 +63,19 @@ def parse_brief(body: bytes) -> tuple[Iterator[tuple[str, str]], str | None]:
     if match is None:
         raise ListingBroken("a listing page does not say whether another one follows")
     marker = unescape(match.group(1).decode()) if match.group(1) else None
-    pairs = (
-        (_name(unescape(name.decode()), encoded=bool(encoded)), etag.decode().strip('"'))
-        for encoded, name, etag in _BRIEF.findall(body)
-    )
-    return pairs, marker
+    return _brief_pairs(body), marker
+
+
+def _brief_pairs(body: bytes) -> Iterator[tuple[str, str]]:
+    entries = body.split(b"<Blob><Name")
+    for entry in entries[1:]:
+        head, _, rest = entry.partition(b"</Name>")
+        attribute, _, name = head.partition(b">")
+        etag = rest.partition(b"<Etag>")[2].partition(b"</Etag>")[0]
+        text = name.decode()
+        if "&" in text:
+            text = unescape(text)
+        yield _name(text, encoded=b"true" in attribute), etag.decode().strip('"')
 
 
 def rfc3339(http_date: str | None) -> str | None:

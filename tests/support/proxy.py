@@ -11,12 +11,12 @@ import socketserver
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 from tests.support import wire
-from tests.support.wire import Hangup, Reply, Request
+from tests.support.wire import Count, Hangup, Reply, Request
 
 Action = Callable[[Request, "Upstream"], Reply]
 Match = Callable[[Request], bool]
@@ -25,17 +25,27 @@ Resign = Callable[[Request], None]
 
 @dataclass(slots=True, kw_only=True)
 class Seen:
-    """One request as it was, and what became of it; status 0 means it got no answer."""
+    """One request as it was, and what became of it; status 0 means it got no answer (yet)."""
 
     method: str
     path: str
     query: str
     params: dict[str, str]
     headers: dict[str, str]
+    upload: Count = field(repr=False)
+    download: Count = field(default_factory=Count, repr=False)
     status: int = 0
-    received: int = 0
-    sent: int = 0
     touched: bool = False
+
+    @property
+    def received(self) -> int:
+        """Body bytes that the client has sent so far."""
+        return self.upload.value
+
+    @property
+    def sent(self) -> int:
+        """Body bytes that the client was sent so far."""
+        return self.download.value
 
 
 @dataclass(slots=True)
@@ -172,6 +182,7 @@ class Proxy:
             query=request.query,
             params=request.params,
             headers=request.headers.as_dict(),
+            upload=request.body.passed,
         )
         with self._lock:
             self._seen.append(seen)
@@ -246,18 +257,15 @@ class _Connection(socketserver.StreamRequestHandler):
         proxy = self.server.proxy
         seen = proxy.note(request)
         body = request.body  # an action may put another in its place
-        reply = None
-        try:
-            reply = proxy.answer(request, seen)
-            seen.status = reply.status
-            # A client that is still waiting for "100 Continue" will not send its body now.
-            close = request.continues or request.headers.get("connection").lower() == "close"
-            if not request.continues:
-                body.drain()
-            return wire.send_reply(reply, request.method, self.connection, close=close)
-        finally:
-            seen.received = body.passed
-            seen.sent = reply.body.passed if reply else 0
+        reply = proxy.answer(request, seen)
+        # A client that is still waiting for "100 Continue" will not send its body now.
+        close = request.continues or request.headers.get("connection").lower() == "close"
+        if not request.continues:
+            body.drain()
+        seen.status = reply.status
+        return wire.send_reply(
+            reply, request.method, self.connection, close=close, sent=seen.download
+        )
 
     def _proceed(self) -> None:
         self.connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")

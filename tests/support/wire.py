@@ -51,12 +51,19 @@ class Headers:
         return any(key.lower() == name.lower() for key, _ in self.lines)
 
 
+@dataclass(slots=True)
+class Count:
+    """Bytes so far, for somebody who watches from another thread."""
+
+    value: int = 0
+
+
 class Body:
     """Bytes on their way: `length` is what was announced, None when nothing was."""
 
     def __init__(self, pieces: Iterator[bytes], length: int | None) -> None:
         self.length = length
-        self.passed = 0
+        self.passed = Count()
         self._pieces = pieces
 
     @classmethod
@@ -65,12 +72,13 @@ class Body:
 
     def __iter__(self) -> Iterator[bytes]:
         for piece in self._pieces:
-            self.passed += len(piece)
+            self.passed.value += len(piece)
             yield piece
 
     def whole(self) -> bytes:
         """Take all of it into memory; it can still be passed on, or taken again."""
-        data = b"".join(self._pieces)
+        data = b"".join(self)
+        self.passed.value -= len(data)  # it will pass again
         self._pieces = iter((data,))
         return data
 
@@ -158,8 +166,8 @@ def read_request(rfile: BufferedIOBase, proceed: Callable[[], object]) -> Reques
     return request
 
 
-def send_reply(reply: Reply, method: str, sock: socket.socket, *, close: bool) -> bool:
-    """Send a reply; return whether the connection can go on."""
+def send_reply(reply: Reply, method: str, sock: socket.socket, *, close: bool, sent: Count) -> bool:
+    """Send a reply; return whether the connection can go on. `sent` counts its body bytes."""
     bodiless = method == "HEAD" or reply.status in (204, 304)
     headers = reply.headers.end_to_end()
     chunked = not bodiless and "content-length" not in headers
@@ -170,16 +178,15 @@ def send_reply(reply: Reply, method: str, sock: socket.socket, *, close: bool) -
     _send_head(sock, f"HTTP/1.1 {reply.status} {reasons.get(reply.status, 'Status')}", headers)
     if bodiless:
         return not close
-    left = reply.cut if reply.cut is not None else float("inf")
     for piece in reply.body:
-        if len(piece) > left:
-            sock.sendall(_framed(piece[: int(left)], chunked))
+        part = piece if reply.cut is None else piece[: reply.cut - sent.value]
+        sent.value += len(part)  # before it is sent: who has read it all finds it counted
+        sock.sendall(_framed(part, chunked))
+        if len(part) < len(piece):
             raise Hangup
-        sock.sendall(_framed(piece, chunked))
-        left -= len(piece)
     if chunked:
         sock.sendall(b"0\r\n\r\n")
-    elif reply.body.passed != int(headers.get("content-length", "0")):
+    elif sent.value != int(headers.get("content-length", "0")):
         raise Hangup  # the upstream cut it short, so do we
     return not close
 

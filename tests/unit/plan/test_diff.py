@@ -39,15 +39,15 @@ def test_each_difference_is_one_readable_line(tmp_path: Path) -> None:
     assert changes(old, new) == [
         'batches[pilot].datasets["dcir"]: added',
         "batches[imaging]: removed",
-        'datasets[pmsi].exclude[**/_temporary/**]: removed',
-        'datasets[pmsi].exclude[**/_SUCCESS]: added',
+        "datasets[pmsi].exclude[**/_temporary/**]: removed",
+        "datasets[pmsi].exclude[**/_SUCCESS]: added",
         'datasets[pmsi].target.bucket: "hds-emc2" -> "hds-other"',
         "datasets[dcir]: added",
         'limits.bandwidth: "800MiB/s" -> null',
         'migration: "emc2-exit" -> "emc2-again"',
         'seal.recipients["keys/escrow.pub"]: removed',
         'seal.recipients["keys/new.pub"]: added',
-    ]  # fmt: skip
+    ]
 
 
 def test_another_kind_of_source_is_told_by_its_fields(tmp_path: Path) -> None:
@@ -76,8 +76,10 @@ def test_true_is_not_one() -> None:
 _SCALARS = st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from(["", "a", "b", '"a"'])
 _FIELDS = st.sampled_from(["name", "glob", "a", "b"])
 _JSON = st.recursive(
-    _SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_FIELDS, inner), max_leaves=12
-)  # fmt: skip
+    _SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_FIELDS, inner),
+    max_leaves=12,
+)
 
 
 @given(old=st.dictionaries(_FIELDS, _JSON), new=st.dictionaries(_FIELDS, _JSON))

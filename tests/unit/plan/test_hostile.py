@@ -17,6 +17,9 @@ from hdh_migrate.plan.loader import MAX_PROBLEMS
 from tests.unit.plan.builders import GOOD, loaded, problems
 from tests.unit.plan.hostile import HOSTILE
 
+NO_ANCHORS = "anchors (`&`) are not allowed; a text that begins with `&` needs quotes"
+NO_TAGS = "tags (`!`) are not allowed; a text that begins with `!` needs quotes"
+NAMES = "names are 1 to 40 lower-case letters, digits or hyphens"
 SECONDS, MEGABYTES = 1.0, 100.0
 
 _MEASURE = """
@@ -63,7 +66,7 @@ def test_each_hostile_plan_costs_at_most_a_second_and_all_of_them_100_megabytes(
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("an alias bomb", "1:5: anchors (`&`) are not allowed; a text that begins with `&` needs quotes"),
+        ("an alias bomb", f"1:5: {NO_ANCHORS}"),
         ("deep brackets", "1:17: nested deeper than 16 levels"),
         ("many list entries", "20000:3: more than 20,000 values and keys"),
         ("two documents", "2:1: only one document is allowed"),
@@ -75,10 +78,10 @@ def test_each_hostile_plan_costs_at_most_a_second_and_all_of_them_100_megabytes(
         ("a complex key", "1:3: a key must be plain text"),
         ("a null byte", "1:11: character U+0000 is not allowed"),
         ("more than the cap", "1:1: a plan is at most 1 MiB"),
-        ("an expansion", "1:12: migration: names are 1 to 40 lower-case letters, digits or hyphens"),
-        ("a python tag", "1:4: tags (`!`) are not allowed; a text that begins with `!` needs quotes"),
+        ("an expansion", f"1:12: migration: {NAMES}"),
+        ("a python tag", f"1:4: {NO_TAGS}"),
     ],
-)  # fmt: skip
+)
 def test_a_hostile_plan_is_told_what_and_where(name: str, problem: str, tmp_path: Path) -> None:
     assert problem in problems(tmp_path, HOSTILE[name])
 
@@ -103,13 +106,22 @@ def test_any_bytes_load_or_are_refused(data: bytes, tmp_path: Path) -> None:
     _returns_or_refuses(tmp_path, data)
 
 
-_YAMLISH = st.lists(
-    st.sampled_from(
-        [*"{}[],:-?&*!|>'\"%@`#\t\n\r ~<", "\n  ", "\n- ", ": ", "---\n", "<<", "a", "1", "012", "no"]
-        + ["version", "source", "kind", "datasets", "name", "\\x00", "\u2028", "é", "1e999", ".inf"]
-    ),
-    max_size=60,
-).map("".join)  # fmt: skip
+_MARKS = [*"{}[],:-?&*!|>'\"%@`#\t\n\r ~<", "\n  ", "\n- ", ": ", "---\n", "<<", "\\x00"]
+_WORDS = [
+    "version",
+    "source",
+    "kind",
+    "name",
+    "a",
+    "1",
+    "012",
+    "no",
+    "1e999",
+    ".inf",
+    "é",
+    "\u2028",
+]
+_YAMLISH = st.lists(st.sampled_from(_MARKS + _WORDS), max_size=60).map("".join)
 
 
 @_FOLDER_IS_SHARED

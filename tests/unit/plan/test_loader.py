@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from hdh_migrate.errors import Exit, PlanInvalid
 from hdh_migrate.fixity import canonical_json, sha256_hex
@@ -84,116 +85,16 @@ def test_the_file_is_named_as_it_was_given(tmp_path: Path, monkeypatch: pytest.M
 # --- places ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "problem"),
-    [
-        ("version: 1\n", "", "1:1: version: missing"),
-        ("version: 1\n", "version: 2\n", "1:10: version: must be 1"),
-        ("version: 1\n", "version: true\n", "1:10: version: must be 1"),
-        ("version: 1\n", "version: 1.0\n", "1:10: version: must be 1"),
-        ("version: 1\n", "version: '1'\n", "1:10: version: must be 1"),
-        ("migration: emc2-exit", "migration: 2026", "2:12: migration: must be text: put it in quotes"),
-        ("migration: emc2-exit", "migration:", "2:11: migration: must be text, and is empty"),
-        ("migration: emc2-exit", "migration: [a]", "2:12: migration: must be text"),
-        ("kind: azure-blob", "kind: ftp", "4:9: source.kind: must be one of: azure-blob, folder"),
-        (
-            "kind: azure-blob",
-            "kind: azure-sftp",
-            "4:9: source.kind: kind azure-sftp is not available in this version: use azure-blob"
-            " or folder",
-        ),
-        ("  kind: azure-blob\n", "", "4:3: source.kind: missing"),
-        (
-            "  kind: azure-blob\n  account_url",
-            "  kind: azure-blob\n  acount_url",
-            "4:3: source.account_url: missing",
-        ),
-        ("kind: sas", "kind: sass", "6:22: source.credential.kind: must be one of: sas, shared-key, azure-identity"),
-        (
-            "kind: access-key",
-            "kind: key",
-            "10:22: target.credential.kind: must be access-key",
-        ),
-        ("  region: fr-par\n", "", "8:3: target.region: missing: a named provider needs its region"),
-        (
-            "provider: scaleway",
-            "provider: generic",
-            "8:3: target.endpoint: missing: provider generic needs an endpoint",
-        ),
-        (
-            "region: fr-par",
-            "region: fr-par\n  endpoint: https://s3.example.org",
-            "10:13: target.endpoint: a named provider has its own endpoint: leave this out, or use"
-            " provider generic",
-        ),
-        (
-            "[keys/steward.pub, keys/escrow.pub]",
-            "[keys/steward.pub]",
-            "13:15: seal.recipients: needs two different recipients, so that one lost key loses no"
-            " data; or say why not in single_recipient_reason",
-        ),
-        (
-            "  - name: pmsi\n    source",
-            "  - nmae: pmsi\n    source",
-            "16:5: datasets[0]: unknown field; did you mean `name`?",
-        ),
-        ("datasets:\n", "datsets:\n", "15:1: unknown field; did you mean `datasets`?"),
-        (
-            "verify: {level: full}",
-            "verify: {zzz: 1}",
-            "26:10: verify: unknown field; known here: level, credential",
-        ),
-        (
-            "source: {container: emc2, prefix: pmsi/}",
-            "source: {}",
-            "17:13: datasets[0].source: must be a mapping with `container` (source kind"
-            " azure-blob) or `path` (folder)",
-        ),
-        (
-            "source: {container: emc2, prefix: pmsi/}",
-            "source: {path: data}",
-            "17:20: datasets[0].source.path: the source's kind is azure-blob: give `container`,"
-            " not `path`",
-        ),
-        ("datasets: [scans]", "datasets: [scan]", "25:32: batches[1].datasets[0]: no dataset has this name"),
-        (
-            "datasets: [scans]",
-            "datasets: [pmsi]",
-            "20:11: datasets[1].name: this dataset is in no batch: add it to one",
-        ),
-        ("needs: [pilot]", "needs: [pilots]", "25:48: batches[1].needs[0]: no batch has this name"),
-        ("processes: auto", "processes: 65", "27:34: engine.processes: must be auto or a whole number from 1 to 64"),
-        ("connections: 16", "connections: 257", "27:53: engine.connections: must be at most 256"),
-        ("connections: 16", "connections: 1.5", "27:53: engine.connections: must be a whole number"),
-        ("{kind: local, processes: auto, connections: 16}", "[]", "27:9: engine: must be a mapping (lines of `field: value`)"),
-        (
-            "languages: [fr, en]",
-            "languages: [fr, de]",
-            "29:58: report.languages[1]: must be one of: fr, en",
-        ),
-        ("languages: [fr, en]", "languages: fr", "29:53: report.languages: must be a list"),
-        ("languages: [fr, en]", "languages: []", "29:53: report.languages: must have at least one entry"),
-        ("{level: full}", "{level: full", "27:7: a bracket is not closed, or a comma is missing"),
-        ("version: 1\n", "version: 1\nversion: 1\n", "2:1: the same key again; first on line 1"),
-        ("connections: 16", "connections: 016", "27:53: a number with a leading zero is ambiguous: drop the zero, or quote"),
-        ("connections: 16", f"connections: {'9' * 30}", "27:53: this number is too large"),
-        ("{level: full}", "!x {level: full}", "26:9: tags (`!`) are not allowed; a text that begins with `!` needs quotes"),
-        ("{level: full}", "&x {level: full}", "26:9: anchors (`&`) are not allowed; a text that begins with `&` needs quotes"),
-        ("{level: full}", "*x", "26:9: aliases (`*`) are not allowed; a text that begins with `*` needs quotes"),
-        ("{level: full}", "{<<: {level: full}}", "26:10: merge keys (`<<`) are not allowed"),
-        ("{level: full}", "{? [level] : full}", "26:12: a key must be plain text"),
-        ('glob: "**/_temporary/**"', "glob: **/_temporary/**", "19:23: a text that begins with `*` or `&` needs quotes"),
-        ('glob: "**/_temporary/**"', 'glob: "/a"', "19:22: datasets[0].exclude[0].glob: a glob is not empty and does not begin with `/`: keys have no leading slash"),
-        ("  kind: azure-blob", "\tkind: azure-blob", "4:1: a tab: indent with spaces"),
-        ("migration: emc2-exit", "migration: a: b", "2:13: a second `: ` on one line: put the text in quotes, or break the line"),
-        ("migration: emc2-exit", "migration: é\u202e", "2:13: character U+202E is not allowed"),
-        ("migration: emc2-exit", 'migration: "a\\0"', "2:12: character U+0000 is not allowed"),
-    ],
-)  # fmt: skip
-def test_a_problem_is_told_at_its_line_and_column(
-    tmp_path: Path, old: str, new: str, problem: str
-) -> None:
-    assert problem in problems(tmp_path, changed(old, new))
+BUCKET_RULE = (
+    "bucket names are 3 to 63 lower-case letters, digits, hyphens or dots, begin and end with a"
+    " letter or digit, and are no IP address"
+)
+LOCATED = yaml.safe_load(Path(__file__).with_name("located.yaml").read_text())
+
+
+@pytest.mark.parametrize("case", LOCATED, ids=lambda case: case["told"].split(": ")[0])
+def test_a_problem_is_told_at_its_line_and_column(tmp_path: Path, case: dict[str, str]) -> None:
+    assert case["told"] in problems(tmp_path, changed(case["was"], case["now"]))
 
 
 def test_all_problems_are_told_at_once_and_in_order(tmp_path: Path) -> None:
@@ -207,8 +108,7 @@ def test_all_problems_are_told_at_once_and_in_order(tmp_path: Path) -> None:
 
     assert problems(tmp_path, text) == [
         "1:10: version: must be 1",
-        "18:22: datasets[0].target.bucket: bucket names are 3 to 63 lower-case letters, digits,"
-        " hyphens or dots, begin and end with a letter or digit, and are no IP address",
+        "18:22: datasets[0].target.bucket: " + BUCKET_RULE,
         "25:48: batches[1].needs[0]: no batch has this name",
         "26:17: aliases (`*`) are not allowed; a text that begins with `*` needs quotes",
         "27:53: engine.connections: must be at least 1",
@@ -221,10 +121,11 @@ def test_a_circle_of_batches_is_told_once_and_without_names(tmp_path: Path) -> N
         "{name: pilot, datasets: [pmsi]}", "{name: pilot, datasets: [pmsi], needs: [imaging]}"
     )
 
-    assert problems(tmp_path, text) == [
-        "24:44: batches[0].needs: batches need each other: batches[0] needs batches[1] needs"
-        " batches[0]"
-    ]
+    (told,) = problems(tmp_path, text)
+
+    place, circle = told.split(": batches need each other: ")
+    assert place == "24:44: batches[0].needs"
+    assert circle == "batches[0] needs batches[1] needs batches[0]"
 
 
 def test_every_circle_of_batches_is_told(tmp_path: Path) -> None:
@@ -268,7 +169,7 @@ def test_yes_is_no_truth_value(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PlanInvalid, match="none.yaml:1:1: there is no such file"):
+    with pytest.raises(PlanInvalid, match=r"none\.yaml:1:1: there is no such file"):
         load(tmp_path / "none.yaml")
 
 

@@ -205,10 +205,8 @@ def test_one_recipient_needs_a_reason_and_the_same_file_twice_is_one(tmp_path: P
 def test_two_datasets_never_share_bucket_and_prefix(tmp_path: Path) -> None:
     plan = _set("datasets.1.target.prefix", "pmsi/")
 
-    assert _told(tmp_path, plan) == [
-        "datasets[1].target: the same bucket and prefix as datasets[0]: give each dataset its own"
-        " prefix"
-    ]
+    (told,) = _told(tmp_path, plan)
+    assert told.startswith("datasets[1].target: the same bucket and prefix as datasets[0]")
     plan["datasets"][1]["target"]["bucket"] = "another"
     loaded(tmp_path, as_yaml(plan))
 

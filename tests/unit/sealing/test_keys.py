@@ -82,6 +82,16 @@ def test_a_key_is_never_overwritten_and_nothing_is_left_beside_it(tmp_path: Path
     assert (tmp_path / there).read_text() == "precious"
 
 
+def test_a_key_that_appears_at_the_last_moment_is_not_overwritten(tmp_path: Path, monkeypatch):
+    (tmp_path / "steward.sec").write_text("precious")
+    monkeypatch.setattr(os.path, "lexists", lambda _: False)  # the other one was not there yet
+
+    with pytest.raises(KeyUnavailable, match="never overwritten"):
+        new_pair(tmp_path, "steward", passphrase=None)
+
+    assert (tmp_path / "steward.sec").read_text() == "precious"
+
+
 def test_a_dangling_link_in_the_keys_place_is_not_followed(tmp_path: Path):
     (tmp_path / "steward.sec").symlink_to(tmp_path / "elsewhere")
 

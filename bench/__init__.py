@@ -1,0 +1,1 @@
+"""Measure CPU per GiB, per small object and per listed blob beside rclone; see run.py."""
