@@ -208,8 +208,14 @@ class Envelopes(Protocol):
     def sealed_size(self, size: int) -> int:
         """Return the stored size of an object of `size` plaintext bytes."""
 
-    def unsealer(self, *, size: int, write: Callable[[memoryview], object]) -> Unsealer:
-        """Return a strict reader for one whole stored object."""
+    def unsealer(
+        self, *, size: int, write: Callable[[memoryview], object], header: bytes | None = None
+    ) -> Unsealer:
+        """Return a strict reader for one whole stored object.
+
+        With `header` the object must begin with exactly these bytes: a damaged packet of another
+        recipient cannot be noticed otherwise.
+        """
 
     def self_test(self) -> None:
         """Seal and open something.

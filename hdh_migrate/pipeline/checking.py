@@ -6,6 +6,7 @@ unsealed plaintext through another, and of a multipart object through one for ea
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -88,7 +89,8 @@ class Checking:
                 parts.update(view)
 
         stored = hashlib.sha256()
-        unsealer = self._box.envelopes.unsealer(size=order["size"], write=take)
+        header = base64.b64decode(order["header"]) if "header" in order else None
+        unsealer = self._box.envelopes.unsealer(size=order["size"], write=take, header=header)
 
         def write(data: bytes) -> None:
             stored.update(data)
@@ -104,6 +106,9 @@ class Checking:
             return _failed("mismatch", Verdict.MISMATCH, f"part {numbers} differs")
         if parts is None and plain.hexdigest() != order["sha256"]:
             return _failed("mismatch", Verdict.MISMATCH, "the plaintext digest differs")
+        if parts is None and stored.hexdigest() != order["sealed_sha256"]:
+            # The plaintext is right, but another recipient's packet may be damaged.
+            return _failed("mismatch", Verdict.MISMATCH, "the stored bytes differ")
         return self._matched(
             "full",
             sha256=plain.hexdigest(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -73,20 +74,21 @@ class Verify:
         return []
 
     def _item(self, entry: Entry) -> dict[str, Any]:
+        parts = self._parts(entry) if entry.sha256 is None else {"parts": []}
         return item(entry) | {
             "metadata": portable_metadata(entry.obj, self._ctx.limits) or {},
             "sha256": entry.sha256,
             "sealed_sha256": entry.sealed_sha256,
             "stored_size": entry.stored_size,
             "etag": entry.etag,
-            "parts": self._parts(entry) if entry.sha256 is None else [],
+            **parts,
         }
 
-    def _parts(self, entry: Entry) -> list[dict[str, Any]]:
+    def _parts(self, entry: Entry) -> dict[str, Any]:
         upload = self._ctx.ledger.upload(entry.id)
         assert upload is not None, "a multipart object keeps its parts until it is verified"
         plan = PartPlan(segments=upload.segments, count=entry.parts)
-        return [
+        parts = [
             {
                 "sha256": part.sha256,
                 "sealed_sha256": part.sealed_sha256,
@@ -95,6 +97,7 @@ class Verify:
             }
             for part in self._ctx.ledger.parts(entry.id)
         ]
+        return {"parts": parts, "header": base64.b64encode(upload.header).decode()}
 
     def _apply(self, receipt: Mapping[str, Any]) -> None:
         if receipt["kind"] == "lost":
