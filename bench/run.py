@@ -141,7 +141,9 @@ seal:
   recipients: [keys/steward.pub, keys/escrow.pub]
   identity: "file:keys/steward.sec"
 datasets:
-  - {{name: all, source: {{container: {container}}}, target: {{bucket: {container}, prefix: ours/}}}}
+  - name: all
+    source: {{container: {container}}}
+    target: {{bucket: {container}, prefix: ours/}}
 """)
         return path
 

@@ -159,7 +159,8 @@ target:
   provider: generic
   endpoint: {target.endpoint}
   region: {target.region}
-  credential: {{kind: access-key, id: "file:secrets/target-id", secret: "file:secrets/target-secret"}}
+  credential:
+    {{kind: access-key, id: "file:secrets/target-id", secret: "file:secrets/target-secret"}}
 seal:
   format: crypt4gh
   recipients: [keys/steward.pub, keys/escrow.pub]
@@ -227,8 +228,10 @@ def _epilogue(stage: Stage, kept: list[int]) -> None:
     states = summary["outcome"]["states"]
     verified, excluded = states["verified"], states["excluded"]
     lines = [
-        f"\n{verified['objects']} objects ({size_text(verified['bytes'])}) moved, read back and"
-        f" found the same; {excluded['objects']} excluded by the plan",
+        (
+            f"\n{verified['objects']} objects ({size_text(verified['bytes'])}) moved, read back and"
+            f" found the same; {excluded['objects']} excluded by the plan"
+        ),
         "\nwhere to look next:",
         f"  {stage.report / 'report.fr.html'}    the report (also report.en.html)",
         f"  {stage.report / 'manifest.jsonl'}    one line for each object",

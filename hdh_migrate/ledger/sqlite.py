@@ -500,8 +500,10 @@ class Ledger:
 
     def records(self, dataset: int) -> Iterator[dict[str, Any]]:
         """Return every object of a dataset in key order, as the manifest needs it."""
-        names = ("id", "key", "size", "version", "modified", "md5", "state", "reason", "sha256",
-                 "stored_size", "stored_sha256", "etag", "level", "verdict", "verified_at")  # fmt: skip
+        names = (
+            *("id", "key", "size", "version", "modified", "md5", "state", "reason", "sha256"),
+            *("stored_size", "stored_sha256", "etag", "level", "verdict", "verified_at"),
+        )
         with guarded():
             for row in self._con.execute(self._sql["records"], (dataset,)):
                 found = dict(zip(names, row, strict=True))

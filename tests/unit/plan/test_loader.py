@@ -116,6 +116,12 @@ def test_all_problems_are_told_at_once_and_in_order(tmp_path: Path) -> None:
     ]
 
 
+def test_a_list_of_wrong_entries_is_not_called_empty(tmp_path: Path) -> None:
+    text = changed("languages: [fr, en]", "languages: [de]")
+
+    assert problems(tmp_path, text) == ["29:54: report.languages[0]: must be one of: fr, en"]
+
+
 def test_a_circle_of_batches_is_told_once_and_without_names(tmp_path: Path) -> None:
     text = changed(
         "{name: pilot, datasets: [pmsi]}", "{name: pilot, datasets: [pmsi], needs: [imaging]}"
