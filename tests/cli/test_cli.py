@@ -1,0 +1,282 @@
+"""The command as operators run it: a folder to a real S3 server, mistakes and stops included."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hdh_migrate.errors import Exit
+from hdh_migrate.evidence.signing import new_report_key
+from hdh_migrate.sealing.keys import new_pair
+from tests.support.fixtures import Bucket, s3_client
+
+ROOT = Path(__file__).parents[2]
+CANARY_SECRET = "cAnArY0secret0value0never0to0be0seen"
+CANARY_NAME = "DUPONT-Jeanne-1961-IRM"
+
+pytestmark = pytest.mark.live
+
+
+class Desk:
+    """A folder with data, keys and a plan, and the command to run on it."""
+
+    def __init__(self, folder: Path, bucket: Bucket) -> None:
+        self.folder, self.bucket = folder, bucket
+        (folder / "keys").mkdir()
+        for name in ("steward", "escrow"):
+            new_pair(folder / "keys", name, passphrase=None)
+        new_report_key(folder / "keys", "report", None)
+        self.plan = folder / "plan.yaml"
+        self.write("a/one.csv", b"1,2,3\n" * 100)
+        self.write("a/é two%.csv", b"")
+        self.write(f"b/{CANARY_NAME}.dcm", b"DICM" * 5000)
+        self.text = f"""\
+version: 1
+migration: essai
+source: {{kind: folder}}
+target:
+  provider: generic
+  endpoint: {bucket.server.endpoint}
+  region: {bucket.server.region}
+  credential: {{kind: access-key, id: "env:T_ID", secret: "env:T_SECRET"}}
+seal:
+  format: crypt4gh
+  recipients: [keys/steward.pub, keys/escrow.pub]
+  identity: "file:keys/steward.sec"
+datasets:
+  - name: tables
+    source: {{path: data/a}}
+    target: {{bucket: {bucket.name}, prefix: a/}}
+  - name: scans
+    source: {{path: data/b}}
+    target: {{bucket: {bucket.name}, prefix: b/}}
+batches:
+  - {{name: pilot, datasets: [tables]}}
+  - {{name: imaging, datasets: [scans], needs: [pilot]}}
+report: {{signer: "file:keys/report.key", languages: [fr]}}
+"""
+        self.plan.write_text(self.text)
+        self.environ = os.environ | {"T_ID": "AKIACANARYCANARY", "T_SECRET": CANARY_SECRET}
+
+    def write(self, name: str, data: bytes) -> None:
+        path = self.folder / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "hdh_migrate", *arguments]
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            self.command(*arguments), env=self.environ, capture_output=True, text=True, check=False
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        assert CANARY_SECRET not in done.stdout + done.stderr
+        assert CANARY_NAME not in done.stdout + done.stderr
+        return done
+
+    def keys(self) -> set[str]:
+        found = s3_client(self.bucket.server).list_objects_v2(Bucket=self.bucket.name)
+        return {entry["Key"] for entry in found.get("Contents", ())}
+
+
+@pytest.fixture
+def desk(tmp_path: Path, bucket: Bucket) -> Desk:
+    return Desk(tmp_path, bucket)
+
+
+def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    lines = done.stdout.splitlines()
+    assert len(lines) == 1
+    return dict(json.loads(lines[0]))
+
+
+def test_help_lists_the_verbs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "hdh_migrate", "--help"], capture_output=True, text=True, check=True
+    )
+    for verb in ("init", "validate", "preflight", "run", "status", "report", "fetch", "keys"):
+        assert verb in done.stdout
+
+
+def test_the_readme_gives_the_exit_codes_as_they_are() -> None:
+    cells = re.findall(r"\| (\d+) \| [a-z]", (ROOT / "README.md").read_text())
+    assert sorted(map(int, cells)) == sorted(int(code) for code in Exit)
+
+
+def test_init_gives_a_plan_that_validates_and_is_never_overwritten(tmp_path: Path) -> None:
+    def run(*arguments: str) -> int:
+        command = [sys.executable, "-m", "hdh_migrate", *arguments]
+        return subprocess.run(command, capture_output=True, check=False).returncode
+
+    assert run("init", str(tmp_path / "new")) == Exit.OK
+    assert run("validate", str(tmp_path / "new" / "plan.yaml")) == Exit.OK
+    before = (tmp_path / "new" / "plan.yaml").read_text()
+    assert run("init", str(tmp_path / "new")) == Exit.USAGE
+    assert (tmp_path / "new" / "plan.yaml").read_text() == before
+
+
+def test_validate_reports_every_mistake_with_its_place(desk: Desk) -> None:
+    desk.plan.write_text(
+        desk.text.replace("version: 1", "version: 2").replace("kind: folder", "kind: floppy")
+    )
+    done = desk.run("validate", str(desk.plan))
+    assert done.returncode == Exit.REFUSED
+    assert len(re.findall(r"plan\.yaml:\d+:\d+: ", done.stderr)) >= 2
+
+
+@pytest.mark.parametrize("plan", sorted((ROOT / "plans").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_example_plan_validates(plan: Path) -> None:
+    command = [sys.executable, "-m", "hdh_migrate", "validate", str(plan)]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == Exit.OK
+
+
+def test_a_dry_run_forecasts_and_leaves_no_trace(desk: Desk) -> None:
+    done = desk.run("run", str(desk.plan), "--dry-run", "--json")
+    told = document(done)
+    assert done.returncode == Exit.OK
+    assert sum(batch["objects"] for batch in told["batches"]) == 3
+    assert desk.keys() == set()
+    assert not (desk.folder / ".hdh-migrate").exists()
+
+
+def test_two_batches_move_and_come_back(desk: Desk) -> None:
+    assert desk.run("preflight", str(desk.plan)).returncode == Exit.OK
+    done = desk.run("run", str(desk.plan), "--json", "--out", str(desk.folder / "evidence"))
+    assert done.returncode == Exit.OK, done.stderr
+    assert document(done)["report"]["proven"]
+    assert desk.keys() == {
+        "a/one.csv.c4gh", "a/é two%.csv.c4gh", f"b/{CANARY_NAME}.dcm.c4gh",
+    }  # fmt: skip
+
+    told = document(desk.run("status", str(desk.plan), "--json"))
+    assert all(batch["steps"]["verify"]["done"] for batch in told["batches"])
+
+    out = desk.folder / "back.csv"
+    done = desk.run("fetch", str(desk.plan), "tables", "one.csv", "--out", str(out))
+    assert done.returncode == Exit.OK, done.stderr
+    assert out.read_bytes() == b"1,2,3\n" * 100
+
+    lines = (desk.folder / "evidence" / "manifest.jsonl").read_text().splitlines()
+    assert [json.loads(line)["verdict"] for line in lines] == ["match"] * 3
+    for path in desk.folder.rglob("*"):
+        if path.is_file():
+            assert CANARY_SECRET.encode() not in path.read_bytes(), path
+
+
+def test_running_again_changes_nothing(desk: Desk) -> None:
+    desk.run("run", str(desk.plan))
+    client = s3_client(desk.bucket.server)
+    before = client.list_objects_v2(Bucket=desk.bucket.name)["Contents"]
+    assert desk.run("run", str(desk.plan)).returncode == Exit.OK
+    assert client.list_objects_v2(Bucket=desk.bucket.name)["Contents"] == before
+
+
+def test_an_existing_different_object_is_a_conflict_and_is_not_touched(desk: Desk) -> None:
+    client = s3_client(desk.bucket.server)
+    client.put_object(Bucket=desk.bucket.name, Key="a/one.csv.c4gh", Body=b"somebody else's")
+    done = desk.run("run", str(desk.plan))
+    assert done.returncode == Exit.FINDINGS
+    body = client.get_object(Bucket=desk.bucket.name, Key="a/one.csv.c4gh")["Body"].read()
+    assert body == b"somebody else's"
+    assert f"b/{CANARY_NAME}.dcm.c4gh" not in desk.keys(), "imaging needs pilot"
+
+
+def test_a_changed_plan_is_refused_with_the_differences(desk: Desk) -> None:
+    desk.run("run", str(desk.plan), "--until", "inventory")
+    desk.plan.write_text(desk.text.replace("prefix: a/", "prefix: z/"))
+    done = desk.run("run", str(desk.plan))
+    assert done.returncode == Exit.REFUSED
+    assert '"a/" -> "z/"' in done.stderr
+    assert desk.keys() == set()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("path: data/a", "path: data/nowhere", Exit.REFUSED),
+        ("bucket: ", "bucket: no-such-bucket-", Exit.REFUSED),
+        ("keys/escrow.pub", "keys/nobody.pub", Exit.REFUSED),
+        ("[keys/steward.pub, keys/escrow.pub]", "[keys/steward.pub]", Exit.REFUSED),
+        ('  identity: "file:keys/steward.sec"\n', "", Exit.REFUSED),
+        ("env:T_SECRET", "env:NOT_THERE", Exit.REFUSED),
+        ("endpoint: http://127.0.0.1", "endpoint: http://192.0.2.1", Exit.REFUSED),
+    ],
+)
+def test_what_is_missing_is_refused_before_a_byte_moves(
+    desk: Desk, old: str, new: str, code: Exit
+) -> None:
+    assert old in desk.text
+    desk.plan.write_text(desk.text.replace(old, new))
+    done = desk.run("run", str(desk.plan))
+    assert done.returncode == code, done.stderr
+    assert desk.keys() == set()
+
+
+def test_names_that_s3_cannot_hold_are_all_listed_before_transfer(desk: Desk) -> None:
+    desk.write("a/line\nbreak.csv", b"x")
+    desk.write(
+        "a/" + "é" * 120 + "/" + "ü" * 120 + "/" + "à" * 120 + "/" + "ô" * 120 + "/" + "û" * 120,
+        b"x",
+    )
+    desk.write("a/ONE.csv", b"x")
+    done = desk.run("run", str(desk.plan))
+    assert done.returncode == Exit.REFUSED
+    for code in ("key-control", "key-too-long", "collision"):
+        assert code in done.stderr
+    assert desk.keys() == set()
+
+
+def test_a_second_run_says_who_holds_the_ledger(desk: Desk) -> None:
+    desk.run("run", str(desk.plan), "--until", "inventory")
+    holder = (
+        "import sys, time; from pathlib import Path;"
+        "from hdh_migrate.ledger.database import RunLock;"
+        "lock = RunLock(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
+    )
+    path = desk.folder / ".hdh-migrate" / "essai" / "lock"
+    with subprocess.Popen(
+        [sys.executable, "-c", holder, str(path)], stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        done = desk.run("run", str(desk.plan))
+        other.kill()
+    assert done.returncode == Exit.LOCKED
+    assert str(other.pid) in done.stderr
+
+
+def test_an_interrupted_run_ends_with_130_and_the_next_one_completes(desk: Desk) -> None:
+    for number in range(400):
+        desk.write(f"a/many/{number:04d}.csv", b"x" * 20_000)
+    process = subprocess.Popen(
+        desk.command("run", str(desk.plan), "--no-progress"),
+        env=desk.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not desk.keys() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == Exit.INTERRUPTED
+    assert desk.run("run", str(desk.plan)).returncode == Exit.OK
+
+
+def test_a_reader_that_goes_away_does_not_break_a_command(desk: Desk) -> None:
+    command = " ".join(desk.command("status", str(desk.plan), "--json"))
+    desk.run("run", str(desk.plan))
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command} | true"],
+        env=desk.environ, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr

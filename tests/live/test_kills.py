@@ -1,0 +1,145 @@
+"""Kill the whole process tree at random moments, start again, and compare with the source.
+
+The judge of what is stored is the reference Crypt4GH package, with the escrow key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.storage.blob import BlobBlock
+from crypt4gh.keys import get_private_key
+from crypt4gh.lib import decrypt
+
+from hdh_migrate.sealing.keys import new_pair
+from tests.support.fixtures import Bucket, Container, ProxyTo
+
+pytestmark = [pytest.mark.live, pytest.mark.crash]
+
+MIB = 1 << 20
+KILLS = 8
+CONNECTIONS = 4
+PART = 8 * MIB
+BATCH = 4 * MIB  # small objects that may be under way or unacknowledged at a kill
+
+
+@pytest.fixture(autouse=True)
+def quiet_oracle() -> None:
+    """The reference package logs secret keys."""
+    logging.getLogger("crypt4gh").disabled = True
+    logging.getLogger("crypt4gh.header").disabled = True
+
+
+def fill(container: Container, rng: random.Random) -> dict[str, bytes]:
+    """Upload a corpus with odd names, sizes around the segment's, and two large objects."""
+    corpus = {
+        f"dossier {n % 7}/é{n % 5}/obj+{n:03d}%20.bin": rng.randbytes(
+            rng.choice([0, 1, 65_535, 65_536, 65_537, 200_000])
+        )
+        for n in range(150)
+    }
+    for key, body in corpus.items():
+        container.client.upload_blob(key, body, metadata={"n": "1"})
+    for number in range(2):
+        pieces = [rng.randbytes(7 * MIB + number) for _ in range(5)]
+        blob = container.client.get_blob_client(f"big/{number}.cram")
+        for index, piece in enumerate(pieces):
+            blob.stage_block(f"{index:04d}", piece)
+        blob.commit_block_list([BlobBlock(f"{index:04d}") for index in range(len(pieces))])
+        corpus[f"big/{number}.cram"] = b"".join(pieces)
+    return corpus
+
+
+def test_killed_runs_converge_to_the_same_end(
+    tmp_path: Path, container: Container, any_bucket: Bucket, proxy_to: ProxyTo
+) -> None:
+    rng = random.Random(7)
+    corpus = fill(container, rng)
+    target = proxy_to(any_bucket.server)
+    (tmp_path / "keys").mkdir()
+    for name in ("steward", "escrow"):
+        new_pair(tmp_path / "keys", name, passphrase=None)
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(f"""\
+version: 1
+migration: kills
+source:
+  kind: azure-blob
+  account_url: {container.server.url}
+  credential: {{kind: sas, value: "env:S_SAS"}}
+target:
+  provider: generic
+  endpoint: {target.url}
+  region: {any_bucket.server.region}
+  credential: {{kind: access-key, id: "env:T_ID", secret: "env:T_SECRET"}}
+seal:
+  format: crypt4gh
+  recipients: [keys/steward.pub, keys/escrow.pub]
+  identity: "file:keys/steward.sec"
+datasets:
+  - name: all
+    source: {{container: {container.name}}}
+    target: {{bucket: {any_bucket.name}, prefix: in/}}
+engine: {{kind: local, processes: 2, connections: {CONNECTIONS}}}
+""")
+    environ = os.environ | {
+        "S_SAS": container.server.sas("rl"),
+        "T_ID": any_bucket.server.access_key,
+        "T_SECRET": any_bucket.server.secret_key,
+    }
+    report = tmp_path / "report"
+    command = [sys.executable, "-m", "hdh_migrate", "run", str(plan), "--json", "--no-progress"]
+    kills = 0
+    while True:
+        process = subprocess.Popen(
+            [*command, "--out", str(report)], env=environ, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+        try:
+            patience = rng.uniform(0.5, 3.0) if kills < KILLS else 240
+            _, told = process.communicate(timeout=patience)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            kills += 1
+            assert kills <= KILLS, "the last run did not end"
+            continue
+        break
+    assert process.returncode == 0, told.decode()
+    assert kills >= 2, "the runs were too quick to be killed"
+
+    escrow = get_private_key(str(tmp_path / "keys" / "escrow.sec"), lambda: "")
+    lines = [json.loads(line) for line in (report / "manifest.jsonl").read_text().splitlines()]
+    assert [line["key"] for line in lines] == sorted(corpus, key=str.encode)
+    for line in lines:
+        body = corpus[line["key"]]
+        digest = hashlib.sha256(body).hexdigest()
+        stored = any_bucket.client.get_object(Bucket=any_bucket.name, Key=line["target_key"])
+        sealed = stored["Body"].read()
+        assert opened(sealed, escrow) == body
+        assert (line["sha256"], line["verdict"], line["level"]) == (digest, "match", "full")
+        assert line["stored_sha256"] == hashlib.sha256(sealed).hexdigest()
+        assert line["size"] == len(body)
+    uploads = any_bucket.client.list_multipart_uploads(Bucket=any_bucket.name)
+    assert not uploads.get("Uploads")
+
+    sent = target.traffic["PUT"].received
+    once = sum(line["stored_size"] for line in lines)
+    assert sent - once <= kills * (CONNECTIONS * (PART + MIB) + BATCH)
+
+
+def opened(sealed: bytes, key: Any) -> bytes:
+    out = io.BytesIO()
+    decrypt([(0, key, None)], io.BytesIO(sealed), out)
+    return out.getvalue()
