@@ -84,7 +84,7 @@ report: {{signer: "file:keys/report.key", languages: [fr]}}
         assert CANARY_NAME not in done.stdout + done.stderr
         return done
 
-    def keys(self) -> set[str]:
+    def stored(self) -> set[str]:
         found = s3_client(self.bucket.server).list_objects_v2(Bucket=self.bucket.name)
         return {entry["Key"] for entry in found.get("Contents", ())}
 
@@ -145,7 +145,7 @@ def test_a_dry_run_forecasts_and_leaves_no_trace(desk: Desk) -> None:
     told = document(done)
     assert done.returncode == Exit.OK
     assert sum(batch["objects"] for batch in told["batches"]) == 3
-    assert desk.keys() == set()
+    assert desk.stored() == set()
     assert not (desk.folder / ".hdh-migrate").exists()
 
 
@@ -154,7 +154,7 @@ def test_two_batches_move_and_come_back(desk: Desk) -> None:
     done = desk.run("run", str(desk.plan), "--json", "--out", str(desk.folder / "evidence"))
     assert done.returncode == Exit.OK, done.stderr
     assert document(done)["report"]["proven"]
-    assert desk.keys() == {
+    assert desk.stored() == {
         "a/one.csv.c4gh", "a/é two%.csv.c4gh", f"b/{CANARY_NAME}.dcm.c4gh",
     }  # fmt: skip
 
@@ -188,7 +188,7 @@ def test_an_existing_different_object_is_a_conflict_and_is_not_touched(desk: Des
     assert done.returncode == Exit.FINDINGS
     body = client.get_object(Bucket=desk.bucket.name, Key="a/one.csv.c4gh")["Body"].read()
     assert body == b"somebody else's"
-    assert f"b/{CANARY_NAME}.dcm.c4gh" not in desk.keys(), "imaging needs pilot"
+    assert f"b/{CANARY_NAME}.dcm.c4gh" not in desk.stored(), "imaging needs pilot"
 
 
 def test_a_changed_plan_is_refused_with_the_differences(desk: Desk) -> None:
@@ -197,7 +197,7 @@ def test_a_changed_plan_is_refused_with_the_differences(desk: Desk) -> None:
     done = desk.run("run", str(desk.plan))
     assert done.returncode == Exit.REFUSED
     assert '"a/" -> "z/"' in done.stderr
-    assert desk.keys() == set()
+    assert desk.stored() == set()
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_what_is_missing_is_refused_before_a_byte_moves(
     desk.plan.write_text(desk.text.replace(old, new))
     done = desk.run("run", str(desk.plan))
     assert done.returncode == code, done.stderr
-    assert desk.keys() == set()
+    assert desk.stored() == set()
 
 
 def test_names_that_s3_cannot_hold_are_all_listed_before_transfer(desk: Desk) -> None:
@@ -233,7 +233,7 @@ def test_names_that_s3_cannot_hold_are_all_listed_before_transfer(desk: Desk) ->
     assert done.returncode == Exit.REFUSED
     for code in ("key-control", "key-too-long", "collision"):
         assert code in done.stderr
-    assert desk.keys() == set()
+    assert desk.stored() == set()
 
 
 def test_a_second_run_says_who_holds_the_ledger(desk: Desk) -> None:
@@ -263,7 +263,7 @@ def test_an_interrupted_run_ends_with_130_and_the_next_one_completes(desk: Desk)
         env=desk.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     deadline = time.monotonic() + 60
-    while not desk.keys() and time.monotonic() < deadline:
+    while not desk.stored() and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
