@@ -21,6 +21,7 @@ app = typer.Typer(
     help="Move sensitive datasets from Azure Blob to S3-compatible clouds, with proof.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich's help costs 0.16 s of a budget of 0.35
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Begin with: hdh-migrate demo, or hdh-migrate init.",
 )

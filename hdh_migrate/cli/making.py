@@ -101,7 +101,7 @@ def validate(plan: Plan, *, as_json: AsJson = False) -> None:
     task.run(body)
 
 
-keys = typer.Typer(help="Make and look at keys.", no_args_is_help=True)
+keys = typer.Typer(help="Make and look at keys.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @keys.command("new")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -18,11 +19,13 @@ class SerialEngine:
     def __init__(self, perform: Perform) -> None:
         self._perform = perform
         self._done: list[Mapping[str, Any]] = []
+        self._numbers = itertools.count(1)
 
     def submit(self, order: Order) -> None:
         """Perform the order now."""
-        self._perform(order, self._done.append)
-        self._done.append({"kind": "order-done", "order": order["order"]})
+        number = next(self._numbers)
+        self._perform({**order, "order": number}, self._done.append)
+        self._done.append({"kind": "order-done", "order": number})
 
     def receipts(self, timeout: float) -> Iterable[Receipt]:
         """Return what the last orders gave."""
