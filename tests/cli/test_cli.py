@@ -280,3 +280,16 @@ def test_a_reader_that_goes_away_does_not_break_a_command(desk: Desk) -> None:
     )  # fmt: skip
     assert "Traceback" not in done.stderr
     assert "Exception" not in done.stderr
+
+
+def test_parts_too_large_for_memory_are_streamed_and_verified(desk: Desk) -> None:
+    desk.write("a/large.bin", os.urandom(20 << 20))
+    desk.plan.write_text(desk.text + "limits: {memory: 16MiB}\n")
+    done = desk.run("run", str(desk.plan), "--json", "--out", str(desk.folder / "evidence"))
+    assert done.returncode == Exit.OK, done.stderr
+    assert document(done)["report"]["proven"]
+    out = desk.folder / "large.bin"
+    assert desk.run(
+        "fetch", str(desk.plan), "tables", "large.bin", "--out", str(out)
+    ).returncode == Exit.OK  # fmt: skip
+    assert out.read_bytes() == (desk.folder / "data/a/large.bin").read_bytes()
