@@ -33,6 +33,8 @@ def cut(size: int, limits: TargetLimits, *, header: int, sealed: bool = True) ->
         return PartPlan(segments=PART_FLOOR // SEGMENT, count=0)
     most = (limits.max_part - header) // (SEGMENT + overhead)
     least = max(1, -(-limits.min_part // (SEGMENT + overhead)))
+    if least > most:
+        raise Unsupported("the target takes no part that whole segments fit into")
     segments = max(PART_FLOOR // SEGMENT, least)
     while -(-size // (segments * SEGMENT)) > limits.max_parts:
         segments *= 2

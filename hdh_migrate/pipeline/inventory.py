@@ -157,9 +157,9 @@ class Inventory:
     def _collisions(self) -> None:
         ledger = self._ctx.ledger
         for entry, dataset in ledger.collisions():
-            ledger.refuse(entry, dataset, "collision")
-            detail = REFUSALS["collision"]
-            ledger.finding("collision", "blocker", detail, dataset=dataset, entry=entry)
+            if ledger.refuse(entry, dataset, "collision"):
+                detail = REFUSALS["collision"]
+                ledger.finding("collision", "blocker", detail, dataset=dataset, entry=entry)
         ledger.commit()
 
     def _gate(self, batch: str) -> None:
@@ -189,7 +189,7 @@ class KeyOrder:
     all orders; which one it is shows as the listing goes on.
     """
 
-    _ORDERS: tuple[Callable[[str], bytes], ...] = (
+    _ORDERS: tuple[Callable[[str], bytes], ...] = (  # all three are asked: a pair may fit each
         key_bytes,
         lambda key: key.encode("utf-16-be", "surrogatepass"),
         lambda key: key_bytes(key).replace(b"/", b"\0"),

@@ -55,9 +55,7 @@ class Performer:
 
     def _outcome(self, route: Route, handler: Handler, one: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
-            return handler(route, one)
-        except SourceChanged:
-            return self._drifted(route, one)
+            return self._handled(route, handler, one)
         except AccessDenied as error:
             return self._denied(route, one, error)
         except (Stopped, AuthFailed) as error:
@@ -68,13 +66,14 @@ class Performer:
         except Transient as error:
             return _returned(one, "unreachable", str(error))
 
-    def _drifted(self, route: Route, one: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _handled(self, route: Route, handler: Handler, one: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
-            now = self._box.retry(lambda: self._box.source.head(route.source, described(one).key))
-        except Missing as error:
-            return _finding(one, error)
-        except (Transient, Permanent, Stopped) as error:
-            return _returned(one, "unreachable", str(error))
+            return handler(route, one)
+        except SourceChanged:
+            return self._drifted(route, one)
+
+    def _drifted(self, route: Route, one: Mapping[str, Any]) -> Mapping[str, Any]:
+        now = self._box.retry(lambda: self._box.source.head(route.source, described(one).key))
         return {
             "kind": "drifted",
             "id": one["id"],
@@ -96,8 +95,9 @@ class Performer:
             )
         except (Transient, Permanent) as trouble:
             return _returned(one, "unreachable", str(trouble))
-        if any(problem.auth for problem in problems):
-            return _returned(one, "auth", str(problems[0]))
+        lost = next((problem for problem in problems if problem.auth), None)
+        if lost is not None:
+            return _returned(one, "auth", str(lost))
         return _finding(one, error)
 
 

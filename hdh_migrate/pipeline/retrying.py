@@ -33,6 +33,10 @@ class Gate:
         """Keep the door shut for a while."""
         self._open_at = max(self._open_at, self._monotonic() + seconds)
 
+    def now(self) -> float:
+        """Return seconds that never jump."""
+        return self._monotonic()
+
     def wait(self) -> None:
         """Wait until the door is open, or the run is told to stop."""
         left = self._open_at - self._monotonic()
@@ -64,6 +68,8 @@ class Retrying:
     def _again(self, function: Callable[[], T], first: Transient) -> T:
         # tenacity starts here, not above: it costs more than a small object's whole seal.
         pending: list[Transient] = [first]
+        out_of_time = self._gate.now() + self._budget
+        lies = 0
 
         def attempt() -> T:
             if pending:
@@ -73,11 +79,16 @@ class Retrying:
             self._gate.wait()
             return function()
 
-        out_of_time = tenacity.stop_after_delay(self._budget)
+        def stop(state: tenacity.RetryCallState) -> bool:
+            nonlocal lies
+            error = state.outcome.exception() if state.outcome is not None else None
+            lies = lies + 1 if isinstance(error, ShortRead) else 0
+            return lies >= SHORT_READS_MAX or self._gate.now() >= out_of_time
+
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Transient),
             wait=self._wait,
-            stop=lambda state: out_of_time(state) or _lies(state),
+            stop=stop,
             sleep=self._sleep,
             reraise=True,
         )(attempt)
@@ -94,8 +105,3 @@ class Retrying:
 
     def _sleep(self, seconds: float) -> None:
         self._halt.wait(seconds)
-
-
-def _lies(state: tenacity.RetryCallState) -> bool:
-    error = state.outcome.exception() if state.outcome is not None else None
-    return isinstance(error, ShortRead) and state.attempt_number >= SHORT_READS_MAX

@@ -40,6 +40,9 @@ ORDER_BYTES = 16 * MIB
 BIG_AT_ONCE = 4
 DRIFTS_MAX = 3
 LOSSES_MAX = 3
+VANISHED_MAX = 3
+STAGE = 0
+"""Stands among part numbers for the order of a stage: begin, resume or complete."""
 
 
 @dataclass(slots=True)
@@ -51,7 +54,7 @@ class Big:
     plan: PartPlan
     upload: OpenUpload | None = None
     waiting: deque[int] = field(default_factory=deque)
-    flying: int = 0
+    flying: set[int] = field(default_factory=set)  # numbers of parts under way, or STAGE
     stage: str = "begin"  # begin, resume, parts, complete; the order that comes next
 
 
@@ -66,6 +69,8 @@ class Transfer:
         self._fragile: dict[int, int] = {}
         self._big: dict[int, Big] = {}
         self._flying: dict[int, Entry] = {}
+        self._vanished: dict[int, int] = {}
+        self._began: set[int] = set()
         self._turn = 0
 
     def run(self) -> None:
@@ -82,6 +87,9 @@ class Transfer:
             return
         self._ctx.progress.step(self._batch, Step.TRANSFER, objects=objects, size=size)
         self._dispatch.run(self._next, self._apply)
+        for dataset in self._began:
+            # A begin whose reply was lost, or whose worker died, left an upload nobody knows.
+            Uploads(self._ctx).sweep(self._datasets[dataset])
 
     # --- before the first order --------------------------------------------------------------
 
@@ -129,7 +137,8 @@ class Transfer:
 
     def _stage_order(self, big: Big) -> Order:
         one = self._item(big.entry)
-        big.flying += 1
+        big.flying.add(STAGE)
+        self._began.add(big.dataset.id)
         if big.upload is not None and big.stage != "begin":
             receipts = self._ctx.ledger.parts(big.entry.id)
             one["upload_id"] = big.upload.upload_id
@@ -142,9 +151,10 @@ class Transfer:
 
     def _part_order(self, big: Big) -> Order:
         assert big.upload is not None
-        big.flying += 1
+        number = big.waiting.popleft()
+        big.flying.add(number)
         one = self._item(big.entry) | {
-            "number": big.waiting.popleft(),
+            "number": number,
             "segments": big.plan.segments,
             "parts": big.plan.count,
             "upload_id": big.upload.upload_id,
@@ -211,10 +221,8 @@ class Transfer:
             return
         number = receipt["id"]
         big, entry = self._big.get(number), self._flying.get(number)
-        if big is not None:
-            big.flying -= 1
-            if receipt["attempt"] == big.entry.attempt:
-                self._apply_big(big, receipt)
+        if big is not None and receipt["attempt"] == big.entry.attempt:
+            self._apply_big(big, receipt)
         elif entry is not None and receipt["attempt"] == entry.attempt:
             del self._flying[number]
             self._apply_small(entry, receipt)
@@ -237,6 +245,11 @@ class Transfer:
             md5_finding(self._ctx, entry)
 
     def _apply_big(self, big: Big, receipt: Mapping[str, Any]) -> None:
+        ended = receipt["kind"] in {"drifted", "failed"}
+        token = receipt.get("number") or STAGE
+        if not ended and token not in big.flying:
+            return  # a second word on it: its worker died between receipt and goodbye
+        big.flying.discard(token)
         {
             "begun": self._begun,
             "part": self._part,
@@ -327,10 +340,21 @@ class Transfer:
         if receipt["kind"] == "drifted":
             self._drifted(big.entry, receipt)
         elif receipt["code"] == "missing" and big.stage == "parts" and self._source_has(big):
-            self._ctx.ledger.drop_upload(big.entry.id)
-            self._ctx.ledger.unclaim(big.entry)
+            self._upload_vanished(big)
         else:
             self._failed(big.entry, receipt)
+
+    def _upload_vanished(self, big: Big) -> None:
+        """Begin anew, but not for ever."""
+        number = big.entry.id
+        times = self._vanished[number] = self._vanished.get(number, 0) + 1
+        if times < VANISHED_MAX:
+            self._ctx.ledger.drop_upload(number)
+            self._ctx.ledger.unclaim(big.entry)
+            return
+        detail = f"the target dropped the object's upload {times} times"
+        verdict = str(Verdict.UNVERIFIABLE)
+        self._failed(big.entry, {"code": "upload-dropped", "verdict": verdict, "detail": detail})
 
     def _source_has(self, big: Big) -> bool:
         """Tell a vanished upload from a vanished source object."""

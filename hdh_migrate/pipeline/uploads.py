@@ -9,6 +9,10 @@ from hdh_migrate.model import DatasetRow, Place, Stamp, Upload
 from hdh_migrate.pipeline.context import Context
 
 
+PROBE = ".hdh-migrate-may-write"
+"""The key, under a dataset's prefix, of the upload that shows whether we may write."""
+
+
 class Uploads:
     """Looks at a dataset's prefix on the target."""
 
@@ -33,7 +37,10 @@ class Uploads:
         self.may_write(dataset)
         found = ctx.retry(look)
         for upload in self._open(route.target):
-            ctx.ledger.note_foreign(upload.upload_id)
+            if upload.key == route.target.prefix + PROBE:
+                self._abort(upload)  # of an earlier run that died between begin and abort
+            else:
+                ctx.ledger.note_foreign(upload.upload_id)
         ctx.ledger.surveyed(dataset.id)
         ctx.ledger.event("surveyed", {"dataset": dataset.name, "occupied": found})
         ctx.ledger.commit()
@@ -41,8 +48,6 @@ class Uploads:
     def sweep(self, dataset: DatasetRow) -> None:
         """Abort uploads of ours that the ledger does not know: begun, then the process died."""
         ctx, route = self._ctx, self._ctx.route(dataset)
-        writer = ctx.writer
-        assert writer is not None
         for upload in self._open(route.target):
             key = route.source_key(upload.key)
             found = ctx.ledger.find(dataset.id, key) if key is not None else None
@@ -50,7 +55,7 @@ class Uploads:
                 continue
             known = ctx.ledger.upload(found[0].id)
             if known is None or known.upload_id != upload.upload_id:
-                ctx.retry(partial(writer.abort, upload))
+                self._abort(upload)
                 ctx.ledger.event("orphan-aborted", {"id": found[0].id})
         ctx.ledger.commit()
 
@@ -64,7 +69,7 @@ class Uploads:
         writer = ctx.writer
         assert writer is not None
         stamp = Stamp(attempt=f"{ctx.run_tag}.0.0")
-        key = f"{target.prefix}.hdh-migrate-may-write"
+        key = target.prefix + PROBE
         try:
             upload = ctx.retry(lambda: writer.begin(target.bucket, key, stamp=stamp))
             ctx.retry(partial(writer.abort, upload))
@@ -74,6 +79,11 @@ class Uploads:
                 hint="the credential needs s3:PutObject and s3:AbortMultipartUpload; nothing was"
                 " written",
             ) from error
+
+    def _abort(self, upload: Upload) -> None:
+        writer = self._ctx.writer
+        assert writer is not None
+        self._ctx.retry(partial(writer.abort, upload))
 
     def _open(self, place: Place) -> list[Upload]:
         writer = self._ctx.writer
