@@ -71,6 +71,8 @@ def guarded() -> Iterator[None]:
             # A quota or file-size limit shows as a failed write; treated like a full disk.
             raise NoSpace("the ledger cannot be written") from error
         raise LedgerError(f"the ledger's disk fails ({code})") from error
+    except apsw.ConstraintError as error:
+        raise LedgerDamaged("the ledger refuses a row that contradicts the ones it has") from error
     except apsw.BusyError as error:
         raise LedgerLocked("another process holds the ledger") from error
     except apsw.CantOpenError as error:

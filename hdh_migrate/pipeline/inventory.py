@@ -189,7 +189,7 @@ class KeyOrder:
     all orders; which one it is shows as the listing goes on.
     """
 
-    _ORDERS: tuple[Callable[[str], bytes], ...] = (  # all three are asked: a pair may fit each
+    _ORDERS: tuple[Callable[[str], bytes], ...] = (
         key_bytes,
         lambda key: key.encode("utf-16-be", "surrogatepass"),
         lambda key: key_bytes(key).replace(b"/", b"\0"),
@@ -207,11 +207,21 @@ class KeyOrder:
         """
         for obj in page.objects:
             last, self._last = self._last, obj.key
-            if last is not None and not (last < obj.key and len(self._possible) == 3):
+            if last is not None and not _undisputed(last, obj.key):
                 self._possible = [order for order in self._possible if order(last) < order(obj.key)]
                 if not self._possible:
                     raise ListingBroken("the source lists a key twice or out of order")
             yield obj
+
+
+def _undisputed(last: str, key: str) -> bool:
+    """Say that a pair of keys is in order by every order there is; quick for the usual keys."""
+    return (
+        last < key
+        and last.isascii()
+        and key.isascii()
+        and last.replace("/", "\0") < key.replace("/", "\0")
+    )
 
 
 class Frozen:

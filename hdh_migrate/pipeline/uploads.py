@@ -8,7 +8,6 @@ from hdh_migrate.errors import AccessDenied, Unsupported
 from hdh_migrate.model import DatasetRow, Place, Stamp, Upload
 from hdh_migrate.pipeline.context import Context
 
-
 PROBE = ".hdh-migrate-may-write"
 """The key, under a dataset's prefix, of the upload that shows whether we may write."""
 
