@@ -57,8 +57,10 @@ SELECT id, key, size, version, modified, md5, state, reason, sha256, stored_size
 FROM object WHERE dataset = ? ORDER BY key;
 
 -- verified_row: what the journal's digest of a verified object covers.
-SELECT id, attempt, sha256, stored_sha256, level, verified_at FROM object
-WHERE id = ? AND state = 5;
+SELECT o.id, d.name, o.key, o.size, o.version, o.modified, o.md5, o.parts, o.attempt, o.sha256,
+       o.sealed_sha256, o.stored_size, o.stored_sha256, o.etag, o.version_id, o.level, o.verdict,
+       o.verified_at
+FROM object o JOIN dataset d ON d.id = o.dataset WHERE o.id = ? AND o.state = 5;
 
 -- listing: what inventory found in a dataset, in key order.
 SELECT id, key, size, version, state, reason FROM object WHERE dataset = ? ORDER BY key;

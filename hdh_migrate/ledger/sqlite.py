@@ -7,13 +7,15 @@ event for the receipts in it. Nothing may be promised to the outside before `com
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import apsw
 
-from hdh_migrate.errors import LedgerDamaged, PlanChanged
+from hdh_migrate.errors import LedgerDamaged, LedgerError, PlanChanged
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.ledger import chain
 from hdh_migrate.ledger.database import RunLock, connect, guarded, queries
@@ -49,24 +51,33 @@ class Ledger:
         self._sql = queries()
         self._deltas: dict[tuple[int, int], list[int]] = {}
         self._receipts: dict[str, list[Mapping[str, Any]]] = {}
+        self._failure: LedgerError | None = None
         self.pending = 0
 
     @classmethod
     def open(cls, path: Path, clock: Clock) -> Ledger:
-        """Open or create a ledger for a run; the folder is made with mode 0700.
+        """Open or create a ledger for a run; folders are made with mode 0700, files with 0600.
 
         Raises:
             LedgerLocked: another run holds it.
             LedgerDamaged: its pages or its journal do not check.
         """
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (path.parent.parent, path.parent):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = RunLock(path.with_name("lock"))
-        fresh = not path.exists()
-        ledger = cls(connect(path), clock, lock)
-        if fresh:
-            path.chmod(0o600)
-        else:
+        try:
+            # Made here, not by SQLite, so that its companions get the mode too.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            con = connect(path)
+        except BaseException:
+            lock.release()
+            raise
+        ledger = cls(con, clock, lock)
+        try:
             ledger.check()
+        except BaseException:
+            ledger.close()
+            raise
         return ledger
 
     @classmethod
@@ -81,28 +92,46 @@ class Ledger:
 
     def close(self) -> None:
         """Give up what was not committed, and the lock."""
-        with guarded():
-            if self._con.in_transaction:
-                self._con.execute("ROLLBACK")
-            self._con.close()
-        if self._lock is not None:
-            self._lock.release()
+        try:
+            with guarded():
+                if self._con.in_transaction:
+                    self._con.execute("ROLLBACK")
+                self._con.close()
+        finally:
+            if self._lock is not None:
+                self._lock.release()
 
     # --- transactions and journal ----------------------------------------------------------
 
-    def _begin(self) -> None:
-        if not self._con.in_transaction:
-            self._con.execute("BEGIN IMMEDIATE")
+    @contextmanager
+    def _using(self, *, write: bool) -> Iterator[None]:
+        """Guard statements; after one failure the ledger takes nothing more.
+
+        SQLite may have rolled back by itself what our tallies still count, and an fsync that
+        failed must not be tried again: whoever wants to go on opens the ledger anew.
+        """
+        if self._failure is not None:
+            raise self._failure
+        try:
+            with guarded():
+                if write and not self._con.in_transaction:
+                    self._con.execute("BEGIN IMMEDIATE")
+                yield
+        except LedgerError as error:
+            self._failure = error
+            with suppress(apsw.Error):
+                if self._con.in_transaction:
+                    self._con.execute("ROLLBACK")
+            raise
 
     def _do(self, query: str, values: Sequence[Any] = ()) -> int:
-        with guarded():
-            self._begin()
+        with self._using(write=True):
             self._con.execute(query, values)
             self.pending += 1
             return self._con.changes()
 
     def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
-        with guarded():
+        with self._using(write=False):
             return list(self._con.execute(query, values))
 
     def commit(self) -> None:
@@ -111,17 +140,17 @@ class Ledger:
         Raises:
             NoSpace: the disk is full; everything since the last commit is rolled back.
         """
-        if not self._con.in_transaction and not self._receipts:
+        if self._failure is None and not self._con.in_transaction:
             return
         for (dataset, state), (objects, size) in self._deltas.items():
             self._do(self._sql["count"], (dataset, state, objects, size))
         for kind, rows in self._receipts.items():
             ids = [row["id"] for row in rows]
             self.event(kind, {"ids": ids, "rows_sha256": chain.rows_digest(rows)})
+        with self._using(write=True):
+            self._con.execute("COMMIT")
         self._deltas.clear()
         self._receipts.clear()
-        with guarded():
-            self._con.execute("COMMIT")
         self.pending = 0
 
     def event(self, kind: str, body: Mapping[str, Any]) -> None:
@@ -159,8 +188,7 @@ class Ledger:
             told = json.loads(body)
             rows: list[dict[str, Any]] = []
             for number in told["ids"]:
-                found = self._rows(self._sql["verified_row"], (number,))
-                rows.extend(_verified_receipt(row) for row in found)
+                rows.extend(self._verified_rows(number))
             if chain.rows_digest(rows) != told["rows_sha256"]:
                 raise LedgerDamaged(f"an object acknowledged by event {seq} was changed since")
             acknowledged += len(told["ids"])
@@ -249,8 +277,7 @@ class Ledger:
              _raw(one.obj.md5), _extra(one.obj), one.fold, one.parts, int(one.state), one.reason)
             for one in page
         ]  # fmt: skip
-        with guarded():
-            self._begin()
+        with self._using(write=True):
             self._con.executemany(self._sql["add_object"], rows)
         for state in {row[9] for row in rows}:
             sizes = [row[2] for row in rows if row[9] == state]
@@ -307,13 +334,15 @@ class Ledger:
             " ORDER BY id"
         )
 
-    def refuse(self, entry: int, dataset: int, code: str) -> None:
-        """Mark a listed object as one that cannot be moved as planned."""
+    def refuse(self, entry: int, dataset: int, code: str) -> bool:
+        """Mark a listed object as one that cannot be moved as planned; False: it was no more."""
         size = self._rows("SELECT size FROM object WHERE id = ?", (entry,))[0][0]
-        if self._do(
+        done = self._do(
             "UPDATE object SET state = 2, reason = ? WHERE id = ? AND state = 0", (code, entry)
-        ):
+        )
+        if done:
             self._moved(dataset, size, State.LISTED, State.REFUSED)
+        return bool(done)
 
     # --- transfer --------------------------------------------------------------------------
 
@@ -460,8 +489,13 @@ class Ledger:
         if done:
             self.drop_upload(entry.id)
             self._moved(entry.dataset, entry.obj.size, State.SENT, State.VERIFIED)
-            self._receipts.setdefault("verified", []).append(receipt)
+            self._receipts.setdefault("verified", []).extend(self._verified_rows(entry.id))
         return bool(done)
+
+    def _verified_rows(self, number: int) -> list[dict[str, Any]]:
+        """Return a verified object as the journal's digest covers it: all that a report says."""
+        rows = self._rows(self._sql["verified_row"], (number,))
+        return [dict(zip(_VERIFIED, map(_json, row), strict=True)) for row in rows]
 
     # --- findings and reading ----------------------------------------------------------------
 
@@ -542,15 +576,14 @@ class Ledger:
         )
 
 
-def _verified_receipt(row: Sequence[Any]) -> dict[str, Any]:
-    return {
-        "id": row[0],
-        "attempt": row[1],
-        "sha256": row[2].hex() if row[2] is not None else None,
-        "stored_sha256": row[3].hex() if row[3] is not None else None,
-        "level": row[4],
-        "at": row[5],
-    }
+_VERIFIED = (
+    "id", "dataset", "key", "size", "version", "modified", "md5", "parts", "attempt", "sha256",
+    "sealed_sha256", "stored_size", "stored_sha256", "etag", "version_id", "level", "verdict", "at",
+)  # fmt: skip
+
+
+def _json(value: Any) -> Any:  # noqa: ANN401 - what SQLite holds
+    return value.hex() if isinstance(value, bytes) else value
 
 
 def _raw(digest: str | None) -> bytes | None:

@@ -87,9 +87,9 @@ class Transfer:
             return
         self._ctx.progress.step(self._batch, Step.TRANSFER, objects=objects, size=size)
         self._dispatch.run(self._next, self._apply)
-        for dataset in self._began:
+        for number in self._began:
             # A begin whose reply was lost, or whose worker died, left an upload nobody knows.
-            Uploads(self._ctx).sweep(self._datasets[dataset])
+            Uploads(self._ctx).sweep(self._datasets[number])
 
     # --- before the first order --------------------------------------------------------------
 
