@@ -1,0 +1,374 @@
+"""A source and a target in memory. They obey the ports, and do what a script asks of them.
+
+`tests/contract` runs the same suites over these and over the real adapters on real servers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from hdh_migrate.errors import Conflict, Missing, ShortRead, SourceChanged, Transient
+from hdh_migrate.model import (
+    ObjectInfo,
+    Page,
+    PartInfo,
+    Place,
+    Problem,
+    Span,
+    Stamp,
+    Stored,
+    TargetLimits,
+    Upload,
+    key_bytes,
+)
+from hdh_migrate.ports import Write
+from tests.support.script import Script
+
+ATTEMPT = "hdh-attempt"
+PIECE = 40_000
+MODIFIED = "2026-01-02T03:04:05Z"
+
+LIMITS = TargetLimits(
+    max_parts=10_000,
+    min_part=5 << 20,
+    max_part=5 << 30,
+    max_put=5 << 30,
+    max_object=5 << 40,
+)
+
+
+@dataclass(slots=True)
+class Blob:
+    """One object of the fake source."""
+
+    data: bytes = field(repr=False)
+    info: ObjectInfo
+
+
+class FakeSource:
+    """Objects in memory. What it lists can be changed between calls, and lies can be told."""
+
+    def __init__(self, script: Script | None = None, *, page_size: int = 3) -> None:
+        self.script = script or Script()
+        self.page_size = page_size
+        self.problems: list[Problem] = []
+        self.tags_readable = True
+        self._blobs: dict[tuple[str, str], Blob] = {}
+        self._versions = itertools.count(1)
+        self._drifts: dict[str, list[bytes]] = {}
+        self._drifts_after: dict[str, list[bytes]] = {}
+
+    # --- what a test does to it ----------------------------------------------------------------
+
+    def put(self, bucket: str, key: str, data: bytes, **more: object) -> None:
+        """Store an object, or another version of it."""
+        info = ObjectInfo(
+            key=key,
+            size=len(data),
+            version=f"v{next(self._versions)}",
+            modified=MODIFIED,
+            **more,  # type: ignore[arg-type]  # fields of ObjectInfo
+        )
+        self._blobs[bucket, key] = Blob(data, info)
+
+    def drop(self, bucket: str, key: str) -> None:
+        del self._blobs[bucket, key]
+
+    def data(self, bucket: str, key: str) -> bytes:
+        return self._blobs[bucket, key].data
+
+    def version(self, bucket: str, key: str) -> str:
+        return self._blobs[bucket, key].info.version
+
+    def drift(self, key: str, *versions: bytes, midway: bool = False) -> None:
+        """Replace the object just before each of the next reads; `midway`, during them."""
+        (self._drifts_after if midway else self._drifts)[key] = list(versions)
+
+    # --- the port ------------------------------------------------------------------------------
+
+    def check(self, place: Place) -> Sequence[Problem]:
+        with self.script.call("check"):
+            if any(bucket == place.bucket for bucket, _ in self._blobs):
+                return list(self.problems)
+            return [Problem(where=place.bucket, what="there is no such container")]
+
+    def pages(self, place: Place, *, marker: str | None = None) -> Iterator[Page]:
+        found = self._under(place)
+        after = int(marker) if marker else 0
+        for start in range(after, max(len(found), after + 1), self.page_size):
+            with self.script.call("page"):
+                end = start + self.page_size
+                page = tuple(found[start:end])
+            yield Page(objects=page, marker=str(end) if end < len(found) else None)
+
+    def recount(self, place: Place) -> Iterator[tuple[str, str]]:
+        with self.script.call("recount"):
+            found = self._under(place)
+        yield from ((info.key, info.version) for info in found)
+
+    def reads_tags(self, place: Place) -> bool:
+        return self.tags_readable
+
+    def head(self, place: Place, key: str) -> ObjectInfo:
+        with self.script.call("head source"):
+            return self._blob(place, key).info
+
+    def read(self, place: Place, obj: ObjectInfo, span: Span, write: Write) -> None:
+        with self.script.call("read source"):
+            self._change(place, obj.key, self._drifts)
+            blob = self._blob(place, obj.key)
+            _same(blob, obj)
+            for at in range(span.start, span.end, PIECE):
+                write(blob.data[at : min(at + PIECE, span.end)])
+            self._change(place, obj.key, self._drifts_after)
+            _same(self._blob(place, obj.key), obj)
+
+    def _under(self, place: Place) -> list[ObjectInfo]:
+        found = [
+            blob.info
+            for (bucket, key), blob in self._blobs.items()
+            if bucket == place.bucket and key.startswith(place.prefix)
+        ]
+        if not found and all(bucket != place.bucket for bucket, _ in self._blobs):
+            raise Missing("the source's container: ContainerNotFound (HTTP 404)")
+        return sorted(found, key=lambda info: key_bytes(info.key))
+
+    def _blob(self, place: Place, key: str) -> Blob:
+        try:
+            return self._blobs[place.bucket, key]
+        except KeyError:
+            raise Missing("a source object is gone") from None
+
+    def _change(self, place: Place, key: str, drifts: dict[str, list[bytes]]) -> None:
+        if drifts.get(key):
+            self.put(place.bucket, key, drifts[key].pop(0))
+
+
+def _same(blob: Blob, obj: ObjectInfo) -> None:
+    if blob.info.version != obj.version:
+        raise SourceChanged("a source object changed since inventory")
+
+
+@dataclass(slots=True)
+class _Object:
+    data: bytes = field(repr=False)
+    stored: Stored
+    tags: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class _Open:
+    upload: Upload
+    stamp: Stamp
+    parts: dict[int, bytes] = field(default_factory=dict)
+
+
+class FakeTarget:
+    """Buckets in memory, with the conditions and multipart uploads of S3."""
+
+    def __init__(self, *buckets: str, limits: TargetLimits = LIMITS, script: Script | None = None):
+        self.limits = limits
+        self.script = script or Script()
+        self.problems: list[Problem] = []
+        self._buckets: dict[str, dict[str, _Object]] = {name: {} for name in buckets}
+        self._open: dict[str, _Open] = {}
+        self._numbers = itertools.count(1)
+        self._lock = threading.RLock()
+
+    # --- what a test looks at or does to it ------------------------------------------------------
+
+    def data(self, bucket: str, key: str) -> bytes:
+        return self._buckets[bucket][key].data
+
+    def tags(self, bucket: str, key: str) -> Mapping[str, str]:
+        return self._buckets[bucket][key].tags
+
+    def uploads(self) -> list[str]:
+        """Return the keys of all open uploads."""
+        return sorted(one.upload.key for one in self._open.values())
+
+    def forget_uploads(self) -> None:
+        self._open.clear()
+
+    def keep(self, bucket: str, key: str, data: bytes) -> None:
+        """Let somebody else store an object."""
+        stamp = Stamp(attempt="", metadata={"owner": "somebody"})
+        self._buckets[bucket][key] = self._object(key, data, stamp)
+
+    def spoil(self, bucket: str, key: str, offset: int) -> None:
+        """Flip a bit on the disk: the ETag stays."""
+        found = self._buckets[bucket][key]
+        data = bytearray(found.data)
+        data[offset] ^= 1
+        self._buckets[bucket][key] = replace(found, data=bytes(data))
+
+    def drop(self, bucket: str, key: str) -> None:
+        del self._buckets[bucket][key]
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def check(self, place: Place) -> Sequence[Problem]:
+        with self.script.call("check target"):
+            if place.bucket not in self._buckets:
+                return [Problem(where=place.bucket, what="there is no such bucket")]
+            return list(self.problems)
+
+    def keys(self, place: Place) -> Iterator[Stored]:
+        with self.script.call("keys"):
+            held = self._bucket(place.bucket)
+            found = [held[key].stored for key in sorted(held) if key.startswith(place.prefix)]
+        yield from (replace(stored, metadata={}) for stored in found)
+
+    def head(self, bucket: str, key: str) -> Stored | None:
+        with self.script.call("head"):
+            found = self._bucket(bucket).get(key)
+            return found.stored if found else None
+
+    def read(self, bucket: str, stored: Stored, span: Span | None, write: Write) -> Stored:
+        with self.script.call("read"):
+            found = self._bucket(bucket).get(stored.key)
+            if found is None:
+                raise Missing("a target object: NoSuchKey (HTTP 404)")
+            if stored.etag and found.stored.etag != stored.etag:
+                raise Conflict("the target holds another object than the one that was stored")
+            whole = span or Span(0, stored.size)
+            if whole.end > len(found.data) or (span is None and stored.size != len(found.data)):
+                raise ShortRead("the target announced another length than was stored")
+            for at in range(whole.start, whole.end, PIECE):
+                write(found.data[at : min(at + PIECE, whole.end)])
+            return found.stored
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    def put(
+        self,
+        bucket: str,
+        key: str,
+        body: memoryview,
+        *,
+        sha256: str,
+        stamp: Stamp,
+        replaces: str | None,
+    ) -> Stored:
+        with self.script.call("put"), self._lock:
+            data = _whole(body, sha256)
+            self._condition(bucket, key, replaces)
+            self._buckets[bucket][key] = made = self._object(key, data, stamp)
+        return made.stored
+
+    def begin(self, bucket: str, key: str, *, stamp: Stamp) -> Upload:
+        with self.script.call("begin"), self._lock:
+            self._bucket(bucket)
+            upload = Upload(bucket=bucket, key=key, upload_id=f"u{next(self._numbers)}")
+            self._open[upload.upload_id] = _Open(upload, stamp)
+        return upload
+
+    def put_part(self, upload: Upload, number: int, body: memoryview, *, sha256: str) -> str:
+        with self.script.call("put_part"), self._lock:
+            data = _whole(body, sha256)
+            self._known(upload).parts[number] = data
+        return _etag(data)
+
+    def stream_part(
+        self, upload: Upload, number: int, size: int, pull: Callable[[int], bytes]
+    ) -> str:
+        with self.script.call("stream_part"):
+            data = bytearray()
+            while len(data) < size and (piece := pull(min(PIECE, size - len(data)))):
+                data += piece
+            if len(data) != size:
+                raise Transient("a part: IncompleteBody (HTTP 400)")
+            self._known(upload).parts[number] = bytes(data)
+        return _etag(bytes(data))
+
+    def parts(self, upload: Upload) -> Mapping[int, PartInfo]:
+        with self.script.call("parts"):
+            held = self._known(upload).parts
+            return {
+                number: PartInfo(number=number, size=len(data), etag=_etag(data))
+                for number, data in sorted(held.items())
+            }
+
+    def complete(
+        self,
+        upload: Upload,
+        parts: Sequence[tuple[int, str]],
+        *,
+        size: int,
+        attempt: str,
+        replaces: str | None,
+    ) -> Stored:
+        with self.script.call("complete"), self._lock:
+            there = self._bucket(upload.bucket).get(upload.key)
+            if there and there.stored.metadata.get(ATTEMPT) == attempt:
+                if there.stored.size == size:
+                    return there.stored
+                raise Conflict("another object appeared under the key while it was uploaded")
+            known = self._known(upload)
+            self._condition(upload.bucket, upload.key, replaces)
+            if [_etag(known.parts.get(number, b"")) for number, _ in parts] != [
+                e for _, e in parts
+            ]:
+                raise Transient("completing an upload: InvalidPart (HTTP 400)")
+            data = b"".join(known.parts[number] for number, _ in parts)
+            if len(data) != size:
+                raise Conflict("another object appeared under the key while it was uploaded")
+            made = self._object(upload.key, data, known.stamp)
+            self._buckets[upload.bucket][upload.key] = made
+            del self._open[upload.upload_id]
+        return made.stored
+
+    def abort(self, upload: Upload) -> None:
+        with self.script.call("abort"):
+            self._open.pop(upload.upload_id, None)
+
+    def open_uploads(self, place: Place) -> Iterator[tuple[Upload, str]]:
+        with self.script.call("open_uploads"):
+            found = [one.upload for one in self._open.values()]
+        for upload in found:
+            if upload.bucket == place.bucket and upload.key.startswith(place.prefix):
+                yield upload, MODIFIED
+
+    def _bucket(self, name: str) -> dict[str, _Object]:
+        try:
+            return self._buckets[name]
+        except KeyError:
+            raise Missing("the target: NoSuchBucket (HTTP 404)") from None
+
+    def _known(self, upload: Upload) -> _Open:
+        try:
+            return self._open[upload.upload_id]
+        except KeyError:
+            raise Missing("an upload: NoSuchUpload (HTTP 404)") from None
+
+    def _condition(self, bucket: str, key: str, replaces: str | None) -> None:
+        there = self._bucket(bucket).get(key)
+        if there is None and replaces is not None:
+            raise Missing("a target object: NoSuchKey (HTTP 404)")
+        if there is not None and there.stored.etag != replaces:
+            raise Conflict("a target object: PreconditionFailed (HTTP 412)")
+
+    def _object(self, key: str, data: bytes, stamp: Stamp) -> _Object:
+        metadata = {name.lower(): value for name, value in stamp.metadata.items()}
+        stored = Stored(
+            key=key,
+            size=len(data),
+            etag=_etag(data),
+            metadata={ATTEMPT: stamp.attempt, **metadata},
+        )
+        return _Object(data, stored, stamp.tags)
+
+
+def _whole(body: memoryview, sha256: str) -> bytes:
+    data = bytes(body)
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise Transient("a body: XAmzContentSHA256Mismatch (HTTP 400)")
+    return data
+
+
+def _etag(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()

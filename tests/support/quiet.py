@@ -1,0 +1,64 @@
+"""Time that a test owns, waits that end at once, and an audience that remembers."""
+
+from __future__ import annotations
+
+import threading
+
+from tests.support.script import Script
+
+
+class FakeClock:
+    """Goes on by a second whenever somebody asks, and by what is waited."""
+
+    def __init__(self, script: Script | None = None, *, tick: float = 1.0) -> None:
+        self.seconds = 0.0
+        self._tick = tick
+        self._script = script or Script()
+
+    def now(self) -> str:
+        with self._script.call("now"):
+            minutes, seconds = divmod(int(self.seconds), 60)
+            hours, minutes = divmod(minutes, 60)
+            return (
+                f"2026-11-{23 + hours // 24:02d}T{hours % 24:02d}:{minutes:02d}:{seconds:02d}.000Z"
+            )
+
+    def monotonic(self) -> float:
+        self.seconds += self._tick
+        return self.seconds
+
+
+class Waits(threading.Event):
+    """An event whose waits end at once: they are noted, and the clock moves on."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self.waited: list[float] = []
+        self._clock = clock
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None, "a wait without an end"
+        if not self.is_set():
+            self.waited.append(timeout)
+            self._clock.seconds += timeout
+        return self.is_set()
+
+
+class Notes:
+    """Follows a run and remembers what was said."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[str, str, int]] = []
+        self.lines: list[str] = []
+        self.objects = 0
+        self.size = 0
+
+    def step(self, batch: str, step: str, *, objects: int, size: int) -> None:
+        self.steps.append((batch, step, objects))
+
+    def advance(self, objects: int, size: int) -> None:
+        self.objects += objects
+        self.size += size
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)

@@ -1,0 +1,90 @@
+"""What happens at the n-th call of a port's method: an error before its effect, or after it."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+When = Literal["before", "after"]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A moment in a run: before or after the effect of the n-th call (from 1) of a method."""
+
+    method: str
+    number: int
+    when: When
+
+    def __str__(self) -> str:
+        return f"{self.when} {self.method} {self.number}"
+
+
+class Killed(BaseException):
+    """The process is gone. Not an `Exception`: nothing of ours may catch it and go on."""
+
+
+class Script:
+    """Counts the calls of a fake's methods and does what a test asked for at some of them."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self.dead = False
+        self._acts: dict[Point, Callable[[], None]] = {}
+        self._always: dict[str, Callable[[], None]] = {}
+        self._lock = threading.Lock()
+
+    def at(self, method: str, number: int, when: When, act: Callable[[], None]) -> None:
+        """Do this at one moment."""
+        self._acts[Point(method, number, when)] = act
+
+    def fail(self, method: str, *errors: BaseException, when: When = "before") -> None:
+        """Have the next calls of a method raise these, one each; `after` is a lost reply."""
+        for number, error in enumerate(errors, self.calls[method] + 1):
+            self.at(method, number, when, _raising(error))
+
+    def always(self, method: str, error: BaseException) -> None:
+        """Have every call of a method raise this from now on."""
+        self._always[method] = _raising(error)
+
+    def heal(self) -> None:
+        """Forget every act."""
+        self._acts.clear()
+        self._always.clear()
+
+    @contextmanager
+    def call(self, method: str) -> Iterator[None]:
+        """Surround the effect of one call."""
+        with self._lock:
+            if self.dead:
+                raise Killed("nothing happens after a kill")
+            self.calls[method] += 1
+            number = self.calls[method]
+        self._always.get(method, _nothing)()
+        self._acts.get(Point(method, number, "before"), _nothing)()
+        yield
+        self._acts.get(Point(method, number, "after"), _nothing)()
+
+    def points(self) -> list[Point]:
+        """Return every moment there was so far."""
+        return [
+            Point(method, number, when)
+            for method, count in sorted(self.calls.items())
+            for number in range(1, count + 1)
+            for when in ("before", "after")
+        ]
+
+
+def _raising(error: BaseException) -> Callable[[], None]:
+    def act() -> None:
+        raise error
+
+    return act
+
+
+def _nothing() -> None:
+    return

@@ -1,0 +1,253 @@
+"""A whole migration in memory: real pipeline, real sealing, a real ledger file, fake endpoints.
+
+A `World` can be killed at any call of a port. What stays is what would stay: the target as it is
+at that moment, and the ledger's files as they are on the disk at that moment. Everything that the
+dying run does on its way out is undone.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.engines.serial import SerialEngine
+from hdh_migrate.errors import Exit
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.model import Place, State, Step, TargetLimits
+from hdh_migrate.pipeline.buffers import BufferPool
+from hdh_migrate.pipeline.context import Context, DatasetRules, Engines
+from hdh_migrate.pipeline.perform import Performer
+from hdh_migrate.pipeline.retrying import Gate, Retrying
+from hdh_migrate.pipeline.runner import BatchOrder, Runner
+from hdh_migrate.pipeline.selecting import compile_rules
+from hdh_migrate.pipeline.work import Route, Toolbox
+from hdh_migrate.plan.diff import changes
+from hdh_migrate.ports import Engine, Envelopes
+from hdh_migrate.sealing.plain import PlainEnvelopes
+from tests.support.fakes import FakeSource, FakeTarget
+from tests.support.quiet import FakeClock, Notes, Waits
+from tests.support.script import Killed, Point, Script
+from tests.unit.sealing.helpers import ESCROW, STEWARD, envelopes
+
+ALL = (Step.INVENTORY, Step.TRANSFER, Step.VERIFY)
+RUN_TAG = "0123456789abcdef"
+HEADER = 232
+"""Bytes of a header for two recipients."""
+
+SEGMENT = 65_536
+
+SMALL = TargetLimits(
+    max_parts=100,
+    min_part=1,
+    max_part=HEADER + 2 * (SEGMENT + 28),
+    max_put=SEGMENT + 1000,
+    max_object=1 << 30,
+)
+"""A target that takes one segment in one PUT, and parts of two segments: large is 128 KiB here."""
+
+BIG = 5 * SEGMENT + 7
+"""Three parts under `SMALL`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """One dataset of a world's plan."""
+
+    name: str
+    batch: str
+    source: Place
+    target: Place
+    exclude: tuple[str, ...] = ()
+    live: bool = False
+    allow_empty: bool = False
+    suffix: str = ".c4gh"
+
+    @property
+    def route(self) -> Route:
+        return Route(source=self.source, target=self.target, suffix=self.suffix)
+
+    @property
+    def rules(self) -> DatasetRules:
+        return DatasetRules(
+            rules=compile_rules((), self.exclude, fold=True),
+            reasons={f"exclude-{number}": "a rule" for number in range(len(self.exclude))},
+            allow_empty=self.allow_empty,
+            live=self.live,
+        )
+
+
+ONE = (
+    Dataset(
+        name="d", batch="b", source=Place(bucket="src"), target=Place(bucket="dst", prefix="t/")
+    ),
+)
+
+
+class World:
+    """A plan, its endpoints and its state; `run` is one process from start to end."""
+
+    def __init__(
+        self,
+        folder: Path,
+        datasets: Sequence[Dataset] = ONE,
+        *,
+        needs: dict[str, tuple[str, ...]] | None = None,
+        limits: TargetLimits = SMALL,
+        level: str = "full",
+        sealed: bool = True,
+        memory: int = 64 << 20,
+        budget: float = 600.0,
+    ) -> None:
+        self.script = Script()
+        self.source = FakeSource(self.script)
+        buckets = {dataset.target.bucket for dataset in datasets}
+        self.target = FakeTarget(*buckets, limits=limits, script=self.script)
+        self.clock = FakeClock(self.script)
+        self.notes = Notes()
+        self.stop: threading.Event = Waits(self.clock)
+        self.halt: threading.Event = Waits(self.clock)
+        self.engine: Callable[[Toolbox], Engine] = lambda box: SerialEngine(Performer(box).perform)
+        self.renewals: list[Callable[[], None]] = []
+        self.datasets = datasets
+        self._needs = needs or {}
+        self._level, self._memory, self._budget = level, memory, budget
+        self.envelopes: Envelopes = envelopes(STEWARD, ESCROW) if sealed else PlainEnvelopes()
+        self._sealed = sealed
+        self.path = folder / "state" / "m" / "ledger.db"
+        self._saved = folder / "saved"
+
+    # --- one process -----------------------------------------------------------------------------
+
+    def run(self, steps: Sequence[Step] = ALL, *selected: str) -> Exit:
+        """Run the plan once, with a ledger that is opened for it and closed after it."""
+        ledger = self.open()
+
+        def renewed() -> Context | None:
+            if not self.renewals:
+                return None
+            self.renewals.pop(0)()
+            return self.context(ledger)
+
+        try:
+            runner = Runner(self.context(ledger), self._batches(), renewed=renewed)
+            return runner.run(steps, selected)
+        finally:
+            ledger.close()
+            if self.script.dead:
+                self._put_back()
+
+    def kill_at(self, point: Point) -> None:
+        """Let the next run die at this moment."""
+
+        def die() -> None:
+            if self._saved.exists():
+                shutil.rmtree(self._saved)
+            shutil.copytree(self.path.parent, self._saved)
+            self.script.dead = True
+            raise Killed(str(point))
+
+        self.script.at(point.method, point.number, point.when, die)
+
+    def _put_back(self) -> None:
+        shutil.rmtree(self.path.parent)
+        self._saved.rename(self.path.parent)
+        self.script.dead = False
+
+    def open(self) -> Ledger:
+        """Open the ledger as a run does."""
+        ledger = Ledger.open(self.path, self.clock)
+        rows = [(dataset.name, dataset.batch) for dataset in self.datasets]
+        ledger.start("digest", b"{}", rows, diff=changes)
+        ledger.commit()
+        return ledger
+
+    def toolbox(self) -> Toolbox:
+        """Return what performs orders."""
+        return Toolbox(
+            source=self.source,
+            reader=self.target,
+            writer=self.target,
+            envelopes=self.envelopes,
+            routes={dataset.name: dataset.route for dataset in self.datasets},
+            run_tag=RUN_TAG,
+            level=self._level,
+            retry=self._retry(self.halt),
+            pool=BufferPool(self._memory),
+            clock=self.clock,
+            halt=self.halt,
+        )
+
+    def context(self, ledger: Ledger) -> Context:
+        """Return what steps need, to perform one of them alone."""
+        return Context(
+            ledger=ledger,
+            source=self.source,
+            reader=self.target,
+            writer=self.target,
+            limits=self.target.limits,
+            routes={dataset.name: dataset.route for dataset in self.datasets},
+            rules={dataset.name: dataset.rules for dataset in self.datasets},
+            header=self.envelopes.header_size,
+            sealed=self._sealed,
+            level=self._level,
+            run_tag=RUN_TAG,
+            retry=self._retry(self.stop),
+            clock=self.clock,
+            progress=self.notes,
+            stop=self.stop,
+            engines=Engines(lambda: self.engine(self.toolbox())),
+        )
+
+    def _retry(self, halt: threading.Event) -> Retrying:
+        return Retrying(
+            budget=self._budget, gate=Gate(self.clock.monotonic, halt), halt=halt
+        )
+
+    def _batches(self) -> list[BatchOrder]:
+        names = dict.fromkeys(dataset.batch for dataset in self.datasets)
+        return [BatchOrder(name=name, needs=self._needs.get(name, ())) for name in names]
+
+    # --- what came of it -------------------------------------------------------------------------
+
+    def records(self) -> dict[str, dict[str, Any]]:
+        """Return every object's record by `dataset/key`."""
+        ledger = self.open()
+        try:
+            return {
+                f"{row.name}/{record['key']}": record
+                for row in ledger.datasets()
+                for record in ledger.records(row.id)
+            }
+        finally:
+            ledger.close()
+
+    def findings(self) -> list[tuple[str, str | None]]:
+        """Return (code, key) of every open finding."""
+        ledger = self.open()
+        try:
+            return [(found["code"], found["key"]) for found in ledger.findings()]
+        finally:
+            ledger.close()
+
+    def states(self) -> dict[str, State]:
+        return {name: record["state"] for name, record in self.records().items()}
+
+    def opened(self, dataset: Dataset, key: str) -> bytes:
+        """Return the plaintext of what the target holds for an object."""
+        stored = self.target.data(dataset.target.bucket, dataset.route.target_key(key))
+        size = len(self.source.data(dataset.source.bucket, key))
+        out = bytearray()
+        unsealer = self.envelopes.unsealer(size=size, write=out.extend)
+        unsealer.write(stored)
+        unsealer.close()
+        return bytes(out)
+
+    def attempt(self, dataset: Dataset, key: str) -> str:
+        """Return the attempt tag that the target holds for an object."""
+        found = self.target.head(dataset.target.bucket, dataset.route.target_key(key))
+        assert found is not None
+        return found.metadata["hdh-attempt"]
