@@ -25,7 +25,7 @@ ORDERS_AHEAD = 1
 """Orders handed to a worker beyond its threads, so that none of them waits for us."""
 
 DEATHS_MAX = 8
-"""Workers lost in one run before it is given up as broken."""
+"""Workers lost, with no order finished in between, before a run is given up as broken."""
 
 
 class _Worker:
@@ -100,6 +100,7 @@ class LocalEngine:
         for receipt in receipts:
             if receipt["kind"] == "order-done":
                 worker.orders.pop(receipt["order"], None)
+                self._deaths = 0
             elif receipt["kind"] == "traffic":
                 self._traffic.extend(receipt["endpoints"])
                 continue

@@ -89,7 +89,7 @@ class Forecast:
                     "get": small + parts,
                 },
                 "target": {
-                    "list": (-(-existing // TARGET_PAGE) or 1) + 2,
+                    "list": (-(-existing // TARGET_PAGE) or 1) + 2 + (big > 0),
                     "put": small + parts,
                     "upload": 2 * big + 2,
                     "head": 2 * big + occupied,

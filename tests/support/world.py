@@ -203,9 +203,7 @@ class World:
         )
 
     def _retry(self, halt: threading.Event) -> Retrying:
-        return Retrying(
-            budget=self._budget, gate=Gate(self.clock.monotonic, halt), halt=halt
-        )
+        return Retrying(budget=self._budget, gate=Gate(self.clock.monotonic, halt), halt=halt)
 
     def _batches(self) -> list[BatchOrder]:
         names = dict.fromkeys(dataset.batch for dataset in self.datasets)
