@@ -181,7 +181,7 @@ def test_a_shorter_second_listing_is_not_believed(world: World) -> None:
         world.script.at(
             "recount", number, "before", lambda n=number: world.source.drop("src", f"k{n}")
         )
-    with pytest.raises(ListingBroken, match="10 and 9|9 and 8|8 and 7"):
+    with pytest.raises(ListingBroken, match=r"10 and 9|9 and 8|8 and 7"):
         world.run(INVENTORY)
 
 
