@@ -255,12 +255,14 @@ class Sending:
         box = self._box
         header = envelope.header if number == 1 else b""
 
-        def send() -> tuple[str, str, str]:
-            flow = _Flow(box, route, obj, span, envelope, header, first, ends)
-            etag = self._writer.stream_part(upload, number, size, flow.pull)
-            return flow.plain.hexdigest(), flow.stored.hexdigest(), etag
+        with box.pool.buffer(box.envelopes.sealed_size(STREAM_READ)) as out:
 
-        return box.retry(send)
+            def send() -> tuple[str, str, str]:
+                flow = _Flow(box, route, obj, span, envelope, header, first, ends, out)
+                etag = self._writer.stream_part(upload, number, size, flow.pull)
+                return flow.plain.hexdigest(), flow.stored.hexdigest(), etag
+
+            return box.retry(send)
 
     def complete(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
         """Make the parts one object; safe after a completion whose reply was lost."""
@@ -314,14 +316,14 @@ class _Flow:
 
     def __init__(
         self, box: Toolbox, route: Route, obj: ObjectInfo, span: Span, envelope: Envelope,
-        header: bytes, first: int, ends: bool,
+        header: bytes, first: int, ends: bool, out: memoryview,
     ) -> None:  # fmt: skip
         self.plain = hashlib.sha256()
         self.stored = hashlib.sha256(header)
         self._box, self._route, self._obj, self._span = box, route, obj, span
         self._envelope, self._first, self._ends = envelope, first, ends
         self._at = span.start
-        self._out = bytearray(STREAM_READ + (STREAM_READ // SEGMENT) * 64)
+        self._out = out
         self._ready = memoryview(header)
 
     def pull(self, size: int) -> bytes:
@@ -339,7 +341,7 @@ class _Flow:
 
         def seal() -> Sealing:
             sealing = Sealing(
-                self._envelope, memoryview(self._out), first=first, left=span.length,
+                self._envelope, self._out, first=first, left=span.length,
                 ends=ends, md5=False,
             )  # fmt: skip
             sealing.plain, sealing.stored = done[0].copy(), done[1].copy()
@@ -349,5 +351,5 @@ class _Flow:
 
         sealing = self._box.retry(seal)
         self.plain, self.stored = sealing.plain, sealing.stored
-        self._ready = memoryview(self._out)[: sealing.size]
+        self._ready = self._out[: sealing.size]
         self._at = span.end

@@ -1,0 +1,88 @@
+"""An S3 endpoint that takes everything and keeps nothing, so that only the tool is measured.
+
+`python -m bench.swallow` prints its address and serves until it is killed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+LISTING = (
+    b'<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+    b"<Name>b</Name><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>"
+)
+UPLOADS = (
+    b'<?xml version="1.0"?><ListMultipartUploadsResult><IsTruncated>false</IsTruncated>'
+    b"</ListMultipartUploadsResult>"
+)
+BEGUN = (
+    b'<?xml version="1.0"?><InitiateMultipartUploadResult><UploadId>swallowed</UploadId>'
+    b"</InitiateMultipartUploadResult>"
+)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers as S3 does, as far as a transfer asks."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self) -> None:
+        """Every bucket exists, no object does."""
+        is_bucket = urlsplit(self.path).path.strip("/").count("/") == 0
+        self._answer(200 if is_bucket else 404)
+
+    def do_GET(self) -> None:
+        """List nothing."""
+        self._answer(200, UPLOADS if "uploads" in self._asked() else LISTING)
+
+    def do_POST(self) -> None:
+        """Begin any upload."""
+        self._swallow()
+        self._answer(200, BEGUN)
+
+    def do_DELETE(self) -> None:
+        """Delete what is not there."""
+        self._answer(204)
+
+    def do_PUT(self) -> None:
+        """Read the body and forget it."""
+        digest = self._swallow()
+        self._answer(200, headers={"ETag": f'"{digest}"'})
+
+    def _asked(self) -> dict[str, list[str]]:
+        return parse_qs(urlsplit(self.path).query, keep_blank_values=True)
+
+    def _swallow(self) -> str:
+        left, digest = int(self.headers.get("Content-Length", 0)), hashlib.sha256()
+        while left and (data := self.rfile.read(min(left, 1 << 20))):
+            left -= len(data)
+        return digest.hexdigest()[:32]
+
+    def _answer(
+        self, status: int, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> None:
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+        """Say nothing."""
+
+
+def main() -> None:
+    """Serve until killed."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")
+        sys.stdout.flush()
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
