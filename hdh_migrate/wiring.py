@@ -245,10 +245,11 @@ class Services:
 
     def unprotected_keys(self) -> list[str]:
         """Return the references of private keys that have no passphrase."""
-        seal = self.plan.seal
-        if not isinstance(seal, Crypt4gh) or seal.identity is None:
-            return []
-        return [seal.identity] if seal.identity_passphrase is None else []
+        seal, report = self.plan.seal, self.plan.report
+        keys = [(report.signer, report.signer_passphrase)]
+        if isinstance(seal, Crypt4gh):
+            keys.append((seal.identity, seal.identity_passphrase))
+        return [key for key, phrase in keys if key is not None and phrase is None]
 
     def traffic(self) -> list[dict[str, Any]]:
         """Return what was exchanged with each endpoint so far, as JSON."""

@@ -182,15 +182,20 @@ def _whole(
     task: Task, plan: Path, state_dir: Path | None, batches: Sequence[str], out: Path | None
 ) -> Exit:
     from hdh_migrate.model import Step
+    from hdh_migrate.session import shelf
     from hdh_migrate.session.reporting import write_report
     from hdh_migrate.session.run import Desk, perform
 
     progress = task.out.progress()
     desk = Desk.open(plan, state_dir, progress, task.stop)
+    if out is not None:
+        shelf.earlier_bundle(out, desk.loaded.digest)
     try:
         code, datasets = perform(desk, list(Step), batches)
     finally:
         progress.close()
+    if out is not None and (aside := shelf.put_aside(out, desk.loaded.digest)) is not None:
+        progress.note(f"the report of an earlier run is now {aside}")
     report = write_report(desk, out)
     task.out.result(
         {

@@ -114,6 +114,8 @@ def perform(
     write = Step.TRANSFER in steps
     services = Services.open(loaded.plan, loaded.base, write=write)
     _self_test(services)
+    for key in services.unprotected_keys():
+        desk.progress.note(f"warning: the private key {key} has no passphrase")
     with _ledger(desk) as ledger:
         _demand(blockers(services, desk.loaded.plan, selected))
         ctx = _context(desk, services, ledger)

@@ -293,3 +293,26 @@ def test_parts_too_large_for_memory_are_streamed_and_verified(desk: Desk) -> Non
         "fetch", str(desk.plan), "tables", "large.bin", "--out", str(out)
     ).returncode == Exit.OK  # fmt: skip
     assert out.read_bytes() == (desk.folder / "data/a/large.bin").read_bytes()
+
+
+def test_the_same_run_with_the_same_out_puts_the_earlier_report_aside(desk: Desk) -> None:
+    out = desk.folder / "evidence"
+    assert desk.run("run", str(desk.plan), "--out", str(out)).returncode == Exit.OK
+
+    again = desk.run("run", str(desk.plan), "--out", str(out))
+
+    assert again.returncode == Exit.OK, again.stderr
+    assert len(list(desk.folder.glob("evidence-*/statement.json"))) == 1
+    assert (out / "statement.json").exists()
+
+
+def test_an_out_that_holds_something_else_is_refused_before_a_byte_moves(desk: Desk) -> None:
+    out = desk.folder / "evidence"
+    out.mkdir()
+    (out / "statement.json").write_text("[]")
+
+    done = desk.run("run", str(desk.plan), "--out", str(out))
+
+    assert done.returncode == Exit.USAGE
+    assert not desk.stored()
+    assert (out / "statement.json").read_text() == "[]"

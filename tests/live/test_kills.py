@@ -16,6 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from azure.storage.blob import BlobBlock
@@ -23,6 +24,7 @@ from crypt4gh.keys import get_private_key
 from crypt4gh.lib import decrypt
 
 from hdh_migrate.sealing.keys import new_pair
+from tests.support import hunt
 from tests.support.fixtures import Bucket, Container, ProxyTo
 
 pytestmark = [pytest.mark.live, pytest.mark.crash]
@@ -99,27 +101,32 @@ engine: {{kind: local, processes: 2, connections: {CONNECTIONS}}}
         "T_SECRET": any_bucket.server.secret_key,
     }
     report = tmp_path / "report"
-    command = [sys.executable, "-m", "hdh_migrate", "run", str(plan), "--json", "--no-progress"]
-    kills = 0
+    command = [sys.executable, "-m", "hdh_migrate", "run", str(plan), "--json", "-vv"]
+    kills, texts = 0, list[bytes]()
     while True:
         process = subprocess.Popen(
-            [*command, "--out", str(report)], env=environ, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, start_new_session=True,
+            [*command, "--no-progress", "--out", str(report)], env=environ,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         try:
             patience = rng.uniform(0.5, 3.0) if kills < KILLS else 240
-            _, told = process.communicate(timeout=patience)
+            texts.extend(process.communicate(timeout=patience))
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+            texts.extend(process.communicate())
             kills += 1
             assert kills <= KILLS, "the last run did not end"
             continue
         break
-    assert process.returncode == 0, told.decode()
+    assert process.returncode == 0, texts[-1].decode()
     assert kills >= 2, "the runs were too quick to be killed"
 
     escrow = get_private_key(str(tmp_path / "keys" / "escrow.sec"), lambda: "")
+    secrets = {
+        "target secret": any_bucket.server.secret_key.encode(),
+        "signature of the SAS": parse_qs(environ["S_SAS"])["sig"][0].encode(),
+        "private key": escrow,
+    }
     lines = [json.loads(line) for line in (report / "manifest.jsonl").read_text().splitlines()]
     assert [line["key"] for line in lines] == sorted(corpus, key=str.encode)
     for line in lines:
@@ -128,11 +135,14 @@ engine: {{kind: local, processes: 2, connections: {CONNECTIONS}}}
         stored = any_bucket.client.get_object(Bucket=any_bucket.name, Key=line["target_key"])
         sealed = stored["Body"].read()
         assert opened(sealed, escrow) == body
+        secrets[f"data key of {line['key']}"] = hunt.data_key(sealed, escrow)
         assert (line["sha256"], line["verdict"], line["level"]) == (digest, "match", "full")
         assert line["stored_sha256"] == hashlib.sha256(sealed).hexdigest()
         assert line["size"] == len(body)
     uploads = any_bucket.client.list_multipart_uploads(Bucket=any_bucket.name)
     assert not uploads.get("Uploads")
+
+    assert not hunt.found(secrets, texts, [tmp_path / ".hdh-migrate", report])
 
     sent = target.traffic["PUT"].received
     once = sum(line["stored_size"] for line in lines)

@@ -1,0 +1,56 @@
+"""Where `run --out` puts its bundle when the same command is given again.
+
+The command that finishes a killed run is the command that began it, `--out` included. A bundle of
+the same plan that is already there is put aside under the time at which it was written; anything
+else there is refused before a byte moves.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.errors import UsageError
+
+
+def earlier_bundle(out: Path, plan_digest: str) -> str | None:
+    """Return when the bundle at `out` was written, None when there is nothing there.
+
+    Raises:
+        UsageError: what is there is not a bundle of this plan.
+    """
+    if not out.is_symlink() and (not out.exists() or (out.is_dir() and not any(out.iterdir()))):
+        return None
+    try:
+        predicate = _predicate(json.loads((out / "statement.json").read_bytes()))
+        if predicate["plan"]["digest"]["sha256"] == plan_digest:
+            return str(predicate["times"]["written"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise UsageError(
+        f"{out}: exists and holds something other than a report of this plan",
+        hint="name another folder with --out; nothing was moved",
+    )
+
+
+def put_aside(out: Path, plan_digest: str) -> Path | None:
+    """Move an earlier bundle of the same plan out of the way and return where it is now.
+
+    Raises:
+        UsageError: what is there is not a bundle of this plan.
+    """
+    written = earlier_bundle(out, plan_digest)
+    if written is None:
+        return None
+    stamp = written.translate(str.maketrans("", "", "-:."))
+    aside = out.with_name(f"{out.name}-{stamp}")
+    out.rename(aside)
+    return aside
+
+
+def _predicate(envelope: dict[str, Any]) -> dict[str, Any]:
+    if "payload" in envelope:
+        envelope = {"statement": json.loads(base64.b64decode(envelope["payload"]))}
+    return dict(envelope["statement"]["predicate"])
