@@ -30,7 +30,6 @@ from hdh_migrate.targets.profiles import Profile
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.transport import Traffic, Transport
 
-RUN_TAG_DIGITS = 16
 DEFAULT_REGION = "us-east-1"
 
 
@@ -358,12 +357,12 @@ def _local(config: Mapping[str, Any], plan: Plan) -> Engine:
 ENGINES: Mapping[str, Callable[[Mapping[str, Any], Plan], Engine]] = {"local": _local}
 
 
-def open_engine(plan: Plan, base: Path, canonical: bytes, digest: str, *, write: bool) -> Engine:
+def open_engine(plan: Plan, base: Path, canonical: bytes, run_tag: str, *, write: bool) -> Engine:
     """Start the plan's engine."""
     config = {
         "plan": canonical.decode(),
         "base": str(base),
-        "run_tag": digest[:RUN_TAG_DIGITS],
+        "run_tag": run_tag,
         "write": write,
     }
     return ENGINES[plan.engine.kind](config, plan)

@@ -167,8 +167,9 @@ class Sending:
         stored = self._box.retry(lambda: self._writer.head(bucket, key))
         if stored is None:
             return None
-        if not self._box.is_ours(stored.metadata.get(ATTEMPT), order["id"]):
-            raise Conflict("the target already holds another object under this key")
+        tag = stored.metadata.get(ATTEMPT)
+        if not self._box.is_ours(tag, order["id"]):
+            raise self._box.conflict(tag)
         return stored.etag
 
     def _stamp(self, obj: ObjectInfo, order: Mapping[str, Any]) -> Stamp:
@@ -270,8 +271,9 @@ class Sending:
         tag = self._box.tag(order["id"], order["attempt"])
         stored = self._box.retry(lambda: self._writer.head(bucket, key))
         if stored is None or stored.metadata.get(ATTEMPT) != tag:
-            if stored and not self._box.is_ours(stored.metadata.get(ATTEMPT), order["id"]):
-                raise Conflict("the target already holds another object under this key")
+            there = stored.metadata.get(ATTEMPT) if stored else None
+            if stored and not self._box.is_ours(there, order["id"]):
+                raise self._box.conflict(there)
             upload = Upload(bucket=bucket, key=key, upload_id=order["upload_id"])
             parts = [(int(number), str(etag)) for number, etag in order["etags"]]
             replaces = stored.etag if stored else None

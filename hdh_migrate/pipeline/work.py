@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hdh_migrate.errors import Conflict
 from hdh_migrate.model import Entry, ObjectInfo, Place
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.retrying import Retrying
@@ -62,6 +63,16 @@ class Toolbox:
     def is_ours(self, tag: str | None, entry: int) -> bool:
         """Say whether a tag found at the target is of some attempt of ours at this object."""
         return tag is not None and tag.startswith(f"{self.run_tag}.{entry}.")
+
+    def conflict(self, tag: str | None) -> Conflict:
+        """Return the refusal to overwrite an object that carries a tag which is not ours."""
+        plan = self.run_tag.partition("-")[0]
+        if tag is not None and tag.startswith(f"{plan}-"):
+            return Conflict(
+                "another ledger of this plan put an object under this key: run the plan with"
+                " that ledger's --state-dir"
+            )
+        return Conflict("the target already holds another object under this key")
 
 
 def item(entry: Entry) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import secrets
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -27,7 +28,6 @@ from hdh_migrate.ports import Clock, Progress
 from hdh_migrate.session.preflight import blockers
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring import (
-    RUN_TAG_DIGITS,
     Services,
     check_offline,
     open_engine,
@@ -36,6 +36,9 @@ from hdh_migrate.wiring import (
 )
 
 STATE_DIR = ".hdh-migrate"
+
+RUN_TAG = "run_tag"
+"""What the ledger calls the word that marks every object of ours at the target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +118,7 @@ def perform(
     services = Services.open(loaded.plan, loaded.base, write=write)
     _self_test(services)
     for key in services.unprotected_keys():
-        desk.progress.note(f"warning: the private key {key} has no passphrase")
+        desk.progress.note(f"private key {key} has no passphrase: whoever copies it can use it")
     with _ledger(desk) as ledger:
         _demand(blockers(services, desk.loaded.plan, selected))
         ctx = _context(desk, services, ledger)
@@ -183,6 +186,9 @@ def _bind(desk: Desk, ledger: Ledger) -> None:
         [(dataset.name, batch_of[dataset.name]) for dataset in plan.datasets],
         diff=changes,
     )
+    if ledger.meta(RUN_TAG) is None:
+        # The plan's digest alone would take another ledger's objects for ours.
+        ledger.set_meta(RUN_TAG, f"{desk.loaded.digest[:16]}-{secrets.token_hex(6)}")
     ledger.commit()
 
 
@@ -191,6 +197,8 @@ def _context(desk: Desk, services: Services, ledger: Ledger) -> Context:
     plan = loaded.plan
     write = services.writer is not None
     gate = Gate(desk.clock.monotonic, desk.stop)
+    run_tag = ledger.meta(RUN_TAG)
+    assert run_tag is not None
     return Context(
         ledger=ledger,
         source=services.source,
@@ -202,13 +210,13 @@ def _context(desk: Desk, services: Services, ledger: Ledger) -> Context:
         header=services.envelopes.header_size,
         sealed=plan.seal.format == "crypt4gh",
         level=plan.verify.level,
-        run_tag=loaded.digest[:RUN_TAG_DIGITS],
+        run_tag=run_tag,
         retry=Retrying(budget=plan.limits.retry_budget_seconds, gate=gate, halt=desk.stop),
         clock=desk.clock,
         progress=desk.progress,
         stop=desk.stop,
         engines=Engines(
-            lambda: open_engine(plan, loaded.base, loaded.canonical, loaded.digest, write=write)
+            lambda: open_engine(plan, loaded.base, loaded.canonical, run_tag, write=write)
         ),
     )
 

@@ -88,6 +88,9 @@ report: {{signer: "file:keys/report.key", languages: [fr]}}
         found = s3_client(self.bucket.server).list_objects_v2(Bucket=self.bucket.name)
         return {entry["Key"] for entry in found.get("Contents", ())}
 
+    def etag(self, key: str) -> str:
+        return str(self.bucket.client.head_object(Bucket=self.bucket.name, Key=key)["ETag"])
+
 
 @pytest.fixture
 def desk(tmp_path: Path, bucket: Bucket) -> Desk:
@@ -316,3 +319,15 @@ def test_an_out_that_holds_something_else_is_refused_before_a_byte_moves(desk: D
     assert done.returncode == Exit.USAGE
     assert not desk.stored()
     assert (out / "statement.json").read_text() == "[]"
+
+
+def test_a_second_ledger_of_the_same_plan_overwrites_nothing(desk: Desk) -> None:
+    assert desk.run("run", str(desk.plan)).returncode == Exit.OK
+    before = {key: desk.etag(key) for key in desk.stored()}
+
+    done = desk.run("run", str(desk.plan), "--state-dir", str(desk.folder / "other"))
+
+    assert done.returncode == Exit.FINDINGS
+    assert {key: desk.etag(key) for key in desk.stored()} == before
+    told = desk.run("status", str(desk.plan), "--state-dir", str(desk.folder / "other"))
+    assert "another ledger of this plan" in told.stdout + told.stderr
