@@ -154,6 +154,12 @@ class Conflict(Permanent):
     exit_code = Exit.FINDINGS
 
 
+class ClaimDiffers(Permanent):
+    """The source's checksum of an object is not that of the bytes it gives, read twice."""
+
+    exit_code = Exit.FINDINGS
+
+
 class Unsupported(Permanent):
     """The store does not offer what was asked."""
 

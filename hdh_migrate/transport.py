@@ -183,8 +183,8 @@ class Transport:
     def _count(self, handle: pycurl.Curl, url: str, reply: Reply) -> None:
         parts = urlsplit(url)
         endpoint = f"{parts.scheme}://{parts.netloc}"
-        received = int(handle.getinfo(pycurl.SIZE_DOWNLOAD))
-        sent = int(handle.getinfo(pycurl.SIZE_UPLOAD))
+        received = int(handle.getinfo(pycurl.SIZE_DOWNLOAD_T))
+        sent = int(handle.getinfo(pycurl.SIZE_UPLOAD_T))
         address = handle.getinfo(pycurl.PRIMARY_IP)
         with self._lock:
             traffic = self.traffic.setdefault(endpoint, Traffic())

@@ -293,6 +293,7 @@ def rules_of(plan: Plan) -> dict[str, DatasetRules]:
             },
             allow_empty=dataset.allow_empty,
             live=dataset.live,
+            compare_md5=dataset.ignore_md5 is None,
         )
         for dataset in plan.datasets
     }
@@ -326,6 +327,7 @@ class WorkerService:
                 routes=routes_of(plan),
                 run_tag=config["run_tag"],
                 level=plan.verify.level,
+                reread=plan.verify.source == "again",
                 retry=Retrying(budget=plan.limits.retry_budget_seconds, gate=gate, halt=self.halt),
                 pool=BufferPool(plan.limits.memory_bytes // processes),
                 clock=clock,

@@ -11,10 +11,10 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from hdh_migrate.errors import Conflict, Missing, Transient, UnsealFailed
+from hdh_migrate.errors import Conflict, Missing, SourceChanged, Transient, UnsealFailed
 from hdh_migrate.model import MIB, Span, Stored, Verdict
-from hdh_migrate.pipeline.sending import ATTEMPT
-from hdh_migrate.pipeline.work import Route, Toolbox
+from hdh_migrate.pipeline.sending import ATTEMPT, CLAIM_DIFFERS
+from hdh_migrate.pipeline.work import Route, Toolbox, described
 
 RESUME_AFTER = 64 * MIB
 """A cut reply is continued only after this much; before, reading anew is as quick."""
@@ -51,6 +51,41 @@ class PartDigests:
         self._left = self._lengths[self._number] if more else -1
 
 
+class _Digests:
+    """Everything that is computed from one object as it is read back."""
+
+    def __init__(self, order: Mapping[str, Any]) -> None:
+        self.plain = hashlib.sha256()
+        self.stored = hashlib.sha256()
+        wanted = order.get("md5") and order["parts"]  # of a small one it was compared in transfer
+        self._md5 = hashlib.md5(usedforsecurity=False) if wanted else None
+        self._parts = _part_digests(order, "sha256")
+
+    def take(self, view: memoryview) -> None:
+        """Take the next plaintext."""
+        self.plain.update(view)
+        if self._md5 is not None:
+            self._md5.update(view)
+        if self._parts is not None:
+            self._parts.update(view)
+
+    def difference(self, order: Mapping[str, Any]) -> str | None:
+        """Return what differs from what was sent, None when nothing does."""
+        if self._parts is not None:
+            numbers = ", ".join(map(str, self._parts.differing[:10]))
+            return f"part {numbers} differs" if numbers else None
+        if self.plain.hexdigest() != order["sha256"]:
+            return "the plaintext digest differs"
+        if self.stored.hexdigest() != order["sealed_sha256"]:
+            # The plaintext is right, but another recipient's packet may be damaged.
+            return "the stored bytes differ"
+        return None
+
+    def denied(self, order: Mapping[str, Any]) -> bool:
+        """Say whether the bytes are not those whose MD5 the source claims."""
+        return self._md5 is not None and self._md5.hexdigest() != order["md5"]
+
+
 class Checking:
     """Performs the orders of verify."""
 
@@ -71,29 +106,23 @@ class Checking:
                 found = self._box.retry(lambda: self._compare(route, order))
         except Missing:
             found = _failed("missing", Verdict.MISSING, "the target does not hold the object")
+        except SourceChanged:
+            detail = "the source changed before it could be read again"
+            found = _failed("source-changed", Verdict.DRIFTED, detail)
         except Conflict:
             detail = "the target holds another object than the one that was sent"
             found = _failed("replaced", Verdict.MISMATCH, detail)
         return {**base, **found}
 
     def _full(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
-        plain = hashlib.sha256()
-        md5 = hashlib.md5(usedforsecurity=False) if order.get("md5") and order["parts"] else None
-        parts = _part_digests(order, "sha256")
-
-        def take(view: memoryview) -> None:
-            plain.update(view)
-            if md5 is not None:
-                md5.update(view)
-            if parts is not None:
-                parts.update(view)
-
-        stored = hashlib.sha256()
+        digests = _Digests(order)
         header = base64.b64decode(order["header"]) if "header" in order else None
-        unsealer = self._box.envelopes.unsealer(size=order["size"], write=take, header=header)
+        unsealer = self._box.envelopes.unsealer(
+            size=order["size"], write=digests.take, header=header
+        )
 
         def write(data: bytes) -> None:
-            stored.update(data)
+            digests.stored.update(data)
             unsealer.write(data)
 
         try:
@@ -101,21 +130,36 @@ class Checking:
             unsealer.close()
         except UnsealFailed as error:
             return _failed("mismatch", Verdict.MISMATCH, str(error))
-        if parts is not None and parts.differing:
-            numbers = ", ".join(map(str, parts.differing[:10]))
-            return _failed("mismatch", Verdict.MISMATCH, f"part {numbers} differs")
-        if parts is None and plain.hexdigest() != order["sha256"]:
-            return _failed("mismatch", Verdict.MISMATCH, "the plaintext digest differs")
-        if parts is None and stored.hexdigest() != order["sealed_sha256"]:
-            # The plaintext is right, but another recipient's packet may be damaged.
-            return _failed("mismatch", Verdict.MISMATCH, "the stored bytes differ")
+        difference = digests.difference(order)
+        if difference is not None:
+            return _failed("mismatch", Verdict.MISMATCH, difference)
+        denied = digests.denied(order)
+        if (denied or self._box.reread) and not self._same_again(route, order):
+            detail = "the source gave other bytes when it was read again"
+            return _failed("source-differs", Verdict.MISMATCH, detail)
+        if denied:
+            return _failed("source-md5-differs", Verdict.UNVERIFIABLE, CLAIM_DIFFERS)
         return self._matched(
             "full",
-            sha256=plain.hexdigest(),
-            stored_sha256=stored.hexdigest(),
-            md5_differs=md5 is not None and md5.hexdigest() != order["md5"],
+            sha256=digests.plain.hexdigest(),
+            stored_sha256=digests.stored.hexdigest(),
             metadata_lost=_lost(order, seen),
         )
+
+    def _same_again(self, route: Route, order: Mapping[str, Any]) -> bool:
+        """Read the pinned version from the source once more and compare every digest."""
+        obj, start = described(order), 0
+        parts = order["parts"] or [{"size": obj.size, "sha256": order["sha256"]}]
+        for part in parts:
+            span, digest = Span(start, part["size"]), hashlib.sha256()
+            try:
+                self._box.source.read(route.source, obj, span, digest.update)
+            except Missing as error:
+                raise SourceChanged("the source object is gone") from error
+            if digest.hexdigest() != part["sha256"]:
+                return False
+            start = span.end
+        return True
 
     def _stored(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
         digest, parts = hashlib.sha256(), _part_digests(order, "sealed_sha256")

@@ -12,6 +12,7 @@ from typing import Any
 from hdh_migrate.errors import (
     AccessDenied,
     AuthFailed,
+    ClaimDiffers,
     Conflict,
     Missing,
     Permanent,
@@ -103,6 +104,7 @@ class Performer:
 
 _CODES: tuple[tuple[type[Exception], str, Verdict], ...] = (
     (Missing, "missing", Verdict.MISSING),
+    (ClaimDiffers, "source-md5-differs", Verdict.UNVERIFIABLE),
     (Conflict, "conflict", Verdict.MISMATCH),
     (AccessDenied, "denied", Verdict.UNVERIFIABLE),
     (ShortRead, "unreadable", Verdict.UNVERIFIABLE),

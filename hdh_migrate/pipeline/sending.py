@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from hdh_migrate.errors import Conflict, Missing, ShortRead, Unsupported
+from hdh_migrate.errors import ClaimDiffers, Conflict, Missing, ShortRead, Unsupported
 from hdh_migrate.model import MIB, SEGMENT, ObjectInfo, PartPlan, Span, Stamp, Stored, Upload
 from hdh_migrate.pipeline.work import Route, Toolbox, described
 from hdh_migrate.ports import Envelope, TargetWriter
@@ -26,6 +26,11 @@ STREAM_READ = 8 * MIB
 """Source bytes asked for at once while a part is streamed."""
 
 ATTEMPT = "hdh-attempt"
+
+CLAIM_DIFFERS = (
+    "the source's Content-MD5 is not that of the bytes it gives, twice the same; if the claim is"
+    " known to be wrong, say so in the dataset's `ignore_md5`"
+)
 
 _local = threading.local()
 
@@ -124,7 +129,19 @@ class Sending:
                 sealing.close()
                 return sealing
 
-            sealing = box.retry(seal)
+            def believed() -> Sealing:
+                sealing = seal()
+                if not _denied(sealing, obj):
+                    return sealing
+                # Either the claim is wrong or these bytes are; which one shows when read again.
+                again = seal()
+                if not _denied(again, obj):
+                    return again
+                if again.plain.digest() != sealing.plain.digest():
+                    raise ShortRead("the source gives other bytes each time it is read")
+                raise ClaimDiffers(CLAIM_DIFFERS)
+
+            sealing = box.retry(believed)
             body, digest = out[: sealing.size], sealing.stored.hexdigest()
             stamp = self._stamp(obj, order)
             stored = box.retry(lambda: self._put(route, key, body, digest, stamp, replaces))
@@ -137,7 +154,6 @@ class Sending:
             "stored_size": sealing.size,
             "etag": stored.etag,
             "version_id": stored.version_id,
-            "md5_differs": sealing.md5 is not None and sealing.md5.hexdigest() != obj.md5,
         }
 
     def _put(
@@ -311,6 +327,11 @@ class Sending:
             **base,
             "held": [n for n, p in held.items() if known.get(n) == (p.etag, p.size)],
         }
+
+
+def _denied(sealing: Sealing, obj: ObjectInfo) -> bool:
+    """Say whether the bytes are not those whose MD5 the source claims."""
+    return sealing.md5 is not None and sealing.md5.hexdigest() != obj.md5
 
 
 class _Flow:

@@ -207,7 +207,8 @@ class Transfer:
             metadata=portable_metadata(entry.obj, limits) or {},
             tags=portable_tags(entry.obj, limits) or {},
         )
-        return item(replace(entry, obj=obj))
+        order = item(replace(entry, obj=obj))
+        return self._ctx.claimed(order, self._datasets[entry.dataset])
 
     def _plan(self, size: int) -> PartPlan:
         ctx = self._ctx
@@ -240,9 +241,7 @@ class Transfer:
             self._failed(entry, receipt)
 
     def _sent(self, entry: Entry, receipt: Mapping[str, Any]) -> None:
-        self._ctx.ledger.sent(entry, {k: v for k, v in receipt.items() if k != "md5_differs"})
-        if receipt.get("md5_differs"):
-            md5_finding(self._ctx, entry)
+        self._ctx.ledger.sent(entry, receipt)
 
     def _apply_big(self, big: Big, receipt: Mapping[str, Any]) -> None:
         ended = receipt["kind"] in {"drifted", "failed"}
@@ -427,11 +426,3 @@ class Transfer:
             }
             returned = {**failed, "kind": "returned", "number": one.get("number")}
             self._apply(failed if losses >= LOSSES_MAX else returned)
-
-
-def md5_finding(ctx: Context, entry: Entry) -> None:
-    """Record that the source's own MD5 is not that of the bytes it gave."""
-    detail = "the source's Content-MD5 is not the MD5 of the bytes it serves"
-    ctx.ledger.finding(
-        "source-md5-differs", "finding", detail, dataset=entry.dataset, entry=entry.id
-    )

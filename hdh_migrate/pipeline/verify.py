@@ -11,7 +11,6 @@ from hdh_migrate.model import MIB, DatasetRow, Entry, PartPlan, State, Step, Ver
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher
 from hdh_migrate.pipeline.selecting import portable_metadata
-from hdh_migrate.pipeline.transfer import md5_finding
 from hdh_migrate.pipeline.work import item
 from hdh_migrate.ports import Order
 
@@ -75,7 +74,7 @@ class Verify:
 
     def _item(self, entry: Entry) -> dict[str, Any]:
         parts = self._parts(entry) if entry.sha256 is None else {"parts": []}
-        return item(entry) | {
+        return self._ctx.claimed(item(entry), self._datasets[entry.dataset]) | {
             "metadata": portable_metadata(entry.obj, self._ctx.limits) or {},
             "sha256": entry.sha256,
             "sealed_sha256": entry.sealed_sha256,
@@ -117,8 +116,6 @@ class Verify:
         ledger = self._ctx.ledger
         fields = ("id", "attempt", "sha256", "stored_sha256", "level", "at")
         ledger.verified(entry, {name: receipt.get(name) for name in fields})
-        if receipt.get("md5_differs"):
-            md5_finding(self._ctx, entry)
         if receipt.get("metadata_lost"):
             detail = f"{len(receipt['metadata_lost'])} metadata values are not at the target"
             ledger.finding(

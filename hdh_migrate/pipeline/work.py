@@ -51,6 +51,7 @@ class Toolbox:
     routes: Mapping[str, Route]
     run_tag: str
     level: str
+    reread: bool
     retry: Retrying
     pool: BufferPool
     clock: Clock

@@ -282,6 +282,12 @@ class Dataset(Section):
     allow_empty: bool = Field(
         default=False, description="Accept that there is no object; otherwise that is refused."
     )
+    ignore_md5: Reason | None = Field(
+        default=None,
+        description="Why the source's Content-MD5 values are not to be compared. Without it, an"
+        " object whose bytes have another MD5 each time they are read is never verified.",
+        examples=["set by a client that computed them before compression"],
+    )
     live: bool = Field(
         default=False,
         description="The source may be written to while it is listed: two listings that differ"
@@ -319,6 +325,12 @@ class Verify(Section):
         default="full",
         description="`full` reads back, unseals and compares every byte, and alone unlocks"
         " cutover; `stored` reads back the stored bytes; `head` compares size and ETag.",
+    )
+    source: Literal["once", "again"] = Field(
+        default="once",
+        description="`again` reads every object from the source a second time when it is"
+        " verified, pinned to the same version: finds bytes that the source once gave wrongly,"
+        " and costs its egress twice. Objects whose Content-MD5 differs are always read again.",
     )
     credential: AccessKey | None = Field(
         default=None, description="A read-only key for reading back; default: the target's."

@@ -68,6 +68,13 @@ def _named_provider_has_region(plan: Mapping[str, Any]) -> Iterator[Broken]:
         yield Broken(("target", "region"), "missing: a named provider needs its region")
 
 
+def _second_read_is_compared(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """Reading the source again needs level `full`, which has something to compare it with."""
+    verify = _mapping(plan, "verify")
+    if verify.get("source") == "again" and verify.get("level", "full") != "full":
+        yield Broken(("verify", "source"), "again needs level full: nothing would be compared")
+
+
 def _two_recipients(plan: Mapping[str, Any]) -> Iterator[Broken]:
     """Sealing needs two different recipients, or `single_recipient_reason`."""
     seal = _mapping(plan, "seal")
@@ -241,6 +248,7 @@ def _repeated(value: object) -> Iterator[tuple[int, int]]:
 
 
 RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
+    _second_read_is_compared,
     _endpoint_fits_provider,
     _named_provider_has_region,
     _two_recipients,

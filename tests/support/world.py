@@ -175,6 +175,7 @@ class World:
             routes={dataset.name: dataset.route for dataset in self.datasets},
             run_tag=RUN_TAG,
             level=self._level,
+            reread=False,
             retry=self._retry(self.halt),
             pool=BufferPool(self._memory),
             clock=self.clock,
