@@ -11,14 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 
-from hdh_migrate.errors import Interrupted, ListingBroken, Refused, Transient
+from hdh_migrate.errors import Interrupted, ListingBroken, Refused, Stopped, Transient
 from hdh_migrate.fixity import MerkleTree
 from hdh_migrate.model import DatasetRow, Listed, ObjectInfo, Page, State, Step, key_bytes
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS, decide
 
 RECOUNTS_MAX = 3
-RESUMES_MAX = 50
 BLOCKERS_SHOWN = 50
 
 
@@ -58,28 +57,30 @@ class Inventory:
                 raise Interrupted("stopped while listing; the pages so far are in the ledger")
 
     def _pages(self, dataset: DatasetRow) -> Iterator[Page]:
-        """List with resumption at the last whole page."""
-        place, marker, failures = self._ctx.route(dataset).source, dataset.marker, 0
-        while True:
-            pages = self._ctx.source.pages(place, marker=marker)
-            while True:
-                try:
-                    page = next(pages, None)
-                except Transient as error:
-                    failures += 1
-                    if failures > RESUMES_MAX:
-                        raise
-                    self._pause(error, failures)
-                    break
-                if page is None:
-                    return
-                failures, marker = 0, page.marker
-                yield page
+        """List with resumption at the last whole page, for as long as the retry budget lasts."""
+        place, marker = self._ctx.route(dataset).source, dataset.marker
+        pages: Iterator[Page] | None = None
 
-    def _pause(self, error: Transient, failures: int) -> None:
-        seconds = error.retry_after or min(30.0, 0.2 * 2**failures)
-        if self._ctx.stop.wait(seconds):
-            raise Interrupted("stopped while listing; the pages so far are in the ledger")
+        def following() -> Page | None:
+            nonlocal pages
+            pages = pages or self._ctx.source.pages(place, marker=marker)
+            try:
+                return next(pages, None)
+            except Transient:
+                pages = None  # a generator that raised is spent
+                raise
+
+        while (page := self._retried(following)) is not None:
+            marker = page.marker
+            yield page
+
+    def _retried(self, following: Callable[[], Page | None]) -> Page | None:
+        try:
+            return self._ctx.retry(following)
+        except Stopped as error:
+            raise Interrupted(
+                "stopped while listing; the pages so far are in the ledger"
+            ) from error
 
     def _decide(self, dataset: DatasetRow, obj: ObjectInfo) -> Listed:
         ctx = self._ctx
