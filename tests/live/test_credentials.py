@@ -1,0 +1,114 @@
+"""Credentials that end in the middle of a run: it pauses once, loses nothing, and goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from hdh_migrate.errors import Exit
+from hdh_migrate.model import State
+from tests.support import lies
+from tests.support.affair import SMALL, Affair, states
+from tests.support.proxy import Action, Upstream
+from tests.support.wire import Reply, Request
+
+pytestmark = pytest.mark.live
+
+EXPIRED_SAS = lies.status(
+    403,
+    {"x-ms-error-code": "AuthenticationFailed"},
+    b"<Error><Code>AuthenticationFailed</Code></Error>",
+)
+REVOKED_KEY = lies.status(403, body=b"<Error><Code>InvalidAccessKeyId</Code></Error>")
+FORBIDDEN_BLOB = lies.status(
+    403,
+    {"x-ms-error-code": "AuthorizationPermissionMismatch"},
+    b"<Error><Code>AuthorizationPermissionMismatch</Code></Error>",
+)
+
+
+def after(count: int, match: Callable[[Request], bool]) -> Callable[[Request], bool]:
+    """Match from the `count`th matching request on."""
+    seen = 0
+
+    def late(request: Request) -> bool:
+        nonlocal seen
+        seen += match(request)
+        return match(request) and seen > count
+
+    return late
+
+
+def reads(request: Request) -> bool:
+    return request.method == "GET" and request.params.get("comp") != "list"
+
+
+def writes(request: Request) -> bool:
+    return request.method == "PUT"
+
+
+@pytest.mark.parametrize(
+    ("side", "answer", "match"),
+    [("source", EXPIRED_SAS, reads), ("target", REVOKED_KEY, writes)],
+)
+def test_a_credential_that_ends_in_mid_run_fails_no_object(
+    affair: Affair, side: str, answer: Action, match: Callable[[Request], bool]
+) -> None:
+    proxy = affair.source if side == "source" else affair.target
+    told = proxy.rule(action=answer, match=after(2, match))
+
+    assert affair.run() is Exit.AUTH
+
+    assert told.used < 8, "every object tried the lost credential"
+    assert not states(affair) & {State.FAILED, State.REFUSED}
+    proxy.clear()
+    assert affair.run() is Exit.OK
+    assert affair.verified() == set(affair.corpus)
+
+
+def test_a_credential_that_was_renewed_meanwhile_is_used_by_the_same_run(affair: Affair) -> None:
+    sas = affair.folder / "sas"
+    good = affair.environ("T_SAS")
+    sas.touch(mode=0o600)
+    affair.plan('"env:T_SAS"', '"file:sas"')
+    sas.write_text(good)
+    answered = 0
+
+    def expire(request: Request, upstream: Upstream) -> Reply:
+        nonlocal answered
+        answered += 1
+        sas.write_text(good + "&renewed=1")
+        return EXPIRED_SAS(request, upstream)
+
+    old = after(2, lambda r: reads(r) and "renewed" not in r.params)
+    affair.source.rule(action=expire, match=old)
+
+    assert affair.run() is Exit.OK
+
+    assert answered
+    assert affair.verified() == set(affair.corpus)
+
+
+def test_one_forbidden_object_fails_alone(affair: Affair) -> None:
+    affair.source.rule(
+        action=FORBIDDEN_BLOB,
+        match=lambda r: reads(r) and r.path.endswith(".csv") and "%25" in r.path,
+    )
+
+    assert affair.run() is Exit.FINDINGS
+
+    assert affair.verified() == set(affair.corpus) - {SMALL}
+
+
+def test_a_server_that_asks_for_rest_gets_it(affair: Affair) -> None:
+    affair.plan("retry_budget: 1s", "retry_budget: 30s")
+    told = affair.target.rule(action=lies.status(503, {"Retry-After": "1"}), match=writes, times=3)
+    began = time.monotonic()
+
+    assert affair.run() is Exit.OK
+
+    assert told.used == 3
+    assert time.monotonic() - began >= 3
+    assert len([s for s in affair.target.requests if s.method == "PUT"]) == 3 + 3 + 3
