@@ -1,0 +1,105 @@
+"""Every plan in plans/ is dry-run against servers of this machine; only its addresses change."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from azure.core.exceptions import ResourceExistsError
+from azure.storage.blob import BlobServiceClient
+from botocore.exceptions import ClientError
+
+from hdh_migrate.demo.servers import Azurite, S3Server
+from hdh_migrate.errors import Exit
+from hdh_migrate.evidence.signing import new_report_key
+from hdh_migrate.sealing.keys import new_pair
+from tests.support.fixtures import ProxyTo, s3_client
+
+pytestmark = pytest.mark.live
+
+PLANS = sorted((Path(__file__).parents[2] / "plans").glob("*.yaml"))
+READING = {"GET", "HEAD"}
+PHRASE = "a passphrase for the test"
+
+
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
+def test_a_shipped_plan_is_dry_run_without_a_trace(
+    path: Path, tmp_path: Path, azurite: Azurite, moto: S3Server, proxy_to: ProxyTo
+) -> None:
+    source, target = proxy_to(azurite), proxy_to(moto)
+    plan: dict[str, Any] = yaml.safe_load(path.read_text())
+    plan["target"]["endpoint"] = target.url
+    if plan["source"]["kind"] == "azure-blob":
+        plan["source"]["account_url"] = source.url
+        plan["source"]["credential"] = {"kind": "shared-key", "value": "env:HDH_SOURCE_KEY"}
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan, sort_keys=False))
+    keys_of(plan, tmp_path)
+    placed = [
+        fill(dataset, number, azurite, tmp_path) for number, dataset in enumerate(plan["datasets"])
+    ]
+    for dataset in plan["datasets"]:
+        make_bucket(moto, dataset["target"]["bucket"])
+    before = sorted(tmp_path.rglob("*"))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "hdh_migrate", "run", "plan.yaml", "--dry-run", "--json"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env=os.environ | {
+            "HDH_SOURCE_KEY": azurite.key, "HDH_TARGET_ID": moto.access_key,
+            "HDH_TARGET_SECRET": moto.secret_key, "HDH_VERIFY_ID": moto.access_key,
+            "HDH_VERIFY_SECRET": moto.secret_key,
+        },
+    )  # fmt: skip
+
+    assert done.returncode == Exit.OK, done.stderr
+    batches = json.loads(done.stdout)["batches"]
+    assert sum(batch["objects"] for batch in batches) == len(placed)
+    assert sum(batch["bytes"] for batch in batches) == sum(placed)
+    assert sorted(tmp_path.rglob("*")) == before
+    seen = [*source.requests, *target.requests]
+    assert seen
+    assert {request.method for request in seen} <= READING
+
+
+def keys_of(plan: dict[str, Any], folder: Path) -> None:
+    phrase = plan["seal"].get("identity_passphrase")
+    (folder / "keys").mkdir()
+    if phrase is not None:
+        (folder / "secrets").mkdir()
+        secret = folder / phrase.removeprefix("file:")
+        secret.touch(mode=0o600)
+        secret.write_text(PHRASE)
+    for recipient in plan["seal"]["recipients"]:
+        name = Path(recipient).stem
+        own = phrase is not None and recipient.removesuffix(".pub") in plan["seal"]["identity"]
+        new_pair(folder / "keys", name, passphrase=PHRASE if own else None)
+    new_report_key(folder / "keys", "report", None)
+
+
+def fill(dataset: dict[str, Any], number: int, azurite: Azurite, folder: Path) -> int:
+    """Put one object that the dataset's rules take where it belongs; return its size."""
+    body = bytes(1000 + number)
+    if "path" in dataset["source"]:
+        there = folder / dataset["source"]["path"]
+        there.mkdir(parents=True)
+        (there / "one.parquet").write_bytes(body)
+        return len(body)
+    with BlobServiceClient.from_connection_string(azurite.connection_string) as service:
+        container = service.get_container_client(dataset["source"]["container"])
+        with suppress(ResourceExistsError):
+            container.create_container()
+        key = f"{dataset['source'].get('prefix', '')}dry-run/one.parquet"
+        container.upload_blob(key, body, overwrite=True)
+        return len(body)
+
+
+def make_bucket(moto: S3Server, name: str) -> None:
+    with suppress(ClientError):  # it is there already
+        s3_client(moto).create_bucket(Bucket=name)
