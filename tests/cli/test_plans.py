@@ -86,16 +86,17 @@ def keys_of(plan: dict[str, Any], folder: Path) -> None:
 def fill(dataset: dict[str, Any], number: int, azurite: Azurite, folder: Path) -> int:
     """Put one object that the dataset's rules take where it belongs; return its size."""
     body = bytes(1000 + number)
+    name = "one" + dataset.get("include", ["*.parquet"])[0].rpartition("*")[2]
     if "path" in dataset["source"]:
         there = folder / dataset["source"]["path"]
         there.mkdir(parents=True)
-        (there / "one.parquet").write_bytes(body)
+        (there / name).write_bytes(body)
         return len(body)
     with BlobServiceClient.from_connection_string(azurite.connection_string) as service:
         container = service.get_container_client(dataset["source"]["container"])
         with suppress(ResourceExistsError):
             container.create_container()
-        key = f"{dataset['source'].get('prefix', '')}dry-run/one.parquet"
+        key = f"{dataset['source'].get('prefix', '')}dry-run/{name}"
         container.upload_blob(key, body, overwrite=True)
         return len(body)
 
