@@ -92,7 +92,7 @@ def connect(path: Path | None, *, read_only: bool = False) -> apsw.Connection:
         _load_checksums()
         if read_only:
             assert path is not None
-            con = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+            con = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs="cksmvfs")
             con.set_busy_timeout(10_000)
             _check_version(con)
             return con
@@ -100,13 +100,13 @@ def connect(path: Path | None, *, read_only: bool = False) -> apsw.Connection:
             str(path) if path else "", vfs="cksmvfs" if path is not None else None
         )
         con.set_busy_timeout(10_000)
-        fresh = con.pragma("user_version") == 0 and not con.pragma("application_id")
-        if fresh and path is not None:
+        fresh = con.pragma("page_count") == 0
+        if not fresh:
+            _check_version(con)  # before a pragma changes a file that is not ours
+        elif path is not None:
             _reserve(con)
         for pragma in _PRAGMAS:
             con.execute(pragma)
-        if not fresh:
-            _check_version(con)
         _migrate(con)
         return con
 

@@ -25,7 +25,7 @@ from hdh_migrate.ports import Clock, Engine, Progress, Source, TargetReader, Tar
 
 
 class Ledger(Protocol):
-    """What the steps ask of the ledger; see hdh_migrate.ledger.sqlite for the promises."""
+    """What the steps ask of the ledger; see hdh_migrate.ledger for the promises."""
 
     pending: int
 

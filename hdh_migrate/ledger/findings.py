@@ -1,0 +1,62 @@
+"""Findings, and how far each step had come at a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from hdh_migrate.ledger.database import guarded
+from hdh_migrate.ledger.store import Store
+from hdh_migrate.model import key_text
+
+SAMPLES_KEPT = 400
+
+
+class Findings(Store):
+    """What people are told of a run."""
+
+    def finding(
+        self, code: str, severity: str, detail: str, *, dataset: int | None = None,
+        entry: int | None = None,
+    ) -> None:  # fmt: skip
+        """Record a finding; the detail names no object and holds no secret."""
+        self._do(
+            "INSERT INTO finding (dataset, object, code, severity, detail, at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (dataset, entry, code, severity, detail, self._clock.now()),
+        )
+
+    def findings(self, *, severity: str | None = None) -> Iterator[dict[str, Any]]:
+        """Return open findings with the object's key, oldest first."""
+        with guarded():
+            rows = self._con.execute(
+                "SELECT f.id, d.name, f.object, o.key, f.code, f.severity, f.detail, f.at, d.batch"
+                " FROM finding f LEFT JOIN object o ON o.id = f.object"
+                " LEFT JOIN dataset d ON d.id = f.dataset"
+                " WHERE f.closed = 0 AND (?1 IS NULL OR f.severity = ?1) ORDER BY f.id",
+                (severity,),
+            )
+            for r in rows:
+                yield {
+                    "id": r[0], "dataset": r[1], "object": r[2],
+                    "key": None if r[3] is None else key_text(r[3]),
+                    "code": r[4], "severity": r[5], "detail": r[6], "at": r[7], "batch": r[8],
+                }  # fmt: skip
+
+    def sample(self, batch: str, step: str, objects: int, size: int) -> None:
+        """Remember how far a step has come, for rates and ETA."""
+        self._do(
+            "INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?)",
+            (self._clock.now(), self._clock.monotonic(), batch, step, objects, size),
+        )
+        self._do(
+            "DELETE FROM sample WHERE rowid <= (SELECT max(rowid) FROM sample) - ?", (SAMPLES_KEPT,)
+        )
+
+    def samples(self, batch: str, step: str) -> list[tuple[float, int, int]]:
+        """Return (seconds, objects, bytes) of the last samples of a step."""
+        return self._rows(
+            "SELECT seconds, objects, bytes FROM sample WHERE batch = ? AND step = ?"
+            " ORDER BY rowid",
+            (batch, step),
+        )

@@ -1,0 +1,105 @@
+"""The ledger of one migration: intents before effects, receipts after, both in one file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.errors import LedgerDamaged, PlanChanged
+from hdh_migrate.ledger import chain
+from hdh_migrate.ledger.database import RunLock, connect
+from hdh_migrate.ledger.findings import Findings
+from hdh_migrate.ledger.objects import Objects
+from hdh_migrate.ports import Clock
+
+
+def ledger_path(state_dir: Path, migration: str) -> Path:
+    """Return where the ledger of a migration lives."""
+    return state_dir / migration / "ledger.db"
+
+
+class Ledger(Objects, Findings):
+    """The one writable connection; only the coordinator has it."""
+
+    @classmethod
+    def open(cls, path: Path, clock: Clock) -> Ledger:
+        """Open or create a ledger for a run; folders are made with mode 0700, files with 0600.
+
+        Raises:
+            LedgerLocked: another run holds it.
+            LedgerDamaged: its pages or its journal do not check.
+        """
+        for folder in (path.parent.parent, path.parent):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = RunLock(path.with_name("lock"))
+        try:
+            # Made here, not by SQLite, so that its companions get the mode too.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            con = connect(path)
+        except BaseException:
+            lock.release()
+            raise
+        ledger = cls(con, clock, lock)
+        try:
+            ledger.check()
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger
+
+    @classmethod
+    def temporary(cls, clock: Clock) -> Ledger:
+        """Return a ledger that leaves nothing behind; it spills to a nameless file when large."""
+        return cls(connect(None), clock)
+
+    @classmethod
+    def read_only(cls, path: Path, clock: Clock) -> Ledger:
+        """Look at a ledger while another process may be writing it."""
+        return cls(connect(path, read_only=True), clock)
+
+    def start(
+        self,
+        digest: str,
+        canonical: bytes,
+        datasets: Sequence[tuple[str, str]],
+        *,
+        diff: Callable[[Mapping[str, Any], Mapping[str, Any]], Sequence[str]],
+    ) -> None:
+        """Bind the ledger to a plan; `datasets` are (name, batch) pairs, `diff` explains changes.
+
+        Raises:
+            PlanChanged: it was started with another plan.
+        """
+        known = self.meta("plan_digest")
+        if known is None:
+            self.set_meta("plan_digest", digest)
+            self.set_meta("plan", canonical.decode())
+            for name, batch in datasets:
+                self._do("INSERT INTO dataset (name, batch) VALUES (?, ?)", (name, batch))
+        elif known != digest:
+            old = json.loads(self.meta("plan") or "{}")
+            raise PlanChanged(diff(old, json.loads(canonical)))
+
+    def check_receipts(self) -> None:
+        """Compare every verified row with the journal event that acknowledged it.
+
+        Raises:
+            LedgerDamaged: a row was changed, added or removed behind the journal's back.
+        """
+        acknowledged = 0
+        for seq, body in self._rows("SELECT seq, body FROM event WHERE kind = 'verified'"):
+            told = json.loads(body)
+            rows: list[dict[str, Any]] = []
+            for number in told["ids"]:
+                rows.extend(self._verified_rows(number))
+            if chain.rows_digest(rows) != told["rows_sha256"]:
+                raise LedgerDamaged(f"an object acknowledged by event {seq} was changed since")
+            acknowledged += len(told["ids"])
+        verified = self._rows("SELECT count(*) FROM object WHERE state = 5")[0][0]
+        if verified != acknowledged:
+            raise LedgerDamaged(
+                f"{verified} objects are marked verified, the journal knows of {acknowledged}"
+            )

@@ -1,0 +1,214 @@
+"""The present of every object: listed, claimed, sent, verified, or ended in a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from hdh_migrate.ledger.database import guarded
+from hdh_migrate.ledger.rows import VERIFIED, as_json, entry_of, extra_of, raw_digest
+from hdh_migrate.ledger.uploads import Uploads
+from hdh_migrate.model import Entry, Listed, ObjectInfo, State, key_bytes, key_text
+
+
+class Objects(Uploads):
+    """Moves objects from state to state; a late receipt of an earlier attempt changes nothing."""
+
+    # --- inventory -----------------------------------------------------------------------------
+
+    def add_page(self, dataset: int, page: Iterable[Listed], marker: str | None) -> None:
+        """Store one page of a listing and where the next one starts, and commit.
+
+        Raises:
+            LedgerDamaged: a key is listed twice (the caller has checked the order).
+        """
+        rows = [
+            (dataset, key_bytes(one.obj.key), one.obj.size, one.obj.version, one.obj.modified,
+             raw_digest(one.obj.md5), extra_of(one.obj), one.fold, one.parts, int(one.state),
+             one.reason)
+            for one in page
+        ]  # fmt: skip
+        with self._using(write=True):
+            self._con.executemany(self._sql["add_object"], rows)
+        for state in {row[9] for row in rows}:
+            sizes = [row[2] for row in rows if row[9] == state]
+            delta = self._deltas.setdefault((dataset, state), [0, 0])
+            delta[0] += len(sizes)
+            delta[1] += sum(sizes)
+        last = rows[-1][1] if rows else None
+        self._do(
+            "UPDATE dataset SET marker = ?, last_key = coalesce(?, last_key), pages = pages + 1"
+            " WHERE id = ?",
+            (marker, last, dataset),
+        )
+        self.commit()
+
+    def restart_listing(self, dataset: int) -> None:
+        """Forget an unfinished listing."""
+        self._do("DELETE FROM object WHERE dataset = ?", (dataset,))
+        self._do("DELETE FROM counter WHERE dataset = ?", (dataset,))
+        self._do("DELETE FROM finding WHERE dataset = ?", (dataset,))
+        self._do(
+            "UPDATE dataset SET marker = NULL, last_key = NULL, pages = 0 WHERE id = ?", (dataset,)
+        )
+
+    def seal(self, dataset: int, root: str) -> None:
+        """Close a dataset's inventory; its root covers every row."""
+        self._do(
+            "UPDATE dataset SET state = 1, marker = NULL, root = ?, sealed_at = ? WHERE id = ?",
+            (root, self._clock.now(), dataset),
+        )
+
+    def surveyed(self, dataset: int) -> None:
+        """Note that the target was looked at before the first write."""
+        self._do("UPDATE dataset SET surveyed = 1 WHERE id = ?", (dataset,))
+
+    def occupied(self, dataset: int, key: str) -> bool:
+        """Note that the target holds something under an object's key; False: no such object.
+
+        The object's first attempt then counts as its second, so the worker asks before it writes.
+        """
+        return bool(
+            self._do(
+                "UPDATE object SET attempt = max(attempt, 1) WHERE dataset = ? AND key = ?"
+                " AND state NOT IN (1, 2)",
+                (dataset, key_bytes(key)),
+            )
+        )
+
+    def collisions(self) -> list[tuple[int, int]]:
+        """Return (object, dataset) of every object that shares its folded target address."""
+        self._do("CREATE INDEX IF NOT EXISTS object_fold ON object (fold) WHERE fold IS NOT NULL")
+        return self._rows(
+            "SELECT id, dataset FROM object WHERE state <> 1 AND fold IN (SELECT fold FROM object"
+            " WHERE fold IS NOT NULL AND state <> 1 GROUP BY fold HAVING count(*) > 1)"
+            " ORDER BY id"
+        )
+
+    def refuse(self, entry: int, dataset: int, code: str) -> bool:
+        """Mark a listed object as one that cannot be moved as planned; False: it was no more."""
+        size = self._rows("SELECT size FROM object WHERE id = ?", (entry,))[0][0]
+        done = self._do(
+            "UPDATE object SET state = 2, reason = ? WHERE id = ? AND state = 0", (code, entry)
+        )
+        if done:
+            self._moved(dataset, size, State.LISTED, State.REFUSED)
+        return bool(done)
+
+    # --- transfer ------------------------------------------------------------------------------
+
+    def todo(self, kind: str, dataset: int, *more: int) -> list[Entry]:
+        """Return entries of a to-do query: `small`, `big`, `verify` or `sending`."""
+        name = "sending" if kind == "sending" else f"todo_{kind}"
+        return [entry_of(row) for row in self._rows(self._sql[name], (dataset, *more))]
+
+    def claim(self, entry: Entry) -> None:
+        """Record the intent to send; commit before acting on it."""
+        self._do(self._sql["claim"], (entry.id,))
+        self._moved(entry.dataset, entry.obj.size, State.LISTED, State.SENDING)
+
+    def unclaim(self, entry: Entry) -> None:
+        """Take an intent back; whatever effect it had, the next attempt asks for."""
+        if self._do(self._sql["unclaim"], (entry.id,)):
+            self._moved(entry.dataset, entry.obj.size, State.SENDING, State.LISTED)
+
+    def sent(self, entry: Entry, receipt: Mapping[str, Any]) -> bool:
+        """Record one object's receipt; False when a later attempt fences it."""
+        done = self._do(
+            self._sql["sent"],
+            (raw_digest(receipt.get("sha256")), raw_digest(receipt.get("sealed_sha256")),
+             receipt["stored_size"], receipt["etag"], receipt.get("version_id"),
+             entry.id, entry.attempt),
+        )  # fmt: skip
+        if done:
+            self._moved(entry.dataset, entry.obj.size, State.SENDING, State.SENT)
+            self._receipts.setdefault("sent", []).append(receipt)
+        return bool(done)
+
+    def drifted(self, entry: Entry, obj: ObjectInfo, parts: int) -> int:
+        """Pin the source's new version; return how often this object drifted."""
+        self.drop_upload(entry.id)
+        if self._do(
+            self._sql["drifted"],
+            (
+                obj.version,
+                obj.size,
+                obj.modified,
+                raw_digest(obj.md5),
+                parts,
+                entry.id,
+                entry.attempt,
+            ),
+        ):
+            self._moved(entry.dataset, entry.obj.size, State.SENDING, None)
+            self._moved(entry.dataset, obj.size, None, State.LISTED)
+        row = self._rows("SELECT drifts FROM object WHERE id = ?", (entry.id,))
+        return int(row[0][0])
+
+    def failed(self, entry: Entry, old: State, code: str, verdict: str | None) -> None:
+        """End an object in a finding."""
+        if self._do(self._sql["failed"], (code, verdict, entry.id)):
+            self._moved(entry.dataset, entry.obj.size, old, State.FAILED)
+
+    def retry_failed(self, dataset: int) -> int:
+        """Let every failed object that could end otherwise wait again; return how many."""
+        rows = self._rows(self._sql["failed_of"], (dataset,))
+        again = [row for row in rows if not row[2].startswith("kind-")]
+        for entry, size, _ in again:
+            self._do(self._sql["again"], (entry,))
+            self._do("UPDATE finding SET closed = 1 WHERE object = ?", (entry,))
+            self._moved(dataset, size, State.FAILED, State.LISTED)
+        return len(again)
+
+    def find(self, dataset: int, key: str) -> tuple[Entry, State] | None:
+        """Return one object by its key."""
+        rows = self._rows(
+            "SELECT id, dataset, key, size, version, modified, md5, extra, parts, attempt, sha256,"
+            " sealed_sha256, stored_size, etag, version_id, state FROM object"
+            " WHERE dataset = ? AND key = ?",
+            (dataset, key_bytes(key)),
+        )
+        return (entry_of(rows[0][:-1]), State(rows[0][-1])) if rows else None
+
+    # --- verify and reading ----------------------------------------------------------------------
+
+    def verified(self, entry: Entry, receipt: Mapping[str, Any]) -> bool:
+        """Record that what was read back is what was read from the source."""
+        done = self._do(
+            self._sql["verified"],
+            (raw_digest(receipt.get("sha256")), raw_digest(receipt.get("stored_sha256")),
+             receipt["level"], receipt["at"], entry.id, entry.attempt),
+        )  # fmt: skip
+        if done:
+            self.drop_upload(entry.id)
+            self._moved(entry.dataset, entry.obj.size, State.SENT, State.VERIFIED)
+            self._receipts.setdefault("verified", []).extend(self._verified_rows(entry.id))
+        return bool(done)
+
+    def _verified_rows(self, number: int) -> list[dict[str, Any]]:
+        """Return a verified object as the journal's digest covers it: all that a report says."""
+        rows = self._rows(self._sql["verified_row"], (number,))
+        return [dict(zip(VERIFIED, map(as_json, row), strict=True)) for row in rows]
+
+    def listing(self, dataset: int) -> Iterator[tuple[int, bytes, int, str, State, str | None]]:
+        """Return (id, key bytes, size, version, state, reason) of every object in key order."""
+        with guarded():
+            yield from self._con.execute(self._sql["listing"], (dataset,))
+
+    def records(self, dataset: int) -> Iterator[dict[str, Any]]:
+        """Return every object of a dataset in key order, as the manifest needs it."""
+        names = (
+            *("id", "key", "size", "version", "modified", "md5", "state", "reason", "sha256"),
+            *("stored_size", "stored_sha256", "etag", "level", "verdict", "verified_at"),
+        )
+        with guarded():
+            for row in self._con.execute(self._sql["records"], (dataset,)):
+                found = dict(zip(names, row, strict=True))
+                for name in ("md5", "sha256", "stored_sha256"):
+                    found[name] = found[name].hex() if found[name] is not None else None
+                found["key"], found["state"] = key_text(found["key"]), State(found["state"])
+                yield found
+
+    def sent_whole(self) -> int:
+        """Return how many verified objects had their digest taken while the source was read."""
+        return int(self._rows("SELECT count(*) FROM object WHERE state = 5 AND parts = 0")[0][0])

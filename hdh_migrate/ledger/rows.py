@@ -1,0 +1,63 @@
+"""Rows of the ledger as the nouns of the model, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from hdh_migrate.model import Entry, ObjectInfo, key_text
+
+VERIFIED = (
+    "id", "dataset", "key", "size", "version", "modified", "md5", "parts", "attempt", "sha256",
+    "sealed_sha256", "stored_size", "stored_sha256", "etag", "version_id", "level", "verdict", "at",
+)  # fmt: skip
+"""What the journal's digest of a verified object covers, in the order of `verified_row`."""
+
+
+def as_json(value: Any) -> Any:  # noqa: ANN401 - what SQLite holds
+    """Return a value of SQLite as JSON can hold it."""
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def raw_digest(digest: str | None) -> bytes | None:
+    """Return the bytes of a digest in hexadecimal."""
+    return None if digest is None else bytes.fromhex(digest)
+
+
+def extra_of(obj: ObjectInfo) -> str | None:
+    """Return what an object has beyond its columns, as JSON."""
+    if not (obj.headers or obj.metadata or obj.tags or obj.tier or obj.lease):
+        return None
+    extra = {
+        "headers": dict(obj.headers), "metadata": dict(obj.metadata), "tags": dict(obj.tags),
+        "tier": obj.tier, "lease": obj.lease, "kind": None if obj.kind == "object" else obj.kind,
+    }  # fmt: skip
+    kept = {name: value for name, value in extra.items() if value}
+    return json.dumps(kept) if kept else None
+
+
+def entry_of(row: Sequence[Any]) -> Entry:
+    """Return an entry from a `todo` or `find` row."""
+    extra = json.loads(row[7]) if row[7] else {}
+    obj = ObjectInfo(
+        key=key_text(row[2]),
+        size=row[3],
+        version=row[4],
+        modified=row[5],
+        md5=row[6].hex() if row[6] is not None else None,
+        **extra,
+    )
+    more = row[10:] or (None,) * 5
+    return Entry(
+        id=row[0],
+        dataset=row[1],
+        obj=obj,
+        parts=row[8],
+        attempt=row[9],
+        sha256=more[0].hex() if more[0] is not None else None,
+        sealed_sha256=more[1].hex() if more[1] is not None else None,
+        stored_size=more[2],
+        etag=more[3],
+        version_id=more[4],
+    )

@@ -1,0 +1,181 @@
+"""One writable connection: transactions, tallies, the journal, and what a run remembers.
+
+Changes gather in one transaction until `commit`, which also writes the tallies and one journal
+event for the receipts in it. Nothing may be promised to the outside before `commit` returns.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import apsw
+
+from hdh_migrate.errors import LedgerDamaged, LedgerError
+from hdh_migrate.fixity import canonical_json
+from hdh_migrate.ledger import chain
+from hdh_migrate.ledger.database import RunLock, guarded, queries
+from hdh_migrate.model import DatasetRow, State, Tally, key_text
+from hdh_migrate.ports import Clock
+
+
+class Store:
+    """What every part of the ledger stands on."""
+
+    def __init__(self, con: apsw.Connection, clock: Clock, lock: RunLock | None = None) -> None:
+        self._con = con
+        self._clock = clock
+        self._lock = lock
+        self._sql = queries()
+        self._deltas: dict[tuple[int, int], list[int]] = {}
+        self._receipts: dict[str, list[Mapping[str, Any]]] = {}
+        self._failure: LedgerError | None = None
+        self._closed = False
+        self.pending = 0
+
+    def close(self) -> None:
+        """Give up what was not committed, and the lock; closing again does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            with guarded():
+                if self._con.in_transaction:
+                    self._con.execute("ROLLBACK")
+                self._con.close()
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+
+    @contextmanager
+    def _using(self, *, write: bool) -> Iterator[None]:
+        """Guard statements; after one failure the ledger takes nothing more.
+
+        SQLite may have rolled back by itself what our tallies still count, and an fsync that
+        failed must not be tried again: whoever wants to go on opens the ledger anew.
+        """
+        if self._failure is not None:
+            raise self._failure
+        try:
+            with guarded():
+                if write and not self._con.in_transaction:
+                    self._con.execute("BEGIN IMMEDIATE")
+                yield
+        except LedgerError as error:
+            self._failure = error
+            with suppress(apsw.Error):
+                if self._con.in_transaction:
+                    self._con.execute("ROLLBACK")
+            raise
+
+    def _do(self, query: str, values: Sequence[Any] = ()) -> int:
+        with self._using(write=True):
+            self._con.execute(query, values)
+            self.pending += 1
+            return self._con.changes()
+
+    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        with self._using(write=False):
+            return list(self._con.execute(query, values))
+
+    def commit(self) -> None:
+        """Make everything since the last commit durable.
+
+        Raises:
+            NoSpace: the disk is full; everything since the last commit is rolled back.
+        """
+        if self._failure is None and not self._con.in_transaction:
+            return
+        for (dataset, state), (objects, size) in self._deltas.items():
+            self._do(self._sql["count"], (dataset, state, objects, size))
+        for kind, rows in self._receipts.items():
+            ids = [row["id"] for row in rows]
+            self.event(kind, {"ids": ids, "rows_sha256": chain.rows_digest(rows)})
+        with self._using(write=True):
+            self._con.execute("COMMIT")
+        self._deltas.clear()
+        self._receipts.clear()
+        self.pending = 0
+
+    # --- journal -----------------------------------------------------------------------------
+
+    def event(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Append one event to the journal."""
+        last = self._rows("SELECT seq, digest FROM event ORDER BY seq DESC LIMIT 1")
+        seq, previous = (last[0][0] + 1, last[0][1]) if last else (1, chain.GENESIS)
+        at, text = self._clock.now(), canonical_json(body).decode()
+        digest = chain.link(previous, seq, at, kind, text)
+        self._do("INSERT INTO event VALUES (?, ?, ?, ?, ?)", (seq, at, kind, text, digest))
+
+    def head(self) -> str:
+        """Return the digest of the last event."""
+        last = self._rows("SELECT digest FROM event ORDER BY seq DESC LIMIT 1")
+        return (last[0][0] if last else chain.GENESIS).hex()
+
+    def check(self) -> None:
+        """Check pages, journal and tallies.
+
+        Raises:
+            LedgerDamaged: something does not add up.
+        """
+        if self._rows("PRAGMA quick_check(1)") != [("ok",)]:
+            raise LedgerDamaged("the ledger's pages do not check")
+        with guarded():
+            chain.check(self.journal())
+
+    def events(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Return (time, body) of the journal's events of one kind."""
+        with guarded():
+            query = "SELECT at, body FROM event WHERE kind = ? ORDER BY seq"
+            for at, body in self._con.execute(query, (kind,)):
+                yield at, json.loads(body)
+
+    def journal(self) -> Iterator[tuple[int, str, str, str, bytes]]:
+        """Return (number, time, kind, body, digest) of every event, oldest first."""
+        with guarded():
+            yield from self._con.execute("SELECT seq, at, kind, body, digest FROM event")
+
+    # --- the run and its datasets ------------------------------------------------------------
+
+    def meta(self, name: str) -> str | None:
+        """Return one remembered value."""
+        rows = self._rows("SELECT value FROM meta WHERE name = ?", (name,))
+        return rows[0][0] if rows else None
+
+    def set_meta(self, name: str, value: str) -> None:
+        """Remember one value."""
+        self._do("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    def datasets(self, batch: str | None = None) -> list[DatasetRow]:
+        """Return the datasets, of one batch or all."""
+        rows = self._rows(
+            "SELECT id, name, batch, state, surveyed, marker, last_key, pages, root FROM dataset"
+            " WHERE ?1 IS NULL OR batch = ?1 ORDER BY id",
+            (batch,),
+        )
+        return [
+            DatasetRow(
+                id=r[0], name=r[1], batch=r[2], sealed=bool(r[3]), surveyed=bool(r[4]),
+                marker=r[5], last_key=None if r[6] is None else key_text(r[6]),
+                pages=r[7], root=r[8],
+            )
+            for r in rows
+        ]  # fmt: skip
+
+    def tally(self, dataset: int, *states: State) -> Tally:
+        """Return objects and bytes of a dataset in some states; does not scan."""
+        rows = self._rows(
+            "SELECT coalesce(sum(objects), 0), coalesce(sum(bytes), 0) FROM counter"
+            " WHERE dataset = ? AND state IN (SELECT value FROM json_each(?))",
+            (dataset, json.dumps([int(state) for state in states])),
+        )
+        return Tally(objects=rows[0][0], size=rows[0][1])
+
+    def _moved(self, dataset: int, size: int, old: State | None, new: State | None) -> None:
+        for state, sign in ((old, -1), (new, 1)):
+            if state is not None:
+                delta = self._deltas.setdefault((dataset, int(state)), [0, 0])
+                delta[0] += sign
+                delta[1] += sign * size

@@ -1,0 +1,75 @@
+"""Open multipart uploads and the parts that the target acknowledged."""
+
+from __future__ import annotations
+
+from hdh_migrate.ledger.rows import raw_digest
+from hdh_migrate.ledger.store import Store
+from hdh_migrate.model import OpenUpload, PartReceipt
+
+
+class Uploads(Store):
+    """Kept from the moment an upload id is known until its object is verified."""
+
+    def begun(self, upload: OpenUpload) -> None:
+        """Record an upload on the very next line after it was begun."""
+        self.drop_upload(upload.entry)
+        self._do(
+            "INSERT INTO upload VALUES (?, ?, ?, ?, ?)",
+            (upload.entry, upload.attempt, upload.upload_id, upload.header, upload.segments),
+        )
+
+    def upload(self, entry: int) -> OpenUpload | None:
+        """Return the upload that is recorded for an object."""
+        rows = self._rows("SELECT * FROM upload WHERE object = ?", (entry,))
+        if not rows:
+            return None
+        r = rows[0]
+        return OpenUpload(entry=r[0], attempt=r[1], upload_id=r[2], header=r[3], segments=r[4])
+
+    def drop_upload(self, entry: int) -> None:
+        """Forget an upload and its parts."""
+        self._do("DELETE FROM upload WHERE object = ?", (entry,))
+        self._do("DELETE FROM part WHERE object = ?", (entry,))
+
+    def add_part(self, entry: int, part: PartReceipt) -> None:
+        """Record one part's receipt."""
+        self._do(
+            "INSERT OR REPLACE INTO part VALUES (?, ?, ?, ?, ?, ?)",
+            (entry, part.number, raw_digest(part.sha256), raw_digest(part.sealed_sha256),
+             part.stored_size, part.etag),
+        )  # fmt: skip
+
+    def drop_part(self, entry: int, number: int) -> None:
+        """Forget one part that the target does not hold."""
+        self._do("DELETE FROM part WHERE object = ? AND number = ?", (entry, number))
+
+    def parts(self, entry: int) -> list[PartReceipt]:
+        """Return an object's part receipts in order."""
+        rows = self._rows(
+            "SELECT number, sha256, sealed_sha256, stored_size, etag FROM part"
+            " WHERE object = ? ORDER BY number",
+            (entry,),
+        )
+        return [
+            PartReceipt(
+                number=r[0],
+                sha256=r[1].hex(),
+                sealed_sha256=r[2].hex(),
+                stored_size=r[3],
+                etag=r[4],
+            )
+            for r in rows
+        ]
+
+    def parts_acknowledged(self) -> int:
+        """Return how many parts of open uploads have a receipt."""
+        return int(self._rows("SELECT count(*) FROM part")[0][0])
+
+    def note_foreign(self, upload_id: str) -> None:
+        """Remember an upload that was there before us."""
+        self._do("INSERT OR IGNORE INTO foreign_upload VALUES (?)", (upload_id,))
+
+    def is_foreign(self, upload_id: str) -> bool:
+        """Say whether an upload was there before us."""
+        query = "SELECT 1 FROM foreign_upload WHERE upload_id = ?"
+        return bool(self._rows(query, (upload_id,)))

@@ -1,0 +1,444 @@
+"""The ledger as the only memory: what it keeps, what it refuses, and what it notices."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import shutil
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from hdh_migrate.errors import Exit, LedgerDamaged, LedgerError, LedgerLocked, LedgerTooNew, NoSpace
+from hdh_migrate.ledger import Ledger, database
+from hdh_migrate.ledger.database import connect
+from hdh_migrate.model import Listed, ObjectInfo, State
+from tests.support.quiet import FakeClock
+
+FLIPS = 40
+
+CHILD = """
+import sys
+from pathlib import Path
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.telemetry import SystemClock
+ledger = Ledger.open(Path(sys.argv[1]), SystemClock())
+ledger.start("d" * 64, b"{}", [("all", "pilot")], diff=lambda was, now: ())
+ledger.commit()
+for number in range(10**9):
+    ledger.event("counted", {"number": number, "filler": "x" * 200})
+    ledger.commit()
+    sys.stdout.write(f"{number}\\n")
+    sys.stdout.flush()
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "essai" / "ledger.db"
+
+
+@pytest.fixture
+def ledger(path: Path) -> Iterator[Ledger]:
+    opened = Ledger.open(path, FakeClock())
+    opened.start("d" * 64, b"{}", [("all", "pilot")], diff=lambda was, now: ())
+    opened.commit()
+    yield opened
+    opened.close()
+
+
+def listed(number: int, *, parts: int = 0) -> Listed:
+    obj = ObjectInfo(key=f"k{number:05d}", size=number, version=f"v{number}")
+    return Listed(obj=obj, state=State.LISTED, reason=None, parts=parts, fold=None)
+
+
+def filled(ledger: Ledger, count: int) -> None:
+    """List, send and verify `count` objects."""
+    ledger.add_page(1, [listed(number) for number in range(count)], None)
+    for entry in ledger.todo("small", 1, count):
+        ledger.claim(entry)
+    ledger.commit()
+    for entry in ledger.todo("sending", 1):
+        ledger.sent(entry, receipt(entry.id, entry.attempt))
+    ledger.commit()
+    for entry in ledger.todo("verify", 1, 0, count):
+        ledger.verified(entry, receipt(entry.id, entry.attempt) | {"level": "full", "at": "now"})
+    ledger.commit()
+
+
+def receipt(number: int, attempt: int) -> dict[str, Any]:
+    return {
+        "kind": "sent", "id": number, "attempt": attempt, "sha256": "aa" * 32,
+        "sealed_sha256": "bb" * 32, "stored_sha256": "bb" * 32, "stored_size": 9, "etag": "e",
+        "version_id": None,
+    }  # fmt: skip
+
+
+def edited(path: Path, statement: str) -> None:
+    """Change a ledger behind its own back, checksums of its pages kept right."""
+    con = connect(path)
+    con.execute(statement)
+    con.close()
+
+
+def reopened(path: Path) -> None:
+    again = Ledger.open(path, FakeClock())
+    try:
+        again.check_receipts()
+    finally:
+        again.close()
+
+
+# --- journal and receipts ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("UPDATE event SET body = '{\"ids\":[1]}' WHERE seq = 2", "event 2 was edited"),
+        ("UPDATE event SET at = '2020-01-01T00:00:00.000Z' WHERE seq = 1", "event 1 was edited"),
+        ("DELETE FROM event WHERE seq = 1", "lacks event 1"),
+        ("DELETE FROM event WHERE seq = 2", "lacks event 2"),
+        ("UPDATE event SET seq = seq + 1 WHERE seq = 3", "lacks event 3"),
+        ("UPDATE object SET stored_sha256 = x'00' WHERE id = 3", "was changed since"),
+        ("UPDATE object SET key = x'00' WHERE id = 3", "was changed since"),
+        ("UPDATE object SET verdict = 'waived' WHERE id = 3", "was changed since"),
+        ("DELETE FROM object WHERE id = 3", "was changed since"),
+        (
+            "INSERT INTO object (dataset, key, size, version, state) VALUES (1, x'01', 0, 'v', 5)",
+            "marked verified",
+        ),
+    ],
+)
+def test_what_is_changed_behind_the_journal_is_named(
+    path: Path, ledger: Ledger, statement: str, told: str
+) -> None:
+    filled(ledger, 5)
+    ledger.event("last", {})
+    ledger.commit()
+    ledger.close()
+    reopened(path)
+
+    edited(path, statement)
+
+    with pytest.raises(LedgerDamaged, match=told) as damaged:
+        reopened(path)
+    assert damaged.value.exit_code is Exit.DAMAGED
+
+
+def test_late_receipts_of_an_earlier_attempt_change_nothing(ledger: Ledger) -> None:
+    ledger.add_page(1, [listed(1)], None)
+    entry = ledger.todo("small", 1, 1)[0]
+    ledger.claim(entry)
+    ledger.unclaim(entry)
+    ledger.claim(entry)
+    ledger.commit()
+    now = ledger.todo("sending", 1)[0]
+    assert now.attempt == 2
+
+    from dataclasses import replace
+
+    assert not ledger.sent(replace(now, attempt=1), receipt(now.id, 1))
+
+    ledger.commit()
+    assert ledger.tally(1, State.SENDING).objects == 1
+    assert ledger.tally(1, State.SENT).objects == 0
+
+
+def test_tallies_are_those_of_the_rows(ledger: Ledger, path: Path) -> None:
+    rng = random.Random(1)
+    ledger.add_page(1, [listed(number) for number in range(60)], None)
+    for _ in range(40):
+        act: Callable[[], object] = rng.choice(
+            [
+                lambda: [ledger.claim(entry) for entry in ledger.todo("small", 1, 3)],
+                lambda: [ledger.unclaim(entry) for entry in ledger.todo("sending", 1)[:1]],
+                lambda: [
+                    ledger.sent(entry, receipt(entry.id, entry.attempt))
+                    for entry in ledger.todo("sending", 1)[:2]
+                ],
+                lambda: [
+                    ledger.failed(entry, State.SENDING, "denied", None)
+                    for entry in ledger.todo("sending", 1)[:1]
+                ],
+                lambda: ledger.retry_failed(1),
+                lambda: [
+                    ledger.verified(
+                        entry, receipt(entry.id, entry.attempt) | {"level": "full", "at": "now"}
+                    )
+                    for entry in ledger.todo("verify", 1, 0, 1)
+                ],
+            ]
+        )
+        act()
+        ledger.commit()
+
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as con:
+        counted = con.execute("SELECT state, count(*), sum(size) FROM object GROUP BY state")
+        for state, objects, size in counted:
+            tally = ledger.tally(1, State(state))
+            assert (tally.objects, tally.size) == (objects, size)
+    assert ledger.tally(1, *State).objects == 60
+
+
+@pytest.mark.parametrize("name", ["todo_small", "todo_big", "todo_verify", "sending", "failed_of"])
+def test_work_is_found_through_a_partial_index(ledger: Ledger, name: str) -> None:
+    query = ledger._sql[name]
+    values = tuple(range(query.count("?")))
+    plan = " ".join(row[3] for row in ledger._con.execute(f"EXPLAIN QUERY PLAN {query}", values))
+    assert "USING INDEX object_" in plan
+    assert "SCAN" not in plan
+    assert "TEMP B-TREE" not in plan
+
+
+# --- opening -------------------------------------------------------------------------------------
+
+
+def test_a_ledger_is_readable_by_its_owner_only(path: Path, ledger: Ledger) -> None:
+    filled(ledger, 3)
+    for made in (path, *path.parent.glob("ledger.db-*"), path.with_name("lock")):
+        assert stat.S_IMODE(made.stat().st_mode) == 0o600, made.name
+    for folder in (path.parent, path.parent.parent):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_second_run_is_told_who_holds_the_ledger(path: Path, ledger: Ledger) -> None:
+    with pytest.raises(LedgerLocked, match=f"pid {os.getpid()} on host") as locked:
+        Ledger.open(path, FakeClock())
+    assert locked.value.exit_code is Exit.LOCKED
+    ledger.commit()
+
+
+def test_a_ledger_of_a_later_version_is_left_alone(path: Path, ledger: Ledger) -> None:
+    ledger.close()
+    edited(path, "PRAGMA user_version = 99")
+    before = path.read_bytes()
+
+    with pytest.raises(LedgerTooNew, match="format 99"):
+        Ledger.open(path, FakeClock())
+
+    assert path.read_bytes() == before
+
+
+def foreign(path: Path) -> None:
+    with sqlite3.connect(path) as con:
+        con.execute("PRAGMA user_version = 1")
+        con.execute("CREATE TABLE somebody (x)")
+    con.close()
+
+
+@pytest.mark.parametrize(
+    "make", [lambda path: path.write_bytes(os.urandom(5000)), foreign], ids=["noise", "foreign"]
+)
+def test_a_file_that_is_no_ledger_is_refused_and_kept(
+    path: Path, make: Callable[[Path], None]
+) -> None:
+    path.parent.mkdir(parents=True)
+    make(path)
+    before = path.read_bytes()
+
+    with pytest.raises(LedgerDamaged):
+        Ledger.open(path, FakeClock())
+
+    assert path.read_bytes() == before
+
+
+def test_an_empty_file_is_a_new_ledger(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    path.touch(mode=0o600)
+    Ledger.open(path, FakeClock()).close()
+    reopened(path)
+
+
+# --- what disks do -------------------------------------------------------------------------------
+
+
+def test_flipped_bits_are_noticed_whoever_reads(path: Path, ledger: Ledger, tmp_path: Path) -> None:
+    filled(ledger, 400)
+    ledger.close()
+    connect(path).close()
+    whole = path.read_bytes()
+    rng = random.Random(5)
+    unnoticed = 0
+    for _ in range(FLIPS):
+        at = rng.randrange(100, len(whole))
+        changed = bytearray(whole)
+        changed[at] ^= 1 << rng.randrange(8)
+        copy = tmp_path / "copy" / "essai" / "ledger.db"
+        shutil.rmtree(tmp_path / "copy", ignore_errors=True)
+        copy.parent.mkdir(parents=True)
+        copy.write_bytes(changed)
+        for opening in (Ledger.open, Ledger.read_only):
+            try:
+                looked = opening(copy, FakeClock())
+                try:
+                    looked.check()
+                    looked.check_receipts()
+                finally:
+                    looked.close()
+            except LedgerError as error:
+                unnoticed += error.exit_code is not Exit.DAMAGED
+            else:
+                unnoticed += 1
+    assert unnoticed == 0
+
+
+def written(ledger: Ledger, count: int) -> None:
+    for _ in range(count):
+        ledger.event("lost", {"filler": "x" * 5000})
+        ledger.commit()
+
+
+def test_a_full_disk_stops_cleanly_and_what_was_committed_stays(path: Path, ledger: Ledger) -> None:
+    ledger.event("kept", {})
+    ledger.commit()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        sizes = [made.stat().st_size for made in path.parent.iterdir()]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (max(sizes) + 8192, before[1]))
+        with pytest.raises(NoSpace) as full:
+            written(ledger, 100)
+        assert full.value.exit_code is Exit.STOPPED
+        with pytest.raises(NoSpace):
+            ledger.event("too late", {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    ledger.close()
+
+    again = Ledger.open(path, FakeClock())
+    kinds = [kind for _, _, kind, _, _ in again.journal()]
+    again.event("after", {})
+    again.commit()
+    again.close()
+    assert kinds[0] == "kept"
+    assert set(kinds[1:]) <= {"lost"}
+    reopened(path)
+
+
+def test_a_kill_in_a_commit_loses_nothing_that_was_acknowledged(path: Path) -> None:
+    rng = random.Random(11)
+    acknowledged = -1
+    for _ in range(8):
+        child = subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(path)], stdout=subprocess.PIPE, text=True
+        )
+        assert child.stdout is not None
+        said = int(child.stdout.readline())
+        time.sleep(rng.uniform(0.0, 0.15))
+        child.send_signal(signal.SIGKILL)
+        rest = child.communicate()[0].splitlines()
+        said = int(rest[-1]) if rest and rest[-1] else said
+
+        ledger = Ledger.open(path, FakeClock())
+        numbers = [body["number"] for _, body in ledger.events("counted")]
+        ledger.close()
+        acknowledged += said + 1
+        assert len(numbers) in {acknowledged + 1, acknowledged + 2}
+        acknowledged = len(numbers) - 1
+
+
+# --- power ---------------------------------------------------------------------------------------
+
+
+class CutFile(apsw.VFSFile):  # type: ignore[misc, unused-ignore]
+    """Keeps what was written since the last sync apart, so that a power cut can drop it."""
+
+    def __init__(self, log: list[tuple[str, str, int, bytes]], name: Any, flags: list[int]) -> None:
+        self._log = log
+        whole = name.filename() if isinstance(name, apsw.URIFilename) else name or ""
+        self._name = Path(whole).name
+        super().__init__("", name, flags)
+
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - SQLite's name
+        self._log.append(("write", self._name, offset, bytes(data)))
+        super().xWrite(data, offset)
+
+    def xTruncate(self, size: int) -> None:  # noqa: N802
+        self._log.append(("truncate", self._name, size, b""))
+        super().xTruncate(size)
+
+    def xSync(self, flags: int) -> None:  # noqa: N802
+        self._log.append(("sync", self._name, 0, b""))
+        super().xSync(flags)
+
+
+class CutVfs(apsw.VFS):
+    """Logs every write and sync of a connection."""
+
+    def __init__(self) -> None:
+        self.log: list[tuple[str, str, int, bytes]] = []
+        super().__init__("power-cut", "")
+
+    def xDelete(self, name: str, syncdir: bool) -> None:  # noqa: N802
+        self.log.append(("delete", Path(name).name, 0, b""))
+        super().xDelete(name, syncdir)
+
+    def xOpen(self, name: Any, flags: list[int]) -> CutFile:  # noqa: N802
+        return CutFile(self.log, name, flags)
+
+
+CUTS = 250
+
+
+def test_power_cuts_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    vfs, folder = CutVfs(), tmp_path / "run"
+    folder.mkdir()
+    con = apsw.Connection(str(folder / "ledger.db"), vfs="power-cut")
+    for pragma in (*database._PRAGMAS, "PRAGMA wal_autocheckpoint = 20"):
+        con.execute(pragma)
+    database._migrate(con)
+    ledger = Ledger(con, FakeClock())
+    acknowledged = list[int]()  # how much of the log there was at each acknowledgement
+    for number in range(60):
+        ledger.event("counted", {"number": number, "filler": "x" * 3000})
+        ledger.commit()
+        acknowledged.append(len(vfs.log))
+    ledger.close()
+
+    rng = random.Random(2)
+    for _ in range(CUTS):
+        cut = rng.randrange(acknowledged[0], len(vfs.log))
+        image = tmp_path / "image"
+        shutil.rmtree(image, ignore_errors=True)
+        image.mkdir()
+        replay(vfs.log[:cut], image, rng)
+        after = apsw.Connection(str(image / "ledger.db"))
+        seen = Ledger(after, FakeClock())
+        seen.check()
+        numbers = [body["number"] for _, body in seen.events("counted")]
+        seen.close()
+        assert numbers == list(range(len(numbers)))
+        assert len(numbers) >= sum(at <= cut for at in acknowledged)
+
+
+def replay(log: list[tuple[str, str, int, bytes]], folder: Path, rng: random.Random) -> None:
+    """Make the files as a power cut leaves them: of unsynced writes some, in part, or none."""
+    synced = {name: at for at, (what, name, _, _) in enumerate(log) if what == "sync"}
+    for at, (what, name, offset, data) in enumerate(log):
+        if what == "sync" or name.endswith("-shm"):
+            continue
+        if what == "delete":
+            (folder / name).unlink(missing_ok=True)
+            continue
+        lost = at > synced.get(name, -1) and rng.random() < 0.5
+        if lost:
+            continue
+        torn = at > synced.get(name, -1) and rng.random() < 0.2
+        with (folder / name).open("r+b" if (folder / name).exists() else "w+b") as file:
+            if what == "truncate":
+                file.truncate(offset)
+            else:
+                file.seek(offset)
+                file.write(data[: len(data) // 1024 * 512] if torn else data)
