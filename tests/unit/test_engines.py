@@ -1,0 +1,175 @@
+"""Engines: every order comes back as receipts or as lost, whatever happens to workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hdh_migrate.engines.local import LocalEngine
+from hdh_migrate.engines.serial import SerialEngine
+from hdh_migrate.errors import MigrateError
+from hdh_migrate.ports import Engine
+from tests.support.workshop import Workshop
+
+FACTORY = "tests.support.workshop:worker"
+
+COORDINATOR = """
+import sys, time
+from hdh_migrate.engines.local import LocalEngine
+engine = LocalEngine("tests.support.workshop:worker", {}, processes=2, connections=2)
+engine.submit({"objects": [{"id": 1}]})
+engine.submit({"objects": [{"id": 2, "hang": 60}]})
+while not (told := list(engine.receipts(0.5))): pass
+print([worker.process.pid for worker in engine._workers], flush=True)
+time.sleep(60)
+"""
+
+
+def order(*objects: Mapping[str, Any]) -> dict[str, Any]:
+    return {"kind": "put", "objects": list(objects)}
+
+
+def drained(engine: Engine, count: int, *, seconds: float = 20) -> list[Mapping[str, Any]]:
+    """Take receipts until `count` orders ended."""
+    found, ended, until = list[Mapping[str, Any]](), 0, time.monotonic() + seconds
+    while ended < count:
+        assert time.monotonic() < until, found
+        for receipt in engine.receipts(0.2):
+            found.append(receipt)
+            ended += receipt["kind"] in {"order-done", "lost"}
+    return found
+
+
+def local() -> LocalEngine:
+    return LocalEngine(FACTORY, {}, processes=2, connections=4)
+
+
+def serial() -> SerialEngine:
+    return SerialEngine(Workshop({}).perform)
+
+
+@pytest.fixture(params=[local, serial], ids=["local", "serial"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    make: Callable[[], Engine] = request.param
+    made = make()
+    yield made
+    made.close(grace=5)
+
+
+@pytest.fixture
+def processes() -> Iterator[LocalEngine]:
+    made = local()
+    yield made
+    made.close(grace=5)
+
+
+def test_every_order_comes_back_with_a_receipt_for_each_object(engine: Engine) -> None:
+    for number in range(20):
+        engine.submit(order({"id": number}, {"id": number + 100}))
+
+    found = drained(engine, 20)
+
+    done = sorted(receipt["id"] for receipt in found if receipt["kind"] == "done")
+    assert done == [*range(20), *range(100, 120)]
+    assert list(engine.receipts(0)) == []
+
+
+def test_a_worker_that_dies_gives_its_order_back_and_is_replaced(
+    processes: LocalEngine, tmp_path: Path
+) -> None:
+    poison = order({"id": 1, "die_once": str(tmp_path / "died")}, {"id": 2})
+    processes.submit(poison)
+    lost = [receipt for receipt in drained(processes, 1) if receipt["kind"] == "lost"]
+    assert lost[0]["lost"]["objects"] == poison["objects"]
+
+    processes.submit(poison)
+
+    done = [r["id"] for r in drained(processes, 1) if r["kind"] == "done"]
+    assert done == [1, 2]
+
+
+def test_the_death_of_one_worker_does_not_touch_the_orders_of_another(
+    processes: LocalEngine,
+) -> None:
+    processes.submit(order({"id": 1, "hang": 0.3}))
+    processes.submit(order({"id": 2, "die": True}))
+
+    found = drained(processes, 2)
+
+    assert [r["id"] for r in found if r["kind"] == "done"] == [1]
+    assert [r["lost"]["objects"][0]["id"] for r in found if r["kind"] == "lost"] == [2]
+
+
+def test_workers_that_die_one_after_the_other_end_the_run(processes: LocalEngine) -> None:
+    def feed() -> None:
+        for _ in range(50):
+            processes.submit(order({"id": 1, "die": True}))
+            drained(processes, 1)
+
+    with pytest.raises(MigrateError, match="keep dying"):
+        feed()
+
+
+def test_workers_end_when_their_coordinator_is_killed() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", COORDINATOR], stdout=subprocess.PIPE, text=True
+    ) as coordinator:
+        assert coordinator.stdout is not None
+        workers = json.loads(coordinator.stdout.readline())
+        assert all(alive(pid) for pid in workers)
+
+        coordinator.send_signal(signal.SIGKILL)
+        coordinator.wait()
+
+    until = time.monotonic() + 5
+    while any(alive(pid) for pid in workers) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not [pid for pid in workers if alive(pid)]
+
+
+def test_a_stopped_worker_does_not_hold_up_the_end(processes: LocalEngine) -> None:
+    victim = processes._workers[0].process
+    processes.submit(order({"id": 1}))
+    drained(processes, 1)
+    os.kill(victim.pid, signal.SIGSTOP)
+
+    began = time.monotonic()
+    processes.close(grace=0.5)
+
+    assert time.monotonic() - began < 5
+    assert victim.poll() is not None
+
+
+def test_workers_tell_their_traffic_when_they_are_closed(processes: LocalEngine) -> None:
+    processes.submit(order({"id": 1}))
+    drained(processes, 1)
+    processes.close(grace=5)
+    assert len(processes.traffic()) == 2
+
+
+def test_no_secret_is_in_a_workers_command_line() -> None:
+    made = LocalEngine(FACTORY, {"plan": "canary-in-config"}, processes=1, connections=1)
+    try:
+        made.submit(order({"id": 1}))
+        drained(made, 1)
+        line = Path(f"/proc/{made._workers[0].process.pid}/cmdline").read_bytes()
+        environ = Path(f"/proc/{made._workers[0].process.pid}/environ").read_bytes()
+    finally:
+        made.close(grace=5)
+    assert b"canary" not in line + environ
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
