@@ -23,8 +23,9 @@ from hdh_migrate.pipeline.retrying import Gate, Retrying
 from hdh_migrate.pipeline.selecting import compile_rules
 from hdh_migrate.pipeline.throttling import Bandwidth, ThrottledSource
 from hdh_migrate.pipeline.work import Route, Toolbox
-from hdh_migrate.plan.model import AccessKey, AzureBlob, Crypt4gh, Plan
+from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.secrets import Secret, ref_path, resolve
+from hdh_migrate.plan.sides import AccessKey, AzureBlob, Crypt4gh
 from hdh_migrate.ports import Clock, Engine, Envelopes, Source, TargetReader, TargetWriter
 from hdh_migrate.targets.profiles import Profile
 from hdh_migrate.telemetry import SystemClock

@@ -15,7 +15,7 @@ from hdh_migrate.evidence.signing import Signer, load_signer
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import State, Verdict
 from hdh_migrate.pipeline.work import Route
-from hdh_migrate.plan.model import AzureBlob, Crypt4gh
+from hdh_migrate.plan.sides import AzureBlob, Crypt4gh
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.run import Desk, operator
 from hdh_migrate.wiring import Vault, endpoint_of, identity_path, routes_of, rules_of
