@@ -98,8 +98,8 @@ def options(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    from hdh_migrate.cli import looking, making, moving
+    from hdh_migrate.cli import auditing, looking, making, moving
 
-    for module in (making, moving, looking):
+    for module in (making, moving, looking, auditing):
         module.register(app)
     app(arguments)

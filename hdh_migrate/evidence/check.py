@@ -45,10 +45,11 @@ _REPORT = re.compile(r"report\.[a-z]{2}\.html")
 _MAX_DOCUMENT = 64 << 20
 
 
-def check_bundle(folder: Path, verifiers: Sequence[Verifier]) -> list[str]:
+def check_bundle(folder: Path, verifiers: Sequence[Verifier], threshold: int = 1) -> list[str]:
     """Return everything that is wrong with a bundle; nothing means that all of it checks.
 
-    A draft is reported as such: it is not evidence. Reads every file twice, in bounded memory.
+    `threshold` is how many different keys of `verifiers` must have signed. A draft is reported
+    as such: it is not evidence. Reads every file twice, in bounded memory.
     Whether the statement says "complete" is not judged here, only whether it may say so.
     """
     problems: list[str] = []
@@ -61,7 +62,7 @@ def check_bundle(folder: Path, verifiers: Sequence[Verifier]) -> list[str]:
         if sums != sha256_hex(sums_text(digests)):
             problems.append("SHA256SUMS: does not list the digests of exactly these files")
         digests.pop("statement.json")
-        said, key_id = _statement(folder / "statement.json", verifiers, problems)
+        said, key_id = _statement(folder / "statement.json", verifiers, threshold, problems)
         if said is not None:
             problems.extend(_disagreements(folder, said, digests, key_id))
     except EvidenceDamaged as error:
@@ -92,7 +93,7 @@ def _names(folder: Path, problems: list[str]) -> list[str]:
 
 
 def _statement(
-    path: Path, verifiers: Sequence[Verifier], problems: list[str]
+    path: Path, verifiers: Sequence[Verifier], threshold: int, problems: list[str]
 ) -> tuple[dict[str, Any] | None, str | None]:
     """Return the statement and the id of the key that signed it, or what can be read of them."""
     try:
@@ -100,13 +101,13 @@ def _statement(
         if document.keys() == {"draft", "statement"} and document["draft"] is True:
             problems.append("statement.json: an unsigned draft, not evidence")
             return _as_statement(document["statement"], problems), None
-        key_id = _sole_key_id(document)
+        key_id = _first_key_id(document)
         said = _canonical(base64.b64decode(document["payload"]))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         problems.append("statement.json: neither an envelope nor a draft in canonical form")
         return None, None
     try:
-        verify_envelope(document, verifiers)
+        verify_envelope(document, verifiers, threshold)
     except EvidenceDamaged as error:
         problems.append(f"statement.json: {error}")
     return _as_statement(said, problems), key_id
@@ -128,9 +129,9 @@ def _canonical(raw: bytes) -> Any:  # noqa: ANN401 - any JSON value
     return value
 
 
-def _sole_key_id(envelope: Mapping[str, Any]) -> str:
-    """Return the signer's id from an envelope that is spelled in the one way that we write."""
-    (claim,) = envelope["signatures"]
+def _first_key_id(envelope: Mapping[str, Any]) -> str:
+    """Return the operator's id from an envelope that is spelled in the one way that we write."""
+    claims = envelope["signatures"]
     spelled = {
         "payload": base64.b64encode(base64.b64decode(envelope["payload"])).decode("ascii"),
         "payloadType": STATEMENT_TYPE,
@@ -139,11 +140,12 @@ def _sole_key_id(envelope: Mapping[str, Any]) -> str:
                 "keyid": str(claim["keyid"]),
                 "sig": base64.b64encode(base64.b64decode(claim["sig"])).decode("ascii"),
             }
+            for claim in claims
         ],
     }
-    if spelled != envelope:
+    if spelled != envelope or len({claim["keyid"] for claim in claims}) != len(claims):
         raise ValueError
-    return str(claim["keyid"])
+    return str(claims[0]["keyid"])
 
 
 def _as_statement(said: object, problems: list[str]) -> dict[str, Any] | None:

@@ -167,14 +167,53 @@ def verifier_of(key: Ed25519PublicKey) -> Verifier:
     return Verifier(f"ed25519:{fingerprint[:16]}", fingerprint, key)
 
 
-def verify_envelope(envelope: Mapping[str, Any], keys: Sequence[Verifier]) -> bytes:
-    """Return the payload if one of the keys signed it as an in-toto statement.
+def add_signature(envelope: Mapping[str, Any], signer: Signer) -> dict[str, Any]:
+    """Return the envelope with one more signature, of a witness; the first ones stay.
+
+    Raises:
+        EvidenceDamaged: it is a draft, malformed, no in-toto statement, or has this key's
+            signature already.
+    """
+    if envelope.get("draft"):
+        raise EvidenceDamaged("an unsigned draft is no evidence: its operator signs first")
+    payload, claims = _claims(envelope)
+    if any(key_id == signer.key_id for key_id, _ in claims):
+        raise EvidenceDamaged(f"the statement has a signature of {signer.key_id} already")
+    more = signer.sign(STATEMENT_TYPE, payload)["signatures"]
+    return {**envelope, "signatures": [*envelope["signatures"], *more]}
+
+
+def verify_envelope(
+    envelope: Mapping[str, Any], keys: Sequence[Verifier], threshold: int = 1
+) -> bytes:
+    """Return the payload if `threshold` different keys signed it as an in-toto statement.
 
     A key id in the envelope only narrows which keys are tried; it proves nothing.
 
     Raises:
-        EvidenceDamaged: the envelope is malformed, of another type, or no trusted key signed it.
+        EvidenceDamaged: the envelope is malformed, of another type, or too few trusted keys
+            signed it.
     """
+    payload, claims = _claims(envelope)
+    message = pre_authentication_encoding(STATEMENT_TYPE, payload)
+    signed = {
+        key.fingerprint
+        for key_id, signature in claims
+        for key in keys
+        if key_id in (None, key.key_id) and key.accepts(signature, message)
+    }
+    if len(signed) >= max(threshold, 1):
+        return payload
+    what = "no trusted key signed the statement"
+    if signed:
+        what = f"only {len(signed)} of {threshold} trusted keys signed the statement"
+    raise EvidenceDamaged(
+        what, hint="give the public keys of the expected signers, obtained apart from the bundle"
+    )
+
+
+def _claims(envelope: Mapping[str, Any]) -> tuple[bytes, list[tuple[str | None, bytes]]]:
+    """Return the payload and (key id, signature) of every signature, none of them checked."""
     try:
         kind, signatures = envelope["payloadType"], envelope["signatures"]
         payload = _decode(envelope["payload"])
@@ -183,15 +222,7 @@ def verify_envelope(envelope: Mapping[str, Any], keys: Sequence[Verifier]) -> by
         raise EvidenceDamaged("the envelope is malformed") from None
     if kind != STATEMENT_TYPE:
         raise EvidenceDamaged("the envelope does not hold an in-toto statement")
-    message = pre_authentication_encoding(kind, payload)
-    for key_id, signature in claims:
-        for key in keys:
-            if key_id in (None, key.key_id) and key.accepts(signature, message):
-                return payload
-    raise EvidenceDamaged(
-        "no trusted key signed the statement",
-        hint="give the public key of the expected signer, obtained apart from the bundle",
-    )
+    return payload, claims
 
 
 def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:

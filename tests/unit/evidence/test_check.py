@@ -4,12 +4,15 @@ import base64
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.bundle import check_bundle
+from hdh_migrate.evidence.countersign import countersign
 from hdh_migrate.evidence.records import manifest_line
 from hdh_migrate.evidence.signing import STATEMENT_TYPE, Signer, load_signer, new_report_key
 from hdh_migrate.fixity import canonical_json
@@ -237,16 +240,63 @@ def test_an_endless_line_is_refused_in_bounded_memory(copied: tuple[Path, Signer
     assert "manifest.jsonl line 1: the line is too long" in check_bundle(folder, [key.verifier])
 
 
-def test_a_second_signature_of_a_stranger_is_not_waved_through(
+def test_a_strangers_signature_does_not_count(copied: tuple[Path, Signer], tmp_path: Path) -> None:
+    folder, key = copied
+    private, _ = new_report_key(tmp_path / "keys", "stranger", None)
+
+    assert countersign(folder, load_signer(private, None), [key.verifier]) == 2
+
+    assert check_bundle(folder, [key.verifier]) == []
+    assert check_bundle(folder, [key.verifier], 2) != []
+
+
+def test_a_witness_signs_a_bundle_that_checks(copied: tuple[Path, Signer], tmp_path: Path) -> None:
+    folder, key = copied
+    private, _ = new_report_key(tmp_path / "keys", "witness", None)
+    witness = load_signer(private, None)
+
+    countersign(folder, witness, [key.verifier])
+
+    assert check_bundle(folder, [key.verifier, witness.verifier], 2) == []
+    with pytest.raises(EvidenceDamaged, match="already"):
+        countersign(folder, witness, [key.verifier])
+
+
+def test_a_witness_does_not_sign_a_bundle_that_was_changed(
     copied: tuple[Path, Signer], tmp_path: Path
 ) -> None:
     folder, key = copied
-    private, _ = new_report_key(tmp_path / "keys", "stranger", None)
-    stranger = load_signer(private, None)
-    envelope = json.loads((folder / "statement.json").read_bytes())
-    payload = base64.b64decode(envelope["payload"])
-    envelope["signatures"] += stranger.sign(STATEMENT_TYPE, payload)["signatures"]
-    (folder / "statement.json").write_bytes(canonical_json(envelope) + b"\n")
-    reseal_sums(folder)
+    private, _ = new_report_key(tmp_path / "keys", "witness", None)
+    before = (folder / "statement.json").read_bytes()
+    (folder / "summary.json").write_bytes(b"{}\n")
 
-    assert check_bundle(folder, [key.verifier]) != []
+    with pytest.raises(EvidenceDamaged, match="does not check"):
+        countersign(folder, load_signer(private, None), [key.verifier])
+
+    assert (folder / "statement.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("point", [0, 1, 2])
+def test_a_witness_who_is_interrupted_signs_again(
+    copied: tuple[Path, Signer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: int
+) -> None:
+    folder, key = copied
+    private, _ = new_report_key(tmp_path / "keys", "witness", None)
+    witness, renames = load_signer(private, None), 0
+    rename = Path.rename
+
+    def interrupted(self: Path, target: Path) -> Path:
+        nonlocal renames
+        renames += 1
+        if renames > point:
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", interrupted)
+        with suppress(KeyboardInterrupt):
+            countersign(folder, witness, [key.verifier])
+
+    with suppress(EvidenceDamaged):  # it had signed already
+        countersign(folder, witness, [key.verifier])
+    assert check_bundle(folder, [key.verifier, witness.verifier], 2) == []

@@ -1,0 +1,245 @@
+"""Verbs for auditors: they need a bundle and public keys, neither plan, ledger nor cloud."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hdh_migrate.cli.app import AsJson, Plan, StateDir, Task
+from hdh_migrate.cli.output import LineProgress
+from hdh_migrate.errors import EvidenceDamaged, Exit, UsageError
+
+audit = typer.Typer(
+    help="Check evidence offline: no plan, no ledger, no access to either cloud.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="The folder of a report.")]
+Trust = Annotated[
+    list[Path],
+    typer.Option(
+        "--trust", metavar="KEY", help="A public key, obtained apart from the bundle; repeatable."
+    ),
+]
+
+CHECKED = (
+    "every file is there, and no other; SHA256SUMS lists exactly them",
+    "the statement is signed by enough trusted keys",
+    "each file has the digest that the statement names",
+    "every line of manifest, exclusions and findings is canonical, in order, and unique",
+    "the Merkle root, counts, sums and verdicts follow from these lines",
+)
+NOT_CHECKED = (
+    "that the target still holds these bytes: compare stored_sha256 with the bucket",
+    "that the source gave its true content: only the operator's machine read it",
+    "when the bundle was made: its times are the operator's own",
+)
+
+
+@audit.command()
+def verify(
+    bundle: Bundle,
+    *,
+    trust: Trust,
+    threshold: Annotated[
+        int, typer.Option("--threshold", min=1, help="How many different keys must have signed.")
+    ] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Do all of a bundle's sums again and check its signatures; exit 0, or 10 when one fails.
+
+    Example: hdh-migrate audit verify evidence-2026-11 --trust operator.pub --trust witness.pub --threshold 2
+    """  # noqa: E501 - an example is one line
+    task = Task(as_json=as_json)
+
+    def body() -> Exit:
+        from hdh_migrate.evidence.check import check_bundle
+        from hdh_migrate.evidence.signing import load_verifier
+
+        if threshold > len(trust):
+            raise UsageError(f"{threshold} keys must have signed, but {len(trust)} are trusted")
+        problems = check_bundle(bundle, [load_verifier(path) for path in trust], threshold)
+        code = Exit.DAMAGED if problems else Exit.OK
+        task.out.result(
+            {"ok": not problems, "problems": problems, "not_checked": NOT_CHECKED,
+             "exit": int(code)},
+            "\n".join(_told(problems)),
+        )  # fmt: skip
+        return code
+
+    task.run(body)
+
+
+def _told(problems: list[str]) -> list[str]:
+    if problems:
+        return [*(f"WRONG   {problem}" for problem in problems), "this bundle is not evidence"]
+    return [
+        *(f"ok      {what}" for what in CHECKED),
+        *(f"open    {what}" for what in NOT_CHECKED),
+        "the bundle checks",
+    ]
+
+
+@audit.command()
+def prove(
+    bundle: Bundle,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The object's key at the source.")],
+    *,
+    dataset: Annotated[str | None, typer.Option("--dataset", help="Its dataset.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the proof that one object stands in the manifest, without showing any other.
+
+    Example: hdh-migrate audit prove evidence-2026-11 pmsi/2024/mco.csv > proof.json
+    """
+    task = Task(as_json=True)
+    del as_json  # a proof is a document in any case
+
+    def body() -> None:
+        task.out.data(_proof(bundle, key, dataset))
+
+    task.run(body)
+
+
+def _proof(bundle: Path, key: str, dataset: str | None) -> dict[str, Any]:
+    from hdh_migrate.evidence.proofs import prove as proof_of
+    from hdh_migrate.evidence.proofs import root_of
+    from hdh_migrate.evidence.records import MAX_LINE, manifest_line, read_line
+
+    found: list[bytes] = []
+
+    def lines(file: Any) -> Any:  # noqa: ANN401 - an open file
+        while raw := file.readline(MAX_LINE + 1):
+            record = read_line(raw, manifest_line)
+            wanted = record["key"] == key and dataset in {None, record["dataset"]}
+            if wanted:
+                found.append(raw[:-1])
+            yield raw[:-1], wanted
+
+    try:
+        with (bundle / "manifest.jsonl").open("rb") as file:
+            proof = proof_of(lines(file))
+    except OSError as error:
+        raise UsageError(f"{bundle}: no manifest can be read here: {error.strerror}") from None
+    except EvidenceDamaged as error:
+        if len(found) > 1:
+            raise UsageError("more than one dataset has this key: give --dataset") from error
+        raise
+    if proof is None:
+        raise UsageError("the manifest has no such object")
+    return {
+        "line": found[0].decode(),
+        "index": proof.index,
+        "size": proof.size,
+        "path": [digest.hex() for digest in proof.path],
+        "root": root_of(found[0], proof).hex(),
+    }
+
+
+@audit.command("check-proof")
+def check_proof(
+    proof: Annotated[Path, typer.Argument(metavar="PROOF", help="What `audit prove` printed.")],
+    *,
+    root: Annotated[
+        str, typer.Option("--root", metavar="HEX", help="The root in a statement you trust.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Check a proof against a manifest root; exit 0, or 10 when it does not lead there.
+
+    Example: hdh-migrate audit check-proof proof.json --root 5df6e0e2...
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.evidence.proofs import Inclusion, path_of, root_of
+
+        try:
+            told = json.loads(proof.read_bytes())
+            inclusion = Inclusion(
+                index=int(told["index"]), size=int(told["size"]), path=path_of(told["path"])
+            )
+            line = str(told["line"]).encode()
+        except OSError as error:
+            raise UsageError(f"{proof}: cannot be read: {error.strerror}") from None
+        except (ValueError, KeyError, TypeError):
+            raise EvidenceDamaged(f"{proof}: not a proof") from None
+        if root_of(line, inclusion).hex() != root.lower():
+            raise EvidenceDamaged("the proof does not lead to this root")
+        task.out.result({"ok": True, "record": json.loads(line)}, f"ok      {told['line']}")
+
+    task.run(body)
+
+
+@audit.command()
+def journal(
+    plan: Plan,
+    *,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Print the ledger's journal as JSON Lines and check its chain; exit 10 when it is broken.
+
+    Example: hdh-migrate audit journal plan.yaml > journal.jsonl
+    """
+    task = Task(as_json=True)
+    del as_json  # a stream of JSON in any case
+
+    def body() -> None:
+        from hdh_migrate.session.run import Desk
+
+        desk = Desk.open(plan, state_dir, LineProgress(task.out, quiet=True), task.stop)
+        ledger = desk.read_ledger()
+        try:
+            for seq, at, kind, text, digest in ledger.journal():
+                event = {"seq": seq, "at": at, "kind": kind, "body": text, "digest": digest.hex()}
+                task.out.data(event)
+            ledger.check()
+        finally:
+            ledger.close()
+
+    task.run(body)
+
+
+@audit.command("sign")
+def sign(
+    bundle: Bundle,
+    *,
+    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="The witness's key.")],
+    trust: Trust,
+    passphrase: Annotated[
+        str | None,
+        typer.Option("--passphrase-from", metavar="REF", help="env:NAME or file:PATH."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a bundle and add a witness's signature to it, on a machine of the witness's.
+
+    Example: hdh-migrate audit sign evidence-2026-11 --key witness.key --trust operator.pub
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.evidence.countersign import countersign
+        from hdh_migrate.evidence.signing import load_signer, load_verifier
+        from hdh_migrate.wiring import Vault
+
+        phrase = Vault.open(Path()).reveal(passphrase).encode() if passphrase else None
+        signer = load_signer(key, phrase)
+        count = countersign(bundle, signer, [load_verifier(path) for path in trust])
+        task.out.result(
+            {"signed_by": signer.key_id, "signatures": count},
+            f"signed by {signer.key_id}; the statement has {count} signatures now",
+        )
+
+    task.run(body)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's verbs."""
+    app.add_typer(audit, name="audit")
