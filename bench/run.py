@@ -243,6 +243,8 @@ def row(
 
 def show(results: list[dict[str, Any]]) -> None:
     """Print a table, ratios, and one line of JSON."""
+    # Only the listing of many small blobs says what a listed blob costs.
+    results = [r for r in results if r["verb"] != "inventory" or r["unit"] == "listed blob"]
     theirs = {(r["verb"], r["unit"]): r for r in results if r["tool"] == "rclone"}
     print(f"{'work':34} {'ours':>12} {'rclone':>12} {'ratio':>7} {'wall':>7} {'wall':>7}")
     for ours in (r for r in results if r["tool"] != "rclone"):
