@@ -289,9 +289,6 @@ def rules_of(plan: Plan) -> dict[str, DatasetRules]:
                 [rule.glob for rule in dataset.exclude],
                 fold=dataset.collisions == "refuse",
             ),
-            reasons={
-                f"exclude-{number}": rule.reason for number, rule in enumerate(dataset.exclude)
-            },
             allow_empty=dataset.allow_empty,
             live=dataset.live,
             compare_md5=dataset.ignore_md5 is None,

@@ -258,13 +258,13 @@ CATALOGUE: dict[str, Text] = {
         "|The SHA-256 digests of {n} objects were computed by the tool while reading the source.",
     ),
     "digest.verify": Text(
-        "Celle de {n} objet, dont l'envoi avait repris après une interruption, a été comparée "
+        "Celle de {n} objet, envoyé en plusieurs parties, a été comparée "
         "partie par partie et calculée à la relecture."
-        "|Celle de {n} objets, dont l'envoi avait repris après une interruption, a été comparée "
+        "|Celle de {n} objets, envoyés en plusieurs parties, a été comparée "
         "partie par partie et calculée à la relecture.",
-        "That of {n} object, whose upload was resumed after an interruption, was compared part by "
+        "That of {n} object, sent in several parts, was compared part by "
         "part and computed when it was read back."
-        "|Those of {n} objects, whose uploads were resumed after an interruption, were compared "
+        "|Those of {n} objects, sent in several parts, were compared "
         "part by part and computed when they were read back.",
     ),
     "digest.md5": Text(

@@ -81,7 +81,7 @@ class Facts:
     which credentials are references only, and `plan_digest` must be its digest. `written_at` is
     the moment of the report (a clock is never read here). `sha256_in_transfer` and
     `sha256_in_verify` count where the plaintext digests of the records came from: computed while
-    the source was read, or, for uploads that were resumed, when the object was read back.
+    the source was read, or, for objects sent in parts, when the object was read back.
     """
 
     migration: str

@@ -77,7 +77,6 @@ class DatasetRules:
     """What the plan says of one dataset, ready for use."""
 
     rules: Rules
-    reasons: Mapping[str, str]
     allow_empty: bool
     live: bool
     compare_md5: bool = True

@@ -18,13 +18,13 @@ from hdh_migrate.pipeline.work import Route
 from hdh_migrate.plan.sides import AzureBlob, Crypt4gh
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.run import Desk, operator
-from hdh_migrate.wiring import Vault, endpoint_of, identity_path, routes_of, rules_of
+from hdh_migrate.wiring import Vault, endpoint_of, identity_path, routes_of
 
 STATEMENTS = "statements.jsonl"
 
 _RULES = {
-    "directory": "a directory of a hierarchical namespace: it has no content",
-    "not-included": "it matches none of the dataset's `include` globs",
+    "directory": ("directory", "a directory of a hierarchical namespace: it has no content"),
+    "not-included": ("not included", "it matches none of the dataset's `include` globs"),
 }
 
 
@@ -119,17 +119,24 @@ def _record(dataset: str, route: Route, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _exclusions(desk: Desk, ledger: Ledger) -> Iterator[dict[str, Any]]:
-    rules = rules_of(desk.loaded.plan)
+    globs = {
+        dataset.name: {
+            f"exclude-{number}": (f"exclude {rule.glob}", rule.reason)
+            for number, rule in enumerate(dataset.exclude)
+        }
+        for dataset in desk.loaded.plan.datasets
+    }
     for dataset in sorted(ledger.datasets(), key=lambda row: row.name):
-        reasons = {**_RULES, **rules[dataset.name].reasons}
+        rules = {**_RULES, **globs[dataset.name]}
         for row in ledger.records(dataset.id):
             if row["state"] is State.EXCLUDED:
+                rule, reason = rules[row["reason"]]
                 yield {
                     "dataset": dataset.name,
                     "key": row["key"],
                     "size": row["size"],
-                    "rule": row["reason"],
-                    "reason": reasons[row["reason"]],
+                    "rule": rule,
+                    "reason": reason,
                 }
 
 

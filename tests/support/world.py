@@ -74,7 +74,6 @@ class Dataset:
     def rules(self) -> DatasetRules:
         return DatasetRules(
             rules=compile_rules((), self.exclude, fold=True),
-            reasons={f"exclude-{number}": "a rule" for number in range(len(self.exclude))},
             allow_empty=self.allow_empty,
             live=self.live,
         )
