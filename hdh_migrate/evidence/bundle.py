@@ -5,10 +5,11 @@ empty. Everything is written into the hidden sibling `.<name>.partial`, synced, 
 place last. A crash leaves only that sibling, which the next writer of the same `out` clears.
 
 Files, in the order in which they are made: `exclusions.jsonl`, `manifest.jsonl`,
-`findings.jsonl`, `summary.json`, one `report.<language>.html` per language, `statement.json`
-(a DSSE envelope over the digests of all these; without a signer `{"draft": true, "statement":
-...}`, which is no evidence), and `SHA256SUMS` over everything. They are readable by their owner
-only, since object names may identify people.
+`findings.jsonl`, `journal.jsonl`, `verify.py` (the verifier for auditors), `summary.json`, one
+`report.<language>.html` per language, `statement.json` (a DSSE envelope over the digests of all
+these; without a signer `{"draft": true, "statement": ...}`, which is no evidence), and
+`SHA256SUMS` over everything. They are readable by their owner only, since object names may
+identify people.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -33,6 +35,7 @@ from hdh_migrate.evidence.html import SHOWN_FINDINGS, render_report
 from hdh_migrate.evidence.records import (
     exclusion_line,
     finding_line,
+    journal_line,
     manifest_line,
     order_of,
     read_line,
@@ -45,6 +48,10 @@ from hdh_migrate.fixity import canonical_json, sha256_hex
 __all__ = ["Bundle", "check_bundle", "write_bundle"]
 
 Lines = Iterable[Mapping[str, Any]]
+Event = tuple[int, str, str, str, bytes]
+
+VERIFIER = files("hdh_migrate.evidence") / "verify.py"
+"""The one-file verifier, which goes into every bundle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +79,7 @@ def write_bundle(
     facts: Facts,
     findings: Lines,
     exclusions: Lines,
+    journal: Iterable[Event],
     signer: Signer | None,
     languages: Sequence[str],
 ) -> Bundle:
@@ -91,7 +99,9 @@ def write_bundle(
     if unknown:
         raise UsageError(f"no report in these languages: {', '.join(sorted(unknown))}")
     with _published(out) as folder:
-        return _fill(folder, out, facts, (exclusions, records, findings), signer, languages)
+        return _fill(
+            folder, out, facts, (exclusions, records, findings), journal, signer, languages
+        )
 
 
 def _fill(
@@ -99,6 +109,7 @@ def _fill(
     out: Path,
     facts: Facts,
     streams: tuple[Lines, Lines, Lines],
+    journal: Iterable[Event],
     signer: Signer | None,
     languages: Sequence[str],
 ) -> Bundle:
@@ -106,7 +117,9 @@ def _fill(
         (dataset.name for dataset in facts.datasets), _excluded(folder / "exclusions.jsonl")
     )
     digests, shown = _write_lines(folder, streams, recount)
-    predicate = predicate_of(facts, recount)
+    digests["journal.jsonl"], end = _write_journal(folder, journal)
+    digests["verify.py"] = _write(folder / "verify.py", VERIFIER.read_bytes())
+    predicate = predicate_of(facts, recount, end)
     summary = summary_of(predicate, signer.key_id if signer else None)
     digests["summary.json"] = _write(folder / "summary.json", canonical_json(summary) + b"\n")
     for language in dict.fromkeys(languages):
@@ -158,6 +171,16 @@ def _write_lines(
                     shown.append(read_line(line, finding_line))
     digests = {file.path.name: file.digest.hexdigest() for file in (manifest, left_out, found)}
     return digests, shown
+
+
+def _write_journal(folder: Path, journal: Iterable[Event]) -> tuple[str, tuple[int, str]]:
+    """Write the ledger's journal; return the file's digest, and the chain's length and head."""
+    events, head = 0, bytes(32)
+    with _File(folder / "journal.jsonl") as file:
+        for event in journal:
+            file.write(journal_line(*event))
+            events, head = events + 1, event[-1]
+    return file.digest.hexdigest(), (events, head.hex())
 
 
 def _excluded(path: Path) -> Iterator[Order]:

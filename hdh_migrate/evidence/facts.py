@@ -100,7 +100,6 @@ class Facts:
     operator: str | None = None  # as declared by the machine, for example user@host
     sha256_in_transfer: int = 0
     sha256_in_verify: int = 0
-    journal_head: str | None = None
     previous_statement: str | None = None
 
     @property
@@ -130,10 +129,9 @@ def _plan_problems(facts: Facts) -> list[str]:
 
 def _shape_problems(facts: Facts) -> list[str]:
     problems = []
-    for name in ("journal_head", "previous_statement"):
-        value = getattr(facts, name)
-        if value is not None and not DIGEST.fullmatch(value):
-            problems.append(f"{name} is not a SHA-256 in hexadecimal")
+    previous = facts.previous_statement
+    if previous is not None and not DIGEST.fullmatch(previous):
+        problems.append("previous_statement is not a SHA-256 in hexadecimal")
     for name in ("written_at", "started_at", "ended_at"):
         value = getattr(facts, name)
         if value is not None and not MOMENT.fullmatch(value):

@@ -69,6 +69,16 @@ def exclusion_line(exclusion: Mapping[str, Any]) -> bytes:
     return _line(exclusion, ("key",))
 
 
+def journal_line(seq: int, at: str, kind: str, body: str, digest: bytes) -> bytes:
+    """Return the line of one event of the ledger's journal, its body as the text that is chained.
+
+    digest = SHA-256(previous digest || canonical JSON of [seq, at, kind, body]); before the first
+    event it is 32 zero bytes.
+    """
+    event = {"at": at, "body": body, "digest": digest.hex(), "kind": kind, "seq": seq}
+    return canonical_json(event) + b"\n"
+
+
 def read_line(line: bytes, build: Callable[[Mapping[str, Any]], bytes]) -> dict[str, Any]:
     """Return what a line says, keys decoded, if `build` makes exactly this line from it.
 

@@ -47,6 +47,11 @@ class Verifier:
     fingerprint: str
     _key: Ed25519PublicKey = field(repr=False)
 
+    @property
+    def public(self) -> Ed25519PublicKey:
+        """The key itself."""
+        return self._key
+
     def accepts(self, signature: bytes, message: bytes) -> bool:
         """Tell whether this key made the signature over the message."""
         try:

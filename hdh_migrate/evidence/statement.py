@@ -36,8 +36,8 @@ def statement(subjects: Mapping[str, str], predicate: Mapping[str, Any]) -> dict
     }
 
 
-def predicate_of(facts: Facts, recount: Recount) -> dict[str, Any]:
-    """Return our predicate: the facts, and the recount of the bundle's own lines."""
+def predicate_of(facts: Facts, recount: Recount, journal: tuple[int, str]) -> dict[str, Any]:
+    """Return our predicate: the facts, the recount of the lines, the journal's length and head."""
     datasets = [_dataset(dataset, recount) for dataset in facts.datasets]
     return {
         "migration": facts.migration,
@@ -64,7 +64,7 @@ def predicate_of(facts: Facts, recount: Recount) -> dict[str, Any]:
             },
         },
         "datasets": datasets,
-        "journal_head": facts.journal_head,
+        "journal": {"events": journal[0], "head": journal[1]},
         "previous_statement": facts.previous_statement,
         **counted(recount, datasets, inventory_closed=facts.inventory_closed),
     }

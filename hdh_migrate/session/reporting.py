@@ -51,6 +51,7 @@ def write_report(desk: Desk, out: Path | None) -> dict[str, Any]:
             facts=_facts(desk, ledger),
             findings=_findings(ledger),
             exclusions=_exclusions(desk, ledger),
+            journal=ledger.journal(),
             signer=_signer(desk),
             languages=desk.loaded.plan.report.languages,
         )
@@ -185,7 +186,6 @@ def _facts(desk: Desk, ledger: Ledger) -> Facts:
         operator=operator(),
         sha256_in_transfer=whole,
         sha256_in_verify=verified - whole,
-        journal_head=ledger.head(),
         previous_statement=_previous(desk),
     )
 

@@ -63,11 +63,13 @@ def test_a_bundle_has_its_files_and_nothing_else_and_checks(tmp_path: Path) -> N
         "SHA256SUMS",
         "exclusions.jsonl",
         "findings.jsonl",
+        "journal.jsonl",
         "manifest.jsonl",
         "report.en.html",
         "report.fr.html",
         "statement.json",
         "summary.json",
+        "verify.py",
     ]
     assert check_bundle(out, [key.verifier]) == []
     assert made.folder == out
@@ -179,7 +181,8 @@ def test_the_predicate_says_what_the_facts_and_the_lines_say(tmp_path: Path) -> 
     }
     assert said["outcome"]["levels"].keys() == {"full", "stored"}
     assert said["previous_statement"] == "66" * 32
-    assert said["journal_head"] == "55" * 32
+    assert said["journal"]["events"] == 3
+    assert said["journal"]["head"] == lines(made.folder / "journal.jsonl")[-1]["digest"]
     assert said["rehearsal"] is False
     assert [line["key"] for line in lines(made.folder / "exclusions.jsonl")] == ["x", "y"]
 
@@ -250,7 +253,6 @@ def test_a_rehearsal_is_when_no_endpoint_is_off_this_machine(
     [
         {"plan_digest": "00" * 32},
         {"plan": {"version": 2}},
-        {"journal_head": "55"},
         {"previous_statement": "x" * 64},
         {"written_at": "yesterday"},
         {"started_at": "2026-03-01T22:00:00+01:00"},

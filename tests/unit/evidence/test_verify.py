@@ -1,0 +1,147 @@
+"""The verifier as an auditor runs it: one file, `cryptography`, and nothing of ours."""
+
+from __future__ import annotations
+
+import ast
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hdh_migrate.evidence import verify
+from hdh_migrate.evidence.check import check_bundle
+from hdh_migrate.evidence.signing import Signer
+from tests.unit.evidence.builders import (
+    bundle,
+    dataset,
+    exclusion,
+    facts,
+    failed,
+    finding,
+    lines,
+    record,
+    reseal_sums,
+    signer,
+)
+
+ALONE = sys.stdlib_module_names | {"cryptography", "__future__"}
+FLIPS = 400
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Signer]:
+    folder = tmp_path_factory.mktemp("verify")
+    key = signer(folder)
+    whole = bundle(
+        folder / "bundle",
+        [record("a"), record("b\udcff"), failed("c")],
+        about=facts(dataset(4, 3010)),
+        signer=key,
+        findings=[finding("a-code")],
+        exclusions=[exclusion("x")],
+        languages=("fr",),
+    )
+    return whole.folder, key
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the bundle's own verifier, isolated from this project."""
+    done = subprocess.run(
+        [sys.executable, "-I", str(folder / "verify.py"), *arguments],
+        cwd=folder.parent, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def test_it_imports_nothing_but_the_standard_library_and_cryptography() -> None:
+    tree = ast.parse(Path(verify.__file__).read_text())
+    imported = {
+        name.split(".")[0]
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert imported <= ALONE
+
+
+def test_a_good_bundle_checks_alone(made: tuple[Path, Signer]) -> None:
+    folder, _ = made
+    done = run(folder, "bundle", "--trust", "report.pub")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("\nok ") + done.stdout.startswith("ok") == len(verify.CHECKED)
+
+
+def test_a_bad_bundle_ends_with_10_and_usage_with_2(
+    made: tuple[Path, Signer], tmp_path: Path
+) -> None:
+    folder, _ = made
+    copy = tmp_path / "bundle"
+    shutil.copytree(folder, copy)
+    shutil.copy(folder.parent / "report.pub", tmp_path)
+    (copy / "findings.jsonl").write_bytes(b"")
+
+    assert run(copy, "bundle", "--trust", "report.pub").returncode == 10
+    assert run(copy, "bundle", "--trust", "nothing.pub").returncode == 2
+    assert run(copy, "bundle", "--trust", "report.pub", "--threshold", "2").returncode == 2
+    assert run(copy, "nothing", "--trust", "report.pub").returncode == 10
+
+
+def test_flipped_bits_are_caught_wherever_they_are(
+    made: tuple[Path, Signer], tmp_path: Path
+) -> None:
+    """Also when SHA256SUMS is written anew, as somebody would who means it."""
+    folder, key = made
+    rng = random.Random(9)
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    names = [path.name for path in folder.iterdir() if path.name != "SHA256SUMS"]
+    for _ in range(FLIPS):
+        path = copy / rng.choice(names)
+        whole = path.read_bytes()
+        changed = bytearray(whole)
+        changed[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
+        path.chmod(0o600)
+        path.write_bytes(changed)
+        reseal_sums(copy)
+        assert check_bundle(copy, [key.verifier]), path.name
+        path.write_bytes(whole)
+    reseal_sums(copy)
+    assert check_bundle(copy, [key.verifier]) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda events: events[:1] + events[2:],
+        lambda events: events[:-1],
+        lambda events: [events[1], events[0], *events[2:]],
+        lambda events: [*events, events[-1]],
+        lambda events: [events[0].replace(b"run-started", b"run-stopped"), *events[1:]],
+    ],
+    ids=["removed", "cut", "moved", "doubled", "edited"],
+)
+def test_a_changed_journal_is_named(
+    made: tuple[Path, Signer], tmp_path: Path, change: object
+) -> None:
+    folder, key = made
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    events = (copy / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    assert len(lines(copy / "journal.jsonl")) == 3
+    assert callable(change)
+    (copy / "journal.jsonl").chmod(0o600)
+    (copy / "journal.jsonl").write_bytes(b"".join(change(events)))
+    reseal_sums(copy)
+
+    problems = check_bundle(copy, [key.verifier])
+
+    assert any("journal" in problem for problem in problems[1:]), problems
