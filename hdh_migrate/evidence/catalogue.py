@@ -311,6 +311,14 @@ CATALOGUE: dict[str, Text] = {
         "Cette clé a signé la déclaration, et la déclaration porte sur ces fichiers :",
         "This key signed the statement, and the statement is about these files:",
     ),
+    "verify.all": Text(
+        "Tout le reste d'un coup, avec Python 3 et son paquet cryptography : verify.py refait "
+        "chaque calcul et dit ce qui n'a pas été vérifié (si vous doutez de l'opérateur, prenez "
+        "verify.py chez l'éditeur de l'outil plutôt que dans ce dossier) :",
+        "All the rest at once, with Python 3 and its package cryptography: verify.py computes "
+        "everything again and says what was not checked (if you doubt the operator, take "
+        "verify.py from the tool's publisher rather than from this folder):",
+    ),
     "verify.draft": Text(
         "Il n'y a pas de signature à vérifier : ce rapport est un brouillon.",
         "There is no signature to verify: this report is a draft.",
