@@ -4,7 +4,9 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -334,7 +336,7 @@ def test_only_the_first_findings_are_on_the_page_and_it_says_where_all_are(
 
 def test_the_commands_that_the_page_prints_do_what_it_says(tmp_path: Path, key: Signer) -> None:
     page = written(tmp_path / "out", [record("a")], signer=key)["en"]
-    sums, fingerprint, signature = page.blocks
+    sums, fingerprint, signature, alone = page.blocks
     statement, openssl = signature.rsplit("\n", 1)
     assert fingerprint.startswith("openssl pkey ")
     assert openssl.startswith("openssl pkeyutl -verify ")
@@ -359,3 +361,7 @@ def test_the_commands_that_the_page_prints_do_what_it_says(tmp_path: Path, key: 
     pem = (tmp_path / "keys" / "report.pub").read_text()
     der = base64.b64decode("".join(pem.splitlines()[1:-1]))
     assert hashlib.sha256(der[-32:]).hexdigest() == key.verifier.fingerprint
+    shutil.copy(tmp_path / "keys" / "report.pub", tmp_path)
+    program, *arguments = alone.split()
+    assert program == "python3"
+    subprocess.run([sys.executable, *arguments], cwd=tmp_path / "out", check=True)
