@@ -46,7 +46,7 @@ def preflight(
         desk.batches(batch or ())
         loaded = desk.loaded
         services = Services.open(loaded.plan, loaded.base, write=True)
-        checks = report(services, loaded.plan, desk.state_dir, batch or ())
+        checks = report(services, loaded.plan, desk.state_dir, batch or (), desk.clock.now())
         bad = [check for check in checks if not check["ok"]]
         code = Exit.OK if not bad else Exit.REFUSED
         if any(check.get("auth") for check in bad):

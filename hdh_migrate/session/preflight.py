@@ -11,15 +11,22 @@ from hdh_migrate.errors import AccessDenied, AuthFailed, MigrateError, Permanent
 from hdh_migrate.model import Place, Problem, Upload
 from hdh_migrate.plan.model import Dataset, Plan
 from hdh_migrate.ports import TargetWriter
-from hdh_migrate.wiring import Services
+from hdh_migrate.session import gate
+from hdh_migrate.wiring import Services, endpoint_of
 
 CLOCK_SECONDS_MAX = 60.0
 SPACE_MIN = 64 << 20
 
 
-def blockers(services: Services, plan: Plan, selected: Sequence[str]) -> list[Problem]:
-    """Return what would stop a run of the selected batches; empty means go."""
+def blockers(services: Services, plan: Plan, selected: Sequence[str], now: str) -> list[Problem]:
+    """Return what would stop a run of the selected batches; empty means go.
+
+    A target that the gate refuses is not contacted at all.
+    """
     found: dict[str, Problem] = {}
+    closed = gate.judged(plan, services.vault.base, endpoint_of(plan), now)
+    if closed:
+        return closed
     for dataset in _datasets(plan, selected):
         for problem in (
             *_tried(f"source container {dataset.source.place.bucket}",
@@ -34,15 +41,20 @@ def blockers(services: Services, plan: Plan, selected: Sequence[str]) -> list[Pr
 
 
 def report(
-    services: Services, plan: Plan, state_dir: Path, selected: Sequence[str]
+    services: Services, plan: Plan, state_dir: Path, selected: Sequence[str], now: str
 ) -> list[dict[str, Any]]:
     """Return every check with its outcome, for people and for CI to compare."""
+    closed = gate.judged(plan, services.vault.base, endpoint_of(plan), now)
     checks = [
         _outcome("keys", _keys(services)),
-        _outcome("rights and places", blockers(services, plan, selected)),
-        _outcome("write right", list(_write_rights(services, plan, selected))),
+        _outcome("attestation", closed),
         _outcome("room for the ledger", _room(state_dir)),
     ]
+    if not closed:
+        checks += [
+            _outcome("rights and places", blockers(services, plan, selected, now)),
+            _outcome("write right", list(_write_rights(services, plan, selected))),
+        ]
     unprotected = services.unprotected_keys()
     if unprotected:
         checks.append({"check": "key protection", "ok": True, "warnings": unprotected})

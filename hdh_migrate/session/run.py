@@ -120,7 +120,7 @@ def perform(
     for key in services.unprotected_keys():
         desk.progress.note(f"private key {key} has no passphrase: whoever copies it can use it")
     with _ledger(desk) as ledger:
-        _demand(blockers(services, desk.loaded.plan, selected))
+        _demand(blockers(services, desk.loaded.plan, selected, desk.clock.now()))
         ctx = _context(desk, services, ledger)
         _announce(desk, ledger, steps, selected)
 
@@ -151,7 +151,7 @@ def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
     loaded, batches = desk.loaded, desk.batches(selected)
     services = Services.open(loaded.plan, loaded.base, write=False)
     _self_test(services)
-    _demand(blockers(services, loaded.plan, selected))
+    _demand(blockers(services, loaded.plan, selected, desk.clock.now()))
     ledger = Ledger.temporary(desk.clock)
     try:
         _bind(desk, ledger)

@@ -331,3 +331,15 @@ def test_a_second_ledger_of_the_same_plan_overwrites_nothing(desk: Desk) -> None
     assert {key: desk.etag(key) for key in desk.stored()} == before
     told = desk.run("status", str(desk.plan), "--state-dir", str(desk.folder / "other"))
     assert "another ledger of this plan" in told.stdout + told.stderr
+
+
+@pytest.mark.parametrize("verb", [("run",), ("run", "--dry-run"), ("preflight",), ("transfer",)])
+def test_a_host_that_nobody_attests_gets_nothing(desk: Desk, verb: tuple[str, ...]) -> None:
+    lines = [line for line in desk.text.splitlines() if not line.startswith("  endpoint:")]
+    text = "\n".join(lines).replace("provider: generic", "provider: scaleway")
+    desk.plan.write_text(re.sub(r"region: .*", "region: fr-par", text))
+
+    done = desk.run(verb[0], str(desk.plan), *verb[1:])
+
+    assert done.returncode == Exit.REFUSED
+    assert "https://s3.fr-par.scw.cloud is not attested" in done.stdout + done.stderr

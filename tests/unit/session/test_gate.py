@@ -1,0 +1,151 @@
+"""The gate fails closed: off this machine, only what the customer attests, in its time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hdh_migrate.errors import Exit, Refused
+from hdh_migrate.plan.loader import LoadedPlan, load
+from hdh_migrate.session import gate
+from hdh_migrate.wiring import endpoint_of
+
+PLAN = """\
+version: 1
+migration: gate
+source: {kind: folder}
+target:
+  provider: scaleway
+  region: fr-par
+  credential: {kind: access-key, id: "env:T_ID", secret: "env:T_SECRET"}
+  attestation: attestation.yaml
+seal:
+  format: crypt4gh
+  recipients: [keys/a.pub, keys/b.pub]
+  identity: "file:keys/a.sec"
+datasets:
+  - name: all
+    source: {path: data}
+    target: {bucket: hds-all}
+"""
+NOW = "2026-11-24T12:00:00.000Z"
+GOOD = {
+    "version": 1,
+    "provider": "scaleway",
+    "service": "Object Storage",
+    "endpoints": ["https://s3.fr-par.scw.cloud"],
+    "regions": ["fr-par"],
+    "secnumcloud": {
+        "reference": "a decision",
+        "valid_from": "2026-01-01",
+        "valid_until": "2028-12-31",
+    },
+    "hds": {"reference": "a certificate", "valid_from": "2025-01-01", "valid_until": "2026-11-24"},
+    "contract": "a contract",
+}
+
+
+def public(host: str) -> Sequence[str]:
+    del host
+    return ["51.159.1.1"]
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> LoadedPlan:
+    (tmp_path / "plan.yaml").write_text(PLAN)
+    return load(tmp_path / "plan.yaml")
+
+
+def judged(
+    plan: LoadedPlan, attestation: Mapping[str, object] | str | None, resolve: gate.Resolve = public
+) -> str:
+    path = plan.base / "attestation.yaml"
+    if isinstance(attestation, str):
+        path.write_text(attestation)
+    elif attestation is not None:
+        path.write_text(yaml.safe_dump(dict(attestation)))
+    problems = gate.judged(plan.plan, plan.base, endpoint_of(plan.plan), NOW, resolve)
+    return "\n".join(str(problem) for problem in problems)
+
+
+def test_an_attested_host_in_its_time_is_open(plan: LoadedPlan) -> None:
+    assert judged(plan, GOOD) == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"provider": "ovhcloud"}, "attests provider ovhcloud, the plan says scaleway"),
+        ({"regions": ["nl-ams"]}, "attests nl-ams, the plan says fr-par"),
+        ({"endpoints": ["https://s3.fr-par.scw.cloud.evil.fr"]}, "does not name the endpoint"),
+        (
+            {"secnumcloud": {**GOOD["secnumcloud"], "valid_until": "2026-11-23"}},  # type: ignore[dict-item]
+            "secnumcloud is in force from 2026-01-01 to 2026-11-23, not 2026-11-24",
+        ),
+        (
+            {"hds": {**GOOD["hds"], "valid_from": "2026-11-25"}},  # type: ignore[dict-item]
+            "hds is in force from 2026-11-25",
+        ),
+        ({"documents": [{"path": "none.pdf", "sha256": "0" * 64}]}, "cannot be read"),
+        ({"documents": [{"path": "plan.yaml", "sha256": "0" * 64}]}, "not the attested one"),
+    ],
+)
+def test_what_is_not_attested_is_refused(
+    plan: LoadedPlan, change: Mapping[str, object], told: str
+) -> None:
+    assert told in judged(plan, {**GOOD, **change})
+
+
+def test_all_reasons_are_told_at_once(plan: LoadedPlan) -> None:
+    told = judged(plan, {**GOOD, "provider": "ovhcloud", "regions": ["gra"]})
+    assert len(told.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "version: 2",
+        "version: 1\nversion: 1\n",
+        "a: &x 1\nb: *x\n",
+        yaml.safe_dump({**GOOD, "surprise": 1}),
+        yaml.safe_dump({**GOOD, "hds": {**GOOD["hds"], "valid_until": "2026-13-01"}}),  # type: ignore[dict-item]
+        yaml.safe_dump({key: value for key, value in GOOD.items() if key != "contract"}),
+    ],
+)
+def test_a_malformed_attestation_opens_nothing(plan: LoadedPlan, text: str) -> None:
+    assert "attestation.yaml" in judged(plan, text)
+
+
+def test_a_missing_attestation_opens_nothing(plan: LoadedPlan, tmp_path: Path) -> None:
+    assert "cannot be read" in judged(plan, None)
+    (tmp_path / "none.yaml").write_text(PLAN.replace("  attestation: attestation.yaml\n", ""))
+    none = load(tmp_path / "none.yaml")
+    assert "https://s3.fr-par.scw.cloud is not attested" in judged(none, None)
+    with pytest.raises(Refused) as refused:
+        gate.demand_open(none.plan, none.base, endpoint_of(none.plan), NOW)
+    assert refused.value.exit_code is Exit.REFUSED
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["10.0.0.5", "192.168.1.9", "169.254.169.254", "127.0.0.1", "fe80::1%eth0", "fd00::1"],
+)
+def test_a_name_that_leads_to_a_private_address_is_refused(plan: LoadedPlan, address: str) -> None:
+    assert "no public address" in judged(plan, GOOD, lambda _: ["51.159.1.1", address])
+
+
+def test_a_document_of_the_customer_is_compared(plan: LoadedPlan) -> None:
+    (plan.base / "visa.pdf").write_bytes(b"visa")
+    digest = hashlib.sha256(b"visa").hexdigest()
+    assert judged(plan, {**GOOD, "documents": [{"path": "visa.pdf", "sha256": digest}]}) == ""
+
+
+def test_this_machine_needs_no_attestation(plan: LoadedPlan) -> None:
+    for endpoint in ("http://127.0.0.1:5000", "http://localhost:5000", "http://[::1]:5000"):
+        assert gate.judged(plan.plan, plan.base, endpoint, NOW, public) == []
