@@ -338,6 +338,13 @@ CATALOGUE: dict[str, Text] = {
     "ref.previous": Text("Déclaration précédente", "Previous statement"),
     "ref.previous.none": Text("aucune : c'est la première", "none: this is the first"),
     "ref.seal": Text("Scellement", "Sealing"),
+    "ref.attestation": Text("Attestation du client", "The customer's attestation"),
+    "ref.attestation.value": Text(
+        "Service « {service} » ; SecNumCloud : {visa}, jusqu'au {visa_end} ; HDS : {hds}, jusqu'au "
+        "{hds_end}. L'outil a comparé hôte, région et dates ; il ne juge pas la qualification.",
+        "Service “{service}”; SecNumCloud: {visa}, until {visa_end}; HDS: {hds}, until {hds_end}. "
+        "The tool compared host, region and dates; it does not judge the qualification.",
+    ),
     "ref.recipients": Text("Clés des destinataires", "Recipients' keys"),
     "ref.period": Text("Exécution", "Run"),
     "ref.period.value": Text("du {start} au {end}", "from {start} to {end}"),

@@ -49,6 +49,8 @@ class Endpoint:
     region: str | None = None
     bytes_read: int = 0
     bytes_written: int = 0
+    requests: int = 0
+    addresses: tuple[str, ...] = ()  # every network address that was contacted, sorted
 
     @property
     def is_local(self) -> bool:
@@ -95,6 +97,7 @@ class Facts:
     inventory_closed: bool
     seal: str
     recipients: tuple[str, ...] = ()  # fingerprints of public keys
+    attestation: Mapping[str, Any] | None = None  # what the customer attests of the target
     started_at: str | None = None
     ended_at: str | None = None
     operator: str | None = None  # as declared by the machine, for example user@host

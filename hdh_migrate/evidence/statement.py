@@ -51,6 +51,7 @@ def predicate_of(facts: Facts, recount: Recount, journal: tuple[int, str]) -> di
             "written": facts.written_at,
         },
         "endpoints": [_endpoint(endpoint) for endpoint in facts.endpoints],
+        "attestation": None if facts.attestation is None else dict(facts.attestation),
         "seal": {"format": facts.seal, "recipients": list(facts.recipients)},
         "verification": {
             "level": facts.verify_level,
@@ -146,4 +147,6 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
         "local": endpoint.is_local,
         "bytes_read": endpoint.bytes_read,
         "bytes_written": endpoint.bytes_written,
+        "requests": endpoint.requests,
+        "addresses": list(endpoint.addresses),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from hdh_migrate.evidence.signing import Signer, load_signer
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import State, Verdict
 from hdh_migrate.pipeline.work import Route
+from hdh_migrate.plan.attestation import load_attestation
+from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.sides import AzureBlob, Crypt4gh
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.run import Desk, operator
@@ -181,6 +183,7 @@ def _facts(desk: Desk, ledger: Ledger) -> Facts:
         inventory_closed=all(row.sealed for row in rows),
         seal=plan.seal.format,
         recipients=_recipients(desk),
+        attestation=_attestation(desk),
         started_at=started[0] if started else None,
         ended_at=ended[-1] if ended else None,
         operator=operator(),
@@ -204,24 +207,38 @@ def _recipients(desk: Desk) -> tuple[str, ...]:
 
 def _endpoints(desk: Desk, ledger: Ledger) -> tuple[Endpoint, ...]:
     plan = desk.loaded.plan
-    read: dict[str, int] = {"source": 0, "target": 0}
-    written: dict[str, int] = {"source": 0, "target": 0}
-    for _, body in ledger.events("run-ended"):
-        for told in body["traffic"]:
-            read[told["side"]] += told["bytes_read"]
-            written[told["side"]] += told["bytes_written"]
     address = plan.source.account_url if isinstance(plan.source, AzureBlob) else "folder:"
+    told = [entry for _, body in ledger.events("run-ended") for entry in body["traffic"]]
     return (
-        Endpoint(
-            side="source", kind=plan.source.kind, url=address,
-            bytes_read=read["source"], bytes_written=written["source"],
-        ),
+        Endpoint(side="source", kind=plan.source.kind, url=address, **_passed(told, "source")),
         Endpoint(
             side="target", kind=plan.target.provider, url=endpoint_of(plan),
-            region=plan.target.region,
-            bytes_read=read["target"], bytes_written=written["target"],
+            region=plan.target.region, **_passed(told, "target"),
         ),
     )  # fmt: skip
+
+
+def _passed(told: Sequence[Mapping[str, Any]], side: str) -> dict[str, Any]:
+    """Return what passed through one side, over all runs that ended."""
+    entries = [entry for entry in told if entry["side"] == side]
+    sums = {
+        name: sum(entry[name] for entry in entries)
+        for name in ("bytes_read", "bytes_written", "requests")
+    }
+    seen = {address for entry in entries for address in entry["addresses"]}
+    return {**sums, "addresses": tuple(sorted(seen))}
+
+
+def _attestation(desk: Desk) -> dict[str, Any] | None:
+    reference = desk.loaded.plan.target.attestation
+    if reference is None or is_loopback(endpoint_of(desk.loaded.plan)):
+        return None  # a rehearsal is not attested, so nothing has judged the file
+    loaded = load_attestation(desk.loaded.base / reference)
+    return {
+        "reference": reference,
+        "sha256": loaded.sha256,
+        **loaded.attestation.model_dump(mode="json"),
+    }
 
 
 def _previous(desk: Desk) -> str | None:

@@ -20,6 +20,8 @@ from hdh_migrate.evidence.names import visible
 from hdh_migrate.evidence.signing import Signer, pre_authentication_encoding
 from hdh_migrate.model import Place, key_text
 from tests.unit.evidence.builders import (
+    SOURCE,
+    TARGET,
     bundle,
     dataset,
     exclusion,
@@ -365,3 +367,28 @@ def test_the_commands_that_the_page_prints_do_what_it_says(tmp_path: Path, key: 
     program, *arguments = alone.split()
     assert program == "python3"
     subprocess.run([sys.executable, *arguments], cwd=tmp_path / "out", check=True)
+
+
+def test_the_customers_attestation_and_the_addresses_are_on_the_page(
+    tmp_path: Path, key: Signer
+) -> None:
+    attestation = {
+        "service": "Object <Storage>",
+        "secnumcloud": {"reference": "decision 12", "valid_until": "2028-12-31"},
+        "hds": {"reference": "certificate 7", "valid_until": "2027-01-01"},
+        "sha256": "ab" * 32,
+    }
+    target = replace(TARGET, addresses=("51.159.1.1",))
+    made = bundle(
+        tmp_path / "out",
+        [record("a")],
+        about=facts(dataset(1, 1000), attestation=attestation, endpoints=(SOURCE, target)),
+        signer=key,
+        languages=("fr", "en"),
+    )
+
+    english = (made.folder / "report.en.html").read_text("utf-8")
+    assert "decision 12, until 2028-12-31" in english
+    assert "Object &lt;Storage&gt;" in english
+    assert "51.159.1.1" in english
+    assert "decision 12, jusqu" in (made.folder / "report.fr.html").read_text("utf-8")
