@@ -28,6 +28,16 @@ def sha256_hex(data: bytes | bytearray | memoryview) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def leaf_digest(data: bytes) -> bytes:
+    """Return the digest of one leaf of an RFC 9162 tree: SHA-256(0x00 || data)."""
+    return hashlib.sha256(b"\x00" + data).digest()
+
+
+def node_digest(left: bytes, right: bytes) -> bytes:
+    """Return the digest of an inner node of an RFC 9162 tree: SHA-256(0x01 || left || right)."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
 class MerkleTree:
     """RFC 9162 section 2.1 Merkle tree hash over leaves that are appended in order.
 
@@ -38,12 +48,11 @@ class MerkleTree:
         self.count = 0
         self._stack: list[tuple[int, bytes]] = []
 
-    def append(self, leaf: bytes) -> None:
-        """Add one leaf: its digest is SHA-256(0x00 || leaf)."""
-        level, digest = 0, hashlib.sha256(b"\x00" + leaf).digest()
+    def append(self, digest: bytes) -> None:
+        """Add one leaf, given as its `leaf_digest`."""
+        level = 0
         while self._stack and self._stack[-1][0] == level:
-            _, left = self._stack.pop()
-            digest = hashlib.sha256(b"\x01" + left + digest).digest()
+            digest = node_digest(self._stack.pop()[1], digest)
             level += 1
         self._stack.append((level, digest))
         self.count += 1
@@ -54,5 +63,5 @@ class MerkleTree:
             return EMPTY_SHA256
         digest = self._stack[-1][1]
         for _, left in reversed(self._stack[:-1]):
-            digest = hashlib.sha256(b"\x01" + left + digest).digest()
+            digest = node_digest(left, digest)
         return digest.hex()

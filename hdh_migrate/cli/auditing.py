@@ -30,12 +30,23 @@ Trust = Annotated[
 
 @audit.command()
 def verify(
-    bundle: Bundle,
+    bundle: Annotated[
+        Path, typer.Argument(metavar="BUNDLE", help="The folder of a report, or its .zip or .tar.")
+    ],
     *,
     trust: Trust,
     threshold: Annotated[
         int, typer.Option("--threshold", min=1, help="How many different keys must have signed.")
     ] = 1,
+    sample: Annotated[
+        int | None,
+        typer.Option("--sample", metavar="N", min=1, help="Read N stored objects at the target."),
+    ] = None,
+    target_credentials: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Id and secret of a read-only access key, a line each."),
+    ] = None,
+    nonce: Annotated[str | None, typer.Option(help="Repeat the draw of an earlier sample.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Do all of a bundle's sums again and check its signatures; exit 0, or 10 when one fails.
@@ -45,18 +56,31 @@ def verify(
     task = Task(as_json=as_json)
 
     def body() -> Exit:
-        from hdh_migrate.evidence.check import check_bundle
+        from hdh_migrate.evidence.check import examine
+        from hdh_migrate.evidence.sample import Sample
         from hdh_migrate.evidence.signing import load_verifier
-        from hdh_migrate.evidence.verify import OPEN, told
 
-        if threshold > len(trust):
-            raise UsageError(f"{threshold} keys must have signed, but {len(trust)} are trusted")
-        problems = check_bundle(bundle, [load_verifier(path) for path in trust], threshold)
-        code = Exit.DAMAGED if problems else Exit.OK
+        keys = [load_verifier(path) for path in trust]
+        if threshold > len({key.fingerprint for key in keys}):
+            raise UsageError(f"{threshold} keys must have signed, but {len(keys)} are trusted")
+        reader = None
+        try:
+            if sample is not None:
+                reader = Sample(sample, target_credentials, nonce)
+        except (OSError, ValueError) as error:
+            raise UsageError(str(error)) from None
+        outcome = examine(bundle, keys, threshold, sample=reader)
+        code = Exit.DAMAGED if outcome.problems else Exit.OK
         task.out.result(
-            {"ok": not problems, "problems": problems, "not_checked": OPEN, "exit": int(code)},
-            "\n".join(told(problems)),
-        )  # fmt: skip
+            {
+                "ok": not outcome.problems,
+                "problems": outcome.problems,
+                "checked": [] if outcome.problems else outcome.checked,
+                "not_checked": outcome.open,
+                "exit": int(code),
+            },
+            "\n".join(outcome.told()),
+        )
         return code
 
     task.run(body)

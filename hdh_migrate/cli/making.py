@@ -119,6 +119,10 @@ def keys_new(
         str | None,
         typer.Option(metavar="REF", help="Take the passphrase from env:NAME or file:PATH."),
     ] = None,
+    valid_until: Annotated[
+        str | None,
+        typer.Option(metavar="DAY", help="The last day of a report key's use, YYYY-MM-DD."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a key pair. Nothing is ever overwritten.
@@ -134,7 +138,11 @@ def keys_new(
         phrase = _passphrase(asked=passphrase, reference=passphrase_from)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if purpose is Purpose.REPORT:
-            made = new_report_key(folder, name, phrase.encode() if phrase else None)
+            made = new_report_key(
+                folder, name, phrase.encode() if phrase else None, until=valid_until
+            )
+        elif valid_until is not None:
+            raise UsageError("--valid-until is for report keys: sealed data must open for ever")
         else:
             made = new_pair(folder, name, passphrase=phrase)
         if phrase is None:

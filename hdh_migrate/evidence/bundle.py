@@ -5,7 +5,8 @@ empty. Everything is written into the hidden sibling `.<name>.partial`, synced, 
 place last. A crash leaves only that sibling, which the next writer of the same `out` clears.
 
 Files, in the order in which they are made: `exclusions.jsonl`, `manifest.jsonl`,
-`findings.jsonl`, `journal.jsonl`, `verify.py` (the verifier for auditors), `summary.json`, one
+`findings.jsonl`, `journal.jsonl`, `verify.py` (the verifier for auditors, with `stamp.py` for a
+time-stamp and `sample.py` for reading back from the target), `summary.json`, one
 `report.<language>.html` per language, `statement.json` (a DSSE envelope over the digests of all
 these; without a signer `{"draft": true, "statement": ...}`, which is no evidence), and
 `SHA256SUMS` over everything. They are readable by their owner only, since object names may
@@ -43,15 +44,13 @@ from hdh_migrate.evidence.records import (
 from hdh_migrate.evidence.recount import Order, Recount
 from hdh_migrate.evidence.signing import STATEMENT_TYPE, Signer
 from hdh_migrate.evidence.statement import predicate_of, statement, summary_of
+from hdh_migrate.evidence.verify import CODE
 from hdh_migrate.fixity import canonical_json, sha256_hex
 
 __all__ = ["Bundle", "check_bundle", "write_bundle"]
 
 Lines = Iterable[Mapping[str, Any]]
 Event = tuple[int, str, str, str, bytes]
-
-VERIFIER = files("hdh_migrate.evidence") / "verify.py"
-"""The one-file verifier, which goes into every bundle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,11 +113,14 @@ def _fill(
     languages: Sequence[str],
 ) -> Bundle:
     recount = Recount(
-        (dataset.name for dataset in facts.datasets), _excluded(folder / "exclusions.jsonl")
+        {dataset.name: dataset.batch for dataset in facts.datasets},
+        _excluded(folder / "exclusions.jsonl"),
     )
     digests, shown = _write_lines(folder, streams, recount)
     digests["journal.jsonl"], end = _write_journal(folder, journal)
-    digests["verify.py"] = _write(folder / "verify.py", VERIFIER.read_bytes())
+    for name in CODE:
+        source = files("hdh_migrate.evidence") / name
+        digests[name] = _write(folder / name, source.read_bytes())
     predicate = predicate_of(facts, recount, end)
     summary = summary_of(predicate, signer.key_id if signer else None)
     digests["summary.json"] = _write(folder / "summary.json", canonical_json(summary) + b"\n")

@@ -1,22 +1,50 @@
-"""Check a bundle, with the very file that an auditor runs alone (`verify.py`)."""
+"""Check a bundle, with the very files that an auditor runs alone (verify.py and its companions)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence import verify
+from hdh_migrate.evidence.archives import unpacked
+from hdh_migrate.evidence.sample import Sample
 from hdh_migrate.evidence.signing import Verifier
-from hdh_migrate.evidence.verify import sums_text
+from hdh_migrate.evidence.verify import Outcome, Stamped, sums_text
 
-__all__ = ["check_bundle", "sums_text"]
+__all__ = ["check_bundle", "examine", "sums_text"]
 
 
-def check_bundle(folder: Path, verifiers: Sequence[Verifier], threshold: int = 1) -> list[str]:
-    """Return everything that is wrong with a bundle; nothing means that all of it checks.
+def examine(
+    bundle: Path,
+    verifiers: Sequence[Verifier],
+    threshold: int = 1,
+    *,
+    stamped: Stamped | None = None,
+    sample: Sample | None = None,
+) -> Outcome:
+    """Check a bundle, a folder or an archive, and say what holds, what does not, and what is open.
 
     `threshold` is how many different keys of `verifiers` must have signed. A draft is reported
     as such: it is not evidence. Reads every file twice, in bounded memory. Whether the statement
     says "complete" is not judged here, only whether it may say so.
+
+    Raises:
+        UsageError: there is no such bundle.
     """
-    return verify.check(folder, {key.fingerprint: key.public for key in verifiers}, threshold)
+    keys = [verify.Key(key.fingerprint, key.public, key.until) for key in verifiers]
+    try:
+        with unpacked(bundle) as folder:
+            outcome = verify.check(folder, keys, threshold, stamped)
+            if sample is not None and not outcome.problems:
+                sample.draw(folder, outcome)
+            return outcome
+    except EvidenceDamaged as error:
+        outcome = Outcome()
+        outcome.problems.append(str(error))
+        return outcome
+
+
+def check_bundle(folder: Path, verifiers: Sequence[Verifier], threshold: int = 1) -> list[str]:
+    """Return everything that is wrong with a bundle; nothing means that all of it checks."""
+    return examine(folder, verifiers, threshold).problems

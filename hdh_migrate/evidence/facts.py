@@ -27,6 +27,9 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 LEVELS = ("full", "stored", "head")
 """How deep an object was verified; only "full" is proof (DESIGN section 2, invariant 3)."""
 
+NAMES = ("plain", "keyed")
+"""Whether a bundle's lines say the objects' names, or keyed digests of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -73,11 +76,44 @@ class DatasetFacts:
     source: Place
     target: Place
     inventoried: Counts
+    closed: bool = True  # whether inventory was sealed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """Something that objects of a dataset had at the source and do not have at the target.
+
+    `kept` says where it can still be found: in the "manifest", in the operator's "ledger".
+    """
+
+    dataset: str
+    what: str  # a key of the report's catalogue: "headers", "tier", "metadata", "tags", "modified"
+    objects: int
+    kept: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How fast a step went: what was acknowledged in `bins` equal slices of its time.
+
+    `seconds` is the length of one slice; the journal's receipts are where it is counted from.
+    """
+
+    step: str
+    started: str
+    ended: str
+    seconds: float
+    bins: tuple[Counts, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What the statement and the report say beyond the records.
+
+    `code_sha256` is the digest over the tool's own files (`session.software`). `names` is "plain"
+    or "keyed" (the manifest's names are keyed digests). `clock_offsets` are the seconds by which
+    this machine's clock was ahead of each endpoint's Date header. `profile`, `capabilities`,
+    `waivers` and `cutovers` are told by the modules that own them, as JSON.
 
     Times are RFC 3339 in UTC; digests are hexadecimal SHA-256. `plan` is the canonical plan, in
     which credentials are references only, and `plan_digest` must be its digest. `written_at` is
@@ -90,20 +126,33 @@ class Facts:
     plan: Mapping[str, Any] = field(repr=False)
     plan_digest: str
     tool_version: str
+    code_sha256: str
     written_at: str
     endpoints: tuple[Endpoint, ...]
     datasets: tuple[DatasetFacts, ...]
     verify_level: str
-    inventory_closed: bool
     seal: str
+    names: str = "plain"
     recipients: tuple[str, ...] = ()  # fingerprints of public keys
     attestation: Mapping[str, Any] | None = None  # what the customer attests of the target
+    profile: Mapping[str, Any] | None = None  # what was counted on at the target, and since when
+    capabilities: Mapping[str, Any] | None = None  # what a probe saw at the target
+    waivers: tuple[Mapping[str, Any], ...] = ()
+    cutovers: tuple[Mapping[str, Any], ...] = ()
+    losses: tuple[Loss, ...] = ()
+    paces: tuple[Pace, ...] = ()
+    clock_offsets: Mapping[str, float] = field(default_factory=dict)  # by endpoint
     started_at: str | None = None
     ended_at: str | None = None
     operator: str | None = None  # as declared by the machine, for example user@host
     sha256_in_transfer: int = 0
     sha256_in_verify: int = 0
     previous_statement: str | None = None
+
+    @property
+    def inventory_closed(self) -> bool:
+        """Whether the inventory of every dataset was sealed."""
+        return all(dataset.closed for dataset in self.datasets)
 
     @property
     def rehearsal(self) -> bool:
@@ -135,6 +184,10 @@ def _shape_problems(facts: Facts) -> list[str]:
     previous = facts.previous_statement
     if previous is not None and not DIGEST.fullmatch(previous):
         problems.append("previous_statement is not a SHA-256 in hexadecimal")
+    if not DIGEST.fullmatch(facts.code_sha256):
+        problems.append("code_sha256 is not a SHA-256 in hexadecimal")
+    if facts.names not in NAMES:
+        problems.append("names are neither plain nor keyed")
     for name in ("written_at", "started_at", "ended_at"):
         value = getattr(facts, name)
         if value is not None and not MOMENT.fullmatch(value):

@@ -6,11 +6,11 @@ and not of its neighbours.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hdh_migrate.errors import EvidenceDamaged
+from hdh_migrate.fixity import leaf_digest, node_digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,16 +20,6 @@ class Inclusion:
     index: int
     size: int
     path: tuple[bytes, ...]
-
-
-def leaf_digest(line: bytes) -> bytes:
-    """Return the digest of a leaf: a manifest line without its line feed."""
-    return hashlib.sha256(b"\x00" + line).digest()
-
-
-def node_digest(left: bytes, right: bytes) -> bytes:
-    """Return the digest of an inner node."""
-    return hashlib.sha256(b"\x01" + left + right).digest()
 
 
 def prove(lines: Iterable[tuple[bytes, bool]]) -> Inclusion | None:

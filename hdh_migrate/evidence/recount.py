@@ -4,11 +4,15 @@ The writer and the checker of a bundle feed the same class, so a statement can o
 own files add up to. An object is *verified* when its verdict is "match", *pending* while it has
 none, *failed* with any other verdict (a waived difference is still not a verified object).
 
-Memory: one tally per dataset, one sum per exclusion rule and finding code, O(log n) for the tree.
+There is one tree over all records, and one for each batch: an approval binds a batch's root, so
+that another batch which goes on does not void it.
+
+Memory: one tally per dataset, one sum per exclusion rule and finding code, O(log n) for the trees.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -16,11 +20,14 @@ from typing import Any
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.facts import Counts
 from hdh_migrate.evidence.records import order_of
-from hdh_migrate.fixity import MerkleTree
+from hdh_migrate.fixity import MerkleTree, leaf_digest
 from hdh_migrate.model import Verdict
 
 STATES = ("verified", "failed", "pending", "excluded")
 """Where each inventoried object ends; together they must be all of them."""
+
+SIZES = tuple(1 << power for power in (12, 16, 20, 24, 28, 32, 36))
+"""The bounds between the classes of object sizes, in bytes: 4 KiB, 64 KiB ... 64 GiB."""
 
 UNDECIDED = "none"
 """Stands in the sums by verdict for objects that were not compared yet."""
@@ -32,18 +39,25 @@ Sums = dict[str, int]
 class Recount:
     """Add up a bundle's lines: first all exclusions, then all records; findings at any time."""
 
-    def __init__(self, datasets: Iterable[str], excluded: Iterator[Order]) -> None:
-        """Prepare for these datasets; `excluded` gives the exclusions' orders a second time.
+    def __init__(self, batches: Mapping[str, str], excluded: Iterator[Order]) -> None:
+        """Prepare for datasets, given with the batch of each.
+
+        `excluded` gives the exclusions' orders a second time.
 
         The second pass goes along with the records, so that an object which is both excluded and
         moved is noticed in one pass and without memory.
         """
         self.tree = MerkleTree()
+        self.trees = {batch: MerkleTree() for batch in batches.values()}
+        self.digests = dict.fromkeys(("sha256", "source_md5", "stored_sha256"), 0)
+        self.sizes = [_sums() for _ in range(len(SIZES) + 1)]
         self.by_verdict: dict[str, Sums] = {}
         self.by_level: dict[str, Sums] = {}
+        self.levels: dict[str, set[str]] = {batch: set() for batch in batches.values()}
         self.by_rule: dict[tuple[str, str, str], Sums] = {}
         self.by_code: Counter[str] = Counter()
-        self._states = {name: {state: _sums() for state in STATES} for name in datasets}
+        self._batches = dict(batches)
+        self._states = {name: {state: _sums() for state in STATES} for name in batches}
         self._last_exclusion: Order | None = None
         self._last_record: Order | None = None
         self._excluded = excluded
@@ -76,14 +90,21 @@ class Recount:
         self._last_record = _later(self._last_record, order)
         self._refuse_excluded(order)
         size, verdict, level = record["size"], record["verdict"], record["level"]
+        states, leaf = self._dataset(record), leaf_digest(line[:-1])
+        batch = self._batches[record["dataset"]]
         _add(self.by_verdict.setdefault(verdict or UNDECIDED, _sums()), size)
         if verdict == Verdict.MATCH:
             state = "verified"
             _add(self.by_level.setdefault(level, _sums()), size)
+            self.levels[batch].add(level)
         else:
             state = "failed" if verdict else "pending"
-        _add(self._dataset(record)[state], size)
-        self.tree.append(line[:-1])
+        _add(states[state], size)
+        _add(self.sizes[bisect_right(SIZES, size)], size)
+        for name in self.digests:
+            self.digests[name] += record[name] is not None
+        self.tree.append(leaf)
+        self.trees[batch].append(leaf)
 
     def tally(self, dataset: str, inventoried: Mapping[str, int] | Counts) -> dict[str, Any]:
         """Return one dataset's sums by state beside its inventory, and whether they close."""

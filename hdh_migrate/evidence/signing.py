@@ -35,17 +35,26 @@ from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable
 STATEMENT_TYPE = "application/vnd.in-toto+json"
 """DSSE payload type of an in-toto statement, the only one that is accepted here."""
 
+VALID_UNTIL = "Valid-Until"
+"""The line before a public key's PEM block that says on which day its use ends."""
+
+_UNTIL = re.compile(rb"(?m)^Valid-Until: *(\d{4}-\d\d-\d\d)\s*$")
 _MAX_KEY_FILE = 64 * 1024
+_DAY = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
 
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """A trusted public key. `fingerprint` is the SHA-256 of its 32 raw bytes."""
+    """A trusted public key. `fingerprint` is the SHA-256 of its 32 raw bytes.
+
+    `until` is the last day on which it may sign, YYYY-MM-DD in UTC; None: no end is stated.
+    """
 
     key_id: str
     fingerprint: str
     _key: Ed25519PublicKey = field(repr=False)
+    until: str | None = None
 
     @property
     def public(self) -> Ed25519PublicKey:
@@ -85,9 +94,13 @@ class Signer:
         }
 
 
-def new_report_key(folder: Path, name: str, passphrase: bytes | None) -> tuple[Path, Path]:
+def new_report_key(
+    folder: Path, name: str, passphrase: bytes | None, until: str | None = None
+) -> tuple[Path, Path]:
     """Make a key pair and return the paths `<name>.key` (mode 0600) and `<name>.pub`.
 
+    `until` (YYYY-MM-DD) is written into the public key's file as the last day of its use; every
+    PEM reader skips that line, and verifiers of evidence obey it.
     Nothing is ever overwritten. When the second file cannot be made, the first is taken back.
 
     Raises:
@@ -96,6 +109,8 @@ def new_report_key(folder: Path, name: str, passphrase: bytes | None) -> tuple[P
     """
     if not _NAME.fullmatch(name):
         raise KeyUnavailable("a key name has letters, digits, dots, dashes and underscores only")
+    if until is not None and not _DAY.fullmatch(until):
+        raise KeyUnavailable("the last day of a key is written as YYYY-MM-DD")
     if passphrase == b"":
         raise KeyUnavailable("the passphrase is empty", hint="give one, or none at all")
     encryption: KeySerializationEncryption = (
@@ -108,6 +123,8 @@ def new_report_key(folder: Path, name: str, passphrase: bytes | None) -> tuple[P
         _create(private, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption), 0o600)
         try:
             pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+            if until is not None:
+                pem = f"{VALID_UNTIL}: {until}\n".encode() + pem
             _create(public, pem, 0o644)
         except BaseException:
             private.unlink()
@@ -163,13 +180,14 @@ def load_verifier(path: Path) -> Verifier:
         raise KeyUnavailable(f"{path}: not a public key in PEM") from None
     if not isinstance(key, Ed25519PublicKey):
         raise KeyUnavailable(f"{path}: not an Ed25519 key")
-    return verifier_of(key)
+    until = _UNTIL.search(pem.partition(b"-----BEGIN")[0])
+    return verifier_of(key, until.group(1).decode() if until else None)
 
 
-def verifier_of(key: Ed25519PublicKey) -> Verifier:
+def verifier_of(key: Ed25519PublicKey, until: str | None = None) -> Verifier:
     """Name a public key: the id is "ed25519:" and 16 hexadecimal digits of its fingerprint."""
     fingerprint = hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()
-    return Verifier(f"ed25519:{fingerprint[:16]}", fingerprint, key)
+    return Verifier(f"ed25519:{fingerprint[:16]}", fingerprint, key, until)
 
 
 def add_signature(envelope: Mapping[str, Any], signer: Signer) -> dict[str, Any]:

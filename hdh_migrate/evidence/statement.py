@@ -8,18 +8,23 @@ here and nowhere else, from the counts alone:
 - `complete`: the inventory is closed and not empty, the counts close, nothing failed or is pending;
 - `proven`: complete, and every verified object was re-read whole from the target, unsealed and
   compared (level "full").
+
+The last three are said of everything and of each batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from hdh_migrate.evidence.facts import DatasetFacts, Endpoint, Facts
-from hdh_migrate.evidence.recount import Recount, add_up
+from hdh_migrate.evidence.recount import SIZES, Recount, add_up
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "urn:hdh-migrate:evidence:v1"
+_COUNTED = ("manifest", "datasets", "batches", "outcome", "exclusions", "findings")
+
 TREE = "rfc9162-sha256"
 """Leaves are the manifest's lines without their line feed."""
 
@@ -37,51 +42,70 @@ def statement(subjects: Mapping[str, str], predicate: Mapping[str, Any]) -> dict
 
 
 def predicate_of(facts: Facts, recount: Recount, journal: tuple[int, str]) -> dict[str, Any]:
-    """Return our predicate: the facts, the recount of the lines, the journal's length and head."""
-    datasets = [_dataset(dataset, recount) for dataset in facts.datasets]
+    """Return our predicate: the facts, the recount of the lines, the journal's length and head.
+
+    Its shape is docs/schemas/evidence-v1.json, explained in docs/evidence-format.md.
+    """
     return {
         "migration": facts.migration,
         "rehearsal": facts.rehearsal,
+        "names": facts.names,
         "plan": {"digest": {"sha256": facts.plan_digest}, "canonical": dict(facts.plan)},
-        "tool": {"name": "hdh-migrate", "version": facts.tool_version},
+        "tool": {
+            "name": "hdh-migrate",
+            "version": facts.tool_version,
+            "code": {"sha256": facts.code_sha256},
+        },
         "operator": facts.operator,
         "times": {
             "started": facts.started_at,
             "ended": facts.ended_at,
             "written": facts.written_at,
+            "clock_offsets": dict(sorted(facts.clock_offsets.items())),
         },
         "endpoints": [_endpoint(endpoint) for endpoint in facts.endpoints],
-        "attestation": None if facts.attestation is None else dict(facts.attestation),
+        "attestation": _copied(facts.attestation),
+        "profile": _copied(facts.profile),
+        "capabilities": _copied(facts.capabilities),
+        "waivers": [dict(waiver) for waiver in facts.waivers],
+        "cutovers": [dict(cutover) for cutover in facts.cutovers],
         "seal": {"format": facts.seal, "recipients": list(facts.recipients)},
         "verification": {
             "level": facts.verify_level,
-            "digests": {
-                "sha256": {
-                    "computed_by_us_reading_the_source": facts.sha256_in_transfer,
-                    "computed_by_us_reading_back": facts.sha256_in_verify,
-                },
-                "source_md5": "claimed_by_the_source",
-                "stored_sha256": "computed_by_us_reading_back",
-            },
+            "sha256_taken_in_transfer": facts.sha256_in_transfer,
+            "sha256_taken_in_verify": facts.sha256_in_verify,
         },
-        "datasets": datasets,
+        "losses": [asdict(loss) for loss in facts.losses],
+        "paces": [asdict(pace) for pace in facts.paces],
         "journal": {"events": journal[0], "head": journal[1]},
         "previous_statement": facts.previous_statement,
-        **counted(recount, datasets, inventory_closed=facts.inventory_closed),
+        **_counted(facts, recount),
     }
 
 
-def counted(
-    recount: Recount, datasets: Sequence[Mapping[str, Any]], *, inventory_closed: bool
-) -> dict[str, Any]:
-    """Return the predicate's parts that follow from the lines and the datasets' inventories."""
+def _counted(facts: Facts, recount: Recount) -> dict[str, Any]:
+    """Return the parts that follow from the lines, the datasets' inventories and their batches."""
+    datasets = [_dataset(dataset, recount) for dataset in facts.datasets]
+    names = dict.fromkeys(dataset.batch for dataset in facts.datasets)
     return {
         "manifest": {
             "records": recount.tree.count,
             "merkle_root": recount.tree.root(),
             "tree": TREE,
+            "digests": dict(recount.digests),
+            "sizes": [
+                {"below": bound, **sums}
+                for bound, sums in zip((*SIZES, None), recount.sizes, strict=True)
+            ],
         },
-        "outcome": _outcome(recount, datasets, inventory_closed=inventory_closed),
+        "datasets": datasets,
+        "batches": [_batch(name, datasets, recount) for name in names],
+        "outcome": {
+            **_judged(datasets, set(recount.by_level)),
+            "states": _states(datasets),
+            "verdicts": dict(sorted(recount.by_verdict.items())),
+            "levels": dict(sorted(recount.by_level.items())),
+        },
         "exclusions": [
             {"dataset": dataset, "rule": rule, "reason": reason, **sums}
             for (dataset, rule, reason), sums in sorted(recount.by_rule.items())
@@ -95,36 +119,49 @@ def counted(
 
 def summary_of(predicate: Mapping[str, Any], key_id: str | None) -> dict[str, Any]:
     """Return the short form for programs: what the predicate counts, without plan and journal."""
-    names = ("migration", "rehearsal", "tool", "times", "verification", "manifest", "datasets")
+    names = ("migration", "rehearsal", "names", "tool", "times", "verification")
     return {
         "version": 1,
         "draft": key_id is None,
         "signed_by": key_id,
         "plan_digest": predicate["plan"]["digest"]["sha256"],
-        **{name: predicate[name] for name in (*names, "outcome", "exclusions", "findings")},
+        **{name: predicate[name] for name in (*names, *_COUNTED)},
     }
 
 
-def _outcome(
-    recount: Recount, datasets: Sequence[Mapping[str, Any]], *, inventory_closed: bool
-) -> dict[str, Any]:
+def _judged(datasets: Sequence[Mapping[str, Any]], levels: set[str]) -> dict[str, bool]:
+    """Return the strong words about some datasets, of which these levels were verified."""
     total = add_up(dataset["tally"] for dataset in datasets)
-    counts_close = total.pop("closes")
+    closed = all(dataset["closed"] for dataset in datasets)
     complete = (
-        inventory_closed
-        and counts_close
+        closed
+        and total["closes"]
         # An empty listing is never silently believed (DESIGN section 2, invariant 5).
         and total["inventoried"]["objects"] > 0
         and total["failed"]["objects"] == total["pending"]["objects"] == 0
     )
     return {
-        "inventory_closed": inventory_closed,
-        "counts_close": counts_close,
+        "inventory_closed": closed,
+        "counts_close": total["closes"],
         "complete": complete,
-        "proven": complete and recount.by_level.keys() == {"full"},
-        "states": total,
-        "verdicts": dict(sorted(recount.by_verdict.items())),
-        "levels": dict(sorted(recount.by_level.items())),
+        "proven": complete and levels == {"full"},
+    }
+
+
+def _states(datasets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    total = add_up(dataset["tally"] for dataset in datasets)
+    del total["closes"]
+    return total
+
+
+def _batch(name: str, datasets: Sequence[Mapping[str, Any]], recount: Recount) -> dict[str, Any]:
+    """Return one batch: its own root, which approvals bind, and the strong words about it."""
+    own = [dataset for dataset in datasets if dataset["batch"] == name]
+    return {
+        "name": name,
+        "records": recount.trees[name].count,
+        "merkle_root": recount.trees[name].root(),
+        **_judged(own, recount.levels[name]),
     }
 
 
@@ -132,10 +169,15 @@ def _dataset(dataset: DatasetFacts, recount: Recount) -> dict[str, Any]:
     return {
         "name": dataset.name,
         "batch": dataset.batch,
+        "closed": dataset.closed,
         "source": {"bucket": dataset.source.bucket, "prefix": dataset.source.prefix},
         "target": {"bucket": dataset.target.bucket, "prefix": dataset.target.prefix},
         "tally": recount.tally(dataset.name, dataset.inventoried),
     }
+
+
+def _copied(told: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if told is None else dict(told)
 
 
 def _endpoint(endpoint: Endpoint) -> dict[str, Any]:

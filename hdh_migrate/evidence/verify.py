@@ -1,28 +1,32 @@
 """Check a bundle of evidence, alone: this file needs Python 3.9 and the package `cryptography`.
 
     python3 verify.py BUNDLE --trust operator.pub [--trust witness.pub --threshold 2]
+        [--tsa-trust authority.pem] [--sample 50 --target-credentials FILE]
 
-It believes nothing that the bundle says of itself. Every number in the signed statement is
-computed again from the lines of the bundle; the only outside knowledge is the public keys, which
-must have reached you by another way than the bundle. The steps are numbered as in
-docs/verification.md. Exit status: 0 all of it holds, 10 something does not, 2 wrong usage.
+Nothing that the bundle says of itself is believed: every number in the signed statement is
+computed again from the bundle's lines. The only outside knowledge is the public keys, which must
+have reached you by another way than the bundle. Two questions have files of their own beside this
+one: stamp.py reads a time-stamp, and sample.py alone opens a connection, to read objects back
+from the target. The steps are numbered as in docs/verification.md.
 
-Messages name files and line numbers, never objects: object names may identify people.
+Exit status: 0 all of it holds, 10 something does not, 2 wrong usage. Messages name files and line
+numbers, never objects: object names may identify people.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
+import bisect
 import hashlib
 import ipaddress
 import json
 import re
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Optional
 from urllib.parse import urlsplit
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -30,54 +34,105 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 LINES = ("exclusions.jsonl", "findings.jsonl", "journal.jsonl", "manifest.jsonl")
-FILES = ("SHA256SUMS", *LINES, "statement.json", "summary.json", "verify.py")
-REPORT = re.compile(r"report\.[a-z]{2}\.html")
+CODE = ("sample.py", "verify.py")
+FILES = ("SHA256SUMS", *LINES, "statement.json", "summary.json", *CODE)
+OPTIONAL = re.compile(r"report\.[a-z]{2}\.html|timestamp\.tsr")
+LATER = ("statement.json", "timestamp.tsr")  # made after the statement, so it cannot name them
 LONGEST_LINE = 1 << 20
 LARGEST_DOCUMENT = 64 << 20
 STATES = ("verified", "failed", "pending", "excluded")
 UNITS = ("objects", "bytes")
+SIZES = tuple(1 << power for power in (12, 16, 20, 24, 28, 32, 36))
+SUMMED = (
+    *("migration", "rehearsal", "names", "tool", "times", "verification"),
+    *("manifest", "datasets", "batches", "outcome", "exclusions", "findings"),
+)
+PREDICATE = {
+    *SUMMED, "plan", "operator", "endpoints", "attestation", "profile", "capabilities", "waivers",
+    "cutovers", "seal", "losses", "paces", "journal", "previous_statement",
+}  # fmt: skip
 CHECKED = (
     "1  every file is there, and no other",
     "2  SHA256SUMS lists the digests of exactly these files",
     "3  the statement is signed by enough trusted keys",
     "4  each file is the one that the statement is about",
     "5  every line is canonical, in order, unique, and well formed",
-    "6  the Merkle root and all counts follow from the lines",
+    "6  the Merkle roots and all counts follow from the lines",
     '7  "complete", "proven" and "rehearsal" are said as these counts and addresses allow',
     "8  the journal's chain is unbroken and ends where the statement says",
-    "9  the plan in the statement has the digest that names the run",
+    "9  the plan has the digest that names the run, and the statement speaks of its datasets",
 )
 OPEN = (
-    "that the target still holds these bytes: compare stored_sha256 with what the bucket gives",
     "that the source gave its true content: only the operator's machine read it",
-    "when the bundle was made: its times are the operator's own",
+    "what no line shows: the addresses that were contacted, paces, losses, who ran it",
 )
+UNSAMPLED = "that the target still holds these bytes: --sample reads some of them"
+UNSTAMPED = "when the bundle was made: its times are the operator's own"
+
+Stamped = Callable[[bytes, bytes], tuple[str, str]]
+"""Checks a token over a signature: returns the time that it proves and who gave it."""
 
 
 class Wrong(Exception):
     """Something does not hold; the message says what, and where."""
 
 
-def check(folder: Path, keys: Mapping[str, Ed25519PublicKey], threshold: int = 1) -> list[str]:
-    """Return everything that is wrong with a bundle, a line each; nothing means that it holds.
+class Key(NamedTuple):
+    """A trusted public key, and the last day on which it may sign (None: no end)."""
 
-    `keys` are the trusted public keys by fingerprint; `threshold` of them must have signed.
+    fingerprint: str
+    public: Ed25519PublicKey
+    until: Optional[str] = None  # noqa: UP045 - Python 3.9 reads this
+
+
+class Outcome:
+    """What a check came to: all of `checked` holds if there are no `problems`."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self.checked = list(CHECKED)
+        self.open = [*OPEN, UNSAMPLED]
+
+    def told(self) -> list[str]:
+        """Return the outcome as lines for people: what was checked, and what was not."""
+        if self.problems:
+            wrong = [f"WRONG   {problem}" for problem in self.problems]
+            return [*wrong, "this bundle is not evidence"]
+        checked = [f"ok      {what}" for what in self.checked]
+        return [*checked, *(f"open    {what}" for what in self.open), "the bundle checks"]
+
+
+def check(
+    folder: Path, keys: Iterable[Key], threshold: int = 1, stamped: Stamped | None = None
+) -> Outcome:
+    """Check a bundle; `threshold` of the trusted `keys` must have signed it.
+
+    `stamped` judges a time-stamp; without it one that is there stays open.
     """
-    problems: list[str] = []
+    outcome = Outcome()
+    problems = outcome.problems
     try:
         digests = _files(folder)  # 1
         sums = digests.pop("SHA256SUMS")
         if sums != _sha256(sums_text(digests)):  # 2
             problems.append("SHA256SUMS: does not list the digests of exactly these files")
-        statement, signer = _statement(folder, keys, threshold, problems)  # 3
-        del digests["statement.json"]
-        if statement is not None:
-            problems.extend(_disagreements(folder, statement, digests, signer))  # 4 to 9
+        said, claims, message = _envelope(folder, problems)
+        if said is None:
+            return outcome
+        predicate = _predicate(said)
+        moment = _time(folder, claims, stamped, outcome) or predicate["times"]["written"]
+        if message is not None:
+            problems.extend(_unsigned(claims, message, list(keys), threshold, moment))  # 3
+        for name in LATER:
+            digests.pop(name, None)
+        problems.extend(_disagreements(folder, said, digests, claims))  # 4 to 9
     except Wrong as wrong:
         problems.append(str(wrong))
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        problems.append("statement.json: the predicate is not of this version")
     except OSError as error:
         problems.append(f"the bundle cannot be read: {error.strerror}")
-    return problems
+    return outcome
 
 
 # --- 1, 2: the files -------------------------------------------------------------------------
@@ -92,7 +147,7 @@ def _files(folder: Path) -> dict[str, str]:
         if name not in found:
             raise Wrong(f"{name}: missing")
     for name, mode in sorted(found.items()):
-        if name not in FILES and not REPORT.fullmatch(name):
+        if name not in FILES and not OPTIONAL.fullmatch(name):
             raise Wrong("a file that does not belong to a bundle")
         if not stat.S_ISREG(mode):
             raise Wrong(f"{name}: not a plain file")
@@ -106,40 +161,32 @@ def sums_text(digests: Mapping[str, str]) -> bytes:
 
 # --- 3: the signatures -----------------------------------------------------------------------
 
+Claims = list[tuple[str, bytes]]
 
-def _statement(
-    folder: Path, keys: Mapping[str, Ed25519PublicKey], threshold: int, problems: list[str]
-) -> tuple[dict[str, Any] | None, str | None]:
-    """Return the in-toto statement and its first signer's id, problems told apart."""
+
+def _envelope(folder: Path, problems: list[str]) -> tuple[Any, Claims, bytes | None]:
+    """Return the in-toto statement, its signatures as claimed, and the bytes that they are over.
+
+    DSSE signs type and length of the payload too (its pre-authentication encoding).
+    """
     try:
         raw = _document(folder / "statement.json")
         envelope = json.loads(raw)
         _must(_canonical(envelope) + b"\n" == raw)
         if envelope.get("draft") is True and envelope.keys() == {"draft", "statement"}:
             problems.append("statement.json: an unsigned draft, not evidence")
-            return _shaped(envelope["statement"], problems), None
+            return envelope["statement"], [], None
         payload, claims = _claims(envelope)
         said = json.loads(payload)
         _must(_canonical(said) == payload)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         problems.append("statement.json: neither an envelope nor a draft in canonical form")
-        return None, None
-    # DSSE signs the type and the length of the payload too (its pre-authentication encoding).
+        return None, [], None
     kind = envelope["payloadType"].encode()
-    message = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
-    signed = {
-        fingerprint
-        for key_id, signature in claims
-        for fingerprint, key in keys.items()
-        if key_id == f"ed25519:{fingerprint[:16]}" and _signed(key, signature, message)
-    }
-    if len(signed) < max(threshold, 1):
-        what = f"only {len(signed)} of {threshold} trusted keys" if signed else "no trusted key"
-        problems.append(f"statement.json: {what} signed the statement")
-    return _shaped(said, problems), claims[0][0]
+    return said, claims, b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
-def _claims(envelope: Mapping[str, Any]) -> tuple[bytes, list[tuple[str, bytes]]]:
+def _claims(envelope: Mapping[str, Any]) -> tuple[bytes, Claims]:
     payload = base64.b64decode(envelope["payload"], validate=True)
     claims = [
         (str(claim["keyid"]), base64.b64decode(claim["sig"], validate=True))
@@ -157,23 +204,58 @@ def _claims(envelope: Mapping[str, Any]) -> tuple[bytes, list[tuple[str, bytes]]
     return payload, claims
 
 
-def _signed(key: Ed25519PublicKey, signature: bytes, message: bytes) -> bool:
+def _unsigned(
+    claims: Claims, message: bytes, keys: list[Key], threshold: int, written: str
+) -> Iterator[str]:
+    """Yield what the signatures lack; a key id only says which key to try, it proves nothing."""
+    signed: set[str] = set()
+    ended: set[str] = set()
+    for key_id, signature in claims:
+        for key in keys:
+            if key_id == f"ed25519:{key.fingerprint[:16]}" and _accepts(key, signature, message):
+                past = key.until is not None and written[:10] > key.until
+                (ended if past else signed).add(key.fingerprint)
+    if ended:
+        yield f"statement.json: signed by {len(ended)} keys after the last day of their validity"
+    if len(signed) < max(threshold, 1):
+        few = f"only {len(signed)} of {threshold} trusted keys" if signed else "no trusted key"
+        yield f"statement.json: {few} signed the statement"
+
+
+def _accepts(key: Key, signature: bytes, message: bytes) -> bool:
     try:
-        key.verify(signature, message)
+        key.public.verify(signature, message)
     except InvalidSignature:
         return False
     return True
 
 
-def _shaped(said: Any, problems: list[str]) -> dict[str, Any] | None:  # noqa: ANN401
-    if (
-        isinstance(said, dict)
-        and said.keys() == {"_type", "subject", "predicateType", "predicate"}
-        and said["_type"] == "https://in-toto.io/Statement/v1"
-        and said["predicateType"] == "urn:hdh-migrate:evidence:v1"
-    ):
-        return said
-    problems.append("statement.json: not a statement of this version")
+def _predicate(said: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+    try:
+        _must(said.keys() == {"_type", "subject", "predicateType", "predicate"})
+        _must(said["_type"] == "https://in-toto.io/Statement/v1")
+        _must(said["predicateType"] == "urn:hdh-migrate:evidence:v1")
+        _must(said["predicate"].keys() == PREDICATE)
+        _must(_fits(MOMENT, said["predicate"]["times"]["written"]))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise Wrong("statement.json: not a statement of this version") from None
+    return dict(said["predicate"])
+
+
+def _time(folder: Path, claims: Claims, stamped: Stamped | None, outcome: Outcome) -> str | None:
+    """Return the time that a time-stamp over the first signature proves, if there is one."""
+    path = folder / "timestamp.tsr"
+    if not path.exists() or not claims:
+        outcome.open.append(UNSTAMPED)
+    elif stamped is None:
+        outcome.open.append("the time-stamp: --tsa-trust names who is trusted to give one")
+    else:
+        try:
+            moment, authority = stamped(_document(path), claims[0][1])
+        except ValueError as error:
+            raise Wrong(f"timestamp.tsr: {error}") from None
+        outcome.checked.append(f"10 the signed statement existed on {moment}, says {authority}")
+        return moment
     return None
 
 
@@ -181,51 +263,55 @@ def _shaped(said: Any, problems: list[str]) -> dict[str, Any] | None:  # noqa: A
 
 
 def _disagreements(
-    folder: Path, said: Mapping[str, Any], digests: Mapping[str, str], signer: str | None
+    folder: Path, said: Mapping[str, Any], digests: Mapping[str, str], claims: Claims
 ) -> Iterator[str]:
+    predicate, signer = said["predicate"], claims[0][0] if claims else None
+    subjects = {entry["name"]: entry["digest"] for entry in said["subject"]}
+    if said["subject"][0]["name"] != "manifest.jsonl" or len(subjects) != len(said["subject"]):
+        yield "statement.json: the subjects do not begin with the manifest, or repeat"
+    for name in sorted(digests.keys() | subjects.keys()):
+        if subjects.get(name) != {"sha256": digests.get(name)}:
+            yield f"{name}: not the file that the statement is about"
+    yield from _misstated(predicate)
     try:
-        predicate = said["predicate"]
-        subjects = {entry["name"]: entry["digest"] for entry in said["subject"]}
-        if said["subject"][0]["name"] != "manifest.jsonl" or len(subjects) != len(said["subject"]):
-            yield "statement.json: the subjects do not begin with the manifest, or repeat"
-        for name in sorted(digests.keys() | subjects.keys()):
-            if subjects.get(name) != {"sha256": digests.get(name)}:
-                yield f"{name}: not the file that the statement is about"
         counted = Count(predicate)
         counted.read(folder)
         for part, value in counted.parts().items():
             if _canonical(predicate[part]) != _canonical(value):  # as bytes: to Python 1 == True
                 yield f"statement.json: {part} is not what the bundle's files add up to"
-        yield from _misstated(predicate)
         if _journal(folder / "journal.jsonl") != predicate["journal"]:
             yield "statement.json: the journal has another end or length"
-        if _document(folder / "summary.json") != _canonical(summary(predicate, signer)) + b"\n":
-            yield "summary.json: not the summary of the statement"
     except Wrong as wrong:
         yield str(wrong)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
-        yield "statement.json: the predicate is not of this version"
+    if _document(folder / "summary.json") != _canonical(summary(predicate, signer)) + b"\n":
+        yield "summary.json: not the summary of the statement"
 
 
 def _misstated(predicate: Mapping[str, Any]) -> Iterator[str]:
+    """Compare what is said of the plan and of the addresses with the plan and the addresses."""
     local = [is_local(place["url"]) for place in predicate["endpoints"]]
     said_local = [place["local"] for place in predicate["endpoints"]]
     if predicate["rehearsal"] is not all(local) or local != said_local:
         yield "statement.json: rehearsal or local endpoints are misstated"
-    plan = predicate["plan"]
-    if _sha256(_canonical(plan["canonical"])) != plan["digest"]["sha256"]:
+    plan = predicate["plan"]["canonical"]
+    if _sha256(_canonical(plan)) != predicate["plan"]["digest"]["sha256"]:
         yield "statement.json: the plan digest is not the digest of the plan"
+    batch_of = {name: batch["name"] for batch in plan["batches"] for name in batch["datasets"]}
+    planned = {dataset["name"]: dataset["target"] for dataset in plan["datasets"]}
+    told = {dataset["name"]: dataset["target"] for dataset in predicate["datasets"]}
+    batched = all(batch_of[each["name"]] == each["batch"] for each in predicate["datasets"])
+    if told != planned or not batched or plan["migration"] != predicate["migration"]:
+        yield "statement.json: the datasets are not those of the plan"
 
 
 def summary(predicate: Mapping[str, Any], signer: str | None) -> dict[str, Any]:
     """Return the short form for programs that stands in summary.json."""
-    names = ("migration", "rehearsal", "tool", "times", "verification", "manifest", "datasets")
     return {
         "version": 1,
         "draft": signer is None,
         "signed_by": signer,
         "plan_digest": predicate["plan"]["digest"]["sha256"],
-        **{name: predicate[name] for name in (*names, "outcome", "exclusions", "findings")},
+        **{name: predicate[name] for name in SUMMED},
     }
 
 
@@ -240,24 +326,50 @@ def is_local(url: str) -> bool:
         return False
 
 
-# --- 5, 6, 7: lines, tree and counts -------------------------------------------------------------
+# --- 5, 6, 7: lines, trees and counts ------------------------------------------------------------
+
+
+class Tree:
+    """The Merkle tree of RFC 9162 section 2.1; keeps one digest for each level."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.stack: list[tuple[int, bytes]] = []
+
+    def add(self, digest: bytes) -> None:
+        """Add one leaf, given as its digest."""
+        level = 0
+        while self.stack and self.stack[-1][0] == level:
+            digest = hashlib.sha256(b"\x01" + self.stack.pop()[1] + digest).digest()
+            level += 1
+        self.stack.append((level, digest))
+        self.count += 1
+
+    def root(self) -> str:
+        """Return the root; of no leaves it is the digest of nothing."""
+        if not self.stack:
+            return _sha256(b"")
+        digest = self.stack[-1][1]
+        for _, left in reversed(self.stack[:-1]):
+            digest = hashlib.sha256(b"\x01" + left + digest).digest()
+        return digest.hex()
 
 
 class Count:
     """Adds up exclusions, manifest and findings in one pass each and in little memory."""
 
     def __init__(self, predicate: Mapping[str, Any]) -> None:
-        self.said = predicate
-        self.records = 0
-        self.tree: list[tuple[int, bytes]] = []
+        self.said = predicate["datasets"]
+        self.batch_of = {dataset["name"]: dataset["batch"] for dataset in self.said}
+        self.tree, self.trees = Tree(), {batch: Tree() for batch in self.batch_of.values()}
+        self.batch_levels: dict[str, set[str]] = {batch: set() for batch in self.trees}
+        self.digests = dict.fromkeys(("sha256", "source_md5", "stored_sha256"), 0)
+        self.sizes = [_zero() for _ in range(len(SIZES) + 1)]
         self.verdicts: dict[str, dict[str, int]] = {}
         self.levels: dict[str, dict[str, int]] = {}
         self.rules: dict[tuple[str, str, str], dict[str, int]] = {}
         self.codes: dict[str, int] = {}
-        self.states = {
-            dataset["name"]: {state: _zero() for state in STATES}
-            for dataset in predicate["datasets"]
-        }
+        self.states = {name: {state: _zero() for state in STATES} for name in self.batch_of}
 
     def read(self, folder: Path) -> None:
         """Read all lines; raise Wrong at the first that is not as it must be."""
@@ -273,12 +385,12 @@ class Count:
                 barred = _order(next(excluded, None))
             if barred == order:
                 raise Wrong(f"{where}: the object is recorded and excluded at once")
-            self._record(line, where)
-            self._leaf(raw)
+            self._record(line, raw, where)
         for _, _, line in lines(folder / "findings.jsonl", FINDING, ordered=False):
             self.codes[line["code"]] = self.codes.get(line["code"], 0) + 1
 
-    def _record(self, line: dict[str, Any], where: str) -> None:
+    def _record(self, line: dict[str, Any], raw: bytes, where: str) -> None:
+        states, batch = self._state(line, where), self.batch_of[line["dataset"]]
         verdict, size = line["verdict"], line["size"]
         _add(self.verdicts.setdefault(verdict or "none", _zero()), size)
         state = "failed" if verdict else "pending"
@@ -290,7 +402,14 @@ class Count:
             if any(line[name] is None for name in grounds):
                 raise Wrong(f'{where}: verdict "match" without its grounds')
             _add(self.levels.setdefault(line["level"], _zero()), size)
-        _add(self._state(line, where)[state], size)
+            self.batch_levels[batch].add(line["level"])
+        _add(states[state], size)
+        _add(self.sizes[bisect.bisect_right(SIZES, size)], size)
+        for name in self.digests:
+            self.digests[name] += line[name] is not None
+        leaf = hashlib.sha256(b"\x00" + raw).digest()
+        self.tree.add(leaf)
+        self.trees[batch].add(leaf)
 
     def _state(self, line: Mapping[str, Any], where: str) -> dict[str, dict[str, int]]:
         try:
@@ -298,47 +417,31 @@ class Count:
         except KeyError:
             raise Wrong(f"{where}: of a dataset that the plan does not name") from None
 
-    def _leaf(self, line: bytes) -> None:
-        """Add one leaf to the tree of RFC 9162 section 2.1."""
-        level, digest = 0, hashlib.sha256(b"\x00" + line).digest()
-        while self.tree and self.tree[-1][0] == level:
-            digest = hashlib.sha256(b"\x01" + self.tree.pop()[1] + digest).digest()
-            level += 1
-        self.tree.append((level, digest))
-        self.records += 1
-
-    def root(self) -> str:
-        """Return the Merkle root; of no lines it is the digest of nothing."""
-        if not self.tree:
-            return _sha256(b"")
-        digest = self.tree[-1][1]
-        for _, left in reversed(self.tree[:-1]):
-            digest = hashlib.sha256(b"\x01" + left + digest).digest()
-        return digest.hex()
-
     def parts(self) -> dict[str, Any]:
         """Return the predicate's parts that follow from the lines."""
-        datasets, total, closes = [], {s: _zero() for s in ("inventoried", *STATES)}, True
-        for said in self.said["datasets"]:
+        datasets = []
+        for said in self.said:
             tally = {"inventoried": said["tally"]["inventoried"], **self.states[said["name"]]}
-            ended = {u: sum(tally[state][u] for state in STATES) for u in UNITS}
-            closes = closes and ended == tally["inventoried"]
-            for state, sums in tally.items():
-                for unit in UNITS:
-                    total[state][unit] += sums[unit]
-            tally["closes"] = ended == tally["inventoried"]
-            datasets.append({**said, "tally": tally})
-        closed = self.said["outcome"]["inventory_closed"]
-        unfinished = total["failed"]["objects"] + total["pending"]["objects"]
-        complete = closed and closes and total["inventoried"]["objects"] > 0 and not unfinished
+            ended = {unit: sum(tally[state][unit] for state in STATES) for unit in UNITS}
+            datasets.append({**said, "tally": {**tally, "closes": ended == tally["inventoried"]}})
         return {
             "datasets": datasets,
             "manifest": {
-                "records": self.records, "merkle_root": self.root(), "tree": "rfc9162-sha256",
+                "records": self.tree.count, "merkle_root": self.tree.root(),
+                "tree": "rfc9162-sha256", "digests": self.digests,
+                "sizes": [
+                    {"below": bound, **sums} for bound, sums in zip((*SIZES, None), self.sizes)  # noqa: B905 - Python 3.9
+                ],
             },
+            "batches": [
+                {
+                    "name": name, "records": tree.count, "merkle_root": tree.root(),
+                    **judged([d for d in datasets if d["batch"] == name], self.batch_levels[name]),
+                }
+                for name, tree in self.trees.items()
+            ],
             "outcome": {
-                "inventory_closed": closed, "counts_close": closes, "complete": complete,
-                "proven": complete and self.levels.keys() == {"full"}, "states": total,
+                **judged(datasets, set(self.levels)), "states": totals(datasets),
                 "verdicts": self.verdicts, "levels": self.levels,
             },
             "exclusions": [
@@ -347,6 +450,29 @@ class Count:
             ],
             "findings": {"total": sum(self.codes.values()), "codes": self.codes},
         }  # fmt: skip
+
+
+def totals(datasets: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
+    """Add up the tallies of some datasets."""
+    return {
+        state: {unit: sum(dataset["tally"][state][unit] for dataset in datasets) for unit in UNITS}
+        for state in ("inventoried", *STATES)
+    }
+
+
+def judged(datasets: Sequence[Mapping[str, Any]], levels: set[str]) -> dict[str, bool]:
+    """Return which strong words these datasets allow, verified at these levels."""
+    total = totals(datasets)
+    closed = all(dataset["closed"] is True for dataset in datasets)
+    closes = all(dataset["tally"]["closes"] for dataset in datasets)
+    unfinished = total["failed"]["objects"] + total["pending"]["objects"]
+    complete = closed and closes and total["inventoried"]["objects"] > 0 and not unfinished
+    return {
+        "inventory_closed": closed,
+        "counts_close": closes,
+        "complete": complete,
+        "proven": complete and levels == {"full"},
+    }
 
 
 def lines(
@@ -495,28 +621,23 @@ def _document(path: Path) -> bytes:
     return data
 
 
-def told(problems: list[str]) -> list[str]:
-    """Return the outcome as lines for people: what was checked, and what was not."""
-    if problems:
-        return [*(f"WRONG   {problem}" for problem in problems), "this bundle is not evidence"]
-    return [
-        *(f"ok      {what}" for what in CHECKED),
-        *(f"open    {what}" for what in OPEN),
-        "the bundle checks",
-    ]
+# --- the command line ----------------------------------------------------------------------------
 
 
-def load_key(path: Path) -> tuple[str, Ed25519PublicKey]:
-    """Return the fingerprint and key of a PEM file; raise Wrong when it is something else."""
+def load_key(path: Path) -> Key:
+    """Open a public key in PEM; a line "Valid-Until: YYYY-MM-DD" before it limits its use."""
     try:
-        key = load_pem_public_key(path.read_bytes())
+        pem = path.read_bytes()
+        key = load_pem_public_key(pem)
     except OSError as error:
         raise Wrong(f"{path}: {error.strerror}") from None
     except (ValueError, UnsupportedAlgorithm):
         raise Wrong(f"{path}: not a public key in PEM") from None
     if not isinstance(key, Ed25519PublicKey):
         raise Wrong(f"{path}: not an Ed25519 key")
-    return _sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)), key
+    until = re.search(rb"(?m)^Valid-Until: *(\d{4}-\d\d-\d\d)\s*$", pem.partition(b"-----")[0])
+    fingerprint = _sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw))
+    return Key(fingerprint, key, until.group(1).decode() if until else None)
 
 
 def main() -> int:
@@ -525,16 +646,33 @@ def main() -> int:
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--trust", type=Path, action="append", required=True, metavar="KEY")
     parser.add_argument("--threshold", type=int, default=1, metavar="N")
+    parser.add_argument("--tsa-trust", type=Path, metavar="PEM")
+    parser.add_argument("--sample", type=int, metavar="N")
+    parser.add_argument("--target-credentials", type=Path, metavar="FILE")
+    parser.add_argument("--nonce", help="repeat the draw of an earlier sample")
     wanted = parser.parse_args()
     try:
-        keys = dict(load_key(path) for path in wanted.trust)
-    except Wrong as wrong:
+        keys = [load_key(path) for path in wanted.trust]
+        stamped = reader = None
+        if wanted.tsa_trust is not None:
+            import stamp  # type: ignore[import-not-found] # the file beside this one
+
+            stamped = stamp.judge(wanted.tsa_trust.read_bytes())
+        if wanted.sample is not None:
+            import sample  # type: ignore[import-not-found]
+
+            reader = sample.Sample(wanted.sample, wanted.target_credentials, wanted.nonce)
+    except (Wrong, ValueError, OSError, ImportError) as wrong:
         parser.error(str(wrong))
-    if not 1 <= wanted.threshold <= len(keys):
+    if not wanted.bundle.exists():
+        parser.error(f"{wanted.bundle}: there is no bundle here")
+    if not 1 <= wanted.threshold <= len({key.fingerprint for key in keys}):
         parser.error("--threshold: from 1 to the number of different keys")
-    problems = check(wanted.bundle, keys, wanted.threshold)
-    sys.stdout.write("\n".join(told(problems)) + "\n")
-    return 10 if problems else 0
+    outcome = check(wanted.bundle, keys, wanted.threshold, stamped)
+    if reader is not None and not outcome.problems:
+        reader.draw(wanted.bundle, outcome)
+    sys.stdout.write("\n".join(outcome.told()) + "\n")
+    return 10 if outcome.problems else 0
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from hdh_migrate.ledger import chain
 from hdh_migrate.ledger.database import RunLock, connect
 from hdh_migrate.ledger.findings import Findings
 from hdh_migrate.ledger.objects import Objects
+from hdh_migrate.ledger.reckoning import Reckoning
 from hdh_migrate.ports import Clock
 
 
@@ -21,7 +22,7 @@ def ledger_path(state_dir: Path, migration: str) -> Path:
     return state_dir / migration / "ledger.db"
 
 
-class Ledger(Objects, Findings):
+class Ledger(Objects, Findings, Reckoning):
     """The one writable connection; only the coordinator has it."""
 
     @classmethod

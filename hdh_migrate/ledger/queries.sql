@@ -64,3 +64,18 @@ FROM object o JOIN dataset d ON d.id = o.dataset WHERE o.id = ? AND o.state = 5;
 
 -- listing: what inventory found in a dataset, in key order.
 SELECT id, key, size, version, state, reason FROM object WHERE dataset = ? ORDER BY key;
+
+-- receipts: objects and bytes of every event that acknowledges objects.
+SELECT e.at, json_array_length(e.body, '$.ids'),
+       (SELECT coalesce(sum(o.size), 0) FROM json_each(e.body, '$.ids') i JOIN object o ON o.id = i.value)
+FROM event e WHERE e.kind = ? ORDER BY e.seq;
+
+-- left_behind: objects to move, and how many of them have what no target keeps beside sealed bytes.
+SELECT count(*),
+       count(*) FILTER (WHERE extra ->> '$.headers' <> '{"content-type":"application/octet-stream"}'),
+       count(*) FILTER (WHERE extra ->> '$.tier' IS NOT NULL)
+FROM object WHERE dataset = ? AND state IN (0, 3, 4, 5);
+
+-- adorned: what objects to move have of metadata and tags.
+SELECT extra FROM object WHERE dataset = ? AND state IN (0, 3, 4, 5)
+AND (extra ->> '$.metadata' IS NOT NULL OR extra ->> '$.tags' IS NOT NULL);

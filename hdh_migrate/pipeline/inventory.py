@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 
 from hdh_migrate.errors import Interrupted, ListingBroken, Refused, Stopped, Transient
-from hdh_migrate.fixity import MerkleTree
+from hdh_migrate.fixity import MerkleTree, leaf_digest
 from hdh_migrate.model import DatasetRow, Listed, ObjectInfo, Page, State, Step, key_bytes
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS, decide
@@ -236,7 +236,7 @@ class Frozen:
         for entry, key, size, version, state, reason in rows:
             text = version.encode()
             total += _element(key, text)
-            tree.append(b"%b\0%d\0%b" % (key, size, text))
+            tree.append(leaf_digest(b"%b\0%d\0%b" % (key, size, text)))
             if reason is None:
                 continue
             if state == State.LISTED:

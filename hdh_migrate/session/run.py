@@ -26,6 +26,7 @@ from hdh_migrate.plan.diff import changes
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.ports import Clock, Progress
 from hdh_migrate.session.preflight import blockers
+from hdh_migrate.session.software import code_digest
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring import (
     Services,
@@ -249,6 +250,7 @@ def _announce(desk: Desk, ledger: Ledger, steps: Sequence[Step], selected: Seque
             "steps": [str(step) for step in steps],
             "batches": list(selected),
             "tool": __version__,
+            "code_sha256": code_digest(),
             "user": operator(),
             "pid": os.getpid(),
         },

@@ -95,19 +95,27 @@ TARGET = Endpoint(
 
 
 def facts(*datasets: DatasetFacts, **changes: Any) -> Facts:
-    plan = {"version": 1, "migration": "emc2-exit"}
+    plan = {
+        "version": 1,
+        "migration": "emc2-exit",
+        "datasets": [
+            {"name": one.name, "target": {"bucket": one.target.bucket, "prefix": one.target.prefix}}
+            for one in datasets
+        ],
+        "batches": [{"name": one.batch, "datasets": [one.name]} for one in datasets],
+    }
     made = Facts(
         migration="emc2-exit",
         plan=plan,
         plan_digest=sha256_hex(canonical_json(plan)),
         tool_version="0.1.0",
+        code_sha256="77" * 32,
         written_at="2026-03-02T10:15:30Z",
         started_at="2026-03-01T22:00:00Z",
         ended_at="2026-03-02T10:15:00Z",
         endpoints=(SOURCE, TARGET),
         datasets=datasets,
         verify_level="full",
-        inventory_closed=True,
         seal="crypt4gh",
         recipients=("33" * 32, "44" * 32),
     )

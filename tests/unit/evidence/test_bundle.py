@@ -67,6 +67,7 @@ def test_a_bundle_has_its_files_and_nothing_else_and_checks(tmp_path: Path) -> N
         "manifest.jsonl",
         "report.en.html",
         "report.fr.html",
+        "sample.py",
         "statement.json",
         "summary.json",
         "verify.py",
@@ -102,6 +103,11 @@ def test_the_statement_is_in_toto_about_every_file_and_signed(tmp_path: Path) ->
         "merkle_root": made.root,
         "records": 1,
         "tree": "rfc9162-sha256",
+        "digests": {"sha256": 1, "source_md5": 0, "stored_sha256": 1},
+        "sizes": [
+            {"below": bound, "objects": int(bound == 4096), "bytes": 1000 * (bound == 4096)}
+            for bound in (*(1 << power for power in range(12, 37, 4)), None)
+        ],
     }
 
 
@@ -210,7 +216,7 @@ def test_only_counts_that_close_with_nothing_left_are_signed_as_complete(
     proven: bool,
 ) -> None:
     key = signer(tmp_path / "keys")
-    about = facts(dataset(0, inventoried=inventoried), inventory_closed=closed)
+    about = facts(dataset(0, inventoried=inventoried, closed=closed))
 
     made = bundle(tmp_path / "out", records, about=about, signer=key)
 

@@ -84,17 +84,27 @@ class Page(HTMLParser):
             self._text.append(data)
 
 
+ATTESTATION = {
+    "service": "Object <Storage>",
+    "secnumcloud": {"reference": "decision 12", "valid_until": "2028-12-31"},
+    "hds": {"reference": "certificate 7", "valid_until": "2027-01-01"},
+    "sha256": "ab" * 32,
+}
+
+
 def squeezed(said: str) -> str:
     return re.sub(r"[ \t\n]+", " ", said)
 
 
 def written(out: Path, records: list[dict[str, Any]], **changes: Any) -> dict[str, Page]:
-    inventoried = changes.pop("inventoried", None)
+    inventoried, closed = changes.pop("inventoried", None), changes.pop("closed", True)
     streams = {name: changes.pop(name, []) for name in ("findings", "exclusions")}
     key = changes.pop("signer", None)
     objects = len(records) + len(streams["exclusions"])
     size = sum(each["size"] for each in [*records, *streams["exclusions"]])
-    about = facts(dataset(0, inventoried=inventoried or Counts(objects, size)), **changes)
+    about = facts(
+        dataset(0, inventoried=inventoried or Counts(objects, size), closed=closed), **changes
+    )
     bundle(out, records, about=about, signer=key, languages=LANGUAGES, **streams)
     return {
         language: Page((out / f"report.{language}.html").read_text("utf-8"))
@@ -118,6 +128,7 @@ def every_page(folder: Path, key: Signer) -> dict[str, list[Page]]:
     good = [record("a"), record("b")]
     situations: list[dict[str, Any]] = [
         {"records": good, "operator": "claire@ops", "sha256_in_transfer": 2},
+        {"records": good, "attestation": ATTESTATION},
         {"records": [record("a")]},
         {"records": good, "signer": None, "endpoints": LOCAL, "previous_statement": "66" * 32},
         {"records": [record("a")], "findings": [finding()], "sha256_in_verify": 1},
@@ -129,7 +140,7 @@ def every_page(folder: Path, key: Signer) -> dict[str, list[Page]]:
         {"records": [failed("a")]},
         {"records": [failed("a"), failed("b"), record("c"), record("d")]},
         {"records": [record("a")], "inventoried": Counts(2, 1)},
-        {"records": [record("a")], "inventory_closed": False},
+        {"records": [record("a")], "closed": False},
         {"records": []},
     ]
     pages: dict[str, list[Page]] = {language: [] for language in LANGUAGES}
@@ -285,7 +296,7 @@ def test_a_rehearsal_says_so_on_its_first_line(tmp_path: Path, key: Signer) -> N
         ({"records": [record("a", level="head")]}, "Complete, but not proven", "unsure"),
         ({"records": [pending("a")]}, "Not finished", "unsure"),
         ({"records": [failed("a"), pending("b")]}, "Objects failed", "bad"),
-        ({"records": [], "inventory_closed": False}, "The inventory is not closed", "unsure"),
+        ({"records": [], "closed": False}, "The inventory is not closed", "unsure"),
         ({"records": []}, "Nothing was inventoried", "unsure"),
         (
             {"records": [failed("a")], "inventoried": Counts(9, 9)},
@@ -372,17 +383,11 @@ def test_the_commands_that_the_page_prints_do_what_it_says(tmp_path: Path, key: 
 def test_the_customers_attestation_and_the_addresses_are_on_the_page(
     tmp_path: Path, key: Signer
 ) -> None:
-    attestation = {
-        "service": "Object <Storage>",
-        "secnumcloud": {"reference": "decision 12", "valid_until": "2028-12-31"},
-        "hds": {"reference": "certificate 7", "valid_until": "2027-01-01"},
-        "sha256": "ab" * 32,
-    }
     target = replace(TARGET, addresses=("51.159.1.1",))
     made = bundle(
         tmp_path / "out",
         [record("a")],
-        about=facts(dataset(1, 1000), attestation=attestation, endpoints=(SOURCE, target)),
+        about=facts(dataset(1, 1000), attestation=ATTESTATION, endpoints=(SOURCE, target)),
         signer=key,
         languages=("fr", "en"),
     )

@@ -36,7 +36,7 @@ def test_a_proof_leads_from_its_line_to_the_root(size: int, data: st.DataObject)
     index = data.draw(st.integers(0, size - 1))
     tree = MerkleTree()
     for line in lines:
-        tree.append(line)
+        tree.append(leaf_digest(line))
 
     found = proof(lines, index)
 

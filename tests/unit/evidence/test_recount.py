@@ -10,7 +10,7 @@ from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.facts import Counts
 from hdh_migrate.evidence.records import manifest_line, order_of
 from hdh_migrate.evidence.recount import Recount, add_up
-from hdh_migrate.fixity import MerkleTree
+from hdh_migrate.fixity import MerkleTree, leaf_digest
 from tests.unit.evidence.builders import exclusion, failed, pending, record
 
 # The eight leaves and roots of the Certificate Transparency reference test data.
@@ -54,7 +54,7 @@ def counted(
     records: Iterable[Mapping[str, Any]], exclusions: Iterable[Mapping[str, Any]] = ()
 ) -> Recount:
     exclusions = list(exclusions)
-    recount = Recount(["pmsi", "scans"], (order_of(each) for each in exclusions))
+    recount = Recount({"pmsi": "pilot", "scans": "rest"}, (order_of(each) for each in exclusions))
     for each in exclusions:
         recount.add_exclusion(each)
     for each in records:
@@ -65,7 +65,7 @@ def counted(
 def test_the_tree_gives_the_published_certificate_transparency_roots() -> None:
     tree = MerkleTree()
     for leaf, root in zip(CT_LEAVES, CT_ROOTS, strict=True):
-        tree.append(bytes.fromhex(leaf))
+        tree.append(leaf_digest(bytes.fromhex(leaf)))
         assert tree.root() == root
 
 
@@ -76,6 +76,31 @@ def test_the_tree_of_a_manifest_is_the_recursive_definition_over_its_lines(count
     lines = [manifest_line(each).removesuffix(b"\n") for each in records]
 
     assert counted(records).tree.root() == naive_root(lines).hex()
+
+
+def test_each_batch_has_a_tree_over_its_own_lines() -> None:
+    records = [record("a"), record("b"), record("a", dataset="scans", level="head")]
+    lines = [manifest_line(each).removesuffix(b"\n") for each in records]
+
+    found = counted(records)
+
+    assert found.trees["pilot"].root() == naive_root(lines[:2]).hex()
+    assert found.trees["rest"].root() == naive_root(lines[2:]).hex()
+    assert found.levels == {"pilot": {"full"}, "rest": {"head"}}
+
+
+def test_sizes_fall_into_classes_and_known_digests_are_counted() -> None:
+    found = counted(
+        [
+            record("a", size=0),
+            record("b", size=4095, source_md5="00" * 16),
+            record("c", size=4096),
+            pending("d", size=1 << 40),
+        ]
+    )
+
+    assert [sums["objects"] for sums in found.sizes] == [2, 1, 0, 0, 0, 0, 0, 1]
+    assert found.digests == {"sha256": 3, "source_md5": 1, "stored_sha256": 3}
 
 
 def test_every_record_ends_in_one_state_and_every_exclusion_under_its_rule() -> None:

@@ -248,5 +248,5 @@ def test_a_signer_shows_no_key_material(tmp_path: Path) -> None:
 
     assert repr(made) == (
         f"Signer(verifier=Verifier(key_id={made.key_id!r}, "
-        f"fingerprint={made.verifier.fingerprint!r}))"
+        f"fingerprint={made.verifier.fingerprint!r}, until=None))"
     )

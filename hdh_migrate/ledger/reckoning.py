@@ -1,0 +1,35 @@
+"""What a report adds up from the whole ledger: paces and losses. It scans; `status` never does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from hdh_migrate.ledger.database import guarded
+from hdh_migrate.ledger.store import Store
+
+
+class Reckoning(Store):
+    """Reads everything once, in bounded memory."""
+
+    def receipts(self, kind: str) -> Iterator[tuple[str, int, int]]:
+        """Return (time, objects, bytes) of every journal event of "sent" or "verified" objects."""
+        with guarded():
+            yield from self._con.execute(self._sql["receipts"], (kind,))
+
+    def period(self, kind: str) -> tuple[str, str] | None:
+        """Return the times of the first and the last journal event of a kind."""
+        first, last = self._rows("SELECT min(at), max(at) FROM event WHERE kind = ?", (kind,))[0]
+        return None if first is None else (first, last)
+
+    def left_behind(self, dataset: int) -> dict[str, int]:
+        """Count the objects to move, and those of them with content headers and with a tier."""
+        row = self._rows(self._sql["left_behind"], (dataset,))[0]
+        return dict(zip(("modified", "headers", "tier"), row, strict=True))
+
+    def adorned(self, dataset: int) -> Iterator[dict[str, Any]]:
+        """Return metadata and tags of every object to move that has some."""
+        with guarded():
+            for (extra,) in self._con.execute(self._sql["adorned"], (dataset,)):
+                yield json.loads(extra)

@@ -1,0 +1,166 @@
+"""What a statement says beyond its lines: told by plan, ledger, journal and this machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from hdh_migrate import __version__
+from hdh_migrate.evidence.facts import Counts, DatasetFacts, Endpoint, Facts, Loss, Pace
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.model import ObjectInfo, State
+from hdh_migrate.pipeline.selecting import portable_metadata, portable_tags
+from hdh_migrate.plan.attestation import load_attestation
+from hdh_migrate.plan.fields import is_loopback
+from hdh_migrate.plan.sides import AzureBlob, Crypt4gh
+from hdh_migrate.sealing.keys import PublicKey
+from hdh_migrate.session.run import Desk, operator
+from hdh_migrate.session.software import code_digest
+from hdh_migrate.wiring import endpoint_of, profile_of, routes_of
+
+PACE_BINS = 60
+"""Slices of time in a pace; a page of the report has room for so many bars."""
+
+_PACES = {"transfer": "sent", "verify": "verified"}
+
+
+def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
+    """Return the facts of a report; `previous` is the digest of the statement before it."""
+    plan, rows = desk.loaded.plan, ledger.datasets()
+    started = [at for at, _ in ledger.events("run-started")]
+    ended = [at for at, _ in ledger.events("run-ended")]
+    verified = sum(ledger.tally(row.id, State.VERIFIED).objects for row in rows)
+    whole = ledger.sent_whole()
+    routes = routes_of(plan)
+    return Facts(
+        migration=plan.migration,
+        plan=json.loads(desk.loaded.canonical),
+        plan_digest=desk.loaded.digest,
+        tool_version=__version__,
+        code_sha256=code_digest(),
+        written_at=desk.clock.now(),
+        endpoints=_endpoints(desk, ledger),
+        datasets=tuple(
+            DatasetFacts(
+                name=row.name,
+                batch=row.batch,
+                source=routes[row.name].source,
+                target=routes[row.name].target,
+                inventoried=_counts(ledger, row.id),
+                closed=row.sealed,
+            )
+            for row in rows
+        ),
+        verify_level=plan.verify.level,
+        seal=plan.seal.format,
+        recipients=_recipients(desk),
+        attestation=_attestation(desk),
+        losses=tuple(_losses(desk, ledger)),
+        paces=tuple(_paces(ledger)),
+        clock_offsets=_clock_offsets(ledger),
+        started_at=started[0] if started else None,
+        ended_at=ended[-1] if ended else None,
+        operator=operator(),
+        sha256_in_transfer=whole,
+        sha256_in_verify=verified - whole,
+        previous_statement=previous,
+    )
+
+
+def _counts(ledger: Ledger, dataset: int) -> Counts:
+    tally = ledger.tally(dataset, *State)
+    return Counts(objects=tally.objects, bytes=tally.size)
+
+
+def _recipients(desk: Desk) -> tuple[str, ...]:
+    seal = desk.loaded.plan.seal
+    if not isinstance(seal, Crypt4gh):
+        return ()
+    return tuple(PublicKey.load(desk.loaded.base / path).fingerprint for path in seal.recipients)
+
+
+def _endpoints(desk: Desk, ledger: Ledger) -> tuple[Endpoint, ...]:
+    plan = desk.loaded.plan
+    address = plan.source.account_url if isinstance(plan.source, AzureBlob) else "folder:"
+    told = [entry for _, body in ledger.events("run-ended") for entry in body["traffic"]]
+    return (
+        Endpoint(side="source", kind=plan.source.kind, url=address, **_passed(told, "source")),
+        Endpoint(
+            side="target", kind=plan.target.provider, url=endpoint_of(plan),
+            region=plan.target.region, **_passed(told, "target"),
+        ),
+    )  # fmt: skip
+
+
+def _passed(told: Sequence[Mapping[str, Any]], side: str) -> dict[str, Any]:
+    """Return what passed through one side, over all runs that ended."""
+    entries = [entry for entry in told if entry["side"] == side]
+    sums = {
+        name: sum(entry[name] for entry in entries)
+        for name in ("bytes_read", "bytes_written", "requests")
+    }
+    seen = {address for entry in entries for address in entry["addresses"]}
+    return {**sums, "addresses": tuple(sorted(seen))}
+
+
+def _attestation(desk: Desk) -> dict[str, Any] | None:
+    reference = desk.loaded.plan.target.attestation
+    if reference is None or is_loopback(endpoint_of(desk.loaded.plan)):
+        return None  # a rehearsal is not attested, so nothing has judged the file
+    loaded = load_attestation(desk.loaded.base / reference)
+    return {
+        "reference": reference,
+        "sha256": loaded.sha256,
+        **loaded.attestation.model_dump(mode="json"),
+    }
+
+
+def _losses(desk: Desk, ledger: Ledger) -> Iterator[Loss]:
+    """Say, where it applies, what the target cannot hold beside sealed bytes."""
+    limits = profile_of(desk.loaded.plan).limits
+    for row in ledger.datasets():
+        counted = ledger.left_behind(row.id)
+        kept = {"modified": "manifest", "headers": "ledger", "tier": "ledger"}
+        counted |= {"metadata": 0, "tags": 0}
+        for extra in ledger.adorned(row.id):
+            told = {name: extra.get(name, {}) for name in ("metadata", "tags")}
+            obj = ObjectInfo(key="", size=0, version="", **told)
+            counted["metadata"] += bool(obj.metadata) and portable_metadata(obj, limits) is None
+            counted["tags"] += bool(obj.tags) and portable_tags(obj, limits) is None
+        for what, objects in counted.items():
+            if objects:
+                yield Loss(
+                    dataset=row.name, what=what, objects=objects, kept=kept.get(what, "ledger")
+                )
+
+
+def _paces(ledger: Ledger) -> Iterator[Pace]:
+    """Slice the time between a step's first and last receipt, and add up what came in each."""
+    for step, kind in _PACES.items():
+        period = ledger.period(kind)
+        if period is None:
+            continue
+        first, last = (datetime.fromisoformat(at).timestamp() for at in period)
+        seconds = max(last - first, 1.0) / PACE_BINS
+        bins = [[0, 0] for _ in range(PACE_BINS)]
+        for at, objects, size in ledger.receipts(kind):
+            slot = int((datetime.fromisoformat(at).timestamp() - first) / seconds)
+            slot = min(slot, PACE_BINS - 1)  # the last receipt stands on the end of the last slice
+            bins[slot][0] += objects
+            bins[slot][1] += size
+        yield Pace(
+            step=step, started=period[0], ended=period[1], seconds=round(seconds, 3),
+            bins=tuple(Counts(*slot) for slot in bins),
+        )  # fmt: skip
+
+
+def _clock_offsets(ledger: Ledger) -> dict[str, float]:
+    """Return by how many seconds our clock was ahead of each endpoint's, as last seen."""
+    return {
+        entry["endpoint"]: entry["clock_offset"]
+        for _, body in ledger.events("run-ended")
+        for entry in body["traffic"]
+        if "clock_offset" in entry
+    }
