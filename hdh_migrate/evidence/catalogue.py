@@ -1,41 +1,19 @@
 """Every sentence of the report, in French and in English, side by side.
 
-One entry holds both languages, so neither can lack a text that the other has. `{name}` is filled
-in by the page; "one object|several objects" gives both forms of a sentence that counts `n`.
-Texts are written with plain spaces and straight apostrophes here; the no-break spaces of French
-and the curved apostrophes are put in when a text is used.
+One entry holds both languages, so neither can lack a text that the other has (see `text.Text`).
 """
 
 from __future__ import annotations
 
-import re
-from typing import NamedTuple
+from hdh_migrate.evidence.annexes import ANNEXES
+from hdh_migrate.evidence.text import LANGUAGES, Text
 
-from hdh_migrate.evidence.formats import NBSP
-
-LANGUAGES = ("fr", "en")
-
-
-class Text(NamedTuple):
-    """One sentence in every language, in the order of `LANGUAGES`."""
-
-    fr: str
-    en: str
-
-
-_BEFORE = re.compile(r" (?=[:;?!»])")
-_AFTER = re.compile(r"(?<=«) ")
+__all__ = ["CATALOGUE", "LANGUAGES", "text"]
 
 
 def text(key: str, language: str, *, singular: bool = False) -> str:
     """Return one sentence, its placeholders still open."""
-    entry = CATALOGUE[key]
-    said = entry.fr if language == "fr" else entry.en
-    one, _, many = said.replace("'", "\u2019").partition("|")
-    said = one if singular or not many else many
-    if language == "fr":
-        said = _AFTER.sub(NBSP, _BEFORE.sub(NBSP, said))
-    return said
+    return CATALOGUE[key].said(language, singular=singular)
 
 
 CATALOGUE: dict[str, Text] = {
@@ -348,4 +326,5 @@ CATALOGUE: dict[str, Text] = {
     "ref.recipients": Text("Clés des destinataires", "Recipients' keys"),
     "ref.period": Text("Exécution", "Run"),
     "ref.period.value": Text("du {start} au {end}", "from {start} to {end}"),
+    **ANNEXES,
 }

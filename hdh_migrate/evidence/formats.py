@@ -29,13 +29,17 @@ class Reader:
         """Return a whole number with its thousands apart."""
         return f"{value:,}".replace(",", self.thousands)
 
-    def size(self, value: int) -> str:
-        """Return bytes in the largest binary unit that leaves at least 1, with one decimal."""
+    def size(self, value: int, *, exact: bool = False) -> str:
+        """Return bytes in the largest binary unit that leaves at least 1, with one decimal.
+
+        An `exact` number of that unit is written without its decimal.
+        """
         power = 0
         while value >= _KIB ** (power + 1) and power < len(self.units) - 1:
             power += 1
-        if power == 0:
-            return f"{self.number(value)}{NBSP}{self.units[0]}"
+        if power == 0 or (exact and value % _KIB**power == 0):
+            value //= _KIB**power
+            return f"{self.number(value)}{NBSP}{self.units[power]}"
         # Cut, not rounded: 1023.97 KiB must not read as 1,024.0 KiB.
         tenths = value * 10 // _KIB**power
         return f"{self._tenths(tenths)}{NBSP}{self.units[power]}"

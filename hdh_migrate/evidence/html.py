@@ -8,24 +8,24 @@ the template engine, because that is what the engine does with every string that
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import Any
 
 import jinja2
 from markupsafe import Markup, escape
 
 from hdh_migrate.evidence.catalogue import text
+from hdh_migrate.evidence.charts import pace_bars, size_bars, states_bar
+from hdh_migrate.evidence.codes import meaning
 from hdh_migrate.evidence.formats import READERS
+from hdh_migrate.evidence.headings import HEADINGS
 from hdh_migrate.evidence.names import visible
 from hdh_migrate.evidence.recount import add_up
 from hdh_migrate.evidence.signing import Verifier
+from hdh_migrate.evidence.text import Text
 
 SHOWN_FINDINGS = 200
 """Findings on the page; the others are in findings.jsonl only."""
 
-_BAR = 1000
-_BAR_ORDER = ("verified", "excluded", "pending", "failed")
-_THINNEST = 6  # a single failed object among millions must still be seen
 _TONES = {"good": "good", "noted": "good", "failed": "bad", "unbalanced": "bad"}
 
 Predicate = Mapping[str, Any]
@@ -47,17 +47,18 @@ def render_report(
         autoescape=True,
         finalize=_harmless,
         undefined=jinja2.StrictUndefined,
+        loader=jinja2.PackageLoader("hdh_migrate.evidence"),
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    source = files("hdh_migrate.evidence").joinpath("templates/report.html")
-    template = environment.from_string(source.read_text("utf-8"))
+    template = environment.get_template("report.html")
     verdict, count = _verdict(predicate)
     page = template.render(
         language=language,
         t=words.say,
         number=words.number,
         size=words.size,
+        bound=words.bound,
         moment=words.moment,
         p=predicate,
         states=predicate["outcome"]["states"],
@@ -67,7 +68,12 @@ def render_report(
         proven_objects=_proven(predicate),
         to_move=_to_move(predicate),
         doubts=_doubts(predicate, signer, words),
-        bar=_bar(predicate, words),
+        bar=states_bar(predicate["outcome"]["states"], words.number, words.share),
+        paces=[pace_bars(pace) for pace in predicate["paces"]],
+        sizes=size_bars(predicate["manifest"]["sizes"]),
+        headings=HEADINGS,
+        said=words.said,
+        meaning=meaning,
         batches=_batches(predicate),
         findings=findings,
         signer=signer,
@@ -89,11 +95,19 @@ class _Words:
             values["n"] = self.number(n)
         return said.format(**{name: _harmless(value) for name, value in values.items()})
 
+    def said(self, text: Text) -> Markup:
+        """Return a sentence that stands beside data and not in the catalogue."""
+        return escape(text.said(self._language))
+
     def number(self, value: int) -> Markup:
         return escape(self._reader.number(value))
 
     def size(self, value: int) -> Markup:
         return escape(self._reader.size(value))
+
+    def bound(self, value: int) -> Markup:
+        """Return a power of two without the decimals that it does not have."""
+        return escape(self._reader.size(value, exact=True))
 
     def share(self, part: int, whole: int) -> Markup:
         return escape(self._reader.share(part, whole))
@@ -152,31 +166,6 @@ def _doubts(predicate: Predicate, signer: Verifier | None, words: _Words) -> lis
     doubts += [words.say(key, n) for key, n in counted.items() if n]
     always = ("not.source", "not.since", "not.when", "not.law")
     return doubts + [words.say(key) for key in always]
-
-
-def _bar(predicate: Predicate, words: _Words) -> list[dict[str, Any]]:
-    """Return the bar's pieces: their place on a line of 1000, and what the legend says."""
-    states = predicate["outcome"]["states"]
-    counts = {state: states[state]["objects"] for state in _BAR_ORDER}
-    whole = sum(counts.values())
-    widths = {
-        state: max(_THINNEST, count * _BAR // whole) for state, count in counts.items() if count
-    }
-    scale = _BAR / sum(widths.values()) if widths else 0.0
-    pieces, start = [], 0.0
-    for state, count in counts.items():
-        width = widths.get(state, 0) * scale
-        pieces.append(
-            {
-                "state": state,
-                "x": f"{start:.2f}",
-                "width": f"{width:.2f}",
-                "count": words.number(count),
-                "share": words.share(count, whole),
-            }
-        )
-        start += width
-    return pieces
 
 
 def _batches(predicate: Predicate) -> list[dict[str, Any]]:

@@ -55,7 +55,7 @@ def load(path: Path) -> LoadedPlan:
     faults = [*faults, *_secrets(text, read)]
     if plan is None or faults:
         raise _refused(path, faults)
-    canonical = canonical_json(plan.model_dump(mode="json"))
+    canonical = canonical_json(plan.model_dump(mode="json", exclude_none=True))
     return LoadedPlan(
         plan=plan,
         digest=sha256_hex(canonical),

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.evidence.catalogue import CATALOGUE, LANGUAGES, text
-from hdh_migrate.evidence.facts import Counts, Endpoint
+from hdh_migrate.evidence.facts import Counts, Endpoint, Loss, Pace
 from hdh_migrate.evidence.names import visible
 from hdh_migrate.evidence.signing import Signer, pre_authentication_encoding
 from hdh_migrate.model import Place, key_text
@@ -91,6 +91,17 @@ ATTESTATION = {
     "sha256": "ab" * 32,
 }
 
+PACES = [
+    Pace(
+        step=step,
+        started="2026-03-01T22:00:00Z",
+        ended="2026-03-01T23:00:00Z",
+        seconds=60.0,
+        bins=(Counts(1, 6_000), Counts(), Counts(2, 12_000)),
+    )
+    for step in ("transfer", "verify")
+]
+
 
 def squeezed(said: str) -> str:
     return re.sub(r"[ \t\n]+", " ", said)
@@ -128,7 +139,22 @@ def every_page(folder: Path, key: Signer) -> dict[str, list[Page]]:
     good = [record("a"), record("b")]
     situations: list[dict[str, Any]] = [
         {"records": good, "operator": "claire@ops", "sha256_in_transfer": 2},
-        {"records": good, "attestation": ATTESTATION},
+        {"records": good, "attestation": ATTESTATION, "names": "keyed"},
+        {"records": good, "paces": PACES, "clock_offsets": {"https://s3.fr-par.scw.cloud": 0.3}},
+        {
+            "records": [record("a", size=1 << 40)],
+            "losses": [
+                Loss(dataset="pmsi", what=what, objects=1, kept=kept)
+                for what in ("modified", "headers", "tier", "metadata", "tags")
+                for kept in ("manifest", "ledger")
+            ],
+        },
+        {
+            "records": [
+                record(verdict, verdict=verdict)
+                for verdict in ("drifted", "match", "mismatch", "missing", "unverifiable", "waived")
+            ]
+        },
         {"records": [record("a")]},
         {"records": good, "signer": None, "endpoints": LOCAL, "previous_statement": "66" * 32},
         {"records": [record("a")], "findings": [finding()], "sha256_in_verify": 1},
@@ -397,3 +423,39 @@ def test_the_customers_attestation_and_the_addresses_are_on_the_page(
     assert "Object &lt;Storage&gt;" in english
     assert "51.159.1.1" in english
     assert "decision 12, jusqu" in (made.folder / "report.fr.html").read_text("utf-8")
+
+
+def test_a_pace_shows_its_mean_its_peak_and_its_gaps(tmp_path: Path, key: Signer) -> None:
+    page = written(tmp_path / "out", [record("a")], signer=key, paces=PACES)["en"].text.replace(
+        "\u00a0", " "
+    )
+
+    assert "100 B/s on average, 200 B/s at most" in page
+
+
+def test_objects_fall_into_classes_of_size(tmp_path: Path, key: Signer) -> None:
+    records = [record("a", size=5), record("b", size=5000), record("c", size=1 << 37)]
+
+    page = written(tmp_path / "out", records, signer=key)["en"].text.replace("\u00a0", " ")
+
+    assert "below 4 KiB15 B" in page  # one object, 5 B
+    assert "below 64 KiB14.8 KiB" in page
+    assert "64 GiB and more1128.0 GiB" in page
+
+
+def test_a_finding_is_explained_in_the_readers_language(tmp_path: Path, key: Signer) -> None:
+    found = [finding("verify-mismatch"), finding("made-up-code")]
+
+    pages = written(tmp_path / "out", [record("a")], signer=key, findings=found)
+
+    assert "les octets relus diffèrent" in pages["fr"].text
+    assert "the bytes read back differ" in pages["en"].text
+    assert "made-up-code" in pages["fr"].text
+
+
+def test_no_certification_is_claimed(tmp_path: Path, key: Signer) -> None:
+    pages = written(tmp_path / "out", [record("a")], signer=key)
+
+    assert "ne vaut ni qualification ni certification" in pages["fr"].text
+    assert "neither a qualification nor a certification" in pages["en"].text
+    assert pages["fr"].text.count("SNDS (06/05/2024)") == 4

@@ -29,7 +29,9 @@ def test_a_good_plan_loads_with_its_defaults_and_its_folder(tmp_path: Path) -> N
 def test_the_digest_is_the_sha256_of_the_canonical_json(tmp_path: Path) -> None:
     result = loaded(tmp_path, GOOD)
 
-    assert result.canonical == canonical_json(result.plan.model_dump(mode="json"))
+    # Without what is not set: a later version's new field must not void a migration under way.
+    stated = result.plan.model_dump(mode="json", exclude_none=True)
+    assert result.canonical == canonical_json(stated)
     assert result.digest == sha256_hex(result.canonical)
 
 

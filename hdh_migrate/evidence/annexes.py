@@ -1,0 +1,90 @@
+"""The sentences of the report's later sections: pace, sizes, losses, waivers, cutover, headings."""
+
+from __future__ import annotations
+
+from hdh_migrate.evidence.text import Text
+
+ANNEXES: dict[str, Text] = {
+    # --- charts ------------------------------------------------------------------------------
+    "pace": Text("Débit", "Pace"),
+    "pace.transfer": Text("Transfert scellé", "Sealed transfer"),
+    "pace.verify": Text("Relecture et comparaison", "Reading back and comparing"),
+    "pace.told": Text(
+        "du {start} au {end} ; en moyenne {mean}/s, au plus {peak}/s",
+        "from {start} to {end}; {mean}/s on average, {peak}/s at most",
+    ),
+    "pace.how": Text(
+        "Chaque barre est un soixantième de la durée ; sont comptés les objets dont le journal a "
+        "reçu l'accusé (un grand objet compte en entier au moment où il est achevé). Un arrêt "
+        "entre deux exécutions se voit comme un vide.",
+        "Each bar is one sixtieth of the time; counted are the objects whose receipts reached the "
+        "journal (a large object counts as a whole when it is completed). A stop between two runs "
+        "shows as a gap.",
+    ),
+    "sizes": Text("Objets par taille", "Objects by size"),
+    "sizes.below": Text("moins de {bound}", "below {bound}"),
+    "sizes.rest": Text("{bound} et plus", "{bound} and more"),
+    "col.class": Text("Taille d'un objet", "Size of an object"),
+    # --- verdicts ----------------------------------------------------------------------------
+    "verdict.match": Text("identique", "match"),
+    "verdict.mismatch": Text("différent", "mismatch"),
+    "verdict.missing": Text("absent de la cible", "missing at the target"),
+    "verdict.drifted": Text("modifié à la source", "drifted at the source"),
+    "verdict.unverifiable": Text("non vérifiable", "unverifiable"),
+    "verdict.waived": Text("écart accepté", "waived"),
+    "verdict.none": Text("pas encore comparé", "not compared yet"),
+    "col.verdict": Text("Verdict", "Verdict"),
+    # --- losses ------------------------------------------------------------------------------
+    "losses": Text("Ce que la cible ne porte pas", "What the target does not hold"),
+    "losses.none": Text("Rien n'a été perdu.", "Nothing was lost."),
+    "losses.why": Text(
+        "Le contenu des objets n'est pas concerné. Ces propriétés existaient à la source et ne "
+        "sont pas posées sur l'objet scellé ; la dernière colonne dit où elles restent lisibles.",
+        "The objects' content is not concerned. These properties existed at the source and are "
+        "not set on the sealed object; the last column says where they can still be read.",
+    ),
+    "loss.modified": Text("date de dernière modification", "time of last modification"),
+    "loss.headers": Text(
+        "en-têtes de contenu (type, encodage, langue, disposition)",
+        "content headers (type, encoding, language, disposition)",
+    ),
+    "loss.tier": Text("niveau de stockage", "access tier"),
+    "loss.metadata": Text(
+        "métadonnées que la cible ne peut pas porter", "metadata that the target cannot hold"
+    ),
+    "loss.tags": Text("étiquettes que la cible ne peut pas porter", "tags the target cannot hold"),
+    "kept.manifest": Text("manifest.jsonl", "manifest.jsonl"),
+    "kept.ledger": Text("registre de l'opérateur", "the operator's ledger"),
+    "col.property": Text("Propriété", "Property"),
+    "col.kept": Text("Reste lisible dans", "Can still be read in"),
+    # --- names -------------------------------------------------------------------------------
+    "keyed": Text(
+        "Les noms des objets sont remplacés par des empreintes à clé ; l'opérateur peut en ouvrir "
+        "un seul, avec preuve (docs/exports.md).",
+        "The objects' names are replaced by keyed digests; the operator can open a single one, "
+        "with proof (docs/exports.md).",
+    ),
+    # --- clock and tool ----------------------------------------------------------------------
+    "ref.clock": Text("Horloge de l'outil", "The tool's clock"),
+    "ref.clock.value": Text(
+        "{seconds} s d'avance sur l'en-tête Date de {endpoint}",
+        "{seconds} s ahead of the Date header of {endpoint}",
+    ),
+    "ref.code": Text("Empreinte du code exécuté", "Digest of the code that ran"),
+    # --- headings ----------------------------------------------------------------------------
+    "headings": Text("Où trouver quoi, par référentiel", "Where to find what, by framework"),
+    "headings.why": Text(
+        "Ce rapport ne vaut ni qualification ni certification : SecNumCloud et HDS obligent "
+        "l'hébergeur, pas cet outil. Le tableau dit quels éléments de ce dossier peuvent servir à "
+        "quel point, et ce qu'ils ne montrent pas. Les numéros ont été lus dans des transcriptions "
+        "publiques, non dans les textes officiels ; ceux marqués d'un astérisque n'ont pas pu être "
+        "confirmés. À vérifier avant de les citer.",
+        "This report is neither a qualification nor a certification: SecNumCloud and HDS bind the "
+        "host, not this tool. The table says which parts of this folder may serve which point, and "
+        "what they do not show. The numbers were read in public transcriptions, not in the "
+        "official texts; those with an asterisk could not be confirmed. Check before you cite.",
+    ),
+    "col.heading": Text("Point", "Point"),
+    "col.gives": Text("Ce que ce dossier apporte", "What this folder gives"),
+    "col.open": Text("Ce qu'il ne montre pas", "What it does not show"),
+}

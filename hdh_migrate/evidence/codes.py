@@ -1,0 +1,69 @@
+"""What each finding's code means, for readers of either language; the message itself is English.
+
+A code of the verify step is "verify-" and the code of what was found. A code that is not here is
+shown with its message alone.
+"""
+
+from __future__ import annotations
+
+from hdh_migrate.evidence.text import Text
+
+CODES: dict[str, Text] = {
+    # --- what cannot be moved as planned -------------------------------------------------------
+    "key-too-long": Text("nom trop long pour la cible", "name too long for the target"),
+    "key-control": Text("caractère de contrôle dans le nom", "control character in the name"),
+    "key-dot-segment": Text(
+        "segment « . » ou « .. » dans le nom", "“.” or “..” segment in the name"
+    ),
+    "key-not-utf8": Text("nom qui n'est pas du texte UTF-8", "name that is not UTF-8 text"),
+    "too-large": Text("objet plus grand que ce que la cible prend", "larger than the target takes"),
+    "collision": Text(
+        "nom égal à un autre, à la casse ou à l'écriture des accents près",
+        "name equal to another but for case or the spelling of accents",
+    ),
+    "kind-append": Text("blob d'ajout, non déplacé", "append blob, not moved"),
+    "kind-page": Text("blob de pages, non déplacé", "page blob, not moved"),
+    "kind-archived": Text(
+        "blob archivé, illisible en l'état", "archived blob, unreadable as it is"
+    ),
+    "kind-customer-key": Text(
+        "blob chiffré par une clé du client, illisible sans elle",
+        "blob encrypted with a customer's key, unreadable without it",
+    ),
+    # --- what is moved with less than it had ---------------------------------------------------
+    "metadata-loss": Text(
+        "métadonnées non portées par la cible", "metadata the target cannot hold"
+    ),
+    "tags-loss": Text("étiquettes non portées par la cible", "tags the target cannot hold"),
+    "tags-unread": Text("étiquettes que l'accès ne permet pas de lire", "tags not readable"),
+    "metadata-differs": Text("métadonnées absentes de la cible", "metadata not at the target"),
+    "leased": Text("bail en cours à la source", "lease held at the source"),
+    # --- the source ------------------------------------------------------------------------------
+    "listing-unstable": Text("deux listes de la source diffèrent", "two listings differ"),
+    "drifted": Text("modifié à la source pendant le transfert", "changed at the source meanwhile"),
+    "source-changed": Text(
+        "modifié à la source depuis l'envoi", "changed at the source since sent"
+    ),
+    "source-differs": Text("la source a livré d'autres octets", "the source gave other bytes"),
+    "source-md5-differs": Text(
+        "le MD5 annoncé par la source n'est pas celui de ses octets",
+        "the MD5 that the source claims is not that of its bytes",
+    ),
+    # --- the target ------------------------------------------------------------------------------
+    "conflict": Text("la cible tient déjà un autre objet", "the target holds another object"),
+    "replaced": Text("remplacé chez la cible depuis l'envoi", "replaced at the target since sent"),
+    "missing": Text("absent", "missing"),
+    "mismatch": Text("les octets relus diffèrent", "the bytes read back differ"),
+    "upload-dropped": Text("envoi interrompu par la cible", "upload dropped by the target"),
+    # --- the work --------------------------------------------------------------------------------
+    "denied": Text("accès refusé à cet objet", "access to this object denied"),
+    "unreadable": Text("réponse illisible ou tronquée", "reply unreadable or cut short"),
+    "refused": Text("refusé", "refused"),
+    "worker-lost": Text("processus arrêtés par cet objet", "processes that died with this object"),
+    "batch-held-back": Text("lot retenu par un autre", "batch held back by another"),
+}
+
+
+def meaning(code: str) -> Text | None:
+    """Return what a code means, None when only its message says it."""
+    return CODES.get(code) or CODES.get(code.removeprefix("verify-"))
