@@ -18,7 +18,7 @@ from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.model import Place
 
-MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", re.ASCII)
 """RFC 3339 in UTC, the only form of time in the evidence."""
 
 DIGEST = re.compile(r"[0-9a-f]{64}")

@@ -537,7 +537,7 @@ def _fits(rule: str, value: Any) -> bool:  # noqa: ANN401 - any JSON value
     if rule == "size":
         return type(value) is int and 0 <= value < 1 << 63
     value.encode()  # a lone surrogate is no text: ValueError
-    return value != "" and (rule == "text" or re.fullmatch(rule, value) is not None)
+    return value != "" and (rule == "text" or re.fullmatch(rule, value, re.ASCII) is not None)
 
 
 # --- 8: the journal ------------------------------------------------------------------------------
