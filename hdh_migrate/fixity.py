@@ -6,6 +6,12 @@ import hashlib
 import json
 from typing import Any
 
+# Made once: `json.dumps` with options makes an encoder for every call.
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+)
+_ASCII_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
 
@@ -14,13 +20,10 @@ def canonical_json(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
 
     Text that is not clean Unicode (lone surrogates) is escaped, so the result is always UTF-8.
     """
-    text = json.dumps(
-        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-    )
     try:
-        return text.encode()
+        return _ENCODER.encode(value).encode()
     except UnicodeEncodeError:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+        return _ASCII_ENCODER.encode(value).encode()
 
 
 def sha256_hex(data: bytes | bytearray | memoryview) -> str:

@@ -1,7 +1,8 @@
 """The lines of a bundle: one canonical JSON object per line, checked field by field.
 
-The same functions write a line and read it back: a line is good when rebuilding it from what it
-says gives the same bytes. No message here holds an object's name.
+What a field may hold is said in verify.py, which stands alone. The same functions write a line and
+read it back: a line is good when rebuilding it from what it says gives the same bytes. No
+message here holds an object's name.
 """
 
 from __future__ import annotations
@@ -9,26 +10,25 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from hdh_migrate.errors import EvidenceDamaged
-from hdh_migrate.evidence.facts import DIGEST, LEVELS, MOMENT
 from hdh_migrate.evidence.names import readable
+from hdh_migrate.evidence.verify import (
+    EXCLUSION,
+    FINDING,
+    LONGEST_LINE,
+    RECORD,
+    Field,
+    grounds,
+    misfit,
+)
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.model import Verdict, key_bytes, key_text
 
-Check = Callable[[Any], bool]
-Line = tuple[Mapping[str, Any], bytes]
-
-MAX_LINE = 1 << 20
+MAX_LINE = LONGEST_LINE
 """Bytes of the longest line that a reader accepts; ours stay under 20 KiB."""
-
-_MD5 = re.compile(r"[0-9a-f]{32}")
-_LARGEST = 1 << 63
-# An extra object at the target was never inventoried, so it is a finding and not a record.
-_VERDICTS = tuple(verdict.value for verdict in Verdict if verdict is not Verdict.EXTRA)
 
 
 def manifest_line(record: Mapping[str, Any]) -> bytes:
@@ -43,10 +43,10 @@ def manifest_line(record: Mapping[str, Any]) -> bytes:
         EvidenceDamaged: a field is unknown, missing or malformed, or the verdict claims more
             than the record carries.
     """
-    _check(record, _MANIFEST)
+    line = _line(record, RECORD, ("key", "target_key"))
     if record["verdict"] == Verdict.MATCH:
         _check_claim(record)
-    return _line(record, ("key", "target_key"))
+    return line
 
 
 def finding_line(finding: Mapping[str, Any]) -> bytes:
@@ -55,8 +55,7 @@ def finding_line(finding: Mapping[str, Any]) -> bytes:
     Raises:
         EvidenceDamaged: a field is unknown, missing or malformed.
     """
-    _check(finding, _FINDING)
-    return _line(finding, ("key",) if finding["key"] is not None else ())
+    return _line(finding, FINDING)
 
 
 def exclusion_line(exclusion: Mapping[str, Any]) -> bytes:
@@ -65,8 +64,7 @@ def exclusion_line(exclusion: Mapping[str, Any]) -> bytes:
     Raises:
         EvidenceDamaged: a field is unknown, missing or malformed.
     """
-    _check(exclusion, _EXCLUSION)
-    return _line(exclusion, ("key",))
+    return _line(exclusion, EXCLUSION)
 
 
 def journal_line(seq: int, at: str, kind: str, body: str, digest: bytes) -> bytes:
@@ -106,98 +104,30 @@ def order_of(record: Mapping[str, Any]) -> tuple[bytes, bytes]:
     return record["dataset"].encode(), key_bytes(record["key"])
 
 
-def _line(record: Mapping[str, Any], keys: tuple[str, ...]) -> bytes:
-    written = dict(record)
-    for name in keys:
-        try:
-            written[name], raw = readable(record[name])
-        except UnicodeEncodeError:
-            raise EvidenceDamaged(f"field {name} stands for no byte string") from None
-        if raw is not None:
-            written[f"{name}_b64"] = raw
-    return canonical_json(written) + b"\n"
-
-
-def _check(record: Mapping[str, Any], fields: Mapping[str, Check]) -> None:
+def _line(
+    record: Mapping[str, Any], fields: Mapping[str, Field], keys: tuple[str, ...] = ("key",)
+) -> bytes:
     if record.keys() != fields.keys():
         unknown = sorted(map(str, record.keys() - fields.keys()))
         missing = sorted(fields.keys() - record.keys())
         raise EvidenceDamaged(f"unknown fields {unknown}, missing fields {missing}")
-    for name, is_good in fields.items():
-        if not is_good(record[name]):
-            raise EvidenceDamaged(f"field {name} is malformed")
+    written = dict(record)
+    for name in keys:
+        if isinstance(record[name], str):
+            try:
+                written[name], raw = readable(record[name])
+            except UnicodeEncodeError:
+                raise EvidenceDamaged(f"field {name} stands for no byte string") from None
+            if raw is not None:
+                written[f"{name}_b64"] = raw
+    bad = misfit(written, fields)
+    if bad is not None:
+        raise EvidenceDamaged(f"field {bad} is malformed")
+    return canonical_json(written) + b"\n"
 
 
 def _check_claim(record: Mapping[str, Any]) -> None:
     """Refuse a match without its grounds: a level, a time, and the digests that it read."""
-    grounds = ["level", "verified_at"]
-    if record["level"] in ("full", "stored"):
-        grounds += ["stored_size", "stored_sha256"]
-    if record["level"] == "full":
-        grounds.append("sha256")
-    lacking = [name for name in grounds if record[name] is None]
+    lacking = [name for name in grounds(record["level"]) if record[name] is None]
     if lacking:
         raise EvidenceDamaged(f'verdict "match" without its grounds: {", ".join(lacking)}')
-
-
-def _is_text(value: Any) -> bool:  # noqa: ANN401 - any JSON value
-    if not isinstance(value, str) or not value:
-        return False
-    if value.isascii():
-        return True
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _is_key(value: Any) -> bool:  # noqa: ANN401 - any JSON value
-    return isinstance(value, str) and value != ""
-
-
-def _is_size(value: Any) -> bool:  # noqa: ANN401 - any JSON value
-    return type(value) is int and 0 <= value < _LARGEST
-
-
-def _matches(pattern: re.Pattern[str]) -> Check:
-    fullmatch = pattern.fullmatch
-    return lambda value: isinstance(value, str) and fullmatch(value) is not None
-
-
-def _maybe(check: Check) -> Check:
-    return lambda value: value is None or check(value)
-
-
-_MANIFEST: dict[str, Check] = {
-    "dataset": _is_text,
-    "key": _is_key,
-    "size": _is_size,
-    "source_version": _is_text,
-    "source_modified": _maybe(_matches(MOMENT)),
-    "source_md5": _maybe(_matches(_MD5)),
-    "sha256": _maybe(_matches(DIGEST)),
-    "bucket": _is_text,
-    "target_key": _is_key,
-    "stored_size": _maybe(_is_size),
-    "stored_sha256": _maybe(_matches(DIGEST)),
-    "target_etag": _maybe(_is_text),
-    "level": _maybe(LEVELS.__contains__),
-    "verdict": _maybe(_VERDICTS.__contains__),
-    "verified_at": _maybe(_matches(MOMENT)),
-}
-_FINDING: dict[str, Check] = {
-    "at": _maybe(_matches(MOMENT)),
-    "code": _is_text,
-    "dataset": _maybe(_is_text),
-    "key": _maybe(_is_key),
-    "message": _is_text,
-    "step": _maybe(_is_text),
-}
-_EXCLUSION: dict[str, Check] = {
-    "dataset": _is_text,
-    "key": _is_key,
-    "reason": _is_text,
-    "rule": _is_text,
-    "size": _is_size,
-}

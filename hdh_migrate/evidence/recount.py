@@ -49,6 +49,8 @@ class Recount:
         """
         self.tree = MerkleTree()
         self.trees = {batch: MerkleTree() for batch in batches.values()}
+        if len(self.trees) == 1:  # its lines are all lines
+            self.trees = dict.fromkeys(self.trees, self.tree)
         self.digests = dict.fromkeys(("sha256", "source_md5", "stored_sha256"), 0)
         self.sizes = [_sums() for _ in range(len(SIZES) + 1)]
         self.by_verdict: dict[str, Sums] = {}
@@ -104,7 +106,8 @@ class Recount:
         for name in self.digests:
             self.digests[name] += record[name] is not None
         self.tree.append(leaf)
-        self.trees[batch].append(leaf)
+        if (own := self.trees[batch]) is not self.tree:
+            own.append(leaf)
 
     def tally(self, dataset: str, inventoried: Mapping[str, int] | Counts) -> dict[str, Any]:
         """Return one dataset's sums by state beside its inventory, and whether they close."""

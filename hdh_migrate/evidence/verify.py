@@ -236,7 +236,7 @@ def _predicate(said: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
         _must(said["_type"] == "https://in-toto.io/Statement/v1")
         _must(said["predicateType"] == "urn:hdh-migrate:evidence:v1")
         _must(said["predicate"].keys() == PREDICATE)
-        _must(_fits(MOMENT, said["predicate"]["times"]["written"]))
+        _must(re.fullmatch(MOMENT, said["predicate"]["times"]["written"], re.ASCII) is not None)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Wrong("statement.json: not a statement of this version") from None
     return dict(said["predicate"])
@@ -362,6 +362,8 @@ class Count:
         self.said = predicate["datasets"]
         self.batch_of = {dataset["name"]: dataset["batch"] for dataset in self.said}
         self.tree, self.trees = Tree(), {batch: Tree() for batch in self.batch_of.values()}
+        if len(self.trees) == 1:  # its lines are all lines
+            self.trees = dict.fromkeys(self.trees, self.tree)
         self.batch_levels: dict[str, set[str]] = {batch: set() for batch in self.trees}
         self.digests = dict.fromkeys(("sha256", "source_md5", "stored_sha256"), 0)
         self.sizes = [_zero() for _ in range(len(SIZES) + 1)]
@@ -396,10 +398,7 @@ class Count:
         state = "failed" if verdict else "pending"
         if verdict == "match":
             state = "verified"
-            grounds = ["level", "verified_at"]
-            grounds += ["stored_size", "stored_sha256"] if line["level"] != "head" else []
-            grounds += ["sha256"] if line["level"] == "full" else []
-            if any(line[name] is None for name in grounds):
+            if any(line[name] is None for name in grounds(line["level"])):
                 raise Wrong(f'{where}: verdict "match" without its grounds')
             _add(self.levels.setdefault(line["level"], _zero()), size)
             self.batch_levels[batch].add(line["level"])
@@ -409,7 +408,8 @@ class Count:
             self.digests[name] += line[name] is not None
         leaf = hashlib.sha256(b"\x00" + raw).digest()
         self.tree.add(leaf)
-        self.trees[batch].add(leaf)
+        if (own := self.trees[batch]) is not self.tree:
+            own.add(leaf)
 
     def _state(self, line: Mapping[str, Any], where: str) -> dict[str, dict[str, int]]:
         try:
@@ -452,6 +452,12 @@ class Count:
         }  # fmt: skip
 
 
+def grounds(level: str | None) -> tuple[str, ...]:
+    """Return the fields that verdict "match" at this level rests on."""
+    read = ("stored_size", "stored_sha256") if level != "head" else ()
+    return ("level", "verified_at", *read, *(("sha256",) if level == "full" else ()))
+
+
 def totals(datasets: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
     """Add up the tallies of some datasets."""
     return {
@@ -476,7 +482,7 @@ def judged(datasets: Sequence[Mapping[str, Any]], levels: set[str]) -> dict[str,
 
 
 def lines(
-    path: Path, fields: Mapping[str, str], *, ordered: bool
+    path: Path, fields: Mapping[str, Field], *, ordered: bool
 ) -> Iterator[tuple[str, bytes, Any]]:
     """Yield where, bytes and content of each line; raise Wrong at one that is not ours."""
     last: tuple[bytes, bytes] | None = None
@@ -497,7 +503,7 @@ def lines(
             yield where, raw[:-1], line
 
 
-def _line(raw: bytes, fields: Mapping[str, str], where: str) -> dict[str, Any]:
+def _line(raw: bytes, fields: Mapping[str, Field], where: str) -> dict[str, Any]:
     try:
         line = json.loads(raw)
         _must(_canonical(line) + b"\n" == raw)
@@ -507,37 +513,60 @@ def _line(raw: bytes, fields: Mapping[str, str], where: str) -> dict[str, Any]:
             data = base64.b64decode(line[f"{name}_b64"], validate=True)
             _must(base64.b64encode(data).decode() == line[f"{name}_b64"] and not _is_text(data))
             _must(data.decode("utf-8", "backslashreplace") == line[name])
-        _must(all(_fits(rule, line[name]) for name, rule in fields.items()))
+        _must(misfit(line, fields) is None)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise Wrong(f"{where}: not a line of this kind in canonical form") from None
     return dict(line)
 
 
-# "?" may be null; "text" is not empty, "size" a count, the others regular expressions.
+class Field(NamedTuple):
+    """What one field of a line may hold: a count of bytes, or a text that fits whole; or null."""
+
+    pattern: Optional[re.Pattern[str]]  # noqa: UP045 - Python 3.9 reads this
+    nullable: bool = False
+
+
+def _text(pattern: str, *, nullable: bool = False) -> Field:
+    return Field(re.compile(pattern, re.ASCII), nullable)
+
+
 MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)"
-DIGEST = r"[0-9a-f]{64}"
+SIZE, SIZE_OR_NULL = Field(None), Field(None, nullable=True)
+TEXT = _text("[^\ud800-\udfff]+")  # not empty, and no surrogate, which is no character
+TEXT_OR_NULL = TEXT._replace(nullable=True)
+TIME_OR_NULL = _text(MOMENT, nullable=True)
+DIGEST = _text("[0-9a-f]{64}")
+DIGEST_OR_NULL = DIGEST._replace(nullable=True)
 RECORD = {
-    "dataset": "text", "key": "text", "size": "size", "source_version": "text",
-    "source_modified": "?" + MOMENT, "source_md5": "?[0-9a-f]{32}", "sha256": "?" + DIGEST,
-    "bucket": "text", "target_key": "text", "stored_size": "?size", "stored_sha256": "?" + DIGEST,
-    "target_etag": "?text", "level": "?full|stored|head",
-    "verdict": "?match|mismatch|missing|drifted|unverifiable|waived", "verified_at": "?" + MOMENT,
+    "dataset": TEXT, "key": TEXT, "size": SIZE, "source_version": TEXT,
+    "source_modified": TIME_OR_NULL, "source_md5": _text("[0-9a-f]{32}", nullable=True),
+    "sha256": DIGEST_OR_NULL, "bucket": TEXT, "target_key": TEXT, "stored_size": SIZE_OR_NULL,
+    "stored_sha256": DIGEST_OR_NULL, "target_etag": TEXT_OR_NULL,
+    "level": _text("full|stored|head", nullable=True),
+    "verdict": _text("match|mismatch|missing|drifted|unverifiable|waived", nullable=True),
+    "verified_at": TIME_OR_NULL,
 }  # fmt: skip
-EXCLUSION = {"dataset": "text", "key": "text", "reason": "text", "rule": "text", "size": "size"}
+EXCLUSION = {"dataset": TEXT, "key": TEXT, "reason": TEXT, "rule": TEXT, "size": SIZE}
 FINDING = {
-    "at": "?" + MOMENT, "code": "text", "dataset": "?text", "key": "?text", "message": "text",
-    "step": "?text",
+    "at": TIME_OR_NULL, "code": TEXT, "dataset": TEXT_OR_NULL, "key": TEXT_OR_NULL,
+    "message": TEXT, "step": TEXT_OR_NULL,
 }  # fmt: skip
-EVENT = {"at": "text", "body": "text", "digest": DIGEST, "kind": "text", "seq": "size"}
+EVENT = {"at": TEXT, "body": TEXT, "digest": DIGEST, "kind": TEXT, "seq": SIZE}
 
 
-def _fits(rule: str, value: Any) -> bool:  # noqa: ANN401 - any JSON value
-    if rule.startswith("?"):
-        return value is None or _fits(rule[1:], value)
-    if rule == "size":
-        return type(value) is int and 0 <= value < 1 << 63
-    value.encode()  # a lone surrogate is no text: ValueError
-    return value != "" and (rule == "text" or re.fullmatch(rule, value, re.ASCII) is not None)
+def misfit(line: Mapping[str, Any], fields: Mapping[str, Field]) -> str | None:
+    """Return the name of a field whose value is not what it may hold, None if all are."""
+    for name, (pattern, nullable) in fields.items():
+        value = line[name]
+        if value is None:
+            fits = nullable
+        elif pattern is None:
+            fits = type(value) is int and 0 <= value < 1 << 63
+        else:
+            fits = isinstance(value, str) and pattern.fullmatch(value) is not None
+        if not fits:
+            return name
+    return None
 
 
 # --- 8: the journal ------------------------------------------------------------------------------
@@ -558,15 +587,18 @@ def _journal(path: Path) -> dict[str, Any]:
 # --- small tools ---------------------------------------------------------------------------------
 
 
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+)
+_ASCII_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
 def _canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
     """Return the one spelling of a JSON value: sorted names, no spaces, UTF-8."""
-    text = json.dumps(
-        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-    )
     try:
-        return text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+        return _ENCODER.encode(value).encode()
+    except UnicodeEncodeError:  # it has a lone surrogate
+        return _ASCII_ENCODER.encode(value).encode()
 
 
 def _must(holds: bool) -> None:
