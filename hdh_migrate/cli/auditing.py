@@ -207,40 +207,6 @@ def journal(
     task.run(body)
 
 
-@audit.command("sign")
-def sign(
-    bundle: Bundle,
-    *,
-    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="The witness's key.")],
-    trust: Trust,
-    passphrase: Annotated[
-        str | None,
-        typer.Option("--passphrase-from", metavar="REF", help="env:NAME or file:PATH."),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Check a bundle and add a witness's signature to it, on a machine of the witness's.
-
-    Example: hdh-migrate audit sign evidence-2026-11 --key witness.key --trust operator.pub
-    """
-    task = Task(as_json=as_json)
-
-    def body() -> None:
-        from hdh_migrate.evidence.countersign import countersign
-        from hdh_migrate.evidence.signing import load_signer, load_verifier
-        from hdh_migrate.wiring import Vault
-
-        phrase = Vault.open(Path()).reveal(passphrase).encode() if passphrase else None
-        signer = load_signer(key, phrase)
-        count = countersign(bundle, signer, [load_verifier(path) for path in trust])
-        task.out.result(
-            {"signed_by": signer.key_id, "signatures": count},
-            f"signed by {signer.key_id}; the statement has {count} signatures now",
-        )
-
-    task.run(body)
-
-
 def register(app: typer.Typer) -> None:
     """Add this module's verbs."""
     app.add_typer(audit, name="audit")
