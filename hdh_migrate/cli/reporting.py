@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic_core import PydanticCustomError
 from typer.core import TyperGroup
 
 from hdh_migrate.cli.app import AsJson, Plan, StateDir, Task, Verbose
@@ -185,6 +184,8 @@ def _stamp(
     bundle: Path, token: Path | None, tsa: str | None, tsa_trust: Path | None
 ) -> dict[str, Any]:
     from dataclasses import asdict
+
+    from pydantic_core import PydanticCustomError
 
     from hdh_migrate.evidence.stamps import add_stamp, load_roots
     from hdh_migrate.plan.fields import authority_url

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -153,3 +156,51 @@ class Authority:
         )  # fmt: skip
         assert done.returncode == 0, done.stderr.decode()
         return out.read_bytes()
+
+
+@dataclass
+class Line:
+    """An authority's address, and the requests that came there."""
+
+    url: str
+    requests: list[bytes]
+
+
+@contextmanager
+def online(
+    answer: Callable[[bytes], bytes], status: int = 200, headers: dict[str, str] | None = None
+) -> Iterator[Line]:
+    """Serve an authority on loopback; `status` and `headers` make it a bad one."""
+    line = Line("", [])
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            line.requests.append(self.rfile.read(int(self.headers["Content-Length"])))
+            assert self.headers["Content-Type"] == "application/timestamp-query"
+            body = answer(line.requests[-1])
+            self.send_response(status)
+            for name, value in {
+                "Content-Type": "application/timestamp-reply",
+                "Content-Length": str(len(body)),
+                **(headers or {}),
+            }.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+            pass
+
+    class Server(HTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            pass  # the client hung up on an answer that it did not want
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        line.url = f"http://127.0.0.1:{server.server_port}/stamp"
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield line
+        finally:
+            server.shutdown()
+            thread.join()
