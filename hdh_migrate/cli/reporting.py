@@ -203,7 +203,7 @@ def _stamp(
 
 
 def _answer(path: Path) -> bytes:
-    from hdh_migrate.evidence.stamp_check import LARGEST_STAMP
+    from hdh_migrate.evidence.stamp import LARGEST_STAMP
 
     try:
         with path.open("rb") as file:

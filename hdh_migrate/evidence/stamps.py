@@ -18,7 +18,7 @@ from cryptography import x509
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
 from hdh_migrate.evidence.amend import STAMP, STATEMENT, amend, held, read
 from hdh_migrate.evidence.signing import stamped_bytes
-from hdh_migrate.evidence.stamp_check import NoStamp, check_token
+from hdh_migrate.evidence.stamp import NoStamp, check_token
 
 _SHA256 = bytes.fromhex("300d06096086480165030402010500")
 _MAX_ROOTS = 4 << 20

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hdh_migrate.errors import AccessDenied, MigrateError, Permanent, Transient
-from hdh_migrate.evidence.stamp_check import LARGEST_STAMP
+from hdh_migrate.evidence.stamp import LARGEST_STAMP
 from hdh_migrate.evidence.stamps import Roots, Stamp, add_stamp, load_roots, request, stamp_of
 from hdh_migrate.session.reporting import write_report
 from hdh_migrate.session.run import Desk

@@ -23,7 +23,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.evidence.amend import STAMP, STATEMENT, SUMS, amend, held
 from hdh_migrate.evidence.signing import add_signature, load_signer, new_report_key, stamped_bytes
-from hdh_migrate.evidence.stamp_check import LARGEST_STAMP
+from hdh_migrate.evidence.stamp import LARGEST_STAMP
 from hdh_migrate.evidence.stamps import add_stamp, load_roots, request, stamp_of
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.session.stamping import stamp

@@ -1,15 +1,15 @@
-"""Check a time-stamp of RFC 3161, with the standard library and `cryptography` (42 or later) only.
+"""Check a time-stamp of RFC 3161.
 
-DER is read strictly: definite and shortest lengths, nothing left over. MD5 and SHA-1 carry no
-weight. Revocation is not looked up, for this works offline: certificates are judged at the time
-that the stamp states.
+Used by verify.py (which see) with --tsa-trust. It needs Python 3.9 and `cryptography` 42, and opens
+no connection. DER is read strictly: definite and shortest lengths, nothing left over. MD5 and SHA-1 carry no
+weight. Revocation is not looked up: certificates are judged at the time that the stamp states.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from typing import NamedTuple
 
@@ -40,6 +40,24 @@ SEQUENCE, SET, INTEGER, OCTETS, OBJECT, TIME, CONTEXT_0 = 0x30, 0x31, 0x02, 0x04
 
 class NoStamp(ValueError):
     """These bytes are no time-stamp of those; the message says why, in one line."""
+
+
+def judge(trusted: bytes) -> Callable[[bytes, bytes], tuple[str, str]]:
+    """Return what checks a stamp over some bytes and gives its time (RFC 3339) and authority.
+
+    `trusted` holds certificates in PEM, one of which must be in the authority's chain. Raises
+    ValueError when it does not; what is returned raises NoStamp.
+    """
+    try:
+        roots = x509.load_pem_x509_certificates(trusted)
+    except ValueError:
+        raise ValueError("the trusted authorities are not certificates in PEM") from None
+
+    def judged(token: bytes, signed_bytes: bytes) -> tuple[str, str]:
+        moment, authority = check_token(token, signed_bytes, roots)
+        return moment.isoformat().replace("+00:00", "Z"), authority
+
+    return judged
 
 
 def check_token(
