@@ -1,8 +1,9 @@
 """Check a time-stamp of RFC 3161.
 
-Used by verify.py (which see) with --tsa-trust. It needs Python 3.9 and `cryptography` 42, and opens
-no connection. DER is read strictly: definite and shortest lengths, nothing left over. MD5 and SHA-1 carry no
-weight. Revocation is not looked up: certificates are judged at the time that the stamp states.
+Used by verify.py (which see) with --tsa-trust. It needs Python 3.9 and `cryptography` 42, and
+opens no connection. DER is read strictly: definite and shortest lengths, nothing left over. MD5
+and SHA-1 carry no weight. Revocation is not looked up: certificates are judged at the time that
+the stamp states.
 """
 
 from __future__ import annotations
