@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from hdh_migrate.cli.app import AsJson, Plan, StateDir, Task, Verbose
-from hdh_migrate.cli.auditing import Bundle, Trust
+from hdh_migrate.cli.auditing import Bundle, Trust, TsaTrust
 from hdh_migrate.cli.output import LineProgress, visible
 from hdh_migrate.errors import UsageError
 
@@ -132,12 +132,7 @@ def timestamp(
         str | None,
         typer.Option("--tsa", metavar="URL", help="Ask this authority now, by HTTP."),
     ] = None,
-    tsa_trust: Annotated[
-        Path | None,
-        typer.Option(
-            "--tsa-trust", metavar="PEM", help="Certificates of trusted time-stamping authorities."
-        ),
-    ] = None,
+    tsa_trust: TsaTrust = None,
     as_json: AsJson = False,
 ) -> None:
     """Have a time-stamping authority (RFC 3161) say that a signed bundle was there; once.

@@ -50,9 +50,13 @@ def judge(trusted: bytes) -> Callable[[bytes, bytes], tuple[str, str]]:
     ValueError when it does not; what is returned raises NoStamp.
     """
     try:
-        roots = x509.load_pem_x509_certificates(trusted)
+        return judged_by(x509.load_pem_x509_certificates(trusted))
     except ValueError:
         raise ValueError("the trusted authorities are not certificates in PEM") from None
+
+
+def judged_by(roots: Sequence[x509.Certificate]) -> Callable[[bytes, bytes], tuple[str, str]]:
+    """As `judge`, with certificates that are read already."""
 
     def judged(token: bytes, signed_bytes: bytes) -> tuple[str, str]:
         moment, authority = check_token(token, signed_bytes, roots)

@@ -2,7 +2,7 @@
 
 What is stamped is what the operator signed, and the signature: the DSSE pre-authentication encoding
 followed by the first signature's bytes. Witnesses may sign later without spoiling it. The answer
-stands in the bundle as `timestamp.tsr`. Why: docs/decisions/0009-time-stamps.md.
+stands in the bundle as `timestamp.tsr`. Why: docs/timestamps.md.
 """
 
 from __future__ import annotations

@@ -93,6 +93,35 @@ def test_a_stamp_is_fetched_by_hand_and_put_in(signed: Path, tsa: Authority) -> 
     assert "not overwritten" in again.stderr
 
 
+def test_a_stamped_bundle_is_signed_by_a_witness_and_checked_by_both_verifiers(
+    signed: Path, tsa: Authority
+) -> None:
+    with online(tsa.answer) as line:
+        assert report(signed, "timestamp", "bundle", "--tsa", line.url).returncode == Exit.OK
+    witness = ("--key", "keys/witness.key", "--trust", "keys/report.pub")
+    assert report(signed, "sign", "bundle", *witness).returncode == Exit.OK
+    (signed / "other.pem").write_bytes(issue("Root", ca=True).pem())
+    keys = ("--trust", "keys/report.pub", "--trust", "keys/witness.pub", "--threshold", "2")
+
+    for command in (
+        ("-m", "hdh_migrate", "audit", "verify", "bundle"),
+        ("bundle/verify.py", "bundle"),
+    ):
+        for trust, code, said in (
+            ((), Exit.OK, "open    the time-stamp: --tsa-trust"),
+            (TRUST, Exit.OK, "ok      10 the signed statement existed on 20"),
+            (("--tsa-trust", "other.pem"), Exit.DAMAGED, "WRONG   timestamp.tsr: no valid chain"),
+            (("--tsa-trust", "keys/report.pub"), None, "not certificates in PEM"),
+        ):
+            done = subprocess.run(
+                [sys.executable, "-B", *command, "bundle", *keys, *trust],
+                cwd=signed, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            assert code in {None, done.returncode}, done.stdout + done.stderr
+            assert said in done.stdout + done.stderr
+            assert "Traceback" not in done.stderr
+
+
 def test_a_stamp_of_an_authority_that_nobody_vouched_for_says_so(
     signed: Path, tsa: Authority
 ) -> None:
