@@ -11,7 +11,7 @@ import pytest
 
 from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.signing import new_report_key
-from tests.cli.test_cli import Desk, document
+from tests.cli.test_cli import ROOT, Desk, document
 from tests.support.authority import TIME_STAMPING, Authority, Issuer, issue, online
 from tests.support.fixtures import Bucket
 from tests.unit.evidence.builders import bundle, dataset, facts, record, signer
@@ -103,10 +103,7 @@ def test_a_stamped_bundle_is_signed_by_a_witness_and_checked_by_both_verifiers(
     (signed / "other.pem").write_bytes(issue("Root", ca=True).pem())
     keys = ("--trust", "keys/report.pub", "--trust", "keys/witness.pub", "--threshold", "2")
 
-    for command in (
-        ("-m", "hdh_migrate", "audit", "verify", "bundle"),
-        ("bundle/verify.py", "bundle"),
-    ):
+    for command in (("-m", "hdh_migrate", "audit", "verify"), ("bundle/verify.py",)):
         for trust, code, said in (
             ((), Exit.OK, "open    the time-stamp: --tsa-trust"),
             (TRUST, Exit.OK, "ok      10 the signed statement existed on 20"),
@@ -120,6 +117,21 @@ def test_a_stamped_bundle_is_signed_by_a_witness_and_checked_by_both_verifiers(
             assert code in {None, done.returncode}, done.stdout + done.stderr
             assert said in done.stdout + done.stderr
             assert "Traceback" not in done.stderr
+
+
+def test_the_page_tells_how_openssl_checks_a_stamp(signed: Path, tsa: Authority) -> None:
+    (signed / "tsa.pem").write_bytes((signed / "root.pem").read_bytes())
+    with online(tsa.answer) as line:
+        assert report(signed, "timestamp", "bundle", "--tsa", line.url).returncode == Exit.OK
+    page = (ROOT / "docs" / "timestamps.md").read_text()
+    recipe = next(block for block in page.split("```") if "openssl ts -verify" in block)
+
+    done = subprocess.run(
+        ["bash", "-e"], input=recipe, cwd=signed / "bundle", capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+
+    assert "Verification: OK" in done.stdout, done.stderr
 
 
 def test_a_stamp_of_an_authority_that_nobody_vouched_for_says_so(
