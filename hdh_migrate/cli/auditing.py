@@ -26,6 +26,12 @@ Trust = Annotated[
         "--trust", metavar="KEY", help="A public key, obtained apart from the bundle; repeatable."
     ),
 ]
+TsaTrust = Annotated[
+    Path | None,
+    typer.Option(
+        "--tsa-trust", metavar="PEM", help="Certificates of trusted time-stamping authorities."
+    ),
+]
 
 
 @audit.command()
@@ -38,6 +44,7 @@ def verify(
     threshold: Annotated[
         int, typer.Option("--threshold", min=1, help="How many different keys must have signed.")
     ] = 1,
+    tsa_trust: TsaTrust = None,
     sample: Annotated[
         int | None,
         typer.Option("--sample", metavar="N", min=1, help="Read N stored objects at the target."),
@@ -59,6 +66,8 @@ def verify(
         from hdh_migrate.evidence.check import examine
         from hdh_migrate.evidence.sample import Sample
         from hdh_migrate.evidence.signing import load_verifier
+        from hdh_migrate.evidence.stamp import judged_by
+        from hdh_migrate.evidence.stamps import load_roots
 
         keys = [load_verifier(path) for path in trust]
         if threshold > len({key.fingerprint for key in keys}):
@@ -69,7 +78,8 @@ def verify(
                 reader = Sample(sample, target_credentials, nonce)
         except (OSError, ValueError) as error:
             raise UsageError(str(error)) from None
-        outcome = examine(bundle, keys, threshold, sample=reader)
+        stamped = judged_by(load_roots(tsa_trust)) if tsa_trust is not None else None
+        outcome = examine(bundle, keys, threshold, stamped=stamped, sample=reader)
         code = Exit.DAMAGED if outcome.problems else Exit.OK
         task.out.result(
             {
@@ -203,40 +213,6 @@ def journal(
             ledger.check()
         finally:
             ledger.close()
-
-    task.run(body)
-
-
-@audit.command("sign")
-def sign(
-    bundle: Bundle,
-    *,
-    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="The witness's key.")],
-    trust: Trust,
-    passphrase: Annotated[
-        str | None,
-        typer.Option("--passphrase-from", metavar="REF", help="env:NAME or file:PATH."),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Check a bundle and add a witness's signature to it, on a machine of the witness's.
-
-    Example: hdh-migrate audit sign evidence-2026-11 --key witness.key --trust operator.pub
-    """
-    task = Task(as_json=as_json)
-
-    def body() -> None:
-        from hdh_migrate.evidence.countersign import countersign
-        from hdh_migrate.evidence.signing import load_signer, load_verifier
-        from hdh_migrate.wiring import Vault
-
-        phrase = Vault.open(Path()).reveal(passphrase).encode() if passphrase else None
-        signer = load_signer(key, phrase)
-        count = countersign(bundle, signer, [load_verifier(path) for path in trust])
-        task.out.result(
-            {"signed_by": signer.key_id, "signatures": count},
-            f"signed by {signer.key_id}; the statement has {count} signatures now",
-        )
 
     task.run(body)
 

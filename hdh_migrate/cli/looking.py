@@ -1,4 +1,4 @@
-"""Verbs that look: status, report, fetch."""
+"""Verbs that look: status, fetch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import typer
 
 from hdh_migrate.cli.app import AsJson, Plan, ShowNames, StateDir, Task, Verbose
 from hdh_migrate.cli.output import LineProgress, table, visible
-from hdh_migrate.errors import Exit
 from hdh_migrate.telemetry import duration_text, size_text
 
 WATCH_SECONDS = 2.0
@@ -74,38 +73,6 @@ def _status_text(told: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def report(
-    plan: Plan,
-    *,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Where it goes; must be new.")
-    ] = None,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    verbose: Verbose = 0,
-) -> None:
-    """Write the evidence: manifest, summary, signed statement, and a page to read.
-
-    Example: hdh-migrate report plan.yaml --out evidence-2026-11
-    """
-    task = Task(as_json=as_json, verbose=verbose)
-
-    def body() -> Exit | None:
-        from hdh_migrate.session.reporting import write_report
-        from hdh_migrate.session.run import Desk
-
-        desk = Desk.open(plan, state_dir, LineProgress(task.out, quiet=True), task.stop)
-        told = write_report(desk, out)
-        signed = "signed" if told["signed"] else "draft, not evidence: no report.signer in the plan"
-        task.out.result(
-            told,
-            f"report: {told['folder']} ({signed})\n{told['objects']} objects, root {told['root']}",
-        )
-        return None
-
-    task.run(body)
-
-
 def fetch(
     plan: Plan,
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="A dataset of the plan.")],
@@ -135,5 +102,5 @@ def fetch(
 
 def register(app: typer.Typer) -> None:
     """Add this module's verbs."""
-    for verb in (status, report, fetch):
+    for verb in (status, fetch):
         app.command()(verb)

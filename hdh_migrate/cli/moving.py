@@ -183,8 +183,8 @@ def _whole(
 ) -> Exit:
     from hdh_migrate.model import Step
     from hdh_migrate.session import shelf
-    from hdh_migrate.session.reporting import write_report
     from hdh_migrate.session.run import Desk, perform
+    from hdh_migrate.session.stamping import write_stamped_report
 
     progress = task.out.progress()
     desk = Desk.open(plan, state_dir, progress, task.stop)
@@ -196,7 +196,7 @@ def _whole(
         progress.close()
     if out is not None and (aside := shelf.put_aside(out, desk.loaded.digest)) is not None:
         progress.note(f"the report of an earlier run is now {aside}")
-    report = write_report(desk, out)
+    report = write_stamped_report(desk, out)
     task.out.result(
         {
             "exit": int(code),

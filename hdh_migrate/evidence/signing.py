@@ -41,6 +41,12 @@ VALID_UNTIL = "Valid-Until"
 _UNTIL = re.compile(rb"(?m)^Valid-Until: *(\d{4}-\d\d-\d\d)\s*$")
 _MAX_KEY_FILE = 64 * 1024
 _DAY = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
+_PRIME = 2**255 - 19
+_EIGHTH = 2707385501144840649318225287225658788936804267575313519463743609750303402022
+_SMALL_ORDER = frozenset((0, 1, _PRIME - 1, _EIGHTH, _PRIME - _EIGHTH))
+"""The y coordinates of the points of small order (RFC 8032 curve): no honest key is one of them.
+Under such a key one signature can hold for any statement."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
 
 
@@ -185,8 +191,18 @@ def load_verifier(path: Path) -> Verifier:
 
 
 def verifier_of(key: Ed25519PublicKey, until: str | None = None) -> Verifier:
-    """Name a public key: the id is "ed25519:" and 16 hexadecimal digits of its fingerprint."""
-    fingerprint = hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()
+    """Name a public key: the id is "ed25519:" and 16 hexadecimal digits of its fingerprint.
+
+    Raises:
+        KeyUnavailable: under this key one signature could hold for any statement.
+    """
+    raw = key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+    if int.from_bytes(raw, "little") % (1 << 255) % _PRIME in _SMALL_ORDER:
+        raise KeyUnavailable(
+            "not an honest Ed25519 key: one signature of it could hold for any statement",
+            hint="ask whoever gave it to you for another key, and for the reason",
+        )
+    fingerprint = hashlib.sha256(raw).hexdigest()
     return Verifier(f"ed25519:{fingerprint[:16]}", fingerprint, key, until)
 
 
@@ -233,6 +249,22 @@ def verify_envelope(
     raise EvidenceDamaged(
         what, hint="give the public keys of the expected signers, obtained apart from the bundle"
     )
+
+
+def stamped_bytes(envelope: Mapping[str, Any]) -> bytes:
+    """Return what a time-stamp is about: what was signed, followed by the first signature.
+
+    Nothing here is verified. Signatures that are added later do not change it.
+
+    Raises:
+        EvidenceDamaged: it is a draft, malformed, or no in-toto statement.
+    """
+    if envelope.get("draft"):
+        raise EvidenceDamaged("an unsigned draft is no evidence: its operator signs first")
+    payload, claims = _claims(envelope)
+    if not claims:
+        raise EvidenceDamaged("the envelope is malformed")
+    return pre_authentication_encoding(STATEMENT_TYPE, payload) + claims[0][1]
 
 
 def _claims(envelope: Mapping[str, Any]) -> tuple[bytes, list[tuple[str | None, bytes]]]:

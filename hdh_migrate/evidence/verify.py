@@ -34,7 +34,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 LINES = ("exclusions.jsonl", "findings.jsonl", "journal.jsonl", "manifest.jsonl")
-CODE = ("sample.py", "verify.py")
+CODE = ("sample.py", "stamp.py", "verify.py")
 FILES = ("SHA256SUMS", *LINES, "statement.json", "summary.json", *CODE)
 OPTIONAL = re.compile(r"report\.[a-z]{2}\.html|timestamp\.tsr")
 LATER = ("statement.json", "timestamp.tsr")  # made after the statement, so it cannot name them
@@ -70,7 +70,7 @@ UNSAMPLED = "that the target still holds these bytes: --sample reads some of the
 UNSTAMPED = "when the bundle was made: its times are the operator's own"
 
 Stamped = Callable[[bytes, bytes], tuple[str, str]]
-"""Checks a token over a signature: returns the time that it proves and who gave it."""
+"""Checks a stamp over some bytes: returns the time that it proves and who gave it."""
 
 
 class Wrong(Exception):
@@ -120,7 +120,7 @@ def check(
         if said is None:
             return outcome
         predicate = _predicate(said)
-        moment = _time(folder, claims, stamped, outcome) or predicate["times"]["written"]
+        moment = _time(folder, claims, message, stamped, outcome) or predicate["times"]["written"]
         if message is not None:
             problems.extend(_unsigned(claims, message, list(keys), threshold, moment))  # 3
         for name in LATER:
@@ -242,16 +242,22 @@ def _predicate(said: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
     return dict(said["predicate"])
 
 
-def _time(folder: Path, claims: Claims, stamped: Stamped | None, outcome: Outcome) -> str | None:
-    """Return the time that a time-stamp over the first signature proves, if there is one."""
+def _time(
+    folder: Path, claims: Claims, message: bytes | None, stamped: Stamped | None, outcome: Outcome
+) -> str | None:
+    """Return the time that a time-stamp over what was first signed proves, if there is one.
+
+    It covers the message and the first signature: a signature alone may hold for two messages,
+    if its maker chose a key of small order.
+    """
     path = folder / "timestamp.tsr"
-    if not path.exists() or not claims:
+    if not path.exists() or not claims or message is None:
         outcome.open.append(UNSTAMPED)
     elif stamped is None:
         outcome.open.append("the time-stamp: --tsa-trust names who is trusted to give one")
     else:
         try:
-            moment, authority = stamped(_document(path), claims[0][1])
+            moment, authority = stamped(_document(path), message + claims[0][1])
         except ValueError as error:
             raise Wrong(f"timestamp.tsr: {error}") from None
         outcome.checked.append(f"10 the signed statement existed on {moment}, says {authority}")

@@ -160,8 +160,26 @@ def _reason(value: str) -> str:
     return value
 
 
+def authority_url(value: str) -> str:
+    """Return the address of a time-stamping authority as it is; plain http will do for it.
+
+    Many authorities have no other, and it harms nothing: the request is a digest, the answer is
+    signed.
+
+    Raises:
+        PydanticCustomError: it is no such address, in a sentence for people.
+    """
+    return _address_of(value)
+
+
 def _base_url(value: str) -> str:
     """Refuse everything but scheme, host, port and path; http is for loopback only."""
+    if urlsplit(_address_of(value)).scheme == "http" and not is_loopback(value):
+        raise refusal("must be https: plain http is for this machine only (127.0.0.1, localhost)")
+    return value
+
+
+def _address_of(value: str) -> str:
     if not value.isascii() or not re.fullmatch(_BASE_URL, value):
         raise refusal(_URL_RULE)
     try:
@@ -171,8 +189,6 @@ def _base_url(value: str) -> str:
         raise refusal(_URL_RULE) from None
     if port == 0 or not (_address(host) or _is_host_name(host, parts.netloc)):
         raise refusal(_URL_RULE)
-    if parts.scheme == "http" and not is_loopback(value):
-        raise refusal("must be https: plain http is for this machine only (127.0.0.1, localhost)")
     return value
 
 
@@ -219,6 +235,7 @@ Ref = Annotated[str, _matching(_REF, _REF_RULE), _shape("reference", _REF)]
 Suffix = Annotated[str, _matching(_SUFFIX, _SUFFIX_RULE), _shape("suffix", _SUFFIX)]
 AccountUrl = Annotated[str, AfterValidator(_account_url), _shape("URL", _BASE_URL)]
 Endpoint = Annotated[str, AfterValidator(_endpoint), _shape("URL", _BASE_URL)]
+AuthorityUrl = Annotated[str, AfterValidator(authority_url), _shape("URL", _BASE_URL)]
 Memory = Annotated[
     str, _within(_SIZE, _MEMORY_RULE, bytes_of, 16 << 20, 64 << 30), _shape("size", _SIZE)
 ]

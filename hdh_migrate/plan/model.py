@@ -25,6 +25,7 @@ from pydantic_core import PydanticCustomError
 from hdh_migrate.model import Place
 from hdh_migrate.plan import fields, rules
 from hdh_migrate.plan.fields import (
+    AuthorityUrl,
     Bandwidth,
     Bucket,
     Container,
@@ -249,6 +250,20 @@ class Limits(Section):
         return fields.bytes_of(self.memory)
 
 
+class StampAuthority(Section):
+    """A time-stamping authority (RFC 3161)."""
+
+    url: AuthorityUrl = Field(
+        description="Where it answers; it is sent a digest, after the report is written.",
+        examples=["https://tsa.example/stamp"],
+    )
+    trust: FilePath = Field(
+        description="Certificates in PEM, relative to the plan or absolute: one of them must be in"
+        " the chain of the authority's answer.",
+        examples=["trust/tsa.pem"],
+    )
+
+
 class Report(Section):
     """The signed evidence."""
 
@@ -262,6 +277,12 @@ class Report(Section):
     )
     languages: tuple[Literal["fr", "en"], ...] = Field(
         default=("fr", "en"), min_length=1, description="Languages of the readable report."
+    )
+    tsa: StampAuthority | None = Field(
+        default=None,
+        description="Who is asked for a time-stamp on each signed report. Without an answer the"
+        " report is valid all the same, and can be stamped later.",
+        examples=[{"url": "https://tsa.example/stamp", "trust": "trust/tsa.pem"}],
     )
 
 

@@ -155,6 +155,13 @@ def _languages_are_unique(plan: Mapping[str, Any]) -> Iterator[Broken]:
         )
 
 
+def _only_the_signed_is_stamped(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """A time-stamping authority needs a `signer`: an unsigned draft is not stamped."""
+    report = _mapping(plan, "report")
+    if report.get("tsa") is not None and report.get("signer") is None:
+        yield Broken(("report", "signer"), "missing: `tsa` stamps what is signed")
+
+
 def _one_batch_each(plan: Mapping[str, Any]) -> Iterator[Broken]:
     """Every dataset belongs to exactly one batch."""
     if not plan.get("batches"):
@@ -259,4 +266,5 @@ RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
     _one_batch_each,
     _needs_have_an_order,
     _languages_are_unique,
+    _only_the_signed_is_stamped,
 )

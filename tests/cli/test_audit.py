@@ -37,8 +37,12 @@ def bundle(tmp_path: Path, bucket: Bucket) -> Path:
 
 
 def audit(bundle: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return command(bundle, "audit", *arguments)
+
+
+def command(bundle: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, "-m", "hdh_migrate", "audit", *arguments],
+        [sys.executable, "-m", "hdh_migrate", *arguments],
         cwd=bundle.parent, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr
@@ -70,7 +74,9 @@ def test_a_witness_adds_a_signature_and_two_are_demanded(bundle: Path) -> None:
     both = ("--trust", "operator.pub", "--trust", "witness.pub", "--threshold", "2")
     assert audit(bundle, "verify", "bundle", *both).returncode == Exit.DAMAGED
 
-    signed = audit(bundle, "sign", "bundle", "--key", "witness.key", "--trust", "operator.pub")
+    signed = command(
+        bundle, "report", "sign", "bundle", "--key", "witness.key", "--trust", "operator.pub"
+    )
 
     assert signed.returncode == Exit.OK, signed.stderr
     assert audit(bundle, "verify", "bundle", *both).returncode == Exit.OK
@@ -98,7 +104,6 @@ def test_one_object_is_proved_without_the_others(bundle: Path) -> None:
         ("verify", "bundle", "--trust", "operator.pub", "--threshold", "2"),
         ("prove", "nothing", "key"),
         ("check-proof", "bundle/manifest.jsonl", "--root", "00"),
-        ("sign", "nothing", "--key", "witness.key", "--trust", "operator.pub"),
     ],
 )
 def test_mistakes_are_one_line(bundle: Path, arguments: tuple[str, ...]) -> None:

@@ -68,6 +68,7 @@ def test_a_bundle_has_its_files_and_nothing_else_and_checks(tmp_path: Path) -> N
         "report.en.html",
         "report.fr.html",
         "sample.py",
+        "stamp.py",
         "statement.json",
         "summary.json",
         "verify.py",

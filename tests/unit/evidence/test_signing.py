@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
@@ -241,6 +241,38 @@ def test_files_that_are_no_report_keys_are_refused(tmp_path: Path) -> None:
     for path in (private, tmp_path / "other.pub", tmp_path / "noise", tmp_path / "absent"):
         with pytest.raises(KeyUnavailable):
             load_verifier(path)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "0100000000000000000000000000000000000000000000000000000000000080",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",  # 1, spelled p + 1
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    ],
+)
+def test_a_key_under_which_one_signature_holds_for_many_statements_is_refused(
+    tmp_path: Path, raw: str
+) -> None:
+    """The points of small order, in usual and unusual spellings."""
+    key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(raw))
+    (tmp_path / "weak.pub").write_bytes(
+        key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    )
+
+    with pytest.raises(KeyUnavailable, match="any statement"):
+        load_verifier(tmp_path / "weak.pub")
+
+
+def test_such_a_key_would_accept_one_signature_for_everything() -> None:
+    """Why it is refused: an operator with such a key could back-date a statement."""
+    one = bytes([1]) + bytes(31)
+    for message in (b"what was stamped", b"what is shown later"):
+        Ed25519PublicKey.from_public_bytes(one).verify(one + bytes(32), message)
 
 
 def test_a_signer_shows_no_key_material(tmp_path: Path) -> None:

@@ -105,6 +105,7 @@ def value() -> dict[str, Any]:
             "signer": "file:keys/report.key",
             "signer_passphrase": "env:HDH_SIGNER",
             "languages": ["fr", "en"],
+            "tsa": {"url": "https://tsa.example/stamp", "trust": "trust/tsa.pem"},
         },
     }
 

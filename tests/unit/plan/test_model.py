@@ -64,6 +64,9 @@ def _told(folder: Path, plan: object) -> list[str]:
         ("limits.retry_budget", "24h"),
         ("limits.memory", "16MiB"),
         ("report.languages", ["en"]),
+        ("report.tsa.url", "http://tsa.example"),
+        ("report.tsa.url", "https://tsa.example:8443/rfc3161/"),
+        ("report.tsa", None),
     ],
 )
 def test_a_value_at_the_edge_of_its_rule_is_accepted(
@@ -162,6 +165,13 @@ def test_a_value_at_the_edge_of_its_rule_is_accepted(
         ("limits.memory", "15MiB"),
         ("limits.memory", "65GiB"),
         ("report.languages", ["fr", "fr"]),
+        ("report.tsa", "https://tsa.example"),
+        ("report.tsa.url", "https://user:word@tsa.example"),
+        ("report.tsa.url", "https://tsa.example/?token=1"),
+        ("report.tsa.url", "ftp://tsa.example"),
+        ("report.tsa.trust", "file:tsa.pem"),
+        ("report.tsa.trust", ""),
+        ("report.signer", None),
     ],
 )
 def test_a_value_outside_its_rule_is_refused_where_it_stands(

@@ -1,0 +1,93 @@
+"""Ask a time-stamping authority about a bundle: only the one that the plan or the person names."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from hdh_migrate.errors import AccessDenied, MigrateError, Permanent, Transient
+from hdh_migrate.evidence.stamp import LARGEST_STAMP
+from hdh_migrate.evidence.stamps import Roots, Stamp, add_stamp, load_roots, request, stamp_of
+from hdh_migrate.session.reporting import write_report
+from hdh_migrate.session.run import Desk
+from hdh_migrate.transport import Transport
+
+NONCE_BITS = 64
+
+Ask = Callable[[str, bytes], bytes]
+"""Sends a request to an address and returns the answer."""
+
+
+def write_stamped_report(desk: Desk, out: Path | None) -> dict[str, Any]:
+    """Write a report, and ask the plan's authority to stamp it.
+
+    `stamp` in what is returned: None when the plan names no authority; without an answer only its
+    `error`. The report is whole and valid all the same.
+
+    Raises:
+        As `write_report`; nothing because of the stamp.
+    """
+    told = write_report(desk, out)
+    return {**told, "stamp": _stamped(desk, Path(told["folder"]))}
+
+
+def _stamped(desk: Desk, folder: Path) -> dict[str, Any] | None:
+    tsa = desk.loaded.plan.report.tsa
+    if tsa is None:
+        return None
+    try:
+        roots = load_roots(desk.loaded.base / tsa.trust)
+        return asdict(stamp(folder, tsa.url, roots, nonce=secrets.randbits(NONCE_BITS)))
+    except MigrateError as error:
+        desk.progress.note(
+            f"the report has no time-stamp: {error}; it is valid all the same, and"
+            ' "hdh-migrate report timestamp" can add one'
+        )
+        return {"error": str(error)}
+
+
+def stamp(folder: Path, url: str, roots: Roots, *, nonce: int, ask: Ask | None = None) -> Stamp:
+    """Have an authority stamp a bundle; one that is stamped already is only checked.
+
+    Raises:
+        UsageError: there is no bundle.
+        EvidenceDamaged: the stamp, new or there already, does not check.
+        Transient, AccessDenied: the authority gave none; nothing is lost.
+    """
+    there = stamp_of(folder, roots)
+    if there is not None:
+        return there
+    answer = (ask or asked)(url, request(folder, nonce))
+    return add_stamp(folder, answer, roots, nonce)
+
+
+def asked(url: str, query: bytes) -> bytes:
+    """Send a request to an authority by HTTP and return its answer, unread but bounded.
+
+    No redirect is followed and no proxy of this machine is used; a stalled answer is given up.
+
+    Raises:
+        Transient: there is no answer, or it is none of an authority.
+        AccessDenied: the authority does not serve us.
+    """
+    host = urlsplit(url).netloc
+    try:
+        reply = Transport().request(
+            "POST", url, {"Content-Type": "application/timestamp-query"},
+            body=memoryview(query), limit=LARGEST_STAMP,
+        )  # fmt: skip
+    except Permanent as error:  # its certificate does not verify
+        raise Transient(str(error), hint=error.hint) from error
+    if reply.status in {401, 403}:
+        raise AccessDenied(f"{host}: the authority does not serve us (status {reply.status})")
+    if 300 <= reply.status < 400:
+        raise Transient(f"{host}: sends us elsewhere (status {reply.status}), where we do not go")
+    if reply.status != 200:
+        raise Transient(f"{host}: gave no time-stamp (status {reply.status})")
+    if not reply.body.startswith(b"\x30"):  # how every DER answer begins
+        raise Transient(f"{host}: what it gave is not the answer of a time-stamping authority")
+    return reply.body
