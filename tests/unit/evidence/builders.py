@@ -122,6 +122,13 @@ def facts(*datasets: DatasetFacts, **changes: Any) -> Facts:
     return replace(made, **changes)
 
 
+def replanned(about: Facts, **changes: Any) -> Facts:
+    """Return the facts of another plan: with these fields in place."""
+    plan = {**about.plan, **changes}
+    digest = sha256_hex(canonical_json(plan))
+    return replace(about, plan=plan, plan_digest=digest, migration=plan["migration"])
+
+
 def signer(folder: Path, name: str = "report") -> Signer:
     private, _ = new_report_key(folder, name, None)
     return load_signer(private, None)

@@ -1,0 +1,217 @@
+"""Compare two bundles of one migration: does the newer one still say what the older one said?
+
+Both are checked whole first. Then the newer statement must follow the older one, the older
+journal must be the beginning of the newer one (each event's digest covers all before it, so one
+equal digest at the older one's end proves it), and every object that was verified must still be
+there, the same, and verified. The manifests are merged line by line, in bounded memory.
+
+Messages name files and line numbers, never objects: object names may identify people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.errors import UsageError
+from hdh_migrate.evidence.facts import LEVELS
+from hdh_migrate.evidence.reading import Line, Reading, problems_of, read_bundle
+from hdh_migrate.evidence.records import order_of
+from hdh_migrate.evidence.signing import Verifier
+from hdh_migrate.model import Verdict
+
+LISTED = 100
+"""Objects of a kind that are listed one by one; all are counted."""
+
+Numbered = tuple[int, Line]
+
+CONTRADICTIONS = {
+    "gone": "verified objects are no longer in the manifest",
+    "unverified": "verified objects are no longer verified",
+    "changed": "verified objects have another digest, size or source version",
+    "weaker": "verified objects are verified at a lower level than before",
+    "stored-anew": "verified objects have other stored bytes or another place at the target",
+    "dropped": "objects of a closed inventory are no longer in the manifest",
+}
+"""What may not become of an object from one bundle to the next."""
+
+PROGRESS = {
+    "kept": "verified objects are as they were",
+    "newly-verified": "objects are verified now",
+    "open": "objects were not verified and are not yet",
+    "new": "objects are new in the manifest",
+    "forgotten": "objects of an inventory that was still open are not listed any more",
+}
+
+
+@dataclass(slots=True)
+class Kind:
+    """The objects that became the same: their number, and the lines of the first of them."""
+
+    objects: int = 0
+    lines: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What was found: (code, message) of each contradiction and note, and objects by kind."""
+
+    contradictions: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    kinds: dict[str, Kind] = field(default_factory=dict)
+
+
+def compare_bundles(
+    old: Path,
+    new: Path,
+    trusted: Sequence[Verifier],
+    *,
+    threshold: int = 1,
+    show_names: bool = False,
+) -> Comparison:
+    """Compare two bundles; nothing contradicts when `contradictions` is empty.
+
+    Raises:
+        UsageError: one of them is no bundle, or one has plain names and the other keyed ones.
+        EvidenceDamaged: a bundle was changed while it was read.
+    """
+    found = Comparison()
+    for code, folder in (("old-damaged", old), ("new-damaged", new)):
+        for problem in problems_of(folder, trusted, threshold):
+            found.contradictions.append((code, problem))
+    if found.contradictions:
+        return found
+    was, now = (read_bundle(folder, trusted=True) for folder in (old, new))
+    if was.names != now.names:
+        raise UsageError(
+            f"the old bundle has {was.names} names and the new one {now.names} names",
+            hint="compare two of the same form",
+        )
+    if not _is_replay(was, now, found):
+        _follow(was, now, found)
+        if _is_continued(was, now, found):
+            _compare_objects(was, now, found, show_names=show_names)
+    return found
+
+
+def _is_replay(was: Reading, now: Reading, found: Comparison) -> bool:
+    """Tell whether these two cannot be an older and a newer bundle of one migration."""
+    problems = []
+    if was.statement_sha256 == now.statement_sha256:
+        problems.append(("same", "both bundles have the same statement: nothing newer is shown"))
+    elif was.predicate["migration"] != now.predicate["migration"]:
+        problems.append(("other-migration", "the bundles are of two migrations"))
+    elif was.predicate["plan"]["digest"] != now.predicate["plan"]["digest"]:
+        problems.append(("other-plan", "the bundles are of two plans"))
+    elif was.predicate["previous_statement"] == now.statement_sha256:
+        problems.append(("swapped", "the old bundle follows the new one: they are swapped"))
+    found.contradictions += problems
+    return bool(problems)
+
+
+def _follow(was: Reading, now: Reading, found: Comparison) -> None:
+    """Look at what the new statement says of its place among statements."""
+    then, later = (datetime.fromisoformat(one.predicate["times"]["written"]) for one in (was, now))
+    if later < then:
+        found.contradictions.append(("earlier", "the new bundle was written before the old one"))
+    previous = now.predicate["previous_statement"]
+    if now.names == "keyed":
+        said = "keyed bundles name the last plain statement: only journals and times order them"
+        found.notes.append(("keyed", said))
+    elif previous is None:
+        found.contradictions.append(("first", "the new bundle says that no other came before it"))
+    elif previous == was.statement_sha256:
+        found.notes.append(("follows", "the new statement names the old one as the one before it"))
+    else:
+        said = "the new statement names another one before it: other bundles lie between"
+        found.notes.append(("between", said))
+
+
+def _is_continued(was: Reading, now: Reading, found: Comparison) -> bool:
+    """Look for the shorter journal's head at its place in the longer one; False: swapped."""
+    short, long = sorted((was, now), key=lambda one: int(one.predicate["journal"]["events"]))
+    events, head = short.predicate["journal"]["events"], short.predicate["journal"]["head"]
+    more = long.predicate["journal"]["events"] - events
+    if events and next(islice(long.events(), events - 1, None), None) != head:
+        said = f"the journals differ at or before event {events}: one was rewritten"
+        found.contradictions.append(("journal-forked", said))
+    elif short is now:
+        said = f"the new journal ends {more} events before the old one: the bundles are swapped"
+        found.contradictions.append(("swapped", said))
+        return False
+    else:
+        said = (
+            f"the new journal begins with all {events} events of the old one, and has {more} more"
+        )
+        found.notes.append(("journal", said))
+    return True
+
+
+def _compare_objects(was: Reading, now: Reading, found: Comparison, *, show_names: bool) -> None:
+    closed = frozenset(one["name"] for one in was.predicate["datasets"] if one["closed"])
+    for before, after in _pairs(was.lines("manifest"), now.lines("manifest")):
+        code = _became(before and before[1], after and after[1], closed)
+        kind = found.kinds.setdefault(code, Kind())
+        kind.objects += 1
+        if code != "kept" and len(kind.lines) < LISTED:
+            line = {"old": before and before[0], "new": after and after[0]}
+            if show_names:
+                record = (before or after or (0, {}))[1]
+                line |= {"dataset": record["dataset"], "key": record["key"]}
+            kind.lines.append(line)
+    for code, what in CONTRADICTIONS.items():
+        if code in found.kinds:
+            found.contradictions.append((code, f"{found.kinds[code].objects} {what}"))
+    for code, what in PROGRESS.items():
+        if code in found.kinds:
+            found.notes.append((code, f"{found.kinds[code].objects} {what}"))
+
+
+def _pairs(
+    old: Iterator[Numbered], new: Iterator[Numbered]
+) -> Iterator[tuple[Numbered | None, Numbered | None]]:
+    """Merge two sorted manifests: yield each object with its line in both, or in one."""
+    before, after = next(old, None), next(new, None)
+    while before is not None or after is not None:
+        left = None if before is None else order_of(before[1])
+        right = None if after is None else order_of(after[1])
+        if right is None or (left is not None and left < right):
+            yield before, None
+            before = next(old, None)
+        elif left is None or right < left:
+            yield None, after
+            after = next(new, None)
+        else:
+            yield before, after
+            before, after = next(old, None), next(new, None)
+
+
+def _became(old: Line | None, new: Line | None, closed: frozenset[str]) -> str:
+    """Return what became of one object; the old inventories of `closed` datasets were sealed."""
+    if old is None:
+        return "new"
+    if old["verdict"] == Verdict.MATCH:
+        return _kept(old, new)
+    if new is None:
+        return "dropped" if old["dataset"] in closed else "forgotten"
+    return "newly-verified" if new["verdict"] == Verdict.MATCH else "open"
+
+
+def _kept(old: Mapping[str, Any], new: Mapping[str, Any] | None) -> str:
+    def differ(*names: str) -> bool:
+        return any(old[name] != new[name] for name in names) if new is not None else True
+
+    if new is None:
+        return "gone"
+    if new["verdict"] != Verdict.MATCH:
+        return "unverified"
+    if differ("sha256", "size", "source_version"):
+        return "changed"
+    if LEVELS.index(new["level"]) > LEVELS.index(old["level"]):
+        return "weaker"
+    stored = ("bucket", "target_key", "stored_size", "stored_sha256", "target_etag")
+    return "stored-anew" if differ(*stored) else "kept"

@@ -1,0 +1,154 @@
+"""Open a finished bundle for those who derive something from it: exports, comparisons.
+
+A bundle is checked whole before anything is taken from it, so nothing derived can say more than
+the bundle proves. Without trusted keys everything but the signatures is checked, and whoever
+reads on must say so.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.errors import EvidenceDamaged, UsageError
+from hdh_migrate.evidence.check import check_bundle
+from hdh_migrate.evidence.records import (
+    MAX_LINE,
+    exclusion_line,
+    finding_line,
+    manifest_line,
+    read_line,
+)
+from hdh_migrate.evidence.signing import Verifier
+from hdh_migrate.fixity import canonical_json, sha256_hex
+
+Line = dict[str, Any]
+
+_BUILDERS: dict[str, Callable[[Mapping[str, Any]], bytes]] = {
+    "manifest": manifest_line,
+    "findings": finding_line,
+    "exclusions": exclusion_line,
+}
+_UNSIGNED = (
+    "statement.json: no trusted key signed the statement",
+    "statement.json: an unsigned draft, not evidence",
+)
+"""What a check must find wrong when no key is trusted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A bundle whose files, lines, counts and chain hold.
+
+    `signed_by` are the key ids that the envelope claims; `trusted` says whether enough trusted
+    keys did sign. `statement_sha256` is what a later bundle names as its `previous_statement`.
+    """
+
+    folder: Path
+    predicate: Mapping[str, Any] = field(repr=False)
+    statement_sha256: str
+    signed_by: tuple[str, ...]
+    trusted: bool
+
+    @property
+    def draft(self) -> bool:
+        """Whether nobody signed it: then it is no evidence."""
+        return not self.signed_by
+
+    @property
+    def names(self) -> str:
+        """Whether the lines hold "plain" names or "keyed" digests of them."""
+        return str(self.predicate["names"])
+
+    def lines(self, what: str) -> Iterator[tuple[int, Line]]:
+        """Yield number and content of every line of "manifest", "findings" or "exclusions".
+
+        Raises:
+            EvidenceDamaged: a line is not what it must be; it was changed since the check.
+        """
+        return numbered(self.folder / f"{what}.jsonl", _BUILDERS[what])
+
+    def events(self) -> Iterator[str]:
+        """Yield the digest of every event of the journal, oldest first."""
+        with (self.folder / "journal.jsonl").open("rb") as file:
+            while raw := file.readline(MAX_LINE):
+                yield str(json.loads(raw)["digest"])
+
+
+def open_bundle(folder: Path, trusted: Sequence[Verifier] = (), threshold: int = 1) -> Reading:
+    """Check a bundle and return it; with trusted keys its signatures are checked too.
+
+    Raises:
+        UsageError: there is no bundle.
+        EvidenceDamaged: the bundle does not hold, with everything that is wrong.
+    """
+    problems = problems_of(folder, trusted, threshold)
+    if problems:
+        raise EvidenceDamaged(
+            "the bundle does not check:\n" + "\n".join(f"  {problem}" for problem in problems),
+            hint='nothing was taken from it; see "hdh-migrate audit verify"',
+        )
+    return read_bundle(folder, trusted=bool(trusted))
+
+
+def problems_of(folder: Path, trusted: Sequence[Verifier], threshold: int = 1) -> list[str]:
+    """Return everything that is wrong with a bundle; without trusted keys, its signatures apart.
+
+    Raises:
+        UsageError: there is no bundle.
+    """
+    if not (folder / "statement.json").is_file():
+        raise UsageError(f"{folder}: there is no bundle here")
+    problems = check_bundle(folder, trusted, threshold)
+    return problems if trusted else [what for what in problems if what not in _UNSIGNED]
+
+
+def read_bundle(folder: Path, *, trusted: bool) -> Reading:
+    """Return a bundle that was checked just now.
+
+    Raises:
+        EvidenceDamaged: it was changed since.
+    """
+    try:
+        envelope = json.loads((folder / "statement.json").read_bytes())
+        if "payload" in envelope:
+            payload = base64.b64decode(envelope["payload"], validate=True)
+            said = json.loads(payload)
+            signers = tuple(str(claim["keyid"]) for claim in envelope["signatures"])
+        else:
+            said, signers = envelope["statement"], ()
+            payload = canonical_json(said)
+        predicate = said["predicate"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise EvidenceDamaged("statement.json: cannot be read") from None
+    return Reading(
+        folder=folder,
+        predicate=predicate,
+        statement_sha256=sha256_hex(payload),
+        signed_by=signers,
+        trusted=trusted and bool(signers),
+    )
+
+
+def numbered(path: Path, build: Callable[[Mapping[str, Any]], bytes]) -> Iterator[tuple[int, Line]]:
+    """Yield number and content of each line of a file, in bounded memory.
+
+    Raises:
+        EvidenceDamaged: the file cannot be read, or a line is not in canonical form.
+    """
+    try:
+        with path.open("rb") as file:
+            number = 0
+            while raw := file.readline(MAX_LINE + 1):
+                number += 1
+                try:
+                    line = read_line(raw, build)
+                except EvidenceDamaged as error:
+                    raise EvidenceDamaged(f"{path.name} line {number}: {error}") from None
+                yield number, line
+    except OSError as error:
+        raise EvidenceDamaged(f"{path.name}: cannot be read: {error.strerror}") from None
