@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+
+from hdh_migrate.evidence.cells import code, restored, safe
+from tests.unit.evidence.hostile import HOSTILE
+
+TRIGGERS = "=+-@\t\r\uff1d\uff0b\uff0d\uff20\u2212\u207a\ufe62"
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_cell_starts_no_formula_breaks_no_line_and_can_be_undone(name: str) -> None:
+    cell = safe(name)
+
+    assert cell.lstrip(" ")[:1] not in set(TRIGGERS)
+    assert ";" not in cell
+    assert all(unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp") for char in cell)
+    assert restored(cell) == name
+
+
+@pytest.mark.parametrize("name", ["pmsi/2024/mco.csv", "été 1.csv", "a=b+c", "O'Neil", "x-y@z"])
+def test_an_ordinary_name_stays_as_it_is(name: str) -> None:
+    assert safe(name) == name
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_every_trigger_gets_an_apostrophe_or_an_escape(trigger: str) -> None:
+    assert safe(f"{trigger}1")[0] in ("'", "\\")
+
+
+def test_different_names_never_share_a_cell() -> None:
+    cells = [safe(name) for name in HOSTILE]
+    assert len(set(cells)) == len(HOSTILE)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_code_span_cannot_be_left(name: str) -> None:
+    span = code(name)
+
+    assert span[0] == span[-1] == "`"
+    inside = span[1:-1]
+    assert not set("`|\n\r") & set(inside)
+
+
+def test_nothing_has_no_code_span() -> None:
+    assert code("") == ""
