@@ -1,0 +1,131 @@
+"""Names replaced by keyed digests, for a bundle that outsiders may read.
+
+From one 32-byte secret, which stays with the operator, each object gets a key of its own, and
+everything that would name the object is replaced by an HMAC-SHA-256 under that key:
+
+    object key  = HMAC(secret,     frame("object", dataset, key))
+    key         = "k:" HMAC(object key, frame("key", dataset, key))
+    target_key  = "k:" HMAC(object key, frame("target_key", bucket, target key))
+    sha256      =      HMAC(object key, frame("sha256", the 32 bytes))
+
+frame(x, y, ...) is DOMAIN and then each item, all with their length before them as eight bytes,
+big-endian. Giving away one object key opens this object: anybody can then compute its names
+again, and nobody can find two names for one line. It says nothing of any other object: without
+the secret no guess can be tried.
+
+The digest of the plaintext is replaced too, because whoever has a copy of a file would find it by
+its digest; the source's MD5 is left out for the same reason. `docs/exports.md` says what a keyed
+bundle still tells.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hdh_migrate.fixity import canonical_json
+from hdh_migrate.model import key_bytes
+
+DOMAIN = b"hdh-migrate keyed names v1"
+PREFIX = "k:"
+SECRET_BYTES = 32
+
+Event = tuple[int, str, str, str, bytes]
+Line = dict[str, Any]
+
+_SAID = frozenset((
+    "attempt", "batch", "batches", "code_sha256", "dataset", "objects", "occupied", "pid",
+    "plan_digest", "steps", "tool", "traffic", "user",
+))  # fmt: skip
+"""What an event of the journal may say to outsiders. Digests over rows and roots over names are
+not among it: whoever knows the rest of a row could try names against them. Neither are ids, which
+count the objects in the order of their names."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectKey:
+    """The key of one object: what an opening gives away."""
+
+    raw: bytes = field(repr=False)
+
+    def name(self, dataset: str, key: str) -> str:
+        """Return what stands for a key in manifest, exclusions and findings."""
+        return PREFIX + self._digest(b"key", dataset.encode(), key_bytes(key)).hex()
+
+    def target_name(self, bucket: str, target_key: str) -> str:
+        """Return what stands for the key at the target."""
+        return PREFIX + self._digest(b"target_key", bucket.encode(), key_bytes(target_key)).hex()
+
+    def content(self, sha256: str) -> str:
+        """Return what stands for the digest of the plaintext."""
+        return self._digest(b"sha256", bytes.fromhex(sha256)).hex()
+
+    def _digest(self, *items: bytes) -> bytes:
+        return _hmac(self.raw, *items)
+
+
+class Names:
+    """Replaces names under one secret; the same secret gives the same names in every bundle."""
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) != SECRET_BYTES:
+            raise ValueError("the secret has another length")
+        self._secret = secret
+
+    def object_key(self, dataset: str, key: str) -> ObjectKey:
+        """Return the key of one object."""
+        return ObjectKey(_hmac(self._secret, b"object", dataset.encode(), key_bytes(key)))
+
+    def record(self, record: Mapping[str, Any]) -> Line:
+        """Return a record of the manifest with its names and plaintext digests replaced."""
+        made = self.object_key(record["dataset"], record["key"])
+        sha256 = record["sha256"]
+        return {
+            **record,
+            "key": made.name(record["dataset"], record["key"]),
+            "target_key": made.target_name(record["bucket"], record["target_key"]),
+            "sha256": None if sha256 is None else made.content(sha256),
+            "source_md5": None,
+        }
+
+    def exclusion(self, exclusion: Mapping[str, Any]) -> Line:
+        """Return an exclusion with its name replaced."""
+        return {**exclusion, "key": self._name(exclusion["dataset"], exclusion["key"])}
+
+    def finding(self, finding: Mapping[str, Any]) -> Line:
+        """Return a finding with its name, if it has one, replaced; messages hold no names."""
+        if finding["key"] is None:
+            return dict(finding)
+        return {**finding, "key": self._name(finding["dataset"] or "", finding["key"])}
+
+    def _name(self, dataset: str, key: str) -> str:
+        return self.object_key(dataset, key).name(dataset, key)
+
+
+def journal(events: Iterable[Event]) -> Iterator[Event]:
+    """Yield the journal as outsiders may read it, in a chain of its own.
+
+    Every event keeps its number, time and kind; of its body only what `_SAID` lists is kept, and
+    `left_out` names the rest. A list of ids becomes the number of `objects`. The journal of a
+    later bundle still begins with the one of an earlier bundle.
+    """
+    head = bytes(32)
+    for seq, at, kind, text, _ in events:
+        body = json.loads(text)
+        said = {name: value for name, value in body.items() if name in _SAID}
+        if isinstance(body.get("ids"), list):
+            said["objects"] = len(body["ids"])
+        if left := sorted(body.keys() - _SAID):
+            said["left_out"] = left
+        told = canonical_json(said).decode()
+        head = hashlib.sha256(head + canonical_json([seq, at, kind, told])).digest()
+        yield seq, at, kind, told, head
+
+
+def _hmac(key: bytes, *items: bytes) -> bytes:
+    framed = b"".join(len(item).to_bytes(8, "big") + item for item in (DOMAIN, *items))
+    return hmac.digest(key, framed, "sha256")
