@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,13 @@ from hdh_migrate.errors import UsageError
 
 _HELP = ("-h", "--help")
 _WRITE = "write"
+
+
+class Names(StrEnum):
+    """How a report gives object names (`session.names.FORMS`)."""
+
+    PLAIN = "plain"
+    KEYED = "keyed"
 
 
 class PlanOrVerb(TyperGroup):
@@ -54,11 +62,17 @@ def write(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Where it goes; must be new.")
     ] = None,
+    names: Annotated[
+        Names, typer.Option("--names", help="Object names as they are, or keyed for outsiders.")
+    ] = Names.PLAIN,
     as_json: AsJson = False,
     state_dir: StateDir = None,
     verbose: Verbose = 0,
 ) -> None:
     """Write the evidence: manifest, summary, signed statement, and a page to read.
+
+    With --names keyed every object name is replaced by a digest under a secret that stays in the
+    state directory (names.key); `audit open` opens a single name with proof (docs/exports.md).
 
     Example: hdh-migrate report plan.yaml --out evidence-2026-11
     """
@@ -69,7 +83,7 @@ def write(
         from hdh_migrate.session.stamping import write_stamped_report
 
         desk = Desk.open(plan, state_dir, LineProgress(task.out, quiet=True), task.stop)
-        told = write_stamped_report(desk, out)
+        told = write_stamped_report(desk, out, names=names)
         signed = "signed" if told["signed"] else "draft, not evidence: no report.signer in the plan"
         lines = [
             f"report: {told['folder']} ({signed})",

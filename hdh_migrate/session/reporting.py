@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.evidence.bundle import write_bundle
 from hdh_migrate.evidence.signing import Signer, load_signer
 from hdh_migrate.session.facts import facts_of
+from hdh_migrate.session.names import FORMS, Streams
 from hdh_migrate.session.records import batch_root, exclusions, findings, records
 from hdh_migrate.session.run import Desk
 from hdh_migrate.wiring import Vault, identity_path
@@ -19,10 +21,13 @@ __all__ = ["batch_root", "write_report"]
 STATEMENTS = "statements.jsonl"
 
 
-def write_report(desk: Desk, out: Path | None) -> dict[str, Any]:
+def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[str, Any]:
     """Write a bundle of everything the ledger knows and return what it came to, as JSON.
 
+    `names` is a form of `names.FORMS`: "plain", or "keyed" for a bundle that outsiders may read.
+
     Raises:
+        KeyUnavailable: the secret of keyed names cannot be used.
         LedgerDamaged: the ledger does not check; no bundle is made from it.
         UsageError: `out` is in use.
     """
@@ -36,19 +41,30 @@ def write_report(desk: Desk, out: Path | None) -> dict[str, Any]:
         ledger.check()
         ledger.check_receipts()
         folder = out or _default_folder(desk)
+        form = FORMS[names]
+        streams = form.streams(
+            desk,
+            Streams(
+                records=records(desk, ledger),
+                exclusions=exclusions(desk, ledger),
+                findings=findings(ledger),
+                journal=ledger.journal(),
+            ),
+        )
         bundle = write_bundle(
             folder,
-            records=records(desk, ledger),
-            facts=facts_of(desk, ledger, _previous(desk)),
-            findings=findings(ledger),
-            exclusions=exclusions(desk, ledger),
-            journal=ledger.journal(),
+            records=streams.records,
+            facts=replace(facts_of(desk, ledger, _previous(desk)), names=names),
+            findings=streams.findings,
+            exclusions=streams.exclusions,
+            journal=streams.journal,
             signer=_signer(desk),
             languages=desk.loaded.plan.report.languages,
         )
     finally:
         ledger.close()
-    _remember(desk, bundle.statement_sha256)
+    if form.chained:
+        _remember(desk, bundle.statement_sha256)
     return {
         "folder": str(bundle.folder),
         "objects": bundle.count,

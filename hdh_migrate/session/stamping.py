@@ -22,8 +22,8 @@ Ask = Callable[[str, bytes], bytes]
 """Sends a request to an address and returns the answer."""
 
 
-def write_stamped_report(desk: Desk, out: Path | None) -> dict[str, Any]:
-    """Write a report, and ask the plan's authority to stamp it.
+def write_stamped_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[str, Any]:
+    """Write a report, with plain or keyed names, and ask the plan's authority to stamp it.
 
     `stamp` in what is returned: None when the plan names no authority; without an answer only its
     `error`. The report is whole and valid all the same.
@@ -31,7 +31,7 @@ def write_stamped_report(desk: Desk, out: Path | None) -> dict[str, Any]:
     Raises:
         As `write_report`; nothing because of the stamp.
     """
-    told = write_report(desk, out)
+    told = write_report(desk, out, names=names)
     return {**told, "stamp": _stamped(desk, Path(told["folder"]))}
 
 
