@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hdh_migrate.errors import MigrateError
@@ -115,6 +115,16 @@ class LineProgress:
         self.title = ""
 
 
+def to_stdout(pieces: Iterable[bytes]) -> None:
+    """Write bytes to stdout as they come."""
+    try:
+        for piece in pieces:
+            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        _reader_gone(sys.stdout)
+
+
 def visible(text: str) -> str:
     """Return text in which nothing can drive a terminal: controls and bidi marks are escaped."""
     return "".join(
@@ -138,5 +148,9 @@ def _write(stream: Any, text: str) -> None:  # noqa: ANN401 - a text stream
         stream.write(text)
         stream.flush()
     except BrokenPipeError:
-        # The reader went away (`| head`); the run itself goes on or ends on its own terms.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        _reader_gone(stream)
+
+
+def _reader_gone(stream: Any) -> None:  # noqa: ANN401 - a text stream
+    """Let what follows go nowhere (`| head`); the run itself goes on or ends on its own terms."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,0 +1,199 @@
+"""`audit export` and `audit compare` as CI and auditors run them: bundles only, no server."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+import shutil
+import signal
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from hdh_migrate.cli import auditing, deriving
+from hdh_migrate.errors import Exit
+from tests.unit.evidence.builders import bundle, dataset, facts, failed, record, signer
+
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+NAME = "DUPONT-Jeanne-1961.dcm"
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a key and two bundles that follow each other."""
+    folder = tmp_path_factory.mktemp("desk")
+    key = signer(folder, "operator")
+    signer(folder, "stranger")
+    about = facts(dataset(2))
+    old = bundle(folder / "old", [failed(NAME), record("b")], about=about, signer=key)
+    later = facts(dataset(2), previous_statement=old.statement_sha256)
+    bundle(folder / "new", [record(NAME), record("b")], about=later, signer=key)
+    bundle(folder / "worse", [record(NAME), failed("b")], about=later, signer=key)
+    bundle(folder / "draft", [record(NAME)], about=facts(dataset(1)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def command() -> Any:
+    app = typer.Typer()
+    for module in (auditing, deriving):
+        module.register(app)
+    return typer.main.get_command(app)
+
+
+class Audit:
+    """Runs `hdh-migrate audit ...` in this process, in the desk's folder."""
+
+    def __init__(self, command: Any, capture: pytest.CaptureFixture[bytes]) -> None:
+        self._command, self._capture = command, capture
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+        with pytest.raises(SystemExit) as ended:
+            self._command(["audit", *arguments])
+        out, err = self._capture.readouterr()
+        assert b"Traceback" not in err, err
+        return subprocess.CompletedProcess(arguments, ended.value.code, out, err)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def audit(
+    desk: Path,
+    command: Any,
+    capfdbinary: pytest.CaptureFixture[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Audit]:
+    handlers = {number: signal.getsignal(number) for number in STOPS}
+    log = logging.getLogger()
+    kept = log.handlers[:], log.level
+    monkeypatch.chdir(desk)
+    yield Audit(command, capfdbinary)
+    log.handlers[:], log.level = kept
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def test_the_installed_command_does_the_same(desk: Path, audit: Audit) -> None:
+    arguments = ("audit", "export", "new", "--format", "csv")
+    done = subprocess.run(
+        [sys.executable, "-m", "hdh_migrate", *arguments], cwd=desk, capture_output=True, check=True
+    )
+    assert done.stdout == audit(*arguments[1:]).stdout
+
+
+def test_csv_goes_to_stdout_as_it_is(audit: Audit) -> None:
+    done = audit("export", "new", "--format", "csv")
+
+    assert done.returncode == Exit.OK, done.stderr
+    assert done.stdout.count(b"\r\n") == done.stdout.count(b"\n") == 3
+    rows = list(csv.reader(io.StringIO(done.stdout.decode(), newline="")))
+    assert [row[1] for row in rows] == ["key", NAME, "b"]
+
+
+def test_junit_goes_to_a_new_private_file_and_names_nobody(desk: Path, audit: Audit) -> None:
+    out = desk / "junit.xml"
+    done = audit("export", "old", "--format", "junit", "--out", "junit.xml",
+                 "--trust", "operator.pub", "--json")  # fmt: skip
+
+    assert done.returncode == Exit.OK, done.stderr
+    told = json.loads(done.stdout)
+    assert told == {
+        "out": "junit.xml", "format": "junit", "bytes": out.stat().st_size, "trusted": True
+    }  # fmt: skip
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert ET.parse(out).getroot().get("failures") == "1"
+    assert NAME not in out.read_text()
+    again = audit("export", "old", "--format", "junit", "--out", "junit.xml")
+    assert again.returncode == Exit.USAGE
+
+
+def test_a_draft_says_so_in_the_summary_and_is_refused_where_signatures_count(audit: Audit) -> None:
+    done = audit("export", "draft", "--format", "markdown")
+    assert done.stdout.startswith(b"## DRAFT, not evidence")
+
+    refused = audit("export", "draft", "--format", "markdown", "--trust", "operator.pub")
+    assert (refused.returncode, refused.stdout) == (Exit.DAMAGED, b"")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("new", "--format", "markdown", "--what", "findings"), Exit.USAGE),
+        (("new", "--format", "csv", "--json"), Exit.USAGE),
+        (("new", "--format", "csv", "--trust", "stranger.pub"), Exit.DAMAGED),
+        (("new", "--format", "csv", "--trust", "nothing.pub"), Exit.REFUSED),
+    ],
+)
+def test_mistakes_have_their_exit_code(
+    audit: Audit, arguments: tuple[str, ...], code: Exit
+) -> None:
+    done = audit("export", *arguments)
+    assert done.returncode == code, done.stderr
+    assert done.stderr
+
+
+def test_the_help_states_the_cell_rule(audit: Audit) -> None:
+    text = " ".join(audit("export", "--help").stdout.decode().split())
+    assert "= + - @" in text
+    assert r"\u{..}" in text
+    assert "Example: hdh-migrate audit export" in text
+
+
+def test_archived_bundles_are_exported_and_compared_too(desk: Path, audit: Audit) -> None:
+    for name in ("old", "new"):
+        shutil.make_archive(str(desk / name), "zip", desk, name)
+
+    summary = audit("export", "new.zip", "--format", "markdown")
+    assert summary.stdout.startswith(b"## complete and proven")
+    compared = audit("compare", "old.zip", "new.zip", "--trust", "operator.pub")
+    assert compared.returncode == Exit.OK, compared.stdout + compared.stderr
+
+
+def test_a_later_bundle_that_goes_on_is_consistent(audit: Audit) -> None:
+    done = audit("compare", "old", "new", "--trust", "operator.pub")
+
+    assert done.returncode == Exit.OK, done.stdout + done.stderr
+    assert done.stdout.decode().splitlines()[-1] == "the new bundle takes nothing back"
+    assert NAME.encode() not in done.stdout
+
+
+def test_a_later_bundle_that_takes_something_back_is_damage(audit: Audit) -> None:
+    done = audit("compare", "old", "worse", "--trust", "operator.pub", "--json")
+
+    assert done.returncode == Exit.DAMAGED
+    told = json.loads(done.stdout)
+    assert [one["code"] for one in told["contradictions"]] == ["unverified"]
+    assert told["objects"]["unverified"] == {"count": 1, "lines": [{"new": 2, "old": 2}]}
+    people = audit("compare", "old", "worse", "--trust", "operator.pub", "--show-names")
+    assert b"unverified: line 2 of the old manifest, line 2 of the new manifest, pmsi: b" in (
+        people.stdout
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("new", "old", "--trust", "operator.pub"), Exit.DAMAGED),
+        (("old", "draft", "--trust", "operator.pub"), Exit.DAMAGED),
+        (("old", "nothing", "--trust", "operator.pub"), Exit.USAGE),
+        (("old", "new", "--trust", "operator.pub", "--threshold", "2"), Exit.USAGE),
+    ],
+)
+def test_what_cannot_be_compared_has_its_exit_code(
+    audit: Audit, arguments: tuple[str, ...], code: Exit
+) -> None:
+    assert audit("compare", *arguments).returncode == code
+
+
+def test_an_opening_that_is_none_is_one_line(desk: Path, audit: Audit) -> None:
+    (desk / "opening.json").write_text("{}")
+    done = audit("check-opening", "opening.json", "--root", "00")
+    assert done.returncode == Exit.DAMAGED
+    assert done.stderr.startswith(b"error: opening.json: not an opening")

@@ -1,0 +1,352 @@
+"""Exports of a bundle that holds everything hostile, as the tools they are made for read them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import stat
+import tracemalloc
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hdh_migrate.cli.deriving import Format, What
+from hdh_migrate.errors import EvidenceDamaged, UsageError
+from hdh_migrate.evidence.cells import restored
+from hdh_migrate.evidence.exports import COLUMNS, FORMATS, Wanted, save
+from hdh_migrate.evidence.names import visible
+from hdh_migrate.evidence.reading import Reading, open_bundle
+from hdh_migrate.evidence.records import order_of
+from hdh_migrate.evidence.signing import Signer
+from hdh_migrate.model import Place
+from tests.unit.evidence.builders import (
+    SOURCE,
+    bundle,
+    dataset,
+    exclusion,
+    facts,
+    failed,
+    finding,
+    pending,
+    record,
+    replanned,
+    reseal_sums,
+    signer,
+)
+from tests.unit.evidence.hostile import HOSTILE
+
+EVIL = '`|"<b>&amp;\u202e=1;\n@x'
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Signer:
+    return signer(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Path:
+    """A bundle in which every text that comes from outside attacks its reader."""
+    records = sorted((failed(name) for name in HOSTILE), key=order_of)
+    left_out = sorted((exclusion(f"x{name}", rule=EVIL, reason=EVIL) for name in HOSTILE),
+                      key=order_of)  # fmt: skip
+    about = facts(
+        dataset(2 * len(HOSTILE), len(HOSTILE) * 1010, batch=EVIL),
+        dataset(0, name=f"z{EVIL}", batch=f"z{EVIL}"),
+        endpoints=(replace(SOURCE, kind=EVIL, region=EVIL),),
+    )
+    about = replanned(about, migration=EVIL)
+    found = [finding(EVIL, key=name, message=EVIL) for name in HOSTILE]
+    made = bundle(tmp_path_factory.mktemp("evil") / "out", records, about=about, signer=key,
+                  findings=found, exclusions=left_out)  # fmt: skip
+    return made.folder
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Path:
+    records = [record("a.csv"), record("b.csv", level="stored"), record("s", dataset="scans")]
+    about = facts(
+        dataset(3, 2010),
+        dataset(1, name="scans", batch="imaging", target=Place(bucket="b")),
+        dataset(0, name="void", batch="imaging"),
+    )
+    made = bundle(tmp_path_factory.mktemp("good") / "out", records, about=about, signer=key,
+                  findings=[finding(), finding("batch-held-back", dataset=None, key=None)],
+                  exclusions=[exclusion("c.tmp")])  # fmt: skip
+    return made.folder
+
+
+def made(folder: Path, form: str, **wanted: object) -> bytes:
+    return b"".join(FORMATS[form](open_bundle(folder), Wanted(**wanted)))  # type: ignore[arg-type]
+
+
+def rows(data: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))
+
+
+def test_the_command_knows_every_format_and_every_csv_file() -> None:
+    assert [str(form) for form in Format] == list(FORMATS)
+    assert [str(what) for what in What] == list(COLUMNS)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_equal_bundles_give_equal_bytes(good: Path, form: str) -> None:
+    assert made(good, form) == made(good, form)
+
+
+# --- csv -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", COLUMNS)
+def test_csv_has_a_header_and_a_row_for_every_line(hostile: Path, what: str) -> None:
+    data = made(hostile, "csv", what=what)
+
+    header, *lines = rows(data)
+    assert tuple(header) == tuple(COLUMNS[what])
+    assert len(lines) == len(HOSTILE)
+    assert data.count(b"\n") == data.count(b"\r\n") == len(HOSTILE) + 1
+    expected = {f"x{name}" if what == "exclusions" else name for name in HOSTILE}
+    assert {restored(line[1]) for line in lines} == expected
+
+
+def test_csv_gives_every_field_of_the_manifest(good: Path) -> None:
+    (header, first, *_) = rows(made(good, "csv"))
+
+    told = {name: restored(cell) or None for name, cell in zip(header, first, strict=True)}
+    expected = record("a.csv")
+    assert told == {name: None if expected[name] is None else str(expected[name]) for name in told}
+    assert told.keys() == expected.keys()
+
+
+def test_csv_read_with_semicolons_begins_no_cell_with_a_formula(hostile: Path) -> None:
+    for what in COLUMNS:
+        text = made(hostile, "csv", what=what).decode()
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=";"):
+            assert not [cell for cell in row if cell.lstrip(' "').startswith(tuple("=+-@"))]
+
+
+def test_csv_of_many_objects_needs_little_memory(tmp_path: Path, key: Signer) -> None:
+    count = 4_000
+    made_of = (record(f"{number:08}") for number in range(count))
+    folder = bundle(tmp_path / "out", made_of, about=facts(dataset(count)), signer=key).folder
+    reading = open_bundle(folder)
+
+    tracemalloc.start()
+    size = sum(map(len, FORMATS["csv"](reading, Wanted())))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert size > count * 100
+    assert peak < 512 << 10
+
+
+# --- junit ---------------------------------------------------------------------------------------
+
+
+def test_junit_has_a_suite_for_each_batch_and_a_case_for_each_dataset(good: Path) -> None:
+    root = ET.fromstring(made(good, "junit"))
+
+    assert (root.tag, root.get("tests"), root.get("failures")) == ("testsuites", "3", "0")
+    told = {
+        suite.get("name"): [case.get("name") for case in suite.iter("testcase")] for suite in root
+    }
+    assert told == {"pilot": ["pmsi"], "imaging": ["scans", "void"]}
+    assert [suite.get("skipped") for suite in root] == ["0", "1"]
+    pilot = root.findtext("./testsuite[@name='pilot']/testcase/system-out")
+    assert pilot is not None
+    assert "1 object not read back whole and unsealed: not proven" in pilot
+    assert "finding md5-claim-differs: 1" in pilot
+
+
+def test_junit_tells_plan_root_and_statement(good: Path) -> None:
+    reading = open_bundle(good)
+    root = ET.fromstring(made(good, "junit"))
+
+    told = {entry.get("name"): entry.get("value") for entry in root[0].iter("property")}
+    assert told["merkle_root"] == reading.predicate["manifest"]["merkle_root"]
+    assert told["plan_digest"] == reading.predicate["plan"]["digest"]["sha256"]
+    assert told["statement_sha256"] == reading.statement_sha256
+    assert (told["draft"], told["rehearsal"], told["proven"]) == ("false", "false", "false")
+
+
+def test_junit_fails_by_verdict_and_errs_when_unfinished(tmp_path: Path, key: Signer) -> None:
+    records = [
+        failed("a", dataset="bad"),
+        failed("b", dataset="bad", verdict="missing"),
+        failed("c", dataset="bad"),
+        pending("d", dataset="idle"),
+    ]
+    about = facts(dataset(3, name="bad"), dataset(1, name="idle"))
+    folder = bundle(tmp_path / "out", records, about=about, signer=key).folder
+
+    root = ET.fromstring(made(folder, "junit"))
+
+    suite = root[0]
+    assert [suite.get(name) for name in ("tests", "failures", "errors")] == ["2", "1", "1"]
+    failure, error = suite.find(".//failure"), suite.find(".//error")
+    assert failure is not None
+    assert error is not None
+    assert (failure.get("type"), failure.get("message")) == ("mismatch", "2 mismatch, 1 missing")
+    assert "manifest.jsonl line 2: missing" in (failure.text or "")
+    assert error.get("message") == "1 object pending"
+
+
+def test_junit_keeps_to_what_the_old_and_the_new_schema_of_jenkins_allow(hostile: Path) -> None:
+    root = ET.fromstring(made(hostile, "junit", show_names=True))
+
+    assert root.attrib.keys() == {"name", "tests", "failures", "errors", "time"}
+    for suite in root:
+        assert suite.attrib.keys() == {*root.attrib, "skipped", "timestamp"}
+        assert [child.tag for child in suite] == ["properties"] + ["testcase"] * (len(suite) - 1)
+        for case in suite.iter("testcase"):
+            assert case.attrib.keys() == {"classname", "name", "time"}
+            (outcome,) = case
+            assert set(outcome.attrib) in ({"type", "message"}, set())
+
+
+def test_junit_lists_a_hundred_failed_objects_and_counts_the_rest(
+    tmp_path: Path, key: Signer
+) -> None:
+    records = [failed(f"{number:04}") for number in range(150)]
+    folder = bundle(tmp_path / "out", records, about=facts(dataset(150)), signer=key).folder
+
+    failure = ET.fromstring(made(folder, "junit")).find(".//failure")
+
+    assert failure is not None
+    assert failure.text is not None
+    assert failure.text.count("manifest.jsonl line") == 100
+    assert "and 50 more that failed" in failure.text
+
+
+def test_junit_shows_names_only_when_asked(hostile: Path) -> None:
+    quiet, loud = made(hostile, "junit"), made(hostile, "junit", show_names=True)
+
+    text = "".join(ET.fromstring(loud).itertext())
+    for name in HOSTILE:
+        assert visible(name) in text
+        assert len(name) < 5 or visible(name) not in "".join(ET.fromstring(quiet).itertext())
+
+
+def test_hostile_text_leaves_junit_well_formed_and_inert(hostile: Path) -> None:
+    root = ET.fromstring(made(hostile, "junit", show_names=True))
+
+    assert {element.tag for element in root.iter()} <= {
+        *("testsuites", "testsuite", "properties", "property", "testcase"),
+        *("failure", "error", "skipped", "system-out"),
+    }
+    texts = [value for element in root.iter() for value in element.attrib.values()]
+    assert not [text for text in [*texts, *root.itertext()] if set("\x00\x1b\u202e\r") & set(text)]
+
+
+# --- markdown ------------------------------------------------------------------------------------
+
+
+def test_markdown_says_what_it_came_to_on_its_first_line(good: Path) -> None:
+    text = made(good, "markdown").decode()
+
+    assert text.splitlines()[0] == "## complete, but not proven (`emc2-exit`)"
+    assert "| `pilot` | `pmsi` | 3 | 2 | 0 | 0 | 1 |" in text
+    assert "| `md5-claim-differs` | 1 |" in text
+    assert "not checked for this summary" in text
+    assert len(text.splitlines()) < 40
+
+
+def test_markdown_of_a_rehearsed_draft_says_so_first(tmp_path: Path) -> None:
+    here = replace(SOURCE, url="http://127.0.0.1:1")
+    folder = bundle(tmp_path / "out", [record()], about=facts(dataset(1), endpoints=(here,))).folder
+
+    first = made(folder, "markdown").decode().splitlines()[0]
+
+    assert first.startswith("## DRAFT, not evidence: REHEARSAL: complete and proven")
+
+
+def test_markdown_says_that_signatures_were_checked(good: Path, key: Signer) -> None:
+    reading = open_bundle(good, [key.verifier])
+    text = b"".join(FORMATS["markdown"](reading, Wanted())).decode()
+
+    assert f"by `{key.key_id}`; signatures checked with trusted keys" in text
+
+
+def test_hostile_text_stays_in_its_code_span(hostile: Path) -> None:
+    text = made(hostile, "markdown").decode()
+
+    for line in text.splitlines():
+        outside = line.split("`")[::2]
+        assert len(line.split("`")) % 2 == 1
+        assert not set("<@&;") & set("".join(outside).replace("; ", ""))
+    assert not any(visible(name) in text for name in HOSTILE if len(name) > 10)
+    table = [line for line in text.splitlines() if line.startswith("| `\\u{60}")]
+    assert {line.count("|") for line in table} == {8, 3}
+
+
+# --- where it comes from and where it goes -----------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["manifest.jsonl", "journal.jsonl", "statement.json"])
+def test_nothing_is_taken_from_a_damaged_bundle(
+    good: Path, tmp_path: Path, name: str, key: Signer
+) -> None:
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    for file in good.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    spoiled = bytearray((folder / name).read_bytes())
+    spoiled[len(spoiled) // 2] ^= 1
+    (folder / name).write_bytes(spoiled)
+    reseal_sums(folder)
+
+    with pytest.raises(EvidenceDamaged, match="does not check"):
+        open_bundle(folder, [key.verifier])
+
+
+def test_a_key_that_did_not_sign_is_damage_and_no_key_is_none(good: Path, tmp_path: Path) -> None:
+    with pytest.raises(EvidenceDamaged, match="no trusted key"):
+        open_bundle(good, [signer(tmp_path).verifier])
+    assert not open_bundle(good).trusted
+
+
+def test_a_draft_is_read_as_one(tmp_path: Path, key: Signer) -> None:
+    folder = bundle(tmp_path / "out", [record()], about=facts(dataset(1))).folder
+
+    assert open_bundle(folder).draft
+    with pytest.raises(EvidenceDamaged, match="draft"):
+        open_bundle(folder, [key.verifier])
+
+
+def test_what_is_no_bundle_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no bundle"):
+        open_bundle(tmp_path)
+
+
+def test_a_line_that_changes_after_the_check_is_noticed(good: Path, tmp_path: Path) -> None:
+    reading = replace(open_bundle(good), folder=tmp_path)
+    (tmp_path / "manifest.jsonl").write_bytes(b'{"a":1}\n')
+
+    with pytest.raises(EvidenceDamaged, match=r"manifest.jsonl line 1"):
+        list(reading.lines("manifest"))
+
+
+def test_an_export_is_private_new_and_whole_or_absent(tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+
+    assert save([b"a", b"b"], out) == 2
+    assert (out.read_bytes(), stat.S_IMODE(out.stat().st_mode)) == (b"ab", 0o600)
+    with pytest.raises(UsageError, match="exists"):
+        save([b"c"], out)
+
+    def ends_early() -> Iterator[bytes]:
+        yield b"begun"
+        raise EvidenceDamaged("line 2")
+
+    with pytest.raises(EvidenceDamaged):
+        save(ends_early(), tmp_path / "other")
+    with pytest.raises(UsageError, match="cannot be written"):
+        save([b""], tmp_path / "nowhere" / "out")
+    assert [file.name for file in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_a_reading_shows_no_predicate(good: Path) -> None:
+    reading: Reading = open_bundle(good)
+    assert "emc2" not in repr(replace(reading, folder=Path("x")))
