@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable
+from hdh_migrate.evidence.verify import is_weak
 
 STATEMENT_TYPE = "application/vnd.in-toto+json"
 """DSSE payload type of an in-toto statement, the only one that is accepted here."""
@@ -41,12 +42,6 @@ VALID_UNTIL = "Valid-Until"
 _UNTIL = re.compile(rb"(?m)^Valid-Until: *(\d{4}-\d\d-\d\d)\s*$")
 _MAX_KEY_FILE = 64 * 1024
 _DAY = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
-_PRIME = 2**255 - 19
-_EIGHTH = 2707385501144840649318225287225658788936804267575313519463743609750303402022
-_SMALL_ORDER = frozenset((0, 1, _PRIME - 1, _EIGHTH, _PRIME - _EIGHTH))
-"""The y coordinates of the points of small order (RFC 8032 curve): no honest key is one of them.
-Under such a key one signature can hold for any statement."""
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
 
 
@@ -197,7 +192,7 @@ def verifier_of(key: Ed25519PublicKey, until: str | None = None) -> Verifier:
         KeyUnavailable: under this key one signature could hold for any statement.
     """
     raw = key.public_bytes(Encoding.Raw, PublicFormat.Raw)
-    if int.from_bytes(raw, "little") % (1 << 255) % _PRIME in _SMALL_ORDER:
+    if is_weak(raw):
         raise KeyUnavailable(
             "not an honest Ed25519 key: one signature of it could hold for any statement",
             hint="ask whoever gave it to you for another key, and for the reason",

@@ -673,9 +673,19 @@ def load_key(path: Path) -> Key:
         raise Wrong(f"{path}: not a public key in PEM") from None
     if not isinstance(key, Ed25519PublicKey):
         raise Wrong(f"{path}: not an Ed25519 key")
+    raw = key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+    if is_weak(raw):
+        raise Wrong(f"{path}: not an honest key: one signature of it could hold for any statement")
     until = re.search(rb"(?m)^Valid-Until: *(\d{4}-\d\d-\d\d)\s*$", pem.partition(b"-----")[0])
-    fingerprint = _sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw))
-    return Key(fingerprint, key, until.group(1).decode() if until else None)
+    return Key(_sha256(raw), key, until.group(1).decode() if until else None)
+
+
+def is_weak(raw: bytes) -> bool:
+    """Say whether a key is a point of small order, under which one signature fits any message."""
+    prime = 2**255 - 19
+    eighth = 2707385501144840649318225287225658788936804267575313519463743609750303402022
+    y = int.from_bytes(raw, "little") % (1 << 255) % prime
+    return y in (0, 1, prime - 1, eighth, prime - eighth)
 
 
 def main() -> int:
