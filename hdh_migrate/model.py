@@ -199,6 +199,17 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What came of trying to write where nobody should be able to."""
+
+    proven: bool
+    told: str
+    """What the store said, in words that may be shown."""
+    left: str | None = None
+    """The key of an object of ours that could not be removed again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One object as the ledger knows it."""
 
