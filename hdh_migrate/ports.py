@@ -233,10 +233,10 @@ class Pointer(Protocol):
     """
 
     kind: str
-    guard: Literal["atomic", "conditional", "checked"]
-    """How the compare-and-set is kept: by one step of the system, by a condition that the store
-    checks, or by reading before and after, which leaves a moment for somebody else. A store that
-    ignores conditions is found out by `swap`, so ask again afterwards."""
+    guard: Literal["conditional", "checked"]
+    """How the compare-and-set is kept: by a condition that the store itself checks, or by reading
+    just before writing, which leaves a moment for somebody else. A store that ignores conditions
+    is found out by `swap`, so ask again afterwards."""
 
     def check(self) -> Sequence[Problem]:
         """Say what is missing to read and to switch it, as far as looking can tell."""
