@@ -98,8 +98,8 @@ def options(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    from hdh_migrate.cli import auditing, looking, making, moving, reporting
+    from hdh_migrate.cli import approving, auditing, looking, making, moving, reporting
 
-    for module in (making, moving, looking, reporting, auditing):
+    for module in (making, moving, looking, reporting, approving, auditing):
         module.register(app)
     app(arguments)

@@ -10,7 +10,6 @@ import pytest
 
 from hdh_migrate.errors import Exit, MigrateError, Missing, PointerMoved
 from tests.support import pointers
-from tests.support.fixtures import Bucket
 from tests.support.pointers import NEW, OLD, OTHER, Rig
 from tests.support.ssh import SshServer, openssh, paramiko_server
 
