@@ -15,6 +15,9 @@ SEGMENT = 65_536
 
 MIB = 1 << 20
 
+FREEZE_TRIAL = ".hdh-migrate-freeze-trial-"
+"""How the name of every blob begins, under its prefix, that a freeze probe tries to create."""
+
 
 def key_bytes(key: str) -> bytes:
     """Return the exact bytes of a key."""

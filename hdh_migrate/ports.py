@@ -264,21 +264,21 @@ class Pointer(Protocol):
 class FreezeProbe(Protocol):
     """Tries, with a writer's own credential, whether writers are shut out of the source.
 
-    Besides decommission nothing else may write to a source. `name` is the caller's, unique and
-    recorded before the call; it lies under the place's prefix.
+    Besides decommission nothing else may write to a source. `name` is a key of the caller's: the
+    place's prefix, `model.FREEZE_TRIAL` and something unique, recorded before the call.
     """
 
     def probe(self, place: Place, name: str) -> Refusal:
         """Try to create an empty object; if that succeeds it is removed at once.
 
         Raises:
-            Transient: no answer; the object may be there: call `clear`.
+            Transient: no answer; the object may be there: call `clear`, then try another name.
         """
 
     def clear(self, place: Place, name: str) -> bool:
         """Remove what a probe of this name left, after a kill or a lost reply.
 
-        Returns False when it is there and could not be removed.
+        Returns False when the credential may not: whether something is there tells the source.
         """
 
 

@@ -23,6 +23,7 @@ from hdh_migrate.pipeline.retrying import Gate, Retrying
 from hdh_migrate.pipeline.selecting import compile_rules
 from hdh_migrate.pipeline.throttling import Bandwidth, ThrottledSource
 from hdh_migrate.pipeline.work import Route, Toolbox
+from hdh_migrate.plan.consent import DeniedWrite
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.pointers import (
     CommandPointer,
@@ -33,7 +34,16 @@ from hdh_migrate.plan.pointers import (
 from hdh_migrate.plan.pointers import Pointer as AnyPointer
 from hdh_migrate.plan.secrets import Secret, ref_path, resolve
 from hdh_migrate.plan.sides import AccessKey, AzureBlob, Crypt4gh
-from hdh_migrate.ports import Clock, Engine, Envelopes, Pointer, Source, TargetReader, TargetWriter
+from hdh_migrate.ports import (
+    Clock,
+    Engine,
+    Envelopes,
+    FreezeProbe,
+    Pointer,
+    Source,
+    TargetReader,
+    TargetWriter,
+)
 from hdh_migrate.targets.profiles import Profile
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.transport import Traffic, Transport
@@ -231,6 +241,46 @@ def open_pointer(plan: Plan, section: AnyPointer, vault: Vault) -> Pointer:
         KeyUnavailable: a reference or a file of keys cannot be read.
     """
     return POINTERS[section.kind](plan, section, vault)
+
+
+# --- the freeze proof --------------------------------------------------------------------------
+
+
+def _denied_write(plan: Plan, freeze: DeniedWrite, vault: Vault) -> FreezeProbe:
+    from hdh_migrate.sources.azure_credentials import IdentityAuthorizer, SasAuthorizer
+    from hdh_migrate.sources.azure_freeze import AzureFreezeProbe, writer_token
+
+    assert isinstance(plan.source, AzureBlob)
+    url, credential = plan.source.account_url, freeze.credential
+    writer: Any
+    if credential.kind == "sas":
+        writer = SasAuthorizer(vault.reveal(credential.value))
+    elif credential.kind == "shared-key":
+        writer = writer_token(
+            _account(url), vault.reveal(credential.value),
+            secure=url.startswith("https:"), now=SystemClock().now,
+        )  # fmt: skip
+    else:
+        writer = IdentityAuthorizer()
+    return AzureFreezeProbe(url, writer, Transport())
+
+
+FREEZE_PROBES: Mapping[str, Callable[[Plan, Any, Vault], FreezeProbe]] = {
+    "denied-write": _denied_write,
+}
+
+
+def open_freeze_probe(plan: Plan, vault: Vault) -> FreezeProbe | None:
+    """Open what the plan's `freeze` section tries; None when nothing is tried but stated.
+
+    Raises:
+        KeyUnavailable: a reference cannot be read, or is no credential.
+    """
+    opens = None if plan.freeze is None else FREEZE_PROBES.get(plan.freeze.kind)
+    try:
+        return None if opens is None else opens(plan, plan.freeze, vault)
+    except AuthFailed as error:
+        raise KeyUnavailable(str(error), hint=error.hint) from error
 
 
 # --- sealing ---------------------------------------------------------------------------------
