@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,7 +80,9 @@ def sshd_program() -> str:
 
 
 @contextmanager
-def openssh(folder: Path, log: Path) -> Iterator[SshServer]:
+def openssh(
+    folder: Path, log: Path, *, more_host_keys: Sequence[KeyPair] = ()
+) -> Iterator[SshServer]:
     """Run sshd in `folder` on a free port; it lets this user in and nobody else."""
     host_key, login = new_key(folder / "host"), new_key(folder / "login")
     keys = folder / "authorized_keys"
@@ -90,7 +92,8 @@ def openssh(folder: Path, log: Path) -> Iterator[SshServer]:
     port = _free_port()
     command = [
         *(sshd_program(), "-D", "-e", "-f", "/dev/null", "-p", str(port)),
-        *("-o", "ListenAddress=127.0.0.1", "-o", f"HostKey={host_key.path}", "-o", "UsePAM=no"),
+        *("-o", "ListenAddress=127.0.0.1", "-o", "UsePAM=no"),
+        *(part for key in (host_key, *more_host_keys) for part in ("-h", str(key.path))),
         *("-o", f"AuthorizedKeysFile={keys}", "-o", "StrictModes=no", "-o", "PidFile=none"),
         *("-o", "PasswordAuthentication=no", "-o", "KbdInteractiveAuthentication=no"),
     ]
