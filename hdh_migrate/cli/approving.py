@@ -125,7 +125,7 @@ def _made(
     if len(comment) > approvals.MAX_COMMENT or not comment.isprintable():
         raise UsageError("a comment is one line of at most 500 characters")
     made_at = desk.clock.now()
-    expires = _expiry(made_at, until, lasting)
+    expires = expiry(made_at, until, lasting)
     phrase = Vault.open(Path()).reveal(phrase_from).encode() if phrase_from else None
     signer = load_signer(key, phrase)
     wanted = approvals.Stage(stage)
@@ -151,7 +151,7 @@ def _made(
     }
 
 
-def _expiry(now: str, until: str | None, lasting: str) -> str:
+def expiry(now: str, until: str | None, lasting: str) -> str:
     """Return when an approval expires, as RFC 3339 in UTC."""
     start = datetime.fromisoformat(now)
     if until is not None:

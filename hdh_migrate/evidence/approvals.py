@@ -50,6 +50,7 @@ class Why(StrEnum):
     UNKNOWN_KEY = "its key is not one of the plan's"
     BAD_SIGNATURE = "its signature is not that of the key which it names"
     BARRED = "its key is the operator's own, which does not count"
+    KEY_ENDED = "its key's last day is over"
     OTHER_PLAN = "it is for another plan, or the plan was changed since"
     OTHER_BATCH = "it is for another batch"
     OTHER_STAGE = "it is for another stage"
@@ -134,7 +135,7 @@ def judge(
     accepted: dict[str, Accepted] = {}
     refused: list[NotCounted] = []
     for name, envelope in approvals:
-        for who, verdict in _signatures(envelope, keys, barred):
+        for who, verdict in _signatures(envelope, keys, barred, now):
             found = verdict
             if isinstance(found, Mapping):
                 found = _against(found, subject, now) or found
@@ -159,7 +160,7 @@ class _Who:
 
 
 def _signatures(
-    envelope: Mapping[str, Any], keys: Sequence[Verifier], barred: Sequence[Verifier]
+    envelope: Mapping[str, Any], keys: Sequence[Verifier], barred: Sequence[Verifier], now: str
 ) -> Iterator[tuple[_Who, Mapping[str, Any] | Why]]:
     """Give who made each signature, with what was signed, or why it does not count."""
     try:
@@ -176,6 +177,8 @@ def _signatures(
             yield who, Why.BAD_SIGNATURE if asked and claimed else Why.UNKNOWN_KEY
         elif any(made.fingerprint == key.fingerprint for key in barred):
             yield who, Why.BARRED
+        elif made.until is not None and _moment(now).date().isoformat() > made.until:
+            yield who, Why.KEY_ENDED
         else:
             yield _Who(made.key_id, made.fingerprint), read(payload) or Why.MALFORMED
 

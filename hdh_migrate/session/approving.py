@@ -22,11 +22,18 @@ from hdh_migrate.evidence.approvals import (
     judge,
     read,
 )
+from hdh_migrate.evidence.archives import unpacked
 from hdh_migrate.evidence.check import check_bundle
-from hdh_migrate.evidence.signing import Verifier, claims_of, load_signer, load_verifier
+from hdh_migrate.evidence.signing import (
+    STATEMENT_TYPE,
+    Verifier,
+    claims_of,
+    load_signer,
+    load_verifier,
+)
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.plan.files import read_bounded
-from hdh_migrate.session.reporting import batch_root
+from hdh_migrate.session.records import batch_root
 from hdh_migrate.session.run import Desk
 from hdh_migrate.wiring import Vault, identity_path
 
@@ -67,11 +74,17 @@ def subject_of_bundle(
             f"the bundle does not check, so nothing is approved: {problems[0]}",
             hint='see everything with "hdh-migrate audit verify"',
         )
-    envelope = json.loads((bundle / "statement.json").read_bytes())
-    payload, _ = claims_of(envelope, str(envelope["payloadType"]))
+    with unpacked(bundle) as folder:
+        envelope = json.loads((folder / "statement.json").read_bytes())
+    payload, _ = claims_of(envelope, STATEMENT_TYPE)
     predicate = json.loads(payload)["predicate"]
     if predicate["plan"]["digest"]["sha256"] != desk.loaded.digest:
         raise Refused("the bundle is of another plan, or the plan was changed since")
+    if predicate["names"] != "plain":
+        raise Refused(
+            "the bundle's names are keyed, so its root is not that of the ledger",
+            hint="approve from a bundle with plain names, or beside the ledger",
+        )
     told = next(one for one in predicate["batches"] if one["name"] == batch)
     if not told["proven"]:
         raise Refused(

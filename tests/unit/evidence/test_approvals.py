@@ -189,6 +189,15 @@ def test_a_freeze_says_nothing_of_the_manifest(dpo: Signer) -> None:
     assert judged(signed(dpo, freeze), keys=(dpo,), subject=freeze).missing == 0
 
 
+def test_a_key_whose_last_day_is_over_no_longer_counts(dpo: Signer) -> None:
+    def ending(day: str) -> Judgement:
+        key = replace(dpo.verifier, until=day)
+        return judge([("0", signed(dpo))], SUBJECT, keys=[key], threshold=1, now=NOW)
+
+    assert [one.why for one in ending("2026-11-24").refused] == [Why.KEY_ENDED]
+    assert ending("2026-11-25").missing == 0
+
+
 def test_a_hostile_key_id_is_not_repeated(dpo: Signer) -> None:
     envelope = signed(dpo)
     envelope["signatures"][0]["keyid"] = "\x1b[2Jpwned"
