@@ -33,6 +33,8 @@ from hdh_migrate.pointers import documents
 from hdh_migrate.pointers.values import MAX_BYTES, credential_in, one_line, to_do
 
 _FORMATS: Final = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
+_SEVERAL_NAMES: Final = "the file has several names"
+_SEVERAL_HINT: Final = "other names (hard links) of the file would keep the old value"
 _DENIED: Final = frozenset((errno.EACCES, errno.EPERM, errno.EROFS))
 
 
@@ -76,8 +78,7 @@ class FilePointer:
 
     def _hindrances(self, status: os.stat_result, folder: int) -> Iterator[Problem]:
         if status.st_nlink > 1:
-            hint = "other names (hard links) of the file would keep the old value"
-            yield Problem(where=self._where, what="the file has several names", hint=hint)
+            yield Problem(where=self._where, what=_SEVERAL_NAMES, hint=_SEVERAL_HINT)
         if not os.access(".", os.W_OK | os.X_OK, dir_fd=folder):
             hint = "a file is replaced as a whole, so its folder must be writable"
             yield Problem(
@@ -104,6 +105,7 @@ class FilePointer:
             real = self._real()
             with _folder(real) as (folder, name), _locked(folder, name) as found:
                 if to_do(self._value(found.data), expected=expected, new=new):
+                    self._demand_one_name(found)
                     self._replace(real, folder, name, found, new)
                 else:
                     os.fsync(folder)  # an earlier rename may not have reached the disk
@@ -123,6 +125,10 @@ class FilePointer:
             os.unlink(temporary, dir_fd=folder)
             raise
         os.fsync(folder)
+
+    def _demand_one_name(self, found: _Content) -> None:
+        if found.status.st_nlink > 1:
+            raise Permanent(f"{self._where}: {_SEVERAL_NAMES}", hint=_SEVERAL_HINT)
 
     def _demand_unchanged(self, real: Path, before: _Content, now: _Content) -> None:
         if (now.identity, now.data) != (before.identity, before.data) or self._real() != real:

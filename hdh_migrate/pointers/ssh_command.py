@@ -10,7 +10,7 @@ import io
 import shlex
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -119,24 +119,29 @@ class RemoteRun:
         from paramiko import AuthenticationException
 
         transport.auth_timeout = CONNECT_SECONDS
-        for key in self._keys():
-            try:
-                transport.auth_publickey(self._login.user, key)
-            except AuthenticationException:
-                continue
-            if transport.is_authenticated():
-                return
+        with self._keys() as keys:
+            for key in keys:
+                with suppress(AuthenticationException):
+                    transport.auth_publickey(self._login.user, key)
+                if transport.is_authenticated():
+                    return
         raise AuthFailed(
             f"{self._login.host} does not let {self._login.user} in with the given key",
             hint="put its public half in the user's authorized_keys; nothing was run",
         )
 
-    def _keys(self) -> Sequence[PKey]:
-        if self._login.key is None:
-            from paramiko import Agent
+    @contextmanager
+    def _keys(self) -> Iterator[Sequence[PKey]]:
+        if self._login.key is not None:
+            yield [private_key(self._login.key, self._login.passphrase)]
+            return
+        from paramiko import Agent
 
-            return list(Agent().get_keys())
-        return [private_key(self._login.key, self._login.passphrase)]
+        agent = Agent()
+        try:
+            yield list(agent.get_keys())
+        finally:
+            agent.close()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

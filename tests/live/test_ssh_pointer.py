@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from hdh_migrate.demo.watch import wait_for
 from hdh_migrate.errors import (
     AuthFailed,
     ConnectionLost,
@@ -119,6 +121,29 @@ def test_a_key_that_is_not_let_in_is_told_and_no_other_is_tried(
 
     assert refused.value.exit_code is Exit.AUTH
     assert rig.open().check()[0].auth
+
+
+def test_the_agent_is_used_only_when_the_plan_says_so(
+    tmp_path: Path, sshd: SshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = tmp_path / "agent"
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", door], stdout=subprocess.DEVNULL)
+    try:
+        assert wait_for(lambda: door.exists() or None, 20)
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(door))
+        subprocess.run(["ssh-add", "-q", sshd.login.path], check=True)
+        rig = ssh_command(tmp_path, sshd)
+        rig.lay(OLD)
+        new_key(tmp_path / "stranger")
+        rig.section["key"] = "file:stranger"
+        with pytest.raises(AuthFailed):
+            rig.open().read()
+
+        del rig.section["key"]
+        assert rig.open(agent=True).read() == OLD
+    finally:
+        agent.kill()
+        agent.wait()
 
 
 def test_a_key_with_a_passphrase_needs_the_right_one(tmp_path: Path, sshd: SshServer) -> None:
