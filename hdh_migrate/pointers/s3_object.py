@@ -100,33 +100,33 @@ class S3ObjectPointer:
             return
         condition = {"If-Match": f'"{found.etag}"'} if self.guard == "conditional" else {}
         try:
-            version = self._put(new, found, condition)
+            version = self._put((new + found.end).encode(), found.headers, condition)
         except (Conflict, Missing):
             # Our own lost reply, or somebody else: what is there now tells.
-            if to_do(self.read(), expected=new, new=new):
-                raise
+            if to_do(self.read(), expected=expected, new=new):
+                raise Transient("somebody wrote the pointer's old value anew just now") from None
             return
         if self.guard == "checked":
             self._look_back(found, version, new)
 
-    def _get(self, version: str | None = None) -> _Found:
+    def _get(self) -> _Found:
+        reply = self._fetch()
+        value, end = one_line(reply.body, self._where)
+        return _Found(value, end, reply.etag, _version(reply), _kept(reply))
+
+    def _fetch(self, version: str | None = None) -> Reply:
         query = {"versionId": version} if version else None
         reply = self._bucket.send("GET", self._key, {}, query=query)
         if reply.status != 200:
             raise self._bucket.failure(reply, _WHAT)
         if reply.length not in {None, len(reply.body)} or not reply.etag:
             raise Transient(f"{_WHAT}: the reply was cut short")
-        value, end = one_line(reply.body, self._where)
-        kept = {
-            name: text
-            for name, text in reply.headers.items()
-            if name in _KEPT or name.startswith("x-amz-meta-")
-        }
-        return _Found(value, end, reply.etag, _version(reply), kept)
+        return reply
 
-    def _put(self, value: str, like: _Found, condition: Mapping[str, str]) -> str | None:
-        body = (value + like.end).encode()
-        reply = self._bucket.send("PUT", self._key, {**like.headers, **condition}, body=body)
+    def _put(
+        self, body: bytes, headers: Mapping[str, str], condition: Mapping[str, str]
+    ) -> str | None:
+        reply = self._bucket.send("PUT", self._key, {**headers, **condition}, body=body)
         if reply.status != 200:
             raise self._bucket.failure(reply, _WHAT)
         if not reply.etag:
@@ -155,7 +155,8 @@ class S3ObjectPointer:
     def _look_back(self, before: _Found, ours: str | None, new: str) -> None:
         """After an unconditional write: put back what somebody else wrote in between."""
         if ours is not None and (theirs := self._between(before.version, ours)):
-            self._put(self._get(theirs).value, before, {})
+            found = self._fetch(theirs)
+            self._put(found.body, _kept(found), {})
             raise PointerMoved(
                 "somebody else changed the pointer while it was switched; their value was put back"
             )
@@ -176,6 +177,15 @@ class S3ObjectPointer:
             )
         following = ids[ids.index(ours) + 1 :][:1]
         return following[0] if following and following != [before or "null"] else None
+
+
+def _kept(reply: Reply) -> dict[str, str]:
+    """Return what is written beside an object and stays when its content changes."""
+    return {
+        name: text
+        for name, text in reply.headers.items()
+        if name in _KEPT or name.startswith("x-amz-meta-")
+    }
 
 
 def _version(reply: Reply) -> str | None:

@@ -75,6 +75,25 @@ def test_a_conditional_write_loses_to_somebody_who_was_faster(
     assert keys(bucket) == [KEY]
 
 
+def test_an_old_value_that_was_written_anew_is_switched_by_coming_again(
+    tmp_path: Path, bucket: Bucket, proxy_to: ProxyTo
+) -> None:
+    proxy = proxy_to(bucket.server)
+    rig = through(s3_object(tmp_path, bucket), proxy)
+    rig.lay(OLD)
+    anew = {"Bucket": bucket.name, "Key": KEY, "Body": OLD.encode(), "ContentType": "text/uri-list"}
+    rule = proxy.rule(
+        action=first(lambda: bucket.client.put_object(**anew)), match=is_swap, times=1
+    )
+
+    with pytest.raises(Transient, match="anew"):
+        rig.open().swap(expected=OLD, new=NEW)
+    assert (rule.used, rig.raw()) == (1, OLD.encode())
+    rig.open().swap(expected=OLD, new=NEW)
+
+    assert rig.raw() == NEW.encode()
+
+
 def test_without_conditions_versions_tell_and_the_other_value_is_put_back(
     tmp_path: Path, versioned: Bucket, proxy_to: ProxyTo
 ) -> None:
