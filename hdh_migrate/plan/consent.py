@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field
 
 from hdh_migrate.plan.fields import FilePath, Ref
-from hdh_migrate.plan.sides import AzureIdentity, Section, SharedKey
+from hdh_migrate.plan.sides import AzureIdentity, Section
 
 
 class Approvals(Section):
@@ -36,11 +36,18 @@ class WriterSas(Section):
     )
 
 
+class WriterKey(Section):
+    """An account key that writers used; only a token that may create and delete is made from it."""
+
+    kind: Literal["shared-key"] = Field(description="An account key.")
+    value: Ref = Field(description="Where the key stands.", examples=["file:secrets/account.key"])
+
+
 class DeniedWrite(Section):
     """A writer's own credential must be refused when it tries to create an empty blob."""
 
     kind: Literal["denied-write"] = Field(description="Try to write, and be refused.")
-    credential: Annotated[WriterSas | SharedKey | AzureIdentity, Discriminator("kind")] = Field(
+    credential: Annotated[WriterSas | WriterKey | AzureIdentity, Discriminator("kind")] = Field(
         description="The writer's credential; it is used for this trial and nothing else."
     )
 
