@@ -24,6 +24,7 @@ demo: setup ## run the main job end to end on this machine: Azurite to S3, with 
 	$(BIN)/hdh-migrate demo
 
 test: setup ## every test, live servers included  [T=path] [K=expression]
+	@tests/support/need-programs
 	$(BIN)/python -m pytest $(T) $(if $(K),-k "$(K)")
 
 check: setup lint types imports schema ## all that a change needs besides the tests

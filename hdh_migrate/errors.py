@@ -173,6 +173,32 @@ class ListingBroken(Permanent):
     default_hint = "nothing was moved on the strength of this listing; check the endpoint and retry"
 
 
+# --- cutover -------------------------------------------------------------------------------
+
+
+class PointerMoved(Permanent):
+    """The pointer is neither what was expected nor what it should become; it was not touched."""
+
+    exit_code = Exit.REFUSED
+    default_hint = "somebody else changed it: find out who, then start again from its value now"
+
+
+class CommandFailed(Permanent):
+    """A pointer's command ended badly; its `check` tells where the pointer stands."""
+
+    exit_code = Exit.STOPPED
+    default_hint = "mend the command and run the same again; the pointer is read first"
+
+
+class HostKeyRefused(Permanent):
+    """The machine does not have the pinned host key; nothing was sent, no login was tried."""
+
+    exit_code = Exit.REFUSED
+    default_hint = (
+        "ask the machine's administrator for its fingerprint, by another way than this network"
+    )
+
+
 # --- ledger --------------------------------------------------------------------------------
 
 

@@ -15,6 +15,9 @@ SEGMENT = 65_536
 
 MIB = 1 << 20
 
+FREEZE_TRIAL = ".hdh-migrate-freeze-trial-"
+"""How the name of every blob begins, under its prefix, that a freeze probe tries to create."""
+
 
 def key_bytes(key: str) -> bytes:
     """Return the exact bytes of a key."""
@@ -196,6 +199,17 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" + (f" ({self.hint})" if self.hint else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What came of trying to write where nobody should be able to."""
+
+    proven: bool
+    told: str
+    """What the store said, in words that may be shown."""
+    left: str | None = None
+    """The key of an object of ours that could not be removed again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

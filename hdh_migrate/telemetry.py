@@ -13,7 +13,7 @@ _SECRETS = re.compile(
     re.IGNORECASE,
 )
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
-_CHATTY = ("urllib3", "botocore", "boto3", "azure", "paramiko", "msal", "crypt4gh")
+_CHATTY = ("urllib3", "botocore", "boto3", "azure", "msal", "crypt4gh")
 
 
 class SystemClock:
@@ -53,6 +53,8 @@ def set_up_logging(verbosity: int) -> None:
     logging.getLogger("hdh_migrate").setLevel(level)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Its thread logs the traceback of every error that it hands over as well.
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 
 def size_text(count: float) -> str:

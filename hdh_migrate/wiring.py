@@ -23,10 +23,27 @@ from hdh_migrate.pipeline.retrying import Gate, Retrying
 from hdh_migrate.pipeline.selecting import compile_rules
 from hdh_migrate.pipeline.throttling import Bandwidth, ThrottledSource
 from hdh_migrate.pipeline.work import Route, Toolbox
+from hdh_migrate.plan.consent import DeniedWrite
 from hdh_migrate.plan.model import Plan
+from hdh_migrate.plan.pointers import (
+    CommandPointer,
+    FilePointer,
+    S3ObjectPointer,
+    SshCommandPointer,
+)
+from hdh_migrate.plan.pointers import Pointer as AnyPointer
 from hdh_migrate.plan.secrets import Secret, ref_path, resolve
 from hdh_migrate.plan.sides import AccessKey, AzureBlob, Crypt4gh
-from hdh_migrate.ports import Clock, Engine, Envelopes, Source, TargetReader, TargetWriter
+from hdh_migrate.ports import (
+    Clock,
+    Engine,
+    Envelopes,
+    FreezeProbe,
+    Pointer,
+    Source,
+    TargetReader,
+    TargetWriter,
+)
 from hdh_migrate.targets.profiles import Profile
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.transport import Traffic, Transport
@@ -155,6 +172,115 @@ def _target(
     endpoint = S3Endpoint(url, addressing=addressing, sign=sign, transport=transport)
     kind = S3Writer if writable else S3Reader
     return kind(endpoint, profile.limits), transport
+
+
+# --- pointers --------------------------------------------------------------------------------
+
+
+def _file_pointer(plan: Plan, section: FilePointer, vault: Vault) -> Pointer:
+    from hdh_migrate.pointers.file import opened
+
+    del plan
+    return opened(section, vault.base)
+
+
+def _command_pointer(plan: Plan, section: CommandPointer, vault: Vault) -> Pointer:
+    from hdh_migrate.pointers.command import opened
+
+    del plan
+    return opened(section, vault.base, vault.reveal)
+
+
+def _ssh_command_pointer(plan: Plan, section: SshCommandPointer, vault: Vault) -> Pointer:
+    from hdh_migrate.pointers.ssh_command import opened
+
+    del plan
+    return opened(section, vault.base, vault.reveal)
+
+
+def _s3_object_pointer(plan: Plan, section: S3ObjectPointer, vault: Vault) -> Pointer:
+    from hdh_migrate.pointers.s3_object import S3ObjectPointer as Kind
+    from hdh_migrate.targets import profiles
+    from hdh_migrate.targets.s3_bucket import S3Bucket
+    from hdh_migrate.targets.s3_endpoint import S3Endpoint
+    from hdh_migrate.transport import SigV4
+
+    profile, url, region = profiles.load("generic"), section.endpoint, section.region
+    if url is None:
+        profile, url, region = profile_of(plan), endpoint_of(plan), plan.target.region
+    credential = section.credential or plan.target.credential
+    token = credential.session_token
+    sign = SigV4(
+        region=region or DEFAULT_REGION,
+        access_key=vault.reveal(credential.id),
+        secret_key=vault.reveal(credential.secret),
+        token=vault.reveal(token) if token is not None else None,
+    )
+    named = section.endpoint is None and plan.target.endpoint is None
+    addressing = profile.addressing if named else "path"
+    endpoint = S3Endpoint(url, addressing=addressing, sign=sign, transport=Transport(sign=sign))
+    conditional = section.conditional
+    return Kind(
+        S3Bucket(endpoint, section.bucket), section.bucket, section.key,
+        conditional=profile.limits.conditional_put if conditional is None else conditional,
+    )  # fmt: skip
+
+
+POINTERS: Mapping[str, Callable[[Plan, Any, Vault], Pointer]] = {
+    "file": _file_pointer,
+    "s3-object": _s3_object_pointer,
+    "command": _command_pointer,
+    "ssh-command": _ssh_command_pointer,
+}
+
+
+def open_pointer(plan: Plan, section: AnyPointer, vault: Vault) -> Pointer:
+    """Open what a batch's `pointer` section describes; nothing is contacted yet.
+
+    Raises:
+        KeyUnavailable: a reference or a file of keys cannot be read.
+    """
+    return POINTERS[section.kind](plan, section, vault)
+
+
+# --- the freeze proof --------------------------------------------------------------------------
+
+
+def _denied_write(plan: Plan, freeze: DeniedWrite, vault: Vault) -> FreezeProbe:
+    from hdh_migrate.sources.azure_credentials import IdentityAuthorizer, SasAuthorizer
+    from hdh_migrate.sources.azure_freeze import AzureFreezeProbe, writer_token
+
+    assert isinstance(plan.source, AzureBlob)
+    url, credential = plan.source.account_url, freeze.credential
+    writer: Any
+    if credential.kind == "sas":
+        writer = SasAuthorizer(vault.reveal(credential.value))
+    elif credential.kind == "shared-key":
+        writer = writer_token(
+            _account(url), vault.reveal(credential.value),
+            secure=url.startswith("https:"), now=SystemClock().now,
+        )  # fmt: skip
+    else:
+        writer = IdentityAuthorizer()
+    return AzureFreezeProbe(url, writer, Transport())
+
+
+FREEZE_PROBES: Mapping[str, Callable[[Plan, Any, Vault], FreezeProbe]] = {
+    "denied-write": _denied_write,
+}
+
+
+def open_freeze_probe(plan: Plan, vault: Vault) -> FreezeProbe | None:
+    """Open what the plan's `freeze` section tries; None when nothing is tried but stated.
+
+    Raises:
+        KeyUnavailable: a reference cannot be read, or is no credential.
+    """
+    opens = None if plan.freeze is None else FREEZE_PROBES.get(plan.freeze.kind)
+    try:
+        return None if opens is None else opens(plan, plan.freeze, vault)
+    except AuthFailed as error:
+        raise KeyUnavailable(str(error), hint=error.hint) from error
 
 
 # --- sealing ---------------------------------------------------------------------------------

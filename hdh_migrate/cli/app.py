@@ -98,8 +98,16 @@ def options(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    from hdh_migrate.cli import auditing, deriving, looking, making, moving, reporting
+    from hdh_migrate.cli import (
+        approving,
+        auditing,
+        deriving,
+        looking,
+        making,
+        moving,
+        reporting,
+    )
 
-    for module in (making, moving, looking, reporting, auditing, deriving):
+    for module in (making, moving, looking, reporting, approving, auditing, deriving):
         module.register(app)
     app(arguments)

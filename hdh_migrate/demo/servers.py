@@ -15,7 +15,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
@@ -160,8 +160,11 @@ def serving(
     listens: re.Pattern[str],
     environment: Mapping[str, str] | None = None,
     keep: bool = False,
+    answers: Callable[[str], bool] | None = None,
 ) -> Iterator[Running]:
     """Run a server in `folder` until the block ends; `listens` finds its URL in what it prints.
+
+    `answers` says whether it is ready to serve at that URL; by default, whether it speaks HTTP.
 
     Raises:
         ServerFailed: it ended, or did not answer in time; the last log lines are in the message.
@@ -180,7 +183,8 @@ def serving(
     leave = False
     with _guarded(process):
         try:
-            yield Running(url=_answering(name, process, log, listens), pid=process.pid)
+            url = _answering(name, process, log, listens, answers or _answers)
+            yield Running(url=url, pid=process.pid)
             leave = keep
         finally:
             if not leave:
@@ -204,7 +208,11 @@ def _guarded(process: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 def _answering(
-    name: str, process: subprocess.Popen[bytes], log: Path, listens: re.Pattern[str]
+    name: str,
+    process: subprocess.Popen[bytes],
+    log: Path,
+    listens: re.Pattern[str],
+    answers: Callable[[str], bool],
 ) -> str:
     """Return the server's URL as soon as it answers a request."""
 
@@ -212,7 +220,7 @@ def _answering(
         if process.poll() is not None:
             raise _failed(f"{name} ended with code {process.returncode} before it answered", log)
         found = listens.search(log.read_text("utf-8", "replace"))
-        return found[1] if found and _answers(found[1]) else None
+        return found[1] if found and answers(found[1]) else None
 
     found = wait_for(url, START_SECONDS)
     if found is None:

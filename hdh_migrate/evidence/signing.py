@@ -210,7 +210,7 @@ def add_signature(envelope: Mapping[str, Any], signer: Signer) -> dict[str, Any]
     """
     if envelope.get("draft"):
         raise EvidenceDamaged("an unsigned draft is no evidence: its operator signs first")
-    payload, claims = _claims(envelope)
+    payload, claims = claims_of(envelope, STATEMENT_TYPE)
     if any(key_id == signer.key_id for key_id, _ in claims):
         raise EvidenceDamaged(f"the statement has a signature of {signer.key_id} already")
     more = signer.sign(STATEMENT_TYPE, payload)["signatures"]
@@ -228,7 +228,7 @@ def verify_envelope(
         EvidenceDamaged: the envelope is malformed, of another type, or too few trusted keys
             signed it.
     """
-    payload, claims = _claims(envelope)
+    payload, claims = claims_of(envelope, STATEMENT_TYPE)
     message = pre_authentication_encoding(STATEMENT_TYPE, payload)
     signed = {
         key.fingerprint
@@ -256,22 +256,28 @@ def stamped_bytes(envelope: Mapping[str, Any]) -> bytes:
     """
     if envelope.get("draft"):
         raise EvidenceDamaged("an unsigned draft is no evidence: its operator signs first")
-    payload, claims = _claims(envelope)
+    payload, claims = claims_of(envelope, STATEMENT_TYPE)
     if not claims:
         raise EvidenceDamaged("the envelope is malformed")
     return pre_authentication_encoding(STATEMENT_TYPE, payload) + claims[0][1]
 
 
-def _claims(envelope: Mapping[str, Any]) -> tuple[bytes, list[tuple[str | None, bytes]]]:
-    """Return the payload and (key id, signature) of every signature, none of them checked."""
+def claims_of(
+    envelope: Mapping[str, Any], payload_type: str
+) -> tuple[bytes, list[tuple[str | None, bytes]]]:
+    """Return the payload and (key id, signature) of every signature, none of them checked.
+
+    Raises:
+        EvidenceDamaged: the envelope is malformed, or of another payload type.
+    """
     try:
         kind, signatures = envelope["payloadType"], envelope["signatures"]
         payload = _decode(envelope["payload"])
         claims = [(claim.get("keyid"), _decode(claim["sig"])) for claim in signatures]
     except (KeyError, TypeError, ValueError, AttributeError):
         raise EvidenceDamaged("the envelope is malformed") from None
-    if kind != STATEMENT_TYPE:
-        raise EvidenceDamaged("the envelope does not hold an in-toto statement")
+    if kind != payload_type:
+        raise EvidenceDamaged(f"the envelope does not hold {payload_type}")
     return payload, claims
 
 

@@ -45,6 +45,8 @@ _FORTY: Final = re.compile(rf"(?<!{_BASE64}){_BASE64}{{40}}(?![A-Za-z0-9+/=])")
 _CHANGES: Final = re.compile(
     "(?<=[a-z])(?![a-z])|(?<=[A-Z])(?![A-Z])|(?<=[0-9])(?![0-9])"  # one kind of character ends
 )
+_USERINFO: Final = re.compile(r"://[^\s/?#]*@")
+_QUERY: Final = re.compile(r"([?#])\S+")
 _RANDOM_CHANGES: Final = 16
 """Of 40 characters: 24 on average in a random key, few in what people write."""
 
@@ -61,6 +63,15 @@ def found_in(text: str) -> list[int]:
     random = (m.start() for m in _FORTY.finditer(text) if _looks_random(m[0]))
     found.extend(islice(random, MAX_FOUND))
     return sorted(found)
+
+
+def redacted(text: str) -> str:
+    """Return a value as it may be shown: without a URL's user, query and fragment, or as `***`.
+
+    For values that a plan does not hold, such as what a pointer was before.
+    """
+    plain = _QUERY.sub(r"\1***", _USERINFO.sub("://***@", text))
+    return "***" if found_in(plain) else plain
 
 
 def _looks_random(text: str) -> bool:

@@ -24,6 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from hdh_migrate.model import Place
 from hdh_migrate.plan import fields, rules
+from hdh_migrate.plan.consent import Approvals, Freeze
 from hdh_migrate.plan.fields import (
     AuthorityUrl,
     Bandwidth,
@@ -38,6 +39,7 @@ from hdh_migrate.plan.fields import (
     Reason,
     Ref,
 )
+from hdh_migrate.plan.pointers import Pointer
 from hdh_migrate.plan.sides import AccessKey, AzureBlob, Crypt4gh, Folder, Section, Target, Unsealed
 
 BROKEN_RULE = "plan_rule"
@@ -172,6 +174,10 @@ class Batch(Section):
     )
     needs: tuple[Name, ...] = Field(
         default=(), description="Batches that must be verified first.", examples=[["pilot"]]
+    )
+    pointer: Pointer | None = Field(
+        default=None,
+        description="What consumers follow to find this batch's data; cutover switches it.",
     )
 
 
@@ -325,6 +331,12 @@ class Plan(Section):
     engine: Engine = Field(default=Engine(), description="Who does the work.")
     limits: Limits = Field(default=Limits(), description="What a run may use.")
     report: Report = Field(default=Report(), description="The signed evidence.")
+    approvals: Approvals | None = Field(
+        default=None, description="Who must agree before a cutover goes on; default: nobody."
+    )
+    freeze: Freeze | None = Field(
+        default=None, description="How it is shown, before a cutover, that nobody writes any more."
+    )
 
     @model_validator(mode="after")
     def _obey_rules(self) -> Self:

@@ -150,7 +150,8 @@ def _kind(value: Mapping[str, Any]) -> str:
         return f"list of {item}" if item.endswith("`") else f"list of {item}s"
     if "minimum" in value:
         return f"{value['minimum']} to {value['maximum']}"
-    return str(value.get("title", {"boolean": "`true`, `false`"}.get(value["type"], "text")))
+    plain = {"boolean": "`true`, `false`", "object": "mapping"}
+    return str(value.get("title", plain.get(value["type"], "text")))
 
 
 def _default(field: str, value: Mapping[str, Any], required: Sequence[str]) -> str:

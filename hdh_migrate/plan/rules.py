@@ -222,6 +222,74 @@ def _circles(graph: dict[int, set[int]]) -> Iterator[list[int]]:
             return
 
 
+def _enough_approvers(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """Each approval key is listed once, and there are at least `threshold` of them."""
+    approvals = _mapping(plan, "approvals")
+    keys, threshold = approvals.get("keys"), approvals.get("threshold", 1)
+    for index, again in _repeated(keys):
+        where = shown(("approvals", "keys", again))
+        yield Broken(("approvals", "keys", index), f"the same key file as {where}")
+    if isinstance(keys, list) and keys and type(threshold) is int and threshold > len(keys):
+        yield Broken(
+            ("approvals", "threshold"), f"more than the {len(keys)} that may approve: nobody could"
+        )
+
+
+def _trial_fits_source(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """Freeze kind `denied-write` needs source kind `azure-blob`."""
+    source = _mapping(plan, "source").get("kind")
+    if _mapping(plan, "freeze").get("kind") == "denied-write" and source == "folder":
+        yield Broken(
+            ("freeze", "kind"), "a folder has no credential to try: use kind statement instead"
+        )
+
+
+def _pointer_has_its_key(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """An `s3-object` pointer with an `endpoint` of its own has its own `credential` too."""
+    for index, batch in _mappings(plan, "batches"):
+        pointer = _mapping(batch, "pointer")
+        if "endpoint" in pointer and "credential" not in pointer:
+            yield Broken(
+                ("batches", index, "pointer", "credential"),
+                "missing: the target's key is not sent to another endpoint",
+            )
+
+
+def _ssh_is_pinned(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """An `ssh-command` pointer has `host_keys` or `known_hosts`, and a `key` or `agent: true`."""
+    for index, batch in _mappings(plan, "batches"):
+        pointer = _mapping(batch, "pointer")
+        if pointer.get("kind") != "ssh-command":
+            continue
+        if not pointer.get("host_keys") and "known_hosts" not in pointer:
+            yield Broken(
+                ("batches", index, "pointer", "host_keys"),
+                "missing: name the machine's key (ssh-keygen -lf), or known_hosts",
+            )
+        if ("key" in pointer) == (pointer.get("agent") is True):
+            yield Broken(
+                ("batches", index, "pointer", "key"), "give a key file, or `agent: true`, not both"
+            )
+
+
+def _pointers_are_apart(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """No two batches have the same file or object as their pointer."""
+    first: dict[tuple[object, ...], int] = {}
+    for index, batch in _mappings(plan, "batches"):
+        pointer = _mapping(batch, "pointer")
+        kind = pointer.get("kind")
+        fields = {"file": ("path", "key"), "s3-object": ("endpoint", "bucket", "key")}
+        if not isinstance(kind, str) or kind not in fields:
+            continue
+        place = (kind, *(pointer.get(field) for field in fields[kind]))
+        if (
+            all(isinstance(part, str | None) for part in place)
+            and first.setdefault(place, index) != index
+        ):
+            where = shown(("batches", first[place], "pointer"))
+            yield Broken(("batches", index, "pointer"), f"the same place as {where}")
+
+
 def _mapping(value: Mapping[str, Any], field: str) -> Mapping[str, Any]:
     found = value.get(field)
     return found if isinstance(found, dict) else {}
@@ -267,4 +335,9 @@ RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
     _needs_have_an_order,
     _languages_are_unique,
     _only_the_signed_is_stamped,
+    _enough_approvers,
+    _trial_fits_source,
+    _pointer_has_its_key,
+    _ssh_is_pinned,
+    _pointers_are_apart,
 )

@@ -7,12 +7,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from hdh_migrate.errors import AccessDenied, AuthFailed, MigrateError, Permanent, Transient
+from hdh_migrate.errors import (
+    AccessDenied,
+    AuthFailed,
+    KeyUnavailable,
+    MigrateError,
+    Permanent,
+    Transient,
+)
 from hdh_migrate.model import Place, Problem, Upload
-from hdh_migrate.plan.model import Dataset, Plan
+from hdh_migrate.plan.model import Batch, Dataset, Plan
 from hdh_migrate.ports import TargetWriter
 from hdh_migrate.session import gate
-from hdh_migrate.wiring import Services, endpoint_of
+from hdh_migrate.wiring import Services, endpoint_of, open_pointer
 
 CLOCK_SECONDS_MAX = 60.0
 SPACE_MIN = 64 << 20
@@ -55,6 +62,9 @@ def report(
             _outcome("rights and places", blockers(services, plan, selected, now)),
             _outcome("write right", list(_write_rights(services, plan, selected))),
         ]
+        pointed = [batch for batch in _batches(plan, selected) if batch.pointer is not None]
+        if pointed:
+            checks.append(_outcome("pointers", list(_pointers(services, plan, pointed))))
     unprotected = services.unprotected_keys()
     if unprotected:
         checks.append({"check": "key protection", "ok": True, "warnings": unprotected})
@@ -70,13 +80,22 @@ def _outcome(check: str, problems: Sequence[Problem]) -> dict[str, Any]:
     }
 
 
+def _batches(plan: Plan, selected: Sequence[str]) -> list[Batch]:
+    return [b for b in plan.ordered_batches() if not selected or b.name in selected]
+
+
+def _pointers(services: Services, plan: Plan, batches: Sequence[Batch]) -> Iterator[Problem]:
+    """Look at each pointer as cutover would, and change none."""
+    for batch in batches:
+        assert batch.pointer is not None
+        try:
+            yield from open_pointer(plan, batch.pointer, services.vault).check()
+        except KeyUnavailable as error:
+            yield Problem(where=f"pointer of batch {batch.name}", what=str(error), hint=error.hint)
+
+
 def _datasets(plan: Plan, selected: Sequence[str]) -> Iterator[Dataset]:
-    wanted = {
-        name
-        for batch in plan.ordered_batches()
-        if not selected or batch.name in selected
-        for name in batch.datasets
-    }
+    wanted = {name for batch in _batches(plan, selected) for name in batch.datasets}
     return (dataset for dataset in plan.datasets if dataset.name in wanted)
 
 

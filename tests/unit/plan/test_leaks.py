@@ -172,3 +172,20 @@ def test_a_secret_posing_as_the_name_of_a_variable_is_refused(tmp_path: Path) ->
 )
 def test_what_only_resembles_a_secret_is_accepted(innocent: str, tmp_path: Path) -> None:
     loaded(tmp_path, GOOD + innocent + "\n")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("s3://hds-emc2/pmsi/", "s3://hds-emc2/pmsi/"),
+        ("https://u:p@example.org/x", "https://***@example.org/x"),
+        ("https://token@example.org/x", "https://***@example.org/x"),
+        ("https://a:b@c@example.org/x", "https://***@example.org/x"),
+        ("https://example.org/x?sv=1&sig=abc#d", "https://example.org/x?***"),
+        ("https://example.org/x#token", "https://example.org/x#***"),
+        ("AccountKey=c2VjcmV0c2VjcmV0", "***"),
+        ("password: hunter2hunter2", "***"),
+    ],
+)
+def test_a_value_is_shown_without_what_could_be_a_credential(value: str, shown: str) -> None:
+    assert leaks.redacted(value) == shown

@@ -1,0 +1,176 @@
+"""The verb of those who must agree: approve."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hdh_migrate.cli.app import AsJson, Plan, StateDir, Task
+from hdh_migrate.cli.output import LineProgress
+from hdh_migrate.errors import UsageError
+
+_FOR = re.compile(r"([1-9][0-9]{0,4})([mhd])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_LONGEST = timedelta(days=366)
+
+
+class Stage(StrEnum):
+    """What is approved."""
+
+    FREEZE = "freeze"
+    CUTOVER = "cutover"
+    FINALIZE = "finalize"
+    DECOMMISSION = "decommission"
+
+
+def approve(
+    plan: Plan,
+    *,
+    batch: Annotated[
+        str | None, typer.Option("--batch", metavar="NAME", help="Which batch.")
+    ] = None,
+    stage: Annotated[
+        Stage | None,
+        typer.Option(help="What is approved; freeze: a statement that nobody writes any more."),
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option("--key", metavar="FILE", help="The approver's private key.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="When it expires: 2026-12-24T18:00:00Z.")
+    ] = None,
+    lasting: Annotated[
+        str, typer.Option("--for", metavar="TIME", help="Or how long it lasts: 90m, 12h, 7d.")
+    ] = "7d",
+    passphrase_from: Annotated[
+        str | None,
+        typer.Option(metavar="REF", help="Take the key's passphrase from env:NAME or file:PATH."),
+    ] = None,
+    comment: Annotated[str, typer.Option(help="Printed in the report.")] = "",
+    bundle: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Approve what a bundle proves; no ledger is needed."),
+    ] = None,
+    trust: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="KEY", help="With --bundle: the public key of its signer."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it here, to be carried elsewhere.")
+    ] = None,
+    take: Annotated[
+        Path | None, typer.Option("--import", metavar="FILE", help="Add one made elsewhere.")
+    ] = None,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Sign that a stage of a batch's cutover may go on: this plan, this manifest, until then.
+
+    Example: hdh-migrate approve plan.yaml --batch pilot --stage cutover --key keys/dpo.key --for 7d
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.session import approving
+        from hdh_migrate.session.run import Desk
+
+        desk = Desk.open(plan, state_dir, LineProgress(task.out, quiet=True), task.stop)
+        if take is not None:
+            if key is not None or bundle is not None or out is not None:
+                raise UsageError("--import adds a ready approval: leave the other options out")
+            path = approving.keep(desk, approving.load_envelope(take))
+            task.out.result({"kept": str(path)}, f"kept {path}")
+            return
+        if batch is None or stage is None or key is None:
+            raise UsageError("--batch, --stage and --key are needed", hint="or --import FILE")
+        if (bundle is None) != (not trust):
+            raise UsageError("--bundle and --trust belong together")
+        if bundle is not None and out is None:
+            raise UsageError("--bundle needs --out: there is no ledger here to keep it beside")
+        told = _made(
+            desk, batch=batch, stage=str(stage), key=key, phrase_from=passphrase_from,
+            until=until, lasting=lasting, comment=comment, bundle=bundle, trust=trust or [],
+            out=out,
+        )  # fmt: skip
+        task.out.result(told, "\n".join(f"{name}: {value}" for name, value in told.items()))
+
+    task.run(body)
+
+
+def _made(
+    desk: Any,  # noqa: ANN401 - imported when it is used
+    *,
+    batch: str,
+    stage: str,
+    key: Path,
+    phrase_from: str | None,
+    until: str | None,
+    lasting: str,
+    comment: str,
+    bundle: Path | None,
+    trust: list[Path],
+    out: Path | None,
+) -> dict[str, Any]:
+    from hdh_migrate.evidence import approvals
+    from hdh_migrate.evidence.signing import load_signer, load_verifier
+    from hdh_migrate.fixity import canonical_json
+    from hdh_migrate.session import approving
+    from hdh_migrate.wiring import Vault
+
+    if len(comment) > approvals.MAX_COMMENT or not comment.isprintable():
+        raise UsageError("a comment is one line of at most 500 characters")
+    made_at = desk.clock.now()
+    expires = expiry(made_at, until, lasting)
+    phrase = Vault.open(Path()).reveal(phrase_from).encode() if phrase_from else None
+    signer = load_signer(key, phrase)
+    wanted = approvals.Stage(stage)
+    if bundle is None:
+        subject = approving.subject_here(desk, batch, wanted)
+    else:
+        trusted = [load_verifier(path) for path in trust]
+        subject = approving.subject_of_bundle(desk, batch, wanted, bundle, trusted)
+    envelope = approvals.approval(
+        signer, subject, made_at=made_at, expires=expires, comment=comment
+    )
+    if out is not None:
+        approving.write_new(out, canonical_json(envelope) + b"\n")
+    path = out or approving.keep(desk, envelope)
+    return {
+        "batch": batch,
+        "stage": stage,
+        "plan_digest": subject.plan_digest,
+        "root": subject.root,
+        "expires": expires,
+        "by": signer.key_id,
+        "written": str(path),
+    }
+
+
+def expiry(now: str, until: str | None, lasting: str) -> str:
+    """Return when an approval expires, as RFC 3339 in UTC."""
+    start = datetime.fromisoformat(now)
+    if until is not None:
+        try:
+            end = datetime.fromisoformat(until)
+        except ValueError:
+            raise UsageError("--until is a time such as 2026-12-24T18:00:00Z") from None
+        if end.tzinfo is None:
+            raise UsageError("--until needs its zone, such as the Z of 2026-12-24T18:00:00Z")
+    else:
+        found = _FOR.fullmatch(lasting)
+        if found is None:
+            raise UsageError("--for is a length such as 90m, 12h or 7d")
+        end = start + timedelta(**{_UNITS[found[2]]: int(found[1])})
+    if not start < end <= start + _LONGEST:
+        raise UsageError("an approval expires in the future, and within 366 days")
+    return end.astimezone(start.tzinfo).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's verbs."""
+    app.command()(approve)

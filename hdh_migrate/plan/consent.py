@@ -1,0 +1,61 @@
+"""Who must agree before a cutover goes on, and how it is shown that nobody writes any more."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Field
+
+from hdh_migrate.plan.fields import FilePath, Ref
+from hdh_migrate.plan.sides import AzureIdentity, Section
+
+
+class Approvals(Section):
+    """Signatures over this plan and what was verified, needed at each stage of a cutover."""
+
+    keys: tuple[FilePath, ...] = Field(
+        min_length=1,
+        description="Public key files of those who may approve (`hdh-migrate keys new --purpose"
+        " report`).",
+        examples=[["keys/dpo.pub", "keys/ciso.pub"]],
+    )
+    threshold: int = Field(
+        default=1, ge=1, le=64, description="How many different ones must approve a stage."
+    )
+    bar_operator: bool = Field(
+        default=True, description="The key of `report.signer` does not count as an approval."
+    )
+
+
+class WriterSas(Section):
+    """The shared access signature with which a writer used to write."""
+
+    kind: Literal["sas"] = Field(description="A writer's shared access signature.")
+    value: Ref = Field(
+        description="Where the signature stands; the token alone.", examples=["env:HDH_WRITER_SAS"]
+    )
+
+
+class WriterKey(Section):
+    """An account key that writers used; only a token that may create and delete is made from it."""
+
+    kind: Literal["shared-key"] = Field(description="An account key.")
+    value: Ref = Field(description="Where the key stands.", examples=["file:secrets/account.key"])
+
+
+class DeniedWrite(Section):
+    """A writer's own credential must be refused when it tries to create an empty blob."""
+
+    kind: Literal["denied-write"] = Field(description="Try to write, and be refused.")
+    credential: Annotated[WriterSas | WriterKey | AzureIdentity, Discriminator("kind")] = Field(
+        description="The writer's credential; it is used for this trial and nothing else."
+    )
+
+
+class SignedStatement(Section):
+    """Somebody signs that the source is frozen: `hdh-migrate approve --stage freeze`."""
+
+    kind: Literal["statement"] = Field(description="A signed statement.")
+
+
+Freeze = Annotated[DeniedWrite | SignedStatement, Discriminator("kind")]

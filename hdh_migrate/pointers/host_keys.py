@@ -1,0 +1,120 @@
+"""Which host keys a machine may have: fingerprints, or a known_hosts file that is only read."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from hdh_migrate.errors import HostKeyRefused, KeyUnavailable
+from hdh_migrate.plan.files import read_bounded
+
+MAX_BYTES: Final = 1 << 20
+SSH_PORT: Final = 22
+
+_RSA: Final = ("rsa-sha2-512", "rsa-sha2-256")
+"""How a key of type ssh-rsa signs today."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostKey:
+    """One host key: its type and its SHA-256 fingerprint as `ssh-keygen -lf` prints it."""
+
+    kind: str
+    fingerprint: str
+
+    @classmethod
+    def of(cls, kind: str, blob: bytes) -> HostKey:
+        """Return the key that a public key blob is."""
+        digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+        return cls(kind, f"SHA256:{digest}")
+
+    def __str__(self) -> str:
+        return f"{self.fingerprint} ({self.kind})" if self.kind else self.fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """The keys that one machine may have; there is no way to add one."""
+
+    machine: str
+    keys: tuple[HostKey, ...]
+
+    def demand(self, seen: HostKey) -> None:
+        """Go on only with a pinned key.
+
+        Raises:
+            HostKeyRefused: it is another; both fingerprints are told.
+        """
+        if any(seen.fingerprint == key.fingerprint for key in self.keys):
+            return
+        pinned = ", ".join(str(key) for key in self.keys) or "none for this machine"
+        raise HostKeyRefused(
+            f"{self.machine} has another host key than was pinned:"
+            f" seen {seen}, pinned {pinned}; nothing was sent"
+        )
+
+    def preferred(self, kinds: Sequence[str]) -> tuple[str, ...]:
+        """Return key types with the pinned ones first, so that a server shows one of these."""
+        wanted = {kind for key in self.keys for kind in _signing(key.kind)}
+        return tuple(sorted(kinds, key=lambda kind: kind not in wanted))
+
+
+def pins(host: str, port: int, *, fingerprints: Sequence[str], known_hosts: Path | None) -> Pins:
+    """Gather what may be trusted for one machine.
+
+    Raises:
+        KeyUnavailable: the known_hosts file cannot be read, or says what is not understood here.
+    """
+    machine = host if port == SSH_PORT else f"[{host}]:{port}"
+    found = [HostKey("", fingerprint) for fingerprint in fingerprints]
+    if known_hosts is not None:
+        found.extend(_known(known_hosts, machine))
+    return Pins(machine, tuple(found))
+
+
+def _signing(kind: str) -> tuple[str, ...]:
+    return _RSA if kind == "ssh-rsa" else (kind,)
+
+
+def _known(path: Path, machine: str) -> Iterator[HostKey]:
+    try:
+        lines = read_bounded(path, MAX_BYTES).decode("utf-8", "replace").splitlines()
+    except OSError as error:
+        raise KeyUnavailable(f"{path}: cannot be read: {error.strerror}") from None
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        if line.startswith("@"):
+            raise KeyUnavailable(
+                f"{path}:{number}: markers such as @revoked are not understood here",
+                hint="give the machine's fingerprints in host_keys instead",
+            )
+        names, _, rest = line.partition(" ")
+        kind, _, blob = rest.strip().partition(" ")
+        if any(_is(machine, name) for name in names.split(",")):
+            yield _parsed(kind, blob.split(" ")[0], f"{path}:{number}")
+
+
+def _parsed(kind: str, blob: str, where: str) -> HostKey:
+    try:
+        return HostKey.of(kind, base64.b64decode(blob, validate=True))
+    except binascii.Error:
+        raise KeyUnavailable(f"{where}: not a host key") from None
+
+
+def _is(machine: str, name: str) -> bool:
+    """Say whether a name of a known_hosts line, hashed or not, is this machine's."""
+    if not name.startswith("|1|"):
+        return name == machine
+    try:
+        salt, digest = (base64.b64decode(part, validate=True) for part in name[3:].split("|"))
+    except (ValueError, binascii.Error):
+        return False
+    made = hmac.new(salt, machine.encode(), hashlib.sha1).digest()  # the format's own choice
+    return hmac.compare_digest(made, digest)

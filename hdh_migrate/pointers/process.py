@@ -1,0 +1,130 @@
+"""What programs that carry a pointer have in common: their words, and the swap around them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
+
+from hdh_migrate.errors import AccessDenied, AuthFailed, CommandFailed, MigrateError, Transient
+from hdh_migrate.model import Problem
+from hdh_migrate.plan import leaks
+from hdh_migrate.pointers.values import credential_in, one_line, to_do
+
+OUTPUT_MAX: Final = 64 << 10
+"""Bytes of each of a program's two outputs that are kept."""
+
+_GRACE_SECONDS: Final = 1.0
+_SECRET_MIN: Final = 4
+_SHOWN_LINES: Final = 5
+_SHOWN_WIDTH: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a program ended: its status, None when the time ran out, and what it printed."""
+
+    status: int | None
+    output: bytes
+    errors: bytes
+
+
+class Kept:
+    """Reads one output to its end in a thread and keeps the beginning: nobody waits to print."""
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._data = bytearray()
+        self._thread = threading.Thread(target=self._take, args=(read,), daemon=True)
+        self._thread.start()
+
+    def taken(self) -> bytes:
+        """Return what came. What a program left running still holds open is not waited for."""
+        self._thread.join(_GRACE_SECONDS)
+        return bytes(self._data)
+
+    def _take(self, read: Callable[[int], bytes]) -> None:
+        while piece := read(OUTPUT_MAX):
+            self._data += piece[: OUTPUT_MAX - len(self._data)]
+
+
+class Run(Protocol):
+    """Runs one program to its end, within the time limit."""
+
+    def __call__(self, command: Sequence[str], variables: Mapping[str, str]) -> Ended:
+        """Return how it ended.
+
+        Raises:
+            MigrateError: it could not be started.
+        """
+
+
+class Programs:
+    """A pointer that three programs carry: `check` prints it, `apply` and `revert` set it."""
+
+    guard: Literal["conditional", "checked"] = "checked"
+
+    def __init__(
+        self,
+        run: Run,
+        *,
+        check: Sequence[str],
+        apply: Sequence[str],
+        revert: Sequence[str],
+        value: str,
+        where: str,
+        secrets: Sequence[str] = (),
+    ) -> None:
+        self._run = run
+        self._check = check
+        self._apply = apply
+        self._revert = revert
+        self._value = value
+        self._where = where
+        self._secrets = [secret for secret in secrets if len(secret) >= _SECRET_MIN]
+
+    def check(self) -> Sequence[Problem]:
+        """Run `check`, which changes nothing."""
+        try:
+            value = self.read()
+        except MigrateError as error:
+            denied = isinstance(error, AccessDenied | AuthFailed)
+            return [Problem(where=self._where, what=str(error), hint=error.hint, auth=denied)]
+        return credential_in(value, self._where)
+
+    def read(self) -> str:
+        """Return the one line that `check` prints."""
+        ended = self._run(self._check, {})
+        self._demand(ended, "check")
+        return one_line(ended.output, f"{self._where}: what `check` prints")[0]
+
+    def swap(self, *, expected: str, new: str) -> None:
+        """Run `apply` towards the plan's value, else `revert`; `check` has the last word."""
+        if not to_do(self.read(), expected=expected, new=new):
+            return
+        name, command = ("apply", self._apply) if new == self._value else ("revert", self._revert)
+        ended = self._run(command, {"HDH_EXPECTED": expected, "HDH_NEW": new})
+        if ended.status is None:
+            self._demand(ended, name)
+        # A program may have done its work and still end badly, or the other way round.
+        if to_do(self.read(), expected=expected, new=new):
+            self._demand(ended, name)
+            raise CommandFailed(
+                f"{self._where}: `{name}` ended well, and the pointer is what it was"
+            )
+
+    def _demand(self, ended: Ended, name: str) -> None:
+        if ended.status == 0:
+            return
+        said = self._said(ended)
+        if ended.status is None:
+            raise Transient(f"{self._where}: `{name}` took too long and was ended{said}")
+        raise CommandFailed(f"{self._where}: `{name}` ended with status {ended.status}{said}")
+
+    def _said(self, ended: Ended) -> str:
+        """Return the last words of a program, without what looks like a secret."""
+        text = (ended.errors or ended.output).decode("utf-8", "replace")
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        lines = [line.strip() for line in text.splitlines() if line.strip()][-_SHOWN_LINES:]
+        return "".join(f"\n  {leaks.redacted(line)[:_SHOWN_WIDTH]}" for line in lines)

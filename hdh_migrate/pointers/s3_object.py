@@ -1,0 +1,208 @@
+"""An S3 object as a pointer: its whole content is the value.
+
+Where the host honours conditional writes, the swap is one conditional PUT. That is tried first on
+a key that does not exist, with a condition that cannot hold: a host that stores it all the same
+ignores conditions, and the swap is a read, a comparison and a write instead, which `guard` says.
+In a bucket with versions somebody else's write in between is then noticed and put back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, Protocol
+from xml.etree import ElementTree as ET
+
+from hdh_migrate.errors import (
+    AccessDenied,
+    AuthFailed,
+    Conflict,
+    MigrateError,
+    Missing,
+    Permanent,
+    PointerMoved,
+    StorageError,
+    Transient,
+    Unsupported,
+)
+from hdh_migrate.model import Problem
+from hdh_migrate.pointers.values import MAX_BYTES, credential_in, one_line, to_do
+from hdh_migrate.transport import Reply
+
+IMPOSSIBLE: Final = '"00000000000000000000000000000000-0"'
+TRIAL_SUFFIX: Final = ".hdh-migrate-trial"
+
+_KEPT: Final = ("content-type", "cache-control", "content-disposition", "content-language")
+_WHAT: Final = "the pointer object"
+
+
+class Bucket(Protocol):
+    """One bucket, as far as a pointer needs it."""
+
+    def send(
+        self,
+        method: str,
+        key: str,
+        headers: Mapping[str, str],
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        limit: int = MAX_BYTES,
+    ) -> Reply:
+        """Make one signed request about a key, or about the bucket itself when it is empty."""
+
+    def failure(self, reply: Reply, what: str) -> StorageError:
+        """Return the error that a reply means."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    value: str
+    end: str
+    etag: str
+    version: str | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class S3ObjectPointer:
+    """One object; see `ports.Pointer`."""
+
+    kind = "s3-object"
+    guard: Literal["conditional", "checked"]
+
+    def __init__(self, bucket: Bucket, name: str, key: str, *, conditional: bool) -> None:
+        self._bucket = bucket
+        self._key = key
+        self._where = f"pointer object in bucket {name}"
+        self._tried = not conditional
+        self.guard = "conditional" if conditional else "checked"
+
+    def check(self) -> Sequence[Problem]:
+        """Read it; whether it may be written is not tried."""
+        try:
+            value = self.read()
+        except MigrateError as error:
+            denied = isinstance(error, AccessDenied | AuthFailed)
+            return [Problem(where=self._where, what=str(error), hint=error.hint, auth=denied)]
+        return credential_in(value, self._where)
+
+    def read(self) -> str:
+        """Return the value as it is now."""
+        return self._get().value
+
+    def swap(self, *, expected: str, new: str) -> None:
+        """Put `new` if the object holds `expected`; see `ports.Pointer.swap`."""
+        if not self._tried:
+            self.guard = self._trial()
+            self._tried = True
+        found = self._get()
+        if not to_do(found.value, expected=expected, new=new):
+            return
+        condition = {"If-Match": f'"{found.etag}"'} if self.guard == "conditional" else {}
+        try:
+            version = self._put((new + found.end).encode(), found.headers, condition)
+        except (Conflict, Missing):
+            # Our own lost reply, or somebody else: what is there now tells.
+            if to_do(self.read(), expected=expected, new=new):
+                raise Transient("somebody wrote the pointer's old value anew just now") from None
+            return
+        if self.guard == "checked":
+            self._look_back(found, version, new)
+
+    def _get(self) -> _Found:
+        reply = self._fetch()
+        value, end = one_line(reply.body, self._where)
+        return _Found(value, end, reply.etag, _version(reply), _kept(reply))
+
+    def _fetch(self, version: str | None = None) -> Reply:
+        query = {"versionId": version} if version else None
+        reply = self._bucket.send("GET", self._key, {}, query=query)
+        if reply.status != 200:
+            raise self._bucket.failure(reply, _WHAT)
+        if reply.length not in {None, len(reply.body)} or not reply.etag:
+            raise Transient(f"{_WHAT}: the reply was cut short")
+        return reply
+
+    def _put(
+        self, body: bytes, headers: Mapping[str, str], condition: Mapping[str, str]
+    ) -> str | None:
+        reply = self._bucket.send("PUT", self._key, {**headers, **condition}, body=body)
+        if reply.status != 200:
+            raise self._bucket.failure(reply, _WHAT)
+        if not reply.etag:
+            raise Transient(f"{_WHAT}: acknowledged without an ETag; it may or may not be set")
+        return _version(reply)
+
+    # --- hosts without conditions ------------------------------------------------------------
+
+    def _trial(self) -> Literal["conditional", "checked"]:
+        """Find out whether the host honours a condition; what it stores in error is removed."""
+        key = self._key + TRIAL_SUFFIX
+        reply = self._bucket.send("PUT", key, {"If-Match": IMPOSSIBLE}, body=b"")
+        if reply.status == 200:
+            query = {"versionId": version} if (version := _version(reply)) else None
+            gone = self._bucket.send("DELETE", key, {}, query=query)
+            if gone.status not in {200, 204}:
+                raise self._bucket.failure(gone, f"the trial object {TRIAL_SUFFIX}")
+            return "checked"
+        failure = self._bucket.failure(reply, "a conditional write")
+        if isinstance(failure, Unsupported | AccessDenied) or reply.status == 400:
+            return "checked"  # not offered, or not to be found out with this credential
+        if reply.status in {404, 412}:
+            return "conditional"
+        raise failure
+
+    def _look_back(self, before: _Found, ours: str | None, new: str) -> None:
+        """After an unconditional write: put back what somebody else wrote in between."""
+        if ours is not None and (theirs := self._between(before.version, ours)):
+            found = self._fetch(theirs)
+            self._put(found.body, _kept(found), {})
+            raise PointerMoved(
+                "somebody else changed the pointer while it was switched; their value was put back"
+            )
+        if self.read() != new:
+            raise PointerMoved("somebody else changed the pointer just after it was switched")
+
+    def _between(self, before: str | None, ours: str) -> str | None:
+        """Return the version that ours replaced, unless it is the one that was read."""
+        query = {"versions": "", "prefix": self._key, "max-keys": "1000"}
+        reply = self._bucket.send("GET", "", {}, query=query)
+        if reply.status != 200:
+            raise self._bucket.failure(reply, "the pointer's versions")
+        ids = _version_ids(reply.body, self._key)
+        if ours not in ids:
+            raise Permanent(
+                "the pointer's versions do not show the one just written",
+                hint="the pointer is switched; nobody can say whether another write was lost",
+            )
+        following = ids[ids.index(ours) + 1 :][:1]
+        return following[0] if following and following != [before or "null"] else None
+
+
+def _kept(reply: Reply) -> dict[str, str]:
+    """Return what is written beside an object and stays when its content changes."""
+    return {
+        name: text
+        for name, text in reply.headers.items()
+        if name in _KEPT or name.startswith("x-amz-meta-")
+    }
+
+
+def _version(reply: Reply) -> str | None:
+    value = reply.headers.get("x-amz-version-id")
+    return None if value in {None, "", "null"} else value
+
+
+def _version_ids(body: bytes, key: str) -> list[str]:
+    """Return the version ids of a key, newest first."""
+    if b"<!DOCTYPE" in body:
+        return []
+    try:
+        root = ET.fromstring(body)  # noqa: S314 - no DOCTYPE
+    except ET.ParseError:
+        return []
+    return [
+        entry.findtext("{*}VersionId") or ""
+        for entry in root
+        if entry.tag.endswith("}Version") and entry.findtext("{*}Key") == key
+    ]

@@ -1,0 +1,223 @@
+"""Make, keep and judge approvals of a migration.
+
+They are made where the approver is: beside the ledger, or on another machine from a signed bundle,
+and then carried here. Each is a file of its own in `approvals/` beside the ledger; files are added
+and never changed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from hdh_migrate.errors import EvidenceDamaged, Refused, UsageError
+from hdh_migrate.evidence.approvals import (
+    APPROVAL_TYPE,
+    Judgement,
+    Stage,
+    Subject,
+    judge,
+    read,
+)
+from hdh_migrate.evidence.archives import unpacked
+from hdh_migrate.evidence.check import check_bundle
+from hdh_migrate.evidence.signing import (
+    STATEMENT_TYPE,
+    Verifier,
+    claims_of,
+    load_signer,
+    load_verifier,
+)
+from hdh_migrate.fixity import canonical_json, sha256_hex
+from hdh_migrate.plan.files import read_bounded
+from hdh_migrate.session.records import batch_root
+from hdh_migrate.session.run import Desk
+from hdh_migrate.wiring import Vault, identity_path
+
+MAX_BYTES: Final = 1 << 16
+MAX_FILES: Final = 10_000
+
+
+def subject_here(desk: Desk, batch: str, stage: Stage) -> Subject:
+    """Return what an approval is about, from the ledger as it is now.
+
+    Raises:
+        UsageError: the plan has no such batch, or no run has begun.
+    """
+    desk.batches([batch])
+    root = None
+    if stage is not Stage.FREEZE:
+        ledger = desk.read_ledger()
+        try:
+            root = batch_root(desk, ledger, batch)
+        finally:
+            ledger.close()
+    return Subject(plan_digest=desk.loaded.digest, batch=batch, stage=stage, root=root)
+
+
+def subject_of_bundle(
+    desk: Desk, batch: str, stage: Stage, bundle: Path, trust: Sequence[Verifier]
+) -> Subject:
+    """Return what an approval is about, from a bundle that is checked whole before.
+
+    Raises:
+        EvidenceDamaged: the bundle does not check.
+        Refused: it is of another plan, or does not prove the batch.
+    """
+    desk.batches([batch])
+    problems = check_bundle(bundle, trust)
+    if problems:
+        raise EvidenceDamaged(
+            f"the bundle does not check, so nothing is approved: {problems[0]}",
+            hint='see everything with "hdh-migrate audit verify"',
+        )
+    with unpacked(bundle) as folder:
+        envelope = json.loads((folder / "statement.json").read_bytes())
+    payload, _ = claims_of(envelope, STATEMENT_TYPE)
+    predicate = json.loads(payload)["predicate"]
+    if predicate["plan"]["digest"]["sha256"] != desk.loaded.digest:
+        raise Refused("the bundle is of another plan, or the plan was changed since")
+    if predicate["names"] != "plain":
+        raise Refused(
+            "the bundle's names are keyed, so its root is not that of the ledger",
+            hint="approve from a bundle with plain names, or beside the ledger",
+        )
+    told = next(one for one in predicate["batches"] if one["name"] == batch)
+    if not told["proven"]:
+        raise Refused(
+            f"the bundle does not prove batch {batch}",
+            hint="wait for a bundle in which every object of the batch is verified at level full",
+        )
+    root = None if stage is Stage.FREEZE else str(told["merkle_root"])
+    return Subject(plan_digest=desk.loaded.digest, batch=batch, stage=stage, root=root)
+
+
+def keep(desk: Desk, envelope: Mapping[str, Any]) -> Path:
+    """Add an approval to those of this migration and return its file; the same again is no harm.
+
+    Raises:
+        UsageError: it is no approval.
+    """
+    told = _told(envelope)
+    if told is None:
+        raise UsageError("this is no approval", hint="nothing was added")
+    data = canonical_json(envelope) + b"\n"
+    folder = shelf(desk)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"{told['stage']}-{told['batch']}-{sha256_hex(data)[:16]}.json"
+    if not path.exists():
+        write_new(path, data)
+    return path
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that is whole or not there; none is ever replaced.
+
+    Raises:
+        UsageError: it exists, or cannot be written.
+    """
+    if path.exists():
+        raise UsageError(f"{path}: exists already and is not overwritten")
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.unlink(missing_ok=True)
+        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.rename(path)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def load_envelope(path: Path) -> Mapping[str, Any]:
+    """Read one approval from a file; nothing in it is checked yet.
+
+    Raises:
+        UsageError: there is none.
+    """
+    try:
+        data = read_bounded(path, MAX_BYTES)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from error
+    found = _envelope(data)
+    if found is None:
+        raise UsageError(f"{path}: no approval")
+    return found
+
+
+def judgement(desk: Desk, subject: Subject) -> Judgement:
+    """Judge every approval that is kept here; without `approvals` in the plan none is needed.
+
+    Raises:
+        KeyUnavailable: a public key, or the operator's own key, cannot be read.
+    """
+    asked = desk.loaded.plan.approvals
+    if asked is None:
+        return Judgement()
+    return judge(
+        _kept(shelf(desk)),
+        subject,
+        keys=[load_verifier(desk.loaded.base / path) for path in asked.keys],
+        threshold=asked.threshold,
+        barred=_operators(desk) if asked.bar_operator else (),
+        now=desk.clock.now(),
+    )
+
+
+def shelf(desk: Desk) -> Path:
+    """Return the folder of this migration's approvals."""
+    return desk.ledger_path.with_name("approvals")
+
+
+def _operators(desk: Desk) -> Sequence[Verifier]:
+    report = desk.loaded.plan.report
+    if report.signer is None:
+        return ()
+    vault = Vault.open(desk.loaded.base)
+    phrase = report.signer_passphrase
+    signer = load_signer(
+        identity_path(report.signer, vault),
+        vault.reveal(phrase).encode() if phrase is not None else None,
+    )
+    return (signer.verifier,)
+
+
+def _kept(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Give every kept approval by its file's name; what is no approval stands as an empty one."""
+    if not folder.is_dir():
+        return
+    for path in sorted(folder.glob("*.json"))[:MAX_FILES]:
+        try:
+            data = read_bounded(path, MAX_BYTES)
+        except OSError:
+            data = b""
+        yield path.name, _envelope(data) or {}
+
+
+def _envelope(data: bytes) -> Mapping[str, Any] | None:
+    try:
+        found = json.loads(data) if len(data) <= MAX_BYTES else None
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _told(envelope: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    try:
+        payload, _ = claims_of(envelope, APPROVAL_TYPE)
+    except EvidenceDamaged:
+        return None
+    told = read(payload)
+    if told is None or told["stage"] not in set(Stage) or not _plain(told["batch"]):
+        return None
+    return told
+
+
+def _plain(batch: str) -> bool:
+    """Say whether a batch's name may become a part of a file's name."""
+    return 0 < len(batch) <= 40 and batch.replace("-", "a").isalnum() and batch.isascii()

@@ -1,0 +1,130 @@
+"""Tries whether a writer of an Azure container is shut out: a create that must be refused.
+
+Apart from decommission this is all that may write to a source. It has a credential and connections
+of its own, knows two requests, and touches only blobs whose name is a trial's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import quote
+
+from hdh_migrate.errors import AuthFailed, Throttled, Transient
+from hdh_migrate.model import FREEZE_TRIAL, Place, Refusal, key_bytes
+from hdh_migrate.sources.azure_credentials import Authorizer, SasAuthorizer
+from hdh_migrate.transport import Reply, Transport
+
+API_VERSION: Final = "2021-12-02"
+TOKEN_LIFETIME: Final = timedelta(minutes=15)
+
+_SHUT_OUT: Final = {
+    "AuthorizationPermissionMismatch": "the credential has no right to write",
+    "InsufficientAccountPermissions": "the credential has no right to write",
+    "KeyBasedAuthenticationNotPermitted": "the account no longer accepts keys",
+    "AccountIsDisabled": "the account is disabled",
+}
+"""Refusals that a writer would meet as well; any other says something of us, not of writers."""
+
+_CREDENTIAL: Final = frozenset(
+    ("AuthenticationFailed", "InvalidAuthenticationInfo", "NoAuthenticationInformation")
+)
+_THIS_MACHINE: Final = frozenset(
+    ("AuthorizationFailure", "AuthorizationSourceIPMismatch", "AuthorizationProtocolMismatch")
+)
+"""A network rule, or a token for another place: a writer elsewhere may still be let in."""
+
+
+class AzureFreezeProbe:
+    """One account, with a writer's credential; see `ports.FreezeProbe`."""
+
+    def __init__(self, account_url: str, writer: Authorizer, transport: Transport) -> None:
+        self._url = account_url.rstrip("/")
+        self._writer = writer
+        self._transport = transport
+
+    def probe(self, place: Place, name: str) -> Refusal:
+        """Try to create an empty blob where there is none."""
+        try:
+            # Create-only: whatever happens, no blob of anybody's is replaced.
+            headers = {"x-ms-blob-type": "BlockBlob", "If-None-Match": "*"}
+            reply = self._send("PUT", place, name, headers, body=memoryview(b""))
+        except AuthFailed as error:
+            return Refusal(proven=False, told=str(error))
+        code = reply.headers.get("x-ms-error-code", "")
+        if reply.status == 201:
+            removed = self._removed(place, name, {"If-Match": f'"{reply.etag}"'})
+            return Refusal(
+                proven=False,
+                told="the write succeeded: writers are not shut out",
+                left=None if removed else name,
+            )
+        if reply.status in {429, 503}:
+            raise Throttled(f"the freeze trial: HTTP {reply.status}", retry_after=reply.retry_after)
+        if reply.status >= 500 or reply.status == 408:
+            raise Transient(f"the freeze trial: HTTP {reply.status}")
+        if reply.status == 403 and code in _SHUT_OUT:
+            return Refusal(proven=True, told=f"{_SHUT_OUT[code]} ({code})")
+        return Refusal(proven=False, told=_inconclusive(reply, code))
+
+    def clear(self, place: Place, name: str) -> bool:
+        """Remove the blob of a trial whose end nobody saw."""
+        try:
+            return self._removed(place, name, {})
+        except AuthFailed:
+            return False
+
+    def _removed(self, place: Place, name: str, headers: dict[str, str]) -> bool:
+        return self._send("DELETE", place, name, headers).status in {202, 404}
+
+    def _send(
+        self,
+        method: str,
+        place: Place,
+        name: str,
+        headers: dict[str, str],
+        body: memoryview | None = None,
+    ) -> Reply:
+        if not name.removeprefix(place.prefix).startswith(FREEZE_TRIAL):
+            raise ValueError("this is no trial's name")
+        sent = {"x-ms-version": API_VERSION, **headers}
+        query = self._writer.apply("", sent)
+        path = f"/{quote(place.bucket)}/{quote(key_bytes(name), safe='/-_.~')}"
+        url = f"{self._url}{path}?{query}" if query else f"{self._url}{path}"
+        return self._transport.request(method, url, sent, body=body)
+
+
+def writer_token(account: str, key: str, *, secure: bool, now: Callable[[], str]) -> Authorizer:
+    """Return what a writer who holds the account's key may do: create, and delete again.
+
+    Raises:
+        AuthFailed: the key is none.
+    """
+    from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
+
+    moment = datetime.fromisoformat(now())
+    try:
+        token = generate_account_sas(
+            account_name=account,
+            account_key=key,
+            resource_types=ResourceTypes(object=True),
+            permission=AccountSasPermissions(create=True, delete=True),
+            start=moment - timedelta(minutes=5),
+            expiry=moment + TOKEN_LIFETIME,
+            protocol="https" if secure else "https,http",
+        )
+    except ValueError as error:  # the key is not base64; the message would hold the key
+        raise AuthFailed("the writer's shared key is not a storage account key") from error
+    return SasAuthorizer(token)
+
+
+def _inconclusive(reply: Reply, code: str) -> str:
+    label = f"{code or 'no reason given'}, HTTP {reply.status}"
+    if code in _CREDENTIAL or reply.status == 401:
+        return f"the credential itself is refused, so nothing is shown of writers ({label})"
+    if code in _THIS_MACHINE:
+        return f"this machine or this token is refused, others may not be ({label})"
+    if reply.status == 404:
+        return f"there is no such container ({label})"
+    return f"the answer does not show that writers are shut out ({label})"

@@ -1,0 +1,219 @@
+"""Approving as those who must agree do it: beside the ledger, or far from it with a bundle."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from hdh_migrate.cli.approving import expiry
+from hdh_migrate.cli.output import LineProgress, Output
+from hdh_migrate.demo.servers import S3Server
+from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.evidence.approvals import Judgement, Stage, Why
+from hdh_migrate.evidence.signing import new_report_key
+from hdh_migrate.session import approving
+from hdh_migrate.session.run import Desk as SessionDesk
+from tests.cli.test_cli import Desk, document
+from tests.support.fixtures import Bucket, s3_client
+
+pytestmark = pytest.mark.live
+
+ASKED = "approvals: {keys: [keys/dpo.pub, keys/ciso.pub, keys/report.pub], threshold: 2}\n"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, moto: S3Server) -> Desk:
+    """A finished run with its bundle, whose plan asks for two of three approvals."""
+    client = s3_client(moto)
+    client.create_bucket(Bucket="approved")
+    folder = tmp_path_factory.mktemp("finished")
+    made = Desk(folder, Bucket(server=moto, name="approved", client=client))
+    for name in ("dpo", "ciso"):
+        new_report_key(folder / "keys", name, None)
+    made.plan.write_text(made.text + ASKED)
+    done = made.run("run", str(made.plan), "--out", str(folder / "bundle"))
+    assert done.returncode == Exit.OK, done.stderr
+    client.close()
+    return made
+
+
+@pytest.fixture
+def desk(finished: Desk, tmp_path: Path) -> Desk:
+    """The same desk for each test, as it was when the run had ended."""
+    shutil.copytree(finished.folder, tmp_path, dirs_exist_ok=True)
+    made = copy.copy(finished)
+    made.folder, made.plan = tmp_path, tmp_path / "plan.yaml"
+    return made
+
+
+def approve(desk: Desk, key: str, *more: str, stage: str = "cutover") -> int:
+    done = desk.run(
+        "approve", str(desk.plan), "--batch", "pilot", "--stage", stage,
+        "--key", str(desk.folder / "keys" / f"{key}.key"), *more,
+    )  # fmt: skip
+    assert done.returncode == Exit.OK or "hint" in done.stderr or "error" in done.stderr
+    return done.returncode
+
+
+def session(desk: Desk) -> SessionDesk:
+    quiet = LineProgress(Output(as_json=True, progress=False), quiet=True)
+    return SessionDesk.open(desk.plan, None, quiet, threading.Event())
+
+
+def judged(desk: Desk, stage: Stage = Stage.CUTOVER) -> Judgement:
+    opened = session(desk)
+    return approving.judgement(opened, approving.subject_here(opened, "pilot", stage))
+
+
+def reasons(found: Judgement) -> Sequence[Why]:
+    return [one.why for one in found.refused]
+
+
+def test_two_of_three_approve_and_the_operators_own_key_does_not_count(desk: Desk) -> None:
+    assert judged(desk).missing == 2
+
+    assert approve(desk, "dpo", "--comment", "vu en comité") == Exit.OK
+    assert approve(desk, "report") == Exit.OK
+
+    found = judged(desk)
+    assert (found.missing, reasons(found)) == (1, [Why.BARRED])
+    assert [one.comment for one in found.accepted] == ["vu en comité"]
+    assert approve(desk, "ciso", "--for", "90m") == Exit.OK
+    assert judged(desk).missing == 0
+    assert judged(desk, Stage.FINALIZE).missing == 2
+
+
+def test_a_plan_that_was_edited_leaves_no_approval_in_force(desk: Desk) -> None:
+    for key in ("dpo", "ciso"):
+        assert approve(desk, key) == Exit.OK
+    assert judged(desk).missing == 0
+
+    desk.plan.write_text(desk.plan.read_text().replace("languages: [fr]", "languages: [en]"))
+
+    found = judged(desk)
+    assert (found.missing, set(reasons(found))) == (2, {Why.OTHER_PLAN})
+
+
+def test_an_approval_made_far_away_from_a_bundle_is_carried_home(
+    desk: Desk, tmp_path: Path
+) -> None:
+    away = tmp_path / "away"
+    away.mkdir()
+    shutil.copy(desk.plan, away / "plan.yaml")
+    out = away / "dpo.approval.json"
+    common = ["--batch", "pilot", "--stage", "cutover", "--key", f"{tmp_path}/keys/dpo.key"]
+    there = ["--bundle", f"{tmp_path}/bundle", "--trust", f"{tmp_path}/keys/report.pub"]
+
+    made = desk.run("approve", f"{away}/plan.yaml", *common, *there, "--out", str(out), "--json")
+    assert made.returncode == Exit.OK, made.stderr
+    again = desk.run("approve", f"{away}/plan.yaml", *common, *there, "--out", str(out))
+    assert again.returncode == Exit.USAGE
+    assert not (away / ".hdh-migrate").exists()
+
+    for _ in range(2):
+        kept = desk.run("approve", str(desk.plan), "--import", str(out), "--json")
+        assert kept.returncode == Exit.OK, kept.stderr
+    assert Path(document(kept)["kept"]).parent.name == "approvals"
+    found = judged(desk)
+    assert (found.missing, reasons(found)) == (1, [])
+    assert found.accepted[0].key_id == document(made)["by"]
+
+
+def test_nothing_is_approved_from_a_bundle_that_does_not_check(desk: Desk, tmp_path: Path) -> None:
+    out = tmp_path / "approval.json"
+    arguments = (
+        "--bundle", f"{tmp_path}/bundle", "--trust", f"{tmp_path}/keys/dpo.pub", "--out", str(out),
+    )  # fmt: skip
+    assert approve(desk, "dpo", *arguments) == Exit.DAMAGED  # signed by nobody whom we trust
+
+    manifest = tmp_path / "bundle" / "manifest.jsonl"
+    manifest.chmod(0o600)
+    manifest.write_bytes(manifest.read_bytes().replace(b'"match"', b'"waived"', 1))
+    trusted = [part.replace("dpo.pub", "report.pub") for part in arguments]
+    assert approve(desk, "dpo", *trusted) == Exit.DAMAGED
+
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("until", "lasting", "expected"),
+    [
+        (None, "90m", "2026-11-25T11:30:00Z"),
+        (None, "7d", "2026-12-02T10:00:00Z"),
+        ("2026-12-24T19:00:00+01:00", "7d", "2026-12-24T18:00:00Z"),
+    ],
+)
+def test_an_approval_expires_when_it_was_told_to(
+    until: str | None, lasting: str, expected: str
+) -> None:
+    assert expiry("2026-11-25T10:00:00.000Z", until, lasting) == expected
+
+
+@pytest.mark.parametrize(
+    ("until", "lasting"),
+    [
+        (None, "7"),
+        (None, "0d"),
+        (None, "9000d"),
+        ("2001-01-01T00:00:00Z", "7d"),
+        ("2027-01-01T00:00:00", "7d"),
+        ("tomorrow", "7d"),
+    ],
+)
+def test_an_expiry_that_is_none_is_refused(until: str | None, lasting: str) -> None:
+    with pytest.raises(UsageError):
+        expiry("2026-11-25T10:00:00.000Z", until, lasting)
+
+
+def test_what_does_not_belong_together_is_refused_and_nothing_is_signed(desk: Desk) -> None:
+    carried = desk.folder / "carried.json"
+    carried.write_bytes(b"{}")
+
+    assert approve(desk, "dpo", "--bundle", "x") == Exit.USAGE
+    assert approve(desk, "dpo", "--import", str(carried)) == Exit.USAGE
+    assert desk.run("approve", str(desk.plan), "--import", str(carried)).returncode == Exit.USAGE
+
+    assert not list(desk.folder.glob("**/approvals/*"))
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[" * 60_000, b'{"payloadType": 1}', b"\xff"])
+def test_what_is_no_approval_is_not_taken_in(desk: Desk, data: bytes) -> None:
+    carried = desk.folder / "carried.json"
+    carried.write_bytes(data)
+
+    with pytest.raises(UsageError):
+        approving.keep(session(desk), approving.load_envelope(carried))
+
+    assert not list(desk.folder.glob("**/approvals/*"))
+
+
+def test_rubbish_among_the_approvals_does_not_hide_the_good_ones(desk: Desk) -> None:
+    assert approve(desk, "dpo") == Exit.OK
+    (kept,) = desk.folder.glob("**/approvals/*.json")
+    (kept.parent / "0-rubbish.json").write_bytes(b"\xff")
+    told = json.loads(kept.read_bytes())
+    told["signatures"][0]["sig"] = "A" * 86 + "=="
+    (kept.parent / "1-forged.json").write_text(json.dumps(told))
+
+    found = judged(desk)
+
+    assert (found.missing, len(found.accepted)) == (1, 1)
+    assert reasons(found) == [Why.MALFORMED, Why.BAD_SIGNATURE]
+
+
+def test_a_freeze_is_stated_before_anything_is_moved(tmp_path: Path, bucket: Bucket) -> None:
+    desk = Desk(tmp_path, bucket)
+    new_report_key(tmp_path / "keys", "dpo", None)
+    desk.plan.write_text(
+        desk.text + "approvals: {keys: [keys/dpo.pub]}\nfreeze: {kind: statement}\n"
+    )
+
+    assert approve(desk, "dpo", "--for", "12h", stage="freeze") == Exit.OK
+
+    assert judged(desk, Stage.FREEZE).missing == 0

@@ -1,0 +1,205 @@
+"""Which signatures count as approvals, and why the others do not."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hdh_migrate.evidence.approvals import (
+    APPROVAL_TYPE,
+    Judgement,
+    Stage,
+    Subject,
+    Why,
+    approval,
+    judge,
+)
+from hdh_migrate.evidence.signing import STATEMENT_TYPE, Signer
+from hdh_migrate.fixity import canonical_json
+from tests.unit.evidence.builders import signer
+
+MADE, NOW, UNTIL = "2026-11-20T08:00:00Z", "2026-11-25T10:00:00.000Z", "2026-11-27T08:00:00Z"
+SUBJECT = Subject(plan_digest="aa" * 32, batch="pilot", stage=Stage.CUTOVER, root="bb" * 32)
+
+
+@pytest.fixture
+def dpo(tmp_path: Path) -> Signer:
+    return signer(tmp_path, "dpo")
+
+
+@pytest.fixture
+def ciso(tmp_path: Path) -> Signer:
+    return signer(tmp_path, "ciso")
+
+
+def signed(by: Signer, subject: Subject = SUBJECT, **times: str) -> dict[str, Any]:
+    return approval(by, subject, **{"made_at": MADE, "expires": UNTIL, **times})
+
+
+def judged(*envelopes: Any, keys: tuple[Signer, ...], **changes: Any) -> Judgement:
+    made: dict[str, Any] = {"threshold": 1, "now": NOW, **changes}
+    barred = [key.verifier for key in made.pop("barred", ())]
+    named = [(f"{number}.json", envelope) for number, envelope in enumerate(envelopes)]
+    subject = made.pop("subject", SUBJECT)
+    verifiers = [key.verifier for key in keys]
+    return judge(named, subject, keys=verifiers, barred=barred, **made)
+
+
+def test_enough_different_keys_leave_nothing_missing(dpo: Signer, ciso: Signer) -> None:
+    found = judged(signed(dpo), signed(ciso), keys=(dpo, ciso), threshold=2)
+
+    assert [one.fingerprint for one in found.accepted] == [
+        dpo.verifier.fingerprint,
+        ciso.verifier.fingerprint,
+    ]
+    assert (found.refused, found.missing) == ((), 0)
+
+
+def test_nothing_given_leaves_everything_missing(dpo: Signer, ciso: Signer) -> None:
+    assert judged(keys=(dpo, ciso), threshold=2).missing == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"plan_digest": "cc" * 32}, Why.OTHER_PLAN),
+        ({"batch": "imaging"}, Why.OTHER_BATCH),
+        ({"stage": Stage.FINALIZE}, Why.OTHER_STAGE),
+        ({"root": "dd" * 32}, Why.OTHER_ROOT),
+        ({"root": None}, Why.OTHER_ROOT),
+    ],
+)
+def test_an_approval_of_something_else_does_not_count(
+    dpo: Signer, changes: dict[str, Any], why: Why
+) -> None:
+    found = judged(signed(dpo, replace(SUBJECT, **changes)), keys=(dpo,))
+
+    assert [one.why for one in found.refused] == [why]
+    assert (found.accepted, found.missing) == ((), 1)
+
+
+@pytest.mark.parametrize(
+    ("times", "why"),
+    [
+        ({"expires": NOW}, Why.EXPIRED),
+        ({"expires": "2026-11-25T10:59:59+01:00"}, Why.EXPIRED),
+        ({"made_at": "2026-11-25T10:01:01Z"}, Why.NOT_YET),
+    ],
+)
+def test_an_approval_counts_in_its_time_only(dpo: Signer, times: dict[str, str], why: Why) -> None:
+    assert [one.why for one in judged(signed(dpo, **times), keys=(dpo,)).refused] == [why]
+
+
+def test_a_clock_that_is_a_little_ahead_does_no_harm(dpo: Signer) -> None:
+    assert judged(signed(dpo, made_at="2026-11-25T10:00:59Z"), keys=(dpo,)).missing == 0
+
+
+def test_a_key_that_the_plan_does_not_name_is_told_apart_from_a_forgery(
+    dpo: Signer, ciso: Signer
+) -> None:
+    forged = signed(ciso)
+    forged["signatures"][0]["keyid"] = dpo.key_id
+
+    found = judged(signed(ciso), forged, keys=(dpo,))
+
+    assert [(one.who, one.why) for one in found.refused] == [
+        (ciso.key_id, Why.UNKNOWN_KEY),
+        (dpo.key_id, Why.BAD_SIGNATURE),
+    ]
+
+
+def test_the_operators_own_key_can_be_barred_even_when_the_plan_names_it(
+    dpo: Signer, ciso: Signer
+) -> None:
+    found = judged(signed(ciso), keys=(dpo, ciso), barred=(ciso,))
+
+    assert [one.why for one in found.refused] == [Why.BARRED]
+    assert judged(signed(ciso), keys=(dpo, ciso)).missing == 0
+
+
+def test_one_key_counts_once_however_often_it_signs(dpo: Signer, ciso: Signer) -> None:
+    again = signed(dpo, made_at="2026-11-21T08:00:00Z")
+
+    found = judged(signed(dpo), again, keys=(dpo, ciso), threshold=2)
+
+    assert [one.why for one in found.refused] == [Why.SAME_KEY]
+    assert (len(found.accepted), found.missing) == (1, 1)
+
+
+def test_a_renewed_approval_counts_after_an_expired_one(dpo: Signer) -> None:
+    found = judged(signed(dpo, expires="2026-11-21T08:00:00Z"), signed(dpo), keys=(dpo,))
+
+    assert [one.why for one in found.refused] == [Why.EXPIRED]
+    assert found.missing == 0
+
+
+def test_a_changed_payload_is_a_bad_signature(dpo: Signer) -> None:
+    envelope = signed(dpo)
+    told = json.loads(base64.b64decode(envelope["payload"]))
+    told["expires"] = "2036-01-01T00:00:00Z"
+    envelope["payload"] = base64.b64encode(canonical_json(told)).decode()
+
+    assert [one.why for one in judged(envelope, keys=(dpo,)).refused] == [Why.BAD_SIGNATURE]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"{}",
+        b"null",
+        b"\xff",
+        b"[" * 100_000,
+        canonical_json({"version": 1, "stage": "cutover"}),
+        canonical_json(
+            {
+                "version": 1, "plan_digest": "aa" * 32, "batch": "pilot", "stage": "cutover",
+                "root": "bb" * 32, "made_at": MADE, "expires": "2026-11-27", "comment": "",
+            }
+        ),
+    ],
+)  # fmt: skip
+def test_a_signed_payload_that_is_no_approval_does_not_count(dpo: Signer, payload: bytes) -> None:
+    found = judged(dpo.sign(APPROVAL_TYPE, payload), keys=(dpo,))
+
+    assert [one.why for one in found.refused] == [Why.MALFORMED]
+
+
+@pytest.mark.parametrize("envelope", [{}, {"payloadType": APPROVAL_TYPE}, {"signatures": 7}])
+def test_what_is_no_envelope_does_not_count(dpo: Signer, envelope: dict[str, Any]) -> None:
+    assert [one.why for one in judged(envelope, keys=(dpo,)).refused] == [Why.MALFORMED]
+
+
+def test_a_signature_over_another_type_of_payload_does_not_count(dpo: Signer) -> None:
+    payload = base64.b64decode(signed(dpo)["payload"])
+    crossed = {**dpo.sign(STATEMENT_TYPE, payload), "payloadType": APPROVAL_TYPE}
+
+    assert [one.why for one in judged(crossed, keys=(dpo,)).refused] == [Why.BAD_SIGNATURE]
+    plain = dpo.sign(STATEMENT_TYPE, payload)
+    assert [one.why for one in judged(plain, keys=(dpo,)).refused] == [Why.MALFORMED]
+
+
+def test_a_freeze_says_nothing_of_the_manifest(dpo: Signer) -> None:
+    freeze = replace(SUBJECT, stage=Stage.FREEZE, root=None)
+
+    assert judged(signed(dpo, freeze), keys=(dpo,), subject=freeze).missing == 0
+
+
+def test_a_key_whose_last_day_is_over_no_longer_counts(dpo: Signer) -> None:
+    def ending(day: str) -> Judgement:
+        key = replace(dpo.verifier, until=day)
+        return judge([("0", signed(dpo))], SUBJECT, keys=[key], threshold=1, now=NOW)
+
+    assert [one.why for one in ending("2026-11-24").refused] == [Why.KEY_ENDED]
+    assert ending("2026-11-25").missing == 0
+
+
+def test_a_hostile_key_id_is_not_repeated(dpo: Signer) -> None:
+    envelope = signed(dpo)
+    envelope["signatures"][0]["keyid"] = "\x1b[2Jpwned"
+
+    assert [one.who for one in judged(envelope, keys=(dpo,)).refused] == ["an unnamed key"]

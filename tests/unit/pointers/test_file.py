@@ -1,0 +1,229 @@
+"""A pointer file is the old one or the new one, whole, whatever happens in between."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hdh_migrate.errors import Missing, Permanent, PointerMoved, Transient
+from hdh_migrate.pointers.file import FilePointer
+
+OLD, NEW = "https://old.example.org/pmsi/", "s3://hds-emc2/pmsi/"
+KEYED = "# kept\npmsi: {url: %s, owner: dpo}\n"
+
+# Counts the calls that can change something and dies before or after the n-th of them.
+MURDER = """\
+import os, signal, sys
+from pathlib import Path
+
+number, when, path, old, new = int(sys.argv[1]), sys.argv[2], *sys.argv[3:]
+calls = 0
+
+def deadly(real):
+    def call(*args, **more):
+        global calls
+        calls += 1
+        if (calls, when) == (number, "before"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        try:
+            return real(*args, **more)
+        finally:
+            if (calls, when) == (number, "after"):
+                os.kill(os.getpid(), signal.SIGKILL)
+    return call
+
+from hdh_migrate.pointers.file import FilePointer
+for name in ("open", "unlink", "rename", "fsync", "fchmod", "fchown"):
+    setattr(os, name, deadly(getattr(os, name)))
+FilePointer(Path(path), key="pmsi.url").swap(expected=old, new=new)
+print(calls)
+"""
+
+
+def swap_in_a_process(number: int, when: str, path: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", MURDER, str(number), when, str(path), OLD, NEW]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_a_kill_at_any_call_leaves_one_value_whole_and_the_next_swap_ends_it(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "catalogue.yaml"
+    whole = {(KEYED % OLD).encode(), (KEYED % NEW).encode()}
+    path.write_text(KEYED % OLD)
+    points = int(swap_in_a_process(0, "never", path).stdout)
+    assert points >= 10
+    seen = set()
+    for number in range(1, points + 1):
+        for when in ("before", "after"):
+            path.write_text(KEYED % OLD)
+            path.chmod(0o640)
+
+            killed = swap_in_a_process(number, when, path)
+
+            assert killed.returncode == -signal.SIGKILL, killed.stderr
+            assert path.read_bytes() in whole
+            seen.add(path.read_bytes())
+            FilePointer(path, key="pmsi.url").swap(expected=OLD, new=NEW)
+            assert path.read_text() == KEYED % NEW
+            assert stat.S_IMODE(path.stat().st_mode) == 0o640
+            assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+    assert seen == whole
+
+
+def test_mode_owner_and_attributes_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "CURRENT"
+    path.write_text(OLD)
+    path.chmod(0o2664)
+    os.setxattr(path, "user.origin", b"catalogue")
+    owner = (12_345, 54_321) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
+    os.chown(path, *owner)
+    path.chmod(0o2664)
+
+    FilePointer(path).swap(expected=OLD, new=NEW)
+
+    after = path.stat()
+    assert (after.st_uid, after.st_gid) == owner
+    assert stat.S_IMODE(after.st_mode) == 0o2664
+    assert os.getxattr(path, "user.origin") == b"catalogue"
+    assert path.read_text() == NEW  # without a line end, as it was
+
+
+def test_a_link_stays_a_link_and_its_file_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    real, link = tmp_path / "real" / "CURRENT", tmp_path / "link"
+    real.write_text(OLD + "\n")
+    link.symlink_to("real/CURRENT")
+
+    FilePointer(link).swap(expected=OLD, new=NEW)
+
+    assert link.is_symlink()
+    assert real.read_text() == NEW + "\n"
+
+
+def test_a_link_that_leads_nowhere_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("gone")
+
+    with pytest.raises(Missing):
+        FilePointer(tmp_path / "link").read()
+
+
+def test_other_names_of_the_file_are_a_problem(tmp_path: Path) -> None:
+    path = tmp_path / "CURRENT"
+    path.write_text(OLD)
+    os.link(path, tmp_path / "other")
+
+    assert [problem.what for problem in FilePointer(path).check()] == ["the file has several names"]
+
+
+def rewritten(path: Path) -> None:
+    path.write_text("s3://theirs/\n")
+
+
+def replaced(path: Path) -> None:
+    other = path.with_name("theirs")
+    other.write_text(OLD + "\n")  # the same words: it is another file all the same
+    other.rename(path)
+
+
+def removed(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize("change", [rewritten, replaced, removed])
+def test_a_change_in_the_last_moment_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "CURRENT"
+    path.write_text(OLD + "\n")
+    real = os.fsync
+
+    def meddled(handle: int) -> None:
+        real(handle)
+        monkeypatch.setattr(os, "fsync", real)
+        change(path)
+
+    monkeypatch.setattr(os, "fsync", meddled)
+
+    with pytest.raises((PointerMoved, Missing)):
+        FilePointer(path).swap(expected=OLD, new=NEW)
+
+    assert not path.exists() or NEW not in path.read_text()
+    assert [entry.name for entry in tmp_path.iterdir() if ".hdh-migrate" in entry.name] == []
+
+
+def test_a_link_that_is_led_elsewhere_in_the_last_moment_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).write_text(OLD)
+    link = tmp_path / "link"
+    link.symlink_to("one")
+    real = os.fsync
+
+    def meddled(handle: int) -> None:
+        real(handle)
+        link.unlink()
+        link.symlink_to("two")
+
+    monkeypatch.setattr(os, "fsync", meddled)
+
+    with pytest.raises(PointerMoved):
+        FilePointer(link).swap(expected=OLD, new=NEW)
+
+    assert {(tmp_path / name).read_text() for name in ("one", "two")} == {OLD}
+
+
+def test_a_writer_who_holds_the_lock_is_waited_for_by_coming_again(tmp_path: Path) -> None:
+    path = tmp_path / "CURRENT"
+    path.write_text(OLD)
+
+    with path.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(Transient):
+            FilePointer(path).swap(expected=OLD, new=NEW)
+        assert path.read_text() == OLD
+    FilePointer(path).swap(expected=OLD, new=NEW)
+
+    assert path.read_text() == NEW
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\n", b"two\nlines\n", b"\xff\xfe", b"a\0b", b"x" * 5000, b"x" * (2 << 20)]
+)
+def test_what_is_no_single_line_is_no_pointer(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "CURRENT"
+    path.write_bytes(data)
+
+    with pytest.raises(Permanent):
+        FilePointer(path).read()
+    with pytest.raises(Permanent):
+        FilePointer(path).swap(expected=OLD, new=NEW)
+    assert path.read_bytes() == data
+
+
+def test_a_pipe_or_a_folder_is_no_pointer_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+
+    for name in ("pipe", "folder"):
+        with pytest.raises(Permanent):
+            FilePointer(tmp_path / name).read()
+        assert FilePointer(tmp_path / name).check()
+
+
+def test_a_key_in_a_file_of_neither_kind_needs_its_format(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue"
+    path.write_text(KEYED % OLD)
+
+    with pytest.raises(Permanent, match="neither YAML nor JSON"):
+        FilePointer(path, key="pmsi.url").read()
+    assert FilePointer(path, key="pmsi.url", form="yaml").read() == OLD
