@@ -1,0 +1,148 @@
+"""The report as a person meets it: in a real browser, on screens and paper, light and dark."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hdh_migrate.evidence.facts import Counts, Loss, Pace
+from tests.support.browser import Browser, browser
+from tests.unit.evidence.builders import (
+    bundle,
+    dataset,
+    exclusion,
+    facts,
+    finding,
+    record,
+    signer,
+)
+from tests.unit.evidence.hostile import HOSTILE
+
+pytestmark = pytest.mark.live
+
+A4 = (595, 842)
+"""Points."""
+
+OVERFLOW = """
+const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+return wide > 1 ? wide : 0;
+"""
+CONTRAST = """
+const even = v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+const light = c => { const [r, g, b] = c.map(v => even(v / 255));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+const parse = s => s.match(/[0-9.]+/g).map(Number);
+const paper = e => { for (; e; e = e.parentElement) {
+  const c = parse(getComputedStyle(e).backgroundColor);
+  if (c.length < 4 || c[3] > 0) return c.slice(0, 3); } return [255, 255, 255]; };
+const poor = [];
+for (const e of document.querySelectorAll("body *")) {
+  const own = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+  if (!own || e.closest(".watermark")) continue;
+  const [a, b] = [light(parse(getComputedStyle(e).color).slice(0, 3)), light(paper(e))];
+  const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  if (ratio < 4.5) poor.push(e.tagName + " " + e.className + " " + ratio.toFixed(2));
+}
+return [...new Set(poor)];
+"""
+FIRST_SCREEN = """
+return [...document.querySelectorAll(".banner, dl.answers dt")]
+  .filter(e => e.getBoundingClientRect().top < innerHeight).length;
+"""
+
+
+@pytest.fixture(scope="module")
+def window() -> Iterator[Browser]:
+    with browser() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A signed report with every kind of section, and names that attack whatever shows them."""
+    folder = tmp_path_factory.mktemp("report")
+    records = [record(f"2024/{number:03}.csv", size=17**number) for number in range(9)]
+    made = bundle(
+        folder / "bundle",
+        records,
+        about=facts(
+            dataset(10, sum(17**number for number in range(9)) + 10),
+            operator="<b>claire</b>@ops",
+            losses=(Loss(dataset="pmsi", what="modified", objects=9, kept="manifest"),),
+            paces=(
+                Pace(
+                    step="transfer", started="2026-03-01T22:00:00Z", ended="2026-03-01T23:00:00Z",
+                    seconds=60.0, bins=tuple(Counts(n % 7, n % 7 << 30) for n in range(60)),
+                ),
+            ),
+        ),
+        signer=signer(folder),
+        exclusions=[exclusion("x", rule="<img src=x onerror=alert(1)>")],
+        findings=[finding("made-up", key=name, message="a name") for name in HOSTILE],
+        languages=("fr", "en"),
+    )  # fmt: skip
+    return made.folder
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_a_page_fits_its_screen_and_can_be_read(
+    window: Browser, report: Path, language: str, scheme: str, width: int
+) -> None:
+    window.size(width)
+    window.scheme(scheme)
+    window.open(report / f"report.{language}.html")
+
+    assert window.run(OVERFLOW) == 0
+    assert window.run(CONTRAST) == []
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_first_screen_of_a_desk_answers_all_six_questions(
+    window: Browser, report: Path, language: str
+) -> None:
+    window.size(1440, 900)
+    window.open(report / f"report.{language}.html")
+
+    assert window.run(FIRST_SCREEN) == 1 + 6
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_a_page_prints_on_numbered_a4(window: Browser, report: Path, language: str) -> None:
+    window.open(report / f"report.{language}.html")
+
+    pdf = window.pdf()
+
+    sheets = re.findall(rb"/MediaBox \[0 0 ([0-9.]+) ([0-9.]+)\]", pdf)
+    assert 3 <= len(sheets) <= 12
+    assert {(round(float(w)), round(float(h))) for w, h in sheets} == {A4}
+    rules = "return [...document.styleSheets[0].cssRules].map(r => r.cssText).join()"
+    assert "counter(pages)" in window.run(rules)
+
+
+def test_nothing_that_a_name_says_becomes_part_of_the_page(window: Browser, report: Path) -> None:
+    window.open(report / "report.en.html")
+
+    assert (
+        window.run("return document.querySelectorAll('script, img, iframe, b, link').length") == 0
+    )
+    assert window.run("return performance.getEntriesByType('resource').length") == 0
+    text = window.run("return document.body.innerText")
+    assert "<script>alert(1)</script>" in text
+    assert not {"\u202e", "\u200b", "\x1b", "\x00"} & set(text)
+    assert window.run("return document.title").startswith("Migration report")
+
+
+def test_an_unsigned_page_is_marked_on_screen_and_on_every_sheet(
+    window: Browser, tmp_path: Path
+) -> None:
+    made = bundle(tmp_path / "draft", [record("a")], about=facts(dataset(1)), languages=("fr",))
+    window.open(made.folder / "report.fr.html")
+
+    assert "Brouillon, sans valeur de preuve" in window.run("return document.body.innerText")
+    fixed = "return getComputedStyle(document.querySelector('.watermark')).position"
+    assert window.run(fixed) == "fixed"  # which browsers repeat on each printed page
