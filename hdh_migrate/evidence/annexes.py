@@ -67,8 +67,8 @@ ANNEXES: dict[str, Text] = {
     # --- clock and tool ----------------------------------------------------------------------
     "ref.clock": Text("Horloge de l'outil", "The tool's clock"),
     "ref.clock.value": Text(
-        "{seconds} s d'avance sur l'en-tête Date de {endpoint}",
-        "{seconds} s ahead of the Date header of {endpoint}",
+        "écart de {seconds} s avec l'en-tête Date de {endpoint} (positif : l'outil avance)",
+        "{seconds} s from the Date header of {endpoint} (positive: the tool is ahead)",
     ),
     "ref.code": Text("Empreinte du code exécuté", "Digest of the code that ran"),
     # --- headings ----------------------------------------------------------------------------

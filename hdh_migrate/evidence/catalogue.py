@@ -138,8 +138,10 @@ CATALOGUE: dict[str, Text] = {
         "The tool was run by {operator} (as declared, not proven).",
     ),
     "q.who.trust": Text(
-        "À comparer avec une empreinte reçue par une autre voie que ce dossier.",
-        "Compare it with a fingerprint that reached you by another way than this folder.",
+        "À comparer avec une empreinte reçue par une autre voie que ce dossier. Un témoin a pu "
+        "signer depuis : verify.py compte les signatures.",
+        "Compare it with a fingerprint that reached you by another way than this folder. A witness "
+        "may have signed since: verify.py counts the signatures.",
     ),
     "q.who.nobody": Text("Personne.", "Nobody."),
     # --- what is not proven ------------------------------------------------------------------
@@ -181,8 +183,8 @@ CATALOGUE: dict[str, Text] = {
         "What happened to the objects after they were verified.",
     ),
     "not.when": Text(
-        "La date : c'est l'horloge de l'outil, aucun tiers ne l'atteste.",
-        "The date: it is the tool's own clock, no third party attests it.",
+        "La date : c'est l'horloge de l'outil, sauf si un horodatage (timestamp.tsr) a été joint.",
+        "The date: it is the tool's own clock, unless a time-stamp (timestamp.tsr) was added.",
     ),
     "not.law": Text(
         "Une qualification ou certification de l'hébergeur : ce rapport n'en juge pas.",

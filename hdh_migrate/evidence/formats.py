@@ -44,6 +44,10 @@ class Reader:
         tenths = value * 10 // _KIB**power
         return f"{self._tenths(tenths)}{NBSP}{self.units[power]}"
 
+    def decimal_number(self, value: float) -> str:
+        """Return a number rounded to one decimal."""
+        return f"{value:.1f}".replace(".", self.decimal).replace("-", "\u2212")
+
     def share(self, part: int, whole: int) -> str:
         """Return a percentage that says 100 only for all, and 0 only for nothing."""
         if whole == 0:

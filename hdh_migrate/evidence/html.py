@@ -58,6 +58,7 @@ def render_report(
         t=words.say,
         number=words.number,
         size=words.size,
+        decimal=words.decimal,
         bound=words.bound,
         moment=words.moment,
         p=predicate,
@@ -104,6 +105,10 @@ class _Words:
 
     def size(self, value: int) -> Markup:
         return escape(self._reader.size(value))
+
+    def decimal(self, value: float) -> Markup:
+        """Return a number with one decimal, and its sign where it is negative."""
+        return escape(self._reader.decimal_number(value))
 
     def bound(self, value: int) -> Markup:
         """Return a power of two without the decimals that it does not have."""
