@@ -14,7 +14,7 @@ import pytest
 
 from hdh_migrate.evidence import sample, verify
 from hdh_migrate.evidence.check import check_bundle
-from hdh_migrate.evidence.signing import Signer
+from hdh_migrate.evidence.signing import Signer, load_signer, load_verifier, new_report_key
 from tests.unit.evidence.builders import (
     bundle,
     dataset,
@@ -160,3 +160,27 @@ def test_a_changed_journal_is_named(
     problems = check_bundle(copy, [key.verifier])
 
     assert any("journal" in problem for problem in problems[1:]), problems
+
+
+@pytest.mark.parametrize(
+    ("until", "written", "ok"),
+    [
+        ("2026-03-02", "2026-03-02T23:59:59Z", True),
+        ("2026-03-02", "2026-03-03T00:00:00Z", False),
+        (None, "2099-01-01T00:00:00Z", True),
+    ],
+)
+def test_a_key_signs_until_its_last_day(
+    tmp_path: Path, until: str | None, written: str, ok: bool
+) -> None:
+    private, public = new_report_key(tmp_path, "report", None, until)
+    bundle(
+        tmp_path / "bundle", [record("a")],
+        about=facts(dataset(1), written_at=written), signer=load_signer(private, None),
+    )  # fmt: skip
+
+    done = run(tmp_path / "bundle", "bundle", "--trust", public.name)
+    problems = check_bundle(tmp_path / "bundle", [load_verifier(public)])
+
+    assert (done.returncode == 0, problems == []) == (ok, ok)
+    assert ok or "after the last day of their validity" in done.stdout
