@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from hdh_migrate.errors import AuthFailed, KeyUnavailable, PlanInvalid
+from hdh_migrate.errors import AuthFailed, KeyUnavailable
 from hdh_migrate.model import TargetLimits
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.context import DatasetRules
@@ -24,6 +24,7 @@ from hdh_migrate.pipeline.selecting import compile_rules
 from hdh_migrate.pipeline.throttling import Bandwidth, ThrottledSource
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.plan.consent import DeniedWrite
+from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.pointers import (
     CommandPointer,
@@ -44,11 +45,9 @@ from hdh_migrate.ports import (
     TargetReader,
     TargetWriter,
 )
-from hdh_migrate.targets.profiles import Profile
+from hdh_migrate.targets.chosen import endpoint_of, profile_of
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.transport import Traffic, Transport
-
-DEFAULT_REGION = "us-east-1"
 
 
 @dataclass(slots=True)
@@ -131,27 +130,6 @@ SOURCES: Mapping[str, Callable[[Plan, Vault, Transport], Source]] = {
 # --- targets ---------------------------------------------------------------------------------
 
 
-def profile_of(plan: Plan) -> Profile:
-    """Return the profile of the plan's target.
-
-    Raises:
-        PlanInvalid: there is no such provider or region.
-    """
-    from hdh_migrate.targets import profiles
-
-    profile = profiles.load(plan.target.provider)
-    if plan.target.endpoint is None:
-        profile.endpoint_for(plan.target.region or "")
-    return profile
-
-
-def endpoint_of(plan: Plan) -> str:
-    """Return the address of the plan's target."""
-    if plan.target.endpoint is not None:
-        return plan.target.endpoint
-    return profile_of(plan).endpoint_for(plan.target.region or "")
-
-
 def _target(
     plan: Plan, credential: AccessKey, vault: Vault, *, writable: bool
 ) -> tuple[TargetReader, Transport]:
@@ -159,16 +137,16 @@ def _target(
     from hdh_migrate.targets.s3_endpoint import S3Endpoint
     from hdh_migrate.transport import SigV4
 
-    profile, url = profile_of(plan), endpoint_of(plan)
+    profile, url = profile_of(plan, vault.base), endpoint_of(plan, vault.base)
     token = credential.session_token
     sign = SigV4(
-        region=plan.target.region or DEFAULT_REGION,
+        region=profile.signature_region(plan.target.region),
         access_key=vault.reveal(credential.id),
         secret_key=vault.reveal(credential.secret),
         token=vault.reveal(token) if token is not None else None,
     )
     transport = Transport(sign=sign)
-    addressing = "path" if plan.target.endpoint is not None else profile.addressing
+    addressing = "path" if is_loopback(url) else profile.addressing
     endpoint = S3Endpoint(url, addressing=addressing, sign=sign, transport=transport)
     kind = S3Writer if writable else S3Reader
     return kind(endpoint, profile.limits), transport
@@ -207,11 +185,12 @@ def _s3_object_pointer(plan: Plan, section: S3ObjectPointer, vault: Vault) -> Po
 
     profile, url, region = profiles.load("generic"), section.endpoint, section.region
     if url is None:
-        profile, url, region = profile_of(plan), endpoint_of(plan), plan.target.region
+        profile, url = profile_of(plan, vault.base), endpoint_of(plan, vault.base)
+        region = plan.target.region
     credential = section.credential or plan.target.credential
     token = credential.session_token
     sign = SigV4(
-        region=region or DEFAULT_REGION,
+        region=profile.signature_region(region),
         access_key=vault.reveal(credential.id),
         secret_key=vault.reveal(credential.secret),
         token=vault.reveal(token) if token is not None else None,
@@ -492,18 +471,3 @@ def open_engine(plan: Plan, base: Path, canonical: bytes, run_tag: str, *, write
         "write": write,
     }
     return ENGINES[plan.engine.kind](config, plan)
-
-
-def check_offline(plan: Plan) -> None:
-    """Check what the plan's shape cannot: that the provider and region exist.
-
-    Raises:
-        PlanInvalid: they do not.
-    """
-    problems: list[str] = []
-    try:
-        profile_of(plan)
-    except PlanInvalid as error:
-        problems.extend(error.problems)
-    if problems:
-        raise PlanInvalid(problems)

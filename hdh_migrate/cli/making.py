@@ -77,11 +77,11 @@ def validate(plan: Plan, *, as_json: AsJson = False) -> None:
     def body() -> Exit | None:
         from hdh_migrate.errors import PlanInvalid
         from hdh_migrate.plan.loader import load
-        from hdh_migrate.wiring import check_offline
+        from hdh_migrate.targets.chosen import check
 
         try:
             loaded = load(plan)
-            check_offline(loaded.plan)
+            check(loaded)
         except PlanInvalid as error:
             if task.out.as_json:
                 task.out.data({"valid": False, "problems": list(error.problems)})

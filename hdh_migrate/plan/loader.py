@@ -7,8 +7,8 @@ second and 100 MB. No message repeats a value of the plan.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +40,23 @@ class LoadedPlan:
     base: Path
     """The plan's folder; relative paths in the plan start here."""
     path: Path
+    spots: Mapping[Loc, Spot] = field(default_factory=dict, repr=False, compare=False)
+
+    def refusal(self, found: Sequence[tuple[Loc, str]]) -> PlanInvalid:
+        """Return the error that refuses this plan for what can only be known beside it."""
+        faults = []
+        for loc, message in found:
+            spot = next(
+                (self.spots[loc[:n]] for n in range(len(loc), -1, -1) if loc[:n] in self.spots),
+                Spot(1, 1),
+            )
+            faults.append(Fault(spot, f"{shown(loc)}: {message}" if loc else message))
+        return _refused(self.path, faults)
+
+
+def digest_of(plan: Plan) -> str:
+    """Return the plan digest: SHA-256, in hexadecimal, of the canonical plan."""
+    return sha256_hex(canonical_json(plan.model_dump(mode="json")))
 
 
 def load(path: Path) -> LoadedPlan:
@@ -62,6 +79,7 @@ def load(path: Path) -> LoadedPlan:
         canonical=canonical,
         base=path.parent.resolve(),
         path=path,
+        spots=read.spots,
     )
 
 

@@ -19,7 +19,8 @@ from hdh_migrate.model import Place, Problem, Upload
 from hdh_migrate.plan.model import Batch, Dataset, Plan
 from hdh_migrate.ports import TargetWriter
 from hdh_migrate.session import gate
-from hdh_migrate.wiring import Services, endpoint_of, open_pointer
+from hdh_migrate.targets.chosen import endpoint_of
+from hdh_migrate.wiring import Services, open_pointer
 
 CLOCK_SECONDS_MAX = 60.0
 SPACE_MIN = 64 << 20
@@ -31,7 +32,7 @@ def blockers(services: Services, plan: Plan, selected: Sequence[str], now: str) 
     A target that the gate refuses is not contacted at all.
     """
     found: dict[str, Problem] = {}
-    closed = gate.judged(plan, services.vault.base, endpoint_of(plan), now)
+    closed = gate.judged(plan, services.vault.base, endpoint_of(plan, services.vault.base), now)
     if closed:
         return closed
     for dataset in _datasets(plan, selected):
@@ -51,7 +52,7 @@ def report(
     services: Services, plan: Plan, state_dir: Path, selected: Sequence[str], now: str
 ) -> list[dict[str, Any]]:
     """Return every check with its outcome, for people and for CI to compare."""
-    closed = gate.judged(plan, services.vault.base, endpoint_of(plan), now)
+    closed = gate.judged(plan, services.vault.base, endpoint_of(plan, services.vault.base), now)
     checks = [
         _outcome("keys", _keys(services)),
         _outcome("attestation", closed),

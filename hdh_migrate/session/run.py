@@ -27,10 +27,10 @@ from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.ports import Clock, Progress
 from hdh_migrate.session.preflight import blockers
 from hdh_migrate.session.software import code_digest
+from hdh_migrate.targets.chosen import check
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring import (
     Services,
-    check_offline,
     open_engine,
     routes_of,
     rules_of,
@@ -62,7 +62,7 @@ class Desk:
             PlanInvalid: with every problem at once.
         """
         loaded = load(plan)
-        check_offline(loaded.plan)
+        check(loaded)
         return cls(
             loaded=loaded,
             state_dir=state_dir or loaded.base / STATE_DIR,

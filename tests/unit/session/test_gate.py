@@ -12,7 +12,7 @@ import yaml
 from hdh_migrate.errors import Exit, Refused
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.session import gate
-from hdh_migrate.wiring import endpoint_of
+from hdh_migrate.targets.chosen import endpoint_of
 
 PLAN = """\
 version: 1
@@ -68,7 +68,7 @@ def judged(
         path.write_text(attestation)
     elif attestation is not None:
         path.write_text(yaml.safe_dump(dict(attestation)))
-    problems = gate.judged(plan.plan, plan.base, endpoint_of(plan.plan), NOW, resolve)
+    problems = gate.judged(plan.plan, plan.base, endpoint_of(plan.plan, plan.base), NOW, resolve)
     return "\n".join(str(problem) for problem in problems)
 
 
@@ -128,7 +128,7 @@ def test_a_missing_attestation_opens_nothing(plan: LoadedPlan, tmp_path: Path) -
     none = load(tmp_path / "none.yaml")
     assert "https://s3.fr-par.scw.cloud is not attested" in judged(none, None)
     with pytest.raises(Refused) as refused:
-        gate.demand_open(none.plan, none.base, endpoint_of(none.plan), NOW)
+        gate.demand_open(none.plan, none.base, endpoint_of(none.plan, none.base), NOW)
     assert refused.value.exit_code is Exit.REFUSED
 
 
