@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from hdh_migrate.door import Addresses, Door, Resolve
 from hdh_migrate.errors import AuthFailed, KeyUnavailable
 from hdh_migrate.model import TargetLimits
 from hdh_migrate.pipeline.buffers import BufferPool
@@ -47,7 +48,7 @@ from hdh_migrate.ports import (
 )
 from hdh_migrate.targets.chosen import endpoint_of, profile_of
 from hdh_migrate.telemetry import SystemClock
-from hdh_migrate.transport import Traffic, Transport
+from hdh_migrate.transport import Tls, Traffic, Transport
 
 
 @dataclass(slots=True)
@@ -130,8 +131,22 @@ SOURCES: Mapping[str, Callable[[Plan, Vault, Transport], Source]] = {
 # --- targets ---------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """How host names are resolved and which addresses are right; only tests put theirs in place."""
+
+    resolve: Resolve | None = None
+    addresses: Addresses | None = None
+
+
 def _target(
-    plan: Plan, credential: AccessKey, vault: Vault, *, writable: bool
+    plan: Plan,
+    credential: AccessKey,
+    vault: Vault,
+    network: Network,
+    pace: Callable[[str, str], None] | None,
+    *,
+    writable: bool,
 ) -> tuple[TargetReader, Transport]:
     from hdh_migrate.targets.s3 import S3Reader, S3Writer
     from hdh_migrate.targets.s3_endpoint import S3Endpoint
@@ -145,11 +160,26 @@ def _target(
         secret_key=vault.reveal(credential.secret),
         token=vault.reveal(token) if token is not None else None,
     )
-    transport = Transport(sign=sign)
-    addressing = "path" if is_loopback(url) else profile.addressing
-    endpoint = S3Endpoint(url, addressing=addressing, sign=sign, transport=transport)
+    local = is_loopback(url)
+    addressing = "path" if local else profile.addressing
+    door = Door(
+        endpoint=url,
+        addresses=network.addresses
+        or Addresses(loopback=local, private=profile.value("private_network")),
+        buckets_in_front=addressing == "virtual",
+        admitted=local,
+        resolve=network.resolve,
+    )
+    transport = Transport(sign=sign, tls=_tls(plan, vault), door=door)
+    endpoint = S3Endpoint(url, addressing=addressing, sign=sign, transport=transport, pace=pace)
     kind = S3Writer if writable else S3Reader
     return kind(endpoint, profile.limits), transport
+
+
+def _tls(plan: Plan, vault: Vault) -> Tls:
+    told = plan.target.tls
+    bundle = None if told.ca_bundle is None else str(vault.base / told.ca_bundle)
+    return Tls(ca_file=bundle, pins=told.spki_pins)
 
 
 # --- pointers --------------------------------------------------------------------------------
@@ -315,16 +345,28 @@ class Services:
     envelopes: Envelopes
     limits: TargetLimits
     transports: tuple[tuple[str, Transport], ...]
+    network: Network
 
     @classmethod
-    def open(cls, plan: Plan, base: Path, *, write: bool) -> Services:
+    def open(
+        cls,
+        plan: Plan,
+        base: Path,
+        *,
+        write: bool,
+        network: Network | None = None,
+        pace: Callable[[str, str], None] | None = None,
+    ) -> Services:
         """Open a plan's adapters; without `write` nothing that could write is built.
+
+        Nothing is contacted, and a target off this machine cannot be before `admit`. `pace` waits
+        before each request to the target.
 
         Raises:
             KeyUnavailable: a reference or a key file cannot be read.
         """
-        vault = Vault.open(base)
-        source_transport = Transport()
+        vault, network = Vault.open(base), network or Network()
+        source_transport = _source_transport(plan)
         try:
             source = SOURCES[plan.source.kind](plan, vault, source_transport)
         except AuthFailed as error:
@@ -332,10 +374,12 @@ class Services:
         writer = None
         transports = [("source", source_transport)]
         if write:
-            writer, transport = _target(plan, plan.target.credential, vault, writable=True)
+            writer, transport = _target(
+                plan, plan.target.credential, vault, network, pace, writable=True
+            )
             transports.append(("target", transport))
         credential = plan.verify.credential or plan.target.credential
-        reader, transport = _target(plan, credential, vault, writable=False)
+        reader, transport = _target(plan, credential, vault, network, pace, writable=False)
         transports.append(("target", transport))
         return cls(
             plan=plan,
@@ -346,7 +390,23 @@ class Services:
             envelopes=open_envelopes(plan, vault),
             limits=reader.limits,
             transports=tuple(transports),
+            network=network,
         )
+
+    def admit(self) -> None:
+        """Open the doors to the target; for whoever has asked the gate (`session.gate`)."""
+        for door in self._doors():
+            door.admitted = True
+
+    @property
+    def admitted(self) -> bool:
+        """Whether the target may be contacted."""
+        return all(door.admitted for door in self._doors())
+
+    def _doors(self) -> Iterator[Door]:
+        for side, transport in self.transports:
+            if side == "target" and transport.door is not None:
+                yield transport.door
 
     def unprotected_keys(self) -> list[str]:
         """Return the references of private keys that have no passphrase."""
@@ -363,6 +423,13 @@ class Services:
             for side, transport in self.transports
             for endpoint, traffic in transport.traffic.items()
         ]
+
+
+def _source_transport(plan: Plan) -> Transport:
+    """Return a transport that reaches the plan's source and nothing else."""
+    if not isinstance(plan.source, AzureBlob):
+        return Transport()
+    return Transport(door=Door(endpoint=plan.source.account_url, admitted=True))
 
 
 def _traffic(traffic: Traffic) -> dict[str, Any]:
@@ -410,10 +477,12 @@ class WorkerService:
 
     def __init__(self, config: Mapping[str, Any], halt: threading.Event | None = None) -> None:
         plan = Plan.model_validate_json(config["plan"])
-        services = Services.open(plan, Path(config["base"]), write=config["write"])
         processes = int(config["processes"])
         clock: Clock = SystemClock()
         self.halt = halt or threading.Event()
+        services = Services.open(plan, Path(config["base"]), write=config["write"])
+        if config["admitted"]:
+            services.admit()
         self._services = services
         source = services.source
         rate = plan.limits.bytes_per_second
@@ -462,12 +531,15 @@ def _local(config: Mapping[str, Any], plan: Plan) -> Engine:
 ENGINES: Mapping[str, Callable[[Mapping[str, Any], Plan], Engine]] = {"local": _local}
 
 
-def open_engine(plan: Plan, base: Path, canonical: bytes, run_tag: str, *, write: bool) -> Engine:
-    """Start the plan's engine."""
+def open_engine(
+    plan: Plan, base: Path, canonical: bytes, run_tag: str, *, write: bool, admitted: bool
+) -> Engine:
+    """Start the plan's engine; `admitted` is what `Services.admitted` says."""
     config = {
         "plan": canonical.decode(),
         "base": str(base),
         "run_tag": run_tag,
         "write": write,
+        "admitted": admitted,
     }
     return ENGINES[plan.engine.kind](config, plan)

@@ -19,7 +19,6 @@ from hdh_migrate.model import Place, Problem, Upload
 from hdh_migrate.plan.model import Batch, Dataset, Plan
 from hdh_migrate.ports import TargetWriter
 from hdh_migrate.session import gate
-from hdh_migrate.targets.chosen import endpoint_of
 from hdh_migrate.wiring import Services, open_pointer
 
 CLOCK_SECONDS_MAX = 60.0
@@ -32,9 +31,9 @@ def blockers(services: Services, plan: Plan, selected: Sequence[str], now: str) 
     A target that the gate refuses is not contacted at all.
     """
     found: dict[str, Problem] = {}
-    closed = gate.judged(plan, services.vault.base, endpoint_of(plan, services.vault.base), now)
-    if closed:
+    if closed := gate.judged(plan, services.vault.base, now, services.network):
         return closed
+    services.admit()
     for dataset in _datasets(plan, selected):
         for problem in (
             *_tried(f"source container {dataset.source.place.bucket}",
@@ -52,7 +51,7 @@ def report(
     services: Services, plan: Plan, state_dir: Path, selected: Sequence[str], now: str
 ) -> list[dict[str, Any]]:
     """Return every check with its outcome, for people and for CI to compare."""
-    closed = gate.judged(plan, services.vault.base, endpoint_of(plan, services.vault.base), now)
+    closed = gate.judged(plan, services.vault.base, now, services.network)
     checks = [
         _outcome("keys", _keys(services)),
         _outcome("attestation", closed),

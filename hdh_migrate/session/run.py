@@ -25,6 +25,7 @@ from hdh_migrate.pipeline.runner import BatchOrder, Runner, summary
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.ports import Clock, Progress
+from hdh_migrate.session import gate
 from hdh_migrate.session.preflight import blockers
 from hdh_migrate.session.software import code_digest
 from hdh_migrate.targets.chosen import check
@@ -130,7 +131,9 @@ def perform(
             ctx.engines.drop(grace=2.0)
             if not services.vault.renewed():
                 return None
-            ctx = _context(desk, Services.open(loaded.plan, loaded.base, write=write), ledger)
+            again = Services.open(loaded.plan, loaded.base, write=write)
+            gate.admit(again, loaded.plan, desk.clock.now())
+            ctx = _context(desk, again, ledger)
             return ctx
 
         try:
@@ -197,7 +200,7 @@ def _context(desk: Desk, services: Services, ledger: Ledger) -> Context:
     loaded = desk.loaded
     plan = loaded.plan
     write = services.writer is not None
-    gate = Gate(desk.clock.monotonic, desk.stop)
+    pause = Gate(desk.clock.monotonic, desk.stop)
     run_tag = ledger.meta(RUN_TAG)
     assert run_tag is not None
     return Context(
@@ -212,12 +215,19 @@ def _context(desk: Desk, services: Services, ledger: Ledger) -> Context:
         sealed=plan.seal.format == "crypt4gh",
         level=plan.verify.level,
         run_tag=run_tag,
-        retry=Retrying(budget=plan.limits.retry_budget_seconds, gate=gate, halt=desk.stop),
+        retry=Retrying(budget=plan.limits.retry_budget_seconds, gate=pause, halt=desk.stop),
         clock=desk.clock,
         progress=desk.progress,
         stop=desk.stop,
         engines=Engines(
-            lambda: open_engine(plan, loaded.base, loaded.canonical, run_tag, write=write)
+            lambda: open_engine(
+                plan,
+                loaded.base,
+                loaded.canonical,
+                run_tag,
+                write=write,
+                admitted=services.admitted,
+            )
         ),
     )
 
