@@ -40,13 +40,11 @@ def preflight(
     def body() -> Exit:
         from hdh_migrate.session.preflight import report
         from hdh_migrate.session.run import Desk
-        from hdh_migrate.wiring import Services
 
         desk = Desk.open(plan, state_dir, task.out.progress(), task.stop)
         desk.batches(batch or ())
-        loaded = desk.loaded
-        services = Services.open(loaded.plan, loaded.base, write=True)
-        checks = report(services, loaded.plan, desk.state_dir, batch or (), desk.clock.now())
+        services = desk.services(write=True)
+        checks = report(services, desk.loaded.plan, desk.state_dir, batch or (), desk.clock.now())
         bad = [check for check in checks if not check["ok"]]
         code = Exit.OK if not bad else Exit.REFUSED
         if any(check.get("auth") for check in bad):

@@ -40,7 +40,7 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path) -> dict[str, Any]:
     entry, state = found
     if state not in {State.SENT, State.VERIFIED} or entry.etag is None:
         raise UsageError(f"the object is not at the target yet ({state.name.lower()})")
-    services = Services.open(loaded.plan, loaded.base, write=False)
+    services = desk.services(write=False)
     gate.admit(services, loaded.plan, desk.clock.now())
     services.envelopes.self_test()
     stored = Stored(

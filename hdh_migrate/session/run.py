@@ -9,7 +9,7 @@ import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from hdh_migrate.session.software import code_digest
 from hdh_migrate.targets.chosen import check
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring import (
+    Network,
     Services,
     open_engine,
     routes_of,
@@ -52,6 +53,7 @@ class Desk:
     progress: Progress
     stop: threading.Event
     clock: Clock
+    network: Network = field(default_factory=Network)
 
     @classmethod
     def open(
@@ -76,6 +78,10 @@ class Desk:
     def ledger_path(self) -> Path:
         """Where this migration's ledger lives."""
         return ledger_path(self.state_dir, self.loaded.plan.migration)
+
+    def services(self, *, write: bool) -> Services:
+        """Open the plan's adapters; see `Services.open`: nothing is contacted yet."""
+        return Services.open(self.loaded.plan, self.loaded.base, write=write, network=self.network)
 
     def batches(self, selected: Sequence[str]) -> list[BatchOrder]:
         """Return the plan's batches in an order that respects their needs.
@@ -117,7 +123,7 @@ def perform(
     """
     loaded, batches = desk.loaded, desk.batches(selected)
     write = Step.TRANSFER in steps
-    services = Services.open(loaded.plan, loaded.base, write=write)
+    services = desk.services(write=write)
     _self_test(services)
     for key in services.unprotected_keys():
         desk.progress.note(f"private key {key} has no passphrase: whoever copies it can use it")
@@ -131,7 +137,7 @@ def perform(
             ctx.engines.drop(grace=2.0)
             if not services.vault.renewed():
                 return None
-            again = Services.open(loaded.plan, loaded.base, write=write)
+            again = desk.services(write=write)
             gate.admit(again, loaded.plan, desk.clock.now())
             ctx = _context(desk, again, ledger)
             return ctx
@@ -153,7 +159,7 @@ def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
         Refused: the run would be refused, with the same reasons.
     """
     loaded, batches = desk.loaded, desk.batches(selected)
-    services = Services.open(loaded.plan, loaded.base, write=False)
+    services = desk.services(write=False)
     _self_test(services)
     _demand(blockers(services, loaded.plan, selected, desk.clock.now()))
     ledger = Ledger.temporary(desk.clock)
