@@ -135,7 +135,7 @@ def keys_new(
         from hdh_migrate.evidence.signing import new_report_key
         from hdh_migrate.sealing.keys import new_pair
 
-        phrase = _passphrase(asked=passphrase, reference=passphrase_from)
+        phrase = passphrase_of(asked=passphrase, reference=passphrase_from)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if purpose is Purpose.REPORT:
             made = new_report_key(
@@ -173,14 +173,15 @@ def keys_show(
     def body() -> None:
         from hdh_migrate.cli.keyfiles import describe
 
-        phrase = _passphrase(asked=False, reference=passphrase_from)
+        phrase = passphrase_of(asked=False, reference=passphrase_from)
         told = describe(path, phrase)
         task.out.result(told, "\n".join(f"{name}: {value}" for name, value in told.items()))
 
     task.run(body)
 
 
-def _passphrase(*, asked: bool, reference: str | None) -> str | None:
+def passphrase_of(*, asked: bool, reference: str | None) -> str | None:
+    """Return a passphrase from a reference, or ask for it, or None."""
     if reference is not None:
         import os
 

@@ -161,11 +161,18 @@ def _path(value: str) -> str:
     return value
 
 
-def _day(value: str) -> str:
+def is_day(value: str) -> bool:
+    """Say whether a text is a day of the calendar, such as 2026-12-31."""
     try:
-        return date.fromisoformat(value).isoformat()
+        return re.fullmatch(_DAY, value) is not None and bool(date.fromisoformat(value))
     except ValueError:
-        raise refusal(_DAY_RULE) from None
+        return False
+
+
+def _day(value: str) -> str:
+    if not is_day(value):
+        raise refusal(_DAY_RULE)
+    return value
 
 
 def _reason(value: str) -> str:
@@ -245,7 +252,7 @@ Prefix = Annotated[str, AfterValidator(_bounded_prefix), _shape("key prefix", ".
 Glob = Annotated[str, AfterValidator(_key_pattern), _shape("glob", "[^/].*")]
 FilePath = Annotated[str, AfterValidator(_path), _shape("path", "[^~].*")]
 Reason = Annotated[str, AfterValidator(_reason), _shape("reason", r"[\s\S]{1,500}")]
-Day = Annotated[str, _matching(_DAY, _DAY_RULE), AfterValidator(_day), _shape("day", _DAY)]
+Day = Annotated[str, AfterValidator(_day), _shape("day", _DAY)]
 Ref = Annotated[str, _matching(_REF, _REF_RULE), _shape("reference", _REF)]
 SpkiPin = Annotated[str, _matching(_PIN, _PIN_RULE), _shape("key pin", _PIN)]
 Suffix = Annotated[str, _matching(_SUFFIX, _SUFFIX_RULE), _shape("suffix", _SUFFIX)]

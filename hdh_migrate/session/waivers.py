@@ -34,6 +34,7 @@ PREDICATE = "urn:hdh-migrate:waiver:v1"
 ATTESTATION = "attestation"
 FILES_MAX = 100
 BYTES_MAX = 1 << 16
+REASON_MAX = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -79,7 +80,11 @@ def check(loaded: LoadedPlan) -> None:
             (("target", "provider"), f"there is no such provider; there are {known}")
         ]
         raise loaded.refusal(found) from None
-    if found := [*_about_the_place(loaded.plan, profile), *_about_buckets(loaded.plan, profile)]:
+    if found := [
+        *_about_the_place(loaded.plan, profile),
+        *_about_buckets(loaded.plan, profile),
+        *_about_trust(loaded.plan, loaded.base),
+    ]:
         raise loaded.refusal(found)
 
 
@@ -117,3 +122,13 @@ def _about_buckets(plan: Plan, profile: Profile) -> Iterator[tuple[Loc, str]]:
         if "." in dataset.target.bucket:
             where = ("datasets", index, "target", "bucket")
             yield where, "this host takes no bucket with a dot in its name"
+
+
+def _about_trust(plan: Plan, base: Path) -> Iterator[tuple[Loc, str]]:
+    bundle = plan.target.tls.ca_bundle
+    if bundle is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=base / bundle)
+    except OSError:  # an SSLError is one
+        yield ("target", "tls", "ca_bundle"), "no file of certificates in PEM that can be read"
