@@ -20,9 +20,10 @@ from hdh_migrate.model import TargetLimits
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.context import DatasetRules
 from hdh_migrate.pipeline.perform import Performer
+from hdh_migrate.pipeline.planning import Pace
 from hdh_migrate.pipeline.retrying import Gate, Retrying
 from hdh_migrate.pipeline.selecting import compile_rules
-from hdh_migrate.pipeline.throttling import Bandwidth, ThrottledSource
+from hdh_migrate.pipeline.throttling import Bandwidth, RequestPace, ThrottledSource
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.plan.consent import DeniedWrite
 from hdh_migrate.plan.fields import is_loopback
@@ -442,6 +443,24 @@ def _traffic(traffic: Traffic) -> dict[str, Any]:
     }
 
 
+def pace_of(plan: Plan) -> Pace:
+    """Return what the plan says of speed."""
+    return Pace(
+        connections=plan.engine.connections,
+        bandwidth=plan.limits.bytes_per_second,
+        connection_rate=plan.limits.connection_bytes_per_second,
+    )
+
+
+def header_size_of(plan: Plan) -> int:
+    """Return the bytes that stand before every sealed object; no key is read."""
+    if not isinstance(plan.seal, Crypt4gh):
+        return 0
+    from hdh_migrate.sealing.packets import header_size
+
+    return header_size(len(plan.seal.recipients))
+
+
 def routes_of(plan: Plan) -> dict[str, Route]:
     """Return where each dataset comes from and goes to."""
     return {
@@ -480,7 +499,10 @@ class WorkerService:
         processes = int(config["processes"])
         clock: Clock = SystemClock()
         self.halt = halt or threading.Event()
-        services = Services.open(plan, Path(config["base"]), write=config["write"])
+        base = Path(config["base"])
+        # The target counts per bucket for everybody; each process takes an equal share of it.
+        pace = RequestPace.of(profile_of(plan, base).limits, processes, clock.monotonic, self.halt)
+        services = Services.open(plan, base, write=config["write"], pace=pace)
         if config["admitted"]:
             services.admit()
         self._services = services

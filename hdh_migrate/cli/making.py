@@ -77,7 +77,7 @@ def validate(plan: Plan, *, as_json: AsJson = False) -> None:
     def body() -> Exit | None:
         from hdh_migrate.errors import PlanInvalid
         from hdh_migrate.plan.loader import load
-        from hdh_migrate.targets.chosen import check
+        from hdh_migrate.session.outlook import check, outlook, outlook_text
 
         try:
             loaded = load(plan)
@@ -92,9 +92,10 @@ def validate(plan: Plan, *, as_json: AsJson = False) -> None:
             if error.hint:
                 task.out.say(f"hint: {error.hint}")
             return Exit.REFUSED
+        told = outlook(loaded)
         task.out.result(
-            {"valid": True, "plan_digest": loaded.digest},
-            f"{plan}: valid\nplan digest {loaded.digest}",
+            {"valid": True, "plan_digest": loaded.digest, "target": told},
+            "\n".join([f"{plan}: valid", f"plan digest {loaded.digest}", *outlook_text(told)]),
         )
         return None
 

@@ -245,6 +245,7 @@ def _forecast_lines(told: Sequence[dict[str, Any]]) -> list[str]:
                 f"  time: {low} to {high}, the low end at {size_text(pace['bytes_per_second'])}/s"
                 f" and {pace['objects_per_second']} objects/s each way"
             ),
+            *(f"  note: {note}" for note in batch["notes"]),
         ]
     return lines
 

@@ -20,20 +20,22 @@ from hdh_migrate.model import Problem, Step
 from hdh_migrate.pipeline.context import Context, Engines
 from hdh_migrate.pipeline.forecast import Forecast
 from hdh_migrate.pipeline.inventory import Inventory
+from hdh_migrate.pipeline.planning import paced
 from hdh_migrate.pipeline.retrying import Gate, Retrying
 from hdh_migrate.pipeline.runner import BatchOrder, Runner, summary
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.ports import Clock, Progress
 from hdh_migrate.session import gate
+from hdh_migrate.session.outlook import check
 from hdh_migrate.session.preflight import blockers
 from hdh_migrate.session.software import code_digest
-from hdh_migrate.targets.chosen import check
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring import (
     Network,
     Services,
     open_engine,
+    pace_of,
     routes_of,
     rules_of,
 )
@@ -166,7 +168,7 @@ def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
     try:
         _bind(desk, ledger)
         ctx = _context(desk, services, ledger)
-        teller = Forecast(ctx, bandwidth=loaded.plan.limits.bytes_per_second)
+        teller = Forecast(ctx, pace_of(loaded.plan))
         told = []
         for batch in batches:
             if not selected or batch.name in selected:
@@ -214,7 +216,7 @@ def _context(desk: Desk, services: Services, ledger: Ledger) -> Context:
         source=services.source,
         reader=services.reader,
         writer=services.writer,
-        limits=services.limits,
+        limits=paced(services.limits, pace_of(plan)),
         routes=routes_of(plan),
         rules=rules_of(plan),
         header=services.envelopes.header_size,
