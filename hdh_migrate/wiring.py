@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hdh_migrate.door import Addresses, Door, Resolve
@@ -50,6 +50,9 @@ from hdh_migrate.ports import (
 from hdh_migrate.targets.chosen import endpoint_of, profile_of
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.transport import Tls, Traffic, Transport
+
+if TYPE_CHECKING:
+    from hdh_migrate.targets.s3_endpoint import S3Endpoint
 
 
 @dataclass(slots=True)
@@ -140,19 +143,23 @@ class Network:
     addresses: Addresses | None = None
 
 
-def _target(
+def open_target(
     plan: Plan,
     credential: AccessKey,
     vault: Vault,
-    network: Network,
-    pace: Callable[[str, str], None] | None,
     *,
-    writable: bool,
-) -> tuple[TargetReader, Transport]:
-    from hdh_migrate.targets.s3 import S3Reader, S3Writer
+    network: Network | None = None,
+    pace: Callable[[str, str], None] | None = None,
+) -> S3Endpoint:
+    """Return the plan's target with one credential; off this machine its door is shut.
+
+    Raises:
+        KeyUnavailable: a reference cannot be read.
+    """
     from hdh_migrate.targets.s3_endpoint import S3Endpoint
     from hdh_migrate.transport import SigV4
 
+    network = network or Network()
     profile, url = profile_of(plan, vault.base), endpoint_of(plan, vault.base)
     token = credential.session_token
     sign = SigV4(
@@ -163,18 +170,16 @@ def _target(
     )
     local = is_loopback(url)
     addressing = "path" if local else profile.addressing
+    private = bool(profile.value("private_network"))
     door = Door(
         endpoint=url,
-        addresses=network.addresses
-        or Addresses(loopback=local, private=profile.value("private_network")),
+        addresses=network.addresses or Addresses(loopback=local, private=private),
         buckets_in_front=addressing == "virtual",
         admitted=local,
         resolve=network.resolve,
     )
     transport = Transport(sign=sign, tls=_tls(plan, vault), door=door)
-    endpoint = S3Endpoint(url, addressing=addressing, sign=sign, transport=transport, pace=pace)
-    kind = S3Writer if writable else S3Reader
-    return kind(endpoint, profile.limits), transport
+    return S3Endpoint(url, addressing=addressing, sign=sign, transport=transport, pace=pace)
 
 
 def _tls(plan: Plan, vault: Vault) -> Tls:
@@ -347,6 +352,8 @@ class Services:
     limits: TargetLimits
     transports: tuple[tuple[str, Transport], ...]
     network: Network
+    place: S3Endpoint
+    """The target with the credential that writes, to look at its buckets."""
 
     @classmethod
     def open(
@@ -372,26 +379,27 @@ class Services:
             source = SOURCES[plan.source.kind](plan, vault, source_transport)
         except AuthFailed as error:
             raise KeyUnavailable(str(error), hint=error.hint) from error
-        writer = None
-        transports = [("source", source_transport)]
-        if write:
-            writer, transport = _target(
-                plan, plan.target.credential, vault, network, pace, writable=True
-            )
-            transports.append(("target", transport))
+        from hdh_migrate.targets.s3 import S3Reader, S3Writer
+
+        limits = profile_of(plan, base).limits
+        place = open_target(plan, plan.target.credential, vault, network=network, pace=pace)
         credential = plan.verify.credential or plan.target.credential
-        reader, transport = _target(plan, credential, vault, network, pace, writable=False)
-        transports.append(("target", transport))
+        readable = open_target(plan, credential, vault, network=network, pace=pace)
         return cls(
             plan=plan,
             vault=vault,
             source=source,
-            reader=reader,
-            writer=writer,  # type: ignore[arg-type]  # writable=True made an S3Writer
+            reader=S3Reader(readable, limits),
+            writer=S3Writer(place, limits) if write else None,
             envelopes=open_envelopes(plan, vault),
-            limits=reader.limits,
-            transports=tuple(transports),
+            limits=limits,
+            transports=(
+                ("source", source_transport),
+                ("target", place.transport),
+                ("target", readable.transport),
+            ),
             network=network,
+            place=place,
         )
 
     def admit(self) -> None:

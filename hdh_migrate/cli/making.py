@@ -92,7 +92,7 @@ def validate(plan: Plan, *, as_json: AsJson = False) -> None:
             if error.hint:
                 task.out.say(f"hint: {error.hint}")
             return Exit.REFUSED
-        told = outlook(loaded)
+        told = outlook(loaded.plan, loaded.base)
         task.out.result(
             {"valid": True, "plan_digest": loaded.digest, "target": told},
             "\n".join([f"{plan}: valid", f"plan digest {loaded.digest}", *outlook_text(told)]),

@@ -53,6 +53,7 @@ def preflight(
         for check in checks:
             lines.append(f"{'ok  ' if check['ok'] else 'FAIL'} {check['check']}")
             lines += [f"     {problem}" for problem in check.get("problems", ())]
+            lines += [f"     note: {note}" for note in check.get("notes", ())]
             lines += [f"     warning: no passphrase: {ref}" for ref in check.get("warnings", ())]
         task.out.result({"checks": checks, "exit": int(code)}, "\n".join(lines))
         return code

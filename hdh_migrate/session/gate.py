@@ -21,6 +21,7 @@ from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.session import waivers
 from hdh_migrate.targets.chosen import endpoint_of, host_fits, profile_of
+from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.wiring import Network, Services
 
 WHERE = "target.attestation"
@@ -41,14 +42,28 @@ def admit(services: Services, plan: Plan, now: str) -> None:
     Raises:
         Refused: the gate stays shut; with every reason.
     """
-    problems = judged(plan, services.vault.base, now, services.network)
+    _demand(judged(plan, services.vault.base, now, services.network))
+    services.admit()
+
+
+def admit_target(target: S3Endpoint, plan: Plan, base: Path, now: str) -> None:
+    """Let one way to the target be used, or nothing at all; see `admit`.
+
+    Raises:
+        Refused: the gate stays shut; with every reason.
+    """
+    _demand(judged(plan, base, now))
+    if target.transport.door is not None:
+        target.transport.door.admitted = True
+
+
+def _demand(problems: Sequence[Problem]) -> None:
     if problems:
         raise Refused(
             "the target is not attested for this",
             blockers=[str(problem) for problem in problems],
             hint="nothing was sent",
         )
-    services.admit()
 
 
 def judged(plan: Plan, base: Path, now: str, network: Network | None = None) -> list[Problem]:

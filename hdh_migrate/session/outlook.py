@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from hdh_migrate.pipeline import planning
@@ -30,10 +31,9 @@ def check(loaded: LoadedPlan) -> None:
         raise loaded.refusal([(("limits",), what) for what in found])
 
 
-def outlook(loaded: LoadedPlan) -> dict[str, Any]:
+def outlook(plan: Plan, base: Path) -> dict[str, Any]:
     """Return the largest object and part, the connections that are needed, and notes, as JSON."""
-    plan = loaded.plan
-    profile, pace = chosen.profile_of(plan, loaded.base), pace_of(plan)
+    profile, pace = chosen.profile_of(plan, base), pace_of(plan)
     limits = planning.paced(profile.limits, pace)
     header, sealed = header_size_of(plan), is_sealed(plan)
     return {

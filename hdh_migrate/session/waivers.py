@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,14 @@ def in_force(plan: Plan, base: Path, now: str) -> tuple[list[Waiver], list[str]]
 def waiver_facts(plan: Plan, base: Path, now: str) -> list[dict[str, Any]]:
     """Return the waivers that count now, as JSON for the report; used or not."""
     return [asdict(waiver) for waiver in in_force(plan, base, now)[0]]
+
+
+def told(waiver: Mapping[str, Any]) -> str:
+    """Return a waiver's facts as a line for people."""
+    return (
+        f"{waiver['what']} is waived until {waiver['until']} by {waiver['key_id']}:"
+        f" {waiver['reason']}"
+    )
 
 
 def make(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import http.client
 import socket
 import ssl
 import threading
@@ -15,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -98,8 +100,12 @@ def https(
     headers: Mapping[str, str] | None = None,
     body: bytes = b"",
     newest: ssl.TLSVersion | None = None,
+    before: str | None = None,
 ) -> Iterator[Heard]:
-    """Answer every request alike; what is heard is what came through a whole handshake."""
+    """Answer every request alike, or as the http server behind does (`before` is its address).
+
+    What is heard is what came through a whole handshake.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(identity.path)
     if newest is not None:
@@ -122,7 +128,11 @@ def https(
 
         def answer(self) -> None:
             heard.requests.append(f"{self.command} {self.path}")
-            heard.received += len(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            heard.received += len(sent)
+            if before is not None:
+                self.pass_on(before, sent)
+                return
             self.send_response(status)
             for name, value in (headers or {}).items():
                 self.send_header(name, value)
@@ -130,6 +140,25 @@ def https(
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(body)
+
+        def pass_on(self, before: str, sent: bytes) -> None:
+            connection = http.client.HTTPConnection(urlsplit(before).netloc, timeout=30)
+            try:
+                told = {k: v for k, v in self.headers.items() if k.lower() != "host"}
+                connection.request(self.command, self.path, body=sent or None, headers=told)
+                reply = connection.getresponse()
+                data = reply.read()
+            finally:
+                connection.close()
+            self.send_response_only(reply.status)
+            for name, value in reply.getheaders():
+                if name.lower() not in {"content-length", "transfer-encoding", "connection"}:
+                    self.send_header(name, value)
+            length = reply.headers.get("Content-Length") if self.command == "HEAD" else None
+            self.send_header("Content-Length", length or str(len(data)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(data)
 
         def log_message(self, *_: Any) -> None:
             return
