@@ -185,7 +185,9 @@ def waive(
             now=SystemClock().now(), by=operator(),
         )  # fmt: skip
         if not counts:
-            task.out.say("warning: the plan does not list this key in waivers.keys: it counts not")
+            task.out.say(
+                "warning: the plan does not list this key in waivers.keys, so this does not count"
+            )
         task.out.result(
             {"made": str(path), "what": what, "until": until, "key": signer.key_id,
              "counts": counts, "plan_digest": loaded.digest},

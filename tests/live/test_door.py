@@ -46,6 +46,7 @@ def target(
     addressing: str = "path",
     resolve: Callable[[str], Sequence[str]] = here,
     url: str | None = None,
+    pace: Callable[[str, str], None] | None = None,
 ) -> S3Writer:
     url = url or f"https://{HOST}:{port}"
     sign = SigV4(region="fr-par", access_key="an id", secret_key="a secret")
@@ -54,7 +55,7 @@ def target(
         buckets_in_front=addressing == "virtual",
     )  # fmt: skip
     transport = Transport(sign=sign, tls=tls, door=door)
-    endpoint = S3Endpoint(url, addressing=addressing, sign=sign, transport=transport)
+    endpoint = S3Endpoint(url, addressing=addressing, sign=sign, transport=transport, pace=pace)
     return S3Writer(endpoint, load("generic").limits)
 
 
@@ -117,6 +118,22 @@ def test_every_way_of_asking_is_counted_with_its_address(
     ask(s3)
     traffic = s3._endpoint.transport.traffic[f"https://{HOST}:{server.port}"]
     assert (traffic.requests, traffic.addresses) == (1, {"127.0.0.1"})
+
+
+@pytest.mark.parametrize("addressing", ["path", "virtual"])
+def test_every_request_waits_for_its_bucket_before_it_is_sent(
+    addressing: str, authority: Authority, server: Heard
+) -> None:
+    held: list[tuple[str, str, int]] = []
+
+    def pace(method: str, bucket: str) -> None:
+        held.append((method, bucket, len(server.requests)))
+
+    s3 = target(server.port, tls=trusting(authority), addressing=addressing, pace=pace)
+    by_data(s3)
+    by_control(s3)
+    s3.abort(_upload())
+    assert held == [("HEAD", "bucket", 0), ("GET", "bucket", 1), ("DELETE", "bucket", 2)]
 
 
 # --- certificates -------------------------------------------------------------------------------
