@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from hdh_migrate.errors import Permanent
+from hdh_migrate.errors import HostRefused
 
 Resolve = Callable[[str], Sequence[str]]
 """The addresses that a host name stands for."""
@@ -82,18 +82,18 @@ class Door:
         """Refuse a request before anything is sent.
 
         Raises:
-            Permanent: nobody admitted this endpoint, or the address is not of this endpoint.
+            HostRefused: nobody admitted this endpoint, or the address is not of this endpoint.
         """
         wanted, found = urlsplit(self.endpoint), urlsplit(url)
         if not self.admitted:
-            raise Permanent(
+            raise HostRefused(
                 f"{wanted.netloc}: not admitted by the gate; nothing was sent",
                 hint="a fault of ours if you see this: please report it",
             )
         netloc, host = found.netloc.lower(), wanted.netloc.lower()
         inside = netloc == host or (self.buckets_in_front and netloc.endswith(f".{host}"))
         if found.scheme != wanted.scheme or not inside:
-            raise Permanent(f"{netloc}: not an address of {self.endpoint}; nothing was sent")
+            raise HostRefused(f"{netloc}: not an address of {self.endpoint}; nothing was sent")
 
     def objection(self, address: str) -> str | None:
         """Return what is wrong with an address that is about to be contacted, or None."""

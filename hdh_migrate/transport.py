@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import pycurl
 
 from hdh_migrate.door import Door
-from hdh_migrate.errors import ConnectionLost, Permanent, ShortRead, StorageError
+from hdh_migrate.errors import ConnectionLost, HostRefused, ShortRead, StorageError
 
 CONNECT_SECONDS = 15
 STALL_BYTES_PER_SECOND = 512
@@ -141,7 +141,7 @@ class Transport:
         Raises:
             ConnectionLost: no whole reply arrived.
             ShortRead: the body is shorter than announced, or longer than `limit`.
-            Permanent: nothing was sent: the door is closed, the address is of the wrong kind, the
+            HostRefused: nothing was sent: the door is closed, the address is of the wrong kind, the
                 certificate does not verify, or its key is not pinned.
         """
         if self.door is not None:
@@ -272,7 +272,7 @@ class _Call:
             objection = door.objection(str(where[0]))
             if objection is not None:
                 host = urlsplit(door.endpoint).netloc
-                self.failure = Permanent(
+                self.failure = HostRefused(
                     f"{host} leads to {where[0]}, {objection}; nothing was sent there",
                     hint="a wrong or poisoned name would send the data elsewhere; check the DNS",
                 )
@@ -354,12 +354,12 @@ def _translated(error: pycurl.error, url: str) -> StorageError:
     code, text = error.args[0], error.args[1]
     host = urlsplit(url).netloc
     if code in _TLS_ERRORS:
-        return Permanent(
+        return HostRefused(
             f"{host}: the server's certificate does not verify",
             hint="nothing was sent; check the endpoint, the clock and the CA bundle",
         )
     if code == pycurl.E_SSL_PINNEDPUBKEYNOTMATCH:
-        return Permanent(
+        return HostRefused(
             f"{host}: the server's key is none of the pinned ones",
             hint="nothing was sent; ask the host whether it renewed its key before you pin another",
         )

@@ -82,5 +82,6 @@ def _is_an_example(path: Path, line: str) -> bool:
     return (
         path.name == "template.py"
         or "examples=" in line
+        or "Example: hdh-migrate" in line
         or line.lstrip().startswith(("description=", '" '))
     )
