@@ -4,7 +4,7 @@ No redirect is followed, no proxy, netrc or certificate setting of the host is h
 1.2 or later with verified certificates (and pinned keys, if any), every address is judged when it
 is contacted, a stalled connection is dropped, bodies stream through callbacks and nothing is ever
 decoded. Requests are signed with AWS Signature Version 4 when a `SigV4` is given.
-Why libcurl: docs/decisions/0002-transport.md; why for everything: 0009-one-door.md.
+Why libcurl: docs/decisions/0002-transport.md; why for everything: 0011-one-door.md.
 """
 
 from __future__ import annotations

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from hdh_migrate.door import Addresses, Door, Resolve
+from hdh_migrate.door import Door
 from hdh_migrate.errors import AuthFailed, KeyUnavailable
 from hdh_migrate.model import TargetLimits
 from hdh_migrate.pipeline.buffers import BufferPool
@@ -26,7 +26,6 @@ from hdh_migrate.pipeline.selecting import compile_rules
 from hdh_migrate.pipeline.throttling import Bandwidth, RequestPace, ThrottledSource
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.plan.consent import DeniedWrite
-from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.pointers import (
     CommandPointer,
@@ -47,12 +46,11 @@ from hdh_migrate.ports import (
     TargetReader,
     TargetWriter,
 )
-from hdh_migrate.targets.chosen import endpoint_of, profile_of
+from hdh_migrate.targets.chosen import profile_of
+from hdh_migrate.targets.opening import Network, opened
+from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.telemetry import SystemClock
-from hdh_migrate.transport import Tls, Traffic, Transport
-
-if TYPE_CHECKING:
-    from hdh_migrate.targets.s3_endpoint import S3Endpoint
+from hdh_migrate.transport import Traffic, Transport
 
 
 @dataclass(slots=True)
@@ -135,14 +133,6 @@ SOURCES: Mapping[str, Callable[[Plan, Vault, Transport], Source]] = {
 # --- targets ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
-    """How host names are resolved and which addresses are right; only tests put theirs in place."""
-
-    resolve: Resolve | None = None
-    addresses: Addresses | None = None
-
-
 def open_target(
     plan: Plan,
     credential: AccessKey,
@@ -151,41 +141,14 @@ def open_target(
     network: Network | None = None,
     pace: Callable[[str, str], None] | None = None,
 ) -> S3Endpoint:
-    """Return the plan's target with one credential; off this machine its door is shut.
+    """Return the plan's target with one credential; see `targets.opening.opened`.
 
     Raises:
         KeyUnavailable: a reference cannot be read.
     """
-    from hdh_migrate.targets.s3_endpoint import S3Endpoint
-    from hdh_migrate.transport import SigV4
-
-    network = network or Network()
-    profile, url = profile_of(plan, vault.base), endpoint_of(plan, vault.base)
-    token = credential.session_token
-    sign = SigV4(
-        region=profile.signature_region(plan.target.region),
-        access_key=vault.reveal(credential.id),
-        secret_key=vault.reveal(credential.secret),
-        token=vault.reveal(token) if token is not None else None,
+    return opened(
+        plan, vault.base, credential, vault.reveal, network=network or Network(), pace=pace
     )
-    local = is_loopback(url)
-    addressing = "path" if local else profile.addressing
-    private = bool(profile.value("private_network"))
-    door = Door(
-        endpoint=url,
-        addresses=network.addresses or Addresses(loopback=local, private=private),
-        buckets_in_front=addressing == "virtual",
-        admitted=local,
-        resolve=network.resolve,
-    )
-    transport = Transport(sign=sign, tls=_tls(plan, vault), door=door)
-    return S3Endpoint(url, addressing=addressing, sign=sign, transport=transport, pace=pace)
-
-
-def _tls(plan: Plan, vault: Vault) -> Tls:
-    told = plan.target.tls
-    bundle = None if told.ca_bundle is None else str(vault.base / told.ca_bundle)
-    return Tls(ca_file=bundle, pins=told.spki_pins)
 
 
 # --- pointers --------------------------------------------------------------------------------
@@ -215,25 +178,19 @@ def _ssh_command_pointer(plan: Plan, section: SshCommandPointer, vault: Vault) -
 def _s3_object_pointer(plan: Plan, section: S3ObjectPointer, vault: Vault) -> Pointer:
     from hdh_migrate.pointers.s3_object import S3ObjectPointer as Kind
     from hdh_migrate.targets import profiles
+    from hdh_migrate.targets.opening import elsewhere
     from hdh_migrate.targets.s3_bucket import S3Bucket
-    from hdh_migrate.targets.s3_endpoint import S3Endpoint
-    from hdh_migrate.transport import SigV4
 
-    profile, url, region = profiles.load("generic"), section.endpoint, section.region
-    if url is None:
-        profile, url = profile_of(plan, vault.base), endpoint_of(plan, vault.base)
-        region = plan.target.region
     credential = section.credential or plan.target.credential
-    token = credential.session_token
-    sign = SigV4(
-        region=profile.signature_region(region),
-        access_key=vault.reveal(credential.id),
-        secret_key=vault.reveal(credential.secret),
-        token=vault.reveal(token) if token is not None else None,
-    )
-    named = section.endpoint is None and plan.target.endpoint is None
-    addressing = profile.addressing if named else "path"
-    endpoint = S3Endpoint(url, addressing=addressing, sign=sign, transport=Transport(sign=sign))
+    if section.endpoint is None:
+        profile = profile_of(plan, vault.base)
+        endpoint = open_target(plan, credential, vault)
+        if endpoint.transport.door is not None:
+            # A pointer's value is no patient's data, and a way back must not wait for a paper.
+            endpoint.transport.door.admitted = True
+    else:
+        profile = profiles.unknown()
+        endpoint = elsewhere(section.endpoint, section.region, credential, vault.reveal)
     conditional = section.conditional
     return Kind(
         S3Bucket(endpoint, section.bucket), section.bucket, section.key,
@@ -277,7 +234,7 @@ def _denied_write(plan: Plan, freeze: DeniedWrite, vault: Vault) -> FreezeProbe:
         )  # fmt: skip
     else:
         writer = IdentityAuthorizer()
-    return AzureFreezeProbe(url, writer, Transport())
+    return AzureFreezeProbe(url, writer, _source_transport(plan))
 
 
 FREEZE_PROBES: Mapping[str, Callable[[Plan, Any, Vault], FreezeProbe]] = {

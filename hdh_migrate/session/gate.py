@@ -21,8 +21,9 @@ from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.session import waivers
 from hdh_migrate.targets.chosen import endpoint_of, host_fits, profile_of
+from hdh_migrate.targets.opening import Network
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
-from hdh_migrate.wiring import Network, Services
+from hdh_migrate.wiring import Services
 
 WHERE = "target.attestation"
 

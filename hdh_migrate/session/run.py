@@ -30,9 +30,9 @@ from hdh_migrate.session import gate
 from hdh_migrate.session.outlook import check
 from hdh_migrate.session.preflight import blockers
 from hdh_migrate.session.software import code_digest
+from hdh_migrate.targets.opening import Network
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring import (
-    Network,
     Services,
     open_engine,
     pace_of,

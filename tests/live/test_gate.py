@@ -26,8 +26,8 @@ from hdh_migrate.model import Step
 from hdh_migrate.session import waivers
 from hdh_migrate.session.run import Desk, forecast, perform
 from hdh_migrate.sources import azure_credentials
+from hdh_migrate.targets.opening import Network
 from hdh_migrate.telemetry import SystemClock
-from hdh_migrate.wiring import Network
 from tests.support.fixtures import Bucket
 from tests.support.quiet import Notes
 from tests.support.tls import Authority, Heard, https, listener

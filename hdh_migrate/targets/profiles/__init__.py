@@ -30,6 +30,8 @@ HINT = "docs/providers.md describes the profiles"
 
 Dated = TypeVar("Dated", HealthRule, Note)
 
+_UNKNOWN = "generic"
+
 _LIMITS = tuple(TargetLimits.__dataclass_fields__)
 
 
@@ -159,6 +161,11 @@ def load(name: str, own: Path | None = None, reference: str | None = None) -> Pr
         notes=_sourced(shipped.notes, shipped.sources),
         own=replaced,
     )
+
+
+def unknown() -> Profile:
+    """Return the profile of a host of which nothing is known."""
+    return load(_UNKNOWN)
 
 
 def _shipped(name: str) -> tuple[dict[str, Any], ProfileFile]:

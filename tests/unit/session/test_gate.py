@@ -13,7 +13,8 @@ from hdh_migrate.door import Resolve
 from hdh_migrate.errors import Exit, PlanInvalid, Refused
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.session import gate
-from hdh_migrate.wiring import Network, Services
+from hdh_migrate.targets.opening import Network
+from hdh_migrate.wiring import Services
 
 PLAN = """\
 version: 1

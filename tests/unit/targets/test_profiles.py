@@ -83,5 +83,6 @@ def _is_an_example(path: Path, line: str) -> bool:
         path.name == "template.py"
         or "examples=" in line
         or "Example: hdh-migrate" in line
+        or line.startswith("_UNKNOWN = ")
         or line.lstrip().startswith(("description=", '" '))
     )
