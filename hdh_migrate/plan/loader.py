@@ -56,7 +56,11 @@ class LoadedPlan:
 
 def digest_of(plan: Plan) -> str:
     """Return the plan digest: SHA-256, in hexadecimal, of the canonical plan."""
-    return sha256_hex(canonical_json(plan.model_dump(mode="json")))
+    return sha256_hex(_canonical(plan))
+
+
+def _canonical(plan: Plan) -> bytes:
+    return canonical_json(plan.model_dump(mode="json", exclude_none=True))
 
 
 def load(path: Path) -> LoadedPlan:
@@ -72,7 +76,7 @@ def load(path: Path) -> LoadedPlan:
     faults = [*faults, *_secrets(text, read)]
     if plan is None or faults:
         raise _refused(path, faults)
-    canonical = canonical_json(plan.model_dump(mode="json", exclude_none=True))
+    canonical = _canonical(plan)
     return LoadedPlan(
         plan=plan,
         digest=sha256_hex(canonical),

@@ -140,7 +140,9 @@ class Target(Section):
         " says which (docs/providers.md).",
         examples=["host-profile.yaml"],
     )
-    tls: Tls = Field(default=Tls(), description="How the target's certificate is checked.")
+    tls: Tls | None = Field(
+        default=None, description="How the target's certificate is checked; default: by the system."
+    )
 
 
 # --- how objects are sealed ----------------------------------------------------------------

@@ -125,8 +125,7 @@ def _about_buckets(plan: Plan, profile: Profile) -> Iterator[tuple[Loc, str]]:
 
 
 def _about_trust(plan: Plan, base: Path) -> Iterator[tuple[Loc, str]]:
-    bundle = plan.target.tls.ca_bundle
-    if bundle is None:
+    if plan.target.tls is None or (bundle := plan.target.tls.ca_bundle) is None:
         return
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=base / bundle)

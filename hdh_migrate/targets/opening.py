@@ -51,10 +51,8 @@ def opened(
         admitted=local,
         resolve=network.resolve,
     )
-    told = plan.target.tls
-    bundle = None if told.ca_bundle is None else str(base / told.ca_bundle)
     sign = _signing(credential, reveal, profile.signature_region(plan.target.region))
-    transport = Transport(sign=sign, tls=Tls(ca_file=bundle, pins=told.spki_pins), door=door)
+    transport = Transport(sign=sign, tls=_trust(plan, base), door=door)
     return S3Endpoint(url, addressing=addressing, sign=sign, transport=transport, pace=pace)
 
 
@@ -67,6 +65,14 @@ def elsewhere(url: str, region: str, credential: AccessKey, reveal: Reveal) -> S
     sign = _signing(credential, reveal, region)
     transport = Transport(sign=sign, door=Door(endpoint=url, admitted=True))
     return S3Endpoint(url, addressing="path", sign=sign, transport=transport)
+
+
+def _trust(plan: Plan, base: Path) -> Tls:
+    told = plan.target.tls
+    if told is None:
+        return Tls()
+    bundle = None if told.ca_bundle is None else str(base / told.ca_bundle)
+    return Tls(ca_file=bundle, pins=told.spki_pins)
 
 
 def _signing(credential: AccessKey, reveal: Reveal, region: str) -> SigV4:

@@ -225,7 +225,7 @@ def test_a_run_is_refused_until_the_bucket_is_as_it_must_be(site: Site, bucket: 
 def test_a_waived_rule_refuses_nothing_and_is_shown(site: Site, bucket: Bucket) -> None:
     site.waive("bucket-encryption", "restricting-policy")
     checks = preflight(site)
-    assert all(check["ok"] for check in checks.values()), checks
+    assert [check for check in checks.values() if not check["ok"]] == []
     waived = checks[f"health data: {bucket.name}: bucket-encryption"]
     assert "waived until 2999-12-31: agreed with the host" in waived["notes"][0]
     assert len(checks["waivers"]["waivers"]) == 2
