@@ -105,9 +105,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         looking,
         making,
         moving,
+        providing,
         reporting,
     )
 
-    for module in (making, moving, looking, reporting, approving, auditing, deriving):
+    for module in (making, moving, looking, reporting, approving, auditing, deriving, providing):
         module.register(app)
     app(arguments)
