@@ -142,12 +142,12 @@ def cutover(
         "approvals": {"cutover": ["ed25519:0011", "ed25519:0022"]},
         "freeze": {"how": {"kind": freeze}, "relists": relists, "interval_seconds": 600},
         "delta": [],
-        "smoke": {"ok": True, "objects": 20, "bytes": 1, "commands": [{"name": "notebook", "ok": True}], "failures": []},
+        "smoke": {"ok": True, "objects": 20, "bytes": 1, "commands": [{"ok": True}], "failures": []},
         "window_until": "2026-03-10T08:00:00Z",
         "not_ours_before_the_switch": 0,
         "written_by_consumers": {"new": 1, "changed": 0, "gone": 0},
         "finalized": {"early": False, "reason": None},
-        "decommission": {"outcomes": {"deleted": 2}, "requested": {"deleted": 2}, "observed": OBSERVED},
+        "decommission": {"outcomes": {"deleted": 2}, "requested": {}, "observed": OBSERVED},
     }  # fmt: skip
 
 
