@@ -142,7 +142,7 @@ def cutover(
         "approvals": {"cutover": ["ed25519:0011", "ed25519:0022"]},
         "freeze": {"how": {"kind": freeze}, "relists": relists, "interval_seconds": 600},
         "delta": [],
-        "smoke": {"ok": True, "objects": 20, "bytes": 1, "commands": [{"ok": True}], "failures": []},
+        "smoke": {"ok": True, "objects": 20, "bytes": 1, "commands": [{"ok": 1}], "failures": []},
         "window_until": "2026-03-10T08:00:00Z",
         "not_ours_before_the_switch": 0,
         "written_by_consumers": {"new": 1, "changed": 0, "gone": 0},
