@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hdh_migrate.errors import LedgerDamaged, PlanChanged
-from hdh_migrate.ledger import chain
+from hdh_migrate.errors import PlanChanged
 from hdh_migrate.ledger.database import RunLock, connect
 from hdh_migrate.ledger.findings import Findings
-from hdh_migrate.ledger.objects import Objects
+from hdh_migrate.ledger.late import Late
 from hdh_migrate.ledger.reckoning import Reckoning
 from hdh_migrate.ports import Clock
 
@@ -22,7 +21,7 @@ def ledger_path(state_dir: Path, migration: str) -> Path:
     return state_dir / migration / "ledger.db"
 
 
-class Ledger(Objects, Findings, Reckoning):
+class Ledger(Late, Findings, Reckoning):
     """The one writable connection; only the coordinator has it."""
 
     @classmethod
@@ -83,24 +82,3 @@ class Ledger(Objects, Findings, Reckoning):
         elif known != digest:
             old = json.loads(self.meta("plan") or "{}")
             raise PlanChanged(diff(old, json.loads(canonical)))
-
-    def check_receipts(self) -> None:
-        """Compare every verified row with the journal event that acknowledged it.
-
-        Raises:
-            LedgerDamaged: a row was changed, added or removed behind the journal's back.
-        """
-        acknowledged = 0
-        for seq, body in self._rows("SELECT seq, body FROM event WHERE kind = 'verified'"):
-            told = json.loads(body)
-            rows: list[dict[str, Any]] = []
-            for number in told["ids"]:
-                rows.extend(self._verified_rows(number))
-            if chain.rows_digest(rows) != told["rows_sha256"]:
-                raise LedgerDamaged(f"an object acknowledged by event {seq} was changed since")
-            acknowledged += len(told["ids"])
-        verified = self._rows("SELECT count(*) FROM object WHERE state = 5")[0][0]
-        if verified != acknowledged:
-            raise LedgerDamaged(
-                f"{verified} objects are marked verified, the journal knows of {acknowledged}"
-            )
