@@ -73,6 +73,7 @@ class Late(Objects):
         query = "SELECT state, size FROM object WHERE id = ?"
         state, size = self._rows(query, (number,))[0]
         self.drop_upload(number)
+        self._do("UPDATE finding SET closed = 1 WHERE object = ?", (number,))  # of what was before
         obj = one.obj
         self._do(
             self._sql["repin"],

@@ -74,11 +74,13 @@ class Standing:
     """The manifest root that the switch was approved for."""
     intended: bool = False
     """A switch was begun at some time since the last rollback, so it may still land."""
+    late: bool = False
+    """The switch landed after it had been withdrawn: only a rollback leads on."""
     probes: list[Mapping[str, Any]] = field(default_factory=list)
     """Write trials without a receipt."""
     freeze: Mapping[str, Any] | None = None
     moving: bool = False
-    """A delta was written into the ledger and is not moved yet."""
+    """A listing is being written into the ledger, or what it found is not moved yet."""
     rounds: list[Mapping[str, Any]] = field(default_factory=list)
     smoke: Mapping[str, Any] | None = None
     window_until: str | None = None
@@ -145,13 +147,17 @@ def _frozen(now: Standing, body: Mapping[str, Any]) -> None:
     now.freeze = {name: body[name] for name in ("how", "relists", "interval_seconds")}
 
 
-def _delta(now: Standing, body: Mapping[str, Any]) -> None:
+def _relisting(now: Standing, body: Mapping[str, Any]) -> None:
+    del body
     now.moving = True
+
+
+def _delta(now: Standing, body: Mapping[str, Any]) -> None:
     counts = ("round", "new", "changed", "vanished")
     now.rounds.append({name: body[name] for name in counts})
 
 
-def _moved(now: Standing, body: Mapping[str, Any]) -> None:
+def _settled(now: Standing, body: Mapping[str, Any]) -> None:
     del body
     now.moving = False
 
@@ -160,6 +166,10 @@ def _switching(now: Standing, body: Mapping[str, Any]) -> None:
     now.intended = True
     now.root = body["root"]
     now.old_sha256, now.new_sha256 = body["old_sha256"], body["new_sha256"]
+
+
+def _switched(now: Standing, body: Mapping[str, Any]) -> None:
+    now.late = body["late"]
 
 
 def _smoked(now: Standing, body: Mapping[str, Any]) -> None:
@@ -172,8 +182,10 @@ def _open(now: Standing, body: Mapping[str, Any]) -> None:
 
 
 def _rolled_back(now: Standing, body: Mapping[str, Any]) -> None:
-    del body
-    now.intended, now.window_until, now.written = False, None, None
+    # What was never switched may still land late; what was switched has landed.
+    now.intended = now.intended and not body["switched"]
+    now.late, now.window_until = False, None
+    now.written = None if body["switched"] else {}  # nobody was led to the target
 
 
 def _counted(now: Standing, body: Mapping[str, Any]) -> None:
@@ -208,8 +220,10 @@ _HANDLERS: Mapping[str, Callable[[Standing, Mapping[str, Any]], None]] = {
     "probed": _probed,
     "frozen": _frozen,
     "delta": _delta,
-    "moved": _moved,
+    "relisting": _relisting,
+    "settled": _settled,
     "switching": _switching,
+    "switched": _switched,
     "smoked": _smoked,
     "open": _open,
     "rolled-back": _rolled_back,
