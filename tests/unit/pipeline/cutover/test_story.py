@@ -1,4 +1,4 @@
-"""Kill a cutover at every call of every port, start it again, compare with one that went through."""
+"""Kill a cutover at every call of every port, start again, compare with one that went through."""
 
 from __future__ import annotations
 
