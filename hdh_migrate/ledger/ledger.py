@@ -15,6 +15,14 @@ from hdh_migrate.ledger.late import Late
 from hdh_migrate.ledger.reckoning import Reckoning
 from hdh_migrate.ports import Clock
 
+Diff = Callable[[Mapping[str, Any], Mapping[str, Any]], Sequence[str]]
+MayChange = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
+
+
+def _never(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    del old, new
+    return False
+
 
 def ledger_path(state_dir: Path, migration: str) -> Path:
     """Return where the ledger of a migration lives."""
@@ -66,19 +74,30 @@ class Ledger(Late, Findings, Reckoning):
         canonical: bytes,
         datasets: Sequence[tuple[str, str]],
         *,
-        diff: Callable[[Mapping[str, Any], Mapping[str, Any]], Sequence[str]],
+        diff: Diff,
+        may_change: MayChange = _never,
     ) -> None:
         """Bind the ledger to a plan; `datasets` are (name, batch) pairs, `diff` explains changes.
+
+        A change that `may_change` allows is written into the journal, and the ledger is bound to
+        the changed plan.
 
         Raises:
             PlanChanged: it was started with another plan.
         """
         known = self.meta("plan_digest")
         if known is None:
-            self.set_meta("plan_digest", digest)
-            self.set_meta("plan", canonical.decode())
+            self._bind(digest, canonical)
             for name, batch in datasets:
                 self._do("INSERT INTO dataset (name, batch) VALUES (?, ?)", (name, batch))
         elif known != digest:
-            old = json.loads(self.meta("plan") or "{}")
-            raise PlanChanged(diff(old, json.loads(canonical)))
+            old, new = json.loads(self.meta("plan") or "{}"), json.loads(canonical)
+            changed = diff(old, new)
+            if not may_change(old, new):
+                raise PlanChanged(changed)
+            self._bind(digest, canonical)
+            self.event("plan-changed", {"was": known, "now": digest, "changes": list(changed)})
+
+    def _bind(self, digest: str, canonical: bytes) -> None:
+        self.set_meta("plan_digest", digest)
+        self.set_meta("plan", canonical.decode())

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from hdh_migrate.pipeline.runner import BatchOrder, Runner, summary
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.ports import Clock, Progress
+from hdh_migrate.session.changing import may_change
 from hdh_migrate.session.preflight import blockers
 from hdh_migrate.session.software import code_digest
 from hdh_migrate.telemetry import SystemClock
@@ -186,6 +188,7 @@ def _bind(desk: Desk, ledger: Ledger) -> None:
         desk.loaded.canonical,
         [(dataset.name, batch_of[dataset.name]) for dataset in plan.datasets],
         diff=changes,
+        may_change=partial(may_change, ledger),
     )
     if ledger.meta(RUN_TAG) is None:
         # The plan's digest alone would take another ledger's objects for ours.

@@ -6,6 +6,7 @@ from typing import Any
 
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import DatasetRow, State, Step, Tally
+from hdh_migrate.session.changing import bears
 from hdh_migrate.session.run import Desk
 
 FRESH_SECONDS = 15.0
@@ -29,7 +30,7 @@ def status(desk: Desk, *, show_names: bool = False) -> dict[str, Any]:
         return {
             "migration": desk.loaded.plan.migration,
             "plan_digest": ledger.meta("plan_digest"),
-            "plan_changed": ledger.meta("plan_digest") != desk.loaded.digest,
+            "plan_changed": not bears(ledger, desk.loaded),
             "batches": [
                 _batch(ledger, desk, batch.name, [r for r in rows if r.batch == batch.name])
                 for batch in desk.batches(())
