@@ -18,12 +18,14 @@ from hdh_migrate.errors import AuthFailed, KeyUnavailable, PlanInvalid
 from hdh_migrate.model import TargetLimits
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.context import DatasetRules
+from hdh_migrate.pipeline.cutover.scene import Consumer
 from hdh_migrate.pipeline.perform import Performer
 from hdh_migrate.pipeline.retrying import Gate, Retrying
 from hdh_migrate.pipeline.selecting import compile_rules
 from hdh_migrate.pipeline.throttling import Bandwidth, ThrottledSource
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.plan.consent import DeniedWrite
+from hdh_migrate.plan.cutover import Smoke
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.pointers import (
     CommandPointer,
@@ -286,8 +288,10 @@ def open_freeze_probe(plan: Plan, vault: Vault) -> FreezeProbe | None:
 # --- sealing ---------------------------------------------------------------------------------
 
 
-def open_envelopes(plan: Plan, vault: Vault) -> Envelopes:
-    """Load the keys that a plan names.
+def open_envelopes(
+    plan: Plan, vault: Vault, identity: tuple[str | None, str | None] | None = None
+) -> Envelopes:
+    """Load the keys that a plan names; `identity` is another one's key and passphrase.
 
     Raises:
         KeyUnavailable: one is missing, unreadable, or does not belong to the others.
@@ -306,14 +310,24 @@ def open_envelopes(plan: Plan, vault: Vault) -> Envelopes:
             "seal.recipients: two recipients have the same key",
             hint="a lost key must not make the data unreadable; give two different ones",
         )
-    identity = None
-    if seal.identity is not None:
-        phrase = seal.identity_passphrase
-        identity = PrivateKey.load(
-            identity_path(seal.identity, vault),
-            vault.reveal(phrase) if phrase is not None else None,
+    ref, phrase = identity or (seal.identity, seal.identity_passphrase)
+    private = None
+    if ref is not None:
+        private = PrivateKey.load(
+            identity_path(ref, vault), vault.reveal(phrase) if phrase is not None else None
         )
-    return Crypt4ghEnvelopes(recipients, identity)
+    return Crypt4ghEnvelopes(recipients, private)
+
+
+def open_consumer(plan: Plan, smoke: Smoke, vault: Vault) -> Consumer:
+    """Open what a consumer of the data has: its own key to read with, its own key that opens.
+
+    Raises:
+        KeyUnavailable: a reference or a key file cannot be read.
+    """
+    reader, _ = _target(plan, smoke.credential, vault, writable=False)
+    identity = (smoke.identity, smoke.identity_passphrase)
+    return Consumer(reader=reader, envelopes=open_envelopes(plan, vault, identity))
 
 
 def identity_path(ref: str, vault: Vault) -> Path:

@@ -119,12 +119,12 @@ def perform(
     loaded, batches = desk.loaded, desk.batches(selected)
     write = Step.TRANSFER in steps
     services = Services.open(loaded.plan, loaded.base, write=write)
-    _self_test(services)
+    self_test(services)
     for key in services.unprotected_keys():
         desk.progress.note(f"private key {key} has no passphrase: whoever copies it can use it")
-    with _ledger(desk) as ledger:
+    with held_ledger(desk) as ledger:
         _demand(blockers(services, desk.loaded.plan, selected, desk.clock.now()))
-        ctx = _context(desk, services, ledger)
+        ctx = context_of(desk, services, ledger)
         _announce(desk, ledger, steps, selected)
 
         def renewed() -> Context | None:
@@ -132,7 +132,7 @@ def perform(
             ctx.engines.drop(grace=2.0)
             if not services.vault.renewed():
                 return None
-            ctx = _context(desk, Services.open(loaded.plan, loaded.base, write=write), ledger)
+            ctx = context_of(desk, Services.open(loaded.plan, loaded.base, write=write), ledger)
             return ctx
 
         try:
@@ -141,7 +141,7 @@ def perform(
         finally:
             ctx.engines.drop(grace=30.0)
             traffic = [*services.traffic(), *ctx.engines.traffic]
-            ledger.event("run-ended", {"traffic": _added_up(traffic)})
+            ledger.event("run-ended", {"traffic": added_up(traffic)})
             ledger.commit()
 
 
@@ -153,12 +153,12 @@ def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
     """
     loaded, batches = desk.loaded, desk.batches(selected)
     services = Services.open(loaded.plan, loaded.base, write=False)
-    _self_test(services)
+    self_test(services)
     _demand(blockers(services, loaded.plan, selected, desk.clock.now()))
     ledger = Ledger.temporary(desk.clock)
     try:
         _bind(desk, ledger)
-        ctx = _context(desk, services, ledger)
+        ctx = context_of(desk, services, ledger)
         teller = Forecast(ctx, bandwidth=loaded.plan.limits.bytes_per_second)
         told = []
         for batch in batches:
@@ -171,7 +171,8 @@ def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _ledger(desk: Desk) -> Iterator[Ledger]:
+def held_ledger(desk: Desk) -> Iterator[Ledger]:
+    """Open the ledger for a run, bound to the plan, and let go of it in the end."""
     ledger = Ledger.open(desk.ledger_path, desk.clock)
     try:
         _bind(desk, ledger)
@@ -196,7 +197,8 @@ def _bind(desk: Desk, ledger: Ledger) -> None:
     ledger.commit()
 
 
-def _context(desk: Desk, services: Services, ledger: Ledger) -> Context:
+def context_of(desk: Desk, services: Services, ledger: Ledger) -> Context:
+    """Return what the steps of one run share."""
     loaded = desk.loaded
     plan = loaded.plan
     write = services.writer is not None
@@ -225,7 +227,12 @@ def _context(desk: Desk, services: Services, ledger: Ledger) -> Context:
     )
 
 
-def _self_test(services: Services) -> None:
+def self_test(services: Services) -> None:
+    """Seal and open something before anything is moved.
+
+    Raises:
+        KeyUnavailable: the plan names no identity, or it opens nothing.
+    """
     if services.plan.seal.format == "crypt4gh" and services.plan.seal.identity is None:
         raise KeyUnavailable(
             "seal.identity: no identity is given, so nothing could be verified or resumed",
@@ -270,7 +277,7 @@ def operator() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def _added_up(traffic: Sequence[Any]) -> list[dict[str, Any]]:
+def added_up(traffic: Sequence[Any]) -> list[dict[str, Any]]:
     """Return traffic with one entry for each side and endpoint."""
     total: dict[tuple[str, str], dict[str, Any]] = {}
     for entry in traffic:

@@ -39,9 +39,11 @@ def blockers(scene: Scene, now: Standing) -> list[str]:
         LedgerDamaged: a verified object's row is not as the journal acknowledged it.
     """
     scene.ctx.ledger.check_receipts()
-    told = [*_moved(scene, now), *_findings(scene), *scene.attested(), *_needs(scene)]
+    closed = scene.attested()
+    told = [*_moved(scene, now), *_findings(scene), *closed, *_needs(scene)]
     told += _pointer(scene, now)
-    if not now.moving and not any(_unmoved(scene, row) for row in scene.datasets()):
+    moved = not now.moving and not any(_unmoved(scene, row) for row in scene.datasets())
+    if moved and not closed:  # not even a credential is sent to a host that is not attested
         told += _target(scene)
     return told
 

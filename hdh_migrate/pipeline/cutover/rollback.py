@@ -62,6 +62,15 @@ def _restore(scene: Scene, now: Standing) -> None:
 def _counted(scene: Scene) -> dict[str, Any]:
     now = scene.standing()
     if now.written is None:
+        closed = scene.attested()
+        if closed:  # not even a credential is sent to a host that is not attested
+            scene.waits("not-counted", closed)
+            raise Refused(
+                "the pointer has its old value again, but the target may not be asked what"
+                " consumers wrote",
+                blockers=closed,
+                hint="mend the attestation, then run the same command again",
+            )
         try:
             found = scene.ctx.retry(partial(_listed, scene))
         except StorageError as error:
