@@ -106,8 +106,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         making,
         moving,
         reporting,
+        switching,
     )
 
-    for module in (making, moving, looking, reporting, approving, auditing, deriving):
+    for module in (making, moving, looking, reporting, approving, switching, auditing, deriving):
         module.register(app)
     app(arguments)

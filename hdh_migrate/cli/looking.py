@@ -61,6 +61,8 @@ def _status_text(told: dict[str, Any]) -> str:
             )
     columns = ("batch", "step", "done", "objects", "bytes", "rate", "left")
     lines = [table(rows, {name: name for name in columns})]
+    for batch in told["batches"]:
+        lines += _cutover_lines(batch["batch"], batch["cutover"])
     if told["plan_changed"]:
         lines.append("the plan differs from the one this run was started with")
     for found in told["findings"]:
@@ -71,6 +73,19 @@ def _status_text(told: dict[str, Any]) -> str:
             f"{found['severity']}: {count}{found['code']} ({where}){key}: {found['detail']}"
         )
     return "\n".join(lines)
+
+
+def _cutover_lines(batch: str, told: dict[str, Any] | None) -> list[str]:
+    """Return where a batch's cutover stands and why it does not go on."""
+    if told is None:
+        return []
+    until = f" until {told['window_until']}" if told["window_until"] else ""
+    lines = [f"cutover of {batch}: {told['stage']}{until}"]
+    if told["waits"] is not None:
+        lines += [f"  {told['waits']['why']}: {line}" for line in told["waits"]["told"]]
+    if told["held"] is not None:
+        lines.append(f"  the door is held {told['held']}")
+    return lines
 
 
 def fetch(

@@ -6,6 +6,7 @@ from typing import Any
 
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import DatasetRow, State, Step, Tally
+from hdh_migrate.session import cutover
 from hdh_migrate.session.changing import bears
 from hdh_migrate.session.run import Desk
 
@@ -61,6 +62,7 @@ def _batch(ledger: Ledger, desk: Desk, name: str, rows: list[DatasetRow]) -> dic
     return {
         "batch": name,
         "steps": steps,
+        "cutover": cutover.look(ledger, desk, name),
         "states": {state.name.lower(): _sum(ledger, rows, (state,)).objects for state in State},
     }
 

@@ -77,10 +77,9 @@ class FakeProbe:
 
     def clear(self, place: Place, name: str) -> bool:
         with self.script.call("clear"):
-            if (place.bucket, name) in self.source._blobs:
-                if not self.removable:
-                    return False
-                self.source.drop(place.bucket, name)
+            if self.denied or not self.removable:
+                return False  # who may not write may not delete either
+            self.source._blobs.pop((place.bucket, name), None)
             return True
 
 

@@ -12,15 +12,19 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from hdh_migrate.errors import ApprovalMissing, Interrupted, Refused, SourceWritten
-from hdh_migrate.model import DatasetRow
+from hdh_migrate.errors import (
+    ApprovalMissing,
+    Interrupted,
+    Missing,
+    Refused,
+    SourceWritten,
+    Transient,
+)
+from hdh_migrate.model import FREEZE_TRIAL, DatasetRow, Refusal
 from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.standing import Standing
 from hdh_migrate.pipeline.inventory import listing_digest
 from hdh_migrate.ports import FreezeProbe
-
-PROBE = ".hdh-migrate-freeze-"
-"""Begins the name of the object that a write trial tries to create."""
 
 Listing = Mapping[int, tuple[int, int]]
 """Count and digest of what each dataset's source listed, by the dataset's id."""
@@ -59,13 +63,22 @@ def clear(scene: Scene, now: Standing) -> None:
     """
     for trial in now.probes:
         dataset = next(row for row in scene.datasets() if row.name == trial["dataset"])
-        place, name = scene.ctx.route(dataset).source, trial["name"]
-        probe = scene.probe
-        if probe is None:
-            continue
-        if not scene.ctx.retry(partial(probe.clear, place, name)):
-            raise _left(dataset.name)
-        scene.note("probed", dataset=dataset.name, name=name, proven=False, told="cut short")
+        if scene.probe is not None:
+            _clear(scene, scene.probe, dataset, trial["name"])
+        scene.note(
+            "probed", dataset=dataset.name, name=trial["name"], proven=False, told="cut short"
+        )
+
+
+def _clear(scene: Scene, probe: FreezeProbe, dataset: DatasetRow, name: str) -> None:
+    ctx, place = scene.ctx, scene.ctx.route(dataset).source
+    if ctx.retry(partial(probe.clear, place, name)):
+        return
+    try:  # a writer that is shut out may not delete either: then the source itself tells
+        ctx.retry(partial(ctx.source.head, place, name))
+    except Missing:
+        return
+    raise _left(dataset.name)
 
 
 def _stated(scene: Scene, root: str) -> dict[str, Any]:
@@ -84,16 +97,7 @@ def _stated(scene: Scene, root: str) -> dict[str, Any]:
 def _tried(scene: Scene, probe: FreezeProbe) -> dict[str, Any]:
     told = []
     for dataset in scene.datasets():
-        place = scene.ctx.route(dataset).source
-        moment = f"{scene.ctx.run_tag}{dataset.name}{scene.ctx.clock.now()}"
-        name = place.prefix + PROBE + hashlib.sha256(moment.encode()).hexdigest()[:16]
-        scene.note("probing", dataset=dataset.name, name=name)
-        refusal = scene.ctx.retry(partial(probe.probe, place, name))
-        if refusal.left is not None:
-            raise _left(dataset.name)  # the intent stays open: the next start removes it
-        scene.note(
-            "probed", dataset=dataset.name, name=name, proven=refusal.proven, told=refusal.told
-        )
+        refusal = scene.ctx.retry(partial(_trial, scene, probe, dataset))
         if not refusal.proven:
             line = f"dataset {dataset.name}: {refusal.told}"
             scene.waits("not-frozen", [line])
@@ -106,10 +110,32 @@ def _tried(scene: Scene, probe: FreezeProbe) -> dict[str, Any]:
     return {"kind": "denied-write", "trials": told}
 
 
+def _trial(scene: Scene, probe: FreezeProbe, dataset: DatasetRow) -> Refusal:
+    """Try to write once, under a name that is in the journal before.
+
+    Raises:
+        Transient: no answer came; nothing is left of the trial.
+    """
+    ctx, place = scene.ctx, scene.ctx.route(dataset).source
+    moment = f"{ctx.run_tag}{dataset.name}{ctx.clock.now()}{ctx.clock.monotonic()}"
+    name = place.prefix + FREEZE_TRIAL + hashlib.sha256(moment.encode()).hexdigest()[:16]
+    scene.note("probing", dataset=dataset.name, name=name)
+    try:
+        refusal = probe.probe(place, name)
+    except Transient:
+        _clear(scene, probe, dataset, name)
+        scene.note("probed", dataset=dataset.name, name=name, proven=False, told="no answer")
+        raise
+    if refusal.left is not None:
+        raise _left(dataset.name)  # the intent stays open: the next start removes it
+    scene.note("probed", dataset=dataset.name, name=name, proven=refusal.proven, told=refusal.told)
+    return refusal
+
+
 def _left(dataset: str) -> Refused:
     return Refused(
         f"dataset {dataset}: the write trial left an empty object at the source",
-        hint=f"remove the object whose name begins with {PROBE}, or let the credential delete it,"
+        hint=f"remove the object whose name begins with {FREEZE_TRIAL}, or let the credential delete it,"
         " then start again; nothing was switched",
     )
 
