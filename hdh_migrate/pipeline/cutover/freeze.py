@@ -135,8 +135,8 @@ def _trial(scene: Scene, probe: FreezeProbe, dataset: DatasetRow) -> Refusal:
 def _left(dataset: str) -> Refused:
     return Refused(
         f"dataset {dataset}: the write trial left an empty object at the source",
-        hint=f"remove the object whose name begins with {FREEZE_TRIAL}, or let the credential delete it,"
-        " then start again; nothing was switched",
+        hint=f"remove the object whose name begins with {FREEZE_TRIAL}, or let the credential"
+        " delete it, then start again; nothing was switched",
     )
 
 
