@@ -25,7 +25,7 @@ from hdh_migrate.pipeline.selecting import compile_rules
 from hdh_migrate.pipeline.throttling import Bandwidth, ThrottledSource
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.plan.consent import DeniedWrite
-from hdh_migrate.plan.cutover import Smoke
+from hdh_migrate.plan.cutover import Decommission, Smoke
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.pointers import (
     CommandPointer,
@@ -40,6 +40,7 @@ from hdh_migrate.ports import (
     Clock,
     Engine,
     Envelopes,
+    Eraser,
     FreezeProbe,
     Pointer,
     Source,
@@ -281,6 +282,50 @@ def open_freeze_probe(plan: Plan, vault: Vault) -> FreezeProbe | None:
     opens = None if plan.freeze is None else FREEZE_PROBES.get(plan.freeze.kind)
     try:
         return None if opens is None else opens(plan, plan.freeze, vault)
+    except AuthFailed as error:
+        raise KeyUnavailable(str(error), hint=error.hint) from error
+
+
+# --- decommission ------------------------------------------------------------------------------
+
+
+def _azure_eraser(plan: Plan, section: Decommission, vault: Vault) -> tuple[Eraser, Transport]:
+    from hdh_migrate.sources.azure_credentials import (
+        IdentityAuthorizer,
+        SasAuthorizer,
+        SharedKeyAuthorizer,
+    )
+    from hdh_migrate.sources.azure_eraser import AzureEraser
+
+    assert isinstance(plan.source, AzureBlob)
+    url, credential = plan.source.account_url, section.credential
+    authorizer: Any
+    if credential.kind == "sas":
+        authorizer = SasAuthorizer(vault.reveal(credential.value))
+    elif credential.kind == "shared-key":
+        authorizer = SharedKeyAuthorizer(
+            _account(url), vault.reveal(credential.value),
+            secure=url.startswith("https:"), monotonic=time.monotonic, may_delete=True,
+        )  # fmt: skip
+    else:
+        authorizer = IdentityAuthorizer()
+    transport = Transport()
+    return AzureEraser(url, authorizer, transport), transport
+
+
+ERASERS: Mapping[str, Callable[[Plan, Decommission, Vault], tuple[Eraser, Transport]]] = {
+    "azure-blob": _azure_eraser,
+}
+
+
+def open_eraser(plan: Plan, section: Decommission, vault: Vault) -> tuple[Eraser, Transport]:
+    """Open the only thing that can delete at the source, with its own credential.
+
+    Raises:
+        KeyUnavailable: a reference cannot be read, or is no credential.
+    """
+    try:
+        return ERASERS[plan.source.kind](plan, section, vault)
     except AuthFailed as error:
         raise KeyUnavailable(str(error), hint=error.hint) from error
 

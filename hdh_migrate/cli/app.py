@@ -102,6 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         approving,
         auditing,
         deriving,
+        erasing,
         looking,
         making,
         moving,
@@ -109,6 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         switching,
     )
 
-    for module in (making, moving, looking, reporting, approving, switching, auditing, deriving):
+    verbs = (making, moving, looking, reporting, approving, switching, erasing, auditing, deriving)
+    for module in verbs:
         module.register(app)
     app(arguments)

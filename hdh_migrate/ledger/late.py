@@ -17,7 +17,7 @@ from hdh_migrate.ledger import chain
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.objects import Objects
 from hdh_migrate.ledger.rows import extra_of, raw_digest
-from hdh_migrate.model import Listed, State, key_bytes
+from hdh_migrate.model import Listed, State, key_bytes, key_text
 
 ASKED_FIRST = 1
 """The attempt that a late object begins with: the worker then asks before it writes."""
@@ -82,6 +82,13 @@ class Late(Objects):
         )  # fmt: skip
         self._moved(dataset, size, State(state), None)
         self._moved(dataset, obj.size, None, one.state)
+
+    # --- decommission ------------------------------------------------------------------------
+
+    def erasable(self, batch: str, after: int, limit: int) -> list[tuple[int, int, str, str]]:
+        """Return (id, dataset, key, version) of verified objects after an id, in its order."""
+        rows = self._rows(self._sql["erasable"], (after, batch, limit))
+        return [(row[0], row[1], key_text(row[2]), row[3]) for row in rows]
 
     # --- what the journal covers -------------------------------------------------------------
 

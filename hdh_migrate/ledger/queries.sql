@@ -88,3 +88,8 @@ FROM object WHERE dataset = ? AND state IN (0, 3, 4, 5);
 -- adorned: what objects to move have of metadata and tags.
 SELECT extra FROM object WHERE dataset = ? AND state IN (0, 3, 4, 5)
 AND (extra ->> '$.metadata' IS NOT NULL OR extra ->> '$.tags' IS NOT NULL);
+
+-- erasable: verified objects of a batch after a given id.
+SELECT id, dataset, key, version FROM object
+WHERE id > ? AND state = 5 AND dataset IN (SELECT id FROM dataset WHERE batch = ?)
+ORDER BY id LIMIT ?;

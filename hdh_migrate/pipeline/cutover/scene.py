@@ -79,19 +79,12 @@ class Drawer(Protocol):
 
 
 @dataclass(slots=True, kw_only=True)
-class Scene:
-    """One batch, its pointer, and everybody who has a say."""
+class Story:
+    """One batch, its journal, and those who must agree."""
 
     ctx: Context
     batch: str
     track: Track
-    pointer: Pointer
-    value: str
-    """What the pointer becomes."""
-    probe: FreezeProbe | None
-    """Tries to write; None: the plan asks for a signed statement instead."""
-    terms: Terms
-    needs: tuple[Need, ...]
     user: str
     root: Callable[[], str]
     """Computes the batch's manifest root from the ledger as it is now."""
@@ -99,6 +92,37 @@ class Scene:
     """Judges the approvals of a stage for a root, read anew from where they are kept."""
     held: Callable[[], str | None]
     """Says who holds the door, None when nobody does."""
+
+    def standing(self) -> Standing:
+        """Return how this story stands."""
+        return standing(self.ctx.ledger.cutovers(), self.batch, self.track)
+
+    def note(self, event: str, /, **body: Any) -> None:  # noqa: ANN401 - JSON
+        """Write one event of this story and commit it."""
+        told = {"batch": self.batch, "track": str(self.track), **body}
+        self.ctx.ledger.event(KIND + event, told)
+        self.ctx.ledger.commit()
+
+    def waits(self, why: str, told: Sequence[str]) -> None:
+        """Write down why it does not go on, for `status`."""
+        self.note("waits", why=why, told=list(told))
+
+    def datasets(self) -> list[DatasetRow]:
+        """Return the batch's datasets."""
+        return self.ctx.ledger.datasets(self.batch)
+
+
+@dataclass(slots=True, kw_only=True)
+class Scene(Story):
+    """A story with its pointer, and everybody who has a say in the switch."""
+
+    pointer: Pointer
+    value: str
+    """What the pointer becomes."""
+    probe: FreezeProbe | None
+    """Tries to write; None: the plan asks for a signed statement instead."""
+    terms: Terms
+    needs: tuple[Need, ...]
     waived: Callable[[Mapping[str, Any]], bool]
     """Says whether a finding has a signed waiver."""
     attested: Callable[[], Sequence[str]]
@@ -110,23 +134,6 @@ class Scene:
     """Returns a pointer's value as it may be shown to people."""
     rehearsing: bool
     """Whether every endpoint lies on this machine; the journal says so."""
-
-    def standing(self) -> Standing:
-        """Return how this story stands."""
-        return standing(self.ctx.ledger.cutovers(), self.batch, self.track)
-
-    def note(self, event: str, /, **body: Any) -> None:  # noqa: ANN401 - JSON
-        """Write one event of this story and commit it."""
-        self.ctx.ledger.event(KIND + event, {"batch": self.batch, "track": str(self.track), **body})
-        self.ctx.ledger.commit()
-
-    def waits(self, why: str, told: Sequence[str]) -> None:
-        """Write down why it does not go on, for `status`."""
-        self.note("waits", why=why, told=list(told))
-
-    def datasets(self) -> list[DatasetRow]:
-        """Return the batch's datasets."""
-        return self.ctx.ledger.datasets(self.batch)
 
     # --- values of the pointer: in the ledger's memory, never in the journal -------------------
 

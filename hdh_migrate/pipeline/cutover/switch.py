@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 
 from hdh_migrate.errors import ApprovalMissing, DoorHeld, PointerMoved, StorageError
-from hdh_migrate.pipeline.cutover.scene import Consent, Scene, digest
+from hdh_migrate.pipeline.cutover.scene import Consent, Scene, Story, digest
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, Stage, Standing, Track
 
 
@@ -73,7 +73,7 @@ def resolve(scene: Scene, now: Standing) -> Standing:
     return scene.standing()
 
 
-def let_through(scene: Scene, stage: str, root: str) -> Consent:
+def let_through(scene: Story, stage: str, root: str) -> Consent:
     """Return the consent to a stage while nobody holds the door.
 
     Raises:
