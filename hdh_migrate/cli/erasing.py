@@ -83,10 +83,10 @@ def _asked(task: Task, names: Sequence[str]) -> list[str]:
 def _lines(told: dict[str, Any]) -> list[str]:
     if not told["executed"]:
         would, kept = told["would_delete"], told["kept"]
+        size = size_text(would["bytes"])
         lines = [
-            f"dry run: batch {told['batch']}",
-            f"  would be deleted at the source, each at its version: {would['objects']} objects,"
-            + f" {size_text(would['bytes'])}",
+            f"dry run: batch {told['batch']}, each object at its version",
+            f"  would be deleted at the source: {would['objects']} objects, {size}",
             f"  kept: {kept['excluded']['objects']} excluded, {kept['failed']['objects']} failed",
         ]
         lines += [f"  against it: {line}" for line in told["blockers"]]
