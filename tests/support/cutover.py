@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from hdh_migrate.errors import PointerMoved
-from hdh_migrate.fixity import MerkleTree, canonical_json
+from hdh_migrate.fixity import MerkleTree, canonical_json, leaf_digest
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Place, Problem, Refusal, State
 from hdh_migrate.pipeline.cutover.scene import Consent, Consumer, Need, Program, Ran, Scene, Terms
@@ -173,7 +173,9 @@ class Affair:
         for row in ledger.datasets(BATCH):
             for record in ledger.records(row.id):
                 if record["state"] is not State.EXCLUDED:
-                    tree.append(canonical_json({**record, "state": int(record["state"])}))
+                    tree.append(
+                        leaf_digest(canonical_json({**record, "state": int(record["state"])}))
+                    )
         return tree.root()
 
     def scene(self, ledger: Ledger, track: Track) -> Scene:
