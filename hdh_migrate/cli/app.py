@@ -97,7 +97,13 @@ def options(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line."""
+    """Run the command line; may be called again."""
+    if not app.registered_commands:
+        _register()
+    app(arguments)
+
+
+def _register() -> None:
     from hdh_migrate.cli import (
         approving,
         auditing,
@@ -113,4 +119,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
     verbs = (making, moving, looking, reporting, approving, switching, erasing, auditing, deriving)
     for module in verbs:
         module.register(app)
-    app(arguments)

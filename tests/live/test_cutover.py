@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -233,6 +234,7 @@ def test_a_finalized_batch_is_deleted_on_signed_evidence_alone(site: Site) -> No
     site.cutover("start", expect=0)
     site.approve("finalize")
     site.cutover("finalize", "--reason", "agreed", expect=0)
+    time.sleep(1.1)  # the cooling period
     bundle = str(site.folder / "bundle")
     site.cli("report", site.plan, "--out", bundle, expect=0)
     before = set(site.source())
@@ -278,6 +280,7 @@ def test_a_source_is_not_deleted_by_who_may_only_read(site: Site) -> None:
     site.cutover("start", expect=0)
     site.approve("finalize")
     site.cutover("finalize", "--reason", "agreed", expect=0)
+    time.sleep(1.1)  # the cooling period
     bundle = str(site.folder / "bundle")
     site.cli("report", site.plan, "--out", bundle, expect=0)
     site.approve("decommission")
