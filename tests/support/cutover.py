@@ -19,6 +19,7 @@ from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Place, Problem, Refusal, State
 from hdh_migrate.pipeline.cutover.scene import Consent, Consumer, Need, Program, Ran, Scene, Terms
 from hdh_migrate.pipeline.cutover.standing import Standing, Track, standing
+from hdh_migrate.ports import Pointer
 from tests.support.script import Point, Script
 from tests.support.world import ONE, Dataset, World
 
@@ -55,6 +56,30 @@ class FakePointer:
                 raise PointerMoved("the pointer has another value")
             self.value = new
             self.swaps.append((expected, new))
+
+
+class Watched:
+    """A real pointer whose calls are counted, so that a run can be killed around them."""
+
+    def __init__(self, script: Script, pointer: Pointer) -> None:
+        self.script, self._pointer = script, pointer
+        self.kind = pointer.kind
+
+    @property
+    def guard(self) -> Literal["conditional", "checked"]:
+        return self._pointer.guard
+
+    def check(self) -> Sequence[Problem]:
+        with self.script.call("pointer check"):
+            return self._pointer.check()
+
+    def read(self) -> str:
+        with self.script.call("pointer read"):
+            return self._pointer.read()
+
+    def swap(self, *, expected: str, new: str) -> None:
+        with self.script.call("pointer swap"):
+            self._pointer.swap(expected=expected, new=new)
 
 
 class FakeProbe:
@@ -107,6 +132,8 @@ class Affair:
         self.script = self.world.script
         self.pointer = FakePointer(self.script)
         self.canary = FakePointer(self.script)
+        self.real: Pointer | None = None
+        self.value = NEW
         self.probe: FakeProbe | None = FakeProbe(self.world)
         self.drawer = FakeDrawer()
         self.approved: set[tuple[str, str]] = set()
@@ -183,8 +210,8 @@ class Affair:
             ctx=self.world.context(ledger),
             batch=BATCH,
             track=track,
-            pointer=self.pointer if track is Track.CUTOVER else self.canary,
-            value=NEW,
+            pointer=self.real or (self.pointer if track is Track.CUTOVER else self.canary),
+            value=self.value,
             probe=self.probe,
             terms=self.terms,
             needs=self.needs,
