@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import quote, unquote, urlencode
 from xml.etree import ElementTree as ET
 
-from hdh_migrate.errors import ConnectionLost, ListingBroken, Permanent
+from hdh_migrate.errors import ConnectionLost, ListingBroken
 from hdh_migrate.model import Erased, Erasing, Place, Remnant, Trace, key_bytes
 from hdh_migrate.sources.azure_blob import API_VERSION, PAGE_BYTES_MAX, from_reply
 from hdh_migrate.sources.azure_credentials import Authorizer
@@ -62,6 +62,9 @@ class AzureEraser:
         if reply.status == 404 and code != "ContainerNotFound":
             return Erased(outcome=Erasing.MISSING, told="it was not there")
         if reply.status == 412:
+            # Some services say so of a blob that is gone, too: no version is not that version.
+            if self._send("HEAD", path, {}, {}).status == 404:
+                return Erased(outcome=Erasing.MISSING, told="it was not there")
             return Erased(outcome=Erasing.DRIFTED, told="it has another version now")
         if reply.status == 409:
             return Erased(outcome=Erasing.KEPT, told=f"the service refuses ({code or 'HTTP 409'})")
@@ -154,7 +157,7 @@ def _root(body: bytes) -> ET.Element:
     except ET.ParseError as error:
         raise ConnectionLost("a listing page is not whole XML") from error
     if root.tag != "EnumerationResults":
-        raise Permanent("the reply to a listing is not a listing")
+        raise ListingBroken("the reply to a listing is not a listing")
     return root
 
 
