@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from hdh_migrate.errors import CommandFailed, UsageError
+from hdh_migrate.errors import CommandFailed, KeyUnavailable, UsageError
 from hdh_migrate.evidence.approvals import Stage as Approved
 from hdh_migrate.evidence.approvals import Subject
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.cutover.facts import facts_of
+from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.finalize import finalize as finish
 from hdh_migrate.pipeline.cutover.rehearse import rehearse as play
 from hdh_migrate.pipeline.cutover.rollback import roll_back
@@ -29,7 +29,7 @@ from hdh_migrate.pointers.command import LocalRun
 from hdh_migrate.session import gate, holding
 from hdh_migrate.session.approving import judgement
 from hdh_migrate.session.drawer import Drawer
-from hdh_migrate.session.reporting import batch_root
+from hdh_migrate.session.records import batch_root
 from hdh_migrate.session.run import (
     Desk,
     added_up,
@@ -97,11 +97,6 @@ def rehearse(desk: Desk, batch: str) -> dict[str, Any]:
         return play(scene)
 
 
-def cutover_facts(ledger: Ledger) -> list[dict[str, Any]]:
-    """Return what the journal knows of every cutover, as JSON for the signed statement."""
-    return facts_of(ledger.cutovers())
-
-
 def look(ledger: Ledger, desk: Desk, batch: str) -> dict[str, Any] | None:
     """Return where a batch's cutover stands and why it waits; None when none is planned."""
     if desk.loaded.plan.cutover(batch) is None:
@@ -145,6 +140,7 @@ def _scene(desk: Desk, batch: str, track: Track, *, write: bool) -> Iterator[Sce
     """Open everything for one verb, and close it with what was exchanged with each endpoint."""
     entry = entry_of(desk, batch)
     pointer = _pointer(desk.loaded.plan, entry, track)
+    desk.read_ledger().close()  # a ledger is never made by a cutover
     services = Services.open(desk.loaded.plan, desk.loaded.base, write=write)
     if write:
         self_test(services)
@@ -189,6 +185,7 @@ def _put_together(
             for problem in gate.judged(plan, desk.loaded.base, endpoint, desk.clock.now())
         ],
         consumer=lambda: open_consumer(plan, entry.smoke, vault),
+        lacking=partial(_lacking, plan, entry, vault),
         programs=[_program(desk, vault, one, pointer.value) for one in entry.smoke.commands],
         drawer=drawer_of(desk),
         shown=redacted,
@@ -245,6 +242,22 @@ def _unwaived(finding: Mapping[str, Any]) -> bool:
     return False
 
 
+def _lacking(plan: Plan, entry: Cutover, vault: Vault) -> list[str]:
+    """Return why the smoke tests could not be made, before anything is switched."""
+    told = []
+    try:
+        open_consumer(plan, entry.smoke, vault).envelopes.self_test()
+    except KeyUnavailable as error:
+        told.append(f"smoke tests: {error}")
+    for command in entry.smoke.commands:
+        try:
+            for ref in command.environment.values():
+                vault.reveal(ref)
+        except KeyUnavailable as error:
+            told.append(f"smoke test {command.name}: {error}")
+    return told
+
+
 def _program(desk: Desk, vault: Vault, section: SmokeCommand, value: str) -> Program:
     def run() -> Ran:
         environment = {name: vault.reveal(ref) for name, ref in section.environment.items()}
@@ -281,6 +294,6 @@ def is_rehearsal(plan: Plan, endpoint: str) -> bool:
 def _told(scene: Scene) -> dict[str, Any]:
     return next(
         told
-        for told in facts_of(scene.ctx.ledger.cutovers())
+        for told in cutover_facts(scene.ctx.ledger)
         if (told["batch"], told["track"]) == (scene.batch, scene.track)
     )

@@ -21,7 +21,7 @@ from hdh_migrate.plan.cutover import Cutover, Decommission
 from hdh_migrate.ports import Eraser
 from hdh_migrate.session import holding
 from hdh_migrate.session.cutover import consent_of, entry_of
-from hdh_migrate.session.reporting import batch_root
+from hdh_migrate.session.records import batch_root
 from hdh_migrate.session.run import Desk, added_up, context_of, held_ledger, operator
 from hdh_migrate.wiring import Services, open_eraser
 
@@ -129,6 +129,7 @@ def _section(desk: Desk, batch: str) -> tuple[Cutover, Decommission]:
 @contextmanager
 def _opened(desk: Desk, batch: str, bundle: Path | None) -> Iterator[Undertaking]:
     entry, section = _section(desk, batch)
+    desk.read_ledger().close()  # a ledger is never made here
     services = Services.open(desk.loaded.plan, desk.loaded.base, write=False)
     eraser, transport = open_eraser(desk.loaded.plan, section, services.vault)
     with held_ledger(desk) as ledger:

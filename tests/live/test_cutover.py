@@ -96,6 +96,31 @@ def test_approvals_count_for_this_plan_these_keys_and_their_time_alone(site: Sit
     assert site.pointer == NEW
 
 
+def test_a_cutover_may_be_planned_after_the_bytes_were_moved(site: Site) -> None:
+    planned = {name: site.section(name) for name in ("approvals", "cutovers", "freeze", "batches")}
+    site.change(approvals=None, cutovers=None, freeze=None, batches=None)
+    assert "no cutover" not in site.cli("validate", site.plan, expect=0).err
+    nothing = site.cutover("start", expect=2)
+    assert "does not say how batch all is cut over" in nothing.err
+    site.run()
+    site.change(**planned)
+
+    site.approve("cutover")
+    site.cutover("start", expect=0)
+
+    assert site.pointer == NEW
+    changed = [line for line in journal(site) if line["kind"] == "plan-changed"]
+    assert len(changed) == 1
+    assert "cutovers: added" in changed[0]["body"]
+    site.change(limits={"retry_budget": "3s"})
+    assert "plan changed under a started run" in site.cutover("rollback", expect=3).err
+
+
+def test_a_cutover_needs_a_run_and_makes_no_ledger(site: Site) -> None:
+    assert "no run of this plan has begun" in site.cutover("start", expect=2).err
+    assert not site.state.exists()
+
+
 def test_a_hold_stops_it_at_the_door_and_status_says_so(site: Site) -> None:
     site.run()
     site.approve("cutover")
@@ -161,6 +186,13 @@ def test_what_consumers_wrote_is_counted_and_named_only_where_names_may_stand(
 def test_failed_smoke_tests_leave_the_choice_to_people(site: Site) -> None:
     site.run()
     site.approve("cutover")
+    secret = site.environ.pop("C_SEC")
+    assert (
+        "smoke tests: the environment variable C_SEC is not set"
+        in site.cutover("start", expect=3).err
+    )
+    assert site.pointer == OLD
+    site.environ["C_SEC"] = secret
     script(site.folder / "bin" / "smoke", "echo dupont; exit 3")
     failed = site.cutover("start", expect=5)
     assert "command shell: status 3" in failed.err
@@ -168,7 +200,6 @@ def test_failed_smoke_tests_leave_the_choice_to_people(site: Site) -> None:
     assert (site.state / "cutover" / "smoke-shell.log").read_text() == "dupont\n"
     assert (site.status()["stage"], site.pointer) == ("switched", NEW)
     assert site.status()["waits"]["why"] == "smoke-failed"
-    site.environ["C_SEC"] = site.environ["T_SECRET"]
     script(site.folder / "bin" / "smoke", "exit 0")
     site.cutover("start", expect=0)
     assert site.status()["stage"] == "fallback window"

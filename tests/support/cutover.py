@@ -140,6 +140,7 @@ class Affair:
         self.holder: str | None = None
         self.waivers: set[str] = set()
         self.closed: list[str] = []
+        self.lacking: list[str] = []
         self.needs: tuple[Need, ...] = ()
         self.programs: list[Program] = []
         self.reader: Any = self.world.target
@@ -222,6 +223,7 @@ class Affair:
             waived=self._waived,
             attested=lambda: list(self.closed),
             consumer=lambda: Consumer(reader=self.reader, envelopes=self.world.envelopes),
+            lacking=lambda: list(self.lacking),
             programs=self.programs,
             drawer=self.drawer,
             shown=lambda value: f"<{value[:5]}>",

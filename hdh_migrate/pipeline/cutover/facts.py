@@ -5,14 +5,21 @@ Values of pointers stand here as digests only: what a pointer was before may hol
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from hdh_migrate.pipeline.cutover.standing import Events, Standing, standings
 
 
-def facts_of(events: Events) -> list[dict[str, Any]]:
+class Journal(Protocol):
+    """What of a ledger is needed here."""
+
+    def cutovers(self) -> Events:
+        """Return (time, kind, body) of every event of a cutover, oldest first."""
+
+
+def cutover_facts(ledger: Journal) -> list[dict[str, Any]]:
     """Return every cutover and rehearsal, in the order in which they began."""
-    return [_facts(story) for story in standings(events).values()]
+    return [_facts(story) for story in standings(ledger.cutovers()).values()]
 
 
 def _facts(story: Standing) -> dict[str, Any]:
@@ -20,6 +27,7 @@ def _facts(story: Standing) -> dict[str, Any]:
     return {
         "batch": story.batch,
         "track": str(story.track),
+        "on_this_machine": story.rehearsing,
         "stage": str(story.stage),
         "since": story.since,
         "times": dict(sorted(story.times.items())),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
 from hdh_migrate.errors import Refused, StorageError
 from hdh_migrate.model import DatasetRow, State
-from hdh_migrate.pipeline.cutover import holdings
+from hdh_migrate.pipeline.cutover import holdings, smoke
 from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.standing import FINAL, Stage, Standing, Track, standings
 
@@ -44,7 +45,7 @@ def blockers(scene: Scene, now: Standing) -> list[str]:
     told += _pointer(scene, now)
     moved = not now.moving and not any(_unmoved(scene, row) for row in scene.datasets())
     if moved and not closed:  # not even a credential is sent to a host that is not attested
-        told += _target(scene)
+        told += [*_target(scene), *_smoke(scene)]
     return told
 
 
@@ -121,3 +122,19 @@ def _target(scene: Scene) -> Iterator[str]:
         yield f"{found.changed} objects at the target are not those that were verified"
     if found.gone:
         yield f"{found.gone} verified objects are gone from the target"
+
+
+def _smoke(scene: Scene) -> Iterator[str]:
+    """What fails for want of a key must fail before the switch."""
+    told = scene.lacking()
+    yield from told
+    if told:
+        return
+    for dataset, key in smoke.sample(scene, "")[:1]:
+        route = scene.ctx.route(dataset)
+        look = partial(scene.consumer().reader.head, route.target.bucket, route.target_key(key))
+        try:
+            if scene.ctx.retry(look) is None:
+                yield "smoke tests: the consumer's credential does not see an object that is there"
+        except StorageError as error:
+            yield f"smoke tests: the consumer's credential may not read: {error}"

@@ -128,6 +128,8 @@ class Scene(Story):
     attested: Callable[[], Sequence[str]]
     """Says why nothing may be sent to the target; empty means the door is open."""
     consumer: Callable[[], Consumer]
+    lacking: Callable[[], Sequence[str]]
+    """Says what the smoke tests lack; empty means that they can be made."""
     programs: Sequence[Program]
     drawer: Drawer
     shown: Callable[[str], str]

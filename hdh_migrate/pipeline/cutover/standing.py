@@ -68,6 +68,8 @@ class Standing:
     waits: Mapping[str, Any] | None = None
     """Why it does not go on: {"why", "told"}; None while nothing holds it."""
     pointer: Mapping[str, Any] = field(default_factory=dict)
+    rehearsing: bool | None = None
+    """Whether both endpoints lay on this machine."""
     old_sha256: str | None = None
     new_sha256: str | None = None
     root: str | None = None
@@ -129,7 +131,7 @@ def standing(events: Events, batch: str, track: Track = Track.CUTOVER) -> Standi
 
 
 def _begun(now: Standing, body: Mapping[str, Any]) -> None:
-    now.pointer = body["pointer"]
+    now.pointer, now.rehearsing = body["pointer"], body["rehearsing"]
     now.old_sha256, now.new_sha256 = body["old_sha256"], body["new_sha256"]
     now.freeze = now.smoke = now.window_until = now.written = None
     now.rounds = []

@@ -15,7 +15,7 @@ from hdh_migrate.errors import (
     Refused,
     Throttled,
 )
-from hdh_migrate.pipeline.cutover.facts import facts_of
+from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.rehearse import rehearse
 from hdh_migrate.pipeline.cutover.rollback import roll_back
@@ -165,6 +165,15 @@ def test_finalize_is_refused_while_the_pointer_is_elsewhere_or_the_door_is_held(
     assert switched.standing().stage is Stage.OPEN
 
 
+def test_finalize_is_refused_for_another_manifest_than_was_cut_over(switched: Affair) -> None:
+    root = switched.root
+    switched.root = lambda ledger: root(ledger)[::-1]  # type: ignore[method-assign]
+    switched.approve("finalize")
+    with pytest.raises(Refused, match="manifest is not the one that was cut over"):
+        switched.act(finalize, "now")
+    assert switched.standing().stage is Stage.OPEN
+
+
 def test_finalize_is_refused_before_the_smoke_tests_have_passed(affair: Affair) -> None:
     affair.programs = [program("site", ok=False)]
     with pytest.raises(MigrateError):
@@ -221,7 +230,7 @@ def test_the_facts_hold_digests_and_no_value(switched: Affair) -> None:
     switched.act(finalize, "now")
     ledger = switched.world.open()
     try:
-        (told,) = facts_of(ledger.cutovers())
+        (told,) = cutover_facts(ledger)
         journal = "".join(body for _, _, _, body, _ in ledger.journal())
     finally:
         ledger.close()

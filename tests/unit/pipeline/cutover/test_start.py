@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import (
+    AccessDenied,
     ApprovalMissing,
     ConnectionLost,
     DoorHeld,
@@ -25,6 +26,7 @@ from hdh_migrate.pipeline.cutover.standing import Stage, Track
 from hdh_migrate.pipeline.cutover.start import start
 from tests.support.corpus import recounted
 from tests.support.cutover import NEW, OLD, Affair, program
+from tests.support.fakes import FakeTarget
 
 
 @pytest.fixture
@@ -284,6 +286,21 @@ def test_a_withdrawn_switch_that_lands_late_must_be_rolled_back(affair: Affair) 
     assert affair.pointer.value == OLD
     affair.act(start)
     assert affair.pointer.value == NEW
+
+
+def test_smoke_tests_that_could_not_be_made_block_the_switch(affair: Affair) -> None:
+    affair.lacking = ["smoke tests: keys/consumer.sec: no such file"]
+    with pytest.raises(Refused, match="no such file"):
+        affair.act(start)
+    affair.lacking = []
+    affair.reader = FakeTarget("dst")  # a consumer who sees another bucket of that name
+    with pytest.raises(Refused, match="does not see an object that is there"):
+        affair.act(start)
+    affair.reader = affair.world.target
+    affair.script.fail("head", AccessDenied("HTTP 403"))
+    with pytest.raises(Refused, match="may not read: HTTP 403"):
+        affair.act(start)
+    assert affair.pointer.swaps == []
 
 
 def test_failed_smoke_tests_stop_and_are_run_again_by_the_next_start(affair: Affair) -> None:
