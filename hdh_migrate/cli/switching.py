@@ -68,13 +68,14 @@ def rollback(
     show_names: ShowNames = False,
     as_json: AsJson = False,
     state_dir: StateDir = None,
+    no_progress: NoProgress = False,
     verbose: Verbose = 0,
 ) -> None:
     """Give the pointer its old value back and list what consumers wrote to the target since.
 
     Example: hdh-migrate cutover rollback plan.yaml --batch pilot
     """
-    task = Task(as_json=as_json, verbose=verbose)
+    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
 
     def body() -> Exit:
         from hdh_migrate.session import cutover as session
@@ -103,13 +104,14 @@ def finalize(
     ] = None,
     as_json: AsJson = False,
     state_dir: StateDir = None,
+    no_progress: NoProgress = False,
     verbose: Verbose = 0,
 ) -> None:
     """THE POINT OF NO RETURN: from then on there is no rollback. Needs approvals of its own.
 
     Example: hdh-migrate cutover finalize plan.yaml --batch pilot
     """
-    task = Task(as_json=as_json, verbose=verbose)
+    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
 
     def body() -> None:
         from hdh_migrate.session import cutover as session

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
+import signal
+import subprocess
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -325,3 +330,65 @@ def test_a_source_is_not_deleted_by_who_may_only_read(site: Site) -> None:
 def journal(site: Site) -> list[dict[str, str]]:
     out = site.cli("audit", "journal", site.plan, expect=0).out
     return [json.loads(line) for line in out.splitlines()]
+
+
+def test_an_approval_that_expires_between_gate_and_door_is_missed_there(site: Site) -> None:
+    (entry,) = site.section("cutovers")
+    site.change(cutovers=[{**entry, "relist_interval": "4s"}])
+    site.run()
+    soon = datetime.now(UTC) + timedelta(seconds=4)
+    site.approve("cutover", "dpo", "--until", soon.isoformat(timespec="seconds"))
+
+    missed = site.cutover("start", expect=8)
+
+    assert "it has expired" in missed.err
+    assert any(line["kind"] == "cutover-settled" for line in journal(site))
+    assert site.pointer == OLD
+    site.approve("cutover")
+    site.cutover("start", expect=0)
+    assert site.pointer == NEW
+
+
+@pytest.mark.crash
+def test_a_source_that_is_written_during_a_start_stops_it(site: Site) -> None:
+    (entry,) = site.section("cutovers")
+    site.change(cutovers=[{**entry, "relist_interval": "3s"}])
+    site.run()
+    site.approve("cutover")
+    process = site.start("cutover", "start", site.plan, "--batch", "all", "--no-progress")
+    for number in itertools.count():
+        if process.poll() is not None:
+            break
+        site.container.client.upload_blob(f"pmsi/late {number}", b"x")
+        time.sleep(0.2)
+    _, err = process.communicate()
+
+    assert process.returncode == 6, err
+    assert "the source is still being written" in err
+    assert site.status()["waits"]["why"] == "source-written"
+    assert site.pointer == OLD
+
+
+@pytest.mark.crash
+def test_pointer_and_ledger_agree_after_kills_at_any_time(site: Site) -> None:
+    site.run()
+    site.approve("cutover")
+    before = site.source()
+    at_new = {"switched", "fallback window"}
+    for verb, done in (("start", "fallback window"), ("rollback", "rolled back")):
+        for kill in itertools.count(1):
+            process = site.start("cutover", verb, site.plan, "--batch", "all", "--no-progress")
+            try:
+                _, err = process.communicate(timeout=0.5 + 0.5 * kill)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+                stage = site.status()["stage"]
+                if stage not in {"switching", "rolling back"}:
+                    assert (site.pointer == NEW) == (stage in at_new), stage
+                continue
+            assert process.returncode == 0, err
+            break
+        assert site.status()["stage"] == done
+        assert site.pointer == (NEW if verb == "start" else OLD)
+    assert site.source() == before
