@@ -79,12 +79,14 @@ def _cutover_lines(batch: str, told: dict[str, Any] | None) -> list[str]:
     """Return where a batch's cutover stands and why it does not go on."""
     if told is None:
         return []
-    until = f" until {told['window_until']}" if told["window_until"] else ""
+    until = f" until {told['window_until']}" if told["stage"] == "fallback window" else ""
     lines = [f"cutover of {batch}: {told['stage']}{until}"]
-    if told["waits"] is not None:
-        lines += [f"  {told['waits']['why']}: {line}" for line in told["waits"]["told"]]
-    if told["held"] is not None:
-        lines.append(f"  the door is held {told['held']}")
+    waits, held = told["waits"], told["held"]
+    if waits is not None:
+        lines.append(f"  stopped at {waits['at']}: {waits['why']}")
+        lines += [f"    {line}" for line in waits["told"]]
+    if held is not None:
+        lines.append(f"  the door is held {held}")
     return lines
 
 

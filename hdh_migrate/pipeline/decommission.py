@@ -34,7 +34,8 @@ _Row = tuple[int, int, str, str]
 class Undertaking(Story):
     """One batch's end at the source."""
 
-    eraser: Eraser
+    eraser: Eraser | None
+    """None in a dry run: there is nothing that could delete."""
     evidence: Callable[[str], Sequence[str]]
     """Says what the evidence lacks for a manifest root; empty means that it proves the batch."""
     cooling_seconds: int
@@ -155,12 +156,13 @@ def _erase(story: Undertaking, rows: Sequence[_Row], unsure: int | None) -> None
 def _one(story: Undertaking, names: dict[int, DatasetRow], row: _Row) -> tuple[Erased, bool]:
     """Delete one object; say, too, whether it had to be asked more than once."""
     _, dataset, key, version = row
-    place, tries = story.ctx.route(names[dataset]).source, 0
+    place, tries, eraser = story.ctx.route(names[dataset]).source, 0, story.eraser
+    assert eraser is not None
 
     def attempt() -> Erased:
         nonlocal tries
         tries += 1
-        return story.eraser.erase(place, key, version)
+        return eraser.erase(place, key, version)
 
     return story.ctx.retry(attempt), tries > 1
 
@@ -192,10 +194,11 @@ def _remains(story: Undertaking) -> dict[str, Any]:
     Raises:
         Transient: there was no whole listing; nothing is kept of it.
     """
-    ours, others, days = Counter[str](), 0, 0
+    ours, others, days, eraser = Counter[str](), 0, 0, story.eraser
+    assert eraser is not None
     for dataset in story.datasets():
         place = story.ctx.route(dataset).source
-        for remnant in story.eraser.remnants(place):
+        for remnant in eraser.remnants(place):
             known = story.ctx.ledger.pinned(dataset.id, remnant.key)
             if known is None or known[2] is not State.VERIFIED:
                 others += 1
@@ -207,7 +210,7 @@ def _remains(story: Undertaking) -> dict[str, Any]:
         **{str(trace): ours[trace] for trace in Trace},
         "until": until,
         "not_ours": others,
-        "not_shown": [str(trace) for trace in story.eraser.unseen()],
+        "not_shown": [str(trace) for trace in eraser.unseen()],
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from hdh_migrate.errors import CommandFailed, KeyUnavailable, UsageError
 from hdh_migrate.evidence.approvals import Stage as Approved
-from hdh_migrate.evidence.approvals import Subject
+from hdh_migrate.evidence.approvals import Subject, Why
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
@@ -229,11 +229,14 @@ def consent_of(desk: Desk, entry: Cutover, stage: str, root: str) -> Consent:
     )
     threshold = None if what is Approved.FREEZE else getattr(entry.approvals, stage)
     found = judgement(desk, subject, threshold=threshold)
-    told = [f"{found.missing} more approvals are needed"] if found.missing else []
+    more = "approvals are" if found.missing > 1 else "approval is"
+    told = [f"{found.missing} more {more} needed"] if found.missing else []
+    # Those of other batches and stages are kept on the same shelf and say nothing here.
+    refused = [one for one in found.refused if one.why not in {Why.OTHER_BATCH, Why.OTHER_STAGE}]
     return Consent(
         given=not found.missing,
         keys=tuple(one.fingerprint for one in found.accepted),
-        told=(*told, *(f"not counted: {one}" for one in found.refused)),
+        told=(*told, *(f"not counted: {one}" for one in refused)),
     )
 
 

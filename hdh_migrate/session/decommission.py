@@ -39,8 +39,8 @@ def forecast(desk: Desk, batch: str, bundle: Path | None) -> dict[str, Any]:
     services = Services.open(desk.loaded.plan, desk.loaded.base, write=False)
     ledger = desk.read_ledger()
     try:
-        eraser, _ = open_eraser(desk.loaded.plan, section, services.vault)
-        return story.forecast(_undertaking(desk, services, ledger, entry, section, eraser, bundle))
+        # What could delete is not even built.
+        return story.forecast(_undertaking(desk, services, ledger, entry, section, None, bundle))
     finally:
         ledger.close()
 
@@ -147,7 +147,7 @@ def _undertaking(
     ledger: Ledger,
     entry: Cutover,
     section: Decommission,
-    eraser: Eraser,
+    eraser: Eraser | None,
     bundle: Path | None,
 ) -> Undertaking:
     return Undertaking(

@@ -88,7 +88,7 @@ def test_approvals_count_for_this_plan_these_keys_and_their_time_alone(site: Sit
     assert site.pointer == OLD
 
     site.approve("cutover", "dpo")
-    assert site.cutover("start", expect=8).err.count("1 more approvals are needed") == 1
+    assert site.cutover("start", expect=8).err.count("1 more approval is needed") == 1
     site.approve("cutover", "ciso")
     site.cutover("start", expect=0)
     assert site.pointer == NEW
@@ -275,16 +275,23 @@ def test_a_finalized_batch_is_deleted_on_signed_evidence_alone(site: Site) -> No
     site.cli("report", site.plan, "--out", bundle, expect=0)
     before = set(site.source())
 
-    def erase(*more: str, expect: int) -> Said:
-        return site.cli("decommission", site.plan, "--batch", "all", *more, expect=expect)
+    def erase(*more: str, expect: int, typed: str = "") -> Said:
+        said = ("decommission", site.plan, "--batch", "all", *more)
+        return site.cli(*said, expect=expect, typed=typed)
 
+    eraser = site.environ.pop("S_ERASER")  # a dry run needs nothing that could delete
     dry = erase("--json", expect=3).json
+    site.environ["S_ERASER"] = eraser
     assert dry["would_delete"]["objects"] == 4
     assert any("none was given" in line for line in dry["blockers"])
     assert "approval" in erase("--evidence", bundle, expect=3).out
     site.approve("decommission")
     assert erase("--evidence", bundle, "--json", expect=0).json["blockers"] == []
     erase("--evidence", bundle, "--execute", "--confirm", "emc", expect=2)
+    assert (
+        "are not those of the batch"
+        in erase("--evidence", bundle, "--execute", expect=2, typed="all\n").err
+    )
     assert set(site.source()) == before
 
     manifest = site.folder / "bundle" / "manifest.jsonl"
@@ -298,7 +305,7 @@ def test_a_finalized_batch_is_deleted_on_signed_evidence_alone(site: Site) -> No
     site.container.client.upload_blob("pmsi/b.csv", b"written after all", overwrite=True)
     blob = site.container.client.get_blob_client("scans/big.raw")
     blob.create_snapshot()
-    told = erase("--evidence", bundle, "--execute", "--confirm", "emc2", "--json", expect=4).json
+    told = erase("--evidence", bundle, "--execute", "--json", expect=4, typed="emc2\n").json
     assert told["requested"] == {"deleted": 2, "drifted": 1, "kept": 1}
     assert set(site.source()) == {"pmsi/b.csv", "scans/big.raw", "tmp/scratch"}
 

@@ -43,6 +43,7 @@ def _facts(story: Standing) -> dict[str, Any]:
         "delta": [dict(one) for one in story.rounds],
         "smoke": None if story.smoke is None else dict(story.smoke),
         "window_until": story.window_until,
+        "not_ours_before_the_switch": story.strangers,
         "written_by_consumers": None if story.written is None else dict(story.written),
         "finalized": None if story.finalized is None else dict(story.finalized),
         "decommission": {

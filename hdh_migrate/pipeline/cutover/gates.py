@@ -118,6 +118,7 @@ def _target(scene: Scene) -> Iterator[str]:
     except StorageError as error:
         yield f"the target cannot be listed: {error}"
         return
+    scene.strangers = found.new
     if found.changed:
         yield f"{found.changed} objects at the target are not those that were verified"
     if found.gone:

@@ -93,7 +93,8 @@ def _hint(now: Standing, file: str | None) -> str | None:
         return None
     counts = now.written or {}
     told = ", ".join(f"{counts[what]} {what}" for what in ("new", "changed", "gone"))
-    return f"since the switch consumers changed the target ({told}); the names stand in {file}"
+    before = f"; {now.strangers} were there before the switch" if now.strangers else ""
+    return f"the target is not as it was verified: {told}{before}; the names stand in {file}"
 
 
 def _listed(scene: Scene) -> Holdings:

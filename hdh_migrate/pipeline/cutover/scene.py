@@ -136,6 +136,8 @@ class Scene(Story):
     """Returns a pointer's value as it may be shown to people."""
     rehearsing: bool
     """Whether every endpoint lies on this machine; the journal says so."""
+    strangers: int = 0
+    """Objects of somebody else's that stood in the batch's places when they were last listed."""
 
     # --- values of the pointer: in the ledger's memory, never in the journal -------------------
 

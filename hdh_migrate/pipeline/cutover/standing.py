@@ -86,6 +86,8 @@ class Standing:
     rounds: list[Mapping[str, Any]] = field(default_factory=list)
     smoke: Mapping[str, Any] | None = None
     window_until: str | None = None
+    strangers: int = 0
+    """Objects at the target that were not ours already before the switch."""
     written: Mapping[str, Any] | None = None
     """What consumers wrote to the target until a rollback; None: not counted yet."""
     approvals: dict[str, list[str]] = field(default_factory=dict)
@@ -165,7 +167,7 @@ def _settled(now: Standing, body: Mapping[str, Any]) -> None:
 
 
 def _switching(now: Standing, body: Mapping[str, Any]) -> None:
-    now.intended = True
+    now.intended, now.strangers = True, body["strangers"]
     now.root = body["root"]
     now.old_sha256, now.new_sha256 = body["old_sha256"], body["new_sha256"]
 

@@ -20,7 +20,7 @@ from hdh_migrate.pipeline.cutover.standing import (
     Stage,
     Standing,
 )
-from hdh_migrate.pipeline.cutover.switch import resolve, switch
+from hdh_migrate.pipeline.cutover.switch import demand_switched, resolve, switch
 
 
 def start(scene: Scene) -> Standing:
@@ -35,7 +35,10 @@ def start(scene: Scene) -> Standing:
         SmokeFailed: the pointer is switched and smoke tests fail.
     """
     now = resolve(scene, scene.standing())
-    if now.stage in FINAL or now.stage is Stage.OPEN:
+    if now.stage in FINAL:
+        return now
+    if now.stage is Stage.OPEN:
+        demand_switched(scene)
         return now
     if now.stage is Stage.ROLLING_BACK:
         raise Refused(
@@ -49,6 +52,7 @@ def start(scene: Scene) -> Standing:
         )
     if now.stage in BEFORE_SWITCH:
         prepare_and_switch(scene, now)
+    demand_switched(scene)
     return open_window(scene)
 
 
@@ -111,10 +115,10 @@ def _demand_anew(scene: Scene, root: str) -> None:
     if rounds:
         moved = sum(one["new"] + one["changed"] for one in rounds)
         told.insert(0, f"the final delta moved and verified {moved} objects, so the manifest is"
-                       f" another one now: root {root}")  # fmt: skip
+                       " another one now")  # fmt: skip
     scene.waits("approval", told)
     raise ApprovalMissing(
-        f"cutover of batch {scene.batch} is not approved:\n"
+        f"cutover of batch {scene.batch} is not approved (manifest root {root}):\n"
         + "\n".join(f"  {line}" for line in told),
         hint=f'look at the report, then "hdh-migrate approve PLAN --batch {scene.batch} --stage'
         ' cutover --key FILE" and start again; nothing was switched',

@@ -31,6 +31,7 @@ def switch(scene: Scene, now: Standing, root: str) -> None:
     scene.note(
         "switching", old_sha256=digest(old), new_sha256=digest(scene.value), root=root,
         guard=scene.pointer.guard, approvals=list(consent.keys), approved_stage="cutover",
+        strangers=scene.strangers,
     )  # fmt: skip
     try:
         let_through(scene, "cutover", root)
@@ -73,6 +74,22 @@ def resolve(scene: Scene, now: Standing) -> Standing:
     return scene.standing()
 
 
+def demand_switched(scene: Scene) -> None:
+    """Demand that a pointer which the journal calls switched has the new value.
+
+    Raises:
+        PointerMoved: it has not.
+    """
+    if scene.ctx.retry(scene.pointer.read) != scene.value:
+        told = "the pointer was switched, and does not have the new value any more"
+        scene.waits("pointer-moved", [told])
+        raise PointerMoved(
+            f"{told}: somebody else changed it",
+            hint="find out who and why; then set it to the new value and start again, or go back"
+            f' with "hdh-migrate cutover rollback PLAN --batch {scene.batch}"',
+        )
+
+
 def let_through(scene: Story, stage: str, root: str) -> Consent:
     """Return the consent to a stage while nobody holds the door.
 
@@ -88,7 +105,7 @@ def let_through(scene: Story, stage: str, root: str) -> Consent:
     if not consent.given and scene.track is Track.CUTOVER:
         scene.waits("approval", consent.told)
         raise ApprovalMissing(
-            f"{stage} of batch {scene.batch} is not approved:\n"
+            f"{stage} of batch {scene.batch} is not approved (manifest root {root}):\n"
             + "\n".join(f"  {line}" for line in consent.told),
             hint=f'"hdh-migrate approve PLAN --batch {scene.batch} --stage {stage} --key FILE";'
             " nothing was changed",

@@ -265,6 +265,16 @@ def test_a_pointer_that_is_changed_at_the_last_moment_is_left_alone(affair: Affa
     assert affair.standing().stage is Stage.PREPARING
 
 
+def test_a_switched_pointer_that_was_changed_by_hand_is_told(affair: Affair) -> None:
+    affair.act(start)
+    affair.pointer.value = OLD
+    with pytest.raises(PointerMoved, match="does not have the new value any more"):
+        affair.act(start)
+    assert affair.standing().stage is Stage.OPEN
+    affair.pointer.value = NEW
+    assert affair.act(start).stage is Stage.OPEN
+
+
 def test_a_new_value_that_somebody_else_set_is_a_blocker(affair: Affair) -> None:
     affair.pointer.value = NEW
     with pytest.raises(Refused, match="this ledger did not set it"):
