@@ -123,6 +123,13 @@ class Permanent(StorageError):
     """Trying again without a change changes nothing."""
 
 
+class HostRefused(Permanent):
+    """The host is not the right one: its address, its certificate or its key. The run stops."""
+
+    exit_code = Exit.REFUSED
+    default_hint = "nothing was sent there; run the same plan again when the host is the right one"
+
+
 class Missing(Permanent):
     """There is no such object, bucket, container or upload."""
 

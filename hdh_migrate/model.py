@@ -152,7 +152,10 @@ class PartInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetLimits:
-    """What a target can hold and bear: data from a provider profile, never a name in code."""
+    """What a target can hold and bear: data from a provider profile, never a name in code.
+
+    Rates are for one bucket; None means that no number is known, and nothing is held back.
+    """
 
     max_parts: int
     min_part: int
@@ -165,6 +168,11 @@ class TargetLimits:
     conditional_put: bool = True
     conditional_complete: bool = True
     tags: bool = True
+    request_seconds: float | None = None
+    writes_per_second: float | None = None
+    reads_per_second: float | None = None
+    connection_bytes_per_second: float | None = None
+    objects_per_bucket: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

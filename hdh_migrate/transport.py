@@ -1,13 +1,15 @@
-"""HTTP for object bytes, over libcurl: one reply at a time, every deviation an error of ours.
+"""HTTP over libcurl: one reply at a time, every deviation an error of ours.
 
-No redirect is followed, no proxy or netrc of the host is honoured, TLS is 1.2 or later with
-verified certificates, a stalled connection is dropped, bodies stream through callbacks and
-nothing is ever decoded. Requests are signed with AWS Signature Version 4 when a `SigV4` is given.
-Why libcurl: docs/decisions/0002-transport.md.
+No redirect is followed, no proxy, netrc or certificate setting of the host is honoured, TLS is
+1.2 or later with verified certificates (and pinned keys, if any), every address is judged when it
+is contacted, a stalled connection is dropped, bodies stream through callbacks and nothing is ever
+decoded. Requests are signed with AWS Signature Version 4 when a `SigV4` is given.
+Why libcurl: docs/decisions/0002-transport.md; why for everything: 0011-one-door.md.
 """
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 import time
@@ -15,11 +17,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pycurl
 
-from hdh_migrate.errors import ConnectionLost, Permanent, ShortRead, StorageError
+from hdh_migrate.door import Door
+from hdh_migrate.errors import ConnectionLost, HostRefused, ShortRead, StorageError
 
 CONNECT_SECONDS = 15
 STALL_BYTES_PER_SECOND = 512
@@ -28,6 +32,7 @@ ERROR_BODY_MAX = 65_536
 UPLOAD_BUFFER = 524_288
 DOWNLOAD_BUFFER = 262_144
 READ_ABORT: int = pycurl.READFUNC_ABORT
+SOCKET_BAD: int = pycurl.SOCKET_BAD
 
 _TLS_ERRORS = frozenset(
     (pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT_BADFILE, pycurl.E_SSL_ISSUER_ERROR)
@@ -43,6 +48,18 @@ class SigV4:
     access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
     token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """Who is trusted: a file of certification authorities instead of the system's, pinned keys.
+
+    A pin is `sha256//` and the base64 of the SHA-256 of a public key (SPKI); with any, the
+    server's own key must be one of them, whoever signed its certificate.
+    """
+
+    ca_file: str | None = None
+    pins: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -88,9 +105,13 @@ class Traffic:
 class Transport:
     """A set of connections, one handle for each thread. Safe to share between threads."""
 
-    def __init__(self, *, sign: SigV4 | None = None, ca_file: str | None = None) -> None:
+    def __init__(
+        self, *, sign: SigV4 | None = None, tls: Tls | None = None, door: Door | None = None
+    ) -> None:
         self._sign = sign
-        self._ca_file = ca_file or default_ca_file()
+        self._tls = tls or Tls()
+        self._ca_file = self._tls.ca_file or default_ca_file()
+        self.door = door
         self._local = threading.local()
         self._lock = threading.Lock()
         self.traffic: dict[str, Traffic] = {}
@@ -106,22 +127,29 @@ class Transport:
         accept: Callable[[Reply], None] | None = None,
         sink: Callable[[bytes], object] | None = None,
         limit: int = ERROR_BODY_MAX,
+        signed: bool = False,
+        stall: int = STALL_SECONDS,
     ) -> Reply:
         """Make one request and return its reply, whatever its status.
 
         `accept` sees the status and headers of a 2xx reply before its first byte and may raise.
         `sink` takes the body of a 2xx reply; without it, and for other replies, up to `limit`
         bytes are kept (a longer 2xx body is an error). `pull` is (size, function) for a body
-        that is made while it is sent.
+        that is made while it is sent. `signed`: the headers carry a signature already. `stall`:
+        seconds without a byte after which the connection is dropped.
 
         Raises:
             ConnectionLost: no whole reply arrived.
             ShortRead: the body is shorter than announced, or longer than `limit`.
-            Permanent: the certificate does not verify; nothing was sent.
+            HostRefused: nothing was sent: the door is closed, the address is of the wrong kind, the
+                certificate does not verify, or its key is not pinned.
         """
+        if self.door is not None:
+            self.door.demand(url)
         call = _Call(accept, sink, limit)
         handle = self._handle()
-        self._prepare(handle, method, url, headers, call)
+        self._prepare(handle, method, url, headers, call, sign=not signed)
+        handle.setopt(pycurl.LOW_SPEED_TIME, stall)
         if body is not None:
             pull = (len(body), _Slices(body).read)
         if pull is not None:
@@ -135,6 +163,7 @@ class Transport:
                 raise call.failure from error
             raise _translated(error, url) from error
         finally:
+            call.release()
             self._count(handle, url, call.reply)
         if call.failure is not None:
             raise call.failure
@@ -148,7 +177,14 @@ class Transport:
         return handle
 
     def _prepare(
-        self, c: pycurl.Curl, method: str, url: str, headers: Mapping[str, str], call: _Call
+        self,
+        c: pycurl.Curl,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        call: _Call,
+        *,
+        sign: bool,
     ) -> None:
         set_option = c.setopt
         set_option(pycurl.URL, url)
@@ -159,18 +195,15 @@ class Transport:
         set_option(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
         set_option(pycurl.FOLLOWLOCATION, 0)
         set_option(pycurl.PROXY, "")
-        set_option(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
-        if self._ca_file is not None:
-            set_option(pycurl.CAINFO, self._ca_file)
+        self._secure(c, url, call)
         set_option(pycurl.CONNECTTIMEOUT, CONNECT_SECONDS)
         set_option(pycurl.LOW_SPEED_LIMIT, STALL_BYTES_PER_SECOND)
-        set_option(pycurl.LOW_SPEED_TIME, STALL_SECONDS)
         set_option(pycurl.BUFFERSIZE, DOWNLOAD_BUFFER)
         set_option(pycurl.UPLOAD_BUFFERSIZE, UPLOAD_BUFFER)
         set_option(pycurl.HTTP_CONTENT_DECODING, 0)
         lines = [f"{name}: {value}" if value else f"{name};" for name, value in headers.items()]
         lines += ["Expect:", "Accept-Encoding: identity"]
-        if self._sign is not None:
+        if self._sign is not None and sign:
             set_option(pycurl.AWS_SIGV4, f"aws:amz:{self._sign.region}:s3")
             set_option(pycurl.USERNAME, self._sign.access_key)
             set_option(pycurl.PASSWORD, self._sign.secret_key)
@@ -179,6 +212,22 @@ class Transport:
         set_option(pycurl.HTTPHEADER, [line.encode() for line in lines])
         set_option(pycurl.HEADERFUNCTION, call.header)
         set_option(pycurl.WRITEFUNCTION, call.write)
+
+    def _secure(self, c: pycurl.Curl, url: str, call: _Call) -> None:
+        c.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
+        c.unsetopt(pycurl.CAPATH)  # the file alone: a directory built into libcurl is no choice
+        if self._ca_file is not None:
+            c.setopt(pycurl.CAINFO, self._ca_file)
+        if self._tls.pins:
+            c.setopt(pycurl.PINNEDPUBLICKEY, ";".join(self._tls.pins))
+        if self.door is None:
+            return
+        c.setopt(pycurl.OPENSOCKETFUNCTION, call.opening(self.door))
+        if self.door.resolve is not None:
+            parts = urlsplit(url)
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            known = ",".join(self.door.resolve(parts.hostname or ""))
+            c.setopt(pycurl.RESOLVE, [f"{parts.hostname}:{port}:{known}"])
 
     def _count(self, handle: pycurl.Curl, url: str, reply: Reply) -> None:
         parts = urlsplit(url)
@@ -214,6 +263,30 @@ class _Call:
         self._accepted = False
         self._kept: list[bytes] = []
         self._size = 0
+        self._sockets: list[socket.socket] = []
+
+    def opening(self, door: Door) -> Callable[[int, tuple[Any, ...]], socket.socket | int]:
+        def opened(purpose: int, address: tuple[Any, ...]) -> socket.socket | int:
+            del purpose
+            family, kind, protocol, where = address
+            objection = door.objection(str(where[0]))
+            if objection is not None:
+                host = urlsplit(door.endpoint).netloc
+                self.failure = HostRefused(
+                    f"{host} leads to {where[0]}, {objection}; nothing was sent there",
+                    hint="a wrong or poisoned name would send the data elsewhere; check the DNS",
+                )
+                return SOCKET_BAD
+            made = socket.socket(family, kind, protocol)
+            self._sockets.append(made)
+            return made
+
+        return opened
+
+    def release(self) -> None:
+        """Close our handles of the sockets; libcurl has duplicates of its own."""
+        for made in self._sockets:
+            made.close()
 
     def header(self, raw: bytes) -> None:
         line = raw.decode("latin-1").rstrip("\r\n")
@@ -281,9 +354,14 @@ def _translated(error: pycurl.error, url: str) -> StorageError:
     code, text = error.args[0], error.args[1]
     host = urlsplit(url).netloc
     if code in _TLS_ERRORS:
-        return Permanent(
+        return HostRefused(
             f"{host}: the server's certificate does not verify",
             hint="nothing was sent; check the endpoint, the clock and the CA bundle",
+        )
+    if code == pycurl.E_SSL_PINNEDPUBKEYNOTMATCH:
+        return HostRefused(
+            f"{host}: the server's key is none of the pinned ones",
+            hint="nothing was sent; ask the host whether it renewed its key before you pin another",
         )
     if code == pycurl.E_PARTIAL_FILE:
         return ShortRead(f"{host}: the reply ended early")
@@ -300,8 +378,9 @@ def _clock_offset(date: str) -> float | None:
 
 def default_ca_file() -> str | None:
     """Return the system's bundle of certification authorities, or certifi's."""
+    # Not `cafile`: that one listens to SSL_CERT_FILE of the environment.
     paths = ssl.get_default_verify_paths()
-    for candidate in (paths.cafile, *_CA_FILES):
+    for candidate in (paths.openssl_cafile, *_CA_FILES):
         if candidate and Path(candidate).is_file():
             return candidate
     import certifi

@@ -8,21 +8,23 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from hdh_migrate.errors import AuthFailed, KeyUnavailable, PlanInvalid
+from hdh_migrate.door import Door
+from hdh_migrate.errors import AuthFailed, KeyUnavailable
 from hdh_migrate.model import TargetLimits
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.context import DatasetRules
 from hdh_migrate.pipeline.cutover.scene import Consumer
 from hdh_migrate.pipeline.perform import Performer
+from hdh_migrate.pipeline.planning import Pace
 from hdh_migrate.pipeline.retrying import Gate, Retrying
 from hdh_migrate.pipeline.selecting import compile_rules
-from hdh_migrate.pipeline.throttling import Bandwidth, ThrottledSource
+from hdh_migrate.pipeline.throttling import Bandwidth, RequestPace, ThrottledSource
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.plan.consent import DeniedWrite
 from hdh_migrate.plan.cutover import Decommission, Smoke
@@ -47,11 +49,11 @@ from hdh_migrate.ports import (
     TargetReader,
     TargetWriter,
 )
-from hdh_migrate.targets.profiles import Profile
+from hdh_migrate.targets.chosen import profile_of
+from hdh_migrate.targets.opening import Network, opened
+from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.transport import Traffic, Transport
-
-DEFAULT_REGION = "us-east-1"
 
 
 @dataclass(slots=True)
@@ -134,47 +136,22 @@ SOURCES: Mapping[str, Callable[[Plan, Vault, Transport], Source]] = {
 # --- targets ---------------------------------------------------------------------------------
 
 
-def profile_of(plan: Plan) -> Profile:
-    """Return the profile of the plan's target.
+def open_target(
+    plan: Plan,
+    credential: AccessKey,
+    vault: Vault,
+    *,
+    network: Network | None = None,
+    pace: Callable[[str, str], None] | None = None,
+) -> S3Endpoint:
+    """Return the plan's target with one credential; see `targets.opening.opened`.
 
     Raises:
-        PlanInvalid: there is no such provider or region.
+        KeyUnavailable: a reference cannot be read.
     """
-    from hdh_migrate.targets import profiles
-
-    profile = profiles.load(plan.target.provider)
-    if plan.target.endpoint is None:
-        profile.endpoint_for(plan.target.region or "")
-    return profile
-
-
-def endpoint_of(plan: Plan) -> str:
-    """Return the address of the plan's target."""
-    if plan.target.endpoint is not None:
-        return plan.target.endpoint
-    return profile_of(plan).endpoint_for(plan.target.region or "")
-
-
-def _target(
-    plan: Plan, credential: AccessKey, vault: Vault, *, writable: bool
-) -> tuple[TargetReader, Transport]:
-    from hdh_migrate.targets.s3 import S3Reader, S3Writer
-    from hdh_migrate.targets.s3_endpoint import S3Endpoint
-    from hdh_migrate.transport import SigV4
-
-    profile, url = profile_of(plan), endpoint_of(plan)
-    token = credential.session_token
-    sign = SigV4(
-        region=plan.target.region or DEFAULT_REGION,
-        access_key=vault.reveal(credential.id),
-        secret_key=vault.reveal(credential.secret),
-        token=vault.reveal(token) if token is not None else None,
+    return opened(
+        plan, vault.base, credential, vault.reveal, network=network or Network(), pace=pace
     )
-    transport = Transport(sign=sign)
-    addressing = "path" if plan.target.endpoint is not None else profile.addressing
-    endpoint = S3Endpoint(url, addressing=addressing, sign=sign, transport=transport)
-    kind = S3Writer if writable else S3Reader
-    return kind(endpoint, profile.limits), transport
 
 
 # --- pointers --------------------------------------------------------------------------------
@@ -204,24 +181,19 @@ def _ssh_command_pointer(plan: Plan, section: SshCommandPointer, vault: Vault) -
 def _s3_object_pointer(plan: Plan, section: S3ObjectPointer, vault: Vault) -> Pointer:
     from hdh_migrate.pointers.s3_object import S3ObjectPointer as Kind
     from hdh_migrate.targets import profiles
+    from hdh_migrate.targets.opening import elsewhere
     from hdh_migrate.targets.s3_bucket import S3Bucket
-    from hdh_migrate.targets.s3_endpoint import S3Endpoint
-    from hdh_migrate.transport import SigV4
 
-    profile, url, region = profiles.load("generic"), section.endpoint, section.region
-    if url is None:
-        profile, url, region = profile_of(plan), endpoint_of(plan), plan.target.region
     credential = section.credential or plan.target.credential
-    token = credential.session_token
-    sign = SigV4(
-        region=region or DEFAULT_REGION,
-        access_key=vault.reveal(credential.id),
-        secret_key=vault.reveal(credential.secret),
-        token=vault.reveal(token) if token is not None else None,
-    )
-    named = section.endpoint is None and plan.target.endpoint is None
-    addressing = profile.addressing if named else "path"
-    endpoint = S3Endpoint(url, addressing=addressing, sign=sign, transport=Transport(sign=sign))
+    if section.endpoint is None:
+        profile = profile_of(plan, vault.base)
+        endpoint = open_target(plan, credential, vault)
+        if endpoint.transport.door is not None:
+            # A pointer's value is no patient's data, and a way back must not wait for a paper.
+            endpoint.transport.door.admitted = True
+    else:
+        profile = profiles.unknown()
+        endpoint = elsewhere(section.endpoint, section.region, credential, vault.reveal)
     conditional = section.conditional
     return Kind(
         S3Bucket(endpoint, section.bucket), section.bucket, section.key,
@@ -265,7 +237,7 @@ def _denied_write(plan: Plan, freeze: DeniedWrite, vault: Vault) -> FreezeProbe:
         )  # fmt: skip
     else:
         writer = IdentityAuthorizer()
-    return AzureFreezeProbe(url, writer, Transport())
+    return AzureFreezeProbe(url, writer, _source_transport(plan))
 
 
 FREEZE_PROBES: Mapping[str, Callable[[Plan, Any, Vault], FreezeProbe]] = {
@@ -364,15 +336,22 @@ def open_envelopes(
     return Crypt4ghEnvelopes(recipients, private)
 
 
-def open_consumer(plan: Plan, smoke: Smoke, vault: Vault) -> Consumer:
+def open_consumer(
+    plan: Plan, smoke: Smoke, vault: Vault, network: Network | None = None
+) -> tuple[Consumer, S3Endpoint]:
     """Open what a consumer of the data has: its own key to read with, its own key that opens.
+
+    Off this machine the endpoint's door is shut until the gate has let it in.
 
     Raises:
         KeyUnavailable: a reference or a key file cannot be read.
     """
-    reader, _ = _target(plan, smoke.credential, vault, writable=False)
-    identity = (smoke.identity, smoke.identity_passphrase)
-    return Consumer(reader=reader, envelopes=open_envelopes(plan, vault, identity))
+    from hdh_migrate.targets.s3 import S3Reader
+
+    place = open_target(plan, smoke.credential, vault, network=network)
+    envelopes = open_envelopes(plan, vault, (smoke.identity, smoke.identity_passphrase))
+    reader = S3Reader(place, profile_of(plan, vault.base).limits)
+    return Consumer(reader=reader, envelopes=envelopes), place
 
 
 def identity_path(ref: str, vault: Vault) -> Path:
@@ -395,38 +374,71 @@ class Services:
     envelopes: Envelopes
     limits: TargetLimits
     transports: tuple[tuple[str, Transport], ...]
+    network: Network
+    place: S3Endpoint
+    """The target with the credential that writes, to look at its buckets."""
 
     @classmethod
-    def open(cls, plan: Plan, base: Path, *, write: bool) -> Services:
+    def open(
+        cls,
+        plan: Plan,
+        base: Path,
+        *,
+        write: bool,
+        network: Network | None = None,
+        pace: Callable[[str, str], None] | None = None,
+    ) -> Services:
         """Open a plan's adapters; without `write` nothing that could write is built.
+
+        Nothing is contacted, and a target off this machine cannot be before `admit`. `pace` waits
+        before each request to the target.
 
         Raises:
             KeyUnavailable: a reference or a key file cannot be read.
         """
-        vault = Vault.open(base)
-        source_transport = Transport()
+        vault, network = Vault.open(base), network or Network()
+        source_transport = _source_transport(plan)
         try:
             source = SOURCES[plan.source.kind](plan, vault, source_transport)
         except AuthFailed as error:
             raise KeyUnavailable(str(error), hint=error.hint) from error
-        writer = None
-        transports = [("source", source_transport)]
-        if write:
-            writer, transport = _target(plan, plan.target.credential, vault, writable=True)
-            transports.append(("target", transport))
+        from hdh_migrate.targets.s3 import S3Reader, S3Writer
+
+        limits = profile_of(plan, base).limits
+        place = open_target(plan, plan.target.credential, vault, network=network, pace=pace)
         credential = plan.verify.credential or plan.target.credential
-        reader, transport = _target(plan, credential, vault, writable=False)
-        transports.append(("target", transport))
+        readable = open_target(plan, credential, vault, network=network, pace=pace)
         return cls(
             plan=plan,
             vault=vault,
             source=source,
-            reader=reader,
-            writer=writer,  # type: ignore[arg-type]  # writable=True made an S3Writer
+            reader=S3Reader(readable, limits),
+            writer=S3Writer(place, limits) if write else None,
             envelopes=open_envelopes(plan, vault),
-            limits=reader.limits,
-            transports=tuple(transports),
+            limits=limits,
+            transports=(
+                ("source", source_transport),
+                ("target", place.transport),
+                ("target", readable.transport),
+            ),
+            network=network,
+            place=place,
         )
+
+    def admit(self) -> None:
+        """Open the doors to the target; for whoever has asked the gate (`session.gate`)."""
+        for door in self._doors():
+            door.admitted = True
+
+    @property
+    def admitted(self) -> bool:
+        """Whether the target may be contacted."""
+        return all(door.admitted for door in self._doors())
+
+    def _doors(self) -> Iterator[Door]:
+        for side, transport in self.transports:
+            if side == "target" and transport.door is not None:
+                yield transport.door
 
     def unprotected_keys(self) -> list[str]:
         """Return the references of private keys that have no passphrase."""
@@ -445,6 +457,13 @@ class Services:
         ]
 
 
+def _source_transport(plan: Plan) -> Transport:
+    """Return a transport that reaches the plan's source and nothing else."""
+    if not isinstance(plan.source, AzureBlob):
+        return Transport()
+    return Transport(door=Door(endpoint=plan.source.account_url, admitted=True))
+
+
 def _traffic(traffic: Traffic) -> dict[str, Any]:
     return {
         "requests": traffic.requests,
@@ -453,6 +472,24 @@ def _traffic(traffic: Traffic) -> dict[str, Any]:
         "addresses": sorted(traffic.addresses),
         "clock_offset": traffic.clock_offset,
     }
+
+
+def pace_of(plan: Plan) -> Pace:
+    """Return what the plan says of speed."""
+    return Pace(
+        connections=plan.engine.connections,
+        bandwidth=plan.limits.bytes_per_second,
+        connection_rate=plan.limits.connection_bytes_per_second,
+    )
+
+
+def header_size_of(plan: Plan) -> int:
+    """Return the bytes that stand before every sealed object; no key is read."""
+    if not isinstance(plan.seal, Crypt4gh):
+        return 0
+    from hdh_migrate.sealing.packets import header_size
+
+    return header_size(len(plan.seal.recipients))
 
 
 def routes_of(plan: Plan) -> dict[str, Route]:
@@ -490,10 +527,15 @@ class WorkerService:
 
     def __init__(self, config: Mapping[str, Any], halt: threading.Event | None = None) -> None:
         plan = Plan.model_validate_json(config["plan"])
-        services = Services.open(plan, Path(config["base"]), write=config["write"])
         processes = int(config["processes"])
         clock: Clock = SystemClock()
         self.halt = halt or threading.Event()
+        base = Path(config["base"])
+        # The target counts per bucket for everybody; each process takes an equal share of it.
+        pace = RequestPace.of(profile_of(plan, base).limits, processes, clock.monotonic, self.halt)
+        services = Services.open(plan, base, write=config["write"], pace=pace)
+        if config["admitted"]:
+            services.admit()
         self._services = services
         source = services.source
         rate = plan.limits.bytes_per_second
@@ -542,27 +584,15 @@ def _local(config: Mapping[str, Any], plan: Plan) -> Engine:
 ENGINES: Mapping[str, Callable[[Mapping[str, Any], Plan], Engine]] = {"local": _local}
 
 
-def open_engine(plan: Plan, base: Path, canonical: bytes, run_tag: str, *, write: bool) -> Engine:
-    """Start the plan's engine."""
+def open_engine(
+    plan: Plan, base: Path, canonical: bytes, run_tag: str, *, write: bool, admitted: bool
+) -> Engine:
+    """Start the plan's engine; `admitted` is what `Services.admitted` says."""
     config = {
         "plan": canonical.decode(),
         "base": str(base),
         "run_tag": run_tag,
         "write": write,
+        "admitted": admitted,
     }
     return ENGINES[plan.engine.kind](config, plan)
-
-
-def check_offline(plan: Plan) -> None:
-    """Check what the plan's shape cannot: that the provider and region exist.
-
-    Raises:
-        PlanInvalid: they do not.
-    """
-    problems: list[str] = []
-    try:
-        profile_of(plan)
-    except PlanInvalid as error:
-        problems.extend(error.problems)
-    if problems:
-        raise PlanInvalid(problems)

@@ -112,10 +112,11 @@ def _register() -> None:
         looking,
         making,
         moving,
+        providing,
         reporting,
         switching,
     )
 
-    verbs = (making, moving, looking, reporting, approving, switching, erasing, auditing, deriving)
-    for module in verbs:
+    moves = (making, moving, looking, reporting, approving, switching, erasing)
+    for module in (*moves, auditing, deriving, providing):
         module.register(app)

@@ -77,11 +77,11 @@ def validate(plan: Plan, *, as_json: AsJson = False) -> None:
     def body() -> Exit | None:
         from hdh_migrate.errors import PlanInvalid
         from hdh_migrate.plan.loader import load
-        from hdh_migrate.wiring import check_offline
+        from hdh_migrate.session.outlook import check, outlook, outlook_text
 
         try:
             loaded = load(plan)
-            check_offline(loaded.plan)
+            check(loaded)
         except PlanInvalid as error:
             if task.out.as_json:
                 task.out.data({"valid": False, "problems": list(error.problems)})
@@ -92,9 +92,10 @@ def validate(plan: Plan, *, as_json: AsJson = False) -> None:
             if error.hint:
                 task.out.say(f"hint: {error.hint}")
             return Exit.REFUSED
+        told = outlook(loaded.plan, loaded.base)
         task.out.result(
-            {"valid": True, "plan_digest": loaded.digest},
-            f"{plan}: valid\nplan digest {loaded.digest}",
+            {"valid": True, "plan_digest": loaded.digest, "target": told},
+            "\n".join([f"{plan}: valid", f"plan digest {loaded.digest}", *outlook_text(told)]),
         )
         return None
 
@@ -135,7 +136,7 @@ def keys_new(
         from hdh_migrate.evidence.signing import new_report_key
         from hdh_migrate.sealing.keys import new_pair
 
-        phrase = _passphrase(asked=passphrase, reference=passphrase_from)
+        phrase = passphrase_of(asked=passphrase, reference=passphrase_from)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if purpose is Purpose.REPORT:
             made = new_report_key(
@@ -173,14 +174,15 @@ def keys_show(
     def body() -> None:
         from hdh_migrate.cli.keyfiles import describe
 
-        phrase = _passphrase(asked=False, reference=passphrase_from)
+        phrase = passphrase_of(asked=False, reference=passphrase_from)
         told = describe(path, phrase)
         task.out.result(told, "\n".join(f"{name}: {value}" for name, value in told.items()))
 
     task.run(body)
 
 
-def _passphrase(*, asked: bool, reference: str | None) -> str | None:
+def passphrase_of(*, asked: bool, reference: str | None) -> str | None:
+    """Return a passphrase from a reference, or ask for it, or None."""
     if reference is not None:
         import os
 

@@ -40,13 +40,11 @@ def preflight(
     def body() -> Exit:
         from hdh_migrate.session.preflight import report
         from hdh_migrate.session.run import Desk
-        from hdh_migrate.wiring import Services
 
         desk = Desk.open(plan, state_dir, task.out.progress(), task.stop)
         desk.batches(batch or ())
-        loaded = desk.loaded
-        services = Services.open(loaded.plan, loaded.base, write=True)
-        checks = report(services, loaded.plan, desk.state_dir, batch or (), desk.clock.now())
+        services = desk.services(write=True)
+        checks = report(services, desk.loaded.plan, desk.state_dir, batch or (), desk.clock.now())
         bad = [check for check in checks if not check["ok"]]
         code = Exit.OK if not bad else Exit.REFUSED
         if any(check.get("auth") for check in bad):
@@ -55,6 +53,7 @@ def preflight(
         for check in checks:
             lines.append(f"{'ok  ' if check['ok'] else 'FAIL'} {check['check']}")
             lines += [f"     {problem}" for problem in check.get("problems", ())]
+            lines += [f"     note: {note}" for note in check.get("notes", ())]
             lines += [f"     warning: no passphrase: {ref}" for ref in check.get("warnings", ())]
         task.out.result({"checks": checks, "exit": int(code)}, "\n".join(lines))
         return code
@@ -247,6 +246,7 @@ def _forecast_lines(told: Sequence[dict[str, Any]]) -> list[str]:
                 f"  time: {low} to {high}, the low end at {size_text(pace['bytes_per_second'])}/s"
                 f" and {pace['objects_per_second']} objects/s each way"
             ),
+            *(f"  note: {note}" for note in batch["notes"]),
         ]
     return lines
 

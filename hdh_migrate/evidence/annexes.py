@@ -71,6 +71,82 @@ ANNEXES: dict[str, Text] = {
         "{seconds} s from the Date header of {endpoint} (positive: the tool is ahead)",
     ),
     "ref.code": Text("Empreinte du code exécuté", "Digest of the code that ran"),
+    # --- what was known of the target ----------------------------------------------------------
+    "target": Text("Ce qui était su de la cible", "What was known of the target"),
+    "profile": Text("Profil de l'hébergeur", "Profile of the host"),
+    "profile.value": Text(
+        "« {name} », établi au {as_of} ; {n} affirmation sur laquelle l'outil compte n'est "
+        "confirmée par aucune source"
+        "|« {name} », établi au {as_of} ; {n} affirmations sur lesquelles l'outil compte ne sont "
+        "confirmées par aucune source",
+        "“{name}”, as of {as_of}; {n} claim that the tool counts on is confirmed by no source"
+        "|“{name}”, as of {as_of}; {n} claims that the tool counts on are confirmed by no source",
+    ),
+    "profile.override": Text(
+        "remplacé par le profil du plan : {name} = {value} (au lieu de {was})",
+        "replaced by the plan's own profile: {name} = {value} (instead of {was})",
+    ),
+    "probe": Text("Sondage", "Probe"),
+    "probe.value": Text(
+        "{n} trait observé le {when}, {differing} en deçà du profil"
+        "|{n} traits observés le {when}, {differing} en deçà du profil",
+        "{n} trait observed on {when}, {differing} short of the profile"
+        "|{n} traits observed on {when}, {differing} short of the profile",
+    ),
+    "probe.none": Text(
+        "la cible n'a pas été sondée (hdh-migrate probe)",
+        "the target was not probed (hdh-migrate probe)",
+    ),
+    "waivers": Text("Dérogations", "Waivers"),
+    "waivers.why": Text(
+        "Quelqu'un a signé que ces conditions pouvaient ne pas être tenues.",
+        "Somebody signed that these conditions need not be met.",
+    ),
+    "col.what": Text("Condition", "Condition"),
+    "col.until": Text("Jusqu'au", "Until"),
+    "col.by": Text("Par", "By"),
+    # --- cutover -------------------------------------------------------------------------------
+    "cutovers": Text("Bascule", "Cutover"),
+    "cutovers.why": Text(
+        "Chaque étape est un événement du journal. Les valeurs des pointeurs n'y figurent que par "
+        "leur empreinte.",
+        "Every step is an event of the journal. Values of pointers stand there as digests only.",
+    ),
+    "cutover.rehearsal": Text("répétition", "rehearsal"),
+    "cutover.here": Text("sur cette seule machine", "on this one machine only"),
+    "cutover.pointer": Text("Pointeur", "Pointer"),
+    "cutover.freeze": Text("Gel de la source", "Freeze of the source"),
+    "freeze.denied-write": Text("écriture refusée, essayée", "a write was tried and denied"),
+    "freeze.statement": Text("déclaration signée", "signed statement"),
+    "cutover.relists": Text(
+        "{n} liste égale, à {seconds} s d'intervalle|{n} listes égales, à {seconds} s d'intervalle",
+        "{n} equal listing, {seconds} s apart|{n} equal listings, {seconds} s apart",
+    ),
+    "cutover.smoke": Text("Essais de fumée", "Smoke tests"),
+    "cutover.smoke.value": Text(
+        "{objects} objets relus avec l'accès d'un consommateur, {commands} commandes",
+        "{objects} objects read with a consumer's access, {commands} commands",
+    ),
+    "cutover.approved": Text("Approuvé par", "Approved by"),
+    "cutover.window": Text("Retour possible jusqu'au", "Rollback possible until"),
+    "cutover.written": Text("Écrit par les consommateurs depuis", "Written by consumers since"),
+    "cutover.erasure": Text("Suppression à la source", "Deletion at the source"),
+    "cutover.requested": Text("demandée le {when}", "requested on {when}"),
+    "cutover.observed": Text(
+        "constatée le {when} (ce que l'interface montre)",
+        "observed on {when} (what the interface shows)",
+    ),
+    "stage.not started": Text("pas commencée", "not started"),
+    "stage.preparing": Text("en préparation", "preparing"),
+    "stage.switching": Text("pointeur en cours de changement", "switching"),
+    "stage.switched": Text("pointeur changé, essais à finir", "switched, tests to finish"),
+    "stage.fallback window": Text("faite, retour encore possible", "done, rollback still possible"),
+    "stage.rolling back": Text("retour en cours", "rolling back"),
+    "stage.rolled back": Text("annulée, pointeur remis", "rolled back"),
+    "stage.finalized": Text("définitive", "finalized"),
+    "stage.decommission under way": Text("suppression en cours", "deletion under way"),
+    "stage.decommission requested": Text("suppression demandée", "deletion requested"),
+    "stage.decommission observed": Text("suppression constatée", "deletion observed"),
     # --- headings ----------------------------------------------------------------------------
     "headings": Text("Où trouver quoi, par référentiel", "Where to find what, by framework"),
     "headings.why": Text(

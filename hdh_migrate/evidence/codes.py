@@ -38,6 +38,10 @@ CODES: dict[str, Text] = {
     "tags-unread": Text("étiquettes que l'accès ne permet pas de lire", "tags not readable"),
     "metadata-differs": Text("métadonnées absentes de la cible", "metadata not at the target"),
     "leased": Text("bail en cours à la source", "lease held at the source"),
+    "bucket-crowded": Text(
+        "plus d'objets dans un compartiment que son hébergeur ne conseille",
+        "more objects in a bucket than its host advises",
+    ),
     # --- the source ------------------------------------------------------------------------------
     "listing-unstable": Text("deux listes de la source diffèrent", "two listings differ"),
     "drifted": Text("modifié à la source pendant le transfert", "changed at the source meanwhile"),

@@ -73,6 +73,7 @@ def render_report(
         paces=[pace_bars(pace) for pace in predicate["paces"]],
         sizes=size_bars(predicate["manifest"]["sizes"]),
         headings=HEADINGS,
+        shortfalls=_shortfalls(predicate),
         said=words.said,
         meaning=meaning,
         batches=_batches(predicate),
@@ -171,6 +172,12 @@ def _doubts(predicate: Predicate, signer: Verifier | None, words: _Words) -> lis
     doubts += [words.say(key, n) for key, n in counted.items() if n]
     always = ("not.source", "not.since", "not.when", "not.law")
     return doubts + [words.say(key) for key in always]
+
+
+def _shortfalls(predicate: Predicate) -> list[Mapping[str, Any]]:
+    """Return what a probe saw less of than the profile claims."""
+    told = (predicate["capabilities"] or {"observations": ()})["observations"]
+    return [one for one in told if one["agrees"] is False and not one["better"]]
 
 
 def _batches(predicate: Predicate) -> list[dict[str, Any]]:

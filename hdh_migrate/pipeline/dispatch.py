@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hdh_migrate.errors import AuthFailed, Interrupted, MigrateError, Transient
+from hdh_migrate.errors import AuthFailed, HostRefused, Interrupted, MigrateError, Transient
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.ports import Engine, Order
 
@@ -42,6 +42,7 @@ class Dispatcher:
         Raises:
             Interrupted: a signal.
             AuthFailed: a credential was refused and renewing it did not help.
+            HostRefused: a host is not the right one (any more); what it was asked is to do again.
             Transient: a store stayed away for longer than the budget.
         """
         engine = self._ctx.engines.get()
@@ -99,6 +100,8 @@ class Dispatcher:
     def _take_back(self, receipt: Mapping[str, Any]) -> None:
         if receipt["reason"] == "auth" and self._ending is None:
             self._ending = AuthFailed(str(receipt["detail"]))
+        elif receipt["reason"] == "host" and self._ending is None:
+            self._ending = HostRefused(str(receipt["detail"]))
         elif receipt["reason"] == "unreachable":
             self._unreachable += 1
             if self._unreachable >= UNREACHABLE_MAX and self._ending is None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from hdh_migrate.model import MIB, SEGMENT, DatasetRow, State
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD, cut
+from hdh_migrate.pipeline.planning import Pace, crowded, notes, seconds_at_least
 
 ASSUMED_BYTES_PER_SECOND = 100 * MIB
 ASSUMED_OBJECTS_PER_SECOND = 200
@@ -18,9 +20,12 @@ SLOWER = 3
 class Forecast:
     """Adds up one plan's work from its (temporary) ledger."""
 
-    def __init__(self, ctx: Context, *, bandwidth: int | None) -> None:
+    def __init__(self, ctx: Context, pace: Pace) -> None:
         self._ctx = ctx
-        self._rate = bandwidth or ASSUMED_BYTES_PER_SECOND
+        self._pace = pace
+        wanted = pace.bandwidth or ASSUMED_BYTES_PER_SECOND
+        self._rate = int(min(wanted, pace.ceiling(ctx.limits) or wanted))
+        self._held: Counter[str] = Counter()
 
     def batch(self, name: str) -> dict[str, Any]:
         """Return objects, bytes, parts, requests on each side and seconds for one batch."""
@@ -37,7 +42,9 @@ class Forecast:
             }
             for side in ("source", "target")
         }
-        one_way = max(total["bytes"] / self._rate, total["objects"] / ASSUMED_OBJECTS_PER_SECOND)
+        guess = max(total["bytes"] / self._rate, total["objects"] / ASSUMED_OBJECTS_PER_SECOND)
+        transfer = max(guess, self._least(name, datasets, writing=True))
+        verify = max(guess, self._least(name, datasets, writing=False))
         return {
             "batch": name,
             **total,
@@ -49,13 +56,40 @@ class Forecast:
                 "objects_per_second": ASSUMED_OBJECTS_PER_SECOND,
             },
             "seconds": {
-                "transfer": round(one_way, 1),
-                "verify": round(one_way, 1),
-                "low": round(2 * one_way, 1),
-                "high": round(2 * one_way * SLOWER, 1),
+                "transfer": round(transfer, 1),
+                "verify": round(verify, 1),
+                "low": round(transfer + verify, 1),
+                "high": round((transfer + verify) * SLOWER, 1),
             },
+            "notes": [
+                *notes(self._ctx.limits, self._pace),
+                *crowded(self._ctx.limits, self._filled(name, datasets)),
+            ],
             "datasets": datasets,
         }
+
+    def _least(self, batch: str, datasets: list[dict[str, Any]], *, writing: bool) -> float:
+        """Return the seconds that the target's rates for one bucket take at the very least."""
+        requests: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
+        for row, told in zip(self._ctx.ledger.datasets(batch), datasets, strict=True):
+            target, bucket = told["requests"]["target"], self._ctx.route(row).target.bucket
+            if writing:
+                requests[True][bucket] += target["put"] + target["upload"]
+                requests[False][bucket] += target["head"] + target["list"]
+            else:
+                requests[False][bucket] += target["get"]
+        return seconds_at_least(
+            self._ctx.limits, self._pace, size=0, writes=requests[True], reads=requests[False]
+        )
+
+    def _filled(self, batch: str, datasets: list[dict[str, Any]]) -> dict[str, int]:
+        """Return how many objects this batch's buckets would hold after it and those before."""
+        buckets = []
+        for row, told in zip(self._ctx.ledger.datasets(batch), datasets, strict=True):
+            bucket = self._ctx.route(row).target.bucket
+            self._held[bucket] += told["objects"] - told["occupied"] + told["existing"]
+            buckets.append(bucket)
+        return {bucket: self._held[bucket] for bucket in dict.fromkeys(buckets)}
 
     def _dataset(self, dataset: DatasetRow) -> dict[str, Any]:
         ctx = self._ctx
@@ -82,6 +116,7 @@ class Forecast:
             "excluded": excluded.objects,
             "refused": refused.objects,
             "occupied": occupied,
+            "existing": existing,
             "parts": parts,
             "requests": {
                 "source": {

@@ -15,6 +15,7 @@ from hdh_migrate.errors import Interrupted, ListingBroken, Refused, Stopped, Tra
 from hdh_migrate.fixity import MerkleTree, leaf_digest
 from hdh_migrate.model import DatasetRow, Listed, ObjectInfo, Page, State, Step, key_bytes
 from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.planning import crowded
 from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS, decide
 
 RECOUNTS_MAX = 3
@@ -138,6 +139,7 @@ class Inventory:
         for entry, code in frozen.refused:
             ledger.finding(code, "blocker", REFUSALS[code], dataset=dataset.id, entry=entry)
         self._note_losses(dataset, frozen.losses)
+        self._note_crowd(dataset, frozen.digest[0])
         ledger.seal(dataset.id, frozen.root)
         ledger.event(
             "inventoried",
@@ -153,6 +155,19 @@ class Inventory:
         if not self._ctx.source.reads_tags(self._ctx.route(dataset).source):
             detail = "the credential may not read index tags (sp=t); they are not moved"
             ledger.finding("tags-unread", "finding", detail, dataset=dataset.id)
+
+    def _note_crowd(self, dataset: DatasetRow, listed: int) -> None:
+        """Note when this dataset brings its bucket over the number that its host advises."""
+        ctx, bucket = self._ctx, self._ctx.route(dataset).target.bucket
+        there = sum(
+            ctx.ledger.tally(
+                row.id, State.LISTED, State.SENDING, State.SENT, State.VERIFIED
+            ).objects
+            for row in ctx.ledger.datasets()
+            if row.sealed and ctx.route(row).target.bucket == bucket
+        )
+        for note in crowded(ctx.limits, {bucket: there + listed}):
+            ctx.ledger.finding("bucket-crowded", "note", note, dataset=dataset.id)
 
     # --- gate --------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from hdh_migrate.errors import (
     AuthFailed,
     ClaimDiffers,
     Conflict,
+    HostRefused,
     Missing,
     Permanent,
     ShortRead,
@@ -62,6 +63,8 @@ class Performer:
         except (Stopped, AuthFailed) as error:
             reason = "auth" if isinstance(error, AuthFailed) else "stopped"
             return _returned(one, reason, str(error))
+        except HostRefused as error:
+            return _returned(one, "host", str(error))
         except (ShortRead, Permanent) as error:
             return _finding(one, error)
         except Transient as error:

@@ -1,11 +1,11 @@
-"""Keep within a bandwidth: wrappers that look like what they wrap."""
+"""Keep within a bandwidth and within the requests that a bucket takes."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
-from hdh_migrate.model import ObjectInfo, Page, Place, Problem, Span
+from hdh_migrate.model import ObjectInfo, Page, Place, Problem, Span, TargetLimits
 from hdh_migrate.ports import Source, Write
 
 
@@ -36,6 +36,57 @@ class Bandwidth:
             write(data)
 
         return slow
+
+
+class RequestPace:
+    """Holds requests back so that no bucket gets more in a second than its share.
+
+    A share lets 50 ms of requests through at once, and what was not used is not saved up.
+    """
+
+    def __init__(
+        self,
+        *,
+        writes: float | None,
+        reads: float | None,
+        monotonic: Callable[[], float],
+        halt: threading.Event,
+    ) -> None:
+        self._rates = {True: reads, False: writes}
+        self._monotonic = monotonic
+        self._halt = halt
+        self._lock = threading.Lock()
+        self._lanes: dict[tuple[bool, str], Bandwidth] = {}
+
+    @classmethod
+    def of(
+        cls,
+        limits: TargetLimits,
+        processes: int,
+        monotonic: Callable[[], float],
+        halt: threading.Event,
+    ) -> RequestPace:
+        """Return the share of one of several processes."""
+        writes, reads = limits.writes_per_second, limits.reads_per_second
+        return cls(
+            writes=None if writes is None else writes / processes,
+            reads=None if reads is None else reads / processes,
+            monotonic=monotonic,
+            halt=halt,
+        )
+
+    def __call__(self, method: str, bucket: str) -> None:
+        """Wait until one more request may be sent to a bucket."""
+        reading = method in {"GET", "HEAD"}
+        rate = self._rates[reading]
+        if rate is None:
+            return
+        with self._lock:
+            lane = self._lanes.get((reading, bucket))
+            if lane is None:
+                lane = Bandwidth(rate, self._monotonic, self._halt)
+                self._lanes[reading, bucket] = lane
+        lane.take(1)
 
 
 class ThrottledSource:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -57,6 +58,12 @@ _REF_RULE = (
 _SUFFIX_RULE = 'a suffix is empty ("") or a dot and up to 16 letters or digits, such as .c4gh'
 _MEMORY_RULE = "must be a size from 16MiB to 64GiB, such as 128MiB"
 _BANDWIDTH_RULE = "must be a rate from 1KiB/s to 1000GB/s, such as 800MiB/s"
+_PIN = r"sha256//[A-Za-z0-9+/]{43}="
+_PIN_RULE = (
+    "must be sha256// and the base64 of a SHA-256, as `openssl dgst -sha256` of the key gives"
+)
+_DAY = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+_DAY_RULE = "must be a day such as 2026-12-31"
 _DURATION_RULE = "must be a duration from 1s to 24h, such as 90s, 10m or 2h"
 _PERIOD_RULE = "must be a period from 1s to 3650d, such as 90m, 72h or 30d"
 _URL_RULE = "must be a URL such as https://host.example, with nothing after `?` or `#` and no user"
@@ -156,6 +163,20 @@ def _path(value: str) -> str:
     return value
 
 
+def is_day(value: str) -> bool:
+    """Say whether a text is a day of the calendar, such as 2026-12-31."""
+    try:
+        return re.fullmatch(_DAY, value) is not None and bool(date.fromisoformat(value))
+    except ValueError:
+        return False
+
+
+def _day(value: str) -> str:
+    if not is_day(value):
+        raise refusal(_DAY_RULE)
+    return value
+
+
 def _reason(value: str) -> str:
     if not value.strip() or len(value) > 500:
         raise refusal("must be a reason that an auditor can read, up to 500 characters")
@@ -233,7 +254,9 @@ Prefix = Annotated[str, AfterValidator(_bounded_prefix), _shape("key prefix", ".
 Glob = Annotated[str, AfterValidator(_key_pattern), _shape("glob", "[^/].*")]
 FilePath = Annotated[str, AfterValidator(_path), _shape("path", "[^~].*")]
 Reason = Annotated[str, AfterValidator(_reason), _shape("reason", r"[\s\S]{1,500}")]
+Day = Annotated[str, AfterValidator(_day), _shape("day", _DAY)]
 Ref = Annotated[str, _matching(_REF, _REF_RULE), _shape("reference", _REF)]
+SpkiPin = Annotated[str, _matching(_PIN, _PIN_RULE), _shape("key pin", _PIN)]
 Suffix = Annotated[str, _matching(_SUFFIX, _SUFFIX_RULE), _shape("suffix", _SUFFIX)]
 AccountUrl = Annotated[str, AfterValidator(_account_url), _shape("URL", _BASE_URL)]
 Endpoint = Annotated[str, AfterValidator(_endpoint), _shape("URL", _BASE_URL)]

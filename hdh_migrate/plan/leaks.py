@@ -29,7 +29,10 @@ _PATTERNS: Final = tuple(
         ("private key", r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY"),
         ("akia", r"AKIA[A-Z0-9]{16}(?![A-Za-z0-9])"),  # the id of an AWS-style access key
         ("asia", r"ASIA[A-Z0-9]{16}(?![A-Za-z0-9])"),
-        ("scw", r"SCW[A-Z0-9]{17}(?![A-Za-z0-9])"),  # the id of a Scaleway access key
+        (
+            "scw",
+            r"SCW[A-Z0-9]{17}(?![A-Za-z0-9])",
+        ),  # the id of another host's access key
         (".eyj", r"eyJ[A-Za-z0-9_-]{10,200}\.eyJ[A-Za-z0-9_-]{10}"),  # a JSON web token
         ("==", rf"(?<!{_BASE64}){_BASE64}{{86}}=="),  # an Azure storage account key
         ("://", r"://[^\s/:@]{0,200}:[^\s/@]{1,200}@"),  # user and password in a URL

@@ -7,8 +7,8 @@ second and 100 MB. No message repeats a value of the plan.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +40,27 @@ class LoadedPlan:
     base: Path
     """The plan's folder; relative paths in the plan start here."""
     path: Path
+    spots: Mapping[Loc, Spot] = field(default_factory=dict, repr=False, compare=False)
+
+    def refusal(self, found: Sequence[tuple[Loc, str]]) -> PlanInvalid:
+        """Return the error that refuses this plan for what can only be known beside it."""
+        faults = []
+        for loc, message in found:
+            spot = next(
+                (self.spots[loc[:n]] for n in range(len(loc), -1, -1) if loc[:n] in self.spots),
+                Spot(1, 1),
+            )
+            faults.append(Fault(spot, f"{shown(loc)}: {message}" if loc else message))
+        return _refused(self.path, faults)
+
+
+def digest_of(plan: Plan) -> str:
+    """Return the plan digest: SHA-256, in hexadecimal, of the canonical plan."""
+    return sha256_hex(_canonical(plan))
+
+
+def _canonical(plan: Plan) -> bytes:
+    return canonical_json(plan.model_dump(mode="json", exclude_none=True))
 
 
 def load(path: Path) -> LoadedPlan:
@@ -55,13 +76,14 @@ def load(path: Path) -> LoadedPlan:
     faults = [*faults, *_secrets(text, read)]
     if plan is None or faults:
         raise _refused(path, faults)
-    canonical = canonical_json(plan.model_dump(mode="json", exclude_none=True))
+    canonical = _canonical(plan)
     return LoadedPlan(
         plan=plan,
         digest=sha256_hex(canonical),
         canonical=canonical,
         base=path.parent.resolve(),
         path=path,
+        spots=read.spots,
     )
 
 

@@ -31,6 +31,7 @@ from hdh_migrate.plan.fields import (
     Bandwidth,
     Bucket,
     Container,
+    Day,
     Duration,
     FilePath,
     Glob,
@@ -243,6 +244,12 @@ class Limits(Section):
         description="How long a failing request is tried again before the run stops, resumable.",
         examples=["90s", "2h"],
     )
+    connection_rate: Bandwidth | None = Field(
+        default=None,
+        description="What one connection to the target carries, as measured or agreed; parts are"
+        " cut so that each is sent within the target's deadline. Default: a cautious 4MiB/s.",
+        examples=["20MiB/s"],
+    )
     memory: Memory = Field(
         default="128MiB", description="Ceiling of all part buffers together.", examples=["1GiB"]
     )
@@ -251,6 +258,12 @@ class Limits(Section):
     def bytes_per_second(self) -> int | None:
         """The bandwidth in bytes per second; None: no ceiling."""
         return None if self.bandwidth is None else fields.bytes_per_second(self.bandwidth)
+
+    @property
+    def connection_bytes_per_second(self) -> int | None:
+        """The stated rate of one connection in bytes per second; None: not stated."""
+        rate = self.connection_rate
+        return None if rate is None else fields.bytes_per_second(rate)
 
     @property
     def retry_budget_seconds(self) -> int:
@@ -274,6 +287,23 @@ class StampAuthority(Section):
         description="Certificates in PEM, relative to the plan or absolute: one of them must be in"
         " the chain of the authority's answer.",
         examples=["trust/tsa.pem"],
+    )
+
+
+class Planned(Section):
+    """The days in which the migration is to run; the attestation must cover those still to come."""
+
+    first_day: Day = Field(description="The first day.", examples=["2026-12-01"])
+    last_day: Day = Field(description="The last day, included.", examples=["2027-01-31"])
+
+
+class Waivers(Section):
+    """Who may waive a condition of the target, for this plan and until a day."""
+
+    keys: tuple[FilePath, ...] = Field(
+        min_length=1,
+        description="Public keys (Ed25519); what they sign in `waivers/` beside the plan counts.",
+        examples=[["keys/dpo.pub"]],
     )
 
 
@@ -337,6 +367,12 @@ class Plan(Section):
     verify: Verify = Field(default=Verify(), description="What must be proved of each object.")
     engine: Engine = Field(default=Engine(), description="Who does the work.")
     limits: Limits = Field(default=Limits(), description="What a run may use.")
+    planned: Planned | None = Field(
+        default=None, description="The days in which the migration is to run."
+    )
+    waivers: Waivers | None = Field(
+        default=None, description="Who may waive a condition of the target."
+    )
     report: Report = Field(default=Report(), description="The signed evidence.")
     approvals: Approvals | None = Field(
         default=None,

@@ -13,7 +13,6 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from hdh_migrate.plan import cutover_rules
-from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.shapes import (
     Broken,
     Loc,
@@ -37,30 +36,12 @@ def broken(plan: Mapping[str, Any]) -> Iterator[Broken]:
         yield from rule(plan)
 
 
-def _endpoint_fits_provider(plan: Mapping[str, Any]) -> Iterator[Broken]:
-    """Provider `generic` needs an endpoint; any other takes one on loopback only."""
-    target = mapping(plan, "target")
-    provider, endpoint = target.get("provider"), target.get("endpoint")
-    if provider == "generic" and endpoint is None:
-        yield Broken(("target", "endpoint"), "missing: provider generic needs an endpoint")
-    if (
-        isinstance(provider, str)
-        and provider != "generic"
-        and isinstance(endpoint, str)
-        and not is_loopback(endpoint)
-    ):
-        yield Broken(
-            ("target", "endpoint"),
-            "a named provider has its own endpoint: leave this out, or use provider generic",
-        )
-
-
-def _named_provider_has_region(plan: Mapping[str, Any]) -> Iterator[Broken]:
-    """A provider other than `generic` needs its region."""
-    target = mapping(plan, "target")
-    provider = target.get("provider")
-    if isinstance(provider, str) and provider != "generic" and "region" not in target:
-        yield Broken(("target", "region"), "missing: a named provider needs its region")
+def _planned_days_are_in_order(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """The last planned day is not before the first."""
+    planned = mapping(plan, "planned")
+    first, last = planned.get("first_day"), planned.get("last_day")
+    if isinstance(first, str) and isinstance(last, str) and last < first:
+        yield Broken(("planned", "last_day"), "before the first day")
 
 
 def _second_read_is_compared(plan: Mapping[str, Any]) -> Iterator[Broken]:
@@ -219,8 +200,7 @@ def _circles(graph: dict[int, set[int]]) -> Iterator[list[int]]:
 
 RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
     _second_read_is_compared,
-    _endpoint_fits_provider,
-    _named_provider_has_region,
+    _planned_days_are_in_order,
     _two_recipients,
     _origin_fits_source,
     _names_are_unique,

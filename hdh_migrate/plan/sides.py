@@ -14,6 +14,7 @@ from hdh_migrate.plan.fields import (
     Reason,
     Ref,
     Region,
+    SpkiPin,
     Suffix,
 )
 
@@ -89,6 +90,23 @@ class AccessKey(Section):
     )
 
 
+class Tls(Section):
+    """What the target's certificate is checked against, besides its name and dates."""
+
+    ca_bundle: FilePath | None = Field(
+        default=None,
+        description="PEM file of the only certification authorities that are trusted for the"
+        " target; default: the system's.",
+        examples=["keys/host-ca.pem"],
+    )
+    spki_pins: tuple[SpkiPin, ...] = Field(
+        default=(),
+        description="SHA-256 digests of public keys, in base64; the server's own key must be one"
+        " of them. Name the next key too, or its renewal stops the migration.",
+        examples=[["sha256//n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg="]],
+    )
+
+
 class Target(Section):
     """The S3-compatible host that receives the objects."""
 
@@ -99,13 +117,13 @@ class Target(Section):
     )
     region: Region = Field(
         default="us-east-1",
-        description="The provider's region; only `generic` has a default.",
+        description="The provider's region; needed where its profile lists regions.",
         examples=["fr-par"],
     )
     endpoint: Endpoint | None = Field(
         default=None,
-        description="The S3 address for `generic`. A named provider knows its own; there it may"
-        " only point to loopback, for rehearsals.",
+        description="The S3 address, for a profile without one. Other profiles know their own;"
+        " there it may only point to loopback, for rehearsals.",
         examples=["https://s3.example.org"],
     )
     credential: AccessKey = Field(
@@ -115,6 +133,15 @@ class Target(Section):
         default=None,
         description="Your dated SecNumCloud and HDS references for this host.",
         examples=["attestations/scaleway.yaml"],
+    )
+    profile: FilePath | None = Field(
+        default=None,
+        description="Your own profile: replaces single claims of the provider's, and the report"
+        " says which (docs/providers.md).",
+        examples=["host-profile.yaml"],
+    )
+    tls: Tls | None = Field(
+        default=None, description="How the target's certificate is checked; default: by the system."
     )
 
 

@@ -16,7 +16,15 @@ from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.finalize import finalize as finish
 from hdh_migrate.pipeline.cutover.rehearse import rehearse as play
 from hdh_migrate.pipeline.cutover.rollback import roll_back
-from hdh_migrate.pipeline.cutover.scene import Consent, Need, Program, Ran, Scene, Terms
+from hdh_migrate.pipeline.cutover.scene import (
+    Consent,
+    Consumer,
+    Need,
+    Program,
+    Ran,
+    Scene,
+    Terms,
+)
 from hdh_migrate.pipeline.cutover.standing import Track, standings
 from hdh_migrate.pipeline.cutover.start import start as go
 from hdh_migrate.plan.cutover import Cutover, SmokeCommand
@@ -26,7 +34,7 @@ from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.pointers import Pointer as PointerSection
 from hdh_migrate.plan.sides import AzureBlob
 from hdh_migrate.pointers.command import LocalRun
-from hdh_migrate.session import gate, holding
+from hdh_migrate.session import gate, holding, waivers
 from hdh_migrate.session.approving import judgement
 from hdh_migrate.session.drawer import Drawer
 from hdh_migrate.session.records import batch_root
@@ -38,10 +46,10 @@ from hdh_migrate.session.run import (
     operator,
     self_test,
 )
+from hdh_migrate.targets.chosen import endpoint_of
 from hdh_migrate.wiring import (
     Services,
     Vault,
-    endpoint_of,
     open_consumer,
     open_freeze_probe,
     open_pointer,
@@ -141,13 +149,13 @@ def _scene(desk: Desk, batch: str, track: Track, *, write: bool) -> Iterator[Sce
     entry = entry_of(desk, batch)
     pointer = _pointer(desk.loaded.plan, entry, track)
     desk.read_ledger().close()  # a ledger is never made by a cutover
-    services = Services.open(desk.loaded.plan, desk.loaded.base, write=write)
+    services = desk.services(write=write)
     if write:
         self_test(services)
     with held_ledger(desk) as ledger:
         ctx = context_of(desk, services, ledger)
         try:
-            yield _put_together(desk, ctx, services.vault, ledger, entry, pointer, track)
+            yield _put_together(desk, ctx, services, ledger, entry, pointer, track)
         finally:
             ctx.engines.drop(grace=30.0)
             traffic = [*services.traffic(), *ctx.engines.traffic]
@@ -158,14 +166,13 @@ def _scene(desk: Desk, batch: str, track: Track, *, write: bool) -> Iterator[Sce
 def _put_together(
     desk: Desk,
     ctx: Context,
-    vault: Vault,
+    services: Services,
     ledger: Ledger,
     entry: Cutover,
     pointer: PointerSection,
     track: Track,
 ) -> Scene:
-    plan, batch = desk.loaded.plan, entry.batch
-    endpoint = endpoint_of(plan)
+    plan, batch, vault = desk.loaded.plan, entry.batch, services.vault
     return Scene(
         ctx=ctx,
         batch=batch,
@@ -179,17 +186,14 @@ def _put_together(
         root=lambda: batch_root(desk, ledger, batch),
         consent=partial(consent_of, desk, entry),
         held=lambda: holding.holder(desk),
-        waived=_unwaived,
-        attested=lambda: [
-            str(problem)
-            for problem in gate.judged(plan, desk.loaded.base, endpoint, desk.clock.now())
-        ],
-        consumer=lambda: open_consumer(plan, entry.smoke, vault),
+        waived=partial(_waived, desk),
+        attested=partial(_attested, desk, services),
+        consumer=partial(_consumer, desk, services, entry),
         lacking=partial(_lacking, plan, entry, vault),
         programs=[_program(desk, vault, one, pointer.value) for one in entry.smoke.commands],
         drawer=drawer_of(desk),
         shown=redacted,
-        rehearsing=is_rehearsal(plan, endpoint),
+        rehearsing=is_rehearsal(desk),
     )
 
 
@@ -240,16 +244,34 @@ def consent_of(desk: Desk, entry: Cutover, stage: str, root: str) -> Consent:
     )
 
 
-def _unwaived(finding: Mapping[str, Any]) -> bool:
-    del finding
-    return False
+def _waived(desk: Desk, finding: Mapping[str, Any]) -> bool:
+    """Say whether somebody who may waive has done so, knowing of this finding."""
+    counted, _ = waivers.in_force(desk.loaded.plan, desk.loaded.base, desk.clock.now())
+    what = waivers.finding(finding["code"])
+    return any(one.what == what and one.made_at >= finding["at"] for one in counted)
+
+
+def _attested(desk: Desk, services: Services) -> list[str]:
+    """Say why nothing may be sent to the target; when nothing speaks against it, let us in."""
+    loaded, now = desk.loaded, desk.clock.now()
+    problems = gate.judged(loaded.plan, loaded.base, now, services.network)
+    if not problems:
+        services.admit()
+    return [str(problem) for problem in problems]
+
+
+def _consumer(desk: Desk, services: Services, entry: Cutover) -> Consumer:
+    loaded = desk.loaded
+    consumer, place = open_consumer(loaded.plan, entry.smoke, services.vault, services.network)
+    gate.admit_target(place, loaded.plan, loaded.base, desk.clock.now())
+    return consumer
 
 
 def _lacking(plan: Plan, entry: Cutover, vault: Vault) -> list[str]:
     """Return why the smoke tests could not be made, before anything is switched."""
     told = []
     try:
-        open_consumer(plan, entry.smoke, vault).envelopes.self_test()
+        open_consumer(plan, entry.smoke, vault)[0].envelopes.self_test()
     except KeyUnavailable as error:
         told.append(f"smoke tests: {error}")
     for command in entry.smoke.commands:
@@ -286,10 +308,10 @@ def drawer_of(desk: Desk) -> Drawer:
     return Drawer(desk.ledger_path.with_name("cutover"))
 
 
-def is_rehearsal(plan: Plan, endpoint: str) -> bool:
+def is_rehearsal(desk: Desk) -> bool:
     """Say whether both endpoints lie on this machine."""
-    source = plan.source
-    return is_loopback(endpoint) and (
+    source = desk.loaded.plan.source
+    return is_loopback(endpoint_of(desk.loaded.plan, desk.loaded.base)) and (
         not isinstance(source, AzureBlob) or is_loopback(source.account_url)
     )
 

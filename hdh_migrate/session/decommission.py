@@ -36,7 +36,7 @@ def forecast(desk: Desk, batch: str, bundle: Path | None) -> dict[str, Any]:
         UsageError: the plan has no such batch, or does not say how it is decommissioned.
     """
     entry, section = _section(desk, batch)
-    services = Services.open(desk.loaded.plan, desk.loaded.base, write=False)
+    services = desk.services(write=False)
     ledger = desk.read_ledger()
     try:
         # What could delete is not even built.
@@ -130,7 +130,7 @@ def _section(desk: Desk, batch: str) -> tuple[Cutover, Decommission]:
 def _opened(desk: Desk, batch: str, bundle: Path | None) -> Iterator[Undertaking]:
     entry, section = _section(desk, batch)
     desk.read_ledger().close()  # a ledger is never made here
-    services = Services.open(desk.loaded.plan, desk.loaded.base, write=False)
+    services = desk.services(write=False)
     eraser, transport = open_eraser(desk.loaded.plan, section, services.vault)
     with held_ledger(desk) as ledger:
         try:

@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from hdh_migrate import __version__
+from hdh_migrate.errors import PlanInvalid
 from hdh_migrate.evidence.facts import Counts, DatasetFacts, Endpoint, Facts, Loss, Pace
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import ObjectInfo, State
+from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.selecting import portable_metadata, portable_tags
 from hdh_migrate.plan.attestation import load_attestation
 from hdh_migrate.plan.fields import is_loopback
@@ -18,7 +20,8 @@ from hdh_migrate.plan.sides import AzureBlob, Crypt4gh
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.run import Desk, operator
 from hdh_migrate.session.software import code_digest
-from hdh_migrate.wiring import endpoint_of, profile_of, routes_of
+from hdh_migrate.targets.chosen import endpoint_of, profile_of
+from hdh_migrate.wiring import routes_of
 
 PACE_BINS = 60
 """Slices of time in a pace; a page of the report has room for so many bars."""
@@ -57,6 +60,7 @@ def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
         seal=plan.seal.format,
         recipients=_recipients(desk),
         attestation=_attestation(desk),
+        cutovers=tuple(cutover_facts(ledger)),
         losses=tuple(_losses(desk, ledger)),
         paces=tuple(_paces(ledger)),
         clock_offsets=_clock_offsets(ledger),
@@ -88,7 +92,7 @@ def _endpoints(desk: Desk, ledger: Ledger) -> tuple[Endpoint, ...]:
     return (
         Endpoint(side="source", kind=plan.source.kind, url=address, **_passed(told, "source")),
         Endpoint(
-            side="target", kind=plan.target.provider, url=endpoint_of(plan),
+            side="target", kind=plan.target.provider, url=endpoint_of(plan, desk.loaded.base),
             region=plan.target.region, **_passed(told, "target"),
         ),
     )  # fmt: skip
@@ -107,9 +111,12 @@ def _passed(told: Sequence[Mapping[str, Any]], side: str) -> dict[str, Any]:
 
 def _attestation(desk: Desk) -> dict[str, Any] | None:
     reference = desk.loaded.plan.target.attestation
-    if reference is None or is_loopback(endpoint_of(desk.loaded.plan)):
+    if reference is None or is_loopback(endpoint_of(desk.loaded.plan, desk.loaded.base)):
         return None  # a rehearsal is not attested, so nothing has judged the file
-    loaded = load_attestation(desk.loaded.base / reference)
+    try:
+        loaded = load_attestation(desk.loaded.base / reference)
+    except PlanInvalid:
+        return None  # a signed waiver stood in for it, or it was taken away since: nothing to show
     return {
         "reference": reference,
         "sha256": loaded.sha256,
@@ -119,7 +126,7 @@ def _attestation(desk: Desk) -> dict[str, Any] | None:
 
 def _losses(desk: Desk, ledger: Ledger) -> Iterator[Loss]:
     """Say, where it applies, what the target cannot hold beside sealed bytes."""
-    limits = profile_of(desk.loaded.plan).limits
+    limits = profile_of(desk.loaded.plan, desk.loaded.base).limits
     for row in ledger.datasets():
         counted = ledger.left_behind(row.id)
         kept = {"modified": "manifest", "headers": "ledger", "tier": "ledger"}

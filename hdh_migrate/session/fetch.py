@@ -13,7 +13,7 @@ from hdh_migrate.model import State, Stored
 from hdh_migrate.pipeline.retrying import Gate, Retrying
 from hdh_migrate.session import gate
 from hdh_migrate.session.run import Desk
-from hdh_migrate.wiring import Services, endpoint_of, routes_of
+from hdh_migrate.wiring import Services, routes_of
 
 
 def fetch(desk: Desk, dataset: str, key: str, out: Path) -> dict[str, Any]:
@@ -40,8 +40,8 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path) -> dict[str, Any]:
     entry, state = found
     if state not in {State.SENT, State.VERIFIED} or entry.etag is None:
         raise UsageError(f"the object is not at the target yet ({state.name.lower()})")
-    gate.demand_open(loaded.plan, loaded.base, endpoint_of(loaded.plan), desk.clock.now())
-    services = Services.open(loaded.plan, loaded.base, write=False)
+    services = desk.services(write=False)
+    gate.admit(services, loaded.plan, desk.clock.now())
     services.envelopes.self_test()
     stored = Stored(
         key=route.target_key(entry.obj.key), size=entry.stored_size or 0, etag=entry.etag

@@ -1,45 +1,64 @@
-"""The door to the target: off this machine it opens for an attested host only, and fails closed.
+"""The gate before the target: off this machine it opens for an attested host only, fails closed.
 
-Judged before anything is sent, the credential included. A loopback endpoint is a rehearsal and
-needs no attestation; its report says so.
+Judged before anything is sent, the credential included; what it opens are the doors of the
+transports (`hdh_migrate.door`), which keep to the judgement at every connection. A loopback
+endpoint is a rehearsal and needs no attestation; its report says so.
 """
 
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from hdh_migrate.door import Addresses
 from hdh_migrate.errors import PlanInvalid, Refused
 from hdh_migrate.model import Problem
 from hdh_migrate.plan.attestation import Attestation, LoadedAttestation, load_attestation
 from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.model import Plan
+from hdh_migrate.session import waivers
+from hdh_migrate.targets.chosen import endpoint_of, host_fits, profile_of
+from hdh_migrate.targets.opening import Network
+from hdh_migrate.targets.s3_endpoint import S3Endpoint
+from hdh_migrate.wiring import Services
 
 WHERE = "target.attestation"
-
-Resolve = Callable[[str], Sequence[str]]
 
 
 def addresses(host: str) -> Sequence[str]:
     """Return the addresses that a host name stands for now, none when it has none."""
     try:
         found = socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):
         return ()
     return sorted({str(entry[4][0]) for entry in found})
 
 
-def demand_open(plan: Plan, base: Path, endpoint: str, now: str) -> None:
-    """Go on only where the door is open.
+def admit(services: Services, plan: Plan, now: str) -> None:
+    """Let the services contact the target, or nothing at all.
 
     Raises:
-        Refused: it is not; with every reason.
+        Refused: the gate stays shut; with every reason.
     """
-    problems = judged(plan, base, endpoint, now)
+    _demand(judged(plan, services.vault.base, now, services.network))
+    services.admit()
+
+
+def admit_target(target: S3Endpoint, plan: Plan, base: Path, now: str) -> None:
+    """Let one way to the target be used, or nothing at all; see `admit`.
+
+    Raises:
+        Refused: the gate stays shut; with every reason.
+    """
+    _demand(judged(plan, base, now))
+    if target.transport.door is not None:
+        target.transport.door.admitted = True
+
+
+def _demand(problems: Sequence[Problem]) -> None:
     if problems:
         raise Refused(
             "the target is not attested for this",
@@ -48,28 +67,75 @@ def demand_open(plan: Plan, base: Path, endpoint: str, now: str) -> None:
         )
 
 
-def judged(
-    plan: Plan, base: Path, endpoint: str, now: str, resolve: Resolve = addresses
-) -> list[Problem]:
-    """Return why nothing may be sent to this endpoint; empty means that the door is open.
+def judged(plan: Plan, base: Path, now: str, network: Network | None = None) -> list[Problem]:
+    """Return why nothing may be sent to the plan's target; empty means that the gate is open.
 
     `now` is RFC 3339 in UTC; the attested periods are whole days.
     """
+    network, endpoint = network or Network(), endpoint_of(plan, base)
+    firm = [*_about_the_address(plan, base, endpoint, network)]
     if is_loopback(endpoint):
-        return []
+        return firm
+    open_points: list[Problem] = []
+    for problem, is_firm in _about_the_attestation(plan, base, endpoint, now[:10]):
+        (firm if is_firm else open_points).append(problem)
+    if open_points:
+        counted, refused = waivers.in_force(plan, base, now)
+        if any(waiver.what == waivers.ATTESTATION for waiver in counted):
+            open_points = []
+        else:
+            open_points += [Problem(where="waivers", what=what) for what in refused]
+    return [*firm, *open_points]
+
+
+# --- what nobody can waive ---------------------------------------------------------------------
+
+
+def _about_the_address(
+    plan: Plan, base: Path, endpoint: str, network: Network
+) -> Iterator[Problem]:
+    """Judge scheme, host, region and every address that the host's name leads to."""
+    where, local = "target.endpoint", is_loopback(endpoint)
+    profile, parts = profile_of(plan, base), urlsplit(endpoint)
+    if not local and parts.scheme != "https":
+        yield Problem(where=where, what=f"{endpoint} is not https")
+    if not local and not host_fits(profile, endpoint, plan.target.region):
+        what = f"{parts.netloc} is no host of {profile.name} in {plan.target.region}"
+        yield Problem(where=where, what=what)
+    if profile.regions and plan.target.region not in profile.regions:
+        yield Problem(where="target.region", what=f"{profile.name} has no such region")
+    allowed = network.addresses or Addresses(
+        loopback=local, private=profile.value("private_network")
+    )
+    host = parts.hostname or ""
+    for address in (network.resolve or addresses)(host):
+        if (objection := allowed.objection(address)) is not None:
+            what = f"{host} leads to {address}, {objection}"
+            hint = "a wrong or poisoned name would send the data elsewhere; check the DNS"
+            yield Problem(where=where, what=what, hint=hint)
+
+
+# --- what the customer attests -----------------------------------------------------------------
+
+
+def _about_the_attestation(
+    plan: Plan, base: Path, endpoint: str, today: str
+) -> Iterator[tuple[Problem, bool]]:
+    """Judge the attestation; a contradiction is firm, what is missing or has ended is not."""
     if plan.target.attestation is None:
         hint = "name the file with your SecNumCloud and HDS references (docs/operations.md)"
-        return [Problem(where=WHERE, what=f"{endpoint} is not attested", hint=hint)]
+        yield Problem(where=WHERE, what=f"{endpoint} is not attested", hint=hint), False
+        return
     try:
         loaded = load_attestation(base / plan.target.attestation)
     except PlanInvalid as error:
-        return [Problem(where=WHERE, what=line, hint=error.hint) for line in error.problems]
-    return [
-        *_about_the_host(plan, loaded.attestation, endpoint),
-        *_in_force(loaded.attestation, now[:10]),
-        *_documents(loaded),
-        *_public(endpoint, resolve),
-    ]
+        for line in error.problems:
+            yield Problem(where=WHERE, what=line, hint=error.hint), False
+        return
+    for problem in _about_the_host(plan, loaded.attestation, endpoint):
+        yield problem, True
+    for problem in (*_in_force(plan, loaded.attestation, today), *_documents(loaded)):
+        yield problem, False
 
 
 def _about_the_host(plan: Plan, attestation: Attestation, endpoint: str) -> Iterator[Problem]:
@@ -83,10 +149,17 @@ def _about_the_host(plan: Plan, attestation: Attestation, endpoint: str) -> Iter
         yield Problem(where=WHERE, what=f"does not name the endpoint {endpoint}")
 
 
-def _in_force(attestation: Attestation, today: str) -> Iterator[Problem]:
+def _in_force(plan: Plan, attestation: Attestation, today: str) -> Iterator[Problem]:
+    """Demand that both periods cover today and the planned days that are still to come."""
+    first, last = today, today
+    if plan.planned is not None:
+        last = max(today, plan.planned.last_day)
     for name, told in (("secnumcloud", attestation.secnumcloud), ("hds", attestation.hds)):
-        if not told.valid_from <= today <= told.valid_until:
-            what = f"{name} is in force from {told.valid_from} to {told.valid_until}, not {today}"
+        period = f"{name} is in force from {told.valid_from} to {told.valid_until}"
+        if not told.valid_from <= first <= told.valid_until:
+            yield Problem(where=WHERE, what=f"{period}, not {first}")
+        elif last > told.valid_until:
+            what = f"{period}, not until the last planned day, {last}"
             yield Problem(where=WHERE, what=what)
 
 
@@ -101,13 +174,3 @@ def _documents(loaded: LoadedAttestation) -> Iterator[Problem]:
             continue
         if digest != kept.sha256:
             yield Problem(where=WHERE, what=f"the document {kept.path} is not the attested one")
-
-
-def _public(endpoint: str, resolve: Resolve) -> Iterator[Problem]:
-    """Refuse a name that leads to a private, link-local or metadata address."""
-    host = urlsplit(endpoint).hostname or ""
-    for address in resolve(host):
-        if not ipaddress.ip_address(address.partition("%")[0]).is_global:
-            what = f"{host} leads to {address}, which is no public address"
-            hint = "a wrong or poisoned name would send the data elsewhere; check the DNS"
-            yield Problem(where="target endpoint", what=what, hint=hint)

@@ -18,8 +18,9 @@ from hdh_migrate.errors import (
 from hdh_migrate.model import Place, Problem, Upload
 from hdh_migrate.plan.model import Batch, Dataset, Plan
 from hdh_migrate.ports import TargetWriter
-from hdh_migrate.session import gate
-from hdh_migrate.wiring import Services, endpoint_of, open_pointer
+from hdh_migrate.session import gate, health, waivers
+from hdh_migrate.session.outlook import outlook
+from hdh_migrate.wiring import Services, open_pointer
 
 CLOCK_SECONDS_MAX = 60.0
 SPACE_MIN = 64 << 20
@@ -30,10 +31,18 @@ def blockers(services: Services, plan: Plan, selected: Sequence[str], now: str) 
 
     A target that the gate refuses is not contacted at all.
     """
-    found: dict[str, Problem] = {}
-    closed = gate.judged(plan, services.vault.base, endpoint_of(plan), now)
-    if closed:
+    if closed := gate.judged(plan, services.vault.base, now, services.network):
         return closed
+    services.admit()
+    return [
+        *_reached(services, plan, selected),
+        *health.problems(services, plan, _buckets(plan, selected), now),
+    ]
+
+
+def _reached(services: Services, plan: Plan, selected: Sequence[str]) -> list[Problem]:
+    """Try both sides of every dataset, and compare the clocks."""
+    found: dict[str, Problem] = {}
     for dataset in _datasets(plan, selected):
         for problem in (
             *_tried(f"source container {dataset.source.place.bucket}",
@@ -47,20 +56,32 @@ def blockers(services: Services, plan: Plan, selected: Sequence[str], now: str) 
     return list(found.values())
 
 
+def _buckets(plan: Plan, selected: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(d.target.bucket for d in _datasets(plan, selected)))
+
+
 def report(
     services: Services, plan: Plan, state_dir: Path, selected: Sequence[str], now: str
 ) -> list[dict[str, Any]]:
     """Return every check with its outcome, for people and for CI to compare."""
-    closed = gate.judged(plan, services.vault.base, endpoint_of(plan), now)
+    base = services.vault.base
+    closed = gate.judged(plan, base, now, services.network)
+    told = outlook(plan, base)
     checks = [
         _outcome("keys", _keys(services)),
         _outcome("attestation", closed),
         _outcome("room for the ledger", _room(state_dir)),
+        {**_outcome("pace of the target", []), "notes": told["notes"], "target": told},
     ]
+    if waived := waivers.waiver_facts(plan, base, now):
+        checks.append({**_outcome("waivers", []), "waivers": waived,
+                       "notes": [waivers.told(waiver) for waiver in waived]})  # fmt: skip
     if not closed:
+        services.admit()
         checks += [
-            _outcome("rights and places", blockers(services, plan, selected, now)),
+            _outcome("rights and places", _reached(services, plan, selected)),
             _outcome("write right", list(_write_rights(services, plan, selected))),
+            *health.checks(services, plan, _buckets(plan, selected), now),
         ]
         pointed = [batch for batch in _batches(plan, selected) if batch.pointer is not None]
         if pointed:
@@ -139,7 +160,7 @@ def _write_rights(services: Services, plan: Plan, selected: Sequence[str]) -> It
     writer = services.writer
     if writer is None:
         return
-    for bucket in dict.fromkeys(d.target.bucket for d in _datasets(plan, selected)):
+    for bucket in _buckets(plan, selected):
         yield from _may_abort(writer, bucket)
 
 

@@ -9,7 +9,7 @@ import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,19 +21,23 @@ from hdh_migrate.model import Problem, Step
 from hdh_migrate.pipeline.context import Context, Engines
 from hdh_migrate.pipeline.forecast import Forecast
 from hdh_migrate.pipeline.inventory import Inventory
+from hdh_migrate.pipeline.planning import paced
 from hdh_migrate.pipeline.retrying import Gate, Retrying
 from hdh_migrate.pipeline.runner import BatchOrder, Runner, summary
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.ports import Clock, Progress
+from hdh_migrate.session import gate
 from hdh_migrate.session.changing import may_change
+from hdh_migrate.session.outlook import check
 from hdh_migrate.session.preflight import blockers
 from hdh_migrate.session.software import code_digest
+from hdh_migrate.targets.opening import Network
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring import (
     Services,
-    check_offline,
     open_engine,
+    pace_of,
     routes_of,
     rules_of,
 )
@@ -53,6 +57,7 @@ class Desk:
     progress: Progress
     stop: threading.Event
     clock: Clock
+    network: Network = field(default_factory=Network)
 
     @classmethod
     def open(
@@ -64,7 +69,7 @@ class Desk:
             PlanInvalid: with every problem at once.
         """
         loaded = load(plan)
-        check_offline(loaded.plan)
+        check(loaded)
         return cls(
             loaded=loaded,
             state_dir=state_dir or loaded.base / STATE_DIR,
@@ -77,6 +82,10 @@ class Desk:
     def ledger_path(self) -> Path:
         """Where this migration's ledger lives."""
         return ledger_path(self.state_dir, self.loaded.plan.migration)
+
+    def services(self, *, write: bool) -> Services:
+        """Open the plan's adapters; see `Services.open`: nothing is contacted yet."""
+        return Services.open(self.loaded.plan, self.loaded.base, write=write, network=self.network)
 
     def batches(self, selected: Sequence[str]) -> list[BatchOrder]:
         """Return the plan's batches in an order that respects their needs.
@@ -118,7 +127,7 @@ def perform(
     """
     loaded, batches = desk.loaded, desk.batches(selected)
     write = Step.TRANSFER in steps
-    services = Services.open(loaded.plan, loaded.base, write=write)
+    services = desk.services(write=write)
     self_test(services)
     for key in services.unprotected_keys():
         desk.progress.note(f"private key {key} has no passphrase: whoever copies it can use it")
@@ -132,7 +141,9 @@ def perform(
             ctx.engines.drop(grace=2.0)
             if not services.vault.renewed():
                 return None
-            ctx = context_of(desk, Services.open(loaded.plan, loaded.base, write=write), ledger)
+            again = desk.services(write=write)
+            gate.admit(again, loaded.plan, desk.clock.now())
+            ctx = context_of(desk, again, ledger)
             return ctx
 
         try:
@@ -152,14 +163,14 @@ def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
         Refused: the run would be refused, with the same reasons.
     """
     loaded, batches = desk.loaded, desk.batches(selected)
-    services = Services.open(loaded.plan, loaded.base, write=False)
+    services = desk.services(write=False)
     self_test(services)
     _demand(blockers(services, loaded.plan, selected, desk.clock.now()))
     ledger = Ledger.temporary(desk.clock)
     try:
         _bind(desk, ledger)
         ctx = context_of(desk, services, ledger)
-        teller = Forecast(ctx, bandwidth=loaded.plan.limits.bytes_per_second)
+        teller = Forecast(ctx, pace_of(loaded.plan))
         told = []
         for batch in batches:
             if not selected or batch.name in selected:
@@ -202,7 +213,7 @@ def context_of(desk: Desk, services: Services, ledger: Ledger) -> Context:
     loaded = desk.loaded
     plan = loaded.plan
     write = services.writer is not None
-    gate = Gate(desk.clock.monotonic, desk.stop)
+    pause = Gate(desk.clock.monotonic, desk.stop)
     run_tag = ledger.meta(RUN_TAG)
     assert run_tag is not None
     return Context(
@@ -210,19 +221,26 @@ def context_of(desk: Desk, services: Services, ledger: Ledger) -> Context:
         source=services.source,
         reader=services.reader,
         writer=services.writer,
-        limits=services.limits,
+        limits=paced(services.limits, pace_of(plan)),
         routes=routes_of(plan),
         rules=rules_of(plan),
         header=services.envelopes.header_size,
         sealed=plan.seal.format == "crypt4gh",
         level=plan.verify.level,
         run_tag=run_tag,
-        retry=Retrying(budget=plan.limits.retry_budget_seconds, gate=gate, halt=desk.stop),
+        retry=Retrying(budget=plan.limits.retry_budget_seconds, gate=pause, halt=desk.stop),
         clock=desk.clock,
         progress=desk.progress,
         stop=desk.stop,
         engines=Engines(
-            lambda: open_engine(plan, loaded.base, loaded.canonical, run_tag, write=write)
+            lambda: open_engine(
+                plan,
+                loaded.base,
+                loaded.canonical,
+                run_tag,
+                write=write,
+                admitted=services.admitted,
+            )
         ),
     )
 

@@ -16,6 +16,7 @@ from hdh_migrate.errors import AuthFailed
 
 SAS_LIFETIME = timedelta(hours=6)
 RENEW_BEFORE_SECONDS = 900.0
+IDENTITY_RETRIES = 2
 IDENTITY_SCOPE = "https://storage.azure.com/.default"
 
 
@@ -106,9 +107,16 @@ class IdentityAuthorizer:
     """Sends a bearer token of the machine's or the user's Azure identity."""
 
     def __init__(self) -> None:
-        from azure.identity import DefaultAzureCredential
+        from azure.identity import AzureAuthorityHosts, DefaultAzureCredential
 
-        self._credential = DefaultAzureCredential(exclude_interactive_browser_credential=True)
+        # Which identity is the machine's to say; whom to ask for its token, and through whom,
+        # is not: AZURE_AUTHORITY_HOST, proxies and CA settings of the environment are not heard.
+        self._credential = DefaultAzureCredential(
+            exclude_interactive_browser_credential=True,
+            authority=AzureAuthorityHosts.AZURE_PUBLIC_CLOUD,
+            use_env_settings=False,
+            retry_total=IDENTITY_RETRIES,
+        )
         self._lock = threading.Lock()
 
     def apply(self, query: str, headers: dict[str, str]) -> str:

@@ -143,11 +143,8 @@ class S3Reader:
         query: Mapping[str, str] | None = None,
         **body: Any,  # noqa: ANN401 - passed on to Transport.request as is
     ) -> Reply:
-        url = self._endpoint.object_url(bucket, key)
-        if query:
-            url = f"{url}?{urlencode(query, quote_via=quote, safe='-_.~')}"
-        return self._endpoint.transport.request(
-            method, url, {"x-amz-content-sha256": sha256, **headers}, **body
+        return self._endpoint.send(
+            method, bucket, key, {"x-amz-content-sha256": sha256, **headers}, query=query, **body
         )
 
 

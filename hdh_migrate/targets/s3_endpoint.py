@@ -1,16 +1,18 @@
 """What every S3 verb needs: addresses, two signed clients, and errors put into our words.
 
-boto3 speaks for buckets, listings and multipart control; object bytes go through `Transport`.
+boto3 speaks for buckets, listings and multipart control, but opens no connection of its own: what
+it has signed goes through the same `Transport` as object bytes, with its door, pins and counters.
 Both ignore the host's ambient AWS settings, follow no redirect and leave retrying to the caller.
 """
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 from xml.etree import ElementTree as ET
 
 from hdh_migrate.errors import (
@@ -29,6 +31,12 @@ from hdh_migrate.model import key_bytes
 from hdh_migrate.transport import Reply, SigV4, Transport
 
 CONTROL_SECONDS = 300
+"""Without a byte: completing a large upload may take minutes."""
+
+CONTROL_BODY_MAX = 64 << 20
+
+Pace = Callable[[str, str], None]
+"""Waits until one more request (its method, its bucket) may be sent."""
 
 _AUTH_CODES = frozenset(
     ("ExpiredToken", "ExpiredTokenException", "InvalidToken", "InvalidAccessKeyId",
@@ -59,9 +67,18 @@ _TRANSIENT_STATUS = frozenset((408, 500, 502, 504))
 class S3Endpoint:
     """One endpoint with one credential."""
 
-    def __init__(self, url: str, *, addressing: str, sign: SigV4, transport: Transport) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        addressing: str,
+        sign: SigV4,
+        transport: Transport,
+        pace: Pace | None = None,
+    ) -> None:
         self.url = url.rstrip("/")
         self.transport = transport
+        self._pace = pace
         self._addressing = addressing
         self._sign = sign
         self._client: Any = None
@@ -73,6 +90,24 @@ class S3Endpoint:
             parts = urlsplit(self.url)
             return f"{parts.scheme}://{bucket}.{parts.netloc}/{path}"
         return f"{self.url}/{quote(bucket)}/{path}"
+
+    def send(
+        self,
+        method: str,
+        bucket: str,
+        key: str,
+        headers: Mapping[str, str],
+        *,
+        query: Mapping[str, str] | None = None,
+        **body: Any,  # noqa: ANN401 - passed on to Transport.request as is
+    ) -> Reply:
+        """Make one request about an object; see `Transport.request`."""
+        url = self.object_url(bucket, key)
+        if query:
+            url = f"{url}?{urlencode(query, quote_via=quote, safe='-_.~')}"
+        if self._pace is not None:
+            self._pace(method, bucket)
+        return self.transport.request(method, url, headers, **body)
 
     @property
     def client(self) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
@@ -107,23 +142,65 @@ class S3Endpoint:
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
                 retries={"total_max_attempts": 1, "mode": "standard"},
-                connect_timeout=15,
-                read_timeout=CONTROL_SECONDS,
                 proxies={},
                 ignore_configured_endpoint_urls=True,
                 parameter_validation=False,
             ),
         )
-        client.meta.events.register_first("needs-retry.s3", _refuse_redirect)
+        client.meta.events.register_first("before-send.s3", self._carry)
         return client
 
+    def _carry(self, request: Any, **_: Any) -> Any:  # noqa: ANN401 - botocore's event
+        """Send what botocore has signed, in its place: a reply given here is all it looks at."""
+        from botocore.awsrequest import AWSResponse
 
-def _refuse_redirect(response: Any = None, **_: Any) -> None:  # noqa: ANN401 - botocore's event
-    if response is not None and 300 <= response[0].status_code < 400:
-        raise Permanent(
-            "the target redirects elsewhere; not followed",
-            hint="check target.region and target.endpoint; nothing was sent on",
+        headers = {
+            name: value.decode() if isinstance(value, bytes) else str(value)
+            for name, value in request.headers.items()
+            if name.lower() not in _OF_THE_CONNECTION
+        }
+        body = request.body if request.body is None else _bytes_of(request.body)
+        if body is None and request.method in {"PUT", "POST"}:
+            body = b""  # without a length some hosts wait, others refuse
+        if self._pace is not None:
+            self._pace(request.method, self._bucket_in(request.url))
+        reply = self.transport.request(
+            request.method,
+            request.url,
+            headers,
+            body=None if body is None else memoryview(body),
+            limit=CONTROL_BODY_MAX,
+            signed=True,
+            stall=CONTROL_SECONDS,
         )
+        if 300 <= reply.status < 400:
+            raise Permanent(
+                "the target redirects elsewhere; not followed",
+                hint="check target.region and target.endpoint; nothing was sent on",
+            )
+        return AWSResponse(request.url, reply.status, reply.headers, _Raw(reply.body))
+
+    def _bucket_in(self, url: str) -> str:
+        parts, own = urlsplit(url), urlsplit(self.url)
+        if parts.netloc != own.netloc:
+            return parts.netloc.removesuffix(f".{own.netloc}")
+        return unquote(parts.path.lstrip("/").split("/")[0])
+
+
+class _Raw(io.BytesIO):
+    """A whole reply, read the way botocore reads one."""
+
+    def stream(self, amount: int = 65_536, **_: Any) -> Iterator[bytes]:  # noqa: ANN401 - urllib3's
+        while piece := self.read(amount):
+            yield piece
+
+
+_OF_THE_CONNECTION = frozenset(("content-length", "transfer-encoding", "expect", "host"))
+
+
+def _bytes_of(body: Any) -> bytes:  # noqa: ANN401 - bytes, text or a file
+    found = body.read() if hasattr(body, "read") else body
+    return found.encode() if isinstance(found, str) else bytes(found)
 
 
 @contextmanager

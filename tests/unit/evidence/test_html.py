@@ -91,6 +91,66 @@ ATTESTATION = {
     "sha256": "ab" * 32,
 }
 
+PROFILE = {
+    "name": "scaleway",
+    "as_of": "2026-07-01",
+    "own": None,
+    "overrides": [{"name": "max_parts", "value": 900, "was": 1000}],
+    "unconfirmed": [{"name": "tags"}, {"name": "max_key"}],
+}
+PROBE = {
+    "at": "2026-03-01T20:00:00Z",
+    "observations": [
+        {
+            "name": "max_parts", "observed": 500, "profile": 1000, "how": "part 501 refused",
+            "agrees": False, "better": False,
+        },
+        {
+            "name": "tags", "observed": True, "profile": True, "how": "read back",
+            "agrees": True, "better": False,
+        },
+    ],
+}  # fmt: skip
+WAIVER = {
+    "what": "attestation", "reason": "the certificate <renewal> is under way",
+    "until": "2026-04-01", "made_at": "2026-03-01T08:00:00Z", "by": "claire@ops",
+    "key_id": "ed25519:00ff", "file": "waivers/a.json", "sha256": "88" * 32,
+}  # fmt: skip
+OBSERVED = {"current": 0, "snapshot": 1, "until": "2026-06-01T08:00:00Z", "not_shown": ["version"]}
+STAGES = (
+    *("not started", "preparing", "switching", "switched", "fallback window", "rolling back"),
+    *("rolled back", "finalized", "decommission under way", "decommission requested"),
+    "decommission observed",
+)
+
+
+def cutover(
+    *, stage: str = "finalized", freeze: str = "statement", track: str = "cutover", relists: int = 2
+) -> dict[str, Any]:
+    return {
+        "batch": "pilot",
+        "track": track,
+        "on_this_machine": True,
+        "stage": stage,
+        "since": "2026-03-03T08:00:00Z",
+        "times": {"requested": "2026-05-01T08:00:00Z", "observed": "2026-05-02T08:00:00Z"},
+        "waits": None,
+        "pointer": {
+            "kind": "file", "guard": "checked", "old_sha256": "aa" * 32, "new_sha256": "bb" * 32,
+        },
+        "root": "cc" * 32,
+        "approvals": {"cutover": ["ed25519:0011", "ed25519:0022"]},
+        "freeze": {"how": {"kind": freeze}, "relists": relists, "interval_seconds": 600},
+        "delta": [],
+        "smoke": {"ok": True, "objects": 20, "bytes": 1, "commands": [{"ok": True}], "failures": []},
+        "window_until": "2026-03-10T08:00:00Z",
+        "not_ours_before_the_switch": 0,
+        "written_by_consumers": {"new": 1, "changed": 0, "gone": 0},
+        "finalized": {"early": False, "reason": None},
+        "decommission": {"outcomes": {"deleted": 2}, "requested": {}, "observed": OBSERVED},
+    }  # fmt: skip
+
+
 PACES = [
     Pace(
         step=step,
@@ -140,6 +200,21 @@ def every_page(folder: Path, key: Signer) -> dict[str, list[Page]]:
     situations: list[dict[str, Any]] = [
         {"records": good, "operator": "claire@ops", "sha256_in_transfer": 2},
         {"records": good, "attestation": ATTESTATION, "names": "keyed"},
+        {"records": good, "profile": PROFILE, "capabilities": PROBE, "waivers": [WAIVER]},
+        {
+            "records": good,
+            "cutovers": [
+                cutover(stage=stage, freeze=freeze)
+                for stage in STAGES
+                for freeze in ("denied-write", "statement")
+            ],
+        },
+        {"records": good, "cutovers": [cutover(track="rehearsal", relists=1)]},
+        {"records": good, "profile": {**PROFILE, "unconfirmed": [{"name": "tags"}]}},
+        {
+            "records": good,
+            "capabilities": {**PROBE, "observations": PROBE["observations"][:1]},
+        },
         {"records": good, "paces": PACES, "clock_offsets": {"https://s3.fr-par.scw.cloud": 0.3}},
         {
             "records": [record("a", size=1 << 40)],

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hdh_migrate.errors import Exit, Refused
+from hdh_migrate.door import Resolve
+from hdh_migrate.errors import Exit, PlanInvalid, Refused
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.session import gate
-from hdh_migrate.wiring import endpoint_of
+from hdh_migrate.targets.opening import Network
+from hdh_migrate.wiring import Services
 
 PLAN = """\
 version: 1
@@ -31,6 +33,11 @@ datasets:
   - name: all
     source: {path: data}
     target: {bucket: hds-all}
+"""
+UNSEALED = """\
+seal: {format: none, reason: "a test"}
+datasets:
+  - {name: all, source: {path: data}, target: {bucket: hds-all}}
 """
 NOW = "2026-11-24T12:00:00.000Z"
 GOOD = {
@@ -61,14 +68,14 @@ def plan(tmp_path: Path) -> LoadedPlan:
 
 
 def judged(
-    plan: LoadedPlan, attestation: Mapping[str, object] | str | None, resolve: gate.Resolve = public
+    plan: LoadedPlan, attestation: Mapping[str, object] | str | None, resolve: Resolve = public
 ) -> str:
     path = plan.base / "attestation.yaml"
     if isinstance(attestation, str):
         path.write_text(attestation)
     elif attestation is not None:
         path.write_text(yaml.safe_dump(dict(attestation)))
-    problems = gate.judged(plan.plan, plan.base, endpoint_of(plan.plan), NOW, resolve)
+    problems = gate.judged(plan.plan, plan.base, NOW, Network(resolve=resolve))
     return "\n".join(str(problem) for problem in problems)
 
 
@@ -127,17 +134,86 @@ def test_a_missing_attestation_opens_nothing(plan: LoadedPlan, tmp_path: Path) -
     (tmp_path / "none.yaml").write_text(PLAN.replace("  attestation: attestation.yaml\n", ""))
     none = load(tmp_path / "none.yaml")
     assert "https://s3.fr-par.scw.cloud is not attested" in judged(none, None)
+
+
+def test_what_is_not_attested_is_not_admitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("T_ID", "an id")
+    monkeypatch.setenv("T_SECRET", "a secret")
+    (tmp_path / "open.yaml").write_text(PLAN.partition("seal:")[0] + UNSEALED)
+    plan = load(tmp_path / "open.yaml")
+    services = Services.open(plan.plan, plan.base, write=True, network=Network(resolve=public))
     with pytest.raises(Refused) as refused:
-        gate.demand_open(none.plan, none.base, endpoint_of(none.plan), NOW)
+        gate.admit(services, plan.plan, NOW)
     assert refused.value.exit_code is Exit.REFUSED
+    assert not services.admitted
+    (tmp_path / "attestation.yaml").write_text(yaml.safe_dump(GOOD))
+    gate.admit(services, plan.plan, NOW)
+    assert services.admitted
 
 
 @pytest.mark.parametrize(
     "address",
-    ["10.0.0.5", "192.168.1.9", "169.254.169.254", "127.0.0.1", "fe80::1%eth0", "fd00::1"],
+    [
+        "10.0.0.5",
+        "192.168.1.9",
+        "169.254.169.254",
+        "127.0.0.1",
+        "0.0.0.0",
+        "100.100.100.200",
+        "168.63.129.16",
+        "224.0.0.1",
+        "255.255.255.255",
+        "fe80::1%eth0",
+        "fd00::1",
+        "::1",
+        "::",
+        "::ffff:10.0.0.5",
+        "::ffff:127.0.0.1",
+        "64:ff9b::a9fe:a9fe",
+        "2002:a00:5::1",
+        "nonsense",
+    ],
 )
 def test_a_name_that_leads_to_a_private_address_is_refused(plan: LoadedPlan, address: str) -> None:
-    assert "no public address" in judged(plan, GOOD, lambda _: ["51.159.1.1", address])
+    told = judged(plan, GOOD, lambda _: ["51.159.1.1", address])
+    assert f"leads to {address}, " in told
+    assert len(told.splitlines()) == 1
+
+
+PLANNED = "planned: {first_day: 2026-12-01, last_day: 2027-01-31}\n"
+
+
+def test_the_planned_days_to_come_must_be_attested_too(plan: LoadedPlan) -> None:
+    (plan.base / "planned.yaml").write_text(PLAN + PLANNED)
+    planned = load(plan.base / "planned.yaml")
+    told = judged(planned, GOOD)
+    assert "hds is in force from 2025-01-01 to 2026-11-24, not until the last planned day" in told
+    later = {**GOOD, "hds": {**GOOD["hds"], "valid_until": "2027-01-31"}}  # type: ignore[dict-item]
+    assert judged(planned, later) == ""
+
+
+def test_days_that_are_planned_backwards_are_refused(plan: LoadedPlan) -> None:
+    (plan.base / "planned.yaml").write_text(
+        PLAN + "planned: {first_day: 2026-12-02, last_day: 2026-12-01}\n"
+    )
+    with pytest.raises(PlanInvalid, match=r"planned\.last_day: before the first day"):
+        load(plan.base / "planned.yaml")
+
+
+def test_a_host_in_a_private_network_needs_a_profile_that_says_so(plan: LoadedPlan) -> None:
+    (plan.base / "own.yaml").write_text(
+        "claims:\n  private_network:"
+        " {value: true, as_of: 2026-11-01, source: our network, confirmed: yes}\n"
+    )
+    (plan.base / "own-plan.yaml").write_text(
+        PLAN.replace("region: fr-par\n", "region: fr-par\n  profile: own.yaml\n")
+    )
+    inside = load(plan.base / "own-plan.yaml")
+    assert judged(inside, GOOD, lambda _: ["10.0.0.5", "fd00::1"]) == ""
+    for address in ("169.254.169.254", "127.0.0.1", "fd00:ec2::254", "fe80::1"):
+        assert f"leads to {address}, " in judged(inside, GOOD, lambda _, a=address: [a])  # type: ignore[misc]
 
 
 def test_a_document_of_the_customer_is_compared(plan: LoadedPlan) -> None:
@@ -148,4 +224,11 @@ def test_a_document_of_the_customer_is_compared(plan: LoadedPlan) -> None:
 
 def test_this_machine_needs_no_attestation(plan: LoadedPlan) -> None:
     for endpoint in ("http://127.0.0.1:5000", "http://localhost:5000", "http://[::1]:5000"):
-        assert gate.judged(plan.plan, plan.base, endpoint, NOW, public) == []
+        (plan.base / "local.yaml").write_text(
+            PLAN.replace("  region: fr-par\n", f"  region: fr-par\n  endpoint: {endpoint}\n")
+        )
+        local = load(plan.base / "local.yaml")
+        assert gate.judged(local.plan, local.base, NOW) == []
+        elsewhere = Network(resolve=lambda _: ["127.0.0.1", "51.159.1.1"])
+        (problem,) = gate.judged(local.plan, local.base, NOW, elsewhere)
+        assert "leads to 51.159.1.1, not this machine" in str(problem)

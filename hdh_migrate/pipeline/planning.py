@@ -1,0 +1,147 @@
+"""What a plan may expect of a target at the pace of both: pure arithmetic over limits.
+
+Everything that a limit forbids is refused here or by `cutting`, so that no plan that is accepted
+can run into it; everything that is merely advised becomes a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import ceil
+
+from hdh_migrate.errors import Unsupported
+from hdh_migrate.model import MIB, SEGMENT, TargetLimits
+from hdh_migrate.pipeline.cutting import PART_FLOOR, SEALED_OVERHEAD, cut
+
+ASSUMED_CONNECTION_RATE = 4 * MIB
+"""Bytes a second on one connection, where nobody stated what was measured."""
+
+DEADLINE_SHARE = 0.5
+"""The part of a request's deadline that is planned for; the rest is for a slower hour."""
+
+_SIZES = 1 << 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """What a plan says of speed, all in bytes a second."""
+
+    connections: int
+    bandwidth: int | None = None
+    connection_rate: int | None = None
+
+    def of_connection(self, limits: TargetLimits) -> float:
+        """Return the rate that one connection is counted on for, when all of them are busy."""
+        rates = [float(self.connection_rate or ASSUMED_CONNECTION_RATE)]
+        if self.bandwidth is not None:
+            rates.append(self.bandwidth / self.connections)
+        if limits.connection_bytes_per_second is not None:
+            rates.append(limits.connection_bytes_per_second)
+        return min(rates)
+
+    def ceiling(self, limits: TargetLimits) -> float | None:
+        """Return the most bytes a second that all connections may carry; None: no number."""
+        found = [float(self.bandwidth)] if self.bandwidth is not None else []
+        if limits.connection_bytes_per_second is not None:
+            found.append(self.connections * limits.connection_bytes_per_second)
+        return min(found, default=None)
+
+
+def paced(limits: TargetLimits, pace: Pace) -> TargetLimits:
+    """Return the limits with parts small enough to be sent within the target's deadline."""
+    if limits.request_seconds is None:
+        return limits
+    most = int(pace.of_connection(limits) * limits.request_seconds * DEADLINE_SHARE)
+    return replace(limits, max_part=min(limits.max_part, most), max_put=min(limits.max_put, most))
+
+
+def largest_object(limits: TargetLimits, *, header: int, sealed: bool) -> int:
+    """Return the plaintext bytes of the largest object that can be cut; 0 when none can."""
+    low, high = 0, _SIZES
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if _fits(middle, limits, header, sealed) else (low, middle - 1)
+    return low
+
+
+def largest_part(limits: TargetLimits, *, header: int, sealed: bool) -> int:
+    """Return the plaintext bytes of the largest part that can be cut."""
+    overhead = SEALED_OVERHEAD if sealed else 0
+    return max(0, (limits.max_part - header) // (SEGMENT + overhead)) * SEGMENT
+
+
+def connections_needed(limits: TargetLimits, pace: Pace) -> int | None:
+    """Return how many connections the stated bandwidth takes; None when no number is known."""
+    if pace.bandwidth is None or limits.connection_bytes_per_second is None:
+        return None
+    return ceil(pace.bandwidth / limits.connection_bytes_per_second)
+
+
+def problems(limits: TargetLimits, pace: Pace, *, header: int, sealed: bool) -> list[str]:
+    """Return why no object larger than a single PUT could be sent; empty means that it can."""
+    within = paced(limits, pace)
+    if _fits(PART_FLOOR + 1, within, header, sealed):
+        return []
+    if limits.request_seconds is None:
+        return ["the target takes no part that whole segments fit into: see its profile"]
+    what = (
+        f"a part of {limits.min_part} bytes, the smallest that the target takes, is not sent within"
+        f" {limits.request_seconds:.0f} s at {pace.of_connection(limits):.0f} bytes/s for each"
+        " connection: use fewer connections, more bandwidth, or a higher limits.connection_rate"
+    )
+    return [what]
+
+
+def notes(limits: TargetLimits, pace: Pace) -> list[str]:
+    """Return what is worth knowing of a plan that is accepted."""
+    told = []
+    needed = connections_needed(limits, pace)
+    if needed is not None and needed > pace.connections:
+        told.append(
+            f"the stated bandwidth takes {needed} connections to this target, the plan has"
+            f" {pace.connections} (engine.connections): it will be slower"
+        )
+    if limits.request_seconds is not None and pace.connection_rate is None:
+        told.append(
+            f"the target ends a request after {limits.request_seconds:.0f} s; parts are cut for"
+            f" {pace.of_connection(limits) / MIB:.1f} MiB/s a connection: state what you measured"
+            " in limits.connection_rate"
+        )
+    return told
+
+
+def crowded(limits: TargetLimits, objects: Mapping[str, int]) -> list[str]:
+    """Return a note for each bucket that would hold more objects than is advised."""
+    advised = limits.objects_per_bucket
+    return [
+        f"bucket {bucket} would hold {count} objects; at most {advised} are advised, versions and"
+        " delete markers included: spread the datasets over more buckets"
+        for bucket, count in objects.items()
+        if advised is not None and count > advised
+    ]
+
+
+def seconds_at_least(
+    limits: TargetLimits, pace: Pace, *, size: int, writes: Mapping[str, int],
+    reads: Mapping[str, int],
+) -> float:  # fmt: skip
+    """Return the seconds that bytes and requests (by bucket) take at the very least."""
+    ceiling = pace.ceiling(limits)
+    return max(
+        size / ceiling if ceiling else 0.0,
+        _slowest(writes, limits.writes_per_second),
+        _slowest(reads, limits.reads_per_second),
+    )
+
+
+def _slowest(requests: Mapping[str, int], rate: float | None) -> float:
+    return max(requests.values(), default=0) / rate if rate else 0.0
+
+
+def _fits(size: int, limits: TargetLimits, header: int, sealed: bool) -> bool:
+    try:
+        cut(size, limits, header=header, sealed=sealed)
+    except Unsupported:
+        return False
+    return True

@@ -1,0 +1,73 @@
+"""Health-data conditions of the target's buckets, before anything is written: seen, not believed.
+
+The rules are the profile's (`health:`); a signed waiver lets one of them go. On loopback they are
+told and refuse nothing: a rehearsal's bucket is nobody's health-data bucket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from hdh_migrate.model import Problem
+from hdh_migrate.plan.fields import is_loopback
+from hdh_migrate.plan.model import Plan
+from hdh_migrate.session import waivers
+from hdh_migrate.targets.chosen import profile_of
+from hdh_migrate.targets.conditions import Condition, conditions
+from hdh_migrate.wiring import Services
+
+
+def problems(services: Services, plan: Plan, buckets: Sequence[str], now: str) -> list[Problem]:
+    """Return the rules that are not seen to hold and that nobody waived; none on loopback."""
+    if is_loopback(services.place.url):
+        return []
+    return [
+        Problem(where=f"target bucket {bucket}", what=_what(found), hint=found.fix)
+        for bucket, found, waiver in _looked(services, plan, buckets, now)
+        if not found.holds and waiver is None
+    ]
+
+
+def checks(
+    services: Services, plan: Plan, buckets: Sequence[str], now: str
+) -> list[dict[str, Any]]:
+    """Return one check for each bucket and rule, with what was seen and what mends it."""
+    rehearsal = is_loopback(services.place.url)
+    told = []
+    for bucket, found, waiver in _looked(services, plan, buckets, now):
+        passes = found.holds or waiver is not None or rehearsal
+        line = f"{_what(found)}; {found.fix}"
+        check: dict[str, Any] = {
+            "check": f"health data: {bucket}: {found.rule}",
+            "ok": passes,
+            "auth": False,
+            "problems": [] if passes else [line],
+            "condition": found.as_json(),
+            "rehearsal": rehearsal,
+        }
+        if waiver is not None and not found.holds:
+            check["waiver"] = waiver.file
+            check["notes"] = [f"{_what(found)}; waived until {waiver.until}: {waiver.reason}"]
+        elif rehearsal and not found.holds:
+            check["notes"] = [f"off this machine this would refuse: {line}"]
+        told.append(check)
+    return told
+
+
+def _what(found: Condition) -> str:
+    return f"{found.reason} [{found.rule}]: seen {found.seen}, wanted {found.wanted}"
+
+
+def _looked(
+    services: Services, plan: Plan, buckets: Sequence[str], now: str
+) -> Iterator[tuple[str, Condition, waivers.Waiver | None]]:
+    base = services.vault.base
+    rules = profile_of(plan, base).health
+    if not rules:
+        return
+    counted, _ = waivers.in_force(plan, base, now)
+    by_what = {waiver.what: waiver for waiver in counted}
+    for bucket in buckets:
+        for found in conditions(services.place, rules, bucket, plan.target.region):
+            yield bucket, found, by_what.get(waivers.health(found.rule))

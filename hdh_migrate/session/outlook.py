@@ -1,0 +1,68 @@
+"""What can be said of a plan offline: does it fit its target, and how large, fast and full."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.pipeline import planning
+from hdh_migrate.plan.loader import LoadedPlan
+from hdh_migrate.plan.model import Plan
+from hdh_migrate.targets import chosen
+from hdh_migrate.telemetry import size_text
+from hdh_migrate.wiring import header_size_of, pace_of
+
+
+def check(loaded: LoadedPlan) -> None:
+    """Check offline that a plan fits its target.
+
+    Raises:
+        PlanInvalid: it does not; every problem at its place in the plan.
+    """
+    chosen.check(loaded)
+    plan = loaded.plan
+    found = planning.problems(
+        chosen.profile_of(plan, loaded.base).limits,
+        pace_of(plan),
+        header=header_size_of(plan),
+        sealed=is_sealed(plan),
+    )
+    if found:
+        raise loaded.refusal([(("limits",), what) for what in found])
+
+
+def outlook(plan: Plan, base: Path) -> dict[str, Any]:
+    """Return the largest object and part, the connections that are needed, and notes, as JSON."""
+    profile, pace = chosen.profile_of(plan, base), pace_of(plan)
+    limits = planning.paced(profile.limits, pace)
+    header, sealed = header_size_of(plan), is_sealed(plan)
+    return {
+        "provider": profile.name,
+        "profile_as_of": profile.as_of,
+        "overrides": [] if profile.own is None else list(profile.own.overrides),
+        "largest_object": planning.largest_object(limits, header=header, sealed=sealed),
+        "largest_part": planning.largest_part(limits, header=header, sealed=sealed),
+        "max_parts": limits.max_parts,
+        "connections": pace.connections,
+        "connections_needed": planning.connections_needed(limits, pace),
+        "notes": planning.notes(limits, pace),
+    }
+
+
+def outlook_text(told: dict[str, Any]) -> list[str]:
+    """Return the outlook as lines for people."""
+    lines = [
+        (
+            f"target {told['provider']}, profile of {told['profile_as_of']}: objects up to"
+            f" {size_text(told['largest_object'])} in {told['max_parts']} parts of up to"
+            f" {size_text(told['largest_part'])}"
+        )
+    ]
+    if told["overrides"]:
+        lines.append(f"the plan's own profile replaces {', '.join(told['overrides'])}")
+    return [*lines, *(f"note: {note}" for note in told["notes"])]
+
+
+def is_sealed(plan: Plan) -> bool:
+    """Say whether objects are encrypted before they leave."""
+    return plan.seal.format != "none"

@@ -1,0 +1,201 @@
+"""Signed waivers: a named person lets one condition of the target go, for one plan, until a day.
+
+A waiver is a DSSE envelope around an in-toto statement about the plan's digest, in `waivers/`
+beside the plan. It counts only when one of the plan's `waivers.keys` signed it, so who runs a plan
+cannot waive for himself, and it counts no more once the plan changed or its day has passed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
+from hdh_migrate.evidence.signing import (
+    STATEMENT_TYPE,
+    Signer,
+    Verifier,
+    load_verifier,
+    verify_envelope,
+)
+from hdh_migrate.evidence.statement import STATEMENT
+from hdh_migrate.fixity import canonical_json
+from hdh_migrate.plan.files import read_bounded
+from hdh_migrate.plan.loader import LoadedPlan, digest_of
+from hdh_migrate.plan.model import Plan
+from hdh_migrate.targets.profiles import Profile
+
+FOLDER = "waivers"
+PREDICATE = "urn:hdh-migrate:waiver:v1"
+ATTESTATION = "attestation"
+FILES_MAX = 100
+BYTES_MAX = 1 << 16
+REASON_MAX = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """One condition that is let go."""
+
+    what: str
+    reason: str
+    until: str
+    made_at: str
+    by: str
+    key_id: str
+    file: str
+    sha256: str
+
+
+def health(rule: str) -> str:
+    """Return what a waiver calls a health-data rule of the profile."""
+    return f"health.{rule}"
+
+
+def finding(code: str) -> str:
+    """Return what a waiver calls the findings of one code; it covers those known when it is made.
+
+    Only a cutover asks for these: with a waiver it goes on although such findings are open.
+    """
+    return f"finding.{code}"
+
+
+def may_be_waived(what: str, profile: Profile) -> bool:
+    """Say whether there is such a thing to waive."""
+    return what in subjects(profile) or re.fullmatch(r"finding\.[a-z0-9-]{1,60}", what) is not None
+
+
+def subjects(profile: Profile) -> list[str]:
+    """Return everything that can be waived with this profile."""
+    return [ATTESTATION, *(health(rule.name) for rule in profile.health)]
+
+
+def in_force(plan: Plan, base: Path, now: str) -> tuple[list[Waiver], list[str]]:
+    """Return the waivers that count now, and why each other file beside the plan does not.
+
+    Raises:
+        KeyUnavailable: a key of the plan cannot be read.
+    """
+    if plan.waivers is None or not (base / FOLDER).is_dir():
+        return [], []
+    keys = [load_verifier(base / path) for path in plan.waivers.keys]
+    counted: list[Waiver] = []
+    refused: list[str] = []
+    for path in _files(base):
+        name = f"{FOLDER}/{path.name}"
+        try:
+            counted.append(_read(path, name, keys, digest_of(plan), now[:10]))
+        except EvidenceDamaged as error:
+            refused.append(f"{name} does not count: {error}")
+    return counted, refused
+
+
+def waiver_facts(plan: Plan, base: Path, now: str) -> list[dict[str, Any]]:
+    """Return the waivers that count now, as JSON for the report; used or not."""
+    return [asdict(waiver) for waiver in in_force(plan, base, now)[0]]
+
+
+def told(waiver: Mapping[str, Any]) -> str:
+    """Return a waiver's facts as a line for people."""
+    return (
+        f"{waiver['what']} is waived until {waiver['until']} by {waiver['key_id']}:"
+        f" {waiver['reason']}"
+    )
+
+
+def make(
+    loaded: LoadedPlan, signer: Signer, *, what: str, reason: str, until: str, now: str, by: str
+) -> tuple[Path, bool]:
+    """Write a waiver beside the plan; also say whether the plan accepts its key.
+
+    Raises:
+        UsageError: its day has passed, or it was written before.
+    """
+    if until < now[:10]:
+        raise UsageError(f"{until} has passed: a waiver ends today or later")
+    statement = {
+        "_type": STATEMENT,
+        "subject": [{"name": "plan", "digest": {"sha256": loaded.digest}}],
+        "predicateType": PREDICATE,
+        "predicate": {
+            "what": what, "reason": reason, "until": until, "made_at": now, "by": by,
+            "migration": loaded.plan.migration,
+        },
+    }  # fmt: skip
+    envelope = signer.sign(STATEMENT_TYPE, canonical_json(statement))
+    data = json.dumps(envelope, indent=2).encode() + b"\n"
+    path = loaded.base / FOLDER / f"{what}-{until}-{hashlib.sha256(data).hexdigest()[:8]}.json"
+    try:
+        path.parent.mkdir(exist_ok=True)
+        with path.open("xb") as file:
+            file.write(data)
+    except FileExistsError:
+        raise UsageError(f"{path} exists", hint="nothing was changed") from None
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", hint="nothing was waived") from None
+    keys = loaded.plan.waivers.keys if loaded.plan.waivers is not None else ()
+    return path, signer.key_id in {key.key_id for key in _readable(loaded.base, keys)}
+
+
+def _files(base: Path) -> list[Path]:
+    found = sorted((base / FOLDER).glob("*.json"))
+    if len(found) > FILES_MAX:
+        raise KeyUnavailable(
+            f"{FOLDER}: more than {FILES_MAX} files", hint="move those that ended elsewhere"
+        )
+    return found
+
+
+def _read(path: Path, name: str, keys: Sequence[Verifier], plan: str, today: str) -> Waiver:
+    """Return a waiver that counts.
+
+    Raises:
+        EvidenceDamaged: it does not; with the reason.
+    """
+    try:
+        data = read_bounded(path, BYTES_MAX)
+        envelope = json.loads(data) if len(data) <= BYTES_MAX else None
+    except (OSError, ValueError, RecursionError):
+        envelope = None
+    if not isinstance(envelope, dict):
+        raise EvidenceDamaged("it cannot be read")
+    signer = next((key for key in keys if _signed_by(envelope, key)), None)
+    if signer is None:
+        raise EvidenceDamaged("none of the plan's waivers.keys signed it")
+    try:
+        statement = json.loads(verify_envelope(envelope, [signer]))
+        told = statement["predicate"]
+        fields = {name: str(told[name]) for name in ("what", "reason", "until", "made_at", "by")}
+        about = [subject["digest"]["sha256"] for subject in statement["subject"]]
+        kind = statement["predicateType"]
+    except (KeyError, TypeError, ValueError):
+        raise EvidenceDamaged("it is no waiver") from None
+    if kind != PREDICATE:
+        raise EvidenceDamaged("it is no waiver")
+    if about != [plan]:
+        raise EvidenceDamaged("it was given for another plan, or before this one was changed")
+    if fields["until"] < today:
+        raise EvidenceDamaged(f"it ended on {fields['until']}")
+    digest = hashlib.sha256(data).hexdigest()
+    return Waiver(**fields, key_id=signer.key_id, file=name, sha256=digest)
+
+
+def _signed_by(envelope: dict[str, Any], key: Verifier) -> bool:
+    try:
+        verify_envelope(envelope, [key])
+    except EvidenceDamaged:
+        return False
+    return True
+
+
+def _readable(base: Path, paths: Sequence[str]) -> Iterator[Verifier]:
+    for path in paths:
+        try:
+            yield load_verifier(base / path)
+        except KeyUnavailable:
+            continue

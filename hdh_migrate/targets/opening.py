@@ -1,0 +1,85 @@
+"""From a plan and a credential to an endpoint that can be asked; nothing is contacted here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hdh_migrate.door import Addresses, Door, Resolve
+from hdh_migrate.plan.fields import is_loopback
+from hdh_migrate.plan.model import Plan
+from hdh_migrate.plan.sides import AccessKey
+from hdh_migrate.targets.chosen import endpoint_of, profile_of
+from hdh_migrate.targets.s3_endpoint import Pace, S3Endpoint
+from hdh_migrate.transport import SigV4, Tls, Transport
+
+Reveal = Callable[[str], str]
+"""Gives the secret behind a reference."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """How host names are resolved and which addresses are right; only tests put theirs in place."""
+
+    resolve: Resolve | None = None
+    addresses: Addresses | None = None
+
+
+def opened(
+    plan: Plan,
+    base: Path,
+    credential: AccessKey,
+    reveal: Reveal,
+    *,
+    network: Network,
+    pace: Pace | None = None,
+) -> S3Endpoint:
+    """Return the plan's target with one credential; off this machine its door is shut.
+
+    Raises:
+        KeyUnavailable: a reference cannot be read.
+    """
+    profile, url = profile_of(plan, base), endpoint_of(plan, base)
+    local = is_loopback(url)
+    addressing = "path" if local else profile.addressing
+    private = bool(profile.value("private_network"))
+    door = Door(
+        endpoint=url,
+        addresses=network.addresses or Addresses(loopback=local, private=private),
+        buckets_in_front=addressing == "virtual",
+        admitted=local,
+        resolve=network.resolve,
+    )
+    sign = _signing(credential, reveal, profile.signature_region(plan.target.region))
+    transport = Transport(sign=sign, tls=_trust(plan, base), door=door)
+    return S3Endpoint(url, addressing=addressing, sign=sign, transport=transport, pace=pace)
+
+
+def elsewhere(url: str, region: str, credential: AccessKey, reveal: Reveal) -> S3Endpoint:
+    """Return an S3 host that is not the plan's target, and that gets no object of a dataset.
+
+    Raises:
+        KeyUnavailable: a reference cannot be read.
+    """
+    sign = _signing(credential, reveal, region)
+    transport = Transport(sign=sign, door=Door(endpoint=url, admitted=True))
+    return S3Endpoint(url, addressing="path", sign=sign, transport=transport)
+
+
+def _trust(plan: Plan, base: Path) -> Tls:
+    told = plan.target.tls
+    if told is None:
+        return Tls()
+    bundle = None if told.ca_bundle is None else str(base / told.ca_bundle)
+    return Tls(ca_file=bundle, pins=told.spki_pins)
+
+
+def _signing(credential: AccessKey, reveal: Reveal, region: str) -> SigV4:
+    token = credential.session_token
+    return SigV4(
+        region=region,
+        access_key=reveal(credential.id),
+        secret_key=reveal(credential.secret),
+        token=reveal(token) if token is not None else None,
+    )

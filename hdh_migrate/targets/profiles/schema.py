@@ -1,0 +1,225 @@
+"""The shape of a provider profile: claims about one host, each dated, sourced and confirmed or not.
+
+A profile is data that ages. Every claim says what the tool counts on (`value`), as of which day,
+where that was read, and whether the source says it outright (`confirmed: yes`) or it is a cautious
+guess (`no`) that `hdh-migrate probe` should settle. Sizes are bytes, durations seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Generic, Literal, Self, TypeVar
+
+from pydantic import Field, StringConstraints, model_validator
+
+from hdh_migrate.plan.fields import Day, Name, Reason, Region, refusal
+from hdh_migrate.plan.sides import Section
+
+T = TypeVar("T")
+
+Count = Annotated[int, Field(ge=1)]
+Amount = Annotated[int, Field(ge=0)]
+Rate = Annotated[float, Field(gt=0)]
+HostPattern = Annotated[
+    str, StringConstraints(pattern=r"^(\*|[a-z0-9{}-]+)(\.[a-z0-9{}-]+)+(:[0-9]{1,5})?$")
+]
+Template = Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9{}.:-]+$")]
+Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 ._:*-]{1,60}$")]
+
+
+class Told(Section, Generic[T]):
+    """One claim about a host."""
+
+    value: T = Field(description="What the tool counts on.")
+    as_of: Day = Field(description="The day of the source, or of the reading.")
+    source: Reason = Field(description="Where that stands; a name from `sources`, or the words.")
+    confirmed: Literal["yes", "no"] = Field(
+        description="yes: the source says so; no: assumed, and not counted on where it matters."
+    )
+
+
+class Source(Section):
+    """A document that claims refer to by a short name."""
+
+    title: Reason = Field(description="What it is called, so that it can be found again.")
+    read: Day = Field(description="When it was last read.")
+
+
+class Claims(Section):
+    """Everything that is claimed of a host; the field names are the capability names."""
+
+    # --- where it is -------------------------------------------------------------------------
+    endpoint: Told[Template | None] = Field(
+        description="the S3 address, with {region}; null: the plan must name it"
+    )
+    host: Told[HostPattern | None] = Field(
+        description="what the endpoint's host must be; {region} is the plan's region, a leading *"
+        " any one label; null: any"
+    )
+    regions: Told[tuple[Region, ...]] = Field(description="its regions; none listed: any")
+    addressing: Told[Literal["path", "virtual"]] = Field(
+        description="bucket in the path, or in front of the host"
+    )
+    dotted_buckets: Told[Literal["path", "refuse"]] = Field(
+        description="a bucket with a dot in its name: addressed by path, or refused"
+    )
+    signature_region: Told[Annotated[str, StringConstraints(pattern=r"^[a-z0-9{}-]{1,40}$")]] = (
+        Field(description="the region that requests are signed for; {region} is the plan's")
+    )
+    private_network: Told[bool] = Field(
+        description="the host lies in a private network, so that its addresses may be private"
+    )
+    # --- limits ------------------------------------------------------------------------------
+    max_parts: Told[Count] = Field(description="parts of one upload")
+    min_part: Told[Amount] = Field(description="bytes of every part but the last")
+    max_part: Told[Count] = Field(description="bytes of one part")
+    max_put: Told[Count] = Field(description="bytes of one single PUT")
+    max_object: Told[Count] = Field(description="bytes of one object")
+    max_key: Told[Count] = Field(description="UTF-8 bytes of a key")
+    max_metadata: Told[Amount] = Field(description="bytes of user metadata, names and values")
+    max_tags: Told[Amount] = Field(description="tags of one object")
+    max_tag_key: Told[Amount] = Field(description="characters of a tag's name")
+    max_tag_value: Told[Amount] = Field(description="characters of a tag's value")
+    list_page: Told[Count] = Field(description="keys in one page of a listing")
+    # --- pace --------------------------------------------------------------------------------
+    request_seconds: Told[Rate | None] = Field(
+        description="within which a request must be finished; null: no such limit is known"
+    )
+    writes_per_second: Told[Rate | None] = Field(
+        description="PUT, POST and DELETE requests to one bucket; null: no number is known"
+    )
+    reads_per_second: Told[Rate | None] = Field(
+        description="GET and HEAD requests to one bucket; null: no number is known"
+    )
+    connection_bytes_per_second: Told[Rate | None] = Field(
+        description="most bytes a second on one connection; null: no number is known"
+    )
+    objects_per_bucket: Told[Count | None] = Field(
+        description="objects (versions and delete markers included) advised at most; null: any"
+    )
+    # --- integrity ---------------------------------------------------------------------------
+    signed_payload: Told[bool] = Field(
+        description="a body that is not the one that was signed is refused"
+    )
+    content_md5: Told[bool] = Field(description="a wrong Content-MD5 is refused")
+    content_md5_required: Told[tuple[Label, ...]] = Field(
+        description="operations that are refused without Content-MD5"
+    )
+    checksum_crc32: Told[bool] = Field(description="x-amz-checksum-crc32 is taken and checked")
+    checksum_crc32c: Told[bool] = Field(description="x-amz-checksum-crc32c is taken and checked")
+    checksum_crc64nvme: Told[bool] = Field(
+        description="x-amz-checksum-crc64nvme is taken and checked"
+    )
+    checksum_sha1: Told[bool] = Field(description="x-amz-checksum-sha1 is taken and checked")
+    checksum_sha256: Told[bool] = Field(description="x-amz-checksum-sha256 is taken and checked")
+    trailers: Told[bool] = Field(description="aws-chunked bodies with a checksum trailer are taken")
+    etag_single: Told[Literal["md5", "opaque"]] = Field(description="the ETag of a single PUT")
+    etag_multipart: Told[Literal["md5-of-md5s", "opaque"]] = Field(
+        description="the ETag of an object sent in parts"
+    )
+    # --- writing -----------------------------------------------------------------------------
+    conditional_put: Told[bool] = Field(description="If-None-Match and If-Match on PUT")
+    conditional_complete: Told[bool] = Field(
+        description="If-None-Match and If-Match on CompleteMultipartUpload"
+    )
+    conditional_with_sse_c: Told[bool] = Field(description="conditional writes together with SSE-C")
+    repeated_complete: Told[Literal["same", "no-such-upload", "error"]] = Field(
+        description="the answer to a completion that was done before"
+    )
+    list_parts: Told[bool] = Field(description="ListParts")
+    list_uploads: Told[bool] = Field(description="ListMultipartUploads")
+    range_reads: Told[bool] = Field(description="Range on GET, answered with 206")
+    read_after_write: Told[bool] = Field(description="what was written is seen at once")
+    # --- names and labels --------------------------------------------------------------------
+    keys_normalised: Told[bool] = Field(description="keys are changed to one Unicode form")
+    keys_case_folded: Told[bool] = Field(description="keys that differ in case only are one key")
+    key_charset: Told[Literal["utf-8", "ascii"]] = Field(description="what keys may hold")
+    metadata_charset: Told[Literal["utf-8", "ascii"]] = Field(
+        description="what user metadata may hold"
+    )
+    tags: Told[bool] = Field(description="object tags")
+    # --- keeping -----------------------------------------------------------------------------
+    versioning: Told[bool] = Field(description="bucket versioning")
+    object_lock: Told[bool] = Field(description="retention and legal hold")
+    object_lock_later: Told[bool] = Field(
+        description="object lock can be turned on after the bucket was created"
+    )
+    bucket_policy: Told[bool] = Field(description="bucket policies")
+    implicit_deny: Told[bool] = Field(
+        description="a bucket policy denies everybody what it does not allow"
+    )
+    lifecycle: Told[bool] = Field(description="lifecycle rules")
+    bucket_encryption: Told[bool] = Field(description="PutBucketEncryption")
+    sse_modes: Told[tuple[Label, ...]] = Field(description="encryption on the host's side")
+    storage_classes: Told[tuple[Label, ...]] = Field(description="storage classes; none: unknown")
+
+    @model_validator(mode="after")
+    def _hold_together(self) -> Self:
+        if not self.min_part.value <= self.max_part.value <= self.max_object.value:
+            raise refusal("min_part, max_part and max_object do not hold together")
+        if self.max_put.value > self.max_object.value:
+            raise refusal("max_put is more than max_object")
+        return self
+
+
+Seen = Literal[
+    "region", "public-access", "lifecycle-rules", "default-encryption", "bucket-policy",
+    "replication", "storage-classes", "versioning",
+]  # fmt: skip
+"""What can be looked at without changing anything; `targets.conditions` has a row for each."""
+
+
+class HealthRule(Section):
+    """One condition that a bucket for health data must meet before anything is written."""
+
+    name: Name = Field(description="Unique in the profile; what a waiver names.")
+    see: Seen = Field(description="What is looked at.")
+    wanted: bool | tuple[Label, ...] = Field(
+        description="Whether it must be so, or of which values it may be."
+    )
+    rule: Reason = Field(description="The rule, as a sentence.")
+    fix: Reason = Field(description="What mends it; {bucket}, {endpoint}, {region} are filled in.")
+    as_of: Day
+    source: Reason
+    confirmed: Literal["yes", "no"]
+
+    def mended_by(self, *, bucket: str, endpoint: str, region: str) -> str:
+        """Return what mends it, for one bucket."""
+        told = self.fix
+        for name, value in (("bucket", bucket), ("endpoint", endpoint), ("region", region)):
+            told = told.replace(f"{{{name}}}", value)
+        return told
+
+
+class Note(Section):
+    """Something to know that the tool does not act on, above all about qualifications."""
+
+    text: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+    as_of: Day
+    source: Reason
+    confirmed: Literal["yes", "no"]
+
+
+class ProfileFile(Section):
+    """A provider's file in the package: complete."""
+
+    name: Name
+    title: Reason
+    as_of: Day = Field(description="When the whole was last gone through.")
+    sources: dict[Name, Source]
+    claims: Claims
+    health: tuple[HealthRule, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+class Merged(Section):
+    """Claims after a customer's own were laid over those of the package."""
+
+    claims: Claims
+
+
+class OwnFile(Section):
+    """A customer's own profile beside the plan: only what differs, claim by claim."""
+
+    sources: dict[Name, Source] = Field(default_factory=dict)
+    claims: dict[str, object] = Field(default_factory=dict)
+    health: tuple[HealthRule, ...] = ()

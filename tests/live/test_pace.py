@@ -1,0 +1,56 @@
+"""Workers keep to the requests that a bucket takes, each to its share, on a real server."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from hdh_migrate import wiring
+from hdh_migrate.plan.loader import load
+from tests.support.fixtures import Bucket
+
+pytestmark = pytest.mark.live
+
+READS = 40
+PROCESSES = 2
+ASKED = 15
+
+
+def test_a_worker_asks_no_faster_than_its_share(
+    tmp_path: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("T_ID", bucket.server.access_key)
+    monkeypatch.setenv("T_SECRET", bucket.server.secret_key)
+    claim = {"as_of": "2026-11-01", "source": "a test", "confirmed": "yes"}
+    (tmp_path / "own.yaml").write_text(
+        json.dumps({"claims": {"reads_per_second": {"value": READS, **claim}}})
+    )
+    (tmp_path / "plan.yaml").write_text(f"""\
+version: 1
+migration: pace
+source: {{kind: folder}}
+target:
+  provider: generic
+  profile: own.yaml
+  endpoint: {bucket.server.endpoint}
+  credential: {{kind: access-key, id: "env:T_ID", secret: "env:T_SECRET"}}
+seal: {{format: none, reason: a test}}
+datasets:
+  - {{name: all, source: {{path: data}}, target: {{bucket: {bucket.name}}}}}
+verify: {{level: head}}
+""")
+    loaded = load(tmp_path / "plan.yaml")
+    config = {
+        "plan": loaded.canonical.decode(), "base": str(loaded.base), "run_tag": "a tag",
+        "write": False, "admitted": True, "processes": PROCESSES, "threads": 1,
+    }  # fmt: skip
+    service = wiring.WorkerService(config)
+    reader = service._services.reader
+    began = time.monotonic()
+    for number in range(ASKED):
+        assert reader.head(bucket.name, f"key-{number}") is None
+    took = time.monotonic() - began
+    assert took >= (ASKED - 1) / (READS / PROCESSES) - 0.1

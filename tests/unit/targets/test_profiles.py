@@ -1,0 +1,88 @@
+"""Every provider profile in the package can be read, is dated and sourced, and makes sense."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hdh_migrate.errors import PlanInvalid
+from hdh_migrate.targets import profiles
+from hdh_migrate.targets.profiles.schema import Claims
+
+PACKAGE = Path(__file__).parents[3] / "hdh_migrate"
+DAY = re.compile(r"20\d\d-\d\d-\d\d")
+
+
+def test_the_shipped_profiles_are_those_of_the_mission() -> None:
+    assert profiles.names() == [
+        "ceph-rgw", "cloud-temple", "generic", "outscale", "ovhcloud", "scaleway",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", profiles.names())
+def test_a_profile_reads_and_its_limits_hold_together(name: str) -> None:
+    profile = profiles.load(name)
+    limits = profile.limits
+    assert profile.name == name
+    assert 0 < limits.min_part <= limits.max_part <= limits.max_object
+    assert limits.max_parts >= 1000
+    for region in profile.regions if profile.endpoint else ():
+        assert profile.endpoint_for(region).startswith("https://")
+
+
+@pytest.mark.parametrize("name", profiles.names())
+def test_every_claim_is_dated_and_sourced_and_says_whether_it_is_confirmed(name: str) -> None:
+    raw = yaml.safe_load((files(profiles) / f"{name}.yaml").read_text())
+    profile = profiles.load(name)
+    assert set(profile.capabilities) == set(Claims.model_fields)
+    for capability, claim in profile.capabilities.items():
+        assert DAY.fullmatch(claim.as_of), capability
+        assert claim.origin == f"profile {name}"
+        assert claim.source in {source["title"] for source in raw["sources"].values()}, capability
+        assert not (claim.confirmed and raw["claims"][capability]["source"] == "assumed")
+    for told in (*profile.health, *profile.notes):
+        assert DAY.fullmatch(told.as_of)
+        assert told.source in {source["title"] for source in raw["sources"].values()}
+
+
+@pytest.mark.parametrize("name", profiles.names())
+def test_the_words_that_mend_a_bucket_can_be_filled_in(name: str) -> None:
+    for rule in profiles.load(name).health:
+        told = rule.mended_by(bucket="b", endpoint="https://e", region="r")
+        assert "{" not in told.replace('{"', "").replace("{\\", "")
+
+
+def test_an_unknown_provider_or_region_is_refused_with_what_there_is() -> None:
+    with pytest.raises(PlanInvalid, match="generic"):
+        profiles.load("nowhere")
+    with pytest.raises(PlanInvalid, match="fr-par"):
+        profiles.load("scaleway").endpoint_for("us-east-1")
+
+
+def test_no_code_asks_for_a_provider_by_name() -> None:
+    """Names of providers stand in profiles, in help texts and in examples of plans only."""
+    name = re.compile(
+        r"scaleway|ovh|outscale|cloud.?temple|\bceph|\brgw\b|scality|[\"']generic[\"']",
+        re.IGNORECASE,
+    )
+    found = [
+        f"{path.relative_to(PACKAGE)}:{number}: {line.strip()}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if name.search(line) and not _is_an_example(path, line)
+    ]
+    assert found == []
+
+
+def _is_an_example(path: Path, line: str) -> bool:
+    return (
+        path.name == "template.py"
+        or "examples=" in line
+        or "Example: hdh-migrate" in line
+        or line.startswith("_UNKNOWN = ")
+        or line.lstrip().startswith(("description=", '" '))
+    )
