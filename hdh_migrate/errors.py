@@ -206,6 +206,25 @@ class HostKeyRefused(Permanent):
     )
 
 
+class ApprovalMissing(MigrateError):
+    """Those who must agree have not, or not to this plan and this manifest."""
+
+    exit_code = Exit.APPROVAL_MISSING
+
+
+class SourceWritten(MigrateError):
+    """The source is not frozen: it changed while a cutover was being prepared."""
+
+    exit_code = Exit.DRIFTED
+    default_hint = "stop the writers, then start again; nothing was switched"
+
+
+class SmokeFailed(MigrateError):
+    """The pointer is switched, and what consumers now find is not what was verified."""
+
+    exit_code = Exit.VERIFICATION_FAILED
+
+
 # --- ledger --------------------------------------------------------------------------------
 
 
@@ -276,3 +295,9 @@ class Interrupted(Stopped):
     """A signal asked the run to stop; everything acknowledged is in the ledger."""
 
     exit_code = Exit.INTERRUPTED
+
+
+class DoorHeld(Stopped):
+    """Somebody holds the door of the switch; everything before it is done."""
+
+    default_hint = 'let go with "hdh-migrate hold PLAN --release", then start again'

@@ -220,6 +220,42 @@ class Refusal:
     """The key of an object of ours that could not be removed again."""
 
 
+class Erasing(StrEnum):
+    """What came of asking a source to delete one version of one object."""
+
+    DELETED = "deleted"
+    MISSING = "missing"
+    DRIFTED = "drifted"  # another version is there now; it was kept
+    KEPT = "kept"  # a lease, a snapshot, a hold: the store refuses
+
+
+class Trace(StrEnum):
+    """In which form an object is still there after a delete."""
+
+    CURRENT = "current"
+    VERSION = "version"
+    SNAPSHOT = "snapshot"
+    SOFT_DELETED = "soft-deleted"
+    UNCOMMITTED = "uncommitted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """What came of one delete, in words that may be shown."""
+
+    outcome: Erasing
+    told: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remnant:
+    """One thing that a source still lists; `days` until it goes by itself, where that is known."""
+
+    key: str = field(repr=False)
+    trace: Trace
+    days: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One object as the ledger knows it."""

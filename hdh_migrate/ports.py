@@ -10,16 +10,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from hdh_migrate.model import (
+    Erased,
     ObjectInfo,
     Page,
     PartInfo,
     Place,
     Problem,
     Refusal,
+    Remnant,
     Span,
     Stamp,
     Stored,
     TargetLimits,
+    Trace,
     Upload,
 )
 
@@ -280,6 +283,28 @@ class FreezeProbe(Protocol):
 
         Returns False when the credential may not: whether something is there tells the source.
         """
+
+
+class Eraser(Protocol):
+    """Deletes at a source, for decommission alone, with a credential of its own."""
+
+    def erase(self, place: Place, key: str, version: str) -> Erased:
+        """Delete one object if it is still this version; never anything else.
+
+        Raises:
+            AccessDenied, AuthFailed: the credential may not.
+            Transient: no answer; it may be deleted.
+        """
+
+    def remnants(self, place: Place) -> Iterator[Remnant]:
+        """List everything that is still there in any form, as far as the service shows it.
+
+        Raises:
+            ListingBroken, Transient: there was no whole listing.
+        """
+
+    def unseen(self) -> Sequence[Trace]:
+        """Say which forms the service did not show when it was asked."""
 
 
 class Engine(Protocol):

@@ -19,6 +19,7 @@ from hdh_migrate.errors import AuthFailed, KeyUnavailable
 from hdh_migrate.model import TargetLimits
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.context import DatasetRules
+from hdh_migrate.pipeline.cutover.scene import Consumer
 from hdh_migrate.pipeline.perform import Performer
 from hdh_migrate.pipeline.planning import Pace
 from hdh_migrate.pipeline.retrying import Gate, Retrying
@@ -26,6 +27,7 @@ from hdh_migrate.pipeline.selecting import compile_rules
 from hdh_migrate.pipeline.throttling import Bandwidth, RequestPace, ThrottledSource
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.plan.consent import DeniedWrite
+from hdh_migrate.plan.cutover import Decommission, Smoke
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.pointers import (
     CommandPointer,
@@ -40,6 +42,7 @@ from hdh_migrate.ports import (
     Clock,
     Engine,
     Envelopes,
+    Eraser,
     FreezeProbe,
     Pointer,
     Source,
@@ -255,11 +258,57 @@ def open_freeze_probe(plan: Plan, vault: Vault) -> FreezeProbe | None:
         raise KeyUnavailable(str(error), hint=error.hint) from error
 
 
+# --- decommission ------------------------------------------------------------------------------
+
+
+def _azure_eraser(plan: Plan, section: Decommission, vault: Vault) -> tuple[Eraser, Transport]:
+    from hdh_migrate.sources.azure_credentials import (
+        IdentityAuthorizer,
+        SasAuthorizer,
+        SharedKeyAuthorizer,
+    )
+    from hdh_migrate.sources.azure_eraser import AzureEraser
+
+    assert isinstance(plan.source, AzureBlob)
+    url, credential = plan.source.account_url, section.credential
+    authorizer: Any
+    if credential.kind == "sas":
+        authorizer = SasAuthorizer(vault.reveal(credential.value))
+    elif credential.kind == "shared-key":
+        authorizer = SharedKeyAuthorizer(
+            _account(url), vault.reveal(credential.value),
+            secure=url.startswith("https:"), monotonic=time.monotonic, may_delete=True,
+        )  # fmt: skip
+    else:
+        authorizer = IdentityAuthorizer()
+    transport = Transport()
+    return AzureEraser(url, authorizer, transport), transport
+
+
+ERASERS: Mapping[str, Callable[[Plan, Decommission, Vault], tuple[Eraser, Transport]]] = {
+    "azure-blob": _azure_eraser,
+}
+
+
+def open_eraser(plan: Plan, section: Decommission, vault: Vault) -> tuple[Eraser, Transport]:
+    """Open the only thing that can delete at the source, with its own credential.
+
+    Raises:
+        KeyUnavailable: a reference cannot be read, or is no credential.
+    """
+    try:
+        return ERASERS[plan.source.kind](plan, section, vault)
+    except AuthFailed as error:
+        raise KeyUnavailable(str(error), hint=error.hint) from error
+
+
 # --- sealing ---------------------------------------------------------------------------------
 
 
-def open_envelopes(plan: Plan, vault: Vault) -> Envelopes:
-    """Load the keys that a plan names.
+def open_envelopes(
+    plan: Plan, vault: Vault, identity: tuple[str | None, str | None] | None = None
+) -> Envelopes:
+    """Load the keys that a plan names; `identity` is another one's key and passphrase.
 
     Raises:
         KeyUnavailable: one is missing, unreadable, or does not belong to the others.
@@ -278,14 +327,31 @@ def open_envelopes(plan: Plan, vault: Vault) -> Envelopes:
             "seal.recipients: two recipients have the same key",
             hint="a lost key must not make the data unreadable; give two different ones",
         )
-    identity = None
-    if seal.identity is not None:
-        phrase = seal.identity_passphrase
-        identity = PrivateKey.load(
-            identity_path(seal.identity, vault),
-            vault.reveal(phrase) if phrase is not None else None,
+    ref, phrase = identity or (seal.identity, seal.identity_passphrase)
+    private = None
+    if ref is not None:
+        private = PrivateKey.load(
+            identity_path(ref, vault), vault.reveal(phrase) if phrase is not None else None
         )
-    return Crypt4ghEnvelopes(recipients, identity)
+    return Crypt4ghEnvelopes(recipients, private)
+
+
+def open_consumer(
+    plan: Plan, smoke: Smoke, vault: Vault, network: Network | None = None
+) -> tuple[Consumer, S3Endpoint]:
+    """Open what a consumer of the data has: its own key to read with, its own key that opens.
+
+    Off this machine the endpoint's door is shut until the gate has let it in.
+
+    Raises:
+        KeyUnavailable: a reference or a key file cannot be read.
+    """
+    from hdh_migrate.targets.s3 import S3Reader
+
+    place = open_target(plan, smoke.credential, vault, network=network)
+    envelopes = open_envelopes(plan, vault, (smoke.identity, smoke.identity_passphrase))
+    reader = S3Reader(place, profile_of(plan, vault.base).limits)
+    return Consumer(reader=reader, envelopes=envelopes), place
 
 
 def identity_path(ref: str, vault: Vault) -> Path:

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-pytest_plugins = ["tests.support.fixtures", "tests.support.affair"]
+pytest_plugins = ["tests.support.fixtures", "tests.support.affair", "tests.support.site"]
 
 AMBIENT = ("AWS_", "AZURE_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "HDH_")
 

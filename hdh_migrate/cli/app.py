@@ -97,18 +97,26 @@ def options(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line."""
+    """Run the command line; may be called again."""
+    if not app.registered_commands:
+        _register()
+    app(arguments)
+
+
+def _register() -> None:
     from hdh_migrate.cli import (
         approving,
         auditing,
         deriving,
+        erasing,
         looking,
         making,
         moving,
         providing,
         reporting,
+        switching,
     )
 
-    for module in (making, moving, looking, reporting, approving, auditing, deriving, providing):
+    moves = (making, moving, looking, reporting, approving, switching, erasing)
+    for module in (*moves, auditing, deriving, providing):
         module.register(app)
-    app(arguments)

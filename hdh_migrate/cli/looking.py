@@ -61,6 +61,8 @@ def _status_text(told: dict[str, Any]) -> str:
             )
     columns = ("batch", "step", "done", "objects", "bytes", "rate", "left")
     lines = [table(rows, {name: name for name in columns})]
+    for batch in told["batches"]:
+        lines += _cutover_lines(batch["batch"], batch["cutover"])
     if told["plan_changed"]:
         lines.append("the plan differs from the one this run was started with")
     for found in told["findings"]:
@@ -71,6 +73,21 @@ def _status_text(told: dict[str, Any]) -> str:
             f"{found['severity']}: {count}{found['code']} ({where}){key}: {found['detail']}"
         )
     return "\n".join(lines)
+
+
+def _cutover_lines(batch: str, told: dict[str, Any] | None) -> list[str]:
+    """Return where a batch's cutover stands and why it does not go on."""
+    if told is None:
+        return []
+    until = f" until {told['window_until']}" if told["stage"] == "fallback window" else ""
+    lines = [f"cutover of {batch}: {told['stage']}{until}"]
+    waits, held = told["waits"], told["held"]
+    if waits is not None:
+        lines.append(f"  stopped at {waits['at']}: {waits['why']}")
+        lines += [f"    {line}" for line in waits["told"]]
+    if held is not None:
+        lines.append(f"  the door is held {held}")
+    return lines
 
 
 def fetch(

@@ -135,7 +135,8 @@ def waive(
     plan: Plan,
     *,
     what: Annotated[
-        str, typer.Option("--what", metavar="WHAT", help="attestation, or health.RULE.")
+        str,
+        typer.Option("--what", metavar="WHAT", help="attestation, health.RULE or finding.CODE."),
     ],
     reason: Annotated[str, typer.Option("--reason", help="Why; it is printed in the report.")],
     until: Annotated[str, typer.Option("--until", metavar="DAY", help="The last day.")],
@@ -148,7 +149,7 @@ def waive(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Sign a waiver: let one condition of the target go, for this plan as it is, until a day.
+    """Sign a waiver: let one condition go, for this plan as it is, until a day.
 
     It counts when the plan lists the key in `waivers.keys`, and the report shows it.
 
@@ -169,9 +170,10 @@ def waive(
 
         loaded = load(plan)
         check(loaded)
-        known = waivers.subjects(profile_of(loaded.plan, loaded.base))
-        if what not in known:
-            raise UsageError(f"{what} cannot be waived; there are {', '.join(known)}")
+        profile = profile_of(loaded.plan, loaded.base)
+        if not waivers.may_be_waived(what, profile):
+            known = ", ".join(waivers.subjects(profile))
+            raise UsageError(f"{what} cannot be waived; there are {known}, finding.CODE")
         if not is_day(until):
             raise UsageError("--until must be a day such as 2026-12-31")
         if not reason.strip() or len(reason) > waivers.REASON_MAX:

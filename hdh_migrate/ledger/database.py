@@ -41,7 +41,10 @@ def _sql(name: str) -> str:
     return (files(__package__) / name).read_text()
 
 
-MIGRATIONS: tuple[Callable[[], str], ...] = (lambda: _sql("schema.sql"),)
+MIGRATIONS: tuple[Callable[[], str], ...] = (
+    lambda: _sql("schema.sql"),
+    lambda: _sql("schema-2.sql"),
+)
 """Migration n takes a ledger from version n to n + 1."""
 
 

@@ -8,13 +8,20 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hdh_migrate.errors import LedgerDamaged, PlanChanged
-from hdh_migrate.ledger import chain
+from hdh_migrate.errors import PlanChanged
 from hdh_migrate.ledger.database import RunLock, connect
 from hdh_migrate.ledger.findings import Findings
-from hdh_migrate.ledger.objects import Objects
+from hdh_migrate.ledger.late import Late
 from hdh_migrate.ledger.reckoning import Reckoning
 from hdh_migrate.ports import Clock
+
+Diff = Callable[[Mapping[str, Any], Mapping[str, Any]], Sequence[str]]
+MayChange = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
+
+
+def _never(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    del old, new
+    return False
 
 
 def ledger_path(state_dir: Path, migration: str) -> Path:
@@ -22,7 +29,7 @@ def ledger_path(state_dir: Path, migration: str) -> Path:
     return state_dir / migration / "ledger.db"
 
 
-class Ledger(Objects, Findings, Reckoning):
+class Ledger(Late, Findings, Reckoning):
     """The one writable connection; only the coordinator has it."""
 
     @classmethod
@@ -67,40 +74,30 @@ class Ledger(Objects, Findings, Reckoning):
         canonical: bytes,
         datasets: Sequence[tuple[str, str]],
         *,
-        diff: Callable[[Mapping[str, Any], Mapping[str, Any]], Sequence[str]],
+        diff: Diff,
+        may_change: MayChange = _never,
     ) -> None:
         """Bind the ledger to a plan; `datasets` are (name, batch) pairs, `diff` explains changes.
+
+        A change that `may_change` allows is written into the journal, and the ledger is bound to
+        the changed plan.
 
         Raises:
             PlanChanged: it was started with another plan.
         """
         known = self.meta("plan_digest")
         if known is None:
-            self.set_meta("plan_digest", digest)
-            self.set_meta("plan", canonical.decode())
+            self._bind(digest, canonical)
             for name, batch in datasets:
                 self._do("INSERT INTO dataset (name, batch) VALUES (?, ?)", (name, batch))
         elif known != digest:
-            old = json.loads(self.meta("plan") or "{}")
-            raise PlanChanged(diff(old, json.loads(canonical)))
+            old, new = json.loads(self.meta("plan") or "{}"), json.loads(canonical)
+            changed = diff(old, new)
+            if not may_change(old, new):
+                raise PlanChanged(changed)
+            self._bind(digest, canonical)
+            self.event("plan-changed", {"was": known, "now": digest, "changes": list(changed)})
 
-    def check_receipts(self) -> None:
-        """Compare every verified row with the journal event that acknowledged it.
-
-        Raises:
-            LedgerDamaged: a row was changed, added or removed behind the journal's back.
-        """
-        acknowledged = 0
-        for seq, body in self._rows("SELECT seq, body FROM event WHERE kind = 'verified'"):
-            told = json.loads(body)
-            rows: list[dict[str, Any]] = []
-            for number in told["ids"]:
-                rows.extend(self._verified_rows(number))
-            if chain.rows_digest(rows) != told["rows_sha256"]:
-                raise LedgerDamaged(f"an object acknowledged by event {seq} was changed since")
-            acknowledged += len(told["ids"])
-        verified = self._rows("SELECT count(*) FROM object WHERE state = 5")[0][0]
-        if verified != acknowledged:
-            raise LedgerDamaged(
-                f"{verified} objects are marked verified, the journal knows of {acknowledged}"
-            )
+    def _bind(self, digest: str, canonical: bytes) -> None:
+        self.set_meta("plan_digest", digest)
+        self.set_meta("plan", canonical.decode())

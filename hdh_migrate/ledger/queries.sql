@@ -2,6 +2,15 @@
 INSERT INTO object (dataset, key, size, version, modified, md5, extra, fold, parts, state, reason)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
+-- join: an object that came after the inventory was sealed.
+INSERT INTO object (dataset, key, size, version, modified, md5, extra, fold, parts, state, reason,
+       attempt)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- repin: the source has another version than the one that was moved; move that one.
+UPDATE object SET size = ?, version = ?, modified = ?, md5 = ?, extra = ?, parts = ?, state = ?,
+       reason = ?, drifts = 0, verdict = NULL, level = NULL, verified_at = NULL WHERE id = ?;
+
 -- count: move the tally of one state of one dataset.
 INSERT INTO counter (dataset, state, objects, bytes) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (dataset, state) DO UPDATE SET objects = objects + ?3, bytes = bytes + ?4;
@@ -79,3 +88,8 @@ FROM object WHERE dataset = ? AND state IN (0, 3, 4, 5);
 -- adorned: what objects to move have of metadata and tags.
 SELECT extra FROM object WHERE dataset = ? AND state IN (0, 3, 4, 5)
 AND (extra ->> '$.metadata' IS NOT NULL OR extra ->> '$.tags' IS NOT NULL);
+
+-- erasable: verified objects of a batch after a given id.
+SELECT id, dataset, key, version FROM object
+WHERE id > ? AND state = 5 AND dataset IN (SELECT id FROM dataset WHERE batch = ?)
+ORDER BY id LIMIT ?;

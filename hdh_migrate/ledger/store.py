@@ -132,6 +132,16 @@ class Store:
             for at, body in self._con.execute(query, (kind,)):
                 yield at, json.loads(body)
 
+    def cutovers(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """Return (time, kind, body) of every event of a cutover, oldest first; never scans."""
+        with guarded():
+            query = (
+                "SELECT at, kind, body FROM event"
+                " WHERE kind >= 'cutover-' AND kind < 'cutover.' ORDER BY seq"
+            )
+            for at, kind, body in self._con.execute(query):
+                yield at, kind, json.loads(body)
+
     def journal(self) -> Iterator[tuple[int, str, str, str, bytes]]:
         """Return (number, time, kind, body, digest) of every event, oldest first."""
         with guarded():

@@ -39,7 +39,7 @@ class Inventory:
             if not dataset.sealed:
                 self._list(dataset, batch)
                 self._seal(dataset, self._recounted(dataset, batch))
-        self._collisions()
+        self.collisions()
         self._gate(batch)
 
     # --- listing -----------------------------------------------------------------------------
@@ -50,14 +50,14 @@ class Inventory:
             return  # every page is in the ledger; only the seal is missing
         ctx.progress.step(batch, f"{Step.INVENTORY} {dataset.name}", objects=0, size=0)
         order = KeyOrder(dataset.last_key)
-        for page in self._pages(dataset):
-            listed = [self._decide(dataset, obj) for obj in order.checked(page)]
+        for page in self.pages(dataset):
+            listed = [self.decide(dataset, obj) for obj in order.checked(page)]
             ctx.ledger.add_page(dataset.id, listed, page.marker)
             ctx.progress.advance(len(listed), sum(one.obj.size for one in listed))
             if ctx.stop.is_set():
                 raise Interrupted("stopped while listing; the pages so far are in the ledger")
 
-    def _pages(self, dataset: DatasetRow) -> Iterator[Page]:
+    def pages(self, dataset: DatasetRow) -> Iterator[Page]:
         """List with resumption at the last whole page, for as long as the retry budget lasts."""
         place, marker = self._ctx.route(dataset).source, dataset.marker
         pages: Iterator[Page] | None = None
@@ -83,7 +83,8 @@ class Inventory:
                 "stopped while listing; the pages so far are in the ledger"
             ) from error
 
-    def _decide(self, dataset: DatasetRow, obj: ObjectInfo) -> Listed:
+    def decide(self, dataset: DatasetRow, obj: ObjectInfo) -> Listed:
+        """Return what becomes of one listed object, by the plan's rules."""
         ctx = self._ctx
         return decide(
             obj,
@@ -105,7 +106,7 @@ class Inventory:
         ctx, place = self._ctx, self._ctx.route(dataset).source
         for attempt in range(RECOUNTS_MAX):
             frozen = Frozen(ctx.ledger.listing(dataset.id))
-            second = ctx.retry(lambda: _digest(ctx.source.recount(place)))
+            second = ctx.retry(lambda: listing_digest(ctx.source.recount(place)))
             if frozen.digest == second:
                 return frozen
             ctx.stop.wait(0.5 * attempt)
@@ -170,7 +171,8 @@ class Inventory:
 
     # --- gate --------------------------------------------------------------------------------
 
-    def _collisions(self) -> None:
+    def collisions(self) -> None:
+        """Refuse what waits and shares its folded target address with another object."""
         ledger = self._ctx.ledger
         for entry, dataset in ledger.collisions():
             if ledger.refuse(entry, dataset, "collision"):
@@ -250,7 +252,7 @@ class Frozen:
         tree, total = MerkleTree(), 0
         for entry, key, size, version, state, reason in rows:
             text = version.encode()
-            total += _element(key, text)
+            total += element(key, text)
             tree.append(leaf_digest(b"%b\0%d\0%b" % (key, size, text)))
             if reason is None:
                 continue
@@ -264,14 +266,15 @@ class Frozen:
         self.root = tree.root()
 
 
-def _element(key: bytes, version: bytes) -> int:
+def element(key: bytes, version: bytes) -> int:
+    """Return what one object adds to a listing's digest."""
     return int.from_bytes(blake2b(b"%b\0%b" % (key, version), digest_size=16).digest(), "big")
 
 
-def _digest(pairs: Iterable[tuple[str, str]]) -> tuple[int, int]:
+def listing_digest(pairs: Iterable[tuple[str, str]]) -> tuple[int, int]:
     """Return count and an order-independent digest of a listing."""
     count = total = 0
     for key, version in pairs:
-        total += _element(key_bytes(key), version.encode())
+        total += element(key_bytes(key), version.encode())
         count += 1
     return count, total

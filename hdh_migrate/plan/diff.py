@@ -10,13 +10,31 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-_LABELS: Final = ("name", "glob")
+_LABELS: Final = ("name", "glob", "batch")
 """The fields by which entries of a list are matched."""
+
+CUTOVER_SECTIONS: Final = ("approvals", "cutovers", "freeze")
+"""Sections that say nothing of what is moved or how; nor do the batches' pointers."""
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return the differences from `old` to `new`, in the order of the old plan's fields."""
     return list(_mapping("", old, new))
+
+
+def moves_alike(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Say whether two plans move and prove the same, and differ in cutovers at most.
+
+    A cutover is planned while weeks of transfer are under way; that must not end them. Its
+    approvals are bound to the whole plan, so a change after them leaves them without effect.
+    """
+    return _text(_moved_by(old)) == _text(_moved_by(new))
+
+
+def _moved_by(plan: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {field: value for field, value in plan.items() if field not in CUTOVER_SECTIONS}
+    batches = plan.get("batches", ())
+    return kept | {"batches": [{**batch, "pointer": None} for batch in batches]}
 
 
 def _mapping(where: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:

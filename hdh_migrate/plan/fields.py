@@ -27,6 +27,7 @@ _REF = r"env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:[^~\s].*"
 _SUFFIX = r"(\.[A-Za-z0-9_-]{1,16}){0,3}"
 _SIZE = r"[0-9]{1,9}(\.[0-9]{1,3})?(KiB|MiB|GiB|KB|MB|GB)"
 _DURATION = r"[0-9]{1,6}[smh]"
+_PERIOD = r"[0-9]{1,6}[smhd]"
 _BASE_URL = r"https?://[^\s?#@\\]+"
 
 _BYTES = {
@@ -37,7 +38,7 @@ _BYTES = {
     "MB": 10**6,
     "GB": 10**9,
 }
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _MAX_PREFIX = 1024
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
@@ -64,6 +65,7 @@ _PIN_RULE = (
 _DAY = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
 _DAY_RULE = "must be a day such as 2026-12-31"
 _DURATION_RULE = "must be a duration from 1s to 24h, such as 90s, 10m or 2h"
+_PERIOD_RULE = "must be a period from 1s to 3650d, such as 90m, 72h or 30d"
 _URL_RULE = "must be a URL such as https://host.example, with nothing after `?` or `#` and no user"
 
 
@@ -269,4 +271,7 @@ Bandwidth = Annotated[
 ]
 Duration = Annotated[
     str, _within(_DURATION, _DURATION_RULE, seconds_of, 1, 86_400), _shape("duration", _DURATION)
+]
+Period = Annotated[
+    str, _within(_PERIOD, _PERIOD_RULE, seconds_of, 1, 3650 * 86_400), _shape("period", _PERIOD)
 ]

@@ -25,6 +25,7 @@ from pydantic_core import PydanticCustomError
 from hdh_migrate.model import Place
 from hdh_migrate.plan import fields, rules
 from hdh_migrate.plan.consent import Approvals, Freeze
+from hdh_migrate.plan.cutover import Cutover
 from hdh_migrate.plan.fields import (
     AuthorityUrl,
     Bandwidth,
@@ -166,6 +167,11 @@ class Dataset(Section):
     )
 
 
+def _absent(value: object) -> bool:
+    """Leave what a plan says nothing of out of its digest: plans of before keep theirs."""
+    return not value
+
+
 class Batch(Section):
     """Datasets that are moved and cut over together."""
 
@@ -178,6 +184,7 @@ class Batch(Section):
     )
     pointer: Pointer | None = Field(
         default=None,
+        exclude_if=_absent,
         description="What consumers follow to find this batch's data; cutover switches it.",
     )
 
@@ -368,10 +375,17 @@ class Plan(Section):
     )
     report: Report = Field(default=Report(), description="The signed evidence.")
     approvals: Approvals | None = Field(
-        default=None, description="Who must agree before a cutover goes on; default: nobody."
+        default=None,
+        exclude_if=_absent,
+        description="Who must agree before a cutover goes on; default: nobody.",
     )
     freeze: Freeze | None = Field(
-        default=None, description="How it is shown, before a cutover, that nobody writes any more."
+        default=None,
+        exclude_if=_absent,
+        description="How it is shown, before a cutover, that nobody writes any more.",
+    )
+    cutovers: tuple[Cutover, ...] = Field(
+        default=(), exclude_if=_absent, description="How batches are cut over."
     )
 
     @model_validator(mode="after")
@@ -387,6 +401,14 @@ class Plan(Section):
             KeyError: there is none.
         """
         return {dataset.name: dataset for dataset in self.datasets}[name]
+
+    def cutover(self, batch: str) -> Cutover | None:
+        """Return how a batch is cut over, None when the plan does not say."""
+        return {cutover.batch: cutover for cutover in self.cutovers}.get(batch)
+
+    def pointer(self, batch: str) -> Pointer | None:
+        """Return the pointer of a batch."""
+        return {found.name: found for found in self.batches}[batch].pointer
 
     def ordered_batches(self) -> tuple[Batch, ...]:
         """Return the batches so that each comes after its needs, else in the plan's order."""

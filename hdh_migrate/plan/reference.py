@@ -33,7 +33,7 @@ there. `plans/schema.json` says the same to editors; `plans/` holds examples to 
   read). Secrets never stand in a plan; what looks like one is refused and not repeated.
 - A **path** is relative to the plan, or absolute. `~` is not expanded, nor is anything else.
 - A **size** is a number with KiB, MiB, GiB, KB, MB or GB; a **rate** is a size with `/s`; a
-  **duration** is a whole number with `s`, `m` or `h`.
+  **duration** is a whole number with `s`, `m` or `h`; a **period** may have `d` (days), too.
 - A **glob** matches keys without their prefix; keys have no leading slash.
 - A **URL** is https; plain http is accepted on loopback (127.0.0.1, ::1, localhost) only.
 

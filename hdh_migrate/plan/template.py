@@ -49,6 +49,8 @@ batches:                        # moved and cut over together, in the order of t
   - {{name: pilot, datasets: [first]}}
   # - {{name: imaging, datasets: [scans], needs: [pilot]}}
 
+# cutovers:                     # how batches are cut over; may be added later (docs/cutover.md)
+
 verify: {{level: full}}           # reads every byte back; alone unlocks cutover
 engine: {{kind: local, processes: auto, connections: 16}}
 limits: {{retry_budget: 10m}}      # bandwidth: 200MiB/s, memory: 128MiB

@@ -150,8 +150,10 @@ def load_envelope(path: Path) -> Mapping[str, Any]:
     return found
 
 
-def judgement(desk: Desk, subject: Subject) -> Judgement:
+def judgement(desk: Desk, subject: Subject, *, threshold: int | None = None) -> Judgement:
     """Judge every approval that is kept here; without `approvals` in the plan none is needed.
+
+    `threshold` stands in for the plan's where a stage has one of its own.
 
     Raises:
         KeyUnavailable: a public key, or the operator's own key, cannot be read.
@@ -163,7 +165,7 @@ def judgement(desk: Desk, subject: Subject) -> Judgement:
         _kept(shelf(desk)),
         subject,
         keys=[load_verifier(desk.loaded.base / path) for path in asked.keys],
-        threshold=asked.threshold,
+        threshold=asked.threshold if threshold is None else threshold,
         barred=_operators(desk) if asked.bar_operator else (),
         now=desk.clock.now(),
     )

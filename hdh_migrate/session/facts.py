@@ -12,6 +12,7 @@ from hdh_migrate.errors import PlanInvalid
 from hdh_migrate.evidence.facts import Counts, DatasetFacts, Endpoint, Facts, Loss, Pace
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import ObjectInfo, State
+from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.selecting import portable_metadata, portable_tags
 from hdh_migrate.plan.attestation import load_attestation
 from hdh_migrate.plan.fields import is_loopback
@@ -59,6 +60,7 @@ def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
         seal=plan.seal.format,
         recipients=_recipients(desk),
         attestation=_attestation(desk),
+        cutovers=tuple(cutover_facts(ledger)),
         losses=tuple(_losses(desk, ledger)),
         paces=tuple(_paces(ledger)),
         clock_offsets=_clock_offsets(ledger),

@@ -10,6 +10,7 @@ from typing import Any
 from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.evidence.bundle import write_bundle
 from hdh_migrate.evidence.signing import Signer, load_signer
+from hdh_migrate.session.changing import demand_borne
 from hdh_migrate.session.facts import facts_of
 from hdh_migrate.session.names import FORMS, Streams
 from hdh_migrate.session.records import batch_root, exclusions, findings, records
@@ -33,11 +34,7 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[
     """
     ledger = desk.read_ledger()
     try:
-        if ledger.meta("plan_digest") != desk.loaded.digest:
-            # Raises PlanChanged with the differences.
-            from hdh_migrate.plan.diff import changes
-
-            ledger.start(desk.loaded.digest, desk.loaded.canonical, (), diff=changes)
+        demand_borne(ledger, desk.loaded)
         ledger.check()
         ledger.check_receipts()
         folder = out or _default_folder(desk)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from hdh_migrate.plan.diff import changes
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.ports import Clock, Progress
 from hdh_migrate.session import gate
+from hdh_migrate.session.changing import may_change
 from hdh_migrate.session.outlook import check
 from hdh_migrate.session.preflight import blockers
 from hdh_migrate.session.software import code_digest
@@ -126,12 +128,12 @@ def perform(
     loaded, batches = desk.loaded, desk.batches(selected)
     write = Step.TRANSFER in steps
     services = desk.services(write=write)
-    _self_test(services)
+    self_test(services)
     for key in services.unprotected_keys():
         desk.progress.note(f"private key {key} has no passphrase: whoever copies it can use it")
-    with _ledger(desk) as ledger:
+    with held_ledger(desk) as ledger:
         _demand(blockers(services, desk.loaded.plan, selected, desk.clock.now()))
-        ctx = _context(desk, services, ledger)
+        ctx = context_of(desk, services, ledger)
         _announce(desk, ledger, steps, selected)
 
         def renewed() -> Context | None:
@@ -141,7 +143,7 @@ def perform(
                 return None
             again = desk.services(write=write)
             gate.admit(again, loaded.plan, desk.clock.now())
-            ctx = _context(desk, again, ledger)
+            ctx = context_of(desk, again, ledger)
             return ctx
 
         try:
@@ -150,7 +152,7 @@ def perform(
         finally:
             ctx.engines.drop(grace=30.0)
             traffic = [*services.traffic(), *ctx.engines.traffic]
-            ledger.event("run-ended", {"traffic": _added_up(traffic)})
+            ledger.event("run-ended", {"traffic": added_up(traffic)})
             ledger.commit()
 
 
@@ -162,12 +164,12 @@ def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
     """
     loaded, batches = desk.loaded, desk.batches(selected)
     services = desk.services(write=False)
-    _self_test(services)
+    self_test(services)
     _demand(blockers(services, loaded.plan, selected, desk.clock.now()))
     ledger = Ledger.temporary(desk.clock)
     try:
         _bind(desk, ledger)
-        ctx = _context(desk, services, ledger)
+        ctx = context_of(desk, services, ledger)
         teller = Forecast(ctx, pace_of(loaded.plan))
         told = []
         for batch in batches:
@@ -180,7 +182,8 @@ def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _ledger(desk: Desk) -> Iterator[Ledger]:
+def held_ledger(desk: Desk) -> Iterator[Ledger]:
+    """Open the ledger for a run, bound to the plan, and let go of it in the end."""
     ledger = Ledger.open(desk.ledger_path, desk.clock)
     try:
         _bind(desk, ledger)
@@ -197,6 +200,7 @@ def _bind(desk: Desk, ledger: Ledger) -> None:
         desk.loaded.canonical,
         [(dataset.name, batch_of[dataset.name]) for dataset in plan.datasets],
         diff=changes,
+        may_change=partial(may_change, ledger),
     )
     if ledger.meta(RUN_TAG) is None:
         # The plan's digest alone would take another ledger's objects for ours.
@@ -204,7 +208,8 @@ def _bind(desk: Desk, ledger: Ledger) -> None:
     ledger.commit()
 
 
-def _context(desk: Desk, services: Services, ledger: Ledger) -> Context:
+def context_of(desk: Desk, services: Services, ledger: Ledger) -> Context:
+    """Return what the steps of one run share."""
     loaded = desk.loaded
     plan = loaded.plan
     write = services.writer is not None
@@ -240,7 +245,12 @@ def _context(desk: Desk, services: Services, ledger: Ledger) -> Context:
     )
 
 
-def _self_test(services: Services) -> None:
+def self_test(services: Services) -> None:
+    """Seal and open something before anything is moved.
+
+    Raises:
+        KeyUnavailable: the plan names no identity, or it opens nothing.
+    """
     if services.plan.seal.format == "crypt4gh" and services.plan.seal.identity is None:
         raise KeyUnavailable(
             "seal.identity: no identity is given, so nothing could be verified or resumed",
@@ -285,7 +295,7 @@ def operator() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def _added_up(traffic: Sequence[Any]) -> list[dict[str, Any]]:
+def added_up(traffic: Sequence[Any]) -> list[dict[str, Any]]:
     """Return traffic with one entry for each side and endpoint."""
     total: dict[tuple[str, str], dict[str, Any]] = {}
     for entry in traffic:

@@ -6,6 +6,8 @@ from typing import Any
 
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import DatasetRow, State, Step, Tally
+from hdh_migrate.session import cutover
+from hdh_migrate.session.changing import bears
 from hdh_migrate.session.run import Desk
 
 FRESH_SECONDS = 15.0
@@ -29,7 +31,7 @@ def status(desk: Desk, *, show_names: bool = False) -> dict[str, Any]:
         return {
             "migration": desk.loaded.plan.migration,
             "plan_digest": ledger.meta("plan_digest"),
-            "plan_changed": ledger.meta("plan_digest") != desk.loaded.digest,
+            "plan_changed": not bears(ledger, desk.loaded),
             "batches": [
                 _batch(ledger, desk, batch.name, [r for r in rows if r.batch == batch.name])
                 for batch in desk.batches(())
@@ -60,6 +62,7 @@ def _batch(ledger: Ledger, desk: Desk, name: str, rows: list[DatasetRow]) -> dic
     return {
         "batch": name,
         "steps": steps,
+        "cutover": cutover.look(ledger, desk, name),
         "states": {state.name.lower(): _sum(ledger, rows, (state,)).objects for state in State},
     }
 

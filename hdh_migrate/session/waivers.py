@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -54,6 +55,19 @@ class Waiver:
 def health(rule: str) -> str:
     """Return what a waiver calls a health-data rule of the profile."""
     return f"health.{rule}"
+
+
+def finding(code: str) -> str:
+    """Return what a waiver calls the findings of one code; it covers those known when it is made.
+
+    Only a cutover asks for these: with a waiver it goes on although such findings are open.
+    """
+    return f"finding.{code}"
+
+
+def may_be_waived(what: str, profile: Profile) -> bool:
+    """Say whether there is such a thing to waive."""
+    return what in subjects(profile) or re.fullmatch(r"finding\.[a-z0-9-]{1,60}", what) is not None
 
 
 def subjects(profile: Profile) -> list[str]:

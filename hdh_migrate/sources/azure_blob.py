@@ -113,7 +113,7 @@ class AzureBlobSource:
     def _get_listing(self, container: str, query: dict[str, str]) -> bytes:
         reply = self._request("GET", f"/{quote(container)}", query, {}, limit=PAGE_BYTES_MAX)
         if reply.status != 200:
-            raise _error(reply, "the source's container")
+            raise from_reply(reply, "the source's container")
         return reply.body
 
     # --- objects -------------------------------------------------------------------------
@@ -122,7 +122,7 @@ class AzureBlobSource:
         """Describe one blob as it is now."""
         reply = self._request("HEAD", _path(place.bucket, key), {}, {})
         if reply.status != 200:
-            raise _error(reply, "a source object")
+            raise from_reply(reply, "a source object")
         if reply.length is None or not reply.etag:
             raise ShortRead("the source describes an object without size or version")
         return ObjectInfo(
@@ -158,7 +158,7 @@ class AzureBlobSource:
             accept=_exactly(obj, span), sink=count,
         )  # fmt: skip
         if reply.status != 206:
-            raise _error(reply, "a source object")
+            raise from_reply(reply, "a source object")
         if got != span.length:
             raise ShortRead("the source sent less than it announced")
 
@@ -230,7 +230,7 @@ def _exactly(obj: ObjectInfo, span: Span) -> Callable[[Reply], None]:
     return accept
 
 
-def _error(reply: Reply, what: str) -> StorageError:
+def from_reply(reply: Reply, what: str) -> StorageError:
     """Return the error that a reply means; its text names no object and holds no secret."""
     status = reply.status
     code = reply.headers.get("x-ms-error-code") or _xml_code(reply.body)

@@ -45,11 +45,21 @@ class SasAuthorizer:
 
 
 class SharedKeyAuthorizer:
-    """Makes read-and-list account SAS tokens from a shared key and renews them in time."""
+    """Makes account SAS tokens from a shared key and renews them in time.
+
+    They may read and list, and delete only where decommission asks for that.
+    """
 
     def __init__(
-        self, account: str, key: str, *, secure: bool, monotonic: Callable[[], float]
+        self,
+        account: str,
+        key: str,
+        *,
+        secure: bool,
+        monotonic: Callable[[], float],
+        may_delete: bool = False,
     ) -> None:
+        self._may_delete = may_delete
         self._account = account
         self._key = key
         self._secure = secure
@@ -82,7 +92,9 @@ class SharedKeyAuthorizer:
                 account_name=self._account,
                 account_key=self._key,
                 resource_types=ResourceTypes(container=True, object=True),
-                permission=AccountSasPermissions(read=True, list=True, tag=True),
+                permission=AccountSasPermissions(
+                    read=True, list=True, tag=True, delete=self._may_delete
+                ),
                 start=now - timedelta(minutes=5),
                 expiry=now + SAS_LIFETIME,
                 protocol="https" if self._secure else "https,http",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hdh_migrate.plan.model import Plan
 from tests.unit.plan.builders import as_yaml, loaded, problems, value
 
 SSH: dict[str, Any] = {
@@ -165,3 +166,101 @@ def test_a_folder_has_no_writer_to_try(tmp_path: Path) -> None:
     assert refused(tmp_path, as_yaml(plan)) == [
         "freeze.kind: a folder has no credential to try: use kind statement instead"
     ]
+
+
+# --- cutovers ------------------------------------------------------------------------------------
+
+ENTRY: dict[str, Any] = {
+    "batch": "pilot",
+    "canary": {**FILE, "path": "canary.yaml"},
+    "smoke": {"credential": KEY, "identity": "file:keys/consumer.sec"},
+    "decommission": {
+        "credential": {"kind": "sas", "value": "env:E"}, "trust": ["keys/report.pub"],
+    },
+}  # fmt: skip
+AGREED: dict[str, Any] = {
+    "approvals": {"keys": ["keys/a.pub", "keys/b.pub"]}, "freeze": {"kind": "statement"},
+}  # fmt: skip
+
+
+def with_cutovers(*entries: Any, **more: Any) -> str:
+    return with_pointer(FILE, cutovers=list(entries), **AGREED, **more)
+
+
+def test_a_cutover_has_its_defaults(tmp_path: Path) -> None:
+    plan = loaded(tmp_path, with_cutovers(ENTRY)).plan
+    entry = plan.cutover("pilot")
+    assert entry is not None
+    assert (entry.relist_seconds, entry.window_seconds, entry.rounds) == (60, 72 * 3600, 3)
+    assert (entry.smoke.objects, entry.smoke.on_failure) == (20, "stop")
+    assert entry.decommission is not None
+    assert (entry.decommission.cooling_seconds, entry.decommission.signatures) == (30 * 86400, 1)
+    assert plan.cutover("imaging") is None
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({**ENTRY, "batch": "other"}, "cutovers[0].batch: no batch has this name"),
+        ({**ENTRY, "batch": "imaging"}, "batches[1].pointer: missing: its cutover needs one"),
+        (
+            {**ENTRY, "smoke": {"credential": KEY}},
+            "cutovers[0].smoke.identity: missing: the objects are sealed",
+        ),
+        (
+            {**ENTRY, "canary": FILE},
+            "cutovers[0].canary: the same place as batches[0].pointer",
+        ),
+        (
+            {**ENTRY, "canary": {**OBJECT, "endpoint": "https://s3.example.org"}},
+            "cutovers[0].canary.credential: missing",
+        ),
+        (
+            {**ENTRY, "approvals": {"finalize": 3}},
+            "cutovers[0].approvals.finalize: more than the 2 that may approve: nobody could",
+        ),
+        (
+            {**ENTRY, "decommission": {**ENTRY["decommission"], "signatures": 2}},
+            "cutovers[0].decommission.signatures: more than the 1 that are trusted: nobody could",
+        ),
+        (
+            {**ENTRY, "window": "5w"},
+            "cutovers[0].window: must be a period from 1s to 3650d, such as 90m, 72h or 30d",
+        ),
+        ({**ENTRY, "rounds": 1}, "cutovers[0].rounds: must be at least 2"),
+    ],
+)
+def test_a_cutover_that_could_not_work_is_refused_where_it_stands(
+    tmp_path: Path, entry: Any, told: str
+) -> None:
+    (line,) = refused(tmp_path, with_cutovers(entry))
+    assert line.startswith(told)
+
+
+def test_a_batch_has_one_cutover(tmp_path: Path) -> None:
+    again = {name: ENTRY[name] for name in ("batch", "smoke")}
+    assert refused(tmp_path, with_cutovers(ENTRY, again)) == [
+        "cutovers[1].batch: the same batch as cutovers[0]"
+    ]
+
+
+def test_a_cutover_is_agreed_frozen_and_fully_verified(tmp_path: Path) -> None:
+    text = with_pointer(FILE, cutovers=[ENTRY], verify={"level": "head"})
+    assert sorted(refused(tmp_path, text)) == [
+        "approvals: missing: a cutover needs it",
+        "freeze: missing: a cutover needs it",
+        "verify.level: a cutover needs level full",
+    ]
+
+
+def test_a_plan_that_says_nothing_of_cutovers_keeps_its_digest(tmp_path: Path) -> None:
+    plan = loaded(tmp_path, as_yaml(value()))
+    assert b"cutovers" not in plan.canonical
+    assert b"pointer" not in plan.canonical
+    assert b"approvals" not in plan.canonical
+    assert b"freeze" not in plan.canonical
+
+
+def test_a_plan_with_everything_is_read_again_from_its_canonical_form(tmp_path: Path) -> None:
+    plan = loaded(tmp_path, with_cutovers({**ENTRY, "canary": {**SSH, "key": None, "agent": True}}))
+    assert Plan.model_validate_json(plan.canonical) == plan.plan

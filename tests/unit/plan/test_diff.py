@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hdh_migrate.fixity import canonical_json
-from hdh_migrate.plan.diff import changes
+from hdh_migrate.plan.diff import changes, moves_alike
 from tests.unit.plan.builders import GOOD, as_yaml, loaded
 
 
@@ -88,3 +88,16 @@ def test_there_is_a_line_exactly_when_there_is_a_difference(
 ) -> None:
     assert (changes(old, new) == []) == (canonical_json(old) == canonical_json(new))
     assert changes(old, old) == []
+
+
+def test_cutovers_alone_may_differ_in_plans_that_move_alike() -> None:
+    old = {"datasets": [1], "batches": [{"name": "b", "datasets": ["d"]}]}
+    new = {
+        "datasets": [1], "batches": [{"name": "b", "datasets": ["d"], "pointer": {"kind": "file"}}],
+        "cutovers": [{"batch": "b"}], "approvals": {"keys": ["k"]}, "freeze": {"kind": "statement"},
+    }  # fmt: skip
+    assert moves_alike(old, new)
+    assert moves_alike(new, old)
+    assert not moves_alike(old, {**new, "datasets": [2]})
+    assert not moves_alike(old, {**new, "batches": [{"name": "c", "datasets": ["d"]}]})
+    assert not moves_alike(old, {**new, "limits": {}})

@@ -1,0 +1,132 @@
+"""The verb that may delete at the source: decommission. Without --execute it only looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hdh_migrate.cli.app import AsJson, NoProgress, Plan, StateDir, Task, Verbose
+from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.telemetry import size_text
+
+PROVES = (
+    "this proves what the service's API shows, no more: copies, backups and media of the provider"
+    " are beyond it"
+)
+
+
+def decommission(
+    plan: Plan,
+    *,
+    batch: Annotated[str, typer.Option("--batch", metavar="NAME", help="Which batch.")],
+    evidence: Annotated[
+        Path | None,
+        typer.Option("--evidence", metavar="BUNDLE", help="The signed report that proves it."),
+    ] = None,
+    execute: Annotated[
+        bool, typer.Option("--execute", help="Delete; without it nothing is changed.")
+    ] = False,
+    confirm: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="The name of each dataset; asked for when not given."),
+    ] = None,
+    observe: Annotated[
+        bool, typer.Option("--observe", help="List what the source still shows afterwards.")
+    ] = False,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    no_progress: NoProgress = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Delete a finalized batch at the source, object by object; a dry run unless --execute.
+
+    Example: hdh-migrate decommission plan.yaml --batch pilot --evidence evidence-2026-11
+    """
+    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+
+    def body() -> Exit:
+        from hdh_migrate.session import decommission as session
+        from hdh_migrate.session.run import Desk
+
+        if execute and observe:
+            raise UsageError("--execute and --observe are two commands: delete first, look later")
+        progress = task.out.progress()
+        desk = Desk.open(plan, state_dir, progress, task.stop)
+        try:
+            if observe:
+                told = session.observe(desk, batch)
+            elif execute:
+                names = confirm or _asked(task, session.names_of(desk, batch))
+                told = session.execute(desk, batch, evidence, names)
+            else:
+                told = session.forecast(desk, batch, evidence)
+        finally:
+            progress.close()
+        task.out.result(told, "\n".join(_lines(told)))
+        return _code(told)
+
+    task.run(body)
+
+
+def _asked(task: Task, names: Sequence[str]) -> list[str]:
+    """Return what is typed for each dataset; nobody who is not asked can answer for it."""
+    task.out.say("this deletes at the source for good; type the name of each dataset")
+    return [
+        str(typer.prompt(f"dataset {n} of {len(names)}", err=True))
+        for n in range(1, len(names) + 1)
+    ]
+
+
+def _lines(told: dict[str, Any]) -> list[str]:
+    if not told["executed"]:
+        would, kept = told["would_delete"], told["kept"]
+        size = size_text(would["bytes"])
+        lines = [
+            f"dry run: batch {told['batch']}, each object at its version",
+            f"  would be deleted at the source: {would['objects']} objects, {size}",
+            f"  kept: {kept['excluded']['objects']} excluded, {kept['failed']['objects']} failed",
+        ]
+        lines += [f"  against it: {line}" for line in told["blockers"]]
+        return [*lines, "nothing was changed"]
+    lines = [f"batch {told['batch']}: {told['stage']}"]
+    if told["requested"] is not None:
+        counts = ", ".join(f"{count} {what}" for what, count in sorted(told["requested"].items()))
+        lines.append(f"  requested: {counts}")
+    if told["observed"] is not None:
+        lines += _observed(told["observed"])
+    return [*lines, PROVES]
+
+
+def _observed(seen: dict[str, Any]) -> list[str]:
+    left = _left(seen)
+    counts = ", ".join(f"{count} {what}" for what, count in left.items() if count)
+    lines = [f"  observed: {counts or 'nothing of ours is listed in any form'}"]
+    if seen["until"]:
+        lines.append(f"  soft-deleted ones go by themselves until {seen['until']}")
+    if seen["not_shown"]:
+        lines.append(f"  the service does not show: {', '.join(seen['not_shown'])}")
+    if seen["not_ours"]:
+        lines.append(f"  besides, {seen['not_ours']} that were never ours to delete")
+    return lines
+
+
+def _left(seen: dict[str, Any]) -> dict[str, int]:
+    notes = {"until", "not_ours", "not_shown"}
+    return {what: count for what, count in seen.items() if what not in notes}
+
+
+def _code(told: dict[str, Any]) -> Exit:
+    if not told["executed"]:
+        return Exit.REFUSED if told["blockers"] else Exit.OK
+    if told["observed"] is not None:
+        return Exit.FINDINGS if any(_left(told["observed"]).values()) else Exit.OK
+    kept = {"missing", "drifted", "kept"} & (told["requested"] or {}).keys()
+    return Exit.FINDINGS if kept else Exit.OK
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's verb."""
+    app.command()(decommission)

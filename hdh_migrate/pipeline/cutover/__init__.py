@@ -1,0 +1,1 @@
+"""The cutover of one batch: the story sees ports only, and its state is a fold over the journal."""

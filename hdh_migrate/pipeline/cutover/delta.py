@@ -1,0 +1,188 @@
+"""The final delta: list the frozen source against the ledger and move what differs, until it fits.
+
+What is new or has another version is moved and verified by the ordinary steps. What is gone from
+the source stays at the target and becomes a finding: nobody but people may decide about it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hdh_migrate.errors import Interrupted, SourceWritten
+from hdh_migrate.model import DatasetRow, Listed, State, key_bytes
+from hdh_migrate.pipeline.cutover.freeze import Listing
+from hdh_migrate.pipeline.cutover.scene import Scene
+from hdh_migrate.pipeline.cutover.seen import Seen
+from hdh_migrate.pipeline.inventory import Frozen, Inventory, KeyOrder, element
+from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS
+from hdh_migrate.pipeline.transfer import Transfer
+from hdh_migrate.pipeline.verify import Verify
+
+VANISHED = "vanished"
+PENDING = (State.LISTED, State.SENDING, State.SENT)
+AT_TARGET = (State.SENT, State.VERIFIED)
+FLUSH_OBJECTS = 5_000
+
+
+@dataclass(slots=True)
+class Difference:
+    """What one listing of the source found against the ledger."""
+
+    new: int = 0
+    changed: int = 0
+    vanished: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether there is something to move, or to decide."""
+        return bool(self.new or self.changed or self.vanished)
+
+
+@dataclass(slots=True)
+class _Found:
+    new: list[Listed] = field(default_factory=list)
+    changed: list[tuple[int, Listed]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.new) + len(self.changed)
+
+
+class Delta:
+    """Brings ledger and target up to the source as it stands."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene, self._ctx = scene, scene.ctx
+
+    def settle(self, frozen: Listing) -> int:
+        """List and move until a listing equals the ledger; return how many listings it took.
+
+        Raises:
+            SourceWritten: a listing is not the one that stood still, or it never settles.
+        """
+        for number in range(1, self._scene.terms.rounds + 1):
+            self._scene.note("relisting", round=number)
+            found = self.compare(frozen, apply=True)
+            if found.any:
+                self._scene.note("delta", round=number, **_counts(found))
+            if self._pending():
+                Transfer(self._ctx, self._scene.batch).run()
+                Verify(self._ctx, self._scene.batch).run()
+                self._scene.note("moved", round=number)
+            elif not found.new + found.changed:
+                self._scene.note("settled", rounds=number)
+                return number
+        raise self._written(f"{self._scene.terms.rounds} listings in a row found something to move")
+
+    def compare(self, frozen: Listing | None, *, apply: bool) -> Difference:
+        """Compare one listing with the ledger; with `apply`, bring the ledger up to it.
+
+        Raises:
+            SourceWritten: the listing is not the frozen one.
+        """
+        total = Difference()
+        for dataset in self._scene.datasets():
+            digest = self._compare(dataset, total, apply=apply)
+            if frozen is not None and digest != frozen[dataset.id]:
+                raise self._written(f"dataset {dataset.name} changed after two equal listings")
+        return total
+
+    def _compare(self, dataset: DatasetRow, total: Difference, *, apply: bool) -> tuple[int, int]:
+        ctx, inventory = self._ctx, Inventory(self._ctx)
+        seen, order, found = Seen(ctx.ledger.last_object()), KeyOrder(None), _Found()
+        count = digest = 0
+        ctx.progress.step(self._scene.batch, f"relist {dataset.name}", objects=0, size=0)
+        for page in inventory.pages(dataset):
+            for obj in order.checked(page):
+                count += 1
+                digest += element(key_bytes(obj.key), obj.version.encode())
+                known = ctx.ledger.pinned(dataset.id, obj.key)
+                if known is None:
+                    found.new.append(inventory.decide(dataset, obj))
+                    continue
+                number, version, state = known
+                seen.mark(number)
+                if version != obj.version and state is not State.EXCLUDED:
+                    found.changed.append((number, inventory.decide(dataset, obj)))
+            ctx.progress.advance(len(page.objects), 0)
+            if len(found) >= FLUSH_OBJECTS:
+                found = self._flush(dataset, found, total, apply=apply)
+            if ctx.stop.is_set():
+                raise Interrupted("stopped while listing the source again; start again to go on")
+        self._flush(dataset, found, total, apply=apply)
+        total.vanished += self._vanished(dataset, seen, apply=apply)
+        if apply:
+            self._seal(dataset)
+        return count, digest
+
+    def _flush(
+        self, dataset: DatasetRow, found: _Found, total: Difference, *, apply: bool
+    ) -> _Found:
+        total.new += sum(one.state is not State.EXCLUDED for one in found.new)
+        total.changed += len(found.changed)
+        if apply and len(found):
+            self._ctx.ledger.update(dataset.id, found.new, found.changed)
+        return _Found()
+
+    def _vanished(self, dataset: DatasetRow, seen: Seen, *, apply: bool) -> int:
+        """Count what the source no longer has, and keep one open finding for each."""
+        ledger = self._ctx.ledger
+        told = {
+            found["object"]: found["id"]
+            for found in ledger.findings()
+            if found["code"] == VANISHED and found["dataset"] == dataset.name
+        }
+        fresh = [
+            number
+            for number, _, _, _, state, _ in ledger.listing(dataset.id)
+            if state in AT_TARGET and not seen.has(number) and number not in told
+        ]
+        if apply:
+            detail = "the source no longer has the object; the target keeps it"
+            for number in fresh:
+                ledger.finding(VANISHED, "finding", detail, dataset=dataset.id, entry=number)
+            for number, finding in told.items():
+                if seen.has(number):
+                    ledger.close_finding(finding)
+            ledger.commit()
+        return len(fresh)
+
+    def _seal(self, dataset: DatasetRow) -> None:
+        """Seal the inventory again if it grew or changed, with what there is to say of it."""
+        ledger = self._ctx.ledger
+        frozen = Frozen(ledger.listing(dataset.id))
+        if frozen.root == dataset.root:
+            return
+        open_ones = list(ledger.findings())
+        told = {(found["object"], found["code"]) for found in open_ones}
+        for entry, code in frozen.refused:
+            if (entry, code) not in told:
+                ledger.finding(code, "blocker", REFUSALS[code], dataset=dataset.id, entry=entry)
+        for entry, code in frozen.failed:
+            if code.startswith("kind-") and (entry, code) not in told:
+                detail = f"not a plain object: {code.removeprefix('kind-')}"
+                ledger.finding(code, "finding", detail, dataset=dataset.id, entry=entry)
+        for found in open_ones:
+            if found["code"] in LOSSES and found["dataset"] == dataset.name:
+                ledger.close_finding(found["id"])  # its count is told anew
+        for code, count in sorted(frozen.losses.items()):
+            detail = f"{count} objects have {LOSSES[code]}"
+            ledger.finding(code, "note", detail, dataset=dataset.id)
+        ledger.seal(dataset.id, frozen.root)
+        ledger.event(
+            "inventoried",
+            {"dataset": dataset.name, "objects": frozen.digest[0], "root": frozen.root},
+        )
+        ledger.commit()
+        Inventory(self._ctx).collisions()
+
+    def _pending(self) -> bool:
+        ledger = self._ctx.ledger
+        return any(ledger.tally(row.id, *PENDING).objects for row in self._scene.datasets())
+
+    def _written(self, told: str) -> SourceWritten:
+        self._scene.waits("source-written", [told])
+        return SourceWritten(f"the source is still being written: {told}")
+
+
+def _counts(found: Difference) -> dict[str, int]:
+    return {"new": found.new, "changed": found.changed, "vanished": found.vanished}

@@ -1,0 +1,54 @@
+"""What the journal says of every cutover, as JSON for the signed statement and for programs.
+
+Values of pointers stand here as digests only: what a pointer was before may hold anything.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from hdh_migrate.pipeline.cutover.standing import Events, Standing, standings
+
+
+class Journal(Protocol):
+    """What of a ledger is needed here."""
+
+    def cutovers(self) -> Events:
+        """Return (time, kind, body) of every event of a cutover, oldest first."""
+
+
+def cutover_facts(ledger: Journal) -> list[dict[str, Any]]:
+    """Return every cutover and rehearsal, in the order in which they began."""
+    return [_facts(story) for story in standings(ledger.cutovers()).values()]
+
+
+def _facts(story: Standing) -> dict[str, Any]:
+    erasure = story.erasure
+    return {
+        "batch": story.batch,
+        "track": str(story.track),
+        "on_this_machine": story.rehearsing,
+        "stage": str(story.stage),
+        "since": story.since,
+        "times": dict(sorted(story.times.items())),
+        "waits": None if story.waits is None else dict(story.waits),
+        "pointer": {
+            **story.pointer,
+            "old_sha256": story.old_sha256,
+            "new_sha256": story.new_sha256,
+        },
+        "root": story.root,
+        "approvals": {stage: list(keys) for stage, keys in sorted(story.approvals.items())},
+        "freeze": None if story.freeze is None else dict(story.freeze),
+        "delta": [dict(one) for one in story.rounds],
+        "smoke": None if story.smoke is None else dict(story.smoke),
+        "window_until": story.window_until,
+        "not_ours_before_the_switch": story.strangers,
+        "written_by_consumers": None if story.written is None else dict(story.written),
+        "finalized": None if story.finalized is None else dict(story.finalized),
+        "decommission": {
+            "outcomes": dict(sorted(erasure.counts.items())),
+            "requested": None if story.requested is None else dict(story.requested),
+            "observed": None if story.observed is None else dict(story.observed),
+        },
+    }

@@ -1,0 +1,49 @@
+"""`cutover finalize`: the point of no return, with approvals of its own."""
+
+from __future__ import annotations
+
+from hdh_migrate.errors import Refused
+from hdh_migrate.pipeline.cutover.moments import between
+from hdh_migrate.pipeline.cutover.scene import Scene
+from hdh_migrate.pipeline.cutover.standing import FINAL, Stage, Standing
+from hdh_migrate.pipeline.cutover.switch import let_through
+
+
+def finalize(scene: Scene, reason: str | None) -> Standing:
+    """End the fallback window for good; from then on there is no rollback.
+
+    Before the window has passed a reason must be given; it stands in the journal.
+
+    Raises:
+        Refused: with every blocker.
+        ApprovalMissing, DoorHeld: it may not be, or not now.
+    """
+    now = scene.standing()
+    if now.stage in FINAL:
+        return now
+    if now.stage is not Stage.OPEN or now.window_until is None:
+        raise Refused(
+            f"batch {scene.batch} is not in its fallback window ({now.stage})",
+            hint="finish the cutover first; nothing was changed",
+        )
+    left = between(scene.ctx.clock.now(), now.window_until)
+    told = []
+    if left > 0 and reason is None:
+        told.append(f"the fallback window is open until {now.window_until}; or give --reason")
+    if scene.ctx.retry(scene.pointer.read) != scene.value:
+        told.append("the pointer does not have the new value: somebody else changed it")
+    root = scene.root()
+    if root != now.root:
+        told.append("the manifest is not the one that was cut over")
+    if told:
+        scene.waits("blocked", told)
+        raise Refused(
+            f"batch {scene.batch} cannot be finalized yet", blockers=told,
+            hint="nothing was changed; a rollback is still possible",
+        )  # fmt: skip
+    consent = let_through(scene, "finalize", root)
+    scene.note(
+        "finalized", early=left > 0, reason=reason, root=root, user=scene.user,
+        approvals=list(consent.keys), approved_stage="finalize",
+    )  # fmt: skip
+    return scene.standing()

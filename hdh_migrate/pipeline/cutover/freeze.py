@@ -1,0 +1,150 @@
+"""Prove that nobody writes to the source any more: a refused write, and two equal listings.
+
+Azure has no switch that stops writes (FACTS: legal holds and management locks do not), so both
+are needed: a writer's own credential must be refused, or somebody signs that writers are stopped,
+and two whole listings a stated time apart must be equal. The final delta compares with them again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from hdh_migrate.errors import (
+    ApprovalMissing,
+    Interrupted,
+    Missing,
+    Refused,
+    SourceWritten,
+    Transient,
+)
+from hdh_migrate.model import FREEZE_TRIAL, DatasetRow, Refusal
+from hdh_migrate.pipeline.cutover.scene import Scene
+from hdh_migrate.pipeline.cutover.standing import Standing
+from hdh_migrate.pipeline.inventory import listing_digest
+from hdh_migrate.ports import FreezeProbe
+
+Listing = Mapping[int, tuple[int, int]]
+"""Count and digest of what each dataset's source listed, by the dataset's id."""
+
+
+def prove(scene: Scene, root: str) -> Listing:
+    """Return the listing that stood still, after writing the proof into the journal.
+
+    Raises:
+        Refused: a write went through.
+        ApprovalMissing: the plan asks for a signed statement, and there is none.
+        SourceWritten: the two listings differ.
+    """
+    how = _stated(scene, root) if scene.probe is None else _tried(scene, scene.probe)
+    relists, listings = [], list[Listing]()
+    for number in range(2):
+        if number and scene.ctx.stop.wait(scene.terms.relist_seconds):
+            raise Interrupted("stopped between two listings of the source")
+        listings.append({dataset.id: _listed(scene, dataset) for dataset in scene.datasets()})
+        relists.append({"at": scene.ctx.clock.now(), **_summed(listings[-1])})
+    if listings[0] != listings[1]:
+        counts = " and ".join(f"{relist['objects']} objects" for relist in relists)
+        told = f"two listings {scene.terms.relist_seconds} s apart differ ({counts})"
+        scene.waits("source-written", [told])
+        raise SourceWritten(f"the source is still being written: {told}")
+    seconds = scene.terms.relist_seconds
+    scene.note("frozen", how=how, relists=relists, interval_seconds=seconds)
+    return listings[1]
+
+
+def clear(scene: Scene, now: Standing) -> None:
+    """Remove what trials that were cut short may have left at the source.
+
+    Raises:
+        Refused: something of ours is there and cannot be removed.
+    """
+    for trial in now.probes:
+        dataset = next(row for row in scene.datasets() if row.name == trial["dataset"])
+        if scene.probe is not None:
+            _clear(scene, scene.probe, dataset, trial["name"])
+        scene.note(
+            "probed", dataset=dataset.name, name=trial["name"], proven=False, told="cut short"
+        )
+
+
+def _clear(scene: Scene, probe: FreezeProbe, dataset: DatasetRow, name: str) -> None:
+    ctx, place = scene.ctx, scene.ctx.route(dataset).source
+    if ctx.retry(partial(probe.clear, place, name)):
+        return
+    try:  # a writer that is shut out may not delete either: then the source itself tells
+        ctx.retry(partial(ctx.source.head, place, name))
+    except Missing:
+        return
+    raise _left(dataset.name)
+
+
+def _stated(scene: Scene, root: str) -> dict[str, Any]:
+    consent = scene.consent("freeze", root)
+    if not consent.given:
+        scene.waits("approval", consent.told)
+        raise ApprovalMissing(
+            "nobody has signed that the source is frozen:\n"
+            + "\n".join(f"  {line}" for line in consent.told),
+            hint=f'stop the writers, then "hdh-migrate approve PLAN --batch {scene.batch}'
+            ' --stage freeze --key FILE"; nothing was switched',
+        )
+    return {"kind": "statement", "keys": list(consent.keys)}
+
+
+def _tried(scene: Scene, probe: FreezeProbe) -> dict[str, Any]:
+    told = []
+    for dataset in scene.datasets():
+        refusal = scene.ctx.retry(partial(_trial, scene, probe, dataset))
+        if not refusal.proven:
+            line = f"dataset {dataset.name}: {refusal.told}"
+            scene.waits("not-frozen", [line])
+            raise Refused(
+                "the source is not frozen",
+                blockers=[line],
+                hint="take the writers' rights away, then start again; nothing was switched",
+            )
+        told.append({"dataset": dataset.name, "told": refusal.told})
+    return {"kind": "denied-write", "trials": told}
+
+
+def _trial(scene: Scene, probe: FreezeProbe, dataset: DatasetRow) -> Refusal:
+    """Try to write once, under a name that is in the journal before.
+
+    Raises:
+        Transient: no answer came; nothing is left of the trial.
+    """
+    ctx, place = scene.ctx, scene.ctx.route(dataset).source
+    moment = f"{ctx.run_tag}{dataset.name}{ctx.clock.now()}{ctx.clock.monotonic()}"
+    name = place.prefix + FREEZE_TRIAL + hashlib.sha256(moment.encode()).hexdigest()[:16]
+    scene.note("probing", dataset=dataset.name, name=name)
+    try:
+        refusal = probe.probe(place, name)
+    except Transient:
+        _clear(scene, probe, dataset, name)
+        scene.note("probed", dataset=dataset.name, name=name, proven=False, told="no answer")
+        raise
+    if refusal.left is not None:
+        raise _left(dataset.name)  # the intent stays open: the next start removes it
+    scene.note("probed", dataset=dataset.name, name=name, proven=refusal.proven, told=refusal.told)
+    return refusal
+
+
+def _left(dataset: str) -> Refused:
+    return Refused(
+        f"dataset {dataset}: the write trial left an empty object at the source",
+        hint=f"remove the object whose name begins with {FREEZE_TRIAL}, or let the credential"
+        " delete it, then start again; nothing was switched",
+    )
+
+
+def _listed(scene: Scene, dataset: DatasetRow) -> tuple[int, int]:
+    ctx, place = scene.ctx, scene.ctx.route(dataset).source
+    return ctx.retry(lambda: listing_digest(ctx.source.recount(place)))
+
+
+def _summed(listing: Listing) -> dict[str, Any]:
+    total = sum(digest for _, digest in listing.values())
+    return {"objects": sum(count for count, _ in listing.values()), "digest": f"{total:x}"}

@@ -1,0 +1,141 @@
+"""The gates before a switch: every reason at once why the batch may not be cut over now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+
+from hdh_migrate.errors import Refused, StorageError
+from hdh_migrate.model import DatasetRow, State
+from hdh_migrate.pipeline.cutover import holdings, smoke
+from hdh_migrate.pipeline.cutover.scene import Scene
+from hdh_migrate.pipeline.cutover.standing import FINAL, Stage, Standing, Track, standings
+
+UNMOVED = (State.LISTED, State.REFUSED, State.SENDING, State.SENT)
+CUT_OVER = FINAL | {Stage.OPEN}
+
+
+def demand(scene: Scene, told: list[str]) -> None:
+    """Go on only when nothing is told against it.
+
+    Raises:
+        Refused: with every blocker.
+    """
+    if told:
+        scene.waits("blocked", told)
+        raise Refused(
+            f"batch {scene.batch} cannot be cut over yet",
+            blockers=told,
+            hint="nothing was switched; mend these, then start again",
+        )
+
+
+def blockers(scene: Scene, now: Standing) -> list[str]:
+    """Return everything that stands against a switch, besides approvals and the freeze proof.
+
+    What a delta that was cut short left in the ledger is not held against it: it goes on.
+
+    Raises:
+        LedgerDamaged: a verified object's row is not as the journal acknowledged it.
+    """
+    scene.ctx.ledger.check_receipts()
+    closed = scene.attested()
+    told = [*_moved(scene, now), *_findings(scene), *closed, *_needs(scene)]
+    told += _pointer(scene, now)
+    moved = not now.moving and not any(_unmoved(scene, row) for row in scene.datasets())
+    if moved and not closed:  # not even a credential is sent to a host that is not attested
+        told += [*_target(scene), *_smoke(scene)]
+    return told
+
+
+def _moved(scene: Scene, now: Standing) -> Iterator[str]:
+    if scene.ctx.level != "full":
+        yield f"verify.level is {scene.ctx.level}: only full verification unlocks a cutover"
+    for dataset in scene.datasets():
+        if not dataset.sealed:
+            yield f"dataset {dataset.name}: there is no finished inventory; run the plan first"
+        elif not now.moving and (left := _unmoved(scene, dataset)):
+            yield f"dataset {dataset.name}: {left} objects are not verified; run the plan first"
+
+
+def _unmoved(scene: Scene, dataset: DatasetRow) -> int:
+    return scene.ctx.ledger.tally(dataset.id, *UNMOVED).objects
+
+
+def _findings(scene: Scene) -> Iterator[str]:
+    names = {dataset.name for dataset in scene.datasets()}
+    open_ones = Counter[tuple[str, str]]()
+    excused = set[int]()
+    for found in scene.ctx.ledger.findings():
+        if found["severity"] == "note" or found["dataset"] not in names:
+            continue
+        if scene.waived(found):
+            excused.add(found["object"])
+        else:
+            open_ones[found["dataset"], found["code"]] += 1
+    for (dataset, code), count in sorted(open_ones.items()):
+        yield f"dataset {dataset}: {count} open findings without a signed waiver [{code}]"
+    for row in scene.datasets():
+        if any(name == row.name for name, _ in open_ones):
+            continue
+        left = [one for one in scene.ctx.ledger.failed_objects(row.id) if one not in excused]
+        if left:
+            yield f"dataset {row.name}: {len(left)} objects failed"
+
+
+def _needs(scene: Scene) -> Iterator[str]:
+    stories = standings(scene.ctx.ledger.cutovers())
+    for need in scene.needs:
+        rows = scene.ctx.ledger.datasets(need.batch)
+        states = (*UNMOVED, State.FAILED)
+        left = sum(scene.ctx.ledger.tally(row.id, *states).objects for row in rows)
+        if left or not all(row.sealed for row in rows):
+            yield f"it needs batch {need.batch}, of which {left} objects are not verified"
+        elif need.cut_over:
+            story = stories.get((need.batch, Track.CUTOVER))
+            if story is None or story.stage not in CUT_OVER:
+                stage = Stage.NONE if story is None else story.stage
+                yield f"it needs batch {need.batch}, which is not cut over ({stage})"
+
+
+def _pointer(scene: Scene, now: Standing) -> Iterator[str]:
+    try:
+        problems = scene.ctx.retry(scene.pointer.check)
+        yield from (str(problem) for problem in problems)
+        if not problems and not now.intended:
+            value = scene.ctx.retry(scene.pointer.read)
+            if value == scene.value:
+                yield "the pointer has the new value already, and this ledger did not set it"
+    except StorageError as error:
+        yield f"the pointer cannot be read: {error}"
+
+
+def _target(scene: Scene) -> Iterator[str]:
+    """What was verified must still be there: a verdict does not outlive its object."""
+    try:
+        found = scene.ctx.retry(lambda: holdings.look(scene))
+    except StorageError as error:
+        yield f"the target cannot be listed: {error}"
+        return
+    scene.strangers = found.new
+    if found.changed:
+        yield f"{found.changed} objects at the target are not those that were verified"
+    if found.gone:
+        yield f"{found.gone} verified objects are gone from the target"
+
+
+def _smoke(scene: Scene) -> Iterator[str]:
+    """What fails for want of a key must fail before the switch."""
+    told = scene.lacking()
+    yield from told
+    if told:
+        return
+    for dataset, key in smoke.sample(scene, "")[:1]:
+        route = scene.ctx.route(dataset)
+        look = partial(scene.consumer().reader.head, route.target.bucket, route.target_key(key))
+        try:
+            if scene.ctx.retry(look) is None:
+                yield "smoke tests: the consumer's credential does not see an object that is there"
+        except StorageError as error:
+            yield f"smoke tests: the consumer's credential may not read: {error}"

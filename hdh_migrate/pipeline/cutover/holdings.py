@@ -1,0 +1,104 @@
+"""What the target holds now, against what was verified there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hdh_migrate.model import DatasetRow, State, Stored
+from hdh_migrate.pipeline.cutover.scene import Scene
+from hdh_migrate.pipeline.cutover.seen import Seen
+
+Tell = Callable[[str, str, str], None]
+"""Takes what a difference is (new, changed, gone), the dataset and the target key."""
+
+HELD = (State.VERIFIED, State.SENT)
+
+
+@dataclass(slots=True)
+class Holdings:
+    """One listing of a batch's places at the target."""
+
+    objects: int = 0
+    new: int = 0
+    changed: int = 0
+    gone: int = 0
+    _digest: int = field(default=0, repr=False)
+
+    def take(self, stored: Stored) -> None:
+        """Count one listed object."""
+        self.objects += 1
+        text = f"{stored.key}\0{stored.size}\0{stored.etag}".encode("utf-8", "surrogateescape")
+        self._digest += int.from_bytes(hashlib.blake2b(text, digest_size=16).digest(), "big")
+
+    @property
+    def digest(self) -> str:
+        """An order-independent digest of keys, sizes and ETags."""
+        return f"{self._digest:x}"
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What consumers changed, in numbers."""
+        return {"new": self.new, "changed": self.changed, "gone": self.gone}
+
+
+def look(scene: Scene, tell: Tell | None = None) -> Holdings:
+    """List the batch's places and compare every key with the ledger; safe to call again.
+
+    Raises:
+        ListingBroken, Transient: the target gave no whole listing.
+    """
+    found = Holdings()
+    for dataset in scene.datasets():
+        _look(scene, dataset, found, tell or _silent)
+    return found
+
+
+def _look(scene: Scene, dataset: DatasetRow, found: Holdings, tell: Tell) -> None:
+    ctx, route = scene.ctx, scene.ctx.route(dataset)
+    seen = Seen(ctx.ledger.last_object())
+    for stored in ctx.reader.keys(route.target):
+        found.take(stored)
+        key = route.source_key(stored.key)
+        known = ctx.ledger.find(dataset.id, key) if key is not None else None
+        if known is None or known[1] not in HELD:
+            if not _of_another(scene, dataset, stored.key):
+                found.new += 1
+                tell("new", dataset.name, stored.key)
+            continue
+        entry, _ = known
+        seen.mark(entry.id)
+        if not _same(scene, route.target.bucket, stored, entry.etag, entry.stored_size):
+            found.changed += 1
+            tell("changed", dataset.name, stored.key)
+    for number, key_bytes, _, _, state, _ in ctx.ledger.listing(dataset.id):
+        if state in HELD and not seen.has(number):
+            found.gone += 1
+            key = key_bytes.decode("utf-8", "surrogateescape")
+            tell("gone", dataset.name, route.target_key(key))
+
+
+def _same(scene: Scene, bucket: str, stored: Stored, etag: str | None, size: int | None) -> bool:
+    if (stored.etag, stored.size) == (etag, size):
+        return True
+    # Some stores spell ETags otherwise in listings; HEAD says what was recorded when it was sent.
+    now = scene.ctx.retry(lambda: scene.ctx.reader.head(bucket, stored.key))
+    return now is not None and (now.etag, now.size) == (etag, size)
+
+
+def _of_another(scene: Scene, dataset: DatasetRow, target_key: str) -> bool:
+    """Say whether a key under this dataset's prefix belongs to another dataset of the plan."""
+    bucket = scene.ctx.route(dataset).target.bucket
+    for other in scene.ctx.ledger.datasets():
+        route = scene.ctx.route(other)
+        if other.id == dataset.id or route.target.bucket != bucket:
+            continue
+        key = route.source_key(target_key)
+        if key is not None and scene.ctx.ledger.pinned(other.id, key) is not None:
+            return True
+    return False
+
+
+def _silent(what: str, dataset: str, key: str) -> None:
+    del what, dataset, key

@@ -1,0 +1,91 @@
+"""`rehearse`: the whole cutover on a canary pointer, then back, with a comparison before and after.
+
+Nothing is tried on the source and no byte is moved: writers may still be at work. What a start
+would find missing (approvals, a freeze, a delta) is told, not demanded.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from hdh_migrate.errors import SmokeFailed
+from hdh_migrate.model import Place
+from hdh_migrate.pipeline.cutover import gates, holdings, smoke
+from hdh_migrate.pipeline.cutover.delta import Delta
+from hdh_migrate.pipeline.cutover.rollback import roll_back
+from hdh_migrate.pipeline.cutover.scene import Scene, digest
+from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, Stage
+from hdh_migrate.pipeline.cutover.switch import switch
+from hdh_migrate.pipeline.inventory import listing_digest
+
+
+def rehearse(scene: Scene) -> dict[str, Any]:
+    """Switch the canary, test, switch it back; return what was the same before and after.
+
+    Raises:
+        Refused: a gate is shut; the canary was not touched.
+    """
+    if scene.standing().stage not in {Stage.NONE, Stage.ROLLED_BACK}:
+        roll_back(scene)  # an earlier rehearsal that was cut short
+    gates.demand(scene, gates.blockers(scene, scene.standing()))
+    root = scene.root()
+    before = _seen(scene)
+    found = Delta(scene).compare(None, apply=False)
+    old = scene.ctx.retry(scene.pointer.read)
+    scene.note(
+        "begun", pointer={"kind": scene.pointer.kind, "guard": scene.pointer.guard},
+        old_sha256=digest(old), new_sha256=digest(scene.value),
+        user=scene.user, rehearsing=scene.rehearsing,
+    )  # fmt: skip
+    switch(scene, scene.standing(), root)
+    failed = _tested(scene, root)
+    written = roll_back(scene)["written"]
+    after = _seen(scene)
+    consent = scene.consent("cutover", root)
+    return {
+        "batch": scene.batch,
+        "ok": failed is None and before["pointer"] == after["pointer"],
+        "smoke": scene.standing().smoke,
+        "failed": failed,
+        "before": before,
+        "after": after,
+        "same": {what: before[what] == after[what] for what in before},
+        "written": written,
+        "a_start_would_find": {
+            "approved": consent.given,
+            "approvals": list(consent.told),
+            "to_move": {"new": found.new, "changed": found.changed, "vanished": found.vanished},
+        },
+    }
+
+
+def _tested(scene: Scene, root: str) -> str | None:
+    assert scene.standing().stage not in BEFORE_SWITCH
+    try:
+        smoke.test(scene, root)
+    except SmokeFailed as error:
+        return str(error)
+    return None
+
+
+def _seen(scene: Scene) -> dict[str, Any]:
+    """Return what must be the same before and after, in digests."""
+    ctx = scene.ctx
+    listed = [
+        ctx.retry(partial(_listed, scene, ctx.route(dataset).source))
+        for dataset in scene.datasets()
+    ]
+    held = ctx.retry(partial(holdings.look, scene))
+    return {
+        "pointer": digest(ctx.retry(scene.pointer.read)),
+        "source": {
+            "objects": sum(count for count, _ in listed),
+            "digest": f"{sum(total for _, total in listed):x}",
+        },
+        "target": {"objects": held.objects, "digest": held.digest},
+    }
+
+
+def _listed(scene: Scene, place: Place) -> tuple[int, int]:
+    return listing_digest(scene.ctx.source.recount(place))

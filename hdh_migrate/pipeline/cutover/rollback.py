@@ -1,0 +1,155 @@
+"""`cutover rollback`: the pointer first, then the list of what consumers wrote meanwhile.
+
+The pointer goes back even when the target does not answer: that may be why it goes back. Nothing
+that consumers wrote is touched; it is counted, and its names are kept for whoever merges it.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Any
+
+from hdh_migrate.errors import MigrateError, Refused, StorageError
+from hdh_migrate.pipeline.cutover import holdings
+from hdh_migrate.pipeline.cutover.holdings import Holdings
+from hdh_migrate.pipeline.cutover.scene import Scene
+from hdh_migrate.pipeline.cutover.standing import FINAL, Stage, Standing
+from hdh_migrate.pipeline.cutover.switch import resolve
+
+WRITTEN = "written-since"
+RUNBOOK = "runbook"
+
+
+def roll_back(scene: Scene) -> dict[str, Any]:
+    """Restore the pointer and count what consumers wrote; safe to call again.
+
+    Raises:
+        Refused: nothing was begun, or the cutover is final.
+        MigrateError: the pointer could not be restored; the message is the manual runbook.
+        StorageError: the pointer is restored, but the target could not be listed.
+    """
+    now = scene.standing()
+    if now.stage in FINAL:
+        raise Refused(
+            f"batch {scene.batch} is {now.stage}: there is no way back by rollback",
+            hint="a finalized cutover is the point of no return; cut over to the source with a"
+            " plan of its own, if it must be",
+        )
+    if now.stage is Stage.NONE:
+        raise Refused(f"batch {scene.batch}: there is no cutover to roll back")
+    _restore(scene, now)
+    return _counted(scene)
+
+
+def _restore(scene: Scene, now: Standing) -> None:
+    try:
+        now = resolve(scene, now)
+        if now.stage is Stage.ROLLED_BACK:
+            return
+        if now.stage is Stage.PREPARING:
+            scene.note("rolled-back", switched=False)
+            return
+        old = scene.remembered()
+        if now.stage is not Stage.ROLLING_BACK:
+            scene.note("rolling-back", user=scene.user)
+        scene.ctx.retry(partial(scene.pointer.swap, expected=scene.value, new=old))
+    except StorageError as error:
+        raise _failed(scene, error) from error
+    scene.note("rolled-back", switched=True, guard=scene.pointer.guard)
+
+
+def _counted(scene: Scene) -> dict[str, Any]:
+    now = scene.standing()
+    if now.written is None:
+        closed = scene.attested()
+        if closed:  # not even a credential is sent to a host that is not attested
+            scene.waits("not-counted", closed)
+            raise Refused(
+                "the pointer has its old value again, but the target may not be asked what"
+                " consumers wrote",
+                blockers=closed,
+                hint="mend the attestation, then run the same command again",
+            )
+        try:
+            found = scene.ctx.retry(partial(_listed, scene))
+        except StorageError as error:
+            scene.waits("not-counted", [str(error)])
+            error.hint = (
+                "the pointer has its old value again, but what consumers wrote to the target is"
+                " not listed yet: run the same command again when the target answers"
+            )
+            raise
+        scene.note("counted", **found.counts)
+        now = scene.standing()
+    assert now.written is not None
+    file = scene.drawer.path(_name(scene, WRITTEN)) if any(now.written.values()) else None
+    return {"stage": str(now.stage), "written": dict(now.written), "names": file,
+            "hint": _hint(now, file)}  # fmt: skip
+
+
+def _hint(now: Standing, file: str | None) -> str | None:
+    if file is None:
+        return None
+    counts = now.written or {}
+    told = ", ".join(f"{counts[what]} {what}" for what in ("new", "changed", "gone"))
+    before = f"; {now.strangers} were there before the switch" if now.strangers else ""
+    return f"the target is not as it was verified: {told}{before}; the names stand in {file}"
+
+
+def _listed(scene: Scene) -> Holdings:
+    with scene.drawer.open(_name(scene, WRITTEN)) as file:
+
+        def tell(what: str, dataset: str, key: str) -> None:
+            file.write(json.dumps({"what": what, "dataset": dataset, "target_key": key}) + "\n")
+
+        return holdings.look(scene, tell)
+
+
+def _failed(scene: Scene, error: MigrateError) -> MigrateError:
+    """Stop: nothing more is done by itself; say exactly how it stands and what people can do."""
+    now = scene.standing()
+    exact, shown = (_runbook(scene, now, error, exact=exact) for exact in (True, False))
+    with scene.drawer.open(_name(scene, RUNBOOK)) as file:
+        file.write(exact)
+    scene.waits("rollback-failed", [str(error)])
+    failure = MigrateError(
+        shown, hint=f"this runbook, with exact values, stands in {_where(scene)}"
+    )
+    failure.exit_code = error.exit_code
+    return failure
+
+
+def _runbook(scene: Scene, now: Standing, error: MigrateError, *, exact: bool) -> str:
+    def told(value: str | None) -> str:
+        if value is None:
+            return "unknown"
+        return value if exact else scene.shown(value)
+
+    try:
+        value: str | None = scene.pointer.read()
+    except StorageError:
+        value = None
+    old = scene.remembered() if now.intended else None
+    return "\n".join(
+        (
+            f"the rollback of batch {scene.batch} failed: {error}",
+            f"  the journal says: {now.stage}, since {now.since}",
+            f"  pointer ({now.pointer.get('kind')}) has now:   {told(value)}",
+            f"  before the switch it had:   {told(old)}",
+            f"  the switch gave it:         {told(scene.value)}",
+            "nothing more is done by itself; no object was touched on either side. By hand:",
+            "  1. hold everything else: hdh-migrate hold PLAN",
+            "  2. find out who changed the pointer, or why it does not answer",
+            "  3. set it, by its own means, to the value before the switch",
+            "  4. run the same rollback again: it finds the old value and writes its receipt",
+        )
+    )
+
+
+def _name(scene: Scene, what: str) -> str:
+    return f"{scene.track}-{scene.batch}-{what}" + (".jsonl" if what == WRITTEN else ".txt")
+
+
+def _where(scene: Scene) -> str:
+    return scene.drawer.path(_name(scene, RUNBOOK))

@@ -1,0 +1,161 @@
+"""Everything that the steps of one batch's cutover share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, TextIO
+
+from hdh_migrate.model import DatasetRow
+from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.cutover.standing import KIND, Standing, Track, standing
+from hdh_migrate.ports import Envelopes, FreezeProbe, Pointer, TargetReader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """What the approvals of one stage come to, at one moment."""
+
+    given: bool
+    keys: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
+    """Why it is not given, or which approvals did not count."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """How a program of the plan ended; `ok` is status 0 within its time limit."""
+
+    ok: bool
+    told: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """One smoke test of the plan that is a program."""
+
+    name: str
+    run: Callable[[], Ran]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consumer:
+    """What a consumer of the data has: a credential of its own, and a key that opens."""
+
+    reader: TargetReader
+    envelopes: Envelopes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the plan says of this cutover."""
+
+    relist_seconds: int
+    rounds: int
+    smoke_objects: int
+    window_seconds: int
+    roll_back: bool
+    """Whether failed smoke tests roll back by themselves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """A batch that must stand well before this one: cut over, where the plan cuts it over."""
+
+    batch: str
+    cut_over: bool
+
+
+class Drawer(Protocol):
+    """Keeps what may name objects or values beside the ledger, readable by its owner only."""
+
+    def open(self, name: str) -> AbstractContextManager[TextIO]:
+        """Write a file; it replaces an earlier one when it is whole."""
+
+    def path(self, name: str) -> str:
+        """Return where a file of this name is kept."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Story:
+    """One batch, its journal, and those who must agree."""
+
+    ctx: Context
+    batch: str
+    track: Track
+    user: str
+    root: Callable[[], str]
+    """Computes the batch's manifest root from the ledger as it is now."""
+    consent: Callable[[str, str], Consent]
+    """Judges the approvals of a stage for a root, read anew from where they are kept."""
+    held: Callable[[], str | None]
+    """Says who holds the door, None when nobody does."""
+
+    def standing(self) -> Standing:
+        """Return how this story stands."""
+        return standing(self.ctx.ledger.cutovers(), self.batch, self.track)
+
+    def note(self, event: str, /, **body: Any) -> None:  # noqa: ANN401 - JSON
+        """Write one event of this story and commit it."""
+        told = {"batch": self.batch, "track": str(self.track), **body}
+        self.ctx.ledger.event(KIND + event, told)
+        self.ctx.ledger.commit()
+
+    def waits(self, why: str, told: Sequence[str]) -> None:
+        """Write down why it does not go on, for `status`."""
+        self.note("waits", why=why, told=list(told))
+
+    def datasets(self) -> list[DatasetRow]:
+        """Return the batch's datasets."""
+        return self.ctx.ledger.datasets(self.batch)
+
+
+@dataclass(slots=True, kw_only=True)
+class Scene(Story):
+    """A story with its pointer, and everybody who has a say in the switch."""
+
+    pointer: Pointer
+    value: str
+    """What the pointer becomes."""
+    probe: FreezeProbe | None
+    """Tries to write; None: the plan asks for a signed statement instead."""
+    terms: Terms
+    needs: tuple[Need, ...]
+    waived: Callable[[Mapping[str, Any]], bool]
+    """Says whether a finding has a signed waiver."""
+    attested: Callable[[], Sequence[str]]
+    """Says why nothing may be sent to the target; empty means the door is open."""
+    consumer: Callable[[], Consumer]
+    lacking: Callable[[], Sequence[str]]
+    """Says what the smoke tests lack; empty means that they can be made."""
+    programs: Sequence[Program]
+    drawer: Drawer
+    shown: Callable[[str], str]
+    """Returns a pointer's value as it may be shown to people."""
+    rehearsing: bool
+    """Whether every endpoint lies on this machine; the journal says so."""
+    strangers: int = 0
+    """Objects of somebody else's that stood in the batch's places when they were last listed."""
+
+    # --- values of the pointer: in the ledger's memory, never in the journal -------------------
+
+    def remember(self, old: str) -> None:
+        """Keep what the pointer was; durable with the next event."""
+        self.ctx.ledger.set_meta(self._old, old)
+
+    def remembered(self) -> str:
+        """Return what the pointer was before the switch."""
+        old = self.ctx.ledger.meta(self._old)
+        assert old is not None, "a switch is never begun before its old value is kept"
+        return old
+
+    @property
+    def _old(self) -> str:
+        return f"{KIND}old:{self.track}:{self.batch}"
+
+
+def digest(value: str) -> str:
+    """Return what the journal says of a pointer's value."""
+    return hashlib.sha256(value.encode()).hexdigest()

@@ -1,0 +1,100 @@
+"""Smoke tests: what a consumer finds behind the new pointer is what was verified.
+
+Which objects are read follows from the manifest root, so nobody chooses them and anybody can
+compute them again. They are read with a consumer's credential, opened with a consumer's key, and
+compared with the ledger's digests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections import Counter
+from functools import partial
+from typing import Any
+
+from hdh_migrate.errors import MigrateError, SmokeFailed, Stopped
+from hdh_migrate.model import DatasetRow, State, Stored, key_text
+from hdh_migrate.pipeline.cutover.scene import Consumer, Scene
+
+
+def test(scene: Scene, root: str) -> None:
+    """Run every smoke test and write down how each ended; safe to run again.
+
+    Raises:
+        SmokeFailed: one of them failed; all of them were run.
+    """
+    chosen = sample(scene, root)
+    scene.note("smoking", objects=len(chosen), programs=len(scene.programs), root=root)
+    failures, size = Counter[str](), 0
+    if chosen:
+        consumer = scene.consumer()
+        for dataset, key in chosen:
+            got, failure = _read(scene, consumer, dataset, key)
+            size += got
+            if failure is not None:
+                failures[f"dataset {dataset.name}: {failure}"] += 1
+    commands = [_ran(scene, number) for number in range(len(scene.programs))]
+    told = [f"{count} objects of {what}" for what, count in sorted(failures.items())]
+    told += [f"command {one['name']}: {one['told']}" for one in commands if not one["ok"]]
+    scene.note(
+        "smoked", ok=not told, objects=len(chosen) - failures.total(), bytes=size,
+        commands=commands, failures=told,
+    )  # fmt: skip
+    if told:
+        scene.waits("smoke-failed", told)
+        raise SmokeFailed(
+            "the pointer is switched, but smoke tests failed:\n"
+            + "\n".join(f"  {line}" for line in told),
+            hint=f'go back with "hdh-migrate cutover rollback PLAN --batch {scene.batch}", or mend'
+            " it and start again: the tests are run again",
+        )
+
+
+def sample(scene: Scene, root: str) -> list[tuple[DatasetRow, str]]:
+    """Return the objects to read: those whose digests under the root are the smallest."""
+    seed = hashlib.sha256(f"{root}\0{scene.batch}".encode()).digest()
+
+    def ranked() -> Any:  # noqa: ANN401 - a generator
+        for dataset in scene.datasets():
+            for _, key, _, _, state, _ in scene.ctx.ledger.listing(dataset.id):
+                if state == State.VERIFIED:
+                    text = dataset.name.encode() + b"\0" + key
+                    yield hashlib.blake2b(text, key=seed).digest(), dataset, key_text(key)
+
+    best = heapq.nsmallest(scene.terms.smoke_objects, ranked(), key=lambda one: one[0])
+    return [(dataset, key) for _, dataset, key in best]
+
+
+def _read(
+    scene: Scene, consumer: Consumer, dataset: DatasetRow, key: str
+) -> tuple[int, str | None]:
+    """Return the plaintext bytes that a consumer got, and what is wrong with them."""
+    try:
+        return scene.ctx.retry(partial(_digest, scene, consumer, dataset, key))
+    except Stopped:
+        raise
+    except MigrateError as error:
+        return 0, str(error)
+
+
+def _digest(
+    scene: Scene, consumer: Consumer, dataset: DatasetRow, key: str
+) -> tuple[int, str | None]:
+    found = scene.ctx.ledger.find(dataset.id, key)
+    assert found is not None
+    entry, route = found[0], scene.ctx.route(dataset)
+    digest = hashlib.sha256()
+    unsealer = consumer.envelopes.unsealer(size=entry.obj.size, write=digest.update)
+    stored = Stored(key=route.target_key(key), size=entry.stored_size or 0, etag=entry.etag or "")
+    consumer.reader.read(route.target.bucket, stored, None, unsealer.write)
+    unsealer.close()
+    if digest.hexdigest() != entry.sha256:
+        return entry.obj.size, "the bytes are not those that were verified"
+    return entry.obj.size, None
+
+
+def _ran(scene: Scene, number: int) -> dict[str, Any]:
+    program = scene.programs[number]
+    ran = program.run()
+    return {"name": program.name, "ok": ran.ok, "told": ran.told}

@@ -1,0 +1,254 @@
+"""Where a cutover stands: a fold over the journal's events, and nothing else.
+
+Every effect outside the ledger has an intent event before it and a receipt event after it. So what
+is not known after a kill is exactly what has an intent and no receipt, and the fold names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+Events = Iterable[tuple[str, str, Mapping[str, Any]]]
+"""(time, kind, body), oldest first."""
+
+KIND = "cutover-"
+
+
+class Track(StrEnum):
+    """Which pointer a story is about: the one that consumers follow, or the canary."""
+
+    CUTOVER = "cutover"
+    REHEARSAL = "rehearsal"
+
+
+class Stage(StrEnum):
+    """How far a cutover has come."""
+
+    NONE = "not started"
+    PREPARING = "preparing"
+    SWITCHING = "switching"  # an intent without a receipt: only the pointer itself knows
+    SWITCHED = "switched"  # the smoke tests have not passed yet
+    OPEN = "fallback window"
+    ROLLING_BACK = "rolling back"  # an intent without a receipt
+    ROLLED_BACK = "rolled back"
+    FINALIZED = "finalized"
+    ERASING = "decommission under way"
+    REQUESTED = "decommission requested"
+    OBSERVED = "decommission observed"
+
+
+BEFORE_SWITCH = frozenset({Stage.NONE, Stage.PREPARING, Stage.ROLLED_BACK})
+ENGAGED = frozenset({Stage.SWITCHING, Stage.SWITCHED, Stage.OPEN, Stage.ROLLING_BACK})
+"""The pointer may have the new value, and a rollback may still be asked for."""
+
+FINAL = frozenset({Stage.FINALIZED, Stage.ERASING, Stage.REQUESTED, Stage.OBSERVED})
+
+
+@dataclass(slots=True)
+class Erasure:
+    """What decommission has done so far; `after` is the last object id with a receipt."""
+
+    after: int = 0
+    open_until: int | None = None
+    """The last object id of an intent without a receipt."""
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Standing:
+    """One cutover (or rehearsal) of one batch, as the journal tells it."""
+
+    batch: str
+    track: Track = Track.CUTOVER
+    stage: Stage = Stage.NONE
+    since: str | None = None
+    waits: Mapping[str, Any] | None = None
+    """Why it does not go on: {"why", "told"}; None while nothing holds it."""
+    pointer: Mapping[str, Any] = field(default_factory=dict)
+    rehearsing: bool | None = None
+    """Whether both endpoints lay on this machine."""
+    old_sha256: str | None = None
+    new_sha256: str | None = None
+    root: str | None = None
+    """The manifest root that the switch was approved for."""
+    intended: bool = False
+    """A switch was begun at some time since the last rollback, so it may still land."""
+    late: bool = False
+    """The switch landed after it had been withdrawn: only a rollback leads on."""
+    probes: list[Mapping[str, Any]] = field(default_factory=list)
+    """Write trials without a receipt."""
+    freeze: Mapping[str, Any] | None = None
+    moving: bool = False
+    """A listing is being written into the ledger, or what it found is not moved yet."""
+    rounds: list[Mapping[str, Any]] = field(default_factory=list)
+    smoke: Mapping[str, Any] | None = None
+    window_until: str | None = None
+    strangers: int = 0
+    """Objects at the target that were not ours already before the switch."""
+    written: Mapping[str, Any] | None = None
+    """What consumers wrote to the target until a rollback; None: not counted yet."""
+    approvals: dict[str, list[str]] = field(default_factory=dict)
+    times: dict[str, str] = field(default_factory=dict)
+    finalized: Mapping[str, Any] | None = None
+    erasure: Erasure = field(default_factory=Erasure)
+    requested: Mapping[str, Any] | None = None
+    observed: Mapping[str, Any] | None = None
+
+    def take(self, at: str, kind: str, body: Mapping[str, Any]) -> None:
+        """Apply one event."""
+        name = kind.removeprefix(KIND)
+        self.times[name] = at
+        if name == "waits":
+            self.waits = {"why": body["why"], "told": body["told"], "at": at}
+            return
+        self.waits = None
+        if "approvals" in body:
+            self.approvals[body["approved_stage"]] = list(body["approvals"])
+        handler = _HANDLERS.get(name)
+        if handler is not None:
+            handler(self, body)
+        stage = _STAGES.get(name)
+        if stage is not None and stage is not self.stage:
+            self.stage, self.since = stage, at
+
+
+def standings(events: Events) -> dict[tuple[str, Track], Standing]:
+    """Return every cutover and rehearsal that the journal knows of, by batch and track."""
+    found: dict[tuple[str, Track], Standing] = {}
+    for at, kind, body in events:
+        key = (body["batch"], Track(body["track"]))
+        found.setdefault(key, Standing(*key)).take(at, kind, body)
+    return found
+
+
+def standing(events: Events, batch: str, track: Track = Track.CUTOVER) -> Standing:
+    """Return how one batch stands."""
+    return standings(events).get((batch, track), Standing(batch, track))
+
+
+# --- events that carry something -----------------------------------------------------------------
+
+
+def _begun(now: Standing, body: Mapping[str, Any]) -> None:
+    now.pointer, now.rehearsing = body["pointer"], body["rehearsing"]
+    now.old_sha256, now.new_sha256 = body["old_sha256"], body["new_sha256"]
+    now.freeze = now.smoke = now.window_until = now.written = None
+    now.rounds = []
+
+
+def _probing(now: Standing, body: Mapping[str, Any]) -> None:
+    now.probes.append({"dataset": body["dataset"], "name": body["name"]})
+
+
+def _probed(now: Standing, body: Mapping[str, Any]) -> None:
+    now.probes = [probe for probe in now.probes if probe["name"] != body["name"]]
+
+
+def _frozen(now: Standing, body: Mapping[str, Any]) -> None:
+    now.freeze = {name: body[name] for name in ("how", "relists", "interval_seconds")}
+
+
+def _relisting(now: Standing, body: Mapping[str, Any]) -> None:
+    del body
+    now.moving = True
+
+
+def _delta(now: Standing, body: Mapping[str, Any]) -> None:
+    counts = ("round", "new", "changed", "vanished")
+    now.rounds.append({name: body[name] for name in counts})
+
+
+def _settled(now: Standing, body: Mapping[str, Any]) -> None:
+    del body
+    now.moving = False
+
+
+def _switching(now: Standing, body: Mapping[str, Any]) -> None:
+    now.intended, now.strangers = True, body["strangers"]
+    now.root = body["root"]
+    now.old_sha256, now.new_sha256 = body["old_sha256"], body["new_sha256"]
+
+
+def _switched(now: Standing, body: Mapping[str, Any]) -> None:
+    now.late = body["late"]
+
+
+def _smoked(now: Standing, body: Mapping[str, Any]) -> None:
+    names = ("ok", "objects", "bytes", "commands", "failures")
+    now.smoke = {name: body[name] for name in names}
+
+
+def _open(now: Standing, body: Mapping[str, Any]) -> None:
+    now.window_until = body["until"]
+
+
+def _rolled_back(now: Standing, body: Mapping[str, Any]) -> None:
+    # What was never switched may still land late; what was switched has landed.
+    now.intended = now.intended and not body["switched"]
+    now.late, now.window_until = False, None
+    now.written = None if body["switched"] else {}  # nobody was led to the target
+
+
+def _counted(now: Standing, body: Mapping[str, Any]) -> None:
+    now.written = {name: body[name] for name in ("new", "changed", "gone")}
+
+
+def _finalized(now: Standing, body: Mapping[str, Any]) -> None:
+    now.finalized = {name: body[name] for name in ("early", "reason")}
+
+
+def _erasing(now: Standing, body: Mapping[str, Any]) -> None:
+    now.erasure.open_until = body["last"]
+
+
+def _erased(now: Standing, body: Mapping[str, Any]) -> None:
+    now.erasure.after, now.erasure.open_until = body["last"], None
+    for outcome, count in body["outcomes"].items():
+        now.erasure.counts[outcome] = now.erasure.counts.get(outcome, 0) + count
+
+
+def _requested(now: Standing, body: Mapping[str, Any]) -> None:
+    now.requested = body["outcomes"]
+
+
+def _observed(now: Standing, body: Mapping[str, Any]) -> None:
+    now.observed = body["remains"]
+
+
+_HANDLERS: Mapping[str, Callable[[Standing, Mapping[str, Any]], None]] = {
+    "begun": _begun,
+    "probing": _probing,
+    "probed": _probed,
+    "frozen": _frozen,
+    "delta": _delta,
+    "relisting": _relisting,
+    "settled": _settled,
+    "switching": _switching,
+    "switched": _switched,
+    "smoked": _smoked,
+    "open": _open,
+    "rolled-back": _rolled_back,
+    "counted": _counted,
+    "finalized": _finalized,
+    "erasing": _erasing,
+    "erased": _erased,
+    "requested": _requested,
+    "observed": _observed,
+}
+
+_STAGES: Mapping[str, Stage] = {
+    "begun": Stage.PREPARING,
+    "switching": Stage.SWITCHING,
+    "withdrawn": Stage.PREPARING,
+    "switched": Stage.SWITCHED,
+    "open": Stage.OPEN,
+    "rolling-back": Stage.ROLLING_BACK,
+    "rolled-back": Stage.ROLLED_BACK,
+    "finalized": Stage.FINALIZED,
+    "erasing": Stage.ERASING,
+    "requested": Stage.REQUESTED,
+    "observed": Stage.OBSERVED,
+}

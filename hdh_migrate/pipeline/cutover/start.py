@@ -1,0 +1,148 @@
+"""`cutover start`: gates, freeze proof, final delta, switch, smoke tests, fallback window.
+
+Started again after any stop it goes on where it was: what was proved about the source before the
+switch is proved anew, and nothing is switched twice.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hdh_migrate.errors import ApprovalMissing, Refused, SmokeFailed
+from hdh_migrate.pipeline.cutover import freeze, gates, smoke
+from hdh_migrate.pipeline.cutover.delta import Delta
+from hdh_migrate.pipeline.cutover.moments import later
+from hdh_migrate.pipeline.cutover.rollback import roll_back
+from hdh_migrate.pipeline.cutover.scene import Scene, digest
+from hdh_migrate.pipeline.cutover.standing import (
+    BEFORE_SWITCH,
+    FINAL,
+    Stage,
+    Standing,
+)
+from hdh_migrate.pipeline.cutover.switch import demand_switched, resolve, switch
+
+
+def start(scene: Scene) -> Standing:
+    """Cut the batch over and open its fallback window; return how it then stands.
+
+    Raises:
+        Refused: a gate, with every blocker; nothing was switched.
+        ApprovalMissing: nobody agreed, or not to this manifest; nothing was switched.
+        SourceWritten: the source is not frozen; nothing was switched.
+        DoorHeld: held at the door of the switch; nothing was switched.
+        PointerMoved: somebody else changed the pointer; it was not touched.
+        SmokeFailed: the pointer is switched and smoke tests fail.
+    """
+    now = resolve(scene, scene.standing())
+    if now.stage in FINAL:
+        return now
+    if now.stage is Stage.OPEN:
+        demand_switched(scene)
+        return now
+    if now.stage is Stage.ROLLING_BACK:
+        raise Refused(
+            f"batch {scene.batch}: a rollback is under way",
+            hint=f'finish it: "hdh-migrate cutover rollback PLAN --batch {scene.batch}"',
+        )
+    if now.late:
+        raise Refused(
+            f"batch {scene.batch}: a switch that had been withdrawn landed late",
+            hint=f'go back first: "hdh-migrate cutover rollback PLAN --batch {scene.batch}"',
+        )
+    if now.stage in BEFORE_SWITCH:
+        prepare_and_switch(scene, now)
+    demand_switched(scene)
+    return open_window(scene)
+
+
+def prepare_and_switch(scene: Scene, now: Standing) -> None:
+    """Do everything up to and with the switch."""
+    freeze.clear(scene, now)
+    root = _gated(scene, now)
+    now = _begun(scene, now)
+    frozen = freeze.prove(scene, root)
+    Delta(scene).settle(frozen)
+    gates.demand(scene, gates.blockers(scene, scene.standing()))
+    settled = scene.root()
+    if settled != root:
+        _demand_anew(scene, settled)
+    switch(scene, scene.standing(), settled)
+
+
+def _gated(scene: Scene, now: Standing) -> str:
+    """Return the manifest root once every gate is open; they are all looked at.
+
+    Raises:
+        Refused: with every blocker, missing approvals among them.
+        ApprovalMissing: nothing but approvals is missing.
+    """
+    told = gates.blockers(scene, now)
+    root = scene.root()
+    consent = scene.consent("cutover", root)
+    if told and not consent.given:
+        told += [f"approval: {line}" for line in consent.told]
+    gates.demand(scene, told)
+    if not consent.given and not now.moving:
+        _demand_anew(scene, root)
+    return root
+
+
+def _begun(scene: Scene, now: Standing) -> Standing:
+    if now.stage is Stage.PREPARING:
+        return now
+    old = scene.ctx.retry(scene.pointer.read)
+    scene.note(
+        "begun",
+        pointer={"kind": scene.pointer.kind, "guard": scene.pointer.guard},
+        old_sha256=digest(old), new_sha256=digest(scene.value),
+        user=scene.user, rehearsing=scene.rehearsing,
+    )  # fmt: skip
+    return scene.standing()
+
+
+def _demand_anew(scene: Scene, root: str) -> None:
+    """Demand approvals for a manifest root.
+
+    Raises:
+        ApprovalMissing: there are none that count.
+    """
+    consent = scene.consent("cutover", root)
+    if consent.given:
+        return
+    told = list(consent.told)
+    rounds = scene.standing().rounds
+    if rounds:
+        moved = sum(one["new"] + one["changed"] for one in rounds)
+        told.insert(0, f"the final delta moved and verified {moved} objects, so the manifest is"
+                       " another one now")  # fmt: skip
+    scene.waits("approval", told)
+    raise ApprovalMissing(
+        f"cutover of batch {scene.batch} is not approved (manifest root {root}):\n"
+        + "\n".join(f"  {line}" for line in told),
+        hint=f'look at the report, then "hdh-migrate approve PLAN --batch {scene.batch} --stage'
+        ' cutover --key FILE" and start again; nothing was switched',
+    )
+
+
+def open_window(scene: Scene) -> Standing:
+    """Run the smoke tests behind the switched pointer and open the fallback window.
+
+    Raises:
+        SmokeFailed: the pointer stays switched, unless the plan says to roll back by itself.
+    """
+    root = scene.standing().root
+    assert root is not None
+    try:
+        smoke.test(scene, root)
+    except SmokeFailed as error:
+        if not scene.terms.roll_back:
+            raise
+        told: Any = roll_back(scene)
+        raise SmokeFailed(
+            f"{error}\nrolled back, as the plan says; the pointer has its old value again",
+            hint=told["hint"],
+        ) from error
+    until = later(scene.ctx.clock.now(), scene.terms.window_seconds)
+    scene.note("open", until=until)
+    return scene.standing()

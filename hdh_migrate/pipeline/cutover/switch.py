@@ -1,0 +1,121 @@
+"""The switch: one pointer, by compare-and-set, between an intent and a receipt.
+
+The hold and the approvals are looked at before the intent and once more after it, right before the
+pointer is touched: who changes their mind while the intent is being written is heard.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from hdh_migrate.errors import ApprovalMissing, DoorHeld, PointerMoved, StorageError
+from hdh_migrate.pipeline.cutover.scene import Consent, Scene, Story, digest
+from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, Stage, Standing, Track
+
+
+def switch(scene: Scene, now: Standing, root: str) -> None:
+    """Give the pointer its new value if it still has the one it had when the cutover began.
+
+    Raises:
+        DoorHeld: somebody holds the door.
+        ApprovalMissing: the approvals do not count (any more).
+        PointerMoved: the pointer has another value; it was not touched.
+        StorageError: it cannot be told whether it was switched; the next start asks the pointer.
+    """
+    old = scene.ctx.retry(scene.pointer.read)
+    if digest(old) != now.old_sha256:
+        scene.waits("pointer-moved", ["the pointer is not what it was when the cutover began"])
+        raise _moved()
+    consent = let_through(scene, "cutover", root)
+    scene.remember(old)
+    scene.note(
+        "switching", old_sha256=digest(old), new_sha256=digest(scene.value), root=root,
+        guard=scene.pointer.guard, approvals=list(consent.keys), approved_stage="cutover",
+        strangers=scene.strangers,
+    )  # fmt: skip
+    try:
+        let_through(scene, "cutover", root)
+    except (DoorHeld, ApprovalMissing) as error:
+        scene.note("withdrawn", why="the door was closed before the pointer was touched")
+        scene.waits("held" if isinstance(error, DoorHeld) else "approval", [str(error)])
+        raise
+    try:
+        scene.ctx.retry(partial(scene.pointer.swap, expected=old, new=scene.value))
+    except PointerMoved:
+        scene.note("withdrawn", why="the pointer had another value; it was not touched")
+        scene.waits("pointer-moved", ["the pointer changed at the last moment"])
+        raise
+    except StorageError as error:
+        scene.waits("switch-unknown", [str(error)])
+        raise
+    scene.note("switched", found=False, late=False, guard=scene.pointer.guard)
+
+
+def resolve(scene: Scene, now: Standing) -> Standing:
+    """Ask the pointer what became of a switch that has an intent and no receipt.
+
+    A switch that was withdrawn can land late, when a program that was to make it outlives us. Then
+    it is written down as what it is, and must be rolled back: its proofs are old.
+
+    Raises:
+        PointerMoved: the pointer has neither value.
+    """
+    if now.stage is not Stage.SWITCHING and not (now.intended and now.stage in BEFORE_SWITCH):
+        return now
+    value = scene.ctx.retry(scene.pointer.read)
+    if value == scene.value:
+        late = now.stage is not Stage.SWITCHING
+        scene.note("switched", found=True, late=late, guard=scene.pointer.guard)
+    elif now.stage is Stage.SWITCHING and digest(value) == now.old_sha256:
+        scene.note("withdrawn", why="the pointer has its old value")
+    elif now.stage is Stage.SWITCHING:
+        scene.waits("pointer-moved", ["the pointer has neither its old value nor the new one"])
+        raise _moved()
+    return scene.standing()
+
+
+def demand_switched(scene: Scene) -> None:
+    """Demand that a pointer which the journal calls switched has the new value.
+
+    Raises:
+        PointerMoved: it has not.
+    """
+    if scene.ctx.retry(scene.pointer.read) != scene.value:
+        told = "the pointer was switched, and does not have the new value any more"
+        scene.waits("pointer-moved", [told])
+        raise PointerMoved(
+            f"{told}: somebody else changed it",
+            hint="find out who and why; then set it to the new value and start again, or go back"
+            f' with "hdh-migrate cutover rollback PLAN --batch {scene.batch}"',
+        )
+
+
+def let_through(scene: Story, stage: str, root: str) -> Consent:
+    """Return the consent to a stage while nobody holds the door.
+
+    Raises:
+        DoorHeld: somebody does.
+        ApprovalMissing: the approvals do not suffice now.
+    """
+    holder = scene.held()
+    if holder is not None:
+        scene.waits("held", [holder])
+        raise DoorHeld(f"held at the door of the {stage}: {holder}")
+    consent = scene.consent(stage, root)
+    if not consent.given and scene.track is Track.CUTOVER:
+        scene.waits("approval", consent.told)
+        raise ApprovalMissing(
+            f"{stage} of batch {scene.batch} is not approved (manifest root {root}):\n"
+            + "\n".join(f"  {line}" for line in consent.told),
+            hint=f'"hdh-migrate approve PLAN --batch {scene.batch} --stage {stage} --key FILE";'
+            " nothing was changed",
+        )
+    return consent
+
+
+def _moved() -> PointerMoved:
+    return PointerMoved(
+        "the pointer was changed by somebody else; it was not touched",
+        hint="find out who and why; then restore it and start again, or give this start up with"
+        ' "hdh-migrate cutover rollback" and begin from its value now',
+    )

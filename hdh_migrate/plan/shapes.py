@@ -1,0 +1,61 @@
+"""Look at a plan as it was written, whatever its shape: what is wrong elsewhere is stepped over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Loc = tuple[str | int, ...]
+"""A place in a plan: field names and list indexes from the top."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """One rule that is broken at one place."""
+
+    loc: Loc
+    message: str
+
+
+def shown(loc: Loc) -> str:
+    """Return a place as people read it: `datasets[0].target.bucket`."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in loc)
+    return text.removeprefix(".")
+
+
+def mapping(value: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+    """Return a field that is a mapping; empty when it is not."""
+    found = value.get(field)
+    return found if isinstance(found, dict) else {}
+
+
+def mappings(plan: Mapping[str, Any], section: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Give the mappings in a list, with their indexes."""
+    found = plan.get(section)
+    for index, item in enumerate(found if isinstance(found, list) else ()):
+        if isinstance(item, dict):
+            yield index, item
+
+
+def names(plan: Mapping[str, Any], section: str) -> Iterator[tuple[int, str]]:
+    """Give the names of the entries of a list, with their indexes."""
+    for index, item in mappings(plan, section):
+        name = item.get("name")
+        if isinstance(name, str):
+            yield index, name
+
+
+def texts(value: object) -> Iterator[tuple[int, str]]:
+    """Give the texts of a list, with their indexes."""
+    for index, item in enumerate(value if isinstance(value, list) else ()):
+        if isinstance(item, str):
+            yield index, item
+
+
+def repeated(value: object) -> Iterator[tuple[int, int]]:
+    """Give (index, first index) of texts that stand in a list twice."""
+    first: dict[str, int] = {}
+    for index, text in texts(value):
+        if first.setdefault(text, index) != index:
+            yield index, first[text]

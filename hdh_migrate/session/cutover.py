@@ -1,0 +1,324 @@
+"""Carry out the verbs of a cutover: ledger, adapters, approvals and the story put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from hdh_migrate.errors import CommandFailed, KeyUnavailable, UsageError
+from hdh_migrate.evidence.approvals import Stage as Approved
+from hdh_migrate.evidence.approvals import Subject, Why
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.cutover.facts import cutover_facts
+from hdh_migrate.pipeline.cutover.finalize import finalize as finish
+from hdh_migrate.pipeline.cutover.rehearse import rehearse as play
+from hdh_migrate.pipeline.cutover.rollback import roll_back
+from hdh_migrate.pipeline.cutover.scene import (
+    Consent,
+    Consumer,
+    Need,
+    Program,
+    Ran,
+    Scene,
+    Terms,
+)
+from hdh_migrate.pipeline.cutover.standing import Track, standings
+from hdh_migrate.pipeline.cutover.start import start as go
+from hdh_migrate.plan.cutover import Cutover, SmokeCommand
+from hdh_migrate.plan.fields import is_loopback
+from hdh_migrate.plan.leaks import redacted
+from hdh_migrate.plan.model import Plan
+from hdh_migrate.plan.pointers import Pointer as PointerSection
+from hdh_migrate.plan.sides import AzureBlob
+from hdh_migrate.pointers.command import LocalRun
+from hdh_migrate.session import gate, holding, waivers
+from hdh_migrate.session.approving import judgement
+from hdh_migrate.session.drawer import Drawer
+from hdh_migrate.session.records import batch_root
+from hdh_migrate.session.run import (
+    Desk,
+    added_up,
+    context_of,
+    held_ledger,
+    operator,
+    self_test,
+)
+from hdh_migrate.targets.chosen import endpoint_of
+from hdh_migrate.wiring import (
+    Services,
+    Vault,
+    open_consumer,
+    open_freeze_probe,
+    open_pointer,
+)
+
+
+def start(desk: Desk, batch: str) -> dict[str, Any]:
+    """Cut a batch over; started again after any stop it goes on. Returns how it stands.
+
+    Raises:
+        MigrateError: whatever keeps it from going on; see `pipeline.cutover.start`.
+    """
+    with _scene(desk, batch, Track.CUTOVER, write=True) as scene:
+        go(scene)
+        return _told(scene)
+
+
+def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> dict[str, Any]:
+    """Give the pointer its old value back and tell what consumers wrote meanwhile.
+
+    Raises:
+        MigrateError: see `pipeline.cutover.rollback`.
+    """
+    with _scene(desk, batch, Track.CUTOVER, write=False) as scene:
+        told = roll_back(scene)
+        lines: list[str] = []
+        if show_names and told["names"] is not None:
+            with open(told["names"], encoding="utf-8") as file:  # noqa: PTH123 - the drawer's path
+                lines = file.read().splitlines()
+        return {**_told(scene), "written": told["written"], "names": told["names"],
+                "hint": told["hint"], "lines": lines}  # fmt: skip
+
+
+def finalize(desk: Desk, batch: str, reason: str | None) -> dict[str, Any]:
+    """Give rollback up for good.
+
+    Raises:
+        MigrateError: see `pipeline.cutover.finalize`.
+    """
+    with _scene(desk, batch, Track.CUTOVER, write=False) as scene:
+        finish(scene, reason)
+        return _told(scene)
+
+
+def rehearse(desk: Desk, batch: str) -> dict[str, Any]:
+    """Play the whole cutover on the canary and back.
+
+    Raises:
+        UsageError: the plan names no canary for the batch.
+        MigrateError: see `pipeline.cutover.rehearse`.
+    """
+    with _scene(desk, batch, Track.REHEARSAL, write=False) as scene:
+        return play(scene)
+
+
+def look(ledger: Ledger, desk: Desk, batch: str) -> dict[str, Any] | None:
+    """Return where a batch's cutover stands and why it waits; None when none is planned."""
+    if desk.loaded.plan.cutover(batch) is None:
+        return None
+    story = standings(ledger.cutovers()).get((batch, Track.CUTOVER))
+    held = holding.holder(desk)
+    if story is None:
+        return {"stage": "not started", "since": None, "waits": None, "held": held,
+                "window_until": None}  # fmt: skip
+    return {
+        "stage": str(story.stage),
+        "since": story.since,
+        "waits": dict(story.waits) if story.waits is not None else None,
+        "held": held,
+        "window_until": story.window_until,
+    }
+
+
+def entry_of(desk: Desk, batch: str) -> Cutover:
+    """Return what the plan says of a batch's cutover.
+
+    Raises:
+        UsageError: nothing, or there is no such batch.
+    """
+    desk.batches([batch])
+    found = desk.loaded.plan.cutover(batch)
+    if found is None:
+        raise UsageError(
+            f"the plan does not say how batch {batch} is cut over",
+            hint="add it to the plan's `cutovers` (docs/cutover.md); a run that is under way"
+            " goes on",
+        )
+    return found
+
+
+# --- the scene -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def _scene(desk: Desk, batch: str, track: Track, *, write: bool) -> Iterator[Scene]:
+    """Open everything for one verb, and close it with what was exchanged with each endpoint."""
+    entry = entry_of(desk, batch)
+    pointer = _pointer(desk.loaded.plan, entry, track)
+    desk.read_ledger().close()  # a ledger is never made by a cutover
+    services = desk.services(write=write)
+    if write:
+        self_test(services)
+    with held_ledger(desk) as ledger:
+        ctx = context_of(desk, services, ledger)
+        try:
+            yield _put_together(desk, ctx, services, ledger, entry, pointer, track)
+        finally:
+            ctx.engines.drop(grace=30.0)
+            traffic = [*services.traffic(), *ctx.engines.traffic]
+            ledger.event("run-ended", {"traffic": added_up(traffic)})
+            ledger.commit()
+
+
+def _put_together(
+    desk: Desk,
+    ctx: Context,
+    services: Services,
+    ledger: Ledger,
+    entry: Cutover,
+    pointer: PointerSection,
+    track: Track,
+) -> Scene:
+    plan, batch, vault = desk.loaded.plan, entry.batch, services.vault
+    return Scene(
+        ctx=ctx,
+        batch=batch,
+        track=track,
+        pointer=open_pointer(plan, pointer, vault),
+        value=pointer.value,
+        probe=open_freeze_probe(plan, vault),
+        terms=_terms(entry),
+        needs=_needs(plan, batch),
+        user=operator(),
+        root=lambda: batch_root(desk, ledger, batch),
+        consent=partial(consent_of, desk, entry),
+        held=lambda: holding.holder(desk),
+        waived=partial(_waived, desk),
+        attested=partial(_attested, desk, services),
+        consumer=partial(_consumer, desk, services, entry),
+        lacking=partial(_lacking, plan, entry, vault),
+        programs=[_program(desk, vault, one, pointer.value) for one in entry.smoke.commands],
+        drawer=drawer_of(desk),
+        shown=redacted,
+        rehearsing=is_rehearsal(desk),
+    )
+
+
+def _pointer(plan: Plan, entry: Cutover, track: Track) -> PointerSection:
+    found = plan.pointer(entry.batch) if track is Track.CUTOVER else entry.canary
+    if found is None:
+        raise UsageError(
+            f"the plan names no canary for batch {entry.batch}",
+            hint="give its entry in `cutovers` a `canary`: a pointer that no consumer follows",
+        )
+    return found
+
+
+def _terms(entry: Cutover) -> Terms:
+    return Terms(
+        relist_seconds=entry.relist_seconds,
+        rounds=entry.rounds,
+        smoke_objects=entry.smoke.objects,
+        window_seconds=entry.window_seconds,
+        roll_back=entry.smoke.on_failure == "rollback",
+    )
+
+
+def _needs(plan: Plan, batch: str) -> tuple[Need, ...]:
+    needs = next(found.needs for found in plan.batches if found.name == batch)
+    return tuple(Need(batch=need, cut_over=plan.cutover(need) is not None) for need in needs)
+
+
+def consent_of(desk: Desk, entry: Cutover, stage: str, root: str) -> Consent:
+    """Judge the approvals of one stage for a manifest root, as they are kept at this moment."""
+    what = Approved(stage)
+    subject = Subject(
+        plan_digest=desk.loaded.digest,
+        batch=entry.batch,
+        stage=what,
+        root=None if what is Approved.FREEZE else root,
+    )
+    threshold = None if what is Approved.FREEZE else getattr(entry.approvals, stage)
+    found = judgement(desk, subject, threshold=threshold)
+    more = "approvals are" if found.missing > 1 else "approval is"
+    told = [f"{found.missing} more {more} needed"] if found.missing else []
+    # Those of other batches and stages are kept on the same shelf and say nothing here.
+    refused = [one for one in found.refused if one.why not in {Why.OTHER_BATCH, Why.OTHER_STAGE}]
+    return Consent(
+        given=not found.missing,
+        keys=tuple(one.fingerprint for one in found.accepted),
+        told=(*told, *(f"not counted: {one}" for one in refused)),
+    )
+
+
+def _waived(desk: Desk, finding: Mapping[str, Any]) -> bool:
+    """Say whether somebody who may waive has done so, knowing of this finding."""
+    counted, _ = waivers.in_force(desk.loaded.plan, desk.loaded.base, desk.clock.now())
+    what = waivers.finding(finding["code"])
+    return any(one.what == what and one.made_at >= finding["at"] for one in counted)
+
+
+def _attested(desk: Desk, services: Services) -> list[str]:
+    """Say why nothing may be sent to the target; when nothing speaks against it, let us in."""
+    loaded, now = desk.loaded, desk.clock.now()
+    problems = gate.judged(loaded.plan, loaded.base, now, services.network)
+    if not problems:
+        services.admit()
+    return [str(problem) for problem in problems]
+
+
+def _consumer(desk: Desk, services: Services, entry: Cutover) -> Consumer:
+    loaded = desk.loaded
+    consumer, place = open_consumer(loaded.plan, entry.smoke, services.vault, services.network)
+    gate.admit_target(place, loaded.plan, loaded.base, desk.clock.now())
+    return consumer
+
+
+def _lacking(plan: Plan, entry: Cutover, vault: Vault) -> list[str]:
+    """Return why the smoke tests could not be made, before anything is switched."""
+    told = []
+    try:
+        open_consumer(plan, entry.smoke, vault)[0].envelopes.self_test()
+    except KeyUnavailable as error:
+        told.append(f"smoke tests: {error}")
+    for command in entry.smoke.commands:
+        try:
+            for ref in command.environment.values():
+                vault.reveal(ref)
+        except KeyUnavailable as error:
+            told.append(f"smoke test {command.name}: {error}")
+    return told
+
+
+def _program(desk: Desk, vault: Vault, section: SmokeCommand, value: str) -> Program:
+    def run() -> Ran:
+        environment = {name: vault.reveal(ref) for name, ref in section.environment.items()}
+        runner = LocalRun(desk.loaded.base, environment, seconds=section.timeout_seconds)
+        try:
+            ended = runner(section.run, {"HDH_POINTER": value})
+        except CommandFailed as error:
+            return Ran(ok=False, told=str(error))
+        # What it printed may name objects, so it goes where names may stand.
+        drawer, name = drawer_of(desk), f"smoke-{section.name}.log"
+        with drawer.open(name) as file:
+            file.write((ended.output + ended.errors).decode("utf-8", "surrogateescape"))
+        if ended.status == 0:
+            return Ran(ok=True, told="status 0")
+        how = "took too long" if ended.status is None else f"status {ended.status}"
+        return Ran(ok=False, told=f"{how}; its output stands in {drawer.path(name)}")
+
+    return Program(name=section.name, run=run)
+
+
+def drawer_of(desk: Desk) -> Drawer:
+    """Return where names and values that a cutover tells of are kept."""
+    return Drawer(desk.ledger_path.with_name("cutover"))
+
+
+def is_rehearsal(desk: Desk) -> bool:
+    """Say whether both endpoints lie on this machine."""
+    source = desk.loaded.plan.source
+    return is_loopback(endpoint_of(desk.loaded.plan, desk.loaded.base)) and (
+        not isinstance(source, AzureBlob) or is_loopback(source.account_url)
+    )
+
+
+def _told(scene: Scene) -> dict[str, Any]:
+    return next(
+        told
+        for told in cutover_facts(scene.ctx.ledger)
+        if (told["batch"], told["track"]) == (scene.batch, scene.track)
+    )

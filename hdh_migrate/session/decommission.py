@@ -1,0 +1,165 @@
+"""Carry out the end of a batch at the source: evidence, approvals and the eraser put together."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
+from hdh_migrate.evidence.check import check_bundle
+from hdh_migrate.evidence.signing import load_verifier
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.pipeline import decommission as story
+from hdh_migrate.pipeline.cutover.standing import Track
+from hdh_migrate.pipeline.decommission import Undertaking
+from hdh_migrate.plan.cutover import Cutover, Decommission
+from hdh_migrate.ports import Eraser
+from hdh_migrate.session import holding
+from hdh_migrate.session.cutover import consent_of, entry_of
+from hdh_migrate.session.records import batch_root
+from hdh_migrate.session.run import Desk, added_up, context_of, held_ledger, operator
+from hdh_migrate.wiring import Services, open_eraser
+
+TRUSTED_MAX = 64 << 20
+"""Bytes of the largest statement that is read; ours hold no object."""
+
+
+def forecast(desk: Desk, batch: str, bundle: Path | None) -> dict[str, Any]:
+    """Say what would be deleted and what stands against it; nothing is written anywhere.
+
+    Raises:
+        UsageError: the plan has no such batch, or does not say how it is decommissioned.
+    """
+    entry, section = _section(desk, batch)
+    services = desk.services(write=False)
+    ledger = desk.read_ledger()
+    try:
+        # What could delete is not even built.
+        return story.forecast(_undertaking(desk, services, ledger, entry, section, None, bundle))
+    finally:
+        ledger.close()
+
+
+def execute(desk: Desk, batch: str, bundle: Path | None, typed: Sequence[str]) -> dict[str, Any]:
+    """Delete the batch's verified objects at the source, each at its inventoried version.
+
+    `typed` are the names of the batch's datasets, as somebody typed them.
+
+    Raises:
+        UsageError: they are not.
+        MigrateError: see `pipeline.decommission.execute`.
+    """
+    _section(desk, batch)
+    names = names_of(desk, batch)
+    if sorted(typed) != sorted(names):
+        raise UsageError(
+            "the names that were typed are not those of the batch's datasets",
+            hint=f"there are {len(names)} to type, one at a time; nothing was deleted",
+        )
+    with _opened(desk, batch, bundle) as undertaking:
+        return story.execute(undertaking)
+
+
+def observe(desk: Desk, batch: str) -> dict[str, Any]:
+    """List what the source still shows of the batch, in any form, and write it down.
+
+    Raises:
+        MigrateError: see `pipeline.decommission.observe`.
+    """
+    with _opened(desk, batch, None) as undertaking:
+        return story.observe(undertaking)
+
+
+def names_of(desk: Desk, batch: str) -> list[str]:
+    """Return the names of a batch's datasets.
+
+    Raises:
+        UsageError: there is no such batch.
+    """
+    desk.batches([batch])
+    return list(next(one.datasets for one in desk.loaded.plan.batches if one.name == batch))
+
+
+def proof_lacks(
+    desk: Desk, section: Decommission, bundle: Path | None, batch: str, root: str
+) -> list[str]:
+    """Return what a bundle lacks to prove a batch with this manifest root; empty: it proves it."""
+    if bundle is None:
+        return ["none was given: --evidence BUNDLE"]
+    try:
+        trusted = [load_verifier(desk.loaded.base / path) for path in section.trust]
+        problems = check_bundle(bundle, trusted, section.signatures)
+        if problems:
+            return problems
+        predicate = _predicate(bundle)
+    except (KeyUnavailable, EvidenceDamaged) as error:
+        return [str(error)]
+    told = []
+    if predicate["plan"]["digest"]["sha256"] != desk.loaded.digest:
+        told.append("it is of another plan, or the plan was changed since")
+    found = next((one for one in predicate["batches"] if one["name"] == batch), None)
+    if found is None or not found["proven"]:
+        told.append(f"it does not prove batch {batch}")
+    elif found["merkle_root"] != root:
+        told.append("its manifest is not the one of the ledger: write a new report")
+    return told
+
+
+def _predicate(bundle: Path) -> dict[str, Any]:
+    with (bundle / "statement.json").open("rb") as file:
+        envelope = json.loads(file.read(TRUSTED_MAX))
+    return dict(json.loads(base64.b64decode(envelope["payload"]))["predicate"])
+
+
+def _section(desk: Desk, batch: str) -> tuple[Cutover, Decommission]:
+    entry = entry_of(desk, batch)
+    if entry.decommission is None:
+        raise UsageError(
+            f"the plan does not say how batch {batch} is decommissioned",
+            hint="give its entry in `cutovers` a `decommission`; until then nothing can be deleted",
+        )
+    return entry, entry.decommission
+
+
+@contextmanager
+def _opened(desk: Desk, batch: str, bundle: Path | None) -> Iterator[Undertaking]:
+    entry, section = _section(desk, batch)
+    desk.read_ledger().close()  # a ledger is never made here
+    services = desk.services(write=False)
+    eraser, transport = open_eraser(desk.loaded.plan, section, services.vault)
+    with held_ledger(desk) as ledger:
+        try:
+            yield _undertaking(desk, services, ledger, entry, section, eraser, bundle)
+        finally:
+            services.transports = (*services.transports, ("source", transport))
+            ledger.event("run-ended", {"traffic": added_up(services.traffic())})
+            ledger.commit()
+
+
+def _undertaking(
+    desk: Desk,
+    services: Services,
+    ledger: Ledger,
+    entry: Cutover,
+    section: Decommission,
+    eraser: Eraser | None,
+    bundle: Path | None,
+) -> Undertaking:
+    return Undertaking(
+        ctx=context_of(desk, services, ledger),
+        batch=entry.batch,
+        track=Track.CUTOVER,
+        user=operator(),
+        root=lambda: batch_root(desk, ledger, entry.batch),
+        consent=partial(consent_of, desk, entry),
+        held=lambda: holding.holder(desk),
+        eraser=eraser,
+        evidence=partial(proof_lacks, desk, section, bundle, entry.batch),
+        cooling_seconds=section.cooling_seconds,
+        connections=desk.loaded.plan.engine.connections,
+    )

@@ -1,0 +1,182 @@
+"""The only code that deletes at a source: one blob, one inventoried version, one request.
+
+It has a credential and connections of its own. A delete carries If-Match, so a blob that anybody
+wrote to since is kept; snapshots, leases, legal holds and immutability make the service refuse,
+and nothing here tries to get around that. It can prove no more than what the service then lists.
+
+Source: the service's "Delete Blob" and "List Blobs" REST references.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+from urllib.parse import quote, unquote, urlencode
+from xml.etree import ElementTree as ET
+
+from hdh_migrate.errors import ConnectionLost, ListingBroken
+from hdh_migrate.model import Erased, Erasing, Place, Remnant, Trace, key_bytes
+from hdh_migrate.sources.azure_blob import API_VERSION, PAGE_BYTES_MAX, from_reply
+from hdh_migrate.sources.azure_credentials import Authorizer
+from hdh_migrate.transport import Reply, Transport
+
+PAGE_SIZE: Final = 5_000
+WHAT: Final = "the source"
+
+_KEPT: Final = {
+    "SnapshotsPresent": "it has snapshots",
+    "LeaseIdMissing": "it is leased",
+    "BlobImmutableDueToPolicy": "an immutability policy holds it",
+    "BlobImmutableDueToLegalHold": "a legal hold holds it",
+    "PendingCopyOperation": "it is being copied to",
+}
+_LOOKS: Final = (
+    ("snapshots", Trace.SNAPSHOT),
+    ("versions", Trace.VERSION),
+    ("deleted", Trace.SOFT_DELETED),
+)
+
+
+class AzureEraser:
+    """One storage account, with the right to delete; see `ports.Eraser`."""
+
+    def __init__(self, account_url: str, authorizer: Authorizer, transport: Transport) -> None:
+        self._url = account_url.rstrip("/")
+        self._authorizer = authorizer
+        self._transport = transport
+        self._unseen: set[Trace] = set()
+
+    # --- deleting ----------------------------------------------------------------------------
+
+    def erase(self, place: Place, key: str, version: str) -> Erased:
+        """Delete one version of one blob; see `ports.Eraser.erase`."""
+        if not version:
+            raise ValueError("nothing is deleted without its version")
+        path = f"/{quote(place.bucket)}/{quote(key_bytes(key), safe='/-_.~')}"
+        reply = self._send("DELETE", path, {}, {"If-Match": f'"{version}"'})
+        code = reply.headers.get("x-ms-error-code", "")
+        if reply.status == 202:
+            return Erased(outcome=Erasing.DELETED)
+        if code in _KEPT:
+            return Erased(outcome=Erasing.KEPT, told=_KEPT[code])
+        if reply.status == 404 and code != "ContainerNotFound":
+            return Erased(outcome=Erasing.MISSING, told="it was not there")
+        if reply.status == 412:
+            # Some services say so of a blob that is gone, too: no version is not that version.
+            if self._send("HEAD", path, {}, {}).status == 404:
+                return Erased(outcome=Erasing.MISSING, told="it was not there")
+            return Erased(outcome=Erasing.DRIFTED, told="it has another version now")
+        if reply.status == 409:
+            return Erased(outcome=Erasing.KEPT, told=f"the service refuses ({code or 'HTTP 409'})")
+        raise from_reply(reply, WHAT)
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    def remnants(self, place: Place) -> Iterator[Remnant]:
+        """List what is there in any form; see `ports.Eraser.remnants`."""
+        for name, trace in self._blobs(place, self._looks(place)):
+            yield Remnant(key=name, trace=trace[0], days=trace[1])
+        yield from self._uncommitted(place)
+
+    def unseen(self) -> Sequence[Trace]:
+        """Say which forms the service did not show when it was asked."""
+        return sorted(self._unseen)
+
+    def _looks(self, place: Place) -> list[str]:
+        """Return what the service can be asked to list; some accounts know not all of it."""
+        asked = []
+        for word, trace in _LOOKS:
+            reply = self._list(place, None, [word], size=1)
+            if reply.status == 200:
+                asked.append(word)
+            elif reply.status in {400, 409, 501}:
+                self._unseen.add(trace)
+            else:
+                raise from_reply(reply, WHAT)
+        return asked
+
+    def _uncommitted(self, place: Place) -> Iterator[Remnant]:
+        """Give blobs that have blocks and no committed list: those that only this look shows."""
+        committed = (name for name, _ in self._blobs(place, []))
+        last = next(committed, None)
+        for name, _ in self._blobs(place, ["uncommittedblobs"]):
+            if name == last:
+                last = next(committed, None)
+            else:
+                yield Remnant(key=name, trace=Trace.UNCOMMITTED)
+
+    def _blobs(
+        self, place: Place, include: Sequence[str]
+    ) -> Iterator[tuple[str, tuple[Trace, int | None]]]:
+        marker, seen = None, set[str]()
+        while True:
+            reply = self._list(place, marker, include, size=PAGE_SIZE)
+            if reply.status != 200:
+                raise from_reply(reply, WHAT)
+            root = _root(reply.body)
+            for blob in root.iter("Blob"):
+                yield _name(blob), _trace(blob)
+            following = root.find("NextMarker")
+            if following is None:
+                raise ListingBroken("a listing page does not say whether another one follows")
+            marker = following.text
+            if not marker:
+                return
+            if marker in seen:
+                raise ListingBroken("the source repeats a listing page for ever")
+            seen.add(marker)
+
+    def _list(
+        self, place: Place, marker: str | None, include: Sequence[str], *, size: int
+    ) -> Reply:
+        query = {"restype": "container", "comp": "list", "maxresults": str(size)}
+        more = {"prefix": place.prefix, "marker": marker, "include": ",".join(include)}
+        query |= {name: value for name, value in more.items() if value}
+        return self._send("GET", f"/{quote(place.bucket)}", query, {}, limit=PAGE_BYTES_MAX)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str],
+        headers: dict[str, str],
+        *,
+        limit: int = 65_536,
+    ) -> Reply:
+        headers = {"x-ms-version": API_VERSION, **headers}
+        text = self._authorizer.apply(urlencode(query, quote_via=quote), headers)
+        url = f"{self._url}{path}?{text}" if text else f"{self._url}{path}"
+        return self._transport.request(method, url, headers, limit=limit)
+
+
+def _root(body: bytes) -> ET.Element:
+    if b"<!DOCTYPE" in body[:1024]:
+        raise ListingBroken("a listing page declares a document type")
+    try:
+        root = ET.fromstring(body)  # noqa: S314 - DOCTYPE refused above, so no entities
+    except ET.ParseError as error:
+        raise ConnectionLost("a listing page is not whole XML") from error
+    if root.tag != "EnumerationResults":
+        raise ListingBroken("the reply to a listing is not a listing")
+    return root
+
+
+def _name(blob: ET.Element) -> str:
+    name = blob.find("Name")
+    if name is None or name.text is None:
+        raise ListingBroken("a listing has an entry without a name")
+    if name.get("Encoded") == "true":
+        return unquote(name.text, errors="surrogateescape")
+    return name.text
+
+
+def _trace(blob: ET.Element) -> tuple[Trace, int | None]:
+    """Return in which form an entry is there, and the days until a soft-deleted one goes."""
+    if blob.findtext("Deleted") == "true":
+        days = blob.findtext("Properties/RemainingRetentionDays") or ""
+        return Trace.SOFT_DELETED, int(days) if days.isdigit() else None
+    if blob.findtext("Snapshot"):
+        return Trace.SNAPSHOT, None
+    if blob.findtext("VersionId") and blob.findtext("IsCurrentVersion") != "true":
+        return Trace.VERSION, None
+    return Trace.CURRENT, None

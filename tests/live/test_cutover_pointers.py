@@ -1,0 +1,81 @@
+"""Every kind of pointer goes through the same cutover, killed before and after every swap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hdh_migrate.errors import Exit
+from hdh_migrate.pipeline.cutover.finalize import finalize
+from hdh_migrate.pipeline.cutover.rollback import roll_back
+from hdh_migrate.pipeline.cutover.standing import Stage
+from hdh_migrate.pipeline.cutover.start import start
+from tests.contract.test_pointers import KINDS, in_process, sshd
+from tests.support.cutover import Affair, Watched
+from tests.support.pointers import NEW, OLD, Rig
+from tests.support.script import Killed, Point
+
+__all__ = ["in_process", "sshd"]
+
+pytestmark = [pytest.mark.live, pytest.mark.crash]
+
+
+class Play:
+    """One batch with a real pointer; every verb is killed around its swap before it may end."""
+
+    def __init__(self, folder: Path, rig: Rig) -> None:
+        self.rig, self.affair = rig, Affair(folder)
+        for key in ("a", "b"):
+            self.affair.world.source.put("src", key, key.encode() * 40)
+        assert self.affair.world.run() is Exit.OK
+        self.affair.value = NEW
+        self.source = self.affair.source_as_it_is()
+
+    def act(self, verb: Callable[..., Any], *more: Any, swaps: bool = True) -> None:
+        for when in ("before", "after") if swaps else ():
+            number = self.affair.script.calls["pointer swap"] + 1
+            self.affair.kill_at(Point("pointer swap", number, when))  # type: ignore[arg-type]
+            with pytest.raises(Killed):
+                self.once(verb, *more)
+        self.once(verb, *more)
+        assert self.affair.source_as_it_is() == self.source
+
+    def once(self, verb: Callable[..., Any], *more: Any) -> None:
+        # A process of its own opens the pointer anew.
+        self.affair.real = Watched(self.affair.script, self.rig.open())
+        self.affair.act(verb, *more)
+
+    def must_be(self, stage: Stage, value: str) -> None:
+        assert (self.affair.standing().stage, self.rig.open().read()) == (stage, value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_pointer_goes_there_and_back_and_there_again(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    rig = KINDS[kind](tmp_path, request.getfixturevalue)
+    rig.lay(OLD)
+    before = rig.raw()
+    play = Play(tmp_path / "world", rig)
+
+    play.affair.approve("cutover")
+    play.act(start)
+    play.must_be(Stage.OPEN, NEW)
+    switched = rig.raw()
+    play.act(roll_back)
+    play.must_be(Stage.ROLLED_BACK, OLD)
+    assert rig.raw() == before
+    play.act(start)
+    play.must_be(Stage.OPEN, NEW)
+    assert rig.raw() == switched
+    play.affair.approve("finalize")
+    play.act(finalize, "a test", swaps=False)
+    play.must_be(Stage.FINALIZED, NEW)
+
+    events = play.affair.events()
+    # Killed before the swap: withdrawn, and begun anew. Killed after it: found.
+    assert events.count("switching") == 4
+    assert (events.count("withdrawn"), events.count("switched")) == (2, 2)

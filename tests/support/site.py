@@ -1,0 +1,257 @@
+"""A running pair of endpoints and an operator at the real command line, with approvers beside."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from signal import SIGHUP, SIGINT, SIGTERM
+from typing import Any
+
+import pytest
+import yaml
+
+from hdh_migrate import wiring
+from hdh_migrate.cli import app as cli
+from hdh_migrate.engines.serial import SerialEngine
+from hdh_migrate.evidence.signing import new_report_key
+from hdh_migrate.sealing.keys import new_pair
+from tests.support.fixtures import Bucket, Container
+
+OLD, NEW = "https://hdh.example/emc2/pmsi", "s3://hds/in/"
+CORPUS = {
+    "pmsi/théo dupont 1970.csv": b"1,2,3\n" * 50,
+    "pmsi/b.csv": b"4,5,6\n" * 9000,
+    "pmsi/vide": b"",
+    "scans/big.raw": bytes(range(256)) * 9000,
+    "tmp/scratch": b"left behind",
+}
+
+
+@dataclass(slots=True)
+class Said:
+    """How one command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    def expected(self, code: int | None, arguments: Sequence[str]) -> Said:
+        assert code in {None, self.code}, (arguments, self.code, self.out, self.err)
+        return self
+
+
+def _serial(config: Mapping[str, Any], plan: object) -> SerialEngine:
+    del plan
+    return SerialEngine(wiring.WorkerService({**config, "processes": 1}).perform)
+
+
+@dataclass(slots=True, kw_only=True)
+class Site:
+    """One plan with a cutover, between an emulator and an S3 server."""
+
+    folder: Path
+    container: Container
+    bucket: Bucket
+    environ: dict[str, str] = field(repr=False)
+
+    # --- the operator ------------------------------------------------------------------------
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "hdh_migrate", *arguments], env=os.environ | self.environ,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+
+    def real(self, *arguments: str, expect: int | None = None) -> Said:
+        """Run a command as a process of its own."""
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=120)
+        return Said(process.returncode, out, err).expected(expect, arguments)
+
+    def cli(self, *arguments: str, expect: int | None = None, typed: str = "") -> Said:
+        """Run a command in this process, with one worker in this thread: much quicker."""
+        stdin, sys.stdin = sys.stdin, io.StringIO(typed)
+        out, err = io.StringIO(), io.StringIO()
+        heard = {number: signal.getsignal(number) for number in (SIGINT, SIGTERM, SIGHUP)}
+        kept, handlers = dict(os.environ), logging.root.handlers[:]
+        os.environ.update(self.environ)
+        try:
+            with redirect_stdout(out), redirect_stderr(err):
+                cli.main(list(arguments))
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        finally:
+            sys.stdin = stdin
+            logging.root.handlers[:] = handlers
+            os.environ.clear()
+            os.environ.update(kept)
+            for number, handler in heard.items():
+                signal.signal(number, handler)
+        return Said(code, out.getvalue(), err.getvalue()).expected(expect, arguments)
+
+    def run(self) -> None:
+        self.cli("run", self.plan, "--until", "verify", "--no-progress", expect=0)
+
+    def cutover(self, verb: str, *more: str, expect: int | None = None) -> Said:
+        return self.cli("cutover", verb, self.plan, "--batch", "all", *more, expect=expect)
+
+    def approve(self, stage: str, key: str = "dpo", *more: str, expect: int = 0) -> Said:
+        key = str(self.folder / "keys" / f"{key}.key")
+        return self.cli(
+            "approve", self.plan, "--batch", "all", "--stage", stage, "--key", key, *more,
+            expect=expect,
+        )  # fmt: skip
+
+    def status(self) -> dict[str, Any]:
+        told = self.cli("status", self.plan, "--json", expect=0).json
+        return dict(told["batches"][0]["cutover"])
+
+    # --- what there is -----------------------------------------------------------------------
+
+    @property
+    def plan(self) -> str:
+        return str(self.folder / "plan.yaml")
+
+    @property
+    def state(self) -> Path:
+        return self.folder / ".hdh-migrate" / "exit"
+
+    @property
+    def pointer(self) -> str:
+        return str(json.loads((self.folder / "pointer.json").read_text())["pmsi"]["url"])
+
+    @pointer.setter
+    def pointer(self, value: str) -> None:
+        (self.folder / "pointer.json").write_text(json.dumps({"pmsi": {"url": value}}))
+
+    def change(self, **sections: Any) -> None:
+        """Change sections of the plan; None removes one."""
+        plan = yaml.safe_load((self.folder / "plan.yaml").read_text())
+        plan.update(sections)
+        text = {name: value for name, value in plan.items() if value is not None}
+        (self.folder / "plan.yaml").write_text(yaml.safe_dump(text, allow_unicode=True))
+
+    def section(self, name: str) -> Any:
+        return yaml.safe_load((self.folder / "plan.yaml").read_text())[name]
+
+    def source(self) -> dict[str, tuple[str, bytes]]:
+        """Return version and bytes of every blob."""
+        return {
+            blob.name: (blob.etag, self.container.client.download_blob(blob.name).readall())
+            for blob in self.container.client.list_blobs()
+        }
+
+    def let_writers_in(self) -> None:
+        self.environ["S_WRITER"] = self.container.server.sas("rcwd")
+
+    def shut_writers_out(self) -> None:
+        self.environ["S_WRITER"] = self.container.server.sas("rl")
+
+
+def script(path: Path, text: str) -> None:
+    """Write a program of the shell."""
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o700)
+
+
+@pytest.fixture
+def site(
+    tmp_path: Path, container: Container, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> Site:
+    monkeypatch.setattr(wiring, "ENGINES", {"local": _serial})
+    for key, body in CORPUS.items():
+        container.client.upload_blob(key, body)
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    for name in ("steward", "escrow", "consumer"):
+        new_pair(keys, name, passphrase=None)
+    for name in ("report", "dpo", "ciso", "stranger"):
+        new_report_key(keys, name, None)
+    server = bucket.server
+    access = {"kind": "access-key", "id": "env:T_ID", "secret": "env:T_SECRET"}
+    pointer = {"kind": "file", "path": "pointer.json", "key": "pmsi.url", "value": NEW}
+    plan = {
+        "version": 1,
+        "migration": "exit",
+        "source": {
+            "kind": "azure-blob",
+            "account_url": container.server.url,
+            "credential": {"kind": "sas", "value": "env:S_SAS"},
+        },
+        "target": {
+            "provider": "generic", "endpoint": server.endpoint, "region": server.region,
+            "credential": access,
+        },
+        "seal": {
+            "format": "crypt4gh",
+            "recipients": ["keys/steward.pub", "keys/escrow.pub", "keys/consumer.pub"],
+            "identity": "file:keys/steward.sec",
+        },
+        "datasets": [
+            {
+                "name": "emc2",
+                "source": {"container": container.name},
+                "target": {"bucket": bucket.name, "prefix": "in/"},
+                "exclude": [{"glob": "tmp/**", "reason": "scratch"}],
+            }
+        ],
+        "batches": [{"name": "all", "datasets": ["emc2"], "pointer": pointer}],
+        "engine": {"kind": "local", "processes": 1, "connections": 4},
+        "limits": {"retry_budget": "2s"},
+        "report": {"signer": "file:keys/report.key"},
+        "approvals": {"keys": ["keys/dpo.pub", "keys/ciso.pub"]},
+        "freeze": {"kind": "denied-write", "credential": {"kind": "sas", "value": "env:S_WRITER"}},
+        "cutovers": [
+            {
+                "batch": "all",
+                "canary": {**pointer, "path": "canary.json"},
+                "relist_interval": "1s",
+                "smoke": {
+                    "objects": 3,
+                    "credential": {"kind": "access-key", "id": "env:C_ID", "secret": "env:C_SEC"},
+                    "identity": "file:keys/consumer.sec",
+                    "commands": [{"name": "shell", "run": ["bin/smoke"]}],
+                },
+                "window": "1h",
+                "decommission": {
+                    "credential": {"kind": "sas", "value": "env:S_ERASER"},
+                    "cooling": "1s",
+                    "trust": ["keys/report.pub"],
+                },
+            }
+        ],
+    }  # fmt: skip
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan, allow_unicode=True))
+    made = Site(
+        folder=tmp_path,
+        container=container,
+        bucket=bucket,
+        environ={
+            "S_SAS": container.server.sas("rl"),
+            "S_WRITER": container.server.sas("rl"),
+            "S_ERASER": container.server.sas("rld"),
+            "T_ID": server.access_key,
+            "T_SECRET": server.secret_key,
+            "C_ID": server.access_key,
+            "C_SEC": server.secret_key,
+        },
+    )
+    (tmp_path / "bin").mkdir()
+    script(tmp_path / "bin" / "smoke", 'test -n "$HDH_POINTER"')
+    made.pointer = OLD
+    (tmp_path / "canary.json").write_text(json.dumps({"pmsi": {"url": OLD}}))
+    return made

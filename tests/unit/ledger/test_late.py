@@ -1,0 +1,122 @@
+"""What changes after an inventory was sealed, and that the journal goes on covering the rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hdh_migrate.errors import LedgerDamaged, PlanChanged
+from hdh_migrate.ledger import Ledger, database
+from hdh_migrate.ledger.database import connect
+from hdh_migrate.model import Listed, State
+from tests.support.quiet import FakeClock
+from tests.unit.ledger.test_ledger import edited, filled, ledger, listed, path, receipt, reopened
+
+__all__ = ["ledger", "path"]
+
+
+def changed(number: int) -> Listed:
+    one = listed(number)
+    return replace(one, obj=replace(one.obj, version="later", size=number + 5))
+
+
+def test_a_changed_object_is_verified_no_more_and_the_others_stay_covered(
+    path: Path, ledger: Ledger
+) -> None:
+    filled(ledger, 5)
+    ledger.update(1, [], [(2, changed(1)), (4, changed(3))])
+    ledger.check_receipts()
+    assert ledger.tally(1, State.VERIFIED).objects == 3
+    assert ledger.tally(1, State.LISTED).size == 6 + 8
+    assert ledger.pinned(1, "k00001") == (2, "later", State.LISTED)
+    ledger.close()
+    reopened(path)
+    edited(path, "UPDATE object SET sha256 = zeroblob(32) WHERE id = 3")
+    with pytest.raises(LedgerDamaged, match="was changed since"):
+        reopened(path)
+
+
+def test_a_row_that_was_tampered_with_cannot_be_superseded(path: Path, ledger: Ledger) -> None:
+    filled(ledger, 3)
+    ledger.close()
+    edited(path, "UPDATE object SET sha256 = zeroblob(32) WHERE id = 3")
+    again = Ledger.open(path, FakeClock())
+    try:
+        with pytest.raises(LedgerDamaged, match="was changed since"):
+            again.update(1, [], [(2, changed(1))])
+    finally:
+        again.close()
+
+
+def test_an_object_may_change_again_and_again(path: Path, ledger: Ledger) -> None:
+    filled(ledger, 3)
+    for _ in range(3):
+        ledger.update(1, [], [(2, changed(1))])
+        (entry,) = ledger.todo("small", 1, 10)
+        ledger.claim(entry)
+        ledger.commit()
+        (entry,) = ledger.todo("sending", 1)
+        ledger.sent(entry, receipt(entry.id, entry.attempt))
+        ledger.commit()
+        (entry,) = ledger.todo("verify", 1, 0, 10)
+        more = {"level": "full", "at": "later"}
+        ledger.verified(entry, receipt(entry.id, entry.attempt) | more)
+        ledger.commit()
+        ledger.check_receipts()
+    assert ledger.tally(1, State.VERIFIED).objects == 3
+    ledger.close()
+    reopened(path)
+
+
+def test_a_late_object_is_asked_for_before_its_key_is_written(ledger: Ledger) -> None:
+    filled(ledger, 2)
+    ledger.update(1, [listed(7)], [])
+    (entry,) = ledger.todo("small", 1, 10)
+    assert (entry.obj.key, entry.attempt) == ("k00007", 1)
+    assert ledger.tally(1, State.LISTED).objects == 1
+
+
+def test_a_ledger_of_version_1_is_brought_up_to_date(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(database, "MIGRATIONS", database.MIGRATIONS[:1])
+        first = Ledger.open(path, FakeClock())
+        first.start("d" * 64, b"{}", [("all", "pilot")], diff=lambda was, now: ())
+        filled(first, 3)
+        first.event("cutover-begun", {"batch": "pilot"})
+        first.commit()
+        first.close()
+    looked = Ledger.read_only(path, FakeClock())  # before it is brought up to date
+    assert [kind for _, kind, _ in looked.cutovers()] == ["cutover-begun"]
+    looked.close()
+
+    again = Ledger.open(path, FakeClock())
+    try:
+        again.check_receipts()
+        assert [kind for _, kind, _ in again.cutovers()] == ["cutover-begun"]
+    finally:
+        again.close()
+    con = connect(path)
+    plan = " ".join(row[3] for row in con.execute(
+        "EXPLAIN QUERY PLAN SELECT at, kind, body FROM event"
+        " WHERE kind >= 'cutover-' AND kind < 'cutover.' ORDER BY seq"
+    ))  # fmt: skip
+    assert con.pragma("user_version") == 2
+    con.close()
+    assert "event_cutover" in plan
+
+
+def test_a_plan_may_change_where_that_is_allowed(ledger: Ledger) -> None:
+    with pytest.raises(PlanChanged):
+        ledger.start("e" * 64, b'{"a":1}', (), diff=lambda was, now: ["a: added"])
+    ledger.start(
+        "e" * 64, b'{"a":1}', (), diff=lambda was, now: ["a: added"],
+        may_change=lambda was, now: (was, now) == ({}, {"a": 1}),
+    )  # fmt: skip
+    ledger.commit()
+    assert ledger.meta("plan_digest") == "e" * 64
+    (told,) = ledger.events("plan-changed")
+    assert told[1] == {"was": "d" * 64, "now": "e" * 64, "changes": ["a: added"]}

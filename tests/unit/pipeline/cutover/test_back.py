@@ -1,0 +1,241 @@
+"""Going back, giving going back up, and rehearsing both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hdh_migrate.errors import (
+    ApprovalMissing,
+    CommandFailed,
+    DoorHeld,
+    Exit,
+    MigrateError,
+    Refused,
+    Throttled,
+)
+from hdh_migrate.pipeline.cutover.facts import cutover_facts
+from hdh_migrate.pipeline.cutover.finalize import finalize
+from hdh_migrate.pipeline.cutover.rehearse import rehearse
+from hdh_migrate.pipeline.cutover.rollback import roll_back
+from hdh_migrate.pipeline.cutover.standing import Stage, Track
+from hdh_migrate.pipeline.cutover.start import start
+from tests.support.cutover import NEW, OLD, Affair, names, program
+from tests.support.script import Killed, Point
+
+
+@pytest.fixture
+def affair(tmp_path: Path) -> Affair:
+    made = Affair(tmp_path, budget=30.0)
+    for key in ("a", "b", "c"):
+        made.world.source.put("src", key, key.encode() * 50)
+    assert made.world.run() is Exit.OK
+    made.approve("cutover")
+    return made
+
+
+@pytest.fixture
+def switched(affair: Affair) -> Affair:
+    affair.act(start)
+    return affair
+
+
+def test_a_rollback_lists_what_consumers_wrote_and_touches_none_of_it(switched: Affair) -> None:
+    target = switched.world.target
+    target.keep("dst", "t/new result.csv", b"theirs")
+    target.keep("dst", "t/a.c4gh", b"overwritten")
+    target.drop("dst", "t/b.c4gh")
+
+    told = switched.act(roll_back)
+
+    assert switched.pointer.value == OLD
+    assert told["written"] == {"new": 1, "changed": 1, "gone": 1}
+    found = {(line["what"], line["target_key"]) for line in names(switched, FILE)}
+    assert found == {("new", "t/new result.csv"), ("changed", "t/a.c4gh"), ("gone", "t/b.c4gh")}
+    assert "result" not in told["hint"]
+    assert target.data("dst", "t/new result.csv") == b"theirs"
+    with pytest.raises(Refused, match="are not those that were verified"):
+        switched.act(start)  # what was verified there is not there any more
+
+
+FILE = "cutover-b-written-since.jsonl"
+
+
+def test_a_rollback_does_not_wait_for_a_target_that_is_away(switched: Affair) -> None:
+    switched.script.always("keys", Throttled("503"))
+    with pytest.raises(Throttled) as away:
+        switched.act(roll_back)
+    assert switched.pointer.value == OLD
+    assert "not listed yet" in (away.value.hint or "")
+    assert switched.standing().stage is Stage.ROLLED_BACK
+    assert switched.standing().written is None
+
+    switched.script.heal()
+    assert switched.act(roll_back)["written"] == {"new": 0, "changed": 0, "gone": 0}
+    assert switched.pointer.swaps == [(OLD, NEW), (NEW, OLD)]
+    assert switched.act(roll_back)["stage"] == "rolled back"
+
+
+def test_a_rollback_that_fails_stops_and_says_exactly_how_it_stands(switched: Affair) -> None:
+    switched.pointer.value = "https://elsewhere.example/?token=x"
+    with pytest.raises(MigrateError, match="the rollback of batch b failed") as failed:
+        switched.act(roll_back)
+    text, kept = str(failed.value), switched.drawer.files["cutover-b-runbook.txt"]
+    assert "the journal says: rolling back" in text
+    assert failed.value.exit_code is Exit.REFUSED
+    assert "token" not in text
+    for value in ("https://elsewhere.example/?token=x", OLD, NEW):
+        assert value in kept
+    assert switched.pointer.value == "https://elsewhere.example/?token=x"
+    with pytest.raises(Refused, match="a rollback is under way"):
+        switched.act(start)
+
+    switched.pointer.value = OLD  # by hand, as the runbook says
+    switched.act(roll_back)
+    assert switched.standing().stage is Stage.ROLLED_BACK
+
+
+def test_a_rollback_of_a_pointer_that_does_not_answer_can_be_run_again(switched: Affair) -> None:
+    switched.script.fail("pointer swap", CommandFailed("revert: status 1"))
+    with pytest.raises(MigrateError) as failed:
+        switched.act(roll_back)
+    assert failed.value.exit_code is Exit.STOPPED
+    assert switched.standing().stage is Stage.ROLLING_BACK
+    switched.act(roll_back)
+    assert switched.pointer.value == OLD
+
+
+def test_there_is_nothing_to_roll_back_before_a_start(affair: Affair) -> None:
+    with pytest.raises(Refused, match="no cutover to roll back"):
+        affair.act(roll_back)
+    assert affair.events() == []
+
+
+def test_a_rollback_right_after_a_kill_in_the_switch_finds_the_old_value(affair: Affair) -> None:
+    affair.kill_at(Point("pointer swap", 1, "after"))
+    with pytest.raises(Killed):
+        affair.act(start)
+    assert affair.pointer.value == NEW
+    affair.act(roll_back)
+    assert affair.pointer.value == OLD
+    assert affair.standing().stage is Stage.ROLLED_BACK
+
+
+def test_finalize_waits_for_the_window_or_a_reason(switched: Affair) -> None:
+    with pytest.raises(Refused, match="fallback window is open until"):
+        switched.act(finalize, None)
+    switched.world.clock.seconds += 3600
+    with pytest.raises(ApprovalMissing):
+        switched.act(finalize, None)
+    switched.approve("finalize")
+    now = switched.act(finalize, None)
+    assert now.stage is Stage.FINALIZED
+    assert now.finalized == {"early": False, "reason": None}
+    assert switched.act(finalize, None).stage is Stage.FINALIZED
+    assert switched.events().count("finalized") == 1
+
+
+def test_an_early_finalize_keeps_its_reason_and_its_approvers(switched: Affair) -> None:
+    switched.approve("finalize")
+    now = switched.act(finalize, "the old platform is switched off tonight")
+    assert now.finalized == {"early": True, "reason": "the old platform is switched off tonight"}
+    assert now.approvals == {"cutover": ["SHA256:dpo"], "finalize": ["SHA256:dpo"]}
+
+
+def test_after_finalize_there_is_no_rollback(switched: Affair) -> None:
+    switched.approve("finalize")
+    switched.act(finalize, "now")
+    with pytest.raises(Refused, match="no way back"):
+        switched.act(roll_back)
+    assert switched.pointer.value == NEW
+    assert switched.act(start).stage is Stage.FINALIZED
+
+
+def test_finalize_is_refused_while_the_pointer_is_elsewhere_or_the_door_is_held(
+    switched: Affair,
+) -> None:
+    switched.approve("finalize")
+    switched.pointer.value = OLD
+    with pytest.raises(Refused, match="does not have the new value"):
+        switched.act(finalize, "now")
+    switched.pointer.value, switched.holder = NEW, "by ward 3"
+    with pytest.raises(DoorHeld):
+        switched.act(finalize, "now")
+    assert switched.standing().stage is Stage.OPEN
+
+
+def test_finalize_is_refused_for_another_manifest_than_was_cut_over(switched: Affair) -> None:
+    root = switched.root
+    switched.root = lambda ledger: root(ledger)[::-1]  # type: ignore[method-assign]
+    switched.approve("finalize")
+    with pytest.raises(Refused, match="manifest is not the one that was cut over"):
+        switched.act(finalize, "now")
+    assert switched.standing().stage is Stage.OPEN
+
+
+def test_finalize_is_refused_before_the_smoke_tests_have_passed(affair: Affair) -> None:
+    affair.programs = [program("site", ok=False)]
+    with pytest.raises(MigrateError):
+        affair.act(start)
+    affair.approve("finalize")
+    with pytest.raises(Refused, match="not in its fallback window"):
+        affair.act(finalize, "now")
+
+
+def test_a_rehearsal_ends_where_it_began(affair: Affair) -> None:
+    affair.approved.clear()
+    affair.world.source.put("src", "late", b"x")  # writers are still at work
+    affair.programs = [program("site")]
+    before = affair.source_as_it_is()
+
+    told = affair.act(rehearse, track=Track.REHEARSAL)
+
+    assert told["ok"]
+    assert told["same"] == {"pointer": True, "source": True, "target": True}
+    assert told["smoke"]["ok"]
+    assert told["a_start_would_find"] == {
+        "approved": False,
+        "approvals": ["0 of 1 approvals"],
+        "to_move": {"new": 1, "changed": 0, "vanished": 0},
+    }
+    assert affair.canary.swaps == [(OLD, NEW), (NEW, OLD)]
+    assert affair.pointer.swaps == []
+    assert affair.source_as_it_is() == before
+    assert "probe" not in affair.script.calls
+    assert affair.standing().stage is Stage.NONE
+    assert "late" not in [name.removeprefix("d/") for name in affair.world.records()]
+
+
+def test_a_rehearsal_whose_tests_fail_says_so_and_goes_back(affair: Affair) -> None:
+    affair.programs = [program("site", ok=False)]
+    told = affair.act(rehearse, track=Track.REHEARSAL)
+    assert not told["ok"]
+    assert "command site: status 1" in told["failed"]
+    assert affair.canary.value == OLD
+
+
+def test_a_rehearsal_that_was_killed_is_taken_back_first(affair: Affair) -> None:
+    affair.kill_at(Point("pointer swap", 1, "after"))
+    with pytest.raises(Killed):
+        affair.act(rehearse, track=Track.REHEARSAL)
+    assert affair.canary.value == NEW
+    told = affair.act(rehearse, track=Track.REHEARSAL)
+    assert told["ok"]
+    assert affair.canary.swaps == [(OLD, NEW), (NEW, OLD)] * 2
+
+
+def test_the_facts_hold_digests_and_no_value(switched: Affair) -> None:
+    switched.approve("finalize")
+    switched.act(finalize, "now")
+    ledger = switched.world.open()
+    try:
+        (told,) = cutover_facts(ledger)
+        journal = "".join(body for _, _, _, body, _ in ledger.journal())
+    finally:
+        ledger.close()
+    assert (told["batch"], told["track"], told["stage"]) == ("b", "cutover", "finalized")
+    assert told["pointer"]["guard"] == "conditional"
+    assert told["approvals"].keys() == {"cutover", "finalize"}
+    assert OLD not in journal
+    assert NEW not in journal

@@ -1,0 +1,357 @@
+"""What keeps a switch from happening, and what is told of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hdh_migrate.errors import (
+    AccessDenied,
+    ApprovalMissing,
+    ConnectionLost,
+    DoorHeld,
+    Exit,
+    PointerMoved,
+    Refused,
+    SmokeFailed,
+    SourceWritten,
+)
+from hdh_migrate.model import Problem, State
+from hdh_migrate.pipeline.cutover.rollback import roll_back
+from hdh_migrate.pipeline.cutover.scene import Need
+from hdh_migrate.pipeline.cutover.smoke import sample
+from hdh_migrate.pipeline.cutover.standing import Stage, Track
+from hdh_migrate.pipeline.cutover.start import start
+from tests.support.corpus import recounted
+from tests.support.cutover import NEW, OLD, Affair, program
+from tests.support.fakes import FakeTarget
+
+
+@pytest.fixture
+def affair(tmp_path: Path) -> Affair:
+    made = Affair(tmp_path)
+    for number in range(7):
+        made.world.source.put("src", f"o{number}", b"%d" % number * 100)
+    assert made.world.run() is Exit.OK
+    made.approve("cutover")
+    return made
+
+
+def test_every_blocker_is_listed_at_once(affair: Affair) -> None:
+    affair.approved.clear()
+    affair.world.target.drop("dst", "t/o1.c4gh")
+    affair.world.target.keep("dst", "t/o2.c4gh", b"somebody's")
+    affair.closed = ["target.attestation: hds is not in force"]
+    affair.pointer.problems = [Problem(where="pointer", what="may not be written")]
+    affair.needs = (Need(batch="other", cut_over=True),)
+
+    with pytest.raises(Refused) as refused:
+        affair.act(start)
+
+    told = "\n".join(refused.value.blockers)
+    assert "hds is not in force" in told
+    assert "may not be written" in told
+    assert "approval: 0 of 1 approvals" in told
+    assert "other" in told
+    assert affair.pointer.swaps == []
+    assert affair.standing().waits is not None
+
+    affair.closed = []  # only now may the target be asked
+    with pytest.raises(Refused) as refused:
+        affair.act(start)
+    told = "\n".join(refused.value.blockers)
+    assert "1 objects at the target are not those that were verified" in told
+    assert "1 verified objects are gone from the target" in told
+
+
+def test_missing_approvals_alone_have_their_own_exit_code(affair: Affair) -> None:
+    affair.approved.clear()
+    with pytest.raises(ApprovalMissing) as missing:
+        affair.act(start)
+    assert missing.value.exit_code is Exit.APPROVAL_MISSING
+    assert affair.standing().stage is Stage.NONE
+    assert "probe" not in affair.script.calls
+
+
+def test_open_findings_block_unless_they_are_waived(affair: Affair) -> None:
+    affair.world.source.drop("src", "o3")
+    with pytest.raises(Refused, match=r"1 open findings without a signed waiver \[vanished\]"):
+        affair.act(start)
+    assert affair.world.findings() == [("vanished", "o3")]
+    assert affair.pointer.value == OLD
+
+    affair.waivers.add("vanished")
+    affair.act(start)
+    assert affair.pointer.value == NEW
+
+
+def test_what_came_back_to_the_source_is_no_finding_any_more(affair: Affair) -> None:
+    affair.waivers.add("vanished")
+    data, version = affair.world.source.data("src", "o3"), affair.world.source.version("src", "o3")
+    affair.world.source.drop("src", "o3")
+    affair.act(start)
+    affair.act(roll_back)
+    affair.waivers.clear()
+    affair.world.source.put("src", "o3", data)  # with another version: it is moved again
+
+    with pytest.raises(Refused):
+        affair.act(start)
+    affair.waivers.add("vanished")
+    with pytest.raises(ApprovalMissing, match="moved and verified 1 objects"):
+        affair.act(start)
+    assert affair.world.findings() == []
+    assert affair.world.source.version("src", "o3") != version
+
+
+def test_the_final_delta_moves_what_is_new_or_changed(affair: Affair) -> None:
+    before = affair.world.records()["d/o1"]
+    affair.world.source.put("src", "o1", b"changed")
+    affair.world.source.put("src", "o9", b"new")
+
+    with pytest.raises(ApprovalMissing, match="moved and verified 2 objects"):
+        affair.act(start)
+
+    after = affair.world.records()
+    assert after["d/o1"]["sha256"] != before["sha256"]
+    assert {record["state"] for record in after.values()} == {State.VERIFIED}
+    dataset = affair.world.datasets[0]
+    assert affair.world.opened(dataset, "o1") == b"changed"
+    assert affair.world.opened(dataset, "o9") == b"new"
+    assert affair.standing().rounds == [{"round": 1, "new": 1, "changed": 1, "vanished": 0}]
+    recounted(affair.world)
+    assert affair.pointer.value == OLD
+
+    affair.approve("cutover")
+    affair.act(start)
+    assert affair.pointer.value == NEW
+
+
+def test_a_source_that_is_written_between_the_listings_is_not_frozen(affair: Affair) -> None:
+    def write() -> None:
+        affair.world.source.put("src", "late", b"x")
+
+    affair.script.at("recount", affair.script.calls["recount"] + 1, "after", write)
+    with pytest.raises(SourceWritten, match="two listings 60 s apart differ") as written:
+        affair.act(start)
+    assert written.value.exit_code is Exit.DRIFTED
+    assert affair.pointer.value == OLD
+    waits = affair.standing().waits
+    assert waits is not None
+    assert waits["why"] == "source-written"
+
+
+def test_a_source_that_is_written_after_the_listings_is_not_frozen(affair: Affair) -> None:
+    def write() -> None:
+        affair.world.source.put("src", "late", b"x")
+
+    affair.script.at("recount", affair.script.calls["recount"] + 2, "after", write)
+    with pytest.raises(SourceWritten, match="changed after two equal listings"):
+        affair.act(start)
+    assert affair.pointer.value == OLD
+
+
+def test_a_write_that_goes_through_stops_it_and_leaves_nothing(affair: Affair) -> None:
+    assert affair.probe is not None
+    before = affair.source_as_it_is()
+    affair.probe.denied = False
+    with pytest.raises(Refused, match="the source is not frozen"):
+        affair.act(start)
+    assert affair.source_as_it_is() == before
+    assert affair.pointer.value == OLD
+
+
+def test_a_trial_that_could_not_be_removed_is_removed_by_the_next_start(affair: Affair) -> None:
+    assert affair.probe is not None
+    before = affair.source_as_it_is()
+    affair.probe.denied = affair.probe.removable = False
+    for _ in range(2):
+        with pytest.raises(Refused, match="left an empty object"):
+            affair.act(start)
+    assert len(affair.standing().probes) == 1
+
+    affair.probe.removable = True
+    with pytest.raises(Refused, match="not frozen"):
+        affair.act(start)
+    assert affair.source_as_it_is() == before
+    assert affair.standing().probes == []
+
+
+def test_a_trial_without_an_answer_is_tried_again_under_another_name(affair: Affair) -> None:
+    affair.script.fail("probe", ConnectionLost("no answer"))
+    affair.act(start)
+    assert affair.script.calls["probe"] == 2
+    assert affair.script.calls["clear"] == 1
+    assert affair.pointer.value == NEW
+
+
+def test_a_signed_statement_stands_in_for_the_trial(affair: Affair) -> None:
+    affair.probe = None
+    with pytest.raises(ApprovalMissing, match="nobody has signed that the source is frozen"):
+        affair.act(start)
+    affair.approve("freeze")
+    affair.act(start)
+    freeze = affair.standing().freeze
+    assert freeze is not None
+    assert freeze["how"] == {"kind": "statement", "keys": ["SHA256:dpo"]}
+
+
+def test_a_hold_at_the_door_stops_the_switch_and_nothing_before_it(affair: Affair) -> None:
+    affair.holder = "by ward 3"
+    with pytest.raises(DoorHeld, match="ward 3") as held:
+        affair.act(start)
+    assert held.value.exit_code is Exit.STOPPED
+    assert "frozen" in affair.events()
+    assert "switching" not in affair.events()
+
+    affair.holder = None
+    affair.act(start)
+    assert affair.pointer.value == NEW
+
+
+def test_a_hold_while_the_intent_is_written_is_heard(affair: Affair) -> None:
+    def hold() -> None:
+        affair.holder = "by ward 3"
+
+    affair.script.at("held", affair.script.calls["held"] + 1, "after", hold)
+    with pytest.raises(DoorHeld):
+        affair.act(start)
+    assert affair.events()[-4:] == ["switching", "waits", "withdrawn", "waits"]
+    assert affair.pointer.swaps == []
+    assert affair.standing().stage is Stage.PREPARING
+
+
+def test_an_approval_that_expires_at_the_door_is_missed(affair: Affair) -> None:
+    # Judged at the gate, again at the door, and again inside it.
+    for number in (2, 3):
+        affair.script.at(
+            "consent", affair.script.calls["consent"] + number, "before", affair.approved.clear
+        )
+        with pytest.raises(ApprovalMissing):
+            affair.act(start)
+        assert affair.pointer.swaps == []
+        affair.script.heal()
+        affair.approve("cutover")
+    assert affair.standing().stage is Stage.PREPARING
+
+
+def test_a_pointer_that_is_changed_by_hand_before_the_switch_is_left_alone(
+    affair: Affair,
+) -> None:
+    affair.holder = "by ops"
+    with pytest.raises(DoorHeld):
+        affair.act(start)
+    affair.holder, affair.pointer.value = None, "https://elsewhere.example"
+
+    with pytest.raises(PointerMoved, match="changed by somebody else"):
+        affair.act(start)
+    assert affair.pointer.value == "https://elsewhere.example"
+
+    affair.act(roll_back)  # gives the start up; nothing had been switched
+    assert affair.pointer.value == "https://elsewhere.example"
+    affair.act(start)
+    assert affair.pointer.swaps == [("https://elsewhere.example", NEW)]
+
+
+def test_a_pointer_that_is_changed_at_the_last_moment_is_left_alone(affair: Affair) -> None:
+    def change() -> None:
+        affair.pointer.value = "https://elsewhere.example"
+
+    affair.script.at("pointer swap", 1, "before", change)
+    with pytest.raises(PointerMoved):
+        affair.act(start)
+    assert affair.pointer.swaps == []
+    assert affair.standing().stage is Stage.PREPARING
+
+
+def test_a_switched_pointer_that_was_changed_by_hand_is_told(affair: Affair) -> None:
+    affair.act(start)
+    affair.pointer.value = OLD
+    with pytest.raises(PointerMoved, match="does not have the new value any more"):
+        affair.act(start)
+    assert affair.standing().stage is Stage.OPEN
+    affair.pointer.value = NEW
+    assert affair.act(start).stage is Stage.OPEN
+
+
+def test_a_new_value_that_somebody_else_set_is_a_blocker(affair: Affair) -> None:
+    affair.pointer.value = NEW
+    with pytest.raises(Refused, match="this ledger did not set it"):
+        affair.act(start)
+
+
+def test_a_withdrawn_switch_that_lands_late_must_be_rolled_back(affair: Affair) -> None:
+    affair.script.fail("pointer swap", PointerMoved("moved"))
+    with pytest.raises(PointerMoved):
+        affair.act(start)
+    affair.pointer.value = NEW  # the program that we gave up on did its work after all
+
+    for _ in range(2):
+        with pytest.raises(Refused, match="landed late"):
+            affair.act(start)
+    assert affair.standing().stage is Stage.SWITCHED
+
+    affair.act(roll_back)
+    assert affair.pointer.value == OLD
+    affair.act(start)
+    assert affair.pointer.value == NEW
+
+
+def test_smoke_tests_that_could_not_be_made_block_the_switch(affair: Affair) -> None:
+    affair.lacking = ["smoke tests: keys/consumer.sec: no such file"]
+    with pytest.raises(Refused, match="no such file"):
+        affair.act(start)
+    affair.lacking = []
+    affair.reader = FakeTarget("dst")  # a consumer who sees another bucket of that name
+    with pytest.raises(Refused, match="does not see an object that is there"):
+        affair.act(start)
+    affair.reader = affair.world.target
+    affair.script.fail("head", AccessDenied("HTTP 403"))
+    with pytest.raises(Refused, match="may not read: HTTP 403"):
+        affair.act(start)
+    assert affair.pointer.swaps == []
+
+
+def test_failed_smoke_tests_stop_and_are_run_again_by_the_next_start(affair: Affair) -> None:
+    affair.programs = [program("site", ok=True)]
+    affair.world.target.spoil("dst", f"t/{chosen(affair)[0]}.c4gh", 300)
+    with pytest.raises(SmokeFailed, match="1 objects of dataset d") as failed:
+        affair.act(start)
+    assert failed.value.exit_code is Exit.VERIFICATION_FAILED
+    assert "cutover rollback" in (failed.value.hint or "")
+    assert affair.pointer.value == NEW
+    assert affair.standing().stage is Stage.SWITCHED
+
+    affair.world.target.spoil("dst", f"t/{chosen(affair)[0]}.c4gh", 300)  # flips it back
+    affair.act(start)
+    assert affair.standing().stage is Stage.OPEN
+    assert affair.pointer.swaps == [(OLD, NEW)]
+
+
+def test_failed_smoke_tests_roll_back_where_the_plan_says_so(affair: Affair) -> None:
+    affair.terms = replace(affair.terms, roll_back=True)
+    affair.programs = [program("site", ok=False)]
+    with pytest.raises(SmokeFailed, match="rolled back, as the plan says"):
+        affair.act(start)
+    assert affair.pointer.value == OLD
+    assert affair.standing().stage is Stage.ROLLED_BACK
+
+
+def test_the_manifest_root_chooses_what_is_read(affair: Affair) -> None:
+    one = chosen(affair)
+    assert len(one) == 3
+    assert chosen(affair) == one
+    affair.world.source.put("src", "o0", b"changed")
+    with pytest.raises(ApprovalMissing):
+        affair.act(start)
+    assert any(chosen(affair, salt) != one for salt in ("", "1", "2", "3"))
+
+
+def chosen(affair: Affair, salt: str = "") -> list[str]:
+    ledger = affair.world.open()
+    try:
+        scene = affair.scene(ledger, Track.CUTOVER)
+        return [key for _, key in sample(scene, affair.root(ledger) + salt)]
+    finally:
+        ledger.close()
