@@ -54,6 +54,7 @@ def preflight(
             lines.append(f"{'ok  ' if check['ok'] else 'FAIL'} {check['check']}")
             lines += [f"     {problem}" for problem in check.get("problems", ())]
             lines += [f"     note: {note}" for note in check.get("notes", ())]
+            lines += [f"     to mend: {check['mend']}"] if "mend" in check else []
             lines += [f"     warning: no passphrase: {ref}" for ref in check.get("warnings", ())]
         task.out.result({"checks": checks, "exit": int(code)}, "\n".join(lines))
         return code

@@ -37,20 +37,21 @@ def checks(
     told = []
     for bucket, found, waiver in _looked(services, plan, buckets, now):
         passes = found.holds or waiver is not None or rehearsal
-        line = f"{_what(found)}; {found.fix}"
         check: dict[str, Any] = {
             "check": f"health data: {bucket}: {found.rule}",
             "ok": passes,
             "auth": False,
-            "problems": [] if passes else [line],
+            "problems": [] if passes else [_what(found)],
             "condition": found.as_json(),
             "rehearsal": rehearsal,
         }
+        if not found.holds:
+            check["mend"] = found.fix
         if waiver is not None and not found.holds:
             check["waiver"] = waiver.file
             check["notes"] = [f"{_what(found)}; waived until {waiver.until}: {waiver.reason}"]
         elif rehearsal and not found.holds:
-            check["notes"] = [f"off this machine this would refuse: {line}"]
+            check["notes"] = [f"off this machine this would refuse: {_what(found)}"]
         told.append(check)
     return told
 

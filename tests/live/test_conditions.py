@@ -239,7 +239,7 @@ def test_preflight_tells_what_was_seen_and_what_mends_it(site: Site, bucket: Buc
     assert not check["ok"]
     assert check["condition"]["seen"] == "encryption not on"
     assert check["condition"]["wanted"] == "yes"
-    assert check["condition"]["fix"].startswith("aws --endpoint-url https://")
+    assert check["mend"].startswith("aws --endpoint-url https://")
     assert checks[f"health data: {bucket.name}: no-lifecycle"]["ok"]
     json.dumps(list(checks.values()))
 
