@@ -399,3 +399,26 @@ def test_pointer_and_ledger_agree_after_kills_at_any_time(site: Site) -> None:
         assert site.status()["stage"] == done
         assert site.pointer == (NEW if verb == "start" else OLD)
     assert site.source() == before
+
+
+def test_an_open_finding_is_let_go_by_a_waiver_that_knew_of_it(site: Site) -> None:
+    site.change(waivers={"keys": ["keys/ciso.pub"]})
+    site.run()
+    site.approve("cutover")
+
+    def waive(key: str) -> None:
+        site.cli(
+            "waive", site.plan, "--what", "finding.vanished", "--reason", "erased on request",
+            "--until", "2099-12-31", "--key", str(site.folder / "keys" / f"{key}.key"), expect=0,
+        )  # fmt: skip
+
+    waive("ciso")  # before there is any: it covers what was known
+    site.container.client.delete_blob("pmsi/b.csv")
+    blocked = site.cutover("start", expect=3)
+    assert "1 open findings without a signed waiver [vanished]" in blocked.err
+    waive("stranger")
+    site.cutover("start", expect=3)
+    time.sleep(0.01)
+    waive("ciso")
+    site.cutover("start", expect=0)
+    assert site.pointer == NEW

@@ -124,6 +124,9 @@ STAGES = (
 )
 
 
+RELIST = {"at": "2026-03-03T07:00:00Z", "objects": 3, "digest": "ab"}
+
+
 def cutover(
     *, stage: str = "finalized", freeze: str = "statement", track: str = "cutover", relists: int = 2
 ) -> dict[str, Any]:
@@ -140,7 +143,7 @@ def cutover(
         },
         "root": "cc" * 32,
         "approvals": {"cutover": ["ed25519:0011", "ed25519:0022"]},
-        "freeze": {"how": {"kind": freeze}, "relists": relists, "interval_seconds": 600},
+        "freeze": {"how": {"kind": freeze}, "relists": [RELIST] * relists, "interval_seconds": 600},
         "delta": [],
         "smoke": {"ok": True, "objects": 20, "bytes": 1, "commands": [{"ok": 1}], "failures": []},
         "window_until": "2026-03-10T08:00:00Z",

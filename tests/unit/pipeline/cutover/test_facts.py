@@ -1,0 +1,79 @@
+"""What a report is told of cutovers can be told at any moment of their story."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.errors import Exit
+from hdh_migrate.pipeline.cutover.facts import cutover_facts
+from hdh_migrate.pipeline.cutover.finalize import finalize
+from hdh_migrate.pipeline.cutover.rehearse import rehearse
+from hdh_migrate.pipeline.cutover.rollback import roll_back
+from hdh_migrate.pipeline.cutover.standing import Stage, Track
+from hdh_migrate.pipeline.cutover.start import start
+from tests.support.cutover import BATCH, Affair
+from tests.unit.evidence.builders import record
+from tests.unit.evidence.test_html import written
+
+Event = tuple[str, str, dict[str, Any]]
+
+
+class Prefix:
+    """A journal as it was at some moment."""
+
+    def __init__(self, events: list[Event]) -> None:
+        self._events = events
+
+    def cutovers(self) -> Iterator[Event]:
+        return iter(self._events)
+
+
+def story(folder: Path) -> list[Event]:
+    """Return every event of a batch that is rehearsed, cut over twice, and deleted."""
+    affair = Affair(folder)
+    affair.world.source.put("src", "a", b"one")
+    assert affair.world.run() is Exit.OK
+    affair.act(rehearse, track=Track.REHEARSAL)
+    affair.approve("cutover")
+    affair.act(start)
+    affair.world.target.keep("dst", "t/theirs", b"x")
+    affair.act(roll_back)
+    affair.act(start)
+    affair.approve("finalize")
+    affair.act(finalize, "now")
+    ledger = affair.world.open()
+    try:
+        events = list(ledger.cutovers())
+    finally:
+        ledger.close()
+    about = {"batch": BATCH, "track": "cutover"}
+    at = events[-1][0]
+    remains = {
+        "current": 0,
+        "soft-deleted": 1,
+        "until": at,
+        "not_ours": 0,
+        "not_shown": ["version"],
+    }
+    return [
+        *events,
+        (at, "cutover-erasing", {**about, "first": 1, "last": 1, "objects": 1}),
+        (at, "cutover-erased", {**about, "last": 1, "outcomes": {"deleted": 1}}),
+        (at, "cutover-requested", {**about, "outcomes": {"deleted": 1}, "user": "ops"}),
+        (at, "cutover-observed", {**about, "remains": remains}),
+    ]
+
+
+def test_a_report_can_be_written_at_every_moment_of_a_cutover(tmp_path: Path) -> None:
+    events = story(tmp_path / "world")
+    moments = [
+        fact for number in range(len(events) + 1) for fact in cutover_facts(Prefix(events[:number]))
+    ]
+    stages = {fact["stage"] for fact in moments}
+    assert stages == {str(stage) for stage in Stage} - {"not started"}
+
+    pages = written(tmp_path / "bundle", [record("a")], cutovers=tuple(moments))
+
+    assert len(pages) == 2
