@@ -20,7 +20,9 @@ from hdh_migrate.plan.sides import AzureBlob, Crypt4gh
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.run import Desk, operator
 from hdh_migrate.session.software import code_digest
+from hdh_migrate.session.waivers import waiver_facts
 from hdh_migrate.targets.chosen import endpoint_of, profile_of
+from hdh_migrate.targets.facts import profile_facts
 from hdh_migrate.wiring import routes_of
 
 PACE_BINS = 60
@@ -60,6 +62,8 @@ def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
         seal=plan.seal.format,
         recipients=_recipients(desk),
         attestation=_attestation(desk),
+        profile=profile_facts(plan, desk.loaded.base),
+        waivers=tuple(waiver_facts(plan, desk.loaded.base, desk.clock.now())),
         cutovers=tuple(cutover_facts(ledger)),
         losses=tuple(_losses(desk, ledger)),
         paces=tuple(_paces(ledger)),
