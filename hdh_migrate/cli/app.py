@@ -105,10 +105,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         looking,
         making,
         moving,
+        places,
         providing,
         reporting,
     )
 
-    for module in (making, moving, looking, reporting, approving, auditing, deriving, providing):
+    verbs = (making, moving, looking, reporting, approving, auditing, deriving, providing, places)
+    for module in verbs:
         module.register(app)
     app(arguments)

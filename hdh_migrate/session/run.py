@@ -16,7 +16,7 @@ from typing import Any
 from hdh_migrate import __version__
 from hdh_migrate.errors import Exit, KeyUnavailable, Refused, UsageError
 from hdh_migrate.ledger import Ledger, ledger_path
-from hdh_migrate.model import Problem, Step
+from hdh_migrate.model import Problem, Step, TargetLimits
 from hdh_migrate.pipeline.context import Context, Engines
 from hdh_migrate.pipeline.forecast import Forecast
 from hdh_migrate.pipeline.inventory import Inventory
@@ -29,6 +29,7 @@ from hdh_migrate.ports import Clock, Progress
 from hdh_migrate.session import gate
 from hdh_migrate.session.outlook import check
 from hdh_migrate.session.preflight import blockers
+from hdh_migrate.session.probed import limits_of, missing, probe_facts
 from hdh_migrate.session.software import code_digest
 from hdh_migrate.targets.opening import Network
 from hdh_migrate.telemetry import SystemClock
@@ -81,9 +82,21 @@ class Desk:
         """Where this migration's ledger lives."""
         return ledger_path(self.state_dir, self.loaded.plan.migration)
 
+    @property
+    def limits(self) -> TargetLimits:
+        """The profile's limits, with what the last probe found tighter."""
+        return limits_of(self.state_dir, self.loaded.plan, self.loaded.base)
+
     def services(self, *, write: bool) -> Services:
         """Open the plan's adapters; see `Services.open`: nothing is contacted yet."""
-        return Services.open(self.loaded.plan, self.loaded.base, write=write, network=self.network)
+        loaded = self.loaded
+        return Services.open(
+            loaded.plan,
+            loaded.base,
+            write=write,
+            network=self.network,
+            limits=self.limits,
+        )
 
     def batches(self, selected: Sequence[str]) -> list[BatchOrder]:
         """Return the plan's batches in an order that respects their needs.
@@ -130,7 +143,7 @@ def perform(
     for key in services.unprotected_keys():
         desk.progress.note(f"private key {key} has no passphrase: whoever copies it can use it")
     with _ledger(desk) as ledger:
-        _demand(blockers(services, desk.loaded.plan, selected, desk.clock.now()))
+        _demand([*blockers(services, loaded.plan, selected, desk.clock.now()), *_unmet(desk)])
         ctx = _context(desk, services, ledger)
         _announce(desk, ledger, steps, selected)
 
@@ -163,7 +176,7 @@ def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
     loaded, batches = desk.loaded, desk.batches(selected)
     services = desk.services(write=False)
     _self_test(services)
-    _demand(blockers(services, loaded.plan, selected, desk.clock.now()))
+    _demand([*blockers(services, loaded.plan, selected, desk.clock.now()), *_unmet(desk)])
     ledger = Ledger.temporary(desk.clock)
     try:
         _bind(desk, ledger)
@@ -235,6 +248,7 @@ def _context(desk: Desk, services: Services, ledger: Ledger) -> Context:
                 run_tag,
                 write=write,
                 admitted=services.admitted,
+                limits=services.limits,
             )
         ),
     )
@@ -258,6 +272,11 @@ def _demand(problems: Sequence[Problem]) -> None:
         if any(problem.auth for problem in problems):
             error.exit_code = Exit.AUTH
         raise error
+
+
+def _unmet(desk: Desk) -> list[Problem]:
+    plan = desk.loaded.plan
+    return missing(plan, probe_facts(desk.state_dir, plan, desk.loaded.base))
 
 
 def _announce(desk: Desk, ledger: Ledger, steps: Sequence[Step], selected: Sequence[str]) -> None:
