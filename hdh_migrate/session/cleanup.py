@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from hdh_migrate.errors import Exit, Unsupported, UsageError
+from hdh_migrate.errors import Exit, Unsupported
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import DatasetRow, Upload
 from hdh_migrate.pipeline.uploads import PROBE
@@ -42,11 +42,7 @@ def cleanup(desk: Desk, *, older_than: float, execute: bool) -> tuple[Exit, list
         LedgerLocked: a run is under way.
         Refused: the gate to the target stays shut.
     """
-    if not desk.ledger_path.exists():
-        raise UsageError(
-            "no run of this plan has begun here, so no upload is known to be ours",
-            hint="give the --state-dir of the run that began them",
-        )
+    desk.read_ledger().close()
     endpoint = admitted(desk)
     writer = S3Writer(endpoint, desk.limits)
     routes = routes_of(desk.loaded.plan)

@@ -120,12 +120,15 @@ class Desk:
         Raises:
             UsageError: no run of this plan has begun.
         """
-        if not self.ledger_path.exists():
-            raise UsageError(
-                "no run of this plan has begun here",
-                hint='begin with "hdh-migrate run PLAN", or give the right --state-dir',
-            )
-        return Ledger.read_only(self.ledger_path, self.clock)
+        if self.ledger_path.exists():
+            ledger = Ledger.read_only(self.ledger_path, self.clock)
+            if ledger.meta("plan_digest") is not None:
+                return ledger
+            ledger.close()  # a probe or a provision wrote in its journal, no run did
+        raise UsageError(
+            "no run of this plan has begun here",
+            hint='begin with "hdh-migrate run PLAN", or give the right --state-dir',
+        )
 
 
 def perform(

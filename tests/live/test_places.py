@@ -156,7 +156,7 @@ def test_only_old_uploads_of_ours_are_aborted_and_only_when_told(
 def test_without_a_ledger_nothing_is_known_to_be_ours(tmp_path: Path, server: StrictS3) -> None:
     code, told = an_errand(tmp_path, server).call("cleanup", "--execute")
     assert code == 2
-    assert "no upload is known to be ours" in told["error"]["message"]
+    assert "no run of this plan has begun" in told["error"]["message"]
     assert server.seen == []
 
 

@@ -64,50 +64,67 @@ def test_a_host_that_is_as_its_profile_claims_has_no_difference(start: Start, na
     assert nothing_left(server)
 
 
+TIGHT = Manner(
+    max_parts=137, min_part=1, max_key=300, max_metadata=1000, max_tags=3, trailers="refused",
+    checksums=frozenset(("sha256",)), checks_sha256=False, checks_md5=False,
+    md5_needed=frozenset(),
+)  # fmt: skip
+POOR = Manner(
+    tags=False, trailers="kept", unsigned_payload=False, conditional_put="ignored",
+    conditional_complete="ignored", list_parts=False, list_uploads=False, ranges="200",
+    fold_case=True, etag="opaque", repeated_complete="gone", versioning=False, object_lock=False,
+)  # fmt: skip
+ODD = Manner(
+    conditional_put="refused", conditional_complete="refused", parts_page=1, ranges="ignored",
+    normalise=True, ascii_metadata=False, part_etag="opaque", empty_complete=True,
+    ignores_max_parts=True, max_parts=50,
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("nasty", "told"),
     [
-        (Manner(max_parts=137), {"max_parts": 137}),
-        (Manner(min_part=1), {"min_part": 1}),
-        (Manner(max_key=300), {"max_key": 300}),
-        (Manner(max_metadata=1000), {"max_metadata": 1000}),
-        (Manner(max_tags=3), {"tags": True, "max_tags": 3}),
-        (Manner(tags=False), {"tags": False}),
-        (Manner(trailers="refused"), {"trailers": False}),
-        (Manner(trailers="kept"), {"trailers": False}),
         (
-            Manner(checksums=frozenset(("sha256",))),
+            TIGHT,
             {
-                "checksum_sha256": True,
-                **{f"checksum_{n}": False for n in EVERY_CHECKSUM - {"sha256"}},
+                "max_parts": 137, "min_part": 1, "max_key": 300, "max_metadata": 1000,
+                "max_tags": 3, "trailers": False, "signed_payload": False, "content_md5": False,
+                "content_md5_required": [], "key_length_counts": "bytes",
+                **{f"checksum_{name}": name == "sha256" for name in EVERY_CHECKSUM},
             },
         ),
-        (Manner(checks_sha256=False), {"signed_payload": False}),
-        (Manner(unsigned_payload=False), {"unsigned_payload": False}),
-        (Manner(checks_md5=False), {"content_md5": False}),
-        (Manner(md5_needed=frozenset()), {"content_md5_required": []}),
-        (Manner(conditional_put="ignored"), {"conditional_put": False, "create_only": False}),
-        (Manner(conditional_put="refused"), {"conditional_put": False, "create_only": False}),
-        (Manner(conditional_complete="ignored"), {"conditional_complete": False}),
-        (Manner(list_parts=False), {"list_parts": False}),
-        (Manner(list_uploads=False), {"list_uploads": False}),
-        (Manner(parts_page=1), {"list_parts": False}),
-        (Manner(ranges="200"), {"range_reads": False, "ranges_exact": True}),
-        (Manner(ranges="ignored"), {"range_reads": False, "ranges_exact": False}),
-        (Manner(fold_case=True), {"keys_case_folded": True, "keys_normalised": False}),
-        (Manner(normalise=True), {"keys_case_folded": False, "keys_normalised": True}),
-        (Manner(ascii_metadata=False), {"metadata_charset": "utf-8"}),
-        (Manner(etag="opaque"), {"etag_single": "opaque", "etag_multipart": "opaque"}),
-        (Manner(part_etag="opaque"), {"etag_part": "opaque", "etag_single": "md5"}),
-        (Manner(repeated_complete="gone"), {"repeated_complete": "no-such-upload"}),
-        (Manner(empty_complete=True), {"complete_reply": "empty", "multipart": True}),
-        (Manner(versioning=False), {"versioning": False}),
-        (Manner(object_lock=False), {"object_lock": False}),
-        (Manner(), {"object_lock": None, "bucket_object_lock": False, "versioning": None}),
-        (Manner(ignores_max_parts=True, max_parts=50), {"max_parts": 10_000}),
+        (
+            POOR,
+            {
+                "tags": False, "max_tags": None, "trailers": False, "unsigned_payload": False,
+                "conditional_put": False, "create_only": False, "conditional_complete": False,
+                "list_parts": False, "list_uploads": False, "range_reads": False,
+                "ranges_exact": True, "keys_case_folded": True, "keys_normalised": False,
+                "etag_single": "opaque", "etag_multipart": "opaque", "etag_part": "md5",
+                "repeated_complete": "no-such-upload", "versioning": False, "object_lock": False,
+            },
+        ),
+        (
+            ODD,
+            {
+                "conditional_put": False, "create_only": False, "conditional_complete": False,
+                "list_parts": False, "range_reads": False, "ranges_exact": False,
+                "keys_case_folded": False, "keys_normalised": True, "metadata_charset": "utf-8",
+                "etag_part": "opaque", "etag_single": "md5", "complete_reply": "empty",
+                "multipart": True, "max_parts": 10_000,
+            },
+        ),
+        (
+            Manner(),
+            {
+                "object_lock": None, "bucket_object_lock": False, "versioning": None,
+                "abort_uploads": True, "metadata": True, "empty_objects": True, "list_v2": True,
+                "if_match_reads": True, "read_after_write": True, "max_object": None,
+            },
+        ),
     ],
-    ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
-)
+    ids=["tight", "poor", "odd", "plain"],
+)  # fmt: skip
 def test_a_probe_tells_what_the_host_does(
     start: Start, nasty: Manner, told: dict[str, Any]
 ) -> None:
@@ -167,6 +184,8 @@ def test_the_record_is_signed_and_journalled_and_the_ledger_stays_unbound(start:
     key = load_verifier(job.folder / "keys" / "report.pub")
     statement = json.loads(verify_envelope(envelope, [key]))
     assert statement["predicate"]["observations"] == record["observations"]
+    code, told = job.call("status")
+    assert (code, told["error"]["message"]) == (2, "no run of this plan has begun here")
     job.plan.write_text(job.plan.read_text().replace("retry_budget: 2s", "retry_budget: 3s"))
     assert job.run_here()[0] == 0  # the plan could still be changed after the probe
 
