@@ -134,7 +134,8 @@ def _sweep(desk: Desk, endpoint: S3Endpoint, ledger: Ledger) -> int:
         remains = _bench(desk, endpoint, bucket, prefix).clear()
         ledger.event(ENDED, {"bucket": bucket, "prefix": prefix, "left": remains, "swept": True})
         ledger.commit()
-        desk.progress.note(f"removed what an earlier probe left in bucket {bucket}")
+        verb = "removed" if remains == 0 else "could not remove all of"
+        desk.progress.note(f"{verb} what an earlier probe left in bucket {bucket}")
     return len(left)
 
 
