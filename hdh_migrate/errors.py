@@ -149,6 +149,10 @@ class AuthFailed(Permanent):
     default_hint = "renew the credential and run the same plan again; nothing is lost"
 
 
+class SignatureRefused(AuthFailed):
+    """The signature of one request is refused: a wrong secret, or a key the host cannot sign."""
+
+
 class SourceChanged(Permanent):
     """The source object is no longer the version that inventory pinned."""
 

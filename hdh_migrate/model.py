@@ -112,6 +112,24 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """What keeps a stored version from being deleted; `until` is RFC 3339 in UTC, in seconds."""
+
+    mode: str | None = None  # "governance" or "compliance"
+    until: str | None = None
+    hold: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """What a plan wants of every object of a dataset: so many days in a mode, and a legal hold."""
+
+    mode: str | None = None
+    days: int = 0
+    hold: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
     """One object as the target reports it."""
 
@@ -120,6 +138,7 @@ class Stored:
     etag: str
     version_id: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
+    lock: Lock = Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,15 +149,17 @@ class Stamp:
     headers: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    lock: Lock | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """An open multipart upload."""
+    """An open multipart upload; of a `locked` one every part needs a digest of its own."""
 
     bucket: str
     key: str = field(repr=False)
     upload_id: str
+    locked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +205,14 @@ class PartPlan:
 
     segments: int
     count: int
+
+    @classmethod
+    def begun(cls, segments: int, size: int) -> PartPlan:
+        """Return the plan of an upload that was begun with so many segments a part.
+
+        The target's limits may have become other ones meanwhile; an open upload goes on as it is.
+        """
+        return cls(segments=segments, count=-(-size // (segments * SEGMENT)))
 
     @property
     def plain(self) -> int:

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 
 from hdh_migrate.model import (
     Erased,
+    Lock,
     ObjectInfo,
     Page,
     PartInfo,
@@ -85,6 +86,16 @@ class TargetReader(Protocol):
     def check(self, place: Place) -> Sequence[Problem]:
         """Say which rights or things are missing to list and read; empty means none."""
 
+    def locks(self, place: Place) -> bool:
+        """Say whether the place can keep objects from being deleted (object lock)."""
+
+    def lock(self, bucket: str, stored: Stored) -> Lock:
+        """Ask what keeps one stored version from being deleted.
+
+        Raises:
+            AccessDenied: the credential may not see it.
+        """
+
     def keys(self, place: Place) -> Iterator[Stored]:
         """List everything under the prefix in one pass.
 
@@ -126,6 +137,9 @@ class TargetWriter(TargetReader, Protocol):
             Conflict: there is another object (or another ETag than `replaces`).
             Transient: the target did not answer; the object may or may not be there.
         """
+
+    def retain(self, bucket: str, stored: Stored, lock: Lock) -> None:
+        """Put an object that is already there under a lock; again is safe, shorter is refused."""
 
     def begin(self, bucket: str, key: str, *, stamp: Stamp) -> Upload:
         """Open a multipart upload."""

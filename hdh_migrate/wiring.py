@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -387,16 +387,19 @@ class Services:
         write: bool,
         network: Network | None = None,
         pace: Callable[[str, str], None] | None = None,
+        limits: TargetLimits | None = None,
     ) -> Services:
         """Open a plan's adapters; without `write` nothing that could write is built.
 
         Nothing is contacted, and a target off this machine cannot be before `admit`. `pace` waits
-        before each request to the target.
+        before each request to the target. `limits` stands in for the profile's, where more is
+        known of the target.
 
         Raises:
             KeyUnavailable: a reference or a key file cannot be read.
         """
         vault, network = Vault.open(base), network or Network()
+        limits = limits or profile_of(plan, base).limits
         source_transport = _source_transport(plan)
         try:
             source = SOURCES[plan.source.kind](plan, vault, source_transport)
@@ -404,7 +407,6 @@ class Services:
             raise KeyUnavailable(str(error), hint=error.hint) from error
         from hdh_migrate.targets.s3 import S3Reader, S3Writer
 
-        limits = profile_of(plan, base).limits
         place = open_target(plan, plan.target.credential, vault, network=network, pace=pace)
         credential = plan.verify.credential or plan.target.credential
         readable = open_target(plan, credential, vault, network=network, pace=pace)
@@ -496,7 +498,10 @@ def routes_of(plan: Plan) -> dict[str, Route]:
     """Return where each dataset comes from and goes to."""
     return {
         dataset.name: Route(
-            source=dataset.source.place, target=dataset.target.place, suffix=plan.seal.suffix
+            source=dataset.source.place,
+            target=dataset.target.place,
+            suffix=plan.seal.suffix,
+            keeping=dataset.target.keeping,
         )
         for dataset in plan.datasets
     }
@@ -527,13 +532,14 @@ class WorkerService:
 
     def __init__(self, config: Mapping[str, Any], halt: threading.Event | None = None) -> None:
         plan = Plan.model_validate_json(config["plan"])
+        limits = TargetLimits(**config["limits"])
         processes = int(config["processes"])
         clock: Clock = SystemClock()
         self.halt = halt or threading.Event()
         base = Path(config["base"])
         # The target counts per bucket for everybody; each process takes an equal share of it.
-        pace = RequestPace.of(profile_of(plan, base).limits, processes, clock.monotonic, self.halt)
-        services = Services.open(plan, base, write=config["write"], pace=pace)
+        pace = RequestPace.of(limits, processes, clock.monotonic, self.halt)
+        services = Services.open(plan, base, write=config["write"], pace=pace, limits=limits)
         if config["admitted"]:
             services.admit()
         self._services = services
@@ -585,7 +591,14 @@ ENGINES: Mapping[str, Callable[[Mapping[str, Any], Plan], Engine]] = {"local": _
 
 
 def open_engine(
-    plan: Plan, base: Path, canonical: bytes, run_tag: str, *, write: bool, admitted: bool
+    plan: Plan,
+    base: Path,
+    canonical: bytes,
+    run_tag: str,
+    *,
+    write: bool,
+    admitted: bool,
+    limits: TargetLimits,
 ) -> Engine:
     """Start the plan's engine; `admitted` is what `Services.admitted` says."""
     config = {
@@ -594,5 +607,6 @@ def open_engine(
         "run_tag": run_tag,
         "write": write,
         "admitted": admitted,
+        "limits": asdict(limits),
     }
     return ENGINES[plan.engine.kind](config, plan)

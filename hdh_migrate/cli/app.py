@@ -112,11 +112,12 @@ def _register() -> None:
         looking,
         making,
         moving,
+        places,
         providing,
         reporting,
         switching,
     )
 
     moves = (making, moving, looking, reporting, approving, switching, erasing)
-    for module in (*moves, auditing, deriving, providing):
+    for module in (*moves, auditing, deriving, providing, places):
         module.register(app)

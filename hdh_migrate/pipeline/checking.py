@@ -11,9 +11,16 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from hdh_migrate.errors import Conflict, Missing, SourceChanged, Transient, UnsealFailed
-from hdh_migrate.model import MIB, Span, Stored, Verdict
-from hdh_migrate.pipeline.sending import ATTEMPT, CLAIM_DIFFERS
+from hdh_migrate.errors import (
+    Conflict,
+    Missing,
+    Permanent,
+    SourceChanged,
+    Transient,
+    UnsealFailed,
+)
+from hdh_migrate.model import MIB, Lock, Span, Stored, Verdict
+from hdh_migrate.pipeline.sending import ATTEMPT, CLAIM_DIFFERS, RETAIN
 from hdh_migrate.pipeline.work import Route, Toolbox, described
 
 RESUME_AFTER = 64 * MIB
@@ -112,7 +119,31 @@ class Checking:
         except Conflict:
             detail = "the target holds another object than the one that was sent"
             found = _failed("replaced", Verdict.MISMATCH, detail)
+        seen = found.pop("seen", None)
+        if seen is not None:
+            found |= {"metadata_lost": _lost(order, seen), "unlocked": self._unlocked(route, seen)}
         return {**base, **found}
+
+    def _unlocked(self, route: Route, seen: Stored) -> str | None:
+        """Return what of the plan's retention and legal hold is not at the target, None: nothing.
+
+        What a reply does not show is asked for, since hosts hide it from who may not see it.
+        """
+        kept = route.keeping
+        if kept is None:
+            return None
+        wanted = Lock(mode=kept.mode, until=seen.metadata.get(RETAIN), hold=kept.hold)
+        if seen.lock == wanted:
+            return None
+        try:
+            lock = self._box.retry(lambda: self._box.reader.lock(route.target.bucket, seen))
+        except Permanent as error:
+            return f"the target does not show how it is kept: {error}"
+        if kept.mode is not None and lock.mode != kept.mode:
+            return f"the retention mode is {lock.mode or 'none'}, not {kept.mode}"
+        if kept.mode is not None and (wanted.until is None or (lock.until or "") < wanted.until):
+            return f"it is kept until {lock.until or 'never'}, not {wanted.until or 'as planned'}"
+        return "there is no legal hold" if kept.hold and not lock.hold else None
 
     def _full(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
         digests = _Digests(order)
@@ -143,7 +174,7 @@ class Checking:
             "full",
             sha256=digests.plain.hexdigest(),
             stored_sha256=digests.stored.hexdigest(),
-            metadata_lost=_lost(order, seen),
+            seen=seen,
         )
 
     def _same_again(self, route: Route, order: Mapping[str, Any]) -> bool:
@@ -177,7 +208,7 @@ class Checking:
             "stored",
             sha256=order.get("sha256"),
             stored_sha256=digest.hexdigest(),
-            metadata_lost=_lost(order, seen),
+            seen=seen,
         )
 
     def _head(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,7 +218,7 @@ class Checking:
             raise Missing("the target does not hold the object")
         if (stored.size, stored.etag) != (order["stored_size"], order["etag"]):
             return _failed("mismatch", Verdict.MISMATCH, "size or version differs")
-        return self._matched("head", sha256=order.get("sha256"), metadata_lost=_lost(order, stored))
+        return self._matched("head", sha256=order.get("sha256"), seen=stored)
 
     def _matched(self, level: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         return {"kind": "verified", "level": level, "at": self._box.clock.now(), **more}

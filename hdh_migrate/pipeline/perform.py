@@ -18,6 +18,7 @@ from hdh_migrate.errors import (
     Missing,
     Permanent,
     ShortRead,
+    SignatureRefused,
     SourceChanged,
     Stopped,
     Transient,
@@ -58,7 +59,7 @@ class Performer:
     def _outcome(self, route: Route, handler: Handler, one: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
             return self._handled(route, handler, one)
-        except AccessDenied as error:
+        except (AccessDenied, SignatureRefused) as error:
             return self._denied(route, one, error)
         except (Stopped, AuthFailed) as error:
             reason = "auth" if isinstance(error, AuthFailed) else "stopped"
@@ -89,14 +90,17 @@ class Performer:
         }
 
     def _denied(
-        self, route: Route, one: Mapping[str, Any], error: AccessDenied
+        self, route: Route, one: Mapping[str, Any], error: AccessDenied | SignatureRefused
     ) -> Mapping[str, Any]:
-        """Tell one forbidden object from a credential that lost its rights."""
+        """Tell one forbidden object from a credential that lost its rights.
+
+        A host that reads a key in another way than it was signed refuses that object only.
+        """
+        box = self._box
         try:
-            problems = (
-                *self._box.source.check(route.source),
-                *self._box.reader.check(route.target),
-            )
+            problems = [*box.source.check(route.source), *box.reader.check(route.target)]
+            if box.writer is not None:
+                problems += box.writer.check(route.target)
         except (Transient, Permanent) as trouble:
             return _returned(one, "unreachable", str(trouble))
         lost = next((problem for problem in problems if problem.auth), None)
@@ -110,6 +114,7 @@ _CODES: tuple[tuple[type[Exception], str, Verdict], ...] = (
     (ClaimDiffers, "source-md5-differs", Verdict.UNVERIFIABLE),
     (Conflict, "conflict", Verdict.MISMATCH),
     (AccessDenied, "denied", Verdict.UNVERIFIABLE),
+    (SignatureRefused, "denied", Verdict.UNVERIFIABLE),
     (ShortRead, "unreadable", Verdict.UNVERIFIABLE),
     (Permanent, "refused", Verdict.UNVERIFIABLE),
 )

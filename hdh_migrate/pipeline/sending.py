@@ -11,11 +11,12 @@ import base64
 import hashlib
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
-from hdh_migrate.errors import ClaimDiffers, Conflict, Missing, ShortRead, Unsupported
-from hdh_migrate.model import MIB, SEGMENT, ObjectInfo, PartPlan, Span, Stamp, Stored, Upload
+from hdh_migrate.errors import ClaimDiffers, Conflict, Missing, Permanent, ShortRead, Unsupported
+from hdh_migrate.model import MIB, SEGMENT, Lock, ObjectInfo, PartPlan, Span, Stamp, Stored, Upload
 from hdh_migrate.pipeline.work import Route, Toolbox, described
 from hdh_migrate.ports import Envelope, TargetWriter
 
@@ -26,6 +27,9 @@ STREAM_READ = 8 * MIB
 """Source bytes asked for at once while a part is streamed."""
 
 ATTEMPT = "hdh-attempt"
+
+RETAIN = "hdh-retain-until"
+"""The user metadata name under which an object says until when it was to be kept."""
 
 CLAIM_DIFFERS = (
     "the source's Content-MD5 is not that of the bytes it gives, twice the same; if the claim is"
@@ -143,7 +147,7 @@ class Sending:
 
             sealing = box.retry(believed)
             body, digest = out[: sealing.size], sealing.stored.hexdigest()
-            stamp = self._stamp(obj, order)
+            stamp = self._stamp(route, obj, order)
             stored = box.retry(lambda: self._put(route, key, body, digest, stamp, replaces))
         return {
             "kind": "sent",
@@ -188,16 +192,20 @@ class Sending:
             raise self._box.conflict(tag)
         return stored.etag
 
-    def _stamp(self, obj: ObjectInfo, order: Mapping[str, Any]) -> Stamp:
+    def _stamp(self, route: Route, obj: ObjectInfo, order: Mapping[str, Any]) -> Stamp:
         tag = self._box.tag(order["id"], order["attempt"])
-        return Stamp(attempt=tag, metadata=obj.metadata, tags=obj.tags)
+        lock = route.lock(self._box.clock.now())
+        metadata = dict(obj.metadata)
+        if lock is not None and lock.until is not None:
+            metadata[RETAIN] = lock.until  # what verify compares the host's own word with
+        return Stamp(attempt=tag, metadata=metadata, tags=obj.tags, lock=lock)
 
     # --- multipart -------------------------------------------------------------------------
 
     def begin(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
         """Open an upload under a fresh data key."""
         obj = described(order)
-        key, stamp = route.target_key(obj.key), self._stamp(obj, order)
+        key, stamp = route.target_key(obj.key), self._stamp(route, obj, order)
         if order["attempt"] > 1:
             self._ask(route, key, order)
         envelope = self._box.envelopes.new()
@@ -224,6 +232,7 @@ class Sending:
             bucket=route.target.bucket,
             key=route.target_key(obj.key),
             upload_id=order["upload_id"],
+            locked=route.keeping is not None,
         )
         first = (number - 1) * plan.segments
         send = self._stream if size > self._stream_above else self._buffer
@@ -298,6 +307,7 @@ class Sending:
                     upload, parts, size=order["stored_size"], attempt=tag, replaces=replaces
                 )
             )
+        self._keep(route, stored)
         return {
             "kind": "sent",
             "id": order["id"],
@@ -306,6 +316,18 @@ class Sending:
             "etag": stored.etag,
             "version_id": stored.version_id,
         }
+
+    def _keep(self, route: Route, stored: Stored) -> None:
+        """Lock a completed object where the host did not take the lock with the upload.
+
+        What then still is not as planned, verify finds.
+        """
+        kept = route.keeping
+        if kept is None or stored.lock.mode is not None or stored.lock.hold:
+            return
+        lock = Lock(mode=kept.mode, until=stored.metadata.get(RETAIN), hold=kept.hold)
+        with suppress(Permanent):
+            self._box.retry(lambda: self._writer.retain(route.target.bucket, stored, lock))
 
     def resume(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
         """Ask the target what became of an upload, before trusting or redoing any part."""

@@ -109,7 +109,7 @@ class Transfer:
         uploads.sweep(dataset)
 
     def _resumed(self, dataset: DatasetRow, entry: Entry, upload: OpenUpload) -> Big:
-        plan = PartPlan(segments=upload.segments, count=entry.parts)
+        plan = PartPlan.begun(upload.segments, entry.obj.size)
         return Big(entry, dataset, plan, upload, stage="resume")
 
     # --- orders --------------------------------------------------------------------------------
@@ -125,15 +125,23 @@ class Transfer:
 
     def _next_big(self) -> Order | None:
         while len(self._big) < BIG_AT_ONCE and (entry := self._claim_one_big()) is not None:
-            self._big[entry.id] = Big(
-                entry, self._datasets[entry.dataset], self._plan(entry.obj.size)
-            )
+            self._plan_big(entry)
         for big in self._big.values():
             if big.stage in {"begin", "resume", "complete"} and not big.flying:
                 return self._stage_order(big)
             if big.stage == "parts" and big.waiting:
                 return self._part_order(big)
         return None
+
+    def _plan_big(self, entry: Entry) -> None:
+        try:
+            plan = self._plan(entry.obj.size)
+        except Unsupported as error:  # a probe has lowered a limit since the inventory
+            self._failed(
+                entry, {"code": "refused", "verdict": "unverifiable", "detail": str(error)}
+            )
+            return
+        self._big[entry.id] = Big(entry, self._datasets[entry.dataset], plan)
 
     def _stage_order(self, big: Big) -> Order:
         one = self._item(big.entry)
@@ -338,8 +346,8 @@ class Transfer:
         del self._big[big.entry.id]
         if receipt["kind"] == "drifted":
             self._drifted(big.entry, receipt)
-        elif receipt["code"] == "missing" and big.stage == "parts" and self._source_has(big):
-            self._upload_vanished(big)
+        elif receipt["code"] == "missing" and big.upload is not None and self._source_has(big):
+            self._upload_vanished(big)  # hosts drop an upload whose completion met a conflict
         else:
             self._failed(big.entry, receipt)
 

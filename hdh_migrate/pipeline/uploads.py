@@ -71,7 +71,7 @@ class Uploads:
         key = target.prefix + PROBE
         try:
             upload = ctx.retry(lambda: writer.begin(target.bucket, key, stamp=stamp))
-            ctx.retry(partial(writer.abort, upload))
+            self._abort(upload)
         except AccessDenied as error:
             raise AccessDenied(
                 f"target bucket {target.bucket}: no right to write",
@@ -82,7 +82,10 @@ class Uploads:
     def _abort(self, upload: Upload) -> None:
         writer = self._ctx.writer
         assert writer is not None
-        self._ctx.retry(partial(writer.abort, upload))
+        try:
+            self._ctx.retry(partial(writer.abort, upload))
+        except Unsupported:
+            self._ctx.progress.note("the target cannot abort uploads; what is left of them stays")
 
     def _open(self, place: Place) -> list[Upload]:
         writer = self._ctx.writer

@@ -86,7 +86,7 @@ class Verify:
     def _parts(self, entry: Entry) -> dict[str, Any]:
         upload = self._ctx.ledger.upload(entry.id)
         assert upload is not None, "a multipart object keeps its parts until it is verified"
-        plan = PartPlan(segments=upload.segments, count=entry.parts)
+        plan = PartPlan.begun(upload.segments, entry.obj.size)
         parts = [
             {
                 "sha256": part.sha256,
@@ -121,6 +121,11 @@ class Verify:
             ledger.finding(
                 "metadata-differs", "finding", detail, dataset=entry.dataset, entry=entry.id
             )
+        if receipt.get("unlocked"):
+            ledger.finding(
+                "retention-differs", "finding", receipt["unlocked"],
+                dataset=entry.dataset, entry=entry.id,
+            )  # fmt: skip
         self._dispatch.advance(1, entry.obj.size)
 
     def _failed(self, entry: Entry, receipt: Mapping[str, Any]) -> None:

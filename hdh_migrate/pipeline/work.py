@@ -9,10 +9,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from hdh_migrate.errors import Conflict
-from hdh_migrate.model import Entry, ObjectInfo, Place
+from hdh_migrate.model import Entry, Keeping, Lock, ObjectInfo, Place
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.ports import Clock, Envelopes, Source, TargetReader, TargetWriter
@@ -27,6 +28,18 @@ class Route:
     source: Place
     target: Place
     suffix: str
+    keeping: Keeping | None = None
+
+    def lock(self, now: str) -> Lock | None:
+        """Return what an object that is sent now (RFC 3339) is to be kept by."""
+        kept = self.keeping
+        if kept is None:
+            return None
+        until = None
+        if kept.mode is not None:
+            moment = datetime.fromisoformat(now) + timedelta(days=kept.days)
+            until = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return Lock(mode=kept.mode, until=until, hold=kept.hold)
 
     def target_key(self, key: str) -> str:
         """Return the key under which an object is stored."""

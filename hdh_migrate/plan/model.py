@@ -22,7 +22,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from hdh_migrate.model import Place
+from hdh_migrate.model import Keeping, Place
 from hdh_migrate.plan import fields, rules
 from hdh_migrate.plan.consent import Approvals, Freeze
 from hdh_migrate.plan.cutover import Cutover
@@ -80,6 +80,18 @@ class FromFolder(Section):
         return Place(bucket=self.path)
 
 
+class Retention(Section):
+    """How long the target keeps every object from being deleted or overwritten (object lock)."""
+
+    mode: Literal["governance", "compliance"] = Field(
+        description="`compliance`: nobody can shorten it, not even the account's owner;"
+        " `governance`: who has a special right can."
+    )
+    days: int = Field(
+        ge=1, le=36_500, description="Days from the moment an object is sent.", examples=[3650]
+    )
+
+
 class ToBucket(Section):
     """Where a dataset lands."""
 
@@ -89,6 +101,29 @@ class ToBucket(Section):
         description="Replaces the source prefix in front of every key.",
         examples=["pmsi/"],
     )
+    retention: Retention | None = Field(
+        default=None,
+        description="Keep every object so long; the bucket needs object lock, which is set when a"
+        " bucket is made (`hdh-migrate provision`). Read back in verify.",
+        examples=[{"mode": "governance", "days": 30}],
+    )
+    legal_hold: bool = Field(
+        default=False,
+        description="Put every object under legal hold, which lasts until it is lifted; needs"
+        " object lock as well.",
+    )
+
+    @property
+    def keeping(self) -> Keeping | None:
+        """What every object is kept by; None: by nothing."""
+        kept = self.retention
+        if kept is None and not self.legal_hold:
+            return None
+        return Keeping(
+            mode=None if kept is None else kept.mode,
+            days=0 if kept is None else kept.days,
+            hold=self.legal_hold,
+        )
 
     @property
     def place(self) -> Place:

@@ -18,6 +18,7 @@ from hdh_migrate.plan.attestation import load_attestation
 from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.sides import AzureBlob, Crypt4gh
 from hdh_migrate.sealing.keys import PublicKey
+from hdh_migrate.session.probed import probe_facts
 from hdh_migrate.session.run import Desk, operator
 from hdh_migrate.session.software import code_digest
 from hdh_migrate.session.waivers import waiver_facts
@@ -63,6 +64,7 @@ def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
         recipients=_recipients(desk),
         attestation=_attestation(desk),
         profile=profile_facts(plan, desk.loaded.base),
+        capabilities=probe_facts(desk.state_dir, plan, desk.loaded.base),
         waivers=tuple(waiver_facts(plan, desk.loaded.base, desk.clock.now())),
         cutovers=tuple(cutover_facts(ledger)),
         losses=tuple(_losses(desk, ledger)),

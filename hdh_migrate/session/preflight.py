@@ -20,6 +20,7 @@ from hdh_migrate.plan.model import Batch, Dataset, Plan
 from hdh_migrate.ports import TargetWriter
 from hdh_migrate.session import gate, health, waivers
 from hdh_migrate.session.outlook import outlook
+from hdh_migrate.session.probed import missing, probe_facts
 from hdh_migrate.wiring import Services, open_pointer
 
 CLOCK_SECONDS_MAX = 60.0
@@ -49,6 +50,7 @@ def _reached(services: Services, plan: Plan, selected: Sequence[str]) -> list[Pr
                     services.source.check, dataset.source.place),
             *_tried(f"target bucket {dataset.target.place.bucket}",
                     services.reader.check, dataset.target.place),
+            *_keeps(services, dataset),
         ):  # fmt: skip
             found[str(problem)] = problem
     for problem in _clocks(services):
@@ -86,6 +88,8 @@ def report(
         pointed = [batch for batch in _batches(plan, selected) if batch.pointer is not None]
         if pointed:
             checks.append(_outcome("pointers", list(_pointers(services, plan, pointed))))
+    if (record := probe_facts(state_dir, plan, base)) is not None:
+        checks.append(_outcome(f"probe of {record['at'][:10]}", missing(plan, record)))
     unprotected = services.unprotected_keys()
     if unprotected:
         checks.append({"check": "key protection", "ok": True, "warnings": unprotected})
@@ -126,6 +130,23 @@ def _tried(where: str, check: Any, place: Place) -> Sequence[Problem]:  # noqa: 
     except (Transient, Permanent) as error:
         auth = isinstance(error, AuthFailed | AccessDenied)
         return [Problem(where=where, what=str(error), hint=error.hint, auth=auth)]
+
+
+def _keeps(services: Services, dataset: Dataset) -> Iterator[Problem]:
+    """Object lock cannot be turned on later, so a bucket without it is no place to begin."""
+    if dataset.target.keeping is None:
+        return
+    where, place = f"target bucket {dataset.target.bucket}", dataset.target.place
+    try:
+        if services.reader.locks(place):
+            return
+    except (Transient, Permanent) as error:
+        auth = isinstance(error, AuthFailed | AccessDenied)
+        yield Problem(where=where, what=str(error), hint=error.hint, auth=auth)
+        return
+    hint = 'object lock is set when a bucket is made: "hdh-migrate provision" makes one so'
+    what = f"no object lock, which the retention of dataset {dataset.name} needs"
+    yield Problem(where=where, what=what, hint=hint)
 
 
 def _clocks(services: Services) -> Iterator[Problem]:

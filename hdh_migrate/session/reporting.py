@@ -55,7 +55,7 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[
             findings=streams.findings,
             exclusions=streams.exclusions,
             journal=streams.journal,
-            signer=_signer(desk),
+            signer=signer_of(desk),
             languages=desk.loaded.plan.report.languages,
         )
     finally:
@@ -79,7 +79,12 @@ def _default_folder(desk: Desk) -> Path:
     return desk.ledger_path.parent / "reports" / stamp
 
 
-def _signer(desk: Desk) -> Signer | None:
+def signer_of(desk: Desk) -> Signer | None:
+    """Return the plan's signer, None when it names none.
+
+    Raises:
+        KeyUnavailable: the key or its passphrase cannot be read.
+    """
     report = desk.loaded.plan.report
     if report.signer is None:
         return None

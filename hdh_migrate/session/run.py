@@ -17,7 +17,7 @@ from typing import Any
 from hdh_migrate import __version__
 from hdh_migrate.errors import Exit, KeyUnavailable, Refused, UsageError
 from hdh_migrate.ledger import Ledger, ledger_path
-from hdh_migrate.model import Problem, Step
+from hdh_migrate.model import Problem, Step, TargetLimits
 from hdh_migrate.pipeline.context import Context, Engines
 from hdh_migrate.pipeline.forecast import Forecast
 from hdh_migrate.pipeline.inventory import Inventory
@@ -31,6 +31,7 @@ from hdh_migrate.session import gate
 from hdh_migrate.session.changing import may_change
 from hdh_migrate.session.outlook import check
 from hdh_migrate.session.preflight import blockers
+from hdh_migrate.session.probed import limits_of, missing, probe_facts
 from hdh_migrate.session.software import code_digest
 from hdh_migrate.targets.opening import Network
 from hdh_migrate.telemetry import SystemClock
@@ -83,9 +84,21 @@ class Desk:
         """Where this migration's ledger lives."""
         return ledger_path(self.state_dir, self.loaded.plan.migration)
 
+    @property
+    def limits(self) -> TargetLimits:
+        """The profile's limits, with what the last probe found tighter."""
+        return limits_of(self.state_dir, self.loaded.plan, self.loaded.base)
+
     def services(self, *, write: bool) -> Services:
         """Open the plan's adapters; see `Services.open`: nothing is contacted yet."""
-        return Services.open(self.loaded.plan, self.loaded.base, write=write, network=self.network)
+        loaded = self.loaded
+        return Services.open(
+            loaded.plan,
+            loaded.base,
+            write=write,
+            network=self.network,
+            limits=self.limits,
+        )
 
     def batches(self, selected: Sequence[str]) -> list[BatchOrder]:
         """Return the plan's batches in an order that respects their needs.
@@ -109,12 +122,15 @@ class Desk:
         Raises:
             UsageError: no run of this plan has begun.
         """
-        if not self.ledger_path.exists():
-            raise UsageError(
-                "no run of this plan has begun here",
-                hint='begin with "hdh-migrate run PLAN", or give the right --state-dir',
-            )
-        return Ledger.read_only(self.ledger_path, self.clock)
+        if self.ledger_path.exists():
+            ledger = Ledger.read_only(self.ledger_path, self.clock)
+            if ledger.meta("plan_digest") is not None:
+                return ledger
+            ledger.close()  # a probe or a provision wrote in its journal, no run did
+        raise UsageError(
+            "no run of this plan has begun here",
+            hint='begin with "hdh-migrate run PLAN", or give the right --state-dir',
+        )
 
 
 def perform(
@@ -132,7 +148,7 @@ def perform(
     for key in services.unprotected_keys():
         desk.progress.note(f"private key {key} has no passphrase: whoever copies it can use it")
     with held_ledger(desk) as ledger:
-        _demand(blockers(services, desk.loaded.plan, selected, desk.clock.now()))
+        _demand([*blockers(services, loaded.plan, selected, desk.clock.now()), *_unmet(desk)])
         ctx = context_of(desk, services, ledger)
         _announce(desk, ledger, steps, selected)
 
@@ -165,7 +181,7 @@ def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
     loaded, batches = desk.loaded, desk.batches(selected)
     services = desk.services(write=False)
     self_test(services)
-    _demand(blockers(services, loaded.plan, selected, desk.clock.now()))
+    _demand([*blockers(services, loaded.plan, selected, desk.clock.now()), *_unmet(desk)])
     ledger = Ledger.temporary(desk.clock)
     try:
         _bind(desk, ledger)
@@ -240,6 +256,7 @@ def context_of(desk: Desk, services: Services, ledger: Ledger) -> Context:
                 run_tag,
                 write=write,
                 admitted=services.admitted,
+                limits=services.limits,
             )
         ),
     )
@@ -268,6 +285,11 @@ def _demand(problems: Sequence[Problem]) -> None:
         if any(problem.auth for problem in problems):
             error.exit_code = Exit.AUTH
         raise error
+
+
+def _unmet(desk: Desk) -> list[Problem]:
+    plan = desk.loaded.plan
+    return missing(plan, probe_facts(desk.state_dir, plan, desk.loaded.base))
 
 
 def _announce(desk: Desk, ledger: Ledger, steps: Sequence[Step], selected: Sequence[str]) -> None:

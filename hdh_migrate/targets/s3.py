@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -13,6 +17,7 @@ from hdh_migrate.errors import (
     Conflict,
     ListingBroken,
     Missing,
+    Permanent,
     ShortRead,
     StorageError,
     Transient,
@@ -20,6 +25,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.fixity import EMPTY_SHA256
 from hdh_migrate.model import (
+    Lock,
     PartInfo,
     Place,
     Problem,
@@ -59,6 +65,35 @@ class S3Reader:
             hint = "the credential needs s3:ListBucket on the bucket"
             return [Problem(where=where, what="no right to list", hint=hint, auth=True)]
         return []
+
+    def locks(self, place: Place) -> bool:
+        """Ask for the bucket's object lock configuration."""
+        try:
+            with translated("the bucket's object lock"):
+                told = self._endpoint.client.get_object_lock_configuration(Bucket=place.bucket)
+        except AccessDenied:
+            raise
+        except Permanent:
+            return False  # in whichever words: there is none
+        return bool(told.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled")
+
+    def lock(self, bucket: str, stored: Stored) -> Lock:
+        """Ask what keeps one stored version; see `ports.TargetReader.lock`."""
+        where = {"Bucket": bucket, "Key": stored.key}
+        if stored.version_id:
+            where["VersionId"] = stored.version_id
+        kept: dict[str, Any] = {}
+        held: dict[str, Any] = {}
+        with suppress(Missing), translated("an object's retention"):
+            kept = self._endpoint.client.get_object_retention(**where).get("Retention", {})
+        with suppress(Missing), translated("an object's legal hold"):
+            held = self._endpoint.client.get_object_legal_hold(**where).get("LegalHold", {})
+        until = kept.get("RetainUntilDate")
+        return Lock(
+            mode=str(kept["Mode"]).lower() if kept.get("Mode") else None,
+            until=None if until is None else _instant(until.astimezone(UTC)),
+            hold=held.get("Status") == "ON",
+        )
 
     def keys(self, place: Place) -> Iterator[Stored]:
         """List everything under the prefix; see `ports.TargetReader.keys`."""
@@ -102,6 +137,7 @@ class S3Reader:
             etag=reply.etag,
             version_id=_version_id(reply),
             metadata=_metadata(reply),
+            lock=_lock(reply),
         )
 
     def read(self, bucket: str, stored: Stored, span: Span | None, write: Write) -> Stored:
@@ -130,7 +166,9 @@ class S3Reader:
             raise from_reply(reply, "a target object")
         if got != want:
             raise ShortRead("the target sent less than was stored")
-        return replace(stored, version_id=_version_id(reply), metadata=_metadata(reply))
+        return replace(
+            stored, version_id=_version_id(reply), metadata=_metadata(reply), lock=_lock(reply)
+        )
 
     def _send(
         self,
@@ -163,26 +201,55 @@ class S3Writer(S3Reader):
     ) -> Stored:
         """Store one object, create-only; see `ports.TargetWriter.put`."""
         headers = _stamped(stamp, self.limits)
+        if stamp.lock is not None:
+            headers |= {**_lock_headers(stamp.lock), "Content-MD5": _md5(body)}
+        condition: dict[str, str] = {}
         if self.limits.conditional_put:
-            headers |= {"If-Match": f'"{replaces}"'} if replaces else {"If-None-Match": "*"}
-        reply = self._send("PUT", bucket, key, headers, sha256, body=body)
-        if reply.status in {400, 501} and self.limits.conditional_put:
-            failure = from_reply(reply, "a target object")
-            if isinstance(failure, Unsupported):
-                # The profile was too hopeful: the survey before the transfer stands in for it.
-                headers = {
-                    k: v for k, v in headers.items() if k not in {"If-Match", "If-None-Match"}
-                }
-                reply = self._send("PUT", bucket, key, headers, sha256, body=body)
+            condition = {"If-Match": f'"{replaces}"'} if replaces else {"If-None-Match": "*"}
+        reply = self._send("PUT", bucket, key, headers | condition, sha256, body=body)
+        if condition and self._misheard(reply, bucket, key, replaces):
+            reply = self._send("PUT", bucket, key, headers, sha256, body=body)
         if reply.status != 200:
             raise from_reply(reply, "a target object")
         if not reply.etag:
             raise Transient("the target acknowledged an object without an ETag")
         return Stored(key=key, size=len(body), etag=reply.etag, version_id=_version_id(reply))
 
+    def _misheard(self, reply: Reply, bucket: str, key: str, replaces: str | None) -> bool:
+        """Say whether a condition failed only because the host does not know or keep it rightly.
+
+        Where it is not known, the survey before the transfer stands in for it. A host was seen
+        that refuses If-Match with the very ETag that it shows.
+        """
+        if reply.status in {400, 501}:
+            return isinstance(from_reply(reply, "a target object"), Unsupported)
+        if reply.status != 412 or replaces is None:
+            return False
+        stored = self.head(bucket, key)
+        return stored is not None and stored.etag == replaces
+
+    def retain(self, bucket: str, stored: Stored, lock: Lock) -> None:
+        """Put an object that is already there under a lock."""
+        where = {"Bucket": bucket, "Key": stored.key}
+        if stored.version_id:
+            where["VersionId"] = stored.version_id
+        if lock.mode is not None:
+            kept = {"Mode": lock.mode.upper(), "RetainUntilDate": lock.until}
+            with translated("an object's retention"):
+                self._endpoint.client.put_object_retention(**where, Retention=kept)
+        if lock.hold:
+            with translated("an object's legal hold"):
+                self._endpoint.client.put_object_legal_hold(**where, LegalHold={"Status": "ON"})
+
     def begin(self, bucket: str, key: str, *, stamp: Stamp) -> Upload:
         """Open a multipart upload."""
         extra: dict[str, Any] = {"Metadata": {ATTEMPT: stamp.attempt, **stamp.metadata}}
+        if (lock := stamp.lock) is not None:
+            if lock.mode is not None:
+                extra["ObjectLockMode"] = lock.mode.upper()
+                extra["ObjectLockRetainUntilDate"] = lock.until
+            if lock.hold:
+                extra["ObjectLockLegalHoldStatus"] = "ON"
         if stamp.tags and self.limits.tags:
             extra["Tagging"] = urlencode(stamp.tags, quote_via=quote)
         with translated("an upload"):
@@ -196,17 +263,25 @@ class S3Writer(S3Reader):
 
     def put_part(self, upload: Upload, number: int, body: memoryview, *, sha256: str) -> str:
         """Store one part and return its ETag."""
-        return self._part(upload, number, sha256, body=body)
+        headers = {"Content-MD5": _md5(body)} if upload.locked else {}
+        return self._part(upload, number, sha256, headers, body=body)
 
     def stream_part(
         self, upload: Upload, number: int, size: int, pull: Callable[[int], bytes]
     ) -> str:
         """Store one part while it is made; its digest is checked when it is read back."""
-        return self._part(upload, number, UNSIGNED, pull=(size, pull))
+        return self._part(upload, number, UNSIGNED, {}, pull=(size, pull))
 
-    def _part(self, upload: Upload, number: int, sha256: str, **body: Any) -> str:  # noqa: ANN401
+    def _part(
+        self,
+        upload: Upload,
+        number: int,
+        sha256: str,
+        headers: Mapping[str, str],
+        **body: Any,  # noqa: ANN401 - passed on to Transport.request as is
+    ) -> str:
         query = {"partNumber": str(number), "uploadId": upload.upload_id}
-        reply = self._send("PUT", upload.bucket, upload.key, {}, sha256, query=query, **body)
+        reply = self._send("PUT", upload.bucket, upload.key, headers, sha256, query=query, **body)
         if reply.status != 200:
             raise from_reply(reply, "a part")
         if not reply.etag:
@@ -255,6 +330,8 @@ class S3Writer(S3Reader):
         stored = self.head(upload.bucket, upload.key)
         if stored is None:
             raise failure or Transient("the target completed an upload but shows no object")
+        if failure is None and stored.size == size and ATTEMPT not in stored.metadata:
+            raise Unsupported("the target does not keep user metadata: no object can be told ours")
         if stored.metadata.get(ATTEMPT) != attempt or stored.size != size:
             if failure is not None and not isinstance(failure, Conflict):
                 raise failure
@@ -312,6 +389,7 @@ class S3Writer(S3Reader):
             more = following
 
 
+_LOCK = "x-amz-object-lock-"
 _CONTENT_TYPE = "application/octet-stream"
 _REPLACED = "the target holds another object than the one that was stored"
 
@@ -341,6 +419,34 @@ def _stamped(stamp: Stamp, limits: TargetLimits) -> dict[str, str]:
     if stamp.tags and limits.tags:
         headers["x-amz-tagging"] = urlencode(stamp.tags, quote_via=quote)
     return headers
+
+
+def _lock_headers(lock: Lock) -> dict[str, str]:
+    headers = {}
+    if lock.mode is not None and lock.until is not None:
+        headers[f"{_LOCK}mode"] = lock.mode.upper()
+        headers[f"{_LOCK}retain-until-date"] = lock.until
+    if lock.hold:
+        headers[f"{_LOCK}legal-hold"] = "ON"
+    return headers
+
+
+def _lock(reply: Reply) -> Lock:
+    mode, until = (reply.headers.get(f"{_LOCK}{name}") for name in ("mode", "retain-until-date"))
+    return Lock(
+        mode=mode.lower() if mode else None,
+        until=_instant(datetime.fromisoformat(until)) if until else None,
+        hold=reply.headers.get(f"{_LOCK}legal-hold", "").upper() == "ON",
+    )
+
+
+def _instant(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _md5(body: memoryview) -> str:
+    """Return Content-MD5, which S3 demands of what will be under a lock."""
+    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
 
 
 def _metadata(reply: Reply) -> dict[str, str]:

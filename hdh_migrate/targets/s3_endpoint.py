@@ -7,6 +7,8 @@ Both ignore the host's ambient AWS settings, follow no redirect and leave retryi
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +24,7 @@ from hdh_migrate.errors import (
     ConnectionLost,
     Missing,
     Permanent,
+    SignatureRefused,
     StorageError,
     Throttled,
     Transient,
@@ -40,7 +43,7 @@ Pace = Callable[[str, str], None]
 
 _AUTH_CODES = frozenset(
     ("ExpiredToken", "ExpiredTokenException", "InvalidToken", "InvalidAccessKeyId",
-     "SignatureDoesNotMatch", "TokenRefreshRequired", "RequestTimeTooSkewed", "RequestExpired",
+     "TokenRefreshRequired", "RequestTimeTooSkewed", "RequestExpired",
      "AuthorizationHeaderMalformed", "InvalidSecurity", "NotSignedUp", "AccountProblem")
 )  # fmt: skip
 _THROTTLED_CODES = frozenset(
@@ -54,6 +57,7 @@ _TRANSIENT_CODES = frozenset(
 _PERMANENT: dict[int | str, type[Permanent]] = {
     403: AccessDenied,
     404: Missing,
+    405: Unsupported,
     412: Conflict,
     501: Unsupported,
     "NotImplemented": Unsupported,
@@ -109,6 +113,11 @@ class S3Endpoint:
             self._pace(method, bucket)
         return self.transport.request(method, url, headers, **body)
 
+    def clock_offset(self) -> float | None:
+        """Return how many seconds this machine's clock is ahead of the host's, as far as known."""
+        told = [traffic.clock_offset for traffic in self.transport.traffic.values()]
+        return next((offset for offset in told if offset is not None), None)
+
     @property
     def client(self) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
         """The boto3 client for control calls, made when first used."""
@@ -148,6 +157,7 @@ class S3Endpoint:
             ),
         )
         client.meta.events.register_first("before-send.s3", self._carry)
+        client.meta.events.register("before-call.s3", _with_content_md5)
         return client
 
     def _carry(self, request: Any, **_: Any) -> Any:  # noqa: ANN401 - botocore's event
@@ -203,6 +213,20 @@ def _bytes_of(body: Any) -> bytes:  # noqa: ANN401 - bytes, text or a file
     return found.encode() if isinstance(found, str) else bytes(found)
 
 
+def _with_content_md5(model: Any, params: Any, **_: Any) -> None:  # noqa: ANN401 - botocore's event
+    """Send Content-MD5 where S3 demands a digest of the body, instead of botocore's CRC32.
+
+    Every host knows Content-MD5; some refuse DeleteObjects, retention, versioning and other
+    settings without it, and some refuse the CRC32 headers.
+    """
+    body = params.get("body")
+    wanted = model.http_checksum_required or model.http_checksum.get("requestChecksumRequired")
+    if wanted and isinstance(body, bytes):
+        digest = hashlib.md5(body, usedforsecurity=False).digest()
+        params["headers"]["Content-MD5"] = base64.b64encode(digest).decode()
+        params["context"].pop("checksum", None)
+
+
 @contextmanager
 def translated(what: str) -> Iterator[None]:
     """Turn botocore's exceptions into ours; the message names no object and no secret."""
@@ -227,12 +251,14 @@ def from_client_error(error: Any, what: str) -> StorageError:  # noqa: ANN401 - 
 
 def from_reply(reply: Reply, what: str) -> StorageError:
     """Return the error that a reply of the data path means."""
-    return classified(_xml_code(reply.body), reply.status, what, reply.retry_after)
+    return classified(xml_code(reply.body), reply.status, what, reply.retry_after)
 
 
 def classified(code: str, status: int, what: str, retry_after: float | None) -> StorageError:
     """Return the error that an S3 error code and HTTP status mean."""
     label = f"{what}: {code or 'no reason given'} (HTTP {status})"
+    if code == "SignatureDoesNotMatch":
+        return SignatureRefused(f"the target refuses the signature: {code}")
     if code in _AUTH_CODES or status == 401:
         return AuthFailed(f"the target refuses the credential: {code or status}")
     if code in _THROTTLED_CODES or status in _THROTTLED_STATUS:
@@ -244,7 +270,8 @@ def classified(code: str, status: int, what: str, retry_after: float | None) -> 
     return _PERMANENT.get(code, _PERMANENT.get(status, Permanent))(label)
 
 
-def _xml_code(body: bytes) -> str:
+def xml_code(body: bytes) -> str:
+    """Return the code of an S3 error reply, empty when it has none."""
     if not body or b"<!DOCTYPE" in body:
         return ""
     try:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from hdh_migrate.errors import Conflict, Missing, ShortRead, SourceChanged, Transient
 from hdh_migrate.model import (
+    Lock,
     ObjectInfo,
     Page,
     PartInfo,
@@ -74,6 +75,11 @@ class FakeSource:
             **more,  # type: ignore[arg-type]  # fields of ObjectInfo
         )
         self._blobs[bucket, key] = Blob(data, info)
+
+    def unlock(self, bucket: str, key: str) -> None:
+        """Let the host forget what keeps an object."""
+        found = self._buckets[bucket][key]
+        self._buckets[bucket][key] = replace(found, stored=replace(found.stored, lock=Lock()))
 
     def drop(self, bucket: str, key: str) -> None:
         del self._blobs[bucket, key]
@@ -174,6 +180,7 @@ class FakeTarget:
         self.limits = limits
         self.script = script or Script()
         self.problems: list[Problem] = []
+        self.object_lock = True
         self._buckets: dict[str, dict[str, _Object]] = {name: {} for name in buckets}
         self._open: dict[str, _Open] = {}
         self._numbers = itertools.count(1)
@@ -223,6 +230,14 @@ class FakeTarget:
             found = [held[key].stored for key in sorted(held) if key.startswith(place.prefix)]
         yield from (replace(stored, metadata={}) for stored in found)
 
+    def locks(self, place: Place) -> bool:
+        with self.script.call("locks"):
+            return self.object_lock and place.bucket in self._buckets
+
+    def lock(self, bucket: str, stored: Stored) -> Lock:
+        with self.script.call("lock"):
+            return self._bucket(bucket)[stored.key].stored.lock
+
     def head(self, bucket: str, key: str) -> Stored | None:
         with self.script.call("head"):
             found = self._bucket(bucket).get(key)
@@ -259,6 +274,13 @@ class FakeTarget:
             self._condition(bucket, key, replaces)
             self._buckets[bucket][key] = made = self._object(key, data, stamp)
         return made.stored
+
+    def retain(self, bucket: str, stored: Stored, lock: Lock) -> None:
+        with self.script.call("retain"), self._lock:
+            found = self._bucket(bucket)[stored.key]
+            self._buckets[bucket][stored.key] = replace(
+                found, stored=replace(found.stored, lock=lock)
+            )
 
     def begin(self, bucket: str, key: str, *, stamp: Stamp) -> Upload:
         with self.script.call("begin"), self._lock:
@@ -359,6 +381,7 @@ class FakeTarget:
             size=len(data),
             etag=_etag(data),
             metadata={ATTEMPT: stamp.attempt, **metadata},
+            lock=stamp.lock or Lock(),
         )
         return _Object(data, stored, stamp.tags)
 

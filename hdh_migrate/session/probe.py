@@ -1,0 +1,186 @@
+"""Probe a plan's target: try it under one throw-away prefix, remove that, and keep the record.
+
+The prefix is in the journal before anything is written, so that what a killed probe left behind
+is found and removed by the next one.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from hdh_migrate import __version__
+from hdh_migrate.errors import Exit, Interrupted, UsageError
+from hdh_migrate.evidence.signing import STATEMENT_TYPE
+from hdh_migrate.evidence.statement import STATEMENT
+from hdh_migrate.fixity import canonical_json, sha256_hex
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.session import gate
+from hdh_migrate.session.probed import keep, missing
+from hdh_migrate.session.reporting import signer_of
+from hdh_migrate.session.run import Desk
+from hdh_migrate.targets.chosen import endpoint_of, profile_of
+from hdh_migrate.targets.probing.bench import ROOT, Bench
+from hdh_migrate.targets.probing.keeping import ahead
+from hdh_migrate.targets.probing.prober import CHECKS, NOT_TRIED, look, observe
+from hdh_migrate.targets.probing.record import FORMAT, differences
+from hdh_migrate.targets.s3_endpoint import S3Endpoint
+from hdh_migrate.wiring import Vault, open_target
+
+STARTED = "probe-started"
+ENDED = "probe-ended"
+
+
+def probe(desk: Desk, bucket: str | None, *, dry_run: bool) -> tuple[Exit, dict[str, Any]]:
+    """Find out what the plan's target does; return the exit code and the record.
+
+    Raises:
+        Refused: the target is not attested, or what is written there could not be removed.
+        UsageError: the bucket is not one of the plan's, or the plan has several.
+        Interrupted: told to stop; what was written is removed, and no record is kept.
+    """
+    plan = desk.loaded.plan
+    chosen = _bucket(desk, bucket)
+    if dry_run:
+        return Exit.OK, _intention(desk, chosen)
+    endpoint = admitted(desk)
+    with journal(desk) as ledger:
+        swept = _sweep(desk, endpoint, ledger)
+        bench = _bench(desk, endpoint, chosen, f"{ROOT}{secrets.token_hex(8)}/")
+        record = _observed(desk, bench, ledger, endpoint) | {"swept": swept}
+        signer = signer_of(desk)
+        envelope = None
+        if signer is not None:
+            statement = canonical_json(_statement(desk, record))
+            envelope = signer.sign(STATEMENT_TYPE, statement)
+        kept = keep(desk.state_dir, plan, record, envelope)
+        ledger.event("probed", {"record_sha256": sha256_hex(canonical_json(record))})
+        ledger.commit()
+    code = Exit.FINDINGS if record["differences"] or record["left"] != 0 else Exit.OK
+    refusals = [str(problem) for problem in missing(plan, record)]
+    told = {"kept": str(kept), "signed": signer is not None, "refusals": refusals}
+    return Exit.FINDINGS if refusals else code, {**record, **told}
+
+
+def _bucket(desk: Desk, wanted: str | None) -> str:
+    buckets = list(dict.fromkeys(dataset.target.bucket for dataset in desk.loaded.plan.datasets))
+    if wanted is not None:
+        return wanted
+    if len(buckets) > 1:
+        raise UsageError(
+            f"the plan has {len(buckets)} target buckets",
+            hint=f"say which one may be written to, such as --bucket {buckets[0]}",
+        )
+    return buckets[0]
+
+
+def _intention(desk: Desk, bucket: str) -> dict[str, Any]:
+    plan = desk.loaded.plan
+    return {
+        "dry_run": True,
+        "endpoint": endpoint_of(plan, desk.loaded.base),
+        "region": plan.target.region,
+        "bucket": bucket,
+        "prefix": f"{ROOT}RANDOM/",
+        "would_observe": [name for row in CHECKS for name in row.names],
+        "would_not_try": dict(NOT_TRIED),
+    }
+
+
+def admitted(desk: Desk) -> S3Endpoint:
+    """Return the plan's target with its writing credential, for verbs about the target itself.
+
+    Raises:
+        Refused: the gate stays shut; with every reason.
+        KeyUnavailable: a reference cannot be read.
+    """
+    plan, base = desk.loaded.plan, desk.loaded.base
+    endpoint = open_target(plan, plan.target.credential, Vault.open(base), network=desk.network)
+    gate.admit_target(endpoint, plan, base, desk.clock.now())
+    return endpoint
+
+
+@contextmanager
+def journal(desk: Desk) -> Iterator[Ledger]:
+    """Open the plan's ledger for journalling only: looking at a target binds it to no plan."""
+    ledger = Ledger.open(desk.ledger_path, desk.clock)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def _bench(desk: Desk, endpoint: S3Endpoint, bucket: str, prefix: str) -> Bench:
+    profile = profile_of(desk.loaded.plan, desk.loaded.base)
+    claims = {name: claim.value for name, claim in profile.capabilities.items()}
+    return Bench(endpoint, bucket, prefix, claims, wait=desk.stop.wait)
+
+
+def _sweep(desk: Desk, endpoint: S3Endpoint, ledger: Ledger) -> int:
+    """Remove what earlier probes of this ledger left behind; return how many had left anything."""
+    here = endpoint_of(desk.loaded.plan, desk.loaded.base)
+    open_ = {
+        (body["bucket"], body["prefix"])
+        for _, body in ledger.events(STARTED)
+        if body["endpoint"] == here
+    }
+    done = {
+        (body["bucket"], body["prefix"]) for _, body in ledger.events(ENDED) if body["left"] == 0
+    }
+    left = sorted(open_ - done)
+    for bucket, prefix in left:
+        remains = _bench(desk, endpoint, bucket, prefix).clear()
+        ledger.event(ENDED, {"bucket": bucket, "prefix": prefix, "left": remains, "swept": True})
+        ledger.commit()
+        verb = "removed" if remains == 0 else "could not remove all of"
+        desk.progress.note(f"{verb} what an earlier probe left in bucket {bucket}")
+    return len(left)
+
+
+def _observed(desk: Desk, bench: Bench, ledger: Ledger, endpoint: S3Endpoint) -> dict[str, Any]:
+    look(bench)
+    plan = desk.loaded.plan
+    where = {"bucket": bench.bucket, "prefix": bench.prefix}
+    ledger.event(STARTED, {**where, "endpoint": endpoint_of(plan, desk.loaded.base)})
+    ledger.commit()
+    desk.progress.step("probe", f"{bench.bucket}/{bench.prefix}", objects=0, size=0)
+    observations = []
+    left: int | None = None
+    try:
+        for observation in observe(bench, stopped=desk.stop.is_set):
+            observations.append(observation)
+            desk.progress.advance(1, 0)
+        observations.append(ahead(endpoint.clock_offset()))
+    finally:
+        left = bench.clear()
+        ledger.event(ENDED, {**where, "left": left})
+        ledger.commit()
+    if desk.stop.is_set():
+        rest = "is removed" if left == 0 else "could not all be removed; the next probe tries again"
+        raise Interrupted(f"stopped; what the probe had written {rest}, and no record is kept")
+    profile = profile_of(plan, desk.loaded.base)
+    record = {
+        "format": FORMAT,
+        "at": desk.clock.now(),
+        "tool": __version__,
+        "endpoint": endpoint_of(plan, desk.loaded.base),
+        "region": plan.target.region,
+        "provider": plan.target.provider,
+        "profile_as_of": profile.as_of,
+        **where,
+        "requests": bench.requests,
+        "left": left,
+        "observations": [one.as_json(bench.claims) for one in observations],
+    }
+    return record | {"differences": [one["name"] for one in differences(record)]}
+
+
+def _statement(desk: Desk, record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "_type": STATEMENT,
+        "subject": [{"name": "plan", "digest": {"sha256": desk.loaded.digest}}],
+        "predicateType": FORMAT,
+        "predicate": dict(record),
+    }

@@ -1,0 +1,110 @@
+"""What an earlier probe of a plan's target found, for the runs that come after it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.errors import LedgerDamaged
+from hdh_migrate.fixity import canonical_json
+from hdh_migrate.ledger import ledger_path
+from hdh_migrate.model import Problem, TargetLimits
+from hdh_migrate.plan.model import Plan
+from hdh_migrate.targets.chosen import endpoint_of, profile_of
+from hdh_migrate.targets.probing.record import FORMAT, lowered, observed
+
+RECORD = "probe.json"
+ENVELOPE = "probe.dsse.json"
+
+
+def probe_facts(state_dir: Path, plan: Plan, base: Path) -> dict[str, Any] | None:
+    """Return the record of the last probe of the plan's target, None when there is none.
+
+    A record of another endpoint or region is not of this target.
+
+    Raises:
+        LedgerDamaged: there is a record, and it cannot be read.
+    """
+    path = _path(state_dir, plan, RECORD)
+    try:
+        record = json.loads(path.read_bytes())
+        told = record["endpoint"], record["region"]
+        names = [(one["name"], one["observed"], one["agrees"]) for one in record["observations"]]
+        whole = record["format"] == FORMAT and bool(names)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        raise LedgerDamaged(
+            f"{path}: not a probe's record",
+            hint='remove the file, or run "hdh-migrate probe" again',
+        )
+    return record if told == (endpoint_of(plan, base), plan.target.region) else None
+
+
+def limits_of(state_dir: Path, plan: Plan, base: Path) -> TargetLimits:
+    """Return the profile's limits, with what the last probe found tighter."""
+    return lowered(profile_of(plan, base).limits, probe_facts(state_dir, plan, base))
+
+
+NEEDED = {
+    "metadata": "user metadata is not kept, and by it a resumed run knows its own objects",
+    "list_v2": "a listing in pages does not show every object",
+}
+"""Traits without which no run can keep its promises."""
+
+FOLDING = {
+    "keys_case_folded": "keys that differ in case only are one key there",
+    "keys_normalised": "keys that differ in Unicode form only are one key there",
+}
+"""Traits that must not be there for a dataset that keeps colliding keys."""
+
+
+def missing(plan: Plan, record: Mapping[str, Any] | None) -> list[Problem]:
+    """Return what the plan needs and the last probe found missing; unknown is not missing."""
+    where = "target, as last probed"
+    hint = 'if the host was mended since, run "hdh-migrate probe" again'
+    found = [
+        Problem(where=where, what=what, hint=hint)
+        for name, what in NEEDED.items()
+        if observed(record, name) is False
+    ]
+    keeping = [dataset.name for dataset in plan.datasets if dataset.collisions == "keep"]
+    for name, what in FOLDING.items():
+        if keeping and observed(record, name) is True:
+            told = f"{what}, so datasets {', '.join(keeping)} cannot keep collisions"
+            found.append(Problem(where=where, what=told, hint=hint))
+    return found
+
+
+def keep(
+    state_dir: Path, plan: Plan, record: Mapping[str, Any], envelope: Mapping[str, Any] | None
+) -> Path:
+    """Put a record, and its signed statement when there is one, in place of the last."""
+    path = _path(state_dir, plan, RECORD)
+    signed = _path(state_dir, plan, ENVELOPE)
+    # The old signature must not stand beside the new record, whatever happens in between.
+    signed.unlink(missing_ok=True)
+    _write(path, record)
+    if envelope is not None:
+        _write(signed, envelope)
+    return signed if envelope is not None else path
+
+
+def _path(state_dir: Path, plan: Plan, name: str) -> Path:
+    return ledger_path(state_dir, plan.migration).with_name(name)
+
+
+def _write(path: Path, value: Mapping[str, Any]) -> None:
+    part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(canonical_json(value))
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)

@@ -1,0 +1,73 @@
+"""Make the plan's target buckets, as the profile's health-data rules and the plan want them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.session.probe import admitted, journal
+from hdh_migrate.session.run import Desk
+from hdh_migrate.targets.chosen import profile_of
+from hdh_migrate.targets.provisioning import Step, Wish, provision
+
+POLICY_MAX = 20_480
+
+
+def provision_buckets(
+    desk: Desk, *, policy: Path | None, execute: bool
+) -> tuple[Exit, list[dict[str, Any]]]:
+    """Go through every bucket of the plan; return the exit code and the steps.
+
+    Raises:
+        UsageError: the policy file is not a policy.
+        Refused: the gate to the target stays shut.
+        StorageError: the target refuses what must come first.
+    """
+    plan = desk.loaded.plan
+    text = None if policy is None else _policy(policy)
+    endpoint = admitted(desk)
+    profile = profile_of(plan, desk.loaded.base)
+    locked = {d.target.bucket for d in plan.datasets if d.target.keeping is not None}
+    steps: list[Step] = []
+    for bucket in dict.fromkeys(dataset.target.bucket for dataset in plan.datasets):
+        wish = Wish(
+            bucket=bucket,
+            region=plan.target.region,
+            lock=bucket in locked,
+            rules=profile.health,
+            policy=None if text is None else text.replace("{bucket}", bucket),
+        )
+        if not execute:
+            steps += provision(endpoint, wish, execute=False, before=_never)
+            continue
+        with journal(desk) as ledger:
+
+            def before(bucket: str, step: str) -> None:
+                ledger.event("provisioning", {"bucket": bucket, "step": step})
+                ledger.commit()
+
+            for step in provision(endpoint, wish, execute=True, before=before):
+                steps.append(step)
+                ledger.event("provisioned", step.as_json())
+                ledger.commit()
+    code = Exit.OK if not execute or all(step.ok for step in steps) else Exit.FINDINGS
+    return code, [step.as_json() for step in steps]
+
+
+def _never(bucket: str, step: str) -> None:
+    raise AssertionError(f"{bucket}: {step} in a dry run")
+
+
+def _policy(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8")
+        statements = json.loads(text)["Statement"]
+    except OSError as error:
+        raise UsageError(f"{path}: the policy cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(f"{path}: not a bucket policy in JSON (no Statement in it)") from None
+    if not statements or len(text) > POLICY_MAX:
+        raise UsageError(f"{path}: a policy has statements, and at most {POLICY_MAX} characters")
+    return text

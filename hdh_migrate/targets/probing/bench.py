@@ -1,0 +1,306 @@
+"""The workbench of a probe: signed requests in any shape, and everything removed afterwards.
+
+Requests go out over the same transport and the same boto3 client as the main job's, so that what
+is observed is what a run will meet. Object names and payloads are made up here: nothing of the
+customer's is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from hdh_migrate.errors import ConnectionLost, ShortRead, StorageError
+from hdh_migrate.targets.s3_endpoint import S3Endpoint, xml_code
+
+ROOT = ".hdh-migrate-probe/"
+"""The prefix under which every probe writes, each in a folder of its own."""
+
+_BUSY = frozenset((429, 500, 502, 503, 504))
+_PAUSES = (0.25, 0.5, 1.0)
+_LONGEST_WAIT = 30.0
+_SILENT_MAX = 3
+
+
+class Unclear(Exception):
+    """The answer does not tell; the message says what came instead."""
+
+
+class Refusal(Unclear):
+    """The host refused what a check needs before it can begin."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the host said to one request; `data` is botocore's parse where botocore asked."""
+
+    status: int
+    code: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"HTTP {self.status}" + (f" {self.code}" if self.code else "")
+
+    @property
+    def good(self) -> bool:
+        """Whether the host did what was asked."""
+        return 200 <= self.status < 300
+
+    @property
+    def etag(self) -> str:
+        """The ETag without its quotes."""
+        return str(self.data.get("ETag") or self.headers.get("etag", "")).strip('"')
+
+    def took(self) -> bool:
+        """Say whether the host took the request, or refused it in words that mean no.
+
+        Raises:
+            Unclear: a right is missing, or the host failed: that says nothing of the feature.
+        """
+        if self.good:
+            return True
+        denied = self.status == 401 or (self.status == 403 and self.code in {"", "AccessDenied"})
+        if self.status < 400 or denied or (self.status >= 500 and self.status != 501):
+            raise Unclear(str(self))
+        return False
+
+
+def _lines(arguments: Mapping[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in arguments.items()}
+
+
+class Bench:
+    """Sends requests about one throw-away prefix of one bucket."""
+
+    def __init__(
+        self,
+        endpoint: S3Endpoint,
+        bucket: str,
+        prefix: str,
+        claims: Mapping[str, Any],
+        *,
+        wait: Callable[[float], object],
+    ) -> None:
+        self.bucket = bucket
+        self.prefix = prefix
+        self.claims = claims
+        self.requests = 0
+        self.busy = 0
+        self._endpoint = endpoint
+        self._wait = wait
+        self._number = 0
+        self._silent = 0
+        self._versioned = False
+        self._keys: dict[str, None] = {}
+        self._uploads: dict[tuple[str, str], None] = {}
+
+    def key(self, name: str = "x") -> str:
+        """Return a key that no earlier check used."""
+        self._number += 1
+        return f"{self.prefix}{self._number:03d}/{name}"
+
+    def pause(self, seconds: float) -> None:
+        """Wait."""
+        self._wait(seconds)
+
+    # --- raw requests ----------------------------------------------------------------------
+
+    def put(
+        self, key: str, body: bytes = b"probe", *, sha256: str | None = None, **headers: str
+    ) -> Answer:
+        """PUT an object; keyword arguments are headers, `_` standing for `-`."""
+        return self.send("PUT", key, body, sha256=sha256, headers=_lines(headers))
+
+    def get(self, key: str, **headers: str) -> Answer:
+        """GET an object."""
+        return self.send("GET", key, headers=_lines(headers))
+
+    def head(self, key: str) -> Answer:
+        """HEAD an object."""
+        return self.send("HEAD", key)
+
+    def send(
+        self,
+        method: str,
+        key: str,
+        body: bytes | None = None,
+        *,
+        sha256: str | None = None,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send one signed request, again after a while where the host is busy.
+
+        Raises:
+            Unclear: no whole reply came, however often it was asked.
+        """
+        if method == "PUT" and query is None:
+            self._keys[key] = None
+        digest = sha256 or hashlib.sha256(body or b"").hexdigest()
+        url = self._endpoint.object_url(self.bucket, key)
+        if query is not None:
+            url += f"?{urlencode(query, quote_via=quote, safe='-_.~')}"
+
+        def once() -> tuple[Answer, float | None]:
+            reply = self._endpoint.transport.request(
+                method, url, {"x-amz-content-sha256": digest, **(headers or {})},
+                body=None if body is None else memoryview(body),
+            )  # fmt: skip
+            self._versioned |= reply.headers.get("x-amz-version-id", "null") != "null"
+            answer = Answer(
+                status=reply.status, code=xml_code(reply.body), headers=reply.headers,
+                body=reply.body,
+            )  # fmt: skip
+            return answer, reply.retry_after
+
+        return self._patiently(once)
+
+    def _patiently(self, once: Callable[[], tuple[Answer, float | None]]) -> Answer:
+        answer = None
+        for pause in (*_PAUSES, None):
+            if answer is not None and answer.status == 500:
+                return answer  # said twice: it is the answer, not a bad moment
+            self.requests += 1
+            try:
+                answer, wanted = once()
+            except (ConnectionLost, ShortRead) as error:
+                if pause is None:
+                    raise Unclear(str(error)) from error
+                wanted = None
+            else:
+                if answer.status not in _BUSY or pause is None:
+                    return answer
+                self.busy += answer.status in {429, 503}
+            self._wait(min(wanted or pause, _LONGEST_WAIT))
+        raise Unclear(str(answer))  # pragma: no cover - the last round returns or raises
+
+    # --- calls that the main job makes through boto3 ----------------------------------------
+
+    def call(self, operation: str, *, key: str | None = None, **arguments: Any) -> Answer:  # noqa: ANN401 - botocore's
+        """Call a boto3 operation on the bucket, and return what the host said to it."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if key is not None:
+            arguments["Key"] = key
+
+        def once() -> tuple[Answer, float | None]:
+            try:
+                data = getattr(self._endpoint.client, operation)(Bucket=self.bucket, **arguments)
+            except ClientError as error:
+                meta = error.response.get("ResponseMetadata", {})
+                code = str(error.response.get("Error", {}).get("Code", ""))
+                code = "" if code.isdigit() else code  # botocore's word for a reply without one
+                wanted = str(meta.get("HTTPHeaders", {}).get("retry-after", ""))
+                answer = Answer(status=int(meta.get("HTTPStatusCode") or 0), code=code)
+                return answer, float(wanted) if wanted.isdigit() else None
+            except BotoCoreError as error:
+                raise Unclear(type(error).__name__) from error
+            meta = data.get("ResponseMetadata", {})
+            return Answer(
+                status=int(meta.get("HTTPStatusCode") or 200),
+                headers=meta.get("HTTPHeaders", {}), data=data,
+            ), None  # fmt: skip
+
+        return self._patiently(once)
+
+    def begin(self, key: str) -> str:
+        """Open a multipart upload and return its id.
+
+        Raises:
+            Refusal: the host opens none.
+        """
+        answer = self.call("create_multipart_upload", key=key)
+        if not answer.took():
+            raise Refusal(f"CreateMultipartUpload: {answer}")
+        upload_id = str(answer.data.get("UploadId") or "")
+        if not upload_id:
+            raise Unclear(f"CreateMultipartUpload: {answer} without an id")
+        self._keys[key] = None
+        self._uploads[key, upload_id] = None
+        return upload_id
+
+    def part(self, key: str, upload_id: str, number: int, body: bytes = b"p") -> Answer:
+        """Send one part."""
+        query = {"partNumber": str(number), "uploadId": upload_id}
+        return self.send("PUT", key, body, query=query)
+
+    def complete(
+        self, key: str, upload_id: str, parts: Mapping[int, str], **conditions: str
+    ) -> Answer:
+        """Complete an upload from part numbers and ETags."""
+        listed = [{"PartNumber": n, "ETag": f'"{etag}"'} for n, etag in sorted(parts.items())]
+        return self.call(
+            "complete_multipart_upload", key=key, UploadId=upload_id,
+            MultipartUpload={"Parts": listed}, **conditions,
+        )  # fmt: skip
+
+    # --- leaving nothing behind --------------------------------------------------------------
+
+    def clear(self) -> int | None:
+        """Remove everything under the prefix that can be found; return how much is still there.
+
+        What was written is remembered as well, for hosts whose listings do not show it. None
+        means that the host no longer says what is there.
+        """
+        for key, upload_id in dict.fromkeys([*self._uploads, *self._open_uploads()]):
+            if not self._removed(partial(self._abort, key, upload_id)):
+                return None
+        stored = list(self._stored() or ())
+        if not self._versioned:  # there, deleting a key without a version adds a delete marker
+            stored += [(key, None) for key in self._keys]
+        for key, version_id in dict.fromkeys(stored):
+            if not self._removed(partial(self._delete, key, version_id)):
+                return None
+        self._uploads.clear()
+        left = self._stored()
+        return None if left is None else len(left) + len(list(self._open_uploads()))
+
+    def _removed(self, remove: Callable[[], None]) -> bool:
+        """Try to remove one thing; False when the host has gone silent, so that more is in vain."""
+        try:
+            remove()
+        except (Unclear, StorageError):
+            self._silent += 1
+        else:
+            self._silent = 0
+        return self._silent < _SILENT_MAX
+
+    def _abort(self, key: str, upload_id: str) -> None:
+        self.call("abort_multipart_upload", key=key, UploadId=upload_id)
+
+    def _delete(self, key: str, version_id: str | None) -> None:
+        query = {"versionId": version_id} if version_id else None
+        answer = self.send("DELETE", key, query=query)
+        if not answer.good and version_id:
+            self.send(
+                "DELETE", key, query=query, headers={"x-amz-bypass-governance-retention": "true"}
+            )  # only ever a lock that this probe set
+
+    def _stored(self) -> list[tuple[str, str | None]] | None:
+        """List versions and delete markers, or plain keys; None when the host does not list."""
+        found: list[tuple[str, str | None]] = []
+        with suppress(Unclear, StorageError):
+            told = self.call("list_object_versions", Prefix=self.prefix).data
+            listed = (*told.get("Versions", ()), *told.get("DeleteMarkers", ()))
+            found.extend((one["Key"], one.get("VersionId")) for one in listed)
+        if found:
+            return found
+        with suppress(Unclear, StorageError):
+            answer = self.call("list_objects_v2", Prefix=self.prefix)
+            if answer.took():
+                return [(one["Key"], None) for one in answer.data.get("Contents", ())]
+        return None
+
+    def _open_uploads(self) -> Iterator[tuple[str, str]]:
+        with suppress(Unclear, StorageError):
+            answer = self.call("list_multipart_uploads", Prefix=self.prefix)
+            for one in answer.data.get("Uploads", ()):
+                if str(one.get("Key", "")).startswith(self.prefix):
+                    yield one["Key"], one["UploadId"]

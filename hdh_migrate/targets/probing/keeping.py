@@ -1,0 +1,157 @@
+"""What keeps objects: versions, object lock; how they are listed and deleted; the host's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from xml.sax.saxutils import escape
+
+from hdh_migrate.targets.probing.bench import Answer, Bench, Unclear
+from hdh_migrate.targets.probing.checksums import md5_value
+from hdh_migrate.targets.probing.record import Observation, seen, unknown
+
+LOCK_SECONDS = 4
+"""How long the probe's own retention lasts: long enough to try a deletion, then it ends."""
+
+NO_LOCK = frozenset((
+    "ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration", "InvalidRequest",
+    "InvalidBucketState",
+))  # fmt: skip
+"""What hosts say of a bucket that was made without object lock."""
+
+
+def versioning(bench: Bench) -> Iterator[Observation]:
+    """Ask for the bucket's versioning; it is not changed."""
+    answer = bench.call("get_bucket_versioning")
+    if not answer.took():
+        yield seen("versioning", False, f"GetBucketVersioning: {answer}")
+        return
+    status = str(answer.data.get("Status") or "off")
+    yield seen("bucket_versioning", status, f"GetBucketVersioning: {answer}")
+    if status != "Enabled":
+        how = f"GetBucketVersioning: {answer}, {status}; it is not turned on for a probe"
+        yield unknown("versioning", how)
+        return
+    key = bench.key()
+    bench.put(key, b"one")
+    bench.put(key, b"two")
+    listed = bench.call("list_object_versions", Prefix=key)
+    found = [one for one in listed.data.get("Versions", ()) if one.get("Key") == key]
+    yield seen("versioning", len(found) == 2, f"{len(found)} versions listed after two PUTs")
+
+
+def object_lock(bench: Bench) -> Iterator[Observation]:
+    """Where the bucket has a lock, keep an object for a few seconds and try to delete it."""
+    answer = bench.call("get_object_lock_configuration")
+    told = answer.data.get("ObjectLockConfiguration", {})
+    if not answer.good or told.get("ObjectLockEnabled") != "Enabled":
+        if answer.good or answer.code in NO_LOCK:
+            how = f"GetObjectLockConfiguration: {answer}; this bucket has no lock"
+            yield seen("bucket_object_lock", False, how)
+            yield unknown("object_lock", f"{how}, so it was not tried")
+        else:
+            answer.took()
+            yield seen("bucket_object_lock", False, f"GetObjectLockConfiguration: {answer}")
+            yield seen("object_lock", False, f"GetObjectLockConfiguration: {answer}")
+        return
+    yield seen("bucket_object_lock", True, f"GetObjectLockConfiguration: {answer}")
+    kept, how = _retained(bench)
+    held, more = _held(bench)
+    yield seen("object_lock", kept and held, f"{how}; {more}")
+
+
+def _retained(bench: Bench) -> tuple[bool, str]:
+    """Keep an object for some seconds by the host's own clock, and try to delete that version."""
+    key, body = bench.key(), b"kept"
+    date = bench.head(key).headers.get("date")
+    now = parsedate_to_datetime(date) if date else datetime.now(UTC)  # noqa: TID251 - host's clock
+    until = (now + timedelta(seconds=LOCK_SECONDS)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    put = bench.put(
+        key, body, content_md5=md5_value(body), x_amz_object_lock_mode="GOVERNANCE",
+        x_amz_object_lock_retain_until_date=until,
+    )  # fmt: skip
+    if not put.took():
+        return False, f"PUT with retention: {put}"
+    gone = _delete_version(bench, key, put)
+    bench.pause(LOCK_SECONDS + 1)
+    how = f"PUT with retention: {put}, deletion of that version: {gone}"
+    return not gone.good, how
+
+
+def _held(bench: Bench) -> tuple[bool, str]:
+    """Put an object under legal hold, try to delete that version, and lift the hold."""
+    key, body = bench.key(), b"held"
+    put = bench.put(key, body, content_md5=md5_value(body), x_amz_object_lock_legal_hold="ON")
+    if not put.took():
+        return False, f"PUT with legal hold: {put}"
+    gone = _delete_version(bench, key, put)
+    lifted = bench.send(
+        "PUT", key, b"<LegalHold><Status>OFF</Status></LegalHold>", query={"legal-hold": ""},
+        headers={"content-md5": md5_value(b"<LegalHold><Status>OFF</Status></LegalHold>")},
+    )  # fmt: skip
+    how = f"PUT with legal hold: {put}, deletion of that version: {gone}, lifted: {lifted}"
+    return not gone.good, how
+
+
+def _delete_version(bench: Bench, key: str, put: Answer) -> Answer:
+    version_id = put.headers.get("x-amz-version-id")
+    if not version_id:
+        raise Unclear(f"{put} without a version id under a lock")
+    return bench.send("DELETE", key, query={"versionId": version_id})
+
+
+def listing(bench: Bench) -> Iterator[Observation]:
+    """List three keys one by one."""
+    folder = bench.key("")
+    wanted = [f"{folder}{name}" for name in ("a", "b", "c")]
+    for key in wanted:
+        bench.put(key)
+    found: list[str] = []
+    token: Mapping[str, str] = {}
+    for _ in range(len(wanted) + 1):
+        answer = bench.call("list_objects_v2", Prefix=folder, MaxKeys=1, **token)
+        if not answer.took():
+            yield seen("list_v2", False, f"ListObjectsV2: {answer}")
+            return
+        found += [str(one["Key"]) for one in answer.data.get("Contents", ())]
+        following = str(answer.data.get("NextContinuationToken") or "")
+        if not answer.data.get("IsTruncated") or not following:
+            break
+        token = {"ContinuationToken": following}
+    how = f"three keys in pages of one: {len(found)} found, in order: {found == sorted(found)}"
+    yield seen("list_v2", found == wanted, how)
+
+
+def deletion(bench: Bench) -> Iterator[Observation]:
+    """Delete several keys in one request, without and with Content-MD5."""
+    operation = "DeleteObjects"
+    without, with_md5 = (_delete_two(bench, md5=md5) for md5 in (False, True))
+    how = f"{operation} without Content-MD5: {without[0]}, with: {with_md5[0]}"
+    worked = without[1] or with_md5[1]
+    yield seen("delete_objects", worked, how)
+    if not worked:
+        yield unknown("content_md5_required", how)
+        return
+    needed = [operation] if with_md5[1] and not without[1] else []
+    yield seen("content_md5_required", needed, how, tried=[operation])
+
+
+def _delete_two(bench: Bench, *, md5: bool) -> tuple[Answer, bool]:
+    """Return the answer, and whether both keys are gone: errors may hide inside a 200."""
+    folder = bench.key("")
+    keys = [f"{folder}{name}" for name in ("a", "b")]
+    for key in keys:
+        bench.put(key)
+    objects = "".join(f"<Object><Key>{escape(key)}</Key></Object>" for key in keys)
+    body = f"<Delete>{objects}</Delete>".encode()
+    more = {"content-md5": md5_value(body)} if md5 else {}
+    answer = bench.send("POST", "", body, query={"delete": ""}, headers=more)
+    return answer, answer.good and not any(bench.head(key).good for key in keys)
+
+
+def ahead(offset: float | None) -> Observation:
+    """Tell how far this machine's clock is ahead of the host's, from the replies' Date headers."""
+    if offset is None:
+        return unknown("clock_offset", "no reply had a Date header")
+    return seen("clock_offset", offset, "seconds that this machine is ahead of the replies' Date")

@@ -1,0 +1,112 @@
+"""What a probe observed, compared with what the profile claims, and what follows for later runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hdh_migrate.model import TargetLimits
+
+FORMAT = "urn:hdh-migrate:probe:v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One observed trait of a host.
+
+    `observed` is None when it could not be told; `how` says what was tried and what came. For a
+    list, `tried` names what was tried, for only that can be compared.
+    """
+
+    name: str
+    observed: Any
+    how: str
+    tried: tuple[str, ...] = ()
+
+    def as_json(self, claims: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the observation beside the profile's claim; `agrees` is None without either."""
+        claimed = claims.get(self.name)
+        known = self.name in claims and self.observed is not None
+        return {
+            "name": self.name,
+            "observed": self.observed,
+            "how": self.how,
+            "profile": list(claimed) if isinstance(claimed, tuple) else claimed,
+            "agrees": self._agrees(claimed) if known else None,
+            "better": known and not self._agrees(claimed) and self._better(claimed),
+        }
+
+    def _better(self, claimed: Any) -> bool:  # noqa: ANN401 - claims are of many types
+        """Say whether the host does more than is counted on, so that nothing depends on it."""
+        if isinstance(claimed, bool):
+            return self.observed is not (self.name in _UNWANTED)
+        if self.tried:
+            return True  # Content-MD5 goes with every such request, wanted or not
+        return claimed in _CAUTIOUS or self.observed == "same"
+
+    def _agrees(self, claimed: Any) -> bool:  # noqa: ANN401 - claims are of many types
+        if self.tried:
+            return set(self.observed) == set(claimed) & set(self.tried)
+        if self.name in _AT_LEAST:
+            return bool(self.observed >= claimed)
+        if self.name in _AT_MOST:
+            return bool(self.observed <= claimed)
+        return bool(self.observed == claimed)
+
+
+_AT_LEAST = frozenset(("max_parts", "max_key", "max_metadata", "max_tags"))
+"""Limits of which a probe tries the claimed value and the next one: more is no difference."""
+
+_AT_MOST = frozenset(("min_part",))
+
+_UNWANTED = frozenset(("keys_normalised", "keys_case_folded"))
+"""Traits that a host is better without."""
+
+_CAUTIOUS = frozenset(("opaque", "ascii", "error"))
+"""Claims that count on nothing: whatever is observed instead is more."""
+
+_CAPABILITIES = {
+    "conditional_put": "create_only",  # a replacement is looked at before and after it anyway
+    "conditional_complete": "conditional_complete",
+    "tags": "tags",
+}
+"""Limits that are capabilities, with the trait that decides them."""
+
+
+def seen(name: str, observed: Any, how: str, *, tried: Sequence[str] = ()) -> Observation:  # noqa: ANN401 - JSON
+    """Return an observation."""
+    return Observation(name=name, observed=observed, how=how, tried=tuple(tried))
+
+
+def unknown(name: str, why: str) -> Observation:
+    """Return an observation that could not be made."""
+    return Observation(name=name, observed=None, how=why)
+
+
+def differences(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the observations in which the host is less than the profile claims."""
+    told = record["observations"]
+    return [one for one in told if one["agrees"] is False and not one["better"]]
+
+
+def observed(record: Mapping[str, Any] | None, name: str) -> Any:  # noqa: ANN401 - JSON
+    """Return what a record says of one trait, None when it does not know."""
+    told: Iterable[Mapping[str, Any]] = record["observations"] if record else ()
+    return next((one["observed"] for one in told if one["name"] == name), None)
+
+
+def lowered(limits: TargetLimits, record: Mapping[str, Any] | None) -> TargetLimits:
+    """Return the limits with what a probe found tighter; a probe never loosens a claim."""
+    changes: dict[str, Any] = {}
+    for name in _AT_LEAST:
+        found = observed(record, name)
+        if found is not None and found < getattr(limits, name):
+            changes[name] = int(found)
+    smallest = observed(record, "min_part")
+    if smallest is not None and smallest > limits.min_part:
+        changes["min_part"] = int(smallest)
+    for name, trait in _CAPABILITIES.items():
+        if observed(record, trait) is False and getattr(limits, name):
+            changes[name] = False
+    return replace(limits, **changes)

@@ -1,0 +1,194 @@
+"""Make a bucket what a profile's rules want it to be: each step seen, wanted, done, seen again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hdh_migrate.errors import AccessDenied, Missing, Permanent, StorageError
+from hdh_migrate.targets.conditions import Condition, conditions
+from hdh_migrate.targets.profiles.schema import HealthRule
+from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated
+
+NOTHING = "nothing to do"
+WOULD = "would be done"
+DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What one bucket is to be: object lock only if a dataset wants retention or legal hold."""
+
+    bucket: str
+    region: str
+    lock: bool
+    rules: Sequence[HealthRule]
+    policy: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step at one bucket; `ok` says whether it is as wanted, now or after an execution."""
+
+    bucket: str
+    step: str
+    seen: str
+    wanted: str
+    done: str
+    ok: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return asdict(self)
+
+
+Before = Callable[[str, str], None]
+"""Called with bucket and step before anything is changed."""
+
+
+def provision(endpoint: S3Endpoint, wish: Wish, *, execute: bool, before: Before) -> Iterator[Step]:
+    """Go through the steps in order; without `execute` only questions are asked.
+
+    Doing it again changes nothing more. The policy comes last: where it denies what it does not
+    allow, it may deny the other steps too.
+    """
+    made = yield from _bucket(endpoint, wish, execute=execute, before=before)
+    if wish.lock:
+        yield _lock(endpoint, wish, will_be_made=not made)
+    order = {see: at for at, see in enumerate(_MENDS)}
+    for rule in sorted(wish.rules, key=lambda rule: order.get(rule.see, -1)):
+        if not made:
+            done = WOULD if rule.see in _MENDS else f"not done here: {_fix(endpoint, rule, wish)}"
+            yield Step(bucket=wish.bucket, step=rule.name, seen="no bucket yet", wanted=rule.rule,
+                       done=done, ok=False)  # fmt: skip
+        else:
+            yield _mended(endpoint, wish, rule, execute=execute, before=before)
+
+
+def _bucket(endpoint: S3Endpoint, wish: Wish, *, execute: bool, before: Before) -> Any:  # noqa: ANN401 - a generator that returns whether the bucket is there
+    wanted = "a bucket with object lock" if wish.lock else "a bucket"
+
+    def told(seen: str, done: str, *, ok: bool) -> Step:
+        return Step(bucket=wish.bucket, step="bucket", seen=seen, wanted=wanted, done=done, ok=ok)
+
+    try:
+        with translated("the bucket"):
+            endpoint.client.head_bucket(Bucket=wish.bucket)
+    except Missing:
+        if not execute:
+            yield told("there is none", WOULD, ok=False)
+            return False
+        before(wish.bucket, "bucket")
+        _create(endpoint, wish)
+        yield told("there was none", DONE, ok=True)
+        return True
+    except AccessDenied as error:
+        raise AccessDenied(
+            f"bucket {wish.bucket}: it may belong to somebody else",
+            hint="bucket names are taken by whoever comes first: choose another name",
+        ) from error
+    yield told("it is there", NOTHING, ok=True)
+    return True
+
+
+def _create(endpoint: S3Endpoint, wish: Wish) -> None:
+    more: dict[str, Any] = {"ObjectLockEnabledForBucket": True} if wish.lock else {}
+    try:
+        with translated("making the bucket"):
+            endpoint.client.create_bucket(Bucket=wish.bucket, **more)
+    except Permanent as error:
+        if "LocationConstraint" not in str(error):
+            raise
+        # Some hosts want the region said once more, others refuse it: so only when asked for.
+        more["CreateBucketConfiguration"] = {"LocationConstraint": wish.region}
+        with translated("making the bucket"):
+            endpoint.client.create_bucket(Bucket=wish.bucket, **more)
+
+
+def _lock(endpoint: S3Endpoint, wish: Wish, *, will_be_made: bool) -> Step:
+    wanted = "object lock, which only a new bucket can get"
+    seen, ok = "no bucket yet", False
+    if not will_be_made:
+        try:
+            with translated("the bucket's object lock"):
+                told = endpoint.client.get_object_lock_configuration(Bucket=wish.bucket)
+            ok = told.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled"
+        except Permanent as error:
+            seen = f"none ({error})"
+        seen = "object lock is on" if ok else seen if seen.startswith("none") else "none"
+    done = NOTHING if ok else WOULD if will_be_made else "cannot be mended: name another bucket"
+    return Step(bucket=wish.bucket, step="object-lock", seen=seen, wanted=wanted, done=done, ok=ok)
+
+
+def _mended(
+    endpoint: S3Endpoint, wish: Wish, rule: HealthRule, *, execute: bool, before: Before
+) -> Step:
+    found = _seen(endpoint, wish, rule)
+
+    def told(done: str, *, ok: bool) -> Step:
+        return Step(bucket=wish.bucket, step=rule.name, seen=found.seen, wanted=rule.rule,
+                    done=done, ok=ok)  # fmt: skip
+
+    if found.holds:
+        return told(NOTHING, ok=True)
+    mend = _MENDS.get(rule.see)
+    if mend is None or (rule.see == _POLICY and wish.policy is None):
+        more = "give one with --policy FILE, or " if rule.see == _POLICY else ""
+        return told(f"not done here: {more}{found.fix}", ok=False)
+    if not execute:
+        return told(WOULD, ok=False)
+    before(wish.bucket, rule.name)
+    try:
+        with translated(rule.name):
+            mend(endpoint.client, wish)
+    except StorageError as error:
+        return told(f"failed: {error}", ok=False)
+    again = _seen(endpoint, wish, rule)
+    return told(DONE if again.holds else f"done, but seen after it: {again.seen}", ok=again.holds)
+
+
+def _seen(endpoint: S3Endpoint, wish: Wish, rule: HealthRule) -> Condition:
+    return conditions(endpoint, [rule], wish.bucket, wish.region)[0]
+
+
+def _fix(endpoint: S3Endpoint, rule: HealthRule, wish: Wish) -> str:
+    return rule.mended_by(bucket=wish.bucket, endpoint=endpoint.url, region=wish.region)
+
+
+# --- what mends what ------------------------------------------------------------------------------
+
+_POLICY = "bucket-policy"
+
+
+def _encrypt(client: Any, wish: Wish) -> None:  # noqa: ANN401 - boto3
+    default = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    client.put_bucket_encryption(
+        Bucket=wish.bucket, ServerSideEncryptionConfiguration={"Rules": [default]}
+    )
+
+
+def _version(client: Any, wish: Wish) -> None:  # noqa: ANN401 - boto3
+    client.put_bucket_versioning(Bucket=wish.bucket, VersioningConfiguration={"Status": "Enabled"})
+
+
+def _close(client: Any, wish: Wish) -> None:  # noqa: ANN401 - boto3
+    client.put_bucket_acl(Bucket=wish.bucket, ACL="private")
+
+
+def _no_lifecycle(client: Any, wish: Wish) -> None:  # noqa: ANN401 - boto3
+    client.delete_bucket_lifecycle(Bucket=wish.bucket)
+
+
+def _restrict(client: Any, wish: Wish) -> None:  # noqa: ANN401 - boto3
+    client.put_bucket_policy(Bucket=wish.bucket, Policy=wish.policy)
+
+
+_MENDS: Mapping[str, Callable[[Any, Wish], None]] = {
+    "default-encryption": _encrypt,
+    "versioning": _version,
+    "public-access": _close,
+    "lifecycle-rules": _no_lifecycle,
+    _POLICY: _restrict,
+}
+"""By what is looked at, in the order of doing; the rest is not for a bucket's settings to mend."""

@@ -1,0 +1,162 @@
+"""The whole main job against a strict server in the manner of every shipped provider, and nastier.
+
+The server checks every signature and digest that it is sent, and refuses what a profile does not
+count on. A run is killed inside its large object and must end as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hdh_migrate.model import Step
+from hdh_migrate.targets import profiles
+from tests.support.errand import BUCKET, Errand, errand
+from tests.support.fixtures import s3_client
+from tests.support.strict_s3 import Manner, StrictS3, manner_of
+
+pytestmark = [pytest.mark.live, pytest.mark.crash]
+
+Start = Callable[..., tuple[StrictS3, Errand]]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start a server in a manner, and an errand to it."""
+    with ExitStack() as stack:
+
+        def make(
+            manner: Manner, *, lock: bool = False, region: str = "us-east-1", **more: Any
+        ) -> tuple[StrictS3, Errand]:
+            server = stack.enter_context(StrictS3(manner, region=region))
+            client = s3_client(server)
+            client.create_bucket(Bucket=BUCKET, ObjectLockEnabledForBucket=lock)
+            client.close()
+            return server, errand(
+                tmp_path, endpoint=server.endpoint, access_key=server.access_key,
+                secret_key=server.secret_key, region=region,
+                fetch=lambda key: server.store.buckets[BUCKET].version(key, None).body, **more,
+            )  # fmt: skip
+
+        yield make
+
+
+def moves_everything(server: StrictS3, job: Errand) -> None:
+    """Kill a run in its large object, run again, and look at what is stored."""
+    job.kill_when("run", lambda: server.count("UploadPart") >= 1)
+    ends_well(server, job)
+
+
+def ends_well(server: StrictS3, job: Errand) -> None:
+    assert job.run_here() == (0, ""), job.findings()
+    job.check_stored()
+    assert not server.store.buckets[BUCKET].uploads
+
+
+@pytest.mark.parametrize("name", profiles.names())
+def test_the_main_job_survives_a_kill_in_the_manner_of_every_profile(
+    start: Start, name: str
+) -> None:
+    profile = profiles.load(name)
+    region = profile.regions[0] if profile.regions else "us-east-1"
+    server, job = start(manner_of(profile), provider=name, region=region)
+    moves_everything(server, job)
+
+
+@pytest.mark.parametrize(
+    "nasty",
+    [
+        Manner(name="busy", busy_every=4, retry_after=0),
+        Manner(name="opaque", etag="opaque", part_etag="opaque"),
+        Manner(name="unconditional", conditional_put="ignored", conditional_complete="ignored"),
+        Manner(name="empty-handed", empty_complete=True, repeated_complete="gone"),
+        Manner(name="conflicted", complete_conflicts=1),
+        Manner(name="small-pages", page=1, parts_page=1),
+        Manner(name="ranges-as-200", ranges="200"),
+    ],
+    ids=lambda nasty: nasty.name,
+)
+def test_the_main_job_copes_with_a_nasty_manner(start: Start, nasty: Manner) -> None:
+    ends_well(*start(nasty))
+
+
+def test_the_main_job_survives_a_kill_where_parts_and_uploads_are_not_listed(start: Start) -> None:
+    server, job = start(Manner(list_parts=False, list_uploads=False, repeated_complete="gone"))
+    moves_everything(server, job)
+
+
+def test_a_part_that_is_cut_by_the_hosts_deadline_is_sent_again(start: Start) -> None:
+    server, job = start(Manner(request_seconds=0.0))
+    assert job.run_here()[0] == 7  # nothing is lost, and nothing is called moved
+    server.behave(Manner())
+    ends_well(server, job)
+
+
+def test_a_redirecting_host_gets_nothing(start: Start) -> None:
+    server, job = start(Manner())
+    server.behave(Manner(redirects_to="http://127.0.0.1:1"))
+    before = len(server.seen)
+    code, told = job.run_here()
+    assert code == 3
+    assert "redirects" in told
+    assert {seen.status for seen in server.seen[before:]} == {301}
+    assert not server.store.buckets[BUCKET].objects
+
+
+def test_a_clock_that_is_off_is_a_clear_refusal(start: Start) -> None:
+    server, job = start(Manner())
+    server.behave(Manner(clock_offset=-7200))
+    code, told = job.run_here()
+    assert code == 9
+    assert "RequestTimeTooSkewed" in told
+    assert not server.store.buckets[BUCKET].objects
+
+
+def test_what_lands_is_kept_as_the_plan_wants_it(start: Start) -> None:
+    wanted = ", retention: {mode: governance, days: 30}, legal_hold: true"
+    server, job = start(Manner(), lock=True, target=wanted)
+    assert job.run_here() == (0, "")
+    for versions in server.store.buckets[BUCKET].objects.values():
+        kept = versions[-1]
+        assert kept.retention is not None
+        assert kept.retention.mode == "GOVERNANCE"
+        assert (kept.retention.until - kept.at).days in {29, 30}
+        assert kept.hold
+
+
+def test_a_lock_that_an_upload_did_not_take_is_set_on_the_object(start: Start) -> None:
+    wanted = ", retention: {mode: governance, days: 30}, legal_hold: true"
+    server, job = start(Manner(loses_upload_locks=True), lock=True, target=wanted)
+    assert job.run_here() == (0, "")
+    for versions in server.store.buckets[BUCKET].objects.values():
+        assert versions[-1].retention is not None
+        assert versions[-1].hold
+    assert server.count("PutObjectRetention") == 1
+
+
+def test_an_object_of_a_killed_attempt_is_replaced_where_if_match_is_misheard(start: Start) -> None:
+    server, job = start(Manner(mishears_if_match=True))
+    job.kill_when("run", lambda: server.count("PutObject") >= 2)
+    ends_well(server, job)
+
+
+def test_retention_without_object_lock_is_refused_before_a_byte_moves(start: Start) -> None:
+    server, job = start(Manner(), target=", retention: {mode: compliance, days: 1}")
+    code, told = job.run_here()
+    assert code == 3
+    assert "no object lock" in told
+    assert not server.store.buckets[BUCKET].objects
+
+
+def test_a_host_that_forgets_the_retention_is_found_out(start: Start) -> None:
+    server, job = start(Manner(), lock=True, target=", retention: {mode: governance, days: 30}")
+    assert job.run_here(Step.INVENTORY, Step.TRANSFER)[0] == 0
+    for versions in server.store.buckets[BUCKET].objects.values():
+        versions[-1].retention = None
+    assert job.run_here()[0] == 4
+    assert {code for code, _ in job.findings()} == {"retention-differs"}
+    assert len(job.findings()) == 3

@@ -1,0 +1,236 @@
+"""A probe says what a host does, leaves nothing behind, and later runs obey it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hdh_migrate.evidence.signing import load_verifier, verify_envelope
+from hdh_migrate.targets import profiles
+from hdh_migrate.targets.probing.bench import ROOT
+from tests.support.errand import BUCKET, Errand, errand
+from tests.support.fixtures import s3_client
+from tests.support.strict_s3 import Manner, StrictS3, manner_of
+from tests.support.strict_s3.manner import EVERY_CHECKSUM
+
+pytestmark = pytest.mark.live
+
+Start = Callable[..., tuple[StrictS3, Errand]]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    with ExitStack() as stack:
+
+        def make(
+            manner: Manner, *, lock: bool = False, region: str = "us-east-1", **more: Any
+        ) -> tuple[StrictS3, Errand]:
+            server = stack.enter_context(StrictS3(manner, region=region))
+            client = s3_client(server)
+            client.create_bucket(Bucket=BUCKET, ObjectLockEnabledForBucket=lock)
+            client.close()
+            return server, errand(
+                tmp_path, endpoint=server.endpoint, access_key=server.access_key,
+                secret_key=server.secret_key, region=region, big=more.pop("big", 100),
+                fetch=lambda key: server.store.buckets[BUCKET].version(key, None).body, **more,
+            )  # fmt: skip
+
+        yield make
+
+
+def observed(record: dict[str, Any]) -> dict[str, Any]:
+    return {one["name"]: one["observed"] for one in record["observations"]}
+
+
+def nothing_left(server: StrictS3) -> bool:
+    bucket = server.store.buckets[BUCKET]
+    return not bucket.objects and not bucket.uploads
+
+
+@pytest.mark.parametrize("name", profiles.names())
+def test_a_host_that_is_as_its_profile_claims_has_no_difference(start: Start, name: str) -> None:
+    profile = profiles.load(name)
+    region = profile.regions[0] if profile.regions else "us-east-1"
+    server, job = start(manner_of(profile), provider=name, region=region)
+    code, record = job.probe_here()
+    assert record["differences"] == []
+    assert code == 0
+    assert observed(record)["max_parts"] == profile.limits.max_parts
+    assert nothing_left(server)
+
+
+TIGHT = Manner(
+    max_parts=137, min_part=1, max_key=300, max_metadata=1000, max_tags=3, trailers="refused",
+    checksums=frozenset(("sha256",)), checks_sha256=False, checks_md5=False,
+    md5_needed=frozenset(),
+)  # fmt: skip
+POOR = Manner(
+    tags=False, trailers="kept", unsigned_payload=False, conditional_put="ignored",
+    conditional_complete="ignored", list_parts=False, list_uploads=False, ranges="200",
+    fold_case=True, etag="opaque", repeated_complete="gone", versioning=False, object_lock=False,
+)  # fmt: skip
+ODD = Manner(
+    conditional_put="refused", conditional_complete="refused", parts_page=1, ranges="ignored",
+    normalise=True, ascii_metadata=False, part_etag="opaque", empty_complete=True,
+    ignores_max_parts=True, max_parts=50,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("nasty", "told"),
+    [
+        (
+            TIGHT,
+            {
+                "max_parts": 137, "min_part": 1, "max_key": 300, "max_metadata": 1000,
+                "max_tags": 3, "trailers": False, "signed_payload": False, "content_md5": False,
+                "content_md5_required": [], "key_length_counts": "bytes",
+                **{f"checksum_{name}": name == "sha256" for name in EVERY_CHECKSUM},
+            },
+        ),
+        (
+            POOR,
+            {
+                "tags": False, "max_tags": None, "trailers": False, "unsigned_payload": False,
+                "conditional_put": False, "create_only": False, "conditional_complete": False,
+                "list_parts": False, "list_uploads": False, "range_reads": False,
+                "ranges_exact": True, "keys_case_folded": True, "keys_normalised": False,
+                "etag_single": "opaque", "etag_multipart": "opaque", "etag_part": "md5",
+                "repeated_complete": "no-such-upload", "versioning": False, "object_lock": False,
+            },
+        ),
+        (
+            ODD,
+            {
+                "conditional_put": False, "create_only": False, "conditional_complete": False,
+                "list_parts": False, "range_reads": False, "ranges_exact": False,
+                "keys_case_folded": False, "keys_normalised": True, "metadata_charset": "utf-8",
+                "etag_part": "opaque", "etag_single": "md5", "complete_reply": "empty",
+                "multipart": True, "max_parts": 10_000,
+            },
+        ),
+        (
+            Manner(),
+            {
+                "object_lock": None, "bucket_object_lock": False, "versioning": None,
+                "abort_uploads": True, "metadata": True, "empty_objects": True, "list_v2": True,
+                "if_match_reads": True, "read_after_write": True, "max_object": None,
+            },
+        ),
+    ],
+    ids=["tight", "poor", "odd", "plain"],
+)  # fmt: skip
+def test_a_probe_tells_what_the_host_does(
+    start: Start, nasty: Manner, told: dict[str, Any]
+) -> None:
+    server, job = start(nasty)
+    _, record = job.probe_here()
+    seen = observed(record)
+    assert {name: seen[name] for name in told} == told
+    assert nothing_left(server)
+    assert record["left"] == 0
+
+
+def test_clocks_and_throttling_are_told(start: Start) -> None:
+    _, job = start(Manner(clock_offset=-300, busy_every=10, retry_after=0))
+    seen = observed(job.probe_here()[1])
+    assert 290 < seen["clock_offset"] < 310
+    assert seen["throttled"] > 5
+
+
+def test_a_lock_is_tried_for_seconds_and_nothing_stays_locked(start: Start) -> None:
+    server, job = start(Manner(), lock=True)
+    seen = observed(job.probe_here()[1])
+    assert (seen["object_lock"], seen["versioning"]) == (True, True)
+    assert nothing_left(server)
+
+
+def test_a_bucket_with_a_default_retention_is_not_written_to(start: Start) -> None:
+    server, job = start(Manner(), lock=True)
+    server.store.buckets[BUCKET].default_retention = {"Mode": "COMPLIANCE", "Days": "1"}
+    code, told = job.probe_here()
+    assert code == 3
+    assert "default retention" in told["error"]
+    assert server.count("PutObject") == 0
+
+
+def test_a_redirecting_host_is_named_and_not_written_to(start: Start) -> None:
+    server, job = start(Manner())
+    server.behave(Manner(redirects_to="http://127.0.0.1:1"))
+    code, told = job.probe_here()
+    assert code != 0
+    assert "redirects" in told["error"]
+    assert server.count("PutObject") == 0
+
+
+def test_a_dry_run_contacts_nobody(start: Start) -> None:
+    server, job = start(Manner())
+    before = len(server.seen)
+    code, told = job.call("probe", "--dry-run")
+    assert (code, told["bucket"], len(server.seen)) == (0, BUCKET, before)
+    assert not (job.folder / ".hdh-migrate").exists()
+
+
+def test_the_record_is_signed_and_journalled_and_the_ledger_stays_unbound(start: Start) -> None:
+    _, job = start(Manner())
+    code, record = job.call("probe")
+    assert (code, record["signed"]) == (0, True)
+    envelope = json.loads(Path(record["kept"]).read_bytes())
+    key = load_verifier(job.folder / "keys" / "report.pub")
+    statement = json.loads(verify_envelope(envelope, [key]))
+    assert statement["predicate"]["observations"] == record["observations"]
+    code, told = job.call("status")
+    assert (code, told["error"]["message"]) == (2, "no run of this plan has begun here")
+    job.plan.write_text(job.plan.read_text().replace("retry_budget: 2s", "retry_budget: 3s"))
+    assert job.run_here()[0] == 0  # the plan could still be changed after the probe
+
+
+def test_what_a_killed_probe_left_is_removed_by_the_next(start: Start) -> None:
+    server, job = start(Manner())
+    job.kill_when("probe", lambda: server.count("UploadPart") >= 3)
+    assert not nothing_left(server)
+    client = s3_client(server)
+    client.put_object(Bucket=BUCKET, Key=f"{ROOT}somebody-elses/x", Body=b"stays")
+    client.close()
+    code, record = job.probe_here()
+    assert (code, record["swept"]) == (0, 1)
+    assert list(server.store.buckets[BUCKET].objects) == [f"{ROOT}somebody-elses/x"]
+    assert not server.store.buckets[BUCKET].uploads
+
+
+def test_later_runs_obey_the_tighter_of_profile_and_probe(start: Start) -> None:
+    server, job = start(Manner(max_key=60), big=9 << 20)
+    assert job.probe_here()[0] == 4
+    (job.folder / "data" / ("k" * 80)).write_bytes(b"too long a name")
+    code, told = job.run_here()
+    assert code == 3
+    assert "key-too-long" in told
+    assert server.count("PutObject") == 0 or nothing_left(server)
+
+
+def test_a_run_is_refused_what_the_probe_found_missing(start: Start) -> None:
+    _, job = start(Manner(max_metadata=0))
+    code, record = job.probe_here()
+    assert code == 4
+    assert observed(record)["metadata"] is False
+    code, told = job.run_here()
+    assert code == 3
+    assert "user metadata is not kept" in told
+
+
+def test_a_plan_that_keeps_collisions_is_refused_where_keys_fold(start: Start) -> None:
+    _, job = start(Manner(fold_case=True))
+    text = job.plan.read_text().replace(
+        "source: {path: data}",
+        "source: {path: data}\n    collisions: keep\n    collisions_reason: x",
+    )
+    job.plan.write_text(text)
+    assert job.probe_here()[0] == 4
+    code, told = job.run_here()
+    assert code == 3
+    assert "differ in case" in told

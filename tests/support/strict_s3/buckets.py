@@ -1,0 +1,281 @@
+"""Bucket operations: making, listing, and the documents that a bucket has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Any
+from urllib.parse import quote
+
+from tests.support.strict_s3.objects import OWNED, instant
+from tests.support.strict_s3.store import Bucket, Store, Version
+from tests.support.strict_s3.words import Reply, Request, S3Error, xml
+
+_DOCUMENTS = {
+    "policy": ("NoSuchBucketPolicy", "bucket_policy"),
+    "lifecycle": ("NoSuchLifecycleConfiguration", "lifecycle"),
+    "encryption": ("ServerSideEncryptionConfigurationNotFoundError", "bucket_encryption"),
+    "replication": ("ReplicationConfigurationNotFoundError", "bucket_policy"),
+    "tagging": ("NoSuchTagSet", "tags"),
+}
+
+
+def list_buckets(store: Store, request: Request) -> Reply:
+    del request
+    found = [
+        {"Name": bucket.name, "CreationDate": instant(bucket.created)}
+        for bucket in store.buckets.values()
+    ]
+    return xml("ListAllMyBucketsResult", {"Owner": {"ID": "owner"}, "Buckets": {"Bucket": found}})
+
+
+def create_bucket(store: Store, request: Request) -> Reply:
+    if request.bucket in store.buckets:
+        raise S3Error("BucketAlreadyOwnedByYou")
+    bucket = Bucket(request.bucket, store.now())
+    if request.headers.get("x-amz-bucket-object-lock-enabled", "").lower() == "true":
+        if not store.manner.object_lock:
+            raise S3Error("NotImplemented", "object lock")
+        bucket.lock, bucket.versioning = True, "Enabled"
+    store.buckets[bucket.name] = bucket
+    return Reply(200, {"Location": f"/{bucket.name}"})
+
+
+def head_bucket(store: Store, request: Request) -> Reply:
+    store.bucket(request.bucket)
+    return Reply(200)
+
+
+def delete_bucket(store: Store, request: Request) -> Reply:
+    if store.bucket(request.bucket).objects:
+        raise S3Error("BucketNotEmpty")
+    del store.buckets[request.bucket]
+    return Reply(204)
+
+
+def get_location(store: Store, request: Request) -> Reply:
+    store.bucket(request.bucket)
+    return xml("LocationConstraint", {})
+
+
+# --- listings --------------------------------------------------------------------------------
+
+
+def list_objects_v2(store: Store, request: Request) -> Reply:
+    bucket, params = store.bucket(request.bucket), request.params
+    token = params.get("continuation-token")
+    after = bytes.fromhex(token).decode() if token else params.get("start-after", "")
+    keys, groups, more, last = _page(store, bucket, params, after)
+    encoded = _encoder(params)
+    return xml(
+        "ListBucketResult",
+        {
+            "Name": bucket.name, "Prefix": encoded(params.get("prefix", "")),
+            "KeyCount": len(keys) + len(groups), "MaxKeys": params.get("max-keys", "1000"),
+            "EncodingType": params.get("encoding-type"), "IsTruncated": more,
+            "ContinuationToken": token,
+            "NextContinuationToken": last.encode().hex() if more else None,
+            "Contents": _contents(bucket, keys, encoded),
+            "CommonPrefixes": [{"Prefix": encoded(group)} for group in groups],
+        },
+    )  # fmt: skip
+
+
+def list_objects(store: Store, request: Request) -> Reply:
+    bucket, params = store.bucket(request.bucket), request.params
+    keys, groups, more, last = _page(store, bucket, params, params.get("marker", ""))
+    encoded = _encoder(params)
+    return xml(
+        "ListBucketResult",
+        {
+            "Name": bucket.name, "Prefix": encoded(params.get("prefix", "")),
+            "Marker": encoded(params.get("marker", "")), "MaxKeys": params.get("max-keys", "1000"),
+            "EncodingType": params.get("encoding-type"), "IsTruncated": more,
+            "NextMarker": encoded(last) if more else None,
+            "Contents": _contents(bucket, keys, encoded),
+            "CommonPrefixes": [{"Prefix": encoded(group)} for group in groups],
+        },
+    )  # fmt: skip
+
+
+def _page(
+    store: Store, bucket: Bucket, params: dict[str, str], after: str
+) -> tuple[list[str], list[str], bool, str]:
+    """Return keys, common prefixes, whether there is more, and where to go on."""
+    prefix, delimiter = params.get("prefix", ""), params.get("delimiter", "")
+    size = min(int(params.get("max-keys") or 1000), store.manner.page)
+    keys, groups, last = list[str](), list[str](), ""
+    for key in bucket.in_order():
+        if not key.startswith(prefix) or bucket.current(key) is None:
+            continue
+        if after and key.encode() <= after.encode():
+            continue
+        group = ""
+        if delimiter and delimiter in key[len(prefix) :]:
+            group = prefix + key[len(prefix) :].split(delimiter)[0] + delimiter
+            if (groups and groups[-1] == group) or after.startswith(group):
+                continue
+        if len(keys) + len(groups) == size:
+            return keys, groups, True, last
+        (groups if group else keys).append(group or key)
+        last = group + "\U0010ffff" if group else key
+    return keys, groups, False, last
+
+
+def _encoder(params: dict[str, str]) -> Any:
+    if params.get("encoding-type") == "url":
+        return lambda text: quote(text.encode("utf-8", "surrogateescape"), safe="/-_.~")
+    return str
+
+
+def _contents(bucket: Bucket, keys: Iterable[str], encoded: Any) -> list[dict[str, Any]]:
+    found = []
+    for key in keys:
+        version = bucket.current(key)
+        assert version is not None
+        found.append(
+            {
+                "Key": encoded(key), "LastModified": instant(version.at),
+                "ETag": f'"{version.etag}"', "Size": len(version.body),
+                "StorageClass": version.headers.get("x-amz-storage-class", "STANDARD"),
+            }
+        )  # fmt: skip
+    return found
+
+
+def list_versions(store: Store, request: Request) -> Reply:
+    bucket, params = store.bucket(request.bucket), request.params
+    prefix, encoded = params.get("prefix", ""), _encoder(params)
+    versions, markers = [], []
+    for key in bucket.in_order():
+        if key.startswith(prefix):
+            for version in reversed(bucket.objects[key]):
+                entry = _listed(bucket, version, encoded)
+                (markers if version.marker else versions).append(entry)
+    told = {"Name": bucket.name, "Prefix": encoded(prefix), "IsTruncated": False}
+    if "encoding-type" in params:
+        told["EncodingType"] = "url"
+    return xml("ListVersionsResult", {**told, "Version": versions, "DeleteMarker": markers})
+
+
+def _listed(bucket: Bucket, version: Version, encoded: Any) -> dict[str, Any]:
+    newest = bucket.objects[version.key][-1] is version
+    size = {} if version.marker else {"ETag": f'"{version.etag}"', "Size": len(version.body)}
+    return {
+        "Key": encoded(version.key), "VersionId": version.id, "IsLatest": newest,
+        "LastModified": instant(version.at), **size,
+    }  # fmt: skip
+
+
+# --- documents -------------------------------------------------------------------------------
+
+
+def get_versioning(store: Store, request: Request) -> Reply:
+    bucket = store.bucket(request.bucket)
+    _demand(store, "versioning")
+    return xml("VersioningConfiguration", {"Status": bucket.versioning or None})
+
+
+def put_versioning(store: Store, request: Request) -> Reply:
+    bucket = store.bucket(request.bucket)
+    _demand(store, "versioning")
+    status = request.xml("VersioningConfiguration").findtext("Status")
+    if status not in {"Enabled", "Suspended"}:
+        raise S3Error("MalformedXML")
+    if bucket.lock and status != "Enabled":
+        raise S3Error("InvalidBucketState")
+    bucket.versioning = status
+    return Reply(200)
+
+
+def get_object_lock(store: Store, request: Request) -> Reply:
+    bucket = store.bucket(request.bucket)
+    _demand(store, "object_lock")
+    if not bucket.lock:
+        raise S3Error("ObjectLockConfigurationNotFoundError")
+    rule = bucket.default_retention
+    told = {"ObjectLockEnabled": "Enabled", "Rule": rule and {"DefaultRetention": rule}}
+    return xml("ObjectLockConfiguration", told)
+
+
+def put_object_lock(store: Store, request: Request) -> Reply:
+    bucket, told = store.bucket(request.bucket), request.xml("ObjectLockConfiguration")
+    _demand(store, "object_lock")
+    if not bucket.lock:
+        raise S3Error("InvalidBucketState", "object lock is set when a bucket is made")
+    rule = told.find("Rule/DefaultRetention")
+    bucket.default_retention = None if rule is None else {e.tag: e.text or "" for e in rule}
+    return Reply(200)
+
+
+def get_acl(store: Store, request: Request) -> Reply:
+    store.bucket(request.bucket)
+    return xml("AccessControlPolicy", OWNED)
+
+
+def put_acl(store: Store, request: Request) -> Reply:
+    store.bucket(request.bucket)
+    return Reply(200)
+
+
+def get_document(store: Store, request: Request) -> Reply:
+    bucket, name = store.bucket(request.bucket), _document(request)
+    missing, capability = _DOCUMENTS[name]
+    _demand(store, capability)
+    if name not in bucket.documents:
+        raise S3Error(missing)
+    kind = "application/json" if name == "policy" else "application/xml"
+    return Reply(200, {"Content-Type": kind}, bucket.documents[name])
+
+
+def put_document(store: Store, request: Request) -> Reply:
+    bucket, name = store.bucket(request.bucket), _document(request)
+    _demand(store, _DOCUMENTS[name][1])
+    if name == "policy":
+        try:
+            json.loads(request.body)["Statement"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise S3Error("MalformedPolicy") from error
+    bucket.documents[name] = request.body
+    return Reply(204 if name == "policy" else 200)
+
+
+def delete_document(store: Store, request: Request) -> Reply:
+    store.bucket(request.bucket).documents.pop(_document(request), None)
+    return Reply(204)
+
+
+def _document(request: Request) -> str:
+    return next(name for name in _DOCUMENTS if name in request.params)
+
+
+def _demand(store: Store, capability: str) -> None:
+    if not getattr(store.manner, capability):
+        raise S3Error("NotImplemented", capability)
+
+
+def judge_policy(store: Store, request: Request, action: str) -> None:
+    """Hold a request to the bucket's policy; the bucket's owner is no exception here."""
+    bucket = store.buckets.get(request.bucket)
+    if bucket is None or "policy" not in bucket.documents:
+        return
+    resource = f"{bucket.name}/{request.key}" if request.key else bucket.name
+    effects = set()
+    for statement in _many(json.loads(bucket.documents["policy"])["Statement"]):
+        actions = [_bare(one) for one in _many(statement.get("Action", []))]
+        places = [one.rpartition(":::")[2] or one for one in _many(statement.get("Resource", []))]
+        if any(fnmatchcase(action, one) for one in actions) and any(
+            fnmatchcase(resource, one) for one in places
+        ):
+            effects.add(statement["Effect"])
+    if "Deny" in effects or (store.manner.deny_unless_allowed and "Allow" not in effects):
+        raise S3Error("AccessDenied", "the bucket policy denies it")
+
+
+def _bare(action: str) -> str:
+    return action.removeprefix("s3:")
+
+
+def _many(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

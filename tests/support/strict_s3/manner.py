@@ -1,0 +1,127 @@
+"""How an S3 server behaves: limits, what it knows, what it demands, and how it may be nasty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from hdh_migrate.targets.profiles import Profile
+
+Condition = Literal["honoured", "refused", "ignored"]
+"""What becomes of If-Match and If-None-Match on a write: kept, 501, or silently not looked at."""
+
+EVERY_CHECKSUM = frozenset(("crc32", "crc32c", "crc64nvme", "sha1", "sha256"))
+
+MD5_OPERATIONS = frozenset(
+    ("DeleteObjects", "PutBucketVersioning", "PutObjectRetention", "PutObjectLegalHold",
+     "PutObjectLockConfiguration", "PutBucketLifecycleConfiguration", "PutBucketPolicy",
+     "PutBucketEncryption", "PutObjectTagging", "PutBucketAcl")
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """One way to be an S3 server; the defaults are those of Amazon's."""
+
+    name: str = "plain"
+
+    # limits
+    max_parts: int = 10_000
+    min_part: int = 5 << 20
+    max_part: int = 5 << 30
+    max_put: int = 5 << 30
+    max_object: int = 5 << 40
+    max_key: int = 1024
+    max_metadata: int = 2048
+    max_tags: int = 10
+    page: int = 1000
+    parts_page: int = 1000
+
+    # what it knows
+    checksums: frozenset[str] = EVERY_CHECKSUM
+    trailers: Literal["verified", "refused", "kept"] = "verified"
+    """What becomes of an aws-chunked body: undone, refused, or its framing kept as content."""
+    conditional_put: Condition = "honoured"
+    conditional_complete: Condition = "honoured"
+    list_parts: bool = True
+    list_uploads: bool = True
+    tags: bool = True
+    versioning: bool = True
+    object_lock: bool = True
+    bucket_encryption: bool = True
+    bucket_policy: bool = True
+    lifecycle: bool = True
+    ranges: Literal["206", "200", "ignored"] = "206"
+    etag: Literal["md5", "opaque"] = "md5"
+    part_etag: Literal["md5", "opaque"] = "md5"
+    repeated_complete: Literal["repeated", "gone"] = "repeated"
+
+    # what it demands
+    checks_signature: bool = True
+    checks_sha256: bool = True
+    checks_md5: bool = True
+    unsigned_payload: bool = True
+    md5_needed: frozenset[str] = frozenset(("DeleteObjects",))
+    md5_means_md5: bool = True
+    """Whether a checksum header does not stand in for a missing Content-MD5."""
+    lock_needs_digest: bool = True
+    """Whether writes under a lock need Content-MD5 or a checksum header, as Amazon's do."""
+    minimal_xml: bool = False
+    ascii_metadata: bool = True
+    spoken_keys: bool = True
+    """Whether control characters in keys are refused."""
+
+    # how it is nasty
+    deny_unless_allowed: bool = False
+    """A bucket policy denies whatever it does not allow, to the bucket's owner as well."""
+    fold_case: bool = False
+    normalise: bool = False
+    clock_offset: float = 0.0
+    request_seconds: float | None = None
+    """A request that is not whole within this time is cut."""
+    busy_every: int = 0
+    """Every n-th object request is answered SlowDown."""
+    retry_after: int | None = None
+    complete_conflicts: int = 0
+    """So many conditional completions meet 409 ConditionalRequestConflict and lose the upload."""
+    redirects_to: str | None = None
+    ignores_max_parts: bool = False
+    loses_upload_locks: bool = False
+    """CreateMultipartUpload does not take the object lock headers (Ceph 16)."""
+    mishears_if_match: bool = False
+    """If-Match on a PUT fails even with the ETag that is shown (Ceph 16)."""
+    empty_complete: bool = False
+    """Completions are answered 200 with nothing in them."""
+
+
+def manner_of(profile: Profile, **knobs: Any) -> Manner:
+    """Return the manner in which a host behaves that is exactly as a profile claims.
+
+    What a profile does not count on is refused here, so that a run that needs it fails.
+    """
+    says = profile.value
+    told: dict[str, Any] = {
+        name: says(name)
+        for name in (
+            "max_parts", "min_part", "max_part", "max_put", "max_object", "max_key",
+            "max_metadata", "max_tags", "list_parts", "list_uploads", "tags", "versioning",
+            "object_lock", "bucket_encryption", "bucket_policy", "lifecycle", "request_seconds",
+        )
+    }  # fmt: skip
+    told |= {
+        "name": profile.name,
+        "checksums": frozenset(n for n in EVERY_CHECKSUM if says(f"checksum_{n}")),
+        "trailers": "verified" if says("trailers") else "refused",
+        "conditional_put": "honoured" if says("conditional_put") else "refused",
+        "conditional_complete": "honoured" if says("conditional_complete") else "refused",
+        "ranges": "206" if says("range_reads") else "200",
+        "etag": says("etag_single"),
+        "repeated_complete": "repeated" if says("repeated_complete") == "same" else "gone",
+        "md5_needed": frozenset(says("content_md5_required")) or MD5_OPERATIONS,
+        "ascii_metadata": says("metadata_charset") == "ascii",
+        "deny_unless_allowed": says("implicit_deny"),
+        "fold_case": says("keys_case_folded"),
+        "normalise": says("keys_normalised"),
+        "minimal_xml": True,
+    }
+    return Manner(**told | knobs)

@@ -1,0 +1,183 @@
+"""Multipart uploads: begun, filled in any order, listed, completed or aborted."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from tests.support.strict_s3.objects import (
+    demand_digest,
+    etag_of,
+    instant,
+    precondition,
+    template,
+)
+from tests.support.strict_s3.store import Bucket, Part, Store, Upload
+from tests.support.strict_s3.words import Reply, Request, S3Error, xml
+
+OPAQUE = 16
+
+
+def create_upload(store: Store, request: Request) -> Reply:
+    bucket = store.bucket(request.bucket)
+    upload = store.new_upload(bucket, template(store, bucket, request))
+    if store.manner.loses_upload_locks:
+        upload.template.retention, upload.template.hold = None, False
+    told = {"Bucket": bucket.name, "Key": upload.template.key, "UploadId": upload.id}
+    return xml("InitiateMultipartUploadResult", told)
+
+
+def upload_part(store: Store, request: Request) -> Reply:
+    bucket, upload = _upload(store, request)
+    manner, text = store.manner, request.params["partNumber"]
+    top = 10_000 if manner.ignores_max_parts else manner.max_parts
+    if not text.isdigit() or not 1 <= int(text) <= top:
+        raise S3Error("InvalidArgument", f"Part number must be an integer between 1 and {top}")
+    if len(request.body) > manner.max_part:
+        raise S3Error("EntityTooLarge")
+    locked = upload.template.retention is not None or upload.template.hold
+    demand_digest(store, bucket, request, locked=locked)
+    digest = hashlib.md5(request.body).digest()
+    tag = digest.hex() if manner.part_etag == "md5" else secrets.token_hex(OPAQUE)
+    upload.parts[int(text)] = Part(
+        number=int(text), body=request.body, etag=tag, md5=digest, at=store.now()
+    )
+    return Reply(200, {"ETag": f'"{tag}"'})
+
+
+def list_parts(store: Store, request: Request) -> Reply:
+    if not store.manner.list_parts:
+        raise S3Error("NotImplemented", "ListParts")
+    bucket, upload = _upload(store, request)
+    after = int(request.params.get("part-number-marker") or 0)
+    size = min(int(request.params.get("max-parts") or 1000), store.manner.parts_page)
+    left = sorted(number for number in upload.parts if number > after)
+    shown, more = left[:size], len(left) > size
+    return xml(
+        "ListPartsResult",
+        {
+            "Bucket": bucket.name, "Key": upload.template.key, "UploadId": upload.id,
+            "PartNumberMarker": after, "NextPartNumberMarker": shown[-1] if more else None,
+            "MaxParts": size, "IsTruncated": more,
+            "Part": [_part(upload.parts[number]) for number in shown],
+        },
+    )  # fmt: skip
+
+
+def _part(part: Part) -> dict[str, Any]:
+    return {
+        "PartNumber": part.number, "LastModified": instant(part.at),
+        "ETag": f'"{part.etag}"', "Size": len(part.body),
+    }  # fmt: skip
+
+
+def list_uploads(store: Store, request: Request) -> Reply:
+    if not store.manner.list_uploads:
+        raise S3Error("NotImplemented", "ListMultipartUploads")
+    bucket, params = store.bucket(request.bucket), request.params
+    prefix, size = params.get("prefix", ""), min(int(params.get("max-uploads") or 1000), 1000)
+    size = min(size, store.manner.page)
+    after = (params.get("key-marker", ""), params.get("upload-id-marker", "\U0010ffff"))
+    if not params.get("key-marker"):
+        after = ("", "")
+    found = sorted(
+        (upload.template.key, upload.id)
+        for upload in bucket.uploads.values()
+        if upload.template.key.startswith(prefix)
+    )
+    left = [one for one in found if one > after]
+    shown, more = left[:size], len(left) > size
+    return xml(
+        "ListMultipartUploadsResult",
+        {
+            "Bucket": bucket.name, "KeyMarker": params.get("key-marker", ""), "Prefix": prefix,
+            "NextKeyMarker": shown[-1][0] if more else None,
+            "NextUploadIdMarker": shown[-1][1] if more else None,
+            "MaxUploads": size, "IsTruncated": more,
+            "Upload": [
+                {"Key": key, "UploadId": name, "Initiated": _begun(bucket.uploads[name])}
+                for key, name in shown
+            ],
+        },
+    )  # fmt: skip
+
+
+def _begun(upload: Upload) -> str:
+    return instant(upload.template.at)
+
+
+def abort_upload(store: Store, request: Request) -> Reply:
+    bucket, upload = _upload(store, request)
+    del bucket.uploads[upload.id]
+    return Reply(204)
+
+
+def complete_upload(store: Store, request: Request) -> Reply:
+    bucket, manner = store.bucket(request.bucket), store.manner
+    upload_id = request.params["uploadId"]
+    if upload_id in store.completed and manner.repeated_complete == "repeated":
+        key, etag = store.completed[upload_id]
+        return _completed(store, bucket.name, key, etag)
+    _, upload = _upload(store, request)
+    conditional = request.headers.keys() & {"if-match", "if-none-match"}
+    if conditional and manner.complete_conflicts > store.conflicts:
+        store.conflicts += 1
+        del bucket.uploads[upload.id]
+        raise S3Error("ConditionalRequestConflict")
+    current = bucket.current(upload.template.key)
+    precondition(manner.conditional_complete, request.headers, current)
+    parts = _listed(store, upload, request.xml("CompleteMultipartUpload"))
+    body = b"".join(part.body for part in parts)
+    if len(body) > manner.max_object:
+        raise S3Error("EntityTooLarge")
+    version = upload.template
+    version.body, version.at, version.id = body, store.now(), bucket.new_id()
+    version.parts = tuple(len(part.body) for part in parts)
+    version.etag = f"{etag_of(b''.join(part.md5 for part in parts))}-{len(parts)}"
+    if manner.etag == "opaque":
+        version.etag = secrets.token_hex(OPAQUE)
+    bucket.add(version)
+    del bucket.uploads[upload.id]
+    store.completed[upload.id] = (version.key, version.etag)
+    if manner.empty_complete:
+        return Reply(200)
+    reply = _completed(store, bucket.name, version.key, version.etag)
+    if bucket.versioning:
+        reply.headers["x-amz-version-id"] = version.id
+    return reply
+
+
+def _completed(store: Store, bucket: str, key: str, etag: str) -> Reply:
+    del store
+    told = {"Location": f"/{bucket}/{key}", "Bucket": bucket, "Key": key, "ETag": f'"{etag}"'}
+    return xml("CompleteMultipartUploadResult", told)
+
+
+def _listed(store: Store, upload: Upload, told: ET.Element) -> list[Part]:
+    parts: list[Part] = []
+    allowed = {"PartNumber", "ETag"}
+    for one in told:
+        if one.tag != "Part" or (store.manner.minimal_xml and {f.tag for f in one} - allowed):
+            raise S3Error("MalformedXML")
+        number, tag = int(one.findtext("PartNumber", "0")), one.findtext("ETag", "").strip('"')
+        part = upload.parts.get(number)
+        if part is None or part.etag != tag:
+            raise S3Error("InvalidPart")
+        if parts and number <= parts[-1].number:
+            raise S3Error("InvalidPartOrder")
+        parts.append(part)
+    if not parts:
+        raise S3Error("MalformedXML", "no parts")
+    if any(len(part.body) < store.manner.min_part for part in parts[:-1]):
+        raise S3Error("EntityTooSmall")
+    return parts
+
+
+def _upload(store: Store, request: Request) -> tuple[Bucket, Upload]:
+    bucket = store.bucket(request.bucket)
+    upload = bucket.uploads.get(request.params["uploadId"])
+    if upload is None or upload.template.key != store.key(request.key):
+        raise S3Error("NoSuchUpload")
+    return bucket, upload
