@@ -47,10 +47,8 @@ SUMMED = (
     *("migration", "rehearsal", "names", "tool", "times", "verification"),
     *("manifest", "datasets", "batches", "outcome", "exclusions", "findings"),
 )
-PREDICATE = {
-    *SUMMED, "plan", "operator", "endpoints", "attestation", "profile", "capabilities", "waivers",
-    "cutovers", "seal", "losses", "paces", "journal", "previous_statement",
-}  # fmt: skip
+LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+KEY_ID = re.compile("ed25519:[0-9a-f]{16}")
 CHECKED = (
     "1  every file is there, and no other",
     "2  SHA256SUMS lists the digests of exactly these files",
@@ -201,6 +199,7 @@ def _claims(envelope: Mapping[str, Any]) -> tuple[bytes, Claims]:
         ],
     }
     _must(spelled == envelope and 0 < len(claims) == len(dict(claims)))
+    _must(all(KEY_ID.fullmatch(key_id) and len(signature) == 64 for key_id, signature in claims))
     return payload, claims
 
 
@@ -231,14 +230,9 @@ def _accepts(key: Key, signature: bytes, message: bytes) -> bool:
 
 
 def _predicate(said: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
-    try:
-        _must(said.keys() == {"_type", "subject", "predicateType", "predicate"})
-        _must(said["_type"] == "https://in-toto.io/Statement/v1")
-        _must(said["predicateType"] == "urn:hdh-migrate:evidence:v1")
-        _must(said["predicate"].keys() == PREDICATE)
-        _must(re.fullmatch(MOMENT, said["predicate"]["times"]["written"], re.ASCII) is not None)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise Wrong("statement.json: not a statement of this version") from None
+    wrong = ill_formed(said, STATEMENT, "statement")
+    if wrong is not None:
+        raise Wrong(f"statement.json: not a statement of this version: {wrong}")
     return dict(said["predicate"])
 
 
@@ -302,11 +296,14 @@ def _misstated(predicate: Mapping[str, Any]) -> Iterator[str]:
     plan = predicate["plan"]["canonical"]
     if _sha256(_canonical(plan)) != predicate["plan"]["digest"]["sha256"]:
         yield "statement.json: the plan digest is not the digest of the plan"
-    batch_of = {name: batch["name"] for batch in plan["batches"] for name in batch["datasets"]}
+    batches = [(name, batch["name"]) for batch in plan["batches"] for name in batch["datasets"]]
     planned = {dataset["name"]: dataset["target"] for dataset in plan["datasets"]}
     told = {dataset["name"]: dataset["target"] for dataset in predicate["datasets"]}
-    batched = all(batch_of[each["name"]] == each["batch"] for each in predicate["datasets"])
-    if told != planned or not batched or plan["migration"] != predicate["migration"]:
+    once = len(told) == len(predicate["datasets"]) == len(plan["datasets"])  # or sums would double
+    batched = sorted(batches) == sorted(
+        (each["name"], each["batch"]) for each in predicate["datasets"]
+    )
+    if told != planned or not once or not batched or plan["migration"] != predicate["migration"]:
         yield "statement.json: the datasets are not those of the plan"
 
 
@@ -327,9 +324,10 @@ def is_local(url: str) -> bool:
     if host is None or host == "localhost" or host.endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
+    return any(address in net for net in LOOPBACK)  # is_loopback differs between Pythons
 
 
 # --- 5, 6, 7: lines, trees and counts ------------------------------------------------------------
@@ -531,6 +529,14 @@ class Field(NamedTuple):
     pattern: Optional[re.Pattern[str]]  # noqa: UP045 - Python 3.9 reads this
     nullable: bool = False
 
+    def holds(self, value: Any) -> bool:  # noqa: ANN401 - any JSON value
+        """Say whether it may hold this value."""
+        if value is None:
+            return self.nullable
+        if self.pattern is None:
+            return type(value) is int and 0 <= value < 1 << 63
+        return isinstance(value, str) and self.pattern.fullmatch(value) is not None
+
 
 def _text(pattern: str, *, nullable: bool = False) -> Field:
     return Field(re.compile(pattern, re.ASCII), nullable)
@@ -562,17 +568,104 @@ EVENT = {"at": TEXT, "body": TEXT, "digest": DIGEST, "kind": TEXT, "seq": SIZE}
 
 def misfit(line: Mapping[str, Any], fields: Mapping[str, Field]) -> str | None:
     """Return the name of a field whose value is not what it may hold, None if all are."""
-    for name, (pattern, nullable) in fields.items():
-        value = line[name]
-        if value is None:
-            fits = nullable
-        elif pattern is None:
-            fits = type(value) is int and 0 <= value < 1 << 63
+    return next((name for name, field in fields.items() if not field.holds(line[name])), None)
+
+
+# --- 3 to 9: what a statement consists of --------------------------------------------------------
+
+
+def _count(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    return type(value) is int and value >= 0
+
+
+def _number(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    return type(value) in (int, float)
+
+
+def _given(kind: type) -> Callable[[Any], bool]:
+    return lambda value: type(value) is kind
+
+
+def _or_null(kind: type) -> Callable[[Any], bool]:
+    return lambda value: value is None or type(value) is kind
+
+
+NAMED = _text(r"[\s\S]+")  # not empty; unlike a line's text it may hold a lone surrogate
+NAMED_OR_NULL = NAMED._replace(nullable=True)
+SUM = {"objects": _count, "bytes": _count}
+PLACE = {"bucket": NAMED, "prefix": _given(str)}
+COUNTED = _given(dict)  # compared with what the lines give
+PREDICATE: dict[str, Any] = {
+    "migration": NAMED,
+    "rehearsal": _given(bool),
+    "names": _text("plain|keyed"),
+    "plan": {"digest": {"sha256": DIGEST}, "canonical": _given(dict)},
+    "tool": {"name": _text("hdh-migrate"), "version": NAMED, "code": {"sha256": DIGEST}},
+    "operator": NAMED_OR_NULL,
+    "times": {
+        "started": TIME_OR_NULL, "ended": TIME_OR_NULL, "written": _text(MOMENT),
+        "clock_offsets": {str: _number},
+    },
+    "endpoints": [{
+        "side": _text("source|target"), "kind": NAMED, "url": NAMED, "region": NAMED_OR_NULL,
+        "local": _given(bool), "bytes_read": _count, "bytes_written": _count, "requests": _count,
+        "addresses": [NAMED],
+    }],
+    "attestation": _or_null(dict), "profile": _or_null(dict), "capabilities": _or_null(dict),
+    "waivers": [_given(dict)], "cutovers": [_given(dict)],
+    "seal": {"format": NAMED, "recipients": [NAMED]},
+    "verification": {
+        "level": _text("full|stored|head"),
+        "sha256_taken_in_transfer": _count, "sha256_taken_in_verify": _count,
+    },
+    "losses": [
+        {"dataset": NAMED, "what": NAMED, "objects": _count, "kept": _text("manifest|ledger")}
+    ],
+    "paces": [{
+        "step": _text("transfer|verify"), "started": _text(MOMENT), "ended": _text(MOMENT),
+        "seconds": lambda value: _number(value) and value > 0, "bins": [SUM],
+    }],
+    "previous_statement": DIGEST_OR_NULL,
+    "datasets": [{
+        "name": NAMED, "batch": NAMED, "closed": _given(bool), "source": PLACE, "target": PLACE,
+        "tally": {
+            "inventoried": SUM, "verified": SUM, "failed": SUM, "pending": SUM, "excluded": SUM,
+            "closes": _given(bool),
+        },
+    }],
+    "journal": COUNTED, "manifest": COUNTED, "outcome": COUNTED, "findings": COUNTED,
+    "batches": _given(list), "exclusions": _given(list),
+}  # fmt: skip
+"""What docs/schemas/evidence-v1.json says, so far as the lines do not decide it."""
+STATEMENT = {
+    "_type": _text(re.escape("https://in-toto.io/Statement/v1")),
+    "subject": [{"name": NAMED, "digest": {"sha256": DIGEST}}],
+    "predicateType": _text("urn:hdh-migrate:evidence:v1"),
+    "predicate": PREDICATE,
+}
+
+
+def ill_formed(value: Any, shape: Any, where: str) -> str | None:  # noqa: ANN401 - any JSON value
+    """Return where a value is not of this shape, None if all of it is.
+
+    A shape is a test, a list of one shape, or an object of exactly these members (with `str` as
+    the only name: of any members). What is returned has no names but those of the format.
+    """
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            return where
+        inner = [(each, shape[0], where) for each in value]
+    elif isinstance(shape, dict) and isinstance(value, dict):
+        if str in shape:
+            inner = [(each, shape[str], where) for each in value.values()]
+        elif value.keys() != shape.keys():
+            return where
         else:
-            fits = isinstance(value, str) and pattern.fullmatch(value) is not None
-        if not fits:
-            return name
-    return None
+            inner = [(value[name], shape[name], f"{where}.{name}") for name in shape]
+    else:
+        test = shape.holds if isinstance(shape, Field) else shape
+        return None if callable(test) and test(value) else where
+    return next((bad for each in inner if (bad := ill_formed(*each)) is not None), None)
 
 
 # --- 8: the journal ------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from hdh_migrate.evidence.bundle import check_bundle
 from hdh_migrate.evidence.countersign import countersign
 from hdh_migrate.evidence.records import manifest_line
 from hdh_migrate.evidence.signing import STATEMENT_TYPE, Signer, load_signer, new_report_key
-from hdh_migrate.fixity import canonical_json
+from hdh_migrate.fixity import canonical_json, sha256_hex
 from tests.unit.evidence.builders import (
     bundle,
     dataset,
@@ -194,7 +194,10 @@ def resigned(folder: Path, key: Signer, change: Callable[[dict[str, Any]], objec
         (lambda said: said["predicate"]["plan"]["canonical"].update(version=2), "plan digest"),
         (lambda said: said["predicate"]["datasets"].clear(), "does not name"),
         (lambda said: said["predicate"].pop("outcome"), "not a statement of this version"),
-        (lambda said: said["predicate"].update(datasets=7), "predicate is not of this version"),
+        (
+            lambda said: said["predicate"].update(datasets=7),
+            "of this version: statement.predicate.datasets",
+        ),
         (lambda said: said.update(predicateType="urn:other"), "not a statement of this version"),
         (lambda said: said.update(extra=1), "not a statement of this version"),
         (lambda said: said["subject"].reverse(), "begin with the manifest"),
@@ -209,6 +212,67 @@ def test_a_signed_statement_that_says_other_than_its_files_is_caught(
     resigned(folder, key, change)
 
     assert any(problem in line for line in check_bundle(folder, [key.verifier]))
+
+
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [
+        (("predicate", "names"), "open"),
+        (("predicate", "operator"), ""),
+        (("predicate", "previous_statement"), "0" * 63),
+        (("predicate", "times", "started"), "yesterday"),
+        (("predicate", "times", "clock_offsets", "source"), "0.3"),
+        (("predicate", "tool", "vendor"), "x"),
+        (("predicate", "endpoints", 0, "local"), 0),
+        (("predicate", "endpoints", 0, "requests"), 1.0),
+        (("predicate", "endpoints", 0, "requests"), True),
+        (("predicate", "seal", "recipients"), "none"),
+        (("predicate", "verification", "sha256_taken_in_verify"), -1),
+        (("predicate", "capabilities"), []),
+        (("predicate", "datasets", 0, "closed"), "yes"),
+        (("predicate", "datasets", 0, "source", "bucket"), None),
+        (("predicate", "datasets", 0, "tally", "inventoried", "bytes"), 3010.0),
+        (("subject", 1, "uri"), "https://host.example"),
+        (("subject", 1, "digest", "sha512"), "0" * 128),
+    ],
+)
+def test_what_no_line_decides_must_still_have_the_form_of_the_schema(
+    copied: tuple[Path, Signer], at: tuple[Any, ...], value: object
+) -> None:
+    folder, key = copied
+
+    def change(said: dict[str, Any]) -> None:
+        holder: Any = said
+        for name in at[:-1]:
+            holder = holder[name]
+        holder[at[-1]] = value
+
+    resigned(folder, key, change)
+
+    (problem,) = check_bundle(folder, [key.verifier])
+    assert problem.startswith("statement.json: not a statement of this version: statement.")
+
+
+def test_a_dataset_that_is_told_twice_is_refused_for_its_sums_would_double(
+    copied: tuple[Path, Signer],
+) -> None:
+    folder, key = copied
+
+    def change(said: dict[str, Any]) -> None:
+        told = said["predicate"]
+        plan = told["plan"]
+        for holder in (told, plan["canonical"]):
+            holder["datasets"] += holder["datasets"][:1]
+        plan["digest"]["sha256"] = sha256_hex(canonical_json(plan["canonical"]))
+        for state, sums in told["outcome"]["states"].items():
+            for unit in sums:
+                sums[unit] += told["datasets"][0]["tally"][state][unit]
+
+    resigned(folder, key, change)
+
+    assert "statement.json: the datasets are not those of the plan" in check_bundle(
+        folder, [key.verifier]
+    )
 
 
 def test_a_summary_that_says_other_than_the_statement_is_caught_though_signed(

@@ -1,0 +1,152 @@
+"""Bundles changed as someone would change them who holds the key: all that can follow, follows."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hdh_migrate.evidence.check import check_bundle
+from hdh_migrate.evidence.signing import Signer, Verifier
+from hdh_migrate.fixity import canonical_json, sha256_hex
+from tests.support import second_verifier as second
+
+Files = dict[str, bytes]
+Edit = Callable[[Any], None]
+Case = tuple[str, Files]
+
+JSONL = ("manifest.jsonl", "exclusions.jsonl", "findings.jsonl", "journal.jsonl")
+
+
+@dataclass
+class Desk:
+    """One good bundle, the keys that sign, and a folder to lay changed copies in."""
+
+    folder: Path
+    files: Files
+    keys: tuple[Signer, ...]
+    laid: Files = field(default_factory=dict)
+    judged: int = 0
+
+    def judge(
+        self, files: Files, threshold: int = 1, trusted: Iterable[Verifier] | None = None
+    ) -> tuple[list[str], list[str]]:
+        """Return the problems that each verifier sees."""
+        self.folder.mkdir(exist_ok=True)
+        for name in self.laid.keys() - files.keys():
+            (self.folder / name).unlink()
+        for name, content in files.items():
+            if self.laid.get(name) != content:
+                (self.folder / name).write_bytes(content)
+        self.laid = dict(files)
+        self.judged += 1
+        return self.opinions(self.folder, threshold, trusted)
+
+    def opinions(
+        self, folder: Path, threshold: int = 1, trusted: Iterable[Verifier] | None = None
+    ) -> tuple[list[str], list[str]]:
+        keys = [key.verifier for key in self.keys[:1]] if trusted is None else list(trusted)
+        known = {key.fingerprint: (key.public, key.until) for key in keys}
+        return check_bundle(folder, keys, threshold), second.verify(folder, known, threshold)
+
+    def agree(self, cases: Iterable[Case], **options: Any) -> dict[str, bool]:
+        """Say of each case whether both take it; they must not differ."""
+        taken, apart = {}, []
+        for label, files in cases:
+            first, other = self.judge(files, **options)
+            taken[label] = not first
+            if bool(first) != bool(other):
+                apart.append(f"{label}: {first} / {other}")
+        if apart:
+            pytest.fail("the two do not agree:\n" + "\n".join(apart), pytrace=False)
+        return taken
+
+    def statement(self) -> Any:
+        """Return a copy of what the good bundle's signature covers."""
+        return json.loads(base64.b64decode(json.loads(self.files["statement.json"])["payload"]))
+
+    def forged(self, changes: Files, edit: Edit | None = None, *, last: bool = True) -> Files:
+        """Change files and statement; an edit that is not the `last` has its consequences drawn."""
+        files, statement = {**self.files, **changes}, self.statement()
+        if edit is not None and not last:
+            edit(statement)
+        with suppress(ValueError, TypeError, KeyError, AttributeError, IndexError):
+            counted(statement["predicate"], files)  # otherwise they cannot be counted at all
+        with suppress(TypeError, KeyError):
+            plan = statement["predicate"]["plan"]
+            plan["digest"]["sha256"] = sha256_hex(canonical_json(plan["canonical"]))
+        if edit is not None and last:
+            edit(statement)
+        return self.signed(files, statement)
+
+    def signed(self, files: Files, statement: Any, *keys: Signer) -> Files:
+        """Seal a folder whose statement says this: summary, subjects, signatures and sums."""
+        keyids = [key.key_id for key in keys or self.keys[:1]]
+        if "summary.json" in files and files["summary.json"] == self.files["summary.json"]:
+            files = {**files, "summary.json": summary(statement, keyids[0])}
+        refresh(statement, files, [sha256_hex(content) for content in self.files.values()])
+        return resummed({**files, "statement.json": self.envelope(statement, *keys)})
+
+    def envelope(self, statement: Any, *keys: Signer) -> bytes:
+        return self.wrapped(canonical_json(statement), *keys)
+
+    def wrapped(self, payload: bytes, *keys: Signer) -> bytes:
+        kind = "application/vnd.in-toto+json"
+        made = [key.sign(kind, payload) for key in keys or self.keys[:1]]
+        signatures = [one["signatures"][0] for one in made]
+        return canonical_json({**made[0], "signatures": signatures}) + b"\n"
+
+
+def counted(predicate: Any, files: Files) -> None:
+    """Put what the lines give into a predicate, chain included, whatever the lines are."""
+    lines = {name: [json.loads(line) for line in files[name].splitlines()] for name in JSONL}
+    head, rechained = bytes(32), []
+    for event in lines["journal.jsonl"]:
+        covered = [event["seq"], event["at"], event["kind"], event["body"]]
+        head = sha256(head + canonical_json(covered)).digest()
+        if len(event["digest"]) == 64:
+            event["digest"] = head.hex()
+        rechained.append(canonical_json(event) + b"\n")
+    written = [canonical_json(json.loads(line)) for line in files["journal.jsonl"].splitlines()]
+    if b"\n".join([*written, b""]) == files["journal.jsonl"]:
+        files["journal.jsonl"] = b"".join(rechained)
+    made = second.counted(predicate, lines, files["manifest.jsonl"], head.hex())
+    canonical_json(made)  # a line may have a number where a name of an object comes from
+    predicate.update(made)
+
+
+def summary(statement: Any, keyid: str | None) -> bytes:
+    """Build summary.json as the document says, or what comes nearest."""
+    predicate = statement.get("predicate") if isinstance(statement, dict) else None
+    try:
+        made = {"version": 1, "draft": keyid is None, "signed_by": keyid}
+        made["plan_digest"] = predicate["plan"]["digest"]["sha256"]
+        return canonical_json(made | {name: predicate[name] for name in second.COPIED}) + b"\n"
+    except (KeyError, TypeError):
+        return b"{}\n"
+
+
+def refresh(statement: Any, files: Files, known: Collection[str]) -> None:
+    """Give each subject whose digest was a good one the digest of its file."""
+    with suppress(KeyError, TypeError, AttributeError):
+        for subject in statement["subject"]:
+            if subject["name"] in files and subject["digest"].get("sha256") in known:
+                subject["digest"]["sha256"] = sha256_hex(files[subject["name"]])
+
+
+def resummed(files: Files) -> Files:
+    listed = "".join(
+        f"{sha256_hex(files[name])}  {name}\n" for name in sorted(files) if name != "SHA256SUMS"
+    )
+    return {**files, "SHA256SUMS": listed.encode()}
+
+
+def load(folder: Path) -> Files:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
