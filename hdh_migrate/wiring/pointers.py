@@ -1,0 +1,80 @@
+"""What consumers follow to the data: one row for each kind of pointer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hdh_migrate.plan.model import Plan
+from hdh_migrate.plan.pointers import (
+    CommandPointer,
+    FilePointer,
+    S3ObjectPointer,
+    SshCommandPointer,
+)
+from hdh_migrate.plan.pointers import Pointer as AnyPointer
+from hdh_migrate.ports import Pointer
+from hdh_migrate.targets.chosen import profile_of
+from hdh_migrate.wiring.targets import open_target
+from hdh_migrate.wiring.vault import Vault
+
+
+def _file_pointer(plan: Plan, section: FilePointer, vault: Vault) -> Pointer:
+    from hdh_migrate.pointers.file import opened
+
+    del plan
+    return opened(section, vault.base)
+
+
+def _command_pointer(plan: Plan, section: CommandPointer, vault: Vault) -> Pointer:
+    from hdh_migrate.pointers.command import opened
+
+    del plan
+    return opened(section, vault.base, vault.reveal)
+
+
+def _ssh_command_pointer(plan: Plan, section: SshCommandPointer, vault: Vault) -> Pointer:
+    from hdh_migrate.pointers.ssh_command import opened
+
+    del plan
+    return opened(section, vault.base, vault.reveal)
+
+
+def _s3_object_pointer(plan: Plan, section: S3ObjectPointer, vault: Vault) -> Pointer:
+    from hdh_migrate.pointers.s3_object import S3ObjectPointer as Kind
+    from hdh_migrate.targets import profiles
+    from hdh_migrate.targets.opening import elsewhere
+    from hdh_migrate.targets.s3_bucket import S3Bucket
+
+    credential = section.credential or plan.target.credential
+    if section.endpoint is None:
+        profile = profile_of(plan, vault.base)
+        endpoint = open_target(plan, credential, vault)
+        if endpoint.transport.door is not None:
+            # A pointer's value is no patient's data, and a way back must not wait for a paper.
+            endpoint.transport.door.admitted = True
+    else:
+        profile = profiles.unknown()
+        endpoint = elsewhere(section.endpoint, section.region, credential, vault.reveal)
+    conditional = section.conditional
+    return Kind(
+        S3Bucket(endpoint, section.bucket), section.bucket, section.key,
+        conditional=profile.limits.conditional_put if conditional is None else conditional,
+    )  # fmt: skip
+
+
+POINTERS: Mapping[str, Callable[[Plan, Any, Vault], Pointer]] = {
+    "file": _file_pointer,
+    "s3-object": _s3_object_pointer,
+    "command": _command_pointer,
+    "ssh-command": _ssh_command_pointer,
+}
+
+
+def open_pointer(plan: Plan, section: AnyPointer, vault: Vault) -> Pointer:
+    """Open what a batch's `pointer` section describes; nothing is contacted yet.
+
+    Raises:
+        KeyUnavailable: a reference or a file of keys cannot be read.
+    """
+    return POINTERS[section.kind](plan, section, vault)

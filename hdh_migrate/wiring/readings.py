@@ -1,0 +1,58 @@
+"""What the pipeline wants to know of a plan, in its own words."""
+
+from __future__ import annotations
+
+from hdh_migrate.pipeline.context import DatasetRules
+from hdh_migrate.pipeline.planning import Pace
+from hdh_migrate.pipeline.selecting import compile_rules
+from hdh_migrate.pipeline.work import Route
+from hdh_migrate.plan.model import Plan
+from hdh_migrate.plan.sides import Crypt4gh
+
+
+def pace_of(plan: Plan) -> Pace:
+    """Return what the plan says of speed."""
+    return Pace(
+        connections=plan.engine.connections,
+        bandwidth=plan.limits.bytes_per_second,
+        connection_rate=plan.limits.connection_bytes_per_second,
+    )
+
+
+def header_size_of(plan: Plan) -> int:
+    """Return the bytes that stand before every sealed object; no key is read."""
+    if not isinstance(plan.seal, Crypt4gh):
+        return 0
+    from hdh_migrate.sealing.packets import header_size
+
+    return header_size(len(plan.seal.recipients))
+
+
+def routes_of(plan: Plan) -> dict[str, Route]:
+    """Return where each dataset comes from and goes to."""
+    return {
+        dataset.name: Route(
+            source=dataset.source.place,
+            target=dataset.target.place,
+            suffix=plan.seal.suffix,
+            keeping=dataset.target.keeping,
+        )
+        for dataset in plan.datasets
+    }
+
+
+def rules_of(plan: Plan) -> dict[str, DatasetRules]:
+    """Return each dataset's rules, compiled."""
+    return {
+        dataset.name: DatasetRules(
+            rules=compile_rules(
+                dataset.include,
+                [rule.glob for rule in dataset.exclude],
+                fold=dataset.collisions == "refuse",
+            ),
+            allow_empty=dataset.allow_empty,
+            live=dataset.live,
+            compare_md5=dataset.ignore_md5 is None,
+        )
+        for dataset in plan.datasets
+    }

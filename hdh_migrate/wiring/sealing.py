@@ -1,0 +1,64 @@
+"""The keys of a plan, and what a consumer of the data holds."""
+
+from __future__ import annotations
+
+from hdh_migrate.errors import KeyUnavailable
+from hdh_migrate.pipeline.cutover.scene import Consumer
+from hdh_migrate.plan.cutover import Smoke
+from hdh_migrate.plan.model import Plan
+from hdh_migrate.plan.sides import Crypt4gh
+from hdh_migrate.ports import Envelopes
+from hdh_migrate.targets.chosen import profile_of
+from hdh_migrate.targets.opening import Network
+from hdh_migrate.targets.s3_endpoint import S3Endpoint
+from hdh_migrate.wiring.targets import open_target
+from hdh_migrate.wiring.vault import Vault, identity_path
+
+
+def open_envelopes(
+    plan: Plan, vault: Vault, identity: tuple[str | None, str | None] | None = None
+) -> Envelopes:
+    """Load the keys that a plan names; `identity` is another one's key and passphrase.
+
+    Raises:
+        KeyUnavailable: one is missing, unreadable, or does not belong to the others.
+    """
+    if not isinstance(plan.seal, Crypt4gh):
+        from hdh_migrate.sealing.plain import PlainEnvelopes
+
+        return PlainEnvelopes()
+    from hdh_migrate.sealing.crypt4gh import Envelopes as Crypt4ghEnvelopes
+    from hdh_migrate.sealing.keys import PrivateKey, PublicKey
+
+    seal = plan.seal
+    recipients = [PublicKey.load(vault.base / path) for path in seal.recipients]
+    if len({key.raw for key in recipients}) < len(recipients):
+        raise KeyUnavailable(
+            "seal.recipients: two recipients have the same key",
+            hint="a lost key must not make the data unreadable; give two different ones",
+        )
+    ref, phrase = identity or (seal.identity, seal.identity_passphrase)
+    private = None
+    if ref is not None:
+        private = PrivateKey.load(
+            identity_path(ref, vault), vault.reveal(phrase) if phrase is not None else None
+        )
+    return Crypt4ghEnvelopes(recipients, private)
+
+
+def open_consumer(
+    plan: Plan, smoke: Smoke, vault: Vault, network: Network | None = None
+) -> tuple[Consumer, S3Endpoint]:
+    """Open what a consumer of the data has: its own key to read with, its own key that opens.
+
+    Off this machine the endpoint's door is shut until the gate has let it in.
+
+    Raises:
+        KeyUnavailable: a reference or a key file cannot be read.
+    """
+    from hdh_migrate.targets.s3 import S3Reader
+
+    place = open_target(plan, smoke.credential, vault, network=network)
+    envelopes = open_envelopes(plan, vault, (smoke.identity, smoke.identity_passphrase))
+    reader = S3Reader(place, profile_of(plan, vault.base).limits)
+    return Consumer(reader=reader, envelopes=envelopes), place

@@ -1,0 +1,126 @@
+"""Everything one side of a run needs, opened with the credentials as they are now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.door import Door
+from hdh_migrate.model import TargetLimits
+from hdh_migrate.plan.model import Plan
+from hdh_migrate.plan.sides import Crypt4gh
+from hdh_migrate.ports import Envelopes, Source, TargetReader, TargetWriter
+from hdh_migrate.targets.chosen import profile_of
+from hdh_migrate.targets.opening import Network
+from hdh_migrate.targets.s3_endpoint import S3Endpoint
+from hdh_migrate.transport import Traffic, Transport
+from hdh_migrate.wiring.sealing import open_envelopes
+from hdh_migrate.wiring.sources import open_source, source_transport
+from hdh_migrate.wiring.targets import open_target
+from hdh_migrate.wiring.vault import Vault
+
+
+@dataclass(slots=True, kw_only=True)
+class Services:
+    """A plan's adapters, opened with the credentials as they are now."""
+
+    plan: Plan
+    vault: Vault
+    source: Source
+    reader: TargetReader
+    writer: TargetWriter | None
+    envelopes: Envelopes
+    limits: TargetLimits
+    transports: tuple[tuple[str, Transport], ...]
+    network: Network
+    place: S3Endpoint
+    """The target with the credential that writes, to look at its buckets."""
+
+    @classmethod
+    def open(
+        cls,
+        plan: Plan,
+        base: Path,
+        *,
+        write: bool,
+        network: Network | None = None,
+        pace: Callable[[str, str], None] | None = None,
+        limits: TargetLimits | None = None,
+    ) -> Services:
+        """Open a plan's adapters; without `write` nothing that could write is built.
+
+        Nothing is contacted, and a target off this machine cannot be before `admit`. `pace` waits
+        before each request to the target. `limits` stands in for the profile's, where more is
+        known of the target.
+
+        Raises:
+            KeyUnavailable: a reference or a key file cannot be read.
+        """
+        vault, network = Vault.open(base), network or Network()
+        limits = limits or profile_of(plan, base).limits
+        transport = source_transport(plan)
+        source = open_source(plan, vault, transport)
+        from hdh_migrate.targets.s3 import S3Reader, S3Writer
+
+        place = open_target(plan, plan.target.credential, vault, network=network, pace=pace)
+        credential = plan.verify.credential or plan.target.credential
+        readable = open_target(plan, credential, vault, network=network, pace=pace)
+        return cls(
+            plan=plan,
+            vault=vault,
+            source=source,
+            reader=S3Reader(readable, limits),
+            writer=S3Writer(place, limits) if write else None,
+            envelopes=open_envelopes(plan, vault),
+            limits=limits,
+            transports=(
+                ("source", transport),
+                ("target", place.transport),
+                ("target", readable.transport),
+            ),
+            network=network,
+            place=place,
+        )
+
+    def admit(self) -> None:
+        """Open the doors to the target; for whoever has asked the gate (`session.gate`)."""
+        for door in self._doors():
+            door.admitted = True
+
+    @property
+    def admitted(self) -> bool:
+        """Whether the target may be contacted."""
+        return all(door.admitted for door in self._doors())
+
+    def _doors(self) -> Iterator[Door]:
+        for side, transport in self.transports:
+            if side == "target" and transport.door is not None:
+                yield transport.door
+
+    def unprotected_keys(self) -> list[str]:
+        """Return the references of private keys that have no passphrase."""
+        seal, report = self.plan.seal, self.plan.report
+        keys = [(report.signer, report.signer_passphrase)]
+        if isinstance(seal, Crypt4gh):
+            keys.append((seal.identity, seal.identity_passphrase))
+        return [key for key, phrase in keys if key is not None and phrase is None]
+
+    def traffic(self) -> list[dict[str, Any]]:
+        """Return what was exchanged with each endpoint so far, as JSON."""
+        return [
+            {"side": side, "endpoint": endpoint, **_traffic(traffic)}
+            for side, transport in self.transports
+            for endpoint, traffic in transport.traffic.items()
+        ]
+
+
+def _traffic(traffic: Traffic) -> dict[str, Any]:
+    return {
+        "requests": traffic.requests,
+        "bytes_read": traffic.received,
+        "bytes_written": traffic.sent,
+        "addresses": sorted(traffic.addresses),
+        "clock_offset": traffic.clock_offset,
+    }

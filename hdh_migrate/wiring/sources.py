@@ -1,0 +1,162 @@
+"""The source of a plan, and the three things that may ask of it: reading, freezing, erasing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from hdh_migrate.door import Door
+from hdh_migrate.errors import AuthFailed, KeyUnavailable
+from hdh_migrate.plan.consent import DeniedWrite, WriterKey, WriterSas
+from hdh_migrate.plan.cutover import Decommission
+from hdh_migrate.plan.model import Plan
+from hdh_migrate.plan.sides import AzureBlob, AzureIdentity, Sas, SharedKey
+from hdh_migrate.ports import Eraser, FreezeProbe, Source
+from hdh_migrate.telemetry import SystemClock
+from hdh_migrate.transport import Transport
+from hdh_migrate.wiring.vault import Vault
+
+Credential = Sas | SharedKey | AzureIdentity | WriterSas | WriterKey
+
+
+def source_transport(plan: Plan) -> Transport:
+    """Return a transport that reaches the plan's source and nothing else."""
+    if not isinstance(plan.source, AzureBlob):
+        return Transport()
+    return Transport(door=Door(endpoint=plan.source.account_url, admitted=True))
+
+
+# --- who asks --------------------------------------------------------------------------------
+
+
+def _authorizer(credential: Credential, vault: Vault, with_key: Callable[[str], Any]) -> Any:  # noqa: ANN401 - each of the three has a protocol of its own
+    """Return what authorises requests; `with_key` makes it from an account key."""
+    from hdh_migrate.sources.azure_credentials import IdentityAuthorizer, SasAuthorizer
+
+    if isinstance(credential, Sas | WriterSas):
+        return SasAuthorizer(vault.reveal(credential.value))
+    if isinstance(credential, SharedKey | WriterKey):
+        return with_key(vault.reveal(credential.value))
+    return IdentityAuthorizer()
+
+
+def _with_key(url: str, *, may_delete: bool = False) -> Callable[[str], Any]:
+    """Return what makes short-lived signatures from the account key of this address."""
+    from hdh_migrate.sources.azure_credentials import SharedKeyAuthorizer
+
+    def made(key: str) -> SharedKeyAuthorizer:
+        return SharedKeyAuthorizer(
+            _account(url), key, secure=url.startswith("https:"), monotonic=time.monotonic,
+            may_delete=may_delete,
+        )  # fmt: skip
+
+    return made
+
+
+def _account(url: str) -> str:
+    """Return the account: the first segment of an emulator's path, or the first host label."""
+    parts = urlsplit(url)
+    return parts.path.strip("/").split("/")[0] or (parts.hostname or "").split(".")[0]
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def _azure_blob(plan: Plan, vault: Vault, transport: Transport) -> Source:
+    from hdh_migrate.sources.azure_blob import AzureBlobSource
+
+    source = plan.source
+    assert isinstance(source, AzureBlob)
+    url = source.account_url
+    return AzureBlobSource(url, _authorizer(source.credential, vault, _with_key(url)), transport)
+
+
+def _folder(plan: Plan, vault: Vault, transport: Transport) -> Source:
+    from hdh_migrate.sources.folder import FolderSource
+
+    del plan, transport
+    return FolderSource(vault.base)
+
+
+SOURCES: Mapping[str, Callable[[Plan, Vault, Transport], Source]] = {
+    "azure-blob": _azure_blob,
+    "folder": _folder,
+}
+
+
+def open_source(plan: Plan, vault: Vault, transport: Transport) -> Source:
+    """Open the plan's source for reading; nothing is contacted yet.
+
+    Raises:
+        KeyUnavailable: a reference cannot be read, or is no credential.
+    """
+    try:
+        return SOURCES[plan.source.kind](plan, vault, transport)
+    except AuthFailed as error:
+        raise KeyUnavailable(str(error), hint=error.hint) from error
+
+
+# --- the freeze proof --------------------------------------------------------------------------
+
+
+def _denied_write(plan: Plan, freeze: DeniedWrite, vault: Vault) -> FreezeProbe:
+    from hdh_migrate.sources.azure_freeze import AzureFreezeProbe, writer_token
+
+    assert isinstance(plan.source, AzureBlob)
+    url = plan.source.account_url
+
+    def with_key(key: str) -> Any:  # noqa: ANN401 - an authorizer
+        secure = url.startswith("https:")
+        return writer_token(_account(url), key, secure=secure, now=SystemClock().now)
+
+    writer = _authorizer(freeze.credential, vault, with_key)
+    return AzureFreezeProbe(url, writer, source_transport(plan))
+
+
+FREEZE_PROBES: Mapping[str, Callable[[Plan, Any, Vault], FreezeProbe]] = {
+    "denied-write": _denied_write,
+}
+
+
+def open_freeze_probe(plan: Plan, vault: Vault) -> FreezeProbe | None:
+    """Open what the plan's `freeze` section tries; None when nothing is tried but stated.
+
+    Raises:
+        KeyUnavailable: a reference cannot be read, or is no credential.
+    """
+    opens = None if plan.freeze is None else FREEZE_PROBES.get(plan.freeze.kind)
+    try:
+        return None if opens is None else opens(plan, plan.freeze, vault)
+    except AuthFailed as error:
+        raise KeyUnavailable(str(error), hint=error.hint) from error
+
+
+# --- decommission ------------------------------------------------------------------------------
+
+
+def _azure_eraser(plan: Plan, section: Decommission, vault: Vault) -> tuple[Eraser, Transport]:
+    from hdh_migrate.sources.azure_eraser import AzureEraser
+
+    assert isinstance(plan.source, AzureBlob)
+    url, transport = plan.source.account_url, source_transport(plan)
+    authorizer = _authorizer(section.credential, vault, _with_key(url, may_delete=True))
+    return AzureEraser(url, authorizer, transport), transport
+
+
+ERASERS: Mapping[str, Callable[[Plan, Decommission, Vault], tuple[Eraser, Transport]]] = {
+    "azure-blob": _azure_eraser,
+}
+
+
+def open_eraser(plan: Plan, section: Decommission, vault: Vault) -> tuple[Eraser, Transport]:
+    """Open the only thing that can delete at the source, with its own credential.
+
+    Raises:
+        KeyUnavailable: a reference cannot be read, or is no credential.
+    """
+    try:
+        return ERASERS[plan.source.kind](plan, section, vault)
+    except AuthFailed as error:
+        raise KeyUnavailable(str(error), hint=error.hint) from error

@@ -1,0 +1,106 @@
+"""What a worker process runs, and the engines that start worker processes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.model import TargetLimits
+from hdh_migrate.pipeline.buffers import BufferPool
+from hdh_migrate.pipeline.perform import Performer
+from hdh_migrate.pipeline.retrying import Gate, Retrying
+from hdh_migrate.pipeline.throttling import Bandwidth, RequestPace, ThrottledSource
+from hdh_migrate.pipeline.work import Toolbox
+from hdh_migrate.plan.model import Plan
+from hdh_migrate.ports import Clock, Engine
+from hdh_migrate.telemetry import SystemClock
+from hdh_migrate.wiring.readings import routes_of
+from hdh_migrate.wiring.services import Services
+
+
+class WorkerService:
+    """What a worker process runs: a performer over its own connections."""
+
+    def __init__(self, config: Mapping[str, Any], halt: threading.Event | None = None) -> None:
+        plan = Plan.model_validate_json(config["plan"])
+        limits = TargetLimits(**config["limits"])
+        processes = int(config["processes"])
+        clock: Clock = SystemClock()
+        self.halt = halt or threading.Event()
+        base = Path(config["base"])
+        # The target counts per bucket for everybody; each process takes an equal share of it.
+        pace = RequestPace.of(limits, processes, clock.monotonic, self.halt)
+        services = Services.open(plan, base, write=config["write"], pace=pace, limits=limits)
+        if config["admitted"]:
+            services.admit()
+        self._services = services
+        source = services.source
+        rate = plan.limits.bytes_per_second
+        if rate is not None:
+            bandwidth = Bandwidth(rate / processes, clock.monotonic, self.halt)
+            source = ThrottledSource(source, bandwidth)
+        gate = Gate(clock.monotonic, self.halt)
+        self.perform = Performer(
+            Toolbox(
+                source=source,
+                reader=services.reader,
+                writer=services.writer,
+                envelopes=services.envelopes,
+                routes=routes_of(plan),
+                run_tag=config["run_tag"],
+                level=plan.verify.level,
+                reread=plan.verify.source == "again",
+                retry=Retrying(budget=plan.limits.retry_budget_seconds, gate=gate, halt=self.halt),
+                pool=BufferPool(plan.limits.memory_bytes // processes),
+                clock=clock,
+                halt=self.halt,
+            )
+        ).perform
+
+    def traffic(self) -> list[dict[str, Any]]:
+        """Return what this worker exchanged with each endpoint."""
+        return self._services.traffic()
+
+
+def worker(config: Mapping[str, Any]) -> WorkerService:
+    """Build what a worker process runs; named by `engines.worker` on its command line."""
+    return WorkerService(config)
+
+
+def _local(config: Mapping[str, Any], plan: Plan) -> Engine:
+    from hdh_migrate.engines.local import LocalEngine, processors
+
+    wanted = plan.engine.processes
+    processes = processors() if wanted == "auto" else int(wanted)
+    return LocalEngine(
+        "hdh_migrate.wiring:worker", config,
+        processes=processes, connections=plan.engine.connections,
+    )  # fmt: skip
+
+
+ENGINES: Mapping[str, Callable[[Mapping[str, Any], Plan], Engine]] = {"local": _local}
+
+
+def open_engine(
+    plan: Plan,
+    base: Path,
+    canonical: bytes,
+    run_tag: str,
+    *,
+    write: bool,
+    admitted: bool,
+    limits: TargetLimits,
+) -> Engine:
+    """Start the plan's engine; `admitted` is what `Services.admitted` says."""
+    config = {
+        "plan": canonical.decode(),
+        "base": str(base),
+        "run_tag": run_tag,
+        "write": write,
+        "admitted": admitted,
+        "limits": asdict(limits),
+    }
+    return ENGINES[plan.engine.kind](config, plan)
