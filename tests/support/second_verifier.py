@@ -580,16 +580,20 @@ def check_plan(predicate: Json) -> None:
     digest = sha256(canonical(plan)).hexdigest()
     need(predicate["plan"]["digest"]["sha256"] == digest, "plan: not its digest")
     datasets = predicate["datasets"]
-    targets = sorted((one["name"], canonical(one["target"])) for one in datasets)
+    targets = sorted((one["name"], canonical(place(one["target"]))) for one in datasets)
     batches = sorted((one["name"], one["batch"]) for one in datasets)
     try:
         need(plan["migration"] == predicate["migration"], "migration: not the plan's")
-        planned = [(one["name"], canonical(one["target"])) for one in plan["datasets"]]
+        planned = [(one["name"], canonical(place(one["target"]))) for one in plan["datasets"]]
         need(sorted(planned) == targets, "datasets: not those of the plan")
         listed = [(name, one["name"]) for one in plan["batches"] for name in one["datasets"]]
         need(sorted(listed) == batches, "datasets: not in the plan's batch")
     except (KeyError, TypeError) as error:
         raise Refused("plan: not the form of a plan") from error
+
+
+def place(target: Json) -> Json:
+    return {"bucket": target["bucket"], "prefix": target["prefix"]}
 
 
 def is_local(url: str) -> bool:
