@@ -107,8 +107,8 @@ class ToBucket(Section):
         " bucket is made (`hdh-migrate provision`). Read back in verify.",
         examples=[{"mode": "governance", "days": 30}],
     )
-    legal_hold: bool = Field(
-        default=False,
+    legal_hold: bool | None = Field(
+        default=None,  # not False: what is not given has no part in the plan's digest
         description="Put every object under legal hold, which lasts until it is lifted; needs"
         " object lock as well.",
     )
@@ -122,7 +122,7 @@ class ToBucket(Section):
         return Keeping(
             mode=None if kept is None else kept.mode,
             days=0 if kept is None else kept.days,
-            hold=self.legal_hold,
+            hold=bool(self.legal_hold),
         )
 
     @property

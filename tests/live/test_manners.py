@@ -6,6 +6,8 @@ count on. A run is killed inside its large object and must end as if nothing had
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -126,6 +128,13 @@ def test_what_lands_is_kept_as_the_plan_wants_it(start: Start) -> None:
         assert kept.retention.mode == "GOVERNANCE"
         assert (kept.retention.until - kept.at).days in {29, 30}
         assert kept.hold
+    assert job.call("report", "--out", str(job.folder / "report"))[0] == 0
+    trusted = str(job.folder / "keys" / "report.pub")
+    done = subprocess.run(
+        [sys.executable, "-m", "hdh_migrate", "audit", "verify", str(job.folder / "report"),
+         "--trust", trusted], capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout.decode()
 
 
 def test_a_lock_that_an_upload_did_not_take_is_set_on_the_object(start: Start) -> None:

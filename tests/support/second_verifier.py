@@ -580,7 +580,7 @@ def check_plan(predicate: Json) -> None:
     digest = sha256(canonical(plan)).hexdigest()
     need(predicate["plan"]["digest"]["sha256"] == digest, "plan: not its digest")
     datasets = predicate["datasets"]
-    targets = sorted((one["name"], canonical(place(one["target"]))) for one in datasets)
+    targets = sorted((one["name"], canonical(one["target"])) for one in datasets)
     batches = sorted((one["name"], one["batch"]) for one in datasets)
     try:
         need(plan["migration"] == predicate["migration"], "migration: not the plan's")
