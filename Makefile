@@ -5,6 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.setup-done
 T      ?= tests
 K      ?=
+JOBS   ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check fmt lint types imports schema bench clean lock
@@ -23,9 +24,9 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## run the main job end to end on this machine: Azurite to S3, with a kill in the middle
 	$(BIN)/hdh-migrate demo
 
-test: setup ## every test, live servers included  [T=path] [K=expression]
+test: setup ## every test, live servers included  [T=path] [K=expression] [JOBS=2]
 	@tests/support/need-programs
-	$(BIN)/python -m pytest $(T) $(if $(K),-k "$(K)")
+	$(BIN)/python -m pytest $(T) $(if $(K),-k "$(K)") --numprocesses $(JOBS) --dist loadfile
 
 check: setup lint types imports schema ## all that a change needs besides the tests
 
