@@ -279,7 +279,7 @@ def _disagreements(
         for part, value in counted.parts().items():
             if _canonical(predicate[part]) != _canonical(value):  # as bytes: to Python 1 == True
                 yield f"statement.json: {part} is not what the bundle's files add up to"
-        if _journal(folder / "journal.jsonl") != predicate["journal"]:
+        if _canonical(_journal(folder / "journal.jsonl")) != _canonical(predicate["journal"]):
             yield "statement.json: the journal has another end or length"
     except Wrong as wrong:
         yield str(wrong)

@@ -183,6 +183,7 @@ def resigned(folder: Path, key: Signer, change: Callable[[dict[str, Any]], objec
         ),
         (lambda said: said["predicate"]["manifest"].update(merkle_root="00" * 32), "manifest"),
         (lambda said: said["predicate"]["findings"].update(total=0), "findings"),
+        (lambda said: said["predicate"]["journal"].update(events=3.0), "journal"),
         (lambda said: said["predicate"]["exclusions"].clear(), "exclusions"),
         (lambda said: said["predicate"]["datasets"][0]["tally"].update(closes=1), "datasets"),
         (
