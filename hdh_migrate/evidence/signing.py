@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable
-from hdh_migrate.evidence.verify import is_weak
+from hdh_migrate.evidence.verify import is_weak, last_day
 
 STATEMENT_TYPE = "application/vnd.in-toto+json"
 """DSSE payload type of an in-toto statement, the only one that is accepted here."""
@@ -39,7 +39,6 @@ STATEMENT_TYPE = "application/vnd.in-toto+json"
 VALID_UNTIL = "Valid-Until"
 """The line before a public key's PEM block that says on which day its use ends."""
 
-_UNTIL = re.compile(rb"(?m)^Valid-Until: *(\d{4}-\d\d-\d\d)\s*$")
 _MAX_KEY_FILE = 64 * 1024
 _DAY = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
@@ -181,8 +180,10 @@ def load_verifier(path: Path) -> Verifier:
         raise KeyUnavailable(f"{path}: not a public key in PEM") from None
     if not isinstance(key, Ed25519PublicKey):
         raise KeyUnavailable(f"{path}: not an Ed25519 key")
-    until = _UNTIL.search(pem.partition(b"-----BEGIN")[0])
-    return verifier_of(key, until.group(1).decode() if until else None)
+    try:
+        return verifier_of(key, last_day(pem))
+    except ValueError as error:
+        raise KeyUnavailable(f"{path}: {error}") from None
 
 
 def verifier_of(key: Ed25519PublicKey, until: str | None = None) -> Verifier:

@@ -772,8 +772,19 @@ def load_key(path: Path) -> Key:
     raw = key.public_bytes(Encoding.Raw, PublicFormat.Raw)
     if is_weak(raw):
         raise Wrong(f"{path}: not an honest key: one signature of it could hold for any statement")
-    until = re.search(rb"(?m)^Valid-Until: *(\d{4}-\d\d-\d\d)\s*$", pem.partition(b"-----")[0])
-    return Key(_sha256(raw), key, until.group(1).decode() if until else None)
+    try:
+        return Key(_sha256(raw), key, last_day(pem))
+    except ValueError as error:
+        raise Wrong(f"{path}: {error}") from None
+
+
+def last_day(pem: bytes) -> str | None:
+    """Return the last day of a key's use, from the line before its PEM block; None: no end."""
+    before = pem.partition(b"-----BEGIN")[0]
+    days = re.findall(rb"(?m)^Valid-Until: *(\d{4}-\d\d-\d\d)\s*$", before)
+    if len(days) > 1 or len(days) != len(re.findall(rb"(?im)^\s*valid-until", before)):
+        raise ValueError("its Valid-Until is not one line with a day, YYYY-MM-DD")
+    return days[0].decode() if days else None
 
 
 def is_weak(raw: bytes) -> bool:

@@ -282,3 +282,20 @@ def test_a_signer_shows_no_key_material(tmp_path: Path) -> None:
         f"Signer(verifier=Verifier(key_id={made.key_id!r}, "
         f"fingerprint={made.verifier.fingerprint!r}, until=None))"
     )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Valid-Until: 2026-1-1",
+        "Valid-Until: soon",
+        "valid-until: 2026-01-01",
+        "Valid-Until: 2026-01-01\nValid-Until: 2027-01-01",
+    ],
+)
+def test_a_last_day_that_cannot_be_read_is_no_endless_key(tmp_path: Path, line: str) -> None:
+    _, public = new_report_key(tmp_path, "report", None)
+    public.write_text(f"{line}\n{public.read_text()}")
+
+    with pytest.raises(KeyUnavailable, match="Valid-Until"):
+        load_verifier(public)
