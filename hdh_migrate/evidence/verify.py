@@ -297,7 +297,11 @@ def _misstated(predicate: Mapping[str, Any]) -> Iterator[str]:
     if _sha256(_canonical(plan)) != predicate["plan"]["digest"]["sha256"]:
         yield "statement.json: the plan digest is not the digest of the plan"
     batches = [(name, batch["name"]) for batch in plan["batches"] for name in batch["datasets"]]
-    planned = {dataset["name"]: dataset["target"] for dataset in plan["datasets"]}
+    # A plan may say more of a target: how long to keep what lands there.
+    planned = {
+        dataset["name"]: {name: dataset["target"][name] for name in ("bucket", "prefix")}
+        for dataset in plan["datasets"]
+    }
     told = {dataset["name"]: dataset["target"] for dataset in predicate["datasets"]}
     once = len(told) == len(predicate["datasets"]) == len(plan["datasets"])  # or sums would double
     batched = sorted(batches) == sorted(

@@ -584,7 +584,10 @@ def check_plan(predicate: Json) -> None:
     batches = sorted((one["name"], one["batch"]) for one in datasets)
     try:
         need(plan["migration"] == predicate["migration"], "migration: not the plan's")
-        planned = [(one["name"], canonical(one["target"])) for one in plan["datasets"]]
+        planned = [
+            (one["name"], canonical({name: one["target"][name] for name in ("bucket", "prefix")}))
+            for one in plan["datasets"]
+        ]
         need(sorted(planned) == targets, "datasets: not those of the plan")
         listed = [(name, one["name"]) for one in plan["batches"] for name in one["datasets"]]
         need(sorted(listed) == batches, "datasets: not in the plan's batch")

@@ -99,7 +99,15 @@ def facts(*datasets: DatasetFacts, **changes: Any) -> Facts:
         "version": 1,
         "migration": "emc2-exit",
         "datasets": [
-            {"name": one.name, "target": {"bucket": one.target.bucket, "prefix": one.target.prefix}}
+            {
+                "name": one.name,
+                "target": {
+                    "bucket": one.target.bucket,
+                    "prefix": one.target.prefix,
+                    "retention": {"mode": "compliance", "days": 3650},
+                    "legal_hold": False,
+                },
+            }
             for one in datasets
         ],
         "batches": [{"name": one.batch, "datasets": [one.name]} for one in datasets],

@@ -633,6 +633,9 @@ def test_a_plan_that_is_odd_is_judged_alike(desk: Desk) -> None:
         "no name": lambda datasets, _: datasets.append({}),
         "a field more": lambda datasets, _: datasets[0].update(include=["*"]),
         "a target's field": lambda datasets, _: datasets[0]["target"].update(more=1),
+        "another bucket": lambda datasets, _: datasets[0]["target"].update(bucket="x"),
+        "another prefix": lambda datasets, _: datasets[0]["target"].update(prefix="x/"),
+        "no prefix": lambda datasets, _: datasets[0]["target"].pop("prefix"),
         "no datasets": lambda datasets, _: datasets.clear(),
         "not a batch": lambda _, batches: batches.append(None),
         "a number in a batch": lambda _, batches: batches[0]["datasets"].append(1),
@@ -641,7 +644,7 @@ def test_a_plan_that_is_odd_is_judged_alike(desk: Desk) -> None:
         (what, desk.forged({}, planned(change), last=False)) for what, change in edits.items()
     )
     good = {what for what, holds in taken.items() if holds}
-    assert good == {"an empty batch", "another order", "a field more"}
+    assert good == {"an empty batch", "another order", "a field more", "a target's field"}
 
 
 def test_a_statement_that_claims_other_than_the_lines_is_refused_by_both(desk: Desk) -> None:
