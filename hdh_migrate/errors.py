@@ -304,4 +304,4 @@ class Interrupted(Stopped):
 class DoorHeld(Stopped):
     """Somebody holds the door of the switch; everything before it is done."""
 
-    default_hint = 'let go with "hdh-migrate hold PLAN --release", then start again'
+    default_hint = 'let go with "hdh-migrate hold PLAN --release", then run the same again'

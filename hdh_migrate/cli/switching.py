@@ -148,7 +148,7 @@ def hold(
             task.out.result({"held": None, "was": was}, text)
         else:
             held = holding.hold(desk, reason)
-            task.out.result({"held": held}, f"held: {held}")
+            task.out.result({"held": held}, f"held {held}")
 
     task.run(body)
 

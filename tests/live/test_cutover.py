@@ -40,6 +40,7 @@ def test_a_batch_is_cut_over_rolled_back_cut_over_again_and_finalized(site: Site
 
     site.cutover("start", expect=0)
     assert site.cutover("finalize", expect=3).err.count("fallback window is open until") == 1
+    assert site.cutover("finalize", "--reason", " ", expect=3).err.count("give --reason") == 1
     assert site.cutover("finalize", "--reason", "agreed", expect=8).code == 8
     site.approve("finalize")
     loud = site.cutover("finalize", "--reason", "agreed", expect=0)

@@ -28,7 +28,7 @@ def finalize(scene: Scene, reason: str | None) -> Standing:
         )
     left = between(scene.ctx.clock.now(), now.window_until)
     told = []
-    if left > 0 and reason is None:
+    if left > 0 and not (reason or "").strip():
         told.append(f"the fallback window is open until {now.window_until}; or give --reason")
     if scene.ctx.retry(scene.pointer.read) != scene.value:
         told.append("the pointer does not have the new value: somebody else changed it")
