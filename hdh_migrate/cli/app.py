@@ -64,7 +64,7 @@ class Task:
         except MigrateError as error:
             self.out.fail(error)
             code = error.exit_code
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, typer.Abort):
             code = Exit.INTERRUPTED
         except Exception as error:
             if self._traces:

@@ -24,7 +24,7 @@ def finalize(scene: Scene, reason: str | None) -> Standing:
     if now.stage is not Stage.OPEN or now.window_until is None:
         raise Refused(
             f"batch {scene.batch} is not in its fallback window ({now.stage})",
-            hint="finish the cutover first; nothing was changed",
+            hint="finish what was begun first; nothing was changed",
         )
     left = between(scene.ctx.clock.now(), now.window_until)
     told = []
