@@ -12,7 +12,7 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """The documented exit codes (DESIGN section 4, docs/operations.md)."""
+    """The documented exit codes (docs/operations.md)."""
 
     OK = 0
     UNEXPECTED = 1
