@@ -12,7 +12,7 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """The documented exit codes (DESIGN section 4, docs/operations.md)."""
+    """The documented exit codes (docs/operations.md)."""
 
     OK = 0
     UNEXPECTED = 1
@@ -34,6 +34,8 @@ class MigrateError(Exception):
 
     exit_code: Exit = Exit.UNEXPECTED
     default_hint: str | None = None
+    journalled: str | None = None
+    """What a journal says instead of the message, which may hold what must not be kept."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -192,6 +194,7 @@ class PointerMoved(Permanent):
 
     exit_code = Exit.REFUSED
     default_hint = "somebody else changed it: find out who, then start again from its value now"
+    journalled = "the pointer has neither its old value nor the new one"
 
 
 class CommandFailed(Permanent):
@@ -199,6 +202,7 @@ class CommandFailed(Permanent):
 
     exit_code = Exit.STOPPED
     default_hint = "mend the command and run the same again; the pointer is read first"
+    journalled = "a program of the pointer ended badly; what it said is not kept"
 
 
 class HostKeyRefused(Permanent):
@@ -304,4 +308,4 @@ class Interrupted(Stopped):
 class DoorHeld(Stopped):
     """Somebody holds the door of the switch; everything before it is done."""
 
-    default_hint = 'let go with "hdh-migrate hold PLAN --release", then start again'
+    default_hint = 'let go with "hdh-migrate hold PLAN --release", then run the same again'

@@ -1,4 +1,4 @@
-"""The frozen nouns that every layer shares (DESIGN section 3). No behaviour beyond arithmetic.
+"""The frozen nouns that every layer shares. No behaviour beyond arithmetic.
 
 Keys are `str` decoded from the store's bytes with `surrogateescape`, so that any byte string
 makes the round trip; `key_bytes` gives the bytes back.

@@ -14,6 +14,7 @@ import typer
 
 from hdh_migrate import __version__
 from hdh_migrate.cli.output import Output
+from hdh_migrate.cli.unforeseen import unforeseen
 from hdh_migrate.errors import Exit, MigrateError
 
 app = typer.Typer(
@@ -52,6 +53,7 @@ class Task:
 
         set_up_logging(verbose)
         self.out = Output(as_json=as_json, progress=progress)
+        self._traces = verbose > 1
         self.stop = threading.Event()
 
     def run(self, body: Callable[[], Exit | None]) -> NoReturn:
@@ -62,8 +64,14 @@ class Task:
         except MigrateError as error:
             self.out.fail(error)
             code = error.exit_code
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, typer.Abort):
             code = Exit.INTERRUPTED
+        except Exception as error:
+            if self._traces:
+                raise
+            told = unforeseen(error)
+            self.out.fail(told)
+            code = told.exit_code
         sys.exit(int(code))
 
     def _listen(self) -> None:

@@ -74,10 +74,17 @@ def decommission(
 def _asked(task: Task, names: Sequence[str]) -> list[str]:
     """Return what is typed for each dataset; nobody who is not asked can answer for it."""
     task.out.say("this deletes at the source for good; type the name of each dataset")
-    return [
-        str(typer.prompt(f"dataset {n} of {len(names)}", err=True))
-        for n in range(1, len(names) + 1)
-    ]
+    try:
+        return [
+            str(typer.prompt(f"dataset {n} of {len(names)}", err=True))
+            for n in range(1, len(names) + 1)
+        ]
+    except typer.Abort:
+        task.out.say("")  # the prompt's own line ends here
+        raise UsageError(
+            "nobody typed the names of the datasets, so nothing was deleted",
+            hint="type them, or give each by --confirm NAME",
+        ) from None
 
 
 def _lines(told: dict[str, Any]) -> list[str]:

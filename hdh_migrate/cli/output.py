@@ -35,11 +35,11 @@ class Output:
         if self.as_json:
             self.data(document)
         else:
-            _write(sys.stdout, text + "\n")
+            _write(sys.stdout, _shown(text) + "\n")
 
     def say(self, text: str) -> None:
         """Tell people something on stderr."""
-        _write(sys.stderr, visible(text) + "\n")
+        _write(sys.stderr, _shown(text) + "\n")
 
     def fail(self, error: MigrateError) -> None:
         """Tell what went wrong, and what to do."""
@@ -126,10 +126,8 @@ def to_stdout(pieces: Iterable[bytes]) -> None:
 
 
 def visible(text: str) -> str:
-    """Return text in which nothing can drive a terminal: controls and bidi marks are escaped."""
-    return "".join(
-        char if char == "\n" or (char.isprintable()) else f"\\u{{{ord(char):x}}}" for char in text
-    )
+    """Return one line that cannot drive a terminal: controls and bidi marks are escaped."""
+    return "".join(char if char.isprintable() else f"\\u{{{ord(char):x}}}" for char in text)
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
@@ -141,6 +139,11 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in cells
     )
+
+
+def _shown(text: str) -> str:
+    """Return lines in which nothing can drive a terminal."""
+    return "\n".join(visible(line) for line in text.split("\n"))
 
 
 def _write(stream: Any, text: str) -> None:  # noqa: ANN401 - a text stream

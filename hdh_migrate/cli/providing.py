@@ -173,7 +173,10 @@ def waive(
         profile = profile_of(loaded.plan, loaded.base)
         if not waivers.may_be_waived(what, profile):
             known = ", ".join(waivers.subjects(profile))
-            raise UsageError(f"{what} cannot be waived; there are {known}, finding.CODE")
+            raise UsageError(
+                f"{what} cannot be waived; there are {known}, finding.CODE",
+                hint="a finding's CODE is what status and the report call it; nothing was waived",
+            )
         if not is_day(until):
             raise UsageError("--until must be a day such as 2026-12-31")
         if not reason.strip() or len(reason) > waivers.REASON_MAX:
@@ -188,7 +191,8 @@ def waive(
         )  # fmt: skip
         if not counts:
             task.out.say(
-                "warning: the plan does not list this key in waivers.keys, so this does not count"
+                "warning: the plan does not list this key in waivers.keys, so this does not count;"
+                " a key that is added there later needs a new waiver"
             )
         task.out.result(
             {"made": str(path), "what": what, "until": until, "key": signer.key_id,

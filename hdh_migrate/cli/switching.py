@@ -50,11 +50,14 @@ def start(
         from hdh_migrate.session import cutover as session
 
         told = _with(task, plan, state_dir, lambda desk: session.start(desk, batch))
+        final = told["times"].get("finalized")
+        until = f"since {final}" if final else f"until {told['window_until']}"
+        back = f"hdh-migrate cutover rollback {plan} --batch {batch}"
         task.out.result(
             told,
-            f"batch {batch}: {told['stage']}, until {told['window_until']}\n"
+            f"batch {batch}: {told['stage']}, {until}\n"
             f"pointer ({told['pointer']['kind']}, guard {told['pointer']['guard']}) is switched; "
-            f"way back: hdh-migrate cutover rollback {plan} --batch {batch}",
+            f"way back: {'none' if final else back}",
         )
 
     task.run(body)
@@ -148,7 +151,7 @@ def hold(
             task.out.result({"held": None, "was": was}, text)
         else:
             held = holding.hold(desk, reason)
-            task.out.result({"held": held}, f"held: {held}")
+            task.out.result({"held": held}, f"held {held}")
 
     task.run(body)
 

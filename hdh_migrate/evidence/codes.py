@@ -21,8 +21,8 @@ CODES: dict[str, Text] = {
         "nom égal à un autre, à la casse ou à l'écriture des accents près",
         "name equal to another but for case or the spelling of accents",
     ),
-    "kind-append": Text("blob d'ajout, non déplacé", "append blob, not moved"),
-    "kind-page": Text("blob de pages, non déplacé", "page blob, not moved"),
+    "kind-append-blob": Text("blob d'ajout, non déplacé", "append blob, not moved"),
+    "kind-page-blob": Text("blob de pages, non déplacé", "page blob, not moved"),
     "kind-archived": Text(
         "blob archivé, illisible en l'état", "archived blob, unreadable as it is"
     ),
@@ -49,6 +49,19 @@ CODES: dict[str, Text] = {
         "modifié à la source depuis l'envoi", "changed at the source since sent"
     ),
     "source-differs": Text("la source a livré d'autres octets", "the source gave other bytes"),
+    "vanished": Text(
+        "plus à la source ; la cible le garde", "no longer at the source; the target keeps it"
+    ),
+    "decommission-drifted": Text(
+        "non supprimé à la source : modifié depuis", "not deleted at the source: changed since"
+    ),
+    "decommission-missing": Text(
+        "n'était plus à la source au moment de le supprimer",
+        "was gone from the source when it was to be deleted",
+    ),
+    "decommission-kept": Text(
+        "non supprimé à la source : retenu par elle", "not deleted at the source: kept by it"
+    ),
     "source-md5-differs": Text(
         "le MD5 annoncé par la source n'est pas celui de ses octets",
         "the MD5 that the source claims is not that of its bytes",
@@ -58,6 +71,10 @@ CODES: dict[str, Text] = {
     "replaced": Text("remplacé chez la cible depuis l'envoi", "replaced at the target since sent"),
     "missing": Text("absent", "missing"),
     "mismatch": Text("les octets relus diffèrent", "the bytes read back differ"),
+    "retention-differs": Text(
+        "durée de conservation ou blocage légal non conforme au plan",
+        "retention or legal hold not as planned",
+    ),
     "upload-dropped": Text("envoi interrompu par la cible", "upload dropped by the target"),
     # --- the work --------------------------------------------------------------------------------
     "denied": Text("accès refusé à cet objet", "access to this object denied"),

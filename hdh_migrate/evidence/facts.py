@@ -25,7 +25,7 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 """SHA-256 in lower-case hexadecimal."""
 
 LEVELS = ("full", "stored", "head")
-"""How deep an object was verified; only "full" is proof (DESIGN section 2, invariant 3)."""
+"""How deep an object was verified; only "full" is proof."""
 
 NAMES = ("plain", "keyed")
 """Whether a bundle's lines say the objects' names, or keyed digests of them."""

@@ -32,7 +32,7 @@ MAX_LINE = LONGEST_LINE
 
 
 def manifest_line(record: Mapping[str, Any]) -> bytes:
-    """Return the manifest's line for one object, its line feed included (DESIGN section 10).
+    """Return the manifest's line for one object, its line feed included.
 
     `record` has exactly the contract's fields; what is not known is None. Keys are `str` decoded
     with surrogateescape. A key that is not clean UTF-8 is written readably, and its bytes follow

@@ -136,7 +136,7 @@ def _judged(datasets: Sequence[Mapping[str, Any]], levels: set[str]) -> dict[str
     complete = (
         closed
         and total["closes"]
-        # An empty listing is never silently believed (DESIGN section 2, invariant 5).
+        # An empty listing is never silently believed.
         and total["inventoried"]["objects"] > 0
         and total["failed"]["objects"] == total["pending"]["objects"] == 0
     )

@@ -1,6 +1,6 @@
 """One SQLite file through apsw: pragmas, checksummed pages, migrations, lock, errors in our words.
 
-Settings and their reasons: DESIGN section 9 and docs/decisions/0003-ledger.md. A full disk is a
+Settings and their reasons: docs/decisions/0003-ledger.md. A full disk is a
 clean stop; any other I/O error ends the run at once and nothing is retried on the same handle.
 """
 

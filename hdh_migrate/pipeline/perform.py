@@ -1,4 +1,4 @@
-"""`perform(order)`: the one unit of work, the same for every engine (DESIGN section 13).
+"""`perform(order)`: the one unit of work, the same for every engine.
 
 Whatever happens to an object becomes a receipt: done, a finding, or returned untouched. Nothing
 a store does can make this raise; only faults of our own do.

@@ -13,7 +13,7 @@ from typing import Any, Final
 _LABELS: Final = ("name", "glob", "batch")
 """The fields by which entries of a list are matched."""
 
-CUTOVER_SECTIONS: Final = ("approvals", "cutovers", "freeze")
+LATER_SECTIONS: Final = ("approvals", "cutovers", "freeze", "waivers")
 """Sections that say nothing of what is moved or how; nor do the batches' pointers."""
 
 
@@ -23,16 +23,17 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def moves_alike(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Say whether two plans move and prove the same, and differ in cutovers at most.
+    """Say whether two plans move and prove the same, and differ in cutovers and waivers at most.
 
-    A cutover is planned while weeks of transfer are under way; that must not end them. Its
-    approvals are bound to the whole plan, so a change after them leaves them without effect.
+    A cutover is planned while weeks of transfer are under way, and what must be waived shows late;
+    neither must end them. Approvals and waivers are bound to the whole plan, so a change after
+    them leaves them without effect.
     """
     return _text(_moved_by(old)) == _text(_moved_by(new))
 
 
 def _moved_by(plan: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {field: value for field, value in plan.items() if field not in CUTOVER_SECTIONS}
+    kept = {field: value for field, value in plan.items() if field not in LATER_SECTIONS}
     batches = plan.get("batches", ())
     return kept | {"batches": [{**batch, "pointer": None} for batch in batches]}
 

@@ -275,3 +275,8 @@ Duration = Annotated[
 Period = Annotated[
     str, _within(_PERIOD, _PERIOD_RULE, seconds_of, 1, 3650 * 86_400), _shape("period", _PERIOD)
 ]
+
+
+def unsaid(value: object) -> bool:
+    """Leave what a plan says nothing of out of its digest: plans of before keep theirs."""
+    return not value

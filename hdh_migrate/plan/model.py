@@ -1,4 +1,4 @@
-"""The shape of a plan: frozen, strict, and closed to unknown fields (DESIGN section 5).
+"""The shape of a plan: frozen, strict, and closed to unknown fields.
 
 Validate JSON (`Plan.model_validate_json`), for strict mode takes no list for a tuple in Python.
 A `Plan` that exists obeys the fields' rules and the rules across fields (`rules`). It holds
@@ -40,6 +40,7 @@ from hdh_migrate.plan.fields import (
     Prefix,
     Reason,
     Ref,
+    unsaid,
 )
 from hdh_migrate.plan.pointers import Pointer
 from hdh_migrate.plan.sides import AccessKey, AzureBlob, Crypt4gh, Folder, Section, Target, Unsealed
@@ -202,11 +203,6 @@ class Dataset(Section):
     )
 
 
-def _absent(value: object) -> bool:
-    """Leave what a plan says nothing of out of its digest: plans of before keep theirs."""
-    return not value
-
-
 class Batch(Section):
     """Datasets that are moved and cut over together."""
 
@@ -219,7 +215,7 @@ class Batch(Section):
     )
     pointer: Pointer | None = Field(
         default=None,
-        exclude_if=_absent,
+        exclude_if=unsaid,
         description="What consumers follow to find this batch's data; cutover switches it.",
     )
 
@@ -411,16 +407,16 @@ class Plan(Section):
     report: Report = Field(default=Report(), description="The signed evidence.")
     approvals: Approvals | None = Field(
         default=None,
-        exclude_if=_absent,
+        exclude_if=unsaid,
         description="Who must agree before a cutover goes on; default: nobody.",
     )
     freeze: Freeze | None = Field(
         default=None,
-        exclude_if=_absent,
+        exclude_if=unsaid,
         description="How it is shown, before a cutover, that nobody writes any more.",
     )
     cutovers: tuple[Cutover, ...] = Field(
-        default=(), exclude_if=_absent, description="How batches are cut over."
+        default=(), exclude_if=unsaid, description="How batches are cut over."
     )
 
     @model_validator(mode="after")

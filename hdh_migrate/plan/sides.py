@@ -16,6 +16,7 @@ from hdh_migrate.plan.fields import (
     Region,
     SpkiPin,
     Suffix,
+    unsaid,
 )
 
 
@@ -101,6 +102,7 @@ class Tls(Section):
     )
     spki_pins: tuple[SpkiPin, ...] = Field(
         default=(),
+        exclude_if=unsaid,
         description="SHA-256 digests of public keys, in base64; the server's own key must be one"
         " of them. Name the next key too, or its renewal stops the migration.",
         examples=[["sha256//n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg="]],

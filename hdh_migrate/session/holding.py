@@ -28,14 +28,14 @@ def hold(desk: Desk, reason: str) -> str:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except FileExistsError:
-        return holder(desk) or text
+        return holder(desk) or f"by {text}"
     except OSError as error:
         raise MigrateError(f"{path}: cannot be written: {error.strerror}") from error
     with os.fdopen(handle, "w") as file:
         file.write(text + "\n")
         file.flush()
         os.fsync(file.fileno())
-    return text
+    return f"by {text}"
 
 
 def release(desk: Desk) -> str | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
+from hdh_migrate.evidence.codes import meaning
 from hdh_migrate.evidence.signing import (
     STATEMENT_TYPE,
     Signer,
@@ -67,7 +68,13 @@ def finding(code: str) -> str:
 
 def may_be_waived(what: str, profile: Profile) -> bool:
     """Say whether there is such a thing to waive."""
-    return what in subjects(profile) or re.fullmatch(r"finding\.[a-z0-9-]{1,60}", what) is not None
+    return what in subjects(profile) or _is_finding(what)
+
+
+def _is_finding(what: str) -> bool:
+    found = re.fullmatch(r"finding\.([a-z0-9-]{1,60})", what)
+    # Sources have kinds of objects of their own; every other code has a meaning for the report.
+    return found is not None and (found[1].startswith("kind-") or meaning(found[1]) is not None)
 
 
 def subjects(profile: Profile) -> list[str]:

@@ -214,7 +214,7 @@ def _path(container: str, key: str) -> str:
 
 
 def _exactly(obj: ObjectInfo, span: Span) -> Callable[[Reply], None]:
-    """Return the check of a ranged reply's head (FACTS: the SDK believes all of these)."""
+    """Return the check of a ranged reply's head (the SDK believes all of these)."""
     wanted = f"bytes {span.start}-{span.end - 1}/{obj.size}"
 
     def accept(reply: Reply) -> None:

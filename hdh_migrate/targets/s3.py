@@ -111,7 +111,7 @@ class S3Reader:
                 page = self._endpoint.client.list_objects_v2(
                     Bucket=place.bucket, Prefix=place.prefix, MaxKeys=size, **more
                 )
-            # An empty 200 parses as an empty bucket (FACTS); a real listing says how many.
+            # An empty 200 parses as an empty bucket; a real listing says how many.
             if "KeyCount" not in page and "IsTruncated" not in page:
                 raise ListingBroken("the target's reply to a listing is not a listing")
             yield page
@@ -326,7 +326,7 @@ class S3Writer(S3Reader):
             self._complete(upload, parts, create_only=create_only)
         except (Missing, Transient, Conflict) as error:
             failure = error  # the reply may have been lost; what HEAD shows decides
-        # 200 with an empty or HTML body is success to botocore (FACTS), so HEAD decides anyway.
+        # 200 with an empty or HTML body is success to botocore, so HEAD decides anyway.
         stored = self.head(upload.bucket, upload.key)
         if stored is None:
             raise failure or Transient("the target completed an upload but shows no object")

@@ -130,13 +130,15 @@ class S3Endpoint:
         import botocore.session
         from botocore.config import Config
 
-        unset: tuple[None, None, str | None, None] = (None, None, None, None)
-        ambient = dict.fromkeys(("profile", "region", "ca_bundle"), unset)
-        ambient |= dict.fromkeys(
-            ("config_file", "credentials_file"), (None, None, os.devnull, None)
-        )
+        # Of every setting botocore knows: neither the environment nor a file, only the default.
+        known = botocore.session.Session.SESSION_VARIABLES
+        ambient = {name: (None, None, default, cast) for name, (*_, default, cast) in known.items()}
+        for name in ("config_file", "credentials_file"):
+            ambient[name] = (None, None, os.devnull, None)
+        bare = botocore.session.Session(session_vars=ambient)
+        bare.get_component("config_store").set_config_variable("s3", {})
         session = boto3.session.Session(
-            botocore_session=botocore.session.Session(session_vars=ambient),
+            botocore_session=bare,
             aws_access_key_id=self._sign.access_key,
             aws_secret_access_key=self._sign.secret_key,
             aws_session_token=self._sign.token,

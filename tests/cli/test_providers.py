@@ -130,6 +130,7 @@ def test_a_key_that_the_plan_does_not_list_is_warned_of(site: Path) -> None:
     ("more", "wrong"),
     [
         (("--what", "everything", "--until", "2999-12-31"), "everything cannot be waived; there"),
+        (("--what", "finding.vanish", "--until", "2999-12-31"), "finding.vanish cannot be waived"),
         (("--what", "attestation", "--until", "soon"), "--until must be a day"),
         (("--what", "attestation", "--until", "2999-02-30"), "--until must be a day"),
         (("--what", "attestation", "--until", "2020-01-01"), "2020-01-01 has passed"),

@@ -40,11 +40,13 @@ def test_a_batch_is_cut_over_rolled_back_cut_over_again_and_finalized(site: Site
 
     site.cutover("start", expect=0)
     assert site.cutover("finalize", expect=3).err.count("fallback window is open until") == 1
+    assert site.cutover("finalize", "--reason", " ", expect=3).err.count("give --reason") == 1
     assert site.cutover("finalize", "--reason", "agreed", expect=8).code == 8
     site.approve("finalize")
     loud = site.cutover("finalize", "--reason", "agreed", expect=0)
     assert "IS FINAL" in loud.err
     assert "no way back" in site.cutover("rollback", expect=3).err
+    assert "way back: none" in site.cutover("start", expect=0).out
     assert site.pointer == NEW
     assert site.source() == before
 
@@ -163,6 +165,9 @@ def test_a_pointer_that_was_changed_by_hand_is_left_alone_on_both_ways(site: Sit
     runbook = site.state / "cutover" / "cutover-all-runbook.txt"
     assert runbook.stat().st_mode & 0o777 == 0o600
     assert "https://elsewhere.example/" in runbook.read_text()
+    kept = json.dumps(journal(site))
+    assert "neither its old value nor the new one" in kept
+    assert not any(value in kept for value in ("third.example", "elsewhere.example", NEW, OLD))
 
     site.pointer = "https://elsewhere.example/"
     site.cutover("rollback", expect=0)
@@ -292,6 +297,7 @@ def test_a_finalized_batch_is_deleted_on_signed_evidence_alone(site: Site) -> No
         "are not those of the batch"
         in erase("--evidence", bundle, "--execute", expect=2, typed="all\n").err
     )
+    assert "nobody typed" in erase("--evidence", bundle, "--execute", expect=2).err
     assert set(site.source()) == before
 
     manifest = site.folder / "bundle" / "manifest.jsonl"
@@ -402,8 +408,8 @@ def test_pointer_and_ledger_agree_after_kills_at_any_time(site: Site) -> None:
 
 
 def test_an_open_finding_is_let_go_by_a_waiver_that_knew_of_it(site: Site) -> None:
-    site.change(waivers={"keys": ["keys/ciso.pub"]})
     site.run()
+    site.change(waivers={"keys": ["keys/ciso.pub"]})  # what must be waived shows late
     site.approve("cutover")
 
     def waive(key: str) -> None:

@@ -324,7 +324,12 @@ def test_settings_of_the_machine_lead_nowhere_else(
             "AWS_SECRET_ACCESS_KEY": "another",
             "AWS_USE_DUALSTACK_ENDPOINT": "true",
             "AWS_USE_FIPS_ENDPOINT": "true",
-            "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT": "legacy",
+            "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT": "nonsense",
+            "AWS_RETRY_MODE": "nonsense",
+            "AWS_MAX_ATTEMPTS": "nonsense",
+            "AWS_DEFAULTS_MODE": "nonsense",
+            "AWS_REQUEST_CHECKSUM_CALCULATION": "nonsense",
+            "AWS_DATA_PATH": str(config.parent),
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": proxy,
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{proxy}/credentials",
         }.items():

@@ -24,11 +24,11 @@ def finalize(scene: Scene, reason: str | None) -> Standing:
     if now.stage is not Stage.OPEN or now.window_until is None:
         raise Refused(
             f"batch {scene.batch} is not in its fallback window ({now.stage})",
-            hint="finish the cutover first; nothing was changed",
+            hint="finish what was begun first; nothing was changed",
         )
     left = between(scene.ctx.clock.now(), now.window_until)
     told = []
-    if left > 0 and reason is None:
+    if left > 0 and not (reason or "").strip():
         told.append(f"the fallback window is open until {now.window_until}; or give --reason")
     if scene.ctx.retry(scene.pointer.read) != scene.value:
         told.append("the pointer does not have the new value: somebody else changed it")

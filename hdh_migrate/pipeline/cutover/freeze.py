@@ -1,6 +1,6 @@
 """Prove that nobody writes to the source any more: a refused write, and two equal listings.
 
-Azure has no switch that stops writes (FACTS: legal holds and management locks do not), so both
+Azure has no switch that stops writes (legal holds and management locks do not), so both
 are needed: a writer's own credential must be refused, or somebody signs that writers are stopped,
 and two whole listings a stated time apart must be equal. The final delta compares with them again.
 """

@@ -74,7 +74,7 @@ def _counted(scene: Scene) -> dict[str, Any]:
         try:
             found = scene.ctx.retry(partial(_listed, scene))
         except StorageError as error:
-            scene.waits("not-counted", [str(error)])
+            scene.stopped_by("not-counted", error)
             error.hint = (
                 "the pointer has its old value again, but what consumers wrote to the target is"
                 " not listed yet: run the same command again when the target answers"
@@ -112,7 +112,7 @@ def _failed(scene: Scene, error: MigrateError) -> MigrateError:
     exact, shown = (_runbook(scene, now, error, exact=exact) for exact in (True, False))
     with scene.drawer.open(_name(scene, RUNBOOK)) as file:
         file.write(exact)
-    scene.waits("rollback-failed", [str(error)])
+    scene.stopped_by("rollback-failed", error)
     failure = MigrateError(
         shown, hint=f"this runbook, with exact values, stands in {_where(scene)}"
     )

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TextIO
 
+from hdh_migrate.errors import MigrateError
 from hdh_migrate.model import DatasetRow
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.standing import KIND, Standing, Track, standing
@@ -106,6 +107,10 @@ class Story:
     def waits(self, why: str, told: Sequence[str]) -> None:
         """Write down why it does not go on, for `status`."""
         self.note("waits", why=why, told=list(told))
+
+    def stopped_by(self, why: str, error: MigrateError) -> None:
+        """Write down an error that it does not go on for, without values and programs' words."""
+        self.waits(why, [error.journalled or str(error)])
 
     def datasets(self) -> list[DatasetRow]:
         """Return the batch's datasets."""

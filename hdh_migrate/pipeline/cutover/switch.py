@@ -46,7 +46,7 @@ def switch(scene: Scene, now: Standing, root: str) -> None:
         scene.waits("pointer-moved", ["the pointer changed at the last moment"])
         raise
     except StorageError as error:
-        scene.waits("switch-unknown", [str(error)])
+        scene.stopped_by("switch-unknown", error)
         raise
     scene.note("switched", found=False, late=False, guard=scene.pointer.guard)
 

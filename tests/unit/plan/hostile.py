@@ -1,4 +1,4 @@
-"""Plans that mean harm (FAULTS rows 43 to 45); each is refused in a second and 100 MB."""
+"""Plans that mean harm; each is refused in a second and 100 MB."""
 
 from __future__ import annotations
 

@@ -95,6 +95,7 @@ def test_cutovers_alone_may_differ_in_plans_that_move_alike() -> None:
     new = {
         "datasets": [1], "batches": [{"name": "b", "datasets": ["d"], "pointer": {"kind": "file"}}],
         "cutovers": [{"batch": "b"}], "approvals": {"keys": ["k"]}, "freeze": {"kind": "statement"},
+        "waivers": {"keys": ["k"]},
     }  # fmt: skip
     assert moves_alike(old, new)
     assert moves_alike(new, old)

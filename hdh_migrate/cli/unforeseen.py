@@ -1,0 +1,38 @@
+"""What nobody foresaw, told in a line: no traceback, for a library's words may name objects."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from traceback import extract_tb
+
+from hdh_migrate.errors import MigrateError, NoSpace
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+def unforeseen(error: Exception) -> MigrateError:
+    """Return an error with a message for people: a disk that does not obey, or a fault of ours."""
+    if isinstance(error, OSError) and error.strerror:
+        where = "" if error.filename is None else f"{error.filename}: "
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            return NoSpace(f"{where}no space left on the disk")
+        if where:
+            return MigrateError(
+                f"{where}{error.strerror}",
+                hint="mend what is named and run the same command again; nothing is lost",
+            )
+    return MigrateError(
+        f"a fault of ours: {type(error).__name__} at {_place(error)}",
+        hint="nothing is lost; run the same command again with -vv and report what it says",
+    )
+
+
+def _place(error: Exception) -> str:
+    """Return the last line of ours that the error came through."""
+    ours = [
+        f"{path.relative_to(_PACKAGE)}:{frame.lineno}"
+        for frame in extract_tb(error.__traceback__)
+        if (path := Path(frame.filename)).is_relative_to(_PACKAGE)
+    ]
+    return ours[-1] if ours else "an unknown place"

@@ -1,0 +1,64 @@
+"""What the command line says when something happens that nobody foresaw."""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Callable
+
+import pytest
+
+from hdh_migrate.cli.app import Task
+from hdh_migrate.cli.output import Output, visible
+from hdh_migrate.errors import Exit
+
+
+def ended(error: Exception, *, as_json: bool = False, verbose: int = 0) -> int:
+    with pytest.raises(SystemExit) as end:
+        Task(as_json=as_json, verbose=verbose).run(raising(error))
+    return int(end.value.code or 0)
+
+
+def raising(error: Exception) -> Callable[[], Exit]:
+    def body() -> Exit:
+        raise error
+
+    return body
+
+
+def test_a_read_only_disk_is_told_in_a_line_with_what_to_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert ended(OSError(errno.EROFS, "Read-only file system", "/state/lock")) == Exit.UNEXPECTED
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("error: /state/lock: Read-only file system\nhint: mend")
+
+
+@pytest.mark.parametrize("where", [(), ("/state/drawer",)])
+def test_a_full_disk_is_a_clean_stop_wherever_it_is_noticed(where: tuple[str, ...]) -> None:
+    assert ended(OSError(errno.ENOSPC, "No space left on device", *where)) == Exit.STOPPED
+
+
+def test_a_fault_of_ours_names_its_place_and_no_library_s_words(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert ended(KeyError("DUPONT Jeanne 1961.dcm"), as_json=True) == Exit.UNEXPECTED
+    told = capsys.readouterr()
+    message = json.loads(told.out)["error"]["message"]
+    assert message.startswith("a fault of ours: KeyError at cli/app.py:")
+    assert "DUPONT" not in told.out + told.err
+    assert "-vv" in told.err
+
+
+def test_who_asks_for_everything_gets_the_trace() -> None:
+    with pytest.raises(KeyError):
+        Task(as_json=False, verbose=2).run(raising(KeyError("x")))
+
+
+def test_no_result_can_drive_a_terminal_or_begin_a_line_of_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Output(as_json=False, progress=False).result({}, "held by \x1b[31mme\n  \u202enext")
+    assert capsys.readouterr().out == "held by \\u{1b}[31mme\n  \\u{202e}next\n"
+    assert visible("a\nb\r") == "a\\u{a}b\\u{d}"
