@@ -124,6 +124,8 @@ class ShortRead(Transient):
 class Permanent(StorageError):
     """Trying again without a change changes nothing."""
 
+    exit_code = Exit.REFUSED
+
 
 class HostRefused(Permanent):
     """The host is not the right one: its address, its certificate or its key. The run stops."""

@@ -76,7 +76,9 @@ def verify(
         try:
             if sample is not None:
                 reader = Sample(sample, target_credentials, nonce)
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise UsageError(f"{target_credentials}: {error.strerror}") from None
+        except ValueError as error:
             raise UsageError(str(error)) from None
         stamped = judged_by(load_roots(tsa_trust)) if tsa_trust is not None else None
         outcome = examine(bundle, keys, threshold, stamped=stamped, sample=reader)

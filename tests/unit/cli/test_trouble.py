@@ -10,7 +10,7 @@ import pytest
 
 from hdh_migrate.cli.app import Task
 from hdh_migrate.cli.output import Output, visible
-from hdh_migrate.errors import Exit
+from hdh_migrate.errors import Exit, Permanent
 
 
 def ended(error: Exception, *, as_json: bool = False, verbose: int = 0) -> int:
@@ -49,6 +49,10 @@ def test_a_fault_of_ours_names_its_place_and_no_library_s_words(
     assert message.startswith("a fault of ours: KeyError at cli/app.py:")
     assert "DUPONT" not in told.out + told.err
     assert "-vv" in told.err
+
+
+def test_a_store_that_answers_what_no_store_may_is_refused_and_not_unexpected() -> None:
+    assert ended(Permanent("the target redirects elsewhere; not followed")) == Exit.REFUSED
 
 
 def test_who_asks_for_everything_gets_the_trace() -> None:
