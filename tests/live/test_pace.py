@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from hdh_migrate import wiring
 from hdh_migrate.plan.loader import load
+from hdh_migrate.targets.chosen import profile_of
 from tests.support.fixtures import Bucket
 
 pytestmark = pytest.mark.live
@@ -46,6 +48,7 @@ verify: {{level: head}}
     config = {
         "plan": loaded.canonical.decode(), "base": str(loaded.base), "run_tag": "a tag",
         "write": False, "admitted": True, "processes": PROCESSES, "threads": 1,
+        "limits": asdict(profile_of(loaded.plan, loaded.base).limits),
     }  # fmt: skip
     service = wiring.WorkerService(config)
     reader = service._services.reader
