@@ -81,7 +81,8 @@ def look(bench: Bench) -> None:
     except Unclear as error:
         raise ConnectionLost(f"the target does not answer: {error}") from error
     if 300 <= answer.status < 400:
-        where = answer.headers.get("location", "elsewhere")
+        # Without its query, in which a host may have signed something.
+        where = answer.headers.get("location", "elsewhere").partition("?")[0]
         raise Permanent(
             f"the target redirects to {where}; not followed (HTTP {answer.status})",
             hint="check target.region and target.endpoint; nothing was written",
