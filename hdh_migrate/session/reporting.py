@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,20 +51,21 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[
                 journal=ledger.journal(),
             ),
         )
-        bundle = write_bundle(
-            folder,
-            records=streams.records,
-            facts=replace(facts_of(desk, ledger, _previous(desk)), names=names),
-            findings=streams.findings,
-            exclusions=streams.exclusions,
-            journal=streams.journal,
-            signer=signer_of(desk),
-            languages=desk.loaded.plan.report.languages,
-        )
+        with _chain(desk) as remember:
+            bundle = write_bundle(
+                folder,
+                records=streams.records,
+                facts=replace(facts_of(desk, ledger, _previous(desk)), names=names),
+                findings=streams.findings,
+                exclusions=streams.exclusions,
+                journal=streams.journal,
+                signer=signer_of(desk),
+                languages=desk.loaded.plan.report.languages,
+            )
+            if form.chained:
+                remember(bundle.statement_sha256)
     finally:
         ledger.close()
-    if form.chained:
-        _remember(desk, bundle.statement_sha256)
     return {
         "folder": str(bundle.folder),
         "objects": bundle.count,
@@ -107,10 +111,22 @@ def _previous(desk: Desk) -> str | None:
         raise LedgerDamaged(f"{path}: its last line is not a statement's digest") from error
 
 
-def _remember(desk: Desk, statement: str) -> None:
-    """Append the statement's digest, so that the next bundle names it."""
-    path = desk.ledger_path.with_name(STATEMENTS)
-    line = json.dumps({"at": desk.clock.now(), "statement_sha256": statement}) + "\n"
-    with path.open("a") as file:
-        path.chmod(0o600)
-        file.write(line)
+@contextmanager
+def _chain(desk: Desk) -> Iterator[Callable[[str], None]]:
+    """Give what appends a statement's digest, so that the next bundle names it.
+
+    The file is opened before the bundle is written: where it cannot be, there is no bundle that
+    the chain does not know.
+    """
+    handle = os.open(
+        desk.ledger_path.with_name(STATEMENTS), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600
+    )
+    with os.fdopen(handle, "w") as file:
+
+        def remember(statement: str) -> None:
+            line = {"at": desk.clock.now(), "statement_sha256": statement}
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+        yield remember

@@ -225,3 +225,21 @@ def test_the_authority_of_the_plan_stamps_each_report(
     assert document(done)["stamp"].keys() == {"error"}
     assert "note: the report has no time-stamp: 127.0.0.1" in done.stderr
     assert not (tmp_path / "second" / "timestamp.tsr").exists()
+
+
+def test_no_bundle_is_published_that_the_chain_cannot_take(tmp_path: Path, bucket: Bucket) -> None:
+    desk = Desk(tmp_path, bucket)
+    assert desk.run("run", str(desk.plan)).returncode == Exit.OK
+    chain = tmp_path / ".hdh-migrate" / "essai" / "statements.jsonl"
+    chain.unlink()
+    chain.mkdir()  # stands for a folder that cannot be written, also by root
+
+    refused = desk.run("report", str(desk.plan), "--out", str(tmp_path / "evidence"))
+
+    assert refused.returncode != Exit.OK
+    assert not (tmp_path / "evidence").exists()
+    chain.rmdir()
+    made = desk.run("report", str(desk.plan), "--out", str(tmp_path / "evidence"))
+    assert made.returncode == Exit.OK
+    assert chain.stat().st_mode & 0o777 == 0o600
+    assert len(chain.read_text().splitlines()) == 1
