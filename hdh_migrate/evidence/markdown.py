@@ -27,6 +27,7 @@ def markdown(reading: Reading) -> bytes:
         _answers(reading),
         _datasets(reading.predicate),
         _findings(reading.predicate),
+        *_deletions(reading.predicate),
         _provenance(reading),
     )
     return ("\n\n".join("\n".join(part) for part in parts) + "\n").encode()
@@ -109,6 +110,22 @@ def _findings(predicate: Mapping[str, Any]) -> Iterator[str]:
     for name, count in codes[:SHOWN]:
         yield f"| {code(name)} | {_number(count)} |"
     yield from _more(len(codes), "codes")
+
+
+def _deletions(predicate: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Say how the target was read again before a source was deleted, where one was."""
+    lines = []
+    for cutover in predicate["cutovers"]:
+        look = cutover.get("decommission", {}).get("recheck")
+        if look is not None:
+            because = f", because {code(look['reason'])}" if look["reason"] else ""
+            lines.append(
+                f"- **Read again before deleting**, batch {code(cutover['batch'])}:"
+                f" level {code(look['level'])}{because};"
+                f" {_some(look['objects'], 'reading')}, {_number(look['differing'])} differing"
+            )
+    if lines:
+        yield lines
 
 
 def _more(count: int, what: str) -> Iterator[str]:

@@ -97,7 +97,8 @@ class Late(Objects):
 
     def erasable_left(self, batch: str, after: int) -> Tally:
         """Return objects and bytes of the verified objects of a batch after an id; scans them."""
-        return Tally(*self._rows(self._sql["erasable_left"], (after, batch))[0])
+        objects, size = self._rows(self._sql["erasable_left"], (after, batch))[0]
+        return Tally(objects=objects, size=size)
 
     # --- what the journal covers -------------------------------------------------------------
 

@@ -15,7 +15,12 @@ from hdh_migrate.model import Stored
 from hdh_migrate.pipeline.checking import Checking
 from hdh_migrate.pipeline.work import Route
 
-GONE, DIFFERS, UNREAD, UNPROVEN = "target-gone", "target-differs", "target-unread", "target-unproven"
+GONE, DIFFERS, UNREAD, UNPROVEN = (
+    "target-gone",
+    "target-differs",
+    "target-unread",
+    "target-unproven",
+)
 """What may keep an object at the source; with `decommission-` before it, a finding's code."""
 
 TOLD: Mapping[str, str] = {

@@ -15,7 +15,7 @@ from hdh_migrate.model import DatasetRow, Verified
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.readings import merged
 from hdh_migrate.pipeline.dispatch import Dispatcher
-from hdh_migrate.pipeline.rechecking import UNREAD
+from hdh_migrate.pipeline.rechecking import UNPROVEN, UNREAD
 from hdh_migrate.pipeline.verify import ORDER_BYTES, ORDER_OBJECTS
 from hdh_migrate.ports import Order
 
@@ -43,12 +43,14 @@ class Portion:
     size: int = 0
     differing: dict[int, str] = field(default_factory=dict)
     """What is wrong, by object id."""
+    ids: list[int] = field(default_factory=list)
     _spans: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
 
     def take(self, wanted: Wanted, at: str, code: str | None) -> None:
         """Count one object."""
         self.at = min(self.at or at, at)
         self.objects += 1
+        self.ids.append(wanted.row.id)
         self.size += wanted.row.stored_size or 0
         self._spans.setdefault(wanted.level, []).append((wanted.first, wanted.row.id))
         if code is not None:
@@ -116,8 +118,12 @@ class Rereading:
         }
 
     def _peek(self) -> bool:
-        if not self._waiting and (following := next(self._wanted, None)) is not None:
-            self._waiting.append(following)
+        while not self._waiting and (following := next(self._wanted, None)) is not None:
+            if following.row.proven:
+                self._waiting.append(following)
+            else:  # nothing could say whether it is the same
+                self._flying[following.row.id] = (following, self._ctx.clock.now())
+                self._done(following.row.id, UNPROVEN)
         return bool(self._waiting)
 
     def _apply(self, receipt: Mapping[str, Any]) -> None:
@@ -137,7 +143,7 @@ class Rereading:
             return
         wanted, at = flown
         self._portion.take(wanted, at, code)
-        self._dispatch.advance(1, wanted.row.stored_size or 0)
+        self._dispatch.advance(1, wanted.row.size)
         late = self._ctx.clock.monotonic() - self._kept_at >= PORTION_SECONDS
         if late or self._portion.objects >= PORTION_OBJECTS:
             self._hand_over()

@@ -73,7 +73,7 @@ class Erasure:
     """The last object id of an intent without a receipt."""
     pending: dict[int, str] = field(default_factory=dict)
     """Ids up to `after` that were left at the source and are to be asked for yet, and why."""
-    reopened: frozenset[int] = frozenset()
+    reopened: set[int] = field(default_factory=set)
     """Ids of an intent without a receipt to ask again for some that were pending."""
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -238,8 +238,10 @@ def _rechecked(now: Standing, body: Mapping[str, Any]) -> None:
     told = now.recheck
     for first, last, level in body["spans"]:
         told.readings.add(Reading(first, last, body["at"], level))
-        for number in [one for one in told.differing if first <= one <= last]:
-            del told.differing[number]
+        few = last - first < len(told.differing)
+        ids = range(first, last + 1) if few else [n for n in told.differing if first <= n <= last]
+        for number in ids:
+            told.differing.pop(number, None)
     told.differing.update((number, code) for number, code in body["differing"])
     told.objects += body["objects"]
     told.size += body["bytes"]
@@ -247,7 +249,7 @@ def _rechecked(now: Standing, body: Mapping[str, Any]) -> None:
 
 def _erasing(now: Standing, body: Mapping[str, Any]) -> None:
     if "again" in body:
-        now.erasure.reopened = frozenset(body["again"])
+        now.erasure.reopened.update(body["again"])
     else:
         # An intent of before may reach further: larger batches, or a kill right after this one.
         now.erasure.open_until = max(now.erasure.open_until or 0, body["last"])
@@ -256,14 +258,14 @@ def _erasing(now: Standing, body: Mapping[str, Any]) -> None:
 def _erased(now: Standing, body: Mapping[str, Any]) -> None:
     done = now.erasure
     if "again" in body:
-        done.reopened = frozenset()
+        done.reopened.difference_update(body["again"])
         for number in body["again"]:
             done.pending.pop(number, None)
     else:
         done.after = body["last"]
         if done.open_until is not None and done.open_until <= done.after:
             done.open_until = None
-    pending = {number: why for number, why in body.get("pending", ())}
+    pending = dict(body.get("pending", ()))
     done.pending.update(pending)
     # What the look right before a delete found wrong is to be read again, too.
     now.recheck.differing.update((n, why) for n, why in pending.items() if "target-" in why)

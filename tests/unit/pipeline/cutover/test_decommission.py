@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hdh_migrate.errors import ApprovalMissing, ConnectionLost, DoorHeld, Exit, Refused
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Erased, Erasing, Place, Remnant, State, Trace
-from hdh_migrate.pipeline import decommission
+from hdh_migrate.pipeline import erasing
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.scene import Scene, Story
 from hdh_migrate.pipeline.cutover.standing import Stage, Track
 from hdh_migrate.pipeline.cutover.start import start
-from hdh_migrate.pipeline.decommission import Undertaking, execute, forecast, observe
+from hdh_migrate.pipeline.decommission import execute, forecast, observe
+from hdh_migrate.pipeline.undertaking import Undertaking
 from tests.support.cutover import Affair
 from tests.support.script import Killed
 from tests.support.world import ONE, Dataset, World
@@ -72,6 +74,7 @@ class End:
         self.eraser = FakeEraser(self.affair.world)
         self.lacks: list[str] = []
         self.connections = 1
+        self.level, self.within = "stored", 7 * 86_400
 
     def finalized(self) -> End:
         self.affair.approve("cutover")
@@ -86,14 +89,17 @@ class End:
         shared = {field.name: getattr(scene, field.name) for field in fields(Story)}
         return Undertaking(
             **shared, eraser=self.eraser, evidence=lambda root: list(self.lacks),
-            cooling_seconds=3600, connections=self.connections,
+            pointer=scene.pointer, attested=lambda: list(self.affair.closed), level=self.level,
+            reason=None, within_seconds=self.within, cooling_seconds=3600,
+            connections=self.connections,
         )  # fmt: skip
 
-    def execute(self) -> dict[str, object]:
-        return self.affair.act(lambda scene: execute(self.undertaking(scene)))
+    def execute(self, *, keep_going: bool = False) -> dict[str, Any]:
+        act = self.affair.act
+        return act(lambda scene: execute(self.undertaking(scene), keep_going=keep_going))
 
-    def forecast(self) -> dict[str, object]:
-        return self.affair.act(lambda scene: forecast(self.undertaking(scene)))
+    def forecast(self, *, quick: bool = False) -> dict[str, Any]:
+        return self.affair.act(lambda scene: forecast(self.undertaking(scene), quick=quick))
 
     def observe(self) -> dict[str, object]:
         return self.affair.act(lambda scene: observe(self.undertaking(scene)))
@@ -104,7 +110,7 @@ class End:
 
 @pytest.fixture
 def end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> End:
-    monkeypatch.setattr(decommission, "BATCH_OBJECTS", 2)
+    monkeypatch.setattr(erasing, "BATCH_OBJECTS", 2)
     return End(tmp_path)
 
 
@@ -188,7 +194,7 @@ def test_many_at_once_come_to_the_same(end: End) -> None:
 def test_a_decommission_killed_at_any_event_or_delete_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decommission, "BATCH_OBJECTS", 2)
+    monkeypatch.setattr(erasing, "BATCH_OBJECTS", 2)
     whole = End(tmp_path / "whole").finalized()
     whole.affair.script.calls.clear()
     whole.execute()
