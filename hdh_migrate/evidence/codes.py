@@ -70,6 +70,10 @@ CODES: dict[str, Text] = {
         "non supprimé à la source : la cible tient autre chose que ce qui a été vérifié",
         "not deleted at the source: the target holds something else than what was verified",
     ),
+    "decommission-target-lost": Text(
+        "déjà supprimé à la source, et la cible ne le tient plus tel que vérifié",
+        "deleted at the source already, and no longer at the target as it was verified",
+    ),
     "decommission-target-unread": Text(
         "non supprimé à la source : illisible à la cible quand il a été relu",
         "not deleted at the source: unreadable at the target when it was read again",

@@ -14,14 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from hdh_migrate.errors import Missing, Refused
+from hdh_migrate.errors import Refused
 from hdh_migrate.model import State, Trace, Verified
 from hdh_migrate.pipeline.cutover.moments import later
 from hdh_migrate.pipeline.cutover.standing import FINAL, Stage, Standing
-from hdh_migrate.pipeline.erasing import GONE, UNSURE, Deletion, to_keep
+from hdh_migrate.pipeline.erasing import GONE, Deletion, to_keep
 from hdh_migrate.pipeline.recheck import due, remaining
 from hdh_migrate.pipeline.rereading import STEP, Portion, Rereading, Wanted
-from hdh_migrate.pipeline.undertaking import STAGE, Undertaking, blockers, demand, elsewhere
+from hdh_migrate.pipeline.undertaking import STAGE, UNSURE, Undertaking, blockers, demand, elsewhere
 
 DAY_SECONDS = 86_400
 
@@ -129,19 +129,10 @@ def _gone_already(story: Undertaking, now: Standing) -> set[int]:
         rows += [row for row in following if row.id <= done.open_until]
     if not rows:
         return set()
-    ask = partial(_is_gone, story)
+    routes = story.routes()
     with ThreadPoolExecutor(story.connections) as pool:
-        return {row.id for row, gone in zip(rows, pool.map(ask, rows), strict=True) if gone}
-
-
-def _is_gone(story: Undertaking, row: Verified) -> bool:
-    dataset = next(one for one in story.datasets() if one.id == row.dataset)
-    place = story.ctx.route(dataset).source
-    try:
-        story.ctx.retry(lambda: story.ctx.source.head(place, row.key))
-    except Missing:
-        return True
-    return False
+        found = pool.map(lambda row: story.gone(routes[row.dataset], row), rows)
+        return {row.id for row, gone in zip(rows, found, strict=True) if gone}
 
 
 def execute(story: Undertaking, *, keep_going: bool = False) -> dict[str, Any]:

@@ -27,8 +27,8 @@ from hdh_migrate.errors import (
 from hdh_migrate.model import Erased, Erasing, Verified
 from hdh_migrate.pipeline.cutover.standing import Stage, Standing
 from hdh_migrate.pipeline.recheck import Recheck, Told, in_portions
-from hdh_migrate.pipeline.rechecking import TOLD, UNREAD, compared
-from hdh_migrate.pipeline.undertaking import Undertaking, permit
+from hdh_migrate.pipeline.rechecking import LOST, TOLD, UNREAD, compared
+from hdh_migrate.pipeline.undertaking import UNASKED, UNSURE, Undertaking, permit
 from hdh_migrate.pipeline.work import Route
 
 BATCH_OBJECTS = 500
@@ -36,12 +36,6 @@ BATCH_OBJECTS = 500
 
 GONE = "gone"
 """The outcome of an object that was not there when a delete whose end nobody saw was repeated."""
-
-UNASKED = "unasked"
-"""Why an object is pending: everything was stopped before it had its turn."""
-
-UNSURE = "unsure"
-"""Why an object is pending: a delete was asked for and no answer came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +46,7 @@ class _Turn:
     pending: bool = False
     """Whether it is to be asked for again by a later run."""
     told: str | None = None
-    """What a finding says of it."""
-    code: str | None = None
-    """The finding's code, where it is not the outcome."""
+    """What a finding says of it, besides what is wrong at the target."""
 
 
 def to_keep(now: Standing) -> dict[int, str]:
@@ -81,7 +73,7 @@ class Deletion:
         self._keep_going = keep_going
         self._told = Told(story.ctx.ledger, story.batch)
         self._recheck = Recheck(story, now, self._told)
-        self._routes = {row.id: story.ctx.route(row) for row in story.datasets()}
+        self._routes = story.routes()
         self._halt = threading.Event()
         self._error: MigrateError | None = None
 
@@ -113,16 +105,10 @@ class Deletion:
 
     def _has_a_turn(self, number: int) -> bool:
         """Say whether something can have changed for an object that was left at the source."""
-        return number not in self._now.recheck.differing or self._unseen(number)
-
-    def _unseen(self, number: int) -> bool:
-        """Say whether a delete of this object was asked for whose end nobody saw."""
-        done = self._now.erasure
-        return (
-            number in done.reopened
-            or done.pending.get(number) == UNSURE
-            or (done.open_until is not None and done.after < number <= done.open_until)
-        )
+        now = self._now
+        if number not in now.recheck.differing:
+            return True
+        return self._story.unseen(now, number) and now.erasure.pending[number] != LOST
 
     def _demand_same(self) -> None:
         """Demand that the target holds everything as it was verified.
@@ -150,7 +136,7 @@ class Deletion:
         self._recheck.freshen(rows)
         self._demand_same()
         permit(story, self._root, now)
-        unseen = {row.id for row in rows if self._unseen(row.id)}
+        unseen = {row.id for row in rows if story.unseen(now, row.id)}
         ids = {"again": [row.id for row in rows]} if again else {}
         about = {"first": rows[0].id, "last": rows[-1].id, **ids}
         story.noted(now, "erasing", objects=len(rows), **about)
@@ -170,8 +156,10 @@ class Deletion:
         self._demand_same()
 
     def _tell(self, row: Verified, turn: _Turn) -> None:
-        if turn.told is not None:
-            self._told.tell(row, turn.code or turn.outcome, turn.told)
+        if turn.outcome in TOLD:
+            self._told.differs(row, turn.outcome)
+        elif turn.told is not None:
+            self._told.tell(row, turn.outcome, turn.told)
         elif turn.outcome in {Erasing.DELETED, GONE}:
             self._told.close(row.id)
 
@@ -238,18 +226,8 @@ class Deletion:
 
     def _left(self, row: Verified, code: str, *, unsure: bool) -> _Turn:
         """Leave an object at the source, if it is still there: a delete may have gone through."""
-        if unsure and self._gone_at_source(row):
-            told = f"{TOLD[code]}; the source had deleted it already, before this was seen"
-            return _Turn(GONE, told=told, code=code)
-        return _Turn(code, pending=True, told=f"{TOLD[code]}; the source keeps it")
-
-    def _gone_at_source(self, row: Verified) -> bool:
-        ctx, place = self._story.ctx, self._routes[row.dataset].source
-        try:
-            ctx.retry(lambda: ctx.source.head(place, row.key))
-        except Missing:
-            return True
-        return False
+        lost = unsure and self._story.gone(self._routes[row.dataset], row)
+        return _Turn(LOST if lost else code, pending=True)
 
     def _erase(self, row: Verified, *, unsure: bool) -> _Turn:
         place, tries, eraser = self._routes[row.dataset].source, 0, self._story.eraser

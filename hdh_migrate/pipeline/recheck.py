@@ -13,7 +13,7 @@ from hdh_migrate.errors import Refused
 from hdh_migrate.model import Verified
 from hdh_migrate.pipeline.context import Ledger
 from hdh_migrate.pipeline.cutover.standing import Standing
-from hdh_migrate.pipeline.rechecking import TOLD
+from hdh_migrate.pipeline.rechecking import LOST, TOLD
 from hdh_migrate.pipeline.rereading import STEP, Portion, Rereading, Wanted
 from hdh_migrate.pipeline.undertaking import Undertaking
 
@@ -44,6 +44,11 @@ class Told:
         self.close(row.id)
         self._ledger.finding(code, "finding", detail, dataset=row.dataset, entry=row.id)
         self._open[row.id] = {code: None}
+
+    def differs(self, row: Verified, code: str) -> None:
+        """Tell what is wrong with the target's object."""
+        kept = "" if code == LOST else "; the source keeps it"
+        self.tell(row, code, TOLD[code] + kept)
 
     def close(self, number: int) -> None:
         """Let every finding about an object be over."""
@@ -104,15 +109,16 @@ class Recheck:
         Rereading(story.ctx, story.batch, chain([first], wanted), self._keep, sampled=True).run()
 
     def _keep(self, portion: Portion) -> None:
-        ledger = self._story.ctx.ledger
-        for row in ledger.erasable_of(self._story.batch, portion.differing):
-            code = portion.differing[row.id]
-            self._told.tell(row, code, f"{TOLD[code]}; the source keeps it")
+        story, now, routes = self._story, self._now, self._story.routes()
+        for row in story.ctx.ledger.erasable_of(story.batch, portion.differing):
+            if story.unseen(now, row.id) and story.gone(routes[row.dataset], row):
+                portion.differing[row.id] = LOST
+            self._told.differs(row, portion.differing[row.id])
         for number in portion.ids:
             if number not in portion.differing:
                 self._told.mended(number)
-        self._story.noted(
-            self._now, "rechecked", at=portion.at, spans=[list(span) for span in portion.spans()],
+        story.noted(
+            now, "rechecked", at=portion.at, spans=[list(span) for span in portion.spans()],
             objects=portion.objects, bytes=portion.size,
             differing=[list(one) for one in sorted(portion.differing.items())],
         )  # fmt: skip

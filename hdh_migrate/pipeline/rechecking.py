@@ -23,7 +23,11 @@ GONE, DIFFERS, UNREAD, UNPROVEN = (
 )
 """What may keep an object at the source; with `decommission-` before it, a finding's code."""
 
+LOST = "target-lost"
+"""The same, seen after its source object had been deleted: there is nothing left to keep."""
+
 TOLD: Mapping[str, str] = {
+    LOST: "the target does not hold it as verified, and the source has deleted it already",
     GONE: "the target does not hold the object any more",
     DIFFERS: "the target holds something else than what was verified",
     UNREAD: "the target's object could not be read again",

@@ -19,13 +19,23 @@ from hdh_migrate.errors import (
     PointerMoved,
     Refused,
 )
+from hdh_migrate.model import Verified
 from hdh_migrate.pipeline.cutover.moments import between, later
 from hdh_migrate.pipeline.cutover.readings import covers
 from hdh_migrate.pipeline.cutover.scene import Consent, Story, digest
 from hdh_migrate.pipeline.cutover.standing import FINAL, KIND, Standing
+from hdh_migrate.pipeline.rechecking import LOST
+from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports import Eraser, Pointer
 
 STAGE = "decommission"
+
+UNASKED = "unasked"
+"""Why an object is pending: everything was stopped before it had its turn."""
+
+UNSURE = "unsure"
+"""Why an object is pending: a delete was asked for and no answer came."""
+
 _POINTER = (
     "the pointer does not have the value that was switched to: consumers are led to somewhere else"
 )
@@ -59,6 +69,27 @@ class Undertaking(Story):
         """Write one event and fold it into `now`: the fold over all events costs too much here."""
         self.note(event, **body)
         now.take(now.since or "", KIND + event, body)
+
+    def unseen(self, now: Standing, number: int) -> bool:
+        """Say whether the source may have deleted an object without our knowing."""
+        done = now.erasure
+        return (
+            number in done.reopened
+            or done.pending.get(number) in {UNSURE, LOST}
+            or (done.open_until is not None and done.after < number <= done.open_until)
+        )
+
+    def routes(self) -> dict[int, Route]:
+        """Return where each of the batch's datasets comes from and goes to, by id."""
+        return {row.id: self.ctx.route(row) for row in self.datasets()}
+
+    def gone(self, route: Route, row: Verified) -> bool:
+        """Ask the source whether it has no object under a key any more; never asks the ledger."""
+        try:
+            self.ctx.retry(lambda: self.ctx.source.head(route.source, row.key))
+        except Missing:
+            return True
+        return False
 
     def fresh(self, now: Standing, number: int, moment: str) -> bool:
         """Say whether an object was read again after the cooling, lately and closely enough.
