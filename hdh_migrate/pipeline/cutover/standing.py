@@ -248,6 +248,10 @@ def _rechecked(now: Standing, body: Mapping[str, Any]) -> None:
 
 
 def _erasing(now: Standing, body: Mapping[str, Any]) -> None:
+    # What was requested and observed before says nothing of what is deleted from here on.
+    now.requested = now.observed = None
+    for name in ("requested", "observed"):
+        now.times.pop(name, None)
     if "again" in body:
         now.erasure.reopened.update(body["again"])
     else:
