@@ -19,6 +19,7 @@ from hdh_migrate.errors import (
     AccessDenied,
     AuthFailed,
     HostRefused,
+    Interrupted,
     MigrateError,
     Missing,
     Permanent,
@@ -28,7 +29,7 @@ from hdh_migrate.model import Erased, Erasing, Verified
 from hdh_migrate.pipeline.cutover.standing import Stage, Standing
 from hdh_migrate.pipeline.recheck import Recheck, Told, in_portions
 from hdh_migrate.pipeline.rechecking import LOST, TOLD, UNREAD, compared
-from hdh_migrate.pipeline.undertaking import UNASKED, UNSURE, Undertaking, permit
+from hdh_migrate.pipeline.undertaking import UNASKED, UNSURE, Undertaking, demand_pointer, permit
 from hdh_migrate.pipeline.work import Route
 
 BATCH_OBJECTS = 500
@@ -96,7 +97,7 @@ class Deletion:
             self._portion(ledger.erasable_of(story.batch, ids), again=True)
         while rows := ledger.erasable(story.batch, now.erasure.after, BATCH_OBJECTS):
             self._portion(rows, again=False)
-        permit(story, self._root, now)
+        demand_pointer(story, now)
         if now.stage is not Stage.REQUESTED and now.stage is not Stage.OBSERVED:
             story.noted(
                 now, "requested", outcomes=now.erasure.outcomes, user=story.user,
@@ -154,6 +155,8 @@ class Deletion:
         if self._error is not None:
             raise self._error
         self._demand_same()
+        if any(turn.outcome in {UNASKED, UNSURE} for turn in turns):
+            raise Interrupted("stopped between two deletes; the same command goes on")
 
     def _tell(self, row: Verified, turn: _Turn) -> None:
         if turn.outcome in TOLD:

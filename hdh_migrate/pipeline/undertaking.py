@@ -181,6 +181,16 @@ def permit(story: Undertaking, root: str, now: Standing) -> None:
     if not consent.given:
         story.waits("approval", consent.told)
         raise _unapproved(story, consent, "nothing more is deleted until then")
+    demand_pointer(story, now)
+
+
+def demand_pointer(story: Undertaking, now: Standing) -> None:
+    """Demand that consumers are led to the target.
+
+    Raises:
+        PointerMoved: they are not.
+        StorageError: the pointer cannot be read.
+    """
     if (moved := elsewhere(story, now)) is not None:
         story.waits("pointer-moved", [moved])
         raise PointerMoved(
