@@ -106,7 +106,14 @@ class Recheck:
             return
         story = self._story
         story.noted(self._now, "rechecking", level=story.level, reason=story.reason)
-        Rereading(story.ctx, story.batch, chain([first], wanted), self._keep, sampled=True).run()
+        Rereading(
+            story.ctx,
+            story.batch,
+            chain([first], wanted),
+            self._keep,
+            moment=story.moment,
+            sampled=True,
+        ).run()
 
     def _keep(self, portion: Portion) -> None:
         story, now, routes = self._story, self._now, self._story.routes()

@@ -75,9 +75,10 @@ class Rereading:
         wanted: Iterator[Wanted],
         keep: Callable[[Portion], None],
         *,
+        moment: Callable[[], str],
         sampled: bool,
     ) -> None:
-        self._ctx, self._keep = ctx, keep
+        self._ctx, self._keep, self._moment = ctx, keep, moment
         self._dispatch = Dispatcher(ctx, batch, STEP, sampled=sampled)
         self._datasets: Mapping[int, DatasetRow] = {
             row.id: row for row in ctx.ledger.datasets(batch)
@@ -102,7 +103,7 @@ class Rereading:
     def _next(self) -> Order | None:
         if not self._peek():
             return None
-        first, at = self._waiting[0], self._ctx.clock.now()
+        first, at = self._waiting[0], self._moment()
         taken, size = list[Wanted](), 0
         while self._peek() and len(taken) < ORDER_OBJECTS and size < ORDER_BYTES:
             one = self._waiting[0]
@@ -122,7 +123,7 @@ class Rereading:
             if following.row.proven:
                 self._waiting.append(following)
             else:  # nothing could say whether it is the same
-                self._flying[following.row.id] = (following, self._ctx.clock.now())
+                self._flying[following.row.id] = (following, self._moment())
                 self._done(following.row.id, UNPROVEN)
         return bool(self._waiting)
 

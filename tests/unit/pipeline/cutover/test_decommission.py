@@ -14,6 +14,7 @@ from hdh_migrate.errors import (
     ConnectionLost,
     DoorHeld,
     Exit,
+    Interrupted,
     Missing,
     PointerMoved,
     Refused,
@@ -424,7 +425,9 @@ def test_what_was_never_read_back_whole_is_not_deleted(end: End) -> None:
     def tried(scene: Scene) -> dict[int, str]:
         found: list[Portion] = []
         wanted = iter([Wanted(row=row, level="head", first=1)])
-        Rereading(scene.ctx, "b", wanted, found.append, sampled=False).run()
+        Rereading(
+            scene.ctx, "b", wanted, found.append, moment=scene.ctx.clock.now, sampled=False
+        ).run()
         return found[0].differing
 
     assert end.affair.act(tried) == {1: "target-unproven"}
@@ -725,3 +728,33 @@ def test_a_decommission_attacked_at_every_moment_deletes_nothing_that_the_target
             assert "o4" in end.left(), point
         else:  # the last look was over: one object on one connection
             assert "o4" not in lost[0] or point.method in {"head", "erase"}, point
+
+
+def test_a_signal_stops_it_between_two_deletes(end: End) -> None:
+    end.finalized()
+    stop = end.affair.world.stop
+    end.affair.script.at("erase", 1, "after", stop.set)
+    with pytest.raises(Interrupted):
+        end.execute()
+    assert end.affair.standing().erasure.outcomes == {"deleted": 1, "unasked": 1}
+    stop.clear()
+    assert end.execute()["requested"] == {"deleted": 5}
+
+
+def test_intents_of_larger_portions_are_remembered_to_their_end(end: End) -> None:
+    """A ledger of before has an intent over more objects than a portion has now."""
+    end.finalized()
+
+    def begin(scene: Scene) -> None:
+        scene.note("erasing", first=1, last=5, objects=5)
+
+    end.affair.act(begin)
+    for name in ("o1", "o4"):
+        end.affair.world.source.drop("src", name)
+    assert end.forecast()["done"] == {"gone": 2}
+    end.affair.script.at("erase", 2, "after", lambda: setattr(end.affair, "holder", "by ward 3"))
+    with pytest.raises(DoorHeld):
+        end.execute()
+    assert end.affair.standing().erasure.open_until == 5
+    end.affair.holder = None
+    assert end.execute()["requested"] == {"deleted": 3, "gone": 2}
