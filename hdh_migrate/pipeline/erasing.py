@@ -73,7 +73,7 @@ class Deletion:
         self._story, self._root, self._now = story, root, now
         self._keep_going = keep_going
         self._told = Told(story.ctx.ledger, story.batch)
-        self._recheck = Recheck(story, now, self._told)
+        self._recheck = Recheck(story, now, self._told, keep_going=keep_going)
         self._routes = story.routes()
         self._halt = threading.Event()
         self._error: MigrateError | None = None

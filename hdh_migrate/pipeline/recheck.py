@@ -7,7 +7,7 @@ wrong is read every time: once the target is mended, the next look finds it righ
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, takewhile
 
 from hdh_migrate.errors import Refused
 from hdh_migrate.model import Verified
@@ -18,6 +18,9 @@ from hdh_migrate.pipeline.rereading import STEP, Portion, Rereading, Wanted
 from hdh_migrate.pipeline.undertaking import Undertaking
 
 FETCH_OBJECTS = 1000
+DIFFERING_MAX = 10_000
+"""After so many wrong ones the reading ends: the target is lost, and memory is kept for a few."""
+
 CODE = "decommission-"
 
 
@@ -67,8 +70,9 @@ class Told:
 class Recheck:
     """Reads again what must be, and writes down what came of it."""
 
-    def __init__(self, story: Undertaking, now: Standing, told: Told) -> None:
+    def __init__(self, story: Undertaking, now: Standing, told: Told, *, keep_going: bool) -> None:
         self._story, self._now, self._told = story, now, told
+        self._keep_going, self._found = keep_going, 0
 
     def run(self) -> None:
         """Read everything that is to be deleted and was not read lately; goes on after any stop.
@@ -80,7 +84,10 @@ class Recheck:
         left = story.ctx.ledger.erasable_left(story.batch, now.erasure.after)
         objects = left.objects + len(now.erasure.pending)
         story.ctx.progress.step(story.batch, STEP, objects=objects, size=left.size)
-        self._read(due(story, now, remaining(story, now)))
+        self._read(takewhile(self._hopeful, due(story, now, remaining(story, now))))
+
+    def _hopeful(self, _: Wanted) -> bool:
+        return self._keep_going or self._found < DIFFERING_MAX
 
     def freshen(self, rows: Sequence[Verified]) -> None:
         """Read again those of a few objects whose last reading is too old by now.
@@ -117,6 +124,7 @@ class Recheck:
 
     def _keep(self, portion: Portion) -> None:
         story, now, routes = self._story, self._now, self._story.routes()
+        self._found += len(portion.differing)
         for row in story.ctx.ledger.erasable_of(story.batch, portion.differing):
             if story.unseen(now, row.id) and story.gone(routes[row.dataset], row):
                 portion.differing[row.id] = LOST

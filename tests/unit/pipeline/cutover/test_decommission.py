@@ -23,7 +23,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Erased, Erasing, Place, Remnant, State, Trace, Verified
-from hdh_migrate.pipeline import erasing
+from hdh_migrate.pipeline import erasing, recheck, rereading
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.scene import Scene, Story
@@ -444,11 +444,11 @@ def test_each_level_sees_what_it_can(end: End, level: str) -> None:
         with pytest.raises(TargetDiffers):
             end.execute()
         assert end.eraser.asked == []
-    recheck = next(
+    told = next(
         fact["decommission"]["recheck"]
         for fact in end.affair.act(lambda scene: cutover_facts(scene.ctx.ledger))
     )
-    assert (recheck["level"], recheck["objects"]) == (level, 5)
+    assert (told["level"], told["objects"]) == (level, 5)
 
 
 def test_a_reading_of_before_the_cooling_ended_or_of_long_ago_does_not_count(end: End) -> None:
@@ -758,3 +758,20 @@ def test_intents_of_larger_portions_are_remembered_to_their_end(end: End) -> Non
     assert end.affair.standing().erasure.open_until == 5
     end.affair.holder = None
     assert end.execute()["requested"] == {"deleted": 3, "gone": 2}
+
+
+def test_a_target_that_is_lost_is_not_read_to_its_end(
+    end: End, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recheck, "DIFFERING_MAX", 2)
+    monkeypatch.setattr(rereading, "PORTION_OBJECTS", 1)
+    monkeypatch.setattr(rereading, "ORDER_OBJECTS", 1)
+    end.finalized()
+    for number in range(4):
+        end.affair.world.target.drop("dst", key(number))
+    for _ in range(2):
+        with pytest.raises(TargetDiffers):
+            end.execute()
+        assert len(end.affair.world.findings()) == 3  # one order was under way
+    told = end.execute(keep_going=True)["requested"]
+    assert told == {"deleted": 1, "target-gone": 4}
