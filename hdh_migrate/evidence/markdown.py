@@ -116,14 +116,26 @@ def _deletions(predicate: Mapping[str, Any]) -> Iterator[list[str]]:
     """Say how the target was read again before a source was deleted, where one was."""
     lines = []
     for cutover in predicate["cutovers"]:
-        look = cutover.get("decommission", {}).get("recheck")
-        if look is not None:
-            because = f", because {code(look['reason'])}" if look["reason"] else ""
-            lines.append(
-                f"- **Read again before deleting**, batch {code(cutover['batch'])}:"
-                f" level {code(look['level'])}{because};"
-                f" {_some(look['objects'], 'reading')}, {_number(look['differing'])} differing"
-            )
+        match cutover:
+            case {
+                "batch": str(batch),
+                "decommission": {
+                    "recheck": {
+                        "level": str(level),
+                        "reason": str() | None as reason,
+                        "objects": int(objects),
+                        "differing": int(differing),
+                    }
+                },
+            }:
+                because = f", because {code(reason)}" if reason else ""
+                lines.append(
+                    f"- **Read again before deleting**, batch {code(batch)}: level"
+                    f" {code(level)}{because}, {_some(objects, 'reading')},"
+                    f" {_number(differing)} differing"
+                )
+            case _:
+                pass  # nothing was read again, or the statement is of before
     if lines:
         yield lines
 

@@ -88,6 +88,8 @@ def test_a_target_that_lost_one_object_and_has_garbage_for_another_keeps_the_sou
     dry = dry_run(site, expect=5).json
     assert dry["would_keep"] == {"target-differs": 1, "target-gone": 1}
     assert dry["would_delete"]["objects"] == 2
+    assert "NOT read again" in site.cli(*command(site, "--quick"), expect=0).out
+    execute(site, "--quick", expect=2)
     refused = execute(site, expect=5)
     assert "does not hold batch all as it was verified" in refused.err
     assert "dupont" not in refused.err

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.errors import (
+    AccessDenied,
     ApprovalMissing,
     ConnectionLost,
     DoorHeld,
@@ -22,7 +23,7 @@ from hdh_migrate.errors import (
     Transient,
 )
 from hdh_migrate.ledger import Ledger
-from hdh_migrate.model import Erased, Erasing, Place, Remnant, State, Trace, Verified
+from hdh_migrate.model import Erased, Erasing, Place, Problem, Remnant, State, Trace, Verified
 from hdh_migrate.pipeline import erasing, recheck, rereading
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.finalize import finalize
@@ -775,3 +776,49 @@ def test_a_target_that_is_lost_is_not_read_to_its_end(
         assert len(end.affair.world.findings()) == 3  # one order was under way
     told = end.execute(keep_going=True)["requested"]
     assert told == {"deleted": 1, "target-gone": 4}
+
+
+def test_an_object_that_may_not_be_read_again_is_kept_and_a_lost_credential_blames_none(
+    end: End,
+) -> None:
+    end.finalized()
+    script, target = end.affair.script, end.affair.world.target
+    script.fail("read", AccessDenied("of this one alone"))
+    with pytest.raises(TargetDiffers):
+        end.execute()
+    assert end.affair.world.findings() == [("decommission-target-unread", "o0")]
+
+    script.fail("head", AccessDenied("for a moment"))
+    script.at("erase", 1, "after", lambda: script.fail("head", *[AccessDenied("for good")] * 2))
+    with pytest.raises(TargetDiffers):
+        end.execute()
+    assert end.left() == {"o1", "o2", "o3", "o4", "tmp/scratch"}
+    assert end.affair.world.findings() == [("decommission-target-unread", "o1")]
+
+    target.problems = [Problem(where="target", what="no right to list", auth=True)]
+    script.fail("head", AccessDenied("of everything"))
+    with pytest.raises(AccessDenied):
+        end.execute()
+    assert len(end.eraser.asked) == 1
+    target.problems = []
+    script.heal()
+    assert end.execute()["requested"] == {"deleted": 5}
+    assert end.affair.world.findings() == []
+
+
+def test_a_reading_that_was_killed_goes_on_where_it_was(
+    end: End, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rereading, "PORTION_OBJECTS", 1)
+    monkeypatch.setattr(rereading, "ORDER_OBJECTS", 1)
+    end.finalized()
+    calls = end.affair.script.calls
+    calls.clear()
+    end.affair.kill_at(Point("read", 4, "after"))
+    with pytest.raises(Killed):
+        end.execute()
+    assert end.affair.standing().recheck.objects == 3
+    assert end.affair.standing().stage is Stage.FINALIZED
+    before = calls["read"]
+    assert end.execute()["requested"] == {"deleted": 5}
+    assert calls["read"] == before + 2
