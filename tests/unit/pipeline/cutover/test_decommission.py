@@ -822,3 +822,32 @@ def test_a_reading_that_was_killed_goes_on_where_it_was(
     before = calls["read"]
     assert end.execute()["requested"] == {"deleted": 5}
     assert calls["read"] == before + 2
+
+
+def test_a_pointer_that_moves_at_any_moment_costs_one_portion_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "BATCH_OBJECTS", 2)
+    whole = End(tmp_path / "whole").finalized()
+    whole.affair.script.calls.clear()
+    whole.execute()
+    for number, point in enumerate(whole.affair.script.points()):
+        if point.method not in {"read", "erase", "consent", "pointer read"}:
+            continue
+        end = End(tmp_path / str(number)).finalized()
+        end.affair.script.calls.clear()
+        deleted: list[int] = []
+
+        def move(end: End = end, deleted: list[int] = deleted) -> None:
+            deleted.append(len(end.eraser.asked))
+            end.affair.pointer.value = OLD
+
+        end.affair.script.at(point.method, point.number, point.when, move)
+        try:
+            end.execute()
+        except (PointerMoved, Refused):
+            assert len(end.eraser.asked) <= deleted[0] + 2, point
+        else:
+            assert deleted[0] == 5, point  # nothing was left to stop
+        end.affair.pointer.value = NEW
+        assert end.execute()["requested"] == {"deleted": 5}, point
