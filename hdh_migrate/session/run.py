@@ -32,7 +32,7 @@ from hdh_migrate.session.changing import may_change
 from hdh_migrate.session.outlook import check
 from hdh_migrate.session.preflight import blockers
 from hdh_migrate.session.probed import limits_of, missing, probe_facts
-from hdh_migrate.session.software import code_digest
+from hdh_migrate.software import code_digest
 from hdh_migrate.targets.opening import Network
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring import (
@@ -251,7 +251,7 @@ def context_of(desk: Desk, services: Services, ledger: Ledger) -> Context:
         engines=Engines(
             lambda: open_engine(
                 plan,
-                loaded.base,
+                services.vault,
                 loaded.canonical,
                 run_tag,
                 write=write,
