@@ -198,6 +198,33 @@ def test_no_setting_of_the_machine_makes_an_authority_trusted(
     assert server.requests == []
 
 
+@WAYS
+@pytest.mark.parametrize("ciphers", ["ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES256-SHA"])
+def test_a_suite_that_is_not_aead_is_told_nothing(
+    ask: Ask, ciphers: str, authority: Authority, identity: Identity
+) -> None:
+    newest = ssl.TLSVersion.TLSv1_2
+    with https(identity, body=LISTING, newest=newest, ciphers=f"{ciphers}:@SECLEVEL=0") as heard:
+        with pytest.raises(ConnectionLost):
+            ask(target(heard.port, tls=trusting(authority)))
+        assert heard.connections > 0
+        assert heard.requests == []
+    good = "ECDHE-ECDSA-AES128-GCM-SHA256"
+    with https(identity, body=LISTING, newest=newest, ciphers=good) as heard:
+        ask(target(heard.port, tls=trusting(authority)))
+        assert len(heard.requests) == 1
+
+
+@WAYS
+def test_no_session_key_is_written_to_a_file(
+    ask: Ask, authority: Authority, server: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys.log"))
+    ask(target(server.port, tls=trusting(authority)))
+    assert len(server.requests) == 1
+    assert not (tmp_path / "keys.log").exists()
+
+
 # --- where a name leads -------------------------------------------------------------------------
 
 
