@@ -5,7 +5,10 @@ A name that looks public is led to this machine by a resolver of the test's own.
 
 from __future__ import annotations
 
+import os
 import ssl
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -215,14 +218,28 @@ def test_a_suite_that_is_not_aead_is_told_nothing(
         assert len(heard.requests) == 1
 
 
-@WAYS
+IN_A_PROCESS_OF_ITS_OWN = """
+import sys
+from pathlib import Path
+from tests.live import test_door as door
+way, port, bundle = sys.argv[1:]
+getattr(door, way)(door.target(int(port), tls=door.Tls(ca_file=bundle)))
+"""
+
+
+@pytest.mark.parametrize("way", ["by_data", "by_control"])
 def test_no_session_key_is_written_to_a_file(
-    ask: Ask, authority: Authority, server: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    way: str, authority: Authority, server: Heard, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys.log"))
-    ask(target(server.port, tls=trusting(authority)))
+    written = tmp_path / "keys.log"
+    arguments = [way, str(server.port), str(authority.bundle)]
+    subprocess.run(
+        [sys.executable, "-c", IN_A_PROCESS_OF_ITS_OWN, *arguments],
+        env={**os.environ, "SSLKEYLOGFILE": str(written)},  # TLS libraries look at their start
+        check=True,
+    )
     assert len(server.requests) == 1
-    assert not (tmp_path / "keys.log").exists()
+    assert not written.exists()
 
 
 # --- where a name leads -------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from tests.support.blurting import Blurting, blurting
 pytestmark = pytest.mark.live
 
 NUMBERS = ["", "0", "7", "-1", "+1", "²", "٣", "1_0", "1e400", "inf", "nan", "0x10", " 5",
-           "5" * 5000, "9223372036854775807", "9223372036854775808", "99999999999999999999"]  # fmt: skip
+           "5" * 5000, str((1 << 63) - 1), str(1 << 63), "99999999999999999999"]  # fmt: skip
 NAMES = ["Content-Length", "Retry-After", "Date", "ETag", "Transfer-Encoding", "HTTP/x", "X-Other"]
 
 
