@@ -16,6 +16,7 @@ from typing import Any
 
 from hdh_migrate import __version__
 from hdh_migrate.errors import Exit, KeyUnavailable, Refused, UsageError
+from hdh_migrate.folders import demand_private
 from hdh_migrate.ledger import Ledger, ledger_path
 from hdh_migrate.model import Problem, Step, TargetLimits
 from hdh_migrate.pipeline.context import Context, Engines
@@ -68,12 +69,16 @@ class Desk:
 
         Raises:
             PlanInvalid: with every problem at once.
+            Refused: others may read or change the state directory.
         """
         loaded = load(plan)
         check(loaded)
+        kept = state_dir or loaded.base / STATE_DIR
+        for folder in (kept, kept / loaded.plan.migration):
+            demand_private(folder)
         return cls(
             loaded=loaded,
-            state_dir=state_dir or loaded.base / STATE_DIR,
+            state_dir=kept,
             progress=progress,
             stop=stop,
             clock=SystemClock(),
