@@ -16,7 +16,7 @@ from hdh_migrate.fixity import MerkleTree, leaf_digest
 from hdh_migrate.model import DatasetRow, Listed, ObjectInfo, Page, State, Step, key_bytes
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.planning import crowded
-from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS, decide
+from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS, decide, severity
 
 RECOUNTS_MAX = 3
 BLOCKERS_SHOWN = 50
@@ -151,7 +151,7 @@ class Inventory:
         ledger = self._ctx.ledger
         for code, count in sorted(losses.items()):
             detail = f"{count} objects have {LOSSES[code]}"
-            ledger.finding(code, "note", detail, dataset=dataset.id)
+            ledger.finding(code, severity(code), detail, dataset=dataset.id)
         if not self._ctx.source.reads_tags(self._ctx.route(dataset).source):
             detail = "the credential may not read index tags (sp=t); they are not moved"
             ledger.finding("tags-unread", "finding", detail, dataset=dataset.id)

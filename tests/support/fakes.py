@@ -191,7 +191,7 @@ class FakeTarget:
     def data(self, bucket: str, key: str) -> bytes:
         return self._buckets[bucket][key].data
 
-    def tags(self, bucket: str, key: str) -> Mapping[str, str]:
+    def tags_at(self, bucket: str, key: str) -> Mapping[str, str]:
         return self._buckets[bucket][key].tags
 
     def uploads(self) -> list[str]:
@@ -238,6 +238,10 @@ class FakeTarget:
         with self.script.call("lock"):
             return self._bucket(bucket)[stored.key].stored.lock
 
+    def tags(self, bucket: str, stored: Stored) -> Mapping[str, str]:
+        with self.script.call("tags"):
+            return self._bucket(bucket)[stored.key].tags
+
     def head(self, bucket: str, key: str) -> Stored | None:
         with self.script.call("head"):
             found = self._bucket(bucket).get(key)
@@ -281,6 +285,12 @@ class FakeTarget:
             self._buckets[bucket][stored.key] = replace(
                 found, stored=replace(found.stored, lock=lock)
             )
+
+    def tag(self, bucket: str, stored: Stored, tags: Mapping[str, str]) -> None:
+        with self.script.call("tag"), self._lock:
+            found = self._bucket(bucket)[stored.key]
+            made = replace(found, tags=dict(tags), stored=replace(found.stored, tag_count=len(tags)))
+            self._buckets[bucket][stored.key] = made
 
     def begin(self, bucket: str, key: str, *, stamp: Stamp) -> Upload:
         with self.script.call("begin"), self._lock:
@@ -382,6 +392,7 @@ class FakeTarget:
             etag=_etag(data),
             metadata={ATTEMPT: stamp.attempt, **metadata},
             lock=stamp.lock or Lock(),
+            tag_count=len(stamp.tags) or None,
         )
         return _Object(data, stored, stamp.tags)
 
