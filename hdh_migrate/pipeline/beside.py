@@ -21,9 +21,7 @@ METADATA_RENAMED = "metadata-renamed"
 Found = tuple[str, str]
 
 
-def beside(
-    box: Toolbox, route: Route, order: Mapping[str, Any], seen: Stored
-) -> Iterator[Found]:
+def beside(box: Toolbox, route: Route, order: Mapping[str, Any], seen: Stored) -> Iterator[Found]:
     """Give every difference; an object without tags or lock costs no request."""
     for found in (
         _metadata(order, seen), _tags(box, route, order, seen), _lock(box, route, seen)
@@ -74,7 +72,7 @@ def _lock(box: Toolbox, route: Route, seen: Stored) -> Found | None:
 
     What a reply does not show is asked for, since hosts hide it from who may not see it.
     """
-    kept, code = route.keeping, "retention-differs"
+    kept = route.keeping
     if kept is None:
         return None
     wanted = Lock(mode=kept.mode, until=seen.metadata.get(RETAIN), hold=kept.hold)
@@ -83,11 +81,15 @@ def _lock(box: Toolbox, route: Route, seen: Stored) -> Found | None:
     try:
         lock = box.retry(lambda: box.reader.lock(route.target.bucket, seen))
     except Permanent as error:
-        return code, f"the target does not show how it is kept: {error}"
-    if kept.mode is not None and lock.mode != kept.mode:
-        return code, f"the retention mode is {lock.mode or 'none'}, not {kept.mode}"
-    if kept.mode is not None and (wanted.until is None or (lock.until or "") < wanted.until):
-        return code, f"it is kept until {lock.until or 'never'}, not {wanted.until or 'as planned'}"
-    if kept.hold and not lock.hold:
-        return code, "there is no legal hold"
-    return None
+        return "retention-differs", f"the target does not show how it is kept: {error}"
+    detail = _less(lock, wanted)
+    return None if detail is None else ("retention-differs", detail)
+
+
+def _less(lock: Lock, wanted: Lock) -> str | None:
+    """Say in what a lock is less than what was wanted; None: in nothing."""
+    if wanted.mode is not None and lock.mode != wanted.mode:
+        return f"the retention mode is {lock.mode or 'none'}, not {wanted.mode}"
+    if wanted.mode is not None and (wanted.until is None or (lock.until or "") < wanted.until):
+        return f"it is kept until {lock.until or 'never'}, not {wanted.until or 'as planned'}"
+    return "there is no legal hold" if wanted.hold and not lock.hold else None

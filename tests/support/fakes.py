@@ -289,7 +289,9 @@ class FakeTarget:
     def tag(self, bucket: str, stored: Stored, tags: Mapping[str, str]) -> None:
         with self.script.call("tag"), self._lock:
             found = self._bucket(bucket)[stored.key]
-            made = replace(found, tags=dict(tags), stored=replace(found.stored, tag_count=len(tags)))
+            made = replace(
+                found, tags=dict(tags), stored=replace(found.stored, tag_count=len(tags))
+            )
             self._buckets[bucket][stored.key] = made
 
     def begin(self, bucket: str, key: str, *, stamp: Stamp) -> Upload:

@@ -87,10 +87,12 @@ class Bench:
         claims: Mapping[str, Any],
         *,
         wait: Callable[[float], object],
+        consents_to_compliance: bool = False,
     ) -> None:
         self.bucket = bucket
         self.prefix = prefix
         self.claims = claims
+        self.consents_to_compliance = consents_to_compliance
         self.requests = 0
         self.busy = 0
         self._endpoint = endpoint
@@ -210,13 +212,13 @@ class Bench:
 
         return self._patiently(once)
 
-    def begin(self, key: str) -> str:
-        """Open a multipart upload and return its id.
+    def begin(self, key: str, **more: str) -> str:
+        """Open a multipart upload and return its id; `more` are boto3's arguments.
 
         Raises:
             Refusal: the host opens none.
         """
-        answer = self.call("create_multipart_upload", key=key)
+        answer = self.call("create_multipart_upload", key=key, **more)
         if not answer.took():
             raise Refusal(f"CreateMultipartUpload: {answer}")
         upload_id = str(answer.data.get("UploadId") or "")
