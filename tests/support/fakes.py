@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from hdh_migrate.errors import Conflict, Missing, ShortRead, SourceChanged, Transient
+from hdh_migrate.errors import Conflict, Missing, ShortRead, SourceChanged, Transient, Unsupported
 from hdh_migrate.model import (
     Lock,
     ObjectInfo,
@@ -181,6 +181,8 @@ class FakeTarget:
         self.script = script or Script()
         self.problems: list[Problem] = []
         self.object_lock = True
+        self.loses_upload_tags = False
+        self.keeps_tags = True
         self._buckets: dict[str, dict[str, _Object]] = {name: {} for name in buckets}
         self._open: dict[str, _Open] = {}
         self._numbers = itertools.count(1)
@@ -288,6 +290,8 @@ class FakeTarget:
 
     def tag(self, bucket: str, stored: Stored, tags: Mapping[str, str]) -> None:
         with self.script.call("tag"), self._lock:
+            if not self.keeps_tags:
+                raise Unsupported("an object's tags: NotImplemented (HTTP 501)")
             found = self._bucket(bucket)[stored.key]
             made = replace(
                 found, tags=dict(tags), stored=replace(found.stored, tag_count=len(tags))
@@ -298,6 +302,8 @@ class FakeTarget:
         with self.script.call("begin"), self._lock:
             self._bucket(bucket)
             upload = Upload(bucket=bucket, key=key, upload_id=f"u{next(self._numbers)}")
+            if self.loses_upload_tags:
+                stamp = replace(stamp, tags={})
             self._open[upload.upload_id] = _Open(upload, stamp)
         return upload
 
