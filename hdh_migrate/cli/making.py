@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -98,8 +99,9 @@ def validate(plan: Plan, *, as_json: AsJson = False) -> None:
         told = outlook(loaded.plan, loaded.base)
         # Sizes are known when an inventory was made in the plan's own state folder.
         limits = limits_of(loaded.plan, loaded.base)
-        known = problems(loaded.plan, loaded.base / STATE_DIR, limits)
-        told["notes"] += [str(problem) for problem in known]
+        with suppress(MigrateError):  # a ledger that cannot be read is no fault of the plan
+            known = problems(loaded.plan, loaded.base / STATE_DIR, limits)
+            told["notes"] += [str(problem) for problem in known]
         task.out.result(
             {"valid": True, "plan_digest": loaded.digest, "target": told},
             "\n".join([f"{plan}: valid", f"plan digest {loaded.digest}", *outlook_text(told)]),

@@ -110,6 +110,7 @@ class Forecast:
                 big += plan.count > 0
                 stored += row["size"] + ctx.header + -(-row["size"] // SEGMENT) * overhead
         small = listed.objects - big
+        tagged = sum(bool(extra.get("tags")) for extra in ctx.ledger.adorned(dataset.id))
         occupied, existing = self._occupied(dataset)
         pages = -(-everything.objects // ctx.source.page_size) or 1
         return {
@@ -132,7 +133,7 @@ class Forecast:
                     "put": small + parts,
                     "upload": 2 * big + 2,
                     "head": 2 * big + occupied,
-                    "get": listed.objects,
+                    "get": listed.objects + tagged,
                 },
             },
         }

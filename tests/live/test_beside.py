@@ -14,7 +14,7 @@ import pytest
 
 from hdh_migrate.model import Step
 from tests.support.errand import BIG, BUCKET, ODD, Errand, errand
-from tests.support.fixtures import Container, s3_client
+from tests.support.fixtures import Bucket, Container, s3_client
 from tests.support.strict_s3 import Manner, StrictS3
 
 pytestmark = [pytest.mark.live, pytest.mark.crash]
@@ -46,22 +46,25 @@ def start(tmp_path: Path, container: Container) -> Iterator[Start]:
                 secret_key=server.secret_key,
                 fetch=lambda key: server.store.buckets[BUCKET].version(key, None).body, **more,
             )  # fmt: skip
-            for key, body in job.corpus.items():
-                container.client.upload_blob(
-                    key, body, metadata=metadata.get(key), tags=TAGS.get(key)
-                )
-            secret = tmp_path / "source.sas"
-            secret.touch(0o600)
-            secret.write_text(container.server.sas())
-            source = (
-                f"source: {{kind: azure-blob, account_url: {container.server.url},"
-                ' credential: {kind: sas, value: "file:source.sas"}}'
-            )
-            change(job, "source: {kind: folder}", source)
-            change(job, "source: {path: data}", f"source: {{container: {container.name}}}")
+            from_blobs(job, container, metadata)
             return server, job
 
         yield make
+
+
+def from_blobs(job: Errand, container: Container, metadata: Mapping[str, Any]) -> None:
+    """Put the errand's objects into blobs, and have its plan take them from there."""
+    for key, body in job.corpus.items():
+        container.client.upload_blob(key, body, metadata=metadata.get(key), tags=TAGS.get(key))
+    secret = job.folder / "source.sas"
+    secret.touch(0o600)
+    secret.write_text(container.server.sas())
+    source = (
+        f"source: {{kind: azure-blob, account_url: {container.server.url},"
+        ' credential: {kind: sas, value: "file:source.sas"}}'
+    )
+    change(job, "source: {kind: folder}", source)
+    change(job, "source: {path: data}", f"source: {{container: {container.name}}}")
 
 
 def change(job: Errand, old: str, new: str) -> None:
@@ -96,6 +99,29 @@ def test_index_tags_of_multipart_objects_were_lost(start: Start, manner: Manner)
     assert tags(server) == TAGS
     assert job.findings() == []
     job.check_stored()
+
+
+def test_tags_and_metadata_arrive_on_another_server(
+    tmp_path: Path, container: Container, bucket: Bucket
+) -> None:
+    server, client = bucket.server, bucket.client
+
+    def fetch(key: str) -> bytes:
+        return bytes(client.get_object(Bucket=bucket.name, Key=key)["Body"].read())
+
+    job = errand(
+        tmp_path, endpoint=server.endpoint, access_key=server.access_key,
+        secret_key=server.secret_key, region=server.region, fetch=fetch,
+    )  # fmt: skip
+    change(job, f"bucket: {BUCKET}", f"bucket: {bucket.name}")
+    from_blobs(job, container, METADATA)
+    assert job.run_here() == (0, "")
+    assert job.findings() == []
+    for key, wanted in TAGS.items():
+        where = {"Bucket": bucket.name, "Key": f"in/{key}.c4gh"}
+        there = client.get_object_tagging(**where)["TagSet"]
+        assert {tag["Key"]: tag["Value"] for tag in there} == wanted
+        assert METADATA[key].items() <= client.head_object(**where)["Metadata"].items()
 
 
 def test_an_object_without_tags_costs_no_request_for_them(start: Start) -> None:
