@@ -310,6 +310,18 @@ def test_what_a_killed_probe_left_is_removed_by_the_next(start: Start) -> None:
     assert not server.store.buckets[BUCKET].uploads
 
 
+def test_a_killed_probes_uploads_are_found_behind_a_marker_as_well(start: Start) -> None:
+    server, job = start(Manner(page=1, marker_at_the_end=True, ignores_max_parts=True))
+    job.kill_when("probe", lambda: server.count("UploadPart") >= 3)
+    client = s3_client(server)
+    where = next(iter(server.store.buckets[BUCKET].uploads.values())).template.key
+    for number in range(3):
+        client.create_multipart_upload(Bucket=BUCKET, Key=f"{where}-{number}")
+    client.close()
+    assert job.probe_here()[1]["swept"] == 1
+    assert not server.store.buckets[BUCKET].uploads
+
+
 def test_later_runs_obey_the_tighter_of_profile_and_probe(start: Start) -> None:
     server, job = start(Manner(max_key=60), big=9 << 20)
     assert job.probe_here()[0] == 4
