@@ -78,7 +78,7 @@ def validate(plan: Plan, *, as_json: AsJson = False) -> None:
     def body() -> Exit | None:
         from hdh_migrate.errors import PlanInvalid
         from hdh_migrate.plan.loader import load
-        from hdh_migrate.session.outlook import check, outlook, outlook_text
+        from hdh_migrate.session.outlook import check, demand_current, outlook, outlook_text
         from hdh_migrate.session.quota import problems
         from hdh_migrate.session.run import STATE_DIR
         from hdh_migrate.targets.chosen import limits_of
@@ -86,6 +86,7 @@ def validate(plan: Plan, *, as_json: AsJson = False) -> None:
         try:
             loaded = load(plan)
             check(loaded)
+            demand_current(loaded)
         except PlanInvalid as error:
             if task.out.as_json:
                 task.out.data({"valid": False, "problems": list(error.problems)})

@@ -34,6 +34,7 @@ from hdh_migrate.session.outlook import check
 from hdh_migrate.session.preflight import blockers
 from hdh_migrate.session.probed import limits_of, missing, probe_facts
 from hdh_migrate.software import code_digest
+from hdh_migrate.targets.chosen import is_rehearsal
 from hdh_migrate.targets.opening import Network
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring import (
@@ -73,6 +74,8 @@ class Desk:
         """
         loaded = load(plan)
         check(loaded)
+        if is_rehearsal(loaded.plan, loaded.base):
+            progress.note("rehearsal: source and target are both on this machine")
         kept = state_dir or loaded.base / STATE_DIR
         for folder in (kept, kept / loaded.plan.migration):
             demand_private(folder)
