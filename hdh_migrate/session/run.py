@@ -61,6 +61,8 @@ class Desk:
     stop: threading.Event
     clock: Clock
     network: Network = field(default_factory=Network)
+    marked: threading.Event = field(default_factory=threading.Event)
+    """Whether somebody was told that this is a rehearsal."""
 
     @classmethod
     def open(
@@ -74,8 +76,6 @@ class Desk:
         """
         loaded = load(plan)
         check(loaded)
-        if is_rehearsal(loaded.plan, loaded.base):
-            progress.note("rehearsal: source and target are both on this machine")
         kept = state_dir or loaded.base / STATE_DIR
         for folder in (kept, kept / loaded.plan.migration):
             demand_private(folder)
@@ -98,8 +98,14 @@ class Desk:
         return limits_of(self.state_dir, self.loaded.plan, self.loaded.base)
 
     def services(self, *, write: bool) -> Services:
-        """Open the plan's adapters; see `Services.open`: nothing is contacted yet."""
+        """Open the plan's adapters; see `Services.open`: nothing is contacted yet.
+
+        The first time, a rehearsal is said to be one, before anything else is.
+        """
         loaded = self.loaded
+        if is_rehearsal(loaded.plan, loaded.base) and not self.marked.is_set():
+            self.marked.set()
+            self.progress.note("rehearsal: source and target are both on this machine")
         return Services.open(
             loaded.plan,
             loaded.base,

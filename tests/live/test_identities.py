@@ -194,7 +194,7 @@ def test_a_certificate_signs_an_assertion_that_its_public_key_checks(
         der = own.public_bytes(serialization.Encoding.DER)
         thumbprint = base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
         assert header == {"alg": "PS256", "typ": "JWT", "x5t#S256": thumbprint}
-        # The audience is Microsoft's, whatever host is asked: an assertion for it opens nothing else.
+        # The audience is Microsoft's, whatever host is asked.
         assert claims["aud"] == f"https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/token"
         assert claims["iss"] == claims["sub"] == CLIENT
         assert 0 < claims["exp"] - claims["nbf"] <= 600
@@ -221,7 +221,7 @@ def test_a_certificate_file_that_cannot_prove_anything_is_told_before_anything_i
         (pem(small, certificate(small)), None, "no RSA key"),
         (pem(principal, certificate(principal), phrase=b"right"), None, "passphrase"),
         (pem(principal, certificate(principal), phrase=b"right"), "wrong", "cannot be opened"),
-        (pem(principal, certificate(principal)), "not wanted", "passphrase"),
+        (pem(principal, certificate(principal)), "superfluous", "passphrase"),
     ):
         with pytest.raises(KeyUnavailable, match=told) as error:
             proofs.by_certificate(text, phrase, CLIENT, now=lambda: NOW)

@@ -62,11 +62,11 @@ def token_server(identity: Path | None = None) -> Iterator[TokenServer]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = answer
-
         def log_message(self, *_: Any) -> None:
             return
 
+    for method in ("GET", "POST"):
+        setattr(Handler, f"do_{method}", Handler.answer)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     scheme = "http"
