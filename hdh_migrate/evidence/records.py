@@ -17,7 +17,9 @@ from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.names import readable
 from hdh_migrate.evidence.verify import (
     EXCLUSION,
+    EXCLUSION_1,
     FINDING,
+    FINDING_1,
     LONGEST_LINE,
     RECORD,
     Field,
@@ -50,7 +52,10 @@ def manifest_line(record: Mapping[str, Any]) -> bytes:
 
 
 def finding_line(finding: Mapping[str, Any]) -> bytes:
-    """Return the line of one finding: `code` and `message`; dataset, key, step and at or None.
+    """Return the line of one finding.
+
+    `number` is the ledger's, `severity` blocker, finding or note; dataset, key, step and at may
+    be None.
 
     Raises:
         EvidenceDamaged: a field is unknown, missing or malformed.
@@ -65,6 +70,16 @@ def exclusion_line(exclusion: Mapping[str, Any]) -> bytes:
         EvidenceDamaged: a field is unknown, missing or malformed.
     """
     return _line(exclusion, EXCLUSION)
+
+
+def finding_line_1(finding: Mapping[str, Any]) -> bytes:
+    """Return the line of a finding as bundles of the first format have it; nothing writes it."""
+    return _line(finding, FINDING_1)
+
+
+def exclusion_line_1(exclusion: Mapping[str, Any]) -> bytes:
+    """Return the line of an exclusion as bundles of the first format have it."""
+    return _line(exclusion, EXCLUSION_1)
 
 
 def journal_line(seq: int, at: str, kind: str, body: str, digest: bytes) -> bytes:

@@ -22,7 +22,7 @@ from hdh_migrate.evidence.facts import DatasetFacts, Endpoint, Facts
 from hdh_migrate.evidence.recount import SIZES, Recount, add_up
 
 STATEMENT = "https://in-toto.io/Statement/v1"
-PREDICATE = "urn:hdh-migrate:evidence:v1"
+PREDICATE = "urn:hdh-migrate:evidence:v2"
 _COUNTED = ("manifest", "datasets", "batches", "outcome", "exclusions", "findings")
 
 TREE = "rfc9162-sha256"
@@ -44,7 +44,7 @@ def statement(subjects: Mapping[str, str], predicate: Mapping[str, Any]) -> dict
 def predicate_of(facts: Facts, recount: Recount, journal: tuple[int, str]) -> dict[str, Any]:
     """Return our predicate: the facts, the recount of the lines, the journal's length and head.
 
-    Its shape is docs/schemas/evidence-v1.json, explained in docs/evidence-format.md.
+    Its shape is docs/schemas/evidence-v2.json, explained in docs/evidence-format.md.
     """
     return {
         "migration": facts.migration,

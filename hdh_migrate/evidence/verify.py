@@ -274,7 +274,7 @@ def _disagreements(
             yield f"{name}: not the file that the statement is about"
     yield from _misstated(predicate)
     try:
-        counted = Count(predicate)
+        counted = Count(predicate, format_of(said))
         counted.read(folder)
         for part, value in counted.parts().items():
             if _canonical(predicate[part]) != _canonical(value):  # as bytes: to Python 1 == True
@@ -285,6 +285,11 @@ def _disagreements(
         yield str(wrong)
     if _document(folder / "summary.json") != _canonical(summary(predicate, signer)) + b"\n":
         yield "summary.json: not the summary of the statement"
+
+
+def format_of(said: Mapping[str, Any]) -> int:
+    """Return the number of the format that a statement is in."""
+    return int(said["predicateType"].rpartition(":v")[2])
 
 
 def _misstated(predicate: Mapping[str, Any]) -> Iterator[str]:
@@ -365,8 +370,9 @@ class Tree:
 class Count:
     """Adds up exclusions, manifest and findings in one pass each and in little memory."""
 
-    def __init__(self, predicate: Mapping[str, Any]) -> None:
+    def __init__(self, predicate: Mapping[str, Any], version: int) -> None:
         self.said = predicate["datasets"]
+        self.exclusion, self.finding = LINE_FIELDS[version]
         self.batch_of = {dataset["name"]: dataset["batch"] for dataset in self.said}
         self.tree, self.trees = Tree(), {batch: Tree() for batch in self.batch_of.values()}
         if len(self.trees) == 1:  # its lines are all lines
@@ -382,11 +388,11 @@ class Count:
 
     def read(self, folder: Path) -> None:
         """Read all lines; raise Wrong at the first that is not as it must be."""
-        for where, _, line in lines(folder / "exclusions.jsonl", EXCLUSION, ordered=True):
+        for where, _, line in lines(folder / "exclusions.jsonl", self.exclusion, ordered=True):
             rule = (line["dataset"], line["rule"], line["reason"])
             _add(self.rules.setdefault(rule, _zero()), line["size"])
             _add(self._state(line, where)["excluded"], line["size"])
-        excluded = lines(folder / "exclusions.jsonl", EXCLUSION, ordered=True)
+        excluded = lines(folder / "exclusions.jsonl", self.exclusion, ordered=True)
         barred = _order(next(excluded, None))
         for where, raw, line in lines(folder / "manifest.jsonl", RECORD, ordered=True):
             order = (line["dataset"].encode(), _key(line))
@@ -395,7 +401,7 @@ class Count:
             if barred == order:
                 raise Wrong(f"{where}: the object is recorded and excluded at once")
             self._record(line, raw, where)
-        for _, _, line in lines(folder / "findings.jsonl", FINDING, ordered=False):
+        for _, _, line in lines(folder / "findings.jsonl", self.finding, ordered=False):
             self.codes[line["code"]] = self.codes.get(line["code"], 0) + 1
 
     def _record(self, line: dict[str, Any], raw: bytes, where: str) -> None:
@@ -561,11 +567,15 @@ RECORD = {
     "verdict": _text("match|mismatch|missing|drifted|unverifiable|waived", nullable=True),
     "verified_at": TIME_OR_NULL,
 }  # fmt: skip
-EXCLUSION = {"dataset": TEXT, "key": TEXT, "reason": TEXT, "rule": TEXT, "size": SIZE}
-FINDING = {
+EXCLUSION_1 = {"dataset": TEXT, "key": TEXT, "reason": TEXT, "rule": TEXT, "size": SIZE}
+EXCLUSION = {**EXCLUSION_1, "source_version": TEXT}
+FINDING_1 = {
     "at": TIME_OR_NULL, "code": TEXT, "dataset": TEXT_OR_NULL, "key": TEXT_OR_NULL,
     "message": TEXT, "step": TEXT_OR_NULL,
 }  # fmt: skip
+FINDING = {**FINDING_1, "number": SIZE, "severity": _text("blocker|finding|note")}
+LINE_FIELDS = {1: (EXCLUSION_1, FINDING_1), 2: (EXCLUSION, FINDING)}
+"""By the format's number: the fields of exclusions and of findings."""
 EVENT = {"at": TEXT, "body": TEXT, "digest": DIGEST, "kind": TEXT, "seq": SIZE}
 
 
@@ -639,11 +649,11 @@ PREDICATE: dict[str, Any] = {
     "journal": COUNTED, "manifest": COUNTED, "outcome": COUNTED, "findings": COUNTED,
     "batches": _given(list), "exclusions": _given(list),
 }  # fmt: skip
-"""What docs/schemas/evidence-v1.json says, so far as the lines do not decide it."""
+"""What docs/schemas/evidence-v2.json says, so far as the lines do not decide it."""
 STATEMENT = {
     "_type": _text(re.escape("https://in-toto.io/Statement/v1")),
     "subject": [{"name": NAMED, "digest": {"sha256": DIGEST}}],
-    "predicateType": _text("urn:hdh-migrate:evidence:v1"),
+    "predicateType": _text("urn:hdh-migrate:evidence:v[12]"),
     "predicate": PREDICATE,
 }
 

@@ -51,7 +51,14 @@ def failed(key: str, **changes: Any) -> dict[str, Any]:
 
 
 def exclusion(key: str, /, **changes: Any) -> dict[str, Any]:
-    made = {"dataset": "pmsi", "key": key, "size": 10, "rule": "**/_t/**", "reason": "scratch"}
+    made = {
+        "dataset": "pmsi",
+        "key": key,
+        "size": 10,
+        "rule": "**/_t/**",
+        "reason": "scratch",
+        "source_version": "0x8DC0",
+    }
     return {**made, **changes}
 
 
@@ -59,6 +66,8 @@ def finding(code: str = "md5-claim-differs", **changes: Any) -> dict[str, Any]:
     made = {
         "at": "2026-03-02T09:00:00Z",
         "code": code,
+        "number": 1,
+        "severity": "finding",
         "dataset": "pmsi",
         "key": "a.csv",
         "message": "the source's MD5 is not that of its bytes",

@@ -92,7 +92,7 @@ def test_the_statement_is_in_toto_about_every_file_and_signed(tmp_path: Path) ->
 
     assert made.statement_sha256 == sha256_hex(payload)
     assert said["_type"] == "https://in-toto.io/Statement/v1"
-    assert said["predicateType"] == "urn:hdh-migrate:evidence:v1"
+    assert said["predicateType"] == "urn:hdh-migrate:evidence:v2"
     assert said["subject"][0] == {
         "name": "manifest.jsonl",
         "digest": {"sha256": made.manifest_sha256},

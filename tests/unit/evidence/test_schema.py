@@ -26,7 +26,7 @@ from tests.unit.evidence.builders import (
 )
 
 SCHEMA = json.loads(
-    (Path(__file__).parents[3] / "docs/schemas/evidence-v1.json").read_text("utf-8")
+    (Path(__file__).parents[3] / "docs/schemas/evidence-v2.json").read_text("utf-8")
 )
 
 
