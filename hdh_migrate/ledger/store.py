@@ -101,6 +101,9 @@ class Store:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """See one moment of a ledger that another process may be writing; for looking only."""
+        if self._con.in_transaction:
+            yield
+            return
         with self._using(write=False):
             self._con.execute("BEGIN")
         try:

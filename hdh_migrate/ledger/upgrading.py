@@ -47,13 +47,18 @@ class Upgrading(Telling, Reconciling):
         """
         if self.pending:
             self.commit()
-        if self.outdated:
-            self.check_receipts()
-            for dataset in self.datasets():
-                if dataset.sealed:
-                    self._compare_earlier(dataset, self._inventory_of(dataset))
-        else:
-            super().reconcile()
+        with self.snapshot():
+            if self.outdated:
+                self._reconcile_earlier()
+            else:
+                super().reconcile()
+
+    def _reconcile_earlier(self) -> None:
+        self._refuse_new_form()
+        self.check_receipts()
+        for dataset in self.datasets():
+            if dataset.sealed:
+                self._compare_earlier(dataset, self._inventory_of(dataset))
 
     def bring_up(self) -> None:
         """Tell once what an earlier version did not; does nothing when that is done.
@@ -63,9 +68,7 @@ class Upgrading(Telling, Reconciling):
         """
         if self.meta(UNTOLD) is None:
             return
-        for _, kind, _, body, _ in self.journal():
-            if kind == UPGRADED or is_new_form(kind, json.loads(body)):
-                raise LedgerDamaged("the ledger's format was set back")
+        self._refuse_new_form()
         self.check_receipts()
         sealed = {row.id: (row, self._inventory_of(row)) for row in self.datasets() if row.sealed}
         for row, found in sealed.values():
@@ -80,6 +83,11 @@ class Upgrading(Telling, Reconciling):
             self._opened(*finding)
         self._do("DELETE FROM meta WHERE name = ?", (UNTOLD,))
         self.commit()
+
+    def _refuse_new_form(self) -> None:
+        for seq, _, kind, body, _ in self.journal():
+            if kind == UPGRADED or is_new_form(kind, json.loads(body)):
+                raise LedgerDamaged(f"event {seq}: the ledger's format was set back")
 
     def _inventory_of(self, dataset: DatasetRow) -> dict[str, Any]:
         found = Inventoried()
