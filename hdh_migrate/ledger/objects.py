@@ -48,6 +48,7 @@ class Objects(Uploads):
         """Forget an unfinished listing; the journal has told nothing of its rows."""
         self._do("DELETE FROM object WHERE dataset = ?", (dataset,))
         self._do("DELETE FROM counter WHERE dataset = ?", (dataset,))
+        self._deltas = {one: sums for one, sums in self._deltas.items() if one[0] != dataset}
         self._close_findings("dataset", dataset)
         self._do(
             "UPDATE dataset SET marker = NULL, last_key = NULL, pages = 0 WHERE id = ?", (dataset,)
