@@ -109,18 +109,22 @@ class Upgrading(Telling, Reconciling):
             raise LedgerDamaged(f"dataset {dataset.name} is closed, and no event closed it")
         seq, last = told[-1]
         fewer = found["objects"] < last["objects"]
-        if fewer or (found["root"] != last["root"] and not self._changed_since(seq)):
+        if fewer or (found["root"] != last["root"] and not self._changed_since(dataset, seq)):
             raise LedgerDamaged(
                 f"dataset {dataset.name}: event {seq} tells of {last['objects']} objects and a"
                 f" root, the rows of {found['objects']} and another one"
             )
 
-    def _changed_since(self, seq: int) -> bool:
-        """Say whether something may have been pinned anew or joined since, which nobody told."""
-        query = (
-            "SELECT 1 FROM event WHERE seq > ? AND kind IN ('drifted', 'cutover-relisting') LIMIT 1"
+    def _changed_since(self, dataset: DatasetRow, seq: int) -> bool:
+        """Say whether something may have joined or been pinned anew since, which nobody told."""
+        mine = "SELECT 1 FROM object WHERE id = ? AND dataset = ?"
+        return any(
+            at > seq and self._rows(mine, (body.get("id"), dataset.id))
+            for at, body in self._told("drifted")
+        ) or any(
+            at > seq and body.get("batch") == dataset.batch
+            for at, body in self._told("cutover-relisting")
         )
-        return bool(self._rows(query, (seq,)))
 
     def _verified_counts(self) -> Counter[str]:
         query = (
