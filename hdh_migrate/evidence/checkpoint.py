@@ -84,7 +84,8 @@ def parse(note: bytes) -> tuple[Checkpoint, list[tuple[str, bytes]]]:
         told = Checkpoint(found[1], int(found[2]), root)
         names = [(one[1], base64.b64decode(one[2])) for one in claims if one is not None]
         # Written again it must be the same: base64 has more than one spelling.
-        if told.text == found[0] and len(names) == len(claims):
+        again = "".join(_line(*one) for one in names)
+        if told.text == found[0] and again == lines:
             return told, names
     raise EvidenceDamaged("this is not a checkpoint of a journal")
 
@@ -131,7 +132,10 @@ def add_witness(path: Path, signer: Signer, trusted: Sequence[Verifier]) -> int:
 
 
 def _signature(text: str, name: str, signer: Signer) -> str:
-    claim = _key_hash(name, signer.verifier) + signer.sign_bytes(text.encode())
+    return _line(name, _key_hash(name, signer.verifier) + signer.sign_bytes(text.encode()))
+
+
+def _line(name: str, claim: bytes) -> str:
     return f"\u2014 {name} {base64.b64encode(claim).decode()}\n"
 
 
