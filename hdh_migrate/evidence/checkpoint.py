@@ -22,6 +22,7 @@ from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged, NoSpace, UsageErr
 from hdh_migrate.evidence.records import journal_line
 from hdh_migrate.evidence.signing import Signer, Verifier
 from hdh_migrate.fixity import MerkleTree, leaf_digest
+from hdh_migrate.folders import sync
 
 SUFFIX = ".checkpoint"
 LARGEST = 64 << 10
@@ -154,6 +155,7 @@ def _replace(path: Path, data: bytes) -> None:
                 os.fsync(file.fileno())
             Path(partial).chmod(path.stat().st_mode & 0o777)
             Path(partial).rename(path)
+            sync(path.parent)
         except BaseException:
             Path(partial).unlink(missing_ok=True)
             raise
@@ -211,6 +213,7 @@ def write(path: Path, note: bytes) -> None:
             file.write(note)
             file.flush()
             os.fsync(file.fileno())
+        sync(path.parent)
     except FileExistsError:
         raise taken(path) from None
     except OSError as error:
