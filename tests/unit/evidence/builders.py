@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +15,8 @@ from typing import Any
 from hdh_migrate.evidence.bundle import Bundle, write_bundle
 from hdh_migrate.evidence.check import sums_text
 from hdh_migrate.evidence.facts import Counts, DatasetFacts, Endpoint, Facts, Pace
-from hdh_migrate.evidence.signing import Signer, load_signer, new_report_key
+from hdh_migrate.evidence.signing import STATEMENT_TYPE, Signer, load_signer, new_report_key
+from hdh_migrate.evidence.verify import CODES
 from hdh_migrate.fixity import MerkleTree, canonical_json, leaf_digest, sha256_hex
 from hdh_migrate.model import Place, key_bytes
 
@@ -59,13 +61,14 @@ def failed(key: str, **changes: Any) -> dict[str, Any]:
 
 
 def exclusion(key: str, /, **changes: Any) -> dict[str, Any]:
+    """One object that the plan of `facts` leaves behind, in the folder that it excludes."""
     made = {
         "dataset": "pmsi",
-        "key": key,
+        "key": f"_t/{key}",
         "size": 10,
+        "source_version": "0x8DC0",
         "rule": "exclude **/_t/**",
         "reason": "scratch",
-        "source_version": "0x8DC0",
     }
     return {**made, **changes}
 
@@ -170,6 +173,17 @@ def replanned(about: Facts, **changes: Any) -> Facts:
     return replace(about, plan=plan, plan_digest=digest, migration=plan["migration"])
 
 
+def at_level(about: Facts, level: str) -> Facts:
+    """Return the facts of a plan that asks for this level."""
+    return replace(replanned(about, verify={"level": level, "source": "once"}), verify_level=level)
+
+
+def excluding(about: Facts, *rules: tuple[str, str]) -> Facts:
+    """Return the facts of a plan whose datasets exclude by these globs, for these reasons."""
+    told = [{"glob": glob, "reason": reason} for glob, reason in rules]
+    return replanned(about, datasets=[{**one, "exclude": told} for one in about.plan["datasets"]])
+
+
 def signer(folder: Path, name: str = "report") -> Signer:
     private, _ = new_report_key(folder, name, None)
     return load_signer(private, None)
@@ -185,7 +199,7 @@ def bundle(
     exclusions: Iterable[Mapping[str, Any]] = (),
     languages: Iterable[str] = (),
 ) -> Bundle:
-    records, exclusions, findings = list(records), list(exclusions), list(findings)
+    records, exclusions, findings = list(records), list(exclusions), numbered(*findings)
     return write_bundle(
         out,
         records=records,
@@ -196,6 +210,16 @@ def bundle(
         signer=signer,
         languages=tuple(languages),
     )
+
+
+def streamed(
+    out: Path, stream: Iterable[Line], told: Sequence[Line], *, about: Facts, languages: Any = ()
+) -> Bundle:
+    """Write records that are made while they are written; `told` is what they come to."""
+    return write_bundle(
+        out, records=stream, facts=consistent(about, told), findings=(), exclusions=(),
+        journal=journal(about, told), signer=None, languages=languages,
+    )  # fmt: skip
 
 
 Line = Mapping[str, Any]
@@ -243,6 +267,7 @@ def told(
     findings: Sequence[Line],
 ) -> Iterator[Told]:
     at, ids = moment_of(about), count(1)
+    closed = {one.name for one in about.datasets if one.closed}
     if about.started_at is not None:
         yield about.started_at, "run-started", {"plan_digest": about.plan_digest}
     else:
@@ -269,6 +294,7 @@ def told(
             line["dataset"]
             for line in records
             if line["verdict"] is not None and (line["verdict"] == "match") is matches
+            if matches or line["dataset"] in closed
         )
         if names:
             body = {"ids": [next(ids) for _ in range(names.total())], "datasets": dict(names)}
@@ -315,6 +341,24 @@ def leaf_of(line: Line) -> bytes:
     """The leaf of an inventoried object."""
     version = line["source_version"].encode()
     return leaf_digest(b"%b\0%d\0%b" % (key_bytes(line["key"]), line["size"], version))
+
+
+def in_first_format(made: Bundle, key: Signer) -> Bundle:
+    """Turn a bundle without exclusions and findings into one of the first format."""
+    for name in set(CODES[2]) - set(CODES[1]):
+        (made.folder / name).unlink()
+    envelope = json.loads((made.folder / "statement.json").read_bytes())
+    said = json.loads(base64.b64decode(envelope["payload"]))
+    said["predicateType"] = "urn:hdh-migrate:evidence:v1"
+    said["subject"] = [one for one in said["subject"] if one["name"] not in CODES[2]] + [
+        {"name": name, "digest": {"sha256": sha256_hex((made.folder / name).read_bytes())}}
+        for name in CODES[1]
+    ]
+    payload = canonical_json(said)
+    envelope = key.sign(STATEMENT_TYPE, payload)
+    (made.folder / "statement.json").write_bytes(canonical_json(envelope) + b"\n")
+    reseal_sums(made.folder)
+    return replace(made, statement_sha256=sha256_hex(payload))
 
 
 def reseal_sums(folder: Path) -> None:

@@ -24,8 +24,10 @@ from hdh_migrate.evidence.signing import Signer
 from hdh_migrate.model import Place
 from tests.unit.evidence.builders import (
     SOURCE,
+    TARGET,
     bundle,
     dataset,
+    excluding,
     exclusion,
     facts,
     failed,
@@ -38,6 +40,7 @@ from tests.unit.evidence.builders import (
 )
 from tests.unit.evidence.hostile import HOSTILE
 
+GLOB = "_t/**"
 EVIL = '`|"<b>&amp;\u202e=1;\n@x'
 
 
@@ -50,14 +53,19 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Signer:
 def hostile(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Path:
     """A bundle in which every text that comes from outside attacks its reader."""
     records = sorted((failed(name) for name in HOSTILE), key=order_of)
-    left_out = sorted((exclusion(f"x{name}", rule=EVIL, reason=EVIL) for name in HOSTILE),
+    left_out = sorted((exclusion(f"x{name}", rule=f"exclude {GLOB}", reason=EVIL) for name in HOSTILE),
                       key=order_of)  # fmt: skip
     about = facts(
         dataset(2 * len(HOSTILE), len(HOSTILE) * 1010, batch=EVIL),
         dataset(0, name=f"z{EVIL}", batch=f"z{EVIL}"),
-        endpoints=(replace(SOURCE, kind=EVIL, region=EVIL),),
+        endpoints=(replace(SOURCE, kind=EVIL), replace(TARGET, kind=EVIL, region=EVIL)),
     )
-    about = replanned(about, migration=EVIL)
+    about = replanned(
+        excluding(about, (GLOB, EVIL)),
+        migration=EVIL,
+        source={"kind": EVIL, "account_url": SOURCE.url},
+        target={"provider": EVIL, "region": EVIL},
+    )
     found = [finding(EVIL, key=name, message=EVIL) for name in HOSTILE]
     made = bundle(tmp_path_factory.mktemp("evil") / "out", records, about=about, signer=key,
                   findings=found, exclusions=left_out)  # fmt: skip
@@ -66,10 +74,10 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Path:
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Path:
-    records = [record("a.csv"), record("b.csv", level="stored"), record("s", dataset="scans")]
+    records = [record("a.csv"), record("b.csv"), record("s", dataset="scans", bucket="b")]
     about = facts(
         dataset(3, 2010),
-        dataset(1, name="scans", batch="imaging", target=Place(bucket="b")),
+        dataset(1, name="scans", batch="imaging", target=Place(bucket="b", prefix="scans/")),
         dataset(0, name="void", batch="imaging"),
     )
     made = bundle(tmp_path_factory.mktemp("good") / "out", records, about=about, signer=key,
@@ -107,7 +115,7 @@ def test_csv_has_a_header_and_a_row_for_every_line(hostile: Path, what: str) -> 
     assert tuple(header) == tuple(COLUMNS[what])
     assert len(lines) == len(HOSTILE)
     assert data.count(b"\n") == data.count(b"\r\n") == len(HOSTILE) + 1
-    expected = {f"x{name}" if what == "exclusions" else name for name in HOSTILE}
+    expected = {f"_t/x{name}" if what == "exclusions" else name for name in HOSTILE}
     assert {restored(line[1]) for line in lines} == expected
 
 
