@@ -178,6 +178,15 @@ def at_level(about: Facts, level: str) -> Facts:
     return replace(replanned(about, verify={"level": level, "source": "once"}), verify_level=level)
 
 
+def at_places(about: Facts, source: Endpoint, target: Endpoint) -> Facts:
+    """Return the facts of a plan with these endpoints."""
+    origin = {"kind": source.kind, "account_url": source.url}
+    host = {"provider": target.kind, "region": target.region, "endpoint": target.url}
+    if source.kind == "folder":
+        del origin["account_url"]
+    return replace(replanned(about, source=origin, target=host), endpoints=(source, target))
+
+
 def excluding(about: Facts, *rules: tuple[str, str]) -> Facts:
     """Return the facts of a plan whose datasets exclude by these globs, for these reasons."""
     told = [{"glob": glob, "reason": reason} for glob, reason in rules]

@@ -25,6 +25,8 @@ from hdh_migrate.model import Place
 from tests.unit.evidence.builders import (
     SOURCE,
     TARGET,
+    at_level,
+    at_places,
     bundle,
     dataset,
     excluding,
@@ -53,8 +55,8 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Signer:
 def hostile(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Path:
     """A bundle in which every text that comes from outside attacks its reader."""
     records = sorted((failed(name) for name in HOSTILE), key=order_of)
-    left_out = sorted((exclusion(f"x{name}", rule=f"exclude {GLOB}", reason=EVIL) for name in HOSTILE),
-                      key=order_of)  # fmt: skip
+    by_rule = {"rule": f"exclude {GLOB}", "reason": EVIL}
+    left_out = sorted((exclusion(f"x{name}", **by_rule) for name in HOSTILE), key=order_of)
     about = facts(
         dataset(2 * len(HOSTILE), len(HOSTILE) * 1010, batch=EVIL),
         dataset(0, name=f"z{EVIL}", batch=f"z{EVIL}"),
@@ -74,12 +76,17 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Path:
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Path:
-    records = [record("a.csv"), record("b.csv"), record("s", dataset="scans", bucket="b")]
+    records = [
+        record("a.csv", level="stored"),
+        record("b.csv", level="stored"),
+        record("s", dataset="scans", bucket="b", level="stored"),
+    ]
     about = facts(
         dataset(3, 2010),
         dataset(1, name="scans", batch="imaging", target=Place(bucket="b", prefix="scans/")),
         dataset(0, name="void", batch="imaging"),
     )
+    about = at_level(about, "stored")
     made = bundle(tmp_path_factory.mktemp("good") / "out", records, about=about, signer=key,
                   findings=[finding(), finding("batch-held-back", dataset=None, key=None)],
                   exclusions=[exclusion("c.tmp")])  # fmt: skip
@@ -164,7 +171,7 @@ def test_junit_has_a_suite_for_each_batch_and_a_case_for_each_dataset(good: Path
     assert [suite.get("skipped") for suite in root] == ["0", "1"]
     pilot = root.findtext("./testsuite[@name='pilot']/testcase/system-out")
     assert pilot is not None
-    assert "1 object not read back whole and unsealed: not proven" in pilot
+    assert "2 objects not read back whole and unsealed: not proven" in pilot
     assert "finding md5-claim-differs: 1" in pilot
 
 
@@ -262,8 +269,9 @@ def test_markdown_says_what_it_came_to_on_its_first_line(good: Path) -> None:
 
 
 def test_markdown_of_a_rehearsed_draft_says_so_first(tmp_path: Path) -> None:
-    here = replace(SOURCE, url="http://127.0.0.1:1")
-    folder = bundle(tmp_path / "out", [record()], about=facts(dataset(1), endpoints=(here,))).folder
+    places = (replace(SOURCE, url="http://[::1]:1"), replace(TARGET, url="http://127.0.0.1:1"))
+    about = at_places(facts(dataset(1)), *places)
+    folder = bundle(tmp_path / "out", [record()], about=about).folder
 
     first = made(folder, "markdown").decode().splitlines()[0]
 
