@@ -13,6 +13,7 @@ from hdh_migrate.ledger.database import RunLock, connect
 from hdh_migrate.ledger.findings import Findings
 from hdh_migrate.ledger.late import Late
 from hdh_migrate.ledger.reckoning import Reckoning
+from hdh_migrate.ledger.upgrading import Upgrading
 from hdh_migrate.ports import Clock
 
 Diff = Callable[[Mapping[str, Any], Mapping[str, Any]], Sequence[str]]
@@ -29,7 +30,7 @@ def ledger_path(state_dir: Path, migration: str) -> Path:
     return state_dir / migration / "ledger.db"
 
 
-class Ledger(Late, Findings, Reckoning):
+class Ledger(Late, Findings, Reckoning, Upgrading):
     """The one writable connection; only the coordinator has it."""
 
     @classmethod
@@ -38,7 +39,8 @@ class Ledger(Late, Findings, Reckoning):
 
         Raises:
             LedgerLocked: another run holds it.
-            LedgerDamaged: its pages or its journal do not check.
+            LedgerDamaged: its pages or its journal do not check, or an earlier version wrote it
+                and its rows contradict what it told.
         """
         for folder in (path.parent.parent, path.parent):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -53,6 +55,7 @@ class Ledger(Late, Findings, Reckoning):
         ledger = cls(con, clock, lock)
         try:
             ledger.check()
+            ledger.bring_up()
         except BaseException:
             ledger.close()
             raise

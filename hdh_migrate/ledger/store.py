@@ -1,7 +1,7 @@
 """One writable connection: transactions, tallies, the journal, and what a run remembers.
 
-Changes gather in one transaction until `commit`, which also writes the tallies and one journal
-event for the receipts in it. Nothing may be promised to the outside before `commit` returns.
+Changes gather in one transaction until `commit`, which also writes the tallies and the journal's
+events about them (telling.py). Nothing may be promised to the outside before `commit` returns.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ class Store:
         self._lock = lock
         self._sql = queries()
         self._deltas: dict[tuple[int, int], list[int]] = {}
-        self._receipts: dict[str, list[Mapping[str, Any]]] = {}
         self._failure: LedgerError | None = None
         self._closed = False
         self.pending = 0
@@ -90,14 +89,28 @@ class Store:
             return
         for (dataset, state), (objects, size) in self._deltas.items():
             self._do(self._sql["count"], (dataset, state, objects, size))
-        for kind, rows in self._receipts.items():
-            ids = [row["id"] for row in rows]
-            self.event(kind, {"ids": ids, "rows_sha256": chain.rows_digest(rows)})
+        self._tell()
         with self._using(write=True):
             self._con.execute("COMMIT")
         self._deltas.clear()
-        self._receipts.clear()
         self.pending = 0
+
+    def _tell(self) -> None:
+        """Write into the journal what was gathered for it; see `Telling`."""
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """See one moment of a ledger that another process may be writing; for looking only."""
+        if self._con.in_transaction:
+            yield
+            return
+        with self._using(write=False):
+            self._con.execute("BEGIN")
+        try:
+            yield
+        finally:
+            with self._using(write=False):
+                self._con.execute("ROLLBACK")
 
     # --- journal -----------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 
 from hdh_migrate.errors import Interrupted, ListingBroken, Refused, Stopped, Transient
-from hdh_migrate.fixity import MerkleTree, leaf_digest
+from hdh_migrate.fixity import Inventoried, inventory_leaf
 from hdh_migrate.model import DatasetRow, Listed, ObjectInfo, Page, State, Step, key_bytes
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.planning import crowded
@@ -140,11 +140,7 @@ class Inventory:
             ledger.finding(code, "blocker", REFUSALS[code], dataset=dataset.id, entry=entry)
         self._note_losses(dataset, frozen.losses)
         self._note_crowd(dataset, frozen.digest[0])
-        ledger.seal(dataset.id, frozen.root)
-        ledger.event(
-            "inventoried",
-            {"dataset": dataset.name, "objects": frozen.digest[0], "root": frozen.root},
-        )
+        ledger.seal(dataset.id, frozen.told)
         ledger.commit()
 
     def _note_losses(self, dataset: DatasetRow, losses: Counter[str]) -> None:
@@ -243,17 +239,17 @@ def _undisputed(last: str, key: str) -> bool:
 
 
 class Frozen:
-    """One pass over a dataset's rows: digest, root, and what inventory has to say of them."""
+    """One pass over a dataset's rows: digest, roots, and what inventory has to say of them."""
 
     def __init__(self, rows: Iterable[tuple[int, bytes, int, str, int, str | None]]) -> None:
         self.losses: Counter[str] = Counter()
         self.failed: list[tuple[int, str]] = []
         self.refused: list[tuple[int, str]] = []
-        tree, total = MerkleTree(), 0
+        inventoried, total = Inventoried(), 0
         for entry, key, size, version, state, reason in rows:
-            text = version.encode()
-            total += element(key, text)
-            tree.append(leaf_digest(b"%b\0%d\0%b" % (key, size, text)))
+            total += element(key, version.encode())
+            leaf = inventory_leaf(key, size, version)
+            inventoried.add(leaf, size, excluded=state == State.EXCLUDED)
             if reason is None:
                 continue
             if state == State.LISTED:
@@ -262,8 +258,8 @@ class Frozen:
                 self.failed.append((entry, reason))
             elif state == State.REFUSED:
                 self.refused.append((entry, reason))
-        self.digest = (tree.count, total)
-        self.root = tree.root()
+        self.digest = (inventoried.tree.count, total)
+        self.told = inventoried.told()
 
 
 def element(key: bytes, version: bytes) -> int:

@@ -35,6 +35,7 @@ from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.plan.files import read_bounded
 from hdh_migrate.session.records import batch_root
 from hdh_migrate.session.run import Desk
+from hdh_migrate.session.sound import sound_ledger
 from hdh_migrate.wiring import Vault, identity_path
 
 MAX_BYTES: Final = 1 << 16
@@ -46,15 +47,13 @@ def subject_here(desk: Desk, batch: str, stage: Stage) -> Subject:
 
     Raises:
         UsageError: the plan has no such batch, or no run has begun.
+        LedgerDamaged: the rows are not as the journal tells them.
     """
     desk.batches([batch])
     root = None
     if stage is not Stage.FREEZE:
-        ledger = desk.read_ledger()
-        try:
+        with sound_ledger(desk) as ledger:
             root = batch_root(desk, ledger, batch)
-        finally:
-            ledger.close()
     return Subject(plan_digest=desk.loaded.digest, batch=batch, stage=stage, root=root)
 
 

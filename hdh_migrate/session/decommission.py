@@ -39,6 +39,7 @@ def forecast(desk: Desk, batch: str, bundle: Path | None) -> dict[str, Any]:
     services = desk.services(write=False)
     ledger = desk.read_ledger()
     try:
+        ledger.reconcile()
         # What could delete is not even built.
         return story.forecast(_undertaking(desk, services, ledger, entry, section, None, bundle))
     finally:
@@ -133,6 +134,7 @@ def _opened(desk: Desk, batch: str, bundle: Path | None) -> Iterator[Undertaking
     services = desk.services(write=False)
     eraser, transport = open_eraser(desk.loaded.plan, section, services.vault)
     with held_ledger(desk) as ledger:
+        ledger.reconcile()
         try:
             yield _undertaking(desk, services, ledger, entry, section, eraser, bundle)
         finally:

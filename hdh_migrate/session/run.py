@@ -28,7 +28,7 @@ from hdh_migrate.plan.diff import changes
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.ports import Clock, Progress
 from hdh_migrate.session import gate
-from hdh_migrate.session.changing import may_change
+from hdh_migrate.session.changing import demand_datasets, may_change
 from hdh_migrate.session.outlook import check
 from hdh_migrate.session.preflight import blockers
 from hdh_migrate.session.probed import limits_of, missing, probe_facts
@@ -218,6 +218,7 @@ def _bind(desk: Desk, ledger: Ledger) -> None:
         diff=changes,
         may_change=partial(may_change, ledger),
     )
+    demand_datasets(ledger, desk.loaded)
     if ledger.meta(RUN_TAG) is None:
         # The plan's digest alone would take another ledger's objects for ours.
         ledger.set_meta(RUN_TAG, f"{desk.loaded.digest[:16]}-{secrets.token_hex(6)}")

@@ -133,7 +133,9 @@ class World:
 
         try:
             runner = Runner(self.context(ledger), self._batches(), renewed=renewed)
-            return runner.run(steps, selected)
+            code = runner.run(steps, selected)
+            ledger.reconcile()
+            return code
         finally:
             ledger.close()
             if self.script.dead:

@@ -150,7 +150,7 @@ class Delta:
         """Seal the inventory again if it grew or changed, with what there is to say of it."""
         ledger = self._ctx.ledger
         frozen = Frozen(ledger.listing(dataset.id))
-        if frozen.root == dataset.root:
+        if frozen.told["root"] == dataset.root:
             return
         open_ones = list(ledger.findings())
         told = {(found["object"], found["code"]) for found in open_ones}
@@ -167,11 +167,7 @@ class Delta:
         for code, count in sorted(frozen.losses.items()):
             detail = f"{count} objects have {LOSSES[code]}"
             ledger.finding(code, "note", detail, dataset=dataset.id)
-        ledger.seal(dataset.id, frozen.root)
-        ledger.event(
-            "inventoried",
-            {"dataset": dataset.name, "objects": frozen.digest[0], "root": frozen.root},
-        )
+        ledger.seal(dataset.id, frozen.told)
         ledger.commit()
         Inventory(self._ctx).collisions()
 

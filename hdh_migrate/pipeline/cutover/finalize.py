@@ -17,10 +17,12 @@ def finalize(scene: Scene, reason: str | None) -> Standing:
     Raises:
         Refused: with every blocker.
         ApprovalMissing, DoorHeld: it may not be, or not now.
+        LedgerDamaged: the rows are not as the journal tells them.
     """
     now = scene.standing()
     if now.stage in FINAL:
         return now
+    scene.ctx.ledger.reconcile()
     if now.stage is not Stage.OPEN or now.window_until is None:
         raise Refused(
             f"batch {scene.batch} is not in its fallback window ({now.stage})",

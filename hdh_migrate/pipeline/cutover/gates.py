@@ -37,9 +37,9 @@ def blockers(scene: Scene, now: Standing) -> list[str]:
     What a delta that was cut short left in the ledger is not held against it: it goes on.
 
     Raises:
-        LedgerDamaged: a verified object's row is not as the journal acknowledged it.
+        LedgerDamaged: the rows are not as the journal tells them.
     """
-    scene.ctx.ledger.check_receipts()
+    scene.ctx.ledger.reconcile()
     closed = scene.attested()
     told = [*_moved(scene, now), *_findings(scene), *closed, *_needs(scene)]
     told += _pointer(scene, now)
