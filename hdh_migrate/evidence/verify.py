@@ -87,6 +87,7 @@ ALONE = (
     " can do that. What limits it: a checkpoint of the journal that a witness signed or that you"
     " kept (--checkpoint), an earlier bundle (audit compare), a time-stamp"
 )
+SINCE = "that nothing was left out before it was signed, of what came after the first {} events"
 OPEN = (
     ALONE,
     "that the source gave its true content: only the operator's machine read it",
@@ -358,6 +359,8 @@ def _say_what_is_open(
         outcome.open.append(UPGRADED.format(told.upgraded))
     if version > 1 and any(name.startswith("report.") for name in digests):
         outcome.open.append(PAGES)
+    if told.notes:
+        outcome.open[outcome.open.index(ALONE)] = SINCE.format(max(n.size for n in told.notes))
     for note in told.notes:
         outcome.checked.append(
             f"11 the journal goes on from the checkpoint of {note.size} events, which"
