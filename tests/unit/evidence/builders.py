@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from hdh_migrate.evidence import keyed
 from hdh_migrate.evidence.bundle import Bundle, write_bundle
 from hdh_migrate.evidence.check import sums_text
 from hdh_migrate.evidence.facts import Counts, DatasetFacts, Endpoint, Facts, Pace
@@ -211,13 +212,14 @@ def bundle(
 ) -> Bundle:
     """Write a bundle whose journal tells what its lines are; `telling` changes what it tells."""
     records, exclusions, findings = list(records), list(exclusions), numbered(*findings)
+    events = chained((telling or list)(list(told(about, records, exclusions, findings))))
     return write_bundle(
         out,
         records=records,
         facts=consistent(about, records),
         findings=findings,
         exclusions=exclusions,
-        journal=chained((telling or list)(list(told(about, records, exclusions, findings)))),
+        journal=events if about.names == "plain" else keyed.journal(events),
         signer=signer,
         languages=tuple(languages),
     )
