@@ -196,7 +196,7 @@ class Journal:
         self._new_form(seq, new=True)
         self._shaped("inventory-changed", body, some=True)
         told = self.datasets[body["dataset"]]
-        forms.must(bool(told.seals) and body.keys() > {"dataset"})
+        forms.must(bool(told.seals) and body.keys() - {LEFT} > {"dataset"})
         counts = {name: value for name, value in body.items() if name not in ("dataset", LEFT)}
         if not self.keyed:
             forms.must(told.change(seq, body))
@@ -257,7 +257,7 @@ class Journal:
 
     def _cutover(self, kind: str, at: str, body: Mapping[str, Any]) -> None:
         track = None if self.keyed else body["track"]
-        forms.must(isinstance(body["batch"], str) and (self.keyed or isinstance(track, str)))
+        forms.must(forms.TEXT.holds(body["batch"]) and (self.keyed or forms.TEXT.holds(track)))
         self.cutovers.setdefault((body["batch"], track or ""), {})[kind[len("cutover-") :]] = at
 
     # --- small tools ------------------------------------------------------------------------------
@@ -313,8 +313,8 @@ class Journal:
 
 LEFT = "left_out"
 TRAFFIC = {
-    "side": forms.NAMED, "bytes_read": forms.is_count, "bytes_written": forms.is_count,
-    "requests": forms.is_count, "addresses": [forms.NAMED],
+    "side": forms.TEXT, "bytes_read": forms.is_count, "bytes_written": forms.is_count,
+    "requests": forms.is_count, "addresses": [forms.TEXT],
 }  # fmt: skip
 HANDLERS = {
     "run-started": Journal._started,  # noqa: SLF001 - they are its own

@@ -18,7 +18,7 @@ from hdh_migrate.evidence.reading import read_bundle
 from hdh_migrate.evidence.signing import Verifier
 from hdh_migrate.evidence.verify import PAGES, Outcome
 
-COMPARED = "12 each page is the one that this statement and these findings give"
+COMPARED = "13 each page is the one that this statement and these findings give"
 NOT_COMPARED = (
     "that a page shows what the statement says: another version of the tool wrote it ({}), and only"
     " the digest of the statement that it names was compared"

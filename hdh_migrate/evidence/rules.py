@@ -149,7 +149,8 @@ class Plan:
             forms.must(self.seal in ("crypt4gh", "none"))
             self.recipients = len(plan["seal"]["recipients"]) if self.seal == "crypt4gh" else 0
             default = ".c4gh" if self.seal == "crypt4gh" else ""
-            self.suffix = _text(plan["seal"].get("suffix", default))
+            suffix = plan["seal"].get("suffix")
+            self.suffix = default if suffix is None else _text(suffix)
             self.level = plan["verify"]["level"]
             self.datasets = {
                 _text(dataset["name"]): self._dataset(dataset) for dataset in plan["datasets"]
@@ -164,13 +165,13 @@ class Plan:
         return Dataset(
             source={
                 "bucket": _text(source["path"] if "path" in source else source["container"]),
-                "prefix": _text(source.get("prefix", "")),
+                "prefix": "" if "path" in source else _text(source.get("prefix") or ""),
             },
             target={name: _text(told["target"][name]) for name in ("bucket", "prefix")},
-            include=[matcher(_text(glob), version) for glob in told.get("include", ())],
+            include=[matcher(_text(glob), version) for glob in told.get("include") or ()],
             exclude=[
                 (matcher(_text(rule["glob"]), version), f"exclude {rule['glob']}", rule["reason"])
-                for rule in told.get("exclude", ())
+                for rule in told.get("exclude") or ()
             ],
         )
 
@@ -438,7 +439,8 @@ def _cutovers(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Pl
     tracks = all(track in ("cutover", "rehearsal") for _, track in told)
     known = all(isinstance(batch, str) and batch in batches for batch, _ in told)
     if not tracks or not known or len(set(told)) != len(told):
-        yield "statement.json: a cutover of no batch of the plan, or told twice"
+        raise forms.Wrong("statement.json: a cutover of no batch of the plan, or told twice")
+    yield from ()
 
 
 # --- the statement beside the journal ------------------------------------------------------------

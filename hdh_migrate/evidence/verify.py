@@ -363,7 +363,7 @@ def _say_what_is_open(
         outcome.open[outcome.open.index(ALONE)] = SINCE.format(max(n.size for n in told.notes))
     for note in told.notes:
         outcome.checked.append(
-            f"11 the journal goes on from the checkpoint of {note.size} events, which"
+            f"12 the journal goes on from the checkpoint of {note.size} events, which"
             f" {note.signed} trusted keys signed"
         )
 
