@@ -22,6 +22,7 @@ from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged, NoSpace, UsageErr
 from hdh_migrate.evidence.records import journal_line
 from hdh_migrate.evidence.signing import Signer, Verifier
 from hdh_migrate.fixity import MerkleTree, leaf_digest
+from hdh_migrate.folders import sync
 
 SUFFIX = ".checkpoint"
 LARGEST = 64 << 10
@@ -84,7 +85,8 @@ def parse(note: bytes) -> tuple[Checkpoint, list[tuple[str, bytes]]]:
         told = Checkpoint(found[1], int(found[2]), root)
         names = [(one[1], base64.b64decode(one[2])) for one in claims if one is not None]
         # Written again it must be the same: base64 has more than one spelling.
-        if told.text == found[0] and len(names) == len(claims):
+        again = "".join(_line(*one) for one in names)
+        if told.text == found[0] and again == lines:
             return told, names
     raise EvidenceDamaged("this is not a checkpoint of a journal")
 
@@ -131,7 +133,10 @@ def add_witness(path: Path, signer: Signer, trusted: Sequence[Verifier]) -> int:
 
 
 def _signature(text: str, name: str, signer: Signer) -> str:
-    claim = _key_hash(name, signer.verifier) + signer.sign_bytes(text.encode())
+    return _line(name, _key_hash(name, signer.verifier) + signer.sign_bytes(text.encode()))
+
+
+def _line(name: str, claim: bytes) -> str:
     return f"\u2014 {name} {base64.b64encode(claim).decode()}\n"
 
 
@@ -150,6 +155,7 @@ def _replace(path: Path, data: bytes) -> None:
                 os.fsync(file.fileno())
             Path(partial).chmod(path.stat().st_mode & 0o777)
             Path(partial).rename(path)
+            sync(path.parent)
         except BaseException:
             Path(partial).unlink(missing_ok=True)
             raise
@@ -207,6 +213,7 @@ def write(path: Path, note: bytes) -> None:
             file.write(note)
             file.flush()
             os.fsync(file.fileno())
+        sync(path.parent)
     except FileExistsError:
         raise taken(path) from None
     except OSError as error:

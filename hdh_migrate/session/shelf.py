@@ -14,6 +14,7 @@ from typing import Any
 
 from hdh_migrate.errors import UsageError
 from hdh_migrate.evidence.checkpoint import sidecar, taken
+from hdh_migrate.folders import sync
 
 
 def earlier_bundle(out: Path, plan_digest: str) -> str | None:
@@ -55,6 +56,7 @@ def put_aside(out: Path, plan_digest: str) -> Path | None:
     if sidecar(out).exists():
         sidecar(out).rename(sidecar(aside))  # first: a bundle that is there can be put aside again
     out.rename(aside)
+    sync(aside.parent)
     return aside
 
 

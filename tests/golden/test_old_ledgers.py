@@ -12,6 +12,7 @@ from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.evidence.approvals import Stage
 from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.signing import load_verifier, new_report_key
+from hdh_migrate.folders import make_private
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import State
@@ -31,7 +32,7 @@ def desk(tmp_path: Path) -> Desk:
     shutil.copytree(KEPT, folder)
     new_report_key(folder / "keys", "report", None)
     made = Desk.open(folder / "plan.yaml", None, Notes(), threading.Event())
-    made.ledger_path.parent.mkdir(parents=True)
+    make_private(made.ledger_path.parent)
     (folder / "ledger.db").rename(made.ledger_path)
     return made
 
