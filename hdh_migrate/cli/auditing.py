@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,6 +45,14 @@ def verify(
     threshold: Annotated[
         int, typer.Option("--threshold", min=1, help="How many different keys must have signed.")
     ] = 1,
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--checkpoint",
+            metavar="FILE",
+            help="A checkpoint of the journal that you kept, which this one must go on from.",
+        ),
+    ] = None,
     tsa_trust: TsaTrust = None,
     sample: Annotated[
         int | None,
@@ -64,10 +73,14 @@ def verify(
 
     def body() -> Exit:
         from hdh_migrate.evidence.check import examine
+        from hdh_migrate.evidence.forms import Wrong
+        from hdh_migrate.evidence.pages import compare_pages
         from hdh_migrate.evidence.sample import Sample
         from hdh_migrate.evidence.signing import load_verifier
         from hdh_migrate.evidence.stamp import judged_by
         from hdh_migrate.evidence.stamps import load_roots
+        from hdh_migrate.evidence.verify import load_note
+        from hdh_migrate.session.software import code_digest
 
         keys = [load_verifier(path) for path in trust]
         if threshold > len({key.fingerprint for key in keys}):
@@ -80,8 +93,16 @@ def verify(
             raise UsageError(f"{target_credentials}: {error.strerror}") from None
         except ValueError as error:
             raise UsageError(str(error)) from None
+        try:
+            notes = [load_note(path) for path in checkpoint or ()]
+        except Wrong as wrong:
+            raise UsageError(str(wrong)) from None
         stamped = judged_by(load_roots(tsa_trust)) if tsa_trust is not None else None
-        outcome = examine(bundle, keys, threshold, stamped=stamped, sample=reader)
+        outcome = examine(
+            bundle, keys, threshold,
+            stamped=stamped, sample=reader, notes=notes,
+            also=partial(compare_pages, keys, code_digest()),
+        )  # fmt: skip
         code = Exit.DAMAGED if outcome.problems else Exit.OK
         task.out.result(
             {

@@ -1,6 +1,6 @@
 """The lines of a bundle: one canonical JSON object per line, checked field by field.
 
-What a field may hold is said in verify.py, which stands alone. The same functions write a line and
+What a field may hold is said in forms.py, which stands alone. The same functions write a line and
 read it back: a line is good when rebuilding it from what it says gives the same bytes. No
 message here holds an object's name.
 """
@@ -14,8 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hdh_migrate.errors import EvidenceDamaged
-from hdh_migrate.evidence.names import readable
-from hdh_migrate.evidence.verify import (
+from hdh_migrate.evidence.forms import (
     EXCLUSION,
     EXCLUSION_1,
     FINDING,
@@ -23,9 +22,10 @@ from hdh_migrate.evidence.verify import (
     LONGEST_LINE,
     RECORD,
     Field,
-    grounds,
     misfit,
 )
+from hdh_migrate.evidence.names import readable
+from hdh_migrate.evidence.verify import grounds
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.model import Verdict, key_bytes, key_text
 

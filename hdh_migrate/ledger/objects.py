@@ -218,6 +218,11 @@ class Objects(Uploads):
                 found["key"], found["state"] = key_text(found["key"]), State(found["state"])
                 yield found
 
+    def read_whole(self) -> int:
+        """Return how many verified objects had their digest taken when they were read back."""
+        query = "SELECT count(*) FROM object WHERE state = 5 AND parts > 0 AND sha256 IS NOT NULL"
+        return int(self._rows(query)[0][0])
+
     def sent_whole(self) -> int:
         """Return how many verified objects had their digest taken while the source was read."""
         return int(self._rows("SELECT count(*) FROM object WHERE state = 5 AND parts = 0")[0][0])

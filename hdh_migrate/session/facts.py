@@ -37,8 +37,6 @@ def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
     plan, rows = desk.loaded.plan, ledger.datasets()
     started = [at for at, _ in ledger.events("run-started")]
     ended = [at for at, _ in ledger.events("run-ended")]
-    verified = sum(ledger.tally(row.id, State.VERIFIED).objects for row in rows)
-    whole = ledger.sent_whole()
     routes = routes_of(plan)
     return Facts(
         migration=plan.migration,
@@ -46,7 +44,8 @@ def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
         plan_digest=desk.loaded.digest,
         tool_version=__version__,
         code_sha256=code_digest(),
-        written_at=desk.clock.now(),
+        # A clock that was set back must not date a report before what it reports.
+        written_at=max(desk.clock.now(), *(at for _, at, *_ in ledger.journal())),
         endpoints=_endpoints(desk, ledger),
         datasets=tuple(
             DatasetFacts(
@@ -73,8 +72,8 @@ def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
         started_at=started[0] if started else None,
         ended_at=ended[-1] if ended else None,
         operator=operator(),
-        sha256_in_transfer=whole,
-        sha256_in_verify=verified - whole,
+        sha256_in_transfer=ledger.sent_whole(),
+        sha256_in_verify=ledger.read_whole(),
         previous_statement=previous,
     )
 

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from hdh_migrate.evidence.facts import Counts, Facts, Loss, Pace
-from hdh_migrate.evidence.verify import PREDICATE
+from hdh_migrate.evidence.forms import PREDICATE
 from tests.unit.evidence.builders import (
     TARGET,
     bundle,
