@@ -16,8 +16,8 @@ from typing import Any
 
 from hdh_migrate.errors import ApprovalMissing, DoorHeld, Interrupted, Refused
 from hdh_migrate.model import DatasetRow, Erased, Erasing, State, Trace
-from hdh_migrate.pipeline.cutover.moments import between, later
-from hdh_migrate.pipeline.cutover.scene import Story
+from hdh_migrate.pipeline.cutover.moments import later
+from hdh_migrate.pipeline.cutover.scene import Consent, Story
 from hdh_migrate.pipeline.cutover.standing import FINAL, Stage
 from hdh_migrate.ports import Eraser
 
@@ -43,15 +43,18 @@ class Undertaking(Story):
 
 
 def blockers(story: Undertaking, root: str) -> list[str]:
-    """Return everything that stands against deleting, besides approvals."""
+    """Return everything that stands against deleting, besides approvals.
+
+    Raises:
+        ClocksDiffer: it cannot be told whether the cooling period has passed.
+    """
     now = story.standing()
     told = []
     if now.stage not in FINAL:
         told.append(f"the cutover of batch {story.batch} is not finalized ({now.stage})")
     else:
-        passed = between(now.times["finalized"], story.ctx.clock.now())
-        if passed < story.cooling_seconds:
-            until = later(now.times["finalized"], story.cooling_seconds)
+        until = later(now.times["finalized"], story.cooling_seconds)
+        if not story.ctx.judge.firm().passed(until):
             told.append(f"the cooling period lasts until {until}")
         if root != now.root:
             told.append("the manifest is not the one that was cut over")
@@ -84,6 +87,7 @@ def execute(story: Undertaking) -> dict[str, Any]:
     Raises:
         Refused: something stands against it; nothing was deleted.
         ApprovalMissing, DoorHeld: it may not be, or not now.
+        ClocksDiffer: it cannot be told whether it may be.
         AccessDenied, AuthFailed: the credential may not delete.
         Interrupted: a signal; the same command goes on.
     """
@@ -99,6 +103,8 @@ def execute(story: Undertaking) -> dict[str, Any]:
             raise Interrupted("stopped between two deletes; the same command goes on")
         if (holder := story.held()) is not None:
             raise DoorHeld(f"held: {holder}")
+        story.ctx.judge.firm()
+        _demand_consent(story, root)
         _erase(story, rows, unsure)
         after, unsure = rows[-1][0], None
         story.ctx.progress.advance(len(rows), 0)
@@ -107,6 +113,7 @@ def execute(story: Undertaking) -> dict[str, Any]:
 
 
 def _demand(story: Undertaking, root: str) -> None:
+    story.moment("decommission")
     told, consent = blockers(story, root), story.consent("decommission", root)
     if told and not consent.given:
         told += [f"approval: {line}" for line in consent.told]
@@ -115,15 +122,22 @@ def _demand(story: Undertaking, root: str) -> None:
             f"batch {story.batch} may not be deleted at the source", blockers=told,
             hint="nothing was deleted",
         )  # fmt: skip
+    consent = _demand_consent(story, root)
+    if story.standing().erasure.after == 0 and story.standing().stage is Stage.FINALIZED:
+        story.note("agreed", approvals=list(consent.keys), approved_stage="decommission", root=root)
+
+
+def _demand_consent(story: Undertaking, root: str) -> Consent:
+    """Return the consent as it is now: an approval may expire while a long batch goes on."""
+    consent = story.consent("decommission", root)
     if not consent.given:
         raise ApprovalMissing(
             f"decommission of batch {story.batch} is not approved:\n"
             + "\n".join(f"  {line}" for line in consent.told),
             hint=f'"hdh-migrate approve PLAN --batch {story.batch} --stage decommission --key'
-            ' FILE"; nothing was deleted',
+            ' FILE"; nothing more was deleted',
         )
-    if story.standing().erasure.after == 0 and story.standing().stage is Stage.FINALIZED:
-        story.note("agreed", approvals=list(consent.keys), approved_stage="decommission", root=root)
+    return consent
 
 
 def _erase(story: Undertaking, rows: Sequence[_Row], unsure: int | None) -> None:

@@ -10,20 +10,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
 from hdh_migrate.evidence.check import check_bundle
 from hdh_migrate.evidence.signing import load_verifier
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline import decommission as story
+from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.standing import Track
 from hdh_migrate.pipeline.decommission import Undertaking
 from hdh_migrate.plan.cutover import Cutover, Decommission
 from hdh_migrate.ports import Eraser
 from hdh_migrate.session import holding
 from hdh_migrate.session.cutover import consent_of, entry_of
+from hdh_migrate.session.preflight import closed_by
 from hdh_migrate.session.records import batch_root
 from hdh_migrate.session.run import Desk, added_up, context_of, held_ledger, operator
-from hdh_migrate.wiring import Services, open_eraser
+from hdh_migrate.session.timekeeping import dated_ahead, judge_for
+from hdh_migrate.wiring import open_eraser
 
 TRUSTED_MAX = 64 << 20
 """Bytes of the largest statement that is read; ours hold no object."""
@@ -37,10 +41,13 @@ def forecast(desk: Desk, batch: str, bundle: Path | None) -> dict[str, Any]:
     """
     entry, section = _section(desk, batch)
     services = desk.services(write=False)
+    judge = judge_for(desk.clock, services, desk.ledger_path)
+    closed_by(services, desk.loaded.plan, judge)
     ledger = desk.read_ledger()
     try:
+        ctx = context_of(desk, services, ledger, judge)
         # What could delete is not even built.
-        return story.forecast(_undertaking(desk, services, ledger, entry, section, None, bundle))
+        return story.forecast(_undertaking(desk, ctx, ledger, entry, section, None, bundle))
     finally:
         ledger.close()
 
@@ -86,7 +93,12 @@ def names_of(desk: Desk, batch: str) -> list[str]:
 
 
 def proof_lacks(
-    desk: Desk, section: Decommission, bundle: Path | None, batch: str, root: str
+    desk: Desk,
+    judge: Judge,
+    section: Decommission,
+    bundle: Path | None,
+    batch: str,
+    root: str,
 ) -> list[str]:
     """Return what a bundle lacks to prove a batch with this manifest root; empty: it proves it."""
     if bundle is None:
@@ -99,7 +111,7 @@ def proof_lacks(
         predicate = _predicate(bundle)
     except (KeyUnavailable, EvidenceDamaged) as error:
         return [str(error)]
-    told = []
+    told = dated_ahead(bundle, predicate, judge.now())
     if predicate["plan"]["digest"]["sha256"] != desk.loaded.digest:
         told.append("it is of another plan, or the plan was changed since")
     found = next((one for one in predicate["batches"] if one["name"] == batch), None)
@@ -132,18 +144,21 @@ def _opened(desk: Desk, batch: str, bundle: Path | None) -> Iterator[Undertaking
     desk.read_ledger().close()  # a ledger is never made here
     services = desk.services(write=False)
     eraser, transport = open_eraser(desk.loaded.plan, section, services.vault)
-    with held_ledger(desk) as ledger:
+    services.transports = (*services.transports, ("source", transport))
+    judge = judge_for(desk.clock, services, desk.ledger_path)
+    closed_by(services, desk.loaded.plan, judge)  # asks for the time, see `cutover._scene`
+    with held_ledger(desk, judge) as ledger:
+        ctx = context_of(desk, services, ledger, judge)
         try:
-            yield _undertaking(desk, services, ledger, entry, section, eraser, bundle)
+            yield _undertaking(desk, ctx, ledger, entry, section, eraser, bundle)
         finally:
-            services.transports = (*services.transports, ("source", transport))
-            ledger.event("run-ended", {"traffic": added_up(services.traffic())})
+            ledger.event("run-ended", {"traffic": added_up(services.traffic(desk.clock))})
             ledger.commit()
 
 
 def _undertaking(
     desk: Desk,
-    services: Services,
+    ctx: Context,
     ledger: Ledger,
     entry: Cutover,
     section: Decommission,
@@ -151,15 +166,15 @@ def _undertaking(
     bundle: Path | None,
 ) -> Undertaking:
     return Undertaking(
-        ctx=context_of(desk, services, ledger),
+        ctx=ctx,
         batch=entry.batch,
         track=Track.CUTOVER,
         user=operator(),
         root=lambda: batch_root(desk, ledger, entry.batch),
-        consent=partial(consent_of, desk, entry),
+        consent=partial(consent_of, desk, ctx.judge, entry),
         held=lambda: holding.holder(desk),
         eraser=eraser,
-        evidence=partial(proof_lacks, desk, section, bundle, entry.batch),
+        evidence=partial(proof_lacks, desk, ctx.judge, section, bundle, entry.batch),
         cooling_seconds=section.cooling_seconds,
         connections=desk.loaded.plan.engine.connections,
     )
