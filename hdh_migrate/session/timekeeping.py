@@ -72,7 +72,5 @@ def dated_ahead(bundle: Path, predicate: Mapping[str, Any], moment: Moment) -> l
     except EvidenceDamaged as error:
         return [*told, str(error)]
     if stamp is not None and moment.not_yet(stamp.at):
-        told.append(
-            f"its time-stamp is of {stamp.at}, so this machine's clock is behind: set it"
-        )
+        told.append(f"its time-stamp is of {stamp.at}, so this machine's clock is behind: set it")
     return told

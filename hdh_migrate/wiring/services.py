@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 
 from hdh_migrate.clocks import Sighting, Witness, seconds_of
 from hdh_migrate.door import Door
+from hdh_migrate.errors import ShortRead
 from hdh_migrate.model import TargetLimits
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import Crypt4gh
@@ -154,7 +156,8 @@ class _Endpoint:
     def ask(self) -> None:
         # No credential: the time is asked for before it is sure that one may be sent.
         transport = next(one for one in self.transports if _open(one))
-        transport.request("HEAD", f"{self.endpoint}/", {}, signed=True, stall=ASK_SECONDS)
+        with suppress(ShortRead):  # what else the reply says is of no interest
+            transport.request("GET", f"{self.endpoint}/", {}, signed=True, stall=ASK_SECONDS)
 
 
 def witnesses_of(transports: Iterable[Transport]) -> Sequence[Witness]:
