@@ -113,7 +113,7 @@ def execute(story: Undertaking) -> dict[str, Any]:
 
 
 def _demand(story: Undertaking, root: str) -> None:
-    story.moment("decommission")
+    story.judged("decommission")
     told, consent = blockers(story, root), story.consent("decommission", root)
     if told and not consent.given:
         told += [f"approval: {line}" for line in consent.told]

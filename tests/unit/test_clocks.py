@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from hdh_migrate.clocks import (
     FRESH_SECONDS,
@@ -16,9 +18,21 @@ from hdh_migrate.clocks import (
     http_date,
     seconds_of,
 )
-from hdh_migrate.errors import ClocksDiffer, ConnectionLost, Exit
+from hdh_migrate.errors import ClocksDiffer, ConnectionLost, Exit, Refused
+from hdh_migrate.evidence.approvals import Stage, Subject, Why, approval
+from hdh_migrate.evidence.approvals import judge as judge_approvals
+from hdh_migrate.evidence.signing import load_signer, load_verifier, new_report_key
+from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline.cutover.moments import later
+from hdh_migrate.plan.loader import load
+from hdh_migrate.session import gate, waivers
+from hdh_migrate.session.preflight import closed_by
+from hdh_migrate.session.run import added_up
+from hdh_migrate.targets.opening import Network
+from hdh_migrate.transport import Traffic
+from hdh_migrate.wiring import Services
 from tests.support.quiet import WallClock
+from tests.unit.session.test_gate import GOOD, PLAN, UNSEALED, public
 
 NOW = "2026-11-25T12:00:00.000Z"
 DAY = 86_400.0
@@ -194,3 +208,122 @@ def test_a_date_at_the_end_of_the_calendar_refuses_and_breaks_nothing(date: str)
     server = Server(dated=False, date=Sighting(told=told, asked=100.0, heard=100.0))
     with pytest.raises(ClocksDiffer, match="days"):
         judge(server).firm()
+
+
+# --- who asks -------------------------------------------------------------------------------------
+
+
+def test_the_journal_never_runs_backwards(tmp_path: Path) -> None:
+    clock = WallClock(NOW)
+    ledger = Ledger.open(tmp_path / "state" / "m" / "ledger.db", clock)
+    assert ledger.last_at() is None
+    ledger.event("first", {})
+    clock.at = later(NOW, -8 * DAY)
+    ledger.event("second", {})
+    clock.at = later(NOW, 5)
+    ledger.event("third", {})
+    ledger.commit()
+    assert [at for _, at, _, _, _ in ledger.journal()] == [NOW, NOW, later(NOW, 5)]
+    assert ledger.last_at() == later(NOW, 5)
+    ledger.check()
+    ledger.close()
+
+
+def test_of_the_offsets_of_coordinator_and_workers_the_newest_is_kept() -> None:
+    def entry(offset: float | None, at: float | None) -> dict[str, Any]:
+        return {
+            "side": "source", "endpoint": "https://blob.example", "requests": 1, "bytes_read": 2,
+            "bytes_written": 3, "addresses": [], "clock_offset": offset, "clock_at": at,
+        }  # fmt: skip
+
+    (told,) = added_up([entry(0.1, 50.0), entry(7.5, 90.0), entry(0.3, 60.0), entry(None, None)])
+    assert told["clock_offset"] == 7.5
+    assert told["requests"] == 4
+    assert "clock_at" not in told
+
+
+def test_a_newer_date_takes_the_place_of_the_first_and_a_vague_one_does_not() -> None:
+    traffic = Traffic()
+    sharp, newer = (Sighting(told=1.0, asked=at, heard=at + 0.1) for at in (0.0, 500.0))
+    traffic.heard(sharp)
+    traffic.heard(newer)
+    assert traffic.date is newer
+    traffic.heard(Sighting(told=1.0, asked=500.2, heard=900.0))
+    assert traffic.date is newer
+
+
+def test_a_clock_behind_does_not_open_the_gate_of_an_expired_attestation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("T_ID", "an id")
+    monkeypatch.setenv("T_SECRET", "a secret")
+    (tmp_path / "plan.yaml").write_text(PLAN.partition("seal:")[0] + UNSEALED)
+    period = {"reference": "a number", "valid_from": "2020-01-01", "valid_until": "2026-11-24"}
+    ended = {**GOOD, "hds": period, "secnumcloud": dict(period)}
+    (tmp_path / "attestation.yaml").write_text(yaml.safe_dump(ended))
+    plan = load(tmp_path / "plan.yaml")
+    services = Services.open(plan.plan, plan.base, write=True, network=Network(resolve=public))
+    behind = WallClock("2026-11-24T12:00:00.000Z")  # the day before
+    server = Server(may_ask=False)
+
+    def told() -> list[Server]:
+        server.may_ask = services.admitted
+        return [server]
+
+    judged = Judge(behind, witnesses=told, monotonic=lambda: 100.0)
+    with pytest.raises(ClocksDiffer, match="behind the endpoint's Date"):
+        gate.admit(services, plan.plan, judged)
+    assert not services.admitted
+    (problem,) = closed_by(services, plan.plan, judged)
+    assert "behind the endpoint's Date" in str(problem)
+    assert not services.admitted
+    right = Judge(WallClock(NOW), witnesses=told, monotonic=lambda: 100.0)
+    with pytest.raises(Refused, match="not 2026-11-25"):
+        gate.admit(services, plan.plan, right)
+
+
+def test_a_waiver_that_is_dated_in_the_future_or_has_ended_does_not_count(tmp_path: Path) -> None:
+    new_report_key(tmp_path, "dpo", None)
+    (tmp_path / "plan.yaml").write_text(PLAN + "waivers: {keys: [dpo.pub]}\n")
+    loaded = load(tmp_path / "plan.yaml")
+    signer = load_signer(tmp_path / "dpo.key", None)
+    waivers.make(
+        loaded, signer, what="attestation", reason="a test", until="2026-11-26",
+        now=Moment.at(NOW), by="somebody",
+    )  # fmt: skip
+
+    def refused(earliest: str, latest: str) -> list[str]:
+        moment = Moment(earliest=earliest, latest=latest)
+        return waivers.in_force(loaded.plan, loaded.base, moment)[1]
+
+    assert refused(NOW, NOW) == []
+    assert "dated in the future" in refused(later(NOW, -61), NOW)[0]
+    assert refused(later(NOW, -59), NOW) == []
+    assert refused(NOW, "2026-11-26T23:59:59.000Z") == []
+    assert "it ended on 2026-11-26" in refused(NOW, "2026-11-27T00:00:00.000Z")[0]
+
+
+def test_approvals_and_ends_of_keys_are_judged_by_the_stricter_clock(tmp_path: Path) -> None:
+    new_report_key(tmp_path, "dpo", None, until="2026-11-25")
+    key = load_verifier(tmp_path / "dpo.pub")
+    subject = Subject(plan_digest="a", batch="b", stage=Stage.CUTOVER, root="r")
+    made = approval(
+        load_signer(tmp_path / "dpo.key", None), subject, made_at=NOW, expires=later(NOW, 90_000)
+    )
+
+    def why(earliest: str, latest: str) -> list[Why]:
+        moment = Moment(earliest=earliest, latest=latest)
+        found = judge_approvals([("1", made)], subject, keys=[key], threshold=1, now=moment)
+        return [one.why for one in found.refused]
+
+    assert why(NOW, NOW) == []
+    assert why(later(NOW, -61), NOW) == [Why.NOT_YET]
+    assert why(NOW, "2026-11-25T23:59:59.000Z") == []
+    assert why(NOW, "2026-11-26T00:00:00.000Z") == [Why.KEY_ENDED]
+    new_report_key(tmp_path, "ciso", None)
+    key = load_verifier(tmp_path / "ciso.pub")
+    made = approval(
+        load_signer(tmp_path / "ciso.key", None), subject, made_at=NOW, expires=later(NOW, 30)
+    )
+    assert why(NOW, later(NOW, 29)) == []
+    assert why(NOW, later(NOW, 30)) == [Why.EXPIRED]

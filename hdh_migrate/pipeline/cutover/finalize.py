@@ -26,7 +26,7 @@ def finalize(scene: Scene, reason: str | None) -> Standing:
             f"batch {scene.batch} is not in its fallback window ({now.stage})",
             hint="finish what was begun first; nothing was changed",
         )
-    early = not scene.moment("finalize").passed(now.window_until)
+    early = not scene.judged("finalize").passed(now.window_until)
     told = []
     if early and not (reason or "").strip():
         told.append(f"the fallback window is open until {now.window_until}; or give --reason")

@@ -108,7 +108,7 @@ class Story:
         self.ctx.ledger.event(KIND + event, told)
         self.ctx.ledger.commit()
 
-    def moment(self, stage: str) -> Moment:
+    def judged(self, stage: str) -> Moment:
         """Return the present for a step that cannot be taken back, and journal who told it.
 
         Raises:

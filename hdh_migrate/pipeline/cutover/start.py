@@ -59,7 +59,7 @@ def start(scene: Scene) -> Standing:
 
 def prepare_and_switch(scene: Scene, now: Standing) -> None:
     """Do everything up to and with the switch."""
-    scene.moment("start")
+    scene.judged("start")
     freeze.clear(scene, now)
     root = _gated(scene, now)
     now = _begun(scene, now)
@@ -146,6 +146,6 @@ def open_window(scene: Scene) -> Standing:
             f"{error}\nrolled back, as the plan says; the pointer has its old value again",
             hint=told["hint"],
         ) from error
-    until = later(scene.moment("window").latest, scene.terms.window_seconds)
+    until = later(scene.judged("window").latest, scene.terms.window_seconds)
     scene.note("open", until=until)
     return scene.standing()

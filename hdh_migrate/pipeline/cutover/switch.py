@@ -35,7 +35,7 @@ def switch(scene: Scene, now: Standing, root: str) -> None:
     if digest(old) != now.old_sha256:
         scene.waits("pointer-moved", ["the pointer is not what it was when the cutover began"])
         raise _moved()
-    scene.moment("cutover")
+    scene.judged("cutover")
     consent = let_through(scene, "cutover", root)
     scene.remember(old)
     scene.note(
