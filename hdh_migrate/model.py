@@ -302,6 +302,27 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """One verified object: which source version it is, and what the target held of it then."""
+
+    id: int
+    dataset: int
+    key: str = field(repr=False)
+    size: int
+    version: str
+    sha256: str | None
+    stored_size: int | None
+    stored_sha256: str | None
+    etag: str | None
+    version_id: str | None
+
+    @property
+    def proven(self) -> bool:
+        """Whether all stored bytes were read back once, so that they can be compared again."""
+        return None not in {self.sha256, self.stored_size, self.stored_sha256, self.etag}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetRow:
     """One dataset as the ledger knows it."""
 

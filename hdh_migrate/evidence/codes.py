@@ -62,6 +62,26 @@ CODES: dict[str, Text] = {
     "decommission-kept": Text(
         "non supprimé à la source : retenu par elle", "not deleted at the source: kept by it"
     ),
+    "decommission-target-gone": Text(
+        "non supprimé à la source : la cible ne le tient plus",
+        "not deleted at the source: no longer at the target",
+    ),
+    "decommission-target-differs": Text(
+        "non supprimé à la source : la cible tient autre chose que ce qui a été vérifié",
+        "not deleted at the source: the target holds something else than what was verified",
+    ),
+    "decommission-target-lost": Text(
+        "déjà supprimé à la source, et la cible ne le tient plus tel que vérifié",
+        "deleted at the source already, and no longer at the target as it was verified",
+    ),
+    "decommission-target-unread": Text(
+        "non supprimé à la source : illisible à la cible quand il a été relu",
+        "not deleted at the source: unreadable at the target when it was read again",
+    ),
+    "decommission-target-unproven": Text(
+        "non supprimé à la source : le registre n'a pas l'empreinte de ses octets stockés",
+        "not deleted at the source: the ledger has no digest of its stored bytes",
+    ),
     "source-md5-differs": Text(
         "le MD5 annoncé par la source n'est pas celui de ses octets",
         "the MD5 that the source claims is not that of its bytes",
