@@ -21,8 +21,8 @@ from hdh_migrate.plan.sides import AzureBlob, Crypt4gh
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.probed import probe_facts
 from hdh_migrate.session.run import Desk, operator
-from hdh_migrate.session.software import code_digest
 from hdh_migrate.session.waivers import waiver_facts
+from hdh_migrate.software import code_digest
 from hdh_migrate.targets.chosen import endpoint_of, profile_of
 from hdh_migrate.targets.facts import profile_facts
 from hdh_migrate.wiring import routes_of

@@ -10,6 +10,7 @@ from typing import Any
 
 from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.fixity import canonical_json
+from hdh_migrate.folders import sync
 from hdh_migrate.ledger import ledger_path
 from hdh_migrate.model import Problem, TargetLimits
 from hdh_migrate.plan.model import Plan
@@ -108,3 +109,4 @@ def _write(path: Path, value: Mapping[str, Any]) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
+    sync(path.parent)

@@ -56,25 +56,30 @@ class Services:
         network: Network | None = None,
         pace: Callable[[str, str], None] | None = None,
         limits: TargetLimits | None = None,
+        vault: Vault | None = None,
     ) -> Services:
         """Open a plan's adapters; without `write` nothing that could write is built.
 
         Nothing is contacted, and a target off this machine cannot be before `admit`. `pace` waits
         before each request to the target. `limits` stands in for the profile's, where more is
-        known of the target.
+        known of the target. A worker has a `vault` of its own; without `write` it holds nothing
+        that could write, and looks at buckets as its reader.
 
         Raises:
             KeyUnavailable: a reference or a key file cannot be read.
         """
-        vault, network = Vault.open(base), network or Network()
+        network, works = network or Network(), vault is not None
+        vault = vault or Vault.open(base)
         limits = limits or profile_of(plan, base).limits
         transport = source_transport(plan)
         source = open_source(plan, vault, transport)
         from hdh_migrate.targets.s3 import S3Reader, S3Writer
 
-        place = open_target(plan, plan.target.credential, vault, network=network, pace=pace)
         credential = plan.verify.credential or plan.target.credential
         readable = open_target(plan, credential, vault, network=network, pace=pace)
+        place = readable
+        if write or not works:
+            place = open_target(plan, plan.target.credential, vault, network=network, pace=pace)
         return cls(
             plan=plan,
             vault=vault,
