@@ -139,6 +139,7 @@ class Stored:
     version_id: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
     lock: Lock = Lock()
+    tag_count: int | None = None  # None: the reply did not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +189,14 @@ class TargetLimits:
     max_tags: int = 10
     conditional_put: bool = True
     conditional_complete: bool = True
+    metadata_hyphens: bool = False
+    """The plan's choice: `_` in the names of metadata is written as `-`."""
     tags: bool = True
+    tags_with_put: bool = True
+    tags_with_upload: bool = True
+    """Whether the host takes tags with the upload; otherwise they are set when it is complete."""
+    max_open_uploads: int | None = None
+    quota_bytes: int | None = None
     request_seconds: float | None = None
     writes_per_second: float | None = None
     reads_per_second: float | None = None

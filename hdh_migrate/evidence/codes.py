@@ -37,6 +37,25 @@ CODES: dict[str, Text] = {
     "tags-loss": Text("étiquettes non portées par la cible", "tags the target cannot hold"),
     "tags-unread": Text("étiquettes que l'accès ne permet pas de lire", "tags not readable"),
     "metadata-differs": Text("métadonnées absentes de la cible", "metadata not at the target"),
+    "metadata-renamed": Text(
+        "noms de métadonnées changés par la cible (« _ » devenu « - »)",
+        "names of metadata changed by the target (“_” became “-”)",
+    ),
+    "metadata-hyphens": Text(
+        "noms de métadonnées écrits avec « - » pour « _ », comme le plan l'accepte",
+        "names of metadata written with “-” for “_”, as the plan accepts",
+    ),
+    "metadata-collision": Text(
+        "métadonnées dont les noms n'en feraient qu'un chez la cible, non envoyées",
+        "metadata whose names would become one at the target, not sent",
+    ),
+    "tags-lost": Text(
+        "étiquettes qui ne sont pas chez la cible comme à la source",
+        "tags that are not at the target as at the source",
+    ),
+    "tags-unshown": Text(
+        "étiquettes que la cible ne montre pas", "tags that the target does not show"
+    ),
     "leased": Text("bail en cours à la source", "lease held at the source"),
     "bucket-crowded": Text(
         "plus d'objets dans un compartiment que son hébergeur ne conseille",

@@ -17,7 +17,7 @@ from hdh_migrate.model import TargetLimits
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.ports import Clock, Envelopes, Source, TargetReader, TargetWriter
-from hdh_migrate.targets.chosen import profile_of
+from hdh_migrate.targets.chosen import limits_of
 from hdh_migrate.targets.opening import Network
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.transport import Traffic, Transport
@@ -70,7 +70,7 @@ class Services:
         """
         network, works = network or Network(), vault is not None
         vault = vault or Vault.open(base)
-        limits = limits or profile_of(plan, base).limits
+        limits = limits or limits_of(plan, base)
         transport = source_transport(plan)
         source = open_source(plan, vault, transport)
         from hdh_migrate.targets.s3 import S3Reader, S3Writer
