@@ -89,6 +89,10 @@ class Refused(MigrateError):
         super().__init__("\n".join((message, *(f"  {b}" for b in self.blockers))), hint=hint)
 
 
+class ClocksDiffer(Refused):
+    """The clocks of this machine, of the endpoints and of the journal do not agree."""
+
+
 # --- storage -------------------------------------------------------------------------------
 
 

@@ -116,15 +116,18 @@ def _made(
     trust: list[Path],
     out: Path | None,
 ) -> dict[str, Any]:
+    from hdh_migrate.clocks import ALONE
     from hdh_migrate.evidence import approvals
     from hdh_migrate.evidence.signing import load_signer, load_verifier
     from hdh_migrate.fixity import canonical_json
     from hdh_migrate.session import approving
+    from hdh_migrate.session.timekeeping import offline
     from hdh_migrate.wiring import Vault
 
     if len(comment) > approvals.MAX_COMMENT or not comment.isprintable():
         raise UsageError("a comment is one line of at most 500 characters")
-    made_at = desk.clock.now()
+    now = offline(desk.clock, desk.ledger_path).now()
+    made_at = now.earliest
     expires = expiry(made_at, until, lasting)
     phrase = Vault.open(Path()).reveal(phrase_from).encode() if phrase_from else None
     signer = load_signer(key, phrase)
@@ -133,7 +136,7 @@ def _made(
         subject = approving.subject_here(desk, batch, wanted)
     else:
         trusted = [load_verifier(path) for path in trust]
-        subject = approving.subject_of_bundle(desk, batch, wanted, bundle, trusted)
+        subject = approving.subject_of_bundle(desk, batch, wanted, bundle, trusted, now)
     envelope = approvals.approval(
         signer, subject, made_at=made_at, expires=expires, comment=comment
     )
@@ -148,6 +151,7 @@ def _made(
         "expires": expires,
         "by": signer.key_id,
         "written": str(path),
+        "time": ALONE,
     }
 
 

@@ -19,6 +19,7 @@ from hdh_migrate.evidence.approvals import Judgement, Stage, Why
 from hdh_migrate.evidence.signing import new_report_key
 from hdh_migrate.session import approving
 from hdh_migrate.session.run import Desk as SessionDesk
+from hdh_migrate.session.timekeeping import offline
 from tests.cli.test_cli import Desk, document
 from tests.support.fixtures import Bucket, s3_client
 
@@ -68,7 +69,8 @@ def session(desk: Desk) -> SessionDesk:
 
 def judged(desk: Desk, stage: Stage = Stage.CUTOVER) -> Judgement:
     opened = session(desk)
-    return approving.judgement(opened, approving.subject_here(opened, "pilot", stage))
+    subject = approving.subject_here(opened, "pilot", stage)
+    return approving.judgement(opened, subject, offline(opened.clock, opened.ledger_path))
 
 
 def reasons(found: Judgement) -> Sequence[Why]:

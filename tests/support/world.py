@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hdh_migrate.clocks import Judge
 from hdh_migrate.engines.serial import SerialEngine
 from hdh_migrate.errors import Exit
 from hdh_migrate.ledger import Ledger
@@ -199,6 +200,7 @@ class World:
             run_tag=RUN_TAG,
             retry=self._retry(self.stop),
             clock=self.clock,
+            judge=Judge(self.clock, journal=ledger.last_at),
             progress=self.notes,
             stop=self.stop,
             engines=Engines(lambda: self.engine(self.toolbox())),

@@ -238,6 +238,7 @@ def every_page(folder: Path, key: Signer) -> dict[str, list[Page]]:
             "records": good,
             "capabilities": {**PROBE, "observations": PROBE["observations"][:1]},
         },
+        {"records": good, "endpoints": (replace(SOURCE, requests=3), TARGET)},
         {"records": good, "paces": PACES, "clock_offsets": {"https://s3.fr-par.scw.cloud": 0.3}},
         {
             "records": [record("a", size=1 << 40)],
