@@ -141,10 +141,6 @@ class Store:
             raise LedgerDamaged(f"the journal's event {seq} has no time") from None
         return str(at)
 
-    def dated_by(self, clock: Clock) -> None:
-        """Let another clock date what is written from now on."""
-        self._clock = clock
-
     def head(self) -> str:
         """Return the digest of the last event."""
         last = self._rows("SELECT digest FROM event ORDER BY seq DESC LIMIT 1")
