@@ -80,7 +80,7 @@ def verify(
         from hdh_migrate.evidence.stamp import judged_by
         from hdh_migrate.evidence.stamps import load_roots
         from hdh_migrate.evidence.verify import load_note
-        from hdh_migrate.session.software import code_digest
+        from hdh_migrate.software import code_digest
 
         keys = [load_verifier(path) for path in trust]
         if threshold > len({key.fingerprint for key in keys}):
