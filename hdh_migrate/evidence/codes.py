@@ -42,6 +42,13 @@ CODES: dict[str, Text] = {
         "plus d'objets dans un compartiment que son hébergeur ne conseille",
         "more objects in a bucket than its host advises",
     ),
+    "rule-unused": Text(
+        "règle du plan qui n'a touché aucun objet", "a rule of the plan that matched no object"
+    ),
+    "prefix-open": Text(
+        "préfixe sans barre finale : pris aussi à côté du dossier",
+        "prefix without a final slash: took objects beside the folder, too",
+    ),
     # --- the source ------------------------------------------------------------------------------
     "listing-unstable": Text("deux listes de la source diffèrent", "two listings differ"),
     "drifted": Text("modifié à la source pendant le transfert", "changed at the source meanwhile"),

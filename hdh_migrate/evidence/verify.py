@@ -479,7 +479,7 @@ def judged(datasets: Sequence[Mapping[str, Any]], levels: set[str]) -> dict[str,
     closed = all(dataset["closed"] is True for dataset in datasets)
     closes = all(dataset["tally"]["closes"] for dataset in datasets)
     unfinished = total["failed"]["objects"] + total["pending"]["objects"]
-    complete = closed and closes and total["inventoried"]["objects"] > 0 and not unfinished
+    complete = closed and closes and total["verified"]["objects"] > 0 and not unfinished
     return {
         "inventory_closed": closed,
         "counts_close": closes,

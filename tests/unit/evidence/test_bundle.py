@@ -227,12 +227,22 @@ def test_only_counts_that_close_with_nothing_left_are_signed_as_complete(
     assert check_bundle(made.folder, [key.verifier]) == []
 
 
-def test_a_dataset_in_which_everything_is_excluded_is_complete_but_proves_nothing(
-    tmp_path: Path,
-) -> None:
-    made = bundle(tmp_path / "out", [], about=facts(dataset(1, 10)), exclusions=[exclusion("a")])
+def test_a_report_of_nothing_is_never_complete(tmp_path: Path) -> None:
+    """It said "Everything arrived", because the counts of nothing do close."""
+    key = signer(tmp_path / "keys")
+    made = bundle(
+        tmp_path / "out",
+        [],
+        about=facts(dataset(1, 10)),
+        exclusions=[exclusion("a")],
+        signer=key,
+    )
 
-    assert (made.complete, made.proven) == (True, False)
+    assert (made.complete, made.proven) == (False, False)
+    assert check_bundle(made.folder, [key.verifier]) == []
+    page = (made.folder / "report.en.html").read_text()
+    assert "Nothing was moved" in page
+    assert "Everything arrived" not in page
 
 
 @pytest.mark.parametrize(
