@@ -11,7 +11,7 @@ import typer
 
 from hdh_migrate.cli.app import AsJson, Plan, ShowNames, StateDir, Task
 from hdh_migrate.cli.auditing import Trust, audit
-from hdh_migrate.cli.output import LineProgress, to_stdout, visible
+from hdh_migrate.cli.output import LineProgress, visible
 from hdh_migrate.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def export(
                 reading, Wanted(what=what or What.MANIFEST, show_names=show_names)
             )
             if out == "-":
-                to_stdout(pieces)
+                task.out.stream(pieces)
                 return
             size = save(pieces, Path(out))
         told = {"out": out, "format": str(form), "bytes": size, "trusted": reading.trusted}

@@ -169,8 +169,8 @@ class Inventory:
     def _note_usage(self, dataset: DatasetRow, usage: Usage) -> None:
         for detail in usage.unused():
             self._ctx.ledger.finding(RULE_UNUSED, "finding", detail, dataset=dataset.id)
-        if (detail := usage.open_prefix()) is not None:
-            self._ctx.ledger.finding(PREFIX_OPEN, "note", detail, dataset=dataset.id)
+        if (note := usage.open_prefix()) is not None:
+            self._ctx.ledger.finding(PREFIX_OPEN, "note", note, dataset=dataset.id)
 
     def _note_crowd(self, dataset: DatasetRow, listed: int) -> None:
         """Note when this dataset brings its bucket over the number that its host advises."""

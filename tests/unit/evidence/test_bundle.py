@@ -236,6 +236,7 @@ def test_a_report_of_nothing_is_never_complete(tmp_path: Path) -> None:
         about=facts(dataset(1, 10)),
         exclusions=[exclusion("a")],
         signer=key,
+        languages=["en"],
     )
 
     assert (made.complete, made.proven) == (False, False)
