@@ -12,6 +12,7 @@ import typer
 from hdh_migrate.cli.app import AsJson, Plan, ShowNames, StateDir, Task
 from hdh_migrate.cli.auditing import Trust, audit
 from hdh_migrate.cli.output import LineProgress, visible
+from hdh_migrate.cli.trusting import given
 from hdh_migrate.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def _place(line: dict[str, Any]) -> str:
 def _trusted(paths: Sequence[Path], threshold: int) -> list[Verifier]:
     from hdh_migrate.evidence.signing import load_verifier
 
-    keys = [load_verifier(path) for path in paths]
+    keys = given(load_verifier, paths)
     different = len({key.fingerprint for key in keys})
     if threshold > max(different, 1):
         raise UsageError(f"{threshold} keys must have signed, but {different} are trusted")

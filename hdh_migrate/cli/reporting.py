@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from hdh_migrate.cli.app import AsJson, Plan, StateDir, Task, Verbose
 from hdh_migrate.cli.auditing import Bundle, Trust, TsaTrust
 from hdh_migrate.cli.output import LineProgress, visible
+from hdh_migrate.cli.trusting import given
 from hdh_migrate.errors import UsageError
 
 _HELP = ("-h", "--help")
@@ -121,7 +122,7 @@ def sign(
 
         phrase = Vault.open(Path()).reveal(passphrase).encode() if passphrase else None
         signer = load_signer(key, phrase)
-        count = countersign(bundle, signer, [load_verifier(path) for path in trust])
+        count = countersign(bundle, signer, given(load_verifier, trust))
         task.out.result(
             {"signed_by": signer.key_id, "signatures": count},
             f"signed by {signer.key_id}; the statement has {count} signatures now",
@@ -200,7 +201,7 @@ def _stamp(
     from hdh_migrate.plan.fields import authority_url
     from hdh_migrate.session.stamping import NONCE_BITS, stamp
 
-    roots = load_roots(tsa_trust) if tsa_trust is not None else None
+    roots = given(load_roots, [tsa_trust])[0] if tsa_trust is not None else None
     if tsa is None:
         assert token is not None
         return asdict(add_stamp(bundle, _answer(token), roots))

@@ -124,9 +124,11 @@ class _Sparing(io.BufferedReader):
     """A file that gives nothing too large at once: a zip's directory is read whole."""
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is None or not 0 <= size <= READ_MAX:
+        wanted = READ_MAX + 1 if size is None or size < 0 else min(size, READ_MAX + 1)
+        data = super().read(wanted)
+        if len(data) > READ_MAX:
             raise zipfile.BadZipFile("too large at once")
-        return super().read(size)
+        return data
 
 
 def _zipped(file: IO[bytes]) -> Iterator[Entry]:
