@@ -14,11 +14,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from hdh_migrate.engines.starved import STARVED
 from hdh_migrate.engines.wire import Wire
-from hdh_migrate.errors import MigrateError
+from hdh_migrate.errors import MigrateError, Starved
 from hdh_migrate.ports import Order, Receipt
 
 ORDERS_AHEAD = 1
@@ -38,13 +40,20 @@ class _Worker:
             str(theirs.fileno()),
             factory,
         ]
-        self.process = subprocess.Popen(
-            command, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, stdout=2
-        )
-        theirs.close()
+        try:
+            self.process = subprocess.Popen(
+                command, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, stdout=2
+            )
+        except OSError as error:
+            ours.close()
+            raise Starved(f"no worker process can be started: {error.strerror}") from error
+        finally:
+            theirs.close()
         self.wire = Wire(Connection(ours.detach()))
-        self.wire.send(config)
+        with suppress(OSError):  # it died at once; receipts() will say so
+            self.wire.send(config)
         self.orders: dict[int, Order] = {}
+        self.ready = False
 
 
 class LocalEngine:
@@ -58,10 +67,16 @@ class LocalEngine:
         self._threads = -(-connections // processes)
         self._config = {**config, "threads": self._threads, "processes": processes}
         self._numbers = itertools.count(1)
-        self._deaths = 0
+        self._deaths = self._stillborn = 0
         self._closing = False
         self._traffic: list[Mapping[str, Any]] = []
-        self._workers = [_Worker(factory, self._config) for _ in range(processes)]
+        self._workers: list[_Worker] = []
+        try:
+            for _ in range(processes):
+                self._workers.append(_Worker(factory, self._config))
+        except Starved:
+            self.close(grace=0.0)
+            raise
         self.capacity = processes * (self._threads + ORDERS_AHEAD)
 
     def submit(self, order: Order) -> None:
@@ -100,11 +115,12 @@ class LocalEngine:
         for receipt in receipts:
             if receipt["kind"] == "order-done":
                 worker.orders.pop(receipt["order"], None)
-                self._deaths = 0
+                self._deaths = self._stillborn = 0
             elif receipt["kind"] == "traffic":
                 self._traffic.extend(receipt["endpoints"])
                 continue
             elif receipt["kind"] == "ready":
+                worker.ready = True
                 continue
             yield receipt
 
@@ -112,6 +128,14 @@ class LocalEngine:
         worker.wire.connection.close()
         worker.process.wait()
         self._workers.remove(worker)
+        if (why := _innocent(worker)) is not None:
+            self._stillborn += 1
+            if self._stillborn > DEATHS_MAX:
+                raise Starved(why)
+            yield from _given_back(worker, why)
+            if not self._closing:
+                self._workers.append(_Worker(self._factory, self._config))
+            return
         self._deaths += 1
         if not self._closing:
             if self._deaths > DEATHS_MAX:
@@ -158,6 +182,31 @@ class LocalEngine:
             pass
         worker.process.kill()
         worker.process.wait()
+
+
+def _innocent(worker: _Worker) -> str | None:
+    """Return why a worker ended through no fault of its orders', None when that is not known."""
+    status = worker.process.returncode
+    if status == STARVED:
+        return "this machine gives a worker process no more memory, threads or files"
+    if not worker.ready:
+        return f"a worker process cannot start (exit status {status})"
+    return None
+
+
+def _given_back(worker: _Worker, why: str) -> Iterator[Receipt]:
+    """Give back what a worker was to do; whoever drives the engine ends the run."""
+    for number, order in worker.orders.items():
+        for one in order["objects"]:
+            yield {
+                "kind": "returned",
+                "id": one["id"],
+                "attempt": one.get("attempt"),
+                "number": one.get("number"),
+                "reason": "starved",
+                "detail": why,
+            }
+        yield {"kind": "order-done", "order": number}
 
 
 def processors() -> int:

@@ -16,9 +16,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NoReturn
 
+from hdh_migrate.engines.starved import STARVED, is_starved
 from hdh_migrate.engines.wire import Wire
+
+FAULT = 70
+"""Exit status of a worker that met a fault of ours."""
 
 FLUSH_RECEIPTS = 8
 FLUSH_SECONDS = 0.05
@@ -49,17 +53,22 @@ def main(descriptor: int, factory: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator decides when to stop
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     wire = Wire(Connection(descriptor))
-    config = wire.receive()
-    module, _, name = factory.partition(":")
-    service = getattr(importlib.import_module(module), name)(config)
-    orders: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
-    threads = [
-        threading.Thread(target=_serve, args=(wire, orders, service.perform), daemon=True)
-        for _ in range(config["threads"])
-    ]
-    for thread in threads:
-        thread.start()
-    wire.send([{"kind": "ready", "pid": os.getpid()}])
+    try:
+        config = wire.receive()
+        module, _, name = factory.partition(":")
+        service = getattr(importlib.import_module(module), name)(config)
+        orders: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
+        threads = [
+            threading.Thread(target=_serve, args=(wire, orders, service.perform), daemon=True)
+            for _ in range(config["threads"])
+        ]
+        for thread in threads:
+            thread.start()
+        wire.send([{"kind": "ready", "pid": os.getpid()}])
+    except (EOFError, ConnectionError):
+        os._exit(1)
+    except BaseException as error:  # noqa: BLE001 - reported and fatal
+        _give_up(error)
     try:
         while (message := wire.receive()) is not None:
             if message.get("command") == "pause":
@@ -87,12 +96,19 @@ def _serve(
             outbox.close()
     except (BrokenPipeError, ConnectionError):
         os._exit(1)
-    except BaseException:  # noqa: BLE001 - reported and fatal
-        # A fault of ours: the coordinator sees the process go and hands the order out again.
-        import traceback
+    except BaseException as error:  # noqa: BLE001 - reported and fatal
+        # The coordinator sees the process go, and by its status why.
+        _give_up(error)
 
-        traceback.print_exc()
-        os._exit(70)
+
+def _give_up(error: BaseException) -> NoReturn:
+    """End at once: with a word on a fault of ours, quietly when the machine gives no more."""
+    if is_starved(error):
+        os._exit(STARVED)
+    import traceback
+
+    traceback.print_exception(error)
+    os._exit(FAULT)
 
 
 if __name__ == "__main__":

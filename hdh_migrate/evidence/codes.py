@@ -87,6 +87,10 @@ CODES: dict[str, Text] = {
     "denied": Text("accès refusé à cet objet", "access to this object denied"),
     "unreadable": Text("réponse illisible ou tronquée", "reply unreadable or cut short"),
     "refused": Text("refusé", "refused"),
+    "unanswered": Text(
+        "pas de réponse pour cet objet, alors que l'hôte répond",
+        "no answer for this object, while its host does answer",
+    ),
     "worker-lost": Text("processus arrêtés par cet objet", "processes that died with this object"),
     "batch-held-back": Text("lot retenu par un autre", "batch held back by another"),
 }

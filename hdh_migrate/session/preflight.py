@@ -18,7 +18,7 @@ from hdh_migrate.errors import (
 from hdh_migrate.model import Place, Problem, Upload
 from hdh_migrate.plan.model import Batch, Dataset, Plan
 from hdh_migrate.ports import TargetWriter
-from hdh_migrate.session import gate, health, waivers
+from hdh_migrate.session import gate, health, keyring, waivers
 from hdh_migrate.session.outlook import outlook
 from hdh_migrate.session.probed import missing, probe_facts
 from hdh_migrate.wiring import Services, open_pointer
@@ -33,9 +33,10 @@ def blockers(services: Services, plan: Plan, selected: Sequence[str], now: str) 
     A target that the gate refuses is not contacted at all.
     """
     if closed := gate.judged(plan, services.vault.base, now, services.network):
-        return closed
+        return [*closed, *keyring.problems(plan, services.vault)]
     services.admit()
     return [
+        *keyring.problems(plan, services.vault),
         *_reached(services, plan, selected),
         *health.problems(services, plan, _buckets(plan, selected), now),
     ]
@@ -70,7 +71,7 @@ def report(
     closed = gate.judged(plan, base, now, services.network)
     told = outlook(plan, base)
     checks = [
-        _outcome("keys", _keys(services)),
+        _outcome("keys", [*_keys(services), *keyring.problems(plan, services.vault)]),
         _outcome("attestation", closed),
         _outcome("room for the ledger", _room(state_dir)),
         {**_outcome("pace of the target", []), "notes": told["notes"], "target": told},
