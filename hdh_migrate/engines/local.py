@@ -26,6 +26,9 @@ from hdh_migrate.ports import Order, Receipt
 ORDERS_AHEAD = 1
 """Orders handed to a worker beyond its threads, so that none of them waits for us."""
 
+STILLBORN_MAX = 3
+"""Workers in a row that ended before they could begin, after which the machine is to blame."""
+
 DEATHS_MAX = 8
 """Workers lost, with no order finished in between, before a run is given up as broken."""
 
@@ -132,7 +135,8 @@ class LocalEngine:
             self._stillborn += 1
             if self._stillborn > DEATHS_MAX:
                 raise Starved(why)
-            yield from _given_back(worker, why)
+            ends = worker.process.returncode == STARVED or self._stillborn >= STILLBORN_MAX
+            yield from _given_back(worker, "starved" if ends else "stopped", why)
             if not self._closing:
                 self._workers.append(_Worker(self._factory, self._config))
             return
@@ -194,8 +198,8 @@ def _innocent(worker: _Worker) -> str | None:
     return None
 
 
-def _given_back(worker: _Worker, why: str) -> Iterator[Receipt]:
-    """Give back what a worker was to do; whoever drives the engine ends the run."""
+def _given_back(worker: _Worker, reason: str, why: str) -> Iterator[Receipt]:
+    """Give back what a worker was to do; for "starved", whoever drives the engine ends the run."""
     for number, order in worker.orders.items():
         for one in order["objects"]:
             yield {
@@ -203,7 +207,7 @@ def _given_back(worker: _Worker, why: str) -> Iterator[Receipt]:
                 "id": one["id"],
                 "attempt": one.get("attempt"),
                 "number": one.get("number"),
-                "reason": "starved",
+                "reason": reason,
                 "detail": why,
             }
         yield {"kind": "order-done", "order": number}
