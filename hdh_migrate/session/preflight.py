@@ -18,7 +18,7 @@ from hdh_migrate.errors import (
 from hdh_migrate.model import Place, Problem, Upload
 from hdh_migrate.plan.model import Batch, Dataset, Plan
 from hdh_migrate.ports import TargetWriter
-from hdh_migrate.session import gate, health, keyring, waivers
+from hdh_migrate.session import gate, health, keyring, lasting, waivers
 from hdh_migrate.session.outlook import outlook
 from hdh_migrate.session.probed import missing, probe_facts
 from hdh_migrate.wiring import Services, open_pointer
@@ -37,6 +37,7 @@ def blockers(services: Services, plan: Plan, selected: Sequence[str], now: str) 
     services.admit()
     return [
         *keyring.problems(plan, services.vault),
+        *lasting.problems(plan, services.vault, now),
         *_reached(services, plan, selected),
         *health.problems(services, plan, _buckets(plan, selected), now),
     ]
@@ -82,6 +83,7 @@ def report(
     if not closed:
         services.admit()
         checks += [
+            *lasting.checks(plan, services.vault, now),
             _outcome("rights and places", _reached(services, plan, selected)),
             _outcome("write right", list(_write_rights(services, plan, selected))),
             *health.checks(services, plan, _buckets(plan, selected), now),
