@@ -7,7 +7,7 @@ the verbs that use it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from hdh_migrate.errors import KeyUnavailable
@@ -18,10 +18,13 @@ from hdh_migrate.plan.model import Plan
 from hdh_migrate.wiring import Vault, identity_path
 
 
-def problems(plan: Plan, vault: Vault) -> list[Problem]:
-    """Return a problem for each key of the plan that cannot be opened; reads files only."""
+def problems(plan: Plan, vault: Vault, *, later: bool) -> list[Problem]:
+    """Return a problem for each key of the plan that cannot be opened; reads files only.
+
+    With `later`, those too that no run uses, but the cutover and decommission after it.
+    """
     found = []
-    for where, load in _keys(plan, vault):
+    for where, load in [*_of_a_run(plan, vault), *(_of_later(plan, vault) if later else ())]:
         try:
             load()
         except KeyUnavailable as error:
@@ -45,12 +48,16 @@ def signer_of(plan: Plan, vault: Vault) -> Signer | None:
     )
 
 
-def _keys(plan: Plan, vault: Vault) -> Iterator[tuple[str, Callable[[], object]]]:
+def _of_a_run(plan: Plan, vault: Vault) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "report.signer", partial(signer_of, plan, vault)
     if plan.report.tsa is not None:
         yield "report.tsa.trust", partial(load_roots, vault.base / plan.report.tsa.trust)
+    if plan.waivers is not None:
+        yield from _public("waivers.keys", plan.waivers.keys, vault)
+
+
+def _of_later(plan: Plan, vault: Vault) -> Iterator[tuple[str, Callable[[], object]]]:
     lists = {
-        "waivers.keys": () if plan.waivers is None else plan.waivers.keys,
         "approvals.keys": () if plan.approvals is None else plan.approvals.keys,
         **{
             f"cutovers[{index}].decommission.trust": entry.decommission.trust
@@ -59,5 +66,11 @@ def _keys(plan: Plan, vault: Vault) -> Iterator[tuple[str, Callable[[], object]]
         },
     }
     for where, paths in lists.items():
-        for index, path in enumerate(paths):
-            yield f"{where}[{index}]", partial(load_verifier, vault.base / path)
+        yield from _public(where, paths, vault)
+
+
+def _public(
+    where: str, paths: Sequence[str], vault: Vault
+) -> Iterator[tuple[str, Callable[[], object]]]:
+    for index, path in enumerate(paths):
+        yield f"{where}[{index}]", partial(load_verifier, vault.base / path)

@@ -33,10 +33,10 @@ def blockers(services: Services, plan: Plan, selected: Sequence[str], now: str) 
     A target that the gate refuses is not contacted at all.
     """
     if closed := gate.judged(plan, services.vault.base, now, services.network):
-        return [*closed, *keyring.problems(plan, services.vault)]
+        return [*closed, *keyring.problems(plan, services.vault, later=False)]
     services.admit()
     return [
-        *keyring.problems(plan, services.vault),
+        *keyring.problems(plan, services.vault, later=False),
         *lasting.problems(plan, services.vault, now),
         *_reached(services, plan, selected),
         *health.problems(services, plan, _buckets(plan, selected), now),
@@ -72,7 +72,7 @@ def report(
     closed = gate.judged(plan, base, now, services.network)
     told = outlook(plan, base)
     checks = [
-        _outcome("keys", [*_keys(services), *keyring.problems(plan, services.vault)]),
+        _outcome("keys", [*_keys(services), *keyring.problems(plan, services.vault, later=True)]),
         _outcome("attestation", closed),
         _outcome("room for the ledger", _room(state_dir)),
         {**_outcome("pace of the target", []), "notes": told["notes"], "target": told},

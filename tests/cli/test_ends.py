@@ -35,10 +35,6 @@ def changed(desk: Desk, was: str, now: str) -> None:
             '{signer: "file:keys/report.key", tsa: {url: "https://tsa.example/", trust: gone.pem}}',
             "report.tsa.trust: ",
         ),
-        (
-            '{signer: "file:keys/report.key"}\napprovals: {keys: [keys/report.pub, keys/no.pub]}',
-            "approvals.keys[1]: ",
-        ),
         ("{languages: [fr]}\nwaivers: {keys: [keys/steward.pub]}", "waivers.keys[0]: "),
     ],
 )
@@ -51,6 +47,14 @@ def test_a_key_that_cannot_be_opened_is_found_before_anything_moves(
     assert done.returncode == Exit.REFUSED
     assert told in done.stdout + done.stderr
     assert desk.stored() == set()
+
+
+def test_preflight_opens_the_keys_of_the_verbs_that_come_later_too(desk: Desk) -> None:
+    desk.plan.write_text(desk.text + "approvals: {keys: [keys/report.pub, keys/no.pub]}\n")
+    done = desk.run("preflight", str(desk.plan))
+    assert done.returncode == Exit.REFUSED
+    assert "approvals.keys[1]: " in done.stdout
+    assert desk.run("run", str(desk.plan), "--dry-run").returncode == Exit.OK
 
 
 def test_a_run_whose_words_are_lost_does_its_work_all_the_same(desk: Desk) -> None:
