@@ -178,8 +178,8 @@ def check_proof(
 
         if not DIGEST.fullmatch(root.lower()):
             raise UsageError("--root: not the 64 hexadecimal digits of a root")
-        told = read_proof(proof)
-        line, inclusion = inclusion_of(told, f"{proof}: not a proof")
+        otherwise = f"{proof}: not a proof"
+        line, inclusion = inclusion_of(read_proof(proof, otherwise), otherwise)
         record = read_line(line + b"\n", manifest_line)
         if root_of(line, inclusion).hex() != root.lower():
             raise EvidenceDamaged("the proof does not lead to this root")

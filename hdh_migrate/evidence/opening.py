@@ -83,14 +83,15 @@ def check_opening(path: Path, root: str) -> dict[str, Any]:
         EvidenceDamaged: it is no opening, does not lead to the root, or its line is another
             object's.
     """
-    told = read_proof(path)
-    line, inclusion = inclusion_of(told, f"{path}: not an opening")
+    otherwise = f"{path}: not an opening"
+    told = read_proof(path, otherwise)
+    line, inclusion = inclusion_of(told, otherwise)
     try:
         key = ObjectKey(bytes.fromhex(told["opening"]))
         claim = _claim(told)
         version_is_known = told["version"] == VERSION and len(key.raw) == SECRET_BYTES
     except (ValueError, KeyError, TypeError):
-        raise EvidenceDamaged(f"{path}: not an opening") from None
+        raise EvidenceDamaged(otherwise) from None
     if not version_is_known:
         raise EvidenceDamaged(f"{path}: not an opening of this version")
     record = read_line(line + b"\n", manifest_line)

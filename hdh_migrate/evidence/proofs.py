@@ -85,12 +85,12 @@ def root_of(line: bytes, proof: Inclusion) -> bytes:
     return digest
 
 
-def read_proof(path: Path) -> Mapping[str, Any]:
+def read_proof(path: Path, otherwise: str) -> Mapping[str, Any]:
     """Return what a file of a proof, or of an opening, holds; nothing in it is checked yet.
 
     Raises:
         UsageError: there is no such file.
-        EvidenceDamaged: it is too large, or holds something else.
+        EvidenceDamaged: `otherwise`; it is too large, or holds something else.
     """
     try:
         with path.open("rb") as file:
@@ -102,7 +102,7 @@ def read_proof(path: Path) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         told = None
     if not isinstance(told, dict):
-        raise EvidenceDamaged(f"{path}: not a proof")
+        raise EvidenceDamaged(otherwise)
     return told
 
 

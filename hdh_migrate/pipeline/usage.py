@@ -51,7 +51,8 @@ class Usage:
 
     def _match(self, key: bytes) -> None:
         name = key_text(key).removeprefix(self._prefix)
-        for rule in [rule for rule, glob in self._waiting.items() if glob.match(name)]:
+        matched = [rule for rule, glob in self._waiting.items() if glob.match(name)]
+        for rule in matched:
             del self._waiting[rule]
 
     def _place(self, key: bytes) -> None:
