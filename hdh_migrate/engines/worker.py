@@ -1,8 +1,9 @@
 """A worker process: takes orders from the coordinator, performs them in threads, ends with it.
 
-Run as `python -m hdh_migrate.engines.worker FD FACTORY`. The first message is the factory's
-configuration (references to secrets, never secrets). When the coordinator is gone the process
-ends at once: a new run must not meet an old one's writes.
+Started by `engines.boot` with a descriptor and a factory. The first message is the factory's
+configuration, which holds the secrets that its orders need and no other; the environment holds
+none. When the coordinator is gone the process ends at once: a new run must not meet an old one's
+writes.
 """
 
 from __future__ import annotations
@@ -16,16 +17,21 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, NoReturn
 
+from hdh_migrate.confined import confine
 from hdh_migrate.engines.starved import STARVED, is_starved
 from hdh_migrate.engines.wire import Wire
+from hdh_migrate.errors import MigrateError
+from hdh_migrate.software import code_digest
 
 FAULT = 70
 """Exit status of a worker that met a fault of ours."""
 
 FLUSH_RECEIPTS = 8
 FLUSH_SECONDS = 0.05
+TRACE_FRAMES = 8
 
 
 class _Outbox:
@@ -52,6 +58,8 @@ def main(descriptor: int, factory: str) -> None:
     """Serve one coordinator until it says close or goes away."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator decides when to stop
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    confine()
+    sys.excepthook = lambda _, error, __: _tell(error)
     wire = Wire(Connection(descriptor))
     try:
         config = wire.receive()
@@ -64,7 +72,7 @@ def main(descriptor: int, factory: str) -> None:
         ]
         for thread in threads:
             thread.start()
-        wire.send([{"kind": "ready", "pid": os.getpid()}])
+        wire.send([{"kind": "ready", "pid": os.getpid(), "code_sha256": code_digest()}])
     except (EOFError, ConnectionError):
         os._exit(1)
     except BaseException as error:  # noqa: BLE001 - reported and fatal
@@ -105,11 +113,22 @@ def _give_up(error: BaseException) -> NoReturn:
     """End at once: with a word on a fault of ours, quietly when the machine gives no more."""
     if is_starved(error):
         os._exit(STARVED)
-    import traceback
-
-    traceback.print_exception(error)
+    _tell(error)
     os._exit(FAULT)
 
 
-if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+def _tell(error: BaseException) -> None:
+    """Say in one line what ended this process."""
+    sys.stderr.write(_told(error) + "\n")
+    sys.stderr.flush()
+
+
+def _told(error: BaseException) -> str:
+    """Return what may be shown: the words of a foreign error may hold names or secrets."""
+    if isinstance(error, MigrateError):
+        return f"worker: {error}"
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)[-TRACE_FRAMES:]
+    where = " < ".join(f"{Path(one.filename).name}:{one.lineno}" for one in reversed(frames))
+    return f"worker: {type(error).__name__} at {where}"

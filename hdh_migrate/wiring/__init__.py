@@ -19,7 +19,7 @@ from hdh_migrate.wiring.sources import (
 )
 from hdh_migrate.wiring.targets import open_target
 from hdh_migrate.wiring.vault import Vault, identity_path
-from hdh_migrate.wiring.workers import ENGINES, WorkerService, open_engine, worker
+from hdh_migrate.wiring.workers import ENGINES, WorkerService, open_engine, worker, worker_secrets
 
 __all__ = [
     "ENGINES",
@@ -44,4 +44,5 @@ __all__ = [
     "rules_of",
     "source_sas",
     "worker",
+    "worker_secrets",
 ]
