@@ -150,6 +150,7 @@ def _verdict(predicate: Predicate) -> tuple[str, int]:
         ("open", not outcome["inventory_closed"], 0),
         ("empty", states["inventoried"]["objects"] == 0, 0),
         ("pending", states["pending"]["objects"] > 0, states["pending"]["objects"]),
+        ("nothing", verified == 0, states["excluded"]["objects"]),
         ("unproven", not outcome["proven"], verified - _proven(predicate)),
         ("noted", predicate["findings"]["total"] > 0, predicate["findings"]["total"]),
         ("good", True, verified),

@@ -21,7 +21,7 @@ from hdh_migrate.model import Place, Problem, Upload
 from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.model import Batch, Dataset, Plan
 from hdh_migrate.ports import TargetWriter
-from hdh_migrate.session import gate, health, quota, waivers
+from hdh_migrate.session import gate, health, keyring, lasting, quota, waivers
 from hdh_migrate.session.outlook import outlook
 from hdh_migrate.session.probed import missing, notes, probe_facts
 from hdh_migrate.wiring import Services, open_pointer
@@ -37,9 +37,11 @@ def blockers(
     A target that the gate refuses is not contacted at all, and one whose clock is not ours is
     sent no credential.
     """
+    keys = keyring.problems(plan, services.vault, later=False)
     if closed := closed_by(services, plan, judge):
-        return closed
-    reached, apart = _reached(services, plan, selected), judge.objections()
+        return [*closed, *keys]
+    lasts = lasting.problems(plan, services.vault, judge.unchecked().latest)
+    reached, apart = [*keys, *lasts, *_reached(services, plan, selected)], judge.objections()
     if apart:  # no waiver can be judged
         return [*reached, *apart]
     return [*reached, *health.problems(services, plan, _buckets(plan, selected), judge.now())]
@@ -96,7 +98,7 @@ def report(
     clocks = {problem.where for problem in apart}
     told = outlook(plan, base)
     checks = [
-        _outcome("keys", _keys(services)),
+        _outcome("keys", [*_keys(services), *keyring.problems(plan, services.vault, later=True)]),
         {**_outcome("clock", apart), "notes": _clock_notes(judge), "offsets": judge.ahead()},
         _outcome("attestation", [one for one in closed if one.where not in clocks]),
         _outcome("room for the ledger", _room(state_dir)),
@@ -108,6 +110,7 @@ def report(
                        "notes": [waivers.told(waiver) for waiver in waived]})  # fmt: skip
     if not closed:
         checks += [
+            *([] if now is None else lasting.checks(plan, services.vault, now.latest)),
             _outcome("rights and places", _reached(services, plan, selected)),
             _outcome("write right", list(_write_rights(services, plan, selected))),
             *([] if now is None else health.checks(services, plan, _buckets(plan, selected), now)),

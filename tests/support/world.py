@@ -62,6 +62,7 @@ class Dataset:
     batch: str
     source: Place
     target: Place
+    include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     live: bool = False
     allow_empty: bool = False
@@ -74,7 +75,7 @@ class Dataset:
     @property
     def rules(self) -> DatasetRules:
         return DatasetRules(
-            rules=compile_rules((), self.exclude, fold=True),
+            rules=compile_rules(self.include, self.exclude, fold=True),
             allow_empty=self.allow_empty,
             live=self.live,
         )
