@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hdh_migrate.ledger.database import guarded
-from hdh_migrate.ledger.store import Store
+from hdh_migrate.ledger.store import Store, all_or_nothing
 from hdh_migrate.model import key_text
 
 SAMPLES_KEPT = 400
@@ -43,6 +43,7 @@ class Findings(Store):
                     "code": r[4], "severity": r[5], "detail": r[6], "at": r[7], "batch": r[8],
                 }  # fmt: skip
 
+    @all_or_nothing
     def sample(self, batch: str, step: str, objects: int, size: int) -> None:
         """Remember how far a step has come, for rates and ETA."""
         self._do(

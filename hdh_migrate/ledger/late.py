@@ -17,6 +17,7 @@ from hdh_migrate.ledger import chain
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.objects import Objects
 from hdh_migrate.ledger.rows import extra_of, raw_digest
+from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.model import Listed, State, key_bytes, key_text
 
 ASKED_FIRST = 1
@@ -44,6 +45,7 @@ class Late(Objects):
         """Note that a finding is over."""
         self._do("UPDATE finding SET closed = 1 WHERE id = ?", (number,))
 
+    @all_or_nothing
     def update(
         self, dataset: int, new: Sequence[Listed], changed: Sequence[tuple[int, Listed]]
     ) -> None:

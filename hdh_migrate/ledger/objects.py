@@ -7,6 +7,7 @@ from typing import Any
 
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.rows import VERIFIED, as_json, entry_of, extra_of, raw_digest
+from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.uploads import Uploads
 from hdh_migrate.model import Entry, Listed, ObjectInfo, State, key_bytes, key_text
 
@@ -16,6 +17,7 @@ class Objects(Uploads):
 
     # --- inventory -----------------------------------------------------------------------------
 
+    @all_or_nothing
     def add_page(self, dataset: int, page: Iterable[Listed], marker: str | None) -> None:
         """Store one page of a listing and where the next one starts, and commit.
 
@@ -43,6 +45,7 @@ class Objects(Uploads):
         )
         self.commit()
 
+    @all_or_nothing
     def restart_listing(self, dataset: int) -> None:
         """Forget an unfinished listing."""
         self._do("DELETE FROM object WHERE dataset = ?", (dataset,))
@@ -85,6 +88,7 @@ class Objects(Uploads):
             " ORDER BY id"
         )
 
+    @all_or_nothing
     def refuse(self, entry: int, dataset: int, code: str) -> bool:
         """Mark a listed object as one that cannot be moved as planned; False: it was no more."""
         size = self._rows("SELECT size FROM object WHERE id = ?", (entry,))[0][0]
@@ -102,16 +106,19 @@ class Objects(Uploads):
         name = "sending" if kind == "sending" else f"todo_{kind}"
         return [entry_of(row) for row in self._rows(self._sql[name], (dataset, *more))]
 
+    @all_or_nothing
     def claim(self, entry: Entry) -> None:
         """Record the intent to send; commit before acting on it."""
         self._do(self._sql["claim"], (entry.id,))
         self._moved(entry.dataset, entry.obj.size, State.LISTED, State.SENDING)
 
+    @all_or_nothing
     def unclaim(self, entry: Entry) -> None:
         """Take an intent back; whatever effect it had, the next attempt asks for."""
         if self._do(self._sql["unclaim"], (entry.id,)):
             self._moved(entry.dataset, entry.obj.size, State.SENDING, State.LISTED)
 
+    @all_or_nothing
     def sent(self, entry: Entry, receipt: Mapping[str, Any]) -> bool:
         """Record one object's receipt; False when a later attempt fences it."""
         done = self._do(
@@ -125,6 +132,7 @@ class Objects(Uploads):
             self._receipts.setdefault("sent", []).append(receipt)
         return bool(done)
 
+    @all_or_nothing
     def drifted(self, entry: Entry, obj: ObjectInfo, parts: int) -> int:
         """Pin the source's new version; return how often this object drifted."""
         self.drop_upload(entry.id)
@@ -145,11 +153,13 @@ class Objects(Uploads):
         row = self._rows("SELECT drifts FROM object WHERE id = ?", (entry.id,))
         return int(row[0][0])
 
+    @all_or_nothing
     def failed(self, entry: Entry, old: State, code: str, verdict: str | None) -> None:
         """End an object in a finding."""
         if self._do(self._sql["failed"], (code, verdict, entry.id)):
             self._moved(entry.dataset, entry.obj.size, old, State.FAILED)
 
+    @all_or_nothing
     def retry_failed(self, dataset: int) -> int:
         """Let every failed object that could end otherwise wait again; return how many."""
         rows = self._rows(self._sql["failed_of"], (dataset,))
@@ -172,6 +182,7 @@ class Objects(Uploads):
 
     # --- verify and reading ----------------------------------------------------------------------
 
+    @all_or_nothing
     def verified(self, entry: Entry, receipt: Mapping[str, Any]) -> bool:
         """Record that what was read back is what was read from the source."""
         done = self._do(
