@@ -28,6 +28,7 @@ from hdh_migrate.errors import ConnectionLost, HostRefused, ShortRead, StorageEr
 CONNECT_SECONDS = 15
 STALL_BYTES_PER_SECOND = 512
 STALL_SECONDS = 60
+LENGTH_DIGITS = 19
 ERROR_BODY_MAX = 65_536
 UPLOAD_BUFFER = 524_288
 DOWNLOAD_BUFFER = 262_144
@@ -74,7 +75,8 @@ class Reply:
     def length(self) -> int | None:
         """The announced body length, None when there is none."""
         text = self.headers.get("content-length", "")
-        return int(text) if text.isdigit() else None
+        whole = len(text) <= LENGTH_DIGITS and text.isascii() and text.isdigit()
+        return int(text) if whole else None
 
     @property
     def etag(self) -> str:

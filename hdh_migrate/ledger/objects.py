@@ -9,7 +9,7 @@ from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.rows import VERIFIED, as_json, entry_of, extra_of, raw_digest
 from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.uploads import Uploads
-from hdh_migrate.model import Entry, Listed, ObjectInfo, State, key_bytes, key_text
+from hdh_migrate.model import Claimed, Entry, Listed, ObjectInfo, State, key_bytes, key_text
 
 
 class Objects(Uploads):
@@ -160,6 +160,14 @@ class Objects(Uploads):
             self._moved(entry.dataset, entry.obj.size, old, State.FAILED)
 
     @all_or_nothing
+    def amend(self, entry: Entry, obj: ObjectInfo, parts: int) -> None:
+        """Describe an object that is about to fail as the source does now, for its next attempt."""
+        self.drop_upload(entry.id)
+        values = (obj.size, obj.version, obj.modified, raw_digest(obj.md5), parts, entry.id)
+        if self._do(self._sql["amend"], values):
+            self._moved(entry.dataset, entry.obj.size, State.SENT, None)
+            self._moved(entry.dataset, obj.size, None, State.SENT)
+
     def retry_failed(self, dataset: int) -> int:
         """Let every failed object that could end otherwise wait again; return how many."""
         rows = self._rows(self._sql["failed_of"], (dataset,))
@@ -205,6 +213,16 @@ class Objects(Uploads):
         """Return (id, key bytes, size, version, state, reason) of every object in key order."""
         with guarded():
             yield from self._con.execute(self._sql["listing"], (dataset,))
+
+    def claims(self, dataset: int) -> Iterator[Claimed]:
+        """Return what every object was listed as, in key order."""
+        with guarded():
+            for row in self._con.execute(self._sql["claims"], (dataset,)):
+                yield Claimed(*row)
+
+    def doubted(self, dataset: int) -> list[str]:
+        """Return the keys of objects that are left out for what a listing alone said of them."""
+        return [key_text(row[0]) for row in self._rows(self._sql["doubted"], (dataset,))]
 
     def records(self, dataset: int) -> Iterator[dict[str, Any]]:
         """Return every object of a dataset in key order, as the manifest needs it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from hdh_migrate.errors import (
     Permanent,
     Transient,
 )
-from hdh_migrate.model import Place, Problem, Upload
+from hdh_migrate.model import Place, Problem, Untagged, Upload
 from hdh_migrate.plan.model import Batch, Dataset, Plan
 from hdh_migrate.ports import TargetWriter
 from hdh_migrate.session import gate, health, waivers
@@ -44,10 +45,11 @@ def blockers(services: Services, plan: Plan, selected: Sequence[str], now: str) 
 def _reached(services: Services, plan: Plan, selected: Sequence[str]) -> list[Problem]:
     """Try both sides of every dataset, and compare the clocks."""
     found: dict[str, Problem] = {}
+    looked = partial(services.source.check, checked=plan.verify.source == "range-md5")
     for dataset in _datasets(plan, selected):
         for problem in (
             *_tried(f"source container {dataset.source.place.bucket}",
-                    services.source.check, dataset.source.place),
+                    looked, dataset.source.place),
             *_tried(f"target bucket {dataset.target.place.bucket}",
                     services.reader.check, dataset.target.place),
             *_keeps(services, dataset),
@@ -56,6 +58,20 @@ def _reached(services: Services, plan: Plan, selected: Sequence[str]) -> list[Pr
     for problem in _clocks(services):
         found[str(problem)] = problem
     return list(found.values())
+
+
+def _untagged(services: Services, plan: Plan, selected: Sequence[str]) -> list[str]:
+    """Return a note for each container whose index tags inventory will do without."""
+    words = {
+        Untagged.DENIED: "the credential may not read index tags (sp=t)",
+        Untagged.UNSUPPORTED: "the account has no index tags",
+    }
+    places = dict.fromkeys(dataset.source.place for dataset in _datasets(plan, selected))
+    return [
+        f"source container {place.bucket}: {words[why]}; none are moved"
+        for place in places
+        if (why := services.source.untagged(place)) is not None
+    ]
 
 
 def _buckets(plan: Plan, selected: Sequence[str]) -> list[str]:
@@ -81,7 +97,10 @@ def report(
     if not closed:
         services.admit()
         checks += [
-            _outcome("rights and places", _reached(services, plan, selected)),
+            {
+                **_outcome("rights and places", _reached(services, plan, selected)),
+                "notes": _untagged(services, plan, selected),
+            },
             _outcome("write right", list(_write_rights(services, plan, selected))),
             *health.checks(services, plan, _buckets(plan, selected), now),
         ]

@@ -30,7 +30,11 @@ def test_a_changed_object_is_verified_no_more_and_the_others_stay_covered(
     ledger.check_receipts()
     assert ledger.tally(1, State.VERIFIED).objects == 3
     assert ledger.tally(1, State.LISTED).size == 6 + 8
-    assert ledger.pinned(1, "k00001") == (2, "later", State.LISTED)
+    assert ledger.pinned(1, "k00001") == (
+        2,
+        ("k00001", 6, "later", "object", None),
+        State.LISTED,
+    )
     ledger.close()
     reopened(path)
     edited(path, "UPDATE object SET sha256 = zeroblob(32) WHERE id = 3")
