@@ -76,6 +76,7 @@ def render_report(
         shortfalls=_shortfalls(predicate),
         said=words.said,
         meaning=meaning,
+        claims=_claims(predicate),
         batches=_batches(predicate),
         findings=findings,
         signer=signer,
@@ -178,6 +179,20 @@ def _shortfalls(predicate: Predicate) -> list[Mapping[str, Any]]:
     """Return what a probe saw less of than the profile claims."""
     told = (predicate["capabilities"] or {"observations": ()})["observations"]
     return [one for one in told if one["agrees"] is False and not one["better"]]
+
+
+def _claims(predicate: Predicate) -> dict[str, Any] | None:
+    """Count the objects whose bytes have the source's own digest; say how the others were read.
+
+    None for a bundle that does not tell: of an earlier version, or without the source's digests.
+    """
+    claimed = predicate["manifest"].get("claimed")
+    if claimed is None or predicate["names"] != "plain":
+        return None
+    verified = predicate["outcome"]["states"]["verified"]
+    others = {unit: verified[unit] - claimed[unit] for unit in ("objects", "bytes")}
+    asked = predicate["plan"]["canonical"].get("verify") or {}
+    return {"claimed": claimed, "others": others, "how": asked.get("source", "once")}
 
 
 def _batches(predicate: Predicate) -> list[dict[str, Any]]:

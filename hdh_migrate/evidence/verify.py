@@ -373,6 +373,12 @@ class Count:
             self.trees = dict.fromkeys(self.trees, self.tree)
         self.batch_levels: dict[str, set[str]] = {batch: set() for batch in self.trees}
         self.digests = dict.fromkeys(("sha256", "source_md5", "stored_sha256"), 0)
+        # Bundles of before the source's claims were counted have no such member.
+        self.claimed = _zero() if "claimed" in predicate["manifest"] else None
+        datasets = predicate["plan"]["canonical"].get("datasets") or []
+        self.unclaimed = {
+            one.get("name") for one in datasets if type(one) is dict and one.get("ignore_md5")
+        }
         self.sizes = [_zero() for _ in range(len(SIZES) + 1)]
         self.verdicts: dict[str, dict[str, int]] = {}
         self.levels: dict[str, dict[str, int]] = {}
@@ -409,6 +415,9 @@ class Count:
                 raise Wrong(f'{where}: verdict "match" without its grounds')
             _add(self.levels.setdefault(line["level"], _zero()), size)
             self.batch_levels[batch].add(line["level"])
+            claim = line["source_md5"] is not None and line["dataset"] not in self.unclaimed
+            if self.claimed is not None and claim and line["level"] == "full":
+                _add(self.claimed, size)
         _add(states[state], size)
         _add(self.sizes[bisect.bisect_right(SIZES, size)], size)
         for name in self.digests:
@@ -436,6 +445,7 @@ class Count:
             "manifest": {
                 "records": self.tree.count, "merkle_root": self.tree.root(),
                 "tree": "rfc9162-sha256", "digests": self.digests,
+                **({} if self.claimed is None else {"claimed": self.claimed}),
                 "sizes": [
                     {"below": bound, **sums} for bound, sums in zip((*SIZES, None), self.sizes)  # noqa: B905 - Python 3.9
                 ],

@@ -523,7 +523,7 @@ def counted(predicate: Json, lines: dict[str, list[Json]], manifest: bytes, head
     codes = grouped(findings, lambda line: line["code"])
     return {
         "journal": {"events": len(lines["journal.jsonl"]), "head": head},
-        "manifest": manifest_member(moved, leaves),
+        "manifest": manifest_member(moved, leaves) | claimed(moved, predicate),
         "datasets": datasets,
         "batches": batches,
         "outcome": outcome,
@@ -536,6 +536,22 @@ def counted(predicate: Json, lines: dict[str, list[Json]], manifest: bytes, head
             "codes": {code: len(found) for code, found in codes.items()},
         },
     }
+
+
+def claimed(moved: list[Json], predicate: Json) -> Json:
+    """Section 7.1, `claimed`: an optional member."""
+    if "claimed" not in predicate["manifest"]:
+        return {}
+    ignored = {
+        one["name"] for one in predicate["plan"]["canonical"].get("datasets", [])
+        if one.get("ignore_md5") is not None
+    }  # fmt: skip
+    lines = [
+        line for line in moved
+        if line["verdict"] == "match" and line["level"] == "full"
+        and line["source_md5"] is not None and line["dataset"] not in ignored
+    ]  # fmt: skip
+    return {"claimed": total(lines)}
 
 
 def manifest_member(moved: list[Json], leaves: list[bytes]) -> Json:
