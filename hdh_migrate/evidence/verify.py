@@ -375,10 +375,11 @@ class Count:
         self.digests = dict.fromkeys(("sha256", "source_md5", "stored_sha256"), 0)
         # Bundles of before the source's claims were counted have no such member.
         self.claimed = _zero() if "claimed" in predicate["manifest"] else None
-        datasets = predicate["plan"]["canonical"].get("datasets") or []
-        self.unclaimed = {
-            one.get("name") for one in datasets if type(one) is dict and one.get("ignore_md5")
-        }
+        planned = predicate["plan"]["canonical"].get("datasets")
+        self.unclaimed = [
+            one.get("name") for one in (planned if type(planned) is list else ())
+            if type(one) is dict and one.get("ignore_md5") is not None
+        ]  # fmt: skip
         self.sizes = [_zero() for _ in range(len(SIZES) + 1)]
         self.verdicts: dict[str, dict[str, int]] = {}
         self.levels: dict[str, dict[str, int]] = {}

@@ -275,7 +275,7 @@ class AzureBlobSource:
         return self._transport.request(method, url, headers, accept=accept, sink=sink, limit=limit)
 
 
-_TOTAL = re.compile(r"bytes \d{1,19}-\d{1,19}/(\d{1,19})\Z", re.ASCII)
+_TOTAL = re.compile(r"bytes [^/]*/(\d{1,19})\Z", re.ASCII)
 
 
 def _path(container: str, key: str) -> str:

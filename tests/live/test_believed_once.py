@@ -100,7 +100,7 @@ def test_a_claim_of_two_listings_is_mended_in_honest_runs(affair: Affair, claim:
     assert told.used == 2
     affair.source.clear()
 
-    assert affair.run() is Exit.OK, affair.told
+    assert affair.run() is Exit.OK, [(one["code"], one["detail"]) for one in affair.findings()]
     assert affair.verified() == set(affair.corpus)
     assert sizes(affair) == {key: len(body) for key, body in affair.corpus.items()}
     uploads = affair.bucket.client.list_multipart_uploads(Bucket=affair.bucket.name)

@@ -542,10 +542,11 @@ def claimed(moved: list[Json], predicate: Json) -> Json:
     """Section 7.1, `claimed`: an optional member."""
     if "claimed" not in predicate["manifest"]:
         return {}
-    ignored = {
-        one["name"] for one in predicate["plan"]["canonical"].get("datasets", [])
-        if one.get("ignore_md5") is not None
-    }  # fmt: skip
+    planned = predicate["plan"]["canonical"].get("datasets")
+    ignored = []
+    for one in planned if isinstance(planned, list) else []:
+        if isinstance(one, dict) and one.get("ignore_md5") is not None:
+            ignored.append(one.get("name"))
     lines = [
         line for line in moved
         if line["verdict"] == "match" and line["level"] == "full"
