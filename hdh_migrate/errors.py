@@ -235,6 +235,12 @@ class SmokeFailed(MigrateError):
     exit_code = Exit.VERIFICATION_FAILED
 
 
+class TargetDiffers(MigrateError):
+    """The target no longer holds what was verified, so the source is not deleted."""
+
+    exit_code = Exit.VERIFICATION_FAILED
+
+
 # --- ledger --------------------------------------------------------------------------------
 
 

@@ -178,6 +178,7 @@ class Stored:
     version_id: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
     lock: Lock = Lock()
+    tag_count: int | None = None  # None: the reply did not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +228,14 @@ class TargetLimits:
     max_tags: int = 10
     conditional_put: bool = True
     conditional_complete: bool = True
+    metadata_hyphens: bool = False
+    """The plan's choice: `_` in the names of metadata is written as `-`."""
     tags: bool = True
+    tags_with_put: bool = True
+    tags_with_upload: bool = True
+    """Whether the host takes tags with the upload; otherwise they are set when it is complete."""
+    max_open_uploads: int | None = None
+    quota_bytes: int | None = None
     request_seconds: float | None = None
     writes_per_second: float | None = None
     reads_per_second: float | None = None
@@ -345,6 +353,27 @@ class Entry:
     stored_size: int | None = None
     etag: str | None = None
     version_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """One verified object: which source version it is, and what the target held of it then."""
+
+    id: int
+    dataset: int
+    key: str = field(repr=False)
+    size: int
+    version: str
+    sha256: str | None
+    stored_size: int | None
+    stored_sha256: str | None
+    etag: str | None
+    version_id: str | None
+
+    @property
+    def proven(self) -> bool:
+        """Whether all stored bytes were read back once, so that they can be compared again."""
+        return None not in {self.sha256, self.stored_size, self.stored_sha256, self.etag}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

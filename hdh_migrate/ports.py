@@ -110,6 +110,14 @@ class TargetReader(Protocol):
             AccessDenied: the credential may not see it.
         """
 
+    def tags(self, bucket: str, stored: Stored) -> Mapping[str, str]:
+        """Ask for the tags of one stored version.
+
+        Raises:
+            AccessDenied: the credential may not see them.
+            Unsupported: the host does not show them.
+        """
+
     def keys(self, place: Place) -> Iterator[Stored]:
         """List everything under the prefix in one pass.
 
@@ -154,6 +162,9 @@ class TargetWriter(TargetReader, Protocol):
 
     def retain(self, bucket: str, stored: Stored, lock: Lock) -> None:
         """Put an object that is already there under a lock; again is safe, shorter is refused."""
+
+    def tag(self, bucket: str, stored: Stored, tags: Mapping[str, str]) -> None:
+        """Set the tags of a stored version, in place of any it has; again is safe."""
 
     def begin(self, bucket: str, key: str, *, stamp: Stamp) -> Upload:
         """Open a multipart upload."""

@@ -9,11 +9,14 @@ Why libcurl: docs/decisions/0002-transport.md; why for everything: 0011-one-door
 
 from __future__ import annotations
 
+import os
+import re
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -22,19 +25,31 @@ from urllib.parse import urlsplit
 
 import pycurl
 
+from hdh_migrate.bounded import whole
 from hdh_migrate.door import Door
 from hdh_migrate.errors import ConnectionLost, HostRefused, ShortRead, StorageError
 
 CONNECT_SECONDS = 15
 STALL_BYTES_PER_SECOND = 512
 STALL_SECONDS = 60
-LENGTH_DIGITS = 19
+DEADLINE_SECONDS = 300
+DEADLINE_BYTES_PER_SECOND = 4_096
+"""A request may take `DEADLINE_SECONDS` and a second more for so many of its bytes."""
+
+LONGEST_PAUSE_SECONDS = 86_400
+HEADERS_MAX = 262_144
+"""Bytes of all headers of one exchange."""
+
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""Of TLS 1.2: forward secrecy and AEAD only; every suite of TLS 1.3 has both."""
+
 ERROR_BODY_MAX = 65_536
 UPLOAD_BUFFER = 524_288
 DOWNLOAD_BUFFER = 262_144
 READ_ABORT: int = pycurl.READFUNC_ABORT
 SOCKET_BAD: int = pycurl.SOCKET_BAD
 
+_STATUS = re.compile(r"HTTP/[0-9](?:\.[0-9])? ([1-5][0-9]{2})(?: .*)?", re.ASCII)
 _TLS_ERRORS = frozenset(
     (pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT_BADFILE, pycurl.E_SSL_ISSUER_ERROR)
 )
@@ -74,9 +89,7 @@ class Reply:
     @property
     def length(self) -> int | None:
         """The announced body length, None when there is none."""
-        text = self.headers.get("content-length", "")
-        whole = len(text) <= LENGTH_DIGITS and text.isascii() and text.isdigit()
-        return int(text) if whole else None
+        return whole(self.headers.get("content-length", ""))
 
     @property
     def etag(self) -> str:
@@ -85,9 +98,8 @@ class Reply:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds the server asks us to wait; the date form is ignored."""
-        text = self.headers.get("retry-after", "")
-        return float(text) if text.isdigit() else None
+        """Seconds the server asks us to wait, at most a day; the date form is ignored."""
+        return pause(self.headers.get("retry-after", ""))
 
 
 @dataclass(slots=True)
@@ -108,8 +120,17 @@ class Transport:
     """A set of connections, one handle for each thread. Safe to share between threads."""
 
     def __init__(
-        self, *, sign: SigV4 | None = None, tls: Tls | None = None, door: Door | None = None
+        self,
+        *,
+        sign: SigV4 | None = None,
+        tls: Tls | None = None,
+        door: Door | None = None,
+        deadline: float = DEADLINE_SECONDS,
     ) -> None:
+        """Make no connection yet; `deadline` is in seconds, see `DEADLINE_SECONDS`."""
+        # libcurl and urllib3 would write every session's keys to the file that this one names.
+        os.environ.pop("SSLKEYLOGFILE", None)
+        self._deadline = deadline
         self._sign = sign
         self._tls = tls or Tls()
         self._ca_file = self._tls.ca_file or default_ca_file()
@@ -148,13 +169,14 @@ class Transport:
         """
         if self.door is not None:
             self.door.demand(url)
-        call = _Call(accept, sink, limit)
+        call = _Call(accept, sink, limit, self._deadline + stall)
         handle = self._handle()
         self._prepare(handle, method, url, headers, call, sign=not signed)
         handle.setopt(pycurl.LOW_SPEED_TIME, stall)
         if body is not None:
             pull = (len(body), _Slices(body).read)
         if pull is not None:
+            call.clock.allow(pull[0])
             handle.setopt(pycurl.UPLOAD, 1)
             handle.setopt(pycurl.INFILESIZE_LARGE, pull[0])
             handle.setopt(pycurl.READFUNCTION, call.guard(pull[1]))
@@ -217,6 +239,7 @@ class Transport:
 
     def _secure(self, c: pycurl.Curl, url: str, call: _Call) -> None:
         c.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
+        c.setopt(pycurl.SSL_CIPHER_LIST, CIPHERS)
         c.unsetopt(pycurl.CAPATH)  # the file alone: a directory built into libcurl is no choice
         if self._ca_file is not None:
             c.setopt(pycurl.CAINFO, self._ca_file)
@@ -256,6 +279,7 @@ class _Call:
         accept: Callable[[Reply], None] | None,
         sink: Callable[[bytes], object] | None,
         limit: int,
+        seconds: float,
     ) -> None:
         self.reply = Reply()
         self.failure: BaseException | None = None
@@ -265,6 +289,9 @@ class _Call:
         self._accepted = False
         self._kept: list[bytes] = []
         self._size = 0
+        self._headers = 0
+        self._begun = self._complete = False
+        self.clock = _Deadline(seconds)
         self._sockets: list[socket.socket] = []
 
     def opening(self, door: Door) -> Callable[[int, tuple[Any, ...]], socket.socket | int]:
@@ -290,20 +317,42 @@ class _Call:
         for made in self._sockets:
             made.close()
 
-    def header(self, raw: bytes) -> None:
+    def header(self, raw: bytes) -> int:
+        try:
+            self._header(raw)
+        except BaseException as error:  # noqa: BLE001 - libcurl would print and swallow it
+            self.failure = error
+            return -1
+        return len(raw)
+
+    def _header(self, raw: bytes) -> None:
+        self.clock.demand()
+        self._headers += len(raw)
+        if self._headers > HEADERS_MAX:
+            raise ShortRead(f"the headers of a reply are longer than {HEADERS_MAX} bytes")
         line = raw.decode("latin-1").rstrip("\r\n")
-        if line.startswith("HTTP/"):
-            self.reply = Reply(status=int(line.split(" ", 2)[1]))
+        if self._complete:
+            return  # a trailer: nothing of ours asks for one
+        if not self._begun:  # only the first line of a block tells a status, whatever others say
+            found = _STATUS.fullmatch(line)
+            if found is None:
+                raise ShortRead("a reply does not begin with a status")
+            self.reply, self._begun = Reply(status=int(found[1])), True
+        elif not line:
+            self._begun, self._complete = False, self.reply.status >= 200
+            self.clock.allow(self.reply.length or self._limit)
         elif ":" in line:
             name, value = line.split(":", 1)
             self.reply.headers[name.strip().lower()] = value.strip()
 
     def write(self, data: bytes) -> int:
         try:
+            self.clock.demand()
             self._begin()
             self._size += len(data)
             if self._sink is not None and self.reply.status < 300:
-                self._sink(data)
+                with self.clock.stopped():
+                    self._sink(data)
             else:
                 self._keep(data)
         except BaseException as error:  # noqa: BLE001 - libcurl would print and swallow it
@@ -320,7 +369,9 @@ class _Call:
     def guard(self, pull: Callable[[int], bytes]) -> Callable[[int], bytes | int]:
         def read(size: int) -> bytes | int:
             try:
-                return pull(size)
+                self.clock.demand()
+                with self.clock.stopped():
+                    return pull(size)
             except BaseException as error:  # noqa: BLE001 - libcurl would print and swallow it
                 self.failure = error
                 return READ_ABORT
@@ -337,6 +388,38 @@ class _Call:
             self._accepted = True
             if self._accept is not None and 200 <= self.reply.status < 300:
                 self._accept(self.reply)
+
+
+class _Deadline:
+    """The time that one exchange may take, by its size; what we do with the bytes does not count.
+
+    libcurl drops a connection that stands still; one that drips would hold a thread for ever.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+
+    def allow(self, size: int) -> None:
+        """Add the time that so many bytes may take."""
+        self._until += size / DEADLINE_BYTES_PER_SECOND
+
+    def demand(self) -> None:
+        """Raise when the time is over.
+
+        Raises:
+            ConnectionLost: it is.
+        """
+        if time.monotonic() > self._until:
+            raise ConnectionLost("a request took longer than its size allows")
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Give back the time that passes in our own hands, such as waiting for bandwidth."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self._until += time.monotonic() - began
 
 
 class _Slices:
@@ -368,6 +451,12 @@ def _translated(error: pycurl.error, url: str) -> StorageError:
     if code == pycurl.E_PARTIAL_FILE:
         return ShortRead(f"{host}: the reply ended early")
     return ConnectionLost(f"{host}: {text or 'connection failed'} (libcurl {code})")
+
+
+def pause(text: str) -> float | None:
+    """Return the seconds of a Retry-After header, at most a day; None if it is no such number."""
+    found = whole(text, 10**20)
+    return None if found is None else float(min(found, LONGEST_PAUSE_SECONDS))
 
 
 def _clock_offset(date: str) -> float | None:

@@ -58,6 +58,9 @@ class Task:
 
     def run(self, body: Callable[[], Exit | None]) -> NoReturn:
         """Run a command's body and leave with the exit code that its outcome means."""
+        from hdh_migrate.confined import confine
+
+        confine()
         self._listen()
         try:
             code = body() or Exit.OK

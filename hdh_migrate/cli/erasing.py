@@ -36,12 +36,25 @@ def decommission(
     observe: Annotated[
         bool, typer.Option("--observe", help="List what the source still shows afterwards.")
     ] = False,
+    keep_going: Annotated[
+        bool,
+        typer.Option(
+            "--keep-going",
+            help="Keep what the target does not hold as verified, and delete the others.",
+        ),
+    ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A dry run that does not read the target again.")
+    ] = False,
     as_json: AsJson = False,
     state_dir: StateDir = None,
     no_progress: NoProgress = False,
     verbose: Verbose = 0,
 ) -> None:
     """Delete a finalized batch at the source, object by object; a dry run unless --execute.
+
+    Before anything is deleted the target is read again, and what it does not hold as it was
+    verified is kept at the source.
 
     Example: hdh-migrate decommission plan.yaml --batch pilot --evidence evidence-2026-11
     """
@@ -53,6 +66,10 @@ def decommission(
 
         if execute and observe:
             raise UsageError("--execute and --observe are two commands: delete first, look later")
+        if quick and (execute or observe):
+            raise UsageError("--quick is for a dry run: nothing is deleted without looking again")
+        if keep_going and not execute:
+            raise UsageError("--keep-going goes with --execute")
         progress = task.out.progress()
         desk = Desk.open(plan, state_dir, progress, task.stop)
         try:
@@ -60,9 +77,9 @@ def decommission(
                 told = session.observe(desk, batch)
             elif execute:
                 names = confirm or _asked(task, session.names_of(desk, batch))
-                told = session.execute(desk, batch, evidence, names)
+                told = session.execute(desk, batch, evidence, names, keep_going=keep_going)
             else:
-                told = session.forecast(desk, batch, evidence)
+                told = session.forecast(desk, batch, evidence, quick=quick)
         finally:
             progress.close()
         task.out.result(told, "\n".join(_lines(told)))
@@ -93,8 +110,11 @@ def _lines(told: dict[str, Any]) -> list[str]:
         size = size_text(would["bytes"])
         lines = [
             f"dry run: batch {told['batch']}, each object at its version",
+            *_done(told["done"]),
             f"  would be deleted at the source: {would['objects']} objects, {size}",
+            *(f"  would be kept: {count} {what}" for what, count in told["would_keep"].items()),
             f"  kept: {kept['excluded']['objects']} excluded, {kept['failed']['objects']} failed",
+            _looked(told["recheck"]),
         ]
         lines += [f"  against it: {line}" for line in told["blockers"]]
         return [*lines, "nothing was changed"]
@@ -105,6 +125,20 @@ def _lines(told: dict[str, Any]) -> list[str]:
     if told["observed"] is not None:
         lines += _observed(told["observed"])
     return [*lines, PROVES]
+
+
+def _done(done: dict[str, int]) -> list[str]:
+    if not done:
+        return []
+    counts = ", ".join(f"{count} {what}" for what, count in sorted(done.items()))
+    return [f"  done already: {counts}"]
+
+
+def _looked(look: dict[str, Any]) -> str:
+    if look["skipped"] is not None:
+        return f"  the target was NOT read again: {look['skipped']}"
+    size = size_text(look["bytes"])
+    return f"  the target was read again: {look['objects']} objects, level {look['level']}, {size}"
 
 
 def _observed(seen: dict[str, Any]) -> list[str]:
@@ -127,10 +161,15 @@ def _left(seen: dict[str, Any]) -> dict[str, int]:
 
 def _code(told: dict[str, Any]) -> Exit:
     if not told["executed"]:
-        return Exit.REFUSED if told["blockers"] else Exit.OK
+        if told["blockers"]:
+            return Exit.REFUSED
+        return Exit.VERIFICATION_FAILED if told["would_keep"] else Exit.OK
+    requested = told["requested"] or {}
     if told["observed"] is not None:
         return Exit.FINDINGS if any(_left(told["observed"]).values()) else Exit.OK
-    kept = {"missing", "drifted", "kept"} & (told["requested"] or {}).keys()
+    if any(what.startswith("target-") for what in requested):
+        return Exit.VERIFICATION_FAILED
+    kept = {"missing", "drifted", "kept"} & requested.keys()
     return Exit.FINDINGS if kept else Exit.OK
 
 

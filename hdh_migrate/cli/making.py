@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -78,6 +79,9 @@ def validate(plan: Plan, *, as_json: AsJson = False) -> None:
         from hdh_migrate.errors import PlanInvalid
         from hdh_migrate.plan.loader import load
         from hdh_migrate.session.outlook import check, outlook, outlook_text
+        from hdh_migrate.session.quota import problems
+        from hdh_migrate.session.run import STATE_DIR
+        from hdh_migrate.targets.chosen import limits_of
 
         try:
             loaded = load(plan)
@@ -93,6 +97,11 @@ def validate(plan: Plan, *, as_json: AsJson = False) -> None:
                 task.out.say(f"hint: {error.hint}")
             return Exit.REFUSED
         told = outlook(loaded.plan, loaded.base)
+        # Sizes are known when an inventory was made in the plan's own state folder.
+        limits = limits_of(loaded.plan, loaded.base)
+        with suppress(MigrateError):  # a ledger that cannot be read is no fault of the plan
+            known = problems(loaded.plan, loaded.base / STATE_DIR, limits)
+            told["notes"] += [str(problem) for problem in known]
         task.out.result(
             {"valid": True, "plan_digest": loaded.digest, "target": told},
             "\n".join([f"{plan}: valid", f"plan digest {loaded.digest}", *outlook_text(told)]),

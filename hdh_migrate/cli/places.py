@@ -24,6 +24,13 @@ def probe(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be tried; contact nobody.")
     ] = False,
+    compliance_trial: Annotated[
+        bool,
+        typer.Option(
+            "--compliance-trial",
+            help="Try a compliance lock too: its object stays until the lock ends.",
+        ),
+    ] = False,
     as_json: AsJson = False,
     state_dir: StateDir = None,
     no_progress: NoProgress = False,
@@ -45,7 +52,7 @@ def probe(
         progress = task.out.progress()
         desk = Desk.open(plan, state_dir, progress, task.stop)
         try:
-            code, record = find_out(desk, bucket, dry_run=dry_run)
+            code, record = find_out(desk, bucket, dry_run=dry_run, compliance=compliance_trial)
         finally:
             progress.close()
         text = _intention(record) if dry_run else _findings(record, verbose=verbose > 0)
@@ -64,6 +71,7 @@ def _intention(told: Mapping[str, Any]) -> str:
         ),
         "would find out: " + ", ".join(told["would_observe"]),
         "would not try: " + ", ".join(told["would_not_try"]),
+        *(f"note: {note}" for note in told["would_note"]),
     ]
     return "\n".join(lines)
 

@@ -104,6 +104,10 @@ def _profile_text(told: dict[str, Any]) -> str:
                "source": "SOURCE"}  # fmt: skip
     lines = [f"{told['name']}: {told['title']}, gone through on {told['as_of']}", ""]
     lines.append(table(rows, columns))
+    lines += [
+        visible(f"  of {name}: {claim['note']}")
+        for name, claim in told["claims"].items() if "note" in claim
+    ]  # fmt: skip
     if told["health"]:
         lines += ["", "a bucket for health data:"]
     for rule in told["health"]:

@@ -2,7 +2,8 @@
 
 Memory: see docs/architecture.md; each worker holds its interpreter, its share of
 `limits.memory` for parts, and a window per thread. A worker that dies is replaced, and what it
-had not acknowledged comes back as a `lost` receipt.
+had not acknowledged comes back as a `lost` receipt. Workers run this very package, isolated from
+the current directory and from the environment (docs/decisions/0024-isolated-workers.md).
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from hdh_migrate.confined import bare
+from hdh_migrate.engines import boot
 from hdh_migrate.engines.wire import Wire
-from hdh_migrate.errors import MigrateError
+from hdh_migrate.errors import MigrateError, Refused
 from hdh_migrate.ports import Order, Receipt
+from hdh_migrate.software import code_digest
 
 ORDERS_AHEAD = 1
 """Orders handed to a worker beyond its threads, so that none of them waits for us."""
@@ -29,17 +33,18 @@ DEATHS_MAX = 8
 
 
 class _Worker:
-    def __init__(self, factory: str, config: Mapping[str, Any]) -> None:
+    def __init__(
+        self, factory: str, config: Mapping[str, Any], kept: Sequence[str], search: Sequence[str]
+    ) -> None:
         ours, theirs = socket.socketpair()
-        command = [
-            sys.executable,
-            "-m",
-            "hdh_migrate.engines.worker",
-            str(theirs.fileno()),
-            factory,
-        ]
+        # -I: what lies in the current directory, or is named in PYTHONPATH, is no code of ours.
+        command = [sys.executable, "-I", boot.__file__, str(theirs.fileno()), factory, *search]
         self.process = subprocess.Popen(
-            command, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, stdout=2
+            command,
+            pass_fds=(theirs.fileno(),),
+            stdin=subprocess.DEVNULL,
+            stdout=2,
+            env=bare(os.environ, *kept),
         )
         theirs.close()
         self.wire = Wire(Connection(ours.detach()))
@@ -51,17 +56,31 @@ class LocalEngine:
     """A fixed number of worker processes, fed as they finish."""
 
     def __init__(
-        self, factory: str, config: Mapping[str, Any], *, processes: int, connections: int
+        self,
+        factory: str,
+        config: Mapping[str, Any],
+        *,
+        processes: int,
+        connections: int,
+        kept: Sequence[str] = (),
+        search: Sequence[str] = (),
     ) -> None:
+        """Start the workers; they see variables of the environment that begin with one of `kept`.
+
+        `config` goes to each worker over its own pipe and may hold secrets. `search` are folders
+        of a factory that is not in this package.
+        """
         processes = max(1, min(processes, connections))
         self._factory = factory
+        self._kept, self._search = tuple(kept), tuple(search)
+        self._code = code_digest()
         self._threads = -(-connections // processes)
         self._config = {**config, "threads": self._threads, "processes": processes}
         self._numbers = itertools.count(1)
         self._deaths = 0
         self._closing = False
         self._traffic: list[Mapping[str, Any]] = []
-        self._workers = [_Worker(factory, self._config) for _ in range(processes)]
+        self._workers = [self._started() for _ in range(processes)]
         self.capacity = processes * (self._threads + ORDERS_AHEAD)
 
     def submit(self, order: Order) -> None:
@@ -105,8 +124,20 @@ class LocalEngine:
                 self._traffic.extend(receipt["endpoints"])
                 continue
             elif receipt["kind"] == "ready":
+                self._demand_our_code(receipt["code_sha256"])
                 continue
             yield receipt
+
+    def _started(self) -> _Worker:
+        return _Worker(self._factory, self._config, self._kept, self._search)
+
+    def _demand_our_code(self, found: str) -> None:
+        """Refuse a worker whose code is not what the report will name."""
+        if found != self._code:
+            raise Refused(
+                "a worker process runs other code than this one: the tool was changed under a run",
+                hint="nothing is lost; run the same plan again with the tool as it is now",
+            )
 
     def _replace(self, worker: _Worker) -> Iterator[Receipt]:
         worker.wire.connection.close()
@@ -119,7 +150,7 @@ class LocalEngine:
                     f"worker processes keep dying (last exit status {worker.process.returncode})",
                     hint="nothing is lost; look for memory pressure, then run the same plan again",
                 )
-            self._workers.append(_Worker(self._factory, self._config))
+            self._workers.append(self._started())
         for order in worker.orders.values():
             yield {"kind": "lost", "order": order["order"], "lost": order}
 

@@ -1,8 +1,9 @@
 """A worker process: takes orders from the coordinator, performs them in threads, ends with it.
 
-Run as `python -m hdh_migrate.engines.worker FD FACTORY`. The first message is the factory's
-configuration (references to secrets, never secrets). When the coordinator is gone the process
-ends at once: a new run must not meet an old one's writes.
+Started by `engines.boot` with a descriptor and a factory. The first message is the factory's
+configuration, which holds the secrets that its orders need and no other; the environment holds
+none. When the coordinator is gone the process ends at once: a new run must not meet an old one's
+writes.
 """
 
 from __future__ import annotations
@@ -16,12 +17,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
+from hdh_migrate.confined import confine
 from hdh_migrate.engines.wire import Wire
+from hdh_migrate.errors import MigrateError
+from hdh_migrate.software import code_digest
 
 FLUSH_RECEIPTS = 8
 FLUSH_SECONDS = 0.05
+TRACE_FRAMES = 8
 
 
 class _Outbox:
@@ -48,6 +54,8 @@ def main(descriptor: int, factory: str) -> None:
     """Serve one coordinator until it says close or goes away."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator decides when to stop
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    confine()
+    sys.excepthook = lambda _, error, __: _tell(error)
     wire = Wire(Connection(descriptor))
     config = wire.receive()
     module, _, name = factory.partition(":")
@@ -59,7 +67,7 @@ def main(descriptor: int, factory: str) -> None:
     ]
     for thread in threads:
         thread.start()
-    wire.send([{"kind": "ready", "pid": os.getpid()}])
+    wire.send([{"kind": "ready", "pid": os.getpid(), "code_sha256": code_digest()}])
     try:
         while (message := wire.receive()) is not None:
             if message.get("command") == "pause":
@@ -87,13 +95,24 @@ def _serve(
             outbox.close()
     except (BrokenPipeError, ConnectionError):
         os._exit(1)
-    except BaseException:  # noqa: BLE001 - reported and fatal
+    except BaseException as error:  # noqa: BLE001 - reported and fatal
         # A fault of ours: the coordinator sees the process go and hands the order out again.
-        import traceback
-
-        traceback.print_exc()
+        _tell(error)
         os._exit(70)
 
 
-if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+def _tell(error: BaseException) -> None:
+    """Say in one line what ended this process."""
+    sys.stderr.write(_told(error) + "\n")
+    sys.stderr.flush()
+
+
+def _told(error: BaseException) -> str:
+    """Return what may be shown: the words of a foreign error may hold names or secrets."""
+    if isinstance(error, MigrateError):
+        return f"worker: {error}"
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)[-TRACE_FRAMES:]
+    where = " < ".join(f"{Path(one.filename).name}:{one.lineno}" for one in reversed(frames))
+    return f"worker: {type(error).__name__} at {where}"

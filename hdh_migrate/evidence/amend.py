@@ -19,6 +19,7 @@ from pathlib import Path
 from hdh_migrate.errors import EvidenceDamaged, NoSpace, UsageError
 from hdh_migrate.evidence.check import sums_text
 from hdh_migrate.fixity import sha256_hex
+from hdh_migrate.folders import sync
 
 STATEMENT = "statement.json"
 STAMP = "timestamp.tsr"
@@ -91,7 +92,7 @@ def amend(folder: Path, name: str, data: bytes) -> None:
         _settle(folder)
         raise
     _partial(folder, name).rename(folder / name)
-    _sync(folder)
+    sync(folder)
     _settle(folder)
 
 
@@ -110,7 +111,7 @@ def _settle(folder: Path) -> None:
         partial.rename(folder / SUMS)
     else:
         partial.unlink()
-    _sync(folder)
+    sync(folder)
 
 
 def _sums(text: bytes) -> dict[str, str]:
@@ -131,11 +132,3 @@ def _write(partial: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

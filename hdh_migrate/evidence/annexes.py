@@ -128,6 +128,27 @@ ANNEXES: dict[str, Text] = {
         "{objects} objects read with a consumer's access, {commands} commands",
     ),
     "cutover.approved": Text("Approuvé par", "Approved by"),
+    "cutover.recheck": Text(
+        "Relecture de la cible avant suppression", "Target read again before deleting"
+    ),
+    "recheck.stored": Text(
+        "tous les octets stockés, comparés à leur empreinte",
+        "all stored bytes, compared with their digest",
+    ),
+    "recheck.full": Text(
+        "tous les octets, descellés et comparés", "all bytes, unsealed and compared"
+    ),
+    "recheck.head": Text(
+        "taille, ETag et version seulement : aucun octet n'a été relu",
+        "size, ETag and version only: no byte was read again",
+    ),
+    "cutover.recheck.value": Text(
+        "{objects} relecture, {size} ; {differing} en écart"
+        "|{objects} relectures, {size} ; {differing} en écart",
+        "{objects} reading, {size}; {differing} differing"
+        "|{objects} readings, {size}; {differing} differing",
+    ),
+    "cutover.recheck.reason": Text("Motif :", "Reason:"),
     "cutover.window": Text("Retour possible jusqu'au", "Rollback possible until"),
     "cutover.written": Text("Écrit par les consommateurs depuis", "Written by consumers since"),
     "cutover.erasure": Text("Suppression à la source", "Deletion at the source"),

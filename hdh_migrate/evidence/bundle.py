@@ -46,6 +46,7 @@ from hdh_migrate.evidence.signing import STATEMENT_TYPE, Signer
 from hdh_migrate.evidence.statement import predicate_of, statement, summary_of
 from hdh_migrate.evidence.verify import CODE
 from hdh_migrate.fixity import canonical_json, sha256_hex
+from hdh_migrate.folders import sync
 
 __all__ = ["Bundle", "check_bundle", "write_bundle"]
 
@@ -251,9 +252,9 @@ def _published(out: Path) -> Iterator[Path]:
         out.parent.mkdir(parents=True, exist_ok=True)
         lock = _locked(partial)
         yield partial
-        _sync(partial)
+        sync(partial)
         partial.rename(out)  # onto nothing or an empty folder, or it fails
-        _sync(out.parent)
+        sync(out.parent)
     except BaseException as error:
         if lock >= 0 and partial.exists():
             shutil.rmtree(partial, ignore_errors=True)
@@ -303,11 +304,3 @@ def _refuse_moved(lock: int, partial: Path) -> None:
     """Refuse a folder that its owner renamed into place between our open and our lock."""
     if os.fstat(lock).st_ino != partial.stat().st_ino:
         raise BlockingIOError
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

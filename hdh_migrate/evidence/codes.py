@@ -43,6 +43,25 @@ CODES: dict[str, Text] = {
         "la source n'a pas d'étiquettes d'index", "the source has no index tags"
     ),
     "metadata-differs": Text("métadonnées absentes de la cible", "metadata not at the target"),
+    "metadata-renamed": Text(
+        "noms de métadonnées changés par la cible (« _ » devenu « - »)",
+        "names of metadata changed by the target (“_” became “-”)",
+    ),
+    "metadata-hyphens": Text(
+        "noms de métadonnées écrits avec « - » pour « _ », comme le plan l'accepte",
+        "names of metadata written with “-” for “_”, as the plan accepts",
+    ),
+    "metadata-collision": Text(
+        "métadonnées dont les noms n'en feraient qu'un chez la cible, non envoyées",
+        "metadata whose names would become one at the target, not sent",
+    ),
+    "tags-lost": Text(
+        "étiquettes qui ne sont pas chez la cible comme à la source",
+        "tags that are not at the target as at the source",
+    ),
+    "tags-unshown": Text(
+        "étiquettes que la cible ne montre pas", "tags that the target does not show"
+    ),
     "leased": Text("bail en cours à la source", "lease held at the source"),
     "bucket-crowded": Text(
         "plus d'objets dans un compartiment que son hébergeur ne conseille",
@@ -67,6 +86,26 @@ CODES: dict[str, Text] = {
     ),
     "decommission-kept": Text(
         "non supprimé à la source : retenu par elle", "not deleted at the source: kept by it"
+    ),
+    "decommission-target-gone": Text(
+        "non supprimé à la source : la cible ne le tient plus",
+        "not deleted at the source: no longer at the target",
+    ),
+    "decommission-target-differs": Text(
+        "non supprimé à la source : la cible tient autre chose que ce qui a été vérifié",
+        "not deleted at the source: the target holds something else than what was verified",
+    ),
+    "decommission-target-lost": Text(
+        "déjà supprimé à la source, et la cible ne le tient plus tel que vérifié",
+        "deleted at the source already, and no longer at the target as it was verified",
+    ),
+    "decommission-target-unread": Text(
+        "non supprimé à la source : illisible à la cible quand il a été relu",
+        "not deleted at the source: unreadable at the target when it was read again",
+    ),
+    "decommission-target-unproven": Text(
+        "non supprimé à la source : le registre n'a pas l'empreinte de ses octets stockés",
+        "not deleted at the source: the ledger has no digest of its stored bytes",
     ),
     "source-md5-differs": Text(
         "le MD5 annoncé par la source n'est pas celui de ses octets",

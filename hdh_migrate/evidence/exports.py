@@ -21,6 +21,7 @@ from hdh_migrate.evidence.cells import safe
 from hdh_migrate.evidence.junit import junit
 from hdh_migrate.evidence.markdown import markdown
 from hdh_migrate.evidence.reading import Reading
+from hdh_migrate.folders import sync
 
 COLUMNS: dict[str, Sequence[str]] = {
     "manifest": (
@@ -100,6 +101,7 @@ def save(pieces: Iterable[bytes], out: Path) -> int:
                 os.fsync(file.fileno())
                 size = file.tell()
             os.link(partial, out)  # never overwrites
+            sync(out.parent)
         finally:
             Path(partial).unlink()
     except OSError as error:

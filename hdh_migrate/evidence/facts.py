@@ -110,8 +110,8 @@ class Pace:
 class Facts:
     """What the statement and the report say beyond the records.
 
-    `code_sha256` is the digest over the tool's own files (`session.software`). `names` is "plain"
-    or "keyed" (the manifest's names are keyed digests). `clock_offsets` are the seconds by which
+    `code_sha256` is the digest over the tool's own files (`software`). `names` is "plain" or
+    "keyed" (the manifest's names are keyed digests). `clock_offsets` are the seconds by which
     this machine's clock was ahead of each endpoint's Date header. `profile`, `capabilities`,
     `waivers` and `cutovers` are told by the modules that own them, as JSON.
 

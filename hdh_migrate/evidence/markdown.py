@@ -27,6 +27,7 @@ def markdown(reading: Reading) -> bytes:
         _answers(reading),
         _datasets(reading.predicate),
         _findings(reading.predicate),
+        *_deletions(reading.predicate),
         _provenance(reading),
     )
     return ("\n\n".join("\n".join(part) for part in parts) + "\n").encode()
@@ -109,6 +110,34 @@ def _findings(predicate: Mapping[str, Any]) -> Iterator[str]:
     for name, count in codes[:SHOWN]:
         yield f"| {code(name)} | {_number(count)} |"
     yield from _more(len(codes), "codes")
+
+
+def _deletions(predicate: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Say how the target was read again before a source was deleted, where one was."""
+    lines = []
+    for cutover in predicate["cutovers"]:
+        match cutover:
+            case {
+                "batch": str(batch),
+                "decommission": {
+                    "recheck": {
+                        "level": str(level),
+                        "reason": str() | None as reason,
+                        "objects": int(objects),
+                        "differing": int(differing),
+                    }
+                },
+            }:
+                because = f", because {code(reason)}" if reason else ""
+                lines.append(
+                    f"- **Read again before deleting**, batch {code(batch)}: level"
+                    f" {code(level)}{because}, {_some(objects, 'reading')},"
+                    f" {_number(differing)} differing"
+                )
+            case _:
+                pass  # nothing was read again, or the statement is of before
+    if lines:
+        yield lines
 
 
 def _more(count: int, what: str) -> Iterator[str]:

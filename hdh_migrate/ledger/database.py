@@ -145,11 +145,26 @@ def _migrate(con: apsw.Connection) -> None:
             con.pragma("application_id", APPLICATION_ID)
 
 
+def opened(path: Path) -> int:
+    """Open or make a file of the ledger (mode 0600) and return its descriptor; follow no link.
+
+    Raises:
+        LedgerError: it cannot be.
+    """
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise LedgerError(
+            f"{path}: cannot be opened: {error.strerror}",
+            hint="nothing was changed; look at what lies there, and at its rights",
+        ) from error
+
+
 class RunLock:
     """Held for the length of a run; says who holds it when it cannot be had."""
 
     def __init__(self, path: Path) -> None:
-        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._handle = opened(path)
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -16,9 +16,9 @@ from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.ledger import chain
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.objects import Objects
-from hdh_migrate.ledger.rows import extra_of, raw_digest
+from hdh_migrate.ledger.rows import extra_of, raw_digest, verified_of
 from hdh_migrate.ledger.store import all_or_nothing
-from hdh_migrate.model import Brief, Listed, Pinned, State, key_bytes, key_text
+from hdh_migrate.model import Brief, Listed, Pinned, State, Tally, Verified, key_bytes
 
 ASKED_FIRST = 1
 """The attempt that a late object begins with: the worker then asks before it writes."""
@@ -90,10 +90,20 @@ class Late(Objects):
 
     # --- decommission ------------------------------------------------------------------------
 
-    def erasable(self, batch: str, after: int, limit: int) -> list[tuple[int, int, str, str]]:
-        """Return (id, dataset, key, version) of verified objects after an id, in its order."""
+    def erasable(self, batch: str, after: int, limit: int) -> list[Verified]:
+        """Return up to `limit` verified objects of a batch after an id, in its order."""
         rows = self._rows(self._sql["erasable"], (after, batch, limit))
-        return [(row[0], row[1], key_text(row[2]), row[3]) for row in rows]
+        return [verified_of(row) for row in rows]
+
+    def erasable_of(self, batch: str, ids: Iterable[int]) -> list[Verified]:
+        """Return the verified objects of a batch that have one of these ids, in their order."""
+        rows = self._rows(self._sql["erasable_of"], (json.dumps(list(ids)), batch))
+        return [verified_of(row) for row in rows]
+
+    def erasable_left(self, batch: str, after: int) -> Tally:
+        """Return objects and bytes of the verified objects of a batch after an id; scans them."""
+        objects, size = self._rows(self._sql["erasable_left"], (after, batch))[0]
+        return Tally(objects=objects, size=size)
 
     # --- what the journal covers -------------------------------------------------------------
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hdh_migrate.errors import PlanChanged
-from hdh_migrate.ledger.database import RunLock, connect
+from hdh_migrate.folders import demand_private, make_private
+from hdh_migrate.ledger.database import RunLock, connect, opened
 from hdh_migrate.ledger.findings import Findings
 from hdh_migrate.ledger.late import Late
 from hdh_migrate.ledger.reckoning import Reckoning
@@ -40,12 +41,15 @@ class Ledger(Late, Findings, Reckoning):
             LedgerLocked: another run holds it.
             LedgerDamaged: its pages or its journal do not check.
         """
+        make_private(path.parent)
         for folder in (path.parent.parent, path.parent):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            demand_private(folder)
         lock = RunLock(path.with_name("lock"))
         try:
             # Made here, not by SQLite, so that its companions get the mode too.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            handle = opened(path)
+            os.fchmod(handle, 0o600)  # a copy that was restored may have another mode
+            os.close(handle)
             con = connect(path)
         except BaseException:
             lock.release()

@@ -116,6 +116,18 @@ SELECT extra FROM object WHERE dataset = ? AND state IN (0, 3, 4, 5)
 AND (extra ->> '$.metadata' IS NOT NULL OR extra ->> '$.tags' IS NOT NULL);
 
 -- erasable: verified objects of a batch after a given id.
-SELECT id, dataset, key, version FROM object
+SELECT id, dataset, key, size, version, sha256, stored_size, stored_sha256, etag, version_id
+FROM object
 WHERE id > ? AND state = 5 AND dataset IN (SELECT id FROM dataset WHERE batch = ?)
 ORDER BY id LIMIT ?;
+
+-- erasable_of: those of some ids that are verified objects of a batch.
+SELECT id, dataset, key, size, version, sha256, stored_size, stored_sha256, etag, version_id
+FROM object
+WHERE id IN (SELECT value FROM json_each(?)) AND state = 5
+  AND dataset IN (SELECT id FROM dataset WHERE batch = ?)
+ORDER BY id;
+
+-- erasable_left: how much a batch has of verified objects after a given id.
+SELECT count(*), coalesce(sum(size), 0) FROM object
+WHERE id > ? AND state = 5 AND dataset IN (SELECT id FROM dataset WHERE batch = ?);

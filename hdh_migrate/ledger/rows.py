@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from hdh_migrate.model import Entry, ObjectInfo, key_text
+from hdh_migrate.model import Entry, ObjectInfo, Verified, key_text
 
 VERIFIED = (
     "id", "dataset", "key", "size", "version", "modified", "md5", "parts", "attempt", "sha256",
@@ -62,4 +62,20 @@ def entry_of(row: Sequence[Any]) -> Entry:
         stored_size=more[2],
         etag=more[3],
         version_id=more[4],
+    )
+
+
+def verified_of(row: Sequence[Any]) -> Verified:
+    """Return a verified object from an `erasable` row."""
+    return Verified(
+        id=row[0],
+        dataset=row[1],
+        key=key_text(row[2]),
+        size=row[3],
+        version=row[4],
+        sha256=row[5].hex() if row[5] is not None else None,
+        stored_size=row[6],
+        stored_sha256=row[7].hex() if row[7] is not None else None,
+        etag=row[8],
+        version_id=row[9],
     )

@@ -14,13 +14,13 @@ from typing import Any
 from hdh_migrate.errors import (
     Conflict,
     Missing,
-    Permanent,
     SourceChanged,
     Transient,
     UnsealFailed,
 )
-from hdh_migrate.model import MIB, Lock, Span, Stored, Verdict
-from hdh_migrate.pipeline.sending import ATTEMPT, CLAIM_DIFFERS, RETAIN
+from hdh_migrate.model import MIB, Span, Stored, Verdict
+from hdh_migrate.pipeline.beside import beside
+from hdh_migrate.pipeline.sending import CLAIM_DIFFERS
 from hdh_migrate.pipeline.work import Route, Toolbox, described
 from hdh_migrate.pipeline.work import seen as told
 
@@ -123,7 +123,7 @@ class Checking:
             found = _failed("replaced", Verdict.MISMATCH, detail)
         seen = found.pop("seen", None)
         if seen is not None:
-            found |= {"metadata_lost": _lost(order, seen), "unlocked": self._unlocked(route, seen)}
+            found["beside"] = [list(one) for one in beside(self._box, route, order, seen)]
         return {**base, **found}
 
     def _now(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -132,27 +132,6 @@ class Checking:
             return told(self._box.retry(lambda: self._box.source.head(route.source, order["key"])))
         except Missing:
             return None
-
-    def _unlocked(self, route: Route, seen: Stored) -> str | None:
-        """Return what of the plan's retention and legal hold is not at the target, None: nothing.
-
-        What a reply does not show is asked for, since hosts hide it from who may not see it.
-        """
-        kept = route.keeping
-        if kept is None:
-            return None
-        wanted = Lock(mode=kept.mode, until=seen.metadata.get(RETAIN), hold=kept.hold)
-        if seen.lock == wanted:
-            return None
-        try:
-            lock = self._box.retry(lambda: self._box.reader.lock(route.target.bucket, seen))
-        except Permanent as error:
-            return f"the target does not show how it is kept: {error}"
-        if kept.mode is not None and lock.mode != kept.mode:
-            return f"the retention mode is {lock.mode or 'none'}, not {kept.mode}"
-        if kept.mode is not None and (wanted.until is None or (lock.until or "") < wanted.until):
-            return f"it is kept until {lock.until or 'never'}, not {wanted.until or 'as planned'}"
-        return "there is no legal hold" if kept.hold and not lock.hold else None
 
     def _full(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
         digests = _Digests(order)
@@ -270,10 +249,3 @@ def _part_digests(order: Mapping[str, Any], name: str) -> PartDigests | None:
 
 def _failed(code: str, verdict: Verdict, detail: str) -> dict[str, Any]:
     return {"kind": "failed", "code": code, "verdict": str(verdict), "detail": detail}
-
-
-def _lost(order: Mapping[str, Any], seen: Stored) -> list[str]:
-    """Return the names of metadata that were sent and are not there."""
-    there = {name.lower(): value for name, value in seen.metadata.items() if name != ATTEMPT}
-    sent = order.get("metadata", {})
-    return [name for name, value in sent.items() if there.get(name.lower()) != value]

@@ -2,169 +2,166 @@
 
 What is asked of the service is written down as *requested*. What it shows afterwards is written
 down as *observed*, which proves no more than what its API shows. Objects that the plan excluded,
-that are new or that changed since inventory are never deleted.
+that are new or that changed since inventory are never deleted, and neither is what the target does
+not hold any more.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from hdh_migrate.errors import ApprovalMissing, DoorHeld, Interrupted, Refused
-from hdh_migrate.model import DatasetRow, Erased, Erasing, State, Trace
-from hdh_migrate.pipeline.cutover.moments import between, later
-from hdh_migrate.pipeline.cutover.scene import Story
-from hdh_migrate.pipeline.cutover.standing import FINAL, Stage
-from hdh_migrate.ports import Eraser
-
-BATCH_OBJECTS = 5_000
-GONE = "gone"
-"""The outcome of an object that was not there when a delete whose end nobody saw was repeated."""
+from hdh_migrate.errors import Refused
+from hdh_migrate.model import State, Trace, Verified
+from hdh_migrate.pipeline.cutover.moments import later
+from hdh_migrate.pipeline.cutover.standing import FINAL, Stage, Standing
+from hdh_migrate.pipeline.erasing import GONE, Deletion, to_keep
+from hdh_migrate.pipeline.recheck import due, remaining
+from hdh_migrate.pipeline.rereading import STEP, Portion, Rereading, Wanted
+from hdh_migrate.pipeline.undertaking import STAGE, UNSURE, Undertaking, blockers, demand, elsewhere
 
 DAY_SECONDS = 86_400
-_NOT_DELETED = (Erasing.MISSING, Erasing.DRIFTED, Erasing.KEPT)
-_Row = tuple[int, int, str, str]
 
 
-@dataclass(slots=True, kw_only=True)
-class Undertaking(Story):
-    """One batch's end at the source."""
+def forecast(story: Undertaking, *, quick: bool = False) -> dict[str, Any]:
+    """Say what would be deleted and what stands against it; writes nothing anywhere.
 
-    eraser: Eraser | None
-    """None in a dry run: there is nothing that could delete."""
-    evidence: Callable[[str], Sequence[str]]
-    """Says what the evidence lacks for a manifest root; empty means that it proves the batch."""
-    cooling_seconds: int
-    connections: int
+    The target is read again as an execution would read it, unless it is `quick`.
 
-
-def blockers(story: Undertaking, root: str) -> list[str]:
-    """Return everything that stands against deleting, besides approvals."""
-    now = story.standing()
-    told = []
-    if now.stage not in FINAL:
-        told.append(f"the cutover of batch {story.batch} is not finalized ({now.stage})")
-    else:
-        passed = between(now.times["finalized"], story.ctx.clock.now())
-        if passed < story.cooling_seconds:
-            until = later(now.times["finalized"], story.cooling_seconds)
-            told.append(f"the cooling period lasts until {until}")
-        if root != now.root:
-            told.append("the manifest is not the one that was cut over")
-    told += [f"evidence: {line}" for line in story.evidence(root)]
-    return told
-
-
-def forecast(story: Undertaking) -> dict[str, Any]:
-    """Say what would be deleted and what stands against it; writes nothing anywhere."""
-    root = story.root()
-    consent = story.consent("decommission", root)
-    holder = story.held()
+    Raises:
+        AuthFailed, Interrupted, Transient: a side could not be asked.
+        LedgerDamaged: a verified row was changed behind the journal's back.
+    """
+    story.ctx.ledger.check_receipts()
+    root, now = story.root(), story.standing()
+    told = [*blockers(story, root, now), *(f"evidence: {line}" for line in story.evidence(root))]
+    if now.stage in FINAL and (moved := elsewhere(story, now)) is not None:
+        told.append(moved)
+    consent, holder = story.consent(STAGE, root), story.held()
+    told += [] if consent.given else [f"approval: {line}" for line in consent.told]
+    told += [] if holder is None else [f"held {holder}"]
+    look, differing = _reread(story, now, quick=quick)
+    gone = _gone_already(story, now)
+    left = _less(story, _left(story, now), gone | differing.keys())
+    done = dict(now.erasure.counts)
+    if gone:
+        done[GONE] = done.get(GONE, 0) + len(gone)
     return {
         "batch": story.batch,
         "executed": False,
-        "would_delete": _tally(story, State.VERIFIED),
+        "would_delete": left,
+        "would_keep": dict(sorted(Counter(differing.values()).items())),
         "kept": {"excluded": _tally(story, State.EXCLUDED), "failed": _tally(story, State.FAILED)},
-        "done": dict(story.standing().erasure.counts),
-        "blockers": [
-            *blockers(story, root),
-            *([] if consent.given else [f"approval: {line}" for line in consent.told]),
-            *([] if holder is None else [f"held {holder}"]),
-        ],
+        "done": done,
+        "recheck": look,
+        "blockers": told,
     }
 
 
-def execute(story: Undertaking) -> dict[str, Any]:
+def _reread(
+    story: Undertaking, now: Standing, *, quick: bool
+) -> tuple[dict[str, Any], dict[int, str]]:
+    """Look at the target as an execution would; return what that came to, and what is wrong.
+
+    What was read lately enough is only asked for, as it is right before a delete.
+    """
+    told: dict[str, Any] = {"level": story.level, "reason": story.reason, "objects": 0, "bytes": 0}
+    skipped = None
+    if quick:
+        skipped = "it was asked not to be"
+    elif now.stage not in FINAL:
+        skipped = "the cutover is not finalized"
+    elif story.attested():
+        skipped = "it may not be asked"
+    if skipped is not None:
+        return {**told, "skipped": skipped}, to_keep(now)
+    differing: dict[int, str] = {}
+
+    def keep(portion: Portion) -> None:
+        told["objects"] += portion.objects
+        told["bytes"] += portion.size
+        differing.update(portion.differing)
+
+    def look(row: Verified) -> Wanted:
+        return Wanted(row=row, level="head", first=row.id)
+
+    ctx, left = story.ctx, _left(story, now)
+    ctx.progress.step(story.batch, STEP, objects=left["objects"], size=left["bytes"])
+    wanted = due(story, now, remaining(story, now), look)
+    try:
+        Rereading(ctx, story.batch, wanted, keep, moment=story.moment, sampled=False).run()
+    finally:
+        ctx.engines.drop(grace=30.0)
+    return {**told, "skipped": None}, differing
+
+
+def _left(story: Undertaking, now: Standing) -> dict[str, int]:
+    """Return how much was not asked for yet, as far as receipts tell."""
+    ledger, done = story.ctx.ledger, now.erasure
+    rest = ledger.erasable_left(story.batch, done.after)
+    again = ledger.erasable_of(story.batch, done.pending)
+    return {
+        "objects": rest.objects + len(again),
+        "bytes": rest.size + sum(row.size for row in again),
+    }
+
+
+def _less(story: Undertaking, left: dict[str, int], ids: Iterable[int]) -> dict[str, int]:
+    rows = story.ctx.ledger.erasable_of(story.batch, sorted(ids))
+    return {
+        "objects": left["objects"] - len(rows),
+        "bytes": left["bytes"] - sum(row.size for row in rows),
+    }
+
+
+def _gone_already(story: Undertaking, now: Standing) -> set[int]:
+    """Ask the source for what an execution was killed over, and return what it does not have.
+
+    An intent without a receipt covers one portion, so these are few.
+    """
+    ledger, done = story.ctx.ledger, now.erasure
+    open_ids = {number for number, why in done.pending.items() if why == UNSURE} | done.reopened
+    rows = ledger.erasable_of(story.batch, sorted(open_ids))
+    if done.open_until is not None:
+        count = done.open_until - done.after
+        following = ledger.erasable(story.batch, done.after, count)
+        rows += [row for row in following if row.id <= done.open_until]
+    if not rows:
+        return set()
+    routes = story.routes()
+    with ThreadPoolExecutor(story.connections) as pool:
+        found = pool.map(lambda row: story.gone(routes[row.dataset], row), rows)
+        return {row.id for row, gone in zip(rows, found, strict=True) if gone}
+
+
+def execute(story: Undertaking, *, keep_going: bool = False) -> dict[str, Any]:
     """Ask the source to delete every verified object of the batch; goes on after any stop.
+
+    With `keep_going` what the target does not hold as it was verified stays at the source and
+    everything else goes; without it one such object stops everything.
 
     Raises:
         Refused: something stands against it; nothing was deleted.
-        ApprovalMissing, DoorHeld: it may not be, or not now.
-        AccessDenied, AuthFailed: the credential may not delete.
+        LedgerDamaged: a verified row was changed behind the journal's back.
+        ApprovalMissing, DoorHeld, PointerMoved: it may not be, or not now.
+        TargetDiffers: the target does not hold what was verified.
+        AccessDenied, AuthFailed: a credential may not do its part.
         Interrupted: a signal; the same command goes on.
     """
-    root = story.root()
-    _demand(story, root)
     now = story.standing()
-    if now.stage in {Stage.REQUESTED, Stage.OBSERVED}:
+    if now.stage in {Stage.REQUESTED, Stage.OBSERVED} and not now.erasure.pending:
         return _told(story)
-    # Kept here from now on: the fold over so many receipts would cost more than the deletes.
-    after, unsure = now.erasure.after, now.erasure.open_until
-    while rows := story.ctx.ledger.erasable(story.batch, after, BATCH_OBJECTS):
-        if story.ctx.stop.is_set():
-            raise Interrupted("stopped between two deletes; the same command goes on")
-        if (holder := story.held()) is not None:
-            raise DoorHeld(f"held: {holder}")
-        _erase(story, rows, unsure)
-        after, unsure = rows[-1][0], None
-        story.ctx.progress.advance(len(rows), 0)
-    story.note("requested", outcomes=dict(story.standing().erasure.counts), user=story.user)
+    story.ctx.ledger.check_receipts()  # what is compared with the target is what verify wrote
+    root = story.root()
+    consent = demand(story, root, now)
+    if now.erasure.after == 0 and now.stage is Stage.FINALIZED:
+        keys = list(consent.keys)
+        story.noted(now, "agreed", approvals=keys, approved_stage=STAGE, root=root)
+    Deletion(story, root, now, keep_going=keep_going).run()
     return _told(story)
-
-
-def _demand(story: Undertaking, root: str) -> None:
-    told, consent = blockers(story, root), story.consent("decommission", root)
-    if told and not consent.given:
-        told += [f"approval: {line}" for line in consent.told]
-    if told:
-        raise Refused(
-            f"batch {story.batch} may not be deleted at the source", blockers=told,
-            hint="nothing was deleted",
-        )  # fmt: skip
-    if not consent.given:
-        raise ApprovalMissing(
-            f"decommission of batch {story.batch} is not approved:\n"
-            + "\n".join(f"  {line}" for line in consent.told),
-            hint=f'"hdh-migrate approve PLAN --batch {story.batch} --stage decommission --key'
-            ' FILE"; nothing was deleted',
-        )
-    if story.standing().erasure.after == 0 and story.standing().stage is Stage.FINALIZED:
-        story.note("agreed", approvals=list(consent.keys), approved_stage="decommission", root=root)
-
-
-def _erase(story: Undertaking, rows: Sequence[_Row], unsure: int | None) -> None:
-    """Delete some objects between an intent and a receipt.
-
-    `unsure` is the last id of an intent that has no receipt: some of these may be gone already.
-    """
-    ledger = story.ctx.ledger
-    story.note("erasing", first=rows[0][0], last=rows[-1][0], objects=len(rows))
-    names = {dataset.id: dataset for dataset in story.datasets()}
-    act = partial(_one, story, names)
-    if story.connections > 1:
-        with ThreadPoolExecutor(story.connections) as pool:
-            found = list(pool.map(act, rows))
-    else:
-        found = [act(row) for row in rows]
-    outcomes = Counter[str]()
-    for (number, dataset, _, _), (erased, again) in zip(rows, found, strict=True):
-        repeated = again or (unsure is not None and number <= unsure)
-        if erased.outcome is Erasing.MISSING and repeated:
-            outcomes[GONE] += 1
-            continue
-        outcomes[erased.outcome] += 1
-        if erased.outcome in _NOT_DELETED:
-            code = f"decommission-{erased.outcome}"
-            ledger.finding(code, "finding", erased.told, dataset=dataset, entry=number)
-    story.note("erased", last=rows[-1][0], outcomes=dict(outcomes))
-
-
-def _one(story: Undertaking, names: dict[int, DatasetRow], row: _Row) -> tuple[Erased, bool]:
-    """Delete one object; say, too, whether it had to be asked more than once."""
-    _, dataset, key, version = row
-    place, tries, eraser = story.ctx.route(names[dataset]).source, 0, story.eraser
-    assert eraser is not None
-
-    def attempt() -> Erased:
-        nonlocal tries
-        tries += 1
-        return eraser.erase(place, key, version)
-
-    return story.ctx.retry(attempt), tries > 1
 
 
 def observe(story: Undertaking) -> dict[str, Any]:

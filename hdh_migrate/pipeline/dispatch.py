@@ -25,11 +25,11 @@ Apply = Callable[[Mapping[str, Any]], None]
 
 
 class Dispatcher:
-    """Drives one step of one batch."""
+    """Drives one step of one batch; only one that is `sampled` leaves its pace in the ledger."""
 
-    def __init__(self, ctx: Context, batch: str, step: str) -> None:
+    def __init__(self, ctx: Context, batch: str, step: str, *, sampled: bool = True) -> None:
         self._ctx = ctx
-        self._batch, self._step = batch, step
+        self._batch, self._step, self._keeps_pace = batch, step, sampled
         self._out = 0
         self._unreachable = 0
         self._ending: MigrateError | None = None
@@ -91,7 +91,7 @@ class Dispatcher:
             if kind != "order-done":
                 apply(receipt)
         now = self._ctx.clock.monotonic()
-        if now - self._sampled >= SAMPLE_SECONDS:
+        if self._keeps_pace and now - self._sampled >= SAMPLE_SECONDS:
             self._sampled = now
             self._ctx.ledger.sample(self._batch, self._step, *self._done)
         if self._ctx.ledger.pending >= COMMIT_ROWS or now - self._committed >= COMMIT_SECONDS:

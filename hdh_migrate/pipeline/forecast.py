@@ -8,7 +8,7 @@ from typing import Any
 from hdh_migrate.model import MIB, SEGMENT, DatasetRow, State
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD, cut
-from hdh_migrate.pipeline.planning import Pace, crowded, notes, seconds_at_least
+from hdh_migrate.pipeline.planning import Pace, crowded, notes, quota_note, seconds_at_least
 
 ASSUMED_BYTES_PER_SECOND = 100 * MIB
 ASSUMED_OBJECTS_PER_SECOND = 200
@@ -26,6 +26,7 @@ class Forecast:
         wanted = pace.bandwidth or ASSUMED_BYTES_PER_SECOND
         self._rate = int(min(wanted, pace.ceiling(ctx.limits) or wanted))
         self._held: Counter[str] = Counter()
+        self._stored = 0
 
     def batch(self, name: str) -> dict[str, Any]:
         """Return objects, bytes, parts, requests on each side and seconds for one batch."""
@@ -42,6 +43,8 @@ class Forecast:
             }
             for side in ("source", "target")
         }
+        self._stored += total["stored_bytes"]
+        filled = quota_note(self._ctx.limits, self._stored)
         guess = max(total["bytes"] / self._rate, total["objects"] / ASSUMED_OBJECTS_PER_SECOND)
         transfer = max(guess, self._least(name, datasets, writing=True))
         verify = max(guess, self._least(name, datasets, writing=False))
@@ -64,6 +67,7 @@ class Forecast:
             "notes": [
                 *notes(self._ctx.limits, self._pace),
                 *crowded(self._ctx.limits, self._filled(name, datasets)),
+                *([] if filled is None else [f"this batch and those before it bring {filled}"]),
             ],
             "datasets": datasets,
         }
@@ -106,6 +110,7 @@ class Forecast:
                 big += plan.count > 0
                 stored += row["size"] + ctx.header + -(-row["size"] // SEGMENT) * overhead
         small = listed.objects - big
+        tagged = sum(bool(extra.get("tags")) for extra in ctx.ledger.adorned(dataset.id))
         occupied, existing = self._occupied(dataset)
         pages = -(-everything.objects // ctx.source.page_size) or 1
         return {
@@ -128,7 +133,7 @@ class Forecast:
                     "put": small + parts,
                     "upload": 2 * big + 2,
                     "head": 2 * big + occupied,
-                    "get": listed.objects,
+                    "get": listed.objects + tagged,
                 },
             },
         }

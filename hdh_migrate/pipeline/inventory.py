@@ -27,9 +27,9 @@ from hdh_migrate.model import (
     key_bytes,
 )
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.planning import crowded
+from hdh_migrate.pipeline.planning import QUOTA_HINT, crowded, over_quota, stored_bytes
 from hdh_migrate.pipeline.relooking import relook
-from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS, decide
+from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS, decide, severity
 
 RECOUNTS_MAX = 3
 BLOCKERS_SHOWN = 50
@@ -57,6 +57,7 @@ class Inventory:
                 relook(ctx, dataset, self.decide)
         self.collisions()
         self._gate(batch)
+        self._demand_room(batch)
 
     # --- listing -----------------------------------------------------------------------------
 
@@ -177,7 +178,7 @@ class Inventory:
         ledger = self._ctx.ledger
         for code, count in sorted(losses.items()):
             detail = f"{count} objects have {LOSSES[code]}"
-            ledger.finding(code, "note", detail, dataset=dataset.id)
+            ledger.finding(code, severity(code), detail, dataset=dataset.id)
         match self._ctx.source.untagged(self._ctx.route(dataset).source):
             case Untagged.DENIED:
                 detail = "the credential may not read index tags (sp=t); they are not moved"
@@ -200,6 +201,16 @@ class Inventory:
         )
         for note in crowded(ctx.limits, {bucket: there + listed}):
             ctx.ledger.finding("bucket-crowded", "note", note, dataset=dataset.id)
+
+    def _demand_room(self, batch: str) -> None:
+        """Refuse to begin what the target's quota would end.
+
+        Raises:
+            Refused: everything inventoried so far is more than a project may hold.
+        """
+        ctx = self._ctx
+        if what := over_quota(ctx.limits, brought(ctx)):
+            raise Refused(f"batch {batch}: {what}", hint=f"{QUOTA_HINT}; no byte was moved")
 
     # --- gate --------------------------------------------------------------------------------
 
@@ -230,6 +241,14 @@ class Inventory:
             hint='no byte was moved; see the names with "hdh-migrate status PLAN --show-names",'
             " then exclude or rename them at the source",
         )
+
+
+def brought(ctx: Context) -> int:
+    """Return the bytes that everything inventoried so far takes at the target."""
+    states = (State.LISTED, State.SENDING, State.SENT, State.VERIFIED)
+    found = [ctx.ledger.tally(row.id, *states) for row in ctx.ledger.datasets() if row.sealed]
+    objects, size = sum(tally.objects for tally in found), sum(tally.size for tally in found)
+    return stored_bytes(objects, size, header=ctx.header, sealed=ctx.sealed)
 
 
 class KeyOrder:

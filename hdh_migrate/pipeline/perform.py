@@ -25,6 +25,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.model import Verdict
 from hdh_migrate.pipeline.checking import Checking
+from hdh_migrate.pipeline.rechecking import Rechecking
 from hdh_migrate.pipeline.sending import Sending
 from hdh_migrate.pipeline.work import Emit, Route, Toolbox, described, seen
 
@@ -36,7 +37,10 @@ class Performer:
 
     def __init__(self, box: Toolbox) -> None:
         self._box = box
-        self._handlers: dict[str, Handler] = {"verify": Checking(box).verify}
+        self._handlers: dict[str, Handler] = {
+            "verify": Checking(box).verify,
+            "recheck": Rechecking(box).recheck,
+        }
         if box.writer is not None:
             sending = Sending(box, box.writer, stream_above=box.pool.budget // 2)
             self._handlers |= {

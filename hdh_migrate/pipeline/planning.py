@@ -108,6 +108,11 @@ def notes(limits: TargetLimits, pace: Pace) -> list[str]:
             f" {pace.of_connection(limits) / MIB:.1f} MiB/s a connection: state what you measured"
             " in limits.connection_rate"
         )
+    if limits.quota_bytes is not None:
+        told.append(
+            f"the target lets a project hold {_terabytes(limits.quota_bytes)}, what is there"
+            " already included; more takes a request to the host, and time"
+        )
     return told
 
 
@@ -120,6 +125,39 @@ def crowded(limits: TargetLimits, objects: Mapping[str, int]) -> list[str]:
         for bucket, count in objects.items()
         if advised is not None and count > advised
     ]
+
+
+def stored_bytes(objects: int, size: int, *, header: int, sealed: bool) -> int:
+    """Return the most bytes that so many objects of `size` bytes in all take at the target."""
+    overhead = SEALED_OVERHEAD if sealed else 0
+    return size + objects * (header + overhead) + -(-size // SEGMENT) * overhead
+
+
+def quota_note(limits: TargetLimits, stored: int) -> str | None:
+    """Return how far a plan fills what a project may hold; None: no number is known."""
+    quota = limits.quota_bytes
+    if quota is None:
+        return None
+    return (
+        f"{_terabytes(stored)} of the {_terabytes(quota)} that the target lets a project hold"
+        " (quota_bytes of its profile), without what else is there"
+    )
+
+
+def over_quota(limits: TargetLimits, stored: int) -> str | None:
+    """Return why so many bytes cannot all be sent; None when they can, as far as is known."""
+    if limits.quota_bytes is None or stored <= limits.quota_bytes:
+        return None
+    return f"the plan brings {quota_note(limits, stored)}"
+
+
+QUOTA_HINT = (
+    "ask the host for more, and state what it grants in a target.profile of your own (quota_bytes)"
+)
+
+
+def _terabytes(size: int) -> str:
+    return f"{size / 10**12:,.3g} TB" if size >= 10**10 else f"{size:,} bytes"
 
 
 def seconds_at_least(

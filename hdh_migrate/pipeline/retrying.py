@@ -1,6 +1,7 @@
 """Try again, on one error class, for as long as the budget lasts, and never in a storm.
 
-A wait that a server asks for (Retry-After) holds back every thread that shares the gate.
+A wait that a server asks for (Retry-After) holds back every thread that shares the gate, and is
+never longer than the budget: no reply may stop a run for longer than its operator allows.
 """
 
 from __future__ import annotations
@@ -85,20 +86,25 @@ class Retrying:
             lies = lies + 1 if isinstance(error, ShortRead) else 0
             return lies >= SHORT_READS_MAX or self._gate.now() >= out_of_time
 
+        def wait(state: tenacity.RetryCallState) -> float:
+            return self._wait(state, left=max(0.0, out_of_time - self._gate.now()))
+
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Transient),
-            wait=self._wait,
+            wait=wait,
             stop=stop,
             sleep=self._sleep,
             reraise=True,
         )(attempt)
 
-    def _wait(self, state: tenacity.RetryCallState) -> float:
+    def _wait(self, state: tenacity.RetryCallState, *, left: float) -> float:
         error = state.outcome.exception() if state.outcome is not None else None
         if isinstance(error, Transient) and error.retry_after is not None:
-            self._gate.rest(error.retry_after)
-            return error.retry_after
+            asked = min(error.retry_after, left)
+            self._gate.rest(asked)
+            return asked
         pause = tenacity.wait_random_exponential(multiplier=0.25, max=LONGEST_WAIT_SECONDS)(state)
+        pause = min(pause, left)
         if isinstance(error, Throttled):
             self._gate.rest(pause)
         return pause

@@ -36,9 +36,20 @@ REFUSALS: Mapping[str, str] = {
 LOSSES: Mapping[str, str] = {
     "metadata-loss": "metadata that the target cannot hold; it stays in the ledger",
     "tags-loss": "tags that the target cannot hold; they stay in the ledger",
+    "metadata-collision": "names of metadata that would become one (case, and `_` written as `-`);"
+    " none of their metadata is sent, it stays in the ledger",
+    "metadata-hyphens": "names of metadata in which `_` is written as `-`"
+    " (target.metadata_names: hyphens)",
     "leased": "a lease: somebody may still be writing",
 }
 """What is noted of an object that is moved all the same."""
+
+_SERIOUS = frozenset(("metadata-collision",))
+
+
+def severity(code: str) -> str:
+    """Return how seriously one of `LOSSES` is taken."""
+    return "finding" if code in _SERIOUS else "note"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +93,14 @@ def decide(
 
 
 def _noted(obj: ObjectInfo, limits: TargetLimits) -> Iterator[str]:
-    if obj.metadata and portable_metadata(obj, limits) is None:
-        yield "metadata-loss"
+    if obj.metadata:
+        names = _written_names(obj, limits)
+        if len(set(names.values())) < len(names):
+            yield "metadata-collision"
+        elif portable_metadata(obj, limits) is None:
+            yield "metadata-loss"
+        elif limits.metadata_hyphens and any("_" in name for name in names):
+            yield "metadata-hyphens"
     if obj.tags and portable_tags(obj, limits) is None:
         yield "tags-loss"
     if obj.lease:
@@ -122,15 +139,35 @@ def folded(bucket: str, target_key: str) -> int:
 
 
 def portable_metadata(obj: ObjectInfo, limits: TargetLimits) -> dict[str, str] | None:
-    """Return the metadata as S3 can hold it, or None when it cannot hold all of it."""
-    size = 0
+    """Return the metadata as S3 can hold it, or None when it cannot hold all of it.
+
+    Names that would become one at the target are not sent: which value stays would be chance.
+    """
+    size, names = 0, _written_names(obj, limits)
+    if len(set(names.values())) < len(names):
+        return None
     for name, value in obj.metadata.items():
         size += len(name) + len(value)
         if not _HEADER_NAME.match(name) or not _HEADER_VALUE.match(value):
             return None
     if size > limits.max_metadata - 128:  # our own attempt tag takes its share
         return None
+    if limits.metadata_hyphens:
+        return {hyphenated(name): value for name, value in obj.metadata.items()}
     return dict(obj.metadata)
+
+
+def _written_names(obj: ObjectInfo, limits: TargetLimits) -> dict[str, str]:
+    """Return each name of an object's metadata with what makes it one with another."""
+    return {
+        name: hyphenated(name.lower()) if limits.metadata_hyphens else name.lower()
+        for name in obj.metadata
+    }
+
+
+def hyphenated(name: str) -> str:
+    """Return a name of metadata with `-` for `_`, as some hosts write it."""
+    return name.replace("_", "-")
 
 
 def portable_tags(obj: ObjectInfo, limits: TargetLimits) -> dict[str, str] | None:

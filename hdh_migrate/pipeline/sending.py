@@ -153,6 +153,8 @@ class Sending:
             body, digest = out[: sealing.size], sealing.stored.hexdigest()
             stamp = self._stamp(route, obj, order)
             stored = box.retry(lambda: self._put(route, key, body, digest, stamp, replaces))
+        if not self._writer.limits.tags_with_put:
+            self._label(route, stored, obj)
         return {
             "kind": "sent",
             "id": order["id"],
@@ -312,6 +314,11 @@ class Sending:
                 )
             )
         self._keep(route, stored)
+        obj = described(order)
+        # Equal numbers may be other tags, which verify finds; an upload that began on its own keeps
+        # what it was given or nothing.
+        if not self._writer.limits.tags_with_upload or stored.tag_count != len(obj.tags):
+            self._label(route, stored, obj)
         return {
             "kind": "sent",
             "id": order["id"],
@@ -332,6 +339,15 @@ class Sending:
         lock = Lock(mode=kept.mode, until=stored.metadata.get(RETAIN), hold=kept.hold)
         with suppress(Permanent):
             self._box.retry(lambda: self._writer.retain(route.target.bucket, stored, lock))
+
+    def _label(self, route: Route, stored: Stored, obj: ObjectInfo) -> None:
+        """Tag a stored object where the host did not take its tags with the bytes; again is safe.
+
+        What then still is not as it was sent, verify finds.
+        """
+        if obj.tags and self._writer.limits.tags:
+            with suppress(Permanent):
+                self._box.retry(lambda: self._writer.tag(route.target.bucket, stored, obj.tags))
 
     def resume(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
         """Ask the target what became of an upload, before trusting or redoing any part."""

@@ -37,6 +37,8 @@ CLAIM_OBJECTS = 256
 ORDER_OBJECTS = 32
 ORDER_BYTES = 16 * MIB
 BIG_AT_ONCE = 4
+"""Large objects under way, each with an upload of its own; fewer where the target bears fewer."""
+
 DRIFTS_MAX = 3
 LOSSES_MAX = 3
 VANISHED_MAX = 3
@@ -71,6 +73,7 @@ class Transfer:
         self._vanished: dict[int, int] = {}
         self._began: set[int] = set()
         self._turn = 0
+        self._big_at_once = min(BIG_AT_ONCE, ctx.limits.max_open_uploads or BIG_AT_ONCE)
 
     def run(self) -> None:
         """Send everything that is listed.
@@ -123,7 +126,7 @@ class Transfer:
         return None
 
     def _next_big(self) -> Order | None:
-        while len(self._big) < BIG_AT_ONCE and (entry := self._claim_one_big()) is not None:
+        while len(self._big) < self._big_at_once and (entry := self._claim_one_big()) is not None:
             self._plan_big(entry)
         for big in self._big.values():
             if big.stage in {"begin", "resume", "complete"} and not big.flying:

@@ -19,10 +19,11 @@ from hdh_migrate.model import (
     Step,
     Verdict,
 )
+from hdh_migrate.pipeline.beside import METADATA_RENAMED
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutting import cut
 from hdh_migrate.pipeline.dispatch import Dispatcher
-from hdh_migrate.pipeline.selecting import portable_metadata
+from hdh_migrate.pipeline.selecting import portable_metadata, portable_tags
 from hdh_migrate.pipeline.work import item, repinned
 from hdh_migrate.ports import Order
 
@@ -42,6 +43,7 @@ class Verify:
         self._waiting: deque[Entry] = deque()
         self._flying: dict[int, Entry] = {}
         self._losses: dict[int, int] = {}
+        self._told: set[int] = set()
 
     def run(self) -> None:
         """Verify everything that was sent.
@@ -88,6 +90,7 @@ class Verify:
         parts = self._parts(entry) if entry.sha256 is None else {"parts": []}
         return self._ctx.claimed(item(entry), self._datasets[entry.dataset]) | {
             "metadata": portable_metadata(entry.obj, self._ctx.limits) or {},
+            "tags": portable_tags(entry.obj, self._ctx.limits) or {},
             "sha256": entry.sha256,
             "sealed_sha256": entry.sealed_sha256,
             "stored_size": entry.stored_size,
@@ -129,17 +132,30 @@ class Verify:
         fields = ("id", "attempt", "sha256", "stored_sha256", "level", "at")
         with ledger.whole():
             ledger.verified(entry, {name: receipt.get(name) for name in fields})
-            if receipt.get("metadata_lost"):
-                detail = f"{len(receipt['metadata_lost'])} metadata values are not at the target"
-                ledger.finding(
-                    "metadata-differs", "finding", detail, dataset=entry.dataset, entry=entry.id
-                )
-            if receipt.get("unlocked"):
-                ledger.finding(
-                    "retention-differs", "finding", receipt["unlocked"],
-                    dataset=entry.dataset, entry=entry.id,
-                )  # fmt: skip
+            for code, detail in receipt.get("beside", ()):
+                if code == METADATA_RENAMED:
+                    self._renamed(entry.dataset, detail)
+                else:
+                    ledger.finding(code, "finding", detail, dataset=entry.dataset, entry=entry.id)
         self._dispatch.advance(1, entry.obj.size)
+
+    def _renamed(self, dataset: int, detail: str) -> None:
+        """Tell once for a dataset that its host changes names of metadata, with a count."""
+        ledger, name = self._ctx.ledger, self._datasets[dataset].name
+        told = (
+            found["dataset"] == name and found["code"] == METADATA_RENAMED
+            for found in ledger.findings(severity="finding")
+        )  # fmt: skip
+        if dataset in self._told or any(told):
+            self._told.add(dataset)
+            return
+        names = (extra.get("metadata") or {} for extra in ledger.adorned(dataset))
+        count = sum(any("_" in name for name in found) for found in names)
+        ledger.finding(
+            METADATA_RENAMED, "finding", f"{detail}; {count} objects have such names",
+            dataset=dataset,
+        )  # fmt: skip
+        self._told.add(dataset)
 
     def _failed(self, entry: Entry, receipt: Mapping[str, Any]) -> None:
         ledger, code = self._ctx.ledger, receipt["code"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Discriminator, Field
 
 from hdh_migrate.plan import fields
-from hdh_migrate.plan.fields import Duration, FilePath, Name, Period, Ref
+from hdh_migrate.plan.fields import Duration, FilePath, Name, Period, Reason, Ref
 from hdh_migrate.plan.pointers import Command, Pointer, Variable
 from hdh_migrate.plan.sides import AccessKey, AzureIdentity, Sas, Section, SharedKey
 
@@ -73,6 +73,10 @@ class Thresholds(Section):
     )
 
 
+RECHECK: Final = "stored"
+RECHECK_WITHIN: Final = "7d"
+
+
 class Decommission(Section):
     """Who may delete the source's objects, when, and on whose evidence."""
 
@@ -92,11 +96,34 @@ class Decommission(Section):
     signatures: int = Field(
         default=1, ge=1, le=64, description="How many different ones must have signed it."
     )
+    recheck: Literal["stored", "full", "head"] = Field(
+        default=RECHECK,
+        exclude_if=lambda value: bool(value == RECHECK),
+        description="How the target is read again, after the cooling, before anything is deleted:"
+        " `stored` reads all stored bytes and compares their SHA-256 with the one taken in verify;"
+        " `full` unseals them, too; `head` asks for size, ETag and version only and needs"
+        " `recheck_reason`.",
+    )
+    recheck_reason: Reason | None = Field(
+        default=None, description="Why `head` is enough; it is printed in the report."
+    )
+    recheck_within: Period = Field(
+        default=RECHECK_WITHIN,
+        exclude_if=lambda value: bool(value == RECHECK_WITHIN),
+        description="How long before a source object is deleted its target object may have been"
+        " read again, at most; longer than the reading takes.",
+        examples=["7d"],
+    )
 
     @property
     def cooling_seconds(self) -> int:
         """The cooling period in seconds."""
         return fields.seconds_of(self.cooling)
+
+    @property
+    def recheck_within_seconds(self) -> int:
+        """How old a reading may be, in seconds."""
+        return fields.seconds_of(self.recheck_within)
 
 
 class Cutover(Section):

@@ -141,6 +141,17 @@ def _only_blobs_are_erased(plan: Mapping[str, Any]) -> Iterator[Broken]:
             yield Broken(loc, "a folder is yours to delete: leave this out")
 
 
+def _looking_alone_has_a_reason(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """`decommission.recheck: head` needs `recheck_reason`."""
+    for index, cutover in mappings(plan, "cutovers"):
+        decommission = mapping(cutover, "decommission")
+        if decommission.get("recheck") == "head" and decommission.get("recheck_reason") is None:
+            loc = ("cutovers", index, "decommission", "recheck_reason")
+            yield Broken(
+                loc, "missing: level head reads no byte again before the source is deleted"
+            )
+
+
 RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
     _enough_approvers,
     _trial_fits_source,
@@ -152,4 +163,5 @@ RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
     _enough_signers,
     _consumers_can_open,
     _only_blobs_are_erased,
+    _looking_alone_has_a_reason,
 )

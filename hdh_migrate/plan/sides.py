@@ -142,6 +142,13 @@ class Target(Section):
         " says which (docs/providers.md).",
         examples=["host-profile.yaml"],
     )
+    metadata_names: Literal["exact", "hyphens"] | None = Field(
+        default=None,  # not "exact": what is not given has no part in the plan's digest
+        exclude_if=unsaid,
+        description="`hyphens`: write `_` in the names of metadata as `-`, for a host that changes"
+        " them so (a probe tells); noted once for each dataset. Default: as they are.",
+        examples=["hyphens"],
+    )
     tls: Tls | None = Field(
         default=None, description="How the target's certificate is checked; default: by the system."
     )

@@ -18,7 +18,7 @@ from typing import Final, NoReturn, Self
 
 import bcrypt
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from hdh_migrate.errors import KeyUnavailable, UsageError
@@ -27,6 +27,7 @@ KEY_FILE_MAX: Final = 64 << 10
 """Bytes; a key file has some two hundred."""
 
 _KEY: Final = 32
+_PRIME: Final = 2**255 - 19
 _NONCE: Final = 12
 _SALT: Final = 16
 _SALT_MAX: Final = 1024
@@ -75,7 +76,30 @@ class PublicKey:
             )
         if len(raw) != _KEY:
             raise _not_a_key(path)
+        if not is_honest(raw):
+            raise KeyUnavailable(
+                f"{path}: this is no honest public key: others could open what is sealed for it,"
+                " or it is another key written differently",
+                hint="ask its owner for the file that the key pair was made with",
+            )
         return cls(raw)
+
+
+def is_honest(raw: bytes) -> bool:
+    """Say whether 32 bytes are the one spelling (RFC 7748) of a point of large order.
+
+    With a point of small order every sender shares the same secret, which anybody can compute;
+    a number beyond the prime, or with its top bit set, is another recipient's point in disguise.
+    """
+    if int.from_bytes(raw, "little") >= _PRIME:
+        return False
+    try:
+        X25519PrivateKey.from_private_bytes(b"\1" * _KEY).exchange(
+            X25519PublicKey.from_public_bytes(raw)
+        )
+    except ValueError:  # the shared secret would be zero
+        return False
+    return True
 
 
 class PrivateKey:

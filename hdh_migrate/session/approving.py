@@ -32,6 +32,7 @@ from hdh_migrate.evidence.signing import (
     load_verifier,
 )
 from hdh_migrate.fixity import canonical_json, sha256_hex
+from hdh_migrate.folders import make_private, sync
 from hdh_migrate.plan.files import read_bounded
 from hdh_migrate.session.records import batch_root
 from hdh_migrate.session.run import Desk
@@ -106,7 +107,7 @@ def keep(desk: Desk, envelope: Mapping[str, Any]) -> Path:
         raise UsageError("this is no approval", hint="nothing was added")
     data = canonical_json(envelope) + b"\n"
     folder = shelf(desk)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(folder)
     path = folder / f"{told['stage']}-{told['batch']}-{sha256_hex(data)[:16]}.json"
     if not path.exists():
         write_new(path, data)
@@ -130,6 +131,7 @@ def write_new(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         partial.rename(path)
+        sync(path.parent)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
 

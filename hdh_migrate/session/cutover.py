@@ -187,7 +187,7 @@ def _put_together(
         consent=partial(consent_of, desk, entry),
         held=lambda: holding.holder(desk),
         waived=partial(_waived, desk),
-        attested=partial(_attested, desk, services),
+        attested=partial(attested, desk, services),
         consumer=partial(_consumer, desk, services, entry),
         lacking=partial(_lacking, plan, entry, vault),
         programs=[_program(desk, vault, one, pointer.value) for one in entry.smoke.commands],
@@ -251,7 +251,7 @@ def _waived(desk: Desk, finding: Mapping[str, Any]) -> bool:
     return any(one.what == what and one.made_at >= finding["at"] for one in counted)
 
 
-def _attested(desk: Desk, services: Services) -> list[str]:
+def attested(desk: Desk, services: Services) -> list[str]:
     """Say why nothing may be sent to the target; when nothing speaks against it, let us in."""
     loaded, now = desk.loaded, desk.clock.now()
     problems = gate.judged(loaded.plan, loaded.base, now, services.network)

@@ -16,39 +16,53 @@ from hdh_migrate.evidence.signing import load_verifier
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline import decommission as story
 from hdh_migrate.pipeline.cutover.standing import Track
-from hdh_migrate.pipeline.decommission import Undertaking
+from hdh_migrate.pipeline.undertaking import Undertaking
 from hdh_migrate.plan.cutover import Cutover, Decommission
 from hdh_migrate.ports import Eraser
 from hdh_migrate.session import holding
-from hdh_migrate.session.cutover import consent_of, entry_of
+from hdh_migrate.session.cutover import attested, consent_of, entry_of
 from hdh_migrate.session.records import batch_root
-from hdh_migrate.session.run import Desk, added_up, context_of, held_ledger, operator
-from hdh_migrate.wiring import Services, open_eraser
+from hdh_migrate.session.run import (
+    Desk,
+    added_up,
+    context_of,
+    held_ledger,
+    operator,
+    self_test,
+)
+from hdh_migrate.wiring import Services, open_eraser, open_pointer
 
 TRUSTED_MAX = 64 << 20
 """Bytes of the largest statement that is read; ours hold no object."""
 
 
-def forecast(desk: Desk, batch: str, bundle: Path | None) -> dict[str, Any]:
+def forecast(desk: Desk, batch: str, bundle: Path | None, *, quick: bool = False) -> dict[str, Any]:
     """Say what would be deleted and what stands against it; nothing is written anywhere.
+
+    The target is read again for it, unless it is `quick`.
 
     Raises:
         UsageError: the plan has no such batch, or does not say how it is decommissioned.
+        MigrateError: a side could not be asked; see `pipeline.decommission.forecast`.
     """
     entry, section = _section(desk, batch)
-    services = desk.services(write=False)
+    services = _services(desk, section, reads=not quick)
     ledger = desk.read_ledger()
     try:
         # What could delete is not even built.
-        return story.forecast(_undertaking(desk, services, ledger, entry, section, None, bundle))
+        undertaking = _undertaking(desk, services, ledger, entry, section, None, bundle)
+        return story.forecast(undertaking, quick=quick)
     finally:
         ledger.close()
 
 
-def execute(desk: Desk, batch: str, bundle: Path | None, typed: Sequence[str]) -> dict[str, Any]:
+def execute(
+    desk: Desk, batch: str, bundle: Path | None, typed: Sequence[str], *, keep_going: bool = False
+) -> dict[str, Any]:
     """Delete the batch's verified objects at the source, each at its inventoried version.
 
-    `typed` are the names of the batch's datasets, as somebody typed them.
+    `typed` are the names of the batch's datasets, as somebody typed them. With `keep_going` what
+    the target does not hold any more stays and the rest goes.
 
     Raises:
         UsageError: they are not.
@@ -61,8 +75,8 @@ def execute(desk: Desk, batch: str, bundle: Path | None, typed: Sequence[str]) -
             "the names that were typed are not those of the batch's datasets",
             hint=f"there are {len(names)} to type, one at a time; nothing was deleted",
         )
-    with _opened(desk, batch, bundle) as undertaking:
-        return story.execute(undertaking)
+    with _opened(desk, batch, bundle, reads=True) as undertaking:
+        return story.execute(undertaking, keep_going=keep_going)
 
 
 def observe(desk: Desk, batch: str) -> dict[str, Any]:
@@ -71,7 +85,7 @@ def observe(desk: Desk, batch: str) -> dict[str, Any]:
     Raises:
         MigrateError: see `pipeline.decommission.observe`.
     """
-    with _opened(desk, batch, None) as undertaking:
+    with _opened(desk, batch, None, reads=False) as undertaking:
         return story.observe(undertaking)
 
 
@@ -127,18 +141,29 @@ def _section(desk: Desk, batch: str) -> tuple[Cutover, Decommission]:
 
 
 @contextmanager
-def _opened(desk: Desk, batch: str, bundle: Path | None) -> Iterator[Undertaking]:
+def _opened(desk: Desk, batch: str, bundle: Path | None, *, reads: bool) -> Iterator[Undertaking]:
     entry, section = _section(desk, batch)
     desk.read_ledger().close()  # a ledger is never made here
-    services = desk.services(write=False)
+    services = _services(desk, section, reads=reads)
     eraser, transport = open_eraser(desk.loaded.plan, section, services.vault)
     with held_ledger(desk) as ledger:
+        undertaking = _undertaking(desk, services, ledger, entry, section, eraser, bundle)
         try:
-            yield _undertaking(desk, services, ledger, entry, section, eraser, bundle)
+            yield undertaking
         finally:
+            engines = undertaking.ctx.engines
+            engines.drop(grace=30.0)
             services.transports = (*services.transports, ("source", transport))
-            ledger.event("run-ended", {"traffic": added_up(services.traffic())})
+            traffic = [*services.traffic(), *engines.traffic]
+            ledger.event("run-ended", {"traffic": added_up(traffic)})
             ledger.commit()
+
+
+def _services(desk: Desk, section: Decommission, *, reads: bool) -> Services:
+    services = desk.services(write=False)
+    if reads and section.recheck == "full":
+        self_test(services)  # a key that opens nothing would call every object a wrong one
+    return services
 
 
 def _undertaking(
@@ -150,6 +175,9 @@ def _undertaking(
     eraser: Eraser | None,
     bundle: Path | None,
 ) -> Undertaking:
+    plan = desk.loaded.plan
+    pointer = plan.pointer(entry.batch)
+    assert pointer is not None, "the loader demands a pointer of every batch that is cut over"
     return Undertaking(
         ctx=context_of(desk, services, ledger),
         batch=entry.batch,
@@ -159,7 +187,12 @@ def _undertaking(
         consent=partial(consent_of, desk, entry),
         held=lambda: holding.holder(desk),
         eraser=eraser,
+        pointer=open_pointer(plan, pointer, services.vault),
+        attested=partial(attested, desk, services),
+        level=section.recheck,
+        reason=section.recheck_reason,
+        within_seconds=section.recheck_within_seconds,
         evidence=partial(proof_lacks, desk, section, bundle, entry.batch),
         cooling_seconds=section.cooling_seconds,
-        connections=desk.loaded.plan.engine.connections,
+        connections=plan.engine.connections,
     )

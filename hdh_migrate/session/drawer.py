@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from hdh_migrate.folders import sync
+
 
 class Drawer:
     """Keeps them in one folder; see `pipeline.cutover.scene.Drawer`."""
@@ -27,6 +29,7 @@ class Drawer:
             file.flush()
             os.fsync(file.fileno())
         partial.rename(self._folder / name)
+        sync(self._folder)
 
     def path(self, name: str) -> str:
         """Return where a file of this name is kept."""

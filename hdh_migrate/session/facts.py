@@ -20,9 +20,9 @@ from hdh_migrate.plan.sides import AzureBlob, Crypt4gh
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.probed import probe_facts
 from hdh_migrate.session.run import Desk, operator
-from hdh_migrate.session.software import code_digest
 from hdh_migrate.session.waivers import waiver_facts
-from hdh_migrate.targets.chosen import endpoint_of, profile_of
+from hdh_migrate.software import code_digest
+from hdh_migrate.targets.chosen import endpoint_of, limits_of
 from hdh_migrate.targets.facts import profile_facts
 from hdh_migrate.wiring import routes_of
 
@@ -132,7 +132,7 @@ def _attestation(desk: Desk) -> dict[str, Any] | None:
 
 def _losses(desk: Desk, ledger: Ledger) -> Iterator[Loss]:
     """Say, where it applies, what the target cannot hold beside sealed bytes."""
-    limits = profile_of(desk.loaded.plan, desk.loaded.base).limits
+    limits = limits_of(desk.loaded.plan, desk.loaded.base)
     for row in ledger.datasets():
         counted = ledger.left_behind(row.id)
         kept = {"modified": "manifest", "headers": "ledger", "tier": "ledger"}

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Final
 
 from hdh_migrate.errors import Missing, UnsealFailed, UsageError
+from hdh_migrate.folders import sync
 from hdh_migrate.model import State, Stored
 from hdh_migrate.pipeline.retrying import Gate, Retrying
 from hdh_migrate.session import gate
 from hdh_migrate.session.run import Desk
 from hdh_migrate.wiring import Services, routes_of
+
+_HIDDEN: Final = ".fetch-"
 
 
 def fetch(desk: Desk, dataset: str, key: str, out: Path) -> dict[str, Any]:
@@ -69,25 +76,73 @@ def _into(
     out: Path, services: Services, bucket: str, stored: Stored, size: int, sha256: str | None
 ) -> str:
     digest = hashlib.sha256()
-    handle, name = tempfile.mkstemp(prefix=".fetch-", dir=out.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
+    with _appearing(out) as file:
 
-            def take(view: memoryview) -> None:
-                digest.update(view)
-                file.write(view)
+        def take(view: memoryview) -> None:
+            digest.update(view)
+            file.write(view)
 
-            unsealer = services.envelopes.unsealer(size=size, write=take)
-            try:
-                services.reader.read(bucket, stored, None, unsealer.write)
-            except Missing as error:
-                raise UsageError("the target does not hold the object") from error
-            unsealer.close()
-            file.flush()
-            os.fsync(file.fileno())
+        unsealer = services.envelopes.unsealer(size=size, write=take)
+        try:
+            services.reader.read(bucket, stored, None, unsealer.write)
+        except Missing as error:
+            raise UsageError("the target does not hold the object") from error
+        unsealer.close()
         if sha256 is not None and digest.hexdigest() != sha256:
             raise UnsealFailed("the object's digest is not the one that was recorded")
-        os.link(name, out)  # never overwrites
+    return digest.hexdigest()
+
+
+@contextmanager
+def _appearing(out: Path) -> Iterator[IO[bytes]]:
+    """Give a file without a name, and give it the name when all went well.
+
+    A process that is killed leaves no plaintext. Where the file system has no nameless files, a
+    hidden one stands in for it; what a killed fetch left of those is removed by the next one.
+    """
+    try:
+        handle = os.open(out.parent, os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno not in {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL}:
+            raise
+        with _hidden(out) as file:
+            yield file
+        return
+    with os.fdopen(handle, "wb") as file:
+        yield file
+        file.flush()
+        os.fsync(handle)
+        _name(handle, out)
+    sync(out.parent)
+
+
+def _name(handle: int, out: Path) -> None:
+    """Give an open file without a name its name; nothing is ever overwritten.
+
+    Through /proc, for to link a descriptor itself needs a privilege; with a folder's descriptor,
+    for without one Python would link the link and not what it leads to.
+    """
+    folder = os.open(out.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.link(f"/proc/self/fd/{handle}", out.name, dst_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(folder)
+
+
+@contextmanager
+def _hidden(out: Path) -> Iterator[IO[bytes]]:
+    for left in out.parent.glob(f"{_HIDDEN}*"):
+        with left.open("rb") as file, suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # whoever writes it holds it
+            left.unlink()
+    handle, name = tempfile.mkstemp(prefix=_HIDDEN, dir=out.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield file
+            file.flush()
+            os.fsync(handle)
+            os.link(name, out)  # never overwrites
     finally:
         Path(name).unlink()
-    return digest.hexdigest()
+    sync(out.parent)

@@ -1,7 +1,7 @@
 """The hold: a file beside the ledger that keeps every switch of a migration from happening.
 
-Anybody who may write the state directory can put it there, with any tool and at any moment, also
-while a cutover is under way: that is its point.
+The owner of the state directory, who alone may write there, can put it there with any tool and at
+any moment, also while a cutover is under way: that is its point.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from hdh_migrate.errors import MigrateError
+from hdh_migrate.folders import make_private, sync
 from hdh_migrate.session.run import Desk, operator
 
 MAX_BYTES = 2_000
@@ -24,8 +25,7 @@ def hold(desk: Desk, reason: str) -> str:
     path = desk.ledger_path.with_name("hold")
     text = f"{operator()} since {desk.clock.now()}" + (f": {reason}" if reason else "")
     try:
-        for folder in (path.parent.parent, path.parent):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except FileExistsError:
         return holder(desk) or f"by {text}"
@@ -35,6 +35,7 @@ def hold(desk: Desk, reason: str) -> str:
         file.write(text + "\n")
         file.flush()
         os.fsync(file.fileno())
+    sync(path.parent)
     return f"by {text}"
 
 

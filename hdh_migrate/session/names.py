@@ -24,6 +24,7 @@ from hdh_migrate.evidence.opening import opening
 from hdh_migrate.evidence.records import order_of
 from hdh_migrate.evidence.sorting import in_order
 from hdh_migrate.fixity import canonical_json
+from hdh_migrate.folders import sync
 from hdh_migrate.model import State
 from hdh_migrate.session.run import Desk
 from hdh_migrate.wiring import routes_of
@@ -164,8 +165,4 @@ def _make(path: Path) -> None:
             os.link(partial, path)
     finally:
         Path(partial).unlink()
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)

@@ -19,9 +19,9 @@ from hdh_migrate.errors import (
 from hdh_migrate.model import Place, Problem, Untagged, Upload
 from hdh_migrate.plan.model import Batch, Dataset, Plan
 from hdh_migrate.ports import TargetWriter
-from hdh_migrate.session import gate, health, waivers
+from hdh_migrate.session import gate, health, quota, waivers
 from hdh_migrate.session.outlook import outlook
-from hdh_migrate.session.probed import missing, probe_facts
+from hdh_migrate.session.probed import missing, notes, probe_facts
 from hdh_migrate.wiring import Services, open_pointer
 
 CLOCK_SECONDS_MAX = 60.0
@@ -107,8 +107,12 @@ def report(
         pointed = [batch for batch in _batches(plan, selected) if batch.pointer is not None]
         if pointed:
             checks.append(_outcome("pointers", list(_pointers(services, plan, pointed))))
-    if (record := probe_facts(state_dir, plan, base)) is not None:
+    checks.append(_outcome("quota of the target", quota.problems(plan, state_dir, services.limits)))
+    record = probe_facts(state_dir, plan, base)
+    if record is not None:
         checks.append(_outcome(f"probe of {record['at'][:10]}", missing(plan, record)))
+    if known := notes(plan, base, record):
+        checks.append({**_outcome("what the target changes", []), "notes": known})
     unprotected = services.unprotected_keys()
     if unprotected:
         checks.append({"check": "key protection", "ok": True, "warnings": unprotected})
@@ -152,7 +156,7 @@ def _tried(where: str, check: Any, place: Place) -> Sequence[Problem]:  # noqa: 
 
 
 def _keeps(services: Services, dataset: Dataset) -> Iterator[Problem]:
-    """Object lock cannot be turned on later, so a bucket without it is no place to begin."""
+    """A bucket without object lock is no place to begin: most hosts cannot turn it on later."""
     if dataset.target.keeping is None:
         return
     where, place = f"target bucket {dataset.target.bucket}", dataset.target.place

@@ -23,18 +23,29 @@ from hdh_migrate.session.reporting import signer_of
 from hdh_migrate.session.run import Desk
 from hdh_migrate.targets.chosen import endpoint_of, profile_of
 from hdh_migrate.targets.probing.bench import ROOT, Bench
-from hdh_migrate.targets.probing.keeping import ahead
+from hdh_migrate.targets.probing.keeping import LOCK_SECONDS, ahead, lock_claims
 from hdh_migrate.targets.probing.prober import CHECKS, NOT_TRIED, look, observe
 from hdh_migrate.targets.probing.record import FORMAT, differences
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.wiring import Vault, open_target
 
+COMPLIANCE = (
+    "where the bucket has object lock and the profile claims the mode, one object of 4 bytes is put"
+    f" under a compliance lock of {LOCK_SECONDS} s: it stays until that ends, and nobody can remove"
+    " it before; a host that counts in days keeps it for a day"
+)
+"""Said before a compliance lock is tried."""
+
 STARTED = "probe-started"
 ENDED = "probe-ended"
 
 
-def probe(desk: Desk, bucket: str | None, *, dry_run: bool) -> tuple[Exit, dict[str, Any]]:
+def probe(
+    desk: Desk, bucket: str | None, *, dry_run: bool, compliance: bool = False
+) -> tuple[Exit, dict[str, Any]]:
     """Find out what the plan's target does; return the exit code and the record.
+
+    With `compliance` a lock is tried that nobody can lift before it ends.
 
     Raises:
         Refused: the target is not attested, or what is written there could not be removed.
@@ -44,11 +55,14 @@ def probe(desk: Desk, bucket: str | None, *, dry_run: bool) -> tuple[Exit, dict[
     plan = desk.loaded.plan
     chosen = _bucket(desk, bucket)
     if dry_run:
-        return Exit.OK, _intention(desk, chosen)
+        return Exit.OK, _intention(desk, chosen, compliance=compliance)
     endpoint = admitted(desk)
     with journal(desk) as ledger:
         swept = _sweep(desk, endpoint, ledger)
-        bench = _bench(desk, endpoint, chosen, f"{ROOT}{secrets.token_hex(8)}/")
+        prefix = f"{ROOT}{secrets.token_hex(8)}/"
+        bench = _bench(desk, endpoint, chosen, prefix, compliance=compliance)
+        if compliance:
+            desk.progress.note(COMPLIANCE)
         record = _observed(desk, bench, ledger, endpoint) | {"swept": swept}
         signer = signer_of(desk)
         envelope = None
@@ -76,7 +90,7 @@ def _bucket(desk: Desk, wanted: str | None) -> str:
     return buckets[0]
 
 
-def _intention(desk: Desk, bucket: str) -> dict[str, Any]:
+def _intention(desk: Desk, bucket: str, *, compliance: bool) -> dict[str, Any]:
     plan = desk.loaded.plan
     return {
         "dry_run": True,
@@ -86,6 +100,7 @@ def _intention(desk: Desk, bucket: str) -> dict[str, Any]:
         "prefix": f"{ROOT}RANDOM/",
         "would_observe": [name for row in CHECKS for name in row.names],
         "would_not_try": dict(NOT_TRIED),
+        "would_note": [COMPLIANCE] if compliance else [],
     }
 
 
@@ -112,10 +127,15 @@ def journal(desk: Desk) -> Iterator[Ledger]:
         ledger.close()
 
 
-def _bench(desk: Desk, endpoint: S3Endpoint, bucket: str, prefix: str) -> Bench:
+def _bench(
+    desk: Desk, endpoint: S3Endpoint, bucket: str, prefix: str, *, compliance: bool = False
+) -> Bench:
     profile = profile_of(desk.loaded.plan, desk.loaded.base)
     claims = {name: claim.value for name, claim in profile.capabilities.items()}
-    return Bench(endpoint, bucket, prefix, claims, wait=desk.stop.wait)
+    return Bench(
+        endpoint, bucket, prefix, claims | lock_claims(claims),
+        wait=desk.stop.wait, consents_to_compliance=compliance,
+    )  # fmt: skip
 
 
 def _sweep(desk: Desk, endpoint: S3Endpoint, ledger: Ledger) -> int:

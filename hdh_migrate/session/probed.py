@@ -10,10 +10,13 @@ from typing import Any
 
 from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.fixity import canonical_json
+from hdh_migrate.folders import sync
 from hdh_migrate.ledger import ledger_path
 from hdh_migrate.model import Problem, TargetLimits
 from hdh_migrate.plan.model import Plan
+from hdh_migrate.targets import chosen
 from hdh_migrate.targets.chosen import endpoint_of, profile_of
+from hdh_migrate.targets.probing.keeping import lock_trait
 from hdh_migrate.targets.probing.record import FORMAT, lowered, observed
 
 RECORD = "probe.json"
@@ -48,7 +51,7 @@ def probe_facts(state_dir: Path, plan: Plan, base: Path) -> dict[str, Any] | Non
 
 def limits_of(state_dir: Path, plan: Plan, base: Path) -> TargetLimits:
     """Return the profile's limits, with what the last probe found tighter."""
-    return lowered(profile_of(plan, base).limits, probe_facts(state_dir, plan, base))
+    return lowered(chosen.limits_of(plan, base), probe_facts(state_dir, plan, base))
 
 
 NEEDED = {
@@ -73,12 +76,31 @@ def missing(plan: Plan, record: Mapping[str, Any] | None) -> list[Problem]:
         for name, what in NEEDED.items()
         if observed(record, name) is False
     ]
+    modes = {d.target.retention.mode for d in plan.datasets if d.target.retention is not None}
+    found += [
+        Problem(where=where, what=f"retention in mode {mode} is not kept there", hint=hint)
+        for mode in sorted(modes)
+        if observed(record, lock_trait(mode)) is False
+    ]
     keeping = [dataset.name for dataset in plan.datasets if dataset.collisions == "keep"]
     for name, what in FOLDING.items():
         if keeping and observed(record, name) is True:
             told = f"{what}, so datasets {', '.join(keeping)} cannot keep collisions"
             found.append(Problem(where=where, what=told, hint=hint))
     return found
+
+
+def notes(plan: Plan, base: Path, record: Mapping[str, Any] | None) -> list[str]:
+    """Return what the target is known to change, as probed or else as its profile claims."""
+    known = observed(record, "metadata_names") or profile_of(plan, base).value("metadata_names")
+    if known == "exact" or plan.target.metadata_names == "hyphens":
+        return []
+    what = "writes `_` in names of metadata as `-`" if known == "hyphens" else "loses such names"
+    hint = (
+        "accept that once with target.metadata_names: hyphens, or it is a finding for each dataset"
+        " that has some"
+    )
+    return [f"the target {what}: {hint}"]
 
 
 def keep(
@@ -108,3 +130,4 @@ def _write(path: Path, value: Mapping[str, Any]) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
+    sync(path.parent)

@@ -36,6 +36,7 @@ def provision_buckets(
             bucket=bucket,
             region=plan.target.region,
             lock=bucket in locked,
+            lock_later=bool(profile.value("object_lock_later")),
             rules=profile.health,
             policy=None if text is None else text.replace("{bucket}", bucket),
         )

@@ -16,6 +16,7 @@ from typing import Any
 
 from hdh_migrate import __version__
 from hdh_migrate.errors import Exit, KeyUnavailable, Refused, UsageError
+from hdh_migrate.folders import demand_private
 from hdh_migrate.ledger import Ledger, ledger_path
 from hdh_migrate.model import Problem, Step, TargetLimits
 from hdh_migrate.pipeline.context import Context, Engines
@@ -32,7 +33,7 @@ from hdh_migrate.session.changing import may_change
 from hdh_migrate.session.outlook import check
 from hdh_migrate.session.preflight import blockers
 from hdh_migrate.session.probed import limits_of, missing, probe_facts
-from hdh_migrate.session.software import code_digest
+from hdh_migrate.software import code_digest
 from hdh_migrate.targets.opening import Network
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring import (
@@ -68,12 +69,16 @@ class Desk:
 
         Raises:
             PlanInvalid: with every problem at once.
+            Refused: others may read or change the state directory.
         """
         loaded = load(plan)
         check(loaded)
+        kept = state_dir or loaded.base / STATE_DIR
+        for folder in (kept, kept / loaded.plan.migration):
+            demand_private(folder)
         return cls(
             loaded=loaded,
-            state_dir=state_dir or loaded.base / STATE_DIR,
+            state_dir=kept,
             progress=progress,
             stop=stop,
             clock=SystemClock(),
@@ -251,7 +256,7 @@ def context_of(desk: Desk, services: Services, ledger: Ledger) -> Context:
         engines=Engines(
             lambda: open_engine(
                 plan,
-                loaded.base,
+                services.vault,
                 loaded.canonical,
                 run_tag,
                 write=write,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hdh_migrate.errors import UsageError
+from hdh_migrate.folders import sync
 
 
 def earlier_bundle(out: Path, plan_digest: str) -> str | None:
@@ -47,6 +48,7 @@ def put_aside(out: Path, plan_digest: str) -> Path | None:
     stamp = written.translate(str.maketrans("", "", "-:."))
     aside = out.with_name(f"{out.name}-{stamp}")
     out.rename(aside)
+    sync(aside.parent)
     return aside
 
 

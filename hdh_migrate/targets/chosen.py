@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from hdh_migrate.errors import PlanInvalid
+from hdh_migrate.model import TargetLimits
 from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.plan.model import Plan
@@ -28,6 +30,16 @@ def profile_of(plan: Plan, base: Path) -> Profile:
     reference = plan.target.profile
     own = None if reference is None else base / reference
     return profiles.load(plan.target.provider, own, reference)
+
+
+def limits_of(plan: Plan, base: Path) -> TargetLimits:
+    """Return the limits of the plan's target, as its profile claims and the plan chooses.
+
+    Raises:
+        PlanInvalid: there is no such provider, or the customer's profile is refused.
+    """
+    hyphens = plan.target.metadata_names == "hyphens"
+    return replace(profile_of(plan, base).limits, metadata_hyphens=hyphens)
 
 
 def endpoint_of(plan: Plan, base: Path) -> str:
@@ -83,6 +95,7 @@ def check(loaded: LoadedPlan) -> None:
     if found := [
         *_about_the_place(loaded.plan, profile),
         *_about_buckets(loaded.plan, profile),
+        *_about_keeping(loaded.plan, profile),
         *_about_trust(loaded.plan, loaded.base),
     ]:
         raise loaded.refusal(found)
@@ -122,6 +135,19 @@ def _about_buckets(plan: Plan, profile: Profile) -> Iterator[tuple[Loc, str]]:
         if "." in dataset.target.bucket:
             where = ("datasets", index, "target", "bucket")
             yield where, "this host takes no bucket with a dot in its name"
+
+
+def _about_keeping(plan: Plan, profile: Profile) -> Iterator[tuple[Loc, str]]:
+    """Refuse a mode of retention that the host does not know, before anything is written."""
+    modes = profile.capabilities["lock_modes"]
+    for index, dataset in enumerate(plan.datasets):
+        kept = dataset.target.retention
+        if kept is not None and kept.mode not in modes.value:
+            known = f"{' and '.join(modes.value)} only" if modes.value else "no retention"
+            doubt = "" if modes.confirmed else ", not confirmed"
+            what = f"the host's object lock knows {known} ({modes.source}, {modes.as_of}{doubt})"
+            hint = "if it knows more, say so in a target.profile of your own (lock_modes)"
+            yield ("datasets", index, "target", "retention", "mode"), f"{what}; {hint}"
 
 
 def _about_trust(plan: Plan, base: Path) -> Iterator[tuple[Loc, str]]:

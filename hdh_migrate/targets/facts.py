@@ -12,9 +12,11 @@ from hdh_migrate.targets.profiles import Claim, Profile
 RELIED_ON = (
     "endpoint", "host", "regions", "addressing", "signature_region", "private_network",
     "max_parts", "min_part", "max_part", "max_put", "max_object", "max_key", "max_metadata",
-    "max_tags", "request_seconds", "writes_per_second", "reads_per_second",
+    "max_tags", "max_open_uploads", "quota_bytes", "request_seconds", "writes_per_second",
+    "reads_per_second",
     "connection_bytes_per_second", "objects_per_bucket", "signed_payload", "conditional_put",
-    "conditional_complete", "list_parts", "list_uploads", "range_reads", "tags",
+    "conditional_complete", "list_parts", "list_uploads", "range_reads", "metadata_names",
+    "tags", "tags_with_put", "tags_with_upload", "lock_modes",
 )  # fmt: skip
 """Claims that a run acts on, whatever the plan says."""
 
@@ -58,6 +60,7 @@ def claim_facts(claim: Claim) -> dict[str, Any]:
         "source": claim.source,
         "confirmed": claim.confirmed,
         "origin": claim.origin,
+        **({} if claim.note is None else {"note": claim.note}),
     }
 
 

@@ -23,6 +23,8 @@ class Wish:
     bucket: str
     region: str
     lock: bool
+    lock_later: bool
+    """Whether object lock may be turned on for a bucket that is there, as far as it is known."""
     rules: Sequence[HealthRule]
     policy: str | None
 
@@ -55,7 +57,7 @@ def provision(endpoint: S3Endpoint, wish: Wish, *, execute: bool, before: Before
     """
     made = yield from _bucket(endpoint, wish, execute=execute, before=before)
     if wish.lock:
-        yield _lock(endpoint, wish, will_be_made=not made)
+        yield _lock(endpoint, wish, will_be_made=not made, execute=execute, before=before)
     order = {see: at for at, see in enumerate(_MENDS)}
     for rule in sorted(wish.rules, key=lambda rule: order.get(rule.see, -1)):
         if not made:
@@ -106,19 +108,49 @@ def _create(endpoint: S3Endpoint, wish: Wish) -> None:
             endpoint.client.create_bucket(Bucket=wish.bucket, **more)
 
 
-def _lock(endpoint: S3Endpoint, wish: Wish, *, will_be_made: bool) -> Step:
-    wanted = "object lock, which only a new bucket can get"
-    seen, ok = "no bucket yet", False
-    if not will_be_made:
-        try:
-            with translated("the bucket's object lock"):
-                told = endpoint.client.get_object_lock_configuration(Bucket=wish.bucket)
-            ok = told.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled"
-        except Permanent as error:
-            seen = f"none ({error})"
-        seen = "object lock is on" if ok else seen if seen.startswith("none") else "none"
-    done = NOTHING if ok else WOULD if will_be_made else "cannot be mended: name another bucket"
-    return Step(bucket=wish.bucket, step="object-lock", seen=seen, wanted=wanted, done=done, ok=ok)
+def _lock(
+    endpoint: S3Endpoint, wish: Wish, *, will_be_made: bool, execute: bool, before: Before
+) -> Step:
+    wanted = "object lock" if wish.lock_later else "object lock, which only a new bucket can get"
+
+    def told(seen: str, done: str, *, ok: bool = False) -> Step:
+        return Step(bucket=wish.bucket, step=_LOCK, seen=seen, wanted=wanted, done=done, ok=ok)
+
+    if will_be_made:
+        return told("no bucket yet", WOULD)
+    on, seen = _locked(endpoint, wish)
+    if on:
+        return told(seen, NOTHING, ok=True)
+    if not wish.lock_later:
+        return told(seen, _CANNOT)
+    if not execute:
+        return told(seen, f"{WOULD}, with versioning, if the host lets it be done later")
+    before(wish.bucket, _LOCK)
+    try:
+        with translated("the bucket's object lock"):
+            _version(endpoint.client, wish)  # without it no bucket gets a lock
+            endpoint.client.put_object_lock_configuration(
+                Bucket=wish.bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
+            )
+    except StorageError as error:
+        return told(seen, f"tried, with versioning turned on, and refused: {error}; {_CANNOT}")
+    on, after = _locked(endpoint, wish)
+    return told(seen, DONE if on else f"done, but seen after it: {after}", ok=on)
+
+
+_LOCK = "object-lock"
+_CANNOT = "cannot be mended: name another bucket"
+
+
+def _locked(endpoint: S3Endpoint, wish: Wish) -> tuple[bool, str]:
+    """Say whether a bucket has object lock, and in which words."""
+    try:
+        with translated("the bucket's object lock"):
+            reply = endpoint.client.get_object_lock_configuration(Bucket=wish.bucket)
+    except Permanent as error:
+        return False, f"none ({error})"
+    on = reply.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled"
+    return on, "object lock is on" if on else "none"
 
 
 def _mended(

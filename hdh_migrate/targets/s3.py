@@ -5,17 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from hdh_migrate.errors import (
     AccessDenied,
     AuthFailed,
     Conflict,
-    ListingBroken,
     Missing,
     Permanent,
     ShortRead,
@@ -36,11 +32,11 @@ from hdh_migrate.model import (
     Upload,
 )
 from hdh_migrate.ports import Write
+from hdh_migrate.targets import s3_beside
+from hdh_migrate.targets.s3_beside import ATTEMPT
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, from_reply, translated
+from hdh_migrate.targets.s3_pages import PAGE, object_pages, part_pages, upload_pages
 from hdh_migrate.transport import Reply
-
-ATTEMPT = "hdh-attempt"
-"""The user metadata name under which every object of ours carries its attempt tag."""
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
 
@@ -56,7 +52,7 @@ class S3Reader:
         """Try to list one key."""
         where = f"target bucket {place.bucket}"
         try:
-            next(iter(self._pages(place, size=1)), None)
+            next(iter(object_pages(self._endpoint, place, size=1)), None)
         except Missing:
             return [Problem(where=where, what="there is no such bucket")]
         except AuthFailed as error:
@@ -79,48 +75,19 @@ class S3Reader:
 
     def lock(self, bucket: str, stored: Stored) -> Lock:
         """Ask what keeps one stored version; see `ports.TargetReader.lock`."""
-        where = {"Bucket": bucket, "Key": stored.key}
-        if stored.version_id:
-            where["VersionId"] = stored.version_id
-        kept: dict[str, Any] = {}
-        held: dict[str, Any] = {}
-        with suppress(Missing), translated("an object's retention"):
-            kept = self._endpoint.client.get_object_retention(**where).get("Retention", {})
-        with suppress(Missing), translated("an object's legal hold"):
-            held = self._endpoint.client.get_object_legal_hold(**where).get("LegalHold", {})
-        until = kept.get("RetainUntilDate")
-        return Lock(
-            mode=str(kept["Mode"]).lower() if kept.get("Mode") else None,
-            until=None if until is None else _instant(until.astimezone(UTC)),
-            hold=held.get("Status") == "ON",
-        )
+        return s3_beside.lock_of(self._endpoint, bucket, stored)
+
+    def tags(self, bucket: str, stored: Stored) -> Mapping[str, str]:
+        """Ask for the tags of one stored version; see `ports.TargetReader.tags`."""
+        return s3_beside.tags_of(self._endpoint, bucket, stored)
 
     def keys(self, place: Place) -> Iterator[Stored]:
         """List everything under the prefix; see `ports.TargetReader.keys`."""
-        for page in self._pages(place, size=1000):
+        for page in object_pages(self._endpoint, place, size=PAGE):
             for entry in page.get("Contents", ()):
                 yield Stored(
                     key=entry["Key"], size=entry["Size"], etag=entry.get("ETag", "").strip('"')
                 )
-
-    def _pages(self, place: Place, *, size: int) -> Iterator[dict[str, Any]]:
-        token: str | None = None
-        while True:
-            more = {"ContinuationToken": token} if token else {}
-            with translated("the target's listing"):
-                page = self._endpoint.client.list_objects_v2(
-                    Bucket=place.bucket, Prefix=place.prefix, MaxKeys=size, **more
-                )
-            # An empty 200 parses as an empty bucket; a real listing says how many.
-            if "KeyCount" not in page and "IsTruncated" not in page:
-                raise ListingBroken("the target's reply to a listing is not a listing")
-            yield page
-            if not page.get("IsTruncated"):
-                return
-            following = page.get("NextContinuationToken")
-            if not following or following == token:
-                raise ListingBroken("the target's listing is truncated and does not go on")
-            token = following
 
     def head(self, bucket: str, key: str) -> Stored | None:
         """Describe one object; None when there is none."""
@@ -135,9 +102,7 @@ class S3Reader:
             key=key,
             size=reply.length,
             etag=reply.etag,
-            version_id=_version_id(reply),
-            metadata=_metadata(reply),
-            lock=_lock(reply),
+            **s3_beside.told(reply),
         )
 
     def read(self, bucket: str, stored: Stored, span: Span | None, write: Write) -> Stored:
@@ -166,9 +131,7 @@ class S3Reader:
             raise from_reply(reply, "a target object")
         if got != want:
             raise ShortRead("the target sent less than was stored")
-        return replace(
-            stored, version_id=_version_id(reply), metadata=_metadata(reply), lock=_lock(reply)
-        )
+        return replace(stored, **s3_beside.told(reply))
 
     def _send(
         self,
@@ -200,9 +163,9 @@ class S3Writer(S3Reader):
         replaces: str | None,
     ) -> Stored:
         """Store one object, create-only; see `ports.TargetWriter.put`."""
-        headers = _stamped(stamp, self.limits)
+        headers = s3_beside.stamped(stamp, self.limits)
         if stamp.lock is not None:
-            headers |= {**_lock_headers(stamp.lock), "Content-MD5": _md5(body)}
+            headers |= {**s3_beside.lock_headers(stamp.lock), "Content-MD5": _md5(body)}
         condition: dict[str, str] = {}
         if self.limits.conditional_put:
             condition = {"If-Match": f'"{replaces}"'} if replaces else {"If-None-Match": "*"}
@@ -213,7 +176,8 @@ class S3Writer(S3Reader):
             raise from_reply(reply, "a target object")
         if not reply.etag:
             raise Transient("the target acknowledged an object without an ETag")
-        return Stored(key=key, size=len(body), etag=reply.etag, version_id=_version_id(reply))
+        version_id = s3_beside.told(reply)["version_id"]
+        return Stored(key=key, size=len(body), etag=reply.etag, version_id=version_id)
 
     def _misheard(self, reply: Reply, bucket: str, key: str, replaces: str | None) -> bool:
         """Say whether a condition failed only because the host does not know or keep it rightly.
@@ -230,31 +194,17 @@ class S3Writer(S3Reader):
 
     def retain(self, bucket: str, stored: Stored, lock: Lock) -> None:
         """Put an object that is already there under a lock."""
-        where = {"Bucket": bucket, "Key": stored.key}
-        if stored.version_id:
-            where["VersionId"] = stored.version_id
-        if lock.mode is not None:
-            kept = {"Mode": lock.mode.upper(), "RetainUntilDate": lock.until}
-            with translated("an object's retention"):
-                self._endpoint.client.put_object_retention(**where, Retention=kept)
-        if lock.hold:
-            with translated("an object's legal hold"):
-                self._endpoint.client.put_object_legal_hold(**where, LegalHold={"Status": "ON"})
+        s3_beside.retain(self._endpoint, bucket, stored, lock)
+
+    def tag(self, bucket: str, stored: Stored, tags: Mapping[str, str]) -> None:
+        """Set the tags of an object that is already there."""
+        s3_beside.tag(self._endpoint, bucket, stored, tags)
 
     def begin(self, bucket: str, key: str, *, stamp: Stamp) -> Upload:
         """Open a multipart upload."""
-        extra: dict[str, Any] = {"Metadata": {ATTEMPT: stamp.attempt, **stamp.metadata}}
-        if (lock := stamp.lock) is not None:
-            if lock.mode is not None:
-                extra["ObjectLockMode"] = lock.mode.upper()
-                extra["ObjectLockRetainUntilDate"] = lock.until
-            if lock.hold:
-                extra["ObjectLockLegalHoldStatus"] = "ON"
-        if stamp.tags and self.limits.tags:
-            extra["Tagging"] = urlencode(stamp.tags, quote_via=quote)
         with translated("an upload"):
             reply = self._endpoint.client.create_multipart_upload(
-                Bucket=bucket, Key=key, ContentType=_CONTENT_TYPE, **extra
+                Bucket=bucket, Key=key, **s3_beside.begun(stamp, self.limits)
             )
         upload_id = reply.get("UploadId")
         if not upload_id:
@@ -291,24 +241,13 @@ class S3Writer(S3Reader):
     def parts(self, upload: Upload) -> Mapping[int, PartInfo]:
         """List the parts that the target holds."""
         found: dict[int, PartInfo] = {}
-        marker: int | None = None
-        while True:
-            more = {"PartNumberMarker": marker} if marker else {}
-            with translated("an upload's parts"):
-                page = self._endpoint.client.list_parts(
-                    Bucket=upload.bucket, Key=upload.key, UploadId=upload.upload_id, **more
-                )
+        for page in part_pages(self._endpoint, upload):
             for part in page.get("Parts", ()):
                 number = int(part["PartNumber"])
                 found[number] = PartInfo(
                     number=number, size=int(part["Size"]), etag=part["ETag"].strip('"')
                 )
-            following = page.get("NextPartNumberMarker")
-            if not page.get("IsTruncated"):
-                return found
-            if not following or following == marker:
-                raise ListingBroken("the target's list of parts is truncated and does not go on")
-            marker = int(following)
+        return found
 
     def complete(
         self,
@@ -368,29 +307,18 @@ class S3Writer(S3Reader):
             return
 
     def open_uploads(self, place: Place) -> Iterator[tuple[Upload, str]]:
-        """List begun uploads under the prefix."""
-        more: dict[str, str] = {}
-        while True:
-            with translated("the target's open uploads"):
-                page = self._endpoint.client.list_multipart_uploads(
-                    Bucket=place.bucket, Prefix=place.prefix, **more
-                )
+        """List begun uploads under the prefix, each once."""
+        seen: set[tuple[str, str]] = set()
+        for page in upload_pages(self._endpoint, place):
             for entry in page.get("Uploads", ()):
-                upload = Upload(bucket=place.bucket, key=entry["Key"], upload_id=entry["UploadId"])
+                one = (entry["Key"], entry["UploadId"])
+                if one in seen:
+                    continue
+                seen.add(one)
+                upload = Upload(bucket=place.bucket, key=one[0], upload_id=one[1])
                 yield upload, entry["Initiated"].isoformat().replace("+00:00", "Z")
-            following = {
-                "KeyMarker": page.get("NextKeyMarker") or "",
-                "UploadIdMarker": page.get("NextUploadIdMarker") or "",
-            }
-            if not page.get("IsTruncated"):
-                return
-            if following in ({"KeyMarker": "", "UploadIdMarker": ""}, more):
-                raise ListingBroken("the target's list of uploads is truncated and does not go on")
-            more = following
 
 
-_LOCK = "x-amz-object-lock-"
-_CONTENT_TYPE = "application/octet-stream"
 _REPLACED = "the target holds another object than the one that was stored"
 
 
@@ -413,50 +341,6 @@ def _exactly(stored: Stored, part: Span | None) -> Callable[[Reply], None]:
     return accept
 
 
-def _stamped(stamp: Stamp, limits: TargetLimits) -> dict[str, str]:
-    headers = {"Content-Type": _CONTENT_TYPE, f"x-amz-meta-{ATTEMPT}": stamp.attempt}
-    headers |= {f"x-amz-meta-{name.lower()}": value for name, value in stamp.metadata.items()}
-    if stamp.tags and limits.tags:
-        headers["x-amz-tagging"] = urlencode(stamp.tags, quote_via=quote)
-    return headers
-
-
-def _lock_headers(lock: Lock) -> dict[str, str]:
-    headers = {}
-    if lock.mode is not None and lock.until is not None:
-        headers[f"{_LOCK}mode"] = lock.mode.upper()
-        headers[f"{_LOCK}retain-until-date"] = lock.until
-    if lock.hold:
-        headers[f"{_LOCK}legal-hold"] = "ON"
-    return headers
-
-
-def _lock(reply: Reply) -> Lock:
-    mode, until = (reply.headers.get(f"{_LOCK}{name}") for name in ("mode", "retain-until-date"))
-    return Lock(
-        mode=mode.lower() if mode else None,
-        until=_instant(datetime.fromisoformat(until)) if until else None,
-        hold=reply.headers.get(f"{_LOCK}legal-hold", "").upper() == "ON",
-    )
-
-
-def _instant(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def _md5(body: memoryview) -> str:
     """Return Content-MD5, which S3 demands of what will be under a lock."""
     return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
-
-
-def _metadata(reply: Reply) -> dict[str, str]:
-    return {
-        name.removeprefix("x-amz-meta-"): value
-        for name, value in reply.headers.items()
-        if name.startswith("x-amz-meta-")
-    }
-
-
-def _version_id(reply: Reply) -> str | None:
-    value = reply.headers.get("x-amz-version-id")
-    return None if value in {None, "", "null"} else value

@@ -24,6 +24,7 @@ from hdh_migrate.errors import (
     ConnectionLost,
     Missing,
     Permanent,
+    ShortRead,
     SignatureRefused,
     StorageError,
     Throttled,
@@ -31,7 +32,7 @@ from hdh_migrate.errors import (
     Unsupported,
 )
 from hdh_migrate.model import key_bytes
-from hdh_migrate.transport import Reply, SigV4, Transport
+from hdh_migrate.transport import Reply, SigV4, Transport, pause
 
 CONTROL_SECONDS = 300
 """Without a byte: completing a large upload may take minutes."""
@@ -240,6 +241,9 @@ def translated(what: str) -> Iterator[None]:
         raise from_client_error(error, what) from error
     except BotoCoreError as error:
         raise ConnectionLost(f"{what}: {type(error).__name__}") from error
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        # botocore reads numbers and times of a reply as they come; the words may hold anything.
+        raise ShortRead(f"{what}: a reply that cannot be understood") from None
 
 
 def from_client_error(error: Any, what: str) -> StorageError:  # noqa: ANN401 - ClientError
@@ -248,7 +252,7 @@ def from_client_error(error: Any, what: str) -> StorageError:  # noqa: ANN401 - 
     status = int(meta.get("HTTPStatusCode") or 0)
     code = str(error.response.get("Error", {}).get("Code", ""))
     wait = str(meta.get("HTTPHeaders", {}).get("retry-after", ""))
-    return classified(code, status, what, float(wait) if wait.isdigit() else None)
+    return classified(code, status, what, pause(wait))
 
 
 def from_reply(reply: Reply, what: str) -> StorageError:

@@ -18,7 +18,7 @@ from hdh_migrate.wiring.sources import (
 )
 from hdh_migrate.wiring.targets import open_target
 from hdh_migrate.wiring.vault import Vault, identity_path
-from hdh_migrate.wiring.workers import ENGINES, WorkerService, open_engine, worker
+from hdh_migrate.wiring.workers import ENGINES, WorkerService, open_engine, worker, worker_secrets
 
 __all__ = [
     "ENGINES",
@@ -42,4 +42,5 @@ __all__ = [
     "routes_of",
     "rules_of",
     "worker",
+    "worker_secrets",
 ]

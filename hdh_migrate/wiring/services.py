@@ -12,7 +12,7 @@ from hdh_migrate.model import TargetLimits
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.ports import Envelopes, Source, TargetReader, TargetWriter
-from hdh_migrate.targets.chosen import profile_of
+from hdh_migrate.targets.chosen import limits_of
 from hdh_migrate.targets.opening import Network
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.transport import Traffic, Transport
@@ -48,25 +48,30 @@ class Services:
         network: Network | None = None,
         pace: Callable[[str, str], None] | None = None,
         limits: TargetLimits | None = None,
+        vault: Vault | None = None,
     ) -> Services:
         """Open a plan's adapters; without `write` nothing that could write is built.
 
         Nothing is contacted, and a target off this machine cannot be before `admit`. `pace` waits
         before each request to the target. `limits` stands in for the profile's, where more is
-        known of the target.
+        known of the target. A worker has a `vault` of its own; without `write` it holds nothing
+        that could write, and looks at buckets as its reader.
 
         Raises:
             KeyUnavailable: a reference or a key file cannot be read.
         """
-        vault, network = Vault.open(base), network or Network()
-        limits = limits or profile_of(plan, base).limits
+        network, works = network or Network(), vault is not None
+        vault = vault or Vault.open(base)
+        limits = limits or limits_of(plan, base)
         transport = source_transport(plan)
         source = open_source(plan, vault, transport)
         from hdh_migrate.targets.s3 import S3Reader, S3Writer
 
-        place = open_target(plan, plan.target.credential, vault, network=network, pace=pace)
         credential = plan.verify.credential or plan.target.credential
         readable = open_target(plan, credential, vault, network=network, pace=pace)
+        place = readable
+        if write or not works:
+            place = open_target(plan, plan.target.credential, vault, network=network, pace=pace)
         return cls(
             plan=plan,
             vault=vault,

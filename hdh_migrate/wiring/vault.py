@@ -7,21 +7,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.plan.secrets import Secret, ref_path, resolve
 
 
 @dataclass(slots=True)
 class Vault:
-    """Resolves a plan's references and remembers what it gave out, to notice a renewal."""
+    """Resolves a plan's references and remembers what it gave out, to notice a renewal.
+
+    One that was `handed` secrets gives these and looks nowhere else.
+    """
 
     base: Path
     environ: Mapping[str, str]
     given: dict[str, Secret]
+    handed: Mapping[str, Secret] | None = None
 
     @classmethod
     def open(cls, base: Path, environ: Mapping[str, str] | None = None) -> Vault:
         """Return a vault over this process's environment."""
         return cls(base, os.environ if environ is None else environ, {})
+
+    @classmethod
+    def of(cls, base: Path, secrets: Mapping[str, str]) -> Vault:
+        """Return a vault that holds just these secrets, by reference."""
+        return cls(base, {}, {}, {ref: Secret(value) for ref, value in secrets.items()})
 
     def reveal(self, ref: str) -> str:
         """Return the secret behind a reference, for the one call that needs it.
@@ -29,15 +39,20 @@ class Vault:
         Raises:
             KeyUnavailable: it cannot be read.
         """
-        secret = resolve(ref, self.base, self.environ)
+        secret = self._found(ref)
         self.given[ref] = secret
         return secret.reveal()
 
     def renewed(self) -> bool:
         """Say whether any reference gives another secret than it gave."""
-        return any(
-            resolve(ref, self.base, self.environ) != secret for ref, secret in self.given.items()
-        )
+        return any(self._found(ref) != secret for ref, secret in self.given.items())
+
+    def _found(self, ref: str) -> Secret:
+        if self.handed is None:
+            return resolve(ref, self.base, self.environ)
+        if ref not in self.handed:
+            raise KeyUnavailable("this process was not given the secret that it asks for")
+        return self.handed[ref]
 
 
 def identity_path(ref: str, vault: Vault) -> Path:

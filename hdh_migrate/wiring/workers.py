@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ from hdh_migrate.pipeline.retrying import Gate, Retrying
 from hdh_migrate.pipeline.throttling import Bandwidth, RequestPace, ThrottledSource
 from hdh_migrate.pipeline.work import Toolbox
 from hdh_migrate.plan.model import Plan
+from hdh_migrate.plan.sides import AzureBlob, Crypt4gh
 from hdh_migrate.ports import Clock, Engine
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring.readings import routes_of
 from hdh_migrate.wiring.services import Services
+from hdh_migrate.wiring.vault import Vault
 
 
 class WorkerService:
@@ -33,7 +35,10 @@ class WorkerService:
         base = Path(config["base"])
         # The target counts per bucket for everybody; each process takes an equal share of it.
         pace = RequestPace.of(limits, processes, clock.monotonic, self.halt)
-        services = Services.open(plan, base, write=config["write"], pace=pace, limits=limits)
+        vault = Vault.of(base, config["secrets"])
+        services = Services.open(
+            plan, base, write=config["write"], pace=pace, limits=limits, vault=vault
+        )
         if config["admitted"]:
             services.admit()
         self._services = services
@@ -79,15 +84,48 @@ def _local(config: Mapping[str, Any], plan: Plan) -> Engine:
     return LocalEngine(
         "hdh_migrate.wiring:worker", config,
         processes=processes, connections=plan.engine.connections,
+        kept=_IDENTITY_VARIABLES if _by_identity(plan) else (),
     )  # fmt: skip
 
+
+def _by_identity(plan: Plan) -> bool:
+    return isinstance(plan.source, AzureBlob) and plan.source.credential.kind == "azure-identity"
+
+
+def worker_secrets(plan: Plan, vault: Vault, *, write: bool) -> dict[str, str]:
+    """Return what workers are given, by reference: what reads, and with `write` what writes.
+
+    What freezes, erases, consumes, signs or moves a pointer is not among it.
+
+    Raises:
+        KeyUnavailable: a reference cannot be read.
+    """
+    reader = plan.verify.credential or plan.target.credential
+    sections = [plan.source, reader, *([plan.target.credential] if write else [])]
+    refs = [ref for section in sections for ref in _refs(section.model_dump())]
+    if isinstance(plan.seal, Crypt4gh) and plan.seal.identity_passphrase is not None:
+        refs.append(plan.seal.identity_passphrase)
+    return {ref: vault.reveal(ref) for ref in refs}
+
+
+def _refs(value: Any) -> Iterator[str]:  # noqa: ANN401 - any value of a section
+    """Return every reference to a secret in a credential."""
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _refs(inner)
+    elif isinstance(value, str) and value.startswith(("env:", "file:")):
+        yield value
+
+
+_IDENTITY_VARIABLES = ("AZURE_", "IDENTITY_", "IMDS_", "MSI_")
+"""What tells azure-identity which identity this machine has."""
 
 ENGINES: Mapping[str, Callable[[Mapping[str, Any], Plan], Engine]] = {"local": _local}
 
 
 def open_engine(
     plan: Plan,
-    base: Path,
+    vault: Vault,
     canonical: bytes,
     run_tag: str,
     *,
@@ -95,10 +133,15 @@ def open_engine(
     admitted: bool,
     limits: TargetLimits,
 ) -> Engine:
-    """Start the plan's engine; `admitted` is what `Services.admitted` says."""
+    """Start the plan's engine; `admitted` is what `Services.admitted` says.
+
+    Raises:
+        KeyUnavailable: a secret that the workers need cannot be read.
+    """
     config = {
         "plan": canonical.decode(),
-        "base": str(base),
+        "base": str(vault.base),
+        "secrets": worker_secrets(plan, vault, write=write),
         "run_tag": run_tag,
         "write": write,
         "admitted": admitted,

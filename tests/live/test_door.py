@@ -5,7 +5,10 @@ A name that looks public is led to this machine by a resolver of the test's own.
 
 from __future__ import annotations
 
+import os
 import ssl
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -196,6 +199,47 @@ def test_no_setting_of_the_machine_makes_an_authority_trusted(
     monkeypatch.setenv("SSL_CERT_DIR", str(authority.bundle.parent))
     refused(ask, target(server.port), "certificate does not verify")
     assert server.requests == []
+
+
+@WAYS
+@pytest.mark.parametrize("ciphers", ["ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES256-SHA"])
+def test_a_suite_that_is_not_aead_is_told_nothing(
+    ask: Ask, ciphers: str, authority: Authority, identity: Identity
+) -> None:
+    newest = ssl.TLSVersion.TLSv1_2
+    with https(identity, body=LISTING, newest=newest, ciphers=f"{ciphers}:@SECLEVEL=0") as heard:
+        with pytest.raises(ConnectionLost):
+            ask(target(heard.port, tls=trusting(authority)))
+        assert heard.connections > 0
+        assert heard.requests == []
+    good = "ECDHE-ECDSA-AES128-GCM-SHA256"
+    with https(identity, body=LISTING, newest=newest, ciphers=good) as heard:
+        ask(target(heard.port, tls=trusting(authority)))
+        assert len(heard.requests) == 1
+
+
+IN_A_PROCESS_OF_ITS_OWN = """
+import sys
+from pathlib import Path
+from tests.live import test_door as door
+way, port, bundle = sys.argv[1:]
+getattr(door, way)(door.target(int(port), tls=door.Tls(ca_file=bundle)))
+"""
+
+
+@pytest.mark.parametrize("way", ["by_data", "by_control"])
+def test_no_session_key_is_written_to_a_file(
+    way: str, authority: Authority, server: Heard, tmp_path: Path
+) -> None:
+    written = tmp_path / "keys.log"
+    arguments = [way, str(server.port), str(authority.bundle)]
+    subprocess.run(
+        [sys.executable, "-c", IN_A_PROCESS_OF_ITS_OWN, *arguments],
+        env={**os.environ, "SSLKEYLOGFILE": str(written)},  # TLS libraries look at their start
+        check=True,
+    )
+    assert len(server.requests) == 1
+    assert not written.exists()
 
 
 # --- where a name leads -------------------------------------------------------------------------

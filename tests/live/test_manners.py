@@ -17,7 +17,7 @@ import pytest
 
 from hdh_migrate.model import Step
 from hdh_migrate.targets import profiles
-from tests.support.errand import BUCKET, Errand, errand
+from tests.support.errand import BIG, BUCKET, Errand, errand
 from tests.support.fixtures import s3_client
 from tests.support.strict_s3 import Manner, StrictS3, manner_of
 
@@ -89,6 +89,74 @@ def test_the_main_job_copes_with_a_nasty_manner(start: Start, nasty: Manner) -> 
 def test_the_main_job_survives_a_kill_where_parts_and_uploads_are_not_listed(start: Start) -> None:
     server, job = start(Manner(list_parts=False, list_uploads=False, repeated_complete="gone"))
     moves_everything(server, job)
+
+
+def test_open_uploads_behind_a_marker_were_never_aborted(start: Start) -> None:
+    """A host's own samples show a next marker with IsTruncated false."""
+    server, job = start(Manner(page=1, marker_at_the_end=True))
+    client = s3_client(server)
+    for name in ("a", "b"):
+        client.create_multipart_upload(Bucket=BUCKET, Key=f"in/{name}")  # somebody else's
+    job.kill_when("run", lambda: server.count("CreateMultipartUpload") >= 4)  # with our own trial
+    open_ones = server.store.buckets[BUCKET].uploads
+    ours = client.create_multipart_upload(Bucket=BUCKET, Key=f"in/{BIG}.c4gh")["UploadId"]
+    client.close()
+    assert job.run_here() == (0, ""), job.findings()
+    job.check_stored()
+    assert ours not in open_ones
+    assert sorted(upload.template.key for upload in open_ones.values()) == ["in/a", "in/b"]
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_there_are_never_more_open_uploads_than_the_host_bears(
+    start: Start, tmp_path: Path, most: int
+) -> None:
+    server, job = start(Manner(max_open_uploads=most))
+    for number in range(3):
+        body = bytes([number]) * (9 << 20)
+        job.corpus[f"more {number}"] = body
+        (job.folder / "data" / f"more {number}").write_bytes(body)
+    claim = f"{{value: {most}, as_of: 2026-11-25, source: ticket, confirmed: yes}}"
+    (tmp_path / "host.yaml").write_text(f"claims:\n  max_open_uploads: {claim}\n")
+    job.plan.write_text(
+        job.plan.read_text().replace(
+            "  region: us-east-1", "  region: us-east-1\n  profile: host.yaml"
+        )
+    )
+    ends_well(server, job)
+    assert 400 not in {seen.status for seen in server.seen}
+
+
+def test_more_than_a_project_may_hold_is_refused_before_a_byte_moves(
+    start: Start, tmp_path: Path
+) -> None:
+    server, job = start(Manner())
+    before = job.call("run", "--dry-run")[1]["batches"][0]
+    assert not any("lets a project hold" in note for note in before["notes"])
+
+    def claimed(quota: int) -> None:
+        claim = f"{{value: {quota}, as_of: 2026-11-25, source: ticket, confirmed: yes}}"
+        (tmp_path / "host.yaml").write_text(f"claims:\n  quota_bytes: {claim}\n")
+
+    claimed(9_000_000)
+    text = job.plan.read_text()
+    job.plan.write_text(
+        text.replace("  region: us-east-1", "  region: us-east-1\n  profile: host.yaml")
+    )
+    for verb in (("run", "--dry-run"), ("run",)):
+        code, told = job.call(*verb)
+        assert code == 3
+        assert "lets a project hold" in told["error"]["message"]
+        assert "quota_bytes" in told["error"]["hint"]
+    assert server.count("PutObject") == 0
+    assert any("lets a project hold" in note for note in job.call("validate")[1]["target"]["notes"])
+    code, told = job.call("preflight")
+    assert code == 3
+    assert [c["ok"] for c in told["checks"] if c["check"] == "quota of the target"] == [False]
+
+    claimed(20_000_000)  # the host granted more
+    assert job.run_here() == (0, "")
+    assert job.call("preflight")[0] == 0
 
 
 def test_a_part_that_is_cut_by_the_hosts_deadline_is_sent_again(start: Start) -> None:

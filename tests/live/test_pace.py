@@ -48,6 +48,7 @@ verify: {{level: head}}
     config = {
         "plan": loaded.canonical.decode(), "base": str(loaded.base), "run_tag": "a tag",
         "write": False, "admitted": True, "processes": PROCESSES, "threads": 1,
+        "secrets": wiring.worker_secrets(loaded.plan, wiring.Vault.open(loaded.base), write=False),
         "limits": asdict(profile_of(loaded.plan, loaded.base).limits),
     }  # fmt: skip
     service = wiring.WorkerService(config)

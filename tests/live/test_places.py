@@ -78,11 +78,44 @@ def test_a_bucket_without_the_lock_that_is_wanted_cannot_be_mended(
     client = s3_client(server)
     client.create_bucket(Bucket=BUCKET)
     client.close()
+    server.behave(replace(server.manner, lock_later=False))
     job = an_errand(tmp_path, server, provider=RULED, target=KEPT)
     code, told = job.call("provision", "--execute", "--policy", policy(tmp_path))
     assert code == 4
     steps = {step["step"]: step["done"] for step in told["steps"]}
-    assert steps["object-lock"].startswith("cannot be mended")
+    assert "cannot be mended: name another bucket" in steps["object-lock"]
+
+
+def test_object_lock_is_tried_on_a_bucket_that_is_there_where_sources_say_it_may_work(
+    tmp_path: Path, server: StrictS3
+) -> None:
+    client = s3_client(server)
+    client.create_bucket(Bucket=BUCKET)
+    client.close()
+    server.behave(replace(server.manner, lock_later=True))
+    job = an_errand(tmp_path, server, provider=RULED, target=KEPT)
+    code, told = job.call("provision")
+    steps = {step["step"]: step["done"] for step in told["steps"]}
+    assert "if the host lets it be done later" in steps["object-lock"]
+    assert not server.store.buckets[BUCKET].lock
+    code, told = job.call("provision", "--execute", "--policy", policy(tmp_path))
+    assert code == 0, told
+    assert server.store.buckets[BUCKET].lock
+    assert job.run_here() == (0, "")
+
+
+def test_where_the_profile_says_new_buckets_only_nothing_is_tried(
+    tmp_path: Path, server: StrictS3
+) -> None:
+    client = s3_client(server)
+    client.create_bucket(Bucket=BUCKET)
+    client.close()
+    job = an_errand(tmp_path, server, target=KEPT)
+    code, told = job.call("provision", "--execute")
+    assert code == 4
+    steps = {step["step"]: step["done"] for step in told["steps"]}
+    assert steps["object-lock"] == "cannot be mended: name another bucket"
+    assert server.count("PutObjectLockConfiguration") == 0
 
 
 def test_without_a_policy_file_the_step_says_how(tmp_path: Path, server: StrictS3) -> None:

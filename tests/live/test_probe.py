@@ -150,6 +150,113 @@ def test_a_lock_is_tried_for_seconds_and_nothing_stays_locked(start: Start) -> N
     assert nothing_left(server)
 
 
+@pytest.mark.parametrize(
+    ("nasty", "told"),
+    [
+        (
+            Manner(),
+            {"tags": True, "tags_with_put": True, "tags_with_upload": True, "max_tags": 10,
+             "metadata_names": "exact"},
+        ),
+        (
+            Manner(loses_upload_tags=True, hyphenates_metadata=True),
+            {"tags": True, "tags_with_put": True, "tags_with_upload": False, "max_tags": 10,
+             "metadata_names": "hyphens"},
+        ),
+        (
+            Manner(loses_put_tags=True, loses_upload_tags=True),
+            {"tags": True, "tags_with_put": False, "tags_with_upload": False, "max_tags": None},
+        ),
+        (
+            Manner(tags=False),
+            {"tags": False, "tags_with_put": None, "tags_with_upload": None, "max_tags": None},
+        ),
+        (
+            Manner(refuses_put_tagging=True),
+            {"tags": False, "tags_with_put": None, "tags_with_upload": None},
+        ),
+    ],
+    ids=["keeps", "loses with uploads", "loses always", "has none", "shows none"],
+)  # fmt: skip
+def test_tags_and_names_of_metadata_are_tried_each_way(
+    start: Start, nasty: Manner, told: dict[str, Any]
+) -> None:
+    server, job = start(nasty)
+    seen = observed(job.probe_here()[1])
+    assert {name: seen[name] for name in told} == told
+    assert nothing_left(server)
+
+
+def test_each_mode_of_retention_is_tried_but_compliance_only_with_consent(start: Start) -> None:
+    server, job = start(Manner(), lock=True)
+    record = job.probe_here()[1]
+    seen = observed(record)
+    assert (seen["lock_governance"], seen["lock_compliance"]) == (True, None)
+    how = {one["name"]: one["how"] for one in record["observations"]}
+    assert "--compliance-trial" in how["lock_compliance"]
+    modes = {s.headers.get("x-amz-object-lock-mode") for s in server.seen}
+    assert modes == {None, "GOVERNANCE"}
+    seen = observed(job.probe_here(compliance=True)[1])
+    assert (seen["lock_governance"], seen["lock_compliance"]) == (True, True)
+    assert seen["object_lock"] is True
+    assert nothing_left(server)
+
+
+def test_a_host_that_knows_compliance_only_is_not_said_to_have_no_lock(start: Start) -> None:
+    profile = profiles.load("outscale")
+    server, job = start(
+        manner_of(profile), lock=True, provider="outscale", region=profile.regions[0]
+    )
+    code, record = job.probe_here()
+    seen = observed(record)
+    assert (code, record["differences"]) == (0, [])
+    assert [seen[name] for name in ("lock_governance", "lock_compliance", "object_lock")] == [
+        None, None, None,
+    ]  # fmt: skip
+    seen = observed(job.probe_here(compliance=True)[1])
+    assert (seen["lock_compliance"], seen["object_lock"]) == (True, True)
+    assert nothing_left(server)
+
+
+def test_a_run_is_refused_a_mode_of_retention_that_the_probe_found_missing(start: Start) -> None:
+    server, job = start(
+        Manner(lock_modes=frozenset(("COMPLIANCE",))), lock=True,
+        target=", retention: {mode: governance, days: 1}",
+    )  # fmt: skip
+    code, record = job.probe_here()
+    assert (code, observed(record)["lock_governance"]) == (4, False)
+    before = server.count("PutObject")
+    code, told = job.run_here()
+    assert (code, server.count("PutObject")) == (3, before)
+    assert "retention in mode governance is not kept there" in told
+
+
+def test_a_compliance_trial_is_announced_before_anybody_is_contacted(start: Start) -> None:
+    _, job = start(Manner())
+    code, told = job.call("probe", "--dry-run", "--compliance-trial")
+    assert code == 0
+    assert "nobody can remove it before" in told["would_note"][0]
+
+
+def test_preflight_says_which_names_the_target_changes_until_the_plan_accepts_it(
+    start: Start,
+) -> None:
+    _, job = start(Manner(hyphenates_metadata=True))
+    job.probe_here()
+
+    def told() -> list[str]:
+        checks = job.call("preflight")[1]["checks"]
+        found = [c["notes"] for c in checks if c["check"] == "what the target changes"]
+        return found[0] if found else []
+
+    assert "metadata_names: hyphens" in told()[0]
+    text = job.plan.read_text()
+    job.plan.write_text(
+        text.replace("  region: us-east-1", "  region: us-east-1\n  metadata_names: hyphens")
+    )
+    assert told() == []
+
+
 def test_a_bucket_with_a_default_retention_is_not_written_to(start: Start) -> None:
     server, job = start(Manner(), lock=True)
     server.store.buckets[BUCKET].default_retention = {"Mode": "COMPLIANCE", "Days": "1"}
@@ -200,6 +307,18 @@ def test_what_a_killed_probe_left_is_removed_by_the_next(start: Start) -> None:
     code, record = job.probe_here()
     assert (code, record["swept"]) == (0, 1)
     assert list(server.store.buckets[BUCKET].objects) == [f"{ROOT}somebody-elses/x"]
+    assert not server.store.buckets[BUCKET].uploads
+
+
+def test_a_killed_probes_uploads_are_found_behind_a_marker_as_well(start: Start) -> None:
+    server, job = start(Manner(page=1, marker_at_the_end=True, ignores_max_parts=True))
+    job.kill_when("probe", lambda: server.count("UploadPart") >= 3)
+    client = s3_client(server)
+    where = next(iter(server.store.buckets[BUCKET].uploads.values())).template.key
+    for number in range(3):
+        client.create_multipart_upload(Bucket=BUCKET, Key=f"{where}-{number}")
+    client.close()
+    assert job.probe_here()[1]["swept"] == 1
     assert not server.store.buckets[BUCKET].uploads
 
 

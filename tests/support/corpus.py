@@ -16,10 +16,11 @@ EXCLUDED = "tmp/scratch"
 def filled(folder: Path, dataset: Dataset = ONE[0], **options: Any) -> World:
     """Return a world with the corpus, not yet run."""
     world = World(folder, (dataset,), **options)
+    world.target.loses_upload_tags = True  # as hosts do: they are set when it is complete
     put = world.source.put
     bucket = dataset.source.bucket
     put(bucket, "a", noise("a", 10), md5=hashlib.md5(noise("a", 10)).hexdigest())
-    put(bucket, "big", noise("big", BIG))
+    put(bucket, "big", noise("big", BIG), tags={"t": "2", "u": "3"})
     put(bucket, ODD, noise(ODD, 3000), metadata={"origin": "ward 3"}, tags={"t": "1"})
     put(bucket, "empty", b"")
     put(bucket, "link", b"", kind="symlink")
@@ -49,11 +50,13 @@ def ending(world: World) -> dict[str, Any]:
             assert hashlib.sha256(stored).hexdigest() == record["stored_sha256"]
             assert len(stored) == record["stored_size"]
             plain[name] = data
+    keys = sorted(stored.key for stored in world.target.keys(dataset.target))
     fields = ("state", "size", "version", "md5", "sha256", "stored_size", "level", "verdict")
     return {
         "records": {name: [r[field] for field in fields] for name, r in records.items()},
         "plain": plain,
-        "keys": sorted(stored.key for stored in world.target.keys(dataset.target)),
+        "keys": keys,
+        "tags": {key: dict(world.target.tags_at(dataset.target.bucket, key)) for key in keys},
         "uploads": world.target.uploads(),
         "findings": sorted((code, key or "") for code, key in world.findings()),
         "counts": recounted(world),

@@ -77,14 +77,14 @@ class Errand:
             except MigrateError as error:
                 return int(error.exit_code), str(error)
 
-    def probe_here(self) -> tuple[int, dict[str, Any]]:
+    def probe_here(self, *, compliance: bool = False) -> tuple[int, dict[str, Any]]:
         """Probe the target in this process; return code and record, or code and error."""
         with pytest.MonkeyPatch.context() as patch:
             for name in ("T_ID", "T_SECRET"):
                 patch.setenv(name, self.environ[name])
             desk = Desk.open(self.plan, None, Notes(), threading.Event())
             try:
-                code, record = probe(desk, None, dry_run=False)
+                code, record = probe(desk, None, dry_run=False, compliance=compliance)
             except MigrateError as error:
                 return int(error.exit_code), {"error": str(error)}
         return int(code), record

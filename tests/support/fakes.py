@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from hdh_migrate.errors import Conflict, Missing, ShortRead, SourceChanged, Transient
+from hdh_migrate.errors import Conflict, Missing, ShortRead, SourceChanged, Transient, Unsupported
 from hdh_migrate.model import (
     Brief,
     Lock,
@@ -200,6 +200,8 @@ class FakeTarget:
         self.script = script or Script()
         self.problems: list[Problem] = []
         self.object_lock = True
+        self.loses_upload_tags = False
+        self.keeps_tags = True
         self._buckets: dict[str, dict[str, _Object]] = {name: {} for name in buckets}
         self._open: dict[str, _Open] = {}
         self._numbers = itertools.count(1)
@@ -210,7 +212,7 @@ class FakeTarget:
     def data(self, bucket: str, key: str) -> bytes:
         return self._buckets[bucket][key].data
 
-    def tags(self, bucket: str, key: str) -> Mapping[str, str]:
+    def tags_at(self, bucket: str, key: str) -> Mapping[str, str]:
         return self._buckets[bucket][key].tags
 
     def uploads(self) -> list[str]:
@@ -257,6 +259,10 @@ class FakeTarget:
         with self.script.call("lock"):
             return self._bucket(bucket)[stored.key].stored.lock
 
+    def tags(self, bucket: str, stored: Stored) -> Mapping[str, str]:
+        with self.script.call("tags"):
+            return self._bucket(bucket)[stored.key].tags
+
     def head(self, bucket: str, key: str) -> Stored | None:
         with self.script.call("head"):
             found = self._bucket(bucket).get(key)
@@ -301,10 +307,22 @@ class FakeTarget:
                 found, stored=replace(found.stored, lock=lock)
             )
 
+    def tag(self, bucket: str, stored: Stored, tags: Mapping[str, str]) -> None:
+        with self.script.call("tag"), self._lock:
+            if not self.keeps_tags:
+                raise Unsupported("an object's tags: NotImplemented (HTTP 501)")
+            found = self._bucket(bucket)[stored.key]
+            made = replace(
+                found, tags=dict(tags), stored=replace(found.stored, tag_count=len(tags))
+            )
+            self._buckets[bucket][stored.key] = made
+
     def begin(self, bucket: str, key: str, *, stamp: Stamp) -> Upload:
         with self.script.call("begin"), self._lock:
             self._bucket(bucket)
             upload = Upload(bucket=bucket, key=key, upload_id=f"u{next(self._numbers)}")
+            if self.loses_upload_tags:
+                stamp = replace(stamp, tags={})
             self._open[upload.upload_id] = _Open(upload, stamp)
         return upload
 
@@ -401,6 +419,7 @@ class FakeTarget:
             etag=_etag(data),
             metadata={ATTEMPT: stamp.attempt, **metadata},
             lock=stamp.lock or Lock(),
+            tag_count=len(stamp.tags) or None,
         )
         return _Object(data, stored, stamp.tags)
 

@@ -100,6 +100,7 @@ def https(
     headers: Mapping[str, str] | None = None,
     body: bytes = b"",
     newest: ssl.TLSVersion | None = None,
+    ciphers: str = "ALL:@SECLEVEL=0",
     before: str | None = None,
 ) -> Iterator[Heard]:
     """Answer every request alike, or as the http server behind does (`before` is its address).
@@ -113,7 +114,7 @@ def https(
             warnings.simplefilter("ignore", DeprecationWarning)
             context.minimum_version = ssl.TLSVersion.TLSv1
             context.maximum_version = newest
-        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.set_ciphers(ciphers)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

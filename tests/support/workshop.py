@@ -27,6 +27,8 @@ class Workshop:
             if one.get("die_once") and not Path(one["die_once"]).exists():
                 Path(one["die_once"]).touch()
                 os.kill(os.getpid(), signal.SIGKILL)
+            if one.get("fault"):
+                raise RuntimeError(one["fault"])
             if one.get("hang"):
                 time.sleep(one["hang"])
             emit({"kind": "done", "id": one["id"], "pid": os.getpid()})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,11 +22,14 @@ from hdh_migrate.ports import Engine
 from tests.support.workshop import Workshop
 
 FACTORY = "tests.support.workshop:worker"
+ROOT = str(Path(__file__).parents[2])
 
 COORDINATOR = """
 import sys, time
 from hdh_migrate.engines.local import LocalEngine
-engine = LocalEngine("tests.support.workshop:worker", {}, processes=2, connections=2)
+engine = LocalEngine(
+    "tests.support.workshop:worker", {}, processes=2, connections=2, search=sys.argv[1:]
+)
 engine.submit({"objects": [{"id": 1}]})
 engine.submit({"objects": [{"id": 2, "hang": 60}]})
 while not (told := list(engine.receipts(0.5))): pass
@@ -50,7 +54,7 @@ def drained(engine: Engine, count: int, *, seconds: float = 20) -> list[Mapping[
 
 
 def local() -> LocalEngine:
-    return LocalEngine(FACTORY, {}, processes=2, connections=4)
+    return LocalEngine(FACTORY, {}, processes=2, connections=4, search=[ROOT])
 
 
 def serial() -> SerialEngine:
@@ -121,7 +125,7 @@ def test_workers_that_die_one_after_the_other_end_the_run(processes: LocalEngine
 
 def test_workers_end_when_their_coordinator_is_killed() -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", COORDINATOR], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", COORDINATOR, ROOT], stdout=subprocess.PIPE, text=True
     ) as coordinator:
         assert coordinator.stdout is not None
         workers = json.loads(coordinator.stdout.readline())
@@ -157,7 +161,9 @@ def test_workers_tell_their_traffic_when_they_are_closed(processes: LocalEngine)
 
 
 def test_no_secret_is_in_a_workers_command_line() -> None:
-    made = LocalEngine(FACTORY, {"plan": "canary-in-config"}, processes=1, connections=1)
+    made = LocalEngine(
+        FACTORY, {"plan": "canary-in-config"}, processes=1, connections=1, search=[ROOT]
+    )
     try:
         made.submit(order({"id": 1}))
         drained(made, 1)
@@ -173,3 +179,101 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+# --- whose code runs, and what it gets to know ---------------------------------------------------
+
+OTHER_CODE = """
+import os, signal, sys, time
+from pathlib import Path
+import hdh_migrate
+from hdh_migrate.engines.local import LocalEngine
+from hdh_migrate.errors import Refused
+engine = LocalEngine("hdh_migrate.workshop:worker", {}, processes=1, connections=1)
+engine.submit({"objects": [{"id": 1}]})
+while not any(one["kind"] == "order-done" for one in engine.receipts(0.5)): pass
+with open(Path(hdh_migrate.__file__).with_name("fixity.py"), "a") as file:
+    file.write("# an upgrade under the run\\n")
+os.kill(engine._workers[0].process.pid, signal.SIGKILL)
+until = time.monotonic() + 60
+try:
+    while time.monotonic() < until: list(engine.receipts(0.5))
+except Refused as error:
+    print("refused:", error)
+engine.close(grace=5)
+"""
+
+
+def test_a_module_in_the_current_directory_is_not_run_by_a_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("queue.py", "signal.py", "hdh_migrate.py"):
+        (tmp_path / name).write_text("open('taken', 'w').write('secrets')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    made = local()
+    try:
+        made.submit(order({"id": 1}))
+        assert [one["id"] for one in drained(made, 1) if one["kind"] == "done"] == [1]
+    finally:
+        made.close(grace=5)
+    assert not (tmp_path / "taken").exists()
+
+
+def test_a_worker_sees_no_variable_that_may_hold_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HDH_ERASER_SAS", "sig=canary-eraser")
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", "canary-identity")
+    monkeypatch.setenv("LC_TIME", "fr_FR.UTF-8")
+    made = LocalEngine(FACTORY, {}, processes=1, connections=1, search=[ROOT])
+    try:
+        made.submit(order({"id": 1}))
+        drained(made, 1)
+        environ = Path(f"/proc/{made._workers[0].process.pid}/environ").read_bytes()
+    finally:
+        made.close(grace=5)
+    assert b"canary" not in environ
+    assert b"LC_TIME=fr_FR.UTF-8" in environ
+
+
+def test_a_worker_leaves_no_core_file_and_is_closed_to_debuggers() -> None:
+    made = LocalEngine(FACTORY, {}, processes=1, connections=1, search=[ROOT])
+    try:
+        made.submit(order({"id": 1}))
+        drained(made, 1)
+        limits = Path(f"/proc/{made._workers[0].process.pid}/limits").read_text()
+    finally:
+        made.close(grace=5)
+    core = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
+    assert core.split()[4:6] == ["0", "0"]
+
+
+def test_a_worker_that_runs_other_code_than_the_coordinator_is_refused(tmp_path: Path) -> None:
+    package = tmp_path / "hdh_migrate"
+    shutil.copytree(Path(ROOT) / "hdh_migrate", package, ignore=shutil.ignore_patterns("*.pyc"))
+    shutil.copy(Path(ROOT) / "tests/support/workshop.py", package / "workshop.py")
+
+    done = subprocess.run(
+        [sys.executable, "-c", OTHER_CODE],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert done.stdout.startswith("refused: a worker process runs other code"), done.stderr
+
+
+def test_a_fault_in_a_worker_is_told_without_its_words(capfd: pytest.CaptureFixture[str]) -> None:
+    made = LocalEngine(FACTORY, {}, processes=1, connections=1, search=[ROOT])
+    try:
+        made.submit(order({"id": 1, "fault": "patient-martin"}))
+        found = drained(made, 1)
+    finally:
+        made.close(grace=5)
+    assert [one["kind"] for one in found] == ["lost"]
+    told = capfd.readouterr().err
+    assert "worker: RuntimeError at workshop.py:" in told
+    assert "martin" not in told
+    assert "Traceback" not in told

@@ -14,7 +14,7 @@ from hdh_migrate.pipeline.cutover.freeze import Listing
 from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.seen import Seen
 from hdh_migrate.pipeline.inventory import Frozen, Inventory, KeyOrder, demand_total, element
-from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS
+from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS, severity
 from hdh_migrate.pipeline.transfer import Transfer
 from hdh_migrate.pipeline.verify import Verify
 
@@ -169,7 +169,7 @@ class Delta:
                     ledger.close_finding(found["id"])  # its count is told anew
             for code, count in sorted(frozen.losses.items()):
                 detail = f"{count} objects have {LOSSES[code]}"
-                ledger.finding(code, "note", detail, dataset=dataset.id)
+                ledger.finding(code, severity(code), detail, dataset=dataset.id)
             ledger.seal(dataset.id, frozen.root)
             ledger.event(
                 "inventoried",

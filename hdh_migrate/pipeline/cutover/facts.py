@@ -47,8 +47,23 @@ def _facts(story: Standing) -> dict[str, Any]:
         "written_by_consumers": None if story.written is None else dict(story.written),
         "finalized": None if story.finalized is None else dict(story.finalized),
         "decommission": {
-            "outcomes": dict(sorted(erasure.counts.items())),
+            "recheck": _recheck(story),
+            "outcomes": dict(sorted(erasure.outcomes.items())),
             "requested": None if story.requested is None else dict(story.requested),
             "observed": None if story.observed is None else dict(story.observed),
         },
+    }
+
+
+def _recheck(story: Standing) -> dict[str, Any] | None:
+    """Say how the target was read again before anything was deleted, None while it was not."""
+    found = story.recheck
+    if found.level is None:
+        return None
+    return {
+        "level": found.level,
+        "reason": found.reason,
+        "objects": found.objects,
+        "bytes": found.size,
+        "differing": len(found.differing),
     }

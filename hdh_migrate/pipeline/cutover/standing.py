@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from hdh_migrate.pipeline.cutover.readings import Reading, Readings
+
 Events = Iterable[tuple[str, str, Mapping[str, Any]]]
 """(time, kind, body), oldest first."""
 
@@ -48,13 +50,40 @@ FINAL = frozenset({Stage.FINALIZED, Stage.ERASING, Stage.REQUESTED, Stage.OBSERV
 
 
 @dataclass(slots=True)
+class Recheck:
+    """What was read again at the target before the source is deleted."""
+
+    level: str | None = None
+    reason: str | None = None
+    """Why the level is no higher one, where the plan must say so."""
+    readings: Readings = field(default_factory=Readings)
+    objects: int = 0
+    size: int = 0
+    """What all readings together came to; an object that was read twice counts twice."""
+    differing: dict[int, str] = field(default_factory=dict)
+    """What the last look found wrong, by object id; what was mended and read since is not here."""
+
+
+@dataclass(slots=True)
 class Erasure:
     """What decommission has done so far; `after` is the last object id with a receipt."""
 
     after: int = 0
     open_until: int | None = None
     """The last object id of an intent without a receipt."""
+    pending: dict[int, str] = field(default_factory=dict)
+    """Ids up to `after` that were left at the source and are to be asked for yet, and why."""
+    reopened: set[int] = field(default_factory=set)
+    """Ids of an intent without a receipt to ask again for some that were pending."""
     counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """What became of every object that had its turn; counts that close."""
+        found = dict(self.counts)
+        for why in self.pending.values():
+            found[why] = found.get(why, 0) + 1
+        return found
 
 
 @dataclass(slots=True)
@@ -93,6 +122,7 @@ class Standing:
     approvals: dict[str, list[str]] = field(default_factory=dict)
     times: dict[str, str] = field(default_factory=dict)
     finalized: Mapping[str, Any] | None = None
+    recheck: Recheck = field(default_factory=Recheck)
     erasure: Erasure = field(default_factory=Erasure)
     requested: Mapping[str, Any] | None = None
     observed: Mapping[str, Any] | None = None
@@ -200,14 +230,51 @@ def _finalized(now: Standing, body: Mapping[str, Any]) -> None:
     now.finalized = {name: body[name] for name in ("early", "reason")}
 
 
+def _rechecking(now: Standing, body: Mapping[str, Any]) -> None:
+    now.recheck.level, now.recheck.reason = body["level"], body["reason"]
+
+
+def _rechecked(now: Standing, body: Mapping[str, Any]) -> None:
+    told = now.recheck
+    for first, last, level in body["spans"]:
+        told.readings.add(Reading(first, last, body["at"], level))
+        few = last - first < len(told.differing)
+        ids = range(first, last + 1) if few else [n for n in told.differing if first <= n <= last]
+        for number in ids:
+            told.differing.pop(number, None)
+    told.differing.update((number, code) for number, code in body["differing"])
+    told.objects += body["objects"]
+    told.size += body["bytes"]
+
+
 def _erasing(now: Standing, body: Mapping[str, Any]) -> None:
-    now.erasure.open_until = body["last"]
+    # What was requested and observed before says nothing of what is deleted from here on.
+    now.requested = now.observed = None
+    for name in ("requested", "observed"):
+        now.times.pop(name, None)
+    if "again" in body:
+        now.erasure.reopened.update(body["again"])
+    else:
+        # An intent of before may reach further: larger batches, or a kill right after this one.
+        now.erasure.open_until = max(now.erasure.open_until or 0, body["last"])
 
 
 def _erased(now: Standing, body: Mapping[str, Any]) -> None:
-    now.erasure.after, now.erasure.open_until = body["last"], None
+    done = now.erasure
+    if "again" in body:
+        done.reopened.difference_update(body["again"])
+        for number in body["again"]:
+            done.pending.pop(number, None)
+    else:
+        done.after = body["last"]
+        if done.open_until is not None and done.open_until <= done.after:
+            done.open_until = None
+    pending = dict(body.get("pending", ()))
+    done.pending.update(pending)
+    # What the look right before a delete found wrong is to be read again, too.
+    now.recheck.differing.update((n, why) for n, why in pending.items() if "target-" in why)
     for outcome, count in body["outcomes"].items():
-        now.erasure.counts[outcome] = now.erasure.counts.get(outcome, 0) + count
+        done.counts[outcome] = done.counts.get(outcome, 0) + count
 
 
 def _requested(now: Standing, body: Mapping[str, Any]) -> None:
@@ -233,6 +300,8 @@ _HANDLERS: Mapping[str, Callable[[Standing, Mapping[str, Any]], None]] = {
     "rolled-back": _rolled_back,
     "counted": _counted,
     "finalized": _finalized,
+    "rechecking": _rechecking,
+    "rechecked": _rechecked,
     "erasing": _erasing,
     "erased": _erased,
     "requested": _requested,

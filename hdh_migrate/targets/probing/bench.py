@@ -25,6 +25,7 @@ _BUSY = frozenset((429, 500, 502, 503, 504))
 _PAUSES = (0.25, 0.5, 1.0)
 _LONGEST_WAIT = 30.0
 _SILENT_MAX = 3
+_PAGES_MAX = 100
 
 
 class Unclear(Exception):
@@ -87,10 +88,12 @@ class Bench:
         claims: Mapping[str, Any],
         *,
         wait: Callable[[float], object],
+        consents_to_compliance: bool = False,
     ) -> None:
         self.bucket = bucket
         self.prefix = prefix
         self.claims = claims
+        self.consents_to_compliance = consents_to_compliance
         self.requests = 0
         self.busy = 0
         self._endpoint = endpoint
@@ -210,13 +213,13 @@ class Bench:
 
         return self._patiently(once)
 
-    def begin(self, key: str) -> str:
-        """Open a multipart upload and return its id.
+    def begin(self, key: str, **more: str) -> str:
+        """Open a multipart upload and return its id; `more` are boto3's arguments.
 
         Raises:
             Refusal: the host opens none.
         """
-        answer = self.call("create_multipart_upload", key=key)
+        answer = self.call("create_multipart_upload", key=key, **more)
         if not answer.took():
             raise Refusal(f"CreateMultipartUpload: {answer}")
         upload_id = str(answer.data.get("UploadId") or "")
@@ -299,8 +302,16 @@ class Bench:
         return None
 
     def _open_uploads(self) -> Iterator[tuple[str, str]]:
+        more: dict[str, str] = {}
         with suppress(Unclear, StorageError):
-            answer = self.call("list_multipart_uploads", Prefix=self.prefix)
-            for one in answer.data.get("Uploads", ()):
-                if str(one.get("Key", "")).startswith(self.prefix):
-                    yield one["Key"], one["UploadId"]
+            for _ in range(_PAGES_MAX):
+                data = self.call("list_multipart_uploads", Prefix=self.prefix, **more).data
+                for one in data.get("Uploads", ()):
+                    if str(one.get("Key", "")).startswith(self.prefix):
+                        yield one["Key"], one["UploadId"]
+                # A marker counts even where IsTruncated says that this was the last page.
+                markers = ("KeyMarker", "UploadIdMarker")
+                following = {m: data[f"Next{m}"] for m in markers if data.get(f"Next{m}")}
+                if following in ({}, more) or not data.get("Uploads"):
+                    return
+                more = following

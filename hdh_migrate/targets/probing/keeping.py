@@ -42,41 +42,85 @@ def versioning(bench: Bench) -> Iterator[Observation]:
 
 
 def object_lock(bench: Bench) -> Iterator[Observation]:
-    """Where the bucket has a lock, keep an object for a few seconds and try to delete it."""
+    """Where the bucket has a lock, keep an object for a few seconds and try to delete it.
+
+    Each mode is tried that the profile claims: `governance` first, whose lock this probe can lift
+    again; `compliance` only with consent, for nobody can.
+    """
     answer = bench.call("get_object_lock_configuration")
     told = answer.data.get("ObjectLockConfiguration", {})
     if not answer.good or told.get("ObjectLockEnabled") != "Enabled":
         if answer.good or answer.code in NO_LOCK:
             how = f"GetObjectLockConfiguration: {answer}; this bucket has no lock"
             yield seen("bucket_object_lock", False, how)
-            yield unknown("object_lock", f"{how}, so it was not tried")
+            for name in ("object_lock", *map(lock_trait, LOCK_MODES)):
+                yield unknown(name, f"{how}, so it was not tried")
         else:
             answer.took()
             yield seen("bucket_object_lock", False, f"GetObjectLockConfiguration: {answer}")
             yield seen("object_lock", False, f"GetObjectLockConfiguration: {answer}")
         return
     yield seen("bucket_object_lock", True, f"GetObjectLockConfiguration: {answer}")
-    kept, how = _retained(bench)
-    held, more = _held(bench)
-    yield seen("object_lock", kept and held, f"{how}; {more}")
+    kept: list[bool] = []
+    for mode in LOCK_MODES:
+        observation = _mode(bench, mode)
+        yield observation
+        if observation.observed is not None:
+            kept.append(observation.observed)
+    held, how = _held(bench)
+    if held and not kept:
+        yield unknown("object_lock", f"no mode of retention was tried; {how}")
+    else:
+        yield seen("object_lock", held and any(kept), how)
 
 
-def _retained(bench: Bench) -> tuple[bool, str]:
+LOCK_MODES = ("governance", "compliance")
+"""In the order in which they are tried."""
+
+
+def lock_trait(mode: str) -> str:
+    """Return what the observation of one mode of retention is called."""
+    return f"lock_{mode}"
+
+
+def lock_claims(claims: Mapping[str, object]) -> dict[str, bool]:
+    """Return what a profile claims of each mode of retention."""
+    modes = claims["lock_modes"]
+    assert isinstance(modes, tuple)
+    return {lock_trait(mode): mode in modes for mode in LOCK_MODES}
+
+
+def _mode(bench: Bench, mode: str) -> Observation:
+    name = lock_trait(mode)
+    if not bench.claims[name]:
+        return unknown(name, "not tried: the profile does not claim this mode")
+    if mode == "compliance" and not bench.consents_to_compliance:
+        how = "not tried: nobody can lift such a lock before it ends; --compliance-trial tries it"
+        return unknown(name, how)
+    try:
+        kept, how = _retained(bench, mode.upper())
+    except Unclear as error:
+        return unknown(name, str(error))
+    return seen(name, kept, how)
+
+
+def _retained(bench: Bench, mode: str) -> tuple[bool, str]:
     """Keep an object for some seconds by the host's own clock, and try to delete that version."""
     key, body = bench.key(), b"kept"
     date = bench.head(key).headers.get("date")
     now = parsedate_to_datetime(date) if date else datetime.now(UTC)  # noqa: TID251 - host's clock
     until = (now + timedelta(seconds=LOCK_SECONDS)).strftime("%Y-%m-%dT%H:%M:%SZ")
     put = bench.put(
-        key, body, content_md5=md5_value(body), x_amz_object_lock_mode="GOVERNANCE",
+        key, body, content_md5=md5_value(body), x_amz_object_lock_mode=mode,
         x_amz_object_lock_retain_until_date=until,
     )  # fmt: skip
     if not put.took():
-        return False, f"PUT with retention: {put}"
+        return False, f"PUT with {mode} retention: {put}"
+    shown = bench.head(key).headers.get("x-amz-object-lock-mode", "none")
     gone = _delete_version(bench, key, put)
     bench.pause(LOCK_SECONDS + 1)
-    how = f"PUT with retention: {put}, deletion of that version: {gone}"
-    return not gone.good, how
+    how = f"PUT with {mode} retention: {put}, HEAD shows {shown}, deletion of that version: {gone}"
+    return not gone.good and shown in {mode, "none"}, how
 
 
 def _held(bench: Bench) -> tuple[bool, str]:

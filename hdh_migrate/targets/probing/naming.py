@@ -1,9 +1,8 @@
-"""Names and labels: which keys come back as they went, how long they may be, metadata, tags."""
+"""Names and labels: which keys come back as they went, how long they may be, metadata."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from urllib.parse import quote, urlencode
 
 from hdh_migrate.targets.probing.bench import Bench, Unclear
 from hdh_migrate.targets.probing.record import Observation, seen, unknown
@@ -87,7 +86,7 @@ def length(bench: Bench) -> Iterator[Observation]:
         return _written(bench, _long(bench.key(""), size))
 
     least = len(bench.key("")) + 1
-    longest = _largest(takes, least, claimed)
+    longest = largest(takes, least, claimed)
     if longest is None:
         raise Unclear("not even a short key was taken")
     if longest >= claimed and takes(claimed + 1):
@@ -105,7 +104,7 @@ def length(bench: Bench) -> Iterator[Observation]:
         return _written(bench, bench.key("s" * size))
 
     room = min(longest, claimed) - len(bench.key(""))
-    segment = _largest(one_segment, 1, room)
+    segment = largest(one_segment, 1, room)
     how = f"segments (between slashes) of {segment} bytes taken"
     more = "" if segment == room else f", of {(segment or 0) + 1} not"
     yield seen("max_key_segment", None if segment == room else segment, how + more)
@@ -126,7 +125,7 @@ def _long(start: str, size: int) -> str:
     return key[:size]
 
 
-def _largest(takes: Callable[[int], bool], low: int, high: int) -> int | None:
+def largest(takes: Callable[[int], bool], low: int, high: int) -> int | None:
     """Return the largest size that is taken, by halves; None when even the smallest is not."""
     if takes(high):
         return high
@@ -146,17 +145,17 @@ def metadata(bench: Bench) -> Iterator[Observation]:
         value = "v" * (size - len(_METADATA_NAME))
         return _metadata_back(bench, value) == value
 
-    largest = _largest(takes, len(_METADATA_NAME) + 1, claimed)
-    if largest is None:
+    most = largest(takes, len(_METADATA_NAME) + 1, claimed)
+    if most is None:
         yield seen("metadata", False, "one short value was written, and did not come back")
         return
     yield seen("metadata", True, "values that were written came back")
-    if largest == claimed:
+    if most == claimed:
         yield seen(
             "max_metadata", claimed, f"{claimed} bytes in one value came back; more not tried"
         )
     else:
-        yield seen("max_metadata", largest, f"{largest} bytes came back, {largest + 1} did not")
+        yield seen("max_metadata", most, f"{most} bytes came back, {most + 1} did not")
     value = "\u00e9tude"
     back = _metadata_back(bench, value)
     how = "a value beyond ASCII, sent as UTF-8, " + (
@@ -176,35 +175,15 @@ def _metadata_back(bench: Bench, value: str) -> str | None:
     return raw.encode("latin-1").decode("utf-8", "replace")
 
 
-def tags(bench: Bench) -> Iterator[Observation]:
-    """Write as many tags as are claimed, and one more, and read them back."""
-    claimed = int(bench.claims["max_tags"]) or 1
-    one, said = _tags_back(bench, 1)
-    if not one:
-        yield seen("tags", False, said)
-        return
-    yield seen("tags", True, said)
-    if _tags_back(bench, claimed)[0]:
-        more = _tags_back(bench, claimed + 1)[0]
-        how = f"{claimed} tags came back, {claimed + 1} {'too' if more else 'were refused'}"
-        yield seen("max_tags", claimed + more, how)
-    else:
-        fewest = _largest(lambda count: _tags_back(bench, count)[0], 1, claimed)
-        yield seen("max_tags", fewest, f"{fewest} tags came back, {claimed} did not")
-
-
-def _tags_back(bench: Bench, count: int) -> tuple[bool, str]:
-    key = bench.key()
-    wanted = {f"name-{number}": f"value {number}" for number in range(count)}
-    put = bench.put(key, x_amz_tagging=urlencode(wanted, quote_via=quote))
+def metadata_names(bench: Bench) -> Iterator[Observation]:
+    """Write a name of metadata with `_` in it, and see under which name its value comes back."""
+    key, value = bench.key(), "named"
+    put = bench.send("PUT", key, b"named", headers={"x-amz-meta-a_name": value})
     if not put.took():
-        return False, f"PUT with x-amz-tagging: {put}"
-    answer = bench.call("get_object_tagging", key=key)
-    found = {one["Key"]: one["Value"] for one in answer.data.get("TagSet", ())}
-    how = f"PUT with x-amz-tagging: {put}; GetObjectTagging: {answer}"
-    try:
-        if not answer.took():
-            return False, how
-    except Unclear as error:
-        raise Unclear(how) from error
-    return found == wanted, how if found == wanted else f"{how}, but not the tags that were set"
+        yield unknown("metadata_names", f"PUT with x-amz-meta-a_name: {put}")
+        return
+    there = bench.head(key).headers
+    found = [name for name in ("a_name", "a-name") if there.get(f"x-amz-meta-{name}") == value]
+    how = f"PUT with x-amz-meta-a_name: {put}; HEAD shows it as {found[0] if found else 'nothing'}"
+    told = {"a_name": "exact", "a-name": "hyphens"}
+    yield seen("metadata_names", told[found[0]] if found else "lost", how)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from hdh_migrate.errors import ConnectionLost, Missing, Permanent, Refused, StorageError
-from hdh_migrate.targets.probing import keeping, naming, parts, writing
+from hdh_migrate.targets.probing import keeping, naming, parts, tagging, writing
 from hdh_migrate.targets.probing.bench import Answer, Bench, Unclear
 from hdh_migrate.targets.probing.record import Observation, seen, unknown
 from hdh_migrate.targets.s3_endpoint import classified
@@ -46,11 +46,15 @@ CHECKS: Sequence[Row] = (
     Row(naming.charset, ("keys_exact", "key_charset")),
     Row(naming.folding, ("keys_normalised", "keys_case_folded")),
     Row(naming.metadata, ("metadata", "max_metadata", "metadata_charset")),
-    Row(naming.tags, ("tags", "max_tags")),
+    Row(naming.metadata_names, ("metadata_names",)),
+    Row(tagging.tags, ("tags", "tags_with_put", "tags_with_upload", "max_tags")),
     Row(keeping.listing, ("list_v2",)),
     Row(keeping.deletion, ("delete_objects", "content_md5_required")),
     Row(keeping.versioning, ("bucket_versioning", "versioning")),
-    Row(keeping.object_lock, ("bucket_object_lock", "object_lock")),
+    Row(
+        keeping.object_lock,
+        ("bucket_object_lock", "lock_governance", "lock_compliance", "object_lock"),
+    ),
     # Last, for a host was seen that dies of a name that is too long for its file system.
     Row(naming.length, ("max_key", "key_length_counts", "max_key_segment")),
 )  # fmt: skip
@@ -61,6 +65,9 @@ NOT_TRIED = {
     "max_object": "it would take an object of that size",
     "list_page": "it would take more objects than a page holds",
     "request_seconds": "it would take a request that long",
+    "max_open_uploads": "it would take as many uploads, and anybody else's count as well",
+    "quota_bytes": "it would take as many bytes",
+    "object_lock_later": "a probe changes no bucket",
     "bucket_policy": "a probe changes no bucket",
     "bucket_encryption": "a probe changes no bucket",
     "lifecycle": "a probe changes no bucket",

@@ -43,7 +43,7 @@ class Observation:
             return self.observed is not (self.name in _UNWANTED)
         if self.tried:
             return True  # Content-MD5 goes with every such request, wanted or not
-        return claimed in _CAUTIOUS or self.observed == "same"
+        return claimed in _CAUTIOUS or self.observed in {"same", "exact"}
 
     def _agrees(self, claimed: Any) -> bool:  # noqa: ANN401 - claims are of many types
         if self.tried:
@@ -70,6 +70,8 @@ _CAPABILITIES = {
     "conditional_put": "create_only",  # a replacement is looked at before and after it anyway
     "conditional_complete": "conditional_complete",
     "tags": "tags",
+    "tags_with_put": "tags_with_put",
+    "tags_with_upload": "tags_with_upload",
 }
 """Limits that are capabilities, with the trait that decides them."""
 

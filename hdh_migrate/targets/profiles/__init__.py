@@ -32,7 +32,7 @@ Dated = TypeVar("Dated", HealthRule, Note)
 
 _UNKNOWN = "generic"
 
-_LIMITS = tuple(TargetLimits.__dataclass_fields__)
+_LIMITS = tuple(name for name in TargetLimits.__dataclass_fields__ if name in Claims.model_fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,7 @@ class Claim:
     confirmed: bool
     origin: str
     """`profile NAME`, or "the plan's own profile"."""
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +194,7 @@ def _claims(claims: Claims, sources: Mapping[str, Source], origin: str) -> dict[
             source=_title(told.source, sources),
             confirmed=told.confirmed == "yes",
             origin=origin,
+            note=told.note,
         )
         for name, told in ((name, getattr(claims, name)) for name in Claims.model_fields)
     }

@@ -19,6 +19,7 @@ T = TypeVar("T")
 Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0)]
+LockMode = Literal["governance", "compliance"]
 HostPattern = Annotated[
     str, StringConstraints(pattern=r"^(\*|[a-z0-9{}-]+)(\.[a-z0-9{}-]+)+(:[0-9]{1,5})?$")
 ]
@@ -34,6 +35,9 @@ class Told(Section, Generic[T]):
     source: Reason = Field(description="Where that stands; a name from `sources`, or the words.")
     confirmed: Literal["yes", "no"] = Field(
         description="yes: the source says so; no: assumed, and not counted on where it matters."
+    )
+    note: Reason | None = Field(
+        default=None, description="What else is said of it, such as a source that contradicts."
     )
 
 
@@ -79,6 +83,12 @@ class Claims(Section):
     max_tags: Told[Amount] = Field(description="tags of one object")
     max_tag_key: Told[Amount] = Field(description="characters of a tag's name")
     max_tag_value: Told[Amount] = Field(description="characters of a tag's value")
+    max_open_uploads: Told[Count | None] = Field(
+        description="multipart uploads that may be open at once; null: no number is known"
+    )
+    quota_bytes: Told[Count | None] = Field(
+        description="bytes that a customer's project may hold; null: no number is known"
+    )
     list_page: Told[Count] = Field(description="keys in one page of a listing")
     # --- pace --------------------------------------------------------------------------------
     request_seconds: Told[Rate | None] = Field(
@@ -136,10 +146,22 @@ class Claims(Section):
     metadata_charset: Told[Literal["utf-8", "ascii"]] = Field(
         description="what user metadata may hold"
     )
+    metadata_names: Told[Literal["exact", "hyphens"]] = Field(
+        description="names of user metadata: kept as they are, or `_` written as `-`"
+    )
     tags: Told[bool] = Field(description="object tags")
+    tags_with_put: Told[bool] = Field(
+        description="x-amz-tagging on PUT; else they are set after it"
+    )
+    tags_with_upload: Told[bool] = Field(
+        description="x-amz-tagging on CreateMultipartUpload; else they are set after completion"
+    )
     # --- keeping -----------------------------------------------------------------------------
     versioning: Told[bool] = Field(description="bucket versioning")
     object_lock: Told[bool] = Field(description="retention and legal hold")
+    lock_modes: Told[tuple[LockMode, ...]] = Field(
+        description="modes of retention: governance, compliance; none listed: no retention"
+    )
     object_lock_later: Told[bool] = Field(
         description="object lock can be turned on after the bucket was created"
     )

@@ -202,8 +202,9 @@ def get_object_lock(store: Store, request: Request) -> Reply:
 def put_object_lock(store: Store, request: Request) -> Reply:
     bucket, told = store.bucket(request.bucket), request.xml("ObjectLockConfiguration")
     _demand(store, "object_lock")
-    if not bucket.lock:
+    if not bucket.lock and not (store.manner.lock_later and bucket.versioning == "Enabled"):
         raise S3Error("InvalidBucketState", "object lock is set when a bucket is made")
+    bucket.lock = True
     rule = told.find("Rule/DefaultRetention")
     bucket.default_retention = None if rule is None else {e.tag: e.text or "" for e in rule}
     return Reply(200)

@@ -55,6 +55,11 @@ class Manner:
     etag: Literal["md5", "opaque"] = "md5"
     part_etag: Literal["md5", "opaque"] = "md5"
     repeated_complete: Literal["repeated", "gone"] = "repeated"
+    lock_modes: frozenset[str] = frozenset(("GOVERNANCE", "COMPLIANCE"))
+    """Modes of retention that are known; the other one is refused (Outscale: COMPLIANCE only)."""
+    lock_later: bool = False
+    """Object lock can be turned on for a bucket that is there, when it is versioned."""
+    max_open_uploads: int | None = None
 
     # what it demands
     checks_signature: bool = True
@@ -88,6 +93,18 @@ class Manner:
     ignores_max_parts: bool = False
     loses_upload_locks: bool = False
     """CreateMultipartUpload does not take the object lock headers (Ceph 16)."""
+    loses_upload_tags: bool = False
+    """CreateMultipartUpload does not take x-amz-tagging (Ceph 16)."""
+    loses_put_tags: bool = False
+    """PUT does not take x-amz-tagging; PutObjectTagging does."""
+    refuses_put_tagging: bool = False
+    """PutObjectTagging and GetObjectTagging are not known."""
+    hides_tag_count: bool = False
+    """No reply has x-amz-tagging-count."""
+    hyphenates_metadata: bool = False
+    """`_` in the names of metadata becomes `-` (Ceph 16)."""
+    marker_at_the_end: bool = False
+    """Listings of uploads say IsTruncated false with a next marker, however many follow."""
     mishears_if_match: bool = False
     """If-Match on a PUT fails even with the ETag that is shown (Ceph 16)."""
     empty_complete: bool = False
@@ -119,6 +136,12 @@ def manner_of(profile: Profile, **knobs: Any) -> Manner:
         "repeated_complete": "repeated" if says("repeated_complete") == "same" else "gone",
         "md5_needed": frozenset(says("content_md5_required")) or MD5_OPERATIONS,
         "ascii_metadata": says("metadata_charset") == "ascii",
+        "loses_put_tags": not says("tags_with_put"),
+        "loses_upload_tags": not says("tags_with_upload"),
+        "hyphenates_metadata": says("metadata_names") == "hyphens",
+        "lock_modes": frozenset(mode.upper() for mode in says("lock_modes")),
+        "lock_later": says("object_lock_later"),
+        "max_open_uploads": says("max_open_uploads"),
         "deny_unless_allowed": says("implicit_deny"),
         "fold_case": says("keys_case_folded"),
         "normalise": says("keys_normalised"),

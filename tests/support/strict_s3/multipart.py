@@ -21,8 +21,12 @@ OPAQUE = 16
 
 
 def create_upload(store: Store, request: Request) -> Reply:
-    bucket = store.bucket(request.bucket)
+    bucket, most = store.bucket(request.bucket), store.manner.max_open_uploads
+    if most is not None and len(bucket.uploads) >= most:
+        raise S3Error("InvalidRequest", f"at most {most} uploads may be open")
     upload = store.new_upload(bucket, template(store, bucket, request))
+    if store.manner.loses_upload_tags:
+        upload.template.tags = {}
     if store.manner.loses_upload_locks:
         upload.template.retention, upload.template.hold = None, False
     told = {"Bucket": bucket.name, "Key": upload.template.key, "UploadId": upload.id}
@@ -89,13 +93,14 @@ def list_uploads(store: Store, request: Request) -> Reply:
     )
     left = [one for one in found if one > after]
     shown, more = left[:size], len(left) > size
+    marked = more or (bool(shown) and store.manner.marker_at_the_end)
     return xml(
         "ListMultipartUploadsResult",
         {
             "Bucket": bucket.name, "KeyMarker": params.get("key-marker", ""), "Prefix": prefix,
-            "NextKeyMarker": shown[-1][0] if more else None,
-            "NextUploadIdMarker": shown[-1][1] if more else None,
-            "MaxUploads": size, "IsTruncated": more,
+            "NextKeyMarker": shown[-1][0] if marked else None,
+            "NextUploadIdMarker": shown[-1][1] if marked else None,
+            "MaxUploads": size, "IsTruncated": more and not store.manner.marker_at_the_end,
             "Upload": [
                 {"Key": key, "UploadId": name, "Initiated": _begun(bucket.uploads[name])}
                 for key, name in shown

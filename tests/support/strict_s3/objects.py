@@ -25,6 +25,8 @@ def put_object(store: Store, request: Request) -> Reply:
     if len(request.body) > manner.max_put:
         raise S3Error("EntityTooLarge")
     version = template(store, bucket, request)
+    if manner.loses_put_tags:
+        version.tags = {}
     if manner.mishears_if_match and "if-match" in request.headers:
         raise S3Error("PreconditionFailed")
     precondition(manner.conditional_put, request.headers, bucket.current(version.key))
@@ -52,7 +54,9 @@ def template(store: Store, bucket: Bucket, request: Request) -> Version:
     if manner.ascii_metadata and any(not v.isascii() for v in request.metadata.values()):
         raise S3Error("InvalidArgument", "metadata beyond ASCII")
     headers = {name: request.headers[name] for name in _KEPT if name in request.headers}
-    headers |= {f"x-amz-meta-{name}": value for name, value in request.metadata.items()}
+    for name, value in request.metadata.items():
+        kept = name.replace("_", "-") if manner.hyphenates_metadata else name
+        headers[f"x-amz-meta-{kept}"] = value
     tags = dict(parse_qsl(request.headers.get("x-amz-tagging", ""), keep_blank_values=True))
     retention, hold = _locked(store, bucket, request.headers)
     return Version(
@@ -74,15 +78,15 @@ def _locked(
         raise S3Error("InvalidRequest", "the bucket has no object lock")
     retention = store.retention_of(bucket)
     if mode or until:
-        retention = _retention(mode, until, store.now())
+        retention = _retention(store, mode, until)
     return retention, hold == "ON"
 
 
-def _retention(mode: str | None, until: str | None, now: datetime) -> Retention:
-    if mode not in {"GOVERNANCE", "COMPLIANCE"} or not until:
-        raise S3Error("InvalidArgument", "mode and date go together")
+def _retention(store: Store, mode: str | None, until: str | None) -> Retention:
+    if mode not in store.manner.lock_modes or not until:
+        raise S3Error("InvalidArgument", "mode and date go together, and the mode must be known")
     moment = datetime.fromisoformat(until)
-    if moment <= now:
+    if moment <= store.now():
         raise S3Error("InvalidArgument", "the retention ends in the past")
     return Retention(mode, moment)
 
@@ -149,10 +153,9 @@ def _described(store: Store, bucket: Bucket, version: Version, request: Request)
         headers[f"{LOCK}retain-until-date"] = instant(version.retention.until)
     if version.hold:
         headers[f"{LOCK}legal-hold"] = "ON"
-    if version.tags:
+    if version.tags and not store.manner.hides_tag_count:
         headers["x-amz-tagging-count"] = str(len(version.tags))
     headers.setdefault("content-type", "binary/octet-stream")
-    del store
     return Reply(200, headers, version.body)
 
 
@@ -209,7 +212,7 @@ def _checked_tags(store: Store, tags: dict[str, str]) -> dict[str, str]:
 
 
 def get_tagging(store: Store, request: Request) -> Reply:
-    if not store.manner.tags:
+    if not store.manner.tags or store.manner.refuses_put_tagging:
         raise S3Error("NotImplemented", "tags")
     version = _named(store, request)
     tags = [{"Key": name, "Value": value} for name, value in version.tags.items()]
@@ -217,6 +220,8 @@ def get_tagging(store: Store, request: Request) -> Reply:
 
 
 def put_tagging(store: Store, request: Request) -> Reply:
+    if store.manner.refuses_put_tagging:
+        raise S3Error("NotImplemented", "tags")
     found = request.xml("Tagging").findall("TagSet/Tag")
     tags = {tag.findtext("Key", ""): tag.findtext("Value", "") for tag in found}
     _named(store, request).tags = _checked_tags(store, tags)
@@ -238,7 +243,7 @@ def get_retention(store: Store, request: Request) -> Reply:
 
 def put_retention(store: Store, request: Request) -> Reply:
     version, told = _lockable(store, request), request.xml("Retention")
-    new = _retention(told.findtext("Mode"), told.findtext("RetainUntilDate"), store.now())
+    new = _retention(store, told.findtext("Mode"), told.findtext("RetainUntilDate"))
     old = version.retention
     if old is not None and old.until > store.now() and new.until < old.until:
         bypass = request.headers.get("x-amz-bypass-governance-retention", "").lower() == "true"

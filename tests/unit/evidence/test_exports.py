@@ -269,6 +269,23 @@ def test_markdown_says_that_signatures_were_checked(good: Path, key: Signer) -> 
     assert f"by `{key.key_id}`; signatures checked with trusted keys" in text
 
 
+def test_markdown_says_how_the_target_was_read_again_and_why_not_more_closely(
+    tmp_path: Path,
+) -> None:
+    look = {"level": "head", "reason": "too | much", "objects": 1, "bytes": 0, "differing": 2}
+    cutovers = tuple(
+        {"batch": "pilot", "decommission": decommission}
+        for decommission in ({"recheck": look}, {"recheck": None}, {}, None, {"recheck": "x"})
+    )
+    about = facts(dataset(1), cutovers=cutovers)
+    folder = bundle(tmp_path / "out", [record()], about=about).folder
+
+    text = made(folder, "markdown").decode()
+
+    assert text.count("Read again before deleting") == 1
+    assert "level `head`, because `too \\u{7c} much`, 1 reading, 2 differing" in text
+
+
 def test_hostile_text_stays_in_its_code_span(hostile: Path) -> None:
     text = made(hostile, "markdown").decode()
 

@@ -19,6 +19,7 @@ from hdh_migrate.evidence.facts import Counts, Endpoint, Loss, Pace
 from hdh_migrate.evidence.names import visible
 from hdh_migrate.evidence.signing import Signer, pre_authentication_encoding
 from hdh_migrate.model import Place, key_text
+from hdh_migrate.pipeline.cutover.readings import LEVELS
 from tests.unit.evidence.builders import (
     SOURCE,
     TARGET,
@@ -129,8 +130,24 @@ RELIST = {"at": "2026-03-03T07:00:00Z", "objects": 3, "digest": "ab"}
 
 
 def cutover(
-    *, stage: str = "finalized", freeze: str = "statement", track: str = "cutover", relists: int = 2
+    *,
+    stage: str = "finalized",
+    freeze: str = "statement",
+    track: str = "cutover",
+    relists: int = 2,
+    level: str | None = None,
 ) -> dict[str, Any]:
+    reading = (
+        None
+        if level is None
+        else {
+            "level": level,
+            "reason": "too much <to read>" if level == "head" else None,
+            "objects": 1 if level == "full" else 20,
+            "bytes": 3_000,
+            "differing": 1,
+        }
+    )
     return {
         "batch": "pilot",
         "track": track,
@@ -151,7 +168,9 @@ def cutover(
         "not_ours_before_the_switch": 0,
         "written_by_consumers": {"new": 1, "changed": 0, "gone": 0},
         "finalized": {"early": False, "reason": None},
-        "decommission": {"outcomes": {"deleted": 2}, "requested": {}, "observed": OBSERVED},
+        "decommission": {
+            "recheck": reading, "outcomes": {"deleted": 2}, "requested": {}, "observed": OBSERVED,
+        },
     }  # fmt: skip
 
 
@@ -216,6 +235,7 @@ def every_page(folder: Path, key: Signer) -> dict[str, list[Page]]:
             ],
         },
         {"records": good, "cutovers": [cutover(track="rehearsal", relists=1)]},
+        {"records": good, "cutovers": [cutover(level=level) for level in LEVELS]},
         {"records": good, "profile": {**PROFILE, "unconfirmed": [{"name": "tags"}]}},
         {
             "records": good,

@@ -21,6 +21,7 @@ import apsw
 import pytest
 
 from hdh_migrate.errors import Exit, LedgerDamaged, LedgerError, LedgerLocked, LedgerTooNew, NoSpace
+from hdh_migrate.folders import make_private
 from hdh_migrate.ledger import Ledger, database
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import Listed, ObjectInfo, State
@@ -32,6 +33,7 @@ CHILD = """
 import sys
 from dataclasses import replace
 from pathlib import Path
+from hdh_migrate.folders import make_private
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.telemetry import SystemClock
 ledger = Ledger.open(Path(sys.argv[1]), SystemClock())
@@ -245,7 +247,7 @@ def foreign(path: Path) -> None:
 def test_a_file_that_is_no_ledger_is_refused_and_kept(
     path: Path, make: Callable[[Path], None]
 ) -> None:
-    path.parent.mkdir(parents=True)
+    make_private(path.parent)
     make(path)
     before = path.read_bytes()
 
@@ -256,7 +258,7 @@ def test_a_file_that_is_no_ledger_is_refused_and_kept(
 
 
 def test_an_empty_file_is_a_new_ledger(path: Path) -> None:
-    path.parent.mkdir(parents=True)
+    make_private(path.parent)
     path.touch(mode=0o600)
     Ledger.open(path, FakeClock()).close()
     reopened(path)
@@ -278,7 +280,7 @@ def test_flipped_bits_are_noticed_whoever_reads(path: Path, ledger: Ledger, tmp_
         changed[at] ^= 1 << rng.randrange(8)
         copy = tmp_path / "copy" / "essai" / "ledger.db"
         shutil.rmtree(tmp_path / "copy", ignore_errors=True)
-        copy.parent.mkdir(parents=True)
+        make_private(copy.parent)
         copy.write_bytes(changed)
         for opening in (Ledger.open, Ledger.read_only):
             try:
@@ -396,7 +398,7 @@ CUTS = 250
 
 def test_power_cuts_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     vfs, folder = CutVfs(), tmp_path / "run"
-    folder.mkdir()
+    folder.mkdir(mode=0o700)
     con = apsw.Connection(str(folder / "ledger.db"), vfs="power-cut")
     for pragma in (*database._PRAGMAS, "PRAGMA wal_autocheckpoint = 20"):
         con.execute(pragma)
@@ -414,7 +416,7 @@ def test_power_cuts_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
         cut = rng.randrange(acknowledged[0], len(vfs.log))
         image = tmp_path / "image"
         shutil.rmtree(image, ignore_errors=True)
-        image.mkdir()
+        image.mkdir(mode=0o700)
         replay(vfs.log[:cut], image, rng)
         after = apsw.Connection(str(image / "ledger.db"))
         seen = Ledger(after, FakeClock())

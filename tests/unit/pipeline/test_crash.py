@@ -30,6 +30,7 @@ def uninterrupted(folder: Path) -> tuple[World, dict[str, Any]]:
     calls = world.script.points()
     end = ending(world)
     assert end["uploads"] == []
+    assert [tags for tags in end["tags"].values() if tags] == [{"t": "2", "u": "3"}, {"t": "1"}]
     assert len(end["plain"]) == 6
     assert not any(EXCLUDED in key for key in end["keys"])
     world.script.calls.clear()

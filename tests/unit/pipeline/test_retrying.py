@@ -121,3 +121,14 @@ def test_who_is_told_to_stop_while_waiting_does_not_call_again() -> None:
     with pytest.raises(Stopped):
         desk.retry(function)
     assert desk.calls == 1
+
+
+@pytest.mark.parametrize("asked", [100_000.0, 86_400.0, 3.5])
+def test_a_server_that_wants_longer_rest_than_the_budget_does_not_get_it(asked: float) -> None:
+    desk = Desk(budget=3.0)
+    with pytest.raises(Throttled):
+        desk.retry(desk.failing(*[Throttled("x", retry_after=asked)] * 9))
+    assert sum(desk.halt.waited) <= 3.0
+    assert desk.calls == 2
+    desk.gate.wait()  # nor does anybody else wait longer for it
+    assert sum(desk.halt.waited) <= 3.0

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from hdh_migrate.model import ObjectInfo, Place, State
+from hdh_migrate.model import ObjectInfo, Place, State, TargetLimits
 from hdh_migrate.pipeline.selecting import (
     Rules,
     compile_rules,
@@ -14,6 +14,7 @@ from hdh_migrate.pipeline.selecting import (
     folded,
     portable_metadata,
     portable_tags,
+    severity,
 )
 from hdh_migrate.pipeline.work import Route
 from tests.support.fakes import LIMITS
@@ -28,8 +29,10 @@ def an(key: str, **more: object) -> ObjectInfo:
     return ObjectInfo(key=f"p/{key}", version="v", **{"size": 1, **more})  # type: ignore[arg-type]
 
 
-def decided(obj: ObjectInfo, rules: Rules = NO_RULES) -> tuple[State, str | None]:
-    listed = decide(obj, ROUTE, rules, LIMITS, header=232, sealed=True)
+def decided(
+    obj: ObjectInfo, limits: TargetLimits = LIMITS, *, rules: Rules = NO_RULES
+) -> tuple[State, str | None]:
+    listed = decide(obj, ROUTE, rules, limits, header=232, sealed=True)
     return listed.state, listed.reason
 
 
@@ -60,19 +63,19 @@ def test_a_glob_matches_whole_keys_below_the_prefix(
 
 def test_an_exclusion_names_its_rule_and_wins_over_an_inclusion() -> None:
     rules = compile_rules(["*.csv"], ["b*", "a*"], fold=True)
-    assert decided(an("a.csv"), rules) == (State.EXCLUDED, "exclude-1")
-    assert decided(an("x.csv"), rules) == (State.LISTED, None)
-    assert decided(an("x.txt"), rules) == (State.EXCLUDED, "not-included")
+    assert decided(an("a.csv"), rules=rules) == (State.EXCLUDED, "exclude-1")
+    assert decided(an("x.csv"), rules=rules) == (State.LISTED, None)
+    assert decided(an("x.txt"), rules=rules) == (State.EXCLUDED, "not-included")
 
 
 def test_the_globs_see_the_key_without_the_datasets_prefix() -> None:
-    assert decided(an("a"), compile_rules((), ["p/**"], fold=True)) == (State.LISTED, None)
+    assert decided(an("a"), rules=compile_rules((), ["p/**"], fold=True)) == (State.LISTED, None)
 
 
 def test_a_directory_is_excluded_and_other_kinds_are_findings() -> None:
     assert decided(an("d", kind="directory")) == (State.EXCLUDED, "directory")
     assert decided(an("l", kind="symlink")) == (State.FAILED, "kind-symlink")
-    assert decided(an("x", kind="archived"), compile_rules((), ["x"], fold=True)) == (
+    assert decided(an("x", kind="archived"), rules=compile_rules((), ["x"], fold=True)) == (
         State.EXCLUDED,
         "exclude-0",
     )
@@ -153,6 +156,34 @@ def test_metadata_that_s3_cannot_hold_is_noted_and_left_behind(metadata: dict[st
 
 def test_metadata_that_s3_can_hold_goes_along() -> None:
     metadata = {"origin": "ward 3", "empty": "", "x_1-2.3": "~!@#$%^&*()"}
+    assert portable_metadata(an("a", metadata=metadata), LIMITS) == metadata
+
+
+HYPHENS = replace(LIMITS, metadata_hyphens=True)
+
+
+def test_names_are_written_with_hyphens_where_the_plan_says_so() -> None:
+    metadata = {"scan_date": "1", "a_b_c": "2", "plain": "3"}
+    obj = an("a", metadata=metadata)
+    assert portable_metadata(obj, LIMITS) == metadata
+    assert portable_metadata(obj, HYPHENS) == {"scan-date": "1", "a-b-c": "2", "plain": "3"}
+    assert decided(obj, HYPHENS) == (State.LISTED, "metadata-hyphens")
+    assert decided(an("a", metadata={"plain": "3"}), HYPHENS) == (State.LISTED, None)
+
+
+@pytest.mark.parametrize("names", [("a_b", "a-b"), ("A_b", "a-B"), ("x", "X")])
+@pytest.mark.parametrize("values", [("1", "2"), ("same", "same")])
+def test_names_that_would_become_one_are_never_sent_in_silence(
+    names: tuple[str, str], values: tuple[str, str]
+) -> None:
+    obj = an("a", metadata=dict(zip(names, values, strict=True)))
+    assert portable_metadata(obj, HYPHENS) is None
+    assert decided(obj, HYPHENS) == (State.LISTED, "metadata-collision")
+    assert severity("metadata-collision") == "finding"
+
+
+def test_names_that_a_host_keeps_apart_are_sent() -> None:
+    metadata = {"a_b": "1", "a-b": "2"}
     assert portable_metadata(an("a", metadata=metadata), LIMITS) == metadata
 
 

@@ -195,7 +195,17 @@ def test_a_cutover_has_its_defaults(tmp_path: Path) -> None:
     assert (entry.smoke.objects, entry.smoke.on_failure) == (20, "stop")
     assert entry.decommission is not None
     assert (entry.decommission.cooling_seconds, entry.decommission.signatures) == (30 * 86400, 1)
+    assert entry.decommission.recheck == "stored"
+    assert entry.decommission.recheck_within_seconds == 7 * 86400
     assert plan.cutover("imaging") is None
+
+
+def test_what_is_not_said_of_the_reading_again_has_no_part_in_the_digest(tmp_path: Path) -> None:
+    canonical = loaded(tmp_path, with_cutovers(ENTRY)).canonical
+    assert b"recheck" not in canonical
+    head = {"recheck": "head", "recheck_reason": "too much to read"}
+    entry = {**ENTRY, "decommission": {**ENTRY["decommission"], **head}}
+    assert b"too much to read" in loaded(tmp_path, with_cutovers(entry)).canonical
 
 
 @pytest.mark.parametrize(
@@ -222,6 +232,10 @@ def test_a_cutover_has_its_defaults(tmp_path: Path) -> None:
         (
             {**ENTRY, "decommission": {**ENTRY["decommission"], "signatures": 2}},
             "cutovers[0].decommission.signatures: more than the 1 that are trusted: nobody could",
+        ),
+        (
+            {**ENTRY, "decommission": {**ENTRY["decommission"], "recheck": "head"}},
+            "cutovers[0].decommission.recheck_reason: missing: level head reads no byte again",
         ),
         (
             {**ENTRY, "window": "5w"},

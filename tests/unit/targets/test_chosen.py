@@ -161,3 +161,36 @@ def test_an_own_profile_that_is_not_there_is_refused(tmp_path: Path) -> None:
     plan = loaded(tmp_path, GOOD.replace("fr-par\n", "fr-par\n  profile: own.yaml\n", 1))
     with pytest.raises(PlanInvalid, match=r"own\.yaml: the profile cannot be read"):
         check(plan)
+
+
+@pytest.mark.parametrize(
+    ("provider", "mode", "told"),
+    [
+        ("  provider: outscale\n  region: eu-west-2\n", "governance", "compliance only"),
+        ("  provider: outscale\n  region: eu-west-2\n", "compliance", None),
+        ("  provider: s3ns\n  region: u-france-east1\n", "governance", "no retention"),
+        ("  provider: s3ns\n  region: u-france-east1\n", "compliance", "no retention"),
+        (
+            ("  provider: numspot\n  region: eu-1\n"
+            "  endpoint: https://objectstorage.eu-1.numspot.com\n"),
+            "governance", "not confirmed",
+        ),
+        (REGION, "governance", None),
+    ],
+)  # fmt: skip
+def test_retention_in_a_mode_that_the_host_does_not_know_is_refused_with_the_reason(
+    tmp_path: Path, provider: str, mode: str, told: str | None
+) -> None:
+    target = "target: {bucket: hds-emc2, prefix: pmsi/"
+    assert target in GOOD
+    kept = f"{target}, retention: {{mode: {mode}, days: 3650}}"
+    text = changed(REGION, provider).replace(target, kept)
+    if told is None:
+        check(loaded(tmp_path, text))
+        return
+    (line,) = refused(tmp_path, text)
+    assert "target.retention.mode: the host's object lock knows" in line
+    assert told in line
+    own = OWN.format(value="[governance, compliance]")
+    (tmp_path / "mine.yaml").write_text(f"claims: {{lock_modes: {own}}}")
+    check(loaded(tmp_path, text.replace(provider, provider + "  profile: mine.yaml\n")))

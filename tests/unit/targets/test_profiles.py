@@ -19,7 +19,8 @@ DAY = re.compile(r"20\d\d-\d\d-\d\d")
 
 def test_the_shipped_profiles_are_those_of_the_mission() -> None:
     assert profiles.names() == [
-        "ceph-rgw", "cloud-temple", "generic", "outscale", "ovhcloud", "scaleway",
+        "ceph-rgw", "cloud-temple", "generic", "numspot", "outscale", "ovhcloud", "s3ns",
+        "scaleway",
     ]  # fmt: skip
 
 

@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hdh_migrate.errors import ApprovalMissing, ConnectionLost, DoorHeld, Exit, Refused
+from hdh_migrate.errors import (
+    AccessDenied,
+    ApprovalMissing,
+    ConnectionLost,
+    DoorHeld,
+    Exit,
+    Interrupted,
+    Missing,
+    PointerMoved,
+    Refused,
+    TargetDiffers,
+    Transient,
+)
 from hdh_migrate.ledger import Ledger
-from hdh_migrate.model import Erased, Erasing, Place, Remnant, State, Trace
-from hdh_migrate.pipeline import decommission
+from hdh_migrate.model import Erased, Erasing, Place, Problem, Remnant, State, Trace, Verified
+from hdh_migrate.pipeline import erasing, recheck, rereading
+from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.scene import Scene, Story
 from hdh_migrate.pipeline.cutover.standing import Stage, Track
 from hdh_migrate.pipeline.cutover.start import start
-from hdh_migrate.pipeline.decommission import Undertaking, execute, forecast, observe
-from tests.support.cutover import Affair
-from tests.support.script import Killed
+from hdh_migrate.pipeline.decommission import execute, forecast, observe
+from hdh_migrate.pipeline.rereading import Portion, Rereading, Wanted
+from hdh_migrate.pipeline.undertaking import Undertaking
+from tests.support.cutover import NEW, OLD, Affair
+from tests.support.fakes import FakeTarget
+from tests.support.script import Killed, Point
 from tests.support.world import ONE, Dataset, World
 
 DATASET = Dataset(
@@ -72,6 +89,7 @@ class End:
         self.eraser = FakeEraser(self.affair.world)
         self.lacks: list[str] = []
         self.connections = 1
+        self.level, self.within = "stored", 7 * 86_400
 
     def finalized(self) -> End:
         self.affair.approve("cutover")
@@ -86,14 +104,17 @@ class End:
         shared = {field.name: getattr(scene, field.name) for field in fields(Story)}
         return Undertaking(
             **shared, eraser=self.eraser, evidence=lambda root: list(self.lacks),
-            cooling_seconds=3600, connections=self.connections,
+            pointer=scene.pointer, attested=lambda: list(self.affair.closed), level=self.level,
+            reason=None, within_seconds=self.within, cooling_seconds=3600,
+            connections=self.connections,
         )  # fmt: skip
 
-    def execute(self) -> dict[str, object]:
-        return self.affair.act(lambda scene: execute(self.undertaking(scene)))
+    def execute(self, *, keep_going: bool = False) -> dict[str, Any]:
+        act = self.affair.act
+        return act(lambda scene: execute(self.undertaking(scene), keep_going=keep_going))
 
-    def forecast(self) -> dict[str, object]:
-        return self.affair.act(lambda scene: forecast(self.undertaking(scene)))
+    def forecast(self, *, quick: bool = False) -> dict[str, Any]:
+        return self.affair.act(lambda scene: forecast(self.undertaking(scene), quick=quick))
 
     def observe(self) -> dict[str, object]:
         return self.affair.act(lambda scene: observe(self.undertaking(scene)))
@@ -104,7 +125,7 @@ class End:
 
 @pytest.fixture
 def end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> End:
-    monkeypatch.setattr(decommission, "BATCH_OBJECTS", 2)
+    monkeypatch.setattr(erasing, "BATCH_OBJECTS", 2)
     return End(tmp_path)
 
 
@@ -188,16 +209,17 @@ def test_many_at_once_come_to_the_same(end: End) -> None:
 def test_a_decommission_killed_at_any_event_or_delete_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decommission, "BATCH_OBJECTS", 2)
+    monkeypatch.setattr(erasing, "BATCH_OBJECTS", 2)
     whole = End(tmp_path / "whole").finalized()
     whole.affair.script.calls.clear()
     whole.execute()
     points = [
         point
         for point in whole.affair.script.points()
-        if point.method == "erase" or (point.method, point.when) == ("now", "before")
+        if point.method == "erase"
+        or (point.method, point.when) in {("now", "before"), ("read", "after"), ("head", "after")}
     ]
-    assert len(points) > 15
+    assert len(points) > 40
     for number, point in enumerate(points):
         end = End(tmp_path / str(number)).finalized()
         end.affair.script.calls.clear()
@@ -268,3 +290,564 @@ def test_the_rows_of_the_ledger_stay_verified(end: End) -> None:
     finally:
         ledger.close()
     assert end.affair.standing(Track.REHEARSAL).stage is Stage.NONE
+
+
+# --- the target is looked at again -------------------------------------------------------------
+
+
+def key(number: int) -> str:
+    return f"t/o{number}.c4gh"
+
+
+def test_a_target_that_lost_or_changed_an_object_keeps_the_whole_source(end: End) -> None:
+    end.finalized()
+    target = end.affair.world.target
+    target.drop("dst", key(1))
+    target.keep("dst", key(3), b"garbage")
+    before = end.left()
+
+    with pytest.raises(TargetDiffers) as stopped:
+        end.execute()
+
+    assert stopped.value.exit_code is Exit.VERIFICATION_FAILED
+    assert end.left() == before
+    assert end.eraser.asked == []
+    assert end.affair.world.findings() == [
+        ("decommission-target-gone", "o1"), ("decommission-target-differs", "o3"),
+    ]  # fmt: skip
+    waits = end.affair.standing().waits
+    assert waits is not None
+    assert waits["why"] == "target-differs"
+    dry = end.forecast()
+    assert dry["would_delete"] == {"objects": 3, "bytes": 27}
+    assert dry["would_keep"] == {"target-differs": 1, "target-gone": 1}
+
+
+def test_what_was_mended_is_read_again_and_goes(end: End) -> None:
+    end.finalized()
+    target = end.affair.world.target
+    kept = target._buckets["dst"].pop(key(1))
+    with pytest.raises(TargetDiffers):
+        end.execute()
+    target._buckets["dst"][key(1)] = kept
+
+    assert end.execute()["requested"] == {"deleted": 5}
+    assert end.left() == {"tmp/scratch"}
+    assert end.affair.world.findings() == []
+
+
+def test_keep_going_deletes_the_good_ones_only_and_a_later_run_the_mended(end: End) -> None:
+    end.finalized()
+    target = end.affair.world.target
+    kept = target._buckets["dst"].pop(key(1))
+    target.spoil("dst", key(4), 40)  # the ETag stays: only reading all bytes can tell
+
+    told = end.execute(keep_going=True)
+
+    assert told["requested"] == {"deleted": 3, "target-gone": 1, "target-differs": 1}
+    assert end.left() == {"o1", "o4", "tmp/scratch"}
+    assert end.affair.standing().stage is Stage.REQUESTED
+    events = end.affair.events()
+    with pytest.raises(TargetDiffers):
+        end.execute()
+    assert end.execute(keep_going=True)["requested"] == told["requested"]
+    assert end.left() == {"o1", "o4", "tmp/scratch"}
+    assert "erasing" not in end.affair.events()[len(events) :]
+
+    target._buckets["dst"][key(1)] = kept
+    target.spoil("dst", key(4), 40)
+    assert end.forecast()["would_delete"] == {"objects": 2, "bytes": 18}
+    assert end.execute()["requested"] == {"deleted": 5}
+    assert end.left() == {"tmp/scratch"}
+    assert end.affair.world.findings() == []
+
+
+def test_an_object_that_is_lost_between_its_reading_and_its_delete_is_kept(end: End) -> None:
+    end.finalized()
+    target, script = end.affair.world.target, end.affair.script
+    script.at("erase", 2, "after", lambda: target.drop("dst", key(3)))
+
+    with pytest.raises(TargetDiffers):
+        end.execute()
+
+    assert end.left() == {"o3", "o4", "tmp/scratch"}
+    assert end.affair.world.findings() == [("decommission-target-gone", "o3")]
+    assert end.affair.standing().erasure.outcomes == {"deleted": 3, "target-gone": 1}
+    dry = end.forecast()
+    assert dry["done"] == {"deleted": 3}
+    assert dry["would_delete"] == {"objects": 1, "bytes": 9}
+
+
+def test_one_difference_stops_the_others_of_its_portion(end: End) -> None:
+    end.finalized()
+    target, script = end.affair.world.target, end.affair.script
+    script.at("erase", 1, "before", lambda: None)
+    kept = target._buckets["dst"][key(0)]
+    reads = 0
+
+    def lose() -> None:
+        nonlocal reads
+        reads += 1
+        if reads == 5:  # everything was read again by now
+            target.drop("dst", key(0))
+
+    for number in range(1, 200):
+        script.at("read", script.calls["read"] + number, "after", lose)
+    with pytest.raises(TargetDiffers):
+        end.execute()
+    assert end.left() == {"o0", "o1", "o2", "o3", "o4", "tmp/scratch"}
+    done = end.affair.standing().erasure
+    assert done.pending == {1: "target-gone", 2: "unasked"}
+    target._buckets["dst"][key(0)] = kept
+    assert end.execute()["requested"] == {"deleted": 5}
+    assert end.left() == {"tmp/scratch"}
+
+
+def test_a_version_on_top_of_the_verified_one_is_not_what_was_verified(end: End) -> None:
+    end.finalized()
+    held = end.affair.world.target._buckets["dst"]
+    same = held[key(2)]
+    held[key(2)] = replace(same, stored=replace(same.stored, version_id="another"))
+    with pytest.raises(TargetDiffers):
+        end.execute()
+    assert end.eraser.asked == []
+    assert end.affair.world.findings() == [("decommission-target-differs", "o2")]
+
+
+def test_what_was_never_read_back_whole_is_not_deleted(end: End) -> None:
+    end.finalized()
+    row = Verified(
+        id=1, dataset=1, key="o", size=1, version="v", sha256=None, stored_size=1,
+        stored_sha256=None, etag="e", version_id=None,
+    )  # fmt: skip
+    assert not row.proven
+    assert replace(row, sha256="a", stored_sha256="b").proven
+
+    def tried(scene: Scene) -> dict[int, str]:
+        found: list[Portion] = []
+        wanted = iter([Wanted(row=row, level="head", first=1)])
+        Rereading(
+            scene.ctx, "b", wanted, found.append, moment=scene.ctx.clock.now, sampled=False
+        ).run()
+        return found[0].differing
+
+    assert end.affair.act(tried) == {1: "target-unproven"}
+
+
+@pytest.mark.parametrize("level", ["head", "stored", "full"])
+def test_each_level_sees_what_it_can(end: End, level: str) -> None:
+    end.level = level
+    end.finalized()
+    end.affair.world.target.spoil("dst", key(2), 240)
+    if level == "head":
+        assert end.execute()["requested"] == {"deleted": 5}
+    else:
+        with pytest.raises(TargetDiffers):
+            end.execute()
+        assert end.eraser.asked == []
+    told = next(
+        fact["decommission"]["recheck"]
+        for fact in end.affair.act(lambda scene: cutover_facts(scene.ctx.ledger))
+    )
+    assert (told["level"], told["objects"]) == (level, 5)
+
+
+def test_a_reading_of_before_the_cooling_ended_or_of_long_ago_does_not_count(end: End) -> None:
+    end.finalized()
+    reads = end.affair.script.calls
+    end.affair.holder = "by ward 3"
+    with pytest.raises(DoorHeld):
+        end.execute()
+    assert end.affair.standing().recheck.objects == 0
+
+    def hold() -> None:
+        end.affair.holder = "by ward 3"
+
+    end.affair.holder = None
+    end.affair.script.at("read", reads["read"] + 5, "after", hold)
+    with pytest.raises(DoorHeld):
+        end.execute()
+    assert end.affair.standing().recheck.objects == 5
+    end.affair.holder = None
+    before = reads["read"]
+    end.affair.script.at("erase", 1, "after", hold)
+    with pytest.raises(DoorHeld):
+        end.execute()  # read a moment ago: not again
+    assert reads["read"] == before
+
+    end.affair.holder = None
+    end.affair.world.clock.seconds += 5 * 86_400
+    end.within = 4 * 86_400
+    assert end.execute()["requested"] == {"deleted": 5}
+    assert reads["read"] == before + 3  # two were deleted already
+
+
+def test_a_decommission_that_takes_long_reads_again_what_became_old(end: End) -> None:
+    end.finalized()
+    clock, calls = end.affair.world.clock, end.affair.script.calls
+
+    def pass_time() -> None:
+        clock.seconds += 50_000
+
+    end.within = 86_400
+    before = calls["read"]
+    for number in range(1, 6):
+        end.affair.script.at("erase", number, "after", pass_time)
+    assert end.execute()["requested"] == {"deleted": 5}
+    assert calls["read"] == before + 5 + 3
+
+    told = end.forecast()
+    assert told["done"] == {"deleted": 5}
+    assert told["would_delete"] == {"objects": 0, "bytes": 0}
+
+
+def test_a_reading_that_takes_longer_than_it_may_be_old_deletes_nothing(end: End) -> None:
+    end.finalized()
+    end.within = 0
+    with pytest.raises(Refused, match="takes longer than a reading may be old"):
+        end.execute()
+    assert end.eraser.asked == []
+
+
+def test_a_clock_that_was_set_back_makes_no_reading_younger(end: End) -> None:
+    end.finalized()
+    end.affair.script.at(
+        "read", end.affair.script.calls["read"] + 5, "after",
+        lambda: setattr(end.affair, "holder", "by ward 3"),
+    )  # fmt: skip
+    with pytest.raises(DoorHeld):
+        end.execute()
+    end.affair.holder = None
+    end.affair.world.clock.seconds -= 3600
+    before = end.affair.script.calls["read"]
+    end.execute()
+    assert end.affair.script.calls["read"] == before + 5
+
+
+# --- the pointer, the consent, the hold -----------------------------------------------------------
+
+
+def test_a_pointer_that_was_set_back_after_finalize_keeps_the_source(end: End) -> None:
+    end.finalized()
+    end.affair.pointer.value = OLD
+    assert any("pointer" in line for line in end.forecast()["blockers"])
+    with pytest.raises(Refused, match="pointer does not have the value"):
+        end.execute()
+    assert end.eraser.asked == []
+
+
+@pytest.mark.parametrize("moved", [OLD, "s3://elsewhere/"])
+def test_a_pointer_that_moves_midway_stops_the_rest_until_it_is_right_again(
+    end: End, moved: str
+) -> None:
+    end.finalized()
+
+    def move() -> None:
+        end.affair.pointer.value = moved
+
+    end.affair.script.at("erase", 1, "after", move)
+    with pytest.raises(PointerMoved):
+        end.execute()
+    assert end.left() == {"o2", "o3", "o4", "tmp/scratch"}
+    waits = end.affair.standing().waits
+    assert waits is not None
+    assert waits["why"] == "pointer-moved"
+    end.affair.pointer.value = NEW
+    assert end.execute()["requested"] == {"deleted": 5}
+
+
+def test_a_pointer_that_moves_at_the_last_delete_is_not_called_through(end: End) -> None:
+    end.finalized()
+    end.affair.script.at("erase", 5, "after", lambda: setattr(end.affair.pointer, "value", OLD))
+    with pytest.raises(PointerMoved):
+        end.execute()
+    assert end.affair.standing().stage is Stage.ERASING
+
+
+def test_a_pointer_that_cannot_be_read_stops_it_as_well(end: End) -> None:
+    end.finalized()
+    end.affair.script.always("pointer read", ConnectionLost("no answer"))
+    with pytest.raises(ConnectionLost) as stopped:
+        end.execute()
+    assert stopped.value.exit_code is Exit.STOPPED
+    end.affair.script.heal()
+    end.affair.script.always("pointer read", Missing("no pointer"))
+    with pytest.raises(Refused, match="there is no pointer any more"):
+        end.execute()
+    assert end.eraser.asked == []
+    end.affair.script.heal()
+    assert end.execute()["requested"] == {"deleted": 5}
+
+
+def test_consent_attestation_and_hold_are_asked_for_at_every_portion(end: End) -> None:
+    end.finalized()
+    script = end.affair.script
+    kept = set(end.affair.approved)
+    script.at("erase", 1, "after", end.affair.approved.clear)
+    with pytest.raises(ApprovalMissing):
+        end.execute()
+    assert len(end.left()) == 4
+    end.affair.approved = kept
+    script.at("erase", 3, "after", lambda: end.affair.closed.append("the attestation has ended"))
+    with pytest.raises(Refused, match="the attestation has ended"):
+        end.execute()
+    assert len(end.left()) == 2
+    end.affair.closed.clear()
+    assert end.execute()["requested"] == {"deleted": 5}
+
+
+# --- a side that is away, and kills ---------------------------------------------------------------
+
+
+def test_a_target_that_is_away_stops_it_and_it_goes_on(end: End) -> None:
+    end.finalized()
+    end.affair.script.always("read", ConnectionLost("away"))
+    with pytest.raises(Transient) as stopped:
+        end.execute()
+    assert stopped.value.exit_code is Exit.STOPPED
+    end.affair.script.heal()
+    end.affair.script.at(
+        "head", end.affair.script.calls["head"] + 2, "after",
+        lambda: end.affair.script.always("head", ConnectionLost("away")),
+    )  # fmt: skip
+    with pytest.raises(ConnectionLost):
+        end.execute()
+    assert end.left() == {"o2", "o3", "o4", "tmp/scratch"}
+    assert end.affair.standing().erasure.outcomes == {"deleted": 2, "unasked": 2}
+    assert end.affair.world.findings() == []
+    end.affair.script.heal()
+    assert end.execute()["requested"] == {"deleted": 5}
+
+
+def test_an_object_that_nobody_asked_for_is_missing_not_gone(end: End) -> None:
+    """A portion that stopped halfway knows of each object whether it was asked for."""
+    end.finalized()
+    end.affair.script.always("erase", ConnectionLost("away"))
+    with pytest.raises(ConnectionLost):
+        end.execute()
+    assert end.affair.standing().erasure.pending == {1: "unsure", 2: "unasked"}
+    end.affair.script.heal()
+    end.affair.world.source.drop("src", "o0")
+    end.affair.world.source.drop("src", "o1")
+    assert end.execute()["requested"] == {"deleted": 3, "gone": 1, "missing": 1}
+    assert end.affair.world.findings() == [("decommission-missing", "o1")]
+
+
+def test_what_the_service_held_is_asked_for_again_by_a_later_run(end: End) -> None:
+    end.finalized()
+    end.eraser.kept["o3"] = "it is leased"
+    assert end.execute()["requested"] == {"deleted": 4, "kept": 1}
+    assert end.execute()["requested"] == {"deleted": 4, "kept": 1}
+    assert end.affair.world.findings() == [("decommission-kept", "o3")]
+    end.eraser.kept.clear()
+    assert end.execute()["requested"] == {"deleted": 5}
+    assert end.affair.world.findings() == []
+
+
+def test_a_dry_run_after_a_kill_counts_what_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "BATCH_OBJECTS", 500)
+    end = End(tmp_path).finalized()
+    end.affair.kill_at(Point("erase", 2, "after"))
+    with pytest.raises(Killed):
+        end.execute()
+    assert len(end.left()) == 4
+    before = end.affair.events()
+    told = end.forecast()
+    assert told["would_delete"] == {"objects": 3, "bytes": 27}
+    assert told["done"] == {"gone": 2}
+    assert end.affair.events() == before
+
+
+def test_a_target_object_lost_after_its_source_was_deleted_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "BATCH_OBJECTS", 2)
+    end = End(tmp_path).finalized()
+    end.affair.kill_at(Point("erase", 1, "after"))
+    with pytest.raises(Killed):
+        end.execute()
+    end.affair.world.target.drop("dst", key(0))
+    with pytest.raises(TargetDiffers):
+        end.execute()
+    assert end.left() == {"o1", "o2", "o3", "o4", "tmp/scratch"}
+    assert end.affair.world.findings() == [("decommission-target-lost", "o0")]
+    with pytest.raises(TargetDiffers):
+        end.execute()
+    told = {"target-lost": 1, "deleted": 4}
+    assert end.execute(keep_going=True)["requested"] == told
+    assert end.execute(keep_going=True)["requested"] == told
+    assert end.left() == {"tmp/scratch"}
+    assert end.affair.world.findings() == [("decommission-target-lost", "o0")]
+
+
+def test_a_dry_run_reads_the_target_and_a_quick_one_says_that_it_did_not(end: End) -> None:
+    end.finalized()
+    end.affair.world.target.spoil("dst", key(2), 40)
+    before, reads = end.affair.events(), end.affair.script.calls["read"]
+    told = end.forecast(quick=True)
+    assert told["recheck"]["skipped"] == "it was asked not to be"
+    assert told["would_delete"]["objects"] == 5
+    assert end.affair.script.calls["read"] == reads
+    told = end.forecast()
+    assert told["would_keep"] == {"target-differs": 1}
+    assert told["would_delete"] == {"objects": 4, "bytes": 36}
+    assert told["recheck"]["objects"] == 5
+    assert end.affair.events() == before
+    assert end.affair.world.findings() == []
+
+
+def test_a_decommission_attacked_at_every_moment_deletes_nothing_that_the_target_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At each call of a port one target object goes; at most the delete under way may still go."""
+    monkeypatch.setattr(erasing, "BATCH_OBJECTS", 2)
+    whole = End(tmp_path / "whole").finalized()
+    whole.affair.script.calls.clear()
+    whole.execute()
+    points = [
+        point
+        for point in whole.affair.script.points()
+        if point.method in {"read", "head", "erase", "held", "consent", "pointer read"}
+        and point.when == "after"
+    ]
+    for number, point in enumerate(points):
+        end = End(tmp_path / str(number)).finalized()
+        script, target = end.affair.script, end.affair.world.target
+        script.calls.clear()
+        lost: list[set[str]] = []
+
+        def lose(end: End = end, target: FakeTarget = target, lost: list[set[str]] = lost) -> None:
+            target.drop("dst", key(4))
+            lost.append(end.left())
+
+        script.at(point.method, point.number, "after", lose)
+        try:
+            end.execute()
+        except TargetDiffers:
+            assert "o4" in end.left(), point
+        else:  # the last look was over: one object on one connection
+            assert "o4" not in lost[0] or point.method in {"head", "erase"}, point
+
+
+def test_a_signal_stops_it_between_two_deletes(end: End) -> None:
+    end.finalized()
+    stop = end.affair.world.stop
+    end.affair.script.at("erase", 1, "after", stop.set)
+    with pytest.raises(Interrupted):
+        end.execute()
+    assert end.affair.standing().erasure.outcomes == {"deleted": 1, "unasked": 1}
+    stop.clear()
+    assert end.execute()["requested"] == {"deleted": 5}
+
+
+def test_intents_of_larger_portions_are_remembered_to_their_end(end: End) -> None:
+    """A ledger of before has an intent over more objects than a portion has now."""
+    end.finalized()
+
+    def begin(scene: Scene) -> None:
+        scene.note("erasing", first=1, last=5, objects=5)
+
+    end.affair.act(begin)
+    for name in ("o1", "o4"):
+        end.affair.world.source.drop("src", name)
+    assert end.forecast()["done"] == {"gone": 2}
+    end.affair.script.at("erase", 2, "after", lambda: setattr(end.affair, "holder", "by ward 3"))
+    with pytest.raises(DoorHeld):
+        end.execute()
+    assert end.affair.standing().erasure.open_until == 5
+    end.affair.holder = None
+    assert end.execute()["requested"] == {"deleted": 3, "gone": 2}
+
+
+def test_a_target_that_is_lost_is_not_read_to_its_end(
+    end: End, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recheck, "DIFFERING_MAX", 2)
+    monkeypatch.setattr(rereading, "PORTION_OBJECTS", 1)
+    monkeypatch.setattr(rereading, "ORDER_OBJECTS", 1)
+    end.finalized()
+    for number in range(4):
+        end.affair.world.target.drop("dst", key(number))
+    for _ in range(2):
+        with pytest.raises(TargetDiffers):
+            end.execute()
+        assert len(end.affair.world.findings()) == 3  # one order was under way
+    told = end.execute(keep_going=True)["requested"]
+    assert told == {"deleted": 1, "target-gone": 4}
+
+
+def test_an_object_that_may_not_be_read_again_is_kept_and_a_lost_credential_blames_none(
+    end: End,
+) -> None:
+    end.finalized()
+    script, target = end.affair.script, end.affair.world.target
+    script.fail("read", AccessDenied("of this one alone"))
+    with pytest.raises(TargetDiffers):
+        end.execute()
+    assert end.affair.world.findings() == [("decommission-target-unread", "o0")]
+
+    script.fail("head", AccessDenied("for a moment"))
+    script.at("erase", 1, "after", lambda: script.fail("head", *[AccessDenied("for good")] * 2))
+    with pytest.raises(TargetDiffers):
+        end.execute()
+    assert end.left() == {"o1", "o2", "o3", "o4", "tmp/scratch"}
+    assert end.affair.world.findings() == [("decommission-target-unread", "o1")]
+
+    target.problems = [Problem(where="target", what="no right to list", auth=True)]
+    script.fail("head", AccessDenied("of everything"))
+    with pytest.raises(AccessDenied):
+        end.execute()
+    assert len(end.eraser.asked) == 1
+    target.problems = []
+    script.heal()
+    assert end.execute()["requested"] == {"deleted": 5}
+    assert end.affair.world.findings() == []
+
+
+def test_a_reading_that_was_killed_goes_on_where_it_was(
+    end: End, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rereading, "PORTION_OBJECTS", 1)
+    monkeypatch.setattr(rereading, "ORDER_OBJECTS", 1)
+    end.finalized()
+    calls = end.affair.script.calls
+    calls.clear()
+    end.affair.kill_at(Point("read", 4, "after"))
+    with pytest.raises(Killed):
+        end.execute()
+    assert end.affair.standing().recheck.objects == 3
+    assert end.affair.standing().stage is Stage.FINALIZED
+    before = calls["read"]
+    assert end.execute()["requested"] == {"deleted": 5}
+    assert calls["read"] == before + 2
+
+
+def test_a_pointer_that_moves_at_any_moment_costs_one_portion_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "BATCH_OBJECTS", 2)
+    whole = End(tmp_path / "whole").finalized()
+    whole.affair.script.calls.clear()
+    whole.execute()
+    for number, point in enumerate(whole.affair.script.points()):
+        if point.method not in {"read", "erase", "consent", "pointer read"}:
+            continue
+        end = End(tmp_path / str(number)).finalized()
+        end.affair.script.calls.clear()
+        deleted: list[int] = []
+
+        def move(end: End = end, deleted: list[int] = deleted) -> None:
+            deleted.append(len(end.eraser.asked))
+            end.affair.pointer.value = OLD
+
+        end.affair.script.at(point.method, point.number, point.when, move)
+        try:
+            end.execute()
+        except (PointerMoved, Refused):
+            assert len(end.eraser.asked) <= deleted[0] + 2, point
+        else:
+            assert deleted[0] == 5, point  # nothing was left to stop
+        end.affair.pointer.value = NEW
+        assert end.execute()["requested"] == {"deleted": 5}, point

@@ -1,0 +1,95 @@
+"""Compare what the target keeps beside an object's bytes with what was written there.
+
+Metadata, tags, retention and legal hold: whatever is written is read back, or it is said that it
+could not be. Each comparison gives a finding (code and detail) or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hdh_migrate.errors import Permanent
+from hdh_migrate.model import Lock, Stored
+from hdh_migrate.pipeline.selecting import hyphenated
+from hdh_migrate.pipeline.sending import ATTEMPT, RETAIN
+from hdh_migrate.pipeline.work import Route, Toolbox
+
+METADATA_RENAMED = "metadata-renamed"
+"""The one finding of these that is told once for a dataset, not for each object."""
+
+Found = tuple[str, str]
+
+
+def beside(box: Toolbox, route: Route, order: Mapping[str, Any], seen: Stored) -> Iterator[Found]:
+    """Give every difference; an object without tags or lock costs no request."""
+    for found in (
+        _metadata(order, seen), _tags(box, route, order, seen), _lock(box, route, seen)
+    ):  # fmt: skip
+        if found is not None:
+            yield found
+
+
+def _metadata(order: Mapping[str, Any], seen: Stored) -> Found | None:
+    """Compare metadata; names are compared without case, which HTTP does not keep."""
+    there = {name.lower(): value for name, value in seen.metadata.items() if name != ATTEMPT}
+    sent = {name.lower(): value for name, value in order.get("metadata", {}).items()}
+    lost = [name for name, value in sent.items() if there.get(name) != value]
+    if not lost:
+        return None
+    # Of two names that became one a value is gone, even where both had the same.
+    apart = len({hyphenated(name) for name in sent}) == len(sent)
+    if apart and all("_" in name and there.get(hyphenated(name)) == sent[name] for name in lost):
+        return METADATA_RENAMED, "the target writes `_` in the names of metadata as `-`"
+    return "metadata-differs", f"{len(lost)} metadata values are not at the target"
+
+
+def _tags(box: Toolbox, route: Route, order: Mapping[str, Any], seen: Stored) -> Found | None:
+    """Compare tags, name by name and value by value: a count in a reply tells of neither."""
+    sent = dict(order.get("tags", {}))
+    if not sent:
+        return None
+
+    def ask() -> Mapping[str, str]:
+        return box.reader.tags(route.target.bucket, seen)
+
+    try:
+        there = box.retry(ask)
+        if there != sent:  # some hosts show for a moment what was there before
+            there = box.retry(ask)
+    except Permanent as error:
+        return "tags-unshown", f"the target does not show its tags: {error}"
+    if there == sent:
+        return None
+    lost = sum(there.get(name) != value for name, value in sent.items())
+    more = len(there.keys() - sent.keys())
+    detail = f"{lost} of {len(sent)} tags are not at the target as they were sent"
+    return "tags-lost", detail + (f", and {more} are there that were not" if more else "")
+
+
+def _lock(box: Toolbox, route: Route, seen: Stored) -> Found | None:
+    """Compare retention and legal hold.
+
+    What a reply does not show is asked for, since hosts hide it from who may not see it.
+    """
+    kept = route.keeping
+    if kept is None:
+        return None
+    wanted = Lock(mode=kept.mode, until=seen.metadata.get(RETAIN), hold=kept.hold)
+    if seen.lock == wanted:
+        return None
+    try:
+        lock = box.retry(lambda: box.reader.lock(route.target.bucket, seen))
+    except Permanent as error:
+        return "retention-differs", f"the target does not show how it is kept: {error}"
+    detail = _less(lock, wanted)
+    return None if detail is None else ("retention-differs", detail)
+
+
+def _less(lock: Lock, wanted: Lock) -> str | None:
+    """Say in what a lock is less than what was wanted; None: in nothing."""
+    if wanted.mode is not None and lock.mode != wanted.mode:
+        return f"the retention mode is {lock.mode or 'none'}, not {wanted.mode}"
+    if wanted.mode is not None and (wanted.until is None or (lock.until or "") < wanted.until):
+        return f"it is kept until {lock.until or 'never'}, not {wanted.until or 'as planned'}"
+    return "there is no legal hold" if wanted.hold and not lock.hold else None

@@ -1,0 +1,251 @@
+"""Delete a batch's objects at the source, each after one more look at what the target holds of it.
+
+Nothing is deleted on the strength of memory: every target object is read again first (a step of
+its own), and directly before each delete the target is asked once more for the object's size, ETag
+and version. What is not as it was verified stays at the source; it stops everything, unless
+whoever runs this wants the others to go.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from hdh_migrate.errors import (
+    AccessDenied,
+    AuthFailed,
+    HostRefused,
+    Interrupted,
+    MigrateError,
+    Missing,
+    Permanent,
+    TargetDiffers,
+)
+from hdh_migrate.model import Erased, Erasing, Verified
+from hdh_migrate.pipeline.cutover.standing import Stage, Standing
+from hdh_migrate.pipeline.recheck import Recheck, Told, in_portions
+from hdh_migrate.pipeline.rechecking import LOST, TOLD, UNREAD, compared
+from hdh_migrate.pipeline.undertaking import UNASKED, UNSURE, Undertaking, demand_pointer, permit
+from hdh_migrate.pipeline.work import Route
+
+BATCH_OBJECTS = 500
+"""How many deletes stand between two looks at the pointer, the hold and the approvals."""
+
+GONE = "gone"
+"""The outcome of an object that was not there when a delete whose end nobody saw was repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What became of one object in its turn."""
+
+    outcome: str
+    pending: bool = False
+    """Whether it is to be asked for again by a later run."""
+    told: str | None = None
+    """What a finding says of it, besides what is wrong at the target."""
+
+
+def to_keep(now: Standing) -> dict[int, str]:
+    """Return what the last look found wrong with the target's objects that are to be deleted."""
+    done = now.erasure
+    return {
+        number: code
+        for number, code in now.recheck.differing.items()
+        if number > done.after or number in done.pending
+    }
+
+
+def summed(differing: Mapping[int, str]) -> list[str]:
+    """Say what is wrong at the target, a line for each kind."""
+    counts = sorted(Counter(differing.values()).items())
+    return [f"{count} object{'s' * (count > 1)}: {TOLD[code]}" for code, count in counts]
+
+
+class Deletion:
+    """Everything that one execution deletes."""
+
+    def __init__(self, story: Undertaking, root: str, now: Standing, *, keep_going: bool) -> None:
+        self._story, self._root, self._now = story, root, now
+        self._keep_going = keep_going
+        self._told = Told(story.ctx.ledger, story.batch)
+        self._recheck = Recheck(story, now, self._told, keep_going=keep_going)
+        self._routes = story.routes()
+        self._halt = threading.Event()
+        self._error: MigrateError | None = None
+
+    def run(self) -> None:
+        """Read again, then delete, portion by portion; goes on after any stop.
+
+        Raises:
+            TargetDiffers: something is not at the target as it was verified.
+            MigrateError: it may not go on, or a side is away; see `undertaking.permit`.
+        """
+        story, now, ledger = self._story, self._now, self._story.ctx.ledger
+        permit(story, self._root, now)
+        self._recheck.run()
+        self._demand_same()
+        left = ledger.erasable_left(story.batch, now.erasure.after)
+        objects = left.objects + len(now.erasure.pending)
+        story.ctx.progress.step(story.batch, "decommission", objects=objects, size=left.size)
+        again = [n for n in sorted(now.erasure.pending) if self._has_a_turn(n)]
+        for ids in in_portions(again, BATCH_OBJECTS):
+            self._portion(ledger.erasable_of(story.batch, ids), again=True)
+        while rows := ledger.erasable(story.batch, now.erasure.after, BATCH_OBJECTS):
+            self._portion(rows, again=False)
+        demand_pointer(story, now)
+        if now.stage is not Stage.REQUESTED and now.stage is not Stage.OBSERVED:
+            story.noted(
+                now, "requested", outcomes=now.erasure.outcomes, user=story.user,
+                keep_going=self._keep_going,
+            )  # fmt: skip
+
+    def _has_a_turn(self, number: int) -> bool:
+        """Say whether something can have changed for an object that was left at the source."""
+        now = self._now
+        if number not in now.recheck.differing:
+            return True
+        return self._story.unseen(now, number) and now.erasure.pending[number] != LOST
+
+    def _demand_same(self) -> None:
+        """Demand that the target holds everything as it was verified.
+
+        Raises:
+            TargetDiffers: it does not, and nobody said to keep going.
+        """
+        if self._keep_going or not (differing := to_keep(self._now)):
+            return
+        told = summed(differing)
+        self._story.waits("target-differs", told)
+        raise TargetDiffers(
+            f"the target does not hold batch {self._story.batch} as it was verified:\n"
+            + "\n".join(f"  {line}" for line in told),
+            hint="nothing more is deleted at the source, which keeps them; mend the target and give"
+            " the same command again: they are read again. Or give --keep-going to delete the"
+            " others",
+        )
+
+    # --- one portion -------------------------------------------------------------------------
+
+    def _portion(self, rows: Sequence[Verified], *, again: bool) -> None:
+        """Delete some objects between an intent and a receipt."""
+        story, now = self._story, self._now
+        self._recheck.freshen(rows)
+        self._demand_same()
+        permit(story, self._root, now)
+        unseen = {row.id for row in rows if story.unseen(now, row.id)}
+        ids = {"again": [row.id for row in rows]} if again else {}
+        about = {"first": rows[0].id, "last": rows[-1].id, **ids}
+        story.noted(now, "erasing", objects=len(rows), **about)
+        turns = self._turns(rows, unseen)
+        outcomes, pending = Counter[str](), list[tuple[int, str]]()
+        for row, turn in zip(rows, turns, strict=True):
+            if turn.pending:
+                pending.append((row.id, turn.outcome))
+            else:
+                outcomes[turn.outcome] += 1
+            self._tell(row, turn)
+        about |= {"outcomes": dict(outcomes), "pending": [list(one) for one in pending]}
+        story.noted(now, "erased", **about)
+        story.ctx.progress.advance(len(rows), sum(row.size for row in rows))
+        if self._error is not None:
+            raise self._error
+        self._demand_same()
+        if any(turn.outcome in {UNASKED, UNSURE} for turn in turns):
+            raise Interrupted("stopped between two deletes; the same command goes on")
+
+    def _tell(self, row: Verified, turn: _Turn) -> None:
+        if turn.outcome in TOLD:
+            self._told.differs(row, turn.outcome)
+        elif turn.told is not None:
+            self._told.tell(row, turn.outcome, turn.told)
+        elif turn.outcome in {Erasing.DELETED, GONE}:
+            self._told.close(row.id)
+
+    def _turns(self, rows: Sequence[Verified], unseen: Collection[int]) -> list[_Turn]:
+        act = partial(self._turn, unseen)
+        connections = self._story.connections
+        if connections == 1:
+            return [act(row) for row in rows]
+        with ThreadPoolExecutor(connections) as pool:
+            return list(pool.map(act, rows))
+
+    # --- one object: in a thread of its own, so nothing here touches the ledger -----------------
+
+    def _turn(self, unseen: Collection[int], row: Verified) -> _Turn:
+        """Look at the target, then delete at the source; whatever goes wrong stops the others."""
+        asked = False
+        unsure = row.id in unseen
+        try:
+            if self._stopped():
+                return _Turn(UNSURE if unsure else UNASKED, pending=True)
+            code = self._now.recheck.differing.get(row.id) or self._look(row)
+            if code is not None:
+                if not self._keep_going:
+                    self._halt.set()
+                return self._left(row, code, unsure=unsure)
+            if self._stopped():
+                return _Turn(UNSURE if unsure else UNASKED, pending=True)
+            asked = True
+            return self._erase(row, unsure=unsure)
+        except MigrateError as error:
+            self._error = self._error or error
+            self._halt.set()
+            return _Turn(UNSURE if asked or unsure else UNASKED, pending=True)
+
+    def _stopped(self) -> bool:
+        return self._halt.is_set() or self._story.ctx.stop.is_set()
+
+    def _look(self, row: Verified) -> str | None:
+        """Ask for the current object under the key; asked again before it is called wrong."""
+        return self._head(row) and self._head(row)
+
+    def _head(self, row: Verified) -> str | None:
+        route, reader = self._routes[row.dataset], self._story.ctx.reader
+        where = (route.target.bucket, route.target_key(row.key))
+        try:
+            seen = self._story.ctx.retry(lambda: reader.head(*where))
+        except (AuthFailed, HostRefused):
+            raise
+        except Missing:
+            seen = None
+        except Permanent as error:
+            self._demand_rights(route, error)
+            return UNREAD
+        return compared(seen, (row.stored_size, row.etag, row.version_id))
+
+    def _demand_rights(self, route: Route, error: Permanent) -> None:
+        """Tell one forbidden object from a credential that lost its rights.
+
+        Raises:
+            Permanent: the credential may read nothing any more.
+        """
+        if isinstance(error, AccessDenied) and self._story.ctx.reader.check(route.target):
+            raise error
+
+    def _left(self, row: Verified, code: str, *, unsure: bool) -> _Turn:
+        """Leave an object at the source, if it is still there: a delete may have gone through."""
+        lost = unsure and self._story.gone(self._routes[row.dataset], row)
+        return _Turn(LOST if lost else code, pending=True)
+
+    def _erase(self, row: Verified, *, unsure: bool) -> _Turn:
+        place, tries, eraser = self._routes[row.dataset].source, 0, self._story.eraser
+        assert eraser is not None
+
+        def attempt() -> Erased:
+            nonlocal tries
+            tries += 1
+            return eraser.erase(place, row.key, row.version)
+
+        erased = self._story.ctx.retry(attempt)
+        if erased.outcome is Erasing.DELETED:
+            return _Turn(erased.outcome)
+        if erased.outcome is Erasing.MISSING and (unsure or tries > 1):
+            return _Turn(GONE)
+        # What its service holds may be let go of; another version is never ours to delete.
+        held = erased.outcome is Erasing.KEPT
+        return _Turn(erased.outcome, pending=held, told=erased.told)

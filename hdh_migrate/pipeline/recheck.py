@@ -1,0 +1,175 @@
+"""Which objects of a batch are to be read again before they are deleted, and what came of it.
+
+An object is read unless it was read after the cooling, lately and closely enough. What was found
+wrong is read every time: once the target is mended, the next look finds it right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, takewhile
+
+from hdh_migrate.errors import Refused
+from hdh_migrate.model import Verified
+from hdh_migrate.pipeline.context import Ledger
+from hdh_migrate.pipeline.cutover.standing import Standing
+from hdh_migrate.pipeline.rechecking import LOST, TOLD
+from hdh_migrate.pipeline.rereading import STEP, Portion, Rereading, Wanted
+from hdh_migrate.pipeline.undertaking import Undertaking
+
+FETCH_OBJECTS = 1000
+DIFFERING_MAX = 10_000
+"""After so many wrong ones the reading ends: the target is lost, and memory is kept for a few."""
+
+CODE = "decommission-"
+
+
+class Told:
+    """The open findings of a batch's decommission, by object."""
+
+    def __init__(self, ledger: Ledger, batch: str) -> None:
+        self._ledger, self._batch = ledger, batch
+        self._open: dict[int, dict[str, int | None]] = {}
+        self._load()
+
+    def _load(self) -> None:
+        self._open.clear()
+        for found in self._ledger.findings():
+            mine = found["batch"] == self._batch and found["code"].startswith(CODE)
+            if mine and found["object"] is not None:
+                self._open.setdefault(found["object"], {})[found["code"]] = found["id"]
+
+    def tell(self, row: Verified, what: str, detail: str) -> None:
+        """Keep one open finding about an object: this one."""
+        code = CODE + what
+        if code in self._open.get(row.id, {}):
+            return
+        self.close(row.id)
+        self._ledger.finding(code, "finding", detail, dataset=row.dataset, entry=row.id)
+        self._open[row.id] = {code: None}
+
+    def differs(self, row: Verified, code: str) -> None:
+        """Tell what is wrong with the target's object."""
+        kept = "" if code == LOST else "; the source keeps it"
+        self.tell(row, code, TOLD[code] + kept)
+
+    def close(self, number: int) -> None:
+        """Let every finding about an object be over."""
+        if None in self._open.get(number, {}).values():
+            self._load()  # it was opened since: its number is not known yet
+        for finding in self._open.pop(number, {}).values():
+            assert finding is not None
+            self._ledger.close_finding(finding)
+
+    def mended(self, number: int) -> None:
+        """Close what was told of the target's object, which was read again and found right."""
+        if any(code.startswith(f"{CODE}target-") for code in self._open.get(number, ())):
+            self.close(number)
+
+
+class Recheck:
+    """Reads again what must be, and writes down what came of it."""
+
+    def __init__(self, story: Undertaking, now: Standing, told: Told, *, keep_going: bool) -> None:
+        self._story, self._now, self._told = story, now, told
+        self._keep_going, self._found = keep_going, 0
+
+    def run(self) -> None:
+        """Read everything that is to be deleted and was not read lately; goes on after any stop.
+
+        Raises:
+            AuthFailed, Interrupted, Transient: it ended early; the same command goes on.
+        """
+        story, now = self._story, self._now
+        left = story.ctx.ledger.erasable_left(story.batch, now.erasure.after)
+        objects = left.objects + len(now.erasure.pending)
+        story.ctx.progress.step(story.batch, STEP, objects=objects, size=left.size)
+        self._read(takewhile(self._hopeful, due(story, now, remaining(story, now))))
+
+    def _hopeful(self, _: Wanted) -> bool:
+        return self._keep_going or self._found < DIFFERING_MAX
+
+    def freshen(self, rows: Sequence[Verified]) -> None:
+        """Read again those of a few objects whose last reading is too old by now.
+
+        Raises:
+            Refused: they take longer to read than a reading may be old.
+        """
+        self._read(self._stale(rows))
+        if next(self._stale(rows), None) is not None:
+            raise Refused(
+                "reading the target again takes longer than a reading may be old, so nothing more"
+                " is deleted",
+                hint="give `decommission.recheck_within` more time in the plan",
+            )
+
+    def _stale(self, rows: Iterable[Verified]) -> Iterator[Wanted]:
+        asked = ((row, row.id) for row in rows if row.id not in self._now.recheck.differing)
+        return due(self._story, self._now, asked, lambda _: None)
+
+    def _read(self, wanted: Iterator[Wanted]) -> None:
+        first = next(wanted, None)
+        if first is None:
+            return
+        story = self._story
+        story.noted(self._now, "rechecking", level=story.level, reason=story.reason)
+        Rereading(
+            story.ctx,
+            story.batch,
+            chain([first], wanted),
+            self._keep,
+            moment=story.moment,
+            sampled=True,
+        ).run()
+
+    def _keep(self, portion: Portion) -> None:
+        story, now, routes = self._story, self._now, self._story.routes()
+        self._found += len(portion.differing)
+        for row in story.ctx.ledger.erasable_of(story.batch, portion.differing):
+            if story.unseen(now, row.id) and story.gone(routes[row.dataset], row):
+                portion.differing[row.id] = LOST
+            self._told.differs(row, portion.differing[row.id])
+        for number in portion.ids:
+            if number not in portion.differing:
+                self._told.mended(number)
+        story.noted(
+            now, "rechecked", at=portion.at, spans=[list(span) for span in portion.spans()],
+            objects=portion.objects, bytes=portion.size,
+            differing=[list(one) for one in sorted(portion.differing.items())],
+        )  # fmt: skip
+
+
+def remaining(story: Undertaking, now: Standing) -> Iterator[tuple[Verified, int]]:
+    """Return what is to be deleted yet, each with the first id that belongs to its span."""
+    ledger, after = story.ctx.ledger, now.erasure.after
+    for ids in in_portions(sorted(now.erasure.pending), FETCH_OBJECTS):
+        yield from ((row, row.id) for row in ledger.erasable_of(story.batch, ids))
+    while rows := ledger.erasable(story.batch, after, FETCH_OBJECTS):
+        for row in rows:
+            yield row, after + 1
+            after = row.id
+
+
+def due(
+    story: Undertaking,
+    now: Standing,
+    rows: Iterator[tuple[Verified, int]],
+    skipped: Callable[[Verified], Wanted | None] | None = None,
+) -> Iterator[Wanted]:
+    """Return those of some objects that must be read; `skipped` may say how to read the others."""
+    moment = story.moment()
+    for asked, (row, first) in enumerate(rows, 1):
+        if asked % FETCH_OBJECTS == 0:
+            moment = story.moment()
+        if row.id in now.recheck.differing or not story.fresh(now, row.id, moment):
+            yield Wanted(row=row, level=story.level, first=first)
+        elif skipped is None:
+            story.ctx.progress.advance(1, row.size)
+        elif (other := skipped(row)) is not None:
+            yield other
+
+
+def in_portions(ids: list[int], size: int) -> Iterator[list[int]]:
+    """Return a list in pieces of so many."""
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]

@@ -1,0 +1,100 @@
+"""Read verified objects again and say whether the target still holds what it held in verify.
+
+Nothing is compared with the source here: what verify proved of the bytes is in the ledger, and the
+question is only whether those bytes are still there, under the same key, as the current version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hdh_migrate.errors import Conflict, Missing, UnsealFailed
+from hdh_migrate.model import Stored
+from hdh_migrate.pipeline.checking import Checking
+from hdh_migrate.pipeline.work import Route
+
+GONE, DIFFERS, UNREAD, UNPROVEN = (
+    "target-gone",
+    "target-differs",
+    "target-unread",
+    "target-unproven",
+)
+"""What may keep an object at the source; with `decommission-` before it, a finding's code."""
+
+LOST = "target-lost"
+"""The same, seen after its source object had been deleted: there is nothing left to keep."""
+
+TOLD: Mapping[str, str] = {
+    LOST: "the target does not hold it as verified, and the source has deleted it already",
+    GONE: "the target does not hold the object any more",
+    DIFFERS: "the target holds something else than what was verified",
+    UNREAD: "the target's object could not be read again",
+    UNPROVEN: "the ledger has no digest of all stored bytes to compare with",
+}
+
+Held = tuple[int | None, str | None, str | None]
+"""Size, ETag and version id of what the target holds under a key."""
+
+
+class Rechecking(Checking):
+    """Performs the orders of a recheck, each at the level that it names."""
+
+    def recheck(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
+        """Read one object as closely as its order says."""
+        base = {"id": order["id"], "attempt": order["attempt"], "size": order["size"]}
+        read: Callable[[Route, Mapping[str, Any]], str | None] = {
+            "full": self._unsealed, "stored": self._again, "head": self._looked_at,
+        }[order["level"]]  # fmt: skip
+        code = self._box.retry(lambda: _judged(read, route, order))
+        if code is not None:  # read again before blaming the store
+            code = self._box.retry(lambda: _judged(read, route, order))
+        if code is None:
+            return {**base, "kind": "reread"}
+        return {**base, "kind": "failed", "code": code}
+
+    def _unsealed(self, route: Route, order: Mapping[str, Any]) -> str | None:
+        plain, stored = hashlib.sha256(), hashlib.sha256()
+        unsealer = self._box.envelopes.unsealer(size=order["size"], write=plain.update)
+
+        def write(data: bytes) -> None:
+            stored.update(data)
+            unsealer.write(data)
+
+        try:
+            seen = self._read(route, order, write)
+            unsealer.close()
+        except UnsealFailed:
+            return DIFFERS
+        digests = (plain.hexdigest(), stored.hexdigest())
+        same = digests == (order["sha256"], order["stored_sha256"])
+        return None if same and seen.version_id == order["version_id"] else DIFFERS
+
+    def _again(self, route: Route, order: Mapping[str, Any]) -> str | None:
+        digest = hashlib.sha256()
+        seen = self._read(route, order, digest.update)
+        same = digest.hexdigest() == order["stored_sha256"]
+        return None if same and seen.version_id == order["version_id"] else DIFFERS
+
+    def _looked_at(self, route: Route, order: Mapping[str, Any]) -> str | None:
+        seen = self._box.reader.head(route.target.bucket, route.target_key(order["key"]))
+        return compared(seen, (order["stored_size"], order["etag"], order["version_id"]))
+
+
+def compared(seen: Stored | None, held: Held) -> str | None:
+    """Return what is wrong with the current object under a key, None when it is the one."""
+    if seen is None:
+        return GONE
+    return None if (seen.size, seen.etag, seen.version_id) == held else DIFFERS
+
+
+def _judged(
+    read: Callable[[Route, Mapping[str, Any]], str | None], route: Route, order: Mapping[str, Any]
+) -> str | None:
+    try:
+        return read(route, order)
+    except Missing:
+        return GONE
+    except Conflict:
+        return DIFFERS

@@ -1,0 +1,209 @@
+"""What a batch's end at the source rests on, and who must still agree to it at each moment.
+
+A decommission may take days. So whatever allows it is asked for again at every portion of it: the
+hold, the approvals, the cooling, the target's attestation, and the pointer that consumers follow.
+The evidence is checked whole once, at the start: it does not change by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hdh_migrate.errors import (
+    ApprovalMissing,
+    DoorHeld,
+    Interrupted,
+    Missing,
+    PointerMoved,
+    Refused,
+)
+from hdh_migrate.model import Verified
+from hdh_migrate.pipeline.cutover.moments import between, later
+from hdh_migrate.pipeline.cutover.readings import covers
+from hdh_migrate.pipeline.cutover.scene import Consent, Story, digest
+from hdh_migrate.pipeline.cutover.standing import FINAL, KIND, Standing
+from hdh_migrate.pipeline.rechecking import LOST
+from hdh_migrate.pipeline.work import Route
+from hdh_migrate.ports import Eraser, Pointer
+
+STAGE = "decommission"
+
+UNASKED = "unasked"
+"""Why an object is pending: everything was stopped before it had its turn."""
+
+UNSURE = "unsure"
+"""Why an object is pending: a delete was asked for and no answer came."""
+
+_POINTER = (
+    "the pointer does not have the value that was switched to: consumers are led to somewhere else"
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Undertaking(Story):
+    """One batch's end at the source."""
+
+    eraser: Eraser | None
+    """None in a dry run: there is nothing that could delete."""
+    pointer: Pointer
+    evidence: Callable[[str], Sequence[str]]
+    """Says what the evidence lacks for a manifest root; empty means that it proves the batch."""
+    attested: Callable[[], Sequence[str]]
+    """Says why the target may not be asked; empty means that the door to it is open."""
+    level: str
+    """How closely the target is read again: head, stored or full."""
+    reason: str | None
+    """Why the level is no higher one, where the plan must say so."""
+    within_seconds: int
+    """How old a reading may be when the source object is deleted."""
+    cooling_seconds: int
+    connections: int
+
+    def moment(self) -> str:
+        """Return the time by which everything here is judged."""
+        return self.ctx.clock.now()
+
+    def noted(self, now: Standing, event: str, /, **body: Any) -> None:  # noqa: ANN401 - JSON
+        """Write one event and fold it into `now`: the fold over all events costs too much here."""
+        self.note(event, **body)
+        now.take(now.since or "", KIND + event, body)
+
+    def unseen(self, now: Standing, number: int) -> bool:
+        """Say whether the source may have deleted an object without our knowing."""
+        done = now.erasure
+        return (
+            number in done.reopened
+            or done.pending.get(number) in {UNSURE, LOST}
+            or (done.open_until is not None and done.after < number <= done.open_until)
+        )
+
+    def routes(self) -> dict[int, Route]:
+        """Return where each of the batch's datasets comes from and goes to, by id."""
+        return {row.id: self.ctx.route(row) for row in self.datasets()}
+
+    def gone(self, route: Route, row: Verified) -> bool:
+        """Ask the source whether it has no object under a key any more; never asks the ledger."""
+        try:
+            self.ctx.retry(lambda: self.ctx.source.head(route.source, row.key))
+        except Missing:
+            return True
+        return False
+
+    def fresh(self, now: Standing, number: int, moment: str) -> bool:
+        """Say whether an object was read again after the cooling, lately and closely enough.
+
+        A reading of the future, which a clock that was set back leaves, does not count.
+        """
+        reading = now.recheck.readings.of(number)
+        return (
+            reading is not None
+            and covers(reading.level, self.level)
+            and between(self.cooled(now), reading.at) >= 0
+            and 0 <= between(reading.at, moment) <= self.within_seconds
+        )
+
+    def cooled(self, now: Standing) -> str:
+        """Return when the cooling of a finalized batch ends."""
+        return later(now.times["finalized"], self.cooling_seconds)
+
+
+def blockers(story: Undertaking, root: str, now: Standing) -> list[str]:
+    """Return what stands against deleting, besides evidence, approvals, hold and pointer."""
+    told = []
+    if now.stage not in FINAL:
+        told.append(f"the cutover of batch {story.batch} is not finalized ({now.stage})")
+    else:
+        if between(story.cooled(now), story.moment()) < 0:
+            told.append(f"the cooling period lasts until {story.cooled(now)}")
+        if root != now.root:
+            told.append("the manifest is not the one that was cut over")
+    return [*told, *story.attested()]
+
+
+def elsewhere(story: Undertaking, now: Standing) -> str | None:
+    """Read the pointer and say what is wrong with it, None when it leads to the target.
+
+    Raises:
+        StorageError: it cannot be read, so nothing is known of what consumers follow.
+    """
+    try:
+        value = story.ctx.retry(story.pointer.read)
+    except Missing:
+        return "there is no pointer any more: consumers are led nowhere"
+    return None if digest(value) == now.new_sha256 else _POINTER
+
+
+def demand(story: Undertaking, root: str, now: Standing) -> Consent:
+    """Return the consent to a decommission that nothing stands against; everything is looked at.
+
+    Raises:
+        Refused: with everything that stands against it; nothing was deleted.
+        ApprovalMissing: nothing but approvals is missing.
+    """
+    told = [*blockers(story, root, now), *(f"evidence: {line}" for line in story.evidence(root))]
+    if now.stage in FINAL and (moved := elsewhere(story, now)) is not None:
+        told.append(moved)
+    consent = story.consent(STAGE, root)
+    if told and not consent.given:
+        told += [f"approval: {line}" for line in consent.told]
+    if told:
+        raise Refused(
+            f"batch {story.batch} may not be deleted at the source", blockers=told,
+            hint="nothing was deleted",
+        )  # fmt: skip
+    if not consent.given:
+        raise _unapproved(story, consent, "nothing was deleted")
+    return consent
+
+
+def permit(story: Undertaking, root: str, now: Standing) -> None:
+    """Let the next portion be deleted, if everything that can change still allows it.
+
+    Raises:
+        Interrupted, DoorHeld, Refused, ApprovalMissing, PointerMoved: it does not; nothing more
+            is deleted until the same command is given again.
+        StorageError: the pointer cannot be read.
+    """
+    if story.ctx.stop.is_set():
+        raise Interrupted("stopped between two deletes; the same command goes on")
+    if (holder := story.held()) is not None:
+        story.waits("held", [holder])
+        raise DoorHeld(f"held: {holder}")
+    if told := blockers(story, root, now):
+        story.waits("blocked", told)
+        raise Refused(
+            f"batch {story.batch} may not be deleted at the source any more", blockers=told,
+            hint="nothing more is deleted; mend it and give the same command again",
+        )  # fmt: skip
+    consent = story.consent(STAGE, root)
+    if not consent.given:
+        story.waits("approval", consent.told)
+        raise _unapproved(story, consent, "nothing more is deleted until then")
+    demand_pointer(story, now)
+
+
+def demand_pointer(story: Undertaking, now: Standing) -> None:
+    """Demand that consumers are led to the target.
+
+    Raises:
+        PointerMoved: they are not.
+        StorageError: the pointer cannot be read.
+    """
+    if (moved := elsewhere(story, now)) is not None:
+        story.waits("pointer-moved", [moved])
+        raise PointerMoved(
+            moved,
+            hint="nothing more is deleted; find out who changed it and why, set it to the new value"
+            " again, and give the same command again",
+        )
+
+
+def _unapproved(story: Undertaking, consent: Consent, safe: str) -> ApprovalMissing:
+    return ApprovalMissing(
+        f"decommission of batch {story.batch} is not approved:\n"
+        + "\n".join(f"  {line}" for line in consent.told),
+        hint=f'"hdh-migrate approve PLAN --batch {story.batch} --stage decommission --key FILE";'
+        f" {safe}",
+    )

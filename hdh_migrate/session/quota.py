@@ -1,0 +1,30 @@
+"""What a plan brings to its target, as far as its ledger knows, against what a project may hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hdh_migrate.ledger import Ledger, ledger_path
+from hdh_migrate.model import Problem, State, TargetLimits
+from hdh_migrate.pipeline.planning import QUOTA_HINT, over_quota, stored_bytes
+from hdh_migrate.plan.model import Plan
+from hdh_migrate.telemetry import SystemClock
+from hdh_migrate.wiring import header_size_of
+
+
+def problems(plan: Plan, state_dir: Path, limits: TargetLimits) -> list[Problem]:
+    """Return what a finished inventory says against the target's quota; empty without one."""
+    if limits.quota_bytes is None or not ledger_path(state_dir, plan.migration).exists():
+        return []
+    ledger = Ledger.read_only(ledger_path(state_dir, plan.migration), SystemClock())
+    try:
+        states = (State.LISTED, State.SENDING, State.SENT, State.VERIFIED)
+        found = [ledger.tally(row.id, *states) for row in ledger.datasets() if row.sealed]
+    finally:
+        ledger.close()
+    stored = stored_bytes(
+        sum(tally.objects for tally in found), sum(tally.size for tally in found),
+        header=header_size_of(plan), sealed=plan.seal.format == "crypt4gh",
+    )  # fmt: skip
+    what = over_quota(limits, stored)
+    return [] if what is None else [Problem(where="target", what=what, hint=QUOTA_HINT)]

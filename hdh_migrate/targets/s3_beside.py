@@ -1,0 +1,165 @@
+"""What S3 keeps beside an object's bytes: metadata, tags, retention and legal hold.
+
+Headers carry them in with a write and out with a read; tags, and what a host did not take with the
+write, have requests of their own, about one stored version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from hdh_migrate.errors import Missing, Transient
+from hdh_migrate.model import Lock, Stamp, Stored, TargetLimits
+from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated
+from hdh_migrate.transport import Reply
+
+ATTEMPT = "hdh-attempt"
+"""The user metadata name under which every object of ours carries its attempt tag."""
+
+CONTENT_TYPE = "application/octet-stream"
+
+_LOCK = "x-amz-object-lock-"
+_META = "x-amz-meta-"
+_NO_TAGS = frozenset(("NoSuchTagSet", "NoSuchTagSetError"))
+
+
+# --- in headers ----------------------------------------------------------------------------------
+
+
+def stamped(stamp: Stamp, limits: TargetLimits) -> dict[str, str]:
+    """Return the headers of a PUT that carry a stamp."""
+    headers = {"Content-Type": CONTENT_TYPE, f"{_META}{ATTEMPT}": stamp.attempt}
+    headers |= {f"{_META}{name.lower()}": value for name, value in stamp.metadata.items()}
+    if stamp.tags and limits.tags and limits.tags_with_put:
+        headers["x-amz-tagging"] = tagging(stamp.tags)
+    return headers
+
+
+def begun(stamp: Stamp, limits: TargetLimits) -> dict[str, Any]:
+    """Return the arguments of CreateMultipartUpload that carry a stamp."""
+    extra: dict[str, Any] = {
+        "ContentType": CONTENT_TYPE,
+        "Metadata": {ATTEMPT: stamp.attempt, **stamp.metadata},
+    }
+    if (lock := stamp.lock) is not None:
+        if lock.mode is not None:
+            extra["ObjectLockMode"] = lock.mode.upper()
+            extra["ObjectLockRetainUntilDate"] = lock.until
+        if lock.hold:
+            extra["ObjectLockLegalHoldStatus"] = "ON"
+    if stamp.tags and limits.tags and limits.tags_with_upload:
+        extra["Tagging"] = tagging(stamp.tags)
+    return extra
+
+
+def tagging(tags: Mapping[str, str]) -> str:
+    """Return tags as x-amz-tagging carries them."""
+    return urlencode(tags, quote_via=quote)
+
+
+def lock_headers(lock: Lock) -> dict[str, str]:
+    """Return the headers of a PUT that put the object under a lock."""
+    headers = {}
+    if lock.mode is not None and lock.until is not None:
+        headers[f"{_LOCK}mode"] = lock.mode.upper()
+        headers[f"{_LOCK}retain-until-date"] = lock.until
+    if lock.hold:
+        headers[f"{_LOCK}legal-hold"] = "ON"
+    return headers
+
+
+def told(reply: Reply) -> dict[str, Any]:
+    """Return the fields of `Stored` that a reply's headers tell of what is beside the bytes."""
+    version, count = reply.headers.get("x-amz-version-id"), reply.headers.get("x-amz-tagging-count")
+    return {
+        "version_id": None if version in {None, "", "null"} else version,
+        "metadata": {
+            name.removeprefix(_META): value
+            for name, value in reply.headers.items()
+            if name.startswith(_META)
+        },
+        "lock": _lock(reply),
+        "tag_count": int(count) if count and count.isdecimal() else None,
+    }
+
+
+def _lock(reply: Reply) -> Lock:
+    mode, until = (reply.headers.get(f"{_LOCK}{name}") for name in ("mode", "retain-until-date"))
+    return Lock(
+        mode=mode.lower() if mode else None,
+        until=_instant(datetime.fromisoformat(until)) if until else None,
+        hold=reply.headers.get(f"{_LOCK}legal-hold", "").upper() == "ON",
+    )
+
+
+# --- in requests of their own --------------------------------------------------------------------
+
+
+def lock_of(endpoint: S3Endpoint, bucket: str, stored: Stored) -> Lock:
+    """Ask what keeps one stored version; see `ports.TargetReader.lock`."""
+    where = _version(bucket, stored)
+    kept: dict[str, Any] = {}
+    held: dict[str, Any] = {}
+    with suppress(Missing), translated("an object's retention"):
+        kept = endpoint.client.get_object_retention(**where).get("Retention", {})
+    with suppress(Missing), translated("an object's legal hold"):
+        held = endpoint.client.get_object_legal_hold(**where).get("LegalHold", {})
+    until = kept.get("RetainUntilDate")
+    return Lock(
+        mode=str(kept["Mode"]).lower() if kept.get("Mode") else None,
+        until=None if until is None else _instant(until.astimezone(UTC)),
+        hold=held.get("Status") == "ON",
+    )
+
+
+def retain(endpoint: S3Endpoint, bucket: str, stored: Stored, lock: Lock) -> None:
+    """Put a stored version under a lock; see `ports.TargetWriter.retain`."""
+    where = _version(bucket, stored)
+    if lock.mode is not None:
+        kept = {"Mode": lock.mode.upper(), "RetainUntilDate": lock.until}
+        with translated("an object's retention"):
+            endpoint.client.put_object_retention(**where, Retention=kept)
+    if lock.hold:
+        with translated("an object's legal hold"):
+            endpoint.client.put_object_legal_hold(**where, LegalHold={"Status": "ON"})
+
+
+def tags_of(endpoint: S3Endpoint, bucket: str, stored: Stored) -> dict[str, str]:
+    """Ask for the tags of one stored version; see `ports.TargetReader.tags`."""
+    try:
+        with translated("an object's tags"):
+            reply = endpoint.client.get_object_tagging(**_version(bucket, stored))
+    except Missing as error:
+        if _code(error.__cause__) in _NO_TAGS:
+            return {}
+        raise
+    if "TagSet" not in reply:  # an empty 200 parses as an object without tags
+        raise Transient("the target's reply is no list of tags")
+    return {one["Key"]: one.get("Value", "") for one in reply["TagSet"]}
+
+
+def tag(endpoint: S3Endpoint, bucket: str, stored: Stored, tags: Mapping[str, str]) -> None:
+    """Set the tags of a stored version; see `ports.TargetWriter.tag`."""
+    given = [{"Key": name, "Value": value} for name, value in tags.items()]
+    with translated("an object's tags"):
+        endpoint.client.put_object_tagging(**_version(bucket, stored), Tagging={"TagSet": given})
+
+
+def _version(bucket: str, stored: Stored) -> dict[str, str]:
+    where = {"Bucket": bucket, "Key": stored.key}
+    if stored.version_id:
+        where["VersionId"] = stored.version_id
+    return where
+
+
+def _code(cause: BaseException | None) -> str:
+    told = getattr(cause, "response", {}).get("Error", {})
+    return str(told.get("Code", ""))
+
+
+def _instant(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

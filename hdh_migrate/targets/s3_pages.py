@@ -1,0 +1,104 @@
+"""Listings of S3 page by page, to their real end: objects, open uploads, the parts of an upload.
+
+A page that says it is truncated is followed by another one, or the listing is broken. A page that
+says it is the last, yet is full and names where the next begins, is asked on as well: a host's own
+samples show open uploads listed so. No position is asked for twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from hdh_migrate.errors import ListingBroken
+from hdh_migrate.model import Place, Upload
+from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated
+
+PAGE = 1000
+"""Entries in a full page, where the reply does not say how many it would take."""
+
+_NAMES = {  # what is asked for again, and what a reply calls it
+    "ContinuationToken": "NextContinuationToken",
+    "KeyMarker": "NextKeyMarker",
+    "UploadIdMarker": "NextUploadIdMarker",
+    "PartNumberMarker": "NextPartNumberMarker",
+}
+
+
+def object_pages(endpoint: S3Endpoint, place: Place, *, size: int) -> Iterator[Mapping[str, Any]]:
+    """List the objects under a prefix, `size` keys a page.
+
+    Raises:
+        ListingBroken: truncated without a token, a repeated token, or no listing at all.
+    """
+
+    def ask(more: Mapping[str, Any]) -> Mapping[str, Any]:
+        page = endpoint.client.list_objects_v2(
+            Bucket=place.bucket, Prefix=place.prefix, MaxKeys=size, **more
+        )
+        # An empty 200 parses as an empty bucket; a real listing says how many.
+        if "KeyCount" not in page and "IsTruncated" not in page:
+            raise ListingBroken("the target's reply to a listing is not a listing")
+        return page  # type: ignore[no-any-return]  # boto3
+
+    return _paged("the target's listing", ask, ("ContinuationToken",), "Contents", "MaxKeys")
+
+
+def upload_pages(endpoint: S3Endpoint, place: Place) -> Iterator[Mapping[str, Any]]:
+    """List the uploads that are open under a prefix.
+
+    Raises:
+        ListingBroken: truncated, and it does not go on.
+    """
+
+    def ask(more: Mapping[str, Any]) -> Mapping[str, Any]:
+        return endpoint.client.list_multipart_uploads(  # type: ignore[no-any-return]  # boto3
+            Bucket=place.bucket, Prefix=place.prefix, **more
+        )
+
+    markers = ("KeyMarker", "UploadIdMarker")
+    return _paged("the target's list of uploads", ask, markers, "Uploads", "MaxUploads")
+
+
+def part_pages(endpoint: S3Endpoint, upload: Upload) -> Iterator[Mapping[str, Any]]:
+    """List the parts that an upload holds.
+
+    Raises:
+        ListingBroken: truncated, and it does not go on.
+        Missing: the upload expired, was aborted, or was completed.
+    """
+
+    def ask(more: Mapping[str, Any]) -> Mapping[str, Any]:
+        return endpoint.client.list_parts(  # type: ignore[no-any-return]  # boto3
+            Bucket=upload.bucket, Key=upload.key, UploadId=upload.upload_id, **more
+        )
+
+    what = "the target's list of parts"
+    return _paged(what, ask, ("PartNumberMarker",), "Parts", "MaxParts")
+
+
+def _paged(
+    what: str,
+    ask: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    markers: tuple[str, ...],
+    entries: str,
+    most: str,
+) -> Iterator[Mapping[str, Any]]:
+    more: dict[str, Any] = {}
+    asked: set[tuple[Any, ...]] = set()
+    while True:
+        with translated(what):
+            page = ask(more)
+        more = {name: page[_NAMES[name]] for name in markers if page.get(_NAMES[name])}
+        position = tuple(more.get(name) for name in markers)
+        goes_on = bool(more) and position not in asked
+        asked.add(position)
+        if page.get("IsTruncated"):
+            yield page
+            if not goes_on:
+                raise ListingBroken(f"{what} is truncated and does not go on")
+            continue
+        yield page
+        full = len(page.get(entries, ())) >= int(page.get(most) or PAGE)
+        if not (goes_on and full):
+            return

@@ -1,0 +1,230 @@
+"""A source is deleted only while the target holds what was verified and consumers are led to it.
+
+Azurite on one side, an S3 server on the other, and an operator at the real command line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.fixtures import ProxyTo
+from tests.support.proxy import Action, Proxy, Upstream
+from tests.support.site import NEW, OLD, Said, Site
+from tests.support.wire import Reply, Request
+
+pytestmark = pytest.mark.live
+
+OBJECTS = {"pmsi/théo dupont 1970.csv", "pmsi/b.csv", "pmsi/vide", "scans/big.raw"}
+SCRATCH = {"tmp/scratch"}
+
+
+def finalized(site: Site) -> None:
+    """Bring a batch to where everything allows its end at the source."""
+    site.run()
+    site.approve("cutover")
+    site.cutover("start", expect=0)
+    site.approve("finalize")
+    site.cutover("finalize", "--reason", "agreed", expect=0)
+    time.sleep(1.1)  # the cooling period
+    site.cli("report", site.plan, "--out", str(site.folder / "bundle"), expect=0)
+    site.approve("decommission")
+
+
+def command(site: Site, *more: str) -> tuple[str, ...]:
+    bundle = str(site.folder / "bundle")
+    return ("decommission", site.plan, "--batch", "all", "--evidence", bundle, *more)
+
+
+def dry_run(site: Site, *more: str, expect: int) -> Said:
+    return site.cli(*command(site, "--json", *more), expect=expect)
+
+
+def execute(site: Site, *more: str, expect: int) -> Said:
+    return site.cli(*command(site, "--execute", "--confirm", "emc2", *more), expect=expect)
+
+
+def target_key(name: str) -> str:
+    return f"in/{name}.c4gh"
+
+
+def taken_away(site: Site, name: str) -> Callable[[], None]:
+    """Delete one target object; return what puts it back."""
+    where = {"Bucket": site.bucket.name, "Key": target_key(name)}
+    kept = site.bucket.client.get_object(**where)
+    body = kept["Body"].read()
+    site.bucket.client.delete_object(**where)
+    return lambda: site.bucket.client.put_object(**where, Body=body, Metadata=kept["Metadata"])
+
+
+def codes(site: Site) -> list[str]:
+    told = site.cli("report", site.plan, "--out", str(site.folder / f"r{time.time_ns()}"))
+    assert told.code in {0, 4, 5}, told.err
+    folder = max(site.folder.glob("r*"))
+    lines = (folder / "findings.jsonl").read_text().splitlines()
+    return sorted(json.loads(line)["code"] for line in lines)
+
+
+def names(site: Site) -> set[str]:
+    return {blob.name for blob in site.container.client.list_blobs()}
+
+
+def test_a_target_that_lost_one_object_and_has_garbage_for_another_keeps_the_source(
+    site: Site,
+) -> None:
+    finalized(site)
+    put_back = taken_away(site, "pmsi/b.csv")
+    where = {"Bucket": site.bucket.name, "Key": target_key("scans/big.raw")}
+    right = site.bucket.client.get_object(**where)
+    body = right["Body"].read()
+    site.bucket.client.put_object(**where, Body=b"garbage")
+
+    dry = dry_run(site, expect=5).json
+    assert dry["would_keep"] == {"target-differs": 1, "target-gone": 1}
+    assert dry["would_delete"]["objects"] == 2
+    assert "NOT read again" in site.cli(*command(site, "--quick"), expect=0).out
+    execute(site, "--quick", expect=2)
+    refused = execute(site, expect=5)
+    assert "does not hold batch all as it was verified" in refused.err
+    assert "dupont" not in refused.err
+    assert names(site) == OBJECTS | SCRATCH
+    assert codes(site) == ["decommission-target-differs", "decommission-target-gone"]
+    assert site.status()["waits"]["why"] == "target-differs"
+
+    put_back()
+    kept = execute(site, "--keep-going", "--json", expect=5).json
+    assert kept["requested"] == {"deleted": 3, "target-differs": 1}
+    assert names(site) == {"scans/big.raw"} | SCRATCH
+    observed = site.cli("decommission", site.plan, "--batch", "all", "--observe", expect=4)
+    assert "1 current" in observed.out
+
+    site.bucket.client.put_object(**where, Body=body, Metadata=right["Metadata"])
+    done = execute(site, "--json", expect=0).json
+    assert done["requested"] == {"deleted": 4}
+    assert done["observed"] is None  # what was observed before this says nothing of it
+    assert names(site) == SCRATCH
+
+
+def test_a_whole_object_that_is_there_again_is_read_again_and_its_source_goes(site: Site) -> None:
+    finalized(site)
+    put_back = taken_away(site, "pmsi/b.csv")
+    execute(site, expect=5)
+    put_back()
+    assert execute(site, "--json", expect=0).json["requested"] == {"deleted": 4}
+    assert names(site) == SCRATCH
+    assert codes(site) == []
+
+
+def test_a_pointer_that_was_set_back_after_finalize_keeps_the_source(site: Site) -> None:
+    finalized(site)
+    site.pointer = OLD
+    assert any("pointer" in line for line in dry_run(site, expect=3).json["blockers"])
+    assert "the pointer does not have the value" in execute(site, expect=3).err
+    (site.folder / "pointer.json").unlink()
+    assert execute(site, expect=None).code != 0
+    assert names(site) == OBJECTS | SCRATCH
+    site.pointer = NEW
+    execute(site, expect=0)
+    assert names(site) == SCRATCH
+
+
+def test_a_delete_marker_over_a_verified_version_keeps_the_source(site: Site) -> None:
+    site.bucket.client.put_bucket_versioning(
+        Bucket=site.bucket.name, VersioningConfiguration={"Status": "Enabled"}
+    )
+    finalized(site)
+    where = {"Bucket": site.bucket.name, "Key": target_key("pmsi/b.csv")}
+    marker = site.bucket.client.delete_object(**where)["VersionId"]
+    execute(site, expect=5)
+    assert names(site) == OBJECTS | SCRATCH
+    site.bucket.client.delete_object(**where, VersionId=marker)
+    execute(site, expect=0)
+    assert names(site) == SCRATCH
+
+
+def test_the_same_bytes_as_another_version_are_not_what_was_verified(site: Site) -> None:
+    site.bucket.client.put_bucket_versioning(
+        Bucket=site.bucket.name, VersioningConfiguration={"Status": "Enabled"}
+    )
+    finalized(site)
+    put_back = taken_away(site, "pmsi/vide")
+    put_back()
+    execute(site, expect=5)
+    assert names(site) == OBJECTS | SCRATCH
+
+
+def deletes(request: Request) -> bool:
+    return request.method == "DELETE"
+
+
+def acting(act: Callable[[], None]) -> Action:
+    """Do something, then pass the request on."""
+
+    def action(request: Request, upstream: Upstream) -> Reply:
+        act()
+        return upstream.forward(request)
+
+    return action
+
+
+def through(site: Site, proxy_to: ProxyTo, **more: object) -> Proxy:
+    """Lead the plan's source through a proxy."""
+    proxy = proxy_to(site.container.server)
+    site.change(source={**site.section("source"), "account_url": proxy.url}, **more)
+    return proxy
+
+
+def test_an_object_lost_after_everything_was_read_again_is_seen_by_the_last_look(
+    site: Site, proxy_to: ProxyTo
+) -> None:
+    engine = {"kind": "local", "processes": 1, "connections": 1}
+    proxy = through(site, proxy_to, engine=engine)
+    finalized(site)
+
+    def lose() -> None:
+        for name in OBJECTS:
+            site.bucket.client.delete_object(Bucket=site.bucket.name, Key=target_key(name))
+
+    proxy.rule(match=deletes, action=acting(lose), times=1)
+    execute(site, expect=5)
+    assert len(names(site) - SCRATCH) == len(OBJECTS) - 1  # the delete that was under way
+
+
+@pytest.mark.crash
+def test_a_dry_run_after_a_kill_says_what_is_left_and_what_is_done(
+    site: Site, proxy_to: ProxyTo
+) -> None:
+    for number in range(56):
+        site.container.client.upload_blob(f"many/{number}", b"%d" % number * 99)
+    proxy = through(site, proxy_to)
+    finalized(site)
+    asked: list[int] = []
+    running: list[subprocess.Popen[str]] = []
+
+    def count() -> None:
+        asked.append(1)
+        if len(asked) == 23:
+            os.killpg(running[0].pid, signal.SIGKILL)
+
+    proxy.rule(match=deletes, action=acting(count))
+    process = site.start(*command(site, "--execute", "--confirm", "emc2", "--no-progress"))
+    running.append(process)
+    process.communicate(timeout=120)
+    proxy.clear()
+    left = len(names(site) - SCRATCH)
+    assert 0 < left < 60
+
+    dry = dry_run(site, expect=0).json
+    assert dry["would_delete"]["objects"] == left
+    assert dry["done"] == {"gone": 60 - left}
+    said = site.cli(*command(site), expect=0).out
+    assert f"done already: {60 - left} gone" in said
+    done = execute(site, "--json", expect=0).json["requested"]
+    assert sum(done.values()) == 60
+    assert names(site) == SCRATCH

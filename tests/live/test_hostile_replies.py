@@ -1,0 +1,114 @@
+"""Nothing that a server says can make the transport raise anything but a storage error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from hdh_migrate.bounded import whole
+from hdh_migrate.errors import ConnectionLost, ShortRead, StorageError
+from hdh_migrate.transport import LONGEST_PAUSE_SECONDS, Reply, Transport, pause
+from tests.support.blurting import Blurting, blurting
+
+pytestmark = pytest.mark.live
+
+NUMBERS = ["", "0", "7", "-1", "+1", "²", "٣", "1_0", "1e400", "inf", "nan", "0x10", " 5",
+           "5" * 5000, str((1 << 63) - 1), str(1 << 63), "99999999999999999999"]  # fmt: skip
+NAMES = ["Content-Length", "Retry-After", "Date", "ETag", "Transfer-Encoding", "HTTP/x", "X-Other"]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Blurting]:
+    with blurting() as made:
+        yield made
+
+
+def ask(server: Blurting, method: str = "GET", **options: object) -> Reply:
+    transport = Transport(**({"deadline": options.pop("deadline")} if options else {}))  # type: ignore[arg-type]
+    return transport.request(method, f"{server.url}/x", {}, stall=2)
+
+
+header = st.tuples(
+    st.sampled_from(NAMES),
+    st.one_of(st.sampled_from(NUMBERS), st.text(st.characters(max_codepoint=255), max_size=30)),
+)
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@given(
+    st.sampled_from(["GET", "HEAD", "PUT"]),
+    st.one_of(
+        st.sampled_from(["HTTP/1.1 200 OK", "HTTP/1.1 404 Not Found", "HTTP/1.1 503 Slow"]),
+        st.text(st.characters(max_codepoint=255), max_size=20),
+        st.from_regex(r"HTTP/[0-9.]{0,4} [0-9]{0,5} .{0,5}", fullmatch=True),
+    ),
+    st.lists(header, max_size=5),
+    st.binary(max_size=60),
+)
+@example("GET", "HTTP/1.1 404 Not Found", [("HTTP/x", "200")], b"")
+@example("GET", "HTTP/1.1 503 Slow", [("Retry-After", "²")], b"")
+@example("GET", "HTTP/1.1 ", [], b"")
+def test_any_reply_is_a_reply_or_a_storage_error(
+    server: Blurting, method: str, first: str, headers: list[tuple[str, str]], body: bytes
+) -> None:
+    lines = [first, *(f"{name}: {value}" for name, value in headers), "", ""]
+    server.says = "\r\n".join(lines).encode("utf-8", "replace") + body
+    try:
+        reply = ask(server, method)
+    except StorageError:
+        return
+    assert 100 <= reply.status < 600
+    assert reply.length is None or 0 <= reply.length < 1 << 63
+    assert reply.retry_after is None or 0 <= reply.retry_after <= LONGEST_PAUSE_SECONDS
+
+
+def test_a_header_line_that_looks_like_a_status_is_none(server: Blurting) -> None:
+    server.says = b"HTTP/1.1 404 Not Found\r\nHTTP/x: 200\r\nHTTP/1.1 200 OK\r\n"
+    server.says += b"Content-Length: 0\r\n\r\n"
+    try:
+        assert ask(server).status == 404
+    except StorageError:
+        return  # libcurl may refuse such a reply by itself
+
+
+def test_an_interim_reply_is_not_the_reply(server: Blurting) -> None:
+    server.says = b"HTTP/1.1 103 Early Hints\r\nX-Early: 1\r\n\r\n"
+    server.says += b"HTTP/1.1 204 No Content\r\nX-Late: 1\r\n\r\n"
+    reply = ask(server)
+    assert (reply.status, reply.headers) == (204, {"x-late": "1"})
+
+
+def test_what_follows_a_body_is_no_header_of_it(server: Blurting) -> None:
+    server.says = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nETag: a\r\n\r\n"
+    server.says += b"2\r\nhi\r\n0\r\nETag: b\r\n\r\n"
+    reply = ask(server)
+    assert (reply.status, reply.etag, reply.body) == (200, "a", b"hi")
+
+
+def test_a_body_that_drips_ends_at_its_deadline(server: Blurting) -> None:
+    server.says = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"x" * 1000
+    server.piece, server.pause = 2, 0.05
+    began = time.monotonic()
+    try:
+        with pytest.raises(ConnectionLost, match="longer than its size allows"):
+            ask(server, deadline=-1.5)
+    finally:
+        server.piece, server.pause = 65_536, 0.0
+    assert time.monotonic() - began < 20
+
+
+def test_headers_without_end_are_not_kept(server: Blurting) -> None:
+    server.says = b"HTTP/1.1 200 OK\r\n" + b"X-A: " + b"y" * 1000 + b"\r\n"
+    server.says += (b"X-A: " + b"y" * 1000 + b"\r\n") * 400 + b"\r\n"
+    with pytest.raises((ShortRead, ConnectionLost)):
+        ask(server)
+
+
+@pytest.mark.parametrize("text", NUMBERS)
+def test_a_number_from_outside_is_ascii_and_bounded_or_none(text: str) -> None:
+    assert whole(text) in {None, 0, 7, (1 << 63) - 1}
+    assert pause(text) in {None, 0.0, 7.0, float(LONGEST_PAUSE_SECONDS)}

@@ -1,0 +1,87 @@
+"""A worker is given what reads, and where it writes what writes; never what erases or signs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hdh_migrate.errors import KeyUnavailable
+from hdh_migrate.plan.loader import load
+from hdh_migrate.plan.model import Plan
+from hdh_migrate.wiring import Vault, worker_secrets
+
+PLAN = """\
+version: 1
+migration: secrets
+source:
+  kind: azure-blob
+  account_url: http://127.0.0.1:10000/devstoreaccount1
+  credential: {kind: sas, value: "env:T_SOURCE"}
+target:
+  provider: generic
+  endpoint: http://127.0.0.1:9000
+  credential: {kind: access-key, id: "env:T_WRITE_ID", secret: "env:T_WRITE"}
+seal:
+  format: crypt4gh
+  recipients: [keys/a.pub, keys/b.pub]
+  identity: "file:keys/a.sec"
+  identity_passphrase: "env:T_PHRASE"
+datasets:
+  - {name: all, source: {container: emc2}, target: {bucket: hds}}
+batches:
+  - name: all
+    datasets: [all]
+    pointer: {kind: file, path: /srv/pointer.yaml, key: url, value: "s3://hds/"}
+verify:
+  level: full
+  credential: {kind: access-key, id: "env:T_READ_ID", secret: "env:T_READ"}
+freeze: {kind: denied-write, credential: {kind: sas, value: "env:T_WRITER"}}
+cutovers:
+  - batch: all
+    smoke:
+      objects: 1
+      credential: {kind: access-key, id: "env:T_CONSUMER_ID", secret: "env:T_CONSUMER"}
+      identity: "file:keys/b.sec"
+    window: 1d
+    approvals: {}
+    decommission:
+      credential: {kind: sas, value: "env:T_ERASER"}
+      cooling: 1d
+      trust: [keys/report.pub]
+approvals: {keys: [keys/dpo.pub], threshold: 1}
+report: {signer: "file:keys/report.key", signer_passphrase: "env:T_SIGNER"}
+"""
+READING = {"env:T_SOURCE", "env:T_READ_ID", "env:T_READ", "env:T_PHRASE"}
+WRITING = {"env:T_WRITE_ID", "env:T_WRITE"}
+
+
+@pytest.fixture
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    for name in ("SOURCE", "WRITE_ID", "WRITE", "READ_ID", "READ", "PHRASE", "WRITER", "CONSUMER",
+                 "CONSUMER_ID", "ERASER", "SIGNER"):  # fmt: skip
+        monkeypatch.setenv(f"T_{name}", f"secret-{name}")
+    (tmp_path / "plan.yaml").write_text(PLAN)
+    return load(tmp_path / "plan.yaml").plan
+
+
+@pytest.mark.parametrize(("write", "given"), [(True, READING | WRITING), (False, READING)])
+def test_a_worker_is_given_the_secrets_of_its_orders_and_no_other(
+    plan: Plan, tmp_path: Path, write: bool, given: set[str]
+) -> None:
+    found = worker_secrets(plan, Vault.open(tmp_path), write=write)
+
+    assert set(found) == given
+    assert found["env:T_SOURCE"] == "secret-SOURCE"
+
+
+def test_a_vault_that_was_handed_secrets_looks_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("T_ERASER", "canary")
+    vault = Vault.of(tmp_path, {"env:T_SOURCE": "given"})
+
+    assert vault.reveal("env:T_SOURCE") == "given"
+    with pytest.raises(KeyUnavailable) as refused:
+        vault.reveal("env:T_ERASER")
+    assert "canary" not in str(refused.value)
