@@ -57,6 +57,13 @@ CATALOGUE: dict[str, Text] = {
         "Everything arrived, but {n} object was not read back whole and unsealed."
         "|Everything arrived, but {n} objects were not read back whole and unsealed.",
     ),
+    "nothing": Text("Rien n'a été déplacé", "Nothing was moved"),
+    "nothing.why": Text(
+        "Les règles du plan ont exclu le seul objet inventorié : rien n'est arrivé."
+        "|Les règles du plan ont exclu les {n} objets inventoriés : rien n'est arrivé.",
+        "The plan's rules left out the one object that was inventoried: nothing arrived."
+        "|The plan's rules left out all {n} objects that were inventoried: nothing arrived.",
+    ),
     "pending": Text("Inachevé", "Not finished"),
     "pending.why": Text(
         "{n} objet reste à déplacer ou à vérifier.|{n} objets restent à déplacer ou à vérifier.",

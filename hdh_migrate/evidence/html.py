@@ -83,6 +83,7 @@ def render_report(
         sizes=size_bars(predicate["manifest"]["sizes"]),
         headings=HEADINGS,
         shortfalls=_shortfalls(predicate),
+        undated=_undated(predicate),
         said=words.said,
         meaning=meaning,
         batches=_batches(predicate),
@@ -149,6 +150,7 @@ def _verdict(predicate: Predicate) -> tuple[str, int]:
         ("open", not outcome["inventory_closed"], 0),
         ("empty", states["inventoried"]["objects"] == 0, 0),
         ("pending", states["pending"]["objects"] > 0, states["pending"]["objects"]),
+        ("nothing", verified == 0, states["excluded"]["objects"]),
         ("unproven", not outcome["proven"], verified - _proven(predicate)),
         ("noted", predicate["findings"]["total"] > 0, predicate["findings"]["total"]),
         ("good", True, verified),
@@ -189,6 +191,16 @@ def _shortfalls(predicate: Predicate) -> list[Mapping[str, Any]]:
     """Return what a probe saw less of than the profile claims."""
     told = (predicate["capabilities"] or {"observations": ()})["observations"]
     return [one for one in told if one["agrees"] is False and not one["better"]]
+
+
+def _undated(predicate: Predicate) -> list[str]:
+    """Return the endpoints that were contacted and never told the time."""
+    told = tuple(f"{endpoint}/" for endpoint in predicate["times"]["clock_offsets"])
+    return [
+        one["url"]
+        for one in predicate["endpoints"]
+        if one["requests"] and not f"{one['url']}/".startswith(told)
+    ]
 
 
 def _batches(predicate: Predicate) -> list[dict[str, Any]]:

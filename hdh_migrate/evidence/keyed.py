@@ -38,8 +38,8 @@ Event = tuple[int, str, str, str, bytes]
 Line = dict[str, Any]
 
 _SAID = frozenset((
-    "attempt", "batch", "batches", "code_sha256", "dataset", "objects", "occupied", "pid",
-    "plan_digest", "steps", "tool", "traffic", "user",
+    "alone", "attempt", "batch", "batches", "clock_offsets", "code_sha256", "dataset", "objects",
+    "occupied", "pid", "plan_digest", "stage", "steps", "tool", "traffic", "user",
 ))  # fmt: skip
 """What an event of the journal may say to outsiders. Digests over rows and roots over names are
 not among it: whoever knows the rest of a row could try names against them. Neither are ids, which

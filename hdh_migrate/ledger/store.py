@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Any
 
 import apsw
@@ -115,12 +116,30 @@ class Store:
     # --- journal -----------------------------------------------------------------------------
 
     def event(self, kind: str, body: Mapping[str, Any]) -> None:
-        """Append one event to the journal."""
-        last = self._rows("SELECT seq, digest FROM event ORDER BY seq DESC LIMIT 1")
+        """Append one event to the journal; its time is never before that of the last one."""
+        last = self._rows("SELECT seq, digest, at FROM event ORDER BY seq DESC LIMIT 1")
         seq, previous = (last[0][0] + 1, last[0][1]) if last else (1, chain.GENESIS)
         at, text = self._clock.now(), canonical_json(body).decode()
+        if last:  # all are written in one form, so their order is that of their text
+            at = max(at, last[0][2])
         digest = chain.link(previous, seq, at, kind, text)
         self._do("INSERT INTO event VALUES (?, ?, ?, ?, ?)", (seq, at, kind, text, digest))
+
+    def last_at(self) -> str | None:
+        """Return the time of the last event, None when there is none.
+
+        Raises:
+            LedgerDamaged: it is no time.
+        """
+        last = self._rows("SELECT seq, at FROM event ORDER BY seq DESC LIMIT 1")
+        if not last:
+            return None
+        seq, at = last[0]
+        try:
+            datetime.fromisoformat(at)
+        except ValueError:
+            raise LedgerDamaged(f"the journal's event {seq} has no time") from None
+        return str(at)
 
     def head(self) -> str:
         """Return the digest of the last event."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from hdh_migrate.clocks import Judge
 from hdh_migrate.model import (
     DatasetRow,
     Entry,
@@ -137,6 +138,7 @@ class Context:
     run_tag: str
     retry: Retrying
     clock: Clock
+    judge: Judge
     progress: Progress
     stop: threading.Event
     engines: Engines

@@ -251,12 +251,23 @@ def test_counts_that_do_not_close_are_never_complete_and_never_evidence(
     ]
 
 
-def test_a_dataset_in_which_everything_is_excluded_is_not_complete_for_nothing_arrived(
-    tmp_path: Path,
-) -> None:
-    made = bundle(tmp_path / "out", [], about=facts(dataset(1, 10)), exclusions=[exclusion("a")])
+def test_a_report_of_nothing_is_never_complete(tmp_path: Path) -> None:
+    """It said "Everything arrived", because the counts of nothing do close."""
+    key = signer(tmp_path / "keys")
+    made = bundle(
+        tmp_path / "out",
+        [],
+        about=facts(dataset(1, 10)),
+        exclusions=[exclusion("a")],
+        signer=key,
+        languages=["en"],
+    )
 
     assert (made.complete, made.proven) == (False, False)
+    assert check_bundle(made.folder, [key.verifier]) == []
+    page = (made.folder / "report.en.html").read_text()
+    assert "Nothing was moved" in page
+    assert "Everything arrived" not in page
 
 
 @pytest.mark.parametrize(
