@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS
 from hdh_migrate.ledger.database import guarded
-from hdh_migrate.ledger.rows import VERIFIED, as_json, entry_of, extra_of, raw_digest
+from hdh_migrate.ledger.rows import entry_of, extra_of, leaf_of, raw_digest
+from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.uploads import Uploads
-from hdh_migrate.model import Entry, Listed, ObjectInfo, State, key_bytes, key_text
+from hdh_migrate.model import Claimed, Entry, Listed, ObjectInfo, State, key_bytes, key_text
 
 
 class Objects(Uploads):
@@ -16,6 +18,7 @@ class Objects(Uploads):
 
     # --- inventory -----------------------------------------------------------------------------
 
+    @all_or_nothing
     def add_page(self, dataset: int, page: Iterable[Listed], marker: str | None) -> None:
         """Store one page of a listing and where the next one starts, and commit.
 
@@ -43,21 +46,28 @@ class Objects(Uploads):
         )
         self.commit()
 
+    @all_or_nothing
     def restart_listing(self, dataset: int) -> None:
-        """Forget an unfinished listing."""
+        """Forget an unfinished listing; the journal has told nothing of its rows."""
         self._do("DELETE FROM object WHERE dataset = ?", (dataset,))
         self._do("DELETE FROM counter WHERE dataset = ?", (dataset,))
-        self._do("DELETE FROM finding WHERE dataset = ?", (dataset,))
+        self._deltas = {one: sums for one, sums in self._deltas.items() if one[0] != dataset}
+        self._close_findings("dataset", dataset)
         self._do(
             "UPDATE dataset SET marker = NULL, last_key = NULL, pages = 0 WHERE id = ?", (dataset,)
         )
 
-    def seal(self, dataset: int, root: str) -> None:
-        """Close a dataset's inventory; its root covers every row."""
+    def seal(self, dataset: int, told: Mapping[str, Any]) -> None:
+        """Close a dataset's inventory, or close it again; `told` is of `fixity.Inventoried`."""
+        first = not self._is_sealed(dataset)
         self._do(
             "UPDATE dataset SET state = 1, marker = NULL, root = ?, sealed_at = ? WHERE id = ?",
-            (root, self._clock.now(), dataset),
+            (told["root"], self._clock.now(), dataset),
         )
+        self._inventoried(dataset, told)
+        if first:
+            for (number,) in self._rows(self._sql["ended"], (dataset,)):
+                self._fails(dataset, number)
 
     def surveyed(self, dataset: int) -> None:
         """Note that the target was looked at before the first write."""
@@ -85,6 +95,7 @@ class Objects(Uploads):
             " ORDER BY id"
         )
 
+    @all_or_nothing
     def refuse(self, entry: int, dataset: int, code: str) -> bool:
         """Mark a listed object as one that cannot be moved as planned; False: it was no more."""
         size = self._rows("SELECT size FROM object WHERE id = ?", (entry,))[0][0]
@@ -93,6 +104,7 @@ class Objects(Uploads):
         )
         if done:
             self._moved(dataset, size, State.LISTED, State.REFUSED)
+            self._fails(dataset, entry)
         return bool(done)
 
     # --- transfer ------------------------------------------------------------------------------
@@ -102,16 +114,19 @@ class Objects(Uploads):
         name = "sending" if kind == "sending" else f"todo_{kind}"
         return [entry_of(row) for row in self._rows(self._sql[name], (dataset, *more))]
 
+    @all_or_nothing
     def claim(self, entry: Entry) -> None:
         """Record the intent to send; commit before acting on it."""
         self._do(self._sql["claim"], (entry.id,))
         self._moved(entry.dataset, entry.obj.size, State.LISTED, State.SENDING)
 
+    @all_or_nothing
     def unclaim(self, entry: Entry) -> None:
         """Take an intent back; whatever effect it had, the next attempt asks for."""
         if self._do(self._sql["unclaim"], (entry.id,)):
             self._moved(entry.dataset, entry.obj.size, State.SENDING, State.LISTED)
 
+    @all_or_nothing
     def sent(self, entry: Entry, receipt: Mapping[str, Any]) -> bool:
         """Record one object's receipt; False when a later attempt fences it."""
         done = self._do(
@@ -125,6 +140,7 @@ class Objects(Uploads):
             self._receipts.setdefault("sent", []).append(receipt)
         return bool(done)
 
+    @all_or_nothing
     def drifted(self, entry: Entry, obj: ObjectInfo, parts: int) -> int:
         """Pin the source's new version; return how often this object drifted."""
         self.drop_upload(entry.id)
@@ -142,21 +158,38 @@ class Objects(Uploads):
         ):
             self._moved(entry.dataset, entry.obj.size, State.SENDING, None)
             self._moved(entry.dataset, obj.size, None, State.LISTED)
+            self._changes_leaf(entry.dataset, leaf_of(entry.obj), leaf_of(obj), excluded=False)
         row = self._rows("SELECT drifts FROM object WHERE id = ?", (entry.id,))
         return int(row[0][0])
 
+    @all_or_nothing
     def failed(self, entry: Entry, old: State, code: str, verdict: str | None) -> None:
         """End an object in a finding."""
         if self._do(self._sql["failed"], (code, verdict, entry.id)):
             self._moved(entry.dataset, entry.obj.size, old, State.FAILED)
+            self._fails(entry.dataset, entry.id)
+
+    @all_or_nothing
+    def amend(self, entry: Entry, obj: ObjectInfo, parts: int) -> None:
+        """Describe an object that is about to fail as the source does now, for its next attempt."""
+        self.drop_upload(entry.id)
+        was = self._leaf(entry.id)
+        values = (obj.size, obj.version, obj.modified, raw_digest(obj.md5), parts, entry.id)
+        if self._do(self._sql["amend"], values):
+            self._changes_leaf(entry.dataset, was, self._leaf(entry.id), excluded=False)
+            self._moved(entry.dataset, entry.obj.size, State.SENT, None)
+            self._moved(entry.dataset, obj.size, None, State.SENT)
 
     def retry_failed(self, dataset: int) -> int:
         """Let every failed object that could end otherwise wait again; return how many."""
         rows = self._rows(self._sql["failed_of"], (dataset,))
         again = [row for row in rows if not row[2].startswith("kind-")]
+        if again:
+            self._tell()  # rows that failed just now are covered before they may be let go
+            self._replace(FAILED_ROWS, {row[0] for row in again})
         for entry, size, _ in again:
             self._do(self._sql["again"], (entry,))
-            self._do("UPDATE finding SET closed = 1 WHERE object = ?", (entry,))
+            self._close_findings("object", entry)
             self._moved(dataset, size, State.FAILED, State.LISTED)
         return len(again)
 
@@ -172,6 +205,7 @@ class Objects(Uploads):
 
     # --- verify and reading ----------------------------------------------------------------------
 
+    @all_or_nothing
     def verified(self, entry: Entry, receipt: Mapping[str, Any]) -> bool:
         """Record that what was read back is what was read from the source."""
         done = self._do(
@@ -182,18 +216,24 @@ class Objects(Uploads):
         if done:
             self.drop_upload(entry.id)
             self._moved(entry.dataset, entry.obj.size, State.SENT, State.VERIFIED)
-            self._receipts.setdefault("verified", []).extend(self._verified_rows(entry.id))
+            row = self._row_of(VERIFIED_ROWS, entry.id)
+            self._receipts.setdefault("verified", []).extend(row)
         return bool(done)
-
-    def _verified_rows(self, number: int) -> list[dict[str, Any]]:
-        """Return a verified object as the journal's digest covers it: all that a report says."""
-        rows = self._rows(self._sql["verified_row"], (number,))
-        return [dict(zip(VERIFIED, map(as_json, row), strict=True)) for row in rows]
 
     def listing(self, dataset: int) -> Iterator[tuple[int, bytes, int, str, State, str | None]]:
         """Return (id, key bytes, size, version, state, reason) of every object in key order."""
         with guarded():
             yield from self._con.execute(self._sql["listing"], (dataset,))
+
+    def claims(self, dataset: int) -> Iterator[Claimed]:
+        """Return what every object was listed as, in key order."""
+        with guarded():
+            for row in self._con.execute(self._sql["claims"], (dataset,)):
+                yield Claimed(*row)
+
+    def doubted(self, dataset: int) -> list[str]:
+        """Return the keys of objects that are left out for what a listing alone said of them."""
+        return [key_text(row[0]) for row in self._rows(self._sql["doubted"], (dataset,))]
 
     def records(self, dataset: int) -> Iterator[dict[str, Any]]:
         """Return every object of a dataset in key order, as the manifest needs it."""
@@ -208,6 +248,11 @@ class Objects(Uploads):
                     found[name] = found[name].hex() if found[name] is not None else None
                 found["key"], found["state"] = key_text(found["key"]), State(found["state"])
                 yield found
+
+    def read_whole(self) -> int:
+        """Return how many verified objects had their digest taken when they were read back."""
+        query = "SELECT count(*) FROM object WHERE state = 5 AND parts > 0 AND sha256 IS NOT NULL"
+        return int(self._rows(query)[0][0])
 
     def sent_whole(self) -> int:
         """Return how many verified objects had their digest taken while the source was read."""

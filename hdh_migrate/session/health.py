@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from hdh_migrate.clocks import Moment
 from hdh_migrate.model import Problem
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.session import waivers
@@ -17,7 +18,7 @@ from hdh_migrate.targets.conditions import Condition, conditions
 from hdh_migrate.wiring import Services
 
 
-def problems(services: Services, plan: Plan, buckets: Sequence[str], now: str) -> list[Problem]:
+def problems(services: Services, plan: Plan, buckets: Sequence[str], now: Moment) -> list[Problem]:
     """Return the rules that are not seen to hold and that nobody waived; none in a rehearsal."""
     if is_rehearsal(plan, services.vault.base):
         return []
@@ -29,7 +30,7 @@ def problems(services: Services, plan: Plan, buckets: Sequence[str], now: str) -
 
 
 def checks(
-    services: Services, plan: Plan, buckets: Sequence[str], now: str
+    services: Services, plan: Plan, buckets: Sequence[str], now: Moment
 ) -> list[dict[str, Any]]:
     """Return one check for each bucket and rule, with what was seen and what mends it."""
     rehearsal = is_rehearsal(plan, services.vault.base)
@@ -60,7 +61,7 @@ def _what(found: Condition) -> str:
 
 
 def _looked(
-    services: Services, plan: Plan, buckets: Sequence[str], now: str
+    services: Services, plan: Plan, buckets: Sequence[str], now: Moment
 ) -> Iterator[tuple[str, Condition, waivers.Waiver | None]]:
     base = services.vault.base
     rules = profile_of(plan, base).health

@@ -41,7 +41,7 @@ class WorkerService:
         )
         if config["admitted"]:
             services.admit()
-        self._services = services
+        self._services, self._clock = services, clock
         source = services.source
         rate = plan.limits.bytes_per_second
         if rate is not None:
@@ -58,6 +58,7 @@ class WorkerService:
                 run_tag=config["run_tag"],
                 level=plan.verify.level,
                 reread=plan.verify.source == "again",
+                checked=plan.verify.source == "range-md5",
                 retry=Retrying(budget=plan.limits.retry_budget_seconds, gate=gate, halt=self.halt),
                 pool=BufferPool(plan.limits.memory_bytes // processes),
                 clock=clock,
@@ -67,7 +68,7 @@ class WorkerService:
 
     def traffic(self) -> list[dict[str, Any]]:
         """Return what this worker exchanged with each endpoint."""
-        return self._services.traffic()
+        return self._services.traffic(self._clock)
 
 
 def worker(config: Mapping[str, Any]) -> WorkerService:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from hdh_migrate.clocks import Moment
 from hdh_migrate.demo.servers import S3Server, moto_s3
 from hdh_migrate.door import Addresses
 from hdh_migrate.errors import Refused
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.live
 
 HOST = "https://s3.fr-par.example.com"
 ACCOUNT = "https://hdhprod.blob.core.windows.net"
-NOW = "2026-11-20T10:00:00Z"
+NOW = Moment.at("2026-11-20T10:00:00Z")
 
 
 class Tunnelled:
