@@ -132,6 +132,8 @@ def _made(
     expires = expiry(made_at, until, lasting)
     phrase = Vault.open(Path()).reveal(phrase_from).encode() if phrase_from else None
     signer = load_signer(key, phrase)
+    if signer.weakness is not None:
+        desk.progress.note(signer.weakness)
     wanted = approvals.Stage(stage)
     if bundle is None:
         subject = approving.subject_here(desk, batch, wanted)

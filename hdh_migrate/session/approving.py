@@ -29,8 +29,8 @@ from hdh_migrate.evidence.signing import (
     STATEMENT_TYPE,
     Verifier,
     claims_of,
-    load_signer,
     load_verifier,
+    public_half,
 )
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import make_private, sync
@@ -203,11 +203,11 @@ def _operators(desk: Desk) -> Sequence[Verifier]:
         return ()
     vault = Vault.open(desk.loaded.base)
     phrase = report.signer_passphrase
-    signer = load_signer(
+    own = public_half(
         identity_path(report.signer, vault),
-        vault.reveal(phrase).encode() if phrase is not None else None,
+        lambda: vault.reveal(phrase).encode() if phrase is not None else None,
     )
-    return (signer.verifier,)
+    return (own,)
 
 
 def _kept(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
