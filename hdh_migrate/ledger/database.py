@@ -44,6 +44,7 @@ def _sql(name: str) -> str:
 MIGRATIONS: tuple[Callable[[], str], ...] = (
     lambda: _sql("schema.sql"),
     lambda: _sql("schema-2.sql"),
+    lambda: _sql("schema-4.sql"),
 )
 """Migration n takes a ledger from version n to n + 1."""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from hdh_migrate.errors import AuthFailed, HostRefused, Interrupted, MigrateError, Transient
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.ports import Engine, Order
+from hdh_migrate.ports import Engine, Order, Recorder
 
 COMMIT_ROWS = 1000
 COMMIT_SECONDS = 0.1
@@ -33,11 +33,19 @@ class Dispatcher:
         self._out = 0
         self._unreachable = 0
         self._ending: MigrateError | None = None
+        self._record: Recorder | None = None
         self._committed = self._sampled = ctx.clock.monotonic()
         self._done = [0, 0]
 
-    def run(self, next_order: Callable[[], Order | None], apply: Apply) -> None:
+    def run(
+        self,
+        next_order: Callable[[], Order | None],
+        apply: Apply,
+        record: Recorder | None = None,
+    ) -> None:
         """Hand out orders until there are none and all came back.
+
+        `record` makes durable what workers wait upon.
 
         Raises:
             Interrupted: a signal.
@@ -46,6 +54,7 @@ class Dispatcher:
             Transient: a store stayed away for longer than the budget.
         """
         engine = self._ctx.engines.get()
+        self._record = record
         try:
             while True:
                 self._fill(engine, next_order)
@@ -82,7 +91,7 @@ class Dispatcher:
             self._out += 1
 
     def _drain(self, engine: Engine, apply: Apply, timeout: float) -> None:
-        for receipt in engine.receipts(timeout):
+        for receipt in engine.receipts(timeout, self._record):
             kind = receipt["kind"]
             if kind in {"order-done", "lost"}:
                 self._out -= 1

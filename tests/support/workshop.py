@@ -20,7 +20,12 @@ class Workshop:
         del config
         self.halt = threading.Event()
 
-    def perform(self, order: Mapping[str, Any], emit: Emit) -> None:
+    def perform(
+        self,
+        order: Mapping[str, Any],
+        emit: Emit,
+        record: Callable[[Mapping[str, Any]], bool],
+    ) -> None:
         for one in order["objects"]:
             if one.get("die"):
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -31,7 +36,8 @@ class Workshop:
                 raise RuntimeError(one["fault"])
             if one.get("hang"):
                 time.sleep(one["hang"])
-            emit({"kind": "done", "id": one["id"], "pid": os.getpid()})
+            recorded = record({"kind": "sealing", "id": one["id"]}) if one.get("asks") else None
+            emit({"kind": "done", "recorded": recorded, "id": one["id"], "pid": os.getpid()})
 
     def traffic(self) -> list[Mapping[str, Any]]:
         return [{"side": "source", "pid": os.getpid()}]
