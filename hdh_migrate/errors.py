@@ -10,6 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum
 
+FAILING_DISK = (
+    "what was acknowledged is in the ledger; nothing more was written after the failure: look at"
+    " the machine's own log, move the state directory to a sound disk, and run the same plan again"
+)
+
 
 class Exit(IntEnum):
     """The documented exit codes (docs/operations.md)."""
@@ -87,6 +92,10 @@ class Refused(MigrateError):
     ) -> None:
         self.blockers = tuple(blockers)
         super().__init__("\n".join((message, *(f"  {b}" for b in self.blockers))), hint=hint)
+
+
+class ClocksDiffer(Refused):
+    """The clocks of this machine, of the endpoints and of the journal do not agree."""
 
 
 # --- storage -------------------------------------------------------------------------------
@@ -315,6 +324,15 @@ class Interrupted(Stopped):
     """A signal asked the run to stop; everything acknowledged is in the ledger."""
 
     exit_code = Exit.INTERRUPTED
+
+
+class Starved(Stopped):
+    """This machine gives no more memory, threads, processes or open files."""
+
+    default_hint = (
+        "nothing is lost; give more memory, processes or files, or lower engine.processes and"
+        " engine.connections, then run the same plan again"
+    )
 
 
 class DoorHeld(Stopped):

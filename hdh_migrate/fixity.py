@@ -68,3 +68,35 @@ class MerkleTree:
         for _, left in reversed(self._stack[:-1]):
             digest = node_digest(left, digest)
         return digest.hex()
+
+
+def inventory_leaf(key: bytes, size: int, version: str) -> bytes:
+    """Return the leaf of one inventoried object: what a dataset's root covers of it."""
+    return leaf_digest(b"%b\0%d\0%b" % (key, size, version.encode()))
+
+
+class Inventoried:
+    """Counts and roots of one dataset's inventory, of objects added in the order of their keys."""
+
+    def __init__(self) -> None:
+        self.size = self.excluded_size = 0
+        self.tree, self.excluded_tree = MerkleTree(), MerkleTree()
+
+    def add(self, leaf: bytes, size: int, *, excluded: bool) -> None:
+        """Count one object, given with its leaf; `excluded`: the plan leaves it behind."""
+        self.tree.append(leaf)
+        self.size += size
+        if excluded:
+            self.excluded_tree.append(leaf)
+            self.excluded_size += size
+
+    def told(self) -> dict[str, Any]:
+        """Return what the journal tells of them."""
+        return {
+            **_told(self.tree, self.size),
+            "excluded": _told(self.excluded_tree, self.excluded_size),
+        }
+
+
+def _told(tree: MerkleTree, size: int) -> dict[str, Any]:
+    return {"objects": tree.count, "bytes": size, "root": tree.root()}

@@ -13,13 +13,14 @@ _OTHERS = 0o077
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder, and the one above it where that is missing, with mode 0700.
+    """Make a folder, and each one above it that is missing, with mode 0700.
 
     Raises:
         OSError: it cannot be made.
     """
-    for each in (folder.parent, folder):
-        each.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not folder.parent.exists():
+        make_private(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def demand_private(folder: Path) -> None:

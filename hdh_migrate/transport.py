@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,12 +25,16 @@ from urllib.parse import urlsplit
 import pycurl
 
 from hdh_migrate.bounded import whole
+from hdh_migrate.clocks import Sighting, http_date
 from hdh_migrate.door import Door
 from hdh_migrate.errors import ConnectionLost, HostRefused, ShortRead, StorageError
 
 CONNECT_SECONDS = 15
 STALL_BYTES_PER_SECOND = 512
 STALL_SECONDS = 60
+SHARP_SECONDS = 5.0
+"""A Date that came within this time tells the time well."""
+
 DEADLINE_SECONDS = 300
 DEADLINE_BYTES_PER_SECOND = 4_096
 """A request may take `DEADLINE_SECONDS` and a second more for so many of its bytes."""
@@ -104,16 +107,20 @@ class Reply:
 
 @dataclass(slots=True)
 class Traffic:
-    """Requests and body bytes exchanged with one endpoint, its addresses, and its clock.
-
-    `clock_offset` is how many seconds our clock is ahead, from the first Date header seen.
-    """
+    """Requests and body bytes exchanged with one endpoint, its addresses, and its newest Date."""
 
     requests: int = 0
     received: int = 0
     sent: int = 0
     addresses: set[str] = field(default_factory=set)
-    clock_offset: float | None = None
+    date: Sighting | None = None
+
+    def heard(self, date: Sighting) -> None:
+        """Keep a Date; one of a reply that took long says little, and never replaces a better."""
+        if self.date is None or date.heard - date.asked <= max(
+            self.date.heard - self.date.asked, SHARP_SECONDS
+        ):
+            self.date = date
 
 
 class Transport:
@@ -138,6 +145,12 @@ class Transport:
         self._local = threading.local()
         self._lock = threading.Lock()
         self.traffic: dict[str, Traffic] = {}
+
+    def newest_date(self) -> Sighting | None:
+        """Return the newest Date of any reply, None when no reply had one."""
+        with self._lock:
+            seen = [one.date for one in self.traffic.values() if one.date is not None]
+        return max(seen, key=lambda one: one.heard, default=None)
 
     def request(
         self,
@@ -173,6 +186,7 @@ class Transport:
         handle = self._handle()
         self._prepare(handle, method, url, headers, call, sign=not signed)
         handle.setopt(pycurl.LOW_SPEED_TIME, stall)
+        asked = time.monotonic()
         if body is not None:
             pull = (len(body), _Slices(body).read)
         if pull is not None:
@@ -188,7 +202,7 @@ class Transport:
             raise _translated(error, url) from error
         finally:
             call.release()
-            self._count(handle, url, call.reply)
+            self._count(handle, url, call, asked)
         if call.failure is not None:
             raise call.failure
         return call.finished()
@@ -254,12 +268,13 @@ class Transport:
             known = ",".join(self.door.resolve(parts.hostname or ""))
             c.setopt(pycurl.RESOLVE, [f"{parts.hostname}:{port}:{known}"])
 
-    def _count(self, handle: pycurl.Curl, url: str, reply: Reply) -> None:
+    def _count(self, handle: pycurl.Curl, url: str, call: _Call, asked: float) -> None:
         parts = urlsplit(url)
         endpoint = f"{parts.scheme}://{parts.netloc}"
         received = int(handle.getinfo(pycurl.SIZE_DOWNLOAD_T))
         sent = int(handle.getinfo(pycurl.SIZE_UPLOAD_T))
         address = handle.getinfo(pycurl.PRIMARY_IP)
+        told = http_date(call.reply.headers.get("date", ""))
         with self._lock:
             traffic = self.traffic.setdefault(endpoint, Traffic())
             traffic.requests += 1
@@ -267,8 +282,8 @@ class Transport:
             traffic.sent += sent
             if address:
                 traffic.addresses.add(address)
-            if traffic.clock_offset is None and "date" in reply.headers:
-                traffic.clock_offset = _clock_offset(reply.headers["date"])
+            if told is not None:
+                traffic.heard(Sighting(told=told, asked=asked, heard=call.heard))
 
 
 class _Call:
@@ -282,6 +297,8 @@ class _Call:
         seconds: float,
     ) -> None:
         self.reply = Reply()
+        self.heard = 0.0
+        """When the last header arrived, by the monotonic clock."""
         self.failure: BaseException | None = None
         self._accept = accept
         self._sink = sink
@@ -343,6 +360,7 @@ class _Call:
             self.clock.allow(self.reply.length or self._limit)
         elif ":" in line:
             name, value = line.split(":", 1)
+            self.heard = time.monotonic()
             self.reply.headers[name.strip().lower()] = value.strip()
 
     def write(self, data: bytes) -> int:
@@ -457,14 +475,6 @@ def pause(text: str) -> float | None:
     """Return the seconds of a Retry-After header, at most a day; None if it is no such number."""
     found = whole(text, 10**20)
     return None if found is None else float(min(found, LONGEST_PAUSE_SECONDS))
-
-
-def _clock_offset(date: str) -> float | None:
-    """Return how many seconds our clock is ahead of a Date header."""
-    try:
-        return round(time.time() - parsedate_to_datetime(date).timestamp(), 1)  # noqa: TID251
-    except ValueError:
-        return None
 
 
 def default_ca_file() -> str | None:

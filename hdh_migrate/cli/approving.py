@@ -12,6 +12,7 @@ import typer
 
 from hdh_migrate.cli.app import AsJson, Plan, StateDir, Task
 from hdh_migrate.cli.output import LineProgress
+from hdh_migrate.cli.trusting import given
 from hdh_migrate.errors import UsageError
 
 _FOR = re.compile(r"([1-9][0-9]{0,4})([mhd])")
@@ -116,15 +117,18 @@ def _made(
     trust: list[Path],
     out: Path | None,
 ) -> dict[str, Any]:
+    from hdh_migrate.clocks import ALONE
     from hdh_migrate.evidence import approvals
     from hdh_migrate.evidence.signing import load_signer, load_verifier
     from hdh_migrate.fixity import canonical_json
     from hdh_migrate.session import approving
+    from hdh_migrate.session.timekeeping import offline
     from hdh_migrate.wiring import Vault
 
     if len(comment) > approvals.MAX_COMMENT or not comment.isprintable():
         raise UsageError("a comment is one line of at most 500 characters")
-    made_at = desk.clock.now()
+    now = offline(desk.clock, desk.ledger_path).now()
+    made_at = now.earliest
     expires = expiry(made_at, until, lasting)
     phrase = Vault.open(Path()).reveal(phrase_from).encode() if phrase_from else None
     signer = load_signer(key, phrase)
@@ -132,8 +136,8 @@ def _made(
     if bundle is None:
         subject = approving.subject_here(desk, batch, wanted)
     else:
-        trusted = [load_verifier(path) for path in trust]
-        subject = approving.subject_of_bundle(desk, batch, wanted, bundle, trusted)
+        trusted = given(load_verifier, trust)
+        subject = approving.subject_of_bundle(desk, batch, wanted, bundle, trusted, now)
     envelope = approvals.approval(
         signer, subject, made_at=made_at, expires=expires, comment=comment
     )
@@ -148,6 +152,7 @@ def _made(
         "expires": expires,
         "by": signer.key_id,
         "written": str(path),
+        "time": ALONE,
     }
 
 

@@ -40,11 +40,13 @@ def preflight(
     def body() -> Exit:
         from hdh_migrate.session.preflight import report
         from hdh_migrate.session.run import Desk
+        from hdh_migrate.session.timekeeping import judge_for
 
         desk = Desk.open(plan, state_dir, task.out.progress(), task.stop)
         desk.batches(batch or ())
         services = desk.services(write=True)
-        checks = report(services, desk.loaded.plan, desk.state_dir, batch or (), desk.clock.now())
+        judge = judge_for(desk.clock, services, desk.ledger_path)
+        checks = report(services, desk.loaded.plan, desk.state_dir, batch or (), judge)
         bad = [check for check in checks if not check["ok"]]
         code = Exit.OK if not bad else Exit.REFUSED
         if any(check.get("auth") for check in bad):

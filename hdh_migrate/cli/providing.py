@@ -164,11 +164,14 @@ def waive(
 
     def body() -> None:
         from hdh_migrate.cli.making import passphrase_of
+        from hdh_migrate.clocks import ALONE
         from hdh_migrate.evidence.signing import load_signer
+        from hdh_migrate.ledger import ledger_path
         from hdh_migrate.plan.fields import is_day
         from hdh_migrate.plan.loader import load
         from hdh_migrate.session import waivers
-        from hdh_migrate.session.run import operator
+        from hdh_migrate.session.run import STATE_DIR, operator
+        from hdh_migrate.session.timekeeping import offline
         from hdh_migrate.targets.chosen import check, profile_of
         from hdh_migrate.telemetry import SystemClock
 
@@ -189,9 +192,10 @@ def waive(
             )
         phrase = passphrase_of(asked=False, reference=passphrase_from)
         signer = load_signer(key, phrase.encode() if phrase else None)
+        path_of_ledger = ledger_path(loaded.base / STATE_DIR, loaded.plan.migration)
         path, counts = waivers.make(
             loaded, signer, what=what, reason=reason, until=until,
-            now=SystemClock().now(), by=operator(),
+            now=offline(SystemClock(), path_of_ledger).now(), by=operator(),
         )  # fmt: skip
         if not counts:
             task.out.say(
@@ -200,8 +204,9 @@ def waive(
             )
         task.out.result(
             {"made": str(path), "what": what, "until": until, "key": signer.key_id,
-             "counts": counts, "plan_digest": loaded.digest},
-            f"made {path}\n{what} is waived until {until} for plan {loaded.digest[:16]}",
+             "counts": counts, "plan_digest": loaded.digest, "time": ALONE},
+            f"made {path}\n{what} is waived until {until} for plan {loaded.digest[:16]}\n"
+            f"{ALONE}",
         )  # fmt: skip
 
     task.run(body)

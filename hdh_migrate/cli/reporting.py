@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from hdh_migrate.cli.app import AsJson, Plan, StateDir, Task, Verbose
 from hdh_migrate.cli.auditing import Bundle, Trust, TsaTrust
 from hdh_migrate.cli.output import LineProgress, visible
+from hdh_migrate.cli.trusting import given
 from hdh_migrate.errors import UsageError
 
 _HELP = ("-h", "--help")
@@ -91,14 +92,26 @@ def write(
         ]
         if (stamp := told["stamp"]) is not None and "at" in stamp:
             lines.append(_stamp_text(stamp))
+        lines.append(_checkpoint_text(told, names))
         task.out.result(told, "\n".join(lines))
 
     task.run(body)
 
 
+def _checkpoint_text(told: dict[str, Any], names: Names) -> str:
+    """Return the checkpoint for people to keep, or why there is none."""
+    if (made := told["checkpoint"]) is not None:
+        return f"checkpoint of the journal, to keep or have signed: {made['file']}\n{made['note']}"
+    if names is Names.KEYED:
+        return "no checkpoint: a keyed bundle's journal has a chain of its own"
+    return "no checkpoint: nobody signs this report"
+
+
 @report.command()
 def sign(
-    bundle: Bundle,
+    bundle: Annotated[
+        Path, typer.Argument(metavar="BUNDLE", help="A report's folder, or its .checkpoint file.")
+    ],
     *,
     key: Annotated[Path, typer.Option("--key", metavar="FILE", help="The witness's key.")],
     trust: Trust,
@@ -110,21 +123,25 @@ def sign(
 ) -> None:
     """Check a bundle and add a witness's signature to it, on a machine of the witness's.
 
+    Given the checkpoint of a journal, the witness signs that instead: its length and root.
+
     Example: hdh-migrate report sign evidence-2026-11 --key witness.key --trust operator.pub
     """
     task = Task(as_json=as_json)
 
     def body() -> None:
+        from hdh_migrate.evidence.checkpoint import add_witness
         from hdh_migrate.evidence.countersign import countersign
         from hdh_migrate.evidence.signing import load_signer, load_verifier
         from hdh_migrate.wiring import Vault
 
         phrase = Vault.open(Path()).reveal(passphrase).encode() if passphrase else None
-        signer = load_signer(key, phrase)
-        count = countersign(bundle, signer, [load_verifier(path) for path in trust])
+        signer, trusted = load_signer(key, phrase), given(load_verifier, trust)
+        what = "checkpoint" if bundle.is_file() else "statement"
+        count = (add_witness if bundle.is_file() else countersign)(bundle, signer, trusted)
         task.out.result(
             {"signed_by": signer.key_id, "signatures": count},
-            f"signed by {signer.key_id}; the statement has {count} signatures now",
+            f"signed by {signer.key_id}; the {what} has {count} signatures now",
         )
 
     task.run(body)
@@ -200,7 +217,7 @@ def _stamp(
     from hdh_migrate.plan.fields import authority_url
     from hdh_migrate.session.stamping import NONCE_BITS, stamp
 
-    roots = load_roots(tsa_trust) if tsa_trust is not None else None
+    roots = given(load_roots, [tsa_trust])[0] if tsa_trust is not None else None
     if tsa is None:
         assert token is not None
         return asdict(add_stamp(bundle, _answer(token), roots))

@@ -70,6 +70,10 @@ ANNEXES: dict[str, Text] = {
         "écart de {seconds} s avec l'en-tête Date de {endpoint} (positif : l'outil avance)",
         "{seconds} s from the Date header of {endpoint} (positive: the tool is ahead)",
     ),
+    "ref.clock.none": Text(
+        "aucun en-tête Date de {endpoint} : rien n'y montre que l'horloge de l'outil est juste",
+        "no Date header of {endpoint}: nothing there shows that the tool's clock is right",
+    ),
     "ref.code": Text("Empreinte du code exécuté", "Digest of the code that ran"),
     # --- what was known of the target ----------------------------------------------------------
     "target": Text("Ce qui était su de la cible", "What was known of the target"),

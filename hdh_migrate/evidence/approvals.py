@@ -11,10 +11,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from hdh_migrate.clocks import Moment, seconds_of
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.signing import (
     Signer,
@@ -26,9 +26,6 @@ from hdh_migrate.fixity import canonical_json
 
 APPROVAL_TYPE: Final = "application/vnd.hdh-migrate.approval+json"
 MAX_COMMENT: Final = 500
-CLOCKS_APART: Final = timedelta(minutes=1)
-"""How far ahead the clock of an approver's machine may be."""
-
 _FIELDS: Final = frozenset(
     ("version", "plan_digest", "batch", "stage", "root", "made_at", "expires", "comment")
 )
@@ -129,7 +126,7 @@ def judge(
     keys: Sequence[Verifier],
     threshold: int,
     barred: Sequence[Verifier] = (),
-    now: str,
+    now: Moment,
 ) -> Judgement:
     """Say which of the named envelopes count for a subject; each key counts once."""
     accepted: dict[str, Accepted] = {}
@@ -160,7 +157,7 @@ class _Who:
 
 
 def _signatures(
-    envelope: Mapping[str, Any], keys: Sequence[Verifier], barred: Sequence[Verifier], now: str
+    envelope: Mapping[str, Any], keys: Sequence[Verifier], barred: Sequence[Verifier], now: Moment
 ) -> Iterator[tuple[_Who, Mapping[str, Any] | Why]]:
     """Give who made each signature, with what was signed, or why it does not count."""
     try:
@@ -177,7 +174,7 @@ def _signatures(
             yield who, Why.BAD_SIGNATURE if asked and claimed else Why.UNKNOWN_KEY
         elif any(made.fingerprint == key.fingerprint for key in barred):
             yield who, Why.BARRED
-        elif made.until is not None and _moment(now).date().isoformat() > made.until:
+        elif made.until is not None and now.last_day > made.until:
             yield who, Why.KEY_ENDED
         else:
             yield _Who(made.key_id, made.fingerprint), read(payload) or Why.MALFORMED
@@ -192,21 +189,21 @@ def read(payload: bytes) -> Mapping[str, Any] | None:
         texts = ("plan_digest", "batch", "stage", "made_at", "expires", "comment")
         whole = set(told) == _FIELDS and all(isinstance(told[name], str) for name in texts)
         whole = whole and told["version"] == 1 and isinstance(told["root"], str | None)
-        _moment(told["made_at"]), _moment(told["expires"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        seconds_of(told["made_at"]), seconds_of(told["expires"])
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return None
     return told if whole else None
 
 
-def _against(told: Mapping[str, Any], subject: Subject, now: str) -> Why | None:
+def _against(told: Mapping[str, Any], subject: Subject, now: Moment) -> Why | None:
     """Return the first reason for which a signed approval is not one for this subject, now."""
     for differs, why in (
         (told["plan_digest"] != subject.plan_digest, Why.OTHER_PLAN),
         (told["batch"] != subject.batch, Why.OTHER_BATCH),
         (told["stage"] != subject.stage, Why.OTHER_STAGE),
         (told["root"] != subject.root, Why.OTHER_ROOT),
-        (_moment(told["made_at"]) > _moment(now) + CLOCKS_APART, Why.NOT_YET),
-        (_moment(told["expires"]) <= _moment(now), Why.EXPIRED),
+        (now.not_yet(told["made_at"]), Why.NOT_YET),
+        (not now.before(told["expires"]), Why.EXPIRED),
     ):
         if differs:
             return why
@@ -222,13 +219,6 @@ def _accepted(name: str, who: _Who, told: Mapping[str, Any]) -> Accepted:
         expires=told["expires"],
         comment=told["comment"],
     )
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("a time without its zone")
-    return moment.astimezone(UTC)
 
 
 def _shown(key_id: object) -> str:

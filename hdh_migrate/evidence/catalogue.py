@@ -57,6 +57,13 @@ CATALOGUE: dict[str, Text] = {
         "Everything arrived, but {n} object was not read back whole and unsealed."
         "|Everything arrived, but {n} objects were not read back whole and unsealed.",
     ),
+    "nothing": Text("Rien n'a été déplacé", "Nothing was moved"),
+    "nothing.why": Text(
+        "Les règles du plan ont exclu le seul objet inventorié : rien n'est arrivé."
+        "|Les règles du plan ont exclu les {n} objets inventoriés : rien n'est arrivé.",
+        "The plan's rules left out the one object that was inventoried: nothing arrived."
+        "|The plan's rules left out all {n} objects that were inventoried: nothing arrived.",
+    ),
     "pending": Text("Inachevé", "Not finished"),
     "pending.why": Text(
         "{n} objet reste à déplacer ou à vérifier.|{n} objets restent à déplacer ou à vérifier.",
@@ -173,6 +180,14 @@ CATALOGUE: dict[str, Text] = {
         "|Quoi que ce soit sur {n} objets laissés à la source par une règle du plan.",
         "Anything about {n} object that a rule of the plan left at the source."
         "|Anything about {n} objects that a rule of the plan left at the source.",
+    ),
+    "not.alone": Text(
+        "Que rien n'a été omis avant la signature : qui détient à la fois le registre et la clé du "
+        "rapport le peut. Ce qui le limite : la chaîne du journal, un point de contrôle signé par "
+        "un témoin ou gardé par l'auditeur, un lot antérieur, un horodatage.",
+        "That nothing was left out before signing: whoever holds both the ledger and the report's "
+        "key can do that. What limits it: the journal's chain, a checkpoint that a witness signed "
+        "or an auditor kept, an earlier bundle, a time-stamp.",
     ),
     "not.source": Text(
         "Que la source était complète et juste : seul compte ici ce qu'elle a listé et livré.",

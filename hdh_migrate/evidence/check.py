@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hdh_migrate.errors import EvidenceDamaged
@@ -10,7 +10,7 @@ from hdh_migrate.evidence import verify
 from hdh_migrate.evidence.archives import unpacked
 from hdh_migrate.evidence.sample import Sample
 from hdh_migrate.evidence.signing import Verifier
-from hdh_migrate.evidence.verify import Outcome, Stamped, sums_text
+from hdh_migrate.evidence.verify import Note, Outcome, Stamped, sums_text
 
 __all__ = ["check_bundle", "examine", "sums_text"]
 
@@ -22,12 +22,16 @@ def examine(
     *,
     stamped: Stamped | None = None,
     sample: Sample | None = None,
+    notes: Sequence[Note] = (),
+    also: Callable[[Path, Outcome], None] | None = None,
 ) -> Outcome:
     """Check a bundle, a folder or an archive, and say what holds, what does not, and what is open.
 
     `threshold` is how many different keys of `verifiers` must have signed. A draft is reported
     as such: it is not evidence. Reads every file twice, in bounded memory. Whether the statement
-    says "complete" is not judged here, only whether it may say so.
+    says "complete" is not judged here, only whether it may say so. `notes` are checkpoints that
+    the journal must go on from. `also` asks more of the folder of a bundle that checks, and tells
+    the outcome.
 
     Raises:
         UsageError: there is no such bundle.
@@ -35,7 +39,9 @@ def examine(
     keys = [verify.Key(key.fingerprint, key.public, key.until) for key in verifiers]
     try:
         with unpacked(bundle) as folder:
-            outcome = verify.check(folder, keys, threshold, stamped)
+            outcome = verify.check(folder, keys, threshold, stamped, notes)
+            if also is not None and not outcome.problems:
+                also(folder, outcome)
             if sample is not None and not outcome.problems:
                 sample.draw(folder, outcome)
             return outcome

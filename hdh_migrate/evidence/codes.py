@@ -61,6 +61,13 @@ CODES: dict[str, Text] = {
         "plus d'objets dans un compartiment que son hébergeur ne conseille",
         "more objects in a bucket than its host advises",
     ),
+    "rule-unused": Text(
+        "règle du plan qui n'a touché aucun objet", "a rule of the plan that matched no object"
+    ),
+    "prefix-open": Text(
+        "préfixe sans barre finale : pris aussi à côté du dossier",
+        "prefix without a final slash: took objects beside the folder, too",
+    ),
     # --- the source ------------------------------------------------------------------------------
     "listing-unstable": Text("deux listes de la source diffèrent", "two listings differ"),
     "source-bytes-differ": Text(
@@ -123,6 +130,10 @@ CODES: dict[str, Text] = {
     "denied": Text("accès refusé à cet objet", "access to this object denied"),
     "unreadable": Text("réponse illisible ou tronquée", "reply unreadable or cut short"),
     "refused": Text("refusé", "refused"),
+    "unanswered": Text(
+        "pas de réponse pour cet objet, alors que l'hôte répond",
+        "no answer for this object, while its host does answer",
+    ),
     "worker-lost": Text("processus arrêtés par cet objet", "processes that died with this object"),
     "batch-held-back": Text("lot retenu par un autre", "batch held back by another"),
 }

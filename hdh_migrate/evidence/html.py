@@ -8,7 +8,7 @@ the template engine, because that is what the engine does with every string that
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 from markupsafe import Markup, escape
@@ -22,6 +22,7 @@ from hdh_migrate.evidence.names import visible
 from hdh_migrate.evidence.recount import add_up
 from hdh_migrate.evidence.signing import Verifier
 from hdh_migrate.evidence.text import Text
+from hdh_migrate.fixity import canonical_json, sha256_hex
 
 SHOWN_FINDINGS = 200
 """Findings on the page; the others are in findings.jsonl only."""
@@ -31,10 +32,17 @@ _TONES = {"good": "good", "noted": "good", "failed": "bad", "unbalanced": "bad"}
 Predicate = Mapping[str, Any]
 
 
+class SignedBy(NamedTuple):
+    """What a page shows of the key that signs."""
+
+    key_id: str
+    fingerprint: str
+
+
 def render_report(
     predicate: Predicate,
     findings: Sequence[Mapping[str, Any]],
-    signer: Verifier | None,
+    signer: SignedBy | Verifier | None,
     language: str,
 ) -> bytes:
     """Return the page in UTF-8; the same arguments give the same bytes.
@@ -62,6 +70,7 @@ def render_report(
         bound=words.bound,
         moment=words.moment,
         p=predicate,
+        predicate_sha256=sha256_hex(canonical_json(predicate)),
         states=predicate["outcome"]["states"],
         verdict=verdict,
         verdict_count=count,
@@ -74,6 +83,7 @@ def render_report(
         sizes=size_bars(predicate["manifest"]["sizes"]),
         headings=HEADINGS,
         shortfalls=_shortfalls(predicate),
+        undated=_undated(predicate),
         said=words.said,
         meaning=meaning,
         batches=_batches(predicate),
@@ -140,6 +150,7 @@ def _verdict(predicate: Predicate) -> tuple[str, int]:
         ("open", not outcome["inventory_closed"], 0),
         ("empty", states["inventoried"]["objects"] == 0, 0),
         ("pending", states["pending"]["objects"] > 0, states["pending"]["objects"]),
+        ("nothing", verified == 0, states["excluded"]["objects"]),
         ("unproven", not outcome["proven"], verified - _proven(predicate)),
         ("noted", predicate["findings"]["total"] > 0, predicate["findings"]["total"]),
         ("good", True, verified),
@@ -156,7 +167,9 @@ def _to_move(predicate: Predicate) -> int:
     return int(states["inventoried"]["objects"] - states["excluded"]["objects"])
 
 
-def _doubts(predicate: Predicate, signer: Verifier | None, words: _Words) -> list[Markup]:
+def _doubts(
+    predicate: Predicate, signer: SignedBy | Verifier | None, words: _Words
+) -> list[Markup]:
     """Say all that the report does not prove, what is particular to this run first."""
     states = predicate["outcome"]["states"]
     lower = states["verified"]["objects"] - _proven(predicate)
@@ -170,7 +183,7 @@ def _doubts(predicate: Predicate, signer: Verifier | None, words: _Words) -> lis
     if predicate["rehearsal"]:
         doubts.append(words.say("not.rehearsal"))
     doubts += [words.say(key, n) for key, n in counted.items() if n]
-    always = ("not.source", "not.since", "not.when", "not.law")
+    always = ("not.alone", "not.source", "not.since", "not.when", "not.law")
     return doubts + [words.say(key) for key in always]
 
 
@@ -178,6 +191,16 @@ def _shortfalls(predicate: Predicate) -> list[Mapping[str, Any]]:
     """Return what a probe saw less of than the profile claims."""
     told = (predicate["capabilities"] or {"observations": ()})["observations"]
     return [one for one in told if one["agrees"] is False and not one["better"]]
+
+
+def _undated(predicate: Predicate) -> list[str]:
+    """Return the endpoints that were contacted and never told the time."""
+    told = tuple(f"{endpoint}/" for endpoint in predicate["times"]["clock_offsets"])
+    return [
+        one["url"]
+        for one in predicate["endpoints"]
+        if one["requests"] and not f"{one['url']}/".startswith(told)
+    ]
 
 
 def _batches(predicate: Predicate) -> list[dict[str, Any]]:

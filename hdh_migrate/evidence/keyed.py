@@ -23,7 +23,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,12 +38,41 @@ Event = tuple[int, str, str, str, bytes]
 Line = dict[str, Any]
 
 _SAID = frozenset((
-    "attempt", "batch", "batches", "code_sha256", "dataset", "objects", "occupied", "pid",
-    "plan_digest", "steps", "tool", "traffic", "user",
+    "alone", "attempt", "batch", "batches", "clock_offsets", "code_sha256", "dataset", "objects",
+    "occupied", "pid", "plan_digest", "stage", "steps", "tool", "traffic", "user",
 ))  # fmt: skip
 """What an event of the journal may say to outsiders. Digests over rows and roots over names are
 not among it: whoever knows the rest of a row could try names against them. Neither are ids, which
 count the objects in the order of their names."""
+
+
+def _as_it_is(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    return value
+
+
+def _sums(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value[name] for name in ("objects", "bytes")}
+
+
+def _without_objects(findings: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {name: value for name, value in finding.items() if name != "object"} for finding in findings
+    ]
+
+
+_COUNTED: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
+    "inventoried": {"bytes": _as_it_is, "excluded": _sums},
+    "inventory-changed": dict.fromkeys(
+        ("joined", "joined_excluded", "changed", "changed_excluded"), len
+    ),
+    "findings": {"opened": _without_objects, "closed": _as_it_is},
+    "verified": {"datasets": _as_it_is},
+    "superseded": {"dropped_datasets": _as_it_is},
+    "failed": {"datasets": _as_it_is},
+    "retried": {"datasets": _as_it_is},
+    "ledger-upgraded": {"schema": _as_it_is, "verified": _as_it_is},
+}
+"""What an event of one kind says besides, as the rules of docs/evidence-format.md need it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +138,20 @@ class Names:
 def journal(events: Iterable[Event]) -> Iterator[Event]:
     """Yield the journal as outsiders may read it, in a chain of its own.
 
-    Every event keeps its number, time and kind; of its body only what `_SAID` lists is kept, and
-    `left_out` names the rest. A list of ids becomes the number of `objects`. The journal of a
-    later bundle still begins with the one of an earlier bundle.
+    Every event keeps its number, time and kind; of its body only what `_SAID` and `_COUNTED` list
+    is kept, and `left_out` names the rest. A list of ids becomes the number of `objects`, lists of
+    leaves become their lengths: so the counts of the lines can still be made from it. The journal
+    of a later bundle still begins with the one of an earlier bundle.
     """
     head = bytes(32)
     for seq, at, kind, text, _ in events:
         body = json.loads(text)
+        counted = _COUNTED.get(kind, {})
         said = {name: value for name, value in body.items() if name in _SAID}
+        said |= {name: tell(body[name]) for name, tell in counted.items() if name in body}
         if isinstance(body.get("ids"), list):
             said["objects"] = len(body["ids"])
-        if left := sorted(body.keys() - _SAID):
+        if left := sorted(body.keys() - _SAID - counted.keys()):
             said["left_out"] = left
         told = canonical_json(said).decode()
         head = hashlib.sha256(head + canonical_json([seq, at, kind, told])).digest()

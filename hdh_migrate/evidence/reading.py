@@ -19,20 +19,27 @@ from hdh_migrate.evidence.check import check_bundle
 from hdh_migrate.evidence.records import (
     MAX_LINE,
     exclusion_line,
+    exclusion_line_1,
     finding_line,
+    finding_line_1,
     manifest_line,
     read_line,
 )
 from hdh_migrate.evidence.signing import Verifier
+from hdh_migrate.evidence.verify import format_of
 from hdh_migrate.fixity import canonical_json, sha256_hex
 
 Line = dict[str, Any]
 
-_BUILDERS: dict[str, Callable[[Mapping[str, Any]], bytes]] = {
-    "manifest": manifest_line,
-    "findings": finding_line,
-    "exclusions": exclusion_line,
+_BUILDERS: dict[tuple[int, str], Callable[[Mapping[str, Any]], bytes]] = {
+    (1, "manifest"): manifest_line,
+    (1, "findings"): finding_line_1,
+    (1, "exclusions"): exclusion_line_1,
+    (2, "manifest"): manifest_line,
+    (2, "findings"): finding_line,
+    (2, "exclusions"): exclusion_line,
 }
+"""By format and file: what writes a line, and so also reads it."""
 _UNSIGNED = (
     "statement.json: no trusted key signed the statement",
     "statement.json: an unsigned draft, not evidence",
@@ -49,6 +56,7 @@ class Reading:
     """
 
     folder: Path
+    format: int
     predicate: Mapping[str, Any] = field(repr=False)
     statement_sha256: str
     signed_by: tuple[str, ...]
@@ -70,7 +78,7 @@ class Reading:
         Raises:
             EvidenceDamaged: a line is not what it must be; it was changed since the check.
         """
-        return numbered(self.folder / f"{what}.jsonl", _BUILDERS[what])
+        return numbered(self.folder / f"{what}.jsonl", _BUILDERS[self.format, what])
 
     def events(self) -> Iterator[str]:
         """Yield the digest of every event of the journal, oldest first."""
@@ -122,11 +130,12 @@ def read_bundle(folder: Path, *, trusted: bool) -> Reading:
         else:
             said, signers = envelope["statement"], ()
             payload = canonical_json(said)
-        predicate = said["predicate"]
+        predicate, version = said["predicate"], format_of(said)
     except (OSError, ValueError, KeyError, TypeError):
         raise EvidenceDamaged("statement.json: cannot be read") from None
     return Reading(
         folder=folder,
+        format=version,
         predicate=predicate,
         statement_sha256=sha256_hex(payload),
         signed_by=signers,

@@ -1,6 +1,6 @@
 """The lines of a bundle: one canonical JSON object per line, checked field by field.
 
-What a field may hold is said in verify.py, which stands alone. The same functions write a line and
+What a field may hold is said in forms.py, which stands alone. The same functions write a line and
 read it back: a line is good when rebuilding it from what it says gives the same bytes. No
 message here holds an object's name.
 """
@@ -14,16 +14,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hdh_migrate.errors import EvidenceDamaged
-from hdh_migrate.evidence.names import readable
-from hdh_migrate.evidence.verify import (
+from hdh_migrate.evidence.forms import (
     EXCLUSION,
+    EXCLUSION_1,
     FINDING,
+    FINDING_1,
     LONGEST_LINE,
     RECORD,
     Field,
-    grounds,
     misfit,
 )
+from hdh_migrate.evidence.names import readable
+from hdh_migrate.evidence.verify import grounds
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.model import Verdict, key_bytes, key_text
 
@@ -50,7 +52,10 @@ def manifest_line(record: Mapping[str, Any]) -> bytes:
 
 
 def finding_line(finding: Mapping[str, Any]) -> bytes:
-    """Return the line of one finding: `code` and `message`; dataset, key, step and at or None.
+    """Return the line of one finding.
+
+    `number` is the ledger's, `severity` blocker, finding or note; dataset, key, step and at may
+    be None.
 
     Raises:
         EvidenceDamaged: a field is unknown, missing or malformed.
@@ -65,6 +70,16 @@ def exclusion_line(exclusion: Mapping[str, Any]) -> bytes:
         EvidenceDamaged: a field is unknown, missing or malformed.
     """
     return _line(exclusion, EXCLUSION)
+
+
+def finding_line_1(finding: Mapping[str, Any]) -> bytes:
+    """Return the line of a finding as bundles of the first format have it; nothing writes it."""
+    return _line(finding, FINDING_1)
+
+
+def exclusion_line_1(exclusion: Mapping[str, Any]) -> bytes:
+    """Return the line of an exclusion as bundles of the first format have it."""
+    return _line(exclusion, EXCLUSION_1)
 
 
 def journal_line(seq: int, at: str, kind: str, body: str, digest: bytes) -> bytes:

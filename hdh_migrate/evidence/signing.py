@@ -82,6 +82,12 @@ class Signer:
         """The short name of the key, as in every envelope that it signs."""
         return self.verifier.key_id
 
+    def sign_bytes(self, message: bytes) -> bytes:
+        """Return the bare signature over a message that no envelope could be taken for."""
+        if message.startswith(b"DSSE"):
+            raise ValueError("what is signed in an envelope is not signed without one")
+        return self._key.sign(message)
+
     def sign(self, payload_type: str, payload: bytes) -> dict[str, Any]:
         """Return a DSSE envelope with one signature; equal arguments give equal envelopes."""
         signature = self._key.sign(pre_authentication_encoding(payload_type, payload))

@@ -5,7 +5,8 @@ here and nowhere else, from the counts alone:
 
 - `counts_close`: in every dataset inventoried = verified + failed + pending + excluded, in
   objects and in bytes;
-- `complete`: the inventory is closed and not empty, the counts close, nothing failed or is pending;
+- `complete`: the inventory is closed, the counts close, at least one object is verified, nothing
+  failed or is pending;
 - `proven`: complete, and every verified object was re-read whole from the target, unsealed and
   compared (level "full").
 
@@ -22,7 +23,7 @@ from hdh_migrate.evidence.facts import DatasetFacts, Endpoint, Facts
 from hdh_migrate.evidence.recount import SIZES, Recount, add_up
 
 STATEMENT = "https://in-toto.io/Statement/v1"
-PREDICATE = "urn:hdh-migrate:evidence:v1"
+PREDICATE = "urn:hdh-migrate:evidence:v2"
 _COUNTED = ("manifest", "datasets", "batches", "outcome", "exclusions", "findings")
 
 TREE = "rfc9162-sha256"
@@ -44,7 +45,7 @@ def statement(subjects: Mapping[str, str], predicate: Mapping[str, Any]) -> dict
 def predicate_of(facts: Facts, recount: Recount, journal: tuple[int, str]) -> dict[str, Any]:
     """Return our predicate: the facts, the recount of the lines, the journal's length and head.
 
-    Its shape is docs/schemas/evidence-v1.json, explained in docs/evidence-format.md.
+    Its shape is docs/schemas/evidence-v2.json, explained in docs/evidence-format.md.
     """
     return {
         "migration": facts.migration,
@@ -136,8 +137,9 @@ def _judged(datasets: Sequence[Mapping[str, Any]], levels: set[str]) -> dict[str
     complete = (
         closed
         and total["closes"]
-        # An empty listing is never silently believed.
-        and total["inventoried"]["objects"] > 0
+        # Where nothing was moved nothing arrived: neither an empty listing nor rules that leave
+        # nothing make a report complete.
+        and total["verified"]["objects"] > 0
         and total["failed"]["objects"] == total["pending"]["objects"] == 0
     )
     return {

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from hdh_migrate.ledger.database import guarded
-from hdh_migrate.ledger.store import Store
+from hdh_migrate.ledger.telling import Telling
 from hdh_migrate.model import key_text
 
 SAMPLES_KEPT = 400
+DETAIL_MAX = 4_000
+"""Characters of a finding's detail that are kept: a line of the journal has a bound."""
 
 
-class Findings(Store):
+class Findings(Telling):
     """What people are told of a run."""
 
     def finding(
@@ -20,11 +22,13 @@ class Findings(Store):
         entry: int | None = None,
     ) -> None:  # fmt: skip
         """Record a finding; the detail names no object and holds no secret."""
+        row = (dataset, entry, code, severity, detail[:DETAIL_MAX], self._clock.now())
         self._do(
             "INSERT INTO finding (dataset, object, code, severity, detail, at)"
             " VALUES (?, ?, ?, ?, ?, ?)",
-            (dataset, entry, code, severity, detail, self._clock.now()),
+            row,
         )
+        self._opened(self._con.last_insert_rowid(), row)
 
     def findings(self, *, severity: str | None = None) -> Iterator[dict[str, Any]]:
         """Return open findings with the object's key, oldest first."""

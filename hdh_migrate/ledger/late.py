@@ -2,21 +2,20 @@
 
 A verified object whose source changed is verified no more. The journal's events that acknowledged
 it cover others too, so each of them is checked a last time and replaced by a `superseded` event
-that covers those others: the journal goes on covering every verified row, and no row can be
-changed in its shadow.
+that covers those others (coverage.py): the journal goes on covering every verified row, and no row
+can be changed in its shadow. What joins and what changes is told as leaves, so that the root of
+every earlier inventory can be computed again.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-from hdh_migrate.errors import LedgerDamaged
-from hdh_migrate.ledger import chain
-from hdh_migrate.ledger.database import guarded
+from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS
 from hdh_migrate.ledger.objects import Objects
-from hdh_migrate.ledger.rows import extra_of, raw_digest, verified_of
+from hdh_migrate.ledger.rows import extra_of, leaf_of, raw_digest, verified_of
+from hdh_migrate.ledger.telling import ENDED
 from hdh_migrate.model import Listed, State, Tally, Verified, key_bytes
 
 ASKED_FIRST = 1
@@ -42,7 +41,7 @@ class Late(Objects):
 
     def close_finding(self, number: int) -> None:
         """Note that a finding is over."""
-        self._do("UPDATE finding SET closed = 1 WHERE id = ?", (number,))
+        self._close_findings("id", number)
 
     def update(
         self, dataset: int, new: Sequence[Listed], changed: Sequence[tuple[int, Listed]]
@@ -53,7 +52,8 @@ class Late(Objects):
             LedgerDamaged: a row was changed behind the journal's back.
         """
         self.commit()  # receipts that wait become events before they may be superseded
-        self._supersede({number for number, _ in changed})
+        for cover in (VERIFIED_ROWS, FAILED_ROWS):
+            self._replace(cover, {number for number, _ in changed})
         for one in new:
             self._join(dataset, one)
         for number, one in changed:
@@ -67,14 +67,19 @@ class Late(Objects):
             (dataset, key_bytes(obj.key), obj.size, obj.version, obj.modified, raw_digest(obj.md5),
              extra_of(obj), one.fold, one.parts, int(one.state), one.reason, ASKED_FIRST),
         )  # fmt: skip
+        number = self._con.last_insert_rowid()
         self._moved(dataset, obj.size, None, one.state)
+        if self._is_sealed(dataset):
+            self._joins(dataset, leaf_of(obj), excluded=one.state is State.EXCLUDED)
+        if one.state in ENDED:
+            self._fails(dataset, number)
 
     def _repin(self, dataset: int, number: int, one: Listed) -> None:
         query = "SELECT state, size FROM object WHERE id = ?"
         state, size = self._rows(query, (number,))[0]
         self.drop_upload(number)
-        self._do("UPDATE finding SET closed = 1 WHERE object = ?", (number,))  # of what was before
-        obj = one.obj
+        self._close_findings("object", number)  # of what was before
+        obj, was = one.obj, self._leaf(number)
         self._do(
             self._sql["repin"],
             (obj.size, obj.version, obj.modified, raw_digest(obj.md5), extra_of(obj), one.parts,
@@ -82,6 +87,11 @@ class Late(Objects):
         )  # fmt: skip
         self._moved(dataset, size, State(state), None)
         self._moved(dataset, obj.size, None, one.state)
+        if self._is_sealed(dataset):
+            excluded = one.state is State.EXCLUDED
+            self._changes_leaf(dataset, was, leaf_of(obj), excluded=excluded)
+        if one.state in ENDED:
+            self._fails(dataset, number)
 
     # --- decommission ------------------------------------------------------------------------
 
@@ -99,56 +109,3 @@ class Late(Objects):
         """Return objects and bytes of the verified objects of a batch after an id; scans them."""
         objects, size = self._rows(self._sql["erasable_left"], (after, batch))[0]
         return Tally(objects=objects, size=size)
-
-    # --- what the journal covers -------------------------------------------------------------
-
-    def check_receipts(self) -> None:
-        """Compare every verified row with the journal event that acknowledged it.
-
-        Raises:
-            LedgerDamaged: a row was changed, added or removed behind the journal's back.
-        """
-        acknowledged = sum(len(ids) for _, ids in self._covered())
-        verified = self._rows("SELECT count(*) FROM object WHERE state = 5")[0][0]
-        if verified != acknowledged:
-            raise LedgerDamaged(
-                f"{verified} objects are marked verified, the journal knows of {acknowledged}"
-            )
-
-    def _supersede(self, ids: set[int]) -> None:
-        """Replace the events that cover any of these rows; the others stay covered."""
-        if not ids:
-            return
-        replaced = [
-            (seq, [number for number in covered if number not in ids], covered)
-            for seq, covered in self._covered()
-            if not ids.isdisjoint(covered)
-        ]
-        for seq, kept, covered in replaced:
-            dropped = [number for number in covered if number in ids]
-            body = {"event": seq, "dropped": dropped, "ids": kept}
-            self.event("superseded", {**body, "rows_sha256": self._rows_digest(kept)})
-
-    def _covered(self) -> Iterator[tuple[int, list[int]]]:
-        """Return (number, ids) of every event that covers verified rows, checking each.
-
-        Raises:
-            LedgerDamaged: a row is not as its event says.
-        """
-        replaced = {body["event"] for _, body in self._told("superseded")}
-        for kind in ("verified", "superseded"):
-            for seq, told in self._told(kind):
-                if seq in replaced:
-                    continue
-                if self._rows_digest(told["ids"]) != told["rows_sha256"]:
-                    raise LedgerDamaged(f"an object acknowledged by event {seq} was changed since")
-                yield seq, told["ids"]
-
-    def _told(self, kind: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-        with guarded():
-            query = "SELECT seq, body FROM event WHERE kind = ? ORDER BY seq"
-            for seq, body in self._con.execute(query, (kind,)):
-                yield seq, json.loads(body)
-
-    def _rows_digest(self, ids: Iterable[int]) -> str:
-        return chain.rows_digest(row for number in ids for row in self._verified_rows(number))

@@ -14,6 +14,7 @@ from hdh_migrate.ledger.database import RunLock, connect, opened
 from hdh_migrate.ledger.findings import Findings
 from hdh_migrate.ledger.late import Late
 from hdh_migrate.ledger.reckoning import Reckoning
+from hdh_migrate.ledger.upgrading import Upgrading
 from hdh_migrate.ports import Clock
 
 Diff = Callable[[Mapping[str, Any], Mapping[str, Any]], Sequence[str]]
@@ -30,7 +31,7 @@ def ledger_path(state_dir: Path, migration: str) -> Path:
     return state_dir / migration / "ledger.db"
 
 
-class Ledger(Late, Findings, Reckoning):
+class Ledger(Late, Findings, Reckoning, Upgrading):
     """The one writable connection; only the coordinator has it."""
 
     @classmethod
@@ -39,7 +40,8 @@ class Ledger(Late, Findings, Reckoning):
 
         Raises:
             LedgerLocked: another run holds it.
-            LedgerDamaged: its pages or its journal do not check.
+            LedgerDamaged: its pages or its journal do not check, or an earlier version wrote it
+                and its rows contradict what it told.
         """
         make_private(path.parent)
         for folder in (path.parent.parent, path.parent):
@@ -57,6 +59,7 @@ class Ledger(Late, Findings, Reckoning):
         ledger = cls(con, clock, lock)
         try:
             ledger.check()
+            ledger.bring_up()
         except BaseException:
             ledger.close()
             raise

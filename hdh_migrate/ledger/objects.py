@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS
 from hdh_migrate.ledger.database import guarded
-from hdh_migrate.ledger.rows import VERIFIED, as_json, entry_of, extra_of, raw_digest
+from hdh_migrate.ledger.rows import entry_of, extra_of, leaf_of, raw_digest
 from hdh_migrate.ledger.uploads import Uploads
 from hdh_migrate.model import Entry, Listed, ObjectInfo, State, key_bytes, key_text
 
@@ -44,20 +45,26 @@ class Objects(Uploads):
         self.commit()
 
     def restart_listing(self, dataset: int) -> None:
-        """Forget an unfinished listing."""
+        """Forget an unfinished listing; the journal has told nothing of its rows."""
         self._do("DELETE FROM object WHERE dataset = ?", (dataset,))
         self._do("DELETE FROM counter WHERE dataset = ?", (dataset,))
-        self._do("DELETE FROM finding WHERE dataset = ?", (dataset,))
+        self._deltas = {one: sums for one, sums in self._deltas.items() if one[0] != dataset}
+        self._close_findings("dataset", dataset)
         self._do(
             "UPDATE dataset SET marker = NULL, last_key = NULL, pages = 0 WHERE id = ?", (dataset,)
         )
 
-    def seal(self, dataset: int, root: str) -> None:
-        """Close a dataset's inventory; its root covers every row."""
+    def seal(self, dataset: int, told: Mapping[str, Any]) -> None:
+        """Close a dataset's inventory, or close it again; `told` is of `fixity.Inventoried`."""
+        first = not self._is_sealed(dataset)
         self._do(
             "UPDATE dataset SET state = 1, marker = NULL, root = ?, sealed_at = ? WHERE id = ?",
-            (root, self._clock.now(), dataset),
+            (told["root"], self._clock.now(), dataset),
         )
+        self._inventoried(dataset, told)
+        if first:
+            for (number,) in self._rows(self._sql["ended"], (dataset,)):
+                self._fails(dataset, number)
 
     def surveyed(self, dataset: int) -> None:
         """Note that the target was looked at before the first write."""
@@ -93,6 +100,7 @@ class Objects(Uploads):
         )
         if done:
             self._moved(dataset, size, State.LISTED, State.REFUSED)
+            self._fails(dataset, entry)
         return bool(done)
 
     # --- transfer ------------------------------------------------------------------------------
@@ -142,6 +150,7 @@ class Objects(Uploads):
         ):
             self._moved(entry.dataset, entry.obj.size, State.SENDING, None)
             self._moved(entry.dataset, obj.size, None, State.LISTED)
+            self._changes_leaf(entry.dataset, leaf_of(entry.obj), leaf_of(obj), excluded=False)
         row = self._rows("SELECT drifts FROM object WHERE id = ?", (entry.id,))
         return int(row[0][0])
 
@@ -149,14 +158,18 @@ class Objects(Uploads):
         """End an object in a finding."""
         if self._do(self._sql["failed"], (code, verdict, entry.id)):
             self._moved(entry.dataset, entry.obj.size, old, State.FAILED)
+            self._fails(entry.dataset, entry.id)
 
     def retry_failed(self, dataset: int) -> int:
         """Let every failed object that could end otherwise wait again; return how many."""
         rows = self._rows(self._sql["failed_of"], (dataset,))
         again = [row for row in rows if not row[2].startswith("kind-")]
+        if again:
+            self._tell()  # rows that failed just now are covered before they may be let go
+            self._replace(FAILED_ROWS, {row[0] for row in again})
         for entry, size, _ in again:
             self._do(self._sql["again"], (entry,))
-            self._do("UPDATE finding SET closed = 1 WHERE object = ?", (entry,))
+            self._close_findings("object", entry)
             self._moved(dataset, size, State.FAILED, State.LISTED)
         return len(again)
 
@@ -182,13 +195,9 @@ class Objects(Uploads):
         if done:
             self.drop_upload(entry.id)
             self._moved(entry.dataset, entry.obj.size, State.SENT, State.VERIFIED)
-            self._receipts.setdefault("verified", []).extend(self._verified_rows(entry.id))
+            row = self._row_of(VERIFIED_ROWS, entry.id)
+            self._receipts.setdefault("verified", []).extend(row)
         return bool(done)
-
-    def _verified_rows(self, number: int) -> list[dict[str, Any]]:
-        """Return a verified object as the journal's digest covers it: all that a report says."""
-        rows = self._rows(self._sql["verified_row"], (number,))
-        return [dict(zip(VERIFIED, map(as_json, row), strict=True)) for row in rows]
 
     def listing(self, dataset: int) -> Iterator[tuple[int, bytes, int, str, State, str | None]]:
         """Return (id, key bytes, size, version, state, reason) of every object in key order."""
@@ -208,6 +217,11 @@ class Objects(Uploads):
                     found[name] = found[name].hex() if found[name] is not None else None
                 found["key"], found["state"] = key_text(found["key"]), State(found["state"])
                 yield found
+
+    def read_whole(self) -> int:
+        """Return how many verified objects had their digest taken when they were read back."""
+        query = "SELECT count(*) FROM object WHERE state = 5 AND parts > 0 AND sha256 IS NOT NULL"
+        return int(self._rows(query)[0][0])
 
     def sent_whole(self) -> int:
         """Return how many verified objects had their digest taken while the source was read."""

@@ -71,6 +71,15 @@ SELECT o.id, d.name, o.key, o.size, o.version, o.modified, o.md5, o.parts, o.att
        o.verified_at
 FROM object o JOIN dataset d ON d.id = o.dataset WHERE o.id = ? AND o.state = 5;
 
+-- failed_row: what the journal's digest of an object that failed or was refused covers.
+SELECT o.id, d.name, o.key, o.size, o.version, o.modified, o.md5, o.state, o.reason, o.sha256,
+       o.stored_size, o.stored_sha256, o.etag, o.level, o.verdict, o.verified_at
+FROM object o JOIN dataset d ON d.id = o.dataset WHERE o.id = ? AND o.state IN (2, 6);
+
+-- ended: the failed and refused objects of a dataset.
+SELECT id FROM object WHERE dataset = ?1 AND state = 2
+UNION ALL SELECT id FROM object WHERE dataset = ?1 AND state = 6;
+
 -- listing: what inventory found in a dataset, in key order.
 SELECT id, key, size, version, state, reason FROM object WHERE dataset = ? ORDER BY key;
 

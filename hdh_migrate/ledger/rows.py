@@ -6,13 +6,22 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from hdh_migrate.model import Entry, ObjectInfo, Verified, key_text
+from hdh_migrate.fixity import inventory_leaf
+from hdh_migrate.model import Entry, ObjectInfo, Verified, key_bytes, key_text
 
 VERIFIED = (
     "id", "dataset", "key", "size", "version", "modified", "md5", "parts", "attempt", "sha256",
     "sealed_sha256", "stored_size", "stored_sha256", "etag", "version_id", "level", "verdict", "at",
 )  # fmt: skip
 """What the journal's digest of a verified object covers, in the order of `verified_row`."""
+
+
+FAILED = (
+    "id", "dataset", "key", "size", "version", "modified", "md5", "state", "reason", "sha256",
+    "stored_size", "stored_sha256", "etag", "level", "verdict", "at",
+)  # fmt: skip
+"""The same of an object that failed or was refused, in the order of `failed_row`. Its attempt is
+left out: the survey of the target counts one for what it finds under the object's key."""
 
 
 def as_json(value: Any) -> Any:  # noqa: ANN401 - what SQLite holds
@@ -35,6 +44,11 @@ def extra_of(obj: ObjectInfo) -> str | None:
     }  # fmt: skip
     kept = {name: value for name, value in extra.items() if value}
     return json.dumps(kept) if kept else None
+
+
+def leaf_of(obj: ObjectInfo) -> bytes:
+    """Return an object's leaf in the root of its dataset's inventory."""
+    return inventory_leaf(key_bytes(obj.key), obj.size, obj.version)
 
 
 def entry_of(row: Sequence[Any]) -> Entry:

@@ -1,7 +1,7 @@
 """One writable connection: transactions, tallies, the journal, and what a run remembers.
 
-Changes gather in one transaction until `commit`, which also writes the tallies and one journal
-event for the receipts in it. Nothing may be promised to the outside before `commit` returns.
+Changes gather in one transaction until `commit`, which also writes the tallies and the journal's
+events about them (telling.py). Nothing may be promised to the outside before `commit` returns.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Any
 
 import apsw
@@ -30,7 +31,6 @@ class Store:
         self._lock = lock
         self._sql = queries()
         self._deltas: dict[tuple[int, int], list[int]] = {}
-        self._receipts: dict[str, list[Mapping[str, Any]]] = {}
         self._failure: LedgerError | None = None
         self._closed = False
         self.pending = 0
@@ -90,24 +90,56 @@ class Store:
             return
         for (dataset, state), (objects, size) in self._deltas.items():
             self._do(self._sql["count"], (dataset, state, objects, size))
-        for kind, rows in self._receipts.items():
-            ids = [row["id"] for row in rows]
-            self.event(kind, {"ids": ids, "rows_sha256": chain.rows_digest(rows)})
+        self._tell()
         with self._using(write=True):
             self._con.execute("COMMIT")
         self._deltas.clear()
-        self._receipts.clear()
         self.pending = 0
+
+    def _tell(self) -> None:
+        """Write into the journal what was gathered for it; see `Telling`."""
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """See one moment of a ledger that another process may be writing; for looking only."""
+        if self._con.in_transaction:
+            yield
+            return
+        with self._using(write=False):
+            self._con.execute("BEGIN")
+        try:
+            yield
+        finally:
+            with self._using(write=False):
+                self._con.execute("ROLLBACK")
 
     # --- journal -----------------------------------------------------------------------------
 
     def event(self, kind: str, body: Mapping[str, Any]) -> None:
-        """Append one event to the journal."""
-        last = self._rows("SELECT seq, digest FROM event ORDER BY seq DESC LIMIT 1")
+        """Append one event to the journal; its time is never before that of the last one."""
+        last = self._rows("SELECT seq, digest, at FROM event ORDER BY seq DESC LIMIT 1")
         seq, previous = (last[0][0] + 1, last[0][1]) if last else (1, chain.GENESIS)
         at, text = self._clock.now(), canonical_json(body).decode()
+        if last:  # all are written in one form, so their order is that of their text
+            at = max(at, last[0][2])
         digest = chain.link(previous, seq, at, kind, text)
         self._do("INSERT INTO event VALUES (?, ?, ?, ?, ?)", (seq, at, kind, text, digest))
+
+    def last_at(self) -> str | None:
+        """Return the time of the last event, None when there is none.
+
+        Raises:
+            LedgerDamaged: it is no time.
+        """
+        last = self._rows("SELECT seq, at FROM event ORDER BY seq DESC LIMIT 1")
+        if not last:
+            return None
+        seq, at = last[0]
+        try:
+            datetime.fromisoformat(at)
+        except ValueError:
+            raise LedgerDamaged(f"the journal's event {seq} has no time") from None
+        return str(at)
 
     def head(self) -> str:
         """Return the digest of the last event."""

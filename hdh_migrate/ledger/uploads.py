@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from hdh_migrate.ledger.rows import raw_digest
-from hdh_migrate.ledger.store import Store
+from hdh_migrate.ledger.telling import Telling
 from hdh_migrate.model import OpenUpload, PartReceipt
 
 
-class Uploads(Store):
+class Uploads(Telling):
     """Kept from the moment an upload id is known until its object is verified."""
 
     def begun(self, upload: OpenUpload) -> None:

@@ -33,9 +33,9 @@ def forecast(story: Undertaking, *, quick: bool = False) -> dict[str, Any]:
 
     Raises:
         AuthFailed, Interrupted, Transient: a side could not be asked.
-        LedgerDamaged: a verified row was changed behind the journal's back.
+        LedgerDamaged: the rows are not as the journal tells them.
     """
-    story.ctx.ledger.check_receipts()
+    story.ctx.ledger.reconcile()
     root, now = story.root(), story.standing()
     told = [*blockers(story, root, now), *(f"evidence: {line}" for line in story.evidence(root))]
     if now.stage in FINAL and (moved := elsewhere(story, now)) is not None:
@@ -145,7 +145,7 @@ def execute(story: Undertaking, *, keep_going: bool = False) -> dict[str, Any]:
 
     Raises:
         Refused: something stands against it; nothing was deleted.
-        LedgerDamaged: a verified row was changed behind the journal's back.
+        LedgerDamaged: the rows are not as the journal tells them.
         ApprovalMissing, DoorHeld, PointerMoved: it may not be, or not now.
         TargetDiffers: the target does not hold what was verified.
         AccessDenied, AuthFailed: a credential may not do its part.
@@ -154,7 +154,7 @@ def execute(story: Undertaking, *, keep_going: bool = False) -> dict[str, Any]:
     now = story.standing()
     if now.stage in {Stage.REQUESTED, Stage.OBSERVED} and not now.erasure.pending:
         return _told(story)
-    story.ctx.ledger.check_receipts()  # what is compared with the target is what verify wrote
+    story.ctx.ledger.reconcile()  # what is compared with the target is what verify wrote
     root = story.root()
     consent = demand(story, root, now)
     if now.erasure.after == 0 and now.stage is Stage.FINALIZED:

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 
 from hdh_migrate.errors import Interrupted, ListingBroken, Refused, Stopped, Transient
-from hdh_migrate.fixity import MerkleTree, leaf_digest
+from hdh_migrate.fixity import Inventoried, inventory_leaf
 from hdh_migrate.model import DatasetRow, Listed, ObjectInfo, Page, State, Step, key_bytes
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.planning import QUOTA_HINT, crowded, over_quota, stored_bytes
 from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS, decide, severity
+from hdh_migrate.pipeline.usage import PREFIX_OPEN, RULE_UNUSED, Usage
 
 RECOUNTS_MAX = 3
 BLOCKERS_SHOWN = 50
@@ -38,7 +39,7 @@ class Inventory:
         for dataset in self._ctx.ledger.datasets(batch):
             if not dataset.sealed:
                 self._list(dataset, batch)
-                self._seal(dataset, self._recounted(dataset, batch))
+                self._seal(dataset, *self._recounted(dataset, batch))
         self.collisions()
         self._gate(batch)
         self._demand_room(batch)
@@ -98,18 +99,19 @@ class Inventory:
 
     # --- second opinion and seal -------------------------------------------------------------
 
-    def _recounted(self, dataset: DatasetRow, batch: str) -> Frozen:
-        """List again until two listings agree; return what the ledger holds.
+    def _recounted(self, dataset: DatasetRow, batch: str) -> tuple[Frozen, Usage]:
+        """List again until two listings agree; return what the ledger holds, and by which rules.
 
         Raises:
             ListingBroken: they do not, and the plan does not say that the source is live.
         """
         ctx, place = self._ctx, self._ctx.route(dataset).source
         for attempt in range(RECOUNTS_MAX):
-            frozen = Frozen(ctx.ledger.listing(dataset.id))
+            usage = self._usage(dataset)
+            frozen = Frozen(usage.watched(ctx.ledger.listing(dataset.id)))
             second = ctx.retry(lambda: listing_digest(ctx.source.recount(place)))
             if frozen.digest == second:
-                return frozen
+                return frozen, usage
             ctx.stop.wait(0.5 * attempt)
             if attempt < RECOUNTS_MAX - 1:
                 ctx.ledger.restart_listing(dataset.id)
@@ -125,13 +127,20 @@ class Inventory:
                 " nothing was moved",
             )
         ctx.ledger.finding("listing-unstable", "finding", detail, dataset=dataset.id)
-        return frozen
+        return frozen, usage
 
-    def _seal(self, dataset: DatasetRow, frozen: Frozen) -> None:
+    def _usage(self, dataset: DatasetRow) -> Usage:
+        rules = self._ctx.rules[dataset.name].rules
+        return Usage(rules, self._ctx.route(dataset).source.prefix)
+
+    def _seal(self, dataset: DatasetRow, frozen: Frozen, usage: Usage) -> None:
         ledger = self._ctx.ledger
-        if not frozen.digest[0] and not self._ctx.rules[dataset.name].allow_empty:
+        if not usage.kept and not self._ctx.rules[dataset.name].allow_empty:
+            nothing = f"its rules leave none of its {usage.objects} objects"
+            if not usage.objects:
+                nothing = "the source lists no object"
             raise Refused(
-                f"dataset {dataset.name}: the source lists no object",
+                f"dataset {dataset.name}: {nothing}",
                 hint="if that is right, set `allow_empty: true` on the dataset",
             )
         for entry, code in frozen.failed:
@@ -140,12 +149,9 @@ class Inventory:
         for entry, code in frozen.refused:
             ledger.finding(code, "blocker", REFUSALS[code], dataset=dataset.id, entry=entry)
         self._note_losses(dataset, frozen.losses)
+        self._note_usage(dataset, usage)
         self._note_crowd(dataset, frozen.digest[0])
-        ledger.seal(dataset.id, frozen.root)
-        ledger.event(
-            "inventoried",
-            {"dataset": dataset.name, "objects": frozen.digest[0], "root": frozen.root},
-        )
+        ledger.seal(dataset.id, frozen.told)
         ledger.commit()
 
     def _note_losses(self, dataset: DatasetRow, losses: Counter[str]) -> None:
@@ -156,6 +162,12 @@ class Inventory:
         if not self._ctx.source.reads_tags(self._ctx.route(dataset).source):
             detail = "the credential may not read index tags (sp=t); they are not moved"
             ledger.finding("tags-unread", "finding", detail, dataset=dataset.id)
+
+    def _note_usage(self, dataset: DatasetRow, usage: Usage) -> None:
+        for detail in usage.unused():
+            self._ctx.ledger.finding(RULE_UNUSED, "finding", detail, dataset=dataset.id)
+        if (note := usage.open_prefix()) is not None:
+            self._ctx.ledger.finding(PREFIX_OPEN, "note", note, dataset=dataset.id)
 
     def _note_crowd(self, dataset: DatasetRow, listed: int) -> None:
         """Note when this dataset brings its bucket over the number that its host advises."""
@@ -262,17 +274,17 @@ def _undisputed(last: str, key: str) -> bool:
 
 
 class Frozen:
-    """One pass over a dataset's rows: digest, root, and what inventory has to say of them."""
+    """One pass over a dataset's rows: digest, roots, and what inventory has to say of them."""
 
     def __init__(self, rows: Iterable[tuple[int, bytes, int, str, int, str | None]]) -> None:
         self.losses: Counter[str] = Counter()
         self.failed: list[tuple[int, str]] = []
         self.refused: list[tuple[int, str]] = []
-        tree, total = MerkleTree(), 0
+        inventoried, total = Inventoried(), 0
         for entry, key, size, version, state, reason in rows:
-            text = version.encode()
-            total += element(key, text)
-            tree.append(leaf_digest(b"%b\0%d\0%b" % (key, size, text)))
+            total += element(key, version.encode())
+            leaf = inventory_leaf(key, size, version)
+            inventoried.add(leaf, size, excluded=state == State.EXCLUDED)
             if reason is None:
                 continue
             if state == State.LISTED:
@@ -281,8 +293,8 @@ class Frozen:
                 self.failed.append((entry, reason))
             elif state == State.REFUSED:
                 self.refused.append((entry, reason))
-        self.digest = (tree.count, total)
-        self.root = tree.root()
+        self.digest = (inventoried.tree.count, total)
+        self.told = inventoried.told()
 
 
 def element(key: bytes, version: bytes) -> int:

@@ -157,10 +157,10 @@ def due(
     skipped: Callable[[Verified], Wanted | None] | None = None,
 ) -> Iterator[Wanted]:
     """Return those of some objects that must be read; `skipped` may say how to read the others."""
-    moment = story.moment()
+    moment = story.ctx.judge.now().latest
     for asked, (row, first) in enumerate(rows, 1):
         if asked % FETCH_OBJECTS == 0:
-            moment = story.moment()
+            moment = story.ctx.judge.now().latest
         if row.id in now.recheck.differing or not story.fresh(now, row.id, moment):
             yield Wanted(row=row, level=story.level, first=first)
         elif skipped is None:

@@ -250,6 +250,7 @@ class Transfer:
         if receipt["kind"] == "lost":
             self._lost(receipt["lost"])
             return
+        receipt = self._dispatch.judged(receipt)
         number = receipt["id"]
         big, entry = self._big.get(number), self._flying.get(number)
         if big is not None and receipt["attempt"] == big.entry.attempt:

@@ -13,6 +13,7 @@ from typing import Any
 
 from hdh_migrate.errors import (
     ApprovalMissing,
+    ClocksDiffer,
     DoorHeld,
     Interrupted,
     Missing,
@@ -62,8 +63,12 @@ class Undertaking(Story):
     connections: int
 
     def moment(self) -> str:
-        """Return the time by which everything here is judged."""
-        return self.ctx.clock.now()
+        """Return the time at which something is read, by the clock that is furthest behind.
+
+        Raises:
+            ClocksDiffer: it cannot be told which time it is.
+        """
+        return self.ctx.judge.now().earliest
 
     def noted(self, now: Standing, event: str, /, **body: Any) -> None:  # noqa: ANN401 - JSON
         """Write one event and fold it into `now`: the fold over all events costs too much here."""
@@ -115,7 +120,7 @@ def blockers(story: Undertaking, root: str, now: Standing) -> list[str]:
     if now.stage not in FINAL:
         told.append(f"the cutover of batch {story.batch} is not finalized ({now.stage})")
     else:
-        if between(story.cooled(now), story.moment()) < 0:
+        if not story.ctx.judge.firm().passed(story.cooled(now)):
             told.append(f"the cooling period lasts until {story.cooled(now)}")
         if root != now.root:
             told.append("the manifest is not the one that was cut over")
@@ -142,6 +147,7 @@ def demand(story: Undertaking, root: str, now: Standing) -> Consent:
         Refused: with everything that stands against it; nothing was deleted.
         ApprovalMissing: nothing but approvals is missing.
     """
+    story.judged(STAGE)
     told = [*blockers(story, root, now), *(f"evidence: {line}" for line in story.evidence(root))]
     if now.stage in FINAL and (moved := elsewhere(story, now)) is not None:
         told.append(moved)
@@ -171,7 +177,12 @@ def permit(story: Undertaking, root: str, now: Standing) -> None:
     if (holder := story.held()) is not None:
         story.waits("held", [holder])
         raise DoorHeld(f"held: {holder}")
-    if told := blockers(story, root, now):
+    try:
+        told = blockers(story, root, now)
+    except ClocksDiffer as error:
+        story.waits("clock", error.blockers)
+        raise
+    if told:
         story.waits("blocked", told)
         raise Refused(
             f"batch {story.batch} may not be deleted at the source any more", blockers=told,

@@ -105,6 +105,7 @@ class Verify:
         if receipt["kind"] == "lost":
             self._lost(receipt["lost"])
             return
+        receipt = self._dispatch.judged(receipt)
         entry = self._flying.pop(receipt["id"], None)
         if entry is None or receipt["attempt"] != entry.attempt:
             return

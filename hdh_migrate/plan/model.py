@@ -144,6 +144,11 @@ class Exclusion(Section):
         description="Why it is left behind; it is printed in the report.",
         examples=["Spark scratch"],
     )
+    allow_unused: bool = Field(
+        default=False,
+        exclude_if=unsaid,
+        description="Accept that it matches no object; otherwise that is a finding.",
+    )
 
 
 def _origin(value: Any) -> str | None:  # noqa: ANN401 - whatever stands in the plan
@@ -180,7 +185,9 @@ class Dataset(Section):
         default=(), description="Leave these behind, each with its reason; wins over `include`."
     )
     allow_empty: bool = Field(
-        default=False, description="Accept that there is no object; otherwise that is refused."
+        default=False,
+        description="Accept that there is no object, or that the rules leave none; otherwise that"
+        " is refused.",
     )
     ignore_md5: Reason | None = Field(
         default=None,

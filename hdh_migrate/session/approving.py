@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from hdh_migrate.clocks import Judge, Moment
 from hdh_migrate.errors import EvidenceDamaged, Refused, UsageError
 from hdh_migrate.evidence.approvals import (
     APPROVAL_TYPE,
@@ -36,6 +37,8 @@ from hdh_migrate.folders import make_private, sync
 from hdh_migrate.plan.files import read_bounded
 from hdh_migrate.session.records import batch_root
 from hdh_migrate.session.run import Desk
+from hdh_migrate.session.sound import sound_ledger
+from hdh_migrate.session.timekeeping import dated_ahead
 from hdh_migrate.wiring import Vault, identity_path
 
 MAX_BYTES: Final = 1 << 16
@@ -47,26 +50,24 @@ def subject_here(desk: Desk, batch: str, stage: Stage) -> Subject:
 
     Raises:
         UsageError: the plan has no such batch, or no run has begun.
+        LedgerDamaged: the rows are not as the journal tells them.
     """
     desk.batches([batch])
     root = None
     if stage is not Stage.FREEZE:
-        ledger = desk.read_ledger()
-        try:
+        with sound_ledger(desk) as ledger:
             root = batch_root(desk, ledger, batch)
-        finally:
-            ledger.close()
     return Subject(plan_digest=desk.loaded.digest, batch=batch, stage=stage, root=root)
 
 
 def subject_of_bundle(
-    desk: Desk, batch: str, stage: Stage, bundle: Path, trust: Sequence[Verifier]
+    desk: Desk, batch: str, stage: Stage, bundle: Path, trust: Sequence[Verifier], now: Moment
 ) -> Subject:
     """Return what an approval is about, from a bundle that is checked whole before.
 
     Raises:
         EvidenceDamaged: the bundle does not check.
-        Refused: it is of another plan, or does not prove the batch.
+        Refused: it is of another plan, does not prove the batch, or is dated in the future.
     """
     desk.batches([batch])
     problems = check_bundle(bundle, trust)
@@ -79,6 +80,8 @@ def subject_of_bundle(
         envelope = json.loads((folder / "statement.json").read_bytes())
     payload, _ = claims_of(envelope, STATEMENT_TYPE)
     predicate = json.loads(payload)["predicate"]
+    if ahead := dated_ahead(bundle, predicate, now):
+        raise Refused("nothing is approved from this bundle", blockers=ahead)
     if predicate["plan"]["digest"]["sha256"] != desk.loaded.digest:
         raise Refused("the bundle is of another plan, or the plan was changed since")
     if predicate["names"] != "plain":
@@ -101,10 +104,23 @@ def keep(desk: Desk, envelope: Mapping[str, Any]) -> Path:
 
     Raises:
         UsageError: it is no approval.
+        Refused: it is of another plan, or of no batch of this one.
     """
     told = _told(envelope)
     if told is None:
         raise UsageError("this is no approval", hint="nothing was added")
+    if told["plan_digest"] != desk.loaded.digest:
+        raise Refused(
+            f"this approval is of plan {told['plan_digest'][:12]}, the plan here is"
+            f" {desk.loaded.digest[:12]}",
+            hint="nothing was added; it is another plan's, or this one was changed since: have"
+            " it approved as it is now",
+        )
+    if told["batch"] not in {batch.name for batch in desk.loaded.plan.ordered_batches()}:
+        raise Refused(
+            f"this approval is of batch {told['batch']}, which is not in the plan",
+            hint="nothing was added",
+        )
     data = canonical_json(envelope) + b"\n"
     folder = shelf(desk)
     make_private(folder)
@@ -152,13 +168,16 @@ def load_envelope(path: Path) -> Mapping[str, Any]:
     return found
 
 
-def judgement(desk: Desk, subject: Subject, *, threshold: int | None = None) -> Judgement:
+def judgement(
+    desk: Desk, subject: Subject, judge_of_time: Judge, *, threshold: int | None = None
+) -> Judgement:
     """Judge every approval that is kept here; without `approvals` in the plan none is needed.
 
     `threshold` stands in for the plan's where a stage has one of its own.
 
     Raises:
         KeyUnavailable: a public key, or the operator's own key, cannot be read.
+        ClocksDiffer: it cannot be told which of them have expired.
     """
     asked = desk.loaded.plan.approvals
     if asked is None:
@@ -169,7 +188,7 @@ def judgement(desk: Desk, subject: Subject, *, threshold: int | None = None) -> 
         keys=[load_verifier(desk.loaded.base / path) for path in asked.keys],
         threshold=asked.threshold if threshold is None else threshold,
         barred=_operators(desk) if asked.bar_operator else (),
-        now=desk.clock.now(),
+        now=judge_of_time.now(),
     )
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from hdh_migrate.errors import PlanChanged
+from hdh_migrate.errors import LedgerDamaged, PlanChanged
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, Track, standings
 from hdh_migrate.plan.diff import changes, moves_alike
@@ -43,6 +43,21 @@ def demand_borne(ledger: Ledger, loaded: LoadedPlan) -> None:
     """
     if not bears(ledger, loaded):
         raise PlanChanged(changes(_known(ledger), json.loads(loaded.canonical)))
+
+
+def demand_datasets(ledger: Ledger, loaded: LoadedPlan) -> None:
+    """Demand that the ledger has the plan's datasets, each in its batch.
+
+    Raises:
+        LedgerDamaged: it has not; what is left out of a batch would be left out of every count.
+    """
+    planned = {
+        (name, batch.name) for batch in loaded.plan.ordered_batches() for name in batch.datasets
+    }
+    there = {(row.name, row.batch) for row in ledger.datasets()}
+    if there != planned:
+        name, _ = min(there ^ planned)
+        raise LedgerDamaged(f"dataset {name} does not stand in the ledger as in the plan")
 
 
 def _known(ledger: Ledger) -> Mapping[str, Any]:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
+from hdh_migrate.clocks import Judge, seconds_of
 from hdh_migrate.errors import Exit, Unsupported
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import DatasetRow, Upload
 from hdh_migrate.pipeline.uploads import PROBE
 from hdh_migrate.pipeline.work import Route
-from hdh_migrate.session.probe import admitted
+from hdh_migrate.session.probe import admitted, judge_of
 from hdh_migrate.session.run import Desk
 from hdh_migrate.targets.s3 import S3Writer
 from hdh_migrate.wiring import routes_of
@@ -44,6 +44,7 @@ def cleanup(desk: Desk, *, older_than: float, execute: bool) -> tuple[Exit, list
     """
     desk.read_ledger().close()
     endpoint = admitted(desk)
+    judge = judge_of(desk, endpoint)
     writer = S3Writer(endpoint, desk.limits)
     routes = routes_of(desk.loaded.plan)
     ledger = Ledger.open(desk.ledger_path, desk.clock)
@@ -54,18 +55,18 @@ def cleanup(desk: Desk, *, older_than: float, execute: bool) -> tuple[Exit, list
             if route is None or not dataset.surveyed:
                 told.append(_told(dataset, "no run has looked at its target yet"))
                 continue
-            told.append(_one(desk, writer, ledger, dataset, route, older_than, execute=execute))
+            told.append(_one(judge, writer, ledger, dataset, route, older_than, execute=execute))
     finally:
         ledger.close()
     return Exit.OK, told
 
 
 def _one(
-    desk: Desk, writer: S3Writer, ledger: Ledger, dataset: DatasetRow, route: Route,
+    judge: Judge, writer: S3Writer, ledger: Ledger, dataset: DatasetRow, route: Route,
     older_than: float, *, execute: bool,
 ) -> dict[str, Any]:  # fmt: skip
     try:
-        found = list(_stale(desk, writer, ledger, dataset, route, older_than))
+        found = list(_stale(judge, writer, ledger, dataset, route, older_than))
     except Unsupported:
         return _told(dataset, "the target cannot list open uploads")
     aborted = 0
@@ -91,12 +92,12 @@ def _told(dataset: DatasetRow, why_not: str | None) -> dict[str, Any]:
 
 
 def _stale(
-    desk: Desk, writer: S3Writer, ledger: Ledger, dataset: DatasetRow, route: Route,
+    judge: Judge, writer: S3Writer, ledger: Ledger, dataset: DatasetRow, route: Route,
     older_than: float,
 ) -> Iterator[Stale]:  # fmt: skip
-    now = datetime.fromisoformat(desk.clock.now())
+    now = seconds_of(judge.now().earliest)
     for upload, begun in writer.open_uploads(route.target):
-        age = (now - datetime.fromisoformat(begun)).total_seconds()
+        age = now - seconds_of(begun)
         if age <= older_than or ledger.is_foreign(upload.upload_id):
             continue
         if upload.key == route.target.prefix + PROBE:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import CommandFailed, KeyUnavailable, UsageError
 from hdh_migrate.evidence.approvals import Stage as Approved
 from hdh_migrate.evidence.approvals import Subject, Why
@@ -37,6 +38,7 @@ from hdh_migrate.pointers.command import LocalRun
 from hdh_migrate.session import gate, holding, waivers
 from hdh_migrate.session.approving import judgement
 from hdh_migrate.session.drawer import Drawer
+from hdh_migrate.session.preflight import closed_by
 from hdh_migrate.session.records import batch_root
 from hdh_migrate.session.run import (
     Desk,
@@ -46,6 +48,7 @@ from hdh_migrate.session.run import (
     operator,
     self_test,
 )
+from hdh_migrate.session.timekeeping import judge_for
 from hdh_migrate.targets.chosen import endpoint_of
 from hdh_migrate.wiring import (
     Services,
@@ -152,13 +155,17 @@ def _scene(desk: Desk, batch: str, track: Track, *, write: bool) -> Iterator[Sce
     services = desk.services(write=write)
     if write:
         self_test(services)
-    with held_ledger(desk) as ledger:
-        ctx = context_of(desk, services, ledger)
+    judge = judge_for(desk.clock, services, desk.ledger_path)
+    # Asked before anything is written, so that the journal is dated by a clock that is right; who
+    # refuses because of it is the step that depends on it: a way back never waits for a clock.
+    closed_by(services, desk.loaded.plan, judge)
+    with held_ledger(desk, judge) as ledger:
+        ctx = context_of(desk, services, ledger, judge)
         try:
             yield _put_together(desk, ctx, services, ledger, entry, pointer, track)
         finally:
             ctx.engines.drop(grace=30.0)
-            traffic = [*services.traffic(), *ctx.engines.traffic]
+            traffic = [*services.traffic(desk.clock), *ctx.engines.traffic]
             ledger.event("run-ended", {"traffic": added_up(traffic)})
             ledger.commit()
 
@@ -184,11 +191,11 @@ def _put_together(
         needs=_needs(plan, batch),
         user=operator(),
         root=lambda: batch_root(desk, ledger, batch),
-        consent=partial(consent_of, desk, entry),
+        consent=partial(consent_of, desk, ctx.judge, entry),
         held=lambda: holding.holder(desk),
-        waived=partial(_waived, desk),
-        attested=partial(attested, desk, services),
-        consumer=partial(_consumer, desk, services, entry),
+        waived=partial(_waived, desk, ctx.judge),
+        attested=lambda: [str(one) for one in closed_by(services, plan, ctx.judge)],
+        consumer=partial(_consumer, desk, services, entry, ctx.judge),
         lacking=partial(_lacking, plan, entry, vault),
         programs=[_program(desk, vault, one, pointer.value) for one in entry.smoke.commands],
         drawer=drawer_of(desk),
@@ -222,7 +229,7 @@ def _needs(plan: Plan, batch: str) -> tuple[Need, ...]:
     return tuple(Need(batch=need, cut_over=plan.cutover(need) is not None) for need in needs)
 
 
-def consent_of(desk: Desk, entry: Cutover, stage: str, root: str) -> Consent:
+def consent_of(desk: Desk, judge: Judge, entry: Cutover, stage: str, root: str) -> Consent:
     """Judge the approvals of one stage for a manifest root, as they are kept at this moment."""
     what = Approved(stage)
     subject = Subject(
@@ -232,7 +239,7 @@ def consent_of(desk: Desk, entry: Cutover, stage: str, root: str) -> Consent:
         root=None if what is Approved.FREEZE else root,
     )
     threshold = None if what is Approved.FREEZE else getattr(entry.approvals, stage)
-    found = judgement(desk, subject, threshold=threshold)
+    found = judgement(desk, subject, judge, threshold=threshold)
     more = "approvals are" if found.missing > 1 else "approval is"
     told = [f"{found.missing} more {more} needed"] if found.missing else []
     # Those of other batches and stages are kept on the same shelf and say nothing here.
@@ -244,26 +251,17 @@ def consent_of(desk: Desk, entry: Cutover, stage: str, root: str) -> Consent:
     )
 
 
-def _waived(desk: Desk, finding: Mapping[str, Any]) -> bool:
+def _waived(desk: Desk, judge: Judge, finding: Mapping[str, Any]) -> bool:
     """Say whether somebody who may waive has done so, knowing of this finding."""
-    counted, _ = waivers.in_force(desk.loaded.plan, desk.loaded.base, desk.clock.now())
+    counted, _ = waivers.in_force(desk.loaded.plan, desk.loaded.base, judge.now())
     what = waivers.finding(finding["code"])
     return any(one.what == what and one.made_at >= finding["at"] for one in counted)
 
 
-def attested(desk: Desk, services: Services) -> list[str]:
-    """Say why nothing may be sent to the target; when nothing speaks against it, let us in."""
-    loaded, now = desk.loaded, desk.clock.now()
-    problems = gate.judged(loaded.plan, loaded.base, now, services.network)
-    if not problems:
-        services.admit()
-    return [str(problem) for problem in problems]
-
-
-def _consumer(desk: Desk, services: Services, entry: Cutover) -> Consumer:
+def _consumer(desk: Desk, services: Services, entry: Cutover, judge: Judge) -> Consumer:
     loaded = desk.loaded
     consumer, place = open_consumer(loaded.plan, entry.smoke, services.vault, services.network)
-    gate.admit_target(place, loaded.plan, loaded.base, desk.clock.now())
+    gate.admit_target(place, loaded.plan, loaded.base, judge)
     return consumer
 
 

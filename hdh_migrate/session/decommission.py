@@ -10,17 +10,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
 from hdh_migrate.evidence.check import check_bundle
 from hdh_migrate.evidence.signing import load_verifier
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline import decommission as story
+from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.standing import Track
 from hdh_migrate.pipeline.undertaking import Undertaking
 from hdh_migrate.plan.cutover import Cutover, Decommission
 from hdh_migrate.ports import Eraser
 from hdh_migrate.session import holding
-from hdh_migrate.session.cutover import attested, consent_of, entry_of
+from hdh_migrate.session.cutover import consent_of, entry_of
+from hdh_migrate.session.preflight import closed_by
 from hdh_migrate.session.records import batch_root
 from hdh_migrate.session.run import (
     Desk,
@@ -30,6 +33,7 @@ from hdh_migrate.session.run import (
     operator,
     self_test,
 )
+from hdh_migrate.session.timekeeping import dated_ahead, judge_for
 from hdh_migrate.wiring import Services, open_eraser, open_pointer
 
 TRUSTED_MAX = 64 << 20
@@ -47,10 +51,13 @@ def forecast(desk: Desk, batch: str, bundle: Path | None, *, quick: bool = False
     """
     entry, section = _section(desk, batch)
     services = _services(desk, section, reads=not quick)
+    judge = judge_for(desk.clock, services, desk.ledger_path)
+    closed_by(services, desk.loaded.plan, judge)
     ledger = desk.read_ledger()
     try:
+        ctx = context_of(desk, services, ledger, judge)
         # What could delete is not even built.
-        undertaking = _undertaking(desk, services, ledger, entry, section, None, bundle)
+        undertaking = _undertaking(desk, services, ctx, ledger, entry, section, None, bundle)
         return story.forecast(undertaking, quick=quick)
     finally:
         ledger.close()
@@ -100,7 +107,12 @@ def names_of(desk: Desk, batch: str) -> list[str]:
 
 
 def proof_lacks(
-    desk: Desk, section: Decommission, bundle: Path | None, batch: str, root: str
+    desk: Desk,
+    judge: Judge,
+    section: Decommission,
+    bundle: Path | None,
+    batch: str,
+    root: str,
 ) -> list[str]:
     """Return what a bundle lacks to prove a batch with this manifest root; empty: it proves it."""
     if bundle is None:
@@ -113,7 +125,7 @@ def proof_lacks(
         predicate = _predicate(bundle)
     except (KeyUnavailable, EvidenceDamaged) as error:
         return [str(error)]
-    told = []
+    told = dated_ahead(bundle, predicate, judge.now())
     if predicate["plan"]["digest"]["sha256"] != desk.loaded.digest:
         told.append("it is of another plan, or the plan was changed since")
     found = next((one for one in predicate["batches"] if one["name"] == batch), None)
@@ -146,15 +158,16 @@ def _opened(desk: Desk, batch: str, bundle: Path | None, *, reads: bool) -> Iter
     desk.read_ledger().close()  # a ledger is never made here
     services = _services(desk, section, reads=reads)
     eraser, transport = open_eraser(desk.loaded.plan, section, services.vault)
-    with held_ledger(desk) as ledger:
-        undertaking = _undertaking(desk, services, ledger, entry, section, eraser, bundle)
+    services.transports = (*services.transports, ("source", transport))
+    judge = judge_for(desk.clock, services, desk.ledger_path)
+    closed_by(services, desk.loaded.plan, judge)  # asks for the time, see `cutover._scene`
+    with held_ledger(desk, judge) as ledger:
+        ctx = context_of(desk, services, ledger, judge)
         try:
-            yield undertaking
+            yield _undertaking(desk, services, ctx, ledger, entry, section, eraser, bundle)
         finally:
-            engines = undertaking.ctx.engines
-            engines.drop(grace=30.0)
-            services.transports = (*services.transports, ("source", transport))
-            traffic = [*services.traffic(), *engines.traffic]
+            ctx.engines.drop(grace=30.0)
+            traffic = [*services.traffic(desk.clock), *ctx.engines.traffic]
             ledger.event("run-ended", {"traffic": added_up(traffic)})
             ledger.commit()
 
@@ -169,6 +182,7 @@ def _services(desk: Desk, section: Decommission, *, reads: bool) -> Services:
 def _undertaking(
     desk: Desk,
     services: Services,
+    ctx: Context,
     ledger: Ledger,
     entry: Cutover,
     section: Decommission,
@@ -179,20 +193,20 @@ def _undertaking(
     pointer = plan.pointer(entry.batch)
     assert pointer is not None, "the loader demands a pointer of every batch that is cut over"
     return Undertaking(
-        ctx=context_of(desk, services, ledger),
+        ctx=ctx,
         batch=entry.batch,
         track=Track.CUTOVER,
         user=operator(),
         root=lambda: batch_root(desk, ledger, entry.batch),
-        consent=partial(consent_of, desk, entry),
+        consent=partial(consent_of, desk, ctx.judge, entry),
         held=lambda: holding.holder(desk),
         eraser=eraser,
         pointer=open_pointer(plan, pointer, services.vault),
-        attested=partial(attested, desk, services),
+        attested=lambda: [str(one) for one in closed_by(services, plan, ctx.judge)],
         level=section.recheck,
         reason=section.recheck_reason,
         within_seconds=section.recheck_within_seconds,
-        evidence=partial(proof_lacks, desk, section, bundle, entry.batch),
+        evidence=partial(proof_lacks, desk, ctx.judge, section, bundle, entry.batch),
         cooling_seconds=section.cooling_seconds,
         connections=plan.engine.connections,
     )

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from hdh_migrate.folders import sync
+from hdh_migrate.folders import make_private, sync
 
 
 class Drawer:
@@ -20,7 +20,7 @@ class Drawer:
     @contextmanager
     def open(self, name: str) -> Iterator[TextIO]:
         """Write a file with mode 0600 that takes its name when it is whole."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self._folder)
         partial = self._folder / f".{name}.partial"
         partial.unlink(missing_ok=True)
         handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from hdh_migrate import __version__
+from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import PlanInvalid
 from hdh_migrate.evidence.facts import Counts, DatasetFacts, Endpoint, Facts, Loss, Pace
 from hdh_migrate.ledger import Ledger
@@ -33,12 +34,15 @@ _PACES = {"transfer": "sent", "verify": "verified"}
 
 
 def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
-    """Return the facts of a report; `previous` is the digest of the statement before it."""
+    """Return the facts of a report; `previous` is the digest of the statement before it.
+
+    Raises:
+        ClocksDiffer: this machine's clock is behind the journal, so nothing may be dated by it.
+    """
     plan, rows = desk.loaded.plan, ledger.datasets()
+    now = Judge(desk.clock, journal=ledger.last_at).now()
     started = [at for at, _ in ledger.events("run-started")]
     ended = [at for at, _ in ledger.events("run-ended")]
-    verified = sum(ledger.tally(row.id, State.VERIFIED).objects for row in rows)
-    whole = ledger.sent_whole()
     routes = routes_of(plan)
     return Facts(
         migration=plan.migration,
@@ -46,7 +50,7 @@ def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
         plan_digest=desk.loaded.digest,
         tool_version=__version__,
         code_sha256=code_digest(),
-        written_at=desk.clock.now(),
+        written_at=now.latest,
         endpoints=_endpoints(desk, ledger),
         datasets=tuple(
             DatasetFacts(
@@ -65,7 +69,7 @@ def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
         attestation=_attestation(desk),
         profile=profile_facts(plan, desk.loaded.base),
         capabilities=probe_facts(desk.state_dir, plan, desk.loaded.base),
-        waivers=tuple(waiver_facts(plan, desk.loaded.base, desk.clock.now())),
+        waivers=tuple(waiver_facts(plan, desk.loaded.base, now)),
         cutovers=tuple(cutover_facts(ledger)),
         losses=tuple(_losses(desk, ledger)),
         paces=tuple(_paces(ledger)),
@@ -73,8 +77,8 @@ def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
         started_at=started[0] if started else None,
         ended_at=ended[-1] if ended else None,
         operator=operator(),
-        sha256_in_transfer=whole,
-        sha256_in_verify=verified - whole,
+        sha256_in_transfer=ledger.sent_whole(),
+        sha256_in_verify=ledger.read_whole(),
         previous_statement=previous,
     )
 

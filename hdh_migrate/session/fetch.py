@@ -18,6 +18,7 @@ from hdh_migrate.model import State, Stored
 from hdh_migrate.pipeline.retrying import Gate, Retrying
 from hdh_migrate.session import gate
 from hdh_migrate.session.run import Desk
+from hdh_migrate.session.timekeeping import judge_for
 from hdh_migrate.wiring import Services, routes_of
 
 _HIDDEN: Final = ".fetch-"
@@ -48,7 +49,7 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path) -> dict[str, Any]:
     if state not in {State.SENT, State.VERIFIED} or entry.etag is None:
         raise UsageError(f"the object is not at the target yet ({state.name.lower()})")
     services = desk.services(write=False)
-    gate.admit(services, loaded.plan, desk.clock.now())
+    gate.admit(services, loaded.plan, judge_for(desk.clock, services, desk.ledger_path))
     services.envelopes.self_test()
     stored = Stored(
         key=route.target_key(entry.obj.key), size=entry.stored_size or 0, etag=entry.etag

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from hdh_migrate.clocks import Judge, Moment
 from hdh_migrate.door import Addresses
-from hdh_migrate.errors import PlanInvalid, Refused
+from hdh_migrate.errors import ClocksDiffer, PlanInvalid, Refused
 from hdh_migrate.model import Problem
 from hdh_migrate.plan.attestation import Attestation, LoadedAttestation, load_attestation
 from hdh_migrate.plan.fields import is_loopback
@@ -37,25 +38,46 @@ def addresses(host: str) -> Sequence[str]:
     return sorted({str(entry[4][0]) for entry in found})
 
 
-def admit(services: Services, plan: Plan, now: str) -> None:
+def admit(services: Services, plan: Plan, judge: Judge) -> None:
     """Let the services contact the target, or nothing at all.
 
+    The target is asked for the time before anything else, without a credential.
+
     Raises:
         Refused: the gate stays shut; with every reason.
+        ClocksDiffer: it cannot be told which time it is; the gate is shut again.
     """
-    _demand(judged(plan, services.vault.base, now, services.network))
+    _demand(judged(plan, services.vault.base, judge.now(), services.network))
     services.admit()
+    try:
+        judge.now()
+    except ClocksDiffer:
+        services.shut()
+        raise
 
 
-def admit_target(target: S3Endpoint, plan: Plan, base: Path, now: str) -> None:
+def admit_target(target: S3Endpoint, plan: Plan, base: Path, judge: Judge) -> None:
     """Let one way to the target be used, or nothing at all; see `admit`.
 
+    On this machine nothing is attested, so no permission depends on time.
+
     Raises:
         Refused: the gate stays shut; with every reason.
+        ClocksDiffer: it cannot be told which time it is; the gate is shut again.
     """
-    _demand(judged(plan, base, now))
-    if target.transport.door is not None:
-        target.transport.door.admitted = True
+    local = is_loopback(endpoint_of(plan, base))
+    _demand(judged(plan, base, judge.unchecked() if local else judge.now()))
+    door = target.transport.door
+    if door is None:
+        return
+    door.admitted = True
+    if local:
+        return
+    try:
+        judge.now()
+    except ClocksDiffer:
+        door.admitted = False
+        raise
 
 
 def _demand(problems: Sequence[Problem]) -> None:
@@ -67,17 +89,17 @@ def _demand(problems: Sequence[Problem]) -> None:
         )
 
 
-def judged(plan: Plan, base: Path, now: str, network: Network | None = None) -> list[Problem]:
+def judged(plan: Plan, base: Path, now: Moment, network: Network | None = None) -> list[Problem]:
     """Return why nothing may be sent to the plan's target; empty means that the gate is open.
 
-    `now` is RFC 3339 in UTC; the attested periods are whole days.
+    The attested periods are whole days in UTC.
     """
     network, endpoint = network or Network(), endpoint_of(plan, base)
     firm = [*_about_the_address(plan, base, endpoint, network)]
     if is_loopback(endpoint):
         return firm
     open_points: list[Problem] = []
-    for problem, is_firm in _about_the_attestation(plan, base, endpoint, now[:10]):
+    for problem, is_firm in _about_the_attestation(plan, base, endpoint, now):
         (firm if is_firm else open_points).append(problem)
     if open_points:
         counted, refused = waivers.in_force(plan, base, now)
@@ -119,7 +141,7 @@ def _about_the_address(
 
 
 def _about_the_attestation(
-    plan: Plan, base: Path, endpoint: str, today: str
+    plan: Plan, base: Path, endpoint: str, now: Moment
 ) -> Iterator[tuple[Problem, bool]]:
     """Judge the attestation; a contradiction is firm, what is missing or has ended is not."""
     if plan.target.attestation is None:
@@ -134,7 +156,7 @@ def _about_the_attestation(
         return
     for problem in _about_the_host(plan, loaded.attestation, endpoint):
         yield problem, True
-    for problem in (*_in_force(plan, loaded.attestation, today), *_documents(loaded)):
+    for problem in (*_in_force(plan, loaded.attestation, now), *_documents(loaded)):
         yield problem, False
 
 
@@ -149,15 +171,17 @@ def _about_the_host(plan: Plan, attestation: Attestation, endpoint: str) -> Iter
         yield Problem(where=WHERE, what=f"does not name the endpoint {endpoint}")
 
 
-def _in_force(plan: Plan, attestation: Attestation, today: str) -> Iterator[Problem]:
+def _in_force(plan: Plan, attestation: Attestation, now: Moment) -> Iterator[Problem]:
     """Demand that both periods cover today and the planned days that are still to come."""
-    first, last = today, today
+    last = now.last_day
     if plan.planned is not None:
-        last = max(today, plan.planned.last_day)
+        last = max(last, plan.planned.last_day)
     for name, told in (("secnumcloud", attestation.secnumcloud), ("hds", attestation.hds)):
         period = f"{name} is in force from {told.valid_from} to {told.valid_until}"
-        if not told.valid_from <= first <= told.valid_until:
-            yield Problem(where=WHERE, what=f"{period}, not {first}")
+        if now.first_day < told.valid_from:
+            yield Problem(where=WHERE, what=f"{period}, not {now.first_day}")
+        elif now.last_day > told.valid_until:
+            yield Problem(where=WHERE, what=f"{period}, not {now.last_day}")
         elif last > told.valid_until:
             what = f"{period}, not until the last planned day, {last}"
             yield Problem(where=WHERE, what=what)

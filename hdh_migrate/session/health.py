@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from hdh_migrate.clocks import Moment
 from hdh_migrate.model import Problem
 from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.model import Plan
@@ -18,7 +19,7 @@ from hdh_migrate.targets.conditions import Condition, conditions
 from hdh_migrate.wiring import Services
 
 
-def problems(services: Services, plan: Plan, buckets: Sequence[str], now: str) -> list[Problem]:
+def problems(services: Services, plan: Plan, buckets: Sequence[str], now: Moment) -> list[Problem]:
     """Return the rules that are not seen to hold and that nobody waived; none on loopback."""
     if is_loopback(services.place.url):
         return []
@@ -30,7 +31,7 @@ def problems(services: Services, plan: Plan, buckets: Sequence[str], now: str) -
 
 
 def checks(
-    services: Services, plan: Plan, buckets: Sequence[str], now: str
+    services: Services, plan: Plan, buckets: Sequence[str], now: Moment
 ) -> list[dict[str, Any]]:
     """Return one check for each bucket and rule, with what was seen and what mends it."""
     rehearsal = is_loopback(services.place.url)
@@ -61,7 +62,7 @@ def _what(found: Condition) -> str:
 
 
 def _looked(
-    services: Services, plan: Plan, buckets: Sequence[str], now: str
+    services: Services, plan: Plan, buckets: Sequence[str], now: Moment
 ) -> Iterator[tuple[str, Condition, waivers.Waiver | None]]:
     base = services.vault.base
     rules = profile_of(plan, base).health

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from hdh_migrate import __version__
+from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Exit, Interrupted, UsageError
 from hdh_migrate.evidence.signing import STATEMENT_TYPE
 from hdh_migrate.evidence.statement import STATEMENT
@@ -21,6 +22,7 @@ from hdh_migrate.session import gate
 from hdh_migrate.session.probed import keep, missing
 from hdh_migrate.session.reporting import signer_of
 from hdh_migrate.session.run import Desk
+from hdh_migrate.session.timekeeping import judge_over
 from hdh_migrate.targets.chosen import endpoint_of, profile_of
 from hdh_migrate.targets.probing.bench import ROOT, Bench
 from hdh_migrate.targets.probing.keeping import LOCK_SECONDS, ahead, lock_claims
@@ -109,12 +111,18 @@ def admitted(desk: Desk) -> S3Endpoint:
 
     Raises:
         Refused: the gate stays shut; with every reason.
+        ClocksDiffer: it cannot be told which time it is.
         KeyUnavailable: a reference cannot be read.
     """
     plan, base = desk.loaded.plan, desk.loaded.base
     endpoint = open_target(plan, plan.target.credential, Vault.open(base), network=desk.network)
-    gate.admit_target(endpoint, plan, base, desk.clock.now())
+    gate.admit_target(endpoint, plan, base, judge_of(desk, endpoint))
     return endpoint
+
+
+def judge_of(desk: Desk, endpoint: S3Endpoint) -> Judge:
+    """Return who judges the time for verbs about the target itself."""
+    return judge_over(desk.clock, [endpoint.transport], desk.ledger_path)
 
 
 @contextmanager
@@ -172,7 +180,8 @@ def _observed(desk: Desk, bench: Bench, ledger: Ledger, endpoint: S3Endpoint) ->
         for observation in observe(bench, stopped=desk.stop.is_set):
             observations.append(observation)
             desk.progress.advance(1, 0)
-        observations.append(ahead(endpoint.clock_offset()))
+        offsets = judge_of(desk, endpoint).ahead().values()
+        observations.append(ahead(next(iter(offsets), None)))
     finally:
         left = bench.clear()
         ledger.event(ENDED, {**where, "left": left})

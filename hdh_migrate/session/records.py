@@ -81,6 +81,7 @@ def exclusions(desk: Desk, ledger: Ledger) -> Iterator[dict[str, Any]]:
                     "dataset": dataset.name,
                     "key": row["key"],
                     "size": row["size"],
+                    "source_version": row["version"],
                     "rule": rule,
                     "reason": reason,
                 }
@@ -90,7 +91,9 @@ def findings(ledger: Ledger) -> Iterator[dict[str, Any]]:
     """Return every open finding, oldest first."""
     for found in ledger.findings():
         yield {
+            "number": found["id"],
             "at": found["at"],
+            "severity": found["severity"],
             "code": found["code"],
             "dataset": found["dataset"],
             "key": found["key"],

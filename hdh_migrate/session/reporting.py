@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hdh_migrate.errors import LedgerDamaged
+from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged
 from hdh_migrate.evidence.bundle import write_bundle
-from hdh_migrate.evidence.signing import Signer, load_signer
+from hdh_migrate.evidence.checkpoint import Watched, parse, sidecar, signed, taken, write
+from hdh_migrate.evidence.signing import Signer
+from hdh_migrate.session import keyring
 from hdh_migrate.session.changing import demand_borne
 from hdh_migrate.session.facts import facts_of
 from hdh_migrate.session.names import FORMS, Streams
 from hdh_migrate.session.records import batch_root, exclusions, findings, records
 from hdh_migrate.session.run import Desk
-from hdh_migrate.wiring import Vault, identity_path
+from hdh_migrate.session.sound import sound_ledger
+from hdh_migrate.wiring import Vault
 
 __all__ = ["batch_root", "write_report"]
 
 STATEMENTS = "statements.jsonl"
+CHECKPOINTS = "checkpoints.jsonl"
 
 
 def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[str, Any]:
@@ -32,26 +36,28 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[
 
     Raises:
         KeyUnavailable: the secret of keyed names cannot be used.
-        LedgerDamaged: the ledger does not check; no bundle is made from it.
+        LedgerDamaged: the ledger does not check, its rows are not as its journal tells them, or
+            the journal is not the one of earlier reports; no bundle is made from it.
         UsageError: `out` is in use.
     """
-    ledger = desk.read_ledger()
-    try:
+    with sound_ledger(desk) as ledger:
         demand_borne(ledger, desk.loaded)
-        ledger.check()
-        ledger.check_receipts()
         folder = out or _default_folder(desk)
-        form = FORMS[names]
+        form, signer = FORMS[names], signer_of(desk)
+        chained = form.chained and signer is not None
+        if chained and sidecar(folder).exists():
+            raise taken(sidecar(folder))
+        journal = Watched(ledger.journal(), _kept(desk))
         streams = form.streams(
             desk,
             Streams(
                 records=records(desk, ledger),
                 exclusions=exclusions(desk, ledger),
                 findings=findings(ledger),
-                journal=ledger.journal(),
+                journal=journal,
             ),
         )
-        with _chain(desk) as remember:
+        with _appending(desk, STATEMENTS) as remember, _appending(desk, CHECKPOINTS) as keep:
             bundle = write_bundle(
                 folder,
                 records=streams.records,
@@ -59,13 +65,15 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[
                 findings=streams.findings,
                 exclusions=streams.exclusions,
                 journal=streams.journal,
-                signer=signer_of(desk),
+                signer=signer,
                 languages=desk.loaded.plan.report.languages,
             )
             if form.chained:
-                remember(bundle.statement_sha256)
-    finally:
-        ledger.close()
+                remember({"statement_sha256": bundle.statement_sha256})
+            checkpoint = None
+            if chained and signer is not None:
+                checkpoint = _checkpoint(desk, bundle.folder, journal, signer)
+                keep({"note": checkpoint["note"]})
     return {
         "folder": str(bundle.folder),
         "objects": bundle.count,
@@ -75,7 +83,35 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[
         "complete": bundle.complete,
         "proven": bundle.proven,
         "signed": bundle.signed,
+        "checkpoint": checkpoint,
     }
+
+
+def _checkpoint(desk: Desk, folder: Path, journal: Watched, signer: Signer) -> dict[str, Any]:
+    """Sign the journal's checkpoint, write it beside the bundle and return it as JSON."""
+    made = journal.checkpoint(desk.loaded.plan.migration)
+    note = signed(made, signer)
+    write(sidecar(folder), note)
+    return {
+        "file": str(sidecar(folder)),
+        "origin": made.origin,
+        "size": made.size,
+        "root": made.root,
+        "note": note.decode(),
+    }
+
+
+def _kept(desk: Desk) -> dict[int, str]:
+    """Return the root of every length of the journal that an earlier report told."""
+    path = desk.ledger_path.with_name(CHECKPOINTS)
+    if not path.exists():
+        return {}
+    try:
+        notes = [json.loads(line)["note"] for line in path.read_text().splitlines()]
+        told = [parse(note.encode())[0] for note in notes]
+    except (ValueError, KeyError, TypeError, AttributeError, EvidenceDamaged) as error:
+        raise LedgerDamaged(f"{path}: a line of it is no checkpoint") from error
+    return {one.size: one.root for one in told}
 
 
 def _default_folder(desk: Desk) -> Path:
@@ -89,15 +125,7 @@ def signer_of(desk: Desk) -> Signer | None:
     Raises:
         KeyUnavailable: the key or its passphrase cannot be read.
     """
-    report = desk.loaded.plan.report
-    if report.signer is None:
-        return None
-    vault = Vault.open(desk.loaded.base)
-    phrase = report.signer_passphrase
-    return load_signer(
-        identity_path(report.signer, vault),
-        vault.reveal(phrase).encode() if phrase is not None else None,
-    )
+    return keyring.signer_of(desk.loaded.plan, Vault.open(desk.loaded.base))
 
 
 def _previous(desk: Desk) -> str | None:
@@ -112,21 +140,19 @@ def _previous(desk: Desk) -> str | None:
 
 
 @contextmanager
-def _chain(desk: Desk) -> Iterator[Callable[[str], None]]:
-    """Give what appends a statement's digest, so that the next bundle names it.
+def _appending(desk: Desk, name: str) -> Iterator[Callable[[Mapping[str, str]], None]]:
+    """Give what appends a line to a file beside the ledger, for the next report.
 
     The file is opened before the bundle is written: where it cannot be, there is no bundle that
     the chain does not know.
     """
-    handle = os.open(
-        desk.ledger_path.with_name(STATEMENTS), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600
-    )
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    handle = os.open(desk.ledger_path.with_name(name), flags, 0o600)
     with os.fdopen(handle, "w") as file:
 
-        def remember(statement: str) -> None:
-            line = {"at": desk.clock.now(), "statement_sha256": statement}
-            file.write(json.dumps(line) + "\n")
+        def append(told: Mapping[str, str]) -> None:
+            file.write(json.dumps({"at": desk.clock.now(), **told}) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
-        yield remember
+        yield append

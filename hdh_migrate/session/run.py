@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hdh_migrate import __version__
+from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Exit, KeyUnavailable, Refused, UsageError
 from hdh_migrate.folders import demand_private
 from hdh_migrate.ledger import Ledger, ledger_path
@@ -28,11 +29,12 @@ from hdh_migrate.pipeline.runner import BatchOrder, Runner, summary
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.ports import Clock, Progress
-from hdh_migrate.session import gate
-from hdh_migrate.session.changing import may_change
+from hdh_migrate.session import gate, lasting
+from hdh_migrate.session.changing import demand_datasets, may_change
 from hdh_migrate.session.outlook import check
-from hdh_migrate.session.preflight import blockers
+from hdh_migrate.session.preflight import blockers, closed_by
 from hdh_migrate.session.probed import limits_of, missing, probe_facts
+from hdh_migrate.session.timekeeping import judge_for
 from hdh_migrate.software import code_digest
 from hdh_migrate.targets.opening import Network
 from hdh_migrate.telemetry import SystemClock
@@ -152,9 +154,11 @@ def perform(
     self_test(services)
     for key in services.unprotected_keys():
         desk.progress.note(f"private key {key} has no passphrase: whoever copies it can use it")
-    with held_ledger(desk) as ledger:
-        _demand([*blockers(services, loaded.plan, selected, desk.clock.now()), *_unmet(desk)])
-        ctx = context_of(desk, services, ledger)
+    judge = judge_for(desk.clock, services, desk.ledger_path)
+    _demand(closed_by(services, loaded.plan, judge))  # the ledger is dated by a clock that is right
+    with held_ledger(desk, judge) as ledger:
+        _demand([*blockers(services, loaded.plan, selected, judge), *_unmet(desk)])
+        ctx = context_of(desk, services, ledger, judge)
         _announce(desk, ledger, steps, selected)
 
         def renewed() -> Context | None:
@@ -163,8 +167,9 @@ def perform(
             if not services.vault.renewed():
                 return None
             again = desk.services(write=write)
-            gate.admit(again, loaded.plan, desk.clock.now())
-            ctx = context_of(desk, again, ledger)
+            anew = judge_for(desk.clock, again, desk.ledger_path)
+            gate.admit(again, loaded.plan, anew)
+            ctx = context_of(desk, again, ledger, anew)
             return ctx
 
         try:
@@ -172,7 +177,7 @@ def perform(
             return code, summary(ctx)
         finally:
             ctx.engines.drop(grace=30.0)
-            traffic = [*services.traffic(), *ctx.engines.traffic]
+            traffic = [*services.traffic(desk.clock), *ctx.engines.traffic]
             ledger.event("run-ended", {"traffic": added_up(traffic)})
             ledger.commit()
 
@@ -186,26 +191,34 @@ def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
     loaded, batches = desk.loaded, desk.batches(selected)
     services = desk.services(write=False)
     self_test(services)
-    _demand([*blockers(services, loaded.plan, selected, desk.clock.now()), *_unmet(desk)])
+    judge = judge_for(desk.clock, services, desk.ledger_path)
+    _demand([*blockers(services, loaded.plan, selected, judge), *_unmet(desk)])
     ledger = Ledger.temporary(desk.clock)
     try:
         _bind(desk, ledger)
-        ctx = context_of(desk, services, ledger)
+        ctx = context_of(desk, services, ledger, judge)
         teller = Forecast(ctx, pace_of(loaded.plan))
         told = []
         for batch in batches:
             if not selected or batch.name in selected:
                 Inventory(ctx).run(batch.name)
                 told.append(teller.batch(batch.name))
+        short = lasting.too_short(loaded.plan, services.vault, desk.clock.now(), told)
+        for one in told:
+            one["notes"] += [short[one["batch"]]] if one["batch"] in short else []
         return told
     finally:
         ledger.close()
 
 
 @contextmanager
-def held_ledger(desk: Desk) -> Iterator[Ledger]:
-    """Open the ledger for a run, bound to the plan, and let go of it in the end."""
-    ledger = Ledger.open(desk.ledger_path, desk.clock)
+def held_ledger(desk: Desk, judge: Judge) -> Iterator[Ledger]:
+    """Open the ledger for a run, bound to the plan, and let go of it in the end.
+
+    From then on the judge follows its journal, and dates it.
+    """
+    ledger = Ledger.open(desk.ledger_path, judge.dating())
+    judge.journal = ledger.last_at
     try:
         _bind(desk, ledger)
         yield ledger
@@ -223,13 +236,14 @@ def _bind(desk: Desk, ledger: Ledger) -> None:
         diff=changes,
         may_change=partial(may_change, ledger),
     )
+    demand_datasets(ledger, desk.loaded)
     if ledger.meta(RUN_TAG) is None:
         # The plan's digest alone would take another ledger's objects for ours.
         ledger.set_meta(RUN_TAG, f"{desk.loaded.digest[:16]}-{secrets.token_hex(6)}")
     ledger.commit()
 
 
-def context_of(desk: Desk, services: Services, ledger: Ledger) -> Context:
+def context_of(desk: Desk, services: Services, ledger: Ledger, judge: Judge) -> Context:
     """Return what the steps of one run share."""
     loaded = desk.loaded
     plan = loaded.plan
@@ -251,6 +265,7 @@ def context_of(desk: Desk, services: Services, ledger: Ledger) -> Context:
         run_tag=run_tag,
         retry=Retrying(budget=plan.limits.retry_budget_seconds, gate=pause, halt=desk.stop),
         clock=desk.clock,
+        judge=judge,
         progress=desk.progress,
         stop=desk.stop,
         engines=Engines(
@@ -323,8 +338,9 @@ def operator() -> str:
 
 
 def added_up(traffic: Sequence[Any]) -> list[dict[str, Any]]:
-    """Return traffic with one entry for each side and endpoint."""
+    """Return traffic with one entry for each side and endpoint; of its Dates the newest counts."""
     total: dict[tuple[str, str], dict[str, Any]] = {}
+    newest: dict[tuple[str, str], float] = {}
     for entry in traffic:
         sums = total.setdefault(
             (entry["side"], entry["endpoint"]),
@@ -333,8 +349,9 @@ def added_up(traffic: Sequence[Any]) -> list[dict[str, Any]]:
         for name in ("requests", "bytes_read", "bytes_written"):
             sums[name] += entry[name]
         sums["addresses"] = sorted({*sums["addresses"], *entry["addresses"]})
-        if entry["clock_offset"] is not None:
-            sums["clock_offset"] = entry["clock_offset"]
+        at, key = entry["clock_at"], (entry["side"], entry["endpoint"])
+        if at is not None and at >= newest.get(key, at):
+            sums["clock_offset"], newest[key] = entry["clock_offset"], at
     return [
         {"side": side, "endpoint": endpoint, **sums} for (side, endpoint), sums in total.items()
     ]

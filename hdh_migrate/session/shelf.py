@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hdh_migrate.errors import UsageError
+from hdh_migrate.evidence.checkpoint import sidecar, taken
 from hdh_migrate.folders import sync
 
 
@@ -20,9 +21,12 @@ def earlier_bundle(out: Path, plan_digest: str) -> str | None:
     """Return when the bundle at `out` was written, None when there is nothing there.
 
     Raises:
-        UsageError: what is there is not a bundle of this plan.
+        UsageError: what is there is not a bundle of this plan, or the checkpoint of one that is
+            not there any more.
     """
     if not out.is_symlink() and (not out.exists() or (out.is_dir() and not any(out.iterdir()))):
+        if sidecar(out).exists():
+            raise taken(sidecar(out))
         return None
     try:
         predicate = _predicate(json.loads((out / "statement.json").read_bytes()))
@@ -37,7 +41,9 @@ def earlier_bundle(out: Path, plan_digest: str) -> str | None:
 
 
 def put_aside(out: Path, plan_digest: str) -> Path | None:
-    """Move an earlier bundle of the same plan out of the way and return where it is now.
+    """Move an earlier bundle of the same plan, and its checkpoint, out of the way.
+
+    Returns where it is now.
 
     Raises:
         UsageError: what is there is not a bundle of this plan.
@@ -47,6 +53,8 @@ def put_aside(out: Path, plan_digest: str) -> Path | None:
         return None
     stamp = written.translate(str.maketrans("", "", "-:."))
     aside = out.with_name(f"{out.name}-{stamp}")
+    if sidecar(out).exists():
+        sidecar(out).rename(sidecar(aside))  # first: a bundle that is there can be put aside again
     out.rename(aside)
     sync(aside.parent)
     return aside

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from hdh_migrate.clocks import TOLERANCE_SECONDS, length, seconds_of
 from hdh_migrate.errors import AccessDenied, MigrateError, Permanent, Transient
 from hdh_migrate.evidence.stamp import LARGEST_STAMP
 from hdh_migrate.evidence.stamps import Roots, Stamp, add_stamp, load_roots, request, stamp_of
@@ -41,13 +42,29 @@ def _stamped(desk: Desk, folder: Path) -> dict[str, Any] | None:
         return None
     try:
         roots = load_roots(desk.loaded.base / tsa.trust)
-        return asdict(stamp(folder, tsa.url, roots, nonce=secrets.randbits(NONCE_BITS)))
+        made = stamp(folder, tsa.url, roots, nonce=secrets.randbits(NONCE_BITS))
+        if (told := apart(made.at, desk.clock.now())) is not None:
+            desk.progress.note(told)
+        return asdict(made)
     except MigrateError as error:
         desk.progress.note(
             f"the report has no time-stamp: {error}; it is valid all the same, and"
             ' "hdh-migrate report timestamp" can add one'
         )
         return {"error": str(error)}
+
+
+def apart(stamped_at: str, now: str) -> str | None:
+    """Return what a stamp that was just given shows of this machine's clock; None: nothing bad."""
+    seconds = seconds_of(now) - seconds_of(stamped_at)
+    if abs(seconds) <= TOLERANCE_SECONDS:
+        return None
+    side = "ahead of" if seconds > 0 else "behind"
+    return (
+        f"this machine's clock is {length(abs(seconds))} {side} the time-stamp's: set it; until"
+        " then nothing is permitted by it, and of the report's times the stamp's is the one to"
+        " believe"
+    )
 
 
 def stamp(folder: Path, url: str, roots: Roots, *, nonce: int, ask: Ask | None = None) -> Stamp:

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from hdh_migrate.clocks import Moment
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
 from hdh_migrate.evidence.codes import meaning
 from hdh_migrate.evidence.signing import (
@@ -26,6 +27,7 @@ from hdh_migrate.evidence.signing import (
 )
 from hdh_migrate.evidence.statement import STATEMENT
 from hdh_migrate.fixity import canonical_json
+from hdh_migrate.plan.fields import is_day
 from hdh_migrate.plan.files import read_bounded
 from hdh_migrate.plan.loader import LoadedPlan, digest_of
 from hdh_migrate.plan.model import Plan
@@ -82,7 +84,7 @@ def subjects(profile: Profile) -> list[str]:
     return [ATTESTATION, *(health(rule.name) for rule in profile.health)]
 
 
-def in_force(plan: Plan, base: Path, now: str) -> tuple[list[Waiver], list[str]]:
+def in_force(plan: Plan, base: Path, now: Moment) -> tuple[list[Waiver], list[str]]:
     """Return the waivers that count now, and why each other file beside the plan does not.
 
     Raises:
@@ -96,13 +98,13 @@ def in_force(plan: Plan, base: Path, now: str) -> tuple[list[Waiver], list[str]]
     for path in _files(base):
         name = f"{FOLDER}/{path.name}"
         try:
-            counted.append(_read(path, name, keys, digest_of(plan), now[:10]))
+            counted.append(_read(path, name, keys, digest_of(plan), now))
         except EvidenceDamaged as error:
             refused.append(f"{name} does not count: {error}")
     return counted, refused
 
 
-def waiver_facts(plan: Plan, base: Path, now: str) -> list[dict[str, Any]]:
+def waiver_facts(plan: Plan, base: Path, now: Moment) -> list[dict[str, Any]]:
     """Return the waivers that count now, as JSON for the report; used or not."""
     return [asdict(waiver) for waiver in in_force(plan, base, now)[0]]
 
@@ -116,21 +118,21 @@ def told(waiver: Mapping[str, Any]) -> str:
 
 
 def make(
-    loaded: LoadedPlan, signer: Signer, *, what: str, reason: str, until: str, now: str, by: str
+    loaded: LoadedPlan, signer: Signer, *, what: str, reason: str, until: str, now: Moment, by: str
 ) -> tuple[Path, bool]:
     """Write a waiver beside the plan; also say whether the plan accepts its key.
 
     Raises:
         UsageError: its day has passed, or it was written before.
     """
-    if until < now[:10]:
+    if until < now.last_day:
         raise UsageError(f"{until} has passed: a waiver ends today or later")
     statement = {
         "_type": STATEMENT,
         "subject": [{"name": "plan", "digest": {"sha256": loaded.digest}}],
         "predicateType": PREDICATE,
         "predicate": {
-            "what": what, "reason": reason, "until": until, "made_at": now, "by": by,
+            "what": what, "reason": reason, "until": until, "made_at": now.earliest, "by": by,
             "migration": loaded.plan.migration,
         },
     }  # fmt: skip
@@ -158,7 +160,7 @@ def _files(base: Path) -> list[Path]:
     return found
 
 
-def _read(path: Path, name: str, keys: Sequence[Verifier], plan: str, today: str) -> Waiver:
+def _read(path: Path, name: str, keys: Sequence[Verifier], plan: str, now: Moment) -> Waiver:
     """Return a waiver that counts.
 
     Raises:
@@ -180,13 +182,16 @@ def _read(path: Path, name: str, keys: Sequence[Verifier], plan: str, today: str
         fields = {name: str(told[name]) for name in ("what", "reason", "until", "made_at", "by")}
         about = [subject["digest"]["sha256"] for subject in statement["subject"]]
         kind = statement["predicateType"]
+        ahead = now.not_yet(fields["made_at"])
     except (KeyError, TypeError, ValueError):
         raise EvidenceDamaged("it is no waiver") from None
-    if kind != PREDICATE:
+    if kind != PREDICATE or not is_day(fields["until"]):
         raise EvidenceDamaged("it is no waiver")
     if about != [plan]:
         raise EvidenceDamaged("it was given for another plan, or before this one was changed")
-    if fields["until"] < today:
+    if ahead:
+        raise EvidenceDamaged("it is dated in the future")
+    if fields["until"] < now.last_day:
         raise EvidenceDamaged(f"it ended on {fields['until']}")
     digest = hashlib.sha256(data).hexdigest()
     return Waiver(**fields, key_id=signer.key_id, file=name, sha256=digest)

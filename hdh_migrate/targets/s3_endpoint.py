@@ -114,11 +114,6 @@ class S3Endpoint:
             self._pace(method, bucket)
         return self.transport.request(method, url, headers, **body)
 
-    def clock_offset(self) -> float | None:
-        """Return how many seconds this machine's clock is ahead of the host's, as far as known."""
-        told = [traffic.clock_offset for traffic in self.transport.traffic.values()]
-        return next((offset for offset in told if offset is not None), None)
-
     @property
     def client(self) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
         """The boto3 client for control calls, made when first used."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from hdh_migrate.clocks import Sighting, Witness, seconds_of
 from hdh_migrate.door import Door
+from hdh_migrate.errors import ShortRead
 from hdh_migrate.model import TargetLimits
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import Crypt4gh
-from hdh_migrate.ports import Envelopes, Source, TargetReader, TargetWriter
+from hdh_migrate.ports import Clock, Envelopes, Source, TargetReader, TargetWriter
 from hdh_migrate.targets.chosen import limits_of
 from hdh_migrate.targets.opening import Network
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
@@ -20,6 +25,9 @@ from hdh_migrate.wiring.sealing import open_envelopes
 from hdh_migrate.wiring.sources import open_source, source_transport
 from hdh_migrate.wiring.targets import open_target
 from hdh_migrate.wiring.vault import Vault
+
+ASK_SECONDS = 10
+"""How long a request for the time may stand still."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,6 +102,11 @@ class Services:
         for door in self._doors():
             door.admitted = True
 
+    def shut(self) -> None:
+        """Shut the doors to the target again."""
+        for door in self._doors():
+            door.admitted = False
+
     @property
     def admitted(self) -> bool:
         """Whether the target may be contacted."""
@@ -112,20 +125,74 @@ class Services:
             keys.append((seal.identity, seal.identity_passphrase))
         return [key for key, phrase in keys if key is not None and phrase is None]
 
-    def traffic(self) -> list[dict[str, Any]]:
-        """Return what was exchanged with each endpoint so far, as JSON."""
+    def witnesses(self) -> Sequence[Witness]:
+        """Return the endpoints that tell the time, those of credentials that came later too."""
+        return witnesses_of([transport for _, transport in self.transports])
+
+    def traffic(self, clock: Clock) -> list[dict[str, Any]]:
+        """Return what was exchanged with each endpoint so far, as JSON.
+
+        `clock_offset` is by how many seconds the clock is ahead of the newest Date header, and
+        `clock_at` when that came, by the clock; both are None when there was none.
+        """
+        now, monotonic = seconds_of(clock.now()), time.monotonic()
         return [
-            {"side": side, "endpoint": endpoint, **_traffic(traffic)}
+            {"side": side, "endpoint": endpoint, **_traffic(traffic, now, monotonic)}
             for side, transport in self.transports
             for endpoint, traffic in transport.traffic.items()
         ]
 
 
-def _traffic(traffic: Traffic) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Endpoint:
+    """One address, and every way in which it is contacted."""
+
+    endpoint: str
+    transports: tuple[Transport, ...]
+
+    @property
+    def may_ask(self) -> bool:
+        return any(_open(transport) for transport in self.transports)
+
+    def seen(self) -> Sighting | None:
+        found = [transport.newest_date() for transport in self.transports]
+        return max((one for one in found if one is not None), key=_heard, default=None)
+
+    def ask(self) -> None:
+        # No credential: the time is asked for before it is sure that one may be sent.
+        transport = next(one for one in self.transports if _open(one))
+        with suppress(ShortRead):  # what else the reply says is of no interest
+            transport.request("GET", f"{self.endpoint}/", {}, signed=True, stall=ASK_SECONDS)
+
+
+def witnesses_of(transports: Iterable[Transport]) -> Sequence[Witness]:
+    """Return the endpoints that these transports reach; a folder has none."""
+    by_endpoint: dict[str, list[Transport]] = {}
+    for transport in transports:
+        if transport.door is not None:
+            parts = urlsplit(transport.door.endpoint)
+            by_endpoint.setdefault(f"{parts.scheme}://{parts.netloc}", []).append(transport)
+    return [
+        _Endpoint(endpoint=endpoint, transports=tuple(found))
+        for endpoint, found in by_endpoint.items()
+    ]
+
+
+def _open(transport: Transport) -> bool:
+    return transport.door is not None and transport.door.admitted
+
+
+def _heard(sighting: Sighting) -> float:
+    return sighting.heard
+
+
+def _traffic(traffic: Traffic, now: float, monotonic: float) -> dict[str, Any]:
+    date = traffic.date
     return {
         "requests": traffic.requests,
         "bytes_read": traffic.received,
         "bytes_written": traffic.sent,
         "addresses": sorted(traffic.addresses),
-        "clock_offset": traffic.clock_offset,
+        "clock_offset": None if date is None else round(date.ahead(now, monotonic), 1),
+        "clock_at": None if date is None else now - (monotonic - date.heard),
     }

@@ -41,7 +41,7 @@ class WorkerService:
         )
         if config["admitted"]:
             services.admit()
-        self._services = services
+        self._services, self._clock = services, clock
         source = services.source
         rate = plan.limits.bytes_per_second
         if rate is not None:
@@ -67,7 +67,7 @@ class WorkerService:
 
     def traffic(self) -> list[dict[str, Any]]:
         """Return what this worker exchanged with each endpoint."""
-        return self._services.traffic()
+        return self._services.traffic(self._clock)
 
 
 def worker(config: Mapping[str, Any]) -> WorkerService:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import shutil
@@ -17,8 +18,10 @@ from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.evidence.approvals import Judgement, Stage, Why
 from hdh_migrate.evidence.signing import new_report_key
+from hdh_migrate.fixity import canonical_json
 from hdh_migrate.session import approving
 from hdh_migrate.session.run import Desk as SessionDesk
+from hdh_migrate.session.timekeeping import offline
 from tests.cli.test_cli import Desk, document
 from tests.support.fixtures import Bucket, s3_client
 
@@ -68,7 +71,8 @@ def session(desk: Desk) -> SessionDesk:
 
 def judged(desk: Desk, stage: Stage = Stage.CUTOVER) -> Judgement:
     opened = session(desk)
-    return approving.judgement(opened, approving.subject_here(opened, "pilot", stage))
+    subject = approving.subject_here(opened, "pilot", stage)
+    return approving.judgement(opened, subject, offline(opened.clock, opened.ledger_path))
 
 
 def reasons(found: Judgement) -> Sequence[Why]:
@@ -190,6 +194,33 @@ def test_what_is_no_approval_is_not_taken_in(desk: Desk, data: bytes) -> None:
     with pytest.raises(UsageError):
         approving.keep(session(desk), approving.load_envelope(carried))
 
+    assert not list(desk.folder.glob("**/approvals/*"))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("plan_digest", "cd" * 32, "of plan cdcdcdcdcdcd"),
+        ("batch", "elsewhere", "batch elsewhere, which is not in the plan"),
+    ],
+)
+def test_an_approval_of_something_else_is_not_taken_in(
+    desk: Desk, field: str, value: str, told: str
+) -> None:
+    """It was kept, and never counted, and nobody knew why."""
+    assert approve(desk, "dpo") == Exit.OK
+    (kept,) = desk.folder.glob("**/approvals/*.json")
+    envelope = json.loads(kept.read_bytes())
+    said = json.loads(base64.b64decode(envelope["payload"])) | {field: value}
+    envelope["payload"] = base64.b64encode(canonical_json(said)).decode()
+    carried = desk.folder / "carried.json"
+    carried.write_text(json.dumps(envelope))
+    kept.unlink()
+
+    done = desk.run("approve", str(desk.plan), "--import", str(carried))
+
+    assert done.returncode == Exit.REFUSED
+    assert told in done.stderr
     assert not list(desk.folder.glob("**/approvals/*"))
 
 

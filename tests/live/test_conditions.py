@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from hdh_migrate.clocks import Moment
 from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.door import Addresses, Door
 from hdh_migrate.errors import Exit, Refused
@@ -188,7 +189,7 @@ class Site:
         for rule in rules:
             waivers.make(
                 self.desk().loaded, signer, what=f"health.{rule}", reason="agreed with the host",
-                until="2999-12-31", now=SystemClock().now(), by="somebody",
+                until="2999-12-31", now=Moment.at(SystemClock().now()), by="somebody",
             )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
+from hdh_migrate.clocks import Moment
 from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.door import Addresses
 from hdh_migrate.errors import AuthFailed, Exit, MigrateError, PlanInvalid
@@ -272,10 +273,10 @@ def test_a_bundle_or_pin_that_is_none_is_refused_offline(
 def waive(site: Site, key: str = "dpo", until: str = "2999-12-31") -> Path:
     desk = site.desk(NETWORK)
     signer = load_signer(site.folder / f"{key}.key", None)
+    made = SystemClock().now() if until > "2026" else "2000-01-01T00:00:00Z"
     path, _ = waivers.make(
         desk.loaded, signer, what="attestation", reason="the visa is being renewed",
-        until=until, now=SystemClock().now() if until > "2026" else "2000-01-01T00:00:00Z",
-        by="somebody",
+        until=until, now=Moment.at(made), by="somebody",
     )  # fmt: skip
     return path
 
@@ -295,7 +296,7 @@ def test_a_signed_waiver_stands_in_for_an_attestation_that_is_missing(
     ended(lambda: site.desk(NETWORK), "run")
     assert heard.connections > 0
     loaded = site.desk(NETWORK).loaded
-    (told,) = waivers.waiver_facts(loaded.plan, loaded.base, SystemClock().now())
+    (told,) = waivers.waiver_facts(loaded.plan, loaded.base, Moment.at(SystemClock().now()))
     assert (told["what"], told["reason"]) == ("attestation", "the visa is being renewed")
     assert told["key_id"].startswith("ed25519:")
 

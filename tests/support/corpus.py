@@ -68,7 +68,7 @@ def recounted(world: World) -> dict[str, list[int]]:
     ledger = world.open()
     try:
         ledger.check()
-        ledger.check_receipts()
+        ledger.reconcile()
         counts: dict[str, list[int]] = {}
         for dataset in ledger.datasets():
             for record in ledger.records(dataset.id):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from hdh_migrate.pipeline.cutover.moments import later
+from hdh_migrate.telemetry import SystemClock
 from tests.support.script import Script
 
 
@@ -26,6 +28,22 @@ class FakeClock:
     def monotonic(self) -> float:
         self.seconds += self._tick
         return self.seconds
+
+
+class WallClock:
+    """A machine's clock that a test sets: to a moment, or beside the real one."""
+
+    def __init__(self, at: str | None = None, *, ahead: float = 0.0) -> None:
+        self.at = at
+        self.ahead = ahead
+
+    def now(self) -> str:
+        if self.at is not None:
+            return self.at
+        return later(SystemClock().now(), self.ahead)
+
+    def monotonic(self) -> float:
+        return SystemClock().monotonic()
 
 
 class Waits(threading.Event):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hdh_migrate.clocks import Judge
 from hdh_migrate.engines.serial import SerialEngine
 from hdh_migrate.errors import Exit
 from hdh_migrate.ledger import Ledger
@@ -61,6 +62,7 @@ class Dataset:
     batch: str
     source: Place
     target: Place
+    include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     live: bool = False
     allow_empty: bool = False
@@ -73,7 +75,7 @@ class Dataset:
     @property
     def rules(self) -> DatasetRules:
         return DatasetRules(
-            rules=compile_rules((), self.exclude, fold=True),
+            rules=compile_rules(self.include, self.exclude, fold=True),
             allow_empty=self.allow_empty,
             live=self.live,
         )
@@ -133,7 +135,9 @@ class World:
 
         try:
             runner = Runner(self.context(ledger), self._batches(), renewed=renewed)
-            return runner.run(steps, selected)
+            code = runner.run(steps, selected)
+            ledger.reconcile()
+            return code
         finally:
             ledger.close()
             if self.script.dead:
@@ -197,6 +201,7 @@ class World:
             run_tag=RUN_TAG,
             retry=self._retry(self.stop),
             clock=self.clock,
+            judge=Judge(self.clock, journal=ledger.last_at),
             progress=self.notes,
             stop=self.stop,
             engines=Engines(lambda: self.engine(self.toolbox())),

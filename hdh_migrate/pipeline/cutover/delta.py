@@ -16,6 +16,7 @@ from hdh_migrate.pipeline.cutover.seen import Seen
 from hdh_migrate.pipeline.inventory import Frozen, Inventory, KeyOrder, element
 from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS, severity
 from hdh_migrate.pipeline.transfer import Transfer
+from hdh_migrate.pipeline.usage import RULE_UNUSED, Usage
 from hdh_migrate.pipeline.verify import Verify
 
 VANISHED = "vanished"
@@ -149,8 +150,9 @@ class Delta:
     def _seal(self, dataset: DatasetRow) -> None:
         """Seal the inventory again if it grew or changed, with what there is to say of it."""
         ledger = self._ctx.ledger
-        frozen = Frozen(ledger.listing(dataset.id))
-        if frozen.root == dataset.root:
+        usage = Usage(self._ctx.rules[dataset.name].rules, self._ctx.route(dataset).source.prefix)
+        frozen = Frozen(usage.watched(ledger.listing(dataset.id)))
+        if frozen.told["root"] == dataset.root:
             return
         open_ones = list(ledger.findings())
         told = {(found["object"], found["code"]) for found in open_ones}
@@ -164,14 +166,16 @@ class Delta:
         for found in open_ones:
             if found["code"] in LOSSES and found["dataset"] == dataset.name:
                 ledger.close_finding(found["id"])  # its count is told anew
+            if (
+                found["code"] == RULE_UNUSED
+                and found["dataset"] == dataset.name
+                and found["detail"] not in usage.unused()
+            ):
+                ledger.close_finding(found["id"])  # what is new matches the rule
         for code, count in sorted(frozen.losses.items()):
             detail = f"{count} objects have {LOSSES[code]}"
             ledger.finding(code, severity(code), detail, dataset=dataset.id)
-        ledger.seal(dataset.id, frozen.root)
-        ledger.event(
-            "inventoried",
-            {"dataset": dataset.name, "objects": frozen.digest[0], "root": frozen.root},
-        )
+        ledger.seal(dataset.id, frozen.told)
         ledger.commit()
         Inventory(self._ctx).collisions()
 

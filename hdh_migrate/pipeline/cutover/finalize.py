@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from hdh_migrate.errors import Refused
-from hdh_migrate.pipeline.cutover.moments import between
 from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.standing import FINAL, Stage, Standing
 from hdh_migrate.pipeline.cutover.switch import let_through
@@ -17,18 +16,21 @@ def finalize(scene: Scene, reason: str | None) -> Standing:
     Raises:
         Refused: with every blocker.
         ApprovalMissing, DoorHeld: it may not be, or not now.
+        LedgerDamaged: the rows are not as the journal tells them.
+        ClocksDiffer: it cannot be told whether the window has passed.
     """
     now = scene.standing()
     if now.stage in FINAL:
         return now
+    scene.ctx.ledger.reconcile()
     if now.stage is not Stage.OPEN or now.window_until is None:
         raise Refused(
             f"batch {scene.batch} is not in its fallback window ({now.stage})",
             hint="finish what was begun first; nothing was changed",
         )
-    left = between(scene.ctx.clock.now(), now.window_until)
+    early = not scene.judged("finalize").passed(now.window_until)
     told = []
-    if left > 0 and not (reason or "").strip():
+    if early and not (reason or "").strip():
         told.append(f"the fallback window is open until {now.window_until}; or give --reason")
     if scene.ctx.retry(scene.pointer.read) != scene.value:
         told.append("the pointer does not have the new value: somebody else changed it")
@@ -43,7 +45,7 @@ def finalize(scene: Scene, reason: str | None) -> Standing:
         )  # fmt: skip
     consent = let_through(scene, "finalize", root)
     scene.note(
-        "finalized", early=left > 0, reason=reason, root=root, user=scene.user,
+        "finalized", early=early, reason=reason, root=root, user=scene.user,
         approvals=list(consent.keys), approved_stage="finalize",
     )  # fmt: skip
     return scene.standing()

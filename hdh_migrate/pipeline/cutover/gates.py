@@ -37,9 +37,9 @@ def blockers(scene: Scene, now: Standing) -> list[str]:
     What a delta that was cut short left in the ledger is not held against it: it goes on.
 
     Raises:
-        LedgerDamaged: a verified object's row is not as the journal acknowledged it.
+        LedgerDamaged: the rows are not as the journal tells them.
     """
-    scene.ctx.ledger.check_receipts()
+    scene.ctx.ledger.reconcile()
     closed = scene.attested()
     told = [*_moved(scene, now), *_findings(scene), *closed, *_needs(scene)]
     told += _pointer(scene, now)
@@ -57,6 +57,9 @@ def _moved(scene: Scene, now: Standing) -> Iterator[str]:
             yield f"dataset {dataset.name}: there is no finished inventory; run the plan first"
         elif not now.moving and (left := _unmoved(scene, dataset)):
             yield f"dataset {dataset.name}: {left} objects are not verified; run the plan first"
+    ledger, rows = scene.ctx.ledger, scene.datasets()
+    if not now.moving and not any(ledger.tally(row.id, State.VERIFIED).objects for row in rows):
+        yield "no object of the batch is verified: there is nothing to switch to"
 
 
 def _unmoved(scene: Scene, dataset: DatasetRow) -> int:

@@ -8,11 +8,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TextIO
 
-from hdh_migrate.errors import MigrateError
+from hdh_migrate.clocks import ALONE, Moment
+from hdh_migrate.errors import ClocksDiffer, MigrateError
 from hdh_migrate.model import DatasetRow
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.standing import KIND, Standing, Track, standing
 from hdh_migrate.ports import Envelopes, FreezeProbe, Pointer, TargetReader
+
+COMPARED = "clocks-compared"
+"""The journal's kind of event for a comparison of the clocks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +107,24 @@ class Story:
         told = {"batch": self.batch, "track": str(self.track), **body}
         self.ctx.ledger.event(KIND + event, told)
         self.ctx.ledger.commit()
+
+    def judged(self, stage: str) -> Moment:
+        """Return the present for a step that cannot be taken back, and journal who told it.
+
+        Raises:
+            ClocksDiffer: it cannot be told; nothing may be permitted.
+        """
+        try:
+            found = self.ctx.judge.firm()
+        except ClocksDiffer as error:
+            self.waits("clock", error.blockers)
+            raise
+        told = {"batch": self.batch, "stage": stage, "clock_offsets": dict(found.ahead)}
+        self.ctx.ledger.event(COMPARED, {**told, "alone": found.alone})
+        self.ctx.ledger.commit()
+        if found.alone:
+            self.ctx.progress.note(ALONE)
+        return found
 
     def waits(self, why: str, told: Sequence[str]) -> None:
         """Write down why it does not go on, for `status`."""

@@ -31,6 +31,7 @@ def start(scene: Scene) -> Standing:
         ApprovalMissing: nobody agreed, or not to this manifest; nothing was switched.
         SourceWritten: the source is not frozen; nothing was switched.
         DoorHeld: held at the door of the switch; nothing was switched.
+        ClocksDiffer: it cannot be told which time it is; nothing was switched.
         PointerMoved: somebody else changed the pointer; it was not touched.
         SmokeFailed: the pointer is switched and smoke tests fail.
     """
@@ -58,6 +59,7 @@ def start(scene: Scene) -> Standing:
 
 def prepare_and_switch(scene: Scene, now: Standing) -> None:
     """Do everything up to and with the switch."""
+    scene.judged("start")
     freeze.clear(scene, now)
     root = _gated(scene, now)
     now = _begun(scene, now)
@@ -129,6 +131,7 @@ def open_window(scene: Scene) -> Standing:
     """Run the smoke tests behind the switched pointer and open the fallback window.
 
     Raises:
+        ClocksDiffer: it cannot be told when the window ends; it is not opened.
         SmokeFailed: the pointer stays switched, unless the plan says to roll back by itself.
     """
     root = scene.standing().root
@@ -143,6 +146,6 @@ def open_window(scene: Scene) -> Standing:
             f"{error}\nrolled back, as the plan says; the pointer has its old value again",
             hint=told["hint"],
         ) from error
-    until = later(scene.ctx.clock.now(), scene.terms.window_seconds)
+    until = later(scene.judged("window").latest, scene.terms.window_seconds)
     scene.note("open", until=until)
     return scene.standing()

@@ -8,9 +8,17 @@ from __future__ import annotations
 
 from functools import partial
 
-from hdh_migrate.errors import ApprovalMissing, DoorHeld, PointerMoved, StorageError
+from hdh_migrate.errors import (
+    ApprovalMissing,
+    ClocksDiffer,
+    DoorHeld,
+    PointerMoved,
+    StorageError,
+)
 from hdh_migrate.pipeline.cutover.scene import Consent, Scene, Story, digest
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, Stage, Standing, Track
+
+_WAITS = {DoorHeld: "held", ApprovalMissing: "approval", ClocksDiffer: "clock"}
 
 
 def switch(scene: Scene, now: Standing, root: str) -> None:
@@ -19,6 +27,7 @@ def switch(scene: Scene, now: Standing, root: str) -> None:
     Raises:
         DoorHeld: somebody holds the door.
         ApprovalMissing: the approvals do not count (any more).
+        ClocksDiffer: it cannot be told whether they still count.
         PointerMoved: the pointer has another value; it was not touched.
         StorageError: it cannot be told whether it was switched; the next start asks the pointer.
     """
@@ -26,6 +35,7 @@ def switch(scene: Scene, now: Standing, root: str) -> None:
     if digest(old) != now.old_sha256:
         scene.waits("pointer-moved", ["the pointer is not what it was when the cutover began"])
         raise _moved()
+    scene.judged("cutover")
     consent = let_through(scene, "cutover", root)
     scene.remember(old)
     scene.note(
@@ -35,9 +45,9 @@ def switch(scene: Scene, now: Standing, root: str) -> None:
     )  # fmt: skip
     try:
         let_through(scene, "cutover", root)
-    except (DoorHeld, ApprovalMissing) as error:
+    except (DoorHeld, ApprovalMissing, ClocksDiffer) as error:
         scene.note("withdrawn", why="the door was closed before the pointer was touched")
-        scene.waits("held" if isinstance(error, DoorHeld) else "approval", [str(error)])
+        scene.waits(_WAITS[type(error)], [str(error)])
         raise
     try:
         scene.ctx.retry(partial(scene.pointer.swap, expected=old, new=scene.value))

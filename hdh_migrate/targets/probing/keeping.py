@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from xml.sax.saxutils import escape
 
+from hdh_migrate.clocks import http_date
 from hdh_migrate.targets.probing.bench import Answer, Bench, Unclear
 from hdh_migrate.targets.probing.checksums import md5_value
 from hdh_migrate.targets.probing.record import Observation, seen, unknown
@@ -107,8 +107,9 @@ def _mode(bench: Bench, mode: str) -> Observation:
 def _retained(bench: Bench, mode: str) -> tuple[bool, str]:
     """Keep an object for some seconds by the host's own clock, and try to delete that version."""
     key, body = bench.key(), b"kept"
-    date = bench.head(key).headers.get("date")
-    now = parsedate_to_datetime(date) if date else datetime.now(UTC)  # noqa: TID251 - host's clock
+    date = http_date(bench.head(key).headers.get("date", ""))
+    told = None if date is None else datetime.fromtimestamp(date, UTC)
+    now = told or datetime.now(UTC)  # noqa: TID251 - the host's clock, as far as it tells
     until = (now + timedelta(seconds=LOCK_SECONDS)).strftime("%Y-%m-%dT%H:%M:%SZ")
     put = bench.put(
         key, body, content_md5=md5_value(body), x_amz_object_lock_mode=mode,

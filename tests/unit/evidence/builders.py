@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+from hdh_migrate.evidence import keyed
 from hdh_migrate.evidence.bundle import Bundle, write_bundle
 from hdh_migrate.evidence.check import sums_text
-from hdh_migrate.evidence.facts import Counts, DatasetFacts, Endpoint, Facts
-from hdh_migrate.evidence.signing import Signer, load_signer, new_report_key
-from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.model import Place
+from hdh_migrate.evidence.facts import Counts, DatasetFacts, Endpoint, Facts, Pace
+from hdh_migrate.evidence.signing import STATEMENT_TYPE, Signer, load_signer, new_report_key
+from hdh_migrate.evidence.verify import CODES
+from hdh_migrate.fixity import MerkleTree, canonical_json, leaf_digest, sha256_hex
+from hdh_migrate.model import Place, key_bytes
 
 MIB = 1 << 20
 
 
 def record(key: str = "a.csv", /, **changes: Any) -> dict[str, Any]:
-    """One object that was moved and verified at level full."""
+    """One object that was moved and verified at level full, as the plan of `facts` leads to."""
+    size, name = changes.get("size", 1000), changes.get("dataset", "pmsi")
     made = {
         "dataset": "pmsi",
         "key": key,
@@ -28,10 +34,10 @@ def record(key: str = "a.csv", /, **changes: Any) -> dict[str, Any]:
         "source_version": "0x8DC1",
         "source_modified": "2026-03-01T08:00:00Z",
         "source_md5": None,
-        "sha256": "11" * 32,
+        "sha256": "11" * 32 if size else sha256_hex(b""),
         "bucket": "hds-emc2",
-        "target_key": f"{key}.c4gh",
-        "stored_size": 1152,
+        "target_key": f"{name}/{key}.c4gh",
+        "stored_size": sealed(size) if isinstance(size, int) else 1260,
         "stored_sha256": "22" * 32,
         "target_etag": '"etag"',
         "level": "full",
@@ -39,6 +45,11 @@ def record(key: str = "a.csv", /, **changes: Any) -> dict[str, Any]:
         "verified_at": "2026-03-02T09:30:00Z",
     }
     return {**made, **changes}
+
+
+def sealed(size: int) -> int:
+    """The stored size of an object that is sealed for two recipients."""
+    return 124 + 108 + size + 28 * -(-size // 65_536)
 
 
 def pending(key: str, **changes: Any) -> dict[str, Any]:
@@ -51,14 +62,29 @@ def failed(key: str, **changes: Any) -> dict[str, Any]:
 
 
 def exclusion(key: str, /, **changes: Any) -> dict[str, Any]:
-    made = {"dataset": "pmsi", "key": key, "size": 10, "rule": "**/_t/**", "reason": "scratch"}
+    """One object that the plan of `facts` leaves behind, in the folder that it excludes."""
+    made = {
+        "dataset": "pmsi",
+        "key": f"_t/{key}",
+        "size": 10,
+        "source_version": "0x8DC0",
+        "rule": "exclude **/_t/**",
+        "reason": "scratch",
+    }
     return {**made, **changes}
+
+
+def numbered(*findings: dict[str, Any]) -> list[dict[str, Any]]:
+    """Give findings the numbers of a ledger."""
+    return [{**one, "number": number} for number, one in enumerate(findings, start=1)]
 
 
 def finding(code: str = "md5-claim-differs", **changes: Any) -> dict[str, Any]:
     made = {
         "at": "2026-03-02T09:00:00Z",
         "code": code,
+        "number": 1,
+        "severity": "finding",
         "dataset": "pmsi",
         "key": "a.csv",
         "message": "the source's MD5 is not that of its bytes",
@@ -68,11 +94,12 @@ def finding(code: str = "md5-claim-differs", **changes: Any) -> dict[str, Any]:
 
 
 def dataset(objects: int, size: int | None = None, **changes: Any) -> DatasetFacts:
+    name = changes.get("name", "pmsi")
     made = DatasetFacts(
         name="pmsi",
         batch="pilot",
-        source=Place(bucket="emc2", prefix="pmsi/"),
-        target=Place(bucket="hds-emc2", prefix="pmsi/"),
+        source=Place(bucket="emc2", prefix=""),
+        target=Place(bucket="hds-emc2", prefix=f"{name}/"),
         inventoried=Counts(objects, objects * 1000 if size is None else size),
     )
     return replace(made, **changes)
@@ -98,14 +125,25 @@ def facts(*datasets: DatasetFacts, **changes: Any) -> Facts:
     plan = {
         "version": 1,
         "migration": "emc2-exit",
+        "source": {"kind": "azure-blob", "account_url": SOURCE.url},
+        "target": {"provider": "scaleway", "region": "fr-par"},
+        "seal": {
+            "format": "crypt4gh",
+            "recipients": ["keys/steward.pub", "keys/escrow.pub"],
+            "suffix": ".c4gh",
+        },
+        "verify": {"level": "full", "source": "once"},
         "datasets": [
             {
                 "name": one.name,
+                "source": {"container": one.source.bucket, "prefix": one.source.prefix},
                 "target": {
                     "bucket": one.target.bucket,
                     "prefix": one.target.prefix,
                     "legal_hold": False,
                 },
+                "include": [],
+                "exclude": [{"glob": "**/_t/**", "reason": "scratch"}],
             }
             for one in datasets
         ],
@@ -124,7 +162,7 @@ def facts(*datasets: DatasetFacts, **changes: Any) -> Facts:
         datasets=datasets,
         verify_level="full",
         seal="crypt4gh",
-        recipients=("33" * 32, "44" * 32),
+        recipients=("c4gh:" + "3" * 16, "c4gh:" + "4" * 16),
     )
     return replace(made, **changes)
 
@@ -134,6 +172,26 @@ def replanned(about: Facts, **changes: Any) -> Facts:
     plan = {**about.plan, **changes}
     digest = sha256_hex(canonical_json(plan))
     return replace(about, plan=plan, plan_digest=digest, migration=plan["migration"])
+
+
+def at_level(about: Facts, level: str) -> Facts:
+    """Return the facts of a plan that asks for this level."""
+    return replace(replanned(about, verify={"level": level, "source": "once"}), verify_level=level)
+
+
+def at_places(about: Facts, source: Endpoint, target: Endpoint) -> Facts:
+    """Return the facts of a plan with these endpoints."""
+    origin = {"kind": source.kind, "account_url": source.url}
+    host = {"provider": target.kind, "region": target.region, "endpoint": target.url}
+    if source.kind == "folder":
+        del origin["account_url"]
+    return replace(replanned(about, source=origin, target=host), endpoints=(source, target))
+
+
+def excluding(about: Facts, *rules: tuple[str, str]) -> Facts:
+    """Return the facts of a plan whose datasets exclude by these globs, for these reasons."""
+    told = [{"glob": glob, "reason": reason} for glob, reason in rules]
+    return replanned(about, datasets=[{**one, "exclude": told} for one in about.plan["datasets"]])
 
 
 def signer(folder: Path, name: str = "report") -> Signer:
@@ -150,26 +208,170 @@ def bundle(
     findings: Iterable[Mapping[str, Any]] = (),
     exclusions: Iterable[Mapping[str, Any]] = (),
     languages: Iterable[str] = (),
+    telling: Callable[[list[Told]], Iterable[Told]] | None = None,
 ) -> Bundle:
+    """Write a bundle whose journal tells what its lines are; `telling` changes what it tells."""
+    records, exclusions, findings = list(records), list(exclusions), numbered(*findings)
+    events = chained((telling or list)(list(told(about, records, exclusions, findings))))
     return write_bundle(
         out,
         records=records,
-        facts=about,
+        facts=consistent(about, records),
         findings=findings,
         exclusions=exclusions,
-        journal=journal(),
+        journal=events if about.names == "plain" else keyed.journal(events),
         signer=signer,
         languages=tuple(languages),
     )
 
 
-def journal() -> Iterator[tuple[int, str, str, str, bytes]]:
-    """Give a journal of three events, chained as the ledger chains them."""
+def streamed(
+    out: Path, stream: Iterable[Line], told: Sequence[Line], *, about: Facts, languages: Any = ()
+) -> Bundle:
+    """Write records that are made while they are written; `told` is what they come to."""
+    return write_bundle(
+        out, records=stream, facts=consistent(about, told), findings=(), exclusions=(),
+        journal=journal(about, told), signer=None, languages=languages,
+    )  # fmt: skip
+
+
+Line = Mapping[str, Any]
+Told = tuple[str, str, dict[str, Any]]
+Event = tuple[int, str, str, str, bytes]
+
+
+def consistent(about: Facts, records: Sequence[Line]) -> Facts:
+    """Return the facts with what must follow from the records, where the test says nothing."""
+    verified = [line for line in records if line["verdict"] == "match"]
+    if not about.sha256_in_transfer and not about.sha256_in_verify:
+        taken = sum(line["sha256"] is not None for line in verified)
+        about = replace(about, sha256_in_transfer=taken)
+    if verified and not about.paces:
+        at, size = moment_of(about), sum(line["size"] for line in verified)
+        pace = Pace(
+            step="verify", started=at, ended=at, seconds=1.0, bins=(Counts(len(verified), size),)
+        )
+        about = replace(about, paces=(pace,))
+    return about
+
+
+def journal(
+    about: Facts,
+    records: Sequence[Line] = (),
+    exclusions: Sequence[Line] = (),
+    findings: Sequence[Line] = (),
+) -> Iterator[Event]:
+    """Give the journal of a run that led to these lines, chained as the ledger chains it."""
+    return chained(told(about, records, exclusions, findings))
+
+
+def chained(events: Iterable[Told]) -> Iterator[Event]:
     head = bytes(32)
-    for seq, kind in enumerate(("run-started", "inventoried", "run-ended"), start=1):
-        at, body = f"2026-03-01T22:00:0{seq}.000Z", canonical_json({"n": seq}).decode()
-        head = sha256(head + canonical_json([seq, at, kind, body])).digest()
-        yield seq, at, kind, body, head
+    for seq, (at, kind, body) in enumerate(events, start=1):
+        text = canonical_json(body).decode()
+        head = sha256(head + canonical_json([seq, at, kind, text])).digest()
+        yield seq, at, kind, text, head
+
+
+def told(
+    about: Facts,
+    records: Sequence[Line],
+    exclusions: Sequence[Line],
+    findings: Sequence[Line],
+) -> Iterator[Told]:
+    at, ids = moment_of(about), count(1)
+    closed = {one.name for one in about.datasets if one.closed}
+    if about.started_at is not None:
+        yield about.started_at, "run-started", {"plan_digest": about.plan_digest}
+    else:
+        yield at, "provisioned", {}
+    for one in about.datasets:
+        if one.closed:
+            yield (
+                at,
+                "inventoried",
+                {"dataset": one.name, **inventoried(one.name, records, exclusions)},
+            )
+    if findings:
+        opened = [
+            {
+                name: line[name]
+                for name in ("number", "at", "code", "severity", "dataset", "message")
+            }
+            | {"object": None if line["key"] is None else 1}
+            for line in findings
+        ]
+        yield at, "findings", {"opened": opened}
+    for kind, matches in (("verified", True), ("failed", False)):
+        names = Counter(
+            line["dataset"]
+            for line in records
+            if line["verdict"] is not None and (line["verdict"] == "match") is matches
+            if matches or line["dataset"] in closed
+        )
+        if names:
+            body = {"ids": [next(ids) for _ in range(names.total())], "datasets": dict(names)}
+            yield at, kind, body | {"rows_sha256": "00" * 32}
+    if about.ended_at is not None:
+        traffic = [
+            {
+                "side": place.side, "endpoint": place.url, "addresses": list(place.addresses),
+                "bytes_read": place.bytes_read, "bytes_written": place.bytes_written,
+                "requests": place.requests,
+            }
+            for place in about.endpoints
+        ]  # fmt: skip
+        yield about.ended_at, "run-ended", {"traffic": traffic}
+
+
+def moment_of(about: Facts) -> str:
+    """The time of everything that happens between beginning and end."""
+    return about.ended_at or about.started_at or about.written_at
+
+
+def inventoried(
+    dataset: str, records: Sequence[Line], exclusions: Sequence[Line]
+) -> dict[str, Any]:
+    """What the journal says of an inventory that these lines are."""
+    left = [(line, True) for line in exclusions if line["dataset"] == dataset]
+    lines = [(line, False) for line in records if line["dataset"] == dataset] + left
+    lines.sort(key=lambda one: key_bytes(one[0]["key"]))
+    return {
+        **covered([line for line, _ in lines]),
+        "excluded": covered([line for line, excluded in lines if excluded]),
+    }
+
+
+def covered(lines: Sequence[Line]) -> dict[str, Any]:
+    tree = MerkleTree()
+    for line in lines:
+        tree.append(leaf_of(line))
+    size = sum(line["size"] for line in lines)
+    return {"objects": len(lines), "bytes": size, "root": tree.root()}
+
+
+def leaf_of(line: Line) -> bytes:
+    """The leaf of an inventoried object."""
+    version = line["source_version"].encode()
+    return leaf_digest(b"%b\0%d\0%b" % (key_bytes(line["key"]), line["size"], version))
+
+
+def in_first_format(made: Bundle, key: Signer) -> Bundle:
+    """Turn a bundle without exclusions and findings into one of the first format."""
+    for name in set(CODES[2]) - set(CODES[1]):
+        (made.folder / name).unlink()
+    envelope = json.loads((made.folder / "statement.json").read_bytes())
+    said = json.loads(base64.b64decode(envelope["payload"]))
+    said["predicateType"] = "urn:hdh-migrate:evidence:v1"
+    said["subject"] = [one for one in said["subject"] if one["name"] not in CODES[2]] + [
+        {"name": name, "digest": {"sha256": sha256_hex((made.folder / name).read_bytes())}}
+        for name in CODES[1]
+    ]
+    payload = canonical_json(said)
+    envelope = key.sign(STATEMENT_TYPE, payload)
+    (made.folder / "statement.json").write_bytes(canonical_json(envelope) + b"\n")
+    reseal_sums(made.folder)
+    return replace(made, statement_sha256=sha256_hex(payload))
 
 
 def reseal_sums(folder: Path) -> None:

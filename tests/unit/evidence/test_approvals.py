@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from hdh_migrate.clocks import Moment
 from hdh_migrate.evidence.approvals import (
     APPROVAL_TYPE,
     Judgement,
@@ -42,7 +43,7 @@ def signed(by: Signer, subject: Subject = SUBJECT, **times: str) -> dict[str, An
 
 
 def judged(*envelopes: Any, keys: tuple[Signer, ...], **changes: Any) -> Judgement:
-    made: dict[str, Any] = {"threshold": 1, "now": NOW, **changes}
+    made: dict[str, Any] = {"threshold": 1, "now": Moment.at(NOW), **changes}
     barred = [key.verifier for key in made.pop("barred", ())]
     named = [(f"{number}.json", envelope) for number, envelope in enumerate(envelopes)]
     subject = made.pop("subject", SUBJECT)
@@ -192,7 +193,7 @@ def test_a_freeze_says_nothing_of_the_manifest(dpo: Signer) -> None:
 def test_a_key_whose_last_day_is_over_no_longer_counts(dpo: Signer) -> None:
     def ending(day: str) -> Judgement:
         key = replace(dpo.verifier, until=day)
-        return judge([("0", signed(dpo))], SUBJECT, keys=[key], threshold=1, now=NOW)
+        return judge([("0", signed(dpo))], SUBJECT, keys=[key], threshold=1, now=Moment.at(NOW))
 
     assert [one.why for one in ending("2026-11-24").refused] == [Why.KEY_ENDED]
     assert ending("2026-11-25").missing == 0

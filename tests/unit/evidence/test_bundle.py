@@ -23,6 +23,7 @@ from hdh_migrate.model import key_text
 from tests.unit.evidence.builders import (
     SOURCE,
     TARGET,
+    at_level,
     bundle,
     dataset,
     exclusion,
@@ -33,6 +34,7 @@ from tests.unit.evidence.builders import (
     pending,
     record,
     signer,
+    streamed,
 )
 
 REPOSITORY = Path(__file__).parents[3]
@@ -63,10 +65,13 @@ def test_a_bundle_has_its_files_and_nothing_else_and_checks(tmp_path: Path) -> N
         "SHA256SUMS",
         "exclusions.jsonl",
         "findings.jsonl",
+        "forms.py",
         "journal.jsonl",
+        "journal.py",
         "manifest.jsonl",
         "report.en.html",
         "report.fr.html",
+        "rules.py",
         "sample.py",
         "stamp.py",
         "statement.json",
@@ -92,7 +97,7 @@ def test_the_statement_is_in_toto_about_every_file_and_signed(tmp_path: Path) ->
 
     assert made.statement_sha256 == sha256_hex(payload)
     assert said["_type"] == "https://in-toto.io/Statement/v1"
-    assert said["predicateType"] == "urn:hdh-migrate:evidence:v1"
+    assert said["predicateType"] == "urn:hdh-migrate:evidence:v2"
     assert said["subject"][0] == {
         "name": "manifest.jsonl",
         "digest": {"sha256": made.manifest_sha256},
@@ -159,13 +164,13 @@ def test_the_predicate_says_what_the_facts_and_the_lines_say(tmp_path: Path) -> 
     about = facts(
         dataset(5, 3015),
         operator="claire@ops",
-        sha256_in_transfer=2,
+        sha256_in_transfer=1,
         sha256_in_verify=1,
         previous_statement="66" * 32,
     )
     made = bundle(
         tmp_path / "out",
-        [record("a"), record("b", level="stored"), failed("c")],
+        [record("a"), record("b"), failed("c")],
         about=about,
         findings=[finding("b-code"), finding("a-code"), finding("b-code")],
         exclusions=[exclusion("x"), exclusion("y", size=5)],
@@ -179,19 +184,25 @@ def test_the_predicate_says_what_the_facts_and_the_lines_say(tmp_path: Path) -> 
         TARGET.bytes_written,
     )
     assert said["exclusions"] == [
-        {"dataset": "pmsi", "rule": "**/_t/**", "reason": "scratch", "objects": 2, "bytes": 15}
+        {
+            "dataset": "pmsi",
+            "rule": "exclude **/_t/**",
+            "reason": "scratch",
+            "objects": 2,
+            "bytes": 15,
+        }
     ]
     assert said["findings"] == {"total": 3, "codes": {"a-code": 1, "b-code": 2}}
     assert said["outcome"]["verdicts"] == {
         "match": {"objects": 2, "bytes": 2000},
         "mismatch": {"objects": 1, "bytes": 1000},
     }
-    assert said["outcome"]["levels"].keys() == {"full", "stored"}
+    assert said["outcome"]["levels"].keys() == {"full"}
     assert said["previous_statement"] == "66" * 32
-    assert said["journal"]["events"] == 3
+    assert said["journal"]["events"] == len(lines(made.folder / "journal.jsonl"))
     assert said["journal"]["head"] == lines(made.folder / "journal.jsonl")[-1]["digest"]
     assert said["rehearsal"] is False
-    assert [line["key"] for line in lines(made.folder / "exclusions.jsonl")] == ["x", "y"]
+    assert [line["key"] for line in lines(made.folder / "exclusions.jsonl")] == ["_t/x", "_t/y"]
 
 
 @pytest.mark.parametrize(
@@ -200,9 +211,6 @@ def test_the_predicate_says_what_the_facts_and_the_lines_say(tmp_path: Path) -> 
         ([record("a")], Counts(1, 1000), True, True, True),
         ([record("a", level="stored")], Counts(1, 1000), True, True, False),
         ([record("a")], Counts(1, 1000), False, False, False),
-        ([record("a")], Counts(2, 2000), True, False, False),
-        ([record("a")], Counts(0, 0), True, False, False),
-        ([record("a")], Counts(1, 1001), True, False, False),
         ([record("a"), failed("b")], Counts(2, 2000), True, False, False),
         ([record("a"), pending("b")], Counts(2, 2000), True, False, False),
         ([], Counts(0, 0), True, False, False),
@@ -217,7 +225,8 @@ def test_only_counts_that_close_with_nothing_left_are_signed_as_complete(
     proven: bool,
 ) -> None:
     key = signer(tmp_path / "keys")
-    about = facts(dataset(0, inventoried=inventoried, closed=closed))
+    level = records[0]["level"] if records else "full"
+    about = at_level(facts(dataset(0, inventoried=inventoried, closed=closed)), level)
 
     made = bundle(tmp_path / "out", records, about=about, signer=key)
 
@@ -227,12 +236,38 @@ def test_only_counts_that_close_with_nothing_left_are_signed_as_complete(
     assert check_bundle(made.folder, [key.verifier]) == []
 
 
-def test_a_dataset_in_which_everything_is_excluded_is_complete_but_proves_nothing(
-    tmp_path: Path,
+@pytest.mark.parametrize("inventoried", [Counts(2, 2000), Counts(0, 0), Counts(1, 1001)])
+def test_counts_that_do_not_close_are_never_complete_and_never_evidence(
+    tmp_path: Path, inventoried: Counts
 ) -> None:
-    made = bundle(tmp_path / "out", [], about=facts(dataset(1, 10)), exclusions=[exclusion("a")])
+    key = signer(tmp_path / "keys")
+    about = facts(dataset(0, inventoried=inventoried))
 
-    assert (made.complete, made.proven) == (True, False)
+    made = bundle(tmp_path / "out", [record("a")], about=about, signer=key)
+
+    assert (made.complete, made.proven) == (False, False)
+    assert check_bundle(made.folder, [key.verifier]) == [
+        "journal.jsonl: the lines of a dataset are not as many as the journal tells"
+    ]
+
+
+def test_a_report_of_nothing_is_never_complete(tmp_path: Path) -> None:
+    """It said "Everything arrived", because the counts of nothing do close."""
+    key = signer(tmp_path / "keys")
+    made = bundle(
+        tmp_path / "out",
+        [],
+        about=facts(dataset(1, 10)),
+        exclusions=[exclusion("a")],
+        signer=key,
+        languages=["en"],
+    )
+
+    assert (made.complete, made.proven) == (False, False)
+    assert check_bundle(made.folder, [key.verifier]) == []
+    page = (made.folder / "report.en.html").read_text()
+    assert "Nothing was moved" in page
+    assert "Everything arrived" not in page
 
 
 @pytest.mark.parametrize(
@@ -288,7 +323,10 @@ def test_facts_that_cannot_be_true_or_hold_a_credential_make_no_bundle(
         ({"records": [record("b"), record("a")]}, "manifest.jsonl line 2"),
         ({"records": [record("a", size=-1)]}, "manifest.jsonl line 1"),
         ({"records": [record("a", dataset="other")]}, "manifest.jsonl line 1"),
-        ({"records": [record("a")], "exclusions": [exclusion("a")]}, "manifest.jsonl line 1"),
+        (
+            {"records": [record("a")], "exclusions": [exclusion("", key="a")]},
+            "manifest.jsonl line 1",
+        ),
         ({"records": [], "exclusions": [exclusion("a", size=None)]}, "exclusions.jsonl line 1"),
         ({"records": [], "findings": [finding(), finding(code="")]}, "findings.jsonl line 2"),
     ],
@@ -334,7 +372,7 @@ def test_a_folder_that_fills_up_meanwhile_is_left_alone(tmp_path: Path) -> None:
         yield record()
 
     with pytest.raises(UsageError, match="never overwritten"):
-        bundle(tmp_path / "out", records(), about=facts(dataset(1)))
+        streamed(tmp_path / "out", records(), [record()], about=facts(dataset(1)))
 
     assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
     assert [entry.name for entry in (tmp_path / "out").iterdir()] == ["mine"]
@@ -351,7 +389,7 @@ def test_a_second_writer_of_the_same_folder_is_refused_while_the_first_writes(
         refused.append("yes")
         yield record()
 
-    bundle(tmp_path / "out", records(), about=facts(dataset(1)))
+    streamed(tmp_path / "out", records(), [record()], about=facts(dataset(1)))
 
     assert refused == ["yes"]
     assert check_bundle(tmp_path / "out", []) == ["statement.json: an unsigned draft, not evidence"]
@@ -363,7 +401,7 @@ def test_a_full_disk_is_a_clean_stop_and_leaves_nothing(tmp_path: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with pytest.raises(NoSpace, match="no room"):
-        bundle(tmp_path / "out", records(), about=facts(dataset(1)))
+        streamed(tmp_path / "out", records(), [record()], about=facts(dataset(1)))
 
     assert list(tmp_path.iterdir()) == []
 
@@ -371,14 +409,14 @@ def test_a_full_disk_is_a_clean_stop_and_leaves_nothing(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tests.unit.evidence.builders import bundle, dataset, facts, record
+from tests.unit.evidence.builders import dataset, facts, record, streamed
 
 def records():
     for number in range(5000):
         yield record(f"{number:06}")
     os.kill(os.getpid(), signal.SIGKILL)
 
-bundle(Path(sys.argv[1]), records(), about=facts(dataset(5000)), languages=["fr"])
+streamed(Path(sys.argv[1]), records(), [], about=facts(dataset(5000)), languages=["fr"])
 """
 
 
@@ -434,11 +472,15 @@ def test_undecodable_and_hostile_keys_go_through_a_whole_bundle(tmp_path: Path) 
 MEASURED = """
 import resource, sys
 from pathlib import Path
-from tests.unit.evidence.builders import bundle, dataset, facts, record
+from hdh_migrate.evidence.bundle import write_bundle
+from tests.unit.evidence.builders import dataset, facts, record
 
 def written(name, count):
     records = (record(f"{number:08}.dcm") for number in range(count))
-    made = bundle(Path(sys.argv[1]) / name, records, about=facts(dataset(count)))
+    made = write_bundle(
+        Path(sys.argv[1]) / name, records=records, facts=facts(dataset(count)), findings=(),
+        exclusions=(), journal=(), signer=None, languages=(),
+    )
     assert made.count == count and made.complete
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 

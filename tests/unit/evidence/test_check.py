@@ -194,7 +194,7 @@ def resigned(folder: Path, key: Signer, change: Callable[[dict[str, Any]], objec
         (lambda said: said["predicate"].update(rehearsal=True), "rehearsal"),
         (lambda said: said["predicate"]["endpoints"][0].update(local=True), "local endpoints"),
         (lambda said: said["predicate"]["plan"]["canonical"].update(version=2), "plan digest"),
-        (lambda said: said["predicate"]["datasets"].clear(), "does not name"),
+        (lambda said: said["predicate"]["datasets"].clear(), "not those of the plan"),
         (lambda said: said["predicate"].pop("outcome"), "not a statement of this version"),
         (
             lambda said: said["predicate"].update(datasets=7),

@@ -16,9 +16,11 @@ from hdh_migrate.evidence.records import order_of
 from hdh_migrate.evidence.signing import Signer
 from hdh_migrate.fixity import canonical_json
 from tests.unit.evidence.builders import (
+    consistent,
     dataset,
     facts,
     failed,
+    in_first_format,
     pending,
     record,
     replanned,
@@ -27,6 +29,7 @@ from tests.unit.evidence.builders import (
 )
 
 Lines = Sequence[dict[str, Any]]
+KEYED = "k:" + "0" * 64
 OLD, NEW = "2026-03-02T10:00:00Z", "2026-03-03T10:00:00Z"
 
 
@@ -51,24 +54,25 @@ class Archive:
     ) -> Bundle:
         self._made += 1
         previous = previous.statement_sha256 if isinstance(previous, Bundle) else previous
-        return write_bundle(
+        about = facts(
+            dataset(len(records), sum(line["size"] for line in records), closed=closed),
+            written_at=written,
+            ended_at=OLD,
+            previous_statement=previous,
+            names=names,
+        )
+        made = write_bundle(
             self.folder / f"bundle-{self._made}",
             records=sorted(records, key=order_of),
-            facts=replanned(
-                facts(
-                    dataset(len(records), closed=closed),
-                    written_at=written,
-                    previous_statement=previous,
-                    names=names,
-                ),
-                **changes,
-            ),
+            facts=consistent(replanned(about, **changes), records),
             findings=[],
             exclusions=[],
             journal=_journal("run" * events if isinstance(events, int) else events),
             signer=self.key,
             languages=(),
-        )  # fmt: skip
+        )
+        # Of this format the journal is not looked into, so a test may have any.
+        return in_first_format(made, self.key)
 
     def pair(self, old: Lines, new: Lines) -> tuple[Bundle, Bundle]:
         """Two bundles that follow each other, with these records."""
@@ -121,10 +125,7 @@ def test_a_bundle_that_goes_on_from_another_is_consistent(archive: Archive) -> N
         ("changed", [record("b", source_version="0x2")]),
         ("unverified", [failed("b")]),
         ("unverified", [record("b", verdict=None, level=None, verified_at=None)]),
-        ("weaker", [record("b", level="stored")]),
         ("stored-anew", [record("b", stored_sha256="99" * 32)]),
-        ("stored-anew", [record("b", bucket="other")]),
-        ("stored-anew", [record("b", target_key="other")]),
     ],
 )
 def test_what_became_of_a_verified_object_is_told_apart(
@@ -215,10 +216,10 @@ def test_a_journal_that_is_shorter_and_other_is_forked_not_swapped(archive: Arch
     assert codes(archive.compare(old, new)) == ["journal-forked"]
 
 
-def test_a_journal_may_have_grown_from_nothing_and_may_stand_still(archive: Archive) -> None:
-    old = archive.bundle([record("a")], events="")
-    new = archive.bundle([record("a")], previous=old, events="ab", written=NEW)
-    newer = archive.bundle([record("a")], previous=new, events="ab", written=NEW)
+def test_a_journal_may_have_grown_and_may_stand_still(archive: Archive) -> None:
+    old = archive.bundle([record("a")], events="x")
+    new = archive.bundle([record("a")], previous=old, events="xb", written=NEW)
+    newer = archive.bundle([record("a")], previous=new, events="xb", written=NEW)
     assert codes(archive.compare(old, new)) == []
     assert codes(archive.compare(new, newer)) == []
 
@@ -232,15 +233,19 @@ def test_other_migrations_and_plans_are_told(archive: Archive) -> None:
 
 
 def test_keyed_bundles_are_ordered_by_journal_and_time_only(archive: Archive) -> None:
-    old = archive.bundle([record("k:1")], names="keyed", previous="01" * 32)
-    new = archive.bundle([record("k:1")], names="keyed", previous="01" * 32, events=5, written=NEW)
+    old = archive.bundle([record(KEYED, target_key=KEYED)], names="keyed", previous="01" * 32)
+    new = archive.bundle(
+        [record(KEYED, target_key=KEYED)], names="keyed", previous="01" * 32, events=5, written=NEW
+    )
     assert codes(archive.compare(old, new)) == []
     assert codes(archive.compare(new, old)) == ["earlier", "swapped"]
 
 
 def test_plain_and_keyed_names_cannot_be_compared(archive: Archive) -> None:
     old = archive.bundle([record("a")])
-    new = archive.bundle([record("k:1")], names="keyed", previous=old, written=NEW)
+    new = archive.bundle(
+        [record(KEYED, target_key=KEYED)], names="keyed", previous=old, written=NEW
+    )
     with pytest.raises(UsageError, match="plain names"):
         archive.compare(old, new)
 

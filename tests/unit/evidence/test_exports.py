@@ -24,8 +24,12 @@ from hdh_migrate.evidence.signing import Signer
 from hdh_migrate.model import Place
 from tests.unit.evidence.builders import (
     SOURCE,
+    TARGET,
+    at_level,
+    at_places,
     bundle,
     dataset,
+    excluding,
     exclusion,
     facts,
     failed,
@@ -38,6 +42,7 @@ from tests.unit.evidence.builders import (
 )
 from tests.unit.evidence.hostile import HOSTILE
 
+GLOB = "_t/**"
 EVIL = '`|"<b>&amp;\u202e=1;\n@x'
 
 
@@ -50,14 +55,19 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Signer:
 def hostile(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Path:
     """A bundle in which every text that comes from outside attacks its reader."""
     records = sorted((failed(name) for name in HOSTILE), key=order_of)
-    left_out = sorted((exclusion(f"x{name}", rule=EVIL, reason=EVIL) for name in HOSTILE),
-                      key=order_of)  # fmt: skip
+    by_rule = {"rule": f"exclude {GLOB}", "reason": EVIL}
+    left_out = sorted((exclusion(f"x{name}", **by_rule) for name in HOSTILE), key=order_of)
     about = facts(
         dataset(2 * len(HOSTILE), len(HOSTILE) * 1010, batch=EVIL),
         dataset(0, name=f"z{EVIL}", batch=f"z{EVIL}"),
-        endpoints=(replace(SOURCE, kind=EVIL, region=EVIL),),
+        endpoints=(replace(SOURCE, kind=EVIL), replace(TARGET, kind=EVIL, region=EVIL)),
     )
-    about = replanned(about, migration=EVIL)
+    about = replanned(
+        excluding(about, (GLOB, EVIL)),
+        migration=EVIL,
+        source={"kind": EVIL, "account_url": SOURCE.url},
+        target={"provider": EVIL, "region": EVIL},
+    )
     found = [finding(EVIL, key=name, message=EVIL) for name in HOSTILE]
     made = bundle(tmp_path_factory.mktemp("evil") / "out", records, about=about, signer=key,
                   findings=found, exclusions=left_out)  # fmt: skip
@@ -66,12 +76,17 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Path:
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Path:
-    records = [record("a.csv"), record("b.csv", level="stored"), record("s", dataset="scans")]
+    records = [
+        record("a.csv", level="stored"),
+        record("b.csv", level="stored"),
+        record("s", dataset="scans", bucket="b", level="stored"),
+    ]
     about = facts(
         dataset(3, 2010),
-        dataset(1, name="scans", batch="imaging", target=Place(bucket="b")),
+        dataset(1, name="scans", batch="imaging", target=Place(bucket="b", prefix="scans/")),
         dataset(0, name="void", batch="imaging"),
     )
+    about = at_level(about, "stored")
     made = bundle(tmp_path_factory.mktemp("good") / "out", records, about=about, signer=key,
                   findings=[finding(), finding("batch-held-back", dataset=None, key=None)],
                   exclusions=[exclusion("c.tmp")])  # fmt: skip
@@ -107,7 +122,7 @@ def test_csv_has_a_header_and_a_row_for_every_line(hostile: Path, what: str) -> 
     assert tuple(header) == tuple(COLUMNS[what])
     assert len(lines) == len(HOSTILE)
     assert data.count(b"\n") == data.count(b"\r\n") == len(HOSTILE) + 1
-    expected = {f"x{name}" if what == "exclusions" else name for name in HOSTILE}
+    expected = {f"_t/x{name}" if what == "exclusions" else name for name in HOSTILE}
     assert {restored(line[1]) for line in lines} == expected
 
 
@@ -115,7 +130,7 @@ def test_csv_gives_every_field_of_the_manifest(good: Path) -> None:
     (header, first, *_) = rows(made(good, "csv"))
 
     told = {name: restored(cell) or None for name, cell in zip(header, first, strict=True)}
-    expected = record("a.csv")
+    expected = record("a.csv", level="stored")
     assert told == {name: None if expected[name] is None else str(expected[name]) for name in told}
     assert told.keys() == expected.keys()
 
@@ -156,7 +171,7 @@ def test_junit_has_a_suite_for_each_batch_and_a_case_for_each_dataset(good: Path
     assert [suite.get("skipped") for suite in root] == ["0", "1"]
     pilot = root.findtext("./testsuite[@name='pilot']/testcase/system-out")
     assert pilot is not None
-    assert "1 object not read back whole and unsealed: not proven" in pilot
+    assert "2 objects not read back whole and unsealed: not proven" in pilot
     assert "finding md5-claim-differs: 1" in pilot
 
 
@@ -254,8 +269,9 @@ def test_markdown_says_what_it_came_to_on_its_first_line(good: Path) -> None:
 
 
 def test_markdown_of_a_rehearsed_draft_says_so_first(tmp_path: Path) -> None:
-    here = replace(SOURCE, url="http://127.0.0.1:1")
-    folder = bundle(tmp_path / "out", [record()], about=facts(dataset(1), endpoints=(here,))).folder
+    places = (replace(SOURCE, url="http://[::1]:1"), replace(TARGET, url="http://127.0.0.1:1"))
+    about = at_places(facts(dataset(1)), *places)
+    folder = bundle(tmp_path / "out", [record()], about=about).folder
 
     first = made(folder, "markdown").decode().splitlines()[0]
 

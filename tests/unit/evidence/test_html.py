@@ -238,6 +238,7 @@ def every_page(folder: Path, key: Signer) -> dict[str, list[Page]]:
             "records": good,
             "capabilities": {**PROBE, "observations": PROBE["observations"][:1]},
         },
+        {"records": good, "endpoints": (replace(SOURCE, requests=3), TARGET)},
         {"records": good, "paces": PACES, "clock_offsets": {"https://s3.fr-par.scw.cloud": 0.3}},
         {
             "records": [record("a", size=1 << 40)],
@@ -266,6 +267,12 @@ def every_page(folder: Path, key: Signer) -> dict[str, list[Page]]:
         {"records": [record("a")], "inventoried": Counts(2, 1)},
         {"records": [record("a")], "closed": False},
         {"records": []},
+        {"records": [], "exclusions": [exclusion("x")], "inventoried": Counts(1, 10)},
+        {
+            "records": [],
+            "exclusions": [exclusion("x"), exclusion("y")],
+            "inventoried": Counts(2, 20),
+        },
     ]
     pages: dict[str, list[Page]] = {language: [] for language in LANGUAGES}
     for number, situation in enumerate(situations):
@@ -422,6 +429,11 @@ def test_a_rehearsal_says_so_on_its_first_line(tmp_path: Path, key: Signer) -> N
         ({"records": [failed("a"), pending("b")]}, "Objects failed", "bad"),
         ({"records": [], "closed": False}, "The inventory is not closed", "unsure"),
         ({"records": []}, "Nothing was inventoried", "unsure"),
+        (
+            {"records": [], "exclusions": [exclusion("x")], "inventoried": Counts(1, 10)},
+            "Nothing was moved",
+            "unsure",
+        ),
         (
             {"records": [failed("a")], "inventoried": Counts(9, 9)},
             "The counts do not close",

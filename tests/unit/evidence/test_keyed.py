@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,14 @@ from hdh_migrate.evidence.opening import check_opening, opening
 from hdh_migrate.evidence.records import exclusion_line, finding_line, manifest_line, order_of
 from hdh_migrate.fixity import canonical_json
 from tests.unit.evidence.builders import (
+    consistent,
     dataset,
     exclusion,
     facts,
     finding,
     journal,
     lines,
+    numbered,
     pending,
     record,
     signer,
@@ -68,7 +71,7 @@ def test_everything_else_of_a_record_stays() -> None:
 def test_an_object_has_one_name_in_every_file_and_another_in_another_dataset() -> None:
     names = {
         NAMES.record(record("a"))["key"],
-        NAMES.exclusion(exclusion("a"))["key"],
+        NAMES.exclusion(exclusion("", key="a"))["key"],
         NAMES.finding(finding(key="a"))["key"],
     }
     assert len(names) == 1
@@ -148,14 +151,16 @@ def plain_records() -> list[dict[str, Any]]:
 def folder(tmp_path_factory: pytest.TempPathFactory, plain_records: list[dict[str, Any]]) -> Path:
     base = tmp_path_factory.mktemp("keyed")
     left_out = sorted((exclusion(f"x{name}") for name in HOSTILE), key=order_of)
+    found = numbered(*(finding(key=name) for name in HOSTILE))
+    about = facts(dataset(2 * len(HOSTILE), len(HOSTILE) * 1010))
     key = signer(base)
     made = write_bundle(
         base / "out",
         records=sorted(map(NAMES.record, plain_records), key=order_of),
-        facts=facts(dataset(2 * len(HOSTILE), len(HOSTILE) * 1010)),
-        findings=[NAMES.finding(finding(key=name)) for name in HOSTILE],
+        facts=consistent(replace(about, names="keyed"), plain_records),
+        findings=map(NAMES.finding, found),
         exclusions=sorted(map(NAMES.exclusion, left_out), key=order_of),
-        journal=keyed.journal(journal()),
+        journal=keyed.journal(journal(about, plain_records, left_out, found)),
         signer=key,
         languages=("fr", "en"),
     )

@@ -25,8 +25,8 @@ def test_a_manifest_line_is_exactly_the_canonical_json_of_the_contract() -> None
             '{"bucket":"hds-emc2","dataset":"pmsi","key":"2026/été 1.csv","level":"full",'
             f'"sha256":"{"11" * 32}","size":1000,"source_md5":null,'
             '"source_modified":"2026-03-01T08:00:00Z","source_version":"0x8DC1",'
-            f'"stored_sha256":"{"22" * 32}","stored_size":1152,"target_etag":"\\"etag\\"",'
-            '"target_key":"2026/été 1.csv.c4gh","verdict":"match",'
+            f'"stored_sha256":"{"22" * 32}","stored_size":1260,"target_etag":"\\"etag\\"",'
+            '"target_key":"pmsi/2026/été 1.csv.c4gh","verdict":"match",'
             '"verified_at":"2026-03-02T09:30:00Z"}\n'
         ).encode()
     )
@@ -39,7 +39,7 @@ def test_a_key_that_is_no_text_is_readable_and_carries_its_bytes() -> None:
 
     assert line["key"] == "scan \\xff\\xe9.dcm"
     assert line["key_b64"] == "c2NhbiD/6S5kY20="
-    assert line["target_key_b64"] == "c2NhbiD/6S5kY20uYzRnaA=="
+    assert line["target_key_b64"] == "cG1zaS9zY2FuIP/pLmRjbS5jNGdo"
     assert "key_b64" not in json.loads(manifest_line(record("scan é.dcm")))
 
 

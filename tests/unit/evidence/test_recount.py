@@ -146,7 +146,7 @@ def test_two_datasets_whose_errors_cancel_out_do_not_close_together() -> None:
         ([record("\U00010000"), record("\uffff")], [], "not in the order"),
         ([record("a", dataset="other")], [], "does not name"),
         ([], [exclusion("b"), exclusion("a")], "not in the order"),
-        ([record("a"), record("c")], [exclusion("b"), exclusion("c")], "excluded at once"),
+        ([record("a"), record("c")], [exclusion("b"), exclusion("", key="c")], "excluded at once"),
     ],
 )
 def test_lines_that_cannot_be_are_refused(

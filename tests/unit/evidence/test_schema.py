@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from hdh_migrate.evidence.facts import Counts, Facts, Loss, Pace
-from hdh_migrate.evidence.verify import PREDICATE
+from hdh_migrate.evidence.forms import PREDICATE
 from tests.unit.evidence.builders import (
     TARGET,
     bundle,
@@ -26,7 +26,7 @@ from tests.unit.evidence.builders import (
 )
 
 SCHEMA = json.loads(
-    (Path(__file__).parents[3] / "docs/schemas/evidence-v1.json").read_text("utf-8")
+    (Path(__file__).parents[3] / "docs/schemas/evidence-v2.json").read_text("utf-8")
 )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from hdh_migrate.clocks import Moment
 from hdh_migrate.errors import (
     AccessDenied,
     EvidenceDamaged,
@@ -26,7 +27,9 @@ from hdh_migrate.evidence.signing import add_signature, load_signer, new_report_
 from hdh_migrate.evidence.stamp import LARGEST_STAMP
 from hdh_migrate.evidence.stamps import add_stamp, load_roots, request, stamp_of
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.session.stamping import stamp
+from hdh_migrate.pipeline.cutover.moments import later
+from hdh_migrate.session.stamping import apart, stamp
+from hdh_migrate.session.timekeeping import dated_ahead
 from tests.support.authority import TIME_STAMPING, YEAR, Authority, Issuer, issue, online
 from tests.unit.evidence.builders import bundle, dataset, facts, record, signer
 
@@ -407,3 +410,24 @@ def test_a_stamp_moves_with_no_other_bundle(desk: Desk) -> None:
     with pytest.raises(EvidenceDamaged, match="other bytes"):
         stamp_of(other, desk.roots)
     assert sha256_hex((other / STAMP).read_bytes()) not in (other / SUMS).read_text()
+
+
+def test_a_stamp_that_is_later_than_the_clock_shows_the_clock_to_be_behind(desk: Desk) -> None:
+    made = add_stamp(desk.bundle, desk.answer(), desk.roots, NONCE)
+    told = {"times": {"written": later(made.at, -30 * 86_400)}}
+    assert dated_ahead(desk.bundle, told, Moment.at(later(made.at, 5))) == []
+    assert dated_ahead(desk.bundle, told, Moment.at(later(made.at, -59))) == []
+    (behind,) = dated_ahead(desk.bundle, told, Moment.at(later(made.at, -61)))
+    assert "this machine's clock is behind" in behind
+    told = {"times": {"written": later(made.at, 61)}}
+    (future,) = dated_ahead(desk.bundle, told, Moment.at(made.at))
+    assert "in the future" in future
+    (desk.bundle / STAMP).write_bytes(b"0")
+    assert "does not check" in dated_ahead(desk.bundle, told, Moment.at(later(made.at, 99)))[0]
+
+
+def test_a_stamp_tells_of_a_clock_that_is_wrong_when_the_report_is_written() -> None:
+    at = "2026-11-25T12:00:00Z"
+    assert apart(at, later(at, 59)) is None
+    assert "119 s ahead of" in str(apart(at, later(at, 119)))
+    assert "45 days behind" in str(apart(at, later(at, -45 * 86_400)))

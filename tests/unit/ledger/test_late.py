@@ -104,7 +104,7 @@ def test_a_ledger_of_version_1_is_brought_up_to_date(
         "EXPLAIN QUERY PLAN SELECT at, kind, body FROM event"
         " WHERE kind >= 'cutover-' AND kind < 'cutover.' ORDER BY seq"
     ))  # fmt: skip
-    assert con.pragma("user_version") == 2
+    assert con.pragma("user_version") == 3
     con.close()
     assert "event_cutover" in plan
 

@@ -444,3 +444,21 @@ def replay(log: list[tuple[str, str, int, bytes]], folder: Path, rng: random.Ran
             else:
                 file.seek(offset)
                 file.write(data[: len(data) // 1024 * 512] if torn else data)
+
+
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        (apsw.SQLITE_IOERR_FSYNC, "what was written cannot be made durable"),
+        (apsw.SQLITE_IOERR_READ, "it cannot be read"),
+        (apsw.SQLITE_IOERR_LOCK, "an input or output error"),
+    ],
+)
+def test_a_disk_that_fails_is_told_with_what_to_do(code: int, what: str) -> None:
+    """An fsync that ended with EIO was told by a number, without a hint."""
+    failure = apsw.IOError("disk I/O error")
+    failure.extendedresult = code
+    with pytest.raises(LedgerError, match=f"disk fails: {what}") as told, database.guarded():
+        raise failure
+    assert told.value.exit_code is Exit.DAMAGED
+    assert "machine's own log" in str(told.value.hint)

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from hdh_migrate.clocks import Judge, Moment
 from hdh_migrate.door import Resolve
 from hdh_migrate.errors import Exit, PlanInvalid, Refused
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.session import gate
 from hdh_migrate.targets.opening import Network
 from hdh_migrate.wiring import Services
+from tests.support.quiet import WallClock
 
 PLAN = """\
 version: 1
@@ -39,7 +41,8 @@ seal: {format: none, reason: "a test"}
 datasets:
   - {name: all, source: {path: data}, target: {bucket: hds-all}}
 """
-NOW = "2026-11-24T12:00:00.000Z"
+CLOCK = WallClock("2026-11-24T12:00:00.000Z")
+NOW = Moment.at(CLOCK.now())
 GOOD = {
     "version": 1,
     "provider": "scaleway",
@@ -145,11 +148,11 @@ def test_what_is_not_attested_is_not_admitted(
     plan = load(tmp_path / "open.yaml")
     services = Services.open(plan.plan, plan.base, write=True, network=Network(resolve=public))
     with pytest.raises(Refused) as refused:
-        gate.admit(services, plan.plan, NOW)
+        gate.admit(services, plan.plan, Judge(CLOCK))
     assert refused.value.exit_code is Exit.REFUSED
     assert not services.admitted
     (tmp_path / "attestation.yaml").write_text(yaml.safe_dump(GOOD))
-    gate.admit(services, plan.plan, NOW)
+    gate.admit(services, plan.plan, Judge(CLOCK))
     assert services.admitted
 
 

@@ -1,0 +1,332 @@
+"""The one judge of time: whatever is allowed from, until or after a moment is asked here.
+
+One clock can be wrong, and nothing on its own machine shows it. So the local clock is compared with
+the Date headers of the endpoints and with the journal's last event. Where they differ by more than
+a minute no permission is given; within it, the side that allows less counts. An endpoint's Date is
+kept beside the monotonic clock, so that a local clock that jumps later is noticed, too.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from hdh_migrate.errors import ClocksDiffer, StorageError
+from hdh_migrate.model import Problem
+from hdh_migrate.ports import Clock
+
+TOLERANCE_SECONDS = 60.0
+"""How far clocks may be apart."""
+
+FRESH_SECONDS = 30.0
+"""A Date that is older, or came with a reply that took longer, is asked for again."""
+
+ALONE = "no endpoint told the time: judged by this machine's clock and the journal alone"
+_MEND = "set this machine's clock, or find out why the endpoint's is wrong; then run it again"
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DATE = re.compile(
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\d\d) (" + "|".join(_MONTHS) + r") (\d{4})"
+    r" (\d\d):(\d\d):(\d\d) (?:GMT|UTC|\+0000)",
+    re.ASCII,
+)
+
+
+def http_date(text: str) -> float | None:
+    """Return the seconds since 1970 of a Date header, None for what is none; never raises."""
+    found = _DATE.fullmatch(text.strip()) if len(text) <= 40 else None
+    if found is None:
+        return None
+    day, month, year, hour, minute, second = found.groups()
+    try:
+        moment = datetime(
+            int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute),
+            min(int(second), 59), tzinfo=UTC,  # a leap second is the one before it
+        )  # fmt: skip
+    except ValueError:
+        return None
+    return moment.timestamp()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """One Date header: what it told, and when by the monotonic clock it can have been written."""
+
+    told: float
+    """Seconds since 1970; the header cuts the fraction."""
+    asked: float
+    heard: float
+
+    def ahead(self, local: float, monotonic: float) -> float:
+        """Return by how many seconds a local clock is ahead, negative: behind.
+
+        It is the least that the header shows: 0.0 when it can be right.
+        """
+        told = self.told + 0.5
+        least = local - (told + monotonic - self.asked)
+        most = local - (told + monotonic - self.heard)
+        return max(least, 0.0) + min(most, 0.0)
+
+    def earliest(self, monotonic: float) -> float:
+        """Return what the endpoint's clock shows at least."""
+        return self.told + monotonic - self.heard
+
+    def latest(self, monotonic: float) -> float:
+        """Return what the endpoint's clock shows at most."""
+        return self.told + 1.0 + monotonic - self.asked
+
+    def fresh(self, monotonic: float) -> bool:
+        """Say whether it tells of this moment."""
+        return monotonic - self.heard <= FRESH_SECONDS and self.heard - self.asked <= FRESH_SECONDS
+
+
+class Witness(Protocol):
+    """An endpoint whose replies have a Date."""
+
+    @property
+    def endpoint(self) -> str:
+        """Its address, for people."""
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether it may be contacted."""
+
+    def seen(self) -> Sighting | None:
+        """Return the newest Date, None when there was none."""
+
+    def ask(self) -> None:
+        """Make one request without a credential, for its Date alone.
+
+        Raises:
+            StorageError: no reply came.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """The present, as all clocks allow it: between two times, RFC 3339 in UTC."""
+
+    earliest: str
+    latest: str
+    ahead: Mapping[str, float] = field(default_factory=dict)
+    """By how many seconds the local clock is ahead of each endpoint that told the time."""
+
+    @classmethod
+    def at(cls, now: str) -> Moment:
+        """Return the moment of one clock that nothing is compared with."""
+        return cls(earliest=now, latest=now)
+
+    def passed(self, until: str) -> bool:
+        """Say whether a time is over by every clock: for what is allowed after it."""
+        return seconds_of(self.earliest) >= seconds_of(until)
+
+    def before(self, end: str) -> bool:
+        """Say whether a time is still to come by every clock: for what is allowed until it."""
+        return seconds_of(self.latest) < seconds_of(end)
+
+    def not_yet(self, made_at: str) -> bool:
+        """Say whether what was written elsewhere is dated in the future."""
+        return seconds_of(made_at) > seconds_of(self.earliest) + TOLERANCE_SECONDS
+
+    @property
+    def first_day(self) -> str:
+        """The day by the clock that is furthest behind."""
+        return self.earliest[:10]
+
+    @property
+    def last_day(self) -> str:
+        """The day by the clock that is furthest ahead."""
+        return self.latest[:10]
+
+    @property
+    def alone(self) -> bool:
+        """Whether no endpoint told the time."""
+        return not self.ahead
+
+
+class Judge:
+    """Says which moment it is, or refuses to."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        witnesses: Callable[[], Sequence[Witness]] = tuple,
+        journal: Callable[[], str | None] = lambda: None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`journal` returns the time of the journal's last event, None when there is none.
+
+        `monotonic` is the clock of the witnesses' sightings.
+        """
+        self._clock = clock
+        self._witnesses = witnesses
+        self.journal = journal
+        self._monotonic = monotonic
+        self._away: set[str] = set()
+
+    def now(self) -> Moment:
+        """Return the present; endpoints are asked when they may be and told nothing lately.
+
+        Raises:
+            ClocksDiffer: the local clock, an endpoint or the journal must be wrong.
+        """
+        self.look()
+        if self.objections():
+            self.look(again=True)  # one reply may be anything; two that agree are not
+        _demand(self.objections())
+        return self._moment()
+
+    def unchecked(self) -> Moment:
+        """Return the present by this machine's clock, for what no permission depends on."""
+        return Moment.at(self._clock.now())
+
+    def firm(self) -> Moment:
+        """Return the present for what cannot be taken back: an endpoint has just told the time.
+
+        Where all of them answer and none has a Date, or there is none, the moment is `alone`.
+
+        Raises:
+            ClocksDiffer: as `now`, or no endpoint can be asked.
+        """
+        found = self.now()
+        witnesses, monotonic = self._witnesses(), self._monotonic()
+        told = [one.seen() for one in witnesses]
+        if any(one is not None and one.fresh(monotonic) for one in told):
+            return found
+        unheard = [one for one in witnesses if one.endpoint in self._away or not one.may_ask]
+        _demand(
+            [
+                Problem(
+                    where=one.endpoint,
+                    what="did not answer, so nothing shows that this machine's clock is right"
+                    if one.may_ask
+                    else "may not be asked for the time: the target is not attested",
+                )
+                for one in unheard
+            ]
+        )
+        return found
+
+    def look(self, *, again: bool = False) -> None:
+        """Ask each endpoint that told nothing lately, or all of them; what goes wrong is kept."""
+        for one in self._witnesses():
+            seen = one.seen()
+            if not one.may_ask:
+                continue
+            if not again and seen is not None and seen.fresh(self._monotonic()):
+                self._away.discard(one.endpoint)
+                continue
+            try:
+                one.ask()
+                self._away.discard(one.endpoint)
+            except StorageError:
+                self._away.add(one.endpoint)
+
+    def objections(self) -> list[Problem]:
+        """Return which clocks are too far apart, as far as anything was told; asks nobody."""
+        local, monotonic = seconds_of(self._clock.now()), self._monotonic()
+        found = []
+        for endpoint, sighting in self._seen().items():
+            ahead = sighting.ahead(local, monotonic)
+            if abs(ahead) > TOLERANCE_SECONDS:
+                side = "ahead of" if ahead > 0 else "behind"
+                what = f"this machine's clock is {length(abs(ahead))} {side} the endpoint's Date"
+                found.append(Problem(where=endpoint, what=what, hint=_MEND))
+        last = self.journal()
+        if last is not None and seconds_of(last) - local > TOLERANCE_SECONDS:
+            behind = length(seconds_of(last) - local)
+            what = f"this machine's clock is {behind} behind its last event ({last})"
+            hint = (
+                "set this machine's clock; when it is right, the journal was written with a clock"
+                " that was ahead: wait until that time has passed, or go back to a copy of the"
+                " state from before"
+            )
+            found.append(Problem(where="the journal", what=what, hint=hint))
+        return found
+
+    def ahead(self) -> dict[str, float]:
+        """Return by how many seconds the local clock is ahead of each endpoint, as last told."""
+        local, monotonic = seconds_of(self._clock.now()), self._monotonic()
+        return {
+            endpoint: round(sighting.ahead(local, monotonic), 1)
+            for endpoint, sighting in self._seen().items()
+        }
+
+    def _seen(self) -> dict[str, Sighting]:
+        found = {one.endpoint: one.seen() for one in self._witnesses()}
+        return {endpoint: seen for endpoint, seen in found.items() if seen is not None}
+
+    def _moment(self) -> Moment:
+        local, monotonic = seconds_of(self._clock.now()), self._monotonic()
+        seen = self._seen()
+        last = self.journal()
+        earliest = min([local, *(one.latest(monotonic) for one in seen.values())])
+        latest = max([local, *(one.earliest(monotonic) for one in seen.values())])
+        if last is not None:
+            latest = max(latest, seconds_of(last))
+        ahead = {endpoint: round(one.ahead(local, monotonic), 1) for endpoint, one in seen.items()}
+        return Moment(earliest=_text(earliest), latest=_text(latest), ahead=ahead)
+
+    # --- what dates the journal ------------------------------------------------------------------
+
+    def dating(self) -> Clock:
+        """Return the clock that dates the journal.
+
+        It is the local one. Once an endpoint has shown that one to be wrong it is the earliest of
+        all: a date that is ahead would stand in the way of everything until it has passed.
+        """
+        return _Dating(self._clock, self._earliest)
+
+    def _earliest(self) -> str:
+        now = self._clock.now()
+        local, monotonic = seconds_of(now), self._monotonic()
+        seen = self._seen().values()
+        if all(abs(one.ahead(local, monotonic)) <= TOLERANCE_SECONDS for one in seen):
+            return now
+        return _text(min(local, *(one.latest(monotonic) for one in seen)))
+
+
+class _Dating:
+    def __init__(self, clock: Clock, now: Callable[[], str]) -> None:
+        self._clock, self.now = clock, now
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+
+def seconds_of(moment: str) -> float:
+    """Return the seconds since 1970 of an RFC 3339 time.
+
+    Raises:
+        ValueError: it is none, or has no zone.
+    """
+    found = datetime.fromisoformat(moment)
+    if found.tzinfo is None:
+        raise ValueError("a time without its zone")
+    return found.timestamp()
+
+
+def length(seconds: float) -> str:
+    """Return a length of time as people say it, in one unit: `61 s`, `9 min`, `26 h`, `45 days`."""
+    for unit, size, least in (("days", 86_400, 2), ("h", 3600, 2), ("min", 60, 5)):
+        if seconds >= least * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _text(seconds: float) -> str:
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _demand(problems: Sequence[Problem]) -> None:
+    if problems:
+        raise ClocksDiffer(
+            "it cannot be told which time it is, so nothing is permitted that depends on it",
+            blockers=[str(problem) for problem in problems],
+            hint="nothing more was done; the same command goes on when the clocks agree",
+        )

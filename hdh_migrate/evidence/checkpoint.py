@@ -1,0 +1,230 @@
+"""A checkpoint: length and root of a journal in a signed note, for others to keep or to sign.
+
+Whoever holds ledger and report key can leave things out before signing. A checkpoint that somebody
+else keeps, or a witness has signed, limits that: a later journal must begin with the one it is
+about. The form is the C2SP's: a tlog-checkpoint in a signed note (docs/exports.md). The tree is
+RFC 9162's; its leaves are the lines of `journal.jsonl` without their line feed.
+"""
+
+from __future__ import annotations
+
+import base64
+import errno
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged, NoSpace, UsageError
+from hdh_migrate.evidence.records import journal_line
+from hdh_migrate.evidence.signing import Signer, Verifier
+from hdh_migrate.fixity import MerkleTree, leaf_digest
+from hdh_migrate.folders import sync
+
+SUFFIX = ".checkpoint"
+LARGEST = 64 << 10
+"""Bytes of the largest checkpoint that is read: three lines and a signature each of many."""
+
+ED25519 = b"\x01"
+"""The signature type of the signed-note format."""
+
+_TEXT = re.compile(
+    r"(hdh-migrate/[a-z0-9-]{1,40}/journal)\n(0|[1-9]\d{0,18})\n([A-Za-z0-9+/]{43}=)\n"
+)
+_SIGNATURE = re.compile("\u2014 ([^\\s+]+) ([A-Za-z0-9+/]{91}=)\n")
+
+Event = tuple[int, str, str, str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What is signed: `root` over the first `size` events of the journal that `origin` names."""
+
+    origin: str
+    size: int
+    root: str
+
+    @property
+    def text(self) -> str:
+        """The note without its signatures."""
+        root = base64.b64encode(bytes.fromhex(self.root)).decode()
+        return f"{self.origin}\n{self.size}\n{root}\n"
+
+
+def origin_of(migration: str) -> str:
+    """Return the name of a migration's journal."""
+    return f"hdh-migrate/{migration}/journal"
+
+
+def sidecar(bundle: Path) -> Path:
+    """Return where the checkpoint of a bundle lies: beside it, for the bundle cannot hold it."""
+    whole = Path(os.path.abspath(bundle))  # noqa: PTH100 - resolve() would follow links
+    return whole.with_name(whole.name + SUFFIX)
+
+
+def signed(checkpoint: Checkpoint, signer: Signer) -> bytes:
+    """Return a checkpoint as a note that the operator signs, under the journal's own name."""
+    text = checkpoint.text
+    return f"{text}\n{_signature(text, checkpoint.origin, signer)}".encode()
+
+
+def parse(note: bytes) -> tuple[Checkpoint, list[tuple[str, bytes]]]:
+    """Return a checkpoint and (name, key hash and signature) of its signatures, none checked.
+
+    Raises:
+        EvidenceDamaged: it is no checkpoint of a journal.
+    """
+    text, _, lines = note.decode(errors="replace").partition("\n\n")
+    found = _TEXT.fullmatch(text + "\n")
+    claims = [_SIGNATURE.fullmatch(line) for line in lines.splitlines(keepends=True)]
+    if found is not None and claims and len(note) <= LARGEST:
+        root = base64.b64decode(found[3]).hex()
+        told = Checkpoint(found[1], int(found[2]), root)
+        names = [(one[1], base64.b64decode(one[2])) for one in claims if one is not None]
+        # Written again it must be the same: base64 has more than one spelling.
+        again = "".join(_line(*one) for one in names)
+        if told.text == found[0] and again == lines:
+            return told, names
+    raise EvidenceDamaged("this is not a checkpoint of a journal")
+
+
+def signers(note: bytes, keys: Sequence[Verifier]) -> list[Verifier]:
+    """Return which of the keys have signed a checkpoint.
+
+    Raises:
+        EvidenceDamaged: it is no checkpoint of a journal.
+    """
+    told, claims = parse(note)
+    return [
+        key
+        for key in keys
+        if any(
+            claim[:4] == _key_hash(name, key) and key.accepts(claim[4:], told.text.encode())
+            for name, claim in claims
+        )
+    ]
+
+
+def add_witness(path: Path, signer: Signer, trusted: Sequence[Verifier]) -> int:
+    """Add a witness's signature to a checkpoint's file; return how many have signed it.
+
+    The file is replaced at once: a crash leaves the old one or the new.
+
+    Raises:
+        UsageError: the file cannot be read or changed.
+        EvidenceDamaged: it is no checkpoint, no trusted key signed it, or this one did already.
+    """
+    try:
+        with path.open("rb") as file:
+            note = file.read(LARGEST + 1)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    if not signers(note, trusted):
+        raise EvidenceDamaged("no trusted key signed the checkpoint, so it is not signed")
+    if signers(note, [signer.verifier]):
+        raise EvidenceDamaged(f"the checkpoint has a signature of {signer.key_id} already")
+    told, claims = parse(note)
+    more = _signature(told.text, signer.key_id, signer).encode()
+    _replace(path, note + more)
+    return len(claims) + 1
+
+
+def _signature(text: str, name: str, signer: Signer) -> str:
+    return _line(name, _key_hash(name, signer.verifier) + signer.sign_bytes(text.encode()))
+
+
+def _line(name: str, claim: bytes) -> str:
+    return f"\u2014 {name} {base64.b64encode(claim).decode()}\n"
+
+
+def _key_hash(name: str, key: Verifier) -> bytes:
+    raw = key.public.public_bytes_raw()
+    return hashlib.sha256(name.encode() + b"\n" + ED25519 + raw).digest()[:4]
+
+
+def _replace(path: Path, data: bytes) -> None:
+    try:
+        handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(partial).chmod(path.stat().st_mode & 0o777)
+            Path(partial).rename(path)
+            sync(path.parent)
+        except BaseException:
+            Path(partial).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be changed: {error.strerror}") from None
+
+
+class Watched:
+    """A journal that is measured while it is read, and compared with earlier checkpoints of it.
+
+    `kept` gives the root of each length that was told before. Iterate once, to the end.
+    """
+
+    def __init__(self, journal: Iterable[Event], kept: Mapping[int, str]) -> None:
+        self._journal, self._kept = journal, kept
+        self._tree = MerkleTree()
+
+    def __iter__(self) -> Iterator[Event]:
+        """Yield the events.
+
+        Raises:
+            LedgerDamaged: this is not the journal that an earlier checkpoint is about.
+        """
+        for event in self._journal:
+            self._tree.append(leaf_digest(journal_line(*event)[:-1]))
+            told = self._kept.get(self._tree.count)
+            if told is not None and told != self._tree.root():
+                raise self._differs(self._tree.count)
+            yield event
+        if self._kept and max(self._kept) > self._tree.count:
+            raise self._differs(max(self._kept))
+
+    def checkpoint(self, migration: str) -> Checkpoint:
+        """Return what the whole journal came to."""
+        return Checkpoint(origin_of(migration), self._tree.count, self._tree.root())
+
+    def _differs(self, size: int) -> LedgerDamaged:
+        return LedgerDamaged(
+            f"the journal does not begin with the {size} events that an earlier report was about",
+            hint="no report was written; this ledger is another one than that of the earlier"
+            " report, or was put back to an earlier state",
+        )
+
+
+def write(path: Path, note: bytes) -> None:
+    """Write a checkpoint into a new file.
+
+    Raises:
+        UsageError: there is one already, or it cannot be written.
+        NoSpace: the disk is full.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+        with os.fdopen(handle, "wb") as file:
+            file.write(note)
+            file.flush()
+            os.fsync(file.fileno())
+        sync(path.parent)
+    except FileExistsError:
+        raise taken(path) from None
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise NoSpace(f"{path}: no room for the checkpoint; the report is whole") from None
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def taken(path: Path) -> UsageError:
+    """Return what is said of a checkpoint that is there already."""
+    return UsageError(
+        f"{path}: exists already; a checkpoint is never overwritten",
+        hint="name another folder with --out, or move that file away",
+    )

@@ -1,0 +1,230 @@
+"""The rows of the ledger against its journal: everything is computed again before it is believed.
+
+Whoever holds the ledger's file can change rows, and the counters with them. The journal tells
+every count and root as well, in a chain; a report, an approval, a switch and a deletion are made
+only from rows that give the same again (decisions/0021).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import zip_longest
+from typing import Any
+
+from hdh_migrate.errors import LedgerDamaged
+from hdh_migrate.fixity import inventory_leaf
+from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS, Cover, Coverage
+from hdh_migrate.ledger.database import guarded
+from hdh_migrate.ledger.history import History
+from hdh_migrate.model import DatasetRow, State
+
+UPGRADED = "ledger-upgraded"
+NEW_KINDS = frozenset(("failed", "findings", "inventory-changed", "retried"))
+"""Events that no ledger before version 3 wrote."""
+
+_KINDS = (*NEW_KINDS, UPGRADED, "inventoried", "superseded", "verified")
+_Tallies = dict[tuple[int, int], list[int]]
+
+
+def is_new_form(kind: str, body: Mapping[str, Any]) -> bool:
+    """Say whether an event is of the form that tells every count."""
+    return kind in NEW_KINDS or (kind == "inventoried" and "excluded" in body)
+
+
+class Told:
+    """What the journal tells, added up; lists of leaves and closed findings are all it keeps."""
+
+    def __init__(self) -> None:
+        self.base = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self.histories: dict[str, History] = {}
+        self.verified, self.failed = Counter[str](), Counter[str]()
+        self.closed: set[int] = set()
+        self._new = False
+
+    def take(self, seq: int, kind: str, body: Mapping[str, Any]) -> None:
+        """Take in one event.
+
+        Raises:
+            LedgerDamaged: it may not stand there.
+        """
+        if kind == UPGRADED:
+            if self.base or self._new:
+                raise LedgerDamaged(f"event {seq}: the ledger's format was set back")
+            self._begin()
+            self.base = seq
+            self.verified.update(body["verified"])
+            return
+        self._new = self._new or is_new_form(kind, body)
+        if kind == "inventoried":
+            self._history(body).sealed(seq, body)
+        elif kind == "inventory-changed":
+            self._history(body).changed(seq, body)
+        elif kind == "verified":
+            self.verified.update(body.get("datasets", {}))
+        elif kind == "superseded":
+            self.verified.subtract(body.get("dropped_datasets", {}))
+        elif kind == "failed":
+            self.failed.update(body["datasets"])
+        elif kind == "retried":
+            self.failed.subtract(body["datasets"])
+        else:
+            self.closed.update(body.get("closed", ()))
+
+    def _history(self, body: Mapping[str, Any]) -> History:
+        name = body["dataset"]
+        return self.histories.setdefault(name, History(name))
+
+
+class Reconciling(Coverage):
+    """Compares; it changes nothing."""
+
+    def reconcile(self) -> None:
+        """Compute again from the rows what the journal tells, in bounded memory.
+
+        Raises:
+            LedgerDamaged: they differ; one line says in what.
+        """
+        self.check_receipts()
+        try:
+            told = Told()
+            for event in self._all_told():
+                told.take(*event)
+            tallies = self._compare_datasets(told)
+            self._compare_findings(told)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise LedgerDamaged("an event of the journal is not of this version") from error
+        self._compare_counters(tallies)
+        self._compare_count(FAILED_ROWS, self._ended_rows(), "failed")
+
+    def check_receipts(self) -> None:
+        """Compare every verified row with the journal event that acknowledged it.
+
+        Raises:
+            LedgerDamaged: a row was changed, added or removed behind the journal's back.
+        """
+        query = "SELECT count(*) FROM object WHERE state = 5"
+        self._compare_count(VERIFIED_ROWS, self._rows(query)[0][0], "verified")
+
+    def _compare_count(self, cover: Cover, there: int, state: str) -> None:
+        acknowledged = sum(len(ids) for _, ids in self._covered(cover))
+        if there != acknowledged:
+            raise LedgerDamaged(
+                f"{there} objects are marked {state}, the journal knows of {acknowledged}"
+            )
+
+    def _ended_rows(self) -> int:
+        query = (
+            "SELECT count(*) FROM object WHERE state IN (2, 6)"
+            " AND dataset IN (SELECT id FROM dataset WHERE state = 1)"
+        )
+        return int(self._rows(query)[0][0])
+
+    def _all_told(self) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
+        marks = ", ".join("?" * len(_KINDS))
+        query = f"SELECT seq, kind, body FROM event WHERE kind IN ({marks}) ORDER BY seq"  # noqa: S608 - marks
+        with guarded():
+            for seq, kind, body in self._con.execute(query, _KINDS):
+                yield seq, kind, json.loads(body)
+
+    # --- inventories -------------------------------------------------------------------------
+
+    def _compare_datasets(self, told: Told) -> _Tallies:
+        tallies: _Tallies = {}
+        datasets = self.datasets()
+        for dataset in datasets:
+            history = told.histories.pop(dataset.name, None)
+            rows = self._leaves(dataset, tallies)
+            if history is None or history.root is None:
+                if dataset.sealed or history is not None:
+                    raise _differs(dataset, "it is closed, and no event closed it")
+                for _ in rows:
+                    pass
+                continue
+            if not dataset.sealed or dataset.root != history.root:
+                raise _differs(dataset, "it was closed with another root")
+            history.compare(rows)
+            self._compare_tallies(dataset, told, tallies)
+        if told.histories:
+            name = next(iter(told.histories))
+            raise LedgerDamaged(f"dataset {name} was inventoried, and is not there")
+        query = "SELECT count(*) FROM object"
+        if self._rows(query)[0][0] != sum(objects for objects, _ in tallies.values()):
+            raise LedgerDamaged("there are objects of no dataset")
+        return tallies
+
+    def _leaves(self, dataset: DatasetRow, tallies: _Tallies) -> Iterator[tuple[bytes, int, bool]]:
+        """Return (leaf, size, excluded) of a dataset's rows and add them up."""
+        query = (
+            "SELECT key, size, version, state, verdict FROM object WHERE dataset = ? ORDER BY key"
+        )
+        mine = [[0, 0] for _ in State]
+        with guarded():
+            for key, size, version, state, verdict in self._con.execute(query, (dataset.id,)):
+                mine[state][0] += 1
+                mine[state][1] += size
+                if verdict is not None and state not in _JUDGED:
+                    raise _differs(dataset, "an object that waits has a verdict")
+                yield inventory_leaf(key, size, version), size, state == State.EXCLUDED
+        tallies.update({(dataset.id, state): sums for state, sums in enumerate(mine) if sums[0]})
+
+    def _compare_tallies(self, dataset: DatasetRow, told: Told, tallies: _Tallies) -> None:
+        def there(*states: State) -> int:
+            return sum(tallies.get((dataset.id, int(state)), (0, 0))[0] for state in states)
+
+        for what, count, known in (
+            ("verified", there(State.VERIFIED), told.verified[dataset.name]),
+            ("failed", there(State.REFUSED, State.FAILED), told.failed[dataset.name]),
+        ):
+            if count != known:
+                raise _differs(dataset, f"it tells of {known} objects {what}, the rows of {count}")
+
+    def _compare_counters(self, tallies: _Tallies) -> None:
+        query = (
+            "SELECT dataset, state, objects, bytes FROM counter WHERE objects <> 0 OR bytes <> 0"
+        )
+        if {(row[0], row[1]): list(row[2:]) for row in self._rows(query)} != tallies:
+            raise LedgerDamaged("the counters are not those of the rows")
+
+    # --- findings ----------------------------------------------------------------------------
+
+    def _compare_findings(self, told: Told) -> None:
+        """Go along the told and the kept findings, both in the order of their numbers."""
+        closed = 0
+        for known, kept in zip_longest(self._told_findings(told), self._kept_findings(told)):
+            if known != kept:
+                number = min(one["number"] for one in (known, kept) if one is not None)
+                raise LedgerDamaged(f"finding {number} is not as the journal tells it")
+            closed += known["closed"]
+        if closed != len(told.closed):
+            raise LedgerDamaged("the journal closes a finding that it did not open")
+
+    def _told_findings(self, told: Told) -> Iterator[dict[str, Any]]:
+        for seq, body in self._told("findings"):
+            if seq > told.base:
+                for opened in body.get("opened", ()):
+                    yield {**opened, "closed": opened["number"] in told.closed}
+
+    def _kept_findings(self, told: Told) -> Iterator[dict[str, Any]]:
+        """Return the findings that are kept, without those closed before the journal told any."""
+        with guarded():
+            rows = self._con.execute(
+                "SELECT f.id, f.at, f.code, f.severity, d.name, f.object, f.detail, f.closed"
+                " FROM finding f LEFT JOIN dataset d ON d.id = f.dataset ORDER BY f.id"
+            )
+            for row in rows:
+                kept = dict(zip(_FINDING, row, strict=True)) | {"closed": bool(row[-1])}
+                if not kept["closed"] or kept["number"] in told.closed:
+                    yield kept
+
+
+_JUDGED = (State.VERIFIED, State.FAILED)
+_FINDING = ("number", "at", "code", "severity", "dataset", "object", "message", "closed")
+
+
+def _differs(dataset: DatasetRow, what: str) -> LedgerDamaged:
+    return LedgerDamaged(f"dataset {dataset.name} is not as the journal tells it: {what}")

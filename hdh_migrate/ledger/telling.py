@@ -1,0 +1,183 @@
+"""What the journal tells of a transaction, gathered while it goes on and written at its end.
+
+From these events alone anybody can count again what was inventoried, excluded, verified and
+failed, and which findings are open (decisions/0021). They are written in the transaction of the
+change that they tell of; a long one is split, so that a line of the journal stays short.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, TypeVar
+
+from hdh_migrate.fixity import canonical_json, inventory_leaf
+from hdh_migrate.ledger import chain
+from hdh_migrate.ledger.coverage import FAILED_ROWS, Coverage
+from hdh_migrate.model import State
+
+EVENT_BYTES = 250_000
+"""Bytes of an event's list in the journal; written into a line of a bundle they are twice that at
+the most, of the one MiB that its readers take."""
+
+LEAVES = 3_000
+"""Leaves, or pairs of them, in one list of an event."""
+
+IDS = 15_000
+"""Ids in one event."""
+
+ENDED = (State.REFUSED, State.FAILED)
+"""States that the journal calls failed."""
+
+
+@dataclass(slots=True)
+class Changes:
+    """What changed in one sealed inventory, as leaves in hexadecimal."""
+
+    joined: list[str] = field(default_factory=list)
+    joined_excluded: list[str] = field(default_factory=list)
+    changed: list[tuple[str, str]] = field(default_factory=list)
+    changed_excluded: list[tuple[str, str]] = field(default_factory=list)
+
+    def split(self) -> Iterator[dict[str, Any]]:
+        """Yield the lists for one event after another."""
+        for name in self.__slots__:
+            for some in pieces(getattr(self, name), LEAVES):
+                yield {name: some}
+
+
+class Telling(Coverage):
+    """Gathers, and writes on `commit`, or before what must come after it in the journal."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401 - those of Store
+        super().__init__(*args, **named)
+        self._receipts: dict[str, list[Mapping[str, Any]]] = {}
+        self._changes: dict[int, Changes] = {}
+        self._ended: dict[int, int] = {}
+        self._findings_opened: list[dict[str, Any]] = []
+        self._findings_closed: list[int] = []
+        self._names: dict[int, str] = {}
+
+    # --- gathering -----------------------------------------------------------------------------
+
+    def _opened(self, number: int, row: Sequence[Any]) -> None:
+        """Note a new finding: (dataset, object, code, severity, detail, at)."""
+        dataset, entry, code, severity, detail, at = row
+        self._findings_opened.append(
+            {
+                "number": number, "at": at, "code": code, "severity": severity,
+                "dataset": None if dataset is None else self._name(dataset),
+                "object": entry, "message": detail,
+            }
+        )  # fmt: skip
+
+    def _close_findings(self, where: str, value: int) -> None:
+        """Close the open findings of one object, dataset or number."""
+        with self._using(write=True):
+            query = f"UPDATE finding SET closed = 1 WHERE {where} = ? AND closed = 0 RETURNING id"  # noqa: S608 - a column of ours
+            closed = [row[0] for row in self._con.execute(query, (value,))]
+        self.pending += len(closed)
+        self._findings_closed.extend(closed)
+
+    def _fails(self, dataset: int, number: int) -> None:
+        """Note a row that failed or was refused; before the seal nothing is told of rows."""
+        if self._is_sealed(dataset):
+            self._ended[number] = dataset
+
+    def _joins(self, dataset: int, leaf: bytes, *, excluded: bool) -> None:
+        changes = self._changes.setdefault(dataset, Changes())
+        (changes.joined_excluded if excluded else changes.joined).append(leaf.hex())
+
+    def _changes_leaf(self, dataset: int, was: bytes, now: bytes, *, excluded: bool) -> None:
+        if was != now or excluded:
+            changes = self._changes.setdefault(dataset, Changes())
+            pairs = changes.changed_excluded if excluded else changes.changed
+            pairs.append((was.hex(), now.hex()))
+
+    def _leaf(self, number: int) -> bytes:
+        row = self._rows("SELECT key, size, version FROM object WHERE id = ?", (number,))[0]
+        return inventory_leaf(*row)
+
+    # --- writing -------------------------------------------------------------------------------
+
+    def _tell(self) -> None:
+        """Write what was gathered; the order in which it happened is the order of the events."""
+        for dataset, changes in self._changes.items():
+            for told in changes.split():
+                self.event("inventory-changed", {"dataset": self._name(dataset), **told})
+        self._changes.clear()
+        for kind, rows in self._receipts.items():
+            body: dict[str, Any] = {
+                "ids": [row["id"] for row in rows],
+                "rows_sha256": chain.rows_digest(rows),
+            }
+            if kind == "verified":
+                body["datasets"] = dict(Counter(row["dataset"] for row in rows))
+            self.event(kind, body)
+        self._receipts.clear()
+        self._tell_ended()
+        self._tell_findings()
+
+    def _tell_ended(self) -> None:
+        for some in pieces(self._ended.items(), IDS):
+            ids = [number for number, _ in some]
+            self.event(
+                "failed",
+                {
+                    "ids": ids,
+                    "rows_sha256": self._rows_digest(FAILED_ROWS, ids),
+                    "datasets": dict(Counter(self._name(dataset) for _, dataset in some)),
+                },
+            )
+        self._ended.clear()
+
+    def _tell_findings(self) -> None:
+        for some in short(self._findings_opened):
+            self.event("findings", {"opened": some})
+        for numbers in pieces(self._findings_closed, IDS):
+            self.event("findings", {"closed": numbers})
+        self._findings_opened.clear()
+        self._findings_closed.clear()
+
+    def _inventoried(self, dataset: int, told: Mapping[str, Any]) -> None:
+        """Tell what a dataset's inventory is now, after all that changed before."""
+        self._tell()
+        self.event("inventoried", {"dataset": self._name(dataset), **told})
+
+    # --- small tools ---------------------------------------------------------------------------
+
+    def _name(self, dataset: int) -> str:
+        if dataset not in self._names:
+            query = "SELECT name FROM dataset WHERE id = ?"
+            self._names[dataset] = str(self._rows(query, (dataset,))[0][0])
+        return self._names[dataset]
+
+    def _is_sealed(self, dataset: int) -> bool:
+        return bool(self._rows("SELECT state FROM dataset WHERE id = ?", (dataset,))[0][0])
+
+
+T = TypeVar("T")
+
+
+def pieces(items: Iterable[T], count: int) -> Iterator[list[T]]:
+    """Yield items in lists of at most so many."""
+    remaining = iter(items)
+    while some := list(islice(remaining, count)):
+        yield some
+
+
+def short(items: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Yield items in lists whose JSON stays under `EVENT_BYTES`."""
+    some: list[dict[str, Any]] = []
+    total = 0
+    for item in items:
+        size = len(canonical_json(item)) + 1
+        if some and total + size > EVENT_BYTES:
+            yield some
+            some, total = [], 0
+        some.append(item)
+        total += size
+    if some:
+        yield some

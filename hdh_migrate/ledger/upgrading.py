@@ -1,0 +1,142 @@
+"""Bring a ledger of an earlier version up: its journal tells once what it did not tell before.
+
+The rows are compared with what the earlier journal did tell, then everything is told anew after
+one event, `ledger-upgraded`, all of it in one transaction. From there on the journal tells every
+count. A ledger whose journal is of the new form already cannot be brought up again: otherwise
+rows could be changed first and be told as right afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from hdh_migrate.errors import LedgerDamaged
+from hdh_migrate.fixity import Inventoried, inventory_leaf
+from hdh_migrate.ledger.database import guarded
+from hdh_migrate.ledger.reconciling import UPGRADED, Reconciling, is_new_form
+from hdh_migrate.ledger.telling import Telling
+from hdh_migrate.model import DatasetRow, State
+
+UNTOLD = "untold"
+"""What the ledger's memory calls a journal that was begun by an earlier version (schema-3.sql)."""
+
+TOLD_SINCE = 3
+"""The version of the ledger from which on its journal tells every count."""
+
+
+class Upgrading(Telling, Reconciling):
+    """Tells once, and compares whatever the journal tells."""
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the journal does not tell every count yet; whoever opens to write mends it."""
+        version = self._rows("PRAGMA user_version")[0][0]
+        return version < TOLD_SINCE or self.meta(UNTOLD) is not None
+
+    def reconcile(self) -> None:
+        """Compute again from the rows what the journal tells, in bounded memory.
+
+        What this process changed is committed first. Of a ledger that was not brought up yet
+        only what its journal told then can be compared.
+
+        Raises:
+            LedgerDamaged: they differ; one line says in what.
+        """
+        if self.pending:
+            self.commit()
+        with self.snapshot():
+            if self.outdated:
+                self._reconcile_earlier()
+            else:
+                super().reconcile()
+
+    def _reconcile_earlier(self) -> None:
+        self._refuse_new_form()
+        self.check_receipts()
+        for dataset in self.datasets():
+            if dataset.sealed:
+                self._compare_earlier(dataset, self._inventory_of(dataset))
+
+    def bring_up(self) -> None:
+        """Tell once what an earlier version did not; does nothing when that is done.
+
+        Raises:
+            LedgerDamaged: the rows contradict the journal, or it is of the new form already.
+        """
+        if self.meta(UNTOLD) is None:
+            return
+        self._refuse_new_form()
+        self.check_receipts()
+        sealed = {row.id: (row, self._inventory_of(row)) for row in self.datasets() if row.sealed}
+        for row, found in sealed.values():
+            self._compare_earlier(row, found)
+        self.event(UPGRADED, {"schema": TOLD_SINCE, "verified": dict(self._verified_counts())})
+        for number, (row, found) in sealed.items():
+            self._do("UPDATE dataset SET root = ? WHERE id = ?", (found["root"], row.id))
+            self._inventoried(number, found)
+            for (entry,) in self._rows(self._sql["ended"], (number,)):
+                self._fails(number, entry)
+        for finding in self._open_findings():
+            self._opened(*finding)
+        self._do("DELETE FROM meta WHERE name = ?", (UNTOLD,))
+        self.commit()
+
+    def _refuse_new_form(self) -> None:
+        for seq, _, kind, body, _ in self.journal():
+            if kind == UPGRADED or is_new_form(kind, json.loads(body)):
+                raise LedgerDamaged(f"event {seq}: the ledger's format was set back")
+
+    def _inventory_of(self, dataset: DatasetRow) -> dict[str, Any]:
+        found = Inventoried()
+        query = "SELECT key, size, version, state FROM object WHERE dataset = ? ORDER BY key"
+        with guarded():
+            for key, size, version, state in self._con.execute(query, (dataset.id,)):
+                leaf = inventory_leaf(key, size, version)
+                found.add(leaf, size, excluded=state == State.EXCLUDED)
+        return found.told()
+
+    def _compare_earlier(self, dataset: DatasetRow, found: dict[str, Any]) -> None:
+        """Compare with the last inventory that an earlier version told of."""
+        told = [
+            (seq, body)
+            for seq, body in self._told("inventoried")
+            if body.get("dataset") == dataset.name
+        ]
+        if not told:
+            raise LedgerDamaged(f"dataset {dataset.name} is closed, and no event closed it")
+        seq, last = told[-1]
+        fewer = found["objects"] < last["objects"]
+        if fewer or (found["root"] != last["root"] and not self._changed_since(dataset, seq)):
+            raise LedgerDamaged(
+                f"dataset {dataset.name}: event {seq} tells of {last['objects']} objects and a"
+                f" root, the rows of {found['objects']} and another one"
+            )
+
+    def _changed_since(self, dataset: DatasetRow, seq: int) -> bool:
+        """Say whether something may have joined or been pinned anew since, which nobody told."""
+        mine = "SELECT 1 FROM object WHERE id = ? AND dataset = ?"
+        return any(
+            at > seq and self._rows(mine, (body.get("id"), dataset.id))
+            for at, body in self._told("drifted")
+        ) or any(
+            at > seq and body.get("batch") == dataset.batch
+            for at, body in self._told("cutover-relisting")
+        )
+
+    def _verified_counts(self) -> Counter[str]:
+        query = (
+            "SELECT d.name, count(*) FROM object o JOIN dataset d ON d.id = o.dataset"
+            " WHERE o.state = 5 GROUP BY d.name"
+        )
+        return Counter(dict(self._rows(query)))
+
+    def _open_findings(self) -> Iterator[tuple[int, tuple[Any, ...]]]:
+        query = (
+            "SELECT id, dataset, object, code, severity, detail, at FROM finding"
+            " WHERE closed = 0 ORDER BY id"
+        )
+        for number, *row in self._rows(query):
+            yield number, tuple(row)

@@ -1,0 +1,37 @@
+"""A ledger that is believed only after it was computed again: for reports and approvals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.session.changing import demand_datasets
+from hdh_migrate.session.run import Desk
+
+
+@contextmanager
+def sound_ledger(desk: Desk) -> Iterator[Ledger]:
+    """Open the ledger for looking at one moment of it, computed again from its rows.
+
+    A ledger of an earlier version is brought up first, under the lock. A run that goes on
+    meanwhile changes nothing of what is seen.
+
+    Raises:
+        UsageError: no run of this plan has begun.
+        LedgerDamaged: the rows are not as the journal tells them, or not of the plan's datasets.
+        LedgerLocked: it has to be brought up, and another command holds it.
+    """
+    ledger = desk.read_ledger()
+    if ledger.outdated:
+        ledger.close()
+        Ledger.open(desk.ledger_path, desk.clock).close()
+        ledger = desk.read_ledger()
+    try:
+        with ledger.snapshot():
+            ledger.check()
+            demand_datasets(ledger, desk.loaded)
+            ledger.reconcile()
+            yield ledger
+    finally:
+        ledger.close()

@@ -1,0 +1,132 @@
+"""How tests/golden/ledger-2 was made, on the last commit with ledgers of version 2 (fb3504b).
+
+    python -m tests.golden.make_ledger_2 FOLDER
+
+It cannot be made again with a later tool: it is kept for ever, and test_old_ledgers.py shows that
+it goes on. It holds verified, excluded, failed and refused objects, open and closed findings, and
+a delta with a late object and a changed one.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from hdh_migrate.demo.servers import moto_s3
+from hdh_migrate.errors import Refused
+from hdh_migrate.evidence.signing import new_report_key
+from hdh_migrate.model import Step
+from hdh_migrate.pipeline.cutover.delta import Delta
+from hdh_migrate.pipeline.transfer import Transfer
+from hdh_migrate.pipeline.verify import Verify
+from hdh_migrate.sealing.keys import new_pair
+from hdh_migrate.session.run import Desk, context_of, held_ledger, perform
+from tests.support.fixtures import s3_client
+from tests.support.quiet import Notes
+
+PLAN = """\
+version: 1
+migration: golden-ledger
+source: {{kind: folder}}
+target:
+  provider: generic
+  endpoint: {endpoint}
+  region: {region}
+  credential:
+    {{kind: access-key, id: "file:secrets/id", secret: "file:secrets/secret"}}
+seal:
+  format: crypt4gh
+  recipients: [keys/steward.pub, keys/escrow.pub]
+  identity: "file:keys/steward.sec"
+datasets:
+  - name: emc2
+    source: {{path: source/emc2}}
+    target: {{bucket: hds-golden, prefix: emc2/}}
+    exclude: [{{glob: "**/_temporary/**", reason: "Spark scratch"}}]
+  - name: scans
+    source: {{path: source/scans}}
+    target: {{bucket: hds-golden, prefix: scans/}}
+batches:
+  - {{name: pilot, datasets: [emc2]}}
+  - {{name: imaging, datasets: [scans]}}
+engine: {{kind: local, processes: 1, connections: 2}}
+report: {{signer: "file:keys/report.key", languages: [en]}}
+"""
+FILES = {
+    "emc2/csv/a.csv": 1000,
+    "emc2/csv/changes.csv": 900,
+    "emc2/csv/vanishes.csv": 800,
+    "emc2/csv/_temporary/part-0": 40,
+    "emc2/grand.bam": (9 << 20) + 7,
+    "scans/IMG1.dcm": 300,
+    "scans/img1.DCM": 301,
+    "scans/img2.dcm": 302,
+}
+
+
+def put(folder: Path, name: str, size: int) -> None:
+    path = folder / "source" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(size))
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for name, size in FILES.items():
+        put(folder, name, size)
+    (folder / "source" / "emc2" / "link.csv").symlink_to("csv/a.csv")
+    for name in ("keys", "secrets"):
+        (folder / name).mkdir(mode=0o700)
+    for name in ("steward", "escrow"):
+        new_pair(folder / "keys", name, passphrase=None)
+    new_report_key(folder / "keys", "report", None)
+    with moto_s3(folder / "moto.log") as server:
+        s3_client(server).create_bucket(Bucket="hds-golden")
+        for name, value in (("id", server.access_key), ("secret", server.secret_key)):
+            (folder / "secrets" / name).write_text(value)
+            (folder / "secrets" / name).chmod(0o600)
+        plan = PLAN.format(endpoint=server.endpoint, region=server.region)
+        (folder / "plan.yaml").write_text(plan)
+        desk = Desk.open(folder / "plan.yaml", None, Notes(), threading.Event())
+        try:
+            perform(desk, list(Step), ())
+        except Refused as refused:
+            print(refused, refused.blockers)
+        delta(folder, desk)
+    kept = Path(__file__).with_name("ledger-2")
+    (kept / "keys").mkdir(parents=True)
+    shutil.copy(desk.ledger_path, kept / "ledger.db")
+    shutil.copy(folder / "plan.yaml", kept / "plan.yaml")
+    for name in ("steward", "escrow"):
+        shutil.copy(folder / "keys" / f"{name}.pub", kept / "keys")
+
+
+def delta(folder: Path, desk: Desk) -> None:
+    """Bring the batch up to its source twice, as a cutover does before it switches."""
+    services = desk.services(write=True)
+    with held_ledger(desk) as ledger:
+        ctx = context_of(desk, services, ledger)
+
+        def note(event: str, **told: Any) -> None:
+            ledger.event(f"cutover-{event}", {"batch": "pilot", "track": "cutover", **told})
+
+        scene = SimpleNamespace(
+            ctx=ctx, batch="pilot", note=note, datasets=lambda: ledger.datasets("pilot")
+        )
+        put(folder, "emc2/csv/late.csv", 77)
+        put(folder, "emc2/csv/changes.csv", 901)
+        (folder / "source" / "emc2" / "csv" / "vanishes.csv").unlink()
+        for number in (1, 2):
+            scene.note("relisting", round=number)
+            print(Delta(scene).compare(None, apply=True))  # type: ignore[arg-type]
+            Transfer(ctx, "pilot").run()
+            Verify(ctx, "pilot").run()
+        ctx.engines.drop(grace=5.0)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).absolute())

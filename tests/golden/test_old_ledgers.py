@@ -1,0 +1,128 @@
+"""Ledgers of earlier versions, kept as they were written, open, tell, go on and report for ever."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from hdh_migrate.errors import LedgerDamaged
+from hdh_migrate.evidence.approvals import Stage
+from hdh_migrate.evidence.check import examine
+from hdh_migrate.evidence.signing import load_verifier, new_report_key
+from hdh_migrate.folders import make_private
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger.database import connect
+from hdh_migrate.model import State
+from hdh_migrate.session.approving import subject_here
+from hdh_migrate.session.reporting import write_report
+from hdh_migrate.session.run import Desk
+from tests.support.quiet import FakeClock, Notes
+from tests.unit.ledger.test_reconcile import end, inventoried, listed
+
+KEPT = Path(__file__).with_name("ledger-2")
+"""Made by make_ledger_2.py on the last commit with ledgers of version 2."""
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    folder = tmp_path / "kept"
+    shutil.copytree(KEPT, folder)
+    new_report_key(folder / "keys", "report", None)
+    made = Desk.open(folder / "plan.yaml", None, Notes(), threading.Event())
+    make_private(made.ledger_path.parent)
+    (folder / "ledger.db").rename(made.ledger_path)
+    return made
+
+
+def edit(desk: Desk, statements: str) -> None:
+    """Change the old ledger by hand, as its own version would open it."""
+    import apsw
+
+    connect(desk.ledger_path, read_only=True).close()  # loads what checks the pages
+    con = apsw.Connection(str(desk.ledger_path), vfs="cksmvfs")
+    con.execute(statements)
+    con.close()
+
+
+def test_an_old_ledger_is_brought_up_once_and_tells_everything(desk: Desk) -> None:
+    looked = desk.read_ledger()
+    assert looked.outdated
+    looked.reconcile()  # as far as its journal tells
+    was = [(row.name, row.root) for row in looked.datasets()]
+    looked.close()
+
+    for _ in range(2):
+        ledger = Ledger.open(desk.ledger_path, FakeClock())
+        assert not ledger.outdated
+        ledger.reconcile()
+        kinds = [kind for _, _, kind, _, _ in ledger.journal()]
+        at = kinds.index("ledger-upgraded")
+        told_anew = ["inventoried", "failed", "inventoried", "failed", "findings"]
+        assert kinds[at + 1 :] == told_anew
+        ((_, body),) = ledger.events("ledger-upgraded")
+        assert body == {"schema": 3, "verified": {"emc2": 5}}
+        failed = [body["datasets"] for _, body in ledger.events("failed")]
+        assert failed == [{"emc2": 1}, {"scans": 2}]
+        ((_, told),) = ledger.events("findings")
+        assert [one["code"] for one in told["opened"]] == [
+            found["code"] for found in ledger.findings()
+        ]
+        assert [(row.name, row.root) for row in ledger.datasets()] == was
+        ledger.close()
+
+
+def test_an_old_ledger_goes_on(desk: Desk) -> None:
+    ledger = Ledger.open(desk.ledger_path, FakeClock())
+    ledger.reconcile()
+    changed = ledger.find(1, "csv/changes.csv")
+    assert changed is not None
+    ledger.update(
+        1,
+        [listed("csv/later.csv", State.LISTED, None)],
+        [(changed[0].id, listed("csv/changes.csv", State.LISTED, None, "v9"))],
+    )
+    ledger.seal(1, inventoried(ledger, 1))
+    end(ledger, 1, "csv/changes.csv", well=True)
+    end(ledger, 1, "csv/later.csv", well=False)
+    ledger.reconcile()
+    assert ledger.retry_failed(1) == 1
+    ledger.reconcile()
+    ledger.close()
+
+
+def test_the_first_thing_after_an_update_of_the_tool_may_be_a_report(
+    desk: Desk, tmp_path: Path
+) -> None:
+    told = write_report(desk, tmp_path / "bundle")
+    assert told["objects"] == 9
+    outcome = examine(
+        tmp_path / "bundle", [load_verifier(desk.loaded.base / "keys" / "report.pub")]
+    )
+    assert outcome.problems == []
+
+
+def test_the_first_thing_after_an_update_of_the_tool_may_be_an_approval(desk: Desk) -> None:
+    assert subject_here(desk, "pilot", Stage.CUTOVER).root is not None
+
+
+@pytest.mark.parametrize(
+    ("statements", "told"),
+    [
+        ("DELETE FROM object WHERE state = 1", "event"),
+        ("DELETE FROM object WHERE state IN (2, 6)", "tells of"),
+        ("UPDATE object SET size = 1 WHERE state = 2", "tells of"),
+        ("UPDATE object SET etag = 'x' WHERE state = 5", "was changed since"),
+        ("UPDATE event SET body = '{}' WHERE kind = 'inventoried'", "was edited"),
+    ],
+)
+def test_an_old_ledger_that_contradicts_its_journal_is_not_brought_up(
+    desk: Desk, statements: str, told: str
+) -> None:
+    edit(desk, statements)
+    with pytest.raises(LedgerDamaged, match=told):
+        Ledger.open(desk.ledger_path, FakeClock()).close()
+    with pytest.raises(LedgerDamaged):
+        write_report(desk, None)

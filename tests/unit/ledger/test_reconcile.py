@@ -1,0 +1,375 @@
+"""Rows that were changed behind the journal's back are noticed, whatever else is changed to fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hdh_migrate.errors import Exit, LedgerDamaged
+from hdh_migrate.fixity import Inventoried, inventory_leaf
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger.database import connect
+from hdh_migrate.model import Listed, ObjectInfo, State
+from tests.support.quiet import FakeClock
+from tests.unit.ledger.test_ledger import receipt
+
+ROWS = {
+    "a-verified": (State.LISTED, None),
+    "b-verified": (State.LISTED, None),
+    "c-failed": (State.LISTED, None),
+    "d-excluded": (State.EXCLUDED, "exclude-0"),
+    "e-symlink": (State.FAILED, "kind-symlink"),
+    "f-waits": (State.LISTED, None),
+    "g-excluded": (State.EXCLUDED, "exclude-0"),
+}
+
+
+def listed(key: str, state: State, reason: str | None, version: str = "v1") -> Listed:
+    obj = ObjectInfo(key=key, size=len(key), version=version)
+    return Listed(obj=obj, state=state, reason=reason, parts=0, fold=None)
+
+
+def inventoried(ledger: Ledger, dataset: int) -> dict[str, object]:
+    found = Inventoried()
+    for _, key, size, version, state, _ in ledger.listing(dataset):
+        leaf = inventory_leaf(key, size, version)
+        found.add(leaf, size, excluded=state == State.EXCLUDED)
+    return found.told()
+
+
+def end(ledger: Ledger, dataset: int, key: str, *, well: bool) -> None:
+    """Send an object and let it end verified, or failed."""
+    found = ledger.find(dataset, key)
+    assert found is not None
+    entry = replace(found[0], attempt=found[0].attempt + 1)
+    ledger.claim(found[0])
+    if not well:
+        ledger.failed(entry, State.SENDING, "denied", "unverifiable")
+        ledger.finding("denied", "finding", "may not be read", dataset=dataset, entry=entry.id)
+        return
+    ledger.sent(entry, receipt(entry.id, entry.attempt))
+    told = receipt(entry.id, entry.attempt) | {"level": "full", "at": "2026-01-01T00:00:00.000Z"}
+    ledger.verified(entry, told)
+
+
+def story(ledger: Ledger) -> None:
+    """Play a history with everything in it: both datasets sealed, a delta, drift, failures."""
+    ledger.start("d" * 64, b"{}", [("one", "pilot"), ("two", "pilot")], diff=lambda was, now: ())
+    for dataset in (1, 2):
+        rows = [listed(key, state, reason) for key, (state, reason) in ROWS.items()]
+        ledger.add_page(dataset, rows, None)
+        entry = ledger.find(dataset, "e-symlink")
+        assert entry is not None
+        ledger.finding(
+            "kind-symlink", "finding", "not a plain object", dataset=dataset, entry=entry[0].id
+        )
+        ledger.finding("leased", "note", "1 objects have a lease", dataset=dataset)
+        ledger.seal(dataset, inventoried(ledger, dataset))
+        ledger.commit()
+        for key in ("a-verified", "b-verified"):
+            end(ledger, dataset, key, well=True)
+        end(ledger, dataset, "c-failed", well=False)
+        ledger.commit()
+    # A delta finds a late object, one to leave out, and another version of a verified one.
+    changed = ledger.find(1, "b-verified")
+    assert changed is not None
+    ledger.update(
+        1,
+        [listed("bb-late", State.LISTED, None), listed("cc-late", State.EXCLUDED, "exclude-0")],
+        [(changed[0].id, listed("b-verified", State.LISTED, None, "v2"))],
+    )
+    ledger.finding("listing-unstable", "note", "closed later", dataset=1)
+    ledger.seal(1, inventoried(ledger, 1))
+    ledger.commit()
+    for key in ("b-verified", "bb-late"):
+        end(ledger, 1, key, well=True)
+    last = max(ledger.findings(), key=lambda one: one["id"])
+    ledger.close_finding(last["id"])
+    ledger.commit()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "essai" / "ledger.db"
+
+
+@pytest.fixture
+def ledger(path: Path) -> Iterator[Ledger]:
+    opened = Ledger.open(path, FakeClock())
+    story(opened)
+    yield opened
+    opened.close()
+
+
+def reconciled(path: Path) -> None:
+    looked = Ledger.read_only(path, FakeClock())
+    try:
+        looked.check()
+        looked.reconcile()
+    finally:
+        looked.close()
+
+
+FIT = """
+DELETE FROM counter;
+INSERT INTO counter SELECT dataset, state, count(*), sum(size) FROM object GROUP BY 1, 2;
+"""
+"""What a careful forger adds, so that the counters are those of the rows."""
+
+GONE = (
+    "DELETE FROM finding WHERE object IN (SELECT id FROM object WHERE state = 6);"
+    "DELETE FROM object WHERE state = 6;" + FIT
+)
+
+TAMPERED: dict[str, tuple[str, str]] = {
+    "failed objects deleted, with findings and counters": (GONE, "tells of 7 objects, the rows of"),
+    "one failed object deleted": (
+        "DELETE FROM finding WHERE object = 10; DELETE FROM object WHERE id = 10;" + FIT,
+        "tells of 7 objects, the rows of 6",
+    ),
+    "failed objects excluded": (
+        "UPDATE finding SET closed = 1 WHERE object IN (SELECT id FROM object WHERE state = 6);"
+        "UPDATE object SET state = 1, reason = 'exclude-0', verdict = NULL WHERE state = 6;" + FIT,
+        "objects left out",
+    ),
+    "a failed object waits again": (
+        "UPDATE object SET state = 0, reason = NULL, verdict = NULL WHERE id = 3;" + FIT,
+        "tells of 2 objects failed, the rows of 1",
+    ),
+    "a failed object has another reason": (
+        "UPDATE object SET reason = 'waived' WHERE id = 3", "that failed",
+    ),
+    "a failed object has another verdict": (
+        "UPDATE object SET verdict = 'waived' WHERE id = 3", "that failed",
+    ),
+    "an excluded object waits": (
+        "UPDATE object SET state = 0, reason = NULL WHERE id = 4;" + FIT, "objects left out",
+    ),
+    "a waiting object is excluded": (
+        "UPDATE object SET state = 1, reason = 'exclude-0' WHERE id = 6;" + FIT,
+        "objects left out",
+    ),
+    "one waits and another is left out instead": (
+        "UPDATE object SET state = 0, reason = NULL WHERE id = 4;"
+        "UPDATE object SET state = 1, reason = 'exclude-0' WHERE id = 6;" + FIT,
+        "the root that event",
+    ),
+    "a late excluded object waits": (
+        "UPDATE object SET state = 0 WHERE key = CAST('cc-late' AS BLOB);" + FIT,
+        "joined or changed later",
+    ),
+    "an excluded object deleted": (
+        "DELETE FROM object WHERE id = 4;" + FIT, "tells of 7 objects, the rows of 6",
+    ),
+    "a late object deleted": (
+        "DELETE FROM object WHERE key = CAST('cc-late' AS BLOB);" + FIT,
+        "tells of 9 objects, the rows of 8",
+    ),
+    "an object put in": (
+        "INSERT INTO object (dataset, key, size, version, state) VALUES (1, x'7a', 1, 'v', 1);"
+        + FIT,
+        "tells of 7 objects, the rows of 8",
+    ),
+    "a failed object's size": ("UPDATE object SET size = 1 WHERE id = 3;" + FIT, "is not"),
+    "a failed object's version": ("UPDATE object SET version = 'v9' WHERE id = 3", "is not"),
+    "a failed object's key": ("UPDATE object SET key = x'63' WHERE id = 3", "is not"),
+    "a waiting object's size": ("UPDATE object SET size = 1 WHERE id = 6;" + FIT, "the root"),
+    "a waiting object's version": ("UPDATE object SET version = 'v9' WHERE id = 6", "the root"),
+    "a waiting object's key": ("UPDATE object SET key = x'66' WHERE id = 6", "the root"),
+    "an excluded object's size": ("UPDATE object SET size = 1 WHERE id = 4;" + FIT, "the root"),
+    "an excluded object's version": ("UPDATE object SET version = 'v9' WHERE id = 4", "the root"),
+    "an excluded object's key": ("UPDATE object SET key = x'64' WHERE id = 4", "the root"),
+    "a waiting object is called a match": (
+        "UPDATE object SET verdict = 'match', level = 'full' WHERE id = 6", "has a verdict",
+    ),
+    "an object in another dataset": (
+        "UPDATE object SET dataset = 2, key = x'7a' WHERE id = 6;" + FIT, "is not",
+    ),
+    "an object of no dataset": (
+        "INSERT INTO object (dataset, key, size, version, state) VALUES (9, x'7a', 1, 'v', 1);"
+        + FIT,
+        "objects of no dataset",
+    ),
+    "a finding's code": ("UPDATE finding SET code = 'leased' WHERE id = 3", "finding 3"),
+    "a finding's severity": ("UPDATE finding SET severity = 'note' WHERE id = 3", "finding 3"),
+    "a finding's detail": ("UPDATE finding SET detail = 'nothing' WHERE id = 3", "finding 3"),
+    "a finding's time": ("UPDATE finding SET at = '2020-01-01' WHERE id = 3", "finding 3"),
+    "a finding's object": ("UPDATE finding SET object = 1 WHERE id = 3", "finding 3"),
+    "a finding's dataset": ("UPDATE finding SET dataset = 2 WHERE id = 3", "finding 3"),
+    "a finding closed": ("UPDATE finding SET closed = 1 WHERE id = 3", "finding 3"),
+    "a finding deleted": ("DELETE FROM finding WHERE id = 3", "finding 3"),
+    "the last finding deleted": ("DELETE FROM finding WHERE id = 7", "finding 7"),
+    "a closed finding opened": ("UPDATE finding SET closed = 0 WHERE closed = 1", "finding 7"),
+    "a finding put in": (
+        "INSERT INTO finding (code, severity, detail, at) VALUES ('x', 'note', 'y', '')",
+        "finding 8",
+    ),
+    "a dataset opened again": ("UPDATE dataset SET state = 0 WHERE id = 2", "dataset two"),
+    "a dataset's root": ("UPDATE dataset SET root = hex(zeroblob(32)) WHERE id = 2", "dataset two"),
+    "a dataset's name": ("UPDATE dataset SET name = 'ten' WHERE id = 2", "acknowledged by"),
+    "a dataset dropped": (
+        "DELETE FROM finding WHERE dataset = 2; DELETE FROM object WHERE dataset = 2;"
+        "DELETE FROM dataset WHERE id = 2;" + FIT,
+        "acknowledged by",
+    ),
+    "a dataset dropped, its rows left": ("DELETE FROM dataset WHERE id = 2", "acknowledged"),
+    "a counter": ("UPDATE counter SET objects = objects + 1 WHERE state = 5", "the counters"),
+    "a counter's bytes": ("UPDATE counter SET bytes = bytes - 1 WHERE state = 6", "the counters"),
+    "a counter put in": ("INSERT INTO counter VALUES (3, 5, 1, 1)", "the counters"),
+    "the format set back": ("PRAGMA user_version = 2", "set back"),
+    "the journal called untold": ("INSERT INTO meta VALUES ('untold', '2')", "set back"),
+}  # fmt: skip
+
+
+def test_an_honest_history_agrees(path: Path, ledger: Ledger) -> None:
+    ledger.reconcile()
+    ledger.close()
+    reconciled(path)
+
+
+@pytest.mark.parametrize("what", list(TAMPERED))
+def test_what_was_changed_by_hand_is_noticed(path: Path, ledger: Ledger, what: str) -> None:
+    ledger.close()
+    statements, told = TAMPERED[what]
+    con = connect(path)
+    con.execute("PRAGMA foreign_keys = OFF")
+    con.execute(statements)
+    con.close()
+    with pytest.raises(LedgerDamaged, match=told) as damaged:
+        reconciled(path)
+    assert damaged.value.exit_code is Exit.DAMAGED
+    assert "\n" not in str(damaged.value)
+
+
+def test_what_is_gathered_is_told_before_it_is_compared(ledger: Ledger) -> None:
+    end(ledger, 2, "f-waits", well=False)
+    ledger.reconcile()
+    assert [body["datasets"] for _, body in ledger.events("failed")][-1] == {"two": 1}
+
+
+def test_failures_that_are_tried_again_leave_the_others_covered(path: Path, ledger: Ledger) -> None:
+    assert ledger.retry_failed(1) == 1  # what is no plain object stays
+    ledger.commit()
+    ledger.reconcile()
+    end(ledger, 1, "c-failed", well=False)
+    assert ledger.retry_failed(1) == 1  # failed and let go before the journal told of it
+    end(ledger, 1, "c-failed", well=True)
+    ledger.commit()
+    ledger.reconcile()
+    told = [body["datasets"] for _, body in ledger.events("retried")]
+    assert told == [{"one": 1}, {"one": 1}]
+    ledger.close()
+    con = connect(path)
+    con.execute("UPDATE object SET reason = 'kind-append' WHERE id = 5")
+    con.close()
+    with pytest.raises(LedgerDamaged, match="that failed"):
+        reconciled(path)
+
+
+def test_a_failed_row_that_was_tampered_with_cannot_be_tried_again(
+    path: Path, ledger: Ledger
+) -> None:
+    ledger.close()
+    con = connect(path)
+    con.execute("UPDATE object SET version = 'v9' WHERE id = 5")
+    con.close()
+    again = Ledger.open(path, FakeClock())
+    try:
+        with pytest.raises(LedgerDamaged, match="that failed"):
+            again.retry_failed(1)
+    finally:
+        again.close()
+
+
+def test_drift_is_told_as_leaves(path: Path, ledger: Ledger) -> None:
+    for version, size in (("v2", 3), ("v1", len("f-waits"))):  # and back again
+        found = ledger.find(2, "f-waits")
+        assert found is not None
+        ledger.claim(found[0])
+        entry = replace(found[0], attempt=found[0].attempt + 1)
+        obj = ObjectInfo(key="f-waits", size=size, version=version)
+        ledger.drifted(entry, obj, 0)
+        ledger.reconcile()
+    (first, second) = [body for _, body in ledger.events("inventory-changed")][-2:]
+    assert first["changed"][0] == second["changed"][0][::-1]
+    ledger.close()
+    reconciled(path)
+
+
+def test_an_object_may_turn_into_one_to_leave_out(path: Path, ledger: Ledger) -> None:
+    found = ledger.find(2, "f-waits")
+    assert found is not None
+    directory = listed("f-waits", State.EXCLUDED, "directory", "v2")
+    ledger.update(2, [], [(found[0].id, directory)])
+    ledger.reconcile()
+    ledger.seal(2, inventoried(ledger, 2))
+    ledger.reconcile()
+    ledger.close()
+    con = connect(path)
+    con.execute("UPDATE object SET state = 0, reason = NULL WHERE id = 13;" + FIT)
+    con.close()
+    with pytest.raises(LedgerDamaged, match="joined or changed later"):
+        reconciled(path)
+
+
+def test_a_refused_object_that_changes_is_told_again(ledger: Ledger) -> None:
+    found = ledger.find(1, "e-symlink")
+    assert found is not None
+    link = listed("e-symlink", State.REFUSED, "key-control", "v2")
+    ledger.update(1, [], [(found[0].id, link)])
+    ledger.reconcile()
+
+
+def test_a_listing_begun_anew_leaves_no_trace(path: Path) -> None:
+    ledger = Ledger.open(path, FakeClock())
+    ledger.start("d" * 64, b"{}", [("one", "pilot")], diff=lambda was, now: ())
+    rows = [listed(key, state, reason) for key, (state, reason) in ROWS.items()]
+    ledger.add_page(1, rows, "more")
+    ledger.finding("listing-unstable", "finding", "told and taken back", dataset=1)
+    ledger.reconcile()
+    ledger.restart_listing(1)
+    ledger.reconcile()
+    ledger.add_page(1, rows[1:], None)
+    ledger.seal(1, inventoried(ledger, 1))
+    ledger.reconcile()
+    assert list(ledger.findings()) == []
+    ledger.close()
+    reconciled(path)
+
+
+@pytest.mark.parametrize(
+    "many",
+    [
+        lambda ledger: ledger.update(
+            1, [listed(f"z{n:07}", State.LISTED, None) for n in range(25_000)], []
+        ),
+        lambda ledger: [
+            ledger.finding("metadata-differs", "finding", '"\\' * 2500, dataset=1)
+            for _ in range(600)
+        ],
+    ],
+    ids=["late objects", "findings"],
+)
+def test_no_line_of_the_journal_is_long(ledger: Ledger, many: Callable[[Ledger], object]) -> None:
+    from hdh_migrate.evidence.records import journal_line
+
+    many(ledger)
+    ledger.commit()
+    assert max(len(journal_line(*event)) for event in ledger.journal()) < 512 << 10
+    ledger.reconcile()
+
+
+def test_a_report_sees_one_moment_while_a_run_goes_on(path: Path, ledger: Ledger) -> None:
+    looked = Ledger.read_only(path, FakeClock())
+    with looked.snapshot():
+        before = list(looked.journal())
+        end(ledger, 2, "f-waits", well=True)
+        ledger.commit()
+        looked.reconcile()
+        assert list(looked.journal()) == before
+    looked.reconcile()
+    assert list(looked.journal()) != before
+    looked.close()
