@@ -67,7 +67,7 @@ class _Questions:
         with self._lock:
             self._closed = True
             for answer in self._waiting.values():
-                answer.put(False)  # noqa: FBT003 - a queue's item
+                answer.put(False)
             self._waiting.clear()
 
 

@@ -46,9 +46,7 @@ class Performer:
             "recheck": Rechecking(box).recheck,
         }
         if box.writer is not None:
-            sending = self._sending = Sending(
-                box, box.writer, stream_above=box.pool.budget // 2
-            )
+            sending = self._sending = Sending(box, box.writer, stream_above=box.pool.budget // 2)
             self._handlers |= {
                 "put": sending.put,
                 "begin": sending.begin,
