@@ -22,6 +22,9 @@ CODES: dict[str, Text] = {
         "name equal to another but for case or the spelling of accents",
     ),
     "kind-append-blob": Text("blob d'ajout, non déplacé", "append blob, not moved"),
+    "kind-directory": Text(
+        "marque de dossier à la source, non déplacée", "folder marker at the source, not moved"
+    ),
     "kind-page-blob": Text("blob de pages, non déplacé", "page blob, not moved"),
     "kind-archived": Text(
         "blob archivé, illisible en l'état", "archived blob, unreadable as it is"
@@ -36,6 +39,9 @@ CODES: dict[str, Text] = {
     ),
     "tags-loss": Text("étiquettes non portées par la cible", "tags the target cannot hold"),
     "tags-unread": Text("étiquettes que l'accès ne permet pas de lire", "tags not readable"),
+    "tags-unsupported": Text(
+        "la source n'a pas d'étiquettes d'index", "the source has no index tags"
+    ),
     "metadata-differs": Text("métadonnées absentes de la cible", "metadata not at the target"),
     "metadata-renamed": Text(
         "noms de métadonnées changés par la cible (« _ » devenu « - »)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hdh_migrate.ledger.rows import raw_digest
+from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.telling import Telling
 from hdh_migrate.model import OpenUpload, PartReceipt
 
@@ -10,6 +11,7 @@ from hdh_migrate.model import OpenUpload, PartReceipt
 class Uploads(Telling):
     """Kept from the moment an upload id is known until its object is verified."""
 
+    @all_or_nothing
     def begun(self, upload: OpenUpload) -> None:
         """Record an upload on the very next line after it was begun."""
         self.drop_upload(upload.entry)
@@ -39,6 +41,7 @@ class Uploads(Telling):
             recorded=bool(r[5]),
         )
 
+    @all_or_nothing
     def drop_upload(self, entry: int) -> None:
         """Forget an upload and its parts, and with its data key what was sealed under it."""
         self._do("DELETE FROM upload WHERE object = ?", (entry,))
@@ -65,6 +68,7 @@ class Uploads(Telling):
         )
         return [(size, sha256.hex()) for size, sha256 in rows]
 
+    @all_or_nothing
     def add_part(self, entry: int, part: PartReceipt) -> None:
         """Record one part's receipt; of what was sealed the whole part's digest is kept."""
         self._do(

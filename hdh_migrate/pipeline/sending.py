@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache, partial
@@ -17,12 +16,10 @@ from typing import Any
 
 from hdh_migrate.errors import ClaimDiffers, Conflict, Missing, Permanent, ShortRead, Unsupported
 from hdh_migrate.model import MIB, SEGMENT, Lock, ObjectInfo, PartPlan, Span, Stamp, Stored, Upload
+from hdh_migrate.pipeline.filling import Sealing
 from hdh_migrate.pipeline.once import Once, Record
 from hdh_migrate.pipeline.work import Route, Toolbox, described
 from hdh_migrate.ports import Envelope, TargetWriter
-
-WINDOW = 4 * SEGMENT
-"""Plaintext handled at once: large enough for speed, small enough for the second-level cache."""
 
 STREAM_READ = 8 * MIB
 """Source bytes asked for at once while a part is streamed."""
@@ -36,76 +33,6 @@ CLAIM_DIFFERS = (
     "the source's Content-MD5 is not that of the bytes it gives, twice the same; if the claim is"
     " known to be wrong, say so in the dataset's `ignore_md5`"
 )
-
-_local = threading.local()
-
-
-def _window() -> bytearray:
-    window = getattr(_local, "window", None)
-    if window is None:
-        window = _local.window = bytearray(WINDOW)
-    return window
-
-
-class Sealing:
-    """Takes plaintext in any cut and leaves it sealed in `out`, with digests of both."""
-
-    def __init__(
-        self, envelope: Envelope, out: memoryview, *, first: int, left: int, ends: bool, md5: bool
-    ) -> None:
-        self.plain = hashlib.sha256()
-        self.stored = hashlib.sha256()
-        self.md5 = hashlib.md5(usedforsecurity=False) if md5 else None
-        self.size = 0
-        self._envelope = envelope
-        self._out = out
-        self._next = first
-        self._left = left
-        self._ends = ends
-        self._window = memoryview(_window())
-        self._held = 0
-
-    def header(self, header: bytes) -> None:
-        """Put the object's header in front of its first segment."""
-        self._out[: len(header)] = header
-        self.stored.update(header)
-        self.size = len(header)
-
-    def write(self, data: bytes) -> None:
-        """Take the next plaintext; never more than was announced."""
-        at = 0
-        while at < len(data):
-            room = min(WINDOW - self._held, len(data) - at)
-            self._window[self._held : self._held + room] = data[at : at + room]
-            self._held += room
-            at += room
-            if self._held == WINDOW:
-                self._seal()
-
-    def close(self) -> None:
-        """Seal what is held back.
-
-        Raises:
-            ShortRead: less plaintext came than was announced.
-        """
-        if self._held:
-            self._seal()
-        if self._left:
-            raise ShortRead("the source sent less than was asked for")
-
-    def _seal(self) -> None:
-        plain = self._window[: self._held]
-        self._left -= self._held
-        self.plain.update(plain)
-        if self.md5 is not None:
-            self.md5.update(plain)
-        final = self._ends and self._left == 0
-        out = self._out[self.size :]
-        written = self._envelope.seal_into(plain, self._next, final=final, out=out)
-        self.stored.update(out[:written])
-        self.size += written
-        self._next += -(-self._held // SEGMENT)
-        self._held = 0
 
 
 class Sending:
@@ -130,7 +57,10 @@ class Sending:
                     envelope, out, first=0, left=obj.size, ends=True, md5=obj.md5 is not None
                 )
                 sealing.header(envelope.header)
-                box.source.read(route.source, obj, Span(0, obj.size), sealing.write)
+                box.source.read(
+                    route.source, obj, Span(0, obj.size), sealing.write,
+                    checked=box.checked and obj.md5 is None,
+                )  # fmt: skip
                 sealing.close()
                 return sealing
 
@@ -144,6 +74,7 @@ class Sending:
                     return again
                 if again.plain.digest() != sealing.plain.digest():
                     raise ShortRead("the source gives other bytes each time it is read")
+                box.still(route.source, obj)  # the listing may have claimed what was never so
                 raise ClaimDiffers(CLAIM_DIFFERS)
 
             sealing = box.retry(believed)
@@ -273,7 +204,7 @@ class Sending:
                 )
                 if number == 1:
                     sealing.header(envelope.header)
-                box.source.read(route.source, obj, span, sealing.write)
+                box.source.read(route.source, obj, span, sealing.write, checked=_checked(box, obj))
                 sealing.close()
                 return sealing
 
@@ -396,6 +327,14 @@ class Sending:
         }
 
 
+def _checked(box: Toolbox, obj: ObjectInfo) -> bool:
+    """Say whether a part is to be read with the source's own digest of each range.
+
+    Of a large object an MD5 that the source claims is compared by verify, if that unseals.
+    """
+    return box.checked and (obj.md5 is None or box.level != "full")
+
+
 def _denied(sealing: Sealing, obj: ObjectInfo) -> bool:
     """Say whether the bytes are not those whose MD5 the source claims."""
     return sealing.md5 is not None and sealing.md5.hexdigest() != obj.md5
@@ -441,7 +380,10 @@ class _Flow:
                 ends=ends, md5=False,
             )  # fmt: skip
             sealing.plain, sealing.stored = done[0].copy(), done[1].copy()
-            self._box.source.read(self._route.source, self._obj, span, sealing.write)
+            self._box.source.read(
+                self._route.source, self._obj, span, sealing.write,
+                checked=_checked(self._box, self._obj),
+            )  # fmt: skip
             sealing.close()
             return sealing
 

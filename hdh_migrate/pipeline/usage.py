@@ -10,14 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from hdh_migrate.model import State, key_text
+from hdh_migrate.model import Claimed, State, key_text
 from hdh_migrate.pipeline.selecting import Rules
 
 RULE_UNUSED = "rule-unused"
 PREFIX_OPEN = "prefix-open"
 DIRECTORY = "directory"
-
-Row = tuple[int, bytes, int, str, int, str | None]
 
 
 class Usage:
@@ -36,10 +34,10 @@ class Usage:
             },
         }
 
-    def watched(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def watched(self, rows: Iterable[Claimed]) -> Iterator[Claimed]:
         """Give the rows on, unchanged."""
         for row in rows:
-            _, key, _, _, state, reason = row
+            _, key, _, _, state, reason, _, _ = row
             if reason != DIRECTORY:
                 self.objects += 1
                 self.kept += state != State.EXCLUDED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from hdh_migrate.errors import (
     Permanent,
     Transient,
 )
-from hdh_migrate.model import Place, Problem, Upload
+from hdh_migrate.model import Place, Problem, Untagged, Upload
 from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.model import Batch, Dataset, Plan
 from hdh_migrate.ports import TargetWriter
@@ -73,16 +74,31 @@ def closed_by(services: Services, plan: Plan, judge: Judge) -> list[Problem]:
 def _reached(services: Services, plan: Plan, selected: Sequence[str]) -> list[Problem]:
     """Try both sides of every dataset."""
     found: dict[str, Problem] = {}
+    looked = partial(services.source.check, checked=plan.verify.source == "range-md5")
     for dataset in _datasets(plan, selected):
         for problem in (
             *_tried(f"source container {dataset.source.place.bucket}",
-                    services.source.check, dataset.source.place),
+                    looked, dataset.source.place),
             *_tried(f"target bucket {dataset.target.place.bucket}",
                     services.reader.check, dataset.target.place),
             *_keeps(services, dataset),
         ):  # fmt: skip
             found[str(problem)] = problem
     return list(found.values())
+
+
+def _untagged(services: Services, plan: Plan, selected: Sequence[str]) -> list[str]:
+    """Return a note for each container whose index tags inventory will do without."""
+    words = {
+        Untagged.DENIED: "the credential may not read index tags (sp=t)",
+        Untagged.UNSUPPORTED: "the account has no index tags",
+    }
+    places = dict.fromkeys(dataset.source.place for dataset in _datasets(plan, selected))
+    return [
+        f"source container {place.bucket}: {words[why]}; none are moved"
+        for place in places
+        if (why := services.source.untagged(place)) is not None
+    ]
 
 
 def _buckets(plan: Plan, selected: Sequence[str]) -> list[str]:
@@ -111,7 +127,10 @@ def report(
     if not closed:
         checks += [
             *([] if now is None else lasting.checks(plan, services.vault, now.latest)),
-            _outcome("rights and places", _reached(services, plan, selected)),
+            {
+                **_outcome("rights and places", _reached(services, plan, selected)),
+                "notes": _untagged(services, plan, selected),
+            },
             _outcome("write right", list(_write_rights(services, plan, selected))),
             *([] if now is None else health.checks(services, plan, _buckets(plan, selected), now)),
         ]

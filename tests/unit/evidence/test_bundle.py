@@ -110,6 +110,7 @@ def test_the_statement_is_in_toto_about_every_file_and_signed(tmp_path: Path) ->
         "records": 1,
         "tree": "rfc9162-sha256",
         "digests": {"sha256": 1, "source_md5": 0, "stored_sha256": 1},
+        "claimed": {"objects": 0, "bytes": 0},
         "sizes": [
             {"below": bound, "objects": int(bound == 4096), "bytes": 1000 * (bound == 4096)}
             for bound in (*(1 << power for power in range(12, 37, 4)), None)
