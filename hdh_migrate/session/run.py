@@ -49,7 +49,10 @@ from hdh_migrate.wiring import (
 STATE_DIR = ".hdh-migrate"
 
 RUN_TAG = "run_tag"
-"""What the ledger calls the word that marks every object of ours at the target."""
+"""What the ledger calls the word that marks every object of ours at the target: its own name."""
+
+NAMED = "ledger-named"
+"""The journal's kind of event that tells this name, once: approvals are for one ledger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,6 +240,9 @@ def _bind(desk: Desk, ledger: Ledger) -> None:
     if ledger.meta(RUN_TAG) is None:
         # The plan's digest alone would take another ledger's objects for ours.
         ledger.set_meta(RUN_TAG, f"{desk.loaded.digest[:16]}-{secrets.token_hex(6)}")
+    if ledger.meta(NAMED) is None:
+        ledger.event(NAMED, {"ledger": ledger.meta(RUN_TAG)})
+        ledger.set_meta(NAMED, "told")
     ledger.commit()
 
 

@@ -38,6 +38,7 @@ def _facts(story: Standing) -> dict[str, Any]:
             "new_sha256": story.new_sha256,
         },
         "root": story.root,
+        "attempt": story.attempt,
         "approvals": {stage: list(keys) for stage, keys in sorted(story.approvals.items())},
         "freeze": None if story.freeze is None else dict(story.freeze),
         "delta": [dict(one) for one in story.rounds],

@@ -46,6 +46,8 @@ BEFORE_SWITCH = frozenset({Stage.NONE, Stage.PREPARING, Stage.ROLLED_BACK})
 ENGAGED = frozenset({Stage.SWITCHING, Stage.SWITCHED, Stage.OPEN, Stage.ROLLING_BACK})
 """The pointer may have the new value, and a rollback may still be asked for."""
 
+_NOT_FROZEN = frozenset({"source-written", "not-frozen"})
+
 FINAL = frozenset({Stage.FINALIZED, Stage.ERASING, Stage.REQUESTED, Stage.OBSERVED})
 
 
@@ -120,6 +122,14 @@ class Standing:
     written: Mapping[str, Any] | None = None
     """What consumers wrote to the target until a rollback; None: not counted yet."""
     approvals: dict[str, list[str]] = field(default_factory=dict)
+    attempt: int = 1
+    """Which attempt to switch this is; one more after each rollback."""
+    moved_at: str | None = None
+    """When a delta last made another manifest."""
+    disproved_at: str | None = None
+    """When the source was last seen not to be frozen."""
+    withdrawn: set[tuple[str, str]] = field(default_factory=set)
+    """Approvals, by digest, that the key with this fingerprint has withdrawn."""
     times: dict[str, str] = field(default_factory=dict)
     finalized: Mapping[str, Any] | None = None
     recheck: Recheck = field(default_factory=Recheck)
@@ -133,7 +143,14 @@ class Standing:
         self.times[name] = at
         if name == "waits":
             self.waits = {"why": body["why"], "told": body["told"], "at": at}
+            if body["why"] in _NOT_FROZEN:
+                self.disproved_at = at
             return
+        if name == "approval-withdrawn":  # somebody else's doing: what was waited for still is
+            self.withdrawn.add((body["approval"], body["key"]))
+            return
+        if name == "delta" and body["new"] + body["changed"]:
+            self.moved_at = at
         self.waits = None
         if "approvals" in body:
             self.approvals[body["approved_stage"]] = list(body["approvals"])
@@ -143,6 +160,19 @@ class Standing:
         stage = _STAGES.get(name)
         if stage is not None and stage is not self.stage:
             self.stage, self.since = stage, at
+
+    def known_since(self, stage: str) -> str | None:
+        """Return when what whoever approves a stage must know of came to be, None: always.
+
+        An approval that was made before is void: it was given for a state of things that is over.
+        """
+        needed = {
+            "freeze": (self.times.get("rolled-back"), self.disproved_at),
+            "cutover": (self.times.get("rolled-back"), self.moved_at),
+            "finalize": (self.times.get("switched"),),
+            "decommission": (self.times.get("finalized"),),
+        }
+        return max((at for at in needed[stage] if at is not None), default=None)
 
 
 def standings(events: Events) -> dict[tuple[str, Track], Standing]:
@@ -219,6 +249,7 @@ def _rolled_back(now: Standing, body: Mapping[str, Any]) -> None:
     # What was never switched may still land late; what was switched has landed.
     now.intended = now.intended and not body["switched"]
     now.late, now.window_until = False, None
+    now.attempt += 1
     now.written = None if body["switched"] else {}  # nobody was led to the target
 
 
