@@ -26,6 +26,7 @@ class Stage(StrEnum):
     CUTOVER = "cutover"
     FINALIZE = "finalize"
     DECOMMISSION = "decommission"
+    TERMS = "terms"
 
 
 def approve(
@@ -36,7 +37,10 @@ def approve(
     ] = None,
     stage: Annotated[
         Stage | None,
-        typer.Option(help="What is approved; freeze: a statement that nobody writes any more."),
+        typer.Option(
+            help="What is approved; freeze: a statement that nobody writes any more; terms: what"
+            " the plan changes of who approves, and with what delays."
+        ),
     ] = None,
     key: Annotated[
         Path | None, typer.Option("--key", metavar="FILE", help="The approver's private key.")
@@ -107,7 +111,7 @@ def approve(
             told = _withdrawn(
                 desk, withdraw, key=key, phrase_from=passphrase_from, comment=comment, out=out
             )
-            task.out.result(told, "\n".join(f"{name}: {value}" for name, value in told.items()))
+            task.out.result(told, _lines(told))
             return
         if batch is None or stage is None or key is None:
             raise UsageError("--batch, --stage and --key are needed", hint="or --import FILE")
@@ -120,7 +124,7 @@ def approve(
             until=until, lasting=lasting, begins=begins, comment=comment, bundle=bundle,
             trust=trust or [], out=out,
         )  # fmt: skip
-        task.out.result(told, "\n".join(f"{name}: {value}" for name, value in told.items()))
+        task.out.result(told, _lines(told))
 
     task.run(body)
 
@@ -159,6 +163,9 @@ def _made(
     else:
         trusted = [load_verifier(path) for path in trust]
         subject = approving.subject_of_bundle(desk, batch, wanted, bundle, trusted, now)
+    difference = None
+    if wanted is approvals.Stage.TERMS and bundle is None:
+        difference = approving.difference_here(desk, batch)
     first = made_at if begins is None else _moment(begins, "--from")
     if subject.longest is not None and lasting is None:
         lasting = f"{min(max(subject.longest // 60, 1), 99_999)}m"
@@ -174,9 +181,11 @@ def _made(
     if out is not None:
         approving.write_new(out, canonical_json(envelope) + b"\n")
     path = out or approving.keep(desk, envelope)
+    changed = {} if difference is None else {"difference": difference}
     return {
         "batch": batch,
         "stage": stage,
+        **changed,
         "plan_digest": subject.plan_digest,
         "root": subject.root,
         "ledger": subject.ledger,
@@ -189,6 +198,13 @@ def _made(
         "written": str(path),
         "time": ALONE,
     }
+
+
+def _lines(told: dict[str, Any]) -> str:
+    lines = []
+    for name, value in told.items():
+        lines += [f"{name}: {one}" for one in (value if isinstance(value, list) else [value])]
+    return "\n".join(lines)
 
 
 def _withdrawn(

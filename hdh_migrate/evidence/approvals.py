@@ -36,12 +36,17 @@ _WITHDRAWAL: Final = frozenset(("version", "approval", "batch", "stage", "made_a
 
 
 class Stage(StrEnum):
-    """What an approval is for. A `freeze` is a statement that nobody writes to the source."""
+    """What an approval is for.
+
+    A `freeze` is a statement that nobody writes to the source. `terms` is the consent of those who
+    approved before to other terms; its root is the digest of the terms in force.
+    """
 
     FREEZE = "freeze"
     CUTOVER = "cutover"
     FINALIZE = "finalize"
     DECOMMISSION = "decommission"
+    TERMS = "terms"
 
 
 class Why(StrEnum):

@@ -31,7 +31,6 @@ from hdh_migrate.evidence.signing import (
     STATEMENT_TYPE,
     Verifier,
     claims_of,
-    load_signer,
     load_verifier,
 )
 from hdh_migrate.fixity import canonical_json, sha256_hex
@@ -40,11 +39,19 @@ from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline.cutover.standing import Standing, standing
 from hdh_migrate.plan.files import read_bounded
 from hdh_migrate.session.records import batch_root
+from hdh_migrate.session.reporters import report_key
 from hdh_migrate.session.run import NAMED, RUN_TAG, Desk
 from hdh_migrate.session.sound import sound_ledger
-from hdh_migrate.session.terms import digest_of, longest_freeze, terms_of
+from hdh_migrate.session.terms import (
+    Terms,
+    difference,
+    digest_of,
+    highest,
+    longest_freeze,
+    terms_of,
+    verifiers,
+)
 from hdh_migrate.session.timekeeping import dated_ahead
-from hdh_migrate.wiring import Vault, identity_path
 
 MAX_BYTES: Final = 1 << 16
 MAX_FILES: Final = 10_000
@@ -68,18 +75,53 @@ def subject_here(desk: Desk, batch: str, stage: Stage) -> Subject:
 def subject_of(
     desk: Desk, ledger: Ledger, now: Standing, stage: Stage, root: str | None
 ) -> Subject:
-    """Return what an approval of a stage must be about to count now, for a manifest root."""
+    """Return what an approval of a stage must be about to count now, for a manifest root.
+
+    Raises:
+        UsageError: other terms are to be approved, and there are none, or none in force.
+    """
+    terms = terms_of(desk.loaded, now.batch)
+    if stage is Stage.FREEZE:
+        root = None
+    elif stage is Stage.TERMS:
+        root = digest_of(_changed(now.terms, terms))
     return Subject(
         plan_digest=desk.loaded.digest,
         ledger=ledger.meta(RUN_TAG) or "",
         batch=now.batch,
         stage=stage,
-        root=None if stage is Stage.FREEZE else root,
-        terms=digest_of(terms_of(desk.loaded, now.batch)),
+        root=root,
+        terms=digest_of(terms),
         attempt=now.attempt,
         since=now.known_since(str(stage)),
         longest=longest_freeze(desk.loaded.plan) if stage is Stage.FREEZE else None,
     )
+
+
+def difference_here(desk: Desk, batch: str) -> list[str]:
+    """Return in lines what the plan changes of the terms in force.
+
+    Raises:
+        UsageError: nothing, or none are in force.
+    """
+    ledger = desk.read_ledger()
+    try:
+        was = standing(ledger.cutovers(), batch).terms
+    finally:
+        ledger.close()
+    now = terms_of(desk.loaded, batch)
+    return difference(_changed(was, now), now)
+
+
+def _changed(was: Terms | None, now: Terms) -> Terms:
+    if was is None:
+        raise UsageError(
+            "no terms are in force yet, so there is no change to agree to",
+            hint="they are fixed by the first `cutover start`",
+        )
+    if digest_of(was) == digest_of(now):
+        raise UsageError("the plan's terms are those in force: there is nothing to agree to")
+    return was
 
 
 def subject_of_bundle(
@@ -105,7 +147,9 @@ def subject_of_bundle(
     predicate = json.loads(payload)["predicate"]
     if ahead := dated_ahead(bundle, predicate, now):
         raise Refused("nothing is approved from this bundle", blockers=ahead)
-    if predicate["plan"]["digest"]["sha256"] != desk.loaded.digest:
+    # Who agrees to other terms has the changed plan; the bundle is of the one before.
+    other = predicate["plan"]["digest"]["sha256"] != desk.loaded.digest
+    if other and stage is not Stage.TERMS:
         raise Refused("the bundle is of another plan, or the plan was changed since")
     if predicate["names"] != "plain":
         raise Refused(
@@ -124,14 +168,18 @@ def subject_of_bundle(
             hint="have the plan run again, which moves nothing, and a new report written",
         )
     stories = {(one["batch"], one["track"]): one for one in predicate["cutovers"]}
+    story, terms = stories.get((batch, "cutover"), {}), terms_of(desk.loaded, batch)
+    root = None if stage is Stage.FREEZE else str(told["merkle_root"])
+    if stage is Stage.TERMS:
+        root = digest_of(_changed(story.get("terms"), terms))
     return Subject(
         plan_digest=desk.loaded.digest,
         ledger=ledger,
         batch=batch,
         stage=stage,
-        root=None if stage is Stage.FREEZE else str(told["merkle_root"]),
-        terms=digest_of(terms_of(desk.loaded, batch)),
-        attempt=int(stories.get((batch, "cutover"), {}).get("attempt", 1)),
+        root=root,
+        terms=digest_of(terms),
+        attempt=int(story.get("attempt", 1)),
         longest=longest_freeze(desk.loaded.plan) if stage is Stage.FREEZE else None,
     )
 
@@ -260,22 +308,33 @@ def judgement(
     )
 
 
+def judgement_of_terms(
+    desk: Desk, subject: Subject, judge_of_time: Judge, in_force: Terms
+) -> Judgement:
+    """Judge the consent to other terms: those who approve by the terms in force are asked.
+
+    Raises:
+        KeyUnavailable: the operator's own key cannot be read.
+        ClocksDiffer: it cannot be told which of them have expired.
+    """
+    return judge(
+        _kept(shelf(desk)),
+        subject,
+        keys=verifiers(in_force["approvers"]),
+        threshold=highest(in_force),
+        barred=_operators(desk),
+        now=judge_of_time.now(),
+    )
+
+
 def shelf(desk: Desk) -> Path:
     """Return the folder of this migration's approvals."""
     return desk.ledger_path.with_name("approvals")
 
 
 def _operators(desk: Desk) -> Sequence[Verifier]:
-    report = desk.loaded.plan.report
-    if report.signer is None:
-        return ()
-    vault = Vault.open(desk.loaded.base)
-    phrase = report.signer_passphrase
-    signer = load_signer(
-        identity_path(report.signer, vault),
-        vault.reveal(phrase).encode() if phrase is not None else None,
-    )
-    return (signer.verifier,)
+    own = report_key(desk.loaded.plan, desk.loaded.base)
+    return () if own is None else (own,)
 
 
 def _kept(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:

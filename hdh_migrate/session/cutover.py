@@ -62,7 +62,7 @@ def start(desk: Desk, batch: str) -> dict[str, Any]:
     Raises:
         MigrateError: whatever keeps it from going on; see `pipeline.cutover.start`.
     """
-    with _scene(desk, batch, Track.CUTOVER, write=True) as scene:
+    with _scene(desk, batch, Track.CUTOVER, write=True, binding=True) as scene:
         go(scene)
         return _told(scene)
 
@@ -89,7 +89,7 @@ def finalize(desk: Desk, batch: str, reason: str | None) -> dict[str, Any]:
     Raises:
         MigrateError: see `pipeline.cutover.finalize`.
     """
-    with _scene(desk, batch, Track.CUTOVER, write=False) as scene:
+    with _scene(desk, batch, Track.CUTOVER, write=False, binding=True) as scene:
         finish(scene, reason)
         return _told(scene)
 
@@ -144,8 +144,13 @@ def entry_of(desk: Desk, batch: str) -> Cutover:
 
 
 @contextmanager
-def _scene(desk: Desk, batch: str, track: Track, *, write: bool) -> Iterator[Scene]:
-    """Open everything for one verb, and close it with what was exchanged with each endpoint."""
+def _scene(
+    desk: Desk, batch: str, track: Track, *, write: bool, binding: bool = False
+) -> Iterator[Scene]:
+    """Open everything for one verb, and close it with what was exchanged with each endpoint.
+
+    A `binding` verb rests on the terms of the cutover: they are fixed, or a change is agreed to.
+    """
     entry = entry_of(desk, batch)
     pointer = _pointer(desk.loaded.plan, entry, track)
     desk.read_ledger().close()  # a ledger is never made by a cutover
@@ -159,6 +164,8 @@ def _scene(desk: Desk, batch: str, track: Track, *, write: bool) -> Iterator[Sce
     with held_ledger(desk, judge) as ledger:
         ctx = context_of(desk, services, ledger, judge)
         try:
+            if binding:
+                Consents(desk, ledger, judge, batch).settle()
             yield _put_together(desk, ctx, services, ledger, entry, pointer, track)
         finally:
             ctx.engines.drop(grace=30.0)

@@ -165,6 +165,8 @@ def _opened(desk: Desk, batch: str, bundle: Path | None, *, reads: bool) -> Iter
     with held_ledger(desk, judge) as ledger:
         ctx = context_of(desk, services, ledger, judge)
         try:
+            if reads:  # what is only observed was agreed to before
+                Consents(desk, ledger, judge, batch).settle()
             yield _undertaking(desk, services, ctx, ledger, entry, section, eraser, bundle)
         finally:
             ctx.engines.drop(grace=30.0)

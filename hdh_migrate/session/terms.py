@@ -10,10 +10,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from hdh_migrate.errors import UsageError
-from hdh_migrate.evidence.signing import Verifier, load_verifier
+from hdh_migrate.evidence.signing import Verifier, load_verifier, verifier_of
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.plan.consent import AT_MOST, SignedStatement
+from hdh_migrate.plan.diff import changes
 from hdh_migrate.plan.fields import seconds_of
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.plan.model import Plan
@@ -66,6 +69,54 @@ def longest_freeze(plan: Plan) -> int:
 def threshold(terms: Terms, stage: str) -> int:
     """Return how many must approve a stage; 0: nobody is asked."""
     return int(terms["thresholds"].get(stage, 0))
+
+
+def highest(terms: Terms) -> int:
+    """Return how many must agree to other terms: as many as for the strictest stage."""
+    return max((int(one) for one in terms["thresholds"].values()), default=0)
+
+
+def verifiers(keys: Iterable[Mapping[str, Any]]) -> list[Verifier]:
+    """Return the keys that terms tell, ready to verify; no file is read."""
+    return [
+        verifier_of(Ed25519PublicKey.from_public_bytes(bytes.fromhex(one["public"])), one["until"])
+        for one in keys
+    ]
+
+
+def difference(was: Terms, now: Terms) -> list[str]:
+    """Say in one line each how terms differ, keys by their ids."""
+    return changes(_readable(was), _readable(now))
+
+
+def beside(loaded: LoadedPlan) -> list[str]:
+    """Return which keys that approve or waive have their private half in the same folder.
+
+    Whoever runs the plan may have made them himself; nothing shows that somebody else holds them.
+    """
+    plan = loaded.plan
+    paths = [
+        *(plan.approvals.keys if plan.approvals is not None else ()),
+        *(plan.waivers.keys if plan.waivers is not None else ()),
+    ]
+    found = {
+        load_verifier(loaded.base / path).fingerprint
+        for path in paths
+        if (loaded.base / path).with_suffix(".key").exists()
+    }
+    return sorted(found)
+
+
+def _readable(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, list):
+        ends = {one["fingerprint"]: one["until"] for one in value}
+        return [
+            f"ed25519:{key[:16]}" + (f" until {until}" if until else "")
+            for key, until in ends.items()
+        ]
+    if isinstance(value, Mapping) and "kind" not in value:
+        return {name: _readable(one) for name, one in value.items()}
+    return value
 
 
 def _thresholds(plan: Plan, batch: str) -> dict[str, int]:

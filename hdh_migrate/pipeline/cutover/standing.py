@@ -128,6 +128,15 @@ class Standing:
     """When a delta last made another manifest."""
     disproved_at: str | None = None
     """When the source was last seen not to be frozen."""
+    terms: Mapping[str, Any] | None = None
+    """The terms in force: who approves, how many, with what delays; None: none were fixed yet."""
+    terms_since: str | None = None
+    """When the last consent to a change of the terms was signed."""
+    terms_changes: list[Mapping[str, Any]] = field(default_factory=list)
+    terms_of: dict[str, str | None] = field(default_factory=dict)
+    """The digest of the terms under which each stage was approved."""
+    beside: list[str] = field(default_factory=list)
+    """Fingerprints of keys that may approve or waive and whose private half lies with the plan."""
     withdrawn: set[tuple[str, str]] = field(default_factory=set)
     """Approvals, by digest, that the key with this fingerprint has withdrawn."""
     times: dict[str, str] = field(default_factory=dict)
@@ -149,17 +158,28 @@ class Standing:
         if name == "approval-withdrawn":  # somebody else's doing: what was waited for still is
             self.withdrawn.add((body["approval"], body["key"]))
             return
+        if name in {"terms", "terms-changed"}:
+            self._fix(at, name, body)
+            return
         if name == "delta" and body["new"] + body["changed"]:
             self.moved_at = at
         self.waits = None
         if "approvals" in body:
             self.approvals[body["approved_stage"]] = list(body["approvals"])
+            self.terms_of[body["approved_stage"]] = body.get("terms")
         handler = _HANDLERS.get(name)
         if handler is not None:
             handler(self, body)
         stage = _STAGES.get(name)
         if stage is not None and stage is not self.stage:
             self.stage, self.since = stage, at
+
+    def _fix(self, at: str, name: str, body: Mapping[str, Any]) -> None:
+        if name == "terms-changed":
+            told = {one: body[one] for one in ("was", "now", "difference", "approvals")}
+            self.terms_changes.append({"at": at, **told, "terms_before": self.terms})
+            self.terms_since = body["since"]
+        self.terms, self.beside = body["terms"], list(body["beside"])
 
     def known_since(self, stage: str) -> str | None:
         """Return when what whoever approves a stage must know of came to be, None: always.
@@ -171,8 +191,10 @@ class Standing:
             "cutover": (self.times.get("rolled-back"), self.moved_at),
             "finalize": (self.times.get("switched"),),
             "decommission": (self.times.get("finalized"),),
+            "terms": (),
         }
-        return max((at for at in needed[stage] if at is not None), default=None)
+        moments = (*needed[stage], self.terms_since)
+        return max((at for at in moments if at is not None), default=None)
 
 
 def standings(events: Events) -> dict[tuple[str, Track], Standing]:

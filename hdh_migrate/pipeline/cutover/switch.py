@@ -41,7 +41,7 @@ def switch(scene: Scene, now: Standing, root: str) -> None:
     scene.note(
         "switching", old_sha256=digest(old), new_sha256=digest(scene.value), root=root,
         guard=scene.pointer.guard, approvals=list(consent.keys), approved_stage="cutover",
-        strangers=scene.strangers,
+        strangers=scene.strangers, terms=consent.terms,
     )  # fmt: skip
     try:
         _both(scene, root)
