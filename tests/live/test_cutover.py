@@ -117,6 +117,8 @@ def test_approvals_count_for_this_plan_these_keys_and_their_time_alone(site: Sit
 
     site.approve("cutover", "dpo", "--until", "2027-01-01T00:00:00Z")
     site.change(approvals={"keys": ["keys/dpo.pub", "keys/ciso.pub"], "threshold": 2})
+    assert "the plan changes the terms" in site.cutover("start", expect=8).err
+    site.approve("terms", "dpo")
     refused = site.cutover("start", expect=8)
     assert "the plan was changed since" in refused.err
     assert site.pointer == OLD
