@@ -10,6 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum
 
+FAILING_DISK = (
+    "what was acknowledged is in the ledger; nothing more was written after the failure: look at"
+    " the machine's own log, move the state directory to a sound disk, and run the same plan again"
+)
+
 
 class Exit(IntEnum):
     """The documented exit codes (docs/operations.md)."""
@@ -315,6 +320,15 @@ class Interrupted(Stopped):
     """A signal asked the run to stop; everything acknowledged is in the ledger."""
 
     exit_code = Exit.INTERRUPTED
+
+
+class Starved(Stopped):
+    """This machine gives no more memory, threads, processes or open files."""
+
+    default_hint = (
+        "nothing is lost; give more memory, processes or files, or lower engine.processes and"
+        " engine.connections, then run the same plan again"
+    )
 
 
 class DoorHeld(Stopped):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 SEGMENT = 65_536
 """Plaintext bytes per unit of encryption (Crypt4GH)."""
@@ -17,6 +18,13 @@ MIB = 1 << 20
 
 FREEZE_TRIAL = ".hdh-migrate-freeze-trial-"
 """How the name of every blob begins, under its prefix, that a freeze probe tries to create."""
+
+
+SIZE_MAX = 1 << 60
+"""Bytes that no single object of any store reaches; who says more is wrong."""
+
+TOTAL_MAX = (1 << 63) - 1
+"""Bytes that the objects of one dataset may have together: what the ledger can add up."""
 
 
 def key_bytes(key: str) -> bytes:
@@ -101,6 +109,37 @@ class ObjectInfo:
     kind: str = "object"  # "object", or why it is not a plain readable one: "symlink", "append" ...
     tier: str | None = None
     lease: str | None = None
+
+
+class Brief(NamedTuple):
+    """What is believed of one object only when the source says it twice."""
+
+    key: str
+    size: int
+    version: str
+    kind: str
+    md5: str | None
+
+
+class Pinned(NamedTuple):
+    """One object as the ledger holds on to it."""
+
+    number: int
+    told: Brief
+    state: State
+
+
+class Claimed(NamedTuple):
+    """One object as it was listed, in the ledger's own form."""
+
+    number: int
+    key: bytes
+    size: int
+    version: str
+    state: int
+    reason: str | None
+    md5: bytes | None
+    kind: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +283,13 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" + (f" ({self.hint})" if self.hint else "")
+
+
+class Untagged(StrEnum):
+    """Why a source lists no index tags."""
+
+    DENIED = "denied"  # the credential may not read them
+    UNSUPPORTED = "unsupported"  # the account has no such thing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

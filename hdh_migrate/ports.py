@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from hdh_migrate.model import (
+    Brief,
     Erased,
     Lock,
     ObjectInfo,
@@ -24,6 +25,7 @@ from hdh_migrate.model import (
     Stored,
     TargetLimits,
     Trace,
+    Untagged,
     Upload,
 )
 
@@ -42,8 +44,11 @@ class Source(Protocol):
 
     page_size: int
 
-    def check(self, place: Place) -> Sequence[Problem]:
-        """Say which rights or things are missing to list and read; empty means none."""
+    def check(self, place: Place, *, checked: bool = False) -> Sequence[Problem]:
+        """Say what is missing to list and read as a run does; empty means nothing.
+
+        With `checked` reads are to be compared with the source's own digest of each range.
+        """
 
     def pages(self, place: Place, *, marker: str | None = None) -> Iterator[Page]:
         """List everything under the prefix, page by page, starting at `marker`.
@@ -53,11 +58,15 @@ class Source(Protocol):
             Transient: no whole page arrived; start again at the last page's marker.
         """
 
-    def recount(self, place: Place) -> Iterator[tuple[str, str]]:
-        """List again, cut differently, as (key, version): a second opinion on `pages`."""
+    def recount(self, place: Place) -> Iterator[Brief]:
+        """List again, cut differently: a second opinion on `pages`.
 
-    def reads_tags(self, place: Place) -> bool:
-        """Say whether the credential may read tags, as far as a listing has shown."""
+        Raises:
+            ListingBroken, Transient: as `pages`.
+        """
+
+    def untagged(self, place: Place) -> Untagged | None:
+        """Say why listings come without index tags, as far as one has shown; None: with them."""
 
     def head(self, place: Place, key: str) -> ObjectInfo:
         """Describe one object as it is now.
@@ -66,13 +75,18 @@ class Source(Protocol):
             Missing: it is gone.
         """
 
-    def read(self, place: Place, obj: ObjectInfo, span: Span, write: Write) -> None:
+    def read(
+        self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool = False
+    ) -> None:
         """Hand exactly the span of exactly this version to `write`; every reply is checked.
 
         Bytes may have been handed over before an error is raised: discard them.
 
+        With `checked` the source's own digest of each range is demanded and compared, where the
+        source has such a thing (see `check`).
+
         Raises:
-            SourceChanged: the object is no longer `obj.version`.
+            SourceChanged: it is no longer `obj.version`, or not of `obj.size` or `obj.kind`.
             Missing: it is gone.
             Transient: the reply was cut, short or not what was asked for.
         """

@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from hdh_migrate import __version__
+from hdh_migrate.cli import streams
 from hdh_migrate.cli.output import Output
 from hdh_migrate.cli.unforeseen import unforeseen
 from hdh_migrate.errors import Exit, MigrateError
@@ -75,6 +76,8 @@ class Task:
             told = unforeseen(error)
             self.out.fail(told)
             code = told.exit_code
+        if code is Exit.OK and self.out.lost not in {None, streams.READER_GONE}:
+            code = Exit.UNEXPECTED  # a result that nobody got is no success
         sys.exit(int(code))
 
     def _listen(self) -> None:
@@ -111,7 +114,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; may be called again."""
     if not app.registered_commands:
         _register()
-    app(arguments)
+    streams.hold_descriptors()
+    with streams.forgiving_stderr():
+        try:
+            app(arguments)
+        except OSError as error:  # of help and usage alone: a command's own end is Task's to tell
+            why = error.strerror or type(error).__name__
+            streams.write(sys.stdout, "")
+            streams.write(sys.stderr, f"error: {streams.cannot_be_written(why)}\n")
+            sys.exit(int(Exit.UNEXPECTED))
 
 
 def _register() -> None:

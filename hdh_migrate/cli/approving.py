@@ -12,6 +12,7 @@ import typer
 
 from hdh_migrate.cli.app import AsJson, Plan, StateDir, Task
 from hdh_migrate.cli.output import LineProgress
+from hdh_migrate.cli.trusting import given
 from hdh_migrate.errors import UsageError
 
 _FOR = re.compile(r"([1-9][0-9]{0,4})([mhd])")
@@ -161,7 +162,7 @@ def _made(
     if bundle is None:
         subject = approving.subject_here(desk, batch, wanted)
     else:
-        trusted = [load_verifier(path) for path in trust]
+        trusted = given(load_verifier, trust)
         subject = approving.subject_of_bundle(desk, batch, wanted, bundle, trusted, now)
     difference = None
     if wanted is approvals.Stage.TERMS and bundle is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +10,7 @@ import typer
 
 from hdh_migrate.cli.app import AsJson, Plan, StateDir, Task
 from hdh_migrate.cli.output import LineProgress
+from hdh_migrate.cli.trusting import given
 from hdh_migrate.errors import EvidenceDamaged, Exit, UsageError
 
 audit = typer.Typer(
@@ -82,7 +82,7 @@ def verify(
         from hdh_migrate.evidence.verify import load_note
         from hdh_migrate.software import code_digest
 
-        keys = [load_verifier(path) for path in trust]
+        keys = given(load_verifier, trust)
         if threshold > len({key.fingerprint for key in keys}):
             raise UsageError(f"{threshold} keys must have signed, but {len(keys)} are trusted")
         reader = None
@@ -97,7 +97,9 @@ def verify(
             notes = [load_note(path) for path in checkpoint or ()]
         except Wrong as wrong:
             raise UsageError(str(wrong)) from None
-        stamped = judged_by(load_roots(tsa_trust)) if tsa_trust is not None else None
+        stamped = None
+        if tsa_trust is not None:
+            stamped = judged_by(given(load_roots, [tsa_trust])[0])
         outcome = examine(
             bundle, keys, threshold,
             stamped=stamped, sample=reader, notes=notes,
@@ -191,21 +193,18 @@ def check_proof(
     task = Task(as_json=as_json)
 
     def body() -> None:
-        from hdh_migrate.evidence.proofs import Inclusion, path_of, root_of
+        from hdh_migrate.evidence.facts import DIGEST
+        from hdh_migrate.evidence.proofs import inclusion_of, read_proof, root_of
+        from hdh_migrate.evidence.records import manifest_line, read_line
 
-        try:
-            told = json.loads(proof.read_bytes())
-            inclusion = Inclusion(
-                index=int(told["index"]), size=int(told["size"]), path=path_of(told["path"])
-            )
-            line = str(told["line"]).encode()
-        except OSError as error:
-            raise UsageError(f"{proof}: cannot be read: {error.strerror}") from None
-        except (ValueError, KeyError, TypeError):
-            raise EvidenceDamaged(f"{proof}: not a proof") from None
+        if not DIGEST.fullmatch(root.lower()):
+            raise UsageError("--root: not the 64 hexadecimal digits of a root")
+        otherwise = f"{proof}: not a proof"
+        line, inclusion = inclusion_of(read_proof(proof, otherwise), otherwise)
+        record = read_line(line + b"\n", manifest_line)
         if root_of(line, inclusion).hex() != root.lower():
             raise EvidenceDamaged("the proof does not lead to this root")
-        task.out.result({"ok": True, "record": json.loads(line)}, f"ok      {told['line']}")
+        task.out.result({"ok": True, "record": record}, f"ok      {line.decode()}")
 
     task.run(body)
 

@@ -11,7 +11,8 @@ import typer
 
 from hdh_migrate.cli.app import AsJson, Plan, ShowNames, StateDir, Task
 from hdh_migrate.cli.auditing import Trust, audit
-from hdh_migrate.cli.output import LineProgress, to_stdout, visible
+from hdh_migrate.cli.output import LineProgress, visible
+from hdh_migrate.cli.trusting import given
 from hdh_migrate.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def export(
                 reading, Wanted(what=what or What.MANIFEST, show_names=show_names)
             )
             if out == "-":
-                to_stdout(pieces)
+                task.out.stream(pieces)
                 return
             size = save(pieces, Path(out))
         told = {"out": out, "format": str(form), "bytes": size, "trusted": reading.trusted}
@@ -164,7 +165,7 @@ def _place(line: dict[str, Any]) -> str:
 def _trusted(paths: Sequence[Path], threshold: int) -> list[Verifier]:
     from hdh_migrate.evidence.signing import load_verifier
 
-    keys = [load_verifier(path) for path in paths]
+    keys = given(load_verifier, paths)
     different = len({key.fingerprint for key in keys})
     if threshold > max(different, 1):
         raise UsageError(f"{threshold} keys must have signed, but {different} are trusted")

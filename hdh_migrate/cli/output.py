@@ -7,12 +7,12 @@ terminal, no object names unless `--show-names`, and then with control character
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from hdh_migrate.cli import streams
 from hdh_migrate.errors import MigrateError
 from hdh_migrate.telemetry import duration_text, size_text
 
@@ -24,22 +24,38 @@ class Output:
 
     def __init__(self, *, as_json: bool, progress: bool) -> None:
         self.as_json = as_json
+        self.lost: str | None = None
+        """Why stdout did not take everything; what a command did is done all the same."""
         self._progress = progress
 
     def data(self, document: Any) -> None:  # noqa: ANN401 - any JSON value
         """Print one JSON document on stdout."""
-        _write(sys.stdout, json.dumps(document, ensure_ascii=True, sort_keys=True) + "\n")
+        self._print(json.dumps(document, ensure_ascii=True, sort_keys=True) + "\n")
 
     def result(self, document: Any, text: str) -> None:  # noqa: ANN401 - any JSON value
         """Print a result: the document for machines, or the text for people; both on stdout."""
         if self.as_json:
             self.data(document)
         else:
-            _write(sys.stdout, _shown(text) + "\n")
+            self._print(_shown(text) + "\n")
+
+    def stream(self, pieces: Iterable[bytes]) -> None:
+        """Write bytes to stdout as they come, for as long as it takes them."""
+        for piece in pieces:
+            self._print(piece)
+            if self.lost is not None:
+                return
 
     def say(self, text: str) -> None:
-        """Tell people something on stderr."""
-        _write(sys.stderr, _shown(text) + "\n")
+        """Tell people something on stderr; nobody is told that this failed."""
+        streams.write(sys.stderr, _shown(text) + "\n")
+
+    def _print(self, data: str | bytes) -> None:
+        if self.lost is None and (why := streams.write(sys.stdout, data)) is not None:
+            self.lost = why
+            if why != streams.READER_GONE:
+                self.say(f"error: {streams.cannot_be_written(why)}")
+                self.say(f"hint: {streams.HINT}")
 
     def fail(self, error: MigrateError) -> None:
         """Tell what went wrong, and what to do."""
@@ -115,16 +131,6 @@ class LineProgress:
         self.title = ""
 
 
-def to_stdout(pieces: Iterable[bytes]) -> None:
-    """Write bytes to stdout as they come."""
-    try:
-        for piece in pieces:
-            sys.stdout.buffer.write(piece)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        _reader_gone(sys.stdout)
-
-
 def visible(text: str) -> str:
     """Return one line that cannot drive a terminal: controls and bidi marks are escaped."""
     return "".join(char if char.isprintable() else f"\\u{{{ord(char):x}}}" for char in text)
@@ -144,16 +150,3 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
 def _shown(text: str) -> str:
     """Return lines in which nothing can drive a terminal."""
     return "\n".join(visible(line) for line in text.split("\n"))
-
-
-def _write(stream: Any, text: str) -> None:  # noqa: ANN401 - a text stream
-    try:
-        stream.write(text)
-        stream.flush()
-    except BrokenPipeError:
-        _reader_gone(stream)
-
-
-def _reader_gone(stream: Any) -> None:  # noqa: ANN401 - a text stream
-    """Let what follows go nowhere (`| head`); the run itself goes on or ends on its own terms."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

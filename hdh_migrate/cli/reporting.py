@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from hdh_migrate.cli.app import AsJson, Plan, StateDir, Task, Verbose
 from hdh_migrate.cli.auditing import Bundle, Trust, TsaTrust
 from hdh_migrate.cli.output import LineProgress, visible
+from hdh_migrate.cli.trusting import given
 from hdh_migrate.errors import UsageError
 
 _HELP = ("-h", "--help")
@@ -135,7 +136,7 @@ def sign(
         from hdh_migrate.wiring import Vault
 
         phrase = Vault.open(Path()).reveal(passphrase).encode() if passphrase else None
-        signer, trusted = load_signer(key, phrase), [load_verifier(path) for path in trust]
+        signer, trusted = load_signer(key, phrase), given(load_verifier, trust)
         what = "checkpoint" if bundle.is_file() else "statement"
         count = (add_witness if bundle.is_file() else countersign)(bundle, signer, trusted)
         task.out.result(
@@ -216,7 +217,7 @@ def _stamp(
     from hdh_migrate.plan.fields import authority_url
     from hdh_migrate.session.stamping import NONCE_BITS, stamp
 
-    roots = load_roots(tsa_trust) if tsa_trust is not None else None
+    roots = given(load_roots, [tsa_trust])[0] if tsa_trust is not None else None
     if tsa is None:
         assert token is not None
         return asdict(add_stamp(bundle, _answer(token), roots))

@@ -6,17 +6,21 @@ import errno
 from pathlib import Path
 from traceback import extract_tb
 
-from hdh_migrate.errors import MigrateError, NoSpace
+from hdh_migrate.errors import FAILING_DISK, MigrateError, NoSpace, Starved
 
 _PACKAGE = Path(__file__).parents[1]
 
 
 def unforeseen(error: Exception) -> MigrateError:
     """Return an error with a message for people: a disk that does not obey, or a fault of ours."""
+    if _is_starved(error):
+        return Starved("this machine gives no more memory, threads or files")
     if isinstance(error, OSError) and error.strerror:
         where = "" if error.filename is None else f"{error.filename}: "
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             return NoSpace(f"{where}no space left on the disk")
+        if error.errno in {errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE}:
+            return MigrateError(f"{where}the disk fails: {error.strerror}", hint=FAILING_DISK)
         if where:
             return MigrateError(
                 f"{where}{error.strerror}",
@@ -25,6 +29,16 @@ def unforeseen(error: Exception) -> MigrateError:
     return MigrateError(
         f"a fault of ours: {type(error).__name__} at {_place(error)}",
         hint="nothing is lost; run the same command again with -vv and report what it says",
+    )
+
+
+def _is_starved(error: Exception) -> bool:
+    return (
+        isinstance(error, MemoryError)
+        or "can't start new thread" in str(error)
+        or (
+            isinstance(error, OSError) and error.errno in {errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+        )
     )
 
 

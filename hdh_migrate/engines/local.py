@@ -15,18 +15,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from hdh_migrate.confined import bare
 from hdh_migrate.engines import boot
+from hdh_migrate.engines.starved import STARVED
 from hdh_migrate.engines.wire import Wire
-from hdh_migrate.errors import MigrateError, Refused
+from hdh_migrate.errors import MigrateError, Refused, Starved
 from hdh_migrate.ports import Order, Receipt
 from hdh_migrate.software import code_digest
 
 ORDERS_AHEAD = 1
 """Orders handed to a worker beyond its threads, so that none of them waits for us."""
+
+STILLBORN_MAX = 3
+"""Workers in a row that ended before they could begin, after which the machine is to blame."""
 
 DEATHS_MAX = 8
 """Workers lost, with no order finished in between, before a run is given up as broken."""
@@ -39,17 +44,24 @@ class _Worker:
         ours, theirs = socket.socketpair()
         # -I: what lies in the current directory, or is named in PYTHONPATH, is no code of ours.
         command = [sys.executable, "-I", boot.__file__, str(theirs.fileno()), factory, *search]
-        self.process = subprocess.Popen(
-            command,
-            pass_fds=(theirs.fileno(),),
-            stdin=subprocess.DEVNULL,
-            stdout=2,
-            env=bare(os.environ, *kept),
-        )
-        theirs.close()
+        try:
+            self.process = subprocess.Popen(
+                command,
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=2,
+                env=bare(os.environ, *kept),
+            )
+        except OSError as error:
+            ours.close()
+            raise Starved(f"no worker process can be started: {error.strerror}") from error
+        finally:
+            theirs.close()
         self.wire = Wire(Connection(ours.detach()))
-        self.wire.send(config)
+        with suppress(OSError):  # it died at once; receipts() will say so
+            self.wire.send(config)
         self.orders: dict[int, Order] = {}
+        self.ready = False
 
 
 class LocalEngine:
@@ -77,10 +89,16 @@ class LocalEngine:
         self._threads = -(-connections // processes)
         self._config = {**config, "threads": self._threads, "processes": processes}
         self._numbers = itertools.count(1)
-        self._deaths = 0
+        self._deaths = self._stillborn = 0
         self._closing = False
         self._traffic: list[Mapping[str, Any]] = []
-        self._workers = [self._started() for _ in range(processes)]
+        self._workers: list[_Worker] = []
+        try:
+            for _ in range(processes):
+                self._workers.append(self._started())
+        except Starved:
+            self.close(grace=0.0)
+            raise
         self.capacity = processes * (self._threads + ORDERS_AHEAD)
 
     def submit(self, order: Order) -> None:
@@ -119,12 +137,13 @@ class LocalEngine:
         for receipt in receipts:
             if receipt["kind"] == "order-done":
                 worker.orders.pop(receipt["order"], None)
-                self._deaths = 0
+                self._deaths = self._stillborn = 0
             elif receipt["kind"] == "traffic":
                 self._traffic.extend(receipt["endpoints"])
                 continue
             elif receipt["kind"] == "ready":
                 self._demand_our_code(receipt["code_sha256"])
+                worker.ready = True
                 continue
             yield receipt
 
@@ -143,6 +162,15 @@ class LocalEngine:
         worker.wire.connection.close()
         worker.process.wait()
         self._workers.remove(worker)
+        if (why := _innocent(worker)) is not None:
+            self._stillborn += 1
+            if self._stillborn > DEATHS_MAX:
+                raise Starved(why)
+            ends = worker.process.returncode == STARVED or self._stillborn >= STILLBORN_MAX
+            yield from _given_back(worker, "starved" if ends else "stopped", why)
+            if not self._closing:
+                self._workers.append(self._started())
+            return
         self._deaths += 1
         if not self._closing:
             if self._deaths > DEATHS_MAX:
@@ -189,6 +217,31 @@ class LocalEngine:
             pass
         worker.process.kill()
         worker.process.wait()
+
+
+def _innocent(worker: _Worker) -> str | None:
+    """Return why a worker ended through no fault of its orders', None when that is not known."""
+    status = worker.process.returncode
+    if status == STARVED:
+        return "this machine gives a worker process no more memory, threads or files"
+    if not worker.ready:
+        return f"a worker process cannot start (exit status {status})"
+    return None
+
+
+def _given_back(worker: _Worker, reason: str, why: str) -> Iterator[Receipt]:
+    """Give back what a worker was to do; for "starved", whoever drives the engine ends the run."""
+    for number, order in worker.orders.items():
+        for one in order["objects"]:
+            yield {
+                "kind": "returned",
+                "id": one["id"],
+                "attempt": one.get("attempt"),
+                "number": one.get("number"),
+                "reason": reason,
+                "detail": why,
+            }
+        yield {"kind": "order-done", "order": number}
 
 
 def processors() -> int:

@@ -18,12 +18,16 @@ import time
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hdh_migrate.confined import confine
+from hdh_migrate.engines.starved import STARVED, is_starved
 from hdh_migrate.engines.wire import Wire
 from hdh_migrate.errors import MigrateError
 from hdh_migrate.software import code_digest
+
+FAULT = 70
+"""Exit status of a worker that met a fault of ours."""
 
 FLUSH_RECEIPTS = 8
 FLUSH_SECONDS = 0.05
@@ -57,17 +61,22 @@ def main(descriptor: int, factory: str) -> None:
     confine()
     sys.excepthook = lambda _, error, __: _tell(error)
     wire = Wire(Connection(descriptor))
-    config = wire.receive()
-    module, _, name = factory.partition(":")
-    service = getattr(importlib.import_module(module), name)(config)
-    orders: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
-    threads = [
-        threading.Thread(target=_serve, args=(wire, orders, service.perform), daemon=True)
-        for _ in range(config["threads"])
-    ]
-    for thread in threads:
-        thread.start()
-    wire.send([{"kind": "ready", "pid": os.getpid(), "code_sha256": code_digest()}])
+    try:
+        config = wire.receive()
+        module, _, name = factory.partition(":")
+        service = getattr(importlib.import_module(module), name)(config)
+        orders: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
+        threads = [
+            threading.Thread(target=_serve, args=(wire, orders, service.perform), daemon=True)
+            for _ in range(config["threads"])
+        ]
+        for thread in threads:
+            thread.start()
+        wire.send([{"kind": "ready", "pid": os.getpid(), "code_sha256": code_digest()}])
+    except (EOFError, ConnectionError):
+        os._exit(1)
+    except BaseException as error:  # noqa: BLE001 - reported and fatal
+        _give_up(error)
     try:
         while (message := wire.receive()) is not None:
             if message.get("command") == "pause":
@@ -96,9 +105,16 @@ def _serve(
     except (BrokenPipeError, ConnectionError):
         os._exit(1)
     except BaseException as error:  # noqa: BLE001 - reported and fatal
-        # A fault of ours: the coordinator sees the process go and hands the order out again.
-        _tell(error)
-        os._exit(70)
+        # The coordinator sees the process go, and by its status why.
+        _give_up(error)
+
+
+def _give_up(error: BaseException) -> NoReturn:
+    """End at once: with a word on a fault of ours, quietly when the machine gives no more."""
+    if is_starved(error):
+        os._exit(STARVED)
+    _tell(error)
+    os._exit(FAULT)
 
 
 def _tell(error: BaseException) -> None:

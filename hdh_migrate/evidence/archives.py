@@ -1,28 +1,51 @@
-"""Bundles that came as an archive: unpacked into a folder of their own, plain names only."""
+"""Bundles that came as an archive: unpacked into a folder of their own, plain names only.
+
+An archive is somebody's, and is read as such: entries of a bundle's names only, one folder, no
+links, no holes; never more than `RATIO` times the archive's own size, for records compress some
+ten times and bombs a thousand; in memory that does not grow with it.
+"""
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
+import lzma
 import shutil
 import stat
-import tarfile
+import struct
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Final, TypeVar, cast
 
 from hdh_migrate.errors import EvidenceDamaged, UsageError
+from hdh_migrate.evidence import tapes
+from hdh_migrate.evidence.tapes import Entry
 from hdh_migrate.evidence.verify import FILES, OPTIONAL
 
-_BROKEN = (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, RuntimeError)
+T = TypeVar("T")
 
+RATIO: Final = 100
+"""Bytes that an archive's entries may have for each of its own."""
 
-class _Entry(NamedTuple):
-    name: str
-    plain: bool
-    size: int
-    open: Callable[[], IO[bytes] | None]
+FREE_BYTES: Final = 64 << 20
+"""Bytes that the entries of even the smallest archive may have."""
+
+XZ_MEMORY: Final = 256 << 20
+PIECE: Final = 1 << 20
+READ_MAX: Final = 4 << 20
+"""No part of an archive that must be read at once is larger; a zip's directory is such a part."""
+
+# Everything that the standard library's readers raise at bytes that are no archive.
+_BROKEN: Final = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError),
+    *(ValueError, OverflowError, LookupError, NotImplementedError, RuntimeError),
+)
+_PACKINGS: Final = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 
 @contextmanager
@@ -30,58 +53,137 @@ def unpacked(path: Path) -> Iterator[Path]:
     """Give a bundle's folder; for a .zip or .tar archive one that is removed afterwards.
 
     An entry is taken only under the plain name of a bundle's file, so that none can land anywhere
-    else; the sizes that the archive states are believed at most as far as the disk has room.
+    else. What the archive says of sizes is not believed, but counted.
 
     Raises:
-        UsageError: there is nothing at `path`.
-        EvidenceDamaged: it is no archive, is cut short, or holds what no bundle has.
+        UsageError: there is nothing at `path` that can be read.
+        EvidenceDamaged: it is no archive, is cut short or too large, or holds what no bundle has.
     """
     if path.is_dir():
         yield path
         return
-    if not path.exists():
-        raise UsageError(f"{path}: there is no bundle here")
-    with tempfile.TemporaryDirectory(prefix="hdh-bundle-") as scratch:
+    with _opened(path) as file, tempfile.TemporaryDirectory(prefix="hdh-bundle-") as scratch:
         folder = Path(scratch)
-        try:
-            _unpack(path, folder)
-        except _BROKEN:
-            raise EvidenceDamaged(
-                f"{path}: neither a folder nor a whole .zip or .tar archive of a bundle"
-            ) from None
+        room = min(path.stat().st_size * RATIO + FREE_BYTES, shutil.disk_usage(folder).free)
+        is_zip = zipfile.is_zipfile(file)
+        _unpack(path, _zipped(file) if is_zip else _taped(file, room), folder, room)
         yield folder
 
 
-def _unpack(path: Path, folder: Path) -> None:
-    left, tops = shutil.disk_usage(folder).free, set[str]()
-    with zipfile.ZipFile(path) if zipfile.is_zipfile(path) else tarfile.open(path) as archive:
-        entries = _zipped(archive) if isinstance(archive, zipfile.ZipFile) else _tarred(archive)
-        for entry in entries:
-            top, _, name = entry.name.removeprefix("./").rpartition("/")
-            tops.add(top)
-            left -= entry.size
-            known = name in FILES or OPTIONAL.fullmatch(name)
-            if not entry.plain or not known or len(tops) > 1 or "/" in top or top == "..":
-                raise EvidenceDamaged(f"{path}: an entry that does not belong to a bundle")
-            if left < 0:
-                raise EvidenceDamaged(f"{path}: larger than the room to unpack it")
-            try:
-                with (folder / name).open("xb") as file:
-                    body = entry.open()
-                    assert body is not None  # of a plain file there is one
-                    shutil.copyfileobj(body, file, 1 << 20)
-            except FileExistsError:
-                raise EvidenceDamaged(f"{path}: the same file twice") from None
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        if not path.exists():
+            raise UsageError(f"{path}: there is no bundle here")
+        if not path.is_file():  # a pipe would be waited for, a device would never end
+            raise UsageError(f"{path}: neither a folder nor a file")
+        file = path.open("rb")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    with file:
+        yield file
 
 
-def _zipped(archive: zipfile.ZipFile) -> Iterator[_Entry]:
-    for info in archive.infolist():
-        if not info.is_dir():
-            plain = not stat.S_ISLNK(info.external_attr >> 16)
-            yield _Entry(info.filename, plain, info.file_size, lambda i=info: archive.open(i))  # type: ignore[misc]
+def _unpack(path: Path, entries: Iterator[Entry], folder: Path, left: int) -> None:
+    tops = set[str]()
+    while (entry := _read(path, lambda: next(entries, None))) is not None:
+        top, _, name = entry.name.removeprefix("./").rpartition("/")
+        tops.add(top)
+        known = name in FILES or OPTIONAL.fullmatch(name)
+        if not entry.plain or not known or len(tops) > 1 or "/" in top or top == "..":
+            raise EvidenceDamaged(f"{path}: an entry that does not belong to a bundle")
+        pieces = _read(path, entry.pieces)
+        try:
+            with (folder / name).open("xb") as out:
+                while piece := _read(path, lambda pieces=pieces: next(pieces, b"")):  # type: ignore[misc]
+                    left -= len(piece)
+                    if left < 0:
+                        raise EvidenceDamaged(
+                            f"{path}: larger than the room to unpack it, or than a bundle in an"
+                            " archive of its size can be"
+                        )
+                    out.write(piece)
+        except FileExistsError:
+            raise EvidenceDamaged(f"{path}: the same file twice") from None
 
 
-def _tarred(archive: tarfile.TarFile) -> Iterator[_Entry]:
-    for info in archive:
-        if not info.isdir():
-            yield _Entry(info.name, info.isreg(), info.size, lambda i=info: archive.extractfile(i))  # type: ignore[misc]
+def _read(path: Path, reading: Callable[[], T]) -> T:
+    """Read something of the archive."""
+    try:
+        return reading()
+    except _BROKEN:
+        raise EvidenceDamaged(
+            f"{path}: neither a folder nor a whole .zip or .tar archive of a bundle"
+        ) from None
+
+
+# --- zip -----------------------------------------------------------------------------------------
+
+
+class _Sparing(io.BufferedReader):
+    """A file that gives nothing too large at once: a zip's directory is read whole."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        wanted = READ_MAX + 1 if size is None or size < 0 else min(size, READ_MAX + 1)
+        data = super().read(wanted)
+        if len(data) > READ_MAX:
+            raise zipfile.BadZipFile("too large at once")
+        return data
+
+
+def _zipped(file: IO[bytes]) -> Iterator[Entry]:
+    with zipfile.ZipFile(_Sparing(io.FileIO(file.fileno(), closefd=False))) as archive:
+        for info in archive.infolist():
+            if not info.is_dir():
+                # The other packings cannot be undone a piece at a time.
+                plain = not stat.S_ISLNK(info.external_attr >> 16)
+                plain = plain and info.compress_type in _PACKINGS
+                yield Entry(info.filename, plain, lambda i=info: _inflated(archive, i))  # type: ignore[misc]
+
+
+def _inflated(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
+    with archive.open(info) as body:
+        while piece := body.read(PIECE):
+            yield piece
+
+
+# --- tar -----------------------------------------------------------------------------------------
+
+
+def _taped(file: IO[bytes], room: int) -> Iterator[Entry]:
+    return tapes.entries(_tape(file), room + FREE_BYTES)
+
+
+def _tape(file: IO[bytes]) -> IO[bytes]:
+    """Return the tar file in what may be packed with gzip, bzip2 or xz."""
+    file.seek(0)
+    magic = file.read(6)
+    file.seek(0)
+    if magic.startswith(b"\x1f\x8b"):
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=file))
+    if magic.startswith(b"BZh"):
+        return bz2.BZ2File(file)
+    if magic.startswith(b"\xfd7zXZ\0"):
+        return io.BufferedReader(_Xz(file))
+    return file
+
+
+class _Xz(io.RawIOBase):
+    """What an xz file holds; unlike the standard library's, in memory that has a bound."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
+        piece = b""
+        while not piece and not self._unpacker.eof:
+            more = self._file.read(1 << 16) if self._unpacker.needs_input else b""
+            if self._unpacker.needs_input and not more:
+                raise EOFError("cut short")
+            piece = self._unpacker.decompress(more, len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)

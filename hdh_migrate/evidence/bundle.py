@@ -41,7 +41,7 @@ from hdh_migrate.evidence.records import (
     order_of,
     read_line,
 )
-from hdh_migrate.evidence.recount import Order, Recount
+from hdh_migrate.evidence.recount import Order, Recount, unclaimed
 from hdh_migrate.evidence.signing import STATEMENT_TYPE, Signer
 from hdh_migrate.evidence.statement import predicate_of, statement, summary_of
 from hdh_migrate.evidence.verify import CODE
@@ -116,6 +116,7 @@ def _fill(
     recount = Recount(
         {dataset.name: dataset.batch for dataset in facts.datasets},
         _excluded(folder / "exclusions.jsonl"),
+        unclaimed=unclaimed(facts.plan),
     )
     digests, shown = _write_lines(folder, streams, recount)
     digests["journal.jsonl"], end = _write_journal(folder, journal)

@@ -57,6 +57,13 @@ CATALOGUE: dict[str, Text] = {
         "Everything arrived, but {n} object was not read back whole and unsealed."
         "|Everything arrived, but {n} objects were not read back whole and unsealed.",
     ),
+    "nothing": Text("Rien n'a été déplacé", "Nothing was moved"),
+    "nothing.why": Text(
+        "Les règles du plan ont exclu le seul objet inventorié : rien n'est arrivé."
+        "|Les règles du plan ont exclu les {n} objets inventoriés : rien n'est arrivé.",
+        "The plan's rules left out the one object that was inventoried: nothing arrived."
+        "|The plan's rules left out all {n} objects that were inventoried: nothing arrived.",
+    ),
     "pending": Text("Inachevé", "Not finished"),
     "pending.why": Text(
         "{n} objet reste à déplacer ou à vérifier.|{n} objets restent à déplacer ou à vérifier.",
@@ -258,6 +265,44 @@ CATALOGUE: dict[str, Text] = {
     "digest.md5": Text(
         "Les empreintes MD5 annoncées par la source ne sont que ses dires.",
         "MD5 checksums stated by the source are its claims only.",
+    ),
+    "digest.claimed": Text(
+        "{n} objet ({size}) a une empreinte MD5 annoncée par la source, et les octets lus l'ont."
+        "|{n} objets ({size}) ont une empreinte MD5 annoncée par la source, et les octets lus "
+        "l'ont.",
+        "{n} object ({size}) has an MD5 checksum stated by the source, and the bytes read have it."
+        "|{n} objects ({size}) have MD5 checksums stated by the source, and the bytes read have "
+        "them.",
+    ),
+    "digest.others.once": Text(
+        "{n} autre ({size}) n'en a pas, ou elle n'a pas été comparée : ses octets ont été lus une "
+        "fois, et une lecture que la source aurait faussée ne se verrait pas ici."
+        "|{n} autres ({size}) n'en ont pas, ou elles n'ont pas été comparées : leurs octets ont "
+        "été lus une fois, et une lecture que la source aurait faussée ne se verrait pas ici.",
+        "{n} other ({size}) has none, or none that was compared: its bytes were read once, and a "
+        "read that the source got wrong would not show here."
+        "|{n} others ({size}) have none, or none that were compared: their bytes were read once, "
+        "and a read that the source got wrong would not show here.",
+    ),
+    "digest.others.again": Text(
+        "{n} autre ({size}) n'en a pas, ou elle n'a pas été comparée : ses octets ont été lus deux "
+        "fois, et sont les mêmes."
+        "|{n} autres ({size}) n'en ont pas, ou elles n'ont pas été comparées : leurs octets ont "
+        "été lus deux fois, et sont les mêmes.",
+        "{n} other ({size}) has none, or none that was compared: its bytes were read twice, and "
+        "are the same."
+        "|{n} others ({size}) have none, or none that were compared: their bytes were read twice, "
+        "and are the same.",
+    ),
+    "digest.others.range-md5": Text(
+        "{n} autre ({size}) n'en a pas, ou elle n'a pas été comparée ; faute d'annonce, les octets "
+        "ont été comparés, plage par plage, à l'empreinte MD5 que la source en calcule."
+        "|{n} autres ({size}) n'en ont pas, ou elles n'ont pas été comparées ; faute d'annonce, "
+        "les octets ont été comparés, plage par plage, à l'empreinte MD5 que la source en calcule.",
+        "{n} other ({size}) has none, or none that was compared; where none is stated, the bytes "
+        "were compared, range by range, with the MD5 that the source computes of them."
+        "|{n} others ({size}) have none, or none that were compared; where none are stated, the "
+        "bytes were compared, range by range, with the MD5 that the source computes of them.",
     ),
     # --- findings and exclusions -------------------------------------------------------------
     "findings": Text("Constats", "Findings"),

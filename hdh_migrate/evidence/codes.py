@@ -22,6 +22,9 @@ CODES: dict[str, Text] = {
         "name equal to another but for case or the spelling of accents",
     ),
     "kind-append-blob": Text("blob d'ajout, non déplacé", "append blob, not moved"),
+    "kind-directory": Text(
+        "marque de dossier à la source, non déplacée", "folder marker at the source, not moved"
+    ),
     "kind-page-blob": Text("blob de pages, non déplacé", "page blob, not moved"),
     "kind-archived": Text(
         "blob archivé, illisible en l'état", "archived blob, unreadable as it is"
@@ -36,6 +39,9 @@ CODES: dict[str, Text] = {
     ),
     "tags-loss": Text("étiquettes non portées par la cible", "tags the target cannot hold"),
     "tags-unread": Text("étiquettes que l'accès ne permet pas de lire", "tags not readable"),
+    "tags-unsupported": Text(
+        "la source n'a pas d'étiquettes d'index", "the source has no index tags"
+    ),
     "metadata-differs": Text("métadonnées absentes de la cible", "metadata not at the target"),
     "metadata-renamed": Text(
         "noms de métadonnées changés par la cible (« _ » devenu « - »)",
@@ -60,6 +66,13 @@ CODES: dict[str, Text] = {
     "bucket-crowded": Text(
         "plus d'objets dans un compartiment que son hébergeur ne conseille",
         "more objects in a bucket than its host advises",
+    ),
+    "rule-unused": Text(
+        "règle du plan qui n'a touché aucun objet", "a rule of the plan that matched no object"
+    ),
+    "prefix-open": Text(
+        "préfixe sans barre finale : pris aussi à côté du dossier",
+        "prefix without a final slash: took objects beside the folder, too",
     ),
     # --- the source ------------------------------------------------------------------------------
     "listing-unstable": Text("deux listes de la source diffèrent", "two listings differ"),
@@ -119,6 +132,10 @@ CODES: dict[str, Text] = {
     "denied": Text("accès refusé à cet objet", "access to this object denied"),
     "unreadable": Text("réponse illisible ou tronquée", "reply unreadable or cut short"),
     "refused": Text("refusé", "refused"),
+    "unanswered": Text(
+        "pas de réponse pour cet objet, alors que l'hôte répond",
+        "no answer for this object, while its host does answer",
+    ),
     "worker-lost": Text("processus arrêtés par cet objet", "processes that died with this object"),
     "batch-held-back": Text("lot retenu par un autre", "batch held back by another"),
 }

@@ -86,6 +86,7 @@ def render_report(
         undated=_undated(predicate),
         said=words.said,
         meaning=meaning,
+        claims=_claims(predicate),
         batches=_batches(predicate),
         findings=findings,
         signer=signer,
@@ -150,6 +151,7 @@ def _verdict(predicate: Predicate) -> tuple[str, int]:
         ("open", not outcome["inventory_closed"], 0),
         ("empty", states["inventoried"]["objects"] == 0, 0),
         ("pending", states["pending"]["objects"] > 0, states["pending"]["objects"]),
+        ("nothing", verified == 0, states["excluded"]["objects"]),
         ("unproven", not outcome["proven"], verified - _proven(predicate)),
         ("noted", predicate["findings"]["total"] > 0, predicate["findings"]["total"]),
         ("good", True, verified),
@@ -200,6 +202,20 @@ def _undated(predicate: Predicate) -> list[str]:
         for one in predicate["endpoints"]
         if one["requests"] and not f"{one['url']}/".startswith(told)
     ]
+
+
+def _claims(predicate: Predicate) -> dict[str, Any] | None:
+    """Count the objects whose bytes have the source's own digest; say how the others were read.
+
+    None for a bundle that does not tell: of an earlier version, or without the source's digests.
+    """
+    claimed = predicate["manifest"].get("claimed")
+    if claimed is None or predicate["names"] != "plain":
+        return None
+    verified = predicate["outcome"]["states"]["verified"]
+    others = {unit: verified[unit] - claimed[unit] for unit in ("objects", "bytes")}
+    asked = predicate["plan"]["canonical"].get("verify") or {}
+    return {"claimed": claimed, "others": others, "how": asked.get("source", "once")}
 
 
 def _batches(predicate: Predicate) -> list[dict[str, Any]]:

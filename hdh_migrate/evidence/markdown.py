@@ -53,6 +53,7 @@ def _verdict(predicate: Mapping[str, Any]) -> str:
         ("the inventory is not closed", not outcome["inventory_closed"]),
         ("nothing was inventoried", objects["inventoried"] == 0),
         (f"unfinished, {_some(objects['pending'], 'object')} to go", objects["pending"] > 0),
+        ("nothing was moved", objects["verified"] == 0),
         ("complete, but not proven", not outcome["proven"]),
         (f"complete and proven, with {_some(found, 'finding')}", found > 0),
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hmac
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,12 @@ from hdh_migrate.errors import EvidenceDamaged, UsageError
 from hdh_migrate.evidence.facts import DIGEST
 from hdh_migrate.evidence.keyed import SECRET_BYTES, ObjectKey
 from hdh_migrate.evidence.names import readable
-from hdh_migrate.evidence.proofs import Inclusion, path_of, prove, root_of
+from hdh_migrate.evidence.proofs import inclusion_of, prove, read_proof, root_of
 from hdh_migrate.evidence.reading import numbered
 from hdh_migrate.evidence.records import manifest_line, read_line
 from hdh_migrate.model import key_bytes, key_text
 
 VERSION = 1
-LARGEST = 1 << 20
-"""Bytes of the largest opening that is read."""
-
 _FIELDS = ("key", "target_key")
 
 
@@ -87,17 +83,15 @@ def check_opening(path: Path, root: str) -> dict[str, Any]:
         EvidenceDamaged: it is no opening, does not lead to the root, or its line is another
             object's.
     """
-    told = _read(path)
+    otherwise = f"{path}: not an opening"
+    told = read_proof(path, otherwise)
+    line, inclusion = inclusion_of(told, otherwise)
     try:
-        line = str(told["line"]).encode()
-        inclusion = Inclusion(
-            index=int(told["index"]), size=int(told["size"]), path=path_of(told["path"])
-        )
         key = ObjectKey(bytes.fromhex(told["opening"]))
         claim = _claim(told)
         version_is_known = told["version"] == VERSION and len(key.raw) == SECRET_BYTES
     except (ValueError, KeyError, TypeError):
-        raise EvidenceDamaged(f"{path}: not an opening") from None
+        raise EvidenceDamaged(otherwise) from None
     if not version_is_known:
         raise EvidenceDamaged(f"{path}: not an opening of this version")
     record = read_line(line + b"\n", manifest_line)
@@ -134,18 +128,3 @@ def _differing(claim: Mapping[str, Any], record: Mapping[str, Any], key: ObjectK
         if not hmac.compare_digest(str(value), str(record[name])):
             wrong.append(name)
     return wrong
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    try:
-        told = json.loads(data) if len(data) <= LARGEST else None
-    except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict):
-        raise EvidenceDamaged(f"{path}: not an opening")
-    return told

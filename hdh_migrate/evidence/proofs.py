@@ -6,11 +6,19 @@ and not of its neighbours.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from hdh_migrate.errors import EvidenceDamaged
+from hdh_migrate.errors import EvidenceDamaged, UsageError
 from hdh_migrate.fixity import leaf_digest, node_digest
+
+LARGEST = 1 << 20
+"""Bytes of the largest proof or opening that is read."""
+
+MOST_LEAVES = 1 << 62
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +83,45 @@ def root_of(line: bytes, proof: Inclusion) -> bytes:
     if last:
         raise EvidenceDamaged("the proof is too short for its tree")
     return digest
+
+
+def read_proof(path: Path, otherwise: str) -> Mapping[str, Any]:
+    """Return what a file of a proof, or of an opening, holds; nothing in it is checked yet.
+
+    Raises:
+        UsageError: there is no such file.
+        EvidenceDamaged: `otherwise`; it is too large, or holds something else.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    try:
+        told = json.loads(data) if len(data) <= LARGEST else None
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict):
+        raise EvidenceDamaged(otherwise)
+    return told
+
+
+def inclusion_of(told: Mapping[str, Any], otherwise: str) -> tuple[bytes, Inclusion]:
+    """Return the line of a proof, and where it says that it stands.
+
+    Raises:
+        EvidenceDamaged: `otherwise`; it is malformed.
+    """
+    line, path = told.get("line"), told.get("path")
+    index, size = told.get("index"), told.get("size")
+    if not isinstance(line, str) or not isinstance(path, list):
+        raise EvidenceDamaged(otherwise)
+    if type(index) is not int or type(size) is not int or size > MOST_LEAVES:
+        raise EvidenceDamaged(otherwise)
+    try:
+        return line.encode(), Inclusion(index=index, size=size, path=path_of(path))
+    except UnicodeEncodeError:
+        raise EvidenceDamaged(otherwise) from None
 
 
 def path_of(texts: Sequence[object]) -> tuple[bytes, ...]:

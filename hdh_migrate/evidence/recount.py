@@ -39,10 +39,17 @@ Sums = dict[str, int]
 class Recount:
     """Add up a bundle's lines: first all exclusions, then all records; findings at any time."""
 
-    def __init__(self, batches: Mapping[str, str], excluded: Iterator[Order]) -> None:
+    def __init__(
+        self,
+        batches: Mapping[str, str],
+        excluded: Iterator[Order],
+        *,
+        unclaimed: Iterable[str] = (),
+    ) -> None:
         """Prepare for datasets, given with the batch of each.
 
-        `excluded` gives the exclusions' orders a second time.
+        `excluded` gives the exclusions' orders a second time; `unclaimed` are the datasets of which
+        the plan says to ignore the source's MD5 values.
 
         The second pass goes along with the records, so that an object which is both excluded and
         moved is noticed in one pass and without memory.
@@ -52,6 +59,8 @@ class Recount:
         if len(self.trees) == 1:  # its lines are all lines
             self.trees = dict.fromkeys(self.trees, self.tree)
         self.digests = dict.fromkeys(("sha256", "source_md5", "stored_sha256"), 0)
+        self.claimed = _sums()
+        self._unclaimed = frozenset(unclaimed)
         self.sizes = [_sums() for _ in range(len(SIZES) + 1)]
         self.by_verdict: dict[str, Sums] = {}
         self.by_level: dict[str, Sums] = {}
@@ -99,6 +108,8 @@ class Recount:
             state = "verified"
             _add(self.by_level.setdefault(level, _sums()), size)
             self.levels[batch].add(level)
+            if self._has_claim(record):
+                _add(self.claimed, size)
         else:
             state = "failed" if verdict else "pending"
         _add(states[state], size)
@@ -108,6 +119,11 @@ class Recount:
         self.tree.append(leaf)
         if (own := self.trees[batch]) is not self.tree:
             own.append(leaf)
+
+    def _has_claim(self, record: Mapping[str, Any]) -> bool:
+        """Say whether the bytes that were moved have the MD5 that the source claims of them."""
+        claim = record["source_md5"] is not None and record["dataset"] not in self._unclaimed
+        return claim and record["level"] == "full"
 
     def tally(self, dataset: str, inventoried: Mapping[str, int] | Counts) -> dict[str, Any]:
         """Return one dataset's sums by state beside its inventory, and whether they close."""
@@ -134,6 +150,11 @@ class Recount:
                 return
         if self._next_excluded == order:
             raise EvidenceDamaged("the object is recorded and excluded at once")
+
+
+def unclaimed(plan: Mapping[str, Any]) -> list[str]:
+    """Return the datasets of a plan whose source's MD5 values are ignored."""
+    return [one["name"] for one in plan.get("datasets", ()) if one.get("ignore_md5") is not None]
 
 
 def add_up(tallies: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -94,6 +94,7 @@ def _counted(facts: Facts, recount: Recount) -> dict[str, Any]:
             "merkle_root": recount.tree.root(),
             "tree": TREE,
             "digests": dict(recount.digests),
+            "claimed": dict(recount.claimed),
             "sizes": [
                 {"below": bound, **sums}
                 for bound, sums in zip((*SIZES, None), recount.sizes, strict=True)

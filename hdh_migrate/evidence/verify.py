@@ -508,6 +508,12 @@ class Count:
             self.trees = dict.fromkeys(self.trees, self.tree)
         self.batch_levels: dict[str, set[str]] = {batch: set() for batch in self.trees}
         self.digests = dict.fromkeys(("sha256", "source_md5", "stored_sha256"), 0)
+        self.claimed = None if self.version == 1 else forms.zero()
+        planned = predicate["plan"]["canonical"].get("datasets")
+        self.unclaimed = [
+            one.get("name") for one in (planned if type(planned) is list else ())
+            if type(one) is dict and one.get("ignore_md5") is not None
+        ]  # fmt: skip
         self.sizes = [forms.zero() for _ in range(len(SIZES) + 1)]
         self.verdicts: dict[str, dict[str, int]] = {}
         self.levels: dict[str, dict[str, int]] = {}
@@ -582,6 +588,9 @@ class Count:
             forms.add(self.levels.setdefault(line["level"], forms.zero()), size)
             self.batch_levels[batch].add(line["level"])
             self.read_whole += line["sha256"] is not None or self.version == 1
+            claim = line["source_md5"] is not None and line["dataset"] not in self.unclaimed
+            if self.claimed is not None and claim and line["level"] == "full":
+                forms.add(self.claimed, size)
         forms.add(states[state], size)
         forms.add(self.sizes[bisect.bisect_right(SIZES, size)], size)
         for name in self.digests:
@@ -662,6 +671,7 @@ class Count:
             "manifest": {
                 "records": self.tree.count, "merkle_root": self.tree.root(),
                 "tree": "rfc9162-sha256", "digests": self.digests,
+                **({} if self.claimed is None else {"claimed": self.claimed}),
                 "sizes": [
                     {"below": bound, **sums} for bound, sums in zip((*SIZES, None), self.sizes)  # noqa: B905 - Python 3.9
                 ],

@@ -19,7 +19,14 @@ from pathlib import Path
 import apsw
 import apsw.sqlite_extra
 
-from hdh_migrate.errors import LedgerDamaged, LedgerError, LedgerLocked, LedgerTooNew, NoSpace
+from hdh_migrate.errors import (
+    FAILING_DISK,
+    LedgerDamaged,
+    LedgerError,
+    LedgerLocked,
+    LedgerTooNew,
+    NoSpace,
+)
 
 APPLICATION_ID = 0x48444D31  # "HDM1"
 CHECKSUM_BYTES = 8
@@ -35,6 +42,15 @@ _PRAGMAS = (
     "PRAGMA trusted_schema = OFF",
     "PRAGMA cell_size_check = ON",
 )
+
+
+_FAILURES = {
+    apsw.SQLITE_IOERR_FSYNC: "what was written cannot be made durable",
+    apsw.SQLITE_IOERR_DIR_FSYNC: "what was written cannot be made durable",
+    apsw.SQLITE_IOERR_READ: "it cannot be read",
+    apsw.SQLITE_IOERR_SHORT_READ: "it cannot be read",
+    apsw.SQLITE_IOERR_NOMEM: "no memory is left",
+}
 
 
 def _sql(name: str) -> str:
@@ -74,15 +90,20 @@ def guarded() -> Iterator[None]:
         if code in {apsw.SQLITE_IOERR_WRITE, apsw.SQLITE_IOERR_TRUNCATE}:
             # A quota or file-size limit shows as a failed write; treated like a full disk.
             raise NoSpace("the ledger cannot be written") from error
-        raise LedgerError(f"the ledger's disk fails ({code})") from error
+        what = _FAILURES.get(code, "an input or output error")
+        raise LedgerError(f"the ledger's disk fails: {what} ({code})", hint=FAILING_DISK) from error
     except apsw.ConstraintError as error:
         raise LedgerDamaged("the ledger refuses a row that contradicts the ones it has") from error
     except apsw.BusyError as error:
         raise LedgerLocked("another process holds the ledger") from error
     except apsw.CantOpenError as error:
-        raise LedgerError("the ledger cannot be opened or created here") from error
+        raise LedgerError(
+            "the ledger cannot be opened or created here", hint="look at the folder's rights"
+        ) from error
     except apsw.ReadOnlyError as error:
-        raise LedgerError("the ledger is read-only here") from error
+        raise LedgerError(
+            "the ledger is read-only here", hint="look at the folder's rights and its disk"
+        ) from error
 
 
 def connect(path: Path | None, *, read_only: bool = False) -> apsw.Connection:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hdh_migrate.ledger.database import guarded
+from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.telling import Telling
 from hdh_migrate.model import key_text
 
@@ -47,6 +48,7 @@ class Findings(Telling):
                     "code": r[4], "severity": r[5], "detail": r[6], "at": r[7], "batch": r[8],
                 }  # fmt: skip
 
+    @all_or_nothing
     def sample(self, batch: str, step: str, objects: int, size: int) -> None:
         """Remember how far a step has come, for rates and ETA."""
         self._do(

@@ -15,8 +15,9 @@ from collections.abc import Iterable, Sequence
 from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS
 from hdh_migrate.ledger.objects import Objects
 from hdh_migrate.ledger.rows import extra_of, leaf_of, raw_digest, verified_of
+from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.telling import ENDED
-from hdh_migrate.model import Listed, State, Tally, Verified, key_bytes
+from hdh_migrate.model import Brief, Listed, Pinned, State, Tally, Verified, key_bytes
 
 ASKED_FIRST = 1
 """The attempt that a late object begins with: the worker then asks before it writes."""
@@ -25,11 +26,14 @@ ASKED_FIRST = 1
 class Late(Objects):
     """Brings a sealed inventory up to date; each call is one transaction."""
 
-    def pinned(self, dataset: int, key: str) -> tuple[int, str, State] | None:
-        """Return (id, version, state) of one object by its key."""
-        query = "SELECT id, version, state FROM object WHERE dataset = ? AND key = ?"
-        rows = self._rows(query, (dataset, key_bytes(key)))
-        return (rows[0][0], rows[0][1], State(rows[0][2])) if rows else None
+    def pinned(self, dataset: int, key: str) -> Pinned | None:
+        """Return what one object was pinned as, by its key."""
+        rows = self._rows(self._sql["pinned"], (dataset, key_bytes(key)))
+        if not rows:
+            return None
+        number, state, size, version, md5, kind = rows[0]
+        told = Brief(key, size, version, kind, None if md5 is None else md5.hex())
+        return Pinned(number, told, State(state))
 
     def last_object(self) -> int:
         """Return the largest object id that is in use, 0 when there is none."""
@@ -43,6 +47,7 @@ class Late(Objects):
         """Note that a finding is over."""
         self._close_findings("id", number)
 
+    @all_or_nothing
     def update(
         self, dataset: int, new: Sequence[Listed], changed: Sequence[tuple[int, Listed]]
     ) -> None:
@@ -82,8 +87,8 @@ class Late(Objects):
         obj, was = one.obj, self._leaf(number)
         self._do(
             self._sql["repin"],
-            (obj.size, obj.version, obj.modified, raw_digest(obj.md5), extra_of(obj), one.parts,
-             int(one.state), one.reason, number),
+            (obj.size, obj.version, obj.modified, raw_digest(obj.md5), extra_of(obj), one.fold,
+             one.parts, int(one.state), one.reason, number),
         )  # fmt: skip
         self._moved(dataset, size, State(state), None)
         self._moved(dataset, obj.size, None, one.state)

@@ -94,16 +94,18 @@ class Ledger(Late, Findings, Reckoning, Upgrading):
         """
         known = self.meta("plan_digest")
         if known is None:
-            self._bind(digest, canonical)
-            for name, batch in datasets:
-                self._do("INSERT INTO dataset (name, batch) VALUES (?, ?)", (name, batch))
+            with self.whole():
+                self._bind(digest, canonical)
+                for name, batch in datasets:
+                    self._do("INSERT INTO dataset (name, batch) VALUES (?, ?)", (name, batch))
         elif known != digest:
             old, new = json.loads(self.meta("plan") or "{}"), json.loads(canonical)
             changed = diff(old, new)
             if not may_change(old, new):
                 raise PlanChanged(changed)
-            self._bind(digest, canonical)
-            self.event("plan-changed", {"was": known, "now": digest, "changes": list(changed)})
+            with self.whole():
+                self._bind(digest, canonical)
+                self.event("plan-changed", {"was": known, "now": digest, "changes": list(changed)})
 
     def _bind(self, digest: str, canonical: bytes) -> None:
         self.set_meta("plan_digest", digest)

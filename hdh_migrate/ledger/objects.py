@@ -8,8 +8,9 @@ from typing import Any
 from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.rows import entry_of, extra_of, leaf_of, raw_digest
+from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.uploads import Uploads
-from hdh_migrate.model import Entry, Listed, ObjectInfo, State, key_bytes, key_text
+from hdh_migrate.model import Claimed, Entry, Listed, ObjectInfo, State, key_bytes, key_text
 
 
 class Objects(Uploads):
@@ -17,6 +18,7 @@ class Objects(Uploads):
 
     # --- inventory -----------------------------------------------------------------------------
 
+    @all_or_nothing
     def add_page(self, dataset: int, page: Iterable[Listed], marker: str | None) -> None:
         """Store one page of a listing and where the next one starts, and commit.
 
@@ -44,6 +46,7 @@ class Objects(Uploads):
         )
         self.commit()
 
+    @all_or_nothing
     def restart_listing(self, dataset: int) -> None:
         """Forget an unfinished listing; the journal has told nothing of its rows."""
         self._do("DELETE FROM object WHERE dataset = ?", (dataset,))
@@ -92,6 +95,7 @@ class Objects(Uploads):
             " ORDER BY id"
         )
 
+    @all_or_nothing
     def refuse(self, entry: int, dataset: int, code: str) -> bool:
         """Mark a listed object as one that cannot be moved as planned; False: it was no more."""
         size = self._rows("SELECT size FROM object WHERE id = ?", (entry,))[0][0]
@@ -110,16 +114,19 @@ class Objects(Uploads):
         name = "sending" if kind == "sending" else f"todo_{kind}"
         return [entry_of(row) for row in self._rows(self._sql[name], (dataset, *more))]
 
+    @all_or_nothing
     def claim(self, entry: Entry) -> None:
         """Record the intent to send; commit before acting on it."""
         self._do(self._sql["claim"], (entry.id,))
         self._moved(entry.dataset, entry.obj.size, State.LISTED, State.SENDING)
 
+    @all_or_nothing
     def unclaim(self, entry: Entry) -> None:
         """Take an intent back; whatever effect it had, the next attempt asks for."""
         if self._do(self._sql["unclaim"], (entry.id,)):
             self._moved(entry.dataset, entry.obj.size, State.SENDING, State.LISTED)
 
+    @all_or_nothing
     def sent(self, entry: Entry, receipt: Mapping[str, Any]) -> bool:
         """Record one object's receipt; False when a later attempt fences it."""
         done = self._do(
@@ -133,6 +140,7 @@ class Objects(Uploads):
             self._receipts.setdefault("sent", []).append(receipt)
         return bool(done)
 
+    @all_or_nothing
     def drifted(self, entry: Entry, obj: ObjectInfo, parts: int) -> int:
         """Pin the source's new version; return how often this object drifted."""
         self.drop_upload(entry.id)
@@ -154,11 +162,23 @@ class Objects(Uploads):
         row = self._rows("SELECT drifts FROM object WHERE id = ?", (entry.id,))
         return int(row[0][0])
 
+    @all_or_nothing
     def failed(self, entry: Entry, old: State, code: str, verdict: str | None) -> None:
         """End an object in a finding."""
         if self._do(self._sql["failed"], (code, verdict, entry.id)):
             self._moved(entry.dataset, entry.obj.size, old, State.FAILED)
             self._fails(entry.dataset, entry.id)
+
+    @all_or_nothing
+    def amend(self, entry: Entry, obj: ObjectInfo, parts: int) -> None:
+        """Describe an object that is about to fail as the source does now, for its next attempt."""
+        self.drop_upload(entry.id)
+        was = self._leaf(entry.id)
+        values = (obj.size, obj.version, obj.modified, raw_digest(obj.md5), parts, entry.id)
+        if self._do(self._sql["amend"], values):
+            self._changes_leaf(entry.dataset, was, self._leaf(entry.id), excluded=False)
+            self._moved(entry.dataset, entry.obj.size, State.SENT, None)
+            self._moved(entry.dataset, obj.size, None, State.SENT)
 
     def retry_failed(self, dataset: int) -> int:
         """Let every failed object that could end otherwise wait again; return how many."""
@@ -185,6 +205,7 @@ class Objects(Uploads):
 
     # --- verify and reading ----------------------------------------------------------------------
 
+    @all_or_nothing
     def verified(self, entry: Entry, receipt: Mapping[str, Any]) -> bool:
         """Record that what was read back is what was read from the source."""
         done = self._do(
@@ -203,6 +224,16 @@ class Objects(Uploads):
         """Return (id, key bytes, size, version, state, reason) of every object in key order."""
         with guarded():
             yield from self._con.execute(self._sql["listing"], (dataset,))
+
+    def claims(self, dataset: int) -> Iterator[Claimed]:
+        """Return what every object was listed as, in key order."""
+        with guarded():
+            for row in self._con.execute(self._sql["claims"], (dataset,)):
+                yield Claimed(*row)
+
+    def doubted(self, dataset: int) -> list[str]:
+        """Return the keys of objects that are left out for what a listing alone said of them."""
+        return [key_text(row[0]) for row in self._rows(self._sql["doubted"], (dataset,))]
 
     def records(self, dataset: int) -> Iterator[dict[str, Any]]:
         """Return every object of a dataset in key order, as the manifest needs it."""

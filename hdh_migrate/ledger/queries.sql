@@ -7,9 +7,14 @@ INSERT INTO object (dataset, key, size, version, modified, md5, extra, fold, par
        attempt)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
--- repin: the source has another version than the one that was moved; move that one.
-UPDATE object SET size = ?, version = ?, modified = ?, md5 = ?, extra = ?, parts = ?, state = ?,
-       reason = ?, drifts = 0, verdict = NULL, level = NULL, verified_at = NULL WHERE id = ?;
+-- repin: the source has something else than was pinned: move that; what was left out asks first.
+UPDATE object SET size = ?, version = ?, modified = ?, md5 = ?, extra = ?, fold = ?, parts = ?,
+       state = ?, reason = ?, drifts = 0, verdict = NULL, level = NULL, verified_at = NULL,
+       attempt = max(attempt, 1) WHERE id = ?;
+
+-- amend: a sent object that is about to fail is described anew, for its next attempt.
+UPDATE object SET size = ?, version = ?, modified = ?, md5 = ?, parts = ? WHERE id = ?
+AND state = 4;
 
 -- count: move the tally of one state of one dataset.
 INSERT INTO counter (dataset, state, objects, bytes) VALUES (?1, ?2, ?3, ?4)
@@ -82,6 +87,27 @@ UNION ALL SELECT id FROM object WHERE dataset = ?1 AND state = 6;
 
 -- listing: what inventory found in a dataset, in key order.
 SELECT id, key, size, version, state, reason FROM object WHERE dataset = ? ORDER BY key;
+
+-- claims: what inventory was told of a dataset's objects, in key order, as two listings are compared.
+SELECT id, key, size, version, state, reason, md5,
+       CASE WHEN state = 6 AND reason GLOB 'kind-*' THEN substr(reason, 6)
+            WHEN state = 1 THEN coalesce(extra ->> '$.kind', iif(reason = 'directory', reason, 'object'))
+            ELSE 'object' END
+FROM object WHERE dataset = ? ORDER BY key;
+
+-- pinned: one object as it was pinned.
+SELECT id, state, size, version, md5,
+       CASE WHEN state = 6 AND reason GLOB 'kind-*' THEN substr(reason, 6)
+            WHEN state = 1 THEN coalesce(extra ->> '$.kind', iif(reason = 'directory', reason, 'object'))
+            ELSE 'object' END
+FROM object WHERE dataset = ? AND key = ?;
+
+-- doubted: objects that are not to be moved because of what a listing said of them alone.
+SELECT key FROM object INDEXED BY object_failed WHERE dataset = ?1 AND state = 6
+AND reason GLOB 'kind-*'
+UNION ALL
+SELECT key FROM object INDEXED BY object_refused WHERE dataset = ?1 AND state = 2
+AND reason = 'too-large';
 
 -- receipts: objects and bytes of every event that acknowledges objects.
 SELECT e.at, json_array_length(e.body, '$.ids'),

@@ -36,7 +36,9 @@ def raw_digest(digest: str | None) -> bytes | None:
 
 def extra_of(obj: ObjectInfo) -> str | None:
     """Return what an object has beyond its columns, as JSON."""
-    if not (obj.headers or obj.metadata or obj.tags or obj.tier or obj.lease):
+    if obj.kind == "object" and not (
+        obj.headers or obj.metadata or obj.tags or obj.tier or obj.lease
+    ):
         return None
     extra = {
         "headers": dict(obj.headers), "metadata": dict(obj.metadata), "tags": dict(obj.tags),

@@ -7,19 +7,38 @@ events about them (telling.py). Nothing may be promised to the outside before `c
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import apsw
 
-from hdh_migrate.errors import LedgerDamaged, LedgerError
+from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.ledger import chain
 from hdh_migrate.ledger.database import RunLock, guarded, queries
 from hdh_migrate.model import DatasetRow, State, Tally, key_text
 from hdh_migrate.ports import Clock
+
+S = TypeVar("S", bound="Store")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def all_or_nothing(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+    """Let a method of several statements go in whole or not at all; see `Store.whole`."""
+
+    @wraps(method)
+    def guarded_method(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(self, *args, **kwargs)
+        except BaseException as error:
+            self._give_up(error)
+            raise
+
+    return guarded_method
 
 
 class Store:
@@ -31,7 +50,7 @@ class Store:
         self._lock = lock
         self._sql = queries()
         self._deltas: dict[tuple[int, int], list[int]] = {}
-        self._failure: LedgerError | None = None
+        self._failure: BaseException | None = None
         self._closed = False
         self.pending = 0
 
@@ -51,7 +70,7 @@ class Store:
 
     @contextmanager
     def _using(self, *, write: bool) -> Iterator[None]:
-        """Guard statements; after one failure the ledger takes nothing more.
+        """Guard statements; after one failure, whatever it was, the ledger takes nothing more.
 
         SQLite may have rolled back by itself what our tallies still count, and an fsync that
         failed must not be tried again: whoever wants to go on opens the ledger anew.
@@ -63,12 +82,29 @@ class Store:
                 if write and not self._con.in_transaction:
                     self._con.execute("BEGIN IMMEDIATE")
                 yield
-        except LedgerError as error:
-            self._failure = error
-            with suppress(apsw.Error):
-                if self._con.in_transaction:
-                    self._con.execute("ROLLBACK")
+        except BaseException as error:
+            self._give_up(error)
             raise
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Take the changes inside together: whatever is raised there, none of them stays.
+
+        What was not committed before goes too, and the ledger takes nothing more: every later
+        call raises the same error again, so that no `finally` can commit one half of a change.
+        """
+        try:
+            yield
+        except BaseException as error:
+            self._give_up(error)
+            raise
+
+    def _give_up(self, error: BaseException) -> None:
+        if self._failure is None:
+            self._failure = error
+        with suppress(apsw.Error):
+            if self._con.in_transaction:
+                self._con.execute("ROLLBACK")
 
     def _do(self, query: str, values: Sequence[Any] = ()) -> int:
         with self._using(write=True):
@@ -80,6 +116,7 @@ class Store:
         with self._using(write=False):
             return list(self._con.execute(query, values))
 
+    @all_or_nothing
     def commit(self) -> None:
         """Make everything since the last commit durable.
 
@@ -115,6 +152,7 @@ class Store:
 
     # --- journal -----------------------------------------------------------------------------
 
+    @all_or_nothing
     def event(self, kind: str, body: Mapping[str, Any]) -> None:
         """Append one event to the journal; its time is never before that of the last one."""
         last = self._rows("SELECT seq, digest, at FROM event ORDER BY seq DESC LIMIT 1")

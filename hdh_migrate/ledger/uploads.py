@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hdh_migrate.ledger.rows import raw_digest
+from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.telling import Telling
 from hdh_migrate.model import OpenUpload, PartReceipt
 
@@ -10,6 +11,7 @@ from hdh_migrate.model import OpenUpload, PartReceipt
 class Uploads(Telling):
     """Kept from the moment an upload id is known until its object is verified."""
 
+    @all_or_nothing
     def begun(self, upload: OpenUpload) -> None:
         """Record an upload on the very next line after it was begun."""
         self.drop_upload(upload.entry)
@@ -26,6 +28,7 @@ class Uploads(Telling):
         r = rows[0]
         return OpenUpload(entry=r[0], attempt=r[1], upload_id=r[2], header=r[3], segments=r[4])
 
+    @all_or_nothing
     def drop_upload(self, entry: int) -> None:
         """Forget an upload and its parts."""
         self._do("DELETE FROM upload WHERE object = ?", (entry,))

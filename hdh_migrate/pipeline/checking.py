@@ -22,6 +22,7 @@ from hdh_migrate.model import MIB, Span, Stored, Verdict
 from hdh_migrate.pipeline.beside import beside
 from hdh_migrate.pipeline.sending import CLAIM_DIFFERS
 from hdh_migrate.pipeline.work import Route, Toolbox, described
+from hdh_migrate.pipeline.work import seen as told
 
 RESUME_AFTER = 64 * MIB
 """A cut reply is continued only after this much; before, reading anew is as quick."""
@@ -116,6 +117,7 @@ class Checking:
         except SourceChanged:
             detail = "the source changed before it could be read again"
             found = _failed("source-changed", Verdict.DRIFTED, detail)
+            found["now"] = self._now(route, order)
         except Conflict:
             detail = "the target holds another object than the one that was sent"
             found = _failed("replaced", Verdict.MISMATCH, detail)
@@ -123,6 +125,13 @@ class Checking:
         if seen is not None:
             found["beside"] = [list(one) for one in beside(self._box, route, order, seen)]
         return {**base, **found}
+
+    def _now(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return how the source describes an object now, None when it is gone."""
+        try:
+            return told(self._box.retry(lambda: self._box.source.head(route.source, order["key"])))
+        except Missing:
+            return None
 
     def _full(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
         digests = _Digests(order)
@@ -148,6 +157,7 @@ class Checking:
             detail = "the source gave other bytes when it was read again"
             return _failed("source-differs", Verdict.MISMATCH, detail)
         if denied:
+            self._box.still(route.source, described(order))
             return _failed("source-md5-differs", Verdict.UNVERIFIABLE, CLAIM_DIFFERS)
         return self._matched(
             "full",

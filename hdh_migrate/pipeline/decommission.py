@@ -199,7 +199,7 @@ def _remains(story: Undertaking) -> dict[str, Any]:
         place = story.ctx.route(dataset).source
         for remnant in eraser.remnants(place):
             known = story.ctx.ledger.pinned(dataset.id, remnant.key)
-            if known is None or known[2] is not State.VERIFIED:
+            if known is None or known.state is not State.VERIFIED:
                 others += 1
                 continue
             ours[remnant.trace] += 1

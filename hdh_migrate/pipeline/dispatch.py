@@ -7,10 +7,20 @@ is committed, and only then the reason is raised.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hdh_migrate.errors import AuthFailed, HostRefused, Interrupted, MigrateError, Transient
+from hdh_migrate.errors import (
+    AuthFailed,
+    HostRefused,
+    Interrupted,
+    MigrateError,
+    Permanent,
+    Starved,
+    Transient,
+)
+from hdh_migrate.model import Verdict
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.ports import Engine, Order
 
@@ -19,7 +29,16 @@ COMMIT_SECONDS = 0.1
 SAMPLE_SECONDS = 1.0
 DRAIN_SECONDS = 30.0
 UNREACHABLE_MAX = 3
-"""Objects given back as unreachable in a row, each after its whole retry budget."""
+"""Objects given back as unreachable in a row, each after its whole retry budget, after which the
+stores are asked whether they are there at all."""
+
+SICK_MAX = 12
+"""So many in a row are not these objects' own trouble, whatever the stores answer."""
+
+OWN_TROUBLE_TIMES = 2
+"""Whole retry budgets that one object may use up before it is set aside, and the run goes on."""
+
+UNANSWERED = "unanswered"
 
 Apply = Callable[[Mapping[str, Any]], None]
 
@@ -31,7 +50,8 @@ class Dispatcher:
         self._ctx = ctx
         self._batch, self._step, self._keeps_pace = batch, step, sampled
         self._out = 0
-        self._unreachable = 0
+        self._unreachable = set[int]()
+        self._troubles = Counter[int]()
         self._ending: MigrateError | None = None
         self._committed = self._sampled = ctx.clock.monotonic()
         self._done = [0, 0]
@@ -44,6 +64,7 @@ class Dispatcher:
             AuthFailed: a credential was refused and renewing it did not help.
             HostRefused: a host is not the right one (any more); what it was asked is to do again.
             Transient: a store stayed away for longer than the budget.
+            Starved: this machine gives no memory, threads or files to work with.
         """
         engine = self._ctx.engines.get()
         try:
@@ -65,7 +86,7 @@ class Dispatcher:
         """Count what a receipt finished."""
         self._done[0] += objects
         self._done[1] += size
-        self._unreachable = 0
+        self._unreachable.clear()
         self._ctx.progress.advance(objects, size)
 
     def commit(self) -> None:
@@ -102,10 +123,48 @@ class Dispatcher:
             self._ending = AuthFailed(str(receipt["detail"]))
         elif receipt["reason"] == "host" and self._ending is None:
             self._ending = HostRefused(str(receipt["detail"]))
+        elif receipt["reason"] == "starved" and self._ending is None:
+            self._ending = Starved(str(receipt["detail"]))
         elif receipt["reason"] == "unreachable":
-            self._unreachable += 1
-            if self._unreachable >= UNREACHABLE_MAX and self._ending is None:
-                self._ending = Transient(str(receipt["detail"]))
+            self._unreachable.add(receipt["id"])
+            many = len(self._unreachable)
+            if many >= SICK_MAX or (many >= UNREACHABLE_MAX and not self._stores_answer()):
+                self._end_unreachable(receipt)
+
+    def judged(self, receipt: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the receipt, or a failure for an object whose trouble is its own.
+
+        One object must not hold up the others: when it has used up its retry budget twice while
+        its stores are there, it becomes a finding, to be tried again by the next run.
+        """
+        if receipt["kind"] != "returned" or receipt["reason"] != "unreachable":
+            return receipt
+        self._troubles[receipt["id"]] += 1
+        if self._troubles[receipt["id"]] < OWN_TROUBLE_TIMES or self._must_end():
+            return receipt
+        if not self._stores_answer():
+            self._end_unreachable(receipt)
+            return receipt
+        verdict = str(Verdict.UNVERIFIABLE)
+        return {**receipt, "kind": "failed", "code": UNANSWERED, "verdict": verdict}
+
+    def _stores_answer(self) -> bool:
+        """Ask both sides once whether they are there; a refusal is an answer, too."""
+        ctx = self._ctx
+        for dataset in ctx.ledger.datasets(self._batch)[:1]:
+            route = ctx.route(dataset)
+            try:
+                ctx.source.check(route.source)
+                ctx.reader.check(route.target)
+            except Permanent:
+                continue
+            except Transient:
+                return False
+        return True
+
+    def _end_unreachable(self, receipt: Mapping[str, Any]) -> None:
+        if self._ending is None:
+            self._ending = Transient(str(receipt["detail"]))
 
     def _must_end(self) -> bool:
         if self._ctx.stop.is_set() and self._ending is None:

@@ -9,6 +9,7 @@ from hdh_migrate.model import MIB, SEGMENT, DatasetRow, State
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD, cut
 from hdh_migrate.pipeline.planning import Pace, crowded, notes, quota_note, seconds_at_least
+from hdh_migrate.pipeline.usage import PREFIX_OPEN, RULE_UNUSED
 
 ASSUMED_BYTES_PER_SECOND = 100 * MIB
 ASSUMED_OBJECTS_PER_SECOND = 200
@@ -67,10 +68,18 @@ class Forecast:
             "notes": [
                 *notes(self._ctx.limits, self._pace),
                 *crowded(self._ctx.limits, self._filled(name, datasets)),
+                *self._of_rules(name),
                 *([] if filled is None else [f"this batch and those before it bring {filled}"]),
             ],
             "datasets": datasets,
         }
+
+    def _of_rules(self, batch: str) -> list[str]:
+        return [
+            f"dataset {found['dataset']}: {found['detail']} [{found['code']}]"
+            for found in self._ctx.ledger.findings()
+            if found["batch"] == batch and found["code"] in {RULE_UNUSED, PREFIX_OPEN}
+        ]
 
     def _least(self, batch: str, datasets: list[dict[str, Any]], *, writing: bool) -> float:
         """Return the seconds that the target's rates for one bucket take at the very least."""

@@ -1,8 +1,8 @@
 """Freeze what there is to move: list it page by page into the ledger, count it again, seal it.
 
 Nothing a listing says is believed alone: keys must be in order and unique, a second listing cut
-differently must agree, and an empty one must be allowed by the plan. What cannot be moved as
-planned is found here, before a byte moves.
+differently must agree on each object's size, version, type and MD5, and an empty one must be
+allowed by the plan. What cannot be moved as planned is found here, before a byte moves.
 """
 
 from __future__ import annotations
@@ -13,10 +13,24 @@ from hashlib import blake2b
 
 from hdh_migrate.errors import Interrupted, ListingBroken, Refused, Stopped, Transient
 from hdh_migrate.fixity import Inventoried, inventory_leaf
-from hdh_migrate.model import DatasetRow, Listed, ObjectInfo, Page, State, Step, key_bytes
+from hdh_migrate.model import (
+    TOTAL_MAX,
+    Brief,
+    Claimed,
+    DatasetRow,
+    Listed,
+    ObjectInfo,
+    Page,
+    State,
+    Step,
+    Untagged,
+    key_bytes,
+)
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.planning import QUOTA_HINT, crowded, over_quota, stored_bytes
+from hdh_migrate.pipeline.relooking import relook
 from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS, decide, severity
+from hdh_migrate.pipeline.usage import PREFIX_OPEN, RULE_UNUSED, Usage
 
 RECOUNTS_MAX = 3
 BLOCKERS_SHOWN = 50
@@ -35,10 +49,13 @@ class Inventory:
             Refused: some objects cannot be moved as planned; all of them are in the findings.
             ListingBroken: a listing contradicts itself or another one.
         """
-        for dataset in self._ctx.ledger.datasets(batch):
+        ctx = self._ctx
+        for dataset in ctx.ledger.datasets(batch):
             if not dataset.sealed:
                 self._list(dataset, batch)
-                self._seal(dataset, self._recounted(dataset, batch))
+                self._seal(dataset, *self._recounted(dataset, batch))
+            else:
+                relook(ctx, dataset, self.decide)
         self.collisions()
         self._gate(batch)
         self._demand_room(batch)
@@ -50,11 +67,14 @@ class Inventory:
         if dataset.pages and dataset.marker is None:
             return  # every page is in the ledger; only the seal is missing
         ctx.progress.step(batch, f"{Step.INVENTORY} {dataset.name}", objects=0, size=0)
-        order = KeyOrder(dataset.last_key)
+        order, total = KeyOrder(dataset.last_key), ctx.ledger.tally(dataset.id, *State).size
         for page in self.pages(dataset):
             listed = [self.decide(dataset, obj) for obj in order.checked(page)]
+            size = sum(one.obj.size for one in listed)
+            total += size
+            demand_total(dataset, total)
             ctx.ledger.add_page(dataset.id, listed, page.marker)
-            ctx.progress.advance(len(listed), sum(one.obj.size for one in listed))
+            ctx.progress.advance(len(listed), size)
             if ctx.stop.is_set():
                 raise Interrupted("stopped while listing; the pages so far are in the ledger")
 
@@ -98,26 +118,33 @@ class Inventory:
 
     # --- second opinion and seal -------------------------------------------------------------
 
-    def _recounted(self, dataset: DatasetRow, batch: str) -> Frozen:
-        """List again until two listings agree; return what the ledger holds.
+    def _recounted(self, dataset: DatasetRow, batch: str) -> tuple[Frozen, Usage]:
+        """List again until two listings agree; return what the ledger holds, and by which rules.
 
         Raises:
             ListingBroken: they do not, and the plan does not say that the source is live.
         """
         ctx, place = self._ctx, self._ctx.route(dataset).source
         for attempt in range(RECOUNTS_MAX):
-            frozen = Frozen(ctx.ledger.listing(dataset.id))
+            usage = self._usage(dataset)
+            frozen = Frozen(usage.watched(ctx.ledger.claims(dataset.id)))
             second = ctx.retry(lambda: listing_digest(ctx.source.recount(place)))
             if frozen.digest == second:
-                return frozen
+                return frozen, usage
             ctx.stop.wait(0.5 * attempt)
             if attempt < RECOUNTS_MAX - 1:
-                ctx.ledger.restart_listing(dataset.id)
-                ctx.ledger.commit()
+                with ctx.ledger.whole():
+                    ctx.ledger.restart_listing(dataset.id)
+                    ctx.ledger.commit()
                 self._list(
                     next(row for row in ctx.ledger.datasets(batch) if row.id == dataset.id), batch
                 )
-        detail = f"two listings differ: {frozen.digest[0]} and {second[0]} objects"
+        counts = frozen.digest[0], second[0]
+        detail = (
+            f"two listings differ: {counts[0]} and {counts[1]} objects"
+            if counts[0] != counts[1]
+            else f"two listings of {counts[0]} objects differ in a name, size, version, type or MD5"
+        )
         if not ctx.rules[dataset.name].live:
             raise ListingBroken(
                 f"dataset {dataset.name}: {detail}",
@@ -125,33 +152,54 @@ class Inventory:
                 " nothing was moved",
             )
         ctx.ledger.finding("listing-unstable", "finding", detail, dataset=dataset.id)
-        return frozen
+        return frozen, usage
 
-    def _seal(self, dataset: DatasetRow, frozen: Frozen) -> None:
+    def _usage(self, dataset: DatasetRow) -> Usage:
+        rules = self._ctx.rules[dataset.name].rules
+        return Usage(rules, self._ctx.route(dataset).source.prefix)
+
+    def _seal(self, dataset: DatasetRow, frozen: Frozen, usage: Usage) -> None:
         ledger = self._ctx.ledger
-        if not frozen.digest[0] and not self._ctx.rules[dataset.name].allow_empty:
+        if not usage.kept and not self._ctx.rules[dataset.name].allow_empty:
+            nothing = f"its rules leave none of its {usage.objects} objects"
+            if not usage.objects:
+                nothing = "the source lists no object"
             raise Refused(
-                f"dataset {dataset.name}: the source lists no object",
+                f"dataset {dataset.name}: {nothing}",
                 hint="if that is right, set `allow_empty: true` on the dataset",
             )
-        for entry, code in frozen.failed:
-            detail = f"not a plain object: {code.removeprefix('kind-')}"
-            ledger.finding(code, "finding", detail, dataset=dataset.id, entry=entry)
-        for entry, code in frozen.refused:
-            ledger.finding(code, "blocker", REFUSALS[code], dataset=dataset.id, entry=entry)
-        self._note_losses(dataset, frozen.losses)
-        self._note_crowd(dataset, frozen.digest[0])
-        ledger.seal(dataset.id, frozen.told)
-        ledger.commit()
+        with ledger.whole():
+            for entry, code in frozen.failed:
+                detail = f"not a plain object: {code.removeprefix('kind-')}"
+                ledger.finding(code, "finding", detail, dataset=dataset.id, entry=entry)
+            for entry, code in frozen.refused:
+                ledger.finding(code, "blocker", REFUSALS[code], dataset=dataset.id, entry=entry)
+            self._note_losses(dataset, frozen.losses)
+            self._note_usage(dataset, usage)
+            self._note_crowd(dataset, frozen.digest[0])
+            ledger.seal(dataset.id, frozen.told)
+            ledger.commit()
 
     def _note_losses(self, dataset: DatasetRow, losses: Counter[str]) -> None:
         ledger = self._ctx.ledger
         for code, count in sorted(losses.items()):
             detail = f"{count} objects have {LOSSES[code]}"
             ledger.finding(code, severity(code), detail, dataset=dataset.id)
-        if not self._ctx.source.reads_tags(self._ctx.route(dataset).source):
-            detail = "the credential may not read index tags (sp=t); they are not moved"
-            ledger.finding("tags-unread", "finding", detail, dataset=dataset.id)
+        match self._ctx.source.untagged(self._ctx.route(dataset).source):
+            case Untagged.DENIED:
+                detail = "the credential may not read index tags (sp=t); they are not moved"
+                ledger.finding("tags-unread", "finding", detail, dataset=dataset.id)
+            case Untagged.UNSUPPORTED:
+                detail = "the source's account has no index tags, so there are none to move"
+                ledger.finding("tags-unsupported", "note", detail, dataset=dataset.id)
+            case None:
+                pass
+
+    def _note_usage(self, dataset: DatasetRow, usage: Usage) -> None:
+        for detail in usage.unused():
+            self._ctx.ledger.finding(RULE_UNUSED, "finding", detail, dataset=dataset.id)
+        if (note := usage.open_prefix()) is not None:
+            self._ctx.ledger.finding(PREFIX_OPEN, "note", note, dataset=dataset.id)
 
     def _note_crowd(self, dataset: DatasetRow, listed: int) -> None:
         """Note when this dataset brings its bucket over the number that its host advises."""
@@ -260,13 +308,13 @@ def _undisputed(last: str, key: str) -> bool:
 class Frozen:
     """One pass over a dataset's rows: digest, roots, and what inventory has to say of them."""
 
-    def __init__(self, rows: Iterable[tuple[int, bytes, int, str, int, str | None]]) -> None:
+    def __init__(self, rows: Iterable[Claimed]) -> None:
         self.losses: Counter[str] = Counter()
         self.failed: list[tuple[int, str]] = []
         self.refused: list[tuple[int, str]] = []
         inventoried, total = Inventoried(), 0
-        for entry, key, size, version, state, reason in rows:
-            total += element(key, version.encode())
+        for entry, key, size, version, state, reason, md5, kind in rows:
+            total += element(key, size, version, kind, "" if md5 is None else md5.hex())
             leaf = inventory_leaf(key, size, version)
             inventoried.add(leaf, size, excluded=state == State.EXCLUDED)
             if reason is None:
@@ -281,15 +329,28 @@ class Frozen:
         self.told = inventoried.told()
 
 
-def element(key: bytes, version: bytes) -> int:
-    """Return what one object adds to a listing's digest."""
-    return int.from_bytes(blake2b(b"%b\0%b" % (key, version), digest_size=16).digest(), "big")
+def element(key: bytes, size: int, version: str, kind: str, md5: str) -> int:
+    """Return what one object adds to a listing's digest: all that is compared of it."""
+    text = b"%b\0%b" % (key, f"{size}\0{version}\0{kind}\0{md5}".encode())
+    return int.from_bytes(blake2b(text, digest_size=16).digest(), "big")
 
 
-def listing_digest(pairs: Iterable[tuple[str, str]]) -> tuple[int, int]:
+def listing_digest(briefs: Iterable[Brief]) -> tuple[int, int]:
     """Return count and an order-independent digest of a listing."""
     count = total = 0
-    for key, version in pairs:
-        total += element(key_bytes(key), version.encode())
+    for key, size, version, kind, md5 in briefs:
+        total += element(key_bytes(key), size, version, kind, md5 or "")
         count += 1
     return count, total
+
+
+def demand_total(dataset: DatasetRow, total: int) -> None:
+    """Demand that a dataset's bytes can be added up.
+
+    Raises:
+        ListingBroken: no store holds so much.
+    """
+    if total > TOTAL_MAX:
+        raise ListingBroken(
+            f"dataset {dataset.name}: the source lists more bytes than any store holds"
+        )

@@ -27,7 +27,7 @@ from hdh_migrate.model import Verdict
 from hdh_migrate.pipeline.checking import Checking
 from hdh_migrate.pipeline.rechecking import Rechecking
 from hdh_migrate.pipeline.sending import Sending
-from hdh_migrate.pipeline.work import Emit, Route, Toolbox, described
+from hdh_migrate.pipeline.work import Emit, Route, Toolbox, described, seen
 
 Handler = Callable[[Route, Mapping[str, Any]], dict[str, Any]]
 
@@ -87,10 +87,7 @@ class Performer:
             "kind": "drifted",
             "id": one["id"],
             "attempt": one["attempt"],
-            "version": now.version,
-            "size": now.size,
-            "modified": now.modified,
-            "md5": now.md5,
+            **seen(now),
         }
 
     def _denied(

@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hdh_migrate.errors import Unsupported
 from hdh_migrate.model import Listed, ObjectInfo, State, TargetLimits, key_bytes
 from hdh_migrate.pipeline.cutting import cut
 from hdh_migrate.pipeline.work import Route
+from hdh_migrate.plan.globs import compiled
 
 # C0 and C1 controls, and what XML 1.0 cannot say: listings of such keys come back altered.
 _UNSPEAKABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
@@ -59,14 +60,23 @@ class Rules:
     include: tuple[re.Pattern[str], ...]
     exclude: tuple[re.Pattern[str], ...]
     fold: bool
+    allowed_unused: frozenset[int] = frozenset()
+    """Numbers of exclusions that may match nothing."""
 
 
-def compile_rules(include: Sequence[str], exclude: Sequence[str], *, fold: bool) -> Rules:
+def compile_rules(
+    include: Sequence[str],
+    exclude: Sequence[str],
+    *,
+    fold: bool,
+    allowed_unused: Iterable[int] = (),
+) -> Rules:
     """Compile a dataset's globs; they match the key without the dataset's prefix."""
     return Rules(
-        include=tuple(_compiled(glob) for glob in include),
-        exclude=tuple(_compiled(glob) for glob in exclude),
+        include=tuple(compiled(glob) for glob in include),
+        exclude=tuple(compiled(glob) for glob in exclude),
         fold=fold,
+        allowed_unused=frozenset(allowed_unused),
     )
 
 
@@ -175,25 +185,3 @@ def portable_tags(obj: ObjectInfo, limits: TargetLimits) -> dict[str, str] | Non
     if not obj.tags:
         return {}
     return dict(obj.tags) if limits.tags and len(obj.tags) <= limits.max_tags else None
-
-
-def _compiled(glob: str) -> re.Pattern[str]:
-    """Translate a glob: `*` and `?` stay within a segment, `**` crosses segments."""
-    out, at = [], 0
-    while at < len(glob):
-        if glob.startswith("**/", at):
-            out.append("(?:[^/]*/)*")
-            at += 3
-        elif glob.startswith("**", at):
-            out.append(".*")
-            at += 2
-        elif glob[at] == "*":
-            out.append("[^/]*")
-            at += 1
-        elif glob[at] == "?":
-            out.append("[^/]")
-            at += 1
-        else:
-            out.append(re.escape(glob[at]))
-            at += 1
-    return re.compile("".join(out) + r"\Z", re.DOTALL)

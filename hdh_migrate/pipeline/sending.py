@@ -129,7 +129,10 @@ class Sending:
                     envelope, out, first=0, left=obj.size, ends=True, md5=obj.md5 is not None
                 )
                 sealing.header(envelope.header)
-                box.source.read(route.source, obj, Span(0, obj.size), sealing.write)
+                box.source.read(
+                    route.source, obj, Span(0, obj.size), sealing.write,
+                    checked=box.checked and obj.md5 is None,
+                )  # fmt: skip
                 sealing.close()
                 return sealing
 
@@ -143,6 +146,7 @@ class Sending:
                     return again
                 if again.plain.digest() != sealing.plain.digest():
                     raise ShortRead("the source gives other bytes each time it is read")
+                box.still(route.source, obj)  # the listing may have claimed what was never so
                 raise ClaimDiffers(CLAIM_DIFFERS)
 
             sealing = box.retry(believed)
@@ -266,7 +270,7 @@ class Sending:
                 )
                 if number == 1:
                     sealing.header(envelope.header)
-                box.source.read(route.source, obj, span, sealing.write)
+                box.source.read(route.source, obj, span, sealing.write, checked=_checked(box, obj))
                 sealing.close()
                 return sealing
 
@@ -367,6 +371,14 @@ class Sending:
         }
 
 
+def _checked(box: Toolbox, obj: ObjectInfo) -> bool:
+    """Say whether a part is to be read with the source's own digest of each range.
+
+    Of a large object an MD5 that the source claims is compared by verify, if that unseals.
+    """
+    return box.checked and (obj.md5 is None or box.level != "full")
+
+
 def _denied(sealing: Sealing, obj: ObjectInfo) -> bool:
     """Say whether the bytes are not those whose MD5 the source claims."""
     return sealing.md5 is not None and sealing.md5.hexdigest() != obj.md5
@@ -406,7 +418,10 @@ class _Flow:
                 ends=ends, md5=False,
             )  # fmt: skip
             sealing.plain, sealing.stored = done[0].copy(), done[1].copy()
-            self._box.source.read(self._route.source, self._obj, span, sealing.write)
+            self._box.source.read(
+                self._route.source, self._obj, span, sealing.write,
+                checked=_checked(self._box, self._obj),
+            )  # fmt: skip
             sealing.close()
             return sealing
 

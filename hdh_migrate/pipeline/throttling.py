@@ -5,7 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
-from hdh_migrate.model import ObjectInfo, Page, Place, Problem, Span, TargetLimits
+from hdh_migrate.model import (
+    Brief,
+    ObjectInfo,
+    Page,
+    Place,
+    Problem,
+    Span,
+    TargetLimits,
+    Untagged,
+)
 from hdh_migrate.ports import Source, Write
 
 
@@ -97,26 +106,29 @@ class ThrottledSource:
         self._source = source
         self._bandwidth = bandwidth
 
-    def check(self, place: Place) -> Sequence[Problem]:
+    def check(self, place: Place, *, checked: bool = False) -> Sequence[Problem]:
         """See `ports.Source.check`."""
-        return self._source.check(place)
+        return self._source.check(place, checked=checked)
 
     def pages(self, place: Place, *, marker: str | None = None) -> Iterator[Page]:
         """See `ports.Source.pages`."""
         return self._source.pages(place, marker=marker)
 
-    def recount(self, place: Place) -> Iterator[tuple[str, str]]:
+    def recount(self, place: Place) -> Iterator[Brief]:
         """See `ports.Source.recount`."""
         return self._source.recount(place)
 
-    def reads_tags(self, place: Place) -> bool:
-        """See `ports.Source.reads_tags`."""
-        return self._source.reads_tags(place)
+    def untagged(self, place: Place) -> Untagged | None:
+        """See `ports.Source.untagged`."""
+        return self._source.untagged(place)
 
     def head(self, place: Place, key: str) -> ObjectInfo:
         """See `ports.Source.head`."""
         return self._source.head(place, key)
 
-    def read(self, place: Place, obj: ObjectInfo, span: Span, write: Write) -> None:
+    def read(
+        self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool = False
+    ) -> None:
         """Read, slowed down."""
-        self._source.read(place, obj, span, self._bandwidth.metered(write))
+        slow = self._bandwidth.metered(write)
+        self._source.read(place, obj, span, slow, checked=checked)

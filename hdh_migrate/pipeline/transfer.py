@@ -17,7 +17,6 @@ from hdh_migrate.model import (
     MIB,
     DatasetRow,
     Entry,
-    ObjectInfo,
     OpenUpload,
     PartPlan,
     PartReceipt,
@@ -31,7 +30,7 @@ from hdh_migrate.pipeline.cutting import cut
 from hdh_migrate.pipeline.dispatch import Dispatcher
 from hdh_migrate.pipeline.selecting import portable_metadata, portable_tags
 from hdh_migrate.pipeline.uploads import Uploads
-from hdh_migrate.pipeline.work import item
+from hdh_migrate.pipeline.work import item, repinned
 from hdh_migrate.ports import Order
 
 CLAIM_OBJECTS = 256
@@ -231,6 +230,7 @@ class Transfer:
         if receipt["kind"] == "lost":
             self._lost(receipt["lost"])
             return
+        receipt = self._dispatch.judged(receipt)
         number = receipt["id"]
         big, entry = self._big.get(number), self._flying.get(number)
         if big is not None and receipt["attempt"] == big.entry.attempt:
@@ -393,31 +393,36 @@ class Transfer:
     # --- what may go wrong with one object -------------------------------------------------------
 
     def _drifted(self, entry: Entry, receipt: Mapping[str, Any]) -> None:
-        obj = ObjectInfo(
-            key=entry.obj.key,
-            size=receipt["size"],
-            version=receipt["version"],
-            modified=receipt["modified"],
-            md5=receipt["md5"],
-        )
+        """Pin what the source describes now, and begin anew with it, but not for ever.
+
+        Whether the source changed or its listing was wrong makes no difference: size, version and
+        MD5 are those of a fresh look, and parts are cut for that size.
+        """
+        obj = repinned(entry.obj, receipt)
+        if obj.kind != "object":
+            told = f"not a plain object: {obj.kind}"
+            self._failed(entry, {"code": f"kind-{obj.kind}", "verdict": "drifted", "detail": told})
+            return
         try:
             parts = self._plan(obj.size).count
         except Unsupported as error:
             self._failed(entry, {"code": "refused", "verdict": "drifted", "detail": str(error)})
             return
-        drifts = self._ctx.ledger.drifted(entry, obj, parts)
-        self._ctx.ledger.event("drifted", {"id": entry.id, "attempt": entry.attempt})
-        if drifts >= DRIFTS_MAX:
-            changed = replace(entry, obj=obj)
-            detail = f"the source changed during each of {drifts} attempts"
-            self._ctx.ledger.failed(changed, State.LISTED, "drifted", Verdict.DRIFTED)
-            self._finding(entry, "drifted", detail)
+        with self._ctx.ledger.whole():
+            drifts = self._ctx.ledger.drifted(entry, obj, parts)
+            self._ctx.ledger.event("drifted", {"id": entry.id, "attempt": entry.attempt})
+            if drifts >= DRIFTS_MAX:
+                changed = replace(entry, obj=obj)
+                detail = f"the source changed during each of {drifts} attempts"
+                self._ctx.ledger.failed(changed, State.LISTED, "drifted", Verdict.DRIFTED)
+                self._finding(entry, "drifted", detail)
 
     def _failed(self, entry: Entry, receipt: Mapping[str, Any]) -> None:
         code = receipt["code"]
-        self._ctx.ledger.drop_upload(entry.id)
-        self._ctx.ledger.failed(entry, State.SENDING, code, receipt["verdict"])
-        self._finding(entry, code, receipt["detail"])
+        with self._ctx.ledger.whole():
+            self._ctx.ledger.drop_upload(entry.id)
+            self._ctx.ledger.failed(entry, State.SENDING, code, receipt["verdict"])
+            self._finding(entry, code, receipt["detail"])
         self._dispatch.advance(1, entry.obj.size)
 
     def _finding(self, entry: Entry, code: str, detail: str) -> None:

@@ -5,14 +5,26 @@ from __future__ import annotations
 import base64
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from hdh_migrate.model import MIB, DatasetRow, Entry, PartPlan, State, Step, Verdict
+from hdh_migrate.errors import Unsupported
+from hdh_migrate.model import (
+    MIB,
+    DatasetRow,
+    Entry,
+    ObjectInfo,
+    PartPlan,
+    State,
+    Step,
+    Verdict,
+)
 from hdh_migrate.pipeline.beside import METADATA_RENAMED
 from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.cutting import cut
 from hdh_migrate.pipeline.dispatch import Dispatcher
 from hdh_migrate.pipeline.selecting import portable_metadata, portable_tags
-from hdh_migrate.pipeline.work import item
+from hdh_migrate.pipeline.work import item, repinned
 from hdh_migrate.ports import Order
 
 FETCH_OBJECTS = 512
@@ -105,6 +117,7 @@ class Verify:
         if receipt["kind"] == "lost":
             self._lost(receipt["lost"])
             return
+        receipt = self._dispatch.judged(receipt)
         entry = self._flying.pop(receipt["id"], None)
         if entry is None or receipt["attempt"] != entry.attempt:
             return
@@ -118,12 +131,13 @@ class Verify:
     def _verified(self, entry: Entry, receipt: Mapping[str, Any]) -> None:
         ledger = self._ctx.ledger
         fields = ("id", "attempt", "sha256", "stored_sha256", "level", "at")
-        ledger.verified(entry, {name: receipt.get(name) for name in fields})
-        for code, detail in receipt.get("beside", ()):
-            if code == METADATA_RENAMED:
-                self._renamed(entry.dataset, detail)
-            else:
-                ledger.finding(code, "finding", detail, dataset=entry.dataset, entry=entry.id)
+        with ledger.whole():
+            ledger.verified(entry, {name: receipt.get(name) for name in fields})
+            for code, detail in receipt.get("beside", ()):
+                if code == METADATA_RENAMED:
+                    self._renamed(entry.dataset, detail)
+                else:
+                    ledger.finding(code, "finding", detail, dataset=entry.dataset, entry=entry.id)
         self._dispatch.advance(1, entry.obj.size)
 
     def _renamed(self, dataset: int, detail: str) -> None:
@@ -146,11 +160,27 @@ class Verify:
 
     def _failed(self, entry: Entry, receipt: Mapping[str, Any]) -> None:
         ledger, code = self._ctx.ledger, receipt["code"]
-        ledger.failed(entry, State.SENT, code, receipt["verdict"])
-        ledger.finding(
-            f"verify-{code}", "finding", receipt["detail"], dataset=entry.dataset, entry=entry.id
-        )
+        with ledger.whole():
+            if receipt.get("now") is not None:
+                entry = self._amended(entry, repinned(entry.obj, receipt["now"]))
+            ledger.failed(entry, State.SENT, code, receipt["verdict"])
+            ledger.finding(
+                f"verify-{code}", "finding", receipt["detail"],
+                dataset=entry.dataset, entry=entry.id,
+            )  # fmt: skip
         self._dispatch.advance(1, entry.obj.size)
+
+    def _amended(self, entry: Entry, now: ObjectInfo) -> Entry:
+        """Let the next attempt be at the object as the source describes it now."""
+        ctx = self._ctx
+        if now.kind != "object":
+            return entry  # the next attempt finds that out, and says so
+        try:
+            plan = cut(now.size, ctx.limits, header=ctx.header, sealed=ctx.sealed)
+        except Unsupported:
+            return entry
+        ctx.ledger.amend(entry, now, plan.count)
+        return replace(entry, obj=now)
 
     def _lost(self, order: Mapping[str, Any]) -> None:
         for one in order["objects"]:

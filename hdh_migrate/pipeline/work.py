@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from hdh_migrate.errors import Conflict
+from hdh_migrate.errors import Conflict, SourceChanged
 from hdh_migrate.model import Entry, Keeping, Lock, ObjectInfo, Place
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.retrying import Retrying
@@ -65,6 +65,7 @@ class Toolbox:
     run_tag: str
     level: str
     reread: bool
+    checked: bool
     retry: Retrying
     pool: BufferPool
     clock: Clock
@@ -77,6 +78,18 @@ class Toolbox:
     def is_ours(self, tag: str | None, entry: int) -> bool:
         """Say whether a tag found at the target is of some attempt of ours at this object."""
         return tag is not None and tag.startswith(f"{self.run_tag}.{entry}.")
+
+    def still(self, place: Place, obj: ObjectInfo) -> None:
+        """Demand that the source still describes an object as it is ordered.
+
+        Raises:
+            SourceChanged: it does not; what the order says is of no use any more.
+        """
+        now = self.retry(lambda: self.source.head(place, obj.key))
+        if (now.version, now.size, now.kind, now.md5) != (
+            obj.version, obj.size, obj.kind, obj.md5,
+        ):  # fmt: skip
+            raise SourceChanged("the source describes an object in another way than its listing")
 
     def conflict(self, tag: str | None) -> Conflict:
         """Return the refusal to overwrite an object that carries a tag which is not ours."""
@@ -105,6 +118,29 @@ def item(entry: Entry) -> dict[str, Any]:
     if obj.tags:
         found["tags"] = dict(obj.tags)
     return found
+
+
+def seen(now: ObjectInfo) -> dict[str, Any]:
+    """Return an object as a receipt tells how the source describes it now."""
+    return {
+        "version": now.version,
+        "size": now.size,
+        "modified": now.modified,
+        "md5": now.md5,
+        "object_kind": now.kind,
+    }
+
+
+def repinned(obj: ObjectInfo, told: Mapping[str, Any]) -> ObjectInfo:
+    """Return an object as a receipt says that the source describes it now."""
+    return ObjectInfo(
+        key=obj.key,
+        size=told["size"],
+        version=told["version"],
+        modified=told["modified"],
+        md5=told["md5"],
+        kind=told["object_kind"],
+    )
 
 
 def described(order: Mapping[str, Any]) -> ObjectInfo:

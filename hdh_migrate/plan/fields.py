@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from hdh_migrate.plan import globs
+
 REFUSAL = "plan_field"
 """The pydantic error type of every rule below; its message is ready for people."""
 
@@ -150,8 +152,8 @@ def _bounded_prefix(value: str) -> str:
 
 
 def _key_pattern(value: str) -> str:
-    if not value or value.startswith("/"):
-        raise refusal("a glob is not empty and does not begin with `/`: keys have no leading slash")
+    if (why := globs.objection(value)) is not None:
+        raise refusal(why)
     return value
 
 
@@ -251,7 +253,7 @@ Container = Annotated[
     str, _matching(_CONTAINER, _CONTAINER_RULE), _shape("container name", _CONTAINER)
 ]
 Prefix = Annotated[str, AfterValidator(_bounded_prefix), _shape("key prefix", ".*")]
-Glob = Annotated[str, AfterValidator(_key_pattern), _shape("glob", "[^/].*")]
+Glob = Annotated[str, AfterValidator(_key_pattern), _shape("glob", globs.SHAPE)]
 FilePath = Annotated[str, AfterValidator(_path), _shape("path", "[^~].*")]
 Reason = Annotated[str, AfterValidator(_reason), _shape("reason", r"[\s\S]{1,500}")]
 Day = Annotated[str, AfterValidator(_day), _shape("day", _DAY)]

@@ -144,6 +144,11 @@ class Exclusion(Section):
         description="Why it is left behind; it is printed in the report.",
         examples=["Spark scratch"],
     )
+    allow_unused: bool = Field(
+        default=False,
+        exclude_if=unsaid,
+        description="Accept that it matches no object; otherwise that is a finding.",
+    )
 
 
 def _origin(value: Any) -> str | None:  # noqa: ANN401 - whatever stands in the plan
@@ -180,7 +185,9 @@ class Dataset(Section):
         default=(), description="Leave these behind, each with its reason; wins over `include`."
     )
     allow_empty: bool = Field(
-        default=False, description="Accept that there is no object; otherwise that is refused."
+        default=False,
+        description="Accept that there is no object, or that the rules leave none; otherwise that"
+        " is refused.",
     )
     ignore_md5: Reason | None = Field(
         default=None,
@@ -231,11 +238,14 @@ class Verify(Section):
         description="`full` reads back, unseals and compares every byte, and alone unlocks"
         " cutover; `stored` reads back the stored bytes; `head` compares size and ETag.",
     )
-    source: Literal["once", "again"] = Field(
+    source: Literal["once", "again", "range-md5"] = Field(
         default="once",
         description="`again` reads every object from the source a second time when it is"
         " verified, pinned to the same version: finds bytes that the source once gave wrongly,"
-        " and costs its egress twice. Objects whose Content-MD5 differs are always read again.",
+        " and costs its egress twice. `range-md5` reads objects without a Content-MD5 in ranges"
+        " of at most 4 MiB and compares each with the MD5 that the service computes of it: no more"
+        " egress, and a request for every 4 MiB. Objects whose Content-MD5 differs are always"
+        " read again.",
     )
     credential: AccessKey | None = Field(
         default=None, description="A read-only key for reading back; default: the target's."

@@ -34,7 +34,12 @@ there. `plans/schema.json` says the same to editors; `plans/` holds examples to 
 - A **path** is relative to the plan, or absolute. `~` is not expanded, nor is anything else.
 - A **size** is a number with KiB, MiB, GiB, KB, MB or GB; a **rate** is a size with `/s`; a
   **duration** is a whole number with `s`, `m` or `h`; a **period** may have `d` (days), too.
-- A **glob** matches keys without their prefix; keys have no leading slash.
+- A **glob** matches the whole key without its dataset's prefix; keys have no leading slash. `*`
+  and `?` stay within a folder, `**` crosses folders, `**/` is any number of whole folders, none
+  too: `*.csv` is at the top only, `**/*.csv` anywhere, `2024/**` all below `2024/`. A backslash
+  takes the next character as it is: `\\[`. There are no `{a,b}`, no `[ab]` and no leading `!` as
+  other tools have them: they are refused, write one glob for each. A rule that matches none of
+  the dataset's objects is a finding (`rule-unused`); rules that leave nothing are refused.
 - A **URL** is https; plain http is accepted on loopback (127.0.0.1, ::1, localhost) only.
 
 The file is UTF-8 YAML of at most 1 MiB: one document without anchors, aliases, merge keys and

@@ -51,6 +51,13 @@ def _second_read_is_compared(plan: Mapping[str, Any]) -> Iterator[Broken]:
         yield Broken(("verify", "source"), "again needs level full: nothing would be compared")
 
 
+def _ranges_have_digests(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """Only Azure Blob gives a digest of a range."""
+    kind = mapping(plan, "source").get("kind")
+    if mapping(plan, "verify").get("source") == "range-md5" and kind not in {None, "azure-blob"}:
+        yield Broken(("verify", "source"), "range-md5 needs a source of kind azure-blob; use again")
+
+
 def _two_recipients(plan: Mapping[str, Any]) -> Iterator[Broken]:
     """Sealing needs two different recipients, or `single_recipient_reason`."""
     seal = mapping(plan, "seal")
@@ -200,6 +207,7 @@ def _circles(graph: dict[int, set[int]]) -> Iterator[list[int]]:
 
 RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
     _second_read_is_compared,
+    _ranges_have_digests,
     _planned_days_are_in_order,
     _two_recipients,
     _origin_fits_source,

@@ -43,7 +43,7 @@ datasets:                       # one part of the source, mapped to one part of 
     source: {{container: my-container, prefix: first/}}
     target: {{bucket: my-bucket, prefix: first/}}
     # exclude:                  # counted and reported, each with its reason
-    #   - {{glob: "**/_temporary/**", reason: "Spark scratch"}}
+    #   - {{glob: "**/_temporary/**", reason: "Spark scratch", allow_unused: true}}
 
 batches:                        # moved and cut over together, in the order of their needs
   - {{name: pilot, datasets: [first]}}

@@ -201,10 +201,23 @@ def keep(desk: Desk, envelope: Mapping[str, Any]) -> Path:
 
     Raises:
         UsageError: it is neither.
+        Refused: it is of another plan, or of no batch of this one.
     """
     told = _told(envelope)
     if told is None:
         raise UsageError("this is no approval, nor a withdrawal", hint="nothing was added")
+    if told.get("plan_digest", desk.loaded.digest) != desk.loaded.digest:
+        raise Refused(
+            f"this approval is of plan {told['plan_digest'][:12]}, the plan here is"
+            f" {desk.loaded.digest[:12]}",
+            hint="nothing was added; it is another plan's, or this one was changed since: have"
+            " it approved as it is now",
+        )
+    if told["batch"] not in {batch.name for batch in desk.loaded.plan.ordered_batches()}:
+        raise Refused(
+            f"this approval is of batch {told['batch']}, which is not in the plan",
+            hint="nothing was added",
+        )
     data = canonical_json(envelope) + b"\n"
     folder = shelf(desk)
     make_private(folder)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hdh_migrate.pipeline import planning
+from hdh_migrate.plan.advice import advice
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.targets import chosen
@@ -45,7 +46,7 @@ def outlook(plan: Plan, base: Path) -> dict[str, Any]:
         "max_parts": limits.max_parts,
         "connections": pace.connections,
         "connections_needed": planning.connections_needed(limits, pace),
-        "notes": planning.notes(limits, pace),
+        "notes": [*planning.notes(limits, pace), *advice(plan)],
     }
 
 

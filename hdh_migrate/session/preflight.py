@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,11 @@ from hdh_migrate.errors import (
     Permanent,
     Transient,
 )
-from hdh_migrate.model import Place, Problem, Upload
+from hdh_migrate.model import Place, Problem, Untagged, Upload
 from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.model import Batch, Dataset, Plan
 from hdh_migrate.ports import TargetWriter
-from hdh_migrate.session import gate, health, quota, waivers
+from hdh_migrate.session import gate, health, keyring, lasting, quota, waivers
 from hdh_migrate.session.outlook import outlook
 from hdh_migrate.session.probed import missing, notes, probe_facts
 from hdh_migrate.wiring import Services, open_pointer
@@ -37,9 +38,11 @@ def blockers(
     A target that the gate refuses is not contacted at all, and one whose clock is not ours is
     sent no credential.
     """
+    keys = keyring.problems(plan, services.vault, later=False)
     if closed := closed_by(services, plan, judge):
-        return closed
-    reached, apart = _reached(services, plan, selected), judge.objections()
+        return [*closed, *keys]
+    lasts = lasting.problems(plan, services.vault, judge.unchecked().latest)
+    reached, apart = [*keys, *lasts, *_reached(services, plan, selected)], judge.objections()
     if apart:  # no waiver can be judged
         return [*reached, *apart]
     return [*reached, *health.problems(services, plan, _buckets(plan, selected), judge.now())]
@@ -71,16 +74,31 @@ def closed_by(services: Services, plan: Plan, judge: Judge) -> list[Problem]:
 def _reached(services: Services, plan: Plan, selected: Sequence[str]) -> list[Problem]:
     """Try both sides of every dataset."""
     found: dict[str, Problem] = {}
+    looked = partial(services.source.check, checked=plan.verify.source == "range-md5")
     for dataset in _datasets(plan, selected):
         for problem in (
             *_tried(f"source container {dataset.source.place.bucket}",
-                    services.source.check, dataset.source.place),
+                    looked, dataset.source.place),
             *_tried(f"target bucket {dataset.target.place.bucket}",
                     services.reader.check, dataset.target.place),
             *_keeps(services, dataset),
         ):  # fmt: skip
             found[str(problem)] = problem
     return list(found.values())
+
+
+def _untagged(services: Services, plan: Plan, selected: Sequence[str]) -> list[str]:
+    """Return a note for each container whose index tags inventory will do without."""
+    words = {
+        Untagged.DENIED: "the credential may not read index tags (sp=t)",
+        Untagged.UNSUPPORTED: "the account has no index tags",
+    }
+    places = dict.fromkeys(dataset.source.place for dataset in _datasets(plan, selected))
+    return [
+        f"source container {place.bucket}: {words[why]}; none are moved"
+        for place in places
+        if (why := services.source.untagged(place)) is not None
+    ]
 
 
 def _buckets(plan: Plan, selected: Sequence[str]) -> list[str]:
@@ -96,7 +114,7 @@ def report(
     clocks = {problem.where for problem in apart}
     told = outlook(plan, base)
     checks = [
-        _outcome("keys", _keys(services)),
+        _outcome("keys", [*_keys(services), *keyring.problems(plan, services.vault, later=True)]),
         {**_outcome("clock", apart), "notes": _clock_notes(judge), "offsets": judge.ahead()},
         _outcome("attestation", [one for one in closed if one.where not in clocks]),
         _outcome("room for the ledger", _room(state_dir)),
@@ -108,7 +126,11 @@ def report(
                        "notes": [waivers.told(waiver) for waiver in waived]})  # fmt: skip
     if not closed:
         checks += [
-            _outcome("rights and places", _reached(services, plan, selected)),
+            *([] if now is None else lasting.checks(plan, services.vault, now.latest)),
+            {
+                **_outcome("rights and places", _reached(services, plan, selected)),
+                "notes": _untagged(services, plan, selected),
+            },
             _outcome("write right", list(_write_rights(services, plan, selected))),
             *([] if now is None else health.checks(services, plan, _buckets(plan, selected), now)),
         ]

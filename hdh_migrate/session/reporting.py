@@ -13,14 +13,15 @@ from typing import Any
 from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged
 from hdh_migrate.evidence.bundle import write_bundle
 from hdh_migrate.evidence.checkpoint import Watched, parse, sidecar, signed, taken, write
-from hdh_migrate.evidence.signing import Signer, load_signer
+from hdh_migrate.evidence.signing import Signer
+from hdh_migrate.session import keyring
 from hdh_migrate.session.changing import demand_borne
 from hdh_migrate.session.facts import facts_of
 from hdh_migrate.session.names import FORMS, Streams
 from hdh_migrate.session.records import batch_root, exclusions, findings, records
 from hdh_migrate.session.run import Desk
 from hdh_migrate.session.sound import sound_ledger
-from hdh_migrate.wiring import Vault, identity_path
+from hdh_migrate.wiring import Vault
 
 __all__ = ["batch_root", "write_report"]
 
@@ -124,15 +125,7 @@ def signer_of(desk: Desk) -> Signer | None:
     Raises:
         KeyUnavailable: the key or its passphrase cannot be read.
     """
-    report = desk.loaded.plan.report
-    if report.signer is None:
-        return None
-    vault = Vault.open(desk.loaded.base)
-    phrase = report.signer_passphrase
-    return load_signer(
-        identity_path(report.signer, vault),
-        vault.reveal(phrase).encode() if phrase is not None else None,
-    )
+    return keyring.signer_of(desk.loaded.plan, Vault.open(desk.loaded.base))
 
 
 def _previous(desk: Desk) -> str | None:

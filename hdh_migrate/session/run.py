@@ -29,7 +29,7 @@ from hdh_migrate.pipeline.runner import BatchOrder, Runner, summary
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.ports import Clock, Progress
-from hdh_migrate.session import gate
+from hdh_migrate.session import gate, lasting
 from hdh_migrate.session.changing import demand_datasets, may_change
 from hdh_migrate.session.outlook import check
 from hdh_migrate.session.preflight import blockers, closed_by
@@ -206,6 +206,9 @@ def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
             if not selected or batch.name in selected:
                 Inventory(ctx).run(batch.name)
                 told.append(teller.batch(batch.name))
+        short = lasting.too_short(loaded.plan, services.vault, desk.clock.now(), told)
+        for one in told:
+            one["notes"] += [short[one["batch"]]] if one["batch"] in short else []
         return told
     finally:
         ledger.close()

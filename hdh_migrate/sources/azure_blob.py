@@ -6,7 +6,9 @@ several times the CPU (docs/decisions/0002-transport.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from urllib.parse import quote, urlencode
 from xml.etree import ElementTree as ET
 
@@ -23,16 +25,31 @@ from hdh_migrate.errors import (
     Transient,
     Unsupported,
 )
-from hdh_migrate.model import ObjectInfo, Page, Place, Problem, Span, key_bytes
+from hdh_migrate.model import (
+    MIB,
+    SIZE_MAX,
+    Brief,
+    ObjectInfo,
+    Page,
+    Place,
+    Problem,
+    Span,
+    Untagged,
+    key_bytes,
+)
 from hdh_migrate.ports import Write
 from hdh_migrate.sources.azure_credentials import Authorizer
-from hdh_migrate.sources.azure_listing import md5_hex, parse_brief, parse_page, rfc3339
+from hdh_migrate.sources.azure_listing import kind_of, md5_hex, parse_brief, parse_page, rfc3339
 from hdh_migrate.transport import Reply, Transport
 
 API_VERSION = "2021-12-02"
 PAGE_SIZE = 5_000
 RECOUNT_PAGE_SIZE = 1_700  # cuts the listing elsewhere than PAGE_SIZE does
+CHECKED_AMONG = 100
+"""Objects among which preflight looks for one that has a range, when ranges need digests."""
 PAGE_BYTES_MAX = 128 << 20
+RANGE_MD5_MAX = 4 * MIB
+"""Bytes of the longest range of which the service gives a digest."""
 
 _AUTH_CODES = frozenset(
     ("AuthenticationFailed", "InvalidAuthenticationInfo", "NoAuthenticationInformation",
@@ -49,6 +66,15 @@ _TRANSIENT_STATUS = frozenset((408, 500, 502, 504))
 _THROTTLED_STATUS = frozenset((429, 503))
 
 
+class NoRangeDigest(ShortRead):
+    """The source gave a range without the digest that was asked for."""
+
+    default_hint = "use verify.source: again, which reads every object twice"
+
+    def __init__(self) -> None:
+        super().__init__("the source gives no digest of a range")
+
+
 class AzureBlobSource:
     """One storage account, read-only."""
 
@@ -58,7 +84,7 @@ class AzureBlobSource:
         self._url = account_url.rstrip("/")
         self._authorizer = authorizer
         self._transport = transport
-        self._with_tags: dict[str, bool] = {}
+        self._untagged: dict[str, Untagged] = {}
 
     # --- listing -------------------------------------------------------------------------
 
@@ -75,40 +101,56 @@ class AzureBlobSource:
             if marker is None:
                 return
 
-    def recount(self, place: Place) -> Iterator[tuple[str, str]]:
+    def recount(self, place: Place) -> Iterator[Brief]:
         """List again in pages of another size, read by another parser."""
         marker, last = None, None
         while True:
-            pairs, marker = parse_brief(self._list(place, marker, RECOUNT_PAGE_SIZE, brief=True))
-            yield from pairs
+            # Metadata, because it is what makes some empty blobs folders.
+            page = self._listed(place, marker, RECOUNT_PAGE_SIZE, "metadata")
+            briefs, marker = parse_brief(page)
+            yield from briefs
             if marker is None:
                 return
             if marker == last:
                 raise ListingBroken("the source repeats a listing page for ever")
             last = marker
 
-    def _list(self, place: Place, marker: str | None, size: int, *, brief: bool = False) -> bytes:
+    def _list(self, place: Place, marker: str | None, size: int) -> bytes:
+        """Return one page with metadata, and with tags if the source lets us have them.
+
+        Reading tags is a right of its own, and accounts with a hierarchical namespace have none;
+        a list without them is better than no list, and inventory says that they are not there.
+        That it is for the tags that a list is refused is found by asking without and with again,
+        since the refusal has many codes.
+        """
+        if place.bucket in self._untagged:
+            return self._listed(place, marker, size, "metadata")
+        try:
+            return self._listed(place, marker, size, "metadata,tags")
+        except (AuthFailed, Missing):
+            raise
+        except Permanent as refused:
+            page = self._listed(place, marker, size, "metadata")
+            try:
+                return self._listed(place, marker, size, "metadata,tags")
+            except Permanent as again:
+                if str(again) != str(refused):
+                    raise
+                denied = isinstance(again, AccessDenied)
+                self._untagged[place.bucket] = Untagged.DENIED if denied else Untagged.UNSUPPORTED
+                return page
+
+    def untagged(self, place: Place) -> Untagged | None:
+        """Say why listings come without index tags, as far as one has shown."""
+        return self._untagged.get(place.bucket)
+
+    def _listed(self, place: Place, marker: str | None, size: int, include: str) -> bytes:
         query = {"restype": "container", "comp": "list", "maxresults": str(size)}
         if place.prefix:
             query["prefix"] = place.prefix
         if marker:
             query["marker"] = marker
-        if not brief:
-            tags = self._with_tags.get(place.bucket, True)
-            query["include"] = "metadata,tags" if tags else "metadata"
-        try:
-            return self._get_listing(place.bucket, query)
-        except AccessDenied:
-            # Reading tags is a right of its own; a list without them is better than no list,
-            # and inventory records that tags could not be read.
-            if brief or not self._with_tags.get(place.bucket, True):
-                raise
-            self._with_tags[place.bucket] = False
-            return self._list(place, marker, size)
-
-    def reads_tags(self, place: Place) -> bool:
-        """Say whether the credential may read index tags, as far as a listing has shown."""
-        return self._with_tags.get(place.bucket, True)
+        return self._get_listing(place.bucket, {**query, "include": include})
 
     def _get_listing(self, container: str, query: dict[str, str]) -> bytes:
         reply = self._request("GET", f"/{quote(container)}", query, {}, limit=PAGE_BYTES_MAX)
@@ -123,7 +165,7 @@ class AzureBlobSource:
         reply = self._request("HEAD", _path(place.bucket, key), {}, {})
         if reply.status != 200:
             raise from_reply(reply, "a source object")
-        if reply.length is None or not reply.etag:
+        if reply.length is None or reply.length > SIZE_MAX or not reply.etag:
             raise ShortRead("the source describes an object without size or version")
         return ObjectInfo(
             key=key,
@@ -131,19 +173,34 @@ class AzureBlobSource:
             version=reply.etag,
             modified=rfc3339(reply.headers.get("last-modified")),
             md5=md5_hex(reply.headers.get("content-md5")),
+            kind=_kind(reply.headers, reply.length),
         )
 
-    def read(self, place: Place, obj: ObjectInfo, span: Span, write: Write) -> None:
+    def read(
+        self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool = False
+    ) -> None:
         """Hand over exactly the span of exactly this version; see `ports.Source.read`."""
         if span.length == 0:
-            # A range of nothing cannot be asked for, and an empty object's version still counts.
-            if self.head(place, obj.key).version != obj.version:
+            # A range of nothing cannot be asked for, and an empty object's version still counts,
+            # as does that it is empty.
+            now = self.head(place, obj.key)
+            if (now.version, now.size, now.kind) != (obj.version, obj.size, obj.kind):
                 raise SourceChanged("a source object changed since inventory")
             return
+        step = RANGE_MD5_MAX if checked else span.length
+        for start in range(span.start, span.end, step):
+            self._read(place, obj, Span(start, min(step, span.end - start)), write, checked=checked)
+
+    def _read(
+        self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool
+    ) -> None:
         headers = {
             "If-Match": f'"{obj.version}"',
             "x-ms-range": f"bytes={span.start}-{span.end - 1}",
         }
+        digest = hashlib.md5(usedforsecurity=False) if checked else None
+        if checked:
+            headers["x-ms-range-get-content-md5"] = "true"
         got = 0
 
         def count(data: bytes) -> None:
@@ -151,27 +208,28 @@ class AzureBlobSource:
             got += len(data)
             if got > span.length:
                 raise ShortRead("the source sent more than was asked for")
+            if digest is not None:
+                digest.update(data)
             write(data)
 
         reply = self._request(
             "GET", _path(place.bucket, obj.key), {}, headers,
-            accept=_exactly(obj, span), sink=count,
+            accept=_exactly(obj, span, checked=checked), sink=count,
         )  # fmt: skip
         if reply.status != 206:
             raise from_reply(reply, "a source object")
         if got != span.length:
             raise ShortRead("the source sent less than it announced")
+        if digest is not None and digest.hexdigest() != md5_hex(reply.headers.get("content-md5")):
+            raise ShortRead("the source sent other bytes than its own digest of them says")
 
     # --- rights --------------------------------------------------------------------------
 
-    def check(self, place: Place) -> Sequence[Problem]:
-        """Try to list one object and to read its first byte."""
+    def check(self, place: Place, *, checked: bool = False) -> Sequence[Problem]:
+        """List one object as inventory does, and read its first byte as transfer does."""
         where = f"source container {place.bucket}"
         try:
-            query = {"restype": "container", "comp": "list", "maxresults": "1"}
-            if place.prefix:
-                query["prefix"] = place.prefix
-            objects, _ = parse_page(self._get_listing(place.bucket, query))
+            objects, _ = parse_page(self._list(place, None, CHECKED_AMONG if checked else 1))
         except Missing:
             return [Problem(where=where, what="there is no such container")]
         except AuthFailed as error:
@@ -179,14 +237,22 @@ class AzureBlobSource:
         except AccessDenied:
             return [Problem(where=where, what="no right to list", auth=True,
                             hint="the credential needs List (sp=l) on the container")]  # fmt: skip
-        return self._check_read(place, where, [o for o in objects if o.kind == "object"])
+        plain = [obj for obj in objects if obj.kind == "object"]
+        # An empty object has no range, and so no digest of one.
+        plain.sort(key=lambda obj: checked and obj.size == 0)
+        return self._check_read(place, where, plain[:1], checked=checked)
 
     def _check_read(
-        self, place: Place, where: str, objects: Sequence[ObjectInfo]
+        self, place: Place, where: str, objects: Sequence[ObjectInfo], *, checked: bool
     ) -> Sequence[Problem]:
         for obj in objects:
+            span = Span(0, min(1, obj.size))
             try:
-                self.read(place, obj, Span(0, min(1, obj.size)), lambda _: None)
+                self.read(place, obj, span, lambda _: None, checked=checked)
+            except NoRangeDigest as error:
+                return [Problem(where=where, what=str(error), hint=error.hint)]
+            except SourceChanged:
+                continue  # it was written between the two: inventory will see it as it is then
             except (AccessDenied, AuthFailed):
                 return [Problem(where=where, what="no right to read", auth=True,
                                 hint="the credential needs Read (sp=r) on blobs")]  # fmt: skip
@@ -209,25 +275,47 @@ class AzureBlobSource:
         return self._transport.request(method, url, headers, accept=accept, sink=sink, limit=limit)
 
 
+_TOTAL = re.compile(r"bytes [^/]*/(\d{1,19})\Z", re.ASCII)
+
+
 def _path(container: str, key: str) -> str:
     return f"/{quote(container)}/{quote(key_bytes(key), safe='/-_.~')}"
 
 
-def _exactly(obj: ObjectInfo, span: Span) -> Callable[[Reply], None]:
+def _exactly(obj: ObjectInfo, span: Span, *, checked: bool) -> Callable[[Reply], None]:
     """Return the check of a ranged reply's head (the SDK believes all of these)."""
     wanted = f"bytes {span.start}-{span.end - 1}/{obj.size}"
 
     def accept(reply: Reply) -> None:
         if reply.status != 206:
             raise ShortRead(f"the source answered {reply.status} to a ranged read")
-        if reply.headers.get("content-range") != wanted:
+        told = reply.headers.get("content-range", "")
+        if told != wanted:
+            total = _TOTAL.match(told)
+            if total is not None and total[1] != str(obj.size):
+                raise SourceChanged("a source object has another size than the inventory says")
             raise ShortRead("the source sent another range than was asked for")
         if reply.length != span.length:
             raise ShortRead("the source announced another length than was asked for")
         if reply.etag != obj.version:
             raise SourceChanged("a source object changed since inventory")
+        if _kind(reply.headers, obj.size) != obj.kind:
+            raise SourceChanged("a source object has another type than the inventory says")
+        if checked and md5_hex(reply.headers.get("content-md5")) is None:
+            raise NoRangeDigest
 
     return accept
+
+
+def _kind(headers: Mapping[str, str], size: int) -> str:
+    """Return what kind of object a reply describes; what it does not say is as usual."""
+    seen = {
+        "BlobType": headers.get("x-ms-blob-type", "BlockBlob"),
+        "ResourceType": headers.get("x-ms-resource-type"),
+        "AccessTier": headers.get("x-ms-access-tier"),
+        "CustomerProvidedKeySha256": headers.get("x-ms-encryption-key-sha256"),
+    }
+    return kind_of(seen, {"hdi_isfolder": headers.get("x-ms-meta-hdi_isfolder", "")}, size)
 
 
 def from_reply(reply: Reply, what: str) -> StorageError:
@@ -249,5 +337,5 @@ def _xml_code(body: bytes) -> str:
         return ""
     try:
         return ET.fromstring(body).findtext("Code") or ""  # noqa: S314 - see above
-    except ET.ParseError:
+    except (ET.ParseError, LookupError, ValueError):
         return ""

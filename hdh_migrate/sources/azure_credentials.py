@@ -10,9 +10,9 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
-from urllib.parse import parse_qs
 
 from hdh_migrate.errors import AuthFailed
+from hdh_migrate.sources.azure_sas import Sas
 
 SAS_LIFETIME = timedelta(hours=6)
 RENEW_BEFORE_SECONDS = 900.0
@@ -31,12 +31,13 @@ class SasAuthorizer:
     """Appends a shared access signature that the operator was given."""
 
     def __init__(self, token: str) -> None:
+        """Take a token.
+
+        Raises:
+            AuthFailed: it is not the token alone.
+        """
+        Sas.read(token)
         self._token = token.lstrip("?")
-        if "sig" not in parse_qs(self._token):
-            raise AuthFailed(
-                "the source's SAS has no signature",
-                hint="give the token itself (sv=...&sig=...), without the account's address",
-            )
 
     def apply(self, query: str, headers: dict[str, str]) -> str:
         """Return the query with the token."""

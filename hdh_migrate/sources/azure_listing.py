@@ -5,10 +5,9 @@ Source: the service's "List Blobs" REST reference; measured behaviour in docs/de
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from html import unescape
@@ -16,7 +15,7 @@ from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
 from hdh_migrate.errors import ConnectionLost, ListingBroken
-from hdh_migrate.model import ObjectInfo
+from hdh_migrate.model import SIZE_MAX, Brief, ObjectInfo
 
 _MONTHS = {
     name: number
@@ -31,6 +30,16 @@ _HEADERS = {
     "Content-Disposition": "content-disposition",
     "Cache-Control": "cache-control",
 }
+_KIND_MARKS = ("BlobType", "ResourceType", "AccessTier", "CustomerProvidedKeySha256")
+_RARE = (
+    *(b"<ResourceType>", b"<AccessTier>Archive<", b"<CustomerProvidedKeySha256>"),
+    b"<Metadata>",  # which makes a folder of an empty blob, if it has a certain name
+)
+# Days that every month has: the others are left to a slower reader that knows them.
+_HTTP_DATE = re.compile(
+    r"\w{3}, (?:0[1-9]|1\d|2[0-8]) \w{3} \d{4} (?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d GMT\Z", re.ASCII
+)
+_METADATA = re.compile(r"<([^<>/\s]+)>([^<]*)</\1>")
 _KINDS = {"BlockBlob": "object", "AppendBlob": "append-blob", "PageBlob": "page-blob"}
 
 
@@ -51,10 +60,13 @@ def parse_page(body: bytes) -> tuple[list[ObjectInfo], str | None]:
     return [_object(blob) for blob in blobs.iter("Blob")], marker.text or None
 
 
-def parse_brief(body: bytes) -> tuple[Iterator[tuple[str, str]], str | None]:
-    """Return (key, version) pairs of one page and the next marker, by other means than above.
+def parse_brief(body: bytes) -> tuple[Iterator[Brief], str | None]:
+    """Return what is compared of one page and the next marker, by other means than above.
 
     A recount is worth more when it does not share its reader with the count.
+
+    Raises:
+        ConnectionLost, ListingBroken: as `parse_page`; also while the objects are taken.
     """
     tail = body[-4096:]
     if b"</EnumerationResults>" not in tail:
@@ -62,32 +74,81 @@ def parse_brief(body: bytes) -> tuple[Iterator[tuple[str, str]], str | None]:
     match = re.search(rb"<NextMarker>(.*?)</NextMarker>|<NextMarker ?/>", tail, re.DOTALL)
     if match is None:
         raise ListingBroken("a listing page does not say whether another one follows")
-    marker = unescape(match.group(1).decode()) if match.group(1) else None
-    return _brief_pairs(body), marker
+    try:
+        marker = unescape(match.group(1).decode()) if match.group(1) else None
+    except UnicodeDecodeError as error:
+        raise ListingBroken("a listing page is not UTF-8 text") from error
+    return _briefs(body), marker
 
 
-def _brief_pairs(body: bytes) -> Iterator[tuple[str, str]]:
-    entries = body.split(b"<Blob><Name")
-    for entry in entries[1:]:
-        head, _, rest = entry.partition(b"</Name>")
-        attribute, _, name = head.partition(b">")
-        etag = rest.partition(b"<Etag>")[2].partition(b"</Etag>")[0]
-        text = name.decode()
-        if "&" in text:
-            text = unescape(text)
-        yield _name(text, encoded=b"true" in attribute), etag.decode().strip('"')
+def _briefs(body: bytes) -> Iterator[Brief]:
+    entries = body.split(b"<Blob><Name")[1:]
+    # Nearly all pages hold plain objects alone, which is found out once for the page.
+    plain = body.count(b"<BlobType>BlockBlob<") == len(entries) and not any(
+        mark in body for mark in _RARE
+    )
+    for entry in entries:
+        try:
+            yield _brief(entry, plain=plain)
+        except UnicodeDecodeError as error:
+            raise ListingBroken("a listing page is not UTF-8 text") from error
+
+
+def _brief(entry: bytes, *, plain: bool) -> Brief:
+    ends, closes = entry.find(b"</Name>"), entry.find(b"</Properties>")
+    begins = entry.find(b">", 0, ends) + 1
+    properties = entry[ends:closes]
+    text = entry[begins:ends].decode()
+    if "&" in text:
+        text = unescape(text)
+    if begins > 1:
+        text = _name(text, encoded=b"true" in entry[:begins])
+    size = size_of(_element(properties, b"<Content-Length>"))
+    kind = "object" if plain else _brief_kind(properties, entry[closes:], size)
+    etag = _element(properties, b"<Etag>").strip('"')
+    return Brief(text, size, etag, kind, md5_hex(_element(properties, b"<Content-MD5>")))
+
+
+def _brief_kind(properties: bytes, more: bytes, size: int) -> str:
+    seen = {name: _element(properties, f"<{name}>".encode()) for name in _KIND_MARKS}
+    listed = more.partition(b"</Metadata>")[0].partition(b"<Metadata>")[2].decode()
+    metadata = {name: unescape(value) for name, value in _METADATA.findall(listed)}
+    return kind_of(seen, metadata, size)
+
+
+def _element(text: bytes, tag: bytes) -> str:
+    """Return what stands in the first element that opens so, empty when there is none."""
+    at = text.find(tag)
+    if at < 0:
+        return ""
+    at += len(tag)
+    return text[at : text.find(b"<", at)].decode()
+
+
+def size_of(text: str | None) -> int:
+    """Return a size as a store writes it.
+
+    Raises:
+        ListingBroken: it is none, or one that no object has.
+    """
+    if text is None or len(text) > 19 or not text.isascii() or not text.isdigit():
+        raise ListingBroken("the source gives an object a size that is no number of bytes")
+    size = int(text)
+    if size > SIZE_MAX:
+        raise ListingBroken("the source gives an object a size that no store can hold")
+    return size
 
 
 def rfc3339(http_date: str | None) -> str | None:
     """Return an HTTP date as RFC 3339, None when there is none."""
     if not http_date:
         return None
-    if len(http_date) == 29 and http_date[8:11] in _MONTHS:  # the one form that Azure sends
+    if _HTTP_DATE.match(http_date) and http_date[8:11] in _MONTHS:  # the one that Azure sends
         month = _MONTHS[http_date[8:11]]
         return f"{http_date[12:16]}-{month:02d}-{http_date[5:7]}T{http_date[17:25]}Z"
     try:
         moment = parsedate_to_datetime(http_date).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return datetime.isoformat(moment, timespec="seconds").replace("+00:00", "Z")
 
@@ -97,8 +158,8 @@ def md5_hex(content_md5: str | None) -> str | None:
     if not content_md5:
         return None
     try:
-        raw = base64.b64decode(content_md5, validate=True)
-    except binascii.Error:
+        raw = binascii.a2b_base64(content_md5, strict_mode=True)
+    except ValueError:  # of which binascii.Error is one; text beyond ASCII is another
         return None
     return raw.hex() if len(raw) == 16 else None
 
@@ -106,12 +167,14 @@ def md5_hex(content_md5: str | None) -> str | None:
 def _root(body: bytes) -> ET.Element:
     if not body.strip():
         raise ConnectionLost("a listing page is empty")
-    if b"<!DOCTYPE" in body[:1024]:
+    if b"<!DOCTYPE" in body:
         raise ListingBroken("a listing page declares a document type")
     try:
         root = ET.fromstring(body)  # noqa: S314 - DOCTYPE refused above, so no entities
     except ET.ParseError as error:
         raise ConnectionLost("a listing page is not whole XML") from error
+    except (LookupError, ValueError) as error:
+        raise ListingBroken("a listing page is in an encoding that is none") from error
     if root.tag != "EnumerationResults":
         raise ListingBroken("the reply to a listing is not a listing")
     return root
@@ -122,26 +185,27 @@ def _object(blob: ET.Element) -> ObjectInfo:
     if name is None or name.text is None or properties is None:
         raise ListingBroken("a listing has an entry without a name")
     seen = {child.tag: child.text for child in properties}
-    size, etag = seen.get("Content-Length"), seen.get("Etag")
-    if size is None or not size.isdigit() or not etag:
-        raise ListingBroken("a listing has an entry without size or version")
+    size, etag = size_of(seen.get("Content-Length")), seen.get("Etag")
+    if not etag:
+        raise ListingBroken("a listing has an entry without version")
     metadata = _pairs(blob.find("Metadata"))
     return ObjectInfo(
         key=_name(name.text, encoded=name.get("Encoded") == "true"),
-        size=int(size),
+        size=size,
         version=etag.strip('"'),
         modified=rfc3339(seen.get("Last-Modified")),
         md5=md5_hex(seen.get("Content-MD5")),
         headers={_HEADERS[tag]: text for tag, text in seen.items() if tag in _HEADERS and text},
         metadata=metadata,
         tags=_tags(blob.find("Tags")),
-        kind=_kind(seen, metadata, int(size)),
+        kind=kind_of(seen, metadata, size),
         tier=seen.get("AccessTier"),
         lease="leased" if seen.get("LeaseState") == "leased" else None,
     )
 
 
-def _kind(seen: dict[str, str | None], metadata: dict[str, str], size: int) -> str:
+def kind_of(seen: Mapping[str, str | None], metadata: Mapping[str, str], size: int) -> str:
+    """Return "object", or why an entry with these properties is no plain readable one."""
     folder = {name.lower(): value for name, value in metadata.items()}.get("hdi_isfolder")
     if seen.get("ResourceType") == "directory" or (folder == "true" and size == 0):
         return "directory"

@@ -12,8 +12,18 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hdh_migrate.errors import AccessDenied, Missing, ShortRead, SourceChanged
-from hdh_migrate.model import ObjectInfo, Page, Place, Problem, Span, key_bytes, key_text
+from hdh_migrate.errors import AccessDenied, Missing, ShortRead, SourceChanged, Unsupported
+from hdh_migrate.model import (
+    Brief,
+    ObjectInfo,
+    Page,
+    Place,
+    Problem,
+    Span,
+    Untagged,
+    key_bytes,
+    key_text,
+)
 from hdh_migrate.ports import Write
 
 PAGE_SIZE = 1_000
@@ -28,7 +38,7 @@ class FolderSource:
     def __init__(self, base: Path) -> None:
         self._base = base
 
-    def check(self, place: Place) -> Sequence[Problem]:
+    def check(self, place: Place, *, checked: bool = False) -> Sequence[Problem]:
         """Say whether the directory can be listed."""
         root = self._root(place)
         where = f"source folder {place.bucket}"
@@ -36,6 +46,9 @@ class FolderSource:
             return [Problem(where=where, what="there is no such directory")]
         if not os.access(root, os.R_OK | os.X_OK):
             return [Problem(where=where, what="no right to list", auth=True)]
+        if checked:
+            return [Problem(where=where, what="a folder has no digest of a range of its own",
+                            hint="use verify.source: again")]  # fmt: skip
         return []
 
     def pages(self, place: Place, *, marker: str | None = None) -> Iterator[Page]:
@@ -51,15 +64,15 @@ class FolderSource:
                 page = []
         yield Page(objects=tuple(page), marker=None)
 
-    def recount(self, place: Place) -> Iterator[tuple[str, str]]:
+    def recount(self, place: Place) -> Iterator[Brief]:
         """Walk again."""
         for key, info in self._walk(self._root(place), b""):
-            yield key_text(key), _version(info)
+            yield Brief(key_text(key), _size(info), _version(info), _kind(info.st_mode), None)
 
-    def reads_tags(self, place: Place) -> bool:
+    def untagged(self, place: Place) -> Untagged | None:
         """A directory has no tags to miss."""
         del place
-        return True
+        return None
 
     def head(self, place: Place, key: str) -> ObjectInfo:
         """Describe one file as it is now."""
@@ -69,8 +82,12 @@ class FolderSource:
             raise Missing("a source file is gone") from error
         return _described(key_bytes(key), info)
 
-    def read(self, place: Place, obj: ObjectInfo, span: Span, write: Write) -> None:
+    def read(
+        self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool = False
+    ) -> None:
         """Hand over the span if the file is still the version listed, before and after."""
+        if checked:
+            raise Unsupported("a folder has no digest of a range of its own")
         path = os.path.join(self._root(place), key_bytes(obj.key))  # noqa: PTH118
         try:
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -122,7 +139,8 @@ class FolderSource:
 
 
 def _same(handle: int, obj: ObjectInfo) -> None:
-    if _version(os.fstat(handle)) != obj.version:
+    info = os.fstat(handle)
+    if _version(info) != obj.version or info.st_size != obj.size:
         raise SourceChanged("a source file changed since inventory")
 
 
@@ -134,11 +152,15 @@ def _described(key: bytes, info: os.stat_result) -> ObjectInfo:
     moment = datetime.fromtimestamp(info.st_mtime_ns // 1_000_000_000, UTC)
     return ObjectInfo(
         key=key_text(key),
-        size=info.st_size if stat.S_ISREG(info.st_mode) else 0,
+        size=_size(info),
         version=_version(info),
         modified=moment.isoformat().replace("+00:00", "Z"),
         kind=_kind(info.st_mode),
     )
+
+
+def _size(info: os.stat_result) -> int:
+    return info.st_size if stat.S_ISREG(info.st_mode) else 0
 
 
 def _kind(mode: int) -> str:

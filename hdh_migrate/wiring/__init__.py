@@ -15,6 +15,7 @@ from hdh_migrate.wiring.sources import (
     SOURCES,
     open_eraser,
     open_freeze_probe,
+    source_sas,
 )
 from hdh_migrate.wiring.targets import open_target
 from hdh_migrate.wiring.vault import Vault, identity_path
@@ -41,6 +42,7 @@ __all__ = [
     "pace_of",
     "routes_of",
     "rules_of",
+    "source_sas",
     "worker",
     "worker_secrets",
 ]

@@ -49,6 +49,7 @@ def rules_of(plan: Plan) -> dict[str, DatasetRules]:
                 dataset.include,
                 [rule.glob for rule in dataset.exclude],
                 fold=dataset.collisions == "refuse",
+                allowed_unused=(n for n, rule in enumerate(dataset.exclude) if rule.allow_unused),
             ),
             allow_empty=dataset.allow_empty,
             live=dataset.live,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hdh_migrate.door import Door
@@ -17,6 +17,9 @@ from hdh_migrate.ports import Eraser, FreezeProbe, Source
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.transport import Transport
 from hdh_migrate.wiring.vault import Vault
+
+if TYPE_CHECKING:
+    from hdh_migrate.sources.azure_sas import Sas as SasFacts
 
 Credential = Sas | SharedKey | AzureIdentity | WriterSas | WriterKey
 
@@ -94,6 +97,25 @@ def open_source(plan: Plan, vault: Vault, transport: Transport) -> Source:
     """
     try:
         return SOURCES[plan.source.kind](plan, vault, transport)
+    except AuthFailed as error:
+        raise KeyUnavailable(str(error), hint=error.hint) from error
+
+
+def source_sas(plan: Plan, vault: Vault) -> SasFacts | None:
+    """Return what the shared access signature that reads the source says of itself.
+
+    None: the plan's source is read with something else.
+
+    Raises:
+        KeyUnavailable: the reference cannot be read, or is no such signature.
+    """
+    source = plan.source
+    if not isinstance(source, AzureBlob) or not isinstance(source.credential, Sas):
+        return None
+    from hdh_migrate.sources.azure_sas import Sas as SasFacts
+
+    try:
+        return SasFacts.read(vault.reveal(source.credential.value))
     except AuthFailed as error:
         raise KeyUnavailable(str(error), hint=error.hint) from error
 

@@ -58,6 +58,7 @@ class WorkerService:
                 run_tag=config["run_tag"],
                 level=plan.verify.level,
                 reread=plan.verify.source == "again",
+                checked=plan.verify.source == "range-md5",
                 retry=Retrying(budget=plan.limits.retry_budget_seconds, gate=gate, halt=self.halt),
                 pool=BufferPool(plan.limits.memory_bytes // processes),
                 clock=clock,

@@ -20,6 +20,7 @@ from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.evidence.approvals import Judgement, Stage, Why
 from hdh_migrate.evidence.signing import load_verifier, new_report_key
+from hdh_migrate.fixity import canonical_json
 from hdh_migrate.session import approving
 from hdh_migrate.session.run import Desk as SessionDesk
 from hdh_migrate.session.timekeeping import offline
@@ -198,6 +199,33 @@ def test_what_is_no_approval_is_not_taken_in(desk: Desk, data: bytes) -> None:
     with pytest.raises(UsageError):
         approving.keep(session(desk), approving.load_envelope(carried))
 
+    assert not list(desk.folder.glob("**/approvals/*"))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("plan_digest", "cd" * 32, "of plan cdcdcdcdcdcd"),
+        ("batch", "elsewhere", "batch elsewhere, which is not in the plan"),
+    ],
+)
+def test_an_approval_of_something_else_is_not_taken_in(
+    desk: Desk, field: str, value: str, told: str
+) -> None:
+    """It was kept, and never counted, and nobody knew why."""
+    assert approve(desk, "dpo") == Exit.OK
+    (kept,) = desk.folder.glob("**/approvals/*.json")
+    envelope = json.loads(kept.read_bytes())
+    said = json.loads(base64.b64decode(envelope["payload"])) | {field: value}
+    envelope["payload"] = base64.b64encode(canonical_json(said)).decode()
+    carried = desk.folder / "carried.json"
+    carried.write_text(json.dumps(envelope))
+    kept.unlink()
+
+    done = desk.run("approve", str(desk.plan), "--import", str(carried))
+
+    assert done.returncode == Exit.REFUSED
+    assert told in done.stderr
     assert not list(desk.folder.glob("**/approvals/*"))
 
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,20 @@ import typer
 
 from hdh_migrate.cli import auditing, deriving
 from hdh_migrate.errors import Exit
-from tests.unit.evidence.builders import bundle, dataset, facts, failed, record, signer
+from hdh_migrate.evidence.facts import Counts, Pace
+from tests.unit.evidence.builders import (
+    Told,
+    bundle,
+    dataset,
+    facts,
+    failed,
+    record,
+    signer,
+    told,
+)
 
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDED = "2026-03-02T10:15:00Z"
 NAME = "DUPONT-Jeanne-1961.dcm"
 
 
@@ -33,10 +45,28 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     key = signer(folder, "operator")
     signer(folder, "stranger")
     about = facts(dataset(2))
-    old = bundle(folder / "old", [failed(NAME), record("b")], about=about, signer=key)
+    first = [failed(NAME), record("b")]
+    old = bundle(folder / "old", first, about=about, signer=key)
     later = facts(dataset(2), previous_statement=old.statement_sha256)
-    bundle(folder / "new", [record(NAME), record("b")], about=later, signer=key)
-    bundle(folder / "worse", [record(NAME), failed("b")], about=later, signer=key)
+    at, one, rows = ENDED, {"pmsi": 1}, {"rows_sha256": "00" * 32}
+    begun = list(told(about, first, [], []))
+    mended: list[Told] = [
+        (at, "retried", {"ids": [2], "datasets": one, **rows}),
+        (at, "verified", {"ids": [2], "datasets": one, **rows}),
+    ]
+    lost: list[Told] = [
+        (at, "superseded", {"dropped": [1], "dropped_datasets": one, "ids": [], **rows}),
+        (at, "failed", {"ids": [1], "datasets": one, **rows}),
+    ]
+    both = Pace(step="verify", started=at, ended=at, seconds=1.0, bins=(Counts(2, 2000),))
+    bundle(
+        folder / "new", [record(NAME), record("b")], about=later, signer=key,
+        telling=lambda _: [*begun, *mended],
+    )  # fmt: skip
+    bundle(
+        folder / "worse", [record(NAME), failed("b")], about=replace(later, paces=(both,)),
+        signer=key, telling=lambda _: [*begun, *mended, *lost],
+    )  # fmt: skip
     bundle(folder / "draft", [record(NAME)], about=facts(dataset(1)))
     return folder
 
@@ -128,7 +158,7 @@ def test_a_draft_says_so_in_the_summary_and_is_refused_where_signatures_count(au
         (("new", "--format", "markdown", "--what", "findings"), Exit.USAGE),
         (("new", "--format", "csv", "--json"), Exit.USAGE),
         (("new", "--format", "csv", "--trust", "stranger.pub"), Exit.DAMAGED),
-        (("new", "--format", "csv", "--trust", "nothing.pub"), Exit.REFUSED),
+        (("new", "--format", "csv", "--trust", "nothing.pub"), Exit.USAGE),
     ],
 )
 def test_mistakes_have_their_exit_code(

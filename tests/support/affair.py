@@ -24,6 +24,7 @@ from hdh_migrate.errors import Exit, MigrateError
 from hdh_migrate.evidence.signing import new_report_key
 from hdh_migrate.model import State, Step
 from hdh_migrate.sealing.keys import new_pair
+from hdh_migrate.session import preflight
 from hdh_migrate.session.run import Desk, perform
 from tests.support.fixtures import Bucket, ProxyTo
 from tests.support.proxy import Proxy
@@ -113,6 +114,22 @@ class Affair:
     def verified(self) -> set[str]:
         """Return the keys that the ledger calls verified; its counts must close."""
         return {row["key"] for row in self.rows() if row["state"] is State.VERIFIED}
+
+    def findings(self) -> list[dict[str, Any]]:
+        """Return the open findings."""
+        desk = Desk.open(self.folder / "plan.yaml", None, Notes(), threading.Event())
+        ledger = desk.read_ledger()
+        try:
+            return list(ledger.findings())
+        finally:
+            ledger.close()
+
+    def preflight(self) -> dict[str, Any]:
+        """Return what preflight says of rights and places."""
+        desk = Desk.open(self.folder / "plan.yaml", None, Notes(), threading.Event())
+        services, now = desk.services(write=True), desk.clock.now()
+        checks = preflight.report(services, desk.loaded.plan, desk.state_dir, (), now)
+        return next(check for check in checks if check["check"] == "rights and places")
 
     def rows(self) -> list[dict[str, Any]]:
         """Return what the ledger holds of every object."""

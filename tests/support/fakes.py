@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from hdh_migrate.errors import Conflict, Missing, ShortRead, SourceChanged, Transient, Unsupported
 from hdh_migrate.model import (
+    Brief,
     Lock,
     ObjectInfo,
     Page,
@@ -23,6 +24,7 @@ from hdh_migrate.model import (
     Stamp,
     Stored,
     TargetLimits,
+    Untagged,
     Upload,
     key_bytes,
 )
@@ -57,8 +59,9 @@ class FakeSource:
         self.script = script or Script()
         self.page_size = page_size
         self.problems: list[Problem] = []
-        self.tags_readable = True
+        self.untagged_for: Untagged | None = None
         self._blobs: dict[tuple[str, str], Blob] = {}
+        self._told: dict[str, list[dict[str, object]]] = {}
         self._versions = itertools.count(1)
         self._drifts: dict[str, list[bytes]] = {}
         self._drifts_after: dict[str, list[bytes]] = {}
@@ -76,10 +79,14 @@ class FakeSource:
         )
         self._blobs[bucket, key] = Blob(data, info)
 
-    def unlock(self, bucket: str, key: str) -> None:
-        """Let the host forget what keeps an object."""
-        found = self._buckets[bucket][key]
-        self._buckets[bucket][key] = replace(found, stored=replace(found.stored, lock=Lock()))
+    def tell(self, key: str, *listings: dict[str, object]) -> None:
+        """Let each of the next listings, of either sort, tell other fields of an object."""
+        self._told[key] = list(listings)
+
+    def touch(self, bucket: str, key: str, **more: object) -> None:
+        """Describe an object otherwise from now on, under the same version."""
+        blob = self._blobs[bucket, key]
+        blob.info = replace(blob.info, **more)  # type: ignore[arg-type]  # fields of ObjectInfo
 
     def drop(self, bucket: str, key: str) -> None:
         del self._blobs[bucket, key]
@@ -96,14 +103,14 @@ class FakeSource:
 
     # --- the port ------------------------------------------------------------------------------
 
-    def check(self, place: Place) -> Sequence[Problem]:
+    def check(self, place: Place, *, checked: bool = False) -> Sequence[Problem]:
         with self.script.call("check"):
             if any(bucket == place.bucket for bucket, _ in self._blobs):
                 return list(self.problems)
             return [Problem(where=place.bucket, what="there is no such container")]
 
     def pages(self, place: Place, *, marker: str | None = None) -> Iterator[Page]:
-        found = self._under(place)
+        found = self._listed(place)
         after = int(marker) if marker else 0
         for start in range(after, max(len(found), after + 1), self.page_size):
             with self.script.call("page"):
@@ -111,20 +118,22 @@ class FakeSource:
                 page = tuple(found[start:end])
             yield Page(objects=page, marker=str(end) if end < len(found) else None)
 
-    def recount(self, place: Place) -> Iterator[tuple[str, str]]:
+    def recount(self, place: Place) -> Iterator[Brief]:
         with self.script.call("recount"):
-            found = self._under(place)
-        yield from ((info.key, info.version) for info in found)
+            found = self._listed(place)
+        yield from (Brief(info.key, info.size, info.version, info.kind, info.md5) for info in found)
 
-    def reads_tags(self, place: Place) -> bool:
-        return self.tags_readable
+    def untagged(self, place: Place) -> Untagged | None:
+        return self.untagged_for
 
     def head(self, place: Place, key: str) -> ObjectInfo:
         with self.script.call("head source"):
             return self._blob(place, key).info
 
-    def read(self, place: Place, obj: ObjectInfo, span: Span, write: Write) -> None:
-        with self.script.call("read source"):
+    def read(
+        self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool = False
+    ) -> None:
+        with self.script.call("read source checked" if checked else "read source"):
             self._change(place, obj.key, self._drifts)
             blob = self._blob(place, obj.key)
             _same(blob, obj)
@@ -143,6 +152,15 @@ class FakeSource:
             raise Missing("the source's container: ContainerNotFound (HTTP 404)")
         return sorted(found, key=lambda info: key_bytes(info.key))
 
+    def _listed(self, place: Place) -> list[ObjectInfo]:
+        """Return what one listing tells, which may not be so."""
+        return [
+            replace(info, **self._told[info.key].pop(0))  # type: ignore[arg-type]
+            if self._told.get(info.key)
+            else info
+            for info in self._under(place)
+        ]
+
     def _blob(self, place: Place, key: str) -> Blob:
         try:
             return self._blobs[place.bucket, key]
@@ -155,7 +173,8 @@ class FakeSource:
 
 
 def _same(blob: Blob, obj: ObjectInfo) -> None:
-    if blob.info.version != obj.version:
+    now = blob.info
+    if (now.version, now.size, now.kind) != (obj.version, obj.size, obj.kind):
         raise SourceChanged("a source object changed since inventory")
 
 

@@ -526,7 +526,7 @@ def counted(predicate: Json, lines: dict[str, list[Json]], manifest: bytes, head
     codes = grouped(findings, lambda line: line["code"])
     return {
         "journal": {"events": len(lines["journal.jsonl"]), "head": head},
-        "manifest": manifest_member(moved, leaves),
+        "manifest": manifest_member(moved, leaves) | claimed(moved, predicate),
         "datasets": datasets,
         "batches": batches,
         "outcome": outcome,
@@ -539,6 +539,23 @@ def counted(predicate: Json, lines: dict[str, list[Json]], manifest: bytes, head
             "codes": {code: len(found) for code, found in codes.items()},
         },
     }
+
+
+def claimed(moved: list[Json], predicate: Json) -> Json:
+    """Section 7.1, `claimed`: an optional member."""
+    if "claimed" not in predicate["manifest"]:
+        return {}
+    planned = predicate["plan"]["canonical"].get("datasets")
+    ignored = []
+    for one in planned if isinstance(planned, list) else []:
+        if isinstance(one, dict) and one.get("ignore_md5") is not None:
+            ignored.append(one.get("name"))
+    lines = [
+        line for line in moved
+        if line["verdict"] == "match" and line["level"] == "full"
+        and line["source_md5"] is not None and line["dataset"] not in ignored
+    ]  # fmt: skip
+    return {"claimed": total(lines)}
 
 
 def manifest_member(moved: list[Json], leaves: list[bytes]) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
 import time
@@ -31,11 +32,26 @@ class Workshop:
                 raise RuntimeError(one["fault"])
             if one.get("hang"):
                 time.sleep(one["hang"])
+            if one.get("greedy"):
+                bytearray(1 << 45)
+            if one.get("threads"):
+                starve()
+                threading.Thread(target=print).start()
             emit({"kind": "done", "id": one["id"], "pid": os.getpid()})
 
     def traffic(self) -> list[Mapping[str, Any]]:
         return [{"side": "source", "pid": os.getpid()}]
 
 
+def starve() -> None:
+    """Take away the address space that one more thread's stack would need."""
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 20), used + (1 << 20)))
+
+
 def worker(config: Mapping[str, Any]) -> Workshop:
+    if config.get("starved"):
+        starve()
+    if config.get("broken"):
+        raise LookupError("no such thing")
     return Workshop(config)

@@ -62,6 +62,7 @@ class Dataset:
     batch: str
     source: Place
     target: Place
+    include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     live: bool = False
     allow_empty: bool = False
@@ -74,7 +75,7 @@ class Dataset:
     @property
     def rules(self) -> DatasetRules:
         return DatasetRules(
-            rules=compile_rules((), self.exclude, fold=True),
+            rules=compile_rules(self.include, self.exclude, fold=True),
             allow_empty=self.allow_empty,
             live=self.live,
         )
@@ -113,6 +114,7 @@ class World:
         self.engine: Callable[[Toolbox], Engine] = lambda box: SerialEngine(Performer(box).perform)
         self.renewals: list[Callable[[], None]] = []
         self.datasets = datasets
+        self.reread = self.checked = False
         self._needs = needs or {}
         self._level, self._memory, self._budget = level, memory, budget
         self.envelopes: Envelopes = envelopes(STEWARD, ESCROW) if sealed else PlainEnvelopes()
@@ -177,7 +179,8 @@ class World:
             routes={dataset.name: dataset.route for dataset in self.datasets},
             run_tag=RUN_TAG,
             level=self._level,
-            reread=False,
+            reread=self.reread,
+            checked=self.checked,
             retry=self._retry(self.halt),
             pool=BufferPool(self._memory),
             clock=self.clock,

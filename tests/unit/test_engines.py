@@ -17,7 +17,7 @@ import pytest
 
 from hdh_migrate.engines.local import LocalEngine
 from hdh_migrate.engines.serial import SerialEngine
-from hdh_migrate.errors import MigrateError
+from hdh_migrate.errors import MigrateError, Starved
 from hdh_migrate.ports import Engine
 from tests.support.workshop import Workshop
 
@@ -121,6 +121,46 @@ def test_workers_that_die_one_after_the_other_end_the_run(processes: LocalEngine
 
     with pytest.raises(MigrateError, match="keep dying"):
         feed()
+
+
+@pytest.mark.parametrize("need", ["greedy", "threads"])
+def test_a_worker_that_the_machine_starves_blames_no_object(
+    processes: LocalEngine, need: str
+) -> None:
+    """Fifteen objects were blamed because a thread could not be started."""
+    processes.submit(order({"id": 1, "attempt": 2, need: True}))
+    found = drained(processes, 1)
+    assert [(r["kind"], r.get("reason")) for r in found] == [
+        ("returned", "starved"), ("order-done", None),
+    ]  # fmt: skip
+    assert (found[0]["id"], found[0]["attempt"]) == (1, 2)
+
+
+@pytest.mark.parametrize("config", [{"starved": True}, {"broken": True}])
+def test_a_worker_that_cannot_even_begin_blames_no_object(config: dict[str, bool]) -> None:
+    engine = LocalEngine(FACTORY, config, processes=1, connections=4, search=[ROOT])
+    try:
+        found = list[Mapping[str, Any]]()
+        while not any(receipt.get("reason") == "starved" for receipt in found):
+            engine.submit(order({"id": 1, "attempt": 1}))
+            found += drained(engine, 1)
+        assert not [receipt for receipt in found if receipt["kind"] == "lost"]
+    finally:
+        engine.close(grace=0)
+
+
+def test_workers_that_never_begin_end_the_run_as_a_stop() -> None:
+    engine = LocalEngine(FACTORY, {"broken": True}, processes=1, connections=1, search=[ROOT])
+
+    def wait_for_it() -> None:
+        while True:
+            list(engine.receipts(1.0))
+
+    try:
+        with pytest.raises(Starved, match="cannot start"):
+            wait_for_it()
+    finally:
+        engine.close(grace=0)
 
 
 def test_workers_end_when_their_coordinator_is_killed() -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hdh_migrate.errors import Interrupted, SourceWritten
-from hdh_migrate.model import DatasetRow, Listed, State, key_bytes
+from hdh_migrate.model import DatasetRow, Listed, ObjectInfo, Pinned, State, key_bytes
 from hdh_migrate.pipeline.cutover.freeze import Listing
 from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.seen import Seen
-from hdh_migrate.pipeline.inventory import Frozen, Inventory, KeyOrder, element
+from hdh_migrate.pipeline.inventory import Frozen, Inventory, KeyOrder, demand_total, element
 from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS, severity
 from hdh_migrate.pipeline.transfer import Transfer
+from hdh_migrate.pipeline.usage import RULE_UNUSED, Usage
 from hdh_migrate.pipeline.verify import Verify
 
 VANISHED = "vanished"
@@ -89,20 +90,22 @@ class Delta:
     def _compare(self, dataset: DatasetRow, total: Difference, *, apply: bool) -> tuple[int, int]:
         ctx, inventory = self._ctx, Inventory(self._ctx)
         seen, order, found = Seen(ctx.ledger.last_object()), KeyOrder(None), _Found()
-        count = digest = 0
+        count = digest = size = 0
+        before = total.new, total.changed
         ctx.progress.step(self._scene.batch, f"relist {dataset.name}", objects=0, size=0)
         for page in inventory.pages(dataset):
             for obj in order.checked(page):
-                count += 1
-                digest += element(key_bytes(obj.key), obj.version.encode())
+                count, size = count + 1, size + obj.size
+                md5 = obj.md5 or ""
+                digest += element(key_bytes(obj.key), obj.size, obj.version, obj.kind, md5)
                 known = ctx.ledger.pinned(dataset.id, obj.key)
                 if known is None:
                     found.new.append(inventory.decide(dataset, obj))
                     continue
-                number, version, state = known
-                seen.mark(number)
-                if version != obj.version and state is not State.EXCLUDED:
-                    found.changed.append((number, inventory.decide(dataset, obj)))
+                seen.mark(known.number)
+                if _differs(known, obj):
+                    found.changed.append((known.number, inventory.decide(dataset, obj)))
+            demand_total(dataset, size)
             ctx.progress.advance(len(page.objects), 0)
             if len(found) >= FLUSH_OBJECTS:
                 found = self._flush(dataset, found, total, apply=apply)
@@ -111,7 +114,7 @@ class Delta:
         self._flush(dataset, found, total, apply=apply)
         total.vanished += self._vanished(dataset, seen, apply=apply)
         if apply:
-            self._seal(dataset)
+            self._seal(dataset, moved=(total.new, total.changed) != before)
         return count, digest
 
     def _flush(
@@ -146,12 +149,22 @@ class Delta:
             ledger.commit()
         return len(fresh)
 
-    def _seal(self, dataset: DatasetRow) -> None:
+    def _seal(self, dataset: DatasetRow, *, moved: bool) -> None:
         """Seal the inventory again if it grew or changed, with what there is to say of it."""
         ledger = self._ctx.ledger
-        frozen = Frozen(ledger.listing(dataset.id))
-        if frozen.told["root"] == dataset.root:
+        usage = Usage(self._ctx.rules[dataset.name].rules, self._ctx.route(dataset).source.prefix)
+        frozen = Frozen(usage.watched(ledger.claims(dataset.id)))
+        if frozen.told["root"] == dataset.root and not moved:
             return
+        with ledger.whole():
+            self._tell(dataset, frozen, usage)
+            ledger.seal(dataset.id, frozen.told)
+            ledger.commit()
+        Inventory(self._ctx).collisions()
+
+    def _tell(self, dataset: DatasetRow, frozen: Frozen, usage: Usage) -> None:
+        """Open the findings of what is new, and close those that no longer hold."""
+        ledger = self._ctx.ledger
         open_ones = list(ledger.findings())
         told = {(found["object"], found["code"]) for found in open_ones}
         for entry, code in frozen.refused:
@@ -161,15 +174,14 @@ class Delta:
             if code.startswith("kind-") and (entry, code) not in told:
                 detail = f"not a plain object: {code.removeprefix('kind-')}"
                 ledger.finding(code, "finding", detail, dataset=dataset.id, entry=entry)
-        for found in open_ones:
-            if found["code"] in LOSSES and found["dataset"] == dataset.name:
-                ledger.close_finding(found["id"])  # its count is told anew
+        for found in (one for one in open_ones if one["dataset"] == dataset.name):
+            # Losses are counted anew; a rule that something new matches is unused no more.
+            over = found["code"] == RULE_UNUSED and found["detail"] not in usage.unused()
+            if found["code"] in LOSSES or over:
+                ledger.close_finding(found["id"])
         for code, count in sorted(frozen.losses.items()):
             detail = f"{count} objects have {LOSSES[code]}"
             ledger.finding(code, severity(code), detail, dataset=dataset.id)
-        ledger.seal(dataset.id, frozen.told)
-        ledger.commit()
-        Inventory(self._ctx).collisions()
 
     def _pending(self) -> bool:
         ledger = self._ctx.ledger
@@ -178,6 +190,21 @@ class Delta:
     def _written(self, told: str) -> SourceWritten:
         self._scene.waits("source-written", [told])
         return SourceWritten(f"the source is still being written: {told}")
+
+
+def _differs(known: Pinned, obj: ObjectInfo) -> bool:
+    """Say whether the source lists an object otherwise than it was pinned.
+
+    A rule leaves an object out by its name, whatever it became; that it is a folder's marker is
+    what a listing said.
+    """
+    told = known.told
+    if known.state is State.EXCLUDED:
+        return told.kind == "directory" != obj.kind
+    if (told.size, told.version, told.md5) != (obj.size, obj.version, obj.md5):
+        return True
+    # What was moved stays moved when the source archives it: a tier is no part of the content.
+    return told.kind not in {"object", obj.kind}
 
 
 def _counts(found: Difference) -> dict[str, int]:

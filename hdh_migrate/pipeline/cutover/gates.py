@@ -57,6 +57,9 @@ def _moved(scene: Scene, now: Standing) -> Iterator[str]:
             yield f"dataset {dataset.name}: there is no finished inventory; run the plan first"
         elif not now.moving and (left := _unmoved(scene, dataset)):
             yield f"dataset {dataset.name}: {left} objects are not verified; run the plan first"
+    ledger, rows = scene.ctx.ledger, scene.datasets()
+    if not now.moving and not any(ledger.tally(row.id, State.VERIFIED).objects for row in rows):
+        yield "no object of the batch is verified: there is nothing to switch to"
 
 
 def _unmoved(scene: Scene, dataset: DatasetRow) -> int:

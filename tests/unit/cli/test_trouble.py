@@ -40,6 +40,24 @@ def test_a_full_disk_is_a_clean_stop_wherever_it_is_noticed(where: tuple[str, ..
     assert ended(OSError(errno.ENOSPC, "No space left on device", *where)) == Exit.STOPPED
 
 
+def test_a_disk_that_fails_is_told_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended(OSError(errno.EIO, "Input/output error")) == Exit.UNEXPECTED
+    told = capsys.readouterr().err
+    assert told.startswith("error: the disk fails: Input/output error\nhint: what was acknowledged")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("can't start new thread"),
+        OSError(errno.EMFILE, "Too many open files"),
+    ],
+)
+def test_a_machine_that_gives_no_more_is_a_clean_stop(error: Exception) -> None:
+    assert ended(error) == Exit.STOPPED
+
+
 def test_a_fault_of_ours_names_its_place_and_no_library_s_words(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

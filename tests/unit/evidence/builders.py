@@ -312,6 +312,11 @@ def told(
         if names:
             body = {"ids": [next(ids) for _ in range(names.total())], "datasets": dict(names)}
             yield at, kind, body | {"rows_sha256": "00" * 32}
+    for story in about.cutovers:
+        body = {"batch": story.get("batch"), "track": story.get("track")}
+        yield from (
+            (when, f"cutover-{what}", body) for what, when in story.get("times", {}).items()
+        )
     if about.ended_at is not None:
         traffic = [
             {
@@ -346,14 +351,14 @@ def covered(lines: Sequence[Line]) -> dict[str, Any]:
     tree = MerkleTree()
     for line in lines:
         tree.append(leaf_of(line))
-    size = sum(line["size"] for line in lines)
+    size = sum(line["size"] or 0 for line in lines)
     return {"objects": len(lines), "bytes": size, "root": tree.root()}
 
 
 def leaf_of(line: Line) -> bytes:
     """The leaf of an inventoried object."""
     version = line["source_version"].encode()
-    return leaf_digest(b"%b\0%d\0%b" % (key_bytes(line["key"]), line["size"], version))
+    return leaf_digest(b"%b\0%d\0%b" % (key_bytes(line["key"]), line["size"] or 0, version))
 
 
 def in_first_format(made: Bundle, key: Signer) -> Bundle:

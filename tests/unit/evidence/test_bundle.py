@@ -110,6 +110,7 @@ def test_the_statement_is_in_toto_about_every_file_and_signed(tmp_path: Path) ->
         "records": 1,
         "tree": "rfc9162-sha256",
         "digests": {"sha256": 1, "source_md5": 0, "stored_sha256": 1},
+        "claimed": {"objects": 0, "bytes": 0},
         "sizes": [
             {"below": bound, "objects": int(bound == 4096), "bytes": 1000 * (bound == 4096)}
             for bound in (*(1 << power for power in range(12, 37, 4)), None)
@@ -251,12 +252,23 @@ def test_counts_that_do_not_close_are_never_complete_and_never_evidence(
     ]
 
 
-def test_a_dataset_in_which_everything_is_excluded_is_not_complete_for_nothing_arrived(
-    tmp_path: Path,
-) -> None:
-    made = bundle(tmp_path / "out", [], about=facts(dataset(1, 10)), exclusions=[exclusion("a")])
+def test_a_report_of_nothing_is_never_complete(tmp_path: Path) -> None:
+    """It said "Everything arrived", because the counts of nothing do close."""
+    key = signer(tmp_path / "keys")
+    made = bundle(
+        tmp_path / "out",
+        [],
+        about=facts(dataset(1, 10)),
+        exclusions=[exclusion("a")],
+        signer=key,
+        languages=["en"],
+    )
 
     assert (made.complete, made.proven) == (False, False)
+    assert check_bundle(made.folder, [key.verifier]) == []
+    page = (made.folder / "report.en.html").read_text()
+    assert "Nothing was moved" in page
+    assert "Everything arrived" not in page
 
 
 @pytest.mark.parametrize(

@@ -330,7 +330,7 @@ STORY: dict[str, tuple[Callable[[Facts], Facts], str]] = {
     ),
     "a cutover that the journal does not know": (
         lambda about: replace(
-            about, cutovers=({"batch": "pilot", "track": "cutover", "times": {}},)
+            about, cutovers=({"batch": "pilot", "track": "cutover"},)
         ),
         "other cutovers",
     ),

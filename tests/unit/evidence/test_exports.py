@@ -289,11 +289,14 @@ def test_markdown_says_how_the_target_was_read_again_and_why_not_more_closely(
     tmp_path: Path,
 ) -> None:
     look = {"level": "head", "reason": "too | much", "objects": 1, "bytes": 0, "differing": 2}
+    looks = ({"recheck": look}, {"recheck": None}, {}, None, {"recheck": "x"})
+    begun = {"track": "cutover", "times": {"begun": "2026-03-02T10:15:00Z"}}
     cutovers = tuple(
-        {"batch": "pilot", "decommission": decommission}
-        for decommission in ({"recheck": look}, {"recheck": None}, {}, None, {"recheck": "x"})
+        {"batch": f"b{number}", "decommission": decommission, **begun}
+        for number, decommission in enumerate(looks)
     )
-    about = facts(dataset(1), cutovers=cutovers)
+    others = (dataset(0, name=f"d{number}", batch=f"b{number}") for number in range(len(looks)))
+    about = facts(dataset(1), *others, cutovers=cutovers)
     folder = bundle(tmp_path / "out", [record()], about=about).folder
 
     text = made(folder, "markdown").decode()

@@ -31,6 +31,7 @@ from tests.unit.evidence.builders import (
     finding,
     pending,
     record,
+    replanned,
     signer,
 )
 
@@ -192,12 +193,14 @@ def squeezed(said: str) -> str:
 def written(out: Path, records: list[dict[str, Any]], **changes: Any) -> dict[str, Page]:
     inventoried, closed = changes.pop("inventoried", None), changes.pop("closed", True)
     streams = {name: changes.pop(name, []) for name in ("findings", "exclusions")}
-    key = changes.pop("signer", None)
+    key, asked = changes.pop("signer", None), changes.pop("asked", None)
     objects = len(records) + len(streams["exclusions"])
     size = sum(each["size"] for each in [*records, *streams["exclusions"]])
     about = facts(
         dataset(0, inventoried=inventoried or Counts(objects, size), closed=closed), **changes
     )
+    if asked is not None:
+        about = replanned(about, verify={"source": asked})
     bundle(out, records, about=about, signer=key, languages=LANGUAGES, **streams)
     return {
         language: Page((out / f"report.{language}.html").read_text("utf-8"))
@@ -267,6 +270,21 @@ def every_page(folder: Path, key: Signer) -> dict[str, list[Page]]:
         {"records": [record("a")], "inventoried": Counts(2, 1)},
         {"records": [record("a")], "closed": False},
         {"records": []},
+        {"records": [], "exclusions": [exclusion("x")], "inventoried": Counts(1, 10)},
+        {
+            "records": [],
+            "exclusions": [exclusion("x"), exclusion("y")],
+            "inventoried": Counts(2, 20),
+        },
+        *(
+            {
+                "records": [record("a", source_md5="00" * 16), *others],
+                "asked": how,
+            }
+            for how in ("once", "again", "range-md5")
+            for others in ([record("b")], [record("b"), record("c")])
+        ),
+        {"records": [record(key, source_md5="00" * 16) for key in ("a", "b")]},
     ]
     pages: dict[str, list[Page]] = {language: [] for language in LANGUAGES}
     for number, situation in enumerate(situations):
@@ -423,6 +441,11 @@ def test_a_rehearsal_says_so_on_its_first_line(tmp_path: Path, key: Signer) -> N
         ({"records": [failed("a"), pending("b")]}, "Objects failed", "bad"),
         ({"records": [], "closed": False}, "The inventory is not closed", "unsure"),
         ({"records": []}, "Nothing was inventoried", "unsure"),
+        (
+            {"records": [], "exclusions": [exclusion("x")], "inventoried": Counts(1, 10)},
+            "Nothing was moved",
+            "unsure",
+        ),
         (
             {"records": [failed("a")], "inventoried": Counts(9, 9)},
             "The counts do not close",

@@ -51,10 +51,17 @@ def naive_root(leaves: list[bytes]) -> bytes:
 
 
 def counted(
-    records: Iterable[Mapping[str, Any]], exclusions: Iterable[Mapping[str, Any]] = ()
+    records: Iterable[Mapping[str, Any]],
+    exclusions: Iterable[Mapping[str, Any]] = (),
+    *,
+    unclaimed: Iterable[str] = (),
 ) -> Recount:
     exclusions = list(exclusions)
-    recount = Recount({"pmsi": "pilot", "scans": "rest"}, (order_of(each) for each in exclusions))
+    recount = Recount(
+        {"pmsi": "pilot", "scans": "rest"},
+        (order_of(each) for each in exclusions),
+        unclaimed=unclaimed,
+    )
     for each in exclusions:
         recount.add_exclusion(each)
     for each in records:
@@ -101,6 +108,21 @@ def test_sizes_fall_into_classes_and_known_digests_are_counted() -> None:
 
     assert [sums["objects"] for sums in found.sizes] == [2, 1, 0, 0, 0, 0, 0, 1]
     assert found.digests == {"sha256": 3, "source_md5": 1, "stored_sha256": 3}
+
+
+def test_what_the_source_had_a_digest_of_is_counted_in_objects_and_bytes() -> None:
+    md5 = "00" * 16
+    records = [
+        record("a", size=10),
+        record("b", size=20, source_md5=md5),
+        record("c", size=40, source_md5=md5, level="stored"),  # nobody read the plaintext back
+        failed("d", source_md5=md5),
+        pending("e", size=80, source_md5=md5),
+        record("f", dataset="scans", size=160, source_md5=md5),
+    ]
+
+    assert counted(records).claimed == {"objects": 2, "bytes": 180}
+    assert counted(records, unclaimed=["scans"]).claimed == {"objects": 1, "bytes": 20}
 
 
 def test_every_record_ends_in_one_state_and_every_exclusion_under_its_rule() -> None:

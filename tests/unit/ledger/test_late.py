@@ -30,7 +30,11 @@ def test_a_changed_object_is_verified_no_more_and_the_others_stay_covered(
     ledger.check_receipts()
     assert ledger.tally(1, State.VERIFIED).objects == 3
     assert ledger.tally(1, State.LISTED).size == 6 + 8
-    assert ledger.pinned(1, "k00001") == (2, "later", State.LISTED)
+    assert ledger.pinned(1, "k00001") == (
+        2,
+        ("k00001", 6, "later", "object", None),
+        State.LISTED,
+    )
     ledger.close()
     reopened(path)
     edited(path, "UPDATE object SET sha256 = zeroblob(32) WHERE id = 3")
@@ -120,3 +124,22 @@ def test_a_plan_may_change_where_that_is_allowed(ledger: Ledger) -> None:
     assert ledger.meta("plan_digest") == "e" * 64
     (told,) = ledger.events("plan-changed")
     assert told[1] == {"was": "d" * 64, "now": "e" * 64, "changes": ["a: added"]}
+
+
+def test_half_an_update_is_none(path: Path, ledger: Ledger) -> None:
+    filled(ledger, 3)
+    too_large = replace(changed(2), obj=replace(changed(2).obj, size=1 << 63))
+
+    with pytest.raises(OverflowError):
+        ledger.update(1, [listed(7)], [(2, changed(1)), (3, too_large)])
+    with pytest.raises(OverflowError):
+        ledger.commit()
+    ledger.close()
+
+    again = Ledger.open(path, FakeClock())
+    try:
+        again.check_receipts()
+        assert again.tally(1, State.VERIFIED).objects == 3
+        assert again.pinned(1, "k00007") is None
+    finally:
+        again.close()

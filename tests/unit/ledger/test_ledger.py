@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ FLIPS = 40
 
 CHILD = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from hdh_migrate.folders import make_private
 from hdh_migrate.ledger import Ledger
@@ -444,3 +446,119 @@ def replay(log: list[tuple[str, str, int, bytes]], folder: Path, rng: random.Ran
             else:
                 file.seek(offset)
                 file.write(data[: len(data) // 1024 * 512] if torn else data)
+
+
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        (apsw.SQLITE_IOERR_FSYNC, "what was written cannot be made durable"),
+        (apsw.SQLITE_IOERR_READ, "it cannot be read"),
+        (apsw.SQLITE_IOERR_LOCK, "an input or output error"),
+    ],
+)
+def test_a_disk_that_fails_is_told_with_what_to_do(code: int, what: str) -> None:
+    """An fsync that ended with EIO was told by a number, without a hint."""
+    failure = apsw.IOError("disk I/O error")
+    failure.extendedresult = code
+    with pytest.raises(LedgerError, match=f"disk fails: {what}") as told, database.guarded():
+        raise failure
+    assert told.value.exit_code is Exit.DAMAGED
+    assert "machine's own log" in str(told.value.hint)
+
+
+# --- half a page -------------------------------------------------------------------------------
+
+UNFIT: dict[str, ObjectInfo] = {
+    "a size of 2^63": ObjectInfo(key="k00002", size=1 << 63, version="v"),
+    "a size of 2^64": ObjectInfo(key="k00002", size=1 << 64, version="v"),
+    "a negative size": ObjectInfo(key="k00002", size=-1, version="v"),
+    "an MD5 that is none": ObjectInfo(key="k00002", size=1, version="v", md5="zz"),
+    "a key that was listed": ObjectInfo(key="k00001", size=1, version="v"),
+    "a version with half a character": ObjectInfo(key="k00002", size=1, version="\ud800"),
+}
+
+
+def whole_page(count: int) -> list[Listed]:
+    return [listed(number) for number in range(count)]
+
+
+@pytest.mark.parametrize("what", UNFIT)
+def test_a_page_goes_in_whole_or_not_at_all(path: Path, ledger: Ledger, what: str) -> None:
+    third = replace(listed(2), obj=UNFIT[what])
+
+    with pytest.raises((OverflowError, ValueError, LedgerError)) as raised:
+        ledger.add_page(1, [*whole_page(2), third], "next")
+    with pytest.raises(type(raised.value)):  # as the `finally` of a run does
+        ledger.event("run-ended", {})
+    with pytest.raises(type(raised.value)):
+        ledger.commit()
+    ledger.close()
+
+    again = Ledger.open(path, FakeClock())
+    try:
+        assert again.tally(1, *State).objects == 0
+        assert not list(again.listing(1))
+        assert again.datasets()[0].pages == 0
+        again.add_page(1, whole_page(3), None)
+        assert again.tally(1, State.LISTED).objects == 3
+    finally:
+        again.close()
+
+
+def test_sums_beyond_64_bits_take_no_part_of_a_page(path: Path, ledger: Ledger) -> None:
+    large = [
+        replace(one, obj=replace(one.obj, size=(1 << 63) - 1)) for one in (listed(0), listed(1))
+    ]
+
+    with pytest.raises((OverflowError, LedgerError)):
+        ledger.add_page(1, large, None)
+    ledger.close()
+
+    again = Ledger.open(path, FakeClock())
+    try:
+        assert not list(again.listing(1))
+        assert again.tally(1, *State).objects == 0
+    finally:
+        again.close()
+
+
+def test_what_is_raised_between_two_changes_takes_both_back(path: Path, ledger: Ledger) -> None:
+    filled(ledger, 2)
+
+    def interrupted() -> None:
+        with ledger.whole():
+            ledger.finding("drifted", "finding", "told", dataset=1, entry=1)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        ledger.commit()
+    ledger.close()
+
+    again = Ledger.open(path, FakeClock())
+    try:
+        assert not list(again.findings())
+        assert again.tally(1, State.VERIFIED).objects == 2
+    finally:
+        again.close()
+
+
+def test_a_receipt_that_lacks_something_changes_nothing(path: Path, ledger: Ledger) -> None:
+    ledger.add_page(1, whole_page(1), None)
+    (entry,) = ledger.todo("small", 1, 1)
+    ledger.claim(entry)
+    ledger.commit()
+    (entry,) = ledger.todo("sending", 1)
+
+    with pytest.raises(ValueError, match="hex"):
+        ledger.sent(entry, receipt(entry.id, entry.attempt) | {"sha256": "no digest"})
+    with pytest.raises(ValueError, match="hex"):
+        ledger.commit()
+    ledger.close()
+
+    again = Ledger.open(path, FakeClock())
+    try:
+        assert again.tally(1, State.SENDING).objects == 1
+    finally:
+        again.close()

@@ -15,7 +15,7 @@ from hdh_migrate.errors import (
     Refused,
     Transient,
 )
-from hdh_migrate.model import ObjectInfo, Page, Place, State, Step, key_bytes
+from hdh_migrate.model import Claimed, ObjectInfo, Page, Place, State, Step, Untagged, key_bytes
 from hdh_migrate.pipeline.inventory import Frozen, KeyOrder
 from tests.support.fakes import FakeSource
 from tests.support.world import ONE, Dataset, World
@@ -80,7 +80,10 @@ def test_the_order_goes_on_from_page_to_page_and_from_run_to_run() -> None:
 
 
 def frozen(*rows: tuple[bytes, int, str]) -> Frozen:
-    return Frozen((n, key, size, version, 0, None) for n, (key, size, version) in enumerate(rows))
+    return Frozen(
+        Claimed(n, key, size, version, 0, None, None, "object")
+        for n, (key, size, version) in enumerate(rows)
+    )
 
 
 def test_the_root_covers_key_size_version_and_order() -> None:
@@ -106,7 +109,7 @@ def test_losses_are_counted_and_failures_are_named() -> None:
         (4, b"d", 0, "v", State.REFUSED, "key-control"),
         (5, b"e", 0, "v", State.EXCLUDED, "exclude-0"),
     ]
-    found = Frozen(rows)
+    found = Frozen(Claimed(*row, None, "object") for row in rows)
     assert found.losses == {"metadata-loss": 1, "leased": 2}
     assert (found.failed, found.refused) == ([(3, "kind-symlink")], [(4, "key-control")])
 
@@ -234,7 +237,7 @@ def test_keys_of_two_datasets_that_meet_at_the_target_collide(tmp_path: Path) ->
 
 
 def test_unreadable_tags_are_a_finding(world: World) -> None:
-    world.source.tags_readable = False
+    world.source.untagged_for = Untagged.DENIED
     assert world.run(INVENTORY) is Exit.FINDINGS
     assert world.findings() == [("tags-unread", None)]
 

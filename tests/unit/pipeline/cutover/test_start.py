@@ -27,6 +27,7 @@ from hdh_migrate.pipeline.cutover.start import start
 from tests.support.corpus import recounted
 from tests.support.cutover import NEW, OLD, Affair, program
 from tests.support.fakes import FakeTarget
+from tests.support.world import ONE
 
 
 @pytest.fixture
@@ -355,3 +356,17 @@ def chosen(affair: Affair, salt: str = "") -> list[str]:
         return [key for _, key in sample(scene, affair.root(ledger) + salt)]
     finally:
         ledger.close()
+
+
+def test_a_batch_of_nothing_is_not_cut_over(tmp_path: Path) -> None:
+    """Rules that leave nothing, or an empty source, give consumers nothing to be switched to."""
+    made = Affair(tmp_path, (replace(ONE[0], exclude=("**",), allow_empty=True),))
+    made.world.source.put("src", "o1", b"x")
+    assert made.world.run() is Exit.OK
+    made.approve("cutover")
+
+    with pytest.raises(Refused) as refused:
+        made.act(start)
+
+    assert "no object of the batch is verified" in "\n".join(refused.value.blockers)
+    assert made.pointer.swaps == []

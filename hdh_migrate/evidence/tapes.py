@@ -1,0 +1,144 @@
+"""Tar archives, as much of them as a bundle needs: plain files, folders, and long names.
+
+Read from front to back in bounded memory. Written out because the standard library's reader
+believes what a header says of its own size, and follows links and holes that no bundle has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import IO, Final, NamedTuple
+
+BLOCK: Final = 512
+PIECE: Final = 1 << 20
+HEADER_MAX: Final = 1 << 16
+"""Bytes of the largest header that goes before an entry (POSIX pax, GNU long name)."""
+
+_FILES: Final = {b"0", b"\0", b"7"}
+_FOLDER, _LONG_NAME, _ITS_PAX, _ALL_PAX = b"5", b"L", b"x", b"g"
+
+
+class Entry(NamedTuple):
+    """One entry of an archive; `pieces` is read before the next entry is asked for."""
+
+    name: str
+    plain: bool
+    pieces: Callable[[], Iterator[bytes]]
+
+
+def entries(file: IO[bytes], most: int) -> Iterator[Entry]:
+    """Give the entries, folders left out; what is no plain file is said to be none.
+
+    After `most` bytes, headers and all, the archive is taken for one that does not end.
+
+    Raises:
+        ValueError, EOFError: it is no tar archive, or is cut short.
+    """
+    tape, said, empty = _Tape(file, most), dict[str, str](), True
+    while block := _whole(tape, BLOCK, or_nothing=not empty):
+        if not block.strip(b"\0"):
+            return
+        empty = False
+        kind, size, name = block[156:157], _number(block[124:136]), _name(block)
+        if int(block[148:156].strip(b"\0 ") or b"0", 8) != _sum(block):
+            raise ValueError("no header of a tar archive")
+        if kind in {_LONG_NAME, _ITS_PAX, _ALL_PAX}:
+            head = _padded(tape, size)
+            said |= {"path": _text(head)} if kind == _LONG_NAME else _pax(head)
+            continue
+        size = int(said.get("size", size))
+        if size < 0 or (size and kind == _FOLDER):
+            raise ValueError("a size that cannot be")
+        body = _Body(tape, size)
+        if kind != _FOLDER:
+            # What has holes has more bytes than are here.
+            holes = any(word.startswith("GNU.sparse") for word in said)
+            yield Entry(said.get("path", name), kind in _FILES and not holes, body.pieces)
+        for _ in body.pieces():
+            pass  # who took the entry has read it; who did not steps over it
+        _whole(tape, -size % BLOCK)
+        said = {}
+    if empty:
+        raise ValueError("nothing at all")
+
+
+class _Tape:
+    """A file that ends when more is read of it than there can be."""
+
+    def __init__(self, file: IO[bytes], most: int) -> None:
+        self._file, self._left = file, most
+
+    def read(self, size: int) -> bytes:
+        data = self._file.read(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise ValueError("more than there can be")
+        return data
+
+
+class _Body:
+    """The bytes of one entry, read once."""
+
+    def __init__(self, tape: _Tape, size: int) -> None:
+        self._tape, self._left = tape, size
+
+    def pieces(self) -> Iterator[bytes]:
+        while self._left:
+            piece = _whole(self._tape, min(self._left, PIECE))
+            self._left -= len(piece)
+            yield piece
+
+
+def _whole(tape: _Tape, size: int, *, or_nothing: bool = False) -> bytes:
+    data = b""
+    while len(data) < size:
+        more = tape.read(size - len(data))
+        if not more:
+            if or_nothing and not data:
+                return b""
+            raise EOFError("cut short")
+        data += more
+    return data
+
+
+def _padded(tape: _Tape, size: int) -> bytes:
+    if not 0 <= size <= HEADER_MAX:
+        raise ValueError("a header too large to be one")
+    return _whole(tape, size + -size % BLOCK)[:size]
+
+
+def _number(field: bytes) -> int:
+    """Read a size: octal, or for large ones base 256."""
+    if field[0] in {0x80, 0xFF}:
+        return int.from_bytes(field[1:], "big", signed=field[0] == 0xFF)
+    return int(field.strip(b"\0 ") or b"0", 8)
+
+
+def _sum(block: bytes) -> int:
+    return sum(block) - sum(block[148:156]) + 8 * 0x20
+
+
+def _name(block: bytes) -> str:
+    name, prefix = _text(block[:100]), _text(block[345:500])
+    is_posix = block[257:263] == b"ustar\0"
+    return f"{prefix}/{name}" if prefix and is_posix else name
+
+
+def _text(data: bytes) -> str:
+    return data.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
+
+
+def _pax(data: bytes) -> dict[str, str]:
+    """Read records, each its length, a space, and what it says, up to a line feed."""
+    said: dict[str, str] = {}
+    while data:
+        head, _, _ = data.partition(b" ")
+        length = int(head) if head.isdigit() and len(head) < 10 else 0
+        if not len(head) + 3 <= length <= len(data) or data[length - 1 : length] != b"\n":
+            raise ValueError("a header that does not add up")
+        key, is_one, value = data[len(head) + 1 : length - 1].partition(b"=")
+        if not is_one:
+            raise ValueError("a header without a value")
+        said[_text(key)] = _text(value)
+        data = data[length:]
+    return said

@@ -1,0 +1,71 @@
+"""Look again at what is left out for what a listing alone said of it, whenever a run begins.
+
+Two listings may be wrong alike, and some things change without a new version: an archived blob
+that was brought back keeps its ETag. So neither a type nor a size shuts an object out for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from hdh_migrate.errors import Interrupted, Missing
+from hdh_migrate.model import DatasetRow, Entry, Listed, ObjectInfo, State
+from hdh_migrate.pipeline.context import Context
+
+LOOKERS = 8
+"""Requests at once: nothing else is asked of the source meanwhile."""
+
+AT_ONCE = 1_000
+
+Decide = Callable[[DatasetRow, ObjectInfo], Listed]
+
+
+def relook(ctx: Context, dataset: DatasetRow, decide: Decide) -> int:
+    """Ask the source anew about objects that were no plain ones, or too large; return the mended.
+
+    One request for each of them. What can be moved after all waits to be moved; each change is
+    committed with everything that follows from it.
+    """
+    doubted, mended = ctx.ledger.doubted(dataset.id), 0
+    for start in range(0, len(doubted), AT_ONCE):
+        if ctx.stop.is_set():
+            raise Interrupted("stopped while looking again; start again to go on")
+        known = [ctx.ledger.find(dataset.id, key) for key in doubted[start : start + AT_ONCE]]
+        entries = [found[0] for found in known if found is not None]
+        changed = list(_changed(ctx, dataset, entries, decide))
+        if changed:
+            ctx.ledger.update(dataset.id, [], changed)
+            mended += len(changed)
+    if mended:
+        ctx.progress.note(
+            f"dataset {dataset.name}: {mended} objects are not what a listing said; now they are"
+            " taken as they are"
+        )
+    return mended
+
+
+def _changed(
+    ctx: Context, dataset: DatasetRow, entries: list[Entry], decide: Decide
+) -> Iterator[tuple[int, Listed]]:
+    place = ctx.route(dataset).source
+
+    def look(entry: Entry) -> ObjectInfo | None:
+        try:
+            return ctx.retry(lambda: ctx.source.head(place, entry.obj.key))
+        except Missing:
+            return None  # transfer or the delta will say so
+
+    with ThreadPoolExecutor(LOOKERS) as pool:
+        for entry, now in zip(entries, pool.map(look, entries), strict=True):
+            if now is None or (now.size, now.kind) == (entry.obj.size, entry.obj.kind):
+                continue
+            # What stands beside the bytes, a HEAD does not tell in full.
+            obj = replace(
+                entry.obj, size=now.size, version=now.version, modified=now.modified, md5=now.md5,
+                kind=now.kind, tier=now.tier, lease=now.lease,
+            )  # fmt: skip
+            listed = decide(dataset, obj)
+            if listed.state is State.LISTED:
+                yield entry.id, listed

@@ -1,0 +1,37 @@
+"""What is valid in a plan and seldom meant: notes, never refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hdh_migrate.plan.model import Dataset, Plan
+
+
+def advice(plan: Plan) -> list[str]:
+    """Return a note for each place of the plan that may mean more, or less, than it seems to."""
+    return [note for dataset in plan.datasets for note in _of_dataset(dataset)]
+
+
+def _of_dataset(dataset: Dataset) -> Iterator[str]:
+    name, source, target = dataset.name, dataset.source.place.prefix, dataset.target.prefix
+    if source and not source.endswith("/"):
+        yield (
+            f"dataset {name}: the source's prefix ends without a slash: it takes every key that"
+            " begins with it, such as those of a folder whose name goes on; end it in `/` to take"
+            " one folder"
+        )
+    elif target and not target.endswith("/"):
+        yield (
+            f"dataset {name}: the target's prefix ends without a slash, so names are put right"
+            " behind it; end it in `/` to put them in a folder"
+        )
+    globs = {
+        **{f"include[{n}]": glob for n, glob in enumerate(dataset.include)},
+        **{f"exclude[{n}]": rule.glob for n, rule in enumerate(dataset.exclude)},
+    }
+    for place, glob in globs.items():
+        if glob.endswith("/") and not glob.endswith("*/"):
+            yield (
+                f"dataset {name}: {place} ends in `/`, so it matches the folder's own marker only;"
+                " end it in `/**` for what is in the folder"
+            )

@@ -1,0 +1,105 @@
+"""One object's trouble does not hold up the others; an outage still ends the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hdh_migrate.errors import ConnectionLost, Exit, Transient
+from hdh_migrate.model import ObjectInfo, State, Stored, Upload
+from tests.support.world import BIG, World
+
+BAD = "k3"
+
+
+class Grudge:
+    """A store that never answers one method for one key, and obeys its port in all else."""
+
+    def __init__(self, inner: Any, method: str) -> None:
+        self._inner, self._method = inner, method
+        self.held = True
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if name != self._method:
+            return found
+
+        def call(*args: Any, **more: Any) -> Any:
+            named = (
+                x.key if isinstance(x, Upload | Stored | ObjectInfo) else x
+                for x in args
+                if isinstance(x, Upload | Stored | ObjectInfo | str)
+            )
+            if self.held and any(key in {BAD, f"t/{BAD}.c4gh"} for key in named):
+                raise ConnectionLost("an empty answer, as always")
+            return found(*args, **more)
+
+        return call
+
+
+def world(folder: Path, size: int, *, count: int = 8) -> World:
+    made = World(folder)
+    for number in range(count):
+        made.source.put("src", f"k{number}", bytes([number]) * size)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("side", "method", "size", "code"),
+    [
+        ("target", "complete", BIG, "unanswered"),
+        ("target", "begin", BIG, "unanswered"),
+        ("target", "put_part", BIG, "unanswered"),
+        ("target", "head", BIG, "unanswered"),
+        ("source", "read", BIG, "unanswered"),
+        ("source", "read", 100, "unanswered"),
+        ("target", "put", 100, "unanswered"),
+        ("target", "read", BIG, "verify-unanswered"),
+        ("target", "read", 100, "verify-unanswered"),
+    ],
+)
+def test_one_object_that_never_gets_an_answer_does_not_hold_the_others(
+    tmp_path: Path, side: str, method: str, size: int, code: str
+) -> None:
+    """One completion that was always empty kept seven good objects unverified."""
+    made = world(tmp_path, size)
+    grudge = Grudge(getattr(made, side), method)
+    setattr(made, side, grudge)
+
+    ended = made.run()
+
+    assert ended is (Exit.VERIFICATION_FAILED if code.startswith("verify") else Exit.FINDINGS)
+    assert made.findings() == [(code, BAD)]
+    states = made.states()
+    assert states.pop(f"d/{BAD}") is State.FAILED
+    assert set(states.values()) == {State.VERIFIED}
+
+    grudge.held = False
+    assert made.run() is Exit.OK
+    assert set(made.states().values()) == {State.VERIFIED}
+    assert made.target.uploads() == []
+
+
+@pytest.mark.parametrize("method", ["complete", "read"])
+def test_a_store_that_went_away_ends_the_run_and_blames_no_object(
+    tmp_path: Path, method: str
+) -> None:
+    made = world(tmp_path, BIG, count=1)
+    made.script.always(method, ConnectionLost("no route"))
+    made.script.always("check target", ConnectionLost("no route"))
+    with pytest.raises(Transient):
+        made.run()
+    assert made.findings() == []
+    made.script.heal()
+    assert made.run() is Exit.OK
+
+
+def test_a_store_that_answers_and_does_nothing_ends_the_run(tmp_path: Path) -> None:
+    made = world(tmp_path, 100, count=40)
+    made.script.always("put", ConnectionLost("an empty answer"))
+    with pytest.raises(Transient):
+        made.run()
+    assert made.findings() == []
+    assert made.script.calls["check target"] > 0

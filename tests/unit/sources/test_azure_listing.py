@@ -1,0 +1,144 @@
+"""Two readers of a listing that agree on what is compared, and believe no number."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hdh_migrate.errors import ConnectionLost, ListingBroken
+from hdh_migrate.model import SIZE_MAX, Brief
+from hdh_migrate.sources.azure_listing import parse_brief, parse_page, rfc3339
+
+MD5 = base64.b64encode(hashlib.md5(b"x", usedforsecurity=False).digest()).decode()
+
+
+def entry(name: str = "a", *, size: object = 5, more: str = "", metadata: str = "") -> str:
+    return (
+        f"<Blob><Name>{name}</Name><Properties><Last-Modified>Tue, 03 Mar 2026 08:00:00 GMT"
+        f"</Last-Modified><Etag>0x1</Etag><Content-Length>{size}</Content-Length>"
+        f"<BlobType>BlockBlob</BlobType>{more}</Properties>{metadata}</Blob>"
+    )
+
+
+def page(*entries: str) -> bytes:
+    return (
+        '<?xml version="1.0" encoding="utf-8"?><EnumerationResults><Blobs>'
+        f"{''.join(entries)}</Blobs><NextMarker /></EnumerationResults>"
+    ).encode()
+
+
+def both(body: bytes) -> list[Brief]:
+    """Return what both readers make of a page, which must be the same."""
+    objects, marker = parse_page(body)
+    briefs, other = parse_brief(body)
+    assert marker == other
+    by_page = [Brief(obj.key, obj.size, obj.version, obj.kind, obj.md5) for obj in objects]
+    assert list(briefs) == by_page
+    return by_page
+
+
+KINDS = {
+    "object": entry(),
+    "append-blob": entry().replace("BlockBlob", "AppendBlob"),
+    "page-blob": entry().replace("BlockBlob", "PageBlob"),
+    "unknown-blob-type": entry().replace("BlockBlob", "CubeBlob"),
+    "archived": entry(more="<AccessTier>Archive</AccessTier>"),
+    "customer-key": entry(more="<CustomerProvidedKeySha256>x=</CustomerProvidedKeySha256>"),
+    "directory": entry(more="<ResourceType>directory</ResourceType>"),
+}
+MARKER = "<Metadata><x>1</x><Hdi_isFolder>true</Hdi_isFolder></Metadata>"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_readers_see_every_kind(kind: str) -> None:
+    assert [one.kind for one in both(page(KINDS[kind]))] == [kind]
+
+
+def test_both_readers_know_a_folders_marker_by_its_metadata() -> None:
+    assert both(page(entry(size=0, metadata=MARKER)))[0].kind == "directory"
+    assert both(page(entry(size=1, metadata=MARKER)))[0].kind == "object"
+    sham = "<Metadata><AccessTier>Archive</AccessTier><Etag>0x2</Etag></Metadata>"
+    assert both(page(entry(metadata=sham)))[0] == Brief("a", 5, "0x1", "object", None)
+    inferred = "<AccessTierInferred>true</AccessTierInferred>"
+    assert both(page(entry(more=inferred)))[0].kind == "object"
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1),
+            st.integers(0, SIZE_MAX),
+            st.booleans(),
+        ),
+        max_size=5,
+    )
+)
+def test_both_readers_see_the_same(rows: list[tuple[str, int, bool]]) -> None:
+    from xml.sax.saxutils import escape
+
+    entries = [
+        entry(escape(name), size=size, more=f"<Content-MD5>{MD5}</Content-MD5>" if md5 else "")
+        for name, size, md5 in rows
+        if name.isprintable()
+    ]
+    assert [one.size for one in both(page(*entries))] == [
+        size for name, size, _ in rows if name.isprintable()
+    ]
+
+
+SIZES = ["", "-1", "+1", " 1", "1 ", "1.0", "1e3", "0x10", "text", "²", "٣", "1_000", "9" * 20,
+         str(SIZE_MAX + 1), str(1 << 63), str(1 << 64), "9" * 5000, "NaN", "<b>1</b>"]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_size_that_is_none_is_a_broken_listing(size: str) -> None:
+    body = page(entry(), entry("b", size=size))
+    with pytest.raises(ListingBroken, match="size"):
+        parse_page(body)
+    briefs, _ = parse_brief(body)
+    with pytest.raises(ListingBroken, match="size"):
+        list(briefs)
+
+
+def test_an_entry_without_a_size_is_a_broken_listing() -> None:
+    body = page(entry().replace("<Content-Length>5</Content-Length>", ""))
+    with pytest.raises(ListingBroken):
+        parse_page(body)
+    with pytest.raises(ListingBroken):
+        list(parse_brief(body)[0])
+
+
+@pytest.mark.parametrize("what", ["foo", "idna", "utf-7", "rot13", "shift_jis"])
+def test_an_encoding_that_is_none_is_a_broken_listing(what: str) -> None:
+    with pytest.raises((ListingBroken, ConnectionLost)):
+        parse_page(page(entry()).replace(b"utf-8", what.encode()))
+
+
+def test_a_page_that_is_not_utf_8_is_a_broken_listing() -> None:
+    body = page(entry("naïve")).decode().encode("latin-1")
+    with pytest.raises(ListingBroken):
+        list(parse_brief(body)[0])
+    with pytest.raises((ListingBroken, ConnectionLost)):
+        parse_page(body)
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "",
+        "yesterday",
+        "Tue, XX Mar 2026 08:00:00 GMT",
+        "Tue, 31 Feb 2026 08:00:00 GMT",
+        "Tue, 03 Mar 2026 28:00:00 GMT",
+        "Fri, 31 Dec 9999 23:59:59 -2300",
+        "Tue, 03 Mar 2026 08:00:00 UTC\n",
+        "٣" * 29,
+    ],
+)
+def test_a_date_that_is_none_is_no_date(date: str) -> None:
+    found = rfc3339(date)
+    assert found is None or found.startswith("2026-03-03T08:00:00")
