@@ -124,6 +124,8 @@ class Journal:
         self.traffic: list[Mapping[str, Any]] = []
         self.receipts = {"sent": Receipts(), "verified": Receipts()}
         self.cutovers: dict[tuple[str, str], dict[str, str]] = {}
+        self.terms: dict[tuple[str, str], list[Any]] = {}
+        self.approved: dict[tuple[str, str], dict[str, tuple[list[str], Any]]] = {}
 
     def read(self, path: Path) -> None:
         """Walk the chain: each digest covers the one before it. Count what the events say."""
@@ -258,7 +260,18 @@ class Journal:
     def _cutover(self, kind: str, at: str, body: Mapping[str, Any]) -> None:
         track = None if self.keyed else body["track"]
         forms.must(forms.TEXT.holds(body["batch"]) and (self.keyed or forms.TEXT.holds(track)))
-        self.cutovers.setdefault((body["batch"], track or ""), {})[kind[len("cutover-") :]] = at
+        key = (body["batch"], track or "")
+        self.cutovers.setdefault(key, {})[kind[len("cutover-") :]] = at
+        if self.keyed:
+            return
+        if kind in ("cutover-terms", "cutover-terms-changed"):
+            forms.must(isinstance(body["terms"], dict))
+            self.terms.setdefault(key, []).append(body["terms"])
+        elif "approvals" in body:
+            keys = body["approvals"]
+            forms.must(isinstance(keys, list) and all(forms.TEXT.holds(one) for one in keys))
+            told = self.approved.setdefault(key, {})
+            told[body["approved_stage"]] = (keys, body.get("terms"))
 
     # --- small tools ------------------------------------------------------------------------------
 
