@@ -190,7 +190,8 @@ def test_a_pointer_that_was_changed_by_hand_is_left_alone_on_both_ways(site: Sit
     assert "changed by somebody else" in site.cutover("start", expect=3).err
     assert site.pointer == "https://elsewhere.example/"
 
-    site.cutover("rollback", expect=0)  # gives this start up
+    site.cutover("rollback", expect=0)  # gives this start up, and its approvals with it
+    site.approve("cutover")
     site.cutover("start", expect=0)
     site.pointer = "https://third.example/?sig=abcdefghijklmnopqrstu"
     failed = site.cutover("rollback", expect=3)
@@ -292,6 +293,7 @@ def test_a_start_that_is_killed_in_the_switch_and_a_rollback_too_end_well(site: 
     assert site.status()["stage"] == "rolled back"
 
     script(site.folder / "bin" / "set", "kill -9 $PPID")  # before it did anything
+    site.approve("cutover")
     assert site.real("cutover", "start", site.plan, "--batch", "all").code == -9
     assert (site.folder / "alias").read_text() == OLD
     script(site.folder / "bin" / "set", 'printf %s "$HDH_NEW" > alias')
