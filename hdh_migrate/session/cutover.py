@@ -33,6 +33,7 @@ from hdh_migrate.plan.pointers import Pointer as PointerSection
 from hdh_migrate.plan.sides import AzureBlob
 from hdh_migrate.pointers.command import LocalRun
 from hdh_migrate.session import gate, holding, waivers
+from hdh_migrate.session.binding import bind_recipients
 from hdh_migrate.session.consents import Consents
 from hdh_migrate.session.drawer import Drawer
 from hdh_migrate.session.preflight import closed_by
@@ -164,6 +165,8 @@ def _scene(
     with held_ledger(desk, judge) as ledger:
         ctx = context_of(desk, services, ledger, judge)
         try:
+            if binding and write:  # a delta seals, too
+                bind_recipients(ledger, desk.loaded.plan, services.recipients)
             if binding:
                 Consents(desk, ledger, judge, batch).settle()
             yield _put_together(desk, ctx, services, ledger, entry, pointer, track)
