@@ -124,6 +124,7 @@ class Journal:
         self.traffic: list[Mapping[str, Any]] = []
         self.receipts = {"sent": Receipts(), "verified": Receipts()}
         self.cutovers: dict[tuple[str, str], dict[str, str]] = {}
+        self.bound: list[str] | None = None
         self.terms: dict[tuple[str, str], list[Any]] = {}
         self.approved: dict[tuple[str, str], dict[str, tuple[list[str], Any]]] = {}
 
@@ -273,6 +274,14 @@ class Journal:
             told = self.approved.setdefault(key, {})
             told[body["approved_stage"]] = (keys, body.get("terms"))
 
+    def _bound(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+        del seq, at
+        if not self.keyed:
+            forms.must(self.bound is None)
+            self.bound = [
+                "c4gh:" + forms.sha256(bytes.fromhex(raw))[:16] for raw in body["recipients"]
+            ]
+
     # --- small tools ------------------------------------------------------------------------------
 
     def _new_form(self, seq: int, *, new: bool) -> bool:
@@ -332,6 +341,7 @@ TRAFFIC = {
 HANDLERS = {
     "run-started": Journal._started,  # noqa: SLF001 - they are its own
     "run-ended": Journal._ended,  # noqa: SLF001
+    "bound": Journal._bound,  # noqa: SLF001
     "inventoried": Journal._inventoried,  # noqa: SLF001
     "inventory-changed": Journal._changed,  # noqa: SLF001
     "sent": Journal._sent,  # noqa: SLF001

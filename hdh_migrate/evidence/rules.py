@@ -505,6 +505,8 @@ def untold(predicate: Mapping[str, Any], journal: Any) -> Iterator[str]:  # noqa
         seen = sorted({address for entry in told for address in entry["addresses"]})
         if {**sums, "addresses": seen} != {name: place[name] for name in (*sums, "addresses")}:
             yield "statement.json: the journal knows of other traffic"
+    if journal.bound is not None and journal.bound != predicate["seal"]["recipients"]:
+        yield "statement.json: the journal knows of other recipients"
     yield from _paces(predicate, journal)
     stories = {
         (story["batch"], "" if journal.keyed else story["track"]): story.get("times")

@@ -1,4 +1,4 @@
-"""Evidence names those for whom was sealed, whatever key files lie there on the day of the report."""
+"""Evidence names those for whom was sealed, whatever key files lie there when it is written."""
 
 from __future__ import annotations
 
