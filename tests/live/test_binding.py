@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hdh_migrate.sealing.keys import PublicKey, new_pair
+from hdh_migrate.sealing.keys import PrivateKey, PublicKey, new_pair
 from tests.support.site import Site
 
 pytestmark = pytest.mark.live
@@ -64,3 +64,30 @@ def test_a_rotation_under_a_run_is_refused_before_anything_is_sent(site: Site) -
 
     (keys / "escrow.pub").write_bytes(kept)
     site.cutover("start", expect=8)  # the delta moves what came late
+
+
+def test_the_escrow_is_proved_and_the_journal_says_when(site: Site) -> None:
+    keys = site.folder / "keys"
+
+    def drill(name: str, expect: int) -> Any:
+        key = str(keys / f"{name}.sec")
+        return site.cli("keys", "drill", site.plan, "--key", key, "--json", expect=expect)
+
+    drill("escrow", 2)  # nothing is bound before a run
+    site.run()
+    new_pair(keys, "other", passphrase=None)
+    assert "not among the recipients" in drill("other", 3).err
+    (keys / "escrow.pub").write_bytes((keys / "other.pub").read_bytes())
+    drill("other", 3)  # the bound keys count, not the file of today
+
+    first = drill("escrow", 0).json
+    assert first["fingerprint"] == fingerprint_of_private(keys / "escrow.sec")
+    assert first["proved_before"] is None
+    assert drill("escrow", 0).json["proved_before"] == first["proved"]
+    out = site.cli("audit", "journal", site.plan, expect=0).out
+    kinds = [json.loads(line)["kind"] for line in out.splitlines()]
+    assert kinds.count("drilled") == 2
+
+
+def fingerprint_of_private(path: Path) -> str:
+    return PrivateKey.load(path, None).public.fingerprint
