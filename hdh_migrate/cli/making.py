@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.app import AsJson, NoProgress, Plan, Task, Verbose
+from hdh_migrate.cli.app import AsJson, NoProgress, Plan, StateDir, Task, Verbose
 from hdh_migrate.errors import Exit, MigrateError, UsageError
 
 GITIGNORE = "# private keys, credentials and ledgers never belong in version control\n" + "".join(
@@ -163,6 +163,42 @@ def keys_new(
             task.out.say("warning: the private key has no passphrase; only its mode protects it")
         task.out.result(
             {"made": [str(path) for path in made]}, "\n".join(f"made {path}" for path in made)
+        )
+
+    task.run(body)
+
+
+@keys.command("drill")
+def keys_drill(
+    plan: Plan,
+    *,
+    key: Annotated[
+        Path, typer.Option("--key", metavar="FILE", help="A recipient's private key: the escrow's.")
+    ],
+    passphrase_from: Annotated[
+        str | None,
+        typer.Option(metavar="REF", help="Take its passphrase from env:NAME or file:PATH."),
+    ] = None,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Prove that a private key opens what the plan seals, and write in the journal when.
+
+    Example: hdh-migrate keys drill plan.yaml --key /media/escrow/escrow.sec
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.cli.output import LineProgress
+        from hdh_migrate.session.drilling import drill
+        from hdh_migrate.session.run import Desk
+
+        desk = Desk.open(plan, state_dir, LineProgress(task.out, quiet=True), task.stop)
+        told = drill(desk, key, passphrase_from)
+        task.out.result(
+            told,
+            f"{told['fingerprint']} opens what is sealed (last proved before:"
+            f" {told['proved_before'] or 'never'})",
         )
 
     task.run(body)

@@ -124,6 +124,9 @@ class Journal:
         self.traffic: list[Mapping[str, Any]] = []
         self.receipts = {"sent": Receipts(), "verified": Receipts()}
         self.cutovers: dict[tuple[str, str], dict[str, str]] = {}
+        self.bound: list[str] | None = None
+        self.terms: dict[tuple[str, str], list[Any]] = {}
+        self.approved: dict[tuple[str, str], dict[str, tuple[list[str], Any]]] = {}
 
     def read(self, path: Path) -> None:
         """Walk the chain: each digest covers the one before it. Count what the events say."""
@@ -258,7 +261,26 @@ class Journal:
     def _cutover(self, kind: str, at: str, body: Mapping[str, Any]) -> None:
         track = None if self.keyed else body["track"]
         forms.must(forms.TEXT.holds(body["batch"]) and (self.keyed or forms.TEXT.holds(track)))
-        self.cutovers.setdefault((body["batch"], track or ""), {})[kind[len("cutover-") :]] = at
+        key = (body["batch"], track or "")
+        self.cutovers.setdefault(key, {})[kind[len("cutover-") :]] = at
+        if self.keyed:
+            return
+        if kind in ("cutover-terms", "cutover-terms-changed"):
+            forms.must(isinstance(body["terms"], dict))
+            self.terms.setdefault(key, []).append(body["terms"])
+        elif "approvals" in body:
+            keys = body["approvals"]
+            forms.must(isinstance(keys, list) and all(forms.TEXT.holds(one) for one in keys))
+            told = self.approved.setdefault(key, {})
+            told[body["approved_stage"]] = (keys, body.get("terms"))
+
+    def _bound(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+        del seq, at
+        if not self.keyed:
+            forms.must(self.bound is None)
+            self.bound = [
+                "c4gh:" + forms.sha256(bytes.fromhex(raw))[:16] for raw in body["recipients"]
+            ]
 
     # --- small tools ------------------------------------------------------------------------------
 
@@ -319,6 +341,7 @@ TRAFFIC = {
 HANDLERS = {
     "run-started": Journal._started,  # noqa: SLF001 - they are its own
     "run-ended": Journal._ended,  # noqa: SLF001
+    "bound": Journal._bound,  # noqa: SLF001
     "inventoried": Journal._inventoried,  # noqa: SLF001
     "inventory-changed": Journal._changed,  # noqa: SLF001
     "sent": Journal._sent,  # noqa: SLF001

@@ -440,7 +440,50 @@ def _cutovers(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Pl
     known = all(isinstance(batch, str) and batch in batches for batch, _ in told)
     if not tracks or not known or len(set(told)) != len(told):
         raise forms.Wrong("statement.json: a cutover of no batch of the plan, or told twice")
-    yield from ()
+    for story in predicate["cutovers"]:
+        if story["track"] == "cutover" and "terms_changes" in story:  # earlier ones fixed none
+            try:
+                yield from agreed(story)
+            except (KeyError, TypeError, ValueError, AttributeError):
+                raise forms.Wrong("statement.json: not the terms of a cutover") from None
+
+
+def agreed(story: Mapping[str, Any]) -> Rule:
+    """Every approval is by enough of those who were to approve by the terms in force then."""
+    batch, history = story["batch"], terms_told(story)
+    digests = [forms.sha256(forms.canonical(terms)) for terms in history]
+    changes = story["terms_changes"]
+    chained = [(one["was"], one["now"]) for one in changes]
+    if chained != list(zip(digests, digests[1:])):  # noqa: B905, RUF007 - Python 3.9
+        yield f"statement.json: batch {batch}: changes of terms that do not follow each other"
+    for before, one in zip(history, changes):  # noqa: B905 - Python 3.9
+        asked = max([*before["thresholds"].values(), 0])
+        if not _suffice(one["approvals"], before, asked):
+            yield f"statement.json: batch {batch}: terms changed without those who approved before"
+    for stage, keys in story["approvals"].items():
+        under = story["approved_under"].get(stage)
+        if under is None and not changes:
+            continue  # an earlier version wrote this approval
+        if under not in digests:
+            yield f"statement.json: batch {batch}: {stage} approved under terms that were never set"
+            continue
+        terms = history[digests.index(under)]
+        if not _suffice(keys, terms, terms["thresholds"].get(stage, 0)):
+            yield f"statement.json: batch {batch}: {stage} was not approved by whom its terms ask"
+
+
+def terms_told(story: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return all terms of a cutover that a statement tells, the first ones first."""
+    told = [*(one["terms_before"] for one in story["terms_changes"]), story["terms"]]
+    return [terms for terms in told if terms is not None]
+
+
+def _suffice(keys: Sequence[str], terms: Mapping[str, Any], threshold: int) -> bool:
+    asked = {
+        forms.sha256(bytes.fromhex(one["public"])): one["fingerprint"] for one in terms["approvers"]
+    }
+    named = all(digest == fingerprint for digest, fingerprint in asked.items())
+    return named and set(keys) <= asked.keys() and len(set(keys)) == len(keys) >= threshold
 
 
 # --- the statement beside the journal ------------------------------------------------------------
@@ -462,6 +505,8 @@ def untold(predicate: Mapping[str, Any], journal: Any) -> Iterator[str]:  # noqa
         seen = sorted({address for entry in told for address in entry["addresses"]})
         if {**sums, "addresses": seen} != {name: place[name] for name in (*sums, "addresses")}:
             yield "statement.json: the journal knows of other traffic"
+    if journal.bound is not None and journal.bound != predicate["seal"]["recipients"]:
+        yield "statement.json: the journal knows of other recipients"
     yield from _paces(predicate, journal)
     stories = {
         (story["batch"], "" if journal.keyed else story["track"]): story.get("times")
@@ -471,6 +516,22 @@ def untold(predicate: Mapping[str, Any], journal: Any) -> Iterator[str]:  # noqa
         not journal.keyed and stories != journal.cutovers
     ):
         yield "statement.json: the journal knows of other cutovers"
+    elif not journal.keyed:
+        yield from _consents(predicate, journal)
+
+
+def _consents(predicate: Mapping[str, Any], journal: Any) -> Iterator[str]:  # noqa: ANN401 - Journal
+    for story in predicate["cutovers"]:
+        key = (story["batch"], story["track"])
+        fixed = story["track"] == "cutover" and "terms_changes" in story
+        told = terms_told(story) if fixed else []  # their form was judged
+        if told != journal.terms.get(key, []):
+            yield f"statement.json: the journal knows of other terms for batch {key[0]}"
+        under = story.get("approved_under", {})
+        consents = story.get("approvals", {})
+        told_of = {stage: (keys, under.get(stage)) for stage, keys in consents.items()}
+        if told_of != journal.approved.get(key, {}):
+            yield f"statement.json: the journal knows of other approvals for batch {key[0]}"
 
 
 def _paces(predicate: Mapping[str, Any], journal: Any) -> Iterator[str]:  # noqa: ANN401 - Journal

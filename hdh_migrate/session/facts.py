@@ -18,6 +18,7 @@ from hdh_migrate.pipeline.selecting import portable_metadata, portable_tags
 from hdh_migrate.plan.attestation import load_attestation
 from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.sealing.keys import PublicKey
+from hdh_migrate.session.binding import bound_recipients, fingerprint_of
 from hdh_migrate.session.probed import probe_facts
 from hdh_migrate.session.run import Desk, operator
 from hdh_migrate.session.waivers import waiver_facts
@@ -64,7 +65,7 @@ def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
         ),
         verify_level=plan.verify.level,
         seal=plan.seal.format,
-        recipients=_recipients(desk),
+        recipients=_recipients(desk, ledger),
         attestation=_attestation(desk),
         profile=profile_facts(plan, desk.loaded.base),
         capabilities=probe_facts(desk.state_dir, plan, desk.loaded.base),
@@ -87,10 +88,14 @@ def _counts(ledger: Ledger, dataset: int) -> Counts:
     return Counts(objects=tally.objects, bytes=tally.size)
 
 
-def _recipients(desk: Desk) -> tuple[str, ...]:
+def _recipients(desk: Desk, ledger: Ledger) -> tuple[str, ...]:
+    """Return for whom everything was sealed: as the journal tells, not the files of today."""
     seal = desk.loaded.plan.seal
     if not isinstance(seal, Crypt4gh):
         return ()
+    if (told := bound_recipients(ledger)) is not None:
+        return tuple(fingerprint_of(raw) for raw in told)
+    # An earlier version bound none, and nothing was run since.
     return tuple(PublicKey.load(desk.loaded.base / path).fingerprint for path in seal.recipients)
 
 

@@ -30,6 +30,7 @@ from hdh_migrate.plan.diff import changes
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.ports import Clock, Progress
 from hdh_migrate.session import gate, lasting
+from hdh_migrate.session.binding import bind_recipients
 from hdh_migrate.session.changing import demand_datasets, may_change
 from hdh_migrate.session.outlook import check
 from hdh_migrate.session.preflight import blockers, closed_by
@@ -50,7 +51,10 @@ from hdh_migrate.wiring import (
 STATE_DIR = ".hdh-migrate"
 
 RUN_TAG = "run_tag"
-"""What the ledger calls the word that marks every object of ours at the target."""
+"""What the ledger calls the word that marks every object of ours at the target: its own name."""
+
+NAMED = "ledger-named"
+"""The journal's kind of event that tells this name, once: approvals are for one ledger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +103,7 @@ class Desk:
         """The profile's limits, with what the last probe found tighter."""
         return limits_of(self.state_dir, self.loaded.plan, self.loaded.base)
 
-    def services(self, *, write: bool) -> Services:
+    def services(self, *, write: bool, recipients: Sequence[str] | None = None) -> Services:
         """Open the plan's adapters; see `Services.open`: nothing is contacted yet.
 
         The first time, a rehearsal is said to be one, before anything else is.
@@ -114,6 +118,7 @@ class Desk:
             write=write,
             network=self.network,
             limits=self.limits,
+            recipients=recipients,
         )
 
     def batches(self, selected: Sequence[str]) -> list[BatchOrder]:
@@ -167,6 +172,7 @@ def perform(
     _demand(closed_by(services, loaded.plan, judge))  # the ledger is dated by a clock that is right
     with held_ledger(desk, judge) as ledger:
         _demand([*blockers(services, loaded.plan, selected, judge), *_unmet(desk)])
+        bind_recipients(ledger, loaded.plan, services.recipients)
         ctx = context_of(desk, services, ledger, judge)
         _announce(desk, ledger, steps, selected)
 
@@ -175,7 +181,7 @@ def perform(
             ctx.engines.drop(grace=2.0)
             if not services.vault.renewed():
                 return None
-            again = desk.services(write=write)
+            again = desk.services(write=write, recipients=services.recipients)
             anew = judge_for(desk.clock, again, desk.ledger_path)
             gate.admit(again, loaded.plan, anew)
             ctx = context_of(desk, again, ledger, anew)
@@ -249,6 +255,9 @@ def _bind(desk: Desk, ledger: Ledger) -> None:
     if ledger.meta(RUN_TAG) is None:
         # The plan's digest alone would take another ledger's objects for ours.
         ledger.set_meta(RUN_TAG, f"{desk.loaded.digest[:16]}-{secrets.token_hex(6)}")
+    if ledger.meta(NAMED) is None:
+        ledger.event(NAMED, {"ledger": ledger.meta(RUN_TAG)})
+        ledger.set_meta(NAMED, "told")
     ledger.commit()
 
 
@@ -286,6 +295,7 @@ def context_of(desk: Desk, services: Services, ledger: Ledger, judge: Judge) -> 
                 write=write,
                 admitted=services.admitted,
                 limits=services.limits,
+                recipients=services.recipients,
             )
         ),
     )

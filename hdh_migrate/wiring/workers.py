@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,13 @@ class WorkerService:
         pace = RequestPace.of(limits, processes, clock.monotonic, self.halt)
         vault = Vault.of(base, config["secrets"])
         services = Services.open(
-            plan, base, write=config["write"], pace=pace, limits=limits, vault=vault
+            plan,
+            base,
+            write=config["write"],
+            pace=pace,
+            limits=limits,
+            vault=vault,
+            recipients=config["recipients"],
         )
         if config["admitted"]:
             services.admit()
@@ -124,8 +130,11 @@ def open_engine(
     write: bool,
     admitted: bool,
     limits: TargetLimits,
+    recipients: Sequence[str],
 ) -> Engine:
     """Start the plan's engine; `admitted` is what `Services.admitted` says.
+
+    Workers seal for `recipients` and read no key file for it.
 
     Raises:
         KeyUnavailable: a secret that the workers need cannot be read.
@@ -134,6 +143,7 @@ def open_engine(
         "plan": canonical.decode(),
         "base": str(vault.base),
         "secrets": worker_secrets(plan, vault, write=write),
+        "recipients": list(recipients),
         "run_tag": run_tag,
         "write": write,
         "admitted": admitted,
