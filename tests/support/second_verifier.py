@@ -89,8 +89,8 @@ def verify(
         moved = lines["manifest.jsonl"]
         sha256s = sum(state(line) == "verified" and line["sha256"] is not None for line in moved)
         attempt(check_plan, predicate, plan, sha256s)  # section 7.3
-        attempt(check_told, predicate, lines)  # section 8
     if plan is not None and not problems:
+        attempt(check_told, predicate, lines)  # section 8
         attempt(check_lines, predicate, plan, moved, lines["exclusions.jsonl"])  # 7.5 and 7.6
     if checkpoint is not None:
         day = predicate["times"]["written"][:10]
