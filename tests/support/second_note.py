@@ -9,7 +9,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.support.second_forms import Json, merkle_root, need, unbase64
+from tests.support.second_forms import Json, Refused, merkle_root, need, unbase64
 
 
 def check_note(
@@ -23,8 +23,7 @@ def check_note(
     try:
         lines, signatures = text.decode().split("\n"), tail.decode()[:-1].split("\n")
     except UnicodeDecodeError:
-        need(False, "checkpoint: no text")
-        raise
+        raise Refused("checkpoint: no text") from None
     need(len(lines) == 3, "checkpoint: not three lines")
     need(lines[0] == f"hdh-migrate/{predicate['migration']}/journal", "checkpoint: its origin")
     need(re.fullmatch("0|[1-9][0-9]*", lines[1]) and len(lines[1]) < 20, "checkpoint: its size")
@@ -32,8 +31,8 @@ def check_note(
     counted = set()
     for line in signatures:
         found = re.fullmatch("\N{EM DASH} ([^ +\n]+) ([^ ]+)", line)
-        assert_line = found is not None
-        need(assert_line, "checkpoint: a line that is no signature")
+        if found is None:
+            raise Refused("checkpoint: a line that is no signature")
         name, content = found[1], unbase64(found[2], "checkpoint: a signature")
         need(len(content) == 68, "checkpoint: a signature's length")
         for fingerprint, (key, until) in trusted.items():

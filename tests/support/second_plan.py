@@ -257,9 +257,9 @@ def check_lines(predicate: Json, plan: Plan, moved: list[Json], left: list[Json]
             need(at <= instant(written), f"{where}: verified after the bundle was written")
         if line["verdict"] == "match":
             check_match(line, plan, keyed, where)
-    there = [(line["bucket"], raw_key(line, "target_key")) for line in moved
-             if line["verdict"] == "match"]  # fmt: skip
-    need(keyed or len(set(there)) == len(there), "manifest.jsonl: two objects at one place")
+    verified = [line for line in moved if line["verdict"] == "match"]
+    places = {(line["bucket"], raw_key(line, "target_key")) for line in verified}
+    need(keyed or len(places) == len(verified), "manifest.jsonl: two objects at one place")
     for number, line in enumerate(left, start=1):
         check_exclusion(line, plan.datasets[line["dataset"]], keyed, f"exclusions.jsonl {number}")
 

@@ -335,11 +335,11 @@ def body(made: World, kind: str, number: int = 0) -> Any:
 
 def laid(desk: Desk, made: World, edit: Change | None = None) -> Files:
     """Seal a world: the events are chained, and what is counted is counted."""
-    made = deepcopy(made)
+    made, unchained = deepcopy(made), {"digest": "0" * 64}
     if edit is not None:
         edit(made)
     events = [
-        {"seq": n, "at": at, "kind": kind, "body": canonical_json(what).decode(), "digest": "0" * 64}
+        {"seq": n, "at": at, "kind": kind, "body": canonical_json(what).decode()} | unchained
         for n, (kind, at, what) in enumerate(made["journal.jsonl"], start=1)
     ]
     lines = {name: made[name] for name in second.KINDS if name != "journal.jsonl"}
@@ -496,7 +496,6 @@ BAD_BESIDE_THE_PLAN: dict[str, Change] = {
     "another profile": put("profile", name="x"),
     "a profile of no name": drop("predicate", "profile", "name"),
     "another attestation": put("attestation", reference={"a": 2}),
-    "an attestation of another type": put("attestation", reference={"a": 1.0}),
     "no reference": drop("predicate", "attestation", "reference"),
     "an attestation that the plan has not": planned("target", attestation=None),
     "an attestation of nothing": both(
@@ -542,7 +541,7 @@ def test_a_statement_beside_its_plan_is_judged_alike(desk: Desk) -> None:
 # --- 7.5 and 7.6 ----------------------------------------------------------------------------------
 
 
-def ruled(key: str = "exclude", **values: Any) -> Change:
+def ruled(**values: Any) -> Change:
     return planned("datasets", 0, **values)
 
 
@@ -583,8 +582,8 @@ def at_level(level: str, **known: Any) -> Change:
 
 
 GLOBS_THAT_MATCH = (
-    "**", "**/**", "**/_t/?", "_t/*", "**/*", "_t/**", "*/?", "**_t**", "?t/*", "_t**/**",
-    "\\_t/*"[1:], "***", "**/**/_t/[yz]"[:-4] + "?",
+    "**/_t/?", "_t/*", "_t/**", "*/?", "**_t**", "?t/*", "_t**/**", "*_t/***",
+    "**/**/_t/?",
 )  # fmt: skip
 BAD_GLOBS = ("", "!x", "a\\b", "[a]", "{a}", "a]", "}", "x\\", 1, None, ["x"])
 GOOD_LINES: dict[str, Change] = {
@@ -606,17 +605,11 @@ GOOD_LINES: dict[str, Change] = {
             for one in w["manifest.jsonl"]
         ],
     ),
-    "a directory that a rule leaves behind": line(
-        2, "exclusions.jsonl", rule="exclude **/_t/**", reason="scratch", key="in/dir"
-    ),
     "a glob that a surrogate is in": ruled(
         exclude=[{"glob": "\udcff", "reason": "x"}, {"glob": "**/_t/**", "reason": "scratch"}]
     ),
     "a byte as it is shown": planned(
         "datasets", 1, exclude=[{"glob": "z\\\\xff", "reason": "x"}]
-    ),
-    "a byte that is no other character": planned(
-        "datasets", 1, exclude=[{"glob": "z\udcff", "reason": "x"}]
     ),
     "a star that crosses no folder": ruled(
         exclude=[{"glob": "*y", "reason": "x"}, {"glob": "**/_t/**", "reason": "scratch"}]
@@ -625,14 +618,13 @@ GOOD_LINES: dict[str, Change] = {
         exclude=[{"glob": "\\*", "reason": "x"}, {"glob": "**/_t/**", "reason": "scratch"}]
     ),
 }  # fmt: skip
-GOOD_LINES.pop("a directory that a rule leaves behind")
 BAD_LINES: dict[str, Change] = {
     "another bucket": line(3, bucket="x"),
     "another target key": line(3, target_key="pmsi/x.c4gh"),
     "a target key with no suffix": line(3, target_key="pmsi/c"),
     "a target key with the source prefix": line(3, target_key="pmsi/in/c.c4gh"),
     "a suffix that the plan has not": planned("seal", suffix=""),
-    "another level": both(line(1, level="stored")),
+    "another level": line(1, level="stored"),
     "verified before the run": line(3, verified_at="2026-03-02T07:59:59.999Z"),
     "verified after it was written": line(3, verified_at="2026-03-02T08:00:30.0000001Z"),
     "a byte more is stored": line(2, stored_size=70_289),
@@ -661,7 +653,7 @@ BAD_LINES: dict[str, Change] = {
     "a rule that leaves a line behind": ruled(
         exclude=[{"glob": "**/_t/**", "reason": "scratch"}, {"glob": "c", "reason": "x"}]
     ),
-    "an include that leaves a line behind": ruled(include=["**/_t/**", "dir", "[a-c]"[:0] + "?x"]),
+    "an include that leaves a line behind": ruled(include=["**/_t/**", "dir", "?x"]),
     "an earlier rule that matches": ruled(
         exclude=[{"glob": "**/y", "reason": "x"}, {"glob": "**/_t/**", "reason": "scratch"}]
     ),
@@ -676,12 +668,10 @@ BAD_LINES: dict[str, Change] = {
 
 
 def test_lines_beside_the_plan_are_judged_alike(desk: Desk) -> None:
-    good = GOOD_LINES | {f"matching {glob}": excluded_by(glob) for glob in ()}
+    good = GOOD_LINES | {f"matching {glob}": excluded_by(glob) for glob in GLOBS_THAT_MATCH}
     assert judged(desk, world(), good) == [*good]
     bad = BAD_LINES | {
-        f"the bad glob {glob!r}": planned(
-            "datasets", 2, exclude=[{"glob": glob, "reason": "x"}]
-        )
+        f"the bad glob {glob!r}": planned("datasets", 2, exclude=[{"glob": glob, "reason": "x"}])
         for glob in BAD_GLOBS
     }
     bad |= {f"the bad include {glob!r}": planned("datasets", 2, include=["**", glob])
@@ -764,16 +754,6 @@ def timed(at: int, when: str) -> Change:
     return lambda made: made["journal.jsonl"][at].__setitem__(1, when)
 
 
-def recounted(made: World, name: str) -> None:
-    """Make a dataset's last inventory anew from its lines."""
-    own = [
-        [one for one in made[file] if one["dataset"] == name]
-        for file in ("manifest.jsonl", "exclusions.jsonl")
-    ]
-    bodies = [e[2] for e in made["journal.jsonl"] if e[0] == "inventoried" and e[2]["dataset"] == name]
-    bodies[-1].update(inventory(name, *own))
-
-
 GOOD_JOURNALS: dict[str, Change] = {
     "another kind": insert(3, "x", hour(2), any={"a": [1.5]}),
     "run-ended that says more": tell("run-ended", 0, more=1),
@@ -799,13 +779,11 @@ GOOD_JOURNALS: dict[str, Change] = {
         -1, "inventory-changed", hour(18), dataset="more",
         changed=[[leaf(manifest()[0]).hex(), leaf(manifest()[0]).hex()]],
     ),
-    "an event at the same time": timed(3, hour(1) + ""),
     "the last when it was written": timed(-1, hour(30)),
     "a ledger-upgraded at the beginning": lambda w: w["journal.jsonl"].insert(
         0, ["ledger-upgraded", hour(0), {"verified": {}}]
     ),
 }  # fmt: skip
-GOOD_JOURNALS.pop("an event at the same time")
 CHANGED = "inventory-changed"
 BAD_JOURNALS: dict[str, Change] = {
     # forms
@@ -882,7 +860,7 @@ BAD_JOURNALS: dict[str, Change] = {
     "other bytes": tell("inventoried", 3, bytes=1),
     "other excluded bytes": lambda w: body(w, "inventoried", 3)["excluded"].update(bytes=1),
     "a finding less": lambda w: w["findings.jsonl"].pop(),
-    "no finding": put() if False else (lambda w: w["findings.jsonl"].clear()),
+    "no finding": lambda w: w["findings.jsonl"].clear(),
     "a closed finding": lambda w: w["findings.jsonl"].insert(
         0, {**told(1), "key": None, "step": None}
     ),
@@ -1084,8 +1062,6 @@ def test_keyed_names_are_judged_alike(desk: Desk) -> None:
         "an MD5": line(3, source_md5=MD5),
         "another bucket": line(3, bucket="x"),
         "another rule": line(0, "exclusions.jsonl", rule="exclude x"),
-        "ids": tell("sent", ids=[]),
-        "dropped": tell("superseded", dropped=[9]),
         "no objects": lambda w: body(w, "sent").pop("objects"),
         "an amount that does not add up": tell("verified", objects=3),
         "a root": tell("inventoried", root="0" * 64),
@@ -1099,7 +1075,7 @@ def test_keyed_names_are_judged_alike(desk: Desk) -> None:
     good = judged(desk, in_keyed_names(world()), cases)
     assert good == [
         "an empty left_out", "a left_out less", "a finding's key", "cutover times",
-        "the same name twice at the target", "a digest of nothing",
+        "the same name twice at the target", "a digest of nothing", "the rule of another exclusion",
         "a batch that no event tells", "a track",
     ]  # fmt: skip
 
@@ -1127,8 +1103,8 @@ def test_one_other_value_in_an_event_or_a_plan_is_judged_alike(desk: Desk, kind:
             except (TypeError, ValueError, AttributeError):
                 continue  # no event at all any more
         desk.agree(cases)
-    rest = {n: made["predicate"][n] for n in ("cutovers", "waivers", "paces", "losses", "profile",
-            "attestation", "capabilities", "endpoints", "seal", "verification", "times")}  # fmt: skip
+    counted = ("datasets", "names", "plan", "previous_statement", "rehearsal")
+    rest = {name: one for name, one in made["predicate"].items() if name not in counted}
     desk.agree(
         (what, laid(desk, made, lambda made, edit=edit: edit(made["predicate"])))
         for what, edit in drawn(changes_of(rest), 6 * DRAWS)
@@ -1165,7 +1141,7 @@ def test_pages_are_judged_alike(desk: Desk) -> None:
     }
     taken = desk.agree((what, page(whole)) for what, whole in pages.items())
     good = [what for what, holds in taken.items() if holds]
-    assert good == ["one meta", "a title more", "far behind"]
+    assert good == ["one meta", "a title more", "no title", "far behind"]
 
 
 def note(journal: bytes, key: Ed25519PrivateKey, **changes: Any) -> bytes:
@@ -1195,6 +1171,7 @@ def test_checkpoints_are_judged_alike(desk: Desk, tmp_path: Path) -> None:
         "a part": note(journal, mine),
         "all": note(journal, mine, size=many),
         "one event": note(journal, mine, size=1),
+        "no event": note(journal, mine, size=0),
         "others' signatures": note(journal, mine, lines=foreign, tail=foreign),
         "by the name of the origin": note(journal, mine, name="hdh-migrate/emc2-exit/journal"),
         "twice": note(journal, mine) + note(journal, mine).split(b"\n\n")[1],
@@ -1240,11 +1217,41 @@ def test_checkpoints_are_judged_alike(desk: Desk, tmp_path: Path) -> None:
         command += ["--trust", tmp_path / "o.pub", "--trust", tmp_path / "w.pub"]
         asked = subprocess.run(command, capture_output=True, text=True, check=False)
         second_says = second.verify(desk.folder, trusted, 1, content)
-        if (asked.returncode == 0) != (not second_says) or asked.returncode not in (0, 10):
+        if (asked.returncode == 0) != (not second_says) or asked.returncode not in (0, 2, 10):
             apart.append(f"{what}: {asked.returncode} {asked.stdout}{asked.stderr} / {second_says}")
         good += [what] if not second_says else []
     assert not apart, "\n".join(apart)
     assert good == [
-        "a part", "all", "one event", "others' signatures", "by the name of the origin", "twice",
-        "long",
+        "a part", "all", "one event", "no event", "others' signatures",
+        "by the name of the origin", "twice", "long",
     ]  # fmt: skip
+
+
+# --- found by these two, where the first did not do what the document says ------------------------
+
+
+def test_equal_is_equal_in_canonical_json(desk: Desk) -> None:
+    cases: dict[str, Change] = {
+        "an attestation of another type": put("attestation", reference={"a": 1.0}),
+        "an attestation that is true": put("attestation", reference={"a": True}),
+        "a waiver until an object": lambda w: w["predicate"]["waivers"][0].update(until={"x": 1}),
+        "a waiver until a list": lambda w: w["predicate"]["waivers"][0].update(until=["x"]),
+        "a waiver until a number": lambda w: w["predicate"]["waivers"][0].update(until=9),
+    }
+    assert judged(desk, world(), cases) == []
+
+
+def test_a_byte_that_is_no_text_is_no_character_of_a_glob(desk: Desk) -> None:
+    rules = [{"glob": "z\udcff", "reason": "x"}]
+    cases = {"a lone surrogate": planned("datasets", 1, exclude=rules)}
+    assert judged(desk, world(), cases) == ["a lone surrogate"]
+
+
+def test_no_event_beside_keyed_names_has_ids(desk: Desk) -> None:
+    cases: dict[str, Change] = {
+        "ids": tell("sent", ids=[]),
+        "ids verified": tell("verified", ids=[1, 2, 3, 4]),
+        "ids failed": tell("failed", ids=[1, 2]),
+        "dropped": tell("superseded", dropped=[9]),
+    }
+    assert judged(desk, in_keyed_names(world()), cases) == []
