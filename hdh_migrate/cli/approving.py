@@ -158,6 +158,8 @@ def _made(
     now = offline(desk.clock, desk.ledger_path).now()
     made_at = now.earliest
     signer = _signer(key, phrase_from)
+    if signer.weakness is not None:
+        desk.progress.note(signer.weakness)
     wanted = approvals.Stage(stage)
     if bundle is None:
         subject = approving.subject_here(desk, batch, wanted)

@@ -8,7 +8,7 @@ from pydantic import Discriminator, Field
 
 from hdh_migrate.plan import fields
 from hdh_migrate.plan.fields import FilePath, Period, Ref
-from hdh_migrate.plan.sides import AzureIdentity, Section
+from hdh_migrate.plan.sides import Identity, Section
 
 
 class Approvals(Section):
@@ -49,7 +49,7 @@ class DeniedWrite(Section):
     """A writer's own credential must be refused when it tries to create an empty blob."""
 
     kind: Literal["denied-write"] = Field(description="Try to write, and be refused.")
-    credential: Annotated[WriterSas | WriterKey | AzureIdentity, Discriminator("kind")] = Field(
+    credential: Annotated[WriterSas | WriterKey | Identity, Discriminator("kind")] = Field(
         description="The writer's credential; it is used for this trial and nothing else."
     )
 

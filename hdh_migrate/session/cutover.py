@@ -26,11 +26,9 @@ from hdh_migrate.pipeline.cutover.scene import (
 from hdh_migrate.pipeline.cutover.standing import Track, standings
 from hdh_migrate.pipeline.cutover.start import start as go
 from hdh_migrate.plan.cutover import Cutover, SmokeCommand
-from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.leaks import redacted
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.pointers import Pointer as PointerSection
-from hdh_migrate.plan.sides import AzureBlob
 from hdh_migrate.pointers.command import LocalRun
 from hdh_migrate.session import gate, holding, waivers
 from hdh_migrate.session.binding import bind_recipients
@@ -47,7 +45,7 @@ from hdh_migrate.session.run import (
     self_test,
 )
 from hdh_migrate.session.timekeeping import judge_for
-from hdh_migrate.targets.chosen import endpoint_of
+from hdh_migrate.targets.chosen import is_rehearsal
 from hdh_migrate.wiring import (
     Services,
     Vault,
@@ -207,7 +205,7 @@ def _put_together(
         programs=[_program(desk, vault, one, pointer.value) for one in entry.smoke.commands],
         drawer=drawer_of(desk),
         shown=redacted,
-        rehearsing=is_rehearsal(desk),
+        rehearsing=is_rehearsal(desk.loaded.plan, desk.loaded.base),
     )
 
 
@@ -289,14 +287,6 @@ def _program(desk: Desk, vault: Vault, section: SmokeCommand, value: str) -> Pro
 def drawer_of(desk: Desk) -> Drawer:
     """Return where names and values that a cutover tells of are kept."""
     return Drawer(desk.ledger_path.with_name("cutover"))
-
-
-def is_rehearsal(desk: Desk) -> bool:
-    """Say whether both endpoints lie on this machine."""
-    source = desk.loaded.plan.source
-    return is_loopback(endpoint_of(desk.loaded.plan, desk.loaded.base)) and (
-        not isinstance(source, AzureBlob) or is_loopback(source.account_url)
-    )
 
 
 def _told(scene: Scene) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hdh_migrate.evidence.signing import Verifier, load_signer
+from hdh_migrate.evidence.signing import Verifier, public_half
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.wiring import Vault, identity_path
 
@@ -18,8 +18,7 @@ def report_key(plan: Plan, base: Path) -> Verifier | None:
     if plan.report.signer is None:
         return None
     vault, phrase = Vault.open(base), plan.report.signer_passphrase
-    signer = load_signer(
+    return public_half(
         identity_path(plan.report.signer, vault),
-        vault.reveal(phrase).encode() if phrase is not None else None,
+        lambda: vault.reveal(phrase).encode() if phrase is not None else None,
     )
-    return signer.verifier

@@ -37,6 +37,7 @@ from hdh_migrate.session.preflight import blockers, closed_by
 from hdh_migrate.session.probed import limits_of, missing, probe_facts
 from hdh_migrate.session.timekeeping import judge_for
 from hdh_migrate.software import code_digest
+from hdh_migrate.targets.chosen import is_rehearsal
 from hdh_migrate.targets.opening import Network
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring import (
@@ -66,6 +67,8 @@ class Desk:
     stop: threading.Event
     clock: Clock
     network: Network = field(default_factory=Network)
+    marked: threading.Event = field(default_factory=threading.Event)
+    """Whether somebody was told that this is a rehearsal."""
 
     @classmethod
     def open(
@@ -101,8 +104,14 @@ class Desk:
         return limits_of(self.state_dir, self.loaded.plan, self.loaded.base)
 
     def services(self, *, write: bool, recipients: Sequence[str] | None = None) -> Services:
-        """Open the plan's adapters; see `Services.open`: nothing is contacted yet."""
+        """Open the plan's adapters; see `Services.open`: nothing is contacted yet.
+
+        The first time, a rehearsal is said to be one, before anything else is.
+        """
         loaded = self.loaded
+        if is_rehearsal(loaded.plan, loaded.base) and not self.marked.is_set():
+            self.marked.set()
+            self.progress.note("rehearsal: source and target are both on this machine")
         return Services.open(
             loaded.plan,
             loaded.base,

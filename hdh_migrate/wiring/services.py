@@ -78,7 +78,7 @@ class Services:
         if recipients is None:
             recipients = load_recipients(plan, base)
         transport = source_transport(plan)
-        source = open_source(plan, vault, transport)
+        source, tokens = open_source(plan, vault, transport)
         from hdh_migrate.targets.s3 import S3Reader, S3Writer
 
         credential = plan.verify.credential or plan.target.credential
@@ -97,6 +97,7 @@ class Services:
             limits=limits,
             transports=(
                 ("source", transport),
+                *(("identity", asked) for asked in tokens),
                 ("target", place.transport),
                 ("target", readable.transport),
             ),

@@ -15,7 +15,7 @@ from hdh_migrate.pipeline.retrying import Gate, Retrying
 from hdh_migrate.pipeline.throttling import Bandwidth, RequestPace, ThrottledSource
 from hdh_migrate.pipeline.work import Toolbox
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.plan.sides import AzureBlob, Crypt4gh
+from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.ports import Clock, Engine
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring.readings import routes_of
@@ -90,12 +90,7 @@ def _local(config: Mapping[str, Any], plan: Plan) -> Engine:
     return LocalEngine(
         "hdh_migrate.wiring:worker", config,
         processes=processes, connections=plan.engine.connections,
-        kept=_IDENTITY_VARIABLES if _by_identity(plan) else (),
     )  # fmt: skip
-
-
-def _by_identity(plan: Plan) -> bool:
-    return isinstance(plan.source, AzureBlob) and plan.source.credential.kind == "azure-identity"
 
 
 def worker_secrets(plan: Plan, vault: Vault, *, write: bool) -> dict[str, str]:
@@ -122,9 +117,6 @@ def _refs(value: Any) -> Iterator[str]:  # noqa: ANN401 - any value of a section
     elif isinstance(value, str) and value.startswith(("env:", "file:")):
         yield value
 
-
-_IDENTITY_VARIABLES = ("AZURE_", "IDENTITY_", "IMDS_", "MSI_")
-"""What tells azure-identity which identity this machine has."""
 
 ENGINES: Mapping[str, Callable[[Mapping[str, Any], Plan], Engine]] = {"local": _local}
 
