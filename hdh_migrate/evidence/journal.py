@@ -335,7 +335,7 @@ class Journal:
 
 
 LEFT = "left_out"
-NAMING = {"ids", "dropped", "kept", "rows_sha256", "root"}
+NAMING = {"ids", "dropped"}
 """What tells of rows, and so of names: never beside keyed ones."""
 
 TRAFFIC = {
