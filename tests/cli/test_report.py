@@ -181,8 +181,8 @@ def test_a_stamp_that_does_not_check_is_damage(signed: Path, tsa: Authority) -> 
         (("nothing", "--request", "a"), Exit.USAGE),
         (("bundle", "--tsa", "ftp://tsa.example"), Exit.USAGE),
         (("bundle", "--tsa", "https://user:secret@tsa.example"), Exit.USAGE),
-        (("bundle", "--token", "root.pem", "--tsa-trust", "absent"), Exit.REFUSED),
-        (("bundle", "--token", "root.pem", "--tsa-trust", "keys/report.pub"), Exit.REFUSED),
+        (("bundle", "--token", "root.pem", "--tsa-trust", "absent"), Exit.USAGE),
+        (("bundle", "--token", "root.pem", "--tsa-trust", "keys/report.pub"), Exit.USAGE),
     ],
 )
 def test_mistakes_are_one_line(
