@@ -44,7 +44,7 @@ from hdh_migrate.evidence.records import (
 from hdh_migrate.evidence.recount import Order, Recount, unclaimed
 from hdh_migrate.evidence.signing import STATEMENT_TYPE, Signer
 from hdh_migrate.evidence.statement import predicate_of, statement, summary_of
-from hdh_migrate.evidence.verify import CODE
+from hdh_migrate.evidence.verify import CODE, UNSIGNED
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import sync
 
@@ -82,12 +82,14 @@ def write_bundle(
     journal: Iterable[Event],
     signer: Signer | None,
     languages: Sequence[str],
+    checked: bool = False,
 ) -> Bundle:
     """Write the bundle of one run and return what it came to.
 
     The streams are consumed once each, in the order exclusions, records, findings, in bounded
     memory; exclusions and records must be sorted by the bytes of dataset and key. Counts that do
-    not close are written down as such: the statement then says that it is not complete.
+    not close are written down as such: the statement then says that it is not complete. What is
+    `checked` is read again by the verifier that the bundle carries, before it is there.
 
     Raises:
         EvidenceDamaged: a line or the facts are refused (which line, which field); no bundle.
@@ -99,8 +101,23 @@ def write_bundle(
     if unknown:
         raise UsageError(f"no report in these languages: {', '.join(sorted(unknown))}")
     with _published(out) as folder:
-        return _fill(
+        made = _fill(
             folder, out, facts, (exclusions, records, findings), journal, signer, languages
+        )
+        if checked:
+            _refuse_contradictions(folder, signer)
+        return made
+
+
+def _refuse_contradictions(folder: Path, signer: Signer | None) -> None:
+    """Refuse to publish what the bundle's own verifier refuses: the ledger contradicts itself."""
+    problems = check_bundle(folder, [signer.verifier] if signer else [])
+    if signer is None:
+        problems = [one for one in problems if one != UNSIGNED]
+    if problems:
+        raise EvidenceDamaged(
+            "the ledger and its plan contradict each other: " + "; ".join(problems[:3]),
+            hint="this is a contradiction in the ledger or a bug; no report was written",
         )
 
 

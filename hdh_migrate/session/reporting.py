@@ -15,7 +15,6 @@ from hdh_migrate.evidence.bundle import write_bundle
 from hdh_migrate.evidence.checkpoint import Watched, parse, sidecar, signed, taken, write
 from hdh_migrate.evidence.signing import Signer
 from hdh_migrate.session import keyring
-from hdh_migrate.session.changing import demand_borne
 from hdh_migrate.session.facts import facts_of
 from hdh_migrate.session.names import FORMS, Streams
 from hdh_migrate.session.records import batch_root, exclusions, findings, records
@@ -41,7 +40,6 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[
         UsageError: `out` is in use.
     """
     with sound_ledger(desk) as ledger:
-        demand_borne(ledger, desk.loaded)
         folder = out or _default_folder(desk)
         form, signer = FORMS[names], signer_of(desk)
         chained = form.chained and signer is not None
@@ -67,6 +65,7 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[
                 journal=streams.journal,
                 signer=signer,
                 languages=desk.loaded.plan.report.languages,
+                checked=True,
             )
             if form.chained:
                 remember({"statement_sha256": bundle.statement_sha256})

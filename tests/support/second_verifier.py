@@ -87,7 +87,7 @@ def need(holds: object, otherwise: str) -> None:
 
 ALWAYS = {
     *("manifest.jsonl", "exclusions.jsonl", "findings.jsonl", "journal.jsonl"),
-    *("forms.py", "journal.py", "rules.py"),
+    *("forms.py", "journal.py", "rules.py", "story.py"),
     *("verify.py", "stamp.py", "sample.py", "summary.json", "statement.json", "SHA256SUMS"),
 }
 NO_SUBJECT = {"statement.json", "timestamp.tsr", "SHA256SUMS"}

@@ -41,7 +41,13 @@ AHEAD = (
     "the page of another statement", "the plan accepts none", "the seal is not the plan's",
     "the stored size is not that", "though nothing is reported before a run",
     "verified at another level", "verified before the run", "written before the journal's last",
-    "an attestation that the plan does not name",
+    "an attestation that the plan does not name", "not a waiver", "a waiver from after",
+    "an attestation of another host", "about an object that has no line", "after the statement",
+    "about another object than", "the source's MD5 of nothing", "not a loss, or kept elsewhere",
+    "no target keeps the time", "under another plan", "no such probe", "more objects were verified",
+    "other endpoints were contacted", "an address of this machine", "that nobody contacted",
+    "slices of a pace", "that no calendar has", "what is known only of objects that were moved",
+    "no event of the first format",
 )  # fmt: skip
 """What the second verifier does not judge yet, for it is amended from the document alone after the
 first: until then it may take what the first refuses for one of these reasons only. Whoever amends
