@@ -85,11 +85,11 @@ CHECKED = (
     "9  the plan has the digest that names the run, and lines and statement are as it leads to",
 )
 ALONE = (
-    "that nothing was left out before it was signed: who holds both the ledger and the report's key"
+    "that nothing was left out or made up before it was signed: who holds ledger and report key"
     " can do that. What limits it: a checkpoint of the journal that a witness signed or that you"
     " kept (--checkpoint), an earlier bundle (audit compare), a time-stamp"
 )
-SINCE = "that nothing was left out before it was signed, of what came after the first {} events"
+SINCE = "that nothing was left out or made up of what came after the first {} events"
 OPEN = (
     ALONE,
     "that the source gave its true content: only the operator's machine read it",
