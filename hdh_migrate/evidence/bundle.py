@@ -31,6 +31,7 @@ from typing import Any, Self
 from hdh_migrate.errors import EvidenceDamaged, NoSpace, UsageError
 from hdh_migrate.evidence.catalogue import LANGUAGES
 from hdh_migrate.evidence.check import check_bundle, sums_text
+from hdh_migrate.evidence.contradictions import Rules
 from hdh_migrate.evidence.facts import Facts, check_facts
 from hdh_migrate.evidence.html import SHOWN_FINDINGS, render_report
 from hdh_migrate.evidence.records import (
@@ -44,7 +45,7 @@ from hdh_migrate.evidence.records import (
 from hdh_migrate.evidence.recount import Order, Recount, unclaimed
 from hdh_migrate.evidence.signing import STATEMENT_TYPE, Signer
 from hdh_migrate.evidence.statement import predicate_of, statement, summary_of
-from hdh_migrate.evidence.verify import CODE, UNSIGNED
+from hdh_migrate.evidence.verify import CODE
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import sync
 
@@ -89,7 +90,7 @@ def write_bundle(
     The streams are consumed once each, in the order exclusions, records, findings, in bounded
     memory; exclusions and records must be sorted by the bytes of dataset and key. Counts that do
     not close are written down as such: the statement then says that it is not complete. What is
-    `checked` is read again by the verifier that the bundle carries, before it is there.
+    `checked` is held against plan and journal by the rules of the bundle's own verifier.
 
     Raises:
         EvidenceDamaged: a line or the facts are refused (which line, which field); no bundle.
@@ -101,24 +102,10 @@ def write_bundle(
     if unknown:
         raise UsageError(f"no report in these languages: {', '.join(sorted(unknown))}")
     with _published(out) as folder:
-        made = _fill(
-            folder, out, facts, (exclusions, records, findings), journal, signer, languages
-        )
-        if checked:
-            _refuse_contradictions(folder, signer)
-        return made
-
-
-def _refuse_contradictions(folder: Path, signer: Signer | None) -> None:
-    """Refuse to publish what the bundle's own verifier refuses: the ledger contradicts itself."""
-    problems = check_bundle(folder, [signer.verifier] if signer else [])
-    if signer is None:
-        problems = [one for one in problems if one != UNSIGNED]
-    if problems:
-        raise EvidenceDamaged(
-            "the ledger and its plan contradict each other: " + "; ".join(problems[:3]),
-            hint="this is a contradiction in the ledger or a bug; no report was written",
-        )
+        return _fill(
+            folder, out, facts, (exclusions, records, findings), journal, signer, languages,
+            Rules(facts) if checked else None,
+        )  # fmt: skip
 
 
 def _fill(
@@ -129,18 +116,21 @@ def _fill(
     journal: Iterable[Event],
     signer: Signer | None,
     languages: Sequence[str],
+    held: Rules | None,
 ) -> Bundle:
     recount = Recount(
         {dataset.name: dataset.batch for dataset in facts.datasets},
         _excluded(folder / "exclusions.jsonl"),
         unclaimed=unclaimed(facts.plan),
     )
-    digests, shown = _write_lines(folder, streams, recount)
+    digests, shown = _write_lines(folder, streams, recount, held)
     digests["journal.jsonl"], end = _write_journal(folder, journal)
     for name in CODE:
         source = files("hdh_migrate.evidence") / name
         digests[name] = _write(folder / name, source.read_bytes())
     predicate = predicate_of(facts, recount, end)
+    if held is not None:
+        held.statement(predicate, folder / "journal.jsonl")
     summary = summary_of(predicate, signer.key_id if signer else None)
     digests["summary.json"] = _write(folder / "summary.json", canonical_json(summary) + b"\n")
     for language in dict.fromkeys(languages):
@@ -166,7 +156,7 @@ def _fill(
 
 
 def _write_lines(
-    folder: Path, streams: tuple[Lines, Lines, Lines], recount: Recount
+    folder: Path, streams: tuple[Lines, Lines, Lines], recount: Recount, held: Rules | None
 ) -> tuple[dict[str, str], list[dict[str, Any]]]:
     """Write and count the three line files; return their digests and the findings to show."""
     exclusions, records, findings = streams
@@ -174,12 +164,17 @@ def _write_lines(
     with _File(folder / "exclusions.jsonl") as left_out:
         for exclusion in exclusions:
             with left_out.line():
-                left_out.write(exclusion_line(exclusion))
+                line = exclusion_line(exclusion)
+                if held is not None:
+                    held.exclusion(line)
+                left_out.write(line)
                 recount.add_exclusion(exclusion)
     with _File(folder / "manifest.jsonl") as manifest:
         for record in records:
             with manifest.line():
                 line = manifest_line(record)
+                if held is not None:
+                    held.record(line)
                 manifest.write(line)
                 recount.add_record(record, line)
     with _File(folder / "findings.jsonl") as found:

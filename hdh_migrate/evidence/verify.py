@@ -95,7 +95,6 @@ OPEN = (
     "that the source gave its true content: only the operator's machine read it",
     "what no line shows: the addresses that were contacted, how fast it went, losses, who ran it",
 )
-UNSIGNED = "statement.json: an unsigned draft, not evidence"
 FIRST_FORMAT = (
     "what the journal tells, and the pages: the bundle is of the first format, of which neither is"
     " compared with the statement"
@@ -219,7 +218,7 @@ def _envelope(folder: Path, problems: list[str]) -> tuple[Any, Claims, bytes | N
         envelope = json.loads(raw)
         forms.must(forms.canonical(envelope) + b"\n" == raw)
         if envelope.get("draft") is True and envelope.keys() == {"draft", "statement"}:
-            problems.append(UNSIGNED)
+            problems.append("statement.json: an unsigned draft, not evidence")
             return envelope["statement"], [], None
         payload, claims = _claims(envelope)
         said = json.loads(payload)

@@ -231,6 +231,7 @@ def bundle(
     findings: Iterable[Mapping[str, Any]] = (),
     exclusions: Iterable[Mapping[str, Any]] = (),
     languages: Iterable[str] = (),
+    checked: bool = False,
     telling: Callable[[list[Told]], Iterable[Told]] | None = None,
 ) -> Bundle:
     """Write a bundle whose journal tells what its lines are; `telling` changes what it tells."""
@@ -246,6 +247,7 @@ def bundle(
         journal=events if about.names == "plain" else keyed.journal(events),
         signer=signer,
         languages=tuple(languages),
+        checked=checked,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence import verify
 from hdh_migrate.evidence.check import check_bundle
 from hdh_migrate.evidence.facts import Counts, Endpoint, Facts, Loss
@@ -358,6 +359,45 @@ def test_a_finding_that_was_moved_to_another_object(tmp_path: Path, key: Signer)
     twice = [finding(key="a"), finding("other", key="a")]
     (found,) = problems(tmp_path / "c", key, lines, findings=twice, telling=apart)
     assert "another object" in found
+
+
+# --- what is written -----------------------------------------------------------------------------
+
+WRITTEN: dict[str, tuple[dict[str, Any], str]] = {
+    "an object elsewhere": ({"records": [record("a", bucket="b")]}, "manifest.jsonl line 1: not"),
+    "an object that the plan leaves behind": (
+        {"records": [record("a/_t/b")]}, "manifest.jsonl line 1: the plan leaves",
+    ),
+    "an exclusion for another reason": (
+        {"records": [], "exclusions": [exclusion("x", reason="other")]},
+        "exclusions.jsonl line 1: no rule",
+    ),
+    "a bundle without a run": (
+        {"records": [record("a")], "telling": lambda events: events[1:]}, "contradict itself",
+    ),
+    "a bundle after a run of another plan": (
+        {"records": [record("a")], "telling": TOLD["a run of another plan"][0]}, "another plan",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRITTEN)
+def test_what_would_be_refused_is_not_signed(tmp_path: Path, key: Signer, what: str) -> None:
+    """The fault: rows were edited in the ledger, and `report` signed what they then said."""
+    made, problem = WRITTEN[what]
+    about = facts(dataset(1, 10 if "exclusions" in made else 1000))
+    with pytest.raises(EvidenceDamaged, match=problem):
+        bundle(tmp_path / "out", about=about, signer=key, checked=True, **made)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("names", ["plain", "keyed"])
+def test_what_holds_is_signed(tmp_path: Path, key: Signer, names: str) -> None:
+    name = "a\udcff" if names == "plain" else "k:" + "0" * 64
+    lines = [record(name, target_key=f"pmsi/{name}.c4gh" if names == "plain" else name)]
+    about = facts(dataset(1), names=names)
+    made = bundle(tmp_path / "out", lines, about=about, signer=key, checked=True)
+    assert check_bundle(made.folder, [key.verifier]) == []
 
 
 # --- the first format ----------------------------------------------------------------------------
