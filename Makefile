@@ -8,16 +8,16 @@ K      ?=
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt lint types imports schema bench clean lock
+.PHONY: help setup demo test check fmt lint types imports schema bench clean lock wheel sbom
 
 help: ## print this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMP) ## create .venv from the hash-locked list (every other target does this first)
+setup: $(STAMP) ## create .venv from the hash-locked list, wheels only (every other target does this first)
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements/dev.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $(STAMP)
 
@@ -54,5 +54,14 @@ clean: ## remove what make made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-lock: ## renew requirements.lock (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras --quiet pyproject.toml -o requirements.lock
+wheel: setup ## the tool itself as a wheel in dist/, for machines that run it
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+
+sbom: setup ## what a machine that runs it holds (CycloneDX), and the digests to publish, in dist/
+	$(BIN)/python -m requirements.sbom dist
+
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-emit-index-url --no-header --quiet pyproject.toml
+lock: ## renew requirements/*.lock, one for each purpose (needs uv)
+	$(LOCK) -o requirements/run.lock
+	$(LOCK) --extra demo -c requirements/run.lock -o requirements/demo.lock
+	$(LOCK) --all-extras -c requirements/demo.lock -o requirements/dev.lock

@@ -14,6 +14,13 @@ LARGEST_SIZE = (1 << 63) - 1
 _DIGITS = re.compile("[0-9]{1,20}", re.ASCII)
 
 
+def counted(value: object, most: int = LARGEST_SIZE) -> int | None:
+    """Return a count that another reader made of a reply, None for anything that is no count."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value <= most else None
+
+
 def whole(text: str, most: int = LARGEST_SIZE) -> int | None:
     """Return a count from 0 to `most` written in ASCII digits, None for anything else."""
     if _DIGITS.fullmatch(text) is None:

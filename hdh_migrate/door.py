@@ -33,6 +33,8 @@ class Addresses:
     """Loopback only; otherwise never."""
     private: bool = False
     """A private network as well as the public one."""
+    exactly: str | None = None
+    """This address and no other, whatever it is."""
 
     def objection(self, address: str) -> str | None:
         """Return what is wrong with an address, or None."""
@@ -40,6 +42,8 @@ class Addresses:
             found = _innermost(ipaddress.ip_address(address.partition("%")[0]))
         except ValueError:
             return "no network address"
+        if self.exactly is not None:
+            return None if str(found) == self.exactly else f"not {self.exactly}"
         if self.loopback:
             return None if found.is_loopback else "not this machine"
         if found in _METADATA or found.is_link_local:
@@ -71,12 +75,23 @@ class Door:
 
     endpoint: str
     addresses: Addresses | None = None
-    """None: any; for a host that only gives."""
+    """None: any."""
     buckets_in_front: bool = False
     """The bucket may stand before the endpoint's host."""
     admitted: bool = False
     resolve: Resolve | None = None
     """Replaces the system's resolver."""
+
+    @classmethod
+    def named(cls, endpoint: str, *, local: bool) -> Door:
+        """Return the door to a place that a plan names and that is not its target.
+
+        No paper is needed to read there, but the rules of addresses are the target's: `local` (the
+        endpoint is written as loopback) means this machine alone, otherwise never this machine nor
+        its surroundings. Private networks are allowed: sources and authorities are often in one.
+        """
+        addresses = Addresses(loopback=local, private=True)
+        return cls(endpoint=endpoint, addresses=addresses, admitted=True)
 
     def demand(self, url: str) -> None:
         """Refuse a request before anything is sent.

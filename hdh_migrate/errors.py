@@ -172,6 +172,10 @@ class SourceChanged(Permanent):
     exit_code = Exit.DRIFTED
 
 
+class BytesChanged(SourceChanged):
+    """The source gave other bytes than before under one version: a lie, or a store that errs."""
+
+
 class Conflict(Permanent):
     """The target already holds a different object under this key; it was not touched."""
 

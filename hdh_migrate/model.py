@@ -411,6 +411,8 @@ class OpenUpload:
     upload_id: str
     header: bytes = field(repr=False)
     segments: int
+    recorded: bool = True
+    """Whether everything that was sealed under its data key is recorded by its digest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

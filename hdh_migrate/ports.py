@@ -38,6 +38,9 @@ Order = Mapping[str, Any]
 Receipt = Mapping[str, Any]
 """What came of an order, or of one object or part in it: JSON, at most 1 KB."""
 
+Recorder = Callable[[Sequence[Receipt]], Sequence[bool]]
+"""Makes receipts durable and says of each whether its worker may go on; called by an engine."""
+
 
 class Source(Protocol):
     """A place to read from. Nothing here can change it."""
@@ -355,8 +358,13 @@ class Engine(Protocol):
     def submit(self, order: Order) -> None:
         """Hand out one order; never blocks for long."""
 
-    def receipts(self, timeout: float) -> Iterable[Receipt]:
-        """Return what has arrived, waiting up to `timeout` seconds for the first."""
+    def receipts(self, timeout: float, record: Recorder | None = None) -> Iterable[Receipt]:
+        """Return what has arrived, waiting up to `timeout` seconds for the first.
+
+        A receipt that its worker waits upon is not among it: those go to `record` before this
+        returns, as many at once as there are, and each worker is told what came of its own.
+        Without `record` they are told no.
+        """
 
     def pause(self) -> None:
         """Ask the workers to return what they have not begun, and to end soon."""

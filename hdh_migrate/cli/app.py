@@ -96,7 +96,9 @@ class Task:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"hdh-migrate {__version__}")
+        from hdh_migrate.evidence.verifier import verifier_digest
+
+        typer.echo(f"hdh-migrate {__version__}\nverifier sha256 {verifier_digest()}")
         raise typer.Exit
 
 

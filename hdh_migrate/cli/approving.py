@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,6 +27,7 @@ class Stage(StrEnum):
     CUTOVER = "cutover"
     FINALIZE = "finalize"
     DECOMMISSION = "decommission"
+    TERMS = "terms"
 
 
 def approve(
@@ -37,7 +38,10 @@ def approve(
     ] = None,
     stage: Annotated[
         Stage | None,
-        typer.Option(help="What is approved; freeze: a statement that nobody writes any more."),
+        typer.Option(
+            help="What is approved; freeze: a statement that nobody writes any more; terms: what"
+            " the plan changes of who approves, and with what delays."
+        ),
     ] = None,
     key: Annotated[
         Path | None, typer.Option("--key", metavar="FILE", help="The approver's private key.")
@@ -46,8 +50,17 @@ def approve(
         str | None, typer.Option(metavar="TIME", help="When it expires: 2026-12-24T18:00:00Z.")
     ] = None,
     lasting: Annotated[
-        str, typer.Option("--for", metavar="TIME", help="Or how long it lasts: 90m, 12h, 7d.")
-    ] = "7d",
+        str | None,
+        typer.Option(
+            "--for",
+            metavar="TIME",
+            help="Or how long it lasts: 90m, 12h, 7d. Default: 7d; a freeze as the plan allows.",
+        ),
+    ] = None,
+    begins: Annotated[
+        str | None,
+        typer.Option("--from", metavar="TIME", help="When a freeze begins. Default: now."),
+    ] = None,
     passphrase_from: Annotated[
         str | None,
         typer.Option(metavar="REF", help="Take the key's passphrase from env:NAME or file:PATH."),
@@ -67,6 +80,12 @@ def approve(
     take: Annotated[
         Path | None, typer.Option("--import", metavar="FILE", help="Add one made elsewhere.")
     ] = None,
+    withdraw: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|DIGITS", help="Take back an approval that the same key has signed."
+        ),
+    ] = None,
     as_json: AsJson = False,
     state_dir: StateDir = None,
 ) -> None:
@@ -82,10 +101,18 @@ def approve(
 
         desk = Desk.open(plan, state_dir, LineProgress(task.out, quiet=True), task.stop)
         if take is not None:
-            if key is not None or bundle is not None or out is not None:
+            if key is not None or bundle is not None or out is not None or withdraw is not None:
                 raise UsageError("--import adds a ready approval: leave the other options out")
             path = approving.keep(desk, approving.load_envelope(take))
             task.out.result({"kept": str(path)}, f"kept {path}")
+            return
+        if withdraw is not None:
+            if key is None or bundle is not None or stage is not None:
+                raise UsageError("--withdraw needs the --key that approved, and no --stage")
+            told = _withdrawn(
+                desk, withdraw, key=key, phrase_from=passphrase_from, comment=comment, out=out
+            )
+            task.out.result(told, _lines(told))
             return
         if batch is None or stage is None or key is None:
             raise UsageError("--batch, --stage and --key are needed", hint="or --import FILE")
@@ -95,10 +122,10 @@ def approve(
             raise UsageError("--bundle needs --out: there is no ledger here to keep it beside")
         told = _made(
             desk, batch=batch, stage=str(stage), key=key, phrase_from=passphrase_from,
-            until=until, lasting=lasting, comment=comment, bundle=bundle, trust=trust or [],
-            out=out,
+            until=until, lasting=lasting, begins=begins, comment=comment, bundle=bundle,
+            trust=trust or [], out=out,
         )  # fmt: skip
-        task.out.result(told, "\n".join(f"{name}: {value}" for name, value in told.items()))
+        task.out.result(told, _lines(told))
 
     task.run(body)
 
@@ -111,61 +138,141 @@ def _made(
     key: Path,
     phrase_from: str | None,
     until: str | None,
-    lasting: str,
+    lasting: str | None,
+    begins: str | None,
     comment: str,
     bundle: Path | None,
     trust: list[Path],
     out: Path | None,
 ) -> dict[str, Any]:
-    from hdh_migrate.clocks import ALONE
+    from hdh_migrate.clocks import ALONE, length, seconds_of
     from hdh_migrate.evidence import approvals
-    from hdh_migrate.evidence.signing import load_signer, load_verifier
-    from hdh_migrate.fixity import canonical_json
+    from hdh_migrate.evidence.signing import claims_of, load_verifier
+    from hdh_migrate.fixity import canonical_json, sha256_hex
     from hdh_migrate.session import approving
     from hdh_migrate.session.timekeeping import offline
-    from hdh_migrate.wiring import Vault
 
-    if len(comment) > approvals.MAX_COMMENT or not comment.isprintable():
-        raise UsageError("a comment is one line of at most 500 characters")
+    _demand_comment(comment)
+    if begins is not None and stage != "freeze":
+        raise UsageError("--from is for a freeze")
     now = offline(desk.clock, desk.ledger_path).now()
     made_at = now.earliest
-    expires = expiry(made_at, until, lasting)
-    phrase = Vault.open(Path()).reveal(phrase_from).encode() if phrase_from else None
-    signer = load_signer(key, phrase)
+    signer = _signer(desk, key, phrase_from)
     wanted = approvals.Stage(stage)
     if bundle is None:
         subject = approving.subject_here(desk, batch, wanted)
     else:
         trusted = given(load_verifier, trust)
         subject = approving.subject_of_bundle(desk, batch, wanted, bundle, trusted, now)
+    difference = None
+    if wanted is approvals.Stage.TERMS and bundle is None:
+        difference = approving.difference_here(desk, batch)
+    first = made_at if begins is None else _moment(begins, "--from")
+    if subject.longest is not None and lasting is None:
+        lasting = f"{min(max(subject.longest // 60, 1), 99_999)}m"
+    expires = expiry(first, until, lasting or "7d")
+    if subject.longest is not None and seconds_of(expires) - seconds_of(first) > subject.longest:
+        raise UsageError(
+            f"the plan lets a freeze be stated for {length(subject.longest)} at most",
+            hint="give a shorter --for, and state it again when it is over",
+        )
     envelope = approvals.approval(
-        signer, subject, made_at=made_at, expires=expires, comment=comment
+        signer, subject, made_at=made_at, begins=first, expires=expires, comment=comment
     )
     if out is not None:
         approving.write_new(out, canonical_json(envelope) + b"\n")
     path = out or approving.keep(desk, envelope)
+    changed = {} if difference is None else {"difference": difference}
     return {
         "batch": batch,
         "stage": stage,
+        **changed,
         "plan_digest": subject.plan_digest,
         "root": subject.root,
+        "ledger": subject.ledger,
+        "attempt": subject.attempt,
+        "terms": subject.terms,
+        **({"from": first} if subject.longest is not None else {}),
         "expires": expires,
+        "approval": sha256_hex(claims_of(envelope, approvals.APPROVAL_TYPE)[0]),
         "by": signer.key_id,
         "written": str(path),
         "time": ALONE,
     }
 
 
+def _lines(told: dict[str, Any]) -> str:
+    lines = []
+    for name, value in told.items():
+        lines += [f"{name}: {one}" for one in (value if isinstance(value, list) else [value])]
+    return "\n".join(lines)
+
+
+def _withdrawn(
+    desk: Any,  # noqa: ANN401 - imported when it is used
+    named: str,
+    *,
+    key: Path,
+    phrase_from: str | None,
+    comment: str,
+    out: Path | None,
+) -> dict[str, Any]:
+    from hdh_migrate.evidence import approvals
+    from hdh_migrate.fixity import canonical_json
+    from hdh_migrate.session import approving
+    from hdh_migrate.session.timekeeping import offline
+
+    _demand_comment(comment)
+    digest, told = approving.kept_approval(desk, named)
+    signer = _signer(desk, key, phrase_from)
+    envelope = approvals.withdrawal(
+        signer, digest, batch=told["batch"], stage=told["stage"],
+        made_at=offline(desk.clock, desk.ledger_path).now().earliest, comment=comment,
+    )  # fmt: skip
+    if out is not None:
+        approving.write_new(out, canonical_json(envelope) + b"\n")
+    return {
+        "withdrawn": digest,
+        "batch": told["batch"],
+        "stage": told["stage"],
+        "by": signer.key_id,
+        "written": str(out or approving.keep(desk, envelope)),
+    }
+
+
+def _signer(desk: Any, key: Path, phrase_from: str | None) -> Any:  # noqa: ANN401 - imported when it is used
+    from hdh_migrate.evidence.signing import load_signer
+    from hdh_migrate.wiring import Vault
+
+    phrase = Vault.open(Path()).reveal(phrase_from).encode() if phrase_from else None
+    signer = load_signer(key, phrase)
+    if signer.weakness is not None:
+        desk.progress.note(signer.weakness)
+    return signer
+
+
+def _demand_comment(comment: str) -> None:
+    from hdh_migrate.evidence.approvals import MAX_COMMENT
+
+    if len(comment) > MAX_COMMENT or not comment.isprintable():
+        raise UsageError("a comment is one line of at most 500 characters")
+
+
+def _moment(text: str, option: str) -> str:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{option} is a time such as 2026-12-24T18:00:00Z") from None
+    if found.tzinfo is None:
+        raise UsageError(f"{option} needs its zone, such as the Z of 2026-12-24T18:00:00Z")
+    return found.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def expiry(now: str, until: str | None, lasting: str) -> str:
     """Return when an approval expires, as RFC 3339 in UTC."""
     start = datetime.fromisoformat(now)
     if until is not None:
-        try:
-            end = datetime.fromisoformat(until)
-        except ValueError:
-            raise UsageError("--until is a time such as 2026-12-24T18:00:00Z") from None
-        if end.tzinfo is None:
-            raise UsageError("--until needs its zone, such as the Z of 2026-12-24T18:00:00Z")
+        end = datetime.fromisoformat(_moment(until, "--until"))
     else:
         found = _FOR.fullmatch(lasting)
         if found is None:

@@ -36,6 +36,33 @@ TsaTrust = Annotated[
 
 
 @audit.command()
+def verifier(
+    *,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder for its files.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write the verifier for somebody who does not trust the one inside a bundle.
+
+    Its digest is published with every release; whoever gets the files compares it:
+    sha256sum *.py | sha256sum
+
+    Example: hdh-migrate audit verifier --out verifier
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.evidence.verifier import verifier_digest, write_verifier
+
+        files, digest = write_verifier(out), verifier_digest()
+        task.out.result(
+            {"folder": str(out), "files": files, "sha256": digest},
+            f"made {out}: {', '.join(files)}\nsha256 {digest} (sha256sum *.py | sha256sum)",
+        )
+
+    task.run(body)
+
+
+@audit.command()
 def verify(
     bundle: Annotated[
         Path, typer.Argument(metavar="BUNDLE", help="The folder of a report, or its .zip or .tar.")

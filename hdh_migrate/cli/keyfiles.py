@@ -32,7 +32,28 @@ def describe(path: Path, passphrase: str | None) -> dict[str, str]:
             "fingerprint": private.public.fingerprint,
             "passphrase": "yes" if private.protected else "no",
         }
-    if b"BEGIN PUBLIC KEY" in head:
+    if b"PUBLIC KEY" in head:
         return {"kind": "ed25519 public key", "fingerprint": load_verifier(path).key_id}
     signer = load_signer(path, passphrase.encode() if passphrase else None)
-    return {"kind": "ed25519 private key", "fingerprint": signer.key_id}
+    told = {"kind": "ed25519 private key", "fingerprint": signer.key_id}
+    return told if signer.weakness is None else {**told, "warning": signer.weakness}
+
+
+def relock(path: Path, old: str | None, new: str) -> None:
+    """Lock a private key's file anew, whichever kind of key it holds.
+
+    Raises:
+        KeyUnavailable: it is none, cannot be opened, or not be replaced; it is as it was.
+    """
+    from hdh_migrate.evidence import signing
+    from hdh_migrate.sealing import keys
+
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError as error:
+        raise KeyUnavailable(f"{path}: {error.strerror}") from error
+    if b"CRYPT4GH" in head:
+        keys.relock(path, old, new)
+    else:
+        signing.relock(path, old.encode() if old else None, new.encode())

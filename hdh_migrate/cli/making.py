@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.app import AsJson, NoProgress, Plan, Task, Verbose
+from hdh_migrate.cli.app import AsJson, NoProgress, Plan, StateDir, Task, Verbose
 from hdh_migrate.errors import Exit, MigrateError, UsageError
 
 GITIGNORE = "# private keys, credentials and ledgers never belong in version control\n" + "".join(
@@ -78,7 +78,7 @@ def validate(plan: Plan, *, as_json: AsJson = False) -> None:
     def body() -> Exit | None:
         from hdh_migrate.errors import PlanInvalid
         from hdh_migrate.plan.loader import load
-        from hdh_migrate.session.outlook import check, outlook, outlook_text
+        from hdh_migrate.session.outlook import check, demand_current, outlook, outlook_text
         from hdh_migrate.session.quota import problems
         from hdh_migrate.session.run import STATE_DIR
         from hdh_migrate.targets.chosen import limits_of
@@ -86,6 +86,7 @@ def validate(plan: Plan, *, as_json: AsJson = False) -> None:
         try:
             loaded = load(plan)
             check(loaded)
+            demand_current(loaded)
         except PlanInvalid as error:
             if task.out.as_json:
                 task.out.data({"valid": False, "problems": list(error.problems)})
@@ -143,9 +144,12 @@ def keys_new(
 
     def body() -> None:
         from hdh_migrate.evidence.signing import new_report_key
+        from hdh_migrate.passphrases import demand_strong
         from hdh_migrate.sealing.keys import new_pair
 
         phrase = passphrase_of(asked=passphrase, reference=passphrase_from)
+        if phrase is not None:
+            demand_strong(phrase)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if purpose is Purpose.REPORT:
             made = new_report_key(
@@ -159,6 +163,42 @@ def keys_new(
             task.out.say("warning: the private key has no passphrase; only its mode protects it")
         task.out.result(
             {"made": [str(path) for path in made]}, "\n".join(f"made {path}" for path in made)
+        )
+
+    task.run(body)
+
+
+@keys.command("drill")
+def keys_drill(
+    plan: Plan,
+    *,
+    key: Annotated[
+        Path, typer.Option("--key", metavar="FILE", help="A recipient's private key: the escrow's.")
+    ],
+    passphrase_from: Annotated[
+        str | None,
+        typer.Option(metavar="REF", help="Take its passphrase from env:NAME or file:PATH."),
+    ] = None,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Prove that a private key opens what the plan seals, and write in the journal when.
+
+    Example: hdh-migrate keys drill plan.yaml --key /media/escrow/escrow.sec
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.cli.output import LineProgress
+        from hdh_migrate.session.drilling import drill
+        from hdh_migrate.session.run import Desk
+
+        desk = Desk.open(plan, state_dir, LineProgress(task.out, quiet=True), task.stop)
+        told = drill(desk, key, passphrase_from)
+        task.out.result(
+            told,
+            f"{told['fingerprint']} opens what is sealed (last proved before:"
+            f" {told['proved_before'] or 'never'})",
         )
 
     task.run(body)
@@ -186,6 +226,65 @@ def keys_show(
         phrase = passphrase_of(asked=False, reference=passphrase_from)
         told = describe(path, phrase)
         task.out.result(told, "\n".join(f"{name}: {value}" for name, value in told.items()))
+
+    task.run(body)
+
+
+@keys.command("relock")
+def keys_relock(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A private key file.")],
+    *,
+    passphrase_from: Annotated[
+        str | None, typer.Option(metavar="REF", help="The passphrase that it has, if any.")
+    ] = None,
+    new_passphrase_from: Annotated[
+        str | None, typer.Option(metavar="REF", help="The new one; default: it is asked for.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lock a private key anew: by a new passphrase, and as dearly as new keys are.
+
+    Example: hdh-migrate keys relock keys/report.key --passphrase-from file:old
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.cli.keyfiles import relock
+        from hdh_migrate.passphrases import demand_strong
+
+        old = passphrase_of(asked=False, reference=passphrase_from)
+        new = passphrase_of(asked=True, reference=new_passphrase_from)
+        assert new is not None
+        demand_strong(new)
+        relock(path, old, new)
+        task.out.result({"relocked": str(path)}, f"locked anew: {path}")
+
+    task.run(body)
+
+
+@keys.command("import")
+def keys_import(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="An OpenSSH public key.")],
+    *,
+    name: Annotated[str, typer.Option(metavar="NAME", help="It is written as NAME.pub.")],
+    folder: Annotated[Path, typer.Option("--dir", help="Where to put it.")] = Path("keys"),
+    valid_until: Annotated[
+        str | None, typer.Option(metavar="DAY", help="The last day of its use, YYYY-MM-DD.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take over an SSH key (ssh-ed25519) whose private half stays in its owner's agent.
+
+    Example: hdh-migrate keys import ~/.ssh/id_ed25519.pub --name dpo
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.evidence.signing import import_public, load_verifier
+
+        made = import_public(path, folder, name, valid_until)
+        told = {"made": str(made), "key_id": load_verifier(made).key_id}
+        task.out.result(told, f"made {made}, {told['key_id']}; name it with --key to sign")
 
     task.run(body)
 

@@ -57,6 +57,11 @@ class Output:
                 self.say(f"error: {streams.cannot_be_written(why)}")
                 self.say(f"hint: {streams.HINT}")
 
+    def warn(self, text: str | None) -> None:
+        """Warn people on stderr of something, if there is anything."""
+        if text is not None:
+            self.say(f"warning: {text}")
+
     def fail(self, error: MigrateError) -> None:
         """Tell what went wrong, and what to do."""
         if self.as_json:

@@ -192,6 +192,7 @@ def waive(
             )
         phrase = passphrase_of(asked=False, reference=passphrase_from)
         signer = load_signer(key, phrase.encode() if phrase else None)
+        task.out.warn(signer.weakness)
         path_of_ledger = ledger_path(loaded.base / STATE_DIR, loaded.plan.migration)
         path, counts = waivers.make(
             loaded, signer, what=what, reason=reason, until=until,

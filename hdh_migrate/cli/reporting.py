@@ -137,6 +137,7 @@ def sign(
 
         phrase = Vault.open(Path()).reveal(passphrase).encode() if passphrase else None
         signer, trusted = load_signer(key, phrase), given(load_verifier, trust)
+        task.out.warn(signer.weakness)
         what = "checkpoint" if bundle.is_file() else "statement"
         count = (add_witness if bundle.is_file() else countersign)(bundle, signer, trusted)
         task.out.result(

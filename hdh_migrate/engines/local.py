@@ -24,7 +24,7 @@ from hdh_migrate.engines import boot
 from hdh_migrate.engines.starved import STARVED
 from hdh_migrate.engines.wire import Wire
 from hdh_migrate.errors import MigrateError, Refused, Starved
-from hdh_migrate.ports import Order, Receipt
+from hdh_migrate.ports import Order, Receipt, Recorder
 from hdh_migrate.software import code_digest
 
 ORDERS_AHEAD = 1
@@ -92,6 +92,7 @@ class LocalEngine:
         self._deaths = self._stillborn = 0
         self._closing = False
         self._traffic: list[Mapping[str, Any]] = []
+        self._asked: list[tuple[_Worker, Receipt]] = []
         self._workers: list[_Worker] = []
         try:
             for _ in range(processes):
@@ -112,8 +113,11 @@ class LocalEngine:
         except OSError:
             return  # it died; receipts() will say what was lost
 
-    def receipts(self, timeout: float) -> Iterable[Receipt]:
-        """Return what has arrived, waiting up to `timeout` seconds for the first."""
+    def receipts(self, timeout: float, record: Recorder | None = None) -> Iterable[Receipt]:
+        """Return what has arrived, waiting up to `timeout` seconds for the first.
+
+        See `ports.Engine` for `record`.
+        """
         found: list[Receipt] = []
         by_connection = {worker.wire.connection: worker for worker in self._workers}
         deadline = time.monotonic() + timeout
@@ -125,8 +129,20 @@ class LocalEngine:
             if len(found) >= 1000 or self._closing:
                 break
             by_connection = {worker.wire.connection: worker for worker in self._workers}
-            left = 0.0 if found else deadline - time.monotonic()
+            left = 0.0 if found or self._asked else deadline - time.monotonic()
+        self._answer(record)
         return found
+
+    def _answer(self, record: Recorder | None) -> None:
+        """Tell workers that wait whether what they asked to be recorded is."""
+        asked, self._asked = self._asked, []
+        if not asked:
+            return
+        told = [receipt for _, receipt in asked]
+        answers = record(told) if record is not None else [False] * len(told)
+        for (worker, receipt), recorded in zip(asked, answers, strict=True):
+            with suppress(OSError):  # it died; receipts() will say what was lost
+                worker.wire.send({"answer": receipt["asks"], "recorded": recorded})
 
     def _receive(self, worker: _Worker) -> Iterator[Receipt]:
         try:
@@ -144,6 +160,9 @@ class LocalEngine:
             elif receipt["kind"] == "ready":
                 self._demand_our_code(receipt["code_sha256"])
                 worker.ready = True
+                continue
+            elif "asks" in receipt:
+                self._asked.append((worker, receipt))
                 continue
             yield receipt
 

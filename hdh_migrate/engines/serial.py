@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from hdh_migrate.ports import Order, Receipt
+from hdh_migrate.ports import Order, Receipt, Recorder
 
-Perform = Callable[[Order, Callable[[Receipt], None]], None]
+Perform = Callable[[Order, Callable[[Receipt], None], Callable[[Receipt], bool]], None]
 
 
 class SerialEngine:
@@ -18,19 +18,25 @@ class SerialEngine:
 
     def __init__(self, perform: Perform) -> None:
         self._perform = perform
-        self._done: list[Mapping[str, Any]] = []
+        self._orders: list[Order] = []
         self._numbers = itertools.count(1)
 
     def submit(self, order: Order) -> None:
-        """Perform the order now."""
-        number = next(self._numbers)
-        self._perform({**order, "order": number}, self._done.append)
-        self._done.append({"kind": "order-done", "order": number})
+        """Keep the order until receipts are asked for."""
+        self._orders.append({**order, "order": next(self._numbers)})
 
-    def receipts(self, timeout: float) -> Iterable[Receipt]:
-        """Return what the last orders gave."""
+    def receipts(self, timeout: float, record: Recorder | None = None) -> Iterable[Receipt]:
+        """Perform the orders now and return what they gave."""
         del timeout
-        done, self._done = self._done, []
+        orders, self._orders = self._orders, []
+        done: list[Mapping[str, Any]] = []
+
+        def recorded(receipt: Receipt) -> bool:
+            return record is not None and record([receipt])[0]
+
+        for order in orders:
+            self._perform(order, done.append, recorded)
+            done.append({"kind": "order-done", "order": order["order"]})
         return done
 
     def pause(self) -> None:

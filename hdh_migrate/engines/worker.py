@@ -9,6 +9,7 @@ writes.
 from __future__ import annotations
 
 import importlib
+import itertools
 import os
 import queue
 import signal
@@ -33,12 +34,49 @@ FLUSH_RECEIPTS = 8
 FLUSH_SECONDS = 0.05
 TRACE_FRAMES = 8
 
+_Told = Mapping[str, Any]
+Perform = Callable[[_Told, Callable[[_Told], None], Callable[[_Told], bool]], None]
+"""Takes an order, who takes its receipts, and who records one before the work may go on."""
+
+
+class _Questions:
+    """What threads have asked the coordinator to record and wait for."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, queue.SimpleQueue[bool]] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def ask(self, send: Callable[[int], None]) -> bool:
+        """Send a question under a number of its own and wait for the answer."""
+        number, answer = next(self._numbers), queue.SimpleQueue[bool]()
+        with self._lock:
+            if self._closed:
+                return False
+            self._waiting[number] = answer
+        send(number)
+        return answer.get()
+
+    def answer(self, number: int, *, recorded: bool) -> None:
+        with self._lock:
+            self._waiting.pop(number).put(recorded)
+
+    def close(self) -> None:
+        """Tell whoever waits, and whoever asks from now on, that nobody answers any more."""
+        with self._lock:
+            self._closed = True
+            for answer in self._waiting.values():
+                answer.put(False)
+            self._waiting.clear()
+
 
 class _Outbox:
     """Gathers a thread's receipts for a moment; a lost one only means work done twice."""
 
-    def __init__(self, wire: Wire, order: Mapping[str, Any]) -> None:
+    def __init__(self, wire: Wire, questions: _Questions, order: Mapping[str, Any]) -> None:
         self._wire = wire
+        self._questions = questions
         self._order = order
         self._held: list[Mapping[str, Any]] = []
         self._since = time.monotonic()
@@ -49,6 +87,15 @@ class _Outbox:
         if len(self._held) >= FLUSH_RECEIPTS or now - self._since > FLUSH_SECONDS:
             self._wire.send(self._held)
             self._held, self._since = [], now
+
+    def record(self, receipt: Mapping[str, Any]) -> bool:
+        """Return whether the coordinator has made this durable."""
+
+        def send(number: int) -> None:
+            self._wire.send([*self._held, {**receipt, "asks": number}])
+            self._held = []
+
+        return self._questions.ask(send)
 
     def close(self) -> None:
         self._wire.send([*self._held, {"kind": "order-done", "order": self._order["order"]}])
@@ -66,8 +113,10 @@ def main(descriptor: int, factory: str) -> None:
         module, _, name = factory.partition(":")
         service = getattr(importlib.import_module(module), name)(config)
         orders: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
+        questions = _Questions()
+        serving = (wire, orders, questions, service.perform)
         threads = [
-            threading.Thread(target=_serve, args=(wire, orders, service.perform), daemon=True)
+            threading.Thread(target=_serve, args=serving, daemon=True)
             for _ in range(config["threads"])
         ]
         for thread in threads:
@@ -81,10 +130,13 @@ def main(descriptor: int, factory: str) -> None:
         while (message := wire.receive()) is not None:
             if message.get("command") == "pause":
                 service.halt.set()
+            elif "answer" in message:
+                questions.answer(message["answer"], recorded=message["recorded"])
             else:
                 orders.put(message)
     except (EOFError, OSError):
         os._exit(1)
+    questions.close()
     for _ in threads:
         orders.put(None)
     for thread in threads:
@@ -95,12 +147,13 @@ def main(descriptor: int, factory: str) -> None:
 def _serve(
     wire: Wire,
     orders: queue.SimpleQueue[Mapping[str, Any] | None],
-    perform: Callable[[Mapping[str, Any], Callable[[Mapping[str, Any]], None]], None],
+    questions: _Questions,
+    perform: Perform,
 ) -> None:
     try:
         while (order := orders.get()) is not None:
-            outbox = _Outbox(wire, order)
-            perform(order, outbox.emit)
+            outbox = _Outbox(wire, questions, order)
+            perform(order, outbox.emit, outbox.record)
             outbox.close()
     except (BrokenPipeError, ConnectionError):
         os._exit(1)

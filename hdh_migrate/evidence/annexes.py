@@ -131,6 +131,22 @@ ANNEXES: dict[str, Text] = {
         "{objects} objets relus avec l'accès d'un consommateur, {commands} commandes",
         "{objects} objects read with a consumer's access, {commands} commands",
     ),
+    "terms.changed": Text(
+        "Lot {name} : les conditions de la bascule (qui approuve, combien, avec quels délais) ont "
+        "été changées, {when}.",
+        "Batch {name}: the terms of the cutover (who approves, how many, with what delays) were "
+        "changed, {when}.",
+    ),
+    "terms.agreed": Text(
+        "Accepté par ceux qui approuvaient avant :", "Agreed to by those who approved before:"
+    ),
+    "terms.nobody": Text("personne n'était encore demandé", "nobody was asked yet"),
+    "terms.beside": Text(
+        "Lot {name} : la clé privée de ces approbateurs se trouvait dans le dossier du plan, à la "
+        "portée de l'opérateur :",
+        "Batch {name}: the private key of these approvers lay in the plan's folder, within the "
+        "operator's reach:",
+    ),
     "cutover.approved": Text("Approuvé par", "Approved by"),
     "cutover.recheck": Text(
         "Relecture de la cible avant suppression", "Target read again before deleting"

@@ -378,6 +378,13 @@ CATALOGUE: dict[str, Text] = {
         "Service “{service}”; SecNumCloud: {visa}, until {visa_end}; HDS: {hds}, until {hds_end}. "
         "The tool compared host, region and dates; it does not judge the qualification.",
     ),
+    "ref.tunnel": Text("Tunnel", "Tunnel"),
+    "ref.tunnel.value": Text(
+        "{local}, sur cette machine, mène à {leads_to} : c'est le client qui l'atteste, l'outil ne "
+        "peut pas le voir.",
+        "{local}, on this machine, leads to {leads_to}: so attests the customer, the tool cannot "
+        "see it.",
+    ),
     "ref.recipients": Text("Clés des destinataires", "Recipients' keys"),
     "ref.period": Text("Exécution", "Run"),
     "ref.period.value": Text("du {start} au {end}", "from {start} to {end}"),

@@ -76,6 +76,10 @@ CODES: dict[str, Text] = {
     ),
     # --- the source ------------------------------------------------------------------------------
     "listing-unstable": Text("deux listes de la source diffèrent", "two listings differ"),
+    "source-bytes-differ": Text(
+        "la source a donné d'autres octets sous la même version",
+        "the source gave other bytes under the same version",
+    ),
     "drifted": Text("modifié à la source pendant le transfert", "changed at the source meanwhile"),
     "source-changed": Text(
         "modifié à la source depuis l'envoi", "changed at the source since sent"

@@ -130,6 +130,7 @@ class Journal:
         self.plan: str | None = None
         self.probes: set[str] = set()
         self.cutovers: dict[tuple[str, str], story.Cutover] = {}
+        self.bound: list[str] | None = None
 
     def read(self, path: Path) -> None:
         """Walk the chain: each digest covers the one before it. Count what the events say."""
@@ -170,6 +171,7 @@ class Journal:
             if kind.startswith(story.KIND):
                 self._cutover(kind[len(story.KIND) :], at, body)
             elif (handler := HANDLERS.get(kind)) is not None:
+                forms.must(not (self.keyed and NAMING & body.keys()))
                 handler(self, line["seq"], at, body)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise forms.Wrong(f"{where}: not what an event of this kind may say here") from None
@@ -197,7 +199,7 @@ class Journal:
             told = {name: entry[name] for name in TRAFFIC}
             forms.must(forms.ill_formed(told, TRAFFIC, "") is None)
             self.traffic.append(told)
-            if "clock_offset" in entry:
+            if "clock_offset" in entry and entry["side"] != "identity":
                 forms.must(type(entry["clock_offset"]) in (int, float))
                 self.offsets[told["endpoint"]] = entry["clock_offset"]
 
@@ -293,6 +295,14 @@ class Journal:
         if not self.keyed:
             told.take(name, at, body)
 
+    def _bound(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+        del seq, at
+        if not self.keyed:
+            forms.must(self.bound is None)
+            self.bound = [
+                "c4gh:" + forms.sha256(bytes.fromhex(raw))[:16] for raw in body["recipients"]
+            ]
+
     # --- small tools ------------------------------------------------------------------------------
 
     def _new_form(self, seq: int, *, new: bool) -> bool:
@@ -346,6 +356,8 @@ class Journal:
 
 
 LEFT = "left_out"
+NAMING = {"ids", "dropped", "kept", "rows_sha256", "root"}
+"""What tells of rows, and so of names: never beside keyed ones."""
 LATER = ("failed", "findings", "inventory-changed", "ledger-upgraded", "retried")
 """Kinds that no ledger of the first format had."""
 
@@ -359,7 +371,7 @@ def _is_address(value: Any) -> bool:  # noqa: ANN401 - any JSON value
 
 
 TRAFFIC = {
-    "side": forms.SIDE, "endpoint": forms.TEXT, "bytes_read": forms.is_count,
+    "side": forms.TEXT, "endpoint": forms.TEXT, "bytes_read": forms.is_count,
     "bytes_written": forms.is_count, "requests": forms.is_count, "addresses": [_is_address],
 }  # fmt: skip
 HANDLERS = {
@@ -367,6 +379,7 @@ HANDLERS = {
     "run-ended": Journal._ended,  # noqa: SLF001
     "plan-changed": Journal._changed_plan,  # noqa: SLF001
     "probed": Journal._probed,  # noqa: SLF001
+    "bound": Journal._bound,  # noqa: SLF001
     "inventoried": Journal._inventoried,  # noqa: SLF001
     "inventory-changed": Journal._changed,  # noqa: SLF001
     "sent": Journal._sent,  # noqa: SLF001

@@ -27,6 +27,7 @@ def markdown(reading: Reading) -> bytes:
         _answers(reading),
         _datasets(reading.predicate),
         _findings(reading.predicate),
+        *_terms(reading.predicate),
         *_deletions(reading.predicate),
         _provenance(reading),
     )
@@ -111,6 +112,23 @@ def _findings(predicate: Mapping[str, Any]) -> Iterator[str]:
     for name, count in codes[:SHOWN]:
         yield f"| {code(name)} | {_number(count)} |"
     yield from _more(len(codes), "codes")
+
+
+def _terms(predicate: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Say which terms of a cutover were changed after they had been fixed."""
+    lines = []
+    for cutover in predicate["cutovers"]:
+        match cutover:
+            case {"batch": str(batch), "terms_changes": [*told]}:
+                lines += [
+                    f"- **Terms of the cutover changed**, batch {code(batch)}, {code(one['at'])}:"
+                    f" {', '.join(code(line) for line in one['difference'])}"
+                    for one in told
+                ]
+            case _:
+                pass  # no terms were fixed, or the statement is of before
+    if lines:
+        yield lines
 
 
 def _deletions(predicate: Mapping[str, Any]) -> Iterator[list[str]]:

@@ -89,6 +89,8 @@ def tokens(glob: str, version: int) -> list[str]:
 def matcher(glob: str, version: int) -> Callable[[str], bool]:
     """Return what says whether a whole name matches a glob, in time that no name can stretch."""
     pieces = tokens(glob, version)
+    if any("\ud800" <= char <= "\udfff" for char in glob):
+        return lambda _: False  # a byte that is no text is one character, and no other
     if sum(piece in (STAR, FOLDERS, ALL) for piece in pieces) > 2:
         return lambda name: _steps(pieces, name)
     spelled = {ANY: "[^/]", STAR: "[^/]*", FOLDERS: "(?:[^/]*/)*", ALL: ".*"}
@@ -436,15 +438,14 @@ def _beside(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Plan
     there = [place for place in predicate["endpoints"] if place["side"] == "target"]
     if attested is not None and (
         named is None
-        or attested.get("reference") != named
-        or any(place["local"] for place in there)
+        or forms.canonical(attested.get("reference")) != forms.canonical(named)
+        or predicate["rehearsal"]
     ):
-        yield "statement.json: an attestation that the plan does not name, or of this machine"
+        yield "statement.json: an attestation that the plan does not name, or of a rehearsal"
     elif attested is not None and not (
         attested.get("provider") == target["provider"]
         and target["region"] in attested["regions"]
-        and {place["url"].rstrip("/") for place in there}
-        <= {url.rstrip("/") for url in attested["endpoints"]}
+        and all(_attests(attested, place) for place in there)
     ):
         yield "statement.json: an attestation of another host"
     if probed is not None and not any(
@@ -462,6 +463,17 @@ def _beside(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Plan
             yield "statement.json: a waiver that had ended"
         elif forms.seconds(waiver["made_at"]) > forms.seconds(written) + AHEAD:
             yield "statement.json: a waiver from after the statement"
+
+
+def _attests(attested: Mapping[str, Any], place: Mapping[str, Any]) -> bool:
+    """Say whether a host is attested, or what the tunnel leads to that begins at its address."""
+    hosts = {place["url"].rstrip("/")}
+    if place["local"]:
+        tunnels = attested.get("tunnels") or ()
+        hosts = {
+            way["leads_to"].rstrip("/") for way in tunnels if way["local"].rstrip("/") in hosts
+        }
+    return len(hosts) == 1 and hosts <= {url.rstrip("/") for url in attested["endpoints"]}
 
 
 KEPT = {
@@ -501,4 +513,47 @@ def _cutovers(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Pl
     known = all(isinstance(batch, str) and batch in batches for batch, _ in told)
     if not tracks or not known or len(set(told)) != len(told):
         raise forms.Wrong("statement.json: a cutover of no batch of the plan, or told twice")
-    yield from ()
+    for story in predicate["cutovers"]:
+        if story["track"] == "cutover" and "terms_changes" in story:  # earlier ones fixed none
+            try:
+                yield from agreed(story)
+            except (KeyError, TypeError, ValueError, AttributeError):
+                raise forms.Wrong("statement.json: not the terms of a cutover") from None
+
+
+def agreed(story: Mapping[str, Any]) -> Rule:
+    """Every approval is by enough of those who were to approve by the terms in force then."""
+    batch, history = story["batch"], terms_told(story)
+    digests = [forms.sha256(forms.canonical(terms)) for terms in history]
+    changes = story["terms_changes"]
+    chained = [(one["was"], one["now"]) for one in changes]
+    if chained != list(zip(digests, digests[1:])):  # noqa: B905, RUF007 - Python 3.9
+        yield f"statement.json: batch {batch}: changes of terms that do not follow each other"
+    for before, one in zip(history, changes):  # noqa: B905 - Python 3.9
+        asked = max([*before["thresholds"].values(), 0])
+        if not _suffice(one["approvals"], before, asked):
+            yield f"statement.json: batch {batch}: terms changed without those who approved before"
+    for stage, keys in story["approvals"].items():
+        under = story["approved_under"].get(stage)
+        if under is None and not changes:
+            continue  # an earlier version wrote this approval
+        if under not in digests:
+            yield f"statement.json: batch {batch}: {stage} approved under terms that were never set"
+            continue
+        terms = history[digests.index(under)]
+        if not _suffice(keys, terms, terms["thresholds"].get(stage, 0)):
+            yield f"statement.json: batch {batch}: {stage} was not approved by whom its terms ask"
+
+
+def terms_told(story: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return all terms of a cutover that a statement tells, the first ones first."""
+    told = [*(one["terms_before"] for one in story["terms_changes"]), story["terms"]]
+    return [terms for terms in told if terms is not None]
+
+
+def _suffice(keys: Sequence[str], terms: Mapping[str, Any], threshold: int) -> bool:
+    asked = {
+        forms.sha256(bytes.fromhex(one["public"])): one["fingerprint"] for one in terms["approvers"]
+    }
+    named = all(digest == fingerprint for digest, fingerprint in asked.items())
+    return named and set(keys) <= asked.keys() and len(set(keys)) == len(keys) >= threshold

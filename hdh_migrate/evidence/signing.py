@@ -12,17 +12,15 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
     Encoding,
-    KeySerializationEncryption,
     NoEncryption,
     PrivateFormat,
     PublicFormat,
@@ -31,7 +29,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable
+from hdh_migrate.evidence.agent import agent_key, public_of
+from hdh_migrate.evidence.lock import lock_of, locked
 from hdh_migrate.evidence.verify import is_weak, last_day
+from hdh_migrate.folders import sync
 
 STATEMENT_TYPE = "application/vnd.in-toto+json"
 """DSSE payload type of an in-toto statement, the only one that is accepted here."""
@@ -70,12 +71,21 @@ class Verifier:
         return True
 
 
+class SigningKey(Protocol):
+    """An Ed25519 private key, wherever it is."""
+
+    def sign(self, data: bytes, /) -> bytes:
+        """Return the signature over a message."""
+
+
 @dataclass(frozen=True, slots=True)
 class Signer:
     """A private key that is ready to sign; `verifier` is its public half."""
 
     verifier: Verifier
-    _key: Ed25519PrivateKey = field(repr=False)
+    _key: SigningKey = field(repr=False)
+    weakness: str | None = field(default=None, repr=False)
+    """What is too cheap about the lock of its file, in a line for people; None: nothing."""
 
     @property
     def key_id(self) -> str:
@@ -119,19 +129,13 @@ def new_report_key(
         raise KeyUnavailable("the last day of a key is written as YYYY-MM-DD")
     if passphrase == b"":
         raise KeyUnavailable("the passphrase is empty", hint="give one, or none at all")
-    encryption: KeySerializationEncryption = (
-        BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
-    )
     key = Ed25519PrivateKey.generate()
     private, public = folder / f"{name}.key", folder / f"{name}.pub"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _create(private, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption), 0o600)
+        _create(private, _pem(key, passphrase), 0o600)
         try:
-            pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-            if until is not None:
-                pem = f"{VALID_UNTIL}: {until}\n".encode() + pem
-            _create(public, pem, 0o644)
+            _create(public, _public_pem(key.public_key(), until), 0o644)
         except BaseException:
             private.unlink()
             raise
@@ -148,11 +152,19 @@ def new_report_key(
 def load_signer(path: Path, passphrase: bytes | None) -> Signer:
     """Open a private key; one without a passphrase must be closed to group and others.
 
+    The file of a public key stands for its private half in the SSH agent.
+
     Raises:
-        KeyUnavailable: missing, unreadable, too open, not an Ed25519 key in PEM, or the
-            passphrase is missing or wrong.
+        KeyUnavailable: missing, unreadable, too open, not an Ed25519 key in PEM, the passphrase is
+            missing or wrong, or the agent does not hold it.
     """
     pem, mode = _read(path)
+    if b"PRIVATE KEY" not in pem:
+        try:
+            verifier = _verifier(path, pem)
+            return Signer(verifier, agent_key(verifier.public))
+        except KeyUnavailable as error:
+            raise KeyUnavailable(f"{path}: {_bare(error, path)}", hint=error.hint) from None
     is_protected = b"BEGIN ENCRYPTED PRIVATE KEY" in pem
     if not is_protected and mode & 0o077:
         raise KeyUnavailable(
@@ -161,6 +173,9 @@ def load_signer(path: Path, passphrase: bytes | None) -> Signer:
         )
     if is_protected and not passphrase:
         raise KeyUnavailable(f"{path}: the private key needs its passphrase")
+    lock = lock_of(pem) if is_protected else None
+    if lock is not None and not lock.bearable:
+        raise KeyUnavailable(f"{path}: opening it would take for ever ({lock.told})")
     try:
         key = load_pem_private_key(pem, passphrase if is_protected else None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -168,7 +183,54 @@ def load_signer(path: Path, passphrase: bytes | None) -> Signer:
         raise KeyUnavailable(f"{path}: {what} is not a private key in PEM (PKCS8)") from None
     if not isinstance(key, Ed25519PrivateKey):
         raise KeyUnavailable(f"{path}: not an Ed25519 key", hint="make one with keys new")
-    return Signer(verifier_of(key.public_key()), key)
+    weakness = None
+    if lock is not None and not lock.strong:
+        weakness = (
+            f"private key {path} is locked too cheaply ({lock.told});"
+            f' "hdh-migrate keys relock {path}" locks it anew'
+        )
+    return Signer(verifier_of(key.public_key()), key, weakness)
+
+
+def relock(path: Path, old: bytes | None, new: bytes) -> None:
+    """Lock a private key's file anew, by another passphrase or the same; all of it or nothing.
+
+    Raises:
+        KeyUnavailable: it cannot be opened, or not be replaced; it is as it was.
+    """
+    signer = load_signer(path, old)
+    if not isinstance(signer._key, Ed25519PrivateKey):  # noqa: SLF001 - the module's own
+        raise KeyUnavailable(f"{path}: a public key has no lock; its private half is in the agent")
+    beside = path.with_name(f".{path.name}.relock-{os.getpid()}")
+    try:
+        _create(beside, _pem(signer._key, new), 0o600)  # noqa: SLF001 - the module's own
+        beside.replace(path)
+        sync(path.parent)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise KeyUnavailable(f"{path}: cannot be replaced: {error.strerror}") from None
+
+
+def import_public(ssh: Path, folder: Path, name: str, until: str | None = None) -> Path:
+    """Write an OpenSSH public key as `<name>.pub` in PEM, which plans and verifiers read.
+
+    Raises:
+        KeyUnavailable: it is no ssh-ed25519 key, or the file exists or cannot be written.
+    """
+    if not _NAME.fullmatch(name) or (until is not None and not _DAY.fullmatch(until)):
+        raise KeyUnavailable("a name has letters, digits, dots and dashes; a day is YYYY-MM-DD")
+    content, _ = _read(ssh)
+    key = public_of(content)
+    if key is None:
+        raise KeyUnavailable(f"{ssh}: no OpenSSH public key", hint="give the .pub file")
+    verifier_of(key)
+    public = folder / f"{name}.pub"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _create(public, _public_pem(key, until), 0o644)
+    except OSError as error:
+        raise KeyUnavailable(f"{public}: cannot be written: {error.strerror}") from None
+    return public
 
 
 def load_verifier(path: Path) -> Verifier:
@@ -178,6 +240,22 @@ def load_verifier(path: Path) -> Verifier:
         KeyUnavailable: missing, unreadable, or not an Ed25519 public key in PEM.
     """
     pem, _ = _read(path)
+    return _verifier(path, pem)
+
+
+def public_half(path: Path, passphrase: Callable[[], bytes | None]) -> Verifier:
+    """Return whose signatures a signer's file makes; only a private key needs its passphrase.
+
+    Raises:
+        KeyUnavailable: as `load_signer` and `load_verifier`.
+    """
+    pem, _ = _read(path)
+    if b"PRIVATE KEY" in pem:
+        return load_signer(path, passphrase()).verifier
+    return _verifier(path, pem)
+
+
+def _verifier(path: Path, pem: bytes) -> Verifier:
     if b"PRIVATE KEY" in pem:
         raise KeyUnavailable(f"{path}: this is a private key; give the public one (.pub)")
     try:
@@ -301,6 +379,21 @@ def _decode(text: str) -> bytes:
     if base64.b64encode(data).decode("ascii") != standard:
         raise ValueError("base64 with stray bits")
     return data
+
+
+def _pem(key: Ed25519PrivateKey, passphrase: bytes | None) -> bytes:
+    if not passphrase:
+        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return locked(key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), passphrase)
+
+
+def _public_pem(key: Ed25519PublicKey, until: str | None) -> bytes:
+    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return pem if until is None else f"{VALID_UNTIL}: {until}\n".encode() + pem
+
+
+def _bare(error: KeyUnavailable, path: Path) -> str:
+    return str(error).removeprefix(f"{path}: ")
 
 
 def _create(path: Path, data: bytes, mode: int) -> None:

@@ -32,7 +32,8 @@ class Cutover:
     def __init__(self, batch: str, track: str) -> None:
         self.told: dict[str, Any] = {
             "batch": batch, "track": track, "stage": "not started", "since": None,
-            "on_this_machine": None, "times": {}, "waits": None,
+            "on_this_machine": None, "times": {}, "waits": None, "attempt": 1, "terms": None,
+            "terms_changes": [], "approved_under": {}, "keys_beside": [],
             "pointer": {"old_sha256": None, "new_sha256": None}, "root": None, "approvals": {},
             "freeze": None, "delta": [], "smoke": None, "window_until": None,
             "not_ours_before_the_switch": 0, "written_by_consumers": None, "finalized": None,
@@ -56,17 +57,28 @@ class Cutover:
         """Apply one event, named without `cutover-`."""
         now = self.told
         now["times"][name] = at
-        now["waits"] = None
         if name == "waits":
             now["waits"] = {"why": body["why"], "told": body["told"], "at": at}
+        if name in ("terms", "terms-changed"):
+            self._fixed(name, at, body)
+        if name in ("approval-withdrawn", "terms", "terms-changed", "waits"):
             return
+        now["waits"] = None
         if "approvals" in body:
             now["approvals"][body["approved_stage"]] = body["approvals"]
+            now["approved_under"][body["approved_stage"]] = body.get("terms")
         if name in EVENTS:
             EVENTS[name](self, body)
         stage = STAGES.get(name, now["stage"])
         if stage != now["stage"]:
             now["stage"], now["since"] = stage, at
+
+    def _fixed(self, name: str, at: str, body: Mapping[str, Any]) -> None:
+        if name == "terms-changed":
+            told = _picked(body, "was", "now", "difference", "approvals")
+            before = self.told["terms"]
+            self.told["terms_changes"].append({"at": at, **told, "terms_before": before})
+        self.told["terms"], self.told["keys_beside"] = body["terms"], body["beside"]
 
     def _begun(self, body: Mapping[str, Any]) -> None:
         self.told.update(
@@ -94,6 +106,7 @@ class Cutover:
 
     def _rolled_back(self, body: Mapping[str, Any]) -> None:
         self.told["window_until"] = None
+        self.told["attempt"] += 1
         self.told["written_by_consumers"] = None if body["switched"] else {}
 
     def _counted(self, body: Mapping[str, Any]) -> None:
@@ -170,6 +183,8 @@ def untold(predicate: Mapping[str, Any], journal: Any) -> Iterator[str]:  # noqa
         yield "statement.json: the journal has another beginning or end of the run"
     if forms.instant(journal.last_at) > forms.instant(times["written"]):
         yield "statement.json: written before the journal's last event"
+    if journal.bound is not None and journal.bound != predicate["seal"]["recipients"]:
+        yield "statement.json: the journal knows of other recipients"
     if journal.plan not in (None, predicate["plan"]["digest"]["sha256"]):
         yield "statement.json: the journal was written under another plan"
     probed = predicate["capabilities"]

@@ -16,26 +16,66 @@ class Uploads(Telling):
         """Record an upload on the very next line after it was begun."""
         self.drop_upload(upload.entry)
         self._do(
-            "INSERT INTO upload VALUES (?, ?, ?, ?, ?)",
-            (upload.entry, upload.attempt, upload.upload_id, upload.header, upload.segments),
-        )
+            "INSERT INTO upload (object, attempt, upload_id, header, segments, recorded)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (upload.entry, upload.attempt, upload.upload_id, upload.header, upload.segments,
+             int(upload.recorded)),
+        )  # fmt: skip
 
     def upload(self, entry: int) -> OpenUpload | None:
         """Return the upload that is recorded for an object."""
-        rows = self._rows("SELECT * FROM upload WHERE object = ?", (entry,))
+        rows = self._rows(
+            "SELECT object, attempt, upload_id, header, segments, recorded FROM upload"
+            " WHERE object = ?",
+            (entry,),
+        )
         if not rows:
             return None
         r = rows[0]
-        return OpenUpload(entry=r[0], attempt=r[1], upload_id=r[2], header=r[3], segments=r[4])
+        return OpenUpload(
+            entry=r[0],
+            attempt=r[1],
+            upload_id=r[2],
+            header=r[3],
+            segments=r[4],
+            recorded=bool(r[5]),
+        )
 
     @all_or_nothing
     def drop_upload(self, entry: int) -> None:
-        """Forget an upload and its parts."""
+        """Forget an upload and its parts, and with its data key what was sealed under it."""
         self._do("DELETE FROM upload WHERE object = ?", (entry,))
+        self._do("DELETE FROM sealed WHERE object = ?", (entry,))
         self._do("DELETE FROM part WHERE object = ?", (entry,))
 
+    def seals(self, entry: int, number: int, size: int, sha256: str) -> bool:
+        """Record what is about to be sealed: the first `size` plaintext bytes of a part.
+
+        Commit before any of it leaves. False: something else is recorded already.
+        """
+        digest = raw_digest(sha256)
+        self._do(
+            "INSERT OR IGNORE INTO sealed (object, number, size, sha256) VALUES (?, ?, ?, ?)",
+            (entry, number, size, digest),
+        )
+        return (size, sha256) in self.sealed(entry, number)
+
+    def sealed(self, entry: int, number: int) -> list[tuple[int, str]]:
+        """Return what was sealed of a part, or may have been, as (size, digest) from its start."""
+        rows = self._rows(
+            "SELECT size, sha256 FROM sealed WHERE object = ? AND number = ? ORDER BY size",
+            (entry, number),
+        )
+        return [(size, sha256.hex()) for size, sha256 in rows]
+
+    @all_or_nothing
     def add_part(self, entry: int, part: PartReceipt) -> None:
-        """Record one part's receipt."""
+        """Record one part's receipt; of what was sealed the whole part's digest is kept."""
+        self._do(
+            "DELETE FROM sealed WHERE object = ?1 AND number = ?2"
+            " AND size < (SELECT max(size) FROM sealed WHERE object = ?1 AND number = ?2)",
+            (entry, part.number),
+        )
         self._do(
             "INSERT OR REPLACE INTO part VALUES (?, ?, ?, ?, ?, ?)",
             (entry, part.number, raw_digest(part.sha256), raw_digest(part.sealed_sha256),

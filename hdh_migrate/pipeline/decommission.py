@@ -159,7 +159,9 @@ def execute(story: Undertaking, *, keep_going: bool = False) -> dict[str, Any]:
     consent = demand(story, root, now)
     if now.erasure.after == 0 and now.stage is Stage.FINALIZED:
         keys = list(consent.keys)
-        story.noted(now, "agreed", approvals=keys, approved_stage=STAGE, root=root)
+        story.noted(
+            now, "agreed", approvals=keys, approved_stage=STAGE, root=root, terms=consent.terms
+        )
     Deletion(story, root, now, keep_going=keep_going).run()
     return _told(story)
 

@@ -22,7 +22,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.model import Verdict
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.ports import Engine, Order
+from hdh_migrate.ports import Engine, Order, Recorder
 
 COMMIT_ROWS = 1000
 COMMIT_SECONDS = 0.1
@@ -53,11 +53,19 @@ class Dispatcher:
         self._unreachable = set[int]()
         self._troubles = Counter[int]()
         self._ending: MigrateError | None = None
+        self._record: Recorder | None = None
         self._committed = self._sampled = ctx.clock.monotonic()
         self._done = [0, 0]
 
-    def run(self, next_order: Callable[[], Order | None], apply: Apply) -> None:
+    def run(
+        self,
+        next_order: Callable[[], Order | None],
+        apply: Apply,
+        record: Recorder | None = None,
+    ) -> None:
         """Hand out orders until there are none and all came back.
+
+        `record` makes durable what workers wait upon.
 
         Raises:
             Interrupted: a signal.
@@ -67,6 +75,7 @@ class Dispatcher:
             Starved: this machine gives no memory, threads or files to work with.
         """
         engine = self._ctx.engines.get()
+        self._record = record
         try:
             while True:
                 self._fill(engine, next_order)
@@ -103,7 +112,7 @@ class Dispatcher:
             self._out += 1
 
     def _drain(self, engine: Engine, apply: Apply, timeout: float) -> None:
-        for receipt in engine.receipts(timeout):
+        for receipt in engine.receipts(timeout, self._record):
             kind = receipt["kind"]
             if kind in {"order-done", "lost"}:
                 self._out -= 1

@@ -7,11 +7,13 @@ a store does can make this raise; only faults of our own do.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from hdh_migrate.errors import (
     AccessDenied,
     AuthFailed,
+    BytesChanged,
     ClaimDiffers,
     Conflict,
     HostRefused,
@@ -25,6 +27,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.model import Verdict
 from hdh_migrate.pipeline.checking import Checking
+from hdh_migrate.pipeline.once import Record
 from hdh_migrate.pipeline.rechecking import Rechecking
 from hdh_migrate.pipeline.sending import Sending
 from hdh_migrate.pipeline.work import Emit, Route, Toolbox, described, seen
@@ -37,28 +40,36 @@ class Performer:
 
     def __init__(self, box: Toolbox) -> None:
         self._box = box
+        self._sending: Sending | None = None
         self._handlers: dict[str, Handler] = {
             "verify": Checking(box).verify,
             "recheck": Rechecking(box).recheck,
         }
         if box.writer is not None:
-            sending = Sending(box, box.writer, stream_above=box.pool.budget // 2)
+            sending = self._sending = Sending(box, box.writer, stream_above=box.pool.budget // 2)
             self._handlers |= {
                 "put": sending.put,
                 "begin": sending.begin,
-                "part": sending.part,
                 "complete": sending.complete,
                 "resume": sending.resume,
             }
 
-    def perform(self, order: Mapping[str, Any], emit: Emit) -> None:
-        """Perform every item of an order, emitting a receipt for each as soon as it is done."""
-        route, handler = self._box.routes[order["dataset"]], self._handlers[order["kind"]]
+    def perform(self, order: Mapping[str, Any], emit: Emit, record: Record) -> None:
+        """Perform every item of an order, emitting a receipt for each as soon as it is done.
+
+        `record` is asked before the bytes of a part leave.
+        """
+        route, handler = self._box.routes[order["dataset"]], self._handler(order["kind"], record)
         for one in order["objects"]:
             if self._box.halt.is_set():
                 emit(_returned(one, "stopped", "the run is stopping"))
             else:
                 emit(self._outcome(route, handler, one))
+
+    def _handler(self, kind: str, record: Record) -> Handler:
+        if kind == "part" and self._sending is not None:
+            return partial(self._sending.part, record=record)
+        return self._handlers[kind]
 
     def _outcome(self, route: Route, handler: Handler, one: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
@@ -78,8 +89,11 @@ class Performer:
     def _handled(self, route: Route, handler: Handler, one: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
             return handler(route, one)
-        except SourceChanged:
-            return self._drifted(route, one)
+        except SourceChanged as error:
+            return {
+                **self._drifted(route, one),
+                "same_version": isinstance(error, BytesChanged),
+            }
 
     def _drifted(self, route: Route, one: Mapping[str, Any]) -> Mapping[str, Any]:
         now = self._box.retry(lambda: self._box.source.head(route.source, described(one).key))

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from hdh_migrate.errors import ClaimDiffers, Conflict, Missing, Permanent, ShortRead, Unsupported
 from hdh_migrate.model import MIB, SEGMENT, Lock, ObjectInfo, PartPlan, Span, Stamp, Stored, Upload
+from hdh_migrate.pipeline.filling import Sealing
+from hdh_migrate.pipeline.once import Once, Record
 from hdh_migrate.pipeline.work import Route, Toolbox, described
 from hdh_migrate.ports import Envelope, TargetWriter
-
-WINDOW = 4 * SEGMENT
-"""Plaintext handled at once: large enough for speed, small enough for the second-level cache."""
 
 STREAM_READ = 8 * MIB
 """Source bytes asked for at once while a part is streamed."""
@@ -35,76 +33,6 @@ CLAIM_DIFFERS = (
     "the source's Content-MD5 is not that of the bytes it gives, twice the same; if the claim is"
     " known to be wrong, say so in the dataset's `ignore_md5`"
 )
-
-_local = threading.local()
-
-
-def _window() -> bytearray:
-    window = getattr(_local, "window", None)
-    if window is None:
-        window = _local.window = bytearray(WINDOW)
-    return window
-
-
-class Sealing:
-    """Takes plaintext in any cut and leaves it sealed in `out`, with digests of both."""
-
-    def __init__(
-        self, envelope: Envelope, out: memoryview, *, first: int, left: int, ends: bool, md5: bool
-    ) -> None:
-        self.plain = hashlib.sha256()
-        self.stored = hashlib.sha256()
-        self.md5 = hashlib.md5(usedforsecurity=False) if md5 else None
-        self.size = 0
-        self._envelope = envelope
-        self._out = out
-        self._next = first
-        self._left = left
-        self._ends = ends
-        self._window = memoryview(_window())
-        self._held = 0
-
-    def header(self, header: bytes) -> None:
-        """Put the object's header in front of its first segment."""
-        self._out[: len(header)] = header
-        self.stored.update(header)
-        self.size = len(header)
-
-    def write(self, data: bytes) -> None:
-        """Take the next plaintext; never more than was announced."""
-        at = 0
-        while at < len(data):
-            room = min(WINDOW - self._held, len(data) - at)
-            self._window[self._held : self._held + room] = data[at : at + room]
-            self._held += room
-            at += room
-            if self._held == WINDOW:
-                self._seal()
-
-    def close(self) -> None:
-        """Seal what is held back.
-
-        Raises:
-            ShortRead: less plaintext came than was announced.
-        """
-        if self._held:
-            self._seal()
-        if self._left:
-            raise ShortRead("the source sent less than was asked for")
-
-    def _seal(self) -> None:
-        plain = self._window[: self._held]
-        self._left -= self._held
-        self.plain.update(plain)
-        if self.md5 is not None:
-            self.md5.update(plain)
-        final = self._ends and self._left == 0
-        out = self._out[self.size :]
-        written = self._envelope.seal_into(plain, self._next, final=final, out=out)
-        self.stored.update(out[:written])
-        self.size += written
-        self._next += -(-self._held // SEGMENT)
-        self._held = 0
 
 
 class Sending:
@@ -225,8 +153,12 @@ class Sending:
             "header": base64.b64encode(envelope.header).decode(),
         }
 
-    def part(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
-        """Send one part; the same part again is byte for byte the same."""
+    def part(self, route: Route, order: Mapping[str, Any], record: Record) -> dict[str, Any]:
+        """Send one part; the same part again is byte for byte the same.
+
+        Raises:
+            BytesChanged: the source gives other bytes for it than it gave before.
+        """
         box, obj, number = self._box, described(order), int(order["number"])
         plan = PartPlan(segments=order["segments"], count=order["parts"])
         span = plan.span(number, obj.size)
@@ -241,9 +173,11 @@ class Sending:
             locked=route.keeping is not None,
         )
         first = (number - 1) * plan.segments
-        send = self._stream if size > self._stream_above else self._buffer
+        once = Once(order, record)
+        streams = size > self._stream_above or once.in_steps(span.length)
+        send = self._stream if streams else self._buffer
         plain, stored, etag = send(
-            route, obj, span, envelope, upload, number, size, first, number == plan.count
+            route, obj, span, envelope, upload, number, size, first, number == plan.count, once
         )
         return {
             "kind": "part",
@@ -259,7 +193,7 @@ class Sending:
 
     def _buffer(
         self, route: Route, obj: ObjectInfo, span: Span, envelope: Envelope, upload: Upload,
-        number: int, size: int, first: int, ends: bool,
+        number: int, size: int, first: int, ends: bool, once: Once,
     ) -> tuple[str, str, str]:  # fmt: skip
         box = self._box
         with box.pool.buffer(size) as out:
@@ -275,26 +209,48 @@ class Sending:
                 return sealing
 
             sealing = box.retry(seal)
-            digest = sealing.stored.hexdigest()
+            plain, digest = sealing.plain.hexdigest(), sealing.stored.hexdigest()
+            once.demand(span.length, plain)
             body = out[: sealing.size]
             etag = box.retry(lambda: self._writer.put_part(upload, number, body, sha256=digest))
-        return sealing.plain.hexdigest(), digest, etag
+        return plain, digest, etag
 
     def _stream(
         self, route: Route, obj: ObjectInfo, span: Span, envelope: Envelope, upload: Upload,
-        number: int, size: int, first: int, ends: bool,
+        number: int, size: int, first: int, ends: bool, once: Once,
     ) -> tuple[str, str, str]:  # fmt: skip
         box = self._box
         header = envelope.header if number == 1 else b""
+        if not once.foresees(_steps(span)):
+            self._foresee(route, obj, span, once)
 
         with box.pool.buffer(box.envelopes.sealed_size(STREAM_READ)) as out:
 
             def send() -> tuple[str, str, str]:
-                flow = _Flow(box, route, obj, span, envelope, header, first, ends, out)
+                flow = _Flow(box, route, obj, span, envelope, header, first, ends, out, once)
                 etag = self._writer.stream_part(upload, number, size, flow.pull)
                 return flow.plain.hexdigest(), flow.stored.hexdigest(), etag
 
             return box.retry(send)
+
+    def _foresee(self, route: Route, obj: ObjectInfo, span: Span, once: Once) -> None:
+        """Read a part once without sealing it: it was sealed in other steps than now.
+
+        That happens when `limits.memory` was changed under an open upload.
+        """
+        found, plain, at = dict[int, str](), hashlib.sha256(), 0
+        for step in once.steps(_steps(span)):
+            stretch = Span(span.start + at, step - at)
+            plain = self._box.retry(partial(self._digested, route, obj, stretch, plain))
+            found[step], at = plain.hexdigest(), step
+        once.foresee(found)
+
+    def _digested(
+        self, route: Route, obj: ObjectInfo, span: Span, done: hashlib._Hash
+    ) -> hashlib._Hash:
+        plain = done.copy()
+        self._box.source.read(route.source, obj, span, plain.update)
+        return plain
 
     def complete(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
         """Make the parts one object; safe after a completion whose reply was lost."""
@@ -384,12 +340,17 @@ def _denied(sealing: Sealing, obj: ObjectInfo) -> bool:
     return sealing.md5 is not None and sealing.md5.hexdigest() != obj.md5
 
 
+def _steps(span: Span) -> list[int]:
+    """Return after how many of its bytes each step of a streamed part ends."""
+    return [*range(STREAM_READ, span.length, STREAM_READ), span.length]
+
+
 class _Flow:
     """Makes the bytes of a part while libcurl sends them, from small pinned reads."""
 
     def __init__(
         self, box: Toolbox, route: Route, obj: ObjectInfo, span: Span, envelope: Envelope,
-        header: bytes, first: int, ends: bool, out: memoryview,
+        header: bytes, first: int, ends: bool, out: memoryview, once: Once,
     ) -> None:  # fmt: skip
         self.plain = hashlib.sha256()
         self.stored = hashlib.sha256(header)
@@ -397,6 +358,7 @@ class _Flow:
         self._envelope, self._first, self._ends = envelope, first, ends
         self._at = span.start
         self._out = out
+        self._once = once
         self._ready = memoryview(header)
 
     def pull(self, size: int) -> bytes:
@@ -427,5 +389,6 @@ class _Flow:
 
         sealing = self._box.retry(seal)
         self.plain, self.stored = sealing.plain, sealing.stored
+        self._once.demand(span.end - self._span.start, self.plain.hexdigest())
         self._ready = self._out[: sealing.size]
         self._at = span.end

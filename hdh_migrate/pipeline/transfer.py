@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -42,6 +42,7 @@ BIG_AT_ONCE = 4
 DRIFTS_MAX = 3
 LOSSES_MAX = 3
 VANISHED_MAX = 3
+BYTES_DIFFER = "the source gave other bytes for a part than before, under the same version"
 STAGE = 0
 """Stands among part numbers for the order of a stage: begin, resume or complete."""
 
@@ -88,7 +89,7 @@ class Transfer:
         if not objects:
             return
         self._ctx.progress.step(self._batch, Step.TRANSFER, objects=objects, size=size)
-        self._dispatch.run(self._next, self._apply)
+        self._dispatch.run(self._next, self._apply, self._record)
         for number in self._began:
             # A begin whose reply was lost, or whose worker died, left an upload nobody knows.
             Uploads(self._ctx).sweep(self._datasets[number])
@@ -103,10 +104,13 @@ class Transfer:
         ledger.retry_failed(dataset.id)
         for entry in ledger.todo("sending", dataset.id):
             upload = ledger.upload(entry.id) if entry.parts else None
-            if upload is not None and upload.attempt == entry.attempt:
-                self._big[entry.id] = self._resumed(dataset, entry, upload)
-            else:
+            if upload is None or upload.attempt != entry.attempt:
                 ledger.unclaim(entry)
+            elif not upload.recorded:
+                ledger.drop_upload(entry.id)  # the sweep aborts it at the target
+                ledger.unclaim(entry)
+            else:
+                self._big[entry.id] = self._resumed(dataset, entry, upload)
         ledger.commit()
         uploads.sweep(dataset)
 
@@ -169,6 +173,7 @@ class Transfer:
             "parts": big.plan.count,
             "upload_id": big.upload.upload_id,
             "header": base64.b64encode(big.upload.header).decode(),
+            "sealed": self._ctx.ledger.sealed(big.entry.id, number),
         }
         return {"kind": "part", "dataset": big.dataset.name, "objects": [one]}
 
@@ -225,6 +230,21 @@ class Transfer:
         return cut(size, ctx.limits, header=ctx.header, sealed=ctx.sealed)
 
     # --- receipts ------------------------------------------------------------------------------
+
+    def _record(self, asked: Sequence[Mapping[str, Any]]) -> list[bool]:
+        """Make durable what is about to be sealed; False for what nobody waits for any more."""
+        answers = [self._seals(receipt) for receipt in asked]
+        self._dispatch.commit()
+        return answers
+
+    def _seals(self, receipt: Mapping[str, Any]) -> bool:
+        big = self._big.get(receipt["id"])
+        if big is None or receipt["attempt"] != big.entry.attempt:
+            return False
+        number = int(receipt["number"])
+        return number in big.flying and self._ctx.ledger.seals(
+            big.entry.id, number, receipt["size"], receipt["sha256"]
+        )
 
     def _apply(self, receipt: Mapping[str, Any]) -> None:
         if receipt["kind"] == "lost":
@@ -410,7 +430,11 @@ class Transfer:
             return
         with self._ctx.ledger.whole():
             drifts = self._ctx.ledger.drifted(entry, obj, parts)
-            self._ctx.ledger.event("drifted", {"id": entry.id, "attempt": entry.attempt})
+            event: dict[str, Any] = {"id": entry.id, "attempt": entry.attempt}
+            if receipt["same_version"]:
+                event["same_version"] = True
+                self._finding(entry, "source-bytes-differ", BYTES_DIFFER)
+            self._ctx.ledger.event("drifted", event)
             if drifts >= DRIFTS_MAX:
                 changed = replace(entry, obj=obj)
                 detail = f"the source changed during each of {drifts} attempts"

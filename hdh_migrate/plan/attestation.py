@@ -8,12 +8,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from hdh_migrate.plan import beside
-from hdh_migrate.plan.fields import Day, Endpoint, FilePath, Name, Reason, Region
+from hdh_migrate.plan.fields import (
+    AccountUrl,
+    Day,
+    Endpoint,
+    FilePath,
+    Name,
+    Reason,
+    Region,
+    is_loopback,
+    refusal,
+    unsaid,
+)
 from hdh_migrate.plan.sides import Section
 
 HINT = "docs/operations.md describes the attestation file; nothing was moved"
@@ -36,6 +47,19 @@ class Evidence(Section):
     sha256: Digest
 
 
+class Tunnel(Section):
+    """A way to a host that begins on this machine."""
+
+    local: AccountUrl = Field(description="The address that the plan names, on loopback.")
+    leads_to: Endpoint = Field(description="The host at its other end, over https.")
+
+    @model_validator(mode="after")
+    def _from_here_to_there(self) -> Self:
+        if not is_loopback(self.local) or is_loopback(self.leads_to):
+            raise refusal("a tunnel begins on this machine (`local`) and leads elsewhere")
+        return self
+
+
 class Attestation(Section):
     """What the customer attests of one host."""
 
@@ -48,6 +72,16 @@ class Attestation(Section):
     hds: Reference
     contract: Reason = Field(description="The contract that says so.")
     documents: tuple[Evidence, ...] = ()
+    tunnels: tuple[Tunnel, ...] = Field(
+        default=(),
+        exclude_if=unsaid,
+        description="What local addresses of the plan lead to, when not both ends are local.",
+    )
+
+    def leads_to(self, local: str) -> str | None:
+        """Return the host behind a local address; None: no tunnel, or more than one, is named."""
+        found = {t.leads_to for t in self.tunnels if t.local.rstrip("/") == local.rstrip("/")}
+        return found.pop() if len(found) == 1 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

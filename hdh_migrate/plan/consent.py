@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Discriminator, Field
 
-from hdh_migrate.plan.fields import FilePath, Ref
-from hdh_migrate.plan.sides import AzureIdentity, Section
+from hdh_migrate.plan import fields
+from hdh_migrate.plan.fields import FilePath, Period, Ref
+from hdh_migrate.plan.sides import Identity, Section
 
 
 class Approvals(Section):
@@ -23,7 +24,8 @@ class Approvals(Section):
         default=1, ge=1, le=64, description="How many different ones must approve a stage."
     )
     bar_operator: bool = Field(
-        default=True, description="The key of `report.signer` does not count as an approval."
+        default=True,
+        description="Kept for older plans: the key of `report.signer` never counts as an approval.",
     )
 
 
@@ -47,15 +49,29 @@ class DeniedWrite(Section):
     """A writer's own credential must be refused when it tries to create an empty blob."""
 
     kind: Literal["denied-write"] = Field(description="Try to write, and be refused.")
-    credential: Annotated[WriterSas | WriterKey | AzureIdentity, Discriminator("kind")] = Field(
+    credential: Annotated[WriterSas | WriterKey | Identity, Discriminator("kind")] = Field(
         description="The writer's credential; it is used for this trial and nothing else."
     )
+
+
+AT_MOST: Final = "24h"
 
 
 class SignedStatement(Section):
     """Somebody signs that the source is frozen: `hdh-migrate approve --stage freeze`."""
 
     kind: Literal["statement"] = Field(description="A signed statement.")
+    at_most: Period = Field(
+        default=AT_MOST,
+        exclude_if=lambda value: bool(value == AT_MOST),
+        description="For how long one statement may say that nobody writes.",
+        examples=["24h"],
+    )
+
+    @property
+    def longest(self) -> int:
+        """The longest time of a statement, in seconds."""
+        return fields.seconds_of(self.at_most)
 
 
 Freeze = Annotated[DeniedWrite | SignedStatement, Discriminator("kind")]

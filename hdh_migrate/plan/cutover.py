@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field
 from hdh_migrate.plan import fields
 from hdh_migrate.plan.fields import Duration, FilePath, Name, Period, Reason, Ref
 from hdh_migrate.plan.pointers import Command, Pointer, Variable
-from hdh_migrate.plan.sides import AccessKey, AzureIdentity, Sas, Section, SharedKey
+from hdh_migrate.plan.sides import AccessKey, Identity, Sas, Section, SharedKey
 
 
 class SmokeCommand(Section):
@@ -80,7 +80,7 @@ RECHECK_WITHIN: Final = "7d"
 class Decommission(Section):
     """Who may delete the source's objects, when, and on whose evidence."""
 
-    credential: Annotated[Sas | SharedKey | AzureIdentity, Discriminator("kind")] = Field(
+    credential: Annotated[Sas | SharedKey | Identity, Discriminator("kind")] = Field(
         description="A credential of its own that may delete blobs; nothing else ever uses it."
     )
     cooling: Period = Field(

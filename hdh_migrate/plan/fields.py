@@ -64,6 +64,8 @@ _PIN = r"sha256//[A-Za-z0-9+/]{43}="
 _PIN_RULE = (
     "must be sha256// and the base64 of a SHA-256, as `openssl dgst -sha256` of the key gives"
 )
+_GUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+_GUID_RULE = "must be an identifier such as 01234567-89ab-cdef-0123-456789abcdef"
 _DAY = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
 _DAY_RULE = "must be a day such as 2026-12-31"
 _DURATION_RULE = "must be a duration from 1s to 24h, such as 90s, 10m or 2h"
@@ -257,6 +259,7 @@ Glob = Annotated[str, AfterValidator(_key_pattern), _shape("glob", globs.SHAPE)]
 FilePath = Annotated[str, AfterValidator(_path), _shape("path", "[^~].*")]
 Reason = Annotated[str, AfterValidator(_reason), _shape("reason", r"[\s\S]{1,500}")]
 Day = Annotated[str, AfterValidator(_day), _shape("day", _DAY)]
+Guid = Annotated[str, _matching(_GUID, _GUID_RULE), _shape("identifier", _GUID)]
 Ref = Annotated[str, _matching(_REF, _REF_RULE), _shape("reference", _REF)]
 SpkiPin = Annotated[str, _matching(_PIN, _PIN_RULE), _shape("key pin", _PIN)]
 Suffix = Annotated[str, _matching(_SUFFIX, _SUFFIX_RULE), _shape("suffix", _SUFFIX)]

@@ -13,6 +13,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from hdh_migrate.plan import cutover_rules
+from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.shapes import (
     Broken,
     Loc,
@@ -34,6 +35,26 @@ def broken(plan: Mapping[str, Any]) -> Iterator[Broken]:
     """Give every broken rule of a plan as it was written, without defaults filled in."""
     for rule in RULES:
         yield from rule(plan)
+
+
+def _tokens_come_from_where_they_count(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """An `endpoint` for tokens is on this machine, and so is the source that they are for."""
+    source = mapping(plan, "source")
+    here = is_loopback(str(source.get("account_url", "")))
+    found: list[tuple[Loc, Mapping[str, Any]]] = [
+        (("source", "credential"), mapping(source, "credential")),
+        (("freeze", "credential"), mapping(mapping(plan, "freeze"), "credential")),
+    ]
+    for index, entry in mappings(plan, "cutovers"):
+        where = ("cutovers", index, "decommission", "credential")
+        found.append((where, mapping(mapping(entry, "decommission"), "credential")))
+    for loc, credential in found:
+        endpoint = credential.get("endpoint")
+        if isinstance(endpoint, str) and not (here and is_loopback(endpoint)):
+            yield Broken(
+                (*loc, "endpoint"),
+                "tokens are asked for elsewhere in a rehearsal only: leave this out",
+            )
 
 
 def _planned_days_are_in_order(plan: Mapping[str, Any]) -> Iterator[Broken]:
@@ -209,6 +230,7 @@ RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
     _second_read_is_compared,
     _ranges_have_digests,
     _planned_days_are_in_order,
+    _tokens_come_from_where_they_count,
     _two_recipients,
     _origin_fits_source,
     _names_are_unique,

@@ -10,12 +10,14 @@ from hdh_migrate.plan.fields import (
     AccountUrl,
     Endpoint,
     FilePath,
+    Guid,
     Name,
     Reason,
     Ref,
     Region,
     SpkiPin,
     Suffix,
+    is_loopback,
     unsaid,
 )
 
@@ -48,12 +50,85 @@ class SharedKey(Section):
     value: Ref = Field(description="Where the key stands.", examples=["file:secrets/account.key"])
 
 
+Tenant = Annotated[Guid, Field(description="The directory (tenant) id.")]
+ClientId = Annotated[Guid, Field(description="The application (client) id.")]
+TokenEndpoint = Annotated[
+    Endpoint | None,
+    Field(
+        exclude_if=unsaid,
+        description="Where tokens are asked for instead, in a rehearsal; on this machine only.",
+    ),
+]
+
+
+class ManagedIdentity(Section):
+    """The identity that Azure gave this virtual machine; there is no secret to hand over."""
+
+    kind: Literal["managed-identity"] = Field(
+        description="The virtual machine's own identity; 169.254.169.254 is asked for its tokens."
+    )
+    client_id: Guid | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="Which one, where the machine has several; default: the system's.",
+    )
+    endpoint: TokenEndpoint = None
+
+
+class WorkloadIdentity(Section):
+    """An application that trusts another issuer's tokens, such as a Kubernetes cluster's."""
+
+    kind: Literal["workload-identity"] = Field(
+        description="A federated identity; login.microsoftonline.com is asked for its tokens."
+    )
+    tenant: Tenant
+    client_id: ClientId
+    token_file: FilePath = Field(
+        description="The issuer's token; read again each time, for it is renewed in place.",
+        examples=["/var/run/secrets/azure/tokens/azure-identity-token"],
+    )
+    endpoint: TokenEndpoint = None
+
+
+class ClientSecret(Section):
+    """An application with a secret."""
+
+    kind: Literal["client-secret"] = Field(
+        description="A service principal's secret; login.microsoftonline.com is asked."
+    )
+    tenant: Tenant
+    client_id: ClientId
+    secret: Ref = Field(description="Where it stands.", examples=["env:HDH_SOURCE_SECRET"])
+    endpoint: TokenEndpoint = None
+
+
+class ClientCertificate(Section):
+    """An application with a certificate."""
+
+    kind: Literal["client-certificate"] = Field(
+        description="A service principal's certificate; login.microsoftonline.com is asked."
+    )
+    tenant: Tenant
+    client_id: ClientId
+    certificate: Ref = Field(
+        description="Its RSA private key and the certificate, in one PEM file.",
+        examples=["file:secrets/principal.pem"],
+    )
+    passphrase: Ref | None = Field(
+        default=None, exclude_if=unsaid, description="Where the key's passphrase stands, if any."
+    )
+    endpoint: TokenEndpoint = None
+
+
 class AzureIdentity(Section):
-    """The identity of the machine or of the signed-in user; there is no secret to hand over."""
+    """Whatever identity the environment named: no longer used, known from older plans."""
 
     kind: Literal["azure-identity"] = Field(
-        description="Managed identity, workload identity or `az login`."
+        description="Of older plans, and refused: name one of the other kinds."
     )
+
+
+Identity = ManagedIdentity | WorkloadIdentity | ClientSecret | ClientCertificate | AzureIdentity
 
 
 class AzureBlob(Section):
@@ -64,15 +139,35 @@ class AzureBlob(Section):
         description="The account's address. Plain http is accepted on loopback only.",
         examples=["https://myaccount.blob.core.windows.net"],
     )
-    credential: Annotated[Sas | SharedKey | AzureIdentity, Discriminator("kind")] = Field(
+    credential: Annotated[Sas | SharedKey | Identity, Discriminator("kind")] = Field(
         description="How requests are authorised."
     )
+
+    @property
+    def address(self) -> str:
+        """Where requests go."""
+        return self.account_url
+
+    @property
+    def is_local(self) -> bool:
+        """Whether requests stay on this machine, or enter a tunnel here."""
+        return is_loopback(self.account_url)
 
 
 class Folder(Section):
     """Folders on this machine, for rehearsals and for data that was exported before."""
 
     kind: Literal["folder"] = Field(description="Folders on this machine; no credential.")
+
+    @property
+    def address(self) -> str:
+        """What stands in evidence for an address; nothing is sent anywhere."""
+        return "folder:"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is on this machine: always."""
+        return True
 
 
 # --- where objects go ----------------------------------------------------------------------
@@ -125,7 +220,7 @@ class Target(Section):
     endpoint: Endpoint | None = Field(
         default=None,
         description="The S3 address, for a profile without one. Other profiles know their own;"
-        " there it may only point to loopback, for rehearsals.",
+        " there it may only point to loopback, for rehearsals and attested tunnels.",
         examples=["https://s3.example.org"],
     )
     credential: AccessKey = Field(

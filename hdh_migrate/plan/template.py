@@ -18,7 +18,7 @@ migration: "{_EXAMPLE_NAME}"      # names the ledger and the evidence; another n
 source:                         # only ever read
   kind: azure-blob              # or folder, for a rehearsal on this machine
   account_url: https://myaccount.blob.core.windows.net
-  credential:                   # or kind: shared-key, or kind: azure-identity (no value)
+  credential:                   # or kind: shared-key, managed-identity, client-certificate ...
     kind: sas                   # read and list rights are enough; leave the others out
     value: "env:HDH_SOURCE_SAS"
 

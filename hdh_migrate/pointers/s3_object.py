@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
-from xml.etree import ElementTree as ET
 
+from hdh_migrate import markup
 from hdh_migrate.errors import (
     AccessDenied,
     AuthFailed,
@@ -195,11 +195,9 @@ def _version(reply: Reply) -> str | None:
 
 def _version_ids(body: bytes, key: str) -> list[str]:
     """Return the version ids of a key, newest first."""
-    if b"<!DOCTYPE" in body:
-        return []
     try:
-        root = ET.fromstring(body)  # noqa: S314 - no DOCTYPE
-    except ET.ParseError:
+        root = markup.tree(body)
+    except (markup.NotWhole, markup.Unwanted):
         return []
     return [
         entry.findtext("{*}VersionId") or ""

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from hdh_migrate.errors import AuthFailed, ConnectionLost, KeyUnavailable, Unsupported
+from hdh_migrate.door import Addresses
+from hdh_migrate.errors import AuthFailed, ConnectionLost, HostRefused, KeyUnavailable, Unsupported
 from hdh_migrate.plan import pointers as plans
+from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.pointers.host_keys import HostKey, Pins, pins
 from hdh_migrate.pointers.process import Ended, Kept, Programs
 
@@ -93,7 +95,7 @@ class RemoteRun:
         from paramiko import Transport
 
         login = self._login
-        wire = socket.create_connection((login.host, login.port), CONNECT_SECONDS)
+        wire = _connected(login.host, login.port)
         try:
             wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             transport = Transport(wire, disabled_algorithms=_WEAK)
@@ -160,6 +162,29 @@ class RemoteRun:
             raise ConnectionLost(f"{where}: {type(error).__name__}") from error
         except (OSError, EOFError) as error:
             raise ConnectionLost(f"{where}: no SSH connection: {error}") from error
+
+
+def _connected(host: str, port: int) -> socket.socket:
+    """Connect to an address that has been judged, by the rules of every other endpoint."""
+    url = f"ssh://[{host}]" if ":" in host else f"ssh://{host}"
+    rule = Addresses(loopback=is_loopback(url), private=True)
+    failure: OSError | None = None
+    for family, kind, protocol, _, where in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        if (objection := rule.objection(str(where[0]))) is not None:
+            raise HostRefused(
+                f"{host} leads to {where[0]}, {objection}; nothing was sent there",
+                hint="a wrong or poisoned name would hand over the pointer; check the DNS",
+            )
+        wire = socket.socket(family, kind, protocol)
+        try:
+            wire.settimeout(CONNECT_SECONDS)
+            wire.connect(where)
+        except OSError as error:
+            wire.close()
+            failure = error
+            continue
+        return wire
+    raise failure or OSError(f"{host} has no address")
 
 
 def opened(

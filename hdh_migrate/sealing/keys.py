@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from hdh_migrate.errors import KeyUnavailable, UsageError
+from hdh_migrate.folders import sync
 
 KEY_FILE_MAX: Final = 64 << 10
 """Bytes; a key file has some two hundred."""
@@ -177,6 +178,23 @@ def new_pair(folder: Path, name: str, *, passphrase: str | None) -> tuple[Path, 
         private.unlink(missing_ok=True)  # nobody can have sealed anything for it yet
         raise
     return public, private
+
+
+def relock(path: Path, old: str | None, new: str) -> None:
+    """Lock a private key's file anew, by another passphrase or the same; all of it or nothing.
+
+    Raises:
+        KeyUnavailable: it cannot be opened, or not be replaced; it is as it was.
+    """
+    key = PrivateKey.load(path, old)
+    beside = path.with_name(f".{path.name}.relock-{os.getpid()}")
+    _create(beside, _armoured(_PRIVATE, _locked_blob(key.raw, new)), mode=0o600)
+    try:
+        beside.replace(path)
+        sync(path.parent)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise _unwritable(path, error) from None
 
 
 # --- the format ----------------------------------------------------------------------------

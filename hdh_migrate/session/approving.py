@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,8 +20,10 @@ from hdh_migrate.evidence.approvals import (
     Judgement,
     Stage,
     Subject,
+    Withdrawal,
     judge,
     read,
+    read_withdrawal,
 )
 from hdh_migrate.evidence.archives import unpacked
 from hdh_migrate.evidence.check import check_bundle
@@ -29,20 +31,32 @@ from hdh_migrate.evidence.signing import (
     STATEMENT_TYPE,
     Verifier,
     claims_of,
-    load_signer,
     load_verifier,
 )
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import make_private, sync
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.pipeline.cutover.standing import Standing, standing
 from hdh_migrate.plan.files import read_bounded
 from hdh_migrate.session.records import batch_root
-from hdh_migrate.session.run import Desk
+from hdh_migrate.session.reporters import report_key
+from hdh_migrate.session.run import NAMED, RUN_TAG, Desk
 from hdh_migrate.session.sound import sound_ledger
+from hdh_migrate.session.terms import (
+    Terms,
+    difference,
+    digest_of,
+    highest,
+    longest_freeze,
+    terms_of,
+    verifiers,
+)
 from hdh_migrate.session.timekeeping import dated_ahead
-from hdh_migrate.wiring import Vault, identity_path
 
 MAX_BYTES: Final = 1 << 16
 MAX_FILES: Final = 10_000
+_LEAST: Final = 8
+"""So many digits of an approval's digest name it."""
 
 
 def subject_here(desk: Desk, batch: str, stage: Stage) -> Subject:
@@ -53,11 +67,61 @@ def subject_here(desk: Desk, batch: str, stage: Stage) -> Subject:
         LedgerDamaged: the rows are not as the journal tells them.
     """
     desk.batches([batch])
-    root = None
-    if stage is not Stage.FREEZE:
-        with sound_ledger(desk) as ledger:
-            root = batch_root(desk, ledger, batch)
-    return Subject(plan_digest=desk.loaded.digest, batch=batch, stage=stage, root=root)
+    with sound_ledger(desk) as ledger:
+        root = None if stage is Stage.FREEZE else batch_root(desk, ledger, batch)
+        return subject_of(desk, ledger, standing(ledger.cutovers(), batch), stage, root)
+
+
+def subject_of(
+    desk: Desk, ledger: Ledger, now: Standing, stage: Stage, root: str | None
+) -> Subject:
+    """Return what an approval of a stage must be about to count now, for a manifest root.
+
+    Raises:
+        UsageError: other terms are to be approved, and there are none, or none in force.
+    """
+    terms = terms_of(desk.loaded, now.batch)
+    if stage is Stage.FREEZE:
+        root = None
+    elif stage is Stage.TERMS:
+        root = digest_of(_changed(now.terms, terms))
+    return Subject(
+        plan_digest=desk.loaded.digest,
+        ledger=ledger.meta(RUN_TAG) or "",
+        batch=now.batch,
+        stage=stage,
+        root=root,
+        terms=digest_of(terms),
+        attempt=now.attempt,
+        since=now.known_since(str(stage)),
+        longest=longest_freeze(desk.loaded.plan) if stage is Stage.FREEZE else None,
+    )
+
+
+def difference_here(desk: Desk, batch: str) -> list[str]:
+    """Return in lines what the plan changes of the terms in force.
+
+    Raises:
+        UsageError: nothing, or none are in force.
+    """
+    ledger = desk.read_ledger()
+    try:
+        was = standing(ledger.cutovers(), batch).terms
+    finally:
+        ledger.close()
+    now = terms_of(desk.loaded, batch)
+    return difference(_changed(was, now), now)
+
+
+def _changed(was: Terms | None, now: Terms) -> Terms:
+    if was is None:
+        raise UsageError(
+            "no terms are in force yet, so there is no change to agree to",
+            hint="they are fixed by the first `cutover start`",
+        )
+    if digest_of(was) == digest_of(now):
+        raise UsageError("the plan's terms are those in force: there is nothing to agree to")
+    return was
 
 
 def subject_of_bundle(
@@ -78,11 +142,14 @@ def subject_of_bundle(
         )
     with unpacked(bundle) as folder:
         envelope = json.loads((folder / "statement.json").read_bytes())
+        ledger = _ledger_of(folder / "journal.jsonl")
     payload, _ = claims_of(envelope, STATEMENT_TYPE)
     predicate = json.loads(payload)["predicate"]
     if ahead := dated_ahead(bundle, predicate, now):
         raise Refused("nothing is approved from this bundle", blockers=ahead)
-    if predicate["plan"]["digest"]["sha256"] != desk.loaded.digest:
+    # Who agrees to other terms has the changed plan; the bundle is of the one before.
+    other = predicate["plan"]["digest"]["sha256"] != desk.loaded.digest
+    if other and stage is not Stage.TERMS:
         raise Refused("the bundle is of another plan, or the plan was changed since")
     if predicate["names"] != "plain":
         raise Refused(
@@ -95,21 +162,51 @@ def subject_of_bundle(
             f"the bundle does not prove batch {batch}",
             hint="wait for a bundle in which every object of the batch is verified at level full",
         )
+    if ledger is None:
+        raise Refused(
+            "the bundle does not name its ledger: an earlier version wrote its journal",
+            hint="have the plan run again, which moves nothing, and a new report written",
+        )
+    stories = {(one["batch"], one["track"]): one for one in predicate["cutovers"]}
+    story, terms = stories.get((batch, "cutover"), {}), terms_of(desk.loaded, batch)
     root = None if stage is Stage.FREEZE else str(told["merkle_root"])
-    return Subject(plan_digest=desk.loaded.digest, batch=batch, stage=stage, root=root)
+    if stage is Stage.TERMS:
+        root = digest_of(_changed(story.get("terms"), terms))
+    return Subject(
+        plan_digest=desk.loaded.digest,
+        ledger=ledger,
+        batch=batch,
+        stage=stage,
+        root=root,
+        terms=digest_of(terms),
+        attempt=int(story.get("attempt", 1)),
+        longest=longest_freeze(desk.loaded.plan) if stage is Stage.FREEZE else None,
+    )
+
+
+def _ledger_of(journal: Path) -> str | None:
+    """Return the name of the ledger that a journal, which checks, tells; None: it tells none."""
+    with journal.open("rb") as file:
+        for line in file:
+            event = json.loads(line)
+            if event["kind"] == NAMED:
+                return str(json.loads(event["body"])["ledger"])
+    return None
 
 
 def keep(desk: Desk, envelope: Mapping[str, Any]) -> Path:
-    """Add an approval to those of this migration and return its file; the same again is no harm.
+    """Add an approval, or a withdrawal of one, to those of this migration and return its file.
+
+    The same again is no harm.
 
     Raises:
-        UsageError: it is no approval.
+        UsageError: it is neither.
         Refused: it is of another plan, or of no batch of this one.
     """
     told = _told(envelope)
     if told is None:
-        raise UsageError("this is no approval", hint="nothing was added")
-    if told["plan_digest"] != desk.loaded.digest:
+        raise UsageError("this is no approval, nor a withdrawal", hint="nothing was added")
+    if told.get("plan_digest", desk.loaded.digest) != desk.loaded.digest:
         raise Refused(
             f"this approval is of plan {told['plan_digest'][:12]}, the plan here is"
             f" {desk.loaded.digest[:12]}",
@@ -124,7 +221,8 @@ def keep(desk: Desk, envelope: Mapping[str, Any]) -> Path:
     data = canonical_json(envelope) + b"\n"
     folder = shelf(desk)
     make_private(folder)
-    path = folder / f"{told['stage']}-{told['batch']}-{sha256_hex(data)[:16]}.json"
+    what = "withdrawn-" if "approval" in told else ""
+    path = folder / f"{what}{told['stage']}-{told['batch']}-{sha256_hex(data)[:16]}.json"
     if not path.exists():
         write_new(path, data)
     return path
@@ -168,12 +266,42 @@ def load_envelope(path: Path) -> Mapping[str, Any]:
     return found
 
 
+def kept_approval(desk: Desk, named: str) -> tuple[str, Mapping[str, Any]]:
+    """Return digest and content of a kept approval, by its file or by 8 or more of its digits.
+
+    Raises:
+        UsageError: there is none, or more than one.
+    """
+    path = Path(named)
+    candidates = [load_envelope(path)] if path.is_file() else [one for _, one in _kept(shelf(desk))]
+    found = {}
+    for envelope in candidates:
+        told = _told(envelope)
+        if told is not None and "approval" not in told:
+            found[sha256_hex(claims_of(envelope, APPROVAL_TYPE)[0])] = told
+    if not path.is_file():
+        short = len(named) < _LEAST
+        found = {} if short else {one: told for one, told in found.items() if one.startswith(named)}
+    if len(found) != 1:
+        raise UsageError(
+            f"{named}: {'more than one approval' if found else 'no approval that is kept here'}",
+            hint="give its file, or the digits that were printed when it was made",
+        )
+    return found.popitem()
+
+
 def judgement(
-    desk: Desk, subject: Subject, judge_of_time: Judge, *, threshold: int | None = None
+    desk: Desk,
+    subject: Subject,
+    judge_of_time: Judge,
+    *,
+    threshold: int | None = None,
+    withdrawn: Collection[Withdrawal] = (),
 ) -> Judgement:
     """Judge every approval that is kept here; without `approvals` in the plan none is needed.
 
-    `threshold` stands in for the plan's where a stage has one of its own.
+    `threshold` stands in for the plan's where a stage has one of its own; `withdrawn` are the
+    withdrawals that the journal knows. The key that signs the reports never counts.
 
     Raises:
         KeyUnavailable: a public key, or the operator's own key, cannot be read.
@@ -187,7 +315,27 @@ def judgement(
         subject,
         keys=[load_verifier(desk.loaded.base / path) for path in asked.keys],
         threshold=asked.threshold if threshold is None else threshold,
-        barred=_operators(desk) if asked.bar_operator else (),
+        barred=_operators(desk),
+        withdrawn=withdrawn,
+        now=judge_of_time.now(),
+    )
+
+
+def judgement_of_terms(
+    desk: Desk, subject: Subject, judge_of_time: Judge, in_force: Terms
+) -> Judgement:
+    """Judge the consent to other terms: those who approve by the terms in force are asked.
+
+    Raises:
+        KeyUnavailable: the operator's own key cannot be read.
+        ClocksDiffer: it cannot be told which of them have expired.
+    """
+    return judge(
+        _kept(shelf(desk)),
+        subject,
+        keys=verifiers(in_force["approvers"]),
+        threshold=highest(in_force),
+        barred=_operators(desk),
         now=judge_of_time.now(),
     )
 
@@ -198,16 +346,8 @@ def shelf(desk: Desk) -> Path:
 
 
 def _operators(desk: Desk) -> Sequence[Verifier]:
-    report = desk.loaded.plan.report
-    if report.signer is None:
-        return ()
-    vault = Vault.open(desk.loaded.base)
-    phrase = report.signer_passphrase
-    signer = load_signer(
-        identity_path(report.signer, vault),
-        vault.reveal(phrase).encode() if phrase is not None else None,
-    )
-    return (signer.verifier,)
+    own = report_key(desk.loaded.plan, desk.loaded.base)
+    return () if own is None else (own,)
 
 
 def _kept(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -231,11 +371,13 @@ def _envelope(data: bytes) -> Mapping[str, Any] | None:
 
 
 def _told(envelope: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    try:
-        payload, _ = claims_of(envelope, APPROVAL_TYPE)
-    except EvidenceDamaged:
-        return None
-    told = read(payload)
+    told = read_withdrawal(envelope)
+    if told is None:
+        try:
+            payload, _ = claims_of(envelope, APPROVAL_TYPE)
+        except EvidenceDamaged:
+            return None
+        told = read(payload)
     if told is None or told["stage"] not in set(Stage) or not _plain(told["batch"]):
         return None
     return told

@@ -9,8 +9,6 @@ from typing import Any
 
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import CommandFailed, KeyUnavailable, UsageError
-from hdh_migrate.evidence.approvals import Stage as Approved
-from hdh_migrate.evidence.approvals import Subject, Why
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
@@ -18,7 +16,6 @@ from hdh_migrate.pipeline.cutover.finalize import finalize as finish
 from hdh_migrate.pipeline.cutover.rehearse import rehearse as play
 from hdh_migrate.pipeline.cutover.rollback import roll_back
 from hdh_migrate.pipeline.cutover.scene import (
-    Consent,
     Consumer,
     Need,
     Program,
@@ -29,14 +26,13 @@ from hdh_migrate.pipeline.cutover.scene import (
 from hdh_migrate.pipeline.cutover.standing import Track, standings
 from hdh_migrate.pipeline.cutover.start import start as go
 from hdh_migrate.plan.cutover import Cutover, SmokeCommand
-from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.leaks import redacted
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.pointers import Pointer as PointerSection
-from hdh_migrate.plan.sides import AzureBlob
 from hdh_migrate.pointers.command import LocalRun
 from hdh_migrate.session import gate, holding, waivers
-from hdh_migrate.session.approving import judgement
+from hdh_migrate.session.binding import bind_recipients
+from hdh_migrate.session.consents import Consents
 from hdh_migrate.session.drawer import Drawer
 from hdh_migrate.session.preflight import closed_by
 from hdh_migrate.session.records import batch_root
@@ -49,7 +45,7 @@ from hdh_migrate.session.run import (
     self_test,
 )
 from hdh_migrate.session.timekeeping import judge_for
-from hdh_migrate.targets.chosen import endpoint_of
+from hdh_migrate.targets.chosen import is_rehearsal
 from hdh_migrate.wiring import (
     Services,
     Vault,
@@ -65,7 +61,7 @@ def start(desk: Desk, batch: str) -> dict[str, Any]:
     Raises:
         MigrateError: whatever keeps it from going on; see `pipeline.cutover.start`.
     """
-    with _scene(desk, batch, Track.CUTOVER, write=True) as scene:
+    with _scene(desk, batch, Track.CUTOVER, write=True, binding=True) as scene:
         go(scene)
         return _told(scene)
 
@@ -92,7 +88,7 @@ def finalize(desk: Desk, batch: str, reason: str | None) -> dict[str, Any]:
     Raises:
         MigrateError: see `pipeline.cutover.finalize`.
     """
-    with _scene(desk, batch, Track.CUTOVER, write=False) as scene:
+    with _scene(desk, batch, Track.CUTOVER, write=False, binding=True) as scene:
         finish(scene, reason)
         return _told(scene)
 
@@ -147,8 +143,13 @@ def entry_of(desk: Desk, batch: str) -> Cutover:
 
 
 @contextmanager
-def _scene(desk: Desk, batch: str, track: Track, *, write: bool) -> Iterator[Scene]:
-    """Open everything for one verb, and close it with what was exchanged with each endpoint."""
+def _scene(
+    desk: Desk, batch: str, track: Track, *, write: bool, binding: bool = False
+) -> Iterator[Scene]:
+    """Open everything for one verb, and close it with what was exchanged with each endpoint.
+
+    A `binding` verb rests on the terms of the cutover: they are fixed, or a change is agreed to.
+    """
     entry = entry_of(desk, batch)
     pointer = _pointer(desk.loaded.plan, entry, track)
     desk.read_ledger().close()  # a ledger is never made by a cutover
@@ -162,6 +163,10 @@ def _scene(desk: Desk, batch: str, track: Track, *, write: bool) -> Iterator[Sce
     with held_ledger(desk, judge) as ledger:
         ctx = context_of(desk, services, ledger, judge)
         try:
+            if binding and write:  # a delta seals, too
+                bind_recipients(ledger, desk.loaded.plan, services.recipients)
+            if binding:
+                Consents(desk, ledger, judge, batch).settle()
             yield _put_together(desk, ctx, services, ledger, entry, pointer, track)
         finally:
             ctx.engines.drop(grace=30.0)
@@ -191,7 +196,7 @@ def _put_together(
         needs=_needs(plan, batch),
         user=operator(),
         root=lambda: batch_root(desk, ledger, batch),
-        consent=partial(consent_of, desk, ctx.judge, entry),
+        consent=Consents(desk, ledger, ctx.judge, entry.batch),
         held=lambda: holding.holder(desk),
         waived=partial(_waived, desk, ctx.judge),
         attested=lambda: [str(one) for one in closed_by(services, plan, ctx.judge)],
@@ -200,7 +205,7 @@ def _put_together(
         programs=[_program(desk, vault, one, pointer.value) for one in entry.smoke.commands],
         drawer=drawer_of(desk),
         shown=redacted,
-        rehearsing=is_rehearsal(desk),
+        rehearsing=is_rehearsal(desk.loaded.plan, desk.loaded.base),
     )
 
 
@@ -227,28 +232,6 @@ def _terms(entry: Cutover) -> Terms:
 def _needs(plan: Plan, batch: str) -> tuple[Need, ...]:
     needs = next(found.needs for found in plan.batches if found.name == batch)
     return tuple(Need(batch=need, cut_over=plan.cutover(need) is not None) for need in needs)
-
-
-def consent_of(desk: Desk, judge: Judge, entry: Cutover, stage: str, root: str) -> Consent:
-    """Judge the approvals of one stage for a manifest root, as they are kept at this moment."""
-    what = Approved(stage)
-    subject = Subject(
-        plan_digest=desk.loaded.digest,
-        batch=entry.batch,
-        stage=what,
-        root=None if what is Approved.FREEZE else root,
-    )
-    threshold = None if what is Approved.FREEZE else getattr(entry.approvals, stage)
-    found = judgement(desk, subject, judge, threshold=threshold)
-    more = "approvals are" if found.missing > 1 else "approval is"
-    told = [f"{found.missing} more {more} needed"] if found.missing else []
-    # Those of other batches and stages are kept on the same shelf and say nothing here.
-    refused = [one for one in found.refused if one.why not in {Why.OTHER_BATCH, Why.OTHER_STAGE}]
-    return Consent(
-        given=not found.missing,
-        keys=tuple(one.fingerprint for one in found.accepted),
-        told=(*told, *(f"not counted: {one}" for one in refused)),
-    )
 
 
 def _waived(desk: Desk, judge: Judge, finding: Mapping[str, Any]) -> bool:
@@ -304,14 +287,6 @@ def _program(desk: Desk, vault: Vault, section: SmokeCommand, value: str) -> Pro
 def drawer_of(desk: Desk) -> Drawer:
     """Return where names and values that a cutover tells of are kept."""
     return Drawer(desk.ledger_path.with_name("cutover"))
-
-
-def is_rehearsal(desk: Desk) -> bool:
-    """Say whether both endpoints lie on this machine."""
-    source = desk.loaded.plan.source
-    return is_loopback(endpoint_of(desk.loaded.plan, desk.loaded.base)) and (
-        not isinstance(source, AzureBlob) or is_loopback(source.account_url)
-    )
 
 
 def _told(scene: Scene) -> dict[str, Any]:

@@ -22,7 +22,8 @@ from hdh_migrate.pipeline.undertaking import Undertaking
 from hdh_migrate.plan.cutover import Cutover, Decommission
 from hdh_migrate.ports import Eraser
 from hdh_migrate.session import holding
-from hdh_migrate.session.cutover import consent_of, entry_of
+from hdh_migrate.session.consents import Consents
+from hdh_migrate.session.cutover import entry_of
 from hdh_migrate.session.preflight import closed_by
 from hdh_migrate.session.records import batch_root
 from hdh_migrate.session.run import (
@@ -164,6 +165,8 @@ def _opened(desk: Desk, batch: str, bundle: Path | None, *, reads: bool) -> Iter
     with held_ledger(desk, judge) as ledger:
         ctx = context_of(desk, services, ledger, judge)
         try:
+            if reads:  # what is only observed was agreed to before
+                Consents(desk, ledger, judge, batch).settle()
             yield _undertaking(desk, services, ctx, ledger, entry, section, eraser, bundle)
         finally:
             ctx.engines.drop(grace=30.0)
@@ -198,7 +201,7 @@ def _undertaking(
         track=Track.CUTOVER,
         user=operator(),
         root=lambda: batch_root(desk, ledger, entry.batch),
-        consent=partial(consent_of, desk, ctx.judge, entry),
+        consent=Consents(desk, ledger, ctx.judge, entry.batch, writes=eraser is not None),
         held=lambda: holding.holder(desk),
         eraser=eraser,
         pointer=open_pointer(plan, pointer, services.vault),

@@ -16,14 +16,14 @@ from hdh_migrate.model import ObjectInfo, State
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.selecting import portable_metadata, portable_tags
 from hdh_migrate.plan.attestation import load_attestation
-from hdh_migrate.plan.fields import is_loopback
-from hdh_migrate.plan.sides import AzureBlob, Crypt4gh
+from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.sealing.keys import PublicKey
+from hdh_migrate.session.binding import bound_recipients, fingerprint_of
 from hdh_migrate.session.probed import probe_facts
 from hdh_migrate.session.run import Desk, operator
 from hdh_migrate.session.waivers import waiver_facts
 from hdh_migrate.software import code_digest
-from hdh_migrate.targets.chosen import endpoint_of, limits_of
+from hdh_migrate.targets.chosen import endpoint_of, is_rehearsal, limits_of
 from hdh_migrate.targets.facts import profile_facts
 from hdh_migrate.wiring import routes_of
 
@@ -65,7 +65,7 @@ def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
         ),
         verify_level=plan.verify.level,
         seal=plan.seal.format,
-        recipients=_recipients(desk),
+        recipients=_recipients(desk, ledger),
         attestation=_attestation(desk),
         profile=profile_facts(plan, desk.loaded.base),
         capabilities=probe_facts(desk.state_dir, plan, desk.loaded.base),
@@ -88,19 +88,25 @@ def _counts(ledger: Ledger, dataset: int) -> Counts:
     return Counts(objects=tally.objects, bytes=tally.size)
 
 
-def _recipients(desk: Desk) -> tuple[str, ...]:
+def _recipients(desk: Desk, ledger: Ledger) -> tuple[str, ...]:
+    """Return for whom everything was sealed: as the journal tells, not the files of today."""
     seal = desk.loaded.plan.seal
     if not isinstance(seal, Crypt4gh):
         return ()
+    if (told := bound_recipients(ledger)) is not None:
+        return tuple(fingerprint_of(raw) for raw in told)
+    # An earlier version bound none, and nothing was run since.
     return tuple(PublicKey.load(desk.loaded.base / path).fingerprint for path in seal.recipients)
 
 
 def _endpoints(desk: Desk, ledger: Ledger) -> tuple[Endpoint, ...]:
     plan = desk.loaded.plan
-    address = plan.source.account_url if isinstance(plan.source, AzureBlob) else "folder:"
     told = [entry for _, body in ledger.events("run-ended") for entry in body["traffic"]]
     return (
-        Endpoint(side="source", kind=plan.source.kind, url=address, **_passed(told, "source")),
+        Endpoint(
+            side="source", kind=plan.source.kind, url=plan.source.address,
+            **_passed(told, "source"),
+        ),
         Endpoint(
             side="target", kind=plan.target.provider, url=endpoint_of(plan, desk.loaded.base),
             region=plan.target.region, **_passed(told, "target"),
@@ -121,7 +127,7 @@ def _passed(told: Sequence[Mapping[str, Any]], side: str) -> dict[str, Any]:
 
 def _attestation(desk: Desk) -> dict[str, Any] | None:
     reference = desk.loaded.plan.target.attestation
-    if reference is None or is_loopback(endpoint_of(desk.loaded.plan, desk.loaded.base)):
+    if reference is None or is_rehearsal(desk.loaded.plan, desk.loaded.base):
         return None  # a rehearsal is not attested, so nothing has judged the file
     try:
         loaded = load_attestation(desk.loaded.base / reference)
@@ -179,5 +185,5 @@ def _clock_offsets(ledger: Ledger) -> dict[str, float]:
         entry["endpoint"]: entry["clock_offset"]
         for _, body in ledger.events("run-ended")
         for entry in body["traffic"]
-        if "clock_offset" in entry
+        if "clock_offset" in entry and entry["side"] != "identity"
     }

@@ -1,8 +1,10 @@
-"""The gate before the target: off this machine it opens for an attested host only, fails closed.
+"""The gate before the target: except in a rehearsal it opens for an attested host only.
 
 Judged before anything is sent, the credential included; what it opens are the doors of the
-transports (`hdh_migrate.door`), which keep to the judgement at every connection. A loopback
-endpoint is a rehearsal and needs no attestation; its report says so.
+transports (`hdh_migrate.door`), which keep to the judgement at every connection. A rehearsal has
+both ends on this machine and needs no attestation; its report says so. One end alone may be the
+mouth of a tunnel: the attestation then names it and what it leads to. What is not known fails
+closed.
 """
 
 from __future__ import annotations
@@ -21,8 +23,9 @@ from hdh_migrate.plan.attestation import Attestation, LoadedAttestation, load_at
 from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.session import waivers
-from hdh_migrate.targets.chosen import endpoint_of, host_fits, profile_of
+from hdh_migrate.targets.chosen import endpoint_of, host_fits, is_rehearsal, profile_of
 from hdh_migrate.targets.opening import Network
+from hdh_migrate.targets.profiles import Profile
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.wiring import Services
 
@@ -59,19 +62,19 @@ def admit(services: Services, plan: Plan, judge: Judge) -> None:
 def admit_target(target: S3Endpoint, plan: Plan, base: Path, judge: Judge) -> None:
     """Let one way to the target be used, or nothing at all; see `admit`.
 
-    On this machine nothing is attested, so no permission depends on time.
+    In a rehearsal nothing is attested, so no permission depends on time.
 
     Raises:
         Refused: the gate stays shut; with every reason.
         ClocksDiffer: it cannot be told which time it is; the gate is shut again.
     """
-    local = is_loopback(endpoint_of(plan, base))
-    _demand(judged(plan, base, judge.unchecked() if local else judge.now()))
+    rehearsal = is_rehearsal(plan, base)
+    _demand(judged(plan, base, judge.unchecked() if rehearsal else judge.now()))
     door = target.transport.door
     if door is None:
         return
     door.admitted = True
-    if local:
+    if rehearsal:
         return
     try:
         judge.now()
@@ -96,7 +99,7 @@ def judged(plan: Plan, base: Path, now: Moment, network: Network | None = None) 
     """
     network, endpoint = network or Network(), endpoint_of(plan, base)
     firm = [*_about_the_address(plan, base, endpoint, network)]
-    if is_loopback(endpoint):
+    if is_rehearsal(plan, base):
         return firm
     open_points: list[Problem] = []
     for problem, is_firm in _about_the_attestation(plan, base, endpoint, now):
@@ -143,32 +146,73 @@ def _about_the_address(
 def _about_the_attestation(
     plan: Plan, base: Path, endpoint: str, now: Moment
 ) -> Iterator[tuple[Problem, bool]]:
-    """Judge the attestation; a contradiction is firm, what is missing or has ended is not."""
+    """Judge the attestation; a contradiction is firm, what is missing or has ended is not.
+
+    Without it nobody knows where a tunnel leads, which is firm as well.
+    """
+    unknown = is_loopback(endpoint) or _through_here(plan)
     if plan.target.attestation is None:
         hint = "name the file with your SecNumCloud and HDS references (docs/operations.md)"
-        yield Problem(where=WHERE, what=f"{endpoint} is not attested", hint=hint), False
+        what = f"{endpoint} is not attested"
+        if unknown:
+            what += "; only one end is on this machine, so this is no rehearsal"
+        yield Problem(where=WHERE, what=what, hint=hint), unknown
         return
     try:
         loaded = load_attestation(base / plan.target.attestation)
     except PlanInvalid as error:
         for line in error.problems:
-            yield Problem(where=WHERE, what=line, hint=error.hint), False
+            yield Problem(where=WHERE, what=line, hint=error.hint), unknown
         return
-    for problem in _about_the_host(plan, loaded.attestation, endpoint):
+    profile = profile_of(plan, base)
+    for problem in (
+        *_about_the_host(plan, loaded.attestation, endpoint, profile),
+        *_about_the_source(plan, loaded.attestation),
+    ):
         yield problem, True
     for problem in (*_in_force(plan, loaded.attestation, now), *_documents(loaded)):
         yield problem, False
 
 
-def _about_the_host(plan: Plan, attestation: Attestation, endpoint: str) -> Iterator[Problem]:
+def _about_the_host(
+    plan: Plan, attestation: Attestation, endpoint: str, profile: Profile
+) -> Iterator[Problem]:
     if attestation.provider != plan.target.provider:
         what = f"attests provider {attestation.provider}, the plan says {plan.target.provider}"
         yield Problem(where=WHERE, what=what)
     if plan.target.region not in attestation.regions:
         known = ", ".join(attestation.regions)
         yield Problem(where=WHERE, what=f"attests {known}, the plan says {plan.target.region}")
-    if endpoint.rstrip("/") not in {known.rstrip("/") for known in attestation.endpoints}:
-        yield Problem(where=WHERE, what=f"does not name the endpoint {endpoint}")
+    led = attestation.leads_to(endpoint) if is_loopback(endpoint) else endpoint
+    if led is None:
+        yield Problem(
+            where=WHERE,
+            what=f"{endpoint} is this machine and the source is not: this is no rehearsal, and no"
+            " tunnel of the attestation begins there",
+            hint="name the tunnel and what it leads to under `tunnels` (docs/operations.md)",
+        )
+        return
+    if led.rstrip("/") not in {known.rstrip("/") for known in attestation.endpoints}:
+        yield Problem(where=WHERE, what=f"does not name the endpoint {led}")
+    if led != endpoint and not host_fits(profile, led, plan.target.region):
+        what = f"the tunnel leads to {led}, no host of {profile.name} in {plan.target.region}"
+        yield Problem(where=WHERE, what=what)
+
+
+def _about_the_source(plan: Plan, attestation: Attestation) -> Iterator[Problem]:
+    """Demand that a source which is asked through this machine is said to be what it is."""
+    if _through_here(plan) and attestation.leads_to(plan.source.address) is None:
+        yield Problem(
+            where=WHERE,
+            what=f"the source {plan.source.address} is this machine and the target is not: no"
+            " tunnel of the attestation begins there",
+            hint="name it and what it leads to under `tunnels` (docs/operations.md)",
+        )
+
+
+def _through_here(plan: Plan) -> bool:
+    """Say whether the source is asked over the network, at an address of this machine."""
+    return plan.source.is_local and bool(urlsplit(plan.source.address).netloc)
 
 
 def _in_force(plan: Plan, attestation: Attestation, now: Moment) -> Iterator[Problem]:

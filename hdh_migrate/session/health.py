@@ -1,7 +1,7 @@
 """Health-data conditions of the target's buckets, before anything is written: seen, not believed.
 
-The rules are the profile's (`health:`); a signed waiver lets one of them go. On loopback they are
-told and refuse nothing: a rehearsal's bucket is nobody's health-data bucket.
+The rules are the profile's (`health:`); a signed waiver lets one of them go. In a rehearsal they
+are told and refuse nothing: its bucket is nobody's health-data bucket.
 """
 
 from __future__ import annotations
@@ -11,17 +11,16 @@ from typing import Any
 
 from hdh_migrate.clocks import Moment
 from hdh_migrate.model import Problem
-from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.session import waivers
-from hdh_migrate.targets.chosen import profile_of
+from hdh_migrate.targets.chosen import is_rehearsal, profile_of
 from hdh_migrate.targets.conditions import Condition, conditions
 from hdh_migrate.wiring import Services
 
 
 def problems(services: Services, plan: Plan, buckets: Sequence[str], now: Moment) -> list[Problem]:
-    """Return the rules that are not seen to hold and that nobody waived; none on loopback."""
-    if is_loopback(services.place.url):
+    """Return the rules that are not seen to hold and that nobody waived; none in a rehearsal."""
+    if is_rehearsal(plan, services.vault.base):
         return []
     return [
         Problem(where=f"target bucket {bucket}", what=_what(found), hint=found.fix)
@@ -34,7 +33,7 @@ def checks(
     services: Services, plan: Plan, buckets: Sequence[str], now: Moment
 ) -> list[dict[str, Any]]:
     """Return one check for each bucket and rule, with what was seen and what mends it."""
-    rehearsal = is_loopback(services.place.url)
+    rehearsal = is_rehearsal(plan, services.vault.base)
     told = []
     for bucket, found, waiver in _looked(services, plan, buckets, now):
         passes = found.holds or waiver is not None or rehearsal

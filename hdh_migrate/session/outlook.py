@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from hdh_migrate.pipeline import planning
 from hdh_migrate.plan.advice import advice
+from hdh_migrate.plan.consent import DeniedWrite
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.plan.model import Plan
+from hdh_migrate.plan.shapes import Loc
+from hdh_migrate.plan.sides import AzureBlob
 from hdh_migrate.targets import chosen
 from hdh_migrate.telemetry import size_text
 from hdh_migrate.wiring import header_size_of, pace_of
@@ -30,6 +34,35 @@ def check(loaded: LoadedPlan) -> None:
     )
     if found:
         raise loaded.refusal([(("limits",), what) for what in found])
+
+
+def demand_current(loaded: LoadedPlan) -> None:
+    """Refuse what is known from older plans and would be refused by a run.
+
+    Raises:
+        PlanInvalid: it stands in this plan.
+    """
+    old, plan = "azure-identity", loaded.plan
+    kinds = "managed-identity, workload-identity, client-certificate or client-secret"
+    found = [
+        (loc, f"no longer used: name {kinds}")
+        for loc, credential in _credentials(plan)
+        if credential.kind == old
+    ]
+    if found:
+        raise loaded.refusal(found)
+
+
+def _credentials(plan: Plan) -> Iterator[tuple[Loc, Any]]:
+    """Return the credentials that may be an identity, each with its place."""
+    if isinstance(plan.source, AzureBlob):
+        yield ("source", "credential", "kind"), plan.source.credential
+    if isinstance(plan.freeze, DeniedWrite):
+        yield ("freeze", "credential", "kind"), plan.freeze.credential
+    for index, cutover in enumerate(plan.cutovers):
+        if cutover.decommission is not None:
+            where = ("cutovers", index, "decommission", "credential", "kind")
+            yield where, cutover.decommission.credential
 
 
 def outlook(plan: Plan, base: Path) -> dict[str, Any]:

@@ -19,12 +19,12 @@ from hdh_migrate.errors import (
     Transient,
 )
 from hdh_migrate.model import Place, Problem, Untagged, Upload
-from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.model import Batch, Dataset, Plan
 from hdh_migrate.ports import TargetWriter
 from hdh_migrate.session import gate, health, keyring, lasting, quota, waivers
 from hdh_migrate.session.outlook import outlook
 from hdh_migrate.session.probed import missing, notes, probe_facts
+from hdh_migrate.targets.chosen import is_rehearsal
 from hdh_migrate.wiring import Services, open_pointer
 
 SPACE_MIN = 64 << 20
@@ -51,10 +51,10 @@ def blockers(
 def closed_by(services: Services, plan: Plan, judge: Judge) -> list[Problem]:
     """Open the gate to the target, or return why it stays shut, the clocks among the reasons.
 
-    On this machine nothing is attested, so there the clocks are compared and keep nothing shut.
+    In a rehearsal nothing is attested, so there the clocks are compared and keep nothing shut.
     """
     base, network = services.vault.base, services.network
-    if is_loopback(services.place.url):
+    if is_rehearsal(plan, base):
         if closed := gate.judged(plan, base, judge.unchecked(), network):
             return closed
         services.admit()

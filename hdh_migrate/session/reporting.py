@@ -42,6 +42,8 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[
     with sound_ledger(desk) as ledger:
         folder = out or _default_folder(desk)
         form, signer = FORMS[names], signer_of(desk)
+        if signer is not None and signer.weakness is not None:
+            desk.progress.note(signer.weakness)
         chained = form.chained and signer is not None
         if chained and sidecar(folder).exists():
             raise taken(sidecar(folder))

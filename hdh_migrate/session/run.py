@@ -30,12 +30,14 @@ from hdh_migrate.plan.diff import changes
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.ports import Clock, Progress
 from hdh_migrate.session import gate, lasting
+from hdh_migrate.session.binding import bind_recipients
 from hdh_migrate.session.changing import demand_datasets, may_change
 from hdh_migrate.session.outlook import check
 from hdh_migrate.session.preflight import blockers, closed_by
 from hdh_migrate.session.probed import limits_of, missing, probe_facts
 from hdh_migrate.session.timekeeping import judge_for
 from hdh_migrate.software import code_digest
+from hdh_migrate.targets.chosen import is_rehearsal
 from hdh_migrate.targets.opening import Network
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring import (
@@ -49,7 +51,10 @@ from hdh_migrate.wiring import (
 STATE_DIR = ".hdh-migrate"
 
 RUN_TAG = "run_tag"
-"""What the ledger calls the word that marks every object of ours at the target."""
+"""What the ledger calls the word that marks every object of ours at the target: its own name."""
+
+NAMED = "ledger-named"
+"""The journal's kind of event that tells this name, once: approvals are for one ledger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +67,8 @@ class Desk:
     stop: threading.Event
     clock: Clock
     network: Network = field(default_factory=Network)
+    marked: threading.Event = field(default_factory=threading.Event)
+    """Whether somebody was told that this is a rehearsal."""
 
     @classmethod
     def open(
@@ -96,15 +103,22 @@ class Desk:
         """The profile's limits, with what the last probe found tighter."""
         return limits_of(self.state_dir, self.loaded.plan, self.loaded.base)
 
-    def services(self, *, write: bool) -> Services:
-        """Open the plan's adapters; see `Services.open`: nothing is contacted yet."""
+    def services(self, *, write: bool, recipients: Sequence[str] | None = None) -> Services:
+        """Open the plan's adapters; see `Services.open`: nothing is contacted yet.
+
+        The first time, a rehearsal is said to be one, before anything else is.
+        """
         loaded = self.loaded
+        if is_rehearsal(loaded.plan, loaded.base) and not self.marked.is_set():
+            self.marked.set()
+            self.progress.note("rehearsal: source and target are both on this machine")
         return Services.open(
             loaded.plan,
             loaded.base,
             write=write,
             network=self.network,
             limits=self.limits,
+            recipients=recipients,
         )
 
     def batches(self, selected: Sequence[str]) -> list[BatchOrder]:
@@ -158,6 +172,7 @@ def perform(
     _demand(closed_by(services, loaded.plan, judge))  # the ledger is dated by a clock that is right
     with held_ledger(desk, judge) as ledger:
         _demand([*blockers(services, loaded.plan, selected, judge), *_unmet(desk)])
+        bind_recipients(ledger, loaded.plan, services.recipients)
         ctx = context_of(desk, services, ledger, judge)
         _announce(desk, ledger, steps, selected)
 
@@ -166,7 +181,7 @@ def perform(
             ctx.engines.drop(grace=2.0)
             if not services.vault.renewed():
                 return None
-            again = desk.services(write=write)
+            again = desk.services(write=write, recipients=services.recipients)
             anew = judge_for(desk.clock, again, desk.ledger_path)
             gate.admit(again, loaded.plan, anew)
             ctx = context_of(desk, again, ledger, anew)
@@ -246,6 +261,9 @@ def bind(desk: Desk, ledger: Ledger) -> None:
     if ledger.meta(RUN_TAG) is None:
         # The plan's digest alone would take another ledger's objects for ours.
         ledger.set_meta(RUN_TAG, f"{desk.loaded.digest[:16]}-{secrets.token_hex(6)}")
+    if ledger.meta(NAMED) is None:
+        ledger.event(NAMED, {"ledger": ledger.meta(RUN_TAG)})
+        ledger.set_meta(NAMED, "told")
     ledger.commit()
 
 
@@ -283,6 +301,7 @@ def context_of(desk: Desk, services: Services, ledger: Ledger, judge: Judge) -> 
                 write=write,
                 admitted=services.admitted,
                 limits=services.limits,
+                recipients=services.recipients,
             )
         ),
     )

@@ -10,9 +10,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hdh_migrate.clocks import TOLERANCE_SECONDS, length, seconds_of
+from hdh_migrate.door import Door
 from hdh_migrate.errors import AccessDenied, MigrateError, Permanent, Transient
 from hdh_migrate.evidence.stamp import LARGEST_STAMP
 from hdh_migrate.evidence.stamps import Roots, Stamp, add_stamp, load_roots, request, stamp_of
+from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.session.reporting import write_report
 from hdh_migrate.session.run import Desk
 from hdh_migrate.transport import Transport
@@ -93,7 +95,7 @@ def asked(url: str, query: bytes) -> bytes:
     """
     host = urlsplit(url).netloc
     try:
-        reply = Transport().request(
+        reply = Transport(door=Door.named(url, local=is_loopback(url))).request(
             "POST", url, {"Content-Type": "application/timestamp-query"},
             body=memoryview(query), limit=LARGEST_STAMP,
         )  # fmt: skip

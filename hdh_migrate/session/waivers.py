@@ -31,6 +31,7 @@ from hdh_migrate.plan.fields import is_day
 from hdh_migrate.plan.files import read_bounded
 from hdh_migrate.plan.loader import LoadedPlan, digest_of
 from hdh_migrate.plan.model import Plan
+from hdh_migrate.session.reporters import report_key
 from hdh_migrate.targets.profiles import Profile
 
 FOLDER = "waivers"
@@ -92,13 +93,15 @@ def in_force(plan: Plan, base: Path, now: Moment) -> tuple[list[Waiver], list[st
     """
     if plan.waivers is None or not (base / FOLDER).is_dir():
         return [], []
-    keys = [load_verifier(base / path) for path in plan.waivers.keys]
+    own = report_key(plan, base)
+    named = [load_verifier(base / path) for path in plan.waivers.keys]
+    keys = [key for key in named if own is None or key.fingerprint != own.fingerprint]
     counted: list[Waiver] = []
     refused: list[str] = []
     for path in _files(base):
         name = f"{FOLDER}/{path.name}"
         try:
-            counted.append(_read(path, name, keys, digest_of(plan), now))
+            counted.append(_read(path, name, keys, own, digest_of(plan), now))
         except EvidenceDamaged as error:
             refused.append(f"{name} does not count: {error}")
     return counted, refused
@@ -160,7 +163,9 @@ def _files(base: Path) -> list[Path]:
     return found
 
 
-def _read(path: Path, name: str, keys: Sequence[Verifier], plan: str, now: Moment) -> Waiver:
+def _read(
+    path: Path, name: str, keys: Sequence[Verifier], own: Verifier | None, plan: str, now: Moment
+) -> Waiver:
     """Return a waiver that counts.
 
     Raises:
@@ -174,6 +179,8 @@ def _read(path: Path, name: str, keys: Sequence[Verifier], plan: str, now: Momen
     if not isinstance(envelope, dict):
         raise EvidenceDamaged("it cannot be read")
     signer = next((key for key in keys if _signed_by(envelope, key)), None)
+    if signer is None and own is not None and _signed_by(envelope, own):
+        raise EvidenceDamaged("its key signs the reports, so who runs the plan would waive")
     if signer is None:
         raise EvidenceDamaged("none of the plan's waivers.keys signed it")
     try:

@@ -10,7 +10,6 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from urllib.parse import quote, urlencode
-from xml.etree import ElementTree as ET
 
 from hdh_migrate.errors import (
     AccessDenied,
@@ -25,6 +24,7 @@ from hdh_migrate.errors import (
     Transient,
     Unsupported,
 )
+from hdh_migrate.markup import text_in
 from hdh_migrate.model import (
     MIB,
     SIZE_MAX,
@@ -39,7 +39,7 @@ from hdh_migrate.model import (
 )
 from hdh_migrate.ports import Write
 from hdh_migrate.sources.azure_credentials import Authorizer
-from hdh_migrate.sources.azure_listing import kind_of, md5_hex, parse_brief, parse_page, rfc3339
+from hdh_migrate.sources.azure_listing import PageReader, kind_of, md5_hex, parse_brief, rfc3339
 from hdh_migrate.transport import Reply, Transport
 
 API_VERSION = "2021-12-02"
@@ -47,7 +47,7 @@ PAGE_SIZE = 5_000
 RECOUNT_PAGE_SIZE = 1_700  # cuts the listing elsewhere than PAGE_SIZE does
 CHECKED_AMONG = 100
 """Objects among which preflight looks for one that has a range, when ranges need digests."""
-PAGE_BYTES_MAX = 128 << 20
+RECOUNT_BYTES_MAX = 48 << 20
 RANGE_MD5_MAX = 4 * MIB
 """Bytes of the longest range of which the service gives a digest."""
 
@@ -92,8 +92,7 @@ class AzureBlobSource:
         """List everything under the prefix; see `ports.Source.pages`."""
         seen = {marker}
         while True:
-            body = self._list(place, marker, PAGE_SIZE)
-            objects, marker = parse_page(body)
+            objects, marker = self._list(place, marker, PAGE_SIZE)
             if marker is not None and marker in seen:
                 raise ListingBroken("the source repeats a listing page for ever")
             seen = {marker, *seen} if len(seen) < 100_000 else {marker}
@@ -106,8 +105,9 @@ class AzureBlobSource:
         marker, last = None, None
         while True:
             # Metadata, because it is what makes some empty blobs folders.
-            page = self._listed(place, marker, RECOUNT_PAGE_SIZE, "metadata")
-            briefs, marker = parse_brief(page)
+            query = _query(place, marker, RECOUNT_PAGE_SIZE, "metadata")
+            reply = self._get_listing(place, query, limit=RECOUNT_BYTES_MAX)
+            briefs, marker = parse_brief(reply.body)
             yield from briefs
             if marker is None:
                 return
@@ -115,7 +115,9 @@ class AzureBlobSource:
                 raise ListingBroken("the source repeats a listing page for ever")
             last = marker
 
-    def _list(self, place: Place, marker: str | None, size: int) -> bytes:
+    def _list(
+        self, place: Place, marker: str | None, size: int
+    ) -> tuple[list[ObjectInfo], str | None]:
         """Return one page with metadata, and with tags if the source lets us have them.
 
         Reading tags is a right of its own, and accounts with a hierarchical namespace have none;
@@ -144,19 +146,26 @@ class AzureBlobSource:
         """Say why listings come without index tags, as far as one has shown."""
         return self._untagged.get(place.bucket)
 
-    def _listed(self, place: Place, marker: str | None, size: int, include: str) -> bytes:
-        query = {"restype": "container", "comp": "list", "maxresults": str(size)}
-        if place.prefix:
-            query["prefix"] = place.prefix
-        if marker:
-            query["marker"] = marker
-        return self._get_listing(place.bucket, {**query, "include": include})
+    def _listed(
+        self, place: Place, marker: str | None, size: int, include: str
+    ) -> tuple[list[ObjectInfo], str | None]:
+        reader = PageReader(size)
+        self._get_listing(place, _query(place, marker, size, include), sink=reader.write)
+        return reader.page()
 
-    def _get_listing(self, container: str, query: dict[str, str]) -> bytes:
-        reply = self._request("GET", f"/{quote(container)}", query, {}, limit=PAGE_BYTES_MAX)
+    def _get_listing(
+        self,
+        place: Place,
+        query: dict[str, str],
+        *,
+        sink: Write | None = None,
+        limit: int = 65_536,
+    ) -> Reply:
+        path = f"/{quote(place.bucket)}"
+        reply = self._request("GET", path, query, {}, sink=sink, limit=limit)
         if reply.status != 200:
             raise from_reply(reply, "the source's container")
-        return reply.body
+        return reply
 
     # --- objects -------------------------------------------------------------------------
 
@@ -229,7 +238,7 @@ class AzureBlobSource:
         """List one object as inventory does, and read its first byte as transfer does."""
         where = f"source container {place.bucket}"
         try:
-            objects, _ = parse_page(self._list(place, None, CHECKED_AMONG if checked else 1))
+            objects, _ = self._list(place, None, CHECKED_AMONG if checked else 1)
         except Missing:
             return [Problem(where=where, what="there is no such container")]
         except AuthFailed as error:
@@ -278,6 +287,12 @@ class AzureBlobSource:
 _TOTAL = re.compile(r"bytes [^/]*/(\d{1,19})\Z", re.ASCII)
 
 
+def _query(place: Place, marker: str | None, size: int, include: str) -> dict[str, str]:
+    query = {"restype": "container", "comp": "list", "maxresults": str(size)}
+    more = {"prefix": place.prefix, "marker": marker, "include": include}
+    return query | {name: value for name, value in more.items() if value}
+
+
 def _path(container: str, key: str) -> str:
     return f"/{quote(container)}/{quote(key_bytes(key), safe='/-_.~')}"
 
@@ -321,7 +336,7 @@ def _kind(headers: Mapping[str, str], size: int) -> str:
 def from_reply(reply: Reply, what: str) -> StorageError:
     """Return the error that a reply means; its text names no object and holds no secret."""
     status = reply.status
-    code = reply.headers.get("x-ms-error-code") or _xml_code(reply.body)
+    code = reply.headers.get("x-ms-error-code") or text_in(reply.body, "Code")
     label = f"{what}: {code or 'no reason given'} (HTTP {status})"
     if status in _THROTTLED_STATUS:
         return Throttled(label, retry_after=reply.retry_after)
@@ -330,12 +345,3 @@ def from_reply(reply: Reply, what: str) -> StorageError:
     if code in _AUTH_CODES or status == 401:
         return AuthFailed(f"the source refuses the credential: {code or status}")
     return _PERMANENT.get(code, _PERMANENT.get(status, Permanent))(label)
-
-
-def _xml_code(body: bytes) -> str:
-    if b"<!DOCTYPE" in body:
-        return ""
-    try:
-        return ET.fromstring(body).findtext("Code") or ""  # noqa: S314 - see above
-    except (ET.ParseError, LookupError, ValueError):
-        return ""

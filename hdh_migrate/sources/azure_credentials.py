@@ -16,8 +16,6 @@ from hdh_migrate.sources.azure_sas import Sas
 
 SAS_LIFETIME = timedelta(hours=6)
 RENEW_BEFORE_SECONDS = 900.0
-IDENTITY_RETRIES = 2
-IDENTITY_SCOPE = "https://storage.azure.com/.default"
 
 
 class Authorizer(Protocol):
@@ -102,32 +100,3 @@ class SharedKeyAuthorizer:
             )
         except ValueError as error:  # the key is not base64; the message would hold the key
             raise AuthFailed("the source's shared key is not a storage account key") from error
-
-
-class IdentityAuthorizer:
-    """Sends a bearer token of the machine's or the user's Azure identity."""
-
-    def __init__(self) -> None:
-        from azure.identity import AzureAuthorityHosts, DefaultAzureCredential
-
-        # Which identity is the machine's to say; whom to ask for its token, and through whom,
-        # is not: AZURE_AUTHORITY_HOST, proxies and CA settings of the environment are not heard.
-        self._credential = DefaultAzureCredential(
-            exclude_interactive_browser_credential=True,
-            authority=AzureAuthorityHosts.AZURE_PUBLIC_CLOUD,
-            use_env_settings=False,
-            retry_total=IDENTITY_RETRIES,
-        )
-        self._lock = threading.Lock()
-
-    def apply(self, query: str, headers: dict[str, str]) -> str:
-        """Add the bearer header; the credential caches and renews the token itself."""
-        from azure.core.exceptions import ClientAuthenticationError
-
-        try:
-            with self._lock:
-                token = self._credential.get_token(IDENTITY_SCOPE).token
-        except ClientAuthenticationError as error:
-            raise AuthFailed("no Azure identity is available to read the source") from error
-        headers["Authorization"] = f"Bearer {token}"
-        return query

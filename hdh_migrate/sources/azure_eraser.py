@@ -11,16 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Final
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import quote, urlencode
 from xml.etree import ElementTree as ET
 
-from hdh_migrate.errors import ConnectionLost, ListingBroken
+from hdh_migrate.bounded import whole
+from hdh_migrate.errors import ListingBroken
 from hdh_migrate.model import Erased, Erasing, Place, Remnant, Trace, key_bytes
-from hdh_migrate.sources.azure_blob import API_VERSION, PAGE_BYTES_MAX, from_reply
+from hdh_migrate.ports import Write
+from hdh_migrate.sources.azure_blob import API_VERSION, from_reply
 from hdh_migrate.sources.azure_credentials import Authorizer
+from hdh_migrate.sources.azure_listing import ENTRY_BYTES_MAX, EntryReader, name_of
 from hdh_migrate.transport import Reply, Transport
 
 PAGE_SIZE: Final = 5_000
+DAYS_MAX: Final = 10_000
 WHAT: Final = "the source"
 
 _KEPT: Final = {
@@ -110,29 +114,39 @@ class AzureEraser:
     ) -> Iterator[tuple[str, tuple[Trace, int | None]]]:
         marker, seen = None, set[str]()
         while True:
-            reply = self._list(place, marker, include, size=PAGE_SIZE)
-            if reply.status != 200:
-                raise from_reply(reply, WHAT)
-            root = _root(reply.body)
-            for blob in root.iter("Blob"):
-                yield _name(blob), _trace(blob)
-            following = root.find("NextMarker")
-            if following is None:
-                raise ListingBroken("a listing page does not say whether another one follows")
-            marker = following.text
+            found, marker = self._page(place, marker, include)
+            yield from found
             if not marker:
                 return
             if marker in seen:
                 raise ListingBroken("the source repeats a listing page for ever")
             seen.add(marker)
 
+    def _page(
+        self, place: Place, marker: str | None, include: Sequence[str]
+    ) -> tuple[list[tuple[str, tuple[Trace, int | None]]], str | None]:
+        page: EntryReader[tuple[str, tuple[Trace, int | None]]] = EntryReader(
+            PAGE_SIZE, lambda blob: (name_of(blob), _trace(blob))
+        )
+        reply = self._list(place, marker, include, size=PAGE_SIZE, sink=page.write)
+        if reply.status != 200:
+            raise from_reply(reply, WHAT)
+        return page.page()
+
     def _list(
-        self, place: Place, marker: str | None, include: Sequence[str], *, size: int
+        self,
+        place: Place,
+        marker: str | None,
+        include: Sequence[str],
+        *,
+        size: int,
+        sink: Write | None = None,
     ) -> Reply:
         query = {"restype": "container", "comp": "list", "maxresults": str(size)}
         more = {"prefix": place.prefix, "marker": marker, "include": ",".join(include)}
         query |= {name: value for name, value in more.items() if value}
-        return self._send("GET", f"/{quote(place.bucket)}", query, {}, limit=PAGE_BYTES_MAX)
+        path = f"/{quote(place.bucket)}"
+        return self._send("GET", path, query, {}, sink=sink, limit=ENTRY_BYTES_MAX)
 
     def _send(
         self,
@@ -141,40 +155,20 @@ class AzureEraser:
         query: dict[str, str],
         headers: dict[str, str],
         *,
+        sink: Write | None = None,
         limit: int = 65_536,
     ) -> Reply:
         headers = {"x-ms-version": API_VERSION, **headers}
         text = self._authorizer.apply(urlencode(query, quote_via=quote), headers)
         url = f"{self._url}{path}?{text}" if text else f"{self._url}{path}"
-        return self._transport.request(method, url, headers, limit=limit)
-
-
-def _root(body: bytes) -> ET.Element:
-    if b"<!DOCTYPE" in body[:1024]:
-        raise ListingBroken("a listing page declares a document type")
-    try:
-        root = ET.fromstring(body)  # noqa: S314 - DOCTYPE refused above, so no entities
-    except ET.ParseError as error:
-        raise ConnectionLost("a listing page is not whole XML") from error
-    if root.tag != "EnumerationResults":
-        raise ListingBroken("the reply to a listing is not a listing")
-    return root
-
-
-def _name(blob: ET.Element) -> str:
-    name = blob.find("Name")
-    if name is None or name.text is None:
-        raise ListingBroken("a listing has an entry without a name")
-    if name.get("Encoded") == "true":
-        return unquote(name.text, errors="surrogateescape")
-    return name.text
+        return self._transport.request(method, url, headers, sink=sink, limit=limit)
 
 
 def _trace(blob: ET.Element) -> tuple[Trace, int | None]:
     """Return in which form an entry is there, and the days until a soft-deleted one goes."""
     if blob.findtext("Deleted") == "true":
         days = blob.findtext("Properties/RemainingRetentionDays") or ""
-        return Trace.SOFT_DELETED, int(days) if days.isdigit() else None
+        return Trace.SOFT_DELETED, whole(days, DAYS_MAX)
     if blob.findtext("Snapshot"):
         return Trace.SNAPSHOT, None
     if blob.findtext("VersionId") and blob.findtext("IsCurrentVersion") != "true":

@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from html import unescape
+from typing import Generic, TypeVar
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
+from hdh_migrate import markup
+from hdh_migrate.bounded import whole
 from hdh_migrate.errors import ConnectionLost, ListingBroken
 from hdh_migrate.model import SIZE_MAX, Brief, ObjectInfo
+
+T = TypeVar("T")
 
 _MONTHS = {
     name: number
@@ -43,21 +49,94 @@ _METADATA = re.compile(r"<([^<>/\s]+)>([^<]*)</\1>")
 _KINDS = {"BlockBlob": "object", "AppendBlob": "append-blob", "PageBlob": "page-blob"}
 
 
-def parse_page(body: bytes) -> tuple[list[ObjectInfo], str | None]:
-    """Return the objects of one page and the marker of the next.
+PAGE_BYTES_MAX = 128 << 20
+ENTRY_BYTES_MAX = 256 << 10
+"""Bytes of one entry: a name, 8 KiB of metadata and ten tags, escaped, and room to spare."""
+
+ENTRY_ELEMENTS = 200
+"""Elements of one entry, on the average of a page."""
+
+
+class EntryReader(Generic[T]):
+    """Takes one page as it arrives, in bounded memory, and gives it when it was whole."""
+
+    def __init__(self, most: int, entry: Callable[[ET.Element], T]) -> None:
+        """`most` is how many entries were asked for; `entry` makes something of each."""
+        self._most, self._entry = most, entry
+        self._found: list[T] = []
+        self._xml = markup.Reader(
+            "Blob",
+            most=PAGE_BYTES_MAX,
+            entry_most=ENTRY_BYTES_MAX,
+            elements=ENTRY_ELEMENTS * (most + 10),
+        )
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes.
+
+        Raises:
+            ConnectionLost, ListingBroken: see `page`.
+        """
+        with _understood():
+            for blob in self._xml.feed(data):
+                if len(self._found) == self._most:
+                    raise ListingBroken("a listing page has more entries than were asked for")
+                self._found.append(self._entry(blob))
+
+    def page(self) -> tuple[list[T], str | None]:
+        """Return what was made of the page's entries, and the marker of the next page.
+
+        Raises:
+            ConnectionLost: this is not one whole listing (cut on the way; worth another try).
+            ListingBroken: an entry lacks what every entry has, or has what none has.
+        """
+        with _understood():
+            root = self._xml.root()
+        return self._found, _following(root, len(self._found))
+
+
+class PageReader(EntryReader[ObjectInfo]):
+    """Takes one page of objects, as `AzureBlobSource` lists them."""
+
+    def __init__(self, most: int) -> None:
+        """`most` is how many were asked for."""
+        super().__init__(most, _object)
+
+
+def _following(root: ET.Element, entries: int) -> str | None:
+    """Return the marker of the next page, after a look at what frames the entries.
 
     Raises:
-        ConnectionLost: the body is not one whole listing (cut on the way; worth another try).
-        ListingBroken: an entry lacks what every entry has.
+        ListingBroken: this is no listing, or not one of so many entries.
     """
-    root = _root(body)
-    blobs = root.find("Blobs")
+    if root.tag != "EnumerationResults":
+        raise ListingBroken("the reply to a listing is not a listing")
+    blobs, marker = root.find("Blobs"), root.find("NextMarker")
     if blobs is None:
         raise ListingBroken("a listing page has no Blobs element")
-    marker = root.find("NextMarker")
+    if sum(child.tag == "Blob" for child in blobs) != entries:
+        raise ListingBroken("a listing has an entry without a name")
     if marker is None:
         raise ListingBroken("a listing page does not say whether another one follows")
-    return [_object(blob) for blob in blobs.iter("Blob")], marker.text or None
+    return marker.text or None
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    """Turn what is wrong with a page's XML into our words."""
+    try:
+        yield
+    except markup.NotWhole as error:
+        raise ConnectionLost("a listing page is not whole XML") from error
+    except markup.Unwanted as error:
+        raise ListingBroken(f"a listing page has {error}") from error
+
+
+def parse_page(body: bytes, most: int = 5_000) -> tuple[list[ObjectInfo], str | None]:
+    """Return the objects of one whole page and the marker of the next; see `PageReader`."""
+    reader = PageReader(most)
+    reader.write(body)
+    return reader.page()
 
 
 def parse_brief(body: bytes) -> tuple[Iterator[Brief], str | None]:
@@ -131,9 +210,9 @@ def size_of(text: str | None) -> int:
     Raises:
         ListingBroken: it is none, or one that no object has.
     """
-    if text is None or len(text) > 19 or not text.isascii() or not text.isdigit():
+    size = whole(text or "")
+    if size is None:
         raise ListingBroken("the source gives an object a size that is no number of bytes")
-    size = int(text)
     if size > SIZE_MAX:
         raise ListingBroken("the source gives an object a size that no store can hold")
     return size
@@ -164,33 +243,17 @@ def md5_hex(content_md5: str | None) -> str | None:
     return raw.hex() if len(raw) == 16 else None
 
 
-def _root(body: bytes) -> ET.Element:
-    if not body.strip():
-        raise ConnectionLost("a listing page is empty")
-    if b"<!DOCTYPE" in body:
-        raise ListingBroken("a listing page declares a document type")
-    try:
-        root = ET.fromstring(body)  # noqa: S314 - DOCTYPE refused above, so no entities
-    except ET.ParseError as error:
-        raise ConnectionLost("a listing page is not whole XML") from error
-    except (LookupError, ValueError) as error:
-        raise ListingBroken("a listing page is in an encoding that is none") from error
-    if root.tag != "EnumerationResults":
-        raise ListingBroken("the reply to a listing is not a listing")
-    return root
-
-
 def _object(blob: ET.Element) -> ObjectInfo:
-    name, properties = blob.find("Name"), blob.find("Properties")
-    if name is None or name.text is None or properties is None:
-        raise ListingBroken("a listing has an entry without a name")
+    properties = blob.find("Properties")
+    if properties is None:
+        raise ListingBroken("a listing has an entry without properties")
     seen = {child.tag: child.text for child in properties}
     size, etag = size_of(seen.get("Content-Length")), seen.get("Etag")
     if not etag:
         raise ListingBroken("a listing has an entry without version")
     metadata = _pairs(blob.find("Metadata"))
     return ObjectInfo(
-        key=_name(name.text, encoded=name.get("Encoded") == "true"),
+        key=name_of(blob),
         size=size,
         version=etag.strip('"'),
         modified=rfc3339(seen.get("Last-Modified")),
@@ -202,6 +265,18 @@ def _object(blob: ET.Element) -> ObjectInfo:
         tier=seen.get("AccessTier"),
         lease="leased" if seen.get("LeaseState") == "leased" else None,
     )
+
+
+def name_of(blob: ET.Element) -> str:
+    """Return the name of an entry.
+
+    Raises:
+        ListingBroken: it has none.
+    """
+    name = blob.find("Name")
+    if name is None or not name.text:
+        raise ListingBroken("a listing has an entry without a name")
+    return _name(name.text, encoded=name.get("Encoded") == "true")
 
 
 def kind_of(seen: Mapping[str, str | None], metadata: Mapping[str, str], size: int) -> str:

@@ -53,6 +53,17 @@ def endpoint_of(plan: Plan, base: Path) -> str:
     return profile_of(plan, base).endpoint_for(plan.target.region)
 
 
+def is_rehearsal(plan: Plan, base: Path) -> bool:
+    """Say whether source and target both lie on this machine, by their addresses.
+
+    One end alone may be the mouth of a tunnel to a real place, so it is no rehearsal.
+
+    Raises:
+        PlanInvalid: neither the plan nor the profile has an address of the target.
+    """
+    return plan.source.is_local and is_loopback(endpoint_of(plan, base))
+
+
 def host_fits(profile: Profile, endpoint: str, region: str) -> bool:
     """Say whether an endpoint's host is one that the profile describes, in that region."""
     pattern = profile.value("host")
@@ -118,7 +129,7 @@ def _about_the_place(plan: Plan, profile: Profile) -> Iterator[tuple[Loc, str]]:
                 where,
                 (
                     "this provider's profile has its own endpoint: leave this out (loopback, for a"
-                    " rehearsal, is accepted)"
+                    " rehearsal or an attested tunnel, is accepted)"
                 ),
             )
         elif not host_fits(profile, endpoint, target.region):

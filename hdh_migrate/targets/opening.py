@@ -10,7 +10,7 @@ from hdh_migrate.door import Addresses, Door, Resolve
 from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import AccessKey
-from hdh_migrate.targets.chosen import endpoint_of, profile_of
+from hdh_migrate.targets.chosen import endpoint_of, is_rehearsal, profile_of
 from hdh_migrate.targets.s3_endpoint import Pace, S3Endpoint
 from hdh_migrate.transport import SigV4, Tls, Transport
 
@@ -35,7 +35,7 @@ def opened(
     network: Network,
     pace: Pace | None = None,
 ) -> S3Endpoint:
-    """Return the plan's target with one credential; off this machine its door is shut.
+    """Return the plan's target with one credential; its door is shut except in a rehearsal.
 
     Raises:
         KeyUnavailable: a reference cannot be read.
@@ -48,7 +48,7 @@ def opened(
         endpoint=url,
         addresses=network.addresses or Addresses(loopback=local, private=private),
         buckets_in_front=addressing == "virtual",
-        admitted=local,
+        admitted=is_rehearsal(plan, base),
         resolve=network.resolve,
     )
     sign = _signing(credential, reveal, profile.signature_region(plan.target.region))
@@ -63,7 +63,7 @@ def elsewhere(url: str, region: str, credential: AccessKey, reveal: Reveal) -> S
         KeyUnavailable: a reference cannot be read.
     """
     sign = _signing(credential, reveal, region)
-    transport = Transport(sign=sign, door=Door(endpoint=url, admitted=True))
+    transport = Transport(sign=sign, door=Door.named(url, local=is_loopback(url)))
     return S3Endpoint(url, addressing="path", sign=sign, transport=transport)
 
 

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from hdh_migrate.bounded import counted
 from hdh_migrate.errors import (
     AccessDenied,
     AuthFailed,
     Conflict,
+    ListingBroken,
     Missing,
     Permanent,
     ShortRead,
@@ -84,10 +86,9 @@ class S3Reader:
     def keys(self, place: Place) -> Iterator[Stored]:
         """List everything under the prefix; see `ports.TargetReader.keys`."""
         for page in object_pages(self._endpoint, place, size=PAGE):
-            for entry in page.get("Contents", ()):
-                yield Stored(
-                    key=entry["Key"], size=entry["Size"], etag=entry.get("ETag", "").strip('"')
-                )
+            with translated("the target's listing"):
+                found = [_listed(entry) for entry in page.get("Contents", ())]
+            yield from found
 
     def head(self, bucket: str, key: str) -> Stored | None:
         """Describe one object; None when there is none."""
@@ -242,11 +243,9 @@ class S3Writer(S3Reader):
         """List the parts that the target holds."""
         found: dict[int, PartInfo] = {}
         for page in part_pages(self._endpoint, upload):
-            for part in page.get("Parts", ()):
-                number = int(part["PartNumber"])
-                found[number] = PartInfo(
-                    number=number, size=int(part["Size"]), etag=part["ETag"].strip('"')
-                )
+            with translated("the target's list of parts"):
+                parts = [_part_of(entry) for entry in page.get("Parts", ())]
+            found |= {part.number: part for part in parts}
         return found
 
     def complete(
@@ -310,13 +309,31 @@ class S3Writer(S3Reader):
         """List begun uploads under the prefix, each once."""
         seen: set[tuple[str, str]] = set()
         for page in upload_pages(self._endpoint, place):
-            for entry in page.get("Uploads", ()):
-                one = (entry["Key"], entry["UploadId"])
-                if one in seen:
+            with translated("the target's list of uploads"):
+                found = [
+                    (entry["Key"], entry["UploadId"], entry["Initiated"].isoformat())
+                    for entry in page.get("Uploads", ())
+                ]
+            for key, upload_id, began in found:
+                if (key, upload_id) in seen:
                     continue
-                seen.add(one)
-                upload = Upload(bucket=place.bucket, key=one[0], upload_id=one[1])
-                yield upload, entry["Initiated"].isoformat().replace("+00:00", "Z")
+                seen.add((key, upload_id))
+                upload = Upload(bucket=place.bucket, key=key, upload_id=upload_id)
+                yield upload, began.replace("+00:00", "Z")
+
+
+def _listed(entry: Mapping[str, Any]) -> Stored:
+    size = counted(entry["Size"])
+    if size is None:
+        raise ListingBroken("the target gives an object a size that is no number of bytes")
+    return Stored(key=entry["Key"], size=size, etag=entry.get("ETag", "").strip('"'))
+
+
+def _part_of(entry: Mapping[str, Any]) -> PartInfo:
+    number, size = counted(entry["PartNumber"]), counted(entry["Size"])
+    if number is None or size is None:
+        raise ListingBroken("the target gives a part no number or no size")
+    return PartInfo(number=number, size=size, etag=entry["ETag"].strip('"'))
 
 
 _REPLACED = "the target holds another object than the one that was stored"

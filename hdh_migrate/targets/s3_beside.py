@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from hdh_migrate.errors import Missing, Transient
+from hdh_migrate.bounded import whole
+from hdh_migrate.errors import Missing, ShortRead, Transient
 from hdh_migrate.model import Lock, Stamp, Stored, TargetLimits
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated
 from hdh_migrate.transport import Reply
@@ -83,7 +84,7 @@ def told(reply: Reply) -> dict[str, Any]:
             if name.startswith(_META)
         },
         "lock": _lock(reply),
-        "tag_count": int(count) if count and count.isdecimal() else None,
+        "tag_count": None if count is None else whole(count),
     }
 
 
@@ -91,7 +92,7 @@ def _lock(reply: Reply) -> Lock:
     mode, until = (reply.headers.get(f"{_LOCK}{name}") for name in ("mode", "retain-until-date"))
     return Lock(
         mode=mode.lower() if mode else None,
-        until=_instant(datetime.fromisoformat(until)) if until else None,
+        until=_until(until) if until else None,
         hold=reply.headers.get(f"{_LOCK}legal-hold", "").upper() == "ON",
     )
 
@@ -106,14 +107,14 @@ def lock_of(endpoint: S3Endpoint, bucket: str, stored: Stored) -> Lock:
     held: dict[str, Any] = {}
     with suppress(Missing), translated("an object's retention"):
         kept = endpoint.client.get_object_retention(**where).get("Retention", {})
+        mode, until = kept.get("Mode"), kept.get("RetainUntilDate")
+        kept = {
+            "mode": str(mode).lower() if mode else None,
+            "until": None if until is None else _instant(until),
+        }
     with suppress(Missing), translated("an object's legal hold"):
         held = endpoint.client.get_object_legal_hold(**where).get("LegalHold", {})
-    until = kept.get("RetainUntilDate")
-    return Lock(
-        mode=str(kept["Mode"]).lower() if kept.get("Mode") else None,
-        until=None if until is None else _instant(until.astimezone(UTC)),
-        hold=held.get("Status") == "ON",
-    )
+    return Lock(**kept, hold=held.get("Status") == "ON")
 
 
 def retain(endpoint: S3Endpoint, bucket: str, stored: Stored, lock: Lock) -> None:
@@ -139,7 +140,8 @@ def tags_of(endpoint: S3Endpoint, bucket: str, stored: Stored) -> dict[str, str]
         raise
     if "TagSet" not in reply:  # an empty 200 parses as an object without tags
         raise Transient("the target's reply is no list of tags")
-    return {one["Key"]: one.get("Value", "") for one in reply["TagSet"]}
+    with translated("an object's tags"):
+        return {one["Key"]: one.get("Value", "") for one in reply["TagSet"]}
 
 
 def tag(endpoint: S3Endpoint, bucket: str, stored: Stored, tags: Mapping[str, str]) -> None:
@@ -161,5 +163,19 @@ def _code(cause: BaseException | None) -> str:
     return str(told.get("Code", ""))
 
 
+def _until(text: str) -> str:
+    """Return a moment that a header tells, as `Lock.until` has it.
+
+    Raises:
+        ShortRead: it is none.
+    """
+    try:
+        return _instant(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
+        raise ShortRead("the target keeps an object until no moment that there is") from None
+
+
 def _instant(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
-from xml.etree import ElementTree as ET
 
+from hdh_migrate import markup
 from hdh_migrate.errors import (
     AccessDenied,
     AuthFailed,
@@ -37,7 +37,9 @@ from hdh_migrate.transport import Reply, SigV4, Transport, pause
 CONTROL_SECONDS = 300
 """Without a byte: completing a large upload may take minutes."""
 
-CONTROL_BODY_MAX = 64 << 20
+CONTROL_BODY_MAX = 16 << 20
+CONTROL_ELEMENTS_MAX = 100_000
+"""Bytes and elements of one reply that botocore reads: a thousand entries, and room to spare."""
 
 Pace = Callable[[str, str], None]
 """Waits until one more request (its method, its bucket) may be sent."""
@@ -186,7 +188,7 @@ class S3Endpoint:
                 "the target redirects elsewhere; not followed",
                 hint="check target.region and target.endpoint; nothing was sent on",
             )
-        return AWSResponse(request.url, reply.status, reply.headers, _Raw(reply.body))
+        return AWSResponse(request.url, reply.status, reply.headers, _Raw(_plain(reply)))
 
     def _bucket_in(self, url: str) -> str:
         parts, own = urlsplit(url), urlsplit(self.url)
@@ -229,6 +231,7 @@ def _with_content_md5(model: Any, params: Any, **_: Any) -> None:  # noqa: ANN40
 def translated(what: str) -> Iterator[None]:
     """Turn botocore's exceptions into ours; the message names no object and no secret."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
@@ -236,7 +239,10 @@ def translated(what: str) -> Iterator[None]:
         raise from_client_error(error, what) from error
     except BotoCoreError as error:
         raise ConnectionLost(f"{what}: {type(error).__name__}") from error
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+    except (
+        *(ResponseParserError, ValueError, TypeError, KeyError, AttributeError),
+        *(OverflowError, RecursionError),
+    ):
         # botocore reads numbers and times of a reply as they come; the words may hold anything.
         raise ShortRead(f"{what}: a reply that cannot be understood") from None
 
@@ -273,9 +279,22 @@ def classified(code: str, status: int, what: str, retry_after: float | None) -> 
 
 def xml_code(body: bytes) -> str:
     """Return the code of an S3 error reply, empty when it has none."""
-    if not body or b"<!DOCTYPE" in body:
-        return ""
+    return markup.text_in(body, "{*}Code") if body else ""
+
+
+def _plain(reply: Reply) -> bytes:
+    """Return the body of a control reply as botocore may make a tree of it.
+
+    Raises:
+        ShortRead: a success says what no host has a reason to say.
+    """
+    # What begins so is JSON, which some control calls answer, and no parser takes it for XML.
+    if not reply.body or reply.body[:64].lstrip()[:1] in {b"{", b"["}:
+        return reply.body
     try:
-        return ET.fromstring(body).findtext("{*}Code") or ""  # noqa: S314 - no DOCTYPE
-    except ET.ParseError:
-        return ""
+        markup.demand(reply.body, elements=CONTROL_ELEMENTS_MAX)
+    except (markup.NotWhole, markup.Unwanted) as error:
+        if 200 <= reply.status < 300:
+            raise ShortRead(f"the target's reply cannot be read: {error}") from error
+        return b""  # a page of a proxy in between, say: the status is what counts
+    return reply.body

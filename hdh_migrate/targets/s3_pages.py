@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from hdh_migrate.bounded import counted
 from hdh_migrate.errors import ListingBroken
 from hdh_migrate.model import Place, Upload
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated
@@ -82,13 +83,15 @@ def _paged(
     ask: Callable[[Mapping[str, Any]], Mapping[str, Any]],
     markers: tuple[str, ...],
     entries: str,
-    most: str,
+    most_named: str,
 ) -> Iterator[Mapping[str, Any]]:
     more: dict[str, Any] = {}
     asked: set[tuple[Any, ...]] = set()
     while True:
         with translated(what):
             page = ask(more)
+            most = counted(page.get(most_named)) or PAGE
+            full = len(page.get(entries, ())) >= most
         more = {name: page[_NAMES[name]] for name in markers if page.get(_NAMES[name])}
         position = tuple(more.get(name) for name in markers)
         goes_on = bool(more) and position not in asked
@@ -99,6 +102,5 @@ def _paged(
                 raise ListingBroken(f"{what} is truncated and does not go on")
             continue
         yield page
-        full = len(page.get(entries, ())) >= int(page.get(most) or PAGE)
         if not (goes_on and full):
             return

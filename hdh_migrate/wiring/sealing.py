@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.pipeline.cutover.scene import Consumer
 from hdh_migrate.plan.cutover import Smoke
@@ -15,10 +18,28 @@ from hdh_migrate.wiring.targets import open_target
 from hdh_migrate.wiring.vault import Vault, identity_path
 
 
+def load_recipients(plan: Plan, base: Path) -> tuple[str, ...]:
+    """Return the 32 bytes of each recipient's public key, in hexadecimal; none without sealing.
+
+    Raises:
+        KeyUnavailable: one is missing, unreadable or no honest key.
+    """
+    if not isinstance(plan.seal, Crypt4gh):
+        return ()
+    from hdh_migrate.sealing.keys import PublicKey
+
+    return tuple(PublicKey.load(base / path).raw.hex() for path in plan.seal.recipients)
+
+
 def open_envelopes(
-    plan: Plan, vault: Vault, identity: tuple[str | None, str | None] | None = None
+    plan: Plan,
+    vault: Vault,
+    identity: tuple[str | None, str | None] | None = None,
+    recipients: Sequence[str] | None = None,
 ) -> Envelopes:
     """Load the keys that a plan names; `identity` is another one's key and passphrase.
+
+    `recipients` are as `load_recipients` returned them: the files are not read again.
 
     Raises:
         KeyUnavailable: one is missing, unreadable, or does not belong to the others.
@@ -31,8 +52,8 @@ def open_envelopes(
     from hdh_migrate.sealing.keys import PrivateKey, PublicKey
 
     seal = plan.seal
-    recipients = [PublicKey.load(vault.base / path) for path in seal.recipients]
-    if len({key.raw for key in recipients}) < len(recipients):
+    told = load_recipients(plan, vault.base) if recipients is None else recipients
+    if len(set(told)) < len(told):
         raise KeyUnavailable(
             "seal.recipients: two recipients have the same key",
             hint="a lost key must not make the data unreadable; give two different ones",
@@ -43,7 +64,7 @@ def open_envelopes(
         private = PrivateKey.load(
             identity_path(ref, vault), vault.reveal(phrase) if phrase is not None else None
         )
-    return Crypt4ghEnvelopes(recipients, private)
+    return Crypt4ghEnvelopes([PublicKey(bytes.fromhex(raw)) for raw in told], private)
 
 
 def open_consumer(

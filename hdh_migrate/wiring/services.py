@@ -21,7 +21,7 @@ from hdh_migrate.targets.chosen import limits_of
 from hdh_migrate.targets.opening import Network
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.transport import Traffic, Transport
-from hdh_migrate.wiring.sealing import open_envelopes
+from hdh_migrate.wiring.sealing import load_recipients, open_envelopes
 from hdh_migrate.wiring.sources import open_source, source_transport
 from hdh_migrate.wiring.targets import open_target
 from hdh_migrate.wiring.vault import Vault
@@ -40,6 +40,8 @@ class Services:
     reader: TargetReader
     writer: TargetWriter | None
     envelopes: Envelopes
+    recipients: tuple[str, ...]
+    """The keys that everything is sealed for, as they were loaded; in hexadecimal."""
     limits: TargetLimits
     transports: tuple[tuple[str, Transport], ...]
     network: Network
@@ -57,13 +59,15 @@ class Services:
         pace: Callable[[str, str], None] | None = None,
         limits: TargetLimits | None = None,
         vault: Vault | None = None,
+        recipients: Sequence[str] | None = None,
     ) -> Services:
         """Open a plan's adapters; without `write` nothing that could write is built.
 
         Nothing is contacted, and a target off this machine cannot be before `admit`. `pace` waits
         before each request to the target. `limits` stands in for the profile's, where more is
         known of the target. A worker has a `vault` of its own; without `write` it holds nothing
-        that could write, and looks at buckets as its reader.
+        that could write, and looks at buckets as its reader. `recipients` are keys that were
+        loaded before: they stay, whatever lies in their files now.
 
         Raises:
             KeyUnavailable: a reference or a key file cannot be read.
@@ -71,8 +75,10 @@ class Services:
         network, works = network or Network(), vault is not None
         vault = vault or Vault.open(base)
         limits = limits or limits_of(plan, base)
+        if recipients is None:
+            recipients = load_recipients(plan, base)
         transport = source_transport(plan)
-        source = open_source(plan, vault, transport)
+        source, tokens = open_source(plan, vault, transport)
         from hdh_migrate.targets.s3 import S3Reader, S3Writer
 
         credential = plan.verify.credential or plan.target.credential
@@ -86,10 +92,12 @@ class Services:
             source=source,
             reader=S3Reader(readable, limits),
             writer=S3Writer(place, limits) if write else None,
-            envelopes=open_envelopes(plan, vault),
+            envelopes=open_envelopes(plan, vault, recipients=recipients),
+            recipients=tuple(recipients),
             limits=limits,
             transports=(
                 ("source", transport),
+                *(("identity", asked) for asked in tokens),
                 ("target", place.transport),
                 ("target", readable.transport),
             ),

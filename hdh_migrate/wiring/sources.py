@@ -12,7 +12,7 @@ from hdh_migrate.errors import AuthFailed, KeyUnavailable
 from hdh_migrate.plan.consent import DeniedWrite, WriterKey, WriterSas
 from hdh_migrate.plan.cutover import Decommission
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.plan.sides import AzureBlob, AzureIdentity, Sas, SharedKey
+from hdh_migrate.plan.sides import AzureBlob, Identity, Sas, SharedKey
 from hdh_migrate.ports import Eraser, FreezeProbe, Source
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.transport import Transport
@@ -21,14 +21,16 @@ from hdh_migrate.wiring.vault import Vault
 if TYPE_CHECKING:
     from hdh_migrate.sources.azure_sas import Sas as SasFacts
 
-Credential = Sas | SharedKey | AzureIdentity | WriterSas | WriterKey
+Opened = tuple[Source, tuple[Transport, ...]]
+Credential = Sas | SharedKey | Identity | WriterSas | WriterKey
 
 
 def source_transport(plan: Plan) -> Transport:
     """Return a transport that reaches the plan's source and nothing else."""
-    if not isinstance(plan.source, AzureBlob):
-        return Transport()
-    return Transport(door=Door(endpoint=plan.source.account_url, admitted=True))
+    source = plan.source
+    if urlsplit(source.address).netloc:
+        return Transport(door=Door.named(source.address, local=source.is_local))
+    return Transport(door=Door(endpoint=source.address))  # nothing to reach: closed for good
 
 
 # --- who asks --------------------------------------------------------------------------------
@@ -36,13 +38,15 @@ def source_transport(plan: Plan) -> Transport:
 
 def _authorizer(credential: Credential, vault: Vault, with_key: Callable[[str], Any]) -> Any:  # noqa: ANN401 - each of the three has a protocol of its own
     """Return what authorises requests; `with_key` makes it from an account key."""
-    from hdh_migrate.sources.azure_credentials import IdentityAuthorizer, SasAuthorizer
+    from hdh_migrate.sources.azure_credentials import SasAuthorizer
 
     if isinstance(credential, Sas | WriterSas):
         return SasAuthorizer(vault.reveal(credential.value))
     if isinstance(credential, SharedKey | WriterKey):
         return with_key(vault.reveal(credential.value))
-    return IdentityAuthorizer()
+    from hdh_migrate.wiring.identities import open_identity
+
+    return open_identity(credential, vault)
 
 
 def _with_key(url: str, *, may_delete: bool = False) -> Callable[[str], Any]:
@@ -64,33 +68,42 @@ def _account(url: str) -> str:
     return parts.path.strip("/").split("/")[0] or (parts.hostname or "").split(".")[0]
 
 
+def _token_transport(authorizer: object) -> tuple[Transport, ...]:
+    from hdh_migrate.sources.azure_tokens import TokenAuthorizer
+
+    return (authorizer.transport,) if isinstance(authorizer, TokenAuthorizer) else ()
+
+
 # --- reading -------------------------------------------------------------------------------------
 
 
-def _azure_blob(plan: Plan, vault: Vault, transport: Transport) -> Source:
+def _azure_blob(plan: Plan, vault: Vault, transport: Transport) -> Opened:
     from hdh_migrate.sources.azure_blob import AzureBlobSource
 
     source = plan.source
     assert isinstance(source, AzureBlob)
     url = source.account_url
-    return AzureBlobSource(url, _authorizer(source.credential, vault, _with_key(url)), transport)
+    authorizer = _authorizer(source.credential, vault, _with_key(url))
+    return AzureBlobSource(url, authorizer, transport), _token_transport(authorizer)
 
 
-def _folder(plan: Plan, vault: Vault, transport: Transport) -> Source:
+def _folder(plan: Plan, vault: Vault, transport: Transport) -> Opened:
     from hdh_migrate.sources.folder import FolderSource
 
     del plan, transport
-    return FolderSource(vault.base)
+    return FolderSource(vault.base), ()
 
 
-SOURCES: Mapping[str, Callable[[Plan, Vault, Transport], Source]] = {
+SOURCES: Mapping[str, Callable[[Plan, Vault, Transport], Opened]] = {
     "azure-blob": _azure_blob,
     "folder": _folder,
 }
 
 
-def open_source(plan: Plan, vault: Vault, transport: Transport) -> Source:
+def open_source(plan: Plan, vault: Vault, transport: Transport) -> Opened:
     """Open the plan's source for reading; nothing is contacted yet.
+
+    Returns it with the transports that fetch its tokens, if any.
 
     Raises:
         KeyUnavailable: a reference cannot be read, or is no credential.

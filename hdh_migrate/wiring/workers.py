@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from hdh_migrate.pipeline.retrying import Gate, Retrying
 from hdh_migrate.pipeline.throttling import Bandwidth, RequestPace, ThrottledSource
 from hdh_migrate.pipeline.work import Toolbox
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.plan.sides import AzureBlob, Crypt4gh
+from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.ports import Clock, Engine
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring.readings import routes_of
@@ -37,7 +37,13 @@ class WorkerService:
         pace = RequestPace.of(limits, processes, clock.monotonic, self.halt)
         vault = Vault.of(base, config["secrets"])
         services = Services.open(
-            plan, base, write=config["write"], pace=pace, limits=limits, vault=vault
+            plan,
+            base,
+            write=config["write"],
+            pace=pace,
+            limits=limits,
+            vault=vault,
+            recipients=config["recipients"],
         )
         if config["admitted"]:
             services.admit()
@@ -84,12 +90,7 @@ def _local(config: Mapping[str, Any], plan: Plan) -> Engine:
     return LocalEngine(
         "hdh_migrate.wiring:worker", config,
         processes=processes, connections=plan.engine.connections,
-        kept=_IDENTITY_VARIABLES if _by_identity(plan) else (),
     )  # fmt: skip
-
-
-def _by_identity(plan: Plan) -> bool:
-    return isinstance(plan.source, AzureBlob) and plan.source.credential.kind == "azure-identity"
 
 
 def worker_secrets(plan: Plan, vault: Vault, *, write: bool) -> dict[str, str]:
@@ -117,9 +118,6 @@ def _refs(value: Any) -> Iterator[str]:  # noqa: ANN401 - any value of a section
         yield value
 
 
-_IDENTITY_VARIABLES = ("AZURE_", "IDENTITY_", "IMDS_", "MSI_")
-"""What tells azure-identity which identity this machine has."""
-
 ENGINES: Mapping[str, Callable[[Mapping[str, Any], Plan], Engine]] = {"local": _local}
 
 
@@ -132,8 +130,11 @@ def open_engine(
     write: bool,
     admitted: bool,
     limits: TargetLimits,
+    recipients: Sequence[str],
 ) -> Engine:
     """Start the plan's engine; `admitted` is what `Services.admitted` says.
+
+    Workers seal for `recipients` and read no key file for it.
 
     Raises:
         KeyUnavailable: a secret that the workers need cannot be read.
@@ -142,6 +143,7 @@ def open_engine(
         "plan": canonical.decode(),
         "base": str(vault.base),
         "secrets": worker_secrets(plan, vault, write=write),
+        "recipients": list(recipients),
         "run_tag": run_tag,
         "write": write,
         "admitted": admitted,

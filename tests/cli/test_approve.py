@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import copy
+import hashlib
 import json
 import shutil
 import threading
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from hdh_migrate.cli.output import LineProgress, Output
 from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.evidence.approvals import Judgement, Stage, Why
-from hdh_migrate.evidence.signing import new_report_key
+from hdh_migrate.evidence.signing import load_verifier, new_report_key
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.session import approving
 from hdh_migrate.session.run import Desk as SessionDesk
@@ -110,6 +112,9 @@ def test_an_approval_made_far_away_from_a_bundle_is_carried_home(
     away = tmp_path / "away"
     away.mkdir()
     shutil.copy(desk.plan, away / "plan.yaml")
+    (away / "keys").mkdir()
+    for public in ("dpo", "ciso", "report"):  # who approves far away must know with whom
+        shutil.copy(tmp_path / "keys" / f"{public}.pub", away / "keys")
     out = away / "dpo.approval.json"
     common = ["--batch", "pilot", "--stage", "cutover", "--key", f"{tmp_path}/keys/dpo.key"]
     there = ["--bundle", f"{tmp_path}/bundle", "--trust", f"{tmp_path}/keys/report.pub"]
@@ -238,13 +243,71 @@ def test_rubbish_among_the_approvals_does_not_hide_the_good_ones(desk: Desk) -> 
     assert reasons(found) == [Why.MALFORMED, Why.BAD_SIGNATURE]
 
 
-def test_a_freeze_is_stated_before_anything_is_moved(tmp_path: Path, bucket: Bucket) -> None:
+def test_nothing_is_approved_of_a_ledger_that_is_not_there(tmp_path: Path, bucket: Bucket) -> None:
     desk = Desk(tmp_path, bucket)
     new_report_key(tmp_path / "keys", "dpo", None)
     desk.plan.write_text(
         desk.text + "approvals: {keys: [keys/dpo.pub]}\nfreeze: {kind: statement}\n"
     )
 
-    assert approve(desk, "dpo", "--for", "12h", stage="freeze") == Exit.OK
+    assert approve(desk, "dpo", "--for", "12h", stage="freeze") == Exit.USAGE
+
+    assert not list(desk.folder.glob("**/approvals/*"))
+
+
+def told_in(path: Path) -> tuple[str, dict[str, str]]:
+    payload = base64.b64decode(json.loads(path.read_bytes())["payload"])
+    return hashlib.sha256(payload).hexdigest(), json.loads(payload)
+
+
+def test_a_freeze_names_its_window_which_the_plan_bounds(desk: Desk) -> None:
+    desk.plan.write_text(
+        desk.plan.read_text().replace("threshold: 2", "threshold: 1")
+        + "freeze: {kind: statement, at_most: 6h}\n"
+    )
+
+    assert approve(desk, "dpo", "--for", "7h", stage="freeze") == Exit.USAGE
+    assert approve(desk, "dpo", "--from", "2001-01-01T00:00:00Z") == Exit.USAGE
+    assert judged(desk, Stage.FREEZE).missing == 1
+    assert approve(desk, "dpo", stage="freeze") == Exit.OK
 
     assert judged(desk, Stage.FREEZE).missing == 0
+    (kept,) = desk.folder.glob("**/approvals/*.json")
+    first, last = (datetime.fromisoformat(told_in(kept)[1][name]) for name in ("from", "expires"))
+    assert last - first <= timedelta(hours=6)
+
+
+def test_an_approval_is_withdrawn_by_its_key_alone(desk: Desk) -> None:
+    for key in ("dpo", "ciso"):
+        assert approve(desk, key) == Exit.OK
+    mine = desk.folder.glob("**/approvals/*.json")
+    by = {json.loads(one.read_bytes())["signatures"][0]["keyid"]: one for one in mine}
+    dpo = by[load_verifier(desk.folder / "keys" / "dpo.pub").key_id]
+
+    def withdraw(key: str, named: str) -> int:
+        return desk.run(
+            "approve", str(desk.plan), "--withdraw", named,
+            "--key", str(desk.folder / "keys" / f"{key}.key"),
+        ).returncode  # fmt: skip
+
+    assert withdraw("ciso", str(dpo)) == Exit.OK  # not hers: it changes nothing
+    assert judged(desk).missing == 0
+    assert withdraw("dpo", "00000000") == Exit.USAGE
+    assert withdraw("dpo", told_in(dpo)[0][:12]) == Exit.OK
+
+    found = judged(desk)
+    assert (found.missing, reasons(found)) == (1, [Why.WITHDRAWN])
+
+
+def test_another_ledger_of_the_same_plan_takes_no_approval_over(desk: Desk) -> None:
+    for key in ("dpo", "ciso"):
+        assert approve(desk, key) == Exit.OK
+    (kept,) = desk.folder.glob("**/approvals")
+    aside = desk.folder / "aside"
+    shutil.copytree(kept, aside)
+    shutil.rmtree(desk.folder / ".hdh-migrate")
+    done = desk.run("run", str(desk.plan), "--until", "inventory")
+    assert done.returncode == Exit.OK, done.stderr
+    shutil.copytree(aside, kept)
+
+    assert (judged(desk).missing, set(reasons(judged(desk)))) == (2, {Why.OTHER_LEDGER})

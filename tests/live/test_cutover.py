@@ -38,6 +38,10 @@ def test_a_batch_is_cut_over_rolled_back_cut_over_again_and_finalized(site: Site
     site.cutover("rollback", expect=0)
     assert (site.status()["stage"], site.pointer) == ("rolled back", OLD)
 
+    replayed = site.cutover("start", expect=8)
+    assert "it was for an earlier attempt" in replayed.err
+    assert site.pointer == OLD
+    site.approve("cutover")
     site.cutover("start", expect=0)
     assert site.cutover("finalize", expect=3).err.count("fallback window is open until") == 1
     assert site.cutover("finalize", "--reason", " ", expect=3).err.count("give --reason") == 1
@@ -75,6 +79,34 @@ def test_a_source_that_is_written_to_is_caught_and_its_change_is_moved(site: Sit
     assert (site.folder / "b").read_bytes() == b"changed"
 
 
+def test_a_freeze_and_an_approval_that_were_taken_back_or_rolled_back_switch_nothing(
+    site: Site,
+) -> None:
+    site.change(freeze={"kind": "statement"})
+    site.run()
+    site.approve("cutover")
+    site.approve("freeze")
+    site.cutover("start", expect=0)
+    site.cutover("rollback", expect=0)  # and the writers come back
+
+    site.approve("cutover")
+    refused = site.cutover("start", expect=8)
+    assert "nobody has signed that the source is frozen" in refused.err
+    assert "it was for an earlier attempt" in refused.err
+
+    site.approve("freeze")
+    kept = next(site.state.glob("approvals/cutover-*"), None)
+    assert kept is not None
+    for one in site.state.glob("approvals/cutover-*"):
+        dpo = str(site.folder / "keys" / "dpo.key")
+        site.cli("approve", site.plan, "--withdraw", str(one), "--key", dpo, expect=0)
+    assert "has withdrawn it" in site.cutover("start", expect=8).err
+    for one in site.state.glob("approvals/withdrawn-*"):  # seen once, it is in the journal
+        one.unlink()
+    assert "has withdrawn it" in site.cutover("start", expect=8).err
+    assert site.pointer == OLD
+
+
 def test_approvals_count_for_this_plan_these_keys_and_their_time_alone(site: Site) -> None:
     site.run()
     site.approve("cutover", "stranger")
@@ -85,6 +117,8 @@ def test_approvals_count_for_this_plan_these_keys_and_their_time_alone(site: Sit
 
     site.approve("cutover", "dpo", "--until", "2027-01-01T00:00:00Z")
     site.change(approvals={"keys": ["keys/dpo.pub", "keys/ciso.pub"], "threshold": 2})
+    assert "the plan changes the terms" in site.cutover("start", expect=8).err
+    site.approve("terms", "dpo")
     refused = site.cutover("start", expect=8)
     assert "the plan was changed since" in refused.err
     assert site.pointer == OLD
@@ -156,7 +190,8 @@ def test_a_pointer_that_was_changed_by_hand_is_left_alone_on_both_ways(site: Sit
     assert "changed by somebody else" in site.cutover("start", expect=3).err
     assert site.pointer == "https://elsewhere.example/"
 
-    site.cutover("rollback", expect=0)  # gives this start up
+    site.cutover("rollback", expect=0)  # gives this start up, and its approvals with it
+    site.approve("cutover")
     site.cutover("start", expect=0)
     site.pointer = "https://third.example/?sig=abcdefghijklmnopqrstu"
     failed = site.cutover("rollback", expect=3)
@@ -258,6 +293,7 @@ def test_a_start_that_is_killed_in_the_switch_and_a_rollback_too_end_well(site: 
     assert site.status()["stage"] == "rolled back"
 
     script(site.folder / "bin" / "set", "kill -9 $PPID")  # before it did anything
+    site.approve("cutover")
     assert site.real("cutover", "start", site.plan, "--batch", "all").code == -9
     assert (site.folder / "alias").read_text() == OLD
     script(site.folder / "bin" / "set", 'printf %s "$HDH_NEW" > alias')

@@ -66,7 +66,7 @@ def taken_away(site: Site, name: str) -> Callable[[], None]:
 def codes(site: Site) -> list[str]:
     told = site.cli("report", site.plan, "--out", str(site.folder / f"r{time.time_ns()}"))
     assert told.code in {0, 4, 5}, told.err
-    folder = max(site.folder.glob("r*"))
+    folder = max(one for one in site.folder.glob("r*") if one.is_dir())  # a checkpoint is a file
     lines = (folder / "findings.jsonl").read_text().splitlines()
     return sorted(json.loads(line)["code"] for line in lines)
 

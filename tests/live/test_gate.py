@@ -21,12 +21,11 @@ import yaml
 from hdh_migrate.clocks import Moment
 from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.door import Addresses
-from hdh_migrate.errors import AuthFailed, Exit, MigrateError, PlanInvalid
+from hdh_migrate.errors import Exit, MigrateError, PlanInvalid
 from hdh_migrate.evidence.signing import load_signer, new_report_key
 from hdh_migrate.model import Step
 from hdh_migrate.session import waivers
 from hdh_migrate.session.run import Desk, forecast, perform
-from hdh_migrate.sources import azure_credentials
 from hdh_migrate.targets.opening import Network
 from hdh_migrate.telemetry import SystemClock
 from tests.support.fixtures import Bucket
@@ -391,20 +390,3 @@ def test_ambient_settings_lead_a_whole_run_nowhere_else(
         assert done.returncode == Exit.OK, done.stderr
         assert elsewhere.connections == 0
     assert [entry["Key"] for entry in bucket.client.list_objects_v2(Bucket=bucket.name)["Contents"]]
-
-
-@pytest.mark.parametrize("name", ["HTTPS_PROXY", "ALL_PROXY", "AZURE_AUTHORITY_HOST"])
-def test_an_azure_identity_asks_nobody_that_the_environment_names(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(azure_credentials, "IDENTITY_RETRIES", 0)
-    with listener() as elsewhere:
-        away = f"127.0.0.1:{elsewhere.port}"
-        monkeypatch.setenv(name, away if name.startswith("AZURE") else f"http://{away}")
-        monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "environmentcredential")
-        for part in ("CLIENT_ID", "TENANT_ID"):
-            monkeypatch.setenv(f"AZURE_{part}", "00000000-0000-0000-0000-000000000001")
-        monkeypatch.setenv("AZURE_CLIENT_SECRET", "a secret")
-        with pytest.raises(AuthFailed):
-            azure_credentials.IdentityAuthorizer().apply("", {})
-        assert elsewhere.connections == 0

@@ -47,7 +47,7 @@ verify: {{level: head}}
     loaded = load(tmp_path / "plan.yaml")
     config = {
         "plan": loaded.canonical.decode(), "base": str(loaded.base), "run_tag": "a tag",
-        "write": False, "admitted": True, "processes": PROCESSES, "threads": 1,
+        "write": False, "admitted": True, "recipients": [], "processes": PROCESSES, "threads": 1,
         "secrets": wiring.worker_secrets(loaded.plan, wiring.Vault.open(loaded.base), write=False),
         "limits": asdict(profile_of(loaded.plan, loaded.base).limits),
     }  # fmt: skip

@@ -97,6 +97,12 @@ class FakeSource:
     def version(self, bucket: str, key: str) -> str:
         return self._blobs[bucket, key].info.version
 
+    def lie(self, bucket: str, key: str, data: bytes) -> None:
+        """Give other bytes from now on, of the same size and under the same version."""
+        found = self._blobs[bucket, key]
+        assert len(data) == len(found.data)
+        found.data = data
+
     def drift(self, key: str, *versions: bytes, midway: bool = False) -> None:
         """Replace the object just before each of the next reads; `midway`, during them."""
         (self._drifts_after if midway else self._drifts)[key] = list(versions)
@@ -206,6 +212,8 @@ class FakeTarget:
         self._open: dict[str, _Open] = {}
         self._numbers = itertools.count(1)
         self._lock = threading.RLock()
+        self.left: dict[tuple[str, int], list[bytes]] = {}
+        """What came here of each part, by upload and number, acknowledged or not."""
 
     # --- what a test looks at or does to it ------------------------------------------------------
 
@@ -327,6 +335,7 @@ class FakeTarget:
         return upload
 
     def put_part(self, upload: Upload, number: int, body: memoryview, *, sha256: str) -> str:
+        self.left.setdefault((upload.upload_id, number), []).append(bytes(body))
         with self.script.call("put_part"), self._lock:
             data = _whole(body, sha256)
             self._known(upload).parts[number] = data
@@ -335,10 +344,14 @@ class FakeTarget:
     def stream_part(
         self, upload: Upload, number: int, size: int, pull: Callable[[int], bytes]
     ) -> str:
+        data = bytearray()
         with self.script.call("stream_part"):
-            data = bytearray()
-            while len(data) < size and (piece := pull(min(PIECE, size - len(data)))):
-                data += piece
+            try:
+                while len(data) < size and (piece := pull(min(PIECE, size - len(data)))):
+                    with self.script.call("piece"):
+                        data += piece
+            finally:
+                self.left.setdefault((upload.upload_id, number), []).append(bytes(data))
             if len(data) != size:
                 raise Transient("a part: IncompleteBody (HTTP 400)")
             self._known(upload).parts[number] = bytes(data)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime, timedelta
 
 from hdh_migrate.pipeline.cutover.moments import later
 from hdh_migrate.telemetry import SystemClock
 from tests.support.script import Script
+
+FIRST = datetime(2026, 11, 23, tzinfo=UTC)
+"""When a clock of the tests' own begins."""
 
 
 class FakeClock:
@@ -19,11 +23,8 @@ class FakeClock:
 
     def now(self) -> str:
         with self._script.call("now"):
-            minutes, seconds = divmod(int(self.seconds), 60)
-            hours, minutes = divmod(minutes, 60)
-            return (
-                f"2026-11-{23 + hours // 24:02d}T{hours % 24:02d}:{minutes:02d}:{seconds:02d}.000Z"
-            )
+            moment = FIRST + timedelta(seconds=int(self.seconds))
+            return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
     def monotonic(self) -> float:
         self.seconds += self._tick

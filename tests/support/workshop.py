@@ -21,7 +21,12 @@ class Workshop:
         del config
         self.halt = threading.Event()
 
-    def perform(self, order: Mapping[str, Any], emit: Emit) -> None:
+    def perform(
+        self,
+        order: Mapping[str, Any],
+        emit: Emit,
+        record: Callable[[Mapping[str, Any]], bool],
+    ) -> None:
         for one in order["objects"]:
             if one.get("die"):
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -37,7 +42,8 @@ class Workshop:
             if one.get("threads"):
                 starve()
                 threading.Thread(target=print).start()
-            emit({"kind": "done", "id": one["id"], "pid": os.getpid()})
+            recorded = record({"kind": "sealing", "id": one["id"]}) if one.get("asks") else None
+            emit({"kind": "done", "recorded": recorded, "id": one["id"], "pid": os.getpid()})
 
     def traffic(self) -> list[Mapping[str, Any]]:
         return [{"side": "source", "pid": os.getpid()}]

@@ -306,7 +306,9 @@ def test_a_waiver_that_is_dated_in_the_future_or_has_ended_does_not_count(tmp_pa
 def test_approvals_and_ends_of_keys_are_judged_by_the_stricter_clock(tmp_path: Path) -> None:
     new_report_key(tmp_path, "dpo", None, until="2026-11-25")
     key = load_verifier(tmp_path / "dpo.pub")
-    subject = Subject(plan_digest="a", batch="b", stage=Stage.CUTOVER, root="r")
+    subject = Subject(
+        plan_digest="a", ledger="l", batch="b", stage=Stage.CUTOVER, root="r", terms="t"
+    )
     made = approval(
         load_signer(tmp_path / "dpo.key", None), subject, made_at=NOW, expires=later(NOW, 90_000)
     )

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import pytest
 from hdh_migrate.engines.local import LocalEngine
 from hdh_migrate.engines.serial import SerialEngine
 from hdh_migrate.errors import MigrateError, Starved
-from hdh_migrate.ports import Engine
+from hdh_migrate.ports import Engine, Recorder
 from tests.support.workshop import Workshop
 
 FACTORY = "tests.support.workshop:worker"
@@ -42,12 +42,14 @@ def order(*objects: Mapping[str, Any]) -> dict[str, Any]:
     return {"kind": "put", "objects": list(objects)}
 
 
-def drained(engine: Engine, count: int, *, seconds: float = 20) -> list[Mapping[str, Any]]:
+def drained(
+    engine: Engine, count: int, *, seconds: float = 20, record: Recorder | None = None
+) -> list[Mapping[str, Any]]:
     """Take receipts until `count` orders ended."""
     found, ended, until = list[Mapping[str, Any]](), 0, time.monotonic() + seconds
     while ended < count:
         assert time.monotonic() < until, found
-        for receipt in engine.receipts(0.2):
+        for receipt in engine.receipts(0.2, record):
             found.append(receipt)
             ended += receipt["kind"] in {"order-done", "lost"}
     return found
@@ -85,6 +87,43 @@ def test_every_order_comes_back_with_a_receipt_for_each_object(engine: Engine) -
     done = sorted(receipt["id"] for receipt in found if receipt["kind"] == "done")
     assert done == [*range(20), *range(100, 120)]
     assert list(engine.receipts(0)) == []
+
+
+def test_a_worker_goes_on_when_what_it_asked_to_be_recorded_is(engine: Engine) -> None:
+    asked: list[int] = []
+
+    def record(receipts: Sequence[Mapping[str, Any]]) -> list[bool]:
+        asked.extend(receipt["id"] for receipt in receipts)
+        return [receipt["id"] % 2 == 0 for receipt in receipts]
+
+    for number in range(6):
+        engine.submit(order({"id": number, "asks": True}))
+
+    found = drained(engine, 6, record=record)
+
+    done = {one["id"]: one["recorded"] for one in found if one["kind"] == "done"}
+    assert done == {number: number % 2 == 0 for number in range(6)}
+    assert sorted(asked) == [*range(6)]
+    assert {one["kind"] for one in found} == {"done", "order-done"}
+
+
+def test_a_worker_that_nobody_records_for_is_told_no(engine: Engine) -> None:
+    engine.submit(order({"id": 1, "asks": True}))
+    assert [one["recorded"] for one in drained(engine, 1) if one["kind"] == "done"] == [False]
+
+
+def test_a_worker_that_waits_to_be_recorded_does_not_hold_up_the_end(
+    processes: LocalEngine,
+) -> None:
+    processes.submit(order({"id": 1, "asks": True}))
+    worker = next(one for one in processes._workers if one.orders)
+    while not worker.ready:
+        list(processes._receive(worker))
+    worker.wire.connection.poll(20)  # the question is there, and nobody takes it
+
+    processes.close(grace=60)
+
+    assert worker.process.returncode == 0
 
 
 def test_a_worker_that_dies_gives_its_order_back_and_is_replaced(

@@ -46,6 +46,6 @@ def finalize(scene: Scene, reason: str | None) -> Standing:
     consent = let_through(scene, "finalize", root)
     scene.note(
         "finalized", early=early, reason=reason, root=root, user=scene.user,
-        approvals=list(consent.keys), approved_stage="finalize",
+        approvals=list(consent.keys), approved_stage="finalize", terms=consent.terms,
     )  # fmt: skip
     return scene.standing()

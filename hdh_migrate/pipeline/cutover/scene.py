@@ -27,6 +27,8 @@ class Consent:
     keys: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
     """Why it is not given, or which approvals did not count."""
+    terms: str | None = None
+    """The digest of the terms under which it was judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,8 @@ BEFORE_SWITCH = frozenset({Stage.NONE, Stage.PREPARING, Stage.ROLLED_BACK})
 ENGAGED = frozenset({Stage.SWITCHING, Stage.SWITCHED, Stage.OPEN, Stage.ROLLING_BACK})
 """The pointer may have the new value, and a rollback may still be asked for."""
 
+_NOT_FROZEN = frozenset({"source-written", "not-frozen"})
+
 FINAL = frozenset({Stage.FINALIZED, Stage.ERASING, Stage.REQUESTED, Stage.OBSERVED})
 
 
@@ -120,6 +122,23 @@ class Standing:
     written: Mapping[str, Any] | None = None
     """What consumers wrote to the target until a rollback; None: not counted yet."""
     approvals: dict[str, list[str]] = field(default_factory=dict)
+    attempt: int = 1
+    """Which attempt to switch this is; one more after each rollback."""
+    moved_at: str | None = None
+    """When a delta last made another manifest."""
+    disproved_at: str | None = None
+    """When the source was last seen not to be frozen."""
+    terms: Mapping[str, Any] | None = None
+    """The terms in force: who approves, how many, with what delays; None: none were fixed yet."""
+    terms_since: str | None = None
+    """When the last consent to a change of the terms was signed."""
+    terms_changes: list[Mapping[str, Any]] = field(default_factory=list)
+    terms_of: dict[str, str | None] = field(default_factory=dict)
+    """The digest of the terms under which each stage was approved."""
+    beside: list[str] = field(default_factory=list)
+    """Fingerprints of keys that may approve or waive and whose private half lies with the plan."""
+    withdrawn: set[tuple[str, str]] = field(default_factory=set)
+    """Approvals, by digest, that the key with this fingerprint has withdrawn."""
     times: dict[str, str] = field(default_factory=dict)
     finalized: Mapping[str, Any] | None = None
     recheck: Recheck = field(default_factory=Recheck)
@@ -133,16 +152,49 @@ class Standing:
         self.times[name] = at
         if name == "waits":
             self.waits = {"why": body["why"], "told": body["told"], "at": at}
+            if body["why"] in _NOT_FROZEN:
+                self.disproved_at = at
             return
+        if name == "approval-withdrawn":  # somebody else's doing: what was waited for still is
+            self.withdrawn.add((body["approval"], body["key"]))
+            return
+        if name in {"terms", "terms-changed"}:
+            self._fix(at, name, body)
+            return
+        if name == "delta" and body["new"] + body["changed"]:
+            self.moved_at = at
         self.waits = None
         if "approvals" in body:
             self.approvals[body["approved_stage"]] = list(body["approvals"])
+            self.terms_of[body["approved_stage"]] = body.get("terms")
         handler = _HANDLERS.get(name)
         if handler is not None:
             handler(self, body)
         stage = _STAGES.get(name)
         if stage is not None and stage is not self.stage:
             self.stage, self.since = stage, at
+
+    def _fix(self, at: str, name: str, body: Mapping[str, Any]) -> None:
+        if name == "terms-changed":
+            told = {one: body[one] for one in ("was", "now", "difference", "approvals")}
+            self.terms_changes.append({"at": at, **told, "terms_before": self.terms})
+            self.terms_since = body["since"]
+        self.terms, self.beside = body["terms"], list(body["beside"])
+
+    def known_since(self, stage: str) -> str | None:
+        """Return when what whoever approves a stage must know of came to be, None: always.
+
+        An approval that was made before is void: it was given for a state of things that is over.
+        """
+        needed = {
+            "freeze": (self.times.get("rolled-back"), self.disproved_at),
+            "cutover": (self.times.get("rolled-back"), self.moved_at),
+            "finalize": (self.times.get("switched"),),
+            "decommission": (self.times.get("finalized"),),
+            "terms": (),
+        }
+        moments = (*needed[stage], self.terms_since)
+        return max((at for at in moments if at is not None), default=None)
 
 
 def standings(events: Events) -> dict[tuple[str, Track], Standing]:
@@ -219,6 +271,7 @@ def _rolled_back(now: Standing, body: Mapping[str, Any]) -> None:
     # What was never switched may still land late; what was switched has landed.
     now.intended = now.intended and not body["switched"]
     now.late, now.window_until = False, None
+    now.attempt += 1
     now.written = None if body["switched"] else {}  # nobody was led to the target
 
 

@@ -36,15 +36,15 @@ def switch(scene: Scene, now: Standing, root: str) -> None:
         scene.waits("pointer-moved", ["the pointer is not what it was when the cutover began"])
         raise _moved()
     scene.judged("cutover")
-    consent = let_through(scene, "cutover", root)
+    consent = _both(scene, root)
     scene.remember(old)
     scene.note(
         "switching", old_sha256=digest(old), new_sha256=digest(scene.value), root=root,
         guard=scene.pointer.guard, approvals=list(consent.keys), approved_stage="cutover",
-        strangers=scene.strangers,
+        strangers=scene.strangers, terms=consent.terms,
     )  # fmt: skip
     try:
-        let_through(scene, "cutover", root)
+        _both(scene, root)
     except (DoorHeld, ApprovalMissing, ClocksDiffer) as error:
         scene.note("withdrawn", why="the door was closed before the pointer was touched")
         scene.waits(_WAITS[type(error)], [str(error)])
@@ -59,6 +59,17 @@ def switch(scene: Scene, now: Standing, root: str) -> None:
         scene.stopped_by("switch-unknown", error)
         raise
     scene.note("switched", found=False, late=False, guard=scene.pointer.guard)
+
+
+def _both(scene: Scene, root: str) -> Consent:
+    """Return the consent to the switch, while whoever stated the freeze stands by it, too.
+
+    Raises:
+        DoorHeld, ApprovalMissing: as `let_through`.
+    """
+    if scene.probe is None:
+        let_through(scene, "freeze", root)
+    return let_through(scene, "cutover", root)
 
 
 def resolve(scene: Scene, now: Standing) -> Standing:

@@ -19,13 +19,18 @@ from hdh_migrate.evidence.approvals import (
     Why,
     approval,
     judge,
+    withdrawal,
 )
 from hdh_migrate.evidence.signing import STATEMENT_TYPE, Signer
-from hdh_migrate.fixity import canonical_json
+from hdh_migrate.fixity import canonical_json, sha256_hex
 from tests.unit.evidence.builders import signer
 
 MADE, NOW, UNTIL = "2026-11-20T08:00:00Z", "2026-11-25T10:00:00.000Z", "2026-11-27T08:00:00Z"
-SUBJECT = Subject(plan_digest="aa" * 32, batch="pilot", stage=Stage.CUTOVER, root="bb" * 32)
+SUBJECT = Subject(
+    plan_digest="aa" * 32, ledger="aaaa-1111", batch="pilot", stage=Stage.CUTOVER, root="bb" * 32,
+    terms="ee" * 32, attempt=2, since="2026-11-19T08:00:00.000Z",
+)  # fmt: skip
+FREEZE = replace(SUBJECT, stage=Stage.FREEZE, root=None, longest=86_400)
 
 
 @pytest.fixture
@@ -69,6 +74,10 @@ def test_nothing_given_leaves_everything_missing(dpo: Signer, ciso: Signer) -> N
     ("changes", "why"),
     [
         ({"plan_digest": "cc" * 32}, Why.OTHER_PLAN),
+        ({"ledger": "aaaa-2222"}, Why.OTHER_LEDGER),
+        ({"attempt": 1}, Why.OTHER_ATTEMPT),
+        ({"attempt": 3}, Why.OTHER_ATTEMPT),
+        ({"terms": "ff" * 32}, Why.OTHER_TERMS),
         ({"batch": "imaging"}, Why.OTHER_BATCH),
         ({"stage": Stage.FINALIZE}, Why.OTHER_STAGE),
         ({"root": "dd" * 32}, Why.OTHER_ROOT),
@@ -185,9 +194,9 @@ def test_a_signature_over_another_type_of_payload_does_not_count(dpo: Signer) ->
 
 
 def test_a_freeze_says_nothing_of_the_manifest(dpo: Signer) -> None:
-    freeze = replace(SUBJECT, stage=Stage.FREEZE, root=None)
+    made = signed(dpo, FREEZE, made_at="2026-11-25T09:00:00Z", expires="2026-11-26T09:00:00Z")
 
-    assert judged(signed(dpo, freeze), keys=(dpo,), subject=freeze).missing == 0
+    assert judged(made, keys=(dpo,), subject=FREEZE).missing == 0
 
 
 def test_a_key_whose_last_day_is_over_no_longer_counts(dpo: Signer) -> None:
@@ -204,3 +213,76 @@ def test_a_hostile_key_id_is_not_repeated(dpo: Signer) -> None:
     envelope["signatures"][0]["keyid"] = "\x1b[2Jpwned"
 
     assert [one.who for one in judged(envelope, keys=(dpo,)).refused] == ["an unnamed key"]
+
+
+# --- replayed, stated for too long, withdrawn -----------------------------------------------------
+
+
+def test_what_was_signed_before_what_made_it_necessary_is_void(dpo: Signer) -> None:
+    late = replace(SUBJECT, since="2026-11-20T08:00:00.001Z")
+
+    found = judged(signed(dpo), keys=(dpo,), subject=late)
+
+    assert [one.why for one in found.refused] == [Why.TOO_EARLY]
+    assert judged(signed(dpo), keys=(dpo,), subject=replace(late, since=MADE)).missing == 0
+
+
+def test_an_approval_of_the_first_form_is_read_and_counts_for_nothing_new(dpo: Signer) -> None:
+    old = {
+        "version": 1, "plan_digest": "aa" * 32, "batch": "pilot", "stage": "cutover",
+        "root": "bb" * 32, "made_at": MADE, "expires": UNTIL, "comment": "",
+    }  # fmt: skip
+
+    found = judged(dpo.sign(APPROVAL_TYPE, canonical_json(old)), keys=(dpo,))
+
+    assert [one.why for one in found.refused] == [Why.OLD_FORM]
+
+
+@pytest.mark.parametrize(
+    ("times", "why"),
+    [
+        ({"begins": "2026-11-25T11:00:00Z", "expires": "2026-11-25T12:00:00Z"}, Why.NOT_FROM_HERE),
+        ({"begins": "2026-11-24T11:00:00Z", "expires": "2026-11-25T09:00:00Z"}, Why.EXPIRED),
+        ({"begins": "2026-11-24T11:00:00Z", "expires": "2026-11-25T11:00:01Z"}, Why.TOO_LONG),
+        ({"begins": "2026-11-24T11:00:00Z", "expires": "2026-11-25T11:00:00Z"}, None),
+    ],
+)
+def test_a_freeze_is_stated_for_a_window_and_counts_in_it_alone(
+    dpo: Signer, times: dict[str, str], why: Why | None
+) -> None:
+    found = judged(signed(dpo, FREEZE, **times), keys=(dpo,), subject=FREEZE)
+
+    assert [one.why for one in found.refused] == ([] if why is None else [why])
+
+
+def taken_back(by: Signer, envelope: dict[str, Any]) -> dict[str, Any]:
+    digest = sha256_hex(base64.b64decode(envelope["payload"]))
+    return withdrawal(by, digest, batch="pilot", stage="cutover", made_at=NOW)
+
+
+def test_who_approved_can_take_it_back_and_nobody_else_can(dpo: Signer, ciso: Signer) -> None:
+    made = signed(dpo)
+
+    assert judged(made, taken_back(ciso, made), keys=(dpo, ciso)).missing == 0
+    found = judged(made, taken_back(dpo, made), keys=(dpo, ciso))
+    assert [one.why for one in found.refused] == [Why.WITHDRAWN]
+    anew = signed(dpo, made_at="2026-11-25T09:00:00Z")
+    assert judged(made, taken_back(dpo, made), anew, keys=(dpo, ciso)).missing == 0
+
+
+def test_a_withdrawal_that_was_seen_once_counts_without_its_file(dpo: Signer) -> None:
+    made = signed(dpo)
+    seen = judged(made, taken_back(dpo, made), keys=(dpo,)).withdrawn
+
+    found = judged(made, keys=(dpo,), withdrawn=seen)
+
+    assert [one.why for one in found.refused] == [Why.WITHDRAWN]
+
+
+def test_a_forged_withdrawal_takes_nothing_back(dpo: Signer, ciso: Signer) -> None:
+    made = signed(dpo)
+    forged = taken_back(ciso, made)
+    forged["signatures"][0]["keyid"] = dpo.key_id
+
+    assert judged(made, forged, keys=(dpo, ciso)).missing == 0
+    assert judged(made, {**taken_back(dpo, made), "payload": "e30="}, keys=(dpo,)).missing == 0

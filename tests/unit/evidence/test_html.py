@@ -91,6 +91,7 @@ ATTESTATION = {
     "secnumcloud": {"reference": "decision 12", "valid_until": "2028-12-31"},
     "hds": {"reference": "certificate 7", "valid_until": "2027-01-01"},
     "sha256": "ab" * 32,
+    "tunnels": [{"local": "http://127.0.0.1:9443", "leads_to": "https://s3.fr-par.scw.cloud"}],
 }
 
 PROFILE = {
@@ -127,6 +128,17 @@ STAGES = (
 
 
 RELIST = {"at": "2026-03-03T07:00:00Z", "objects": 3, "digest": "ab"}
+
+
+def terms_change(approvals: list[str]) -> dict[str, Any]:
+    return {
+        "at": "2026-03-04T08:00:00Z",
+        "was": "11" * 32,
+        "now": "22" * 32,
+        "difference": ["window_seconds: 604800 -> <1>"],
+        "approvals": approvals,
+        "terms_before": {},
+    }
 
 
 def cutover(
@@ -236,6 +248,14 @@ def every_page(folder: Path, key: Signer) -> dict[str, list[Page]]:
         },
         {"records": good, "cutovers": [cutover(track="rehearsal", relists=1)]},
         {"records": good, "cutovers": [cutover(level=level) for level in LEVELS]},
+        {
+            "records": good,
+            "cutovers": [
+                cutover() | {"terms_changes": [terms_change(by) for by in ([], ["ab" * 32])]},
+                cutover(track="rehearsal") | {"terms_changes": []},
+                cutover() | {"keys_beside": ["cd" * 32, "ef" * 32]},
+            ],
+        },
         {"records": good, "profile": {**PROFILE, "unconfirmed": [{"name": "tags"}]}},
         {
             "records": good,
@@ -401,7 +421,7 @@ def test_hostile_places_and_dataset_names_are_shown_harmlessly_too(
     page = Page((tmp_path / "out" / "report.en.html").read_text("utf-8"))
 
     assert "b" not in page.tags
-    assert page.text.count("<b>\\u{202e}") == 6
+    assert page.text.count("<b>\\u{202e}") == 7
 
 
 def test_an_unsigned_page_is_marked_as_no_evidence_and_a_signed_one_is_not(

@@ -66,6 +66,14 @@ def attested(about: Facts, **changes: Any) -> Facts:
     return replace(replanned(about, target=target), attestation={**HOST, **changes})
 
 
+def through(about: Facts, **changes: Any) -> Facts:
+    """Reach the target through a tunnel that the attestation names."""
+    mouth = "http://127.0.0.1:9443"
+    target = replace(TARGET, url=mouth)
+    ways = [{"local": mouth + "/", "leads_to": TARGET.url}]
+    return attested(at_places(about, SOURCE, target), **{"tunnels": ways, **changes})
+
+
 def waived(about: Facts, *waivers: dict[str, Any]) -> Facts:
     return replace(replanned(about, waivers={"keys": ["k"]}), waivers=waivers)
 
@@ -86,6 +94,7 @@ def before(kind: str, event: Told) -> Callable[[list[Told]], list[Told]]:
 
 GOOD: dict[str, Callable[[Facts], Facts]] = {
     "an attestation of the host": attested,
+    "an attested tunnel": through,
     "a waiver made by a clock that is a little ahead": lambda about: waived(
         about, waiver(made_at="2026-03-02T10:16:30Z")
     ),
@@ -116,6 +125,22 @@ PLANNED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
     "an attestation of another address": (
         lambda about: attested(about, endpoints=["https://s3.nl-ams.scw.cloud"]),
         "of another host",
+    ),
+    "a tunnel that nobody attests": (
+        lambda about: through(about, tunnels=[]), "of another host",
+    ),
+    "a tunnel to another host": (
+        lambda about: through(
+            about, tunnels=[{"local": "http://127.0.0.1:9443", "leads_to": "https://s3.example"}]
+        ),
+        "of another host",
+    ),
+    "an attested rehearsal": (
+        lambda about: attested(
+            at_places(about, Endpoint(side="source", kind="folder", url="folder:"),
+                      replace(TARGET, url="http://127.0.0.1:1"))
+        ),
+        "of a rehearsal",
     ),
     "a waiver that never ends": (lambda about: waived(about, waiver(until="never")), "a waiver"),
     "a waiver made after the report": (
@@ -435,6 +460,7 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("switching", {**SWITCH, "root": "3" * 64, "strangers": 2}),
     ("switched", {"found": False, "late": False}),
     ("open", {"until": "2026-03-09T00:00:00Z"}),
+    ("approval-withdrawn", {"approval": "5" * 64, "key": "6" * 64}),
     ("finalized", {"early": False, "reason": None}),
     ("rechecking", {"level": "head", "reason": "too large"}),
     ("rechecked", {"spans": [[1, 4, "head"]], "differing": [[2, "target-gone"], [4, "x"]],

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import Exit, Refused
-from hdh_migrate.model import Place, State, Step
+from hdh_migrate.model import Claimed, Place, State, Step
 from hdh_migrate.pipeline.selecting import compile_rules
 from hdh_migrate.pipeline.usage import Usage
 from tests.support.world import ONE, World
@@ -72,13 +72,13 @@ def test_of_an_empty_source_no_rule_is_told() -> None:
 def test_an_exclusion_that_may_be_unused_is_not_told() -> None:
     rules = compile_rules((), ("*.tmp", "*.bak"), fold=True, allowed_unused=(0,))
     usage = Usage(rules, "")
-    list(usage.watched([(1, b"a", 1, "v", State.LISTED, None)]))
+    list(usage.watched([Claimed(1, b"a", 1, "v", State.LISTED, None, None, "object")]))
     assert usage.unused() == ["exclude[1] matches none of the dataset's objects"]
 
 
 def test_a_directory_is_no_object_that_a_rule_could_match() -> None:
     usage = Usage(compile_rules((), ("**",), fold=True), "p/")
-    list(usage.watched([(1, b"p/d", 0, "v", State.EXCLUDED, "directory")]))
+    list(usage.watched([Claimed(1, b"p/d", 0, "v", State.EXCLUDED, "directory", None, "object")]))
     assert (usage.objects, usage.kept, usage.unused()) == (0, 0, [])
 
 
@@ -98,6 +98,9 @@ def test_a_prefix_that_took_its_folder_only_is_not_noted(tmp_path: Path, prefix:
 
 
 def test_the_rows_pass_by_unchanged() -> None:
-    rows = [(1, b"a", 1, "v", State.LISTED, None), (2, b"\xff", 1, "w", State.EXCLUDED, "x")]
+    rows = [
+        Claimed(1, b"a", 1, "v", State.LISTED, None, None, "object"),
+        Claimed(2, b"\xff", 1, "w", State.EXCLUDED, "x", None, "object"),
+    ]
     usage = Usage(compile_rules(("a",), ("b",), fold=True), "")
     assert list(usage.watched(iter(rows))) == rows

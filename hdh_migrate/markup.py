@@ -1,0 +1,185 @@
+"""XML that comes from outside: no document type in any encoding, read as a stream, within bounds.
+
+A tree takes about twenty times the memory of its text, and much more of a text that is made for
+it. So a long reply gives its entries one by one, each of them bounded, and a short one is short.
+A document type is refused by the parser itself, where it would begin, so that no spelling and no
+encoding hides one; only UTF-8 is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+from xml.etree import ElementTree as ET
+from xml.parsers import expat
+
+PIECE: Final = 65_536
+TAG_MAX: Final = 131_072
+"""Bytes of the longest tag, comment or instruction."""
+
+SMALL_MAX: Final = 1 << 20
+SMALL_ELEMENTS: Final = 20_000
+"""Bytes and elements of a reply that is read as one tree."""
+
+_ENCODINGS: Final = frozenset((None, "utf-8", "us-ascii"))
+
+
+class NotWhole(ValueError):
+    """This is no XML, or it ends early."""
+
+
+class Unwanted(ValueError):
+    """This is XML that no service has a reason to send; the message says what of it."""
+
+
+class Reader:
+    """Takes a document in any cut and gives each element of one name when it is complete."""
+
+    def __init__(self, entry: str, *, most: int, entry_most: int, elements: int) -> None:
+        """Bound the document's bytes, those from one entry to the next, and all its elements."""
+        self._entry = entry
+        self._most, self._entry_most, self._elements = most, entry_most, elements
+        self._parser: ET.XMLPullParser[ET.Element] = ET.XMLPullParser(("end",))
+        self._prolog = _Prolog()
+        self._root: ET.Element | None = None
+        self._size = self._since = 0
+
+    def feed(self, data: bytes) -> Iterator[ET.Element]:
+        """Take the next bytes; each entry that it gives is emptied when the next one is asked for.
+
+        Raises:
+            NotWhole, Unwanted: the document is not what it must be.
+        """
+        for at in range(0, len(data), PIECE):
+            piece = data[at : at + PIECE]
+            self._size += len(piece)
+            self._since += len(piece)
+            if self._size > self._most:
+                raise Unwanted(f"more than {self._most} bytes")
+            try:
+                self._prolog.feed(piece)
+                self._parser.feed(piece)
+                yield from self._ended(len(piece))
+            except ET.ParseError as error:
+                raise NotWhole("no XML") from error
+            if self._since > self._entry_most:
+                raise Unwanted(f"an entry of more than {self._entry_most} bytes")
+
+    def _ended(self, piece: int) -> Iterator[ET.Element]:
+        ended: list[ET.Element] = [element for _, element in self._parser.read_events()]  # type: ignore[misc]  # ends only
+        if not ended:
+            return
+        self._elements -= len(ended)
+        if self._elements < 0:
+            raise Unwanted("too many elements")
+        self._root = ended[-1]
+        for element in ended:
+            if element.tag == self._entry and len(element):
+                yield element
+                element.clear()
+                self._since = piece
+
+    def root(self) -> ET.Element:
+        """Return the whole document, its entries emptied.
+
+        Raises:
+            NotWhole: it is not.
+        """
+        try:
+            self._parser.close()
+        except ET.ParseError as error:
+            raise NotWhole("cut XML") from error
+        if self._root is None:
+            raise NotWhole("no XML")
+        return self._root
+
+
+class _Prolog:
+    """Reads up to the first element, before which alone a document type may stand."""
+
+    def __init__(self) -> None:
+        self._parser: expat.XMLParserType | None = plain_parser()
+        self._parser.StartElementHandler = self._begun
+        self._size = 0
+        self._is_over = False
+
+    def _begun(self, _name: str, _attributes: object) -> None:
+        self._is_over = True
+
+    def feed(self, piece: bytes) -> None:
+        for at in range(0, len(piece), 1024):
+            if self._parser is None:
+                return
+            self._size += 1024
+            try:
+                self._parser.Parse(piece[at : at + 1024])
+            except expat.ExpatError as error:
+                raise NotWhole("no XML") from error
+            if self._is_over:
+                self._parser = None
+            elif self._size > TAG_MAX:
+                raise Unwanted("no element at its beginning")
+
+
+def plain_parser() -> expat.XMLParserType:
+    """Return a parser of UTF-8 that refuses every document type."""
+    parser = expat.ParserCreate("UTF-8")
+    parser.XmlDeclHandler = _declared
+    parser.StartDoctypeDeclHandler = _doctype
+    return parser
+
+
+def _declared(_version: str, encoding: str | None, _standalone: int) -> None:
+    if (encoding.lower() if encoding else None) not in _ENCODINGS:
+        raise Unwanted("another encoding than UTF-8")
+
+
+def _doctype(*_: object) -> None:
+    raise Unwanted("a document type")
+
+
+def demand(body: bytes, *, elements: int) -> None:
+    """Demand XML that another parser may make a tree of.
+
+    Raises:
+        NotWhole, Unwanted: it is none, or it would take more than its text is worth.
+    """
+    left = elements
+
+    def begun(_name: str, attributes: dict[str, str]) -> None:
+        nonlocal left
+        left -= 1 + len(attributes)
+        if left < 0:
+            raise Unwanted("too many elements")
+
+    parser = plain_parser()
+    parser.StartElementHandler = begun
+    try:
+        for at in range(0, len(body), PIECE):
+            piece = body[at : at + PIECE]
+            parser.Parse(piece)
+            if at + len(piece) - parser.CurrentByteIndex > TAG_MAX:
+                raise Unwanted("a tag that does not end")
+        parser.Parse(b"", True)
+    except expat.ExpatError as error:
+        raise NotWhole("no XML") from error
+
+
+def tree(body: bytes) -> ET.Element:
+    """Return a short document as a tree.
+
+    Raises:
+        NotWhole, Unwanted: it is none, or too long to be one.
+    """
+    reader = Reader("", most=SMALL_MAX, entry_most=SMALL_MAX, elements=SMALL_ELEMENTS)
+    for _ in reader.feed(body):
+        pass
+    return reader.root()
+
+
+def text_in(body: bytes, path: str) -> str:
+    """Return the text of an element of a short document, empty when there is no such thing."""
+    try:
+        return (tree(body).findtext(path) or "").strip()
+    except (NotWhole, Unwanted):
+        return ""

@@ -1,0 +1,86 @@
+"""Fill a buffer with sealed segments while the plaintext arrives, in cache-sized windows.
+
+SHA-256 of the plaintext and of the stored bytes are taken while the bytes are in cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+
+from hdh_migrate.errors import ShortRead
+from hdh_migrate.model import SEGMENT
+from hdh_migrate.ports import Envelope
+
+WINDOW = 4 * SEGMENT
+"""Plaintext handled at once: large enough for speed, small enough for the second-level cache."""
+
+_local = threading.local()
+
+
+def _window() -> bytearray:
+    window = getattr(_local, "window", None)
+    if window is None:
+        window = _local.window = bytearray(WINDOW)
+    return window
+
+
+class Sealing:
+    """Takes plaintext in any cut and leaves it sealed in `out`, with digests of both."""
+
+    def __init__(
+        self, envelope: Envelope, out: memoryview, *, first: int, left: int, ends: bool, md5: bool
+    ) -> None:
+        self.plain = hashlib.sha256()
+        self.stored = hashlib.sha256()
+        self.md5 = hashlib.md5(usedforsecurity=False) if md5 else None
+        self.size = 0
+        self._envelope = envelope
+        self._out = out
+        self._next = first
+        self._left = left
+        self._ends = ends
+        self._window = memoryview(_window())
+        self._held = 0
+
+    def header(self, header: bytes) -> None:
+        """Put the object's header in front of its first segment."""
+        self._out[: len(header)] = header
+        self.stored.update(header)
+        self.size = len(header)
+
+    def write(self, data: bytes) -> None:
+        """Take the next plaintext; never more than was announced."""
+        at = 0
+        while at < len(data):
+            room = min(WINDOW - self._held, len(data) - at)
+            self._window[self._held : self._held + room] = data[at : at + room]
+            self._held += room
+            at += room
+            if self._held == WINDOW:
+                self._seal()
+
+    def close(self) -> None:
+        """Seal what is held back.
+
+        Raises:
+            ShortRead: less plaintext came than was announced.
+        """
+        if self._held:
+            self._seal()
+        if self._left:
+            raise ShortRead("the source sent less than was asked for")
+
+    def _seal(self) -> None:
+        plain = self._window[: self._held]
+        self._left -= self._held
+        self.plain.update(plain)
+        if self.md5 is not None:
+            self.md5.update(plain)
+        final = self._ends and self._left == 0
+        out = self._out[self.size :]
+        written = self._envelope.seal_into(plain, self._next, final=final, out=out)
+        self.stored.update(out[:written])
+        self.size += written
+        self._next += -(-self._held // SEGMENT)
+        self._held = 0

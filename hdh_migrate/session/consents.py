@@ -1,0 +1,123 @@
+"""The consent to each stage of one batch's cutover, judged anew whenever it is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hdh_migrate.clocks import Judge, seconds_of
+from hdh_migrate.errors import ApprovalMissing
+from hdh_migrate.evidence.approvals import Judgement, Stage, Why
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.pipeline.cutover.scene import Consent
+from hdh_migrate.pipeline.cutover.standing import FINAL, KIND, Standing, Track, standing
+from hdh_migrate.session.approving import judgement, judgement_of_terms, subject_of
+from hdh_migrate.session.run import Desk
+from hdh_migrate.session.terms import Terms, beside, difference, digest_of, terms_of, threshold
+
+_OTHERS = frozenset({Why.OTHER_BATCH, Why.OTHER_STAGE})
+
+
+@dataclass(slots=True)
+class Consents:
+    """Judges approvals as they are kept at the moment, for the batch as the journal tells it."""
+
+    desk: Desk
+    ledger: Ledger
+    judge: Judge
+    batch: str
+    writes: bool = True
+    """Whether the ledger is open for writing: then withdrawals are journalled when first seen."""
+    _final: Standing | None = field(default=None, init=False)
+
+    def __call__(self, stage: str, root: str) -> Consent:
+        """Return what the approvals of a stage for a manifest root come to.
+
+        Raises:
+            KeyUnavailable: a public key, or the operator's own key, cannot be read.
+            ClocksDiffer: it cannot be told which of them have expired.
+        """
+        now, terms = self._standing(), terms_of(self.desk.loaded, self.batch)
+        if now.terms is not None and digest_of(now.terms) != digest_of(terms):
+            lines = difference(now.terms, terms)
+            return Consent(given=False, told=("the terms differ from those in force", *lines))
+        subject = subject_of(self.desk, self.ledger, now, Stage(stage), root)
+        found = judgement(
+            self.desk, subject, self.judge,
+            threshold=threshold(terms, stage), withdrawn=now.withdrawn,
+        )  # fmt: skip
+        self._tell(now, found)
+        more = "approvals are" if found.missing > 1 else "approval is"
+        told = [f"{found.missing} more {more} needed"] if found.missing else []
+        # Those of other batches and stages are kept on the same shelf and say nothing here.
+        refused = [one for one in found.refused if one.why not in _OTHERS]
+        return Consent(
+            given=not found.missing,
+            keys=tuple(one.fingerprint for one in found.accepted),
+            told=(*told, *(f"not counted: {one}" for one in refused)),
+            terms=digest_of(terms),
+        )
+
+    def settle(self) -> None:
+        """Fix the terms in the journal; other ones need the consent of those who approve by them.
+
+        Raises:
+            ApprovalMissing: they have not agreed; nothing was done.
+            KeyUnavailable, ClocksDiffer: as when a consent is judged.
+        """
+        now, terms = self._standing(), terms_of(self.desk.loaded, self.batch)
+        here = beside(self.desk.loaded)
+        if now.terms is None:
+            # An earlier version fixed none: what is found now was never agreed to by anybody.
+            adopted = "switching" in now.times
+            self._note("terms", terms=terms, digest=digest_of(terms), beside=here, adopted=adopted)
+        elif digest_of(now.terms) != digest_of(terms):
+            lines = difference(now.terms, terms)
+            keys, since = self._agreed(now, now.terms, lines)
+            self._note(
+                "terms-changed", was=digest_of(now.terms), now=digest_of(terms), terms=terms,
+                difference=lines, approvals=keys, since=since, beside=here,
+            )  # fmt: skip
+        self._final = None
+
+    def _agreed(
+        self, now: Standing, in_force: Terms, lines: list[str]
+    ) -> tuple[list[str], str | None]:
+        """Return who agreed to other terms, and when the last of them signed."""
+        if not in_force["approvers"] and "switching" not in now.times:
+            return [], None  # nobody was asked before, and nothing was done under these terms
+        subject = subject_of(self.desk, self.ledger, now, Stage.TERMS, None)
+        found = judgement_of_terms(self.desk, subject, self.judge, in_force)
+        if not found.missing:
+            signed = [one.made_at for one in found.accepted]
+            return [one.fingerprint for one in found.accepted], max(signed, key=seconds_of)
+        told = [*lines, f"{found.missing} of those who approved before must agree to this"]
+        told += [f"not counted: {one}" for one in found.refused if one.why not in _OTHERS]
+        self._note("waits", why="terms", told=told)
+        raise ApprovalMissing(
+            f"batch {self.batch}: the plan changes the terms of its cutover:\n"
+            + "\n".join(f"  {line}" for line in told),
+            hint=f'"hdh-migrate approve PLAN --batch {self.batch} --stage terms --key FILE", by'
+            " those who approved before; or take the change back; nothing was done",
+        )
+
+    def _note(self, event: str, /, **body: Any) -> None:  # noqa: ANN401 - JSON
+        told = {"batch": self.batch, "track": str(Track.CUTOVER), **body}
+        self.ledger.event(KIND + event, told)
+        self.ledger.commit()
+
+    def _standing(self) -> Standing:
+        """Return how the batch stands; nothing that is asked of it changes once it is final."""
+        if self._final is not None:
+            return self._final
+        now = standing(self.ledger.cutovers(), self.batch)
+        if now.stage in FINAL:
+            self._final = now
+        return now
+
+    def _tell(self, now: Standing, found: Judgement) -> None:
+        if not self.writes:
+            return
+        for approval, key in sorted(found.withdrawn - now.withdrawn):
+            self._note("approval-withdrawn", approval=approval, key=key)
+            now.withdrawn.add((approval, key))

@@ -1,0 +1,45 @@
+"""The verifier, for an auditor who does not trust the one that came with the evidence."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from hdh_migrate.errors import Exit
+from hdh_migrate.evidence.verify import CODE
+
+
+def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "hdh_migrate", *arguments],
+        cwd=cwd, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+def test_the_verifier_reaches_an_auditor_by_another_way_than_the_bundle(tmp_path: Path) -> None:
+    done = command("audit", "verifier", "--out", "verifier", "--json", cwd=tmp_path)
+    assert done.returncode == Exit.OK, done.stderr
+    told = json.loads(done.stdout)
+    folder = tmp_path / "verifier"
+    assert told["files"] == sorted(path.name for path in folder.iterdir()) == sorted(CODE)
+
+    # Whoever has the files alone comes to the same digest with the means at hand.
+    sums = subprocess.run(
+        ["sh", "-c", "LC_ALL=C; export LC_ALL; sha256sum *.py | sha256sum"],
+        cwd=folder, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert sums.stdout.split()[0] == told["sha256"]
+    assert told["sha256"] in command("--version", cwd=tmp_path).stdout
+
+    # They run alone, without the tool: -I leaves nothing but the standard library and cryptography.
+    alone = subprocess.run(
+        [sys.executable, "verify.py", "--help"],
+        cwd=folder, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert alone.returncode == 0, alone.stderr
+
+    again = command("audit", "verifier", "--out", "verifier", cwd=tmp_path)
+    assert again.returncode == Exit.USAGE
+    assert "exists" in again.stderr

