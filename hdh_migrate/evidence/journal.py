@@ -356,7 +356,7 @@ class Journal:
 
 
 LEFT = "left_out"
-NAMING = {"ids", "dropped", "kept", "rows_sha256", "root"}
+NAMING = {"ids", "dropped"}
 """What tells of rows, and so of names: never beside keyed ones."""
 LATER = ("failed", "findings", "inventory-changed", "ledger-upgraded", "retried")
 """Kinds that no ledger of the first format had."""

@@ -129,8 +129,8 @@ class AzureBlobSource:
             return self._listed(place, marker, size, "metadata")
         try:
             return self._listed(place, marker, size, "metadata,tags")
-        except (AuthFailed, Missing):
-            raise
+        except (AuthFailed, Missing, ListingBroken):
+            raise  # a page that contradicts itself is no refusal of tags
         except Permanent as refused:
             page = self._listed(place, marker, size, "metadata")
             try:

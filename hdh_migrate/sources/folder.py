@@ -1,16 +1,22 @@
 """A directory as a source, for dry-runs and tests: keys are relative paths, in byte order.
 
-Symlinks, devices and sockets are listed with their kind and never followed or opened. A file
-that changes while it is read is drift, not data.
+Symlinks, devices and sockets are listed with their kind and never followed or opened. Whoever may
+write there can put a symlink in a folder's place between a listing and a read; so every name below
+the plan's own folder is opened relative to the handle of the one above it, following none, and it
+is the open file that is compared with what was listed. A file that changes while it is read is
+drift, not data.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from hdh_migrate.errors import AccessDenied, Missing, ShortRead, SourceChanged, Unsupported
 from hdh_migrate.model import (
@@ -28,6 +34,13 @@ from hdh_migrate.ports import Write
 
 PAGE_SIZE = 1_000
 READ_SIZE = 262_144
+LOOKED_AT_ONCE: Final = 1_000
+"""Files of one directory that are looked at while a handle of it is held."""
+
+_BELOW: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER: Final = _BELOW | os.O_DIRECTORY
+_FILE: Final = _BELOW | os.O_NONBLOCK | os.O_NOCTTY
+_NO_NAMES: Final = frozenset((b"", b".", b".."))
 
 
 class FolderSource:
@@ -55,7 +68,7 @@ class FolderSource:
         """List all files in byte order of their keys; the marker is the last key given."""
         after = key_bytes(marker) if marker else b""
         page: list[ObjectInfo] = []
-        for key, info in self._walk(self._root(place), b""):
+        for key, info in self._walk(place, b""):
             if marker is not None and key <= after:
                 continue
             page.append(_described(key, info))
@@ -66,7 +79,7 @@ class FolderSource:
 
     def recount(self, place: Place) -> Iterator[Brief]:
         """Walk again."""
-        for key, info in self._walk(self._root(place), b""):
+        for key, info in self._walk(place, b""):
             yield Brief(key_text(key), _size(info), _version(info), _kind(info.st_mode), None)
 
     def untagged(self, place: Place) -> Untagged | None:
@@ -76,10 +89,9 @@ class FolderSource:
 
     def head(self, place: Place, key: str) -> ObjectInfo:
         """Describe one file as it is now."""
-        try:
-            info = os.lstat(os.path.join(self._root(place), key_bytes(key)))  # noqa: PTH118
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise Missing("a source file is gone") from error
+        above, name = _split(key_bytes(key))
+        with _explained("file"), self._folder(place, above) as folder:
+            info = os.stat(name, dir_fd=folder, follow_symlinks=False)
         return _described(key_bytes(key), info)
 
     def read(
@@ -88,58 +100,113 @@ class FolderSource:
         """Hand over the span if the file is still the version listed, before and after."""
         if checked:
             raise Unsupported("a folder has no digest of a range of its own")
-        path = os.path.join(self._root(place), key_bytes(obj.key))  # noqa: PTH118
+        above, name = _split(key_bytes(obj.key))
+        with _explained("file"), self._folder(place, above) as folder:
+            # To open a device may do something; to open a file that is looked at next does not.
+            _same(os.stat(name, dir_fd=folder, follow_symlinks=False), obj)
+            handle = os.open(name, _FILE, dir_fd=folder)
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise Missing("a source file is gone") from error
-        except PermissionError as error:
-            raise AccessDenied("no right to read a source file") from error
-        except OSError as error:  # ELOOP: it became a symlink
-            raise SourceChanged("a source file changed its type since inventory") from error
-        try:
-            _same(handle, obj)
-            at = span.start
-            while at < span.end:
-                data = os.pread(handle, min(READ_SIZE, span.end - at), at)
-                if not data:
-                    raise SourceChanged("a source file became shorter while it was read")
-                write(data)
-                at += len(data)
-            _same(handle, obj)
-        except OSError as error:
-            raise ShortRead("the source folder cannot be read") from error
+            self._copy(handle, obj, span, write)
         finally:
             os.close(handle)
+
+    def _copy(self, handle: int, obj: ObjectInfo, span: Span, write: Write) -> None:
+        at = span.start
+        with _explained("file"):
+            _same(os.fstat(handle), obj)
+        while at < span.end:
+            with _explained("file"):
+                data = os.pread(handle, min(READ_SIZE, span.end - at), at)
+            if not data:
+                raise SourceChanged("a source file became shorter while it was read")
+            write(data)
+            at += len(data)
+        with _explained("file"):
+            _same(os.fstat(handle), obj)
 
     def _root(self, place: Place) -> bytes:
         return os.fsencode(self._base / place.bucket)
 
-    def _walk(self, root: bytes, prefix: bytes) -> Iterator[tuple[bytes, os.stat_result]]:
+    @contextmanager
+    def _folder(self, place: Place, below: Sequence[bytes]) -> Iterator[int]:
+        """Hold a handle of a directory; no name under the plan's own folder may be a symlink."""
+        handle = os.open(self._root(place), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            with os.scandir(os.path.join(root, prefix)) as entries:  # noqa: PTH118
-                # Sorting directories as "name/" gives the byte order of whole keys.
-                names = sorted(
-                    (entry.name + (b"/" if entry.is_dir(follow_symlinks=False) else b""))
-                    for entry in entries
-                )
-        except PermissionError as error:
-            raise AccessDenied("no right to list a directory of the source") from error
-        except FileNotFoundError as error:
-            raise Missing("a directory of the source is gone") from error
-        for name in names:
-            key = prefix + name
-            if name.endswith(b"/"):
-                yield from self._walk(root, key)
-                continue
-            try:
-                yield key, os.lstat(os.path.join(root, key))  # noqa: PTH118
-            except FileNotFoundError:
-                continue  # went away between listing and stat: the recount sees it too
+            for name in below:
+                inner = os.open(name, _FOLDER, dir_fd=handle)
+                os.close(handle)
+                handle = inner
+            yield handle
+        finally:
+            os.close(handle)
+
+    def _walk(self, place: Place, prefix: bytes) -> Iterator[tuple[bytes, os.stat_result]]:
+        below = prefix.split(b"/")[:-1]
+        with (
+            _explained("directory"),
+            self._folder(place, below) as folder,
+            os.scandir(folder) as entries,
+        ):
+            # Sorting directories as "name/" gives the byte order of whole keys.
+            names = sorted(
+                os.fsencode(entry.name) + (b"/" if entry.is_dir(follow_symlinks=False) else b"")
+                for entry in entries
+            )
+        for at in range(0, len(names), LOOKED_AT_ONCE):
+            some = names[at : at + LOOKED_AT_ONCE]
+            seen = self._looked(place, below, some)
+            for name in some:
+                if name.endswith(b"/"):
+                    yield from self._walk(place, prefix + name)
+                elif name in seen:  # or it went away meanwhile: the recount sees that too
+                    yield prefix + name, seen[name]
+
+    def _looked(
+        self, place: Place, below: Sequence[bytes], names: Sequence[bytes]
+    ) -> dict[bytes, os.stat_result]:
+        """Look at the files among some names of a directory, without holding it any longer."""
+        seen = {}
+        with _explained("directory"), self._folder(place, below) as folder:
+            for name in names:
+                if name.endswith(b"/"):
+                    continue
+                try:
+                    seen[name] = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+        return seen
 
 
-def _same(handle: int, obj: ObjectInfo) -> None:
-    info = os.fstat(handle)
+def _split(key: bytes) -> tuple[list[bytes], bytes]:
+    """Return the names of the directories above a file, and its own.
+
+    Raises:
+        Missing: no file has such a key.
+    """
+    *above, name = key.split(b"/")
+    if b"\0" in key or not _NO_NAMES.isdisjoint((*above, name)):
+        raise Missing("a source file is gone")
+    return above, name
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Turn what the system says of a file or directory into our words."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise Missing(f"a source {what} is gone") from error
+    except PermissionError as error:
+        raise AccessDenied(f"no right to read a source {what}") from error
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENOTDIR, errno.ENXIO}:
+            raise SourceChanged(f"a source {what} is another kind of thing now") from error
+        raise ShortRead(f"a source {what} cannot be read: {error.strerror}") from error
+
+
+def _same(info: os.stat_result, obj: ObjectInfo) -> None:
+    if not stat.S_ISREG(info.st_mode):
+        raise SourceChanged("a source file is another kind of thing now")
     if _version(info) != obj.version or info.st_size != obj.size:
         raise SourceChanged("a source file changed since inventory")
 
@@ -149,12 +216,11 @@ def _version(info: os.stat_result) -> str:
 
 
 def _described(key: bytes, info: os.stat_result) -> ObjectInfo:
-    moment = datetime.fromtimestamp(info.st_mtime_ns // 1_000_000_000, UTC)
     return ObjectInfo(
         key=key_text(key),
         size=_size(info),
         version=_version(info),
-        modified=moment.isoformat().replace("+00:00", "Z"),
+        modified=_modified(info.st_mtime_ns // 1_000_000_000),
         kind=_kind(info.st_mode),
     )
 
@@ -167,3 +233,12 @@ def _kind(mode: int) -> str:
     if stat.S_ISREG(mode):
         return "object"
     return "symlink" if stat.S_ISLNK(mode) else "special-file"
+
+
+def _modified(seconds: int) -> str | None:
+    """Return when a file was changed, None for a time that no calendar has."""
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return moment.isoformat().replace("+00:00", "Z")

@@ -26,6 +26,7 @@ from hdh_migrate.model import State, Step
 from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session import preflight
 from hdh_migrate.session.run import Desk, perform
+from hdh_migrate.session.timekeeping import judge_for
 from tests.support.fixtures import Bucket, ProxyTo
 from tests.support.proxy import Proxy
 from tests.support.quiet import Notes
@@ -127,8 +128,9 @@ class Affair:
     def preflight(self) -> dict[str, Any]:
         """Return what preflight says of rights and places."""
         desk = Desk.open(self.folder / "plan.yaml", None, Notes(), threading.Event())
-        services, now = desk.services(write=True), desk.clock.now()
-        checks = preflight.report(services, desk.loaded.plan, desk.state_dir, (), now)
+        services = desk.services(write=True)
+        judge = judge_for(desk.clock, services, desk.ledger_path)
+        checks = preflight.report(services, desk.loaded.plan, desk.state_dir, (), judge)
         return next(check for check in checks if check["check"] == "rights and places")
 
     def rows(self) -> list[dict[str, Any]]:
