@@ -157,9 +157,7 @@ def _made(
         raise UsageError("--from is for a freeze")
     now = offline(desk.clock, desk.ledger_path).now()
     made_at = now.earliest
-    signer = _signer(key, phrase_from)
-    if signer.weakness is not None:
-        desk.progress.note(signer.weakness)
+    signer = _signer(desk, key, phrase_from)
     wanted = approvals.Stage(stage)
     if bundle is None:
         subject = approving.subject_here(desk, batch, wanted)
@@ -226,7 +224,7 @@ def _withdrawn(
 
     _demand_comment(comment)
     digest, told = approving.kept_approval(desk, named)
-    signer = _signer(key, phrase_from)
+    signer = _signer(desk, key, phrase_from)
     envelope = approvals.withdrawal(
         signer, digest, batch=told["batch"], stage=told["stage"],
         made_at=offline(desk.clock, desk.ledger_path).now().earliest, comment=comment,
@@ -242,13 +240,15 @@ def _withdrawn(
     }
 
 
-def _signer(key: Path, phrase_from: str | None) -> Any:  # noqa: ANN401 - imported when it is used
+def _signer(desk: Any, key: Path, phrase_from: str | None) -> Any:  # noqa: ANN401 - imported when it is used
     from hdh_migrate.evidence.signing import load_signer
     from hdh_migrate.wiring import Vault
 
-    return load_signer(
-        key, Vault.open(Path()).reveal(phrase_from).encode() if phrase_from else None
-    )
+    phrase = Vault.open(Path()).reveal(phrase_from).encode() if phrase_from else None
+    signer = load_signer(key, phrase)
+    if signer.weakness is not None:
+        desk.progress.note(signer.weakness)
+    return signer
 
 
 def _demand_comment(comment: str) -> None:

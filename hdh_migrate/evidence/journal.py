@@ -164,6 +164,7 @@ class Journal:
             if kind.startswith("cutover-"):
                 self._cutover(kind, at, body)
             elif (handler := HANDLERS.get(kind)) is not None:
+                forms.must(not (self.keyed and NAMING & body.keys()))
                 handler(self, line["seq"], at, body)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise forms.Wrong(f"{where}: not what an event of this kind may say here") from None
@@ -341,6 +342,9 @@ class Journal:
 
 
 LEFT = "left_out"
+NAMING = {"ids", "dropped"}
+"""What tells of rows, and so of names: never beside keyed ones."""
+
 TRAFFIC = {
     "side": forms.TEXT, "bytes_read": forms.is_count, "bytes_written": forms.is_count,
     "requests": forms.is_count, "addresses": [forms.TEXT],

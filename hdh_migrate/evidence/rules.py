@@ -76,6 +76,8 @@ def tokens(glob: str, version: int) -> list[str]:
 def matcher(glob: str, version: int) -> Callable[[str], bool]:
     """Return what says whether a whole name matches a glob, in time that no name can stretch."""
     pieces = tokens(glob, version)
+    if any("\ud800" <= char <= "\udfff" for char in glob):
+        return lambda _: False  # a byte that is no text is one character, and no other
     if sum(piece in (STAR, FOLDERS, ALL) for piece in pieces) > 2:
         return lambda name: _steps(pieces, name)
     spelled = {ANY: "[^/]", STAR: "[^/]*", FOLDERS: "(?:[^/]*/)*", ALL: ".*"}
@@ -403,7 +405,7 @@ def _beside(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Plan
     there = [place for place in predicate["endpoints"] if place["side"] == "target"]
     if attested is not None and (
         named is None
-        or attested.get("reference") != named
+        or forms.canonical(attested.get("reference")) != forms.canonical(named)
         or any(place["local"] for place in there)
     ):
         yield "statement.json: an attestation that the plan does not name, or of this machine"
@@ -415,7 +417,8 @@ def _beside(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Plan
     if predicate["waivers"] and plan.get("waivers") is None:
         yield "statement.json: waivers, though the plan accepts none"
     day = predicate["times"]["written"][:10]
-    if any(not str(waiver.get("until", "")) >= day for waiver in predicate["waivers"]):
+    ends = [waiver.get("until") for waiver in predicate["waivers"]]
+    if any(not (isinstance(end, str) and end >= day) for end in ends):
         yield "statement.json: a waiver that had ended"
 
 

@@ -398,7 +398,8 @@ def test_a_whole_run_reads_its_source_by_an_identity(affair: Affair, server: Tok
     refused = []
 
     def let_in(request: Request, upstream: Upstream) -> Reply:
-        if request.headers.get("Authorization") != "Bearer a.token.of-ours":
+        known = request.path == "/"  # the clock, which is asked of anybody's door
+        if not known and request.headers.get("Authorization") != "Bearer a.token.of-ours":
             refused.append(request)
         request.headers.set("Authorization", None)
         request.target += ("&" if "?" in request.target else "?") + sas

@@ -11,20 +11,32 @@ from __future__ import annotations
 import json
 import re
 import stat
-from base64 import b64decode, b64encode
-from binascii import Error as NotBase64
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from ipaddress import IPv6Address, ip_address, ip_network
-from math import isfinite
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-Json = Any
+from tests.support.second_forms import (
+    RULES,
+    Json,
+    Refused,
+    canonical,
+    is_integer,
+    matching,
+    merkle_root,
+    need,
+    parse,
+    parse_document,
+    raw_key,
+    same,
+    unbase64,
+)
+from tests.support.second_journal import check_told
+from tests.support.second_note import check_note
+from tests.support.second_plan import check_lines, check_plan, read_plan
+
 Trusted = Mapping[str, tuple[Ed25519PublicKey, str | None]]
 """By fingerprint: the key, and the last day (YYYY-MM-DD) on which its signatures count."""
 
@@ -35,11 +47,9 @@ LONGEST_LINE = 1_048_576
 LONGEST_STATEMENT = 64 * 1024 * 1024
 
 
-class Refused(Exception):
-    """What was read is not what the document says."""
-
-
-def verify(folder: Path, trusted: Trusted, threshold: int) -> list[str]:
+def verify(
+    folder: Path, trusted: Trusted, threshold: int, checkpoint: bytes | None = None
+) -> list[str]:
     """Return each deviation of the bundle that was found; nothing means that it is good."""
     problems: list[str] = []
 
@@ -72,15 +82,21 @@ def verify(folder: Path, trusted: Trusted, threshold: int) -> list[str]:
     else:
         problems += check_signatures(payload, signatures, predicate, trusted, threshold)
     attempt(check_counts, predicate, lines, files["manifest.jsonl"], head)
-    attempt(check_plan, predicate)  # section 7.3
-    attempt(check_rehearsal, predicate)
     attempt(check_summary, files["summary.json"], predicate, signatures)
+    attempt(check_pages, files, predicate)  # section 9
+    plan = attempt(read_plan, predicate)
+    if plan is not None and not problems:
+        moved = lines["manifest.jsonl"]
+        sha256s = sum(state(line) == "verified" and line["sha256"] is not None for line in moved)
+        attempt(check_plan, predicate, plan, sha256s)  # section 7.3
+    if plan is not None and not problems:
+        attempt(check_told, predicate, lines)  # section 8
+        attempt(check_lines, predicate, plan, moved, lines["exclusions.jsonl"])  # 7.5 and 7.6
+    if checkpoint is not None:
+        day = predicate["times"]["written"][:10]
+        about = (predicate, files["journal.jsonl"], trusted, threshold, day)
+        attempt(check_note, checkpoint, *about)  # section 10
     return problems
-
-
-def need(holds: object, otherwise: str) -> None:
-    if not holds:
-        raise Refused(otherwise)
 
 
 # 1. The folder ------------------------------------------------------------------------------------
@@ -106,72 +122,6 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     return files
 
 
-# 2. Canonical JSON --------------------------------------------------------------------------------
-
-ESCAPES = {number: f"\\u{number:04x}" for number in range(32)} | {
-    ord(one): "\\" + short for one, short in zip('"\\\b\t\n\f\r', '"\\btnfr', strict=True)
-}
-
-
-def canonical(value: Json) -> bytes:
-    try:
-        return written(value, ascii_only=False).encode("utf-8")
-    except UnicodeEncodeError:  # it holds a lone surrogate
-        return written(value, ascii_only=True).encode("ascii")
-    except RecursionError:
-        raise Refused("a value that is nested too deep") from None
-
-
-def written(value: Json, *, ascii_only: bool) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, str):
-        text = value.translate(ESCAPES)
-        return '"' + (re.sub("[\x7f-\U0010ffff]", units, text) if ascii_only else text) + '"'
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        need(isfinite(value), "a number that is no number")
-        return repr(value)
-    if isinstance(value, list):
-        return "[" + ",".join(written(one, ascii_only=ascii_only) for one in value) + "]"
-    pairs = [
-        written(name, ascii_only=ascii_only) + ":" + written(value[name], ascii_only=ascii_only)
-        for name in sorted(value)
-    ]
-    return "{" + ",".join(pairs) + "}"
-
-
-def units(found: re.Match[str]) -> str:
-    code = found[0].encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{code[at : at + 2].hex()}" for at in range(0, len(code), 2))
-
-
-def parse(text: bytes, where: str) -> Json:
-    """Read one canonical text: what it says, written again, must be what was read."""
-    try:
-        value = json.loads(text.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise Refused(f"{where}: not JSON: {error}") from error
-    need(canonical(value) == text, f"{where}: JSON that is not canonical")
-    return value
-
-
-def parse_document(content: bytes, where: str) -> Json:
-    need(content.endswith(b"\n"), f"{where}: no line feed at its end")
-    return parse(content[:-1], where)
-
-
-def unbase64(text: Json, where: str) -> bytes:
-    need(isinstance(text, str), f"{where}: not base64")
-    try:
-        content = b64decode(text, validate=True)
-    except (NotBase64, ValueError) as error:
-        raise Refused(f"{where}: not base64") from error
-    need(b64encode(content).decode() == text, f"{where}: base64 in another spelling")
-    return content
-
-
 # 3. SHA256SUMS ------------------------------------------------------------------------------------
 
 
@@ -187,35 +137,6 @@ def check_sums(files: dict[str, bytes]) -> None:
 # 4. Lines -----------------------------------------------------------------------------------------
 
 
-def is_integer(value: Json) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def is_text(value: Json) -> bool:
-    return (
-        isinstance(value, str)
-        and value != ""
-        and not any("\ud800" <= one <= "\udfff" for one in value)
-    )
-
-
-def matching(pattern: str) -> Callable[[Json], bool]:
-    compiled = re.compile(pattern, re.ASCII)
-    return lambda value: isinstance(value, str) and compiled.fullmatch(value) is not None
-
-
-is_digest = matching(r"[0-9a-f]{64}")
-
-RULES: dict[str, Callable[[Json], bool]] = {
-    "text": is_text,
-    "size": lambda value: is_integer(value) and 0 <= value <= 2**63 - 1,
-    "moment": matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)"),
-    "digest": is_digest,
-    "md5": matching(r"[0-9a-f]{32}"),
-    "severity": matching("blocker|finding|note"),
-    "level": matching("full|stored|head"),
-    "verdict": matching("match|mismatch|missing|drifted|unverifiable|waived"),
-}
 FIELDS = {  # by file: field=rule, with a question mark for "or null"
     "manifest.jsonl": "dataset=text key=text size=size source_version=text source_modified=moment?"
     " source_md5=md5? sha256=digest? bucket=text target_key=text stored_size=size?"
@@ -254,8 +175,9 @@ def check_line(line: dict[str, Json], kind: Kind, where: str) -> None:
     for name in keys:  # section 4.1
         if f"{name}_b64" in line:
             raw = unbase64(line[f"{name}_b64"], f"{where}: {name}_b64")
+            shown = raw.decode("utf-8", "backslashreplace")
             need(not is_utf8(raw), f"{where}: {name}_b64 holds UTF-8")
-            need(raw.decode("utf-8", "backslashreplace") == line[name], f"{where}: {name}")
+            need(shown == line[name], f"{where}: {name}")
     if line.get("verdict") == "match":
         must = ["level", "verified_at"]
         must += ["stored_size", "stored_sha256"] if line["level"] in {"full", "stored"} else []
@@ -272,8 +194,7 @@ def is_utf8(raw: bytes) -> bool:
 
 
 def identity(line: dict[str, Json]) -> tuple[bytes, bytes]:
-    raw = b64decode(line["key_b64"]) if "key_b64" in line else line["key"].encode()
-    return line["dataset"].encode(), raw
+    return line["dataset"].encode(), raw_key(line)
 
 
 def check_order(lines: dict[str, list[dict[str, Json]]]) -> None:
@@ -286,6 +207,7 @@ def check_order(lines: dict[str, list[dict[str, Json]]]) -> None:
 
 
 def check_journal(events: list[dict[str, Json]]) -> str:
+    need(events, "journal.jsonl: empty")
     head = bytes(32)
     for number, event in enumerate(events, start=1):
         where = f"journal.jsonl line {number}"
@@ -294,21 +216,6 @@ def check_journal(events: list[dict[str, Json]]) -> str:
         head = sha256(head + covered).digest()
         need(event["digest"] == head.hex(), f"{where}: the chain is broken")
     return head.hex()
-
-
-# 5. Trees -----------------------------------------------------------------------------------------
-
-
-def merkle_root(leaves: list[bytes]) -> bytes:
-    """MTH of RFC 9162, section 2.1.1."""
-    if not leaves:
-        return sha256().digest()
-    if len(leaves) == 1:
-        return sha256(b"\x00" + leaves[0]).digest()
-    split = 1
-    while split * 2 < len(leaves):
-        split *= 2
-    return sha256(b"\x01" + merkle_root(leaves[:split]) + merkle_root(leaves[split:])).digest()
 
 
 # 6. statement.json --------------------------------------------------------------------------------
@@ -480,8 +387,7 @@ def check_counts(predicate: Json, lines: dict[str, list[Json]], manifest: bytes,
     for line in [*lines["manifest.jsonl"], *lines["exclusions.jsonl"]]:
         need(line["dataset"] in names, "a line of no dataset")
     for member, found in counted(predicate, lines, manifest, head).items():
-        same = canonical(predicate[member]) == canonical(found)
-        need(same, f"{member}: not what the lines give")
+        need(same(predicate[member], found), f"{member}: not what the lines give")
 
 
 def counted(predicate: Json, lines: dict[str, list[Json]], manifest: bytes, head: str) -> Json:
@@ -592,52 +498,6 @@ def four_words(datasets: list[Json], moved: list[Json]) -> dict[str, bool]:
     }
 
 
-# 7.3 What else must hold --------------------------------------------------------------------------
-
-
-def check_plan(predicate: Json) -> None:
-    plan = predicate["plan"]["canonical"]
-    digest = sha256(canonical(plan)).hexdigest()
-    need(predicate["plan"]["digest"]["sha256"] == digest, "plan: not its digest")
-    datasets = predicate["datasets"]
-    targets = sorted((one["name"], canonical(one["target"])) for one in datasets)
-    batches = sorted((one["name"], one["batch"]) for one in datasets)
-    try:
-        need(plan["migration"] == predicate["migration"], "migration: not the plan's")
-        planned = [(one["name"], canonical(place(one["target"]))) for one in plan["datasets"]]
-        need(sorted(planned) == targets, "datasets: not those of the plan")
-        listed = [(name, one["name"]) for one in plan["batches"] for name in one["datasets"]]
-        need(sorted(listed) == batches, "datasets: not in the plan's batch")
-    except (KeyError, TypeError) as error:
-        raise Refused("plan: not the form of a plan") from error
-
-
-def place(target: Json) -> Json:
-    return {"bucket": target["bucket"], "prefix": target["prefix"]}
-
-
-def is_local(url: str) -> bool:
-    try:
-        host = urlsplit(url).hostname
-    except ValueError as error:
-        raise Refused("endpoints: not a URL") from error
-    if not host or host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    if isinstance(address, IPv6Address):
-        return int(address) == 1  # with any zone
-    return address in ip_network("127.0.0.0/8")
-
-
-def check_rehearsal(predicate: Json) -> None:
-    local = [is_local(one["url"]) for one in predicate["endpoints"]]
-    need([one["local"] for one in predicate["endpoints"]] == local, "endpoints: local")
-    need(predicate["rehearsal"] == all(local), "rehearsal")
-
-
 COPIED = (
     *("migration", "rehearsal", "names", "tool", "times", "verification"),
     *("manifest", "datasets", "batches", "outcome", "exclusions", "findings"),
@@ -652,3 +512,15 @@ def check_summary(content: bytes, predicate: Json, signatures: list[Signature] |
         "plan_digest": predicate["plan"]["digest"]["sha256"],
     } | {name: predicate[name] for name in COPIED}
     need(content == canonical(summary) + b"\n", "summary.json: not what the statement says")
+
+
+# 9. Pages -----------------------------------------------------------------------------------------
+
+
+def check_pages(files: dict[str, bytes], predicate: Json) -> None:
+    meta = b'<meta name="statement-predicate-sha256"'
+    whole = meta + b' content="%b">' % sha256(canonical(predicate)).hexdigest().encode()
+    for name in filter(REPORT.fullmatch, files):
+        before = files[name].partition(b"<title>")[0]
+        need(whole in before, f"{name}: the page of another statement")
+        need(files[name].count(meta) == 1, f"{name}: it names two statements")

@@ -22,31 +22,6 @@ Files = dict[str, bytes]
 Edit = Callable[[Any], None]
 Case = tuple[str, Files]
 
-AHEAD = (
-    "is missing that the journal tells", "a pace is not what the journal tells",
-    "a pace from outside the run", "a step has two paces", "own address is never local",
-    "a digest of nothing", "another object has this key at the target",
-    "are not as many as the journal tells", "before the event that it follows",
-    "cannot be a page", "closed is not what the journal tells", "digests were taken",
-    "events are of the first format", "findings are missing that are open", "had ended",
-    "have no line", "it ended before it started", "leaves this object behind", "losses of more",
-    "no batch of the plan", "not a finding that is open by the journal", "not a keyed name",
-    "not an event of this format", "not of the form of a plan", "not under the prefix",
-    "not what an event of this kind may say here", "not what the journal says of this object",
-    "not where the plan puts this object", "of another provider", "of another target",
-    "recipients that are no fingerprints", "the datasets are not those of the plan",
-    "the digests are not those of an object", "the endpoints are not the plan's",
-    "the journal has another beginning or end", "the journal knows of other",
-    "the level is not the plan's", "the lines are not what was inventoried",
-    "the page of another statement", "the plan accepts none", "the seal is not the plan's",
-    "the stored size is not that", "though nothing is reported before a run",
-    "verified at another level", "verified before the run", "written before the journal's last",
-    "an attestation that the plan does not name",
-)  # fmt: skip
-"""What the second verifier does not judge yet, for it is amended from the document alone after the
-first: until then it may take what the first refuses for one of these reasons only. Whoever amends
-it deletes this list, and `agree` then fails on every difference again."""
-
 JSONL = ("manifest.jsonl", "exclusions.jsonl", "findings.jsonl", "journal.jsonl")
 
 
@@ -86,9 +61,6 @@ class Desk:
         taken, apart = {}, []
         for label, files in cases:
             first, other = self.judge(files, **options)
-            ahead = all(any(reason in problem for reason in AHEAD) for problem in first)
-            if first and ahead and not other:
-                first = []
             taken[label] = not first
             if bool(first) != bool(other):
                 apart.append(f"{label}: {first} / {other}")

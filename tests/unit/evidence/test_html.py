@@ -91,6 +91,7 @@ ATTESTATION = {
     "secnumcloud": {"reference": "decision 12", "valid_until": "2028-12-31"},
     "hds": {"reference": "certificate 7", "valid_until": "2027-01-01"},
     "sha256": "ab" * 32,
+    "tunnels": [{"local": "http://127.0.0.1:9443", "leads_to": "https://s3.fr-par.scw.cloud"}],
 }
 
 PROFILE = {

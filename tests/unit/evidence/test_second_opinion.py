@@ -615,6 +615,7 @@ def address(url: str, local: bool) -> Edit:
     def edit(whole: Any) -> None:
         places = whole["predicate"]["endpoints"]
         places[0].update(url=url, local=local)
+        whole["predicate"]["plan"]["canonical"]["source"]["account_url"] = url
         whole["predicate"]["rehearsal"] = all(place["local"] for place in places)
 
     return edit
@@ -622,7 +623,7 @@ def address(url: str, local: bool) -> Edit:
 
 def test_an_address_is_local_for_both_or_for_none(desk: Desk) -> None:
     taken = desk.agree(
-        (f"{url} {local}", desk.forged({}, address(url, local)))
+        (f"{url} {local}", desk.forged({}, address(url, local), last=False))
         for url in URLS
         for local in (True, False)
     )
@@ -654,7 +655,7 @@ def test_a_plan_that_is_odd_is_judged_alike(desk: Desk) -> None:
         "a dataset twice": lambda datasets, _: datasets.append(datasets[0]),
         "another order": lambda datasets, _: datasets.reverse(),
         "no name": lambda datasets, _: datasets.append({}),
-        "a field more": lambda datasets, _: datasets[0].update(include=["*"]),
+        "a field more": lambda datasets, _: datasets[0].update(include=["**"]),
         "a target's field": lambda datasets, _: datasets[0]["target"].update(more=1),
         "another bucket": lambda datasets, _: datasets[0]["target"].update(bucket="x"),
         "another prefix": lambda datasets, _: datasets[0]["target"].update(prefix="x/"),
@@ -795,15 +796,22 @@ def test_links_and_folders_are_refused_by_both(desk: Desk, tmp_path: Path) -> No
 
 def test_lines_and_nesting_at_the_limits_are_judged_alike(desk: Desk) -> None:
     def cases() -> Iterator[Case]:
-        event = {"seq": 1, "at": "x", "kind": "x", "body": "", "digest": "0" * 64}
+        events = desk.files["journal.jsonl"]
+        event = {**json.loads(events.splitlines()[-1]), "kind": "x", "body": '{"x":""}'}
+        event["seq"] += 1
         short = len(canonical_json(event)) + 1
         for length in (1 << 20, (1 << 20) + 1):
-            line = canonical_json({**event, "body": "x" * (length - short)}) + b"\n"
-            yield f"a line of {length}", desk.forged({"journal.jsonl": line})
-        payload = canonical_json(desk.statement())
+            body = '{"x":"%s"}' % ("x" * (length - short))
+            line = canonical_json({**event, "body": body}) + b"\n"
+            yield f"a line of {length}", desk.forged({"journal.jsonl": events + line})
+        statement = desk.statement()
+        target = statement["predicate"]["endpoints"][1]
+        saw = {"endpoint": target["url"], "region": target["region"]}
+        statement["predicate"]["capabilities"] = {"a": 0, **saw}
+        payload = canonical_json(statement)
         for depth in (90, 50_000):
-            deep = b'"capabilities":{"a":%b%b}' % (b"[" * depth, b"]" * depth)
-            nested = desk.wrapped(payload.replace(b'"capabilities":null', deep))
+            deep = b'"capabilities":{"a":%b%b,' % (b"[" * depth, b"]" * depth)
+            nested = desk.wrapped(payload.replace(b'"capabilities":{"a":0,', deep))
             yield f"{depth} deep", resummed({**desk.files, "statement.json": nested})
 
     assert desk.agree(cases()) == {
