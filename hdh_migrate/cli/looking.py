@@ -96,13 +96,22 @@ def fetch(
     key: Annotated[str, typer.Argument(metavar="KEY", help="The key, as at the source.")],
     *,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A new file.")],
+    reason: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="Why it is opened; for the journal and the report. Needed off rehearsals.",
+        ),
+    ] = None,
     as_json: AsJson = False,
     state_dir: StateDir = None,
     verbose: Verbose = 0,
 ) -> None:
     """Read one object back from the target, unsealed and checked.
 
-    Example: hdh-migrate fetch plan.yaml pmsi pmsi/2024/mco.csv --out mco.csv
+    Who opens which object and why is written down first.
+
+    Example: hdh-migrate fetch plan.yaml pmsi mco.csv --out mco.csv --reason "ticket 4711"
     """
     task = Task(as_json=as_json, verbose=verbose)
 
@@ -111,7 +120,7 @@ def fetch(
         from hdh_migrate.session.run import Desk
 
         desk = Desk.open(plan, state_dir, LineProgress(task.out, quiet=True), task.stop)
-        told = bring(desk, dataset, key, out)
+        told = bring(desk, dataset, key, out, reason=reason)
         task.out.result(told, f"{out}: {size_text(told['size'])}, sha256 {told['sha256']}")
 
     task.run(body)

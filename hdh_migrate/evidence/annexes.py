@@ -188,6 +188,20 @@ ANNEXES: dict[str, Text] = {
     "stage.decommission under way": Text("suppression en cours", "deletion under way"),
     "stage.decommission requested": Text("suppression demandée", "deletion requested"),
     "stage.decommission observed": Text("suppression constatée", "deletion observed"),
+    # --- openings ------------------------------------------------------------------------------
+    "openings": Text("Objets relus en clair", "Objects read back in the clear"),
+    "openings.none": Text(
+        "Aucun objet n'a été relu en clair avec cet outil.",
+        "No object was read back in the clear with this tool.",
+    ),
+    "openings.count": Text(
+        "{n} lecture, écrite dans le journal avant qu'elle n'ait lieu."
+        "|{n} lectures, chacune écrite dans le journal avant qu'elle n'ait lieu.",
+        "{n} reading, written down before it took place."
+        "|{n} readings, each written down before it took place.",
+    ),
+    "col.when": Text("Quand", "When"),
+    "col.number": Text("Numéro d'objet", "Object number"),
     # --- headings ----------------------------------------------------------------------------
     "headings": Text("Où trouver quoi, par référentiel", "Where to find what, by framework"),
     "headings.why": Text(

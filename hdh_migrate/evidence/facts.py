@@ -139,6 +139,7 @@ class Facts:
     capabilities: Mapping[str, Any] | None = None  # what a probe saw at the target
     waivers: tuple[Mapping[str, Any], ...] = ()
     cutovers: tuple[Mapping[str, Any], ...] = ()
+    openings: tuple[Mapping[str, Any], ...] = ()  # objects that were read back in the clear
     losses: tuple[Loss, ...] = ()
     paces: tuple[Pace, ...] = ()
     clock_offsets: Mapping[str, float] = field(default_factory=dict)  # by endpoint

@@ -251,6 +251,12 @@ NAMED_OR_NULL = NAMED._replace(nullable=True)
 SUM = {"objects": is_count, "bytes": is_count}
 PLACE = {"bucket": NAMED, "prefix": _given(str)}
 COUNTED = _given(dict)  # compared with what the lines give
+OPENING = {
+    "at": TIME, "who": TEXT, "dataset": TEXT, "object": SIZE_OR_NULL, "reason": TEXT_OR_NULL,
+}  # fmt: skip
+LATER = {"openings"}
+"""Members of the predicate that earlier statements do not have."""
+
 PREDICATE: dict[str, Any] = {
     "migration": NAMED,
     "rehearsal": _given(bool),
@@ -269,6 +275,7 @@ PREDICATE: dict[str, Any] = {
     }],
     "attestation": _or_null(dict), "profile": _or_null(dict), "capabilities": _or_null(dict),
     "waivers": [_given(dict)], "cutovers": [_given(dict)],
+    "openings": [OPENING],
     "seal": {"format": NAMED, "recipients": [NAMED]},
     "verification": {
         "level": _text("full|stored|head"),
@@ -314,10 +321,10 @@ def ill_formed(value: Any, shape: Any, where: str) -> str | None:  # noqa: ANN40
     elif isinstance(shape, dict) and isinstance(value, dict):
         if str in shape:
             inner = [(each, shape[str], where) for each in value.values()]
-        elif value.keys() != shape.keys():
+        elif value.keys() | (shape.keys() & LATER) != shape.keys():
             return where
         else:
-            inner = [(value[name], shape[name], f"{where}.{name}") for name in shape]
+            inner = [(value[name], shape[name], f"{where}.{name}") for name in value]
     else:
         test = shape.holds if isinstance(shape, Field) else shape
         return None if callable(test) and test(value) else where

@@ -127,6 +127,7 @@ class Journal:
         self.bound: list[str] | None = None
         self.terms: dict[tuple[str, str], list[Any]] = {}
         self.approved: dict[tuple[str, str], dict[str, tuple[list[str], Any]]] = {}
+        self.openings: list[Mapping[str, Any]] = []
 
     def read(self, path: Path) -> None:
         """Walk the chain: each digest covers the one before it. Count what the events say."""
@@ -181,6 +182,12 @@ class Journal:
             told = {name: entry[name] for name in TRAFFIC}
             forms.must(forms.ill_formed(told, TRAFFIC, "") is None)
             self.traffic.append(told)
+
+    def _object_opened(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+        del seq, at
+        told = {} if self.keyed else {name: body[name] for name in forms.OPENING}
+        forms.must(self.keyed or forms.ill_formed(told, forms.OPENING, "") is None)
+        self.openings.append(told)
 
     def _inventoried(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del at
@@ -346,6 +353,7 @@ HANDLERS = {
     "run-started": Journal._started,  # noqa: SLF001 - they are its own
     "run-ended": Journal._ended,  # noqa: SLF001
     "bound": Journal._bound,  # noqa: SLF001
+    "object-opened": Journal._object_opened,  # noqa: SLF001
     "inventoried": Journal._inventoried,  # noqa: SLF001
     "inventory-changed": Journal._changed,  # noqa: SLF001
     "sent": Journal._sent,  # noqa: SLF001

@@ -510,6 +510,10 @@ def untold(predicate: Mapping[str, Any], journal: Any) -> Iterator[str]:  # noqa
             yield "statement.json: the journal knows of other traffic"
     if journal.bound is not None and journal.bound != predicate["seal"]["recipients"]:
         yield "statement.json: the journal knows of other recipients"
+    openings = predicate.get("openings", [])
+    same = len(openings) == len(journal.openings)
+    if not same or (not journal.keyed and openings != journal.openings):
+        yield "statement.json: the journal knows of other openings"
     yield from _paces(predicate, journal)
     stories = {
         (story["batch"], "" if journal.keyed else story["track"]): story.get("times")

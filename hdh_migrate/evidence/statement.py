@@ -70,6 +70,7 @@ def predicate_of(facts: Facts, recount: Recount, journal: tuple[int, str]) -> di
         "capabilities": _copied(facts.capabilities),
         "waivers": [dict(waiver) for waiver in facts.waivers],
         "cutovers": [dict(cutover) for cutover in facts.cutovers],
+        "openings": [_opening(opening, facts.names) for opening in facts.openings],
         "seal": {"format": facts.seal, "recipients": list(facts.recipients)},
         "verification": {
             "level": facts.verify_level,
@@ -117,6 +118,11 @@ def _counted(facts: Facts, recount: Recount) -> dict[str, Any]:
             "codes": dict(sorted(recount.by_code.items())),
         },
     }
+
+
+def _opening(opening: Mapping[str, Any], names: str) -> dict[str, Any]:
+    """Return an opening as a statement tells it; whose names are keyed gives no words away."""
+    return dict(opening) if names == "plain" else {**opening, "object": None, "reason": None}
 
 
 def summary_of(predicate: Mapping[str, Any], key_id: str | None) -> dict[str, Any]:

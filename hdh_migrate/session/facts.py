@@ -19,6 +19,7 @@ from hdh_migrate.plan.attestation import load_attestation
 from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.binding import bound_recipients, fingerprint_of
+from hdh_migrate.session.openings import opening_facts
 from hdh_migrate.session.probed import probe_facts
 from hdh_migrate.session.run import Desk, operator
 from hdh_migrate.session.waivers import waiver_facts
@@ -71,6 +72,7 @@ def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
         capabilities=probe_facts(desk.state_dir, plan, desk.loaded.base),
         waivers=tuple(waiver_facts(plan, desk.loaded.base, now)),
         cutovers=tuple(cutover_facts(ledger)),
+        openings=tuple(opening_facts(ledger)),
         losses=tuple(_losses(desk, ledger)),
         paces=tuple(_paces(ledger)),
         clock_offsets=_clock_offsets(ledger),

@@ -16,19 +16,25 @@ from hdh_migrate.errors import Missing, UnsealFailed, UsageError
 from hdh_migrate.folders import sync
 from hdh_migrate.model import State, Stored
 from hdh_migrate.pipeline.retrying import Gate, Retrying
-from hdh_migrate.session import gate
-from hdh_migrate.session.run import Desk
+from hdh_migrate.session import gate, openings
+from hdh_migrate.session.run import Desk, operator
 from hdh_migrate.session.timekeeping import judge_for
+from hdh_migrate.targets.chosen import is_rehearsal
 from hdh_migrate.wiring import Services, routes_of
 
 _HIDDEN: Final = ".fetch-"
 
 
-def fetch(desk: Desk, dataset: str, key: str, out: Path) -> dict[str, Any]:
+def fetch(
+    desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None = None
+) -> dict[str, Any]:
     """Write one object's plaintext to `out` (mode 0600) after comparing its digest.
 
+    Who opens what and why is written down before the target is asked (session/openings.py).
+
     Raises:
-        UsageError: there is no such dataset or object, it is not verified, or `out` exists.
+        UsageError: there is no such dataset or object, it is not verified, `out` exists, or there
+            is no reason.
         UnsealFailed: what the target holds is not what was verified; nothing is written.
     """
     loaded = desk.loaded
@@ -37,10 +43,11 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path) -> dict[str, Any]:
         raise UsageError(f"no dataset {dataset} in the plan")
     if out.exists():
         raise UsageError(f"{out} exists", hint="give another --out; nothing is overwritten")
+    told = openings.reason_of(reason, rehearsal=is_rehearsal(loaded.plan, loaded.base))
     ledger = desk.read_ledger()
     try:
         row = next(row for row in ledger.datasets() if row.name == dataset)
-        found = ledger.find(row.id, key)
+        found, taken = ledger.find(row.id, key), openings.remembered(ledger)
     finally:
         ledger.close()
     if found is None:
@@ -51,6 +58,8 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path) -> dict[str, Any]:
     services = desk.services(write=False)
     gate.admit(services, loaded.plan, judge_for(desk.clock, services, desk.ledger_path))
     services.envelopes.self_test()
+    opening = {"dataset": dataset, "object": entry.id, "reason": told}
+    openings.note(desk.ledger_path, taken, {"at": desk.clock.now(), "who": operator(), **opening})
     stored = Stored(
         key=route.target_key(entry.obj.key), size=entry.stored_size or 0, etag=entry.etag
     )

@@ -14,10 +14,12 @@ from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged
 from hdh_migrate.evidence.bundle import write_bundle
 from hdh_migrate.evidence.checkpoint import Watched, parse, sidecar, signed, taken, write
 from hdh_migrate.evidence.signing import Signer
+from hdh_migrate.ledger import Ledger
 from hdh_migrate.session import keyring
 from hdh_migrate.session.changing import demand_borne
 from hdh_migrate.session.facts import facts_of
 from hdh_migrate.session.names import FORMS, Streams
+from hdh_migrate.session.openings import is_behind, take_in
 from hdh_migrate.session.records import batch_root, exclusions, findings, records
 from hdh_migrate.session.run import Desk
 from hdh_migrate.session.sound import sound_ledger
@@ -36,10 +38,13 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[
 
     Raises:
         KeyUnavailable: the secret of keyed names cannot be used.
+        LedgerLocked: objects were opened that its journal does not tell yet, and another command
+            holds it.
         LedgerDamaged: the ledger does not check, its rows are not as its journal tells them, or
             the journal is not the one of earlier reports; no bundle is made from it.
         UsageError: `out` is in use.
     """
+    _take_openings(desk)
     with sound_ledger(desk) as ledger:
         demand_borne(ledger, desk.loaded)
         folder = out or _default_folder(desk)
@@ -87,6 +92,25 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[
         "signed": bundle.signed,
         "checkpoint": checkpoint,
     }
+
+
+def _take_openings(desk: Desk) -> None:
+    """Have the journal tell what was opened beside it.
+
+    Raises:
+        LedgerLocked: another command holds the ledger; a report without it would not be whole.
+    """
+    ledger = desk.read_ledger()
+    try:
+        behind = is_behind(ledger, desk.ledger_path)
+    finally:
+        ledger.close()
+    if behind:
+        held = Ledger.open(desk.ledger_path, desk.clock)
+        try:
+            take_in(held, desk.ledger_path)
+        finally:
+            held.close()
 
 
 def _checkpoint(desk: Desk, folder: Path, journal: Watched, signer: Signer) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from hdh_migrate.ports import Clock, Progress
 from hdh_migrate.session import gate, lasting
 from hdh_migrate.session.binding import bind_recipients
 from hdh_migrate.session.changing import demand_datasets, may_change
+from hdh_migrate.session.openings import take_in
 from hdh_migrate.session.outlook import check
 from hdh_migrate.session.preflight import blockers, closed_by
 from hdh_migrate.session.probed import limits_of, missing, probe_facts
@@ -236,6 +237,7 @@ def held_ledger(desk: Desk, judge: Judge) -> Iterator[Ledger]:
     judge.journal = ledger.last_at
     try:
         _bind(desk, ledger)
+        take_in(ledger, desk.ledger_path)
         yield ledger
     finally:
         ledger.close()

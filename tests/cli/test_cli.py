@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import fcntl
 import json
 import os
 import re
@@ -165,9 +167,25 @@ def test_two_batches_move_and_come_back(desk: Desk) -> None:
     assert all(batch["steps"]["verify"]["done"] for batch in told["batches"])
 
     out = desk.folder / "back.csv"
-    done = desk.run("fetch", str(desk.plan), "tables", "one.csv", "--out", str(out))
+    fetched = ("fetch", str(desk.plan), "tables", "one.csv", "--out", str(out))
+    done = desk.run(*fetched, "--reason", "ticket 4711")
     assert done.returncode == Exit.OK, done.stderr
     assert out.read_bytes() == b"1,2,3\n" * 100
+
+    holder = next(desk.folder.glob(".hdh-migrate/*/lock")).open()
+    fcntl.flock(holder, fcntl.LOCK_EX)  # another command of this plan is under way
+    again = desk.folder / "again"
+    refused = desk.run("report", str(desk.plan), "--out", str(again))
+    assert refused.returncode == Exit.LOCKED, refused.stderr
+    assert not again.exists()
+    holder.close()
+    assert desk.run("report", str(desk.plan), "--out", str(again)).returncode == Exit.OK
+    payload = json.loads((again / "statement.json").read_text())["payload"]
+    (opening,) = json.loads(base64.b64decode(payload))["predicate"]["openings"]
+    assert (opening["dataset"], opening["reason"]) == ("tables", "ticket 4711")
+    assert "ticket 4711" in (again / "report.fr.html").read_text()
+    checked = desk.run("audit", "verify", str(again), "--trust", str(desk.folder / "report.pub"))
+    assert "openings" not in checked.stdout + checked.stderr
 
     lines = (desk.folder / "evidence" / "manifest.jsonl").read_text().splitlines()
     assert [json.loads(line)["verdict"] for line in lines] == ["match"] * 3

@@ -231,6 +231,12 @@ LOCAL = tuple(
 )
 
 
+OPENING = {
+    "at": "2026-03-02T10:00:00Z", "who": "claire@ops", "dataset": "pmsi", "object": 7,
+    "reason": "ticket 4711",
+}  # fmt: skip
+
+
 def every_page(folder: Path, key: Signer) -> dict[str, list[Page]]:
     """The report in every situation that it has words for."""
     good = [record("a"), record("b")]
@@ -256,6 +262,8 @@ def every_page(folder: Path, key: Signer) -> dict[str, list[Page]]:
                 cutover() | {"keys_beside": ["cd" * 32, "ef" * 32]},
             ],
         },
+        {"records": good, "openings": [OPENING]},
+        {"records": good, "openings": [OPENING, {**OPENING, "object": None, "reason": None}]},
         {"records": good, "profile": {**PROFILE, "unconfirmed": [{"name": "tags"}]}},
         {
             "records": good,

@@ -1,0 +1,189 @@
+"""Who opened which object when and why: told beside the ledger first, then by its journal.
+
+A run may hold the ledger for weeks, and somebody may have to read one object back meanwhile. So an
+opening is a line of `openings.jsonl` beside the ledger, durable before the object is asked for;
+whoever opens the ledger to write takes it into the journal, and a report that cannot is not
+written. The lines are a chain of their own, and the ledger remembers where it was taken up to: a
+line that is changed or missing in between is seen.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from hdh_migrate.errors import LedgerDamaged, LedgerError, UsageError
+from hdh_migrate.fixity import canonical_json, sha256_hex
+from hdh_migrate.folders import sync
+from hdh_migrate.ledger import Ledger
+
+OPENED: Final = "object-opened"
+"""The journal's kind of event for an object that was read back in the clear."""
+
+FILE: Final = "openings.jsonl"
+REASON_MAX: Final = 300
+LINE_MAX: Final = 8_192
+
+_TAKEN: Final = "openings"
+_START: Final = "0" * 64
+_TOLD: Final = ("at", "who", "dataset", "object", "reason")
+
+
+def reason_of(text: str | None, *, rehearsal: bool) -> str:
+    """Return a reason as it is written down, on one line.
+
+    Raises:
+        UsageError: there is none, though the object is not a rehearsal's; or it is too long.
+    """
+    told = " ".join((text or "").split())
+    if not told and rehearsal:
+        return "rehearsal"
+    if not told or len(told) > REASON_MAX or not told.isprintable():
+        raise UsageError(
+            f"say in up to {REASON_MAX} characters why the object is opened",
+            hint='add --reason "..."; it goes into the journal and the report, so name nobody',
+        )
+    return told
+
+
+def note(ledger_path: Path, taken: str | None, told: Mapping[str, Any]) -> None:
+    """Write an opening down, durably, before it happens.
+
+    `told` is when (`at`), `who`, `dataset`, `object` (its id) and `reason`; `taken` is what the
+    ledger remembers, see `remembered`.
+
+    Raises:
+        LedgerDamaged: what was written down before does not check.
+        LedgerError: nothing can be written there.
+    """
+    path = ledger_path.with_name(FILE)
+    try:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        handle = os.open(path, flags, 0o600)
+        with os.fdopen(handle, "r+b") as file:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            found = _whole(file.read())
+            os.ftruncate(handle, len(found))
+            number, digest = _place(taken)
+            for one in _checked(path, found, number, digest):
+                number, digest = one["number"], one["digest"]
+            line = {"number": number + 1, **{name: told[name] for name in _TOLD}}
+            line["digest"] = _digest(digest, line)
+            file.write(canonical_json(line) + b"\n")
+            file.flush()
+            os.fsync(handle)
+        sync(path.parent)
+    except OSError as error:
+        raise LedgerError(
+            f"{path}: the opening cannot be written down: {error.strerror}",
+            hint="nothing was opened",
+        ) from error
+
+
+def remembered(ledger: Ledger) -> str | None:
+    """Return up to where the ledger took openings in."""
+    return ledger.meta(_TAKEN)
+
+
+def take_in(ledger: Ledger, ledger_path: Path) -> None:
+    """Take into the journal what was written down since; commits.
+
+    Raises:
+        LedgerDamaged: what was written down does not check.
+    """
+    number, digest = _place(remembered(ledger))
+    with ledger.whole():
+        for line in _lines(ledger_path.with_name(FILE), number, digest):
+            ledger.event(OPENED, {name: line[name] for name in ("number", *_TOLD)})
+            number, digest = line["number"], line["digest"]
+        ledger.set_meta(_TAKEN, f"{number} {digest}")
+    ledger.commit()
+
+
+def is_behind(ledger: Ledger, ledger_path: Path) -> bool:
+    """Say whether something is written down that the journal does not tell yet.
+
+    Raises:
+        LedgerDamaged: what is written down does not check.
+    """
+    place = _place(remembered(ledger))
+    return next(_lines(ledger_path.with_name(FILE), *place), None) is not None
+
+
+def opening_facts(ledger: Ledger) -> Iterator[dict[str, Any]]:
+    """Return what the journal tells of every opening, the oldest first."""
+    for _, body in ledger.events(OPENED):
+        yield {name: body[name] for name in _TOLD}
+
+
+def _place(taken: str | None) -> tuple[int, str]:
+    number, _, digest = (taken or f"0 {_START}").partition(" ")
+    return int(number), digest
+
+
+def _lines(path: Path, number: int, digest: str) -> Iterator[dict[str, Any]]:
+    """Give the lines that follow on a place in the chain."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return  # what was there is in the journal, or nothing ever was
+    except OSError as error:
+        raise LedgerDamaged(f"{path}: cannot be read: {error.strerror}") from error
+    with os.fdopen(handle, "rb") as file:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        found = _whole(file.read())
+    yield from _checked(path, found, number, digest)
+
+
+def _whole(found: bytes) -> bytes:
+    """Leave out a last line that was not written whole: what it would tell did not happen."""
+    return found[: found.rfind(b"\n") + 1]
+
+
+def _checked(path: Path, found: bytes, number: int, digest: str) -> Iterator[dict[str, Any]]:
+    """Give the lines after a place in the chain; those up to it must lead there.
+
+    The file begins at the start of the chain, or later, if some of what the ledger took in was put
+    away.
+    """
+    before: tuple[int, str] | None = None
+    for raw in found.splitlines():
+        line = _line(path, raw)
+        if before is None and 1 < line["number"] <= number:
+            pass  # those before it were put away; the place judges where this one leads
+        else:
+            start = (number, digest) if line["number"] == number + 1 else (0, _START)
+            last = before or start
+            if line["number"] != last[0] + 1 or line["digest"] != _digest(last[1], line):
+                raise _damaged(path)
+        before = line["number"], line["digest"]
+        if before[0] == number and before[1] != digest:
+            raise _damaged(path)
+        if before[0] > number:
+            yield line
+    if before is not None and before[0] < number:
+        raise _damaged(path)
+
+
+def _line(path: Path, raw: bytes) -> dict[str, Any]:
+    try:
+        line: dict[str, Any] = json.loads(raw)
+        names = {"number", "digest", *_TOLD}
+        if len(raw) <= LINE_MAX and line.keys() == names and canonical_json(line) == raw:
+            return line
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise _damaged(path) from error
+    raise _damaged(path)
+
+
+def _digest(previous: str, line: Mapping[str, Any]) -> str:
+    told = [line["number"], *(line[name] for name in _TOLD)]
+    return sha256_hex(bytes.fromhex(previous) + canonical_json(told))
+
+
+def _damaged(path: Path) -> LedgerDamaged:
+    return LedgerDamaged(f"{path}: a line was changed or is missing")
