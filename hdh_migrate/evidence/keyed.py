@@ -61,6 +61,7 @@ def _without_objects(findings: Iterable[Mapping[str, Any]]) -> list[dict[str, An
 
 
 _COUNTED: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
+    "object-opened": {"number": _as_it_is},
     "inventoried": {"bytes": _as_it_is, "excluded": _sums},
     "inventory-changed": dict.fromkeys(
         ("joined", "joined_excluded", "changed", "changed_excluded"), len

@@ -25,6 +25,13 @@ from tests.support.second_forms import (
 Event = tuple[str, str, dict[str, Json]]
 """Kind, at, body."""
 CHANGES = ("joined", "joined_excluded", "changed", "changed_excluded")
+OPENING = {
+    "at": "moment",
+    "who": "text",
+    "dataset": "text",
+    "object": "size?",
+    "reason": "text?",
+}
 TOLD = {  # exactly this, of each finding that an event opens
     "number": "size",
     "at": "moment",
@@ -53,6 +60,19 @@ def check_told(predicate: Json, lines: dict[str, list[Json]]) -> None:
             check_roots(one["name"], story.accounts[one["name"]], lines)
     check_findings(story.open, lines["findings.jsonl"], keyed)
     check_receipts(predicate, events, keyed)
+    check_openings(predicate, events, keyed)
+
+
+def check_openings(predicate: Json, events: list[Event], keyed: bool) -> None:
+    told = [body for kind, _, body in events if kind == "object-opened"]
+    need(len(told) == len(predicate["openings"]), "openings: not as many as told")
+    for body, one in zip(told, predicate["openings"], strict=True):
+        if keyed:
+            continue
+        for name, rule in OPENING.items():
+            null = rule.endswith("?") and body.get(name) is None and name in body
+            need(null or RULES[rule.removesuffix("?")](body.get(name)), f"object-opened: {name}")
+            need(canonical(body[name]) == canonical(one[name]), f"openings: another {name} told")
 
 
 def read_event(line: Json) -> Event:

@@ -312,6 +312,8 @@ def told(
         if names:
             body = {"ids": [next(ids) for _ in range(names.total())], "datasets": dict(names)}
             yield at, kind, body | {"rows_sha256": "00" * 32}
+    for number, opening in enumerate(about.openings, start=1):
+        yield at, "object-opened", {"number": number, **opening}
     for story in about.cutovers:
         body = {"batch": story.get("batch"), "track": story.get("track")}
         yield from (

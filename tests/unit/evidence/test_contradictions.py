@@ -498,6 +498,27 @@ def test_the_same_without_a_contradiction(tmp_path: Path, key: Signer) -> None:
     )  # fmt: skip
 
 
+OPENING = {
+    "at": ENDED, "who": "ops@host", "dataset": "pmsi", "object": 1, "reason": "ticket 4711",
+}  # fmt: skip
+
+
+def test_openings_are_those_that_the_journal_tells(tmp_path: Path, key: Signer) -> None:
+    about = replace(facts(dataset(1, 1000)), openings=(OPENING, {**OPENING, "object": 2}))
+    assert not problems(tmp_path / "as told", key, [record("a")], about=about)
+
+    def other_reason(events: list[Told]) -> list[Told]:
+        of(events, "object-opened").update(reason="curiosity")
+        return events
+
+    def one_more(events: list[Told]) -> list[Told]:
+        return [*events[:-1], (ENDED, "object-opened", {"number": 3, **OPENING}), events[-1]]
+
+    for name, change in (("other", other_reason), ("more", one_more)):
+        found = problems(tmp_path / name, key, [record("a")], about=about, telling=change)
+        assert found == ["statement.json: the journal knows of other openings"]
+
+
 def test_a_failed_object_that_is_left_out_everywhere_but_in_the_inventory(
     tmp_path: Path, key: Signer
 ) -> None:

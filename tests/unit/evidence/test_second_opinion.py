@@ -47,6 +47,12 @@ CODE = ("verify.py", "forms.py", "journal.py", "rules.py", "stamp.py", "sample.p
 DOCUMENTS = ("statement.json", "summary.json", "SHA256SUMS")
 
 
+OPENING = {
+    "at": "2026-03-02T10:00:00Z", "who": "claire@ops", "dataset": "pmsi", "object": 7,
+    "reason": "ticket 4711",
+}  # fmt: skip
+
+
 def drawn(cases: Iterable[Any], count: int = DRAWS) -> list[Any]:
     """Give all cases, or a draw of them that is the same each time."""
     every = list(cases)
@@ -63,6 +69,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
         dataset(3, 1020, name="scans", batch="imaging"),
         clock_offsets={"source": 0.3, "target": -1e-07},
         started_at=None,
+        openings=(OPENING, {**OPENING, "object": None, "reason": None}),
     )
     bundle(
         tmp / "good",
