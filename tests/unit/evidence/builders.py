@@ -370,6 +370,13 @@ def in_first_format(made: Bundle, key: Signer) -> Bundle:
     envelope = json.loads((made.folder / "statement.json").read_bytes())
     said = json.loads(base64.b64decode(envelope["payload"]))
     said["predicateType"] = "urn:hdh-migrate:evidence:v1"
+    del said["predicate"]["manifest"]["claimed"]  # it came with the second format
+    short = json.loads((made.folder / "summary.json").read_bytes())
+    del short["manifest"]["claimed"]
+    (made.folder / "summary.json").write_bytes(canonical_json(short) + b"\n")
+    for one in said["subject"]:
+        if one["name"] == "summary.json":
+            one["digest"]["sha256"] = sha256_hex((made.folder / "summary.json").read_bytes())
     said["subject"] = [one for one in said["subject"] if one["name"] not in CODES[2]] + [
         {"name": name, "digest": {"sha256": sha256_hex((made.folder / name).read_bytes())}}
         for name in CODES[1]
