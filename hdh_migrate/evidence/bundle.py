@@ -31,6 +31,7 @@ from typing import Any, Self
 from hdh_migrate.errors import EvidenceDamaged, NoSpace, UsageError
 from hdh_migrate.evidence.catalogue import LANGUAGES
 from hdh_migrate.evidence.check import check_bundle, sums_text
+from hdh_migrate.evidence.contradictions import Rules
 from hdh_migrate.evidence.facts import Facts, check_facts
 from hdh_migrate.evidence.html import SHOWN_FINDINGS, render_report
 from hdh_migrate.evidence.records import (
@@ -82,12 +83,14 @@ def write_bundle(
     journal: Iterable[Event],
     signer: Signer | None,
     languages: Sequence[str],
+    checked: bool = False,
 ) -> Bundle:
     """Write the bundle of one run and return what it came to.
 
     The streams are consumed once each, in the order exclusions, records, findings, in bounded
     memory; exclusions and records must be sorted by the bytes of dataset and key. Counts that do
-    not close are written down as such: the statement then says that it is not complete.
+    not close are written down as such: the statement then says that it is not complete. What is
+    `checked` is held against plan and journal by the rules of the bundle's own verifier.
 
     Raises:
         EvidenceDamaged: a line or the facts are refused (which line, which field); no bundle.
@@ -100,8 +103,9 @@ def write_bundle(
         raise UsageError(f"no report in these languages: {', '.join(sorted(unknown))}")
     with _published(out) as folder:
         return _fill(
-            folder, out, facts, (exclusions, records, findings), journal, signer, languages
-        )
+            folder, out, facts, (exclusions, records, findings), journal, signer, languages,
+            Rules(facts) if checked else None,
+        )  # fmt: skip
 
 
 def _fill(
@@ -112,18 +116,21 @@ def _fill(
     journal: Iterable[Event],
     signer: Signer | None,
     languages: Sequence[str],
+    held: Rules | None,
 ) -> Bundle:
     recount = Recount(
         {dataset.name: dataset.batch for dataset in facts.datasets},
         _excluded(folder / "exclusions.jsonl"),
         unclaimed=unclaimed(facts.plan),
     )
-    digests, shown = _write_lines(folder, streams, recount)
+    digests, shown = _write_lines(folder, streams, recount, held)
     digests["journal.jsonl"], end = _write_journal(folder, journal)
     for name in CODE:
         source = files("hdh_migrate.evidence") / name
         digests[name] = _write(folder / name, source.read_bytes())
     predicate = predicate_of(facts, recount, end)
+    if held is not None:
+        held.statement(predicate, folder / "journal.jsonl")
     summary = summary_of(predicate, signer.key_id if signer else None)
     digests["summary.json"] = _write(folder / "summary.json", canonical_json(summary) + b"\n")
     for language in dict.fromkeys(languages):
@@ -149,7 +156,7 @@ def _fill(
 
 
 def _write_lines(
-    folder: Path, streams: tuple[Lines, Lines, Lines], recount: Recount
+    folder: Path, streams: tuple[Lines, Lines, Lines], recount: Recount, held: Rules | None
 ) -> tuple[dict[str, str], list[dict[str, Any]]]:
     """Write and count the three line files; return their digests and the findings to show."""
     exclusions, records, findings = streams
@@ -157,12 +164,17 @@ def _write_lines(
     with _File(folder / "exclusions.jsonl") as left_out:
         for exclusion in exclusions:
             with left_out.line():
-                left_out.write(exclusion_line(exclusion))
+                line = exclusion_line(exclusion)
+                if held is not None:
+                    held.exclusion(line)
+                left_out.write(line)
                 recount.add_exclusion(exclusion)
     with _File(folder / "manifest.jsonl") as manifest:
         for record in records:
             with manifest.line():
                 line = manifest_line(record)
+                if held is not None:
+                    held.record(line)
                 manifest.write(line)
                 recount.add_record(record, line)
     with _File(folder / "findings.jsonl") as found:

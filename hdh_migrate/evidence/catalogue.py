@@ -182,12 +182,12 @@ CATALOGUE: dict[str, Text] = {
         "|Anything about {n} objects that a rule of the plan left at the source.",
     ),
     "not.alone": Text(
-        "Que rien n'a été omis avant la signature : qui détient à la fois le registre et la clé du "
-        "rapport le peut. Ce qui le limite : la chaîne du journal, un point de contrôle signé par "
-        "un témoin ou gardé par l'auditeur, un lot antérieur, un horodatage.",
-        "That nothing was left out before signing: whoever holds both the ledger and the report's "
-        "key can do that. What limits it: the journal's chain, a checkpoint that a witness signed "
-        "or an auditor kept, an earlier bundle, a time-stamp.",
+        "Que rien n'a été omis ni inventé avant la signature : qui détient à la fois le registre "
+        "et la clé du rapport le peut. Ce qui le limite : la chaîne du journal, un point de "
+        "contrôle signé par un témoin ou gardé par l'auditeur, un lot antérieur, un horodatage.",
+        "That nothing was left out or made up before signing: whoever holds both the ledger and "
+        "the report's key can do that. What limits it: the journal's chain, a checkpoint that a "
+        "witness signed or an auditor kept, an earlier bundle, a time-stamp.",
     ),
     "not.source": Text(
         "Que la source était complète et juste : seul compte ici ce qu'elle a listé et livré.",

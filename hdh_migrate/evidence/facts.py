@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 from hdh_migrate.errors import EvidenceDamaged
+from hdh_migrate.evidence.rules import is_local
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.model import Place
 
@@ -58,13 +58,7 @@ class Endpoint:
     @property
     def is_local(self) -> bool:
         """Whether this is a folder or a loopback address, so that nothing left this machine."""
-        host = urlsplit(self.url).hostname
-        if host is None or host == "localhost" or host.endswith(".localhost"):
-            return True
-        try:
-            return ip_address(host).is_loopback
-        except ValueError:
-            return False
+        return is_local(self.url)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
@@ -64,6 +65,16 @@ def instant(moment: str) -> tuple[str, str]:
     """Return what moments are compared by; of no text, what comes before all of them."""
     whole = moment[:19]
     return whole, re.sub("[^0-9]", "", moment[19:].partition("+")[0]).rstrip("0")
+
+
+def seconds(moment: str) -> float:
+    """Return the seconds from the year 1 to a moment; raise Wrong for what no calendar has."""
+    try:
+        day = datetime.strptime(moment[:19], "%Y-%m-%dT%H:%M:%S")  # noqa: DTZ007 - all are UTC
+    except ValueError:
+        raise Wrong("a moment that no calendar has") from None
+    whole = (day - datetime(1, 1, 1)).total_seconds()  # noqa: DTZ001 - all are UTC
+    return whole + float(f"0.{instant(moment)[1] or 0}")
 
 
 def zero() -> dict[str, int]:
@@ -199,6 +210,8 @@ TEXT_OR_NULL = TEXT._replace(nullable=True)
 TIME = _text(MOMENT)
 TIME_OR_NULL = TIME._replace(nullable=True)
 DIGEST = _text("[0-9a-f]{64}")
+SIDE = _text("source|target")
+DAY, KEY_ID = _text(r"\d{4}-\d\d-\d\d"), _text("ed25519:[0-9a-f]{16}")
 DIGEST_OR_NULL = DIGEST._replace(nullable=True)
 RECORD = {
     "dataset": TEXT, "key": TEXT, "size": SIZE, "source_version": TEXT,
@@ -269,7 +282,7 @@ PREDICATE: dict[str, Any] = {
         "clock_offsets": {str: _number},
     },
     "endpoints": [{
-        "side": _text("source|target"), "kind": NAMED, "url": NAMED, "region": NAMED_OR_NULL,
+        "side": SIDE, "kind": NAMED, "url": NAMED, "region": NAMED_OR_NULL,
         "local": _given(bool), "bytes_read": is_count, "bytes_written": is_count,
         "requests": is_count, "addresses": [NAMED],
     }],

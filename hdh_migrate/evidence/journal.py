@@ -8,15 +8,17 @@ never with the number of objects. docs/evidence-format.md, section 8, gives the 
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 if __package__:
-    from hdh_migrate.evidence import forms
+    from hdh_migrate.evidence import forms, story
 else:
     import forms  # type: ignore[import-not-found,no-redef]
+    import story  # type: ignore[import-not-found,no-redef]
 
 COUNTS = {str: forms.is_count}
 LEAVES, PAIRS = [forms.DIGEST], [[forms.DIGEST]]
@@ -116,6 +118,7 @@ class Journal:
         self.events, self.head, self.last_at = 0, bytes(32), ""
         self.datasets = {name: Told() for name in names}
         self.findings: dict[int, str] = {}
+        self.objects: dict[int, int | None] = {}
         self.highest = -1
         self.old_form, self.new_form = 0, 0  # the last event of each
         self.upgraded = 0
@@ -123,10 +126,11 @@ class Journal:
         self.ended: str | None = None
         self.traffic: list[Mapping[str, Any]] = []
         self.receipts = {"sent": Receipts(), "verified": Receipts()}
-        self.cutovers: dict[tuple[str, str], dict[str, str]] = {}
+        self.offsets: dict[str, float] = {}
+        self.plan: str | None = None
+        self.probes: set[str] = set()
+        self.cutovers: dict[tuple[str, str], story.Cutover] = {}
         self.bound: list[str] | None = None
-        self.terms: dict[tuple[str, str], list[Any]] = {}
-        self.approved: dict[tuple[str, str], dict[str, tuple[list[str], Any]]] = {}
         self.openings: list[Mapping[str, Any]] = []
 
     def read(self, path: Path) -> None:
@@ -140,6 +144,10 @@ class Journal:
             self.passed(raw)
             if self.looks:
                 self._take(line, where)
+            elif line["kind"] in LATER or (
+                line["kind"] == "inventoried" and '"excluded":' in line["body"]
+            ):
+                raise forms.Wrong(f"{where}: no event of the first format")
         if not self.events:
             raise forms.Wrong(f"{path.name}: empty, though nothing is reported before a run")
         if self.old_form and not self.upgraded:
@@ -161,8 +169,8 @@ class Journal:
             raise forms.Wrong(f"{where}: before the event that it follows")
         self.last_at = at
         try:
-            if kind.startswith("cutover-"):
-                self._cutover(kind, at, body)
+            if kind.startswith(story.KIND):
+                self._cutover(kind[len(story.KIND) :], at, body)
             elif (handler := HANDLERS.get(kind)) is not None:
                 forms.must(not (self.keyed and NAMING & body.keys()))
                 handler(self, line["seq"], at, body)
@@ -172,8 +180,18 @@ class Journal:
     # --- what events say; each raises ValueError or the like where it is not what it must be ------
 
     def _started(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
-        del seq, body
+        del seq
+        self._planned(body["plan_digest"], body["plan_digest"])
         self.started = self.started or at
+
+    def _changed_plan(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+        del seq, at
+        self._planned(body["was"], body["now"])
+
+    def _planned(self, was: str, now: str) -> None:
+        forms.must(forms.DIGEST.holds(was) and forms.DIGEST.holds(now))
+        forms.must(self.plan in (None, was))
+        self.plan = now
 
     def _ended(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del seq
@@ -182,6 +200,14 @@ class Journal:
             told = {name: entry[name] for name in TRAFFIC}
             forms.must(forms.ill_formed(told, TRAFFIC, "") is None)
             self.traffic.append(told)
+            if "clock_offset" in entry and entry["side"] != "identity":
+                forms.must(type(entry["clock_offset"]) in (int, float))
+                self.offsets[told["endpoint"]] = entry["clock_offset"]
+
+    def _probed(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+        del seq, at
+        forms.must(forms.DIGEST.holds(body["record_sha256"]))
+        self.probes.add(body["record_sha256"])
 
     def _object_opened(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del seq, at
@@ -191,6 +217,7 @@ class Journal:
 
     def _inventoried(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del at
+        forms.must(self.started is not None)
         if not self._new_form(seq, new="excluded" in body):
             return
         self._shaped("inventoried", body)
@@ -253,10 +280,11 @@ class Journal:
             forms.must(finding["number"] > self.highest)
             self.highest = finding["number"]
             of_object = {} if self.keyed else {"of_object": finding["object"] is not None}
+            self.objects[self.highest] = finding.get("object")
             self.findings[self.highest] = findings_digest(finding, **of_object)
         for number in body.get("closed", ()):
             forms.must(type(number) is int)
-            del self.findings[number]
+            del self.findings[number], self.objects[number]
 
     def _upgraded(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del at
@@ -266,21 +294,13 @@ class Journal:
             told.clear()
         self._counted("verified", body["verified"], None)
 
-    def _cutover(self, kind: str, at: str, body: Mapping[str, Any]) -> None:
-        track = None if self.keyed else body["track"]
-        forms.must(forms.TEXT.holds(body["batch"]) and (self.keyed or forms.TEXT.holds(track)))
-        key = (body["batch"], track or "")
-        self.cutovers.setdefault(key, {})[kind[len("cutover-") :]] = at
-        if self.keyed:
-            return
-        if kind in ("cutover-terms", "cutover-terms-changed"):
-            forms.must(isinstance(body["terms"], dict))
-            self.terms.setdefault(key, []).append(body["terms"])
-        elif "approvals" in body:
-            keys = body["approvals"]
-            forms.must(isinstance(keys, list) and all(forms.TEXT.holds(one) for one in keys))
-            told = self.approved.setdefault(key, {})
-            told[body["approved_stage"]] = (keys, body.get("terms"))
+    def _cutover(self, name: str, at: str, body: Mapping[str, Any]) -> None:
+        batch, track = body["batch"], "" if self.keyed else body["track"]
+        forms.must(forms.TEXT.holds(batch) and track in ("", "cutover", "rehearsal"))
+        forms.must(self.keyed or track != "")
+        told = self.cutovers.setdefault((batch, track), story.Cutover(batch, track))
+        if not self.keyed:
+            told.take(name, at, body)
 
     def _bound(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del seq, at
@@ -325,6 +345,7 @@ class Journal:
         return len(ids)
 
     def _acknowledged(self, kind: str, at: str, many: int) -> None:
+        forms.must(self.started is not None)
         receipts = self.receipts[kind]
         receipts.objects += many
         receipts.first = receipts.first or at
@@ -344,14 +365,27 @@ class Journal:
 LEFT = "left_out"
 NAMING = {"ids", "dropped"}
 """What tells of rows, and so of names: never beside keyed ones."""
+LATER = ("failed", "findings", "inventory-changed", "ledger-upgraded", "retried")
+"""Kinds that no ledger of the first format had."""
+
+
+def _is_address(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    try:
+        ipaddress.ip_address(value.partition("%")[0])
+    except (ValueError, AttributeError):
+        return False
+    return True
+
 
 TRAFFIC = {
-    "side": forms.TEXT, "bytes_read": forms.is_count, "bytes_written": forms.is_count,
-    "requests": forms.is_count, "addresses": [forms.TEXT],
+    "side": forms.TEXT, "endpoint": forms.TEXT, "bytes_read": forms.is_count,
+    "bytes_written": forms.is_count, "requests": forms.is_count, "addresses": [_is_address],
 }  # fmt: skip
 HANDLERS = {
     "run-started": Journal._started,  # noqa: SLF001 - they are its own
     "run-ended": Journal._ended,  # noqa: SLF001
+    "plan-changed": Journal._changed_plan,  # noqa: SLF001
+    "probed": Journal._probed,  # noqa: SLF001
     "bound": Journal._bound,  # noqa: SLF001
     "object-opened": Journal._object_opened,  # noqa: SLF001
     "inventoried": Journal._inventoried,  # noqa: SLF001

@@ -71,6 +71,8 @@ _COUNTED: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
     "superseded": {"dropped_datasets": _as_it_is},
     "failed": {"datasets": _as_it_is},
     "retried": {"datasets": _as_it_is},
+    "plan-changed": {"was": _as_it_is, "now": _as_it_is},
+    "probed": {"record_sha256": _as_it_is},
     "ledger-upgraded": {"schema": _as_it_is, "verified": _as_it_is},
 }
 """What an event of one kind says besides, as the rules of docs/evidence-format.md need it."""

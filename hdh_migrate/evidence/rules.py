@@ -19,8 +19,12 @@ if __package__:
 else:
     import forms  # type: ignore[import-not-found,no-redef]
 
-LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+THIS_MACHINE = tuple(
+    map(ipaddress.ip_network, ("0.0.0.0/8", "127.0.0.0/8", "::/127", "::ffff:127.0.0.0/104"))
+)
 NOTHING = forms.sha256(b"")
+NOTHING_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
+LATER = ("sha256", "stored_size", "stored_sha256", "target_etag", "level", "verified_at")
 RECIPIENT = re.compile("c4gh:[0-9a-f]{16}")
 KEYED = re.compile("k:[0-9a-f]{64}")
 SEGMENT, PER_SEGMENT = 65_536, 28
@@ -30,15 +34,24 @@ NOT_INCLUDED = ("not included", "it matches none of the dataset's `include` glob
 
 
 def is_local(url: str) -> bool:
-    """Say whether an address is a folder or on this machine."""
-    host = urlsplit(url).hostname
-    if host is None or host == "localhost" or host.endswith(".localhost"):
+    """Say whether an address is a folder or on this machine.
+
+    Raises ValueError for one that a resolver may read otherwise, such as `127.1` and `0x7f.1`.
+    """
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    if not host or host == "localhost" or host.endswith(".localhost"):
         return True
     try:
-        address = ipaddress.ip_address(host)
+        return is_this_machine(host)
     except ValueError:
+        forms.must(not host.rpartition(".")[2][:1].isdigit())
         return False
-    return any(address in net for net in LOOPBACK)  # is_loopback differs between Pythons
+
+
+def is_this_machine(address: str) -> bool:
+    """Say whether a network address is one of this machine; ValueError if it is none at all."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    return any(found in net for net in THIS_MACHINE)  # is_loopback differs between Pythons
 
 
 # --- globs -----------------------------------------------------------------------------------
@@ -125,6 +138,8 @@ class Dataset(NamedTuple):
     target: Mapping[str, str]
     include: Sequence[Callable[[str], bool]]
     exclude: Sequence[tuple[Callable[[str], bool], str, str]]
+    claims: bool
+    """Whether the source's MD5 values are compared."""
 
     def why(self, name: str) -> tuple[str, str] | None:
         """Return rule and reason for leaving a name behind, None if it is to be moved."""
@@ -154,6 +169,7 @@ class Plan:
             suffix = plan["seal"].get("suffix")
             self.suffix = default if suffix is None else _text(suffix)
             self.level = plan["verify"]["level"]
+            self.folders = plan["source"]["kind"] == "azure-blob"  # may have directories
             self.datasets = {
                 _text(dataset["name"]): self._dataset(dataset) for dataset in plan["datasets"]
             }
@@ -175,6 +191,7 @@ class Plan:
                 (matcher(_text(rule["glob"]), version), f"exclude {rule['glob']}", rule["reason"])
                 for rule in told.get("exclude") or ()
             ],
+            claims=told.get("ignore_md5") is None,
         )
 
     # --- lines ---------------------------------------------------------------------------------
@@ -192,6 +209,12 @@ class Plan:
         if line["verdict"] == "match":
             for problem in self._unlike(line):
                 raise forms.Wrong(f"{where}: {problem}")
+        elif (
+            line["verdict"] is None
+            and self.version > 1
+            and any(line[name] is not None for name in LATER)
+        ):
+            raise forms.Wrong(f"{where}: what is known only of objects that were moved")
 
     def exclusion(self, line: Mapping[str, Any], where: str) -> None:
         """Raise Wrong at an exclusion that is not by a rule of this plan."""
@@ -204,7 +227,7 @@ class Plan:
                 raise forms.Wrong(f"{where}: not under the prefix of its dataset")
             why = self._why(line, planned)
             holds = told in (DIRECTORY, why)
-        if not holds or (told == DIRECTORY and line["size"]):
+        if not holds or (told == DIRECTORY and (line["size"] or not self.folders)):
             raise forms.Wrong(f"{where}: no rule of the plan leaves this object behind")
 
     def _keyed(self, name: str, where: str) -> None:
@@ -246,6 +269,9 @@ class Plan:
                 yield "a digest of nothing, or of an empty object that is not"
             if None not in (plain, sealed) and (plain == sealed) is not (self.seal == "none"):
                 yield "the digests are not those of an object as the plan seals it"
+        claim = line["source_md5"] if self.datasets[line["dataset"]].claims else None
+        if claim is not None and (claim == NOTHING_MD5) is not (size == 0):
+            yield "the source's MD5 of nothing, or of an empty object that is not"
         if sealed is not None and (sealed == NOTHING) is not (self.stored_size(size) == 0):
             yield "a digest of nothing, or of an empty object that is not"
 
@@ -394,6 +420,13 @@ def _times(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Plan)
         yield "statement.json: a step has two paces"
 
 
+AHEAD = 60  # seconds by which another machine's clock may be ahead
+WAIVER = {
+    **dict.fromkeys(("what", "reason", "by", "file"), forms.NAMED), "made_at": forms.TIME,
+    "until": forms.DAY, "key_id": forms.KEY_ID, "sha256": forms.DIGEST,
+}  # fmt: skip
+
+
 def _beside(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Plan) -> Rule:
     """What stands beside the plan is about this plan."""
     del planned
@@ -406,9 +439,15 @@ def _beside(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Plan
     if attested is not None and (
         named is None
         or forms.canonical(attested.get("reference")) != forms.canonical(named)
-        or any(place["local"] for place in there)
+        or predicate["rehearsal"]
     ):
-        yield "statement.json: an attestation that the plan does not name, or of this machine"
+        yield "statement.json: an attestation that the plan does not name, or of a rehearsal"
+    elif attested is not None and not (
+        attested.get("provider") == target["provider"]
+        and target["region"] in attested["regions"]
+        and all(_attests(attested, place) for place in there)
+    ):
+        yield "statement.json: an attestation of another host"
     if probed is not None and not any(
         (probed.get("endpoint"), probed.get("region")) == (place["url"], place["region"])
         for place in there
@@ -416,23 +455,54 @@ def _beside(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Plan
         yield "statement.json: what a probe saw is of another target"
     if predicate["waivers"] and plan.get("waivers") is None:
         yield "statement.json: waivers, though the plan accepts none"
-    day = predicate["times"]["written"][:10]
-    ends = [waiver.get("until") for waiver in predicate["waivers"]]
-    if any(not (isinstance(end, str) and end >= day) for end in ends):
-        yield "statement.json: a waiver that had ended"
+    written = predicate["times"]["written"]
+    for waiver in predicate["waivers"]:
+        if forms.ill_formed(waiver, WAIVER, "") is not None:
+            yield "statement.json: not a waiver"
+        elif waiver["until"] < written[:10]:
+            yield "statement.json: a waiver that had ended"
+        elif forms.seconds(waiver["made_at"]) > forms.seconds(written) + AHEAD:
+            yield "statement.json: a waiver from after the statement"
+
+
+def _attests(attested: Mapping[str, Any], place: Mapping[str, Any]) -> bool:
+    """Say whether a host is attested, or what the tunnel leads to that begins at its address."""
+    hosts = {place["url"].rstrip("/")}
+    if place["local"]:
+        tunnels = attested.get("tunnels") or ()
+        hosts = {
+            way["leads_to"].rstrip("/") for way in tunnels if way["local"].rstrip("/") in hosts
+        }
+    return len(hosts) == 1 and hosts <= {url.rstrip("/") for url in attested["endpoints"]}
+
+
+KEPT = {
+    "modified": "manifest", "headers": "ledger", "tier": "ledger", "metadata": "ledger",
+    "tags": "ledger",
+}  # fmt: skip
+"""What a target may not keep, and where it is kept then."""
 
 
 def _losses(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Plan) -> Rule:
     """Losses are of objects that were moved, or are to be."""
-    del plan, planned
+    del plan
     moved = {
         each["name"]: each["tally"]["verified"]["objects"] + each["tally"]["pending"]["objects"]
         for each in predicate["datasets"]
     }
-    told = [(loss["dataset"], loss["what"]) for loss in predicate["losses"]]
+    told = {(loss["dataset"], loss["what"]): loss for loss in predicate["losses"]}
     fits = all(0 < loss["objects"] <= moved.get(loss["dataset"], 0) for loss in predicate["losses"])
-    if len(set(told)) != len(told) or not fits:
+    if len(told) != len(predicate["losses"]) or not fits:
         yield "statement.json: losses of more objects than there are, or told twice"
+    if planned.version == 1:
+        return
+    if any(KEPT.get(what) != loss["kept"] for (_, what), loss in told.items()):
+        yield "statement.json: not a loss, or kept elsewhere"
+    modified = {
+        name: told[name, "modified"]["objects"] for name, what in told if what == "modified"
+    }
+    if modified != {name: objects for name, objects in moved.items() if objects}:
+        yield "statement.json: no target keeps the time of the last change of any object"
 
 
 def _cutovers(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Plan) -> Rule:
@@ -487,73 +557,3 @@ def _suffice(keys: Sequence[str], terms: Mapping[str, Any], threshold: int) -> b
     }
     named = all(digest == fingerprint for digest, fingerprint in asked.items())
     return named and set(keys) <= asked.keys() and len(set(keys)) == len(keys) >= threshold
-
-
-# --- the statement beside the journal ------------------------------------------------------------
-
-
-def untold(predicate: Mapping[str, Any], journal: Any) -> Iterator[str]:  # noqa: ANN401 - Journal
-    """Say what the statement says otherwise than the journal; from the second format on."""
-    times = predicate["times"]
-    if (journal.started, journal.ended) != (times["started"], times["ended"]):
-        yield "statement.json: the journal has another beginning or end of the run"
-    if forms.instant(journal.last_at) > forms.instant(times["written"]):
-        yield "statement.json: written before the journal's last event"
-    for place in predicate["endpoints"]:
-        told = [entry for entry in journal.traffic if entry["side"] == place["side"]]
-        sums = {
-            name: sum(entry[name] for entry in told)
-            for name in ("bytes_read", "bytes_written", "requests")
-        }
-        seen = sorted({address for entry in told for address in entry["addresses"]})
-        if {**sums, "addresses": seen} != {name: place[name] for name in (*sums, "addresses")}:
-            yield "statement.json: the journal knows of other traffic"
-    if journal.bound is not None and journal.bound != predicate["seal"]["recipients"]:
-        yield "statement.json: the journal knows of other recipients"
-    openings = predicate.get("openings", [])
-    same = len(openings) == len(journal.openings)
-    if not same or (not journal.keyed and openings != journal.openings):
-        yield "statement.json: the journal knows of other openings"
-    yield from _paces(predicate, journal)
-    stories = {
-        (story["batch"], "" if journal.keyed else story["track"]): story.get("times")
-        for story in predicate["cutovers"]
-    }
-    if stories.keys() != journal.cutovers.keys() or (
-        not journal.keyed and stories != journal.cutovers
-    ):
-        yield "statement.json: the journal knows of other cutovers"
-    elif not journal.keyed:
-        yield from _consents(predicate, journal)
-
-
-def _consents(predicate: Mapping[str, Any], journal: Any) -> Iterator[str]:  # noqa: ANN401 - Journal
-    for story in predicate["cutovers"]:
-        key = (story["batch"], story["track"])
-        fixed = story["track"] == "cutover" and "terms_changes" in story
-        told = terms_told(story) if fixed else []  # their form was judged
-        if told != journal.terms.get(key, []):
-            yield f"statement.json: the journal knows of other terms for batch {key[0]}"
-        under = story.get("approved_under", {})
-        consents = story.get("approvals", {})
-        told_of = {stage: (keys, under.get(stage)) for stage, keys in consents.items()}
-        if told_of != journal.approved.get(key, {}):
-            yield f"statement.json: the journal knows of other approvals for batch {key[0]}"
-
-
-def _paces(predicate: Mapping[str, Any], journal: Any) -> Iterator[str]:  # noqa: ANN401 - Journal
-    verified = predicate["outcome"]["states"]["verified"]
-    told = {pace["step"]: pace for pace in predicate["paces"]}
-    for step, kind in (("transfer", "sent"), ("verify", "verified")):
-        receipts, pace = journal.receipts[kind], told.get(step)
-        if pace is None:
-            if receipts.first:
-                yield "statement.json: a pace is missing that the journal tells"
-            continue
-        sums = {name: sum(one[name] for one in pace["bins"]) for name in ("objects", "bytes")}
-        period = (pace["started"], pace["ended"])
-        holds = (receipts.first, receipts.last) == period and sums["objects"] == receipts.objects
-        if kind == "verified" and receipts.objects == verified["objects"]:
-            holds = holds and sums == verified
-        if not holds or any(one["bytes"] and not one["objects"] for one in pace["bins"]):
-            yield "statement.json: a pace is not what the journal tells"

@@ -8,7 +8,8 @@ Nothing that the bundle says of itself is believed: every number in the signed s
 computed again from the bundle's lines. The only outside knowledge is the public keys, which must
 have reached you by another way than the bundle, and a checkpoint of the journal if you kept one.
 Beside this file stand its companions: forms.py says how everything is written, journal.py counts
-what the journal tells, rules.py holds lines and statement against the plan; stamp.py reads a
+what the journal tells, story.py holds the statement against it, rules.py lines and statement
+against the plan; stamp.py reads a
 time-stamp, and sample.py alone opens a connection, to read objects back from the target. The
 steps are numbered as in docs/verification.md.
 
@@ -36,13 +37,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 if __package__:
-    from hdh_migrate.evidence import forms, rules
+    from hdh_migrate.evidence import forms, rules, story
     from hdh_migrate.evidence.journal import Inventory, Journal, findings_digest
 else:
     sys.dont_write_bytecode = True  # or the bundle's folder would have one more entry
     sys.path.insert(0, str(Path(__file__).resolve().parent))
     import forms  # type: ignore[import-not-found,no-redef]
     import rules  # type: ignore[import-not-found,no-redef]
+    import story  # type: ignore[import-not-found,no-redef]
     from journal import (  # type: ignore[import-not-found,no-redef]
         Inventory,
         Journal,
@@ -54,12 +56,12 @@ else:
 LINES = ("exclusions.jsonl", "findings.jsonl", "journal.jsonl", "manifest.jsonl")
 CODES = {
     1: ("sample.py", "stamp.py", "verify.py"),
-    2: ("forms.py", "journal.py", "rules.py", "sample.py", "stamp.py", "verify.py"),
+    2: ("forms.py", "journal.py", "rules.py", "sample.py", "stamp.py", "story.py", "verify.py"),
 }
 """By the format's number: the files of its verifier."""
 CODE = CODES[2]
 FILES = ("SHA256SUMS", *LINES, "statement.json", "summary.json", *CODES[1])
-OPTIONAL = re.compile(r"report\.[a-z]{2}\.html|timestamp\.tsr|(forms|journal|rules)\.py")
+OPTIONAL = re.compile(r"report\.[a-z]{2}\.html|timestamp\.tsr|(forms|journal|rules|story)\.py")
 LATER = ("statement.json", "timestamp.tsr")  # made after the statement, so it cannot name them
 LARGEST_NOTE = 1 << 16
 MARK = b'<meta name="statement-predicate-sha256"'
@@ -83,11 +85,11 @@ CHECKED = (
     "9  the plan has the digest that names the run, and lines and statement are as it leads to",
 )
 ALONE = (
-    "that nothing was left out before it was signed: who holds both the ledger and the report's key"
+    "that nothing was left out or made up before it was signed: who holds ledger and report key"
     " can do that. What limits it: a checkpoint of the journal that a witness signed or that you"
     " kept (--checkpoint), an earlier bundle (audit compare), a time-stamp"
 )
-SINCE = "that nothing was left out before it was signed, of what came after the first {} events"
+SINCE = "that nothing was left out or made up of what came after the first {} events"
 OPEN = (
     ALONE,
     "that the source gave its true content: only the operator's machine read it",
@@ -156,7 +158,9 @@ def check(
         if said is None:
             return outcome
         predicate = _predicate(said)
-        moment = _time(folder, claims, message, stamped, outcome) or predicate["times"]["written"]
+        written = predicate["times"]["written"]
+        moment = _time(folder, claims, message, stamped, outcome) or written
+        problems.extend(_before(moment, written))
         if message is not None:
             problems.extend(_unsigned(claims, message, keys, threshold, moment))  # 3
         signed = [signed_note(note, keys, moment) for note in notes]
@@ -303,6 +307,11 @@ def _time(
     return None
 
 
+def _before(moment: str, written: str) -> Iterator[str]:
+    if forms.seconds(written) > forms.seconds(moment) + rules.AHEAD:
+        yield "timestamp.tsr: from before the statement was written"
+
+
 # --- 4 to 9: what the statement says, beside what the files are --------------------------------
 
 
@@ -339,7 +348,7 @@ def _disagreements(
             yield f"statement.json: {part} is not what the bundle's files add up to"
     yield from counted.problems(folder)
     if version > 1:
-        yield from rules.untold(predicate, told)
+        yield from story.untold(predicate, told)
         yield from unlike_pages(folder, predicate)
     yield from told.unextended()
     if (
@@ -533,9 +542,12 @@ class Count:
             if looks and dataset["closed"]
         }
         self.barred: tuple[Order, str, Any] | None = None
+        self.named: dict[Order, str] = {}
+        self.written = forms.instant(predicate["times"]["written"])
 
     def read(self, folder: Path) -> None:
         """Read all lines; raise Wrong at the first that is not as it must be."""
+        self._findings(folder)
         for where, _, line in self._exclusions(folder):
             rule = (line["dataset"], line["rule"], line["reason"])
             forms.add(self.rules.setdefault(rule, forms.zero()), line["size"])
@@ -546,12 +558,14 @@ class Count:
         for where, raw, line in forms.lines(folder / "manifest.jsonl", forms.RECORD, ordered=True):
             order = (line["dataset"].encode(), forms.key_of(line))
             self._left_before(order, excluded)
+            self.named.pop(order, None)
             if self.barred is not None and self.barred[0] == order:
                 raise forms.Wrong(f"{where}: the object is recorded and excluded at once")
             self._record(line, raw, where)
             self.offset += len(raw) + 1
         self._left_before(None, excluded)
-        self._findings(folder)
+        for where in self.named.values():
+            raise forms.Wrong(f"{where}: about an object that has no line")
 
     def _exclusions(self, folder: Path) -> Iterator[tuple[str, bytes, Any]]:
         return forms.lines(folder / "exclusions.jsonl", self.exclusion, ordered=True)
@@ -566,7 +580,8 @@ class Count:
     def _left_before(self, order: Order | None, excluded: Iterator[tuple[str, bytes, Any]]) -> None:
         """Take the exclusions that stand before some place in the order of all lines."""
         while self.barred is not None and (order is None or self.barred[0] < order):
-            _, where, line = self.barred
+            left, where, line = self.barred
+            self.named.pop(left, None)
             if (inventory := self.inventories.get(line["dataset"])) is not None:
                 inventory.add(line, where, excluded=True)
             self._next(excluded)
@@ -602,6 +617,8 @@ class Count:
 
     def _findings(self, folder: Path) -> None:
         last = -1
+        orders: dict[int, Order] = {}
+        numbers: dict[Order, int] = {}
         for where, _, line in forms.lines(folder / "findings.jsonl", self.finding, ordered=False):
             self.codes[line["code"]] = self.codes.get(line["code"], 0) + 1
             if self.version == 1:
@@ -611,6 +628,21 @@ class Count:
             if line["number"] <= last or opened != findings_digest(line, **named):
                 raise forms.Wrong(f"{where}: not a finding that is open by the journal")
             last = line["number"]
+            if line["at"] is not None and forms.instant(line["at"]) > self.written:
+                raise forms.Wrong(f"{where}: from after the statement")
+            if line["dataset"] not in (None, *self.batch_of):
+                raise forms.Wrong(f"{where}: of a dataset that the plan does not name")
+            if line["key"] is not None:
+                if line["dataset"] is None:
+                    raise forms.Wrong(f"{where}: about an object that has no line")
+                order = (line["dataset"].encode(), forms.key_of(line))
+                self.named[order] = where
+                number = self.told.objects[line["number"]]
+                if number is not None and (
+                    orders.setdefault(number, order) != order
+                    or numbers.setdefault(order, number) != number
+                ):
+                    raise forms.Wrong(f"{where}: about another object than the journal tells")
 
     def _state(self, line: Mapping[str, Any], where: str) -> dict[str, dict[str, int]]:
         try:

@@ -59,6 +59,15 @@ class Coverage(Store):
     def _rows_digest(self, cover: Cover, ids: Iterable[int]) -> str:
         return chain.rows_digest(row for number in ids for row in self._row_of(cover, number))
 
+    def _extras_digest(self, ids: Iterable[int]) -> str:
+        """Return the digest over what rows have beyond their columns: losses are counted of it."""
+        query = "SELECT id, extra FROM object WHERE id = ?"
+        rows = (row for number in ids for row in self._rows(query, (number,)))
+        return chain.rows_digest({"id": number, "extra": extra} for number, extra in rows)
+
+    def _extras(self, cover: Cover, ids: Iterable[int]) -> dict[str, str]:
+        return {"extras_sha256": self._extras_digest(ids)} if cover is VERIFIED_ROWS else {}
+
     def _replace(self, cover: Cover, ids: set[int]) -> None:
         """Replace the events that cover any of these rows; the others stay covered.
 
@@ -82,6 +91,7 @@ class Coverage(Store):
                     cover.counts: dict(Counter(row["dataset"] for row in rows)),
                     cover.kept: kept,
                     "rows_sha256": self._rows_digest(cover, kept),
+                    **self._extras(cover, kept),
                 },
             )
 
@@ -96,7 +106,10 @@ class Coverage(Store):
             for seq, told in self._told(kind):
                 if seq in replaced:
                     continue
-                if self._rows_digest(cover, told[ids]) != told["rows_sha256"]:
+                extras = told.get("extras_sha256")  # earlier events have none
+                if self._rows_digest(cover, told[ids]) != told["rows_sha256"] or (
+                    extras is not None and self._extras_digest(told[ids]) != extras
+                ):
                     raise LedgerDamaged(f"an object {cover.what} by event {seq} was changed since")
                 yield seq, told[ids]
 

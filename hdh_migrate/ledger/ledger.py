@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hdh_migrate.errors import PlanChanged
+from hdh_migrate.errors import LedgerDamaged, PlanChanged
+from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.folders import demand_private, make_private
 from hdh_migrate.ledger.database import RunLock, connect, opened
 from hdh_migrate.ledger.findings import Findings
@@ -99,7 +100,10 @@ class Ledger(Late, Findings, Reckoning, Upgrading):
                 for name, batch in datasets:
                     self._do("INSERT INTO dataset (name, batch) VALUES (?, ?)", (name, batch))
         elif known != digest:
-            old, new = json.loads(self.meta("plan") or "{}"), json.loads(canonical)
+            kept = self.meta("plan") or "{}"
+            if sha256_hex(kept.encode()) != known:
+                raise LedgerDamaged("the plan that the ledger keeps is not the one it is bound to")
+            old, new = json.loads(kept), json.loads(canonical)
             changed = diff(old, new)
             if not may_change(old, new):
                 raise PlanChanged(changed)

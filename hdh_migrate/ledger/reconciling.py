@@ -90,6 +90,7 @@ class Reconciling(Coverage):
             LedgerDamaged: they differ; one line says in what.
         """
         self.check_receipts()
+        self.check_plan()
         try:
             told = Told()
             for event in self._all_told():
@@ -109,6 +110,24 @@ class Reconciling(Coverage):
         """
         query = "SELECT count(*) FROM object WHERE state = 5"
         self._compare_count(VERIFIED_ROWS, self._rows(query)[0][0], "verified")
+
+    def check_plan(self) -> None:
+        """Compare the plan that the ledger is bound to with those that the journal tells of.
+
+        Raises:
+            LedgerDamaged: it was bound to another one behind the journal's back.
+        """
+        query = (
+            "SELECT seq, body ->> '$.was', coalesce(body ->> '$.now', body ->> '$.plan_digest')"
+            " FROM event WHERE kind IN ('plan-changed', 'run-started') ORDER BY seq"
+        )
+        known = None
+        for seq, was, now in self._rows(query):
+            if known not in (None, was or now):
+                raise LedgerDamaged(f"event {seq} is of another plan than the ones before it")
+            known = now
+        if known not in (None, self.meta("plan_digest")):
+            raise LedgerDamaged("the ledger is bound to another plan than its journal tells")
 
     def _compare_count(self, cover: Cover, there: int, state: str) -> None:
         acknowledged = sum(len(ids) for _, ids in self._covered(cover))
@@ -160,14 +179,15 @@ class Reconciling(Coverage):
     def _leaves(self, dataset: DatasetRow, tallies: _Tallies) -> Iterator[tuple[bytes, int, bool]]:
         """Return (leaf, size, excluded) of a dataset's rows and add them up."""
         query = (
-            "SELECT key, size, version, state, verdict FROM object WHERE dataset = ? ORDER BY key"
+            "SELECT key, size, version, state, coalesce(verdict, level, verified_at) FROM object"
+            " WHERE dataset = ? ORDER BY key"
         )
         mine = [[0, 0] for _ in State]
         with guarded():
-            for key, size, version, state, verdict in self._con.execute(query, (dataset.id,)):
+            for key, size, version, state, judged in self._con.execute(query, (dataset.id,)):
                 mine[state][0] += 1
                 mine[state][1] += size
-                if verdict is not None and state not in _JUDGED:
+                if judged is not None and state not in _JUDGED:
                     raise _differs(dataset, "an object that waits has a verdict")
                 yield inventory_leaf(key, size, version), size, state == State.EXCLUDED
         tallies.update({(dataset.id, state): sums for state, sums in enumerate(mine) if sums[0]})

@@ -190,6 +190,8 @@ class Store:
         Raises:
             LedgerDamaged: something does not add up.
         """
+        if self._rows("SELECT 1 FROM sqlite_schema WHERE type IN ('trigger', 'view')"):
+            raise LedgerDamaged("the ledger has triggers or views, which this tool never makes")
         if self._rows("PRAGMA quick_check(1)") != [("ok",)]:
             raise LedgerDamaged("the ledger's pages do not check")
         with guarded():

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from hdh_migrate.fixity import canonical_json, inventory_leaf
 from hdh_migrate.ledger import chain
-from hdh_migrate.ledger.coverage import FAILED_ROWS, Coverage
+from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS, Coverage
 from hdh_migrate.model import State
 
 EVENT_BYTES = 250_000
@@ -115,6 +115,7 @@ class Telling(Coverage):
             }
             if kind == "verified":
                 body["datasets"] = dict(Counter(row["dataset"] for row in rows))
+                body |= self._extras(VERIFIED_ROWS, body["ids"])
             self.event(kind, body)
         self._receipts.clear()
         self._tell_ended()

@@ -56,6 +56,7 @@ class Upgrading(Telling, Reconciling):
     def _reconcile_earlier(self) -> None:
         self._refuse_new_form()
         self.check_receipts()
+        self.check_plan()
         for dataset in self.datasets():
             if dataset.sealed:
                 self._compare_earlier(dataset, self._inventory_of(dataset))
@@ -70,6 +71,7 @@ class Upgrading(Telling, Reconciling):
             return
         self._refuse_new_form()
         self.check_receipts()
+        self.check_plan()
         sealed = {row.id: (row, self._inventory_of(row)) for row in self.datasets() if row.sealed}
         for row, found in sealed.values():
             self._compare_earlier(row, found)

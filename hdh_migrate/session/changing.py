@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from hdh_migrate.errors import LedgerDamaged, PlanChanged
+from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, Track, standings
-from hdh_migrate.plan.diff import changes, moves_alike
+from hdh_migrate.plan.diff import moves_alike
 from hdh_migrate.plan.loader import LoadedPlan
 
 
@@ -33,16 +33,6 @@ def bears(ledger: Ledger, loaded: LoadedPlan) -> bool:
     if ledger.meta("plan_digest") == loaded.digest:
         return True
     return may_change(ledger, _known(ledger), json.loads(loaded.canonical))
-
-
-def demand_borne(ledger: Ledger, loaded: LoadedPlan) -> None:
-    """Demand that a ledger which is only looked at bears this plan.
-
-    Raises:
-        PlanChanged: it does not.
-    """
-    if not bears(ledger, loaded):
-        raise PlanChanged(changes(_known(ledger), json.loads(loaded.canonical)))
 
 
 def demand_datasets(ledger: Ledger, loaded: LoadedPlan) -> None:

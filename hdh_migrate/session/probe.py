@@ -71,9 +71,10 @@ def probe(
         if signer is not None:
             statement = canonical_json(_statement(desk, record))
             envelope = signer.sign(STATEMENT_TYPE, statement)
-        kept = keep(desk.state_dir, plan, record, envelope)
+        # Told first: a report takes a record only if the journal knows of it.
         ledger.event("probed", {"record_sha256": sha256_hex(canonical_json(record))})
         ledger.commit()
+        kept = keep(desk.state_dir, plan, record, envelope)
     code = Exit.FINDINGS if record["differences"] or record["left"] != 0 else Exit.OK
     refusals = [str(problem) for problem in missing(plan, record)]
     told = {"kept": str(kept), "signed": signer is not None, "refusals": refusals}

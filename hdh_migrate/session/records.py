@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.evidence.records import manifest_line
 from hdh_migrate.fixity import MerkleTree, leaf_digest
 from hdh_migrate.ledger import Ledger
@@ -17,6 +18,7 @@ _RULES = {
     "directory": ("directory", "a directory of a hierarchical namespace: it has no content"),
     "not-included": ("not included", "it matches none of the dataset's `include` globs"),
 }
+_LATER = ("sha256", "stored_size", "stored_sha256", "etag", "level", "verified_at")
 
 
 def batch_root(desk: Desk, ledger: Ledger, batch: str) -> str:
@@ -42,6 +44,8 @@ def records(desk: Desk, ledger: Ledger, batch: str | None = None) -> Iterator[di
 
 def _record(dataset: str, route: Route, row: dict[str, Any]) -> dict[str, Any]:
     verdict = row["verdict"]
+    if verdict is None and row["state"] not in {State.FAILED, State.REFUSED}:
+        row = {**row, **dict.fromkeys(_LATER)}  # of an attempt whose end is not known, or before
     if verdict is None and row["state"] in {State.FAILED, State.REFUSED}:
         verdict = str(Verdict.UNVERIFIABLE)
     return {
@@ -76,6 +80,8 @@ def exclusions(desk: Desk, ledger: Ledger) -> Iterator[dict[str, Any]]:
         rules = {**_RULES, **globs[dataset.name]}
         for row in ledger.records(dataset.id):
             if row["state"] is State.EXCLUDED:
+                if row["reason"] not in rules:
+                    raise LedgerDamaged(f"object {row['id']} is left out for no rule of the plan")
                 rule, reason = rules[row["reason"]]
                 yield {
                     "dataset": dataset.name,

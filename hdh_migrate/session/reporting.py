@@ -16,7 +16,6 @@ from hdh_migrate.evidence.checkpoint import Watched, parse, sidecar, signed, tak
 from hdh_migrate.evidence.signing import Signer
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.session import keyring
-from hdh_migrate.session.changing import demand_borne
 from hdh_migrate.session.facts import facts_of
 from hdh_migrate.session.names import FORMS, Streams
 from hdh_migrate.session.openings import is_behind, take_in
@@ -46,7 +45,6 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[
     """
     _take_openings(desk)
     with sound_ledger(desk) as ledger:
-        demand_borne(ledger, desk.loaded)
         folder = out or _default_folder(desk)
         form, signer = FORMS[names], signer_of(desk)
         if signer is not None and signer.weakness is not None:
@@ -74,6 +72,7 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[
                 journal=streams.journal,
                 signer=signer,
                 languages=desk.loaded.plan.report.languages,
+                checked=True,
             )
             if form.chained:
                 remember({"statement_sha256": bundle.statement_sha256})

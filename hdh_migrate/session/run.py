@@ -211,7 +211,7 @@ def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
     _demand([*blockers(services, loaded.plan, selected, judge), *_unmet(desk)])
     ledger = Ledger.temporary(desk.clock)
     try:
-        _bind(desk, ledger)
+        bind(desk, ledger)
         ctx = context_of(desk, services, ledger, judge)
         teller = Forecast(ctx, pace_of(loaded.plan))
         told = []
@@ -236,14 +236,20 @@ def held_ledger(desk: Desk, judge: Judge) -> Iterator[Ledger]:
     ledger = Ledger.open(desk.ledger_path, judge.dating())
     judge.journal = ledger.last_at
     try:
-        _bind(desk, ledger)
+        bind(desk, ledger)
         take_in(ledger, desk.ledger_path)
         yield ledger
     finally:
         ledger.close()
 
 
-def _bind(desk: Desk, ledger: Ledger) -> None:
+def bind(desk: Desk, ledger: Ledger) -> None:
+    """Bind a ledger to the plan, or to the plan as it was changed since.
+
+    Raises:
+        PlanChanged: it was started with a plan that moves or proves something else.
+        LedgerDamaged: it does not have the plan's datasets.
+    """
     plan = desk.loaded.plan
     batch_of = {name: batch.name for batch in plan.ordered_batches() for name in batch.datasets}
     ledger.start(

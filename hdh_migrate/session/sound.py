@@ -7,25 +7,31 @@ from contextlib import contextmanager
 
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.session.changing import demand_datasets
-from hdh_migrate.session.run import Desk
+from hdh_migrate.session.run import Desk, bind
 
 
 @contextmanager
 def sound_ledger(desk: Desk) -> Iterator[Ledger]:
     """Open the ledger for looking at one moment of it, computed again from its rows.
 
-    A ledger of an earlier version is brought up first, under the lock. A run that goes on
-    meanwhile changes nothing of what is seen.
+    A ledger of an earlier version is brought up first, and one of a plan that was changed since
+    is bound to the changed plan, under the lock: what is signed is told by its journal. A run that
+    goes on meanwhile changes nothing of what is seen.
 
     Raises:
         UsageError: no run of this plan has begun.
         LedgerDamaged: the rows are not as the journal tells them, or not of the plan's datasets.
-        LedgerLocked: it has to be brought up, and another command holds it.
+        LedgerLocked: it has to be brought up or bound, and another command holds it.
+        PlanChanged: it was started with a plan that moves or proves something else.
     """
     ledger = desk.read_ledger()
-    if ledger.outdated:
+    if ledger.outdated or ledger.meta("plan_digest") != desk.loaded.digest:
         ledger.close()
-        Ledger.open(desk.ledger_path, desk.clock).close()
+        held = Ledger.open(desk.ledger_path, desk.clock)
+        try:
+            bind(desk, held)
+        finally:
+            held.close()
         ledger = desk.read_ledger()
     try:
         with ledger.snapshot():

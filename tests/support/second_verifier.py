@@ -103,7 +103,7 @@ def verify(
 
 ALWAYS = {
     *("manifest.jsonl", "exclusions.jsonl", "findings.jsonl", "journal.jsonl"),
-    *("forms.py", "journal.py", "rules.py"),
+    *("forms.py", "journal.py", "rules.py", "story.py"),
     *("verify.py", "stamp.py", "sample.py", "summary.json", "statement.json", "SHA256SUMS"),
 }
 NO_SUBJECT = {"statement.json", "timestamp.tsr", "SHA256SUMS"}

@@ -15,8 +15,9 @@ from typing import Any
 from hdh_migrate.evidence import keyed
 from hdh_migrate.evidence.bundle import Bundle, write_bundle
 from hdh_migrate.evidence.check import sums_text
-from hdh_migrate.evidence.facts import Counts, DatasetFacts, Endpoint, Facts, Pace
+from hdh_migrate.evidence.facts import Counts, DatasetFacts, Endpoint, Facts, Loss, Pace
 from hdh_migrate.evidence.signing import STATEMENT_TYPE, Signer, load_signer, new_report_key
+from hdh_migrate.evidence.statement import summary_of
 from hdh_migrate.evidence.verify import CODES
 from hdh_migrate.fixity import MerkleTree, canonical_json, leaf_digest, sha256_hex
 from hdh_migrate.model import Place, key_bytes
@@ -79,6 +80,17 @@ def numbered(*findings: dict[str, Any]) -> list[dict[str, Any]]:
     return [{**one, "number": number} for number, one in enumerate(findings, start=1)]
 
 
+def placed(finding: Line, lines: Sequence[Line], datasets: Sequence[DatasetFacts]) -> Line:
+    """Let the finding that `finding` makes be about an object that is there."""
+    there = {(line["dataset"], line["key"]) for line in lines}
+    if finding["key"] != "a.csv" or (finding["dataset"], "a.csv") in there:
+        return finding
+    if there:
+        name, key = min(there)
+        return {**finding, "dataset": name, "key": key}
+    return {**finding, "dataset": datasets[0].name if datasets else None, "key": None}
+
+
 def finding(code: str = "md5-claim-differs", **changes: Any) -> dict[str, Any]:
     made = {
         "at": "2026-03-02T09:00:00Z",
@@ -110,6 +122,8 @@ SOURCE = Endpoint(
     kind="azure-blob",
     url="https://hdhprod.blob.core.windows.net",
     bytes_read=3_400 * MIB,
+    requests=12,
+    addresses=("20.60.1.1",),
 )
 TARGET = Endpoint(
     side="target",
@@ -118,6 +132,8 @@ TARGET = Endpoint(
     region="fr-par",
     bytes_read=3_402 * MIB,
     bytes_written=3_402 * MIB,
+    requests=13,
+    addresses=("51.159.1.1",),
 )
 
 
@@ -185,7 +201,15 @@ def at_places(about: Facts, source: Endpoint, target: Endpoint) -> Facts:
     host = {"provider": target.kind, "region": target.region, "endpoint": target.url}
     if source.kind == "folder":
         del origin["account_url"]
-    return replace(replanned(about, source=origin, target=host), endpoints=(source, target))
+    places = tuple(map(contacted, (source, target)))
+    return replace(replanned(about, source=origin, target=host), endpoints=places)
+
+
+def contacted(place: Endpoint) -> Endpoint:
+    """Return an endpoint with the address at which it was contacted."""
+    if place.kind == "folder":
+        return replace(place, bytes_read=0, requests=0, addresses=())
+    return replace(place, requests=1, addresses=("127.0.0.1",)) if place.is_local else place
 
 
 def excluding(about: Facts, *rules: tuple[str, str]) -> Facts:
@@ -208,10 +232,12 @@ def bundle(
     findings: Iterable[Mapping[str, Any]] = (),
     exclusions: Iterable[Mapping[str, Any]] = (),
     languages: Iterable[str] = (),
+    checked: bool = False,
     telling: Callable[[list[Told]], Iterable[Told]] | None = None,
 ) -> Bundle:
     """Write a bundle whose journal tells what its lines are; `telling` changes what it tells."""
-    records, exclusions, findings = list(records), list(exclusions), numbered(*findings)
+    records, exclusions = list(records), list(exclusions)
+    findings = numbered(*(placed(one, [*records, *exclusions], about.datasets) for one in findings))
     events = chained((telling or list)(list(told(about, records, exclusions, findings))))
     return write_bundle(
         out,
@@ -222,6 +248,7 @@ def bundle(
         journal=events if about.names == "plain" else keyed.journal(events),
         signer=signer,
         languages=tuple(languages),
+        checked=checked,
     )
 
 
@@ -248,10 +275,21 @@ def consistent(about: Facts, records: Sequence[Line]) -> Facts:
         about = replace(about, sha256_in_transfer=taken)
     if verified and not about.paces:
         at, size = moment_of(about), sum(line["size"] for line in verified)
-        pace = Pace(
-            step="verify", started=at, ended=at, seconds=1.0, bins=(Counts(len(verified), size),)
+        bins = (Counts(len(verified), size),)
+        paces = (
+            Pace(step=step, started=at, ended=at, seconds=1.0, bins=bins)
+            for step in ("transfer", "verify")
         )
-        about = replace(about, paces=(pace,))
+        about = replace(about, paces=tuple(paces))
+    moved = Counter(line["dataset"] for line in records if line["verdict"] in (None, "match"))
+    told = [loss for loss in about.losses if loss.what != "modified"]
+    modified = (
+        Loss(dataset=one.name, what="modified", objects=moved[one.name], kept="manifest")
+        for one in about.datasets
+        if moved[one.name]
+    )
+    if "modified" not in {loss.what for loss in about.losses}:
+        about = replace(about, losses=(*modified, *told))
     return about
 
 
@@ -285,6 +323,9 @@ def told(
         yield about.started_at, "run-started", {"plan_digest": about.plan_digest}
     else:
         yield at, "provisioned", {}
+    if about.capabilities is not None:
+        record = sha256_hex(canonical_json(about.capabilities))
+        yield about.started_at or at, "probed", {"record_sha256": record}
     for one in about.datasets:
         if one.closed:
             yield (
@@ -293,12 +334,14 @@ def told(
                 {"dataset": one.name, **inventoried(one.name, records, exclusions)},
             )
     if findings:
+        named = sorted({(line["dataset"], line["key"]) for line in findings if line["key"]})
+        objects = {one: number for number, one in enumerate(named, start=1)}
         opened = [
             {
                 name: line[name]
                 for name in ("number", "at", "code", "severity", "dataset", "message")
             }
-            | {"object": None if line["key"] is None else 1}
+            | {"object": None if line["key"] is None else objects[line["dataset"], line["key"]]}
             for line in findings
         ]
         yield at, "findings", {"opened": opened}
@@ -309,25 +352,38 @@ def told(
             if line["verdict"] is not None and (line["verdict"] == "match") is matches
             if matches or line["dataset"] in closed
         )
+        if names and matches:
+            sent = [number + 1 for number in range(names.total())]
+            yield at, "sent", {"ids": sent, "rows_sha256": "00" * 32}
         if names:
             body = {"ids": [next(ids) for _ in range(names.total())], "datasets": dict(names)}
             yield at, kind, body | {"rows_sha256": "00" * 32}
     for number, opening in enumerate(about.openings, start=1):
         yield at, "object-opened", {"number": number, **opening}
     for story in about.cutovers:
+        if "stage" in story:
+            continue  # told by the test
         body = {"batch": story.get("batch"), "track": story.get("track")}
         yield from (
             (when, f"cutover-{what}", body) for what, when in story.get("times", {}).items()
         )
     if about.ended_at is not None:
-        traffic = [
+        traffic: list[dict[str, Any]] = [
             {
                 "side": place.side, "endpoint": place.url, "addresses": list(place.addresses),
                 "bytes_read": place.bytes_read, "bytes_written": place.bytes_written,
                 "requests": place.requests,
             }
             for place in about.endpoints
+            if place.url != "folder:"
         ]  # fmt: skip
+        known = {entry["endpoint"]: entry for entry in traffic}
+        for endpoint, seconds in about.clock_offsets.items():
+            if endpoint not in known:
+                nothing = {"bytes_read": 0, "bytes_written": 0, "requests": 0, "addresses": []}
+                known[endpoint] = {"side": "target", "endpoint": endpoint, **nothing}
+                traffic.append(known[endpoint])
+            known[endpoint]["clock_offset"] = seconds
         yield about.ended_at, "run-ended", {"traffic": traffic}
 
 
@@ -370,13 +426,12 @@ def in_first_format(made: Bundle, key: Signer) -> Bundle:
     envelope = json.loads((made.folder / "statement.json").read_bytes())
     said = json.loads(base64.b64decode(envelope["payload"]))
     said["predicateType"] = "urn:hdh-migrate:evidence:v1"
-    del said["predicate"]["manifest"]["claimed"]  # it came with the second format
-    short = json.loads((made.folder / "summary.json").read_bytes())
-    del short["manifest"]["claimed"]
-    (made.folder / "summary.json").write_bytes(canonical_json(short) + b"\n")
+    said["predicate"]["manifest"].pop("claimed", None)
+    summary = canonical_json(summary_of(said["predicate"], key.key_id)) + b"\n"
+    (made.folder / "summary.json").write_bytes(summary)
     for one in said["subject"]:
         if one["name"] == "summary.json":
-            one["digest"]["sha256"] = sha256_hex((made.folder / "summary.json").read_bytes())
+            one["digest"] = {"sha256": sha256_hex(summary)}
     said["subject"] = [one for one in said["subject"] if one["name"] not in CODES[2]] + [
         {"name": name, "digest": {"sha256": sha256_hex((made.folder / name).read_bytes())}}
         for name in CODES[1]

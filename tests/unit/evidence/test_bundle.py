@@ -75,6 +75,7 @@ def test_a_bundle_has_its_files_and_nothing_else_and_checks(tmp_path: Path) -> N
         "sample.py",
         "stamp.py",
         "statement.json",
+        "story.py",
         "summary.json",
         "verify.py",
     ]

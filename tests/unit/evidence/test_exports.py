@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,6 +23,7 @@ from hdh_migrate.evidence.reading import Reading, open_bundle
 from hdh_migrate.evidence.records import order_of
 from hdh_migrate.evidence.signing import Signer
 from hdh_migrate.model import Place
+from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from tests.unit.evidence.builders import (
     SOURCE,
     TARGET,
@@ -288,16 +290,20 @@ def test_markdown_says_that_signatures_were_checked(good: Path, key: Signer) -> 
 def test_markdown_says_how_the_target_was_read_again_and_why_not_more_closely(
     tmp_path: Path,
 ) -> None:
-    look = {"level": "head", "reason": "too | much", "objects": 1, "bytes": 0, "differing": 2}
-    looks = ({"recheck": look}, {"recheck": None}, {}, None, {"recheck": "x"})
-    begun = {"track": "cutover", "times": {"begun": "2026-03-02T10:15:00Z"}}
-    cutovers = tuple(
-        {"batch": f"b{number}", "decommission": decommission, **begun}
-        for number, decommission in enumerate(looks)
-    )
-    others = (dataset(0, name=f"d{number}", batch=f"b{number}") for number in range(len(looks)))
-    about = facts(dataset(1), *others, cutovers=cutovers)
-    folder = bundle(tmp_path / "out", [record()], about=about).folder
+    at, batches = "2026-03-02T10:15:00Z", ("b0", "b1")
+    about = {batch: {"batch": batch, "track": "cutover"} for batch in batches}
+    read = {"spans": [], "differing": [[1, "x"], [2, "y"]], "objects": 1, "bytes": 0, "at": at}
+    events = [
+        (at, "cutover-rechecking", {**about["b0"], "level": "head", "reason": "too | much"}),
+        (at, "cutover-rechecked", {**about["b0"], **read}),
+        (at, "cutover-moved", about["b1"]),
+    ]
+    cutovers = tuple(cutover_facts(SimpleNamespace(cutovers=lambda: events)))
+    others = (dataset(0, name=f"d{batch}", batch=batch) for batch in batches)
+    folder = bundle(
+        tmp_path / "out", [record()], about=facts(dataset(1), *others, cutovers=cutovers),
+        telling=lambda told: [*told[:-1], *events, told[-1]],
+    ).folder  # fmt: skip
 
     text = made(folder, "markdown").decode()
 

@@ -27,6 +27,7 @@ from hdh_migrate.evidence.facts import Counts, Endpoint, Facts, Loss, Pace
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.model import key_text
 from tests.unit.evidence.builders import (
+    SOURCE,
     TARGET,
     at_places,
     bundle,
@@ -43,7 +44,7 @@ from tests.unit.evidence.builders import (
 from tests.unit.evidence.forgery import JSONL, Case, Desk, Edit, Files, load, resummed
 
 DRAWS = int(os.environ.get("HDH_TEST_DRAWS", "16"))
-CODE = ("verify.py", "forms.py", "journal.py", "rules.py", "stamp.py", "sample.py")
+CODE = ("verify.py", "forms.py", "journal.py", "rules.py", "story.py", "stamp.py", "sample.py")
 DOCUMENTS = ("statement.json", "summary.json", "SHA256SUMS")
 
 
@@ -67,8 +68,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     about = facts(
         dataset(3, 2010),
         dataset(3, 1020, name="scans", batch="imaging"),
-        clock_offsets={"source": 0.3, "target": -1e-07},
-        started_at=None,
+        clock_offsets={SOURCE.url: 0.3, TARGET.url: -1e-07},
         openings=(OPENING, {**OPENING, "object": None, "reason": None}),
     )
     bundle(
@@ -103,7 +103,10 @@ SIZED = (
     + 2000
 )
 SCANS = dataset(2, name="scans", batch="imaging")
-FLOATS = {"a": 0.1 + 0.2, "b": 1e-07, "c": -1.5e300, "d": 1e22, "e": -0.0, "f": 3, "g": 5e-324}
+FLOATS = {
+    f"https://b{number}.s3.fr-par.scw.cloud": value
+    for number, value in enumerate((0.1 + 0.2, 1e-07, -1.5e300, 1e22, -0.0, 3, 5e-324))
+}
 SHAPES: dict[str, tuple[Facts, list[Any], list[Any]]] = {
     "two batches": (
         facts(dataset(2), SCANS),
@@ -180,16 +183,17 @@ SHAPES: dict[str, tuple[Facts, list[Any], list[Any]]] = {
                 "\uffff": {"a": [{"b": [[[0.5, None, True]]]}]},
                 "\U0001f600": 1,
             },
-            paces=(
+            paces=tuple(
                 Pace(
-                    step="verify",
+                    step=step,
                     started="2026-03-02T10:15:00Z",
                     ended="2026-03-02T10:15:00Z",
                     seconds=0.25,
-                    bins=(Counts(1, 1000),),
-                ),
+                    bins=(Counts(1, 1000), Counts(), Counts(), Counts()),
+                )
+                for step in ("transfer", "verify")
             ),
-            losses=(Loss(dataset="pmsi", what="tags", objects=1, kept="manifest"),),
+            losses=(Loss(dataset="pmsi", what="tags", objects=1, kept="ledger"),),
         ),
         [record("a")],
         [],

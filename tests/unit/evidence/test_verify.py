@@ -29,7 +29,7 @@ from tests.unit.evidence.builders import (
 )
 
 ALONE = sys.stdlib_module_names | {"cryptography", "__future__"}
-COMPANIONS = {"forms", "journal", "rules"}
+COMPANIONS = {"forms", "journal", "rules", "story"}
 FLIPS = 400
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import LedgerDamaged, PlanChanged
+from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.ledger import Ledger, database
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import Listed, State
@@ -120,7 +121,14 @@ def test_a_ledger_of_version_1_is_brought_up_to_date(path: Path) -> None:
     assert "event_cutover" in plan
 
 
+def test_a_plan_that_was_put_into_the_ledger_decides_nothing(ledger: Ledger) -> None:
+    with pytest.raises(LedgerDamaged, match="not the one it is bound to"):
+        ledger.start("e" * 64, b'{"a":1}', (), diff=lambda was, now: [])
+
+
 def test_a_plan_may_change_where_that_is_allowed(ledger: Ledger) -> None:
+    digest = sha256_hex(b"{}")
+    ledger.set_meta("plan_digest", digest)
     with pytest.raises(PlanChanged):
         ledger.start("e" * 64, b'{"a":1}', (), diff=lambda was, now: ["a: added"])
     ledger.start(
@@ -130,7 +138,7 @@ def test_a_plan_may_change_where_that_is_allowed(ledger: Ledger) -> None:
     ledger.commit()
     assert ledger.meta("plan_digest") == "e" * 64
     (told,) = ledger.events("plan-changed")
-    assert told[1] == {"was": "d" * 64, "now": "e" * 64, "changes": ["a: added"]}
+    assert told[1] == {"was": digest, "now": "e" * 64, "changes": ["a: added"]}
 
 
 def test_half_an_update_is_none(path: Path, ledger: Ledger) -> None:

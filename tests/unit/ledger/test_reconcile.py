@@ -58,6 +58,7 @@ def end(ledger: Ledger, dataset: int, key: str, *, well: bool) -> None:
 def story(ledger: Ledger) -> None:
     """Play a history with everything in it: both datasets sealed, a delta, drift, failures."""
     ledger.start("d" * 64, b"{}", [("one", "pilot"), ("two", "pilot")], diff=lambda was, now: ())
+    ledger.event("run-started", {"plan_digest": "d" * 64})
     for dataset in (1, 2):
         rows = [listed(key, state, reason) for key, (state, reason) in ROWS.items()]
         ledger.add_page(dataset, rows, None)
@@ -216,6 +217,25 @@ TAMPERED: dict[str, tuple[str, str]] = {
         "acknowledged by",
     ),
     "a dataset dropped, its rows left": ("DELETE FROM dataset WHERE id = 2", "acknowledged"),
+    "an object that waits was read": (
+        "UPDATE object SET level = 'full' WHERE id = 6", "has a verdict",
+    ),
+    "an object that waits was read at some time": (
+        "UPDATE object SET verified_at = '2026-01-01T00:00:00Z' WHERE id = 6", "has a verdict",
+    ),
+    "what a verified object had beside its bytes": (
+        """UPDATE object SET extra = '{"tier":"Cool"}' WHERE id = 1""", "acknowledged by",
+    ),
+    "a trigger that forgets findings": (
+        "CREATE TRIGGER t AFTER INSERT ON finding BEGIN DELETE FROM finding; END", "triggers",
+    ),
+    "a trigger that keeps names out of an inventory": (
+        "CREATE TRIGGER t BEFORE INSERT ON object BEGIN SELECT raise(IGNORE); END", "triggers",
+    ),
+    "a view in a table's place": (
+        "DROP TABLE part; CREATE VIEW part AS SELECT 1 AS object", "triggers or views",
+    ),
+    "another plan": ("UPDATE meta SET value = 'e' WHERE name = 'plan_digest'", "another plan"),
     "a counter": ("UPDATE counter SET objects = objects + 1 WHERE state = 5", "the counters"),
     "a counter's bytes": ("UPDATE counter SET bytes = bytes - 1 WHERE state = 6", "the counters"),
     "a counter put in": ("INSERT INTO counter VALUES (3, 5, 1, 1)", "the counters"),
