@@ -10,7 +10,10 @@ import re
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from collections.abc import Callable
+from datetime import datetime
+from fractions import Fraction
 from hashlib import sha256
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from math import isfinite
 from typing import Any
 
@@ -126,6 +129,10 @@ RULES: dict[str, Callable[[Json], bool]] = {
 }
 
 
+def is_number(value: Json) -> bool:
+    return is_integer(value) or isinstance(value, float)
+
+
 def is_count(value: Json) -> bool:
     return is_integer(value) and value >= 0
 
@@ -140,11 +147,43 @@ def instant(moment: str) -> tuple[str, str]:
     return moment[:19], moment[19:].removesuffix("Z").removesuffix("+00:00")[1:].rstrip("0")
 
 
+def seconds_of(moment: str) -> Fraction:
+    """Section 7.3: a moment read in the Gregorian calendar, in seconds."""
+    whole, fraction = instant(moment)
+    try:
+        read = datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S")
+    except ValueError:
+        raise Refused(f"{moment}: no calendar has it") from None
+    need(int(whole[17:]) < 60, f"{moment}: no calendar has it")
+    since = read - datetime(1, 1, 1)
+    return since.days * 86_400 + since.seconds + Fraction(f"0.{fraction or 0}")
+
+
 def raw_key(line: dict[str, Json], name: str = "key") -> bytes:
     """Section 4.1: the bytes of a key."""
     if f"{name}_b64" in line:
         return b64decode(line[f"{name}_b64"])
     return str(line[name]).encode()
+
+
+# 7.3 Addresses of this machine --------------------------------------------------------------------
+
+OWN = [
+    ip_network(one) for one in ("0.0.0.0/8", "127.0.0.0/8", "::/127", "::ffff:127.0.0.0/104")
+]
+
+
+def address_of(text: str) -> IPv4Address | IPv6Address | None:
+    """Return the IP address that a text is, if it is one, without its zone."""
+    try:
+        read = ip_address(text)
+    except ValueError:
+        return None
+    return IPv6Address(int(read)) if read.version == 6 else read
+
+
+def is_own(address: IPv4Address | IPv6Address) -> bool:
+    return any(address in network for network in OWN if network.version == address.version)
 
 
 # 5. Trees -----------------------------------------------------------------------------------------

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
+from hashlib import sha256
 
+from tests.support.second_cutovers import folded
 from tests.support.second_forms import (
     RULES,
     Json,
+    address_of,
     canonical,
     instant,
     is_count,
     is_digest,
     is_integer,
+    is_number,
+    is_own,
     is_text,
     leaf_of,
     need,
     parse,
     raw_key,
+    same,
+    seconds_of,
     tree_of,
 )
 
@@ -49,6 +58,8 @@ def check_told(predicate: Json, lines: dict[str, list[Json]]) -> None:
     keyed = predicate["names"] == "keyed"
     for event in events:
         check_form(event, names, keyed)
+    need(sum(kind == "bound" for kind, _, _ in events) <= 1, "bound: twice")
+    check_order(events)
     check_age(events)
     check_clock(events, predicate["times"]["written"])
     story = Story({name: Account() for name in names}, {})
@@ -111,7 +122,9 @@ def check_form(event: Event, names: set[str], keyed: bool) -> None:
     old = in_old_form(kind, body)
     if keyed:
         body = {name: value for name, value in body.items() if name != "left_out"}
-    if kind == "run-ended":
+    if kind in DIGESTS:
+        need(all(is_digest(body.get(name)) for name in DIGESTS[kind]), f"{kind}: a digest")
+    elif kind == "run-ended":
         check_traffic(body)
     elif kind == "inventoried" and not old:
         check_inventoried(body, names, keyed)
@@ -137,7 +150,34 @@ def check_form(event: Event, names: set[str], keyed: bool) -> None:
         need(are_counts(body.get("verified"), names), "ledger-upgraded: verified")
     elif kind.startswith("cutover-"):
         need(is_text(body.get("batch")), f"{kind}: batch")
-        need(keyed or is_text(body.get("track")), f"{kind}: track")
+        need(keyed or body.get("track") in ("cutover", "rehearsal"), f"{kind}: track")
+    elif kind == "bound" and not keyed:
+        listed = body.get("recipients")
+        need(isinstance(listed, list) and all(map(is_digest, listed)), "bound: recipients")
+
+
+DIGESTS = {
+    "run-started": ["plan_digest"], "plan-changed": ["was", "now"], "probed": ["record_sha256"],
+}  # fmt: skip
+
+
+def check_order(events: list[Event]) -> None:
+    """What comes before the first run, and which plan the journal has when."""
+    kinds = [kind for kind, _, _ in events]
+    first = kinds.index("run-started") if "run-started" in kinds else len(kinds)
+    need(not {"inventoried", "sent", "verified"} & {*kinds[:first]}, "an event before any run")
+    plan = None
+    for kind, _, body in events:
+        if kind in {"run-started", "plan-changed"}:
+            was = body["plan_digest" if kind == "run-started" else "was"]
+            need(plan in (None, was), f"{kind}: of another plan than the journal's")
+            plan = body.get("now") if kind == "plan-changed" else was
+
+
+def plan_of(events: list[Event]) -> str | None:
+    """Return the digest of the journal's plan."""
+    told = [(kind, body) for kind, _, body in events if kind in {"run-started", "plan-changed"}]
+    return told[-1][1]["plan_digest" if told[-1][0] == "run-started" else "now"] if told else None
 
 
 def are_counts(value: Json, names: set[str]) -> bool:
@@ -164,10 +204,13 @@ def check_traffic(body: dict[str, Json]) -> None:
     need(isinstance(body.get("traffic"), list), "run-ended: traffic")
     for one in body["traffic"]:
         need(isinstance(one, dict) and is_text(one.get("side")), "run-ended: traffic's side")
+        need(is_text(one.get("endpoint")), "run-ended: traffic's endpoint")
+        need(is_number(one.get("clock_offset", 0)), "run-ended: traffic's clock_offset")
         amounts = [one.get(name) for name in ("bytes_read", "bytes_written", "requests")]
         need(all(map(is_count, amounts)), "run-ended: traffic's amounts")
         addresses = one.get("addresses")
         need(isinstance(addresses, list) and all(map(is_text, addresses)), "run-ended: addresses")
+        need(None not in map(address_of, addresses), "run-ended: an address that is none")
 
 
 def check_inventoried(body: dict[str, Json], names: set[str], keyed: bool) -> None:
@@ -336,6 +379,14 @@ def check_findings(told: dict[int, Json], lines: list[Json], keyed: bool) -> Non
         if not keyed:
             has = (line["key"] is not None, one["object"] is not None)
             need(has[0] == has[1], f"findings.jsonl: key of {line['number']}")
+    if not keyed:
+        about = {
+            (line["dataset"], raw_key(line), told[line["number"]]["object"])
+            for line in lines
+            if line["key"] is not None
+        }
+        need(len({one[:2] for one in about}) == len(about), "findings.jsonl: an object of two ids")
+        need(len({one[2] for one in about}) == len(about), "findings.jsonl: an id of two objects")
 
 
 def check_roots(name: str, account: Account, lines: dict[str, list[Json]]) -> None:
@@ -385,6 +436,25 @@ def check_receipts(predicate: Json, events: list[Event], keyed: bool) -> None:
     ended = [at for kind, at, _ in events if kind == "run-ended"]
     need(times["started"] == (started[0] if started else None), "times: started")
     need(times["ended"] == (ended[-1] if ended else None), "times: ended")
+    plan = plan_of(events)
+    need(plan in (None, predicate["plan"]["digest"]["sha256"]), "plan: not the journal's")
+    if predicate["capabilities"] is not None:
+        probes = [body["record_sha256"] for kind, _, body in events if kind == "probed"]
+        record = sha256(canonical(predicate["capabilities"])).hexdigest()
+        need(record in probes, "capabilities: no probe saw them")
+    amounts = {
+        receipt: sum(how_many(kind, body, keyed) for kind, _, body in events if kind == receipt)
+        for receipt in ("sent", "verified")
+    }
+    need(amounts["verified"] <= amounts["sent"], "more was verified than sent")
+    check_endpoints(predicate, events)
+    check_recipients(predicate, events, keyed)
+    check_paces(predicate, events, keyed)
+    check_cutovers(predicate, events, keyed)
+
+
+def check_endpoints(predicate: Json, events: list[Event]) -> None:
+    kinds = {kind for kind, _, _ in events}
     traffic = [one for kind, _, body in events if kind == "run-ended" for one in body["traffic"]]
     for endpoint in predicate["endpoints"]:
         own = [one for one in traffic if one["side"] == endpoint["side"]]
@@ -392,8 +462,39 @@ def check_receipts(predicate: Json, events: list[Event], keyed: bool) -> None:
             need(endpoint[name] == sum(one[name] for one in own), f"endpoints: {name}")
         addresses = sorted({address for one in own for address in one["addresses"]})
         need(endpoint["addresses"] == addresses, "endpoints: addresses")
-    check_paces(predicate, events, keyed)
-    check_cutovers(predicate, events, keyed)
+        for one in own:
+            need(is_at(one["endpoint"], endpoint["url"]), "endpoints: traffic with another one")
+        here = [is_own(address_of(one)) for one in addresses]
+        need(here == [endpoint["local"]] * len(here), "endpoints: addresses of another machine")
+        if kinds >= {"sent", "run-ended"} and endpoint["url"] != "folder:":
+            need(addresses and endpoint["requests"], "endpoints: nobody talked to it")
+    offsets = {
+        one["endpoint"]: one["clock_offset"]
+        for one in traffic
+        if "clock_offset" in one and one["side"] != "identity"
+    }
+    need(same(predicate["times"]["clock_offsets"], offsets), "times: clock_offsets")
+
+
+AUTHORITY = re.compile(r"([^:/?#]+://(?:[^/?#@]*@)?)([^/?#@]+)")
+
+
+def is_at(endpoint: str, url: str) -> bool:
+    """Whether the URL begins with this endpoint, which may have names before the host."""
+    begins, asked = AUTHORITY.match(url), AUTHORITY.fullmatch(endpoint)
+    if begins is None or asked is None or begins[1] != asked[1]:
+        return False
+    names, host = asked[2][: -len(begins[2])], begins[2]
+    before = names.endswith(".") and all(names[:-1].split("."))
+    return asked[2] == host or (asked[2] == names + host and before)
+
+
+def check_recipients(predicate: Json, events: list[Event], keyed: bool) -> None:
+    for kind, _, body in events:
+        if kind == "bound" and not keyed:
+            found = [sha256(bytes.fromhex(one)).hexdigest()[:16] for one in body["recipients"]]
+            told = [f"c4gh:{one}" for one in found]
+            need(predicate["seal"]["recipients"] == told, "seal: others than those bound")
 
 
 def check_paces(predicate: Json, events: list[Event], keyed: bool) -> None:
@@ -410,22 +511,19 @@ def check_paces(predicate: Json, events: list[Event], keyed: bool) -> None:
         need(sum(one["objects"] for one in pace["bins"]) == amount, f"paces: {step}'s objects")
         empty = [one["bytes"] for one in pace["bins"] if one["objects"] == 0]
         need(not any(empty), f"paces: {step} has bytes without objects")
-        if step == "verify" and amount == verified["objects"]:
+        if amount == verified["objects"]:
             size = sum(one["bytes"] for one in pace["bins"])
-            need(size == verified["bytes"], "paces: verify's bytes")
+            need(size == verified["bytes"], f"paces: {step}'s bytes")
+        lasted = max(seconds_of(pace["ended"]) - seconds_of(pace["started"]), 1)
+        slices = Fraction(pace["seconds"]) * len(pace["bins"])
+        allowed = Fraction(len(pace["bins"]), 1000)
+        need(abs(slices - lasted) <= allowed, f"paces: {step}'s slices")
 
 
 def check_cutovers(predicate: Json, events: list[Event], keyed: bool) -> None:
-    stood: dict[tuple[str, str], dict[str, str]] = {}
-    for kind, at, body in events:
-        if kind.startswith("cutover-"):
-            track = "" if keyed else body["track"]
-            stood.setdefault((body["batch"], track), {})[kind.removeprefix("cutover-")] = at
+    told = predicate["cutovers"]
     if keyed:
-        batches = {one["batch"] for one in predicate["cutovers"]}
-        need(batches == {batch for batch, _ in stood}, "cutovers: others")
-        return
-    told = {(one["batch"], one["track"]): one.get("times") for one in predicate["cutovers"]}
-    need(canonical(sorted(map(list, told))) == canonical(sorted(map(list, stood))), "cutovers")
-    for about, times in told.items():
-        need(canonical(times) == canonical(stood[about]), "cutovers: times")
+        batches = {body["batch"] for kind, _, body in events if kind.startswith("cutover-")}
+        need({one["batch"] for one in told} == batches, "cutovers: others")
+    else:
+        need(same(told, folded(events)), "cutovers: not what their events come to")

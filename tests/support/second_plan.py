@@ -1,26 +1,30 @@
-"""Sections 7.3, 7.5 and 7.6 for the second verifier: statement and lines beside the plan."""
+"""Sections 7.3 and 7.5 to 7.7 for the second verifier: statement and lines beside the plan."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import sha256
-from ipaddress import IPv6Address, ip_address, ip_network
+from hashlib import md5, sha256
 from urllib.parse import urlsplit
 
+from tests.support.second_cutovers import check_terms
 from tests.support.second_forms import (
+    RULES,
     Json,
     Refused,
+    address_of,
     canonical,
     instant,
-    is_text,
+    is_own,
     matching,
     need,
     raw_key,
     same,
+    seconds_of,
 )
 
 NOTHING = sha256().hexdigest()
+NOTHING_MD5 = md5(usedforsecurity=False).hexdigest()
 DIRECTORY = ("directory", "a directory of a hierarchical namespace: it has no content")
 NOT_INCLUDED = ("not included", "it matches none of the dataset's `include` globs")
 is_keyed_name = matching(r"k:[0-9a-f]{64}")
@@ -39,6 +43,7 @@ class Dataset:
     target: dict[str, Json]
     include: list[list[Token]]
     exclude: list[tuple[str, str, list[Token]]]
+    checks_md5: bool
 
 
 @dataclass
@@ -107,6 +112,7 @@ def read_dataset(one: Json) -> Dataset:
             (f"exclude {of(rule, 'glob', str)}", of(rule, "reason", str), tokens(rule["glob"]))
             for rule in exclude
         ],
+        one.get("ignore_md5") is None,
     )
 
 
@@ -168,20 +174,20 @@ def is_local(url: str) -> bool:
         host = urlsplit(url).hostname
     except ValueError as error:
         raise Refused("endpoints: not a URL") from error
+    host = (host or "").rstrip(".")
     if not host or host == "localhost" or host.endswith(".localhost"):
         return True
-    try:
-        address = ip_address(host)
-    except ValueError:
+    address = address_of(host)
+    if address is None:
+        need(not "0" <= host.rpartition(".")[2][:1] <= "9", "endpoints: half an address")
         return False
-    if isinstance(address, IPv6Address):
-        return int(address) == 1  # with any zone
-    return address in ip_network("127.0.0.0/8")
+    return is_own(address)
 
 
 def check_times(predicate: Json) -> None:
     times = [predicate["times"][name] for name in ("started", "ended", "written")]
     known = [instant(one) for one in times if one is not None]
+    seconds_of(predicate["times"]["written"])  # which it refuses if no calendar has it
     need(known == sorted(known), "times: descending")
     for pace in predicate["paces"]:
         spent = [known[0], instant(pace["started"]), instant(pace["ended"]), known[-1]]
@@ -202,7 +208,8 @@ def check_claims(predicate: Json, plan: Plan) -> None:
         need(planned is not None, "attestation: the plan names none")
         need("reference" in attestation, "attestation: no reference")
         need(same(planned, attestation["reference"]), "attestation: not the plan's")
-        need(not target["local"], "attestation: of a local target")
+        need(not predicate["rehearsal"], "attestation: of a rehearsal")
+        check_attested(attestation, plan, target)
     if capabilities is not None:
         need({"endpoint", "region"} <= capabilities.keys(), "capabilities: of no target")
         told = [capabilities["endpoint"], capabilities["region"]]
@@ -210,8 +217,48 @@ def check_claims(predicate: Json, plan: Plan) -> None:
     if plan.whole.get("waivers") is None:
         need(predicate["waivers"] == [], "waivers: the plan has none")
     for waiver in predicate["waivers"]:
-        need(is_text(waiver.get("until")), "waivers: until")
-        need(waiver["until"] >= predicate["times"]["written"][:10], "waivers: one has ended")
+        check_waiver(waiver, predicate["times"]["written"])
+
+
+def check_attested(attestation: Json, plan: Plan, target: Json) -> None:
+    """The host that is attested is the target, or is reached through an attested tunnel."""
+
+    def listed(name: str) -> list[Json]:
+        return list(of(attestation, name, list))
+
+    def bare(url: Json) -> Json:
+        return url.rstrip("/") if isinstance(url, str) else url
+
+    need(same(attestation.get("provider"), plan.target["provider"]), "attestation: provider")
+    region = plan.target.get("region")
+    need(any(same(one, region) for one in listed("regions")), "attestation: region")
+    wanted = [bare(target["url"])]
+    if target["local"]:
+        tunnels = [one for one in listed("tunnels") if isinstance(one, dict)]
+        wanted = [bare(of(one, "leads_to", str)) for one in tunnels
+                  if same(bare(one.get("local")), bare(target["url"]))]  # fmt: skip
+    need(len(set(wanted)) == 1, "attestation: no tunnel, or tunnels to several places")
+    need(any(same(bare(one), wanted[0]) for one in listed("endpoints")), "attestation: address")
+
+
+WAIVER = {
+    **dict.fromkeys(("what", "reason", "by", "file"), lambda told: isinstance(told, str) and told),
+    "made_at": RULES["moment"],
+    "until": matching(r"\d{4}-\d\d-\d\d"),
+    "key_id": matching(r"ed25519:[0-9a-f]{16}"),
+    "sha256": RULES["digest"],
+}
+
+
+def check_waiver(waiver: Json, written: str) -> None:
+    need(waiver.keys() == WAIVER.keys(), "waivers: members")
+    for name, rule in WAIVER.items():
+        need(rule(waiver[name]), f"waivers: {name}")
+    need(waiver["until"] >= written[:10], "waivers: one has ended")
+    need(seconds_of(waiver["made_at"]) <= seconds_of(written) + 60, "waivers: of later")
+
+
+KEPT = {"modified": "manifest", **dict.fromkeys(("headers", "tier", "metadata", "tags"), "ledger")}
 
 
 def check_lists(predicate: Json, plan: Plan) -> None:
@@ -224,12 +271,20 @@ def check_lists(predicate: Json, plan: Plan) -> None:
         tally = tallies[one["dataset"]]
         most = tally["verified"]["objects"] + tally["pending"]["objects"]
         need(1 <= one["objects"] <= most, "losses: of more objects than there are")
+        need(KEPT.get(one["what"]) == one["kept"], "losses: not a property, or kept elsewhere")
+    for name, tally in tallies.items():
+        all_ = tally["verified"]["objects"] + tally["pending"]["objects"]
+        own = [one["objects"] for one in predicate["losses"]
+               if (one["dataset"], one["what"]) == (name, "modified")]  # fmt: skip
+        need(own == ([all_] if all_ else []), "losses: modified")
     batches = [name for name, _ in plan.batches]
     for one in predicate["cutovers"]:
         need(isinstance(one.get("batch"), str) and one["batch"] in batches, "cutovers: batch")
         need(one.get("track") in ("cutover", "rehearsal"), "cutovers: track")
     pairs = [(one["batch"], one["track"]) for one in predicate["cutovers"]]
     need(len(set(pairs)) == len(pairs), "cutovers: one twice")
+    for one in predicate["cutovers"]:
+        check_terms(one)
 
 
 # 7.5 The lines beside the plan --------------------------------------------------------------------
@@ -257,11 +312,17 @@ def check_lines(predicate: Json, plan: Plan, moved: list[Json], left: list[Json]
             need(at <= instant(written), f"{where}: verified after the bundle was written")
         if line["verdict"] == "match":
             check_match(line, plan, keyed, where)
+            if dataset.checks_md5 and line["source_md5"] is not None:
+                nothing = line["source_md5"] == NOTHING_MD5
+                need(nothing == (line["size"] == 0), f"{where}: source_md5 of nothing")
     verified = [line for line in moved if line["verdict"] == "match"]
     places = {(line["bucket"], raw_key(line, "target_key")) for line in verified}
     need(keyed or len(places) == len(verified), "manifest.jsonl: two objects at one place")
     for number, line in enumerate(left, start=1):
-        check_exclusion(line, plan.datasets[line["dataset"]], keyed, f"exclusions.jsonl {number}")
+        where = f"exclusions.jsonl line {number}"
+        check_exclusion(line, plan.datasets[line["dataset"]], keyed, where)
+        if (line["rule"], line["reason"]) == DIRECTORY:
+            need(plan.source["kind"] == "azure-blob", f"{where}: a source without directories")
 
 
 def below(dataset: Dataset, line: Json, where: str) -> bytes:
@@ -370,3 +431,21 @@ def matches(glob: list[Token], name: list[str]) -> bool:
                 after.add(at + 1)
         reached = after
     return len(name) in reached
+
+
+# 7.7 Findings -------------------------------------------------------------------------------------
+
+
+def check_findings(predicate: Json, plan: Plan, lines: dict[str, list[Json]]) -> None:
+    there = {
+        (line["dataset"], raw_key(line))
+        for name in ("manifest.jsonl", "exclusions.jsonl")
+        for line in lines[name]
+    }
+    written = instant(predicate["times"]["written"])
+    for number, line in enumerate(lines["findings.jsonl"], start=1):
+        where = f"findings.jsonl line {number}"
+        need(line["dataset"] is None or line["dataset"] in plan.datasets, f"{where}: dataset")
+        if line["key"] is not None:
+            need((line["dataset"], raw_key(line)) in there, f"{where}: of no object")
+        need(line["at"] is None or instant(line["at"]) <= written, f"{where}: at")

@@ -24,6 +24,7 @@ from tests.support.second_forms import (
     Refused,
     canonical,
     is_integer,
+    is_number,
     matching,
     merkle_root,
     need,
@@ -35,7 +36,7 @@ from tests.support.second_forms import (
 )
 from tests.support.second_journal import check_told
 from tests.support.second_note import check_note
-from tests.support.second_plan import check_lines, check_plan, read_plan
+from tests.support.second_plan import check_findings, check_lines, check_plan, read_plan
 
 Trusted = Mapping[str, tuple[Ed25519PublicKey, str | None]]
 """By fingerprint: the key, and the last day (YYYY-MM-DD) on which its signatures count."""
@@ -92,6 +93,7 @@ def verify(
     if plan is not None and not problems:
         attempt(check_told, predicate, lines)  # section 8
         attempt(check_lines, predicate, plan, moved, lines["exclusions.jsonl"])  # 7.5 and 7.6
+        attempt(check_findings, predicate, plan, lines)  # 7.7
     if checkpoint is not None:
         day = predicate["times"]["written"][:10]
         about = (predicate, files["journal.jsonl"], trusted, threshold, day)
@@ -183,6 +185,11 @@ def check_line(line: dict[str, Json], kind: Kind, where: str) -> None:
         must += ["stored_size", "stored_sha256"] if line["level"] in {"full", "stored"} else []
         must += ["sha256"] if line["level"] == "full" else []
         need(all(line[name] is not None for name in must), f"{where}: a match without a reason")
+    if "verdict" in line and line["verdict"] is None:
+        need(all(line[name] is None for name in UNKNOWN), f"{where}: known, and no verdict")
+
+
+UNKNOWN = ("sha256", "stored_size", "stored_sha256", "target_etag", "level", "verified_at")
 
 
 def is_utf8(raw: bytes) -> bool:
@@ -313,7 +320,7 @@ TYPES: dict[str, Callable[[Json], bool]] = {
     "boolean": lambda value: isinstance(value, bool),
     "null": lambda value: value is None,
     "integer": is_integer,
-    "number": lambda value: is_integer(value) or isinstance(value, float),
+    "number": is_number,
 }
 ABOUT = {"$schema", "$id", "$defs", "title", "description"}
 

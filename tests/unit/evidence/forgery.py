@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -77,6 +78,8 @@ class Desk:
         files, statement = {**self.files, **changes}, self.statement()
         if edit is not None and not last:
             edit(statement)
+            with suppress(ValueError, TypeError, KeyError, AttributeError, IndexError):
+                carry(self.statement()["predicate"], statement["predicate"], files)
         with suppress(ValueError, TypeError, KeyError, AttributeError, IndexError):
             counted(statement["predicate"], files)  # otherwise they cannot be counted at all
         with suppress(TypeError, KeyError):
@@ -120,6 +123,45 @@ def counted(predicate: Any, files: Files) -> None:
     made = second.counted(predicate, lines, files["manifest.jsonl"], head.hex())
     canonical_json(made)  # a line may have a number where a name of an object comes from
     predicate.update(made)
+
+
+def carry(before: Any, after: Any, files: Files) -> None:
+    """Let the journal tell of another plan, address or probe where the statement now does."""
+    was, now = (digest_of(one["plan"]["canonical"]) for one in (before, after))
+    saw, sees = (digest_of(one["capabilities"]) for one in (before, after))
+    places = {
+        old["url"]: new
+        for old, new in zip(before["endpoints"], after["endpoints"], strict=True)
+        if old != new
+    }
+    offsets = after["times"]["clock_offsets"]
+    for url in places.keys() & offsets.keys():
+        offsets[authority(places[url]["url"])] = offsets.pop(url)
+    lines = []
+    for line in files["journal.jsonl"].splitlines():
+        event = json.loads(line)
+        body = json.loads(event["body"])
+        for name in {"plan_digest", "was", "now"} & body.keys():
+            body[name] = now if body[name] == was else body[name]
+        if body.get("record_sha256") == saw:
+            body["record_sha256"] = sees
+        for entry in body.get("traffic", ()):
+            if entry["endpoint"] in places:
+                place = places[entry["endpoint"]]
+                entry.update(endpoint=authority(place["url"]), addresses=place["addresses"])
+        text = canonical_json(body).decode()
+        lines.append(canonical_json({**event, "body": text}) + b"\n")
+    files["journal.jsonl"] = b"".join(lines)
+
+
+def digest_of(value: Any) -> str:
+    return sha256_hex(canonical_json(value))
+
+
+def authority(url: str) -> str:
+    """Return what a URL begins with, to the end of its host and port."""
+    found = re.match(r"(?:[^:/?#]+:)?//[^/?#]*", url)
+    return found[0] if found else url
 
 
 def summary(statement: Any, keyid: str | None) -> bytes:

@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from copy import deepcopy
 from hashlib import sha256
 from pathlib import Path
@@ -26,12 +27,13 @@ from tests.support import second_verifier as second
 from tests.support.second_forms import merkle_root, raw_key, tree_of
 from tests.support.second_journal import leaf
 from tests.unit.evidence.builders import bundle, dataset, facts, record, signer
-from tests.unit.evidence.forgery import Desk, Files, load
+from tests.unit.evidence.forgery import Desk, Files, carry, digest_of, load
 from tests.unit.evidence.test_second_opinion import DRAWS, changes_of, drawn
 
 World = dict[str, Any]
 Change = Callable[[World], object]
 MD5, NOTHING = "0" * 32, sha256().hexdigest()
+NOTHING_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
 DIRECTORY = "a directory of a hierarchical namespace: it has no content"
 
 
@@ -94,7 +96,7 @@ def manifest() -> list[Any]:
     raw["target_key_b64"] = base64.b64encode(b"scans/z\xff.c4gh").decode()
     return [
         moved("more", "a", 5, target_key="pmsi/more/a.c4gh"),
-        moved("pmsi", "in/a", 0, sha256=NOTHING),
+        moved("pmsi", "in/a", 0, sha256=NOTHING, source_md5=NOTHING_MD5),
         moved("pmsi", "in/b", 70_000),
         moved("pmsi", "in/c", 9, verdict="mismatch"),
         waiting("pmsi", "in/d", 9),
@@ -115,6 +117,7 @@ def world() -> World:
     before = {**pmsi[1], "size": 6}
     earlier = [pmsi[0], before, pmsi[2], {**behind[0], "size": 7}]
     tree = leaf(pmsi[1]).hex()
+    plan = digest_of(predicate()["plan"]["canonical"])
     return {
         "manifest.jsonl": lines,
         "exclusions.jsonl": behind,
@@ -123,7 +126,7 @@ def world() -> World:
             listed(told(4, code="d"), key=None, step="verify"),
         ],
         "journal.jsonl": [
-            ["run-started", hour(0), {}],
+            ["run-started", hour(0), {"plan_digest": plan}],
             ["inventoried", hour(1), inventory("pmsi", earlier, behind[2:])],
             ["inventoried", hour(2), inventory("scans", scans[:1], [])],
             ["inventoried", hour(2), inventory("more", lines[:1], [])],
@@ -139,8 +142,8 @@ def world() -> World:
                 },
             ],
             ["inventoried", hour(4), inventory("pmsi", pmsi, behind)],
-            ["sent", hour(5), {"ids": [1, 2, 3]}],
-            ["sent", hour(6), {"ids": [2, 2]}],
+            ["sent", hour(5), {"ids": [1, 2, 3, 7]}],
+            ["sent", hour(6), {"ids": [2, 2, 8]}],
             [
                 "findings",
                 hour(7),
@@ -154,25 +157,48 @@ def world() -> World:
             ["failed", hour(11), {"ids": [3, 4], "datasets": {"pmsi": 2}}],
             ["retried", hour(11), {"ids": [4], "datasets": {"pmsi": 1}}],
             ["inventory-changed", hour(12), {"dataset": "scans", "joined": [leaf(scans[1]).hex()]}],
-            ["cutover-frozen", hour(13), {"batch": "pilot", "track": "cutover"}],
+            ["cutover-frozen", hour(13), {"batch": "pilot", "track": "cutover", **FREEZE}],
             ["cutover-done", hour(14), {"batch": "pilot", "track": "cutover"}],
             ["cutover-done", hour(15), {"batch": "pilot", "track": "cutover"}],
             [
                 "run-ended",
                 hour(16),
-                {"traffic": [traffic("source", 1, ["b", "a"]), traffic("target", 2, ["c"])]},
+                {"traffic": [traffic("source", 1, [B, A]), traffic("target", 2, [C])]},
             ],
-            ["run-started", hour(17), {}],
-            ["run-ended", hour(18), {"traffic": [traffic("source", 3, ["a"])]}],
-            ["run-started", hour(19), {"any": "thing"}],
+            ["run-started", hour(17), {"plan_digest": plan}],
+            ["probed", hour(17), {"record_sha256": digest_of(predicate()["capabilities"])}],
+            ["run-ended", hour(18), {"traffic": [traffic("source", 3, [A])]}],
+            ["run-started", hour(19), {"plan_digest": plan, "any": "thing"}],
         ],
         "predicate": predicate(),
     }
 
 
+A, B, C = "20.0.0.1", "20.0.0.2", "2a01::1%eth0"
+FREEZE = {"how": "x", "relists": 2, "interval_seconds": 60}
+URL = {"source": "https://a.example", "target": "https://s3.example"}
+
+
 def traffic(side: str, many: int, addresses: list[str]) -> dict[str, Any]:
     amounts = dict.fromkeys(("bytes_read", "bytes_written", "requests"), many)
-    return {"side": side, **amounts, "addresses": addresses}
+    about = {"side": side, "endpoint": URL.get(side, "https://x.example")}
+    return {**about, **amounts, "addresses": addresses}
+
+
+def entry(batch: str = "pilot", track: str = "cutover", **changes: Any) -> dict[str, Any]:
+    """What stands of a cutover of which nothing was told."""
+    nulls = (
+        "since", "on_this_machine", "waits", "root", "freeze", "smoke", "window_until",
+        "written_by_consumers", "finalized", "terms",
+    )  # fmt: skip
+    decommission = {"recheck": None, "requested": None, "observed": None, "outcomes": {}}
+    made = {
+        "batch": batch, "track": track, "stage": "not started", **dict.fromkeys(nulls),
+        "times": {}, "approvals": {}, "approved_under": {}, "delta": [], "terms_changes": [],
+        "keys_beside": [], "attempt": 1, "not_ours_before_the_switch": 0,
+        "pointer": {"old_sha256": None, "new_sha256": None}, "decommission": decommission,
+    }  # fmt: skip
+    return {**made, **changes}
 
 
 def place(bucket: str, prefix: str) -> dict[str, str]:
@@ -187,9 +213,13 @@ def tallied(name: str, batch: str, objects: int, size: int, *places: dict[str, s
 
 def predicate() -> dict[str, Any]:
     rules = {"include": ["**"], "exclude": [{"glob": "**/_t/**", "reason": "scratch"}]}
-    url = {"source": "https://a.example", "target": "https://s3.example"}
+    url = URL
     amounts = ("bytes_read", "bytes_written", "requests")
-    waiver = {"until": "2026-03-02", "what": "x"}
+    waiver = {
+        "what": "x", "reason": "y", "by": "z", "file": "f", "made_at": hour(1),
+        "until": "2026-03-02", "key_id": "ed25519:" + "1" * 16, "sha256": "ab" * 32,
+    }  # fmt: skip
+    host = {"provider": "p", "regions": ["x", "r"], "endpoints": ["x", url["target"] + "/"]}
     return {
         "names": "plain",
         "previous_statement": None,
@@ -237,36 +267,39 @@ def predicate() -> dict[str, Any]:
         "endpoints": [
             {
                 "side": "source", "kind": "azure-blob", "region": None, "url": url["source"],
-                "local": False, **dict.fromkeys(amounts, 4), "addresses": ["a", "b"],
+                "local": False, **dict.fromkeys(amounts, 4), "addresses": [A, B],
             },
             {
                 "side": "target", "kind": "p", "region": "r", "url": url["target"],
-                "local": False, **dict.fromkeys(amounts, 2), "addresses": ["c"],
+                "local": False, **dict.fromkeys(amounts, 2), "addresses": [C],
             },
         ],
         "profile": {"name": "p", "more": 1},
-        "attestation": {"reference": {"a": 1}, "more": 1},
+        "attestation": {"reference": {"a": 1}, "more": 1, **host},
         "capabilities": {"endpoint": url["target"], "region": "r"},
         "waivers": [waiver],
         "cutovers": [
-            {
-                "batch": "pilot", "track": "cutover", "more": 1,
-                "times": {"frozen": hour(13), "done": hour(15)},
-            },
+            entry(times={"frozen": hour(13), "done": hour(15)}, freeze=FREEZE),
         ],
         "seal": {"format": "crypt4gh", "recipients": ["c4gh:" + "1" * 16, "c4gh:" + "2" * 16]},
         "verification": {
             "level": "full", "sha256_taken_in_transfer": 2, "sha256_taken_in_verify": 3,
         },
-        "losses": [{"dataset": "pmsi", "what": "tags", "objects": 3, "kept": "manifest"}],
+        "losses": [
+            {"dataset": "pmsi", "what": "tags", "objects": 3, "kept": "ledger"},
+            *(
+                {"dataset": name, "what": "modified", "objects": many, "kept": "manifest"}
+                for name, many in (("more", 1), ("pmsi", 3), ("scans", 2))
+            ),
+        ],
         "paces": [
             {
-                "step": "transfer", "started": hour(5), "ended": hour(6), "seconds": 1.0,
-                "bins": [{"objects": 3, "bytes": 9}, {"objects": 0, "bytes": 0},
-                         {"objects": 2, "bytes": 0}],
+                "step": "transfer", "started": hour(5), "ended": hour(6), "seconds": 0.334,
+                "bins": [{"objects": 4, "bytes": 9}, {"objects": 0, "bytes": 0},
+                         {"objects": 3, "bytes": 0}],
             },
             {
-                "step": "verify", "started": hour(8), "ended": hour(10), "seconds": 1,
+                "step": "verify", "started": hour(8), "ended": hour(10), "seconds": 2,
                 "bins": [{"objects": 6, "bytes": 1}],
             },
         ],
@@ -276,15 +309,20 @@ def predicate() -> dict[str, Any]:
 def in_keyed_names(made: World) -> World:
     """Give this world the form of a bundle with keyed names."""
     made["predicate"]["names"] = "keyed"
+    renamed: dict[tuple[str, str], str] = {}
     for name in ("manifest.jsonl", "exclusions.jsonl"):
         for number, line in enumerate(made[name]):
             for key in ("key", "target_key"):
                 line.pop(f"{key}_b64", None)
                 if key in line:
+                    there = (line["dataset"], line[key])
                     line[key] = f"k:{sha256(f'{name}{number}{key}'.encode()).hexdigest()}"
+                    renamed |= {there: line[key]} if key == "key" else {}
             if name == "manifest.jsonl":
                 line["source_md5"] = None
         made[name].sort(key=lambda line: (line["dataset"], line["key"]))
+    for finding in made["findings.jsonl"]:
+        finding["key"] = renamed.get((finding["dataset"], finding["key"]))
     for event in made["journal.jsonl"]:
         event[2] = keyed_body(event[0], event[2])
     return made
@@ -315,7 +353,7 @@ def of_an_older_ledger(made: World) -> World:
     del events[0]
     receipts = {"ids": [1, 2], "rows_sha256": "x"}
     events[:0] = [
-        ["run-started", hour(0), {}],
+        ["run-started", hour(0), {"plan_digest": digest_of(predicate()["plan"]["canonical"])}],
         ["inventoried", hour(4), {"dataset": "any", "objects": -1}],
         ["sent", hour(3), {"ids": [5]}],
         ["verified", hour(2), receipts],
@@ -323,8 +361,10 @@ def of_an_older_ledger(made: World) -> World:
         ["ledger-upgraded", hour(1), {"verified": {"pmsi": 2}}],
     ]
     body(made, "verified", 1).update(ids=[7, 9], datasets={"scans": 2})
-    made["predicate"]["paces"][0].update(started=hour(3), bins=[{"objects": 6, "bytes": 0}])
-    made["predicate"]["paces"][1].update(started=hour(2))
+    made["predicate"]["paces"][0].update(
+        started=hour(3), seconds=3, bins=[{"objects": 8, "bytes": 0}]
+    )
+    made["predicate"]["paces"][1].update(started=hour(2), seconds=8)
     return made
 
 
@@ -335,7 +375,7 @@ def body(made: World, kind: str, number: int = 0) -> Any:
 
 def laid(desk: Desk, made: World, edit: Change | None = None) -> Files:
     """Seal a world: the events are chained, and what is counted is counted."""
-    made, unchained = deepcopy(made), {"digest": "0" * 64}
+    before, made, unchained = made["predicate"], deepcopy(made), {"digest": "0" * 64}
     if edit is not None:
         edit(made)
     events = [
@@ -348,6 +388,8 @@ def laid(desk: Desk, made: World, edit: Change | None = None) -> Files:
         name: b"".join(canonical_json(line) + b"\n" for line in found)
         for name, found in lines.items()
     }
+    with suppress(ValueError, TypeError, KeyError, AttributeError, IndexError):
+        carry(before, made["predicate"], files)
 
     def told_so(statement: Any) -> None:
         statement["predicate"].update(made["predicate"])
