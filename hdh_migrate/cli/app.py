@@ -5,10 +5,11 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -17,6 +18,11 @@ from hdh_migrate.cli import streams
 from hdh_migrate.cli.output import Output
 from hdh_migrate.cli.unforeseen import unforeseen
 from hdh_migrate.errors import Exit, MigrateError
+
+if TYPE_CHECKING:
+    from hdh_migrate.ports import Progress
+    from hdh_migrate.session.run import Desk
+    from hdh_migrate.wiring import OpenEngine
 
 app = typer.Typer(
     name="hdh-migrate",
@@ -27,6 +33,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Begin with: hdh-migrate demo, or hdh-migrate init.",
 )
+
+_engines: ContextVar[Mapping[str, OpenEngine] | None] = ContextVar("engines", default=None)
+"""Who works, as the caller of `main` said."""
 
 Plan = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a YAML file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
@@ -56,6 +65,19 @@ class Task:
         self.out = Output(as_json=as_json, progress=progress)
         self._traces = verbose > 1
         self.stop = threading.Event()
+
+    def desk(self, plan: Path, state_dir: Path | None, progress: Progress | None = None) -> Desk:
+        """Open a plan; without a `progress` only what is needed is said.
+
+        Raises:
+            PlanInvalid: with every problem at once.
+            Refused: others may read or change the state directory.
+        """
+        from hdh_migrate.cli.output import LineProgress
+        from hdh_migrate.session.run import Desk
+
+        shown = LineProgress(self.out, quiet=True) if progress is None else progress
+        return Desk.open(plan, state_dir, shown, self.stop, engines=_engines.get())
 
     def run(self, body: Callable[[], Exit | None]) -> NoReturn:
         """Run a command's body and leave with the exit code that its outcome means."""
@@ -112,11 +134,14 @@ def options(
     """Move sensitive datasets from Azure Blob to S3-compatible clouds, with proof."""
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; may be called again."""
+def main(
+    arguments: Sequence[str] | None = None, *, engines: Mapping[str, OpenEngine] | None = None
+) -> None:
+    """Run the command line; may be called again. `engines` are who works, by default our own."""
     if not app.registered_commands:
         _register()
     streams.hold_descriptors()
+    given = _engines.set(engines)
     with streams.forgiving_stderr():
         try:
             app(arguments)
@@ -125,6 +150,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             streams.write(sys.stdout, "")
             streams.write(sys.stderr, f"error: {streams.cannot_be_written(why)}\n")
             sys.exit(int(Exit.UNEXPECTED))
+        finally:
+            _engines.reset(given)
 
 
 def _register() -> None:

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 
 from hdh_migrate.cli.app import AsJson, Plan, StateDir, Task
-from hdh_migrate.cli.output import LineProgress
 from hdh_migrate.cli.trusting import given
 from hdh_migrate.errors import UsageError
 
@@ -97,9 +96,8 @@ def approve(
 
     def body() -> None:
         from hdh_migrate.session import approving
-        from hdh_migrate.session.run import Desk
 
-        desk = Desk.open(plan, state_dir, LineProgress(task.out, quiet=True), task.stop)
+        desk = task.desk(plan, state_dir)
         if take is not None:
             if key is not None or bundle is not None or out is not None or withdraw is not None:
                 raise UsageError("--import adds a ready approval: leave the other options out")

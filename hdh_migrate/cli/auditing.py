@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from hdh_migrate.cli.app import AsJson, Plan, StateDir, Task
-from hdh_migrate.cli.output import LineProgress
 from hdh_migrate.cli.trusting import given
 from hdh_migrate.errors import EvidenceDamaged, Exit, UsageError
 
@@ -251,9 +250,8 @@ def journal(
     del as_json  # a stream of JSON in any case
 
     def body() -> None:
-        from hdh_migrate.session.run import Desk
 
-        desk = Desk.open(plan, state_dir, LineProgress(task.out, quiet=True), task.stop)
+        desk = task.desk(plan, state_dir)
         ledger = desk.read_ledger()
         try:
             for seq, at, kind, text, digest in ledger.journal():

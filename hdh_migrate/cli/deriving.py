@@ -11,7 +11,7 @@ import typer
 
 from hdh_migrate.cli.app import AsJson, Plan, ShowNames, StateDir, Task
 from hdh_migrate.cli.auditing import Trust, audit
-from hdh_migrate.cli.output import LineProgress, visible
+from hdh_migrate.cli.output import visible
 from hdh_migrate.cli.trusting import given
 from hdh_migrate.errors import Exit, UsageError
 
@@ -195,9 +195,8 @@ def open_name(
 
     def body() -> None:
         from hdh_migrate.session.names import open_one
-        from hdh_migrate.session.run import Desk
 
-        desk = Desk.open(plan, state_dir, LineProgress(task.out, quiet=True), task.stop)
+        desk = task.desk(plan, state_dir)
         told = open_one(desk, dataset, key, bundle, out)
         task.out.result(told, f"{out}: one object of {dataset}, under the root {told['root']}")
 

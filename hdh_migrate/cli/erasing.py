@@ -62,7 +62,6 @@ def decommission(
 
     def body() -> Exit:
         from hdh_migrate.session import decommission as session
-        from hdh_migrate.session.run import Desk
 
         if execute and observe:
             raise UsageError("--execute and --observe are two commands: delete first, look later")
@@ -71,7 +70,7 @@ def decommission(
         if keep_going and not execute:
             raise UsageError("--keep-going goes with --execute")
         progress = task.out.progress()
-        desk = Desk.open(plan, state_dir, progress, task.stop)
+        desk = task.desk(plan, state_dir, progress)
         try:
             if observe:
                 told = session.observe(desk, batch)

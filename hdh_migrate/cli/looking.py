@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from hdh_migrate.cli.app import AsJson, Plan, ShowNames, StateDir, Task, Verbose
-from hdh_migrate.cli.output import LineProgress, table, visible
+from hdh_migrate.cli.output import table, visible
 from hdh_migrate.telemetry import duration_text, size_text
 
 WATCH_SECONDS = 2.0
@@ -29,10 +29,9 @@ def status(
     task = Task(as_json=as_json)
 
     def body() -> None:
-        from hdh_migrate.session.run import Desk
         from hdh_migrate.session.status import status as look
 
-        desk = Desk.open(plan, state_dir, LineProgress(task.out, quiet=True), task.stop)
+        desk = task.desk(plan, state_dir)
         while True:
             told = look(desk, show_names=show_names)
             task.out.result(told, _status_text(told))
@@ -117,9 +116,8 @@ def fetch(
 
     def body() -> None:
         from hdh_migrate.session.fetch import fetch as bring
-        from hdh_migrate.session.run import Desk
 
-        desk = Desk.open(plan, state_dir, LineProgress(task.out, quiet=True), task.stop)
+        desk = task.desk(plan, state_dir)
         told = bring(desk, dataset, key, out, reason=reason)
         task.out.result(told, f"{out}: {size_text(told['size'])}, sha256 {told['sha256']}")
 

@@ -189,11 +189,9 @@ def keys_drill(
     task = Task(as_json=as_json)
 
     def body() -> None:
-        from hdh_migrate.cli.output import LineProgress
         from hdh_migrate.session.drilling import drill
-        from hdh_migrate.session.run import Desk
 
-        desk = Desk.open(plan, state_dir, LineProgress(task.out, quiet=True), task.stop)
+        desk = task.desk(plan, state_dir)
         told = drill(desk, key, passphrase_from)
         task.out.result(
             told,

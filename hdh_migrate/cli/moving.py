@@ -39,10 +39,9 @@ def preflight(
 
     def body() -> Exit:
         from hdh_migrate.session.preflight import report
-        from hdh_migrate.session.run import Desk
         from hdh_migrate.session.timekeeping import judge_for
 
-        desk = Desk.open(plan, state_dir, task.out.progress(), task.stop)
+        desk = task.desk(plan, state_dir, task.out.progress())
         desk.batches(batch or ())
         services = desk.services(write=True)
         judge = judge_for(desk.clock, services, desk.ledger_path)
@@ -68,10 +67,10 @@ def _steps(
     task: Task, plan: Path, state_dir: Path | None, steps: Sequence[str], batch: Sequence[str]
 ) -> Exit:
     from hdh_migrate.model import Step
-    from hdh_migrate.session.run import Desk, perform
+    from hdh_migrate.session.run import perform
 
     progress = task.out.progress()
-    desk = Desk.open(plan, state_dir, progress, task.stop)
+    desk = task.desk(plan, state_dir, progress)
     try:
         code, datasets = perform(desk, [Step(step) for step in steps], batch)
     finally:
@@ -185,11 +184,11 @@ def _whole(
 ) -> Exit:
     from hdh_migrate.model import Step
     from hdh_migrate.session import shelf
-    from hdh_migrate.session.run import Desk, perform
+    from hdh_migrate.session.run import perform
     from hdh_migrate.session.stamping import write_stamped_report
 
     progress = task.out.progress()
-    desk = Desk.open(plan, state_dir, progress, task.stop)
+    desk = task.desk(plan, state_dir, progress)
     if out is not None:
         shelf.earlier_bundle(out, desk.loaded.digest)
     try:
@@ -213,10 +212,10 @@ def _whole(
 
 
 def _dry_run(task: Task, plan: Path, state_dir: Path | None, batches: Sequence[str]) -> Exit:
-    from hdh_migrate.session.run import Desk, forecast
+    from hdh_migrate.session.run import forecast
 
     progress = task.out.progress()
-    desk = Desk.open(plan, state_dir, progress, task.stop)
+    desk = task.desk(plan, state_dir, progress)
     try:
         told = forecast(desk, batches)
     finally:

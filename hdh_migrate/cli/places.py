@@ -47,10 +47,9 @@ def probe(
 
     def body() -> Exit:
         from hdh_migrate.session.probe import probe as find_out
-        from hdh_migrate.session.run import Desk
 
         progress = task.out.progress()
-        desk = Desk.open(plan, state_dir, progress, task.stop)
+        desk = task.desk(plan, state_dir, progress)
         try:
             code, record = find_out(desk, bucket, dry_run=dry_run, compliance=compliance_trial)
         finally:
@@ -136,9 +135,8 @@ def provision(
 
     def body() -> Exit:
         from hdh_migrate.session.provision import provision_buckets
-        from hdh_migrate.session.run import Desk
 
-        desk = Desk.open(plan, state_dir, task.out.progress(), task.stop)
+        desk = task.desk(plan, state_dir, task.out.progress())
         code, steps = provision_buckets(desk, policy=policy, execute=execute)
         lines = [] if execute else ["dry run: nothing was changed; --execute does it"]
         lines += [visible(f"{'ok  ' if one['ok'] else '--  '} {_step(one)}") for one in steps]
@@ -177,10 +175,9 @@ def cleanup(
     def body() -> Exit:
         from hdh_migrate.session.cleanup import cleanup as clean
         from hdh_migrate.session.cleanup import lines
-        from hdh_migrate.session.run import Desk
 
         seconds = _seconds(older_than)
-        desk = Desk.open(plan, state_dir, task.out.progress(), task.stop)
+        desk = task.desk(plan, state_dir, task.out.progress())
         code, told = clean(desk, older_than=seconds, execute=execute)
         head = [] if execute else ["dry run: nothing was aborted; --execute does it"]
         document = {"dry_run": not execute, "datasets": told, "exit": int(code)}

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from hdh_migrate.cli.app import AsJson, Plan, StateDir, Task, Verbose
 from hdh_migrate.cli.auditing import Bundle, Trust, TsaTrust
-from hdh_migrate.cli.output import LineProgress, visible
+from hdh_migrate.cli.output import visible
 from hdh_migrate.cli.trusting import given
 from hdh_migrate.errors import UsageError
 
@@ -80,10 +80,9 @@ def write(
     task = Task(as_json=as_json, verbose=verbose)
 
     def body() -> None:
-        from hdh_migrate.session.run import Desk
         from hdh_migrate.session.stamping import write_stamped_report
 
-        desk = Desk.open(plan, state_dir, LineProgress(task.out, quiet=True), task.stop)
+        desk = task.desk(plan, state_dir)
         told = write_stamped_report(desk, out, names=names)
         signed = "signed" if told["signed"] else "draft, not evidence: no report.signer in the plan"
         lines = [

@@ -17,7 +17,7 @@ from hdh_migrate.cli.app import (
     Task,
     Verbose,
 )
-from hdh_migrate.cli.output import LineProgress, visible
+from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit
 
 cutover = typer.Typer(
@@ -142,9 +142,8 @@ def hold(
 
     def body() -> None:
         from hdh_migrate.session import holding
-        from hdh_migrate.session.run import Desk
 
-        desk = Desk.open(plan, state_dir, LineProgress(task.out, quiet=True), task.stop)
+        desk = task.desk(plan, state_dir)
         if release:
             was = holding.release(desk)
             text = f"let go; it was held {was}" if was else "nobody held it"
@@ -198,10 +197,8 @@ def _with(
     task: Task, plan: Path, state_dir: Path | None, act: Callable[[Any], dict[str, Any]]
 ) -> dict[str, Any]:
     """Act on the desk of a plan, showing progress."""
-    from hdh_migrate.session.run import Desk
-
     progress = task.out.progress()
-    desk = Desk.open(plan, state_dir, progress, task.stop)
+    desk = task.desk(plan, state_dir, progress)
     try:
         return act(desk)
     finally:

@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -42,6 +42,8 @@ from hdh_migrate.targets.chosen import is_rehearsal
 from hdh_migrate.targets.opening import Network
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring import (
+    ENGINES,
+    OpenEngine,
     Services,
     open_engine,
     pace_of,
@@ -71,11 +73,19 @@ class Desk:
     marked: threading.Event = field(default_factory=threading.Event)
     """Whether somebody was told that this is a rehearsal."""
 
+    engines: Mapping[str, OpenEngine] = field(default_factory=lambda: ENGINES)
+    """Who does the work, by kind."""
+
     @classmethod
     def open(
-        cls, plan: Path, state_dir: Path | None, progress: Progress, stop: threading.Event
+        cls,
+        plan: Path,
+        state_dir: Path | None,
+        progress: Progress,
+        stop: threading.Event,
+        engines: Mapping[str, OpenEngine] | None = None,
     ) -> Desk:
-        """Read a plan and check all of it that can be checked offline.
+        """Read a plan and check all of it that can be checked offline; `engines` default to ours.
 
         Raises:
             PlanInvalid: with every problem at once.
@@ -92,6 +102,7 @@ class Desk:
             progress=progress,
             stop=stop,
             clock=SystemClock(),
+            engines=ENGINES if engines is None else engines,
         )
 
     @property
@@ -304,6 +315,7 @@ def context_of(desk: Desk, services: Services, ledger: Ledger, judge: Judge) -> 
                 admitted=services.admitted,
                 limits=services.limits,
                 recipients=services.recipients,
+                engines=desk.engines,
             )
         ),
     )

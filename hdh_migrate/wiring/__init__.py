@@ -19,7 +19,14 @@ from hdh_migrate.wiring.sources import (
 )
 from hdh_migrate.wiring.targets import open_target
 from hdh_migrate.wiring.vault import Vault, identity_path
-from hdh_migrate.wiring.workers import ENGINES, WorkerService, open_engine, worker, worker_secrets
+from hdh_migrate.wiring.workers import (
+    ENGINES,
+    OpenEngine,
+    WorkerService,
+    open_engine,
+    worker,
+    worker_secrets,
+)
 
 __all__ = [
     "ENGINES",
@@ -27,6 +34,7 @@ __all__ = [
     "FREEZE_PROBES",
     "POINTERS",
     "SOURCES",
+    "OpenEngine",
     "Services",
     "Vault",
     "WorkerService",

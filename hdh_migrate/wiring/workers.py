@@ -118,7 +118,10 @@ def _refs(value: Any) -> Iterator[str]:  # noqa: ANN401 - any value of a section
         yield value
 
 
-ENGINES: Mapping[str, Callable[[Mapping[str, Any], Plan], Engine]] = {"local": _local}
+OpenEngine = Callable[[Mapping[str, Any], Plan], Engine]
+"""Starts an engine from what workers are told, and the plan."""
+
+ENGINES: Mapping[str, OpenEngine] = {"local": _local}
 
 
 def open_engine(
@@ -131,10 +134,12 @@ def open_engine(
     admitted: bool,
     limits: TargetLimits,
     recipients: Sequence[str],
+    engines: Mapping[str, OpenEngine],
 ) -> Engine:
-    """Start the plan's engine; `admitted` is what `Services.admitted` says.
+    """Start the plan's engine, of `engines` by its kind.
 
-    Workers seal for `recipients` and read no key file for it.
+    `admitted` is what `Services.admitted` says. Workers seal for `recipients` and read no key file
+    for it.
 
     Raises:
         KeyUnavailable: a secret that the workers need cannot be read.
@@ -149,4 +154,4 @@ def open_engine(
         "admitted": admitted,
         "limits": asdict(limits),
     }
-    return ENGINES[plan.engine.kind](config, plan)
+    return engines[plan.engine.kind](config, plan)

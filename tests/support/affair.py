@@ -17,9 +17,7 @@ from azure.storage.blob import BlobBlock, ContainerClient
 from crypt4gh.keys import get_private_key
 from crypt4gh.lib import decrypt
 
-from hdh_migrate import wiring
 from hdh_migrate.demo.servers import Azurite
-from hdh_migrate.engines.serial import SerialEngine
 from hdh_migrate.errors import Exit, MigrateError
 from hdh_migrate.evidence.signing import new_report_key
 from hdh_migrate.model import State, Step
@@ -28,6 +26,7 @@ from hdh_migrate.session import preflight
 from hdh_migrate.session.run import Desk, perform
 from hdh_migrate.session.timekeeping import judge_for
 from tests.support.fixtures import Bucket, ProxyTo
+from tests.support.here import HERE
 from tests.support.proxy import Proxy
 from tests.support.quiet import Notes
 
@@ -87,7 +86,7 @@ class Affair:
 
     def run(self) -> Exit:
         """Run the plan once and check what must hold whatever was said."""
-        desk = Desk.open(self.folder / "plan.yaml", None, Notes(), threading.Event())
+        desk = Desk.open(self.folder / "plan.yaml", None, Notes(), threading.Event(), HERE)
         try:
             code = perform(desk, list(Step), ())[0]
         except MigrateError as error:
@@ -161,11 +160,6 @@ def affair(
     logging.getLogger("crypt4gh").disabled = True  # the reference package logs keys
     logging.getLogger("crypt4gh.header").disabled = True
 
-    def serial(config: Mapping[str, Any], plan: object) -> SerialEngine:
-        del plan
-        return SerialEngine(wiring.WorkerService({**config, "processes": 1}).perform)
-
-    monkeypatch.setattr(wiring, "ENGINES", {"local": serial})
     monkeypatch.setenv("T_SAS", azurite.sas("rl"))
     monkeypatch.setenv("T_ID", bucket.server.access_key)
     monkeypatch.setenv("T_SECRET", bucket.server.secret_key)

@@ -21,14 +21,13 @@ import pytest
 from crypt4gh.keys import get_private_key
 from crypt4gh.lib import decrypt
 
-from hdh_migrate import wiring
-from hdh_migrate.engines.serial import SerialEngine
 from hdh_migrate.errors import MigrateError
 from hdh_migrate.evidence.signing import new_report_key
 from hdh_migrate.model import Step
 from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session.probe import probe
 from hdh_migrate.session.run import Desk, perform
+from tests.support.here import HERE
 from tests.support.quiet import Notes
 
 MIB = 1 << 20
@@ -67,9 +66,8 @@ class Errand:
 
     def run_here(self, *steps: Step) -> tuple[int, str]:
         """Run steps in this process, with the engine of one thread; return code and message."""
-        desk = Desk.open(self.plan, None, Notes(), threading.Event())
+        desk = Desk.open(self.plan, None, Notes(), threading.Event(), HERE)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(wiring, "ENGINES", {"local": _serial})
             for name in ("T_ID", "T_SECRET"):
                 patch.setenv(name, self.environ[name])
             try:
@@ -123,11 +121,6 @@ class Errand:
             out = io.BytesIO()
             decrypt([(0, escrow, None)], io.BytesIO(self.fetch(f"in/{key}.c4gh")), out)
             assert out.getvalue() == body, key
-
-
-def _serial(config: Mapping[str, Any], plan: object) -> SerialEngine:
-    del plan
-    return SerialEngine(wiring.WorkerService({**config, "processes": 1}).perform)
 
 
 def errand(

@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,12 +19,11 @@ from typing import Any
 import pytest
 import yaml
 
-from hdh_migrate import wiring
 from hdh_migrate.cli import app as cli
-from hdh_migrate.engines.serial import SerialEngine
 from hdh_migrate.evidence.signing import new_report_key
 from hdh_migrate.sealing.keys import new_pair
 from tests.support.fixtures import Bucket, Container
+from tests.support.here import HERE
 
 OLD, NEW = "https://hdh.example/emc2/pmsi", "s3://hds/in/"
 CORPUS = {
@@ -51,11 +50,6 @@ class Said:
     def expected(self, code: int | None, arguments: Sequence[str]) -> Said:
         assert code in {None, self.code}, (arguments, self.code, self.out, self.err)
         return self
-
-
-def _serial(config: Mapping[str, Any], plan: object) -> SerialEngine:
-    del plan
-    return SerialEngine(wiring.WorkerService({**config, "processes": 1}).perform)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,7 +84,7 @@ class Site:
         os.environ.update(self.environ)
         try:
             with redirect_stdout(out), redirect_stderr(err):
-                cli.main(list(arguments))
+                cli.main(list(arguments), engines=HERE)
             code = 0
         except SystemExit as end:
             code = int(end.code or 0)
@@ -172,7 +166,6 @@ def script(path: Path, text: str) -> None:
 def site(
     tmp_path: Path, container: Container, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> Site:
-    monkeypatch.setattr(wiring, "ENGINES", {"local": _serial})
     for key, body in CORPUS.items():
         container.client.upload_blob(key, body)
     keys = tmp_path / "keys"
