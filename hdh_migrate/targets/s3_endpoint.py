@@ -13,6 +13,8 @@ import io
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
@@ -134,6 +136,7 @@ class S3Endpoint:
         for name in ("config_file", "credentials_file"):
             ambient[name] = (None, None, os.devnull, None)
         bare = botocore.session.Session(session_vars=ambient)
+        bare.register_component("data_loader", _models())
         bare.get_component("config_store").set_config_variable("s3", {})
         session = boto3.session.Session(
             botocore_session=bare,
@@ -195,6 +198,16 @@ class S3Endpoint:
         if parts.netloc != own.netloc:
             return parts.netloc.removesuffix(f".{own.netloc}")
         return unquote(parts.path.lstrip("/").split("/")[0])
+
+
+@cache
+def _models() -> Any:  # noqa: ANN401 - see above
+    """Return what reads botocore's models: once a process, and never from a person's `~/.aws`."""
+    import botocore
+    from botocore.loaders import Loader
+
+    own = str(Path(botocore.__file__).with_name("data"))
+    return Loader(extra_search_paths=[own], include_default_search_paths=False)
 
 
 class _Raw(io.BytesIO):
