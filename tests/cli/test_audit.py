@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.signing import new_report_key
 from tests.cli.test_cli import Desk
+from tests.support.command import command as started
 from tests.support.fixtures import Bucket
 
 pytestmark = pytest.mark.live
@@ -41,10 +41,7 @@ def audit(bundle: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def command(bundle: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "hdh_migrate", *arguments],
-        cwd=bundle.parent, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = started(*arguments, cwd=bundle.parent)
     assert "Traceback" not in done.stderr, done.stderr
     return done
 

@@ -19,6 +19,7 @@ import pytest
 from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.signing import new_report_key
 from hdh_migrate.sealing.keys import new_pair
+from tests.support.command import command as started
 from tests.support.fixtures import Bucket, s3_client
 
 ROOT = Path(__file__).parents[2]
@@ -78,9 +79,7 @@ report: {{signer: "file:keys/report.key", languages: [fr]}}
         return [sys.executable, "-m", "hdh_migrate", *arguments]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            self.command(*arguments), env=self.environ, capture_output=True, text=True, check=False
-        )
+        done = started(*arguments, env=self.environ)
         assert "Traceback" not in done.stderr, done.stderr
         assert CANARY_SECRET not in done.stdout + done.stderr
         assert CANARY_NAME not in done.stdout + done.stderr
@@ -120,8 +119,7 @@ def test_the_readme_gives_the_exit_codes_as_they_are() -> None:
 
 def test_init_gives_a_plan_that_validates_and_is_never_overwritten(tmp_path: Path) -> None:
     def run(*arguments: str) -> int:
-        command = [sys.executable, "-m", "hdh_migrate", *arguments]
-        return subprocess.run(command, capture_output=True, check=False).returncode
+        return started(*arguments).returncode
 
     assert run("init", str(tmp_path / "new")) == Exit.OK
     assert run("validate", str(tmp_path / "new" / "plan.yaml")) == Exit.OK
@@ -141,8 +139,7 @@ def test_validate_reports_every_mistake_with_its_place(desk: Desk) -> None:
 
 @pytest.mark.parametrize("plan", sorted((ROOT / "plans").glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_example_plan_validates(plan: Path) -> None:
-    command = [sys.executable, "-m", "hdh_migrate", "validate", str(plan)]
-    assert subprocess.run(command, capture_output=True, check=False).returncode == Exit.OK
+    assert started("validate", str(plan)).returncode == Exit.OK
 
 
 def test_a_dry_run_forecasts_and_leaves_no_trace(desk: Desk) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from hdh_migrate.demo.servers import Azurite, S3Server
 from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.signing import new_report_key
 from hdh_migrate.sealing.keys import new_pair
+from tests.support.command import command as started
 from tests.support.fixtures import ProxyTo, s3_client
 
 pytestmark = pytest.mark.live
@@ -48,9 +47,8 @@ def test_a_shipped_plan_is_dry_run_without_a_trace(
         make_bucket(moto, dataset["target"]["bucket"])
     before = sorted(tmp_path.rglob("*"))
 
-    done = subprocess.run(
-        [sys.executable, "-m", "hdh_migrate", "run", "plan.yaml", "--dry-run", "--json"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
+    done = started(
+        "run", "plan.yaml", "--dry-run", "--json", cwd=tmp_path,
         env=os.environ | {
             "HDH_SOURCE_KEY": azurite.key, "HDH_TARGET_ID": moto.access_key,
             "HDH_TARGET_SECRET": moto.secret_key, "HDH_VERIFY_ID": moto.access_key,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,14 @@ import pytest
 from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.signing import new_report_key
 from hdh_migrate.targets import profiles
+from tests.support.command import command as started
 from tests.unit.plan.builders import GOOD
 
 OWN = "{value: 500, as_of: 2026-11-02, source: ticket 4711, confirmed: yes}"
 
 
 def called(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "hdh_migrate", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+    return started(*arguments, cwd=cwd)
 
 
 def told(*arguments: str, cwd: Path | None = None, code: int = 0) -> Any:

@@ -13,6 +13,7 @@ from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.signing import new_report_key
 from tests.cli.test_cli import ROOT, Desk, document
 from tests.support.authority import TIME_STAMPING, Authority, Issuer, issue, online
+from tests.support.command import command as started
 from tests.support.fixtures import Bucket
 from tests.unit.evidence.builders import bundle, dataset, facts, record, signer
 
@@ -39,10 +40,7 @@ def signed(tmp_path: Path) -> Path:
 
 
 def report(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "hdh_migrate", "report", *arguments],
-        cwd=folder, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = started("report", *arguments, cwd=folder)
     assert "Traceback" not in done.stderr, done.stderr
     return done
 

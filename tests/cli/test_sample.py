@@ -12,6 +12,7 @@ import pytest
 
 from hdh_migrate.errors import Exit
 from tests.cli.test_cli import Desk
+from tests.support.command import command as started
 from tests.support.fixtures import Bucket
 
 pytestmark = pytest.mark.live
@@ -68,14 +69,11 @@ def test_a_changed_or_missing_object_is_told_by_its_line(audited: tuple[Path, Bu
     bucket.client.put_object(Bucket=bucket.name, Key=str(whole[0]["target_key"]), Body=b"other")
     bucket.client.delete_object(Bucket=bucket.name, Key=str(whole[1]["target_key"]))
 
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "hdh_migrate", "audit", "verify", str(bundle), "--json"),
-            *("--trust", str(bundle.parent / "operator.pub"), "--sample", "1000"),
-            *("--target-credentials", str(bundle.parent / "access")),
-        ],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = started(
+        *("audit", "verify", str(bundle), "--json"),
+        *("--trust", str(bundle.parent / "operator.pub"), "--sample", "1000"),
+        *("--target-credentials", str(bundle.parent / "access")),
+    )
 
     assert done.returncode == Exit.DAMAGED, done.stderr
     problems = json.loads(done.stdout)["problems"]

@@ -9,13 +9,11 @@ from pathlib import Path
 
 from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.verify import CODE
+from tests.support.command import command as started
 
 
 def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "hdh_migrate", *arguments],
-        cwd=cwd, check=False, capture_output=True, text=True,
-    )  # fmt: skip
+    return started(*arguments, cwd=cwd)
 
 
 def test_the_verifier_reaches_an_auditor_by_another_way_than_the_bundle(tmp_path: Path) -> None:

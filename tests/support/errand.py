@@ -27,6 +27,7 @@ from hdh_migrate.model import Step
 from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session.probe import probe
 from hdh_migrate.session.run import Desk, perform
+from tests.support.command import command as started
 from tests.support.here import HERE
 from tests.support.quiet import Notes
 
@@ -54,14 +55,8 @@ class Errand:
 
     def call(self, verb: str, *more: str) -> tuple[int, dict[str, Any]]:
         """Run one command to its end; return its exit code and what it printed."""
-        done = subprocess.run(
-            self.command(verb, *more),
-            env=dict(self.environ),
-            capture_output=True,
-            timeout=120,
-            check=False,
-        )
-        assert b"Traceback" not in done.stderr, done.stderr.decode()
+        done = started(verb, str(self.plan), "--json", *more, env=self.environ)
+        assert "Traceback" not in done.stderr, done.stderr
         return done.returncode, json.loads(done.stdout)
 
     def run_here(self, *steps: Step) -> tuple[int, str]:
