@@ -203,6 +203,7 @@ def test_another_refusal_of_a_listing_is_not_taken_for_missing_tags(
 
 
 def test_a_refusal_that_is_over_is_not_taken_for_missing_tags(affair: Affair) -> None:
+    affair.patient()
     told = affair.source.rule(action=refusal(400, "InvalidInput"), match=with_tags, times=1)
 
     assert affair.run() is Exit.OK, affair.told
@@ -238,6 +239,7 @@ def checking(affair: Affair) -> Affair:
 
 @pytest.mark.parametrize("lie", UNSEEN)
 def test_wrong_bytes_without_an_md5_are_read_again_by_the_range(checking: Affair, lie: str) -> None:
+    checking.patient()
     told = checking.source.rule(action=UNSEEN[lie], match=bytes_of(BIG), times=2)
 
     assert checking.run() is Exit.OK, checking.told

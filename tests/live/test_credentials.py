@@ -73,6 +73,7 @@ def test_a_credential_that_was_renewed_meanwhile_is_used_by_the_same_run(affair:
     good = affair.environ("T_SAS")
     sas.touch(mode=0o600)
     affair.plan('"env:T_SAS"', '"file:sas"')
+    affair.patient()
     sas.write_text(good)
     answered = 0
 
@@ -103,7 +104,7 @@ def test_one_forbidden_object_fails_alone(affair: Affair) -> None:
 
 
 def test_a_server_that_asks_for_rest_gets_it(affair: Affair) -> None:
-    affair.plan("retry_budget: 1s", "retry_budget: 30s")
+    affair.patient()
     told = affair.target.rule(action=lies.status(503, {"Retry-After": "1"}), match=writes, times=3)
     began = time.monotonic()
 

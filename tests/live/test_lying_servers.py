@@ -111,6 +111,7 @@ def test_a_lie_of_the_source_about_bytes_is_never_verified(affair: Affair, lie: 
 
 
 def test_wrong_bytes_of_an_object_with_an_md5_are_read_again(affair: Affair) -> None:
+    affair.patient()
     affair.source.rule(action=lies.flip_bit(4321), match=blob(SMALL), times=1)
 
     assert affair.run() is Exit.OK

@@ -80,6 +80,10 @@ class Affair:
         assert was in text
         path.write_text(text.replace(was, now))
 
+    def patient(self) -> None:
+        """Try again for long: a lie that ends after a few replies must be outlasted, not outrun."""
+        self.plan("retry_budget: 1s", "retry_budget: 10m")
+
     def environ(self, name: str) -> str:
         """Return what a reference of the plan stands for."""
         return os.environ[name]
