@@ -48,7 +48,7 @@ def report(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_help_shows_the_report_of_a_plan_and_the_sub_verbs(tmp_path: Path) -> None:
     for asked in ("-h", "--help"):
         told = report(tmp_path, asked).stdout
-        assert "hdh_migrate report [OPTIONS] {PLAN}" in told
+        assert "hdh-migrate report [OPTIONS] {PLAN}" in told
         assert "--out DIR" in told
         assert "\n  sign " in told
         assert "\n  timestamp " in told
@@ -64,7 +64,7 @@ def test_what_is_missing_or_too_much_is_told(tmp_path: Path, arguments: tuple[st
     done = report(tmp_path, *arguments)
 
     assert done.returncode == Exit.USAGE
-    assert "hdh_migrate report" in done.stderr
+    assert "hdh-migrate report" in done.stderr
 
 
 def test_anything_else_is_a_plan_with_options_before_or_after(tmp_path: Path) -> None:
