@@ -79,6 +79,7 @@ def check_openings(predicate: Json, events: list[Event], keyed: bool) -> None:
     need(len(told) == len(predicate["openings"]), "openings: not as many as told")
     for body, one in zip(told, predicate["openings"], strict=True):
         if keyed:
+            need(one["object"] is None and one["reason"] is None, "openings: beside keyed names")
             continue
         for name, rule in OPENING.items():
             null = rule.endswith("?") and body.get(name) is None and name in body

@@ -27,7 +27,7 @@ from tests.support import second_verifier as second
 from tests.support.second_forms import merkle_root, raw_key, tree_of
 from tests.support.second_journal import leaf
 from tests.unit.evidence.builders import bundle, dataset, facts, record, signer
-from tests.unit.evidence.forgery import Desk, Files, carry, digest_of, load
+from tests.unit.evidence.forgery import JSONL, Desk, Files, carry, digest_of, load
 from tests.unit.evidence.test_second_opinion import DRAWS, changes_of, drawn
 
 World = dict[str, Any]
@@ -382,7 +382,7 @@ def laid(desk: Desk, made: World, edit: Change | None = None) -> Files:
         {"seq": n, "at": at, "kind": kind, "body": canonical_json(what).decode()} | unchained
         for n, (kind, at, what) in enumerate(made["journal.jsonl"], start=1)
     ]
-    lines = {name: made[name] for name in second.KINDS if name != "journal.jsonl"}
+    lines = {name: made[name] for name in JSONL if name != "journal.jsonl"}
     lines["journal.jsonl"] = events
     files = {
         name: b"".join(canonical_json(line) + b"\n" for line in found)
