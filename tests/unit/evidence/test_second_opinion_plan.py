@@ -12,7 +12,9 @@ from tests.unit.evidence.forgery import Desk
 from tests.unit.evidence.test_second_opinion import DRAWS, drawn
 from tests.unit.evidence.worlds import (
     DIRECTORY,
+    MD5,
     NOTHING,
+    NOTHING_MD5,
     PLAN,
     Change,
     World,
@@ -28,6 +30,7 @@ from tests.unit.evidence.worlds import (
     moved,
     planned,
     put,
+    refused,
     world,
 )
 
@@ -355,6 +358,242 @@ def test_two_objects_at_one_place_are_refused_by_both(desk: Desk) -> None:
 
     cases = {"both verified": shared, "one failed": both(shared, failed)}
     assert judged(desk, world(), cases) == ["one failed"]
+
+
+# --- one broken rule each, named by what the second says ------------------------------------------
+
+
+def host(**values: Any) -> Change:
+    return put("attestation", **values)
+
+
+def waiver(**values: Any) -> Change:
+    return lambda w: w["predicate"]["waivers"][0].update(values)
+
+
+TUNNEL = "http://127.0.0.1:9"
+THROUGH = {"local": f"{TUNNEL}/", "leads_to": "https://s3.example//"}
+
+
+def through(*tunnels: Any) -> Change:
+    """Reach the target by a local address, and attest these tunnels."""
+    return both(
+        planned("target", endpoint=TUNNEL),
+        put("endpoints", 1, url=TUNNEL, local=True, addresses=["127.0.0.1"]),
+        put("capabilities", endpoint=TUNNEL),
+        host(tunnels=list(tunnels)),
+    )
+
+
+def test_an_attestation_is_of_the_host_that_was_reached(desk: Desk) -> None:
+    good: dict[str, Change] = {
+        "another slash": host(endpoints=["https://s3.example"]),
+        "a region that is no text beside it": host(regions=[1, None, "r"]),
+        "a tunnel": through(THROUGH),
+        "two tunnels to one place": through(THROUGH, {**THROUGH, "leads_to": "https://s3.example"}),
+        "a tunnel elsewhere": through({"local": "x", "leads_to": "y"}, THROUGH, {"local": "z"}),
+        "tunnels that nobody used": host(tunnels="x"),
+        "no region": both(
+            planned("target", region=None), put("endpoints", 1, region=None),
+            put("capabilities", region=None), host(regions=[None]),
+        ),
+    }  # fmt: skip
+    assert judged(desk, world(), good) == [*good]
+    rehearsed = both(
+        through(THROUGH),
+        planned("source", account_url="http://localhost"),
+        put("endpoints", 0, url="http://localhost", local=True, addresses=["127.0.0.1"]),
+        put(rehearsal=True),
+    )
+    tunnels = "attestation: no tunnel, or tunnels to several places"
+    cases: dict[str, tuple[Change, str]] = {
+        "another provider": (host(provider="x"), "attestation: provider"),
+        "no provider": (drop("predicate", "attestation", "provider"), "attestation: provider"),
+        "another region": (host(regions=["x"]), "attestation: region"),
+        "no regions": (drop("predicate", "attestation", "regions"), "plan: regions"),
+        "another address": (host(endpoints=["https://s3.example.org"]), "attestation: address"),
+        "no address": (host(endpoints=[]), "attestation: address"),
+        "no addresses": (drop("predicate", "attestation", "endpoints"), "plan: endpoints"),
+        "an address that is no text": (
+            host(endpoints=["https://s3.example", None]), "attestation: endpoints"
+        ),
+        "no tunnel": (through(), tunnels),
+        "no tunnels": (both(through(), drop("predicate", "attestation", "tunnels")), "tunnels"),
+        "a tunnel of another address": (through({**THROUGH, "local": "http://127.0.0.1"}), tunnels),
+        "tunnels to two places": (through(THROUGH, {**THROUGH, "leads_to": "x"}), tunnels),
+        "a tunnel to another host": (through({**THROUGH, "leads_to": "y"}), "attestation: address"),
+        "a tunnel to nowhere": (through({"local": TUNNEL}), "plan: leads_to"),
+        "a tunnel that is none": (through(THROUGH, 1), "plan: no object that has local"),
+        "a tunnel from nowhere": (through(THROUGH, {"leads_to": "x"}), "plan: local"),
+        "a rehearsal": (rehearsed, "attestation: of a rehearsal"),
+    }  # fmt: skip
+    refused(desk, world(), cases)
+
+
+def test_a_waiver_says_all_and_was_in_force(desk: Desk) -> None:
+    good: dict[str, Change] = {
+        "made when it was written": waiver(made_at=hour(30)),
+        "made 60 seconds later": waiver(made_at="2026-03-02T08:01:30.000Z"),
+        "until the last day": waiver(until="2026-03-02"),
+        "until a day that there is not": waiver(until="2026-99-99"),
+        "by somebody whose name is no text": waiver(by="\udc80"),
+    }
+    assert judged(desk, world(), good) == [*good]
+    cases = {
+        f"{name} is {value!r}": (waiver(**{name: value}), f"waivers: {name}")
+        for name, values in {
+            **dict.fromkeys(("what", "reason", "by", "file"), ("", None, 1, ["x"])),
+            "made_at": ("2026-03-02", None, "2026-03-02T08:00:00"),
+            "until": ("2026-3-2", "2027", "\u0662026-03-02", None),
+            "key_id": ("1" * 16, "ed25519:" + "A" * 16, "ed25519:" + "1" * 17, None),
+            "sha256": ("AB" * 32, "ab" * 16, None),
+        }.items()
+        for value in values
+    }
+    cases |= {
+        f"no {name}": (lambda w, name=name: w["predicate"]["waivers"][0].pop(name), "members")
+        for name in ("what", "reason", "by", "file", "made_at", "until", "key_id", "sha256")
+    }
+    cases |= {
+        "more": (waiver(more=1), "members"),
+        "ended the day before": (waiver(until="2026-03-01"), "waivers: one has ended"),
+        "made later": (waiver(made_at="2026-03-02T08:01:30.001Z"), "waivers: of later"),
+        "made when there is no day": (waiver(made_at="2026-02-29T00:00:00Z"), "calendar"),
+        "made in a leap second": (waiver(made_at="2026-01-01T00:00:60Z"), "calendar"),
+    }
+    refused(desk, world(), cases)
+
+
+def test_losses_are_known_ones_and_the_time_of_change_is_always_lost(desk: Desk) -> None:
+    lost = [("headers", "ledger"), ("tier", "ledger"), ("metadata", "ledger"), ("tags", "ledger")]
+    good = {what: put("losses", 0, what=what, kept=kept) for what, kept in lost}
+    assert judged(desk, world(), good) == [*good]
+    known, modified = "losses: not a property, or kept elsewhere", "losses: modified"
+    cases: dict[str, tuple[Change, str]] = {
+        "of something else": (put("losses", 0, what="acl"), known),
+        "kept elsewhere": (put("losses", 0, kept="manifest"), known),
+        "modified in the ledger": (put("losses", 1, kept="ledger"), known),
+        "no loss": (put(losses=[]), modified),
+        "no modified of one": (lambda w: w["predicate"]["losses"].pop(), modified),
+        "modified of some": (put("losses", 2, objects=2), modified),
+    }
+    refused(desk, world(), cases)
+
+
+def test_times_are_of_the_calendar(desk: Desk) -> None:
+    far = "2026-04-31T00:00:00Z"
+    cases = {
+        "written on a day that there is not": (put("times", written=far), "calendar"),
+        "written in a leap second": (put("times", written="2026-12-31T23:59:60Z"), "calendar"),
+        "written before there were years": (
+            both(put("times", written="0000-03-02T08:00:30Z")), "calendar"
+        ),
+        "a pace of a day that there is not": (
+            both(
+                put("times", written="2026-05-01T00:00:00Z"), waiver(until="2027-01-01"),
+                put("paces", 1, ended=far), lambda w: later(w, "verified", far),
+            ), "calendar",
+        ),
+    }  # fmt: skip
+    refused(desk, world(), cases)
+
+
+def later(made: World, kind: str, when: str) -> None:
+    """Let the last event of a kind, and all after it, be at this time."""
+    events = made["journal.jsonl"]
+    last = max(at for at, event in enumerate(events) if event[0] == kind)
+    for event in events[last:]:
+        event[1] = when
+    made["predicate"]["times"]["ended"] = when
+
+
+def test_lines_and_findings_beside_the_plan_are_judged_alike(desk: Desk) -> None:
+    md5 = "source_md5 of nothing"
+    folder: Change = both(
+        planned("source", kind="folder"),
+        put("endpoints", 0, kind="folder", url="folder:", local=True, addresses=[], requests=0,
+            bytes_read=0, bytes_written=0),
+        no_traffic_of("source"),
+    )  # fmt: skip
+    good: dict[str, Change] = {
+        "an MD5 of nothing that is ignored": line(5, source_md5=NOTHING_MD5),
+        "an MD5 of a failure": line(3, source_md5=NOTHING_MD5),
+        "a folder without directories": both(
+            folder, lambda w: rule_out(w, "exclude dir", "none"),
+        ),
+        "a finding of an exclusion": line(0, "findings.jsonl", key="in/dir"),
+        "a finding of a dataset": both(
+            line(1, "findings.jsonl", dataset="more"),
+            lambda w: w["journal.jsonl"][9][2]["opened"][0].update(dataset="more"),
+        ),
+    }  # fmt: skip
+    assert judged(desk, world(), good) == [*good]
+    cases: dict[str, tuple[Change, str]] = {
+        "an MD5 of nothing": (line(2, source_md5=NOTHING_MD5), md5),
+        "nothing with an MD5": (line(1, source_md5=MD5), md5),
+        "an ignored MD5 that is null": (
+            both(line(5, source_md5=NOTHING_MD5), planned("datasets", 1, ignore_md5=None)), md5
+        ),
+        "a directory of a folder": (folder, "a source without directories"),
+        "a finding of no dataset": (
+            both(
+                line(1, "findings.jsonl", dataset="x"),
+                lambda w: w["journal.jsonl"][9][2]["opened"][0].update(dataset="x"),
+            ), "findings.jsonl line 2: dataset",
+        ),
+        "a finding of no object": (line(0, "findings.jsonl", key="in/x"), "of no object"),
+        "a finding of another dataset's": (line(0, "findings.jsonl", key="x"), "of no object"),
+        "a finding of later": (
+            both(
+                line(1, "findings.jsonl", at=hour(31)),
+                lambda w: w["journal.jsonl"][9][2]["opened"][0].update(at=hour(31)),
+            ), "findings.jsonl line 2: at",
+        ),
+    }  # fmt: skip
+    cases |= {
+        f"{name} of what waits": (line(4, **{name: value}), "known, and no verdict")
+        for name, value in {
+            "sha256": "11" * 32, "stored_size": 277, "stored_sha256": "22" * 32,
+            "target_etag": "x", "level": "full", "verified_at": hour(9),
+        }.items()
+    }  # fmt: skip
+    refused(desk, world(), cases)
+
+
+def no_traffic_of(side: str) -> Change:
+    def edit(made: World) -> None:
+        for kind, _, what in made["journal.jsonl"]:
+            if kind == "run-ended":
+                what["traffic"] = [one for one in what["traffic"] if one["side"] != side]
+
+    return edit
+
+
+def rule_out(made: World, rule: str, reason: str) -> None:
+    """Let a rule of the plan leave behind what was a directory."""
+    glob = rule.removeprefix("exclude ")
+    made["predicate"]["plan"]["canonical"]["datasets"][0]["exclude"].append(
+        {"glob": glob, "reason": reason}
+    )
+    made["exclusions.jsonl"][2].update(rule=rule, reason=reason)
+
+
+def test_an_address_with_half_a_number_is_refused_by_both(desk: Desk) -> None:
+    def at(url: str, *, local: bool = False) -> Change:
+        return both(
+            planned("target", endpoint=url), put("endpoints", 1, url=url, local=local),
+            put("capabilities", endpoint=url), host(endpoints=[url]),
+        )  # fmt: skip
+
+    good = {
+        url: at(url) for url in ("https://1.example", "https://s3.example...", "https://8.8.8.8.")
+    }
+    assert judged(desk, world(), good) == [*good]
+    hosts = ("127.1", "0x7f.1", "x.0x7f", "1", "127.0.0.01", "a.1..", "256.0.0.1", "1.2.3.4.5")
+    cases = {host: (at(f"https://{host}"), "half an address") for host in hosts}
+    cases |= {f"{host} here": (at(f"https://{host}", local=True), "half an address")
+              for host in hosts}  # fmt: skip
+    refused(desk, world(), cases)
 
 
 # --- found by these two, where the first did not do what the document says ------------------------
