@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,11 +18,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.forms import Wrong
 from hdh_migrate.evidence.signing import Verifier, load_verifier
+from hdh_migrate.evidence.stamps import request
 from hdh_migrate.evidence.verify import read_note
 from hdh_migrate.fixity import canonical_json
 from tests.support import second_verifier as second
+from tests.support.authority import TIME_STAMPING, Authority, issue
 from tests.support.second_forms import merkle_root
-from tests.unit.evidence.forgery import Desk, Files
+from tests.unit.evidence.forgery import Desk, Files, resummed
 from tests.unit.evidence.worlds import (
     desk_in,
     laid,
@@ -150,3 +155,45 @@ def test_checkpoints_are_judged_alike(desk: Desk, tmp_path: Path) -> None:
         "a part", "all", "one event", "no event", "others' signatures",
         "by the name of the origin", "twice", "long",
     ]  # fmt: skip
+
+
+# --- 6.1 ------------------------------------------------------------------------------------------
+
+
+def test_a_stamp_is_not_more_than_a_minute_older_than_the_statement(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """Stamps of OpenSSL's authority, all of now, on statements that say when they were written."""
+    root = issue("Root", ca=True)
+    tsa = Authority(tmp_path / "tsa", issue("Stamps", root, uses=[TIME_STAMPING]))
+    (tmp_path / "root.pem").write_bytes(root.pem())
+    (tmp_path / "other.pem").write_bytes(issue("Other", ca=True).pem())
+    key = desk.keys[0].verifier.public
+    spki = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (tmp_path / "o.pub").write_bytes(spki)
+    trusted = {desk.keys[0].verifier.fingerprint: (desk.keys[0].verifier.public, None)}
+
+    def stamped(written: str) -> Files:
+        statement = desk.statement()
+        statement["predicate"]["times"]["written"] = written
+        files = desk.signed(desk.files, statement)
+        desk.judge(files)
+        return resummed({**files, "timestamp.tsr": tsa.answer(request(desk.folder, 1))})
+
+    def opinions(files: Files, by: str = "root") -> tuple[int, list[str]]:
+        desk.judge(files)
+        given = ["--trust", tmp_path / "o.pub", "--tsa-trust", tmp_path / f"{by}.pem"]
+        command = [sys.executable, desk.folder / "verify.py", desk.folder, *given]
+        done = subprocess.run(command, capture_output=True, check=False)
+        authority = (tmp_path / f"{by}.pem").read_bytes()
+        return done.returncode, second.verify(desk.folder, trusted, 1, None, authority)
+
+    soon = (datetime.now(UTC) + timedelta(seconds=40)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    good = stamped(soon)
+    assert opinions(good) == (0, [])
+    assert opinions(good, "other") == (10, ["timestamp.tsr: OpenSSL refuses it"])
+    early = stamped("2999-01-01T00:00:00Z")
+    assert desk.judge(early) == ([], [])
+    assert opinions(early) == (10, ["timestamp.tsr: older than written"])
+    other = resummed({**good, "timestamp.tsr": early["timestamp.tsr"]})
+    assert opinions(other) == (10, ["timestamp.tsr: OpenSSL refuses it"])
