@@ -28,6 +28,7 @@ from tests.unit.evidence.worlds import (
     hour,
     in_keyed_names,
     laid,
+    planned,
     put,
     tell,
     world,
@@ -48,7 +49,10 @@ def contacted(endpoint: str) -> Change:
     return lambda w: body(w, "run-ended")["traffic"][0].update(endpoint=endpoint)
 
 
-KEYED = {  # section 7: of keyed names `object` and `reason` are null
+KEYED = {
+    # 7.6: a list of globs
+    "an include that is one text": planned("datasets", 0, include="x"),
+    # 7: of keyed names `object` and `reason` are null
     "the object that was opened": keyed_opening(object=7),
     "the reason of an opening": keyed_opening(reason="the name of a person"),
 }

@@ -405,7 +405,7 @@ def test_one_other_value_in_an_event_or_a_plan_is_judged_alike(desk: Desk, kind:
     }[kind]()
     for name in ("journal.jsonl", "plan"):
         whole = made[name] if name == "journal.jsonl" else made["predicate"][name]["canonical"]
-        changes = drawn(changes_of(whole), 6 * DRAWS)
+        changes = drawn(changes_of(whole), 3 * DRAWS)
 
         def inside(edit: Change, name: str = name) -> Change:
             if name == "journal.jsonl":
@@ -423,7 +423,7 @@ def test_one_other_value_in_an_event_or_a_plan_is_judged_alike(desk: Desk, kind:
     rest = {name: one for name, one in made["predicate"].items() if name not in counted}
     desk.agree(
         (what, laid(desk, made, lambda made, edit=edit: edit(made["predicate"])))
-        for what, edit in drawn(changes_of(rest), 6 * DRAWS)
+        for what, edit in drawn(changes_of(rest), 3 * DRAWS)
     )
 
 
