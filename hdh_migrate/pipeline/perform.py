@@ -31,6 +31,7 @@ from hdh_migrate.pipeline.once import Record
 from hdh_migrate.pipeline.rechecking import Rechecking
 from hdh_migrate.pipeline.sending import Sending
 from hdh_migrate.pipeline.work import Emit, Route, Toolbox, described, seen
+from hdh_migrate.receipts import returned
 
 Handler = Callable[[Route, Mapping[str, Any]], dict[str, Any]]
 
@@ -62,7 +63,7 @@ class Performer:
         route, handler = self._box.routes[order["dataset"]], self._handler(order["kind"], record)
         for one in order["objects"]:
             if self._box.halt.is_set():
-                emit(_returned(one, "stopped", "the run is stopping"))
+                emit(returned(one, "stopped", "the run is stopping"))
             else:
                 emit(self._outcome(route, handler, one))
 
@@ -78,13 +79,13 @@ class Performer:
             return self._denied(route, one, error)
         except (Stopped, AuthFailed) as error:
             reason = "auth" if isinstance(error, AuthFailed) else "stopped"
-            return _returned(one, reason, str(error))
+            return returned(one, reason, str(error))
         except HostRefused as error:
-            return _returned(one, "host", str(error))
+            return returned(one, "host", str(error))
         except (ShortRead, Permanent) as error:
             return _finding(one, error)
         except Transient as error:
-            return _returned(one, "unreachable", str(error))
+            return returned(one, "unreachable", str(error))
 
     def _handled(self, route: Route, handler: Handler, one: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
@@ -117,10 +118,10 @@ class Performer:
             if box.writer is not None:
                 problems += box.writer.check(route.target)
         except (Transient, Permanent) as trouble:
-            return _returned(one, "unreachable", str(trouble))
+            return returned(one, "unreachable", str(trouble))
         lost = next((problem for problem in problems if problem.auth), None)
         if lost is not None:
-            return _returned(one, "auth", str(lost))
+            return returned(one, "auth", str(lost))
         return _finding(one, error)
 
 
@@ -144,15 +145,4 @@ def _finding(one: Mapping[str, Any], error: Exception) -> dict[str, Any]:
         "code": code,
         "verdict": str(verdict),
         "detail": str(error),
-    }
-
-
-def _returned(one: Mapping[str, Any], reason: str, detail: str) -> dict[str, Any]:
-    return {
-        "kind": "returned",
-        "id": one["id"],
-        "attempt": one["attempt"],
-        "number": one.get("number"),
-        "reason": reason,
-        "detail": detail,
     }

@@ -32,6 +32,7 @@ from hdh_migrate.pipeline.selecting import portable_metadata, portable_tags
 from hdh_migrate.pipeline.uploads import Uploads
 from hdh_migrate.pipeline.work import item, repinned
 from hdh_migrate.ports import Order
+from hdh_migrate.receipts import returned
 
 CLAIM_OBJECTS = 256
 ORDER_OBJECTS = 32
@@ -68,7 +69,8 @@ class Transfer:
         self._dispatch = Dispatcher(ctx, batch, Step.TRANSFER)
         self._datasets = {row.id: row for row in ctx.ledger.datasets(batch)}
         self._small: deque[Entry] = deque()
-        self._fragile: dict[int, int] = {}
+        self._deaths: dict[int, set[int]] = {}
+        """The workers that died with an object."""
         self._big: dict[int, Big] = {}
         self._flying: dict[int, Entry] = {}
         self._vanished: dict[int, int] = {}
@@ -191,7 +193,7 @@ class Transfer:
         dataset, size, taken = self._small[0].dataset, 0, list[Entry]()
         while self._small and len(taken) < ORDER_OBJECTS and size < ORDER_BYTES:
             entry = self._small[0]
-            fragile = entry.id in self._fragile
+            fragile = entry.id in self._deaths
             if entry.dataset != dataset or (fragile and taken):
                 break
             taken.append(self._small.popleft())
@@ -248,7 +250,7 @@ class Transfer:
 
     def _apply(self, receipt: Mapping[str, Any]) -> None:
         if receipt["kind"] == "lost":
-            self._lost(receipt["lost"])
+            self._lost(receipt["lost"], receipt["worker"])
             return
         receipt = self._dispatch.judged(receipt)
         number = receipt["id"]
@@ -452,17 +454,14 @@ class Transfer:
     def _finding(self, entry: Entry, code: str, detail: str) -> None:
         self._ctx.ledger.finding(code, "finding", detail, dataset=entry.dataset, entry=entry.id)
 
-    def _lost(self, order: Mapping[str, Any]) -> None:
+    def _lost(self, order: Mapping[str, Any], worker: int) -> None:
         """A worker died with this order; who dies with the same object again leaves it out."""
         for one in order["objects"]:
-            losses = self._fragile[one["id"]] = self._fragile.get(one["id"], 0) + 1
-            failed = {
-                "kind": "failed",
-                "id": one["id"],
-                "attempt": one["attempt"],
-                "code": "worker-lost",
-                "verdict": str(Verdict.UNVERIFIABLE),
-                "detail": f"{losses} worker processes died with this object",
-            }
-            returned = {**failed, "kind": "returned", "number": one.get("number")}
-            self._apply(failed if losses >= LOSSES_MAX else returned)
+            deaths = self._deaths.setdefault(one["id"], set())
+            deaths.add(worker)  # which may have held many parts of one object
+            detail = f"{len(deaths)} worker processes died with this object"
+            receipt = returned(one, "lost", detail)
+            if len(deaths) >= LOSSES_MAX:
+                verdict = str(Verdict.UNVERIFIABLE)
+                receipt = {**receipt, "kind": "failed", "code": "worker-lost", "verdict": verdict}
+            self._apply(receipt)

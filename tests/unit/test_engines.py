@@ -133,6 +133,7 @@ def test_a_worker_that_dies_gives_its_order_back_and_is_replaced(
     processes.submit(poison)
     lost = [receipt for receipt in drained(processes, 1) if receipt["kind"] == "lost"]
     assert lost[0]["lost"]["objects"] == poison["objects"]
+    assert lost[0]["worker"] == 1
 
     processes.submit(poison)
 
