@@ -130,7 +130,9 @@ class Rereading:
     def _apply(self, receipt: Mapping[str, Any]) -> None:
         if receipt["kind"] == "lost":
             self._lost(receipt["lost"])
-        elif receipt["kind"] == "returned":
+            return
+        receipt = self._dispatch.judged(receipt)
+        if receipt["kind"] == "returned":
             if (flown := self._flying.pop(receipt["id"], None)) is not None:
                 self._waiting.appendleft(flown[0])
         elif receipt["kind"] in {"reread", "failed"}:

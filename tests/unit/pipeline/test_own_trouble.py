@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from hdh_migrate.errors import ConnectionLost, Exit, Transient
 from hdh_migrate.model import ObjectInfo, State, Stored, Upload
+from hdh_migrate.pipeline.rereading import Portion, Rereading, Wanted
+from tests.support.fakes import FakeTarget
 from tests.support.world import BIG, World
 
 BAD = "k3"
@@ -103,3 +105,44 @@ def test_a_store_that_answers_and_does_nothing_ends_the_run(tmp_path: Path) -> N
         made.run()
     assert made.findings() == []
     assert made.script.calls["check target"] > 0
+
+
+# --- the same when verified objects are read again ------------------------------------------------
+
+
+def reread(made: World, kept: list[Portion], level: str) -> None:
+    ledger = made.open()
+    try:
+        rows = ledger.erasable("b", 0, 100)
+        wanted = (Wanted(row=row, level=level, first=row.id) for row in rows)
+        ctx, moment = made.context(ledger), made.clock.now
+        Rereading(ctx, "b", wanted, kept.append, moment=moment, sampled=False).run()
+    finally:
+        ledger.close()
+
+
+@pytest.mark.parametrize(("method", "level"), [("read", "stored"), ("head", "head")])
+def test_a_verified_object_that_never_gets_an_answer_is_unread_and_the_others_are_read(
+    tmp_path: Path, method: str, level: str
+) -> None:
+    """It was asked for again for ever."""
+    made = world(tmp_path, 100)
+    assert made.run() is Exit.OK
+    made.target = cast("FakeTarget", Grudge(made.target, method))
+    kept: list[Portion] = []
+
+    reread(made, kept, level)
+
+    assert sum(portion.objects for portion in kept) == 8
+    assert [portion.differing for portion in kept if portion.differing] == [{4: "target-unread"}]
+
+
+def test_a_target_that_went_away_ends_the_reading_and_blames_no_object(tmp_path: Path) -> None:
+    made = world(tmp_path, 100)
+    assert made.run() is Exit.OK
+    made.script.always("read", ConnectionLost("no route"))
+    made.script.always("check target", ConnectionLost("no route"))
+    kept: list[Portion] = []
+    with pytest.raises(Transient):
+        reread(made, kept, "stored")
+    assert kept == []

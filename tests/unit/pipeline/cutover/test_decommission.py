@@ -607,6 +607,7 @@ def test_consent_attestation_and_hold_are_asked_for_at_every_portion(end: End) -
 def test_a_target_that_is_away_stops_it_and_it_goes_on(end: End) -> None:
     end.finalized()
     end.affair.script.always("read", ConnectionLost("away"))
+    end.affair.script.always("check target", ConnectionLost("away"))
     with pytest.raises(Transient) as stopped:
         end.execute()
     assert stopped.value.exit_code is Exit.STOPPED
