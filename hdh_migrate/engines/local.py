@@ -254,7 +254,7 @@ def _given_back(worker: _Worker, reason: str, why: str) -> Iterator[Receipt]:
     """Give back what a worker was to do; for "starved", whoever drives the engine ends the run."""
     for number, order in worker.orders.items():
         for one in order["objects"]:
-            yield returned(one, reason, why)
+            yield returned(order, one, reason, why)
         yield {"kind": "order-done", "order": number}
 
 

@@ -460,7 +460,7 @@ class Transfer:
             deaths = self._deaths.setdefault(one["id"], set())
             deaths.add(worker)  # which may have held many parts of one object
             detail = f"{len(deaths)} worker processes died with this object"
-            receipt = returned(one, "lost", detail)
+            receipt = returned(order, one, "lost", detail)
             if len(deaths) >= LOSSES_MAX:
                 verdict = str(Verdict.UNVERIFIABLE)
                 receipt = {**receipt, "kind": "failed", "code": "worker-lost", "verdict": verdict}

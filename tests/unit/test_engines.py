@@ -39,7 +39,7 @@ time.sleep(60)
 
 
 def order(*objects: Mapping[str, Any]) -> dict[str, Any]:
-    return {"kind": "put", "objects": list(objects)}
+    return {"kind": "put", "dataset": "d", "objects": list(objects)}
 
 
 def drained(
