@@ -26,11 +26,9 @@ from hdh_migrate.model import (
     Verdict,
 )
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.cutting import cut
 from hdh_migrate.pipeline.dispatch import Dispatcher
-from hdh_migrate.pipeline.selecting import portable_metadata, portable_tags
 from hdh_migrate.pipeline.uploads import Uploads
-from hdh_migrate.pipeline.work import item, repinned
+from hdh_migrate.pipeline.work import repinned
 from hdh_migrate.ports import Order
 from hdh_migrate.receipts import returned
 
@@ -143,7 +141,7 @@ class Transfer:
 
     def _plan_big(self, entry: Entry) -> None:
         try:
-            plan = self._plan(entry.obj.size)
+            plan = self._ctx.cut(entry.obj.size)
         except Unsupported as error:  # a probe has lowered a limit since the inventory
             self._failed(
                 entry, {"code": "refused", "verdict": "unverifiable", "detail": str(error)}
@@ -218,18 +216,7 @@ class Transfer:
         return [replace(entry, attempt=entry.attempt + 1) for entry in entries]
 
     def _item(self, entry: Entry) -> dict[str, Any]:
-        limits = self._ctx.limits
-        obj = replace(
-            entry.obj,
-            metadata=portable_metadata(entry.obj, limits) or {},
-            tags=portable_tags(entry.obj, limits) or {},
-        )
-        order = item(replace(entry, obj=obj))
-        return self._ctx.claimed(order, self._datasets[entry.dataset])
-
-    def _plan(self, size: int) -> PartPlan:
-        ctx = self._ctx
-        return cut(size, ctx.limits, header=ctx.header, sealed=ctx.sealed)
+        return self._ctx.item(entry, self._datasets[entry.dataset])
 
     # --- receipts ------------------------------------------------------------------------------
 
@@ -426,7 +413,7 @@ class Transfer:
             self._failed(entry, {"code": f"kind-{obj.kind}", "verdict": "drifted", "detail": told})
             return
         try:
-            parts = self._plan(obj.size).count
+            parts = self._ctx.cut(obj.size).count
         except Unsupported as error:
             self._failed(entry, {"code": "refused", "verdict": "drifted", "detail": str(error)})
             return

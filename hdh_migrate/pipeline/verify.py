@@ -21,10 +21,8 @@ from hdh_migrate.model import (
 )
 from hdh_migrate.pipeline.beside import METADATA_RENAMED
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.cutting import cut
 from hdh_migrate.pipeline.dispatch import Dispatcher
-from hdh_migrate.pipeline.selecting import portable_metadata, portable_tags
-from hdh_migrate.pipeline.work import item, repinned
+from hdh_migrate.pipeline.work import repinned
 from hdh_migrate.ports import Order
 
 FETCH_OBJECTS = 512
@@ -88,9 +86,7 @@ class Verify:
 
     def _item(self, entry: Entry) -> dict[str, Any]:
         parts = self._parts(entry) if entry.sha256 is None else {"parts": []}
-        return self._ctx.claimed(item(entry), self._datasets[entry.dataset]) | {
-            "metadata": portable_metadata(entry.obj, self._ctx.limits) or {},
-            "tags": portable_tags(entry.obj, self._ctx.limits) or {},
+        return self._ctx.item(entry, self._datasets[entry.dataset]) | {
             "sha256": entry.sha256,
             "sealed_sha256": entry.sealed_sha256,
             "stored_size": entry.stored_size,
@@ -176,7 +172,7 @@ class Verify:
         if now.kind != "object":
             return entry  # the next attempt finds that out, and says so
         try:
-            plan = cut(now.size, ctx.limits, header=ctx.header, sealed=ctx.sealed)
+            plan = ctx.cut(now.size)
         except Unsupported:
             return entry
         ctx.ledger.amend(entry, now, plan.count)
