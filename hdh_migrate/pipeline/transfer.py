@@ -27,19 +27,18 @@ from hdh_migrate.model import (
 )
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher
+from hdh_migrate.pipeline.queue import DIED, Deaths, Queue
 from hdh_migrate.pipeline.uploads import Uploads
 from hdh_migrate.pipeline.work import repinned
 from hdh_migrate.ports import Order
 from hdh_migrate.receipts import returned
 
 CLAIM_OBJECTS = 256
-ORDER_OBJECTS = 32
 ORDER_BYTES = 16 * MIB
 BIG_AT_ONCE = 4
 """Large objects under way, each with an upload of its own; fewer where the target bears fewer."""
 
 DRIFTS_MAX = 3
-LOSSES_MAX = 3
 VANISHED_MAX = 3
 BYTES_DIFFER = "the source gave other bytes for a part than before, under the same version"
 STAGE = 0
@@ -66,11 +65,9 @@ class Transfer:
         self._ctx, self._batch = ctx, batch
         self._dispatch = Dispatcher(ctx, batch, Step.TRANSFER)
         self._datasets = {row.id: row for row in ctx.ledger.datasets(batch)}
-        self._small: deque[Entry] = deque()
-        self._deaths: dict[int, set[int]] = {}
-        """The workers that died with an object."""
+        self._deaths = Deaths()
+        self._small = Queue[Entry](self._claim_small, order_bytes=ORDER_BYTES, deaths=self._deaths)
         self._big: dict[int, Big] = {}
-        self._flying: dict[int, Entry] = {}
         self._vanished: dict[int, int] = {}
         self._began: set[int] = set()
         self._turn = 0
@@ -184,23 +181,11 @@ class Transfer:
         return None
 
     def _next_small(self) -> Order | None:
-        if not self._small:
-            self._small.extend(self._claim_small())
-        if not self._small:
+        taken = self._small.take()
+        if not taken:
             return None
-        dataset, size, taken = self._small[0].dataset, 0, list[Entry]()
-        while self._small and len(taken) < ORDER_OBJECTS and size < ORDER_BYTES:
-            entry = self._small[0]
-            fragile = entry.id in self._deaths
-            if entry.dataset != dataset or (fragile and taken):
-                break
-            taken.append(self._small.popleft())
-            size += entry.obj.size
-            if fragile:
-                break
-        self._flying.update((entry.id, entry) for entry in taken)
-        objects = [self._item(entry) for entry in taken]
-        return {"kind": "put", "dataset": self._datasets[dataset].name, "objects": objects}
+        dataset = self._datasets[taken[0].dataset].name
+        return {"kind": "put", "dataset": dataset, "objects": [self._item(one) for one in taken]}
 
     def _claim_small(self) -> list[Entry]:
         for dataset in self._datasets:
@@ -240,12 +225,11 @@ class Transfer:
             self._lost(receipt["lost"], receipt["worker"])
             return
         receipt = self._dispatch.judged(receipt)
-        number = receipt["id"]
-        big, entry = self._big.get(number), self._flying.get(number)
-        if big is not None and receipt["attempt"] == big.entry.attempt:
-            self._apply_big(big, receipt)
-        elif entry is not None and receipt["attempt"] == entry.attempt:
-            del self._flying[number]
+        big = self._big.get(receipt["id"])
+        if big is not None:
+            if receipt["attempt"] == big.entry.attempt:
+                self._apply_big(big, receipt)
+        elif (entry := self._small.landed(receipt)) is not None:
             self._apply_small(entry, receipt)
 
     def _apply_small(self, entry: Entry, receipt: Mapping[str, Any]) -> None:
@@ -444,11 +428,8 @@ class Transfer:
     def _lost(self, order: Mapping[str, Any], worker: int) -> None:
         """A worker died with this order; who dies with the same object again leaves it out."""
         for one in order["objects"]:
-            deaths = self._deaths.setdefault(one["id"], set())
-            deaths.add(worker)  # which may have held many parts of one object
-            detail = f"{len(deaths)} worker processes died with this object"
-            receipt = returned(order, one, "lost", detail)
-            if len(deaths) >= LOSSES_MAX:
+            receipt = returned(order, one, "lost", DIED)
+            if self._deaths.fatal(one["id"], worker):
                 verdict = str(Verdict.UNVERIFIABLE)
                 receipt = {**receipt, "kind": "failed", "code": "worker-lost", "verdict": verdict}
             self._apply(receipt)
