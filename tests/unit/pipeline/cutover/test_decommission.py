@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -205,6 +206,19 @@ def test_many_at_once_come_to_the_same(end: End) -> None:
     end.connections = 4
     assert end.finalized().execute()["requested"] == {"deleted": 5}
     assert end.left() == {"tmp/scratch"}
+
+
+def test_all_portions_have_the_same_threads(end: End) -> None:
+    """Each portion had new ones, and so a new connection for each of its few requests."""
+    end.connections = 2
+    threads = set[threading.Thread]()
+    for number in range(1, 6):
+        end.affair.script.at(
+            "erase", number, "before", lambda: threads.add(threading.current_thread())
+        )
+    assert end.finalized().execute()["requested"] == {"deleted": 5}
+    assert 1 <= len(threads) <= 2
+    assert threading.main_thread() not in threads
 
 
 def test_a_decommission_killed_at_any_event_or_delete_goes_on(
