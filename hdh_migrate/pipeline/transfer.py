@@ -297,7 +297,6 @@ class Transfer:
                 done += big.plan.span(part.number, big.entry.obj.size).length
             else:
                 self._ctx.ledger.drop_part(big.entry.id, part.number)
-                held.discard(part.number)
         known = {part.number for part in self._ctx.ledger.parts(big.entry.id)}
         big.waiting.extend(n for n in range(1, big.plan.count + 1) if n not in known)
         big.stage = "parts"
