@@ -8,7 +8,8 @@ is committed, and only then the reason is raised.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,7 +22,7 @@ from hdh_migrate.errors import (
     Starved,
     Transient,
 )
-from hdh_migrate.model import Verdict
+from hdh_migrate.model import Entry, Verdict
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.ports import Engine, Order, Recorder
 
@@ -105,6 +106,13 @@ class Dispatcher:
         """Make what was applied durable before acting on it."""
         self._ctx.ledger.commit()
         self._committed = self._ctx.clock.monotonic()
+
+    def claimed(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Make the intent to send these durable, each under an attempt of its own."""
+        for entry in entries:
+            self._ctx.ledger.claim(entry)
+        self.commit()
+        return [replace(entry, attempt=entry.attempt + 1) for entry in entries]
 
     def _fill(self, engine: Engine, next_order: Callable[[], Order | None]) -> None:
         while self._out < engine.capacity and not self._must_end():
