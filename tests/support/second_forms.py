@@ -12,6 +12,7 @@ from binascii import Error as NotBase64
 from collections.abc import Callable
 from datetime import datetime
 from fractions import Fraction
+from functools import lru_cache
 from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from math import isfinite
@@ -49,8 +50,7 @@ def written(value: Json, *, ascii_only: bool) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, str):
-        text = value.translate(ESCAPES)
-        return '"' + (re.sub("[\x7f-\U0010ffff]", units, text) if ascii_only else text) + '"'
+        return quoted(value, ascii_only)
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
@@ -65,6 +65,12 @@ def written(value: Json, *, ascii_only: bool) -> str:
     return "{" + ",".join(pairs) + "}"
 
 
+@lru_cache(maxsize=1 << 14)
+def quoted(value: str, ascii_only: bool) -> str:
+    text = value.translate(ESCAPES)
+    return '"' + (re.sub("[\x7f-\U0010ffff]", units, text) if ascii_only else text) + '"'
+
+
 def units(found: re.Match[str]) -> str:
     code = found[0].encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{code[at : at + 2].hex()}" for at in range(0, len(code), 2))
@@ -73,10 +79,22 @@ def units(found: re.Match[str]) -> str:
 def parse(text: bytes, where: str) -> Json:
     """Read one canonical text: what it says, written again, must be what was read."""
     try:
+        return parsed(text) if len(text) <= FEW else parsed.__wrapped__(text)
+    except Refused as refused:
+        raise Refused(f"{where}: {refused}") from refused
+
+
+FEW = 4096
+"""Bytes of a text that is kept, since it comes again in a thousand bundles; nobody changes it."""
+
+
+@lru_cache(maxsize=1 << 12)
+def parsed(text: bytes) -> Json:
+    try:
         value = json.loads(text.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise Refused(f"{where}: not JSON: {error}") from error
-    need(canonical(value) == text, f"{where}: JSON that is not canonical")
+        raise Refused(f"not JSON: {error}") from error
+    need(canonical(value) == text, "JSON that is not canonical")
     return value
 
 
@@ -168,9 +186,7 @@ def raw_key(line: dict[str, Json], name: str = "key") -> bytes:
 
 # 7.3 Addresses of this machine --------------------------------------------------------------------
 
-OWN = [
-    ip_network(one) for one in ("0.0.0.0/8", "127.0.0.0/8", "::/127", "::ffff:127.0.0.0/104")
-]
+OWN = [ip_network(one) for one in ("0.0.0.0/8", "127.0.0.0/8", "::/127", "::ffff:127.0.0.0/104")]
 
 
 def address_of(text: str) -> IPv4Address | IPv6Address | None:

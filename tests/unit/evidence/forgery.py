@@ -17,6 +17,7 @@ import pytest
 from hdh_migrate.evidence.check import check_bundle
 from hdh_migrate.evidence.signing import Signer, Verifier
 from hdh_migrate.fixity import canonical_json, sha256_hex
+from tests.support import second_counts as counts
 from tests.support import second_verifier as second
 
 Files = dict[str, bytes]
@@ -120,7 +121,8 @@ def counted(predicate: Any, files: Files) -> None:
     written = [canonical_json(json.loads(line)) for line in files["journal.jsonl"].splitlines()]
     if b"\n".join([*written, b""]) == files["journal.jsonl"]:
         files["journal.jsonl"] = b"".join(rechained)
-    made = second.counted(predicate, lines, files["manifest.jsonl"], head.hex())
+    first = "openings" not in predicate  # the first format has none
+    made = counts.counted(predicate, lines, files["manifest.jsonl"], head.hex(), first=first)
     canonical_json(made)  # a line may have a number where a name of an object comes from
     predicate.update(made)
 
@@ -170,7 +172,7 @@ def summary(statement: Any, keyid: str | None) -> bytes:
     try:
         made = {"version": 1, "draft": keyid is None, "signed_by": keyid}
         made["plan_digest"] = predicate["plan"]["digest"]["sha256"]
-        return canonical_json(made | {name: predicate[name] for name in second.COPIED}) + b"\n"
+        return canonical_json(made | {name: predicate[name] for name in counts.COPIED}) + b"\n"
     except (KeyError, TypeError):
         return b"{}\n"
 
