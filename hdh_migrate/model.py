@@ -354,6 +354,11 @@ class Entry:
     etag: str | None = None
     version_id: str | None = None
 
+    @property
+    def size(self) -> int:
+        """Bytes at the source."""
+        return self.obj.size
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:

@@ -25,6 +25,7 @@ from hdh_migrate.engines.starved import STARVED
 from hdh_migrate.engines.wire import Wire
 from hdh_migrate.errors import MigrateError, Refused, Starved
 from hdh_migrate.ports import Order, Receipt, Recorder
+from hdh_migrate.receipts import returned
 from hdh_migrate.software import code_digest
 
 ORDERS_AHEAD = 1
@@ -89,7 +90,7 @@ class LocalEngine:
         self._threads = -(-connections // processes)
         self._config = {**config, "threads": self._threads, "processes": processes}
         self._numbers = itertools.count(1)
-        self._deaths = self._stillborn = 0
+        self._deaths = self._stillborn = self._lost = 0
         self._closing = False
         self._traffic: list[Mapping[str, Any]] = []
         self._asked: list[tuple[_Worker, Receipt]] = []
@@ -191,6 +192,7 @@ class LocalEngine:
                 self._workers.append(self._started())
             return
         self._deaths += 1
+        self._lost += 1
         if not self._closing:
             if self._deaths > DEATHS_MAX:
                 raise MigrateError(
@@ -198,8 +200,8 @@ class LocalEngine:
                     hint="nothing is lost; look for memory pressure, then run the same plan again",
                 )
             self._workers.append(self._started())
-        for order in worker.orders.values():
-            yield {"kind": "lost", "order": order["order"], "lost": order}
+        for number, order in worker.orders.items():
+            yield {"kind": "lost", "order": number, "lost": order, "worker": self._lost}
 
     def pause(self) -> None:
         """Ask every worker to return what it has not begun."""
@@ -252,14 +254,7 @@ def _given_back(worker: _Worker, reason: str, why: str) -> Iterator[Receipt]:
     """Give back what a worker was to do; for "starved", whoever drives the engine ends the run."""
     for number, order in worker.orders.items():
         for one in order["objects"]:
-            yield {
-                "kind": "returned",
-                "id": one["id"],
-                "attempt": one.get("attempt"),
-                "number": one.get("number"),
-                "reason": reason,
-                "detail": why,
-            }
+            yield returned(order, one, reason, why)
         yield {"kind": "order-done", "order": number}
 
 

@@ -16,6 +16,7 @@ from hdh_migrate.model import (
     Listed,
     ObjectInfo,
     OpenUpload,
+    PartPlan,
     PartReceipt,
     Pinned,
     State,
@@ -23,9 +24,10 @@ from hdh_migrate.model import (
     TargetLimits,
     Verified,
 )
+from hdh_migrate.pipeline.cutting import cut
 from hdh_migrate.pipeline.retrying import Retrying
-from hdh_migrate.pipeline.selecting import Rules
-from hdh_migrate.pipeline.work import Route
+from hdh_migrate.pipeline.selecting import Rules, portable_metadata, portable_tags
+from hdh_migrate.pipeline.work import Route, item
 from hdh_migrate.ports import Clock, Engine, Progress, Source, TargetReader, TargetWriter
 
 
@@ -152,9 +154,26 @@ class Context:
     stop: threading.Event
     engines: Engines
 
-    def claimed(self, order: dict[str, Any], dataset: DatasetRow) -> dict[str, Any]:
-        """Return an order's item without the source's MD5 where the plan says to ignore it."""
-        return order if self.rules[dataset.name].compare_md5 else {**order, "md5": None}
+    def item(self, entry: Entry, dataset: DatasetRow) -> dict[str, Any]:
+        """Return an entry as an order carries it: with what the target can keep beside the bytes.
+
+        The source's MD5 is left out where the plan says to ignore it.
+        """
+        obj = entry.obj
+        return item(
+            entry,
+            md5=obj.md5 if self.rules[dataset.name].compare_md5 else None,
+            metadata=portable_metadata(obj, self.limits) or {},
+            tags=portable_tags(obj, self.limits) or {},
+        )
+
+    def cut(self, size: int) -> PartPlan:
+        """Return how an object of so many bytes is cut for the target.
+
+        Raises:
+            Unsupported: the target cannot hold it, however it is cut.
+        """
+        return cut(size, self.limits, header=self.header, sealed=self.sealed)
 
     def route(self, dataset: DatasetRow) -> Route:
         """Return where a dataset comes from and goes to."""

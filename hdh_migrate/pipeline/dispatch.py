@@ -8,7 +8,9 @@ is committed, and only then the reason is raised.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from hdh_migrate.errors import (
@@ -20,7 +22,7 @@ from hdh_migrate.errors import (
     Starved,
     Transient,
 )
-from hdh_migrate.model import Verdict
+from hdh_migrate.model import Entry, Verdict
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.ports import Engine, Order, Recorder
 
@@ -50,8 +52,10 @@ class Dispatcher:
         self._ctx = ctx
         self._batch, self._step, self._keeps_pace = batch, step, sampled
         self._out = 0
-        self._unreachable = set[int]()
-        self._troubles = Counter[int]()
+        self._unreachable = dict[int, str]()
+        """Datasets by object."""
+        self._troubles = Counter[tuple[int, int | None]]()
+        """By object, and part if it is one."""
         self._ending: MigrateError | None = None
         self._record: Recorder | None = None
         self._committed = self._sampled = ctx.clock.monotonic()
@@ -103,6 +107,13 @@ class Dispatcher:
         self._ctx.ledger.commit()
         self._committed = self._ctx.clock.monotonic()
 
+    def claimed(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Make the intent to send these durable, each under an attempt of its own."""
+        for entry in entries:
+            self._ctx.ledger.claim(entry)
+        self.commit()
+        return [replace(entry, attempt=entry.attempt + 1) for entry in entries]
+
     def _fill(self, engine: Engine, next_order: Callable[[], Order | None]) -> None:
         while self._out < engine.capacity and not self._must_end():
             order = next_order()
@@ -135,41 +146,42 @@ class Dispatcher:
         elif receipt["reason"] == "starved" and self._ending is None:
             self._ending = Starved(str(receipt["detail"]))
         elif receipt["reason"] == "unreachable":
-            self._unreachable.add(receipt["id"])
-            many = len(self._unreachable)
-            if many >= SICK_MAX or (many >= UNREACHABLE_MAX and not self._stores_answer()):
+            self._unreachable[receipt["id"]] = receipt["dataset"]
+            many, asked = len(self._unreachable), set(self._unreachable.values())
+            if many >= SICK_MAX or (many >= UNREACHABLE_MAX and not self._stores_answer(asked)):
                 self._end_unreachable(receipt)
 
     def judged(self, receipt: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the receipt, or a failure for an object whose trouble is its own.
 
-        One object must not hold up the others: when it has used up its retry budget twice while
-        its stores are there, it becomes a finding, to be tried again by the next run.
+        One object must not hold up the others: when it, or one part of it, has used up its retry
+        budget twice while its stores are there, it becomes a finding, to be tried again by the next
+        run.
         """
-        if receipt["kind"] != "returned" or receipt["reason"] != "unreachable":
+        place = (receipt["id"], receipt.get("number"))
+        if receipt["kind"] != "returned":
+            self._troubles.pop(place, None)  # what was answered in the end was no trouble
             return receipt
-        self._troubles[receipt["id"]] += 1
-        if self._troubles[receipt["id"]] < OWN_TROUBLE_TIMES or self._must_end():
+        if receipt["reason"] != "unreachable":
             return receipt
-        if not self._stores_answer():
+        self._troubles[place] += 1
+        if self._troubles[place] < OWN_TROUBLE_TIMES or self._must_end():
+            return receipt
+        if not self._stores_answer({receipt["dataset"]}):
             self._end_unreachable(receipt)
             return receipt
         verdict = str(Verdict.UNVERIFIABLE)
         return {**receipt, "kind": "failed", "code": UNANSWERED, "verdict": verdict}
 
-    def _stores_answer(self) -> bool:
-        """Ask both sides once whether they are there; a refusal is an answer, too."""
+    def _stores_answer(self, datasets: Iterable[str]) -> bool:
+        """Ask both sides of some datasets once whether they are there."""
         ctx = self._ctx
-        for dataset in ctx.ledger.datasets(self._batch)[:1]:
-            route = ctx.route(dataset)
-            try:
-                ctx.source.check(route.source)
-                ctx.reader.check(route.target)
-            except Permanent:
-                continue
-            except Transient:
-                return False
-        return True
+        routes = [ctx.routes[dataset] for dataset in datasets]
+        return all(
+            _answers(partial(ctx.source.check, route.source))
+            and _answers(partial(ctx.reader.check, route.target))
+            for route in routes
+        )
 
     def _end_unreachable(self, receipt: Mapping[str, Any]) -> None:
         if self._ending is None:
@@ -185,3 +197,14 @@ class Dispatcher:
         deadline = self._ctx.clock.monotonic() + DRAIN_SECONDS
         while self._out and self._ctx.clock.monotonic() < deadline:
             self._drain(engine, apply, 0.2)
+
+
+def _answers(check: Callable[[], object]) -> bool:
+    """Ask one side; a refusal is an answer, too."""
+    try:
+        check()
+    except Permanent:
+        return True
+    except Transient:
+        return False
+    return True

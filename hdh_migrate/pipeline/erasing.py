@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -50,6 +50,9 @@ class _Turn:
     """What a finding says of it, besides what is wrong at the target."""
 
 
+_Act = Callable[[Verified], _Turn]
+
+
 def to_keep(now: Standing) -> dict[int, str]:
     """Return what the last look found wrong with the target's objects that are to be deleted."""
     done = now.erasure
@@ -77,6 +80,7 @@ class Deletion:
         self._routes = story.routes()
         self._halt = threading.Event()
         self._error: MigrateError | None = None
+        self._each: Callable[[_Act, Iterable[Verified]], Iterable[_Turn]] = map
 
     def run(self) -> None:
         """Read again, then delete, portion by portion; goes on after any stop.
@@ -92,17 +96,25 @@ class Deletion:
         left = ledger.erasable_left(story.batch, now.erasure.after)
         objects = left.objects + len(now.erasure.pending)
         story.ctx.progress.step(story.batch, "decommission", objects=objects, size=left.size)
-        again = [n for n in sorted(now.erasure.pending) if self._has_a_turn(n)]
-        for ids in in_portions(again, BATCH_OBJECTS):
-            self._portion(ledger.erasable_of(story.batch, ids), again=True)
-        while rows := ledger.erasable(story.batch, now.erasure.after, BATCH_OBJECTS):
-            self._portion(rows, again=False)
+        with ThreadPoolExecutor(story.connections) as pool:
+            # One pool for all portions: threads keep their connections, new ones dial anew.
+            if story.connections > 1:
+                self._each = pool.map
+            self._portions()
         demand_pointer(story, now)
         if now.stage is not Stage.REQUESTED and now.stage is not Stage.OBSERVED:
             story.noted(
                 now, "requested", outcomes=now.erasure.outcomes, user=story.user,
                 keep_going=self._keep_going,
             )  # fmt: skip
+
+    def _portions(self) -> None:
+        story, now, ledger = self._story, self._now, self._story.ctx.ledger
+        again = [n for n in sorted(now.erasure.pending) if self._has_a_turn(n)]
+        for ids in in_portions(again, BATCH_OBJECTS):
+            self._portion(ledger.erasable_of(story.batch, ids), again=True)
+        while rows := ledger.erasable(story.batch, now.erasure.after, BATCH_OBJECTS):
+            self._portion(rows, again=False)
 
     def _has_a_turn(self, number: int) -> bool:
         """Say whether something can have changed for an object that was left at the source."""
@@ -167,12 +179,7 @@ class Deletion:
             self._told.close(row.id)
 
     def _turns(self, rows: Sequence[Verified], unseen: Collection[int]) -> list[_Turn]:
-        act = partial(self._turn, unseen)
-        connections = self._story.connections
-        if connections == 1:
-            return [act(row) for row in rows]
-        with ThreadPoolExecutor(connections) as pool:
-            return list(pool.map(act, rows))
+        return list(self._each(partial(self._turn, unseen), rows))
 
     # --- one object: in a thread of its own, so nothing here touches the ledger -----------------
 

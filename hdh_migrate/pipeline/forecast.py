@@ -7,7 +7,7 @@ from typing import Any
 
 from hdh_migrate.model import MIB, SEGMENT, DatasetRow, State
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD, cut
+from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD
 from hdh_migrate.pipeline.planning import Pace, crowded, notes, quota_note, seconds_at_least
 from hdh_migrate.pipeline.usage import PREFIX_OPEN, RULE_UNUSED
 
@@ -114,7 +114,7 @@ class Forecast:
         parts = big = stored = 0
         for row in ctx.ledger.records(dataset.id):
             if row["state"] is State.LISTED:
-                plan = cut(row["size"], ctx.limits, header=ctx.header, sealed=ctx.sealed)
+                plan = ctx.cut(row["size"])
                 parts += plan.count
                 big += plan.count > 0
                 stored += row["size"] + ctx.header + -(-row["size"] // SEGMENT) * overhead

@@ -2,7 +2,8 @@
 
 Nothing a listing says is believed alone: keys must be in order and unique, a second listing cut
 differently must agree on each object's size, version, type and MD5, and an empty one must be
-allowed by the plan. What cannot be moved as planned is found here, before a byte moves.
+allowed by the plan. What cannot be moved as planned is found here, before a byte
+of its batch moves.
 """
 
 from __future__ import annotations
@@ -149,7 +150,7 @@ class Inventory:
             raise ListingBroken(
                 f"dataset {dataset.name}: {detail}",
                 hint="freeze the source, or set `live: true` on the dataset if it is written to;"
-                " nothing was moved",
+                " nothing of it was moved",
             )
         ctx.ledger.finding("listing-unstable", "finding", detail, dataset=dataset.id)
         return frozen, usage
@@ -222,7 +223,7 @@ class Inventory:
         """
         ctx = self._ctx
         if what := over_quota(ctx.limits, brought(ctx)):
-            raise Refused(f"batch {batch}: {what}", hint=f"{QUOTA_HINT}; no byte was moved")
+            raise Refused(f"batch {batch}: {what}", hint=f"{QUOTA_HINT}; this run moved no byte")
 
     # --- gate --------------------------------------------------------------------------------
 
@@ -250,8 +251,8 @@ class Inventory:
         raise Refused(
             f"batch {batch}: {len(blockers)} objects cannot be moved as planned",
             blockers=shown,
-            hint='no byte was moved; see the names with "hdh-migrate status PLAN --show-names",'
-            " then exclude or rename them at the source",
+            hint="no byte of them was moved; see the names with"
+            ' "hdh-migrate status PLAN --show-names", then exclude or rename them at the source',
         )
 
 

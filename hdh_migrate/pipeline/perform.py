@@ -31,6 +31,7 @@ from hdh_migrate.pipeline.once import Record
 from hdh_migrate.pipeline.rechecking import Rechecking
 from hdh_migrate.pipeline.sending import Sending
 from hdh_migrate.pipeline.work import Emit, Route, Toolbox, described, seen
+from hdh_migrate.receipts import returned
 
 Handler = Callable[[Route, Mapping[str, Any]], dict[str, Any]]
 
@@ -59,32 +60,35 @@ class Performer:
 
         `record` is asked before the bytes of a part leave.
         """
-        route, handler = self._box.routes[order["dataset"]], self._handler(order["kind"], record)
+        handler = self._handler(order["kind"], record)
         for one in order["objects"]:
             if self._box.halt.is_set():
-                emit(_returned(one, "stopped", "the run is stopping"))
+                emit(returned(order, one, "stopped", "the run is stopping"))
             else:
-                emit(self._outcome(route, handler, one))
+                emit(self._outcome(order, handler, one))
 
     def _handler(self, kind: str, record: Record) -> Handler:
         if kind == "part" and self._sending is not None:
             return partial(self._sending.part, record=record)
         return self._handlers[kind]
 
-    def _outcome(self, route: Route, handler: Handler, one: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _outcome(
+        self, order: Mapping[str, Any], handler: Handler, one: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        route = self._box.routes[order["dataset"]]
         try:
             return self._handled(route, handler, one)
         except (AccessDenied, SignatureRefused) as error:
-            return self._denied(route, one, error)
+            return self._denied(order, one, error)
         except (Stopped, AuthFailed) as error:
             reason = "auth" if isinstance(error, AuthFailed) else "stopped"
-            return _returned(one, reason, str(error))
+            return returned(order, one, reason, str(error))
         except HostRefused as error:
-            return _returned(one, "host", str(error))
+            return returned(order, one, "host", str(error))
         except (ShortRead, Permanent) as error:
             return _finding(one, error)
         except Transient as error:
-            return _returned(one, "unreachable", str(error))
+            return returned(order, one, "unreachable", str(error))
 
     def _handled(self, route: Route, handler: Handler, one: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
@@ -105,22 +109,25 @@ class Performer:
         }
 
     def _denied(
-        self, route: Route, one: Mapping[str, Any], error: AccessDenied | SignatureRefused
+        self,
+        order: Mapping[str, Any],
+        one: Mapping[str, Any],
+        error: AccessDenied | SignatureRefused,
     ) -> Mapping[str, Any]:
         """Tell one forbidden object from a credential that lost its rights.
 
         A host that reads a key in another way than it was signed refuses that object only.
         """
-        box = self._box
+        box, route = self._box, self._box.routes[order["dataset"]]
         try:
             problems = [*box.source.check(route.source), *box.reader.check(route.target)]
             if box.writer is not None:
                 problems += box.writer.check(route.target)
         except (Transient, Permanent) as trouble:
-            return _returned(one, "unreachable", str(trouble))
+            return returned(order, one, "unreachable", str(trouble))
         lost = next((problem for problem in problems if problem.auth), None)
         if lost is not None:
-            return _returned(one, "auth", str(lost))
+            return returned(order, one, "auth", str(lost))
         return _finding(one, error)
 
 
@@ -144,15 +151,4 @@ def _finding(one: Mapping[str, Any], error: Exception) -> dict[str, Any]:
         "code": code,
         "verdict": str(verdict),
         "detail": str(error),
-    }
-
-
-def _returned(one: Mapping[str, Any], reason: str, detail: str) -> dict[str, Any]:
-    return {
-        "kind": "returned",
-        "id": one["id"],
-        "attempt": one["attempt"],
-        "number": one.get("number"),
-        "reason": reason,
-        "detail": detail,
     }

@@ -7,7 +7,7 @@ that was brought back keeps its ETag. So neither a type nor a size shuts an obje
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 
 from hdh_migrate.errors import Interrupted, Missing
@@ -29,15 +29,16 @@ def relook(ctx: Context, dataset: DatasetRow, decide: Decide) -> int:
     committed with everything that follows from it.
     """
     doubted, mended = ctx.ledger.doubted(dataset.id), 0
-    for start in range(0, len(doubted), AT_ONCE):
-        if ctx.stop.is_set():
-            raise Interrupted("stopped while looking again; start again to go on")
-        known = [ctx.ledger.find(dataset.id, key) for key in doubted[start : start + AT_ONCE]]
-        entries = [found[0] for found in known if found is not None]
-        changed = list(_changed(ctx, dataset, entries, decide))
-        if changed:
-            ctx.ledger.update(dataset.id, [], changed)
-            mended += len(changed)
+    with ThreadPoolExecutor(LOOKERS) as pool:  # for all portions: threads keep their connections
+        for start in range(0, len(doubted), AT_ONCE):
+            if ctx.stop.is_set():
+                raise Interrupted("stopped while looking again; start again to go on")
+            known = [ctx.ledger.find(dataset.id, key) for key in doubted[start : start + AT_ONCE]]
+            entries = [found[0] for found in known if found is not None]
+            changed = list(_changed(ctx, dataset, entries, decide, pool))
+            if changed:
+                ctx.ledger.update(dataset.id, [], changed)
+                mended += len(changed)
     if mended:
         ctx.progress.note(
             f"dataset {dataset.name}: {mended} objects are not what a listing said; now they are"
@@ -47,7 +48,7 @@ def relook(ctx: Context, dataset: DatasetRow, decide: Decide) -> int:
 
 
 def _changed(
-    ctx: Context, dataset: DatasetRow, entries: list[Entry], decide: Decide
+    ctx: Context, dataset: DatasetRow, entries: list[Entry], decide: Decide, pool: Executor
 ) -> Iterator[tuple[int, Listed]]:
     place = ctx.route(dataset).source
 
@@ -57,15 +58,14 @@ def _changed(
         except Missing:
             return None  # transfer or the delta will say so
 
-    with ThreadPoolExecutor(LOOKERS) as pool:
-        for entry, now in zip(entries, pool.map(look, entries), strict=True):
-            if now is None or (now.size, now.kind) == (entry.obj.size, entry.obj.kind):
-                continue
-            # What stands beside the bytes, a HEAD does not tell in full.
-            obj = replace(
-                entry.obj, size=now.size, version=now.version, modified=now.modified, md5=now.md5,
-                kind=now.kind, tier=now.tier, lease=now.lease,
-            )  # fmt: skip
-            listed = decide(dataset, obj)
-            if listed.state is State.LISTED:
-                yield entry.id, listed
+    for entry, now in zip(entries, pool.map(look, entries), strict=True):
+        if now is None or (now.size, now.kind) == (entry.obj.size, entry.obj.kind):
+            continue
+        # What stands beside the bytes, a HEAD does not tell in full.
+        obj = replace(
+            entry.obj, size=now.size, version=now.version, modified=now.modified, md5=now.md5,
+            kind=now.kind, tier=now.tier, lease=now.lease,
+        )  # fmt: skip
+        listed = decide(dataset, obj)
+        if listed.state is State.LISTED:
+            yield entry.id, listed

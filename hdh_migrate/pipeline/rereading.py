@@ -6,23 +6,22 @@ which objects are to be read, and takes what came of them in portions.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from hdh_migrate.model import DatasetRow, Verified
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.readings import merged
 from hdh_migrate.pipeline.dispatch import Dispatcher
+from hdh_migrate.pipeline.queue import Queue
 from hdh_migrate.pipeline.rechecking import UNPROVEN, UNREAD
-from hdh_migrate.pipeline.verify import ORDER_BYTES, ORDER_OBJECTS
+from hdh_migrate.pipeline.verify import ORDER_BYTES
 from hdh_migrate.ports import Order
 
 STEP = "recheck"
 PORTION_OBJECTS = 1000
 PORTION_SECONDS = 5.0
-LOSSES_MAX = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +31,23 @@ class Wanted:
     row: Verified
     level: str
     first: int
+    attempt: ClassVar[int] = 0
+    """Verified objects have no attempts: reading again fences nothing."""
+
+    @property
+    def id(self) -> int:
+        """The object's."""
+        return self.row.id
+
+    @property
+    def dataset(self) -> int:
+        """The ledger's number of the object's dataset."""
+        return self.row.dataset
+
+    @property
+    def size(self) -> int:
+        """Bytes at the source."""
+        return self.row.size
 
 
 @dataclass(slots=True)
@@ -84,9 +100,9 @@ class Rereading:
             row.id: row for row in ctx.ledger.datasets(batch)
         }
         self._wanted = wanted
-        self._waiting: deque[Wanted] = deque()
-        self._flying: dict[int, tuple[Wanted, str]] = {}
-        self._losses: dict[int, int] = {}
+        self._queue = Queue[Wanted](self._more, order_bytes=ORDER_BYTES)
+        self._begun: dict[int, str] = {}
+        """No object under way was read before this moment."""
         self._portion, self._kept_at = Portion(), ctx.clock.monotonic()
 
     def run(self) -> None:
@@ -101,48 +117,40 @@ class Rereading:
             self._hand_over()
 
     def _next(self) -> Order | None:
-        if not self._peek():
+        taken = self._queue.take()
+        if not taken:
             return None
-        first, at = self._waiting[0], self._moment()
-        taken, size = list[Wanted](), 0
-        while self._peek() and len(taken) < ORDER_OBJECTS and size < ORDER_BYTES:
-            one = self._waiting[0]
-            if one.row.dataset != first.row.dataset or (one.row.id in self._losses and taken):
-                break
-            taken.append(self._waiting.popleft())
-            size += one.row.size
-        self._flying.update((one.row.id, (one, at)) for one in taken)
+        self._begun.update(dict.fromkeys((one.id for one in taken), self._moment()))
         return {
             "kind": "recheck",
-            "dataset": self._datasets[first.row.dataset].name,
+            "dataset": self._datasets[taken[0].dataset].name,
             "objects": [_item(one) for one in taken],
         }
 
-    def _peek(self) -> bool:
-        while not self._waiting and (following := next(self._wanted, None)) is not None:
+    def _more(self) -> Iterable[Wanted]:
+        for following in self._wanted:
             if following.row.proven:
-                self._waiting.append(following)
-            else:  # nothing could say whether it is the same
-                self._flying[following.row.id] = (following, self._moment())
-                self._done(following.row.id, UNPROVEN)
-        return bool(self._waiting)
+                return (following,)
+            # Nothing could say whether it is the same.
+            self._took(following, self._moment(), UNPROVEN)
+        return ()
 
     def _apply(self, receipt: Mapping[str, Any]) -> None:
         if receipt["kind"] == "lost":
-            self._lost(receipt["lost"])
-        elif receipt["kind"] == "returned":
-            if (flown := self._flying.pop(receipt["id"], None)) is not None:
-                self._waiting.appendleft(flown[0])
-        elif receipt["kind"] in {"reread", "failed"}:
-            # Whatever else a worker makes of an object: it was not read, so it is not believed.
-            code = receipt.get("code")
-            self._done(receipt["id"], code if code is None or "target-" in code else UNREAD)
-
-    def _done(self, number: int, code: str | None) -> None:
-        flown = self._flying.pop(number, None)
-        if flown is None:
+            for one in self._queue.lost(receipt["lost"], receipt["worker"]):
+                self._took(one, self._begun[one.id], UNREAD)
             return
-        wanted, at = flown
+        receipt = self._dispatch.judged(receipt)
+        wanted = self._queue.landed(receipt)
+        if wanted is None:
+            return
+        if receipt["kind"] == "returned":
+            self._queue.again(wanted)
+        else:
+            self._took(wanted, self._begun[wanted.id], _wrong(receipt))
+
+    def _took(self, wanted: Wanted, at: str, code: str | None) -> None:
+        self._begun.pop(wanted.id, None)
         self._portion.take(wanted, at, code)
         self._dispatch.advance(1, wanted.row.size)
         late = self._ctx.clock.monotonic() - self._kept_at >= PORTION_SECONDS
@@ -155,20 +163,23 @@ class Rereading:
         if portion.objects:
             self._keep(portion)
 
-    def _lost(self, order: Mapping[str, Any]) -> None:
-        for one in order["objects"]:
-            losses = self._losses[one["id"]] = self._losses.get(one["id"], 0) + 1
-            if losses >= LOSSES_MAX:
-                self._done(one["id"], UNREAD)
-            elif (flown := self._flying.pop(one["id"], None)) is not None:
-                self._waiting.append(flown[0])
+
+def _wrong(receipt: Mapping[str, Any]) -> str | None:
+    """Return what a receipt says is wrong with an object, None when it was read and is the one.
+
+    Whatever else a worker makes of an object: it was not read, so it is not believed.
+    """
+    if receipt["kind"] == "reread":
+        return None
+    code = str(receipt.get("code"))
+    return code if "target-" in code else UNREAD
 
 
 def _item(wanted: Wanted) -> dict[str, Any]:
     row = wanted.row
     return {
         "id": row.id,
-        "attempt": 0,  # verified objects have no attempts: reading again fences nothing
+        "attempt": wanted.attempt,
         "key": row.key,
         "size": row.size,
         "version": row.version,

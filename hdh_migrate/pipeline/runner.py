@@ -37,13 +37,18 @@ class Runner:
     def run(self, steps: Sequence[Step], selected: Sequence[str]) -> Exit:
         """Perform `steps` for the selected batches (all when none is named), in plan order.
 
+        Where the target has a quota, all of their inventories come before the first transfer.
+
         Raises:
             Refused: a batch is not among the plan's, or what it needs is not verified.
         """
-        for batch in self._batches:
-            if selected and batch.name not in selected:
-                continue
-            if Step.INVENTORY in steps:
+        chosen = [one for one in self._batches if not selected or one.name in selected]
+        # Only all inventories together show whether the target may hold everything.
+        ahead = Step.INVENTORY in steps and self._ctx.limits.quota_bytes is not None
+        for batch in chosen if ahead else ():
+            self._perform(_inventory, batch.name)
+        for batch in chosen:
+            if Step.INVENTORY in steps and not ahead:
                 self._perform(_inventory, batch.name)
             if Step.TRANSFER in steps:
                 if self._held_back(batch, selected):

@@ -11,6 +11,7 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
@@ -33,6 +34,30 @@ CLAIM_DIFFERS = (
     "the source's Content-MD5 is not that of the bytes it gives, twice the same; if the claim is"
     " known to be wrong, say so in the dataset's `ignore_md5`"
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """One part of an object on its way to an open upload."""
+
+    route: Route
+    obj: ObjectInfo
+    span: Span
+    envelope: Envelope
+    upload: Upload
+    number: int
+    size: int
+    """Stored bytes, with the header if it is the first part."""
+    first: int
+    """The index of its first segment within the object."""
+    ends: bool
+    """Whether the object ends with it."""
+    once: Once
+
+    @property
+    def header(self) -> bytes:
+        """What is stored before its segments."""
+        return self.envelope.header if self.number == 1 else b""
 
 
 class Sending:
@@ -172,13 +197,13 @@ class Sending:
             upload_id=order["upload_id"],
             locked=route.keeping is not None,
         )
-        first = (number - 1) * plan.segments
-        once = Once(order, record)
-        streams = size > self._stream_above or once.in_steps(span.length)
-        send = self._stream if streams else self._buffer
-        plain, stored, etag = send(
-            route, obj, span, envelope, upload, number, size, first, number == plan.count, once
-        )
+        piece = Piece(
+            route=route, obj=obj, span=span, envelope=envelope, upload=upload, number=number,
+            size=size, first=(number - 1) * plan.segments, ends=number == plan.count,
+            once=Once(order, record),
+        )  # fmt: skip
+        streams = size > self._stream_above or piece.once.in_steps(span.length)
+        plain, stored, etag = (self._stream if streams else self._buffer)(piece)
         return {
             "kind": "part",
             "id": order["id"],
@@ -191,65 +216,61 @@ class Sending:
             "size": span.length,
         }
 
-    def _buffer(
-        self, route: Route, obj: ObjectInfo, span: Span, envelope: Envelope, upload: Upload,
-        number: int, size: int, first: int, ends: bool, once: Once,
-    ) -> tuple[str, str, str]:  # fmt: skip
+    def _buffer(self, piece: Piece) -> tuple[str, str, str]:
         box = self._box
-        with box.pool.buffer(size) as out:
+        with box.pool.buffer(piece.size) as out:
 
             def seal() -> Sealing:
                 sealing = Sealing(
-                    envelope, out, first=first, left=span.length, ends=ends, md5=False
-                )
-                if number == 1:
-                    sealing.header(envelope.header)
-                box.source.read(route.source, obj, span, sealing.write, checked=_checked(box, obj))
+                    piece.envelope, out, first=piece.first, left=piece.span.length,
+                    ends=piece.ends, md5=False,
+                )  # fmt: skip
+                sealing.header(piece.header)
+                box.source.read(
+                    piece.route.source, piece.obj, piece.span, sealing.write,
+                    checked=_checked(box, piece.obj),
+                )  # fmt: skip
                 sealing.close()
                 return sealing
 
             sealing = box.retry(seal)
             plain, digest = sealing.plain.hexdigest(), sealing.stored.hexdigest()
-            once.demand(span.length, plain)
+            piece.once.demand(piece.span.length, plain)
             body = out[: sealing.size]
-            etag = box.retry(lambda: self._writer.put_part(upload, number, body, sha256=digest))
+            etag = box.retry(
+                lambda: self._writer.put_part(piece.upload, piece.number, body, sha256=digest)
+            )
         return plain, digest, etag
 
-    def _stream(
-        self, route: Route, obj: ObjectInfo, span: Span, envelope: Envelope, upload: Upload,
-        number: int, size: int, first: int, ends: bool, once: Once,
-    ) -> tuple[str, str, str]:  # fmt: skip
+    def _stream(self, piece: Piece) -> tuple[str, str, str]:
         box = self._box
-        header = envelope.header if number == 1 else b""
-        if not once.foresees(_steps(span)):
-            self._foresee(route, obj, span, once)
+        if not piece.once.foresees(_steps(piece.span)):
+            self._foresee(piece)
 
         with box.pool.buffer(box.envelopes.sealed_size(STREAM_READ)) as out:
 
             def send() -> tuple[str, str, str]:
-                flow = _Flow(box, route, obj, span, envelope, header, first, ends, out, once)
-                etag = self._writer.stream_part(upload, number, size, flow.pull)
+                flow = _Flow(box, piece, out)
+                etag = self._writer.stream_part(piece.upload, piece.number, piece.size, flow.pull)
                 return flow.plain.hexdigest(), flow.stored.hexdigest(), etag
 
             return box.retry(send)
 
-    def _foresee(self, route: Route, obj: ObjectInfo, span: Span, once: Once) -> None:
+    def _foresee(self, piece: Piece) -> None:
         """Read a part once without sealing it: it was sealed in other steps than now.
 
         That happens when `limits.memory` was changed under an open upload.
         """
         found, plain, at = dict[int, str](), hashlib.sha256(), 0
-        for step in once.steps(_steps(span)):
-            stretch = Span(span.start + at, step - at)
-            plain = self._box.retry(partial(self._digested, route, obj, stretch, plain))
+        for step in piece.once.steps(_steps(piece.span)):
+            stretch = Span(piece.span.start + at, step - at)
+            plain = self._box.retry(partial(self._digested, piece, stretch, plain))
             found[step], at = plain.hexdigest(), step
-        once.foresee(found)
+        piece.once.foresee(found)
 
-    def _digested(
-        self, route: Route, obj: ObjectInfo, span: Span, done: hashlib._Hash
-    ) -> hashlib._Hash:
+    def _digested(self, piece: Piece, span: Span, done: hashlib._Hash) -> hashlib._Hash:
         plain = done.copy()
-        self._box.source.read(route.source, obj, span, plain.update)
+        self._box.source.read(piece.route.source, piece.obj, span, plain.update)
         return plain
 
     def complete(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
@@ -348,47 +369,41 @@ def _steps(span: Span) -> list[int]:
 class _Flow:
     """Makes the bytes of a part while libcurl sends them, from small pinned reads."""
 
-    def __init__(
-        self, box: Toolbox, route: Route, obj: ObjectInfo, span: Span, envelope: Envelope,
-        header: bytes, first: int, ends: bool, out: memoryview, once: Once,
-    ) -> None:  # fmt: skip
+    def __init__(self, box: Toolbox, piece: Piece, out: memoryview) -> None:
         self.plain = hashlib.sha256()
-        self.stored = hashlib.sha256(header)
-        self._box, self._route, self._obj, self._span = box, route, obj, span
-        self._envelope, self._first, self._ends = envelope, first, ends
-        self._at = span.start
-        self._out = out
-        self._once = once
-        self._ready = memoryview(header)
+        self.stored = hashlib.sha256(piece.header)
+        self._box, self._piece, self._out = box, piece, out
+        self._at = piece.span.start
+        self._ready = memoryview(piece.header)
 
     def pull(self, size: int) -> bytes:
-        if not self._ready and self._at < self._span.end:
+        if not self._ready and self._at < self._piece.span.end:
             self._fill()
-        piece = bytes(self._ready[:size])
-        self._ready = self._ready[len(piece) :]
-        return piece
+        sent = bytes(self._ready[:size])
+        self._ready = self._ready[len(sent) :]
+        return sent
 
     def _fill(self) -> None:
-        span = Span(self._at, min(STREAM_READ, self._span.end - self._at))
-        first = self._first + (self._at - self._span.start) // SEGMENT
-        ends = self._ends and span.end == self._span.end
+        box, piece = self._box, self._piece
+        span = Span(self._at, min(STREAM_READ, piece.span.end - self._at))
+        first = piece.first + (self._at - piece.span.start) // SEGMENT
+        ends = piece.ends and span.end == piece.span.end
         done = self.plain.copy(), self.stored.copy()
 
         def seal() -> Sealing:
             sealing = Sealing(
-                self._envelope, self._out, first=first, left=span.length,
-                ends=ends, md5=False,
-            )  # fmt: skip
+                piece.envelope, self._out, first=first, left=span.length, ends=ends, md5=False
+            )
             sealing.plain, sealing.stored = done[0].copy(), done[1].copy()
-            self._box.source.read(
-                self._route.source, self._obj, span, sealing.write,
-                checked=_checked(self._box, self._obj),
+            box.source.read(
+                piece.route.source, piece.obj, span, sealing.write,
+                checked=_checked(box, piece.obj),
             )  # fmt: skip
             sealing.close()
             return sealing
 
-        sealing = self._box.retry(seal)
+        sealing = box.retry(seal)
         self.plain, self.stored = sealing.plain, sealing.stored
-        self._once.demand(span.end - self._span.start, self.plain.hexdigest())
+        piece.once.demand(span.end - piece.span.start, self.plain.hexdigest())
         self._ready = self._out[: sealing.size]
         self._at = span.end

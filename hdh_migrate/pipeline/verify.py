@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 from hdh_migrate.errors import Unsupported
 from hdh_migrate.model import (
     MIB,
-    DatasetRow,
     Entry,
     ObjectInfo,
     PartPlan,
@@ -21,14 +19,12 @@ from hdh_migrate.model import (
 )
 from hdh_migrate.pipeline.beside import METADATA_RENAMED
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.cutting import cut
 from hdh_migrate.pipeline.dispatch import Dispatcher
-from hdh_migrate.pipeline.selecting import portable_metadata, portable_tags
-from hdh_migrate.pipeline.work import item, repinned
+from hdh_migrate.pipeline.queue import DIED, Queue
+from hdh_migrate.pipeline.work import repinned
 from hdh_migrate.ports import Order
 
 FETCH_OBJECTS = 512
-ORDER_OBJECTS = 32
 ORDER_BYTES = 32 * MIB
 
 
@@ -40,9 +36,7 @@ class Verify:
         self._dispatch = Dispatcher(ctx, batch, Step.VERIFY)
         self._datasets = {row.id: row for row in ctx.ledger.datasets(batch)}
         self._after = dict.fromkeys(self._datasets, 0)
-        self._waiting: deque[Entry] = deque()
-        self._flying: dict[int, Entry] = {}
-        self._losses: dict[int, int] = {}
+        self._queue = Queue[Entry](self._fetch, order_bytes=ORDER_BYTES)
         self._told: set[int] = set()
 
     def run(self) -> None:
@@ -59,22 +53,12 @@ class Verify:
         self._dispatch.run(self._next, self._apply)
 
     def _next(self) -> Order | None:
-        if not self._waiting:
-            self._waiting.extend(self._fetch())
-        if not self._waiting:
+        taken = self._queue.take()
+        if not taken:
             return None
-        first = self._waiting[0]
-        taken, size = list[Entry](), 0
-        while self._waiting and len(taken) < ORDER_OBJECTS and size < ORDER_BYTES:
-            entry = self._waiting[0]
-            if entry.dataset != first.dataset or (entry.id in self._losses and taken):
-                break
-            taken.append(self._waiting.popleft())
-            size += entry.obj.size
-        self._flying.update((entry.id, entry) for entry in taken)
         return {
             "kind": "verify",
-            "dataset": self._datasets[first.dataset].name,
+            "dataset": self._datasets[taken[0].dataset].name,
             "objects": [self._item(entry) for entry in taken],
         }
 
@@ -88,9 +72,7 @@ class Verify:
 
     def _item(self, entry: Entry) -> dict[str, Any]:
         parts = self._parts(entry) if entry.sha256 is None else {"parts": []}
-        return self._ctx.claimed(item(entry), self._datasets[entry.dataset]) | {
-            "metadata": portable_metadata(entry.obj, self._ctx.limits) or {},
-            "tags": portable_tags(entry.obj, self._ctx.limits) or {},
+        return self._ctx.item(entry, self._datasets[entry.dataset]) | {
             "sha256": entry.sha256,
             "sealed_sha256": entry.sealed_sha256,
             "stored_size": entry.stored_size,
@@ -115,18 +97,18 @@ class Verify:
 
     def _apply(self, receipt: Mapping[str, Any]) -> None:
         if receipt["kind"] == "lost":
-            self._lost(receipt["lost"])
+            self._lost(receipt["lost"], receipt["worker"])
             return
         receipt = self._dispatch.judged(receipt)
-        entry = self._flying.pop(receipt["id"], None)
-        if entry is None or receipt["attempt"] != entry.attempt:
+        entry = self._queue.landed(receipt)
+        if entry is None:
             return
         if receipt["kind"] == "verified":
             self._verified(entry, receipt)
         elif receipt["kind"] == "failed":
             self._failed(entry, receipt)
         elif receipt["kind"] == "returned" and not self._ctx.stop.is_set():
-            self._waiting.append(entry)
+            self._queue.again(entry)
 
     def _verified(self, entry: Entry, receipt: Mapping[str, Any]) -> None:
         ledger = self._ctx.ledger
@@ -176,27 +158,13 @@ class Verify:
         if now.kind != "object":
             return entry  # the next attempt finds that out, and says so
         try:
-            plan = cut(now.size, ctx.limits, header=ctx.header, sealed=ctx.sealed)
+            plan = ctx.cut(now.size)
         except Unsupported:
             return entry
         ctx.ledger.amend(entry, now, plan.count)
         return replace(entry, obj=now)
 
-    def _lost(self, order: Mapping[str, Any]) -> None:
-        for one in order["objects"]:
-            entry = self._flying.pop(one["id"], None)
-            if entry is None:
-                continue
-            losses = self._losses[entry.id] = self._losses.get(entry.id, 0) + 1
-            if losses < 3:
-                self._waiting.append(entry)
-            else:
-                detail = f"{losses} worker processes died with this object"
-                verdict = str(Verdict.UNVERIFIABLE)
-                self._failed(entry, {"code": "worker-lost", "verdict": verdict, "detail": detail})
-
-
-def unverified(ctx: Context, datasets: Mapping[int, DatasetRow]) -> int:
-    """Return how many objects of these datasets have no final state yet."""
-    states = (State.LISTED, State.REFUSED, State.SENDING, State.SENT)
-    return sum(ctx.ledger.tally(dataset, *states).objects for dataset in datasets)
+    def _lost(self, order: Order, worker: int) -> None:
+        for entry in self._queue.lost(order, worker):
+            verdict = str(Verdict.UNVERIFIABLE)
+            self._failed(entry, {"code": "worker-lost", "verdict": verdict, "detail": DIED})

@@ -102,8 +102,10 @@ class Toolbox:
         return Conflict("the target already holds another object under this key")
 
 
-def item(entry: Entry) -> dict[str, Any]:
-    """Return an entry as an order carries it."""
+def item(
+    entry: Entry, *, md5: str | None, metadata: Mapping[str, str], tags: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return an entry as an order carries it, with what is to be believed and kept of it."""
     obj = entry.obj
     found: dict[str, Any] = {
         "id": entry.id,
@@ -111,12 +113,12 @@ def item(entry: Entry) -> dict[str, Any]:
         "key": obj.key,
         "size": obj.size,
         "version": obj.version,
-        "md5": obj.md5,
+        "md5": md5,
     }
-    if obj.metadata:
-        found["metadata"] = dict(obj.metadata)
-    if obj.tags:
-        found["tags"] = dict(obj.tags)
+    if metadata:
+        found["metadata"] = dict(metadata)
+    if tags:
+        found["tags"] = dict(tags)
     return found
 
 

@@ -39,7 +39,7 @@ time.sleep(60)
 
 
 def order(*objects: Mapping[str, Any]) -> dict[str, Any]:
-    return {"kind": "put", "objects": list(objects)}
+    return {"kind": "put", "dataset": "d", "objects": list(objects)}
 
 
 def drained(
@@ -133,6 +133,7 @@ def test_a_worker_that_dies_gives_its_order_back_and_is_replaced(
     processes.submit(poison)
     lost = [receipt for receipt in drained(processes, 1) if receipt["kind"] == "lost"]
     assert lost[0]["lost"]["objects"] == poison["objects"]
+    assert lost[0]["worker"] == 1
 
     processes.submit(poison)
 

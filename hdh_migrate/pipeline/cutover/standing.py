@@ -43,8 +43,6 @@ class Stage(StrEnum):
 
 
 BEFORE_SWITCH = frozenset({Stage.NONE, Stage.PREPARING, Stage.ROLLED_BACK})
-ENGAGED = frozenset({Stage.SWITCHING, Stage.SWITCHED, Stage.OPEN, Stage.ROLLING_BACK})
-"""The pointer may have the new value, and a rollback may still be asked for."""
 
 _NOT_FROZEN = frozenset({"source-written", "not-frozen"})
 

@@ -8,6 +8,7 @@ pinned anew, cut anew and moved under a new data key, in this run or in the next
 from __future__ import annotations
 
 import hashlib
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from hdh_migrate.errors import Exit, ListingBroken, Refused
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import SIZE_MAX, Listed, State, Step
+from hdh_migrate.pipeline import relooking
 from tests.support.world import BIG, ONE, SEGMENT, World
 
 D = ONE[0]
@@ -159,6 +161,26 @@ def test_an_md5_that_two_listings_invent_for_a_large_object_is_mended(tmp_path: 
     assert world.run() is Exit.OK
     assert world.states() == {"d/big": State.VERIFIED}
     assert world.findings() == []
+
+
+def test_all_that_is_looked_at_again_is_asked_for_over_the_same_connections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection belongs to a thread, and each portion had new ones."""
+    monkeypatch.setattr(relooking, "AT_ONCE", 1)
+    made = World(tmp_path)
+    made.source.put("src", "one", b"1")
+    for number in range(12):
+        made.source.put("src", f"old{number}", b"", kind="archived")
+    made.run([Step.INVENTORY])
+    before, threads = made.script.calls["head source"], set[threading.Thread]()
+    for number in range(before + 1, before + 13):
+        made.script.at(
+            "head source", number, "before", lambda: threads.add(threading.current_thread())
+        )
+    made.run([Step.INVENTORY])
+    assert made.script.calls["head source"] == before + 12
+    assert 1 <= len(threads) <= relooking.LOOKERS
 
 
 def test_a_blob_that_was_archived_is_moved_when_it_is_back(world: World) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from hdh_migrate.errors import ConnectionLost, Exit, Transient
-from hdh_migrate.model import ObjectInfo, State, Stored, Upload
-from tests.support.world import BIG, World
+from hdh_migrate.errors import AccessDenied, ConnectionLost, Exit, Transient
+from hdh_migrate.model import ObjectInfo, Place, State, Step, Stored, Upload
+from hdh_migrate.pipeline.rereading import Portion, Rereading, Wanted
+from tests.support.fakes import FakeTarget
+from tests.support.world import BIG, Dataset, World
 
 BAD = "k3"
 
@@ -103,3 +105,123 @@ def test_a_store_that_answers_and_does_nothing_ends_the_run(tmp_path: Path) -> N
         made.run()
     assert made.findings() == []
     assert made.script.calls["check target"] > 0
+
+
+def test_parts_that_were_answered_in_the_end_are_no_trouble_of_their_object(
+    tmp_path: Path,
+) -> None:
+    """Two parts of an object, hours apart, each unanswered once: it was set aside."""
+    made = World(tmp_path, budget=0.0)
+    made.source.put("src", BAD, b"b" * BIG)
+    for method, number in (("begin", 2), ("put_part", 1), ("put_part", 3), ("complete", 1)):
+        made.script.at(method, number, "before", _unanswered)
+    assert made.run() is Exit.OK
+    assert made.findings() == []
+
+
+def test_a_part_that_is_never_answered_sets_its_object_aside(tmp_path: Path) -> None:
+    made = World(tmp_path, budget=0.0)
+    made.source.put("src", BAD, b"b" * BIG)
+    for number in (2, 4):  # the second part, which comes again after the third
+        made.script.at("put_part", number, "before", _unanswered)
+    assert made.run() is Exit.FINDINGS
+    assert made.findings() == [("unanswered", BAD)]
+
+
+def _unanswered() -> None:
+    raise ConnectionLost("an empty answer")
+
+
+class Away:
+    """A side of which one bucket does not answer, and the others do."""
+
+    def __init__(self, inner: Any, bucket: str, *methods: str) -> None:
+        self._inner, self._bucket, self._methods = inner, bucket, methods
+        self.away = True
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if name not in self._methods:
+            return found
+
+        def call(*args: Any, **more: Any) -> Any:
+            places = {args[0].bucket if isinstance(args[0], Place) else args[0]}
+            if self.away and self._bucket in places:
+                raise ConnectionLost("no route")
+            return found(*args, **more)
+
+        return call
+
+
+def test_a_bucket_that_went_away_blames_no_object_of_its_dataset(tmp_path: Path) -> None:
+    """The batch's first dataset was asked, whose stores were there."""
+    near, far = (
+        Dataset(name=name, batch="b", source=Place(bucket="src", prefix=f"{name}/"),
+                target=Place(bucket=f"dst-{name}"))
+        for name in ("near", "far")
+    )  # fmt: skip
+    made = World(tmp_path, (near, far))
+    made.source.put("src", "near/k", b"n")
+    made.source.put("src", "far/k", b"f")
+    away = Away(made.target, "dst-far", "check", "put", "head")
+    made.target = cast("FakeTarget", away)
+
+    with pytest.raises(Transient):
+        made.run()
+
+    assert made.findings() == []
+    away.away = False
+    assert made.run() is Exit.OK
+
+
+def test_a_source_that_refuses_does_not_answer_for_the_target(tmp_path: Path) -> None:
+    """A refusal of the one side was an answer of both."""
+    made = world(tmp_path, 100, count=1)
+    made.run([Step.INVENTORY])
+    made.script.always("put", ConnectionLost("no route"))
+    made.script.always("check", AccessDenied("may not list"))
+    made.script.always("check target", ConnectionLost("no route"))
+    with pytest.raises(Transient):
+        made.run([Step.TRANSFER])
+    assert made.findings() == []
+
+
+# --- the same when verified objects are read again ------------------------------------------------
+
+
+def reread(made: World, kept: list[Portion], level: str) -> None:
+    ledger = made.open()
+    try:
+        rows = ledger.erasable("b", 0, 100)
+        wanted = (Wanted(row=row, level=level, first=row.id) for row in rows)
+        ctx, moment = made.context(ledger), made.clock.now
+        Rereading(ctx, "b", wanted, kept.append, moment=moment, sampled=False).run()
+    finally:
+        ledger.close()
+
+
+@pytest.mark.parametrize(("method", "level"), [("read", "stored"), ("head", "head")])
+def test_a_verified_object_that_never_gets_an_answer_is_unread_and_the_others_are_read(
+    tmp_path: Path, method: str, level: str
+) -> None:
+    """It was asked for again for ever."""
+    made = world(tmp_path, 100)
+    assert made.run() is Exit.OK
+    made.target = cast("FakeTarget", Grudge(made.target, method))
+    kept: list[Portion] = []
+
+    reread(made, kept, level)
+
+    assert sum(portion.objects for portion in kept) == 8
+    assert [portion.differing for portion in kept if portion.differing] == [{4: "target-unread"}]
+
+
+def test_a_target_that_went_away_ends_the_reading_and_blames_no_object(tmp_path: Path) -> None:
+    made = world(tmp_path, 100)
+    assert made.run() is Exit.OK
+    made.script.always("read", ConnectionLost("no route"))
+    made.script.always("check target", ConnectionLost("no route"))
+    kept: list[Portion] = []
+    with pytest.raises(Transient):
+        reread(made, kept, "stored")
+    assert kept == []

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import Exit, HostRefused, Refused
-from hdh_migrate.model import SEGMENT, State, Step
+from hdh_migrate.model import SEGMENT, Place, State, Step
 from hdh_migrate.pipeline.planning import Pace, paced
-from tests.support.world import ONE, SMALL, World
+from tests.support.world import ALL, ONE, SMALL, Dataset, World
 
 BUCKET = ONE[0].source.bucket
 PREFIX = ONE[0].source.prefix
@@ -69,3 +69,48 @@ def test_a_host_that_is_not_the_right_one_any_more_ends_the_run_and_fails_no_obj
     world.script.heal()
     assert world.run() is Exit.OK
     assert set(world.states().values()) == {State.VERIFIED}
+
+
+def batches(folder: Path, quota: int | None) -> World:
+    rows = [
+        Dataset(
+            name=name, batch=name, source=Place(bucket="src", prefix=f"{name}/"),
+            target=Place(bucket="dst", prefix=f"{name}/"),
+        )
+        for name in ("early", "late")
+    ]  # fmt: skip
+    world = World(folder, rows, limits=replace(SMALL, quota_bytes=quota))
+    for row in rows:
+        world.source.put("src", f"{row.name}/k", bytes(1000))
+    return world
+
+
+def test_a_quota_that_only_all_batches_exceed_is_told_before_a_byte_moves(tmp_path: Path) -> None:
+    """The first batch was moved before the second was counted."""
+    world = batches(tmp_path, 2000)  # each takes some 1,260 bytes
+    with pytest.raises(Refused, match="batch late: the plan brings") as refused:
+        world.run()
+    assert "this run moved no byte" in (refused.value.hint or "")
+    assert world.script.calls["put"] == 0
+    assert set(world.states().values()) == {State.LISTED}
+    alone = batches(tmp_path / "2", 2000)
+    assert alone.run(ALL, "early") is Exit.OK
+
+
+def test_within_a_quota_every_batch_is_listed_once_and_before_the_first_is_moved(
+    tmp_path: Path,
+) -> None:
+    world = batches(tmp_path, 3000)
+    assert world.run() is Exit.OK
+    free = batches(tmp_path / "2", None)
+    assert free.run() is Exit.OK
+    assert world.script.calls["recount"] == free.script.calls["recount"] == 2
+
+    def steps(ran: World) -> list[tuple[str, str]]:
+        return [(batch, step.partition(" ")[0]) for batch, step, _ in ran.notes.steps]
+
+    early = [("early", step) for step in ("transfer", "verify")]
+    late = [("late", step) for step in ("transfer", "verify")]
+    listed = [("early", "inventory"), ("late", "inventory")]
+    assert steps(world) == [*listed, *early, *late]
+    assert steps(free) == [listed[0], *early, listed[1], *late]

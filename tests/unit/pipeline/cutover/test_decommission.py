@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Erased, Erasing, Place, Problem, Remnant, State, Trace, Verified
-from hdh_migrate.pipeline import erasing, recheck, rereading
+from hdh_migrate.pipeline import erasing, queue, recheck, rereading
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.scene import Scene, Story
@@ -205,6 +206,19 @@ def test_many_at_once_come_to_the_same(end: End) -> None:
     end.connections = 4
     assert end.finalized().execute()["requested"] == {"deleted": 5}
     assert end.left() == {"tmp/scratch"}
+
+
+def test_all_portions_have_the_same_threads(end: End) -> None:
+    """Each portion had new ones, and so a new connection for each of its few requests."""
+    end.connections = 2
+    threads = set[threading.Thread]()
+    for number in range(1, 6):
+        end.affair.script.at(
+            "erase", number, "before", lambda: threads.add(threading.current_thread())
+        )
+    assert end.finalized().execute()["requested"] == {"deleted": 5}
+    assert 1 <= len(threads) <= 2
+    assert threading.main_thread() not in threads
 
 
 def test_a_decommission_killed_at_any_event_or_delete_goes_on(
@@ -607,6 +621,7 @@ def test_consent_attestation_and_hold_are_asked_for_at_every_portion(end: End) -
 def test_a_target_that_is_away_stops_it_and_it_goes_on(end: End) -> None:
     end.finalized()
     end.affair.script.always("read", ConnectionLost("away"))
+    end.affair.script.always("check target", ConnectionLost("away"))
     with pytest.raises(Transient) as stopped:
         end.execute()
     assert stopped.value.exit_code is Exit.STOPPED
@@ -771,14 +786,14 @@ def test_a_target_that_is_lost_is_not_read_to_its_end(
 ) -> None:
     monkeypatch.setattr(recheck, "DIFFERING_MAX", 2)
     monkeypatch.setattr(rereading, "PORTION_OBJECTS", 1)
-    monkeypatch.setattr(rereading, "ORDER_OBJECTS", 1)
+    monkeypatch.setattr(queue, "ORDER_OBJECTS", 1)
     end.finalized()
     for number in range(4):
         end.affair.world.target.drop("dst", key(number))
     for _ in range(2):
         with pytest.raises(TargetDiffers):
             end.execute()
-        assert len(end.affair.world.findings()) == 3  # one order was under way
+        assert len(end.affair.world.findings()) == 2
     told = end.execute(keep_going=True)["requested"]
     assert told == {"deleted": 1, "target-gone": 4}
 
@@ -815,7 +830,7 @@ def test_a_reading_that_was_killed_goes_on_where_it_was(
     end: End, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rereading, "PORTION_OBJECTS", 1)
-    monkeypatch.setattr(rereading, "ORDER_OBJECTS", 1)
+    monkeypatch.setattr(queue, "ORDER_OBJECTS", 1)
     end.finalized()
     calls = end.affair.script.calls
     calls.clear()

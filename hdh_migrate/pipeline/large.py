@@ -1,0 +1,277 @@
+"""Large objects: begin, parts in any order, complete.
+
+After a crash the target is asked what it holds before a part is trusted.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hdh_migrate.errors import MigrateError, StorageError, Unsupported
+from hdh_migrate.model import (
+    DatasetRow,
+    Entry,
+    OpenUpload,
+    PartPlan,
+    PartReceipt,
+    Upload,
+    Verdict,
+)
+from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.dispatch import Dispatcher
+from hdh_migrate.pipeline.ends import Ends
+from hdh_migrate.ports import Order
+
+BIG_AT_ONCE = 4
+"""Large objects under way, each with an upload of its own; fewer where the target bears fewer."""
+
+VANISHED_MAX = 3
+STAGE = 0
+"""Stands among part numbers for the order of a stage: begin, resume or complete."""
+
+
+@dataclass(slots=True)
+class Big:
+    """A large object under way."""
+
+    entry: Entry
+    dataset: DatasetRow
+    plan: PartPlan
+    upload: OpenUpload | None = None
+    waiting: deque[int] = field(default_factory=deque)
+    flying: set[int] = field(default_factory=set)  # numbers of parts under way, or STAGE
+    stage: str = "begin"  # begin, resume, parts, complete; the order that comes next
+
+
+class Large:
+    """The large objects of a batch on their way."""
+
+    def __init__(
+        self, ctx: Context, dispatch: Dispatcher, datasets: Mapping[int, DatasetRow], ends: Ends
+    ) -> None:
+        self._ctx, self._dispatch, self._datasets, self._ends = ctx, dispatch, datasets, ends
+        self._big: dict[int, Big] = {}
+        self._vanished: dict[int, int] = {}
+        self._at_once = min(BIG_AT_ONCE, ctx.limits.max_open_uploads or BIG_AT_ONCE)
+        self.began: set[int] = set()
+        """The datasets of which an upload may have begun that nobody heard of."""
+
+    def resume(self, entry: Entry, upload: OpenUpload) -> None:
+        """Go on with an upload of an earlier run."""
+        plan = PartPlan.begun(upload.segments, entry.obj.size)
+        dataset = self._datasets[entry.dataset]
+        self._big[entry.id] = Big(entry, dataset, plan, upload, stage="resume")
+
+    # --- orders --------------------------------------------------------------------------------
+
+    def next(self) -> Order | None:
+        """Return the next order, None when nothing waits."""
+        while len(self._big) < self._at_once and (entry := self._claim()) is not None:
+            self._plan(entry)
+        for big in self._big.values():
+            if big.stage in {"begin", "resume", "complete"} and not big.flying:
+                return self._stage_order(big)
+            if big.stage == "parts" and big.waiting:
+                return self._part_order(big)
+        return None
+
+    def _plan(self, entry: Entry) -> None:
+        try:
+            plan = self._ctx.cut(entry.obj.size)
+        except Unsupported as error:  # a probe has lowered a limit since the inventory
+            self._ends.failed(entry, "refused", Verdict.UNVERIFIABLE, str(error))
+            return
+        self._big[entry.id] = Big(entry, self._datasets[entry.dataset], plan)
+
+    def _stage_order(self, big: Big) -> Order:
+        one = self._ctx.item(big.entry, big.dataset)
+        big.flying.add(STAGE)
+        self.began.add(big.dataset.id)
+        if big.upload is not None and big.stage != "begin":
+            receipts = self._ctx.ledger.parts(big.entry.id)
+            one["upload_id"] = big.upload.upload_id
+            if big.stage == "resume":
+                one["receipts"] = [(p.number, p.etag, p.stored_size) for p in receipts]
+            else:
+                one["etags"] = [(p.number, p.etag) for p in receipts]
+                one["stored_size"] = sum(p.stored_size for p in receipts)
+        return {"kind": big.stage, "dataset": big.dataset.name, "objects": [one]}
+
+    def _part_order(self, big: Big) -> Order:
+        assert big.upload is not None
+        number = big.waiting.popleft()
+        big.flying.add(number)
+        one = self._ctx.item(big.entry, big.dataset) | {
+            "number": number,
+            "segments": big.plan.segments,
+            "parts": big.plan.count,
+            "upload_id": big.upload.upload_id,
+            "header": base64.b64encode(big.upload.header).decode(),
+            "sealed": self._ctx.ledger.sealed(big.entry.id, number),
+        }
+        return {"kind": "part", "dataset": big.dataset.name, "objects": [one]}
+
+    def _claim(self) -> Entry | None:
+        for dataset in self._datasets:
+            for entry in self._ctx.ledger.todo("big", dataset, 1):
+                return self._dispatch.claimed([entry])[0]
+        return None
+
+    # --- receipts ------------------------------------------------------------------------------
+
+    def seals(self, receipt: Mapping[str, Any]) -> bool:
+        """Write down what is about to be sealed; False for what nobody waits for any more."""
+        big = self._waits_for(receipt)
+        number = int(receipt["number"])
+        return (
+            big is not None
+            and number in big.flying
+            and self._ctx.ledger.seals(big.entry.id, number, receipt["size"], receipt["sha256"])
+        )
+
+    def _waits_for(self, receipt: Mapping[str, Any]) -> Big | None:
+        big = self._big.get(receipt["id"])
+        return big if big is not None and receipt["attempt"] == big.entry.attempt else None
+
+    def apply(self, receipt: Mapping[str, Any]) -> None:
+        """Write down what came of an object, its part or stage, unless nobody waits for it."""
+        big = self._waits_for(receipt)
+        if big is not None:
+            self._apply(big, receipt)
+
+    def _apply(self, big: Big, receipt: Mapping[str, Any]) -> None:
+        ended = receipt["kind"] in {"drifted", "failed"}
+        token = receipt.get("number") or STAGE
+        if not ended and token not in big.flying:
+            return  # a second word on it: its worker died between receipt and goodbye
+        big.flying.discard(token)
+        {
+            "begun": self._begun,
+            "part": self._part,
+            "resumed": self._resumed,
+            "completed": self._completed,
+            "gone": self._gone,
+            "sent": self._sent,
+            "returned": self._returned,
+            "drifted": self._ended,
+            "failed": self._ended,
+        }[receipt["kind"]](big, receipt)
+
+    def _begun(self, big: Big, receipt: Mapping[str, Any]) -> None:
+        big.upload = OpenUpload(
+            entry=big.entry.id,
+            attempt=big.entry.attempt,
+            upload_id=receipt["upload_id"],
+            header=base64.b64decode(receipt["header"]),
+            segments=big.plan.segments,
+        )
+        self._ctx.ledger.begun(big.upload)
+        self._dispatch.commit()  # no sealed byte leaves before its header is safe
+        big.waiting.extend(range(1, big.plan.count + 1))
+        big.stage = "parts"
+
+    def _part(self, big: Big, receipt: Mapping[str, Any]) -> None:
+        fields = ("number", "sha256", "sealed_sha256", "stored_size", "etag")
+        part = PartReceipt(**{name: receipt[name] for name in fields})
+        self._ctx.ledger.add_part(big.entry.id, part)
+        self._dispatch.advance(0, int(receipt["size"]))
+        self._when_all_parts(big)
+
+    def _when_all_parts(self, big: Big) -> None:
+        if not big.waiting and not big.flying and big.stage == "parts":
+            self._dispatch.commit()  # every part's receipt is safe before they become one object
+            big.stage = "complete"
+
+    def _resumed(self, big: Big, receipt: Mapping[str, Any]) -> None:
+        held, done = set(receipt["held"]), 0
+        for part in self._ctx.ledger.parts(big.entry.id):
+            if part.number in held:
+                done += big.plan.span(part.number, big.entry.obj.size).length
+            else:
+                self._ctx.ledger.drop_part(big.entry.id, part.number)
+        known = {part.number for part in self._ctx.ledger.parts(big.entry.id)}
+        big.waiting.extend(n for n in range(1, big.plan.count + 1) if n not in known)
+        big.stage = "parts"
+        self._ctx.progress.note(
+            f"resumed a large object at part {len(known) + 1} of {big.plan.count}"
+        )
+        self._dispatch.advance(0, done)
+        self._when_all_parts(big)
+
+    def _completed(self, big: Big, receipt: Mapping[str, Any]) -> None:
+        del receipt
+        known = {part.number for part in self._ctx.ledger.parts(big.entry.id)}
+        if len(known) == big.plan.count:
+            big.stage = "complete"
+        else:
+            self._restart(big)
+
+    def _gone(self, big: Big, receipt: Mapping[str, Any]) -> None:
+        del receipt
+        self._restart(big)
+
+    def _restart(self, big: Big) -> None:
+        """Begin an object anew, under a new data key; its attempt stays counted."""
+        self._ctx.ledger.drop_upload(big.entry.id)
+        self._ctx.ledger.unclaim(big.entry)
+        del self._big[big.entry.id]
+
+    def _sent(self, big: Big, receipt: Mapping[str, Any]) -> None:
+        self._ctx.ledger.sent(big.entry, receipt)
+        self._dispatch.advance(1, 0)
+        del self._big[big.entry.id]
+
+    def _returned(self, big: Big, receipt: Mapping[str, Any]) -> None:
+        if receipt.get("number"):
+            big.waiting.append(int(receipt["number"]))
+        elif big.stage == "begin":
+            self._restart(big)
+
+    def _ended(self, big: Big, receipt: Mapping[str, Any]) -> None:
+        if big.upload is not None:
+            self._abort(big)
+        del self._big[big.entry.id]
+        missing = receipt["kind"] == "failed" and receipt["code"] == "missing"
+        if missing and big.upload is not None and self._source_has(big):
+            self._upload_vanished(big)  # hosts drop an upload whose completion met a conflict
+        else:
+            self._ends.take(big.entry, receipt)
+
+    def _upload_vanished(self, big: Big) -> None:
+        """Begin anew, but not for ever."""
+        number = big.entry.id
+        times = self._vanished[number] = self._vanished.get(number, 0) + 1
+        if times < VANISHED_MAX:
+            self._ctx.ledger.drop_upload(number)
+            self._ctx.ledger.unclaim(big.entry)
+            return
+        detail = f"the target dropped the object's upload {times} times"
+        self._ends.failed(big.entry, "upload-dropped", Verdict.UNVERIFIABLE, detail)
+
+    def _source_has(self, big: Big) -> bool:
+        """Tell a vanished upload from a vanished source object."""
+        ctx, route = self._ctx, self._ctx.route(big.dataset)
+        try:
+            ctx.retry(lambda: ctx.source.head(route.source, big.entry.obj.key))
+        except MigrateError:
+            return False
+        return True
+
+    def _abort(self, big: Big) -> None:
+        assert big.upload is not None
+        ctx, route = self._ctx, self._ctx.route(big.dataset)
+        writer = ctx.writer
+        assert writer is not None
+        upload = Upload(
+            bucket=route.target.bucket,
+            key=route.target_key(big.entry.obj.key),
+            upload_id=big.upload.upload_id,
+        )
+        try:
+            ctx.retry(lambda: writer.abort(upload))
+        except StorageError:
+            ctx.progress.note("an upload could not be aborted; the next run sweeps it")

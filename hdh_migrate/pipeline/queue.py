@@ -1,0 +1,106 @@
+"""What waits for workers: cut into orders, and queued again when the worker that had it died.
+
+Objects that workers died with travel alone, so that none is blamed for another; what three workers
+died with is not given to a fourth.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Generic, Protocol, TypeVar
+
+from hdh_migrate.ports import Order, Receipt
+
+ORDER_OBJECTS = 32
+LOSSES_MAX = 3
+
+DIED = f"{LOSSES_MAX} worker processes died with this object"
+
+
+class Waiting(Protocol):
+    """One object that is to be worked on."""
+
+    @property
+    def id(self) -> int: ...  # noqa: D102 - the ledger's
+    @property
+    def dataset(self) -> int: ...  # noqa: D102 - the ledger's number of it
+    @property
+    def attempt(self) -> int: ...  # noqa: D102 - what fences late receipts
+    @property
+    def size(self) -> int: ...  # noqa: D102 - bytes at the source
+
+
+T = TypeVar("T", bound=Waiting)
+
+
+class Deaths:
+    """Which workers died with which object."""
+
+    def __init__(self) -> None:
+        self._workers: dict[int, set[int]] = {}
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._workers
+
+    def fatal(self, number: int, worker: int) -> bool:
+        """Count a worker once, whatever it held of an object; say whether it was one too many."""
+        workers = self._workers.setdefault(number, set())
+        workers.add(worker)
+        return len(workers) >= LOSSES_MAX
+
+
+class Queue(Generic[T]):
+    """Objects on their way to workers and under way; `refill` gives more when none waits."""
+
+    def __init__(
+        self, refill: Callable[[], Iterable[T]], *, order_bytes: int, deaths: Deaths | None = None
+    ) -> None:
+        """An order ends with the object that brings it to `order_bytes`."""
+        self._refill, self._order_bytes = refill, order_bytes
+        self._deaths = Deaths() if deaths is None else deaths
+        self._waiting: deque[T] = deque()
+        self._flying: dict[int, T] = {}
+
+    def take(self) -> list[T]:
+        """Take what makes the next order, of one dataset; empty when nothing is left."""
+        taken, size = list[T](), 0
+        while len(taken) < ORDER_OBJECTS and size < self._order_bytes and self._waits():
+            one = self._waiting[0]
+            fragile = one.id in self._deaths
+            if taken and (fragile or one.dataset != taken[0].dataset):
+                break
+            taken.append(self._waiting.popleft())
+            size += one.size
+            if fragile:
+                break
+        self._flying.update((one.id, one) for one in taken)
+        return taken
+
+    def _waits(self) -> bool:
+        if not self._waiting:
+            self._waiting.extend(self._refill())
+        return bool(self._waiting)
+
+    def landed(self, receipt: Receipt) -> T | None:
+        """Return what a receipt is about, which is not under way any more; None: nobody waits."""
+        one = self._flying.get(receipt["id"])
+        if one is None or one.attempt != receipt["attempt"]:
+            return None
+        return self._flying.pop(one.id)
+
+    def again(self, one: T) -> None:
+        """Queue one object again, behind the others."""
+        self._waiting.append(one)
+
+    def lost(self, order: Order, worker: int) -> list[T]:
+        """Queue again what a worker died with; return what it is not to be tried with again."""
+        fatal = []
+        for one in map(self.landed, order["objects"]):
+            if one is None:
+                continue
+            if self._deaths.fatal(one.id, worker):
+                fatal.append(one)
+            else:
+                self.again(one)
+        return fatal

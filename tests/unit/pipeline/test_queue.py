@@ -1,0 +1,72 @@
+"""How objects are put into orders, and what becomes of those whose worker died."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from hdh_migrate.model import Entry, ObjectInfo
+from hdh_migrate.pipeline.queue import LOSSES_MAX, ORDER_OBJECTS, Queue
+
+
+def entry(number: int, *, dataset: int = 1, size: int = 1) -> Entry:
+    obj = ObjectInfo(key=f"k{number}", size=size, version="v")
+    return Entry(id=number, dataset=dataset, obj=obj, parts=0, attempt=1)
+
+
+def queue(*entries: Entry, order_bytes: int = 1000) -> Queue[Entry]:
+    pages: Iterator[list[Entry]] = iter([list(entries)])
+    return Queue(lambda: next(pages, []), order_bytes=order_bytes)
+
+
+def orders(made: Queue[Entry]) -> list[list[int]]:
+    found = []
+    while taken := made.take():
+        found.append([one.id for one in taken])
+    return found
+
+
+def receipt(number: int, attempt: int = 1) -> dict[str, Any]:
+    return {"id": number, "attempt": attempt}
+
+
+def order(*numbers: int) -> dict[str, Any]:
+    return {"objects": [receipt(number) for number in numbers]}
+
+
+def test_an_order_is_of_one_dataset_and_bounded_in_objects_and_bytes() -> None:
+    datasets = queue(entry(1), entry(2), entry(3, dataset=2), entry(4))
+    assert orders(datasets) == [[1, 2], [3], [4]]
+    assert orders(queue(entry(1, size=600), entry(2, size=600), entry(3))) == [[1, 2], [3]]
+    many = orders(queue(*map(entry, range(ORDER_OBJECTS + 1))))
+    assert [len(taken) for taken in many] == [ORDER_OBJECTS, 1]
+
+
+def test_what_a_worker_died_with_travels_alone_ever_after() -> None:
+    made = queue(*map(entry, range(1, 4)))
+    made.take()
+    assert made.lost(order(1, 2), worker=1) == []
+    made.again(entry(4))
+    made.again(entry(5))
+    assert orders(made) == [[1], [2], [4, 5]]
+    assert made.landed(receipt(3)) is not None  # it was under way with another worker
+
+
+def test_what_three_workers_died_with_comes_back_to_be_left_out() -> None:
+    made = queue(entry(1))
+    for worker in range(1, LOSSES_MAX):
+        assert [one.id for one in made.take()] == [1]
+        assert made.lost(order(1), worker) == []
+    assert [one.id for one in made.take()] == [1]
+    assert [one.id for one in made.lost(order(1), LOSSES_MAX)] == [1]
+    assert made.take() == []
+
+
+def test_a_receipt_counts_once_and_only_for_its_attempt() -> None:
+    made = queue(entry(1))
+    made.take()
+    assert made.landed(receipt(1, attempt=2)) is None
+    assert made.landed(receipt(1)) == entry(1)
+    assert made.landed(receipt(1)) is None
+    assert made.lost(order(1), worker=1) == []
+    assert made.take() == []
