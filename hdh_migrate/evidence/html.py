@@ -8,6 +8,7 @@ the template engine, because that is what the engine does with every string that
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import jinja2
@@ -51,15 +52,7 @@ def render_report(
     marked as a draft in every place where it could be taken for evidence.
     """
     words = _Words(language)
-    environment = jinja2.Environment(
-        autoescape=True,
-        finalize=_harmless,
-        undefined=jinja2.StrictUndefined,
-        loader=jinja2.PackageLoader("hdh_migrate.evidence"),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template("report.html")
+    template = _environment().get_template("report.html")
     verdict, count = _verdict(predicate)
     page = template.render(
         language=language,
@@ -92,6 +85,19 @@ def render_report(
         signer=signer,
     )
     return page.encode()
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """Return what compiles templates, once: that costs more than a page."""
+    return jinja2.Environment(
+        autoescape=True,
+        finalize=_harmless,
+        undefined=jinja2.StrictUndefined,
+        loader=jinja2.PackageLoader("hdh_migrate.evidence"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 class _Words:

@@ -57,6 +57,7 @@ class Page(HTMLParser):
 
     def __init__(self, source: str) -> None:
         super().__init__(convert_charrefs=True)
+        self.source = source
         self.tags: list[str] = []
         self.attributes: list[tuple[str, str | None]] = []
         self.blocks: list[str] = []
@@ -220,9 +221,9 @@ def written(out: Path, records: list[dict[str, Any]], **changes: Any) -> dict[st
     }
 
 
-@pytest.fixture
-def key(tmp_path: Path) -> Signer:
-    return signer(tmp_path / "keys")
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Signer:
+    return signer(tmp_path_factory.mktemp("key") / "keys")
 
 
 LOCAL = tuple(
@@ -237,8 +238,13 @@ OPENING = {
 }  # fmt: skip
 
 
-def every_page(folder: Path, key: Signer) -> dict[str, list[Page]]:
+Pages = dict[str, list[Page]]
+
+
+@pytest.fixture(scope="module")
+def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
     """The report in every situation that it has words for."""
+    folder = tmp_path_factory.mktemp("pages")
     good = [record("a"), record("b")]
     situations: list[dict[str, Any]] = [
         {"records": good, "operator": "claire@ops", "sha256_in_transfer": 2},
@@ -331,11 +337,10 @@ def test_every_entry_says_something_in_both_languages_with_the_same_values() -> 
         assert entry.fr.count("|") == entry.en.count("|") <= 1, name
 
 
-def test_every_sentence_of_both_languages_is_used_on_some_page(tmp_path: Path, key: Signer) -> None:
-    pages = every_page(tmp_path, key)
+def test_every_sentence_of_both_languages_is_used_on_some_page(every_page: Pages) -> None:
     for language in LANGUAGES:
-        labels = {value for page in pages[language] for _, value in page.attributes if value}
-        seen = " ".join([*(page.text for page in pages[language]), *labels])
+        labels = {value for page in every_page[language] for _, value in page.attributes if value}
+        seen = " ".join([*(page.text for page in every_page[language]), *labels])
         for name in CATALOGUE:
             for singular in (True, False):
                 said = text(name, language, singular=singular)
@@ -344,15 +349,15 @@ def test_every_sentence_of_both_languages_is_used_on_some_page(tmp_path: Path, k
 
 
 def test_a_french_page_has_no_plain_space_before_its_high_punctuation(
-    tmp_path: Path, key: Signer
+    every_page: Pages,
 ) -> None:
     assert text("q.complete", "fr").endswith("complet\u00a0?")
-    for page in every_page(tmp_path, key)["fr"]:
+    for page in every_page["fr"]:
         assert not re.search("[a-zé] [:?!;»]( |$)|« ", page.text)
 
 
-def test_a_page_loads_nothing_and_runs_nothing(tmp_path: Path, key: Signer) -> None:
-    for language, pages in every_page(tmp_path, key).items():
+def test_a_page_loads_nothing_and_runs_nothing(every_page: Pages) -> None:
+    for language, pages in every_page.items():
         for page in pages:
             names = {name for name, _ in page.attributes}
             assert not {"script", "img", "link", "iframe", "object", "a", "form"} & set(page.tags)
@@ -363,7 +368,7 @@ def test_a_page_loads_nothing_and_runs_nothing(tmp_path: Path, key: Signer) -> N
                 "content",
                 "default-src 'none'; style-src 'unsafe-inline'",
             ) in page.attributes
-    source = (tmp_path / "0" / "report.fr.html").read_text("utf-8")
+    source = every_page["fr"][0].source
     assert "url(" not in source
     assert "@import" not in source
 
@@ -523,7 +528,8 @@ def test_only_the_first_findings_are_on_the_page_and_it_says_where_all_are(
     assert "key-200" not in page.text
 
 
-def test_the_commands_that_the_page_prints_do_what_it_says(tmp_path: Path, key: Signer) -> None:
+def test_the_commands_that_the_page_prints_do_what_it_says(tmp_path: Path) -> None:
+    key = signer(tmp_path / "keys")
     page = written(tmp_path / "out", [record("a")], signer=key)["en"]
     sums, fingerprint, signature, alone = page.blocks
     statement, openssl = signature.rsplit("\n", 1)
