@@ -26,7 +26,7 @@ demo: setup ## run the main job end to end on this machine: Azurite to S3, with 
 
 test: setup ## every test, live servers included  [T=path] [K=expression] [JOBS=2]
 	@tests/support/need-programs
-	$(BIN)/python -m pytest $(T) $(if $(K),-k "$(K)") --numprocesses $(JOBS) --dist loadfile
+	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m pytest $(T) $(if $(K),-k "$(K)") --numprocesses $(JOBS) --dist loadfile
 
 check: setup lint types imports schema ## all that a change needs besides the tests
 
