@@ -179,7 +179,8 @@ def witnesses_of(transports: Iterable[Transport]) -> Sequence[Witness]:
     for transport in transports:
         if transport.door is not None:
             parts = urlsplit(transport.door.endpoint)
-            by_endpoint.setdefault(f"{parts.scheme}://{parts.netloc}", []).append(transport)
+            if parts.netloc:  # nobody answers for a folder
+                by_endpoint.setdefault(f"{parts.scheme}://{parts.netloc}", []).append(transport)
     return [
         _Endpoint(endpoint=endpoint, transports=tuple(found))
         for endpoint, found in by_endpoint.items()
