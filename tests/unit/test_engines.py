@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from hdh_migrate.engines.local import LocalEngine
+from hdh_migrate.engines.local import DEATHS_MAX, LocalEngine
 from hdh_migrate.engines.serial import SerialEngine
+from hdh_migrate.engines.worker import FAULT
 from hdh_migrate.errors import MigrateError, Starved
 from hdh_migrate.ports import Engine, Recorder
 from tests.support.workshop import Workshop
@@ -200,6 +201,26 @@ def test_workers_that_never_begin_end_the_run_as_a_stop() -> None:
             wait_for_it()
     finally:
         engine.close(grace=0)
+
+
+def test_workers_that_never_began_do_not_keep_the_others_from_being_ended() -> None:
+    engine = LocalEngine(FACTORY, {"broken": True}, processes=4, connections=4, search=[ROOT])
+    started = [worker.process for worker in engine._workers]
+    engine._stillborn = DEATHS_MAX
+
+    engine.close(grace=20)
+
+    assert [process.returncode for process in started] == [FAULT] * 4
+
+
+def test_a_worker_of_other_code_does_not_keep_the_others_from_being_ended() -> None:
+    engine = LocalEngine(FACTORY, {}, processes=2, connections=2, search=[ROOT])
+    started = [worker.process for worker in engine._workers]
+    engine._code = "that of a tool that was changed under the run"
+
+    engine.close(grace=20)
+
+    assert [process.returncode for process in started] == [0, 0]
 
 
 def test_workers_end_when_their_coordinator_is_killed() -> None:
