@@ -34,18 +34,18 @@ def redact(text: str) -> str:
     return _SECRETS.sub(lambda m: m.group(1) + "***", text)
 
 
-class _Redacting(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        message = redact(record.getMessage())
-        record.msg, record.args = message, ()
-        return True
+class _Redacting(logging.Formatter):
+    """Redacts the whole text of a record: its message, its traceback, its stack."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
 
 
 def set_up_logging(verbosity: int) -> None:
     """Send our log to stderr, redacted; SDKs never go below WARNING (they print signatures)."""
     handler = logging.StreamHandler()
-    handler.addFilter(_Redacting())
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_Redacting("%(levelname)s %(name)s: %(message)s"))
+    logging.raiseExceptions = False  # it prints the arguments of a record that cannot be formatted
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

@@ -76,10 +76,9 @@ def test_a_beginning_of_a_listing_may_come_byte_by_byte() -> None:
 
 @pytest.mark.parametrize("piece", [1, 100, 1024, 4096])
 def test_a_beginning_without_an_element_ends_in_whichever_pieces(piece: int) -> None:
-    read, blank = reader(), b" " * piece
+    blanks = [b" " * piece] * (2 * markup.TAG_MAX // piece)
     with pytest.raises(markup.Unwanted, match="no element"):
-        for _ in range(2 * markup.TAG_MAX // piece):
-            entries(read, blank)
+        entries(reader(), *blanks)
 
 
 @pytest.mark.parametrize(
