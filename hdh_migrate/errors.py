@@ -104,6 +104,9 @@ class ClocksDiffer(Refused):
 class StorageError(MigrateError):
     """What leaves a source or target adapter is one of these; the cause is chained."""
 
+    code: str = ""
+    """What the store itself calls it; empty when it does not say, or was not reached."""
+
 
 class Transient(StorageError):
     """May work when tried again; the only class that the retry layer retries."""

@@ -38,10 +38,12 @@ class Condition:
     reason: str
     source: str
     as_of: str
+    shown: bool
+    """Whether there was an answer at all."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "shown"}
 
 
 def conditions(
@@ -65,6 +67,7 @@ def conditions(
                 reason=rule.rule,
                 source=rule.source,
                 as_of=rule.as_of,
+                shown=value is not None,
             )
         )
     return found

@@ -15,7 +15,6 @@ from hdh_migrate.errors import (
     Conflict,
     ListingBroken,
     Missing,
-    Permanent,
     ShortRead,
     StorageError,
     Transient,
@@ -66,14 +65,7 @@ class S3Reader:
 
     def locks(self, place: Place) -> bool:
         """Ask for the bucket's object lock configuration."""
-        try:
-            with translated("the bucket's object lock"):
-                told = self._endpoint.client.get_object_lock_configuration(Bucket=place.bucket)
-        except AccessDenied:
-            raise
-        except Permanent:
-            return False  # in whichever words: there is none
-        return bool(told.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled")
+        return s3_beside.object_lock_of(self._endpoint, place.bucket)
 
     def lock(self, bucket: str, stored: Stored) -> Lock:
         """Ask what keeps one stored version; see `ports.TargetReader.lock`."""

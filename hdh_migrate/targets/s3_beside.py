@@ -1,4 +1,4 @@
-"""What S3 keeps beside an object's bytes: metadata, tags, retention and legal hold.
+"""What S3 keeps beside an object's bytes: metadata, tags, retention, legal hold, object lock.
 
 Headers carry them in with a write and out with a read; tags, and what a host did not take with the
 write, have requests of their own, about one stored version.
@@ -13,7 +13,15 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from hdh_migrate.bounded import whole
-from hdh_migrate.errors import Missing, ShortRead, Transient
+from hdh_migrate.errors import (
+    AccessDenied,
+    AuthFailed,
+    HostRefused,
+    Missing,
+    Permanent,
+    ShortRead,
+    Transient,
+)
 from hdh_migrate.model import Lock, Stamp, Stored, TargetLimits
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated
 from hdh_migrate.transport import Reply
@@ -100,6 +108,25 @@ def _lock(reply: Reply) -> Lock:
 # --- in requests of their own --------------------------------------------------------------------
 
 
+def object_lock_of(endpoint: S3Endpoint, bucket: str) -> bool:
+    """Say whether a bucket can keep objects from being deleted (object lock).
+
+    Raises:
+        AccessDenied, AuthFailed: the credential may not see it, so that nobody knows.
+        HostRefused, Transient: nobody answered.
+    """
+    try:
+        with translated("the bucket's object lock"):
+            told = endpoint.client.get_object_lock_configuration(Bucket=bucket)
+    except (AccessDenied, AuthFailed, HostRefused):
+        raise
+    except Permanent as error:
+        if error.code == "NoSuchBucket":
+            raise
+        return False  # in whichever words: there is none
+    return bool(told.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled")
+
+
 def lock_of(endpoint: S3Endpoint, bucket: str, stored: Stored) -> Lock:
     """Ask what keeps one stored version; see `ports.TargetReader.lock`."""
     where = _version(bucket, stored)
@@ -135,7 +162,7 @@ def tags_of(endpoint: S3Endpoint, bucket: str, stored: Stored) -> dict[str, str]
         with translated("an object's tags"):
             reply = endpoint.client.get_object_tagging(**_version(bucket, stored))
     except Missing as error:
-        if _code(error.__cause__) in _NO_TAGS:
+        if error.code in _NO_TAGS:
             return {}
         raise
     if "TagSet" not in reply:  # an empty 200 parses as an object without tags
@@ -156,11 +183,6 @@ def _version(bucket: str, stored: Stored) -> dict[str, str]:
     if stored.version_id:
         where["VersionId"] = stored.version_id
     return where
-
-
-def _code(cause: BaseException | None) -> str:
-    told = getattr(cause, "response", {}).get("Error", {})
-    return str(told.get("Code", ""))
 
 
 def _until(text: str) -> str:
