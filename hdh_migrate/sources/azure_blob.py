@@ -39,7 +39,14 @@ from hdh_migrate.model import (
 )
 from hdh_migrate.ports import Write
 from hdh_migrate.sources.azure_credentials import Authorizer
-from hdh_migrate.sources.azure_listing import PageReader, kind_of, md5_hex, parse_brief, rfc3339
+from hdh_migrate.sources.azure_listing import (
+    PageReader,
+    kind_of,
+    md5_hex,
+    pages_of,
+    parse_brief,
+    rfc3339,
+)
 from hdh_migrate.transport import Reply, Transport
 
 API_VERSION = "2021-12-02"
@@ -90,30 +97,19 @@ class AzureBlobSource:
 
     def pages(self, place: Place, *, marker: str | None = None) -> Iterator[Page]:
         """List everything under the prefix; see `ports.Source.pages`."""
-        seen = {marker}
-        while True:
-            objects, marker = self._list(place, marker, PAGE_SIZE)
-            if marker is not None and marker in seen:
-                raise ListingBroken("the source repeats a listing page for ever")
-            seen = {marker, *seen} if len(seen) < 100_000 else {marker}
-            yield Page(objects=tuple(objects), marker=marker)
-            if marker is None:
-                return
+        for objects, following in pages_of(lambda at: self._list(place, at, PAGE_SIZE), marker):
+            yield Page(objects=tuple(objects), marker=following)
 
     def recount(self, place: Place) -> Iterator[Brief]:
         """List again in pages of another size, read by another parser."""
-        marker, last = None, None
-        while True:
+
+        def ask(marker: str | None) -> tuple[Iterator[Brief], str | None]:
             # Metadata, because it is what makes some empty blobs folders.
             query = _query(place, marker, RECOUNT_PAGE_SIZE, "metadata")
-            reply = self._get_listing(place, query, limit=RECOUNT_BYTES_MAX)
-            briefs, marker = parse_brief(reply.body)
+            return parse_brief(self._get_listing(place, query, limit=RECOUNT_BYTES_MAX).body)
+
+        for briefs, _ in pages_of(ask):
             yield from briefs
-            if marker is None:
-                return
-            if marker == last:
-                raise ListingBroken("the source repeats a listing page for ever")
-            last = marker
 
     def _list(
         self, place: Place, marker: str | None, size: int
@@ -136,7 +132,7 @@ class AzureBlobSource:
             try:
                 return self._listed(place, marker, size, "metadata,tags")
             except Permanent as again:
-                if str(again) != str(refused):
+                if (type(again), again.code) != (type(refused), refused.code):
                     raise
                 denied = isinstance(again, AccessDenied)
                 self._untagged[place.bucket] = Untagged.DENIED if denied else Untagged.UNSUPPORTED
@@ -335,8 +331,14 @@ def _kind(headers: Mapping[str, str], size: int) -> str:
 
 def from_reply(reply: Reply, what: str) -> StorageError:
     """Return the error that a reply means; its text names no object and holds no secret."""
-    status = reply.status
     code = reply.headers.get("x-ms-error-code") or text_in(reply.body, "Code")
+    found = _meant(reply, code, what)
+    found.code = code
+    return found
+
+
+def _meant(reply: Reply, code: str, what: str) -> StorageError:
+    status = reply.status
     label = f"{what}: {code or 'no reason given'} (HTTP {status})"
     if status in _THROTTLED_STATUS:
         return Throttled(label, retry_after=reply.retry_after)

@@ -15,12 +15,11 @@ from urllib.parse import quote, urlencode
 from xml.etree import ElementTree as ET
 
 from hdh_migrate.bounded import whole
-from hdh_migrate.errors import ListingBroken
 from hdh_migrate.model import Erased, Erasing, Place, Remnant, Trace, key_bytes
 from hdh_migrate.ports import Write
 from hdh_migrate.sources.azure_blob import API_VERSION, from_reply
 from hdh_migrate.sources.azure_credentials import Authorizer
-from hdh_migrate.sources.azure_listing import ENTRY_BYTES_MAX, EntryReader, name_of
+from hdh_migrate.sources.azure_listing import ENTRY_BYTES_MAX, EntryReader, name_of, pages_of
 from hdh_migrate.transport import Reply, Transport
 
 PAGE_SIZE: Final = 5_000
@@ -104,6 +103,8 @@ class AzureEraser:
         committed = (name for name, _ in self._blobs(place, []))
         last = next(committed, None)
         for name, _ in self._blobs(place, ["uncommittedblobs"]):
+            while last is not None and key_bytes(last) < key_bytes(name):
+                last = next(committed, None)  # it was deleted between the two listings
             if name == last:
                 last = next(committed, None)
             else:
@@ -112,15 +113,8 @@ class AzureEraser:
     def _blobs(
         self, place: Place, include: Sequence[str]
     ) -> Iterator[tuple[str, tuple[Trace, int | None]]]:
-        marker, seen = None, set[str]()
-        while True:
-            found, marker = self._page(place, marker, include)
+        for found, _ in pages_of(lambda marker: self._page(place, marker, include)):
             yield from found
-            if not marker:
-                return
-            if marker in seen:
-                raise ListingBroken("the source repeats a listing page for ever")
-            seen.add(marker)
 
     def _page(
         self, place: Place, marker: str | None, include: Sequence[str]

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
 from hdh_migrate import markup
-from hdh_migrate.bounded import whole
+from hdh_migrate.bounded import Visited, whole
 from hdh_migrate.errors import ConnectionLost, ListingBroken
 from hdh_migrate.model import SIZE_MAX, Brief, ObjectInfo
 
@@ -55,6 +55,25 @@ ENTRY_BYTES_MAX = 256 << 10
 
 ENTRY_ELEMENTS = 200
 """Elements of one entry, on the average of a page."""
+
+
+def pages_of(
+    ask: Callable[[str | None], tuple[T, str | None]], marker: str | None = None
+) -> Iterator[tuple[T, str | None]]:
+    """Give page after page, each with the marker of the next; `ask` gets the one at a marker.
+
+    Raises:
+        ListingBroken: a marker comes again.
+    """
+    visited = Visited()
+    visited.again(marker)
+    while True:
+        page, marker = ask(marker)
+        if marker is not None and visited.again(marker):
+            raise ListingBroken("the source repeats a listing page for ever")
+        yield page, marker
+        if marker is None:
+            return
 
 
 class EntryReader(Generic[T]):
