@@ -129,9 +129,9 @@ class Transport:
     def __init__(
         self,
         *,
+        door: Door,
         sign: SigV4 | None = None,
         tls: Tls | None = None,
-        door: Door | None = None,
         deadline: float = DEADLINE_SECONDS,
     ) -> None:
         """Make no connection yet; `deadline` is in seconds, see `DEADLINE_SECONDS`."""
@@ -180,8 +180,7 @@ class Transport:
             HostRefused: nothing was sent: the door is closed, the address is of the wrong kind, the
                 certificate does not verify, or its key is not pinned.
         """
-        if self.door is not None:
-            self.door.demand(url)
+        self.door.demand(url)
         call = _Call(accept, sink, limit, self._deadline + stall)
         handle = self._handle()
         self._prepare(handle, method, url, headers, call, sign=not signed)
@@ -259,8 +258,6 @@ class Transport:
             c.setopt(pycurl.CAINFO, self._ca_file)
         if self._tls.pins:
             c.setopt(pycurl.PINNEDPUBLICKEY, ";".join(self._tls.pins))
-        if self.door is None:
-            return
         c.setopt(pycurl.OPENSOCKETFUNCTION, call.opening(self.door))
         if self.door.resolve is not None:
             parts = urlsplit(url)

@@ -167,7 +167,7 @@ def _pointers(services: Services, plan: Plan, batches: Sequence[Batch]) -> Itera
     for batch in batches:
         assert batch.pointer is not None
         try:
-            yield from open_pointer(plan, batch.pointer, services.vault).check()
+            yield from services.take(open_pointer(plan, batch.pointer, services.vault)).check()
         except KeyUnavailable as error:
             yield Problem(where=f"pointer of batch {batch.name}", what=str(error), hint=error.hint)
 

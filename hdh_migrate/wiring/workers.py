@@ -43,6 +43,7 @@ class WorkerService:
             pace=pace,
             limits=limits,
             vault=vault,
+            works=True,
             recipients=config["recipients"],
         )
         if config["admitted"]:

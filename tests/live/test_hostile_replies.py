@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hdh_migrate.bounded import whole
+from hdh_migrate.door import Door
 from hdh_migrate.errors import ConnectionLost, ShortRead, StorageError
 from hdh_migrate.transport import LONGEST_PAUSE_SECONDS, Reply, Transport, pause
 from tests.support.blurting import Blurting, blurting
@@ -28,7 +29,8 @@ def server() -> Iterator[Blurting]:
 
 
 def ask(server: Blurting, method: str = "GET", **options: object) -> Reply:
-    transport = Transport(**({"deadline": options.pop("deadline")} if options else {}))  # type: ignore[arg-type]
+    more = {"deadline": options.pop("deadline")} if options else {}
+    transport = Transport(door=Door.named(server.url, local=True), **more)  # type: ignore[arg-type]
     return transport.request(method, f"{server.url}/x", {}, stall=2)
 
 

@@ -22,8 +22,9 @@ from hdh_migrate.sources.azure_eraser import AzureEraser
 from hdh_migrate.sources.azure_freeze import AzureFreezeProbe
 from hdh_migrate.targets.s3 import S3Writer
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
-from hdh_migrate.transport import SigV4, Transport
+from hdh_migrate.transport import SigV4
 from tests.support.blurting import Blurting, blurting
+from tests.support.doors import loopback
 from tests.support.fakes import LIMITS
 
 pytestmark = pytest.mark.live
@@ -186,7 +187,7 @@ def test_a_source(
     server: Blurting, name: str, status: str, headers: list[tuple[str, str]], content: bytes
 ) -> None:
     told(server, status, headers, content)
-    source = AzureBlobSource(server.url, SasAuthorizer("sv=1&sig=x"), Transport())
+    source = AzureBlobSource(server.url, SasAuthorizer("sv=1&sig=x"), loopback(server.url))
     survives(lambda: SOURCE[name](source))
 
 
@@ -199,7 +200,7 @@ def test_an_eraser(
     server: Blurting, name: str, status: str, headers: list[tuple[str, str]], content: bytes
 ) -> None:
     told(server, status, headers, content)
-    eraser = AzureEraser(server.url, SasAuthorizer("sv=1&sig=x"), Transport())
+    eraser = AzureEraser(server.url, SasAuthorizer("sv=1&sig=x"), loopback(server.url))
     survives(lambda: ERASER[name](eraser))
 
 
@@ -209,14 +210,15 @@ def test_a_freeze_probe(
     server: Blurting, name: str, status: str, headers: list[tuple[str, str]], content: bytes
 ) -> None:
     told(server, status, headers, content)
-    probe = AzureFreezeProbe(server.url, SasAuthorizer("sv=1&sig=x"), Transport())
+    probe = AzureFreezeProbe(server.url, SasAuthorizer("sv=1&sig=x"), loopback(server.url))
     survives(lambda: FREEZE[name](probe))
 
 
 @pytest.fixture(scope="module")
 def target(server: Blurting) -> S3Writer:
     sign = SigV4(region="r", access_key="k", secret_key="s")
-    endpoint = S3Endpoint(server.url, addressing="path", sign=sign, transport=Transport(sign=sign))
+    transport = loopback(server.url, sign=sign)
+    endpoint = S3Endpoint(server.url, addressing="path", sign=sign, transport=transport)
     return S3Writer(endpoint, LIMITS)
 
 
