@@ -20,7 +20,7 @@ from hdh_migrate.ports import Clock, Envelopes, Source, TargetReader, TargetWrit
 from hdh_migrate.targets.chosen import limits_of
 from hdh_migrate.targets.opening import Network
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
-from hdh_migrate.transport import Traffic, Transport
+from hdh_migrate.transport import Transport
 from hdh_migrate.wiring.opened import Contact, Opened, T
 from hdh_migrate.wiring.sealing import load_recipients, open_envelopes
 from hdh_migrate.wiring.sources import open_source
@@ -142,14 +142,10 @@ class Services:
         return witnesses_of(asked)  # a pointer's host is asked for its pointer alone
 
     def traffic(self, clock: Clock) -> list[dict[str, Any]]:
-        """Return what was exchanged with each endpoint so far, as JSON.
-
-        `clock_offset` is by how many seconds the clock is ahead of the newest Date header, and
-        `clock_at` when that came, by the clock; both are None when there was none.
-        """
+        """Return what was exchanged with each endpoint so far, as JSON; see `Traffic.told`."""
         now, monotonic = seconds_of(clock.now()), time.monotonic()
         return [
-            {"side": side, "endpoint": endpoint, **_traffic(traffic, now, monotonic)}
+            {"side": side, "endpoint": endpoint, **traffic.told(now, monotonic)}
             for side, transport in self.transports
             for endpoint, traffic in transport.traffic.items()
         ]
@@ -196,15 +192,3 @@ def _open(transport: Transport) -> bool:
 
 def _heard(sighting: Sighting) -> float:
     return sighting.heard
-
-
-def _traffic(traffic: Traffic, now: float, monotonic: float) -> dict[str, Any]:
-    date = traffic.date
-    return {
-        "requests": traffic.requests,
-        "bytes_read": traffic.received,
-        "bytes_written": traffic.sent,
-        "addresses": sorted(traffic.addresses),
-        "clock_offset": None if date is None else round(date.ahead(now, monotonic), 1),
-        "clock_at": None if date is None else now - (monotonic - date.heard),
-    }
