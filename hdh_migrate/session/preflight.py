@@ -19,7 +19,8 @@ from hdh_migrate.errors import (
     Transient,
 )
 from hdh_migrate.model import Place, Problem, Untagged, Upload
-from hdh_migrate.plan.model import Batch, Dataset, Plan
+from hdh_migrate.plan.datasets import Batch, Dataset
+from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports import TargetWriter
 from hdh_migrate.session import gate, health, keyring, lasting, quota, waivers
 from hdh_migrate.session.outlook import outlook
