@@ -52,7 +52,10 @@ def begun(stamp: Stamp, limits: TargetLimits) -> dict[str, Any]:
     """Return the arguments of CreateMultipartUpload that carry a stamp."""
     extra: dict[str, Any] = {
         "ContentType": CONTENT_TYPE,
-        "Metadata": {ATTEMPT: stamp.attempt, **stamp.metadata},
+        "Metadata": {
+            ATTEMPT: stamp.attempt,
+            **{name.lower(): value for name, value in stamp.metadata.items()},
+        },
     }
     if (lock := stamp.lock) is not None:
         if lock.mode is not None:

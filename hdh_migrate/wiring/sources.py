@@ -80,6 +80,7 @@ def _tokens_of(authorizer: object) -> tuple[Contact, ...]:
 
 
 def _azure_blob(plan: Plan, vault: Vault) -> Opened[Source]:
+    from hdh_migrate.sources.azure_account import AzureAccount
     from hdh_migrate.sources.azure_blob import AzureBlobSource
 
     source = plan.source
@@ -87,7 +88,7 @@ def _azure_blob(plan: Plan, vault: Vault) -> Opened[Source]:
     url, transport = source.account_url, source_transport(plan)
     authorizer = _authorizer(source.credential, vault, _with_key(url))
     return Opened(
-        thing=AzureBlobSource(url, authorizer, transport),
+        thing=AzureBlobSource(AzureAccount(url, authorizer, transport)),
         contacts=(("source", transport), *_tokens_of(authorizer)),
     )
 
@@ -139,6 +140,7 @@ def source_sas(plan: Plan, vault: Vault) -> SasFacts | None:
 
 
 def _denied_write(plan: Plan, freeze: DeniedWrite, vault: Vault) -> Opened[FreezeProbe | None]:
+    from hdh_migrate.sources.azure_account import AzureAccount
     from hdh_migrate.sources.azure_freeze import AzureFreezeProbe, writer_token
 
     assert isinstance(plan.source, AzureBlob)
@@ -150,7 +152,7 @@ def _denied_write(plan: Plan, freeze: DeniedWrite, vault: Vault) -> Opened[Freez
 
     writer = _authorizer(freeze.credential, vault, with_key)
     return Opened(
-        thing=AzureFreezeProbe(url, writer, transport),
+        thing=AzureFreezeProbe(AzureAccount(url, writer, transport)),
         contacts=(("source", transport), *_tokens_of(writer)),
     )
 
@@ -177,13 +179,14 @@ def open_freeze_probe(plan: Plan, vault: Vault) -> Opened[FreezeProbe | None]:
 
 
 def _azure_eraser(plan: Plan, section: Decommission, vault: Vault) -> Opened[Eraser]:
+    from hdh_migrate.sources.azure_account import AzureAccount
     from hdh_migrate.sources.azure_eraser import AzureEraser
 
     assert isinstance(plan.source, AzureBlob)
     url, transport = plan.source.account_url, source_transport(plan)
     authorizer = _authorizer(section.credential, vault, _with_key(url, may_delete=True))
     return Opened(
-        thing=AzureEraser(url, authorizer, transport),
+        thing=AzureEraser(AzureAccount(url, authorizer, transport)),
         contacts=(("source", transport), *_tokens_of(authorizer)),
     )
 

@@ -9,6 +9,7 @@ from azure.storage.blob import BlobLeaseClient
 
 from hdh_migrate.errors import AccessDenied, AuthFailed, ConnectionLost, ListingBroken, Missing
 from hdh_migrate.model import Erasing, Place, Remnant, Trace
+from hdh_migrate.sources.azure_account import AzureAccount
 from hdh_migrate.sources.azure_credentials import SasAuthorizer
 from hdh_migrate.sources.azure_eraser import AzureEraser
 from tests.support import lies
@@ -37,7 +38,7 @@ VERSIONS = b"""<?xml version="1.0" encoding="utf-8"?>
 def eraser_of(container: Container, rights: str = "rld", url: str | None = None) -> AzureEraser:
     credential = SasAuthorizer(container.server.sas(rights))
     url = url or container.server.url
-    return AzureEraser(url, credential, loopback(url))
+    return AzureEraser(AzureAccount(url, credential, loopback(url)))
 
 
 def version(container: Container, key: str) -> str:
@@ -95,7 +96,7 @@ def test_nothing_is_deleted_without_a_version_or_the_right(container: Container)
     wrong = SasAuthorizer(container.server.sas("rld").replace("sig=", "sig=A"))
     url = container.server.url
     with pytest.raises((AuthFailed, AccessDenied)):
-        AzureEraser(url, wrong, loopback(url)).erase(place, KEY, pinned)
+        AzureEraser(AzureAccount(url, wrong, loopback(url))).erase(place, KEY, pinned)
     with pytest.raises(Missing):
         eraser_of(container).erase(Place(bucket="nowhere-at-all"), KEY, pinned)
     assert container.client.download_blob(KEY).readall() == b"one"

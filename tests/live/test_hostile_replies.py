@@ -104,9 +104,9 @@ def test_a_body_that_drips_ends_at_its_deadline(server: Blurting) -> None:
 
 
 def test_headers_without_end_are_not_kept(server: Blurting) -> None:
-    server.says = b"HTTP/1.1 200 OK\r\n" + b"X-A: " + b"y" * 1000 + b"\r\n"
-    server.says += (b"X-A: " + b"y" * 1000 + b"\r\n") * 400 + b"\r\n"
-    with pytest.raises((ShortRead, ConnectionLost)):
+    # Beyond our bound and within libcurl's own, which is at 300 kB.
+    server.says = b"HTTP/1.1 200 OK\r\n" + (b"X-A: " + b"y" * 993 + b"\r\n") * 270 + b"\r\n"
+    with pytest.raises(ShortRead, match="the headers of a reply"):
         ask(server)
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from hdh_migrate.errors import StorageError
 from hdh_migrate.model import FREEZE_TRIAL, Lock, ObjectInfo, Place, Span, Stamp, Stored, Upload
+from hdh_migrate.sources.azure_account import AzureAccount
 from hdh_migrate.sources.azure_blob import AzureBlobSource
 from hdh_migrate.sources.azure_credentials import SasAuthorizer
 from hdh_migrate.sources.azure_eraser import AzureEraser
@@ -177,6 +178,10 @@ hostile = settings(deadline=None, max_examples=200, suppress_health_check=list(H
 said = (st.sampled_from(STATUSES), head, body)
 
 
+def account(server: Blurting) -> AzureAccount:
+    return AzureAccount(server.url, SasAuthorizer("sv=1&sig=x"), loopback(server.url))
+
+
 @hostile
 @given(st.sampled_from(sorted(SOURCE)), *said)
 @example("pages", "200 OK", [], b"<EnumerationResults><Blobs><Blob><Name>a</Name><Properties>"
@@ -187,7 +192,7 @@ def test_a_source(
     server: Blurting, name: str, status: str, headers: list[tuple[str, str]], content: bytes
 ) -> None:
     told(server, status, headers, content)
-    source = AzureBlobSource(server.url, SasAuthorizer("sv=1&sig=x"), loopback(server.url))
+    source = AzureBlobSource(account(server))
     survives(lambda: SOURCE[name](source))
 
 
@@ -200,7 +205,7 @@ def test_an_eraser(
     server: Blurting, name: str, status: str, headers: list[tuple[str, str]], content: bytes
 ) -> None:
     told(server, status, headers, content)
-    eraser = AzureEraser(server.url, SasAuthorizer("sv=1&sig=x"), loopback(server.url))
+    eraser = AzureEraser(account(server))
     survives(lambda: ERASER[name](eraser))
 
 
@@ -210,7 +215,7 @@ def test_a_freeze_probe(
     server: Blurting, name: str, status: str, headers: list[tuple[str, str]], content: bytes
 ) -> None:
     told(server, status, headers, content)
-    probe = AzureFreezeProbe(server.url, SasAuthorizer("sv=1&sig=x"), loopback(server.url))
+    probe = AzureFreezeProbe(account(server))
     survives(lambda: FREEZE[name](probe))
 
 

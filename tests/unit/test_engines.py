@@ -265,13 +265,20 @@ def test_no_secret_is_in_a_workers_command_line() -> None:
         FACTORY, {"plan": "canary-in-config"}, processes=1, connections=1, search=[ROOT]
     )
     try:
-        made.submit(order({"id": 1}))
-        drained(made, 1)
+        made.submit(order({"id": 1, "environ": True}))
+        environ = environment_told(drained(made, 1))
         line = Path(f"/proc/{made._workers[0].process.pid}/cmdline").read_bytes()
-        environ = Path(f"/proc/{made._workers[0].process.pid}/environ").read_bytes()
     finally:
         made.close(grace=5)
-    assert b"canary" not in line + environ
+    assert b"canary" not in line
+    assert "canary" not in str(environ)
+
+
+def environment_told(found: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
+    """Return a worker's environment as it told it: only root may read it from outside."""
+    (told,) = (one["environ"] for one in found if one["kind"] == "done")
+    assert told
+    return dict(told)
 
 
 def alive(pid: int) -> bool:
@@ -326,13 +333,12 @@ def test_a_worker_sees_no_variable_that_may_hold_a_secret(monkeypatch: pytest.Mo
     monkeypatch.setenv("LC_TIME", "fr_FR.UTF-8")
     made = LocalEngine(FACTORY, {}, processes=1, connections=1, search=[ROOT])
     try:
-        made.submit(order({"id": 1}))
-        drained(made, 1)
-        environ = Path(f"/proc/{made._workers[0].process.pid}/environ").read_bytes()
+        made.submit(order({"id": 1, "environ": True}))
+        environ = environment_told(drained(made, 1))
     finally:
         made.close(grace=5)
-    assert b"canary" not in environ
-    assert b"LC_TIME=fr_FR.UTF-8" in environ
+    assert "canary" not in str(environ)
+    assert environ["LC_TIME"] == "fr_FR.UTF-8"
 
 
 def test_a_worker_leaves_no_core_file_and_is_closed_to_debuggers() -> None:
@@ -345,6 +351,23 @@ def test_a_worker_leaves_no_core_file_and_is_closed_to_debuggers() -> None:
         made.close(grace=5)
     core = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
     assert core.split()[4:6] == ["0", "0"]
+
+
+DUMPABLE = """
+import ctypes
+from hdh_migrate.confined import confine
+ask = lambda: ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)
+before = ask()
+confine()
+print(before, ask())
+"""
+
+
+def test_a_confined_process_cannot_be_read_by_another() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", DUMPABLE], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.split() == ["1", "0"]
 
 
 def test_a_worker_that_runs_other_code_than_the_coordinator_is_refused(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from hdh_migrate.errors import AccessDenied, ListingBroken, StorageError
 from hdh_migrate.model import Place, Untagged
+from hdh_migrate.sources.azure_account import AzureAccount
 from hdh_migrate.sources.azure_blob import AzureBlobSource
 from hdh_migrate.sources.azure_credentials import SasAuthorizer
 from hdh_migrate.sources.azure_eraser import AzureEraser
@@ -23,7 +24,7 @@ URL = "http://127.0.0.1:1/account"
 
 def opened(kind: Callable[..., Any], answer: Answer) -> Any:
     transport = cast("Transport", Answers(answer))
-    return kind(URL, SasAuthorizer("sv=1&sig=abc"), transport)
+    return kind(AzureAccount(URL, SasAuthorizer("sv=1&sig=abc"), transport))
 
 
 def source(answer: Answer) -> AzureBlobSource:
