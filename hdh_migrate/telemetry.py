@@ -7,6 +7,8 @@ import re
 import time
 from datetime import UTC, datetime
 
+from hdh_migrate.clocks import text_of
+
 _SECRETS = re.compile(
     r"(sig=|AccountKey=|SharedAccessSignature=|X-Amz-Signature=|X-Amz-Credential=|"
     r"X-Amz-Security-Token=|Signature=|Bearer )[^&\s;,\"']+",
@@ -22,7 +24,7 @@ class SystemClock:
     def now(self) -> str:
         """Return the wall clock as RFC 3339 UTC with milliseconds."""
         stamp = datetime.fromtimestamp(time.time(), UTC)  # noqa: TID251 - this is the Clock
-        return stamp.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return text_of(stamp, "milliseconds")
 
     def monotonic(self) -> float:
         """Return seconds that never jump."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from hdh_migrate.bounded import counted
+from hdh_migrate.clocks import text_of
 from hdh_migrate.errors import (
     AccessDenied,
     AuthFailed,
@@ -303,7 +304,7 @@ class S3Writer(S3Reader):
         for page in upload_pages(self._endpoint, place):
             with translated("the target's list of uploads"):
                 found = [
-                    (entry["Key"], entry["UploadId"], entry["Initiated"].isoformat())
+                    (entry["Key"], entry["UploadId"], text_of(entry["Initiated"]))
                     for entry in page.get("Uploads", ())
                 ]
             for key, upload_id, began in found:
@@ -311,7 +312,7 @@ class S3Writer(S3Reader):
                     continue
                 seen.add((key, upload_id))
                 upload = Upload(bucket=place.bucket, key=key, upload_id=upload_id)
-                yield upload, began.replace("+00:00", "Z")
+                yield upload, began
 
 
 def _listed(entry: Mapping[str, Any]) -> Stored:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from hdh_migrate.bounded import whole
+from hdh_migrate.clocks import text_of
 from hdh_migrate.errors import (
     AccessDenied,
     AuthFailed,
@@ -140,7 +141,7 @@ def lock_of(endpoint: S3Endpoint, bucket: str, stored: Stored) -> Lock:
         mode, until = kept.get("Mode"), kept.get("RetainUntilDate")
         kept = {
             "mode": str(mode).lower() if mode else None,
-            "until": None if until is None else _instant(until),
+            "until": None if until is None else text_of(until),
         }
     with suppress(Missing), translated("an object's legal hold"):
         held = endpoint.client.get_object_legal_hold(**where).get("LegalHold", {})
@@ -195,12 +196,6 @@ def _until(text: str) -> str:
         ShortRead: it is none.
     """
     try:
-        return _instant(datetime.fromisoformat(text))
+        return text_of(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         raise ShortRead("the target keeps an object until no moment that there is") from None
-
-
-def _instant(moment: datetime) -> str:
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
