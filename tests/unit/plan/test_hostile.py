@@ -139,7 +139,7 @@ _VALUES = st.recursive(
 )
 
 
-@_FOLDER_IS_SHARED
+@settings(_FOLDER_IS_SHARED, max_examples=60)
 @given(data=st.data())
 def test_a_whole_plan_with_any_value_in_one_place_loads_or_is_refused(
     data: st.DataObject, tmp_path: Path
