@@ -14,7 +14,9 @@ from pathlib import Path
 from azure.storage.blob import BlobBlock, ContainerClient
 
 from hdh_migrate.demo import servers
+from hdh_migrate.door import Door
 from hdh_migrate.model import MIB, Place, Span
+from hdh_migrate.sources.azure_account import AzureAccount
 from hdh_migrate.sources.azure_blob import AzureBlobSource
 from hdh_migrate.sources.azure_credentials import SasAuthorizer
 from hdh_migrate.transport import Transport
@@ -50,8 +52,8 @@ def _filled(client: ContainerClient, name: str, count: int, size: int) -> None:
 
 
 def _row(server: servers.Azurite, name: str, *, checked: bool) -> str:
-    transport = Transport()
-    source = AzureBlobSource(server.url, SasAuthorizer(server.sas("rl")), transport)
+    transport = Transport(door=Door.named(server.url, local=True))
+    source = AzureBlobSource(AzureAccount(server.url, SasAuthorizer(server.sas("rl")), transport))
     place = Place(bucket=PLACE.bucket, prefix=f"{name}/")
     objects = [obj for page in source.pages(place) for obj in page.objects]
     before = sum(told.requests for told in transport.traffic.values())

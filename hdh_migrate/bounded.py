@@ -1,4 +1,4 @@
-"""Numbers that come from outside: ASCII digits within a bound, or none at all.
+"""What comes from outside, within bounds: numbers in ASCII digits, positions in a listing.
 
 `str.isdigit` takes `²` and Arabic digits, `int` takes signs, underscores and thousands of digits
 (an error of its own beyond 4,300), `float` takes `inf`. Nothing of that is a number here.
@@ -7,6 +7,9 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Final
 
 LARGEST_SIZE = (1 << 63) - 1
 """Bytes of the largest object that anything here can count."""
@@ -27,3 +30,33 @@ def whole(text: str, most: int = LARGEST_SIZE) -> int | None:
         return None
     found = int(text)
     return found if found <= most else None
+
+
+REMEMBERED: Final = 10_000
+"""Positions of a listing that are compared one by one."""
+
+
+class Visited:
+    """Notices a listing that goes in circles, in bounded memory.
+
+    A circle of up to `REMEMBERED` pages is noticed where it closes. Of a longer one, as Brent's
+    method has it, the position is kept that was reached after each power of two: it comes again
+    before the circle was walked three times.
+    """
+
+    def __init__(self) -> None:
+        self._last: OrderedDict[Hashable, None] = OrderedDict()
+        self._kept: Hashable = object()
+        self._steps, self._power = 0, 1
+
+    def again(self, position: Hashable) -> bool:
+        """Say whether the listing has been here before, and take note that it is."""
+        if position in self._last or position == self._kept:
+            return True
+        self._last[position] = None
+        if len(self._last) > REMEMBERED:
+            self._last.popitem(last=False)
+        self._steps += 1
+        if self._steps == self._power:
+            self._kept, self._steps, self._power = position, 0, 2 * self._power
+        return False

@@ -27,9 +27,16 @@ FRESH_SECONDS = 30.0
 
 ALONE = "no endpoint told the time: judged by this machine's clock and the journal alone"
 _MEND = "set this machine's clock, or find out why the endpoint's is wrong; then run it again"
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS: Mapping[str, int] = {
+    name: number
+    for number, name in enumerate(
+        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1
+    )
+}
+"""As HTTP dates have them."""
+
 _DATE = re.compile(
-    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\d\d) (" + "|".join(_MONTHS) + r") (\d{4})"
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\d\d) (" + "|".join(MONTHS) + r") (\d{4})"
     r" (\d\d):(\d\d):(\d\d) (?:GMT|UTC|\+0000)",
     re.ASCII,
 )
@@ -43,12 +50,18 @@ def http_date(text: str) -> float | None:
     day, month, year, hour, minute, second = found.groups()
     try:
         moment = datetime(
-            int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute),
+            int(year), MONTHS[month], int(day), int(hour), int(minute),
             min(int(second), 59), tzinfo=UTC,  # a leap second is the one before it
         )  # fmt: skip
     except ValueError:
         return None
     return moment.timestamp()
+
+
+def text_of(moment: datetime, timespec: str = "seconds") -> str:
+    """Return a moment as RFC 3339 in UTC; one without a zone is of UTC. See `isoformat`."""
+    zoned = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return zoned.isoformat(timespec=timespec).removesuffix("+00:00") + "Z"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,8 +332,7 @@ def length(seconds: float) -> str:
 
 
 def _text(seconds: float) -> str:
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return text_of(datetime.fromtimestamp(seconds, UTC), "milliseconds")
 
 
 def _demand(problems: Sequence[Problem]) -> None:

@@ -74,8 +74,7 @@ class Door:
     """What one transport may contact; closed until it is admitted."""
 
     endpoint: str
-    addresses: Addresses | None = None
-    """None: any."""
+    addresses: Addresses
     buckets_in_front: bool = False
     """The bucket may stand before the endpoint's host."""
     admitted: bool = False
@@ -112,4 +111,4 @@ class Door:
 
     def objection(self, address: str) -> str | None:
         """Return what is wrong with an address that is about to be contacted, or None."""
-        return None if self.addresses is None else self.addresses.objection(address)
+        return self.addresses.objection(address)

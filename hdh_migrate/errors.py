@@ -104,6 +104,9 @@ class ClocksDiffer(Refused):
 class StorageError(MigrateError):
     """What leaves a source or target adapter is one of these; the cause is chained."""
 
+    code: str = ""
+    """What the store itself calls it; empty when it does not say, or was not reached."""
+
 
 class Transient(StorageError):
     """May work when tried again; the only class that the retry layer retries."""
@@ -139,7 +142,6 @@ class Permanent(StorageError):
 class HostRefused(Permanent):
     """The host is not the right one: its address, its certificate or its key. The run stops."""
 
-    exit_code = Exit.REFUSED
     default_hint = "nothing was sent there; run the same plan again when the host is the right one"
 
 
@@ -191,13 +193,10 @@ class ClaimDiffers(Permanent):
 class Unsupported(Permanent):
     """The store does not offer what was asked."""
 
-    exit_code = Exit.REFUSED
-
 
 class ListingBroken(Permanent):
     """A listing contradicts itself or ends without saying so; none of it is believed."""
 
-    exit_code = Exit.REFUSED
     default_hint = "nothing was moved on the strength of this listing; check the endpoint and retry"
 
 
@@ -207,7 +206,6 @@ class ListingBroken(Permanent):
 class PointerMoved(Permanent):
     """The pointer is neither what was expected nor what it should become; it was not touched."""
 
-    exit_code = Exit.REFUSED
     default_hint = "somebody else changed it: find out who, then start again from its value now"
     journalled = "the pointer has neither its old value nor the new one"
 
@@ -223,7 +221,6 @@ class CommandFailed(Permanent):
 class HostKeyRefused(Permanent):
     """The machine does not have the pinned host key; nothing was sent, no login was tried."""
 
-    exit_code = Exit.REFUSED
     default_hint = (
         "ask the machine's administrator for its fingerprint, by another way than this network"
     )

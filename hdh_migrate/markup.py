@@ -110,9 +110,10 @@ class _Prolog:
         for at in range(0, len(piece), 1024):
             if self._parser is None:
                 return
-            self._size += 1024
+            some = piece[at : at + 1024]
+            self._size += len(some)
             try:
-                self._parser.Parse(piece[at : at + 1024])
+                self._parser.Parse(some)
             except expat.ExpatError as error:
                 raise NotWhole("no XML") from error
             if self._is_over:

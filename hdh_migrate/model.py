@@ -59,10 +59,8 @@ class Verdict(StrEnum):
     MATCH = "match"
     MISMATCH = "mismatch"
     MISSING = "missing"
-    EXTRA = "extra"
     DRIFTED = "drifted"
     UNVERIFIABLE = "unverifiable"
-    WAIVED = "waived"
 
 
 class Step(StrEnum):

@@ -397,6 +397,3 @@ class Progress(Protocol):
 
     def note(self, text: str) -> None:
         """One line for people; free of names and secrets."""
-
-
-Findings = Iterable[Mapping[str, Any]]

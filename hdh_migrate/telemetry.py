@@ -7,6 +7,8 @@ import re
 import time
 from datetime import UTC, datetime
 
+from hdh_migrate.clocks import text_of
+
 _SECRETS = re.compile(
     r"(sig=|AccountKey=|SharedAccessSignature=|X-Amz-Signature=|X-Amz-Credential=|"
     r"X-Amz-Security-Token=|Signature=|Bearer )[^&\s;,\"']+",
@@ -22,7 +24,7 @@ class SystemClock:
     def now(self) -> str:
         """Return the wall clock as RFC 3339 UTC with milliseconds."""
         stamp = datetime.fromtimestamp(time.time(), UTC)  # noqa: TID251 - this is the Clock
-        return stamp.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return text_of(stamp, "milliseconds")
 
     def monotonic(self) -> float:
         """Return seconds that never jump."""
@@ -34,18 +36,18 @@ def redact(text: str) -> str:
     return _SECRETS.sub(lambda m: m.group(1) + "***", text)
 
 
-class _Redacting(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        message = redact(record.getMessage())
-        record.msg, record.args = message, ()
-        return True
+class _Redacting(logging.Formatter):
+    """Redacts the whole text of a record: its message, its traceback, its stack."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
 
 
 def set_up_logging(verbosity: int) -> None:
     """Send our log to stderr, redacted; SDKs never go below WARNING (they print signatures)."""
     handler = logging.StreamHandler()
-    handler.addFilter(_Redacting())
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_Redacting("%(levelname)s %(name)s: %(message)s"))
+    logging.raiseExceptions = False  # it prints the arguments of a record that cannot be formatted
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

@@ -12,17 +12,23 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
+from hdh_migrate.confined import bare
 from hdh_migrate.errors import Exit, MigrateError
 
 INSTALL_SECONDS = 900
 _PACKAGE_FILES = ("package.json", "package-lock.json")
 _PROGRAM = Path("node_modules", "azurite", "dist", "src", "blob", "main.js")
+_NPM_SEES = (
+    *("npm_config_", "NPM_CONFIG_", "XDG_", "NODE_EXTRA_CA_CERTS"),
+    *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+)
 _NPM_OPTIONS = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-progress", "--loglevel=error")
 
 
@@ -104,13 +110,18 @@ def _install(node: Path, home: Path) -> None:
         shutil.rmtree(new, ignore_errors=True)
 
 
+def npm_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what npm sees of an environment: where things are, its own settings and proxies."""
+    return {**bare(environment, *_NPM_SEES), "npm_config_update_notifier": "false"}
+
+
 def _npm_ci(node: Path, folder: Path) -> None:
     npm = _in_wheel("lib", "node_modules", "npm", "bin", "npm-cli.js")
     try:
         done = subprocess.run(
             [str(node), str(npm), "ci", *_NPM_OPTIONS],
             cwd=folder,
-            env={**os.environ, "npm_config_update_notifier": "false"},
+            env=npm_environment(os.environ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=INSTALL_SECONDS,

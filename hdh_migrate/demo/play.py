@@ -169,7 +169,7 @@ datasets:
   - name: emc2
     source: {where}
     target: {{bucket: {BUCKET}, prefix: emc2/}}
-    exclude: [{{glob: "**/_temporary/**", reason: "Spark scratch"}}]
+    exclude: [{{glob: "{corpus.SCRATCH}", reason: "Spark scratch"}}]
 report: {{signer: "file:keys/report.key", languages: [fr, en]}}
 """)
 

@@ -18,21 +18,24 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection, HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from hdh_migrate.confined import bare
 from hdh_migrate.demo.node import azurite_program, node_program
 from hdh_migrate.demo.watch import wait_for
 from hdh_migrate.errors import MigrateError
+from hdh_migrate.sources.azure_credentials import account_sas
 
 START_SECONDS = 90.0
 LOG_TAIL_LINES = 12
 REGION = "us-east-1"
 
-_SAS_EXPIRY = "2100-01-01T00:00:00Z"  # the account lives as long as the process
-_INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
+_SAS_START = datetime(2020, 1, 1, tzinfo=UTC)
+_SAS_LIFETIME = timedelta(days=30_000)  # the account lives as long as the process
 _GUARD = """\
 import os, signal, sys
 if sys.stdin.read() != "done":
@@ -63,15 +66,10 @@ class Azurite:
 
     def sas(self, permissions: str = "rlt") -> str:
         """Return an account SAS token for blobs: read, list and tags unless told otherwise."""
-        from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
-
-        return generate_account_sas(
-            self.account,
-            self.key,
-            resource_types=ResourceTypes(service=True, container=True, object=True),
-            permission=AccountSasPermissions.from_string(permissions),  # type: ignore[no-untyped-call]
-            expiry=_SAS_EXPIRY,
-        )
+        return account_sas(
+            self.account, self.key, whose="the emulator's", kinds="sco", rights=permissions,
+            start=_SAS_START, lifetime=_SAS_LIFETIME, secure=False,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +167,6 @@ def serving(
     Raises:
         ServerFailed: it ended, or did not answer in time; the last log lines are in the message.
     """
-    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -177,7 +174,7 @@ def serving(
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=folder,
-            env={**inherited, "PYTHONUNBUFFERED": "1", **(environment or {})},
+            env={**bare(os.environ), "PYTHONUNBUFFERED": "1", **(environment or {})},
             start_new_session=True,
         )
     leave = False

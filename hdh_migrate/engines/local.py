@@ -172,7 +172,7 @@ class LocalEngine:
 
     def _demand_our_code(self, found: str) -> None:
         """Refuse a worker whose code is not what the report will name."""
-        if found != self._code:
+        if found != self._code and not self._closing:
             raise Refused(
                 "a worker process runs other code than this one: the tool was changed under a run",
                 hint="nothing is lost; run the same plan again with the tool as it is now",
@@ -184,7 +184,7 @@ class LocalEngine:
         self._workers.remove(worker)
         if (why := _innocent(worker)) is not None:
             self._stillborn += 1
-            if self._stillborn > DEATHS_MAX:
+            if self._stillborn > DEATHS_MAX and not self._closing:
                 raise Starved(why)
             ends = worker.process.returncode == STARVED or self._stillborn >= STILLBORN_MAX
             yield from _given_back(worker, "starved" if ends else "stopped", why)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hdh_migrate.plan.model import Dataset, Plan
+from hdh_migrate.plan.datasets import Dataset
+from hdh_migrate.plan.model import Plan
 
 
 def advice(plan: Plan) -> list[str]:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from hdh_migrate.errors import PlanInvalid
 from hdh_migrate.plan import document
-from hdh_migrate.plan.document import Document, Spot
+from hdh_migrate.plan.document import Document, around
 from hdh_migrate.plan.files import read_bounded
 from hdh_migrate.plan.rules import shown
 
@@ -76,7 +76,7 @@ def checked(
     except ValidationError as error:
         faults = []
         for detail in error.errors(include_url=False, include_input=False):
-            spot = _spot(spots, detail["loc"])
+            spot = around(spots.spots, detail["loc"], least=1)
             place = f"{name}:{spot.line}:{spot.column}" if spot else name
             faults.append(f"{place}: {shown(detail['loc'])}: {_lower(detail['msg'])}")
         raise PlanInvalid(faults, hint=hint) from None
@@ -90,15 +90,6 @@ def load(path: Path, model: type[Model], what: str, *, hint: str) -> tuple[Model
     """
     found, digest = read(path, what, hint=hint)
     return checked(model, found.value, found, str(path), hint=hint), digest
-
-
-def _spot(found: Document, loc: tuple[str | int, ...]) -> Spot | None:
-    """Find the innermost value around a place that the text has."""
-    for length in range(len(loc), 0, -1):
-        spot = found.spots.get(loc[:length])
-        if spot is not None:
-            return spot
-    return None
 
 
 def _lower(message: str) -> str:

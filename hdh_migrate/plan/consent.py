@@ -1,4 +1,4 @@
-"""Who must agree before a cutover goes on, and how it is shown that nobody writes any more."""
+"""Who may waive, who must agree before a cutover goes on, and how a freeze is shown."""
 
 from __future__ import annotations
 
@@ -26,6 +26,16 @@ class Approvals(Section):
     bar_operator: bool = Field(
         default=True,
         description="Kept for older plans: the key of `report.signer` never counts as an approval.",
+    )
+
+
+class Waivers(Section):
+    """Who may waive a condition of the target, for this plan and until a day."""
+
+    keys: tuple[FilePath, ...] = Field(
+        min_length=1,
+        description="Public keys (Ed25519); what they sign in `waivers/` beside the plan counts.",
+        examples=[["keys/dpo.pub"]],
     )
 
 

@@ -10,7 +10,7 @@ because readers disagree on what it means.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, NoReturn
@@ -93,6 +93,12 @@ class Document:
     texts: dict[Loc, str] = field(default_factory=dict, repr=False)
     unknown: set[Loc] = field(default_factory=set)
     faults: list[Fault] = field(default_factory=list)
+
+
+def around(spots: Mapping[Loc, Spot], loc: Loc, *, least: int = 0) -> Spot | None:
+    """Return where the innermost value around a place stands; `least` steps of it must be there."""
+    found = (spots.get(loc[:length]) for length in range(len(loc), least - 1, -1))
+    return next((spot for spot in found if spot is not None), None)
 
 
 def read(text: str) -> Document:

@@ -117,7 +117,8 @@ def _is_host_name(host: str, netloc: str) -> bool:
     return bool(_HOST.fullmatch(host)) and not numeric and "[" not in netloc
 
 
-def _matching(pattern: str, rule: str) -> AfterValidator:
+def matching(pattern: str, rule: str) -> AfterValidator:
+    """Return what demands that a text matches a pattern as a whole; `rule` says so to people."""
     compiled = re.compile(pattern)
 
     def check(value: str) -> str:
@@ -239,30 +240,30 @@ def _shape(title: str, pattern: str) -> Any:  # noqa: ANN401 - pydantic's FieldI
     return Field(json_schema_extra={"title": title, "pattern": f"^(?:{pattern})$"})
 
 
-Name = Annotated[str, _matching(NAME, _NAME_RULE), _shape("name", NAME)]
+Name = Annotated[str, matching(NAME, _NAME_RULE), _shape("name", NAME)]
 Region = Annotated[
     str,
-    _matching(NAME, "a region is 1 to 40 lower-case letters, digits or hyphens, such as fr-par"),
+    matching(NAME, "a region is 1 to 40 lower-case letters, digits or hyphens, such as fr-par"),
     _shape("region", NAME),
 ]
 Bucket = Annotated[
     str,
-    _matching(_BUCKET, _BUCKET_RULE),
+    matching(_BUCKET, _BUCKET_RULE),
     AfterValidator(_no_address),
     _shape("bucket name", _BUCKET),
 ]
 Container = Annotated[
-    str, _matching(_CONTAINER, _CONTAINER_RULE), _shape("container name", _CONTAINER)
+    str, matching(_CONTAINER, _CONTAINER_RULE), _shape("container name", _CONTAINER)
 ]
 Prefix = Annotated[str, AfterValidator(_bounded_prefix), _shape("key prefix", ".*")]
 Glob = Annotated[str, AfterValidator(_key_pattern), _shape("glob", globs.SHAPE)]
 FilePath = Annotated[str, AfterValidator(_path), _shape("path", "[^~].*")]
 Reason = Annotated[str, AfterValidator(_reason), _shape("reason", r"[\s\S]{1,500}")]
 Day = Annotated[str, AfterValidator(_day), _shape("day", _DAY)]
-Guid = Annotated[str, _matching(_GUID, _GUID_RULE), _shape("identifier", _GUID)]
-Ref = Annotated[str, _matching(_REF, _REF_RULE), _shape("reference", _REF)]
-SpkiPin = Annotated[str, _matching(_PIN, _PIN_RULE), _shape("key pin", _PIN)]
-Suffix = Annotated[str, _matching(_SUFFIX, _SUFFIX_RULE), _shape("suffix", _SUFFIX)]
+Guid = Annotated[str, matching(_GUID, _GUID_RULE), _shape("identifier", _GUID)]
+Ref = Annotated[str, matching(_REF, _REF_RULE), _shape("reference", _REF)]
+SpkiPin = Annotated[str, matching(_PIN, _PIN_RULE), _shape("key pin", _PIN)]
+Suffix = Annotated[str, matching(_SUFFIX, _SUFFIX_RULE), _shape("suffix", _SUFFIX)]
 AccountUrl = Annotated[str, AfterValidator(_account_url), _shape("URL", _BASE_URL)]
 Endpoint = Annotated[str, AfterValidator(_endpoint), _shape("URL", _BASE_URL)]
 AuthorityUrl = Annotated[str, AfterValidator(authority_url), _shape("URL", _BASE_URL)]

@@ -46,10 +46,7 @@ class LoadedPlan:
         """Return the error that refuses this plan for what can only be known beside it."""
         faults = []
         for loc, message in found:
-            spot = next(
-                (self.spots[loc[:n]] for n in range(len(loc), -1, -1) if loc[:n] in self.spots),
-                Spot(1, 1),
-            )
+            spot = document.around(self.spots, loc) or Spot(1, 1)
             faults.append(Fault(spot, f"{shown(loc)}: {message}" if loc else message))
         return _refused(self.path, faults)
 
@@ -152,8 +149,7 @@ def _located(problem: problems.Problem, read: Document) -> Fault:
     """Find the value, or the key, or for what is missing the innermost mapping around it."""
     loc = problem.loc
     spot = read.keys.get(loc) if problem.at_key else None
-    for length in range(len(loc), -1, -1):
-        spot = spot or read.spots.get(loc[:length])
+    spot = spot or document.around(read.spots, loc)
     where = shown(loc if problem.shown is None else problem.shown)
     return Fault(spot or Spot(1, 1), f"{where}: {problem.message}" if where else problem.message)
 

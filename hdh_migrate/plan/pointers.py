@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Discriminator, Field
 
 from hdh_migrate.plan import fields
-from hdh_migrate.plan.fields import Bucket, Duration, Endpoint, FilePath, Ref, Region
+from hdh_migrate.plan.fields import Bucket, Duration, Endpoint, FilePath, Ref, Region, matching
 from hdh_migrate.plan.sides import AccessKey, Section
 
 MAX_VALUE = 4096
@@ -53,15 +53,6 @@ def _variable(name: str) -> str:
     return name
 
 
-def _matching(pattern: str, rule: str) -> AfterValidator:
-    def check(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise fields.refusal(rule)
-        return text
-
-    return AfterValidator(check)
-
-
 def _titled(title: str) -> object:
     return Field(json_schema_extra={"title": title})
 
@@ -69,7 +60,7 @@ def _titled(title: str) -> object:
 Value = Annotated[str, AfterValidator(_value), _titled("value")]
 KeyPath = Annotated[
     str,
-    _matching(_KEY_PATH, 'must be names joined by dots, such as pmsi.url; quote a name: a."b.c"'),
+    matching(_KEY_PATH, 'must be names joined by dots, such as pmsi.url; quote a name: a."b.c"'),
     _titled("key path"),
 ]
 Argument = Annotated[str, AfterValidator(_argument), _titled("argument")]
@@ -79,11 +70,11 @@ Command = Annotated[
 ObjectKey = Annotated[str, AfterValidator(_object_key), _titled("object key")]
 Fingerprint = Annotated[
     str,
-    _matching(_FINGERPRINT, "must be as ssh-keygen -lf prints it: SHA256: and 43 characters"),
+    matching(_FINGERPRINT, "must be as ssh-keygen -lf prints it: SHA256: and 43 characters"),
     _titled("fingerprint"),
 ]
-Host = Annotated[str, _matching(_HOST, "must be a host name or address"), _titled("host")]
-User = Annotated[str, _matching(_USER, "must be a user name"), _titled("user name")]
+Host = Annotated[str, matching(_HOST, "must be a host name or address"), _titled("host")]
+User = Annotated[str, matching(_USER, "must be a user name"), _titled("user name")]
 Variable = Annotated[str, AfterValidator(_variable)]
 
 _NEW = "What the pointer becomes; what it was is recorded before."

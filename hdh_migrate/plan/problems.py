@@ -33,6 +33,9 @@ _FIXED = {
     "too_short": "must have at least one entry",
 }
 _MISSING = object()
+_KEY: Final = "[key]"
+"""Pydantic's last step of a place when a mapping's key is refused."""
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
 _SKIPPED = {
     model.BROKEN_RULE,  # the rules run on their own, all of them
     "default_factory_not_called",  # the error that kept it from being called is reported
@@ -85,6 +88,9 @@ def section_at(raw: Loc) -> tuple[Loc, type[BaseModel] | None]:
 def _problem(detail: ErrorDetails, value: object) -> Problem:
     loc, _ = section_at(detail["loc"])
     kind, context = detail["type"], detail.get("ctx", {})
+    if loc[-1:] == (_KEY,):
+        return Problem(loc[:-1], _sentence(kind, context, detail["msg"]), at_key=True,
+                       shown=loc[:-2])  # fmt: skip
     if kind == "extra_forbidden":
         _, section = section_at(detail["loc"][:-1])
         message = _unknown_field(str(detail["loc"][-1]), section)
@@ -94,8 +100,14 @@ def _problem(detail: ErrorDetails, value: object) -> Problem:
         missing = kind == "union_tag_not_found"
         return Problem((*loc, name), "missing" if missing else _wrong_kind(context, value, loc))
     if kind == "string_type":
-        return Problem(loc, _no_text(_at(value, loc)))
-    return Problem(loc, _sentence(kind, context, detail["msg"]))
+        return Problem(loc, _no_text(_at(value, loc)), shown=_speakable(loc))
+    return Problem(loc, _sentence(kind, context, detail["msg"]), shown=_speakable(loc))
+
+
+def _speakable(loc: Loc) -> Loc:
+    """Return a place up to the first step that is no name: such a key may hold anything."""
+    odd = (at for at, step in enumerate(loc) if isinstance(step, str) and not _NAME.fullmatch(step))
+    return loc[: next(odd, len(loc))]
 
 
 def _sentence(kind: str, context: Mapping[str, Any], message: str) -> str:

@@ -26,8 +26,8 @@ REFERENCE: Final = Path("docs/plan-reference.md")
 _INTRO: Final = """\
 # Plan reference
 
-Generated from `hdh_migrate/plan/model.py` by `python -m hdh_migrate.plan.reference`: change it
-there. `plans/schema.json` says the same to editors; `plans/` holds examples to start from.
+Generated from the models in `hdh_migrate/plan/` by `python -m hdh_migrate.plan.reference`: change
+it there. `plans/schema.json` says the same to editors; `plans/` holds examples to start from.
 
 - A **reference** is `env:NAME` (an environment variable) or `file:PATH` (a file that only you can
   read). Secrets never stand in a plan; what looks like one is refused and not repeated.

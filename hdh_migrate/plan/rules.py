@@ -75,7 +75,8 @@ def _second_read_is_compared(plan: Mapping[str, Any]) -> Iterator[Broken]:
 def _ranges_have_digests(plan: Mapping[str, Any]) -> Iterator[Broken]:
     """Only Azure Blob gives a digest of a range."""
     kind = mapping(plan, "source").get("kind")
-    if mapping(plan, "verify").get("source") == "range-md5" and kind not in {None, "azure-blob"}:
+    wanted = mapping(plan, "verify").get("source") == "range-md5"
+    if wanted and isinstance(kind, str) and kind != "azure-blob":
         yield Broken(("verify", "source"), "range-md5 needs a source of kind azure-blob; use again")
 
 

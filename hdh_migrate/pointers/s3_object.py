@@ -202,5 +202,5 @@ def _version_ids(body: bytes, key: str) -> list[str]:
     return [
         entry.findtext("{*}VersionId") or ""
         for entry in root
-        if entry.tag.endswith("}Version") and entry.findtext("{*}Key") == key
+        if entry.tag.rpartition("}")[2] == "Version" and entry.findtext("{*}Key") == key
     ]

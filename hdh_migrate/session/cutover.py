@@ -189,9 +189,9 @@ def _put_together(
         ctx=ctx,
         batch=batch,
         track=track,
-        pointer=open_pointer(plan, pointer, vault),
+        pointer=services.take(open_pointer(plan, pointer, vault)),
         value=pointer.value,
-        probe=open_freeze_probe(plan, vault),
+        probe=services.take(open_freeze_probe(plan, vault)),
         terms=_terms(entry),
         needs=_needs(plan, batch),
         user=operator(),
@@ -245,14 +245,14 @@ def _consumer(desk: Desk, services: Services, entry: Cutover, judge: Judge) -> C
     loaded = desk.loaded
     consumer, place = open_consumer(loaded.plan, entry.smoke, services.vault, services.network)
     gate.admit_target(place, loaded.plan, loaded.base, judge)
-    return consumer
+    return services.take(consumer)
 
 
 def _lacking(plan: Plan, entry: Cutover, vault: Vault) -> list[str]:
     """Return why the smoke tests could not be made, before anything is switched."""
     told = []
     try:
-        open_consumer(plan, entry.smoke, vault)[0].envelopes.self_test()
+        open_consumer(plan, entry.smoke, vault)[0].thing.envelopes.self_test()
     except KeyUnavailable as error:
         told.append(f"smoke tests: {error}")
     for command in entry.smoke.commands:

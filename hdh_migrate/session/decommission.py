@@ -158,8 +158,7 @@ def _opened(desk: Desk, batch: str, bundle: Path | None, *, reads: bool) -> Iter
     entry, section = _section(desk, batch)
     desk.read_ledger().close()  # a ledger is never made here
     services = _services(desk, section, reads=reads)
-    eraser, transport = open_eraser(desk.loaded.plan, section, services.vault)
-    services.transports = (*services.transports, ("source", transport))
+    eraser = services.take(open_eraser(desk.loaded.plan, section, services.vault))
     judge = judge_for(desk.clock, services, desk.ledger_path)
     closed_by(services, desk.loaded.plan, judge)  # asks for the time, see `cutover._scene`
     with held_ledger(desk, judge) as ledger:
@@ -204,7 +203,7 @@ def _undertaking(
         consent=Consents(desk, ledger, ctx.judge, entry.batch, writes=eraser is not None),
         held=lambda: holding.holder(desk),
         eraser=eraser,
-        pointer=open_pointer(plan, pointer, services.vault),
+        pointer=services.take(open_pointer(plan, pointer, services.vault)),
         attested=lambda: [str(one) for one in closed_by(services, plan, ctx.judge)],
         level=section.recheck,
         reason=section.recheck_reason,

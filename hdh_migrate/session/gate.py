@@ -71,8 +71,6 @@ def admit_target(target: S3Endpoint, plan: Plan, base: Path, judge: Judge) -> No
     rehearsal = is_rehearsal(plan, base)
     _demand(judged(plan, base, judge.unchecked() if rehearsal else judge.now()))
     door = target.transport.door
-    if door is None:
-        return
     door.admitted = True
     if rehearsal:
         return

@@ -19,7 +19,8 @@ from hdh_migrate.errors import (
     Transient,
 )
 from hdh_migrate.model import Place, Problem, Untagged, Upload
-from hdh_migrate.plan.model import Batch, Dataset, Plan
+from hdh_migrate.plan.datasets import Batch, Dataset
+from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports import TargetWriter
 from hdh_migrate.session import gate, health, keyring, lasting, quota, waivers
 from hdh_migrate.session.outlook import outlook
@@ -167,7 +168,7 @@ def _pointers(services: Services, plan: Plan, batches: Sequence[Batch]) -> Itera
     for batch in batches:
         assert batch.pointer is not None
         try:
-            yield from open_pointer(plan, batch.pointer, services.vault).check()
+            yield from services.take(open_pointer(plan, batch.pointer, services.vault)).check()
         except KeyUnavailable as error:
             yield Problem(where=f"pointer of batch {batch.name}", what=str(error), hint=error.hint)
 

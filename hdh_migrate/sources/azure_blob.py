@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from urllib.parse import quote, urlencode
 
 from hdh_migrate.errors import (
     AccessDenied,
@@ -19,12 +18,7 @@ from hdh_migrate.errors import (
     Permanent,
     ShortRead,
     SourceChanged,
-    StorageError,
-    Throttled,
-    Transient,
-    Unsupported,
 )
-from hdh_migrate.markup import text_in
 from hdh_migrate.model import (
     MIB,
     SIZE_MAX,
@@ -35,14 +29,19 @@ from hdh_migrate.model import (
     Problem,
     Span,
     Untagged,
-    key_bytes,
 )
 from hdh_migrate.ports import Write
-from hdh_migrate.sources.azure_credentials import Authorizer
-from hdh_migrate.sources.azure_listing import PageReader, kind_of, md5_hex, parse_brief, rfc3339
-from hdh_migrate.transport import Reply, Transport
+from hdh_migrate.sources.azure_account import AzureAccount, from_reply
+from hdh_migrate.sources.azure_listing import (
+    PageReader,
+    kind_of,
+    md5_hex,
+    pages_of,
+    parse_brief,
+    rfc3339,
+)
+from hdh_migrate.transport import Reply
 
-API_VERSION = "2021-12-02"
 PAGE_SIZE = 5_000
 RECOUNT_PAGE_SIZE = 1_700  # cuts the listing elsewhere than PAGE_SIZE does
 CHECKED_AMONG = 100
@@ -50,20 +49,6 @@ CHECKED_AMONG = 100
 RECOUNT_BYTES_MAX = 48 << 20
 RANGE_MD5_MAX = 4 * MIB
 """Bytes of the longest range of which the service gives a digest."""
-
-_AUTH_CODES = frozenset(
-    ("AuthenticationFailed", "InvalidAuthenticationInfo", "NoAuthenticationInformation",
-     "KeyBasedAuthenticationNotPermitted", "AccountIsDisabled")
-)  # fmt: skip
-_PERMANENT: dict[int | str, type[Permanent]] = {
-    403: AccessDenied,
-    404: Missing,
-    412: SourceChanged,
-    416: SourceChanged,  # the object became shorter than the range asked for
-    "BlobArchived": Unsupported,
-}
-_TRANSIENT_STATUS = frozenset((408, 500, 502, 504))
-_THROTTLED_STATUS = frozenset((429, 503))
 
 
 class NoRangeDigest(ShortRead):
@@ -80,40 +65,29 @@ class AzureBlobSource:
 
     page_size = PAGE_SIZE
 
-    def __init__(self, account_url: str, authorizer: Authorizer, transport: Transport) -> None:
-        self._url = account_url.rstrip("/")
-        self._authorizer = authorizer
-        self._transport = transport
+    def __init__(self, account: AzureAccount) -> None:
+        self._account = account
         self._untagged: dict[str, Untagged] = {}
 
     # --- listing -------------------------------------------------------------------------
 
     def pages(self, place: Place, *, marker: str | None = None) -> Iterator[Page]:
         """List everything under the prefix; see `ports.Source.pages`."""
-        seen = {marker}
-        while True:
-            objects, marker = self._list(place, marker, PAGE_SIZE)
-            if marker is not None and marker in seen:
-                raise ListingBroken("the source repeats a listing page for ever")
-            seen = {marker, *seen} if len(seen) < 100_000 else {marker}
-            yield Page(objects=tuple(objects), marker=marker)
-            if marker is None:
-                return
+        for objects, following in pages_of(lambda at: self._list(place, at, PAGE_SIZE), marker):
+            yield Page(objects=tuple(objects), marker=following)
 
     def recount(self, place: Place) -> Iterator[Brief]:
         """List again in pages of another size, read by another parser."""
-        marker, last = None, None
-        while True:
+
+        def ask(marker: str | None) -> tuple[Iterator[Brief], str | None]:
             # Metadata, because it is what makes some empty blobs folders.
-            query = _query(place, marker, RECOUNT_PAGE_SIZE, "metadata")
-            reply = self._get_listing(place, query, limit=RECOUNT_BYTES_MAX)
-            briefs, marker = parse_brief(reply.body)
+            reply = self._account.listing(
+                place, marker, size=RECOUNT_PAGE_SIZE, include="metadata", limit=RECOUNT_BYTES_MAX
+            )
+            return parse_brief(_listed(reply).body)
+
+        for briefs, _ in pages_of(ask):
             yield from briefs
-            if marker is None:
-                return
-            if marker == last:
-                raise ListingBroken("the source repeats a listing page for ever")
-            last = marker
 
     def _list(
         self, place: Place, marker: str | None, size: int
@@ -126,17 +100,17 @@ class AzureBlobSource:
         since the refusal has many codes.
         """
         if place.bucket in self._untagged:
-            return self._listed(place, marker, size, "metadata")
+            return self._page(place, marker, size, "metadata")
         try:
-            return self._listed(place, marker, size, "metadata,tags")
+            return self._page(place, marker, size, "metadata,tags")
         except (AuthFailed, Missing, ListingBroken):
             raise  # a page that contradicts itself is no refusal of tags
         except Permanent as refused:
-            page = self._listed(place, marker, size, "metadata")
+            page = self._page(place, marker, size, "metadata")
             try:
-                return self._listed(place, marker, size, "metadata,tags")
+                return self._page(place, marker, size, "metadata,tags")
             except Permanent as again:
-                if str(again) != str(refused):
+                if (type(again), again.code) != (type(refused), refused.code):
                     raise
                 denied = isinstance(again, AccessDenied)
                 self._untagged[place.bucket] = Untagged.DENIED if denied else Untagged.UNSUPPORTED
@@ -146,32 +120,18 @@ class AzureBlobSource:
         """Say why listings come without index tags, as far as one has shown."""
         return self._untagged.get(place.bucket)
 
-    def _listed(
+    def _page(
         self, place: Place, marker: str | None, size: int, include: str
     ) -> tuple[list[ObjectInfo], str | None]:
         reader = PageReader(size)
-        self._get_listing(place, _query(place, marker, size, include), sink=reader.write)
+        _listed(self._account.listing(place, marker, size=size, include=include, sink=reader.write))
         return reader.page()
-
-    def _get_listing(
-        self,
-        place: Place,
-        query: dict[str, str],
-        *,
-        sink: Write | None = None,
-        limit: int = 65_536,
-    ) -> Reply:
-        path = f"/{quote(place.bucket)}"
-        reply = self._request("GET", path, query, {}, sink=sink, limit=limit)
-        if reply.status != 200:
-            raise from_reply(reply, "the source's container")
-        return reply
 
     # --- objects -------------------------------------------------------------------------
 
     def head(self, place: Place, key: str) -> ObjectInfo:
         """Describe one blob as it is now."""
-        reply = self._request("HEAD", _path(place.bucket, key), {}, {})
+        reply = self._account.blob("HEAD", place, key, {})
         if reply.status != 200:
             raise from_reply(reply, "a source object")
         if reply.length is None or reply.length > SIZE_MAX or not reply.etag:
@@ -221,8 +181,8 @@ class AzureBlobSource:
                 digest.update(data)
             write(data)
 
-        reply = self._request(
-            "GET", _path(place.bucket, obj.key), {}, headers,
+        reply = self._account.blob(
+            "GET", place, obj.key, headers,
             accept=_exactly(obj, span, checked=checked), sink=count,
         )  # fmt: skip
         if reply.status != 206:
@@ -267,34 +227,14 @@ class AzureBlobSource:
                                 hint="the credential needs Read (sp=r) on blobs")]  # fmt: skip
         return []
 
-    def _request(
-        self,
-        method: str,
-        path: str,
-        query: dict[str, str],
-        headers: dict[str, str],
-        *,
-        accept: Callable[[Reply], None] | None = None,
-        sink: Write | None = None,
-        limit: int = 65_536,
-    ) -> Reply:
-        headers = {"x-ms-version": API_VERSION, **headers}
-        text = self._authorizer.apply(urlencode(query, quote_via=quote), headers)
-        url = f"{self._url}{path}?{text}" if text else f"{self._url}{path}"
-        return self._transport.request(method, url, headers, accept=accept, sink=sink, limit=limit)
+
+def _listed(reply: Reply) -> Reply:
+    if reply.status != 200:
+        raise from_reply(reply, "the source's container")
+    return reply
 
 
 _TOTAL = re.compile(r"bytes [^/]*/(\d{1,19})\Z", re.ASCII)
-
-
-def _query(place: Place, marker: str | None, size: int, include: str) -> dict[str, str]:
-    query = {"restype": "container", "comp": "list", "maxresults": str(size)}
-    more = {"prefix": place.prefix, "marker": marker, "include": include}
-    return query | {name: value for name, value in more.items() if value}
-
-
-def _path(container: str, key: str) -> str:
-    return f"/{quote(container)}/{quote(key_bytes(key), safe='/-_.~')}"
 
 
 def _exactly(obj: ObjectInfo, span: Span, *, checked: bool) -> Callable[[Reply], None]:
@@ -331,17 +271,3 @@ def _kind(headers: Mapping[str, str], size: int) -> str:
         "CustomerProvidedKeySha256": headers.get("x-ms-encryption-key-sha256"),
     }
     return kind_of(seen, {"hdi_isfolder": headers.get("x-ms-meta-hdi_isfolder", "")}, size)
-
-
-def from_reply(reply: Reply, what: str) -> StorageError:
-    """Return the error that a reply means; its text names no object and holds no secret."""
-    status = reply.status
-    code = reply.headers.get("x-ms-error-code") or text_in(reply.body, "Code")
-    label = f"{what}: {code or 'no reason given'} (HTTP {status})"
-    if status in _THROTTLED_STATUS:
-        return Throttled(label, retry_after=reply.retry_after)
-    if status in _TRANSIENT_STATUS or 200 <= status < 300:
-        return Transient(label, retry_after=reply.retry_after)
-    if code in _AUTH_CODES or status == 401:
-        return AuthFailed(f"the source refuses the credential: {code or status}")
-    return _PERMANENT.get(code, _PERMANENT.get(status, Permanent))(label)

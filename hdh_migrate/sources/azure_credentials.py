@@ -79,24 +79,41 @@ class SharedKeyAuthorizer:
         return f"{query}&{self._token}" if query else self._token
 
     def _make(self) -> str:
-        from azure.storage.blob import (
-            AccountSasPermissions,
-            ResourceTypes,
-            generate_account_sas,
-        )
-
         now = datetime.now(UTC)  # noqa: TID251 - Azure compares this with its own wall clock
-        try:
-            return generate_account_sas(
-                account_name=self._account,
-                account_key=self._key,
-                resource_types=ResourceTypes(container=True, object=True),
-                permission=AccountSasPermissions(
-                    read=True, list=True, tag=True, delete=self._may_delete
-                ),
-                start=now - timedelta(minutes=5),
-                expiry=now + SAS_LIFETIME,
-                protocol="https" if self._secure else "https,http",
-            )
-        except ValueError as error:  # the key is not base64; the message would hold the key
-            raise AuthFailed("the source's shared key is not a storage account key") from error
+        return account_sas(
+            self._account, self._key, whose="the source's", kinds="co",
+            rights="rdlt" if self._may_delete else "rlt", start=now, lifetime=SAS_LIFETIME,
+            secure=self._secure,
+        )  # fmt: skip
+
+
+def account_sas(
+    account: str,
+    key: str,
+    *,
+    whose: str,
+    kinds: str,
+    rights: str,
+    start: datetime,
+    lifetime: timedelta,
+    secure: bool,
+) -> str:
+    """Return a signature made from an account's key; `kinds` and `rights` as `srt` and `sp` say.
+
+    Raises:
+        AuthFailed: the key is none; `whose` says whose it is.
+    """
+    from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
+
+    try:
+        return generate_account_sas(
+            account_name=account,
+            account_key=key,
+            resource_types=ResourceTypes.from_string(kinds),  # type: ignore[no-untyped-call]
+            permission=AccountSasPermissions.from_string(rights),  # type: ignore[no-untyped-call]
+            start=start - timedelta(minutes=5),
+            expiry=start + lifetime,
+            protocol="https" if secure else "https,http",
+        )
+    except ValueError as error:  # the key is not base64; the message would hold the key
+        raise AuthFailed(f"{whose} shared key is not a storage account key") from error

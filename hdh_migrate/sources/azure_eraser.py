@@ -11,17 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Final
-from urllib.parse import quote, urlencode
 from xml.etree import ElementTree as ET
 
 from hdh_migrate.bounded import whole
-from hdh_migrate.errors import ListingBroken
 from hdh_migrate.model import Erased, Erasing, Place, Remnant, Trace, key_bytes
-from hdh_migrate.ports import Write
-from hdh_migrate.sources.azure_blob import API_VERSION, from_reply
-from hdh_migrate.sources.azure_credentials import Authorizer
-from hdh_migrate.sources.azure_listing import ENTRY_BYTES_MAX, EntryReader, name_of
-from hdh_migrate.transport import Reply, Transport
+from hdh_migrate.sources.azure_account import AzureAccount, from_reply
+from hdh_migrate.sources.azure_listing import ENTRY_BYTES_MAX, EntryReader, name_of, pages_of
 
 PAGE_SIZE: Final = 5_000
 DAYS_MAX: Final = 10_000
@@ -44,10 +39,8 @@ _LOOKS: Final = (
 class AzureEraser:
     """One storage account, with the right to delete; see `ports.Eraser`."""
 
-    def __init__(self, account_url: str, authorizer: Authorizer, transport: Transport) -> None:
-        self._url = account_url.rstrip("/")
-        self._authorizer = authorizer
-        self._transport = transport
+    def __init__(self, account: AzureAccount) -> None:
+        self._account = account
         self._unseen: set[Trace] = set()
 
     # --- deleting ----------------------------------------------------------------------------
@@ -56,8 +49,7 @@ class AzureEraser:
         """Delete one version of one blob; see `ports.Eraser.erase`."""
         if not version:
             raise ValueError("nothing is deleted without its version")
-        path = f"/{quote(place.bucket)}/{quote(key_bytes(key), safe='/-_.~')}"
-        reply = self._send("DELETE", path, {}, {"If-Match": f'"{version}"'})
+        reply = self._account.blob("DELETE", place, key, {"If-Match": f'"{version}"'})
         code = reply.headers.get("x-ms-error-code", "")
         if reply.status == 202:
             return Erased(outcome=Erasing.DELETED)
@@ -67,7 +59,7 @@ class AzureEraser:
             return Erased(outcome=Erasing.MISSING, told="it was not there")
         if reply.status == 412:
             # Some services say so of a blob that is gone, too: no version is not that version.
-            if self._send("HEAD", path, {}, {}).status == 404:
+            if self._account.blob("HEAD", place, key, {}).status == 404:
                 return Erased(outcome=Erasing.MISSING, told="it was not there")
             return Erased(outcome=Erasing.DRIFTED, told="it has another version now")
         if reply.status == 409:
@@ -90,7 +82,7 @@ class AzureEraser:
         """Return what the service can be asked to list; some accounts know not all of it."""
         asked = []
         for word, trace in _LOOKS:
-            reply = self._list(place, None, [word], size=1)
+            reply = self._account.listing(place, None, size=1, include=word, limit=ENTRY_BYTES_MAX)
             if reply.status == 200:
                 asked.append(word)
             elif reply.status in {400, 409, 501}:
@@ -104,6 +96,8 @@ class AzureEraser:
         committed = (name for name, _ in self._blobs(place, []))
         last = next(committed, None)
         for name, _ in self._blobs(place, ["uncommittedblobs"]):
+            while last is not None and key_bytes(last) < key_bytes(name):
+                last = next(committed, None)  # it was deleted between the two listings
             if name == last:
                 last = next(committed, None)
             else:
@@ -112,15 +106,8 @@ class AzureEraser:
     def _blobs(
         self, place: Place, include: Sequence[str]
     ) -> Iterator[tuple[str, tuple[Trace, int | None]]]:
-        marker, seen = None, set[str]()
-        while True:
-            found, marker = self._page(place, marker, include)
+        for found, _ in pages_of(lambda marker: self._page(place, marker, include)):
             yield from found
-            if not marker:
-                return
-            if marker in seen:
-                raise ListingBroken("the source repeats a listing page for ever")
-            seen.add(marker)
 
     def _page(
         self, place: Place, marker: str | None, include: Sequence[str]
@@ -128,40 +115,13 @@ class AzureEraser:
         page: EntryReader[tuple[str, tuple[Trace, int | None]]] = EntryReader(
             PAGE_SIZE, lambda blob: (name_of(blob), _trace(blob))
         )
-        reply = self._list(place, marker, include, size=PAGE_SIZE, sink=page.write)
+        reply = self._account.listing(
+            place, marker, size=PAGE_SIZE, include=",".join(include), sink=page.write,
+            limit=ENTRY_BYTES_MAX,
+        )  # fmt: skip
         if reply.status != 200:
             raise from_reply(reply, WHAT)
         return page.page()
-
-    def _list(
-        self,
-        place: Place,
-        marker: str | None,
-        include: Sequence[str],
-        *,
-        size: int,
-        sink: Write | None = None,
-    ) -> Reply:
-        query = {"restype": "container", "comp": "list", "maxresults": str(size)}
-        more = {"prefix": place.prefix, "marker": marker, "include": ",".join(include)}
-        query |= {name: value for name, value in more.items() if value}
-        path = f"/{quote(place.bucket)}"
-        return self._send("GET", path, query, {}, sink=sink, limit=ENTRY_BYTES_MAX)
-
-    def _send(
-        self,
-        method: str,
-        path: str,
-        query: dict[str, str],
-        headers: dict[str, str],
-        *,
-        sink: Write | None = None,
-        limit: int = 65_536,
-    ) -> Reply:
-        headers = {"x-ms-version": API_VERSION, **headers}
-        text = self._authorizer.apply(urlencode(query, quote_via=quote), headers)
-        url = f"{self._url}{path}?{text}" if text else f"{self._url}{path}"
-        return self._transport.request(method, url, headers, sink=sink, limit=limit)
 
 
 def _trace(blob: ET.Element) -> tuple[Trace, int | None]:

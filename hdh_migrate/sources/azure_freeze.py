@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
-from urllib.parse import quote
 
 from hdh_migrate.errors import AuthFailed, Throttled, Transient
-from hdh_migrate.model import FREEZE_TRIAL, Place, Refusal, key_bytes
-from hdh_migrate.sources.azure_credentials import Authorizer, SasAuthorizer
-from hdh_migrate.transport import Reply, Transport
+from hdh_migrate.model import FREEZE_TRIAL, Place, Refusal
+from hdh_migrate.sources.azure_account import AzureAccount
+from hdh_migrate.sources.azure_credentials import Authorizer, SasAuthorizer, account_sas
+from hdh_migrate.transport import Reply
 
-API_VERSION: Final = "2021-12-02"
 TOKEN_LIFETIME: Final = timedelta(minutes=15)
 
 _SHUT_OUT: Final = {
@@ -39,10 +38,9 @@ _THIS_MACHINE: Final = frozenset(
 class AzureFreezeProbe:
     """One account, with a writer's credential; see `ports.FreezeProbe`."""
 
-    def __init__(self, account_url: str, writer: Authorizer, transport: Transport) -> None:
-        self._url = account_url.rstrip("/")
-        self._writer = writer
-        self._transport = transport
+    def __init__(self, account: AzureAccount) -> None:
+        """Take the account with the writer's credential."""
+        self._account = account
 
     def probe(self, place: Place, name: str) -> Refusal:
         """Try to create an empty blob where there is none."""
@@ -88,11 +86,7 @@ class AzureFreezeProbe:
     ) -> Reply:
         if not name.removeprefix(place.prefix).startswith(FREEZE_TRIAL):
             raise ValueError("this is no trial's name")
-        sent = {"x-ms-version": API_VERSION, **headers}
-        query = self._writer.apply("", sent)
-        path = f"/{quote(place.bucket)}/{quote(key_bytes(name), safe='/-_.~')}"
-        url = f"{self._url}{path}?{query}" if query else f"{self._url}{path}"
-        return self._transport.request(method, url, sent, body=body)
+        return self._account.blob(method, place, name, headers, body=body)
 
 
 def writer_token(account: str, key: str, *, secure: bool, now: Callable[[], str]) -> Authorizer:
@@ -101,22 +95,13 @@ def writer_token(account: str, key: str, *, secure: bool, now: Callable[[], str]
     Raises:
         AuthFailed: the key is none.
     """
-    from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
-
     moment = datetime.fromisoformat(now())
-    try:
-        token = generate_account_sas(
-            account_name=account,
-            account_key=key,
-            resource_types=ResourceTypes(object=True),
-            permission=AccountSasPermissions(create=True, delete=True),
-            start=moment - timedelta(minutes=5),
-            expiry=moment + TOKEN_LIFETIME,
-            protocol="https" if secure else "https,http",
+    return SasAuthorizer(
+        account_sas(
+            account, key, whose="the writer's", kinds="o", rights="cd", start=moment,
+            lifetime=TOKEN_LIFETIME, secure=secure,
         )
-    except ValueError as error:  # the key is not base64; the message would hold the key
-        raise AuthFailed("the writer's shared key is not a storage account key") from error
-    return SasAuthorizer(token)
+    )  # fmt: skip
 
 
 def _inconclusive(reply: Reply, code: str) -> str:

@@ -9,7 +9,7 @@ import binascii
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from html import unescape
 from typing import Generic, TypeVar
@@ -17,18 +17,13 @@ from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
 from hdh_migrate import markup
-from hdh_migrate.bounded import whole
+from hdh_migrate.bounded import Visited, whole
+from hdh_migrate.clocks import MONTHS, text_of
 from hdh_migrate.errors import ConnectionLost, ListingBroken
 from hdh_migrate.model import SIZE_MAX, Brief, ObjectInfo
 
 T = TypeVar("T")
 
-_MONTHS = {
-    name: number
-    for number, name in enumerate(
-        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1
-    )
-}
 _HEADERS = {
     "Content-Type": "content-type",
     "Content-Encoding": "content-encoding",
@@ -55,6 +50,25 @@ ENTRY_BYTES_MAX = 256 << 10
 
 ENTRY_ELEMENTS = 200
 """Elements of one entry, on the average of a page."""
+
+
+def pages_of(
+    ask: Callable[[str | None], tuple[T, str | None]], marker: str | None = None
+) -> Iterator[tuple[T, str | None]]:
+    """Give page after page, each with the marker of the next; `ask` gets the one at a marker.
+
+    Raises:
+        ListingBroken: a marker comes again.
+    """
+    visited = Visited()
+    visited.again(marker)
+    while True:
+        page, marker = ask(marker)
+        if marker is not None and visited.again(marker):
+            raise ListingBroken("the source repeats a listing page for ever")
+        yield page, marker
+        if marker is None:
+            return
 
 
 class EntryReader(Generic[T]):
@@ -222,14 +236,14 @@ def rfc3339(http_date: str | None) -> str | None:
     """Return an HTTP date as RFC 3339, None when there is none."""
     if not http_date:
         return None
-    if _HTTP_DATE.match(http_date) and http_date[8:11] in _MONTHS:  # the one that Azure sends
-        month = _MONTHS[http_date[8:11]]
+    if _HTTP_DATE.match(http_date) and http_date[8:11] in MONTHS:  # the one that Azure sends
+        month = MONTHS[http_date[8:11]]
         return f"{http_date[12:16]}-{month:02d}-{http_date[5:7]}T{http_date[17:25]}Z"
     try:
         moment = parsedate_to_datetime(http_date).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return datetime.isoformat(moment, timespec="seconds").replace("+00:00", "Z")
+    return text_of(moment)
 
 
 def md5_hex(content_md5: str | None) -> str | None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import parse_qs
 
+from hdh_migrate.clocks import text_of
 from hdh_migrate.errors import AuthFailed
 from hdh_migrate.model import Problem
 
@@ -71,9 +72,9 @@ class Sas:
                 yield f"has {word} ({name}) that is no time"
         start = _moment(self._fields.get("st"))
         if self.ends is not None and self.ends <= now:
-            yield f"ended at {shown(self.ends)} (se)"
+            yield f"ended at {text_of(self.ends)} (se)"
         if start is not None and start > now:
-            yield f"is not valid before {shown(start)} (st)"
+            yield f"is not valid before {text_of(start)} (st)"
 
     def _of_rights(self) -> Iterator[str]:
         fields, by_policy = self._fields, "si" in self._fields
@@ -105,11 +106,6 @@ def _misgiven(text: str) -> str | None:
     if "%25" in text.partition("sig=")[2]:
         return "is encoded twice: its signature has `%25`"
     return None
-
-
-def shown(moment: datetime) -> str:
-    """Return a moment as messages have it."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from hdh_migrate.clocks import text_of
 from hdh_migrate.errors import AccessDenied, Missing, ShortRead, SourceChanged, Unsupported
 from hdh_migrate.model import (
     Brief,
@@ -241,4 +242,4 @@ def _modified(seconds: int) -> str | None:
         moment = datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    return moment.isoformat().replace("+00:00", "Z")
+    return text_of(moment)

@@ -6,18 +6,23 @@ rule that is not seen to hold does not hold.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+from xml.etree import ElementTree as ET
 
 from hdh_migrate.errors import AccessDenied, AuthFailed, Missing, Permanent, Transient, Unsupported
+from hdh_migrate.fixity import EMPTY_SHA256
+from hdh_migrate.markup import SMALL_MAX, tree
 from hdh_migrate.targets.profiles.schema import HealthRule
-from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated
+from hdh_migrate.targets.s3_endpoint import S3Endpoint, from_reply, translated
 
 Value = bool | tuple[str, ...] | None
 
 _EVERYBODY = ("/groups/global/AllUsers", "/groups/global/AuthenticatedUsers")
+_WHAT = "a bucket's settings"
 _NOTHING_THERE = frozenset(
     ("NoSuchLifecycleConfiguration", "NoSuchBucketPolicy", "ReplicationConfigurationNotFoundError",
      "ServerSideEncryptionConfigurationNotFoundError", "NoSuchEncryptionConfiguration",
@@ -38,10 +43,12 @@ class Condition:
     reason: str
     source: str
     as_of: str
+    shown: bool
+    """Whether there was an answer at all."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "shown"}
 
 
 def conditions(
@@ -52,7 +59,7 @@ def conditions(
     found = []
     for rule in rules:
         if rule.see not in looked:
-            looked[rule.see] = _look(rule.see, endpoint.client, bucket, region)
+            looked[rule.see] = _look(rule.see, endpoint, bucket, region)
         value, seen = looked[rule.see]
         found.append(
             Condition(
@@ -65,6 +72,7 @@ def conditions(
                 reason=rule.rule,
                 source=rule.source,
                 as_of=rule.as_of,
+                shown=value is not None,
             )
         )
     return found
@@ -84,51 +92,57 @@ def _wanted(wanted: bool | tuple[str, ...]) -> str:
     return "yes" if wanted else "none"
 
 
-def _look(see: str, client: Any, bucket: str, region: str) -> tuple[Value, str]:  # noqa: ANN401 - boto3
+def _look(see: str, endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]:
     try:
-        return _LOOKS[see](client, bucket, region)
+        return _LOOKS[see](endpoint, bucket, region)
     except (AccessDenied, AuthFailed):
         return None, "not shown to this credential"
     except Missing:
         return None, "there is no such bucket"
     except Transient:
         return None, "no answer"
+    except Unsupported:
+        return None, _UNTOLD
     except (Permanent, ValueError, TypeError, KeyError, AttributeError):
         return None, "no answer that can be understood"
 
 
 # --- one function for each thing that can be seen ------------------------------------------------
 
+_UNTOLD = "the host does not tell"
 
-def _region(client: Any, bucket: str, region: str) -> tuple[Value, str]:  # noqa: ANN401 - boto3
-    reply = _asked(client.get_bucket_location, bucket)
-    found = (reply or {}).get("LocationConstraint") or region
+
+def _region(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]:
+    told = _told(endpoint, bucket, "location", "LocationConstraint")
+    if told is None:
+        return None, _UNTOLD
+    found = (told.text or "").strip() or region  # empty: the host's default region
     return (found,), f"region {found}"
 
 
-def _public_access(client: Any, bucket: str, region: str) -> tuple[Value, str]:  # noqa: ANN401 - boto3
+def _public_access(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]:
     del region
-    acl = _asked(client.get_bucket_acl, bucket)
+    acl = _asked(endpoint.client.get_bucket_acl, bucket)
     if acl is None:
         return None, "the host does not show its access list"
     uris = [str(grant.get("Grantee", {}).get("URI", "")) for grant in acl["Grants"]]
     if any(uri.endswith(_EVERYBODY) for uri in uris):
         return True, "its access list lets everybody in"
-    if any(_lets_everybody_in(statement) for statement in _statements(client, bucket)):
+    if any(lets_everybody_in(statement) for statement in _statements(endpoint, bucket)):
         return True, "its policy lets everybody in"
     return False, "no grant to everybody, in access list or policy"
 
 
-def _lifecycle_rules(client: Any, bucket: str, region: str) -> tuple[Value, str]:  # noqa: ANN401 - boto3
+def _lifecycle_rules(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]:
     del region
-    reply = _asked(client.get_bucket_lifecycle_configuration, bucket)
+    reply = _asked(endpoint.client.get_bucket_lifecycle_configuration, bucket)
     count = 0 if reply is None else len(reply["Rules"])
     return count > 0, f"{count} lifecycle rules" if count else "no lifecycle rule"
 
 
-def _default_encryption(client: Any, bucket: str, region: str) -> tuple[Value, str]:  # noqa: ANN401 - boto3
+def _default_encryption(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]:
     del region
-    reply = _asked(client.get_bucket_encryption, bucket)
+    reply = _asked(endpoint.client.get_bucket_encryption, bucket)
     rules = () if reply is None else reply["ServerSideEncryptionConfiguration"]["Rules"]
     kinds = [
         str(rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", ""))
@@ -138,22 +152,24 @@ def _default_encryption(client: Any, bucket: str, region: str) -> tuple[Value, s
     return bool(kinds), f"encryption on: {', '.join(kinds)}" if kinds else "encryption not on"
 
 
-def _bucket_policy(client: Any, bucket: str, region: str) -> tuple[Value, str]:  # noqa: ANN401 - boto3
+def _bucket_policy(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]:
     del region
-    count = len(list(_statements(client, bucket)))
+    count = len(list(_statements(endpoint, bucket)))
     return count > 0, f"a policy of {count} statements" if count else "no policy"
 
 
-def _replication(client: Any, bucket: str, region: str) -> tuple[Value, str]:  # noqa: ANN401 - boto3
+def _replication(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]:
     del region
-    reply = _asked(client.get_bucket_replication, bucket)
+    reply = _asked(endpoint.client.get_bucket_replication, bucket)
     count = 0 if reply is None else len(reply["ReplicationConfiguration"]["Rules"])
     return count > 0, f"{count} replication rules" if count else "no replication"
 
 
-def _storage_classes(client: Any, bucket: str, region: str) -> tuple[Value, str]:  # noqa: ANN401 - boto3
+def _storage_classes(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]:
     del region
-    reply = _asked(client.list_objects_v2, bucket) or {}
+    reply = _asked(endpoint.client.list_objects_v2, bucket)
+    if reply is None or not {"KeyCount", "IsTruncated"} & reply.keys():
+        return None, _UNTOLD
     # What is written from here on goes to the default class: none is ever asked for.
     found = {"STANDARD"} | {
         str(entry.get("StorageClass") or "STANDARD") for entry in reply.get("Contents", ())
@@ -162,13 +178,16 @@ def _storage_classes(client: Any, bucket: str, region: str) -> tuple[Value, str]
     return tuple(sorted(found)), f"classes {', '.join(sorted(found))}{beyond}"
 
 
-def _versioning(client: Any, bucket: str, region: str) -> tuple[Value, str]:  # noqa: ANN401 - boto3
+def _versioning(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]:
     del region
-    on = (_asked(client.get_bucket_versioning, bucket) or {}).get("Status") == "Enabled"
+    told = _told(endpoint, bucket, "versioning", "VersioningConfiguration")
+    if told is None:
+        return None, _UNTOLD
+    on = told.findtext("{*}Status") == "Enabled"
     return on, "versioning on" if on else "versioning not on"
 
 
-_LOOKS: Mapping[str, Callable[[Any, str, str], tuple[Value, str]]] = {
+_LOOKS: Mapping[str, Callable[[S3Endpoint, str, str], tuple[Value, str]]] = {
     "region": _region,
     "public-access": _public_access,
     "lifecycle-rules": _lifecycle_rules,
@@ -180,24 +199,80 @@ _LOOKS: Mapping[str, Callable[[Any, str, str], tuple[Value, str]]] = {
 }
 
 
-def _statements(client: Any, bucket: str) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - boto3
-    reply = _asked(client.get_bucket_policy, bucket)
+# --- policies ------------------------------------------------------------------------------------
+
+
+def _statements(endpoint: S3Endpoint, bucket: str) -> Iterator[Mapping[str, Any]]:
+    reply = _asked(endpoint.client.get_bucket_policy, bucket)
     if reply is None:
         return
     statements = json.loads(reply["Policy"])["Statement"]
     yield from [statements] if isinstance(statements, dict) else statements
 
 
-def _lets_everybody_in(statement: Mapping[str, Any]) -> bool:
-    principal = statement.get("Principal")
-    named = [principal]
-    if isinstance(principal, dict):
-        named = [
-            name
-            for value in principal.values()
-            for name in (value if isinstance(value, list) else [value])
-        ]
-    return statement.get("Effect") == "Allow" and "*" in named and not statement.get("Condition")
+def lets_everybody_in(statement: Mapping[str, Any]) -> bool:
+    """Say whether a statement of a policy allows something to people whom nobody named.
+
+    A condition helps only where it names networks or owners: one on the protocol, say, or on a
+    header that anybody may send, holds nobody back.
+    """
+    if statement.get("Effect") != "Allow":
+        return False
+    named = list(_names(statement.get("Principal")))
+    if "*" not in named and "NotPrincipal" not in statement:
+        return False
+    return not any(
+        operator.removeprefix("ForAnyValue:") in _NARROW
+        and name.lower() in _OWNERS
+        and all(map(_is_narrow, _listed(wanted)))
+        for operator, keys in (statement.get("Condition") or {}).items()
+        for name, wanted in keys.items()
+    )
+
+
+_NARROW = frozenset(("StringEquals", "StringLike", "ArnEquals", "ArnLike", "IpAddress"))
+_OWNERS = frozenset(
+    ("aws:sourceip", "aws:sourcevpc", "aws:sourcevpce", "aws:sourcearn", "aws:sourceaccount",
+     "aws:principalarn", "aws:principalaccount", "aws:principalorgid", "aws:userid")
+)  # fmt: skip
+_WIDEST = {4: 8, 6: 32}
+"""By version of the Internet Protocol: the shortest prefix that is still a network of somebody."""
+
+
+def _is_narrow(value: str) -> bool:
+    if "*" in value or "?" in value:
+        return False
+    try:
+        network = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        return bool(value)
+    return network.prefixlen >= _WIDEST[network.version]
+
+
+def _names(principal: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+    values = principal.values() if isinstance(principal, dict) else [principal]
+    for value in values:
+        yield from _listed(value)
+
+
+def _listed(value: Any) -> list[str]:  # noqa: ANN401 - JSON
+    return [str(one) for one in (value if isinstance(value, list) else [value])]
+
+
+# --- asking --------------------------------------------------------------------------------------
+
+
+def _told(endpoint: S3Endpoint, bucket: str, question: str, answer: str) -> ET.Element | None:
+    """Return the document that answers a question; None when another one came.
+
+    Where botocore reads an empty answer and none at all alike.
+    """
+    signed = {"x-amz-content-sha256": EMPTY_SHA256}
+    reply = endpoint.send("GET", bucket, "", signed, query={question: ""}, limit=SMALL_MAX)
+    if reply.status != 200:
+        raise from_reply(reply, _WHAT)
+    root = tree(reply.body)
+    return root if root.tag.rpartition("}")[2] == answer else None
 
 
 def _asked(call: Callable[..., Any], bucket: str) -> Mapping[str, Any] | None:
@@ -206,16 +281,12 @@ def _asked(call: Callable[..., Any], bucket: str) -> Mapping[str, Any] | None:
     Hosts that do not know a question at times answer another one with 200, such as a listing:
     the callers demand the field that a real answer has.
     """
-    from botocore.exceptions import ClientError
-
     try:
-        with translated("a bucket's settings"):
+        with translated(_WHAT):
             return call(Bucket=bucket)  # type: ignore[no-any-return]
     except Unsupported:
         return None
     except Missing as error:
-        cause = error.__cause__
-        code = cause.response.get("Error", {}).get("Code") if isinstance(cause, ClientError) else ""
-        if code in _NOTHING_THERE:
+        if error.code in _NOTHING_THERE:
             return None
         raise

@@ -31,7 +31,8 @@ def profile_facts(plan: Plan, base: Path) -> dict[str, Any]:
         PlanInvalid: there is no such profile, or the plan's own is refused.
     """
     profile = profile_of(plan, base)
-    below = profile_of(plan.model_copy(update={"target": _without_own(plan)}), base)
+    shipped = plan.target.model_copy(update={"profile": None})
+    below = profile_of(plan.model_copy(update={"target": shipped}), base)
     return {
         "name": profile.name,
         "as_of": profile.as_of,
@@ -74,10 +75,6 @@ def described(profile: Profile) -> dict[str, Any]:
         "health": [rule.model_dump(mode="json") for rule in profile.health],
         "notes": [note.model_dump(mode="json") for note in profile.notes],
     }
-
-
-def _without_own(plan: Plan) -> Any:  # noqa: ANN401 - a Target
-    return plan.target.model_copy(update={"profile": None})
 
 
 def _override(name: str, profile: Profile, below: Profile) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hdh_migrate.errors import AccessDenied, Missing, Permanent, StorageError
+from hdh_migrate.errors import AccessDenied, AuthFailed, Missing, Permanent, StorageError
 from hdh_migrate.targets.conditions import Condition, conditions
 from hdh_migrate.targets.profiles.schema import HealthRule
+from hdh_migrate.targets.s3_beside import object_lock_of
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated
 
 NOTHING = "nothing to do"
@@ -100,7 +101,7 @@ def _create(endpoint: S3Endpoint, wish: Wish) -> None:
         with translated("making the bucket"):
             endpoint.client.create_bucket(Bucket=wish.bucket, **more)
     except Permanent as error:
-        if "LocationConstraint" not in str(error):
+        if "LocationConstraint" not in error.code:
             raise
         # Some hosts want the region said once more, others refuse it: so only when asked for.
         more["CreateBucketConfiguration"] = {"LocationConstraint": wish.region}
@@ -119,8 +120,8 @@ def _lock(
     if will_be_made:
         return told("no bucket yet", WOULD)
     on, seen = _locked(endpoint, wish)
-    if on:
-        return told(seen, NOTHING, ok=True)
+    if on is not False:
+        return told(seen, NOTHING if on else _UNSEEN, ok=bool(on))
     if not wish.lock_later:
         return told(seen, _CANNOT)
     if not execute:
@@ -135,21 +136,20 @@ def _lock(
     except StorageError as error:
         return told(seen, f"tried, with versioning turned on, and refused: {error}; {_CANNOT}")
     on, after = _locked(endpoint, wish)
-    return told(seen, DONE if on else f"done, but seen after it: {after}", ok=on)
+    return told(seen, DONE if on else f"done, but seen after it: {after}", ok=bool(on))
 
 
 _LOCK = "object-lock"
 _CANNOT = "cannot be mended: name another bucket"
+_UNSEEN = "not done: nothing is changed that is not shown; give the credential the right to see it"
 
 
-def _locked(endpoint: S3Endpoint, wish: Wish) -> tuple[bool, str]:
-    """Say whether a bucket has object lock, and in which words."""
+def _locked(endpoint: S3Endpoint, wish: Wish) -> tuple[bool | None, str]:
+    """Say whether a bucket has object lock, None when it is not shown; and in which words."""
     try:
-        with translated("the bucket's object lock"):
-            reply = endpoint.client.get_object_lock_configuration(Bucket=wish.bucket)
-    except Permanent as error:
-        return False, f"none ({error})"
-    on = reply.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled"
+        on = object_lock_of(endpoint, wish.bucket)
+    except (AccessDenied, AuthFailed) as error:
+        return None, f"not shown: {error}"
     return on, "object lock is on" if on else "none"
 
 
@@ -164,6 +164,8 @@ def _mended(
 
     if found.holds:
         return told(NOTHING, ok=True)
+    if not found.shown:
+        return told(_UNSEEN, ok=False)
     mend = _MENDS.get(rule.see)
     if mend is None or (rule.see == _POLICY and wish.policy is None):
         more = "give one with --policy FILE, or " if rule.see == _POLICY else ""

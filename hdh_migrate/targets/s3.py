@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 from hdh_migrate.bounded import counted
+from hdh_migrate.clocks import text_of
 from hdh_migrate.errors import (
     AccessDenied,
     AuthFailed,
     Conflict,
     ListingBroken,
     Missing,
-    Permanent,
     ShortRead,
     StorageError,
     Transient,
@@ -66,14 +66,7 @@ class S3Reader:
 
     def locks(self, place: Place) -> bool:
         """Ask for the bucket's object lock configuration."""
-        try:
-            with translated("the bucket's object lock"):
-                told = self._endpoint.client.get_object_lock_configuration(Bucket=place.bucket)
-        except AccessDenied:
-            raise
-        except Permanent:
-            return False  # in whichever words: there is none
-        return bool(told.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled")
+        return s3_beside.object_lock_of(self._endpoint, place.bucket)
 
     def lock(self, bucket: str, stored: Stored) -> Lock:
         """Ask what keeps one stored version; see `ports.TargetReader.lock`."""
@@ -311,7 +304,7 @@ class S3Writer(S3Reader):
         for page in upload_pages(self._endpoint, place):
             with translated("the target's list of uploads"):
                 found = [
-                    (entry["Key"], entry["UploadId"], entry["Initiated"].isoformat())
+                    (entry["Key"], entry["UploadId"], text_of(entry["Initiated"]))
                     for entry in page.get("Uploads", ())
                 ]
             for key, upload_id, began in found:
@@ -319,7 +312,7 @@ class S3Writer(S3Reader):
                     continue
                 seen.add((key, upload_id))
                 upload = Upload(bucket=place.bucket, key=key, upload_id=upload_id)
-                yield upload, began.replace("+00:00", "Z")
+                yield upload, began
 
 
 def _listed(entry: Mapping[str, Any]) -> Stored:

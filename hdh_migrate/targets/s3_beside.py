@@ -1,4 +1,4 @@
-"""What S3 keeps beside an object's bytes: metadata, tags, retention and legal hold.
+"""What S3 keeps beside an object's bytes: metadata, tags, retention, legal hold, object lock.
 
 Headers carry them in with a write and out with a read; tags, and what a host did not take with the
 write, have requests of their own, about one stored version.
@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from hdh_migrate.bounded import whole
-from hdh_migrate.errors import Missing, ShortRead, Transient
+from hdh_migrate.clocks import text_of
+from hdh_migrate.errors import (
+    AccessDenied,
+    AuthFailed,
+    HostRefused,
+    Missing,
+    Permanent,
+    ShortRead,
+    Transient,
+)
 from hdh_migrate.model import Lock, Stamp, Stored, TargetLimits
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated
 from hdh_migrate.transport import Reply
@@ -44,7 +53,10 @@ def begun(stamp: Stamp, limits: TargetLimits) -> dict[str, Any]:
     """Return the arguments of CreateMultipartUpload that carry a stamp."""
     extra: dict[str, Any] = {
         "ContentType": CONTENT_TYPE,
-        "Metadata": {ATTEMPT: stamp.attempt, **stamp.metadata},
+        "Metadata": {
+            ATTEMPT: stamp.attempt,
+            **{name.lower(): value for name, value in stamp.metadata.items()},
+        },
     }
     if (lock := stamp.lock) is not None:
         if lock.mode is not None:
@@ -100,6 +112,25 @@ def _lock(reply: Reply) -> Lock:
 # --- in requests of their own --------------------------------------------------------------------
 
 
+def object_lock_of(endpoint: S3Endpoint, bucket: str) -> bool:
+    """Say whether a bucket can keep objects from being deleted (object lock).
+
+    Raises:
+        AccessDenied, AuthFailed: the credential may not see it, so that nobody knows.
+        HostRefused, Transient: nobody answered.
+    """
+    try:
+        with translated("the bucket's object lock"):
+            told = endpoint.client.get_object_lock_configuration(Bucket=bucket)
+    except (AccessDenied, AuthFailed, HostRefused):
+        raise
+    except Permanent as error:
+        if error.code == "NoSuchBucket":
+            raise
+        return False  # in whichever words: there is none
+    return bool(told.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled")
+
+
 def lock_of(endpoint: S3Endpoint, bucket: str, stored: Stored) -> Lock:
     """Ask what keeps one stored version; see `ports.TargetReader.lock`."""
     where = _version(bucket, stored)
@@ -110,7 +141,7 @@ def lock_of(endpoint: S3Endpoint, bucket: str, stored: Stored) -> Lock:
         mode, until = kept.get("Mode"), kept.get("RetainUntilDate")
         kept = {
             "mode": str(mode).lower() if mode else None,
-            "until": None if until is None else _instant(until),
+            "until": None if until is None else text_of(until),
         }
     with suppress(Missing), translated("an object's legal hold"):
         held = endpoint.client.get_object_legal_hold(**where).get("LegalHold", {})
@@ -135,7 +166,7 @@ def tags_of(endpoint: S3Endpoint, bucket: str, stored: Stored) -> dict[str, str]
         with translated("an object's tags"):
             reply = endpoint.client.get_object_tagging(**_version(bucket, stored))
     except Missing as error:
-        if _code(error.__cause__) in _NO_TAGS:
+        if error.code in _NO_TAGS:
             return {}
         raise
     if "TagSet" not in reply:  # an empty 200 parses as an object without tags
@@ -158,11 +189,6 @@ def _version(bucket: str, stored: Stored) -> dict[str, str]:
     return where
 
 
-def _code(cause: BaseException | None) -> str:
-    told = getattr(cause, "response", {}).get("Error", {})
-    return str(told.get("Code", ""))
-
-
 def _until(text: str) -> str:
     """Return a moment that a header tells, as `Lock.until` has it.
 
@@ -170,12 +196,6 @@ def _until(text: str) -> str:
         ShortRead: it is none.
     """
     try:
-        return _instant(datetime.fromisoformat(text))
+        return text_of(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         raise ShortRead("the target keeps an object until no moment that there is") from None
-
-
-def _instant(moment: datetime) -> str:
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import quote, urlencode
 
 from hdh_migrate.errors import StorageError
 from hdh_migrate.fixity import sha256_hex
@@ -29,12 +28,11 @@ class S3Bucket:
         limit: int = 1 << 20,
     ) -> Reply:
         """Make one request about a key, or about the bucket itself when the key is empty."""
-        url = self._endpoint.object_url(self._name, key)
-        if query:
-            url = f"{url}?{urlencode(query, quote_via=quote, safe='-_.~')}"
         signed = {"x-amz-content-sha256": sha256_hex(body or b""), **headers}
         content = None if body is None else memoryview(body)
-        return self._endpoint.transport.request(method, url, signed, body=content, limit=limit)
+        return self._endpoint.send(
+            method, self._name, key, signed, query=query, body=content, limit=limit
+        )
 
     def failure(self, reply: Reply, what: str) -> StorageError:
         """Return the error that a reply means."""

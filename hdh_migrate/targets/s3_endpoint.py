@@ -276,6 +276,12 @@ def from_reply(reply: Reply, what: str) -> StorageError:
 
 def classified(code: str, status: int, what: str, retry_after: float | None) -> StorageError:
     """Return the error that an S3 error code and HTTP status mean."""
+    found = _classified(code, status, what, retry_after)
+    found.code = "" if code.isdigit() else code  # botocore's word for a reply without one
+    return found
+
+
+def _classified(code: str, status: int, what: str, retry_after: float | None) -> StorageError:
     label = f"{what}: {code or 'no reason given'} (HTTP {status})"
     if code == "SignatureDoesNotMatch":
         return SignatureRefused(f"the target refuses the signature: {code}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from hdh_migrate.bounded import counted
+from hdh_migrate.bounded import Visited, counted
 from hdh_migrate.errors import ListingBroken
 from hdh_migrate.model import Place, Upload
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated
@@ -57,6 +57,17 @@ def upload_pages(endpoint: S3Endpoint, place: Place) -> Iterator[Mapping[str, An
             Bucket=place.bucket, Prefix=place.prefix, **more
         )
 
+    return uploads_asked(ask)
+
+
+def uploads_asked(
+    ask: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+) -> Iterator[Mapping[str, Any]]:
+    """List open uploads as `ask` asks for them; it is given what makes a reply go on.
+
+    Raises:
+        ListingBroken: truncated, and it does not go on.
+    """
     markers = ("KeyMarker", "UploadIdMarker")
     return _paged("the target's list of uploads", ask, markers, "Uploads", "MaxUploads")
 
@@ -86,7 +97,7 @@ def _paged(
     most_named: str,
 ) -> Iterator[Mapping[str, Any]]:
     more: dict[str, Any] = {}
-    asked: set[tuple[Any, ...]] = set()
+    visited = Visited()
     while True:
         with translated(what):
             page = ask(more)
@@ -94,8 +105,7 @@ def _paged(
             full = len(page.get(entries, ())) >= most
         more = {name: page[_NAMES[name]] for name in markers if page.get(_NAMES[name])}
         position = tuple(more.get(name) for name in markers)
-        goes_on = bool(more) and position not in asked
-        asked.add(position)
+        goes_on = bool(more) and not visited.again(position)
         if page.get("IsTruncated"):
             yield page
             if not goes_on:

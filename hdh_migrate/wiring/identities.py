@@ -26,7 +26,7 @@ def _managed(section: ManagedIdentity, vault: Vault) -> tokens.Fetch:
     del vault
     return tokens.ManagedIdentity(
         transport=Transport(door=tokens.metadata_door(section.endpoint)),
-        endpoint=section.endpoint or tokens.METADATA,
+        endpoint=(section.endpoint or tokens.METADATA).rstrip("/"),
         client_id=section.client_id,
     )
 

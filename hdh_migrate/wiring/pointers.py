@@ -15,32 +15,33 @@ from hdh_migrate.plan.pointers import (
 from hdh_migrate.plan.pointers import Pointer as AnyPointer
 from hdh_migrate.ports import Pointer
 from hdh_migrate.targets.chosen import profile_of
+from hdh_migrate.wiring.opened import Opened
 from hdh_migrate.wiring.targets import open_target
 from hdh_migrate.wiring.vault import Vault
 
 
-def _file_pointer(plan: Plan, section: FilePointer, vault: Vault) -> Pointer:
+def _file_pointer(plan: Plan, section: FilePointer, vault: Vault) -> Opened[Pointer]:
     from hdh_migrate.pointers.file import opened
 
     del plan
-    return opened(section, vault.base)
+    return Opened(thing=opened(section, vault.base))
 
 
-def _command_pointer(plan: Plan, section: CommandPointer, vault: Vault) -> Pointer:
+def _command_pointer(plan: Plan, section: CommandPointer, vault: Vault) -> Opened[Pointer]:
     from hdh_migrate.pointers.command import opened
 
     del plan
-    return opened(section, vault.base, vault.reveal)
+    return Opened(thing=opened(section, vault.base, vault.reveal))
 
 
-def _ssh_command_pointer(plan: Plan, section: SshCommandPointer, vault: Vault) -> Pointer:
+def _ssh_command_pointer(plan: Plan, section: SshCommandPointer, vault: Vault) -> Opened[Pointer]:
     from hdh_migrate.pointers.ssh_command import opened
 
     del plan
-    return opened(section, vault.base, vault.reveal)
+    return Opened(thing=opened(section, vault.base, vault.reveal))
 
 
-def _s3_object_pointer(plan: Plan, section: S3ObjectPointer, vault: Vault) -> Pointer:
+def _s3_object_pointer(plan: Plan, section: S3ObjectPointer, vault: Vault) -> Opened[Pointer]:
     from hdh_migrate.pointers.s3_object import S3ObjectPointer as Kind
     from hdh_migrate.targets import profiles
     from hdh_migrate.targets.opening import elsewhere
@@ -50,20 +51,20 @@ def _s3_object_pointer(plan: Plan, section: S3ObjectPointer, vault: Vault) -> Po
     if section.endpoint is None:
         profile = profile_of(plan, vault.base)
         endpoint = open_target(plan, credential, vault)
-        if endpoint.transport.door is not None:
-            # A pointer's value is no patient's data, and a way back must not wait for a paper.
-            endpoint.transport.door.admitted = True
+        # A pointer's value is no patient's data, and a way back must not wait for a paper.
+        endpoint.transport.door.admitted = True
     else:
         profile = profiles.unknown()
         endpoint = elsewhere(section.endpoint, section.region, credential, vault.reveal)
     conditional = section.conditional
-    return Kind(
+    pointer = Kind(
         S3Bucket(endpoint, section.bucket), section.bucket, section.key,
         conditional=profile.limits.conditional_put if conditional is None else conditional,
     )  # fmt: skip
+    return Opened(thing=pointer, contacts=(("pointer", endpoint.transport),))
 
 
-POINTERS: Mapping[str, Callable[[Plan, Any, Vault], Pointer]] = {
+POINTERS: Mapping[str, Callable[[Plan, Any, Vault], Opened[Pointer]]] = {
     "file": _file_pointer,
     "s3-object": _s3_object_pointer,
     "command": _command_pointer,
@@ -71,7 +72,7 @@ POINTERS: Mapping[str, Callable[[Plan, Any, Vault], Pointer]] = {
 }
 
 
-def open_pointer(plan: Plan, section: AnyPointer, vault: Vault) -> Pointer:
+def open_pointer(plan: Plan, section: AnyPointer, vault: Vault) -> Opened[Pointer]:
     """Open what a batch's `pointer` section describes; nothing is contacted yet.
 
     Raises:

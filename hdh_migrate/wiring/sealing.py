@@ -14,6 +14,7 @@ from hdh_migrate.ports import Envelopes
 from hdh_migrate.targets.chosen import profile_of
 from hdh_migrate.targets.opening import Network
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
+from hdh_migrate.wiring.opened import Opened
 from hdh_migrate.wiring.targets import open_target
 from hdh_migrate.wiring.vault import Vault, identity_path
 
@@ -69,7 +70,7 @@ def open_envelopes(
 
 def open_consumer(
     plan: Plan, smoke: Smoke, vault: Vault, network: Network | None = None
-) -> tuple[Consumer, S3Endpoint]:
+) -> tuple[Opened[Consumer], S3Endpoint]:
     """Open what a consumer of the data has: its own key to read with, its own key that opens.
 
     Off this machine the endpoint's door is shut until the gate has let it in.
@@ -82,4 +83,5 @@ def open_consumer(
     place = open_target(plan, smoke.credential, vault, network=network)
     envelopes = open_envelopes(plan, vault, (smoke.identity, smoke.identity_passphrase))
     reader = S3Reader(place, profile_of(plan, vault.base).limits)
-    return Consumer(reader=reader, envelopes=envelopes), place
+    consumer = Consumer(reader=reader, envelopes=envelopes)
+    return Opened(thing=consumer, contacts=(("target", place.transport),)), place

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +20,10 @@ from hdh_migrate.ports import Clock, Envelopes, Source, TargetReader, TargetWrit
 from hdh_migrate.targets.chosen import limits_of
 from hdh_migrate.targets.opening import Network
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
-from hdh_migrate.transport import Traffic, Transport
+from hdh_migrate.transport import Transport
+from hdh_migrate.wiring.opened import Contact, Opened, T
 from hdh_migrate.wiring.sealing import load_recipients, open_envelopes
-from hdh_migrate.wiring.sources import open_source, source_transport
+from hdh_migrate.wiring.sources import open_source
 from hdh_migrate.wiring.targets import open_target
 from hdh_migrate.wiring.vault import Vault
 
@@ -43,7 +44,9 @@ class Services:
     recipients: tuple[str, ...]
     """The keys that everything is sealed for, as they were loaded; in hexadecimal."""
     limits: TargetLimits
-    transports: tuple[tuple[str, Transport], ...]
+    transports: tuple[Contact, ...]
+    doors: tuple[Door, ...]
+    """Those to the target that the gate opens and shuts."""
     network: Network
     place: S3Endpoint
     """The target with the credential that writes, to look at its buckets."""
@@ -59,71 +62,71 @@ class Services:
         pace: Callable[[str, str], None] | None = None,
         limits: TargetLimits | None = None,
         vault: Vault | None = None,
+        works: bool = False,
         recipients: Sequence[str] | None = None,
     ) -> Services:
         """Open a plan's adapters; without `write` nothing that could write is built.
 
         Nothing is contacted, and a target off this machine cannot be before `admit`. `pace` waits
         before each request to the target. `limits` stands in for the profile's, where more is
-        known of the target. A worker has a `vault` of its own; without `write` it holds nothing
-        that could write, and looks at buckets as its reader. `recipients` are keys that were
+        known of the target. Whoever `works` in a process of its own, and does not `write`, holds
+        nothing that could, and looks at buckets as its reader. `recipients` are keys that were
         loaded before: they stay, whatever lies in their files now.
 
         Raises:
             KeyUnavailable: a reference or a key file cannot be read.
         """
-        network, works = network or Network(), vault is not None
+        network = network or Network()
         vault = vault or Vault.open(base)
         limits = limits or limits_of(plan, base)
         if recipients is None:
             recipients = load_recipients(plan, base)
-        transport = source_transport(plan)
-        source, tokens = open_source(plan, vault, transport)
+        source = open_source(plan, vault)
         from hdh_migrate.targets.s3 import S3Reader, S3Writer
 
         credential = plan.verify.credential or plan.target.credential
         readable = open_target(plan, credential, vault, network=network, pace=pace)
         place = readable
-        if write or not works:
+        if (write or not works) and credential != plan.target.credential:
             place = open_target(plan, plan.target.credential, vault, network=network, pace=pace)
+        transports = dict.fromkeys((place.transport, readable.transport))
         return cls(
             plan=plan,
             vault=vault,
-            source=source,
+            source=source.thing,
             reader=S3Reader(readable, limits),
             writer=S3Writer(place, limits) if write else None,
             envelopes=open_envelopes(plan, vault, recipients=recipients),
             recipients=tuple(recipients),
             limits=limits,
-            transports=(
-                ("source", transport),
-                *(("identity", asked) for asked in tokens),
-                ("target", place.transport),
-                ("target", readable.transport),
-            ),
+            transports=(*source.contacts, *(("target", one) for one in transports)),
+            doors=tuple(one.door for one in transports),
             network=network,
             place=place,
         )
 
     def admit(self) -> None:
         """Open the doors to the target; for whoever has asked the gate (`session.gate`)."""
-        for door in self._doors():
+        for door in self.doors:
             door.admitted = True
 
     def shut(self) -> None:
         """Shut the doors to the target again."""
-        for door in self._doors():
+        for door in self.doors:
             door.admitted = False
 
     @property
     def admitted(self) -> bool:
         """Whether the target may be contacted."""
-        return all(door.admitted for door in self._doors())
+        return all(door.admitted for door in self.doors)
 
-    def _doors(self) -> Iterator[Door]:
-        for side, transport in self.transports:
-            if side == "target" and transport.door is not None:
-                yield transport.door
+    def take(self, opened: Opened[T]) -> T:
+        """Return what was opened beside these adapters, and count what it exchanges from here on.
+
+        Its doors stay its own: they are opened by whoever opened it.
+        """
+        self.transports = (*self.transports, *opened.contacts)
+        return opened.thing
 
     def unprotected_keys(self) -> list[str]:
         """Return the references of private keys that have no passphrase."""
@@ -135,17 +138,14 @@ class Services:
 
     def witnesses(self) -> Sequence[Witness]:
         """Return the endpoints that tell the time, those of credentials that came later too."""
-        return witnesses_of([transport for _, transport in self.transports])
+        asked = [transport for side, transport in self.transports if side != "pointer"]
+        return witnesses_of(asked)  # a pointer's host is asked for its pointer alone
 
     def traffic(self, clock: Clock) -> list[dict[str, Any]]:
-        """Return what was exchanged with each endpoint so far, as JSON.
-
-        `clock_offset` is by how many seconds the clock is ahead of the newest Date header, and
-        `clock_at` when that came, by the clock; both are None when there was none.
-        """
+        """Return what was exchanged with each endpoint so far, as JSON; see `Traffic.told`."""
         now, monotonic = seconds_of(clock.now()), time.monotonic()
         return [
-            {"side": side, "endpoint": endpoint, **_traffic(traffic, now, monotonic)}
+            {"side": side, "endpoint": endpoint, **traffic.told(now, monotonic)}
             for side, transport in self.transports
             for endpoint, traffic in transport.traffic.items()
         ]
@@ -177,8 +177,8 @@ def witnesses_of(transports: Iterable[Transport]) -> Sequence[Witness]:
     """Return the endpoints that these transports reach; a folder has none."""
     by_endpoint: dict[str, list[Transport]] = {}
     for transport in transports:
-        if transport.door is not None:
-            parts = urlsplit(transport.door.endpoint)
+        parts = urlsplit(transport.door.endpoint)
+        if parts.netloc:  # nobody answers for a folder
             by_endpoint.setdefault(f"{parts.scheme}://{parts.netloc}", []).append(transport)
     return [
         _Endpoint(endpoint=endpoint, transports=tuple(found))
@@ -187,20 +187,8 @@ def witnesses_of(transports: Iterable[Transport]) -> Sequence[Witness]:
 
 
 def _open(transport: Transport) -> bool:
-    return transport.door is not None and transport.door.admitted
+    return transport.door.admitted
 
 
 def _heard(sighting: Sighting) -> float:
     return sighting.heard
-
-
-def _traffic(traffic: Traffic, now: float, monotonic: float) -> dict[str, Any]:
-    date = traffic.date
-    return {
-        "requests": traffic.requests,
-        "bytes_read": traffic.received,
-        "bytes_written": traffic.sent,
-        "addresses": sorted(traffic.addresses),
-        "clock_offset": None if date is None else round(date.ahead(now, monotonic), 1),
-        "clock_at": None if date is None else now - (monotonic - date.heard),
-    }

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from hdh_migrate.door import Door
+from hdh_migrate.door import Addresses, Door
 from hdh_migrate.errors import AuthFailed, KeyUnavailable
 from hdh_migrate.plan.consent import DeniedWrite, WriterKey, WriterSas
 from hdh_migrate.plan.cutover import Decommission
@@ -16,12 +16,12 @@ from hdh_migrate.plan.sides import AzureBlob, Identity, Sas, SharedKey
 from hdh_migrate.ports import Eraser, FreezeProbe, Source
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.transport import Transport
+from hdh_migrate.wiring.opened import Contact, Opened
 from hdh_migrate.wiring.vault import Vault
 
 if TYPE_CHECKING:
     from hdh_migrate.sources.azure_sas import Sas as SasFacts
 
-Opened = tuple[Source, tuple[Transport, ...]]
 Credential = Sas | SharedKey | Identity | WriterSas | WriterKey
 
 
@@ -30,7 +30,8 @@ def source_transport(plan: Plan) -> Transport:
     source = plan.source
     if urlsplit(source.address).netloc:
         return Transport(door=Door.named(source.address, local=source.is_local))
-    return Transport(door=Door(endpoint=source.address))  # nothing to reach: closed for good
+    # Nothing to reach: closed for good.
+    return Transport(door=Door(endpoint=source.address, addresses=Addresses(exactly="")))
 
 
 # --- who asks --------------------------------------------------------------------------------
@@ -68,48 +69,50 @@ def _account(url: str) -> str:
     return parts.path.strip("/").split("/")[0] or (parts.hostname or "").split(".")[0]
 
 
-def _token_transport(authorizer: object) -> tuple[Transport, ...]:
+def _tokens_of(authorizer: object) -> tuple[Contact, ...]:
+    """Return where an identity gets its tokens."""
     from hdh_migrate.sources.azure_tokens import TokenAuthorizer
 
-    return (authorizer.transport,) if isinstance(authorizer, TokenAuthorizer) else ()
+    return (("identity", authorizer.transport),) if isinstance(authorizer, TokenAuthorizer) else ()
 
 
 # --- reading -------------------------------------------------------------------------------------
 
 
-def _azure_blob(plan: Plan, vault: Vault, transport: Transport) -> Opened:
+def _azure_blob(plan: Plan, vault: Vault) -> Opened[Source]:
+    from hdh_migrate.sources.azure_account import AzureAccount
     from hdh_migrate.sources.azure_blob import AzureBlobSource
 
     source = plan.source
     assert isinstance(source, AzureBlob)
-    url = source.account_url
+    url, transport = source.account_url, source_transport(plan)
     authorizer = _authorizer(source.credential, vault, _with_key(url))
-    return AzureBlobSource(url, authorizer, transport), _token_transport(authorizer)
+    return Opened(
+        thing=AzureBlobSource(AzureAccount(url, authorizer, transport)),
+        contacts=(("source", transport), *_tokens_of(authorizer)),
+    )
 
 
-def _folder(plan: Plan, vault: Vault, transport: Transport) -> Opened:
+def _folder(plan: Plan, vault: Vault) -> Opened[Source]:
     from hdh_migrate.sources.folder import FolderSource
 
-    del plan, transport
-    return FolderSource(vault.base), ()
+    return Opened(thing=FolderSource(vault.base), contacts=(("source", source_transport(plan)),))
 
 
-SOURCES: Mapping[str, Callable[[Plan, Vault, Transport], Opened]] = {
+SOURCES: Mapping[str, Callable[[Plan, Vault], Opened[Source]]] = {
     "azure-blob": _azure_blob,
     "folder": _folder,
 }
 
 
-def open_source(plan: Plan, vault: Vault, transport: Transport) -> Opened:
+def open_source(plan: Plan, vault: Vault) -> Opened[Source]:
     """Open the plan's source for reading; nothing is contacted yet.
-
-    Returns it with the transports that fetch its tokens, if any.
 
     Raises:
         KeyUnavailable: a reference cannot be read, or is no credential.
     """
     try:
-        return SOURCES[plan.source.kind](plan, vault, transport)
+        return SOURCES[plan.source.kind](plan, vault)
     except AuthFailed as error:
         raise KeyUnavailable(str(error), hint=error.hint) from error
 
@@ -136,34 +139,38 @@ def source_sas(plan: Plan, vault: Vault) -> SasFacts | None:
 # --- the freeze proof --------------------------------------------------------------------------
 
 
-def _denied_write(plan: Plan, freeze: DeniedWrite, vault: Vault) -> FreezeProbe:
+def _denied_write(plan: Plan, freeze: DeniedWrite, vault: Vault) -> Opened[FreezeProbe | None]:
+    from hdh_migrate.sources.azure_account import AzureAccount
     from hdh_migrate.sources.azure_freeze import AzureFreezeProbe, writer_token
 
     assert isinstance(plan.source, AzureBlob)
-    url = plan.source.account_url
+    url, transport = plan.source.account_url, source_transport(plan)
 
     def with_key(key: str) -> Any:  # noqa: ANN401 - an authorizer
         secure = url.startswith("https:")
         return writer_token(_account(url), key, secure=secure, now=SystemClock().now)
 
     writer = _authorizer(freeze.credential, vault, with_key)
-    return AzureFreezeProbe(url, writer, source_transport(plan))
+    return Opened(
+        thing=AzureFreezeProbe(AzureAccount(url, writer, transport)),
+        contacts=(("source", transport), *_tokens_of(writer)),
+    )
 
 
-FREEZE_PROBES: Mapping[str, Callable[[Plan, Any, Vault], FreezeProbe]] = {
+FREEZE_PROBES: Mapping[str, Callable[[Plan, Any, Vault], Opened[FreezeProbe | None]]] = {
     "denied-write": _denied_write,
 }
 
 
-def open_freeze_probe(plan: Plan, vault: Vault) -> FreezeProbe | None:
-    """Open what the plan's `freeze` section tries; None when nothing is tried but stated.
+def open_freeze_probe(plan: Plan, vault: Vault) -> Opened[FreezeProbe | None]:
+    """Open what the plan's `freeze` section tries; of None when nothing is tried but stated.
 
     Raises:
         KeyUnavailable: a reference cannot be read, or is no credential.
     """
     opens = None if plan.freeze is None else FREEZE_PROBES.get(plan.freeze.kind)
     try:
-        return None if opens is None else opens(plan, plan.freeze, vault)
+        return Opened(thing=None) if opens is None else opens(plan, plan.freeze, vault)
     except AuthFailed as error:
         raise KeyUnavailable(str(error), hint=error.hint) from error
 
@@ -171,21 +178,25 @@ def open_freeze_probe(plan: Plan, vault: Vault) -> FreezeProbe | None:
 # --- decommission ------------------------------------------------------------------------------
 
 
-def _azure_eraser(plan: Plan, section: Decommission, vault: Vault) -> tuple[Eraser, Transport]:
+def _azure_eraser(plan: Plan, section: Decommission, vault: Vault) -> Opened[Eraser]:
+    from hdh_migrate.sources.azure_account import AzureAccount
     from hdh_migrate.sources.azure_eraser import AzureEraser
 
     assert isinstance(plan.source, AzureBlob)
     url, transport = plan.source.account_url, source_transport(plan)
     authorizer = _authorizer(section.credential, vault, _with_key(url, may_delete=True))
-    return AzureEraser(url, authorizer, transport), transport
+    return Opened(
+        thing=AzureEraser(AzureAccount(url, authorizer, transport)),
+        contacts=(("source", transport), *_tokens_of(authorizer)),
+    )
 
 
-ERASERS: Mapping[str, Callable[[Plan, Decommission, Vault], tuple[Eraser, Transport]]] = {
+ERASERS: Mapping[str, Callable[[Plan, Decommission, Vault], Opened[Eraser]]] = {
     "azure-blob": _azure_eraser,
 }
 
 
-def open_eraser(plan: Plan, section: Decommission, vault: Vault) -> tuple[Eraser, Transport]:
+def open_eraser(plan: Plan, section: Decommission, vault: Vault) -> Opened[Eraser]:
     """Open the only thing that can delete at the source, with its own credential.
 
     Raises:

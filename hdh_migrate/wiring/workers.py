@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,29 +23,67 @@ from hdh_migrate.wiring.services import Services
 from hdh_migrate.wiring.vault import Vault
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerConfig:
+    """What a worker process is told when it starts; it goes over its own pipe alone."""
+
+    plan: str
+    """The canonical plan, as JSON."""
+    base: Path
+    secrets: Mapping[str, str] = field(repr=False)
+    """By reference; see `worker_secrets`."""
+    recipients: tuple[str, ...]
+    run_tag: str
+    write: bool
+    admitted: bool
+    limits: TargetLimits
+    processes: int = 1
+    """How many share what the target allows; the engine says it."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as the engine sends it."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return values | {
+            "base": str(self.base),
+            "secrets": dict(self.secrets),
+            "recipients": list(self.recipients),
+            "limits": asdict(self.limits),
+        }
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> WorkerConfig:
+        """Return what an engine sent; what else it adds is its own."""
+        values = {one.name: told[one.name] for one in fields(cls) if one.name in told}
+        return cls(**values | {
+            "base": Path(told["base"]),
+            "recipients": tuple(told["recipients"]),
+            "limits": TargetLimits(**told["limits"]),
+        })  # fmt: skip
+
+
 class WorkerService:
     """What a worker process runs: a performer over its own connections."""
 
-    def __init__(self, config: Mapping[str, Any], halt: threading.Event | None = None) -> None:
-        plan = Plan.model_validate_json(config["plan"])
-        limits = TargetLimits(**config["limits"])
-        processes = int(config["processes"])
+    def __init__(self, told: Mapping[str, Any], halt: threading.Event | None = None) -> None:
+        config = WorkerConfig.of(told)
+        plan = Plan.model_validate_json(config.plan)
+        limits, processes = config.limits, config.processes
         clock: Clock = SystemClock()
         self.halt = halt or threading.Event()
-        base = Path(config["base"])
         # The target counts per bucket for everybody; each process takes an equal share of it.
         pace = RequestPace.of(limits, processes, clock.monotonic, self.halt)
-        vault = Vault.of(base, config["secrets"])
+        vault = Vault.of(config.base, config.secrets)
         services = Services.open(
             plan,
-            base,
-            write=config["write"],
+            config.base,
+            write=config.write,
             pace=pace,
             limits=limits,
             vault=vault,
-            recipients=config["recipients"],
+            works=True,
+            recipients=config.recipients,
         )
-        if config["admitted"]:
+        if config.admitted:
             services.admit()
         self._services, self._clock = services, clock
         source = services.source
@@ -61,7 +99,7 @@ class WorkerService:
                 writer=services.writer,
                 envelopes=services.envelopes,
                 routes=routes_of(plan),
-                run_tag=config["run_tag"],
+                run_tag=config.run_tag,
                 level=plan.verify.level,
                 reread=plan.verify.source == "again",
                 checked=plan.verify.source == "range-md5",
@@ -144,14 +182,14 @@ def open_engine(
     Raises:
         KeyUnavailable: a secret that the workers need cannot be read.
     """
-    config = {
-        "plan": canonical.decode(),
-        "base": str(vault.base),
-        "secrets": worker_secrets(plan, vault, write=write),
-        "recipients": list(recipients),
-        "run_tag": run_tag,
-        "write": write,
-        "admitted": admitted,
-        "limits": asdict(limits),
-    }
-    return engines[plan.engine.kind](config, plan)
+    config = WorkerConfig(
+        plan=canonical.decode(),
+        base=vault.base,
+        secrets=worker_secrets(plan, vault, write=write),
+        recipients=tuple(recipients),
+        run_tag=run_tag,
+        write=write,
+        admitted=admitted,
+        limits=limits,
+    )
+    return engines[plan.engine.kind](config.as_json(), plan)

@@ -261,7 +261,6 @@ def test_a_name_that_changes_its_address_between_two_looks_is_told_nothing(ask: 
     with listener() as heard:
         s3 = target(heard.port, addresses=PUBLIC, resolve=lambda _: next(answers))
         door = s3._endpoint.transport.door
-        assert door is not None
         assert door.resolve is not None
         assert [door.objection(address) for address in door.resolve(HOST)] == [None]
         refused(ask, s3, "leads to 127.0.0.1")

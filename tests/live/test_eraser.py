@@ -9,10 +9,11 @@ from azure.storage.blob import BlobLeaseClient
 
 from hdh_migrate.errors import AccessDenied, AuthFailed, ConnectionLost, ListingBroken, Missing
 from hdh_migrate.model import Erasing, Place, Remnant, Trace
+from hdh_migrate.sources.azure_account import AzureAccount
 from hdh_migrate.sources.azure_credentials import SasAuthorizer
 from hdh_migrate.sources.azure_eraser import AzureEraser
-from hdh_migrate.transport import Transport
 from tests.support import lies
+from tests.support.doors import loopback
 from tests.support.fixtures import Container, ProxyTo
 from tests.support.wire import Request
 
@@ -36,7 +37,8 @@ VERSIONS = b"""<?xml version="1.0" encoding="utf-8"?>
 
 def eraser_of(container: Container, rights: str = "rld", url: str | None = None) -> AzureEraser:
     credential = SasAuthorizer(container.server.sas(rights))
-    return AzureEraser(url or container.server.url, credential, Transport())
+    url = url or container.server.url
+    return AzureEraser(AzureAccount(url, credential, loopback(url)))
 
 
 def version(container: Container, key: str) -> str:
@@ -92,8 +94,9 @@ def test_nothing_is_deleted_without_a_version_or_the_right(container: Container)
     with pytest.raises(AccessDenied):
         eraser_of(container, "rl").erase(place, KEY, pinned)
     wrong = SasAuthorizer(container.server.sas("rld").replace("sig=", "sig=A"))
+    url = container.server.url
     with pytest.raises((AuthFailed, AccessDenied)):
-        AzureEraser(container.server.url, wrong, Transport()).erase(place, KEY, pinned)
+        AzureEraser(AzureAccount(url, wrong, loopback(url))).erase(place, KEY, pinned)
     with pytest.raises(Missing):
         eraser_of(container).erase(Place(bucket="nowhere-at-all"), KEY, pinned)
     assert container.client.download_blob(KEY).readall() == b"one"

@@ -40,7 +40,7 @@ def probe_with(
     path = folder / "plan.yaml"
     path.write_text(yaml.safe_dump(whole))
     loaded = load(path)
-    probe = open_freeze_probe(loaded.plan, Vault.open(loaded.base, {"T_WRITER": secret}))
+    probe = open_freeze_probe(loaded.plan, Vault.open(loaded.base, {"T_WRITER": secret})).thing
     assert probe is not None
     return probe
 

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hdh_migrate.bounded import whole
+from hdh_migrate.door import Door
 from hdh_migrate.errors import ConnectionLost, ShortRead, StorageError
 from hdh_migrate.transport import LONGEST_PAUSE_SECONDS, Reply, Transport, pause
 from tests.support.blurting import Blurting, blurting
@@ -28,7 +29,8 @@ def server() -> Iterator[Blurting]:
 
 
 def ask(server: Blurting, method: str = "GET", **options: object) -> Reply:
-    transport = Transport(**({"deadline": options.pop("deadline")} if options else {}))  # type: ignore[arg-type]
+    more = {"deadline": options.pop("deadline")} if options else {}
+    transport = Transport(door=Door.named(server.url, local=True), **more)  # type: ignore[arg-type]
     return transport.request(method, f"{server.url}/x", {}, stall=2)
 
 
@@ -102,9 +104,9 @@ def test_a_body_that_drips_ends_at_its_deadline(server: Blurting) -> None:
 
 
 def test_headers_without_end_are_not_kept(server: Blurting) -> None:
-    server.says = b"HTTP/1.1 200 OK\r\n" + b"X-A: " + b"y" * 1000 + b"\r\n"
-    server.says += (b"X-A: " + b"y" * 1000 + b"\r\n") * 400 + b"\r\n"
-    with pytest.raises((ShortRead, ConnectionLost)):
+    # Beyond our bound and within libcurl's own, which is at 300 kB.
+    server.says = b"HTTP/1.1 200 OK\r\n" + (b"X-A: " + b"y" * 993 + b"\r\n") * 270 + b"\r\n"
+    with pytest.raises(ShortRead, match="the headers of a reply"):
         ask(server)
 
 

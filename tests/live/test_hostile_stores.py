@@ -16,14 +16,16 @@ from hypothesis import strategies as st
 
 from hdh_migrate.errors import StorageError
 from hdh_migrate.model import FREEZE_TRIAL, Lock, ObjectInfo, Place, Span, Stamp, Stored, Upload
+from hdh_migrate.sources.azure_account import AzureAccount
 from hdh_migrate.sources.azure_blob import AzureBlobSource
 from hdh_migrate.sources.azure_credentials import SasAuthorizer
 from hdh_migrate.sources.azure_eraser import AzureEraser
 from hdh_migrate.sources.azure_freeze import AzureFreezeProbe
 from hdh_migrate.targets.s3 import S3Writer
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
-from hdh_migrate.transport import SigV4, Transport
+from hdh_migrate.transport import SigV4
 from tests.support.blurting import Blurting, blurting
+from tests.support.doors import loopback
 from tests.support.fakes import LIMITS
 
 pytestmark = pytest.mark.live
@@ -176,6 +178,10 @@ hostile = settings(deadline=None, max_examples=200, suppress_health_check=list(H
 said = (st.sampled_from(STATUSES), head, body)
 
 
+def account(server: Blurting) -> AzureAccount:
+    return AzureAccount(server.url, SasAuthorizer("sv=1&sig=x"), loopback(server.url))
+
+
 @hostile
 @given(st.sampled_from(sorted(SOURCE)), *said)
 @example("pages", "200 OK", [], b"<EnumerationResults><Blobs><Blob><Name>a</Name><Properties>"
@@ -186,7 +192,7 @@ def test_a_source(
     server: Blurting, name: str, status: str, headers: list[tuple[str, str]], content: bytes
 ) -> None:
     told(server, status, headers, content)
-    source = AzureBlobSource(server.url, SasAuthorizer("sv=1&sig=x"), Transport())
+    source = AzureBlobSource(account(server))
     survives(lambda: SOURCE[name](source))
 
 
@@ -199,7 +205,7 @@ def test_an_eraser(
     server: Blurting, name: str, status: str, headers: list[tuple[str, str]], content: bytes
 ) -> None:
     told(server, status, headers, content)
-    eraser = AzureEraser(server.url, SasAuthorizer("sv=1&sig=x"), Transport())
+    eraser = AzureEraser(account(server))
     survives(lambda: ERASER[name](eraser))
 
 
@@ -209,14 +215,15 @@ def test_a_freeze_probe(
     server: Blurting, name: str, status: str, headers: list[tuple[str, str]], content: bytes
 ) -> None:
     told(server, status, headers, content)
-    probe = AzureFreezeProbe(server.url, SasAuthorizer("sv=1&sig=x"), Transport())
+    probe = AzureFreezeProbe(account(server))
     survives(lambda: FREEZE[name](probe))
 
 
 @pytest.fixture(scope="module")
 def target(server: Blurting) -> S3Writer:
     sign = SigV4(region="r", access_key="k", secret_key="s")
-    endpoint = S3Endpoint(server.url, addressing="path", sign=sign, transport=Transport(sign=sign))
+    transport = loopback(server.url, sign=sign)
+    endpoint = S3Endpoint(server.url, addressing="path", sign=sign, transport=transport)
     return S3Writer(endpoint, LIMITS)
 
 

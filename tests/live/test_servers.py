@@ -532,7 +532,9 @@ def _listens(url: str) -> bool:
 
 @pytest.fixture(autouse=True)
 def _no_thread_is_left() -> Iterator[None]:
+    before = set(threading.enumerate())  # of other tests' servers, as long as somebody is connected
     yield
-    names = [thread.name for thread in threading.enumerate() if "process_request" in thread.name]
+    new = set(threading.enumerate()) - before
+    names = [thread.name for thread in new if "process_request" in thread.name]
     # Threads of a proxy that this test opened end with `proxy_to`, which is torn down before us.
     assert names == []

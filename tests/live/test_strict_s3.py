@@ -15,7 +15,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from hdh_migrate.targets.probing.checksums import CHECKSUMS as OURS
-from hdh_migrate.transport import Reply, SigV4, Transport
+from hdh_migrate.transport import Reply, SigV4
+from tests.support.doors import loopback
 from tests.support.fixtures import s3_client
 from tests.support.strict_s3 import Manner, StrictS3
 from tests.support.strict_s3.signing import CHECKSUMS
@@ -51,7 +52,7 @@ def put(server: StrictS3, key: str = "k", body: bytes = BODY, **more: Any) -> Re
     headers = {name.replace("_", "-"): value for name, value in more.items()}
     headers = {"x-amz-content-sha256": hashlib.sha256(body).hexdigest(), **headers}
     url = f"{server.endpoint}/plain/{key}"
-    return Transport(sign=sign).request("PUT", url, headers, body=memoryview(body))
+    return loopback(url, sign=sign).request("PUT", url, headers, body=memoryview(body))
 
 
 def code(error: pytest.ExceptionInfo[ClientError]) -> str:
@@ -71,7 +72,7 @@ def test_signatures_are_checked(server: StrictS3) -> None:
     assert b"SignatureDoesNotMatch" in put(server, sign=replace(good, secret_key="wrong")).body
     assert b"InvalidAccessKeyId" in put(server, sign=replace(good, access_key="wrong")).body
     assert b"AuthorizationHeaderMalformed" in put(server, sign=replace(good, region="sbg")).body
-    anonymous = Transport().request("GET", f"{server.endpoint}/plain/k", {})
+    anonymous = loopback(server.endpoint).request("GET", f"{server.endpoint}/plain/k", {})
     assert anonymous.status == 403
 
 
@@ -79,7 +80,7 @@ def test_a_signature_covers_odd_names_and_virtual_hosts(server: StrictS3) -> Non
     assert put(server, "%C3%A9t%C3%A9%20100%25%2B~").status == 200
     assert list(server.store.buckets["plain"].objects) == ["été 100%+~"]
     sign = SigV4(region=server.region, access_key=server.access_key, secret_key=server.secret_key)
-    reply = Transport(sign=sign).request(
+    reply = loopback(server.endpoint, sign=sign).request(
         "GET", f"{server.endpoint}/%C3%A9t%C3%A9%20100%25%2B~",
         {"Host": f"plain.127.0.0.1:{server.endpoint.rpartition(':')[2]}",
          "x-amz-content-sha256": hashlib.sha256(b"").hexdigest()},

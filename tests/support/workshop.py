@@ -42,8 +42,17 @@ class Workshop:
             if one.get("threads"):
                 starve()
                 threading.Thread(target=print).start()
+            told = dict(os.environ) if one.get("environ") else None
             recorded = record({"kind": "sealing", "id": one["id"]}) if one.get("asks") else None
-            emit({"kind": "done", "recorded": recorded, "id": one["id"], "pid": os.getpid()})
+            emit(
+                {
+                    "kind": "done",
+                    "recorded": recorded,
+                    "id": one["id"],
+                    "pid": os.getpid(),
+                    "environ": told,
+                }
+            )
 
     def traffic(self) -> list[Mapping[str, Any]]:
         return [{"side": "source", "pid": os.getpid()}]

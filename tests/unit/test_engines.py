@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from hdh_migrate.engines.local import LocalEngine
+from hdh_migrate.engines.local import DEATHS_MAX, LocalEngine
 from hdh_migrate.engines.serial import SerialEngine
+from hdh_migrate.engines.worker import FAULT
 from hdh_migrate.errors import MigrateError, Starved
 from hdh_migrate.ports import Engine, Recorder
 from tests.support.workshop import Workshop
@@ -203,6 +204,26 @@ def test_workers_that_never_begin_end_the_run_as_a_stop() -> None:
         engine.close(grace=0)
 
 
+def test_workers_that_never_began_do_not_keep_the_others_from_being_ended() -> None:
+    engine = LocalEngine(FACTORY, {"broken": True}, processes=4, connections=4, search=[ROOT])
+    started = [worker.process for worker in engine._workers]
+    engine._stillborn = DEATHS_MAX
+
+    engine.close(grace=20)
+
+    assert [process.returncode for process in started] == [FAULT] * 4
+
+
+def test_a_worker_of_other_code_does_not_keep_the_others_from_being_ended() -> None:
+    engine = LocalEngine(FACTORY, {}, processes=2, connections=2, search=[ROOT])
+    started = [worker.process for worker in engine._workers]
+    engine._code = "that of a tool that was changed under the run"
+
+    engine.close(grace=20)
+
+    assert [process.returncode for process in started] == [0, 0]
+
+
 def test_workers_end_when_their_coordinator_is_killed() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", COORDINATOR, ROOT], stdout=subprocess.PIPE, text=True
@@ -245,13 +266,20 @@ def test_no_secret_is_in_a_workers_command_line() -> None:
         FACTORY, {"plan": "canary-in-config"}, processes=1, connections=1, search=[ROOT]
     )
     try:
-        made.submit(order({"id": 1}))
-        drained(made, 1)
+        made.submit(order({"id": 1, "environ": True}))
+        environ = environment_told(drained(made, 1))
         line = Path(f"/proc/{made._workers[0].process.pid}/cmdline").read_bytes()
-        environ = Path(f"/proc/{made._workers[0].process.pid}/environ").read_bytes()
     finally:
         made.close(grace=5)
-    assert b"canary" not in line + environ
+    assert b"canary" not in line
+    assert "canary" not in str(environ)
+
+
+def environment_told(found: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
+    """Return a worker's environment as it told it: only root may read it from outside."""
+    (told,) = (one["environ"] for one in found if one["kind"] == "done")
+    assert told
+    return dict(told)
 
 
 def alive(pid: int) -> bool:
@@ -306,13 +334,12 @@ def test_a_worker_sees_no_variable_that_may_hold_a_secret(monkeypatch: pytest.Mo
     monkeypatch.setenv("LC_TIME", "fr_FR.UTF-8")
     made = LocalEngine(FACTORY, {}, processes=1, connections=1, search=[ROOT])
     try:
-        made.submit(order({"id": 1}))
-        drained(made, 1)
-        environ = Path(f"/proc/{made._workers[0].process.pid}/environ").read_bytes()
+        made.submit(order({"id": 1, "environ": True}))
+        environ = environment_told(drained(made, 1))
     finally:
         made.close(grace=5)
-    assert b"canary" not in environ
-    assert b"LC_TIME=fr_FR.UTF-8" in environ
+    assert "canary" not in str(environ)
+    assert environ["LC_TIME"] == "fr_FR.UTF-8"
 
 
 def test_a_worker_leaves_no_core_file_and_is_closed_to_debuggers() -> None:
@@ -325,6 +352,23 @@ def test_a_worker_leaves_no_core_file_and_is_closed_to_debuggers() -> None:
         made.close(grace=5)
     core = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
     assert core.split()[4:6] == ["0", "0"]
+
+
+DUMPABLE = """
+import ctypes
+from hdh_migrate.confined import confine
+ask = lambda: ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)
+before = ask()
+confine()
+print(before, ask())
+"""
+
+
+def test_a_confined_process_cannot_be_read_by_another() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", DUMPABLE], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.split() == ["1", "0"]
 
 
 def test_a_worker_that_runs_other_code_than_the_coordinator_is_refused(tmp_path: Path) -> None:

@@ -66,6 +66,21 @@ def test_the_cut_of_the_pieces_does_not_matter(cuts: list[int]) -> None:
     assert read.root().find("z") is not None
 
 
+def test_a_beginning_of_a_listing_may_come_byte_by_byte() -> None:
+    head = b'<?xml version="1.0" encoding="utf-8"?><!-- ' + b"x" * 200 + b" --><r>"
+    read = reader()
+    pieces = [bytes([byte]) for byte in head]
+    assert entries(read, *pieces, b"<e><n>1</n></e></r>") == ["1"]
+    read.root()
+
+
+@pytest.mark.parametrize("piece", [1, 100, 1024, 4096])
+def test_a_beginning_without_an_element_ends_in_whichever_pieces(piece: int) -> None:
+    blanks = [b" " * piece] * (2 * markup.TAG_MAX // piece)
+    with pytest.raises(markup.Unwanted, match="no element"):
+        entries(reader(), *blanks)
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -13,10 +13,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from hdh_migrate.errors import ConnectionLost, ShortRead, StorageError
-from hdh_migrate.targets.s3_endpoint import S3Endpoint, xml_code
+from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated, xml_code
+from hdh_migrate.targets.s3_pages import uploads_asked
+from hdh_migrate.transport import pause
 
 ROOT = ".hdh-migrate-probe/"
 """The prefix under which every probe writes, each in a folder of its own."""
@@ -25,7 +26,6 @@ _BUSY = frozenset((429, 500, 502, 503, 504))
 _PAUSES = (0.25, 0.5, 1.0)
 _LONGEST_WAIT = 30.0
 _SILENT_MAX = 3
-_PAGES_MAX = 100
 
 
 class Unclear(Exception):
@@ -147,14 +147,11 @@ class Bench:
         if method == "PUT" and query is None:
             self._keys[key] = None
         digest = sha256 or hashlib.sha256(body or b"").hexdigest()
-        url = self._endpoint.object_url(self.bucket, key)
-        if query is not None:
-            url += f"?{urlencode(query, quote_via=quote, safe='-_.~')}"
 
         def once() -> tuple[Answer, float | None]:
-            reply = self._endpoint.transport.request(
-                method, url, {"x-amz-content-sha256": digest, **(headers or {})},
-                body=None if body is None else memoryview(body),
+            reply = self._endpoint.send(
+                method, self.bucket, key, {"x-amz-content-sha256": digest, **(headers or {})},
+                query=query, body=None if body is None else memoryview(body),
             )  # fmt: skip
             self._versioned |= reply.headers.get("x-amz-version-id", "null") != "null"
             answer = Answer(
@@ -167,44 +164,47 @@ class Bench:
 
     def _patiently(self, once: Callable[[], tuple[Answer, float | None]]) -> Answer:
         answer = None
-        for pause in (*_PAUSES, None):
+        for standard in (*_PAUSES, None):
             if answer is not None and answer.status == 500:
                 return answer  # said twice: it is the answer, not a bad moment
             self.requests += 1
             try:
                 answer, wanted = once()
             except (ConnectionLost, ShortRead) as error:
-                if pause is None:
+                if standard is None:
                     raise Unclear(str(error)) from error
                 wanted = None
             else:
-                if answer.status not in _BUSY or pause is None:
+                if answer.status not in _BUSY or standard is None:
                     return answer
                 self.busy += answer.status in {429, 503}
-            self._wait(min(wanted or pause, _LONGEST_WAIT))
+            self._wait(min(wanted or standard, _LONGEST_WAIT))
         raise Unclear(str(answer))  # pragma: no cover - the last round returns or raises
 
     # --- calls that the main job makes through boto3 ----------------------------------------
 
     def call(self, operation: str, *, key: str | None = None, **arguments: Any) -> Answer:  # noqa: ANN401 - botocore's
         """Call a boto3 operation on the bucket, and return what the host said to it."""
-        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.exceptions import ClientError
 
         if key is not None:
             arguments["Key"] = key
 
         def once() -> tuple[Answer, float | None]:
             try:
-                data = getattr(self._endpoint.client, operation)(Bucket=self.bucket, **arguments)
-            except ClientError as error:
-                meta = error.response.get("ResponseMetadata", {})
-                code = str(error.response.get("Error", {}).get("Code", ""))
-                code = "" if code.isdigit() else code  # botocore's word for a reply without one
+                with translated(operation):
+                    data = getattr(self._endpoint.client, operation)(
+                        Bucket=self.bucket, **arguments
+                    )
+            except StorageError as error:
+                refused = error.__cause__
+                if not isinstance(refused, ClientError):
+                    raise  # no reply, or none that can be understood: asked again
+                meta = refused.response.get("ResponseMetadata", {})
                 wanted = str(meta.get("HTTPHeaders", {}).get("retry-after", ""))
-                answer = Answer(status=int(meta.get("HTTPStatusCode") or 0), code=code)
-                return answer, float(wanted) if wanted.isdigit() else None
-            except BotoCoreError as error:
-                raise Unclear(type(error).__name__) from error
+                return Answer(status=int(meta.get("HTTPStatusCode") or 0), code=error.code), pause(
+                    wanted
+                )
             meta = data.get("ResponseMetadata", {})
             return Answer(
                 status=int(meta.get("HTTPStatusCode") or 200),
@@ -289,29 +289,24 @@ class Bench:
     def _stored(self) -> list[tuple[str, str | None]] | None:
         """List versions and delete markers, or plain keys; None when the host does not list."""
         found: list[tuple[str, str | None]] = []
-        with suppress(Unclear, StorageError):
+        with suppress(Unclear, StorageError), translated("the versions"):
             told = self.call("list_object_versions", Prefix=self.prefix).data
             listed = (*told.get("Versions", ()), *told.get("DeleteMarkers", ()))
             found.extend((one["Key"], one.get("VersionId")) for one in listed)
         if found:
             return found
-        with suppress(Unclear, StorageError):
+        with suppress(Unclear, StorageError), translated("the listing"):
             answer = self.call("list_objects_v2", Prefix=self.prefix)
             if answer.took():
                 return [(one["Key"], None) for one in answer.data.get("Contents", ())]
         return None
 
     def _open_uploads(self) -> Iterator[tuple[str, str]]:
-        more: dict[str, str] = {}
+        def ask(more: Mapping[str, Any]) -> Mapping[str, Any]:
+            return self.call("list_multipart_uploads", Prefix=self.prefix, **more).data
+
         with suppress(Unclear, StorageError):
-            for _ in range(_PAGES_MAX):
-                data = self.call("list_multipart_uploads", Prefix=self.prefix, **more).data
-                for one in data.get("Uploads", ()):
-                    if str(one.get("Key", "")).startswith(self.prefix):
-                        yield one["Key"], one["UploadId"]
-                # A marker counts even where IsTruncated says that this was the last page.
-                markers = ("KeyMarker", "UploadIdMarker")
-                following = {m: data[f"Next{m}"] for m in markers if data.get(f"Next{m}")}
-                if following in ({}, more) or not data.get("Uploads"):
-                    return
-                more = following
+            for page in uploads_asked(ask):
+                with translated("the list of uploads"):
+                    found = [(str(one["Key"]), one["UploadId"]) for one in page.get("Uploads", ())]
+                yield from (one for one in found if one[0].startswith(self.prefix))

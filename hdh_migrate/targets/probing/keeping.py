@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from xml.sax.saxutils import escape
 
-from hdh_migrate.clocks import http_date
+from hdh_migrate.clocks import http_date, text_of
 from hdh_migrate.targets.probing.bench import Answer, Bench, Unclear
 from hdh_migrate.targets.probing.checksums import md5_value
 from hdh_migrate.targets.probing.record import Observation, seen, unknown
@@ -110,7 +110,7 @@ def _retained(bench: Bench, mode: str) -> tuple[bool, str]:
     date = http_date(bench.head(key).headers.get("date", ""))
     told = None if date is None else datetime.fromtimestamp(date, UTC)
     now = told or datetime.now(UTC)  # noqa: TID251 - the host's clock, as far as it tells
-    until = (now + timedelta(seconds=LOCK_SECONDS)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    until = text_of(now + timedelta(seconds=LOCK_SECONDS))
     put = bench.put(
         key, body, content_md5=md5_value(body), x_amz_object_lock_mode=mode,
         x_amz_object_lock_retain_until_date=until,

@@ -28,7 +28,6 @@ SAMPLES: Mapping[str, str] = {
 
 _BEYOND_ASCII = ("latin", "decomposed", "emoji")
 _SEGMENT = 100
-_KEY_TRIED_MAX = 1024
 _METADATA_NAME = "note"
 
 

@@ -9,7 +9,7 @@ from hdh_migrate.errors import ConnectionLost, Missing, Permanent, Refused, Stor
 from hdh_migrate.targets.probing import keeping, naming, parts, tagging, writing
 from hdh_migrate.targets.probing.bench import Answer, Bench, Unclear
 from hdh_migrate.targets.probing.record import Observation, seen, unknown
-from hdh_migrate.targets.s3_endpoint import classified
+from hdh_migrate.targets.s3_endpoint import classified, translated
 
 Check = Callable[[Bench], Iterator[Observation]]
 
@@ -99,6 +99,15 @@ def look(bench: Bench) -> None:
     if not answer.good:
         raise classified(answer.code, answer.status, f"listing bucket {bench.bucket}", None)
     lock = bench.call("get_object_lock_configuration")
+    try:
+        lock.took()
+    except Unclear as error:
+        raise Refused(
+            f"it is not shown whether bucket {bench.bucket} keeps everything that is written, by a"
+            f" default retention: {error}",
+            hint="give the credential the right s3:GetBucketObjectLockConfiguration, or probe"
+            " another bucket of this host with --bucket; nothing was written",
+        ) from error
     rule = lock.data.get("ObjectLockConfiguration", {}).get("Rule")
     if rule:
         raise Refused(
@@ -127,9 +136,10 @@ def _told(bench: Bench, row: Row) -> Iterator[Observation]:
     left = dict.fromkeys(row.names)
     why = "the check ended before it came to this"
     try:
-        for observation in row.check(bench):
-            left.pop(observation.name, None)
-            yield observation
+        with translated("a check"):
+            for observation in row.check(bench):
+                left.pop(observation.name, None)
+                yield observation
     except (Unclear, StorageError) as error:
         why = str(error)
         if row is CHECKS[0]:

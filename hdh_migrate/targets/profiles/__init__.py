@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
@@ -123,12 +124,15 @@ class Profile:
         return str(self.value("signature_region")).format(region=region)
 
 
-def names() -> list[str]:
+@cache
+def names() -> tuple[str, ...]:
     """Return the names of all profiles, sorted."""
-    return sorted(
-        entry.name.removesuffix(".yaml")
-        for entry in files(__package__).iterdir()
-        if entry.name.endswith(".yaml")
+    return tuple(
+        sorted(
+            entry.name.removesuffix(".yaml")
+            for entry in files(__package__).iterdir()
+            if entry.name.endswith(".yaml")
+        )
     )
 
 
@@ -169,8 +173,9 @@ def unknown() -> Profile:
     return load(_UNKNOWN)
 
 
-def _shipped(name: str) -> tuple[dict[str, Any], ProfileFile]:
-    """Read a profile of the package; also return its JSON value."""
+@cache
+def _shipped(name: str) -> tuple[Mapping[str, Any], ProfileFile]:
+    """Read a profile of the package, which does not change; also return its JSON value."""
     where = f"{name}.yaml"
     text = (files(__package__) / where).read_text(encoding="utf-8")
     found = beside.parsed(text, where, "a profile", hint=HINT)

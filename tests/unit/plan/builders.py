@@ -135,3 +135,74 @@ def changed(old: str, new: str) -> str:
     """Return the good plan with one text in place of another."""
     assert GOOD.count(old) == 1
     return GOOD.replace(old, new)
+
+
+def full() -> dict[str, Any]:
+    """Return a good plan in which every optional section is given, and every rule has its say."""
+    plan = value()
+    key = {"kind": "access-key", "id": "env:A", "secret": "env:B"}
+    program = ["bin/alias", "set"]
+    commands = {"check": program, "apply": program, "revert": program, "timeout": "9s"}
+    by_ssh = {
+        "kind": "ssh-command", "host": "gateway.example.org", "port": 2222, "user": "hdh",
+        "known_hosts": "keys/known_hosts", "key": "file:keys/cutover",
+        "key_passphrase": "env:HDH_KEY", "agent": False, **commands, "value": "s3://new/",
+    }  # fmt: skip
+    by_command = {
+        "kind": "command", **commands, "environment": {"PATH": "env:PATH"}, "value": "s3://new/",
+    }  # fmt: skip
+    on_s3 = {
+        "kind": "s3-object", "bucket": "hds-catalogue", "key": "pmsi/CURRENT",
+        "endpoint": "https://s3.example.org", "region": "fr-par", "credential": key,
+        "conditional": True, "value": "s3://new/",
+    }  # fmt: skip
+    in_a_file = {
+        "kind": "file", "path": "/srv/data.yaml", "key": "datasets.pmsi", "format": "yaml",
+        "value": "s3://new/",
+    }  # fmt: skip
+    plan["source"]["account_url"] = "http://127.0.0.1:10000/account"
+    plan["target"]["tls"] = {"ca_bundle": "ca.pem", "spki_pins": ["sha256//" + "A" * 43 + "="]}
+    plan["target"] |= {"profile": "own.yaml", "metadata_names": "hyphens"}
+    plan["datasets"][0]["target"] |= {
+        "retention": {"mode": "governance", "days": 30}, "legal_hold": True,
+    }  # fmt: skip
+    plan["datasets"][0]["ignore_md5"] = "known to be wrong"
+    plan["datasets"][0]["exclude"][0]["allow_unused"] = True
+    plan["batches"][0]["pointer"], plan["batches"][1]["pointer"] = by_ssh, by_command
+    plan["verify"]["source"] = "range-md5"
+    plan["limits"]["connection_rate"] = "20MiB/s"
+    plan["planned"] = {"first_day": "2026-12-01", "last_day": "2027-01-31"}
+    plan["waivers"] = {"keys": ["keys/dpo.pub"]}
+    plan["approvals"] = {
+        "keys": ["keys/dpo.pub", "keys/ciso.pub"], "threshold": 2, "bar_operator": True,
+    }  # fmt: skip
+    identity = {
+        "kind": "client-secret", "tenant": "0" * 8 + "-0000-0000-0000-" + "0" * 12,
+        "client_id": "1" * 8 + "-0000-0000-0000-" + "0" * 12, "secret": "env:S",
+        "endpoint": "http://127.0.0.1:8080",
+    }  # fmt: skip
+    plan["freeze"] = {"kind": "denied-write", "credential": identity}
+    smoke = {
+        "objects": 3, "credential": key, "identity": "file:keys/consumer.sec",
+        "identity_passphrase": "env:HDH_CONSUMER", "on_failure": "rollback",
+        "commands": [{
+            "name": "catalogue", "run": ["bin/check"], "timeout": "9s",
+            "environment": {"PATH": "env:PATH"},
+        }],
+    }  # fmt: skip
+    plan["cutovers"] = [
+        {
+            "batch": "pilot", "canary": on_s3, "relist_interval": "5s", "rounds": 4,
+            "smoke": smoke, "window": "7d", "approvals": {"cutover": 2, "decommission": 2},
+            "decommission": {
+                "credential": identity, "cooling": "40d", "trust": ["keys/report.pub"],
+                "signatures": 1, "recheck": "head", "recheck_reason": "known",
+                "recheck_within": "2d",
+            },
+        },
+        {
+            "batch": "imaging", "canary": in_a_file,
+            "smoke": {"credential": key, "identity": "env:I"},
+        },
+    ]  # fmt: skip
+    return plan

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from hdh_migrate.errors import PlanInvalid
 from hdh_migrate.plan.loader import MAX_PROBLEMS
-from tests.unit.plan.builders import GOOD, loaded, problems
+from tests.unit.plan.builders import GOOD, as_yaml, full, loaded, problems
 from tests.unit.plan.hostile import HOSTILE
 
 NO_ANCHORS = "anchors (`&`) are not allowed; a text that begins with `&` needs quotes"
@@ -87,7 +88,7 @@ def test_a_hostile_plan_is_told_what_and_where(name: str, problem: str, tmp_path
 
 
 _FOLDER_IS_SHARED = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150
 )
 
 
@@ -128,6 +129,33 @@ _YAMLISH = st.lists(st.sampled_from(_MARKS + _WORDS), max_size=60).map("".join)
 @given(text=_YAMLISH)
 def test_anything_like_yaml_loads_or_is_refused(text: str, tmp_path: Path) -> None:
     _returns_or_refuses(tmp_path, text.encode())
+
+
+_LEAVES: st.SearchStrategy[object] = st.sampled_from(
+    ["a", "azure-blob", "folder", "crypt4gh", "none", "range-md5", "", 0, 1.5, True, None]
+)
+_VALUES = st.recursive(
+    _LEAVES, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.just("kind"), inner)
+)
+
+
+@settings(_FOLDER_IS_SHARED, max_examples=60)
+@given(data=st.data())
+def test_a_whole_plan_with_any_value_in_one_place_loads_or_is_refused(
+    data: st.DataObject, tmp_path: Path
+) -> None:
+    plan = full()
+    node: Any = plan
+    while True:
+        key = data.draw(
+            st.sampled_from(sorted(node) if isinstance(node, dict) else [*range(len(node))])
+        )
+        if not (isinstance(node[key], (dict, list)) and node[key] and data.draw(st.booleans())):
+            break
+        node = node[key]
+    node[key] = data.draw(_VALUES)
+
+    _returns_or_refuses(tmp_path, as_yaml(plan).encode())
 
 
 @_FOLDER_IS_SHARED

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hdh_migrate.model import Place
-from hdh_migrate.plan.model import Batch, Plan
+from hdh_migrate.plan.datasets import Batch
+from hdh_migrate.plan.model import Plan
 from tests.unit.plan.builders import as_yaml, loaded, problems, value
 
 

@@ -8,7 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,17 +17,19 @@ from hdh_migrate.errors import Missing, Permanent, PointerMoved, Transient
 from hdh_migrate.pointers.file import FilePointer
 
 OLD, NEW = "https://old.example.org/pmsi/", "s3://hds-emc2/pmsi/"
+Swap = Callable[[int, str], int]
 KEYED = "# kept\npmsi: {url: %s, owner: dpo}\n"
 
 # Counts the calls that can change something and dies before or after the n-th of them.
-MURDER = """\
+MURDERS = """
 import os, signal, sys
 from pathlib import Path
+from hdh_migrate.pointers.file import FilePointer
 
-number, when, path, old, new = int(sys.argv[1]), sys.argv[2], *sys.argv[3:]
+path, old, new = sys.argv[1:]
 calls = 0
 
-def deadly(real):
+def deadly(real, number, when):
     def call(*args, **more):
         global calls
         calls += 1
@@ -40,26 +42,47 @@ def deadly(real):
                 os.kill(os.getpid(), signal.SIGKILL)
     return call
 
-from hdh_migrate.pointers.file import FilePointer
-for name in ("open", "unlink", "rename", "fsync", "fchmod", "fchown"):
-    setattr(os, name, deadly(getattr(os, name)))
-FilePointer(Path(path), key="pmsi.url").swap(expected=old, new=new)
-print(calls)
+def swap(number, when):
+    for name in ("open", "unlink", "rename", "fsync", "fchmod", "fchown"):
+        setattr(os, name, deadly(getattr(os, name), number, when))
+    FilePointer(Path(path), key="pmsi.url").swap(expected=old, new=new)
+    os._exit(calls)
+
+for line in sys.stdin:
+    number, when = line.split()
+    child = os.fork()
+    if not child:
+        swap(int(number), when)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-def swap_in_a_process(number: int, when: str, path: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", MURDER, str(number), when, str(path), OLD, NEW]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+@pytest.fixture
+def swap(tmp_path: Path) -> Iterator[Swap]:
+    """Swaps in a process that is killed before or after a call; gives its end, else the calls."""
+    command = [sys.executable, "-c", MURDERS, str(tmp_path / "catalogue.yaml"), OLD, NEW]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as forking:
+        stdin, stdout = forking.stdin, forking.stdout
+        assert stdin is not None
+        assert stdout is not None
+
+        def killed(number: int, when: str) -> int:
+            stdin.write(f"{number} {when}\n")
+            return int(stdout.readline())
+
+        yield killed
+        stdin.close()
 
 
 def test_a_kill_at_any_call_leaves_one_value_whole_and_the_next_swap_ends_it(
-    tmp_path: Path,
+    tmp_path: Path, swap: Swap
 ) -> None:
     path = tmp_path / "catalogue.yaml"
     whole = {(KEYED % OLD).encode(), (KEYED % NEW).encode()}
     path.write_text(KEYED % OLD)
-    points = int(swap_in_a_process(0, "never", path).stdout)
+    points = swap(0, "never")
     assert points >= 10
     seen = set()
     for number in range(1, points + 1):
@@ -67,9 +90,7 @@ def test_a_kill_at_any_call_leaves_one_value_whole_and_the_next_swap_ends_it(
             path.write_text(KEYED % OLD)
             path.chmod(0o640)
 
-            killed = swap_in_a_process(number, when, path)
-
-            assert killed.returncode == -signal.SIGKILL, killed.stderr
+            assert swap(number, when) == -signal.SIGKILL
             assert path.read_bytes() in whole
             seen.add(path.read_bytes())
             FilePointer(path, key="pmsi.url").swap(expected=OLD, new=NEW)

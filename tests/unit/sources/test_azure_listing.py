@@ -24,10 +24,10 @@ def entry(name: str = "a", *, size: object = 5, more: str = "", metadata: str = 
     )
 
 
-def page(*entries: str) -> bytes:
+def page(*entries: str, marker: str = "") -> bytes:
     return (
         '<?xml version="1.0" encoding="utf-8"?><EnumerationResults><Blobs>'
-        f"{''.join(entries)}</Blobs><NextMarker /></EnumerationResults>"
+        f"{''.join(entries)}</Blobs><NextMarker>{marker}</NextMarker></EnumerationResults>"
     ).encode()
 
 

@@ -9,10 +9,13 @@ from pathlib import Path
 
 PROGRAM = """
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
+from hdh_migrate.door import Door
 from hdh_migrate.transport import SigV4, Transport
+URL = "http://127.0.0.1:9"
+door = Door.named(URL, local=True)
 sign = SigV4(region="r", access_key="a", secret_key="b")
 made = [
-    S3Endpoint("http://127.0.0.1:9", addressing="path", sign=sign, transport=Transport())
+    S3Endpoint(URL, addressing="path", sign=sign, transport=Transport(door=door))
     for _ in range(2)
 ]
 print(*(one.client.meta.service_model.api_version for one in made))

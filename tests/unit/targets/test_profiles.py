@@ -18,10 +18,24 @@ DAY = re.compile(r"20\d\d-\d\d-\d\d")
 
 
 def test_the_shipped_profiles_are_those_of_the_mission() -> None:
-    assert profiles.names() == [
+    assert profiles.names() == (
         "ceph-rgw", "cloud-temple", "generic", "numspot", "outscale", "ovhcloud", "s3ns",
         "scaleway",
-    ]  # fmt: skip
+    )  # fmt: skip
+
+
+def test_a_shipped_profile_is_parsed_once_and_nobodys_own_claims_stay_in_it(tmp_path: Path) -> None:
+    before = profiles.load("scaleway")
+    parsed = profiles._shipped.cache_info().misses
+    (tmp_path / "own.yaml").write_text(
+        "claims: {max_parts: {value: 7, as_of: 2026-11-01, source: assumed, confirmed: no}}\n"
+    )
+
+    own = profiles.load("scaleway", tmp_path / "own.yaml")
+
+    assert own.limits.max_parts == 7
+    assert profiles.load("scaleway") == before
+    assert profiles._shipped.cache_info().misses == parsed
 
 
 @pytest.mark.parametrize("name", profiles.names())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.plan.loader import load
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.wiring import Vault, worker_secrets
+from hdh_migrate.wiring.workers import WorkerConfig
+from tests.support.fakes import LIMITS
 
 PLAN = """\
 version: 1
@@ -85,3 +89,15 @@ def test_a_vault_that_was_handed_secrets_looks_nowhere_else(
     with pytest.raises(KeyUnavailable) as refused:
         vault.reveal("env:T_ERASER")
     assert "canary" not in str(refused.value)
+
+
+def test_a_worker_is_told_the_same_over_its_pipe_and_shows_no_secret() -> None:
+    config = WorkerConfig(
+        plan="{}", base=Path("/srv"), secrets={"env:T_READ": "hidden"}, recipients=("ab",),
+        run_tag="r", write=True, admitted=False, limits=LIMITS,
+    )  # fmt: skip
+
+    sent = json.loads(json.dumps({**config.as_json(), "processes": 3, "threads": 4}))
+
+    assert WorkerConfig.of(sent) == replace(config, processes=3)
+    assert "hidden" not in repr(config)

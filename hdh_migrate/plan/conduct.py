@@ -1,0 +1,105 @@
+"""How a migration is done: what is proved, who does the work, within which limits and days."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PlainValidator, WithJsonSchema
+
+from hdh_migrate.plan import fields
+from hdh_migrate.plan.fields import Bandwidth, Day, Duration, Memory
+from hdh_migrate.plan.sides import AccessKey, Section
+
+
+class Verify(Section):
+    """What must be proved of each object."""
+
+    level: Literal["full", "stored", "head"] = Field(
+        default="full",
+        description="`full` reads back, unseals and compares every byte, and alone unlocks"
+        " cutover; `stored` reads back the stored bytes; `head` compares size and ETag.",
+    )
+    source: Literal["once", "again", "range-md5"] = Field(
+        default="once",
+        description="`again` reads every object from the source a second time when it is"
+        " verified, pinned to the same version: finds bytes that the source once gave wrongly,"
+        " and costs its egress twice. `range-md5` reads objects without a Content-MD5 in ranges"
+        " of at most 4 MiB and compares each with the MD5 that the service computes of it: no more"
+        " egress, and a request for every 4 MiB. Objects whose Content-MD5 differs are always"
+        " read again.",
+    )
+    credential: AccessKey | None = Field(
+        default=None, description="A read-only key for reading back; default: the target's."
+    )
+
+
+def _processes(value: Any) -> int | str:  # noqa: ANN401 - whatever stands in the plan
+    if value == "auto" or (type(value) is int and 1 <= value <= 64):
+        return "auto" if value == "auto" else int(value)
+    raise fields.refusal("must be auto or a whole number from 1 to 64")
+
+
+class Engine(Section):
+    """Who does the work."""
+
+    kind: Literal["local"] = Field(default="local", description="Processes on this machine.")
+    processes: Annotated[
+        int | Literal["auto"],
+        PlainValidator(_processes),
+        WithJsonSchema(
+            {"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1, "maximum": 64}]}
+        ),
+    ] = Field(default="auto", description="1 to 64; `auto`: one for each processor.")
+    connections: int = Field(
+        default=16, ge=1, le=256, description="Requests under way at the same time, all together."
+    )
+
+
+class Limits(Section):
+    """What a run may use."""
+
+    bandwidth: Bandwidth | None = Field(
+        default=None, description="Ceiling of all transfers together.", examples=["800MiB/s"]
+    )
+    retry_budget: Duration = Field(
+        default="10m",
+        description="How long a failing request is tried again before the run stops, resumable.",
+        examples=["90s", "2h"],
+    )
+    connection_rate: Bandwidth | None = Field(
+        default=None,
+        description="What one connection to the target carries, as measured or agreed; parts are"
+        " cut so that each is sent within the target's deadline. Default: a cautious 4MiB/s.",
+        examples=["20MiB/s"],
+    )
+    memory: Memory = Field(
+        default="128MiB", description="Ceiling of all part buffers together.", examples=["1GiB"]
+    )
+
+    @property
+    def bytes_per_second(self) -> int | None:
+        """The bandwidth in bytes per second; None: no ceiling."""
+        return None if self.bandwidth is None else fields.bytes_per_second(self.bandwidth)
+
+    @property
+    def connection_bytes_per_second(self) -> int | None:
+        """The stated rate of one connection in bytes per second; None: not stated."""
+        rate = self.connection_rate
+        return None if rate is None else fields.bytes_per_second(rate)
+
+    @property
+    def retry_budget_seconds(self) -> int:
+        """The retry budget in seconds."""
+        return fields.seconds_of(self.retry_budget)
+
+    @property
+    def memory_bytes(self) -> int:
+        """The memory ceiling in bytes."""
+        return fields.bytes_of(self.memory)
+
+
+class Planned(Section):
+    """The days in which the migration is to run; the attestation must cover those still to come."""
+
+    first_day: Day = Field(description="The first day.", examples=["2026-12-01"])
+    last_day: Day = Field(description="The last day, included.", examples=["2027-01-31"])

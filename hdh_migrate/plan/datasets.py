@@ -1,0 +1,198 @@
+"""What is moved: datasets, where each comes from and goes to, and the batches they form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from hdh_migrate.model import Keeping, Place
+from hdh_migrate.plan import fields
+from hdh_migrate.plan.fields import (
+    Bucket,
+    Container,
+    FilePath,
+    Glob,
+    Name,
+    Prefix,
+    Reason,
+    unsaid,
+)
+from hdh_migrate.plan.pointers import Pointer
+from hdh_migrate.plan.sides import Section
+
+
+class FromContainer(Section):
+    """A part of a container; for source kind `azure-blob`."""
+
+    container: Container = Field(description="The container's name.", examples=["emc2"])
+    prefix: Prefix = Field(
+        default="",
+        description="Only blobs whose name begins with this; end it with `/` to mean a folder.",
+        examples=["pmsi/"],
+    )
+
+    @property
+    def place(self) -> Place:
+        """Where the source adapter finds the dataset."""
+        return Place(bucket=self.container, prefix=self.prefix)
+
+
+class FromFolder(Section):
+    """A folder; for source kind `folder`."""
+
+    path: FilePath = Field(
+        description="The folder, relative to the plan or absolute.", examples=["data/pmsi"]
+    )
+
+    @property
+    def place(self) -> Place:
+        """Where the source adapter finds the dataset: the folder stands for the bucket."""
+        return Place(bucket=self.path)
+
+
+class Retention(Section):
+    """How long the target keeps every object from being deleted or overwritten (object lock)."""
+
+    mode: Literal["governance", "compliance"] = Field(
+        description="`compliance`: nobody can shorten it, not even the account's owner;"
+        " `governance`: who has a special right can."
+    )
+    days: int = Field(
+        ge=1, le=36_500, description="Days from the moment an object is sent.", examples=[3650]
+    )
+
+
+class ToBucket(Section):
+    """Where a dataset lands."""
+
+    bucket: Bucket = Field(description="The bucket's name.", examples=["hds-emc2"])
+    prefix: Prefix = Field(
+        default="",
+        description="Replaces the source prefix in front of every key.",
+        examples=["pmsi/"],
+    )
+    retention: Retention | None = Field(
+        default=None,
+        description="Keep every object so long; the bucket needs object lock, which is set when a"
+        " bucket is made (`hdh-migrate provision`). Read back in verify.",
+        examples=[{"mode": "governance", "days": 30}],
+    )
+    legal_hold: bool | None = Field(
+        default=None,  # not False: what is not given has no part in the plan's digest
+        description="Put every object under legal hold, which lasts until it is lifted; needs"
+        " object lock as well.",
+    )
+
+    @property
+    def keeping(self) -> Keeping | None:
+        """What every object is kept by; None: by nothing."""
+        kept = self.retention
+        if kept is None and not self.legal_hold:
+            return None
+        return Keeping(
+            mode=None if kept is None else kept.mode,
+            days=0 if kept is None else kept.days,
+            hold=bool(self.legal_hold),
+        )
+
+    @property
+    def place(self) -> Place:
+        """Where the target adapter puts the dataset."""
+        return Place(bucket=self.bucket, prefix=self.prefix)
+
+
+class Exclusion(Section):
+    """Objects that are left behind on purpose; each one is counted with this reason."""
+
+    glob: Glob = Field(
+        description="Matched against the key without the source prefix; `*` and `?` stay inside"
+        " one folder, `**` does not.",
+        examples=["**/_temporary/**"],
+    )
+    reason: Reason = Field(
+        description="Why it is left behind; it is printed in the report.",
+        examples=["Spark scratch"],
+    )
+    allow_unused: bool = Field(
+        default=False,
+        exclude_if=unsaid,
+        description="Accept that it matches no object; otherwise that is a finding.",
+    )
+
+
+def _origin(value: Any) -> str | None:  # noqa: ANN401 - whatever stands in the plan
+    if isinstance(value, FromFolder) or (isinstance(value, Mapping) and "path" in value):
+        return "path"
+    if isinstance(value, FromContainer) or (
+        isinstance(value, Mapping) and ("container" in value or "prefix" in value)
+    ):
+        return "container"
+    return None
+
+
+class Dataset(Section):
+    """One part of the source, mapped to one part of the target."""
+
+    name: Name = Field(description="Unique in the plan.", examples=["pmsi"])
+    source: Annotated[
+        Annotated[FromContainer, Tag("container")] | Annotated[FromFolder, Tag("path")],
+        Discriminator(
+            _origin,
+            custom_error_type=fields.REFUSAL,
+            custom_error_message=(
+                "must be a mapping with `container` (source kind azure-blob) or `path` (folder)"
+            ),
+        ),
+    ] = Field(description="Where the objects are.", examples=[{"container": "emc2"}])
+    target: ToBucket = Field(description="Where they go.", examples=[{"bucket": "hds-emc2"}])
+    include: tuple[Glob, ...] = Field(
+        default=(),
+        description="Take only objects that match one of these; none given: all of them.",
+        examples=[["2024/**/*.parquet"]],
+    )
+    exclude: tuple[Exclusion, ...] = Field(
+        default=(), description="Leave these behind, each with its reason; wins over `include`."
+    )
+    allow_empty: bool = Field(
+        default=False,
+        description="Accept that there is no object, or that the rules leave none; otherwise that"
+        " is refused.",
+    )
+    ignore_md5: Reason | None = Field(
+        default=None,
+        description="Why the source's Content-MD5 values are not to be compared. Without it, an"
+        " object whose bytes have another MD5 each time they are read is never verified.",
+        examples=["set by a client that computed them before compression"],
+    )
+    live: bool = Field(
+        default=False,
+        description="The source may be written to while it is listed: two listings that differ"
+        " become a finding; otherwise they are a refusal.",
+    )
+    collisions: Literal["refuse", "keep"] = Field(
+        default="refuse",
+        description="What to do when two keys differ only in case or accents' encoding: refuse,"
+        " or keep both as they are.",
+    )
+    collisions_reason: Reason | None = Field(
+        default=None, description="Why keeping both is safe; needed with `keep`."
+    )
+
+
+class Batch(Section):
+    """Datasets that are moved and cut over together."""
+
+    name: Name = Field(description="Unique in the plan; what `--batch` takes.", examples=["pilot"])
+    datasets: tuple[Name, ...] = Field(
+        min_length=1, description="Names of datasets.", examples=[["pmsi"]]
+    )
+    needs: tuple[Name, ...] = Field(
+        default=(), description="Batches that must be verified first.", examples=[["pilot"]]
+    )
+    pointer: Pointer | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="What consumers follow to find this batch's data; cutover switches it.",
+    )

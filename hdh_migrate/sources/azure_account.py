@@ -1,0 +1,119 @@
+"""One Azure storage account over HTTP: addresses, listings, and what its refusals mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from urllib.parse import quote, urlencode
+
+from hdh_migrate.errors import (
+    AccessDenied,
+    AuthFailed,
+    Missing,
+    Permanent,
+    SourceChanged,
+    StorageError,
+    Throttled,
+    Transient,
+    Unsupported,
+)
+from hdh_migrate.markup import text_in
+from hdh_migrate.model import Place, key_bytes
+from hdh_migrate.ports import Write
+from hdh_migrate.sources.azure_credentials import Authorizer
+from hdh_migrate.transport import Reply, Transport
+
+API_VERSION = "2021-12-02"
+ERROR_BODY_MAX = 65_536
+
+_AUTH_CODES = frozenset(
+    ("AuthenticationFailed", "InvalidAuthenticationInfo", "NoAuthenticationInformation",
+     "KeyBasedAuthenticationNotPermitted", "AccountIsDisabled")
+)  # fmt: skip
+_PERMANENT: dict[int | str, type[Permanent]] = {
+    403: AccessDenied,
+    404: Missing,
+    412: SourceChanged,
+    416: SourceChanged,  # the object became shorter than the range asked for
+    "BlobArchived": Unsupported,
+}
+_TRANSIENT_STATUS = frozenset((408, 500, 502, 504))
+_THROTTLED_STATUS = frozenset((429, 503))
+
+
+class AzureAccount:
+    """An account with one credential and connections of its own."""
+
+    def __init__(self, url: str, authorizer: Authorizer, transport: Transport) -> None:
+        self._url = url.rstrip("/")
+        self._authorizer = authorizer
+        self._transport = transport
+
+    def blob(
+        self,
+        method: str,
+        place: Place,
+        key: str,
+        headers: Mapping[str, str],
+        *,
+        body: memoryview | None = None,
+        accept: Callable[[Reply], None] | None = None,
+        sink: Write | None = None,
+    ) -> Reply:
+        """Make one request about a blob; see `Transport.request`."""
+        path = f"/{quote(place.bucket)}/{quote(key_bytes(key), safe='/-_.~')}"
+        return self._send(method, path, {}, headers, body=body, accept=accept, sink=sink)
+
+    def listing(
+        self,
+        place: Place,
+        marker: str | None,
+        *,
+        size: int,
+        include: str = "",
+        sink: Write | None = None,
+        limit: int = ERROR_BODY_MAX,
+    ) -> Reply:
+        """Ask for a page of at most `size` blobs under a prefix; `include` is what each tells."""
+        query = {"restype": "container", "comp": "list", "maxresults": str(size)}
+        more = {"prefix": place.prefix, "marker": marker, "include": include}
+        query |= {name: value for name, value in more.items() if value}
+        return self._send("GET", f"/{quote(place.bucket)}", query, {}, sink=sink, limit=limit)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        *,
+        body: memoryview | None = None,
+        accept: Callable[[Reply], None] | None = None,
+        sink: Write | None = None,
+        limit: int = ERROR_BODY_MAX,
+    ) -> Reply:
+        sent = {"x-ms-version": API_VERSION, **headers}
+        text = self._authorizer.apply(urlencode(query, quote_via=quote), sent)
+        url = f"{self._url}{path}?{text}" if text else f"{self._url}{path}"
+        return self._transport.request(
+            method, url, sent, body=body, accept=accept, sink=sink, limit=limit
+        )
+
+
+def from_reply(reply: Reply, what: str) -> StorageError:
+    """Return the error that a reply means; its text names no object and holds no secret."""
+    code = reply.headers.get("x-ms-error-code") or text_in(reply.body, "Code")
+    found = _meant(reply, code, what)
+    found.code = code
+    return found
+
+
+def _meant(reply: Reply, code: str, what: str) -> StorageError:
+    status = reply.status
+    label = f"{what}: {code or 'no reason given'} (HTTP {status})"
+    if status in _THROTTLED_STATUS:
+        return Throttled(label, retry_after=reply.retry_after)
+    if status in _TRANSIENT_STATUS or 200 <= status < 300:
+        return Transient(label, retry_after=reply.retry_after)
+    if code in _AUTH_CODES or status == 401:
+        return AuthFailed(f"the source refuses the credential: {code or status}")
+    return _PERMANENT.get(code, _PERMANENT.get(status, Permanent))(label)

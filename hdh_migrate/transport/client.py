@@ -1,0 +1,187 @@
+"""The client: connections for each thread, requests that are signed, judged and counted."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pycurl
+
+from hdh_migrate.clocks import Sighting, http_date
+from hdh_migrate.door import Door
+from hdh_migrate.transport.exchange import Exchange, Reply, Slices
+from hdh_migrate.transport.traffic import Counted, Traffic
+from hdh_migrate.transport.trust import Tls, default_ca_file, secure, translated
+
+CONNECT_SECONDS = 15
+STALL_BYTES_PER_SECOND = 512
+STALL_SECONDS = 60
+DEADLINE_SECONDS = 300
+"""A request may take so long, and a second more for `exchange.DEADLINE_BYTES_PER_SECOND`."""
+
+ERROR_BODY_MAX = 65_536
+UPLOAD_BUFFER = 524_288
+DOWNLOAD_BUFFER = 262_144
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigV4:
+    """What libcurl needs to sign a request; the secret never shows in a repr."""
+
+    region: str
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+
+
+class Transport:
+    """A set of connections, one handle for each thread. Safe to share between threads."""
+
+    def __init__(
+        self,
+        *,
+        door: Door,
+        sign: SigV4 | None = None,
+        tls: Tls | None = None,
+        deadline: float = DEADLINE_SECONDS,
+    ) -> None:
+        """Make no connection yet; `deadline` is in seconds, see `DEADLINE_SECONDS`."""
+        # libcurl and urllib3 would write every session's keys to the file that this one names.
+        os.environ.pop("SSLKEYLOGFILE", None)
+        self._deadline = deadline
+        self._sign = sign
+        self._tls = tls or Tls()
+        self._ca_file = self._tls.ca_file or default_ca_file()
+        self.door = door
+        self._local = threading.local()
+        self._counted = Counted()
+
+    @property
+    def traffic(self) -> Mapping[str, Traffic]:
+        """What was exchanged so far, by endpoint."""
+        return self._counted.by_endpoint
+
+    def newest_date(self) -> Sighting | None:
+        """Return the newest Date of any reply, None when no reply had one."""
+        return self._counted.newest_date()
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        body: memoryview | None = None,
+        pull: tuple[int, Callable[[int], bytes]] | None = None,
+        accept: Callable[[Reply], None] | None = None,
+        sink: Callable[[bytes], object] | None = None,
+        limit: int = ERROR_BODY_MAX,
+        signed: bool = False,
+        stall: int = STALL_SECONDS,
+    ) -> Reply:
+        """Make one request and return its reply, whatever its status.
+
+        `accept` sees the status and headers of a 2xx reply before its first byte and may raise.
+        `sink` takes the body of a 2xx reply; without it, and for other replies, up to `limit`
+        bytes are kept (a longer 2xx body is an error). `pull` is (size, function) for a body
+        that is made while it is sent. `signed`: the headers carry a signature already. `stall`:
+        seconds without a byte after which the connection is dropped.
+
+        Raises:
+            ConnectionLost: no whole reply arrived.
+            ShortRead: the body is shorter than announced, or longer than `limit`.
+            HostRefused: nothing was sent: the door is closed, the address is of the wrong kind, the
+                certificate does not verify, or its key is not pinned.
+        """
+        self.door.demand(url)
+        exchange = Exchange(accept, sink, limit, self._deadline + stall)
+        handle = self._handle()
+        self._prepare(handle, method, url, headers, exchange, sign=not signed)
+        handle.setopt(pycurl.LOW_SPEED_TIME, stall)
+        asked = time.monotonic()
+        if body is not None:
+            pull = (len(body), Slices(body).read)
+        if pull is not None:
+            exchange.clock.allow(pull[0])
+            handle.setopt(pycurl.UPLOAD, 1)
+            handle.setopt(pycurl.INFILESIZE_LARGE, pull[0])
+            handle.setopt(pycurl.READFUNCTION, exchange.guard(pull[1]))
+        try:
+            handle.perform()
+        except pycurl.error as error:
+            if exchange.failure is not None:
+                raise exchange.failure from error
+            raise translated(error, url) from error
+        finally:
+            exchange.release()
+            self._count(handle, url, exchange, asked)
+        if exchange.failure is not None:
+            raise exchange.failure
+        return exchange.finished()
+
+    def _handle(self) -> pycurl.Curl:
+        handle = getattr(self._local, "handle", None)
+        if handle is None:
+            handle = self._local.handle = pycurl.Curl()
+        handle.reset()
+        return handle
+
+    def _prepare(
+        self,
+        c: pycurl.Curl,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        exchange: Exchange,
+        *,
+        sign: bool,
+    ) -> None:
+        set_option = c.setopt
+        set_option(pycurl.URL, url)
+        set_option(pycurl.CUSTOMREQUEST, method)
+        if method == "HEAD":
+            set_option(pycurl.NOBODY, 1)
+        set_option(pycurl.NOSIGNAL, 1)
+        set_option(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+        set_option(pycurl.FOLLOWLOCATION, 0)
+        set_option(pycurl.PROXY, "")
+        secure(c, self._tls, self._ca_file)
+        self._keep_to_the_door(c, url, exchange)
+        set_option(pycurl.CONNECTTIMEOUT, CONNECT_SECONDS)
+        set_option(pycurl.LOW_SPEED_LIMIT, STALL_BYTES_PER_SECOND)
+        set_option(pycurl.BUFFERSIZE, DOWNLOAD_BUFFER)
+        set_option(pycurl.UPLOAD_BUFFERSIZE, UPLOAD_BUFFER)
+        set_option(pycurl.HTTP_CONTENT_DECODING, 0)
+        lines = [f"{name}: {value}" if value else f"{name};" for name, value in headers.items()]
+        lines += ["Expect:", "Accept-Encoding: identity"]
+        if self._sign is not None and sign:
+            set_option(pycurl.AWS_SIGV4, f"aws:amz:{self._sign.region}:s3")
+            set_option(pycurl.USERNAME, self._sign.access_key)
+            set_option(pycurl.PASSWORD, self._sign.secret_key)
+            if self._sign.token is not None:
+                lines.append(f"x-amz-security-token: {self._sign.token}")
+        set_option(pycurl.HTTPHEADER, [line.encode() for line in lines])
+        set_option(pycurl.HEADERFUNCTION, exchange.header)
+        set_option(pycurl.WRITEFUNCTION, exchange.write)
+
+    def _keep_to_the_door(self, c: pycurl.Curl, url: str, exchange: Exchange) -> None:
+        c.setopt(pycurl.OPENSOCKETFUNCTION, exchange.opening(self.door))
+        if self.door.resolve is not None:
+            parts = urlsplit(url)
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            known = ",".join(self.door.resolve(parts.hostname or ""))
+            c.setopt(pycurl.RESOLVE, [f"{parts.hostname}:{port}:{known}"])
+
+    def _count(self, handle: pycurl.Curl, url: str, exchange: Exchange, asked: float) -> None:
+        told = http_date(exchange.reply.headers.get("date", ""))
+        self._counted.add(
+            url,
+            received=int(handle.getinfo(pycurl.SIZE_DOWNLOAD_T)),
+            sent=int(handle.getinfo(pycurl.SIZE_UPLOAD_T)),
+            address=handle.getinfo(pycurl.PRIMARY_IP),
+            date=None if told is None else Sighting(told=told, asked=asked, heard=exchange.heard),
+        )

@@ -1,0 +1,76 @@
+"""What was exchanged with each endpoint: requests, bytes, addresses, and its newest Date."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from hdh_migrate.clocks import Sighting
+
+SHARP_SECONDS = 5.0
+"""A Date that came within this time tells the time well."""
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Requests and body bytes exchanged with one endpoint, its addresses, and its newest Date."""
+
+    requests: int = 0
+    received: int = 0
+    sent: int = 0
+    addresses: set[str] = field(default_factory=set)
+    date: Sighting | None = None
+
+    def heard(self, date: Sighting) -> None:
+        """Keep a Date; one of a reply that took long says little, and never replaces a better."""
+        if self.date is None or date.heard - date.asked <= max(
+            self.date.heard - self.date.asked, SHARP_SECONDS
+        ):
+            self.date = date
+
+    def told(self, now: float, monotonic: float) -> dict[str, Any]:
+        """Return it as JSON, by the local clock and the monotonic one.
+
+        `clock_offset` is by how many seconds the local clock is ahead of the newest Date header,
+        and `clock_at` when that came, by the local clock; both are None when there was none.
+        """
+        date = self.date
+        return {
+            "requests": self.requests,
+            "bytes_read": self.received,
+            "bytes_written": self.sent,
+            "addresses": sorted(self.addresses),
+            "clock_offset": None if date is None else round(date.ahead(now, monotonic), 1),
+            "clock_at": None if date is None else now - (monotonic - date.heard),
+        }
+
+
+class Counted:
+    """The traffic of one transport by endpoint. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.by_endpoint: dict[str, Traffic] = {}
+
+    def add(
+        self, url: str, *, received: int, sent: int, address: str | None, date: Sighting | None
+    ) -> None:
+        """Count one request to this address; `received` and `sent` are in bytes."""
+        parts = urlsplit(url)
+        with self._lock:
+            traffic = self.by_endpoint.setdefault(f"{parts.scheme}://{parts.netloc}", Traffic())
+            traffic.requests += 1
+            traffic.received += received
+            traffic.sent += sent
+            if address:
+                traffic.addresses.add(address)
+            if date is not None:
+                traffic.heard(date)
+
+    def newest_date(self) -> Sighting | None:
+        """Return the newest Date of any reply, None when no reply had one."""
+        with self._lock:
+            seen = [one.date for one in self.by_endpoint.values() if one.date is not None]
+        return max(seen, key=lambda one: one.heard, default=None)

@@ -1,0 +1,43 @@
+"""An S3 object as a pointer, where the host ignores conditions and keeps versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from hdh_migrate.errors import PointerMoved
+from hdh_migrate.pointers.s3_object import S3ObjectPointer
+from hdh_migrate.targets.s3_bucket import S3Bucket
+from hdh_migrate.transport import Reply
+from tests.support.answers import endpoint
+
+NAMESPACES = ["", ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"']
+
+
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_a_write_in_between_is_seen_with_and_without_a_namespace(namespace: str) -> None:
+    body, written = {"1": b"old", "2": b"theirs"}, list[bytes]()
+
+    def answer(method: str, path: str, query: Mapping[str, str]) -> Reply:
+        if method == "PUT":
+            written.append(path.encode())
+            return Reply(status=200, headers={"etag": '"e"', "x-amz-version-id": "3"})
+        if "versions" in query:
+            listed = "".join(
+                f"<Version><Key>k</Key><VersionId>{version}</VersionId></Version>"
+                for version in ("3", "2", "1")
+            )
+            text = f"<ListVersionsResult{namespace}>{listed}</ListVersionsResult>"
+            return Reply(status=200, body=text.encode())
+        version = query.get("versionId", "1")
+        return Reply(
+            status=200, headers={"etag": '"e"', "x-amz-version-id": version}, body=body[version]
+        )
+
+    place, _ = endpoint(answer)
+    pointer = S3ObjectPointer(S3Bucket(place, "b"), "b", "k", conditional=False)
+
+    with pytest.raises(PointerMoved, match="their value was put back"):
+        pointer.swap(expected="old", new="new")
+    assert len(written) == 2

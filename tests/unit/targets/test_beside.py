@@ -1,0 +1,19 @@
+"""What stands beside an object's bytes is the same whichever way the object was sent."""
+
+from __future__ import annotations
+
+from hdh_migrate.model import Stamp
+from hdh_migrate.targets.s3_beside import begun, stamped
+from tests.support.fakes import LIMITS
+
+
+def test_metadata_has_the_same_names_with_a_put_and_with_an_upload() -> None:
+    stamp = Stamp(attempt="a", metadata={"Origin": "ward 3", "note": "n"})
+
+    put = stamped(stamp, LIMITS)
+    upload = begun(stamp, LIMITS)["Metadata"]
+
+    assert upload == {"hdh-attempt": "a", "origin": "ward 3", "note": "n"}
+    assert {f"x-amz-meta-{name}": value for name, value in upload.items()} == {
+        name: value for name, value in put.items() if name.startswith("x-amz-meta-")
+    }

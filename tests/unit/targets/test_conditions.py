@@ -1,0 +1,131 @@
+"""What is not seen of a bucket does not hold, rule by rule, and a policy is read as it works."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from hdh_migrate.targets import profiles
+from hdh_migrate.targets.conditions import Condition, conditions, lets_everybody_in
+from hdh_migrate.targets.profiles.schema import HealthRule
+from hdh_migrate.targets.s3_endpoint import S3Endpoint
+from hdh_migrate.transport import Reply
+from tests.support.answers import endpoint, refusal, said, xml
+
+RULES = profiles.load("scaleway").health
+VERSIONED = RULES[0].model_copy(
+    update={"see": "versioning", "wanted": False, "name": "unversioned"}
+)
+LISTING = xml("<ListBucketResult><Name>b</Name><IsTruncated>false</IsTruncated></ListBucketResult>")
+
+
+def seen(place: S3Endpoint, *more: HealthRule) -> dict[str, Condition]:
+    found = conditions(place, [*RULES, *more], "hds", "fr-par")
+    return {one.rule: one for one in found}
+
+
+def holds(place: S3Endpoint) -> dict[str, bool]:
+    return {rule: one.holds for rule, one in seen(place, VERSIONED).items()}
+
+
+NOTHING = {
+    "region": False, "private-bucket": False, "no-lifecycle": False, "storage-class": False,
+    "bucket-encryption": False, "restricting-policy": False, "replication": False,
+    "unversioned": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        xml(""), xml("{}"), xml("<html/>"), refusal("AccessDenied", 403),
+        refusal("ExpiredToken", 400), refusal("NoSuchBucket", 404), refusal("SlowDown", 503),
+        xml("<a/>", 301),
+    ],
+    ids=["empty", "JSON", "a page", "denied", "expired", "no bucket", "busy", "elsewhere"],
+)  # fmt: skip
+def test_nothing_holds_of_a_bucket_that_nothing_is_seen_of(reply: Reply) -> None:
+    assert holds(said(reply)) == NOTHING
+
+
+def test_of_a_host_that_knows_no_question_only_what_it_then_cannot_have_holds() -> None:
+    has_none = {"no-lifecycle": True, "replication": True}
+    assert holds(said(refusal("NotImplemented", 501))) == NOTHING | has_none
+
+
+def test_of_a_host_that_answers_every_question_with_a_listing_only_the_listing_holds() -> None:
+    assert holds(said(LISTING)) == NOTHING | {"storage-class": True}
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("<LocationConstraint>nl-ams</LocationConstraint>", "region nl-ams"),
+        ("<LocationConstraint/>", "region fr-par"),
+        ('<LocationConstraint xmlns="http://s3.amazonaws.com/doc/2006-03-01/"/>', "region fr-par"),
+        ("<ListBucketResult>fr-par</ListBucketResult>", "the host does not tell"),
+    ],
+)
+def test_an_empty_region_is_the_default_one_and_no_answer_is_none(body: str, found: str) -> None:
+    assert seen(said(xml(body)))["region"].seen == found
+
+
+def test_versioning_that_was_never_set_is_off() -> None:
+    def answer(method: str, path: str, query: Mapping[str, str]) -> Reply:
+        return xml("<VersioningConfiguration/>" if "versioning" in query else "<a/>")
+
+    found = seen(endpoint(answer)[0], VERSIONED)["unversioned"]
+    assert (found.holds, found.seen) == (True, "versioning not on")
+
+
+OPEN: dict[str, dict[str, Any]] = {
+    "everybody": {"Principal": "*"},
+    "everybody, in a list": {"Principal": {"AWS": ["arn:x", "*"]}},
+    "all but one": {"NotPrincipal": {"AWS": "arn:x"}},
+    "whoever uses TLS": {
+        "Principal": "*", "Condition": {"Bool": {"aws:SecureTransport": "true"}},
+    },
+    "whoever sends a header": {
+        "Principal": "*", "Condition": {"StringLike": {"aws:Referer": "https://x.example/"}},
+    },
+    "every network": {
+        "Principal": "*", "Condition": {"IpAddress": {"aws:SourceIp": ["10.0.0.0/8", "0.0.0.0/0"]}},
+    },
+    "half of all networks": {
+        "Principal": "*", "Condition": {"IpAddress": {"aws:SourceIp": "128.0.0.0/1"}},
+    },
+    "any account": {
+        "Principal": "*", "Condition": {"StringLike": {"aws:PrincipalAccount": "*"}},
+    },
+    "all networks but one": {
+        "Principal": "*", "Condition": {"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}},
+    },
+    "whoever has no account": {
+        "Principal": "*", "Condition": {"StringEqualsIfExists": {"aws:PrincipalAccount": "1"}},
+    },
+}  # fmt: skip
+CLOSED: dict[str, dict[str, Any]] = {
+    "one": {"Principal": {"AWS": "arn:x"}},
+    "a denial": {"Effect": "Deny", "Principal": "*"},
+    "a network": {
+        "Principal": "*",
+        "Condition": {
+            "Bool": {"aws:SecureTransport": "true"}, "IpAddress": {"aws:SourceIp": "10.1.0.0/16"},
+        },
+    },
+    "an endpoint": {
+        "Principal": "*", "Condition": {"StringEquals": {"aws:sourceVpce": ["vpce-1", "vpce-2"]}},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OPEN)
+def test_a_statement_that_lets_everybody_in(case: str) -> None:
+    assert lets_everybody_in({"Effect": "Allow", "Action": "s3:GetObject", **OPEN[case]})
+
+
+@pytest.mark.parametrize("case", CLOSED)
+def test_a_statement_that_does_not(case: str) -> None:
+    assert not lets_everybody_in({"Effect": "Allow", "Action": "s3:GetObject", **CLOSED[case]})

@@ -1,0 +1,159 @@
+"""What a plan's adapters are, once they are opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hdh_migrate.clocks import Judge
+from hdh_migrate.plan.loader import LoadedPlan, load
+from hdh_migrate.wiring import (
+    Services,
+    Vault,
+    open_eraser,
+    open_freeze_probe,
+    open_pointer,
+    worker_secrets,
+)
+from tests.support.quiet import WallClock
+from tests.unit.session.test_gate import PLAN
+from tests.unit.wiring.test_worker_secrets import PLAN as AZURE
+
+NOW = "2026-11-25T12:00:00.000Z"
+UNSEALED = 'seal: {format: none, reason: "a test"}\n'
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "T_ID",
+        "T_SECRET",
+        "T_CONSUMER_ID",
+        "T_CONSUMER",
+        "T_WRITE_ID",
+        "T_WRITE",
+        "T_READ_ID",
+        "T_READ",
+    ):
+        monkeypatch.setenv(name, f"value of {name}")
+    for name in ("T_SOURCE", "T_WRITER", "T_ERASER"):
+        monkeypatch.setenv(name, "sv=1&sig=abc")
+
+
+def planned(folder: Path, text: str) -> LoadedPlan:
+    head, _, rest = text.partition("seal:")
+    (folder / "plan.yaml").write_text(head + UNSEALED + rest[rest.index("datasets:") :])
+    return load(folder / "plan.yaml")
+
+
+def opened(plan: LoadedPlan) -> Services:
+    return Services.open(plan.plan, plan.base, write=True)
+
+
+def test_a_folder_is_no_witness_of_the_time(tmp_path: Path) -> None:
+    services = opened(planned(tmp_path, PLAN))
+
+    assert [one.endpoint for one in services.witnesses()] == ["https://s3.fr-par.scw.cloud"]
+
+
+def test_where_there_is_only_a_folder_the_local_clock_judges_alone(tmp_path: Path) -> None:
+    services = opened(planned(tmp_path, PLAN))
+    services.transports = services.transports[:1]
+
+    assert Judge(WallClock(NOW), witnesses=services.witnesses).firm().alone
+
+
+def test_source_and_target_are_the_witnesses_of_a_plan(tmp_path: Path) -> None:
+    services = opened(planned(tmp_path, AZURE))
+
+    assert [one.endpoint for one in services.witnesses()] == [
+        "http://127.0.0.1:10000",
+        "http://127.0.0.1:9000",
+    ]
+
+
+def sides(services: Services) -> list[tuple[str, str]]:
+    return [(side, transport.door.endpoint) for side, transport in services.transports]
+
+
+SOURCE = ("source", "http://127.0.0.1:10000/devstoreaccount1")
+TARGET = ("target", "http://127.0.0.1:9000")
+LOGIN = "https://login.microsoftonline.com"
+IDENTITY = (
+    "{kind: client-secret, tenant: 00000000-0000-0000-0000-000000000000,"
+    ' client_id: 00000000-0000-0000-0000-000000000000, secret: "env:T_WRITER"}'
+)
+
+
+def test_one_credential_to_the_target_has_one_way_to_it(tmp_path: Path) -> None:
+    text = AZURE.replace('id: "env:T_READ_ID", secret: "env:T_READ"', "")
+    one = opened(planned(tmp_path, text.replace("  credential: {kind: access-key, }\n", "")))
+    assert sides(one) == [SOURCE, TARGET]
+    two = opened(planned(tmp_path, AZURE))
+    assert sides(two) == [SOURCE, TARGET, TARGET]
+
+
+def test_a_worker_that_only_reads_holds_nothing_that_could_write(tmp_path: Path) -> None:
+    plan = planned(tmp_path, AZURE)
+    vault = Vault.of(plan.base, worker_secrets(plan.plan, Vault.open(plan.base), write=False))
+    services = Services.open(plan.plan, plan.base, write=False, vault=vault, works=True)
+    assert sides(services) == [SOURCE, TARGET]
+    assert services.writer is None
+
+
+def test_whatever_is_opened_beside_a_run_is_counted_where_evidence_tells_of_it(
+    tmp_path: Path,
+) -> None:
+    text = AZURE.replace('{kind: sas, value: "env:T_WRITER"}', IDENTITY)
+    text = text.replace('{kind: sas, value: "env:T_ERASER"}', IDENTITY)
+    text = text.replace(
+        '{kind: file, path: /srv/pointer.yaml, key: url, value: "s3://hds/"}',
+        "{kind: s3-object, bucket: catalogue, key: k, endpoint: 'https://s3.example.org',"
+        ' credential: {kind: access-key, id: "env:T_ID", secret: "env:T_SECRET"},'
+        ' value: "s3://hds/"}',
+    )
+    plan = planned(tmp_path, text)
+    services = opened(plan)
+    entry, pointer = plan.plan.cutovers[0], plan.plan.batches[0].pointer
+    assert entry.decommission is not None
+    assert pointer is not None
+    before = sides(services)
+    added: list[tuple[str, str]] = []
+
+    for make in (
+        lambda: open_freeze_probe(plan.plan, services.vault),
+        lambda: open_eraser(plan.plan, entry.decommission, services.vault),
+        lambda: open_pointer(plan.plan, pointer, services.vault),
+    ):
+        assert services.take(make()) is not None
+
+    added = sides(services)[len(before) :]
+    assert added == [
+        SOURCE, ("identity", LOGIN), SOURCE, ("identity", LOGIN),
+        ("pointer", "https://s3.example.org"),
+    ]  # fmt: skip
+
+
+def test_the_gate_moves_the_doors_of_the_run_and_no_other(tmp_path: Path) -> None:
+    text = AZURE.replace("http://127.0.0.1:9000", "https://s3.example.org")
+    text = text.replace(
+        '{kind: file, path: /srv/pointer.yaml, key: url, value: "s3://hds/"}',
+        '{kind: s3-object, bucket: catalogue, key: k, value: "s3://hds/"}',
+    )
+    plan = planned(tmp_path, text)
+    services = opened(plan)
+    pointer = plan.plan.batches[0].pointer
+    assert pointer is not None
+    beside = open_pointer(plan.plan, pointer, services.vault)
+    services.take(beside)
+
+    services.admit()
+    assert services.admitted
+    services.shut()
+
+    assert not services.admitted
+    assert all(transport.door.admitted for _, transport in beside.contacts)  # the way back is open
+    assert beside.contacts[0][1] not in [
+        transport for one in services.witnesses() for transport in getattr(one, "transports", ())
+    ]
