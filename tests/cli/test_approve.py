@@ -17,7 +17,7 @@ import pytest
 from hdh_migrate.cli.approving import expiry
 from hdh_migrate.cli.output import LineProgress, Output
 from hdh_migrate.demo.servers import S3Server
-from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.errors import Exit, PlanChanged, UsageError
 from hdh_migrate.evidence.approvals import Judgement, Stage, Why
 from hdh_migrate.evidence.signing import load_verifier, new_report_key
 from hdh_migrate.fixity import canonical_json
@@ -100,10 +100,15 @@ def test_a_plan_that_was_edited_leaves_no_approval_in_force(desk: Desk) -> None:
         assert approve(desk, key) == Exit.OK
     assert judged(desk).missing == 0
 
-    desk.plan.write_text(desk.plan.read_text().replace("languages: [fr]", "languages: [en]"))
+    text = desk.plan.read_text()
+    desk.plan.write_text(text + "waivers: {keys: [keys/ciso.pub]}\n")
 
     found = judged(desk)
     assert (found.missing, set(reasons(found))) == (2, {Why.OTHER_PLAN})
+
+    desk.plan.write_text(text.replace("languages: [fr]", "languages: [en]"))
+    with pytest.raises(PlanChanged):  # not a plan under which this ledger goes on at all
+        judged(desk)
 
 
 def test_an_approval_made_far_away_from_a_bundle_is_carried_home(
