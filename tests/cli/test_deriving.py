@@ -52,19 +52,23 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     begun = list(told(about, first, [], []))
     mended: list[Told] = [
         (at, "retried", {"ids": [2], "datasets": one, **rows}),
+        (at, "sent", {"ids": [2], **rows}),
         (at, "verified", {"ids": [2], "datasets": one, **rows}),
     ]
     lost: list[Told] = [
         (at, "superseded", {"dropped": [1], "dropped_datasets": one, "ids": [], **rows}),
         (at, "failed", {"ids": [1], "datasets": one, **rows}),
     ]
-    both = Pace(step="verify", started=at, ended=at, seconds=1.0, bins=(Counts(2, 2000),))
+    sent, seen = (
+        Pace(step=step, started=at, ended=at, seconds=1.0, bins=(Counts(2, 2000),))
+        for step in ("transfer", "verify")
+    )
     bundle(
         folder / "new", [record(NAME), record("b")], about=later, signer=key,
         telling=lambda _: [*begun, *mended],
     )  # fmt: skip
     bundle(
-        folder / "worse", [record(NAME), failed("b")], about=replace(later, paces=(both,)),
+        folder / "worse", [record(NAME), failed("b")], about=replace(later, paces=(sent, seen)),
         signer=key, telling=lambda _: [*begun, *mended, *lost],
     )  # fmt: skip
     bundle(folder / "draft", [record(NAME)], about=facts(dataset(1)))
