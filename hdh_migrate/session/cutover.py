@@ -14,8 +14,9 @@ from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.finalize import finalize as finish
 from hdh_migrate.pipeline.cutover.rehearse import rehearse as play
-from hdh_migrate.pipeline.cutover.rollback import roll_back
+from hdh_migrate.pipeline.cutover.rollback import count, restore, told_back
 from hdh_migrate.pipeline.cutover.scene import (
+    Back,
     Consumer,
     Need,
     Program,
@@ -30,21 +31,24 @@ from hdh_migrate.plan.leaks import redacted
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.pointers import Pointer as PointerSection
 from hdh_migrate.pointers.command import LocalRun
+from hdh_migrate.ports import Pointer
 from hdh_migrate.session import gate, holding, waivers
 from hdh_migrate.session.binding import bind_recipients
 from hdh_migrate.session.consents import Consents
 from hdh_migrate.session.drawer import Drawer
+from hdh_migrate.session.openings import take_in
 from hdh_migrate.session.preflight import closed_by
 from hdh_migrate.session.records import batch_root
 from hdh_migrate.session.run import (
     Desk,
-    added_up,
-    context_of,
+    at_work,
+    bound_ledger,
     held_ledger,
     operator,
+    retrying,
     self_test,
 )
-from hdh_migrate.session.timekeeping import judge_for
+from hdh_migrate.session.timekeeping import judge_for, judge_over
 from hdh_migrate.targets.chosen import is_rehearsal
 from hdh_migrate.wiring import (
     Services,
@@ -52,6 +56,7 @@ from hdh_migrate.wiring import (
     open_consumer,
     open_freeze_probe,
     open_pointer,
+    source_transport,
 )
 
 
@@ -72,14 +77,35 @@ def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> dict[str, A
     Raises:
         MigrateError: see `pipeline.cutover.rollback`.
     """
-    with _scene(desk, batch, Track.CUTOVER, write=False) as scene:
-        told = roll_back(scene)
-        lines: list[str] = []
-        if show_names and told["names"] is not None:
-            with open(told["names"], encoding="utf-8") as file:  # noqa: PTH123 - the drawer's path
-                lines = file.read().splitlines()
-        return {**_told(scene), "written": told["written"], "names": told["names"],
-                "hint": told["hint"], "lines": lines}  # fmt: skip
+    plan, entry = desk.loaded.plan, entry_of(desk, batch)
+    section = _pointer(plan, entry, Track.CUTOVER)
+    desk.read_ledger().close()
+    # The source alone is asked for the time, without a credential: it dates the journal, and what
+    # it tells, or not, stops nothing.
+    transport = source_transport(plan)
+    dating = judge_over(desk.clock, [transport], desk.ledger_path)
+    dating.look()
+    with bound_ledger(desk, dating) as ledger:
+        vault = Vault.open(desk.loaded.base)
+        restore(_back(desk, ledger, open_pointer(plan, section, vault), section.value, batch))
+        with told_back():
+            take_in(ledger, desk.ledger_path)
+            services = desk.services(write=False)
+            services.transports = (*services.transports, ("source", transport))
+            judge = judge_for(desk.clock, services, desk.ledger_path)
+            judge.journal = ledger.last_at
+            with at_work(desk, services, ledger, judge) as ctx:
+                scene = _put_together(desk, ctx, services, ledger, entry, section, Track.CUTOVER)
+                told = count(scene)
+                lines = _lines(told) if show_names else []
+                return {**told, **_told(scene), "lines": lines}
+
+
+def _lines(told: Mapping[str, Any]) -> list[str]:
+    if told["names"] is None:
+        return []
+    with open(told["names"], encoding="utf-8") as file:  # noqa: PTH123 - the drawer's path
+        return file.read().splitlines()
 
 
 def finalize(desk: Desk, batch: str, reason: str | None) -> dict[str, Any]:
@@ -158,21 +184,14 @@ def _scene(
         self_test(services)
     judge = judge_for(desk.clock, services, desk.ledger_path)
     # Asked before anything is written, so that the journal is dated by a clock that is right; who
-    # refuses because of it is the step that depends on it: a way back never waits for a clock.
+    # refuses because of it is the step that depends on it.
     closed_by(services, desk.loaded.plan, judge)
-    with held_ledger(desk, judge) as ledger:
-        ctx = context_of(desk, services, ledger, judge)
-        try:
-            if binding and write:  # a delta seals, too
-                bind_recipients(ledger, desk.loaded.plan, services.recipients)
-            if binding:
-                Consents(desk, ledger, judge, batch).settle()
-            yield _put_together(desk, ctx, services, ledger, entry, pointer, track)
-        finally:
-            ctx.engines.drop(grace=30.0)
-            traffic = [*services.traffic(desk.clock), *ctx.engines.traffic]
-            ledger.event("run-ended", {"traffic": added_up(traffic)})
-            ledger.commit()
+    with held_ledger(desk, judge) as ledger, at_work(desk, services, ledger, judge) as ctx:
+        if binding and write:  # a delta seals, too
+            bind_recipients(ledger, desk.loaded.plan, services.recipients)
+        if binding:
+            Consents(desk, ledger, judge, batch).settle()
+        yield _put_together(desk, ctx, services, ledger, entry, pointer, track)
 
 
 def _put_together(
@@ -206,6 +225,20 @@ def _put_together(
         drawer=drawer_of(desk),
         shown=redacted,
         rehearsing=is_rehearsal(desk.loaded.plan, desk.loaded.base),
+    )
+
+
+def _back(desk: Desk, ledger: Ledger, pointer: Pointer, value: str, batch: str) -> Back:
+    return Back(
+        ledger=ledger,
+        batch=batch,
+        track=Track.CUTOVER,
+        user=operator(),
+        retry=retrying(desk),
+        pointer=pointer,
+        value=value,
+        drawer=drawer_of(desk),
+        shown=redacted,
     )
 
 

@@ -28,7 +28,7 @@ from hdh_migrate.session.preflight import closed_by
 from hdh_migrate.session.records import batch_root
 from hdh_migrate.session.run import (
     Desk,
-    added_up,
+    at_work,
     context_of,
     held_ledger,
     operator,
@@ -162,17 +162,10 @@ def _opened(desk: Desk, batch: str, bundle: Path | None, *, reads: bool) -> Iter
     services.transports = (*services.transports, ("source", transport))
     judge = judge_for(desk.clock, services, desk.ledger_path)
     closed_by(services, desk.loaded.plan, judge)  # asks for the time, see `cutover._scene`
-    with held_ledger(desk, judge) as ledger:
-        ctx = context_of(desk, services, ledger, judge)
-        try:
-            if reads:  # what is only observed was agreed to before
-                Consents(desk, ledger, judge, batch).settle()
-            yield _undertaking(desk, services, ctx, ledger, entry, section, eraser, bundle)
-        finally:
-            ctx.engines.drop(grace=30.0)
-            traffic = [*services.traffic(desk.clock), *ctx.engines.traffic]
-            ledger.event("run-ended", {"traffic": added_up(traffic)})
-            ledger.commit()
+    with held_ledger(desk, judge) as ledger, at_work(desk, services, ledger, judge) as ctx:
+        if reads:  # what is only observed was agreed to before
+            Consents(desk, ledger, judge, batch).settle()
+        yield _undertaking(desk, services, ctx, ledger, entry, section, eraser, bundle)
 
 
 def _services(desk: Desk, section: Decommission, *, reads: bool) -> Services:

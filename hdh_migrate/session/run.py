@@ -229,7 +229,15 @@ def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
 
 @contextmanager
 def held_ledger(desk: Desk, judge: Judge) -> Iterator[Ledger]:
-    """Open the ledger for a run, bound to the plan, and let go of it in the end.
+    """Open the ledger for a verb, as `bound_ledger`, with the openings that it did not tell yet."""
+    with bound_ledger(desk, judge) as ledger:
+        take_in(ledger, desk.ledger_path)
+        yield ledger
+
+
+@contextmanager
+def bound_ledger(desk: Desk, judge: Judge) -> Iterator[Ledger]:
+    """Open the ledger, bound to the plan, and let go of it in the end.
 
     From then on the judge follows its journal, and dates it.
     """
@@ -237,10 +245,22 @@ def held_ledger(desk: Desk, judge: Judge) -> Iterator[Ledger]:
     judge.journal = ledger.last_at
     try:
         bind(desk, ledger)
-        take_in(ledger, desk.ledger_path)
         yield ledger
     finally:
         ledger.close()
+
+
+@contextmanager
+def at_work(desk: Desk, services: Services, ledger: Ledger, judge: Judge) -> Iterator[Context]:
+    """Give what a verb's steps share; in the end write down what it exchanged with whom."""
+    ctx = context_of(desk, services, ledger, judge)
+    try:
+        yield ctx
+    finally:
+        ctx.engines.drop(grace=30.0)
+        traffic = [*services.traffic(desk.clock), *ctx.engines.traffic]
+        ledger.event("run-ended", {"traffic": added_up(traffic)})
+        ledger.commit()
 
 
 def bind(desk: Desk, ledger: Ledger) -> None:
@@ -274,7 +294,6 @@ def context_of(desk: Desk, services: Services, ledger: Ledger, judge: Judge) -> 
     loaded = desk.loaded
     plan = loaded.plan
     write = services.writer is not None
-    pause = Gate(desk.clock.monotonic, desk.stop)
     run_tag = ledger.meta(RUN_TAG)
     assert run_tag is not None
     return Context(
@@ -289,7 +308,7 @@ def context_of(desk: Desk, services: Services, ledger: Ledger, judge: Judge) -> 
         sealed=plan.seal.format == "crypt4gh",
         level=plan.verify.level,
         run_tag=run_tag,
-        retry=Retrying(budget=plan.limits.retry_budget_seconds, gate=pause, halt=desk.stop),
+        retry=retrying(desk),
         clock=desk.clock,
         judge=judge,
         progress=desk.progress,
@@ -307,6 +326,13 @@ def context_of(desk: Desk, services: Services, ledger: Ledger, judge: Judge) -> 
             )
         ),
     )
+
+
+def retrying(desk: Desk) -> Retrying:
+    """Return how one verb tries again what may work later."""
+    budget = desk.loaded.plan.limits.retry_budget_seconds
+    pause = Gate(desk.clock.monotonic, desk.stop)
+    return Retrying(budget=budget, gate=pause, halt=desk.stop)
 
 
 def self_test(services: Services) -> None:

@@ -168,9 +168,7 @@ def raw_key(line: dict[str, Json], name: str = "key") -> bytes:
 
 # 7.3 Addresses of this machine --------------------------------------------------------------------
 
-OWN = [
-    ip_network(one) for one in ("0.0.0.0/8", "127.0.0.0/8", "::/127", "::ffff:127.0.0.0/104")
-]
+OWN = [ip_network(one) for one in ("0.0.0.0/8", "127.0.0.0/8", "::/127", "::ffff:127.0.0.0/104")]
 
 
 def address_of(text: str) -> IPv4Address | IPv6Address | None:

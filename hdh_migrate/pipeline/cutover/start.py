@@ -35,7 +35,7 @@ def start(scene: Scene) -> Standing:
         PointerMoved: somebody else changed the pointer; it was not touched.
         SmokeFailed: the pointer is switched and smoke tests fail.
     """
-    now = resolve(scene, scene.standing())
+    now = resolve(scene.back, scene.standing())
     if now.stage in FINAL:
         return now
     if now.stage is Stage.OPEN:
