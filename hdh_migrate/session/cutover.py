@@ -10,7 +10,6 @@ from typing import Any
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import CommandFailed, KeyUnavailable, UsageError
 from hdh_migrate.ledger import Ledger
-from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.finalize import finalize as finish
 from hdh_migrate.pipeline.cutover.rehearse import rehearse as play
@@ -41,7 +40,7 @@ from hdh_migrate.session.preflight import closed_by
 from hdh_migrate.session.records import batch_root
 from hdh_migrate.session.run import (
     Desk,
-    at_work,
+    Turn,
     bound_ledger,
     held_ledger,
     operator,
@@ -92,10 +91,10 @@ def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> dict[str, A
             take_in(ledger, desk.ledger_path)
             services = desk.services(write=False)
             services.transports = (*services.transports, ("source", transport))
-            judge = judge_for(desk.clock, services, desk.ledger_path)
+            judge = judge_for(desk.clock, [services], desk.ledger_path)
             judge.journal = ledger.last_at
-            with at_work(desk, services, ledger, judge) as ctx:
-                scene = _put_together(desk, ctx, services, ledger, entry, section, Track.CUTOVER)
+            with Turn(desk=desk, opened=[services], ledger=ledger, judge=judge) as turn:
+                scene = _put_together(turn, entry, section, Track.CUTOVER)
                 told = count(scene)
                 lines = _lines(told) if show_names else []
                 return {**told, **_told(scene), "lines": lines}
@@ -182,27 +181,28 @@ def _scene(
     services = desk.services(write=write)
     if write:
         self_test(services)
-    judge = judge_for(desk.clock, services, desk.ledger_path)
+    judge = judge_for(desk.clock, [services], desk.ledger_path)
     # Asked before anything is written, so that the journal is dated by a clock that is right; who
     # refuses because of it is the step that depends on it.
     closed_by(services, desk.loaded.plan, judge)
-    with held_ledger(desk, judge) as ledger, at_work(desk, services, ledger, judge) as ctx:
+    with (
+        held_ledger(desk, judge) as ledger,
+        Turn(desk=desk, opened=[services], ledger=ledger, judge=judge) as turn,
+    ):
         if binding and write:  # a delta seals, too
             bind_recipients(ledger, desk.loaded.plan, services.recipients)
         if binding:
             Consents(desk, ledger, judge, batch).settle()
-        yield _put_together(desk, ctx, services, ledger, entry, pointer, track)
+        yield _put_together(turn, entry, pointer, track)
 
 
 def _put_together(
-    desk: Desk,
-    ctx: Context,
-    services: Services,
-    ledger: Ledger,
+    turn: Turn,
     entry: Cutover,
     pointer: PointerSection,
     track: Track,
 ) -> Scene:
+    desk, ctx, ledger, services = turn.desk, turn.ctx, turn.ledger, turn.opened[-1]
     plan, batch, vault = desk.loaded.plan, entry.batch, services.vault
     return Scene(
         ctx=ctx,

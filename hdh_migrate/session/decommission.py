@@ -28,7 +28,7 @@ from hdh_migrate.session.preflight import closed_by
 from hdh_migrate.session.records import batch_root
 from hdh_migrate.session.run import (
     Desk,
-    at_work,
+    Turn,
     context_of,
     held_ledger,
     operator,
@@ -52,7 +52,7 @@ def forecast(desk: Desk, batch: str, bundle: Path | None, *, quick: bool = False
     """
     entry, section = _section(desk, batch)
     services = _services(desk, section, reads=not quick)
-    judge = judge_for(desk.clock, services, desk.ledger_path)
+    judge = judge_for(desk.clock, [services], desk.ledger_path)
     closed_by(services, desk.loaded.plan, judge)
     ledger = desk.read_ledger()
     try:
@@ -160,12 +160,15 @@ def _opened(desk: Desk, batch: str, bundle: Path | None, *, reads: bool) -> Iter
     services = _services(desk, section, reads=reads)
     eraser, transport = open_eraser(desk.loaded.plan, section, services.vault)
     services.transports = (*services.transports, ("source", transport))
-    judge = judge_for(desk.clock, services, desk.ledger_path)
+    judge = judge_for(desk.clock, [services], desk.ledger_path)
     closed_by(services, desk.loaded.plan, judge)  # asks for the time, see `cutover._scene`
-    with held_ledger(desk, judge) as ledger, at_work(desk, services, ledger, judge) as ctx:
+    with (
+        held_ledger(desk, judge) as ledger,
+        Turn(desk=desk, opened=[services], ledger=ledger, judge=judge) as turn,
+    ):
         if reads:  # what is only observed was agreed to before
             Consents(desk, ledger, judge, batch).settle()
-        yield _undertaking(desk, services, ctx, ledger, entry, section, eraser, bundle)
+        yield _undertaking(desk, services, turn.ctx, ledger, entry, section, eraser, bundle)
 
 
 def _services(desk: Desk, section: Decommission, *, reads: bool) -> Services:

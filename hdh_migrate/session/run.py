@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
@@ -169,33 +169,16 @@ def perform(
     self_test(services)
     for key in services.unprotected_keys():
         desk.progress.note(f"private key {key} has no passphrase: whoever copies it can use it")
-    judge = judge_for(desk.clock, services, desk.ledger_path)
+    opened = [services]
+    judge = judge_for(desk.clock, opened, desk.ledger_path)
     _demand(closed_by(services, loaded.plan, judge))  # the ledger is dated by a clock that is right
     with held_ledger(desk, judge) as ledger:
         _demand([*blockers(services, loaded.plan, selected, judge), *_unmet(desk)])
         bind_recipients(ledger, loaded.plan, services.recipients)
-        ctx = context_of(desk, services, ledger, judge)
         _announce(desk, ledger, steps, selected)
-
-        def renewed() -> Context | None:
-            nonlocal ctx
-            ctx.engines.drop(grace=2.0)
-            if not services.vault.renewed():
-                return None
-            again = desk.services(write=write, recipients=services.recipients)
-            anew = judge_for(desk.clock, again, desk.ledger_path)
-            gate.admit(again, loaded.plan, anew)
-            ctx = context_of(desk, again, ledger, anew)
-            return ctx
-
-        try:
-            code = Runner(ctx, batches, renewed=renewed).run(steps, selected)
-            return code, summary(ctx)
-        finally:
-            ctx.engines.drop(grace=30.0)
-            traffic = [*services.traffic(desk.clock), *ctx.engines.traffic]
-            ledger.event("run-ended", {"traffic": added_up(traffic)})
-            ledger.commit()
+        with Turn(desk=desk, opened=opened, ledger=ledger, judge=judge) as turn:
+            code = Runner(turn.ctx, batches, renewed=turn.renewed).run(steps, selected)
+            return code, summary(turn.ctx)
 
 
 def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
@@ -207,7 +190,7 @@ def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
     loaded, batches = desk.loaded, desk.batches(selected)
     services = desk.services(write=False)
     self_test(services)
-    judge = judge_for(desk.clock, services, desk.ledger_path)
+    judge = judge_for(desk.clock, [services], desk.ledger_path)
     _demand([*blockers(services, loaded.plan, selected, judge), *_unmet(desk)])
     ledger = Ledger.temporary(desk.clock)
     try:
@@ -250,17 +233,60 @@ def bound_ledger(desk: Desk, judge: Judge) -> Iterator[Ledger]:
         ledger.close()
 
 
-@contextmanager
-def at_work(desk: Desk, services: Services, ledger: Ledger, judge: Judge) -> Iterator[Context]:
-    """Give what a verb's steps share; in the end write down what it exchanged with whom."""
-    ctx = context_of(desk, services, ledger, judge)
-    try:
-        yield ctx
-    finally:
-        ctx.engines.drop(grace=30.0)
-        traffic = [*services.traffic(desk.clock), *ctx.engines.traffic]
-        ledger.event("run-ended", {"traffic": added_up(traffic)})
-        ledger.commit()
+@dataclass(slots=True, kw_only=True)
+class Turn:
+    """One verb at work: what its steps share, and everybody it has exchanged something with.
+
+    At its end the journal tells what was exchanged, whatever ended it.
+    """
+
+    desk: Desk
+    opened: list[Services]
+    """The services with each credential there was; the newest, which is in use, last."""
+    ledger: Ledger
+    judge: Judge
+    """Whose witnesses are those of the newest services."""
+    ctx: Context = field(init=False)
+    _engines: list[Engines] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> Context:
+        self.ctx = context_of(self.desk, self.opened[-1], self.ledger, self.judge)
+        self._engines.append(self.ctx.engines)
+        return self.ctx
+
+    def renewed(self) -> Context | None:
+        """Return what the steps share from now on, None when no credential was renewed.
+
+        Raises:
+            KeyUnavailable: a reference cannot be read now.
+            Refused: the gate stays shut for the new credential.
+        """
+        self.ctx.engines.drop(grace=2.0)
+        services = self.opened[-1]
+        if not services.vault.renewed():
+            return None
+        again = self.desk.services(
+            write=services.writer is not None, recipients=services.recipients
+        )
+        self.opened.append(again)
+        gate.admit(again, self.desk.loaded.plan, self.judge)
+        return self._begin()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for engines in self._engines:
+            engines.drop(grace=30.0)
+        traffic = [
+            *(one for services in self.opened for one in services.traffic(self.desk.clock)),
+            *(one for engines in self._engines for one in engines.traffic),
+        ]
+        self.ledger.event("run-ended", {"traffic": added_up(traffic)})
+        self.ledger.commit()
 
 
 def bind(desk: Desk, ledger: Ledger) -> None:
