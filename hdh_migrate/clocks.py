@@ -33,6 +33,7 @@ _DATE = re.compile(
     r" (\d\d):(\d\d):(\d\d) (?:GMT|UTC|\+0000)",
     re.ASCII,
 )
+_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASCII)
 
 
 def http_date(text: str) -> float | None:
@@ -308,6 +309,17 @@ def seconds_of(moment: str) -> float:
     if found.tzinfo is None:
         raise ValueError("a time without its zone")
     return found.timestamp()
+
+
+def utc_seconds_of(moment: str) -> float:
+    """Return the seconds since 1970 of a time that is written as the journal writes it, with Z.
+
+    Raises:
+        ValueError: it is none, or is written otherwise.
+    """
+    if _UTC.fullmatch(moment) is None:
+        raise ValueError("no time in UTC with its Z")
+    return seconds_of(moment)
 
 
 def length(seconds: float) -> str:

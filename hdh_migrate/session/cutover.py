@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from hdh_migrate.clocks import Judge
+from hdh_migrate.clocks import Judge, seconds_of
 from hdh_migrate.errors import CommandFailed, KeyUnavailable, UsageError
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
@@ -271,7 +271,8 @@ def _waived(desk: Desk, judge: Judge, finding: Mapping[str, Any]) -> bool:
     """Say whether somebody who may waive has done so, knowing of this finding."""
     counted, _ = waivers.in_force(desk.loaded.plan, desk.loaded.base, judge.now())
     what = waivers.finding(finding["code"])
-    return any(one.what == what and one.made_at >= finding["at"] for one in counted)
+    known = seconds_of(finding["at"])
+    return any(one.what == what and seconds_of(one.made_at) >= known for one in counted)
 
 
 def _consumer(desk: Desk, services: Services, entry: Cutover, judge: Judge) -> Consumer:

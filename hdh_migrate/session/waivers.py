@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hdh_migrate.clocks import Moment
+from hdh_migrate.clocks import Moment, utc_seconds_of
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
 from hdh_migrate.evidence.codes import meaning
 from hdh_migrate.evidence.signing import (
@@ -189,6 +189,7 @@ def _read(
         fields = {name: str(told[name]) for name in ("what", "reason", "until", "made_at", "by")}
         about = [subject["digest"]["sha256"] for subject in statement["subject"]]
         kind = statement["predicateType"]
+        utc_seconds_of(fields["made_at"])
         ahead = now.not_yet(fields["made_at"])
     except (KeyError, TypeError, ValueError):
         raise EvidenceDamaged("it is no waiver") from None

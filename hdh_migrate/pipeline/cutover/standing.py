@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from hdh_migrate.clocks import seconds_of
 from hdh_migrate.pipeline.cutover.readings import Reading, Readings
 
 Events = Iterable[tuple[str, str, Mapping[str, Any]]]
@@ -194,7 +195,7 @@ class Standing:
             "terms": (),
         }
         moments = (*needed[stage], self.terms_since)
-        return max((at for at in moments if at is not None), default=None)
+        return max((at for at in moments if at is not None), key=seconds_of, default=None)
 
 
 def standings(events: Events) -> dict[tuple[str, Track], Standing]:
