@@ -339,6 +339,6 @@ def _demand(problems: Sequence[Problem]) -> None:
     if problems:
         raise ClocksDiffer(
             "it cannot be told which time it is, so nothing is permitted that depends on it",
-            blockers=[str(problem) for problem in problems],
+            problems=problems,
             hint="nothing more was done; the same command goes on when the clocks agree",
         )

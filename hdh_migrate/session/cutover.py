@@ -36,7 +36,6 @@ from hdh_migrate.session.binding import bind_recipients
 from hdh_migrate.session.consents import Consents
 from hdh_migrate.session.drawer import Drawer
 from hdh_migrate.session.openings import take_in
-from hdh_migrate.session.preflight import closed_by
 from hdh_migrate.session.records import batch_root
 from hdh_migrate.session.run import (
     Desk,
@@ -184,7 +183,7 @@ def _scene(
     judge = judge_for(desk.clock, [services], desk.ledger_path)
     # Asked before anything is written, so that the journal is dated by a clock that is right; who
     # refuses because of it is the step that depends on it.
-    closed_by(services, desk.loaded.plan, judge)
+    gate.opened(services, desk.loaded.plan, judge)
     with (
         held_ledger(desk, judge) as ledger,
         Turn(desk=desk, opened=[services], ledger=ledger, judge=judge) as turn,
@@ -218,7 +217,7 @@ def _put_together(
         consent=Consents(desk, ledger, ctx.judge, entry.batch),
         held=lambda: holding.holder(desk),
         waived=partial(_waived, desk, ctx.judge),
-        attested=lambda: [str(one) for one in closed_by(services, plan, ctx.judge)],
+        attested=lambda: [str(one) for one in gate.opened(services, plan, ctx.judge)],
         consumer=partial(_consumer, desk, services, entry, ctx.judge),
         lacking=partial(_lacking, plan, entry, vault),
         programs=[_program(desk, vault, one, pointer.value) for one in entry.smoke.commands],

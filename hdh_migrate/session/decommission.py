@@ -21,10 +21,9 @@ from hdh_migrate.pipeline.cutover.standing import Track
 from hdh_migrate.pipeline.undertaking import Undertaking
 from hdh_migrate.plan.cutover import Cutover, Decommission
 from hdh_migrate.ports import Eraser
-from hdh_migrate.session import holding
+from hdh_migrate.session import gate, holding
 from hdh_migrate.session.consents import Consents
 from hdh_migrate.session.cutover import entry_of
-from hdh_migrate.session.preflight import closed_by
 from hdh_migrate.session.records import batch_root
 from hdh_migrate.session.run import (
     Desk,
@@ -53,7 +52,7 @@ def forecast(desk: Desk, batch: str, bundle: Path | None, *, quick: bool = False
     entry, section = _section(desk, batch)
     services = _services(desk, section, reads=not quick)
     judge = judge_for(desk.clock, [services], desk.ledger_path)
-    closed_by(services, desk.loaded.plan, judge)
+    gate.opened(services, desk.loaded.plan, judge)
     ledger = desk.read_ledger()
     try:
         ctx = context_of(desk, services, ledger, judge)
@@ -161,7 +160,7 @@ def _opened(desk: Desk, batch: str, bundle: Path | None, *, reads: bool) -> Iter
     eraser, transport = open_eraser(desk.loaded.plan, section, services.vault)
     services.transports = (*services.transports, ("source", transport))
     judge = judge_for(desk.clock, [services], desk.ledger_path)
-    closed_by(services, desk.loaded.plan, judge)  # asks for the time, see `cutover._scene`
+    gate.opened(services, desk.loaded.plan, judge)  # asks for the time, see `cutover._scene`
     with (
         held_ledger(desk, judge) as ledger,
         Turn(desk=desk, opened=[services], ledger=ledger, judge=judge) as turn,
@@ -201,7 +200,7 @@ def _undertaking(
         held=lambda: holding.holder(desk),
         eraser=eraser,
         pointer=open_pointer(plan, pointer, services.vault),
-        attested=lambda: [str(one) for one in closed_by(services, plan, ctx.judge)],
+        attested=lambda: [str(one) for one in gate.opened(services, plan, ctx.judge)],
         level=section.recheck,
         reason=section.recheck_reason,
         within_seconds=section.recheck_within_seconds,

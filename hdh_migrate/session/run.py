@@ -34,7 +34,7 @@ from hdh_migrate.session.binding import bind_recipients
 from hdh_migrate.session.changing import demand_datasets, may_change
 from hdh_migrate.session.openings import take_in
 from hdh_migrate.session.outlook import check
-from hdh_migrate.session.preflight import blockers, closed_by
+from hdh_migrate.session.preflight import at_the_gate, blockers
 from hdh_migrate.session.probed import limits_of, missing, probe_facts
 from hdh_migrate.session.timekeeping import judge_for
 from hdh_migrate.software import code_digest
@@ -171,7 +171,8 @@ def perform(
         desk.progress.note(f"private key {key} has no passphrase: whoever copies it can use it")
     opened = [services]
     judge = judge_for(desk.clock, opened, desk.ledger_path)
-    _demand(closed_by(services, loaded.plan, judge))  # the ledger is dated by a clock that is right
+    # Before the ledger is opened: it is dated by a clock that is right.
+    _demand(at_the_gate(services, loaded.plan, judge))
     with held_ledger(desk, judge) as ledger:
         _demand([*blockers(services, loaded.plan, selected, judge), *_unmet(desk)])
         bind_recipients(ledger, loaded.plan, services.recipients)
@@ -191,6 +192,7 @@ def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
     services = desk.services(write=False)
     self_test(services)
     judge = judge_for(desk.clock, [services], desk.ledger_path)
+    _demand(at_the_gate(services, loaded.plan, judge))
     _demand([*blockers(services, loaded.plan, selected, judge), *_unmet(desk)])
     ledger = Ledger.temporary(desk.clock)
     try:
