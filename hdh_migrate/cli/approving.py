@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -121,7 +122,7 @@ def approve(
         if bundle is not None and out is None:
             raise UsageError("--bundle needs --out: there is no ledger here to keep it beside")
         told = _made(
-            desk, batch=batch, stage=str(stage), key=key, phrase_from=passphrase_from,
+            desk, task.out.say, batch=batch, stage=str(stage), key=key, phrase_from=passphrase_from,
             until=until, lasting=lasting, begins=begins, comment=comment, bundle=bundle,
             trust=trust or [], out=out,
         )  # fmt: skip
@@ -132,6 +133,7 @@ def approve(
 
 def _made(
     desk: Any,  # noqa: ANN401 - imported when it is used
+    say: Callable[[str], None],
     *,
     batch: str,
     stage: str,
@@ -157,16 +159,18 @@ def _made(
         raise UsageError("--from is for a freeze")
     now = offline(desk.clock, desk.ledger_path).now()
     made_at = now.earliest
-    signer = _signer(desk, key, phrase_from)
     wanted = approvals.Stage(stage)
+    difference: list[str] = []
     if bundle is None:
         subject = approving.subject_here(desk, batch, wanted)
+        if wanted is approvals.Stage.TERMS:
+            difference = approving.difference_here(desk, batch)
     else:
         trusted = given(load_verifier, trust)
-        subject = approving.subject_of_bundle(desk, batch, wanted, bundle, trusted, now)
-    difference = None
-    if wanted is approvals.Stage.TERMS and bundle is None:
-        difference = approving.difference_here(desk, batch)
+        subject, difference = approving.subject_of_bundle(desk, batch, wanted, bundle, trusted, now)
+    for line in difference:  # before a passphrase is asked for: who signs has read it
+        say(f"difference: {line}")
+    signer = _signer(desk, key, phrase_from)
     first = made_at if begins is None else _moment(begins, "--from")
     if subject.longest is not None and lasting is None:
         lasting = f"{min(max(subject.longest // 60, 1), 99_999)}m"
@@ -182,7 +186,7 @@ def _made(
     if out is not None:
         approving.write_new(out, canonical_json(envelope) + b"\n")
     path = out or approving.keep(desk, envelope)
-    changed = {} if difference is None else {"difference": difference}
+    changed = {"difference": difference} if difference else {}
     return {
         "batch": batch,
         "stage": stage,

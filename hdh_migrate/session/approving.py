@@ -126,8 +126,10 @@ def _changed(was: Terms | None, now: Terms) -> Terms:
 
 def subject_of_bundle(
     desk: Desk, batch: str, stage: Stage, bundle: Path, trust: Sequence[Verifier], now: Moment
-) -> Subject:
+) -> tuple[Subject, list[str]]:
     """Return what an approval is about, from a bundle that is checked whole before.
+
+    Also, for other terms, in lines what the plan changes of those that the bundle tells.
 
     Raises:
         EvidenceDamaged: the bundle does not check.
@@ -170,9 +172,11 @@ def subject_of_bundle(
     stories = {(one["batch"], one["track"]): one for one in predicate["cutovers"]}
     story, terms = stories.get((batch, "cutover"), {}), terms_of(desk.loaded, batch)
     root = None if stage is Stage.FREEZE else str(told["merkle_root"])
+    changed: list[str] = []
     if stage is Stage.TERMS:
-        root = digest_of(_changed(story.get("terms"), terms))
-    return Subject(
+        was = _changed(story.get("terms"), terms)
+        root, changed = digest_of(was), difference(was, terms)
+    subject = Subject(
         plan_digest=desk.loaded.digest,
         ledger=ledger,
         batch=batch,
@@ -182,6 +186,7 @@ def subject_of_bundle(
         attempt=int(story.get("attempt", 1)),
         longest=longest_freeze(desk.loaded.plan) if stage is Stage.FREEZE else None,
     )
+    return subject, changed
 
 
 def _ledger_of(journal: Path) -> str | None:
