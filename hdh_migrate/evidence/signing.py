@@ -250,9 +250,20 @@ def public_half(path: Path, passphrase: Callable[[], bytes | None]) -> Verifier:
         KeyUnavailable: as `load_signer` and `load_verifier`.
     """
     pem, _ = _read(path)
-    if b"PRIVATE KEY" in pem:
-        return load_signer(path, passphrase()).verifier
-    return _verifier(path, pem)
+    if b"PRIVATE KEY" not in pem:
+        return _verifier(path, pem)
+    # To open a locked key takes a second and 64 MiB; whose it is does not change with its bytes.
+    locked = hashlib.sha256(pem).digest() if b"BEGIN ENCRYPTED PRIVATE KEY" in pem else None
+    if locked in _HALVES:
+        return _HALVES[locked]
+    found = load_signer(path, passphrase()).verifier
+    if locked is not None and _read(path)[0] == pem:
+        _HALVES[locked] = found
+    return found
+
+
+_HALVES: dict[bytes | None, Verifier] = {}
+"""The public halves of locked keys that were opened once, by the digest of their files."""
 
 
 def _verifier(path: Path, pem: bytes) -> Verifier:

@@ -22,6 +22,7 @@ from hdh_migrate.pipeline.cutover.scene import (
     Ran,
     Scene,
     Terms,
+    Waived,
 )
 from hdh_migrate.pipeline.cutover.standing import Track, standings
 from hdh_migrate.pipeline.cutover.start import start as go
@@ -216,7 +217,7 @@ def _put_together(
         root=lambda: batch_root(desk, ledger, batch),
         consent=Consents(desk, ledger, ctx.judge, entry.batch),
         held=lambda: holding.holder(desk),
-        waived=partial(_waived, desk, ctx.judge),
+        waivers=partial(_waivers, desk, ctx.judge),
         attested=lambda: [str(one) for one in gate.opened(services, plan, ctx.judge)],
         consumer=partial(_consumer, desk, services, entry, ctx.judge),
         lacking=partial(_lacking, plan, entry, vault),
@@ -266,12 +267,16 @@ def _needs(plan: Plan, batch: str) -> tuple[Need, ...]:
     return tuple(Need(batch=need, cut_over=plan.cutover(need) is not None) for need in needs)
 
 
-def _waived(desk: Desk, judge: Judge, finding: Mapping[str, Any]) -> bool:
-    """Say whether somebody who may waive has done so, knowing of this finding."""
+def _waivers(desk: Desk, judge: Judge) -> Waived:
+    """Read the waivers; each covers the findings that were known when it was made."""
     counted, _ = waivers.in_force(desk.loaded.plan, desk.loaded.base, judge.now())
-    what = waivers.finding(finding["code"])
-    known = seconds_of(finding["at"])
-    return any(one.what == what and seconds_of(one.made_at) >= known for one in counted)
+    known = [(one.what, seconds_of(one.made_at)) for one in counted]
+
+    def waived(finding: Mapping[str, Any]) -> bool:
+        asked, at = waivers.finding(finding["code"]), seconds_of(finding["at"])
+        return any(what == asked and made_at >= at for what, made_at in known)
+
+    return waived
 
 
 def _consumer(desk: Desk, services: Services, entry: Cutover, judge: Judge) -> Consumer:

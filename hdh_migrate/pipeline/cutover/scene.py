@@ -16,6 +16,9 @@ from hdh_migrate.pipeline.cutover.standing import KIND, Standing, Track, standin
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.ports import Envelopes, FreezeProbe, Pointer, TargetReader
 
+Waived = Callable[[Mapping[str, Any]], bool]
+"""Says whether a finding has a signed waiver."""
+
 COMPARED = "clocks-compared"
 """The journal's kind of event for a comparison of the clocks."""
 
@@ -193,8 +196,8 @@ class Scene(Story):
     """Tries to write; None: the plan asks for a signed statement instead."""
     terms: Terms
     needs: tuple[Need, ...]
-    waived: Callable[[Mapping[str, Any]], bool]
-    """Says whether a finding has a signed waiver."""
+    waivers: Callable[[], Waived]
+    """Reads the signed waivers that count now."""
     attested: Callable[[], Sequence[str]]
     """Says why nothing may be sent to the target; empty means the door is open."""
     consumer: Callable[[], Consumer]
