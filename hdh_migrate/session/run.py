@@ -214,7 +214,7 @@ def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
 
 @contextmanager
 def held_ledger(desk: Desk, judge: Judge) -> Iterator[Ledger]:
-    """Open the ledger for a verb, as `bound_ledger`, with the openings that it did not tell yet."""
+    """Open the ledger for a verb: bound to the plan, with the openings that it did not tell yet."""
     with bound_ledger(desk, judge) as ledger:
         take_in(ledger, desk.ledger_path)
         yield ledger
@@ -222,14 +222,29 @@ def held_ledger(desk: Desk, judge: Judge) -> Iterator[Ledger]:
 
 @contextmanager
 def bound_ledger(desk: Desk, judge: Judge) -> Iterator[Ledger]:
-    """Open the ledger, bound to the plan, and let go of it in the end.
+    """Open the ledger, bound to the plan; openings are left for whoever comes next."""
+    with _writable(desk, judge) as ledger:
+        bind(desk, ledger)
+        yield ledger
+
+
+@contextmanager
+def journal_of(desk: Desk, judge: Judge) -> Iterator[Ledger]:
+    """Open the ledger for journalling, with the openings; that binds it to no plan."""
+    with _writable(desk, judge) as ledger:
+        take_in(ledger, desk.ledger_path)
+        yield ledger
+
+
+@contextmanager
+def _writable(desk: Desk, judge: Judge) -> Iterator[Ledger]:
+    """Open the ledger and let go of it in the end; nobody else opens one for writing.
 
     From then on the judge follows its journal, and dates it.
     """
     ledger = Ledger.open(desk.ledger_path, judge.dating())
     judge.journal = ledger.last_at
     try:
-        bind(desk, ledger)
         yield ledger
     finally:
         ledger.close()

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from hdh_migrate.session.run import Desk, Turn, held_ledger
+import hdh_migrate
+from hdh_migrate.clocks import Judge, Sighting, seconds_of
+from hdh_migrate.session import openings
+from hdh_migrate.session.run import Desk, Turn, held_ledger, journal_of
 from hdh_migrate.session.timekeeping import judge_for
 from hdh_migrate.transport import Traffic
 from tests.support.quiet import Notes
@@ -63,3 +68,42 @@ def test_a_credential_counts_as_renewed_once_and_what_both_exchanged_is_told(des
         ((_, ended),) = ledger.events("run-ended")
     (told,) = (one for one in ended["traffic"] if one["side"] == "target")
     assert told["requests"] >= 7
+
+
+def test_a_ledger_is_opened_for_writing_in_one_place() -> None:
+    """So its journal is dated by a judge, and tells the openings, whichever verb comes first."""
+    root = Path(hdh_migrate.__file__).parent
+    found = [path for path in root.rglob("*.py") if "Ledger.open(" in path.read_text()]
+    assert [str(path.relative_to(root)) for path in found] == ["session/run.py"]
+
+
+def test_who_journals_without_a_plan_takes_openings_in_and_is_dated_by_the_judge(
+    desk: Desk,
+) -> None:
+    judge = judge_for(desk.clock, [desk.services(write=False)], desk.ledger_path)
+    with held_ledger(desk, judge):
+        pass
+    told = {"at": "2026-11-24T12:00:00.000Z", "who": "ops", "dataset": "all", "object": 1}
+    openings.note(desk.ledger_path, None, {**told, "reason": "a test"})
+    early = seconds_of(desk.clock.now()) - 3600
+    sighting = Sighting(told=early, asked=time.monotonic(), heard=time.monotonic())
+    judge = Judge(desk.clock, witnesses=lambda: [Told(sighting)])
+    with journal_of(desk, judge) as ledger:
+        assert [one["reason"] for one in openings.opening_facts(ledger)] == ["a test"]
+        assert judge.journal() == ledger.last_at()
+    assert judge.dating().now() < desk.clock.now()
+
+
+@dataclass
+class Told:
+    """An endpoint that told a time once."""
+
+    sighting: Sighting
+    endpoint: str = "https://s3.example"
+    may_ask: bool = False
+
+    def seen(self) -> Sighting:
+        return self.sighting
+
+    def ask(self) -> None:
+        raise AssertionError("it is asked for nothing")
