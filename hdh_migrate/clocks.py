@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from hdh_migrate.errors import ClocksDiffer, StorageError
@@ -320,6 +320,17 @@ def utc_seconds_of(moment: str) -> float:
     if _UTC.fullmatch(moment) is None:
         raise ValueError("no time in UTC with its Z")
     return seconds_of(moment)
+
+
+def later(moment: str, seconds: float) -> str:
+    """Return the moment so many seconds after another, as the journal writes it."""
+    when = datetime.fromisoformat(moment).astimezone(UTC) + timedelta(seconds=seconds)
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def between(first: str, second: str) -> float:
+    """Return the seconds from the first moment to the second, negative when it is earlier."""
+    return (datetime.fromisoformat(second) - datetime.fromisoformat(first)).total_seconds()
 
 
 def length(seconds: float) -> str:

@@ -16,6 +16,7 @@ from hdh_migrate.clocks import (
     Moment,
     Sighting,
     http_date,
+    later,
     seconds_of,
 )
 from hdh_migrate.errors import ClocksDiffer, ConnectionLost, Exit, Refused
@@ -23,7 +24,6 @@ from hdh_migrate.evidence.approvals import Stage, Subject, Why, approval
 from hdh_migrate.evidence.approvals import judge as judge_approvals
 from hdh_migrate.evidence.signing import load_signer, load_verifier, new_report_key
 from hdh_migrate.ledger import Ledger
-from hdh_migrate.pipeline.cutover.moments import later
 from hdh_migrate.plan.loader import load
 from hdh_migrate.session import gate, waivers
 from hdh_migrate.session.run import added_up
