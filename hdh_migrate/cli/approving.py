@@ -19,6 +19,7 @@ from hdh_migrate.errors import UsageError
 _FOR = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _LONGEST = timedelta(days=366)
+_USUAL = timedelta(days=7)
 
 
 class Stage(StrEnum):
@@ -55,7 +56,7 @@ def approve(
         typer.Option(
             "--for",
             metavar="TIME",
-            help="Or how long it lasts: 90m, 12h, 7d. Default: 7d; a freeze as the plan allows.",
+            help="Or how long it lasts: 90m, 12h, 7d. Default: 7d; a freeze: `freeze.at_most`.",
         ),
     ] = None,
     begins: Annotated[
@@ -172,9 +173,8 @@ def _made(
         say(f"difference: {line}")
     signer = _signer(desk, key, phrase_from)
     first = made_at if begins is None else _moment(begins, "--from")
-    if subject.longest is not None and lasting is None:
-        lasting = f"{min(max(subject.longest // 60, 1), 99_999)}m"
-    expires = expiry(first, until, lasting or "7d")
+    usual = _USUAL if subject.longest is None else timedelta(seconds=subject.longest)
+    expires = expiry(first, until, lasting or min(usual, _LONGEST))
     if subject.longest is not None and seconds_of(expires) - seconds_of(first) > subject.longest:
         raise UsageError(
             f"the plan lets a freeze be stated for {length(subject.longest)} at most",
@@ -272,11 +272,13 @@ def _moment(text: str, option: str) -> str:
     return found.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def expiry(now: str, until: str | None, lasting: str) -> str:
-    """Return when an approval expires, as RFC 3339 in UTC."""
+def expiry(now: str, until: str | None, lasting: str | timedelta) -> str:
+    """Return when an approval expires, as RFC 3339 in UTC; `lasting` as it was given, or known."""
     start = datetime.fromisoformat(now)
     if until is not None:
         end = datetime.fromisoformat(_moment(until, "--until"))
+    elif isinstance(lasting, timedelta):
+        end = start + lasting
     else:
         found = _FOR.fullmatch(lasting)
         if found is None:

@@ -28,12 +28,13 @@ from hdh_migrate.pipeline.retrying import Gate, Retrying
 from hdh_migrate.pipeline.runner import BatchOrder, Runner, summary
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.plan.loader import LoadedPlan, load
+from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.ports import Clock, Progress
 from hdh_migrate.session import gate, lasting
 from hdh_migrate.session.binding import bind_recipients
 from hdh_migrate.session.changing import demand_datasets, may_change
 from hdh_migrate.session.openings import take_in
-from hdh_migrate.session.outlook import check
+from hdh_migrate.session.outlook import check, is_sealed
 from hdh_migrate.session.preflight import at_the_gate, blockers
 from hdh_migrate.session.probed import limits_of, missing, probe_facts
 from hdh_migrate.session.timekeeping import judge_for
@@ -348,7 +349,7 @@ def context_of(desk: Desk, services: Services, ledger: Ledger, judge: Judge) -> 
         routes=routes_of(plan),
         rules=rules_of(plan),
         header=services.envelopes.header_size,
-        sealed=plan.seal.format == "crypt4gh",
+        sealed=is_sealed(plan),
         level=plan.verify.level,
         run_tag=run_tag,
         retry=retrying(desk),
@@ -384,7 +385,8 @@ def self_test(services: Services) -> None:
     Raises:
         KeyUnavailable: the plan names no identity, or it opens nothing.
     """
-    if services.plan.seal.format == "crypt4gh" and services.plan.seal.identity is None:
+    seal = services.plan.seal
+    if isinstance(seal, Crypt4gh) and seal.identity is None:
         raise KeyUnavailable(
             "seal.identity: no identity is given, so nothing could be verified or resumed",
             hint='name the private key of one recipient, such as "file:keys/steward.sec"',
