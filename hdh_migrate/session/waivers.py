@@ -27,6 +27,7 @@ from hdh_migrate.evidence.signing import (
 )
 from hdh_migrate.evidence.statement import STATEMENT
 from hdh_migrate.fixity import canonical_json
+from hdh_migrate.folders import whole
 from hdh_migrate.plan.fields import is_day
 from hdh_migrate.plan.files import read_bounded
 from hdh_migrate.plan.loader import LoadedPlan, digest_of
@@ -144,8 +145,7 @@ def make(
     path = loaded.base / FOLDER / f"{what}-{until}-{hashlib.sha256(data).hexdigest()[:8]}.json"
     try:
         path.parent.mkdir(exist_ok=True)
-        with path.open("xb") as file:
-            file.write(data)
+        whole(path, data, mode=0o644)
     except FileExistsError:
         raise UsageError(f"{path} exists", hint="nothing was changed") from None
     except OSError as error:
