@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from hdh_migrate.errors import ClocksDiffer, StorageError
@@ -40,6 +40,7 @@ _DATE = re.compile(
     r" (\d\d):(\d\d):(\d\d) (?:GMT|UTC|\+0000)",
     re.ASCII,
 )
+_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASCII)
 
 
 def http_date(text: str) -> float | None:
@@ -323,6 +324,28 @@ def seconds_of(moment: str) -> float:
     return found.timestamp()
 
 
+def utc_seconds_of(moment: str) -> float:
+    """Return the seconds since 1970 of a time that is written as the journal writes it, with Z.
+
+    Raises:
+        ValueError: it is none, or is written otherwise.
+    """
+    if _UTC.fullmatch(moment) is None:
+        raise ValueError("no time in UTC with its Z")
+    return seconds_of(moment)
+
+
+def later(moment: str, seconds: float) -> str:
+    """Return the moment so many seconds after another, as the journal writes it."""
+    when = datetime.fromisoformat(moment).astimezone(UTC) + timedelta(seconds=seconds)
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def between(first: str, second: str) -> float:
+    """Return the seconds from the first moment to the second, negative when it is earlier."""
+    return (datetime.fromisoformat(second) - datetime.fromisoformat(first)).total_seconds()
+
+
 def length(seconds: float) -> str:
     """Return a length of time as people say it, in one unit: `61 s`, `9 min`, `26 h`, `45 days`."""
     for unit, size, least in (("days", 86_400, 2), ("h", 3600, 2), ("min", 60, 5)):
@@ -339,6 +362,6 @@ def _demand(problems: Sequence[Problem]) -> None:
     if problems:
         raise ClocksDiffer(
             "it cannot be told which time it is, so nothing is permitted that depends on it",
-            blockers=[str(problem) for problem in problems],
+            problems=problems,
             hint="nothing more was done; the same command goes on when the clocks agree",
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
+from typing import Any
 
 FAILING_DISK = (
     "what was acknowledged is in the ledger; nothing more was written after the failure: look at"
@@ -95,7 +96,14 @@ class Refused(MigrateError):
 
 
 class ClocksDiffer(Refused):
-    """The clocks of this machine, of the endpoints and of the journal do not agree."""
+    """The clocks of this machine, of the endpoints and of the journal do not agree.
+
+    `problems` are the blockers as they were found, each a `model.Problem`.
+    """
+
+    def __init__(self, message: str, *, problems: Sequence[Any], hint: str | None = None) -> None:
+        self.problems = tuple(problems)
+        super().__init__(message, blockers=[str(one) for one in problems], hint=hint)
 
 
 # --- storage -------------------------------------------------------------------------------

@@ -1,11 +1,16 @@
-"""Folders of our own: made for us alone, judged before they are believed, synced after a rename."""
+"""Folders and files of our own: private, judged before they are believed, whole or not there."""
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from hdh_migrate.errors import Refused
 
@@ -63,3 +68,61 @@ def sync(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def writing(path: Path, *, mode: int = 0o600, replace: bool = False) -> Iterator[IO[bytes]]:
+    """Give a file that takes its name when it is whole and on the disk, or never.
+
+    Without `replace` a file of this name stays as it is, whoever made it meanwhile.
+
+    Raises:
+        FileExistsError: there is one.
+        OSError: it cannot be written.
+    """
+    if not replace and os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    handle, name = tempfile.mkstemp(prefix=".hdh-partial-", dir=path.parent)
+    partial = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            os.fchmod(handle, mode)
+            file.flush()
+            os.fsync(handle)
+        if replace:
+            partial.replace(path)
+        else:
+            _name(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    try:
+        sync(path.parent)
+    except OSError:
+        if not replace:  # it may be gone after a power cut, so it is not said to be there
+            path.unlink(missing_ok=True)
+        raise
+
+
+def whole(path: Path, data: bytes, *, mode: int = 0o600, replace: bool = False) -> None:
+    """Write a file as `writing` does.
+
+    Raises:
+        OSError: as there.
+    """
+    with writing(path, mode=mode, replace=replace) as file:
+        file.write(data)
+
+
+def _name(partial: Path, path: Path) -> None:
+    """Give a file its name if nothing has it yet."""
+    try:
+        path.hardlink_to(partial)
+    except FileExistsError as error:
+        raise FileExistsError(errno.EEXIST, error.strerror, str(path)) from None
+    except OSError as error:
+        if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}:
+            raise
+        # A stick, say, knows no links: there the name is taken first, and filled right after.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+        partial.replace(path)

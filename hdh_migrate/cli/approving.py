@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +18,7 @@ from hdh_migrate.errors import UsageError
 _FOR = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _LONGEST = timedelta(days=366)
+_USUAL = timedelta(days=7)
 
 
 class Stage(StrEnum):
@@ -53,7 +55,7 @@ def approve(
         typer.Option(
             "--for",
             metavar="TIME",
-            help="Or how long it lasts: 90m, 12h, 7d. Default: 7d; a freeze as the plan allows.",
+            help="Or how long it lasts: 90m, 12h, 7d. Default: 7d; a freeze: `freeze.at_most`.",
         ),
     ] = None,
     begins: Annotated[
@@ -119,7 +121,7 @@ def approve(
         if bundle is not None and out is None:
             raise UsageError("--bundle needs --out: there is no ledger here to keep it beside")
         told = _made(
-            desk, batch=batch, stage=str(stage), key=key, phrase_from=passphrase_from,
+            desk, task.out.say, batch=batch, stage=str(stage), key=key, phrase_from=passphrase_from,
             until=until, lasting=lasting, begins=begins, comment=comment, bundle=bundle,
             trust=trust or [], out=out,
         )  # fmt: skip
@@ -130,6 +132,7 @@ def approve(
 
 def _made(
     desk: Any,  # noqa: ANN401 - imported when it is used
+    say: Callable[[str], None],
     *,
     batch: str,
     stage: str,
@@ -155,20 +158,21 @@ def _made(
         raise UsageError("--from is for a freeze")
     now = offline(desk.clock, desk.ledger_path).now()
     made_at = now.earliest
-    signer = _signer(desk, key, phrase_from)
     wanted = approvals.Stage(stage)
+    difference: list[str] = []
     if bundle is None:
         subject = approving.subject_here(desk, batch, wanted)
+        if wanted is approvals.Stage.TERMS:
+            difference = approving.difference_here(desk, batch)
     else:
         trusted = given(load_verifier, trust)
-        subject = approving.subject_of_bundle(desk, batch, wanted, bundle, trusted, now)
-    difference = None
-    if wanted is approvals.Stage.TERMS and bundle is None:
-        difference = approving.difference_here(desk, batch)
+        subject, difference = approving.subject_of_bundle(desk, batch, wanted, bundle, trusted, now)
+    for line in difference:  # before a passphrase is asked for: who signs has read it
+        say(f"difference: {line}")
+    signer = _signer(desk, key, phrase_from)
     first = made_at if begins is None else _moment(begins, "--from")
-    if subject.longest is not None and lasting is None:
-        lasting = f"{min(max(subject.longest // 60, 1), 99_999)}m"
-    expires = expiry(first, until, lasting or "7d")
+    usual = _USUAL if subject.longest is None else timedelta(seconds=subject.longest)
+    expires = expiry(first, until, lasting or min(usual, _LONGEST))
     if subject.longest is not None and seconds_of(expires) - seconds_of(first) > subject.longest:
         raise UsageError(
             f"the plan lets a freeze be stated for {length(subject.longest)} at most",
@@ -180,7 +184,7 @@ def _made(
     if out is not None:
         approving.write_new(out, canonical_json(envelope) + b"\n")
     path = out or approving.keep(desk, envelope)
-    changed = {} if difference is None else {"difference": difference}
+    changed = {"difference": difference} if difference else {}
     return {
         "batch": batch,
         "stage": stage,
@@ -266,11 +270,13 @@ def _moment(text: str, option: str) -> str:
     return found.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def expiry(now: str, until: str | None, lasting: str) -> str:
-    """Return when an approval expires, as RFC 3339 in UTC."""
+def expiry(now: str, until: str | None, lasting: str | timedelta) -> str:
+    """Return when an approval expires, as RFC 3339 in UTC; `lasting` as it was given, or known."""
     start = datetime.fromisoformat(now)
     if until is not None:
         end = datetime.fromisoformat(_moment(until, "--until"))
+    elif isinstance(lasting, timedelta):
+        end = start + lasting
     else:
         found = _FOR.fullmatch(lasting)
         if found is None:

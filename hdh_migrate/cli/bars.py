@@ -14,7 +14,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from hdh_migrate.cli.output import LineProgress, Output
+from hdh_migrate.cli.output import LineProgress, Output, visible
 
 
 class BarProgress(LineProgress):
@@ -55,7 +55,7 @@ class BarProgress(LineProgress):
 
     def note(self, text: str) -> None:
         """One line for people, above the bar."""
-        self._bars.console.print(f"note: {text}", markup=False, highlight=False)
+        self._bars.console.print(f"note: {visible(text)}", markup=False, highlight=False)
 
     def close(self) -> None:
         """The step is over."""

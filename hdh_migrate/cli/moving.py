@@ -44,7 +44,7 @@ def preflight(
         desk = task.desk(plan, state_dir, task.out.progress())
         desk.batches(batch or ())
         services = desk.services(write=True)
-        judge = judge_for(desk.clock, services, desk.ledger_path)
+        judge = judge_for(desk.clock, [services], desk.ledger_path)
         checks = report(services, desk.loaded.plan, desk.state_dir, batch or (), judge)
         bad = [check for check in checks if not check["ok"]]
         code = Exit.OK if not bad else Exit.REFUSED

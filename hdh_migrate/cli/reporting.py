@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from enum import StrEnum
 from pathlib import Path
@@ -191,14 +190,14 @@ def timestamp(
 
 def _request(bundle: Path, out: Path, tsa_trust: Path | None) -> dict[str, Any]:
     from hdh_migrate.evidence.stamps import request
+    from hdh_migrate.folders import whole
     from hdh_migrate.session.stamping import NONCE_BITS
 
     if tsa_trust is not None:
         raise UsageError("--tsa-trust goes with --token or --tsa")
     made = request(bundle, secrets.randbits(NONCE_BITS))
     try:
-        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as file:
-            file.write(made)
+        whole(out, made, mode=0o644)
     except FileExistsError:
         raise UsageError(f"{out}: exists already and is not overwritten") from None
     except OSError as error:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from hdh_migrate.clocks import Moment, seconds_of
+from hdh_migrate.clocks import Moment, seconds_of, utc_seconds_of
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.signing import (
     Signer,
@@ -285,12 +285,12 @@ def read(payload: bytes) -> Mapping[str, Any] | None:
         fields = {1: _FIRST, VERSION: _FIELDS}[told["version"]]
         whole = set(told) == fields and all(isinstance(told[name], str) for name in _TEXTS)
         whole = whole and isinstance(told["root"], str | None)
-        seconds_of(told["made_at"]), seconds_of(told["expires"])
+        utc_seconds_of(told["made_at"]), utc_seconds_of(told["expires"])
         if told["version"] == VERSION:
             whole = whole and isinstance(told["ledger"], str) and isinstance(told["terms"], str)
             whole = whole and type(told["attempt"]) is int
             whole = whole and (told["from"] is not None) == (told["stage"] == Stage.FREEZE)
-            seconds_of(told["from"] or told["made_at"])
+            utc_seconds_of(told["from"] or told["made_at"])
     except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return None
     return told if whole else None
@@ -305,7 +305,7 @@ def read_withdrawal(envelope: Mapping[str, Any]) -> Mapping[str, Any] | None:
             return None
         texts = _WITHDRAWAL - {"version"}
         whole = set(told) == _WITHDRAWAL and all(isinstance(told[name], str) for name in texts)
-        seconds_of(told["made_at"])
+        utc_seconds_of(told["made_at"])
     except (EvidenceDamaged, ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return None
     return told if whole and told["version"] == 1 else None

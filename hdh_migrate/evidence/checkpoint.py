@@ -13,7 +13,6 @@ import errno
 import hashlib
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged, NoSpace, UsageErr
 from hdh_migrate.evidence.records import journal_line
 from hdh_migrate.evidence.signing import Signer, Verifier
 from hdh_migrate.fixity import MerkleTree, leaf_digest
-from hdh_migrate.folders import sync
+from hdh_migrate.folders import whole
 
 SUFFIX = ".checkpoint"
 LARGEST = 64 << 10
@@ -147,18 +146,7 @@ def _key_hash(name: str, key: Verifier) -> bytes:
 
 def _replace(path: Path, data: bytes) -> None:
     try:
-        handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(partial).chmod(path.stat().st_mode & 0o777)
-            Path(partial).rename(path)
-            sync(path.parent)
-        except BaseException:
-            Path(partial).unlink(missing_ok=True)
-            raise
+        whole(path, data, mode=path.stat().st_mode & 0o777, replace=True)
     except OSError as error:
         raise UsageError(f"{path}: cannot be changed: {error.strerror}") from None
 
@@ -208,12 +196,7 @@ def write(path: Path, note: bytes) -> None:
         NoSpace: the disk is full.
     """
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
-        with os.fdopen(handle, "wb") as file:
-            file.write(note)
-            file.flush()
-            os.fsync(file.fileno())
-        sync(path.parent)
+        whole(path, note, mode=0o644)
     except FileExistsError:
         raise taken(path) from None
     except OSError as error:

@@ -33,6 +33,15 @@ CODES: dict[str, Text] = {
         "blob chiffré par une clé du client, illisible sans elle",
         "blob encrypted with a customer's key, unreadable without it",
     ),
+    "kind-symlink": Text("lien symbolique, non suivi ni déplacé", "symbolic link, not followed"),
+    "kind-special-file": Text(
+        "ni fichier ni lien (tube, périphérique...), non déplacé",
+        "neither a file nor a link (a pipe, a device...), not moved",
+    ),
+    "kind-unknown-blob-type": Text(
+        "type de blob inconnu de cette version, non déplacé",
+        "a type of blob that this version does not know, not moved",
+    ),
     # --- what is moved with less than it had ---------------------------------------------------
     "metadata-loss": Text(
         "métadonnées non portées par la cible", "metadata the target cannot hold"

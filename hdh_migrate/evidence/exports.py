@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import csv
 import errno
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +19,7 @@ from hdh_migrate.evidence.cells import safe
 from hdh_migrate.evidence.junit import junit
 from hdh_migrate.evidence.markdown import markdown
 from hdh_migrate.evidence.reading import Reading
-from hdh_migrate.folders import sync
+from hdh_migrate.folders import writing
 
 COLUMNS: dict[str, Sequence[str]] = {
     "manifest": (
@@ -90,20 +88,13 @@ def save(pieces: Iterable[bytes], out: Path) -> int:
         UsageError: `out` exists, or its folder cannot be written to.
         NoSpace: the disk is full.
     """
-    if os.path.lexists(out):
-        raise UsageError(f"{out} exists", hint="give another --out; nothing is overwritten")
     try:
-        handle, partial = tempfile.mkstemp(prefix=".export-", dir=out.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.writelines(pieces)
-                file.flush()
-                os.fsync(file.fileno())
-                size = file.tell()
-            os.link(partial, out)  # never overwrites
-            sync(out.parent)
-        finally:
-            Path(partial).unlink()
+        with writing(out) as file:
+            file.writelines(pieces)
+            size = file.tell()
+    except FileExistsError:
+        hint = "give another --out; nothing is overwritten"
+        raise UsageError(f"{out} exists", hint=hint) from None
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NoSpace(f"{out}: no room for the file; it was not written", hint=None) from None

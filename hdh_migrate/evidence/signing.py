@@ -32,7 +32,7 @@ from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable
 from hdh_migrate.evidence.agent import agent_key, public_of
 from hdh_migrate.evidence.lock import lock_of, locked
 from hdh_migrate.evidence.verify import is_weak, last_day
-from hdh_migrate.folders import sync
+from hdh_migrate.folders import whole
 
 STATEMENT_TYPE = "application/vnd.in-toto+json"
 """DSSE payload type of an in-toto statement, the only one that is accepted here."""
@@ -133,9 +133,9 @@ def new_report_key(
     private, public = folder / f"{name}.key", folder / f"{name}.pub"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _create(private, _pem(key, passphrase), 0o600)
+        whole(private, _pem(key, passphrase))
         try:
-            _create(public, _public_pem(key.public_key(), until), 0o644)
+            whole(public, _public_pem(key.public_key(), until), mode=0o644)
         except BaseException:
             private.unlink()
             raise
@@ -201,13 +201,9 @@ def relock(path: Path, old: bytes | None, new: bytes) -> None:
     signer = load_signer(path, old)
     if not isinstance(signer._key, Ed25519PrivateKey):  # noqa: SLF001 - the module's own
         raise KeyUnavailable(f"{path}: a public key has no lock; its private half is in the agent")
-    beside = path.with_name(f".{path.name}.relock-{os.getpid()}")
     try:
-        _create(beside, _pem(signer._key, new), 0o600)  # noqa: SLF001 - the module's own
-        beside.replace(path)
-        sync(path.parent)
+        whole(path, _pem(signer._key, new), replace=True)  # noqa: SLF001 - the module's own
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise KeyUnavailable(f"{path}: cannot be replaced: {error.strerror}") from None
 
 
@@ -227,7 +223,7 @@ def import_public(ssh: Path, folder: Path, name: str, until: str | None = None) 
     public = folder / f"{name}.pub"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _create(public, _public_pem(key, until), 0o644)
+        whole(public, _public_pem(key, until), mode=0o644)
     except OSError as error:
         raise KeyUnavailable(f"{public}: cannot be written: {error.strerror}") from None
     return public
@@ -250,9 +246,20 @@ def public_half(path: Path, passphrase: Callable[[], bytes | None]) -> Verifier:
         KeyUnavailable: as `load_signer` and `load_verifier`.
     """
     pem, _ = _read(path)
-    if b"PRIVATE KEY" in pem:
-        return load_signer(path, passphrase()).verifier
-    return _verifier(path, pem)
+    if b"PRIVATE KEY" not in pem:
+        return _verifier(path, pem)
+    # To open a locked key takes a second and 64 MiB; whose it is does not change with its bytes.
+    locked = hashlib.sha256(pem).digest() if b"BEGIN ENCRYPTED PRIVATE KEY" in pem else None
+    if locked in _HALVES:
+        return _HALVES[locked]
+    found = load_signer(path, passphrase()).verifier
+    if locked is not None and _read(path)[0] == pem:
+        _HALVES[locked] = found
+    return found
+
+
+_HALVES: dict[bytes | None, Verifier] = {}
+"""The public halves of locked keys that were opened once, by the digest of their files."""
 
 
 def _verifier(path: Path, pem: bytes) -> Verifier:
@@ -394,18 +401,6 @@ def _public_pem(key: Ed25519PublicKey, until: str | None) -> bytes:
 
 def _bare(error: KeyUnavailable, path: Path) -> str:
     return str(error).removeprefix(f"{path}: ")
-
-
-def _create(path: Path, data: bytes, mode: int) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        path.unlink()
-        raise
 
 
 def _read(path: Path) -> tuple[bytes, int]:

@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+from hdh_migrate.clocks import later
 from hdh_migrate.errors import Refused
 from hdh_migrate.model import State, Trace, Verified
-from hdh_migrate.pipeline.cutover.moments import later
 from hdh_migrate.pipeline.cutover.standing import FINAL, Stage, Standing
 from hdh_migrate.pipeline.erasing import GONE, Deletion, to_keep
 from hdh_migrate.pipeline.recheck import due, remaining

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hdh_migrate.clocks import between, later
 from hdh_migrate.errors import (
     ApprovalMissing,
     ClocksDiffer,
@@ -21,7 +22,6 @@ from hdh_migrate.errors import (
     Refused,
 )
 from hdh_migrate.model import Verified
-from hdh_migrate.pipeline.cutover.moments import between, later
 from hdh_migrate.pipeline.cutover.readings import covers
 from hdh_migrate.pipeline.cutover.scene import Consent, Story, digest
 from hdh_migrate.pipeline.cutover.standing import FINAL, KIND, Standing

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from hdh_migrate.errors import KeyUnavailable, UsageError
-from hdh_migrate.folders import sync
+from hdh_migrate.folders import whole
 
 KEY_FILE_MAX: Final = 64 << 10
 """Bytes; a key file has some two hundred."""
@@ -187,13 +187,9 @@ def relock(path: Path, old: str | None, new: str) -> None:
         KeyUnavailable: it cannot be opened, or not be replaced; it is as it was.
     """
     key = PrivateKey.load(path, old)
-    beside = path.with_name(f".{path.name}.relock-{os.getpid()}")
-    _create(beside, _armoured(_PRIVATE, _locked_blob(key.raw, new)), mode=0o600)
     try:
-        beside.replace(path)
-        sync(path.parent)
+        whole(path, _armoured(_PRIVATE, _locked_blob(key.raw, new)), replace=True)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise _unwritable(path, error) from None
 
 
@@ -349,24 +345,10 @@ def _demand_own(path: Path, mode: int) -> None:
 def _create(path: Path, content: bytes, *, mode: int) -> None:
     """Write a new file that survives a power cut, or nothing."""
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        whole(path, content, mode=mode)
     except FileExistsError:
         raise _exists(path) from None
     except OSError as error:
-        raise _unwritable(path, error) from None
-    try:
-        with os.fdopen(fd, "wb") as file:
-            os.fchmod(fd, mode)  # whatever the umask is
-            file.write(content)
-            file.flush()
-            os.fsync(fd)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        path.unlink(missing_ok=True)
         raise _unwritable(path, error) from None
 
 

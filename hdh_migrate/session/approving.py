@@ -8,7 +8,6 @@ and never changed.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -34,7 +33,7 @@ from hdh_migrate.evidence.signing import (
     load_verifier,
 )
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.folders import make_private, sync
+from hdh_migrate.folders import make_private, whole
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline.cutover.standing import Standing, standing
 from hdh_migrate.plan.files import read_bounded
@@ -126,8 +125,10 @@ def _changed(was: Terms | None, now: Terms) -> Terms:
 
 def subject_of_bundle(
     desk: Desk, batch: str, stage: Stage, bundle: Path, trust: Sequence[Verifier], now: Moment
-) -> Subject:
+) -> tuple[Subject, list[str]]:
     """Return what an approval is about, from a bundle that is checked whole before.
+
+    Also, for other terms, in lines what the plan changes of those that the bundle tells.
 
     Raises:
         EvidenceDamaged: the bundle does not check.
@@ -170,9 +171,11 @@ def subject_of_bundle(
     stories = {(one["batch"], one["track"]): one for one in predicate["cutovers"]}
     story, terms = stories.get((batch, "cutover"), {}), terms_of(desk.loaded, batch)
     root = None if stage is Stage.FREEZE else str(told["merkle_root"])
+    changed: list[str] = []
     if stage is Stage.TERMS:
-        root = digest_of(_changed(story.get("terms"), terms))
-    return Subject(
+        was = _changed(story.get("terms"), terms)
+        root, changed = digest_of(was), difference(was, terms)
+    subject = Subject(
         plan_digest=desk.loaded.digest,
         ledger=ledger,
         batch=batch,
@@ -182,6 +185,7 @@ def subject_of_bundle(
         attempt=int(story.get("attempt", 1)),
         longest=longest_freeze(desk.loaded.plan) if stage is Stage.FREEZE else None,
     )
+    return subject, changed
 
 
 def _ledger_of(journal: Path) -> str | None:
@@ -234,18 +238,10 @@ def write_new(path: Path, data: bytes) -> None:
     Raises:
         UsageError: it exists, or cannot be written.
     """
-    if path.exists():
-        raise UsageError(f"{path}: exists already and is not overwritten")
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.unlink(missing_ok=True)
-        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.rename(path)
-        sync(path.parent)
+        whole(path, data)
+    except FileExistsError:
+        raise UsageError(f"{path}: exists already and is not overwritten") from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
 

@@ -17,7 +17,7 @@ from hdh_migrate.model import DatasetRow, Upload
 from hdh_migrate.pipeline.uploads import PROBE
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.session.probe import admitted, judge_of
-from hdh_migrate.session.run import Desk
+from hdh_migrate.session.run import Desk, journal_of
 from hdh_migrate.targets.s3 import S3Writer
 from hdh_migrate.wiring import routes_of
 
@@ -47,17 +47,14 @@ def cleanup(desk: Desk, *, older_than: float, execute: bool) -> tuple[Exit, list
     judge = judge_of(desk, endpoint)
     writer = S3Writer(endpoint, desk.limits)
     routes = routes_of(desk.loaded.plan)
-    ledger = Ledger.open(desk.ledger_path, desk.clock)
     told = []
-    try:
+    with journal_of(desk, judge) as ledger:
         for dataset in ledger.datasets():
             route = routes.get(dataset.name)
             if route is None or not dataset.surveyed:
                 told.append(_told(dataset, "no run has looked at its target yet"))
                 continue
             told.append(_one(judge, writer, ledger, dataset, route, older_than, execute=execute))
-    finally:
-        ledger.close()
     return Exit.OK, told
 
 

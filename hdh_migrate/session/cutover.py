@@ -7,21 +7,22 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from hdh_migrate.clocks import Judge
+from hdh_migrate.clocks import Judge, seconds_of
 from hdh_migrate.errors import CommandFailed, KeyUnavailable, UsageError
 from hdh_migrate.ledger import Ledger
-from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.finalize import finalize as finish
 from hdh_migrate.pipeline.cutover.rehearse import rehearse as play
-from hdh_migrate.pipeline.cutover.rollback import roll_back
+from hdh_migrate.pipeline.cutover.rollback import count, restore, told_back
 from hdh_migrate.pipeline.cutover.scene import (
+    Back,
     Consumer,
     Need,
     Program,
     Ran,
     Scene,
     Terms,
+    Waived,
 )
 from hdh_migrate.pipeline.cutover.standing import Track, standings
 from hdh_migrate.pipeline.cutover.start import start as go
@@ -30,21 +31,23 @@ from hdh_migrate.plan.leaks import redacted
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.pointers import Pointer as PointerSection
 from hdh_migrate.pointers.command import LocalRun
+from hdh_migrate.ports import Pointer
 from hdh_migrate.session import gate, holding, waivers
 from hdh_migrate.session.binding import bind_recipients
 from hdh_migrate.session.consents import Consents
 from hdh_migrate.session.drawer import Drawer
-from hdh_migrate.session.preflight import closed_by
+from hdh_migrate.session.openings import take_in
 from hdh_migrate.session.records import batch_root
 from hdh_migrate.session.run import (
     Desk,
-    added_up,
-    context_of,
+    Turn,
+    bound_ledger,
     held_ledger,
     operator,
+    retrying,
     self_test,
 )
-from hdh_migrate.session.timekeeping import judge_for
+from hdh_migrate.session.timekeeping import judge_for, judge_over
 from hdh_migrate.targets.chosen import is_rehearsal
 from hdh_migrate.wiring import (
     Services,
@@ -52,6 +55,7 @@ from hdh_migrate.wiring import (
     open_consumer,
     open_freeze_probe,
     open_pointer,
+    source_transport,
 )
 
 
@@ -72,14 +76,36 @@ def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> dict[str, A
     Raises:
         MigrateError: see `pipeline.cutover.rollback`.
     """
-    with _scene(desk, batch, Track.CUTOVER, write=False) as scene:
-        told = roll_back(scene)
-        lines: list[str] = []
-        if show_names and told["names"] is not None:
-            with open(told["names"], encoding="utf-8") as file:  # noqa: PTH123 - the drawer's path
-                lines = file.read().splitlines()
-        return {**_told(scene), "written": told["written"], "names": told["names"],
-                "hint": told["hint"], "lines": lines}  # fmt: skip
+    plan, entry = desk.loaded.plan, entry_of(desk, batch)
+    section = _pointer(plan, entry, Track.CUTOVER)
+    desk.read_ledger().close()
+    # The source alone is asked for the time, without a credential: it dates the journal, and what
+    # it tells, or not, stops nothing.
+    transport = source_transport(plan)
+    dating = judge_over(desk.clock, [transport], desk.ledger_path)
+    dating.look()
+    with bound_ledger(desk, dating) as ledger:
+        pointer = open_pointer(plan, section, Vault.open(desk.loaded.base))
+        restore(_back(desk, ledger, pointer.thing, section.value, batch))
+        with told_back():
+            take_in(ledger, desk.ledger_path)
+            services = desk.services(write=False)
+            services.transports = (*services.transports, ("source", transport))
+            services.take(pointer)
+            judge = judge_for(desk.clock, [services], desk.ledger_path)
+            judge.journal = ledger.last_at
+            with Turn(desk=desk, opened=[services], ledger=ledger, judge=judge) as turn:
+                scene = _put_together(turn, entry, section, Track.CUTOVER)
+                told = count(scene)
+                lines = _lines(told) if show_names else []
+                return {**told, **_told(scene), "lines": lines}
+
+
+def _lines(told: Mapping[str, Any]) -> list[str]:
+    if told["names"] is None:
+        return []
+    with open(told["names"], encoding="utf-8") as file:  # noqa: PTH123 - the drawer's path
+        return file.read().splitlines()
 
 
 def finalize(desk: Desk, batch: str, reason: str | None) -> dict[str, Any]:
@@ -156,34 +182,28 @@ def _scene(
     services = desk.services(write=write)
     if write:
         self_test(services)
-    judge = judge_for(desk.clock, services, desk.ledger_path)
+    judge = judge_for(desk.clock, [services], desk.ledger_path)
     # Asked before anything is written, so that the journal is dated by a clock that is right; who
-    # refuses because of it is the step that depends on it: a way back never waits for a clock.
-    closed_by(services, desk.loaded.plan, judge)
-    with held_ledger(desk, judge) as ledger:
-        ctx = context_of(desk, services, ledger, judge)
-        try:
-            if binding and write:  # a delta seals, too
-                bind_recipients(ledger, desk.loaded.plan, services.recipients)
-            if binding:
-                Consents(desk, ledger, judge, batch).settle()
-            yield _put_together(desk, ctx, services, ledger, entry, pointer, track)
-        finally:
-            ctx.engines.drop(grace=30.0)
-            traffic = [*services.traffic(desk.clock), *ctx.engines.traffic]
-            ledger.event("run-ended", {"traffic": added_up(traffic)})
-            ledger.commit()
+    # refuses because of it is the step that depends on it.
+    gate.opened(services, desk.loaded.plan, judge)
+    with (
+        held_ledger(desk, judge) as ledger,
+        Turn(desk=desk, opened=[services], ledger=ledger, judge=judge) as turn,
+    ):
+        if binding and write:  # a delta seals, too
+            bind_recipients(ledger, desk.loaded.plan, services.recipients)
+        if binding:
+            Consents(desk, ledger, judge, batch).settle()
+        yield _put_together(turn, entry, pointer, track)
 
 
 def _put_together(
-    desk: Desk,
-    ctx: Context,
-    services: Services,
-    ledger: Ledger,
+    turn: Turn,
     entry: Cutover,
     pointer: PointerSection,
     track: Track,
 ) -> Scene:
+    desk, ctx, ledger, services = turn.desk, turn.ctx, turn.ledger, turn.opened[-1]
     plan, batch, vault = desk.loaded.plan, entry.batch, services.vault
     return Scene(
         ctx=ctx,
@@ -198,14 +218,28 @@ def _put_together(
         root=lambda: batch_root(desk, ledger, batch),
         consent=Consents(desk, ledger, ctx.judge, entry.batch),
         held=lambda: holding.holder(desk),
-        waived=partial(_waived, desk, ctx.judge),
-        attested=lambda: [str(one) for one in closed_by(services, plan, ctx.judge)],
+        waivers=partial(_waivers, desk, ctx.judge),
+        attested=lambda: [str(one) for one in gate.opened(services, plan, ctx.judge)],
         consumer=partial(_consumer, desk, services, entry, ctx.judge),
         lacking=partial(_lacking, plan, entry, vault),
         programs=[_program(desk, vault, one, pointer.value) for one in entry.smoke.commands],
         drawer=drawer_of(desk),
         shown=redacted,
         rehearsing=is_rehearsal(desk.loaded.plan, desk.loaded.base),
+    )
+
+
+def _back(desk: Desk, ledger: Ledger, pointer: Pointer, value: str, batch: str) -> Back:
+    return Back(
+        ledger=ledger,
+        batch=batch,
+        track=Track.CUTOVER,
+        user=operator(),
+        retry=retrying(desk),
+        pointer=pointer,
+        value=value,
+        drawer=drawer_of(desk),
+        shown=redacted,
     )
 
 
@@ -234,11 +268,16 @@ def _needs(plan: Plan, batch: str) -> tuple[Need, ...]:
     return tuple(Need(batch=need, cut_over=plan.cutover(need) is not None) for need in needs)
 
 
-def _waived(desk: Desk, judge: Judge, finding: Mapping[str, Any]) -> bool:
-    """Say whether somebody who may waive has done so, knowing of this finding."""
+def _waivers(desk: Desk, judge: Judge) -> Waived:
+    """Read the waivers; each covers the findings that were known when it was made."""
     counted, _ = waivers.in_force(desk.loaded.plan, desk.loaded.base, judge.now())
-    what = waivers.finding(finding["code"])
-    return any(one.what == what and one.made_at >= finding["at"] for one in counted)
+    known = [(one.what, seconds_of(one.made_at)) for one in counted]
+
+    def waived(finding: Mapping[str, Any]) -> bool:
+        asked, at = waivers.finding(finding["code"]), seconds_of(finding["at"])
+        return any(what == asked and made_at >= at for what, made_at in known)
+
+    return waived
 
 
 def _consumer(desk: Desk, services: Services, entry: Cutover, judge: Judge) -> Consumer:

@@ -21,14 +21,13 @@ from hdh_migrate.pipeline.cutover.standing import Track
 from hdh_migrate.pipeline.undertaking import Undertaking
 from hdh_migrate.plan.cutover import Cutover, Decommission
 from hdh_migrate.ports import Eraser
-from hdh_migrate.session import holding
+from hdh_migrate.session import gate, holding
 from hdh_migrate.session.consents import Consents
 from hdh_migrate.session.cutover import entry_of
-from hdh_migrate.session.preflight import closed_by
 from hdh_migrate.session.records import batch_root
 from hdh_migrate.session.run import (
     Desk,
-    added_up,
+    Turn,
     context_of,
     held_ledger,
     operator,
@@ -52,8 +51,8 @@ def forecast(desk: Desk, batch: str, bundle: Path | None, *, quick: bool = False
     """
     entry, section = _section(desk, batch)
     services = _services(desk, section, reads=not quick)
-    judge = judge_for(desk.clock, services, desk.ledger_path)
-    closed_by(services, desk.loaded.plan, judge)
+    judge = judge_for(desk.clock, [services], desk.ledger_path)
+    gate.opened(services, desk.loaded.plan, judge)
     ledger = desk.read_ledger()
     try:
         ctx = context_of(desk, services, ledger, judge)
@@ -159,19 +158,15 @@ def _opened(desk: Desk, batch: str, bundle: Path | None, *, reads: bool) -> Iter
     desk.read_ledger().close()  # a ledger is never made here
     services = _services(desk, section, reads=reads)
     eraser = services.take(open_eraser(desk.loaded.plan, section, services.vault))
-    judge = judge_for(desk.clock, services, desk.ledger_path)
-    closed_by(services, desk.loaded.plan, judge)  # asks for the time, see `cutover._scene`
-    with held_ledger(desk, judge) as ledger:
-        ctx = context_of(desk, services, ledger, judge)
-        try:
-            if reads:  # what is only observed was agreed to before
-                Consents(desk, ledger, judge, batch).settle()
-            yield _undertaking(desk, services, ctx, ledger, entry, section, eraser, bundle)
-        finally:
-            ctx.engines.drop(grace=30.0)
-            traffic = [*services.traffic(desk.clock), *ctx.engines.traffic]
-            ledger.event("run-ended", {"traffic": added_up(traffic)})
-            ledger.commit()
+    judge = judge_for(desk.clock, [services], desk.ledger_path)
+    gate.opened(services, desk.loaded.plan, judge)  # asks for the time, see `cutover._scene`
+    with (
+        held_ledger(desk, judge) as ledger,
+        Turn(desk=desk, opened=[services], ledger=ledger, judge=judge) as turn,
+    ):
+        if reads:  # what is only observed was agreed to before
+            Consents(desk, ledger, judge, batch).settle()
+        yield _undertaking(desk, services, turn.ctx, ledger, entry, section, eraser, bundle)
 
 
 def _services(desk: Desk, section: Decommission, *, reads: bool) -> Services:
@@ -204,7 +199,7 @@ def _undertaking(
         held=lambda: holding.holder(desk),
         eraser=eraser,
         pointer=services.take(open_pointer(plan, pointer, services.vault)),
-        attested=lambda: [str(one) for one in closed_by(services, plan, ctx.judge)],
+        attested=lambda: [str(one) for one in gate.opened(services, plan, ctx.judge)],
         level=section.recheck,
         reason=section.recheck_reason,
         within_seconds=section.recheck_within_seconds,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from hdh_migrate.folders import make_private, sync
+from hdh_migrate.folders import make_private, writing
 
 
 class Drawer:
@@ -21,15 +21,10 @@ class Drawer:
     def open(self, name: str) -> Iterator[TextIO]:
         """Write a file with mode 0600 that takes its name when it is whole."""
         make_private(self._folder)
-        partial = self._folder / f".{name}.partial"
-        partial.unlink(missing_ok=True)
-        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        partial.rename(self._folder / name)
-        sync(self._folder)
+        with writing(self._folder / name, replace=True) as file:
+            text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape")
+            yield text
+            text.detach()
 
     def path(self, name: str) -> str:
         """Return where a file of this name is kept."""

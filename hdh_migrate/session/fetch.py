@@ -56,7 +56,7 @@ def fetch(
     if state not in {State.SENT, State.VERIFIED} or entry.etag is None:
         raise UsageError(f"the object is not at the target yet ({state.name.lower()})")
     services = desk.services(write=False)
-    gate.admit(services, loaded.plan, judge_for(desk.clock, services, desk.ledger_path))
+    gate.admit(services, loaded.plan, judge_for(desk.clock, [services], desk.ledger_path))
     services.envelopes.self_test()
     opening = {"dataset": dataset, "object": entry.id, "reason": told}
     openings.note(desk.ledger_path, taken, {"at": desk.clock.now(), "who": operator(), **opening})

@@ -12,7 +12,9 @@ from __future__ import annotations
 import hashlib
 import socket
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from hdh_migrate.clocks import Judge, Moment
@@ -41,44 +43,82 @@ def addresses(host: str) -> Sequence[str]:
     return sorted({str(entry[4][0]) for entry in found})
 
 
+class Doors(Protocol):
+    """The doors to the target of one set of transports."""
+
+    def admit(self) -> None:
+        """Open them."""
+
+    def shut(self) -> None:
+        """Shut them again."""
+
+
+def opened(services: Services, plan: Plan, judge: Judge) -> list[Problem]:
+    """Open the gate to the target, or return why it stays shut, the clocks among the reasons."""
+    try:
+        return _opened(services, plan, services.vault.base, judge, services.network)
+    except ClocksDiffer as error:
+        return list(error.problems)
+
+
 def admit(services: Services, plan: Plan, judge: Judge) -> None:
     """Let the services contact the target, or nothing at all.
-
-    The target is asked for the time before anything else, without a credential.
 
     Raises:
         Refused: the gate stays shut; with every reason.
         ClocksDiffer: it cannot be told which time it is; the gate is shut again.
     """
-    _demand(judged(plan, services.vault.base, judge.now(), services.network))
-    services.admit()
-    try:
-        judge.now()
-    except ClocksDiffer:
-        services.shut()
-        raise
+    _demand(_opened(services, plan, services.vault.base, judge, services.network))
 
 
 def admit_target(target: S3Endpoint, plan: Plan, base: Path, judge: Judge) -> None:
     """Let one way to the target be used, or nothing at all; see `admit`.
 
-    In a rehearsal nothing is attested, so no permission depends on time.
+    Raises:
+        Refused, ClocksDiffer: as `admit`.
+    """
+    _demand(_opened(_Way(target), plan, base, judge, None))
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    target: S3Endpoint
+
+    def admit(self) -> None:
+        self._set(admitted=True)
+
+    def shut(self) -> None:
+        self._set(admitted=False)
+
+    def _set(self, *, admitted: bool) -> None:
+        self.target.transport.door.admitted = admitted
+
+
+def _opened(
+    doors: Doors, plan: Plan, base: Path, judge: Judge, network: Network | None
+) -> list[Problem]:
+    """Open doors when nothing stands against it; they are shut whenever this returns otherwise.
+
+    The target is asked for the time before anything else, without a credential. In a rehearsal
+    nothing is attested, so the clocks are compared and keep nothing shut.
 
     Raises:
-        Refused: the gate stays shut; with every reason.
-        ClocksDiffer: it cannot be told which time it is; the gate is shut again.
+        ClocksDiffer: it cannot be told which time it is.
     """
-    rehearsal = is_rehearsal(plan, base)
-    _demand(judged(plan, base, judge.unchecked() if rehearsal else judge.now()))
-    door = target.transport.door
-    door.admitted = True
-    if rehearsal:
-        return
+    rehearsal, is_open = is_rehearsal(plan, base), False
     try:
-        judge.now()
-    except ClocksDiffer:
-        door.admitted = False
-        raise
+        closed = judged(plan, base, judge.unchecked() if rehearsal else judge.now(), network)
+        if not closed:
+            doors.admit()
+            if rehearsal:
+                judge.look()
+            else:
+                judge.now()
+            is_open = True
+    finally:
+        if not is_open:
+            doors.shut()
+    return closed
 
 
 def _demand(problems: Sequence[Problem]) -> None:

@@ -16,7 +16,7 @@ SOON = timedelta(days=1)
 def problems(plan: Plan, vault: Vault, now: str) -> list[Problem]:
     """Return why the source's shared access signature cannot do what a run asks of it."""
     sas = source_sas(plan, vault)
-    secure = str(getattr(plan.source, "account_url", "")).startswith("https:")
+    secure = plan.source.address.startswith("https:")
     return [] if sas is None else sas.problems(now, secure=secure)
 
 

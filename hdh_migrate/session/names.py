@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from hdh_migrate.evidence.opening import opening
 from hdh_migrate.evidence.records import order_of
 from hdh_migrate.evidence.sorting import in_order
 from hdh_migrate.fixity import canonical_json
-from hdh_migrate.folders import sync
+from hdh_migrate.folders import whole
 from hdh_migrate.model import State
 from hdh_migrate.session.run import Desk
 from hdh_migrate.wiring import routes_of
@@ -155,14 +154,5 @@ def _secret(path: Path) -> bytes:
 
 def _make(path: Path) -> None:
     """Put a new secret in place, whole or not at all; one that another process made first stays."""
-    handle, partial = tempfile.mkstemp(prefix=".names-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_hex(keyed.SECRET_BYTES) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(partial, path)
-    finally:
-        Path(partial).unlink()
-    sync(path.parent)
+    with suppress(FileExistsError):
+        whole(path, f"{secrets.token_hex(keyed.SECRET_BYTES)}\n".encode())

@@ -12,7 +12,7 @@ from hdh_migrate.plan.consent import DeniedWrite
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.shapes import Loc
-from hdh_migrate.plan.sides import AzureBlob
+from hdh_migrate.plan.sides import AzureBlob, Crypt4gh
 from hdh_migrate.targets import chosen
 from hdh_migrate.telemetry import size_text
 from hdh_migrate.wiring import header_size_of, pace_of
@@ -99,4 +99,4 @@ def outlook_text(told: dict[str, Any]) -> list[str]:
 
 def is_sealed(plan: Plan) -> bool:
     """Say whether objects are encrypted before they leave."""
-    return plan.seal.format != "none"
+    return isinstance(plan.seal, Crypt4gh)

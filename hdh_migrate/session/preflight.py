@@ -12,7 +12,6 @@ from hdh_migrate.clocks import ALONE, Judge
 from hdh_migrate.errors import (
     AccessDenied,
     AuthFailed,
-    ClocksDiffer,
     KeyUnavailable,
     MigrateError,
     Permanent,
@@ -25,51 +24,31 @@ from hdh_migrate.ports import TargetWriter
 from hdh_migrate.session import gate, health, keyring, lasting, quota, waivers
 from hdh_migrate.session.outlook import outlook
 from hdh_migrate.session.probed import missing, notes, probe_facts
-from hdh_migrate.targets.chosen import is_rehearsal
 from hdh_migrate.wiring import Services, open_pointer
 
 SPACE_MIN = 64 << 20
 
 
-def blockers(
-    services: Services, plan: Plan, selected: Sequence[str], judge: Judge
-) -> list[Problem]:
-    """Return what would stop a run of the selected batches; empty means go.
+def at_the_gate(services: Services, plan: Plan, judge: Judge) -> list[Problem]:
+    """Open the gate to the target, or return why nothing may begin, keys that are missing too.
 
     A target that the gate refuses is not contacted at all, and one whose clock is not ours is
     sent no credential.
     """
+    closed = gate.opened(services, plan, judge)
+    return [*closed, *keyring.problems(plan, services.vault, later=False)] if closed else []
+
+
+def blockers(
+    services: Services, plan: Plan, selected: Sequence[str], judge: Judge
+) -> list[Problem]:
+    """Return what would stop a run of the selected batches once the gate is open; empty: go."""
     keys = keyring.problems(plan, services.vault, later=False)
-    if closed := closed_by(services, plan, judge):
-        return [*closed, *keys]
     lasts = lasting.problems(plan, services.vault, judge.unchecked().latest)
     reached, apart = [*keys, *lasts, *_reached(services, plan, selected)], judge.objections()
     if apart:  # no waiver can be judged
         return [*reached, *apart]
     return [*reached, *health.problems(services, plan, _buckets(plan, selected), judge.now())]
-
-
-def closed_by(services: Services, plan: Plan, judge: Judge) -> list[Problem]:
-    """Open the gate to the target, or return why it stays shut, the clocks among the reasons.
-
-    In a rehearsal nothing is attested, so there the clocks are compared and keep nothing shut.
-    """
-    base, network = services.vault.base, services.network
-    if is_rehearsal(plan, base):
-        if closed := gate.judged(plan, base, judge.unchecked(), network):
-            return closed
-        services.admit()
-        judge.look()
-        return []
-    try:
-        if closed := gate.judged(plan, base, judge.now(), network):
-            return closed
-        services.admit()
-        judge.now()
-    except ClocksDiffer:
-        services.shut()
-        return judge.objections()
-    return []
 
 
 def _reached(services: Services, plan: Plan, selected: Sequence[str]) -> list[Problem]:
@@ -111,7 +90,7 @@ def report(
 ) -> list[dict[str, Any]]:
     """Return every check with its outcome, for people and for CI to compare."""
     base = services.vault.base
-    closed, apart = closed_by(services, plan, judge), judge.objections()
+    closed, apart = gate.opened(services, plan, judge), judge.objections()
     clocks = {problem.where for problem in apart}
     told = outlook(plan, base)
     checks = [

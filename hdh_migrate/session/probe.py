@@ -7,8 +7,7 @@ is found and removed by the next one.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from hdh_migrate import __version__
@@ -21,7 +20,7 @@ from hdh_migrate.ledger import Ledger
 from hdh_migrate.session import gate
 from hdh_migrate.session.probed import keep, missing
 from hdh_migrate.session.reporting import signer_of
-from hdh_migrate.session.run import Desk
+from hdh_migrate.session.run import Desk, journal_of
 from hdh_migrate.session.timekeeping import judge_over
 from hdh_migrate.targets.chosen import endpoint_of, profile_of
 from hdh_migrate.targets.probing.bench import ROOT, Bench
@@ -59,7 +58,7 @@ def probe(
     if dry_run:
         return Exit.OK, _intention(desk, chosen, compliance=compliance)
     endpoint = admitted(desk)
-    with journal(desk) as ledger:
+    with journal_of(desk, judge_of(desk, endpoint)) as ledger:
         swept = _sweep(desk, endpoint, ledger)
         prefix = f"{ROOT}{secrets.token_hex(8)}/"
         bench = _bench(desk, endpoint, chosen, prefix, compliance=compliance)
@@ -124,16 +123,6 @@ def admitted(desk: Desk) -> S3Endpoint:
 def judge_of(desk: Desk, endpoint: S3Endpoint) -> Judge:
     """Return who judges the time for verbs about the target itself."""
     return judge_over(desk.clock, [endpoint.transport], desk.ledger_path)
-
-
-@contextmanager
-def journal(desk: Desk) -> Iterator[Ledger]:
-    """Open the plan's ledger for journalling only: looking at a target binds it to no plan."""
-    ledger = Ledger.open(desk.ledger_path, desk.clock)
-    try:
-        yield ledger
-    finally:
-        ledger.close()
 
 
 def _bench(

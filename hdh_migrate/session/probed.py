@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.fixity import canonical_json
-from hdh_migrate.folders import sync
+from hdh_migrate.folders import whole
 from hdh_migrate.ledger import ledger_path
 from hdh_migrate.model import Problem, TargetLimits
 from hdh_migrate.plan.model import Plan
@@ -122,12 +121,4 @@ def _path(state_dir: Path, plan: Plan, name: str) -> Path:
 
 
 def _write(path: Path, value: Mapping[str, Any]) -> None:
-    part = path.with_suffix(".part")
-    part.unlink(missing_ok=True)
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(canonical_json(value))
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    sync(path.parent)
+    whole(path, canonical_json(value), replace=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from hdh_migrate.errors import Exit, UsageError
-from hdh_migrate.session.probe import admitted, journal
-from hdh_migrate.session.run import Desk
+from hdh_migrate.session.probe import admitted, judge_of
+from hdh_migrate.session.run import Desk, journal_of
 from hdh_migrate.targets.chosen import profile_of
 from hdh_migrate.targets.provisioning import Step, Wish, provision
 
@@ -43,7 +43,7 @@ def provision_buckets(
         if not execute:
             steps += provision(endpoint, wish, execute=False, before=_never)
             continue
-        with journal(desk) as ledger:
+        with journal_of(desk, judge_of(desk, endpoint)) as ledger:
 
             def before(bucket: str, step: str) -> None:
                 ledger.event("provisioning", {"bucket": bucket, "step": step})

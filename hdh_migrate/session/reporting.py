@@ -14,14 +14,14 @@ from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged
 from hdh_migrate.evidence.bundle import write_bundle
 from hdh_migrate.evidence.checkpoint import Watched, parse, sidecar, signed, taken, write
 from hdh_migrate.evidence.signing import Signer
-from hdh_migrate.ledger import Ledger
 from hdh_migrate.session import keyring
 from hdh_migrate.session.facts import facts_of
 from hdh_migrate.session.names import FORMS, Streams
-from hdh_migrate.session.openings import is_behind, take_in
+from hdh_migrate.session.openings import is_behind
 from hdh_migrate.session.records import batch_root, exclusions, findings, records
-from hdh_migrate.session.run import Desk
+from hdh_migrate.session.run import Desk, journal_of
 from hdh_migrate.session.sound import sound_ledger
+from hdh_migrate.session.timekeeping import offline
 from hdh_migrate.wiring import Vault
 
 __all__ = ["batch_root", "write_report"]
@@ -105,11 +105,8 @@ def _take_openings(desk: Desk) -> None:
     finally:
         ledger.close()
     if behind:
-        held = Ledger.open(desk.ledger_path, desk.clock)
-        try:
-            take_in(held, desk.ledger_path)
-        finally:
-            held.close()
+        with journal_of(desk, offline(desk.clock, desk.ledger_path)):
+            pass  # to open it is all
 
 
 def _checkpoint(desk: Desk, folder: Path, journal: Watched, signer: Signer) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
@@ -28,13 +28,14 @@ from hdh_migrate.pipeline.retrying import Gate, Retrying
 from hdh_migrate.pipeline.runner import BatchOrder, Runner, summary
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.plan.loader import LoadedPlan, load
+from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.ports import Clock, Progress
 from hdh_migrate.session import gate, lasting
 from hdh_migrate.session.binding import bind_recipients
 from hdh_migrate.session.changing import demand_datasets, may_change
 from hdh_migrate.session.openings import take_in
-from hdh_migrate.session.outlook import check
-from hdh_migrate.session.preflight import blockers, closed_by
+from hdh_migrate.session.outlook import check, is_sealed
+from hdh_migrate.session.preflight import at_the_gate, blockers
 from hdh_migrate.session.probed import limits_of, missing, probe_facts
 from hdh_migrate.session.timekeeping import judge_for
 from hdh_migrate.software import code_digest
@@ -180,33 +181,17 @@ def perform(
     self_test(services)
     for key in services.unprotected_keys():
         desk.progress.note(f"private key {key} has no passphrase: whoever copies it can use it")
-    judge = judge_for(desk.clock, services, desk.ledger_path)
-    _demand(closed_by(services, loaded.plan, judge))  # the ledger is dated by a clock that is right
+    opened = [services]
+    judge = judge_for(desk.clock, opened, desk.ledger_path)
+    # Before the ledger is opened: it is dated by a clock that is right.
+    _demand(at_the_gate(services, loaded.plan, judge))
     with held_ledger(desk, judge) as ledger:
         _demand([*blockers(services, loaded.plan, selected, judge), *_unmet(desk)])
         bind_recipients(ledger, loaded.plan, services.recipients)
-        ctx = context_of(desk, services, ledger, judge)
         _announce(desk, ledger, steps, selected)
-
-        def renewed() -> Context | None:
-            nonlocal ctx
-            ctx.engines.drop(grace=2.0)
-            if not services.vault.renewed():
-                return None
-            again = desk.services(write=write, recipients=services.recipients)
-            anew = judge_for(desk.clock, again, desk.ledger_path)
-            gate.admit(again, loaded.plan, anew)
-            ctx = context_of(desk, again, ledger, anew)
-            return ctx
-
-        try:
-            code = Runner(ctx, batches, renewed=renewed).run(steps, selected)
-            return code, summary(ctx)
-        finally:
-            ctx.engines.drop(grace=30.0)
-            traffic = [*services.traffic(desk.clock), *ctx.engines.traffic]
-            ledger.event("run-ended", {"traffic": added_up(traffic)})
-            ledger.commit()
+        with Turn(desk=desk, opened=opened, ledger=ledger, judge=judge) as turn:
+            code = Runner(turn.ctx, batches, renewed=turn.renewed).run(steps, selected)
+            return code, summary(turn.ctx)
 
 
 def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
@@ -218,7 +203,8 @@ def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
     loaded, batches = desk.loaded, desk.batches(selected)
     services = desk.services(write=False)
     self_test(services)
-    judge = judge_for(desk.clock, services, desk.ledger_path)
+    judge = judge_for(desk.clock, [services], desk.ledger_path)
+    _demand(at_the_gate(services, loaded.plan, judge))
     _demand([*blockers(services, loaded.plan, selected, judge), *_unmet(desk)])
     ledger = Ledger.temporary(desk.clock)
     try:
@@ -240,18 +226,96 @@ def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
 
 @contextmanager
 def held_ledger(desk: Desk, judge: Judge) -> Iterator[Ledger]:
-    """Open the ledger for a run, bound to the plan, and let go of it in the end.
+    """Open the ledger for a verb: bound to the plan, with the openings that it did not tell yet."""
+    with bound_ledger(desk, judge) as ledger:
+        take_in(ledger, desk.ledger_path)
+        yield ledger
+
+
+@contextmanager
+def bound_ledger(desk: Desk, judge: Judge) -> Iterator[Ledger]:
+    """Open the ledger, bound to the plan; openings are left for whoever comes next."""
+    with _writable(desk, judge) as ledger:
+        bind(desk, ledger)
+        yield ledger
+
+
+@contextmanager
+def journal_of(desk: Desk, judge: Judge) -> Iterator[Ledger]:
+    """Open the ledger for journalling, with the openings; that binds it to no plan."""
+    with _writable(desk, judge) as ledger:
+        take_in(ledger, desk.ledger_path)
+        yield ledger
+
+
+@contextmanager
+def _writable(desk: Desk, judge: Judge) -> Iterator[Ledger]:
+    """Open the ledger and let go of it in the end; nobody else opens one for writing.
 
     From then on the judge follows its journal, and dates it.
     """
     ledger = Ledger.open(desk.ledger_path, judge.dating())
     judge.journal = ledger.last_at
     try:
-        bind(desk, ledger)
-        take_in(ledger, desk.ledger_path)
         yield ledger
     finally:
         ledger.close()
+
+
+@dataclass(slots=True, kw_only=True)
+class Turn:
+    """One verb at work: what its steps share, and everybody it has exchanged something with.
+
+    At its end the journal tells what was exchanged, whatever ended it.
+    """
+
+    desk: Desk
+    opened: list[Services]
+    """The services with each credential there was; the newest, which is in use, last."""
+    ledger: Ledger
+    judge: Judge
+    """Whose witnesses are those of the newest services."""
+    ctx: Context = field(init=False)
+    _engines: list[Engines] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> Context:
+        self.ctx = context_of(self.desk, self.opened[-1], self.ledger, self.judge)
+        self._engines.append(self.ctx.engines)
+        return self.ctx
+
+    def renewed(self) -> Context | None:
+        """Return what the steps share from now on, None when no credential was renewed.
+
+        Raises:
+            KeyUnavailable: a reference cannot be read now.
+            Refused: the gate stays shut for the new credential.
+        """
+        self.ctx.engines.drop(grace=2.0)
+        services = self.opened[-1]
+        if not services.vault.renewed():
+            return None
+        again = self.desk.services(
+            write=services.writer is not None, recipients=services.recipients
+        )
+        self.opened.append(again)
+        gate.admit(again, self.desk.loaded.plan, self.judge)
+        return self._begin()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for engines in self._engines:
+            engines.drop(grace=30.0)
+        traffic = [
+            *(one for services in self.opened for one in services.traffic(self.desk.clock)),
+            *(one for engines in self._engines for one in engines.traffic),
+        ]
+        self.ledger.event("run-ended", {"traffic": added_up(traffic)})
+        self.ledger.commit()
 
 
 def bind(desk: Desk, ledger: Ledger) -> None:
@@ -285,7 +349,6 @@ def context_of(desk: Desk, services: Services, ledger: Ledger, judge: Judge) -> 
     loaded = desk.loaded
     plan = loaded.plan
     write = services.writer is not None
-    pause = Gate(desk.clock.monotonic, desk.stop)
     run_tag = ledger.meta(RUN_TAG)
     assert run_tag is not None
     return Context(
@@ -297,10 +360,10 @@ def context_of(desk: Desk, services: Services, ledger: Ledger, judge: Judge) -> 
         routes=routes_of(plan),
         rules=rules_of(plan),
         header=services.envelopes.header_size,
-        sealed=plan.seal.format == "crypt4gh",
+        sealed=is_sealed(plan),
         level=plan.verify.level,
         run_tag=run_tag,
-        retry=Retrying(budget=plan.limits.retry_budget_seconds, gate=pause, halt=desk.stop),
+        retry=retrying(desk),
         clock=desk.clock,
         judge=judge,
         progress=desk.progress,
@@ -321,13 +384,21 @@ def context_of(desk: Desk, services: Services, ledger: Ledger, judge: Judge) -> 
     )
 
 
+def retrying(desk: Desk) -> Retrying:
+    """Return how one verb tries again what may work later."""
+    budget = desk.loaded.plan.limits.retry_budget_seconds
+    pause = Gate(desk.clock.monotonic, desk.stop)
+    return Retrying(budget=budget, gate=pause, halt=desk.stop)
+
+
 def self_test(services: Services) -> None:
     """Seal and open something before anything is moved.
 
     Raises:
         KeyUnavailable: the plan names no identity, or it opens nothing.
     """
-    if services.plan.seal.format == "crypt4gh" and services.plan.seal.identity is None:
+    seal = services.plan.seal
+    if isinstance(seal, Crypt4gh) and seal.identity is None:
         raise KeyUnavailable(
             "seal.identity: no identity is given, so nothing could be verified or resumed",
             hint='name the private key of one recipient, such as "file:keys/steward.sec"',

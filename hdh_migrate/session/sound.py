@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.session.changing import demand_datasets
-from hdh_migrate.session.run import Desk, bind
+from hdh_migrate.session.run import Desk, held_ledger
+from hdh_migrate.session.timekeeping import offline
 
 
 @contextmanager
@@ -27,11 +28,8 @@ def sound_ledger(desk: Desk) -> Iterator[Ledger]:
     ledger = desk.read_ledger()
     if ledger.outdated or ledger.meta("plan_digest") != desk.loaded.digest:
         ledger.close()
-        held = Ledger.open(desk.ledger_path, desk.clock)
-        try:
-            bind(desk, held)
-        finally:
-            held.close()
+        with held_ledger(desk, offline(desk.clock, desk.ledger_path)):
+            pass  # to open it is all
         ledger = desk.read_ledger()
     try:
         with ledger.snapshot():

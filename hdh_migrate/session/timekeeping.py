@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hdh_migrate.clocks import Judge, Moment
+from hdh_migrate.clocks import Judge, Moment, Witness
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.archives import unpacked
 from hdh_migrate.evidence.stamps import stamp_of
@@ -19,12 +19,17 @@ if TYPE_CHECKING:
     from hdh_migrate.ports import Clock
 
 
-def judge_for(clock: Clock, services: Services, ledger_path: Path) -> Judge:
+def judge_for(clock: Clock, opened: Sequence[Services], ledger_path: Path) -> Judge:
     """Return who judges for a verb that contacts the plan's endpoints.
 
-    The journal is looked at where it lies, until a ledger that is open takes its place.
+    Of the `opened` services the last are in use; their endpoints tell the time. The journal is
+    looked at where it lies, until a ledger that is open takes its place.
     """
-    return Judge(clock, witnesses=services.witnesses, journal=lambda: last_of(ledger_path, clock))
+
+    def witnesses() -> Sequence[Witness]:
+        return opened[-1].witnesses()
+
+    return Judge(clock, witnesses=witnesses, journal=lambda: last_of(ledger_path, clock))
 
 
 def judge_over(clock: Clock, transports: Iterable[Transport], ledger_path: Path) -> Judge:

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hdh_migrate.clocks import Moment
+from hdh_migrate.clocks import Moment, utc_seconds_of
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
 from hdh_migrate.evidence.codes import meaning
 from hdh_migrate.evidence.signing import (
@@ -27,6 +27,7 @@ from hdh_migrate.evidence.signing import (
 )
 from hdh_migrate.evidence.statement import STATEMENT
 from hdh_migrate.fixity import canonical_json
+from hdh_migrate.folders import whole
 from hdh_migrate.plan.fields import is_day
 from hdh_migrate.plan.files import read_bounded
 from hdh_migrate.plan.loader import LoadedPlan, digest_of
@@ -144,8 +145,7 @@ def make(
     path = loaded.base / FOLDER / f"{what}-{until}-{hashlib.sha256(data).hexdigest()[:8]}.json"
     try:
         path.parent.mkdir(exist_ok=True)
-        with path.open("xb") as file:
-            file.write(data)
+        whole(path, data, mode=0o644)
     except FileExistsError:
         raise UsageError(f"{path} exists", hint="nothing was changed") from None
     except OSError as error:
@@ -189,6 +189,7 @@ def _read(
         fields = {name: str(told[name]) for name in ("what", "reason", "until", "made_at", "by")}
         about = [subject["digest"]["sha256"] for subject in statement["subject"]]
         kind = statement["predicateType"]
+        utc_seconds_of(fields["made_at"])
         ahead = now.not_yet(fields["made_at"])
     except (KeyError, TypeError, ValueError):
         raise EvidenceDamaged("it is no waiver") from None

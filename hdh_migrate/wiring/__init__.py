@@ -16,6 +16,7 @@ from hdh_migrate.wiring.sources import (
     open_eraser,
     open_freeze_probe,
     source_sas,
+    source_transport,
 )
 from hdh_migrate.wiring.targets import open_target
 from hdh_migrate.wiring.vault import Vault, identity_path
@@ -51,6 +52,7 @@ __all__ = [
     "routes_of",
     "rules_of",
     "source_sas",
+    "source_transport",
     "worker",
     "worker_secrets",
 ]

@@ -160,11 +160,12 @@ def test_nothing_is_approved_from_a_bundle_that_does_not_check(desk: Desk, tmp_p
     [
         (None, "90m", "2026-11-25T11:30:00Z"),
         (None, "7d", "2026-12-02T10:00:00Z"),
+        (None, timedelta(seconds=45), "2026-11-25T10:00:45Z"),
         ("2026-12-24T19:00:00+01:00", "7d", "2026-12-24T18:00:00Z"),
     ],
 )
 def test_an_approval_expires_when_it_was_told_to(
-    until: str | None, lasting: str, expected: str
+    until: str | None, lasting: str | timedelta, expected: str
 ) -> None:
     assert expiry("2026-11-25T10:00:00.000Z", until, lasting) == expected
 

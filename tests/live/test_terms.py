@@ -91,11 +91,17 @@ def test_those_who_approved_before_change_the_terms_once_and_the_report_says_so(
 ) -> None:
     first = entry(switched)
     shorter = entry(switched, window="1h")
+    before, consent = str(switched.folder / "before"), str(switched.folder / "consent.json")
+    switched.cli("report", switched.plan, "--out", before, expect=0)
     switched.change(cutovers=shorter)
     said = switched.approve("terms", "dpo")
+    assert "difference: window_seconds: 604800 -> 3600" in said.err
     assert "difference: window_seconds: 604800 -> 3600" in said.out
     assert "1 of those who approved before" in finalize(switched, 8)
-    switched.approve("terms", "ciso")
+    trust = ("--trust", str(switched.folder / "keys" / "report.pub"))
+    said = switched.approve("terms", "ciso", "--bundle", before, *trust, "--out", consent)
+    assert "difference: window_seconds: 604800 -> 3600" in said.err
+    switched.cli("approve", switched.plan, "--import", consent, expect=0)
     both(switched, "finalize")
 
     switched.change(cutovers=first)  # and back, with consent again

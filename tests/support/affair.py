@@ -132,7 +132,7 @@ class Affair:
         """Return what preflight says of rights and places."""
         desk = Desk.open(self.folder / "plan.yaml", None, Notes(), threading.Event())
         services = desk.services(write=True)
-        judge = judge_for(desk.clock, services, desk.ledger_path)
+        judge = judge_for(desk.clock, [services], desk.ledger_path)
         checks = preflight.report(services, desk.loaded.plan, desk.state_dir, (), judge)
         return next(check for check in checks if check["check"] == "rights and places")
 

@@ -220,7 +220,7 @@ class Affair:
             root=lambda: self.root(ledger),
             consent=self._consent,
             held=self._held,
-            waived=self._waived,
+            waivers=lambda: self._waived,
             attested=lambda: list(self.closed),
             consumer=lambda: Consumer(reader=self.reader, envelopes=self.world.envelopes),
             lacking=lambda: list(self.lacking),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime, timedelta
 
-from hdh_migrate.pipeline.cutover.moments import later
+from hdh_migrate.clocks import later
 from hdh_migrate.telemetry import SystemClock
 from tests.support.script import Script
 

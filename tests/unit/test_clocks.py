@@ -16,6 +16,7 @@ from hdh_migrate.clocks import (
     Moment,
     Sighting,
     http_date,
+    later,
     seconds_of,
 )
 from hdh_migrate.errors import ClocksDiffer, ConnectionLost, Exit, Refused
@@ -23,10 +24,8 @@ from hdh_migrate.evidence.approvals import Stage, Subject, Why, approval
 from hdh_migrate.evidence.approvals import judge as judge_approvals
 from hdh_migrate.evidence.signing import load_signer, load_verifier, new_report_key
 from hdh_migrate.ledger import Ledger
-from hdh_migrate.pipeline.cutover.moments import later
 from hdh_migrate.plan.loader import load
 from hdh_migrate.session import gate, waivers
-from hdh_migrate.session.preflight import closed_by
 from hdh_migrate.session.run import added_up
 from hdh_migrate.targets.opening import Network
 from hdh_migrate.transport import Traffic
@@ -274,12 +273,48 @@ def test_a_clock_behind_does_not_open_the_gate_of_an_expired_attestation(
     with pytest.raises(ClocksDiffer, match="behind the endpoint's Date"):
         gate.admit(services, plan.plan, judged)
     assert not services.admitted
-    (problem,) = closed_by(services, plan.plan, judged)
+    (problem,) = gate.opened(services, plan.plan, judged)
     assert "behind the endpoint's Date" in str(problem)
     assert not services.admitted
     right = Judge(WallClock(NOW), witnesses=told, monotonic=lambda: 100.0)
     with pytest.raises(Refused, match="not 2026-11-25"):
         gate.admit(services, plan.plan, right)
+
+
+def test_a_gate_that_clocks_shut_is_never_told_to_be_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clocks differ, and agree again when they are asked why."""
+    monkeypatch.setenv("T_ID", "an id")
+    monkeypatch.setenv("T_SECRET", "a secret")
+    (tmp_path / "plan.yaml").write_text(PLAN.partition("seal:")[0] + UNSEALED)
+    (tmp_path / "attestation.yaml").write_text(yaml.safe_dump(GOOD))
+    plan = load(tmp_path / "plan.yaml")
+    services = Services.open(plan.plan, plan.base, write=True, network=Network(resolve=public))
+    told = iter([later("2026-11-24T12:00:00.000Z", 61)] * 2)
+    judged = Judge(WallClock("2026-11-24T12:00:00.000Z"), journal=lambda: next(told, None))
+
+    (problem,) = gate.opened(services, plan.plan, judged)
+
+    assert "behind its last event" in str(problem)
+    assert not services.admitted
+
+
+def test_a_gate_that_was_open_is_shut_when_it_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("T_ID", "an id")
+    monkeypatch.setenv("T_SECRET", "a secret")
+    (tmp_path / "plan.yaml").write_text(PLAN.partition("seal:")[0] + UNSEALED)
+    (tmp_path / "attestation.yaml").write_text(yaml.safe_dump(GOOD))
+    plan = load(tmp_path / "plan.yaml")
+    services = Services.open(plan.plan, plan.base, write=True, network=Network(resolve=public))
+    right = Judge(WallClock("2026-11-24T12:00:00.000Z"))
+    assert gate.opened(services, plan.plan, right) == []
+    assert services.admitted
+    (tmp_path / "attestation.yaml").unlink()
+    assert gate.opened(services, plan.plan, right)
+    assert not services.admitted
 
 
 def test_a_waiver_that_is_dated_in_the_future_or_has_ended_does_not_count(tmp_path: Path) -> None:

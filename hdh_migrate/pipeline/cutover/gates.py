@@ -9,7 +9,7 @@ from functools import partial
 from hdh_migrate.errors import Refused, StorageError
 from hdh_migrate.model import DatasetRow, State
 from hdh_migrate.pipeline.cutover import holdings, smoke
-from hdh_migrate.pipeline.cutover.scene import Scene
+from hdh_migrate.pipeline.cutover.scene import Scene, Waived
 from hdh_migrate.pipeline.cutover.standing import FINAL, Stage, Standing, Track, standings
 
 UNMOVED = (State.LISTED, State.REFUSED, State.SENDING, State.SENT)
@@ -70,10 +70,12 @@ def _findings(scene: Scene) -> Iterator[str]:
     names = {dataset.name for dataset in scene.datasets()}
     open_ones = Counter[tuple[str, str]]()
     excused = set[int]()
+    waived: Waived | None = None
     for found in scene.ctx.ledger.findings():
         if found["severity"] == "note" or found["dataset"] not in names:
             continue
-        if scene.waived(found):
+        waived = waived or scene.waivers()  # read once, and only when there is something to waive
+        if waived(found):
             excused.add(found["object"])
         else:
             open_ones[found["dataset"], found["code"]] += 1

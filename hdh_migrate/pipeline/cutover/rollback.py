@@ -7,18 +7,21 @@ that consumers wrote is touched; it is counted, and its names are kept for whoev
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from hdh_migrate.errors import MigrateError, Refused, StorageError
 from hdh_migrate.pipeline.cutover import holdings
 from hdh_migrate.pipeline.cutover.holdings import Holdings
-from hdh_migrate.pipeline.cutover.scene import Scene
+from hdh_migrate.pipeline.cutover.scene import Back, Scene, Tale
 from hdh_migrate.pipeline.cutover.standing import FINAL, Stage, Standing
 from hdh_migrate.pipeline.cutover.switch import resolve
 
 WRITTEN = "written-since"
 RUNBOOK = "runbook"
+_AGAIN = "mend this, then run the same command again"
 
 
 def roll_back(scene: Scene) -> dict[str, Any]:
@@ -29,56 +32,74 @@ def roll_back(scene: Scene) -> dict[str, Any]:
         MigrateError: the pointer could not be restored; the message is the manual runbook.
         StorageError: the pointer is restored, but the target could not be listed.
     """
-    now = scene.standing()
+    restore(scene.back)
+    with told_back():
+        return count(scene)
+
+
+def restore(back: Back) -> None:
+    """Give the pointer its old value; nothing but the journal and the pointer is asked.
+
+    Raises:
+        Refused, MigrateError: as `roll_back`.
+    """
+    now = back.standing()
     if now.stage in FINAL:
         raise Refused(
-            f"batch {scene.batch} is {now.stage}: there is no way back by rollback",
+            f"batch {back.batch} is {now.stage}: there is no way back by rollback",
             hint="a finalized cutover is the point of no return; cut over to the source with a"
             " plan of its own, if it must be",
         )
     if now.stage is Stage.NONE:
-        raise Refused(f"batch {scene.batch}: there is no cutover to roll back")
-    _restore(scene, now)
-    return _counted(scene)
-
-
-def _restore(scene: Scene, now: Standing) -> None:
+        raise Refused(f"batch {back.batch}: there is no cutover to roll back")
     try:
-        now = resolve(scene, now)
+        now = resolve(back, now)
         if now.stage is Stage.ROLLED_BACK:
             return
         if now.stage is Stage.PREPARING:
-            scene.note("rolled-back", switched=False)
+            back.note("rolled-back", switched=False)
             return
-        old = scene.remembered()
+        old = back.remembered()
         if now.stage is not Stage.ROLLING_BACK:
-            scene.note("rolling-back", user=scene.user)
-        scene.ctx.retry(partial(scene.pointer.swap, expected=scene.value, new=old))
+            back.note("rolling-back", user=back.user)
+        back.retry(partial(back.pointer.swap, expected=back.value, new=old))
     except StorageError as error:
-        raise _failed(scene, error) from error
-    scene.note("rolled-back", switched=True, guard=scene.pointer.guard)
+        raise _failed(back, error) from error
+    back.note("rolled-back", switched=True, guard=back.pointer.guard)
 
 
-def _counted(scene: Scene) -> dict[str, Any]:
+@contextmanager
+def told_back() -> Iterator[None]:
+    """Say of whatever stops the listing that the pointer is restored."""
+    try:
+        yield
+    except MigrateError as error:
+        error.hint = (
+            "the pointer has its old value again, but what consumers wrote to the target is not"
+            f" listed yet: {error.hint or _AGAIN}"
+        )
+        raise
+
+
+def count(scene: Scene) -> dict[str, Any]:
+    """Count what consumers wrote until the pointer was restored; safe to call again.
+
+    Raises:
+        Refused, StorageError: the target may not be asked, or could not be listed.
+    """
     now = scene.standing()
     if now.written is None:
         closed = scene.attested()
         if closed:  # not even a credential is sent to a host that is not attested
             scene.waits("not-counted", closed)
             raise Refused(
-                "the pointer has its old value again, but the target may not be asked what"
-                " consumers wrote",
-                blockers=closed,
-                hint="mend the attestation, then run the same command again",
+                "the target may not be asked what consumers wrote", blockers=closed, hint=_AGAIN
             )
         try:
             found = scene.ctx.retry(partial(_listed, scene))
         except StorageError as error:
             scene.stopped_by("not-counted", error)
-            error.hint = (
-                "the pointer has its old value again, but what consumers wrote to the target is"
-                " not listed yet: run the same command again when the target answers"
-            )
+            error.hint = "run the same command again when the target answers"
             raise
         scene.note("counted", **found.counts)
         now = scene.standing()
@@ -106,38 +127,36 @@ def _listed(scene: Scene) -> Holdings:
         return holdings.look(scene, tell)
 
 
-def _failed(scene: Scene, error: MigrateError) -> MigrateError:
+def _failed(back: Back, error: MigrateError) -> MigrateError:
     """Stop: nothing more is done by itself; say exactly how it stands and what people can do."""
-    now = scene.standing()
-    exact, shown = (_runbook(scene, now, error, exact=exact) for exact in (True, False))
-    with scene.drawer.open(_name(scene, RUNBOOK)) as file:
+    now = back.standing()
+    exact, shown = (_runbook(back, now, error, exact=exact) for exact in (True, False))
+    with back.drawer.open(_name(back, RUNBOOK)) as file:
         file.write(exact)
-    scene.stopped_by("rollback-failed", error)
-    failure = MigrateError(
-        shown, hint=f"this runbook, with exact values, stands in {_where(scene)}"
-    )
+    back.stopped_by("rollback-failed", error)
+    failure = MigrateError(shown, hint=f"this runbook, with exact values, stands in {_where(back)}")
     failure.exit_code = error.exit_code
     return failure
 
 
-def _runbook(scene: Scene, now: Standing, error: MigrateError, *, exact: bool) -> str:
+def _runbook(back: Back, now: Standing, error: MigrateError, *, exact: bool) -> str:
     def told(value: str | None) -> str:
         if value is None:
             return "unknown"
-        return value if exact else scene.shown(value)
+        return value if exact else back.shown(value)
 
     try:
-        value: str | None = scene.pointer.read()
+        value: str | None = back.pointer.read()
     except StorageError:
         value = None
-    old = scene.remembered() if now.intended else None
+    old = back.remembered() if now.intended else None
     return "\n".join(
         (
-            f"the rollback of batch {scene.batch} failed: {error}",
+            f"the rollback of batch {back.batch} failed: {error}",
             f"  the journal says: {now.stage}, since {now.since}",
             f"  pointer ({now.pointer.get('kind')}) has now:   {told(value)}",
             f"  before the switch it had:   {told(old)}",
-            f"  the switch gave it:         {told(scene.value)}",
+            f"  the switch gave it:         {told(back.value)}",
             "nothing more is done by itself; no object was touched on either side. By hand:",
             "  1. hold everything else: hdh-migrate hold PLAN",
             "  2. find out who changed the pointer, or why it does not answer",
@@ -147,9 +166,9 @@ def _runbook(scene: Scene, now: Standing, error: MigrateError, *, exact: bool) -
     )
 
 
-def _name(scene: Scene, what: str) -> str:
-    return f"{scene.track}-{scene.batch}-{what}" + (".jsonl" if what == WRITTEN else ".txt")
+def _name(tale: Tale, what: str) -> str:
+    return f"{tale.track}-{tale.batch}-{what}" + (".jsonl" if what == WRITTEN else ".txt")
 
 
-def _where(scene: Scene) -> str:
-    return scene.drawer.path(_name(scene, RUNBOOK))
+def _where(back: Back) -> str:
+    return back.drawer.path(_name(back, RUNBOOK))

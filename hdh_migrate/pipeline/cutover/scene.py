@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TextIO
 
 from hdh_migrate.clocks import ALONE, Moment
 from hdh_migrate.errors import ClocksDiffer, MigrateError
 from hdh_migrate.model import DatasetRow
-from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.context import Context, Ledger
 from hdh_migrate.pipeline.cutover.standing import KIND, Standing, Track, standing
+from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.ports import Envelopes, FreezeProbe, Pointer, TargetReader
+
+Waived = Callable[[Mapping[str, Any]], bool]
+"""Says whether a finding has a signed waiver."""
 
 COMPARED = "clocks-compared"
 """The journal's kind of event for a comparison of the clocks."""
@@ -86,13 +90,72 @@ class Drawer(Protocol):
 
 
 @dataclass(slots=True, kw_only=True)
-class Story:
-    """One batch, its journal, and those who must agree."""
+class Tale:
+    """One batch and its journal."""
 
-    ctx: Context
+    ledger: Ledger
     batch: str
     track: Track
     user: str
+
+    def standing(self) -> Standing:
+        """Return how this batch stands."""
+        return standing(self.ledger.cutovers(), self.batch, self.track)
+
+    def note(self, event: str, /, **body: Any) -> None:  # noqa: ANN401 - JSON
+        """Write one event of this batch and commit it."""
+        told = {"batch": self.batch, "track": str(self.track), **body}
+        self.ledger.event(KIND + event, told)
+        self.ledger.commit()
+
+    def waits(self, why: str, told: Sequence[str]) -> None:
+        """Write down why it does not go on, for `status`."""
+        self.note("waits", why=why, told=list(told))
+
+    def stopped_by(self, why: str, error: MigrateError) -> None:
+        """Write down an error that it does not go on for, without values and programs' words."""
+        self.waits(why, [error.journalled or str(error)])
+
+    def datasets(self) -> list[DatasetRow]:
+        """Return the batch's datasets."""
+        return self.ledger.datasets(self.batch)
+
+
+@dataclass(slots=True, kw_only=True)
+class Back(Tale):
+    """All that going back needs: the journal and the pointer, no endpoint and no permission."""
+
+    retry: Retrying
+    pointer: Pointer
+    value: str
+    """What the pointer becomes by the switch."""
+    drawer: Drawer
+    shown: Callable[[str], str]
+    """Returns a pointer's value as it may be shown to people."""
+
+    # --- values of the pointer: in the ledger's memory, never in the journal -------------------
+
+    def remember(self, old: str) -> None:
+        """Keep what the pointer was; durable with the next event."""
+        self.ledger.set_meta(self._old, old)
+
+    def remembered(self) -> str:
+        """Return what the pointer was before the switch."""
+        old = self.ledger.meta(self._old)
+        assert old is not None, "a switch is never begun before its old value is kept"
+        return old
+
+    @property
+    def _old(self) -> str:
+        return f"{KIND}old:{self.track}:{self.batch}"
+
+
+@dataclass(slots=True, kw_only=True)
+class Story(Tale):
+    """One batch, its journal, and those who must agree."""
+
+    ledger: Ledger = field(init=False)
+    ctx: Context
     root: Callable[[], str]
     """Computes the batch's manifest root from the ledger as it is now."""
     consent: Callable[[str, str], Consent]
@@ -100,15 +163,8 @@ class Story:
     held: Callable[[], str | None]
     """Says who holds the door, None when nobody does."""
 
-    def standing(self) -> Standing:
-        """Return how this story stands."""
-        return standing(self.ctx.ledger.cutovers(), self.batch, self.track)
-
-    def note(self, event: str, /, **body: Any) -> None:  # noqa: ANN401 - JSON
-        """Write one event of this story and commit it."""
-        told = {"batch": self.batch, "track": str(self.track), **body}
-        self.ctx.ledger.event(KIND + event, told)
-        self.ctx.ledger.commit()
+    def __post_init__(self) -> None:
+        self.ledger = self.ctx.ledger
 
     def judged(self, stage: str) -> Moment:
         """Return the present for a step that cannot be taken back, and journal who told it.
@@ -128,18 +184,6 @@ class Story:
             self.ctx.progress.note(ALONE)
         return found
 
-    def waits(self, why: str, told: Sequence[str]) -> None:
-        """Write down why it does not go on, for `status`."""
-        self.note("waits", why=why, told=list(told))
-
-    def stopped_by(self, why: str, error: MigrateError) -> None:
-        """Write down an error that it does not go on for, without values and programs' words."""
-        self.waits(why, [error.journalled or str(error)])
-
-    def datasets(self) -> list[DatasetRow]:
-        """Return the batch's datasets."""
-        return self.ctx.ledger.datasets(self.batch)
-
 
 @dataclass(slots=True, kw_only=True)
 class Scene(Story):
@@ -152,8 +196,8 @@ class Scene(Story):
     """Tries to write; None: the plan asks for a signed statement instead."""
     terms: Terms
     needs: tuple[Need, ...]
-    waived: Callable[[Mapping[str, Any]], bool]
-    """Says whether a finding has a signed waiver."""
+    waivers: Callable[[], Waived]
+    """Reads the signed waivers that count now."""
     attested: Callable[[], Sequence[str]]
     """Says why nothing may be sent to the target; empty means the door is open."""
     consumer: Callable[[], Consumer]
@@ -168,21 +212,14 @@ class Scene(Story):
     strangers: int = 0
     """Objects of somebody else's that stood in the batch's places when they were last listed."""
 
-    # --- values of the pointer: in the ledger's memory, never in the journal -------------------
-
-    def remember(self, old: str) -> None:
-        """Keep what the pointer was; durable with the next event."""
-        self.ctx.ledger.set_meta(self._old, old)
-
-    def remembered(self) -> str:
-        """Return what the pointer was before the switch."""
-        old = self.ctx.ledger.meta(self._old)
-        assert old is not None, "a switch is never begun before its old value is kept"
-        return old
-
     @property
-    def _old(self) -> str:
-        return f"{KIND}old:{self.track}:{self.batch}"
+    def back(self) -> Back:
+        """What of it going back needs."""
+        return Back(
+            ledger=self.ledger, batch=self.batch, track=self.track, user=self.user,
+            retry=self.ctx.retry, pointer=self.pointer, value=self.value,
+            drawer=self.drawer, shown=self.shown,
+        )  # fmt: skip
 
 
 def digest(value: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from hdh_migrate.clocks import seconds_of
 from hdh_migrate.pipeline.cutover.readings import Reading, Readings
 
 Events = Iterable[tuple[str, str, Mapping[str, Any]]]
@@ -148,36 +149,17 @@ class Standing:
         """Apply one event."""
         name = kind.removeprefix(KIND)
         self.times[name] = at
-        if name == "waits":
-            self.waits = {"why": body["why"], "told": body["told"], "at": at}
-            if body["why"] in _NOT_FROZEN:
-                self.disproved_at = at
-            return
-        if name == "approval-withdrawn":  # somebody else's doing: what was waited for still is
-            self.withdrawn.add((body["approval"], body["key"]))
-            return
-        if name in {"terms", "terms-changed"}:
-            self._fix(at, name, body)
-            return
-        if name == "delta" and body["new"] + body["changed"]:
-            self.moved_at = at
-        self.waits = None
-        if "approvals" in body:
+        if name not in _ASIDE:  # those are others' doing: what was waited for still is
+            self.waits = None
+        if "approved_stage" in body:
             self.approvals[body["approved_stage"]] = list(body["approvals"])
             self.terms_of[body["approved_stage"]] = body.get("terms")
         handler = _HANDLERS.get(name)
         if handler is not None:
-            handler(self, body)
+            handler(self, at, body)
         stage = _STAGES.get(name)
         if stage is not None and stage is not self.stage:
             self.stage, self.since = stage, at
-
-    def _fix(self, at: str, name: str, body: Mapping[str, Any]) -> None:
-        if name == "terms-changed":
-            told = {one: body[one] for one in ("was", "now", "difference", "approvals")}
-            self.terms_changes.append({"at": at, **told, "terms_before": self.terms})
-            self.terms_since = body["since"]
-        self.terms, self.beside = body["terms"], list(body["beside"])
 
     def known_since(self, stage: str) -> str | None:
         """Return when what whoever approves a stage must know of came to be, None: always.
@@ -192,7 +174,7 @@ class Standing:
             "terms": (),
         }
         moments = (*needed[stage], self.terms_since)
-        return max((at for at in moments if at is not None), default=None)
+        return max((at for at in moments if at is not None), key=seconds_of, default=None)
 
 
 def standings(events: Events) -> dict[tuple[str, Track], Standing]:
@@ -212,60 +194,94 @@ def standing(events: Events, batch: str, track: Track = Track.CUTOVER) -> Standi
 # --- events that carry something -----------------------------------------------------------------
 
 
-def _begun(now: Standing, body: Mapping[str, Any]) -> None:
+def _waits(now: Standing, at: str, body: Mapping[str, Any]) -> None:
+    now.waits = {"why": body["why"], "told": body["told"], "at": at}
+    if body["why"] in _NOT_FROZEN:
+        now.disproved_at = at
+
+
+def _approval_withdrawn(now: Standing, at: str, body: Mapping[str, Any]) -> None:
+    del at
+    now.withdrawn.add((body["approval"], body["key"]))
+
+
+def _terms(now: Standing, at: str, body: Mapping[str, Any]) -> None:
+    del at
+    now.terms, now.beside = body["terms"], list(body["beside"])
+
+
+def _terms_changed(now: Standing, at: str, body: Mapping[str, Any]) -> None:
+    told = {one: body[one] for one in ("was", "now", "difference", "approvals")}
+    now.terms_changes.append({"at": at, **told, "terms_before": now.terms})
+    now.terms_since = body["since"]
+    _terms(now, at, body)
+
+
+def _begun(now: Standing, at: str, body: Mapping[str, Any]) -> None:
+    del at
     now.pointer, now.rehearsing = body["pointer"], body["rehearsing"]
     now.old_sha256, now.new_sha256 = body["old_sha256"], body["new_sha256"]
     now.freeze = now.smoke = now.window_until = now.written = None
     now.rounds = []
 
 
-def _probing(now: Standing, body: Mapping[str, Any]) -> None:
+def _probing(now: Standing, at: str, body: Mapping[str, Any]) -> None:
+    del at
     now.probes.append({"dataset": body["dataset"], "name": body["name"]})
 
 
-def _probed(now: Standing, body: Mapping[str, Any]) -> None:
+def _probed(now: Standing, at: str, body: Mapping[str, Any]) -> None:
+    del at
     now.probes = [probe for probe in now.probes if probe["name"] != body["name"]]
 
 
-def _frozen(now: Standing, body: Mapping[str, Any]) -> None:
+def _frozen(now: Standing, at: str, body: Mapping[str, Any]) -> None:
+    del at
     now.freeze = {name: body[name] for name in ("how", "relists", "interval_seconds")}
 
 
-def _relisting(now: Standing, body: Mapping[str, Any]) -> None:
-    del body
+def _relisting(now: Standing, at: str, body: Mapping[str, Any]) -> None:
+    del at, body
     now.moving = True
 
 
-def _delta(now: Standing, body: Mapping[str, Any]) -> None:
+def _delta(now: Standing, at: str, body: Mapping[str, Any]) -> None:
+    if body["new"] + body["changed"]:
+        now.moved_at = at
     counts = ("round", "new", "changed", "vanished")
     now.rounds.append({name: body[name] for name in counts})
 
 
-def _settled(now: Standing, body: Mapping[str, Any]) -> None:
-    del body
+def _settled(now: Standing, at: str, body: Mapping[str, Any]) -> None:
+    del at, body
     now.moving = False
 
 
-def _switching(now: Standing, body: Mapping[str, Any]) -> None:
+def _switching(now: Standing, at: str, body: Mapping[str, Any]) -> None:
+    del at
     now.intended, now.strangers = True, body["strangers"]
     now.root = body["root"]
     now.old_sha256, now.new_sha256 = body["old_sha256"], body["new_sha256"]
 
 
-def _switched(now: Standing, body: Mapping[str, Any]) -> None:
+def _switched(now: Standing, at: str, body: Mapping[str, Any]) -> None:
+    del at
     now.late = body["late"]
 
 
-def _smoked(now: Standing, body: Mapping[str, Any]) -> None:
+def _smoked(now: Standing, at: str, body: Mapping[str, Any]) -> None:
+    del at
     names = ("ok", "objects", "bytes", "commands", "failures")
     now.smoke = {name: body[name] for name in names}
 
 
-def _open(now: Standing, body: Mapping[str, Any]) -> None:
+def _open(now: Standing, at: str, body: Mapping[str, Any]) -> None:
+    del at
     now.window_until = body["until"]
 
 
-def _rolled_back(now: Standing, body: Mapping[str, Any]) -> None:
+def _rolled_back(now: Standing, at: str, body: Mapping[str, Any]) -> None:
+    del at
     # What was never switched may still land late; what was switched has landed.
     now.intended = now.intended and not body["switched"]
     now.late, now.window_until = False, None
@@ -273,19 +289,23 @@ def _rolled_back(now: Standing, body: Mapping[str, Any]) -> None:
     now.written = None if body["switched"] else {}  # nobody was led to the target
 
 
-def _counted(now: Standing, body: Mapping[str, Any]) -> None:
+def _counted(now: Standing, at: str, body: Mapping[str, Any]) -> None:
+    del at
     now.written = {name: body[name] for name in ("new", "changed", "gone")}
 
 
-def _finalized(now: Standing, body: Mapping[str, Any]) -> None:
+def _finalized(now: Standing, at: str, body: Mapping[str, Any]) -> None:
+    del at
     now.finalized = {name: body[name] for name in ("early", "reason")}
 
 
-def _rechecking(now: Standing, body: Mapping[str, Any]) -> None:
+def _rechecking(now: Standing, at: str, body: Mapping[str, Any]) -> None:
+    del at
     now.recheck.level, now.recheck.reason = body["level"], body["reason"]
 
 
-def _rechecked(now: Standing, body: Mapping[str, Any]) -> None:
+def _rechecked(now: Standing, at: str, body: Mapping[str, Any]) -> None:
+    del at
     told = now.recheck
     for first, last, level in body["spans"]:
         told.readings.add(Reading(first, last, body["at"], level))
@@ -298,7 +318,8 @@ def _rechecked(now: Standing, body: Mapping[str, Any]) -> None:
     told.size += body["bytes"]
 
 
-def _erasing(now: Standing, body: Mapping[str, Any]) -> None:
+def _erasing(now: Standing, at: str, body: Mapping[str, Any]) -> None:
+    del at
     # What was requested and observed before says nothing of what is deleted from here on.
     now.requested = now.observed = None
     for name in ("requested", "observed"):
@@ -310,7 +331,8 @@ def _erasing(now: Standing, body: Mapping[str, Any]) -> None:
         now.erasure.open_until = max(now.erasure.open_until or 0, body["last"])
 
 
-def _erased(now: Standing, body: Mapping[str, Any]) -> None:
+def _erased(now: Standing, at: str, body: Mapping[str, Any]) -> None:
+    del at
     done = now.erasure
     if "again" in body:
         done.reopened.difference_update(body["again"])
@@ -328,15 +350,23 @@ def _erased(now: Standing, body: Mapping[str, Any]) -> None:
         done.counts[outcome] = done.counts.get(outcome, 0) + count
 
 
-def _requested(now: Standing, body: Mapping[str, Any]) -> None:
+def _requested(now: Standing, at: str, body: Mapping[str, Any]) -> None:
+    del at
     now.requested = body["outcomes"]
 
 
-def _observed(now: Standing, body: Mapping[str, Any]) -> None:
+def _observed(now: Standing, at: str, body: Mapping[str, Any]) -> None:
+    del at
     now.observed = body["remains"]
 
 
-_HANDLERS: Mapping[str, Callable[[Standing, Mapping[str, Any]], None]] = {
+_ASIDE = frozenset({"approval-withdrawn", "terms", "terms-changed"})
+
+_HANDLERS: Mapping[str, Callable[[Standing, str, Mapping[str, Any]], None]] = {
+    "waits": _waits,
+    "approval-withdrawn": _approval_withdrawn,
+    "terms": _terms,
+    "terms-changed": _terms_changed,
     "begun": _begun,
     "probing": _probing,
     "probed": _probed,

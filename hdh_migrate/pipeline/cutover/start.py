@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from hdh_migrate.clocks import later
 from hdh_migrate.errors import ApprovalMissing, Refused, SmokeFailed
 from hdh_migrate.pipeline.cutover import freeze, gates, smoke
 from hdh_migrate.pipeline.cutover.delta import Delta
-from hdh_migrate.pipeline.cutover.moments import later
 from hdh_migrate.pipeline.cutover.rollback import roll_back
 from hdh_migrate.pipeline.cutover.scene import Scene, digest
 from hdh_migrate.pipeline.cutover.standing import (
@@ -35,7 +35,7 @@ def start(scene: Scene) -> Standing:
         PointerMoved: somebody else changed the pointer; it was not touched.
         SmokeFailed: the pointer is switched and smoke tests fail.
     """
-    now = resolve(scene, scene.standing())
+    now = resolve(scene.back, scene.standing())
     if now.stage in FINAL:
         return now
     if now.stage is Stage.OPEN:

@@ -15,7 +15,7 @@ from hdh_migrate.errors import (
     PointerMoved,
     StorageError,
 )
-from hdh_migrate.pipeline.cutover.scene import Consent, Scene, Story, digest
+from hdh_migrate.pipeline.cutover.scene import Back, Consent, Scene, Story, digest
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, Stage, Standing, Track
 
 _WAITS = {DoorHeld: "held", ApprovalMissing: "approval", ClocksDiffer: "clock"}
@@ -37,7 +37,7 @@ def switch(scene: Scene, now: Standing, root: str) -> None:
         raise _moved()
     scene.judged("cutover")
     consent = _both(scene, root)
-    scene.remember(old)
+    scene.back.remember(old)
     scene.note(
         "switching", old_sha256=digest(old), new_sha256=digest(scene.value), root=root,
         guard=scene.pointer.guard, approvals=list(consent.keys), approved_stage="cutover",
@@ -72,7 +72,7 @@ def _both(scene: Scene, root: str) -> Consent:
     return let_through(scene, "cutover", root)
 
 
-def resolve(scene: Scene, now: Standing) -> Standing:
+def resolve(back: Back, now: Standing) -> Standing:
     """Ask the pointer what became of a switch that has an intent and no receipt.
 
     A switch that was withdrawn can land late, when a program that was to make it outlives us. Then
@@ -83,16 +83,16 @@ def resolve(scene: Scene, now: Standing) -> Standing:
     """
     if now.stage is not Stage.SWITCHING and not (now.intended and now.stage in BEFORE_SWITCH):
         return now
-    value = scene.ctx.retry(scene.pointer.read)
-    if value == scene.value:
+    value = back.retry(back.pointer.read)
+    if value == back.value:
         late = now.stage is not Stage.SWITCHING
-        scene.note("switched", found=True, late=late, guard=scene.pointer.guard)
+        back.note("switched", found=True, late=late, guard=back.pointer.guard)
     elif now.stage is Stage.SWITCHING and digest(value) == now.old_sha256:
-        scene.note("withdrawn", why="the pointer has its old value")
+        back.note("withdrawn", why="the pointer has its old value")
     elif now.stage is Stage.SWITCHING:
-        scene.waits("pointer-moved", ["the pointer has neither its old value nor the new one"])
+        back.waits("pointer-moved", ["the pointer has neither its old value nor the new one"])
         raise _moved()
-    return scene.standing()
+    return back.standing()
 
 
 def demand_switched(scene: Scene) -> None:

@@ -97,7 +97,7 @@ def test_an_approval_of_something_else_does_not_count(
     ("times", "why"),
     [
         ({"expires": NOW}, Why.EXPIRED),
-        ({"expires": "2026-11-25T10:59:59+01:00"}, Why.EXPIRED),
+        ({"expires": "2026-11-25T09:59:59.999Z"}, Why.EXPIRED),
         ({"made_at": "2026-11-25T10:01:01Z"}, Why.NOT_YET),
     ],
 )
@@ -177,6 +177,16 @@ def test_a_signed_payload_that_is_no_approval_does_not_count(dpo: Signer, payloa
     found = judged(dpo.sign(APPROVAL_TYPE, payload), keys=(dpo,))
 
     assert [one.why for one in found.refused] == [Why.MALFORMED]
+
+
+@pytest.mark.parametrize("name", ["made_at", "expires"])
+@pytest.mark.parametrize("zone", ["+00:00", "+02:00", "z", ""])
+def test_a_time_that_is_not_written_in_utc_does_not_count(
+    dpo: Signer, name: str, zone: str
+) -> None:
+    made = signed(dpo, **{name: {"made_at": MADE, "expires": UNTIL}[name].replace("Z", zone)})
+
+    assert [one.why for one in judged(made, keys=(dpo,)).refused] == [Why.MALFORMED]
 
 
 @pytest.mark.parametrize("envelope", [{}, {"payloadType": APPROVAL_TYPE}, {"signatures": 7}])

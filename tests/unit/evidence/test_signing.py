@@ -24,6 +24,7 @@ from hdh_migrate.evidence.signing import (
     load_verifier,
     new_report_key,
     pre_authentication_encoding,
+    public_half,
     verifier_of,
     verify_envelope,
 )
@@ -299,3 +300,20 @@ def test_a_last_day_that_cannot_be_read_is_no_endless_key(tmp_path: Path, line: 
 
     with pytest.raises(KeyUnavailable, match="Valid-Until"):
         load_verifier(public)
+
+
+def test_whose_a_locked_key_is_is_found_out_once(tmp_path: Path) -> None:
+    asked = []
+
+    def phrase() -> bytes:
+        asked.append(1)
+        return b"right"
+
+    private, public = new_report_key(tmp_path, "report", b"right")
+    found = [public_half(private, phrase) for _ in range(3)]
+    assert found == [load_verifier(public)] * 3
+    assert len(asked) == 1
+    other, _ = new_report_key(tmp_path, "other", b"right")
+    other.replace(private)
+    assert public_half(private, phrase) != found[0]
+    assert len(asked) == 2

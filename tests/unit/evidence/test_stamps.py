@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from hdh_migrate.clocks import Moment
+from hdh_migrate.clocks import Moment, later
 from hdh_migrate.errors import (
     AccessDenied,
     EvidenceDamaged,
@@ -27,7 +27,6 @@ from hdh_migrate.evidence.signing import add_signature, load_signer, new_report_
 from hdh_migrate.evidence.stamp import LARGEST_STAMP
 from hdh_migrate.evidence.stamps import add_stamp, load_roots, request, stamp_of
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.pipeline.cutover.moments import later
 from hdh_migrate.session.stamping import apart, stamp
 from hdh_migrate.session.timekeeping import dated_ahead
 from tests.support.authority import TIME_STAMPING, YEAR, Authority, Issuer, issue, online

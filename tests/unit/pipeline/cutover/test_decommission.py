@@ -103,7 +103,7 @@ class End:
         return self
 
     def undertaking(self, scene: Scene) -> Undertaking:
-        shared = {field.name: getattr(scene, field.name) for field in fields(Story)}
+        shared = {field.name: getattr(scene, field.name) for field in fields(Story) if field.init}
         return Undertaking(
             **shared, eraser=self.eraser, evidence=lambda root: list(self.lacks),
             pointer=scene.pointer, attested=lambda: list(self.affair.closed), level=self.level,

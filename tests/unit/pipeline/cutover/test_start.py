@@ -19,6 +19,7 @@ from hdh_migrate.errors import (
     SourceWritten,
 )
 from hdh_migrate.model import Problem, State
+from hdh_migrate.pipeline.cutover.gates import blockers
 from hdh_migrate.pipeline.cutover.rollback import roll_back
 from hdh_migrate.pipeline.cutover.scene import Need
 from hdh_migrate.pipeline.cutover.smoke import sample
@@ -74,6 +75,22 @@ def test_missing_approvals_alone_have_their_own_exit_code(affair: Affair) -> Non
     assert missing.value.exit_code is Exit.APPROVAL_MISSING
     assert affair.standing().stage is Stage.NONE
     assert "probe" not in affair.script.calls
+
+
+def test_waivers_are_read_once_for_all_findings_and_not_for_none(affair: Affair) -> None:
+    read = []
+    ledger = affair.world.open()
+    try:
+        scene = affair.scene(ledger, Track.CUTOVER)
+        waivers, scene.waivers = scene.waivers, lambda: read.append(1) or waivers()
+        assert not any("findings" in line for line in blockers(scene, scene.standing()))
+        assert read == []
+        for _ in range(3):
+            ledger.finding("vanished", "finding", "gone", dataset=1, entry=1)
+        assert any("3 open findings" in line for line in blockers(scene, scene.standing()))
+        assert read == [1]
+    finally:
+        ledger.close()
 
 
 def test_open_findings_block_unless_they_are_waived(affair: Affair) -> None:

@@ -1,0 +1,108 @@
+"""A file is whole and on the disk, or it is not there; what has its name stays, unless replaced."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from hdh_migrate.folders import whole, writing
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture(params=[True, False], ids=["links", "no links"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of a file system that knows links, and of one that does not."""
+    if not request.param:
+
+        def refused(*_: object, **__: object) -> None:
+            raise OSError(errno.EPERM, "Operation not permitted")
+
+        monkeypatch.setattr(os, "link", refused)
+    return tmp_path
+
+
+def test_a_new_file_has_its_bytes_and_its_mode_whatever_the_umask(folder: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        whole(folder / "a", b"one")
+        whole(folder / "b", b"two", mode=0o644)
+    finally:
+        os.umask(before)
+    assert ((folder / "a").read_bytes(), mode(folder / "a")) == (b"one", 0o600)
+    assert ((folder / "b").read_bytes(), mode(folder / "b")) == (b"two", 0o644)
+    assert names(folder) == ["a", "b"]
+
+
+def test_what_has_the_name_already_stays(folder: Path) -> None:
+    whole(folder / "a", b"one")
+    (folder / "b").symlink_to("nowhere")
+    for name in ("a", "b"):
+        with pytest.raises(FileExistsError) as there:
+            whole(folder / name, b"two")
+        assert there.value.filename == str(folder / name)
+
+    def made_meanwhile() -> None:
+        with writing(folder / "c") as file:
+            file.write(b"ours")
+            (folder / "c").write_bytes(b"theirs")
+
+    with pytest.raises(FileExistsError):
+        made_meanwhile()
+    assert (folder / "a").read_bytes() == b"one"
+    assert (folder / "c").read_bytes() == b"theirs"
+    assert names(folder) == ["a", "b", "c"]
+
+
+def test_replacing_leads_to_a_new_file_and_never_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "other").write_bytes(b"other")
+    (tmp_path / "a").symlink_to("other")
+    whole(tmp_path / "a", b"two", replace=True)
+    assert not (tmp_path / "a").is_symlink()
+    assert (tmp_path / "other").read_bytes() == b"other"
+    assert (tmp_path / "a").read_bytes() == b"two"
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+@pytest.mark.parametrize("replace", [True, False])
+def test_a_disk_that_is_full_leaves_nothing_or_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int, *, replace: bool
+) -> None:
+    """The file's own fsync is the first, its folder's is the second."""
+    if replace:
+        (tmp_path / "a").write_bytes(b"one")
+    real, calls = os.fsync, []
+
+    def full(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) == failing:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        whole(tmp_path / "a", b"two", replace=replace)
+    assert names(tmp_path) == (["a"] if replace else [])
+    if replace and failing == 1:
+        assert (tmp_path / "a").read_bytes() == b"one"
+
+
+def test_an_error_while_it_is_written_leaves_nothing(tmp_path: Path) -> None:
+    def broken() -> None:
+        with writing(tmp_path / "a") as file:
+            file.write(b"half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        broken()
+    assert names(tmp_path) == []
