@@ -358,7 +358,7 @@ def claims_of(
     try:
         kind, signatures = envelope["payloadType"], envelope["signatures"]
         payload = _decode(envelope["payload"])
-        claims = [(claim.get("keyid"), _decode(claim["sig"])) for claim in signatures]
+        claims = [(_key_id(claim.get("keyid")), _decode(claim["sig"])) for claim in signatures]
     except (KeyError, TypeError, ValueError, AttributeError):
         raise EvidenceDamaged("the envelope is malformed") from None
     if kind != payload_type:
@@ -370,6 +370,12 @@ def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
     """Return the bytes that DSSE signs: version, then type and payload with their lengths."""
     kind = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def _key_id(claimed: object) -> str | None:
+    if claimed is None or isinstance(claimed, str):
+        return claimed
+    raise ValueError("a key id that is no text")
 
 
 def _decode(text: str) -> bytes:
