@@ -76,10 +76,7 @@ class Coverage(Store):
         """
         if not ids:
             return
-        replaced = [
-            (seq, covered) for seq, covered in self._covered(cover) if not ids.isdisjoint(covered)
-        ]
-        for seq, covered in replaced:
+        for seq, covered in list(self._covered(cover, ids)):
             left = [number for number in covered if number in ids]
             kept = [number for number in covered if number not in ids]
             rows = [row for number in left for row in self._row_of(cover, number)]
@@ -95,23 +92,35 @@ class Coverage(Store):
                 },
             )
 
-    def _covered(self, cover: Cover) -> Iterator[tuple[int, list[int]]]:
-        """Return (number, ids) of every event that covers rows, checking each.
+    def _covered(
+        self, cover: Cover, touching: set[int] | None = None
+    ) -> Iterator[tuple[int, list[int]]]:
+        """Return (number, ids) of every event that covers rows, the last first, checking each.
+
+        With `touching` only the events that cover one of these rows are checked and returned.
 
         Raises:
             LedgerDamaged: a row is not as its event says.
         """
-        replaced = {body["event"] for _, body in self._told(cover.later)}
-        for kind, ids in ((cover.event, "ids"), (cover.later, cover.kept)):
-            for seq, told in self._told(kind):
-                if seq in replaced:
-                    continue
-                extras = told.get("extras_sha256")  # earlier events have none
-                if self._rows_digest(cover, told[ids]) != told["rows_sha256"] or (
-                    extras is not None and self._extras_digest(told[ids]) != extras
-                ):
-                    raise LedgerDamaged(f"an object {cover.what} by event {seq} was changed since")
-                yield seq, told[ids]
+        replaced = set()  # what replaces an event stands behind it
+        for seq, kind, told in self._backwards(cover.event, cover.later):
+            if kind == cover.later:
+                replaced.add(told["event"])
+            ids = told["ids" if kind == cover.event else cover.kept]
+            if seq in replaced or (touching is not None and touching.isdisjoint(ids)):
+                continue
+            extras = told.get("extras_sha256")  # earlier events have none
+            if self._rows_digest(cover, ids) != told["rows_sha256"] or (
+                extras is not None and self._extras_digest(ids) != extras
+            ):
+                raise LedgerDamaged(f"an object {cover.what} by event {seq} was changed since")
+            yield seq, ids
+
+    def _backwards(self, *kinds: str) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
+        with guarded():
+            query = "SELECT seq, kind, body FROM event WHERE kind IN (?, ?) ORDER BY seq DESC"
+            for seq, kind, body in self._con.execute(query, kinds):
+                yield seq, kind, json.loads(body)
 
     def _told(self, kind: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
         with guarded():

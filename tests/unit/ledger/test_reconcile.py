@@ -294,7 +294,7 @@ def test_a_failed_row_that_was_tampered_with_cannot_be_tried_again(
 ) -> None:
     ledger.close()
     con = connect(path)
-    con.execute("UPDATE object SET version = 'v9' WHERE id = 5")
+    con.execute("UPDATE object SET version = 'v9' WHERE id = 3")
     con.close()
     again = Ledger.open(path, FakeClock())
     try:
