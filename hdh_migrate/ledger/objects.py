@@ -57,6 +57,7 @@ class Objects(Uploads):
             "UPDATE dataset SET marker = NULL, last_key = NULL, pages = 0 WHERE id = ?", (dataset,)
         )
 
+    @all_or_nothing
     def seal(self, dataset: int, told: Mapping[str, Any]) -> None:
         """Close a dataset's inventory, or close it again; `told` is of `fixity.Inventoried`."""
         first = not self._is_sealed(dataset)
@@ -180,6 +181,7 @@ class Objects(Uploads):
             self._moved(entry.dataset, entry.obj.size, State.SENT, None)
             self._moved(entry.dataset, obj.size, None, State.SENT)
 
+    @all_or_nothing
     def retry_failed(self, dataset: int) -> int:
         """Let every failed object that could end otherwise wait again; return how many."""
         rows = self._rows(self._sql["failed_of"], (dataset,))
