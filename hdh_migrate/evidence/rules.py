@@ -506,7 +506,6 @@ def _losses(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Plan
 
 
 def _cutovers(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Plan) -> Rule:
-    del planned
     batches = {batch["name"] for batch in plan["batches"]}
     told = [(story.get("batch"), story.get("track")) for story in predicate["cutovers"]]
     tracks = all(track in ("cutover", "rehearsal") for _, track in told)
@@ -514,15 +513,23 @@ def _cutovers(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Pl
     if not tracks or not known or len(set(told)) != len(told):
         raise forms.Wrong("statement.json: a cutover of no batch of the plan, or told twice")
     for story in predicate["cutovers"]:
-        if story["track"] == "cutover" and "terms_changes" in story:  # earlier ones fixed none
+        # Statements of the first format tell of no terms.
+        if story["track"] == "cutover" and (planned.version > 1 or "terms_changes" in story):
             try:
                 yield from agreed(story)
             except (KeyError, TypeError, ValueError, AttributeError):
                 raise forms.Wrong("statement.json: not the terms of a cutover") from None
 
 
+DEMANDED = {
+    **dict.fromkeys(("switching", "switched", "open"), "cutover"), "finalized": "finalize",
+    **dict.fromkeys(("erasing", "erased", "requested", "observed"), "decommission"),
+}  # fmt: skip
+"""For which stage there are approvals once an event has come."""
+
+
 def agreed(story: Mapping[str, Any]) -> Rule:
-    """Every approval is by enough of those who were to approve by the terms in force then."""
+    """What needs approvals has some, each by enough of those whom the terms in force then ask."""
     batch, history = story["batch"], terms_told(story)
     digests = [forms.sha256(forms.canonical(terms)) for terms in history]
     changes = story["terms_changes"]
@@ -543,6 +550,9 @@ def agreed(story: Mapping[str, Any]) -> Rule:
         terms = history[digests.index(under)]
         if not _suffice(keys, terms, terms["thresholds"].get(stage, 0)):
             yield f"statement.json: batch {batch}: {stage} was not approved by whom its terms ask"
+    for name, stage in DEMANDED.items():
+        if name in story["times"] and stage not in story["approvals"]:
+            yield f"statement.json: batch {batch}: {name}, and nobody is told who approved it"
 
 
 def terms_told(story: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -24,6 +24,8 @@ STAGES = {
     "rolled-back": "rolled back", "finalized": "finalized", "erasing": "decommission under way",
     "requested": "decommission requested", "observed": "decommission observed",
 }  # fmt: skip
+APPROVED = {"switching": "cutover", "finalized": "finalize"}
+"""Events that carry approvals, and for which stage."""
 
 
 class Cutover:
@@ -42,6 +44,7 @@ class Cutover:
         self.differing: dict[int, str] = {}
         self.counts: dict[str, int] = {}
         self.pending: dict[int, str] = {}
+        self.intended = False  # to switch, and not gone back since
 
     def facts(self) -> dict[str, Any]:
         """Return what the statement says of it."""
@@ -64,9 +67,10 @@ class Cutover:
         if name in ("approval-withdrawn", "terms", "terms-changed", "waits"):
             return
         now["waits"] = None
-        if "approvals" in body:
-            now["approvals"][body["approved_stage"]] = body["approvals"]
-            now["approved_under"][body["approved_stage"]] = body.get("terms")
+        stage = self._approved(body) if "approvals" in body else None
+        forms.must(APPROVED.get(name) in (None, stage))
+        forms.must(rules.DEMANDED.get(name) in (None, *now["approvals"]))
+        forms.must(self.intended or name not in ("switched", "open"))
         if name in EVENTS:
             EVENTS[name](self, body)
         stage = STAGES.get(name, now["stage"])
@@ -79,6 +83,12 @@ class Cutover:
             before = self.told["terms"]
             self.told["terms_changes"].append({"at": at, **told, "terms_before": before})
         self.told["terms"], self.told["keys_beside"] = body["terms"], body["beside"]
+
+    def _approved(self, body: Mapping[str, Any]) -> str:
+        stage, under, terms = body["approved_stage"], body.get("terms"), self.told["terms"]
+        forms.must(terms is None or under == forms.sha256(forms.canonical(terms)))
+        self.told["approvals"][stage], self.told["approved_under"][stage] = body["approvals"], under
+        return str(stage)
 
     def _begun(self, body: Mapping[str, Any]) -> None:
         self.told.update(
@@ -94,6 +104,7 @@ class Cutover:
         self.told["delta"].append(_picked(body, "round", "new", "changed", "vanished"))
 
     def _switching(self, body: Mapping[str, Any]) -> None:
+        self.intended = True
         self.told["pointer"].update(_picked(body, "old_sha256", "new_sha256"))
         self.told["root"] = body["root"]
         self.told["not_ours_before_the_switch"] = body["strangers"]
@@ -107,6 +118,7 @@ class Cutover:
     def _rolled_back(self, body: Mapping[str, Any]) -> None:
         self.told["window_until"] = None
         self.told["attempt"] += 1
+        self.intended = self.intended and not body["switched"]  # or it may land late
         self.told["written_by_consumers"] = None if body["switched"] else {}
 
     def _counted(self, body: Mapping[str, Any]) -> None:

@@ -93,6 +93,7 @@ SINCE = "that nothing was left out or made up of what came after the first {} ev
 OPEN = (
     ALONE,
     "that the source gave its true content: only the operator's machine read it",
+    "that those who are named as approving did: their signatures are not in the bundle",
     "what no line shows: the addresses that were contacted, how fast it went, losses, who ran it",
 )
 FIRST_FORMAT = (

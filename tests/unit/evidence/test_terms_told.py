@@ -50,6 +50,7 @@ def story(keys: list[Signer]) -> dict[str, Any]:
     return {
         "batch": "pilot",
         "track": "cutover",
+        "times": dict.fromkeys(("begun", "switching", "switched", "open", "finalized"), "x"),
         "approvals": {"cutover": [dpo, ciso], "finalize": [ciso]},
         "approved_under": {"cutover": digest(was), "finalize": digest(now)},
         "terms": now,
@@ -59,7 +60,8 @@ def story(keys: list[Signer]) -> dict[str, Any]:
 
 def test_what_was_agreed_to_holds(story: dict[str, Any]) -> None:
     assert list(rules.agreed(story)) == []
-    old = story | {"terms": None, "terms_changes": [], "approved_under": {"cutover": None}}
+    unnamed = {"cutover": None, "finalize": None}
+    old = story | {"terms": None, "terms_changes": [], "approved_under": unnamed}
     assert list(rules.agreed(old)) == []
 
 
@@ -95,6 +97,18 @@ FORGED: dict[str, tuple[Change, str]] = {
     ),
     "other terms than those agreed to": (
         lambda story, keys: story["terms"].update(window_seconds=1), "do not follow each other"
+    ),
+    "it was switched, and nobody approved": (
+        lambda story, keys: story["approvals"].clear(), "switched, and nobody is told who approved"
+    ),
+    "it was finalized, and nobody approved": (
+        lambda story, keys: story["approvals"].pop("finalize"), "finalized, and nobody is told"
+    ),
+    "it was deleted, and nobody approved": (
+        lambda story, keys: story["times"].update(erasing="x"), "erasing, and nobody is told"
+    ),
+    "it was deleted to the end, and nobody approved": (
+        lambda story, keys: story["times"].update(observed="x"), "observed, and nobody is told"
     ),
     "a fingerprint over another key": (
         lambda story, keys: story["terms"]["approvers"][1].update(public="00" * 32),
