@@ -15,7 +15,7 @@ from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence import rules, story
 from hdh_migrate.evidence.facts import Facts
 from hdh_migrate.evidence.forms import Wrong
-from hdh_migrate.evidence.verify import Walk
+from hdh_migrate.evidence.verify import NOT_OF_THIS_VERSION, Walk
 
 FORMAT = 2
 SHOWN = 3
@@ -65,7 +65,7 @@ class Rules:
             found = [*rules.misstated(predicate, FORMAT), *story.untold(predicate, told)]
         except Wrong as wrong:
             found = [str(wrong)]
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        except NOT_OF_THIS_VERSION:
             found = ["statement.json: not of this version"]
         if found:
             raise EvidenceDamaged(

@@ -247,8 +247,9 @@ def is_count(value: Any) -> bool:  # noqa: ANN401 - any JSON value
     return type(value) is int and value >= 0
 
 
-def _number(value: Any) -> bool:  # noqa: ANN401 - any JSON value
-    return type(value) in (int, float)
+def is_number(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Say whether it is a decimal, or an integer that a decimal can come near to."""
+    return type(value) is float or (type(value) is int and abs(value) < 1 << 63)
 
 
 def _given(kind: type) -> Callable[[Any], bool]:
@@ -279,7 +280,7 @@ PREDICATE: dict[str, Any] = {
     "operator": NAMED_OR_NULL,
     "times": {
         "started": TIME_OR_NULL, "ended": TIME_OR_NULL, "written": _text(MOMENT),
-        "clock_offsets": {str: _number},
+        "clock_offsets": {str: is_number},
     },
     "endpoints": [{
         "side": SIDE, "kind": NAMED, "url": NAMED, "region": NAMED_OR_NULL,
@@ -299,7 +300,7 @@ PREDICATE: dict[str, Any] = {
     ],
     "paces": [{
         "step": _text("transfer|verify"), "started": _text(MOMENT), "ended": _text(MOMENT),
-        "seconds": lambda value: _number(value) and value > 0, "bins": [SUM],
+        "seconds": lambda value: is_number(value) and value > 0, "bins": [SUM],
     }],
     "previous_statement": DIGEST_OR_NULL,
     "datasets": [{

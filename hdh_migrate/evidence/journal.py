@@ -201,7 +201,7 @@ class Journal:
             forms.must(forms.ill_formed(told, TRAFFIC, "") is None)
             self.traffic.append(told)
             if "clock_offset" in entry and entry["side"] != "identity":
-                forms.must(type(entry["clock_offset"]) in (int, float))
+                forms.must(forms.is_number(entry["clock_offset"]))
                 self.offsets[told["endpoint"]] = entry["clock_offset"]
 
     def _probed(self, seq: int, at: str, body: Mapping[str, Any]) -> None:

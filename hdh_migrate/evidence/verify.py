@@ -106,6 +106,11 @@ UPGRADED = (
 PAGES = 'that a page shows what the statement says: "hdh-migrate audit verify" makes each one again'
 UNSAMPLED = "that the target still holds these bytes: --sample reads some of them"
 UNSTAMPED = "when the bundle was made: its times are the operator's own"
+NOT_OF_THIS_VERSION = (
+    *(KeyError, TypeError, ValueError, AttributeError, IndexError),
+    *(ArithmeticError, RecursionError),
+)
+"""What Python raises where a value is of another form than the format's."""
 
 Stamped = Callable[[bytes, bytes], tuple[str, str]]
 """Checks a stamp over some bytes: returns the time that it proves and who gave it."""
@@ -173,7 +178,7 @@ def check(
             problems.append(problem)
     except forms.Wrong as wrong:
         problems.append(str(wrong))
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+    except NOT_OF_THIS_VERSION:
         problems.append("statement.json: the predicate is not of this version")
     except OSError as error:
         problems.append(f"the bundle cannot be read: {error.strerror}")

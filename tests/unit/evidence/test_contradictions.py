@@ -20,6 +20,7 @@ from hdh_migrate.evidence.check import check_bundle
 from hdh_migrate.evidence.facts import Counts, Facts, Loss, Pace
 from hdh_migrate.evidence.signing import Signer
 from hdh_migrate.evidence.statement import summary_of
+from hdh_migrate.evidence.story import Cutover
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.model import Place, key_text
 from tests.unit.evidence.builders import (
@@ -330,7 +331,7 @@ STORY: dict[str, tuple[Callable[[Facts], Facts], str]] = {
     ),
     "a cutover that the journal does not know": (
         lambda about: replace(
-            about, cutovers=({"batch": "pilot", "track": "cutover"},)
+            about, cutovers=(Cutover("pilot", "cutover").facts(),)
         ),
         "other cutovers",
     ),
@@ -364,6 +365,12 @@ STORY: dict[str, tuple[Callable[[Facts], Facts], str]] = {
     ),
     "no pace of a step that did something": (
         lambda about: replace(about, paces=(pace(),)), "a pace is missing"
+    ),
+    "a pace whose slices no number tells": (
+        lambda about: replace(about, paces=(pace(seconds=10**400),)), "not a statement of this"
+    ),
+    "a clock that no number tells": (
+        lambda about: replace(about, clock_offsets={TARGET.url: -(1 << 63)}), "not a statement of"
     ),
     "one step with two paces": (lambda about: replace(about, paces=(pace(), pace())), "two paces"),
 }  # fmt: skip
