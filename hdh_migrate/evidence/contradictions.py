@@ -15,7 +15,9 @@ from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence import rules, story
 from hdh_migrate.evidence.facts import Facts
 from hdh_migrate.evidence.forms import Wrong
-from hdh_migrate.evidence.verify import NOT_OF_THIS_VERSION, Walk
+from hdh_migrate.evidence.notes import Walk
+from hdh_migrate.evidence.planned import Plan
+from hdh_migrate.evidence.verify import NOT_OF_THIS_VERSION
 
 FORMAT = 2
 SHOWN = 3
@@ -26,7 +28,7 @@ class Rules:
 
     def __init__(self, facts: Facts) -> None:
         try:
-            self._plan = rules.Plan(
+            self._plan = Plan(
                 {
                     "plan": {"canonical": facts.plan},
                     "names": facts.names,
@@ -62,7 +64,10 @@ class Rules:
         try:
             told = Walk(predicate, FORMAT, ())
             told.read(journal)
-            found = [*rules.misstated(predicate, FORMAT), *story.untold(predicate, told)]
+            found = [
+                *rules.misstated(predicate, Plan(predicate, FORMAT)),
+                *story.untold(predicate, told),
+            ]
         except Wrong as wrong:
             found = [str(wrong)]
         except NOT_OF_THIS_VERSION:

@@ -39,6 +39,13 @@ def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
         return _ASCII_ENCODER.encode(value).encode()
 
 
+def unbase64(text: str) -> bytes:
+    """Return the bytes of base64 in its one spelling; raise ValueError for any other."""
+    data = base64.b64decode(text, validate=True)
+    must(base64.b64encode(data).decode() == text)
+    return data
+
+
 def must(holds: bool) -> None:
     """Raise ValueError where something does not hold that has no message of its own."""
     if not holds:
@@ -175,8 +182,8 @@ def _line(raw: bytes, fields: Mapping[str, Field], where: str) -> dict[str, Any]
         named = {name for name in ("key", "target_key") if f"{name}_b64" in line}
         must(line.keys() == fields.keys() | {f"{name}_b64" for name in named})
         for name in named:  # the bytes are the truth, and only names that are no text have them
-            data = base64.b64decode(line[f"{name}_b64"], validate=True)
-            must(base64.b64encode(data).decode() == line[f"{name}_b64"] and not is_text(data))
+            data = unbase64(line[f"{name}_b64"])
+            must(not is_text(data))
             must(data.decode("utf-8", "backslashreplace") == line[name])
         must(misfit(line, fields) is None)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):

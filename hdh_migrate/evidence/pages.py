@@ -17,9 +17,9 @@ from jinja2 import TemplateError
 
 from hdh_migrate.evidence.catalogue import LANGUAGES
 from hdh_migrate.evidence.html import SHOWN_FINDINGS, SignedBy, render_report
+from hdh_migrate.evidence.outcome import PAGES, Outcome
 from hdh_migrate.evidence.reading import read_bundle
 from hdh_migrate.evidence.signing import Verifier
-from hdh_migrate.evidence.verify import PAGES, Outcome
 
 COMPARED = "13 each page is the one that this statement and these findings give"
 NOT_COMPARED = (

@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable
 from hdh_migrate.evidence.agent import agent_key, public_of
 from hdh_migrate.evidence.lock import lock_of, locked
-from hdh_migrate.evidence.verify import is_weak, last_day
+from hdh_migrate.evidence.signatures import is_weak, last_day
 from hdh_migrate.folders import sync
 
 STATEMENT_TYPE = "application/vnd.in-toto+json"

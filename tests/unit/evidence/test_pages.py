@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from hdh_migrate.evidence.check import examine
+from hdh_migrate.evidence.counts import page_mark
+from hdh_migrate.evidence.outcome import PAGES, Outcome
 from hdh_migrate.evidence.pages import COMPARED, compare_pages
 from hdh_migrate.evidence.signing import Signer
-from hdh_migrate.evidence.verify import PAGES, Outcome, page_mark
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from tests.unit.evidence.builders import (
     TARGET,
