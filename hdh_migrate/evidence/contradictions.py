@@ -17,10 +17,11 @@ from hdh_migrate.evidence.facts import Facts
 from hdh_migrate.evidence.forms import Wrong
 from hdh_migrate.evidence.notes import Walk
 from hdh_migrate.evidence.planned import Plan
+from hdh_migrate.evidence.statement import FORMAT
 from hdh_migrate.evidence.verify import NOT_OF_THIS_VERSION
 
-FORMAT = 2
 SHOWN = 3
+Line = Mapping[str, Any]
 
 
 class Rules:
@@ -39,21 +40,21 @@ class Rules:
         except Wrong as wrong:
             raise EvidenceDamaged(str(wrong)) from None
 
-    def record(self, line: bytes) -> None:
-        """Refuse a line of the manifest.
+    def record(self, record: Line, line: bytes) -> None:
+        """Refuse a record, given with its line of the manifest.
 
         Raises:
             EvidenceDamaged: no run of the plan leads to it.
         """
-        _held(self._plan.record, line)
+        _held(self._plan.record, record, line)
 
-    def exclusion(self, line: bytes) -> None:
-        """Refuse a line of the exclusions.
+    def exclusion(self, exclusion: Line, line: bytes) -> None:
+        """Refuse an object that is left behind, given with its line.
 
         Raises:
             EvidenceDamaged: no rule of the plan leaves this object behind.
         """
-        _held(self._plan.exclusion, line)
+        _held(self._plan.exclusion, exclusion, line)
 
     def statement(self, predicate: Mapping[str, Any], journal: Path) -> None:
         """Refuse a statement.
@@ -79,9 +80,10 @@ class Rules:
             )
 
 
-def _held(rule: Callable[[Mapping[str, Any], str], None], line: bytes) -> None:
+def _held(rule: Callable[[Line, str], None], told: Line, line: bytes) -> None:
     try:
-        rule(json.loads(line), "")
+        # Only a key that is no text stands in its line otherwise than here.
+        rule(json.loads(line) if b'_b64":' in line else told, "")
     except Wrong as wrong:
         raise EvidenceDamaged(str(wrong).removeprefix(": ")) from None
     except KeyError:

@@ -18,6 +18,7 @@ from hdh_migrate.errors import EvidenceDamaged, NoSpace, UsageError
 from hdh_migrate.evidence.bundle import check_bundle
 from hdh_migrate.evidence.facts import Counts, Endpoint
 from hdh_migrate.evidence.signing import verify_envelope
+from hdh_migrate.evidence.verify import CODES
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.model import key_text
 from tests.unit.evidence.builders import (
@@ -469,7 +470,7 @@ def written(name, count):
     records = (record(f"{number:08}.dcm") for number in range(count))
     made = write_bundle(
         Path(sys.argv[1]) / name, records=records, facts=facts(dataset(count)), findings=(),
-        exclusions=(), journal=(), signer=None, languages=(),
+        exclusions=(), journal=(), signer=None, languages=(), checked=False,
     )
     assert made.count == count and made.complete
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from hdh_migrate.evidence.check import check_bundle
+from hdh_migrate.evidence.counts import summary as summary_of
 from hdh_migrate.evidence.cutovers import Cutover
 from hdh_migrate.evidence.facts import Counts, Facts, Loss, Pace
 from hdh_migrate.evidence.signing import Signer
-from hdh_migrate.evidence.statement import summary_of
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.model import Place, key_text
 from tests.unit.evidence.builders import (
