@@ -175,7 +175,7 @@ def load_signer(path: Path, passphrase: bytes | None) -> Signer:
         raise KeyUnavailable(f"{path}: the private key needs its passphrase")
     lock = lock_of(pem) if is_protected else None
     if lock is not None and not lock.bearable:
-        raise KeyUnavailable(f"{path}: opening it would take for ever ({lock.told})")
+        raise KeyUnavailable(f"{path}: opening it could take for ever: it is locked by {lock.told}")
     try:
         key = load_pem_private_key(pem, passphrase if is_protected else None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
