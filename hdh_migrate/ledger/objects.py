@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS
+from hdh_migrate.ledger.coverage import FAILED_ROWS
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.rows import entry_of, extra_of, leaf_of, raw_digest
 from hdh_migrate.ledger.store import all_or_nothing
@@ -216,10 +216,10 @@ class Objects(Uploads):
              receipt["level"], receipt["at"], entry.id, entry.attempt),
         )  # fmt: skip
         if done:
-            self.drop_upload(entry.id)
+            if entry.parts:
+                self.drop_upload(entry.id)
             self._moved(entry.dataset, entry.obj.size, State.SENT, State.VERIFIED)
-            row = self._row_of(VERIFIED_ROWS, entry.id)
-            self._receipts.setdefault("verified", []).extend(row)
+            self._receipts.setdefault("verified", []).append({"id": entry.id})
         return bool(done)
 
     def listing(self, dataset: int) -> Iterator[tuple[int, bytes, int, str, State, str | None]]:
