@@ -11,6 +11,7 @@ import pytest
 from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.evidence.approvals import Stage
 from hdh_migrate.evidence.check import examine
+from hdh_migrate.evidence.reading import read_bundle
 from hdh_migrate.evidence.signing import load_verifier, new_report_key
 from hdh_migrate.folders import make_private
 from hdh_migrate.ledger import Ledger
@@ -104,8 +105,16 @@ def test_the_first_thing_after_an_update_of_the_tool_may_be_a_report(
     assert outcome.problems == []
 
 
-def test_the_first_thing_after_an_update_of_the_tool_may_be_an_approval(desk: Desk) -> None:
-    assert subject_here(desk, "pilot", Stage.CUTOVER).root is not None
+def test_the_first_thing_after_an_update_of_the_tool_may_be_an_approval(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """It is about the very lines that a report then shows."""
+    subject = subject_here(desk, "pilot", Stage.CUTOVER)
+    write_report(desk, tmp_path / "bundle")
+    statement = read_bundle(tmp_path / "bundle", trusted=False).predicate
+    roots = {batch["name"]: batch["merkle_root"] for batch in statement["batches"]}
+    assert subject.root == roots["pilot"] != roots["imaging"]
+    assert subject.plan_digest == statement["plan"]["digest"]["sha256"]
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections import UserDict
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from hdh_migrate.errors import LedgerDamaged, PlanChanged
-from hdh_migrate.fixity import sha256_hex
-from hdh_migrate.ledger import Ledger, database
+from hdh_migrate.fixity import canonical_json, sha256_hex
+from hdh_migrate.ledger import Ledger, chain, database
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.ledger.upgrading import UNTOLD
 from hdh_migrate.model import Listed, State
@@ -115,6 +117,30 @@ PRAGMA user_version = 1;
 """
 
 
+def told_as_then(con: apsw.Connection) -> None:
+    """Leave out of the journal what no ledger before version 3 told."""
+    head = chain.GENESIS
+    for seq, at, kind, text in list(con.execute("SELECT seq, at, kind, body FROM event")):
+        body = json.loads(text)
+        for name in ("datasets", "extras_sha256"):
+            body.pop(name, None)
+        now = canonical_json(body).decode()
+        head = chain.link(head, seq, at, kind, now)
+        con.execute("UPDATE event SET body = ?, digest = ? WHERE seq = ?", (now, head, seq))
+
+
+def test_a_ledger_of_version_1_that_tells_counts_was_set_back(path: Path) -> None:
+    first = Ledger.open(path, FakeClock())
+    first.start("d" * 64, b"{}", [("all", "pilot")], diff=lambda was, now: ())
+    filled(first, 3)
+    first.close()
+    con = connect(path)
+    con.execute(VERSION_1)
+    con.close()
+    with pytest.raises(LedgerDamaged, match="format was set back"):
+        Ledger.open(path, FakeClock())
+
+
 def test_a_ledger_of_version_1_is_brought_up_to_date(path: Path) -> None:
     first = Ledger.open(path, FakeClock())
     first.start("d" * 64, b"{}", [("all", "pilot")], diff=lambda was, now: ())
@@ -124,6 +150,7 @@ def test_a_ledger_of_version_1_is_brought_up_to_date(path: Path) -> None:
     first.close()
     con = connect(path)
     con.execute(VERSION_1)
+    told_as_then(con)
     con.close()
     looked = Ledger.read_only(path, FakeClock())  # before it is brought up to date
     assert [kind for _, kind, _ in looked.cutovers()] == ["cutover-begun"]
