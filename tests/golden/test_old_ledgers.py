@@ -24,13 +24,17 @@ from tests.support.quiet import FakeClock, Notes
 from tests.unit.ledger.test_reconcile import end, inventoried, listed
 
 KEPT = Path(__file__).with_name("ledger-2")
-"""Made by make_ledger_2.py on the last commit with ledgers of version 2."""
+"""Made by make_ledger.py on the last commit with ledgers of version 2."""
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
+    return opened(tmp_path, KEPT)
+
+
+def opened(tmp_path: Path, kept: Path) -> Desk:
     folder = tmp_path / "kept"
-    shutil.copytree(KEPT, folder)
+    shutil.copytree(kept, folder)
     new_report_key(folder / "keys", "report", None)
     made = Desk.open(folder / "plan.yaml", None, Notes(), threading.Event())
     make_private(made.ledger_path.parent)
@@ -73,6 +77,21 @@ def test_an_old_ledger_is_brought_up_once_and_tells_everything(desk: Desk) -> No
         ]
         assert [(row.name, row.root) for row in ledger.datasets()] == was
         ledger.close()
+
+
+@pytest.mark.parametrize("version", [3, 4])
+def test_a_ledger_that_tells_everything_goes_on(tmp_path: Path, version: int) -> None:
+    desk = opened(tmp_path, KEPT.with_name(f"ledger-{version}"))
+    looked = desk.read_ledger()
+    assert not looked.outdated
+    looked.reconcile()
+    events = list(looked.journal())
+    looked.close()
+    ledger = Ledger.open(desk.ledger_path, FakeClock())
+    assert list(ledger.journal()) == events  # nothing has to be told anew
+    ledger.close()
+    test_the_first_thing_after_an_update_of_the_tool_may_be_a_report(desk, tmp_path)
+    test_an_old_ledger_goes_on(desk)
 
 
 def test_an_old_ledger_goes_on(desk: Desk) -> None:
