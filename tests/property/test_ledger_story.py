@@ -61,6 +61,7 @@ class Story(RuleBasedStateMachine):
         self.ledger = Ledger.temporary(FakeClock())
         pairs = [("one", "pilot"), ("two", "pilot")]
         self.ledger.start("d" * 64, b"{}", pairs, diff=lambda was, now: ())
+        self.ledger.event("run-started", {"plan_digest": "d" * 64})
         self.ledger.commit()
 
     # --- inventory ---------------------------------------------------------------------------

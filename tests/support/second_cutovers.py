@@ -12,7 +12,6 @@ from tests.support.second_forms import (
     canonical,
     is_count,
     is_integer,
-    is_text,
     need,
     same,
 )
@@ -22,9 +21,9 @@ from tests.support.second_forms import (
 
 def check_terms(cutover: Json) -> None:
     """Hold the changes of terms and the approvals of one cutover against each other."""
-    changes = cutover.get("terms_changes")
-    if changes is None:
+    if "terms_changes" not in cutover:
         return
+    changes = cutover["terms_changes"]
     need(isinstance(changes, list), "cutovers: terms_changes")
     need(all(isinstance(one, dict) for one in changes), "cutovers: terms_changes")
     told = [*(one.get("terms_before") for one in changes), cutover.get("terms")]
@@ -39,7 +38,8 @@ def check_terms(cutover: Json) -> None:
     under = cutover.get("approved_under")
     need(isinstance(approvals, dict), "cutovers: approvals")
     for stage, keys in approvals.items():
-        named = under.get(stage) if isinstance(under, dict) else None
+        need(isinstance(under, dict), "cutovers: approved_under")
+        named = under.get(stage)
         if named is None and not changes:
             continue
         need(isinstance(named, str) and named in history, f"cutovers: {stage} under no terms")
@@ -54,8 +54,6 @@ def digest(terms: Json) -> str:
 def thresholds(terms: Json) -> dict[str, int]:
     need(isinstance(terms, dict), "cutovers: terms")
     found = terms.get("thresholds")
-    if found is None:
-        return {}
     need(isinstance(found, dict) and all(map(is_integer, found.values())), "terms: thresholds")
     return dict(found)
 
@@ -130,9 +128,9 @@ class Fold:
             self.terms(name, at, body)
             return
         entry["waits"] = None
-        if body.get("approvals") is not None:
+        if "approvals" in body:
             stage = member(body, "approved_stage")
-            need(is_text(stage), "cutover: approved_stage")
+            need(isinstance(stage, str), "cutover: approved_stage")
             entry["approvals"][stage] = body["approvals"]
             entry["approved_under"][stage] = body.get("terms")
         if STAGES.get(name, entry["stage"]) != entry["stage"]:
@@ -200,7 +198,7 @@ class Fold:
             inside = [one for one in self.differing if span[0] <= one <= span[1]]
             for one in inside:
                 del self.differing[one]
-        self.differing |= pairs(body, "differing")
+        self.differing |= dict(pairs(body, "differing"))
 
     def erasing(self, body: dict[str, Json]) -> None:
         self.entry["decommission"].update(requested=None, observed=None)
@@ -213,8 +211,8 @@ class Fold:
         for one in again:
             self.pending.pop(one, None)
         pending = pairs(body, "pending", may_lack=True)
-        self.pending |= pending
-        self.differing |= {one: text for one, text in pending.items() if "target-" in text}
+        self.pending |= dict(pending)
+        self.differing |= {one: text for one, text in pending if "target-" in text}
         outcomes = member(body, "outcomes")
         need(isinstance(outcomes, dict), "cutover-erased: outcomes")
         need(all(map(is_count, outcomes.values())), "cutover-erased: outcomes")
@@ -257,12 +255,12 @@ def listed(body: dict[str, Json], name: str, *, may_lack: bool = False) -> list[
     return list(body[name])
 
 
-def pairs(body: dict[str, Json], name: str, *, may_lack: bool = False) -> dict[int, str]:
-    found = {}
+def pairs(body: dict[str, Json], name: str, *, may_lack: bool = False) -> list[tuple[int, str]]:
+    found = []
     for one in listed(body, name, may_lack=may_lack):
         need(isinstance(one, list) and len(one) == 2, f"a cutover's event: {name}")
         need(is_integer(one[0]) and isinstance(one[1], str), f"a cutover's event: {name}")
-        found[one[0]] = one[1]
+        found.append((one[0], one[1]))
     return found
 
 

@@ -47,22 +47,22 @@ def canonical(value: Json) -> bytes:
 
 
 def written(value: Json, *, ascii_only: bool) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, str):
         return quoted(value, ascii_only)
+    if isinstance(value, dict):
+        pairs = [
+            f"{quoted(name, ascii_only)}:{written(value[name], ascii_only=ascii_only)}"
+            for name in sorted(value)
+        ]
+        return "{" + ",".join(pairs) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join([written(one, ascii_only=ascii_only) for one in value]) + "]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, int):
         return str(value)
-    if isinstance(value, float):
-        need(isfinite(value), "a number that is no number")
-        return repr(value)
-    if isinstance(value, list):
-        return "[" + ",".join(written(one, ascii_only=ascii_only) for one in value) + "]"
-    pairs = [
-        written(name, ascii_only=ascii_only) + ":" + written(value[name], ascii_only=ascii_only)
-        for name in sorted(value)
-    ]
-    return "{" + ",".join(pairs) + "}"
+    need(isfinite(value), "a number that is no number")
+    return repr(value)
 
 
 @lru_cache(maxsize=1 << 14)

@@ -229,22 +229,22 @@ def check_claims(predicate: Json, plan: Plan) -> None:
 def check_attested(attestation: Json, plan: Plan, target: Json) -> None:
     """The host that is attested is the target, or is reached through an attested tunnel."""
 
-    def listed(name: str) -> list[Json]:
-        return list(of(attestation, name, list))
-
-    def bare(url: Json) -> Json:
-        return url.rstrip("/") if isinstance(url, str) else url
+    def bare(value: Json, name: str) -> str:
+        return str(of(value, name, str)).rstrip("/")
 
     need(same(attestation.get("provider"), plan.target["provider"]), "attestation: provider")
     region = plan.target.get("region")
-    need(any(same(one, region) for one in listed("regions")), "attestation: region")
-    wanted = [bare(target["url"])]
+    regions = of(attestation, "regions", list)
+    need(any(same(one, region) for one in regions), "attestation: region")
+    address = bare(target, "url")
+    wanted = [address]
     if target["local"]:
-        tunnels = [one for one in listed("tunnels") if isinstance(one, dict)]
-        wanted = [bare(of(one, "leads_to", str)) for one in tunnels
-                  if same(bare(one.get("local")), bare(target["url"]))]  # fmt: skip
+        tunnels = of(attestation, "tunnels", list)
+        wanted = [bare(one, "leads_to") for one in tunnels if bare(one, "local") == address]
     need(len(set(wanted)) == 1, "attestation: no tunnel, or tunnels to several places")
-    need(any(same(bare(one), wanted[0]) for one in listed("endpoints")), "attestation: address")
+    addresses = of(attestation, "endpoints", list)
+    need(all(isinstance(one, str) for one in addresses), "attestation: endpoints")
+    need(wanted[0] in {one.rstrip("/") for one in addresses}, "attestation: address")
 
 
 WAIVER = {

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Callable
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -53,13 +52,14 @@ def verify(
     if files is None:
         return problems
     attempt(check_sums, files)  # section 3
-    first = format_of(files) == 1
+    opened = attempt(open_statement, files["statement.json"])  # section 6
+    first = opened is not None and format_of(opened[1]) == 1
+    attempt(check_names, files, first)
     lines = {name: attempt(read_lines, name, files[name], first) for name in JSONL}  # 2 and 4
     if None in lines.values():
         return problems
     attempt(check_order, lines, first)  # section 4.2
     head = attempt(check_journal, lines["journal.jsonl"])  # section 4.3
-    opened = attempt(open_statement, files["statement.json"])  # section 6
     if opened is None or head is None:
         return problems
     payload, statement, signatures = opened
@@ -117,19 +117,20 @@ def read_folder(folder: Path) -> dict[str, bytes]:
         need(stat.S_ISREG(entry.lstat().st_mode), f"{entry.name}: not a plain file")
         files[entry.name] = entry.read_bytes()
     need(files.keys() >= ALWAYS, f"missing: {sorted(ALWAYS - files.keys())}")
-    always = ALWAYS if format_of(files) == 1 else ALWAYS | SINCE_THE_SECOND
-    need(files.keys() >= always, f"missing: {sorted(always - files.keys())}")
-    for name in files.keys() - always - {"timestamp.tsr"}:
-        need(REPORT.fullmatch(name), f"a file that no bundle has: {name!r}")
     return files
 
 
-def format_of(files: dict[str, bytes]) -> int:
+def check_names(files: dict[str, bytes], first: bool) -> None:
+    always = ALWAYS if first else ALWAYS | SINCE_THE_SECOND
+    need(files.keys() >= always, f"missing: {sorted(always - files.keys())}")
+    for name in files.keys() - always - {"timestamp.tsr"}:
+        need(REPORT.fullmatch(name), f"a file that no bundle has: {name!r}")
+
+
+def format_of(statement: dict[str, Json]) -> int:
     """Return which format a statement says that it has; the second if it does not say it."""
-    with suppress(Refused):
-        said = open_statement(files["statement.json"])[1].get("predicateType")
-        return FORMATS.get(said, 2) if isinstance(said, str) else 2
-    return 2
+    said = statement.get("predicateType")
+    return FORMATS.get(said, 2) if isinstance(said, str) else 2
 
 
 # 3. SHA256SUMS ------------------------------------------------------------------------------------

@@ -121,7 +121,8 @@ def counted(predicate: Any, files: Files) -> None:
     written = [canonical_json(json.loads(line)) for line in files["journal.jsonl"].splitlines()]
     if b"\n".join([*written, b""]) == files["journal.jsonl"]:
         files["journal.jsonl"] = b"".join(rechained)
-    made = counts.counted(predicate, lines, files["manifest.jsonl"], head.hex())
+    first = "openings" not in predicate  # the first format has none
+    made = counts.counted(predicate, lines, files["manifest.jsonl"], head.hex(), first=first)
     canonical_json(made)  # a line may have a number where a name of an object comes from
     predicate.update(made)
 

@@ -1,0 +1,101 @@
+"""What docs/evidence-format.md refuses, the second verifier too, and the first took once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.evidence.forgery import Desk
+from tests.unit.evidence.test_second_opinion_cutovers import (
+    ONE,
+    TWO,
+    changed,
+    in_story,
+    pilot,
+    with_terms,
+)
+from tests.unit.evidence.worlds import (
+    Change,
+    World,
+    body,
+    both,
+    desk_in,
+    hour,
+    in_keyed_names,
+    laid,
+    planned,
+    put,
+    tell,
+    world,
+)
+
+OPENED = {"at": hour(9), "who": "w", "dataset": "pmsi", "object": None, "reason": None}
+
+
+def keyed_opening(**values: Any) -> Change:
+    def edit(made: World) -> None:
+        made["journal.jsonl"].insert(-1, ["object-opened", hour(18), {"left_out": []}])
+        made["predicate"]["openings"] = [{**OPENED, **values}]
+
+    return edit
+
+
+def contacted(endpoint: str) -> Change:
+    return lambda w: body(w, "run-ended")["traffic"][0].update(endpoint=endpoint)
+
+
+KEYED = {
+    # 7.6: a list of globs
+    "an include that is one text": planned("datasets", 0, include="x"),
+    # 7: of keyed names `object` and `reason` are null
+    "the object that was opened": keyed_opening(object=7),
+    "the reason of an opening": keyed_opening(reason="the name of a person"),
+}
+PLAIN = {
+    # 7.3: a member that a plan leaves out is absent or null
+    "an include that is 0": planned("datasets", 2, include=0),
+    "an exclude that is false": planned("datasets", 2, exclude=False),
+    "a prefix that is 0": planned("datasets", 1, "source", prefix=0),
+    # 7.3: its lists
+    "regions that are one text": put("attestation", regions="xry"),
+    "endpoints that are an object": put("attestation", endpoints={"https://s3.example": 1}),
+    # 8.3: names and a dot before the host
+    "an account of somebody": contacted("https://u@b.a.example"),
+    "a dot and no name": contacted("https://.a.example"),
+}
+KEYED_STORY = {"changes of terms that are a number": put("cutovers", 0, terms_changes=9)}
+STORY = {
+    # 7.3: integers, keys
+    "a threshold that is true": with_terms(1, thresholds={"cutover": True}),
+    "a threshold that is a float": with_terms(1, thresholds={"cutover": 2.0}),
+    "approvals that are no list": changed(0, approvals={ONE: 1, TWO: 1}),
+    # 8.4: ids, texts, spans, counts
+    "an id that is true": tell(
+        "cutover-rechecked", differing=[[2, "target-x"], [3, "y"], [30, "y"], [True, "x"]]
+    ),
+    "a difference that is null": tell("cutover-rechecked", differing=[[2, None], [3, "y"],
+                                                                     [30, "y"]]),
+    "a span from a float": tell("cutover-rechecked", 1, spans=[[1.0, 2, "head"], [7, 9, "head"]]),
+    "an id that is a text": tell("cutover-erased", 2, again=["99"]),
+    "bytes below nothing": both(
+        tell("cutover-rechecked", bytes=-1), pilot("decommission", "recheck", bytes=39)
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return desk_in(tmp_path_factory.mktemp("apart"))
+
+
+@pytest.mark.parametrize("what", [*KEYED, *PLAIN, *STORY, *KEYED_STORY])
+def test_both_refuse(desk: Desk, what: str) -> None:
+    change = {**KEYED, **PLAIN, **STORY, **KEYED_STORY}[what]
+    made = world() if what in {**KEYED, **PLAIN} else in_story()
+    if what in {**KEYED, **KEYED_STORY}:
+        made = in_keyed_names(made)
+    first, other = desk.judge(laid(desk, made, change))
+    if not other:
+        raise RuntimeError("the second takes it too")
+    assert first

@@ -1,0 +1,356 @@
+"""The two verifiers agree on cutovers: the terms of 7.3, and what their events come to (8.4)."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from tests.unit.evidence.forgery import Desk, digest_of
+from tests.unit.evidence.worlds import (
+    Change,
+    World,
+    body,
+    both,
+    desk_in,
+    entry,
+    in_keyed_names,
+    judged,
+    laid,
+    put,
+    refused,
+    tell,
+    world,
+)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return desk_in(tmp_path_factory.mktemp("cutovers"))
+
+
+def approver(number: int) -> dict[str, str]:
+    public = bytes([number]) * 32
+    found = {"public": public.hex(), "fingerprint": sha256(public).hexdigest()}
+    return {"name": f"n{number}", **found}
+
+
+ONE, TWO, THREE = (approver(number)["fingerprint"] for number in (1, 2, 3))
+TERMS = (
+    {"approvers": [approver(1), approver(2)], "thresholds": {"cutover": 1, "decommission": 2}},
+    {"approvers": [approver(2), approver(3)], "thresholds": {"cutover": 2}},
+    {"approvers": [approver(3)], "thresholds": {}},
+)
+FIRST, SECOND, THIRD = map(digest_of, TERMS)
+PILOT = {"batch": "pilot", "track": "cutover"}
+IMAGING = {"batch": "imaging", "track": "rehearsal"}
+AGREED = {"approvals": [TWO, THREE], "approved_stage": "cutover", "terms": SECOND}
+
+
+def at(number: int) -> str:
+    return f"2026-03-02T08:00:13.{number:03}Z"
+
+
+STORY: list[tuple[str, dict[str, Any]]] = [  # the n-th at `at(n)`; where no batch is named, PILOT
+    ("begun", {"pointer": {"kind": "k", "old_sha256": "x"}, "old_sha256": "o",
+               "new_sha256": "n", "rehearsing": False}),
+    ("terms", {"terms": TERMS[0], "beside": []}),
+    ("frozen", {"how": "h", "relists": 2, "interval_seconds": 60}),
+    ("delta", {"round": 1, "new": 2, "changed": 3, "vanished": 4}),
+    ("waits", {"why": "w", "told": ["t"]}),
+    ("terms-changed", {"was": FIRST, "now": SECOND, "difference": ["d"], "approvals": [ONE, TWO],
+                       "terms": TERMS[1], "beside": ["k"]}),
+    ("switching", {"old_sha256": "p", "new_sha256": "q", "root": "r", "strangers": 5,
+                   "approvals": [TWO, THREE], "approved_stage": "cutover", "terms": SECOND}),
+    ("withdrawn", {}),
+    ("begun", {**IMAGING, "pointer": {}, "old_sha256": None, "new_sha256": "n",
+               "rehearsing": True}),
+    ("switching", {"old_sha256": "p", "new_sha256": "q", "root": "r", "strangers": 6, **AGREED}),
+    ("approval-withdrawn", {"approvals": ["x"], "approved_stage": "y"}),
+    ("switched", {}),
+    ("smoked", {"ok": True, "objects": 1, "bytes": 2, "commands": [], "failures": []}),
+    ("open", {"until": "u"}),
+    ("counted", {"new": 1, "changed": 0, "gone": 0}),
+    ("rolling-back", {}),
+    ("rolled-back", {"switched": True}),
+    ("rolled-back", {**IMAGING, "switched": False}),
+    ("waits", {**IMAGING, "why": "v", "told": None}),
+    ("begun", {"pointer": {"kind": "l"}, "old_sha256": "o", "new_sha256": "n",
+               "rehearsing": False}),
+    ("switching", {"old_sha256": "o", "new_sha256": "n", "root": "s", "strangers": 0, **AGREED}),
+    ("switched", {}),
+    ("open", {"until": "v"}),
+    ("frozen", {"how": "i", "relists": 0, "interval_seconds": 0.5}),
+    ("delta", {"round": 1, "new": 0, "changed": 0, "vanished": 0}),
+    ("finalized", {"early": True, "reason": "s", **AGREED, "approved_stage": "finalize"}),
+    ("rechecking", {"level": "full", "reason": None}),
+    ("rechecked", {"objects": 10, "bytes": 100, "spans": [[1, 10, "full"]],
+                   "differing": [[2, "target-x"], [3, "y"], [30, "y"]]}),
+    ("erasing", {"approvals": [THREE, TWO], "approved_stage": "decommission", "terms": SECOND}),
+    ("erased", {"outcomes": {"gone": 2, "kept": 0}, "pending": [[5, "target-y"], [6, "w"],
+                                                               [7, "w"]]}),
+    ("requested", {"outcomes": {"gone": 2}}),
+    ("terms-changed", {"was": SECOND, "now": THIRD, "difference": [], "approvals": [THREE, TWO],
+                       "terms": TERMS[2], "beside": []}),
+    ("erasing", {}),
+    ("rechecking", {"level": "head", "reason": "again"}),
+    ("rechecked", {"objects": 4, "bytes": 40, "spans": [[1, 2, "head"], [7, 9, "head"]],
+                   "differing": [[8, "z"]]}),
+    ("erased", {"outcomes": {"gone": 1}, "again": [5, 6]}),
+    ("erased", {"outcomes": {}, "pending": [[7, "v"]]}),
+    ("requested", {"outcomes": {"gone": 3}}),
+    ("observed", {"remains": 0}),
+]  # fmt: skip
+
+COMES_TO = [
+    entry(
+        stage="decommission observed", since=at(39), on_this_machine=False, root="s",
+        not_ours_before_the_switch=0, attempt=2, window_until="v",
+        pointer={"kind": "l", "old_sha256": "o", "new_sha256": "n"},
+        freeze={"how": "i", "relists": 0, "interval_seconds": 0.5},
+        delta=[{"round": 1, "new": 0, "changed": 0, "vanished": 0}],
+        finalized={"early": True, "reason": "s"},
+        terms=TERMS[2],
+        terms_changes=[
+            {"at": at(6), "was": FIRST, "now": SECOND, "difference": ["d"],
+             "approvals": [ONE, TWO], "terms_before": TERMS[0]},
+            {"at": at(32), "was": SECOND, "now": THIRD, "difference": [],
+             "approvals": [THREE, TWO], "terms_before": TERMS[1]},
+        ],
+        approvals={
+            "cutover": [TWO, THREE], "finalize": [TWO, THREE], "decommission": [THREE, TWO]
+        },
+        approved_under={"cutover": SECOND, "finalize": SECOND, "decommission": SECOND},
+        times={
+            "begun": at(20), "terms": at(2), "frozen": at(24), "delta": at(25), "waits": at(5),
+            "terms-changed": at(32), "switching": at(21), "withdrawn": at(8),
+            "approval-withdrawn": at(11), "switched": at(22), "smoked": at(13), "open": at(23),
+            "counted": at(15), "rolling-back": at(16), "rolled-back": at(17),
+            "finalized": at(26), "rechecking": at(34), "rechecked": at(35), "erasing": at(33),
+            "erased": at(37), "requested": at(38), "observed": at(39),
+        },
+        decommission={
+            "recheck": {"level": "head", "reason": "again", "objects": 14, "bytes": 140,
+                        "differing": 4},
+            "requested": {"gone": 3}, "observed": 0,
+            "outcomes": {"gone": 3, "kept": 0, "v": 1},
+        },
+    ),
+    entry(
+        **IMAGING, stage="rolled back", since=at(18), on_this_machine=True, attempt=2,
+        waits={"why": "v", "told": None, "at": at(19)}, written_by_consumers={},
+        pointer={"old_sha256": None, "new_sha256": "n"},
+        times={"begun": at(9), "rolled-back": at(18), "waits": at(19)},
+    ),
+]  # fmt: skip
+
+
+def in_story(story: list[Any] = STORY) -> World:
+    """Return the world in which this happened in place of its own cutover."""
+    made = deepcopy(world())
+    events = made["journal.jsonl"]
+    first = next(at for at, event in enumerate(events) if event[0] == "cutover-frozen")
+    events[first : first + 3] = [
+        [f"cutover-{name}", at(number), {**PILOT, **deepcopy(what)}]
+        for number, (name, what) in enumerate(story, start=1)
+    ]
+    made["predicate"]["cutovers"] = deepcopy(COMES_TO)
+    return made
+
+
+def pilot(*path: Any, **values: Any) -> Change:
+    return put("cutovers", 0, *path, **values)
+
+
+def test_a_cutover_is_what_its_events_come_to(desk: Desk) -> None:
+    assert desk.judge(laid(desk, in_story())) == ([], [])
+
+
+def test_each_part_of_a_cutover_is_told_by_its_events(desk: Desk) -> None:
+    told = "cutovers: not what their events come to"
+    cases: dict[str, tuple[Change, str]] = {
+        f"another {name}": (pilot(**{name: "other"}), told)
+        for name in COMES_TO[0]
+        if name not in {"batch", "track", "terms", "terms_changes", "approvals", "approved_under"}
+    }
+    cases |= {
+        f"no {name}": (lambda w, name=name: w["predicate"]["cutovers"][0].pop(name), told)
+        for name in ("since", "waits", "smoke", "attempt", "keys_beside", "decommission", "times")
+    }
+    cases |= {
+        "a member more": (pilot(more=1), told),
+        "another order": (lambda w: w["predicate"]["cutovers"].reverse(), told),
+        "one missing": (lambda w: w["predicate"]["cutovers"].pop(), told),
+        "one more": (lambda w: w["predicate"]["cutovers"].append(entry("imaging")), told),
+        "another attempt": (pilot(attempt=1), told),
+        "another number": (pilot(attempt=2.0), told),
+        "one differs less": (pilot("decommission", "recheck", differing=3), told),
+        "one erased less": (pilot("decommission", outcomes={"gone": 2, "kept": 0, "v": 1}), told),
+        "a member of the pointer": (pilot("pointer", kind="k"), told),
+        "the window of before": (put("cutovers", 1, window_until="u"), told),
+        "a time that was forgotten": (pilot("times", erasing=at(29)), told),
+        "another event": (tell("cutover-frozen", 1, how="j"), told),
+        "an event less": (lambda w: drop_event(w, "cutover-withdrawn"), told),
+        "the last event less": (lambda w: drop_event(w, "cutover-observed"), told),
+        "what was pending": (tell("cutover-erased", 2, pending=[]), told),
+        "erased again": (tell("cutover-erased", 1, again=[5]), told),
+        "another span": (tell("cutover-rechecked", 1, spans=[]), told),
+    }  # fmt: skip
+    refused(desk, in_story(), cases)
+
+
+def drop_event(made: World, kind: str) -> None:
+    found = next(event for event in made["journal.jsonl"] if event[0] == kind)
+    made["journal.jsonl"].remove(found)
+
+
+def lacking(kind: str, name: str) -> Change:
+    return lambda w: body(w, kind).pop(name)
+
+
+def test_an_event_of_a_cutover_says_what_is_taken_from_it(desk: Desk) -> None:
+    taken = [
+        (f"cutover-{name}", member)
+        for name, members in {
+            "begun": "pointer old_sha256 new_sha256 rehearsing", "terms": "terms beside",
+            "frozen": "how relists interval_seconds", "delta": "round new changed vanished",
+            "waits": "why told", "terms-changed": "was now difference approvals terms beside",
+            "switching": "old_sha256 new_sha256 root strangers approved_stage",
+            "smoked": "ok objects bytes commands failures", "open": "until",
+            "counted": "new changed gone", "rolled-back": "switched", "finalized": "early reason",
+            "rechecking": "level reason", "rechecked": "objects bytes spans differing",
+            "erased": "outcomes", "requested": "outcomes", "observed": "remains",
+        }.items()
+        for member in members.split()
+    ]  # fmt: skip
+    cases = {f"{kind} without {name}": (lacking(kind, name), "cutover") for kind, name in taken}
+    cases |= {
+        "rechecked before rechecking": (
+            lambda w: drop_event(w, "cutover-rechecking"), "before any rechecking"
+        ),
+        "ids that are text": (tell("cutover-rechecked", differing=[["2", "x"]]), "differing"),
+        "no pairs": (tell("cutover-erased", pending=[[5]]), "pending"),
+        "a span of two": (tell("cutover-rechecked", spans=[[1, 10]]), "spans"),
+        "counts below nothing": (tell("cutover-erased", outcomes={"gone": -1}), "outcomes"),
+        "a count that is text": (tell("cutover-rechecked", objects="10"), "objects"),
+    }  # fmt: skip
+    refused(desk, in_story(), cases)
+
+
+def changed(number: int, **values: Any) -> Change:
+    """Change what a change of terms says, in the statement and in its event."""
+    return both(
+        put("cutovers", 0, "terms_changes", number, **values),
+        tell("cutover-terms-changed", number, **values),
+    )
+
+
+def approved(stage: str, kind: str, keys: Any = None, under: Any = None) -> Change:
+    """Change who approved a stage and under which terms, in the statement and in its event."""
+    known = {} if keys is None else {stage: keys}
+    named = {} if under is None else {stage: None if under == "null" else under}
+    event = ({} if keys is None else {"approvals": keys}) | (
+        {} if under is None else {"terms": named[stage]}
+    )
+    return both(pilot("approvals", **known), pilot("approved_under", **named), tell(kind, **event))
+
+
+def with_terms(number: int, **values: Any) -> Change:
+    """Change the terms of before a change, and all that names their digest."""
+
+    def edit(made: World) -> None:
+        whole = [deepcopy(terms) for terms in TERMS]
+        for name, value in values.items():
+            whole[number][name] = value
+        names = {
+            old: digest_of(new) for old, new in zip((FIRST, SECOND, THIRD), whole, strict=True)
+        }
+        story = made["predicate"]["cutovers"][0]
+        for one, terms in zip(story["terms_changes"], whole, strict=False):
+            one.update(was=names[one["was"]], now=names[one["now"]], terms_before=terms)
+        story["terms"] = whole[2]
+        under = story["approved_under"]
+        under.update({stage: names[name] for stage, name in under.items()})
+        body(made, "cutover-terms")["terms"] = whole[0]
+        for event in (0, 1):
+            told = body(made, "cutover-terms-changed", event)
+            told.update(was=names[told["was"]], now=names[told["now"]], terms=whole[event + 1])
+        for kind in ("cutover-switching", "cutover-erasing"):
+            body(made, kind)["terms"] = names[body(made, kind)["terms"]]
+
+    return edit
+
+
+def test_terms_are_changed_and_approved_by_keys_that_suffice(desk: Desk) -> None:
+    good: dict[str, Change] = {
+        "keys in another order": approved("cutover", "cutover-switching", [THREE, TWO]),
+        "a stage of no threshold": approved("decommission", "cutover-erasing", []),
+        "a change of terms of no threshold": with_terms(1, thresholds={}),
+        "a key of two approvers": with_terms(1, approvers=[approver(2), approver(3), approver(2)]),
+    }
+    assert judged(desk, in_story(), good) == [*good]
+    switch, erase = ("cutover", "cutover-switching"), ("decommission", "cutover-erasing")
+    twisted = [{**approver(2), "fingerprint": THREE}, approver(3)]
+    cases: dict[str, tuple[Change, str]] = {
+        "was of another digest": (changed(0, was=THIRD), "cutovers: terms"),
+        "now of another digest": (changed(1, now=FIRST), "cutovers: terms"),
+        "too few keys for the largest threshold": (changed(0, approvals=[ONE]), "terms"),
+        "nobody agreed": (changed(0, approvals=[]), "terms"),
+        "a key of the terms after": (changed(0, approvals=[ONE, THREE]), "terms"),
+        "a key twice": (changed(0, approvals=[ONE, ONE]), "terms"),
+        "too few keys for a stage": (approved(*switch, [TWO]), "cutover"),
+        "a stage's key twice": (approved(*switch, [TWO, TWO]), "cutover"),
+        "a stage's key of nobody": (approved(*switch, [ONE, TWO]), "cutover"),
+        "one key of nobody, of no threshold": (approved(*erase, [ONE]), "decommission"),
+        "under terms that never were": (approved(*switch, under="0" * 64), "under no terms"),
+        "under no terms": (approved(*switch, under="null"), "under no terms"),
+        "under earlier terms": (approved(*switch, under=FIRST), "cutover"),
+        "a fingerprint of another key": (with_terms(1, approvers=twisted), "terms"),
+    }  # fmt: skip
+    refused(desk, in_story(), cases)
+
+
+def test_without_a_change_of_terms_an_approval_may_name_none(desk: Desk) -> None:
+    """As an earlier version wrote it; where it names terms, they are compared."""
+    begun, terms = deepcopy(STORY[0]), deepcopy(STORY[1])
+    switching = ("switching", {**STORY[6][1], "approvals": [THREE], "terms": None})
+    made = in_story([begun, switching, terms])
+    story = entry(
+        stage="switching", since=at(2), on_this_machine=False, root="r",
+        not_ours_before_the_switch=5, terms=TERMS[0],
+        pointer={"kind": "k", "old_sha256": "p", "new_sha256": "q"},
+        times={"begun": at(1), "terms": at(3), "switching": at(2)},
+        approvals={"cutover": [THREE]}, approved_under={"cutover": None},
+    )  # fmt: skip
+    made["predicate"]["cutovers"] = [story]
+    switch = ("cutover", "cutover-switching")
+    good: dict[str, Change] = {
+        "as it is": lambda _: None,
+        "under the terms that there are": approved(*switch, [ONE], FIRST),
+    }
+    assert judged(desk, made, good) == [*good]
+    cases = {
+        "keys that do not suffice": (approved(*switch, under=FIRST), "cutovers: cutover"),
+        "terms that there are not": (approved(*switch, [ONE], SECOND), "under no terms"),
+    }
+    refused(desk, made, cases)
+
+
+def test_cutovers_beside_keyed_names_are_of_the_told_batches(desk: Desk) -> None:
+    made = in_keyed_names(in_story())
+    good: dict[str, Change] = {"as it is": lambda _: None, "another time": pilot(since=at(1))}
+    assert judged(desk, made, good) == [*good]
+    cases: dict[str, tuple[Change, str]] = {
+        "one missing": (lambda w: w["predicate"]["cutovers"].pop(), "cutovers"),
+        "terms that do not follow": (
+            put("cutovers", 0, "terms_changes", 0, was=THIRD), "cutovers: terms"
+        ),
+        "a batch that no event tells": (tell("cutover-begun", 1, batch="pilot"), "cutovers"),
+    }  # fmt: skip
+    cases["a batch that no event tells"] = (
+        lambda w: [e[2].update(batch="pilot") for e in w["journal.jsonl"]
+                   if e[0].startswith("cutover-")], "cutovers",
+    )  # fmt: skip
+    refused(desk, made, cases)
