@@ -254,7 +254,13 @@ def approved(stage: str, kind: str, keys: Any = None, under: Any = None) -> Chan
     event = ({} if keys is None else {"approvals": keys}) | (
         {} if under is None else {"terms": named[stage]}
     )
-    return both(pilot("approvals", **known), pilot("approved_under", **named), tell(kind, **event))
+
+    def agreed(made: World) -> None:  # also at the attempts before
+        for one, _, told in made["journal.jsonl"]:
+            if one == kind and "approvals" in told:
+                told.update(event)
+
+    return both(pilot("approvals", **known), pilot("approved_under", **named), agreed)
 
 
 def with_terms(number: int, **values: Any) -> Change:
@@ -277,8 +283,9 @@ def with_terms(number: int, **values: Any) -> Change:
         for event in (0, 1):
             told = body(made, "cutover-terms-changed", event)
             told.update(was=names[told["was"]], now=names[told["now"]], terms=whole[event + 1])
-        for kind in ("cutover-switching", "cutover-erasing"):
-            body(made, kind)["terms"] = names[body(made, kind)["terms"]]
+        for _, _, told in made["journal.jsonl"]:
+            if "approvals" in told and told.get("terms") in [*names]:
+                told["terms"] = names[told["terms"]]
 
     return edit
 
