@@ -68,7 +68,7 @@ def write(folder: Path, count: int) -> None:
     private, _ = new_report_key(folder, "report", None)
     write_bundle(
         folder / "bundle", records=records(count), facts=facts(count), findings=(), exclusions=(),
-        journal=(), signer=load_signer(private, None), languages=("fr", "en"),
+        journal=(), signer=load_signer(private, None), languages=("fr", "en"), checked=False,
     )  # fmt: skip
 
 

@@ -264,7 +264,7 @@ def _signatures(
     message = pre_authentication_encoding(APPROVAL_TYPE, payload)
     for claimed, signature in claims:
         who = _Who(_shown(claimed))
-        asked = [key for key in (*barred, *keys) if claimed in {None, key.key_id}]
+        asked = [key for key in (*barred, *keys) if claimed in (None, key.key_id)]
         made = next((key for key in asked if key.accepts(signature, message)), None)
         if made is None:
             yield who, Why.BAD_SIGNATURE if asked and claimed else Why.UNKNOWN_KEY, digest

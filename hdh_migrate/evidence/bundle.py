@@ -5,8 +5,8 @@ empty. Everything is written into the hidden sibling `.<name>.partial`, synced, 
 place last. A crash leaves only that sibling, which the next writer of the same `out` clears.
 
 Files, in the order in which they are made: `exclusions.jsonl`, `manifest.jsonl`,
-`findings.jsonl`, `journal.jsonl`, `verify.py` (the verifier for auditors, with `stamp.py` for a
-time-stamp and `sample.py` for reading back from the target), `summary.json`, one
+`findings.jsonl`, `journal.jsonl`, the verifier for auditors (`verify.py` and its companions, of
+which `stamp.py` reads a time-stamp and `sample.py` reads back from the target), `summary.json`, one
 `report.<language>.html` per language, `statement.json` (a DSSE envelope over the digests of all
 these; without a signer `{"draft": true, "statement": ...}`, which is no evidence), and
 `SHA256SUMS` over everything. They are readable by their owner only, since object names may
@@ -32,6 +32,7 @@ from hdh_migrate.errors import EvidenceDamaged, NoSpace, UsageError
 from hdh_migrate.evidence.catalogue import LANGUAGES
 from hdh_migrate.evidence.check import check_bundle, sums_text
 from hdh_migrate.evidence.contradictions import Rules
+from hdh_migrate.evidence.counts import summary as summary_of
 from hdh_migrate.evidence.facts import Facts, check_facts
 from hdh_migrate.evidence.html import SHOWN_FINDINGS, render_report
 from hdh_migrate.evidence.records import (
@@ -44,7 +45,7 @@ from hdh_migrate.evidence.records import (
 )
 from hdh_migrate.evidence.recount import Order, Recount, unclaimed
 from hdh_migrate.evidence.signing import STATEMENT_TYPE, Signer
-from hdh_migrate.evidence.statement import predicate_of, statement, summary_of
+from hdh_migrate.evidence.statement import predicate_of, statement
 from hdh_migrate.evidence.verify import CODE
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import sync
@@ -83,14 +84,15 @@ def write_bundle(
     journal: Iterable[Event],
     signer: Signer | None,
     languages: Sequence[str],
-    checked: bool = False,
+    checked: bool = True,
 ) -> Bundle:
     """Write the bundle of one run and return what it came to.
 
     The streams are consumed once each, in the order exclusions, records, findings, in bounded
     memory; exclusions and records must be sorted by the bytes of dataset and key. Counts that do
-    not close are written down as such: the statement then says that it is not complete. What is
-    `checked` is held against plan and journal by the rules of the bundle's own verifier.
+    not close are written down as such: the statement then says that it is not complete. All is held
+    against plan and journal by the rules of the bundle's own verifier; tests that forge a bundle
+    say that it is not `checked`.
 
     Raises:
         EvidenceDamaged: a line or the facts are refused (which line, which field); no bundle.
@@ -166,7 +168,7 @@ def _write_lines(
             with left_out.line():
                 line = exclusion_line(exclusion)
                 if held is not None:
-                    held.exclusion(line)
+                    held.exclusion(exclusion, line)
                 left_out.write(line)
                 recount.add_exclusion(exclusion)
     with _File(folder / "manifest.jsonl") as manifest:
@@ -174,7 +176,7 @@ def _write_lines(
             with manifest.line():
                 line = manifest_line(record)
                 if held is not None:
-                    held.record(line)
+                    held.record(record, line)
                 manifest.write(line)
                 recount.add_record(record, line)
     with _File(folder / "findings.jsonl") as found:

@@ -8,9 +8,12 @@ from pathlib import Path
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence import verify
 from hdh_migrate.evidence.archives import unpacked
+from hdh_migrate.evidence.notes import Note
+from hdh_migrate.evidence.outcome import Outcome
 from hdh_migrate.evidence.sample import Sample
+from hdh_migrate.evidence.signatures import Key
 from hdh_migrate.evidence.signing import Verifier
-from hdh_migrate.evidence.verify import Note, Outcome, Stamped, sums_text
+from hdh_migrate.evidence.verify import Stamped, sums_text
 
 __all__ = ["check_bundle", "examine", "sums_text"]
 
@@ -36,7 +39,7 @@ def examine(
     Raises:
         UsageError: there is no such bundle.
     """
-    keys = [verify.Key(key.fingerprint, key.public, key.until) for key in verifiers]
+    keys = [Key(key.fingerprint, key.public, key.until) for key in verifiers]
     try:
         with unpacked(bundle) as folder:
             outcome = verify.check(folder, keys, threshold, stamped, notes)

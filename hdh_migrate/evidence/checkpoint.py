@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import errno
-import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,22 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged, NoSpace, UsageError
+from hdh_migrate.evidence.forms import Wrong
+from hdh_migrate.evidence.notes import LARGEST_NOTE, Note, key_hash, read_note, signed_note
 from hdh_migrate.evidence.records import journal_line
+from hdh_migrate.evidence.signatures import Key
 from hdh_migrate.evidence.signing import Signer, Verifier
 from hdh_migrate.fixity import MerkleTree, leaf_digest
 from hdh_migrate.folders import whole
 
 SUFFIX = ".checkpoint"
-LARGEST = 64 << 10
-"""Bytes of the largest checkpoint that is read: three lines and a signature each of many."""
-
-ED25519 = b"\x01"
-"""The signature type of the signed-note format."""
-
-_TEXT = re.compile(
-    r"(hdh-migrate/[a-z0-9-]{1,40}/journal)\n(0|[1-9]\d{0,18})\n([A-Za-z0-9+/]{43}=)\n"
-)
-_SIGNATURE = re.compile("\u2014 ([^\\s+]+) ([A-Za-z0-9+/]{91}=)\n")
+_ORIGIN = re.compile("hdh-migrate/[a-z0-9-]{1,40}/journal")
 
 Event = tuple[int, str, str, str, bytes]
 
@@ -76,18 +69,8 @@ def parse(note: bytes) -> tuple[Checkpoint, list[tuple[str, bytes]]]:
     Raises:
         EvidenceDamaged: it is no checkpoint of a journal.
     """
-    text, _, lines = note.decode(errors="replace").partition("\n\n")
-    found = _TEXT.fullmatch(text + "\n")
-    claims = [_SIGNATURE.fullmatch(line) for line in lines.splitlines(keepends=True)]
-    if found is not None and claims and len(note) <= LARGEST:
-        root = base64.b64decode(found[3]).hex()
-        told = Checkpoint(found[1], int(found[2]), root)
-        names = [(one[1], base64.b64decode(one[2])) for one in claims if one is not None]
-        # Written again it must be the same: base64 has more than one spelling.
-        again = "".join(_line(*one) for one in names)
-        if told.text == found[0] and again == lines:
-            return told, names
-    raise EvidenceDamaged("this is not a checkpoint of a journal")
+    found = _read(note)
+    return Checkpoint(found.origin, found.size, found.root.hex()), list(found.signatures)
 
 
 def signers(note: bytes, keys: Sequence[Verifier]) -> list[Verifier]:
@@ -96,15 +79,20 @@ def signers(note: bytes, keys: Sequence[Verifier]) -> list[Verifier]:
     Raises:
         EvidenceDamaged: it is no checkpoint of a journal.
     """
-    told, claims = parse(note)
+    found = _read(note)
     return [
-        key
-        for key in keys
-        if any(
-            claim[:4] == _key_hash(name, key) and key.accepts(claim[4:], told.text.encode())
-            for name, claim in claims
-        )
+        key for key in keys if signed_note(found, [Key(key.fingerprint, key.public)], "").signed
     ]
+
+
+def _read(note: bytes) -> Note:
+    try:
+        found = read_note(note)
+    except Wrong:
+        found = None
+    if found is None or _ORIGIN.fullmatch(found.origin) is None:
+        raise EvidenceDamaged("this is not a checkpoint of a journal")
+    return found
 
 
 def add_witness(path: Path, signer: Signer, trusted: Sequence[Verifier]) -> int:
@@ -118,7 +106,7 @@ def add_witness(path: Path, signer: Signer, trusted: Sequence[Verifier]) -> int:
     """
     try:
         with path.open("rb") as file:
-            note = file.read(LARGEST + 1)
+            note = file.read(LARGEST_NOTE + 1)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     if not signers(note, trusted):
@@ -132,16 +120,12 @@ def add_witness(path: Path, signer: Signer, trusted: Sequence[Verifier]) -> int:
 
 
 def _signature(text: str, name: str, signer: Signer) -> str:
-    return _line(name, _key_hash(name, signer.verifier) + signer.sign_bytes(text.encode()))
+    hashed = key_hash(name, signer.verifier.public.public_bytes_raw())
+    return _line(name, hashed + signer.sign_bytes(text.encode()))
 
 
 def _line(name: str, claim: bytes) -> str:
     return f"\u2014 {name} {base64.b64encode(claim).decode()}\n"
-
-
-def _key_hash(name: str, key: Verifier) -> bytes:
-    raw = key.public.public_bytes_raw()
-    return hashlib.sha256(name.encode() + b"\n" + ED25519 + raw).digest()[:4]
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -25,6 +25,9 @@ CODES: dict[str, Text] = {
     "kind-directory": Text(
         "marque de dossier à la source, non déplacée", "folder marker at the source, not moved"
     ),
+    "kind-unknown-blob-type": Text(
+        "blob d'un type inconnu, non déplacé", "blob of an unknown type, not moved"
+    ),
     "kind-page-blob": Text("blob de pages, non déplacé", "page blob, not moved"),
     "kind-archived": Text(
         "blob archivé, illisible en l'état", "archived blob, unreadable as it is"
@@ -37,10 +40,6 @@ CODES: dict[str, Text] = {
     "kind-special-file": Text(
         "ni fichier ni lien (tube, périphérique...), non déplacé",
         "neither a file nor a link (a pipe, a device...), not moved",
-    ),
-    "kind-unknown-blob-type": Text(
-        "type de blob inconnu de cette version, non déplacé",
-        "a type of blob that this version does not know, not moved",
     ),
     # --- what is moved with less than it had ---------------------------------------------------
     "metadata-loss": Text(

@@ -15,10 +15,13 @@ from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence import rules, story
 from hdh_migrate.evidence.facts import Facts
 from hdh_migrate.evidence.forms import Wrong
-from hdh_migrate.evidence.verify import Walk
+from hdh_migrate.evidence.notes import Walk
+from hdh_migrate.evidence.planned import Plan
+from hdh_migrate.evidence.statement import FORMAT
+from hdh_migrate.evidence.verify import NOT_OF_THIS_VERSION
 
-FORMAT = 2
 SHOWN = 3
+Line = Mapping[str, Any]
 
 
 class Rules:
@@ -26,7 +29,7 @@ class Rules:
 
     def __init__(self, facts: Facts) -> None:
         try:
-            self._plan = rules.Plan(
+            self._plan = Plan(
                 {
                     "plan": {"canonical": facts.plan},
                     "names": facts.names,
@@ -37,21 +40,21 @@ class Rules:
         except Wrong as wrong:
             raise EvidenceDamaged(str(wrong)) from None
 
-    def record(self, line: bytes) -> None:
-        """Refuse a line of the manifest.
+    def record(self, record: Line, line: bytes) -> None:
+        """Refuse a record, given with its line of the manifest.
 
         Raises:
             EvidenceDamaged: no run of the plan leads to it.
         """
-        _held(self._plan.record, line)
+        _held(self._plan.record, record, line)
 
-    def exclusion(self, line: bytes) -> None:
-        """Refuse a line of the exclusions.
+    def exclusion(self, exclusion: Line, line: bytes) -> None:
+        """Refuse an object that is left behind, given with its line.
 
         Raises:
             EvidenceDamaged: no rule of the plan leaves this object behind.
         """
-        _held(self._plan.exclusion, line)
+        _held(self._plan.exclusion, exclusion, line)
 
     def statement(self, predicate: Mapping[str, Any], journal: Path) -> None:
         """Refuse a statement.
@@ -62,10 +65,13 @@ class Rules:
         try:
             told = Walk(predicate, FORMAT, ())
             told.read(journal)
-            found = [*rules.misstated(predicate, FORMAT), *story.untold(predicate, told)]
+            found = [
+                *rules.misstated(predicate, Plan(predicate, FORMAT)),
+                *story.untold(predicate, told),
+            ]
         except Wrong as wrong:
             found = [str(wrong)]
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        except NOT_OF_THIS_VERSION:
             found = ["statement.json: not of this version"]
         if found:
             raise EvidenceDamaged(
@@ -74,9 +80,10 @@ class Rules:
             )
 
 
-def _held(rule: Callable[[Mapping[str, Any], str], None], line: bytes) -> None:
+def _held(rule: Callable[[Line, str], None], told: Line, line: bytes) -> None:
     try:
-        rule(json.loads(line), "")
+        # Only a key that is no text stands in its line otherwise than here.
+        rule(json.loads(line) if b'_b64":' in line else told, "")
     except Wrong as wrong:
         raise EvidenceDamaged(str(wrong).removeprefix(": ")) from None
     except KeyError:

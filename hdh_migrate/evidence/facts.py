@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hdh_migrate.errors import EvidenceDamaged
-from hdh_migrate.evidence.rules import is_local
+from hdh_migrate.evidence.addresses import is_local
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.model import Place
 

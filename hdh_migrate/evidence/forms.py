@@ -39,6 +39,13 @@ def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
         return _ASCII_ENCODER.encode(value).encode()
 
 
+def unbase64(text: str) -> bytes:
+    """Return the bytes of base64 in its one spelling; raise ValueError for any other."""
+    data = base64.b64decode(text, validate=True)
+    must(base64.b64encode(data).decode() == text)
+    return data
+
+
 def must(holds: bool) -> None:
     """Raise ValueError where something does not hold that has no message of its own."""
     if not holds:
@@ -175,8 +182,8 @@ def _line(raw: bytes, fields: Mapping[str, Field], where: str) -> dict[str, Any]
         named = {name for name in ("key", "target_key") if f"{name}_b64" in line}
         must(line.keys() == fields.keys() | {f"{name}_b64" for name in named})
         for name in named:  # the bytes are the truth, and only names that are no text have them
-            data = base64.b64decode(line[f"{name}_b64"], validate=True)
-            must(base64.b64encode(data).decode() == line[f"{name}_b64"] and not is_text(data))
+            data = unbase64(line[f"{name}_b64"])
+            must(not is_text(data))
             must(data.decode("utf-8", "backslashreplace") == line[name])
         must(misfit(line, fields) is None)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -247,8 +254,14 @@ def is_count(value: Any) -> bool:  # noqa: ANN401 - any JSON value
     return type(value) is int and value >= 0
 
 
-def _number(value: Any) -> bool:  # noqa: ANN401 - any JSON value
-    return type(value) in (int, float)
+def is_string(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Say whether it is a string."""
+    return type(value) is str
+
+
+def is_number(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Say whether it is a decimal, or an integer that a decimal can come near to."""
+    return type(value) is float or (type(value) is int and abs(value) < 1 << 63)
 
 
 def _given(kind: type) -> Callable[[Any], bool]:
@@ -279,7 +292,7 @@ PREDICATE: dict[str, Any] = {
     "operator": NAMED_OR_NULL,
     "times": {
         "started": TIME_OR_NULL, "ended": TIME_OR_NULL, "written": _text(MOMENT),
-        "clock_offsets": {str: _number},
+        "clock_offsets": {str: is_number},
     },
     "endpoints": [{
         "side": SIDE, "kind": NAMED, "url": NAMED, "region": NAMED_OR_NULL,
@@ -299,7 +312,7 @@ PREDICATE: dict[str, Any] = {
     ],
     "paces": [{
         "step": _text("transfer|verify"), "started": _text(MOMENT), "ended": _text(MOMENT),
-        "seconds": lambda value: _number(value) and value > 0, "bins": [SUM],
+        "seconds": lambda value: is_number(value) and value > 0, "bins": [SUM],
     }],
     "previous_statement": DIGEST_OR_NULL,
     "datasets": [{

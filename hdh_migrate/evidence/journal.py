@@ -8,17 +8,14 @@ never with the number of objects. docs/evidence-format.md, section 8, gives the 
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
-if __package__:
-    from hdh_migrate.evidence import forms, story
-else:
-    import forms  # type: ignore[import-not-found,no-redef]
-    import story  # type: ignore[import-not-found,no-redef]
+from hdh_migrate.evidence import forms
+from hdh_migrate.evidence.addresses import is_address
+from hdh_migrate.evidence.cutovers import KIND, Cutover
 
 COUNTS = {str: forms.is_count}
 LEAVES, PAIRS = [forms.DIGEST], [[forms.DIGEST]]
@@ -129,7 +126,7 @@ class Journal:
         self.offsets: dict[str, float] = {}
         self.plan: str | None = None
         self.probes: set[str] = set()
-        self.cutovers: dict[tuple[str, str], story.Cutover] = {}
+        self.cutovers: dict[tuple[str, str], Cutover] = {}
         self.bound: list[str] | None = None
         self.openings: list[Mapping[str, Any]] = []
 
@@ -169,8 +166,8 @@ class Journal:
             raise forms.Wrong(f"{where}: before the event that it follows")
         self.last_at = at
         try:
-            if kind.startswith(story.KIND):
-                self._cutover(kind[len(story.KIND) :], at, body)
+            if kind.startswith(KIND):
+                self._cutover(kind[len(KIND) :], at, body)
             elif (handler := HANDLERS.get(kind)) is not None:
                 forms.must(not (self.keyed and NAMING & body.keys()))
                 handler(self, line["seq"], at, body)
@@ -201,7 +198,7 @@ class Journal:
             forms.must(forms.ill_formed(told, TRAFFIC, "") is None)
             self.traffic.append(told)
             if "clock_offset" in entry and entry["side"] != "identity":
-                forms.must(type(entry["clock_offset"]) in (int, float))
+                forms.must(forms.is_number(entry["clock_offset"]))
                 self.offsets[told["endpoint"]] = entry["clock_offset"]
 
     def _probed(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
@@ -298,7 +295,7 @@ class Journal:
         batch, track = body["batch"], "" if self.keyed else body["track"]
         forms.must(forms.TEXT.holds(batch) and track in ("", "cutover", "rehearsal"))
         forms.must(self.keyed or track != "")
-        told = self.cutovers.setdefault((batch, track), story.Cutover(batch, track))
+        told = self.cutovers.setdefault((batch, track), Cutover(batch, track))
         if not self.keyed:
             told.take(name, at, body)
 
@@ -369,17 +366,9 @@ LATER = ("failed", "findings", "inventory-changed", "ledger-upgraded", "retried"
 """Kinds that no ledger of the first format had."""
 
 
-def _is_address(value: Any) -> bool:  # noqa: ANN401 - any JSON value
-    try:
-        ipaddress.ip_address(value.partition("%")[0])
-    except (ValueError, AttributeError):
-        return False
-    return True
-
-
 TRAFFIC = {
     "side": forms.TEXT, "endpoint": forms.TEXT, "bytes_read": forms.is_count,
-    "bytes_written": forms.is_count, "requests": forms.is_count, "addresses": [_is_address],
+    "bytes_written": forms.is_count, "requests": forms.is_count, "addresses": [is_address],
 }  # fmt: skip
 HANDLERS = {
     "run-started": Journal._started,  # noqa: SLF001 - they are its own
@@ -416,27 +405,24 @@ class Inventory:
 
     def add(self, line: Mapping[str, Any], where: str, *, excluded: bool) -> None:
         """Take the lines of manifest and exclusions, in the order of their keys."""
-        leaf: bytes | None = hashlib.sha256(
+        now = hashlib.sha256(
             b"\0%b\0%d\0%b" % (forms.key_of(line), line["size"], line["source_version"].encode())
         ).digest()
-        past = self.told.pasts.get(leaf) if leaf is not None else None
-        self.seen += past is not None
+        past = self.told.pasts.get(now)
         if past is None:
-            for whole, left in self.trees:
-                whole.add(leaf)  # type: ignore[arg-type]
-                if excluded:
-                    left.add(leaf)  # type: ignore[arg-type]
+            for trees in self.trees:
+                _grow(trees, now, excluded=excluded)
             return
-        for seal, (whole, left) in zip(reversed(self.told.seals), reversed(self.trees)):  # noqa: B905 - Python 3.9
+        self.seen += 1
+        leaf: bytes | None = now
+        for seal, trees in zip(reversed(self.told.seals), reversed(self.trees)):  # noqa: B905 - Python 3.9
             while past is not None and past.seq > seal.seq:
                 if past.excluded is not excluded:
                     raise forms.Wrong(f"{where}: not what the journal says of this object")
                 leaf, excluded, past = past.was, False, past.before
             if leaf is None:
                 return  # it came later
-            whole.add(leaf)
-            if excluded:
-                left.add(leaf)
+            _grow(trees, leaf, excluded=excluded)
 
     def problems(self) -> Iterator[str]:
         """Say which events the lines contradict."""
@@ -447,3 +433,10 @@ class Inventory:
             body, inner = seal.body, seal.body["excluded"]
             if found != [body["objects"], body["root"], inner["objects"], inner["root"]]:
                 yield f"journal.jsonl line {seal.seq}: the lines are not what was inventoried"
+
+
+def _grow(trees: tuple[forms.Tree, forms.Tree], leaf: bytes, *, excluded: bool) -> None:
+    whole, left = trees
+    whole.add(leaf)
+    if excluded:
+        left.add(leaf)

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hdh_migrate.evidence.counts import STATES
 from hdh_migrate.evidence.names import visible
 from hdh_migrate.evidence.reading import Reading
-from hdh_migrate.evidence.recount import STATES
 from hdh_migrate.model import Verdict
 
 LISTED = 100

@@ -23,6 +23,9 @@ WORK_MAX = 1 << 26
 
 _BEGIN, _END = "-----BEGIN ENCRYPTED PRIVATE KEY-----", "-----END ENCRYPTED PRIVATE KEY-----"
 _PBES2 = bytes.fromhex("2a864886f70d01050d")
+_PBES1 = (bytes.fromhex("2a864886f70d0105"), bytes.fromhex("2a864886f70d010c01"))
+"""What the names of PKCS#5's and PKCS#12's old schemes begin with."""
+
 _PBKDF2 = bytes.fromhex("2a864886f70d01050c")
 _SCRYPT = bytes.fromhex("2b06010401da47040b")
 _AES256_CBC = bytes.fromhex("60864801650304012a")
@@ -44,6 +47,9 @@ class Lock:
     """Whether opening it ends in reasonable time."""
 
 
+_UNKNOWN = Lock("something that is not known here", strong=False, bearable=False)
+
+
 def locked(pkcs8: bytes, passphrase: bytes) -> bytes:
     """Return a private key in DER (PKCS#8) as PEM, locked by scrypt and AES-256."""
     salt, start = os.urandom(_BLOCK), os.urandom(_BLOCK)
@@ -62,20 +68,23 @@ def locked(pkcs8: bytes, passphrase: bytes) -> bytes:
 
 
 def lock_of(pem: bytes) -> Lock:
-    """Say how a locked private key's file is locked; what is not known counts as weak."""
+    """Say how a locked private key's file is locked; what is not known is weak, and not borne."""
+    begin, end = _BEGIN.encode(), _END.encode()
     try:
-        text = pem.decode("ascii")
-        inner = text[text.index(_BEGIN) + len(_BEGIN) : text.index(_END)]
-        return _lock(base64.b64decode("".join(inner.split()), validate=True))
+        start = pem.index(begin) + len(begin)
+        inner = pem[start : pem.index(end, start)]
+        return _lock(base64.b64decode(b"".join(inner.split()), validate=True))
     except (ValueError, IndexError, StopIteration):
-        return Lock("in a way that is not known here", strong=False)
+        return _UNKNOWN
 
 
 def _lock(data: bytes) -> Lock:
     scheme = _items(_one(_one(data)))
     (_, kind), (_, parameters) = next(scheme), next(scheme)
     if kind != _PBES2:
-        return Lock("an old scheme (PBES1)", strong=False)
+        rounds = [int.from_bytes(value, "big") for tag, value in _items(parameters) if tag == 2]
+        known = kind.startswith(_PBES1) and rounds[0] <= WORK_MAX
+        return Lock("an old scheme (PBES1)", strong=False) if known else _UNKNOWN
     derivation = _items(_one(parameters))
     (_, function), (_, costs) = next(derivation), next(derivation)
     told = list(_items(costs))
@@ -88,7 +97,7 @@ def _lock(data: bytes) -> Lock:
         strong = numbers[0] >= PBKDF2_ROUNDS and digest is not None
         words = f"PBKDF2, {numbers[0]:,} rounds of {digest or 'SHA-1'}"
         return Lock(words, strong, numbers[0] <= WORK_MAX)
-    return Lock("in a way that is not known here", strong=False)
+    return _UNKNOWN
 
 
 # --- DER -----------------------------------------------------------------------------------

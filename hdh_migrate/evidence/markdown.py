@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hdh_migrate.evidence.cells import code
+from hdh_migrate.evidence.counts import STATES
 from hdh_migrate.evidence.formats import READERS
 from hdh_migrate.evidence.reading import Reading
-from hdh_migrate.evidence.recount import STATES
 
 SHOWN = 50
 """Rows of a table; a summary is no place for hundreds of datasets."""

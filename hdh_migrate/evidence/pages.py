@@ -8,15 +8,18 @@ the predicate that they name is compared (verify.py), and the outcome says so.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
+
+from jinja2 import TemplateError
 
 from hdh_migrate.evidence.catalogue import LANGUAGES
 from hdh_migrate.evidence.html import SHOWN_FINDINGS, SignedBy, render_report
+from hdh_migrate.evidence.outcome import PAGES, Outcome
 from hdh_migrate.evidence.reading import read_bundle
 from hdh_migrate.evidence.signing import Verifier
-from hdh_migrate.evidence.verify import PAGES, Outcome
 
 COMPARED = "13 each page is the one that this statement and these findings give"
 NOT_COMPARED = (
@@ -44,13 +47,26 @@ def compare_pages(
     for path in sorted(folder.glob("report.*.html")):
         language, page = path.name.split(".")[1], path.read_bytes()
         made = (
-            render_report(reading.predicate, shown, signer, language)
+            _made(reading.predicate, shown, signer, language)
             for signer in _signers(reading.signed_by, keys, page)
             if language in LANGUAGES
         )
         if page not in made:
             outcome.problems.append(f"{path.name}: not the page of this statement")
     outcome.checked.append(COMPARED)
+
+
+def _made(
+    predicate: Mapping[str, Any],
+    shown: Sequence[Mapping[str, Any]],
+    signer: SignedBy | None,
+    language: str,
+) -> bytes | None:
+    """Return the page; None where what is no more than told cannot stand on one."""
+    try:
+        return render_report(predicate, shown, signer, language)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, TemplateError):
+        return None
 
 
 def _signers(

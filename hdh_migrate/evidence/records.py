@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hdh_migrate.errors import EvidenceDamaged
+from hdh_migrate.evidence.counts import grounds
 from hdh_migrate.evidence.forms import (
     EXCLUSION,
     EXCLUSION_1,
@@ -25,7 +26,6 @@ from hdh_migrate.evidence.forms import (
     misfit,
 )
 from hdh_migrate.evidence.names import readable
-from hdh_migrate.evidence.verify import grounds
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.model import Verdict, key_bytes, key_text
 

@@ -1,8 +1,8 @@
-"""Count the records once more: tallies, tree and order, from the lines alone.
+"""Count the records while they are written: tallies, tree and order, from the lines alone.
 
-The writer and the checker of a bundle feed the same class, so a statement can only say what its
-own files add up to. An object is *verified* when its verdict is "match", *pending* while it has
-none, *failed* with any other verdict (a waived difference is still not a verified object).
+The bundle's verifier counts again, by itself (counts.py); what both must agree on stands there. An
+object is *verified* when its verdict is "match", *pending* while it has none, *failed* with any
+other verdict (a waived difference is still not a verified object).
 
 There is one tree over all records, and one for each batch: an approval binds a batch's root, so
 that another batch which goes on does not void it.
@@ -18,16 +18,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from hdh_migrate.errors import EvidenceDamaged
+from hdh_migrate.evidence.counts import SIZES, STATES, UNITS, totals
 from hdh_migrate.evidence.facts import Counts
 from hdh_migrate.evidence.records import order_of
 from hdh_migrate.fixity import MerkleTree, leaf_digest
 from hdh_migrate.model import Verdict
-
-STATES = ("verified", "failed", "pending", "excluded")
-"""Where each inventoried object ends; together they must be all of them."""
-
-SIZES = tuple(1 << power for power in (12, 16, 20, 24, 28, 32, 36))
-"""The bounds between the classes of object sizes, in bytes: 4 KiB, 64 KiB ... 64 GiB."""
 
 UNDECIDED = "none"
 """Stands in the sums by verdict for objects that were not compared yet."""
@@ -130,7 +125,7 @@ class Recount:
         if isinstance(inventoried, Counts):
             inventoried = {"objects": inventoried.objects, "bytes": inventoried.bytes}
         states = self._states[dataset]
-        total = {unit: sum(sums[unit] for sums in states.values()) for unit in ("objects", "bytes")}
+        total = {unit: sum(sums[unit] for sums in states.values()) for unit in UNITS}
         return {
             "inventoried": dict(inventoried),
             **{state: dict(sums) for state, sums in states.items()},
@@ -159,12 +154,8 @@ def unclaimed(plan: Mapping[str, Any]) -> list[str]:
 
 def add_up(tallies: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the sum of several tallies; it closes only if every one of them does."""
-    tallies = list(tallies)
-    total: dict[str, Any] = {
-        state: {unit: sum(tally[state][unit] for tally in tallies) for unit in ("objects", "bytes")}
-        for state in ("inventoried", *STATES)
-    }
-    return {**total, "closes": all(tally["closes"] for tally in tallies)}
+    datasets = [{"tally": tally} for tally in tallies]
+    return {**totals(datasets), "closes": all(one["tally"]["closes"] for one in datasets)}
 
 
 def _sums() -> Sums:

@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable
 from hdh_migrate.evidence.agent import agent_key, public_of
 from hdh_migrate.evidence.lock import lock_of, locked
-from hdh_migrate.evidence.verify import is_weak, last_day
+from hdh_migrate.evidence.signatures import is_weak, last_day
 from hdh_migrate.folders import whole
 
 STATEMENT_TYPE = "application/vnd.in-toto+json"
@@ -175,7 +175,7 @@ def load_signer(path: Path, passphrase: bytes | None) -> Signer:
         raise KeyUnavailable(f"{path}: the private key needs its passphrase")
     lock = lock_of(pem) if is_protected else None
     if lock is not None and not lock.bearable:
-        raise KeyUnavailable(f"{path}: opening it would take for ever ({lock.told})")
+        raise KeyUnavailable(f"{path}: opening it could take for ever: it is locked by {lock.told}")
     try:
         key = load_pem_private_key(pem, passphrase if is_protected else None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -365,7 +365,7 @@ def claims_of(
     try:
         kind, signatures = envelope["payloadType"], envelope["signatures"]
         payload = _decode(envelope["payload"])
-        claims = [(claim.get("keyid"), _decode(claim["sig"])) for claim in signatures]
+        claims = [(_key_id(claim.get("keyid")), _decode(claim["sig"])) for claim in signatures]
     except (KeyError, TypeError, ValueError, AttributeError):
         raise EvidenceDamaged("the envelope is malformed") from None
     if kind != payload_type:
@@ -377,6 +377,12 @@ def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
     """Return the bytes that DSSE signs: version, then type and payload with their lengths."""
     kind = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def _key_id(claimed: object) -> str | None:
+    if claimed is None or isinstance(claimed, str):
+        return claimed
+    raise ValueError("a key id that is no text")
 
 
 def _decode(text: str) -> bytes:

@@ -1,7 +1,7 @@
 """The in-toto statement: what the bundle's files are, and what they add up to.
 
 The predicate repeats the facts and everything that `recount` found. Its strong words are computed
-here and nowhere else, from the counts alone:
+by the rules of the bundle's verifier (counts.py), from the counts alone:
 
 - `counts_close`: in every dataset inventoried = verified + failed + pending + excluded, in
   objects and in bytes;
@@ -19,12 +19,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from hdh_migrate.evidence.counts import SIZES, judged, totals
 from hdh_migrate.evidence.facts import DatasetFacts, Endpoint, Facts
-from hdh_migrate.evidence.recount import SIZES, Recount, add_up
+from hdh_migrate.evidence.recount import Recount
 
 STATEMENT = "https://in-toto.io/Statement/v1"
-PREDICATE = "urn:hdh-migrate:evidence:v2"
-_COUNTED = ("manifest", "datasets", "batches", "outcome", "exclusions", "findings")
+FORMAT = 2
+PREDICATE = f"urn:hdh-migrate:evidence:v{FORMAT}"
 
 TREE = "rfc9162-sha256"
 """Leaves are the manifest's lines without their line feed."""
@@ -104,8 +105,8 @@ def _counted(facts: Facts, recount: Recount) -> dict[str, Any]:
         "datasets": datasets,
         "batches": [_batch(name, datasets, recount) for name in names],
         "outcome": {
-            **_judged(datasets, set(recount.by_level)),
-            "states": _states(datasets),
+            **judged(datasets, set(recount.by_level), FORMAT),
+            "states": totals(datasets),
             "verdicts": dict(sorted(recount.by_verdict.items())),
             "levels": dict(sorted(recount.by_level.items())),
         },
@@ -125,44 +126,6 @@ def _opening(opening: Mapping[str, Any], names: str) -> dict[str, Any]:
     return dict(opening) if names == "plain" else {**opening, "object": None, "reason": None}
 
 
-def summary_of(predicate: Mapping[str, Any], key_id: str | None) -> dict[str, Any]:
-    """Return the short form for programs: what the predicate counts, without plan and journal."""
-    names = ("migration", "rehearsal", "names", "tool", "times", "verification")
-    return {
-        "version": 1,
-        "draft": key_id is None,
-        "signed_by": key_id,
-        "plan_digest": predicate["plan"]["digest"]["sha256"],
-        **{name: predicate[name] for name in (*names, *_COUNTED)},
-    }
-
-
-def _judged(datasets: Sequence[Mapping[str, Any]], levels: set[str]) -> dict[str, bool]:
-    """Return the strong words about some datasets, of which these levels were verified."""
-    total = add_up(dataset["tally"] for dataset in datasets)
-    closed = all(dataset["closed"] for dataset in datasets)
-    complete = (
-        closed
-        and total["closes"]
-        # Where nothing was moved nothing arrived: neither an empty listing nor rules that leave
-        # nothing make a report complete.
-        and total["verified"]["objects"] > 0
-        and total["failed"]["objects"] == total["pending"]["objects"] == 0
-    )
-    return {
-        "inventory_closed": closed,
-        "counts_close": total["closes"],
-        "complete": complete,
-        "proven": complete and levels == {"full"},
-    }
-
-
-def _states(datasets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    total = add_up(dataset["tally"] for dataset in datasets)
-    del total["closes"]
-    return total
-
-
 def _batch(name: str, datasets: Sequence[Mapping[str, Any]], recount: Recount) -> dict[str, Any]:
     """Return one batch: its own root, which approvals bind, and the strong words about it."""
     own = [dataset for dataset in datasets if dataset["batch"] == name]
@@ -170,7 +133,7 @@ def _batch(name: str, datasets: Sequence[Mapping[str, Any]], recount: Recount) -
         "name": name,
         "records": recount.trees[name].count,
         "merkle_root": recount.trees[name].root(),
-        **_judged(own, recount.levels[name]),
+        **judged(own, recount.levels[name], FORMAT),
     }
 
 

@@ -7,6 +7,7 @@ rest: every row in a covered state is covered by exactly one event.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hdh_migrate.errors import LedgerDamaged
-from hdh_migrate.ledger import chain
+from hdh_migrate.fixity import canonical_json
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.rows import FAILED, VERIFIED, as_json
 from hdh_migrate.ledger.store import Store
@@ -51,22 +52,23 @@ FAILED_ROWS = Cover(
 class Coverage(Store):
     """Covers rows by events, and compares them."""
 
-    def _row_of(self, cover: Cover, number: int) -> list[dict[str, Any]]:
-        """Return a row as the journal's digest covers it; none when it is not in that state."""
-        rows = self._rows(self._sql[cover.query], (number,))
-        return [dict(zip(cover.names, map(as_json, row), strict=True)) for row in rows]
+    def _covers(self, cover: Cover, ids: Iterable[int]) -> tuple[dict[str, str], Counter[str]]:
+        """Return the digests that cover rows, and how many of them are of each dataset.
 
-    def _rows_digest(self, cover: Cover, ids: Iterable[int]) -> str:
-        return chain.rows_digest(row for number in ids for row in self._row_of(cover, number))
-
-    def _extras_digest(self, ids: Iterable[int]) -> str:
-        """Return the digest over what rows have beyond their columns: losses are counted of it."""
-        query = "SELECT id, extra FROM object WHERE id = ?"
-        rows = (row for number in ids for row in self._rows(query, (number,)))
-        return chain.rows_digest({"id": number, "extra": extra} for number, extra in rows)
-
-    def _extras(self, cover: Cover, ids: Iterable[int]) -> dict[str, str]:
-        return {"extras_sha256": self._extras_digest(ids)} if cover is VERIFIED_ROWS else {}
+        What rows have beyond their columns has a digest of its own: losses are counted of it.
+        """
+        rows, extras, counts = hashlib.sha256(), hashlib.sha256(), Counter[str]()
+        query = self._sql[cover.query]
+        for number in ids:
+            for *row, extra in self._rows(query, (number,)):
+                told = dict(zip(cover.names, map(as_json, row), strict=True))
+                rows.update(canonical_json(told) + b"\n")
+                extras.update(canonical_json({"id": number, "extra": extra}) + b"\n")
+                counts[told["dataset"]] += 1
+        digests = {"rows_sha256": rows.hexdigest()}
+        if cover is VERIFIED_ROWS:
+            digests["extras_sha256"] = extras.hexdigest()
+        return digests, counts
 
     def _replace(self, cover: Cover, ids: set[int]) -> None:
         """Replace the events that cover any of these rows; the others stay covered.
@@ -76,42 +78,49 @@ class Coverage(Store):
         """
         if not ids:
             return
-        replaced = [
-            (seq, covered) for seq, covered in self._covered(cover) if not ids.isdisjoint(covered)
-        ]
-        for seq, covered in replaced:
+        for seq, covered in list(self._covered(cover, ids)):
             left = [number for number in covered if number in ids]
             kept = [number for number in covered if number not in ids]
-            rows = [row for number in left for row in self._row_of(cover, number)]
+            digests, _ = self._covers(cover, kept)
             self.event(
                 cover.later,
                 {
                     "event": seq,
                     cover.left: left,
-                    cover.counts: dict(Counter(row["dataset"] for row in rows)),
+                    cover.counts: dict(self._covers(cover, left)[1]),
                     cover.kept: kept,
-                    "rows_sha256": self._rows_digest(cover, kept),
-                    **self._extras(cover, kept),
+                    **digests,
                 },
             )
 
-    def _covered(self, cover: Cover) -> Iterator[tuple[int, list[int]]]:
-        """Return (number, ids) of every event that covers rows, checking each.
+    def _covered(
+        self, cover: Cover, touching: set[int] | None = None
+    ) -> Iterator[tuple[int, list[int]]]:
+        """Return (number, ids) of every event that covers rows, the last first, checking each.
+
+        With `touching` only the events that cover one of these rows are checked and returned.
 
         Raises:
             LedgerDamaged: a row is not as its event says.
         """
-        replaced = {body["event"] for _, body in self._told(cover.later)}
-        for kind, ids in ((cover.event, "ids"), (cover.later, cover.kept)):
-            for seq, told in self._told(kind):
-                if seq in replaced:
-                    continue
-                extras = told.get("extras_sha256")  # earlier events have none
-                if self._rows_digest(cover, told[ids]) != told["rows_sha256"] or (
-                    extras is not None and self._extras_digest(told[ids]) != extras
-                ):
-                    raise LedgerDamaged(f"an object {cover.what} by event {seq} was changed since")
-                yield seq, told[ids]
+        replaced = set()  # what replaces an event stands behind it
+        for seq, kind, told in self._backwards(cover.event, cover.later):
+            if kind == cover.later:
+                replaced.add(told["event"])
+            ids = told["ids" if kind == cover.event else cover.kept]
+            if seq in replaced or (touching is not None and touching.isdisjoint(ids)):
+                continue
+            digests, _ = self._covers(cover, ids)
+            known = {"extras_sha256": digests.get("extras_sha256"), **told}  # not in earlier events
+            if any(known[name] != digest for name, digest in digests.items()):
+                raise LedgerDamaged(f"an object {cover.what} by event {seq} was changed since")
+            yield seq, ids
+
+    def _backwards(self, *kinds: str) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
+        with guarded():
+            query = "SELECT seq, kind, body FROM event WHERE kind IN (?, ?) ORDER BY seq DESC"
+            for seq, kind, body in self._con.execute(query, kinds):
+                yield seq, kind, json.loads(body)
 
     def _told(self, kind: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
         with guarded():

@@ -18,6 +18,7 @@ DETAIL_MAX = 4_000
 class Findings(Telling):
     """What people are told of a run."""
 
+    @all_or_nothing
     def finding(
         self, code: str, severity: str, detail: str, *, dataset: int | None = None,
         entry: int | None = None,

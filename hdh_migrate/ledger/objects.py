@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS
+from hdh_migrate.ledger.coverage import FAILED_ROWS
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.rows import entry_of, extra_of, leaf_of, raw_digest
 from hdh_migrate.ledger.store import all_or_nothing
@@ -57,6 +57,7 @@ class Objects(Uploads):
             "UPDATE dataset SET marker = NULL, last_key = NULL, pages = 0 WHERE id = ?", (dataset,)
         )
 
+    @all_or_nothing
     def seal(self, dataset: int, told: Mapping[str, Any]) -> None:
         """Close a dataset's inventory, or close it again; `told` is of `fixity.Inventoried`."""
         first = not self._is_sealed(dataset)
@@ -180,6 +181,7 @@ class Objects(Uploads):
             self._moved(entry.dataset, entry.obj.size, State.SENT, None)
             self._moved(entry.dataset, obj.size, None, State.SENT)
 
+    @all_or_nothing
     def retry_failed(self, dataset: int) -> int:
         """Let every failed object that could end otherwise wait again; return how many."""
         rows = self._rows(self._sql["failed_of"], (dataset,))
@@ -214,10 +216,10 @@ class Objects(Uploads):
              receipt["level"], receipt["at"], entry.id, entry.attempt),
         )  # fmt: skip
         if done:
-            self.drop_upload(entry.id)
+            if entry.parts:
+                self.drop_upload(entry.id)
             self._moved(entry.dataset, entry.obj.size, State.SENT, State.VERIFIED)
-            row = self._row_of(VERIFIED_ROWS, entry.id)
-            self._receipts.setdefault("verified", []).extend(row)
+            self._receipts.setdefault("verified", []).append({"id": entry.id})
         return bool(done)
 
     def listing(self, dataset: int) -> Iterator[tuple[int, bytes, int, str, State, str | None]]:

@@ -70,15 +70,15 @@ SELECT id, key, size, version, modified, md5, state, reason, sha256, stored_size
        etag, level, verdict, verified_at
 FROM object WHERE dataset = ? ORDER BY key;
 
--- verified_row: what the journal's digest of a verified object covers.
+-- verified_row: what the journal's digests of a verified object cover; last what is beyond its columns.
 SELECT o.id, d.name, o.key, o.size, o.version, o.modified, o.md5, o.parts, o.attempt, o.sha256,
        o.sealed_sha256, o.stored_size, o.stored_sha256, o.etag, o.version_id, o.level, o.verdict,
-       o.verified_at
+       o.verified_at, o.extra
 FROM object o JOIN dataset d ON d.id = o.dataset WHERE o.id = ? AND o.state = 5;
 
 -- failed_row: what the journal's digest of an object that failed or was refused covers.
 SELECT o.id, d.name, o.key, o.size, o.version, o.modified, o.md5, o.state, o.reason, o.sha256,
-       o.stored_size, o.stored_sha256, o.etag, o.level, o.verdict, o.verified_at
+       o.stored_size, o.stored_sha256, o.etag, o.level, o.verdict, o.verified_at, o.extra
 FROM object o JOIN dataset d ON d.id = o.dataset WHERE o.id = ? AND o.state IN (2, 6);
 
 -- ended: the failed and refused objects of a dataset.

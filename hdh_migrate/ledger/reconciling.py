@@ -24,13 +24,18 @@ UPGRADED = "ledger-upgraded"
 NEW_KINDS = frozenset(("failed", "findings", "inventory-changed", "retried"))
 """Events that no ledger before version 3 wrote."""
 
+NEW_MEMBERS = {
+    "inventoried": "excluded", "verified": "datasets", "superseded": "dropped_datasets",
+}  # fmt: skip
+"""What no ledger before version 3 told in these events."""
+
 _KINDS = (*NEW_KINDS, UPGRADED, "inventoried", "superseded", "verified")
 _Tallies = dict[tuple[int, int], list[int]]
 
 
 def is_new_form(kind: str, body: Mapping[str, Any]) -> bool:
     """Say whether an event is of the form that tells every count."""
-    return kind in NEW_KINDS or (kind == "inventoried" and "excluded" in body)
+    return kind in NEW_KINDS or NEW_MEMBERS.get(kind) in body
 
 
 class Told:

@@ -109,13 +109,12 @@ class Telling(Coverage):
                 self.event("inventory-changed", {"dataset": self._name(dataset), **told})
         self._changes.clear()
         for kind, rows in self._receipts.items():
-            body: dict[str, Any] = {
-                "ids": [row["id"] for row in rows],
-                "rows_sha256": chain.rows_digest(rows),
-            }
-            if kind == "verified":
-                body["datasets"] = dict(Counter(row["dataset"] for row in rows))
-                body |= self._extras(VERIFIED_ROWS, body["ids"])
+            body: dict[str, Any] = {"ids": [row["id"] for row in rows]}
+            if kind == "verified":  # as the rows are now
+                digests, counts = self._covers(VERIFIED_ROWS, body["ids"])
+                body |= {"datasets": dict(counts), **digests}
+            else:
+                body["rows_sha256"] = chain.rows_digest(rows)
             self.event(kind, body)
         self._receipts.clear()
         self._tell_ended()
@@ -128,7 +127,7 @@ class Telling(Coverage):
                 "failed",
                 {
                     "ids": ids,
-                    "rows_sha256": self._rows_digest(FAILED_ROWS, ids),
+                    **self._covers(FAILED_ROWS, ids)[0],
                     "datasets": dict(Counter(self._name(dataset) for _, dataset in some)),
                 },
             )

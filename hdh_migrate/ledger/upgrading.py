@@ -17,6 +17,7 @@ from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.fixity import Inventoried, inventory_leaf
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.reconciling import UPGRADED, Reconciling, is_new_form
+from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.telling import Telling
 from hdh_migrate.model import DatasetRow, State
 
@@ -61,6 +62,7 @@ class Upgrading(Telling, Reconciling):
             if dataset.sealed:
                 self._compare_earlier(dataset, self._inventory_of(dataset))
 
+    @all_or_nothing
     def bring_up(self) -> None:
         """Tell once what an earlier version did not; does nothing when that is done.
 

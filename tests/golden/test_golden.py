@@ -1,4 +1,4 @@
-"""Bundles of earlier formats, kept as they were written, go on to verify for ever."""
+"""Bundles of every format, kept as they were written, go on to verify for ever."""
 
 from __future__ import annotations
 
@@ -6,33 +6,46 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from hdh_migrate.evidence.check import examine
+from hdh_migrate.evidence.notes import load_note
 from hdh_migrate.evidence.reading import open_bundle
 from hdh_migrate.evidence.signing import load_verifier
 
-V1 = Path(__file__).with_name("evidence-v1")
-"""Made by make_v1.py on the last commit that wrote the first format."""
+FORMATS = (1, 2)
 
 
-def test_a_bundle_of_the_first_format_verifies() -> None:
-    outcome = examine(V1 / "bundle", [load_verifier(V1 / "report.pub")])
+def kept(number: int) -> Path:
+    """Return what make_bundle.py made on a commit that wrote this format."""
+    return Path(__file__).with_name(f"evidence-v{number}")
+
+
+@pytest.mark.parametrize("number", FORMATS)
+def test_a_kept_bundle_verifies(number: int) -> None:
+    folder = kept(number)
+    notes = [load_note(path) for path in folder.glob("bundle.checkpoint")]
+    outcome = examine(folder / "bundle", [load_verifier(folder / "report.pub")], notes=notes)
 
     assert outcome.problems == []
+    assert len(notes) == number - 1
 
 
-def test_a_bundle_of_the_first_format_verifies_alone_with_its_own_verifier() -> None:
+@pytest.mark.parametrize("number", FORMATS)
+def test_a_kept_bundle_verifies_alone_with_its_own_verifier(number: int) -> None:
     done = subprocess.run(
-        [sys.executable, "verify.py", ".", "--trust", V1 / "report.pub"],
-        cwd=V1 / "bundle", capture_output=True, text=True, check=False,
+        [sys.executable, "-I", "verify.py", ".", "--trust", kept(number) / "report.pub"],
+        cwd=kept(number) / "bundle", capture_output=True, text=True, check=False,
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout
 
 
-def test_a_bundle_of_the_first_format_is_read() -> None:
-    reading = open_bundle(V1 / "bundle", [load_verifier(V1 / "report.pub")])
+@pytest.mark.parametrize("number", FORMATS)
+def test_a_kept_bundle_is_read(number: int) -> None:
+    reading = open_bundle(kept(number) / "bundle", [load_verifier(kept(number) / "report.pub")])
 
-    assert reading.format == 1
+    assert reading.format == number
     assert [line["code"] for _, line in reading.lines("findings")] == [
         "key-not-utf8",
         "collision",

@@ -11,6 +11,7 @@ import pytest
 from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.evidence.approvals import Stage
 from hdh_migrate.evidence.check import examine
+from hdh_migrate.evidence.reading import read_bundle
 from hdh_migrate.evidence.signing import load_verifier, new_report_key
 from hdh_migrate.folders import make_private
 from hdh_migrate.ledger import Ledger
@@ -23,13 +24,17 @@ from tests.support.quiet import FakeClock, Notes
 from tests.unit.ledger.test_reconcile import end, inventoried, listed
 
 KEPT = Path(__file__).with_name("ledger-2")
-"""Made by make_ledger_2.py on the last commit with ledgers of version 2."""
+"""Made by make_ledger.py on the last commit with ledgers of version 2."""
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
+    return opened(tmp_path, KEPT)
+
+
+def opened(tmp_path: Path, kept: Path) -> Desk:
     folder = tmp_path / "kept"
-    shutil.copytree(KEPT, folder)
+    shutil.copytree(kept, folder)
     new_report_key(folder / "keys", "report", None)
     made = Desk.open(folder / "plan.yaml", None, Notes(), threading.Event())
     make_private(made.ledger_path.parent)
@@ -74,6 +79,21 @@ def test_an_old_ledger_is_brought_up_once_and_tells_everything(desk: Desk) -> No
         ledger.close()
 
 
+@pytest.mark.parametrize("version", [3, 4])
+def test_a_ledger_that_tells_everything_goes_on(tmp_path: Path, version: int) -> None:
+    desk = opened(tmp_path, KEPT.with_name(f"ledger-{version}"))
+    looked = desk.read_ledger()
+    assert not looked.outdated
+    looked.reconcile()
+    events = list(looked.journal())
+    looked.close()
+    ledger = Ledger.open(desk.ledger_path, FakeClock())
+    assert list(ledger.journal()) == events  # nothing has to be told anew
+    ledger.close()
+    test_the_first_thing_after_an_update_of_the_tool_may_be_a_report(desk, tmp_path)
+    test_an_old_ledger_goes_on(desk)
+
+
 def test_an_old_ledger_goes_on(desk: Desk) -> None:
     ledger = Ledger.open(desk.ledger_path, FakeClock())
     ledger.reconcile()
@@ -104,8 +124,16 @@ def test_the_first_thing_after_an_update_of_the_tool_may_be_a_report(
     assert outcome.problems == []
 
 
-def test_the_first_thing_after_an_update_of_the_tool_may_be_an_approval(desk: Desk) -> None:
-    assert subject_here(desk, "pilot", Stage.CUTOVER).root is not None
+def test_the_first_thing_after_an_update_of_the_tool_may_be_an_approval(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """It is about the very lines that a report then shows."""
+    subject = subject_here(desk, "pilot", Stage.CUTOVER)
+    write_report(desk, tmp_path / "bundle")
+    statement = read_bundle(tmp_path / "bundle", trusted=False).predicate
+    roots = {batch["name"]: batch["merkle_root"] for batch in statement["batches"]}
+    assert subject.root == roots["pilot"] != roots["imaging"]
+    assert subject.plan_digest == statement["plan"]["digest"]["sha256"]
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,20 @@ def test_what_is_no_envelope_does_not_count(dpo: Signer, envelope: dict[str, Any
     assert [one.why for one in judged(envelope, keys=(dpo,)).refused] == [Why.MALFORMED]
 
 
+@pytest.mark.parametrize("key_id", [[], {}, 7, True])
+def test_a_key_id_that_is_no_text_makes_no_approval(dpo: Signer, key_id: object) -> None:
+    envelope = signed(dpo)
+    envelope["signatures"][0]["keyid"] = key_id
+    found = judged(envelope, keys=(dpo,))
+    assert ([one.why for one in found.refused], found.missing) == ([Why.MALFORMED], 1)
+
+    taken_back = withdrawal(
+        dpo, "0" * 64, batch="pilot", stage="cutover", made_at="2026-11-25T09:00:00Z"
+    )
+    taken_back["signatures"][0]["keyid"] = key_id
+    assert judged(signed(dpo), taken_back, keys=(dpo,)).missing == 0
+
+
 def test_a_signature_over_another_type_of_payload_does_not_count(dpo: Signer) -> None:
     payload = base64.b64decode(signed(dpo)["payload"])
     crossed = {**dpo.sign(STATEMENT_TYPE, payload), "payloadType": APPROVAL_TYPE}

@@ -70,6 +70,7 @@ class Archive:
             journal=_journal("run" * events if isinstance(events, int) else events),
             signer=self.key,
             languages=(),
+            checked=False,
         )
         # Of this format the journal is not looked into, so a test may have any.
         return in_first_format(made, self.key)

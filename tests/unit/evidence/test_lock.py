@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 from pathlib import Path
 
@@ -115,15 +116,35 @@ def test_the_lock_of_another_tool_is_judged(
         b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nMP////8=\n-----END ENCRYPTED PRIVATE KEY-----",
     ],
 )  # fmt: skip
-def test_a_lock_that_is_not_understood_is_weak(pem: bytes) -> None:
-    assert not lock.lock_of(pem).strong
+def test_a_lock_that_is_not_understood_is_weak_and_is_not_opened(pem: bytes) -> None:
+    """Whatever library opens it might understand more, and work for ever."""
+    found = lock.lock_of(pem)
+    assert (found.strong, found.bearable) == (False, False)
+
+
+def test_what_stands_before_a_key_hides_no_lock(tmp_path: Path) -> None:
+    private, _ = new_report_key(tmp_path, "k", PHRASE)
+    whole = private.read_bytes()
+    assert lock.lock_of("cl\u00e9\n".encode() + whole) == lock.lock_of(whole)
+    assert lock.lock_of(b"\xff\n-----END ENCRYPTED PRIVATE KEY-----\n" + whole).bearable
+
+
+def test_an_old_scheme_may_not_ask_for_years_of_work_either() -> None:
+    def scheme(kind: str, rounds: int) -> lock.Lock:
+        numbers = lock._sequence(lock._der(4, bytes(8)), lock._integer(rounds))
+        told = lock._sequence(lock._der(6, bytes.fromhex(kind)), numbers)
+        body = base64.b64encode(lock._sequence(told, lock._der(4, bytes(16)))).decode()
+        return lock.lock_of(f"{lock._BEGIN}\n{body}\n{lock._END}\n".encode())
+
+    for kind in ("2a864886f70d010503", "2a864886f70d010c0103"):
+        assert scheme(kind, 2_048).bearable
+        assert not scheme(kind, lock.WORK_MAX + 1).bearable
+    assert not scheme("2a864886f70d01090f", 2_048).bearable
 
 
 def test_a_file_that_asks_for_years_of_work_is_not_opened(tmp_path: Path) -> None:
     private, _ = new_report_key(tmp_path, "k", PHRASE)
     lines = private.read_text().splitlines()
-    import base64
-
     data = base64.b64decode("".join(lines[1:-1]))
     cost = lock._integer(lock.SCRYPT_P)
     at = data.index(cost, data.index(lock._integer(lock.SCRYPT_N)))

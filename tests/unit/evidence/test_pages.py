@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hdh_migrate.evidence.check import examine
+from hdh_migrate.evidence.counts import page_mark
+from hdh_migrate.evidence.outcome import PAGES, Outcome
 from hdh_migrate.evidence.pages import COMPARED, compare_pages
 from hdh_migrate.evidence.signing import Signer
-from hdh_migrate.evidence.verify import PAGES, Outcome
-from tests.unit.evidence.builders import bundle, dataset, facts, finding, record, signer
-from tests.unit.evidence.test_contradictions import resigned
+from hdh_migrate.fixity import canonical_json, sha256_hex
+from tests.unit.evidence.builders import (
+    TARGET,
+    Told,
+    bundle,
+    dataset,
+    facts,
+    finding,
+    record,
+    signer,
+)
+from tests.unit.evidence.test_contradictions import edited, resigned
 
 CODE = "77" * 32
 """What the facts of these tests say of the code that wrote them."""
@@ -66,8 +78,6 @@ def test_a_page_in_a_language_that_nobody_writes(made: tuple[Path, Signer]) -> N
     from base64 import b64decode
     from json import loads
 
-    from hdh_migrate.fixity import canonical_json
-
     envelope = loads((folder / "statement.json").read_bytes())
     text = b64decode(envelope["payload"]).replace(b"report.fr.html", b"report.xx.html")
     signed = key.sign("application/vnd.in-toto+json", text)
@@ -95,3 +105,26 @@ def test_a_witness_who_does_not_trust_the_signer_compares_all_the_same(
     witness = signer(tmp_path / "w", "witness")
     countersign(folder, witness, [key.verifier])
     assert examined(folder, witness).problems == []
+
+
+def test_what_no_page_can_be_made_of_is_told_and_ends_nothing(tmp_path: Path) -> None:
+    """The fault: a bundle that verify.py takes, and `audit verify` ended with a traceback."""
+    key, probed = signer(tmp_path), {"endpoint": TARGET.url, "region": TARGET.region}
+    digest = {"record_sha256": sha256_hex(canonical_json(probed))}
+
+    def telling(events: list[Told]) -> list[Told]:
+        return [events[0], (events[0][0], "probed", digest), *events[1:]]
+
+    folder = bundle(tmp_path / "out", [record()], about=facts(dataset(1)), signer=key,
+                    languages=["fr"], telling=telling).folder  # fmt: skip
+    page = folder / "report.fr.html"
+
+    def put(said: dict[str, Any]) -> None:
+        mark = page_mark(said)
+        said["capabilities"] = probed
+        page.write_bytes(page.read_bytes().replace(mark, page_mark(said)))
+
+    edited(folder, key, put)
+
+    assert examine(folder, [key.verifier]).problems == []
+    assert examined(folder, key).problems == [f"{page.name}: not the page of this statement"]

@@ -24,6 +24,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.evidence.facts import Counts, Endpoint, Facts, Loss, Pace
+from hdh_migrate.evidence.verify import CODES
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.model import key_text
 from tests.unit.evidence.builders import (
@@ -44,7 +45,7 @@ from tests.unit.evidence.builders import (
 from tests.unit.evidence.forgery import JSONL, Case, Desk, Edit, Files, load, resummed
 
 DRAWS = int(os.environ.get("HDH_TEST_DRAWS", "16"))
-CODE = ("verify.py", "forms.py", "journal.py", "rules.py", "story.py", "stamp.py", "sample.py")
+CODE = CODES[2]
 DOCUMENTS = ("statement.json", "summary.json", "SHA256SUMS")
 
 

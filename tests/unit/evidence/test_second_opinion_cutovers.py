@@ -39,13 +39,14 @@ def approver(number: int) -> dict[str, str]:
 
 ONE, TWO, THREE = (approver(number)["fingerprint"] for number in (1, 2, 3))
 TERMS = (
-    {"approvers": [approver(1), approver(2)], "thresholds": {"switch": 1, "decommission": 2}},
-    {"approvers": [approver(2), approver(3)], "thresholds": {"switch": 2}},
+    {"approvers": [approver(1), approver(2)], "thresholds": {"cutover": 1, "decommission": 2}},
+    {"approvers": [approver(2), approver(3)], "thresholds": {"cutover": 2}},
     {"approvers": [approver(3)], "thresholds": {}},
 )
 FIRST, SECOND, THIRD = map(digest_of, TERMS)
 PILOT = {"batch": "pilot", "track": "cutover"}
 IMAGING = {"batch": "imaging", "track": "rehearsal"}
+AGREED = {"approvals": [TWO, THREE], "approved_stage": "cutover", "terms": SECOND}
 
 
 def at(number: int) -> str:
@@ -62,11 +63,11 @@ STORY: list[tuple[str, dict[str, Any]]] = [  # the n-th at `at(n)`; where no bat
     ("terms-changed", {"was": FIRST, "now": SECOND, "difference": ["d"], "approvals": [ONE, TWO],
                        "terms": TERMS[1], "beside": ["k"]}),
     ("switching", {"old_sha256": "p", "new_sha256": "q", "root": "r", "strangers": 5,
-                   "approvals": [TWO, THREE], "approved_stage": "switch", "terms": SECOND}),
+                   "approvals": [TWO, THREE], "approved_stage": "cutover", "terms": SECOND}),
     ("withdrawn", {}),
     ("begun", {**IMAGING, "pointer": {}, "old_sha256": None, "new_sha256": "n",
                "rehearsing": True}),
-    ("switching", {"old_sha256": "p", "new_sha256": "q", "root": "r", "strangers": 6}),
+    ("switching", {"old_sha256": "p", "new_sha256": "q", "root": "r", "strangers": 6, **AGREED}),
     ("approval-withdrawn", {"approvals": ["x"], "approved_stage": "y"}),
     ("switched", {}),
     ("smoked", {"ok": True, "objects": 1, "bytes": 2, "commands": [], "failures": []}),
@@ -78,12 +79,12 @@ STORY: list[tuple[str, dict[str, Any]]] = [  # the n-th at `at(n)`; where no bat
     ("waits", {**IMAGING, "why": "v", "told": None}),
     ("begun", {"pointer": {"kind": "l"}, "old_sha256": "o", "new_sha256": "n",
                "rehearsing": False}),
-    ("switching", {"old_sha256": "o", "new_sha256": "n", "root": "s", "strangers": 0}),
+    ("switching", {"old_sha256": "o", "new_sha256": "n", "root": "s", "strangers": 0, **AGREED}),
     ("switched", {}),
     ("open", {"until": "v"}),
     ("frozen", {"how": "i", "relists": 0, "interval_seconds": 0.5}),
     ("delta", {"round": 1, "new": 0, "changed": 0, "vanished": 0}),
-    ("finalized", {"early": True, "reason": "s"}),
+    ("finalized", {"early": True, "reason": "s", **AGREED, "approved_stage": "finalize"}),
     ("rechecking", {"level": "full", "reason": None}),
     ("rechecked", {"objects": 10, "bytes": 100, "spans": [[1, 10, "full"]],
                    "differing": [[2, "target-x"], [3, "y"], [30, "y"]]}),
@@ -118,8 +119,10 @@ COMES_TO = [
             {"at": at(32), "was": SECOND, "now": THIRD, "difference": [],
              "approvals": [THREE, TWO], "terms_before": TERMS[1]},
         ],
-        approvals={"switch": [TWO, THREE], "decommission": [THREE, TWO]},
-        approved_under={"switch": SECOND, "decommission": SECOND},
+        approvals={
+            "cutover": [TWO, THREE], "finalize": [TWO, THREE], "decommission": [THREE, TWO]
+        },
+        approved_under={"cutover": SECOND, "finalize": SECOND, "decommission": SECOND},
         times={
             "begun": at(20), "terms": at(2), "frozen": at(24), "delta": at(25), "waits": at(5),
             "terms-changed": at(32), "switching": at(21), "withdrawn": at(8),
@@ -251,7 +254,13 @@ def approved(stage: str, kind: str, keys: Any = None, under: Any = None) -> Chan
     event = ({} if keys is None else {"approvals": keys}) | (
         {} if under is None else {"terms": named[stage]}
     )
-    return both(pilot("approvals", **known), pilot("approved_under", **named), tell(kind, **event))
+
+    def agreed(made: World) -> None:  # also at the attempts before
+        for one, _, told in made["journal.jsonl"]:
+            if one == kind and "approvals" in told:
+                told.update(event)
+
+    return both(pilot("approvals", **known), pilot("approved_under", **named), agreed)
 
 
 def with_terms(number: int, **values: Any) -> Change:
@@ -274,22 +283,22 @@ def with_terms(number: int, **values: Any) -> Change:
         for event in (0, 1):
             told = body(made, "cutover-terms-changed", event)
             told.update(was=names[told["was"]], now=names[told["now"]], terms=whole[event + 1])
-        for kind in ("cutover-switching", "cutover-erasing"):
-            body(made, kind)["terms"] = names[body(made, kind)["terms"]]
+        for _, _, told in made["journal.jsonl"]:
+            if "approvals" in told and told.get("terms") in [*names]:
+                told["terms"] = names[told["terms"]]
 
     return edit
 
 
 def test_terms_are_changed_and_approved_by_keys_that_suffice(desk: Desk) -> None:
     good: dict[str, Change] = {
-        "keys in another order": approved("switch", "cutover-switching", [THREE, TWO]),
+        "keys in another order": approved("cutover", "cutover-switching", [THREE, TWO]),
         "a stage of no threshold": approved("decommission", "cutover-erasing", []),
-        "other terms of the history": approved("decommission", "cutover-erasing", [THREE], THIRD),
         "a change of terms of no threshold": with_terms(1, thresholds={}),
         "a key of two approvers": with_terms(1, approvers=[approver(2), approver(3), approver(2)]),
     }
     assert judged(desk, in_story(), good) == [*good]
-    switch, erase = ("switch", "cutover-switching"), ("decommission", "cutover-erasing")
+    switch, erase = ("cutover", "cutover-switching"), ("decommission", "cutover-erasing")
     twisted = [{**approver(2), "fingerprint": THREE}, approver(3)]
     cases: dict[str, tuple[Change, str]] = {
         "was of another digest": (changed(0, was=THIRD), "cutovers: terms"),
@@ -298,13 +307,13 @@ def test_terms_are_changed_and_approved_by_keys_that_suffice(desk: Desk) -> None
         "nobody agreed": (changed(0, approvals=[]), "terms"),
         "a key of the terms after": (changed(0, approvals=[ONE, THREE]), "terms"),
         "a key twice": (changed(0, approvals=[ONE, ONE]), "terms"),
-        "too few keys for a stage": (approved(*switch, [TWO]), "switch"),
-        "a stage's key twice": (approved(*switch, [TWO, TWO]), "switch"),
-        "a stage's key of nobody": (approved(*switch, [ONE, TWO]), "switch"),
+        "too few keys for a stage": (approved(*switch, [TWO]), "cutover"),
+        "a stage's key twice": (approved(*switch, [TWO, TWO]), "cutover"),
+        "a stage's key of nobody": (approved(*switch, [ONE, TWO]), "cutover"),
         "one key of nobody, of no threshold": (approved(*erase, [ONE]), "decommission"),
         "under terms that never were": (approved(*switch, under="0" * 64), "under no terms"),
         "under no terms": (approved(*switch, under="null"), "under no terms"),
-        "under earlier terms": (approved(*switch, under=FIRST), "switch"),
+        "under earlier terms": (approved(*switch, under=FIRST), "cutover"),
         "a fingerprint of another key": (with_terms(1, approvers=twisted), "terms"),
     }  # fmt: skip
     refused(desk, in_story(), cases)
@@ -314,23 +323,23 @@ def test_without_a_change_of_terms_an_approval_may_name_none(desk: Desk) -> None
     """As an earlier version wrote it; where it names terms, they are compared."""
     begun, terms = deepcopy(STORY[0]), deepcopy(STORY[1])
     switching = ("switching", {**STORY[6][1], "approvals": [THREE], "terms": None})
-    made = in_story([begun, terms, switching])
+    made = in_story([begun, switching, terms])
     story = entry(
-        stage="switching", since=at(3), on_this_machine=False, root="r",
+        stage="switching", since=at(2), on_this_machine=False, root="r",
         not_ours_before_the_switch=5, terms=TERMS[0],
         pointer={"kind": "k", "old_sha256": "p", "new_sha256": "q"},
-        times={"begun": at(1), "terms": at(2), "switching": at(3)},
-        approvals={"switch": [THREE]}, approved_under={"switch": None},
+        times={"begun": at(1), "terms": at(3), "switching": at(2)},
+        approvals={"cutover": [THREE]}, approved_under={"cutover": None},
     )  # fmt: skip
     made["predicate"]["cutovers"] = [story]
-    switch = ("switch", "cutover-switching")
+    switch = ("cutover", "cutover-switching")
     good: dict[str, Change] = {
         "as it is": lambda _: None,
         "under the terms that there are": approved(*switch, [ONE], FIRST),
     }
     assert judged(desk, made, good) == [*good]
     cases = {
-        "keys that do not suffice": (approved(*switch, under=FIRST), "cutovers: switch"),
+        "keys that do not suffice": (approved(*switch, under=FIRST), "cutovers: cutover"),
         "terms that there are not": (approved(*switch, [ONE], SECOND), "under no terms"),
     }
     refused(desk, made, cases)

@@ -6,8 +6,10 @@ docs/evidence-format.md is broken.
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,9 @@ import pytest
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence import verify
 from hdh_migrate.evidence.check import check_bundle
+from hdh_migrate.evidence.cutovers import Cutover
 from hdh_migrate.evidence.facts import Counts, Endpoint, Facts, Loss
-from hdh_migrate.evidence.rules import DIRECTORY, NOTHING_MD5
+from hdh_migrate.evidence.planned import DIRECTORY, NOTHING_MD5
 from hdh_migrate.evidence.signing import Signer
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
@@ -443,6 +446,7 @@ def test_a_journal_of_today_in_a_bundle_of_the_first_format(tmp_path: Path, key:
 
 ABOUT = {"batch": "pilot", "track": "cutover"}
 SWITCH = {"old_sha256": "0" * 64, "new_sha256": "1" * 64}
+APPROVED = {"approvals": ["ed25519:a"], "approved_stage": "cutover"}
 EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("begun", {**SWITCH, "pointer": {"kind": "file", "guard": "g"}, "rehearsing": False}),
     ("frozen", {"how": "policy", "relists": 2, "interval_seconds": 60}),
@@ -450,18 +454,19 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("delta", {"round": 1, "new": 1, "changed": 0, "vanished": 0}),
     ("waits", {"why": "approval", "told": ["none"]}),
     ("switching", {**SWITCH, "root": "2" * 64, "strangers": 0, "guard": "g",
-                   "approvals": ["ed25519:a"], "approved_stage": "cutover"}),
+                   **APPROVED}),
     ("switched", {"found": False, "late": False}),
     ("smoked", {"ok": False, "objects": 1, "bytes": 2, "commands": [], "failures": ["x"]}),
     ("rolling-back", {"user": "ops"}),
     ("rolled-back", {"switched": True}),
     ("counted", {"new": 1, "changed": 0, "gone": 0}),
     ("begun", {**SWITCH, "pointer": {"kind": "file", "guard": "g"}, "rehearsing": False}),
-    ("switching", {**SWITCH, "root": "3" * 64, "strangers": 2}),
+    ("switching", {**SWITCH, "root": "3" * 64, "strangers": 2, **APPROVED}),
     ("switched", {"found": False, "late": False}),
     ("open", {"until": "2026-03-09T00:00:00Z"}),
     ("approval-withdrawn", {"approval": "5" * 64, "key": "6" * 64}),
-    ("finalized", {"early": False, "reason": None}),
+    ("finalized", {"early": False, "reason": None, **APPROVED, "approved_stage": "finalize"}),
+    ("agreed", {**APPROVED, "approved_stage": "decommission"}),
     ("rechecking", {"level": "head", "reason": "too large"}),
     ("rechecked", {"spans": [[1, 4, "head"]], "differing": [[2, "target-gone"], [4, "x"]],
                    "objects": 4, "bytes": 8, "at": ENDED}),
@@ -535,3 +540,38 @@ def test_a_cutover_is_told_otherwise_than_by_its_events(
     assert cut_over(tmp_path, key, CUTOVERS[what]) == [
         "statement.json: the journal knows of other cutovers"
     ]
+
+
+UNAPPROVED: dict[str, Callable[[dict[str, dict[str, Any]]], object]] = {
+    "switched without approvals": lambda told: told["switching"].pop("approvals"),
+    "switched with approvals for something else": lambda told: told["switching"].update(
+        approved_stage="freeze"
+    ),
+    "switched without an intent": lambda told: told.pop("switching"),
+    "switched under other terms": lambda told: told["switching"].update(terms="0" * 64),
+    "switched under no terms": lambda told: told["switching"].pop("terms"),
+    "finalized without approvals": lambda told: told["finalized"].pop("approvals"),
+    "finalized with the approvals of the switch": lambda told: told["finalized"].update(
+        approved_stage="cutover"
+    ),
+    "deleted without approvals": lambda told: told.pop("agreed"),
+}
+
+
+@pytest.mark.parametrize("what", ["nothing is wrong", *UNAPPROVED])
+def test_no_step_that_needs_approvals_is_told_without_them(what: str) -> None:
+    """Also when it is the second attempt, and the first one was approved."""
+    terms = {"approvers": [], "thresholds": {}}
+    under = sha256_hex(canonical_json(terms))
+    first = [("terms", {"terms": terms, "beside": []}), *copy.deepcopy(EVENTS[:12])]
+    then = dict(copy.deepcopy(EVENTS[12:23]))
+    for body in (body for _, body in [*first, *then.items()] if "approvals" in body):
+        body["terms"] = under
+    UNAPPROVED.get(what, len)(then)
+    told = Cutover("pilot", "cutover")
+    for name, body in first:
+        told.take(name, ENDED, body)
+
+    with nullcontext() if what not in UNAPPROVED else pytest.raises((KeyError, ValueError)):
+        for name, body in then.items():
+            told.take(name, ENDED, body)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hdh_migrate.evidence import rules
+from hdh_migrate.evidence import cutovers
 from hdh_migrate.evidence.signing import Signer
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from tests.unit.evidence.builders import signer
@@ -50,6 +50,7 @@ def story(keys: list[Signer]) -> dict[str, Any]:
     return {
         "batch": "pilot",
         "track": "cutover",
+        "times": dict.fromkeys(("begun", "switching", "switched", "open", "finalized"), "x"),
         "approvals": {"cutover": [dpo, ciso], "finalize": [ciso]},
         "approved_under": {"cutover": digest(was), "finalize": digest(now)},
         "terms": now,
@@ -58,9 +59,10 @@ def story(keys: list[Signer]) -> dict[str, Any]:
 
 
 def test_what_was_agreed_to_holds(story: dict[str, Any]) -> None:
-    assert list(rules.agreed(story)) == []
-    old = story | {"terms": None, "terms_changes": [], "approved_under": {"cutover": None}}
-    assert list(rules.agreed(old)) == []
+    assert list(cutovers.agreed(story)) == []
+    unnamed = {"cutover": None, "finalize": None}
+    old = story | {"terms": None, "terms_changes": [], "approved_under": unnamed}
+    assert list(cutovers.agreed(old)) == []
 
 
 Change = Callable[[dict[str, Any], list[str]], Any]
@@ -96,6 +98,18 @@ FORGED: dict[str, tuple[Change, str]] = {
     "other terms than those agreed to": (
         lambda story, keys: story["terms"].update(window_seconds=1), "do not follow each other"
     ),
+    "it was switched, and nobody approved": (
+        lambda story, keys: story["approvals"].clear(), "switched, and nobody is told who approved"
+    ),
+    "it was finalized, and nobody approved": (
+        lambda story, keys: story["approvals"].pop("finalize"), "finalized, and nobody is told"
+    ),
+    "it was deleted, and nobody approved": (
+        lambda story, keys: story["times"].update(erasing="x"), "erasing, and nobody is told"
+    ),
+    "it was deleted to the end, and nobody approved": (
+        lambda story, keys: story["times"].update(observed="x"), "observed, and nobody is told"
+    ),
     "a fingerprint over another key": (
         lambda story, keys: story["terms"]["approvers"][1].update(public="00" * 32),
         "do not follow each other",
@@ -111,4 +125,4 @@ def test_what_was_not_agreed_to_is_told(
     forged = copy.deepcopy(story)
     change(forged, [key.verifier.fingerprint for key in keys])
 
-    assert any(told in line for line in rules.agreed(forged)), list(rules.agreed(forged))
+    assert any(told in line for line in cutovers.agreed(forged)), list(cutovers.agreed(forged))

@@ -8,12 +8,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-from hdh_migrate.evidence import forms, journal, rules, sample, verify
+from hdh_migrate.evidence import verify
 from hdh_migrate.evidence.check import check_bundle
+from hdh_migrate.evidence.outcome import CHECKED
 from hdh_migrate.evidence.signing import Signer, load_signer, load_verifier, new_report_key
 from tests.unit.evidence.builders import (
     bundle,
@@ -29,8 +29,9 @@ from tests.unit.evidence.builders import (
 )
 
 ALONE = sys.stdlib_module_names | {"cryptography", "__future__"}
-COMPANIONS = {"forms", "journal", "rules", "story"}
-FLIPS = 400
+COMPANIONS = {name.removesuffix(".py") for name in verify.CODES[2]}
+PACKAGE = "hdh_migrate.evidence"
+FLIPS = 64
 
 
 @pytest.fixture(scope="module")
@@ -59,43 +60,83 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def test_it_imports_nothing_but_the_standard_library_and_cryptography() -> None:
-    ours = {"hdh_migrate"}  # where they are part of the tool; a bundle's run is isolated from it
-    for module in (forms, journal, rules, verify):
-        assert imported(module) <= ALONE | COMPANIONS | ours
-    assert imported(sample) <= sys.stdlib_module_names
+@pytest.mark.parametrize("name", verify.CODES[2])
+def test_it_imports_nothing_but_the_standard_library_and_cryptography(name: str) -> None:
+    modules = imported(name)
+    ours = {module for module in modules if module.startswith("hdh_migrate")}
+    assert ours <= {f"{PACKAGE}.{companion}" for companion in COMPANIONS}
+    assert {module.split(".")[0] for module in modules - ours} <= ALONE
+    if name == "sample.py":
+        assert {module.split(".")[0] for module in modules} <= sys.stdlib_module_names
 
 
-def test_only_the_sampler_can_open_a_connection() -> None:
-    online = {"http", "socket", "ssl", "urllib", "subprocess", "asyncio"}
+@pytest.mark.parametrize("name", verify.CODES[2])
+def test_only_the_sampler_can_open_a_connection(name: str) -> None:
+    online = {"http", "socket", "ssl", "urllib", "subprocess", "asyncio", "ftplib", "ctypes"}
+    found = {module for module in imported(name) if module.split(".")[0] in online}
+    if name == "sample.py":
+        assert found
+    else:  # urllib.parse takes addresses apart
+        assert found <= {"urllib.parse"}
 
-    assert imported(sample) & online
-    assert not (imported(verify) | imported(forms) | imported(journal)) & online
-    assert imported(rules) & online == {"urllib"}  # to take addresses apart
-    assert "urllib.parse" in Path(rules.__file__).read_text()
-    assert "urllib.request" not in Path(rules.__file__).read_text()
 
-
-def imported(module: ModuleType) -> set[str]:
-    tree = ast.parse(Path(str(module.__file__)).read_text())
-    return {
-        name.split(".")[0]
-        for node in ast.walk(tree)
-        for name in (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module or ""]
-            if isinstance(node, ast.ImportFrom)
-            else []
-        )
-    }
+def imported(name: str) -> set[str]:
+    """Return the modules that one of the verifier's files imports; ours by their whole names."""
+    tree = ast.parse(Path(verify.__file__).with_name(name).read_text())
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            assert node.module is not None
+            whole = node.module == PACKAGE
+            found |= {f"{PACKAGE}.{one.name}" for one in node.names} if whole else {node.module}
+    return found
 
 
 def test_a_good_bundle_checks_alone(made: tuple[Path, Signer]) -> None:
     folder, _ = made
     done = run(folder, "bundle", "--trust", "report.pub")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("\nok ") + done.stdout.startswith("ok") == len(verify.CHECKED)
+    assert done.stdout.count("\nok ") + done.stdout.startswith("ok") == len(CHECKED)
+
+
+BESIDE = {
+    "in a place where the tool is installed": "",
+    "where the tool is loaded": "import hdh_migrate.evidence.forms, hdh_migrate.cli.app",
+    "where another bundle was checked": "runpy.run_path(sys.argv[1] + '/verify.py')",
+}
+
+
+@pytest.mark.parametrize("where", BESIDE)
+def test_a_bundle_is_checked_by_its_own_files(
+    made: tuple[Path, Signer], tmp_path: Path, where: str
+) -> None:
+    """Also when another script runs it, and the tool is there: no file of the tool is used."""
+    folder, _ = made
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"import os, runpy, sys\n{BESIDE[where]}\nbefore = {{*sys.modules.items()}}\n"
+        "def opened(event, arguments):\n"
+        "    name = str(arguments[0]) if event == 'open' else ''\n"
+        "    if '/hdh_migrate/' in name: os._exit(99)\n"
+        "sys.addaudithook(opened)\n"
+        "try:\n    runpy.run_path(sys.argv[1] + '/verify.py', run_name='__main__')\n"
+        "finally:\n"
+        "    ours = [one for one in before if one[0].startswith('hdh_migrate')]\n"
+        "    assert all(sys.modules[name] is module for name, module in ours)\n"
+        "    now = {name for name in sys.modules if name.startswith('hdh_migrate')}\n"
+        "    assert now == {name for name, _ in ours}\n"
+    )
+    shutil.copytree(folder, tmp_path / "bundle")
+    command = [sys.executable, str(script), "bundle", "--trust", str(folder.parent / "report.pub")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("the bundle checks\n")
+    assert sorted(path.name for path in (tmp_path / "bundle").iterdir()) == sorted(
+        path.name for path in folder.iterdir()
+    )
 
 
 def test_a_bad_bundle_ends_with_10_and_usage_with_2(

@@ -455,3 +455,11 @@ def refused(desk: Desk, made: World, changes: dict[str, tuple[Change, str]]) -> 
         if not first or not any(words in one for one in other):
             wrong.append(f"{what}: {first} / {other}")
     assert not wrong, "\n".join(wrong)
+
+
+def moved_event(at: int, to: int) -> Change:
+    return lambda made: made["journal.jsonl"].insert(to, made["journal.jsonl"].pop(at))
+
+
+def timed(at: int, when: str) -> Change:
+    return lambda made: made["journal.jsonl"][at].__setitem__(1, when)

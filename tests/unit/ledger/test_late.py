@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections import UserDict
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import apsw
 import pytest
 
 from hdh_migrate.errors import LedgerDamaged, PlanChanged
-from hdh_migrate.fixity import sha256_hex
-from hdh_migrate.ledger import Ledger, database
+from hdh_migrate.fixity import canonical_json, sha256_hex
+from hdh_migrate.ledger import Ledger, chain, database
 from hdh_migrate.ledger.database import connect
+from hdh_migrate.ledger.upgrading import UNTOLD
 from hdh_migrate.model import Listed, State
 from tests.support.quiet import FakeClock
 from tests.unit.ledger.test_ledger import edited, filled, ledger, listed, path, receipt, reopened
@@ -21,6 +27,20 @@ __all__ = ["ledger", "path"]
 def changed(number: int) -> Listed:
     one = listed(number)
     return replace(one, obj=replace(one.obj, version="later", size=number + 5))
+
+
+def ended(ledger: Ledger) -> None:
+    """Send and verify the one object that waits."""
+    (entry,) = ledger.todo("small", 1, 10)
+    ledger.claim(entry)
+    ledger.commit()
+    (entry,) = ledger.todo("sending", 1)
+    ledger.sent(entry, receipt(entry.id, entry.attempt))
+    ledger.commit()
+    (entry,) = ledger.todo("verify", 1, 0, 10)
+    more = {"level": "full", "at": "later"}
+    ledger.verified(entry, receipt(entry.id, entry.attempt) | more)
+    ledger.commit()
 
 
 def test_a_changed_object_is_verified_no_more_and_the_others_stay_covered(
@@ -55,20 +75,26 @@ def test_a_row_that_was_tampered_with_cannot_be_superseded(path: Path, ledger: L
         again.close()
 
 
+def test_a_delta_digests_only_what_its_events_cover(ledger: Ledger) -> None:
+    """Not every verified row: with many datasets each flush of a delta would read all of them."""
+    filled(ledger, 40)
+    for number in (0, 5, 9):  # each is verified anew, by an event of its own
+        ledger.update(1, [], [(number + 1, changed(number))])
+        ended(ledger)
+    read: list[str] = []
+    ledger._con.set_exec_trace(lambda _, sql, values: read.append(sql) or True)
+    ledger.update(1, [], [(6, changed(5))])
+    ledger._con.set_exec_trace(None)
+
+    assert 0 < sum(sql == ledger._sql["verified_row"] for sql in read) < 5
+    ledger.check_receipts()
+
+
 def test_an_object_may_change_again_and_again(path: Path, ledger: Ledger) -> None:
     filled(ledger, 3)
     for _ in range(3):
         ledger.update(1, [], [(2, changed(1))])
-        (entry,) = ledger.todo("small", 1, 10)
-        ledger.claim(entry)
-        ledger.commit()
-        (entry,) = ledger.todo("sending", 1)
-        ledger.sent(entry, receipt(entry.id, entry.attempt))
-        ledger.commit()
-        (entry,) = ledger.todo("verify", 1, 0, 10)
-        more = {"level": "full", "at": "later"}
-        ledger.verified(entry, receipt(entry.id, entry.attempt) | more)
-        ledger.commit()
+        ended(ledger)
         ledger.check_receipts()
     assert ledger.tally(1, State.VERIFIED).objects == 3
     ledger.close()
@@ -91,6 +117,30 @@ PRAGMA user_version = 1;
 """
 
 
+def told_as_then(con: apsw.Connection) -> None:
+    """Leave out of the journal what no ledger before version 3 told."""
+    head = chain.GENESIS
+    for seq, at, kind, text in list(con.execute("SELECT seq, at, kind, body FROM event")):
+        body = json.loads(text)
+        for name in ("datasets", "extras_sha256"):
+            body.pop(name, None)
+        now = canonical_json(body).decode()
+        head = chain.link(head, seq, at, kind, now)
+        con.execute("UPDATE event SET body = ?, digest = ? WHERE seq = ?", (now, head, seq))
+
+
+def test_a_ledger_of_version_1_that_tells_counts_was_set_back(path: Path) -> None:
+    first = Ledger.open(path, FakeClock())
+    first.start("d" * 64, b"{}", [("all", "pilot")], diff=lambda was, now: ())
+    filled(first, 3)
+    first.close()
+    con = connect(path)
+    con.execute(VERSION_1)
+    con.close()
+    with pytest.raises(LedgerDamaged, match="format was set back"):
+        Ledger.open(path, FakeClock())
+
+
 def test_a_ledger_of_version_1_is_brought_up_to_date(path: Path) -> None:
     first = Ledger.open(path, FakeClock())
     first.start("d" * 64, b"{}", [("all", "pilot")], diff=lambda was, now: ())
@@ -100,6 +150,7 @@ def test_a_ledger_of_version_1_is_brought_up_to_date(path: Path) -> None:
     first.close()
     con = connect(path)
     con.execute(VERSION_1)
+    told_as_then(con)
     con.close()
     looked = Ledger.read_only(path, FakeClock())  # before it is brought up to date
     assert [kind for _, kind, _ in looked.cutovers()] == ["cutover-begun"]
@@ -158,3 +209,64 @@ def test_half_an_update_is_none(path: Path, ledger: Ledger) -> None:
         assert again.pinned(1, "k00007") is None
     finally:
         again.close()
+
+
+class Torn(UserDict[str, object]):
+    """What an inventory tells, of which one half cannot be read."""
+
+    def keys(self) -> Any:
+        raise KeyboardInterrupt
+
+
+def untold(ledger: Ledger) -> None:
+    ledger.set_meta(UNTOLD, "2")
+    ledger.bring_up()
+
+
+HALVES: dict[str, tuple[Callable[[Ledger], Any], type[BaseException]]] = {
+    "a seal": (lambda ledger: ledger.seal(1, Torn({"root": "r"})), KeyboardInterrupt),
+    "a finding": (lambda ledger: ledger.finding("code", "note", "", dataset=9), IndexError),
+    "another try": (lambda ledger: ledger.retry_failed(1), LedgerDamaged),
+    "an upgrade": (untold, IndexError),
+}
+
+
+@pytest.mark.parametrize("name", HALVES)
+def test_half_a_change_is_none(path: Path, ledger: Ledger, name: str) -> None:
+    change, error = HALVES[name]
+    filled(ledger, 2)
+    one, other = listed(7), listed(8)
+    ledger.update(1, [one, other], [])
+    ledger.seal(1, {"root": "r", "objects": 4, "bytes": 16, "excluded": {}})
+    for entry in ledger.todo("small", 1, 10):
+        ledger.claim(entry)
+        ledger.failed(replace(entry, attempt=entry.attempt + 1), State.SENDING, "denied", None)
+        ledger.commit()
+    ledger.close()
+    edited(path, SPOILED[name])
+    before = events(path)
+
+    again = Ledger.open(path, FakeClock())
+    with pytest.raises(error):
+        change(again)
+    with pytest.raises(error):
+        again.commit()
+    again.close()
+
+    assert events(path) == before
+
+
+SPOILED = {
+    "a seal": "SELECT 1",
+    "a finding": "SELECT 1",
+    "another try": "UPDATE object SET verdict = 'waived' WHERE key = CAST('k00008' AS BLOB)",
+    "an upgrade": "DELETE FROM event; UPDATE object SET state = 0; UPDATE dataset SET state = 0;"
+    "INSERT INTO finding (dataset, code, severity, detail, at) VALUES (9, 'c', 'note', '', '')",
+}
+
+
+def events(path: Path) -> list[Any]:
+    con = connect(path)
+    rows = list(con.execute("SELECT * FROM event")) + list(con.execute("SELECT * FROM finding"))
+    con.close()
+    return rows

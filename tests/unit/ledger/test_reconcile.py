@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from hdh_migrate.errors import Exit, LedgerDamaged
 from hdh_migrate.fixity import Inventoried, inventory_leaf
+from hdh_migrate.folders import make_private
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import Listed, ObjectInfo, State
@@ -92,15 +94,26 @@ def story(ledger: Ledger) -> None:
     ledger.commit()
 
 
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The ledger of that story; each test has a copy."""
+    path = tmp_path_factory.mktemp("played") / "state" / "essai" / "ledger.db"
+    ledger = Ledger.open(path, FakeClock())
+    story(ledger)
+    ledger.close()
+    return path
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "state" / "essai" / "ledger.db"
 
 
 @pytest.fixture
-def ledger(path: Path) -> Iterator[Ledger]:
+def ledger(path: Path, played: Path) -> Iterator[Ledger]:
+    make_private(path.parent)
+    shutil.copy(played, path)
     opened = Ledger.open(path, FakeClock())
-    story(opened)
     yield opened
     opened.close()
 
@@ -294,7 +307,7 @@ def test_a_failed_row_that_was_tampered_with_cannot_be_tried_again(
 ) -> None:
     ledger.close()
     con = connect(path)
-    con.execute("UPDATE object SET version = 'v9' WHERE id = 5")
+    con.execute("UPDATE object SET version = 'v9' WHERE id = 3")
     con.close()
     again = Ledger.open(path, FakeClock())
     try:
@@ -364,11 +377,11 @@ def test_a_listing_begun_anew_leaves_no_trace(path: Path) -> None:
     "many",
     [
         lambda ledger: ledger.update(
-            1, [listed(f"z{n:07}", State.LISTED, None) for n in range(25_000)], []
+            1, [listed(f"z{n:07}", State.LISTED, None) for n in range(6_001)], []
         ),
         lambda ledger: [
             ledger.finding("metadata-differs", "finding", '"\\' * 2500, dataset=1)
-            for _ in range(600)
+            for _ in range(90)
         ],
     ],
     ids=["late objects", "findings"],
@@ -376,8 +389,10 @@ def test_a_listing_begun_anew_leaves_no_trace(path: Path) -> None:
 def test_no_line_of_the_journal_is_long(ledger: Ledger, many: Callable[[Ledger], object]) -> None:
     from hdh_migrate.evidence.records import journal_line
 
+    before = len(list(ledger.journal()))
     many(ledger)
     ledger.commit()
+    assert len(list(ledger.journal())) >= before + 3
     assert max(len(journal_line(*event)) for event in ledger.journal()) < 512 << 10
     ledger.reconcile()
 

@@ -1,9 +1,9 @@
-"""How tests/golden/ledger-2 was made, on the last commit with ledgers of version 2 (fb3504b).
+"""How a ledger of each version was made: 2 on fb3504b, 3 on 95e1e06, 4 when the tool wrote it.
 
-    python -m tests.golden.make_ledger_2 FOLDER
+    python -m tests.golden.make_ledger FOLDER VERSION
 
-It cannot be made again with a later tool: it is kept for ever, and test_old_ledgers.py shows that
-it goes on. It holds verified, excluded, failed and refused objects, open and closed findings, and
+None can be made again with a later tool: they are kept for ever, and test_old_ledgers.py shows that
+they go on. Each holds verified, excluded, failed and refused objects, open and closed findings, and
 a delta with a late object and a changed one.
 """
 
@@ -25,6 +25,7 @@ from hdh_migrate.pipeline.transfer import Transfer
 from hdh_migrate.pipeline.verify import Verify
 from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session.run import Desk, context_of, held_ledger, perform
+from hdh_migrate.session.timekeeping import judge_for
 from tests.support.fixtures import s3_client
 from tests.support.quiet import Notes
 
@@ -74,7 +75,7 @@ def put(folder: Path, name: str, size: int) -> None:
     path.write_bytes(bytes(size))
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, version: str) -> None:
     folder.mkdir(parents=True)
     for name, size in FILES.items():
         put(folder, name, size)
@@ -97,7 +98,7 @@ def main(folder: Path) -> None:
         except Refused as refused:
             print(refused, refused.blockers)
         delta(folder, desk)
-    kept = Path(__file__).with_name("ledger-2")
+    kept = Path(__file__).with_name(f"ledger-{version}")
     (kept / "keys").mkdir(parents=True)
     shutil.copy(desk.ledger_path, kept / "ledger.db")
     shutil.copy(folder / "plan.yaml", kept / "plan.yaml")
@@ -108,8 +109,9 @@ def main(folder: Path) -> None:
 def delta(folder: Path, desk: Desk) -> None:
     """Bring the batch up to its source twice, as a cutover does before it switches."""
     services = desk.services(write=True)
-    with held_ledger(desk) as ledger:
-        ctx = context_of(desk, services, ledger)
+    judge = judge_for(desk.clock, services, desk.ledger_path)
+    with held_ledger(desk, judge) as ledger:
+        ctx = context_of(desk, services, ledger, judge)
 
         def note(event: str, **told: Any) -> None:
             ledger.event(f"cutover-{event}", {"batch": "pilot", "track": "cutover", **told})
@@ -129,4 +131,4 @@ def delta(folder: Path, desk: Desk) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).absolute())
+    main(Path(sys.argv[1]).absolute(), sys.argv[2])

@@ -1,9 +1,9 @@
-"""How tests/golden/evidence-v1 was made, on the last commit that wrote the first format (fb3504b).
+"""How the bundle of each format was made: the first on fb3504b, the second when the tool wrote it.
 
-    python -m tests.golden.make_v1 FOLDER
+    python -m tests.golden.make_bundle FOLDER
 
-It cannot be made again with a later tool, which writes a later format: it is kept for ever, and
-test_golden.py shows that it goes on to verify. Small and whole: two batches, an object in parts, an
+None can be made again with a later tool, which writes a later format: they are kept for ever, and
+test_golden.py shows that they go on to verify. Small and whole: two batches, an object in parts, an
 empty one, a name that is not text, exclusions, and an object that was refused.
 """
 

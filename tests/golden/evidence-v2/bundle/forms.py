@@ -1,0 +1,352 @@
+"""How everything in a bundle is written: canonical JSON, the kinds of lines, trees, the statement.
+
+Used by verify.py (which see) and its companions. It needs Python 3.9 and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+LONGEST_LINE = 1 << 20
+LARGEST_DOCUMENT = 64 << 20
+
+
+class Wrong(Exception):
+    """Something does not hold; the message says what, and where."""
+
+
+# --- canonical JSON and small tools ------------------------------------------------------------
+
+
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+)
+_ASCII_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    """Return the one spelling of a JSON value: sorted names, no spaces, UTF-8."""
+    try:
+        return _ENCODER.encode(value).encode()
+    except UnicodeEncodeError:  # it has a lone surrogate
+        return _ASCII_ENCODER.encode(value).encode()
+
+
+def unbase64(text: str) -> bytes:
+    """Return the bytes of base64 in its one spelling; raise ValueError for any other."""
+    data = base64.b64decode(text, validate=True)
+    must(base64.b64encode(data).decode() == text)
+    return data
+
+
+def must(holds: bool) -> None:
+    """Raise ValueError where something does not hold that has no message of its own."""
+    if not holds:
+        raise ValueError
+
+
+def is_text(data: bytes) -> bool:
+    """Say whether bytes are UTF-8."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def key_of(line: Mapping[str, Any], name: str = "key") -> bytes:
+    """Return the bytes of a line's `key` or `target_key`."""
+    if f"{name}_b64" in line:
+        return base64.b64decode(line[f"{name}_b64"])
+    return str(line[name]).encode()
+
+
+def instant(moment: str) -> tuple[str, str]:
+    """Return what moments are compared by; of no text, what comes before all of them."""
+    whole = moment[:19]
+    return whole, re.sub("[^0-9]", "", moment[19:].partition("+")[0]).rstrip("0")
+
+
+def seconds(moment: str) -> float:
+    """Return the seconds from the year 1 to a moment; raise Wrong for what no calendar has."""
+    try:
+        day = datetime.strptime(moment[:19], "%Y-%m-%dT%H:%M:%S")  # noqa: DTZ007 - all are UTC
+    except ValueError:
+        raise Wrong("a moment that no calendar has") from None
+    whole = (day - datetime(1, 1, 1)).total_seconds()  # noqa: DTZ001 - all are UTC
+    return whole + float(f"0.{instant(moment)[1] or 0}")
+
+
+def zero() -> dict[str, int]:
+    """Return a sum over nothing."""
+    return {"objects": 0, "bytes": 0}
+
+
+def add(sums: dict[str, int], size: int) -> None:
+    """Add one object to a sum."""
+    sums["objects"] += 1
+    sums["bytes"] += size
+
+
+def sha256(data: bytes) -> str:
+    """Return a SHA-256 in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while data := file.read(1 << 20):
+            digest.update(data)
+    return digest.hexdigest()
+
+
+def document(path: Path) -> bytes:
+    """Return a file whole, if it is not larger than a document may be."""
+    with path.open("rb") as file:
+        data = file.read(LARGEST_DOCUMENT + 1)
+    if len(data) > LARGEST_DOCUMENT:
+        raise Wrong(f"{path.name}: too large")
+    return data
+
+
+# --- trees ----------------------------------------------------------------------------------------
+
+
+class Tree:
+    """The Merkle tree of RFC 9162 section 2.1; keeps one digest for each level."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.stack: list[tuple[int, bytes]] = []
+
+    def add(self, digest: bytes) -> None:
+        """Add one leaf, given as its digest."""
+        level = 0
+        while self.stack and self.stack[-1][0] == level:
+            digest = hashlib.sha256(b"\x01" + self.stack.pop()[1] + digest).digest()
+            level += 1
+        self.stack.append((level, digest))
+        self.count += 1
+
+    def root(self) -> str:
+        """Return the root; of no leaves it is the digest of nothing."""
+        if not self.stack:
+            return sha256(b"")
+        digest = self.stack[-1][1]
+        for _, left in reversed(self.stack[:-1]):
+            digest = hashlib.sha256(b"\x01" + left + digest).digest()
+        return digest.hex()
+
+
+# --- lines ---------------------------------------------------------------------------------------
+
+
+def lines(
+    path: Path, fields: Mapping[str, Field], *, ordered: bool, begin: int = 0, number: int = 0
+) -> Iterator[tuple[str, bytes, Any]]:
+    """Yield where, bytes and content of each line; raise Wrong at one that is not ours.
+
+    `begin` is where to begin, in bytes, behind `number` lines.
+    """
+    last: tuple[bytes, bytes] | None = None
+    with path.open("rb") as file:
+        file.seek(begin)
+        while raw := file.readline(LONGEST_LINE + 1):
+            number += 1
+            where = f"{path.name} line {number}"
+            if len(raw) > LONGEST_LINE:
+                raise Wrong(f"{where}: the line is too long")
+            line = _line(raw, fields, where)
+            if ordered:
+                order = (line["dataset"].encode(), key_of(line))
+                if last is not None and order <= last:
+                    what = "the same object twice" if order == last else "out of order"
+                    raise Wrong(f"{where}: {what}")
+                last = order
+            yield where, raw[:-1], line
+
+
+def _line(raw: bytes, fields: Mapping[str, Field], where: str) -> dict[str, Any]:
+    try:
+        line = json.loads(raw)
+        must(canonical(line) + b"\n" == raw)
+        named = {name for name in ("key", "target_key") if f"{name}_b64" in line}
+        must(line.keys() == fields.keys() | {f"{name}_b64" for name in named})
+        for name in named:  # the bytes are the truth, and only names that are no text have them
+            data = unbase64(line[f"{name}_b64"])
+            must(not is_text(data))
+            must(data.decode("utf-8", "backslashreplace") == line[name])
+        must(misfit(line, fields) is None)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise Wrong(f"{where}: not a line of this kind in canonical form") from None
+    return dict(line)
+
+
+class Field(NamedTuple):
+    """What one field of a line may hold: a count of bytes, or a text that fits whole; or null."""
+
+    pattern: Optional[re.Pattern[str]]  # noqa: UP045 - Python 3.9 reads this
+    nullable: bool = False
+
+    def holds(self, value: Any) -> bool:  # noqa: ANN401 - any JSON value
+        """Say whether it may hold this value."""
+        if value is None:
+            return self.nullable
+        if self.pattern is None:
+            return type(value) is int and 0 <= value < 1 << 63
+        return isinstance(value, str) and self.pattern.fullmatch(value) is not None
+
+
+def _text(pattern: str, *, nullable: bool = False) -> Field:
+    return Field(re.compile(pattern, re.ASCII), nullable)
+
+
+MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)"
+SIZE, SIZE_OR_NULL = Field(None), Field(None, nullable=True)
+TEXT = _text("[^\ud800-\udfff]+")  # not empty, and no surrogate, which is no character
+TEXT_OR_NULL = TEXT._replace(nullable=True)
+TIME = _text(MOMENT)
+TIME_OR_NULL = TIME._replace(nullable=True)
+DIGEST = _text("[0-9a-f]{64}")
+SIDE = _text("source|target")
+DAY, KEY_ID = _text(r"\d{4}-\d\d-\d\d"), _text("ed25519:[0-9a-f]{16}")
+DIGEST_OR_NULL = DIGEST._replace(nullable=True)
+RECORD = {
+    "dataset": TEXT, "key": TEXT, "size": SIZE, "source_version": TEXT,
+    "source_modified": TIME_OR_NULL, "source_md5": _text("[0-9a-f]{32}", nullable=True),
+    "sha256": DIGEST_OR_NULL, "bucket": TEXT, "target_key": TEXT, "stored_size": SIZE_OR_NULL,
+    "stored_sha256": DIGEST_OR_NULL, "target_etag": TEXT_OR_NULL,
+    "level": _text("full|stored|head", nullable=True),
+    "verdict": _text("match|mismatch|missing|drifted|unverifiable|waived", nullable=True),
+    "verified_at": TIME_OR_NULL,
+}  # fmt: skip
+EXCLUSION_1 = {"dataset": TEXT, "key": TEXT, "reason": TEXT, "rule": TEXT, "size": SIZE}
+EXCLUSION = {**EXCLUSION_1, "source_version": TEXT}
+FINDING_1 = {
+    "at": TIME_OR_NULL, "code": TEXT, "dataset": TEXT_OR_NULL, "key": TEXT_OR_NULL,
+    "message": TEXT, "step": TEXT_OR_NULL,
+}  # fmt: skip
+FINDING = {**FINDING_1, "number": SIZE, "severity": _text("blocker|finding|note")}
+LINE_FIELDS = {1: (EXCLUSION_1, FINDING_1), 2: (EXCLUSION, FINDING)}
+"""By the format's number: the fields of exclusions and of findings."""
+EVENT = {"at": TEXT, "body": TEXT, "digest": DIGEST, "kind": TEXT, "seq": SIZE}
+
+
+def misfit(line: Mapping[str, Any], fields: Mapping[str, Field]) -> str | None:
+    """Return the name of a field whose value is not what it may hold, None if all are."""
+    return next((name for name, field in fields.items() if not field.holds(line[name])), None)
+
+
+# --- 3 to 9: what a statement consists of --------------------------------------------------------
+
+
+def is_count(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Say whether it is an integer, and not negative."""
+    return type(value) is int and value >= 0
+
+
+def is_number(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Say whether it is a decimal, or an integer that a decimal can come near to."""
+    return type(value) is float or (type(value) is int and abs(value) < 1 << 63)
+
+
+def _given(kind: type) -> Callable[[Any], bool]:
+    return lambda value: type(value) is kind
+
+
+def _or_null(kind: type) -> Callable[[Any], bool]:
+    return lambda value: value is None or type(value) is kind
+
+
+NAMED = _text(r"[\s\S]+")  # not empty; unlike a line's text it may hold a lone surrogate
+NAMED_OR_NULL = NAMED._replace(nullable=True)
+SUM = {"objects": is_count, "bytes": is_count}
+PLACE = {"bucket": NAMED, "prefix": _given(str)}
+COUNTED = _given(dict)  # compared with what the lines give
+OPENING = {
+    "at": TIME, "who": TEXT, "dataset": TEXT, "object": SIZE_OR_NULL, "reason": TEXT_OR_NULL,
+}  # fmt: skip
+LATER = {"openings"}
+"""Members of the predicate that earlier statements do not have."""
+
+PREDICATE: dict[str, Any] = {
+    "migration": NAMED,
+    "rehearsal": _given(bool),
+    "names": _text("plain|keyed"),
+    "plan": {"digest": {"sha256": DIGEST}, "canonical": _given(dict)},
+    "tool": {"name": _text("hdh-migrate"), "version": NAMED, "code": {"sha256": DIGEST}},
+    "operator": NAMED_OR_NULL,
+    "times": {
+        "started": TIME_OR_NULL, "ended": TIME_OR_NULL, "written": _text(MOMENT),
+        "clock_offsets": {str: is_number},
+    },
+    "endpoints": [{
+        "side": SIDE, "kind": NAMED, "url": NAMED, "region": NAMED_OR_NULL,
+        "local": _given(bool), "bytes_read": is_count, "bytes_written": is_count,
+        "requests": is_count, "addresses": [NAMED],
+    }],
+    "attestation": _or_null(dict), "profile": _or_null(dict), "capabilities": _or_null(dict),
+    "waivers": [_given(dict)], "cutovers": [_given(dict)],
+    "openings": [OPENING],
+    "seal": {"format": NAMED, "recipients": [NAMED]},
+    "verification": {
+        "level": _text("full|stored|head"),
+        "sha256_taken_in_transfer": is_count, "sha256_taken_in_verify": is_count,
+    },
+    "losses": [
+        {"dataset": NAMED, "what": NAMED, "objects": is_count, "kept": _text("manifest|ledger")}
+    ],
+    "paces": [{
+        "step": _text("transfer|verify"), "started": _text(MOMENT), "ended": _text(MOMENT),
+        "seconds": lambda value: is_number(value) and value > 0, "bins": [SUM],
+    }],
+    "previous_statement": DIGEST_OR_NULL,
+    "datasets": [{
+        "name": NAMED, "batch": NAMED, "closed": _given(bool), "source": PLACE, "target": PLACE,
+        "tally": {
+            "inventoried": SUM, "verified": SUM, "failed": SUM, "pending": SUM, "excluded": SUM,
+            "closes": _given(bool),
+        },
+    }],
+    "journal": COUNTED, "manifest": COUNTED, "outcome": COUNTED, "findings": COUNTED,
+    "batches": _given(list), "exclusions": _given(list),
+}  # fmt: skip
+"""What docs/schemas/evidence-v2.json says, so far as the lines do not decide it."""
+STATEMENT = {
+    "_type": _text(re.escape("https://in-toto.io/Statement/v1")),
+    "subject": [{"name": NAMED, "digest": {"sha256": DIGEST}}],
+    "predicateType": _text("urn:hdh-migrate:evidence:v[12]"),
+    "predicate": PREDICATE,
+}
+
+
+def ill_formed(value: Any, shape: Any, where: str) -> str | None:  # noqa: ANN401 - any JSON value
+    """Return where a value is not of this shape, None if all of it is.
+
+    A shape is a test, a list of one shape, or an object of exactly these members (with `str` as
+    the only name: of any members). What is returned has no names but those of the format.
+    """
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            return where
+        inner = [(each, shape[0], where) for each in value]
+    elif isinstance(shape, dict) and isinstance(value, dict):
+        if str in shape:
+            inner = [(each, shape[str], where) for each in value.values()]
+        elif value.keys() | (shape.keys() & LATER) != shape.keys():
+            return where
+        else:
+            inner = [(value[name], shape[name], f"{where}.{name}") for name in value]
+    else:
+        test = shape.holds if isinstance(shape, Field) else shape
+        return None if callable(test) and test(value) else where
+    return next((bad for each in inner if (bad := ill_formed(*each)) is not None), None)

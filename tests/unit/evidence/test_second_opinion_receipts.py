@@ -1,0 +1,320 @@
+"""The two verifiers agree on the statement beside its journal: one broken rule of 8.3 each."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from tests.unit.evidence.forgery import Desk, digest_of
+from tests.unit.evidence.worlds import (
+    URL,
+    A,
+    C,
+    Change,
+    World,
+    body,
+    both,
+    desk_in,
+    hour,
+    in_keyed_names,
+    insert,
+    judged,
+    moved_event,
+    planned,
+    predicate,
+    put,
+    refused,
+    tell,
+    timed,
+    traffic,
+    without,
+    world,
+)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return desk_in(tmp_path_factory.mktemp("told"))
+
+
+def entry_of(number: int = 0, **values: Any) -> Change:
+    """Change one entry of the first run's traffic."""
+    return lambda w: body(w, "run-ended")["traffic"][number].update(values)
+
+
+def entry_more(side: str, many: int, *addresses: str, **values: Any) -> Change:
+    return lambda w: body(w, "run-ended")["traffic"].append(
+        {**traffic(side, many, [*addresses]), **values}
+    )
+
+
+def local_target(*addresses: str) -> Change:
+    """Let the target be on this machine, and have been contacted at these addresses."""
+    url = "http://localhost:9"
+    return both(
+        planned("target", endpoint=url),
+        put("endpoints", 1, url=url, local=True, addresses=[*addresses]),
+        put("capabilities", endpoint=url),
+        put(attestation=None),
+    )
+
+
+def test_traffic_and_clocks_are_judged_alike(desk: Desk) -> None:
+    end = "endpoints: traffic with another one"
+    skewed: Change = both(
+        entry_of(clock_offset=0.5), entry_of(1, clock_offset=-1e-07),
+        put("times", clock_offsets={URL["source"]: 0.5, URL["target"]: -1e-07}),
+    )  # fmt: skip
+    good: dict[str, Change] = {
+        "names before the host": entry_of(endpoint="https://b.c.a.example"),
+        "clocks": skewed,
+        "the last of two clocks": both(
+            skewed, entry_more("source", 0, clock_offset=3),
+            put("times", clock_offsets={URL["source"]: 3, URL["target"]: -1e-07}),
+        ),
+        "the clock of a third": both(
+            entry_more("key", 9, clock_offset=2), put("times", clock_offsets={
+                "https://x.example": 2}),
+        ),
+        "the clock of an identity": entry_more("identity", 9, A, clock_offset=2),
+        "addresses of this machine": local_target("127.0.0.1", "::1%lo"),
+    }  # fmt: skip
+    assert judged(desk, world(), good) == [*good]
+    here = "endpoints: addresses of another machine"
+    cases: dict[str, tuple[Change, str]] = {
+        "no endpoint": (lambda w: body(w, "run-ended")["traffic"][0].pop("endpoint"), "endpoint"),
+        "an empty endpoint": (entry_of(endpoint=""), "traffic's endpoint"),
+        "an address that is none": (entry_of(addresses=["1.2.3"]), "an address that is none"),
+        "a host for an address": (entry_of(addresses=["a.example"]), "an address that is none"),
+        "a clock that is text": (entry_of(clock_offset="1"), "clock_offset"),
+        "a clock that is null": (entry_of(clock_offset=None), "clock_offset"),
+        "a clock that is true": (entry_of(clock_offset=True), "clock_offset"),
+        "another host": (entry_of(endpoint="https://b.example"), end),
+        "a host that ends alike": (entry_of(endpoint="https://ba.example"), end),
+        "a host that begins alike": (entry_of(endpoint="https://a.example.org"), end),
+        "another scheme": (entry_of(endpoint="http://a.example"), end),
+        "another port": (entry_of(endpoint="https://a.example:8443"), end),
+        "a path": (entry_of(endpoint="https://b.example/.a.example"), end),
+        "a query": (entry_of(endpoint="https://b.example?.a.example"), end),
+        "more than host and port": (entry_of(endpoint="https://a.example/"), end),
+        "a side's bytes": (entry_more("target", 1, C), "endpoints: bytes_read"),
+        "a side's address": (entry_more("target", 0, A), "endpoints: addresses"),
+        "a clock that is not told": (
+            put("times", clock_offsets={URL["source"]: 0.5}), "times: clock_offsets"
+        ),
+        "a clock that is told": (entry_of(clock_offset=0.5), "times: clock_offsets"),
+        "another clock": (
+            both(skewed, entry_of(clock_offset=0.25)), "times: clock_offsets"
+        ),
+        "a clock of another type": (
+            both(skewed, entry_of(clock_offset=1), put("times", clock_offsets={
+                URL["source"]: 1.0, URL["target"]: -1e-07})), "times: clock_offsets"
+        ),
+        "a local target elsewhere": (local_target("127.0.0.1", A), here),
+        "this machine behind an address": (
+            both(entry_of(1, addresses=["127.0.0.1"]), put("endpoints", 1,
+                                                           addresses=["127.0.0.1"])), here
+        ),
+        "this machine in IPv6": (
+            both(entry_of(1, addresses=["::ffff:127.0.0.1"]),
+                 put("endpoints", 1, addresses=["::ffff:127.0.0.1"])), here
+        ),
+        "no address": (
+            both(entry_of(1, addresses=[]), put("endpoints", 1, addresses=[])),
+            "endpoints: nobody talked to it",
+        ),
+        "no request": (
+            both(entry_of(1, requests=0), put("endpoints", 1, requests=0)),
+            "endpoints: nobody talked to it",
+        ),
+    }  # fmt: skip
+    refused(desk, world(), cases)
+
+
+def test_a_folder_has_no_traffic(desk: Desk) -> None:
+    nothing = {"addresses": [], "bytes_read": 0, "bytes_written": 0, "requests": 0}
+
+    def folder(made: World) -> None:
+        plan = made["predicate"]["plan"]["canonical"]
+        plan["source"]["kind"] = "folder"
+        place = {"kind": "folder", "url": "folder:", "local": True, **nothing}
+        made["predicate"]["endpoints"][0].update(place)
+        made["exclusions.jsonl"][2].update(rule="exclude dir", reason="x")
+        plan["datasets"][0]["exclude"].append({"glob": "dir", "reason": "x"})
+        for event in made["journal.jsonl"]:
+            if event[0] == "run-ended":
+                kept = [one for one in event[2]["traffic"] if one["side"] != "source"]
+                event[2]["traffic"] = kept
+
+    assert judged(desk, world(), {"a folder": folder}) == ["a folder"]
+    told = lambda w: body(w, "run-ended")["traffic"].append(  # noqa: E731
+        {"side": "source", "endpoint": "folder:", **nothing}
+    )
+    refused(desk, world(), {"traffic": (both(folder, told), "traffic with another one")})
+
+
+R, S = "ab" * 32, "cd" * 32
+
+
+def bound(*recipients: Any, at: int = 1) -> Change:
+    return insert(at, "bound", hour(0), recipients=[*recipients])
+
+
+def sealed_for(*recipients: str) -> Change:
+    found = [sha256(bytes.fromhex(one)).hexdigest()[:16] for one in recipients]
+    return put("seal", recipients=[f"c4gh:{one}" for one in found])
+
+
+def test_recipients_are_those_that_were_bound(desk: Desk) -> None:
+    good: dict[str, Change] = {
+        "bound": both(sealed_for(R, S), bound(R, S)),
+        "in upper case": both(sealed_for(R, S), bound(R.upper(), S)),
+        "and more": both(sealed_for(R, S), insert(1, "bound", hour(0), recipients=[R, S], x=1)),
+    }
+    assert judged(desk, world(), good) == [*good]
+    others = "seal: others than those bound"
+    cases: dict[str, tuple[Change, str]] = {
+        "others": (bound(R, S), others),
+        "in another order": (both(sealed_for(S, R), bound(R, S)), others),
+        "one less": (both(sealed_for(R, S), bound(R)), others),
+        "twice": (both(sealed_for(R, S), bound(R, S), bound(R, S)), "bound: twice"),
+        "no list": (insert(1, "bound", hour(0), recipients=R), "bound: recipients"),
+        "none": (insert(1, "bound", hour(0)), "bound: recipients"),
+        "a short key": (both(sealed_for(R, S), bound(R[:-2], S)), "bound: recipients"),
+        "a key that is no text": (both(sealed_for(R, S), bound(1, S)), "bound: recipients"),
+    }
+    refused(desk, world(), cases)
+    keyed: dict[str, Change] = {
+        "nothing of it": insert(1, "bound", hour(0)),
+        "its list left out": insert(1, "bound", hour(0), left_out=["recipients"]),
+    }
+    assert judged(desk, in_keyed_names(world()), keyed) == [*keyed]
+
+
+OPENED = {"at": hour(9), "who": "w", "dataset": "pmsi", "object": 7, "reason": "r"}
+
+
+def opened(*told: dict[str, Any]) -> Change:
+    def edit(made: World) -> None:
+        made["journal.jsonl"][-1:-1] = [["object-opened", hour(18), one] for one in told]
+
+    return edit
+
+
+def test_openings_are_those_that_were_told(desk: Desk) -> None:
+    null = {**OPENED, "object": None, "reason": None}
+    good: dict[str, Change] = {
+        "two": both(opened(OPENED, {**null, "number": 1}), put(openings=[OPENED, null])),
+    }
+    assert judged(desk, world(), good) == [*good]
+    few = "openings: not as many as told"
+    cases: dict[str, tuple[Change, str]] = {
+        "one that is not said": (opened(OPENED), few),
+        "one that is not told": (put(openings=[OPENED]), few),
+        "another order": (
+            both(opened(OPENED, null), put(openings=[null, OPENED])), "openings: another"
+        ),
+        "not told of a reason": (
+            both(
+                opened({name: one for name, one in null.items() if name != "reason"}),
+                put(openings=[null]),
+            ), "object-opened: reason",
+        ),
+        "a float": (
+            both(opened({**OPENED, "object": 7.0}), put(openings=[OPENED])), "object-opened: object"
+        ),
+    }  # fmt: skip
+    cases |= {
+        f"another {name}": (
+            both(opened(OPENED), put(openings=[{**OPENED, name: value}])), f"another {name} told"
+        )
+        for name, value in {
+            "at": hour(8), "who": "x", "dataset": "scans", "object": 8, "reason": None,
+        }.items()
+    }  # fmt: skip
+    refused(desk, world(), cases)
+    keyed: dict[str, Change] = {"as many": both(opened({"left_out": []}), put(openings=[null]))}
+    assert judged(desk, in_keyed_names(world()), keyed) == [*keyed]
+    more = {"one more": (both(opened({}, {}), put(openings=[null])), few)}
+    refused(desk, in_keyed_names(world()), more)
+
+
+def test_the_order_of_runs_plans_and_probes_is_judged_alike(desk: Desk) -> None:
+    plan = digest_of(predicate()["plan"]["canonical"])
+    other = "0" * 64
+    early = "an event before any run"
+
+    def begun_with(digest: str) -> Change:
+        return tell("run-started", plan_digest=digest)
+
+    good: dict[str, Change] = {
+        "a plan that changed": both(
+            begun_with(other), insert(1, "plan-changed", hour(0), was=other, now=plan, why="x")
+        ),
+        "changed before any run": insert(0, "plan-changed", hour(0), was=other, now=plan),
+        "there and back": both(
+            insert(1, "plan-changed", hour(0), was=plan, now=other),
+            insert(2, "plan-changed", hour(0), was=other, now=plan),
+        ),
+        "probed twice": insert(1, "probed", hour(0), record_sha256=other),
+    }
+    assert judged(desk, world(), good) == [*good]
+    cases: dict[str, tuple[Change, str]] = {
+        "inventoried before any run": (moved_event(1, 0), early),
+        "sent before any run": (insert(0, "sent", hour(0), ids=[]), early),
+        "verified before any run": (insert(0, "verified", hour(0), ids=[], datasets={}), early),
+        "a run with another plan": (
+            lambda w: body(w, "run-started", 1).update(plan_digest=other), "of another plan"
+        ),
+        "another plan from the first": (begun_with(other), "of another plan"),
+        "changed from another": (
+            insert(1, "plan-changed", hour(0), was=other, now=plan), "of another plan"
+        ),
+        "changed to another": (insert(99, "plan-changed", hour(19), was=plan, now=other),
+                               "plan: not the journal's"),
+        "no digest": (lambda w: body(w, "run-started").pop("plan_digest"), "run-started: a digest"),
+        "half a digest": (begun_with("ab"), "run-started: a digest"),
+        "changed to nothing": (insert(1, "plan-changed", hour(0), was=plan), "a digest"),
+        "changed from nothing": (insert(1, "plan-changed", hour(0), now=plan), "a digest"),
+        "probed of nothing": (tell("probed", record_sha256=None), "probed: a digest"),
+        "probed of another": (
+            tell("probed", record_sha256=other), "capabilities: no probe saw them"
+        ),
+        "never probed": (without("probed"), "capabilities: no probe saw them"),
+    }  # fmt: skip
+    refused(desk, world(), cases)
+
+
+def test_paces_are_those_of_the_receipts(desk: Desk) -> None:
+    def slices(number: int, *objects: int, **values: Any) -> Change:
+        bins = [{"objects": many, "bytes": 0} for many in objects]
+        return put("paces", number, bins=bins, **values)
+
+    good: dict[str, Change] = {
+        "rounded": slices(0, 7, 0, 0, seconds=0.333),
+        "a second at least": both(
+            timed(6, hour(6)), timed(7, hour(6)), slices(0, 7, seconds=1),
+            put("paces", 0, started=hour(6)),
+        ),
+        "a thousandth less": slices(1, 6, seconds=1.999),
+    }  # fmt: skip
+    assert judged(desk, world(), good) == [*good]
+    cases: dict[str, tuple[Change, str]] = {
+        "longer": (slices(0, 7, 0, 0, seconds=0.335), "transfer's slices"),
+        "shorter": (slices(1, 6, seconds=1.998), "verify's slices"),
+        "another length": (slices(1, 6, seconds=60), "verify's slices"),
+        "too many slices": (slices(1, 6, 0, seconds=2), "verify's slices"),
+        "no slices": (put("paces", 1, bins=[]), "verify's objects"),
+        "one object less": (slices(1, 5, seconds=2), "verify's objects"),
+        "bytes without objects": (
+            put("paces", 0, bins=[{"objects": 7, "bytes": 0}, *[{"objects": 0, "bytes": 1}] * 2]),
+            "transfer has bytes without objects",
+        ),
+        "more verified than sent": (
+            both(tell("sent", 1, ids=[2]), slices(0, 5, 0, 0)),
+            "more was verified than sent",
+        ),
+    }
+    refused(desk, world(), cases)
