@@ -245,6 +245,10 @@ class Envelopes(Protocol):
 
     header_size: int
 
+    @property
+    def identity(self) -> str | None:
+        """The fingerprint of the key that opens, None when there is none."""
+
     def new(self) -> Envelope:
         """Return an envelope with a fresh data key: one per attempt, never reused."""
 

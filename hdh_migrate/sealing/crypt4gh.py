@@ -68,6 +68,11 @@ class Envelopes:
         names = ", ".join(r.fingerprint for r in self._recipients)
         return f"Envelopes(for {names})"
 
+    @property
+    def identity(self) -> str | None:
+        """The fingerprint of the key that opens, None when there is none."""
+        return None if self._identity is None else self._identity.fingerprint
+
     def new(self) -> Envelope:
         """Return an envelope with a fresh data key: one per attempt, never reused."""
         data_key = ChaCha20Poly1305.generate_key()

@@ -15,6 +15,9 @@ from hdh_migrate.model import SEGMENT
 class PlainEnvelopes:
     """Makes and opens envelopes that are none."""
 
+    identity: str | None = None
+    """No key opens anything."""
+
     def __init__(self) -> None:
         self.header_size = 0
 

@@ -15,6 +15,7 @@ from hdh_migrate.evidence.bundle import write_bundle
 from hdh_migrate.evidence.checkpoint import Watched, parse, sidecar, signed, taken, write
 from hdh_migrate.evidence.signing import Signer
 from hdh_migrate.session import keyring
+from hdh_migrate.session.contents import demand_known
 from hdh_migrate.session.facts import facts_of
 from hdh_migrate.session.names import FORMS, Streams
 from hdh_migrate.session.openings import is_behind
@@ -41,10 +42,12 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[
             holds it.
         LedgerDamaged: the ledger does not check, its rows are not as its journal tells them, or
             the journal is not the one of earlier reports; no bundle is made from it.
+        Refused: attestation or profile have a content that no run has worked with.
         UsageError: `out` is in use.
     """
     _take_openings(desk)
     with sound_ledger(desk) as ledger:
+        demand_known(ledger, desk.loaded)
         folder = out or _default_folder(desk)
         form, signer = FORMS[names], signer_of(desk)
         if signer is not None and signer.weakness is not None:

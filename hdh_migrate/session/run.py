@@ -33,6 +33,7 @@ from hdh_migrate.ports import Clock, Progress
 from hdh_migrate.session import gate, lasting
 from hdh_migrate.session.binding import bind_recipients
 from hdh_migrate.session.changing import demand_datasets, may_change
+from hdh_migrate.session.contents import tell_contents
 from hdh_migrate.session.openings import take_in
 from hdh_migrate.session.outlook import check, is_sealed
 from hdh_migrate.session.preflight import at_the_gate, blockers
@@ -279,6 +280,9 @@ class Turn:
     _engines: list[Engines] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
+        identity = self.opened[-1].envelopes.identity
+        for where in tell_contents(self.ledger, self.desk.loaded, identity):
+            self.desk.progress.note(f"{where} has another content than last time: journalled")
         self._begin()
 
     def _begin(self) -> Context:

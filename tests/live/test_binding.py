@@ -91,3 +91,47 @@ def test_the_escrow_is_proved_and_the_journal_says_when(site: Site) -> None:
 
 def fingerprint_of_private(path: Path) -> str:
     return PrivateKey.load(path, None).public.fingerprint
+
+
+PROFILE = "claims: {{max_parts: {{value: {}, as_of: 2026-11-02, source: mail, confirmed: yes}}}}\n"
+
+
+def contents(site: Site) -> list[dict[str, Any]]:
+    told = site.cli("audit", "journal", site.plan, expect=0).out.splitlines()
+    events = [json.loads(line) for line in told]
+    return [json.loads(event["body"]) for event in events if event["kind"] == "contents"]
+
+
+def test_a_file_that_a_report_shows_is_one_that_a_run_has_worked_with(site: Site) -> None:
+    profile = site.folder / "ours.yaml"
+    profile.write_text(PROFILE.format(900))
+    site.change(target=site.section("target") | {"profile": "ours.yaml"})
+    site.run()
+    statement(site, "first")
+
+    profile.write_text(PROFILE.format(800))
+    refused = site.cli("report", site.plan, "--out", str(site.folder / "no"), expect=3).err
+    assert "target.profile: ours.yaml has another content than in any run" in refused
+    assert not (site.folder / "no").exists()
+
+    said = site.cli("run", site.plan, "--until", "verify", "--no-progress", expect=0).err
+    assert "target.profile has another content than last time" in said
+    statement(site, "second")
+    first, second = contents(site)
+    assert (first["changed"], second["changed"]) == ([], ["target.profile"])
+    assert first["files"]["target.profile"] != second["files"]["target.profile"]
+
+
+def test_another_key_that_signs_is_told_by_the_journal(site: Site) -> None:
+    site.run()
+    keys = site.folder / "keys"
+    for half in ("key", "pub"):
+        (keys / f"report.{half}").write_bytes((keys / f"stranger.{half}").read_bytes())
+    site.run()
+    first, second = contents(site)
+    assert second["changed"] == ["report.signer"]
+    assert first["files"]["seal.identity"] == fingerprint(keys / "steward.pub")
+    bundle = site.folder / "evidence"
+    site.cli("report", site.plan, "--out", str(bundle), expect=0)
+    trust = str(keys / "stranger.pub")
+    site.cli("audit", "verify", str(bundle), "--trust", trust, expect=0)

@@ -1,0 +1,119 @@
+"""What a plan points to counts by content: files change while the plan that names them does not.
+
+Recipients never change under a run (`session.binding`), and who consents changes by consent alone
+(`session.terms`). The rest may change, as keys are rotated and attestations are renewed; but the
+journal tells it when the next verb works with another content (`contents`), and a report shows
+nothing that no run has worked with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from hashlib import file_digest
+from pathlib import Path
+
+from hdh_migrate.errors import Refused
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.plan.loader import LoadedPlan
+from hdh_migrate.plan.model import Plan
+from hdh_migrate.session.reporters import report_key
+
+CONTENTS = "contents"
+"""The journal's kind of event that tells them; the newest one holds."""
+
+
+def contents_of(loaded: LoadedPlan, identity: str | None) -> dict[str, str]:
+    """Return what each file that the plan names is: keys by fingerprint, others by SHA-256.
+
+    `identity` is the fingerprint of the key that opens what is sealed.
+
+    Raises:
+        KeyUnavailable: a key or its passphrase cannot be read.
+    """
+    plan, base = loaded.plan, loaded.base
+    found = {
+        where: digest
+        for where, path in _files(plan)
+        if (digest := digest_of_file(base / path)) is not None
+    }
+    signer = report_key(plan, base)
+    if signer is not None:
+        found["report.signer"] = f"ed25519:{signer.fingerprint}"
+    if identity is not None:
+        found["seal.identity"] = identity
+    return found
+
+
+def tell_contents(ledger: Ledger, loaded: LoadedPlan, identity: str | None) -> list[str]:
+    """Write down what this verb works with, if it is not what the one before worked with.
+
+    Returns the fields whose content is another one now; none the first time.
+
+    Raises:
+        KeyUnavailable: a key or its passphrase cannot be read.
+    """
+    was, now = _told(ledger), contents_of(loaded, identity)
+    if was == now:
+        return []
+    changed = sorted(
+        name for name in {*now, *(was or {})} if was is not None and was.get(name) != now.get(name)
+    )
+    ledger.event(CONTENTS, {"files": now, "changed": changed})
+    ledger.commit()
+    return changed
+
+
+def demand_known(ledger: Ledger, loaded: LoadedPlan) -> None:
+    """Demand that a report shows the attestation and profile that runs have worked with.
+
+    A ledger of an earlier version tells none of them, and a plan that has none shows none.
+
+    Raises:
+        Refused: a file has a content that no run has worked with; nothing was written.
+    """
+    known = [body["files"] for _, body in ledger.events(CONTENTS)]
+    if not known:
+        return
+    other = [
+        f"{where}: {path} has another content than in any run"
+        for where, path in _files(loaded.plan)
+        if where in _SHOWN
+        and (now := digest_of_file(loaded.base / path)) is not None
+        and now not in {files.get(where) for files in known}
+    ]
+    if other:
+        raise Refused(
+            "the report would show files that no run has worked with",
+            blockers=other,
+            hint='put them back, or let "hdh-migrate run PLAN" work with them and tell the journal;'
+            " nothing was written",
+        )
+
+
+def digest_of_file(path: Path) -> str | None:
+    """Return `sha256:` and the digest of a file, None when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return f"sha256:{file_digest(file, 'sha256').hexdigest()}"
+    except OSError:
+        return None
+
+
+_SHOWN = frozenset({"target.attestation", "target.profile"})
+
+
+def _files(plan: Plan) -> Iterator[tuple[str, str]]:
+    named = {
+        "target.attestation": plan.target.attestation,
+        "target.profile": plan.target.profile,
+        "target.tls.ca_bundle": None if plan.target.tls is None else plan.target.tls.ca_bundle,
+        "report.tsa.trust": None if plan.report.tsa is None else plan.report.tsa.trust,
+    }
+    yield from ((where, path) for where, path in named.items() if path is not None)
+
+
+def _told(ledger: Ledger) -> Mapping[str, str] | None:
+    newest = None
+    for _, body in ledger.events(CONTENTS):
+        newest = body["files"]
+    return newest
