@@ -17,8 +17,10 @@ from hdh_migrate.pipeline.dispatch import UNANSWERED
 from hdh_migrate.sources import azure_listing, folder
 
 PACKAGE = Path(hdh_migrate.__file__).parent
-PLACE = {"finding": 0, "_finding": 1, "refuse": 2, "failed": 2, "_failed": 0, "Listed": None}
-"""Which argument of a call is a code; of `_failed` it may be a receipt with one as well."""
+PLACES = {
+    "finding": (0,), "_finding": (1,), "refuse": (2,), "failed": (1, 2), "_failed": (0,),
+}  # fmt: skip
+"""Which arguments of a call may be a code; what is no text there is none."""
 
 
 def in_calls() -> Iterator[str]:
@@ -31,9 +33,9 @@ def in_calls() -> Iterator[str]:
                 called = node.func
                 what = called.attr if isinstance(called, ast.Attribute) else ""
                 what = called.id if isinstance(called, ast.Name) else what
-                place = PLACE.get(what)
-                if place is not None and len(node.args) > place:
-                    yield from text_of(node.args[place], module)
+                for place in PLACES.get(what, ()):
+                    if len(node.args) > place:
+                        yield from text_of(node.args[place], module)
             elif isinstance(node, ast.Dict):
                 for key, value in zip(node.keys, node.values, strict=True):
                     if isinstance(key, ast.Constant) and key.value == "code":
