@@ -16,7 +16,11 @@ from hdh_migrate.errors import Refused
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.plan.model import Plan
+from hdh_migrate.plan.pointers import CommandPointer, Pointer
 from hdh_migrate.session.reporters import report_key
+
+LARGEST = 64 << 20
+"""Bytes of a file that is read for its digest."""
 
 CONTENTS = "contents"
 """The journal's kind of event that tells them; the newest one holds."""
@@ -91,8 +95,13 @@ def demand_known(ledger: Ledger, loaded: LoadedPlan) -> None:
 
 
 def digest_of_file(path: Path) -> str | None:
-    """Return `sha256:` and the digest of a file, None when it cannot be read."""
+    """Return `sha256:` and the digest of a file, None when it is none, unreadable, or very large.
+
+    A word of a command may name anything, a device or a dataset too.
+    """
     try:
+        if not path.is_file() or path.stat().st_size > LARGEST:
+            return None
         with path.open("rb") as file:
             return f"sha256:{file_digest(file, 'sha256').hexdigest()}"
     except OSError:
@@ -110,6 +119,24 @@ def _files(plan: Plan) -> Iterator[tuple[str, str]]:
         "report.tsa.trust": None if plan.report.tsa is None else plan.report.tsa.trust,
     }
     yield from ((where, path) for where, path in named.items() if path is not None)
+    for where, words in _commands(plan):
+        # Words that are no files have no content; a bare name is a program of the system's.
+        yield from ((f"{where}[{place}]", word) for place, word in enumerate(words) if "/" in word)
+
+
+def _commands(plan: Plan) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for batch in plan.batches:
+        yield from _of_pointer(f"batches.{batch.name}.pointer", batch.pointer)
+    for entry in plan.cutovers:
+        yield from _of_pointer(f"cutovers.{entry.batch}.canary", entry.canary)
+        for command in entry.smoke.commands:
+            yield f"cutovers.{entry.batch}.smoke.commands.{command.name}", command.run
+
+
+def _of_pointer(where: str, pointer: Pointer | None) -> Iterator[tuple[str, tuple[str, ...]]]:
+    if isinstance(pointer, CommandPointer):
+        for name in ("check", "apply", "revert"):
+            yield f"{where}.{name}", getattr(pointer, name)
 
 
 def _told(ledger: Ledger) -> Mapping[str, str] | None:

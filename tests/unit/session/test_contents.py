@@ -1,0 +1,86 @@
+"""What a plan points to is told by content, once and whenever it is another one."""
+
+from __future__ import annotations
+
+import json
+import os
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from hdh_migrate.errors import Refused
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.plan.loader import LoadedPlan, load
+from hdh_migrate.session.contents import contents_of, demand_known, tell_contents
+from tests.support.quiet import FakeClock
+from tests.unit.plan.builders import full
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> LoadedPlan:
+    """A plan with every section, whose programs, attestation and authorities lie beside it."""
+    plan = full()
+    plan.pop("report")
+    plan["target"]["attestation"] = "attested.yaml"
+    path = tmp_path / "plan.yaml"
+    path.write_text(json.dumps(plan))
+    (tmp_path / "attested.yaml").write_text("provider: scaleway\n")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "alias").write_text("#!/bin/sh\necho one\n")
+    return load(path)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger.open(tmp_path / "state" / "ledger.db", FakeClock())
+
+
+def digest(text: str) -> str:
+    return "sha256:" + sha256(text.encode()).hexdigest()
+
+
+def test_files_keys_and_programs_are_told_by_what_they_are(loaded: LoadedPlan) -> None:
+    told = contents_of(loaded, "c4gh:0011223344556677")
+    assert told["seal.identity"] == "c4gh:0011223344556677"
+    assert told["target.attestation"] == digest("provider: scaleway\n")
+    program = digest("#!/bin/sh\necho one\n")
+    programs = {name for name, what in told.items() if what == program}
+    assert {name.rsplit(".", 1)[1] for name in programs} >= {"check[0]", "apply[0]", "revert[0]"}
+    batch = loaded.plan.batches[1].name
+    assert f"batches.{batch}.pointer.apply[0]" in programs
+    assert not [name for name in told if name.endswith("[1]")]  # an argument is no file
+
+
+def test_what_is_no_plain_file_is_not_read(loaded: LoadedPlan) -> None:
+    program = loaded.base / "bin" / "alias"
+    program.unlink()
+    os.mkfifo(program)  # reading it would wait for ever
+    assert not [name for name in contents_of(loaded, None) if "pointer" in name]
+
+
+def test_the_journal_tells_a_change_once(loaded: LoadedPlan, ledger: Ledger) -> None:
+    assert tell_contents(ledger, loaded, None) == []
+    assert tell_contents(ledger, loaded, None) == []
+    (loaded.base / "attested.yaml").write_text("provider: another\n")
+    assert tell_contents(ledger, loaded, None) == ["target.attestation"]
+    assert tell_contents(ledger, loaded, "c4gh:0011223344556677") == ["seal.identity"]
+    (loaded.base / "attested.yaml").unlink()
+    assert tell_contents(ledger, loaded, None) == ["seal.identity", "target.attestation"]
+    bodies = [body for _, body in ledger.events("contents")]
+    assert bodies[0]["changed"] == []
+    assert len(bodies) == 4
+
+
+def test_a_report_shows_what_some_run_has_worked_with(loaded: LoadedPlan, ledger: Ledger) -> None:
+    attested = loaded.base / "attested.yaml"
+    demand_known(ledger, loaded)  # an earlier version told nothing
+    tell_contents(ledger, loaded, None)
+    demand_known(ledger, loaded)
+    attested.write_text("provider: another\n")
+    with pytest.raises(Refused, match=r"target\.attestation: attested\.yaml"):
+        demand_known(ledger, loaded)
+    tell_contents(ledger, loaded, None)
+    demand_known(ledger, loaded)
+    attested.unlink()  # nothing is shown of it
+    demand_known(ledger, loaded)
