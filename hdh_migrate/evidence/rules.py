@@ -15,7 +15,6 @@ from hdh_migrate.evidence.planned import Plan
 
 RECIPIENT = re.compile("c4gh:[0-9a-f]{16}")
 Rule = Iterator[str]
-TEXT = forms.is_string
 
 
 def misstated(predicate: Mapping[str, Any], planned: Plan) -> Iterator[str]:
@@ -117,7 +116,7 @@ def _beside(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Plan
         yield "statement.json: an attestation that the plan does not name, or of a rehearsal"
     elif attested is not None and not (
         attested.get("provider") == target["provider"]
-        and forms.ill_formed(attested["regions"], [TEXT], "") is None
+        and type(attested["regions"]) is list
         and target["region"] in attested["regions"]
         and all(_attests(attested, place) for place in there)
     ):
@@ -150,7 +149,7 @@ def _attests(attested: Mapping[str, Any], place: Mapping[str, Any]) -> bool:
             way["leads_to"].rstrip("/") for way in tunnels if way["local"].rstrip("/") in hosts
         }
     known = attested["endpoints"]
-    listed = forms.ill_formed(known, [TEXT], "") is None
+    listed = forms.ill_formed(known, [forms.is_string], "") is None
     return listed and len(hosts) == 1 and hosts <= {url.rstrip("/") for url in known}
 
 

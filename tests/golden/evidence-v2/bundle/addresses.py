@@ -6,6 +6,7 @@ Used by verify.py (which see). It needs Python 3.9 and nothing else.
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,6 +47,9 @@ def is_address(value: Any) -> bool:  # noqa: ANN401 - any JSON value
     return True
 
 
+_NAMES = re.compile(r"([^.@:/]+\.)*")
+
+
 def leads(endpoint: str, url: str) -> bool:
     """Say whether an address is that of an endpoint, or has names in front of its host."""
     scheme, host = urlsplit(url)[:2]
@@ -54,5 +58,6 @@ def leads(endpoint: str, url: str) -> bool:
         bool(host)
         and endpoint == f"{found[0]}://{found[1]}"
         and found[0] == scheme
-        and (found[1] == host or found[1].endswith(f".{host}"))
+        and found[1].endswith(host)
+        and _NAMES.fullmatch(found[1][: -len(host)]) is not None
     )

@@ -88,6 +88,7 @@ class Cutover:
 
     def _approved(self, body: Mapping[str, Any]) -> str:
         stage, under, terms = body["approved_stage"], body.get("terms"), self.told["terms"]
+        forms.must(forms.is_string(stage))
         forms.must(terms is None or under == forms.sha256(forms.canonical(terms)))
         self.told["approvals"][stage], self.told["approved_under"][stage] = body["approvals"], under
         return str(stage)
@@ -134,11 +135,14 @@ class Cutover:
         self.end["recheck"] = {**read, **_picked(body, "level", "reason")}
 
     def _rechecked(self, body: Mapping[str, Any]) -> None:
+        _of(body["spans"], [[_anything]])
         for first, last, _ in body["spans"]:
+            forms.must(type(first) is type(last) is int)
             for number in [one for one in self.differing if first <= one <= last]:
                 del self.differing[number]
-        self.differing.update((number, why) for number, why in body["differing"])
+        self.differing.update(_pairs(body["differing"]))
         for unit in ("objects", "bytes"):
+            forms.must(forms.is_count(body[unit]))
             self.end["recheck"][unit] += body[unit]
 
     def _erasing(self, body: Mapping[str, Any]) -> None:
@@ -148,13 +152,13 @@ class Cutover:
             self.told["times"].pop(name, None)
 
     def _erased(self, body: Mapping[str, Any]) -> None:
-        for number in body.get("again", ()):
+        for number in _of(body.get("again", []), [_is_id]):
             self.pending.pop(number, None)
-        for number, why in body.get("pending", ()):
+        for number, why in _pairs(body.get("pending", [])):
             self.pending[number] = why
             if "target-" in why:
                 self.differing[number] = why
-        for outcome, count in body["outcomes"].items():
+        for outcome, count in _of(body["outcomes"], {str: forms.is_count}).items():
             self.counts[outcome] = self.counts.get(outcome, 0) + count
 
     def _requested(self, body: Mapping[str, Any]) -> None:
@@ -181,6 +185,29 @@ EVENTS: Mapping[str, Callable[[Cutover, Mapping[str, Any]], None]] = {
     "requested": Cutover._requested,  # noqa: SLF001
     "observed": Cutover._observed,  # noqa: SLF001
 }
+
+
+def _is_id(value: object) -> bool:
+    return type(value) is int
+
+
+def _anything(value: object) -> bool:
+    del value
+    return True
+
+
+def _of(value: Any, shape: Any) -> Any:  # noqa: ANN401 - any JSON value
+    forms.must(forms.ill_formed(value, shape, "") is None)
+    return value
+
+
+def _pairs(value: Any) -> list[tuple[int, str]]:  # noqa: ANN401 - any JSON value
+    """Return pairs of an id and a text, in order."""
+    pairs = []
+    for number, why in _of(value, [[_anything]]):
+        forms.must(_is_id(number) and forms.is_string(why))
+        pairs.append((number, why))
+    return pairs
 
 
 def _picked(body: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -243,5 +270,7 @@ def _suffice(keys: Sequence[str], terms: Mapping[str, Any], threshold: int) -> b
     asked = {
         forms.sha256(bytes.fromhex(one["public"])): one["fingerprint"] for one in terms["approvers"]
     }
+    _of(keys, [forms.is_string])
+    _of(terms["thresholds"], {str: _is_id})
     named = all(digest == fingerprint for digest, fingerprint in asked.items())
     return named and set(keys) <= asked.keys() and len(set(keys)) == len(keys) >= threshold

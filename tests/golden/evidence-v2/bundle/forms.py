@@ -254,6 +254,11 @@ def is_count(value: Any) -> bool:  # noqa: ANN401 - any JSON value
     return type(value) is int and value >= 0
 
 
+def is_string(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Say whether it is a string."""
+    return type(value) is str
+
+
 def is_number(value: Any) -> bool:  # noqa: ANN401 - any JSON value
     """Say whether it is a decimal, or an integer that a decimal can come near to."""
     return type(value) is float or (type(value) is int and abs(value) < 1 << 63)

@@ -153,13 +153,13 @@ class Plan:
         return Dataset(
             source={
                 "bucket": _text(source["path"] if "path" in source else source["container"]),
-                "prefix": "" if "path" in source else _text(source.get("prefix") or ""),
+                "prefix": "" if "path" in source else _text(_given(source, "prefix", "")),
             },
             target={name: _text(told["target"][name]) for name in ("bucket", "prefix")},
-            include=[matcher(_text(glob), version) for glob in told.get("include") or ()],
+            include=[matcher(_text(glob), version) for glob in _list(told, "include")],
             exclude=[
                 (matcher(_text(rule["glob"]), version), f"exclude {rule['glob']}", rule["reason"])
-                for rule in told.get("exclude") or ()
+                for rule in _list(told, "exclude")
             ],
             claims=told.get("ignore_md5") is None,
         )
@@ -301,6 +301,18 @@ def _verified(path: Path, begin: Begin, suffix: int) -> Iterator[tuple[bytes, st
         if line["verdict"] == "match":
             key = forms.key_of(line, "target_key")
             yield b"=" + key[: len(key) - suffix], where
+
+
+def _given(told: Mapping[str, Any], name: str, default: object) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a member of a plan; one that it leaves out is absent or null."""
+    value = told.get(name)
+    return default if value is None else value
+
+
+def _list(told: Mapping[str, Any], name: str) -> list[Any]:
+    value = _given(told, name, [])
+    forms.must(isinstance(value, list))
+    return list(value)
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - any JSON value

@@ -116,6 +116,7 @@ def _beside(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Plan
         yield "statement.json: an attestation that the plan does not name, or of a rehearsal"
     elif attested is not None and not (
         attested.get("provider") == target["provider"]
+        and type(attested["regions"]) is list
         and target["region"] in attested["regions"]
         and all(_attests(attested, place) for place in there)
     ):
@@ -141,11 +142,15 @@ def _attests(attested: Mapping[str, Any], place: Mapping[str, Any]) -> bool:
     """Say whether a host is attested, or what the tunnel leads to that begins at its address."""
     hosts = {place["url"].rstrip("/")}
     if place["local"]:
-        tunnels = attested.get("tunnels") or ()
+        tunnels = attested.get("tunnels") or []
+        if type(tunnels) is not list:
+            return False
         hosts = {
             way["leads_to"].rstrip("/") for way in tunnels if way["local"].rstrip("/") in hosts
         }
-    return len(hosts) == 1 and hosts <= {url.rstrip("/") for url in attested["endpoints"]}
+    known = attested["endpoints"]
+    listed = forms.ill_formed(known, [forms.is_string], "") is None
+    return listed and len(hosts) == 1 and hosts <= {url.rstrip("/") for url in known}
 
 
 KEPT = {

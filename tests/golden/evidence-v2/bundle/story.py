@@ -29,6 +29,8 @@ def untold(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
     if probed is not None and forms.sha256(forms.canonical(probed)) not in journal.probes:
         yield "statement.json: the journal knows of no such probe"
     told, known = predicate.get("openings", []), journal.openings
+    if journal.keyed and any((one["object"], one["reason"]) != (None, None) for one in told):
+        yield "statement.json: an opening says more than keyed names allow"
     same = forms.canonical(told) == forms.canonical(known)  # keyed ones are only counted
     if len(told) != len(known) or not (journal.keyed or same):
         yield "statement.json: the journal knows of other openings"
