@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import sha256
 
-from tests.support.second_cutovers import folded
+from tests.support.second_cutovers import check_agreed, folded
 from tests.support.second_forms import (
     RULES,
     Json,
@@ -529,4 +529,5 @@ def check_cutovers(predicate: Json, events: list[Event], keyed: bool) -> None:
         batches = {body["batch"] for kind, _, body in events if kind.startswith("cutover-")}
         need({one["batch"] for one in told} == batches, "cutovers: others")
     else:
+        check_agreed(events)
         need(same(told, folded(events)), "cutovers: not what their events come to")

@@ -775,6 +775,10 @@ def test_files_that_are_missing_foreign_or_otherwise_listed_are_judged_alike(des
             yield f"no {name}", rest
             yield f"no {name}, sealed", rest if name == "SHA256SUMS" else resummed(rest)
             yield f"{name} by another name", resummed({**rest, f"{name}~": desk.files[name]})
+            if name.endswith(".py"):
+                told = desk.statement()
+                told["subject"] = [one for one in told["subject"] if one["name"] != name]
+                yield f"no {name}, signed", desk.signed(rest, told)
         for name in (
             "x",
             "report.html",

@@ -50,6 +50,11 @@ def entry_more(side: str, many: int, *addresses: str, **values: Any) -> Change:
     )
 
 
+def clock(offset: Any) -> Change:
+    """Let one clock be this far off, in the journal and in the statement."""
+    return both(entry_of(clock_offset=offset), put("times", clock_offsets={URL["source"]: offset}))
+
+
 def local_target(*addresses: str) -> Change:
     """Let the target be on this machine, and have been contacted at these addresses."""
     url = "http://localhost:9"
@@ -79,6 +84,10 @@ def test_traffic_and_clocks_are_judged_alike(desk: Desk) -> None:
                 "https://x.example": 2}),
         ),
         "the clock of an identity": entry_more("identity", 9, A, clock_offset=2),
+        "the largest clock": clock(2**63 - 1),
+        "the least clock": clock(1 - 2**63),
+        "a larger decimal": clock(2.0**63),
+        "a far larger decimal": clock(1e300),
         "addresses of this machine": local_target("127.0.0.1", "::1%lo"),
     }  # fmt: skip
     assert judged(desk, world(), good) == [*good]
@@ -91,6 +100,8 @@ def test_traffic_and_clocks_are_judged_alike(desk: Desk) -> None:
         "a clock that is text": (entry_of(clock_offset="1"), "clock_offset"),
         "a clock that is null": (entry_of(clock_offset=None), "clock_offset"),
         "a clock that is true": (entry_of(clock_offset=True), "clock_offset"),
+        "a clock that is too large": (clock(2**63), "not number"),
+        "a clock that is too low": (clock(-(2**63)), "not number"),
         "another host": (entry_of(endpoint="https://b.example"), end),
         "a host that ends alike": (entry_of(endpoint="https://ba.example"), end),
         "a host that begins alike": (entry_of(endpoint="https://a.example.org"), end),
@@ -302,6 +313,7 @@ def test_paces_are_those_of_the_receipts(desk: Desk) -> None:
     }  # fmt: skip
     assert judged(desk, world(), good) == [*good]
     cases: dict[str, tuple[Change, str]] = {
+        "a number that is too large": (slices(1, 6, seconds=2**63), "not number"),
         "longer": (slices(0, 7, 0, 0, seconds=0.335), "transfer's slices"),
         "shorter": (slices(1, 6, seconds=1.998), "verify's slices"),
         "another length": (slices(1, 6, seconds=60), "verify's slices"),
