@@ -93,7 +93,7 @@ def test_a_cutover_is_looked_into_with_or_without_changes_of_terms(desk: Desk) -
         ),
         "no changes, and keys that do not suffice": (
             pilot(terms_changes=[], approved_under={"cutover": THIRD},
-                  approvals=dict.fromkeys(NEEDED, [TWO])), "cutovers: cutover"
+                  approvals={stage: [TWO] for stage in NEEDED}), "cutovers: cutover"
         ),
         "null for the changes": (pilot(terms_changes=None), "terms_changes"),
         "null for the times": (pilot(times=None), "cutovers: times"),
@@ -298,10 +298,11 @@ def test_nothing_is_deleted_before_it_is_approved(desk: Desk) -> None:
     cases: dict[str, tuple[Change, str]] = {}
     for name, what in said.items():
         words = f"cutover-{name}: without approvals until then"
+        ended = {**ERASE, "approved_stage": "finalize"}
         cases |= {
             name: (followed(more("erasing", 0, name, **what)), words),
             f"{name}, approved to finalize": (
-                followed(more("erasing", 0, name, **what, **{**ERASE, "approved_stage": "finalize"})),
+                followed(more("erasing", 0, name, **what, **ended)),
                 words,
             ),
             f"{name} in the other track": (
