@@ -154,6 +154,7 @@ def test_the_death_of_one_worker_does_not_touch_the_orders_of_another(
     assert [r["lost"]["objects"][0]["id"] for r in found if r["kind"] == "lost"] == [2]
 
 
+@pytest.mark.slow
 def test_workers_that_die_one_after_the_other_end_the_run(processes: LocalEngine) -> None:
     def feed() -> None:
         for _ in range(50):

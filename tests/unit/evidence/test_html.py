@@ -337,6 +337,7 @@ def test_every_entry_says_something_in_both_languages_with_the_same_values() -> 
         assert entry.fr.count("|") == entry.en.count("|") <= 1, name
 
 
+@pytest.mark.slow
 def test_every_sentence_of_both_languages_is_used_on_some_page(every_page: Pages) -> None:
     for language in LANGUAGES:
         labels = {value for page in every_page[language] for _, value in page.attributes if value}

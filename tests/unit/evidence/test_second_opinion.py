@@ -310,6 +310,7 @@ def test_a_file_cut_or_lengthened_is_refused_by_both(desk: Desk) -> None:
 # --- lines ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_lines_that_are_missing_moved_doubled_or_of_another_bundle_are_judged_alike(
     desk: Desk, tmp_path: Path
 ) -> None:
@@ -424,6 +425,7 @@ def test_a_line_with_one_other_value_is_judged_alike(desk: Desk) -> None:
     assert set(taken.values()) == {True, False}
 
 
+@pytest.mark.slow
 def test_a_signed_statement_with_one_other_value_is_judged_alike(desk: Desk) -> None:
     changes = drawn(changes_of(desk.statement()), 4 * DRAWS)
     taken = desk.agree((at, desk.forged({}, edit)) for at, edit in changes)
@@ -494,6 +496,7 @@ SPELLINGS: dict[str, tuple[bytes, bytes]] = {
 
 
 @pytest.mark.parametrize("name", [*JSONL, "summary.json", "statement.json", "payload"])
+@pytest.mark.slow
 def test_both_refuse_another_spelling_of_the_same(desk: Desk, name: str) -> None:
     def sealed(changed: bytes) -> Files:
         if name == "payload":
