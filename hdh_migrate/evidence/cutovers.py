@@ -121,8 +121,9 @@ class Cutover:
     def _rolled_back(self, body: Mapping[str, Any]) -> None:
         self.told["window_until"] = None
         self.told["attempt"] += 1
-        self.intended = self.intended and not body["switched"]  # or it may land late
-        self.told["written_by_consumers"] = None if body["switched"] else {}
+        switched = body["switched"] is True
+        self.intended = self.intended and not switched  # or it may land late
+        self.told["written_by_consumers"] = None if switched else {}
 
     def _counted(self, body: Mapping[str, Any]) -> None:
         self.told["written_by_consumers"] = _picked(body, "new", "changed", "gone")
@@ -235,6 +236,7 @@ def unapproved(predicate: Mapping[str, Any], batches: Collection[str], version: 
 
 def agreed(story: Mapping[str, Any]) -> Rule:
     """What needs approvals has some, each by enough of those whom the terms in force then ask."""
+    forms.must(isinstance(story["times"], dict))
     batch, history = story["batch"], terms_told(story)
     digests = [forms.sha256(forms.canonical(terms)) for terms in history]
     changes = story["terms_changes"]

@@ -105,19 +105,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     return desk_in(tmp_path_factory.mktemp("apart"))
 
 
-STILL = {  # what the first takes until today
-    *("times that are a text", "times that are a list"),
-    *(what for what in PLAIN if what.startswith("an identity's clock")),
-}
-CASES = [
-    pytest.param(what, marks=pytest.mark.xfail(raises=AssertionError, strict=True))
-    if what in STILL
-    else what
-    for what in (*KEYED, *PLAIN, *STORY, *KEYED_STORY)
-]
-
-
-@pytest.mark.parametrize("what", CASES)
+@pytest.mark.parametrize("what", [*KEYED, *PLAIN, *STORY, *KEYED_STORY])
 def test_both_refuse(desk: Desk, what: str) -> None:
     change = {**KEYED, **PLAIN, **STORY, **KEYED_STORY}[what]
     made = world() if what in {**KEYED, **PLAIN} else in_story()
@@ -129,7 +117,6 @@ def test_both_refuse(desk: Desk, what: str) -> None:
     assert first
 
 
-@pytest.mark.xfail(raises=AssertionError, strict=True)
 def test_a_way_back_that_says_one_for_true_undoes_no_switch(desk: Desk) -> None:
     """8.4: only `true` is."""
 
