@@ -197,6 +197,10 @@ class Journal:
             told = {name: entry[name] for name in TRAFFIC}
             forms.must(forms.ill_formed(told, TRAFFIC, "") is None)
             self.traffic.append(told)
+            if "tls" in entry:
+                forms.must(told["endpoint"].startswith("https://") and bool(entry["tls"]))
+                forms.must(forms.ill_formed(entry["tls"], [forms.HANDSHAKE], "") is None)
+                told["tls"] = entry["tls"]
             if "clock_offset" in entry:
                 forms.must(forms.is_number(entry["clock_offset"]))
                 if entry["side"] != "identity":

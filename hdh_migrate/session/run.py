@@ -463,6 +463,8 @@ def added_up(traffic: Sequence[Any]) -> list[dict[str, Any]]:
         for name in ("requests", "bytes_read", "bytes_written"):
             sums[name] += entry[name]
         sums["addresses"] = sorted({*sums["addresses"], *entry["addresses"]})
+        if "tls" in entry:
+            sums["tls"] = sorted({*sums.get("tls", ()), *entry["tls"]})
         at, key = entry["clock_at"], (entry["side"], entry["endpoint"])
         if at is not None and at >= newest.get(key, at):
             sums["clock_offset"], newest[key] = entry["clock_offset"], at

@@ -5,23 +5,30 @@ The servers are real, on this machine; what is opened is what the verbs open, fr
 
 from __future__ import annotations
 
+import base64
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from hdh_migrate.errors import HostRefused, PlanInvalid
-from hdh_migrate.model import FREEZE_TRIAL, Place
+from hdh_migrate.evidence.check import check_bundle
+from hdh_migrate.model import FREEZE_TRIAL, Place, Step
 from hdh_migrate.plan.cutover import Decommission
 from hdh_migrate.plan.loader import load
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.session.outlook import check
-from hdh_migrate.session.run import Desk
+from hdh_migrate.session.reporting import write_report
+from hdh_migrate.session.run import Desk, perform
 from hdh_migrate.session.stamping import _stamped
 from hdh_migrate.wiring import (
     Vault,
@@ -33,8 +40,10 @@ from hdh_migrate.wiring import (
 from hdh_migrate.wiring.sources import open_source
 from tests.support.authority import TIME_STAMPING, issue, online
 from tests.support.authority import Authority as Stamps
+from tests.support.fixtures import Bucket, Container
+from tests.support.here import HERE
 from tests.support.quiet import Notes
-from tests.support.tls import Authority, Heard, https
+from tests.support.tls import Authority, Heard, Identity, https
 from tests.unit.evidence.builders import bundle, dataset, facts, record, signer
 
 pytestmark = pytest.mark.live
@@ -306,3 +315,55 @@ def test_a_bundle_or_pin_that_is_none_is_refused_offline(
     with pytest.raises(PlanInvalid) as refused:
         check(load(path))
     assert f"{where}{told}" in "\n".join(refused.value.problems)
+
+
+# --- what is told --------------------------------------------------------------------------------
+
+
+def test_a_report_tells_what_each_endpoint_was_secured_with(
+    tmp_path: Path, container: Container, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("T_SAS", container.server.sas())
+    monkeypatch.setenv("T_ID", bucket.server.access_key)
+    monkeypatch.setenv("T_SECRET", bucket.server.secret_key)
+    container.client.upload_blob("a.csv", b"1,2,3")
+    key = signer(tmp_path)
+    authority = Authority(tmp_path)
+    one, two = authority.issue("localhost"), authority.issue("localhost")
+    account = urlsplit(container.server.url)
+    with (
+        https(one, before=f"{account.scheme}://{account.netloc}") as source,
+        https(two, before=bucket.server.endpoint, newest=ssl.TLSVersion.TLSv1_2) as target,
+    ):
+        plan = plan_of(f"https://localhost:{source.port}", OTHER_PLACE, ours(authority, one.pin))
+        del plan["batches"], plan["freeze"]
+        plan["source"] |= {
+            "account_url": f"https://localhost:{source.port}{account.path}",
+        }
+        plan["target"] |= {
+            "endpoint": f"https://localhost:{target.port}", "region": bucket.server.region,
+            "tls": ours(authority, two.pin),
+        }  # fmt: skip
+        plan["datasets"][0] |= {
+            "source": {"container": container.name}, "target": {"bucket": bucket.name},
+        }  # fmt: skip
+        plan["report"] = {"signer": "file:report.key"}
+        (tmp_path / "plan.yaml").write_text(json.dumps(plan))
+        desk = Desk.open(tmp_path / "plan.yaml", None, Notes(), threading.Event(), HERE)
+        perform(desk, list(Step), ())
+        told = write_report(desk, tmp_path / "out")
+    assert not check_bundle(tmp_path / "out", [key.verifier])
+    envelope = json.loads((tmp_path / "out" / "statement.json").read_bytes())
+    endpoints = json.loads(base64.b64decode(envelope["payload"]))["predicate"]["endpoints"]
+    secured = {place["side"]: place["tls"] for place in endpoints}
+    assert secured == {
+        "source": [f"TLSv1.3 TLS_AES_256_GCM_SHA384 {fingerprint(one)}"],
+        "target": [f"TLSv1.2 ECDHE-ECDSA-AES256-GCM-SHA384 {fingerprint(two)}"],
+    }
+    assert secured["target"][0] in (tmp_path / "out" / "report.fr.html").read_text()
+    assert told["folder"] == str(tmp_path / "out")
+
+
+def fingerprint(identity: Identity) -> str:
+    certificate = x509.load_pem_x509_certificate(identity.path.read_bytes())
+    return f"sha256:{certificate.fingerprint(SHA256()).hex()}"

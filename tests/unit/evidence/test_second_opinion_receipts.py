@@ -144,6 +144,60 @@ def test_traffic_and_clocks_are_judged_alike(desk: Desk) -> None:
     refused(desk, world(), cases)
 
 
+def test_what_connections_were_secured_with_is_judged_alike(desk: Desk) -> None:
+    one, two = (f"TLSv1.{number} TLS_AES_256_GCM_SHA384 sha256:{'0f' * 32}" for number in (2, 3))
+    told: Change = both(entry_of(tls=[two]), put("endpoints", 0, tls=[two]))
+    good: dict[str, Change] = {
+        "one": told,
+        "twice and in another order": both(
+            entry_of(tls=[two, one, two]), entry_more("source", 0, tls=[one]),
+            put("endpoints", 0, tls=[one, two]),
+        ),
+        "of one entry, not of the other": both(told, entry_more("source", 0)),
+        "of an identity": entry_more("identity", 9, A, tls=[one]),
+    }  # fmt: skip
+    assert judged(desk, world(), good) == [*good]
+    wrong = "run-ended: a handshake"
+    spelled = (
+        two.replace("1.3", "1.1"), two.replace("TLSv1.3", "tlsv1.3"), two.replace("_AES", "_aes"),
+        two.replace("TLS_AES_256_GCM_SHA384", "A" * 65), two.replace(" TLS_AES", "  TLS_AES"),
+        two.replace("0f", "0F"), two[:-1], two + "0", two + "\n", " " + two, two + " x",
+        two.replace("sha256", "sha512"), "", None, 3,
+    )  # fmt: skip
+    cases: dict[str, tuple[Change, str]] = {
+        f"spelled {number}": (both(entry_of(tls=[text]), put("endpoints", 0, tls=[two])), wrong)
+        for number, text in enumerate(spelled)
+    }
+    for number, text in enumerate(spelled):
+        cases[f"stated {number}"] = (
+            both(entry_of(tls=[two]), put("endpoints", 0, tls=[text])), "endpoints",
+        )  # fmt: skip
+    cases |= {
+        "an empty list": (entry_of(tls=[]), "run-ended: tls"),
+        "no list": (entry_of(tls=two), "run-ended: tls"),
+        "null": (entry_of(tls=None), "run-ended: tls"),
+        "without encryption": (
+            entry_more("identity", 9, A, endpoint="http://x.example", tls=[two]), "without https"
+        ),
+        "told and not stated": (entry_of(tls=[two]), "endpoints: tls"),
+        "stated and not told": (put("endpoints", 0, tls=[two]), "endpoints: tls"),
+        "stated as nothing": (put("endpoints", 0, tls=[]), "endpoints: tls"),
+        "stated as null": (both(told, put("endpoints", 0, tls=None)), "endpoints"),
+        "another": (both(entry_of(tls=[two]), put("endpoints", 0, tls=[one])), "handshakes"),
+        "one too few": (
+            both(entry_of(tls=[one, two]), put("endpoints", 0, tls=[one])), "handshakes"
+        ),
+        "one twice": (both(told, put("endpoints", 0, tls=[two, two])), "handshakes"),
+        "out of order": (
+            both(entry_of(tls=[one, two]), put("endpoints", 0, tls=[two, one])), "handshakes"
+        ),
+        "of the other side": (
+            both(entry_of(tls=[two]), put("endpoints", 1, tls=[two])), "endpoints: tls"
+        ),
+    }  # fmt: skip
+    refused(desk, world(), cases)
+
+
 def test_a_folder_has_no_traffic(desk: Desk) -> None:
     nothing = {"addresses": [], "bytes_read": 0, "bytes_written": 0, "requests": 0}
 
