@@ -373,8 +373,9 @@ def context_of(desk: Desk, services: Services, ledger: Ledger, judge: Judge) -> 
         progress=desk.progress,
         stop=desk.stop,
         engines=Engines(
-            lambda: open_engine(
+            lambda role: open_engine(
                 plan,
+                role,
                 services.vault,
                 loaded.canonical,
                 run_tag,
