@@ -48,7 +48,8 @@ verify: {{level: head}}
     loaded = load(tmp_path / "plan.yaml")
     config = {
         "plan": loaded.canonical.decode(), "base": str(loaded.base), "run_tag": "a tag",
-        "role": "prove", "write": False, "admitted": True, "recipients": [], "processes": PROCESSES, "threads": 1,
+        "role": "prove", "write": False, "admitted": True, "recipients": [],
+        "processes": PROCESSES, "threads": 1,
         "secrets": wiring.worker_secrets(
             loaded.plan, Role.PROVE, wiring.Vault.open(loaded.base), write=False
         ),
