@@ -50,8 +50,8 @@ class Services:
     doors: tuple[Door, ...]
     """Those to the target that the gate opens and shuts."""
     network: Network
-    place: S3Endpoint
-    """The target with the credential that writes, to look at its buckets."""
+    place: S3Endpoint | None
+    """The target with the credential that writes, to look at its buckets; None: nobody does."""
 
     @classmethod
     def open(
@@ -60,11 +60,14 @@ class Services:
         base: Path,
         *,
         write: bool,
+        looks: bool = True,
         network: Network | None = None,
         limits: TargetLimits | None = None,
         recipients: Sequence[str] | None = None,
     ) -> Services:
         """Open a plan's adapters; without `write` nothing that could write is built.
+
+        Without `looks` either, the credential that writes is not even read.
 
         Nothing is contacted, and a target off this machine cannot be before `admit`. `limits`
         stands in for the profile's, where more is known of the target. `recipients` are keys that
@@ -83,16 +86,19 @@ class Services:
 
         credential = plan.verify.credential or plan.target.credential
         readable = open_target(plan, credential, vault, network=network)
-        place = readable
-        if credential != plan.target.credential:
-            place = open_target(plan, plan.target.credential, vault, network=network)
-        transports = dict.fromkeys((place.transport, readable.transport))
+        place = None
+        if write or looks:
+            place = readable
+            if credential != plan.target.credential:
+                place = open_target(plan, plan.target.credential, vault, network=network)
+        places = [one for one in (place, readable) if one is not None]
+        transports = dict.fromkeys(one.transport for one in places)
         return cls(
             plan=plan,
             vault=vault,
             source=source.thing,
             reader=S3Reader(readable, limits),
-            writer=S3Writer(place, limits) if write else None,
+            writer=S3Writer(place, limits) if write and place is not None else None,
             envelopes=open_envelopes(plan, vault, recipients=recipients),
             recipients=tuple(recipients),
             limits=limits,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
 from hdh_migrate.clocks import Judge
+from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.model import Role
 from hdh_migrate.plan.loader import LoadedPlan, load
+from hdh_migrate.session import decommission
+from hdh_migrate.session.run import Desk
 from hdh_migrate.wiring import (
     Services,
     Vault,
@@ -19,7 +23,7 @@ from hdh_migrate.wiring import (
 )
 from hdh_migrate.wiring.hands import Hands
 from tests.support.fakes import LIMITS
-from tests.support.quiet import WallClock
+from tests.support.quiet import Notes, WallClock
 from tests.unit.session.test_gate import PLAN
 from tests.unit.wiring.test_worker_secrets import PLAN as AZURE
 
@@ -132,6 +136,23 @@ def test_who_proves_holds_the_source_where_it_is_to_be_read_again(tmp_path: Path
     held = hands(tmp_path, Role.PROVE, text=text)
     assert sides(held) == [SOURCE, TARGET]
     assert held.writer is None
+
+
+def test_who_deletes_at_the_source_does_not_know_what_writes_the_target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("T_WRITE")
+    planned(tmp_path, AZURE)
+    desk = Desk.open(tmp_path / "plan.yaml", None, Notes(), threading.Event())
+    section = desk.loaded.plan.cutovers[0].decommission
+    assert section is not None
+
+    services = decommission._services(desk, section, reads=True)
+
+    assert sides(services) == [SOURCE, TARGET]
+    assert services.writer is None
+    with pytest.raises(KeyUnavailable):
+        desk.services(write=False)
 
 
 def test_whatever_is_opened_beside_a_run_is_counted_where_evidence_tells_of_it(
