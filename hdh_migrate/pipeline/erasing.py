@@ -184,25 +184,33 @@ class Deletion:
     # --- one object: in a thread of its own, so nothing here touches the ledger -----------------
 
     def _turn(self, unseen: Collection[int], row: Verified) -> _Turn:
-        """Look at the target, then delete at the source; whatever goes wrong stops the others."""
-        asked = False
-        unsure = row.id in unseen
-        try:
+        """Look at the target, then delete at the source; whatever goes wrong stops the others.
+
+        A delete that is repeated, or has waited for its service, is preceded by a look of its own:
+        the wait may have been long, and the object may be lost by now.
+        """
+        asked = row.id in unseen
+
+        def attempt() -> _Turn:
+            nonlocal asked
             if self._stopped():
-                return _Turn(UNSURE if unsure else UNASKED, pending=True)
+                return _Turn(UNSURE if asked else UNASKED, pending=True)
             code = self._now.recheck.differing.get(row.id) or self._look(row)
             if code is not None:
                 if not self._keep_going:
                     self._halt.set()
-                return self._left(row, code, unsure=unsure)
+                return self._left(row, code, unsure=asked)
             if self._stopped():
-                return _Turn(UNSURE if unsure else UNASKED, pending=True)
-            asked = True
+                return _Turn(UNSURE if asked else UNASKED, pending=True)
+            unsure, asked = asked, True
             return self._erase(row, unsure=unsure)
+
+        try:
+            return self._story.ctx.retry(attempt)
         except MigrateError as error:
             self._error = self._error or error
             self._halt.set()
-            return _Turn(UNSURE if asked or unsure else UNASKED, pending=True)
+            return _Turn(UNSURE if asked else UNASKED, pending=True)
 
     def _stopped(self) -> bool:
         return self._halt.is_set() or self._story.ctx.stop.is_set()
@@ -215,7 +223,7 @@ class Deletion:
         route, reader = self._routes[row.dataset], self._story.ctx.reader
         where = (route.target.bucket, route.target_key(row.key))
         try:
-            seen = self._story.ctx.retry(lambda: reader.head(*where))
+            seen = reader.head(*where)
         except (AuthFailed, HostRefused):
             raise
         except Missing:
@@ -240,18 +248,13 @@ class Deletion:
         return _Turn(LOST if lost else code, pending=True)
 
     def _erase(self, row: Verified, *, unsure: bool) -> _Turn:
-        place, tries, eraser = self._routes[row.dataset].source, 0, self._story.eraser
+        """Ask for one delete; `unsure` says that it may have gone through before."""
+        eraser = self._story.eraser
         assert eraser is not None
-
-        def attempt() -> Erased:
-            nonlocal tries
-            tries += 1
-            return eraser.erase(place, row.key, row.version)
-
-        erased = self._story.ctx.retry(attempt)
+        erased = eraser.erase(self._routes[row.dataset].source, row.key, row.version)
         if erased.outcome is Erasing.DELETED:
             return _Turn(erased.outcome)
-        if erased.outcome is Erasing.MISSING and (unsure or tries > 1):
+        if erased.outcome is Erasing.MISSING and unsure:
             return _Turn(GONE)
         # What its service holds may be let go of; another version is never ours to delete.
         held = erased.outcome is Erasing.KEPT
