@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
+from hdh_migrate.clocks import between
 from hdh_migrate.errors import (
     AccessDenied,
     AuthFailed,
@@ -23,9 +24,10 @@ from hdh_migrate.errors import (
     MigrateError,
     Missing,
     Permanent,
+    Stopped,
     TargetDiffers,
 )
-from hdh_migrate.model import Erased, Erasing, Verified
+from hdh_migrate.model import Erasing, Verified
 from hdh_migrate.pipeline.cutover.standing import Stage, Standing
 from hdh_migrate.pipeline.recheck import Recheck, Told, in_portions
 from hdh_migrate.pipeline.rechecking import LOST, TOLD, UNREAD, compared
@@ -37,6 +39,8 @@ BATCH_OBJECTS = 500
 
 GONE = "gone"
 """The outcome of an object that was not there when a delete whose end nobody saw was repeated."""
+
+_TOO_OLD = "a side kept us waiting until the last reading of the target's objects was too old"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class Deletion:
         self._routes = story.routes()
         self._halt = threading.Event()
         self._error: MigrateError | None = None
+        self._fresh_until = 0.0
         self._each: Callable[[_Act, Iterable[Verified]], Iterable[_Turn]] = map
 
     def run(self) -> None:
@@ -149,6 +154,7 @@ class Deletion:
         self._recheck.freshen(rows)
         self._demand_same()
         permit(story, self._root, now)
+        self._fresh_until = story.ctx.clock.monotonic() + self._seconds_left(rows)
         unseen = {row.id for row in rows if story.unseen(now, row.id)}
         ids = {"again": [row.id for row in rows]} if again else {}
         about = {"first": rows[0].id, "last": rows[-1].id, **ids}
@@ -169,6 +175,17 @@ class Deletion:
         self._demand_same()
         if any(turn.outcome in {UNASKED, UNSURE} for turn in turns):
             raise Interrupted("stopped between two deletes; the same command goes on")
+
+    def _seconds_left(self, rows: Sequence[Verified]) -> float:
+        """Return how long it is until one of some readings, all fresh now, is too old.
+
+        What differs is not deleted, so it may have been read long ago.
+        """
+        story, recheck = self._story, self._now.recheck
+        moment = story.ctx.judge.now().latest
+        found = (recheck.readings.of(row.id) for row in rows if row.id not in recheck.differing)
+        ages = (between(one.at, moment) for one in found if one is not None)
+        return story.within_seconds - max(ages, default=0.0)
 
     def _tell(self, row: Verified, turn: _Turn) -> None:
         if turn.outcome in TOLD:
@@ -202,6 +219,8 @@ class Deletion:
                 return self._left(row, code, unsure=asked)
             if self._stopped():
                 return _Turn(UNSURE if asked else UNASKED, pending=True)
+            if self._story.ctx.clock.monotonic() > self._fresh_until:
+                raise Stopped(_TOO_OLD, hint="the same command reads them again and goes on")
             unsure, asked = asked, True
             return self._erase(row, unsure=unsure)
 

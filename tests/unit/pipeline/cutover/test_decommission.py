@@ -21,6 +21,7 @@ from hdh_migrate.errors import (
     Missing,
     PointerMoved,
     Refused,
+    Stopped,
     TargetDiffers,
     Throttled,
     Transient,
@@ -906,6 +907,29 @@ def test_a_repeated_delete_that_had_gone_through_tells_of_what_was_lost_since(en
         end.execute()
     assert end.left() == {"o1", "o2", "o3", "o4", "tmp/scratch"}
     assert end.affair.world.findings() == [("decommission-target-lost", "o0")]
+
+
+def test_a_reading_that_became_too_old_while_a_service_kept_us_waiting_does_not_count(
+    end: End,
+) -> None:
+    """Within a portion nothing was read again, however long its deletes took."""
+    end.within = 3600
+    end.finalized()
+    clock, script, target = end.affair.world.clock, end.affair.script, end.affair.world.target
+
+    def wait() -> None:
+        clock.seconds += 4000
+        target.spoil("dst", key(1), 40)  # the ETag stays: only reading all bytes can tell
+
+    script.at("erase", 1, "after", wait)
+    with pytest.raises(Stopped, match="too old") as stopped:
+        end.execute()
+    assert stopped.value.exit_code is Exit.STOPPED
+    assert end.left() == {"o1", "o2", "o3", "o4", "tmp/scratch"}
+    with pytest.raises(TargetDiffers):
+        end.execute()
+    target.spoil("dst", key(1), 40)
+    assert end.execute()["requested"] == {"deleted": 5}
 
 
 def _raise(error: BaseException) -> Callable[[], None]:
