@@ -19,10 +19,21 @@ from tests.support.second_forms import (
 # 7.3 Terms, and who agreed to them ----------------------------------------------------------------
 
 
-def check_terms(cutover: Json) -> None:
+NEEDED = {
+    "cutover": ("switching", "switched", "open"),
+    "finalize": ("finalized",),
+    "decommission": ("erasing", "erased", "requested", "observed"),
+}
+
+
+def check_terms(cutover: Json, first: bool) -> None:
     """Hold the changes of terms and the approvals of one cutover against each other."""
-    if "terms_changes" not in cutover:
+    if cutover["track"] != "cutover" or (first and "terms_changes" not in cutover):
         return
+    if not first:
+        need({"terms", "terms_changes"} <= cutover.keys(), "cutovers: no terms")
+        for name in ("times", "approvals", "approved_under"):
+            need(isinstance(cutover.get(name), dict), f"cutovers: {name}")
     changes = cutover["terms_changes"]
     need(isinstance(changes, list), "cutovers: terms_changes")
     need(all(isinstance(one, dict) for one in changes), "cutovers: terms_changes")
@@ -45,6 +56,9 @@ def check_terms(cutover: Json) -> None:
         need(isinstance(named, str) and named in history, f"cutovers: {stage} under no terms")
         terms = history[named]
         need(suffice(keys, terms, thresholds(terms).get(stage, 0)), f"cutovers: {stage}")
+    for stage, names in NEEDED.items():
+        seen = stage in approvals or not set(names) & set(cutover.get("times") or ())
+        need(seen, f"cutovers: approvals lacks {stage}")
 
 
 def digest(terms: Json) -> str:

@@ -16,6 +16,7 @@ from tests.unit.evidence.worlds import (
     both,
     desk_in,
     entry,
+    hour,
     in_keyed_names,
     judged,
     laid,
@@ -169,7 +170,7 @@ def test_a_cutover_is_what_its_events_come_to(desk: Desk) -> None:
 
 
 def test_each_part_of_a_cutover_is_told_by_its_events(desk: Desk) -> None:
-    told = "cutovers: not what their events come to"
+    told = "cutovers: "
     cases: dict[str, tuple[Change, str]] = {
         f"another {name}": (pilot(**{name: "other"}), told)
         for name in COMES_TO[0]
@@ -361,3 +362,31 @@ def test_cutovers_beside_keyed_names_are_of_the_told_batches(desk: Desk) -> None
                    if e[0].startswith("cutover-")], "cutovers",
     )  # fmt: skip
     refused(desk, made, cases)
+
+
+def test_a_cutover_beside_keyed_names_says_who_approved_it(desk: Desk) -> None:
+    """No event of a keyed journal tells terms or stages: the entry must fit together by itself."""
+
+    def entry_with(**values: Any) -> Change:
+        return put("cutovers", 0, **values)
+
+    tables = ("times", "approvals", "approved_under", "terms_changes")
+    cases: dict[str, Change] = {
+        **{
+            f"{stage} without approvals": entry_with(times={stage: hour(3)})
+            for stage in ("switching", "switched", "open", "finalized", "erasing", "observed")
+        },
+        **{
+            f"{name} that is {value!r}": entry_with(**{name: value})
+            for name in tables
+            for value in (None, 3, "x", [] if name != "terms_changes" else {})
+        },
+        **{
+            f"no {name}": lambda made, name=name: made["predicate"]["cutovers"][0].pop(name)
+            for name in (*tables, "terms")
+        },
+        "a rehearsal without approvals": entry_with(track="rehearsal", times={"open": hour(3)}),
+        "a rehearsal of no terms": entry_with(track="rehearsal", terms_changes=3),
+    }  # fmt: skip
+    good = judged(desk, in_keyed_names(world()), cases)
+    assert good == ["a rehearsal without approvals", "a rehearsal of no terms"]
