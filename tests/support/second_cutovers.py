@@ -126,6 +126,7 @@ class Fold:
             "not_ours_before_the_switch": 0,
             "pointer": {"old_sha256": None, "new_sha256": None},
         }
+        self.intended = False
         self.differing: dict[int, str] = {}
         self.pending: dict[int, str] = {}
         self.outcomes: Counter[str] = Counter()
@@ -147,6 +148,14 @@ class Fold:
             need(isinstance(stage, str), "cutover: approved_stage")
             entry["approvals"][stage] = body["approvals"]
             entry["approved_under"][stage] = body.get("terms")
+            terms = entry["terms"]
+            need(terms is None or body.get("terms") == digest(terms), "cutover: other terms")
+        stage = {"switching": "cutover", "finalized": "finalize"}.get(name)
+        form = stage is None or ("approvals" in body and body["approved_stage"] == stage)
+        need(form, f"cutover-{name}: not approved")
+        for stage, names in NEEDED.items():
+            need(name not in names or stage in entry["approvals"], f"cutover-{name}: not approved")
+        need(self.intended or name not in {"switched", "open"}, f"cutover-{name}: no switching")
         if STAGES.get(name, entry["stage"]) != entry["stage"]:
             entry["stage"], entry["since"] = STAGES[name], at
         own = getattr(self, name.replace("-", "_"), None) if name in SET else None
@@ -175,6 +184,7 @@ class Fold:
         self.entry["delta"].append(members(body, "round", "new", "changed", "vanished"))
 
     def switching(self, body: dict[str, Json]) -> None:
+        self.intended = True
         self.entry["pointer"].update(members(body, "old_sha256", "new_sha256"))
         self.entry["root"] = member(body, "root")
         self.entry["not_ours_before_the_switch"] = member(body, "strangers")
@@ -187,6 +197,7 @@ class Fold:
 
     def rolled_back(self, body: dict[str, Json]) -> None:
         self.entry["attempt"] += 1
+        self.intended = self.intended and member(body, "switched") is not True
         self.entry["window_until"] = None
         self.entry["written_by_consumers"] = None if member(body, "switched") is True else {}
 

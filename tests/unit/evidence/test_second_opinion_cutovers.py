@@ -390,3 +390,35 @@ def test_a_cutover_beside_keyed_names_says_who_approved_it(desk: Desk) -> None:
     }  # fmt: skip
     good = judged(desk, in_keyed_names(world()), cases)
     assert good == ["a rehearsal without approvals", "a rehearsal of no terms"]
+
+
+def swapped(kind: str, place: int) -> Change:
+    """Let an event happen before the one before it; the times stay where they are."""
+
+    def edit(made: World) -> None:
+        events = made["journal.jsonl"]
+        here = [n for n, event in enumerate(events) if event[0] == f"cutover-{kind}"][place]
+        (one, first, about), (other, second, more) = events[here - 1 : here + 1]
+        events[here - 1 : here + 1] = [[other, first, more], [one, second, about]]
+
+    return edit
+
+
+def test_what_came_without_approval_is_refused_though_later_events_hide_it(desk: Desk) -> None:
+    """The statement is what its events come to; each event is asked by itself."""
+    intent = "cutover-switching"
+    cases: dict[str, tuple[Change, str]] = {
+        "a deletion before it was allowed": (swapped("erased", 0), "not approved"),
+        "a switch without approvals": (
+            lambda made: body(made, intent).pop("approvals"), "not approved"
+        ),
+        "a switch that was approved as another stage": (
+            tell(intent, approved_stage="finalize"), "not approved"
+        ),
+        "a switch under other terms": (tell(intent, terms=FIRST), "other terms"),
+        "a switch before its intent": (
+            both(swapped("switched", 1), pilot("times", switched=at(21), switching=at(22))),
+            "no switching",
+        ),
+    }  # fmt: skip
+    refused(desk, in_story(), cases)
