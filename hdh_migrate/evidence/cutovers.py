@@ -121,8 +121,9 @@ class Cutover:
     def _rolled_back(self, body: Mapping[str, Any]) -> None:
         self.told["window_until"] = None
         self.told["attempt"] += 1
-        self.intended = self.intended and not body["switched"]  # or it may land late
-        self.told["written_by_consumers"] = None if body["switched"] else {}
+        switched = body["switched"] is True
+        self.intended = self.intended and not switched  # or it may land late
+        self.told["written_by_consumers"] = None if switched else {}
 
     def _counted(self, body: Mapping[str, Any]) -> None:
         self.told["written_by_consumers"] = _picked(body, "new", "changed", "gone")

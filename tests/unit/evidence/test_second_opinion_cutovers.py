@@ -392,6 +392,13 @@ def test_a_cutover_beside_keyed_names_says_who_approved_it(desk: Desk) -> None:
     assert good == ["a rehearsal without approvals", "a rehearsal of no terms"]
 
 
+def test_only_true_says_that_a_rollback_had_switched(desk: Desk) -> None:
+    cases: dict[str, Change] = {
+        f"{value!r}": tell("cutover-rolled-back", 1, switched=value) for value in (1, "true", None)
+    }
+    assert judged(desk, in_story(), cases) == [*cases]
+
+
 def swapped(kind: str, place: int) -> Change:
     """Let an event happen before the one before it; the times stay where they are."""
 
