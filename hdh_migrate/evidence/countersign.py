@@ -7,8 +7,14 @@ from pathlib import Path
 
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.amend import STATEMENT, amend, held, read
-from hdh_migrate.evidence.check import check_bundle
-from hdh_migrate.evidence.signing import Signer, Verifier, add_signature
+from hdh_migrate.evidence.check import examine
+from hdh_migrate.evidence.signing import (
+    STATEMENT_TYPE,
+    Signer,
+    Verifier,
+    add_signature,
+    claims_of,
+)
 from hdh_migrate.fixity import canonical_json
 
 
@@ -23,13 +29,20 @@ def countersign(folder: Path, signer: Signer, trusted: list[Verifier]) -> int:
         EvidenceDamaged: the bundle does not check, or this key has signed it already.
     """
     with held(folder):
-        problems = check_bundle(folder, trusted)
+        outcome = examine(folder, trusted)
+        problems = outcome.problems
         if problems:
             raise EvidenceDamaged(
                 f"the bundle does not check, so it is not signed: {problems[0]}"
                 + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""),
                 hint='see everything with "hdh-migrate audit verify"',
             )
-        envelope = add_signature(json.loads(read(folder / STATEMENT)), signer)
+        envelope = json.loads(read(folder / STATEMENT))
+        if claims_of(envelope, STATEMENT_TYPE)[0] != canonical_json(outcome.statement):
+            raise EvidenceDamaged(
+                "the statement was changed while the bundle was checked, so it is not signed",
+                hint="take a copy that nobody else can write to, and sign that",
+            )
+        envelope = add_signature(envelope, signer)
         amend(folder, STATEMENT, canonical_json(envelope) + b"\n")
     return len(envelope["signatures"])

@@ -119,6 +119,7 @@ class Journal:
         self.highest = -1
         self.old_form, self.new_form = 0, 0  # the last event of each
         self.upgraded = 0
+        self.descends = ""  # where an event is before the one before it, and no upgrade came yet
         self.started: str | None = None
         self.ended: str | None = None
         self.traffic: list[Mapping[str, Any]] = []
@@ -149,6 +150,8 @@ class Journal:
             raise forms.Wrong(f"{path.name}: empty, though nothing is reported before a run")
         if self.old_form and not self.upgraded:
             raise forms.Wrong(f"{path.name}: its events are of the first format")
+        if self.descends and not self.upgraded:
+            raise forms.Wrong(f"{self.descends}: before the event that it follows")
 
     def passed(self, raw: bytes) -> None:
         """Take note of an event's line; for checkpoints."""
@@ -162,8 +165,10 @@ class Journal:
             forms.must(forms.TIME.holds(at))
         except (ValueError, RecursionError):
             raise forms.Wrong(f"{where}: not an event of this format") from None
-        if (self.upgraded or not self.old_form) and forms.instant(at) < forms.instant(self.last_at):
-            raise forms.Wrong(f"{where}: before the event that it follows")
+        if forms.instant(at) < forms.instant(self.last_at):
+            if self.upgraded:
+                raise forms.Wrong(f"{where}: before the event that it follows")
+            self.descends = self.descends or where
         self.last_at = at
         try:
             if kind.startswith(KIND):

@@ -6,6 +6,7 @@ Used by verify.py (which see). It needs Python 3.9 and nothing else.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from hdh_migrate.evidence.notes import Walk
 
@@ -51,6 +52,8 @@ class Outcome:
         self.problems: list[str] = []
         self.checked = list(CHECKED)
         self.open = [*OPEN, UNSAMPLED]
+        self.statement: Mapping[str, Any] = {}
+        """What was judged. Who goes on with it takes it from here: files may change meanwhile."""
 
     def told(self) -> list[str]:
         """Return the outcome as lines for people: what was checked, and what was not."""

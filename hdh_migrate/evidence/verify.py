@@ -106,6 +106,7 @@ def check(
         if said is None:
             return outcome
         predicate = _predicate(said)
+        outcome.statement = said
         written = predicate["times"]["written"]
         moment = _time(folder, claims, message, stamped, outcome) or written
         problems.extend(_before(moment, written))

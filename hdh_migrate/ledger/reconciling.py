@@ -184,16 +184,22 @@ class Reconciling(Coverage):
     def _leaves(self, dataset: DatasetRow, tallies: _Tallies) -> Iterator[tuple[bytes, int, bool]]:
         """Return (leaf, size, excluded) of a dataset's rows and add them up."""
         query = (
-            "SELECT key, size, version, state, coalesce(verdict, level, verified_at) FROM object"
+            "SELECT key, size, version, state, coalesce(verdict, level, verified_at),"
+            " verdict IS 'match', json_valid(coalesce(extra, '{}')) FROM object"
             " WHERE dataset = ? ORDER BY key"
         )
         mine = [[0, 0] for _ in State]
         with guarded():
-            for key, size, version, state, judged in self._con.execute(query, (dataset.id,)):
+            rows = self._con.execute(query, (dataset.id,))
+            for key, size, version, state, judged, matches, formed in rows:
                 mine[state][0] += 1
                 mine[state][1] += size
                 if judged is not None and state not in _JUDGED:
                     raise _differs(dataset, "an object that waits has a verdict")
+                if matches != (state == State.VERIFIED):
+                    raise _differs(dataset, "an object is verified without its verdict, or has it")
+                if not formed:
+                    raise _differs(dataset, "what an object has beside its bytes is no JSON")
                 yield inventory_leaf(key, size, version), size, state == State.EXCLUDED
         tallies.update({(dataset.id, state): sums for state, sums in enumerate(mine) if sums[0]})
 

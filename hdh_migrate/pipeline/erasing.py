@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
+from hdh_migrate.clocks import between
 from hdh_migrate.errors import (
     AccessDenied,
     AuthFailed,
@@ -23,9 +24,10 @@ from hdh_migrate.errors import (
     MigrateError,
     Missing,
     Permanent,
+    Stopped,
     TargetDiffers,
 )
-from hdh_migrate.model import Erased, Erasing, Verified
+from hdh_migrate.model import Erasing, Verified
 from hdh_migrate.pipeline.cutover.standing import Stage, Standing
 from hdh_migrate.pipeline.recheck import Recheck, Told, in_portions
 from hdh_migrate.pipeline.rechecking import LOST, TOLD, UNREAD, compared
@@ -37,6 +39,8 @@ BATCH_OBJECTS = 500
 
 GONE = "gone"
 """The outcome of an object that was not there when a delete whose end nobody saw was repeated."""
+
+_TOO_OLD = "a side kept us waiting until the last reading of the target's objects was too old"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class Deletion:
         self._routes = story.routes()
         self._halt = threading.Event()
         self._error: MigrateError | None = None
+        self._fresh_until = 0.0
         self._each: Callable[[_Act, Iterable[Verified]], Iterable[_Turn]] = map
 
     def run(self) -> None:
@@ -149,6 +154,7 @@ class Deletion:
         self._recheck.freshen(rows)
         self._demand_same()
         permit(story, self._root, now)
+        self._fresh_until = story.ctx.clock.monotonic() + self._seconds_left(rows)
         unseen = {row.id for row in rows if story.unseen(now, row.id)}
         ids = {"again": [row.id for row in rows]} if again else {}
         about = {"first": rows[0].id, "last": rows[-1].id, **ids}
@@ -170,6 +176,17 @@ class Deletion:
         if any(turn.outcome in {UNASKED, UNSURE} for turn in turns):
             raise Interrupted("stopped between two deletes; the same command goes on")
 
+    def _seconds_left(self, rows: Sequence[Verified]) -> float:
+        """Return how long it is until one of some readings, all fresh now, is too old.
+
+        What differs is not deleted, so it may have been read long ago.
+        """
+        story, recheck = self._story, self._now.recheck
+        moment = story.ctx.judge.now().latest
+        found = (recheck.readings.of(row.id) for row in rows if row.id not in recheck.differing)
+        ages = (between(one.at, moment) for one in found if one is not None)
+        return story.within_seconds - max(ages, default=0.0)
+
     def _tell(self, row: Verified, turn: _Turn) -> None:
         if turn.outcome in TOLD:
             self._told.differs(row, turn.outcome)
@@ -184,25 +201,35 @@ class Deletion:
     # --- one object: in a thread of its own, so nothing here touches the ledger -----------------
 
     def _turn(self, unseen: Collection[int], row: Verified) -> _Turn:
-        """Look at the target, then delete at the source; whatever goes wrong stops the others."""
-        asked = False
-        unsure = row.id in unseen
-        try:
+        """Look at the target, then delete at the source; whatever goes wrong stops the others.
+
+        A delete that is repeated, or has waited for its service, is preceded by a look of its own:
+        the wait may have been long, and the object may be lost by now.
+        """
+        asked = row.id in unseen
+
+        def attempt() -> _Turn:
+            nonlocal asked
             if self._stopped():
-                return _Turn(UNSURE if unsure else UNASKED, pending=True)
+                return _Turn(UNSURE if asked else UNASKED, pending=True)
             code = self._now.recheck.differing.get(row.id) or self._look(row)
             if code is not None:
                 if not self._keep_going:
                     self._halt.set()
-                return self._left(row, code, unsure=unsure)
+                return self._left(row, code, unsure=asked)
             if self._stopped():
-                return _Turn(UNSURE if unsure else UNASKED, pending=True)
-            asked = True
+                return _Turn(UNSURE if asked else UNASKED, pending=True)
+            if self._story.ctx.clock.monotonic() > self._fresh_until:
+                raise Stopped(_TOO_OLD, hint="the same command reads them again and goes on")
+            unsure, asked = asked, True
             return self._erase(row, unsure=unsure)
+
+        try:
+            return self._story.ctx.retry(attempt)
         except MigrateError as error:
             self._error = self._error or error
             self._halt.set()
-            return _Turn(UNSURE if asked or unsure else UNASKED, pending=True)
+            return _Turn(UNSURE if asked else UNASKED, pending=True)
 
     def _stopped(self) -> bool:
         return self._halt.is_set() or self._story.ctx.stop.is_set()
@@ -215,7 +242,7 @@ class Deletion:
         route, reader = self._routes[row.dataset], self._story.ctx.reader
         where = (route.target.bucket, route.target_key(row.key))
         try:
-            seen = self._story.ctx.retry(lambda: reader.head(*where))
+            seen = reader.head(*where)
         except (AuthFailed, HostRefused):
             raise
         except Missing:
@@ -240,18 +267,13 @@ class Deletion:
         return _Turn(LOST if lost else code, pending=True)
 
     def _erase(self, row: Verified, *, unsure: bool) -> _Turn:
-        place, tries, eraser = self._routes[row.dataset].source, 0, self._story.eraser
+        """Ask for one delete; `unsure` says that it may have gone through before."""
+        eraser = self._story.eraser
         assert eraser is not None
-
-        def attempt() -> Erased:
-            nonlocal tries
-            tries += 1
-            return eraser.erase(place, row.key, row.version)
-
-        erased = self._story.ctx.retry(attempt)
+        erased = eraser.erase(self._routes[row.dataset].source, row.key, row.version)
         if erased.outcome is Erasing.DELETED:
             return _Turn(erased.outcome)
-        if erased.outcome is Erasing.MISSING and (unsure or tries > 1):
+        if erased.outcome is Erasing.MISSING and unsure:
             return _Turn(GONE)
         # What its service holds may be let go of; another version is never ours to delete.
         held = erased.outcome is Erasing.KEPT

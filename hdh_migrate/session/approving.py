@@ -24,10 +24,9 @@ from hdh_migrate.evidence.approvals import (
     read,
     read_withdrawal,
 )
-from hdh_migrate.evidence.archives import unpacked
-from hdh_migrate.evidence.check import check_bundle
+from hdh_migrate.evidence.check import examine
+from hdh_migrate.evidence.outcome import Outcome
 from hdh_migrate.evidence.signing import (
-    STATEMENT_TYPE,
     Verifier,
     claims_of,
     load_verifier,
@@ -135,17 +134,19 @@ def subject_of_bundle(
         Refused: it is of another plan, does not prove the batch, or is dated in the future.
     """
     desk.batches([batch])
-    problems = check_bundle(bundle, trust)
-    if problems:
+    found: list[str | None] = []
+
+    def look(folder: Path, outcome: Outcome) -> None:
+        del outcome
+        found.append(_ledger_of(folder / "journal.jsonl"))
+
+    outcome = examine(bundle, trust, also=look)
+    if outcome.problems:
         raise EvidenceDamaged(
-            f"the bundle does not check, so nothing is approved: {problems[0]}",
+            f"the bundle does not check, so nothing is approved: {outcome.problems[0]}",
             hint='see everything with "hdh-migrate audit verify"',
         )
-    with unpacked(bundle) as folder:
-        envelope = json.loads((folder / "statement.json").read_bytes())
-        ledger = _ledger_of(folder / "journal.jsonl")
-    payload, _ = claims_of(envelope, STATEMENT_TYPE)
-    predicate = json.loads(payload)["predicate"]
+    (ledger,), predicate = found, outcome.statement["predicate"]
     if ahead := dated_ahead(bundle, predicate, now):
         raise Refused("nothing is approved from this bundle", blockers=ahead)
     # Who agrees to other terms has the changed plan; the bundle is of the one before.

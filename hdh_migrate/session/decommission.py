@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -12,7 +10,7 @@ from typing import Any
 
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
-from hdh_migrate.evidence.check import check_bundle
+from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.signing import load_verifier
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline import decommission as story
@@ -35,9 +33,6 @@ from hdh_migrate.session.run import (
 )
 from hdh_migrate.session.timekeeping import dated_ahead, judge_for
 from hdh_migrate.wiring import Services, open_eraser, open_pointer
-
-TRUSTED_MAX = 64 << 20
-"""Bytes of the largest statement that is read; ours hold no object."""
 
 
 def forecast(desk: Desk, batch: str, bundle: Path | None, *, quick: bool = False) -> dict[str, Any]:
@@ -119,10 +114,10 @@ def proof_lacks(
         return ["none was given: --evidence BUNDLE"]
     try:
         trusted = [load_verifier(desk.loaded.base / path) for path in section.trust]
-        problems = check_bundle(bundle, trusted, section.signatures)
-        if problems:
-            return problems
-        predicate = _predicate(bundle)
+        outcome = examine(bundle, trusted, section.signatures)
+        if outcome.problems:
+            return outcome.problems
+        predicate = outcome.statement["predicate"]  # not read again: it may be another one by now
     except (KeyUnavailable, EvidenceDamaged) as error:
         return [str(error)]
     told = dated_ahead(bundle, predicate, judge.now())
@@ -134,12 +129,6 @@ def proof_lacks(
     elif found["merkle_root"] != root:
         told.append("its manifest is not the one of the ledger: write a new report")
     return told
-
-
-def _predicate(bundle: Path) -> dict[str, Any]:
-    with (bundle / "statement.json").open("rb") as file:
-        envelope = json.loads(file.read(TRUSTED_MAX))
-    return dict(json.loads(base64.b64decode(envelope["payload"]))["predicate"])
 
 
 def _section(desk: Desk, batch: str) -> tuple[Cutover, Decommission]:

@@ -13,7 +13,9 @@ from typing import Any
 from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged
 from hdh_migrate.evidence.bundle import write_bundle
 from hdh_migrate.evidence.checkpoint import Watched, parse, sidecar, signed, taken, write
+from hdh_migrate.evidence.facts import Facts
 from hdh_migrate.evidence.signing import Signer
+from hdh_migrate.ledger import Ledger
 from hdh_migrate.session import keyring
 from hdh_migrate.session.contents import demand_known
 from hdh_migrate.session.facts import facts_of
@@ -69,7 +71,7 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[
             bundle = write_bundle(
                 folder,
                 records=streams.records,
-                facts=replace(facts_of(desk, ledger, _previous(desk)), names=names),
+                facts=replace(_facts(desk, ledger), names=names),
                 findings=streams.findings,
                 exclusions=streams.exclusions,
                 journal=streams.journal,
@@ -94,6 +96,20 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[
         "signed": bundle.signed,
         "checkpoint": checkpoint,
     }
+
+
+def _facts(desk: Desk, ledger: Ledger) -> Facts:
+    """Return what the statement tells.
+
+    Raises:
+        LedgerDamaged: an event or a row of the ledger is none that this tool writes.
+    """
+    previous = _previous(desk)
+    try:
+        return facts_of(desk, ledger, previous)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        # The chain checks, so whoever wrote this wrote the chain anew.
+        raise LedgerDamaged("the ledger holds what this tool does not write there") from error
 
 
 def _take_openings(desk: Desk) -> None:

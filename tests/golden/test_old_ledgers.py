@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hdh_migrate.errors import LedgerDamaged
+from hdh_migrate.errors import Exit, LedgerDamaged
 from hdh_migrate.evidence.approvals import Stage
 from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.reading import read_bundle
@@ -21,7 +21,7 @@ from hdh_migrate.session.approving import subject_here
 from hdh_migrate.session.reporting import write_report
 from hdh_migrate.session.run import Desk
 from tests.support.quiet import FakeClock, Notes
-from tests.unit.ledger.test_reconcile import end, inventoried, listed
+from tests.unit.ledger.test_reconcile import cover_anew, end, inventoried, listed
 
 KEPT = Path(__file__).with_name("ledger-2")
 """Made by make_ledger.py on the last commit with ledgers of version 2."""
@@ -154,3 +154,23 @@ def test_an_old_ledger_that_contradicts_its_journal_is_not_brought_up(
         Ledger.open(desk.ledger_path, FakeClock()).close()
     with pytest.raises(LedgerDamaged):
         write_report(desk, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "was", "becomes"),
+    [
+        ("bound", '"recipients":["', '"recipients":["zz'),
+        ("run-ended", '"bytes_read":', '"bytes_read":null,"x":'),
+        ("cutover-relisting", '"track":"cutover"', '"track":"other"'),
+    ],
+)
+def test_a_journal_that_somebody_wrote_anew_and_wrongly_is_damaged_and_no_fault_of_ours(
+    tmp_path: Path, kind: str, was: str, becomes: str
+) -> None:
+    desk = opened(tmp_path, KEPT.with_name("ledger-4"))
+    edit(desk, f"UPDATE event SET body = replace(body, '{was}', '{becomes}') WHERE kind = '{kind}'")
+    cover_anew(desk.ledger_path)
+    with pytest.raises(LedgerDamaged) as damaged:
+        write_report(desk, tmp_path / "bundle")
+    assert damaged.value.exit_code is Exit.DAMAGED
+    assert not (tmp_path / "bundle").exists()

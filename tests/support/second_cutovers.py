@@ -20,7 +20,7 @@ from tests.support.second_forms import (
 # 7.3 Terms, and who agreed to them ----------------------------------------------------------------
 
 
-def check_terms(cutover: Json) -> None:
+def check_terms(cutover: Json, first: bool) -> None:
     """Hold the changes of terms and the approvals of one cutover against each other."""
     changes = cutover.get("terms_changes")
     need(isinstance(changes, list), "cutovers: terms_changes")
@@ -37,6 +37,7 @@ def check_terms(cutover: Json) -> None:
     approvals = cutover.get("approvals")
     under = cutover.get("approved_under")
     need(isinstance(approvals, dict), "cutovers: approvals")
+    need(first or isinstance(under, dict), "cutovers: approved_under")
     for stage, keys in approvals.items():
         need(isinstance(under, dict), "cutovers: approved_under")
         named = under.get(stage)

@@ -292,7 +292,7 @@ def check_lists(predicate: Json, plan: Plan) -> None:
     need(len(set(pairs)) == len(pairs), "cutovers: one twice")
     for one in predicate["cutovers"]:
         if one["track"] == "cutover" and ("terms_changes" in one or not plan.first):
-            check_terms(one)
+            check_terms(one, plan.first)
 
 
 # 7.5 The lines beside the plan --------------------------------------------------------------------

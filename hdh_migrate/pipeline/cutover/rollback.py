@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from hdh_migrate.errors import MigrateError, Refused, StorageError
+from hdh_migrate.errors import LedgerDamaged, MigrateError, Refused, StorageError
 from hdh_migrate.pipeline.cutover import holdings
 from hdh_migrate.pipeline.cutover.holdings import Holdings
-from hdh_migrate.pipeline.cutover.scene import Back, Scene, Tale
+from hdh_migrate.pipeline.cutover.scene import Back, Scene, Tale, digest
 from hdh_migrate.pipeline.cutover.standing import FINAL, Stage, Standing
 from hdh_migrate.pipeline.cutover.switch import resolve
 
@@ -29,6 +29,7 @@ def roll_back(scene: Scene) -> dict[str, Any]:
 
     Raises:
         Refused: nothing was begun, or the cutover is final.
+        LedgerDamaged: what the pointer was is not what the journal tells; it was not touched.
         MigrateError: the pointer could not be restored; the message is the manual runbook.
         StorageError: the pointer is restored, but the target could not be listed.
     """
@@ -59,13 +60,33 @@ def restore(back: Back) -> None:
         if now.stage is Stage.PREPARING:
             back.note("rolled-back", switched=False)
             return
-        old = back.remembered()
+        old = _old_value(back, now)
         if now.stage is not Stage.ROLLING_BACK:
             back.note("rolling-back", user=back.user)
         back.retry(partial(back.pointer.swap, expected=back.value, new=old))
     except StorageError as error:
         raise _failed(back, error) from error
     back.note("rolled-back", switched=True, guard=back.pointer.guard)
+
+
+def _old_value(back: Back, now: Standing) -> str:
+    """Return what the pointer is to become: what the journal has the digest of, nothing else.
+
+    Raises:
+        LedgerDamaged: the ledger does not keep it any more, and the pointer does not have it.
+        StorageError: the pointer cannot be read.
+    """
+    old = back.remembered(now.old_sha256)
+    if old is None:
+        old = back.retry(back.pointer.read)  # somebody may have set it by hand
+        if digest(old) != now.old_sha256:
+            raise LedgerDamaged(
+                "the ledger does not keep the value that the pointer had before the switch",
+                hint="nothing was changed; restore a copy of the ledger, or set the pointer by its"
+                " own means to the value before the switch (the journal has its SHA-256:"
+                f" {now.old_sha256}), then run the same rollback again",
+            )
+    return old
 
 
 @contextmanager
@@ -149,7 +170,7 @@ def _runbook(back: Back, now: Standing, error: MigrateError, *, exact: bool) -> 
         value: str | None = back.pointer.read()
     except StorageError:
         value = None
-    old = back.remembered() if now.intended else None
+    old = back.remembered(now.old_sha256) if now.intended else None
     return "\n".join(
         (
             f"the rollback of batch {back.batch} failed: {error}",

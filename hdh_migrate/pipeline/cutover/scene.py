@@ -139,11 +139,13 @@ class Back(Tale):
         """Keep what the pointer was; durable with the next event."""
         self.ledger.set_meta(self._old, old)
 
-    def remembered(self) -> str:
-        """Return what the pointer was before the switch."""
+    def remembered(self, sha256: str | None) -> str | None:
+        """Return what the pointer was before the switch, None if the journal tells otherwise.
+
+        `sha256` is the digest that the journal has of it.
+        """
         old = self.ledger.meta(self._old)
-        assert old is not None, "a switch is never begun before its old value is kept"
-        return old
+        return old if old is not None and digest(old) == sha256 else None
 
     @property
     def _old(self) -> str:

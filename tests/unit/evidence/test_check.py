@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,16 @@ import pytest
 
 from hdh_migrate.errors import EvidenceDamaged, UsageError
 from hdh_migrate.evidence.bundle import check_bundle
+from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.countersign import countersign
 from hdh_migrate.evidence.records import manifest_line
-from hdh_migrate.evidence.signing import STATEMENT_TYPE, Signer, load_signer, new_report_key
+from hdh_migrate.evidence.signing import (
+    STATEMENT_TYPE,
+    Signer,
+    Verifier,
+    load_signer,
+    new_report_key,
+)
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from tests.unit.evidence.builders import (
     bundle,
@@ -317,6 +325,46 @@ def test_a_strangers_signature_does_not_count(copied: tuple[Path, Signer], tmp_p
 
     assert check_bundle(folder, [key.verifier]) == []
     assert check_bundle(folder, [key.verifier], 2) != []
+
+
+class Swapping:
+    """A trusted key whose owner changes a file as soon as its signature was looked at."""
+
+    def __init__(self, key: Verifier, swap: Callable[[], object]) -> None:
+        self._key, self._swap = key.public, swap
+
+    def verify(self, signature: bytes, data: bytes) -> None:
+        self._key.verify(signature, data)
+        self._swap()
+
+
+def test_a_witness_signs_what_was_checked_and_not_what_took_its_place(
+    copied: tuple[Path, Signer], tmp_path: Path
+) -> None:
+    """The check of a large bundle takes minutes; its folder may lie where others write."""
+    folder, key = copied
+    private, _ = new_report_key(tmp_path / "keys", "witness", None)
+    path = folder / "statement.json"
+    good = path.read_bytes()
+    said = json.loads(base64.b64decode(json.loads(good)["payload"]))
+    said["predicate"]["migration"] = "another"
+    other = canonical_json(key.sign(STATEMENT_TYPE, canonical_json(said))) + b"\n"
+
+    def swap() -> None:
+        path.write_bytes(other)
+        reseal_sums(folder)
+
+    trusted = replace(key.verifier, _key=Swapping(key.verifier, swap))  # type: ignore[arg-type]
+    with pytest.raises(EvidenceDamaged, match="changed while the bundle was checked"):
+        countersign(folder, load_signer(private, None), [trusted])
+    assert path.read_bytes() == other
+
+    path.write_bytes(good)
+    reseal_sums(folder)
+    trusted = replace(key.verifier, _key=Swapping(key.verifier, swap))  # type: ignore[arg-type]
+    outcome = examine(folder, [trusted])  # whoever goes on with it has what was checked
+    assert outcome.problems == []
+    assert outcome.statement["predicate"]["migration"] != "another"
 
 
 def test_a_witness_signs_a_bundle_that_checks(copied: tuple[Path, Signer], tmp_path: Path) -> None:

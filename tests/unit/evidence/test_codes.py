@@ -6,6 +6,7 @@ import ast
 import importlib
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,9 @@ from hdh_migrate.sources import azure_listing, folder
 
 PACKAGE = Path(hdh_migrate.__file__).parent
 PLACES = {
-    "finding": (0,), "_finding": (1,), "refuse": (2,), "failed": (1, 2), "_failed": (0,),
+    "finding": (0,), "_finding": (1,), "refuse": (2,), "failed": (0, 1, 2), "_failed": (0,),
 }  # fmt: skip
-"""Which arguments of a call may be a code; what is no text there is none."""
+"""Which arguments of a call may be a code: the first of them that is a text."""
 
 
 def in_calls() -> Iterator[str]:
@@ -33,9 +34,10 @@ def in_calls() -> Iterator[str]:
                 called = node.func
                 what = called.attr if isinstance(called, ast.Attribute) else ""
                 what = called.id if isinstance(called, ast.Name) else what
-                for place in PLACES.get(what, ()):
-                    if len(node.args) > place:
-                        yield from text_of(node.args[place], module)
+                there = [
+                    node.args[place] for place in PLACES.get(what, ()) if place < len(node.args)
+                ]
+                yield from islice((text for one in there for text in text_of(one, module)), 1)
             elif isinstance(node, ast.Dict):
                 for key, value in zip(node.keys, node.values, strict=True):
                     if isinstance(key, ast.Constant) and key.value == "code":

@@ -17,6 +17,7 @@ from tests.unit.evidence.worlds import (
     desk_in,
     drop,
     entry,
+    hour,
     in_keyed_names,
     judged,
     laid,
@@ -364,3 +365,70 @@ def test_cutovers_beside_keyed_names_are_of_the_told_batches(desk: Desk) -> None
                    if e[0].startswith("cutover-")], "cutovers",
     )  # fmt: skip
     refused(desk, made, cases)
+
+
+def test_a_cutover_beside_keyed_names_says_who_approved_it(desk: Desk) -> None:
+    """No event of a keyed journal tells terms or stages: the entry must fit together by itself."""
+
+    def entry_with(**values: Any) -> Change:
+        return put("cutovers", 0, **values)
+
+    tables = ("times", "approvals", "approved_under", "terms_changes")
+    cases: dict[str, Change] = {
+        **{
+            f"{stage} without approvals": entry_with(times={stage: hour(3)})
+            for stage in ("switching", "switched", "open", "finalized", "erasing", "observed")
+        },
+        **{
+            f"{name} that is {value!r}": entry_with(**{name: value})
+            for name in tables
+            for value in (None, 3, "x", [] if name != "terms_changes" else {})
+        },
+        **{
+            f"no {name}": lambda made, name=name: made["predicate"]["cutovers"][0].pop(name)
+            for name in (*tables, "terms")
+        },
+        "a rehearsal without approvals": entry_with(track="rehearsal", times={"open": hour(3)}),
+        "a rehearsal of no terms": entry_with(track="rehearsal", terms_changes=3),
+    }  # fmt: skip
+    good = judged(desk, in_keyed_names(world()), cases)
+    assert good == ["a rehearsal without approvals", "a rehearsal of no terms"]
+
+
+def test_only_true_says_that_a_rollback_had_switched(desk: Desk) -> None:
+    cases: dict[str, Change] = {
+        f"{value!r}": tell("cutover-rolled-back", 1, switched=value) for value in (1, "true", None)
+    }
+    assert judged(desk, in_story(), cases) == [*cases]
+
+
+def swapped(kind: str, place: int) -> Change:
+    """Let an event happen before the one before it; the times stay where they are."""
+
+    def edit(made: World) -> None:
+        events = made["journal.jsonl"]
+        here = [n for n, event in enumerate(events) if event[0] == f"cutover-{kind}"][place]
+        (one, first, about), (other, second, more) = events[here - 1 : here + 1]
+        events[here - 1 : here + 1] = [[other, first, more], [one, second, about]]
+
+    return edit
+
+
+def test_what_came_without_approval_is_refused_though_later_events_hide_it(desk: Desk) -> None:
+    """The statement is what its events come to; each event is asked by itself."""
+    intent = "cutover-switching"
+    cases: dict[str, tuple[Change, str]] = {
+        "a deletion before it was allowed": (swapped("erased", 0), "without approvals"),
+        "a switch without approvals": (
+            lambda made: body(made, intent).pop("approvals"), "without its approvals"
+        ),
+        "a switch that was approved as another stage": (
+            tell(intent, approved_stage="finalize"), "without its approvals"
+        ),
+        "a switch under other terms": (tell(intent, terms=FIRST), "other terms"),
+        "a switch before its intent": (
+            both(swapped("switched", 1), pilot("times", switched=at(21), switching=at(22))),
+            "of no switch",
+        ),
+    }  # fmt: skip
+    refused(desk, in_story(), cases)

@@ -321,6 +321,7 @@ def test_an_older_ledger_is_judged_alike(desk: Desk) -> None:
         "an inventory in new form before it": lambda w: w["journal.jsonl"].insert(
             2, w["journal.jsonl"][6]
         ),
+        "times before anything that tells its form": timed(1, "2020-01-01T00:00:00Z"),
         "an event before it in time": timed(6, hour(0)),
         "itself before the event before it": timed(5, hour(0)),
         "ids twice in old form": lambda w: body(w, "verified").update(ids=[1, 1]),
@@ -332,6 +333,7 @@ def test_an_older_ledger_is_judged_alike(desk: Desk) -> None:
     good = judged(desk, of_an_older_ledger(world()), cases)
     assert good == [
         "counts that are 0", "with more", "times before it",
+        "times before anything that tells its form",
         "itself before the event before it", "a cutover before it",
     ]  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import Exit, LedgerDamaged
-from hdh_migrate.fixity import Inventoried, inventory_leaf
+from hdh_migrate.fixity import Inventoried, canonical_json, inventory_leaf
 from hdh_migrate.folders import make_private
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import Ledger, chain
+from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import Listed, ObjectInfo, State
 from tests.support.quiet import FakeClock
@@ -199,6 +201,15 @@ TAMPERED: dict[str, tuple[str, str]] = {
     "a waiting object is called a match": (
         "UPDATE object SET verdict = 'match', level = 'full' WHERE id = 6", "has a verdict",
     ),
+    "a verified object has no verdict, and its event was made anew": (
+        "UPDATE object SET verdict = NULL WHERE id = 8", "verified without its verdict",
+    ),
+    "a verified object differs, and its event was made anew": (
+        "UPDATE object SET verdict = 'mismatch' WHERE id = 9", "verified without its verdict",
+    ),
+    "what a verified object has beside its bytes is no JSON, and its event was made anew": (
+        "UPDATE object SET extra = 'x' WHERE id = 8", "no JSON",
+    ),
     "an object in another dataset": (
         "UPDATE object SET dataset = 2, key = x'7a' WHERE id = 6;" + FIT, "is not",
     ),
@@ -271,10 +282,29 @@ def test_what_was_changed_by_hand_is_noticed(path: Path, ledger: Ledger, what: s
     con.execute("PRAGMA foreign_keys = OFF")
     con.execute(statements)
     con.close()
+    if "made anew" in what:
+        cover_anew(path)
     with pytest.raises(LedgerDamaged, match=told) as damaged:
         reconciled(path)
     assert damaged.value.exit_code is Exit.DAMAGED
     assert "\n" not in str(damaged.value)
+
+
+def cover_anew(path: Path) -> None:
+    """Give the events that cover rows the digests of the rows as they are, and chain all again."""
+    con = connect(path)
+    looked = Ledger(con, FakeClock())
+    head = bytes(32)
+    for seq, at, kind, text, _ in list(looked.journal()):
+        told = json.loads(text)
+        for cover in (VERIFIED_ROWS, FAILED_ROWS):
+            if kind in (cover.event, cover.later):
+                ids = told["ids" if kind == cover.event else cover.kept]
+                told |= looked._covers(cover, ids)[0]
+        body = canonical_json(told).decode()
+        head = chain.link(head, seq, at, kind, body)
+        con.execute("UPDATE event SET body = ?, digest = ? WHERE seq = ?", (body, head, seq))
+    con.close()
 
 
 def test_what_is_gathered_is_told_before_it_is_compared(ledger: Ledger) -> None:

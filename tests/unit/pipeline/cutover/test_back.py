@@ -11,6 +11,7 @@ from hdh_migrate.errors import (
     CommandFailed,
     DoorHeld,
     Exit,
+    LedgerDamaged,
     MigrateError,
     Refused,
     Throttled,
@@ -19,6 +20,7 @@ from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.rehearse import rehearse
 from hdh_migrate.pipeline.cutover.rollback import roll_back
+from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.standing import Stage, Track
 from hdh_migrate.pipeline.cutover.start import start
 from tests.support.cutover import NEW, OLD, Affair, names, program
@@ -39,6 +41,32 @@ def affair(tmp_path: Path) -> Affair:
 def switched(affair: Affair) -> Affair:
     affair.act(start)
     return affair
+
+
+@pytest.mark.parametrize("kept", ["s3://attacker/t/", None])
+def test_a_pointer_never_goes_back_to_what_was_put_into_the_ledger(
+    switched: Affair, kept: str | None
+) -> None:
+    """The old value is in no event: whoever edited its cell led all consumers where they liked."""
+
+    def edit(scene: Scene) -> None:
+        if kept is None:
+            scene.ledger._do("DELETE FROM meta WHERE name LIKE 'cutover-old:%'")
+        else:
+            scene.ledger._do("UPDATE meta SET value = ? WHERE name LIKE 'cutover-old:%'", (kept,))
+        scene.ledger.commit()
+
+    switched.act(edit)
+    with pytest.raises(LedgerDamaged, match="before the switch") as damaged:
+        switched.act(roll_back)
+    assert damaged.value.exit_code is Exit.DAMAGED
+    assert switched.pointer.value == NEW
+    assert switched.standing().stage is Stage.OPEN
+
+    switched.pointer.value = OLD  # by hand, as the hint says
+    switched.act(roll_back)
+    assert switched.pointer.value == OLD
+    assert switched.standing().stage is Stage.ROLLED_BACK
 
 
 def test_a_rollback_lists_what_consumers_wrote_and_touches_none_of_it(switched: Affair) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,9 @@ from hdh_migrate.errors import (
     Missing,
     PointerMoved,
     Refused,
+    Stopped,
     TargetDiffers,
+    Throttled,
     Transient,
 )
 from hdh_migrate.ledger import Ledger
@@ -874,3 +876,75 @@ def test_a_pointer_that_moves_at_any_moment_costs_one_portion_at_most(
             assert deleted[0] == 5, point  # nothing was left to stop
         end.affair.pointer.value = NEW
         assert end.execute()["requested"] == {"deleted": 5}, point
+
+
+# --- between the last look and a delete that had to wait ------------------------------------------
+
+
+@pytest.mark.parametrize("connections", [1, 2])
+@pytest.mark.parametrize(
+    "error", [ConnectionLost("reset"), Throttled("503"), Throttled("503", retry_after=300.0)]
+)
+def test_a_delete_that_is_repeated_is_preceded_by_a_look_of_its_own(
+    end: End, error: Transient, connections: int
+) -> None:
+    """The service had asked for rest; meanwhile the target lost the object, and it was deleted."""
+    end.connections = connections
+    end.finalized()
+    script, target = end.affair.script, end.affair.world.target
+    script.at("erase", 1, "before", _both(lambda: target.drop("dst", key(0)), _raise(error)))
+
+    with pytest.raises(TargetDiffers):
+        end.execute()
+
+    assert "o0" in end.left()
+    assert ("decommission-target-gone", "o0") in end.affair.world.findings()
+
+
+def test_a_repeated_delete_that_had_gone_through_tells_of_what_was_lost_since(end: End) -> None:
+    end.finalized()
+    script, target = end.affair.script, end.affair.world.target
+    lost = _both(lambda: target.drop("dst", key(0)), _raise(ConnectionLost("reset")))
+    script.at("erase", 1, "after", lost)
+    with pytest.raises(TargetDiffers):
+        end.execute()
+    assert end.left() == {"o1", "o2", "o3", "o4", "tmp/scratch"}
+    assert end.affair.world.findings() == [("decommission-target-lost", "o0")]
+
+
+def test_a_reading_that_became_too_old_while_a_service_kept_us_waiting_does_not_count(
+    end: End,
+) -> None:
+    """Within a portion nothing was read again, however long its deletes took."""
+    end.within = 3600
+    end.finalized()
+    clock, script, target = end.affair.world.clock, end.affair.script, end.affair.world.target
+
+    def wait() -> None:
+        clock.seconds += 4000
+        target.spoil("dst", key(1), 40)  # the ETag stays: only reading all bytes can tell
+
+    script.at("erase", 1, "after", wait)
+    with pytest.raises(Stopped, match="too old") as stopped:
+        end.execute()
+    assert stopped.value.exit_code is Exit.STOPPED
+    assert end.left() == {"o1", "o2", "o3", "o4", "tmp/scratch"}
+    with pytest.raises(TargetDiffers):
+        end.execute()
+    target.spoil("dst", key(1), 40)
+    assert end.execute()["requested"] == {"deleted": 5}
+
+
+def _raise(error: BaseException) -> Callable[[], None]:
+    def act() -> None:
+        raise error
+
+    return act
+
+
+def _both(*acts: Callable[[], object]) -> Callable[[], None]:
+    def act() -> None:
+        for one in acts:
+            one()
+
+    return act
