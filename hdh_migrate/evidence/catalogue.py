@@ -390,6 +390,10 @@ CATALOGUE: dict[str, Text] = {
         "see it.",
     ),
     "ref.recipients": Text("Clés des destinataires", "Recipients' keys"),
+    "ref.proved": Text("Clé éprouvée", "Key proved"),
+    "ref.proved.value": Text(
+        "a ouvert une enveloppe d'essai le {when}", "opened a test envelope on {when}"
+    ),
     "ref.period": Text("Exécution", "Run"),
     "ref.period.value": Text("du {start} au {end}", "from {start} to {end}"),
     **ANNEXES,

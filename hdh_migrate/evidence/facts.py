@@ -129,6 +129,7 @@ class Facts:
     seal: str
     names: str = "plain"
     recipients: tuple[str, ...] = ()  # fingerprints of public keys
+    proved: tuple[Mapping[str, str], ...] = ()  # `recipient` and when its key last opened, `at`
     attestation: Mapping[str, Any] | None = None  # what the customer attests of the target
     profile: Mapping[str, Any] | None = None  # what was counted on at the target, and since when
     capabilities: Mapping[str, Any] | None = None  # what a probe saw at the target

@@ -281,7 +281,7 @@ OPENING = {
     "at": TIME, "who": TEXT, "dataset": TEXT, "object": SIZE_OR_NULL, "reason": TEXT_OR_NULL,
 }  # fmt: skip
 HANDSHAKE = _text(r"TLSv1\.[23] [0-9A-Z_-]{1,64} sha256:[0-9a-f]{64}")
-LATER = {"openings", "tls"}
+LATER = {"openings", "proved", "tls"}
 """Members of the predicate that earlier statements do not have."""
 
 PREDICATE: dict[str, Any] = {
@@ -303,7 +303,10 @@ PREDICATE: dict[str, Any] = {
     "attestation": _or_null(dict), "profile": _or_null(dict), "capabilities": _or_null(dict),
     "waivers": [_given(dict)], "cutovers": [_given(dict)],
     "openings": [OPENING],
-    "seal": {"format": NAMED, "recipients": [NAMED]},
+    "seal": {
+        "format": NAMED, "recipients": [NAMED],
+        "proved": [{"recipient": NAMED, "at": _text(MOMENT)}],
+    },
     "verification": {
         "level": _text("full|stored|head"),
         "sha256_taken_in_transfer": is_count, "sha256_taken_in_verify": is_count,

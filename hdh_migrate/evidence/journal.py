@@ -129,6 +129,8 @@ class Journal:
         self.probes: set[str] = set()
         self.cutovers: dict[tuple[str, str], Cutover] = {}
         self.bound: list[str] | None = None
+        self.drilled: dict[str, str] = {}
+        """When a recipient's key was last seen to open, by its fingerprint."""
         self.openings: list[Mapping[str, Any]] = []
 
     def read(self, path: Path) -> None:
@@ -317,6 +319,12 @@ class Journal:
                 "c4gh:" + forms.sha256(bytes.fromhex(raw))[:16] for raw in body["recipients"]
             ]
 
+    def _drilled(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+        del seq
+        if not self.keyed:
+            forms.must(forms.is_string(body["fingerprint"]))
+            self.drilled[body["fingerprint"]] = at
+
     # --- small tools ------------------------------------------------------------------------------
 
     def _new_form(self, seq: int, *, new: bool) -> bool:
@@ -386,6 +394,7 @@ HANDLERS = {
     "plan-changed": Journal._changed_plan,  # noqa: SLF001
     "probed": Journal._probed,  # noqa: SLF001
     "bound": Journal._bound,  # noqa: SLF001
+    "drilled": Journal._drilled,  # noqa: SLF001
     "object-opened": Journal._object_opened,  # noqa: SLF001
     "inventoried": Journal._inventoried,  # noqa: SLF001
     "inventory-changed": Journal._changed,  # noqa: SLF001

@@ -72,7 +72,11 @@ def predicate_of(facts: Facts, recount: Recount, journal: tuple[int, str]) -> di
         "waivers": [dict(waiver) for waiver in facts.waivers],
         "cutovers": [dict(cutover) for cutover in facts.cutovers],
         "openings": [_opening(opening, facts.names) for opening in facts.openings],
-        "seal": {"format": facts.seal, "recipients": list(facts.recipients)},
+        "seal": {
+            "format": facts.seal,
+            "recipients": list(facts.recipients),
+            **({"proved": [dict(one) for one in facts.proved]} if facts.proved else {}),
+        },
         "verification": {
             "level": facts.verify_level,
             "sha256_taken_in_transfer": facts.sha256_in_transfer,

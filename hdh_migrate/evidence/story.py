@@ -21,8 +21,7 @@ def untold(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
         yield "statement.json: the journal has another beginning or end of the run"
     if forms.instant(journal.last_at) > forms.instant(times["written"]):
         yield "statement.json: written before the journal's last event"
-    if journal.bound is not None and journal.bound != predicate["seal"]["recipients"]:
-        yield "statement.json: the journal knows of other recipients"
+    yield from _keys(predicate["seal"], journal)
     if journal.plan not in (None, predicate["plan"]["digest"]["sha256"]):
         yield "statement.json: the journal was written under another plan"
     probed = predicate["capabilities"]
@@ -39,6 +38,15 @@ def untold(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
     if journal.receipts["verified"].objects > journal.receipts["sent"].objects:
         yield "journal.jsonl: more objects were verified than were sent"
     yield from _cutovers(predicate["cutovers"], journal)
+
+
+def _keys(seal: Mapping[str, Any], journal: Journal) -> Iterator[str]:
+    if journal.bound is not None and journal.bound != seal["recipients"]:
+        yield "statement.json: the journal knows of other recipients"
+    keys = [one for one in seal["recipients"] if one in journal.drilled]
+    proved = [{"recipient": one, "at": journal.drilled[one]} for one in keys]
+    if not journal.keyed and seal.get("proved") != (proved or None):
+        yield "statement.json: the journal knows of other proofs of keys"
 
 
 def _traffic(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:

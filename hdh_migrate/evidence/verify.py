@@ -159,9 +159,9 @@ def _predicate(said: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
     wrong = forms.ill_formed(said, forms.STATEMENT, "statement")
     if wrong is not None:
         raise forms.Wrong(f"statement.json: not a statement of this version: {wrong}")
-    places = said["predicate"]["endpoints"]
-    if format_of(said) == 1 and any("tls" in place for place in places):
-        raise forms.Wrong("statement.json: not a statement of this version: endpoints")
+    places, seal = said["predicate"]["endpoints"], said["predicate"]["seal"]
+    if format_of(said) == 1 and ("proved" in seal or any("tls" in place for place in places)):
+        raise forms.Wrong("statement.json: not a statement of this version: endpoints or seal")
     return dict(said["predicate"])
 
 

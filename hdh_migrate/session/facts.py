@@ -19,6 +19,7 @@ from hdh_migrate.plan.attestation import load_attestation
 from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.binding import bound_recipients, fingerprint_of
+from hdh_migrate.session.drilling import DRILLED
 from hdh_migrate.session.openings import opening_facts
 from hdh_migrate.session.probed import probe_facts
 from hdh_migrate.session.run import Desk, operator
@@ -67,6 +68,7 @@ def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
         verify_level=plan.verify.level,
         seal=plan.seal.format,
         recipients=_recipients(desk, ledger),
+        proved=tuple(_proved(ledger)),
         attestation=_attestation(desk),
         profile=profile_facts(plan, desk.loaded.base),
         capabilities=probe_facts(desk.state_dir, plan, desk.loaded.base),
@@ -99,6 +101,14 @@ def _recipients(desk: Desk, ledger: Ledger) -> tuple[str, ...]:
         return tuple(fingerprint_of(raw) for raw in told)
     # An earlier version bound none, and nothing was run since.
     return tuple(PublicKey.load(desk.loaded.base / path).fingerprint for path in seal.recipients)
+
+
+def _proved(ledger: Ledger) -> Iterator[dict[str, str]]:
+    """Give when each recipient's key was last seen to open what is sealed for it."""
+    last = {body["fingerprint"]: at for at, body in ledger.events(DRILLED)}
+    for name in map(fingerprint_of, bound_recipients(ledger) or ()):
+        if name in last:
+            yield {"recipient": name, "at": last[name]}
 
 
 def _endpoints(desk: Desk, ledger: Ledger) -> tuple[Endpoint, ...]:

@@ -83,10 +83,17 @@ def test_the_escrow_is_proved_and_the_journal_says_when(site: Site) -> None:
     first = drill("escrow", 0).json
     assert first["fingerprint"] == fingerprint_of_private(keys / "escrow.sec")
     assert first["proved_before"] is None
-    assert drill("escrow", 0).json["proved_before"] == first["proved"]
+    last = drill("escrow", 0).json
+    assert last["proved_before"] == first["proved"]
     out = site.cli("audit", "journal", site.plan, expect=0).out
     kinds = [json.loads(line)["kind"] for line in out.splitlines()]
     assert kinds.count("drilled") == 2
+
+    told = {"recipient": last["fingerprint"], "at": last["proved"]}
+    assert statement(site, "evidence")["seal"]["proved"] == [told]
+    trust, bundle = str(keys / "report.pub"), site.folder / "evidence"
+    site.cli("audit", "verify", str(bundle), "--trust", trust, expect=0)
+    assert "opened a test envelope on" in (bundle / "report.en.html").read_text()
 
 
 def fingerprint_of_private(path: Path) -> str:

@@ -156,6 +156,8 @@ def check_form(event: Event, names: set[str], keyed: bool) -> None:
     elif kind == "bound" and not keyed:
         listed = body.get("recipients")
         need(isinstance(listed, list) and all(map(is_public, listed)), "bound: recipients")
+    elif kind == "drilled" and not keyed:
+        need(isinstance(body.get("fingerprint"), str), "drilled: fingerprint")
 
 
 is_public = matching(r"[0-9a-fA-F]{64}")
@@ -518,6 +520,12 @@ def check_recipients(predicate: Json, events: list[Event], keyed: bool) -> None:
             found = [sha256(bytes.fromhex(one)).hexdigest()[:16] for one in body["recipients"]]
             told = [f"c4gh:{one}" for one in found]
             need(predicate["seal"]["recipients"] == told, "seal: others than those bound")
+    if not keyed:
+        last = {body["fingerprint"]: at for kind, at, body in events if kind == "drilled"}
+        recipients = predicate["seal"]["recipients"]
+        told = [{"recipient": one, "at": last[one]} for one in recipients if one in last]
+        need(("proved" in predicate["seal"]) == bool(told), "seal: proved")
+        need(same(predicate["seal"].get("proved", []), told), "seal: other proofs than the drills")
 
 
 def check_paces(predicate: Json, events: list[Event], keyed: bool) -> None:

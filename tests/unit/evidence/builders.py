@@ -363,6 +363,8 @@ def told(
         if names:
             body = {"ids": [next(ids) for _ in range(names.total())], "datasets": dict(names)}
             yield at, kind, body | {"rows_sha256": "00" * 32}
+    for one in about.proved:
+        yield one["at"], "drilled", {"fingerprint": one["recipient"], "user": "claire@ops"}
     for number, opening in enumerate(about.openings, start=1):
         yield at, "object-opened", {"number": number, **opening}
     for story in about.cutovers:

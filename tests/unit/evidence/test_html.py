@@ -277,6 +277,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             "capabilities": {**PROBE, "observations": PROBE["observations"][:1]},
         },
         {"records": good, "endpoints": (replace(SOURCE, requests=3, tls=SECURED), TARGET)},
+        {"records": good, "proved": ({"recipient": "c4gh:" + "3" * 16, "at": OPENING["at"]},)},
         {"records": good, "paces": PACES, "clock_offsets": {"https://s3.fr-par.scw.cloud": 0.3}},
         {
             "records": [record("a", size=1 << 40)],

@@ -52,6 +52,7 @@ def predicate(folder: Path) -> dict[str, Any]:
                 ),
             ),
             endpoints=(replace(TARGET, tls=SECURED),),
+            proved=({"recipient": "c4gh:" + "3" * 16, "at": "2026-03-02T09:00:00Z"},),
             clock_offsets={"https://s3.fr-par.scw.cloud": -0.4},
             previous_statement="66" * 32,
             started_at=None,

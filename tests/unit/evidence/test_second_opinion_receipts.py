@@ -258,6 +258,41 @@ def test_recipients_are_those_that_were_bound(desk: Desk) -> None:
     assert judged(desk, in_keyed_names(world()), keyed) == [*keyed]
 
 
+def drilled(*told: str) -> Change:
+    def edit(made: World) -> None:
+        events = [["drilled", hour(18), {"fingerprint": one, "user": "u"}] for one in told]
+        made["journal.jsonl"][-1:-1] = events
+
+    return edit
+
+
+def test_keys_are_proved_as_the_drills_tell(desk: Desk) -> None:
+    first, second = world()["predicate"]["seal"]["recipients"]
+    one, two = ({"recipient": name, "at": hour(18)} for name in (first, second))
+    good: dict[str, Change] = {
+        "both": both(drilled(second, first), put("seal", proved=[one, two])),
+        "one, twice": both(drilled(second, second), put("seal", proved=[two])),
+        "a stranger's": drilled("c4gh:" + "9" * 16),
+    }
+    assert judged(desk, world(), good) == [*good]
+    other, lacks = "seal: other proofs than the drills", "seal: proved"
+    cases: dict[str, tuple[Change, str]] = {
+        "not said": (drilled(first), lacks),
+        "not told": (put("seal", proved=[one]), lacks),
+        "another order": (both(drilled(first, second), put("seal", proved=[two, one])), other),
+        "another time": (
+            both(drilled(first), put("seal", proved=[{**one, "at": hour(17)}])),
+            other,
+        ),
+        "one more": (both(drilled(first), put("seal", proved=[one, two])), other),
+        "a number": (drilled(7), "drilled: fingerprint"),  # type: ignore[arg-type]
+    }
+    refused(desk, world(), cases)
+    assert judged(desk, world(), {"none of them": put("seal", proved=[])}) == []
+    keyed: dict[str, Change] = {"nothing of it": insert(1, "drilled", hour(0))}
+    assert judged(desk, in_keyed_names(world()), keyed) == [*keyed]
+
+
 OPENED = {"at": hour(9), "who": "w", "dataset": "pmsi", "object": 7, "reason": "r"}
 
 

@@ -347,6 +347,28 @@ def test_an_endpoint_of_other_tls(tmp_path: Path, key: Signer) -> None:
         assert found == "statement.json: the journal knows of other TLS"
 
 
+def test_a_key_that_was_proved_otherwise(tmp_path: Path, key: Signer) -> None:
+    """8.3: each recipient's last drill, in the recipients' order, and nothing else."""
+    first, second = facts(dataset(1)).recipients
+    told = [{"recipient": first, "at": ENDED}, {"recipient": second, "at": ENDED}]
+    about = replace(facts(dataset(1)), proved=tuple(told))
+    assert problems(tmp_path / "good", key, [record("a")], about=about) == []
+    other = {"recipient": first, "at": "2026-03-02T10:15:01Z"}
+    stranger = {"recipient": "c4gh:" + "5" * 16, "at": ENDED}
+    for number, said in enumerate((told[:1], told[::-1], [other, told[1]], [*told, stranger], [])):
+        made = bundle(tmp_path / str(number), [record("a")], about=about, signer=key)
+        edited(made.folder, key, lambda p, said=said: p["seal"].update(proved=said))
+        wrong = check_bundle(made.folder, [key.verifier])
+        assert any("other proofs of keys" in one for one in wrong), (said, wrong)
+
+
+def test_a_proof_of_a_key_that_no_drill_gave(tmp_path: Path, key: Signer) -> None:
+    made = bundle(tmp_path / "out", [record("a")], about=facts(dataset(1)), signer=key)
+    said = [{"recipient": facts(dataset(1)).recipients[0], "at": ENDED}]
+    edited(made.folder, key, lambda p: p["seal"].update(proved=said))
+    assert any("other proofs of keys" in one for one in check_bundle(made.folder, [key.verifier]))
+
+
 def test_a_statement_of_the_first_format_tells_no_tls(tmp_path: Path, key: Signer) -> None:
     made = bundle(tmp_path / "out", [record()], about=facts(dataset(1)), signer=key)
     in_first_format(made, key)
