@@ -8,7 +8,7 @@ K      ?=
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt lint types imports schema bench clean lock wheel sbom
+.PHONY: help setup demo test quick check fmt lint types imports schema bench clean lock wheel sbom
 
 help: ## print this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ demo: setup ## run the main job end to end on this machine: Azurite to S3, with 
 test: setup ## every test, live servers included  [T=path] [K=expression] [JOBS=2]
 	@tests/support/need-programs
 	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m pytest $(T) $(if $(K),-k "$(K)") --numprocesses $(JOBS) --dist loadfile
+
+quick: setup ## what needs no server and no second, while you work
+	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m pytest tests/unit tests/property -m "not slow" --numprocesses $(JOBS) --dist loadfile
 
 check: setup lint types imports schema ## all that a change needs besides the tests
 

@@ -22,53 +22,75 @@ from typing import Any
 
 from hdh_migrate.evidence.bundle import write_bundle
 from hdh_migrate.evidence.check import check_bundle
-from hdh_migrate.evidence.facts import Counts, DatasetFacts, Endpoint, Facts
+from hdh_migrate.evidence.facts import Counts, Facts, Loss, Pace
 from hdh_migrate.evidence.signing import load_signer, load_verifier, new_report_key
-from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.model import Place
+from hdh_migrate.fixity import MerkleTree
+from tests.unit.evidence import builders
 
 SIZE = 123_456
+AT = "2026-03-02T09:30:00Z"
+IDS = 1_000
+"""Objects of one event, about what a quick run commits at once."""
 
 
 def records(count: int) -> Iterator[Mapping[str, Any]]:
     for number in range(count):
         key = f"pmsi/2024/{number:09}.parquet"
         digest = sha256(key.encode()).hexdigest()
-        yield {
-            "dataset": "pmsi", "key": key, "size": SIZE, "source_version": "0x8DC1F2A3B4C5D6E",
-            "source_modified": "2026-03-01T08:00:00Z", "source_md5": None, "sha256": digest,
-            "bucket": "hds-emc2", "target_key": f"{key}.c4gh", "stored_size": SIZE + 180,
-            "stored_sha256": digest[::-1], "target_etag": digest[:32], "level": "full",
-            "verdict": "match", "verified_at": "2026-03-02T09:30:00.123Z",
-        }  # fmt: skip
+        yield builders.record(
+            key, size=SIZE, sha256=digest, stored_sha256=digest[::-1], target_etag=digest[:32],
+        )  # fmt: skip
 
 
 def facts(count: int) -> Facts:
-    plan = {
-        "migration": "bench",
-        "datasets": [{"name": "pmsi", "target": {"bucket": "hds-emc2", "prefix": "pmsi/"}}],
-        "batches": [{"name": "all", "datasets": ["pmsi"]}],
-    }
-    place = Place(bucket="hds-emc2", prefix="pmsi/")
-    return Facts(
-        migration="bench", plan=plan, plan_digest=sha256_hex(canonical_json(plan)),
-        tool_version="0", code_sha256="00" * 32, written_at="2026-03-02T10:00:00Z",
-        endpoints=(Endpoint(side="target", kind="generic", url="http://127.0.0.1:1"),),
-        datasets=(
-            DatasetFacts(
-                name="pmsi", batch="all", source=place, target=place,
-                inventoried=Counts(count, count * SIZE),
-            ),
-        ),
-        verify_level="full", seal="crypt4gh", sha256_in_transfer=count,
+    paces = tuple(
+        Pace(step=step, started=AT, ended=AT, seconds=1.0, bins=(Counts(count, count * SIZE),))
+        for step in ("transfer", "verify")
+    )
+    loss = Loss(dataset="pmsi", what="modified", objects=count, kept="manifest")
+    return builders.facts(
+        builders.dataset(count, count * SIZE),
+        sha256_in_transfer=count, paces=paces, losses=(loss,),
     )  # fmt: skip
+
+
+def journal(about: Facts, count: int) -> Iterator[builders.Event]:
+    """Give what the journal of such a run tells, in events as a ledger writes them."""
+    root, nothing = MerkleTree(), MerkleTree()
+    for line in records(count):
+        root.append(builders.leaf_of(line))
+    excluded = {"objects": 0, "bytes": 0, "root": nothing.root()}
+    seen = {"dataset": "pmsi", "objects": count, "bytes": count * SIZE, "root": root.root()}
+
+    def told() -> Iterator[builders.Told]:
+        end = about.ended_at or AT
+        assert about.started_at is not None
+        yield about.started_at, "run-started", {"plan_digest": about.plan_digest}
+        yield about.started_at, "inventoried", {**seen, "excluded": excluded}
+        for kind in ("sent", "verified"):
+            for first in range(1, count + 1, IDS):
+                ids = list(range(first, min(first + IDS, count + 1)))
+                more = {"datasets": {"pmsi": len(ids)}} if kind == "verified" else {}
+                yield AT, kind, {"ids": ids, "rows_sha256": "00" * 32, **more}
+        traffic = [
+            {
+                "side": one.side, "endpoint": one.url, "addresses": list(one.addresses),
+                "bytes_read": one.bytes_read, "bytes_written": one.bytes_written,
+                "requests": one.requests,
+            }
+            for one in about.endpoints
+        ]  # fmt: skip
+        yield end, "run-ended", {"traffic": traffic}
+
+    return builders.chained(told())
 
 
 def write(folder: Path, count: int) -> None:
     private, _ = new_report_key(folder, "report", None)
+    about = facts(count)
     write_bundle(
-        folder / "bundle", records=records(count), facts=facts(count), findings=(), exclusions=(),
-        journal=(), signer=load_signer(private, None), languages=("fr", "en"), checked=False,
+        folder / "bundle", records=records(count), facts=about, findings=(), exclusions=(),
+        journal=journal(about, count), signer=load_signer(private, None), languages=("fr", "en"),
     )  # fmt: skip
 
 

@@ -71,6 +71,15 @@ class Step(StrEnum):
     VERIFY = "verify"
 
 
+class Role(StrEnum):
+    """What worker processes are for; those of one know no secret of the other's alone."""
+
+    MOVE = "move"
+    """Reads the source and writes the target."""
+    PROVE = "prove"
+    """Reads back what the target holds, and can write nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A byte range of an object: `start` inclusive, `length` bytes."""

@@ -42,7 +42,10 @@ class _Worker:
     def __init__(
         self, factory: str, config: Mapping[str, Any], kept: Sequence[str], search: Sequence[str]
     ) -> None:
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise _starved(error) from error
         # -I: what lies in the current directory, or is named in PYTHONPATH, is no code of ours.
         command = [sys.executable, "-I", boot.__file__, str(theirs.fileno()), factory, *search]
         try:
@@ -55,7 +58,7 @@ class _Worker:
             )
         except OSError as error:
             ours.close()
-            raise Starved(f"no worker process can be started: {error.strerror}") from error
+            raise _starved(error) from error
         finally:
             theirs.close()
         self.wire = Wire(Connection(ours.detach()))
@@ -66,7 +69,10 @@ class _Worker:
 
 
 class LocalEngine:
-    """A fixed number of worker processes, fed as they finish."""
+    """Worker processes, fed as they finish: one from the start, others as there is work for them.
+
+    So what is little costs the start of one interpreter, which is dear.
+    """
 
     def __init__(
         self,
@@ -78,12 +84,12 @@ class LocalEngine:
         kept: Sequence[str] = (),
         search: Sequence[str] = (),
     ) -> None:
-        """Start the workers; they see variables of the environment that begin with one of `kept`.
+        """Start a worker; all see variables of the environment that begin with one of `kept`.
 
         `config` goes to each worker over its own pipe and may hold secrets. `search` are folders
         of a factory that is not in this package.
         """
-        processes = max(1, min(processes, connections))
+        self._processes = processes = max(1, min(processes, connections))
         self._factory = factory
         self._kept, self._search = tuple(kept), tuple(search)
         self._code = code_digest()
@@ -94,20 +100,22 @@ class LocalEngine:
         self._closing = False
         self._traffic: list[Mapping[str, Any]] = []
         self._asked: list[tuple[_Worker, Receipt]] = []
-        self._workers: list[_Worker] = []
-        try:
-            for _ in range(processes):
-                self._workers.append(self._started())
-        except Starved:
-            self.close(grace=0.0)
-            raise
+        self._refused: list[Receipt] = []
+        self._workers = [self._started()]
         self.capacity = processes * (self._threads + ORDERS_AHEAD)
 
     def submit(self, order: Order) -> None:
-        """Hand the order to the worker that has least to do."""
+        """Hand the order to a worker without one, or else to the one that has least to do."""
         number = next(self._numbers)
         numbered = {**order, "order": number}
         worker = min(self._workers, key=lambda w: len(w.orders))
+        if worker.orders and len(self._workers) < self._processes:
+            try:
+                worker = self._started()
+            except Starved as error:
+                self._refused.extend(_given_back({number: order}, "starved", str(error)))
+                return
+            self._workers.append(worker)
         worker.orders[number] = numbered
         try:
             worker.wire.send(numbered)
@@ -119,10 +127,10 @@ class LocalEngine:
 
         See `ports.Engine` for `record`.
         """
-        found: list[Receipt] = []
+        found, self._refused = self._refused, []
         by_connection = {worker.wire.connection: worker for worker in self._workers}
         deadline = time.monotonic() + timeout
-        left = timeout
+        left = 0.0 if found else timeout
         while ready := wait(list(by_connection), max(0.0, left)):
             for connection in ready:
                 assert isinstance(connection, Connection)
@@ -187,7 +195,7 @@ class LocalEngine:
             if self._stillborn > DEATHS_MAX and not self._closing:
                 raise Starved(why)
             ends = worker.process.returncode == STARVED or self._stillborn >= STILLBORN_MAX
-            yield from _given_back(worker, "starved" if ends else "stopped", why)
+            yield from _given_back(worker.orders, "starved" if ends else "stopped", why)
             if not self._closing:
                 self._workers.append(self._started())
             return
@@ -240,6 +248,10 @@ class LocalEngine:
         worker.process.wait()
 
 
+def _starved(error: OSError) -> Starved:
+    return Starved(f"no worker process can be started: {error.strerror}")
+
+
 def _innocent(worker: _Worker) -> str | None:
     """Return why a worker ended through no fault of its orders', None when that is not known."""
     status = worker.process.returncode
@@ -250,9 +262,9 @@ def _innocent(worker: _Worker) -> str | None:
     return None
 
 
-def _given_back(worker: _Worker, reason: str, why: str) -> Iterator[Receipt]:
-    """Give back what a worker was to do; for "starved", whoever drives the engine ends the run."""
-    for number, order in worker.orders.items():
+def _given_back(orders: Mapping[int, Order], reason: str, why: str) -> Iterator[Receipt]:
+    """Give back what workers were to do; for "starved", whoever drives the engine ends the run."""
+    for number, order in orders.items():
         for one in order["objects"]:
             yield returned(order, one, reason, why)
         yield {"kind": "order-done", "order": number}

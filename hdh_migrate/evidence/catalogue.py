@@ -224,6 +224,10 @@ CATALOGUE: dict[str, Text] = {
     # --- endpoints ---------------------------------------------------------------------------
     "endpoints": Text("Points d'accès contactés", "Endpoints contacted"),
     "col.side": Text("Côté", "Side"),
+    "tls.note": Text(
+        "Version, suite et empreinte du certificat du serveur, lues sur les premières connexions.",
+        "Version, suite and digest of the server's certificate, as seen on the first connections.",
+    ),
     "side.source": Text("source", "source"),
     "side.target": Text("cible", "target"),
     "col.kind": Text("Type", "Kind"),

@@ -54,6 +54,7 @@ class Endpoint:
     bytes_written: int = 0
     requests: int = 0
     addresses: tuple[str, ...] = ()  # every network address that was contacted, sorted
+    tls: tuple[str, ...] = ()  # what its connections were secured with, where known, sorted
 
     @property
     def is_local(self) -> bool:

@@ -280,7 +280,8 @@ COUNTED = _given(dict)  # compared with what the lines give
 OPENING = {
     "at": TIME, "who": TEXT, "dataset": TEXT, "object": SIZE_OR_NULL, "reason": TEXT_OR_NULL,
 }  # fmt: skip
-LATER = {"openings"}
+HANDSHAKE = _text(r"TLSv1\.[23] [0-9A-Z_-]{1,64} sha256:[0-9a-f]{64}")
+LATER = {"openings", "tls"}
 """Members of the predicate that earlier statements do not have."""
 
 PREDICATE: dict[str, Any] = {
@@ -297,7 +298,7 @@ PREDICATE: dict[str, Any] = {
     "endpoints": [{
         "side": SIDE, "kind": NAMED, "url": NAMED, "region": NAMED_OR_NULL,
         "local": _given(bool), "bytes_read": is_count, "bytes_written": is_count,
-        "requests": is_count, "addresses": [NAMED],
+        "requests": is_count, "addresses": [NAMED], "tls": [HANDSHAKE],
     }],
     "attestation": _or_null(dict), "profile": _or_null(dict), "capabilities": _or_null(dict),
     "waivers": [_given(dict)], "cutovers": [_given(dict)],

@@ -202,9 +202,14 @@ class Journal:
             told = {name: entry[name] for name in TRAFFIC}
             forms.must(forms.ill_formed(told, TRAFFIC, "") is None)
             self.traffic.append(told)
-            if "clock_offset" in entry and entry["side"] != "identity":
+            if "tls" in entry:
+                forms.must(told["endpoint"].startswith("https://") and bool(entry["tls"]))
+                forms.must(forms.ill_formed(entry["tls"], [forms.HANDSHAKE], "") is None)
+                told["tls"] = entry["tls"]
+            if "clock_offset" in entry:
                 forms.must(forms.is_number(entry["clock_offset"]))
-                self.offsets[told["endpoint"]] = entry["clock_offset"]
+                if entry["side"] != "identity":
+                    self.offsets[told["endpoint"]] = entry["clock_offset"]
 
     def _probed(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del seq, at

@@ -163,4 +163,5 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
         "bytes_written": endpoint.bytes_written,
         "requests": endpoint.requests,
         "addresses": list(endpoint.addresses),
+        **({"tls": list(endpoint.tls)} if endpoint.tls else {}),
     }

@@ -52,6 +52,9 @@ def _traffic(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
         seen = sorted({address for entry in told for address in entry["addresses"]})
         if {**sums, "addresses": seen} != {name: place[name] for name in (*sums, "addresses")}:
             yield "statement.json: the journal knows of other traffic"
+        secured = sorted({one for entry in told for one in entry.get("tls", ())})
+        if place.get("tls", []) != secured or ("tls" in place) is not bool(secured):
+            yield "statement.json: the journal knows of other TLS"
         if not all(addresses.leads(entry["endpoint"], place["url"]) for entry in told):
             yield "journal.jsonl: other endpoints were contacted than the statement's"
         if any(addresses.is_this_machine(address) is not place["local"] for address in seen):

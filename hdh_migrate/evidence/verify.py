@@ -159,6 +159,9 @@ def _predicate(said: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
     wrong = forms.ill_formed(said, forms.STATEMENT, "statement")
     if wrong is not None:
         raise forms.Wrong(f"statement.json: not a statement of this version: {wrong}")
+    places = said["predicate"]["endpoints"]
+    if format_of(said) == 1 and any("tls" in place for place in places):
+        raise forms.Wrong("statement.json: not a statement of this version: endpoints")
     return dict(said["predicate"])
 
 

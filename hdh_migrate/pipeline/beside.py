@@ -14,6 +14,7 @@ from hdh_migrate.model import Lock, Stored
 from hdh_migrate.pipeline.selecting import hyphenated
 from hdh_migrate.pipeline.sending import ATTEMPT, RETAIN
 from hdh_migrate.pipeline.work import Route, Toolbox
+from hdh_migrate.ports import TargetReader
 
 METADATA_RENAMED = "metadata-renamed"
 """The one finding of these that is told once for a dataset, not for each object."""
@@ -21,11 +22,15 @@ METADATA_RENAMED = "metadata-renamed"
 Found = tuple[str, str]
 
 
-def beside(box: Toolbox, route: Route, order: Mapping[str, Any], seen: Stored) -> Iterator[Found]:
+def beside(
+    box: Toolbox, reader: TargetReader, route: Route, order: Mapping[str, Any], seen: Stored
+) -> Iterator[Found]:
     """Give every difference; an object without tags or lock costs no request."""
     for found in (
-        _metadata(order, seen), _tags(box, route, order, seen), _lock(box, route, seen)
-    ):  # fmt: skip
+        _metadata(order, seen),
+        _tags(box, reader, route, order, seen),
+        _lock(box, reader, route, seen),
+    ):
         if found is not None:
             yield found
 
@@ -44,14 +49,16 @@ def _metadata(order: Mapping[str, Any], seen: Stored) -> Found | None:
     return "metadata-differs", f"{len(lost)} metadata values are not at the target"
 
 
-def _tags(box: Toolbox, route: Route, order: Mapping[str, Any], seen: Stored) -> Found | None:
+def _tags(
+    box: Toolbox, reader: TargetReader, route: Route, order: Mapping[str, Any], seen: Stored
+) -> Found | None:
     """Compare tags, name by name and value by value: a count in a reply tells of neither."""
     sent = dict(order.get("tags", {}))
     if not sent:
         return None
 
     def ask() -> Mapping[str, str]:
-        return box.reader.tags(route.target.bucket, seen)
+        return reader.tags(route.target.bucket, seen)
 
     try:
         there = box.retry(ask)
@@ -67,7 +74,7 @@ def _tags(box: Toolbox, route: Route, order: Mapping[str, Any], seen: Stored) ->
     return "tags-lost", detail + (f", and {more} are there that were not" if more else "")
 
 
-def _lock(box: Toolbox, route: Route, seen: Stored) -> Found | None:
+def _lock(box: Toolbox, reader: TargetReader, route: Route, seen: Stored) -> Found | None:
     """Compare retention and legal hold.
 
     What a reply does not show is asked for, since hosts hide it from who may not see it.
@@ -79,7 +86,7 @@ def _lock(box: Toolbox, route: Route, seen: Stored) -> Found | None:
     if seen.lock == wanted:
         return None
     try:
-        lock = box.retry(lambda: box.reader.lock(route.target.bucket, seen))
+        lock = box.retry(lambda: reader.lock(route.target.bucket, seen))
     except Permanent as error:
         return "retention-differs", f"the target does not show how it is kept: {error}"
     detail = _less(lock, wanted)

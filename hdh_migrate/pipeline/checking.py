@@ -19,10 +19,10 @@ from hdh_migrate.errors import (
     UnsealFailed,
 )
 from hdh_migrate.model import MIB, Span, Stored, Verdict
+from hdh_migrate.pipeline.again import Again, failed
 from hdh_migrate.pipeline.beside import beside
-from hdh_migrate.pipeline.sending import CLAIM_DIFFERS
-from hdh_migrate.pipeline.work import Route, Toolbox, described
-from hdh_migrate.pipeline.work import seen as told
+from hdh_migrate.pipeline.work import Route, Toolbox
+from hdh_migrate.ports import TargetReader
 
 RESUME_AFTER = 64 * MIB
 """A cut reply is continued only after this much; before, reading anew is as quick."""
@@ -97,8 +97,10 @@ class _Digests:
 class Checking:
     """Performs the orders of verify."""
 
-    def __init__(self, box: Toolbox) -> None:
-        self._box = box
+    def __init__(self, box: Toolbox, reader: TargetReader, again: Again | None) -> None:
+        """Take what asks the source again; without it an object may have to be `doubted`."""
+        assert again is not None or not box.reread, "who reads the source again must hold it"
+        self._box, self._reader, self._source_again = box, reader, again
         self._compare: Callable[[Route, Mapping[str, Any]], dict[str, Any]] = {
             "full": self._full,
             "stored": self._stored,
@@ -106,32 +108,26 @@ class Checking:
         }[box.level]
 
     def verify(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the verdict on one object."""
+        """Give the verdict on one object, or say that it is doubted until its source was asked."""
         base = {"id": order["id"], "attempt": order["attempt"], "size": order["size"]}
         try:
             found = self._box.retry(lambda: self._compare(route, order))
             if found["kind"] == "failed":  # read again before blaming the store
                 found = self._box.retry(lambda: self._compare(route, order))
         except Missing:
-            found = _failed("missing", Verdict.MISSING, "the target does not hold the object")
+            found = failed("missing", Verdict.MISSING, "the target does not hold the object")
         except SourceChanged:
-            detail = "the source changed before it could be read again"
-            found = _failed("source-changed", Verdict.DRIFTED, detail)
-            found["now"] = self._now(route, order)
+            assert self._source_again is not None, "who has no source sees none change"
+            found = self._source_again.changed(route, order)
         except Conflict:
             detail = "the target holds another object than the one that was sent"
-            found = _failed("replaced", Verdict.MISMATCH, detail)
+            found = failed("replaced", Verdict.MISMATCH, detail)
         seen = found.pop("seen", None)
         if seen is not None:
-            found["beside"] = [list(one) for one in beside(self._box, route, order, seen)]
+            found["beside"] = [
+                list(one) for one in beside(self._box, self._reader, route, order, seen)
+            ]
         return {**base, **found}
-
-    def _now(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return how the source describes an object now, None when it is gone."""
-        try:
-            return told(self._box.retry(lambda: self._box.source.head(route.source, order["key"])))
-        except Missing:
-            return None
 
     def _full(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
         digests = _Digests(order)
@@ -148,38 +144,23 @@ class Checking:
             seen = self._read(route, order, write)
             unsealer.close()
         except UnsealFailed as error:
-            return _failed("mismatch", Verdict.MISMATCH, str(error))
+            return failed("mismatch", Verdict.MISMATCH, str(error))
         difference = digests.difference(order)
         if difference is not None:
-            return _failed("mismatch", Verdict.MISMATCH, difference)
+            return failed("mismatch", Verdict.MISMATCH, difference)
         denied = digests.denied(order)
-        if (denied or self._box.reread) and not self._same_again(route, order):
-            detail = "the source gave other bytes when it was read again"
-            return _failed("source-differs", Verdict.MISMATCH, detail)
-        if denied:
-            self._box.still(route.source, described(order))
-            return _failed("source-md5-differs", Verdict.UNVERIFIABLE, CLAIM_DIFFERS)
+        if denied or self._box.reread:
+            if self._source_again is None:
+                return {"kind": "doubted"}
+            failure = self._source_again.failure(route, order, denied=denied)
+            if failure is not None:
+                return failure
         return self._matched(
             "full",
             sha256=digests.plain.hexdigest(),
             stored_sha256=digests.stored.hexdigest(),
             seen=seen,
         )
-
-    def _same_again(self, route: Route, order: Mapping[str, Any]) -> bool:
-        """Read the pinned version from the source once more and compare every digest."""
-        obj, start = described(order), 0
-        parts = order["parts"] or [{"size": obj.size, "sha256": order["sha256"]}]
-        for part in parts:
-            span, digest = Span(start, part["size"]), hashlib.sha256()
-            try:
-                self._box.source.read(route.source, obj, span, digest.update)
-            except Missing as error:
-                raise SourceChanged("the source object is gone") from error
-            if digest.hexdigest() != part["sha256"]:
-                return False
-            start = span.end
-        return True
 
     def _stored(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
         digest, parts = hashlib.sha256(), _part_digests(order, "sealed_sha256")
@@ -192,7 +173,7 @@ class Checking:
         seen = self._read(route, order, write)
         same = not parts.differing if parts else digest.hexdigest() == order["sealed_sha256"]
         if not same:
-            return _failed("mismatch", Verdict.MISMATCH, "the stored bytes differ")
+            return failed("mismatch", Verdict.MISMATCH, "the stored bytes differ")
         return self._matched(
             "stored",
             sha256=order.get("sha256"),
@@ -202,11 +183,11 @@ class Checking:
 
     def _head(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
         bucket, key = route.target.bucket, route.target_key(order["key"])
-        stored = self._box.reader.head(bucket, key)
+        stored = self._reader.head(bucket, key)
         if stored is None:
             raise Missing("the target does not hold the object")
         if (stored.size, stored.etag) != (order["stored_size"], order["etag"]):
-            return _failed("mismatch", Verdict.MISMATCH, "size or version differs")
+            return failed("mismatch", Verdict.MISMATCH, "size or version differs")
         return self._matched("head", sha256=order.get("sha256"), seen=stored)
 
     def _matched(self, level: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
@@ -233,7 +214,7 @@ class Checking:
         while True:
             span = Span(at, stored.size - at) if at else None
             try:
-                return self._box.reader.read(route.target.bucket, stored, span, count)
+                return self._reader.read(route.target.bucket, stored, span, count)
             except Transient:
                 if at - begun < RESUME_AFTER:
                     raise
@@ -245,7 +226,3 @@ def _part_digests(order: Mapping[str, Any], name: str) -> PartDigests | None:
         return None
     lengths = [part["size" if name == "sha256" else "stored_size"] for part in order["parts"]]
     return PartDigests(lengths, [part[name] for part in order["parts"]])
-
-
-def _failed(code: str, verdict: Verdict, detail: str) -> dict[str, Any]:
-    return {"kind": "failed", "code": code, "verdict": str(verdict), "detail": detail}

@@ -19,6 +19,7 @@ from hdh_migrate.model import (
     PartPlan,
     PartReceipt,
     Pinned,
+    Role,
     State,
     Tally,
     TargetLimits,
@@ -110,18 +111,29 @@ class DatasetRules:
     compare_md5: bool = True
 
 
-class Engines:
-    """Keeps one engine for all steps of a run; a stopped one is replaced when next asked for."""
+IDLE_GRACE_SECONDS = 30.0
+"""How long workers without work may take to end before they are killed."""
 
-    def __init__(self, make: Callable[[], Engine]) -> None:
+
+class Engines:
+    """Keeps the engine of the role at work for all its steps; a stopped one is replaced.
+
+    The processes of one role are gone before those of the other start, so that two roles take no
+    more of the machine than one (docs/decisions/0033-movers-and-provers.md).
+    """
+
+    def __init__(self, make: Callable[[Role], Engine]) -> None:
         self._make = make
+        self._role: Role | None = None
         self._engine: Engine | None = None
         self.traffic: list[Mapping[str, Any]] = []
 
-    def get(self) -> Engine:
-        """Return the engine, starting it when there is none."""
+    def get(self, role: Role) -> Engine:
+        """Return the engine of a role, in the place of any other; nothing may be under way."""
+        if role is not self._role:
+            self.drop(grace=IDLE_GRACE_SECONDS)
         if self._engine is None:
-            self._engine = self._make()
+            self._engine, self._role = self._make(role), role
         return self._engine
 
     def drop(self, *, grace: float) -> None:

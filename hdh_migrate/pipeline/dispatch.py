@@ -22,7 +22,7 @@ from hdh_migrate.errors import (
     Starved,
     Transient,
 )
-from hdh_migrate.model import Entry, Verdict
+from hdh_migrate.model import Entry, Role, Verdict
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.ports import Engine, Order, Recorder
 
@@ -63,11 +63,12 @@ class Dispatcher:
 
     def run(
         self,
+        role: Role,
         next_order: Callable[[], Order | None],
         apply: Apply,
         record: Recorder | None = None,
     ) -> None:
-        """Hand out orders until there are none and all came back.
+        """Hand out orders to a role's workers until there are none and all came back.
 
         `record` makes durable what workers wait upon.
 
@@ -78,7 +79,7 @@ class Dispatcher:
             Transient: a store stayed away for longer than the budget.
             Starved: this machine gives no memory, threads or files to work with.
         """
-        engine = self._ctx.engines.get()
+        engine = self._ctx.engines.get(role)
         self._record = record
         try:
             while True:

@@ -26,6 +26,7 @@ from hdh_migrate.errors import (
     Transient,
 )
 from hdh_migrate.model import Verdict
+from hdh_migrate.pipeline.again import Again
 from hdh_migrate.pipeline.checking import Checking
 from hdh_migrate.pipeline.once import Record
 from hdh_migrate.pipeline.rechecking import Rechecking
@@ -37,17 +38,24 @@ Handler = Callable[[Route, Mapping[str, Any]], dict[str, Any]]
 
 
 class Performer:
-    """Performs orders with one toolbox; safe to call from many threads."""
+    """Performs the orders for which its toolbox has the sides; safe to call from many threads."""
 
     def __init__(self, box: Toolbox) -> None:
         self._box = box
         self._sending: Sending | None = None
-        self._handlers: dict[str, Handler] = {
-            "verify": Checking(box).verify,
-            "recheck": Rechecking(box).recheck,
-        }
-        if box.writer is not None:
-            sending = self._sending = Sending(box, box.writer, stream_above=box.pool.budget // 2)
+        self._handlers: dict[str, Handler] = {}
+        again = None if box.source is None else Again(box, box.source)
+        if again is not None:
+            self._handlers["again"] = again.doubted
+        if box.reader is not None:
+            self._handlers |= {
+                "verify": Checking(box, box.reader, again).verify,
+                "recheck": Rechecking(box, box.reader, again).recheck,
+            }
+        if box.source is not None and box.writer is not None:
+            sending = self._sending = Sending(
+                box, box.source, box.writer, stream_above=box.pool.budget // 2
+            )
             self._handlers |= {
                 "put": sending.put,
                 "begin": sending.begin,
@@ -100,7 +108,9 @@ class Performer:
             }
 
     def _drifted(self, route: Route, one: Mapping[str, Any]) -> Mapping[str, Any]:
-        now = self._box.retry(lambda: self._box.source.head(route.source, described(one).key))
+        source = self._box.source
+        assert source is not None, "who has no source sees none change"
+        now = self._box.retry(lambda: source.head(route.source, described(one).key))
         return {
             "kind": "drifted",
             "id": one["id"],
@@ -120,9 +130,11 @@ class Performer:
         """
         box, route = self._box, self._box.routes[order["dataset"]]
         try:
-            problems = [*box.source.check(route.source), *box.reader.check(route.target)]
-            if box.writer is not None:
-                problems += box.writer.check(route.target)
+            problems = [
+                *(() if box.source is None else box.source.check(route.source)),
+                *(() if box.reader is None else box.reader.check(route.target)),
+                *(() if box.writer is None else box.writer.check(route.target)),
+            ]
         except (Transient, Permanent) as trouble:
             return returned(order, one, "unreachable", str(trouble))
         lost = next((problem for problem in problems if problem.auth), None)

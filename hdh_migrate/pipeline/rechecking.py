@@ -78,7 +78,7 @@ class Rechecking(Checking):
         return None if same and seen.version_id == order["version_id"] else DIFFERS
 
     def _looked_at(self, route: Route, order: Mapping[str, Any]) -> str | None:
-        seen = self._box.reader.head(route.target.bucket, route.target_key(order["key"]))
+        seen = self._reader.head(route.target.bucket, route.target_key(order["key"]))
         return compared(seen, (order["stored_size"], order["etag"], order["version_id"]))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from hdh_migrate.model import DatasetRow, Verified
+from hdh_migrate.model import DatasetRow, Role, Verified
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.readings import merged
 from hdh_migrate.pipeline.dispatch import Dispatcher
@@ -112,7 +112,7 @@ class Rereading:
             AuthFailed, Interrupted, Transient: it ended early; who asks again goes on.
         """
         try:
-            self._dispatch.run(self._next, self._apply)
+            self._dispatch.run(Role.PROVE, self._next, self._apply)
         finally:
             self._hand_over()
 

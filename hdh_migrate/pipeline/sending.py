@@ -20,7 +20,7 @@ from hdh_migrate.model import MIB, SEGMENT, Lock, ObjectInfo, PartPlan, Span, St
 from hdh_migrate.pipeline.filling import Sealing
 from hdh_migrate.pipeline.once import Once, Record
 from hdh_migrate.pipeline.work import Route, Toolbox, described
-from hdh_migrate.ports import Envelope, TargetWriter
+from hdh_migrate.ports import Envelope, Source, TargetWriter
 
 STREAM_READ = 8 * MIB
 """Source bytes asked for at once while a part is streamed."""
@@ -63,8 +63,11 @@ class Piece:
 class Sending:
     """Performs the orders of a transfer."""
 
-    def __init__(self, box: Toolbox, writer: TargetWriter, *, stream_above: int) -> None:
+    def __init__(
+        self, box: Toolbox, source: Source, writer: TargetWriter, *, stream_above: int
+    ) -> None:
         self._box = box
+        self._source = source
         self._writer = writer
         self._stream_above = stream_above
         self._open = lru_cache(maxsize=64)(box.envelopes.open)
@@ -82,7 +85,7 @@ class Sending:
                     envelope, out, first=0, left=obj.size, ends=True, md5=obj.md5 is not None
                 )
                 sealing.header(envelope.header)
-                box.source.read(
+                self._source.read(
                     route.source, obj, Span(0, obj.size), sealing.write,
                     checked=box.checked and obj.md5 is None,
                 )  # fmt: skip
@@ -99,7 +102,8 @@ class Sending:
                     return again
                 if again.plain.digest() != sealing.plain.digest():
                     raise ShortRead("the source gives other bytes each time it is read")
-                box.still(route.source, obj)  # the listing may have claimed what was never so
+                # The listing may have claimed what was never so.
+                box.still(self._source, route.source, obj)
                 raise ClaimDiffers(CLAIM_DIFFERS)
 
             sealing = box.retry(believed)
@@ -226,7 +230,7 @@ class Sending:
                     ends=piece.ends, md5=False,
                 )  # fmt: skip
                 sealing.header(piece.header)
-                box.source.read(
+                self._source.read(
                     piece.route.source, piece.obj, piece.span, sealing.write,
                     checked=_checked(box, piece.obj),
                 )  # fmt: skip
@@ -250,7 +254,7 @@ class Sending:
         with box.pool.buffer(box.envelopes.sealed_size(STREAM_READ)) as out:
 
             def send() -> tuple[str, str, str]:
-                flow = _Flow(box, piece, out)
+                flow = _Flow(box, self._source, piece, out)
                 etag = self._writer.stream_part(piece.upload, piece.number, piece.size, flow.pull)
                 return flow.plain.hexdigest(), flow.stored.hexdigest(), etag
 
@@ -270,7 +274,7 @@ class Sending:
 
     def _digested(self, piece: Piece, span: Span, done: hashlib._Hash) -> hashlib._Hash:
         plain = done.copy()
-        self._box.source.read(piece.route.source, piece.obj, span, plain.update)
+        self._source.read(piece.route.source, piece.obj, span, plain.update)
         return plain
 
     def complete(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
@@ -369,10 +373,10 @@ def _steps(span: Span) -> list[int]:
 class _Flow:
     """Makes the bytes of a part while libcurl sends them, from small pinned reads."""
 
-    def __init__(self, box: Toolbox, piece: Piece, out: memoryview) -> None:
+    def __init__(self, box: Toolbox, source: Source, piece: Piece, out: memoryview) -> None:
         self.plain = hashlib.sha256()
         self.stored = hashlib.sha256(piece.header)
-        self._box, self._piece, self._out = box, piece, out
+        self._box, self._source, self._piece, self._out = box, source, piece, out
         self._at = piece.span.start
         self._ready = memoryview(piece.header)
 
@@ -395,7 +399,7 @@ class _Flow:
                 piece.envelope, self._out, first=first, left=span.length, ends=ends, md5=False
             )
             sealing.plain, sealing.stored = done[0].copy(), done[1].copy()
-            box.source.read(
+            self._source.read(
                 piece.route.source, piece.obj, span, sealing.write,
                 checked=_checked(box, piece.obj),
             )  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hdh_migrate.model import DatasetRow, State, Step, Verdict
+from hdh_migrate.model import DatasetRow, Role, State, Step, Verdict
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher
 from hdh_migrate.pipeline.ends import Ends
@@ -47,7 +47,7 @@ class Transfer:
         if not objects:
             return
         self._ctx.progress.step(self._batch, Step.TRANSFER, objects=objects, size=size)
-        self._dispatch.run(self._next, self._apply, self._record)
+        self._dispatch.run(Role.MOVE, self._next, self._apply, self._record)
         for number in self._large.began:
             # A begin whose reply was lost, or whose worker died, left an upload nobody knows.
             Uploads(self._ctx).sweep(self._datasets[number])

@@ -1,10 +1,16 @@
-"""Give every sent object of a batch its verdict, from bytes that are read back."""
+"""Give every sent object of a batch its verdict, from bytes that are read back.
+
+Who reads back does not hold the source (unless the plan says to read it again for each object). A
+large object whose bytes do not have the MD5 that the source claims is therefore set aside, and its
+source is asked by who moves objects.
+"""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from hdh_migrate.errors import Unsupported
@@ -13,6 +19,7 @@ from hdh_migrate.model import (
     Entry,
     ObjectInfo,
     PartPlan,
+    Role,
     State,
     Step,
     Verdict,
@@ -27,6 +34,9 @@ from hdh_migrate.ports import Order
 FETCH_OBJECTS = 512
 ORDER_BYTES = 32 * MIB
 
+DOUBTED_MAX = 512
+"""Objects that are set aside before the source is asked about them."""
+
 
 class Verify:
     """Performs the verification of one batch; reading twice does no harm, so it has no intents."""
@@ -37,6 +47,8 @@ class Verify:
         self._datasets = {row.id: row for row in ctx.ledger.datasets(batch)}
         self._after = dict.fromkeys(self._datasets, 0)
         self._queue = Queue[Entry](self._fetch, order_bytes=ORDER_BYTES)
+        self._doubted: list[Entry] = []
+        self._doubts = Queue[Entry](self._set_aside, order_bytes=ORDER_BYTES)
         self._told: set[int] = set()
 
     def run(self) -> None:
@@ -50,14 +62,27 @@ class Verify:
         if not objects:
             return
         self._ctx.progress.step(self._batch, Step.VERIFY, objects=objects, size=size)
-        self._dispatch.run(self._next, self._apply)
+        while True:
+            self._dispatch.run(Role.PROVE, self._read_back, partial(self._apply, self._queue))
+            more = len(self._doubted) >= DOUBTED_MAX
+            if self._doubted:
+                ask = partial(self._order, "again", self._doubts)
+                self._dispatch.run(Role.MOVE, ask, partial(self._apply, self._doubts))
+            if not more:
+                return
 
-    def _next(self) -> Order | None:
-        taken = self._queue.take()
+    def _read_back(self) -> Order | None:
+        """Return the next order, None when none is left or enough was set aside."""
+        if len(self._doubted) >= DOUBTED_MAX:
+            return None
+        return self._order("verify", self._queue)
+
+    def _order(self, kind: str, queue: Queue[Entry]) -> Order | None:
+        taken = queue.take()
         if not taken:
             return None
         return {
-            "kind": "verify",
+            "kind": kind,
             "dataset": self._datasets[taken[0].dataset].name,
             "objects": [self._item(entry) for entry in taken],
         }
@@ -69,6 +94,11 @@ class Verify:
                 self._after[dataset] = found[-1].id
                 return found
         return []
+
+    def _set_aside(self) -> list[Entry]:
+        """Give what the source is to be asked about; it is not set aside any more."""
+        entries, self._doubted = self._doubted, []
+        return entries
 
     def _item(self, entry: Entry) -> dict[str, Any]:
         parts = self._parts(entry) if entry.sha256 is None else {"parts": []}
@@ -95,20 +125,27 @@ class Verify:
         ]
         return {"parts": parts, "header": base64.b64encode(upload.header).decode()}
 
-    def _apply(self, receipt: Mapping[str, Any]) -> None:
+    def _apply(self, queue: Queue[Entry], receipt: Mapping[str, Any]) -> None:
         if receipt["kind"] == "lost":
-            self._lost(receipt["lost"], receipt["worker"])
+            self._lost(queue, receipt["lost"], receipt["worker"])
             return
         receipt = self._dispatch.judged(receipt)
-        entry = self._queue.landed(receipt)
+        entry = queue.landed(receipt)
         if entry is None:
             return
+        if receipt["kind"] == "failed":
+            self._failed(entry, receipt)
+        elif receipt["kind"] == "returned":
+            if not self._ctx.stop.is_set():
+                queue.again(entry)
+        elif queue is self._queue:  # of the others nobody has read the target back
+            self._read(entry, receipt)
+
+    def _read(self, entry: Entry, receipt: Mapping[str, Any]) -> None:
         if receipt["kind"] == "verified":
             self._verified(entry, receipt)
-        elif receipt["kind"] == "failed":
-            self._failed(entry, receipt)
-        elif receipt["kind"] == "returned" and not self._ctx.stop.is_set():
-            self._queue.again(entry)
+        elif receipt["kind"] == "doubted":
+            self._doubted.append(entry)
 
     def _verified(self, entry: Entry, receipt: Mapping[str, Any]) -> None:
         ledger = self._ctx.ledger
@@ -164,7 +201,7 @@ class Verify:
         ctx.ledger.amend(entry, now, plan.count)
         return replace(entry, obj=now)
 
-    def _lost(self, order: Order, worker: int) -> None:
-        for entry in self._queue.lost(order, worker):
+    def _lost(self, queue: Queue[Entry], order: Order, worker: int) -> None:
+        for entry in queue.lost(order, worker):
             verdict = str(Verdict.UNVERIFIABLE)
             self._failed(entry, {"code": "worker-lost", "verdict": verdict, "detail": DIED})

@@ -55,10 +55,11 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Toolbox:
-    """Everything that performs orders shares."""
+    """Everything that performs orders shares; a side that is None is none of this process's."""
 
-    source: Source
-    reader: TargetReader
+    source: Source | None
+    reader: TargetReader | None
+    """What proves; who writes reads with `writer`."""
     writer: TargetWriter | None
     envelopes: Envelopes
     routes: Mapping[str, Route]
@@ -79,13 +80,13 @@ class Toolbox:
         """Say whether a tag found at the target is of some attempt of ours at this object."""
         return tag is not None and tag.startswith(f"{self.run_tag}.{entry}.")
 
-    def still(self, place: Place, obj: ObjectInfo) -> None:
+    def still(self, source: Source, place: Place, obj: ObjectInfo) -> None:
         """Demand that the source still describes an object as it is ordered.
 
         Raises:
             SourceChanged: it does not; what the order says is of no use any more.
         """
-        now = self.retry(lambda: self.source.head(place, obj.key))
+        now = self.retry(lambda: source.head(place, obj.key))
         if (now.version, now.size, now.kind, now.md5) != (
             obj.version, obj.size, obj.kind, obj.md5,
         ):  # fmt: skip

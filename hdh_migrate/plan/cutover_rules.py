@@ -32,7 +32,7 @@ def _trial_fits_source(plan: Mapping[str, Any]) -> Iterator[Broken]:
 
 def _pointer_has_its_key(plan: Mapping[str, Any]) -> Iterator[Broken]:
     """An `s3-object` pointer with an `endpoint` of its own has its own `credential` too."""
-    for loc, pointer in _pointers(plan):
+    for loc, pointer in pointers(plan):
         if pointer.get("endpoint") is not None and pointer.get("credential") is None:
             yield Broken(
                 (*loc, "credential"), "missing: the target's key is not sent to another endpoint"
@@ -41,7 +41,7 @@ def _pointer_has_its_key(plan: Mapping[str, Any]) -> Iterator[Broken]:
 
 def _ssh_is_pinned(plan: Mapping[str, Any]) -> Iterator[Broken]:
     """An `ssh-command` pointer has `host_keys` or `known_hosts`, and a `key` or `agent: true`."""
-    for loc, pointer in _pointers(plan):
+    for loc, pointer in pointers(plan):
         if pointer.get("kind") != "ssh-command":
             continue
         if not pointer.get("host_keys") and pointer.get("known_hosts") is None:
@@ -56,7 +56,7 @@ def _ssh_is_pinned(plan: Mapping[str, Any]) -> Iterator[Broken]:
 def _pointers_are_apart(plan: Mapping[str, Any]) -> Iterator[Broken]:
     """No two pointers, canaries among them, are the same file or object."""
     first: dict[tuple[object, ...], Loc] = {}
-    for loc, pointer in _pointers(plan):
+    for loc, pointer in pointers(plan):
         kind = pointer.get("kind")
         fields = {"file": ("path", "key"), "s3-object": ("endpoint", "bucket", "key")}
         if not isinstance(kind, str) or kind not in fields:
@@ -69,7 +69,8 @@ def _pointers_are_apart(plan: Mapping[str, Any]) -> Iterator[Broken]:
             yield Broken(loc, f"the same place as {shown(first[place])}")
 
 
-def _pointers(plan: Mapping[str, Any]) -> Iterator[tuple[Loc, Mapping[str, Any]]]:
+def pointers(plan: Mapping[str, Any]) -> Iterator[tuple[Loc, Mapping[str, Any]]]:
+    """Give each pointer, canaries among them, with its place."""
     for section, field in (("batches", "pointer"), ("cutovers", "canary")):
         for index, entry in mappings(plan, section):
             if pointer := mapping(entry, field):

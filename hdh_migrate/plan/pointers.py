@@ -8,8 +8,17 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Discriminator, Field
 
 from hdh_migrate.plan import fields
-from hdh_migrate.plan.fields import Bucket, Duration, Endpoint, FilePath, Ref, Region, matching
-from hdh_migrate.plan.sides import AccessKey, Section
+from hdh_migrate.plan.fields import (
+    Bucket,
+    Duration,
+    Endpoint,
+    FilePath,
+    Ref,
+    Region,
+    matching,
+    unsaid,
+)
+from hdh_migrate.plan.sides import AccessKey, Section, Tls
 
 MAX_VALUE = 4096
 
@@ -121,6 +130,12 @@ class S3ObjectPointer(Section):
         default=None,
         description="Whether the host is asked for conditional writes (If-Match); default: as its"
         " profile says. A host that turns out to ignore them is told apart.",
+    )
+    tls: Tls | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="How the certificate of its own `endpoint` is checked; default: by the system."
+        " Without an `endpoint` the target's counts.",
     )
     value: Value = Field(description=_NEW, examples=["s3://hds-emc2/pmsi/"])
 

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from hdh_migrate.plan.fields import AuthorityUrl, FilePath, Ref
-from hdh_migrate.plan.sides import Section
+from hdh_migrate.plan.fields import AuthorityUrl, FilePath, Ref, unsaid
+from hdh_migrate.plan.sides import Section, Tls
 
 
 class StampAuthority(Section):
@@ -21,6 +21,12 @@ class StampAuthority(Section):
         description="Certificates in PEM, relative to the plan or absolute: one of them must be in"
         " the chain of the authority's answer.",
         examples=["trust/tsa.pem"],
+    )
+    tls: Tls | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="How the certificate of the address itself is checked; default: by the system."
+        " What a stamp is checked against is `trust`.",
     )
 
 

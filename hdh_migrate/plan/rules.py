@@ -167,6 +167,23 @@ def _only_the_signed_is_stamped(plan: Mapping[str, Any]) -> Iterator[Broken]:
         yield Broken(("report", "signer"), "missing: `tsa` stamps what is signed")
 
 
+def _certificates_are_asked_for(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """`tls` of source, pointer and time-stamping authority is of an address of theirs, in https."""
+    places: list[tuple[Loc, Mapping[str, Any], str]] = [
+        (("source",), mapping(plan, "source"), "account_url"),
+        (("report", "tsa"), mapping(mapping(plan, "report"), "tsa"), "url"),
+    ]
+    places += [(loc, pointer, "endpoint") for loc, pointer in cutover_rules.pointers(plan)]
+    for loc, section, field in places:
+        url = section.get(field)
+        if section.get("tls") is None:
+            continue
+        if url is None and field == "endpoint":
+            yield Broken((*loc, "tls"), "without an `endpoint` the target's counts: leave this out")
+        elif isinstance(url, str) and not url.startswith("https:"):
+            yield Broken((*loc, "tls"), f"`{field}` is plain http, where there is no certificate")
+
+
 def _one_batch_each(plan: Mapping[str, Any]) -> Iterator[Broken]:
     """Every dataset belongs to exactly one batch."""
     if not plan.get("batches"):
@@ -241,5 +258,6 @@ RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
     _needs_have_an_order,
     _languages_are_unique,
     _only_the_signed_is_stamped,
+    _certificates_are_asked_for,
     *cutover_rules.RULES,
 )

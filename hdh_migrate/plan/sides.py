@@ -30,6 +30,24 @@ class Section(BaseModel):
     )
 
 
+class Tls(Section):
+    """What the certificate of one endpoint is checked against, besides its name and dates."""
+
+    ca_bundle: FilePath | None = Field(
+        default=None,
+        description="PEM file of the only certification authorities that are trusted for this"
+        " endpoint; default: the system's.",
+        examples=["keys/host-ca.pem"],
+    )
+    spki_pins: tuple[SpkiPin, ...] = Field(
+        default=(),
+        exclude_if=unsaid,
+        description="SHA-256 digests of public keys, in base64; the server's own key must be one"
+        " of them. Name the next key too, or its renewal stops the migration.",
+        examples=[["sha256//n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg="]],
+    )
+
+
 # --- where objects come from ---------------------------------------------------------------
 
 
@@ -142,6 +160,12 @@ class AzureBlob(Section):
     credential: Annotated[Sas | SharedKey | Identity, Discriminator("kind")] = Field(
         description="How requests are authorised."
     )
+    tls: Tls | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="How the account's certificate is checked, by whoever reads, tries the freeze"
+        " or deletes there; default: by the system. Where tokens come from is not meant.",
+    )
 
     @property
     def address(self) -> str:
@@ -183,24 +207,6 @@ class AccessKey(Section):
     )
     session_token: Ref | None = Field(
         default=None, description="Where the session token of a temporary key stands."
-    )
-
-
-class Tls(Section):
-    """What the target's certificate is checked against, besides its name and dates."""
-
-    ca_bundle: FilePath | None = Field(
-        default=None,
-        description="PEM file of the only certification authorities that are trusted for the"
-        " target; default: the system's.",
-        examples=["keys/host-ca.pem"],
-    )
-    spki_pins: tuple[SpkiPin, ...] = Field(
-        default=(),
-        exclude_if=unsaid,
-        description="SHA-256 digests of public keys, in base64; the server's own key must be one"
-        " of them. Name the next key too, or its renewal stops the migration.",
-        examples=[["sha256//n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg="]],
     )
 
 

@@ -17,6 +17,8 @@ from hdh_migrate.ledger import Ledger
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.pointers import CommandPointer, Pointer
+from hdh_migrate.plan.shapes import Loc
+from hdh_migrate.plan.trust import tls_sections
 from hdh_migrate.session.reporters import report_key
 
 LARGEST = 64 << 20
@@ -115,13 +117,27 @@ def _files(plan: Plan) -> Iterator[tuple[str, str]]:
     named = {
         "target.attestation": plan.target.attestation,
         "target.profile": plan.target.profile,
-        "target.tls.ca_bundle": None if plan.target.tls is None else plan.target.tls.ca_bundle,
         "report.tsa.trust": None if plan.report.tsa is None else plan.report.tsa.trust,
     }
     yield from ((where, path) for where, path in named.items() if path is not None)
+    for loc, section in tls_sections(plan):
+        if section.ca_bundle is not None:
+            yield f"{_named(plan, loc)}.ca_bundle", section.ca_bundle
     for where, words in _commands(plan):
         # Words that are no files have no content; a bare name is a program of the system's.
         yield from ((f"{where}[{place}]", word) for place, word in enumerate(words) if "/" in word)
+
+
+def _named(plan: Plan, loc: Loc) -> str:
+    """Return a place by the batch's name, which stays when entries are put before it."""
+    match loc:
+        case ("batches", int(index), *rest):
+            named = ("batches", plan.batches[index].name, *rest)
+        case ("cutovers", int(index), *rest):
+            named = ("cutovers", plan.cutovers[index].batch, *rest)
+        case _:
+            named = loc
+    return ".".join(str(step) for step in named)
 
 
 def _commands(plan: Plan) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -81,7 +81,7 @@ def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> dict[str, A
     desk.read_ledger().close()
     # The source alone is asked for the time, without a credential: it dates the journal, and what
     # it tells, or not, stops nothing.
-    transport = source_transport(plan)
+    transport = source_transport(plan, desk.loaded.base)
     dating = judge_over(desk.clock, [transport], desk.ledger_path)
     dating.look()
     with bound_ledger(desk, dating) as ledger:

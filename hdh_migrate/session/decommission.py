@@ -159,7 +159,8 @@ def _opened(desk: Desk, batch: str, bundle: Path | None, *, reads: bool) -> Iter
 
 
 def _services(desk: Desk, section: Decommission, *, reads: bool) -> Services:
-    services = desk.services(write=False)
+    # Who may delete at the source could not write the target as well.
+    services = desk.services(write=False, looks=False)
     if reads and section.recheck == "full":
         self_test(services)  # a key that opens nothing would call every object a wrong one
     return services

@@ -124,7 +124,8 @@ def _passed(told: Sequence[Mapping[str, Any]], side: str) -> dict[str, Any]:
         for name in ("bytes_read", "bytes_written", "requests")
     }
     seen = {address for entry in entries for address in entry["addresses"]}
-    return {**sums, "addresses": tuple(sorted(seen))}
+    secured = {one for entry in entries for one in entry.get("tls", ())}
+    return {**sums, "addresses": tuple(sorted(seen)), "tls": tuple(sorted(secured))}
 
 
 def _attestation(desk: Desk) -> dict[str, Any] | None:

@@ -55,7 +55,7 @@ def fetch(
     entry, state = found
     if state not in {State.SENT, State.VERIFIED} or entry.etag is None:
         raise UsageError(f"the object is not at the target yet ({state.name.lower()})")
-    services = desk.services(write=False)
+    services = desk.services(write=False, looks=False)
     gate.admit(services, loaded.plan, judge_for(desk.clock, [services], desk.ledger_path))
     services.envelopes.self_test()
     opening = {"dataset": dataset, "object": entry.id, "reason": told}

@@ -69,6 +69,8 @@ def _looked(
         return
     counted, _ = waivers.in_force(plan, base, now)
     by_what = {waiver.what: waiver for waiver in counted}
+    place = services.place
+    assert place is not None, "who looks at buckets opens the target for it"
     for bucket in buckets:
-        for found in conditions(services.place, rules, bucket, plan.target.region):
+        for found in conditions(place, rules, bucket, plan.target.region):
             yield bucket, found, by_what.get(waivers.health(found.rule))

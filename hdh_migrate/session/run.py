@@ -117,7 +117,9 @@ class Desk:
         """The profile's limits, with what the last probe found tighter."""
         return limits_of(self.state_dir, self.loaded.plan, self.loaded.base)
 
-    def services(self, *, write: bool, recipients: Sequence[str] | None = None) -> Services:
+    def services(
+        self, *, write: bool, looks: bool = True, recipients: Sequence[str] | None = None
+    ) -> Services:
         """Open the plan's adapters; see `Services.open`: nothing is contacted yet.
 
         The first time, a rehearsal is said to be one, before anything else is.
@@ -130,6 +132,7 @@ class Desk:
             loaded.plan,
             loaded.base,
             write=write,
+            looks=looks,
             network=self.network,
             limits=self.limits,
             recipients=recipients,
@@ -302,7 +305,9 @@ class Turn:
         if not services.vault.renewed():
             return None
         again = self.desk.services(
-            write=services.writer is not None, recipients=services.recipients
+            write=services.writer is not None,
+            looks=services.place is not None,
+            recipients=services.recipients,
         )
         self.opened.append(again)
         gate.admit(again, self.desk.loaded.plan, self.judge)
@@ -373,8 +378,9 @@ def context_of(desk: Desk, services: Services, ledger: Ledger, judge: Judge) -> 
         progress=desk.progress,
         stop=desk.stop,
         engines=Engines(
-            lambda: open_engine(
+            lambda role: open_engine(
                 plan,
+                role,
                 services.vault,
                 loaded.canonical,
                 run_tag,
@@ -463,6 +469,8 @@ def added_up(traffic: Sequence[Any]) -> list[dict[str, Any]]:
         for name in ("requests", "bytes_read", "bytes_written"):
             sums[name] += entry[name]
         sums["addresses"] = sorted({*sums["addresses"], *entry["addresses"]})
+        if "tls" in entry:
+            sums["tls"] = sorted({*sums.get("tls", ()), *entry["tls"]})
         at, key = entry["clock_at"], (entry["side"], entry["endpoint"])
         if at is not None and at >= newest.get(key, at):
             sums["clock_offset"], newest[key] = entry["clock_offset"], at

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +18,8 @@ from hdh_migrate.evidence.stamps import Roots, Stamp, add_stamp, load_roots, req
 from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.session.reporting import write_report
 from hdh_migrate.session.run import Desk
-from hdh_migrate.transport import Transport
+from hdh_migrate.transport import Tls, Transport
+from hdh_migrate.wiring.trust import trust_of
 
 NONCE_BITS = 64
 
@@ -44,7 +46,8 @@ def _stamped(desk: Desk, folder: Path) -> dict[str, Any] | None:
         return None
     try:
         roots = load_roots(desk.loaded.base / tsa.trust)
-        made = stamp(folder, tsa.url, roots, nonce=secrets.randbits(NONCE_BITS))
+        ask = partial(asked, tls=trust_of(tsa.tls, desk.loaded.base))
+        made = stamp(folder, tsa.url, roots, nonce=secrets.randbits(NONCE_BITS), ask=ask)
         if (told := apart(made.at, desk.clock.now())) is not None:
             desk.progress.note(told)
         return asdict(made)
@@ -84,7 +87,7 @@ def stamp(folder: Path, url: str, roots: Roots, *, nonce: int, ask: Ask | None =
     return add_stamp(folder, answer, roots, nonce)
 
 
-def asked(url: str, query: bytes) -> bytes:
+def asked(url: str, query: bytes, *, tls: Tls | None = None) -> bytes:
     """Send a request to an authority by HTTP and return its answer, unread but bounded.
 
     No redirect is followed and no proxy of this machine is used; a stalled answer is given up.
@@ -95,7 +98,7 @@ def asked(url: str, query: bytes) -> bytes:
     """
     host = urlsplit(url).netloc
     try:
-        reply = Transport(door=Door.named(url, local=is_loopback(url))).request(
+        reply = Transport(door=Door.named(url, local=is_loopback(url)), tls=tls).request(
             "POST", url, {"Content-Type": "application/timestamp-query"},
             body=memoryview(query), limit=LARGEST_STAMP,
         )  # fmt: skip

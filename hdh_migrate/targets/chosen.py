@@ -15,6 +15,7 @@ from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.rules import Loc
+from hdh_migrate.plan.trust import tls_sections
 from hdh_migrate.targets import profiles
 from hdh_migrate.targets.profiles import Profile
 
@@ -162,9 +163,11 @@ def _about_keeping(plan: Plan, profile: Profile) -> Iterator[tuple[Loc, str]]:
 
 
 def _about_trust(plan: Plan, base: Path) -> Iterator[tuple[Loc, str]]:
-    if plan.target.tls is None or (bundle := plan.target.tls.ca_bundle) is None:
-        return
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=base / bundle)
-    except OSError:  # an SSLError is one
-        yield ("target", "tls", "ca_bundle"), "no file of certificates in PEM that can be read"
+    for loc, section in tls_sections(plan):
+        if section.ca_bundle is None:
+            continue
+        try:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.load_verify_locations(cafile=base / section.ca_bundle)
+        except OSError:  # an SSLError is one
+            yield (*loc, "ca_bundle"), "no file of certificates in PEM that can be read"

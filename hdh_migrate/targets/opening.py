@@ -33,6 +33,7 @@ def opened(
     reveal: Reveal,
     *,
     network: Network,
+    tls: Tls,
     pace: Pace | None = None,
 ) -> S3Endpoint:
     """Return the plan's target with one credential; its door is shut except in a rehearsal.
@@ -52,27 +53,21 @@ def opened(
         resolve=network.resolve,
     )
     sign = _signing(credential, reveal, profile.signature_region(plan.target.region))
-    transport = Transport(sign=sign, tls=_trust(plan, base), door=door)
+    transport = Transport(sign=sign, tls=tls, door=door)
     return S3Endpoint(url, addressing=addressing, sign=sign, transport=transport, pace=pace)
 
 
-def elsewhere(url: str, region: str, credential: AccessKey, reveal: Reveal) -> S3Endpoint:
+def elsewhere(
+    url: str, region: str, credential: AccessKey, reveal: Reveal, *, tls: Tls
+) -> S3Endpoint:
     """Return an S3 host that is not the plan's target, and that gets no object of a dataset.
 
     Raises:
         KeyUnavailable: a reference cannot be read.
     """
     sign = _signing(credential, reveal, region)
-    transport = Transport(sign=sign, door=Door.named(url, local=is_loopback(url)))
+    transport = Transport(sign=sign, tls=tls, door=Door.named(url, local=is_loopback(url)))
     return S3Endpoint(url, addressing="path", sign=sign, transport=transport)
-
-
-def _trust(plan: Plan, base: Path) -> Tls:
-    told = plan.target.tls
-    if told is None:
-        return Tls()
-    bundle = None if told.ca_bundle is None else str(base / told.ca_bundle)
-    return Tls(ca_file=bundle, pins=told.spki_pins)
 
 
 def _signing(credential: AccessKey, reveal: Reveal, region: str) -> SigV4:

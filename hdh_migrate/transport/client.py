@@ -14,6 +14,7 @@ import pycurl
 from hdh_migrate.clocks import Sighting, http_date
 from hdh_migrate.door import Door
 from hdh_migrate.transport.exchange import Exchange, Reply, Slices
+from hdh_migrate.transport.handshake import Handshake
 from hdh_migrate.transport.traffic import Counted, Traffic
 from hdh_migrate.transport.trust import Tls, default_ca_file, secure, translated
 
@@ -99,9 +100,14 @@ class Transport:
         """
         self.door.demand(url)
         exchange = Exchange(accept, sink, limit, self._deadline + stall)
+        parts = urlsplit(url)
+        endpoint = f"{parts.scheme}://{parts.netloc}"
         handle = self._handle()
         self._prepare(handle, method, url, headers, exchange, sign=not signed)
         handle.setopt(pycurl.LOW_SPEED_TIME, stall)
+        handshake = Handshake() if self._counted.is_new(endpoint) else None
+        if handshake is not None:
+            handshake.watch(handle)
         asked = time.monotonic()
         if body is not None:
             pull = (len(body), Slices(body).read)
@@ -118,7 +124,7 @@ class Transport:
             raise translated(error, url) from error
         finally:
             exchange.release()
-            self._count(handle, url, exchange, asked)
+            self._count(handle, endpoint, exchange, asked, handshake)
         if exchange.failure is not None:
             raise exchange.failure
         return exchange.finished()
@@ -176,12 +182,22 @@ class Transport:
             known = ",".join(self.door.resolve(parts.hostname or ""))
             c.setopt(pycurl.RESOLVE, [f"{parts.hostname}:{port}:{known}"])
 
-    def _count(self, handle: pycurl.Curl, url: str, exchange: Exchange, asked: float) -> None:
+    def _count(
+        self,
+        handle: pycurl.Curl,
+        endpoint: str,
+        exchange: Exchange,
+        asked: float,
+        handshake: Handshake | None,
+    ) -> None:
         told = http_date(exchange.reply.headers.get("date", ""))
+        answered = exchange.reply.status > 0
         self._counted.add(
-            url,
+            endpoint,
             received=int(handle.getinfo(pycurl.SIZE_DOWNLOAD_T)),
             sent=int(handle.getinfo(pycurl.SIZE_UPLOAD_T)),
             address=handle.getinfo(pycurl.PRIMARY_IP),
             date=None if told is None else Sighting(told=told, asked=asked, heard=exchange.heard),
+            answered=answered,
+            tls=handshake.told(handle) if handshake is not None and answered else None,
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from hdh_migrate.clocks import Sighting
 
@@ -21,6 +20,8 @@ class Traffic:
     received: int = 0
     sent: int = 0
     addresses: set[str] = field(default_factory=set)
+    tls: set[str] = field(default_factory=set)
+    """What connections were secured with, as far as it was asked; see `Handshake.told`."""
     date: Sighting | None = None
 
     def heard(self, date: Sighting) -> None:
@@ -35,6 +36,7 @@ class Traffic:
 
         `clock_offset` is by how many seconds the local clock is ahead of the newest Date header,
         and `clock_at` when that came, by the local clock; both are None when there was none.
+        `tls` is absent where nothing is known.
         """
         date = self.date
         return {
@@ -42,6 +44,7 @@ class Traffic:
             "bytes_read": self.received,
             "bytes_written": self.sent,
             "addresses": sorted(self.addresses),
+            **({"tls": sorted(self.tls)} if self.tls else {}),
             "clock_offset": None if date is None else round(date.ahead(now, monotonic), 1),
             "clock_at": None if date is None else now - (monotonic - date.heard),
         }
@@ -53,14 +56,26 @@ class Counted:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.by_endpoint: dict[str, Traffic] = {}
+        self._answered: set[str] = set()
+
+    def is_new(self, endpoint: str) -> bool:
+        """Say whether how its connections are secured was not asked yet, and can be."""
+        return endpoint not in self._answered and endpoint.startswith("https:")
 
     def add(
-        self, url: str, *, received: int, sent: int, address: str | None, date: Sighting | None
+        self,
+        endpoint: str,
+        *,
+        received: int,
+        sent: int,
+        address: str | None,
+        date: Sighting | None,
+        answered: bool,
+        tls: str | None,
     ) -> None:
-        """Count one request to this address; `received` and `sent` are in bytes."""
-        parts = urlsplit(url)
+        """Count one request to this endpoint; `received` and `sent` are in bytes."""
         with self._lock:
-            traffic = self.by_endpoint.setdefault(f"{parts.scheme}://{parts.netloc}", Traffic())
+            traffic = self.by_endpoint.setdefault(endpoint, Traffic())
             traffic.requests += 1
             traffic.received += received
             traffic.sent += sent
@@ -68,6 +83,10 @@ class Counted:
                 traffic.addresses.add(address)
             if date is not None:
                 traffic.heard(date)
+            if answered:
+                self._answered.add(endpoint)
+                if tls is not None:
+                    traffic.tls.add(tls)
 
     def newest_date(self) -> Sighting | None:
         """Return the newest Date of any reply, None when no reply had one."""

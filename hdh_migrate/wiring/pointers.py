@@ -17,6 +17,7 @@ from hdh_migrate.ports import Pointer
 from hdh_migrate.targets.chosen import profile_of
 from hdh_migrate.wiring.opened import Opened
 from hdh_migrate.wiring.targets import open_target
+from hdh_migrate.wiring.trust import trust_of
 from hdh_migrate.wiring.vault import Vault
 
 
@@ -55,7 +56,8 @@ def _s3_object_pointer(plan: Plan, section: S3ObjectPointer, vault: Vault) -> Op
         endpoint.transport.door.admitted = True
     else:
         profile = profiles.unknown()
-        endpoint = elsewhere(section.endpoint, section.region, credential, vault.reveal)
+        tls = trust_of(section.tls, vault.base)
+        endpoint = elsewhere(section.endpoint, section.region, credential, vault.reveal, tls=tls)
     conditional = section.conditional
     pointer = Kind(
         S3Bucket(endpoint, section.bucket), section.bucket, section.key,

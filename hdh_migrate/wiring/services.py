@@ -1,16 +1,18 @@
-"""Everything one side of a run needs, opened with the credentials as they are now."""
+"""Everything a coordinator needs, opened with the credentials as they are now.
+
+What its worker processes hold is less: see `wiring.hands`.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from hdh_migrate.clocks import Sighting, Witness, seconds_of
+from hdh_migrate.clocks import Sighting, Witness
 from hdh_migrate.door import Door
 from hdh_migrate.errors import ShortRead
 from hdh_migrate.model import TargetLimits
@@ -21,7 +23,7 @@ from hdh_migrate.targets.chosen import limits_of
 from hdh_migrate.targets.opening import Network
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.transport import Transport
-from hdh_migrate.wiring.opened import Contact, Opened, T
+from hdh_migrate.wiring.opened import Contact, Opened, T, traffic_of
 from hdh_migrate.wiring.sealing import load_recipients, open_envelopes
 from hdh_migrate.wiring.sources import open_source
 from hdh_migrate.wiring.targets import open_target
@@ -48,8 +50,8 @@ class Services:
     doors: tuple[Door, ...]
     """Those to the target that the gate opens and shuts."""
     network: Network
-    place: S3Endpoint
-    """The target with the credential that writes, to look at its buckets."""
+    place: S3Endpoint | None
+    """The target with the credential that writes, to look at its buckets; None: nobody does."""
 
     @classmethod
     def open(
@@ -58,26 +60,24 @@ class Services:
         base: Path,
         *,
         write: bool,
+        looks: bool = True,
         network: Network | None = None,
-        pace: Callable[[str, str], None] | None = None,
         limits: TargetLimits | None = None,
-        vault: Vault | None = None,
-        works: bool = False,
         recipients: Sequence[str] | None = None,
     ) -> Services:
         """Open a plan's adapters; without `write` nothing that could write is built.
 
-        Nothing is contacted, and a target off this machine cannot be before `admit`. `pace` waits
-        before each request to the target. `limits` stands in for the profile's, where more is
-        known of the target. Whoever `works` in a process of its own, and does not `write`, holds
-        nothing that could, and looks at buckets as its reader. `recipients` are keys that were
-        loaded before: they stay, whatever lies in their files now.
+        Without `looks` either, the credential that writes is not even read.
+
+        Nothing is contacted, and a target off this machine cannot be before `admit`. `limits`
+        stands in for the profile's, where more is known of the target. `recipients` are keys that
+        were loaded before: they stay, whatever lies in their files now.
 
         Raises:
             KeyUnavailable: a reference or a key file cannot be read.
         """
         network = network or Network()
-        vault = vault or Vault.open(base)
+        vault = Vault.open(base)
         limits = limits or limits_of(plan, base)
         if recipients is None:
             recipients = load_recipients(plan, base)
@@ -85,17 +85,20 @@ class Services:
         from hdh_migrate.targets.s3 import S3Reader, S3Writer
 
         credential = plan.verify.credential or plan.target.credential
-        readable = open_target(plan, credential, vault, network=network, pace=pace)
-        place = readable
-        if (write or not works) and credential != plan.target.credential:
-            place = open_target(plan, plan.target.credential, vault, network=network, pace=pace)
-        transports = dict.fromkeys((place.transport, readable.transport))
+        readable = open_target(plan, credential, vault, network=network)
+        place = None
+        if write or looks:
+            place = readable
+            if credential != plan.target.credential:
+                place = open_target(plan, plan.target.credential, vault, network=network)
+        places = [one for one in (place, readable) if one is not None]
+        transports = dict.fromkeys(one.transport for one in places)
         return cls(
             plan=plan,
             vault=vault,
             source=source.thing,
             reader=S3Reader(readable, limits),
-            writer=S3Writer(place, limits) if write else None,
+            writer=S3Writer(place, limits) if write and place is not None else None,
             envelopes=open_envelopes(plan, vault, recipients=recipients),
             recipients=tuple(recipients),
             limits=limits,
@@ -142,13 +145,8 @@ class Services:
         return witnesses_of(asked)  # a pointer's host is asked for its pointer alone
 
     def traffic(self, clock: Clock) -> list[dict[str, Any]]:
-        """Return what was exchanged with each endpoint so far, as JSON; see `Traffic.told`."""
-        now, monotonic = seconds_of(clock.now()), time.monotonic()
-        return [
-            {"side": side, "endpoint": endpoint, **traffic.told(now, monotonic)}
-            for side, transport in self.transports
-            for endpoint, traffic in transport.traffic.items()
-        ]
+        """Return what was exchanged with each endpoint so far; see `opened.traffic_of`."""
+        return traffic_of(self.transports, clock)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

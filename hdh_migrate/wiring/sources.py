@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from hdh_migrate.ports import Eraser, FreezeProbe, Source
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.transport import Transport
 from hdh_migrate.wiring.opened import Contact, Opened
+from hdh_migrate.wiring.trust import trust_of
 from hdh_migrate.wiring.vault import Vault
 
 if TYPE_CHECKING:
@@ -25,11 +27,12 @@ if TYPE_CHECKING:
 Credential = Sas | SharedKey | Identity | WriterSas | WriterKey
 
 
-def source_transport(plan: Plan) -> Transport:
+def source_transport(plan: Plan, base: Path) -> Transport:
     """Return a transport that reaches the plan's source and nothing else."""
     source = plan.source
-    if urlsplit(source.address).netloc:
-        return Transport(door=Door.named(source.address, local=source.is_local))
+    if isinstance(source, AzureBlob):
+        door = Door.named(source.address, local=source.is_local)
+        return Transport(door=door, tls=trust_of(source.tls, base))
     # Nothing to reach: closed for good.
     return Transport(door=Door(endpoint=source.address, addresses=Addresses(exactly="")))
 
@@ -85,7 +88,7 @@ def _azure_blob(plan: Plan, vault: Vault) -> Opened[Source]:
 
     source = plan.source
     assert isinstance(source, AzureBlob)
-    url, transport = source.account_url, source_transport(plan)
+    url, transport = source.account_url, source_transport(plan, vault.base)
     authorizer = _authorizer(source.credential, vault, _with_key(url))
     return Opened(
         thing=AzureBlobSource(AzureAccount(url, authorizer, transport)),
@@ -96,7 +99,8 @@ def _azure_blob(plan: Plan, vault: Vault) -> Opened[Source]:
 def _folder(plan: Plan, vault: Vault) -> Opened[Source]:
     from hdh_migrate.sources.folder import FolderSource
 
-    return Opened(thing=FolderSource(vault.base), contacts=(("source", source_transport(plan)),))
+    transport = source_transport(plan, vault.base)
+    return Opened(thing=FolderSource(vault.base), contacts=(("source", transport),))
 
 
 SOURCES: Mapping[str, Callable[[Plan, Vault], Opened[Source]]] = {
@@ -144,7 +148,7 @@ def _denied_write(plan: Plan, freeze: DeniedWrite, vault: Vault) -> Opened[Freez
     from hdh_migrate.sources.azure_freeze import AzureFreezeProbe, writer_token
 
     assert isinstance(plan.source, AzureBlob)
-    url, transport = plan.source.account_url, source_transport(plan)
+    url, transport = plan.source.account_url, source_transport(plan, vault.base)
 
     def with_key(key: str) -> Any:  # noqa: ANN401 - an authorizer
         secure = url.startswith("https:")
@@ -183,7 +187,7 @@ def _azure_eraser(plan: Plan, section: Decommission, vault: Vault) -> Opened[Era
     from hdh_migrate.sources.azure_eraser import AzureEraser
 
     assert isinstance(plan.source, AzureBlob)
-    url, transport = plan.source.account_url, source_transport(plan)
+    url, transport = plan.source.account_url, source_transport(plan, vault.base)
     authorizer = _authorizer(section.credential, vault, _with_key(url, may_delete=True))
     return Opened(
         thing=AzureEraser(AzureAccount(url, authorizer, transport)),

@@ -8,6 +8,7 @@ from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import AccessKey
 from hdh_migrate.targets.opening import Network, opened
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
+from hdh_migrate.wiring.trust import trust_of
 from hdh_migrate.wiring.vault import Vault
 
 
@@ -25,5 +26,6 @@ def open_target(
         KeyUnavailable: a reference cannot be read.
     """
     return opened(
-        plan, vault.base, credential, vault.reveal, network=network or Network(), pace=pace
-    )
+        plan, vault.base, credential, vault.reveal, network=network or Network(),
+        tls=trust_of(plan.target.tls, vault.base), pace=pace,
+    )  # fmt: skip

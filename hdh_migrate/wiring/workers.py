@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from hdh_migrate.model import TargetLimits
+from hdh_migrate.model import Role, TargetLimits
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.perform import Performer
 from hdh_migrate.pipeline.retrying import Gate, Retrying
@@ -18,8 +18,8 @@ from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.ports import Clock, Engine
 from hdh_migrate.telemetry import SystemClock
+from hdh_migrate.wiring.hands import Hands, reach
 from hdh_migrate.wiring.readings import routes_of
-from hdh_migrate.wiring.services import Services
 from hdh_migrate.wiring.vault import Vault
 
 
@@ -34,6 +34,7 @@ class WorkerConfig:
     """By reference; see `worker_secrets`."""
     recipients: tuple[str, ...]
     run_tag: str
+    role: Role
     write: bool
     admitted: bool
     limits: TargetLimits
@@ -47,6 +48,7 @@ class WorkerConfig:
             "base": str(self.base),
             "secrets": dict(self.secrets),
             "recipients": list(self.recipients),
+            "role": str(self.role),
             "limits": asdict(self.limits),
         }
 
@@ -57,6 +59,7 @@ class WorkerConfig:
         return cls(**values | {
             "base": Path(told["base"]),
             "recipients": tuple(told["recipients"]),
+            "role": Role(told["role"]),
             "limits": TargetLimits(**told["limits"]),
         })  # fmt: skip
 
@@ -73,31 +76,30 @@ class WorkerService:
         # The target counts per bucket for everybody; each process takes an equal share of it.
         pace = RequestPace.of(limits, processes, clock.monotonic, self.halt)
         vault = Vault.of(config.base, config.secrets)
-        services = Services.open(
+        hands = Hands.open(
             plan,
-            config.base,
+            config.role,
+            vault,
             write=config.write,
-            pace=pace,
             limits=limits,
-            vault=vault,
-            works=True,
             recipients=config.recipients,
+            pace=pace,
         )
         if config.admitted:
-            services.admit()
-        self._services, self._clock = services, clock
-        source = services.source
+            hands.admit()
+        self._hands, self._clock = hands, clock
+        source = hands.source
         rate = plan.limits.bytes_per_second
-        if rate is not None:
+        if rate is not None and source is not None:
             bandwidth = Bandwidth(rate / processes, clock.monotonic, self.halt)
             source = ThrottledSource(source, bandwidth)
         gate = Gate(clock.monotonic, self.halt)
         self.perform = Performer(
             Toolbox(
                 source=source,
-                reader=services.reader,
-                writer=services.writer,
-                envelopes=services.envelopes,
+                reader=hands.reader,
+                writer=hands.writer,
+                envelopes=hands.envelopes,
                 routes=routes_of(plan),
                 run_tag=config.run_tag,
                 level=plan.verify.level,
@@ -112,7 +114,7 @@ class WorkerService:
 
     def traffic(self) -> list[dict[str, Any]]:
         """Return what this worker exchanged with each endpoint."""
-        return self._services.traffic(self._clock)
+        return self._hands.traffic(self._clock)
 
 
 def worker(config: Mapping[str, Any]) -> WorkerService:
@@ -131,19 +133,20 @@ def _local(config: Mapping[str, Any], plan: Plan) -> Engine:
     )  # fmt: skip
 
 
-def worker_secrets(plan: Plan, vault: Vault, *, write: bool) -> dict[str, str]:
-    """Return what workers are given, by reference: what reads, and with `write` what writes.
+def worker_secrets(plan: Plan, role: Role, vault: Vault, *, write: bool) -> dict[str, str]:
+    """Return what workers of a role are given, by reference: what it reaches, and nothing else.
 
-    What freezes, erases, consumes, signs or moves a pointer is not among it.
+    What freezes, erases, consumes, signs or moves a pointer is of no role.
 
     Raises:
         KeyUnavailable: a reference cannot be read.
     """
-    reader = plan.verify.credential or plan.target.credential
-    sections = [plan.source, reader, *([plan.target.credential] if write else [])]
-    refs = [ref for section in sections for ref in _refs(section.model_dump())]
-    if isinstance(plan.seal, Crypt4gh) and plan.seal.identity_passphrase is not None:
-        refs.append(plan.seal.identity_passphrase)
+    far = reach(plan, role, write=write)
+    sections = (plan.source if far.source else None, far.reads, far.writes)
+    refs = [ref for one in sections if one is not None for ref in _refs(one.model_dump())]
+    phrase = plan.seal.identity_passphrase if isinstance(plan.seal, Crypt4gh) else None
+    if far.opens and phrase is not None:
+        refs.append(phrase)
     return {ref: vault.reveal(ref) for ref in refs}
 
 
@@ -164,6 +167,7 @@ ENGINES: Mapping[str, OpenEngine] = {"local": _local}
 
 def open_engine(
     plan: Plan,
+    role: Role,
     vault: Vault,
     canonical: bytes,
     run_tag: str,
@@ -174,7 +178,7 @@ def open_engine(
     recipients: Sequence[str],
     engines: Mapping[str, OpenEngine],
 ) -> Engine:
-    """Start the plan's engine, of `engines` by its kind.
+    """Start the plan's engine, of `engines` by its kind, for one role.
 
     `admitted` is what `Services.admitted` says. Workers seal for `recipients` and read no key file
     for it.
@@ -185,10 +189,11 @@ def open_engine(
     config = WorkerConfig(
         plan=canonical.decode(),
         base=vault.base,
-        secrets=worker_secrets(plan, vault, write=write),
+        secrets=worker_secrets(plan, role, vault, write=write),
         recipients=tuple(recipients),
         run_tag=run_tag,
-        write=write,
+        role=role,
+        write=write and role is Role.MOVE,
         admitted=admitted,
         limits=limits,
     )

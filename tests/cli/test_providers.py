@@ -30,7 +30,7 @@ def told(*arguments: str, cwd: Path | None = None, code: int = 0) -> Any:
 
 def test_the_list_names_every_profile_and_how_much_of_it_is_confirmed() -> None:
     rows = told("providers", "list")["providers"]
-    assert [row["name"] for row in rows] == profiles.names()
+    assert tuple(row["name"] for row in rows) == profiles.names()
     assert all(0 <= row["confirmed"] <= row["claims"] for row in rows)
     text = called("providers", "list").stdout
     for name in profiles.names():

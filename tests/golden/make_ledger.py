@@ -109,7 +109,7 @@ def main(folder: Path, version: str) -> None:
 def delta(folder: Path, desk: Desk) -> None:
     """Bring the batch up to its source twice, as a cutover does before it switches."""
     services = desk.services(write=True)
-    judge = judge_for(desk.clock, services, desk.ledger_path)
+    judge = judge_for(desk.clock, [services], desk.ledger_path)
     with held_ledger(desk, judge) as ledger:
         ctx = context_of(desk, services, ledger, judge)
 

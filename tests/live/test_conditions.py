@@ -211,7 +211,7 @@ def site(
 def preflight(site: Site) -> dict[str, dict[str, Any]]:
     desk = site.desk()
     services = desk.services(write=True)
-    judge = judge_for(desk.clock, services, desk.ledger_path)
+    judge = judge_for(desk.clock, [services], desk.ledger_path)
     checks = report(services, desk.loaded.plan, desk.state_dir, (), judge)
     return {check["check"]: check for check in checks}
 

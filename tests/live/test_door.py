@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from hdh_migrate.door import Addresses, Door
 from hdh_migrate.errors import ConnectionLost, Permanent, StorageError
@@ -121,6 +123,54 @@ def test_every_way_of_asking_is_counted_with_its_address(
     ask(s3)
     traffic = s3._endpoint.transport.traffic[f"https://{HOST}:{server.port}"]
     assert (traffic.requests, traffic.addresses) == (1, {"127.0.0.1"})
+
+
+@pytest.mark.parametrize(
+    ("newest", "told"),
+    [
+        (None, "TLSv1.3 TLS_AES_256_GCM_SHA384"),
+        (ssl.TLSVersion.TLSv1_2, "TLSv1.2 ECDHE-ECDSA-AES256-GCM-SHA384"),
+    ],
+)
+def test_what_the_first_connection_was_secured_with_is_told(
+    newest: ssl.TLSVersion | None, told: str, authority: Authority, identity: Identity
+) -> None:
+    certificate = x509.load_pem_x509_certificate(identity.path.read_bytes())
+    with https(identity, body=LISTING, newest=newest) as heard:
+        transport = target(heard.port, tls=trusting(authority))._endpoint.transport
+        endpoint = f"https://{HOST}:{heard.port}"
+        assert transport._counted.is_new(endpoint)
+        for _ in range(2):
+            transport.request("GET", f"{endpoint}/bucket", {})
+            assert not transport._counted.is_new(endpoint)
+        expected = f"{told} sha256:{certificate.fingerprint(SHA256()).hex()}"
+        assert transport.traffic[endpoint].told(0.0, 0.0)["tls"] == [expected]
+        assert heard.connections == 1
+
+
+def test_nothing_is_told_of_tls_that_was_refused_or_was_none(
+    authority: Authority, server: Heard
+) -> None:
+    pin = authority.issue(HOST).pin
+    s3 = target(server.port, tls=trusting(authority, pin))
+    refused(by_data, s3, "none of the pinned ones")
+    (traffic,) = s3._endpoint.transport.traffic.values()
+    assert not traffic.tls
+    with listener() as plain:
+        url = f"http://{HOST}:{plain.port}"
+        s3 = target(plain.port, url=url)
+        assert not s3._endpoint.transport._counted.is_new(url)
+        with pytest.raises(ConnectionLost):
+            by_data(s3)
+    (traffic,) = s3._endpoint.transport.traffic.values()
+    assert "tls" not in traffic.told(0.0, 0.0)
+
+
+def test_asking_what_secures_a_connection_shows_nothing(
+    authority: Authority, server: Heard, capfd: pytest.CaptureFixture[str]
+) -> None:
+    by_data(target(server.port, tls=trusting(authority)))
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("addressing", ["path", "virtual"])

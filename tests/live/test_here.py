@@ -20,13 +20,13 @@ from tests.support.quiet import Notes
 
 
 class Watched:
-    """Starts the engine of this process and counts how often."""
+    """Starts the engine of this process and notes for which role."""
 
     def __init__(self) -> None:
-        self.started = 0
+        self.started: list[str] = []
 
     def __call__(self, config: Mapping[str, Any], plan: Plan) -> SerialEngine:
-        self.started += 1
+        self.started.append(config["role"])
         engine = HERE["local"](config, plan)
         assert isinstance(engine, SerialEngine)
         return engine
@@ -37,7 +37,7 @@ def test_the_desk_works_with_the_engine_that_it_was_given(affair: Affair) -> Non
     plan = affair.folder / "plan.yaml"
     desk = Desk.open(plan, None, Notes(), threading.Event(), {"local": mine})
     assert perform(desk, list(Step), ())[0] is Exit.OK
-    assert mine.started == 1
+    assert mine.started == ["move", "prove"]
 
 
 def test_the_command_line_works_with_the_engine_that_it_was_given(affair: Affair) -> None:
@@ -45,4 +45,4 @@ def test_the_command_line_works_with_the_engine_that_it_was_given(affair: Affair
     with pytest.raises(SystemExit) as end:
         cli.main(["transfer", str(affair.folder / "plan.yaml"), "--json"], engines={"local": mine})
     assert end.value.code == 0
-    assert mine.started == 1
+    assert mine.started == ["move"]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate import wiring
+from hdh_migrate.model import Role
 from hdh_migrate.plan.loader import load
 from hdh_migrate.targets.chosen import profile_of
 from tests.support.fixtures import Bucket
@@ -47,12 +48,16 @@ verify: {{level: head}}
     loaded = load(tmp_path / "plan.yaml")
     config = {
         "plan": loaded.canonical.decode(), "base": str(loaded.base), "run_tag": "a tag",
-        "write": False, "admitted": True, "recipients": [], "processes": PROCESSES, "threads": 1,
-        "secrets": wiring.worker_secrets(loaded.plan, wiring.Vault.open(loaded.base), write=False),
+        "role": "prove", "write": False, "admitted": True, "recipients": [],
+        "processes": PROCESSES, "threads": 1,
+        "secrets": wiring.worker_secrets(
+            loaded.plan, Role.PROVE, wiring.Vault.open(loaded.base), write=False
+        ),
         "limits": asdict(profile_of(loaded.plan, loaded.base).limits),
     }  # fmt: skip
     service = wiring.WorkerService(config)
-    reader = service._services.reader
+    reader = service._hands.reader
+    assert reader is not None
     began = time.monotonic()
     for number in range(ASKED):
         assert reader.head(bucket.name, f"key-{number}") is None

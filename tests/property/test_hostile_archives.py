@@ -144,6 +144,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.slow
 def test_what_is_small_does_not_become_large(name: str) -> None:
     data = BOMBS[name]()
     tracemalloc.start()
@@ -212,6 +213,7 @@ LINE = json.dumps({**record("a")}, sort_keys=True, separators=(",", ":"))
     st.just(b""),
 )
 @pytest.mark.parametrize("verb", ["check-proof", "check-opening"])
+@pytest.mark.slow
 def test_a_proof_that_is_none_is_damaged_evidence(
     tmp_path: Path, verb: str, told: dict[str, object], raw: bytes
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any
@@ -19,25 +20,13 @@ from tests.support.second_forms import (
 # 7.3 Terms, and who agreed to them ----------------------------------------------------------------
 
 
-NEEDED = {
-    "cutover": ("switching", "switched", "open"),
-    "finalize": ("finalized",),
-    "decommission": ("erasing", "erased", "requested", "observed"),
-}
-
-
-def check_terms(cutover: Json, first: bool) -> None:
+def check_terms(cutover: Json) -> None:
     """Hold the changes of terms and the approvals of one cutover against each other."""
-    if cutover["track"] != "cutover" or (first and "terms_changes" not in cutover):
-        return
-    if not first:
-        need({"terms", "terms_changes"} <= cutover.keys(), "cutovers: no terms")
-        for name in ("times", "approvals", "approved_under"):
-            need(isinstance(cutover.get(name), dict), f"cutovers: {name}")
-    changes = cutover["terms_changes"]
+    changes = cutover.get("terms_changes")
     need(isinstance(changes, list), "cutovers: terms_changes")
+    need("terms" in cutover, "cutovers: no terms")
     need(all(isinstance(one, dict) for one in changes), "cutovers: terms_changes")
-    told = [*(one.get("terms_before") for one in changes), cutover.get("terms")]
+    told = [*(one.get("terms_before") for one in changes), cutover["terms"]]
     history = {digest(terms): terms for terms in told if terms is not None}
     order = [digest(terms) for terms in told if terms is not None]
     pairs = [[one.get("was"), one.get("now")] for one in changes]
@@ -56,9 +45,18 @@ def check_terms(cutover: Json, first: bool) -> None:
         need(isinstance(named, str) and named in history, f"cutovers: {stage} under no terms")
         terms = history[named]
         need(suffice(keys, terms, thresholds(terms).get(stage, 0)), f"cutovers: {stage}")
+    times = cutover.get("times")
+    need(isinstance(times, dict), "cutovers: times")
     for stage, names in NEEDED.items():
-        seen = stage in approvals or not set(names) & set(cutover.get("times") or ())
-        need(seen, f"cutovers: approvals lacks {stage}")
+        reached = times.keys() & names
+        need(stage in approvals or not reached, f"cutovers: no approval to {stage}")
+
+
+NEEDED = {  # the stage without whose approval none of these happens
+    "cutover": {"switching", "switched", "open"},
+    "finalize": {"finalized"},
+    "decommission": {"erasing", "erased", "requested", "observed"},
+}
 
 
 def digest(terms: Json) -> str:
@@ -126,7 +124,6 @@ class Fold:
             "not_ours_before_the_switch": 0,
             "pointer": {"old_sha256": None, "new_sha256": None},
         }
-        self.intended = False
         self.differing: dict[int, str] = {}
         self.pending: dict[int, str] = {}
         self.outcomes: Counter[str] = Counter()
@@ -148,14 +145,6 @@ class Fold:
             need(isinstance(stage, str), "cutover: approved_stage")
             entry["approvals"][stage] = body["approvals"]
             entry["approved_under"][stage] = body.get("terms")
-            terms = entry["terms"]
-            need(terms is None or body.get("terms") == digest(terms), "cutover: other terms")
-        stage = {"switching": "cutover", "finalized": "finalize"}.get(name)
-        form = stage is None or ("approvals" in body and body["approved_stage"] == stage)
-        need(form, f"cutover-{name}: not approved")
-        for stage, names in NEEDED.items():
-            need(name not in names or stage in entry["approvals"], f"cutover-{name}: not approved")
-        need(self.intended or name not in {"switched", "open"}, f"cutover-{name}: no switching")
         if STAGES.get(name, entry["stage"]) != entry["stage"]:
             entry["stage"], entry["since"] = STAGES[name], at
         own = getattr(self, name.replace("-", "_"), None) if name in SET else None
@@ -184,7 +173,6 @@ class Fold:
         self.entry["delta"].append(members(body, "round", "new", "changed", "vanished"))
 
     def switching(self, body: dict[str, Json]) -> None:
-        self.intended = True
         self.entry["pointer"].update(members(body, "old_sha256", "new_sha256"))
         self.entry["root"] = member(body, "root")
         self.entry["not_ours_before_the_switch"] = member(body, "strangers")
@@ -197,7 +185,6 @@ class Fold:
 
     def rolled_back(self, body: dict[str, Json]) -> None:
         self.entry["attempt"] += 1
-        self.intended = self.intended and member(body, "switched") is not True
         self.entry["window_until"] = None
         self.entry["written_by_consumers"] = None if member(body, "switched") is True else {}
 
@@ -297,3 +284,48 @@ def folded(events: list[tuple[str, str, dict[str, Json]]]) -> list[dict[str, Any
             fold = folds.setdefault(about, Fold(*about))
             fold.take(kind.removeprefix("cutover-"), at, body)
     return [fold.ended() for fold in folds.values()]
+
+
+OWN = {"switching": "cutover", "finalized": "finalize"}
+"""The events that have approvals, and for which stage."""
+
+
+@dataclass
+class Agreed:
+    """What was agreed to in one (batch, track) until an event."""
+
+    terms: Json = None
+    stages: set[Json] = field(default_factory=set)
+    switching: bool = False
+    """Whether one stands that no way back from a switch has undone."""
+
+    def take(self, name: str, body: dict[str, Json]) -> None:
+        if name in {"terms", "terms-changed"}:
+            self.terms = member(body, "terms")
+        if name in {"waits", "approval-withdrawn", "terms", "terms-changed"}:
+            return
+        own = None
+        if "approvals" in body:
+            own = member(body, "approved_stage")
+            need(isinstance(own, str), "cutover: approved_stage")
+            under = self.terms is None or same(body.get("terms"), digest(self.terms))
+            need(under, f"cutover-{name}: under other terms")
+            self.stages.add(own)
+        need(own == OWN.get(name, own), f"cutover-{name}: without its approvals")
+        if name == "switching":
+            self.switching = True
+        elif name == "rolled-back" and body.get("switched") is True:
+            self.switching = False
+        elif name in {"switched", "open"}:
+            need("cutover" in self.stages and self.switching, f"cutover-{name}: of no switch")
+        elif name in NEEDED["decommission"]:
+            need("decommission" in self.stages, f"cutover-{name}: without approvals until then")
+
+
+def check_agreed(events: list[tuple[str, str, dict[str, Json]]]) -> None:
+    """Hold each event against the terms that are in force at it, and what is approved by then."""
+    found: dict[tuple[str, str], Agreed] = {}
+    for kind, _, body in events:
+        if kind.startswith("cutover-"):
+            agreed = found.setdefault((body["batch"], body["track"]), Agreed())
+            agreed.take(kind.removeprefix("cutover-"), body)

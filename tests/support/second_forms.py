@@ -148,7 +148,8 @@ RULES: dict[str, Callable[[Json], bool]] = {
 
 
 def is_number(value: Json) -> bool:
-    return is_integer(value) or isinstance(value, float)
+    """Section 2: an integer that is not too large, or any decimal."""
+    return abs(value) < 2**63 if is_integer(value) else isinstance(value, float)
 
 
 def is_count(value: Json) -> bool:

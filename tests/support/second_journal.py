@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import sha256
 
-from tests.support.second_cutovers import folded
+from tests.support.second_cutovers import check_agreed, folded
 from tests.support.second_forms import (
     RULES,
     Json,
@@ -214,6 +214,23 @@ def check_traffic(body: dict[str, Json]) -> None:
         addresses = one.get("addresses")
         need(isinstance(addresses, list) and all(map(is_text, addresses)), "run-ended: addresses")
         need(None not in map(address_of, addresses), "run-ended: an address that is none")
+        if "tls" in one:
+            need(isinstance(one["tls"], list) and one["tls"], "run-ended: tls")
+            need(all(map(is_handshake, one["tls"])), "run-ended: a handshake")
+            need(one["endpoint"].startswith("https://"), "run-ended: tls without https")
+
+
+def is_handshake(value: Json) -> bool:
+    if not isinstance(value, str) or value.count(" ") != 2:
+        return False
+    version, suite, certificate = value.split(" ")
+    return (
+        version in {"TLSv1.2", "TLSv1.3"}
+        and 1 <= len(suite) <= 64
+        and set(suite) <= set("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_-")
+        and certificate.startswith("sha256:")
+        and is_digest(certificate[len("sha256:") :])
+    )
 
 
 def check_inventoried(body: dict[str, Json], names: set[str], keyed: bool) -> None:
@@ -465,6 +482,9 @@ def check_endpoints(predicate: Json, events: list[Event]) -> None:
             need(endpoint[name] == sum(one[name] for one in own), f"endpoints: {name}")
         addresses = sorted({address for one in own for address in one["addresses"]})
         need(endpoint["addresses"] == addresses, "endpoints: addresses")
+        handshakes = sorted({handshake for one in own for handshake in one.get("tls", [])})
+        need(("tls" in endpoint) == any("tls" in one for one in own), "endpoints: tls")
+        need(endpoint.get("tls", []) == handshakes, "endpoints: handshakes")
         for one in own:
             need(is_at(one["endpoint"], endpoint["url"]), "endpoints: traffic with another one")
         here = [is_own(address_of(one)) for one in addresses]
@@ -529,4 +549,5 @@ def check_cutovers(predicate: Json, events: list[Event], keyed: bool) -> None:
         batches = {body["batch"] for kind, _, body in events if kind.startswith("cutover-")}
         need({one["batch"] for one in told} == batches, "cutovers: others")
     else:
+        check_agreed(events)
         need(same(told, folded(events)), "cutovers: not what their events come to")

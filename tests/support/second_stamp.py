@@ -20,7 +20,8 @@ EARLY = 60
 
 def check_stamp(
     stamp: bytes, payload: bytes, signatures: list[Signature], authority: Authority, written: str
-) -> None:
+) -> str:
+    """Return the day of the stamp."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "stamp").write_bytes(stamp)
@@ -33,7 +34,9 @@ def check_stamp(
             shown = asked(folder, "-reply", *form, "-token_out", "-text")
         given = ["-verify", "-data", "stamped", "-CAfile", "trusted.pem"]
         need(asked(folder, *given, *form) is not None, "timestamp.tsr: OpenSSL refuses it")
-    need(seconds_of(written) - time_of(shown or "") <= EARLY, "timestamp.tsr: older than written")
+    at, day = time_of(shown or "")
+    need(seconds_of(written) - at <= EARLY, "timestamp.tsr: older than written")
+    return day
 
 
 def asked(folder: Path, *arguments: str) -> str | None:
@@ -43,10 +46,11 @@ def asked(folder: Path, *arguments: str) -> str | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def time_of(shown: str) -> Fraction:
-    """Return the time of a stamp in seconds, as `seconds_of` counts them."""
+def time_of(shown: str) -> tuple[Fraction, str]:
+    """Return the time of a stamp in seconds, as `seconds_of` counts them, and its day."""
     found = re.search(r"^Time stamp: (\w+ +\d+ [\d:]+)(\.\d+)? (\d+) GMT$", shown, re.MULTILINE)
     if found is None:
         raise Refused("timestamp.tsr: no time")
     read = datetime.strptime(f"{found[1]} {found[3]}", "%b %d %H:%M:%S %Y").replace(tzinfo=UTC)
-    return seconds_of(read.strftime("%Y-%m-%dT%H:%M:%SZ")) + Fraction(found[2] or 0)
+    told = read.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return seconds_of(told) + Fraction(found[2] or 0), told[:10]

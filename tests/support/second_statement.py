@@ -67,10 +67,9 @@ def signed_bytes(payload: bytes) -> bytes:
 
 
 def check_signatures(
-    payload: bytes, signatures: list[Signature], predicate: Json, trusted: Trusted, threshold: int
+    payload: bytes, signatures: list[Signature], day: str, trusted: Trusted, threshold: int
 ) -> list[str]:
     signed = signed_bytes(payload)
-    written_on = predicate["times"]["written"][:10]
     counted, problems = set(), []
     for keyid, signature in signatures:
         for fingerprint, (key, until) in trusted.items():
@@ -80,7 +79,7 @@ def check_signatures(
                 key.verify(signature, signed)
             except InvalidSignature:
                 continue
-            if until is not None and written_on > until:
+            if until is not None and day > until:
                 problems.append(f"{keyid}: signed after the last day of this key")
             else:
                 counted.add(fingerprint)

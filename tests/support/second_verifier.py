@@ -67,13 +67,15 @@ def verify(
     predicate = statement.get("predicate")
     if attempt(check_schema, predicate, first) is None:  # section 7
         return problems
+    written = predicate["times"]["written"]
+    day = written[:10]
     if signatures is None:
         problems.append("a draft: nobody signed it")
     else:
-        problems += check_signatures(payload, signatures, predicate, trusted, threshold)
         if authority is not None and "timestamp.tsr" in files:  # section 6.1
-            stamp, written = files["timestamp.tsr"], predicate["times"]["written"]
-            attempt(check_stamp, stamp, payload, signatures, authority, written)
+            stamp = files["timestamp.tsr"]
+            day = attempt(check_stamp, stamp, payload, signatures, authority, written) or day
+        problems += check_signatures(payload, signatures, day, trusted, threshold)
     attempt(check_counts, predicate, lines, files["manifest.jsonl"], head, first)
     attempt(check_summary, files["summary.json"], predicate, signatures)
     if first:
@@ -91,7 +93,6 @@ def verify(
         attempt(check_told, predicate, lines)  # section 8
         attempt(check_findings, predicate, plan, lines)  # 7.7
     if checkpoint is not None:
-        day = predicate["times"]["written"][:10]
         about = (predicate, files["journal.jsonl"], trusted, threshold, day)
         attempt(check_note, checkpoint, *about)  # section 10
     return problems

@@ -18,7 +18,7 @@ class Workshop:
     """Does what each object of an order asks for."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        del config
+        self._config = dict(config)
         self.halt = threading.Event()
 
     def perform(
@@ -51,6 +51,7 @@ class Workshop:
                     "id": one["id"],
                     "pid": os.getpid(),
                     "environ": told,
+                    "config": self._config if one.get("config") else None,
                 }
             )
 

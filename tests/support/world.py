@@ -18,7 +18,7 @@ from hdh_migrate.clocks import Judge
 from hdh_migrate.engines.serial import SerialEngine
 from hdh_migrate.errors import Exit
 from hdh_migrate.ledger import Ledger
-from hdh_migrate.model import Place, State, Step, TargetLimits
+from hdh_migrate.model import Place, Role, State, Step, TargetLimits
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.context import Context, DatasetRules, Engines
 from hdh_migrate.pipeline.perform import Performer
@@ -169,12 +169,13 @@ class World:
         ledger.commit()
         return ledger
 
-    def toolbox(self) -> Toolbox:
-        """Return what performs orders."""
+    def toolbox(self, role: Role) -> Toolbox:
+        """Return what performs orders of a role: it has the sides that `wiring.reach` gives it."""
+        moves = role is Role.MOVE
         return Toolbox(
-            source=self.source,
-            reader=self.target,
-            writer=self.target,
+            source=self.source if moves or self.reread else None,
+            reader=None if moves else self.target,
+            writer=self.target if moves else None,
             envelopes=self.envelopes,
             routes={dataset.name: dataset.route for dataset in self.datasets},
             run_tag=RUN_TAG,
@@ -206,7 +207,7 @@ class World:
             judge=Judge(self.clock, journal=ledger.last_at),
             progress=self.notes,
             stop=self.stop,
-            engines=Engines(lambda: self.engine(self.toolbox())),
+            engines=Engines(lambda role: self.engine(self.toolbox(role))),
         )
 
     def _retry(self, halt: threading.Event) -> Retrying:

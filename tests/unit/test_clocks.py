@@ -241,6 +241,17 @@ def test_of_the_offsets_of_coordinator_and_workers_the_newest_is_kept() -> None:
     assert "clock_at" not in told
 
 
+def test_what_all_of_them_saw_of_tls_is_added_up() -> None:
+    nothing = {
+        "side": "source", "endpoint": "https://blob.example", **Traffic().told(0.0, 0.0),
+    }  # fmt: skip
+    assert "tls" not in nothing
+    (told,) = added_up([nothing, {**nothing, "tls": ["b", "c"]}, {**nothing, "tls": ["a", "b"]}])
+    assert told["tls"] == ["a", "b", "c"]
+    (told,) = added_up([nothing, nothing])
+    assert "tls" not in told
+
+
 def test_a_newer_date_takes_the_place_of_the_first_and_a_vague_one_does_not() -> None:
     traffic = Traffic()
     sharp, newer = (Sighting(told=1.0, asked=at, heard=at + 0.1) for at in (0.0, 500.0))

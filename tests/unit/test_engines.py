@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -19,8 +21,13 @@ from hdh_migrate.engines.local import DEATHS_MAX, LocalEngine
 from hdh_migrate.engines.serial import SerialEngine
 from hdh_migrate.engines.worker import FAULT
 from hdh_migrate.errors import MigrateError, Starved
+from hdh_migrate.model import Role
+from hdh_migrate.plan.loader import load
 from hdh_migrate.ports import Engine, Recorder
+from hdh_migrate.wiring import Vault, open_engine
+from tests.support.fakes import LIMITS
 from tests.support.workshop import Workshop
+from tests.unit.wiring.test_worker_secrets import PLAN
 
 FACTORY = "tests.support.workshop:worker"
 ROOT = str(Path(__file__).parents[2])
@@ -154,6 +161,7 @@ def test_the_death_of_one_worker_does_not_touch_the_orders_of_another(
     assert [r["lost"]["objects"][0]["id"] for r in found if r["kind"] == "lost"] == [2]
 
 
+@pytest.mark.slow
 def test_workers_that_die_one_after_the_other_end_the_run(processes: LocalEngine) -> None:
     def feed() -> None:
         for _ in range(50):
@@ -206,6 +214,8 @@ def test_workers_that_never_begin_end_the_run_as_a_stop() -> None:
 
 def test_workers_that_never_began_do_not_keep_the_others_from_being_ended() -> None:
     engine = LocalEngine(FACTORY, {"broken": True}, processes=4, connections=4, search=[ROOT])
+    for number in range(4):
+        engine.submit(order({"id": number, "attempt": 1}))
     started = [worker.process for worker in engine._workers]
     engine._stillborn = DEATHS_MAX
 
@@ -216,6 +226,8 @@ def test_workers_that_never_began_do_not_keep_the_others_from_being_ended() -> N
 
 def test_a_worker_of_other_code_does_not_keep_the_others_from_being_ended() -> None:
     engine = LocalEngine(FACTORY, {}, processes=2, connections=2, search=[ROOT])
+    for number in range(2):
+        engine.submit(order({"id": number}))
     started = [worker.process for worker in engine._workers]
     engine._code = "that of a tool that was changed under the run"
 
@@ -255,10 +267,40 @@ def test_a_stopped_worker_does_not_hold_up_the_end(processes: LocalEngine) -> No
 
 
 def test_workers_tell_their_traffic_when_they_are_closed(processes: LocalEngine) -> None:
-    processes.submit(order({"id": 1}))
-    drained(processes, 1)
+    for number in range(2):
+        processes.submit(order({"id": number}))
+    drained(processes, 2)
     processes.close(grace=5)
     assert len(processes.traffic()) == 2
+
+
+def test_little_work_starts_one_process_and_more_work_the_others(processes: LocalEngine) -> None:
+    for number in range(3):  # one after the other
+        processes.submit(order({"id": number}))
+        drained(processes, 1)
+    assert len(processes._workers) == 1
+
+    for number in range(5):  # at once
+        processes.submit(order({"id": number}))
+    drained(processes, 5)
+    assert len(processes._workers) == 2
+
+
+def test_work_for_a_process_that_cannot_be_started_comes_back(processes: LocalEngine) -> None:
+    processes.submit(order({"id": 1, "attempt": 1}))
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        processes.submit(order({"id": 2, "attempt": 1}))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+    found = drained(processes, 2)
+
+    back = [(one["id"], one["reason"]) for one in found if one["kind"] == "returned"]
+    assert back == [(2, "starved")]
+    assert [one["id"] for one in found if one["kind"] == "done"] == [1]
+    assert len(processes._workers) == 1
 
 
 def test_no_secret_is_in_a_workers_command_line() -> None:
@@ -273,6 +315,41 @@ def test_no_secret_is_in_a_workers_command_line() -> None:
         made.close(grace=5)
     assert b"canary" not in line
     assert "canary" not in str(environ)
+
+
+ROLES = {
+    # The passphrase of the identity opens what is read back, and the header of an open upload.
+    Role.MOVE: {"SOURCE", "WRITE_ID", "WRITE", "PHRASE"},
+    Role.PROVE: {"READ_ID", "READ", "PHRASE"},
+}
+OF_NO_ROLE = {"WRITER", "CONSUMER_ID", "CONSUMER", "ERASER", "SIGNER"}
+
+
+@pytest.mark.parametrize("role", Role)
+def test_no_secret_of_the_other_role_comes_over_a_workers_pipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: Role
+) -> None:
+    for name in set.union(OF_NO_ROLE, *ROLES.values()):
+        monkeypatch.setenv(f"T_{name}", f"canary-{name}.")
+    (tmp_path / "plan.yaml").write_text(PLAN)
+    loaded = load(tmp_path / "plan.yaml")
+
+    def opened(config: Mapping[str, Any], plan: object) -> LocalEngine:
+        del plan
+        return LocalEngine(FACTORY, config, processes=1, connections=1, search=[ROOT])
+
+    engine = open_engine(
+        loaded.plan, role, Vault.open(tmp_path), loaded.canonical, "tag", write=True,
+        admitted=False, limits=LIMITS, recipients=(), engines={"local": opened},
+    )  # fmt: skip
+    try:
+        engine.submit(order({"id": 1, "config": True, "environ": True}))
+        (told,) = (one for one in drained(engine, 1) if one["kind"] == "done")
+    finally:
+        engine.close(grace=5)
+
+    assert set(re.findall(r"canary-(\w+)\.", json.dumps(told))) == ROLES[role]
+    assert told["config"]["write"] is (role is Role.MOVE)
 
 
 def environment_told(found: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:

@@ -117,6 +117,7 @@ def test_any_bytes_are_a_tree_or_an_error_of_ours(body: bytes) -> None:
 # --- a page of a listing --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_page_of_4_mib_takes_a_few_times_its_size() -> None:
     row = entry("d/000001", more="<Creation-Time>Tue, 03 Mar 2026 08:00:00 GMT</Creation-Time>")
     count = (4 << 20) // len(row)

@@ -117,6 +117,11 @@ def dataset(objects: int, size: int | None = None, **changes: Any) -> DatasetFac
     return replace(made, **changes)
 
 
+SECURED = tuple(
+    f"{what} sha256:{'ab' * 32}"
+    for what in ("TLSv1.2 ECDHE-RSA-AES256-GCM-SHA384", "TLSv1.3 TLS_AES_256_GCM_SHA384")
+)
+"""What connections were secured with, as an endpoint's `tls` tells it."""
 SOURCE = Endpoint(
     side="source",
     kind="azure-blob",
@@ -372,7 +377,7 @@ def told(
             {
                 "side": place.side, "endpoint": place.url, "addresses": list(place.addresses),
                 "bytes_read": place.bytes_read, "bytes_written": place.bytes_written,
-                "requests": place.requests,
+                "requests": place.requests, **({"tls": list(place.tls)} if place.tls else {}),
             }
             for place in about.endpoints
             if place.url != "folder:"

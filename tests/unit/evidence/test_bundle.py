@@ -479,6 +479,7 @@ print(-written("small", 2_000) + written("large", 200_000))
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_two_hundred_thousand_records(tmp_path: Path) -> None:
     measured = subprocess.run(
         [sys.executable, "-c", MEASURED, str(tmp_path)],

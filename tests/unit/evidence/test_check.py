@@ -79,6 +79,7 @@ def test_the_pristine_bundle_checks(pristine: tuple[Path, Signer]) -> None:
         ("summary.json", 7),
     ],
 )
+@pytest.mark.slow
 def test_every_flipped_byte_is_caught_even_when_the_sums_are_made_to_fit(
     copied: tuple[Path, Signer], name: str, step: int
 ) -> None:
@@ -100,6 +101,7 @@ def test_every_flipped_byte_is_caught_even_when_the_sums_are_made_to_fit(
 @pytest.mark.parametrize(
     "name", ["exclusions.jsonl", "findings.jsonl", "manifest.jsonl", "statement.json"]
 )
+@pytest.mark.slow
 def test_every_truncation_is_caught(copied: tuple[Path, Signer], name: str) -> None:
     folder, key = copied
     good = (folder / name).read_bytes()

@@ -144,6 +144,7 @@ def test_csv_read_with_semicolons_begins_no_cell_with_a_formula(hostile: Path) -
             assert not [cell for cell in row if cell.lstrip(' "').startswith(tuple("=+-@"))]
 
 
+@pytest.mark.slow
 def test_csv_of_many_objects_needs_little_memory(tmp_path: Path, key: Signer) -> None:
     count = 4_000
     made_of = (record(f"{number:08}") for number in range(count))

@@ -21,6 +21,7 @@ from hdh_migrate.evidence.signing import Signer, pre_authentication_encoding
 from hdh_migrate.model import Place, key_text
 from hdh_migrate.pipeline.cutover.readings import LEVELS
 from tests.unit.evidence.builders import (
+    SECURED,
     SOURCE,
     TARGET,
     bundle,
@@ -275,7 +276,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             "records": good,
             "capabilities": {**PROBE, "observations": PROBE["observations"][:1]},
         },
-        {"records": good, "endpoints": (replace(SOURCE, requests=3), TARGET)},
+        {"records": good, "endpoints": (replace(SOURCE, requests=3, tls=SECURED), TARGET)},
         {"records": good, "paces": PACES, "clock_offsets": {"https://s3.fr-par.scw.cloud": 0.3}},
         {
             "records": [record("a", size=1 << 40)],
@@ -337,6 +338,7 @@ def test_every_entry_says_something_in_both_languages_with_the_same_values() -> 
         assert entry.fr.count("|") == entry.en.count("|") <= 1, name
 
 
+@pytest.mark.slow
 def test_every_sentence_of_both_languages_is_used_on_some_page(every_page: Pages) -> None:
     for language in LANGUAGES:
         labels = {value for page in every_page[language] for _, value in page.attributes if value}
@@ -565,7 +567,7 @@ def test_the_commands_that_the_page_prints_do_what_it_says(tmp_path: Path) -> No
 def test_the_customers_attestation_and_the_addresses_are_on_the_page(
     tmp_path: Path, key: Signer
 ) -> None:
-    target = replace(TARGET, addresses=("51.159.1.1",))
+    target = replace(TARGET, addresses=("51.159.1.1",), tls=SECURED)
     made = bundle(
         tmp_path / "out",
         [record("a")],
@@ -578,6 +580,7 @@ def test_the_customers_attestation_and_the_addresses_are_on_the_page(
     assert "decision 12, until 2028-12-31" in english
     assert "Object &lt;Storage&gt;" in english
     assert "51.159.1.1" in english
+    assert english.count(SECURED[0]) == english.count(SECURED[1]) == 1
     assert "decision 12, jusqu" in (made.folder / "report.fr.html").read_text("utf-8")
 
 

@@ -27,6 +27,7 @@ def openssl(*arguments: str) -> bytes:
     return subprocess.run(["openssl", *arguments], check=True, capture_output=True).stdout
 
 
+@pytest.mark.slow
 def test_a_new_key_is_locked_by_scrypt_and_opens_everywhere(tmp_path: Path) -> None:
     private, public = new_report_key(tmp_path, "k", PHRASE)
     pem = private.read_bytes()
@@ -90,6 +91,7 @@ def test_a_relock_with_a_wrong_passphrase_leaves_the_file_as_it_was(tmp_path: Pa
         (["-v1", "PBE-SHA1-3DES"], "PBES1", False),
     ],
 )
+@pytest.mark.slow
 def test_the_lock_of_another_tool_is_judged(
     arguments: list[str], told: str, strong: bool, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ import pytest
 from hdh_migrate.evidence.facts import Counts, Facts, Loss, Pace
 from hdh_migrate.evidence.forms import PREDICATE
 from tests.unit.evidence.builders import (
+    SECURED,
     TARGET,
     bundle,
     dataset,
@@ -50,7 +51,7 @@ def predicate(folder: Path) -> dict[str, Any]:
                     seconds=0.15, bins=(Counts(1, 5), Counts()),
                 ),
             ),
-            endpoints=(TARGET,),
+            endpoints=(replace(TARGET, tls=SECURED),),
             clock_offsets={"https://s3.fr-par.scw.cloud": -0.4},
             previous_statement="66" * 32,
             started_at=None,

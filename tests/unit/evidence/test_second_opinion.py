@@ -310,6 +310,7 @@ def test_a_file_cut_or_lengthened_is_refused_by_both(desk: Desk) -> None:
 # --- lines ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_lines_that_are_missing_moved_doubled_or_of_another_bundle_are_judged_alike(
     desk: Desk, tmp_path: Path
 ) -> None:
@@ -424,6 +425,7 @@ def test_a_line_with_one_other_value_is_judged_alike(desk: Desk) -> None:
     assert set(taken.values()) == {True, False}
 
 
+@pytest.mark.slow
 def test_a_signed_statement_with_one_other_value_is_judged_alike(desk: Desk) -> None:
     changes = drawn(changes_of(desk.statement()), 4 * DRAWS)
     taken = desk.agree((at, desk.forged({}, edit)) for at, edit in changes)
@@ -494,6 +496,7 @@ SPELLINGS: dict[str, tuple[bytes, bytes]] = {
 
 
 @pytest.mark.parametrize("name", [*JSONL, "summary.json", "statement.json", "payload"])
+@pytest.mark.slow
 def test_both_refuse_another_spelling_of_the_same(desk: Desk, name: str) -> None:
     def sealed(changed: bytes) -> Files:
         if name == "payload":
@@ -775,6 +778,10 @@ def test_files_that_are_missing_foreign_or_otherwise_listed_are_judged_alike(des
             yield f"no {name}", rest
             yield f"no {name}, sealed", rest if name == "SHA256SUMS" else resummed(rest)
             yield f"{name} by another name", resummed({**rest, f"{name}~": desk.files[name]})
+            if name.endswith(".py"):
+                told = desk.statement()
+                told["subject"] = [one for one in told["subject"] if one["name"] != name]
+                yield f"no {name}, signed", desk.signed(rest, told)
         for name in (
             "x",
             "report.html",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.second_cutovers import folded
 from tests.unit.evidence.forgery import Desk
 from tests.unit.evidence.test_second_opinion_cutovers import (
     ONE,
@@ -27,6 +28,7 @@ from tests.unit.evidence.worlds import (
     planned,
     put,
     tell,
+    traffic,
     world,
 )
 
@@ -43,6 +45,11 @@ def keyed_opening(**values: Any) -> Change:
 
 def contacted(endpoint: str) -> Change:
     return lambda w: body(w, "run-ended")["traffic"][0].update(endpoint=endpoint)
+
+
+def clock_of_an_identity(offset: Any) -> Change:
+    one = {**traffic("identity", 1, []), "clock_offset": offset}
+    return lambda w: body(w, "run-ended")["traffic"].append(one)
 
 
 KEYED = {
@@ -63,8 +70,17 @@ PLAIN = {
     # 8.3: names and a dot before the host
     "an account of somebody": contacted("https://u@b.a.example"),
     "a dot and no name": contacted("https://.a.example"),
+    # 8: each of the traffic's clocks is a number
+    "an identity's clock that is too large": clock_of_an_identity(2**63),
+    "an identity's clock that is a text": clock_of_an_identity("1"),
+    "an identity's clock that is null": clock_of_an_identity(None),
 }
-KEYED_STORY = {"changes of terms that are a number": put("cutovers", 0, terms_changes=9)}
+KEYED_STORY = {
+    "changes of terms that are a number": put("cutovers", 0, terms_changes=9),
+    # 7.3: an object
+    "times that are a text": pilot(times="x"),
+    "times that are a list": pilot(times=[]),
+}
 STORY = {
     # 7.3: integers, keys
     "a threshold that is true": with_terms(1, thresholds={"cutover": True}),
@@ -99,3 +115,18 @@ def test_both_refuse(desk: Desk, what: str) -> None:
     if not other:
         raise RuntimeError("the second takes it too")
     assert first
+
+
+def test_a_way_back_that_says_one_for_true_undoes_no_switch(desk: Desk) -> None:
+    """8.4: only `true` is."""
+
+    def one_for_true(made: World) -> None:
+        body(made, "cutover-rolled-back")["switched"] = 1
+        events = made["journal.jsonl"]
+        del events[[at for at, one in enumerate(events) if one[0] == "cutover-switching"][-1]]
+        made["predicate"]["cutovers"] = folded([(one[0], one[1], one[2]) for one in events])
+
+    first, other = desk.judge(laid(desk, in_story(), one_for_true))
+    if other:
+        raise RuntimeError("the second refuses it")
+    assert not first

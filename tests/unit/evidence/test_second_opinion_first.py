@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.fixity import canonical_json
+from tests.support.second_verifier import SINCE_THE_SECOND
 from tests.unit.evidence.builders import signer
 from tests.unit.evidence.forgery import JSONL, Desk, Files, load, resummed
 from tests.unit.evidence.test_second_opinion import DRAWS, changes_of, drawn
@@ -63,6 +64,20 @@ def event(kind: str, body: str = "{}", at: str = "x") -> Change:
     return edit
 
 
+SWITCHED = {"switched": "2026-03-02T08:00:13Z"}
+OF_NO_TERMS = {"terms_changes": [], "terms": None, "approved_under": {}}
+
+
+def cut(**values: Any) -> Change:
+    """Let one cutover be told, with these members."""
+    told = {"batch": "pilot", "track": "cutover", **values}
+    return lambda _, predicate: predicate.update(cutovers=[told])
+
+
+def offset(number: Any) -> Change:
+    return lambda _, told: told["times"]["clock_offsets"].update(other=number)
+
+
 def globbed(glob: Any) -> Change:
     """Exclude by this glob, too."""
 
@@ -97,6 +112,12 @@ def test_what_the_first_format_allows(desk: Desk) -> None:
         "a cutover that nobody told": lambda _, told: told.update(
             cutovers=[{"batch": "pilot", "track": "cutover"}]
         ),
+        "a cutover that nobody approved": cut(times=SWITCHED),
+        "one that was approved": cut(times=SWITCHED, approvals={"cutover": []}, **OF_NO_TERMS),
+        "a rehearsal that nobody approved": cut(track="rehearsal", times=SWITCHED, **OF_NO_TERMS),
+        "the largest number": offset(2**63 - 1),
+        "the least number": offset(1 - 2**63),
+        "a larger decimal": offset(1e300),
         "a glob that begins with a mark": globbed("!x"),
         "a glob with brackets": globbed("[x]{y}\\z"),
         "the lines of findings in another order": lambda lines, _: lines[
@@ -136,6 +157,12 @@ def test_what_the_first_format_refuses(desk: Desk) -> None:
             lambda _, told: told.update(cutovers=[{"batch": "x", "track": "cutover"}]),
             "cutovers: batch",
         ),
+        "a cutover of terms that nobody approved": (
+            cut(times=SWITCHED, approvals={}, **OF_NO_TERMS), "no approval to cutover"
+        ),
+        "a cutover of terms without times": (cut(approvals={}, **OF_NO_TERMS), "cutovers: times"),
+        "a number that is too large": (offset(2**63), "not number"),
+        "a number that is too low": (offset(-(2**63)), "not number"),
         "a glob that leaves a line behind": (globbed("**"), "a rule leaves it behind"),
         "a directory that is none": (
             line(0, "exclusions.jsonl", rule="directory", reason="x"), "not the rule"
@@ -187,7 +214,7 @@ def test_one_object_inventoried_is_complete(desk: Desk) -> None:
 def test_files_and_pages_of_the_first_format(desk: Desk) -> None:
     other = {"report.fr.html": b"a page of another statement"}
     assert desk.judge(desk.forged(other)) == ([], [])
-    for name in ("forms.py", "journal.py", "rules.py", "story.py"):
+    for name in SINCE_THE_SECOND:
         added = resummed({**desk.files, name: b""})
         assert all(desk.judge(added))
     for name in ("verify.py", "stamp.py", "sample.py"):

@@ -170,8 +170,6 @@ def test_a_stamp_is_not_more_than_a_minute_older_than_the_statement(
     (tmp_path / "other.pem").write_bytes(issue("Other", ca=True).pem())
     key = desk.keys[0].verifier.public
     spki = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    (tmp_path / "o.pub").write_bytes(spki)
-    trusted = {desk.keys[0].verifier.fingerprint: (desk.keys[0].verifier.public, None)}
 
     def stamped(written: str) -> Files:
         statement = desk.statement()
@@ -180,8 +178,11 @@ def test_a_stamp_is_not_more_than_a_minute_older_than_the_statement(
         desk.judge(files)
         return resummed({**files, "timestamp.tsr": tsa.answer(request(desk.folder, 1))})
 
-    def opinions(files: Files, by: str = "root") -> tuple[int, list[str]]:
+    def opinions(files: Files, by: str = "root", until: str | None = None) -> tuple[int, list[str]]:
         desk.judge(files)
+        last = b"" if until is None else f"Valid-Until: {until}\n".encode()
+        (tmp_path / "o.pub").write_bytes(last + spki)
+        trusted = {desk.keys[0].verifier.fingerprint: (key, until)}
         given = ["--trust", tmp_path / "o.pub", "--tsa-trust", tmp_path / f"{by}.pem"]
         command = [sys.executable, desk.folder / "verify.py", desk.folder, *given]
         done = subprocess.run(command, capture_output=True, check=False)
@@ -197,3 +198,14 @@ def test_a_stamp_is_not_more_than_a_minute_older_than_the_statement(
     assert opinions(early) == (10, ["timestamp.tsr: older than written"])
     other = resummed({**good, "timestamp.tsr": early["timestamp.tsr"]})
     assert opinions(other) == (10, ["timestamp.tsr: OpenSSL refuses it"])
+
+    # a key's last day is compared with the day of the stamp, where one was checked
+    now = datetime.now(UTC)
+    before, after = ((now + timedelta(days=days)).strftime("%Y-%m-%d") for days in (-1, 1))
+    late = stamped((now - timedelta(days=2)).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    assert opinions(late, until=after) == (0, [])
+    exit_code, said = opinions(late, until=before)
+    assert exit_code == 10
+    assert "signed after the last day" in said[0]
+    signed = {key.fingerprint: (key.public, before) for key in [desk.keys[0].verifier]}
+    assert second.verify(desk.folder, signed, 1) == []

@@ -50,6 +50,11 @@ def entry_more(side: str, many: int, *addresses: str, **values: Any) -> Change:
     )
 
 
+def clock(offset: Any) -> Change:
+    """Let one clock be this far off, in the journal and in the statement."""
+    return both(entry_of(clock_offset=offset), put("times", clock_offsets={URL["source"]: offset}))
+
+
 def local_target(*addresses: str) -> Change:
     """Let the target be on this machine, and have been contacted at these addresses."""
     url = "http://localhost:9"
@@ -79,6 +84,10 @@ def test_traffic_and_clocks_are_judged_alike(desk: Desk) -> None:
                 "https://x.example": 2}),
         ),
         "the clock of an identity": entry_more("identity", 9, A, clock_offset=2),
+        "the largest clock": clock(2**63 - 1),
+        "the least clock": clock(1 - 2**63),
+        "a larger decimal": clock(2.0**63),
+        "a far larger decimal": clock(1e300),
         "addresses of this machine": local_target("127.0.0.1", "::1%lo"),
     }  # fmt: skip
     assert judged(desk, world(), good) == [*good]
@@ -91,6 +100,8 @@ def test_traffic_and_clocks_are_judged_alike(desk: Desk) -> None:
         "a clock that is text": (entry_of(clock_offset="1"), "clock_offset"),
         "a clock that is null": (entry_of(clock_offset=None), "clock_offset"),
         "a clock that is true": (entry_of(clock_offset=True), "clock_offset"),
+        "a clock that is too large": (clock(2**63), "not number"),
+        "a clock that is too low": (clock(-(2**63)), "not number"),
         "another host": (entry_of(endpoint="https://b.example"), end),
         "a host that ends alike": (entry_of(endpoint="https://ba.example"), end),
         "a host that begins alike": (entry_of(endpoint="https://a.example.org"), end),
@@ -128,6 +139,60 @@ def test_traffic_and_clocks_are_judged_alike(desk: Desk) -> None:
         "no request": (
             both(entry_of(1, requests=0), put("endpoints", 1, requests=0)),
             "endpoints: nobody talked to it",
+        ),
+    }  # fmt: skip
+    refused(desk, world(), cases)
+
+
+def test_what_connections_were_secured_with_is_judged_alike(desk: Desk) -> None:
+    one, two = (f"TLSv1.{number} TLS_AES_256_GCM_SHA384 sha256:{'0f' * 32}" for number in (2, 3))
+    told: Change = both(entry_of(tls=[two]), put("endpoints", 0, tls=[two]))
+    good: dict[str, Change] = {
+        "one": told,
+        "twice and in another order": both(
+            entry_of(tls=[two, one, two]), entry_more("source", 0, tls=[one]),
+            put("endpoints", 0, tls=[one, two]),
+        ),
+        "of one entry, not of the other": both(told, entry_more("source", 0)),
+        "of an identity": entry_more("identity", 9, A, tls=[one]),
+    }  # fmt: skip
+    assert judged(desk, world(), good) == [*good]
+    wrong = "run-ended: a handshake"
+    spelled = (
+        two.replace("1.3", "1.1"), two.replace("TLSv1.3", "tlsv1.3"), two.replace("_AES", "_aes"),
+        two.replace("TLS_AES_256_GCM_SHA384", "A" * 65), two.replace(" TLS_AES", "  TLS_AES"),
+        two.replace("0f", "0F"), two[:-1], two + "0", two + "\n", " " + two, two + " x",
+        two.replace("sha256", "sha512"), "", None, 3,
+    )  # fmt: skip
+    cases: dict[str, tuple[Change, str]] = {
+        f"spelled {number}": (both(entry_of(tls=[text]), put("endpoints", 0, tls=[two])), wrong)
+        for number, text in enumerate(spelled)
+    }
+    for number, text in enumerate(spelled):
+        cases[f"stated {number}"] = (
+            both(entry_of(tls=[two]), put("endpoints", 0, tls=[text])), "endpoints",
+        )  # fmt: skip
+    cases |= {
+        "an empty list": (entry_of(tls=[]), "run-ended: tls"),
+        "no list": (entry_of(tls=two), "run-ended: tls"),
+        "null": (entry_of(tls=None), "run-ended: tls"),
+        "without encryption": (
+            entry_more("identity", 9, A, endpoint="http://x.example", tls=[two]), "without https"
+        ),
+        "told and not stated": (entry_of(tls=[two]), "endpoints: tls"),
+        "stated and not told": (put("endpoints", 0, tls=[two]), "endpoints: tls"),
+        "stated as nothing": (put("endpoints", 0, tls=[]), "endpoints: tls"),
+        "stated as null": (both(told, put("endpoints", 0, tls=None)), "endpoints"),
+        "another": (both(entry_of(tls=[two]), put("endpoints", 0, tls=[one])), "handshakes"),
+        "one too few": (
+            both(entry_of(tls=[one, two]), put("endpoints", 0, tls=[one])), "handshakes"
+        ),
+        "one twice": (both(told, put("endpoints", 0, tls=[two, two])), "handshakes"),
+        "out of order": (
+            both(entry_of(tls=[one, two]), put("endpoints", 0, tls=[two, one])), "handshakes"
+        ),
+        "of the other side": (
+            both(entry_of(tls=[two]), put("endpoints", 1, tls=[two])), "endpoints: tls"
         ),
     }  # fmt: skip
     refused(desk, world(), cases)
@@ -302,6 +367,7 @@ def test_paces_are_those_of_the_receipts(desk: Desk) -> None:
     }  # fmt: skip
     assert judged(desk, world(), good) == [*good]
     cases: dict[str, tuple[Change, str]] = {
+        "a number that is too large": (slices(1, 6, seconds=2**63), "not number"),
         "longer": (slices(0, 7, 0, 0, seconds=0.335), "transfer's slices"),
         "shorter": (slices(1, 6, seconds=1.998), "verify's slices"),
         "another length": (slices(1, 6, seconds=60), "verify's slices"),

@@ -70,6 +70,7 @@ def refused(why: str) -> Any:
 @pytest.mark.parametrize("kind", ["rsa", "ec", "ec384"])
 @pytest.mark.parametrize("ess", ["sha1", "sha256", "sha512"])  # sha1: signing-certificate, v1
 @pytest.mark.parametrize("digest", ["sha256", "sha384", "sha512"])
+@pytest.mark.slow
 def test_a_stamp_of_openssl_is_accepted(world: World, kind: str, ess: str, digest: str) -> None:
     made = world.authority(world.tsa(kind=kind), ess=ess, digest=digest)
 
@@ -301,6 +302,7 @@ def test_many_certificates_that_issue_each_other_take_no_time(world: World) -> N
 # --- spoiled ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_no_flipped_byte_is_accepted_where_it_matters(world: World) -> None:
     """Elsewhere (status, unsigned wrapping) a flip may pass, but changes nothing that is said."""
     for kind in ("rsa", "ec"):

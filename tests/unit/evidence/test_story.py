@@ -26,6 +26,7 @@ from hdh_migrate.evidence.signing import Signer
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from tests.unit.evidence.builders import (
+    SECURED,
     SOURCE,
     TARGET,
     Told,
@@ -328,6 +329,32 @@ def test_an_endpoint_that_nobody_contacted(tmp_path: Path, key: Signer) -> None:
     about = replace(facts(dataset(1)), endpoints=(SOURCE, replace(TARGET, **nothing)))
     (found,) = problems(tmp_path, key, [record()], about=about)
     assert "nobody contacted" in found
+
+
+def test_an_endpoint_of_other_tls(tmp_path: Path, key: Signer) -> None:
+    about = replace(facts(dataset(1)), endpoints=(SOURCE, replace(TARGET, tls=SECURED)))
+    bundle(tmp_path / "good", [record()], about=about, signer=key)
+    assert not check_bundle(tmp_path / "good", [key.verifier])
+    for number, told in enumerate((SECURED[:1], SECURED[::-1], (*SECURED, SECURED[1]), (), None)):
+        made = bundle(tmp_path / str(number), [record()], about=about, signer=key)
+
+        def otherwise(predicate: dict[str, Any], told: Any = told) -> None:
+            place = predicate["endpoints"][1]
+            place.pop("tls") if told is None else place.update(tls=list(told))
+
+        edited(made.folder, key, otherwise)
+        (found,) = check_bundle(made.folder, [key.verifier])
+        assert found == "statement.json: the journal knows of other TLS"
+
+
+def test_a_statement_of_the_first_format_tells_no_tls(tmp_path: Path, key: Signer) -> None:
+    made = bundle(tmp_path / "out", [record()], about=facts(dataset(1)), signer=key)
+    in_first_format(made, key)
+    (found,) = check_bundle(made.folder, [key.verifier])
+    assert "not a statement of this version" not in found
+    edited(made.folder, key, lambda p: p["endpoints"][1].update(tls=list(SECURED)))
+    (found,) = check_bundle(made.folder, [key.verifier])
+    assert "not a statement of this version" in found
 
 
 def test_capabilities_of_another_probe(tmp_path: Path, key: Signer) -> None:

@@ -331,6 +331,7 @@ def test_a_full_disk_stops_cleanly_and_what_was_committed_stays(path: Path, ledg
     reopened(path)
 
 
+@pytest.mark.slow
 def test_a_kill_in_a_commit_loses_nothing_that_was_acknowledged(path: Path) -> None:
     rng = random.Random(11)
     acknowledged = -1
@@ -396,6 +397,7 @@ class CutVfs(apsw.VFS):
 CUTS = 250
 
 
+@pytest.mark.slow
 def test_power_cuts_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     vfs, folder = CutVfs(), tmp_path / "run"
     folder.mkdir(mode=0o700)

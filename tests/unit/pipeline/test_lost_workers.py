@@ -78,6 +78,7 @@ KINDS = [
 @pytest.mark.parametrize(("kind", "size"), KINDS)
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize("deaths", [1, 2])
+@pytest.mark.slow
 def test_an_object_whose_worker_died_is_moved_by_another(
     tmp_path: Path, kind: str, size: int, late: bool, deaths: int
 ) -> None:

@@ -160,8 +160,9 @@ def full() -> dict[str, Any]:
         "kind": "file", "path": "/srv/data.yaml", "key": "datasets.pmsi", "format": "yaml",
         "value": "s3://new/",
     }  # fmt: skip
-    plan["source"]["account_url"] = "http://127.0.0.1:10000/account"
-    plan["target"]["tls"] = {"ca_bundle": "ca.pem", "spki_pins": ["sha256//" + "A" * 43 + "="]}
+    tls = {"ca_bundle": "ca.pem", "spki_pins": ["sha256//" + "A" * 43 + "="]}
+    plan["source"] |= {"account_url": "https://127.0.0.1:10000/account", "tls": tls}
+    plan["target"]["tls"] = plan["report"]["tsa"]["tls"] = on_s3["tls"] = tls
     plan["target"] |= {"profile": "own.yaml", "metadata_names": "hyphens"}
     plan["datasets"][0]["target"] |= {
         "retention": {"mode": "governance", "days": 30}, "legal_hold": True,

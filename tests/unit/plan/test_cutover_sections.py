@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.plan.model import Plan
+from hdh_migrate.plan.trust import tls_sections
 from tests.unit.plan.builders import as_yaml, loaded, problems, value
 
 SSH: dict[str, Any] = {
@@ -269,7 +270,30 @@ def test_a_cutover_is_agreed_frozen_and_fully_verified(tmp_path: Path) -> None:
 
 
 LATER = ("cutovers", "pointer", "approvals", "freeze", "waivers", "planned", "retention",
-         "legal_hold", "spki_pins")  # fmt: skip
+         "legal_hold", "spki_pins", "tls")  # fmt: skip
+
+
+PINNED = {"spki_pins": ["sha256//" + "A" * 43 + "="]}
+
+
+def test_no_pin_is_named_where_it_would_not_count(tmp_path: Path) -> None:
+    plan = value()
+    plan["batches"][0]["pointer"] = {**OBJECT, "tls": PINNED}
+    plan["source"] |= {"account_url": "http://127.0.0.1:10000/account", "tls": PINNED}
+    plan["report"]["tsa"] |= {"url": "http://tsa.example/", "tls": PINNED}
+    assert sorted(refused(tmp_path, as_yaml(plan))) == [
+        "batches[0].pointer.tls: without an `endpoint` the target's counts: leave this out",
+        "report.tsa.tls: `url` is plain http, where there is no certificate",
+        "source.tls: `account_url` is plain http, where there is no certificate",
+    ]
+
+
+def test_each_endpoint_may_have_its_own_trust(tmp_path: Path) -> None:
+    plan = value()
+    elsewhere = {**OBJECT, "endpoint": "https://s3.example.org", "credential": KEY}
+    plan["batches"][0]["pointer"] = {**elsewhere, "tls": PINNED}
+    plan["source"]["tls"] = plan["report"]["tsa"]["tls"] = {"ca_bundle": "ca.pem"}
+    assert len(list(tls_sections(loaded(tmp_path, as_yaml(plan)).plan))) == 3
 
 
 @pytest.mark.parametrize("field", LATER)

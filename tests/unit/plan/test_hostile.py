@@ -41,6 +41,7 @@ print(json.dumps([seconds, int(peak[0].split()[1]) / 1024]))
 
 
 @pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.slow
 def test_a_hostile_plan_is_refused_with_bounded_words(name: str, tmp_path: Path) -> None:
     told = problems(tmp_path, HOSTILE[name])
 
@@ -48,6 +49,7 @@ def test_a_hostile_plan_is_refused_with_bounded_words(name: str, tmp_path: Path)
     assert sum(map(len, told)) < 20_000
 
 
+@pytest.mark.slow
 def test_each_hostile_plan_costs_at_most_a_second_and_all_of_them_100_megabytes(
     tmp_path: Path,
 ) -> None:

@@ -49,6 +49,7 @@ SHAPES: dict[str, Callable[[str], object]] = {
 
 
 @pytest.mark.parametrize("canary", SHAPES)
+@pytest.mark.slow
 def test_no_value_is_repeated_wherever_it_stands(canary: str, tmp_path: Path) -> None:
     plan = full()
     for node, key in list(_places(plan)):
@@ -58,6 +59,7 @@ def test_no_value_is_repeated_wherever_it_stands(canary: str, tmp_path: Path) ->
     loaded(tmp_path, as_yaml(plan))
 
 
+@pytest.mark.slow
 def test_no_field_name_is_repeated_wherever_it_stands(tmp_path: Path) -> None:
     plan = full()
     for node, key in list(_places(plan)):

@@ -132,6 +132,7 @@ _LINES = st.text(
 
 @given(_TREES, _LINES, _LINES)
 @example({"x": "old"}, "old", "~")
+@pytest.mark.slow
 def test_whatever_the_document_and_the_value_the_way_back_is_exact(
     tree: Any, old: str, new: str
 ) -> None:

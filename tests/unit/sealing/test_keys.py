@@ -44,6 +44,7 @@ def test_a_pair_made_by_the_reference_opens_here(tmp_path: Path, passphrase):
 
 
 @pytest.mark.parametrize("kdf", [b"scrypt", b"bcrypt", b"pbkdf2_hmac_sha256"])
+@pytest.mark.slow
 def test_every_key_derivation_of_the_format_is_read(tmp_path: Path, kdf):
     path = key_file(tmp_path / "k.sec", locked_blob(kdf, fixed().raw, PHRASE))
 

@@ -43,6 +43,7 @@ def noise(size: int) -> bytes:
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.slow
 def test_the_reference_opens_ours_for_every_recipient(size, count):
     recipients = [STEWARD, ESCROW, THIRD][:count]
     made, plain = envelopes(*recipients), noise(size)
@@ -161,6 +162,7 @@ def test_nothing_to_seal_writes_nothing():
     | st.sampled_from([SEGMENT, 16 * SEGMENT - 1, 16 * SEGMENT, 16 * SEGMENT + 1, 32 * SEGMENT]),
     cuts=st.lists(st.integers(0, 3_000_000), max_size=12),
 )
+@pytest.mark.slow
 def test_any_size_makes_the_round_trip_under_any_cut(size, cuts):
     made, plain = envelopes(STEWARD, ESCROW), noise(size)
     whole = stored(made.new(), plain)

@@ -142,6 +142,7 @@ def test_segments_of_another_object_under_the_same_key_are_refused_at_other_plac
     refused(joined(header, *longer[:4]))  # its fourth segment does not end an object
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_of_a_small_object_is_caught():
     for plain in (b"", b"a small object"):
         whole = stored(envelopes().new(), plain)

@@ -26,6 +26,7 @@ def loaded(tmp_path: Path) -> LoadedPlan:
     path = tmp_path / "plan.yaml"
     path.write_text(json.dumps(plan))
     (tmp_path / "attested.yaml").write_text("provider: scaleway\n")
+    (tmp_path / "ca.pem").write_text("an authority\n")
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "alias").write_text("#!/bin/sh\necho one\n")
     return load(path)
@@ -50,6 +51,13 @@ def test_files_keys_and_programs_are_told_by_what_they_are(loaded: LoadedPlan) -
     batch = loaded.plan.batches[1].name
     assert f"batches.{batch}.pointer.apply[0]" in programs
     assert not [name for name in told if name.endswith("[1]")]  # an argument is no file
+
+
+def test_the_authorities_of_each_endpoint_are_told(loaded: LoadedPlan) -> None:
+    told, ours = contents_of(loaded, None), digest("an authority\n")
+    assert {name for name, what in told.items() if what == ours} == {
+        "source.tls.ca_bundle", "target.tls.ca_bundle", "cutovers.pilot.canary.tls.ca_bundle",
+    }  # fmt: skip
 
 
 def test_what_is_no_plain_file_is_not_read(loaded: LoadedPlan) -> None:

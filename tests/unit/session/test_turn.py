@@ -62,7 +62,7 @@ def test_a_credential_counts_as_renewed_once_and_what_both_exchanged_is_told(des
             assert opened[1].admitted
             for services, requests in zip(opened, (3, 4), strict=True):
                 _, transport = services.transports[-1]
-                transport.traffic = {"http://127.0.0.1:9": Traffic(requests=requests)}
+                transport.traffic["http://127.0.0.1:9"] = Traffic(requests=requests)
             witness = judge._witnesses()[-1]
             assert opened[1].transports[-1][1] in witness.transports  # type: ignore[attr-defined]
         ((_, ended),) = ledger.events("run-ended")

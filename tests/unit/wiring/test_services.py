@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
 from hdh_migrate.clocks import Judge
+from hdh_migrate.errors import KeyUnavailable
+from hdh_migrate.model import Role
 from hdh_migrate.plan.loader import LoadedPlan, load
+from hdh_migrate.session import decommission
+from hdh_migrate.session.run import Desk
 from hdh_migrate.wiring import (
     Services,
     Vault,
@@ -16,7 +21,9 @@ from hdh_migrate.wiring import (
     open_pointer,
     worker_secrets,
 )
-from tests.support.quiet import WallClock
+from hdh_migrate.wiring.hands import Hands
+from tests.support.fakes import LIMITS
+from tests.support.quiet import Notes, WallClock
 from tests.unit.session.test_gate import PLAN
 from tests.unit.wiring.test_worker_secrets import PLAN as AZURE
 
@@ -73,8 +80,9 @@ def test_source_and_target_are_the_witnesses_of_a_plan(tmp_path: Path) -> None:
     ]
 
 
-def sides(services: Services) -> list[tuple[str, str]]:
-    return [(side, transport.door.endpoint) for side, transport in services.transports]
+def sides(opened: Services | Hands) -> list[tuple[str, str]]:
+    contacts = opened.contacts if isinstance(opened, Hands) else opened.transports
+    return [(side, transport.door.endpoint) for side, transport in contacts]
 
 
 SOURCE = ("source", "http://127.0.0.1:10000/devstoreaccount1")
@@ -94,12 +102,57 @@ def test_one_credential_to_the_target_has_one_way_to_it(tmp_path: Path) -> None:
     assert sides(two) == [SOURCE, TARGET, TARGET]
 
 
-def test_a_worker_that_only_reads_holds_nothing_that_could_write(tmp_path: Path) -> None:
-    plan = planned(tmp_path, AZURE)
-    vault = Vault.of(plan.base, worker_secrets(plan.plan, Vault.open(plan.base), write=False))
-    services = Services.open(plan.plan, plan.base, write=False, vault=vault, works=True)
+def hands(folder: Path, role: Role, *, write: bool = True, text: str = AZURE) -> Hands:
+    """Return what a worker opens with the secrets that it is given."""
+    plan = planned(folder, text)
+    secrets = worker_secrets(plan.plan, role, Vault.open(plan.base), write=write)
+    return Hands.open(
+        plan.plan, role, Vault.of(plan.base, secrets), write=write, limits=LIMITS, recipients=()
+    )
+
+
+def test_who_proves_holds_neither_the_source_nor_what_could_write(tmp_path: Path) -> None:
+    held = hands(tmp_path, Role.PROVE)
+    assert sides(held) == [TARGET]
+    assert held.reader is not None
+    assert (held.source, held.writer) == (None, None)
+
+
+def test_who_moves_holds_nothing_to_read_back_with(tmp_path: Path) -> None:
+    held = hands(tmp_path, Role.MOVE)
+    assert sides(held) == [SOURCE, TARGET]
+    assert held.reader is None
+    assert None not in {held.source, held.writer}
+
+
+def test_who_moves_in_a_run_that_writes_nothing_holds_the_source_alone(tmp_path: Path) -> None:
+    held = hands(tmp_path, Role.MOVE, write=False)
+    assert sides(held) == [SOURCE]
+    assert (held.reader, held.writer) == (None, None)
+
+
+def test_who_proves_holds_the_source_where_it_is_to_be_read_again(tmp_path: Path) -> None:
+    text = AZURE.replace("  level: full\n", "  level: full\n  source: again\n")
+    held = hands(tmp_path, Role.PROVE, text=text)
+    assert sides(held) == [SOURCE, TARGET]
+    assert held.writer is None
+
+
+def test_who_deletes_at_the_source_does_not_know_what_writes_the_target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("T_WRITE")
+    planned(tmp_path, AZURE)
+    desk = Desk.open(tmp_path / "plan.yaml", None, Notes(), threading.Event())
+    section = desk.loaded.plan.cutovers[0].decommission
+    assert section is not None
+
+    services = decommission._services(desk, section, reads=True)
+
     assert sides(services) == [SOURCE, TARGET]
     assert services.writer is None
+    with pytest.raises(KeyUnavailable):
+        desk.services(write=False)
 
 
 def test_whatever_is_opened_beside_a_run_is_counted_where_evidence_tells_of_it(

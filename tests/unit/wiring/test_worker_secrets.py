@@ -1,4 +1,4 @@
-"""A worker is given what reads, and where it writes what writes; never what erases or signs."""
+"""A worker is given what its role reaches; never what erases or signs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import KeyUnavailable
+from hdh_migrate.model import Role
 from hdh_migrate.plan.loader import load
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.wiring import Vault, worker_secrets
@@ -56,7 +57,8 @@ cutovers:
 approvals: {keys: [keys/dpo.pub], threshold: 1}
 report: {signer: "file:keys/report.key", signer_passphrase: "env:T_SIGNER"}
 """
-READING = {"env:T_SOURCE", "env:T_READ_ID", "env:T_READ", "env:T_PHRASE"}
+SOURCE, PHRASE = {"env:T_SOURCE"}, {"env:T_PHRASE"}
+READING = {"env:T_READ_ID", "env:T_READ"}
 WRITING = {"env:T_WRITE_ID", "env:T_WRITE"}
 
 
@@ -69,14 +71,31 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     return load(tmp_path / "plan.yaml").plan
 
 
-@pytest.mark.parametrize(("write", "given"), [(True, READING | WRITING), (False, READING)])
+@pytest.mark.parametrize(
+    ("role", "write", "given"),
+    [
+        (Role.MOVE, True, SOURCE | WRITING | PHRASE),
+        (Role.MOVE, False, SOURCE),
+        (Role.PROVE, True, READING | PHRASE),
+        (Role.PROVE, False, READING | PHRASE),
+    ],
+)
 def test_a_worker_is_given_the_secrets_of_its_orders_and_no_other(
-    plan: Plan, tmp_path: Path, write: bool, given: set[str]
+    plan: Plan, tmp_path: Path, role: Role, write: bool, given: set[str]
 ) -> None:
-    found = worker_secrets(plan, Vault.open(tmp_path), write=write)
+    found = worker_secrets(plan, role, Vault.open(tmp_path), write=write)
 
-    assert set(found) == given
-    assert found["env:T_SOURCE"] == "secret-SOURCE"
+    assert found == {ref: f"secret-{ref.removeprefix('env:T_')}" for ref in given}
+
+
+def test_who_proves_holds_the_source_only_where_it_is_to_be_read_again(
+    plan: Plan, tmp_path: Path
+) -> None:
+    again = plan.model_copy(update={"verify": plan.verify.model_copy(update={"source": "again"})})
+
+    found = worker_secrets(again, Role.PROVE, Vault.open(tmp_path), write=True)
+
+    assert set(found) == SOURCE | READING | PHRASE
 
 
 def test_a_vault_that_was_handed_secrets_looks_nowhere_else(
@@ -94,7 +113,7 @@ def test_a_vault_that_was_handed_secrets_looks_nowhere_else(
 def test_a_worker_is_told_the_same_over_its_pipe_and_shows_no_secret() -> None:
     config = WorkerConfig(
         plan="{}", base=Path("/srv"), secrets={"env:T_READ": "hidden"}, recipients=("ab",),
-        run_tag="r", write=True, admitted=False, limits=LIMITS,
+        run_tag="r", role=Role.MOVE, write=True, admitted=False, limits=LIMITS,
     )  # fmt: skip
 
     sent = json.loads(json.dumps({**config.as_json(), "processes": 3, "threads": 4}))

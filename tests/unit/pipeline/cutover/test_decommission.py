@@ -223,6 +223,7 @@ def test_all_portions_have_the_same_threads(end: End) -> None:
     assert threading.main_thread() not in threads
 
 
+@pytest.mark.slow
 def test_a_decommission_killed_at_any_event_or_delete_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -720,6 +721,7 @@ def test_a_dry_run_reads_the_target_and_a_quick_one_says_that_it_did_not(end: En
     assert end.affair.world.findings() == []
 
 
+@pytest.mark.slow
 def test_a_decommission_attacked_at_every_moment_deletes_nothing_that_the_target_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -846,6 +848,7 @@ def test_a_reading_that_was_killed_goes_on_where_it_was(
     assert calls["read"] == before + 2
 
 
+@pytest.mark.slow
 def test_a_pointer_that_moves_at_any_moment_costs_one_portion_at_most(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

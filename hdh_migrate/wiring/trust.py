@@ -1,0 +1,16 @@
+"""What a plan says of an endpoint's certificate, for the transport that goes there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hdh_migrate.plan.sides import Tls as Section
+from hdh_migrate.transport import Tls
+
+
+def trust_of(section: Section | None, base: Path) -> Tls:
+    """Return who is trusted at an endpoint with this `tls` section; `base` is the plan's folder."""
+    if section is None:
+        return Tls()
+    bundle = None if section.ca_bundle is None else str(base / section.ca_bundle)
+    return Tls(ca_file=bundle, pins=section.spki_pins)

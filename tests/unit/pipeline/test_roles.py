@@ -1,0 +1,245 @@
+"""Who moves and who proves are different processes, and neither can do the work of the other."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hdh_migrate.engines.serial import SerialEngine
+from hdh_migrate.errors import Exit
+from hdh_migrate.model import Role, State, Step
+from hdh_migrate.pipeline import verify
+from hdh_migrate.pipeline.context import Engines
+from hdh_migrate.pipeline.perform import Performer
+from hdh_migrate.pipeline.work import Toolbox
+from hdh_migrate.ports import Order, Receipt, Recorder
+from tests.support.script import Killed, Point
+from tests.support.world import BIG, World
+from tests.unit.pipeline.test_lost_workers import Reaper
+
+NOT_ITS_MD5 = "00" * 16
+
+
+class Noted(SerialEngine):
+    """Notes which side's orders its workers were given, when it starts and when it ends."""
+
+    def __init__(self, name: str, performer: Performer | None, story: list[str]) -> None:
+        super().__init__(performer.perform if performer else unused)
+        self._name, self._story = name, story
+        story.append(f"{name} starts")
+
+    def submit(self, order: Order) -> None:
+        self._story.append(f"{self._name} {order['kind']}")
+        super().submit(order)
+
+    def traffic(self) -> list[Mapping[str, Any]]:
+        return [{"of": self._name}]
+
+    def close(self, *, grace: float) -> None:
+        super().close(grace=grace)
+        self._story.append(f"{self._name} ends")
+
+
+def unused(*_: object) -> None:
+    raise AssertionError("no order was handed out")
+
+
+def noted(world: World) -> list[str]:
+    """Have a world's engines note their story."""
+    story: list[str] = []
+
+    def engine(box: Toolbox) -> SerialEngine:
+        return Noted("prover" if box.writer is None else "mover", Performer(box), story)
+
+    world.engine = engine
+    return story
+
+
+def test_processes_of_one_role_end_before_those_of_the_other_start() -> None:
+    story: list[str] = []
+    engines = Engines(lambda role: Noted(str(role), None, story))
+
+    first = engines.get(Role.MOVE)
+    assert engines.get(Role.MOVE) is first
+    assert engines.get(Role.PROVE) is not first
+    engines.get(Role.MOVE)
+    engines.drop(grace=1.0)
+
+    assert story == [
+        "move starts", "move ends", "prove starts", "prove ends", "move starts", "move ends",
+    ]  # fmt: skip
+    assert engines.traffic == [{"of": "move"}, {"of": "prove"}, {"of": "move"}]
+
+
+def test_one_moves_and_another_proves(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    story = noted(world)
+    world.source.put("src", "one", b"1")
+
+    assert world.run() is Exit.OK
+
+    assert story == [
+        "mover starts", "mover put", "mover ends", "prover starts", "prover verify"
+    ]  # fmt: skip
+
+
+def test_what_is_verified_already_starts_nobody(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.source.put("src", "one", b"1")
+    world.run()
+    story = noted(world)
+
+    assert world.run() is Exit.OK
+
+    assert story == []
+
+
+@pytest.mark.parametrize(
+    ("role", "kinds"),
+    [
+        (Role.PROVE, ("put", "begin", "part", "complete", "resume", "again")),
+        (Role.MOVE, ("verify", "recheck")),
+    ],
+)
+def test_nobody_performs_an_order_of_the_other_role(
+    tmp_path: Path, role: Role, kinds: Iterable[str]
+) -> None:
+    world = World(tmp_path)
+    performer = Performer(world.toolbox(role))
+    for kind in kinds:
+        order = {"kind": kind, "dataset": "d", "objects": [{"id": 1, "attempt": 1, "key": "one"}]}
+        with pytest.raises(KeyError):
+            performer.perform(order, refused, refused)
+    assert not world.script.calls
+
+
+def refused(receipt: Receipt) -> bool:
+    raise AssertionError(receipt)
+
+
+# --- what only the source can clear up ------------------------------------------------------------
+
+
+def doubtful(folder: Path, *keys: str) -> World:
+    """Return a world whose source claims a wrong MD5 of each of these large objects."""
+    made = World(folder)
+    for key in keys:
+        made.source.put("src", key, b"z" * BIG, md5=NOT_ITS_MD5)
+    return made
+
+
+def test_a_claim_that_is_denied_is_cleared_up_by_who_holds_the_source(tmp_path: Path) -> None:
+    world = doubtful(tmp_path, "big")
+    world.source.put("src", "good", b"y" * BIG, md5=md5(b"y" * BIG))
+    story = noted(world)
+
+    assert world.run() is Exit.VERIFICATION_FAILED
+
+    assert world.findings() == [("verify-source-md5-differs", "big")]
+    assert world.states() == {"d/big": State.FAILED, "d/good": State.VERIFIED}
+    proving = story[story.index("prover starts") :]
+    assert proving == [
+        "prover starts", "prover verify", "prover ends", "mover starts", "mover again",
+    ]  # fmt: skip
+    assert world.script.calls["read source"] == 3 * 3  # three parts each, and one object again
+
+
+def test_a_source_that_gives_other_bytes_under_a_denied_claim_is_found_out(
+    tmp_path: Path,
+) -> None:
+    world = doubtful(tmp_path, "big")
+    world.run([Step.INVENTORY, Step.TRANSFER])
+    world.source.lie("src", "big", b"x" * BIG)
+
+    assert world.run() is Exit.VERIFICATION_FAILED
+
+    assert world.findings() == [("verify-source-differs", "big")]
+
+
+def test_a_source_that_is_gone_under_a_denied_claim_is_no_loss_of_the_targets(
+    tmp_path: Path,
+) -> None:
+    world = doubtful(tmp_path, "big")
+    world.run([Step.INVENTORY, Step.TRANSFER])
+    world.source.drop("src", "big")
+    world.source.put("src", "other", b"")
+
+    assert world.run([Step.VERIFY]) is Exit.VERIFICATION_FAILED
+
+    assert world.findings() == [("verify-source-changed", "big")]
+
+
+def test_many_doubts_are_asked_about_in_portions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify, "DOUBTED_MAX", 1)
+    monkeypatch.setattr(verify, "ORDER_BYTES", 1)
+    world = doubtful(tmp_path, "a", "b", "c")
+    world.source.put("src", "good", b"y" * BIG, md5=md5(b"y" * BIG))
+    story = noted(world)
+
+    assert world.run() is Exit.VERIFICATION_FAILED
+
+    assert world.findings() == [("verify-source-md5-differs", key) for key in ("a", "b", "c")]
+    assert world.states()["d/good"] is State.VERIFIED
+    assert story.count("mover again") == 3
+
+
+@pytest.mark.parametrize("call", range(1, 4))
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_who_dies_while_the_source_is_asked_asks_again(
+    tmp_path: Path, call: int, when: str
+) -> None:
+    world = doubtful(tmp_path, "big")
+    world.run([Step.INVENTORY, Step.TRANSFER])
+    done = world.script.calls["read source"]
+    world.kill_at(Point("read source", done + call, when))
+    with pytest.raises(Killed):
+        world.run([Step.VERIFY])
+
+    assert world.run([Step.VERIFY]) is Exit.VERIFICATION_FAILED
+
+    assert world.findings() == [("verify-source-md5-differs", "big")]
+
+
+@pytest.mark.parametrize(
+    ("deaths", "code"), [(2, "verify-source-md5-differs"), (3, "verify-worker-lost")]
+)
+def test_a_worker_that_dies_while_the_source_is_asked_verifies_nothing(
+    tmp_path: Path, deaths: int, code: str
+) -> None:
+    world = doubtful(tmp_path, "big")
+    reaper = Reaper("again", deaths)
+    reaper.bad = "big"
+    world.engine = reaper.engine
+
+    assert world.run() is Exit.VERIFICATION_FAILED
+
+    assert world.findings() == [(code, "big")]
+
+
+def test_who_moves_is_never_believed_to_have_read_back(tmp_path: Path) -> None:
+    world = doubtful(tmp_path, "big")
+
+    class Lying(SerialEngine):
+        def receipts(self, timeout: float, record: Recorder | None = None) -> Iterable[Receipt]:
+            for receipt in super().receipts(timeout, record):
+                if receipt.get("code") == "source-md5-differs":
+                    told = {"sha256": "0" * 64, "stored_sha256": "0" * 64, "level": "full"}
+                    yield {**receipt, "kind": "verified", "at": world.clock.now(), **told}
+                else:
+                    yield receipt
+
+    world.engine = lambda box: Lying(Performer(box).perform)
+
+    world.run()
+
+    assert world.states() == {"d/big": State.SENT}
+
+
+def md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
