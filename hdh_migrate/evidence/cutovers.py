@@ -230,9 +230,13 @@ def unapproved(predicate: Mapping[str, Any], batches: Collection[str], version: 
         if story["track"] == "cutover" and (version > 1 or "terms_changes" in story):
             try:
                 forms.must(isinstance(story["terms_changes"], list))
+                forms.must(version == 1 or all(isinstance(story[name], dict) for name in _TABLES))
                 yield from agreed(story)
             except (KeyError, TypeError, ValueError, AttributeError):
                 raise forms.Wrong("statement.json: not the terms of a cutover") from None
+
+
+_TABLES = ("times", "approvals", "approved_under")
 
 
 def agreed(story: Mapping[str, Any]) -> Rule:
