@@ -14,6 +14,9 @@ from typing import IO
 
 from hdh_migrate.errors import Refused
 
+STATE_DIR = ".hdh-migrate"
+"""Where ledgers live, beside the plan, unless somebody says otherwise."""
+
 _OTHERS = 0o077
 
 

@@ -77,10 +77,10 @@ def validate(plan: Plan, *, as_json: AsJson = False) -> None:
 
     def body() -> Exit | None:
         from hdh_migrate.errors import PlanInvalid
+        from hdh_migrate.folders import STATE_DIR
         from hdh_migrate.plan.loader import load
         from hdh_migrate.session.outlook import check, demand_current, outlook, outlook_text
         from hdh_migrate.session.quota import problems
-        from hdh_migrate.session.run import STATE_DIR
         from hdh_migrate.targets.chosen import limits_of
 
         try:

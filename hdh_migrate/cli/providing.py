@@ -166,11 +166,12 @@ def waive(
         from hdh_migrate.cli.making import passphrase_of
         from hdh_migrate.clocks import ALONE
         from hdh_migrate.evidence.signing import load_signer
+        from hdh_migrate.folders import STATE_DIR
         from hdh_migrate.ledger import ledger_path
         from hdh_migrate.plan.fields import is_day
         from hdh_migrate.plan.loader import load
         from hdh_migrate.session import waivers
-        from hdh_migrate.session.run import STATE_DIR, operator
+        from hdh_migrate.session.run import operator
         from hdh_migrate.session.timekeeping import offline
         from hdh_migrate.targets.chosen import check, profile_of
         from hdh_migrate.telemetry import SystemClock

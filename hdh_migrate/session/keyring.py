@@ -12,7 +12,6 @@ from functools import partial
 
 from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.evidence.signing import Signer, load_signer, load_verifier
-from hdh_migrate.evidence.stamps import load_roots
 from hdh_migrate.model import Problem
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.wiring import Vault, identity_path
@@ -51,6 +50,8 @@ def signer_of(plan: Plan, vault: Vault) -> Signer | None:
 def _of_a_run(plan: Plan, vault: Vault) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "report.signer", partial(signer_of, plan, vault)
     if plan.report.tsa is not None:
+        from hdh_migrate.evidence.stamps import load_roots
+
         yield "report.tsa.trust", partial(load_roots, vault.base / plan.report.tsa.trust)
     if plan.waivers is not None:
         yield from _public("waivers.keys", plan.waivers.keys, vault)

@@ -17,7 +17,7 @@ from typing import Any, Self
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Exit, KeyUnavailable, Refused, UsageError
-from hdh_migrate.folders import demand_private
+from hdh_migrate.folders import STATE_DIR, demand_private
 from hdh_migrate.ledger import Ledger, ledger_path
 from hdh_migrate.model import Problem, Step, TargetLimits
 from hdh_migrate.pipeline.context import Context, Engines
@@ -52,8 +52,6 @@ from hdh_migrate.wiring import (
     routes_of,
     rules_of,
 )
-
-STATE_DIR = ".hdh-migrate"
 
 RUN_TAG = "run_tag"
 """What the ledger calls the word that marks every object of ours at the target: its own name."""
