@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from hdh_migrate.clocks import Judge, Moment, Witness
 from hdh_migrate.errors import EvidenceDamaged
-from hdh_migrate.evidence.archives import unpacked
-from hdh_migrate.evidence.stamps import stamp_of
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.transport import Transport
 from hdh_migrate.wiring import Services
@@ -67,6 +65,9 @@ def dated_ahead(bundle: Path, predicate: Mapping[str, Any], moment: Moment) -> l
 
     A time-stamp counts whoever gave it: here it can only refuse.
     """
+    from hdh_migrate.evidence.archives import unpacked  # a run asks for the time, for no bundle
+    from hdh_migrate.evidence.stamps import stamp_of
+
     told = []
     written = str(predicate["times"]["written"])
     if moment.not_yet(written):
