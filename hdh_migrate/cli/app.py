@@ -21,7 +21,7 @@ from hdh_migrate.errors import Exit, MigrateError
 
 if TYPE_CHECKING:
     from hdh_migrate.ports import Progress
-    from hdh_migrate.session.run import Desk
+    from hdh_migrate.session.desk import Desk
     from hdh_migrate.wiring import OpenEngine
 
 app = typer.Typer(
@@ -74,7 +74,7 @@ class Task:
             Refused: others may read or change the state directory.
         """
         from hdh_migrate.cli.output import LineProgress
-        from hdh_migrate.session.run import Desk
+        from hdh_migrate.session.desk import Desk
 
         shown = LineProgress(self.out, quiet=True) if progress is None else progress
         return Desk.open(plan, state_dir, shown, self.stop, engines=_engines.get())

@@ -36,9 +36,10 @@ from hdh_migrate.folders import make_private, whole
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline.cutover.standing import Standing, standing
 from hdh_migrate.plan.files import read_bounded
+from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.records import batch_root
 from hdh_migrate.session.reporters import report_key
-from hdh_migrate.session.run import NAMED, RUN_TAG, Desk
+from hdh_migrate.session.run import NAMED, RUN_TAG
 from hdh_migrate.session.sound import sound_ledger
 from hdh_migrate.session.terms import (
     Terms,

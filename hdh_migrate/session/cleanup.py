@@ -16,8 +16,9 @@ from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import DatasetRow, Upload
 from hdh_migrate.pipeline.uploads import PROBE
 from hdh_migrate.pipeline.work import Route
+from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.probe import admitted, judge_of
-from hdh_migrate.session.run import Desk, journal_of
+from hdh_migrate.session.run import journal_of
 from hdh_migrate.targets.s3 import S3Writer
 from hdh_migrate.wiring import routes_of
 

@@ -12,7 +12,7 @@ from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline.cutover.scene import Consent
 from hdh_migrate.pipeline.cutover.standing import FINAL, KIND, Standing, Track, standing
 from hdh_migrate.session.approving import judgement, judgement_of_terms, subject_of
-from hdh_migrate.session.run import Desk
+from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.terms import Terms, beside, difference, digest_of, terms_of, threshold
 
 _OTHERS = frozenset({Why.OTHER_BATCH, Why.OTHER_STAGE})

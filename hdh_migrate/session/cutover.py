@@ -35,18 +35,11 @@ from hdh_migrate.ports import Pointer
 from hdh_migrate.session import gate, holding, waivers
 from hdh_migrate.session.binding import bind_recipients
 from hdh_migrate.session.consents import Consents
+from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.drawer import Drawer
 from hdh_migrate.session.openings import take_in
 from hdh_migrate.session.records import batch_root
-from hdh_migrate.session.run import (
-    Desk,
-    Turn,
-    bound_ledger,
-    held_ledger,
-    operator,
-    retrying,
-    self_test,
-)
+from hdh_migrate.session.run import Turn, bound_ledger, held_ledger, operator, retrying, self_test
 from hdh_migrate.session.timekeeping import judge_for, judge_over
 from hdh_migrate.targets.chosen import is_rehearsal
 from hdh_migrate.wiring import (

@@ -22,15 +22,9 @@ from hdh_migrate.ports import Eraser
 from hdh_migrate.session import gate, holding
 from hdh_migrate.session.consents import Consents
 from hdh_migrate.session.cutover import entry_of
+from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.records import batch_root
-from hdh_migrate.session.run import (
-    Desk,
-    Turn,
-    context_of,
-    held_ledger,
-    operator,
-    self_test,
-)
+from hdh_migrate.session.run import Turn, context_of, held_ledger, operator, self_test
 from hdh_migrate.session.timekeeping import dated_ahead, judge_for
 from hdh_migrate.wiring import Services, open_eraser, open_pointer
 

@@ -9,7 +9,8 @@ from hdh_migrate.errors import UsageError
 from hdh_migrate.sealing.crypt4gh import Envelopes
 from hdh_migrate.sealing.keys import PrivateKey, PublicKey
 from hdh_migrate.session.binding import bound_recipients
-from hdh_migrate.session.run import Desk, held_ledger, operator
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.run import held_ledger, operator
 from hdh_migrate.session.timekeeping import offline
 from hdh_migrate.wiring import Vault
 

@@ -19,10 +19,11 @@ from hdh_migrate.plan.attestation import load_attestation
 from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.binding import bound_recipients, fingerprint_of
+from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.drilling import DRILLED
 from hdh_migrate.session.openings import opening_facts
 from hdh_migrate.session.probed import probe_facts
-from hdh_migrate.session.run import Desk, operator
+from hdh_migrate.session.run import operator
 from hdh_migrate.session.waivers import waiver_facts
 from hdh_migrate.software import code_digest
 from hdh_migrate.targets.chosen import endpoint_of, is_rehearsal, limits_of

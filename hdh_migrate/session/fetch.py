@@ -17,7 +17,8 @@ from hdh_migrate.folders import sync
 from hdh_migrate.model import State, Stored
 from hdh_migrate.pipeline.retrying import Gate, Retrying
 from hdh_migrate.session import gate, openings
-from hdh_migrate.session.run import Desk, operator
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.run import operator
 from hdh_migrate.session.timekeeping import judge_for
 from hdh_migrate.targets.chosen import is_rehearsal
 from hdh_migrate.wiring import Services, routes_of

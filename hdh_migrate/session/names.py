@@ -25,7 +25,7 @@ from hdh_migrate.evidence.sorting import in_order
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.folders import whole
 from hdh_migrate.model import State
-from hdh_migrate.session.run import Desk
+from hdh_migrate.session.desk import Desk
 from hdh_migrate.wiring import routes_of
 
 NAMES_KEY = "names.key"

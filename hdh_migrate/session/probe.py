@@ -18,9 +18,10 @@ from hdh_migrate.evidence.statement import STATEMENT
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.session import gate
+from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.probed import keep, missing
 from hdh_migrate.session.reporting import signer_of
-from hdh_migrate.session.run import Desk, journal_of
+from hdh_migrate.session.run import journal_of
 from hdh_migrate.session.timekeeping import judge_over
 from hdh_migrate.targets.chosen import endpoint_of, profile_of
 from hdh_migrate.targets.probing.bench import ROOT, Bench

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.probe import admitted, judge_of
-from hdh_migrate.session.run import Desk, journal_of
+from hdh_migrate.session.run import journal_of
 from hdh_migrate.targets.chosen import profile_of
 from hdh_migrate.targets.provisioning import Step, Wish, provision
 

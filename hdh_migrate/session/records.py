@@ -11,7 +11,7 @@ from hdh_migrate.fixity import MerkleTree, leaf_digest
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import State, Verdict
 from hdh_migrate.pipeline.work import Route
-from hdh_migrate.session.run import Desk
+from hdh_migrate.session.desk import Desk
 from hdh_migrate.wiring import routes_of
 
 _RULES = {

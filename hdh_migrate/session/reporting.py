@@ -18,11 +18,12 @@ from hdh_migrate.evidence.signing import Signer
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.session import keyring
 from hdh_migrate.session.contents import demand_known
+from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.facts import facts_of
 from hdh_migrate.session.names import FORMS, Streams
 from hdh_migrate.session.openings import is_behind
 from hdh_migrate.session.records import batch_root, exclusions, findings, records
-from hdh_migrate.session.run import Desk, journal_of
+from hdh_migrate.session.run import journal_of
 from hdh_migrate.session.sound import sound_ledger
 from hdh_migrate.session.timekeeping import offline
 from hdh_migrate.wiring import Vault

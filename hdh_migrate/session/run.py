@@ -6,46 +6,37 @@ import getpass
 import os
 import secrets
 import socket
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any, Self
 
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
-from hdh_migrate.errors import Exit, KeyUnavailable, Refused, UsageError
-from hdh_migrate.folders import STATE_DIR, demand_private
-from hdh_migrate.ledger import Ledger, ledger_path
-from hdh_migrate.model import Problem, Step, TargetLimits
+from hdh_migrate.errors import Exit, KeyUnavailable, Refused
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.model import Problem, Step
 from hdh_migrate.pipeline.context import Context, Engines
 from hdh_migrate.pipeline.forecast import Forecast
 from hdh_migrate.pipeline.inventory import Inventory
 from hdh_migrate.pipeline.planning import paced
 from hdh_migrate.pipeline.retrying import Gate, Retrying
-from hdh_migrate.pipeline.runner import BatchOrder, Runner, summary
+from hdh_migrate.pipeline.runner import Runner, summary
 from hdh_migrate.plan.diff import changes
-from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.plan.sides import Crypt4gh
-from hdh_migrate.ports import Clock, Progress
 from hdh_migrate.session import gate, lasting
 from hdh_migrate.session.binding import bind_recipients
 from hdh_migrate.session.changing import demand_datasets, may_change
 from hdh_migrate.session.contents import tell_contents
+from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.openings import take_in
-from hdh_migrate.session.outlook import check, is_sealed
+from hdh_migrate.session.outlook import is_sealed
 from hdh_migrate.session.preflight import at_the_gate, blockers
-from hdh_migrate.session.probed import limits_of, missing, probe_facts
+from hdh_migrate.session.probed import missing, probe_facts
 from hdh_migrate.session.timekeeping import judge_for
 from hdh_migrate.software import code_digest
-from hdh_migrate.targets.chosen import is_rehearsal
-from hdh_migrate.targets.opening import Network
-from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring import (
-    ENGINES,
-    OpenEngine,
     Services,
     open_engine,
     pace_of,
@@ -58,115 +49,6 @@ RUN_TAG = "run_tag"
 
 NAMED = "ledger-named"
 """The journal's kind of event that tells this name, once: approvals are for one ledger."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """A plan, where its state lives, and who watches."""
-
-    loaded: LoadedPlan
-    state_dir: Path
-    progress: Progress
-    stop: threading.Event
-    clock: Clock
-    network: Network = field(default_factory=Network)
-    marked: threading.Event = field(default_factory=threading.Event)
-    """Whether somebody was told that this is a rehearsal."""
-
-    engines: Mapping[str, OpenEngine] = field(default_factory=lambda: ENGINES)
-    """Who does the work, by kind."""
-
-    @classmethod
-    def open(
-        cls,
-        plan: Path,
-        state_dir: Path | None,
-        progress: Progress,
-        stop: threading.Event,
-        engines: Mapping[str, OpenEngine] | None = None,
-    ) -> Desk:
-        """Read a plan and check all of it that can be checked offline; `engines` default to ours.
-
-        Raises:
-            PlanInvalid: with every problem at once.
-            Refused: others may read or change the state directory.
-        """
-        loaded = load(plan)
-        check(loaded)
-        kept = state_dir or loaded.base / STATE_DIR
-        for folder in (kept, kept / loaded.plan.migration):
-            demand_private(folder)
-        return cls(
-            loaded=loaded,
-            state_dir=kept,
-            progress=progress,
-            stop=stop,
-            clock=SystemClock(),
-            engines=ENGINES if engines is None else engines,
-        )
-
-    @property
-    def ledger_path(self) -> Path:
-        """Where this migration's ledger lives."""
-        return ledger_path(self.state_dir, self.loaded.plan.migration)
-
-    @property
-    def limits(self) -> TargetLimits:
-        """The profile's limits, with what the last probe found tighter."""
-        return limits_of(self.state_dir, self.loaded.plan, self.loaded.base)
-
-    def services(
-        self, *, write: bool, looks: bool = True, recipients: Sequence[str] | None = None
-    ) -> Services:
-        """Open the plan's adapters; see `Services.open`: nothing is contacted yet.
-
-        The first time, a rehearsal is said to be one, before anything else is.
-        """
-        loaded = self.loaded
-        if is_rehearsal(loaded.plan, loaded.base) and not self.marked.is_set():
-            self.marked.set()
-            self.progress.note("rehearsal: source and target are both on this machine")
-        return Services.open(
-            loaded.plan,
-            loaded.base,
-            write=write,
-            looks=looks,
-            network=self.network,
-            limits=self.limits,
-            recipients=recipients,
-        )
-
-    def batches(self, selected: Sequence[str]) -> list[BatchOrder]:
-        """Return the plan's batches in an order that respects their needs.
-
-        Raises:
-            UsageError: a selected batch is not in the plan.
-        """
-        ordered = [
-            BatchOrder(name=batch.name, needs=tuple(batch.needs))
-            for batch in self.loaded.plan.ordered_batches()
-        ]
-        unknown = sorted(set(selected) - {batch.name for batch in ordered})
-        if unknown:
-            known = ", ".join(batch.name for batch in ordered)
-            raise UsageError(f"no batch {', '.join(unknown)} in the plan; there are {known}")
-        return ordered
-
-    def read_ledger(self) -> Ledger:
-        """Open the ledger for looking.
-
-        Raises:
-            UsageError: no run of this plan has begun.
-        """
-        if self.ledger_path.exists():
-            ledger = Ledger.read_only(self.ledger_path, self.clock)
-            if ledger.meta("plan_digest") is not None:
-                return ledger
-            ledger.close()  # a probe or a provision wrote in its journal, no run did
-        raise UsageError(
-            "no run of this plan has begun here",
-            hint='begin with "hdh-migrate run PLAN", or give the right --state-dir',
-        )
 
 
 def perform(

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.session.changing import demand_datasets
-from hdh_migrate.session.run import Desk, held_ledger
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.run import held_ledger
 from hdh_migrate.session.timekeeping import offline
 
 

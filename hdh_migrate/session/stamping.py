@@ -16,8 +16,8 @@ from hdh_migrate.errors import AccessDenied, MigrateError, Permanent, Transient
 from hdh_migrate.evidence.stamp import LARGEST_STAMP
 from hdh_migrate.evidence.stamps import Roots, Stamp, add_stamp, load_roots, request, stamp_of
 from hdh_migrate.plan.fields import is_loopback
+from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.reporting import write_report
-from hdh_migrate.session.run import Desk
 from hdh_migrate.transport import Tls, Transport
 from hdh_migrate.wiring.trust import trust_of
 

@@ -8,7 +8,7 @@ from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import DatasetRow, State, Step, Tally
 from hdh_migrate.session import cutover
 from hdh_migrate.session.changing import bears
-from hdh_migrate.session.run import Desk
+from hdh_migrate.session.desk import Desk
 
 FRESH_SECONDS = 15.0
 

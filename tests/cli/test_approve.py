@@ -22,7 +22,7 @@ from hdh_migrate.evidence.approvals import Judgement, Stage, Why
 from hdh_migrate.evidence.signing import load_verifier, new_report_key
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.session import approving
-from hdh_migrate.session.run import Desk as SessionDesk
+from hdh_migrate.session.desk import Desk as SessionDesk
 from hdh_migrate.session.timekeeping import offline
 from tests.cli.test_cli import Desk, document
 from tests.support.fixtures import Bucket, s3_client

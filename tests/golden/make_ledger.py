@@ -24,7 +24,8 @@ from hdh_migrate.pipeline.cutover.delta import Delta
 from hdh_migrate.pipeline.transfer import Transfer
 from hdh_migrate.pipeline.verify import Verify
 from hdh_migrate.sealing.keys import new_pair
-from hdh_migrate.session.run import Desk, context_of, held_ledger, perform
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.run import context_of, held_ledger, perform
 from hdh_migrate.session.timekeeping import judge_for
 from tests.support.fixtures import s3_client
 from tests.support.quiet import Notes

@@ -18,8 +18,8 @@ from hdh_migrate.ledger import Ledger
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import State
 from hdh_migrate.session.approving import subject_here
+from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.reporting import write_report
-from hdh_migrate.session.run import Desk
 from tests.support.quiet import FakeClock, Notes
 from tests.unit.ledger.test_reconcile import cover_anew, end, inventoried, listed
 

@@ -18,7 +18,7 @@ from hdh_migrate.errors import ClocksDiffer, MigrateError, Refused
 from hdh_migrate.evidence.approvals import Stage, approval
 from hdh_migrate.evidence.signing import load_signer
 from hdh_migrate.session import approving, cutover, decommission, reporting
-from hdh_migrate.session.run import Desk
+from hdh_migrate.session.desk import Desk
 from hdh_migrate.telemetry import SystemClock
 from tests.support import lies
 from tests.support.proxy import Proxy

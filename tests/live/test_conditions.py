@@ -18,8 +18,9 @@ from hdh_migrate.door import Addresses, Door
 from hdh_migrate.errors import Exit, Refused
 from hdh_migrate.evidence.signing import load_signer, new_report_key
 from hdh_migrate.session import waivers
+from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.preflight import report
-from hdh_migrate.session.run import Desk, forecast
+from hdh_migrate.session.run import forecast
 from hdh_migrate.session.timekeeping import judge_for
 from hdh_migrate.targets import profiles
 from hdh_migrate.targets.conditions import Condition, conditions

@@ -26,9 +26,10 @@ from hdh_migrate.model import FREEZE_TRIAL, Place, Step
 from hdh_migrate.plan.cutover import Decommission
 from hdh_migrate.plan.loader import load
 from hdh_migrate.plan.model import Plan
+from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.outlook import check
 from hdh_migrate.session.reporting import write_report
-from hdh_migrate.session.run import Desk, perform
+from hdh_migrate.session.run import perform
 from hdh_migrate.session.stamping import _stamped
 from hdh_migrate.wiring import (
     Vault,

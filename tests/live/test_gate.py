@@ -25,7 +25,8 @@ from hdh_migrate.errors import Exit, MigrateError, PlanInvalid
 from hdh_migrate.evidence.signing import load_signer, new_report_key
 from hdh_migrate.model import Step
 from hdh_migrate.session import waivers
-from hdh_migrate.session.run import Desk, forecast, perform
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.run import forecast, perform
 from hdh_migrate.targets.opening import Network
 from hdh_migrate.telemetry import SystemClock
 from tests.support.fixtures import Bucket

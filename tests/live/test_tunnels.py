@@ -18,7 +18,8 @@ from hdh_migrate.errors import Refused
 from hdh_migrate.evidence.signing import load_signer, new_report_key
 from hdh_migrate.model import Step
 from hdh_migrate.session import gate, health, waivers
-from hdh_migrate.session.run import Desk, perform
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.run import perform
 from hdh_migrate.targets.chosen import is_rehearsal
 from hdh_migrate.targets.opening import Network
 from tests.support.quiet import Notes

@@ -23,7 +23,8 @@ from hdh_migrate.evidence.signing import new_report_key
 from hdh_migrate.model import State, Step
 from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session import preflight
-from hdh_migrate.session.run import Desk, perform
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.run import perform
 from hdh_migrate.session.timekeeping import judge_for
 from tests.support.fixtures import Bucket, ProxyTo
 from tests.support.here import HERE

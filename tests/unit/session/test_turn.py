@@ -12,7 +12,8 @@ import pytest
 import hdh_migrate
 from hdh_migrate.clocks import Judge, Sighting, seconds_of
 from hdh_migrate.session import openings
-from hdh_migrate.session.run import Desk, Turn, held_ledger, journal_of
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.run import Turn, held_ledger, journal_of
 from hdh_migrate.session.timekeeping import judge_for
 from hdh_migrate.transport import Traffic
 from tests.support.quiet import Notes

@@ -11,7 +11,7 @@ import pytest
 from hdh_migrate.clocks import Judge, Moment
 from hdh_migrate.evidence.signing import load_signer, new_report_key
 from hdh_migrate.session import cutover, waivers
-from hdh_migrate.session.run import Desk
+from hdh_migrate.session.desk import Desk
 from tests.support.quiet import Notes, WallClock
 from tests.unit.session.test_gate import PLAN, UNSEALED
 

@@ -1,0 +1,131 @@
+"""The desk of one command: a plan, where its state lives, who watches, and who does the work."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hdh_migrate.errors import UsageError
+from hdh_migrate.folders import STATE_DIR, demand_private
+from hdh_migrate.ledger import Ledger, ledger_path
+from hdh_migrate.model import TargetLimits
+from hdh_migrate.pipeline.runner import BatchOrder
+from hdh_migrate.plan.loader import LoadedPlan, load
+from hdh_migrate.ports import Clock, Progress
+from hdh_migrate.session.outlook import check
+from hdh_migrate.session.probed import limits_of
+from hdh_migrate.targets.chosen import is_rehearsal
+from hdh_migrate.targets.opening import Network
+from hdh_migrate.telemetry import SystemClock
+from hdh_migrate.wiring import ENGINES, OpenEngine, Services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """A plan, where its state lives, and who watches."""
+
+    loaded: LoadedPlan
+    state_dir: Path
+    progress: Progress
+    stop: threading.Event
+    clock: Clock
+    network: Network = field(default_factory=Network)
+    marked: threading.Event = field(default_factory=threading.Event)
+    """Whether somebody was told that this is a rehearsal."""
+
+    engines: Mapping[str, OpenEngine] = field(default_factory=lambda: ENGINES)
+    """Who does the work, by kind."""
+
+    @classmethod
+    def open(
+        cls,
+        plan: Path,
+        state_dir: Path | None,
+        progress: Progress,
+        stop: threading.Event,
+        engines: Mapping[str, OpenEngine] | None = None,
+    ) -> Desk:
+        """Read a plan and check all of it that can be checked offline; `engines` default to ours.
+
+        Raises:
+            PlanInvalid: with every problem at once.
+            Refused: others may read or change the state directory.
+        """
+        loaded = load(plan)
+        check(loaded)
+        kept = state_dir or loaded.base / STATE_DIR
+        for folder in (kept, kept / loaded.plan.migration):
+            demand_private(folder)
+        return cls(
+            loaded=loaded,
+            state_dir=kept,
+            progress=progress,
+            stop=stop,
+            clock=SystemClock(),
+            engines=ENGINES if engines is None else engines,
+        )
+
+    @property
+    def ledger_path(self) -> Path:
+        """Where this migration's ledger lives."""
+        return ledger_path(self.state_dir, self.loaded.plan.migration)
+
+    @property
+    def limits(self) -> TargetLimits:
+        """The profile's limits, with what the last probe found tighter."""
+        return limits_of(self.state_dir, self.loaded.plan, self.loaded.base)
+
+    def services(
+        self, *, write: bool, looks: bool = True, recipients: Sequence[str] | None = None
+    ) -> Services:
+        """Open the plan's adapters; see `Services.open`: nothing is contacted yet.
+
+        The first time, a rehearsal is said to be one, before anything else is.
+        """
+        loaded = self.loaded
+        if is_rehearsal(loaded.plan, loaded.base) and not self.marked.is_set():
+            self.marked.set()
+            self.progress.note("rehearsal: source and target are both on this machine")
+        return Services.open(
+            loaded.plan,
+            loaded.base,
+            write=write,
+            looks=looks,
+            network=self.network,
+            limits=self.limits,
+            recipients=recipients,
+        )
+
+    def batches(self, selected: Sequence[str]) -> list[BatchOrder]:
+        """Return the plan's batches in an order that respects their needs.
+
+        Raises:
+            UsageError: a selected batch is not in the plan.
+        """
+        ordered = [
+            BatchOrder(name=batch.name, needs=tuple(batch.needs))
+            for batch in self.loaded.plan.ordered_batches()
+        ]
+        unknown = sorted(set(selected) - {batch.name for batch in ordered})
+        if unknown:
+            known = ", ".join(batch.name for batch in ordered)
+            raise UsageError(f"no batch {', '.join(unknown)} in the plan; there are {known}")
+        return ordered
+
+    def read_ledger(self) -> Ledger:
+        """Open the ledger for looking.
+
+        Raises:
+            UsageError: no run of this plan has begun.
+        """
+        if self.ledger_path.exists():
+            ledger = Ledger.read_only(self.ledger_path, self.clock)
+            if ledger.meta("plan_digest") is not None:
+                return ledger
+            ledger.close()  # a probe or a provision wrote in its journal, no run did
+        raise UsageError(
+            "no run of this plan has begun here",
+            hint='begin with "hdh-migrate run PLAN", or give the right --state-dir',
+        )
