@@ -8,10 +8,10 @@ K      ?=
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test quick check fmt lint types imports schema bench clean lock wheel sbom
+.PHONY: help setup system-packages demo test quick check fmt lint types imports schema bench clean lock wheel sbom release
 
 help: ## print this help
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## create .venv from the hash-locked list, wheels only (every other target does this first)
 
@@ -21,11 +21,14 @@ $(STAMP): requirements/dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $(STAMP)
 
+system-packages: ## install Debian's packages that the tests use and that are missing (as root)
+	@tests/support/programs --install
+
 demo: setup ## run the main job end to end on this machine: Azurite to S3, with a kill in the middle
 	$(BIN)/hdh-migrate demo
 
 test: setup ## every test, live servers included  [T=path] [K=expression] [JOBS=2]
-	@tests/support/need-programs
+	@tests/support/programs || [ "$(T)" != tests ]  # a part of the tests may need none of them
 	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m pytest $(T) $(if $(K),-k "$(K)") --numprocesses $(JOBS) --dist loadfile
 
 quick: setup ## what needs no server and no second, while you work
@@ -62,6 +65,9 @@ wheel: setup ## the tool itself as a wheel in dist/, for machines that run it
 
 sbom: setup ## what a machine that runs it holds (CycloneDX), and the digests to publish, in dist/
 	$(BIN)/python -m requirements.sbom dist
+
+release: setup ## wheel, source archive, SBOM and checksums of what is committed, in dist/
+	$(BIN)/python -m requirements.release dist
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-emit-index-url --no-header --quiet pyproject.toml
 lock: ## renew requirements/*.lock, one for each purpose (needs uv)

@@ -65,7 +65,7 @@ def browser() -> Iterator[Browser]:
     """Start a browser with a profile of its own; fails where there is none."""
     driver, chromium = shutil.which("chromedriver"), shutil.which("chromium")
     if driver is None or chromium is None:
-        raise AssertionError("tests/support/need-programs installs chromium and its driver")
+        raise AssertionError("make system-packages installs chromium and its driver")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         folder = Path(scratch)
         with serving(

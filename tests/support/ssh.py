@@ -72,7 +72,7 @@ def new_key(path: Path, *, kind: str = "ed25519", passphrase: str | None = None)
 
 
 def sshd_program() -> str:
-    """Return OpenSSH's server, which `tests/support/need-programs` installs."""
+    """Return OpenSSH's server, which `make system-packages` installs."""
     found = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if found is None:
         raise ServerFailed("there is no sshd", hint="apt-get install openssh-server")
