@@ -8,7 +8,7 @@ K      ?=
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system-packages demo test quick check fmt lint types imports schema bench clean lock wheel sbom release
+.PHONY: help setup system-packages demo test quick check fmt lint types imports schema bench site clean lock wheel sbom release
 
 help: ## print this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ test: setup ## every test, live servers included  [T=path] [K=expression] [JOBS=
 quick: setup ## what needs no server and no second, while you work
 	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m pytest tests/unit tests/property -m "not slow" --numprocesses $(JOBS) --dist loadfile
 
-check: setup lint types imports schema ## all that a change needs besides the tests
+check: setup lint types imports schema site ## all that a change needs besides the tests
 
 lint: setup ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -52,6 +52,9 @@ imports: setup ## imports point down (import-linter)
 
 schema: setup ## generated files are up to date (plans/schema.json, docs/plan-reference.md)
 	$(BIN)/python -m hdh_migrate.plan.reference --check
+
+site: setup ## the documentation as a site in build/site; every link in it is tried
+	$(BIN)/mkdocs build --strict --quiet --site-dir build/site
 
 bench: setup ## CPU per GiB, per small object and per listed blob, beside rclone on the same work
 	$(BIN)/python -m bench.run
