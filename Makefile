@@ -6,9 +6,13 @@ STAMP  := $(VENV)/.setup-done
 T      ?= tests
 K      ?=
 JOBS   ?= 2
+FLOOR  ?= 90
+
+# Tests start Python some thousand times: let it keep what it compiled, whatever the shell says.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system-packages demo test quick check fmt lint types imports schema bench site clean lock wheel sbom release
+.PHONY: help setup system-packages demo test quick coverage check fmt lint types imports schema bench site clean lock wheel sbom release
 
 help: ## print this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +37,12 @@ test: setup ## every test, live servers included  [T=path] [K=expression] [JOBS=
 
 quick: setup ## what needs no server and no second, while you work
 	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m pytest tests/unit tests/property -m "not slow" --numprocesses $(JOBS) --dist loadfile
+
+coverage: setup ## branches that `make test`'s tests reach, and a floor under them  [T=path] [FLOOR=90]
+	@rm -rf build/coverage && mkdir -p build/coverage
+	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m coverage run -m pytest $(T) --numprocesses $(JOBS) --dist loadfile
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report --fail-under=$(FLOOR) --sort=cover | tail -40
 
 check: setup lint types imports schema site ## all that a change needs besides the tests
 
