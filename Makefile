@@ -82,8 +82,9 @@ sbom: setup ## what a machine that runs it holds (CycloneDX), and the digests to
 release: setup ## wheel, source archive, SBOM and checksums of what is committed, in dist/
 	$(BIN)/python -m requirements.release dist
 
-LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-emit-index-url --no-header --quiet pyproject.toml
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-emit-index-url --no-header --quiet
 lock: ## renew requirements/*.lock, one for each purpose (needs uv)
-	$(LOCK) -o requirements/run.lock
-	$(LOCK) --extra demo -c requirements/run.lock -o requirements/demo.lock
-	$(LOCK) --all-extras -c requirements/demo.lock -o requirements/dev.lock
+	$(LOCK) pyproject.toml -o requirements/run.lock
+	$(LOCK) requirements/audit.in -c requirements/run.lock -o requirements/audit.lock
+	$(LOCK) pyproject.toml --extra demo -c requirements/run.lock -o requirements/demo.lock
+	$(LOCK) pyproject.toml --all-extras -c requirements/demo.lock -o requirements/dev.lock
