@@ -12,7 +12,7 @@ FLOOR  ?= 90
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system-packages demo test quick coverage check fmt lint types imports schema bench site clean lock wheel sbom release
+.PHONY: help setup system-packages demo test quick coverage check fmt lint types imports schema bench site pictures clean lock wheel sbom release
 
 help: ## print this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ schema: setup ## generated files are up to date (plans/schema.json, docs/plan-re
 
 site: setup ## the documentation as a site in build/site; every link in it is tried
 	$(BIN)/mkdocs build --strict --quiet --site-dir build/site
+
+pictures: setup ## take the README's pictures from a demo, with the tests' browser
+	$(BIN)/python -m tests.support.pictures docs/pictures
 
 bench: setup ## CPU per GiB, per small object and per listed blob, beside rclone on the same work
 	$(BIN)/python -m bench.run
