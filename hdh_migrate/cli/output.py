@@ -65,16 +65,7 @@ class Output:
     def fail(self, error: MigrateError) -> None:
         """Tell what went wrong, and what to do."""
         if self.as_json:
-            self.data(
-                {
-                    "error": {
-                        "kind": type(error).__name__,
-                        "message": str(error),
-                        "hint": error.hint,
-                        "exit": int(error.exit_code),
-                    }
-                }
-            )
+            self.data(error_document(error))
         self.say(f"error: {error}")
         if error.hint:
             self.say(f"hint: {error.hint}")
@@ -134,6 +125,18 @@ class LineProgress:
             took = duration_text(time.monotonic() - self.began)
             self._output.say(f"{self.title}: {self.pace()}, {took}")
         self.title = ""
+
+
+def error_document(error: MigrateError) -> dict[str, Any]:
+    """Return what a machine is told of an error."""
+    return {
+        "error": {
+            "kind": type(error).__name__,
+            "message": str(error),
+            "hint": error.hint,
+            "exit": int(error.exit_code),
+        }
+    }
 
 
 def visible(text: str) -> str:

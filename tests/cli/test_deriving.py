@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import typer
 
-from hdh_migrate.cli import auditing, deriving
+from hdh_migrate.cli.app import app
 from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.facts import Counts, Pace
 from tests.unit.evidence.builders import (
@@ -77,9 +77,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def command() -> Any:
-    app = typer.Typer()
-    for module in (auditing, deriving):
-        module.register(app)
     return typer.main.get_command(app)
 
 

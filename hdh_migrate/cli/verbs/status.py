@@ -1,19 +1,26 @@
-"""Verbs that look: status, fetch."""
+"""`status`: where a run stands."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from hdh_migrate.cli.app import AsJson, Plan, ShowNames, StateDir, Task, Verbose
+from hdh_migrate.cli.command import AsJson, Plan, ShowNames, StateDir, Task, verb
 from hdh_migrate.cli.output import table, visible
+from hdh_migrate.errors import Exit
 from hdh_migrate.telemetry import duration_text, size_text
 
 WATCH_SECONDS = 2.0
 
 
+@verb(
+    examples=(
+        "status plan.yaml --watch",
+        "status plan.yaml --json",
+    ),
+    exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
+)
 def status(
     plan: Plan,
     *,
@@ -22,10 +29,7 @@ def status(
     as_json: AsJson = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Show per batch and step: objects, bytes, rate, time left, findings; also during a run.
-
-    Example: hdh-migrate status plan.yaml --watch
-    """
+    """Show per batch and step: objects, bytes, rate, time left, findings; also during a run."""
     task = Task(as_json=as_json)
 
     def body() -> None:
@@ -87,44 +91,3 @@ def _cutover_lines(batch: str, told: dict[str, Any] | None) -> list[str]:
     if held is not None:
         lines.append(f"  the door is held {held}")
     return lines
-
-
-def fetch(
-    plan: Plan,
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="A dataset of the plan.")],
-    key: Annotated[str, typer.Argument(metavar="KEY", help="The key, as at the source.")],
-    *,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A new file.")],
-    reason: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEXT",
-            help="Why it is opened; for the journal and the report. Needed off rehearsals.",
-        ),
-    ] = None,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    verbose: Verbose = 0,
-) -> None:
-    """Read one object back from the target, unsealed and checked.
-
-    Who opens which object and why is written down first.
-
-    Example: hdh-migrate fetch plan.yaml pmsi mco.csv --out mco.csv --reason "ticket 4711"
-    """
-    task = Task(as_json=as_json, verbose=verbose)
-
-    def body() -> None:
-        from hdh_migrate.session.fetch import fetch as bring
-
-        desk = task.desk(plan, state_dir)
-        told = bring(desk, dataset, key, out, reason=reason)
-        task.out.result(told, f"{out}: {size_text(told['size'])}, sha256 {told['sha256']}")
-
-    task.run(body)
-
-
-def register(app: typer.Typer) -> None:
-    """Add this module's verbs."""
-    for verb in (status, fetch):
-        app.command()(verb)

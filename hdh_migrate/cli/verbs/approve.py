@@ -1,4 +1,4 @@
-"""The verb of those who must agree: approve."""
+"""`approve`: the word of those who must agree."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ from typing import Annotated, Any
 
 import typer
 
-from hdh_migrate.cli.app import AsJson, Plan, StateDir, Task
-from hdh_migrate.cli.trusting import given
-from hdh_migrate.errors import UsageError
+from hdh_migrate.cli.command import AsJson, PassphraseFrom, Plan, StateDir, Task, verb
+from hdh_migrate.cli.keyfiles import given
+from hdh_migrate.errors import Exit, UsageError
 
 _FOR = re.compile(r"([1-9][0-9]{0,4})([mhd])")
+
+
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
 _LONGEST = timedelta(days=366)
+
+
 _USUAL = timedelta(days=7)
 
 
@@ -31,6 +37,13 @@ class Stage(StrEnum):
     TERMS = "terms"
 
 
+@verb(
+    examples=(
+        "approve plan.yaml --batch pilot --stage cutover --key keys/dpo.key --for 7d",
+        "approve plan.yaml --import from-the-dpo.json",
+    ),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
+)
 def approve(
     plan: Plan,
     *,
@@ -62,10 +75,7 @@ def approve(
         str | None,
         typer.Option("--from", metavar="TIME", help="When a freeze begins. Default: now."),
     ] = None,
-    passphrase_from: Annotated[
-        str | None,
-        typer.Option(metavar="REF", help="Take the key's passphrase from env:NAME or file:PATH."),
-    ] = None,
+    passphrase_from: PassphraseFrom = None,
     comment: Annotated[str, typer.Option(help="Printed in the report.")] = "",
     bundle: Annotated[
         Path | None,
@@ -90,10 +100,7 @@ def approve(
     as_json: AsJson = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Sign that a stage of a batch's cutover may go on: this plan, this manifest, until then.
-
-    Example: hdh-migrate approve plan.yaml --batch pilot --stage cutover --key keys/dpo.key --for 7d
-    """
+    """Sign that a stage of a batch's cutover may go on: this plan, this manifest, until then."""
     task = Task(as_json=as_json)
 
     def body() -> None:
@@ -285,8 +292,3 @@ def expiry(now: str, until: str | None, lasting: str | timedelta) -> str:
     if not start < end <= start + _LONGEST:
         raise UsageError("an approval expires in the future, and within 366 days")
     return end.astimezone(start.tzinfo).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def register(app: typer.Typer) -> None:
-    """Add this module's verbs."""
-    app.command()(approve)

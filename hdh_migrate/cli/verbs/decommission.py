@@ -1,16 +1,19 @@
-"""The verb that may delete at the source: decommission. Without --execute it only looks."""
+"""`decommission`: the one verb that may delete at the source. Without --execute it only looks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hdh_migrate.cli.app import AsJson, NoProgress, Plan, StateDir, Task, Verbose
+from hdh_migrate.cli.command import AsJson, Batch, NoProgress, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.telemetry import size_text
+
+if TYPE_CHECKING:
+    from hdh_migrate.session.desk import Desk
 
 PROVES = (
     "this proves what the service's API shows, no more: copies, backups and media of the provider"
@@ -18,10 +21,28 @@ PROVES = (
 )
 
 
+@verb(
+    examples=(
+        "decommission plan.yaml --batch pilot --evidence evidence-2026-11",
+        "decommission plan.yaml --batch pilot --observe",
+    ),
+    exits=(
+        Exit.OK,
+        Exit.USAGE,
+        Exit.REFUSED,
+        Exit.FINDINGS,
+        Exit.VERIFICATION_FAILED,
+        Exit.STOPPED,
+        Exit.APPROVAL_MISSING,
+        Exit.AUTH,
+        Exit.DAMAGED,
+        Exit.LOCKED,
+    ),
+)
 def decommission(
     plan: Plan,
     *,
-    batch: Annotated[str, typer.Option("--batch", metavar="NAME", help="Which batch.")],
+    batch: Batch,
     evidence: Annotated[
         Path | None,
         typer.Option("--evidence", metavar="BUNDLE", help="The signed report that proves it."),
@@ -55,8 +76,6 @@ def decommission(
 
     Before anything is deleted the target is read again, and what it does not hold as it was
     verified is kept at the source.
-
-    Example: hdh-migrate decommission plan.yaml --batch pilot --evidence evidence-2026-11
     """
     task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
 
@@ -69,18 +88,16 @@ def decommission(
             raise UsageError("--quick is for a dry run: nothing is deleted without looking again")
         if keep_going and not execute:
             raise UsageError("--keep-going goes with --execute")
-        progress = task.out.progress()
-        desk = task.desk(plan, state_dir, progress)
-        try:
+
+        def act(desk: Desk) -> dict[str, Any]:
             if observe:
-                told = session.observe(desk, batch)
-            elif execute:
+                return session.observe(desk, batch)
+            if execute:
                 names = confirm or _asked(task, session.names_of(desk, batch))
-                told = session.execute(desk, batch, evidence, names, keep_going=keep_going)
-            else:
-                told = session.forecast(desk, batch, evidence, quick=quick)
-        finally:
-            progress.close()
+                return session.execute(desk, batch, evidence, names, keep_going=keep_going)
+            return session.forecast(desk, batch, evidence, quick=quick)
+
+        told = task.at_desk(plan, state_dir, act)
         task.out.result(told, "\n".join(_lines(told)))
         return _code(told)
 
@@ -170,8 +187,3 @@ def _code(told: dict[str, Any]) -> Exit:
         return Exit.VERIFICATION_FAILED
     kept = {"missing", "drifted", "kept"} & requested.keys()
     return Exit.FINDINGS if kept else Exit.OK
-
-
-def register(app: typer.Typer) -> None:
-    """Add this module's verb."""
-    app.command()(decommission)
