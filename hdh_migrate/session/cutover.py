@@ -152,8 +152,8 @@ def entry_of(desk: Desk, batch: str) -> Cutover:
     if found is None:
         raise UsageError(
             f"the plan does not say how batch {batch} is cut over",
-            hint="add it to the plan's `cutovers` (docs/cutover.md); a run that is under way"
-            " goes on",
+            hint="add it to the plan's `cutovers` (hdh-migrate docs cutover); a run that is under"
+            " way goes on",
         )
     return found
 

@@ -174,7 +174,7 @@ def test_the_help_states_the_cell_rule(audit: Audit) -> None:
     text = " ".join(audit("export", "--help").stdout.decode().split())
     assert "= + - @" in text
     assert r"\u{..}" in text
-    assert "Example: hdh-migrate audit export" in text
+    assert "Examples: hdh-migrate audit export" in text
 
 
 def test_archived_bundles_are_exported_and_compared_too(desk: Path, audit: Audit) -> None:

@@ -61,7 +61,7 @@ def export(
     CSV cells are safe in spreadsheets: a cell that begins with = + - @ (full-width forms too) or
     with an apostrophe gets an apostrophe in front; control, direction and invisible characters
     and semicolons are written \u{..}, bytes that are no text \x{..}. To undo it, take one leading
-    apostrophe away and turn the escapes back (docs/exports.md).
+    apostrophe away and turn the escapes back (hdh-migrate docs exports).
     """
     task = Task(as_json=as_json)
 

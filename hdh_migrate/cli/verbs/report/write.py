@@ -43,7 +43,8 @@ def write(
     """Write the evidence: manifest, summary, signed statement, and a page to read.
 
     With --names keyed every object name is replaced by a digest under a secret that stays in the
-    state directory (names.key); `audit open` opens a single name with proof (docs/exports.md).
+    state directory (names.key); `audit open` opens a single name with proof
+    (hdh-migrate docs exports).
     """
     task = Task(as_json=as_json, verbose=verbose)
 
