@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar
 
 import typer
 
@@ -93,6 +93,8 @@ class Verb:
     """Commands that really parse, without the program's name."""
     exits: tuple[Exit, ...]
     """The exit codes that matter to who calls it."""
+    result: Any
+    """The type, or the union of types, of what it prints under --json."""
 
 
 VERBS: Final[dict[str, Verb]] = {}
@@ -100,13 +102,18 @@ VERBS: Final[dict[str, Verb]] = {}
 
 
 def verb(
-    *, examples: tuple[str, ...], exits: tuple[Exit, ...]
+    *,
+    examples: tuple[str, ...],
+    exits: tuple[Exit, ...],
+    result: Any,  # noqa: ANN401 - what may stand in an annotation
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a function the verb of its module."""
 
     def declare(function: Callable[..., None]) -> Callable[..., None]:
         assert function.__module__ not in VERBS, f"{function.__module__} has a verb already"
-        VERBS[function.__module__] = Verb(function=function, examples=examples, exits=exits)
+        VERBS[function.__module__] = Verb(
+            function=function, examples=examples, exits=exits, result=result
+        )
         return function
 
     return declare

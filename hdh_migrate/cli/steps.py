@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hdh_migrate.cli.command import Task
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.moves import DatasetStates, Steps
 from hdh_migrate.telemetry import size_text
 
 if TYPE_CHECKING:
@@ -21,17 +22,16 @@ def perform_steps(
     from hdh_migrate.model import Step
     from hdh_migrate.session.run import perform
 
-    def act(desk: Desk) -> tuple[Exit, list[dict[str, Any]], str]:
+    def act(desk: Desk) -> tuple[Exit, list[DatasetStates], str]:
         return *perform(desk, [Step(step) for step in steps], batches), desk.loaded.digest
 
     code, datasets, digest = task.at_desk(plan, state_dir, act)
-    task.out.result(
-        {"exit": int(code), "datasets": datasets, "plan_digest": digest}, states_text(datasets)
-    )
+    told: Steps = {"exit": int(code), "datasets": datasets, "plan_digest": digest}
+    task.out.result(told, states_text(datasets))
     return code
 
 
-def states_text(datasets: Sequence[dict[str, Any]]) -> str:
+def states_text(datasets: Sequence[DatasetStates]) -> str:
     """Return objects and bytes by state, a line for each dataset."""
     lines = []
     for row in datasets:

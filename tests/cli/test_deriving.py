@@ -22,6 +22,7 @@ import typer
 from hdh_migrate.cli.app import app
 from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.facts import Counts, Pace
+from tests.support.schemas import hold
 from tests.unit.evidence.builders import (
     Told,
     bundle,
@@ -91,6 +92,7 @@ class Audit:
             self._command(["audit", *arguments])
         out, err = self._capture.readouterr()
         assert b"Traceback" not in err, err
+        hold(("audit", *arguments), int(str(ended.value.code)), out.decode())
         return subprocess.CompletedProcess(arguments, ended.value.code, out, err)  # type: ignore[arg-type]
 
 

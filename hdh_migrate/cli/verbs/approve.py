@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +14,7 @@ import typer
 from hdh_migrate.cli.command import AsJson, PassphraseFrom, Plan, StateDir, Task, verb
 from hdh_migrate.cli.keyfiles import given
 from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.results.switches import Approved, Kept, Withdrawn
 
 _FOR = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 
@@ -25,6 +26,11 @@ _LONGEST = timedelta(days=366)
 
 
 _USUAL = timedelta(days=7)
+_SHOWN = (
+    "withdrawn", "batch", "stage", "difference", "plan_digest", "root", "ledger", "attempt",
+    "terms", "from", "expires", "approval", "by", "written", "time",
+)  # fmt: skip
+"""The order in which people are told."""
 
 
 class Stage(StrEnum):
@@ -43,6 +49,7 @@ class Stage(StrEnum):
         "approve plan.yaml --import from-the-dpo.json",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
+    result=Approved | Kept | Withdrawn,
 )
 def approve(
     plan: Plan,
@@ -111,15 +118,16 @@ def approve(
             if key is not None or bundle is not None or out is not None or withdraw is not None:
                 raise UsageError("--import adds a ready approval: leave the other options out")
             path = approving.keep(desk, approving.load_envelope(take))
-            task.out.result({"kept": str(path)}, f"kept {path}")
+            kept: Kept = {"kept": str(path)}
+            task.out.result(kept, f"kept {path}")
             return
         if withdraw is not None:
             if key is None or bundle is not None or stage is not None:
                 raise UsageError("--withdraw needs the --key that approved, and no --stage")
-            told = _withdrawn(
+            withdrawn = _withdrawn(
                 desk, withdraw, key=key, phrase_from=passphrase_from, comment=comment, out=out
             )
-            task.out.result(told, _lines(told))
+            task.out.result(withdrawn, _lines(withdrawn))
             return
         if batch is None or stage is None or key is None:
             raise UsageError("--batch, --stage and --key are needed", hint="or --import FILE")
@@ -152,7 +160,7 @@ def _made(
     bundle: Path | None,
     trust: list[Path],
     out: Path | None,
-) -> dict[str, Any]:
+) -> Approved:
     from hdh_migrate.clocks import ALONE, length, seconds_of
     from hdh_migrate.evidence import approvals
     from hdh_migrate.evidence.signing import claims_of, load_verifier
@@ -191,28 +199,31 @@ def _made(
     if out is not None:
         approving.write_new(out, canonical_json(envelope) + b"\n")
     path = out or approving.keep(desk, envelope)
-    changed = {"difference": difference} if difference else {}
-    return {
+    told: Approved = {
         "batch": batch,
         "stage": stage,
-        **changed,
         "plan_digest": subject.plan_digest,
         "root": subject.root,
         "ledger": subject.ledger,
         "attempt": subject.attempt,
         "terms": subject.terms,
-        **({"from": first} if subject.longest is not None else {}),
         "expires": expires,
         "approval": sha256_hex(claims_of(envelope, approvals.APPROVAL_TYPE)[0]),
         "by": signer.key_id,
         "written": str(path),
         "time": ALONE,
     }
+    if difference:
+        told["difference"] = difference
+    if subject.longest is not None:
+        told["from"] = first
+    return told
 
 
-def _lines(told: dict[str, Any]) -> str:
+def _lines(told: Mapping[str, object]) -> str:
     lines = []
-    for name, value in told.items():
+    for name in sorted(told, key=_SHOWN.index):
+        value = told[name]
         lines += [f"{name}: {one}" for one in (value if isinstance(value, list) else [value])]
     return "\n".join(lines)
 
@@ -225,7 +236,7 @@ def _withdrawn(
     phrase_from: str | None,
     comment: str,
     out: Path | None,
-) -> dict[str, Any]:
+) -> Withdrawn:
     from hdh_migrate.evidence import approvals
     from hdh_migrate.fixity import canonical_json
     from hdh_migrate.session import approving

@@ -8,6 +8,7 @@ import typer
 
 from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.results.hosts import Cleaned
 
 
 @verb(
@@ -16,6 +17,7 @@ from hdh_migrate.errors import Exit, UsageError
         "cleanup plan.yaml --older-than 7d --execute",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.STOPPED, Exit.AUTH, Exit.LOCKED),
+    result=Cleaned,
 )
 def cleanup(
     plan: Plan,
@@ -42,7 +44,7 @@ def cleanup(
         desk = task.desk(plan, state_dir, task.out.progress())
         code, told = clean(desk, older_than=seconds, execute=execute)
         head = [] if execute else ["dry run: nothing was aborted; --execute does it"]
-        document = {"dry_run": not execute, "datasets": told, "exit": int(code)}
+        document: Cleaned = {"dry_run": not execute, "datasets": told, "exit": int(code)}
         task.out.result(document, "\n".join([*head, *lines(told, execute=execute)]))
         return code
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hdh_migrate.cli.command import AsJson, Batch, NoProgress, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.results.switches import Decommissioned, DecommissionForecast, Look, Remains
 from hdh_migrate.telemetry import size_text
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ PROVES = (
         Exit.DAMAGED,
         Exit.LOCKED,
     ),
+    result=DecommissionForecast | Decommissioned,
 )
 def decommission(
     plan: Plan,
@@ -88,18 +90,22 @@ def decommission(
             raise UsageError("--quick is for a dry run: nothing is deleted without looking again")
         if keep_going and not execute:
             raise UsageError("--keep-going goes with --execute")
+        if not execute and not observe:
+            told = task.at_desk(
+                plan, state_dir, lambda desk: session.forecast(desk, batch, evidence, quick=quick)
+            )
+            task.out.result(told, "\n".join(_forecast_lines(told)))
+            return _forecast_code(told)
 
-        def act(desk: Desk) -> dict[str, Any]:
+        def act(desk: Desk) -> Decommissioned:
             if observe:
                 return session.observe(desk, batch)
-            if execute:
-                names = confirm or _asked(task, session.names_of(desk, batch))
-                return session.execute(desk, batch, evidence, names, keep_going=keep_going)
-            return session.forecast(desk, batch, evidence, quick=quick)
+            names = confirm or _asked(task, session.names_of(desk, batch))
+            return session.execute(desk, batch, evidence, names, keep_going=keep_going)
 
-        told = task.at_desk(plan, state_dir, act)
-        task.out.result(told, "\n".join(_lines(told)))
-        return _code(told)
+        done = task.at_desk(plan, state_dir, act)
+        task.out.result(done, "\n".join(_lines(done)))
+        return _code(done)
 
     task.run(body)
 
@@ -120,20 +126,28 @@ def _asked(task: Task, names: Sequence[str]) -> list[str]:
         ) from None
 
 
-def _lines(told: dict[str, Any]) -> list[str]:
-    if not told["executed"]:
-        would, kept = told["would_delete"], told["kept"]
-        size = size_text(would["bytes"])
-        lines = [
-            f"dry run: batch {told['batch']}, each object at its version",
-            *_done(told["done"]),
-            f"  would be deleted at the source: {would['objects']} objects, {size}",
-            *(f"  would be kept: {count} {what}" for what, count in told["would_keep"].items()),
-            f"  kept: {kept['excluded']['objects']} excluded, {kept['failed']['objects']} failed",
-            _looked(told["recheck"]),
-        ]
-        lines += [f"  against it: {line}" for line in told["blockers"]]
-        return [*lines, "nothing was changed"]
+def _forecast_lines(told: DecommissionForecast) -> list[str]:
+    would, kept = told["would_delete"], told["kept"]
+    size = size_text(would["bytes"])
+    return [
+        f"dry run: batch {told['batch']}, each object at its version",
+        *_done(told["done"]),
+        f"  would be deleted at the source: {would['objects']} objects, {size}",
+        *(f"  would be kept: {count} {what}" for what, count in told["would_keep"].items()),
+        f"  kept: {kept['excluded']['objects']} excluded, {kept['failed']['objects']} failed",
+        _looked(told["recheck"]),
+        *(f"  against it: {line}" for line in told["blockers"]),
+        "nothing was changed",
+    ]
+
+
+def _forecast_code(told: DecommissionForecast) -> Exit:
+    if told["blockers"]:
+        return Exit.REFUSED
+    return Exit.VERIFICATION_FAILED if told["would_keep"] else Exit.OK
+
+
+def _lines(told: Decommissioned) -> list[str]:
     lines = [f"batch {told['batch']}: {told['stage']}"]
     if told["requested"] is not None:
         counts = ", ".join(f"{count} {what}" for what, count in sorted(told["requested"].items()))
@@ -150,14 +164,14 @@ def _done(done: dict[str, int]) -> list[str]:
     return [f"  done already: {counts}"]
 
 
-def _looked(look: dict[str, Any]) -> str:
+def _looked(look: Look) -> str:
     if look["skipped"] is not None:
         return f"  the target was NOT read again: {look['skipped']}"
     size = size_text(look["bytes"])
     return f"  the target was read again: {look['objects']} objects, level {look['level']}, {size}"
 
 
-def _observed(seen: dict[str, Any]) -> list[str]:
+def _observed(seen: Remains) -> list[str]:
     left = _left(seen)
     counts = ", ".join(f"{count} {what}" for what, count in left.items() if count)
     lines = [f"  observed: {counts or 'nothing of ours is listed in any form'}"]
@@ -170,16 +184,17 @@ def _observed(seen: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _left(seen: dict[str, Any]) -> dict[str, int]:
-    notes = {"until", "not_ours", "not_shown"}
-    return {what: count for what, count in seen.items() if what not in notes}
+def _left(seen: Remains) -> dict[str, int]:
+    return {
+        "current": seen["current"],
+        "version": seen["version"],
+        "snapshot": seen["snapshot"],
+        "soft-deleted": seen["soft-deleted"],
+        "uncommitted": seen["uncommitted"],
+    }
 
 
-def _code(told: dict[str, Any]) -> Exit:
-    if not told["executed"]:
-        if told["blockers"]:
-            return Exit.REFUSED
-        return Exit.VERIFICATION_FAILED if told["would_keep"] else Exit.OK
+def _code(told: Decommissioned) -> Exit:
     requested = told["requested"] or {}
     if told["observed"] is not None:
         return Exit.FINDINGS if any(_left(told["observed"]).values()) else Exit.OK

@@ -10,6 +10,7 @@ import typer
 
 from hdh_migrate.cli.command import AsJson, NoProgress, Task, Verbose, verb
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.plans import Demo
 
 
 class DemoSource(StrEnum):
@@ -25,6 +26,7 @@ class DemoSource(StrEnum):
         "demo --source folder --keep",
     ),
     exits=(Exit.OK, Exit.UNEXPECTED, Exit.INTERRUPTED),
+    result=Demo,
 )
 def demo(
     *,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from textwrap import wrap
+from typing import Annotated
 
 import typer
 
@@ -13,7 +14,9 @@ import hdh_migrate
 from hdh_migrate.cli.command import AsJson, Task, verb
 from hdh_migrate.cli.output import table
 from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.results.plans import Contents, Page, PageName, Schema
 
+_WIDTH = 78
 _PACKAGES = Path(hdh_migrate.__file__).parents[1]
 _CARRIED = _PACKAGES / "hdh_migrate_docs"
 """What a wheel carries (setup.py); in a checkout the same pages are in docs/."""
@@ -25,6 +28,7 @@ _CARRIED = _PACKAGES / "hdh_migrate_docs"
         "docs --schema status",
     ),
     exits=(Exit.OK, Exit.USAGE),
+    result=Contents | Page | Schema,
 )
 def docs(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A page.")] = None,
@@ -48,12 +52,13 @@ def docs(
             raise UsageError("a page or a schema, one at a time")
         if schema is not None:
             path = _one(dict(_schemas()), "-".join(schema.split()), "schema")
-            told = {"name": path.stem, "schema": json.loads(path.read_text("utf-8"))}
-            task.out.result(told, path.read_text("utf-8").rstrip("\n"))
+            found: Schema = {"name": path.stem, "schema": json.loads(path.read_text("utf-8"))}
+            task.out.result(found, path.read_text("utf-8").rstrip("\n"))
         elif name is not None:
             page = _one(dict(_pages()), name.removeprefix("docs/").removesuffix(".md"), "page")
             text = page.read_text("utf-8")
-            task.out.result({"name": page.stem, "title": _title(page), "text": text}, text.rstrip())
+            read: Page = {"name": page.stem, "title": _title(page), "text": text}
+            task.out.result(read, text.rstrip())
         else:
             listed = _listed()
             task.out.result(listed, _text(listed))
@@ -94,8 +99,8 @@ def _one(known: dict[str, Path], name: str, what: str) -> Path:
     return known[name]
 
 
-def _listed() -> dict[str, Any]:
-    pages = [{"name": name, "title": _title(path)} for name, path in _pages()]
+def _listed() -> Contents:
+    pages: list[PageName] = [{"name": name, "title": _title(path)} for name, path in _pages()]
     return {"pages": pages, "schemas": sorted(dict(_schemas()))}
 
 
@@ -104,13 +109,13 @@ def _title(page: Path) -> str:
         return file.readline().removeprefix("#").strip()
 
 
-def _text(listed: dict[str, Any]) -> str:
+def _text(listed: Contents) -> str:
     first = [page for page in listed["pages"] if "/" not in page["name"]]
     return "\n".join(
         (
             table(first, {"name": "PAGE", "title": "TITLE"}),
             "",
             f"and {len(listed['pages']) - len(first)} decisions, which docs index names",
-            f"schemas: {', '.join(listed['schemas'])}",
+            *wrap("schemas: " + ", ".join(listed["schemas"]), _WIDTH, subsequent_indent="  "),
         )
     )

@@ -18,6 +18,7 @@ from hdh_migrate.cli.command import (
     verb,
 )
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.looks import Fetched
 from hdh_migrate.telemetry import size_text
 
 
@@ -27,6 +28,7 @@ from hdh_migrate.telemetry import size_text
         "fetch plan.yaml scans 2024/0001.dcm --out 0001.dcm --reason audit --json",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.VERIFICATION_FAILED, Exit.STOPPED, Exit.AUTH),
+    result=Fetched,
 )
 def fetch(
     plan: Plan,

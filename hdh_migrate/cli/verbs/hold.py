@@ -8,6 +8,7 @@ import typer
 
 from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.switches import Held
 
 
 @verb(
@@ -16,6 +17,7 @@ from hdh_migrate.errors import Exit
         "hold plan.yaml --release",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED),
+    result=Held,
 )
 def hold(
     plan: Plan,
@@ -35,9 +37,11 @@ def hold(
         if release:
             was = holding.release(desk)
             text = f"let go; it was held {was}" if was else "nobody held it"
-            task.out.result({"held": None, "was": was}, text)
+            let_go: Held = {"held": None, "was": was}
+            task.out.result(let_go, text)
         else:
             held = holding.hold(desk, reason)
-            task.out.result({"held": held}, f"held {held}")
+            told: Held = {"held": held}
+            task.out.result(told, f"held {held}")
 
     task.run(body)

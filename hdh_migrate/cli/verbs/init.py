@@ -9,6 +9,7 @@ import typer
 
 from hdh_migrate.cli.command import AsJson, Task, verb
 from hdh_migrate.errors import Exit, MigrateError, UsageError
+from hdh_migrate.results.plans import Made
 
 GITIGNORE = "# private keys, credentials and ledgers never belong in version control\n" + "".join(
     f"{line}\n" for line in ("keys/*.sec", "keys/*.key", "secrets/", ".hdh-migrate/", ".env")
@@ -21,6 +22,7 @@ GITIGNORE = "# private keys, credentials and ledgers never belong in version con
         "init emc2 --json",
     ),
     exits=(Exit.OK, Exit.UNEXPECTED, Exit.USAGE),
+    result=Made,
 )
 def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to begin.")] = Path(),
@@ -52,8 +54,9 @@ def init(
             raise MigrateError(
                 f"{folder}: {error.strerror}", hint="choose a folder of yours"
             ) from error
+        told: Made = {"made": [str(path) for path in made]}
         task.out.result(
-            {"made": [str(path) for path in made]},
+            told,
             "\n".join(f"made {path}" for path in made)
             + f"\n\nnext: edit {plan}, then hdh-migrate validate {plan}"
             "\nthe private keys have no passphrase: move keys/escrow.sec offline, and protect"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hdh_migrate.cli.command import AsJson, Batches, NoProgress, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.cli.steps import perform_steps
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.moves import Steps
 
 
 @verb(
@@ -22,6 +23,7 @@ from hdh_migrate.errors import Exit
         Exit.LOCKED,
         Exit.INTERRUPTED,
     ),
+    result=Steps,
 )
 def inventory(
     plan: Plan,

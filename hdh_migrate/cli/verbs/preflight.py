@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hdh_migrate.cli.command import AsJson, Batches, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.moves import Preflight
 
 
 @verb(
@@ -12,6 +13,7 @@ from hdh_migrate.errors import Exit
         "preflight plan.yaml --batch pilot --json",
     ),
     exits=(Exit.OK, Exit.REFUSED, Exit.STOPPED, Exit.AUTH),
+    result=Preflight,
 )
 def preflight(
     plan: Plan,
@@ -44,7 +46,8 @@ def preflight(
             lines += [f"     note: {note}" for note in check.get("notes", ())]
             lines += [f"     to mend: {check['mend']}"] if "mend" in check else []
             lines += [f"     warning: no passphrase: {ref}" for ref in check.get("warnings", ())]
-        task.out.result({"checks": checks, "exit": int(code)}, "\n".join(lines))
+        told: Preflight = {"checks": checks, "exit": int(code)}
+        task.out.result(told, "\n".join(lines))
         return code
 
     task.run(body)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +10,7 @@ import typer
 from hdh_migrate.cli.command import AsJson, NoProgress, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.hosts import Probed, ProbeIntention
 
 
 @verb(
@@ -19,6 +19,7 @@ from hdh_migrate.errors import Exit
         "probe plan.yaml --dry-run",
     ),
     exits=(Exit.OK, Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.AUTH, Exit.LOCKED),
+    result=Probed | ProbeIntention,
 )
 def probe(
     plan: Plan,
@@ -57,14 +58,16 @@ def probe(
             state_dir,
             lambda desk: find_out(desk, bucket, dry_run=dry_run, compliance=compliance_trial),
         )
-        text = _intention(record) if dry_run else _findings(record, verbose=verbose > 0)
-        task.out.result({**record, "exit": int(code)}, text)
+        if "dry_run" in record:
+            task.out.result(record, _intention(record))
+        else:
+            task.out.result(record, _findings(record, verbose=verbose > 0))
         return code
 
     task.run(body)
 
 
-def _intention(told: Mapping[str, Any]) -> str:
+def _intention(told: ProbeIntention) -> str:
     lines = [
         "dry run: nobody was contacted",
         (
@@ -78,7 +81,7 @@ def _intention(told: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _findings(record: Mapping[str, Any], *, verbose: bool) -> str:
+def _findings(record: Probed, *, verbose: bool) -> str:
     lines = [
         (
             f"{record['endpoint']} ({record['region']}), bucket {record['bucket']}:"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.hosts import BucketStep, Provisioned
 
 
 @verb(
@@ -19,6 +19,7 @@ from hdh_migrate.errors import Exit
         "provision plan.yaml --policy policy.json --execute",
     ),
     exits=(Exit.OK, Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.AUTH, Exit.LOCKED),
+    result=Provisioned,
 )
 def provision(
     plan: Plan,
@@ -47,13 +48,13 @@ def provision(
         code, steps = provision_buckets(desk, policy=policy, execute=execute)
         lines = [] if execute else ["dry run: nothing was changed; --execute does it"]
         lines += [visible(f"{'ok  ' if one['ok'] else '--  '} {_step(one)}") for one in steps]
-        task.out.result({"dry_run": not execute, "steps": steps, "exit": int(code)},
-                        "\n".join(lines))  # fmt: skip
+        told: Provisioned = {"dry_run": not execute, "steps": steps, "exit": int(code)}
+        task.out.result(told, "\n".join(lines))
         return code
 
     task.run(body)
 
 
-def _step(step: Mapping[str, Any]) -> str:
+def _step(step: BucketStep) -> str:
     where = f"{step['bucket']}: {step['step']}"
     return f"{where}: seen {step['seen']}; wanted {step['wanted']}; {step['done']}"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hdh_migrate.cli.command import AsJson, Batch, NoProgress, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.switches import Rehearsed
 
 
 @verb(
@@ -24,6 +23,7 @@ from hdh_migrate.errors import Exit
         Exit.DAMAGED,
         Exit.LOCKED,
     ),
+    result=Rehearsed,
 )
 def rehearse(
     plan: Plan,
@@ -47,14 +47,20 @@ def rehearse(
     task.run(body)
 
 
-def _rehearsed(told: dict[str, Any]) -> list[str]:
+def _rehearsed(told: Rehearsed) -> list[str]:
     lines = [f"batch {told['batch']}: {'rehearsed' if told['ok'] else 'THE REHEARSAL FAILED'}"]
     if told["failed"]:
         lines.append(told["failed"])
-    for what, same in told["same"].items():
-        lines.append(f"  {what}: {'the same' if same else 'DIFFERENT'} before and after")
+    same = told["same"]
+    for what, kept in (
+        ("pointer", same["pointer"]), ("source", same["source"]), ("target", same["target"]),
+    ):  # fmt: skip
+        lines.append(f"  {what}: {'the same' if kept else 'DIFFERENT'} before and after")
     found = told["a_start_would_find"]
-    moves = ", ".join(f"{count} {what}" for what, count in found["to_move"].items())
-    lines.append(f"  a start would find: {moves} at the source")
+    to_move = found["to_move"]
+    lines.append(
+        f"  a start would find: {to_move['new']} new, {to_move['changed']} changed,"
+        f" {to_move['vanished']} vanished at the source"
+    )
     lines += [f"  a start would find: {line}" for line in found["approvals"]]
     return lines

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hdh_migrate.cli.command import AsJson, Batches, NoProgress, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.cli.steps import perform_steps, states_text
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.moves import BatchForecast, DryRun, Run, Steps
 from hdh_migrate.telemetry import duration_text, size_text
+
+if TYPE_CHECKING:
+    from hdh_migrate.session.desk import Desk
 
 
 class Until(StrEnum):
@@ -41,6 +45,7 @@ class Until(StrEnum):
         Exit.LOCKED,
         Exit.INTERRUPTED,
     ),
+    result=Steps | Run | DryRun,
 )
 def run(
     plan: Plan,
@@ -93,13 +98,14 @@ def _whole(
     if out is not None and (aside := shelf.put_aside(out, desk.loaded.digest)) is not None:
         progress.note(f"the report of an earlier run is now {aside}")
     report = write_stamped_report(desk, out)
+    told: Run = {
+        "exit": int(code),
+        "datasets": datasets,
+        "plan_digest": desk.loaded.digest,
+        "report": report,
+    }
     task.out.result(
-        {
-            "exit": int(code),
-            "datasets": datasets,
-            "plan_digest": desk.loaded.digest,
-            "report": report,
-        },
+        told,
         f"{states_text(datasets)}\nreport: {report['folder']}"
         + ("" if report["signed"] else " (draft, not evidence: the plan names no report.signer)"),
     )
@@ -109,25 +115,21 @@ def _whole(
 def _dry_run(task: Task, plan: Path, state_dir: Path | None, batches: Sequence[str]) -> Exit:
     from hdh_migrate.session.run import forecast
 
-    progress = task.out.progress()
-    desk = task.desk(plan, state_dir, progress)
-    try:
+    def act(desk: Desk) -> DryRun:
         told = forecast(desk, batches)
-    finally:
-        progress.close()
-    task.out.result(
-        {"dry_run": True, "exit": 0, "plan_digest": desk.loaded.digest, "batches": told},
-        "\n".join(_forecast_lines(told)),
-    )
+        return {"dry_run": True, "exit": 0, "plan_digest": desk.loaded.digest, "batches": told}
+
+    told = task.at_desk(plan, state_dir, act)
+    task.out.result(told, "\n".join(_forecast_lines(told["batches"])))
     return Exit.OK
 
 
-def _forecast_lines(told: Sequence[dict[str, Any]]) -> list[str]:
+def _forecast_lines(told: Sequence[BatchForecast]) -> list[str]:
     lines = ["dry run: nothing was written on either side, no state is kept"]
     for batch in told:
         source, target = batch["requests"]["source"], batch["requests"]["target"]
         pace = batch["assumed"]
-        low, high = (duration_text(batch["seconds"][end]) for end in ("low", "high"))
+        low, high = map(duration_text, (batch["seconds"]["low"], batch["seconds"]["high"]))
         lines += [
             (
                 f"batch {batch['batch']}: {batch['objects']} objects, {size_text(batch['bytes'])},"

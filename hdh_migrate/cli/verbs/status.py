@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from hdh_migrate.cli.command import AsJson, Plan, ShowNames, StateDir, Task, verb
 from hdh_migrate.cli.output import table, visible
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.looks import (
+    CutoverStatus,
+    FindingGroup,
+    Listed,
+    Moved,
+    NamedFinding,
+    Status,
+)
 from hdh_migrate.telemetry import duration_text, size_text
 
 WATCH_SECONDS = 2.0
@@ -20,6 +28,7 @@ WATCH_SECONDS = 2.0
         "status plan.yaml --json",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
+    result=Status,
 )
 def status(
     plan: Plan,
@@ -45,40 +54,50 @@ def status(
     task.run(body)
 
 
-def _status_text(told: dict[str, Any]) -> str:
+def _status_text(told: Status) -> str:
     rows = []
     for batch in told["batches"]:
-        for step, seen in batch["steps"].items():
-            eta, rate = seen.get("eta_seconds"), seen.get("bytes_per_second")
-            of = f"/{seen['of_objects']}" if "of_objects" in seen else ""
-            rows.append(
-                {
-                    "batch": batch["batch"],
-                    "step": step,
-                    "done": "done" if seen["done"] else "",
-                    "objects": f"{seen['objects']}{of}",
-                    "bytes": size_text(seen["bytes"]),
-                    "rate": f"{size_text(rate)}/s" if rate is not None else "",
-                    "left": duration_text(eta) if eta is not None and not seen["done"] else "",
-                }
-            )
+        name, steps = batch["batch"], batch["steps"]
+        rows.append({"batch": name, "step": "inventory", **_listed(steps["inventory"])})
+        rows.append({"batch": name, "step": "transfer", **_moved(steps["transfer"])})
+        rows.append({"batch": name, "step": "verify", **_moved(steps["verify"])})
     columns = ("batch", "step", "done", "objects", "bytes", "rate", "left")
     lines = [table(rows, {name: name for name in columns})]
     for batch in told["batches"]:
         lines += _cutover_lines(batch["batch"], batch["cutover"])
     if told["plan_changed"]:
         lines.append("the plan differs from the one this run was started with")
-    for found in told["findings"]:
-        count = f"{found['count']} x " if "count" in found else ""
-        key = f" {visible(found['key'])}" if found.get("key") else ""
-        where = found["dataset"] or "run"
-        lines.append(
-            f"{found['severity']}: {count}{found['code']} ({where}){key}: {found['detail']}"
-        )
-    return "\n".join(lines)
+    return "\n".join([*lines, *map(_finding_line, told["findings"])])
 
 
-def _cutover_lines(batch: str, told: dict[str, Any] | None) -> list[str]:
+def _listed(seen: Listed) -> dict[str, str]:
+    return {
+        "done": "done" if seen["done"] else "",
+        "objects": str(seen["objects"]),
+        "bytes": size_text(seen["bytes"]),
+    }
+
+
+def _moved(seen: Moved) -> dict[str, str]:
+    eta, rate = seen["eta_seconds"], seen["bytes_per_second"]
+    return {
+        **_listed(seen),
+        "objects": f"{seen['objects']}/{seen['of_objects']}",
+        "rate": f"{size_text(rate)}/s" if rate is not None else "",
+        "left": duration_text(eta) if eta is not None and not seen["done"] else "",
+    }
+
+
+def _finding_line(found: FindingGroup | NamedFinding) -> str:
+    count = f"{found['count']} x " if "count" in found else ""
+    key = ""
+    if found.get("key"):
+        key = f" {visible(found['key'])}"
+    where = found["dataset"] or "run"
+    return f"{found['severity']}: {count}{found['code']} ({where}){key}: {found['detail']}"
+
+
+def _cutover_lines(batch: str, told: CutoverStatus | None) -> list[str]:
     """Return where a batch's cutover stands and why it does not go on."""
     if told is None:
         return []

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from hdh_migrate.cli.command import AsJson, Plan, Task, verb
 from hdh_migrate.errors import Exit, MigrateError
+from hdh_migrate.results.plans import Invalid, Valid
 
 
 @verb(
@@ -14,6 +15,7 @@ from hdh_migrate.errors import Exit, MigrateError
         "validate plan.yaml --json",
     ),
     exits=(Exit.OK, Exit.REFUSED),
+    result=Valid | Invalid,
 )
 def validate(plan: Plan, *, as_json: AsJson = False) -> None:
     """Check a plan offline; every mistake at once, with file:line:column."""
@@ -32,8 +34,9 @@ def validate(plan: Plan, *, as_json: AsJson = False) -> None:
             check(loaded)
             demand_current(loaded)
         except PlanInvalid as error:
+            wrong: Invalid = {"valid": False, "problems": list(error.problems)}
             if task.out.as_json:
-                task.out.data({"valid": False, "problems": list(error.problems)})
+                task.out.data(wrong)
             for problem in error.problems:
                 task.out.say(problem)
             count = len(error.problems)
@@ -41,15 +44,16 @@ def validate(plan: Plan, *, as_json: AsJson = False) -> None:
             if error.hint:
                 task.out.say(f"hint: {error.hint}")
             return Exit.REFUSED
-        told = outlook(loaded.plan, loaded.base)
+        target = outlook(loaded.plan, loaded.base)
         # Sizes are known when an inventory was made in the plan's own state folder.
         limits = limits_of(loaded.plan, loaded.base)
         with suppress(MigrateError):  # a ledger that cannot be read is no fault of the plan
             known = problems(loaded.plan, loaded.base / STATE_DIR, limits)
-            told["notes"] += [str(problem) for problem in known]
+            target["notes"] += [str(problem) for problem in known]
+        told: Valid = {"valid": True, "plan_digest": loaded.digest, "target": target}
         task.out.result(
-            {"valid": True, "plan_digest": loaded.digest, "target": told},
-            "\n".join([f"{plan}: valid", f"plan digest {loaded.digest}", *outlook_text(told)]),
+            told,
+            "\n".join([f"{plan}: valid", f"plan digest {loaded.digest}", *outlook_text(target)]),
         )
         return None
 

@@ -10,6 +10,7 @@ import typer
 from hdh_migrate.cli.command import AsJson, PassphraseFrom, Plan, Task, verb
 from hdh_migrate.cli.keyfiles import passphrase_of
 from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.results.proofs import Waived
 
 
 @verb(
@@ -24,6 +25,7 @@ from hdh_migrate.errors import Exit, UsageError
         ),
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED),
+    result=Waived,
 )
 def waive(
     plan: Plan,
@@ -87,9 +89,17 @@ def waive(
                 "warning: the plan does not list this key in waivers.keys, so this does not count;"
                 " a key that is added there later needs a new waiver"
             )
+        told: Waived = {
+            "made": str(path),
+            "what": what,
+            "until": until,
+            "key": signer.key_id,
+            "counts": counts,
+            "plan_digest": loaded.digest,
+            "time": ALONE,
+        }
         task.out.result(
-            {"made": str(path), "what": what, "until": until, "key": signer.key_id,
-             "counts": counts, "plan_digest": loaded.digest, "time": ALONE},
+            told,
             f"made {path}\n{what} is waived until {until} for plan {loaded.digest[:16]}\n"
             f"{ALONE}",
         )  # fmt: skip

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
 from hdh_migrate.cli.command import AsJson, Root, ShowNames, Task, verb
 from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.proofs import Proved, Record
 
 
 @verb(
@@ -18,6 +19,7 @@ from hdh_migrate.errors import Exit
         "audit check-opening mco.json --root $ROOT --show-names",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
+    result=Proved,
 )
 def check_opening(
     opening: Annotated[Path, typer.Argument(metavar="OPENING", help="What `audit open` wrote.")],
@@ -37,8 +39,9 @@ def check_opening(
         shown = {name: value for name, value in record.items() if name not in hidden}
         known = {name: value for name, value in shown.items() if value is not None}
         text = [f"{name}: {visible(str(value))}" for name, value in known.items()]
+        told: Proved = {"ok": True, "record": cast("Record", shown)}
         task.out.result(
-            {"ok": True, "record": shown},
+            told,
             "\n".join(["ok      the line is this object's, under this root", *text]),
         )
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
 from hdh_migrate.cli.command import AsJson, Root, Task, verb
 from hdh_migrate.errors import EvidenceDamaged, Exit, UsageError
+from hdh_migrate.results.proofs import Proved, Record
 
 
 @verb(
@@ -17,6 +18,7 @@ from hdh_migrate.errors import EvidenceDamaged, Exit, UsageError
         "audit check-proof proof.json --root $ROOT --json",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
+    result=Proved,
 )
 def check_proof(
     proof: Annotated[Path, typer.Argument(metavar="PROOF", help="What `audit prove` printed.")],
@@ -39,6 +41,7 @@ def check_proof(
         record = read_line(line + b"\n", manifest_line)
         if root_of(line, inclusion).hex() != root.lower():
             raise EvidenceDamaged("the proof does not lead to this root")
-        task.out.result({"ok": True, "record": record}, f"ok      {line.decode()}")
+        told: Proved = {"ok": True, "record": cast("Record", record)}
+        task.out.result(told, f"ok      {line.decode()}")
 
     task.run(body)

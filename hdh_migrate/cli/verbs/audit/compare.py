@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,7 @@ from hdh_migrate.cli.command import AsJson, ShowNames, Task, Threshold, Trust, v
 from hdh_migrate.cli.keyfiles import trusted_keys
 from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.proofs import Compared, PlaceInBoth, Said
 
 if TYPE_CHECKING:
     from hdh_migrate.evidence.compare import Comparison
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         "audit compare october.zip november.zip --trust operator.pub --json",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
+    result=Compared,
 )
 def compare(
     old: Annotated[Path, typer.Argument(metavar="OLD", help="A report: folder or archive.")],
@@ -43,10 +45,10 @@ def compare(
         with unpacked(old) as was, unpacked(new) as now:
             found = compare_bundles(was, now, keys, threshold=threshold, show_names=show_names)
         code = Exit.DAMAGED if found.contradictions else Exit.OK
-        document = {
+        document: Compared = {
             "ok": not found.contradictions,
-            "contradictions": [dict(zip(_SAID, one, strict=True)) for one in found.contradictions],
-            "notes": [dict(zip(_SAID, one, strict=True)) for one in found.notes],
+            "contradictions": [_said(*one) for one in found.contradictions],
+            "notes": [_said(*one) for one in found.notes],
             "objects": {
                 kind: {"count": sums.objects, "lines": sums.lines}
                 for kind, sums in found.kinds.items()
@@ -59,7 +61,8 @@ def compare(
     task.run(body)
 
 
-_SAID = ("code", "message")
+def _said(code: str, message: str) -> Said:
+    return {"code": code, "message": message}
 
 
 def _told(found: Comparison) -> list[str]:
@@ -78,8 +81,9 @@ def _told(found: Comparison) -> list[str]:
     return [*lines, "the new bundle takes nothing back"]
 
 
-def _place(line: dict[str, Any]) -> str:
+def _place(line: PlaceInBoth) -> str:
     """Say where an object stands in the two manifests, and its name if it was asked for."""
-    places = [f"line {line[side]} of the {side} manifest" for side in ("old", "new") if line[side]]
+    both = (("old", line["old"]), ("new", line["new"]))
+    places = [f"line {number} of the {side} manifest" for side, number in both if number]
     named = [visible(f"{line['dataset']}: {line['key']}")] if "key" in line else []
     return ", ".join([*places, *named])

@@ -11,6 +11,7 @@ import typer
 from hdh_migrate.cli.command import AnyBundle, AsJson, ShowNames, Task, Threshold, verb
 from hdh_migrate.cli.keyfiles import trusted_keys
 from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.results.proofs import Exported
 
 
 class Format(StrEnum):
@@ -35,6 +36,7 @@ class What(StrEnum):
         "audit export evidence-2026-11 --format csv --what findings",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
+    result=Exported,
 )
 def export(
     bundle: AnyBundle,
@@ -83,7 +85,12 @@ def export(
                 task.out.stream(pieces)
                 return
             size = save(pieces, Path(out))
-        told = {"out": out, "format": str(form), "bytes": size, "trusted": reading.trusted}
+        told: Exported = {
+            "out": out,
+            "format": str(form),
+            "bytes": size,
+            "trusted": reading.trusted,
+        }
         task.out.result(told, f"{out}: {size} bytes")
 
     task.run(body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.proofs import Event
 
 
 @verb(
@@ -12,6 +13,7 @@ from hdh_migrate.errors import Exit
         "audit journal plan.yaml --state-dir /srv/state",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
+    result=Event,
 )
 def journal(
     plan: Plan,
@@ -29,7 +31,13 @@ def journal(
         ledger = desk.read_ledger()
         try:
             for seq, at, kind, text, digest in ledger.journal():
-                event = {"seq": seq, "at": at, "kind": kind, "body": text, "digest": digest.hex()}
+                event: Event = {
+                    "seq": seq,
+                    "at": at,
+                    "kind": kind,
+                    "body": text,
+                    "digest": digest.hex(),
+                }
                 task.out.data(event)
             ledger.check()
         finally:

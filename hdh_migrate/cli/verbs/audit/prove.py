@@ -9,6 +9,7 @@ import typer
 
 from hdh_migrate.cli.command import AsJson, Bundle, Task, verb
 from hdh_migrate.errors import EvidenceDamaged, Exit, UsageError
+from hdh_migrate.results.proofs import Proof
 
 
 @verb(
@@ -17,6 +18,7 @@ from hdh_migrate.errors import EvidenceDamaged, Exit, UsageError
         "audit prove evidence-2026-11 mco.csv --dataset pmsi",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
+    result=Proof,
 )
 def prove(
     bundle: Bundle,
@@ -35,7 +37,7 @@ def prove(
     task.run(body)
 
 
-def proof_in(bundle: Path, key: str, dataset: str | None) -> dict[str, Any]:
+def proof_in(bundle: Path, key: str, dataset: str | None) -> Proof:
     """Return the proof that an object stands in a bundle's manifest.
 
     Raises:

@@ -9,6 +9,7 @@ import typer
 
 from hdh_migrate.cli.command import AsJson, Task, verb
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.proofs import Verifier
 
 
 @verb(
@@ -17,6 +18,7 @@ from hdh_migrate.errors import Exit
         "audit verifier --out verifier --json",
     ),
     exits=(Exit.OK, Exit.USAGE),
+    result=Verifier,
 )
 def verifier(
     *,
@@ -34,8 +36,9 @@ def verifier(
         from hdh_migrate.evidence.verifier import verifier_digest, write_verifier
 
         files, digest = write_verifier(out), verifier_digest()
+        told: Verifier = {"folder": str(out), "files": files, "sha256": digest}
         task.out.result(
-            {"folder": str(out), "files": files, "sha256": digest},
+            told,
             f"made {out}: {', '.join(files)}\nsha256 {digest} (sha256sum *.py | sha256sum)",
         )
 

@@ -11,6 +11,7 @@ import typer
 from hdh_migrate.cli.command import AnyBundle, AsJson, Task, Threshold, Trust, TsaTrust, verb
 from hdh_migrate.cli.keyfiles import given, trusted_keys
 from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.results.proofs import Checked
 
 
 @verb(
@@ -19,6 +20,7 @@ from hdh_migrate.errors import Exit, UsageError
         "audit verify evidence.zip --trust operator.pub --trust witness.pub --threshold 2",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
+    result=Checked,
 )
 def verify(
     bundle: AnyBundle,
@@ -80,16 +82,14 @@ def verify(
             also=partial(compare_pages, keys, code_digest()),
         )  # fmt: skip
         code = Exit.DAMAGED if outcome.problems else Exit.OK
-        task.out.result(
-            {
-                "ok": not outcome.problems,
-                "problems": outcome.problems,
-                "checked": [] if outcome.problems else outcome.checked,
-                "not_checked": outcome.open,
-                "exit": int(code),
-            },
-            "\n".join(outcome.told()),
-        )
+        told: Checked = {
+            "ok": not outcome.problems,
+            "problems": outcome.problems,
+            "checked": [] if outcome.problems else outcome.checked,
+            "not_checked": outcome.open,
+            "exit": int(code),
+        }
+        task.out.result(told, "\n".join(outcome.told()))
         return code
 
     task.run(body)

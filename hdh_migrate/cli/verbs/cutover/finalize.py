@@ -8,6 +8,7 @@ import typer
 
 from hdh_migrate.cli.command import AsJson, Batch, NoProgress, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.switches import Cutover
 
 
 @verb(
@@ -26,6 +27,7 @@ from hdh_migrate.errors import Exit
         Exit.DAMAGED,
         Exit.LOCKED,
     ),
+    result=Cutover,
 )
 def finalize(
     plan: Plan,

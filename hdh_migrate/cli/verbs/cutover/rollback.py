@@ -15,6 +15,7 @@ from hdh_migrate.cli.command import (
 )
 from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.switches import RolledBack
 
 
 @verb(
@@ -32,6 +33,7 @@ from hdh_migrate.errors import Exit
         Exit.DAMAGED,
         Exit.LOCKED,
     ),
+    result=RolledBack,
 )
 def rollback(
     plan: Plan,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hdh_migrate.cli.command import AsJson, Batch, NoProgress, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.switches import Cutover
 
 
 @verb(
@@ -24,6 +25,7 @@ from hdh_migrate.errors import Exit
         Exit.LOCKED,
         Exit.INTERRUPTED,
     ),
+    result=Cutover,
 )
 def start(
     plan: Plan,

@@ -9,6 +9,7 @@ import typer
 
 from hdh_migrate.cli.command import AsJson, PassphraseFrom, Plan, StateDir, Task, verb
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.keys import Drilled
 
 
 @verb(
@@ -17,6 +18,7 @@ from hdh_migrate.errors import Exit
         "keys drill plan.yaml --key escrow.sec --passphrase-from env:ESCROW --json",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.LOCKED),
+    result=Drilled,
 )
 def drill(
     plan: Plan,

@@ -9,6 +9,7 @@ import typer
 
 from hdh_migrate.cli.command import AsJson, Folder, Task, ValidUntil, verb
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.keys import Imported
 
 
 @verb(
@@ -17,6 +18,7 @@ from hdh_migrate.errors import Exit
         "keys import dpo.pub --name dpo --valid-until 2027-12-31",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED),
+    result=Imported,
 )
 def import_(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="An OpenSSH public key.")],
@@ -33,7 +35,7 @@ def import_(
         from hdh_migrate.evidence.signing import import_public, load_verifier
 
         made = import_public(path, folder, name, valid_until)
-        told = {"made": str(made), "key_id": load_verifier(made).key_id}
+        told: Imported = {"made": str(made), "key_id": load_verifier(made).key_id}
         task.out.result(told, f"made {made}, {told['key_id']}; name it with --key to sign")
 
     task.run(body)

@@ -11,6 +11,7 @@ import typer
 from hdh_migrate.cli.command import AsJson, Folder, PassphraseFrom, Task, ValidUntil, verb
 from hdh_migrate.cli.keyfiles import passphrase_of
 from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.results.plans import Made
 
 
 class Purpose(StrEnum):
@@ -26,6 +27,7 @@ class Purpose(StrEnum):
         "keys new report --purpose report --valid-until 2027-12-31",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED),
+    result=Made,
 )
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Files NAME.pub and NAME.sec.")],
@@ -63,8 +65,7 @@ def new(
             made = new_pair(folder, name, passphrase=phrase)
         if phrase is None:
             task.out.say("warning: the private key has no passphrase; only its mode protects it")
-        task.out.result(
-            {"made": [str(path) for path in made]}, "\n".join(f"made {path}" for path in made)
-        )
+        told: Made = {"made": [str(path) for path in made]}
+        task.out.result(told, "\n".join(f"made {path}" for path in made))
 
     task.run(body)

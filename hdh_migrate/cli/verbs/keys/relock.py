@@ -10,6 +10,7 @@ import typer
 from hdh_migrate.cli.command import AsJson, Task, verb
 from hdh_migrate.cli.keyfiles import head_of, passphrase_of
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.keys import Relocked
 
 
 @verb(
@@ -18,6 +19,7 @@ from hdh_migrate.errors import Exit
         "keys relock keys/steward.sec --new-passphrase-from env:STEWARD",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED),
+    result=Relocked,
 )
 def relock(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="A private key file.")],
@@ -41,7 +43,8 @@ def relock(
         assert new is not None
         demand_strong(new)
         _lock(path, old, new)
-        task.out.result({"relocked": str(path)}, f"locked anew: {path}")
+        told: Relocked = {"relocked": str(path)}
+        task.out.result(told, f"locked anew: {path}")
 
     task.run(body)
 

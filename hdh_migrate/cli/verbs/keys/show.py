@@ -10,6 +10,7 @@ import typer
 from hdh_migrate.cli.command import AsJson, PassphraseFrom, Task, verb
 from hdh_migrate.cli.keyfiles import head_of, passphrase_of
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.keys import KeyFile
 
 
 @verb(
@@ -18,6 +19,7 @@ from hdh_migrate.errors import Exit
         "keys show keys/report.key --passphrase-from file:secrets/report",
     ),
     exits=(Exit.OK, Exit.REFUSED),
+    result=KeyFile,
 )
 def show(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="A public or private key file.")],
@@ -36,7 +38,7 @@ def show(
     task.run(body)
 
 
-def _described(path: Path, passphrase: str | None) -> dict[str, str]:
+def _described(path: Path, passphrase: str | None) -> KeyFile:
     """Return kind, fingerprint and protection of a key file; never the key.
 
     Raises:
@@ -58,5 +60,7 @@ def _described(path: Path, passphrase: str | None) -> dict[str, str]:
     if b"PUBLIC KEY" in head:
         return {"kind": "ed25519 public key", "fingerprint": load_verifier(path).key_id}
     signer = load_signer(path, passphrase.encode() if passphrase else None)
-    told = {"kind": "ed25519 private key", "fingerprint": signer.key_id}
-    return told if signer.weakness is None else {**told, "warning": signer.weakness}
+    told: KeyFile = {"kind": "ed25519 private key", "fingerprint": signer.key_id}
+    if signer.weakness is not None:
+        told["warning"] = signer.weakness
+    return told

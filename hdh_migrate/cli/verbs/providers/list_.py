@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hdh_migrate.cli.command import AsJson, Task, verb
 from hdh_migrate.cli.output import table
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.hosts import Provider, Providers
 
 
 @verb(
@@ -15,6 +14,7 @@ from hdh_migrate.errors import Exit
         "providers list --json",
     ),
     exits=(Exit.OK,),
+    result=Providers,
 )
 def list_(*, as_json: AsJson = False) -> None:
     """List the profiles, with their regions and how much of each is confirmed."""
@@ -23,7 +23,7 @@ def list_(*, as_json: AsJson = False) -> None:
     def body() -> None:
         from hdh_migrate.targets import profiles
 
-        rows: list[dict[str, Any]] = []
+        rows: list[Provider] = []
         for profile in map(profiles.load, profiles.names()):
             claims = profile.capabilities.values()
             rows.append(
@@ -48,6 +48,7 @@ def list_(*, as_json: AsJson = False) -> None:
         ]
         columns = {"name": "NAME", "regions": "REGIONS", "as_of": "AS OF", "confirmed": "CONFIRMED",
                    "health_rules": "HEALTH RULES", "title": "TITLE"}  # fmt: skip
-        task.out.result({"providers": rows}, table(shown, columns))
+        told: Providers = {"providers": rows}
+        task.out.result(told, table(shown, columns))
 
     task.run(body)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from hdh_migrate.cli.command import AsJson, Task, verb
 from hdh_migrate.cli.output import table, visible
 from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.results.hosts import HealthRule, Note, Profile
 
 
 @verb(
@@ -18,6 +19,7 @@ from hdh_migrate.errors import Exit, UsageError
         "providers show scaleway --own profile.yaml --json",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED),
+    result=Profile,
 )
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A profile.")],
@@ -43,7 +45,7 @@ def show(
     task.run(body)
 
 
-def _profile_text(told: dict[str, Any]) -> str:
+def _profile_text(told: Profile) -> str:
     from hdh_migrate.targets.profiles import OWN
 
     rows = [
@@ -74,7 +76,7 @@ def _profile_text(told: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _dated(told: dict[str, Any]) -> str:
+def _dated(told: HealthRule | Note) -> str:
     confirmed = "" if told["confirmed"] == "yes" else ", not confirmed"
     return f" ({told['source']}, {told['as_of']}{confirmed})"
 

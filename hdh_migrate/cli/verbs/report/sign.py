@@ -10,6 +10,7 @@ import typer
 from hdh_migrate.cli.command import AsJson, PassphraseFrom, Task, Trust, verb
 from hdh_migrate.cli.keyfiles import given
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.proofs import Signed
 
 
 @verb(
@@ -18,6 +19,7 @@ from hdh_migrate.errors import Exit
         "report sign evidence-2026-11.checkpoint --key witness.key --trust operator.pub",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
+    result=Signed,
 )
 def sign(
     bundle: Annotated[
@@ -46,8 +48,9 @@ def sign(
         task.out.warn(signer.weakness)
         what = "checkpoint" if bundle.is_file() else "statement"
         count = (add_witness if bundle.is_file() else countersign)(bundle, signer, trusted)
+        told: Signed = {"signed_by": signer.key_id, "signatures": count}
         task.out.result(
-            {"signed_by": signer.key_id, "signatures": count},
+            told,
             f"signed by {signer.key_id}; the {what} has {count} signatures now",
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -12,6 +12,7 @@ from hdh_migrate.cli.command import AsJson, Bundle, Task, TsaTrust, verb
 from hdh_migrate.cli.keyfiles import given
 from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.results.proofs import Requested, Stamped
 
 
 @verb(
@@ -20,6 +21,7 @@ from hdh_migrate.errors import Exit, UsageError
         "report timestamp evidence-2026-11 --request request.tsq",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.STOPPED, Exit.DAMAGED),
+    result=Requested | Stamped,
 )
 def timestamp(
     bundle: Bundle,
@@ -50,17 +52,17 @@ def timestamp(
         if sum(option is not None for option in (query, token, tsa)) != 1:
             raise UsageError("give one of --request, --token and --tsa")
         if query is not None:
-            told: dict[str, Any] = _request(bundle, query, tsa_trust)
+            asked = _request(bundle, query, tsa_trust)
             text = f"{query}: a request, for the authority; its answer goes to --token"
+            task.out.result(asked, text)
         else:
             told = _stamp(bundle, token, tsa, tsa_trust)
-            text = stamp_text(told)
-        task.out.result(told, text)
+            task.out.result(told, stamp_text(told))
 
     task.run(body)
 
 
-def _request(bundle: Path, out: Path, tsa_trust: Path | None) -> dict[str, Any]:
+def _request(bundle: Path, out: Path, tsa_trust: Path | None) -> Requested:
     from hdh_migrate.evidence.stamps import request
     from hdh_migrate.folders import whole
     from hdh_migrate.session.stamping import NONCE_BITS
@@ -77,26 +79,22 @@ def _request(bundle: Path, out: Path, tsa_trust: Path | None) -> dict[str, Any]:
     return {"request": str(out)}
 
 
-def _stamp(
-    bundle: Path, token: Path | None, tsa: str | None, tsa_trust: Path | None
-) -> dict[str, Any]:
-    from dataclasses import asdict
-
+def _stamp(bundle: Path, token: Path | None, tsa: str | None, tsa_trust: Path | None) -> Stamped:
     from pydantic_core import PydanticCustomError
 
     from hdh_migrate.evidence.stamps import add_stamp, load_roots
     from hdh_migrate.plan.fields import authority_url
-    from hdh_migrate.session.stamping import NONCE_BITS, stamp
+    from hdh_migrate.session.stamping import NONCE_BITS, stamp, told_of
 
     roots = given(load_roots, [tsa_trust])[0] if tsa_trust is not None else None
     if tsa is None:
         assert token is not None
-        return asdict(add_stamp(bundle, _answer(token), roots))
+        return told_of(add_stamp(bundle, _answer(token), roots))
     try:
         authority_url(tsa)
     except PydanticCustomError as error:
         raise UsageError(f"--tsa: {error.message()}") from None
-    return asdict(stamp(bundle, tsa, roots, nonce=secrets.randbits(NONCE_BITS)))
+    return told_of(stamp(bundle, tsa, roots, nonce=secrets.randbits(NONCE_BITS)))
 
 
 def _answer(path: Path) -> bytes:
@@ -109,7 +107,7 @@ def _answer(path: Path) -> bytes:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def stamp_text(stamp: dict[str, Any]) -> str:
+def stamp_text(stamp: Stamped) -> str:
     """Return for people who stamped when, and what was not checked."""
     text = f"stamped at {stamp['at']} by {visible(stamp['authority'])}"
     if not stamp["trusted"]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.cli.verbs.report.timestamp import stamp_text
 from hdh_migrate.errors import Exit
+from hdh_migrate.results.proofs import Report
 
 
 class Names(StrEnum):
@@ -26,6 +27,7 @@ class Names(StrEnum):
         "report plan.yaml --names keyed --out for-outsiders",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED, Exit.LOCKED),
+    result=Report,
 )
 def write(
     plan: Plan,
@@ -58,7 +60,7 @@ def write(
             f"report: {told['folder']} ({signed})",
             f"{told['objects']} objects, root {told['root']}",
         ]
-        if (stamp := told["stamp"]) is not None and "at" in stamp:
+        if (stamp := told["stamp"]) is not None and "error" not in stamp:
             lines.append(stamp_text(stamp))
         lines.append(_checkpoint_text(told, names))
         task.out.result(told, "\n".join(lines))
@@ -66,7 +68,7 @@ def write(
     task.run(body)
 
 
-def _checkpoint_text(told: dict[str, Any], names: Names) -> str:
+def _checkpoint_text(told: Report, names: Names) -> str:
     """Return the checkpoint for people to keep, or why there is none."""
     if (made := told["checkpoint"]) is not None:
         return f"checkpoint of the journal, to keep or have signed: {made['file']}\n{made['note']}"
