@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,15 +66,21 @@ def schema(names: tuple[str, ...], verb: Verb) -> dict[str, Any]:
     }
 
 
+@cache
+def texts() -> Mapping[Path, str]:
+    """Return every file as it should be."""
+    return {
+        FOLDER / f"{named(names)}.json": json.dumps(schema(names, load(names)), indent=2) + "\n"
+        for names in leaves()
+    }
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write every schema, or say which of them is stale; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m hdh_migrate.cli.reference")
     parser.add_argument("--check", action="store_true", help="write nothing, exit 1 when stale")
     check = parser.parse_args(arguments).check
-    wanted = {
-        FOLDER / f"{named(names)}.json": json.dumps(schema(names, load(names)), indent=2) + "\n"
-        for names in leaves()
-    }
+    wanted = texts()
     stale = [
         path
         for path in sorted({*wanted, *FOLDER.glob("*.json")})

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from setuptools._distutils.core import run_setup
 
 from hdh_migrate.cli.app import main
 from hdh_migrate.cli.verbs import docs
@@ -64,10 +65,17 @@ def test_what_is_not_there_is_wrong_usage(
 def test_a_wheel_carries_them_beside_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    build = run_setup(str(ROOT / "setup.py"), stop_after="init").get_command_obj("build_py")
-    build.ensure_finalized()
-    build.build_lib = str(tmp_path)
-    build.run()
+    script = (
+        "import sys\n"
+        "from setuptools import Distribution\n"
+        "from distutils.core import run_setup\n"
+        "made = run_setup(sys.argv[1], stop_after='init').get_command_obj('build_py')\n"
+        "made.ensure_finalized()\n"
+        "made.build_lib = sys.argv[2]\n"
+        "made.run()\n"
+    )
+    command = [sys.executable, "-c", script, str(ROOT / "setup.py"), str(tmp_path)]
+    subprocess.run(command, check=True, cwd=tmp_path)
 
     monkeypatch.setattr(docs, "_CARRIED", tmp_path / "hdh_migrate_docs")
     monkeypatch.setattr(docs, "_PACKAGES", tmp_path)
