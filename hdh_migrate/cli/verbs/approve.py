@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,10 @@ from hdh_migrate.cli.command import AsJson, PassphraseFrom, Plan, StateDir, Task
 from hdh_migrate.cli.keyfiles import given
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.switches import Approved, Kept, Withdrawn
+
+if TYPE_CHECKING:
+    from hdh_migrate.evidence.signing import Signer
+    from hdh_migrate.session.desk import Desk
 
 _FOR = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 
@@ -146,7 +150,7 @@ def approve(
 
 
 def _made(
-    desk: Any,  # noqa: ANN401 - imported when it is used
+    desk: Desk,
     say: Callable[[str], None],
     *,
     batch: str,
@@ -229,7 +233,7 @@ def _lines(told: Mapping[str, object]) -> str:
 
 
 def _withdrawn(
-    desk: Any,  # noqa: ANN401 - imported when it is used
+    desk: Desk,
     named: str,
     *,
     key: Path,
@@ -260,7 +264,7 @@ def _withdrawn(
     }
 
 
-def _signer(desk: Any, key: Path, phrase_from: str | None) -> Any:  # noqa: ANN401 - imported when it is used
+def _signer(desk: Desk, key: Path, phrase_from: str | None) -> Signer:
     from hdh_migrate.evidence.signing import load_signer
     from hdh_migrate.wiring import Vault
 

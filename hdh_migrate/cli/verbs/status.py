@@ -89,9 +89,10 @@ def _moved(seen: Moved) -> dict[str, str]:
 
 
 def _finding_line(found: FindingGroup | NamedFinding) -> str:
-    count = f"{found['count']} x " if "count" in found else ""
-    key = ""
-    if found.get("key"):
+    count = key = ""
+    if "count" in found:
+        count = f"{found['count']} x "
+    elif found["key"]:
         key = f" {visible(found['key'])}"
     where = found["dataset"] or "run"
     return f"{found['severity']}: {count}{found['code']} ({where}){key}: {found['detail']}"

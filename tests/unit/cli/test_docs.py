@@ -62,6 +62,7 @@ def test_what_is_not_there_is_wrong_usage(
     assert ran(capsys, *wrong) == (Exit.USAGE, "")
 
 
+@pytest.mark.slow
 def test_a_wheel_carries_them_beside_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -36,6 +36,7 @@ def objects(value: Any) -> list[dict[str, Any]]:
     return [value, *inner] if isinstance(value.get("properties"), dict) else inner
 
 
+@pytest.mark.slow
 def test_the_published_schemas_are_those_of_the_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
