@@ -102,7 +102,8 @@ class Defaulting(Menu):
 
     def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> Any:  # noqa: ANN401 - as in typer
         """Read the arguments as a verb's, or else as the default's."""
-        if args and (args[0] in {*self.list_commands(None), self.default, *HELP_OPTIONS}):
+        own = {*self.list_commands(None), self.default, *HELP_OPTIONS}
+        if args[0] in own if args else extra.get("resilient_parsing"):  # a shell that completes
             return super().make_context(info_name, args, *more, **extra)
         return self.get_command(None, self.default).make_context(info_name, args, *more, **extra)
 
