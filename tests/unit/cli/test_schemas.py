@@ -114,3 +114,33 @@ def test_wrong_arguments_print_nothing_for_people_to_pipe_on(
     told = capsys.readouterr()
     assert (end.value.code, told.out) == (Exit.USAGE, "")
     assert "No such option: --frob" in told.err
+
+
+def test_what_the_offline_verbs_print_is_as_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PHRASE", "k7Qm-vT2x-9LpR-wz4H")
+    assert len(printed(capsys, "init", "new", "--json")[1]["made"]) == 8
+    monkeypatch.chdir(tmp_path / "new")
+    assert printed(capsys, "validate", "plan.yaml", "--json")[1]["valid"] is True
+    assert printed(capsys, "hold", "plan.yaml", "--json")[1]["held"].startswith("by ")
+    assert printed(capsys, "hold", "plan.yaml", "--release", "--json")[1]["held"] is None
+    assert printed(capsys, "status", "plan.yaml", "--json")[0] == Exit.USAGE
+
+    made = ("keys", "new", "dpo", "--purpose", "report", "--json")
+    assert printed(capsys, *made)[1]["made"] == ["keys/dpo.key", "keys/dpo.pub"]
+    locked = ("keys", "relock", "keys/dpo.key", "--new-passphrase-from", "env:PHRASE", "--json")
+    assert printed(capsys, *locked)[1] == {"relocked": "keys/dpo.key"}
+    for name in ("steward.sec", "steward.pub", "dpo.pub"):
+        assert printed(capsys, "keys", "show", f"keys/{name}", "--json")[1]["fingerprint"]
+
+    assert printed(capsys, "audit", "verifier", "--out", "v", "--json")[1]["folder"] == "v"
+    names = [one["name"] for one in printed(capsys, "providers", "list", "--json")[1]["providers"]]
+    for name in names:
+        assert printed(capsys, "providers", "show", name, "--json")[1]["name"] == name
+
+    plan = tmp_path / "new" / "plan.yaml"
+    plan.write_text(plan.read_text().replace("version: 1", "version: 2"))
+    code, told = printed(capsys, "validate", "plan.yaml", "--json")
+    assert (code, told["valid"]) == (Exit.REFUSED, False)
