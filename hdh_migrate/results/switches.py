@@ -80,12 +80,41 @@ class TermsChange(TypedDict):
     terms_before: TermsInForce | None
 
 
+class Trial(TypedDict):
+    """A write that was tried at the source and refused, in words."""
+
+    dataset: str
+    told: str
+
+
+class DeniedWrite(TypedDict):
+    """Nobody writes: the writers' own credential was tried and refused."""
+
+    kind: Literal["denied-write"]
+    trials: list[Trial]
+
+
+class Statement(TypedDict):
+    """Nobody writes: it was signed, with these keys."""
+
+    kind: Literal["statement"]
+    keys: list[str]
+
+
+class Relisting(TypedDict):
+    """One of the listings of the source that had to be the same."""
+
+    at: str
+    objects: int
+    digest: str
+
+
 class FreezeProof(TypedDict):
     """How it was seen that nobody writes."""
 
-    how: str
-    relists: int
-    interval_seconds: float
+    how: DeniedWrite | Statement
+    relists: list[Relisting]
+    interval_seconds: int
 
 
 class Round(TypedDict):

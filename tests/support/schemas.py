@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
 
 from hdh_migrate.cli.verbs import GROUPS, SECTIONS
 
@@ -22,9 +23,8 @@ def hold(arguments: Sequence[str], code: int, out: str) -> None:
     if code < 0 or name is None or ("--json" not in arguments and name not in ALWAYS_JSON):
         return
     for line in out.splitlines():
-        document = json.loads(line)
-        wrong = [error.message for error in validator(name).iter_errors(document)]
-        assert not wrong, f"{name} --json: {wrong}: {line}"
+        wrong = best_match(validator(name).iter_errors(json.loads(line)))
+        assert wrong is None, f"{name} --json: {wrong.json_path}: {wrong.message}: {line}"
 
 
 def verb_of(arguments: Sequence[str]) -> str | None:
