@@ -101,9 +101,9 @@ def check(folder: Path, count: int) -> None:
 
 
 def prove(folder: Path, count: int) -> None:
-    from hdh_migrate.cli.auditing import _proof
+    from hdh_migrate.cli.verbs.audit.prove import proof_in
 
-    _proof(folder / "bundle", f"pmsi/2024/{count // 2:09}.parquet", None)
+    proof_in(folder / "bundle", f"pmsi/2024/{count // 2:09}.parquet", None)
 
 
 STEPS = {"write": write, "check": check, "prove": prove}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Any
+from typing import Any, Self
 
 FAILING_DISK = (
     "what was acknowledged is in the ledger; nothing more was written after the failure: look at"
@@ -18,21 +18,30 @@ FAILING_DISK = (
 
 
 class Exit(IntEnum):
-    """The documented exit codes (docs/operations.md)."""
+    """The exit codes, each with what it means to who called (docs/operations.md)."""
 
-    OK = 0
-    UNEXPECTED = 1
-    USAGE = 2
-    REFUSED = 3
-    FINDINGS = 4
-    VERIFICATION_FAILED = 5
-    DRIFTED = 6
-    STOPPED = 7
-    APPROVAL_MISSING = 8
-    AUTH = 9
-    DAMAGED = 10
-    LOCKED = 11
-    INTERRUPTED = 130
+    meaning: str
+
+    def __new__(cls, code: int, meaning: str = "") -> Self:
+        """Make a code that knows its meaning."""
+        made = int.__new__(cls, code)
+        made._value_ = code
+        made.meaning = meaning
+        return made
+
+    OK = 0, "done, with nothing left open"
+    UNEXPECTED = 1, "unexpected error"
+    USAGE = 2, "wrong usage: options or values that cannot be"
+    REFUSED = 3, "refused: by the plan, preflight, or the place's rules"
+    FINDINGS = 4, "finished, with findings to look at"
+    VERIFICATION_FAILED = 5, "what the target holds is not what was sent"
+    DRIFTED = 6, "the source changed meanwhile"
+    STOPPED = 7, "stopped cleanly; the same command goes on"
+    APPROVAL_MISSING = 8, "an approval is missing"
+    AUTH = 9, "a credential is refused, or lacks a right"
+    DAMAGED = 10, "ledger or evidence is damaged"
+    LOCKED = 11, "another command holds the ledger"
+    INTERRUPTED = 130, "interrupted; the same command goes on"
 
 
 class MigrateError(Exception):

@@ -1,59 +1,71 @@
-"""Say what a key file is, whichever kind of key it holds."""
+"""Key files that a command line names, and their passphrases."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
-from hdh_migrate.errors import KeyUnavailable
+import typer
+
+from hdh_migrate.errors import KeyUnavailable, UsageError
+
+if TYPE_CHECKING:
+    from hdh_migrate.evidence.signing import Verifier
+
+T = TypeVar("T")
 
 _HEAD_BYTES = 64
 
 
-def describe(path: Path, passphrase: str | None) -> dict[str, str]:
-    """Return kind, fingerprint and protection of a key file; never the key.
+def given(load: Callable[[Path], T], paths: Sequence[Path]) -> list[T]:
+    """Load what is trusted.
 
     Raises:
-        KeyUnavailable: it is not a key file, or cannot be opened.
+        UsageError: a file cannot be read or is none; wrong usage, as in verify.py.
     """
-    from hdh_migrate.evidence.signing import load_signer, load_verifier
-    from hdh_migrate.sealing.keys import PrivateKey, PublicKey
-
     try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
-    except OSError as error:
-        raise KeyUnavailable(f"{path}: {error.strerror}") from error
-    if b"CRYPT4GH PUBLIC" in head:
-        return {"kind": "crypt4gh public key", "fingerprint": PublicKey.load(path).fingerprint}
-    if b"CRYPT4GH" in head:
-        private = PrivateKey.load(path, passphrase)
-        return {
-            "kind": "crypt4gh private key",
-            "fingerprint": private.public.fingerprint,
-            "passphrase": "yes" if private.protected else "no",
-        }
-    if b"PUBLIC KEY" in head:
-        return {"kind": "ed25519 public key", "fingerprint": load_verifier(path).key_id}
-    signer = load_signer(path, passphrase.encode() if passphrase else None)
-    told = {"kind": "ed25519 private key", "fingerprint": signer.key_id}
-    return told if signer.weakness is None else {**told, "warning": signer.weakness}
+        return [load(path) for path in paths]
+    except KeyUnavailable as error:
+        raise UsageError(str(error), hint=error.hint) from None
 
 
-def relock(path: Path, old: str | None, new: str) -> None:
-    """Lock a private key's file anew, whichever kind of key it holds.
+def trusted_keys(paths: Sequence[Path], threshold: int) -> list[Verifier]:
+    """Load the public keys that are trusted, of which so many must have signed.
 
     Raises:
-        KeyUnavailable: it is none, cannot be opened, or not be replaced; it is as it was.
+        UsageError: a file is no key, or there are fewer different keys than must have signed.
     """
-    from hdh_migrate.evidence import signing
-    from hdh_migrate.sealing import keys
+    from hdh_migrate.evidence.signing import load_verifier
 
+    keys = given(load_verifier, paths)
+    different = len({key.fingerprint for key in keys})
+    if threshold > max(different, 1):
+        raise UsageError(f"{threshold} keys must have signed, but {different} are trusted")
+    return keys
+
+
+def passphrase_of(*, asked: bool, reference: str | None) -> str | None:
+    """Return a passphrase from a reference, or ask for it, or None."""
+    if reference is not None:
+        import os
+
+        from hdh_migrate.plan.secrets import resolve
+
+        return resolve(reference, Path.cwd(), os.environ).reveal()
+    if not asked:
+        return None
+    return str(typer.prompt("passphrase", hide_input=True, confirmation_prompt=True, err=True))
+
+
+def head_of(path: Path) -> bytes:
+    """Return the first bytes of a key file, which tell its kind.
+
+    Raises:
+        KeyUnavailable: it cannot be read.
+    """
     try:
         with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+            return file.read(_HEAD_BYTES)
     except OSError as error:
         raise KeyUnavailable(f"{path}: {error.strerror}") from error
-    if b"CRYPT4GH" in head:
-        keys.relock(path, old, new)
-    else:
-        signing.relock(path, old.encode() if old else None, new.encode())

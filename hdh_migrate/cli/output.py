@@ -10,10 +10,10 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from hdh_migrate.cli import streams
 from hdh_migrate.errors import MigrateError
+from hdh_migrate.results import Failed
 from hdh_migrate.telemetry import duration_text, size_text
 
 LINE_SECONDS = 15.0
@@ -28,11 +28,11 @@ class Output:
         """Why stdout did not take everything; what a command did is done all the same."""
         self._progress = progress
 
-    def data(self, document: Any) -> None:  # noqa: ANN401 - any JSON value
+    def data(self, document: Mapping[str, object]) -> None:
         """Print one JSON document on stdout."""
         self._print(json.dumps(document, ensure_ascii=True, sort_keys=True) + "\n")
 
-    def result(self, document: Any, text: str) -> None:  # noqa: ANN401 - any JSON value
+    def result(self, document: Mapping[str, object], text: str) -> None:
         """Print a result: the document for machines, or the text for people; both on stdout."""
         if self.as_json:
             self.data(document)
@@ -65,16 +65,7 @@ class Output:
     def fail(self, error: MigrateError) -> None:
         """Tell what went wrong, and what to do."""
         if self.as_json:
-            self.data(
-                {
-                    "error": {
-                        "kind": type(error).__name__,
-                        "message": str(error),
-                        "hint": error.hint,
-                        "exit": int(error.exit_code),
-                    }
-                }
-            )
+            self.data(error_document(error))
         self.say(f"error: {error}")
         if error.hint:
             self.say(f"hint: {error.hint}")
@@ -136,12 +127,24 @@ class LineProgress:
         self.title = ""
 
 
+def error_document(error: MigrateError) -> Failed:
+    """Return what a machine is told of an error."""
+    return {
+        "error": {
+            "kind": type(error).__name__,
+            "message": str(error),
+            "hint": error.hint,
+            "exit": int(error.exit_code),
+        }
+    }
+
+
 def visible(text: str) -> str:
     """Return one line that cannot drive a terminal: controls and bidi marks are escaped."""
     return "".join(char if char.isprintable() else f"\\u{{{ord(char):x}}}" for char in text)
 
 
-def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
+def table(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str]) -> str:
     """Return rows as aligned text; `columns` maps field to heading."""
     cells = [list(columns.values())]
     cells += [[visible(str(row.get(field, ""))) for field in columns] for row in rows]

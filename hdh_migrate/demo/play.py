@@ -13,16 +13,18 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from hdh_migrate.demo import corpus
 from hdh_migrate.demo.servers import S3Server, azurite, moto_s3
 from hdh_migrate.demo.watch import wait_for
 from hdh_migrate.errors import Exit, MigrateError
 from hdh_migrate.ledger import Ledger, ledger_path
+from hdh_migrate.results.plans import Demo
 from hdh_migrate.telemetry import SystemClock, size_text
 
 MIGRATION = "demo"
@@ -37,7 +39,7 @@ class Out(Protocol):
     def say(self, text: str) -> None:
         """Tell people something."""
 
-    def result(self, document: Any, text: str) -> None:  # noqa: ANN401 - any JSON value
+    def result(self, document: Mapping[str, object], text: str) -> None:
         """Give the result."""
 
 
@@ -244,13 +246,11 @@ def _epilogue(stage: Stage, kept: list[int]) -> None:
             f"  hdh-migrate fetch {stage.plan} emc2 '{corpus.BIG_KEY}' --out big.bin",
             "  end them with: kill " + " ".join(map(str, kept)),
         ]
-    stage.out.result(
-        {
-            "folder": str(stage.folder),
-            "plan": str(stage.plan),
-            "report": str(stage.report),
-            "outcome": summary["outcome"],
-            "kept": kept,
-        },
-        "\n".join(lines),
-    )
+    told: Demo = {
+        "folder": str(stage.folder),
+        "plan": str(stage.plan),
+        "report": str(stage.report),
+        "outcome": summary["outcome"],
+        "kept": kept,
+    }
+    stage.out.result(told, "\n".join(lines))

@@ -60,9 +60,9 @@ ANNEXES: dict[str, Text] = {
     # --- names -------------------------------------------------------------------------------
     "keyed": Text(
         "Les noms des objets sont remplacés par des empreintes à clé ; l'opérateur peut en ouvrir "
-        "un seul, avec preuve (docs/exports.md).",
+        "un seul, avec preuve (hdh-migrate docs exports).",
         "The objects' names are replaced by keyed digests; the operator can open a single one, "
-        "with proof (docs/exports.md).",
+        "with proof (hdh-migrate docs exports).",
     ),
     # --- clock and tool ----------------------------------------------------------------------
     "ref.clock": Text("Horloge de l'outil", "The tool's clock"),

@@ -23,6 +23,7 @@ from hdh_migrate.evidence.reading import Line, Reading, problems_of, read_bundle
 from hdh_migrate.evidence.records import order_of
 from hdh_migrate.evidence.signing import Verifier
 from hdh_migrate.model import Verdict
+from hdh_migrate.results.proofs import PlaceInBoth
 
 LISTED = 100
 """Objects of a kind that are listed one by one; all are counted."""
@@ -53,7 +54,7 @@ class Kind:
     """The objects that became the same: their number, and the lines of the first of them."""
 
     objects: int = 0
-    lines: list[dict[str, Any]] = field(default_factory=list)
+    lines: list[PlaceInBoth] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -158,10 +159,13 @@ def _compare_objects(was: Reading, now: Reading, found: Comparison, *, show_name
         kind = found.kinds.setdefault(code, Kind())
         kind.objects += 1
         if code != "kept" and len(kind.lines) < LISTED:
-            line = {"old": before and before[0], "new": after and after[0]}
+            line: PlaceInBoth = {
+                "old": None if before is None else before[0],
+                "new": None if after is None else after[0],
+            }
             if show_names:
                 record = (before or after or (0, {}))[1]
-                line |= {"dataset": record["dataset"], "key": record["key"]}
+                line["dataset"], line["key"] = record["dataset"], record["key"]
             kind.lines.append(line)
     for code, what in CONTRADICTIONS.items():
         if code in found.kinds:

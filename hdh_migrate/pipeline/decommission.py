@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
 
 from hdh_migrate.clocks import later
 from hdh_migrate.errors import Refused
@@ -22,11 +21,13 @@ from hdh_migrate.pipeline.erasing import GONE, Deletion, to_keep
 from hdh_migrate.pipeline.recheck import due, remaining
 from hdh_migrate.pipeline.rereading import STEP, Portion, Rereading, Wanted
 from hdh_migrate.pipeline.undertaking import STAGE, UNSURE, Undertaking, blockers, demand, elsewhere
+from hdh_migrate.results import Amount
+from hdh_migrate.results.switches import Decommissioned, DecommissionForecast, Look, Remains
 
 DAY_SECONDS = 86_400
 
 
-def forecast(story: Undertaking, *, quick: bool = False) -> dict[str, Any]:
+def forecast(story: Undertaking, *, quick: bool = False) -> DecommissionForecast:
     """Say what would be deleted and what stands against it; writes nothing anywhere.
 
     The target is read again as an execution would read it, unless it is `quick`.
@@ -61,14 +62,18 @@ def forecast(story: Undertaking, *, quick: bool = False) -> dict[str, Any]:
     }
 
 
-def _reread(
-    story: Undertaking, now: Standing, *, quick: bool
-) -> tuple[dict[str, Any], dict[int, str]]:
+def _reread(story: Undertaking, now: Standing, *, quick: bool) -> tuple[Look, dict[int, str]]:
     """Look at the target as an execution would; return what that came to, and what is wrong.
 
     What was read lately enough is only asked for, as it is right before a delete.
     """
-    told: dict[str, Any] = {"level": story.level, "reason": story.reason, "objects": 0, "bytes": 0}
+    told: Look = {
+        "level": story.level,
+        "reason": story.reason,
+        "objects": 0,
+        "bytes": 0,
+        "skipped": None,
+    }
     skipped = None
     if quick:
         skipped = "it was asked not to be"
@@ -95,10 +100,10 @@ def _reread(
         Rereading(ctx, story.batch, wanted, keep, moment=story.moment, sampled=False).run()
     finally:
         ctx.engines.drop(grace=30.0)
-    return {**told, "skipped": None}, differing
+    return told, differing
 
 
-def _left(story: Undertaking, now: Standing) -> dict[str, int]:
+def _left(story: Undertaking, now: Standing) -> Amount:
     """Return how much was not asked for yet, as far as receipts tell."""
     ledger, done = story.ctx.ledger, now.erasure
     rest = ledger.erasable_left(story.batch, done.after)
@@ -109,7 +114,7 @@ def _left(story: Undertaking, now: Standing) -> dict[str, int]:
     }
 
 
-def _less(story: Undertaking, left: dict[str, int], ids: Iterable[int]) -> dict[str, int]:
+def _less(story: Undertaking, left: Amount, ids: Iterable[int]) -> Amount:
     rows = story.ctx.ledger.erasable_of(story.batch, sorted(ids))
     return {
         "objects": left["objects"] - len(rows),
@@ -137,7 +142,7 @@ def _gone_already(story: Undertaking, now: Standing) -> set[int]:
         return {row.id for row, gone in zip(rows, found, strict=True) if gone}
 
 
-def execute(story: Undertaking, *, keep_going: bool = False) -> dict[str, Any]:
+def execute(story: Undertaking, *, keep_going: bool = False) -> Decommissioned:
     """Ask the source to delete every verified object of the batch; goes on after any stop.
 
     With `keep_going` what the target does not hold as it was verified stays at the source and
@@ -166,7 +171,7 @@ def execute(story: Undertaking, *, keep_going: bool = False) -> dict[str, Any]:
     return _told(story)
 
 
-def observe(story: Undertaking) -> dict[str, Any]:
+def observe(story: Undertaking) -> Decommissioned:
     """List what the source still shows of the batch and write it down.
 
     Raises:
@@ -187,7 +192,7 @@ def observe(story: Undertaking) -> dict[str, Any]:
     return _told(story)
 
 
-def _remains(story: Undertaking) -> dict[str, Any]:
+def _remains(story: Undertaking) -> Remains:
     """Return counts by form of what is still there of ours, and of what never was.
 
     Raises:
@@ -206,14 +211,18 @@ def _remains(story: Undertaking) -> dict[str, Any]:
             days = max(days, remnant.days or 0)
     until = later(story.ctx.clock.now(), days * DAY_SECONDS) if days else None
     return {
-        **{str(trace): ours[trace] for trace in Trace},
+        "current": ours[Trace.CURRENT],
+        "version": ours[Trace.VERSION],
+        "snapshot": ours[Trace.SNAPSHOT],
+        "soft-deleted": ours[Trace.SOFT_DELETED],
+        "uncommitted": ours[Trace.UNCOMMITTED],
         "until": until,
         "not_ours": others,
         "not_shown": [str(trace) for trace in eraser.unseen()],
     }
 
 
-def _tally(story: Undertaking, state: State) -> dict[str, int]:
+def _tally(story: Undertaking, state: State) -> Amount:
     tallies = [story.ctx.ledger.tally(dataset.id, state) for dataset in story.datasets()]
     return {
         "objects": sum(tally.objects for tally in tallies),
@@ -221,12 +230,12 @@ def _tally(story: Undertaking, state: State) -> dict[str, int]:
     }
 
 
-def _told(story: Undertaking) -> dict[str, Any]:
+def _told(story: Undertaking) -> Decommissioned:
     now = story.standing()
     return {
         "batch": story.batch,
         "executed": True,
         "stage": str(now.stage),
-        "requested": None if now.requested is None else dict(now.requested),
-        "observed": None if now.observed is None else dict(now.observed),
+        "requested": now.requested,
+        "observed": now.observed,
     }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from hdh_migrate.model import MIB, SEGMENT, DatasetRow, State
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD
 from hdh_migrate.pipeline.planning import Pace, crowded, notes, quota_note, seconds_at_least
 from hdh_migrate.pipeline.usage import PREFIX_OPEN, RULE_UNUSED
+from hdh_migrate.results.moves import BatchForecast, DatasetForecast, Expected
 
 ASSUMED_BYTES_PER_SECOND = 100 * MIB
 ASSUMED_OBJECTS_PER_SECOND = 200
@@ -29,20 +30,21 @@ class Forecast:
         self._held: Counter[str] = Counter()
         self._stored = 0
 
-    def batch(self, name: str) -> dict[str, Any]:
+    def batch(self, name: str) -> BatchForecast:
         """Return objects, bytes, parts, requests on each side and seconds for one batch."""
         datasets = [self._dataset(dataset) for dataset in self._ctx.ledger.datasets(name)]
-        total = {
-            field: sum(d[field] for d in datasets)
-            for field in ("objects", "bytes", "stored_bytes", "excluded", "refused", "occupied")
-        }
-        parts = sum(d["parts"] for d in datasets)
-        requests = {
-            side: {
-                kind: sum(d["requests"][side][kind] for d in datasets)
-                for kind in datasets[0]["requests"][side]
-            }
-            for side in ("source", "target")
+        total: Expected = {
+            "objects": sum(d["objects"] for d in datasets),
+            "bytes": sum(d["bytes"] for d in datasets),
+            "stored_bytes": sum(d["stored_bytes"] for d in datasets),
+            "excluded": sum(d["excluded"] for d in datasets),
+            "refused": sum(d["refused"] for d in datasets),
+            "occupied": sum(d["occupied"] for d in datasets),
+            "parts": sum(d["parts"] for d in datasets),
+            "requests": {
+                "source": _together(d["requests"]["source"] for d in datasets),
+                "target": _together(d["requests"]["target"] for d in datasets),
+            },
         }
         self._stored += total["stored_bytes"]
         filled = quota_note(self._ctx.limits, self._stored)
@@ -52,8 +54,6 @@ class Forecast:
         return {
             "batch": name,
             **total,
-            "parts": parts,
-            "requests": requests,
             "egress_bytes": total["bytes"],
             "assumed": {
                 "bytes_per_second": self._rate,
@@ -81,7 +81,7 @@ class Forecast:
             if found["batch"] == batch and found["code"] in {RULE_UNUSED, PREFIX_OPEN}
         ]
 
-    def _least(self, batch: str, datasets: list[dict[str, Any]], *, writing: bool) -> float:
+    def _least(self, batch: str, datasets: list[DatasetForecast], *, writing: bool) -> float:
         """Return the seconds that the target's rates for one bucket take at the very least."""
         requests: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
         for row, told in zip(self._ctx.ledger.datasets(batch), datasets, strict=True):
@@ -95,7 +95,7 @@ class Forecast:
             self._ctx.limits, self._pace, size=0, writes=requests[True], reads=requests[False]
         )
 
-    def _filled(self, batch: str, datasets: list[dict[str, Any]]) -> dict[str, int]:
+    def _filled(self, batch: str, datasets: list[DatasetForecast]) -> dict[str, int]:
         """Return how many objects this batch's buckets would hold after it and those before."""
         buckets = []
         for row, told in zip(self._ctx.ledger.datasets(batch), datasets, strict=True):
@@ -104,7 +104,7 @@ class Forecast:
             buckets.append(bucket)
         return {bucket: self._held[bucket] for bucket in dict.fromkeys(buckets)}
 
-    def _dataset(self, dataset: DatasetRow) -> dict[str, Any]:
+    def _dataset(self, dataset: DatasetRow) -> DatasetForecast:
         ctx = self._ctx
         listed = ctx.ledger.tally(dataset.id, State.LISTED)
         everything = ctx.ledger.tally(dataset.id, *State)
@@ -160,3 +160,10 @@ class Forecast:
             return occupied, existing
 
         return ctx.retry(look)
+
+
+def _together(requests: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for one in requests:
+        total.update(one)
+    return dict(total)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from hdh_migrate.errors import AuthFailed, Exit, Refused
 from hdh_migrate.model import State, Step
@@ -12,6 +11,7 @@ from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.inventory import Inventory
 from hdh_migrate.pipeline.transfer import Transfer
 from hdh_migrate.pipeline.verify import Verify
+from hdh_migrate.results.moves import DatasetStates
 
 UNFINISHED = (State.LISTED, State.REFUSED, State.SENDING, State.SENT, State.FAILED)
 
@@ -127,7 +127,7 @@ def _unfinished(ctx: Context, batch: str) -> int:
     return unsealed + sum(ctx.ledger.tally(d.id, *UNFINISHED).objects for d in datasets)
 
 
-def summary(ctx: Context) -> list[dict[str, Any]]:
+def summary(ctx: Context) -> list[DatasetStates]:
     """Return objects and bytes by state for every dataset."""
     return [
         {

@@ -26,7 +26,7 @@ MAX_BYTES: Final = 1 << 20
 MAX_PROBLEMS: Final = 50
 """Problems told; that there are more is the last line."""
 
-_HINT = "docs/plan-reference.md describes every field"
+_HINT = "`hdh-migrate docs plan-reference` describes every field"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

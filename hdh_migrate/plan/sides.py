@@ -240,7 +240,7 @@ class Target(Section):
     profile: FilePath | None = Field(
         default=None,
         description="Your own profile: replaces single claims of the provider's, and the report"
-        " says which (docs/providers.md).",
+        " says which (hdh-migrate docs providers).",
         examples=["host-profile.yaml"],
     )
     metadata_names: Literal["exact", "hyphens"] | None = Field(

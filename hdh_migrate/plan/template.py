@@ -49,7 +49,7 @@ batches:                        # moved and cut over together, in the order of t
   - {{name: pilot, datasets: [first]}}
   # - {{name: imaging, datasets: [scans], needs: [pilot]}}
 
-# cutovers:                     # how batches are cut over; may be added later (docs/cutover.md)
+# cutovers:                     # how batches are cut over; see hdh-migrate docs cutover
 
 verify: {{level: full}}           # reads every byte back; alone unlocks cutover
 engine: {{kind: local, processes: auto, connections: 16}}

@@ -6,9 +6,8 @@ write (the survey remembers those), or under the key with which a run tries its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from hdh_migrate.clocks import Judge, seconds_of
 from hdh_migrate.errors import Exit, Unsupported
@@ -16,6 +15,7 @@ from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import DatasetRow, Upload
 from hdh_migrate.pipeline.uploads import PROBE
 from hdh_migrate.pipeline.work import Route
+from hdh_migrate.results.hosts import StaleUploads
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.probe import admitted, judge_of
 from hdh_migrate.session.run import journal_of
@@ -33,7 +33,7 @@ class Stale:
     age: float
 
 
-def cleanup(desk: Desk, *, older_than: float, execute: bool) -> tuple[Exit, list[dict[str, Any]]]:
+def cleanup(desk: Desk, *, older_than: float, execute: bool) -> tuple[Exit, list[StaleUploads]]:
     """Abort our uploads that were begun more than `older_than` seconds ago.
 
     One that the ledger could still resume is given up as well: its object is begun anew.
@@ -48,7 +48,7 @@ def cleanup(desk: Desk, *, older_than: float, execute: bool) -> tuple[Exit, list
     judge = judge_of(desk, endpoint)
     writer = S3Writer(endpoint, desk.limits)
     routes = routes_of(desk.loaded.plan)
-    told = []
+    told: list[StaleUploads] = []
     with journal_of(desk, judge) as ledger:
         for dataset in ledger.datasets():
             route = routes.get(dataset.name)
@@ -62,7 +62,7 @@ def cleanup(desk: Desk, *, older_than: float, execute: bool) -> tuple[Exit, list
 def _one(
     judge: Judge, writer: S3Writer, ledger: Ledger, dataset: DatasetRow, route: Route,
     older_than: float, *, execute: bool,
-) -> dict[str, Any]:  # fmt: skip
+) -> StaleUploads:  # fmt: skip
     try:
         found = list(_stale(judge, writer, ledger, dataset, route, older_than))
     except Unsupported:
@@ -85,7 +85,7 @@ def _one(
     }
 
 
-def _told(dataset: DatasetRow, why_not: str | None) -> dict[str, Any]:
+def _told(dataset: DatasetRow, why_not: str | None) -> StaleUploads:
     return {"dataset": dataset.name, "skipped": why_not, "stale": 0, "resumable": 0, "aborted": 0}
 
 
@@ -109,7 +109,7 @@ def _stale(
             yield Stale(upload=upload, entry=entry[0].id, resumable=resumable, age=age)
 
 
-def lines(told: Sequence[Mapping[str, Any]], *, execute: bool) -> list[str]:
+def lines(told: Sequence[StaleUploads], *, execute: bool) -> list[str]:
     """Return what came of it, for people."""
     found = []
     for one in told:

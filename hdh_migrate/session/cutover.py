@@ -32,6 +32,9 @@ from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.pointers import Pointer as PointerSection
 from hdh_migrate.pointers.command import LocalRun
 from hdh_migrate.ports import Pointer
+from hdh_migrate.results.looks import CutoverStatus
+from hdh_migrate.results.switches import Counted, Rehearsed, RolledBack
+from hdh_migrate.results.switches import Cutover as CutoverTold
 from hdh_migrate.session import gate, holding, waivers
 from hdh_migrate.session.binding import bind_recipients
 from hdh_migrate.session.consents import Consents
@@ -52,7 +55,7 @@ from hdh_migrate.wiring import (
 )
 
 
-def start(desk: Desk, batch: str) -> dict[str, Any]:
+def start(desk: Desk, batch: str) -> CutoverTold:
     """Cut a batch over; started again after any stop it goes on. Returns how it stands.
 
     Raises:
@@ -63,7 +66,7 @@ def start(desk: Desk, batch: str) -> dict[str, Any]:
         return _told(scene)
 
 
-def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> dict[str, Any]:
+def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> RolledBack:
     """Give the pointer its old value back and tell what consumers wrote meanwhile.
 
     Raises:
@@ -94,14 +97,14 @@ def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> dict[str, A
                 return {**told, **_told(scene), "lines": lines}
 
 
-def _lines(told: Mapping[str, Any]) -> list[str]:
+def _lines(told: Counted) -> list[str]:
     if told["names"] is None:
         return []
     with open(told["names"], encoding="utf-8") as file:  # noqa: PTH123 - the drawer's path
         return file.read().splitlines()
 
 
-def finalize(desk: Desk, batch: str, reason: str | None) -> dict[str, Any]:
+def finalize(desk: Desk, batch: str, reason: str | None) -> CutoverTold:
     """Give rollback up for good.
 
     Raises:
@@ -112,7 +115,7 @@ def finalize(desk: Desk, batch: str, reason: str | None) -> dict[str, Any]:
         return _told(scene)
 
 
-def rehearse(desk: Desk, batch: str) -> dict[str, Any]:
+def rehearse(desk: Desk, batch: str) -> Rehearsed:
     """Play the whole cutover on the canary and back.
 
     Raises:
@@ -123,7 +126,7 @@ def rehearse(desk: Desk, batch: str) -> dict[str, Any]:
         return play(scene)
 
 
-def look(ledger: Ledger, desk: Desk, batch: str) -> dict[str, Any] | None:
+def look(ledger: Ledger, desk: Desk, batch: str) -> CutoverStatus | None:
     """Return where a batch's cutover stands and why it waits; None when none is planned."""
     if desk.loaded.plan.cutover(batch) is None:
         return None
@@ -135,7 +138,7 @@ def look(ledger: Ledger, desk: Desk, batch: str) -> dict[str, Any] | None:
     return {
         "stage": str(story.stage),
         "since": story.since,
-        "waits": dict(story.waits) if story.waits is not None else None,
+        "waits": story.waits,
         "held": held,
         "window_until": story.window_until,
     }
@@ -152,8 +155,8 @@ def entry_of(desk: Desk, batch: str) -> Cutover:
     if found is None:
         raise UsageError(
             f"the plan does not say how batch {batch} is cut over",
-            hint="add it to the plan's `cutovers` (docs/cutover.md); a run that is under way"
-            " goes on",
+            hint="add it to the plan's `cutovers` (hdh-migrate docs cutover); a run that is under"
+            " way goes on",
         )
     return found
 
@@ -321,7 +324,7 @@ def drawer_of(desk: Desk) -> Drawer:
     return Drawer(desk.ledger_path.with_name("cutover"))
 
 
-def _told(scene: Scene) -> dict[str, Any]:
+def _told(scene: Scene) -> CutoverTold:
     return next(
         told
         for told in cutover_facts(scene.ctx.ledger)

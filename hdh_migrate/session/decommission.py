@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
@@ -19,6 +18,7 @@ from hdh_migrate.pipeline.cutover.standing import Track
 from hdh_migrate.pipeline.undertaking import Undertaking
 from hdh_migrate.plan.cutover import Cutover, Decommission
 from hdh_migrate.ports import Eraser
+from hdh_migrate.results.switches import Decommissioned, DecommissionForecast
 from hdh_migrate.session import gate, holding
 from hdh_migrate.session.consents import Consents
 from hdh_migrate.session.cutover import entry_of
@@ -29,7 +29,9 @@ from hdh_migrate.session.timekeeping import dated_ahead, judge_for
 from hdh_migrate.wiring import Services, open_eraser, open_pointer
 
 
-def forecast(desk: Desk, batch: str, bundle: Path | None, *, quick: bool = False) -> dict[str, Any]:
+def forecast(
+    desk: Desk, batch: str, bundle: Path | None, *, quick: bool = False
+) -> DecommissionForecast:
     """Say what would be deleted and what stands against it; nothing is written anywhere.
 
     The target is read again for it, unless it is `quick`.
@@ -54,7 +56,7 @@ def forecast(desk: Desk, batch: str, bundle: Path | None, *, quick: bool = False
 
 def execute(
     desk: Desk, batch: str, bundle: Path | None, typed: Sequence[str], *, keep_going: bool = False
-) -> dict[str, Any]:
+) -> Decommissioned:
     """Delete the batch's verified objects at the source, each at its inventoried version.
 
     `typed` are the names of the batch's datasets, as somebody typed them. With `keep_going` what
@@ -75,7 +77,7 @@ def execute(
         return story.execute(undertaking, keep_going=keep_going)
 
 
-def observe(desk: Desk, batch: str) -> dict[str, Any]:
+def observe(desk: Desk, batch: str) -> Decommissioned:
     """List what the source still shows of the batch, in any form, and write it down.
 
     Raises:

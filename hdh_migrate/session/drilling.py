@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from hdh_migrate.errors import UsageError
+from hdh_migrate.results.keys import Drilled
 from hdh_migrate.sealing.crypt4gh import Envelopes
 from hdh_migrate.sealing.keys import PrivateKey, PublicKey
 from hdh_migrate.session.binding import bound_recipients
@@ -18,7 +18,7 @@ DRILLED = "drilled"
 """The journal's kind of event for a key that opened a test envelope."""
 
 
-def drill(desk: Desk, key: Path, phrase_from: str | None) -> dict[str, Any]:
+def drill(desk: Desk, key: Path, phrase_from: str | None) -> Drilled:
     """Open a test envelope for the bound recipients with a private key, and write it down.
 
     Returns whose key it is and when it was proved before. Nothing is contacted, no object is read.

@@ -10,12 +10,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 from hdh_migrate.errors import Missing, UnsealFailed, UsageError
 from hdh_migrate.folders import sync
 from hdh_migrate.model import State, Stored
 from hdh_migrate.pipeline.retrying import Gate, Retrying
+from hdh_migrate.results.looks import Fetched
 from hdh_migrate.session import gate, openings
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.run import operator
@@ -26,9 +27,7 @@ from hdh_migrate.wiring import Services, routes_of
 _HIDDEN: Final = ".fetch-"
 
 
-def fetch(
-    desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None = None
-) -> dict[str, Any]:
+def fetch(desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None = None) -> Fetched:
     """Write one object's plaintext to `out` (mode 0600) after comparing its digest.
 
     Who opens what and why is written down before the target is asked (session/openings.py).

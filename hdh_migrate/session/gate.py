@@ -190,7 +190,9 @@ def _about_the_attestation(
     """
     unknown = is_loopback(endpoint) or _through_here(plan)
     if plan.target.attestation is None:
-        hint = "name the file with your SecNumCloud and HDS references (docs/operations.md)"
+        hint = (
+            "name the file with your SecNumCloud and HDS references (hdh-migrate docs operations)"
+        )
         what = f"{endpoint} is not attested"
         if unknown:
             what += "; only one end is on this machine, so this is no rehearsal"
@@ -227,7 +229,8 @@ def _about_the_host(
             where=WHERE,
             what=f"{endpoint} is this machine and the source is not: this is no rehearsal, and no"
             " tunnel of the attestation begins there",
-            hint="name the tunnel and what it leads to under `tunnels` (docs/operations.md)",
+            hint="name the tunnel and what it leads to under `tunnels` (hdh-migrate docs"
+            " operations)",
         )
         return
     if led.rstrip("/") not in {known.rstrip("/") for known in attestation.endpoints}:
@@ -244,7 +247,7 @@ def _about_the_source(plan: Plan, attestation: Attestation) -> Iterator[Problem]
             where=WHERE,
             what=f"the source {plan.source.address} is this machine and the target is not: no"
             " tunnel of the attestation begins there",
-            hint="name it and what it leads to under `tunnels` (docs/operations.md)",
+            hint="name it and what it leads to under `tunnels` (hdh-migrate docs operations)",
         )
 
 

@@ -7,11 +7,11 @@ are told and refuse nothing: its bucket is nobody's health-data bucket.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from hdh_migrate.clocks import Moment
 from hdh_migrate.model import Problem
 from hdh_migrate.plan.model import Plan
+from hdh_migrate.results.moves import Check
 from hdh_migrate.session import waivers
 from hdh_migrate.targets.chosen import is_rehearsal, profile_of
 from hdh_migrate.targets.conditions import Condition, conditions
@@ -29,15 +29,13 @@ def problems(services: Services, plan: Plan, buckets: Sequence[str], now: Moment
     ]
 
 
-def checks(
-    services: Services, plan: Plan, buckets: Sequence[str], now: Moment
-) -> list[dict[str, Any]]:
+def checks(services: Services, plan: Plan, buckets: Sequence[str], now: Moment) -> list[Check]:
     """Return one check for each bucket and rule, with what was seen and what mends it."""
     rehearsal = is_rehearsal(plan, services.vault.base)
-    told = []
+    told: list[Check] = []
     for bucket, found, waiver in _looked(services, plan, buckets, now):
         passes = found.holds or waiver is not None or rehearsal
-        check: dict[str, Any] = {
+        check: Check = {
             "check": f"health data: {bucket}: {found.rule}",
             "ok": passes,
             "auth": False,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from hdh_migrate.model import Problem
 from hdh_migrate.plan.model import Plan
+from hdh_migrate.results.moves import BatchForecast, Check
 from hdh_migrate.wiring import Vault, source_sas
 
 SOON = timedelta(days=1)
@@ -20,7 +20,7 @@ def problems(plan: Plan, vault: Vault, now: str) -> list[Problem]:
     return [] if sas is None else sas.problems(now, secure=secure)
 
 
-def checks(plan: Plan, vault: Vault, now: str) -> list[dict[str, Any]]:
+def checks(plan: Plan, vault: Vault, now: str) -> list[Check]:
     """Return a check for preflight, none when the source is read with something else."""
     sas = source_sas(plan, vault)
     if sas is None:
@@ -41,7 +41,7 @@ def checks(plan: Plan, vault: Vault, now: str) -> list[dict[str, Any]]:
 
 
 def too_short(
-    plan: Plan, vault: Vault, now: str, batches: Sequence[Mapping[str, Any]]
+    plan: Plan, vault: Vault, now: str, batches: Sequence[BatchForecast]
 ) -> dict[str, str]:
     """Return a note for each batch that may still be under way when the signature ends."""
     sas = source_sas(plan, vault)

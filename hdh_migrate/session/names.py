@@ -25,6 +25,7 @@ from hdh_migrate.evidence.sorting import in_order
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.folders import whole
 from hdh_migrate.model import State
+from hdh_migrate.results.proofs import Opened
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.wiring import routes_of
 
@@ -82,7 +83,7 @@ FORMS = {
 }
 
 
-def open_one(desk: Desk, dataset: str, key: str, bundle: Path, out: Path) -> dict[str, Any]:
+def open_one(desk: Desk, dataset: str, key: str, bundle: Path, out: Path) -> Opened:
     """Write the opening of one object in a keyed bundle (mode 0600) and say where it stands.
 
     Raises:

@@ -13,6 +13,7 @@ from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.shapes import Loc
 from hdh_migrate.plan.sides import AzureBlob, Crypt4gh
+from hdh_migrate.results.plans import Outlook
 from hdh_migrate.targets import chosen
 from hdh_migrate.telemetry import size_text
 from hdh_migrate.wiring import header_size_of, pace_of
@@ -65,8 +66,8 @@ def _credentials(plan: Plan) -> Iterator[tuple[Loc, Any]]:
             yield where, cutover.decommission.credential
 
 
-def outlook(plan: Plan, base: Path) -> dict[str, Any]:
-    """Return the largest object and part, the connections that are needed, and notes, as JSON."""
+def outlook(plan: Plan, base: Path) -> Outlook:
+    """Return the largest object and part, the connections that are needed, and notes."""
     profile, pace = chosen.profile_of(plan, base), pace_of(plan)
     limits = planning.paced(profile.limits, pace)
     header, sealed = header_size_of(plan), is_sealed(plan)
@@ -83,7 +84,7 @@ def outlook(plan: Plan, base: Path) -> dict[str, Any]:
     }
 
 
-def outlook_text(told: dict[str, Any]) -> list[str]:
+def outlook_text(told: Outlook) -> list[str]:
     """Return the outlook as lines for people."""
     lines = [
         (

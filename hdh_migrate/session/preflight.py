@@ -21,6 +21,7 @@ from hdh_migrate.model import Place, Problem, Untagged, Upload
 from hdh_migrate.plan.datasets import Batch, Dataset
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports import TargetWriter
+from hdh_migrate.results.moves import Check
 from hdh_migrate.session import gate, health, keyring, lasting, quota, waivers
 from hdh_migrate.session.outlook import outlook
 from hdh_migrate.session.probed import missing, notes, probe_facts
@@ -87,13 +88,13 @@ def _buckets(plan: Plan, selected: Sequence[str]) -> list[str]:
 
 def report(
     services: Services, plan: Plan, state_dir: Path, selected: Sequence[str], judge: Judge
-) -> list[dict[str, Any]]:
+) -> list[Check]:
     """Return every check with its outcome, for people and for CI to compare."""
     base = services.vault.base
     closed, apart = gate.opened(services, plan, judge), judge.objections()
     clocks = {problem.where for problem in apart}
     told = outlook(plan, base)
-    checks = [
+    checks: list[Check] = [
         _outcome("keys", [*_keys(services), *keyring.problems(plan, services.vault, later=True)]),
         {**_outcome("clock", apart), "notes": _clock_notes(judge), "offsets": judge.ahead()},
         _outcome("attestation", [one for one in closed if one.where not in clocks]),
@@ -129,7 +130,7 @@ def report(
     return checks
 
 
-def _outcome(check: str, problems: Sequence[Problem]) -> dict[str, Any]:
+def _outcome(check: str, problems: Sequence[Problem]) -> Check:
     return {
         "check": check,
         "ok": not problems,

@@ -7,7 +7,6 @@ is found and removed by the next one.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from typing import Any
 
 from hdh_migrate import __version__
@@ -17,6 +16,7 @@ from hdh_migrate.evidence.signing import STATEMENT_TYPE
 from hdh_migrate.evidence.statement import STATEMENT
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.ledger import Ledger
+from hdh_migrate.results.hosts import Probed, ProbeIntention, ProbeRecord
 from hdh_migrate.session import gate
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.probed import keep, missing
@@ -44,7 +44,7 @@ ENDED = "probe-ended"
 
 def probe(
     desk: Desk, bucket: str | None, *, dry_run: bool, compliance: bool = False
-) -> tuple[Exit, dict[str, Any]]:
+) -> tuple[Exit, Probed | ProbeIntention]:
     """Find out what the plan's target does; return the exit code and the record.
 
     With `compliance` a lock is tried that nobody can lift before it ends.
@@ -65,7 +65,7 @@ def probe(
         bench = _bench(desk, endpoint, chosen, prefix, compliance=compliance)
         if compliance:
             desk.progress.note(COMPLIANCE)
-        record = _observed(desk, bench, ledger, endpoint) | {"swept": swept}
+        record = _observed(desk, bench, ledger, endpoint, swept)
         signer = signer_of(desk)
         envelope = None
         if signer is not None:
@@ -75,10 +75,17 @@ def probe(
         ledger.event("probed", {"record_sha256": sha256_hex(canonical_json(record))})
         ledger.commit()
         kept = keep(desk.state_dir, plan, record, envelope)
-    code = Exit.FINDINGS if record["differences"] or record["left"] != 0 else Exit.OK
     refusals = [str(problem) for problem in missing(plan, record)]
-    told = {"kept": str(kept), "signed": signer is not None, "refusals": refusals}
-    return Exit.FINDINGS if refusals else code, {**record, **told}
+    worse = record["differences"] or record["left"] != 0 or refusals
+    code = Exit.FINDINGS if worse else Exit.OK
+    told: Probed = {
+        **record,
+        "kept": str(kept),
+        "signed": signer is not None,
+        "refusals": refusals,
+        "exit": int(code),
+    }
+    return code, told
 
 
 def _bucket(desk: Desk, wanted: str | None) -> str:
@@ -93,7 +100,7 @@ def _bucket(desk: Desk, wanted: str | None) -> str:
     return buckets[0]
 
 
-def _intention(desk: Desk, bucket: str, *, compliance: bool) -> dict[str, Any]:
+def _intention(desk: Desk, bucket: str, *, compliance: bool) -> ProbeIntention:
     plan = desk.loaded.plan
     return {
         "dry_run": True,
@@ -104,6 +111,7 @@ def _intention(desk: Desk, bucket: str, *, compliance: bool) -> dict[str, Any]:
         "would_observe": [name for row in CHECKS for name in row.names],
         "would_not_try": dict(NOT_TRIED),
         "would_note": [COMPLIANCE] if compliance else [],
+        "exit": int(Exit.OK),
     }
 
 
@@ -158,7 +166,9 @@ def _sweep(desk: Desk, endpoint: S3Endpoint, ledger: Ledger) -> int:
     return len(left)
 
 
-def _observed(desk: Desk, bench: Bench, ledger: Ledger, endpoint: S3Endpoint) -> dict[str, Any]:
+def _observed(
+    desk: Desk, bench: Bench, ledger: Ledger, endpoint: S3Endpoint, swept: int
+) -> ProbeRecord:
     look(bench)
     plan = desk.loaded.plan
     where = {"bucket": bench.bucket, "prefix": bench.prefix}
@@ -181,7 +191,8 @@ def _observed(desk: Desk, bench: Bench, ledger: Ledger, endpoint: S3Endpoint) ->
         rest = "is removed" if left == 0 else "could not all be removed; the next probe tries again"
         raise Interrupted(f"stopped; what the probe had written {rest}, and no record is kept")
     profile = profile_of(plan, desk.loaded.base)
-    record = {
+    observed = [one.as_json(bench.claims) for one in observations]
+    return {
         "format": FORMAT,
         "at": desk.clock.now(),
         "tool": __version__,
@@ -189,15 +200,17 @@ def _observed(desk: Desk, bench: Bench, ledger: Ledger, endpoint: S3Endpoint) ->
         "region": plan.target.region,
         "provider": plan.target.provider,
         "profile_as_of": profile.as_of,
-        **where,
+        "bucket": bench.bucket,
+        "prefix": bench.prefix,
         "requests": bench.requests,
         "left": left,
-        "observations": [one.as_json(bench.claims) for one in observations],
+        "observations": observed,
+        "differences": [one["name"] for one in differences(observed)],
+        "swept": swept,
     }
-    return record | {"differences": [one["name"] for one in differences(record)]}
 
 
-def _statement(desk: Desk, record: Mapping[str, Any]) -> dict[str, Any]:
+def _statement(desk: Desk, record: ProbeRecord) -> dict[str, Any]:
     return {
         "_type": STATEMENT,
         "subject": [{"name": "plan", "digest": {"sha256": desk.loaded.digest}}],

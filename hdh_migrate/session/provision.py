@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.results.hosts import BucketStep
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.probe import admitted, judge_of
 from hdh_migrate.session.run import journal_of
@@ -18,7 +18,7 @@ POLICY_MAX = 20_480
 
 def provision_buckets(
     desk: Desk, *, policy: Path | None, execute: bool
-) -> tuple[Exit, list[dict[str, Any]]]:
+) -> tuple[Exit, list[BucketStep]]:
     """Go through every bucket of the plan; return the exit code and the steps.
 
     Raises:

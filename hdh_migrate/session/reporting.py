@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged
 from hdh_migrate.evidence.bundle import write_bundle
@@ -16,6 +15,7 @@ from hdh_migrate.evidence.checkpoint import Watched, parse, sidecar, signed, tak
 from hdh_migrate.evidence.facts import Facts
 from hdh_migrate.evidence.signing import Signer
 from hdh_migrate.ledger import Ledger
+from hdh_migrate.results.proofs import Bundle, Checkpoint
 from hdh_migrate.session import keyring
 from hdh_migrate.session.contents import demand_known
 from hdh_migrate.session.desk import Desk
@@ -34,8 +34,8 @@ STATEMENTS = "statements.jsonl"
 CHECKPOINTS = "checkpoints.jsonl"
 
 
-def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[str, Any]:
-    """Write a bundle of everything the ledger knows and return what it came to, as JSON.
+def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> Bundle:
+    """Write a bundle of everything the ledger knows and return what it came to.
 
     `names` is a form of `names.FORMS`: "plain", or "keyed" for a bundle that outsiders may read.
 
@@ -129,7 +129,7 @@ def _take_openings(desk: Desk) -> None:
             pass  # to open it is all
 
 
-def _checkpoint(desk: Desk, folder: Path, journal: Watched, signer: Signer) -> dict[str, Any]:
+def _checkpoint(desk: Desk, folder: Path, journal: Watched, signer: Signer) -> Checkpoint:
     """Sign the journal's checkpoint, write it beside the bundle and return it as JSON."""
     made = journal.checkpoint(desk.loaded.plan.migration)
     note = signed(made, signer)

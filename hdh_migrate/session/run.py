@@ -25,6 +25,7 @@ from hdh_migrate.pipeline.retrying import Gate, Retrying
 from hdh_migrate.pipeline.runner import Runner, summary
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.plan.sides import Crypt4gh
+from hdh_migrate.results.moves import BatchForecast, DatasetStates
 from hdh_migrate.session import gate, lasting
 from hdh_migrate.session.binding import bind_recipients
 from hdh_migrate.session.changing import demand_datasets, may_change
@@ -53,7 +54,7 @@ NAMED = "ledger-named"
 
 def perform(
     desk: Desk, steps: Sequence[Step], selected: Sequence[str]
-) -> tuple[Exit, list[dict[str, Any]]]:
+) -> tuple[Exit, list[DatasetStates]]:
     """Carry out steps for batches; return the exit code and every dataset's tallies.
 
     Raises:
@@ -78,7 +79,7 @@ def perform(
             return code, summary(turn.ctx)
 
 
-def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
+def forecast(desk: Desk, selected: Sequence[str]) -> list[BatchForecast]:
     """Make the inventory for nothing and say what a run would do; writes nothing anywhere.
 
     Raises:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from hdh_migrate.clocks import TOLERANCE_SECONDS, length, seconds_of
@@ -16,6 +14,7 @@ from hdh_migrate.errors import AccessDenied, MigrateError, Permanent, Transient
 from hdh_migrate.evidence.stamp import LARGEST_STAMP
 from hdh_migrate.evidence.stamps import Roots, Stamp, add_stamp, load_roots, request, stamp_of
 from hdh_migrate.plan.fields import is_loopback
+from hdh_migrate.results.proofs import Report, Stamped, Unstamped
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.reporting import write_report
 from hdh_migrate.transport import Tls, Transport
@@ -27,7 +26,7 @@ Ask = Callable[[str, bytes], bytes]
 """Sends a request to an address and returns the answer."""
 
 
-def write_stamped_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[str, Any]:
+def write_stamped_report(desk: Desk, out: Path | None, *, names: str = "plain") -> Report:
     """Write a report, with plain or keyed names, and ask the plan's authority to stamp it.
 
     `stamp` in what is returned: None when the plan names no authority; without an answer only its
@@ -40,7 +39,7 @@ def write_stamped_report(desk: Desk, out: Path | None, *, names: str = "plain") 
     return {**told, "stamp": _stamped(desk, Path(told["folder"]))}
 
 
-def _stamped(desk: Desk, folder: Path) -> dict[str, Any] | None:
+def _stamped(desk: Desk, folder: Path) -> Stamped | Unstamped | None:
     tsa = desk.loaded.plan.report.tsa
     if tsa is None:
         return None
@@ -50,13 +49,18 @@ def _stamped(desk: Desk, folder: Path) -> dict[str, Any] | None:
         made = stamp(folder, tsa.url, roots, nonce=secrets.randbits(NONCE_BITS), ask=ask)
         if (told := apart(made.at, desk.clock.now())) is not None:
             desk.progress.note(told)
-        return asdict(made)
+        return told_of(made)
     except MigrateError as error:
         desk.progress.note(
             f"the report has no time-stamp: {error}; it is valid all the same, and"
             ' "hdh-migrate report timestamp" can add one'
         )
         return {"error": str(error)}
+
+
+def told_of(made: Stamp) -> Stamped:
+    """Return a stamp as JSON."""
+    return {"at": made.at, "authority": made.authority, "trusted": made.trusted}
 
 
 def apart(stamped_at: str, now: str) -> str | None:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import DatasetRow, State, Step, Tally
+from hdh_migrate.results.looks import (
+    BatchStatus,
+    FindingGroup,
+    Moved,
+    NamedFinding,
+    Pace,
+    Status,
+)
 from hdh_migrate.session import cutover
 from hdh_migrate.session.changing import bears
 from hdh_migrate.session.desk import Desk
@@ -19,7 +28,7 @@ _REACHED = {
 _TO_MOVE = (State.LISTED, State.SENDING, State.SENT, State.VERIFIED, State.FAILED)
 
 
-def status(desk: Desk, *, show_names: bool = False) -> dict[str, Any]:
+def status(desk: Desk, *, show_names: bool = False) -> Status:
     """Return per batch and step: objects, bytes, rate, ETA; and the open findings by code.
 
     Raises:
@@ -42,32 +51,37 @@ def status(desk: Desk, *, show_names: bool = False) -> dict[str, Any]:
         ledger.close()
 
 
-def _batch(ledger: Ledger, desk: Desk, name: str, rows: list[DatasetRow]) -> dict[str, Any]:
+def _batch(ledger: Ledger, desk: Desk, name: str, rows: list[DatasetRow]) -> BatchStatus:
     everything = _sum(ledger, rows, tuple(State))
-    to_move = _sum(ledger, rows, _TO_MOVE)
-    sealed = all(row.sealed for row in rows)
-    steps: dict[str, Any] = {
-        "inventory": {"done": sealed, "objects": everything.objects, "bytes": everything.size}
-    }
-    for step, states in _REACHED.items():
-        reached = _sum(ledger, rows, states)
-        steps[str(step)] = {
-            "done": sealed and reached.objects == to_move.objects,
-            "objects": reached.objects,
-            "of_objects": to_move.objects,
-            "bytes": reached.size,
-            "of_bytes": to_move.size,
-            **_pace(ledger, desk, name, step, to_move.size - reached.size),
-        }
     return {
         "batch": name,
-        "steps": steps,
+        "steps": {
+            "inventory": {
+                "done": all(row.sealed for row in rows),
+                "objects": everything.objects,
+                "bytes": everything.size,
+            },
+            "transfer": _moved(ledger, desk, name, Step.TRANSFER, rows),
+            "verify": _moved(ledger, desk, name, Step.VERIFY, rows),
+        },
         "cutover": cutover.look(ledger, desk, name),
         "states": {state.name.lower(): _sum(ledger, rows, (state,)).objects for state in State},
     }
 
 
-def _pace(ledger: Ledger, desk: Desk, batch: str, step: Step, left: int) -> dict[str, float | None]:
+def _moved(ledger: Ledger, desk: Desk, batch: str, step: Step, rows: list[DatasetRow]) -> Moved:
+    to_move, reached = _sum(ledger, rows, _TO_MOVE), _sum(ledger, rows, _REACHED[step])
+    return {
+        "done": all(row.sealed for row in rows) and reached.objects == to_move.objects,
+        "objects": reached.objects,
+        "of_objects": to_move.objects,
+        "bytes": reached.size,
+        "of_bytes": to_move.size,
+        **_pace(ledger, desk, batch, step, to_move.size - reached.size),
+    }
+
+
+def _pace(ledger: Ledger, desk: Desk, batch: str, step: Step, left: int) -> Pace:
     samples = ledger.samples(batch, step)[-60:]
     now = desk.clock.monotonic()
     if len(samples) < 2 or not 0 <= now - samples[-1][0] < FRESH_SECONDS:
@@ -87,10 +101,10 @@ def _sum(ledger: Ledger, rows: list[DatasetRow], states: tuple[State, ...]) -> T
     return Tally(objects=sum(t.objects for t in tallies), size=sum(t.size for t in tallies))
 
 
-def _findings(ledger: Ledger, *, show_names: bool) -> list[dict[str, Any]]:
+def _findings(ledger: Ledger, *, show_names: bool) -> list[FindingGroup] | list[NamedFinding]:
     if show_names:
-        return list(ledger.findings())
-    groups: dict[tuple[str, str, str | None], dict[str, Any]] = {}
+        return [_named(found) for found in ledger.findings()]
+    groups: dict[tuple[str, str, str | None], FindingGroup] = {}
     for found in ledger.findings():
         key = (found["code"], found["severity"], found["dataset"])
         group = groups.setdefault(
@@ -105,3 +119,17 @@ def _findings(ledger: Ledger, *, show_names: bool) -> list[dict[str, Any]]:
         )
         group["count"] += 1
     return list(groups.values())
+
+
+def _named(found: Mapping[str, Any]) -> NamedFinding:
+    return {
+        "id": found["id"],
+        "dataset": found["dataset"],
+        "object": found["object"],
+        "key": found["key"],
+        "code": found["code"],
+        "severity": found["severity"],
+        "detail": found["detail"],
+        "at": found["at"],
+        "batch": found["batch"],
+    }

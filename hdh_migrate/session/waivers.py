@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from hdh_migrate.plan.fields import is_day
 from hdh_migrate.plan.files import read_bounded
 from hdh_migrate.plan.loader import LoadedPlan, digest_of
 from hdh_migrate.plan.model import Plan
+from hdh_migrate.results.moves import WaiverFact
 from hdh_migrate.session.reporters import report_key
 from hdh_migrate.targets.profiles import Profile
 
@@ -108,12 +109,24 @@ def in_force(plan: Plan, base: Path, now: Moment) -> tuple[list[Waiver], list[st
     return counted, refused
 
 
-def waiver_facts(plan: Plan, base: Path, now: Moment) -> list[dict[str, Any]]:
+def waiver_facts(plan: Plan, base: Path, now: Moment) -> list[WaiverFact]:
     """Return the waivers that count now, as JSON for the report; used or not."""
-    return [asdict(waiver) for waiver in in_force(plan, base, now)[0]]
+    return [
+        {
+            "what": one.what,
+            "reason": one.reason,
+            "until": one.until,
+            "made_at": one.made_at,
+            "by": one.by,
+            "key_id": one.key_id,
+            "file": one.file,
+            "sha256": one.sha256,
+        }
+        for one in in_force(plan, base, now)[0]
+    ]
 
 
-def told(waiver: Mapping[str, Any]) -> str:
+def told(waiver: WaiverFact) -> str:
     """Return a waiver's facts as a line for people."""
     return (
         f"{waiver['what']} is waived until {waiver['until']} by {waiver['key_id']}:"

@@ -9,13 +9,14 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from hdh_migrate.errors import AccessDenied, AuthFailed, Missing, Permanent, Transient, Unsupported
 from hdh_migrate.fixity import EMPTY_SHA256
 from hdh_migrate.markup import SMALL_MAX, tree
+from hdh_migrate.results.moves import Condition as ConditionFact
 from hdh_migrate.targets.profiles.schema import HealthRule
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, from_reply, translated
 
@@ -46,9 +47,19 @@ class Condition:
     shown: bool
     """Whether there was an answer at all."""
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> ConditionFact:
         """Return it as JSON."""
-        return {name: value for name, value in asdict(self).items() if name != "shown"}
+        return {
+            "rule": self.rule,
+            "bucket": self.bucket,
+            "holds": self.holds,
+            "seen": self.seen,
+            "wanted": self.wanted,
+            "fix": self.fix,
+            "reason": self.reason,
+            "source": self.source,
+            "as_of": self.as_of,
+        }
 
 
 def conditions(

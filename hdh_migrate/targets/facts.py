@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from hdh_migrate.plan.model import Plan
+from hdh_migrate.results.hosts import Claim as ClaimFact
+from hdh_migrate.results.hosts import HealthRule as HealthRuleFact
+from hdh_migrate.results.hosts import Profile as ProfileFact
 from hdh_migrate.targets.chosen import profile_of
 from hdh_migrate.targets.profiles import Claim, Profile
+from hdh_migrate.targets.profiles.schema import HealthRule
 
 RELIED_ON = (
     "endpoint", "host", "regions", "addressing", "signature_region", "private_network",
@@ -50,30 +54,53 @@ def profile_facts(plan: Plan, base: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def claim_facts(claim: Claim) -> dict[str, Any]:
+def claim_facts(claim: Claim) -> ClaimFact:
     """Return one claim as JSON."""
     value = claim.value
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # as it was written
-    return {
+    told: ClaimFact = {
         "value": list(value) if isinstance(value, tuple) else value,
         "as_of": claim.as_of,
         "source": claim.source,
         "confirmed": claim.confirmed,
         "origin": claim.origin,
-        **({} if claim.note is None else {"note": claim.note}),
     }
+    if claim.note is not None:
+        told["note"] = claim.note
+    return told
 
 
-def described(profile: Profile) -> dict[str, Any]:
+def described(profile: Profile) -> ProfileFact:
     """Return a whole profile as JSON."""
     return {
         "name": profile.name,
         "title": profile.title,
         "as_of": profile.as_of,
         "claims": {name: claim_facts(claim) for name, claim in profile.capabilities.items()},
-        "health": [rule.model_dump(mode="json") for rule in profile.health],
-        "notes": [note.model_dump(mode="json") for note in profile.notes],
+        "health": [_rule(rule) for rule in profile.health],
+        "notes": [
+            {
+                "text": note.text,
+                "as_of": note.as_of,
+                "source": note.source,
+                "confirmed": note.confirmed,
+            }
+            for note in profile.notes
+        ],
+    }
+
+
+def _rule(rule: HealthRule) -> HealthRuleFact:
+    return {
+        "name": rule.name,
+        "see": rule.see,
+        "wanted": rule.wanted if isinstance(rule.wanted, bool) else list(rule.wanted),
+        "rule": rule.rule,
+        "fix": rule.fix,
+        "as_of": rule.as_of,
+        "source": rule.source,
+        "confirmed": rule.confirmed,
     }
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from hdh_migrate.errors import AccessDenied, AuthFailed, Missing, Permanent, StorageError
+from hdh_migrate.results.hosts import BucketStep
 from hdh_migrate.targets.conditions import Condition, conditions
 from hdh_migrate.targets.profiles.schema import HealthRule
 from hdh_migrate.targets.s3_beside import object_lock_of
@@ -41,9 +42,16 @@ class Step:
     done: str
     ok: bool
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> BucketStep:
         """Return it as JSON."""
-        return asdict(self)
+        return {
+            "bucket": self.bucket,
+            "step": self.step,
+            "seen": self.seen,
+            "wanted": self.wanted,
+            "done": self.done,
+            "ok": self.ok,
+        }
 
 
 Before = Callable[[str, str], None]

@@ -64,7 +64,8 @@ def _unnamed(section: AzureIdentity, vault: Vault) -> tokens.Fetch:
         "kind azure-identity is no longer used: it lets the environment say who is asked for"
         " tokens",
         hint="name the kind in the plan: managed-identity, workload-identity, client-certificate"
-        " or client-secret (docs/plan-reference.md); a run that is under way goes on with it",
+        " or client-secret (hdh-migrate docs plan-reference); a run that is under way goes on"
+        " with it",
     )
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from hdh_migrate.cli.approving import expiry
 from hdh_migrate.cli.output import LineProgress, Output
+from hdh_migrate.cli.verbs.approve import expiry
 from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.errors import Exit, PlanChanged, UsageError
 from hdh_migrate.evidence.approvals import Judgement, Stage, Why

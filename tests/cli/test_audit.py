@@ -72,8 +72,9 @@ def test_a_witness_adds_a_signature_and_two_are_demanded(bundle: Path) -> None:
     assert audit(bundle, "verify", "bundle", *both).returncode == Exit.DAMAGED
 
     signed = command(
-        bundle, "report", "sign", "bundle", "--key", "witness.key", "--trust", "operator.pub"
-    )
+        bundle, "report", "sign", "bundle", "--key", "witness.key", "--trust", "operator.pub",
+        "--json",
+    )  # fmt: skip
 
     assert signed.returncode == Exit.OK, signed.stderr
     assert audit(bundle, "verify", "bundle", *both).returncode == Exit.OK
@@ -87,7 +88,9 @@ def test_one_object_is_proved_without_the_others(bundle: Path) -> None:
     root = json.loads((bundle / "summary.json").read_text())["manifest"]["merkle_root"]
     assert proof["root"] == root
 
-    assert audit(bundle, "check-proof", "proof.json", "--root", root).returncode == Exit.OK
+    assert (
+        audit(bundle, "check-proof", "proof.json", "--root", root, "--json").returncode == Exit.OK
+    )
     wrong = audit(bundle, "check-proof", "proof.json", "--root", "00" * 32)
     assert wrong.returncode == Exit.DAMAGED
     assert audit(bundle, "prove", "bundle", "nothing").returncode == Exit.USAGE

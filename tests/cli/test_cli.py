@@ -165,7 +165,7 @@ def test_two_batches_move_and_come_back(desk: Desk) -> None:
 
     out = desk.folder / "back.csv"
     fetched = ("fetch", str(desk.plan), "tables", "one.csv", "--out", str(out))
-    done = desk.run(*fetched, "--reason", "ticket 4711")
+    done = desk.run(*fetched, "--reason", "ticket 4711", "--json")
     assert done.returncode == Exit.OK, done.stderr
     assert out.read_bytes() == b"1,2,3\n" * 100
 

@@ -19,9 +19,10 @@ from typing import Any
 import pytest
 import typer
 
-from hdh_migrate.cli import auditing, deriving
+from hdh_migrate.cli.app import app
 from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.facts import Counts, Pace
+from tests.support.schemas import hold
 from tests.unit.evidence.builders import (
     Told,
     bundle,
@@ -77,9 +78,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def command() -> Any:
-    app = typer.Typer()
-    for module in (auditing, deriving):
-        module.register(app)
     return typer.main.get_command(app)
 
 
@@ -94,6 +92,7 @@ class Audit:
             self._command(["audit", *arguments])
         out, err = self._capture.readouterr()
         assert b"Traceback" not in err, err
+        hold(("audit", *arguments), int(str(ended.value.code)), out.decode())
         return subprocess.CompletedProcess(arguments, ended.value.code, out, err)  # type: ignore[arg-type]
 
 
@@ -177,7 +176,7 @@ def test_the_help_states_the_cell_rule(audit: Audit) -> None:
     text = " ".join(audit("export", "--help").stdout.decode().split())
     assert "= + - @" in text
     assert r"\u{..}" in text
-    assert "Example: hdh-migrate audit export" in text
+    assert "Examples: hdh-migrate audit export" in text
 
 
 def test_archived_bundles_are_exported_and_compared_too(desk: Path, audit: Audit) -> None:

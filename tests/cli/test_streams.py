@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hdh_migrate.cli.app import Task
+from hdh_migrate.cli.command import Task
 from hdh_migrate.errors import Exit
 
 ROOT = Path(__file__).parents[2]

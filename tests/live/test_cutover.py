@@ -75,7 +75,8 @@ def test_a_source_that_is_written_to_is_caught_and_its_change_is_moved(site: Sit
     told = site.cutover("start", "--json", expect=0).json
     assert told["delta"] == [{"round": 1, "new": 1, "changed": 1, "vanished": 0}]
     assert site.pointer == NEW
-    site.cli("fetch", site.plan, "emc2", "pmsi/b.csv", "--out", str(site.folder / "b"), expect=0)
+    site.cli("fetch", site.plan, "emc2", "pmsi/b.csv", "--out", str(site.folder / "b"), "--json",
+             expect=0)  # fmt: skip
     assert (site.folder / "b").read_bytes() == b"changed"
 
 
@@ -451,7 +452,8 @@ def test_an_open_finding_is_let_go_by_a_waiver_that_knew_of_it(site: Site) -> No
     def waive(key: str) -> None:
         site.cli(
             "waive", site.plan, "--what", "finding.vanished", "--reason", "erased on request",
-            "--until", "2099-12-31", "--key", str(site.folder / "keys" / f"{key}.key"), expect=0,
+            "--until", "2099-12-31", "--key", str(site.folder / "keys" / f"{key}.key"),
+            "--json", expect=0,
         )  # fmt: skip
 
     waive("ciso")  # before there is any: it covers what was known

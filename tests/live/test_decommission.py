@@ -31,7 +31,7 @@ def finalized(site: Site) -> None:
     site.approve("cutover")
     site.cutover("start", expect=0)
     site.approve("finalize")
-    site.cutover("finalize", "--reason", "agreed", expect=0)
+    site.cutover("finalize", "--reason", "agreed", "--json", expect=0)
     time.sleep(1.1)  # the cooling period
     site.cli("report", site.plan, "--out", str(site.folder / "bundle"), expect=0)
     site.approve("decommission")

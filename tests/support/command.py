@@ -18,6 +18,8 @@ from functools import cache
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
+from tests.support.schemas import hold
+
 SECONDS = 240
 
 
@@ -39,6 +41,7 @@ def command(
             list(arguments), child.exitcode, out.read_text(), err.read_text()
         )
         child.close()
+    hold(arguments, done.returncode, done.stdout)
     return done
 
 

@@ -24,6 +24,7 @@ from hdh_migrate.evidence.signing import new_report_key
 from hdh_migrate.sealing.keys import new_pair
 from tests.support.fixtures import Bucket, Container
 from tests.support.here import HERE
+from tests.support.schemas import hold
 
 OLD, NEW = "https://hdh.example/emc2/pmsi", "s3://hds/in/"
 CORPUS = {
@@ -73,6 +74,7 @@ class Site:
         """Run a command as a process of its own."""
         process = self.start(*arguments)
         out, err = process.communicate(timeout=120)
+        hold(arguments, process.returncode, out)
         return Said(process.returncode, out, err).expected(expect, arguments)
 
     def cli(self, *arguments: str, expect: int | None = None, typed: str = "") -> Said:
@@ -95,6 +97,7 @@ class Site:
             os.environ.update(kept)
             for number, handler in heard.items():
                 signal.signal(number, handler)
+        hold(arguments, code, out.getvalue())
         return Said(code, out.getvalue(), err.getvalue()).expected(expect, arguments)
 
     def run(self) -> None:

@@ -5,9 +5,10 @@ Values of pointers stand here as digests only: what a pointer was before may hol
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from hdh_migrate.pipeline.cutover.standing import Events, Standing, standings
+from hdh_migrate.results.switches import Cutover, Recheck
 
 
 class Journal(Protocol):
@@ -17,12 +18,12 @@ class Journal(Protocol):
         """Return (time, kind, body) of every event of a cutover, oldest first."""
 
 
-def cutover_facts(ledger: Journal) -> list[dict[str, Any]]:
+def cutover_facts(ledger: Journal) -> list[Cutover]:
     """Return every cutover and rehearsal, in the order in which they began."""
     return [_facts(story) for story in standings(ledger.cutovers()).values()]
 
 
-def _facts(story: Standing) -> dict[str, Any]:
+def _facts(story: Standing) -> Cutover:
     erasure = story.erasure
     return {
         "batch": story.batch,
@@ -31,7 +32,7 @@ def _facts(story: Standing) -> dict[str, Any]:
         "stage": str(story.stage),
         "since": story.since,
         "times": dict(sorted(story.times.items())),
-        "waits": None if story.waits is None else dict(story.waits),
+        "waits": story.waits,
         "pointer": {
             **story.pointer,
             "old_sha256": story.old_sha256,
@@ -39,28 +40,28 @@ def _facts(story: Standing) -> dict[str, Any]:
         },
         "root": story.root,
         "attempt": story.attempt,
-        "terms": None if story.terms is None else dict(story.terms),
-        "terms_changes": [dict(one) for one in story.terms_changes],
+        "terms": story.terms,
+        "terms_changes": list(story.terms_changes),
         "approved_under": dict(sorted(story.terms_of.items())),
         "keys_beside": list(story.beside),
         "approvals": {stage: list(keys) for stage, keys in sorted(story.approvals.items())},
-        "freeze": None if story.freeze is None else dict(story.freeze),
-        "delta": [dict(one) for one in story.rounds],
-        "smoke": None if story.smoke is None else dict(story.smoke),
+        "freeze": story.freeze,
+        "delta": list(story.rounds),
+        "smoke": story.smoke,
         "window_until": story.window_until,
         "not_ours_before_the_switch": story.strangers,
-        "written_by_consumers": None if story.written is None else dict(story.written),
-        "finalized": None if story.finalized is None else dict(story.finalized),
+        "written_by_consumers": story.written,
+        "finalized": story.finalized,
         "decommission": {
             "recheck": _recheck(story),
             "outcomes": dict(sorted(erasure.outcomes.items())),
-            "requested": None if story.requested is None else dict(story.requested),
-            "observed": None if story.observed is None else dict(story.observed),
+            "requested": story.requested,
+            "observed": story.observed,
         },
     }
 
 
-def _recheck(story: Standing) -> dict[str, Any] | None:
+def _recheck(story: Standing) -> Recheck | None:
     """Say how the target was read again before anything was deleted, None while it was not."""
     found = story.recheck
     if found.level is None:

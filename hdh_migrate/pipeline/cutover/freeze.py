@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from hdh_migrate.errors import (
     ApprovalMissing,
@@ -25,6 +24,7 @@ from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.standing import Standing
 from hdh_migrate.pipeline.inventory import listing_digest
 from hdh_migrate.ports import FreezeProbe
+from hdh_migrate.results.switches import DeniedWrite, Listed, Relisting, Statement, Trial
 
 Listing = Mapping[int, tuple[int, int]]
 """Count and digest of what each dataset's source listed, by the dataset's id."""
@@ -39,7 +39,7 @@ def prove(scene: Scene, root: str) -> Listing:
         SourceWritten: the two listings differ.
     """
     how = _stated(scene, root) if scene.probe is None else _tried(scene, scene.probe)
-    relists, listings = [], list[Listing]()
+    relists, listings = list[Relisting](), list[Listing]()
     for number in range(2):
         if number and scene.ctx.stop.wait(scene.terms.relist_seconds):
             raise Interrupted("stopped between two listings of the source")
@@ -81,7 +81,7 @@ def _clear(scene: Scene, probe: FreezeProbe, dataset: DatasetRow, name: str) -> 
     raise _left(dataset.name)
 
 
-def _stated(scene: Scene, root: str) -> dict[str, Any]:
+def _stated(scene: Scene, root: str) -> Statement:
     consent = scene.consent("freeze", root)
     if not consent.given:
         scene.waits("approval", consent.told)
@@ -94,8 +94,8 @@ def _stated(scene: Scene, root: str) -> dict[str, Any]:
     return {"kind": "statement", "keys": list(consent.keys)}
 
 
-def _tried(scene: Scene, probe: FreezeProbe) -> dict[str, Any]:
-    told = []
+def _tried(scene: Scene, probe: FreezeProbe) -> DeniedWrite:
+    told: list[Trial] = []
     for dataset in scene.datasets():
         refusal = scene.ctx.retry(partial(_trial, scene, probe, dataset))
         if not refusal.proven:
@@ -145,6 +145,6 @@ def _listed(scene: Scene, dataset: DatasetRow) -> tuple[int, int]:
     return ctx.retry(lambda: listing_digest(ctx.source.recount(place)))
 
 
-def _summed(listing: Listing) -> dict[str, Any]:
+def _summed(listing: Listing) -> Listed:
     total = sum(digest for _, digest in listing.values())
     return {"objects": sum(count for count, _ in listing.values()), "digest": f"{total:x}"}

@@ -7,7 +7,6 @@ would find missing (approvals, a freeze, a delta) is told, not demanded.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from hdh_migrate.errors import SmokeFailed
 from hdh_migrate.model import Place
@@ -18,9 +17,10 @@ from hdh_migrate.pipeline.cutover.scene import Scene, digest
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, Stage
 from hdh_migrate.pipeline.cutover.switch import switch
 from hdh_migrate.pipeline.inventory import listing_digest
+from hdh_migrate.results.switches import Rehearsed, Seen
 
 
-def rehearse(scene: Scene) -> dict[str, Any]:
+def rehearse(scene: Scene) -> Rehearsed:
     """Switch the canary, test, switch it back; return what was the same before and after.
 
     Raises:
@@ -50,7 +50,11 @@ def rehearse(scene: Scene) -> dict[str, Any]:
         "failed": failed,
         "before": before,
         "after": after,
-        "same": {what: before[what] == after[what] for what in before},
+        "same": {
+            "pointer": before["pointer"] == after["pointer"],
+            "source": before["source"] == after["source"],
+            "target": before["target"] == after["target"],
+        },
         "written": written,
         "a_start_would_find": {
             "approved": consent.given,
@@ -69,7 +73,7 @@ def _tested(scene: Scene, root: str) -> str | None:
     return None
 
 
-def _seen(scene: Scene) -> dict[str, Any]:
+def _seen(scene: Scene) -> Seen:
     """Return what must be the same before and after, in digests."""
     ctx = scene.ctx
     listed = [

@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 from hdh_migrate.errors import LedgerDamaged, MigrateError, Refused, StorageError
 from hdh_migrate.pipeline.cutover import holdings
@@ -18,13 +17,14 @@ from hdh_migrate.pipeline.cutover.holdings import Holdings
 from hdh_migrate.pipeline.cutover.scene import Back, Scene, Tale, digest
 from hdh_migrate.pipeline.cutover.standing import FINAL, Stage, Standing
 from hdh_migrate.pipeline.cutover.switch import resolve
+from hdh_migrate.results.switches import Counted
 
 WRITTEN = "written-since"
 RUNBOOK = "runbook"
 _AGAIN = "mend this, then run the same command again"
 
 
-def roll_back(scene: Scene) -> dict[str, Any]:
+def roll_back(scene: Scene) -> Counted:
     """Restore the pointer and count what consumers wrote; safe to call again.
 
     Raises:
@@ -102,7 +102,7 @@ def told_back() -> Iterator[None]:
         raise
 
 
-def count(scene: Scene) -> dict[str, Any]:
+def count(scene: Scene) -> Counted:
     """Count what consumers wrote until the pointer was restored; safe to call again.
 
     Raises:
@@ -126,7 +126,7 @@ def count(scene: Scene) -> dict[str, Any]:
         now = scene.standing()
     assert now.written is not None
     file = scene.drawer.path(_name(scene, WRITTEN)) if any(now.written.values()) else None
-    return {"stage": str(now.stage), "written": dict(now.written), "names": file,
+    return {"stage": str(now.stage), "written": now.written, "names": file,
             "hint": _hint(now, file)}  # fmt: skip
 
 

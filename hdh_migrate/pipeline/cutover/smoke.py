@@ -16,6 +16,7 @@ from typing import Any
 from hdh_migrate.errors import MigrateError, SmokeFailed, Stopped
 from hdh_migrate.model import DatasetRow, State, Stored, key_text
 from hdh_migrate.pipeline.cutover.scene import Consumer, Scene
+from hdh_migrate.results.switches import Command
 
 
 def test(scene: Scene, root: str) -> None:
@@ -94,7 +95,7 @@ def _digest(
     return entry.obj.size, None
 
 
-def _ran(scene: Scene, number: int) -> dict[str, Any]:
+def _ran(scene: Scene, number: int) -> Command:
     program = scene.programs[number]
     ran = program.run()
     return {"name": program.name, "ok": ran.ok, "told": ran.told}

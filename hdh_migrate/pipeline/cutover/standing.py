@@ -13,6 +13,18 @@ from typing import Any
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.pipeline.cutover.readings import Reading, Readings
+from hdh_migrate.results.switches import (
+    Finalization,
+    FreezeProof,
+    PointerMeans,
+    Remains,
+    Round,
+    Smoke,
+    TermsChange,
+    TermsInForce,
+    Waits,
+    Written,
+)
 
 Events = Iterable[tuple[str, str, Mapping[str, Any]]]
 """(time, kind, body), oldest first."""
@@ -95,9 +107,9 @@ class Standing:
     track: Track = Track.CUTOVER
     stage: Stage = Stage.NONE
     since: str | None = None
-    waits: Mapping[str, Any] | None = None
+    waits: Waits | None = None
     """Why it does not go on: {"why", "told"}; None while nothing holds it."""
-    pointer: Mapping[str, Any] = field(default_factory=dict)
+    pointer: PointerMeans = field(default_factory=PointerMeans)
     rehearsing: bool | None = None
     """Whether both endpoints lay on this machine."""
     old_sha256: str | None = None
@@ -110,15 +122,15 @@ class Standing:
     """The switch landed after it had been withdrawn: only a rollback leads on."""
     probes: list[Mapping[str, Any]] = field(default_factory=list)
     """Write trials without a receipt."""
-    freeze: Mapping[str, Any] | None = None
+    freeze: FreezeProof | None = None
     moving: bool = False
     """A listing is being written into the ledger, or what it found is not moved yet."""
-    rounds: list[Mapping[str, Any]] = field(default_factory=list)
-    smoke: Mapping[str, Any] | None = None
+    rounds: list[Round] = field(default_factory=list)
+    smoke: Smoke | None = None
     window_until: str | None = None
     strangers: int = 0
     """Objects at the target that were not ours already before the switch."""
-    written: Mapping[str, Any] | None = None
+    written: Written | None = None
     """What consumers wrote to the target until a rollback; None: not counted yet."""
     approvals: dict[str, list[str]] = field(default_factory=dict)
     attempt: int = 1
@@ -127,11 +139,11 @@ class Standing:
     """When a delta last made another manifest."""
     disproved_at: str | None = None
     """When the source was last seen not to be frozen."""
-    terms: Mapping[str, Any] | None = None
+    terms: TermsInForce | None = None
     """The terms in force: who approves, how many, with what delays; None: none were fixed yet."""
     terms_since: str | None = None
     """When the last consent to a change of the terms was signed."""
-    terms_changes: list[Mapping[str, Any]] = field(default_factory=list)
+    terms_changes: list[TermsChange] = field(default_factory=list)
     terms_of: dict[str, str | None] = field(default_factory=dict)
     """The digest of the terms under which each stage was approved."""
     beside: list[str] = field(default_factory=list)
@@ -139,11 +151,11 @@ class Standing:
     withdrawn: set[tuple[str, str]] = field(default_factory=set)
     """Approvals, by digest, that the key with this fingerprint has withdrawn."""
     times: dict[str, str] = field(default_factory=dict)
-    finalized: Mapping[str, Any] | None = None
+    finalized: Finalization | None = None
     recheck: Recheck = field(default_factory=Recheck)
     erasure: Erasure = field(default_factory=Erasure)
-    requested: Mapping[str, Any] | None = None
-    observed: Mapping[str, Any] | None = None
+    requested: dict[str, int] | None = None
+    observed: Remains | None = None
 
     def take(self, at: str, kind: str, body: Mapping[str, Any]) -> None:
         """Apply one event."""
@@ -211,8 +223,16 @@ def _terms(now: Standing, at: str, body: Mapping[str, Any]) -> None:
 
 
 def _terms_changed(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    told = {one: body[one] for one in ("was", "now", "difference", "approvals")}
-    now.terms_changes.append({"at": at, **told, "terms_before": now.terms})
+    now.terms_changes.append(
+        {
+            "at": at,
+            "was": body["was"],
+            "now": body["now"],
+            "difference": body["difference"],
+            "approvals": body["approvals"],
+            "terms_before": now.terms,
+        }
+    )
     now.terms_since = body["since"]
     _terms(now, at, body)
 
@@ -237,7 +257,11 @@ def _probed(now: Standing, at: str, body: Mapping[str, Any]) -> None:
 
 def _frozen(now: Standing, at: str, body: Mapping[str, Any]) -> None:
     del at
-    now.freeze = {name: body[name] for name in ("how", "relists", "interval_seconds")}
+    now.freeze = {
+        "how": body["how"],
+        "relists": body["relists"],
+        "interval_seconds": body["interval_seconds"],
+    }
 
 
 def _relisting(now: Standing, at: str, body: Mapping[str, Any]) -> None:
@@ -248,8 +272,14 @@ def _relisting(now: Standing, at: str, body: Mapping[str, Any]) -> None:
 def _delta(now: Standing, at: str, body: Mapping[str, Any]) -> None:
     if body["new"] + body["changed"]:
         now.moved_at = at
-    counts = ("round", "new", "changed", "vanished")
-    now.rounds.append({name: body[name] for name in counts})
+    now.rounds.append(
+        {
+            "round": body["round"],
+            "new": body["new"],
+            "changed": body["changed"],
+            "vanished": body["vanished"],
+        }
+    )
 
 
 def _settled(now: Standing, at: str, body: Mapping[str, Any]) -> None:
@@ -271,8 +301,13 @@ def _switched(now: Standing, at: str, body: Mapping[str, Any]) -> None:
 
 def _smoked(now: Standing, at: str, body: Mapping[str, Any]) -> None:
     del at
-    names = ("ok", "objects", "bytes", "commands", "failures")
-    now.smoke = {name: body[name] for name in names}
+    now.smoke = {
+        "ok": body["ok"],
+        "objects": body["objects"],
+        "bytes": body["bytes"],
+        "commands": body["commands"],
+        "failures": body["failures"],
+    }
 
 
 def _open(now: Standing, at: str, body: Mapping[str, Any]) -> None:
@@ -291,12 +326,12 @@ def _rolled_back(now: Standing, at: str, body: Mapping[str, Any]) -> None:
 
 def _counted(now: Standing, at: str, body: Mapping[str, Any]) -> None:
     del at
-    now.written = {name: body[name] for name in ("new", "changed", "gone")}
+    now.written = {"new": body["new"], "changed": body["changed"], "gone": body["gone"]}
 
 
 def _finalized(now: Standing, at: str, body: Mapping[str, Any]) -> None:
     del at
-    now.finalized = {name: body[name] for name in ("early", "reason")}
+    now.finalized = {"early": body["early"], "reason": body["reason"]}
 
 
 def _rechecking(now: Standing, at: str, body: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hdh_migrate.model import TargetLimits
+from hdh_migrate.results.hosts import Observation as ObservationFact
 
 FORMAT = "urn:hdh-migrate:probe:v1"
 
@@ -24,7 +25,7 @@ class Observation:
     how: str
     tried: tuple[str, ...] = ()
 
-    def as_json(self, claims: Mapping[str, Any]) -> dict[str, Any]:
+    def as_json(self, claims: Mapping[str, Any]) -> ObservationFact:
         """Return the observation beside the profile's claim; `agrees` is None without either."""
         claimed = claims.get(self.name)
         known = self.name in claims and self.observed is not None
@@ -86,9 +87,8 @@ def unknown(name: str, why: str) -> Observation:
     return Observation(name=name, observed=None, how=why)
 
 
-def differences(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+def differences(told: Iterable[ObservationFact]) -> list[ObservationFact]:
     """Return the observations in which the host is less than the profile claims."""
-    told = record["observations"]
     return [one for one in told if one["agrees"] is False and not one["better"]]
 
 

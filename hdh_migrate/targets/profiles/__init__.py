@@ -27,7 +27,7 @@ from hdh_migrate.targets.profiles.schema import (
 )
 
 OWN = "the plan's own profile"
-HINT = "docs/providers.md describes the profiles"
+HINT = "`hdh-migrate docs providers` describes the profiles"
 
 Dated = TypeVar("Dated", HealthRule, Note)
 

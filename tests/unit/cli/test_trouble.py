@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from hdh_migrate.cli.app import Task
+from hdh_migrate.cli.command import Task
 from hdh_migrate.cli.output import Output, visible
 from hdh_migrate.errors import Exit, Permanent
 
@@ -64,7 +64,7 @@ def test_a_fault_of_ours_names_its_place_and_no_library_s_words(
     assert ended(KeyError("DUPONT Jeanne 1961.dcm"), as_json=True) == Exit.UNEXPECTED
     told = capsys.readouterr()
     message = json.loads(told.out)["error"]["message"]
-    assert message.startswith("a fault of ours: KeyError at cli/app.py:")
+    assert message.startswith("a fault of ours: KeyError at cli/command.py:")
     assert "DUPONT" not in told.out + told.err
     assert "-vv" in told.err
 

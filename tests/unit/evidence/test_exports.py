@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from hdh_migrate.cli.deriving import Format, What
+from hdh_migrate.cli.verbs.audit.export import Format, What
 from hdh_migrate.errors import EvidenceDamaged, UsageError
 from hdh_migrate.evidence.cells import restored
 from hdh_migrate.evidence.exports import COLUMNS, FORMATS, Wanted, save

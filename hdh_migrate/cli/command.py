@@ -1,0 +1,206 @@
+"""One command: what a verb declares, the options that verbs share, and how a command ends."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar
+
+import typer
+
+from hdh_migrate.cli import streams
+from hdh_migrate.cli.output import LineProgress, Output
+from hdh_migrate.errors import Exit, MigrateError
+
+if TYPE_CHECKING:
+    from hdh_migrate.ports import Progress
+    from hdh_migrate.session.desk import Desk
+    from hdh_migrate.wiring import OpenEngine
+
+T = TypeVar("T")
+
+# --- what verbs share ----------------------------------------------------------------------------
+
+Plan = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a YAML file.")]
+Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="The folder of a report.")]
+AnyBundle = Annotated[
+    Path, typer.Argument(metavar="BUNDLE", help="The folder of a report, or its .zip or .tar.")
+]
+Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="A dataset of the plan.")]
+Key = Annotated[str, typer.Argument(metavar="KEY", help="The key, as at the source.")]
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+StateDir = Annotated[
+    Path | None,
+    typer.Option("--state-dir", help="Where ledgers live; default .hdh-migrate beside the plan."),
+]
+NoProgress = Annotated[bool, typer.Option("--no-progress", help="Say only what is needed.")]
+Verbose = Annotated[
+    int, typer.Option("-v", "--verbose", count=True, help="Log more; twice for everything.")
+]
+Batch = Annotated[str, typer.Option("--batch", metavar="NAME", help="Which batch.")]
+Batches = Annotated[
+    list[str] | None, typer.Option("--batch", metavar="NAME", help="Only this batch; repeatable.")
+]
+ShowNames = Annotated[
+    bool, typer.Option("--show-names", help="Show object names; they may identify patients.")
+]
+Folder = Annotated[Path, typer.Option("--dir", help="Where to put them.")]
+NewFile = Annotated[Path, typer.Option("--out", metavar="FILE", help="A new file.")]
+PassphraseFrom = Annotated[
+    str | None,
+    typer.Option(metavar="REF", help="Take the key's passphrase from env:NAME or file:PATH."),
+]
+ValidUntil = Annotated[
+    str | None,
+    typer.Option(metavar="DAY", help="The last day of a report key's use, YYYY-MM-DD."),
+]
+Trust = Annotated[
+    list[Path],
+    typer.Option(
+        "--trust", metavar="KEY", help="A public key, obtained apart from the bundle; repeatable."
+    ),
+]
+Threshold = Annotated[
+    int, typer.Option("--threshold", min=1, help="How many different keys must have signed.")
+]
+TsaTrust = Annotated[
+    Path | None,
+    typer.Option(
+        "--tsa-trust", metavar="PEM", help="Certificates of trusted time-stamping authorities."
+    ),
+]
+Root = Annotated[
+    str, typer.Option("--root", metavar="HEX", help="The root in a statement you trust.")
+]
+
+# --- what a verb declares ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verb:
+    """One verb of the command line: the function, and what its help ends with."""
+
+    function: Callable[..., None]
+    examples: tuple[str, ...]
+    """Commands that really parse, without the program's name."""
+    exits: tuple[Exit, ...]
+    """The exit codes that matter to who calls it."""
+    result: Any
+    """The type, or the union of types, of what it prints under --json."""
+
+
+VERBS: Final[dict[str, Verb]] = {}
+"""The verb of each module that was imported; a module has one."""
+
+
+def verb(
+    *,
+    examples: tuple[str, ...],
+    exits: tuple[Exit, ...],
+    result: Any,  # noqa: ANN401 - what may stand in an annotation
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a function the verb of its module."""
+
+    def declare(function: Callable[..., None]) -> Callable[..., None]:
+        assert function.__module__ not in VERBS, f"{function.__module__} has a verb already"
+        VERBS[function.__module__] = Verb(
+            function=function, examples=examples, exits=exits, result=result
+        )
+        return function
+
+    return declare
+
+
+# --- a command under way -------------------------------------------------------------------------
+
+_engines: ContextVar[Mapping[str, OpenEngine] | None] = ContextVar("engines", default=None)
+"""Who works, as the caller of `main` said."""
+
+
+@contextmanager
+def working_with(engines: Mapping[str, OpenEngine] | None) -> Iterator[None]:
+    """Let commands work with these engines; None: with our own."""
+    given = _engines.set(engines)
+    try:
+        yield
+    finally:
+        _engines.reset(given)
+
+
+class Task:
+    """One command under way: its output, its stop flag, and how it ends."""
+
+    def __init__(self, *, as_json: bool, verbose: int = 0, progress: bool = True) -> None:
+        from hdh_migrate.telemetry import set_up_logging
+
+        set_up_logging(verbose)
+        self.out = Output(as_json=as_json, progress=progress)
+        self._traces = verbose > 1
+        self.stop = threading.Event()
+
+    def desk(self, plan: Path, state_dir: Path | None, progress: Progress | None = None) -> Desk:
+        """Open a plan; without a `progress` only what is needed is said.
+
+        Raises:
+            PlanInvalid: with every problem at once.
+            Refused: others may read or change the state directory.
+        """
+        from hdh_migrate.session.desk import Desk
+
+        shown = LineProgress(self.out, quiet=True) if progress is None else progress
+        return Desk.open(plan, state_dir, shown, self.stop, engines=_engines.get())
+
+    def at_desk(self, plan: Path, state_dir: Path | None, act: Callable[[Desk], T]) -> T:
+        """Open a plan and act on it, showing progress to the end."""
+        progress = self.out.progress()
+        desk = self.desk(plan, state_dir, progress)
+        try:
+            return act(desk)
+        finally:
+            progress.close()
+
+    def run(self, body: Callable[[], Exit | None]) -> NoReturn:
+        """Run a command's body and leave with the exit code that its outcome means."""
+        from hdh_migrate.confined import confine
+
+        confine()
+        self._listen()
+        try:
+            code = body() or Exit.OK
+        except MigrateError as error:
+            self.out.fail(error)
+            code = error.exit_code
+        except (KeyboardInterrupt, typer.Abort):
+            code = Exit.INTERRUPTED
+        except Exception as error:
+            if self._traces:
+                raise
+            from hdh_migrate.cli.unforeseen import unforeseen
+
+            told = unforeseen(error)
+            self.out.fail(told)
+            code = told.exit_code
+        if code is Exit.OK and self.out.lost not in {None, streams.READER_GONE}:
+            code = Exit.UNEXPECTED  # a result that nobody got is no success
+        sys.exit(int(code))
+
+    def _listen(self) -> None:
+        def asked(number: int, frame: FrameType | None) -> None:
+            del frame
+            if self.stop.is_set():
+                self.out.say("stopping at once; what was acknowledged is in the ledger")
+                raise KeyboardInterrupt
+            self.stop.set()
+            name = signal.Signals(number).name
+            self.out.say(f"{name}: finishing what is under way (again: stop at once)")
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, asked)

@@ -1,0 +1,150 @@
+"""How verbs are found and shown: imported when called, listed by section, each in one line.
+
+Typer's own listing needs rich for sections (0.16 s of a budget of 0.35), cuts lines off, and has
+every verb imported before any is shown.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Final
+
+import typer
+import typer.main
+from typer.core import TyperCommand, TyperGroup
+
+from hdh_migrate.cli import verbs
+from hdh_migrate.cli.command import VERBS, Verb
+
+PROGRAM: Final = "hdh-migrate"
+HELP_OPTIONS: Final = ("-h", "--help")
+_WIDTH: Final = 75
+SETTINGS: Final = {"help_option_names": list(HELP_OPTIONS)}
+
+
+class Leaf(TyperCommand):
+    """A verb, whose help ends with examples and with the exit codes that matter."""
+
+    verb: Verb
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as in typer
+        """Write what a caller looks for last."""
+        del ctx
+        with formatter.section("Examples"):
+            for example in self.verb.examples:
+                formatter.write("".join(f"  {line}\n" for line in _wrapped(example)))
+        with formatter.section("Exit codes"):
+            for code in self.verb.exits:
+                formatter.write(f"  {int(code):<4} {code.meaning}\n")
+
+
+def _wrapped(example: str) -> list[str]:
+    """Return a command in lines that fit a terminal, to be copied as they are."""
+    lines = [PROGRAM]
+    for word in re.findall(r'--\S+(?: (?:"[^"]*"|[^-\s]\S*))?|\S+', example):
+        if len(lines[-1]) + len(word) > _WIDTH:
+            lines[-1] += " \\"
+            lines.append(f"    {word}")
+        else:
+            lines[-1] += f" {word}"
+    return lines
+
+
+class Menu(TyperGroup):
+    """Verbs by section; only the one that is called is imported."""
+
+    def __init__(
+        self,
+        *,
+        sections: Mapping[str, verbs.Lines],
+        within: tuple[str, ...] = (),
+        default: str = "",
+        **attributes: Any,  # noqa: ANN401 - as in typer
+    ) -> None:
+        super().__init__(**attributes)
+        self.sections = sections
+        self.default = default
+        self._within = within
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - as in typer
+        """Return the verbs in the order of use."""
+        del ctx
+        return [name for lines in self.sections.values() for name in lines]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - as in typer
+        """Return a verb or a group of verbs, None when there is none of this name."""
+        known = {*self.list_commands(ctx), self.default}
+        if cmd_name not in self.commands and cmd_name in known:
+            self.commands[cmd_name] = _found((*self._within, cmd_name))
+        return self.commands.get(cmd_name)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as in typer
+        """List every verb in one line, whatever the width."""
+        width = max(map(len, self.list_commands(ctx)))
+        for title, lines in self.sections.items():
+            with formatter.section(title):
+                for name, line in lines.items():
+                    formatter.write(f"  {name:<{width}}  {line}\n")
+
+
+class Root(Menu):
+    """All verbs."""
+
+    def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - as in typer
+        super().__init__(sections=verbs.SECTIONS, **attributes)
+
+
+class Defaulting(Menu):
+    """A group that takes what is none of its verbs for the arguments of its default."""
+
+    def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> Any:  # noqa: ANN401 - as in typer
+        """Read the arguments as a verb's, or else as the default's."""
+        own = {*self.list_commands(None), self.default, *HELP_OPTIONS}
+        if args[0] in own if args else extra.get("resilient_parsing"):  # a shell that completes
+            return super().make_context(info_name, args, *more, **extra)
+        return self.get_command(None, self.default).make_context(info_name, args, *more, **extra)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as in typer
+        """Show both: the default and the verbs."""
+        default = self.get_command(ctx, self.default)
+        own = typer.Context(default, info_name=ctx.info_name, parent=ctx.parent)
+        default.format_usage(own, formatter)
+        formatter.write_usage(ctx.command_path, "COMMAND BUNDLE [ARGS]...", prefix="   or: ")
+        default.format_help_text(own, formatter)
+        default.format_options(own, formatter)
+        self.format_commands(ctx, formatter)
+        default.format_epilog(own, formatter)
+
+
+def _found(names: tuple[str, ...]) -> Leaf | Menu:
+    if len(names) == 1 and (group := verbs.GROUPS.get(names[0])) is not None:
+        kind = Menu if not group.default else Defaulting
+        return kind(
+            name=names[0],
+            sections={"Commands": group.verbs},
+            within=names,
+            default=group.default,
+            help=group.help,
+            no_args_is_help=True,
+            rich_markup_mode=None,
+            context_settings=SETTINGS,
+        )
+    verb = load(names)
+    one = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    one.command(names[-1], cls=Leaf, context_settings=SETTINGS)(verb.function)
+    leaf = typer.main.get_command(one)
+    assert isinstance(leaf, Leaf)
+    leaf.verb = verb
+    return leaf
+
+
+def load(names: tuple[str, ...]) -> Verb:
+    """Import a verb and return what it declares."""
+    words = [name.replace("-", "_") for name in names]
+    words[-1] += "_" if keyword.iskeyword(words[-1]) or words[-1] in {"list", "open"} else ""
+    module = ".".join((verbs.__name__, *words))
+    import_module(module)
+    return VERBS[module]

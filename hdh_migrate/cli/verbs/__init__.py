@@ -1,0 +1,117 @@
+"""The verbs: which there are, in what order, each in a line; the code of each is a file here.
+
+A verb NAME is the one of the module NAME, a verb of a group that of GROUP.NAME, with `_` for `-`
+(and behind a word that Python keeps for itself: `import_`). A group is a folder. The lines fit a
+terminal of 80 columns; a test counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+Lines = Mapping[str, str]
+"""What each verb does, in a line, in the order of use."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A verb that has verbs of its own."""
+
+    help: str
+    verbs: Lines
+    default: str = ""
+    """The verb that is meant when none is named; no listing shows it."""
+
+
+SECTIONS: Final[Mapping[str, Lines]] = {
+    "Plan": {
+        "demo": "Play the whole job on this machine: move, kill, resume, report.",
+        "init": "Make a commented plan, keys and a .gitignore to start from.",
+        "validate": "Check a plan offline; every mistake at once, with its place.",
+        "docs": "Read the pages and schemas that belong to this version.",
+    },
+    "Move": {
+        "preflight": "Look online, read-only, whether all is there that a run needs.",
+        "run": "Do all that follows and report; after any stop, run it again.",
+        "inventory": "List what there is to move and freeze it; nothing is moved.",
+        "transfer": "Seal and send what inventory froze.",
+        "verify": "Read back what was sent, compare it with what was read.",
+    },
+    "Look": {
+        "status": "Show where each batch stands, also while a run is under way.",
+        "fetch": "Read one object back from the target, unsealed and checked.",
+    },
+    "Switch": {
+        "rehearse": "Play the whole cutover on a canary pointer and back.",
+        "approve": "Sign that a stage of a batch's cutover may go on.",
+        "cutover": "Switch a batch to the target, go back, or make it final.",
+        "hold": "Hold the door of every switch of a plan, or let go.",
+        "decommission": "Delete a finalized batch at the source; a dry run at first.",
+    },
+    "Prove": {
+        "report": "Write the evidence of a plan; sign or time-stamp it later.",
+        "audit": "Check evidence offline: no plan, no ledger, no cloud.",
+        "waive": "Sign a waiver: let one condition go, until a day.",
+    },
+    "Host": {
+        "providers": "Look at what is known of each host.",
+        "probe": "Find out what the target really does.",
+        "provision": "Make buckets as health-data rules want them; first a dry run.",
+        "cleanup": "Abort stale uploads of this plan's own; first a dry run.",
+    },
+    "Keys": {
+        "keys": "Make, show, lock anew, import and drill keys.",
+    },
+}
+
+GROUPS: Final[Mapping[str, Group]] = {
+    "cutover": Group(
+        help="Switch a batch's pointer to the target, go back, or give going back up.",
+        verbs={
+            "start": "Gates, freeze proof, final delta, switch, smoke tests.",
+            "rollback": "Give the pointer its old value back.",
+            "finalize": "THE POINT OF NO RETURN: no rollback from then on.",
+        },
+    ),
+    "report": Group(
+        help="Write the evidence of a plan; sign or time-stamp a bundle later.",
+        verbs={
+            "sign": "Check a bundle and add a witness's signature to it.",
+            "timestamp": "Have an authority (RFC 3161) say that a bundle was there.",
+        },
+        default="write",
+    ),
+    "audit": Group(
+        help="Check evidence offline: no plan, no ledger, no access to either cloud.",
+        verbs={
+            "verify": "Do all of a bundle's sums again, check its signatures.",
+            "verifier": "Write the verifier that needs no trust in a bundle's own.",
+            "compare": "Check that a later bundle takes nothing back.",
+            "export": "Give a bundle as CSV, JUnit XML or Markdown.",
+            "prove": "Print the proof that one object stands in the manifest.",
+            "check-proof": "Check such a proof against a manifest's root.",
+            "open": "Open one name of a report with keyed names, with proof.",
+            "check-opening": "Check such a name against a manifest's root.",
+            "journal": "Print the ledger's journal and check its chain.",
+        },
+    ),
+    "providers": Group(
+        help="Look at the provider profiles: what is known of each host.",
+        verbs={
+            "list": "List the profiles and how much of each is confirmed.",
+            "show": "Show every claim of a profile, with date and source.",
+        },
+    ),
+    "keys": Group(
+        help="Make and look at keys.",
+        verbs={
+            "new": "Make a key pair; nothing is ever overwritten.",
+            "show": "Say what a key file is, and its fingerprint.",
+            "relock": "Lock a private key anew, by a new passphrase.",
+            "import": "Take over an SSH key whose private half stays in its agent.",
+            "drill": "Prove that a private key opens what a plan seals.",
+        },
+    ),
+}

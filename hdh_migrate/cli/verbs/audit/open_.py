@@ -1,0 +1,49 @@
+"""`audit open`: one keyed name, opened for one auditor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, Dataset, Key, NewFile, Plan, StateDir, Task, verb
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.proofs import Opened
+
+
+@verb(
+    examples=(
+        "audit open plan.yaml pmsi pmsi/2024/mco.csv --bundle keyed --out mco.json",
+        "audit open plan.yaml pmsi mco.csv --bundle keyed --out mco.json --json",
+    ),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
+    result=Opened,
+)
+def open_name(
+    plan: Plan,
+    dataset: Dataset,
+    key: Key,
+    *,
+    bundle: Annotated[
+        Path, typer.Option("--bundle", metavar="BUNDLE", help="A report with keyed names.")
+    ],
+    out: NewFile,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Write what one auditor needs to recognise one object in a report with keyed names.
+
+    The file names the object and proves that a line of the report stands for it; it helps with
+    no other object. Whoever has it and the report's root checks it with `audit check-opening`.
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.session.names import open_one
+
+        desk = task.desk(plan, state_dir)
+        told = open_one(desk, dataset, key, bundle, out)
+        task.out.result(told, f"{out}: one object of {dataset}, under the root {told['root']}")
+
+    task.run(body)

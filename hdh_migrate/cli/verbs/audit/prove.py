@@ -1,0 +1,77 @@
+"""`audit prove`: one object stands in the manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, Bundle, Task, verb
+from hdh_migrate.errors import EvidenceDamaged, Exit, UsageError
+from hdh_migrate.results.proofs import Proof
+
+
+@verb(
+    examples=(
+        "audit prove evidence-2026-11 pmsi/2024/mco.csv",
+        "audit prove evidence-2026-11 mco.csv --dataset pmsi",
+    ),
+    exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
+    result=Proof,
+)
+def prove(
+    bundle: Bundle,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The object's key at the source.")],
+    *,
+    dataset: Annotated[str | None, typer.Option("--dataset", help="Its dataset.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the proof that one object stands in the manifest, without showing any other."""
+    task = Task(as_json=True)
+    del as_json  # a proof is a document in any case
+
+    def body() -> None:
+        task.out.data(proof_in(bundle, key, dataset))
+
+    task.run(body)
+
+
+def proof_in(bundle: Path, key: str, dataset: str | None) -> Proof:
+    """Return the proof that an object stands in a bundle's manifest.
+
+    Raises:
+        UsageError: there is no manifest, no such object, or more than one of this key.
+    """
+    from hdh_migrate.evidence.proofs import prove as proof_of
+    from hdh_migrate.evidence.proofs import root_of
+    from hdh_migrate.evidence.records import MAX_LINE, manifest_line, read_line
+
+    found: list[bytes] = []
+
+    def lines(file: Any) -> Any:  # noqa: ANN401 - an open file
+        while raw := file.readline(MAX_LINE + 1):
+            record = read_line(raw, manifest_line)
+            wanted = record["key"] == key and dataset in {None, record["dataset"]}
+            if wanted:
+                found.append(raw[:-1])
+            yield raw[:-1], wanted
+
+    try:
+        with (bundle / "manifest.jsonl").open("rb") as file:
+            proof = proof_of(lines(file))
+    except OSError as error:
+        raise UsageError(f"{bundle}: no manifest can be read here: {error.strerror}") from None
+    except EvidenceDamaged as error:
+        if len(found) > 1:
+            raise UsageError("more than one dataset has this key: give --dataset") from error
+        raise
+    if proof is None:
+        raise UsageError("the manifest has no such object")
+    return {
+        "line": found[0].decode(),
+        "index": proof.index,
+        "size": proof.size,
+        "path": [digest.hex() for digest in proof.path],
+        "root": root_of(found[0], proof).hex(),
+    }

@@ -1,0 +1,95 @@
+"""`audit verify`: all of a bundle's sums, done again."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AnyBundle, AsJson, Task, Threshold, Trust, TsaTrust, verb
+from hdh_migrate.cli.keyfiles import given, trusted_keys
+from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.results.proofs import Checked
+
+
+@verb(
+    examples=(
+        "audit verify evidence-2026-11 --trust operator.pub",
+        "audit verify evidence.zip --trust operator.pub --trust witness.pub --threshold 2",
+    ),
+    exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
+    result=Checked,
+)
+def verify(
+    bundle: AnyBundle,
+    *,
+    trust: Trust,
+    threshold: Threshold = 1,
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--checkpoint",
+            metavar="FILE",
+            help="A checkpoint of the journal that you kept, which this one must go on from.",
+        ),
+    ] = None,
+    tsa_trust: TsaTrust = None,
+    sample: Annotated[
+        int | None,
+        typer.Option("--sample", metavar="N", min=1, help="Read N stored objects at the target."),
+    ] = None,
+    target_credentials: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Id and secret of a read-only access key, a line each."),
+    ] = None,
+    nonce: Annotated[str | None, typer.Option(help="Repeat the draw of an earlier sample.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Do all of a bundle's sums again and check its signatures; exit 0, or 10 when one fails."""
+    task = Task(as_json=as_json)
+
+    def body() -> Exit:
+        from hdh_migrate.evidence.check import examine
+        from hdh_migrate.evidence.forms import Wrong
+        from hdh_migrate.evidence.notes import load_note
+        from hdh_migrate.evidence.pages import compare_pages
+        from hdh_migrate.evidence.sample import Sample
+        from hdh_migrate.evidence.stamp import judged_by
+        from hdh_migrate.evidence.stamps import load_roots
+        from hdh_migrate.software import code_digest
+
+        keys = trusted_keys(trust, threshold)
+        reader = None
+        try:
+            if sample is not None:
+                reader = Sample(sample, target_credentials, nonce)
+        except OSError as error:
+            raise UsageError(f"{target_credentials}: {error.strerror}") from None
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        try:
+            notes = [load_note(path) for path in checkpoint or ()]
+        except Wrong as wrong:
+            raise UsageError(str(wrong)) from None
+        stamped = None
+        if tsa_trust is not None:
+            stamped = judged_by(given(load_roots, [tsa_trust])[0])
+        outcome = examine(
+            bundle, keys, threshold,
+            stamped=stamped, sample=reader, notes=notes,
+            also=partial(compare_pages, keys, code_digest()),
+        )  # fmt: skip
+        code = Exit.DAMAGED if outcome.problems else Exit.OK
+        told: Checked = {
+            "ok": not outcome.problems,
+            "problems": outcome.problems,
+            "checked": [] if outcome.problems else outcome.checked,
+            "not_checked": outcome.open,
+            "exit": int(code),
+        }
+        task.out.result(told, "\n".join(outcome.told()))
+        return code
+
+    task.run(body)

@@ -1,0 +1,66 @@
+"""`cleanup`: stale multipart uploads of this plan's own."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.results.hosts import Cleaned
+
+
+@verb(
+    examples=(
+        "cleanup plan.yaml",
+        "cleanup plan.yaml --older-than 7d --execute",
+    ),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.STOPPED, Exit.AUTH, Exit.LOCKED),
+    result=Cleaned,
+)
+def cleanup(
+    plan: Plan,
+    *,
+    older_than: Annotated[
+        str,
+        typer.Option("--older-than", metavar="AGE", help="Such as 90m, 24h or 7d."),
+    ] = "24h",
+    execute: Annotated[
+        bool, typer.Option("--execute", help="Abort them; without this they are only counted.")
+    ] = False,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Abort stale multipart uploads of this plan's own; a dry run by default."""
+    task = Task(as_json=as_json, verbose=verbose)
+
+    def body() -> Exit:
+        from hdh_migrate.session.cleanup import cleanup as clean
+        from hdh_migrate.session.cleanup import lines
+
+        seconds = _seconds(older_than)
+        desk = task.desk(plan, state_dir, task.out.progress())
+        code, told = clean(desk, older_than=seconds, execute=execute)
+        head = [] if execute else ["dry run: nothing was aborted; --execute does it"]
+        document: Cleaned = {"dry_run": not execute, "datasets": told, "exit": int(code)}
+        task.out.result(document, "\n".join([*head, *lines(told, execute=execute)]))
+        return code
+
+    task.run(body)
+
+
+def _seconds(age: str) -> float:
+    """Return an age in seconds.
+
+    Raises:
+        UsageError: it is not a number with s, m, h or d after it.
+    """
+    number, unit = age[:-1], age[-1:]
+    if not number.isdecimal() or len(number) > 6 or unit not in _UNITS:
+        raise UsageError("--older-than takes an age such as 90m, 24h or 7d")
+    return int(number) * _UNITS[unit]
+
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}

@@ -1,0 +1,55 @@
+"""`cutover finalize`: the point of no return."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, Batch, NoProgress, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.switches import Cutover
+
+
+@verb(
+    examples=(
+        "cutover finalize plan.yaml --batch pilot",
+        'cutover finalize plan.yaml --batch pilot --reason "window shortened by the DPO"',
+    ),
+    exits=(
+        Exit.OK,
+        Exit.USAGE,
+        Exit.REFUSED,
+        Exit.VERIFICATION_FAILED,
+        Exit.STOPPED,
+        Exit.APPROVAL_MISSING,
+        Exit.AUTH,
+        Exit.DAMAGED,
+        Exit.LOCKED,
+    ),
+    result=Cutover,
+)
+def finalize(
+    plan: Plan,
+    *,
+    batch: Batch,
+    reason: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Why before the fallback window ends; journalled."),
+    ] = None,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    no_progress: NoProgress = False,
+    verbose: Verbose = 0,
+) -> None:
+    """THE POINT OF NO RETURN: from then on there is no rollback. Needs approvals of its own."""
+    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+
+    def body() -> None:
+        from hdh_migrate.session import cutover as session
+
+        told = task.at_desk(plan, state_dir, lambda desk: session.finalize(desk, batch, reason))
+        task.out.say(f"*** batch {batch} IS FINAL: rollback is refused from now on ***")
+        task.out.result(told, f"batch {batch}: {told['stage']} at {told['times']['finalized']}")
+
+    task.run(body)

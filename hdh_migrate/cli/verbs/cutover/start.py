@@ -1,0 +1,56 @@
+"""`cutover start`: gates, freeze proof, final delta, switch, smoke tests."""
+
+from __future__ import annotations
+
+from hdh_migrate.cli.command import AsJson, Batch, NoProgress, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.switches import Cutover
+
+
+@verb(
+    examples=(
+        "cutover start plan.yaml --batch pilot",
+        "cutover start plan.yaml --batch pilot --json --no-progress",
+    ),
+    exits=(
+        Exit.OK,
+        Exit.REFUSED,
+        Exit.FINDINGS,
+        Exit.VERIFICATION_FAILED,
+        Exit.DRIFTED,
+        Exit.STOPPED,
+        Exit.APPROVAL_MISSING,
+        Exit.AUTH,
+        Exit.DAMAGED,
+        Exit.LOCKED,
+        Exit.INTERRUPTED,
+    ),
+    result=Cutover,
+)
+def start(
+    plan: Plan,
+    *,
+    batch: Batch,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    no_progress: NoProgress = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Gates, freeze proof, final delta, switch, smoke tests; start again and it goes on."""
+    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+
+    def body() -> None:
+        from hdh_migrate.session import cutover as session
+
+        told = task.at_desk(plan, state_dir, lambda desk: session.start(desk, batch))
+        final = told["times"].get("finalized")
+        until = f"since {final}" if final else f"until {told['window_until']}"
+        back = f"hdh-migrate cutover rollback {plan} --batch {batch}"
+        task.out.result(
+            told,
+            f"batch {batch}: {told['stage']}, {until}\n"
+            f"pointer ({told['pointer']['kind']}, guard {told['pointer']['guard']}) is switched; "
+            f"way back: {'none' if final else back}",
+        )
+
+    task.run(body)

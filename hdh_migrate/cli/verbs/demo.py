@@ -1,0 +1,58 @@
+"""`demo`: the whole job on this machine."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, NoProgress, Task, Verbose, verb
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.plans import Demo
+
+
+class DemoSource(StrEnum):
+    """Where the demo's objects come from."""
+
+    AZURE = "azure"
+    FOLDER = "folder"
+
+
+@verb(
+    examples=(
+        "demo",
+        "demo --source folder --keep",
+    ),
+    exits=(Exit.OK, Exit.UNEXPECTED, Exit.INTERRUPTED),
+    result=Demo,
+)
+def demo(
+    *,
+    source: Annotated[
+        DemoSource, typer.Option(help="azure: an emulator; folder: needs no Node.")
+    ] = DemoSource.AZURE,
+    big: Annotated[int, typer.Option(help="MiB of the one large object.", min=24)] = 256,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave both endpoints running, with a plan.")
+    ] = False,
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="Where to work; default a new folder.")
+    ] = None,
+    as_json: AsJson = False,
+    no_progress: NoProgress = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Run the whole job on this machine: a source, a target, a kill in the middle, a report."""
+    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+
+    def body() -> Exit | None:
+        from hdh_migrate.demo.play import play
+
+        return play(
+            source=str(source), big=big << 20, keep=keep, folder=folder,
+            out=task.out, stop=task.stop,
+        )  # fmt: skip
+
+    task.run(body)

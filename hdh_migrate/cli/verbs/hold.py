@@ -1,0 +1,47 @@
+"""`hold`: nobody switches for now."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.switches import Held
+
+
+@verb(
+    examples=(
+        'hold plan.yaml --reason "ward 3 still writes"',
+        "hold plan.yaml --release",
+    ),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED),
+    result=Held,
+)
+def hold(
+    plan: Plan,
+    *,
+    release: Annotated[bool, typer.Option("--release", help="Let go instead.")] = False,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Told to who starts.")] = "",
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Hold the door of every switch of this plan, also of one that is under way; or let go."""
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.session import holding
+
+        desk = task.desk(plan, state_dir)
+        if release:
+            was = holding.release(desk)
+            text = f"let go; it was held {was}" if was else "nobody held it"
+            let_go: Held = {"held": None, "was": was}
+            task.out.result(let_go, text)
+        else:
+            held = holding.hold(desk, reason)
+            told: Held = {"held": held}
+            task.out.result(told, f"held {held}")
+
+    task.run(body)

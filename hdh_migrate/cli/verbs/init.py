@@ -1,0 +1,66 @@
+"""`init`: a folder to begin in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, Task, verb
+from hdh_migrate.errors import Exit, MigrateError, UsageError
+from hdh_migrate.results.plans import Made
+
+GITIGNORE = "# private keys, credentials and ledgers never belong in version control\n" + "".join(
+    f"{line}\n" for line in ("keys/*.sec", "keys/*.key", "secrets/", ".hdh-migrate/", ".env")
+)
+
+
+@verb(
+    examples=(
+        "init emc2",
+        "init emc2 --json",
+    ),
+    exits=(Exit.OK, Exit.UNEXPECTED, Exit.USAGE),
+    result=Made,
+)
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to begin.")] = Path(),
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Make a commented plan, keys and a .gitignore to start from."""
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.evidence.signing import new_report_key
+        from hdh_migrate.plan.template import render
+        from hdh_migrate.sealing.keys import new_pair
+
+        plan = folder / "plan.yaml"
+        if plan.exists():
+            raise UsageError(f"{plan} exists", hint="nothing was changed; give another folder")
+        try:
+            (folder / "keys").mkdir(mode=0o700, parents=True, exist_ok=True)
+            made = [plan, folder / ".gitignore"]
+            for name in ("steward", "escrow"):
+                made += new_pair(folder / "keys", name, passphrase=None)
+            made += new_report_key(folder / "keys", "report", None)
+            ignore = folder / ".gitignore"
+            before = ignore.read_text() if ignore.exists() else ""
+            ignore.write_text(before + GITIGNORE)
+            plan.write_text(render())
+        except OSError as error:
+            raise MigrateError(
+                f"{folder}: {error.strerror}", hint="choose a folder of yours"
+            ) from error
+        told: Made = {"made": [str(path) for path in made]}
+        task.out.result(
+            told,
+            "\n".join(f"made {path}" for path in made)
+            + f"\n\nnext: edit {plan}, then hdh-migrate validate {plan}"
+            "\nthe private keys have no passphrase: move keys/escrow.sec offline, and protect"
+            "\nthe steward's with hdh-migrate keys new --passphrase",
+        )
+
+    task.run(body)

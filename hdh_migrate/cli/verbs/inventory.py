@@ -1,0 +1,39 @@
+"""`inventory`: what there is to move."""
+
+from __future__ import annotations
+
+from hdh_migrate.cli.command import AsJson, Batches, NoProgress, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.steps import perform_steps
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.moves import Steps
+
+
+@verb(
+    examples=(
+        "inventory plan.yaml",
+        "inventory plan.yaml --batch pilot",
+    ),
+    exits=(
+        Exit.OK,
+        Exit.REFUSED,
+        Exit.FINDINGS,
+        Exit.STOPPED,
+        Exit.AUTH,
+        Exit.DAMAGED,
+        Exit.LOCKED,
+        Exit.INTERRUPTED,
+    ),
+    result=Steps,
+)
+def inventory(
+    plan: Plan,
+    *,
+    batch: Batches = None,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    no_progress: NoProgress = False,
+    verbose: Verbose = 0,
+) -> None:
+    """List what there is to move and freeze it; nothing is moved."""
+    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+    task.run(lambda: perform_steps(task, plan, state_dir, ("inventory",), batch or ()))

@@ -1,0 +1,47 @@
+"""`keys drill`: does a private key open what the plan seals?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, PassphraseFrom, Plan, StateDir, Task, verb
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.keys import Drilled
+
+
+@verb(
+    examples=(
+        "keys drill plan.yaml --key /media/escrow/escrow.sec",
+        "keys drill plan.yaml --key escrow.sec --passphrase-from env:ESCROW --json",
+    ),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.LOCKED),
+    result=Drilled,
+)
+def drill(
+    plan: Plan,
+    *,
+    key: Annotated[
+        Path, typer.Option("--key", metavar="FILE", help="A recipient's private key: the escrow's.")
+    ],
+    passphrase_from: PassphraseFrom = None,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Prove that a private key opens what the plan seals, and write in the journal when."""
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.session.drilling import drill as prove
+
+        desk = task.desk(plan, state_dir)
+        told = prove(desk, key, passphrase_from)
+        task.out.result(
+            told,
+            f"{told['fingerprint']} opens what is sealed (last proved before:"
+            f" {told['proved_before'] or 'never'})",
+        )
+
+    task.run(body)

@@ -1,0 +1,41 @@
+"""`keys import`: an SSH key whose private half stays in its agent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, Folder, Task, ValidUntil, verb
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.keys import Imported
+
+
+@verb(
+    examples=(
+        "keys import ~/.ssh/id_ed25519.pub --name dpo",
+        "keys import dpo.pub --name dpo --valid-until 2027-12-31",
+    ),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED),
+    result=Imported,
+)
+def import_(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="An OpenSSH public key.")],
+    *,
+    name: Annotated[str, typer.Option(metavar="NAME", help="It is written as NAME.pub.")],
+    folder: Folder = Path("keys"),
+    valid_until: ValidUntil = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take over an SSH key (ssh-ed25519) whose private half stays in its owner's agent."""
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.evidence.signing import import_public, load_verifier
+
+        made = import_public(path, folder, name, valid_until)
+        told: Imported = {"made": str(made), "key_id": load_verifier(made).key_id}
+        task.out.result(told, f"made {made}, {told['key_id']}; name it with --key to sign")
+
+    task.run(body)

@@ -1,0 +1,71 @@
+"""`keys new`: a key pair."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, Folder, PassphraseFrom, Task, ValidUntil, verb
+from hdh_migrate.cli.keyfiles import passphrase_of
+from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.results.plans import Made
+
+
+class Purpose(StrEnum):
+    """What a new key is for."""
+
+    SEAL = "seal"
+    REPORT = "report"
+
+
+@verb(
+    examples=(
+        "keys new steward --passphrase",
+        "keys new report --purpose report --valid-until 2027-12-31",
+    ),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED),
+    result=Made,
+)
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Files NAME.pub and NAME.sec.")],
+    *,
+    folder: Folder = Path("keys"),
+    purpose: Annotated[
+        Purpose, typer.Option(help="seal: Crypt4GH; report: Ed25519.")
+    ] = Purpose.SEAL,
+    passphrase: Annotated[
+        bool, typer.Option("--passphrase", help="Ask for a passphrase (twice).")
+    ] = False,
+    passphrase_from: PassphraseFrom = None,
+    valid_until: ValidUntil = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key pair. Nothing is ever overwritten."""
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.evidence.signing import new_report_key
+        from hdh_migrate.passphrases import demand_strong
+        from hdh_migrate.sealing.keys import new_pair
+
+        phrase = passphrase_of(asked=passphrase, reference=passphrase_from)
+        if phrase is not None:
+            demand_strong(phrase)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if purpose is Purpose.REPORT:
+            made = new_report_key(
+                folder, name, phrase.encode() if phrase else None, until=valid_until
+            )
+        elif valid_until is not None:
+            raise UsageError("--valid-until is for report keys: sealed data must open for ever")
+        else:
+            made = new_pair(folder, name, passphrase=phrase)
+        if phrase is None:
+            task.out.say("warning: the private key has no passphrase; only its mode protects it")
+        told: Made = {"made": [str(path) for path in made]}
+        task.out.result(told, "\n".join(f"made {path}" for path in made))
+
+    task.run(body)

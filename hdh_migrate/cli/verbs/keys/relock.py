@@ -1,0 +1,65 @@
+"""`keys relock`: another passphrase for a private key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, Task, verb
+from hdh_migrate.cli.keyfiles import head_of, passphrase_of
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.keys import Relocked
+
+
+@verb(
+    examples=(
+        "keys relock keys/report.key --passphrase-from file:old",
+        "keys relock keys/steward.sec --new-passphrase-from env:STEWARD",
+    ),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED),
+    result=Relocked,
+)
+def relock(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A private key file.")],
+    *,
+    passphrase_from: Annotated[
+        str | None, typer.Option(metavar="REF", help="The passphrase that it has, if any.")
+    ] = None,
+    new_passphrase_from: Annotated[
+        str | None, typer.Option(metavar="REF", help="The new one; default: it is asked for.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lock a private key anew: by a new passphrase, and as dearly as new keys are."""
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.passphrases import demand_strong
+
+        old = passphrase_of(asked=False, reference=passphrase_from)
+        new = passphrase_of(asked=True, reference=new_passphrase_from)
+        assert new is not None
+        demand_strong(new)
+        _lock(path, old, new)
+        told: Relocked = {"relocked": str(path)}
+        task.out.result(told, f"locked anew: {path}")
+
+    task.run(body)
+
+
+def _lock(path: Path, old: str | None, new: str) -> None:
+    """Lock a private key's file anew, whichever kind of key it holds.
+
+    Raises:
+        KeyUnavailable: it is none, cannot be opened, or not be replaced; it is as it was.
+    """
+    from hdh_migrate.evidence import signing
+    from hdh_migrate.sealing import keys
+
+    head = head_of(path)
+    if b"CRYPT4GH" in head:
+        keys.relock(path, old, new)
+    else:
+        signing.relock(path, old.encode() if old else None, new.encode())

@@ -1,0 +1,66 @@
+"""`keys show`: what a key file is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, PassphraseFrom, Task, verb
+from hdh_migrate.cli.keyfiles import head_of, passphrase_of
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.keys import KeyFile
+
+
+@verb(
+    examples=(
+        "keys show keys/steward.pub",
+        "keys show keys/report.key --passphrase-from file:secrets/report",
+    ),
+    exits=(Exit.OK, Exit.REFUSED),
+    result=KeyFile,
+)
+def show(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A public or private key file.")],
+    *,
+    passphrase_from: PassphraseFrom = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a key file is, and its fingerprint."""
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        phrase = passphrase_of(asked=False, reference=passphrase_from)
+        told = _described(path, phrase)
+        task.out.result(told, "\n".join(f"{name}: {value}" for name, value in told.items()))
+
+    task.run(body)
+
+
+def _described(path: Path, passphrase: str | None) -> KeyFile:
+    """Return kind, fingerprint and protection of a key file; never the key.
+
+    Raises:
+        KeyUnavailable: it is not a key file, or cannot be opened.
+    """
+    from hdh_migrate.evidence.signing import load_signer, load_verifier
+    from hdh_migrate.sealing.keys import PrivateKey, PublicKey
+
+    head = head_of(path)
+    if b"CRYPT4GH PUBLIC" in head:
+        return {"kind": "crypt4gh public key", "fingerprint": PublicKey.load(path).fingerprint}
+    if b"CRYPT4GH" in head:
+        private = PrivateKey.load(path, passphrase)
+        return {
+            "kind": "crypt4gh private key",
+            "fingerprint": private.public.fingerprint,
+            "passphrase": "yes" if private.protected else "no",
+        }
+    if b"PUBLIC KEY" in head:
+        return {"kind": "ed25519 public key", "fingerprint": load_verifier(path).key_id}
+    signer = load_signer(path, passphrase.encode() if passphrase else None)
+    told: KeyFile = {"kind": "ed25519 private key", "fingerprint": signer.key_id}
+    if signer.weakness is not None:
+        told["warning"] = signer.weakness
+    return told

@@ -1,0 +1,53 @@
+"""`preflight`: is everything there that a run needs?"""
+
+from __future__ import annotations
+
+from hdh_migrate.cli.command import AsJson, Batches, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.moves import Preflight
+
+
+@verb(
+    examples=(
+        "preflight plan.yaml",
+        "preflight plan.yaml --batch pilot --json",
+    ),
+    exits=(Exit.OK, Exit.REFUSED, Exit.STOPPED, Exit.AUTH),
+    result=Preflight,
+)
+def preflight(
+    plan: Plan,
+    *,
+    batch: Batches = None,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Look online, read-only: credentials and rights on both sides, clock, keys, room."""
+    task = Task(as_json=as_json, verbose=verbose)
+
+    def body() -> Exit:
+        from hdh_migrate.session.preflight import report
+        from hdh_migrate.session.timekeeping import judge_for
+
+        desk = task.desk(plan, state_dir, task.out.progress())
+        desk.batches(batch or ())
+        services = desk.services(write=True)
+        judge = judge_for(desk.clock, [services], desk.ledger_path)
+        checks = report(services, desk.loaded.plan, desk.state_dir, batch or (), judge)
+        bad = [check for check in checks if not check["ok"]]
+        code = Exit.OK if not bad else Exit.REFUSED
+        if any(check.get("auth") for check in bad):
+            code = Exit.AUTH
+        lines = []
+        for check in checks:
+            lines.append(f"{'ok  ' if check['ok'] else 'FAIL'} {check['check']}")
+            lines += [f"     {problem}" for problem in check.get("problems", ())]
+            lines += [f"     note: {note}" for note in check.get("notes", ())]
+            lines += [f"     to mend: {check['mend']}"] if "mend" in check else []
+            lines += [f"     warning: no passphrase: {ref}" for ref in check.get("warnings", ())]
+        told: Preflight = {"checks": checks, "exit": int(code)}
+        task.out.result(told, "\n".join(lines))
+        return code
+
+    task.run(body)

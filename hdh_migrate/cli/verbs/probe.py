@@ -1,0 +1,119 @@
+"""`probe`: what the target really does."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, NoProgress, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.output import visible
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.hosts import Probed, ProbeIntention
+
+
+@verb(
+    examples=(
+        "probe plan.yaml --bucket scratch",
+        "probe plan.yaml --dry-run",
+    ),
+    exits=(Exit.OK, Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.AUTH, Exit.LOCKED),
+    result=Probed | ProbeIntention,
+)
+def probe(
+    plan: Plan,
+    *,
+    bucket: Annotated[
+        str | None,
+        typer.Option("--bucket", metavar="NAME", help="Where to try; default the plan's bucket."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be tried; contact nobody.")
+    ] = False,
+    compliance_trial: Annotated[
+        bool,
+        typer.Option(
+            "--compliance-trial",
+            help="Try a compliance lock too: its object stays until the lock ends.",
+        ),
+    ] = False,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    no_progress: NoProgress = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Find out what the target really does: writes throw-away objects, and removes them.
+
+    Everything is written under .hdh-migrate-probe/ in one bucket. What is found is kept beside
+    the ledger, and later runs obey the tighter of profile and probe.
+    """
+    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+
+    def body() -> Exit:
+        from hdh_migrate.session.probe import probe as find_out
+
+        code, record = task.at_desk(
+            plan,
+            state_dir,
+            lambda desk: find_out(desk, bucket, dry_run=dry_run, compliance=compliance_trial),
+        )
+        if "dry_run" in record:
+            task.out.result(record, _intention(record))
+        else:
+            task.out.result(record, _findings(record, verbose=verbose > 0))
+        return code
+
+    task.run(body)
+
+
+def _intention(told: ProbeIntention) -> str:
+    lines = [
+        "dry run: nobody was contacted",
+        (
+            f"would write throw-away objects to {told['endpoint']} bucket {told['bucket']} under"
+            f" {told['prefix']} and remove them"
+        ),
+        "would find out: " + ", ".join(told["would_observe"]),
+        "would not try: " + ", ".join(told["would_not_try"]),
+        *(f"note: {note}" for note in told["would_note"]),
+    ]
+    return "\n".join(lines)
+
+
+def _findings(record: Probed, *, verbose: bool) -> str:
+    lines = [
+        (
+            f"{record['endpoint']} ({record['region']}), bucket {record['bucket']}:"
+            f" {record['requests']} requests, compared with profile {record['provider']}"
+            f" of {record['profile_as_of']}"
+        )
+    ]
+    width = max(len(one["name"]) for one in record["observations"])
+    for one in record["observations"]:
+        known = one["observed"] is not None
+        worse = one["name"] in record["differences"]
+        mark = "DIFF" if worse else "ok  " if known else "?   "
+        told = _short(one["observed"]) if known else "unknown"
+        claim = f" (profile: {_short(one['profile'])})" if one["agrees"] is False else ""
+        lines.append(visible(f"{mark} {one['name'].ljust(width)}  {told}{claim}"))
+        if verbose or worse or not known:
+            lines.append(visible(f"     {' ' * width}  {one['how']}"))
+    if record["left"] != 0:
+        what = "what" if record["left"] is None else f"{record['left']} objects or uploads that"
+        lines.append(
+            f"LEFT {what} could not be removed from {record['prefix']}: probe again, or remove it"
+        )
+    lines += [visible(f"a run would be refused: {one}") for one in record["refusals"]]
+    count = len(record["differences"])
+    lines.append(f"{count or 'no'} difference{'' if count == 1 else 's'} from the profile")
+    lines.append(f"kept: {record['kept']}{'' if record['signed'] else ' (not signed)'}")
+    return "\n".join(lines)
+
+
+def _short(value: Any) -> str:  # noqa: ANN401 - JSON
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return value if isinstance(value, str) else json.dumps(value)

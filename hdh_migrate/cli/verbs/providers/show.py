@@ -1,0 +1,93 @@
+"""`providers show`: every claim of one profile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, Task, verb
+from hdh_migrate.cli.output import table, visible
+from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.results.hosts import HealthRule, Note, Profile
+
+
+@verb(
+    examples=(
+        "providers show scaleway",
+        "providers show scaleway --own profile.yaml --json",
+    ),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED),
+    result=Profile,
+)
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A profile.")],
+    *,
+    own: Annotated[
+        Path | None,
+        typer.Option("--own", metavar="FILE", help="Lay a profile of your own over it."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show every claim of a profile with its date, its source, and whether it is confirmed."""
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.targets import profiles
+        from hdh_migrate.targets.facts import described
+
+        if name not in profiles.names():
+            raise UsageError(f"no provider {name}; there are {', '.join(profiles.names())}")
+        told = described(profiles.load(name, own, None if own is None else str(own)))
+        task.out.result(told, _profile_text(told))
+
+    task.run(body)
+
+
+def _profile_text(told: Profile) -> str:
+    from hdh_migrate.targets.profiles import OWN
+
+    rows = [
+        {
+            "name": name,
+            "value": _value(claim["value"]),
+            "as_of": claim["as_of"],
+            "confirmed": "yes" if claim["confirmed"] else "no",
+            "source": claim["source"] + (f" [{OWN}]" if claim["origin"] == OWN else ""),
+        }
+        for name, claim in told["claims"].items()
+    ]
+    columns = {"name": "CLAIM", "value": "VALUE", "as_of": "AS OF", "confirmed": "CONFIRMED",
+               "source": "SOURCE"}  # fmt: skip
+    lines = [f"{told['name']}: {told['title']}, gone through on {told['as_of']}", ""]
+    lines.append(table(rows, columns))
+    lines += [
+        visible(f"  of {name}: {claim['note']}")
+        for name, claim in told["claims"].items() if "note" in claim
+    ]  # fmt: skip
+    if told["health"]:
+        lines += ["", "a bucket for health data:"]
+    for rule in told["health"]:
+        lines.append(visible(f"  {rule['name']}: {rule['rule']}{_dated(rule)}"))
+    if told["notes"]:
+        lines += ["", "notes:"]
+    lines += [visible(f"  {note['text']}{_dated(note)}") for note in told["notes"]]
+    return "\n".join(lines)
+
+
+def _dated(told: HealthRule | Note) -> str:
+    confirmed = "" if told["confirmed"] == "yes" else ", not confirmed"
+    return f" ({told['source']}, {told['as_of']}{confirmed})"
+
+
+def _value(value: object) -> str:
+    if value is None or value == []:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, int | float):
+        return f"{value:,.0f}" if value == int(value) else str(value)
+    return str(value)

@@ -1,0 +1,60 @@
+"""`provision`: buckets as health-data rules want them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.output import visible
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.hosts import BucketStep, Provisioned
+
+
+@verb(
+    examples=(
+        "provision plan.yaml",
+        "provision plan.yaml --policy policy.json --execute",
+    ),
+    exits=(Exit.OK, Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.AUTH, Exit.LOCKED),
+    result=Provisioned,
+)
+def provision(
+    plan: Plan,
+    *,
+    execute: Annotated[
+        bool, typer.Option("--execute", help="Do it; without this only questions are asked.")
+    ] = False,
+    policy: Annotated[
+        Path | None,
+        typer.Option("--policy", metavar="FILE", help="A bucket policy; {bucket} is filled in."),
+    ] = None,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Make the plan's buckets as the provider's rules for health data want them.
+
+    A dry run, unless --execute is given.
+    """
+    task = Task(as_json=as_json, verbose=verbose)
+
+    def body() -> Exit:
+        from hdh_migrate.session.provision import provision_buckets
+
+        desk = task.desk(plan, state_dir, task.out.progress())
+        code, steps = provision_buckets(desk, policy=policy, execute=execute)
+        lines = [] if execute else ["dry run: nothing was changed; --execute does it"]
+        lines += [visible(f"{'ok  ' if one['ok'] else '--  '} {_step(one)}") for one in steps]
+        told: Provisioned = {"dry_run": not execute, "steps": steps, "exit": int(code)}
+        task.out.result(told, "\n".join(lines))
+        return code
+
+    task.run(body)
+
+
+def _step(step: BucketStep) -> str:
+    where = f"{step['bucket']}: {step['step']}"
+    return f"{where}: seen {step['seen']}; wanted {step['wanted']}; {step['done']}"

@@ -1,0 +1,66 @@
+"""`rehearse`: the whole cutover on a canary pointer, and back."""
+
+from __future__ import annotations
+
+from hdh_migrate.cli.command import AsJson, Batch, NoProgress, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.switches import Rehearsed
+
+
+@verb(
+    examples=(
+        "rehearse plan.yaml --batch pilot",
+        "rehearse plan.yaml --batch pilot --json",
+    ),
+    exits=(
+        Exit.OK,
+        Exit.USAGE,
+        Exit.REFUSED,
+        Exit.VERIFICATION_FAILED,
+        Exit.DRIFTED,
+        Exit.STOPPED,
+        Exit.AUTH,
+        Exit.DAMAGED,
+        Exit.LOCKED,
+    ),
+    result=Rehearsed,
+)
+def rehearse(
+    plan: Plan,
+    *,
+    batch: Batch,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    no_progress: NoProgress = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Play the whole cutover on the canary pointer and back; the source is only read."""
+    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+
+    def body() -> Exit:
+        from hdh_migrate.session import cutover as session
+
+        told = task.at_desk(plan, state_dir, lambda desk: session.rehearse(desk, batch))
+        task.out.result(told, "\n".join(_rehearsed(told)))
+        return Exit.OK if told["ok"] else Exit.VERIFICATION_FAILED
+
+    task.run(body)
+
+
+def _rehearsed(told: Rehearsed) -> list[str]:
+    lines = [f"batch {told['batch']}: {'rehearsed' if told['ok'] else 'THE REHEARSAL FAILED'}"]
+    if told["failed"]:
+        lines.append(told["failed"])
+    same = told["same"]
+    for what, kept in (
+        ("pointer", same["pointer"]), ("source", same["source"]), ("target", same["target"]),
+    ):  # fmt: skip
+        lines.append(f"  {what}: {'the same' if kept else 'DIFFERENT'} before and after")
+    found = told["a_start_would_find"]
+    to_move = found["to_move"]
+    lines.append(
+        f"  a start would find: {to_move['new']} new, {to_move['changed']} changed,"
+        f" {to_move['vanished']} vanished at the source"
+    )
+    lines += [f"  a start would find: {line}" for line in found["approvals"]]
+    return lines

@@ -1,0 +1,57 @@
+"""`report sign`: a witness's signature on a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, PassphraseFrom, Task, Trust, verb
+from hdh_migrate.cli.keyfiles import given
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.proofs import Signed
+
+
+@verb(
+    examples=(
+        "report sign evidence-2026-11 --key witness.key --trust operator.pub",
+        "report sign evidence-2026-11.checkpoint --key witness.key --trust operator.pub",
+    ),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
+    result=Signed,
+)
+def sign(
+    bundle: Annotated[
+        Path, typer.Argument(metavar="BUNDLE", help="A report's folder, or its .checkpoint file.")
+    ],
+    *,
+    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="The witness's key.")],
+    trust: Trust,
+    passphrase_from: PassphraseFrom = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a bundle and add a witness's signature to it, on a machine of the witness's.
+
+    Given the checkpoint of a journal, the witness signs that instead: its length and root.
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.evidence.checkpoint import add_witness
+        from hdh_migrate.evidence.countersign import countersign
+        from hdh_migrate.evidence.signing import load_signer, load_verifier
+        from hdh_migrate.wiring import Vault
+
+        phrase = Vault.open(Path()).reveal(passphrase_from).encode() if passphrase_from else None
+        signer, trusted = load_signer(key, phrase), given(load_verifier, trust)
+        task.out.warn(signer.weakness)
+        what = "checkpoint" if bundle.is_file() else "statement"
+        count = (add_witness if bundle.is_file() else countersign)(bundle, signer, trusted)
+        told: Signed = {"signed_by": signer.key_id, "signatures": count}
+        task.out.result(
+            told,
+            f"signed by {signer.key_id}; the {what} has {count} signatures now",
+        )
+
+    task.run(body)

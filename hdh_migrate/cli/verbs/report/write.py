@@ -1,0 +1,77 @@
+"""`report PLAN`: the evidence, written."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.verbs.report.timestamp import stamp_text
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.proofs import Report
+
+
+class Names(StrEnum):
+    """How a report gives object names (`session.names.FORMS`)."""
+
+    PLAIN = "plain"
+    KEYED = "keyed"
+
+
+@verb(
+    examples=(
+        "report plan.yaml --out evidence-2026-11",
+        "report plan.yaml --names keyed --out for-outsiders",
+    ),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED, Exit.LOCKED),
+    result=Report,
+)
+def write(
+    plan: Plan,
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where it goes; must be new.")
+    ] = None,
+    names: Annotated[
+        Names, typer.Option("--names", help="Object names as they are, or keyed for outsiders.")
+    ] = Names.PLAIN,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Write the evidence: manifest, summary, signed statement, and a page to read.
+
+    With --names keyed every object name is replaced by a digest under a secret that stays in the
+    state directory (names.key); `audit open` opens a single name with proof
+    (hdh-migrate docs exports).
+    """
+    task = Task(as_json=as_json, verbose=verbose)
+
+    def body() -> None:
+        from hdh_migrate.session.stamping import write_stamped_report
+
+        desk = task.desk(plan, state_dir)
+        told = write_stamped_report(desk, out, names=names)
+        signed = "signed" if told["signed"] else "draft, not evidence: no report.signer in the plan"
+        lines = [
+            f"report: {told['folder']} ({signed})",
+            f"{told['objects']} objects, root {told['root']}",
+        ]
+        if (stamp := told["stamp"]) is not None and "error" not in stamp:
+            lines.append(stamp_text(stamp))
+        lines.append(_checkpoint_text(told, names))
+        task.out.result(told, "\n".join(lines))
+
+    task.run(body)
+
+
+def _checkpoint_text(told: Report, names: Names) -> str:
+    """Return the checkpoint for people to keep, or why there is none."""
+    if (made := told["checkpoint"]) is not None:
+        return f"checkpoint of the journal, to keep or have signed: {made['file']}\n{made['note']}"
+    if names is Names.KEYED:
+        return "no checkpoint: a keyed bundle's journal has a chain of its own"
+    return "no checkpoint: nobody signs this report"

@@ -1,0 +1,150 @@
+"""`run`: inventory, transfer, verify and report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, Batches, NoProgress, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.steps import perform_steps, states_text
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.moves import BatchForecast, DryRun, Run, Steps
+from hdh_migrate.telemetry import duration_text, size_text
+
+if TYPE_CHECKING:
+    from hdh_migrate.session.desk import Desk
+
+
+class Until(StrEnum):
+    """The last step of a run."""
+
+    INVENTORY = "inventory"
+    TRANSFER = "transfer"
+    VERIFY = "verify"
+    REPORT = "report"
+
+
+@verb(
+    examples=(
+        "run plan.yaml --dry-run",
+        "run plan.yaml --batch pilot --out evidence-2026-11",
+    ),
+    exits=(
+        Exit.OK,
+        Exit.REFUSED,
+        Exit.FINDINGS,
+        Exit.VERIFICATION_FAILED,
+        Exit.DRIFTED,
+        Exit.STOPPED,
+        Exit.AUTH,
+        Exit.DAMAGED,
+        Exit.LOCKED,
+        Exit.INTERRUPTED,
+    ),
+    result=Steps | Run | DryRun,
+)
+def run(
+    plan: Plan,
+    *,
+    until: Annotated[Until, typer.Option(metavar="STEP", help="The last step.")] = Until.REPORT,
+    batch: Batches = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would happen; change nothing, keep nothing.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where the report goes.")
+    ] = None,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    no_progress: NoProgress = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Inventory, transfer, verify and report; run it again after any stop and it goes on."""
+    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+    batches = batch or ()
+
+    def body() -> Exit:
+        if dry_run:
+            return _dry_run(task, plan, state_dir, batches)
+        order = ["inventory", "transfer", "verify", "report"]
+        steps = order[: order.index(str(until)) + 1]
+        if until is not Until.REPORT:
+            return perform_steps(task, plan, state_dir, steps, batches)
+        return _whole(task, plan, state_dir, batches, out)
+
+    task.run(body)
+
+
+def _whole(
+    task: Task, plan: Path, state_dir: Path | None, batches: Sequence[str], out: Path | None
+) -> Exit:
+    from hdh_migrate.model import Step
+    from hdh_migrate.session import shelf
+    from hdh_migrate.session.run import perform
+    from hdh_migrate.session.stamping import write_stamped_report
+
+    progress = task.out.progress()
+    desk = task.desk(plan, state_dir, progress)
+    if out is not None:
+        shelf.earlier_bundle(out, desk.loaded.digest)
+    try:
+        code, datasets = perform(desk, list(Step), batches)
+    finally:
+        progress.close()
+    if out is not None and (aside := shelf.put_aside(out, desk.loaded.digest)) is not None:
+        progress.note(f"the report of an earlier run is now {aside}")
+    report = write_stamped_report(desk, out)
+    told: Run = {
+        "exit": int(code),
+        "datasets": datasets,
+        "plan_digest": desk.loaded.digest,
+        "report": report,
+    }
+    task.out.result(
+        told,
+        f"{states_text(datasets)}\nreport: {report['folder']}"
+        + ("" if report["signed"] else " (draft, not evidence: the plan names no report.signer)"),
+    )
+    return code
+
+
+def _dry_run(task: Task, plan: Path, state_dir: Path | None, batches: Sequence[str]) -> Exit:
+    from hdh_migrate.session.run import forecast
+
+    def act(desk: Desk) -> DryRun:
+        told = forecast(desk, batches)
+        return {"dry_run": True, "exit": 0, "plan_digest": desk.loaded.digest, "batches": told}
+
+    told = task.at_desk(plan, state_dir, act)
+    task.out.result(told, "\n".join(_forecast_lines(told["batches"])))
+    return Exit.OK
+
+
+def _forecast_lines(told: Sequence[BatchForecast]) -> list[str]:
+    lines = ["dry run: nothing was written on either side, no state is kept"]
+    for batch in told:
+        source, target = batch["requests"]["source"], batch["requests"]["target"]
+        pace = batch["assumed"]
+        low, high = map(duration_text, (batch["seconds"]["low"], batch["seconds"]["high"]))
+        lines += [
+            (
+                f"batch {batch['batch']}: {batch['objects']} objects, {size_text(batch['bytes'])},"
+                f" {batch['parts']} parts, stored as {size_text(batch['stored_bytes'])}"
+            ),
+            (
+                f"  excluded {batch['excluded']}, cannot be moved {batch['refused']},"
+                f" already at the target {batch['occupied']}"
+            ),
+            "  source requests: " + ", ".join(f"{n} {kind}" for kind, n in source.items()),
+            "  target requests: " + ", ".join(f"{n} {kind}" for kind, n in target.items()),
+            (
+                f"  time: {low} to {high}, the low end at {size_text(pace['bytes_per_second'])}/s"
+                f" and {pace['objects_per_second']} objects/s each way"
+            ),
+            *(f"  note: {note}" for note in batch["notes"]),
+        ]
+    return lines

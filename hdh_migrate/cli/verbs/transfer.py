@@ -1,0 +1,40 @@
+"""`transfer`: what inventory froze, sealed and sent."""
+
+from __future__ import annotations
+
+from hdh_migrate.cli.command import AsJson, Batches, NoProgress, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.steps import perform_steps
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.moves import Steps
+
+
+@verb(
+    examples=(
+        "transfer plan.yaml",
+        "transfer plan.yaml --batch pilot --no-progress",
+    ),
+    exits=(
+        Exit.OK,
+        Exit.REFUSED,
+        Exit.FINDINGS,
+        Exit.DRIFTED,
+        Exit.STOPPED,
+        Exit.AUTH,
+        Exit.DAMAGED,
+        Exit.LOCKED,
+        Exit.INTERRUPTED,
+    ),
+    result=Steps,
+)
+def transfer(
+    plan: Plan,
+    *,
+    batch: Batches = None,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    no_progress: NoProgress = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Seal and send what inventory froze (and make the inventory when there is none)."""
+    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+    task.run(lambda: perform_steps(task, plan, state_dir, ("inventory", "transfer"), batch or ()))

@@ -1,0 +1,107 @@
+"""`waive`: one condition let go, signed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, PassphraseFrom, Plan, Task, verb
+from hdh_migrate.cli.keyfiles import passphrase_of
+from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.results.proofs import Waived
+
+
+@verb(
+    examples=(
+        (
+            "waive plan.yaml --what attestation --until 2026-12-15 --key keys/dpo.key"
+            ' --reason "visa renewal, ref. 12"'
+        ),
+        (
+            "waive plan.yaml --what finding.conflict --until 2026-12-15 --key keys/dpo.key"
+            ' --reason "left in place, ref. 14"'
+        ),
+    ),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED),
+    result=Waived,
+)
+def waive(
+    plan: Plan,
+    *,
+    what: Annotated[
+        str,
+        typer.Option("--what", metavar="WHAT", help="attestation, health.RULE or finding.CODE."),
+    ],
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is printed in the report.")],
+    until: Annotated[str, typer.Option("--until", metavar="DAY", help="The last day.")],
+    key: Annotated[
+        Path, typer.Option("--key", metavar="FILE", help="The private key (Ed25519) that signs.")
+    ],
+    passphrase_from: PassphraseFrom = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign a waiver: let one condition go, for this plan as it is, until a day.
+
+    It counts when the plan lists the key in `waivers.keys`, and the report shows it.
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.clocks import ALONE
+        from hdh_migrate.evidence.signing import load_signer
+        from hdh_migrate.folders import STATE_DIR
+        from hdh_migrate.ledger import ledger_path
+        from hdh_migrate.plan.fields import is_day
+        from hdh_migrate.plan.loader import load
+        from hdh_migrate.session import waivers
+        from hdh_migrate.session.run import operator
+        from hdh_migrate.session.timekeeping import offline
+        from hdh_migrate.targets.chosen import check, profile_of
+        from hdh_migrate.telemetry import SystemClock
+
+        loaded = load(plan)
+        check(loaded)
+        profile = profile_of(loaded.plan, loaded.base)
+        if not waivers.may_be_waived(what, profile):
+            known = ", ".join(waivers.subjects(profile))
+            raise UsageError(
+                f"{what} cannot be waived; there are {known}, finding.CODE",
+                hint="a finding's CODE is what status and the report call it; nothing was waived",
+            )
+        if not is_day(until):
+            raise UsageError("--until must be a day such as 2026-12-31")
+        if not reason.strip() or len(reason) > waivers.REASON_MAX:
+            raise UsageError(
+                f"--reason must be a sentence of up to {waivers.REASON_MAX} characters"
+            )
+        phrase = passphrase_of(asked=False, reference=passphrase_from)
+        signer = load_signer(key, phrase.encode() if phrase else None)
+        task.out.warn(signer.weakness)
+        path_of_ledger = ledger_path(loaded.base / STATE_DIR, loaded.plan.migration)
+        path, counts = waivers.make(
+            loaded, signer, what=what, reason=reason, until=until,
+            now=offline(SystemClock(), path_of_ledger).now(), by=operator(),
+        )  # fmt: skip
+        if not counts:
+            task.out.say(
+                "warning: the plan does not list this key in waivers.keys, so this does not count;"
+                " a key that is added there later needs a new waiver"
+            )
+        told: Waived = {
+            "made": str(path),
+            "what": what,
+            "until": until,
+            "key": signer.key_id,
+            "counts": counts,
+            "plan_digest": loaded.digest,
+            "time": ALONE,
+        }
+        task.out.result(
+            told,
+            f"made {path}\n{what} is waived until {until} for plan {loaded.digest[:16]}\n"
+            f"{ALONE}",
+        )  # fmt: skip
+
+    task.run(body)

@@ -1,0 +1,163 @@
+"""Results of the verbs about hosts: providers, probe, provision, cleanup."""
+
+from __future__ import annotations
+
+from typing import Literal, NotRequired, final
+
+from typing_extensions import TypedDict
+
+
+class Provider(TypedDict):
+    """A profile in short."""
+
+    name: str
+    title: str
+    regions: list[str]
+    endpoint: str | None
+    as_of: str
+    claims: int
+    confirmed: int
+    health_rules: int
+
+
+class Providers(TypedDict):
+    """All profiles."""
+
+    providers: list[Provider]
+
+
+class Claim(TypedDict):
+    """What is counted on, with where it comes from."""
+
+    value: object
+    as_of: str
+    source: str
+    confirmed: bool
+    origin: str
+    note: NotRequired[str]
+
+
+class HealthRule(TypedDict):
+    """A condition that a bucket for health data must meet."""
+
+    name: str
+    see: str
+    wanted: bool | list[str]
+    rule: str
+    fix: str
+    as_of: str
+    source: str
+    confirmed: str
+
+
+class Note(TypedDict):
+    """Something to know that the tool does not act on."""
+
+    text: str
+    as_of: str
+    source: str
+    confirmed: str
+
+
+class Profile(TypedDict):
+    """Everything that is known of a host."""
+
+    name: str
+    title: str
+    as_of: str
+    claims: dict[str, Claim]
+    health: list[HealthRule]
+    notes: list[Note]
+
+
+class Observation(TypedDict):
+    """What was seen of one trait, beside the profile's claim; None: not known."""
+
+    name: str
+    observed: object
+    how: str
+    profile: object
+    agrees: bool | None
+    better: bool
+
+
+@final
+class ProbeIntention(TypedDict):
+    """What a probe would try; nobody was contacted."""
+
+    dry_run: Literal[True]
+    endpoint: str
+    region: str
+    bucket: str
+    prefix: str
+    would_observe: list[str]
+    would_not_try: dict[str, str]
+    would_note: list[str]
+    exit: int
+
+
+class ProbeRecord(TypedDict):
+    """What the target was seen to do; `left`: what could not be removed, None: not known."""
+
+    format: str
+    at: str
+    tool: str
+    endpoint: str
+    region: str
+    provider: str
+    profile_as_of: str
+    bucket: str
+    prefix: str
+    requests: int
+    left: int | None
+    observations: list[Observation]
+    differences: list[str]
+    swept: int
+
+
+@final
+class Probed(ProbeRecord):
+    """A probe's record, where it is kept, and why a run would be refused with it."""
+
+    kept: str
+    signed: bool
+    refusals: list[str]
+    exit: int
+
+
+class BucketStep(TypedDict):
+    """One step at one bucket."""
+
+    bucket: str
+    step: str
+    seen: str
+    wanted: str
+    done: str
+    ok: bool
+
+
+class Provisioned(TypedDict):
+    """What was done, or would be, to have the buckets as they are wanted."""
+
+    dry_run: bool
+    steps: list[BucketStep]
+    exit: int
+
+
+class StaleUploads(TypedDict):
+    """Stale uploads of ours in one dataset's place; `skipped`: why nobody looked."""
+
+    dataset: str
+    skipped: str | None
+    stale: int
+    resumable: int
+    oldest_seconds: NotRequired[int]
+    aborted: int
+
+
+class Cleaned(TypedDict):
+    """What was aborted, or would be."""
+
+    dry_run: bool
+    datasets: list[StaleUploads]
+    exit: int

@@ -1,0 +1,149 @@
+"""Results of the verbs that move: preflight, inventory, transfer, verify, run."""
+
+from __future__ import annotations
+
+from typing import Literal, NotRequired
+
+from typing_extensions import TypedDict
+
+from hdh_migrate.results import Amount
+from hdh_migrate.results.plans import Outlook
+from hdh_migrate.results.proofs import Report
+
+
+class Condition(TypedDict):
+    """One rule for health data at one bucket: what was seen, what is wanted, what mends it."""
+
+    rule: str
+    bucket: str
+    holds: bool
+    seen: str
+    wanted: str
+    fix: str
+    reason: str
+    source: str
+    as_of: str
+
+
+class WaiverFact(TypedDict):
+    """A signed waiver that counts now."""
+
+    what: str
+    reason: str
+    until: str
+    made_at: str
+    by: str
+    key_id: str
+    file: str
+    sha256: str
+
+
+class Check(TypedDict):
+    """One thing that was looked at; `auth`: a credential is the problem."""
+
+    check: str
+    ok: bool
+    problems: NotRequired[list[str]]
+    auth: NotRequired[bool]
+    notes: NotRequired[list[str]]
+    warnings: NotRequired[list[str]]
+    offsets: NotRequired[dict[str, float]]
+    target: NotRequired[Outlook]
+    waivers: NotRequired[list[WaiverFact]]
+    condition: NotRequired[Condition]
+    rehearsal: NotRequired[bool]
+    mend: NotRequired[str]
+    waiver: NotRequired[str]
+
+
+class Preflight(TypedDict):
+    """Every check; `exit` is the command's exit code."""
+
+    checks: list[Check]
+    exit: int
+
+
+class DatasetStates(TypedDict):
+    """One dataset: `sealed` says whether its inventory is closed; objects and bytes by state."""
+
+    dataset: str
+    batch: str
+    sealed: bool
+    states: dict[str, Amount]
+
+
+class Steps(TypedDict):
+    """Where every dataset stands after the steps; `exit` is the command's exit code."""
+
+    exit: int
+    plan_digest: str
+    datasets: list[DatasetStates]
+
+
+class Run(Steps):
+    """A run to its end, with the report that was written."""
+
+    report: Report
+
+
+class Requests(TypedDict):
+    """How many requests each side would get, by kind."""
+
+    source: dict[str, int]
+    target: dict[str, int]
+
+
+class Expected(TypedDict):
+    """What there is to move, and what there is besides."""
+
+    objects: int
+    bytes: int
+    stored_bytes: int
+    excluded: int
+    refused: int
+    occupied: int
+    parts: int
+    requests: Requests
+
+
+class DatasetForecast(Expected):
+    """One dataset; `existing` stands under its prefix at the target already."""
+
+    dataset: str
+    existing: int
+
+
+class Assumed(TypedDict):
+    """The pace that the low end of the time rests on."""
+
+    bytes_per_second: int
+    objects_per_second: int
+
+
+class Seconds(TypedDict):
+    """How long it may take."""
+
+    transfer: float
+    verify: float
+    low: float
+    high: float
+
+
+class BatchForecast(Expected):
+    """What a run of one batch would do."""
+
+    batch: str
+    egress_bytes: int
+    assumed: Assumed
+    seconds: Seconds
+    notes: list[str]
+    datasets: list[DatasetForecast]
+
+
+class DryRun(TypedDict):
+    """What a run would do; nothing was changed and nothing is kept."""
+
+    dry_run: Literal[True]
+    exit: int
+    plan_digest: str
+    batches: list[BatchForecast]

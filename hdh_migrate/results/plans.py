@@ -1,0 +1,79 @@
+"""Results of the verbs that make a plan ready: demo, init, validate, docs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from typing_extensions import TypedDict
+
+
+class Made(TypedDict):
+    """The files that were made."""
+
+    made: list[str]
+
+
+class Demo(TypedDict):
+    """Where the demo left what; `kept` are the processes of endpoints that still run."""
+
+    folder: str
+    plan: str
+    report: str
+    outcome: dict[str, object]
+    kept: list[int]
+
+
+class Outlook(TypedDict):
+    """How a plan fits its target, as far as that is known offline; sizes are bytes."""
+
+    provider: str
+    profile_as_of: str
+    overrides: list[str]
+    largest_object: int
+    largest_part: int
+    max_parts: int
+    connections: int
+    connections_needed: int | None
+    notes: list[str]
+
+
+class Valid(TypedDict):
+    """A plan in which nothing is wrong."""
+
+    valid: Literal[True]
+    plan_digest: str
+    target: Outlook
+
+
+class Invalid(TypedDict):
+    """A plan with mistakes: all of them, each with file:line:column."""
+
+    valid: Literal[False]
+    problems: list[str]
+
+
+class PageName(TypedDict):
+    """A page of the documentation."""
+
+    name: str
+    title: str
+
+
+class Page(PageName):
+    """A page with its text, in Markdown."""
+
+    text: str
+
+
+class Contents(TypedDict):
+    """Every page and every schema that there is."""
+
+    pages: list[PageName]
+    schemas: list[str]
+
+
+class Schema(TypedDict):
+    """A JSON Schema."""
+
+    name: str
+    schema: dict[str, object]

@@ -1,0 +1,194 @@
+"""Results of the verbs that prove: report, audit, waive."""
+
+from __future__ import annotations
+
+from typing import Literal, NotRequired, final
+
+from typing_extensions import TypedDict
+
+
+class Checkpoint(TypedDict):
+    """The signed size and root of the journal, to be kept elsewhere."""
+
+    file: str
+    origin: str
+    size: int
+    root: str
+    note: str
+
+
+@final
+class Stamped(TypedDict):
+    """A time-stamp; `trusted`: its authority was judged, too."""
+
+    at: str
+    authority: str
+    trusted: bool
+
+
+@final
+class Unstamped(TypedDict):
+    """Why there is no time-stamp; the report is valid all the same."""
+
+    error: str
+
+
+class Bundle(TypedDict):
+    """The evidence that was written."""
+
+    folder: str
+    objects: int
+    root: str
+    manifest_sha256: str
+    statement_sha256: str
+    complete: bool
+    proven: bool
+    signed: bool
+    checkpoint: Checkpoint | None
+
+
+class Report(Bundle):
+    """The evidence with its time-stamp; None: the plan names no authority."""
+
+    stamp: Stamped | Unstamped | None
+
+
+class Signed(TypedDict):
+    """Who signed, and how many signatures there are now."""
+
+    signed_by: str
+    signatures: int
+
+
+class Requested(TypedDict):
+    """The file with the request for a time-stamping authority."""
+
+    request: str
+
+
+class Checked(TypedDict):
+    """What a check of a bundle came to; `exit` is the command's exit code."""
+
+    ok: bool
+    problems: list[str]
+    checked: list[str]
+    not_checked: list[str]
+    exit: int
+
+
+class Verifier(TypedDict):
+    """The verifier's files and the digest over them."""
+
+    folder: str
+    files: list[str]
+    sha256: str
+
+
+class Said(TypedDict):
+    """A contradiction or a note."""
+
+    code: str
+    message: str
+
+
+class PlaceInBoth(TypedDict):
+    """Where an object stands in each manifest; its name only if it was asked for."""
+
+    old: int | None
+    new: int | None
+    dataset: NotRequired[str]
+    key: NotRequired[str]
+
+
+class Kind(TypedDict):
+    """Objects that became the same: how many, and the first of them."""
+
+    count: int
+    lines: list[PlaceInBoth]
+
+
+class Compared(TypedDict):
+    """Whether a later bundle takes something back."""
+
+    ok: bool
+    contradictions: list[Said]
+    notes: list[Said]
+    objects: dict[str, Kind]
+    exit: int
+
+
+class Exported(TypedDict):
+    """The file that was written; `trusted`: enough trusted keys signed what it is made from."""
+
+    out: str
+    format: str
+    bytes: int
+    trusted: bool
+
+
+class Proof(TypedDict):
+    """The proof (RFC 9162) that a line stands in a manifest."""
+
+    line: str
+    index: int
+    size: int
+    path: list[str]
+    root: str
+
+
+class Record(TypedDict):
+    """A line of a manifest; names only where they were asked for."""
+
+    dataset: str
+    key: NotRequired[str]
+    size: int
+    source_version: str | None
+    source_modified: str | None
+    source_md5: str | None
+    sha256: str | None
+    bucket: str
+    target_key: NotRequired[str]
+    stored_size: int | None
+    stored_sha256: str | None
+    target_etag: str | None
+    level: str | None
+    verdict: str | None
+    verified_at: str | None
+
+
+class Proved(TypedDict):
+    """The record that was proved to stand under a root."""
+
+    ok: Literal[True]
+    record: Record
+
+
+class Opened(TypedDict):
+    """Where the opening of a name was written, and where its line stands."""
+
+    out: str
+    dataset: str
+    index: int
+    root: str
+
+
+class Event(TypedDict):
+    """One event of the journal; `body` is its JSON as it was hashed."""
+
+    seq: int
+    at: str
+    kind: str
+    body: str
+    digest: str
+
+
+class Waived(TypedDict):
+    """A waiver that was signed; `counts`: the plan lists its key."""
+
+    made: str
+    what: str
+    until: str
+    key: str
+    counts: bool
+    plan_digest: str
+    time: str

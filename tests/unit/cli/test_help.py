@@ -1,0 +1,144 @@
+"""What `--help` says of every verb, and what it costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+import typer
+import typer.main
+
+from hdh_migrate.cli.app import app
+from hdh_migrate.cli.menu import Leaf, Menu
+from hdh_migrate.cli.verbs import SECTIONS
+from hdh_migrate.errors import Exit
+
+WIDTH = 80
+HEAVY = {"pydantic", "rich", "cryptography", "boto3", "yaml", "pycurl", "apsw", "jinja2"}
+
+
+@cache
+def root() -> Menu:
+    command = typer.main.get_command(app)
+    assert isinstance(command, Menu)
+    return command
+
+
+def walked(command: Any, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Give every verb and every group of verbs with the words that call it."""
+    yield names, command
+    if isinstance(command, Menu):
+        context = typer.Context(command)
+        inner = [*command.list_commands(context), *filter(None, [command.default])]
+        for name in inner:
+            yield from walked(command.get_command(context, name), (*names, name))
+
+
+ALL = dict(walked(root()))
+LEAVES = {names: verb for names, verb in ALL.items() if isinstance(verb, Leaf)}
+MENUS = {names: menu for names, menu in ALL.items() if isinstance(menu, Menu)}
+
+
+def helped(names: tuple[str, ...]) -> str:
+    context = typer.Context(root(), info_name="hdh-migrate")
+    for at in range(1, len(names) + 1):
+        context = typer.Context(ALL[names[:at]], info_name=names[at - 1], parent=context)
+    return str(ALL[names].get_help(context))
+
+
+def test_the_verbs_are_found() -> None:
+    assert len(LEAVES) > 35
+    assert set(MENUS) == {(), ("cutover",), ("report",), ("audit",), ("providers",), ("keys",)}
+
+
+def test_the_program_groups_its_verbs_in_the_order_of_use() -> None:
+    text = helped(())
+    titles = [line[:-1] for line in text.splitlines() if line.endswith(":") and line[0] != " "]
+    assert titles == ["Options", *SECTIONS]
+    assert titles[1:] == ["Plan", "Move", "Look", "Switch", "Prove", "Host", "Keys"]
+    move = text.split("Move:\n")[1].split("\n\n")[0]
+    verbs = [line.split()[0] for line in move.splitlines()]
+    assert verbs == ["preflight", "run", "inventory", "transfer", "verify"]
+
+
+@pytest.mark.parametrize("names", MENUS, ids=" ".join)
+def test_a_listing_gives_each_verb_one_whole_line(names: tuple[str, ...]) -> None:
+    text, menu = helped(names), MENUS[names]
+    for lines in menu.sections.values():
+        for name, line in lines.items():
+            (shown,) = [one for one in text.splitlines() if one.startswith(f"  {name} ")]
+            assert shown.endswith(line)
+    assert all(len(line) <= WIDTH for line in text.splitlines())
+    assert "..." not in text.split("Usage", 1)[1].split("\n\n", 1)[1]
+
+
+@pytest.mark.parametrize("names", LEAVES, ids=" ".join)
+def test_every_verb_ends_with_examples_and_exit_codes(names: tuple[str, ...]) -> None:
+    text = helped(names)
+    assert all(len(line) <= WIDTH for line in text.splitlines())
+    examples, codes = text.split("\nExamples:\n")[1].split("\n\nExit codes:\n")
+    verb = LEAVES[names].verb
+    assert examples.count("hdh-migrate ") == len(verb.examples) == 2
+    shown = [(int(line.split()[0]), line.split(maxsplit=1)[1]) for line in codes.splitlines()]
+    assert shown == [(int(code), code.meaning) for code in verb.exits]
+    assert Exit.OK in verb.exits
+    assert list(verb.exits) == sorted(set(verb.exits))
+
+
+@pytest.mark.parametrize("names", LEAVES, ids=" ".join)
+def test_every_example_is_a_command_of_its_verb(names: tuple[str, ...]) -> None:
+    import shlex
+
+    for example in LEAVES[names].verb.examples:
+        words = shlex.split(example)
+        called = names[:-1] if names[-1] == "write" else names
+        assert tuple(words[: len(called)]) == called
+        ALL[names].make_context(names[-1], words[len(called) :])  # a wrong word raises
+
+
+def test_every_code_has_a_meaning() -> None:
+    assert all(code.meaning for code in Exit)
+    assert len({code.meaning for code in Exit}) == len(Exit)
+
+
+def test_a_listing_imports_no_verb_and_nothing_large() -> None:
+    script = (
+        "import sys\n"
+        "from hdh_migrate.cli.app import main\n"
+        "for words in (['--help'], ['report', '--help']):\n"
+        "    try: main(words)\n"
+        "    except SystemExit: print(*sorted(sys.modules), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    listing, help_of_a_verb = (set(line.split()) for line in done.stderr.splitlines())
+    assert "hdh_migrate.cli.app" in listing
+    assert not [name for name in listing if name.startswith("hdh_migrate.cli.verbs.")]
+    assert "hdh_migrate.cli.verbs.report.write" in help_of_a_verb
+    assert not listing & HEAVY
+    assert not help_of_a_verb & HEAVY - {"pydantic"}  # with which Typer itself reads options
+    assert "hdh_migrate.cli.verbs.run" not in help_of_a_verb
+
+
+def test_no_verb_needs_anything_large_before_it_is_called() -> None:
+    script = (
+        "import sys\n"
+        "from hdh_migrate.cli import menu, verbs\n"
+        "for section in verbs.SECTIONS.values():\n"
+        "    for name in section:\n"
+        "        group = verbs.GROUPS.get(name)\n"
+        "        inner = [(name, one) for one in group.verbs] if group else [(name,)]\n"
+        "        for names in inner: menu.load(names)\n"
+        "print(*sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert {"hdh_migrate.cli.verbs.run", "hdh_migrate.cli.verbs.audit.open_"} <= loaded
+    assert not loaded & HEAVY
