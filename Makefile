@@ -47,7 +47,7 @@ types: setup ## mypy --strict
 imports: setup ## imports point down (import-linter)
 	$(BIN)/lint-imports
 
-schema: setup ## generated files are up to date (plans/schema.json, docs/plan-reference.md)
+schema: setup ## generated files are up to date (plans/schema.json, docs/plan-reference.md, findings in docs/operations.md)
 	$(BIN)/python -m hdh_migrate.plan.reference --check
 
 bench: setup ## CPU per GiB, per small object and per listed blob, beside rclone on the same work

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import jinja2
 from markupsafe import Markup, escape
 
+from hdh_migrate.codes import Code
 from hdh_migrate.evidence.catalogue import text
 from hdh_migrate.evidence.charts import pace_bars, size_bars, states_bar
-from hdh_migrate.evidence.codes import meaning
 from hdh_migrate.evidence.formats import READERS
 from hdh_migrate.evidence.headings import HEADINGS
 from hdh_migrate.evidence.names import visible
@@ -78,7 +78,7 @@ def render_report(
         shortfalls=_shortfalls(predicate),
         undated=_undated(predicate),
         said=words.said,
-        meaning=meaning,
+        meaning=_meaning,
         claims=_claims(predicate),
         batches=_batches(predicate),
         findings=findings,
@@ -163,6 +163,12 @@ def _verdict(predicate: Predicate) -> tuple[str, int]:
         ("good", True, verified),
     )
     return next((key, count) for key, applies, count in ladder if applies)
+
+
+def _meaning(code: str) -> Text | None:
+    """Return what a finding's code means, None when only its message says it."""
+    found = Code.known(code)
+    return None if found is None else Text(fr=found.about.fr, en=found.about.en)
 
 
 def _proven(predicate: Predicate) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, takewhile
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import Refused
 from hdh_migrate.model import Verified
 from hdh_migrate.pipeline.context import Ledger
@@ -41,11 +42,11 @@ class Told:
 
     def tell(self, row: Verified, what: str, detail: str) -> None:
         """Keep one open finding about an object: this one."""
-        code = CODE + what
+        code = Code(CODE + what)
         if code in self._open.get(row.id, {}):
             return
         self.close(row.id)
-        self._ledger.finding(code, "finding", detail, dataset=row.dataset, entry=row.id)
+        self._ledger.finding(code, detail, dataset=row.dataset, entry=row.id)
         self._open[row.id] = {code: None}
 
     def differs(self, row: Verified, code: str) -> None:

@@ -13,8 +13,6 @@ from collections.abc import Iterable, Iterator
 from hdh_migrate.model import Claimed, State, key_text
 from hdh_migrate.pipeline.selecting import Rules
 
-RULE_UNUSED = "rule-unused"
-PREFIX_OPEN = "prefix-open"
 DIRECTORY = "directory"
 
 

@@ -89,7 +89,10 @@ def _sum(ledger: Ledger, rows: list[DatasetRow], states: tuple[State, ...]) -> T
 
 def _findings(ledger: Ledger, *, show_names: bool) -> list[dict[str, Any]]:
     if show_names:
-        return list(ledger.findings())
+        return [
+            {name: value for name, value in found.items() if name != "verdict"}
+            for found in ledger.findings()
+        ]
     groups: dict[tuple[str, str, str | None], dict[str, Any]] = {}
     for found in ledger.findings():
         key = (found["code"], found["severity"], found["dataset"])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
     AccessDenied,
     ApprovalMissing,
@@ -86,7 +87,7 @@ def test_waivers_are_read_once_for_all_findings_and_not_for_none(affair: Affair)
         assert not any("findings" in line for line in blockers(scene, scene.standing()))
         assert read == []
         for _ in range(3):
-            ledger.finding("vanished", "finding", "gone", dataset=1, entry=1)
+            ledger.finding(Code.VANISHED, "gone", dataset=1, entry=1)
         assert any("3 open findings" in line for line in blockers(scene, scene.standing()))
         assert read == [1]
     finally:
