@@ -101,10 +101,10 @@ class _Prolog:
         self._parser: expat.XMLParserType | None = plain_parser()
         self._parser.StartElementHandler = self._begun
         self._size = 0
-        self._is_over = False
+        self.is_over = False
 
     def _begun(self, _name: str, _attributes: object) -> None:
-        self._is_over = True
+        self.is_over = True
 
     def feed(self, piece: bytes) -> None:
         for at in range(0, len(piece), 1024):
@@ -115,11 +115,24 @@ class _Prolog:
             try:
                 self._parser.Parse(some)
             except expat.ExpatError as error:
-                raise NotWhole("no XML") from error
-            if self._is_over:
+                if not self.is_over:  # else it is for who reads on to say
+                    raise NotWhole("no XML") from error
+            if self.is_over:
                 self._parser = None
             elif self._size > TAG_MAX:
                 raise Unwanted("no element at its beginning")
+
+
+def demand_beginning(body: bytes) -> None:
+    """Demand what every reader here demands before the first element, of one who reads on alone.
+
+    Raises:
+        NotWhole, Unwanted: there is none, or a document type is before it.
+    """
+    prolog = _Prolog()
+    prolog.feed(body[:TAG_MAX])
+    if not prolog.is_over:
+        raise NotWhole("no element")
 
 
 def plain_parser() -> expat.XMLParserType:

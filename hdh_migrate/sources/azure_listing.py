@@ -161,6 +161,8 @@ def parse_brief(body: bytes) -> tuple[Iterator[Brief], str | None]:
     Raises:
         ConnectionLost, ListingBroken: as `parse_page`; also while the objects are taken.
     """
+    with _understood():
+        markup.demand_beginning(body)
     tail = body[-4096:]
     if b"</EnumerationResults>" not in tail:
         raise ConnectionLost("a listing page ends early")
