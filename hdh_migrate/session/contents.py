@@ -9,10 +9,11 @@ nothing that no run has worked with.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from hashlib import file_digest
 from pathlib import Path
 
-from hdh_migrate.errors import Refused
+from hdh_migrate.errors import PlanInvalid, Refused
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.plan.model import Plan
@@ -98,9 +99,11 @@ def demand_known(ledger: Ledger, loaded: LoadedPlan) -> None:
 
 
 def _digest(loaded: LoadedPlan, where: str, path: str) -> str | None:
-    if where == "target.profile":  # of the bytes that this command goes by
-        own = profile_of(loaded.plan, loaded.base).own
-        return None if own is None else f"sha256:{own.sha256}"
+    if where == "target.profile":
+        with suppress(PlanInvalid):  # then no command goes by it
+            own = profile_of(loaded.plan, loaded.base).own
+            assert own is not None, "the plan names one"
+            return f"sha256:{own.sha256}"
     return digest_of_file(loaded.base / path)
 
 
