@@ -146,20 +146,13 @@ def _understood() -> Iterator[None]:
         raise ListingBroken(f"a listing page has {error}") from error
 
 
-def parse_page(body: bytes, most: int = 5_000) -> tuple[list[ObjectInfo], str | None]:
-    """Return the objects of one whole page and the marker of the next; see `PageReader`."""
-    reader = PageReader(most)
-    reader.write(body)
-    return reader.page()
-
-
 def parse_brief(body: bytes) -> tuple[Iterator[Brief], str | None]:
     """Return what is compared of one page and the next marker, by other means than above.
 
     A recount is worth more when it does not share its reader with the count.
 
     Raises:
-        ConnectionLost, ListingBroken: as `parse_page`; also while the objects are taken.
+        ConnectionLost, ListingBroken: as `PageReader`; also while the objects are taken.
     """
     with _understood():
         markup.demand_beginning(body)

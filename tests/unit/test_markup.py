@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from hdh_migrate import markup
 from hdh_migrate.errors import ListingBroken
-from hdh_migrate.sources.azure_listing import PageReader, parse_page
+from hdh_migrate.sources.azure_listing import PageReader
+from tests.support.undone import parse_page
 from tests.unit.sources.test_azure_listing import entry, page
 
 DOCTYPE = "<!DOCTYPE a [<!ENTITY b 'patient'>]>"

@@ -15,11 +15,12 @@ from hdh_migrate.errors import AccessDenied, ConnectionLost, ListingBroken, Perm
 from hdh_migrate.pointers.s3_object import _version_ids
 from hdh_migrate.sources.azure_account import from_reply as azure_error
 from hdh_migrate.sources.azure_eraser import _trace
-from hdh_migrate.sources.azure_listing import EntryReader, name_of, parse_brief, parse_page
+from hdh_migrate.sources.azure_listing import EntryReader, name_of, parse_brief
 from hdh_migrate.targets.conditions import _told
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, _plain, xml_code
 from hdh_migrate.targets.s3_endpoint import from_reply as s3_error
 from hdh_migrate.transport import Reply
+from tests.support.undone import parse_page
 
 PACKAGE = Path(hdh_migrate.__file__).parent
 ENTITY = "<!DOCTYPE x [<!ENTITY name 'patient'>]>"

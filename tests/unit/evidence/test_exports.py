@@ -16,7 +16,6 @@ import pytest
 
 from hdh_migrate.cli.deriving import Format, What
 from hdh_migrate.errors import EvidenceDamaged, UsageError
-from hdh_migrate.evidence.cells import restored
 from hdh_migrate.evidence.exports import COLUMNS, FORMATS, Wanted, save
 from hdh_migrate.evidence.names import visible
 from hdh_migrate.evidence.reading import Reading, open_bundle
@@ -24,6 +23,7 @@ from hdh_migrate.evidence.records import order_of
 from hdh_migrate.evidence.signing import Signer
 from hdh_migrate.model import Place
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
+from tests.support.undone import restored
 from tests.unit.evidence.builders import (
     SOURCE,
     TARGET,
