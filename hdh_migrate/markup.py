@@ -32,7 +32,7 @@ class Unwanted(ValueError):
     """This is XML that no service has a reason to send; the message says what of it."""
 
 
-class Reader:
+class EntryParser:
     """Takes a document in any cut and gives each element of one name when it is complete."""
 
     def __init__(self, entry: str, *, most: int, entry_most: int, elements: int) -> None:
@@ -185,7 +185,7 @@ def tree(body: bytes) -> ET.Element:
     Raises:
         NotWhole, Unwanted: it is none, or too long to be one.
     """
-    reader = Reader("", most=SMALL_MAX, entry_most=SMALL_MAX, elements=SMALL_ELEMENTS)
+    reader = EntryParser("", most=SMALL_MAX, entry_most=SMALL_MAX, elements=SMALL_ELEMENTS)
     for _ in reader.feed(body):
         pass
     return reader.root()

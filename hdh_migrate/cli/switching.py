@@ -134,7 +134,7 @@ def hold(
     as_json: AsJson = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Hold the door of every switch of this plan, also of one that is under way; or let go.
+    """Hold every switch of this plan, also of one that is under way; or let go.
 
     Example: hdh-migrate hold plan.yaml --reason "ward 3 still writes"
     """

@@ -54,7 +54,7 @@ class Out(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class DemoFolder:
     """A folder with everything one demo needs."""
 
     folder: Path
@@ -82,7 +82,7 @@ def play(
         MigrateError: something did not go as it should.
     """
     demand_extra(source)
-    stage = Stage(_folder(folder), out)
+    stage = DemoFolder(_folder(folder), out)
     out.say(f"demo in {stage.folder}")
     with ExitStack() as servers:
         target = servers.enter_context(moto_s3(stage.folder / "target.log", keep=keep))
@@ -150,7 +150,7 @@ def _bucket(target: S3Server) -> None:
     ).create_bucket(Bucket=BUCKET)
 
 
-def _secret(stage: Stage, name: str, value: str) -> None:
+def _secret(stage: DemoFolder, name: str, value: str) -> None:
     folder = stage.folder / "secrets"
     folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / name
@@ -158,7 +158,7 @@ def _secret(stage: Stage, name: str, value: str) -> None:
     path.write_text(value)
 
 
-def _keys(stage: Stage) -> None:
+def _keys(stage: DemoFolder) -> None:
     from hdh_migrate.evidence.signing import new_report_key
     from hdh_migrate.sealing.keys import new_pair
 
@@ -169,7 +169,7 @@ def _keys(stage: Stage) -> None:
     new_report_key(keys, "report", None)
 
 
-def _plan(stage: Stage, origin: str, target: S3Server) -> None:
+def _plan(stage: DemoFolder, origin: str, target: S3Server) -> None:
     _secret(stage, "target-id", target.access_key)
     _secret(stage, "target-secret", target.secret_key)
     azure = origin != "folder"
@@ -204,11 +204,11 @@ report: {{signer: "file:keys/report.key", languages: [fr, en]}}
 """)
 
 
-def _command(stage: Stage) -> list[str]:
+def _command(stage: DemoFolder) -> list[str]:
     return [sys.executable, "-m", "hdh_migrate", "run", str(stage.plan), "--out", str(stage.report)]
 
 
-def _run_and_kill(stage: Stage, stop: threading.Event) -> None:
+def _run_and_kill(stage: DemoFolder, stop: threading.Event) -> None:
     process = subprocess.Popen(_command(stage), stdout=2, start_new_session=True)
     try:
         parts = wait_for(
@@ -229,7 +229,7 @@ def _run_and_kill(stage: Stage, stop: threading.Event) -> None:
     stage.out.say(f"\n   killed with SIGKILL; {parts} parts of the large object are acknowledged")
 
 
-def _parts(stage: Stage) -> int:
+def _parts(stage: DemoFolder) -> int:
     """Return how many parts of the large object are acknowledged, 0 while there are too few."""
     path = ledger_path(stage.folder / ".hdh-migrate", MIGRATION)
     if not path.exists():
@@ -245,15 +245,15 @@ def _parts(stage: Stage) -> int:
     return count if count >= PARTS_BEFORE_KILL else 0
 
 
-def _run(stage: Stage) -> Exit:
+def _run(stage: DemoFolder) -> Exit:
     return Exit(subprocess.run(_command(stage), stdout=2, check=False).returncode)
 
 
-def _look(stage: Stage) -> str:
+def _look(stage: DemoFolder) -> str:
     return f"look into {stage.folder}"
 
 
-def _epilogue(stage: Stage, kept: list[int]) -> None:
+def _epilogue(stage: DemoFolder, kept: list[int]) -> None:
     summary = json.loads((stage.report / "summary.json").read_text())
     states = summary["outcome"]["states"]
     verified, excluded = states["verified"], states["excluded"]

@@ -88,7 +88,7 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class StepPace:
     """How fast a step went: what was acknowledged in `bins` equal slices of its time.
 
     `seconds` is the length of one slice; the journal's receipts are where it is counted from.
@@ -137,7 +137,7 @@ class Facts:
     cutovers: tuple[Mapping[str, Any], ...] = ()
     openings: tuple[Mapping[str, Any], ...] = ()  # objects that were read back in the clear
     losses: tuple[Loss, ...] = ()
-    paces: tuple[Pace, ...] = ()
+    paces: tuple[StepPace, ...] = ()
     clock_offsets: Mapping[str, float] = field(default_factory=dict)  # by endpoint
     started_at: str | None = None
     ended_at: str | None = None

@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 from hdh_migrate.codes import Code
 from hdh_migrate.evidence.catalogue import text
 from hdh_migrate.evidence.charts import pace_bars, size_bars, states_bar
-from hdh_migrate.evidence.formats import READERS
+from hdh_migrate.evidence.formats import LOCALES
 from hdh_migrate.evidence.headings import HEADINGS
 from hdh_migrate.evidence.names import visible
 from hdh_migrate.evidence.recount import add_up
@@ -105,7 +105,7 @@ class _Words:
 
     def __init__(self, language: str) -> None:
         self._language = language
-        self._reader = READERS[language]
+        self._reader = LOCALES[language]
 
     def say(self, key: str, n: int | None = None, /, **values: object) -> Markup:
         """Return a sentence with its values filled in; `n` also chooses its grammatical number."""

@@ -25,7 +25,7 @@ DIFFERING_MAX = 10_000
 CODE = "decommission-"
 
 
-class Told:
+class OpenFindings:
     """The open findings of a batch's decommission, by object."""
 
     def __init__(self, ledger: Ledger, batch: str) -> None:
@@ -71,7 +71,9 @@ class Told:
 class Recheck:
     """Reads again what must be, and writes down what came of it."""
 
-    def __init__(self, story: Undertaking, now: Standing, told: Told, *, keep_going: bool) -> None:
+    def __init__(
+        self, story: Undertaking, now: Standing, told: OpenFindings, *, keep_going: bool
+    ) -> None:
         self._story, self._now, self._told = story, now, told
         self._keep_going, self._found = keep_going, 0
 

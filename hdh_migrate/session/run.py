@@ -21,7 +21,7 @@ from hdh_migrate.pipeline.context import Context, Engines
 from hdh_migrate.pipeline.forecast import Forecast
 from hdh_migrate.pipeline.inventory import Inventory
 from hdh_migrate.pipeline.planning import paced
-from hdh_migrate.pipeline.retrying import Gate, Retrying
+from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.pipeline.runner import Runner, summary
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.plan.sides import Crypt4gh
@@ -277,8 +277,8 @@ def context_of(desk: Desk, services: Services, ledger: Ledger, judge: Judge) -> 
 def retrying(desk: Desk) -> Retrying:
     """Return how one verb tries again what may work later."""
     budget = desk.loaded.plan.limits.retry_budget_seconds
-    pause = Gate(desk.clock.monotonic, desk.stop)
-    return Retrying(budget=budget, gate=pause, halt=desk.stop)
+    pause = SharedPause(desk.clock.monotonic, desk.stop)
+    return Retrying(budget=budget, pause=pause, halt=desk.stop)
 
 
 def self_test(services: Services) -> None:

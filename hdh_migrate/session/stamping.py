@@ -14,7 +14,7 @@ from hdh_migrate.clocks import TOLERANCE_SECONDS, length, seconds_of
 from hdh_migrate.door import Door
 from hdh_migrate.errors import AccessDenied, MigrateError, Permanent, Transient
 from hdh_migrate.evidence.stamp import LARGEST_STAMP
-from hdh_migrate.evidence.stamps import Roots, Stamp, add_stamp, load_roots, request, stamp_of
+from hdh_migrate.evidence.stamps import Roots, TimeStamp, add_stamp, load_roots, request, stamp_of
 from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.reporting import write_report
@@ -72,7 +72,7 @@ def apart(stamped_at: str, now: str) -> str | None:
     )
 
 
-def stamp(folder: Path, url: str, roots: Roots, *, nonce: int, ask: Ask | None = None) -> Stamp:
+def stamp(folder: Path, url: str, roots: Roots, *, nonce: int, ask: Ask | None = None) -> TimeStamp:
     """Have an authority stamp a bundle; one that is stamped already is only checked.
 
     Raises:

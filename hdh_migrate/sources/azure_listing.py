@@ -78,7 +78,7 @@ class EntryReader(Generic[T]):
         """`most` is how many entries were asked for; `entry` makes something of each."""
         self._most, self._entry = most, entry
         self._found: list[T] = []
-        self._xml = markup.Reader(
+        self._xml = markup.EntryParser(
             "Blob",
             most=PAGE_BYTES_MAX,
             entry_most=ENTRY_BYTES_MAX,

@@ -11,7 +11,7 @@ from typing import Any
 from hdh_migrate.model import Role, TargetLimits
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.perform import Performer
-from hdh_migrate.pipeline.retrying import Gate, Retrying
+from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.pipeline.throttling import Bandwidth, RequestPace, ThrottledSource
 from hdh_migrate.pipeline.work import Toolbox
 from hdh_migrate.plan.model import Plan
@@ -97,7 +97,7 @@ class WorkerService:
         if rate is not None and source is not None:
             bandwidth = Bandwidth(rate / processes, clock.monotonic, self.halt)
             source = ThrottledSource(source, bandwidth)
-        gate = Gate(clock.monotonic, self.halt)
+        pause = SharedPause(clock.monotonic, self.halt)
         self.perform = Performer(
             Toolbox(
                 source=source,
@@ -109,7 +109,9 @@ class WorkerService:
                 level=plan.verify.level,
                 reread=plan.verify.source == "again",
                 checked=plan.verify.source == "range-md5",
-                retry=Retrying(budget=plan.limits.retry_budget_seconds, gate=gate, halt=self.halt),
+                retry=Retrying(
+                    budget=plan.limits.retry_budget_seconds, pause=pause, halt=self.halt
+                ),
                 pool=BufferPool(plan.limits.memory_bytes // processes),
                 clock=clock,
                 halt=self.halt,

@@ -10,14 +10,14 @@ from typing import Any, Protocol
 from hdh_migrate.pipeline.cutover.standing import Events, Standing, standings
 
 
-class Journal(Protocol):
+class CutoverLedger(Protocol):
     """What of a ledger is needed here."""
 
     def cutovers(self) -> Events:
         """Return (time, kind, body) of every event of a cutover, oldest first."""
 
 
-def cutover_facts(ledger: Journal) -> list[dict[str, Any]]:
+def cutover_facts(ledger: CutoverLedger) -> list[dict[str, Any]]:
     """Return every cutover and rehearsal, in the order in which they began."""
     return [_facts(story) for story in standings(ledger.cutovers()).values()]
 

@@ -51,7 +51,7 @@ FINAL = frozenset({Stage.FINALIZED, Stage.ERASING, Stage.REQUESTED, Stage.OBSERV
 
 
 @dataclass(slots=True)
-class Recheck:
+class RecheckState:
     """What was read again at the target before the source is deleted."""
 
     level: str | None = None
@@ -140,7 +140,7 @@ class Standing:
     """Approvals, by digest, that the key with this fingerprint has withdrawn."""
     times: dict[str, str] = field(default_factory=dict)
     finalized: Mapping[str, Any] | None = None
-    recheck: Recheck = field(default_factory=Recheck)
+    recheck: RecheckState = field(default_factory=RecheckState)
     erasure: Erasure = field(default_factory=Erasure)
     requested: Mapping[str, Any] | None = None
     observed: Mapping[str, Any] | None = None

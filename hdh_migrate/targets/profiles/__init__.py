@@ -17,13 +17,13 @@ from hdh_migrate.errors import PlanInvalid
 from hdh_migrate.model import TargetLimits
 from hdh_migrate.plan import beside
 from hdh_migrate.targets.profiles.schema import (
+    Citation,
     Claims,
     HealthRule,
     Merged,
     Note,
     OwnFile,
     ProfileFile,
-    Source,
 )
 
 OWN = "the plan's own profile"
@@ -202,7 +202,7 @@ def _own(path: Path, text: str, below: Mapping[str, Any]) -> tuple[OwnFile, Clai
     return mine, merged.claims
 
 
-def _claims(claims: Claims, sources: Mapping[str, Source], origin: str) -> dict[str, Claim]:
+def _claims(claims: Claims, sources: Mapping[str, Citation], origin: str) -> dict[str, Claim]:
     return {
         name: Claim(
             value=told.value,
@@ -216,11 +216,11 @@ def _claims(claims: Claims, sources: Mapping[str, Source], origin: str) -> dict[
     }
 
 
-def _title(source: str, sources: Mapping[str, Source]) -> str:
+def _title(source: str, sources: Mapping[str, Citation]) -> str:
     return sources[source].title if source in sources else source
 
 
-def _sourced(told: Sequence[Dated], sources: Mapping[str, Source]) -> tuple[Dated, ...]:
+def _sourced(told: Sequence[Dated], sources: Mapping[str, Citation]) -> tuple[Dated, ...]:
     return tuple(one.model_copy(update={"source": _title(one.source, sources)}) for one in told)
 
 
