@@ -108,7 +108,7 @@ def _unpack(path: Path, entries: Iterator[TarEntry], folder: Path, left: int) ->
 
 
 def _read(path: Path, reading: Callable[[], T]) -> T:
-    """Read something of the archive."""
+    """Call what reads from the archive; turn its errors into one that names the archive."""
     try:
         return reading()
     except _BROKEN:

@@ -207,7 +207,7 @@ def _shortfalls(predicate: Predicate) -> list[Mapping[str, Any]]:
 
 
 def _undated(predicate: Predicate) -> list[str]:
-    """Return the endpoints that were contacted and never told the time."""
+    """Return the endpoints that were contacted and never gave a Date."""
     told = tuple(f"{endpoint}/" for endpoint in predicate["times"]["clock_offsets"])
     return [
         one["url"]

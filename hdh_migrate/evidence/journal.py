@@ -66,13 +66,13 @@ class Seal(NamedTuple):
 
 
 class DatasetAccount:
-    """What the journal tells of one dataset."""
+    """What the events of a journal say of one dataset, added up."""
 
     def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything: the journal tells it anew."""
+        """Forget everything: from here on the journal counts from nothing again."""
         self.seals: list[Seal] = []
         self.pasts: dict[bytes, Past] = {}
         self.objects = self.excluded = self.verified = self.failed = 0
@@ -415,7 +415,7 @@ def findings_digest(finding: Mapping[str, Any], **more: bool) -> str:
 
 
 class CountedInventory:
-    """The inventories that the journal tells of one dataset, counted again from the lines."""
+    """The inventories of one dataset in the journal, counted again from the bundle's lines."""
 
     def __init__(self, told: DatasetAccount) -> None:
         self.told = told

@@ -133,7 +133,7 @@ class Lines:
             yield from inventory.problems()
 
     def _uncounted(self, dataset: Mapping[str, Any]) -> Iterator[str]:
-        """Compare the counts of a dataset with what the journal tells of it."""
+        """Compare the counts of a dataset with those that the journal adds up to."""
         told, tally = self.told.datasets[dataset["name"]], self.sums.states[dataset["name"]]
         inventoried = dataset["tally"]["inventoried"]
         if dataset["closed"] is not bool(told.seals):

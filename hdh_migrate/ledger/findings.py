@@ -17,7 +17,7 @@ DETAIL_MAX = 4_000
 
 
 class Findings(Telling):
-    """What people are told of a run."""
+    """Writes and reads findings, and how far each step had come at a moment."""
 
     @all_or_nothing
     def finding(

@@ -34,12 +34,12 @@ _Tallies = dict[tuple[int, int], list[int]]
 
 
 def is_new_form(kind: str, body: Mapping[str, Any]) -> bool:
-    """Say whether an event is of the form that tells every count."""
+    """Say whether an event is of the form that has every count."""
     return kind in NEW_KINDS or NEW_MEMBERS.get(kind) in body
 
 
 class JournalSums:
-    """What the journal tells, added up; lists of leaves and closed findings are all it keeps."""
+    """The journal's events, added up; lists of leaves and closed findings are all that is kept."""
 
     def __init__(self) -> None:
         self.base = 0
@@ -86,7 +86,7 @@ class JournalSums:
 
 
 class Reconciling(Coverage):
-    """Compares; it changes nothing."""
+    """Compares the rows of the ledger with its own journal; reads only."""
 
     def reconcile(self) -> None:
         """Compute again from the rows what the journal tells, in bounded memory.
@@ -224,7 +224,7 @@ class Reconciling(Coverage):
     # --- findings ----------------------------------------------------------------------------
 
     def _compare_findings(self, told: JournalSums) -> None:
-        """Go along the told and the kept findings, both in the order of their numbers."""
+        """Compare the findings of the journal with those of the table, both in order of number."""
         closed = 0
         for known, kept in zip_longest(self._told_findings(told), self._kept_findings(told)):
             if known != kept:
@@ -241,7 +241,7 @@ class Reconciling(Coverage):
                     yield {**opened, "closed": opened["number"] in told.closed}
 
     def _kept_findings(self, told: JournalSums) -> Iterator[dict[str, Any]]:
-        """Return the findings that are kept, without those closed before the journal told any."""
+        """Return the table's findings, without those closed before the journal held any."""
         with guarded():
             rows = self._con.execute(
                 "SELECT f.id, f.at, f.code, f.severity, d.name, f.object, f.detail, f.closed"

@@ -1,4 +1,4 @@
-"""What becomes of an object that could not be sent: begun anew, or left out and told."""
+"""What becomes of an object that could not be sent: begun anew, or left out with a finding."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Ends:
                 self._finding(entry, Code.DRIFTED, detail)
 
     def failed(self, entry: Entry, code: Code, verdict: Verdict, detail: str) -> None:
-        """Leave an object out until the next run, and tell why."""
+        """Leave an object out until the next run, with a finding that says why."""
         with self._ctx.ledger.whole():
             self._ctx.ledger.drop_upload(entry.id)
             self._ctx.ledger.failed(entry, State.SENDING, code, verdict)

@@ -63,7 +63,7 @@ class OpenFindings:
             self._ledger.close_finding(finding)
 
     def mended(self, number: int) -> None:
-        """Close what was told of the target's object, which was read again and found right."""
+        """Close the findings about a target object that was read again and found right."""
         if any(code.startswith(f"{CODE}target-") for code in self._open.get(number, ())):
             self.close(number)
 

@@ -35,7 +35,7 @@ class SharedPause:
         self._open_at = max(self._open_at, self._monotonic() + seconds)
 
     def now(self) -> float:
-        """Return seconds that never jump."""
+        """Return the seconds of a clock that never goes back."""
         return self._monotonic()
 
     def wait(self) -> None:

@@ -33,7 +33,7 @@ class Usage:
         }
 
     def watched(self, rows: Iterable[Claimed]) -> Iterator[Claimed]:
-        """Give the rows on, unchanged."""
+        """Yield the rows as they are, counting which rules match them."""
         for row in rows:
             _, key, _, _, state, reason, _, _ = row
             if reason != DIRECTORY:

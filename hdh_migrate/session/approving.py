@@ -196,7 +196,7 @@ def subject_of_bundle(
 
 
 def _ledger_of(journal: Path) -> str | None:
-    """Return the name of the ledger that a journal, which checks, tells; None: it tells none."""
+    """Return the name of the ledger in a journal that checks, None when it has none."""
     with journal.open("rb") as file:
         for line in file:
             event = json.loads(line)

@@ -20,7 +20,7 @@ _OTHERS = frozenset({Why.OTHER_BATCH, Why.OTHER_STAGE})
 
 @dataclass(slots=True)
 class Consents:
-    """Judges approvals as they are kept at the moment, for the batch as the journal tells it."""
+    """Judges the approvals that lie there now, for the batch as its journal has it."""
 
     desk: Desk
     ledger: Ledger

@@ -64,7 +64,7 @@ def start(desk: Desk, batch: str) -> dict[str, Any]:
 
 
 def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> dict[str, Any]:
-    """Give the pointer its old value back and tell what consumers wrote meanwhile.
+    """Give the pointer its old value back and say what consumers wrote meanwhile.
 
     Raises:
         MigrateError: see `pipeline.cutover.rollback`.
@@ -317,7 +317,7 @@ def _program(desk: Desk, vault: Vault, section: SmokeCommand, value: str) -> Pro
 
 
 def drawer_of(desk: Desk) -> Drawer:
-    """Return where names and values that a cutover tells of are kept."""
+    """Return where a cutover keeps lists of names and values."""
     return Drawer(desk.ledger_path.with_name("cutover"))
 
 

@@ -1,4 +1,4 @@
-"""What a statement says beyond its lines: told by plan, ledger, journal and this machine."""
+"""What a statement says beyond its lines, gathered from plan, ledger, journal and machine."""
 
 from __future__ import annotations
 

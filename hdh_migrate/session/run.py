@@ -110,7 +110,7 @@ def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
 
 @contextmanager
 def held_ledger(desk: Desk, judge: Judge) -> Iterator[Ledger]:
-    """Open the ledger for a verb: bound to the plan, with the openings that it did not tell yet."""
+    """Open the ledger for a verb: bound to the plan, with openings taken in that it lacked."""
     with bound_ledger(desk, judge) as ledger:
         take_in(ledger, desk.ledger_path)
         yield ledger
@@ -329,7 +329,7 @@ def _announce(desk: Desk, ledger: Ledger, steps: Sequence[Step], selected: Seque
 
 
 def operator() -> str:
-    """Return who runs this, as the machine tells it."""
+    """Return who runs this: the user and host names of this machine."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # no entry for this user id

@@ -18,7 +18,7 @@ CUT_OVER = FINAL | {Stage.OPEN}
 
 
 def demand(scene: Scene, told: list[str]) -> None:
-    """Go on only when nothing is told against it.
+    """Raise unless there is no blocker at all.
 
     Raises:
         Refused: with every blocker.

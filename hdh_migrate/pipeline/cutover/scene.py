@@ -169,7 +169,7 @@ class Story(Tale):
         self.ledger = self.ctx.ledger
 
     def judged(self, stage: str) -> Moment:
-        """Return the present for a step that cannot be taken back, and journal who told it.
+        """Return the present for a step that cannot be taken back; journal whose Date it rests on.
 
         Raises:
             ClocksDiffer: it cannot be told; nothing may be permitted.

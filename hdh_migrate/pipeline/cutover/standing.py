@@ -89,7 +89,7 @@ class Erasure:
 
 @dataclass(slots=True)
 class Standing:
-    """One cutover (or rehearsal) of one batch, as the journal tells it."""
+    """One cutover (or rehearsal) of one batch: the state that its journal events add up to."""
 
     batch: str
     track: Track = Track.CUTOVER

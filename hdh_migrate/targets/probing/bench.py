@@ -29,7 +29,7 @@ _SILENT_MAX = 3
 
 
 class Unclear(Exception):
-    """The answer does not tell; the message says what came instead."""
+    """The answer decides nothing; the message says what came instead."""
 
 
 class CannotBegin(Unclear):
@@ -110,7 +110,7 @@ class Bench:
         return f"{self.prefix}{self._number:03d}/{name}"
 
     def pause(self, seconds: float) -> None:
-        """Wait."""
+        """Wait so many seconds, or less when the probe is told to stop."""
         self._wait(seconds)
 
     # --- raw requests ----------------------------------------------------------------------
