@@ -60,7 +60,7 @@ types: setup ## mypy --strict
 imports: setup ## imports point down (import-linter)
 	$(BIN)/lint-imports
 
-schema: setup ## generated files are up to date (plans/schema.json, docs/plan-reference.md, docs/schemas/verbs)
+schema: setup ## generated files are up to date (plans/schema.json, docs/plan-reference.md, docs/schemas/verbs, findings in docs/operations.md)
 	$(BIN)/python -m hdh_migrate.plan.reference --check
 	$(BIN)/python -m hdh_migrate.cli.reference --check
 

@@ -67,7 +67,7 @@ def text_of(moment: datetime, timespec: str = "seconds") -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """One Date header: what it told, and when by the monotonic clock it can have been written."""
+    """One Date header: its time, and when by the monotonic clock it can have been written."""
 
     told: float
     """Seconds since 1970; the header cuts the fraction."""
@@ -102,11 +102,11 @@ class Witness(Protocol):
 
     @property
     def endpoint(self) -> str:
-        """Its address, for people."""
+        """The endpoint's address, for messages."""
 
     @property
     def may_ask(self) -> bool:
-        """Whether it may be contacted."""
+        """Whether the endpoint may be contacted now: its door is open."""
 
     def seen(self) -> Sighting | None:
         """Return the newest Date, None when there was none."""
@@ -157,7 +157,7 @@ class Moment:
 
     @property
     def alone(self) -> bool:
-        """Whether no endpoint told the time."""
+        """Whether no endpoint has given a Date."""
         return not self.ahead
 
 
@@ -183,7 +183,7 @@ class Judge:
         self._away: set[str] = set()
 
     def now(self) -> Moment:
-        """Return the present; endpoints are asked when they may be and told nothing lately.
+        """Return the present; asks each endpoint that may be asked and gave no Date lately.
 
         Raises:
             ClocksDiffer: the local clock, an endpoint or the journal must be wrong.
@@ -199,7 +199,7 @@ class Judge:
         return Moment.at(self._clock.now())
 
     def firm(self) -> Moment:
-        """Return the present for what cannot be taken back: an endpoint has just told the time.
+        """Return the present for what cannot be taken back: an endpoint has just given its Date.
 
         Where all of them answer and none has a Date, or there is none, the moment is `alone`.
 
@@ -226,7 +226,7 @@ class Judge:
         return found
 
     def look(self, *, again: bool = False) -> None:
-        """Ask each endpoint that told nothing lately, or all of them; what goes wrong is kept."""
+        """Ask each endpoint that gave no Date lately, or all of them; errors are kept."""
         for one in self._witnesses():
             seen = one.seen()
             if not one.may_ask:
@@ -241,7 +241,7 @@ class Judge:
                 self._away.add(one.endpoint)
 
     def objections(self) -> list[Problem]:
-        """Return which clocks are too far apart, as far as anything was told; asks nobody."""
+        """Return which clocks are too far apart by the Dates seen so far; asks nobody."""
         local, monotonic = seconds_of(self._clock.now()), self._monotonic()
         found = []
         for endpoint, sighting in self._seen().items():
@@ -263,7 +263,7 @@ class Judge:
         return found
 
     def ahead(self) -> dict[str, float]:
-        """Return by how many seconds the local clock is ahead of each endpoint, as last told."""
+        """Return by how many seconds the local clock is ahead of each endpoint's last Date."""
         local, monotonic = seconds_of(self._clock.now()), self._monotonic()
         return {
             endpoint: round(sighting.ahead(local, monotonic), 1)

@@ -349,7 +349,7 @@ class Starved(Stopped):
     )
 
 
-class DoorHeld(Stopped):
-    """Somebody holds the door of the switch; everything before it is done."""
+class SwitchHeld(Stopped):
+    """Somebody holds the switch; everything before it is done."""
 
     default_hint = 'let go with "hdh-migrate hold PLAN --release", then run the same again'

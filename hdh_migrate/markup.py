@@ -32,7 +32,7 @@ class Unwanted(ValueError):
     """This is XML that no service has a reason to send; the message says what of it."""
 
 
-class Reader:
+class EntryParser:
     """Takes a document in any cut and gives each element of one name when it is complete."""
 
     def __init__(self, entry: str, *, most: int, entry_most: int, elements: int) -> None:
@@ -101,10 +101,10 @@ class _Prolog:
         self._parser: expat.XMLParserType | None = plain_parser()
         self._parser.StartElementHandler = self._begun
         self._size = 0
-        self._is_over = False
+        self.is_over = False
 
     def _begun(self, _name: str, _attributes: object) -> None:
-        self._is_over = True
+        self.is_over = True
 
     def feed(self, piece: bytes) -> None:
         for at in range(0, len(piece), 1024):
@@ -115,11 +115,24 @@ class _Prolog:
             try:
                 self._parser.Parse(some)
             except expat.ExpatError as error:
-                raise NotWhole("no XML") from error
-            if self._is_over:
+                if not self.is_over:  # else it is for who reads on to say
+                    raise NotWhole("no XML") from error
+            if self.is_over:
                 self._parser = None
             elif self._size > TAG_MAX:
                 raise Unwanted("no element at its beginning")
+
+
+def demand_beginning(body: bytes) -> None:
+    """Demand what every reader here demands before the first element, of one who reads on alone.
+
+    Raises:
+        NotWhole, Unwanted: there is none, or a document type is before it.
+    """
+    prolog = _Prolog()
+    prolog.feed(body[:TAG_MAX])
+    if not prolog.is_over:
+        raise NotWhole("no element")
 
 
 def plain_parser() -> expat.XMLParserType:
@@ -172,7 +185,7 @@ def tree(body: bytes) -> ET.Element:
     Raises:
         NotWhole, Unwanted: it is none, or too long to be one.
     """
-    reader = Reader("", most=SMALL_MAX, entry_most=SMALL_MAX, elements=SMALL_ELEMENTS)
+    reader = EntryParser("", most=SMALL_MAX, entry_most=SMALL_MAX, elements=SMALL_ELEMENTS)
     for _ in reader.feed(body):
         pass
     return reader.root()

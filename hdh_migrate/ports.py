@@ -381,13 +381,13 @@ class Engine(Protocol):
 
 
 class Clock(Protocol):
-    """Time as an argument."""
+    """The time; an argument everywhere, so that tests decide it."""
 
     def now(self) -> str:
         """Return the wall clock as RFC 3339 UTC with milliseconds."""
 
     def monotonic(self) -> float:
-        """Return seconds that never jump."""
+        """Return the seconds of a clock that never goes back."""
 
 
 class Progress(Protocol):

@@ -19,7 +19,7 @@ _CHATTY = ("urllib3", "botocore", "boto3", "azure", "msal", "crypt4gh")
 
 
 class SystemClock:
-    """The real clock."""
+    """The clock of this machine."""
 
     def now(self) -> str:
         """Return the wall clock as RFC 3339 UTC with milliseconds."""
@@ -27,7 +27,7 @@ class SystemClock:
         return text_of(stamp, "milliseconds")
 
     def monotonic(self) -> float:
-        """Return seconds that never jump."""
+        """Return the seconds of a clock that never goes back."""
         return time.monotonic()
 
 

@@ -1,4 +1,4 @@
-"""What nobody foresaw, told in a line: no traceback, for a library's words may name objects."""
+"""Errors that no code expects: one line for people and no traceback, which may name objects."""
 
 from __future__ import annotations
 

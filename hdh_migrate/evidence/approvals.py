@@ -35,7 +35,7 @@ _FIELDS: Final = _FIRST | {"ledger", "attempt", "terms", "from"}
 _WITHDRAWAL: Final = frozenset(("version", "approval", "batch", "stage", "made_at", "comment"))
 
 
-class Stage(StrEnum):
+class ApprovalStage(StrEnum):
     """What an approval is for.
 
     A `freeze` is a statement that nobody writes to the source. `terms` is the consent of those who
@@ -82,7 +82,7 @@ class Subject:
     ledger: str
     """The random name of the ledger; the same plan under another one is another migration."""
     batch: str
-    stage: Stage
+    stage: ApprovalStage
     root: str | None
     terms: str
     """Digest of the terms of the batch's cutover: who approves, how many, and with what delays."""
@@ -161,7 +161,7 @@ def approval(
         "root": subject.root,
         "terms": subject.terms,
         "made_at": made_at,
-        "from": begins or made_at if subject.stage is Stage.FREEZE else None,
+        "from": begins or made_at if subject.stage is ApprovalStage.FREEZE else None,
         "expires": expires,
         "comment": comment,
     }
@@ -289,7 +289,7 @@ def read(payload: bytes) -> Mapping[str, Any] | None:
         if told["version"] == VERSION:
             whole = whole and isinstance(told["ledger"], str) and isinstance(told["terms"], str)
             whole = whole and type(told["attempt"]) is int
-            whole = whole and (told["from"] is not None) == (told["stage"] == Stage.FREEZE)
+            whole = whole and (told["from"] is not None) == (told["stage"] == ApprovalStage.FREEZE)
             utc_seconds_of(told["from"] or told["made_at"])
     except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return None

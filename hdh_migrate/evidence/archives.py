@@ -24,7 +24,7 @@ from typing import IO, Final, TypeVar, cast
 
 from hdh_migrate.errors import EvidenceDamaged, UsageError
 from hdh_migrate.evidence import tapes
-from hdh_migrate.evidence.tapes import Entry
+from hdh_migrate.evidence.tapes import TarEntry
 from hdh_migrate.evidence.verify import FILES, OPTIONAL
 
 T = TypeVar("T")
@@ -84,7 +84,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
         yield file
 
 
-def _unpack(path: Path, entries: Iterator[Entry], folder: Path, left: int) -> None:
+def _unpack(path: Path, entries: Iterator[TarEntry], folder: Path, left: int) -> None:
     tops = set[str]()
     while (entry := _read(path, lambda: next(entries, None))) is not None:
         top, _, name = entry.name.removeprefix("./").rpartition("/")
@@ -108,7 +108,7 @@ def _unpack(path: Path, entries: Iterator[Entry], folder: Path, left: int) -> No
 
 
 def _read(path: Path, reading: Callable[[], T]) -> T:
-    """Read something of the archive."""
+    """Call what reads from the archive; turn its errors into one that names the archive."""
     try:
         return reading()
     except _BROKEN:
@@ -131,14 +131,14 @@ class _Sparing(io.BufferedReader):
         return data
 
 
-def _zipped(file: IO[bytes]) -> Iterator[Entry]:
+def _zipped(file: IO[bytes]) -> Iterator[TarEntry]:
     with zipfile.ZipFile(_Sparing(io.FileIO(file.fileno(), closefd=False))) as archive:
         for info in archive.infolist():
             if not info.is_dir():
                 # The other packings cannot be undone a piece at a time.
                 plain = not stat.S_ISLNK(info.external_attr >> 16)
                 plain = plain and info.compress_type in _PACKINGS
-                yield Entry(info.filename, plain, lambda i=info: _inflated(archive, i))  # type: ignore[misc]
+                yield TarEntry(info.filename, plain, lambda i=info: _inflated(archive, i))  # type: ignore[misc]
 
 
 def _inflated(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
@@ -150,7 +150,7 @@ def _inflated(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes
 # --- tar -----------------------------------------------------------------------------------------
 
 
-def _taped(file: IO[bytes], room: int) -> Iterator[Entry]:
+def _taped(file: IO[bytes], room: int) -> Iterator[TarEntry]:
     return tapes.entries(_tape(file), room + FREE_BYTES)
 
 

@@ -31,7 +31,7 @@ from typing import Any, Self
 from hdh_migrate.errors import EvidenceDamaged, NoSpace, UsageError
 from hdh_migrate.evidence.catalogue import LANGUAGES
 from hdh_migrate.evidence.check import check_bundle, sums_text
-from hdh_migrate.evidence.contradictions import Rules
+from hdh_migrate.evidence.contradictions import Grounds
 from hdh_migrate.evidence.counts import summary as summary_of
 from hdh_migrate.evidence.facts import Facts, check_facts
 from hdh_migrate.evidence.html import SHOWN_FINDINGS, render_report
@@ -106,7 +106,7 @@ def write_bundle(
     with _published(out) as folder:
         return _fill(
             folder, out, facts, (exclusions, records, findings), journal, signer, languages,
-            Rules(facts) if checked else None,
+            Grounds(facts) if checked else None,
         )  # fmt: skip
 
 
@@ -118,7 +118,7 @@ def _fill(
     journal: Iterable[Event],
     signer: Signer | None,
     languages: Sequence[str],
-    held: Rules | None,
+    held: Grounds | None,
 ) -> Bundle:
     recount = Recount(
         {dataset.name: dataset.batch for dataset in facts.datasets},
@@ -158,7 +158,7 @@ def _fill(
 
 
 def _write_lines(
-    folder: Path, streams: tuple[Lines, Lines, Lines], recount: Recount, held: Rules | None
+    folder: Path, streams: tuple[Lines, Lines, Lines], recount: Recount, held: Grounds | None
 ) -> tuple[dict[str, str], list[dict[str, Any]]]:
     """Write and count the three line files; return their digests and the findings to show."""
     exclusions, records, findings = streams

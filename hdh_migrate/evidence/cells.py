@@ -1,6 +1,6 @@
 r"""Text from outside, made safe for other people's programs: spreadsheets and Markdown.
 
-The cell rule, which `restored` undoes without loss:
+The cell rule, which docs/exports.md undoes without loss:
 
 1. what hides, moves or overwrites text is shown as `names.visible` shows it: `\u{a}` for a line
    feed, `\x{ff}` for a byte that is no text; so no cell holds a line break or a tab;
@@ -15,14 +15,11 @@ To undo it: take one leading apostrophe away, then turn every `\u{..}` and `\x{.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
 from hdh_migrate.evidence.names import visible
 
 _TRIGGERS = frozenset("=+-@\u2212")
-_ESCAPE = re.compile(r"\\u\{([0-9a-f]{1,6})\}|\\x\{([89a-f][0-9a-f])\}")
-_UNDECODED = 0xDC00  # how surrogateescape holds bytes 80 to FF
 
 
 def safe(text: str) -> str:
@@ -32,16 +29,6 @@ def safe(text: str) -> str:
     if shown.startswith("'") or unicodedata.normalize("NFKC", first)[:1] in _TRIGGERS:
         return f"'{shown}"
     return shown
-
-
-def restored(cell: str) -> str:
-    """Return the text of which `safe` made this cell."""
-    return _ESCAPE.sub(_meant, cell.removeprefix("'"))
-
-
-def _meant(escape: re.Match[str]) -> str:
-    point, byte = escape.groups()
-    return chr(int(point, 16)) if point else chr(_UNDECODED + int(byte, 16))
 
 
 def code(text: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence import verify
 from hdh_migrate.evidence.archives import unpacked
-from hdh_migrate.evidence.notes import Note
+from hdh_migrate.evidence.notes import SignedNote
 from hdh_migrate.evidence.outcome import Outcome
 from hdh_migrate.evidence.sample import Sample
 from hdh_migrate.evidence.signatures import Key
@@ -25,7 +25,7 @@ def examine(
     *,
     stamped: Stamped | None = None,
     sample: Sample | None = None,
-    notes: Sequence[Note] = (),
+    notes: Sequence[SignedNote] = (),
     also: Callable[[Path, Outcome], None] | None = None,
 ) -> Outcome:
     """Check a bundle, a folder or an archive, and say what holds, what does not, and what is open.

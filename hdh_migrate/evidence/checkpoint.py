@@ -18,7 +18,7 @@ from pathlib import Path
 
 from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged, NoSpace, UsageError
 from hdh_migrate.evidence.forms import Wrong
-from hdh_migrate.evidence.notes import LARGEST_NOTE, Note, key_hash, read_note, signed_note
+from hdh_migrate.evidence.notes import LARGEST_NOTE, SignedNote, key_hash, read_note, signed_note
 from hdh_migrate.evidence.records import journal_line
 from hdh_migrate.evidence.signatures import Key
 from hdh_migrate.evidence.signing import Signer, Verifier
@@ -85,7 +85,7 @@ def signers(note: bytes, keys: Sequence[Verifier]) -> list[Verifier]:
     ]
 
 
-def _read(note: bytes) -> Note:
+def _read(note: bytes) -> SignedNote:
     try:
         found = read_note(note)
     except Wrong:

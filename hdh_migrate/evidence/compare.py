@@ -19,7 +19,7 @@ from typing import Any
 
 from hdh_migrate.errors import UsageError
 from hdh_migrate.evidence.facts import LEVELS
-from hdh_migrate.evidence.reading import Line, Reading, problems_of, read_bundle
+from hdh_migrate.evidence.reading import CheckedBundle, Line, problems_of, read_bundle
 from hdh_migrate.evidence.records import order_of
 from hdh_migrate.evidence.signing import Verifier
 from hdh_migrate.model import Verdict
@@ -99,7 +99,7 @@ def compare_bundles(
     return found
 
 
-def _is_replay(was: Reading, now: Reading, found: Comparison) -> bool:
+def _is_replay(was: CheckedBundle, now: CheckedBundle, found: Comparison) -> bool:
     """Tell whether these two cannot be an older and a newer bundle of one migration."""
     problems = []
     if was.statement_sha256 == now.statement_sha256:
@@ -114,7 +114,7 @@ def _is_replay(was: Reading, now: Reading, found: Comparison) -> bool:
     return bool(problems)
 
 
-def _follow(was: Reading, now: Reading, found: Comparison) -> None:
+def _follow(was: CheckedBundle, now: CheckedBundle, found: Comparison) -> None:
     """Look at what the new statement says of its place among statements."""
     then, later = (datetime.fromisoformat(one.predicate["times"]["written"]) for one in (was, now))
     if later < then:
@@ -132,7 +132,7 @@ def _follow(was: Reading, now: Reading, found: Comparison) -> None:
         found.notes.append(("between", said))
 
 
-def _is_continued(was: Reading, now: Reading, found: Comparison) -> bool:
+def _is_continued(was: CheckedBundle, now: CheckedBundle, found: Comparison) -> bool:
     """Look for the shorter journal's head at its place in the longer one; False: swapped."""
     short, long = sorted((was, now), key=lambda one: int(one.predicate["journal"]["events"]))
     events, head = short.predicate["journal"]["events"], short.predicate["journal"]["head"]
@@ -152,7 +152,9 @@ def _is_continued(was: Reading, now: Reading, found: Comparison) -> bool:
     return True
 
 
-def _compare_objects(was: Reading, now: Reading, found: Comparison, *, show_names: bool) -> None:
+def _compare_objects(
+    was: CheckedBundle, now: CheckedBundle, found: Comparison, *, show_names: bool
+) -> None:
     closed = frozenset(one["name"] for one in was.predicate["datasets"] if one["closed"])
     for before, after in _pairs(was.lines("manifest"), now.lines("manifest")):
         code = _became(before and before[1], after and after[1], closed)

@@ -16,7 +16,7 @@ from hdh_migrate.evidence import rules, story
 from hdh_migrate.evidence.facts import Facts
 from hdh_migrate.evidence.forms import Wrong
 from hdh_migrate.evidence.notes import Walk
-from hdh_migrate.evidence.planned import Plan
+from hdh_migrate.evidence.planned import StatedPlan
 from hdh_migrate.evidence.statement import FORMAT
 from hdh_migrate.evidence.verify import NOT_OF_THIS_VERSION
 
@@ -24,12 +24,12 @@ SHOWN = 3
 Line = Mapping[str, Any]
 
 
-class Rules:
+class Grounds:
     """The plan of some facts, and their journal."""
 
     def __init__(self, facts: Facts) -> None:
         try:
-            self._plan = Plan(
+            self._plan = StatedPlan(
                 {
                     "plan": {"canonical": facts.plan},
                     "names": facts.names,
@@ -66,7 +66,7 @@ class Rules:
             told = Walk(predicate, FORMAT, ())
             told.read(journal)
             found = [
-                *rules.misstated(predicate, Plan(predicate, FORMAT)),
+                *rules.misstated(predicate, StatedPlan(predicate, FORMAT)),
                 *story.untold(predicate, told),
             ]
         except Wrong as wrong:

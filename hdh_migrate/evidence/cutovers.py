@@ -30,7 +30,7 @@ DEMANDED = {
 """For which stage there are approvals once an event has come."""
 
 
-class Cutover:
+class CutoverAccount:
     """One cutover or rehearsal of a batch, told by its events one after another."""
 
     def __init__(self, batch: str, track: str) -> None:
@@ -169,22 +169,22 @@ class Cutover:
         self.end["observed"] = body["remains"]
 
 
-EVENTS: Mapping[str, Callable[[Cutover, Mapping[str, Any]], None]] = {
-    "begun": Cutover._begun,  # noqa: SLF001 - they are its own
-    "frozen": Cutover._frozen,  # noqa: SLF001
-    "delta": Cutover._delta,  # noqa: SLF001
-    "switching": Cutover._switching,  # noqa: SLF001
-    "smoked": Cutover._smoked,  # noqa: SLF001
-    "open": Cutover._open,  # noqa: SLF001
-    "rolled-back": Cutover._rolled_back,  # noqa: SLF001
-    "counted": Cutover._counted,  # noqa: SLF001
-    "finalized": Cutover._finalized,  # noqa: SLF001
-    "rechecking": Cutover._rechecking,  # noqa: SLF001
-    "rechecked": Cutover._rechecked,  # noqa: SLF001
-    "erasing": Cutover._erasing,  # noqa: SLF001
-    "erased": Cutover._erased,  # noqa: SLF001
-    "requested": Cutover._requested,  # noqa: SLF001
-    "observed": Cutover._observed,  # noqa: SLF001
+EVENTS: Mapping[str, Callable[[CutoverAccount, Mapping[str, Any]], None]] = {
+    "begun": CutoverAccount._begun,  # noqa: SLF001 - they are its own
+    "frozen": CutoverAccount._frozen,  # noqa: SLF001
+    "delta": CutoverAccount._delta,  # noqa: SLF001
+    "switching": CutoverAccount._switching,  # noqa: SLF001
+    "smoked": CutoverAccount._smoked,  # noqa: SLF001
+    "open": CutoverAccount._open,  # noqa: SLF001
+    "rolled-back": CutoverAccount._rolled_back,  # noqa: SLF001
+    "counted": CutoverAccount._counted,  # noqa: SLF001
+    "finalized": CutoverAccount._finalized,  # noqa: SLF001
+    "rechecking": CutoverAccount._rechecking,  # noqa: SLF001
+    "rechecked": CutoverAccount._rechecked,  # noqa: SLF001
+    "erasing": CutoverAccount._erasing,  # noqa: SLF001
+    "erased": CutoverAccount._erased,  # noqa: SLF001
+    "requested": CutoverAccount._requested,  # noqa: SLF001
+    "observed": CutoverAccount._observed,  # noqa: SLF001
 }
 
 

@@ -18,7 +18,7 @@ from hdh_migrate.errors import NoSpace, UsageError
 from hdh_migrate.evidence.cells import safe
 from hdh_migrate.evidence.junit import junit
 from hdh_migrate.evidence.markdown import markdown
-from hdh_migrate.evidence.reading import Reading
+from hdh_migrate.evidence.reading import CheckedBundle
 from hdh_migrate.folders import writing
 
 COLUMNS: dict[str, Sequence[str]] = {
@@ -34,14 +34,14 @@ COLUMNS: dict[str, Sequence[str]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ExportRequest:
     """What an export is to hold. `what` chooses the lines of a CSV file."""
 
     what: str = "manifest"
     show_names: bool = False
 
 
-def _csv(reading: Reading, wanted: Wanted) -> Iterator[bytes]:
+def _csv(reading: CheckedBundle, wanted: ExportRequest) -> Iterator[bytes]:
     """Yield the rows of a CSV file (RFC 4180, UTF-8); every text cell passes `cells.safe`."""
     columns = COLUMNS[wanted.what]
     row = csv.writer(_Encoder(), lineterminator="\r\n").writerow
@@ -64,16 +64,16 @@ class _Encoder:
         return text.encode()
 
 
-def _junit(reading: Reading, wanted: Wanted) -> Iterator[bytes]:
+def _junit(reading: CheckedBundle, wanted: ExportRequest) -> Iterator[bytes]:
     yield junit(reading, show_names=wanted.show_names)
 
 
-def _markdown(reading: Reading, wanted: Wanted) -> Iterator[bytes]:
+def _markdown(reading: CheckedBundle, wanted: ExportRequest) -> Iterator[bytes]:
     del wanted
     yield markdown(reading)
 
 
-FORMATS: dict[str, Callable[[Reading, Wanted], Iterator[bytes]]] = {
+FORMATS: dict[str, Callable[[CheckedBundle, ExportRequest], Iterator[bytes]]] = {
     "csv": _csv,
     "junit": _junit,
     "markdown": _markdown,

@@ -1,4 +1,4 @@
-"""What the rest of the program tells the evidence: the seam, as frozen plain data.
+"""What the rest of the program gives the evidence to write: the seam, as frozen plain data.
 
 `Facts` holds what no record can say: which plan, which tool, which endpoints, when, and how many
 objects inventory had sealed. Everything that *can* be counted from the records is counted from
@@ -88,7 +88,7 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class StepPace:
     """How fast a step went: what was acknowledged in `bins` equal slices of its time.
 
     `seconds` is the length of one slice; the journal's receipts are where it is counted from.
@@ -137,7 +137,7 @@ class Facts:
     cutovers: tuple[Mapping[str, Any], ...] = ()
     openings: tuple[Mapping[str, Any], ...] = ()  # objects that were read back in the clear
     losses: tuple[Loss, ...] = ()
-    paces: tuple[Pace, ...] = ()
+    paces: tuple[StepPace, ...] = ()
     clock_offsets: Mapping[str, float] = field(default_factory=dict)  # by endpoint
     started_at: str | None = None
     ended_at: str | None = None
@@ -145,11 +145,6 @@ class Facts:
     sha256_in_transfer: int = 0
     sha256_in_verify: int = 0
     previous_statement: str | None = None
-
-    @property
-    def inventory_closed(self) -> bool:
-        """Whether the inventory of every dataset was sealed."""
-        return all(dataset.closed for dataset in self.datasets)
 
     @property
     def rehearsal(self) -> bool:

@@ -14,7 +14,7 @@ _KIB = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
+class Locale:
     """How one language writes quantities; units are binary and named as such."""
 
     thousands: str
@@ -69,8 +69,8 @@ class Reader:
         return f"{self.number(tenths // 10)}{self.decimal}{tenths % 10}"
 
 
-READERS = {
-    "fr": Reader(
+LOCALES = {
+    "fr": Locale(
         thousands=NNBSP,
         decimal=",",
         percent=f"{NNBSP}%",
@@ -82,7 +82,7 @@ READERS = {
         first="1er",
         singular=(0, 1),
     ),
-    "en": Reader(
+    "en": Locale(
         thousands=",",
         decimal=".",
         percent="%",

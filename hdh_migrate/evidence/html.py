@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import jinja2
 from markupsafe import Markup, escape
 
+from hdh_migrate.codes import Code
 from hdh_migrate.evidence.catalogue import text
 from hdh_migrate.evidence.charts import pace_bars, size_bars, states_bar
-from hdh_migrate.evidence.codes import meaning
-from hdh_migrate.evidence.formats import READERS
+from hdh_migrate.evidence.formats import LOCALES
 from hdh_migrate.evidence.headings import HEADINGS
 from hdh_migrate.evidence.names import visible
 from hdh_migrate.evidence.recount import add_up
@@ -78,7 +78,7 @@ def render_report(
         shortfalls=_shortfalls(predicate),
         undated=_undated(predicate),
         said=words.said,
-        meaning=meaning,
+        meaning=_meaning,
         claims=_claims(predicate),
         batches=_batches(predicate),
         findings=findings,
@@ -105,7 +105,7 @@ class _Words:
 
     def __init__(self, language: str) -> None:
         self._language = language
-        self._reader = READERS[language]
+        self._reader = LOCALES[language]
 
     def say(self, key: str, n: int | None = None, /, **values: object) -> Markup:
         """Return a sentence with its values filled in; `n` also chooses its grammatical number."""
@@ -165,6 +165,12 @@ def _verdict(predicate: Predicate) -> tuple[str, int]:
     return next((key, count) for key, applies, count in ladder if applies)
 
 
+def _meaning(code: str) -> Text | None:
+    """Return what a finding's code means, None when only its message says it."""
+    found = Code.known(code)
+    return None if found is None else Text(fr=found.about.fr, en=found.about.en)
+
+
 def _proven(predicate: Predicate) -> int:
     return int(predicate["outcome"]["levels"].get("full", {"objects": 0})["objects"])
 
@@ -201,7 +207,7 @@ def _shortfalls(predicate: Predicate) -> list[Mapping[str, Any]]:
 
 
 def _undated(predicate: Predicate) -> list[str]:
-    """Return the endpoints that were contacted and never told the time."""
+    """Return the endpoints that were contacted and never gave a Date."""
     told = tuple(f"{endpoint}/" for endpoint in predicate["times"]["clock_offsets"])
     return [
         one["url"]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Optional
 
 from hdh_migrate.evidence import forms
 from hdh_migrate.evidence.addresses import is_address
-from hdh_migrate.evidence.cutovers import KIND, Cutover
+from hdh_migrate.evidence.cutovers import KIND, CutoverAccount
 
 COUNTS = {str: forms.is_count}
 LEAVES, PAIRS = [forms.DIGEST], [[forms.DIGEST]]
@@ -65,14 +65,14 @@ class Seal(NamedTuple):
     body: Mapping[str, Any]
 
 
-class Told:
-    """What the journal tells of one dataset."""
+class DatasetAccount:
+    """What the events of a journal say of one dataset, added up."""
 
     def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything: the journal tells it anew."""
+        """Forget everything: from here on the journal counts from nothing again."""
         self.seals: list[Seal] = []
         self.pasts: dict[bytes, Past] = {}
         self.objects = self.excluded = self.verified = self.failed = 0
@@ -113,7 +113,7 @@ class Journal:
         self.keyed = keyed
         self.looks = version > 1
         self.events, self.head, self.last_at = 0, bytes(32), ""
-        self.datasets = {name: Told() for name in names}
+        self.datasets = {name: DatasetAccount() for name in names}
         self.findings: dict[int, str] = {}
         self.objects: dict[int, int | None] = {}
         self.highest = -1
@@ -127,7 +127,7 @@ class Journal:
         self.offsets: dict[str, float] = {}
         self.plan: str | None = None
         self.probes: set[str] = set()
-        self.cutovers: dict[tuple[str, str], Cutover] = {}
+        self.cutovers: dict[tuple[str, str], CutoverAccount] = {}
         self.bound: list[str] | None = None
         self.drilled: dict[str, str] = {}
         """When a recipient's key was last seen to open, by its fingerprint."""
@@ -307,7 +307,7 @@ class Journal:
         batch, track = body["batch"], "" if self.keyed else body["track"]
         forms.must(forms.TEXT.holds(batch) and track in ("", "cutover", "rehearsal"))
         forms.must(self.keyed or track != "")
-        told = self.cutovers.setdefault((batch, track), Cutover(batch, track))
+        told = self.cutovers.setdefault((batch, track), CutoverAccount(batch, track))
         if not self.keyed:
             told.take(name, at, body)
 
@@ -414,10 +414,10 @@ def findings_digest(finding: Mapping[str, Any], **more: bool) -> str:
     return forms.sha256(forms.canonical({**told, **more}))
 
 
-class Inventory:
-    """The inventories that the journal tells of one dataset, counted again from the lines."""
+class CountedInventory:
+    """The inventories of one dataset in the journal, counted again from the bundle's lines."""
 
-    def __init__(self, told: Told) -> None:
+    def __init__(self, told: DatasetAccount) -> None:
         self.told = told
         self.trees = [(forms.Tree(), forms.Tree()) for _ in told.seals]
         self.seen = 0

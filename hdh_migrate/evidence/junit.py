@@ -16,7 +16,7 @@ from typing import Any
 
 from hdh_migrate.evidence.counts import STATES
 from hdh_migrate.evidence.names import visible
-from hdh_migrate.evidence.reading import Reading
+from hdh_migrate.evidence.reading import CheckedBundle
 from hdh_migrate.model import Verdict
 
 LISTED = 100
@@ -35,7 +35,7 @@ class _Seen:
     failed: list[str] = field(default_factory=list)
 
 
-def junit(reading: Reading, *, show_names: bool) -> bytes:
+def junit(reading: CheckedBundle, *, show_names: bool) -> bytes:
     """Return the document; it has no clock of its own, so equal bundles give equal bytes."""
     predicate = reading.predicate
     seen = _seen(reading, show_names=show_names)
@@ -54,7 +54,7 @@ def junit(reading: Reading, *, show_names: bool) -> bytes:
     return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
 
 
-def _seen(reading: Reading, *, show_names: bool) -> dict[str, _Seen]:
+def _seen(reading: CheckedBundle, *, show_names: bool) -> dict[str, _Seen]:
     """Read manifest and findings once and count them by dataset."""
     seen = {dataset["name"]: _Seen() for dataset in reading.predicate["datasets"]}
     for number, record in reading.lines("manifest"):
@@ -71,7 +71,7 @@ def _seen(reading: Reading, *, show_names: bool) -> dict[str, _Seen]:
     return seen
 
 
-def _properties(reading: Reading, batch: Mapping[str, Any]) -> ET.Element:
+def _properties(reading: CheckedBundle, batch: Mapping[str, Any]) -> ET.Element:
     predicate, outcome = reading.predicate, reading.predicate["outcome"]
     told = {
         "draft": reading.draft,
@@ -99,7 +99,7 @@ def _properties(reading: Reading, batch: Mapping[str, Any]) -> ET.Element:
     return properties
 
 
-def _case(reading: Reading, dataset: Mapping[str, Any], seen: _Seen) -> ET.Element:
+def _case(reading: CheckedBundle, dataset: Mapping[str, Any], seen: _Seen) -> ET.Element:
     predicate, tally = reading.predicate, dataset["tally"]
     objects = {state: tally[state]["objects"] for state in ("inventoried", *STATES)}
     case = ET.Element(

@@ -100,7 +100,7 @@ class ObjectKey:
         return _hmac(self.raw, *items)
 
 
-class Names:
+class KeyedNames:
     """Replaces names under one secret; the same secret gives the same names in every bundle."""
 
     def __init__(self, secret: bytes) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 from hdh_migrate.evidence import forms
 from hdh_migrate.evidence.counts import STATES, UNITS, Sums
-from hdh_migrate.evidence.journal import Inventory, Journal, findings_digest
-from hdh_migrate.evidence.planned import Begin, Plan, meeting
+from hdh_migrate.evidence.journal import CountedInventory, Journal, findings_digest
+from hdh_migrate.evidence.planned import Begin, StatedPlan, meeting
 
 Order = tuple[bytes, bytes]
 
@@ -20,7 +20,7 @@ Order = tuple[bytes, bytes]
 class Lines:
     """Reads findings, exclusions and manifest, in little memory; the last two side by side."""
 
-    def __init__(self, predicate: Mapping[str, Any], planned: Plan, told: Journal) -> None:
+    def __init__(self, predicate: Mapping[str, Any], planned: StatedPlan, told: Journal) -> None:
         self.said, self.plan, self.told = predicate["datasets"], planned, told
         self.version = planned.version
         self.sums = Sums(self.said, self.version)
@@ -32,7 +32,7 @@ class Lines:
         self.offset = 0
         looks = self.version > 1 and not planned.keyed
         self.inventories = {
-            dataset["name"]: Inventory(told.datasets[dataset["name"]])
+            dataset["name"]: CountedInventory(told.datasets[dataset["name"]])
             for dataset in self.said
             if looks and dataset["closed"]
         }
@@ -133,7 +133,7 @@ class Lines:
             yield from inventory.problems()
 
     def _uncounted(self, dataset: Mapping[str, Any]) -> Iterator[str]:
-        """Compare the counts of a dataset with what the journal tells of it."""
+        """Compare the counts of a dataset with those that the journal adds up to."""
         told, tally = self.told.datasets[dataset["name"]], self.sums.states[dataset["name"]]
         inventoried = dataset["tally"]["inventoried"]
         if dataset["closed"] is not bool(told.seals):

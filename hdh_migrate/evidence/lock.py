@@ -38,7 +38,7 @@ _BLOCK = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Lock:
+class KeyLock:
     """What stands between a key file and the key: how, and whether that costs a guesser enough."""
 
     told: str
@@ -47,7 +47,7 @@ class Lock:
     """Whether opening it ends in reasonable time."""
 
 
-_UNKNOWN = Lock("something that is not known here", strong=False, bearable=False)
+_UNKNOWN = KeyLock("something that is not known here", strong=False, bearable=False)
 
 
 def locked(pkcs8: bytes, passphrase: bytes) -> bytes:
@@ -67,7 +67,7 @@ def locked(pkcs8: bytes, passphrase: bytes) -> bytes:
     return "\n".join((_BEGIN, *textwrap.wrap(text, 64), _END, "")).encode()
 
 
-def lock_of(pem: bytes) -> Lock:
+def lock_of(pem: bytes) -> KeyLock:
     """Say how a locked private key's file is locked; what is not known is weak, and not borne."""
     begin, end = _BEGIN.encode(), _END.encode()
     try:
@@ -78,25 +78,27 @@ def lock_of(pem: bytes) -> Lock:
         return _UNKNOWN
 
 
-def _lock(data: bytes) -> Lock:
+def _lock(data: bytes) -> KeyLock:
     scheme = _items(_one(_one(data)))
     (_, kind), (_, parameters) = next(scheme), next(scheme)
     if kind != _PBES2:
         rounds = [int.from_bytes(value, "big") for tag, value in _items(parameters) if tag == 2]
         known = kind.startswith(_PBES1) and rounds[0] <= WORK_MAX
-        return Lock("an old scheme (PBES1)", strong=False) if known else _UNKNOWN
+        return KeyLock("an old scheme (PBES1)", strong=False) if known else _UNKNOWN
     derivation = _items(_one(parameters))
     (_, function), (_, costs) = next(derivation), next(derivation)
     told = list(_items(costs))
     numbers = [int.from_bytes(value, "big") for tag, value in told if tag == 2]
     if function == _SCRYPT:
         n, r, p = numbers[:3]
-        return Lock(f"scrypt, N={n}, r={r}, p={p}", n * r * p >= SCRYPT_WORK, n * r * p <= WORK_MAX)
+        return KeyLock(
+            f"scrypt, N={n}, r={r}, p={p}", n * r * p >= SCRYPT_WORK, n * r * p <= WORK_MAX
+        )
     if function == _PBKDF2:
         digest = next((_HMAC_SHA.get(next(_items(v))[1]) for t, v in told if t == 0x30), None)
         strong = numbers[0] >= PBKDF2_ROUNDS and digest is not None
         words = f"PBKDF2, {numbers[0]:,} rounds of {digest or 'SHA-1'}"
-        return Lock(words, strong, numbers[0] <= WORK_MAX)
+        return KeyLock(words, strong, numbers[0] <= WORK_MAX)
     return _UNKNOWN
 
 

@@ -11,16 +11,16 @@ from typing import Any
 
 from hdh_migrate.evidence.cells import code
 from hdh_migrate.evidence.counts import STATES
-from hdh_migrate.evidence.formats import READERS
-from hdh_migrate.evidence.reading import Reading
+from hdh_migrate.evidence.formats import LOCALES
+from hdh_migrate.evidence.reading import CheckedBundle
 
 SHOWN = 50
 """Rows of a table; a summary is no place for hundreds of datasets."""
 
-_READER = READERS["en"]
+_READER = LOCALES["en"]
 
 
-def markdown(reading: Reading) -> bytes:
+def markdown(reading: CheckedBundle) -> bytes:
     """Return the summary in UTF-8; equal bundles give equal bytes."""
     parts = (
         _headline(reading),
@@ -34,7 +34,7 @@ def markdown(reading: Reading) -> bytes:
     return ("\n\n".join("\n".join(part) for part in parts) + "\n").encode()
 
 
-def _headline(reading: Reading) -> Iterator[str]:
+def _headline(reading: CheckedBundle) -> Iterator[str]:
     predicate = reading.predicate
     marks = ["DRAFT, not evidence"] * reading.draft + ["REHEARSAL"] * predicate["rehearsal"]
     yield f"## {': '.join([*marks, _verdict(predicate)])} ({code(predicate['migration'])})"
@@ -60,7 +60,7 @@ def _verdict(predicate: Mapping[str, Any]) -> str:
     return next((said for said, is_so in ladder if is_so), "complete and proven")
 
 
-def _answers(reading: Reading) -> Iterator[str]:
+def _answers(reading: CheckedBundle) -> Iterator[str]:
     predicate, outcome = reading.predicate, reading.predicate["outcome"]
     states, levels = outcome["states"], outcome["levels"]
     verified, excluded = states["verified"], states["excluded"]
@@ -85,7 +85,7 @@ def _answers(reading: Reading) -> Iterator[str]:
         yield "- **Names:** replaced by keyed digests"
 
 
-def _signed(reading: Reading) -> str:
+def _signed(reading: CheckedBundle) -> str:
     if reading.draft:
         return "by nobody: anyone could have written this"
     keys = ", ".join(code(key) for key in reading.signed_by)
@@ -165,7 +165,7 @@ def _more(count: int, what: str) -> Iterator[str]:
         yield f"... and {_number(count - SHOWN)} more {what}"
 
 
-def _provenance(reading: Reading) -> Iterator[str]:
+def _provenance(reading: CheckedBundle) -> Iterator[str]:
     predicate = reading.predicate
     yield f"- plan {code(predicate['plan']['digest']['sha256'])}"
     yield f"- manifest root {code(predicate['manifest']['merkle_root'])}"

@@ -21,7 +21,7 @@ LARGEST_NOTE = 1 << 16
 KEY_HASH = 4
 
 
-class Note(NamedTuple):
+class SignedNote(NamedTuple):
     """A checkpoint of a journal: its first `size` lines have this root."""
 
     origin: str
@@ -33,7 +33,7 @@ class Note(NamedTuple):
     """How many of the trusted keys signed it."""
 
 
-def read_note(data: bytes) -> Note:
+def read_note(data: bytes) -> SignedNote:
     """Return a checkpoint, a signed note of C2SP; raise Wrong for what is none."""
     text, gap, rest = data.partition(b"\n\n")
     try:
@@ -51,7 +51,7 @@ def read_note(data: bytes) -> Note:
         forms.must(len(digest) == 32 and bool(made))
     except ValueError:
         raise forms.Wrong("not a checkpoint of a journal (a signed note of three lines)") from None
-    return Note(origin, int(size), digest, text + b"\n", tuple(made))
+    return SignedNote(origin, int(size), digest, text + b"\n", tuple(made))
 
 
 def key_hash(name: str, public: bytes) -> bytes:
@@ -59,7 +59,7 @@ def key_hash(name: str, public: bytes) -> bytes:
     return hashlib.sha256(name.encode() + b"\n\x01" + public).digest()[:KEY_HASH]
 
 
-def signed_note(note: Note, keys: Sequence[Key], moment: str) -> Note:
+def signed_note(note: SignedNote, keys: Sequence[Key], moment: str) -> SignedNote:
     """Count the trusted keys that signed a checkpoint.
 
     It has no time of its own: a key whose last day is before the bundle's counts no more.
@@ -74,7 +74,7 @@ def signed_note(note: Note, keys: Sequence[Key], moment: str) -> Note:
     return note._replace(signed=len(signed))
 
 
-def load_note(path: Path) -> Note:
+def load_note(path: Path) -> SignedNote:
     """Open a checkpoint of a journal."""
     try:
         with path.open("rb") as file:
@@ -88,7 +88,9 @@ def load_note(path: Path) -> Note:
 class Walk(Journal):
     """Walks the journal once, and remembers the roots that checkpoints ask for."""
 
-    def __init__(self, predicate: Mapping[str, Any], version: int, notes: Sequence[Note]) -> None:
+    def __init__(
+        self, predicate: Mapping[str, Any], version: int, notes: Sequence[SignedNote]
+    ) -> None:
         names = [dataset["name"] for dataset in predicate["datasets"]]
         super().__init__(names, version, keyed=predicate["names"] == "keyed")
         self.notes = notes

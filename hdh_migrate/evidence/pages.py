@@ -31,7 +31,7 @@ NOT_COMPARED = (
 def compare_pages(
     keys: Sequence[Verifier], code_sha256: str, folder: Path, outcome: Outcome
 ) -> None:
-    """Compare the pages of a bundle that checks, and tell the outcome.
+    """Compare the pages of a bundle that checks, and return the outcome.
 
     `code_sha256` is the digest of this tool's own files: pages of the same code are made again.
     """
@@ -62,7 +62,7 @@ def _made(
     signer: SignedBy | None,
     language: str,
 ) -> bytes | None:
-    """Return the page; None where what is no more than told cannot stand on one."""
+    """Return the page; None where a value that nothing checks cannot stand on one."""
     try:
         return render_report(predicate, shown, signer, language)
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, TemplateError):

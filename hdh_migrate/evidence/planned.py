@@ -101,7 +101,7 @@ def _reached(ways: set[tuple[int, bool]], pieces: Sequence[str]) -> set[tuple[in
 # --- the plan ----------------------------------------------------------------------------------
 
 
-class Dataset(NamedTuple):
+class StatedDataset(NamedTuple):
     """What the plan says of one dataset."""
 
     source: Mapping[str, str]
@@ -123,7 +123,7 @@ class Dataset(NamedTuple):
         return told | {DIRECTORY} | ({NOT_INCLUDED} if self.include else set())
 
 
-class Plan:
+class StatedPlan:
     """The plan of a statement, as far as the lines and the statement must agree with it."""
 
     def __init__(self, predicate: Mapping[str, Any], version: int) -> None:
@@ -148,9 +148,9 @@ class Plan:
         self.earliest = forms.instant(self.times["started"] or "")
         self.latest = forms.instant(self.times["written"])
 
-    def _dataset(self, told: Mapping[str, Any]) -> Dataset:
+    def _dataset(self, told: Mapping[str, Any]) -> StatedDataset:
         source, version = told["source"], self.version
-        return Dataset(
+        return StatedDataset(
             source={
                 "bucket": _text(source["path"] if "path" in source else source["container"]),
                 "prefix": "" if "path" in source else _text(_given(source, "prefix", "")),
@@ -204,7 +204,7 @@ class Plan:
         if not KEYED.fullmatch(name):
             raise forms.Wrong(f"{where}: not a keyed name")
 
-    def _leads(self, line: Mapping[str, Any], planned: Dataset) -> bool:
+    def _leads(self, line: Mapping[str, Any], planned: StatedDataset) -> bool:
         """Say whether the key at the target is the one that the plan gives the key."""
         if self.keyed:
             names = (line["key"], line["target_key"])
@@ -220,7 +220,7 @@ class Plan:
         new = put.encode() + raw[len(old) :] + self.suffix.encode()
         return raw.startswith(old) and forms.key_of(line, "target_key") == new
 
-    def _why(self, line: Mapping[str, Any], planned: Dataset) -> tuple[str, str] | None:
+    def _why(self, line: Mapping[str, Any], planned: StatedDataset) -> tuple[str, str] | None:
         if not planned.include and not planned.exclude:
             return None
         name = forms.key_of(line).decode("utf-8", "surrogateescape")

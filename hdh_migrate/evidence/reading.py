@@ -48,7 +48,7 @@ _UNSIGNED = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class CheckedBundle:
     """A bundle whose files, lines, counts and chain hold.
 
     `signed_by` are the key ids that the envelope claims; `trusted` says whether enough trusted
@@ -87,7 +87,9 @@ class Reading:
                 yield str(json.loads(raw)["digest"])
 
 
-def open_bundle(folder: Path, trusted: Sequence[Verifier] = (), threshold: int = 1) -> Reading:
+def open_bundle(
+    folder: Path, trusted: Sequence[Verifier] = (), threshold: int = 1
+) -> CheckedBundle:
     """Check a bundle and return it; with trusted keys its signatures are checked too.
 
     Raises:
@@ -115,7 +117,7 @@ def problems_of(folder: Path, trusted: Sequence[Verifier], threshold: int = 1) -
     return problems if trusted else [what for what in problems if what not in _UNSIGNED]
 
 
-def read_bundle(folder: Path, *, trusted: bool) -> Reading:
+def read_bundle(folder: Path, *, trusted: bool) -> CheckedBundle:
     """Return a bundle that was checked just now.
 
     Raises:
@@ -133,7 +135,7 @@ def read_bundle(folder: Path, *, trusted: bool) -> Reading:
         predicate, version = said["predicate"], format_of(said)
     except (OSError, ValueError, KeyError, TypeError):
         raise EvidenceDamaged("statement.json: cannot be read") from None
-    return Reading(
+    return CheckedBundle(
         folder=folder,
         format=version,
         predicate=predicate,

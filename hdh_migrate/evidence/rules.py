@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hdh_migrate.evidence import addresses, cutovers, forms
-from hdh_migrate.evidence.planned import Plan
+from hdh_migrate.evidence.planned import StatedPlan
 
 RECIPIENT = re.compile("c4gh:[0-9a-f]{16}")
 Rule = Iterator[str]
 
 
-def misstated(predicate: Mapping[str, Any], planned: Plan) -> Iterator[str]:
+def misstated(predicate: Mapping[str, Any], planned: StatedPlan) -> Iterator[str]:
     """Say what the statement says otherwise than its plan."""
     plan = planned.canonical
     if forms.sha256(forms.canonical(plan)) != predicate["plan"]["digest"]["sha256"]:
@@ -31,7 +31,7 @@ def misstated(predicate: Mapping[str, Any], planned: Plan) -> Iterator[str]:
             raise forms.Wrong("statement.json: the plan is not of the form of a plan") from None
 
 
-def _places(predicate: Mapping[str, Any], planned: Plan) -> bool:
+def _places(predicate: Mapping[str, Any], planned: StatedPlan) -> bool:
     plan = planned.canonical
     batches = [(name, batch["name"]) for batch in plan["batches"] for name in batch["datasets"]]
     told = {each["name"]: (each["source"], each["target"]) for each in predicate["datasets"]}
@@ -43,7 +43,7 @@ def _places(predicate: Mapping[str, Any], planned: Plan) -> bool:
     return told == places and once and batched and plan["migration"] == predicate["migration"]
 
 
-def _endpoints(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Plan) -> Rule:
+def _endpoints(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
     """There are two: the plan's source and the plan's target."""
     del planned
     told = predicate["endpoints"]
@@ -65,7 +65,7 @@ def _endpoints(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: P
         yield "statement.json: the endpoints are not the plan's"
 
 
-def _sealing(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Plan) -> Rule:
+def _sealing(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
     del plan
     seal, keys = predicate["seal"], predicate["seal"]["recipients"]
     if seal["format"] != planned.seal or len(keys) != planned.recipients:
@@ -76,7 +76,7 @@ def _sealing(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Pla
         yield "statement.json: the level is not the plan's"
 
 
-def _times(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Plan) -> Rule:
+def _times(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
     del plan, planned
     times = predicate["times"]
     story = [times["started"], times["ended"], times["written"]]
@@ -99,7 +99,7 @@ WAIVER = {
 }  # fmt: skip
 
 
-def _beside(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Plan) -> Rule:
+def _beside(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
     """What stands beside the plan is about this plan."""
     del planned
     target, profile = plan["target"], predicate["profile"]
@@ -160,7 +160,7 @@ KEPT = {
 """What a target may not keep, and where it is kept then."""
 
 
-def _losses(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Plan) -> Rule:
+def _losses(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
     """Losses are of objects that were moved, or are to be."""
     del plan
     moved = {
@@ -182,7 +182,7 @@ def _losses(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Plan
         yield "statement.json: no target keeps the time of the last change of any object"
 
 
-def _cutovers(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Plan) -> Rule:
+def _cutovers(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
     yield from cutovers.unapproved(
         predicate, {batch["name"] for batch in plan["batches"]}, planned.version
     )

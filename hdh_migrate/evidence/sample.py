@@ -48,7 +48,7 @@ class Sample:
         self._key_id, self._secret, self._token = (*told, "")[:3]
 
     def draw(self, folder: Path, outcome: Any) -> None:  # noqa: ANN401 - verify.Outcome
-        """Read the drawn objects of a bundle that has been checked; tell the outcome."""
+        """Read the drawn objects of a bundle that has been checked; return the outcome."""
         predicate = _predicate(folder)
         seed = f"{predicate['manifest']['merkle_root']} {self.nonce}".encode()
         lots = (

@@ -59,7 +59,7 @@ class Verifier:
 
     @property
     def public(self) -> Ed25519PublicKey:
-        """The key itself."""
+        """The Ed25519 public key, for the cryptography package."""
         return self._key
 
     def accepts(self, signature: bytes, message: bytes) -> bool:

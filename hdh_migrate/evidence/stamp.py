@@ -122,7 +122,7 @@ def _checked(
     return moment, "".join(char if char.isprintable() else "?" for char in name)
 
 
-def _moment(info: Item, signed: bytes, nonce: int | None) -> datetime:
+def _moment(info: DerElement, signed: bytes, nonce: int | None) -> datetime:
     """Return the time in a TSTInfo that is about these bytes."""
     (whole,) = _items(_body(info, OCTETS))
     version, _, imprint, _, moment, *rest = _inside(whole)
@@ -138,12 +138,14 @@ def _moment(info: Item, signed: bytes, nonce: int | None) -> datetime:
     return time.replace(microsecond=int((found[2] or ".0")[1:7].ljust(6, "0")))
 
 
-def _author(signer: Item, info: bytes, given: dict[bytes, x509.Certificate]) -> x509.Certificate:
+def _author(
+    signer: DerElement, info: bytes, given: dict[bytes, x509.Certificate]
+) -> x509.Certificate:
     """Return the certificate that the signed attributes name, whose key signed them."""
     fields = _inside(signer)
     _need(len(fields) >= 6 and fields[3].tag == CONTEXT_0, "it has no signed attributes")
     _, who, algorithm, signed, how, signature, *_ = fields
-    values: dict[str, list[Item]] = {}
+    values: dict[str, list[DerElement]] = {}
     for kind, found in map(_inside, _items(signed.body)):
         values.setdefault(_object(kind), []).extend(_inside(found, SET))
     sha2 = _sha2(algorithm)
@@ -223,7 +225,7 @@ def _issued(lower: x509.Certificate, one: x509.Certificate) -> bool:
     return used is None or used.name not in {"md5", "sha1"}
 
 
-class Item(NamedTuple):
+class DerElement(NamedTuple):
     """One element of DER: its tag, its content, and all of its bytes."""
 
     tag: int
@@ -231,7 +233,7 @@ class Item(NamedTuple):
     raw: bytes
 
 
-def _items(data: bytes) -> list[Item]:
+def _items(data: bytes) -> list[DerElement]:
     """Read elements side by side, to the last byte."""
     items, at = [], 0
     while at < len(data):
@@ -242,29 +244,29 @@ def _items(data: bytes) -> list[Item]:
             size = int.from_bytes(data[at + 2 : start], "big")
             _need(size >= max(0x80, 1 << 8 * count >> 8), "it is not DER")
         _need(data[at] & 0x1F != 0x1F and start + size <= len(data), "it is not DER")
-        items.append(Item(data[at], data[start : start + size], data[at : start + size]))
+        items.append(DerElement(data[at], data[start : start + size], data[at : start + size]))
         at = start + size
     return items
 
 
-def _inside(item: Item, tag: int = SEQUENCE) -> list[Item]:
+def _inside(item: DerElement, tag: int = SEQUENCE) -> list[DerElement]:
     return _items(_body(item, tag))
 
 
-def _body(item: Item, tag: int) -> bytes:
+def _body(item: DerElement, tag: int) -> bytes:
     _need(item.tag == tag, "it is not a well-formed time-stamp")
     return item.body
 
 
-def _number(item: Item) -> int:
+def _number(item: DerElement) -> int:
     return int.from_bytes(_body(item, INTEGER), "big", signed=True)
 
 
-def _object(item: Item) -> str:
+def _object(item: DerElement) -> str:
     return OBJECTS.get(_body(item, OBJECT).hex(), "")
 
 
-def _sha2(algorithm: Item) -> str:
+def _sha2(algorithm: DerElement) -> str:
     name = _object(_inside(algorithm)[0])
     _need(name in {"sha256", "sha384", "sha512"}, "it uses a digest that is not accepted")
     return name

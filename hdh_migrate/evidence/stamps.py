@@ -28,7 +28,7 @@ Roots = Sequence[x509.Certificate] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stamp:
+class TimeStamp:
     """A stamp that was checked: RFC 3339 time in UTC, and who says so.
 
     `trusted` is False when the authority was not judged: then anybody may have made it.
@@ -72,7 +72,7 @@ def request(folder: Path, nonce: int) -> bytes:
     return _der(0x30, b"\x02\x01\x01" + imprint + _der(0x02, number) + b"\x01\x01\xff")
 
 
-def stamp_of(folder: Path, roots: Roots) -> Stamp | None:
+def stamp_of(folder: Path, roots: Roots) -> TimeStamp | None:
     """Check the stamp that a bundle has; None when it has none.
 
     Raises:
@@ -85,7 +85,7 @@ def stamp_of(folder: Path, roots: Roots) -> Stamp | None:
         return _checked(folder, read(folder / STAMP), roots)
 
 
-def add_stamp(folder: Path, token: bytes, roots: Roots, nonce: int | None = None) -> Stamp:
+def add_stamp(folder: Path, token: bytes, roots: Roots, nonce: int | None = None) -> TimeStamp:
     """Check an authority's answer and put it into the bundle, never in place of a good one.
 
     The same call again, also after a crash in the middle, ends the same way.
@@ -114,7 +114,7 @@ def _holds(folder: Path, token: bytes) -> bool:
     return True
 
 
-def _checked(folder: Path, token: bytes, roots: Roots, nonce: int | None = None) -> Stamp:
+def _checked(folder: Path, token: bytes, roots: Roots, nonce: int | None = None) -> TimeStamp:
     try:
         moment, name = check_token(token, _stamped(folder), roots, nonce)
     except NoStamp as error:
@@ -122,7 +122,7 @@ def _checked(folder: Path, token: bytes, roots: Roots, nonce: int | None = None)
             f"the time-stamp does not check: {error}", hint="the bundle itself is as it was"
         ) from None
     at = moment.isoformat().replace("+00:00", "Z")
-    return Stamp(at=at, authority=name, trusted=roots is not None)
+    return TimeStamp(at=at, authority=name, trusted=roots is not None)
 
 
 def _stamped(folder: Path) -> bytes:

@@ -18,7 +18,7 @@ _FILES: Final = {b"0", b"\0", b"7"}
 _FOLDER, _LONG_NAME, _ITS_PAX, _ALL_PAX = b"5", b"L", b"x", b"g"
 
 
-class Entry(NamedTuple):
+class TarEntry(NamedTuple):
     """One entry of an archive; `pieces` is read before the next entry is asked for."""
 
     name: str
@@ -26,7 +26,7 @@ class Entry(NamedTuple):
     pieces: Callable[[], Iterator[bytes]]
 
 
-def entries(file: IO[bytes], most: int) -> Iterator[Entry]:
+def entries(file: IO[bytes], most: int) -> Iterator[TarEntry]:
     """Give the entries, folders left out; what is no plain file is said to be none.
 
     After `most` bytes, headers and all, the archive is taken for one that does not end.
@@ -53,7 +53,7 @@ def entries(file: IO[bytes], most: int) -> Iterator[Entry]:
         if kind != _FOLDER:
             # What has holes has more bytes than are here.
             holes = any(word.startswith("GNU.sparse") for word in said)
-            yield Entry(said.get("path", name), kind in _FILES and not holes, body.pieces)
+            yield TarEntry(said.get("path", name), kind in _FILES and not holes, body.pieces)
         for _ in body.pieces():
             pass  # who took the entry has read it; who did not steps over it
         _whole(tape, -size % BLOCK)

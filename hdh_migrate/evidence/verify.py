@@ -47,9 +47,9 @@ if not __package__:
 from hdh_migrate.evidence import forms, rules, story
 from hdh_migrate.evidence.counts import summary, unlike_pages
 from hdh_migrate.evidence.lines import Lines
-from hdh_migrate.evidence.notes import Note, Walk, load_note, signed_note
+from hdh_migrate.evidence.notes import SignedNote, Walk, load_note, signed_note
 from hdh_migrate.evidence.outcome import UNSTAMPED, Outcome, say_what_is_open
-from hdh_migrate.evidence.planned import Plan
+from hdh_migrate.evidence.planned import StatedPlan
 from hdh_migrate.evidence.signatures import Claims, Key, envelope, load_key, unsigned
 
 if not __package__:
@@ -88,7 +88,7 @@ def check(
     keys: Iterable[Key],
     threshold: int = 1,
     stamped: Stamped | None = None,
-    notes: Sequence[Note] = (),
+    notes: Sequence[SignedNote] = (),
 ) -> Outcome:
     """Check a bundle; `threshold` of the trusted `keys` must have signed it and each note.
 
@@ -201,7 +201,7 @@ def _disagreements(
     said: Mapping[str, Any],
     digests: Mapping[str, str],
     claims: Claims,
-    notes: Sequence[Note],
+    notes: Sequence[SignedNote],
     outcome: Outcome,
 ) -> Iterator[str]:
     predicate, signer, version = (
@@ -217,7 +217,7 @@ def _disagreements(
             yield f"{name}: not the file that the statement is about"
     if {name for name in digests if name.endswith(".py")} != set(CODES[version]):
         yield "not the verifier's files of this format"
-    planned = Plan(predicate, version)
+    planned = StatedPlan(predicate, version)
     yield from rules.misstated(predicate, planned)
     told = Walk(predicate, version, notes)
     told.read(folder / "journal.jsonl")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from hdh_migrate.codes import Code
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.telling import Telling
@@ -16,15 +17,14 @@ DETAIL_MAX = 4_000
 
 
 class Findings(Telling):
-    """What people are told of a run."""
+    """Writes and reads findings, and how far each step had come at a moment."""
 
     @all_or_nothing
     def finding(
-        self, code: str, severity: str, detail: str, *, dataset: int | None = None,
-        entry: int | None = None,
-    ) -> None:  # fmt: skip
+        self, code: Code, detail: str, *, dataset: int | None = None, entry: int | None = None
+    ) -> None:
         """Record a finding; the detail names no object and holds no secret."""
-        row = (dataset, entry, code, severity, detail[:DETAIL_MAX], self._clock.now())
+        row = (dataset, entry, code, code.severity, detail[:DETAIL_MAX], self._clock.now())
         self._do(
             "INSERT INTO finding (dataset, object, code, severity, detail, at)"
             " VALUES (?, ?, ?, ?, ?, ?)",
@@ -36,7 +36,8 @@ class Findings(Telling):
         """Return open findings with the object's key, oldest first."""
         with guarded():
             rows = self._con.execute(
-                "SELECT f.id, d.name, f.object, o.key, f.code, f.severity, f.detail, f.at, d.batch"
+                "SELECT f.id, d.name, f.object, o.key, f.code, f.severity, f.detail, f.at, d.batch,"
+                " o.verdict"
                 " FROM finding f LEFT JOIN object o ON o.id = f.object"
                 " LEFT JOIN dataset d ON d.id = f.dataset"
                 " WHERE f.closed = 0 AND (?1 IS NULL OR f.severity = ?1) ORDER BY f.id",
@@ -47,6 +48,7 @@ class Findings(Telling):
                     "id": r[0], "dataset": r[1], "object": r[2],
                     "key": None if r[3] is None else key_text(r[3]),
                     "code": r[4], "severity": r[5], "detail": r[6], "at": r[7], "batch": r[8],
+                    "verdict": r[9],
                 }  # fmt: skip
 
     @all_or_nothing

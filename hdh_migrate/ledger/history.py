@@ -1,4 +1,4 @@
-"""What the journal tells of one dataset's inventory, undone step by step from the rows of today.
+"""One dataset's inventory as the journal has it, undone step by step from the rows of today.
 
 Every seal told a count and a root over all rows, and the same over those left out. What joined
 or changed since is told as leaves. So each earlier inventory follows from the rows: leaves that
@@ -28,15 +28,15 @@ class History:
 
     @property
     def root(self) -> str | None:
-        """The root that was told last; None before the first seal."""
+        """The root in the newest event; None before the first seal."""
         return str(self._seals[-1][1]["root"]) if self._seals else None
 
     def sealed(self, seq: int, told: Mapping[str, Any]) -> None:
-        """Take in what an `inventoried` event tells."""
+        """Take in one `inventoried` event."""
         self._seals.append((seq, {name: told[name] for name in told if name != "dataset"}))
 
     def changed(self, seq: int, told: Mapping[str, Any]) -> None:
-        """Take in what an `inventory-changed` event tells.
+        """Take in one `inventory-changed` event.
 
         Raises:
             LedgerDamaged: it contradicts an earlier one.
@@ -63,7 +63,7 @@ class History:
             self._left_out[leaf] = seq
 
     def compare(self, rows: Iterable[tuple[bytes, int, bool]]) -> None:
-        """Compare (leaf, size, excluded) of every row, in the order of keys, with what was told.
+        """Compare (leaf, size, excluded) of every row, in the order of keys, with the events.
 
         Raises:
             LedgerDamaged: they differ.

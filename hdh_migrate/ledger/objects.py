@@ -48,7 +48,7 @@ class Objects(Uploads):
 
     @all_or_nothing
     def restart_listing(self, dataset: int) -> None:
-        """Forget an unfinished listing; the journal has told nothing of its rows."""
+        """Forget an unfinished listing; no event of the journal counts its rows."""
         self._do("DELETE FROM object WHERE dataset = ?", (dataset,))
         self._do("DELETE FROM counter WHERE dataset = ?", (dataset,))
         self._deltas = {one: sums for one, sums in self._deltas.items() if one[0] != dataset}

@@ -34,12 +34,12 @@ _Tallies = dict[tuple[int, int], list[int]]
 
 
 def is_new_form(kind: str, body: Mapping[str, Any]) -> bool:
-    """Say whether an event is of the form that tells every count."""
+    """Say whether an event is of the form that has every count."""
     return kind in NEW_KINDS or NEW_MEMBERS.get(kind) in body
 
 
-class Told:
-    """What the journal tells, added up; lists of leaves and closed findings are all it keeps."""
+class JournalSums:
+    """The journal's events, added up; lists of leaves and closed findings are all that is kept."""
 
     def __init__(self) -> None:
         self.base = 0
@@ -86,7 +86,7 @@ class Told:
 
 
 class Reconciling(Coverage):
-    """Compares; it changes nothing."""
+    """Compares the rows of the ledger with its own journal; reads only."""
 
     def reconcile(self) -> None:
         """Compute again from the rows what the journal tells, in bounded memory.
@@ -97,7 +97,7 @@ class Reconciling(Coverage):
         self.check_receipts()
         self.check_plan()
         try:
-            told = Told()
+            told = JournalSums()
             for event in self._all_told():
                 told.take(*event)
             tallies = self._compare_datasets(told)
@@ -157,7 +157,7 @@ class Reconciling(Coverage):
 
     # --- inventories -------------------------------------------------------------------------
 
-    def _compare_datasets(self, told: Told) -> _Tallies:
+    def _compare_datasets(self, told: JournalSums) -> _Tallies:
         tallies: _Tallies = {}
         datasets = self.datasets()
         for dataset in datasets:
@@ -203,7 +203,7 @@ class Reconciling(Coverage):
                 yield inventory_leaf(key, size, version), size, state == State.EXCLUDED
         tallies.update({(dataset.id, state): sums for state, sums in enumerate(mine) if sums[0]})
 
-    def _compare_tallies(self, dataset: DatasetRow, told: Told, tallies: _Tallies) -> None:
+    def _compare_tallies(self, dataset: DatasetRow, told: JournalSums, tallies: _Tallies) -> None:
         def there(*states: State) -> int:
             return sum(tallies.get((dataset.id, int(state)), (0, 0))[0] for state in states)
 
@@ -223,8 +223,8 @@ class Reconciling(Coverage):
 
     # --- findings ----------------------------------------------------------------------------
 
-    def _compare_findings(self, told: Told) -> None:
-        """Go along the told and the kept findings, both in the order of their numbers."""
+    def _compare_findings(self, told: JournalSums) -> None:
+        """Compare the findings of the journal with those of the table, both in order of number."""
         closed = 0
         for known, kept in zip_longest(self._told_findings(told), self._kept_findings(told)):
             if known != kept:
@@ -234,14 +234,14 @@ class Reconciling(Coverage):
         if closed != len(told.closed):
             raise LedgerDamaged("the journal closes a finding that it did not open")
 
-    def _told_findings(self, told: Told) -> Iterator[dict[str, Any]]:
+    def _told_findings(self, told: JournalSums) -> Iterator[dict[str, Any]]:
         for seq, body in self._told("findings"):
             if seq > told.base:
                 for opened in body.get("opened", ()):
                     yield {**opened, "closed": opened["number"] in told.closed}
 
-    def _kept_findings(self, told: Told) -> Iterator[dict[str, Any]]:
-        """Return the findings that are kept, without those closed before the journal told any."""
+    def _kept_findings(self, told: JournalSums) -> Iterator[dict[str, Any]]:
+        """Return the table's findings, without those closed before the journal held any."""
         with guarded():
             rows = self._con.execute(
                 "SELECT f.id, f.at, f.code, f.severity, d.name, f.object, f.detail, f.closed"

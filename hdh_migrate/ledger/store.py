@@ -222,12 +222,12 @@ class Store:
     # --- the run and its datasets ------------------------------------------------------------
 
     def meta(self, name: str) -> str | None:
-        """Return one remembered value."""
+        """Return the value of a name in the table `meta`, None when there is none."""
         rows = self._rows("SELECT value FROM meta WHERE name = ?", (name,))
         return rows[0][0] if rows else None
 
     def set_meta(self, name: str, value: str) -> None:
-        """Remember one value."""
+        """Store a value under a name in the table `meta`, in place of what was there."""
         self._do("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
     def datasets(self, batch: str | None = None) -> list[DatasetRow]:

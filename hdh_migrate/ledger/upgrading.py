@@ -1,4 +1,4 @@
-"""Bring a ledger of an earlier version up: its journal tells once what it did not tell before.
+"""Bring a ledger of an earlier version up: one event adds the counts its journal did not have.
 
 The rows are compared with what the earlier journal did tell, then everything is told anew after
 one event, `ledger-upgraded`, all of it in one transaction. From there on the journal tells every
@@ -33,7 +33,7 @@ class Upgrading(Telling, Reconciling):
 
     @property
     def outdated(self) -> bool:
-        """Whether the journal does not tell every count yet; whoever opens to write mends it."""
+        """Whether the journal lacks some counts yet; opening it to write adds them."""
         version = self._rows("PRAGMA user_version")[0][0]
         return version < TOLD_SINCE or self.meta(UNTOLD) is not None
 
@@ -103,7 +103,7 @@ class Upgrading(Telling, Reconciling):
         return found.told()
 
     def _compare_earlier(self, dataset: DatasetRow, found: dict[str, Any]) -> None:
-        """Compare with the last inventory that an earlier version told of."""
+        """Compare with the last inventory in the events of an earlier version."""
         told = [
             (seq, body)
             for seq, body in self._told("inventoried")
@@ -120,7 +120,7 @@ class Upgrading(Telling, Reconciling):
             )
 
     def _changed_since(self, dataset: DatasetRow, seq: int) -> bool:
-        """Say whether something may have joined or been pinned anew since, which nobody told."""
+        """Say whether an object may have joined or been pinned anew since without an event."""
         mine = "SELECT 1 FROM object WHERE id = ? AND dataset = ?"
         return any(
             at > seq and self._rows(mine, (body.get("id"), dataset.id))

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import Missing, SourceChanged
 from hdh_migrate.model import Span, Verdict
 from hdh_migrate.pipeline.sending import CLAIM_DIFFERS
@@ -33,7 +34,9 @@ class Again:
 
         try:
             found = self._box.retry(ask)
-            if found is not None and found["code"] == DIFFERS:  # once may be a slip of the wire
+            if (
+                found is not None and found["code"] == Code.SOURCE_DIFFERS
+            ):  # once may be a slip of the wire
                 found = self._box.retry(ask)
         except SourceChanged:
             found = self.changed(route, order)
@@ -54,18 +57,18 @@ class Again:
         try:
             if not self._same(route, order):
                 detail = "the source gave other bytes when it was read again"
-                return failed(DIFFERS, Verdict.MISMATCH, detail)
+                return failed(Code.SOURCE_DIFFERS, Verdict.MISMATCH, detail)
             if not denied:
                 return None
             self._box.still(self._source, route.source, described(order))
         except Missing as error:
             raise SourceChanged("the source object is gone") from error
-        return failed("source-md5-differs", Verdict.UNVERIFIABLE, CLAIM_DIFFERS)
+        return failed(Code.SOURCE_MD5_DIFFERS, Verdict.UNVERIFIABLE, CLAIM_DIFFERS)
 
     def changed(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
         """Return the failure of an object that changed, with how the source describes it now."""
         detail = "the source changed before it could be read again"
-        found = failed("source-changed", Verdict.DRIFTED, detail)
+        found = failed(Code.SOURCE_CHANGED, Verdict.DRIFTED, detail)
         try:
             now = self._box.retry(lambda: self._source.head(route.source, order["key"]))
         except Missing:
@@ -85,9 +88,6 @@ class Again:
         return True
 
 
-DIFFERS = "source-differs"
-
-
-def failed(code: str, verdict: Verdict, detail: str) -> dict[str, Any]:
+def failed(code: Code, verdict: Verdict, detail: str) -> dict[str, Any]:
     """Return what a receipt says of an object that is not verified."""
     return {"kind": "failed", "code": code, "verdict": str(verdict), "detail": detail}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import Permanent
 from hdh_migrate.model import Lock, Stored
 from hdh_migrate.pipeline.selecting import hyphenated
@@ -16,10 +17,7 @@ from hdh_migrate.pipeline.sending import ATTEMPT, RETAIN
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.ports import TargetReader
 
-METADATA_RENAMED = "metadata-renamed"
-"""The one finding of these that is told once for a dataset, not for each object."""
-
-Found = tuple[str, str]
+Found = tuple[Code, str]
 
 
 def beside(
@@ -45,8 +43,8 @@ def _metadata(order: Mapping[str, Any], seen: Stored) -> Found | None:
     # Of two names that became one a value is gone, even where both had the same.
     apart = len({hyphenated(name) for name in sent}) == len(sent)
     if apart and all("_" in name and there.get(hyphenated(name)) == sent[name] for name in lost):
-        return METADATA_RENAMED, "the target writes `_` in the names of metadata as `-`"
-    return "metadata-differs", f"{len(lost)} metadata values are not at the target"
+        return Code.METADATA_RENAMED, "the target writes `_` in the names of metadata as `-`"
+    return Code.METADATA_DIFFERS, f"{len(lost)} metadata values are not at the target"
 
 
 def _tags(
@@ -65,13 +63,13 @@ def _tags(
         if there != sent:  # some hosts show for a moment what was there before
             there = box.retry(ask)
     except Permanent as error:
-        return "tags-unshown", f"the target does not show its tags: {error}"
+        return Code.TAGS_UNSHOWN, f"the target does not show its tags: {error}"
     if there == sent:
         return None
     lost = sum(there.get(name) != value for name, value in sent.items())
     more = len(there.keys() - sent.keys())
     detail = f"{lost} of {len(sent)} tags are not at the target as they were sent"
-    return "tags-lost", detail + (f", and {more} are there that were not" if more else "")
+    return Code.TAGS_LOST, detail + (f", and {more} are there that were not" if more else "")
 
 
 def _lock(box: Toolbox, reader: TargetReader, route: Route, seen: Stored) -> Found | None:
@@ -88,9 +86,9 @@ def _lock(box: Toolbox, reader: TargetReader, route: Route, seen: Stored) -> Fou
     try:
         lock = box.retry(lambda: reader.lock(route.target.bucket, seen))
     except Permanent as error:
-        return "retention-differs", f"the target does not show how it is kept: {error}"
+        return Code.RETENTION_DIFFERS, f"the target does not show how it is kept: {error}"
     detail = _less(lock, wanted)
-    return None if detail is None else ("retention-differs", detail)
+    return None if detail is None else (Code.RETENTION_DIFFERS, detail)
 
 
 def _less(lock: Lock, wanted: Lock) -> str | None:

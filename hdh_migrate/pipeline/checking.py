@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
     Conflict,
     Missing,
@@ -115,13 +116,13 @@ class Checking:
             if found["kind"] == "failed":  # read again before blaming the store
                 found = self._box.retry(lambda: self._compare(route, order))
         except Missing:
-            found = failed("missing", Verdict.MISSING, "the target does not hold the object")
+            found = failed(Code.MISSING, Verdict.MISSING, "the target does not hold the object")
         except SourceChanged:
             assert self._source_again is not None, "who has no source sees none change"
             found = self._source_again.changed(route, order)
         except Conflict:
             detail = "the target holds another object than the one that was sent"
-            found = failed("replaced", Verdict.MISMATCH, detail)
+            found = failed(Code.REPLACED, Verdict.MISMATCH, detail)
         seen = found.pop("seen", None)
         if seen is not None:
             found["beside"] = [
@@ -144,10 +145,10 @@ class Checking:
             seen = self._read(route, order, write)
             unsealer.close()
         except UnsealFailed as error:
-            return failed("mismatch", Verdict.MISMATCH, str(error))
+            return failed(Code.MISMATCH, Verdict.MISMATCH, str(error))
         difference = digests.difference(order)
         if difference is not None:
-            return failed("mismatch", Verdict.MISMATCH, difference)
+            return failed(Code.MISMATCH, Verdict.MISMATCH, difference)
         denied = digests.denied(order)
         if denied or self._box.reread:
             if self._source_again is None:
@@ -173,7 +174,7 @@ class Checking:
         seen = self._read(route, order, write)
         same = not parts.differing if parts else digest.hexdigest() == order["sealed_sha256"]
         if not same:
-            return failed("mismatch", Verdict.MISMATCH, "the stored bytes differ")
+            return failed(Code.MISMATCH, Verdict.MISMATCH, "the stored bytes differ")
         return self._matched(
             "stored",
             sha256=order.get("sha256"),
@@ -187,7 +188,7 @@ class Checking:
         if stored is None:
             raise Missing("the target does not hold the object")
         if (stored.size, stored.etag) != (order["stored_size"], order["etag"]):
-            return failed("mismatch", Verdict.MISMATCH, "size or version differs")
+            return failed(Code.MISMATCH, Verdict.MISMATCH, "size or version differs")
         return self._matched("head", sha256=order.get("sha256"), seen=stored)
 
     def _matched(self, level: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hdh_migrate.clocks import Judge
+from hdh_migrate.codes import Code
 from hdh_migrate.model import (
     Claimed,
     DatasetRow,
@@ -92,8 +93,7 @@ class Ledger(Protocol):
     def sample(self, batch: str, step: str, objects: int, size: int) -> None: ...
     def finding(
         self,
-        code: str,
-        severity: str,
+        code: Code,
         detail: str,
         *,
         dataset: int | None = None,

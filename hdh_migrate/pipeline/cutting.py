@@ -43,10 +43,3 @@ def cut(size: int, limits: TargetLimits, *, header: int, sealed: bool = True) ->
         if -(-size // (segments * SEGMENT)) > limits.max_parts:
             raise Unsupported("needs more or larger parts than the target takes")
     return PartPlan(segments=segments, count=-(-size // (segments * SEGMENT)))
-
-
-def part_stored_size(plan: PartPlan, number: int, size: int, *, header: int, overhead: int) -> int:
-    """Return the stored bytes of one part."""
-    span = plan.span(number, size)
-    body = span.length + -(-span.length // SEGMENT) * overhead
-    return body + (header if number == 1 else 0)

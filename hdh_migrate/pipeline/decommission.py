@@ -151,7 +151,7 @@ def execute(story: Undertaking, *, keep_going: bool = False) -> Decommissioned:
     Raises:
         Refused: something stands against it; nothing was deleted.
         LedgerDamaged: the rows are not as the journal tells them.
-        ApprovalMissing, DoorHeld, PointerMoved: it may not be, or not now.
+        ApprovalMissing, SwitchHeld, PointerMoved: it may not be, or not now.
         TargetDiffers: the target does not hold what was verified.
         AccessDenied, AuthFailed: a credential may not do its part.
         Interrupted: a signal; the same command goes on.

@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
     AuthFailed,
     HostRefused,
@@ -39,8 +40,6 @@ SICK_MAX = 12
 
 OWN_TROUBLE_TIMES = 2
 """Whole retry budgets that one object may use up before it is set aside, and the run goes on."""
-
-UNANSWERED = "unanswered"
 
 Apply = Callable[[Mapping[str, Any]], None]
 
@@ -172,7 +171,7 @@ class Dispatcher:
             self._end_unreachable(receipt)
             return receipt
         verdict = str(Verdict.UNVERIFIABLE)
-        return {**receipt, "kind": "failed", "code": UNANSWERED, "verdict": verdict}
+        return {**receipt, "kind": "failed", "code": Code.UNANSWERED, "verdict": verdict}
 
     def _stores_answer(self, datasets: Iterable[str]) -> bool:
         """Ask both sides of some datasets once whether they are there."""

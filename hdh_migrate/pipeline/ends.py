@@ -1,4 +1,4 @@
-"""What becomes of an object that could not be sent: begun anew, or left out and told."""
+"""What becomes of an object that could not be sent: begun anew, or left out with a finding."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import Unsupported
 from hdh_migrate.model import Entry, ObjectInfo, State, Verdict
 from hdh_migrate.pipeline.context import Context
@@ -29,7 +30,7 @@ class Ends:
             self.drifted(entry, now, same_version=receipt["same_version"])
         else:
             verdict = Verdict(receipt["verdict"])
-            self.failed(entry, receipt["code"], verdict, receipt["detail"])
+            self.failed(entry, Code(receipt["code"]), verdict, receipt["detail"])
 
     def drifted(self, entry: Entry, now: ObjectInfo, *, same_version: bool) -> None:
         """Pin what the source describes now, and begin anew with it, but not for ever.
@@ -40,33 +41,33 @@ class Ends:
         """
         if now.kind != "object":
             told = f"not a plain object: {now.kind}"
-            self.failed(entry, f"kind-{now.kind}", Verdict.DRIFTED, told)
+            self.failed(entry, Code.of_kind(now.kind), Verdict.DRIFTED, told)
             return
         try:
             parts = self._ctx.cut(now.size).count
         except Unsupported as error:
-            self.failed(entry, "refused", Verdict.DRIFTED, str(error))
+            self.failed(entry, Code.REFUSED, Verdict.DRIFTED, str(error))
             return
         with self._ctx.ledger.whole():
             drifts = self._ctx.ledger.drifted(entry, now, parts)
             event: dict[str, Any] = {"id": entry.id, "attempt": entry.attempt}
             if same_version:
                 event["same_version"] = True
-                self._finding(entry, "source-bytes-differ", BYTES_DIFFER)
+                self._finding(entry, Code.SOURCE_BYTES_DIFFER, BYTES_DIFFER)
             self._ctx.ledger.event("drifted", event)
             if drifts >= DRIFTS_MAX:
                 changed = replace(entry, obj=now)
                 detail = f"the source changed during each of {drifts} attempts"
-                self._ctx.ledger.failed(changed, State.LISTED, "drifted", Verdict.DRIFTED)
-                self._finding(entry, "drifted", detail)
+                self._ctx.ledger.failed(changed, State.LISTED, Code.DRIFTED, Verdict.DRIFTED)
+                self._finding(entry, Code.DRIFTED, detail)
 
-    def failed(self, entry: Entry, code: str, verdict: Verdict, detail: str) -> None:
-        """Leave an object out until the next run, and tell why."""
+    def failed(self, entry: Entry, code: Code, verdict: Verdict, detail: str) -> None:
+        """Leave an object out until the next run, with a finding that says why."""
         with self._ctx.ledger.whole():
             self._ctx.ledger.drop_upload(entry.id)
             self._ctx.ledger.failed(entry, State.SENDING, code, verdict)
             self._finding(entry, code, detail)
         self._dispatch.advance(1, entry.obj.size)
 
-    def _finding(self, entry: Entry, code: str, detail: str) -> None:
-        self._ctx.ledger.finding(code, "finding", detail, dataset=entry.dataset, entry=entry.id)
+    def _finding(self, entry: Entry, code: Code, detail: str) -> None:
+        self._ctx.ledger.finding(code, detail, dataset=entry.dataset, entry=entry.id)

@@ -29,7 +29,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.model import Erasing, Verified
 from hdh_migrate.pipeline.cutover.standing import Stage, Standing
-from hdh_migrate.pipeline.recheck import Recheck, Told, in_portions
+from hdh_migrate.pipeline.recheck import OpenFindings, Recheck, in_portions
 from hdh_migrate.pipeline.rechecking import LOST, TOLD, UNREAD, compared
 from hdh_migrate.pipeline.undertaking import UNASKED, UNSURE, Undertaking, demand_pointer, permit
 from hdh_migrate.pipeline.work import Route
@@ -79,7 +79,7 @@ class Deletion:
     def __init__(self, story: Undertaking, root: str, now: Standing, *, keep_going: bool) -> None:
         self._story, self._root, self._now = story, root, now
         self._keep_going = keep_going
-        self._told = Told(story.ctx.ledger, story.batch)
+        self._told = OpenFindings(story.ctx.ledger, story.batch)
         self._recheck = Recheck(story, now, self._told, keep_going=keep_going)
         self._routes = story.routes()
         self._halt = threading.Event()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from hdh_migrate.codes import Code
 from hdh_migrate.model import MIB, SEGMENT, DatasetRow, State
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD
 from hdh_migrate.pipeline.planning import Pace, crowded, notes, quota_note, seconds_at_least
-from hdh_migrate.pipeline.usage import PREFIX_OPEN, RULE_UNUSED
 from hdh_migrate.results.moves import BatchForecast, DatasetForecast, Expected
 
 ASSUMED_BYTES_PER_SECOND = 100 * MIB
@@ -78,7 +78,7 @@ class Forecast:
         return [
             f"dataset {found['dataset']}: {found['detail']} [{found['code']}]"
             for found in self._ctx.ledger.findings()
-            if found["batch"] == batch and found["code"] in {RULE_UNUSED, PREFIX_OPEN}
+            if found["batch"] == batch and found["code"] in {Code.RULE_UNUSED, Code.PREFIX_OPEN}
         ]
 
     def _least(self, batch: str, datasets: list[DatasetForecast], *, writing: bool) -> float:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 
+from hdh_migrate.codes import Code, Severity
 from hdh_migrate.errors import Interrupted, ListingBroken, Refused, Stopped, Transient
 from hdh_migrate.fixity import Inventoried, inventory_leaf
 from hdh_migrate.model import (
@@ -30,8 +31,8 @@ from hdh_migrate.model import (
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.planning import QUOTA_HINT, crowded, over_quota, stored_bytes
 from hdh_migrate.pipeline.relooking import relook
-from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS, decide, severity
-from hdh_migrate.pipeline.usage import PREFIX_OPEN, RULE_UNUSED, Usage
+from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS, decide
+from hdh_migrate.pipeline.usage import Usage
 
 RECOUNTS_MAX = 3
 BLOCKERS_SHOWN = 50
@@ -152,7 +153,7 @@ class Inventory:
                 hint="freeze the source, or set `live: true` on the dataset if it is written to;"
                 " nothing of it was moved",
             )
-        ctx.ledger.finding("listing-unstable", "finding", detail, dataset=dataset.id)
+        ctx.ledger.finding(Code.LISTING_UNSTABLE, detail, dataset=dataset.id)
         return frozen, usage
 
     def _usage(self, dataset: DatasetRow) -> Usage:
@@ -172,35 +173,35 @@ class Inventory:
         with ledger.whole():
             for entry, code in frozen.failed:
                 detail = f"not a plain object: {code.removeprefix('kind-')}"
-                ledger.finding(code, "finding", detail, dataset=dataset.id, entry=entry)
+                ledger.finding(code, detail, dataset=dataset.id, entry=entry)
             for entry, code in frozen.refused:
-                ledger.finding(code, "blocker", REFUSALS[code], dataset=dataset.id, entry=entry)
+                ledger.finding(code, REFUSALS[code], dataset=dataset.id, entry=entry)
             self._note_losses(dataset, frozen.losses)
             self._note_usage(dataset, usage)
             self._note_crowd(dataset, frozen.digest[0])
             ledger.seal(dataset.id, frozen.told)
             ledger.commit()
 
-    def _note_losses(self, dataset: DatasetRow, losses: Counter[str]) -> None:
+    def _note_losses(self, dataset: DatasetRow, losses: Counter[Code]) -> None:
         ledger = self._ctx.ledger
         for code, count in sorted(losses.items()):
             detail = f"{count} objects have {LOSSES[code]}"
-            ledger.finding(code, severity(code), detail, dataset=dataset.id)
+            ledger.finding(code, detail, dataset=dataset.id)
         match self._ctx.source.untagged(self._ctx.route(dataset).source):
             case Untagged.DENIED:
                 detail = "the credential may not read index tags (sp=t); they are not moved"
-                ledger.finding("tags-unread", "finding", detail, dataset=dataset.id)
+                ledger.finding(Code.TAGS_UNREAD, detail, dataset=dataset.id)
             case Untagged.UNSUPPORTED:
                 detail = "the source's account has no index tags, so there are none to move"
-                ledger.finding("tags-unsupported", "note", detail, dataset=dataset.id)
+                ledger.finding(Code.TAGS_UNSUPPORTED, detail, dataset=dataset.id)
             case None:
                 pass
 
     def _note_usage(self, dataset: DatasetRow, usage: Usage) -> None:
         for detail in usage.unused():
-            self._ctx.ledger.finding(RULE_UNUSED, "finding", detail, dataset=dataset.id)
+            self._ctx.ledger.finding(Code.RULE_UNUSED, detail, dataset=dataset.id)
         if (note := usage.open_prefix()) is not None:
-            self._ctx.ledger.finding(PREFIX_OPEN, "note", note, dataset=dataset.id)
+            self._ctx.ledger.finding(Code.PREFIX_OPEN, note, dataset=dataset.id)
 
     def _note_crowd(self, dataset: DatasetRow, listed: int) -> None:
         """Note when this dataset brings its bucket over the number that its host advises."""
@@ -213,7 +214,7 @@ class Inventory:
             if row.sealed and ctx.route(row).target.bucket == bucket
         )
         for note in crowded(ctx.limits, {bucket: there + listed}):
-            ctx.ledger.finding("bucket-crowded", "note", note, dataset=dataset.id)
+            ctx.ledger.finding(Code.BUCKET_CROWDED, note, dataset=dataset.id)
 
     def _demand_room(self, batch: str) -> None:
         """Refuse to begin what the target's quota would end.
@@ -231,16 +232,16 @@ class Inventory:
         """Refuse what waits and shares its folded target address with another object."""
         ledger = self._ctx.ledger
         for entry, dataset in ledger.collisions():
-            if ledger.refuse(entry, dataset, "collision"):
-                detail = REFUSALS["collision"]
-                ledger.finding("collision", "blocker", detail, dataset=dataset, entry=entry)
+            if ledger.refuse(entry, dataset, Code.COLLISION):
+                detail = REFUSALS[Code.COLLISION]
+                ledger.finding(Code.COLLISION, detail, dataset=dataset, entry=entry)
         ledger.commit()
 
     def _gate(self, batch: str) -> None:
         blockers = [
             f"dataset {found['dataset']}, object {found['object']}: {found['detail']}"
             f" [{found['code']}]"
-            for found in self._ctx.ledger.findings(severity="blocker")
+            for found in self._ctx.ledger.findings(severity=Severity.BLOCKER)
             if found["batch"] == batch
         ]
         if not blockers:
@@ -310,9 +311,9 @@ class Frozen:
     """One pass over a dataset's rows: digest, roots, and what inventory has to say of them."""
 
     def __init__(self, rows: Iterable[Claimed]) -> None:
-        self.losses: Counter[str] = Counter()
-        self.failed: list[tuple[int, str]] = []
-        self.refused: list[tuple[int, str]] = []
+        self.losses: Counter[Code] = Counter()
+        self.failed: list[tuple[int, Code]] = []
+        self.refused: list[tuple[int, Code]] = []
         inventoried, total = Inventoried(), 0
         for entry, key, size, version, state, reason, md5, kind in rows:
             total += element(key, size, version, kind, "" if md5 is None else md5.hex())
@@ -321,11 +322,11 @@ class Frozen:
             if reason is None:
                 continue
             if state == State.LISTED:
-                self.losses.update(reason.split(","))
+                self.losses.update(map(Code, reason.split(",")))
             elif state == State.FAILED:
-                self.failed.append((entry, reason))
+                self.failed.append((entry, Code(reason)))
             elif state == State.REFUSED:
-                self.refused.append((entry, reason))
+                self.refused.append((entry, Code(reason)))
         self.digest = (inventoried.tree.count, total)
         self.told = inventoried.told()
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import MigrateError, StorageError, Unsupported
 from hdh_migrate.model import (
     DatasetRow,
@@ -83,7 +84,7 @@ class Large:
         try:
             plan = self._ctx.cut(entry.obj.size)
         except Unsupported as error:  # a probe has lowered a limit since the inventory
-            self._ends.failed(entry, "refused", Verdict.UNVERIFIABLE, str(error))
+            self._ends.failed(entry, Code.REFUSED, Verdict.UNVERIFIABLE, str(error))
             return
         self._big[entry.id] = Big(entry, self._datasets[entry.dataset], plan)
 
@@ -196,9 +197,11 @@ class Large:
         known = {part.number for part in self._ctx.ledger.parts(big.entry.id)}
         big.waiting.extend(n for n in range(1, big.plan.count + 1) if n not in known)
         big.stage = "parts"
-        self._ctx.progress.note(
-            f"resumed a large object at part {len(known) + 1} of {big.plan.count}"
-        )
+        done_parts, count = len(known), big.plan.count
+        where = f"at part {done_parts + 1} of {count}"
+        if done_parts == count:
+            where = f"of which all {count} parts had arrived"
+        self._ctx.progress.note(f"resumed a large object {where}")
         self._dispatch.advance(0, done)
         self._when_all_parts(big)
 
@@ -235,7 +238,7 @@ class Large:
         if big.upload is not None:
             self._abort(big)
         del self._big[big.entry.id]
-        missing = receipt["kind"] == "failed" and receipt["code"] == "missing"
+        missing = receipt["kind"] == "failed" and receipt["code"] == Code.MISSING
         if missing and big.upload is not None and self._source_has(big):
             self._upload_vanished(big)  # hosts drop an upload whose completion met a conflict
         else:
@@ -250,7 +253,7 @@ class Large:
             self._ctx.ledger.unclaim(big.entry)
             return
         detail = f"the target dropped the object's upload {times} times"
-        self._ends.failed(big.entry, "upload-dropped", Verdict.UNVERIFIABLE, detail)
+        self._ends.failed(big.entry, Code.UPLOAD_DROPPED, Verdict.UNVERIFIABLE, detail)
 
     def _source_has(self, big: Big) -> bool:
         """Tell a vanished upload from a vanished source object."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
     AccessDenied,
     AuthFailed,
@@ -143,14 +144,14 @@ class Performer:
         return _finding(one, error)
 
 
-_CODES: tuple[tuple[type[Exception], str, Verdict], ...] = (
-    (Missing, "missing", Verdict.MISSING),
-    (ClaimDiffers, "source-md5-differs", Verdict.UNVERIFIABLE),
-    (Conflict, "conflict", Verdict.MISMATCH),
-    (AccessDenied, "denied", Verdict.UNVERIFIABLE),
-    (SignatureRefused, "denied", Verdict.UNVERIFIABLE),
-    (ShortRead, "unreadable", Verdict.UNVERIFIABLE),
-    (Permanent, "refused", Verdict.UNVERIFIABLE),
+_CODES: tuple[tuple[type[Exception], Code, Verdict], ...] = (
+    (Missing, Code.MISSING, Verdict.MISSING),
+    (ClaimDiffers, Code.SOURCE_MD5_DIFFERS, Verdict.UNVERIFIABLE),
+    (Conflict, Code.CONFLICT, Verdict.MISMATCH),
+    (AccessDenied, Code.DENIED, Verdict.UNVERIFIABLE),
+    (SignatureRefused, Code.DENIED, Verdict.UNVERIFIABLE),
+    (ShortRead, Code.UNREADABLE, Verdict.UNVERIFIABLE),
+    (Permanent, Code.REFUSED, Verdict.UNVERIFIABLE),
 )
 
 

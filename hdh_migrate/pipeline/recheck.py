@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, takewhile
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import Refused
 from hdh_migrate.model import Verified
 from hdh_migrate.pipeline.context import Ledger
@@ -24,7 +25,7 @@ DIFFERING_MAX = 10_000
 CODE = "decommission-"
 
 
-class Told:
+class OpenFindings:
     """The open findings of a batch's decommission, by object."""
 
     def __init__(self, ledger: Ledger, batch: str) -> None:
@@ -41,11 +42,11 @@ class Told:
 
     def tell(self, row: Verified, what: str, detail: str) -> None:
         """Keep one open finding about an object: this one."""
-        code = CODE + what
+        code = Code(CODE + what)
         if code in self._open.get(row.id, {}):
             return
         self.close(row.id)
-        self._ledger.finding(code, "finding", detail, dataset=row.dataset, entry=row.id)
+        self._ledger.finding(code, detail, dataset=row.dataset, entry=row.id)
         self._open[row.id] = {code: None}
 
     def differs(self, row: Verified, code: str) -> None:
@@ -62,7 +63,7 @@ class Told:
             self._ledger.close_finding(finding)
 
     def mended(self, number: int) -> None:
-        """Close what was told of the target's object, which was read again and found right."""
+        """Close the findings about a target object that was read again and found right."""
         if any(code.startswith(f"{CODE}target-") for code in self._open.get(number, ())):
             self.close(number)
 
@@ -70,7 +71,9 @@ class Told:
 class Recheck:
     """Reads again what must be, and writes down what came of it."""
 
-    def __init__(self, story: Undertaking, now: Standing, told: Told, *, keep_going: bool) -> None:
+    def __init__(
+        self, story: Undertaking, now: Standing, told: OpenFindings, *, keep_going: bool
+    ) -> None:
         self._story, self._now, self._told = story, now, told
         self._keep_going, self._found = keep_going, 0
 

@@ -36,7 +36,7 @@ class Wanted:
 
     @property
     def id(self) -> int:
-        """The object's."""
+        """The object's number in the ledger."""
         return self.row.id
 
     @property

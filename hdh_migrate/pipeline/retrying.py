@@ -22,8 +22,8 @@ SHORT_READS_MAX = 5
 LONGEST_WAIT_SECONDS = 30.0
 
 
-class Gate:
-    """A door that everyone waits behind while a server wants rest."""
+class SharedPause:
+    """Where everyone waits while a server wants rest."""
 
     def __init__(self, monotonic: Callable[[], float], halt: threading.Event) -> None:
         self._monotonic = monotonic
@@ -31,15 +31,15 @@ class Gate:
         self._open_at = 0.0
 
     def rest(self, seconds: float) -> None:
-        """Keep the door shut for a while."""
+        """Let everyone wait for a while."""
         self._open_at = max(self._open_at, self._monotonic() + seconds)
 
     def now(self) -> float:
-        """Return seconds that never jump."""
+        """Return the seconds of a clock that never goes back."""
         return self._monotonic()
 
     def wait(self) -> None:
-        """Wait until the door is open, or the run is told to stop."""
+        """Wait until the pause is over, or the run is told to stop."""
         left = self._open_at - self._monotonic()
         if left > 0:
             self._halt.wait(left)
@@ -48,9 +48,9 @@ class Gate:
 class Retrying:
     """Calls a function again while it raises `Transient`, up to a budget in seconds."""
 
-    def __init__(self, *, budget: float, gate: Gate, halt: threading.Event) -> None:
+    def __init__(self, *, budget: float, pause: SharedPause, halt: threading.Event) -> None:
         self._budget = budget
-        self._gate = gate
+        self._pause = pause
         self._halt = halt
 
     def __call__(self, function: Callable[[], T]) -> T:
@@ -60,7 +60,7 @@ class Retrying:
             Transient: the budget is spent; the last error.
             Stopped: the run was told to stop while waiting.
         """
-        self._gate.wait()
+        self._pause.wait()
         try:
             return function()
         except Transient as error:
@@ -69,7 +69,7 @@ class Retrying:
     def _again(self, function: Callable[[], T], first: Transient) -> T:
         # tenacity starts here, not above: it costs more than a small object's whole seal.
         pending: list[Transient] = [first]
-        out_of_time = self._gate.now() + self._budget
+        out_of_time = self._pause.now() + self._budget
         lies = 0
 
         def attempt() -> T:
@@ -77,17 +77,17 @@ class Retrying:
                 raise pending.pop()
             if self._halt.is_set():
                 raise Stopped("stopped while waiting for a store")
-            self._gate.wait()
+            self._pause.wait()
             return function()
 
         def stop(state: tenacity.RetryCallState) -> bool:
             nonlocal lies
             error = state.outcome.exception() if state.outcome is not None else None
             lies = lies + 1 if isinstance(error, ShortRead) else 0
-            return lies >= SHORT_READS_MAX or self._gate.now() >= out_of_time
+            return lies >= SHORT_READS_MAX or self._pause.now() >= out_of_time
 
         def wait(state: tenacity.RetryCallState) -> float:
-            return self._wait(state, left=max(0.0, out_of_time - self._gate.now()))
+            return self._wait(state, left=max(0.0, out_of_time - self._pause.now()))
 
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Transient),
@@ -101,12 +101,12 @@ class Retrying:
         error = state.outcome.exception() if state.outcome is not None else None
         if isinstance(error, Transient) and error.retry_after is not None:
             asked = min(error.retry_after, left)
-            self._gate.rest(asked)
+            self._pause.rest(asked)
             return asked
         pause = tenacity.wait_random_exponential(multiplier=0.25, max=LONGEST_WAIT_SECONDS)(state)
         pause = min(pause, left)
         if isinstance(error, Throttled):
-            self._gate.rest(pause)
+            self._pause.rest(pause)
         return pause
 
     def _sleep(self, seconds: float) -> None:

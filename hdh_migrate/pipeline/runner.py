@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from hdh_migrate.codes import Code, Severity
 from hdh_migrate.errors import AuthFailed, Exit, Refused
 from hdh_migrate.model import State, Step
 from hdh_migrate.pipeline.context import Context
@@ -89,7 +90,7 @@ class Runner:
                 blockers=blockers,
                 hint="run the batches it needs first",
             )
-        ledger.finding("batch-held-back", "note", "; ".join(blockers))
+        ledger.finding(Code.BATCH_HELD_BACK, "; ".join(blockers))
         ledger.commit()
         for line in blockers:
             self._ctx.progress.note(line)
@@ -97,16 +98,13 @@ class Runner:
 
     def exit_code(self, selected: Sequence[str]) -> Exit:
         """Return the exit code that the open findings of the selected batches mean."""
-        codes = {
-            str(found["code"])
-            for found in self._ctx.ledger.findings(severity="finding")
+        ends = {
+            code.exit if (code := Code.known(found["code"])) else Exit.FINDINGS
+            for found in self._ctx.ledger.findings(severity=Severity.FINDING)
             if not selected or found["batch"] in selected
         }
-        if any(code.startswith("verify-") for code in codes):
-            return Exit.VERIFICATION_FAILED
-        if "drifted" in codes:
-            return Exit.DRIFTED
-        return Exit.FINDINGS if codes else Exit.OK
+        gravest = (Exit.VERIFICATION_FAILED, Exit.DRIFTED, Exit.FINDINGS)
+        return next((code for code in gravest if code in ends), Exit.OK)
 
 
 def _inventory(ctx: Context, batch: str) -> None:

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import Unsupported
 from hdh_migrate.model import Listed, ObjectInfo, State, TargetLimits, key_bytes
 from hdh_migrate.pipeline.cutting import cut
@@ -23,34 +24,27 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?\Z|\Z")
 
-REFUSALS: Mapping[str, str] = {
-    "key-too-long": "the target key is longer than the target takes",
-    "key-control": "the key has a control character",
-    "key-dot-segment": "the key has a '.' or '..' segment, which clients rewrite",
-    "key-not-utf8": "the key is not UTF-8 text",
-    "too-large": "the object is larger than the target can hold",
-    "collision": "the target key equals another one but for case or Unicode form",
+REFUSALS: Mapping[Code, str] = {
+    Code.KEY_TOO_LONG: "the target key is longer than the target takes",
+    Code.KEY_CONTROL: "the key has a control character",
+    Code.KEY_DOT_SEGMENT: "the key has a '.' or '..' segment, which clients rewrite",
+    Code.KEY_NOT_UTF8: "the key is not UTF-8 text",
+    Code.TOO_LARGE: "the object is larger than the target can hold",
+    Code.COLLISION: "the target key equals another one but for case or Unicode form",
 }
 """Finding codes that refuse the transfer of a batch, with what they mean."""
 
 
-LOSSES: Mapping[str, str] = {
-    "metadata-loss": "metadata that the target cannot hold; it stays in the ledger",
-    "tags-loss": "tags that the target cannot hold; they stay in the ledger",
-    "metadata-collision": "names of metadata that would become one (case, and `_` written as `-`);"
-    " none of their metadata is sent, it stays in the ledger",
-    "metadata-hyphens": "names of metadata in which `_` is written as `-`"
+LOSSES: Mapping[Code, str] = {
+    Code.METADATA_LOSS: "metadata that the target cannot hold; it stays in the ledger",
+    Code.TAGS_LOSS: "tags that the target cannot hold; they stay in the ledger",
+    Code.METADATA_COLLISION: "names of metadata that would become one (case, and `_` written as"
+    " `-`); none of their metadata is sent, it stays in the ledger",
+    Code.METADATA_HYPHENS: "names of metadata in which `_` is written as `-`"
     " (target.metadata_names: hyphens)",
-    "leased": "a lease: somebody may still be writing",
+    Code.LEASED: "a lease: somebody may still be writing",
 }
 """What is noted of an object that is moved all the same."""
-
-_SERIOUS = frozenset(("metadata-collision",))
-
-
-def severity(code: str) -> str:
-    """Return how seriously one of `LOSSES` is taken."""
-    return "finding" if code in _SERIOUS else "note"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +82,9 @@ def decide(
     if excluded is not None:
         return Listed(obj=obj, state=State.EXCLUDED, reason=excluded, parts=0, fold=None)
     if obj.kind != "object":
-        return Listed(obj=obj, state=State.FAILED, reason=f"kind-{obj.kind}", parts=0, fold=None)
+        return Listed(
+            obj=obj, state=State.FAILED, reason=Code.of_kind(obj.kind), parts=0, fold=None
+        )
     target_key = route.target_key(obj.key)
     refused = _refused_key(target_key, limits)
     if refused is not None:
@@ -96,25 +92,25 @@ def decide(
     try:
         parts = cut(obj.size, limits, header=header, sealed=sealed).count
     except Unsupported:
-        return Listed(obj=obj, state=State.REFUSED, reason="too-large", parts=0, fold=None)
+        return Listed(obj=obj, state=State.REFUSED, reason=Code.TOO_LARGE, parts=0, fold=None)
     fold = folded(route.target.bucket, target_key) if rules.fold else None
     noted = ",".join(_noted(obj, limits)) or None
     return Listed(obj=obj, state=State.LISTED, reason=noted, parts=parts, fold=fold)
 
 
-def _noted(obj: ObjectInfo, limits: TargetLimits) -> Iterator[str]:
+def _noted(obj: ObjectInfo, limits: TargetLimits) -> Iterator[Code]:
     if obj.metadata:
         names = _written_names(obj, limits)
         if len(set(names.values())) < len(names):
-            yield "metadata-collision"
+            yield Code.METADATA_COLLISION
         elif portable_metadata(obj, limits) is None:
-            yield "metadata-loss"
+            yield Code.METADATA_LOSS
         elif limits.metadata_hyphens and any("_" in name for name in names):
-            yield "metadata-hyphens"
+            yield Code.METADATA_HYPHENS
     if obj.tags and portable_tags(obj, limits) is None:
-        yield "tags-loss"
+        yield Code.TAGS_LOSS
     if obj.lease:
-        yield "leased"
+        yield Code.LEASED
 
 
 def _excluded(obj: ObjectInfo, name: str, rules: Rules) -> str | None:
@@ -128,15 +124,15 @@ def _excluded(obj: ObjectInfo, name: str, rules: Rules) -> str | None:
     return None
 
 
-def _refused_key(target_key: str, limits: TargetLimits) -> str | None:
+def _refused_key(target_key: str, limits: TargetLimits) -> Code | None:
     if _SURROGATE.search(target_key):
-        return "key-not-utf8"
+        return Code.KEY_NOT_UTF8
     if _UNSPEAKABLE.search(target_key):
-        return "key-control"
+        return Code.KEY_CONTROL
     if "." in target_key and not {".", ".."}.isdisjoint(target_key.split("/")):
-        return "key-dot-segment"
+        return Code.KEY_DOT_SEGMENT
     if len(target_key) * 4 > limits.max_key and len(key_bytes(target_key)) > limits.max_key:
-        return "key-too-long"
+        return Code.KEY_TOO_LONG
     return None
 
 

@@ -38,7 +38,7 @@ class Bandwidth:
             self._halt.wait(wait)
 
     def metered(self, write: Write) -> Write:
-        """Return `write`, slowed down."""
+        """Return `write`, called no faster than the rate allows."""
 
         def slow(data: bytes) -> None:
             self.take(len(data))
@@ -129,6 +129,6 @@ class ThrottledSource:
     def read(
         self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool = False
     ) -> None:
-        """Read, slowed down."""
+        """Read as the source does, at no more than the rate."""
         slow = self._bandwidth.metered(write)
         self._source.read(place, obj, span, slow, checked=checked)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hdh_migrate.codes import Code
 from hdh_migrate.model import DatasetRow, Role, State, Step, Verdict
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher
@@ -104,5 +105,10 @@ class Transfer:
             receipt = returned(order, one, "lost", DIED)
             if self._deaths.fatal(one["id"], worker):
                 verdict = str(Verdict.UNVERIFIABLE)
-                receipt = {**receipt, "kind": "failed", "code": "worker-lost", "verdict": verdict}
+                receipt = {
+                    **receipt,
+                    "kind": "failed",
+                    "code": Code.WORKER_LOST,
+                    "verdict": verdict,
+                }
             self._apply(receipt)

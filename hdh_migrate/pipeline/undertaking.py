@@ -15,11 +15,11 @@ from hdh_migrate.clocks import between, later
 from hdh_migrate.errors import (
     ApprovalMissing,
     ClocksDiffer,
-    DoorHeld,
     Interrupted,
     Missing,
     PointerMoved,
     Refused,
+    SwitchHeld,
 )
 from hdh_migrate.model import Verified
 from hdh_migrate.pipeline.cutover.readings import covers
@@ -52,7 +52,7 @@ class Undertaking(Story):
     evidence: Callable[[str], Sequence[str]]
     """Says what the evidence lacks for a manifest root; empty means that it proves the batch."""
     attested: Callable[[], Sequence[str]]
-    """Says why the target may not be asked; empty means that the door to it is open."""
+    """Says why the target may not be asked; empty means that it may be."""
     level: str
     """How closely the target is read again: head, stored or full."""
     reason: str | None
@@ -168,7 +168,7 @@ def permit(story: Undertaking, root: str, now: Standing) -> None:
     """Let the next portion be deleted, if everything that can change still allows it.
 
     Raises:
-        Interrupted, DoorHeld, Refused, ApprovalMissing, PointerMoved: it does not; nothing more
+        Interrupted, SwitchHeld, Refused, ApprovalMissing, PointerMoved: it does not; nothing more
             is deleted until the same command is given again.
         StorageError: the pointer cannot be read.
     """
@@ -176,7 +176,7 @@ def permit(story: Undertaking, root: str, now: Standing) -> None:
         raise Interrupted("stopped between two deletes; the same command goes on")
     if (holder := story.held()) is not None:
         story.waits("held", [holder])
-        raise DoorHeld(f"held: {holder}")
+        raise SwitchHeld(f"held: {holder}")
     try:
         told = blockers(story, root, now)
     except ClocksDiffer as error:

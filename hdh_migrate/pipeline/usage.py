@@ -13,8 +13,6 @@ from collections.abc import Iterable, Iterator
 from hdh_migrate.model import Claimed, State, key_text
 from hdh_migrate.pipeline.selecting import Rules
 
-RULE_UNUSED = "rule-unused"
-PREFIX_OPEN = "prefix-open"
 DIRECTORY = "directory"
 
 
@@ -35,7 +33,7 @@ class Usage:
         }
 
     def watched(self, rows: Iterable[Claimed]) -> Iterator[Claimed]:
-        """Give the rows on, unchanged."""
+        """Yield the rows as they are, counting which rules match them."""
         for row in rows:
             _, key, _, _, state, reason, _, _ = row
             if reason != DIRECTORY:

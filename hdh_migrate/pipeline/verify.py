@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from hdh_migrate.codes import Code, Severity
 from hdh_migrate.errors import Unsupported
 from hdh_migrate.model import (
     MIB,
@@ -24,7 +25,6 @@ from hdh_migrate.model import (
     Step,
     Verdict,
 )
-from hdh_migrate.pipeline.beside import METADATA_RENAMED
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher
 from hdh_migrate.pipeline.queue import DIED, Queue
@@ -153,18 +153,18 @@ class Verify:
         with ledger.whole():
             ledger.verified(entry, {name: receipt.get(name) for name in fields})
             for code, detail in receipt.get("beside", ()):
-                if code == METADATA_RENAMED:
+                if code == Code.METADATA_RENAMED:
                     self._renamed(entry.dataset, detail)
                 else:
-                    ledger.finding(code, "finding", detail, dataset=entry.dataset, entry=entry.id)
+                    ledger.finding(Code(code), detail, dataset=entry.dataset, entry=entry.id)
         self._dispatch.advance(1, entry.obj.size)
 
     def _renamed(self, dataset: int, detail: str) -> None:
         """Tell once for a dataset that its host changes names of metadata, with a count."""
         ledger, name = self._ctx.ledger, self._datasets[dataset].name
         told = (
-            found["dataset"] == name and found["code"] == METADATA_RENAMED
-            for found in ledger.findings(severity="finding")
+            found["dataset"] == name and found["code"] == Code.METADATA_RENAMED
+            for found in ledger.findings(severity=Severity.FINDING)
         )  # fmt: skip
         if dataset in self._told or any(told):
             self._told.add(dataset)
@@ -172,19 +172,19 @@ class Verify:
         names = (extra.get("metadata") or {} for extra in ledger.adorned(dataset))
         count = sum(any("_" in name for name in found) for found in names)
         ledger.finding(
-            METADATA_RENAMED, "finding", f"{detail}; {count} objects have such names",
+            Code.METADATA_RENAMED, f"{detail}; {count} objects have such names",
             dataset=dataset,
         )  # fmt: skip
         self._told.add(dataset)
 
     def _failed(self, entry: Entry, receipt: Mapping[str, Any]) -> None:
-        ledger, code = self._ctx.ledger, receipt["code"]
+        ledger, code = self._ctx.ledger, Code(receipt["code"])
         with ledger.whole():
             if receipt.get("now") is not None:
                 entry = self._amended(entry, repinned(entry.obj, receipt["now"]))
             ledger.failed(entry, State.SENT, code, receipt["verdict"])
             ledger.finding(
-                f"verify-{code}", "finding", receipt["detail"],
+                code.in_verify, receipt["detail"],
                 dataset=entry.dataset, entry=entry.id,
             )  # fmt: skip
         self._dispatch.advance(1, entry.obj.size)
@@ -204,4 +204,4 @@ class Verify:
     def _lost(self, queue: Queue[Entry], order: Order, worker: int) -> None:
         for entry in queue.lost(order, worker):
             verdict = str(Verdict.UNVERIFIABLE)
-            self._failed(entry, {"code": "worker-lost", "verdict": verdict, "detail": DIED})
+            self._failed(entry, {"code": Code.WORKER_LOST, "verdict": verdict, "detail": DIED})

@@ -24,13 +24,13 @@ MAX_BYTES = 1 << 16
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def read(path: Path, what: str, *, hint: str) -> tuple[Document, str]:
-    """Return a file's YAML mapping with the place of every value, and the digest of its bytes.
+def read(path: Path, what: str, *, hint: str) -> str:
+    """Return a file's text, which is its bytes: UTF-8, and no more than `MAX_BYTES` of it.
 
     `what` names the kind of file, with its article: "an attestation".
 
     Raises:
-        PlanInvalid: it cannot be read, or it is no mapping.
+        PlanInvalid: it cannot be read.
     """
     try:
         data = read_bounded(path, MAX_BYTES)
@@ -42,7 +42,12 @@ def read(path: Path, what: str, *, hint: str) -> tuple[Document, str]:
         raise PlanInvalid([f"{path}: not UTF-8 text"], hint=hint) from None
     if len(data) > MAX_BYTES:
         raise PlanInvalid([f"{path}: {what} is at most 64 KiB"], hint=hint)
-    return parsed(text, str(path), what, hint=hint), hashlib.sha256(data).hexdigest()
+    return text
+
+
+def digest_of(text: str) -> str:
+    """Return the digest of the bytes of a file that was read."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def parsed(text: str, name: str, what: str, *, hint: str) -> Document:
@@ -88,8 +93,9 @@ def load(path: Path, model: type[Model], what: str, *, hint: str) -> tuple[Model
     Raises:
         PlanInvalid: it cannot be read or is refused; all problems are told.
     """
-    found, digest = read(path, what, hint=hint)
-    return checked(model, found.value, found, str(path), hint=hint), digest
+    text = read(path, what, hint=hint)
+    found = parsed(text, str(path), what, hint=hint)
+    return checked(model, found.value, found, str(path), hint=hint), digest_of(text)
 
 
 def _lower(message: str) -> str:

@@ -131,12 +131,12 @@ def _validated(read: Document) -> tuple[Plan | None, list[Fault]]:
             )
         ]
     plan: Plan | None = None
-    found: list[problems.Problem] = []
+    found: list[problems.PlanProblem] = []
     try:
         plan = Plan.model_validate_json(json.dumps(read.value))
     except ValidationError as error:
         found.extend(problems.told(error, read.value))
-    found.extend(problems.Problem(b.loc, b.message) for b in rules.broken(read.value))
+    found.extend(problems.PlanProblem(b.loc, b.message) for b in rules.broken(read.value))
     faults = [_located(p, read) for p in found if not _follows_from_fault(p.loc, read)]
     return plan, [*read.faults, *faults]
 
@@ -145,7 +145,7 @@ def _follows_from_fault(loc: Loc, read: Document) -> bool:
     return any(loc[:length] in read.unknown for length in range(len(loc) + 1))
 
 
-def _located(problem: problems.Problem, read: Document) -> Fault:
+def _located(problem: problems.PlanProblem, read: Document) -> Fault:
     """Find the value, or the key, or for what is missing the innermost mapping around it."""
     loc = problem.loc
     spot = read.keys.get(loc) if problem.at_key else None

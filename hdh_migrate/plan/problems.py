@@ -43,7 +43,7 @@ _SKIPPED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class PlanProblem:
     """One thing wrong with a plan; `at_key` when it is the field's name that is wrong."""
 
     loc: Loc
@@ -53,7 +53,7 @@ class Problem:
     """The place to print, when it is not `loc`."""
 
 
-def told(error: ValidationError, value: object) -> Iterator[Problem]:
+def told(error: ValidationError, value: object) -> Iterator[PlanProblem]:
     """Give the problems of a plan whose JSON value was refused."""
     for detail in error.errors(include_url=False, include_input=False)[:MAX_TOLD]:
         problem = _problem(detail, value)
@@ -85,23 +85,23 @@ def section_at(raw: Loc) -> tuple[Loc, type[BaseModel] | None]:
     return tuple(plain), section
 
 
-def _problem(detail: ErrorDetails, value: object) -> Problem:
+def _problem(detail: ErrorDetails, value: object) -> PlanProblem:
     loc, _ = section_at(detail["loc"])
     kind, context = detail["type"], detail.get("ctx", {})
     if loc[-1:] == (_KEY,):
-        return Problem(loc[:-1], _sentence(kind, context, detail["msg"]), at_key=True,
+        return PlanProblem(loc[:-1], _sentence(kind, context, detail["msg"]), at_key=True,
                        shown=loc[:-2])  # fmt: skip
     if kind == "extra_forbidden":
         _, section = section_at(detail["loc"][:-1])
         message = _unknown_field(str(detail["loc"][-1]), section)
-        return Problem(loc, message, at_key=True, shown=loc[:-1])
+        return PlanProblem(loc, message, at_key=True, shown=loc[:-1])
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         name = str(context["discriminator"]).strip("'")
         missing = kind == "union_tag_not_found"
-        return Problem((*loc, name), "missing" if missing else _wrong_kind(context, value, loc))
+        return PlanProblem((*loc, name), "missing" if missing else _wrong_kind(context, value, loc))
     if kind == "string_type":
-        return Problem(loc, _no_text(_at(value, loc)), shown=_speakable(loc))
-    return Problem(loc, _sentence(kind, context, detail["msg"]), shown=_speakable(loc))
+        return PlanProblem(loc, _no_text(_at(value, loc)), shown=_speakable(loc))
+    return PlanProblem(loc, _sentence(kind, context, detail["msg"]), shown=_speakable(loc))
 
 
 def _speakable(loc: Loc) -> Loc:

@@ -1,8 +1,8 @@
-"""Writes what can be generated from the plan's model, and says when it is stale.
+"""Writes what can be generated from the plan's model and the findings' codes; says what is stale.
 
-`python -m hdh_migrate.plan.reference` writes plans/schema.json (for editors and CI) and
-docs/plan-reference.md (for people) below the current directory; `--check` writes nothing and
-exits 1 when either differs from what the model says.
+`python -m hdh_migrate.plan.reference` writes plans/schema.json (for editors and CI),
+docs/plan-reference.md (for people) and the table of findings in docs/operations.md below the
+current directory; `--check` writes nothing and exits 1 when one differs from what the code says.
 """
 
 from __future__ import annotations
@@ -17,11 +17,17 @@ from typing import Any, Final
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from hdh_migrate import codes
 from hdh_migrate.plan import rules
 from hdh_migrate.plan.model import Plan
 
 SCHEMA: Final = Path("plans/schema.json")
 REFERENCE: Final = Path("docs/plan-reference.md")
+OPERATIONS: Final = Path("docs/operations.md")
+BEGIN: Final = (
+    "<!-- begin: written by `python -m hdh_migrate.plan.reference` from hdh_migrate/codes.py -->\n"
+)
+END: Final = "<!-- end -->\n"
 
 _INTRO: Final = """\
 # Plan reference
@@ -53,7 +59,7 @@ class _Untitled(GenerateJsonSchema):
     """Only the titles that we gave: a field's name says enough."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401 - pydantic's type
-        """Never."""
+        """Say no: never the field's name again."""
         del schema
         return False
 
@@ -78,14 +84,29 @@ def reference() -> str:
     return "\n".join(lines) + "\n"
 
 
+def operations(page: str) -> str:
+    """Return the page for operators with the table of findings as it is to be.
+
+    Raises:
+        ValueError: it does not say where the table begins and ends.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"{OPERATIONS} must hold the lines {BEGIN!r} and {END!r}")
+    # An empty line on either side: a table that follows a comment would be part of it.
+    return "\n".join((before + begin, *codes.table(), "", end + after))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write both files, or say which of them is stale; return the exit code."""
+    """Write the files, or say which of them is stale; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m hdh_migrate.plan.reference")
     parser.add_argument("--check", action="store_true", help="write nothing, exit 1 when stale")
     check = parser.parse_args(arguments).check
     stale = False
     schema_text = json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
-    for path, text in ((SCHEMA, schema_text), (REFERENCE, reference())):
+    page = operations(OPERATIONS.read_text(encoding="utf-8"))
+    for path, text in ((SCHEMA, schema_text), (REFERENCE, reference()), (OPERATIONS, page)):
         if not check:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")

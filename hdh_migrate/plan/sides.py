@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, PrivateAttr
 
 from hdh_migrate.plan.fields import (
     AccountUrl,
@@ -20,6 +21,8 @@ from hdh_migrate.plan.fields import (
     is_loopback,
     unsaid,
 )
+
+T = TypeVar("T")
 
 
 class Section(BaseModel):
@@ -253,6 +256,17 @@ class Target(Section):
     tls: Tls | None = Field(
         default=None, description="How the target's certificate is checked; default: by the system."
     )
+    _made: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """Return what `make` makes of a file that this section names, the first time it is asked.
+
+        So one command judges one reading of it, whatever becomes of the file meanwhile.
+        """
+        if name not in self._made:
+            self._made[name] = make()
+        made: T = self._made[name]
+        return made
 
 
 # --- how objects are sealed ----------------------------------------------------------------

@@ -28,7 +28,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class Scalar:
     """Where a text stands in a document: from `start` to `end`, written in this style."""
 
     value: str
@@ -42,7 +42,7 @@ def path_of(key: str) -> Path:
     return tuple(quoted or plain for quoted, plain in _STEP.findall(key))
 
 
-def read(text: str, key: str, kind: str) -> Spot:
+def read(text: str, key: str, kind: str) -> Scalar:
     """Find the text under a key.
 
     Raises:
@@ -97,13 +97,13 @@ def _composed(text: str) -> yaml.Node:
     return documents[0]
 
 
-def _yaml_find(text: str, path: Path) -> Spot:
+def _yaml_find(text: str, path: Path) -> Scalar:
     node = _composed(text)
     for step in path:
         node = _inside(node, step, path)
     if not isinstance(node, yaml.ScalarNode) or node.tag != _TEXT:
         raise _no_text(path)
-    return Spot(node.value, node.start_mark.index, node.end_mark.index, node.style)
+    return Scalar(node.value, node.start_mark.index, node.end_mark.index, node.style)
 
 
 def _inside(node: yaml.Node, step: str, path: Path) -> yaml.Node:
@@ -152,7 +152,7 @@ def _yaml_spellings(new: str, style: str | None) -> Iterator[str]:
 # --- JSON --------------------------------------------------------------------------------------
 
 
-def _json_find(text: str, path: Path) -> Spot:
+def _json_find(text: str, path: Path) -> Scalar:
     _json_values(text)  # from here on it is known to be JSON
     at = _after_space(text, 0)
     for step in path:
@@ -160,7 +160,7 @@ def _json_find(text: str, path: Path) -> Spot:
     value, end = _json_at(text, at)
     if not isinstance(value, str):
         raise _no_text(path)
-    return Spot(value, at, end, '"')
+    return Scalar(value, at, end, '"')
 
 
 def _members(text: str, at: int) -> Iterator[tuple[str, int]]:
@@ -251,7 +251,7 @@ def _no_text(path: Path) -> Permanent:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    find: Callable[[str, Path], Spot]
+    find: Callable[[str, Path], Scalar]
     values: Callable[[str], list[Any]]
     spellings: Callable[[str, str | None], Iterator[str]]
 

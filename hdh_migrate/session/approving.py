@@ -16,8 +16,8 @@ from hdh_migrate.clocks import Judge, Moment
 from hdh_migrate.errors import EvidenceDamaged, Refused, UsageError
 from hdh_migrate.evidence.approvals import (
     APPROVAL_TYPE,
+    ApprovalStage,
     Judgement,
-    Stage,
     Subject,
     Withdrawal,
     judge,
@@ -58,7 +58,7 @@ _LEAST: Final = 8
 """So many digits of an approval's digest name it."""
 
 
-def subject_here(desk: Desk, batch: str, stage: Stage) -> Subject:
+def subject_here(desk: Desk, batch: str, stage: ApprovalStage) -> Subject:
     """Return what an approval is about, from the ledger as it is now.
 
     Raises:
@@ -67,12 +67,12 @@ def subject_here(desk: Desk, batch: str, stage: Stage) -> Subject:
     """
     desk.batches([batch])
     with sound_ledger(desk) as ledger:
-        root = None if stage is Stage.FREEZE else batch_root(desk, ledger, batch)
+        root = None if stage is ApprovalStage.FREEZE else batch_root(desk, ledger, batch)
         return subject_of(desk, ledger, standing(ledger.cutovers(), batch), stage, root)
 
 
 def subject_of(
-    desk: Desk, ledger: Ledger, now: Standing, stage: Stage, root: str | None
+    desk: Desk, ledger: Ledger, now: Standing, stage: ApprovalStage, root: str | None
 ) -> Subject:
     """Return what an approval of a stage must be about to count now, for a manifest root.
 
@@ -80,9 +80,9 @@ def subject_of(
         UsageError: other terms are to be approved, and there are none, or none in force.
     """
     terms = terms_of(desk.loaded, now.batch)
-    if stage is Stage.FREEZE:
+    if stage is ApprovalStage.FREEZE:
         root = None
-    elif stage is Stage.TERMS:
+    elif stage is ApprovalStage.TERMS:
         root = digest_of(_changed(now.terms, terms))
     return Subject(
         plan_digest=desk.loaded.digest,
@@ -93,7 +93,7 @@ def subject_of(
         terms=digest_of(terms),
         attempt=now.attempt,
         since=now.known_since(str(stage)),
-        longest=longest_freeze(desk.loaded.plan) if stage is Stage.FREEZE else None,
+        longest=longest_freeze(desk.loaded.plan) if stage is ApprovalStage.FREEZE else None,
     )
 
 
@@ -124,7 +124,12 @@ def _changed(was: Terms | None, now: Terms) -> Terms:
 
 
 def subject_of_bundle(
-    desk: Desk, batch: str, stage: Stage, bundle: Path, trust: Sequence[Verifier], now: Moment
+    desk: Desk,
+    batch: str,
+    stage: ApprovalStage,
+    bundle: Path,
+    trust: Sequence[Verifier],
+    now: Moment,
 ) -> tuple[Subject, list[str]]:
     """Return what an approval is about, from a bundle that is checked whole before.
 
@@ -152,7 +157,7 @@ def subject_of_bundle(
         raise Refused("nothing is approved from this bundle", blockers=ahead)
     # Who agrees to other terms has the changed plan; the bundle is of the one before.
     other = predicate["plan"]["digest"]["sha256"] != desk.loaded.digest
-    if other and stage is not Stage.TERMS:
+    if other and stage is not ApprovalStage.TERMS:
         raise Refused("the bundle is of another plan, or the plan was changed since")
     if predicate["names"] != "plain":
         raise Refused(
@@ -172,9 +177,9 @@ def subject_of_bundle(
         )
     stories = {(one["batch"], one["track"]): one for one in predicate["cutovers"]}
     story, terms = stories.get((batch, "cutover"), {}), terms_of(desk.loaded, batch)
-    root = None if stage is Stage.FREEZE else str(told["merkle_root"])
+    root = None if stage is ApprovalStage.FREEZE else str(told["merkle_root"])
     changed: list[str] = []
-    if stage is Stage.TERMS:
+    if stage is ApprovalStage.TERMS:
         was = _changed(story.get("terms"), terms)
         root, changed = digest_of(was), difference(was, terms)
     subject = Subject(
@@ -185,13 +190,13 @@ def subject_of_bundle(
         root=root,
         terms=digest_of(terms),
         attempt=int(story.get("attempt", 1)),
-        longest=longest_freeze(desk.loaded.plan) if stage is Stage.FREEZE else None,
+        longest=longest_freeze(desk.loaded.plan) if stage is ApprovalStage.FREEZE else None,
     )
     return subject, changed
 
 
 def _ledger_of(journal: Path) -> str | None:
-    """Return the name of the ledger that a journal, which checks, tells; None: it tells none."""
+    """Return the name of the ledger in a journal that checks, None when it has none."""
     with journal.open("rb") as file:
         for line in file:
             event = json.loads(line)
@@ -376,7 +381,7 @@ def _told(envelope: Mapping[str, Any]) -> Mapping[str, Any] | None:
         except EvidenceDamaged:
             return None
         told = read(payload)
-    if told is None or told["stage"] not in set(Stage) or not _plain(told["batch"]):
+    if told is None or told["stage"] not in set(ApprovalStage) or not _plain(told["batch"]):
         return None
     return told
 

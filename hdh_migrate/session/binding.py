@@ -51,7 +51,7 @@ def bind_recipients(ledger: Ledger, plan: Plan, recipients: Sequence[str]) -> No
 
 
 def bound_recipients(ledger: Ledger) -> list[str] | None:
-    """Return the keys that the journal tells, None when it tells none."""
+    """Return the recipients that the journal binds to, None when it binds to none."""
     found = next(ledger.events(BOUND), None)
     return None if found is None else list(found[1]["recipients"])
 

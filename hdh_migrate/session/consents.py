@@ -7,7 +7,7 @@ from typing import Any
 
 from hdh_migrate.clocks import Judge, seconds_of
 from hdh_migrate.errors import ApprovalMissing
-from hdh_migrate.evidence.approvals import Judgement, Stage, Why
+from hdh_migrate.evidence.approvals import ApprovalStage, Judgement, Why
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline.cutover.scene import Consent
 from hdh_migrate.pipeline.cutover.standing import FINAL, KIND, Standing, Track, standing
@@ -20,7 +20,7 @@ _OTHERS = frozenset({Why.OTHER_BATCH, Why.OTHER_STAGE})
 
 @dataclass(slots=True)
 class Consents:
-    """Judges approvals as they are kept at the moment, for the batch as the journal tells it."""
+    """Judges the approvals that lie there now, for the batch as its journal has it."""
 
     desk: Desk
     ledger: Ledger
@@ -41,7 +41,7 @@ class Consents:
         if now.terms is not None and digest_of(now.terms) != digest_of(terms):
             lines = difference(now.terms, terms)
             return Consent(given=False, told=("the terms differ from those in force", *lines))
-        subject = subject_of(self.desk, self.ledger, now, Stage(stage), root)
+        subject = subject_of(self.desk, self.ledger, now, ApprovalStage(stage), root)
         found = judgement(
             self.desk, subject, self.judge,
             threshold=threshold(terms, stage), withdrawn=now.withdrawn,
@@ -86,7 +86,7 @@ class Consents:
         """Return who agreed to other terms, and when the last of them signed."""
         if not in_force["approvers"] and "switching" not in now.times:
             return [], None  # nobody was asked before, and nothing was done under these terms
-        subject = subject_of(self.desk, self.ledger, now, Stage.TERMS, None)
+        subject = subject_of(self.desk, self.ledger, now, ApprovalStage.TERMS, None)
         found = judgement_of_terms(self.desk, subject, self.judge, in_force)
         if not found.missing:
             signed = [one.made_at for one in found.accepted]

@@ -9,10 +9,11 @@ nothing that no run has worked with.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from hashlib import file_digest
 from pathlib import Path
 
-from hdh_migrate.errors import Refused
+from hdh_migrate.errors import PlanInvalid, Refused
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.plan.model import Plan
@@ -20,6 +21,7 @@ from hdh_migrate.plan.pointers import CommandPointer, Pointer
 from hdh_migrate.plan.shapes import Loc
 from hdh_migrate.plan.trust import tls_sections
 from hdh_migrate.session.reporters import report_key
+from hdh_migrate.targets.chosen import profile_of
 
 LARGEST = 64 << 20
 """Bytes of a file that is read for its digest."""
@@ -40,7 +42,7 @@ def contents_of(loaded: LoadedPlan, identity: str | None) -> dict[str, str]:
     found = {
         where: digest
         for where, path in _files(plan)
-        if (digest := digest_of_file(base / path)) is not None
+        if (digest := _digest(loaded, where, path)) is not None
     }
     signer = report_key(plan, base)
     if signer is not None:
@@ -84,7 +86,7 @@ def demand_known(ledger: Ledger, loaded: LoadedPlan) -> None:
         f"{where}: {path} has another content than in any run"
         for where, path in _files(loaded.plan)
         if where in _SHOWN
-        and (now := digest_of_file(loaded.base / path)) is not None
+        and (now := _digest(loaded, where, path)) is not None
         and now not in {files.get(where) for files in known}
     ]
     if other:
@@ -94,6 +96,15 @@ def demand_known(ledger: Ledger, loaded: LoadedPlan) -> None:
             hint='put them back, or let "hdh-migrate run PLAN" work with them and tell the journal;'
             " nothing was written",
         )
+
+
+def _digest(loaded: LoadedPlan, where: str, path: str) -> str | None:
+    if where == "target.profile":
+        with suppress(PlanInvalid):  # then no command goes by it
+            own = profile_of(loaded.plan, loaded.base).own
+            assert own is not None, "the plan names one"
+            return f"sha256:{own.sha256}"
+    return digest_of_file(loaded.base / path)
 
 
 def digest_of_file(path: Path) -> str | None:

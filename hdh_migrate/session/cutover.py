@@ -320,7 +320,7 @@ def _program(desk: Desk, vault: Vault, section: SmokeCommand, value: str) -> Pro
 
 
 def drawer_of(desk: Desk) -> Drawer:
-    """Return where names and values that a cutover tells of are kept."""
+    """Return where a cutover keeps lists of names and values."""
     return Drawer(desk.ledger_path.with_name("cutover"))
 
 

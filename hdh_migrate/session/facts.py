@@ -1,4 +1,4 @@
-"""What a statement says beyond its lines: told by plan, ledger, journal and this machine."""
+"""What a statement says beyond its lines, gathered from plan, ledger, journal and machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import PlanInvalid
-from hdh_migrate.evidence.facts import Counts, DatasetFacts, Endpoint, Facts, Loss, Pace
+from hdh_migrate.evidence.facts import Counts, DatasetFacts, Endpoint, Facts, Loss, StepPace
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import ObjectInfo, State
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
@@ -173,7 +173,7 @@ def _losses(desk: Desk, ledger: Ledger) -> Iterator[Loss]:
                 )
 
 
-def _paces(ledger: Ledger) -> Iterator[Pace]:
+def _paces(ledger: Ledger) -> Iterator[StepPace]:
     """Slice the time between a step's first and last receipt, and add up what came in each."""
     for step, kind in _PACES.items():
         period = ledger.period(kind)
@@ -187,7 +187,7 @@ def _paces(ledger: Ledger) -> Iterator[Pace]:
             slot = min(slot, PACE_BINS - 1)  # the last receipt stands on the end of the last slice
             bins[slot][0] += objects
             bins[slot][1] += size
-        yield Pace(
+        yield StepPace(
             step=step, started=period[0], ended=period[1], seconds=round(seconds, 3),
             bins=tuple(Counts(*slot) for slot in bins),
         )  # fmt: skip

@@ -15,7 +15,7 @@ from typing import IO, Final
 from hdh_migrate.errors import Missing, UnsealFailed, UsageError
 from hdh_migrate.folders import sync
 from hdh_migrate.model import State, Stored
-from hdh_migrate.pipeline.retrying import Gate, Retrying
+from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.results.looks import Fetched
 from hdh_migrate.session import gate, openings
 from hdh_migrate.session.desk import Desk
@@ -65,7 +65,7 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None =
     )
     retry = Retrying(
         budget=loaded.plan.limits.retry_budget_seconds,
-        gate=Gate(desk.clock.monotonic, desk.stop),
+        pause=SharedPause(desk.clock.monotonic, desk.stop),
         halt=desk.stop,
     )
 

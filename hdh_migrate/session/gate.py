@@ -47,10 +47,10 @@ class Doors(Protocol):
     """The doors to the target of one set of transports."""
 
     def admit(self) -> None:
-        """Open them."""
+        """Let the target be contacted."""
 
     def shut(self) -> None:
-        """Shut them again."""
+        """Let it be contacted no more."""
 
 
 def opened(services: Services, plan: Plan, judge: Judge) -> list[Problem]:

@@ -18,7 +18,7 @@ _SHOWN = 300
 
 
 def hold(desk: Desk, reason: str) -> str:
-    """Hold the door and return who holds it; a hold that is there already stays.
+    """Hold the switch and return who holds it; a hold that is there already stays.
 
     Raises:
         MigrateError: the file cannot be written.
@@ -41,14 +41,14 @@ def hold(desk: Desk, reason: str) -> str:
 
 
 def release(desk: Desk) -> str | None:
-    """Let go and return who held the door, None when nobody did."""
+    """Let go and return who held the switch, None when nobody did."""
     held = holder(desk)
     desk.ledger_path.with_name("hold").unlink(missing_ok=True)
     return held
 
 
 def holder(desk: Desk) -> str | None:
-    """Return who holds the door; a file that cannot be read holds it, too."""
+    """Return who holds the switch; a file that cannot be read holds it, too."""
     path = desk.ledger_path.with_name("hold")
     try:
         with path.open("rb") as file:

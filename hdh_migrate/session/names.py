@@ -59,7 +59,7 @@ def as_keyed(desk: Desk, streams: Streams) -> Streams:
         KeyUnavailable: the secret cannot be read, is damaged or is open to others.
     """
     folder = desk.ledger_path.parent
-    names = keyed.Names(_secret(folder / NAMES_KEY))
+    names = keyed.KeyedNames(_secret(folder / NAMES_KEY))
     return Streams(
         records=in_order(map(names.record, streams.records), order_of, folder),
         exclusions=in_order(map(names.exclusion, streams.exclusions), order_of, folder),
@@ -101,7 +101,7 @@ def open_one(desk: Desk, dataset: str, key: str, bundle: Path, out: Path) -> Ope
             "no report with keyed names was made with this state directory",
             hint='make one with "hdh-migrate report PLAN --names keyed"',
         )
-    names = keyed.Names(_secret(path))
+    names = keyed.KeyedNames(_secret(path))
     told = opening(bundle, record, names.object_key(dataset, key))
     save([canonical_json(told) + b"\n"], out)
     return {"out": str(out), "dataset": dataset, "index": told["index"], "root": told["root"]}

@@ -1,4 +1,4 @@
-"""Who opened which object when and why: told beside the ledger first, then by its journal.
+"""Who opened which object when and why: first in a file beside the ledger, then in its journal.
 
 A run may hold the ledger for weeks, and somebody may have to read one object back meanwhile. So an
 opening is a line of `openings.jsonl` beside the ledger, durable before the object is asked for;
@@ -105,7 +105,7 @@ def take_in(ledger: Ledger, ledger_path: Path) -> None:
 
 
 def is_behind(ledger: Ledger, ledger_path: Path) -> bool:
-    """Say whether something is written down that the journal does not tell yet.
+    """Say whether the file has an opening that the journal does not have yet.
 
     Raises:
         LedgerDamaged: what is written down does not check.
@@ -115,7 +115,7 @@ def is_behind(ledger: Ledger, ledger_path: Path) -> bool:
 
 
 def opening_facts(ledger: Ledger) -> Iterator[dict[str, Any]]:
-    """Return what the journal tells of every opening, the oldest first."""
+    """Return every opening in the journal, the oldest first."""
     for _, body in ledger.events(OPENED):
         yield {name: body[name] for name in _TOLD}
 
@@ -140,7 +140,7 @@ def _lines(path: Path, number: int, digest: str) -> Iterator[dict[str, Any]]:
 
 
 def _whole(found: bytes) -> bytes:
-    """Leave out a last line that was not written whole: what it would tell did not happen."""
+    """Leave out a last line that was not written whole: that opening did not happen."""
     return found[: found.rfind(b"\n") + 1]
 
 

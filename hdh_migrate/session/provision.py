@@ -11,7 +11,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.probe import admitted, judge_of
 from hdh_migrate.session.run import journal_of
 from hdh_migrate.targets.chosen import profile_of
-from hdh_migrate.targets.provisioning import Step, Wish, provision
+from hdh_migrate.targets.provisioning import ProvisionStep, Wish, provision
 
 POLICY_MAX = 20_480
 
@@ -31,7 +31,7 @@ def provision_buckets(
     endpoint = admitted(desk)
     profile = profile_of(plan, desk.loaded.base)
     locked = {d.target.bucket for d in plan.datasets if d.target.keeping is not None}
-    steps: list[Step] = []
+    steps: list[ProvisionStep] = []
     for bucket in dict.fromkeys(dataset.target.bucket for dataset in plan.datasets):
         wish = Wish(
             bucket=bucket,

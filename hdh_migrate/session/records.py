@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.evidence.records import manifest_line
 from hdh_migrate.fixity import MerkleTree, leaf_digest
 from hdh_migrate.ledger import Ledger
-from hdh_migrate.model import State, Verdict
+from hdh_migrate.model import State, Step, Verdict
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.wiring import routes_of
@@ -104,5 +105,13 @@ def findings(ledger: Ledger) -> Iterator[dict[str, Any]]:
             "dataset": found["dataset"],
             "key": found["key"],
             "message": found["detail"],
-            "step": None,
+            "step": _step(found),
         }
+
+
+def _step(found: Mapping[str, Any]) -> str | None:
+    """Return which step found it; None when the code is of another version."""
+    code = Code.known(found["code"])
+    if code is not None and code.startswith("kind-") and found["verdict"] is not None:
+        return Step.TRANSFER  # listed as a plain object, and seen to be none when it was read
+    return None if code is None else code.about.found

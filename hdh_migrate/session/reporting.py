@@ -100,7 +100,7 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> Bundl
 
 
 def _facts(desk: Desk, ledger: Ledger) -> Facts:
-    """Return what the statement tells.
+    """Return what the statement says beyond the lines.
 
     Raises:
         LedgerDamaged: an event or a row of the ledger is none that this tool writes.
@@ -114,7 +114,7 @@ def _facts(desk: Desk, ledger: Ledger) -> Facts:
 
 
 def _take_openings(desk: Desk) -> None:
-    """Have the journal tell what was opened beside it.
+    """Take openings in that are written beside the journal only.
 
     Raises:
         LedgerLocked: another command holds the ledger; a report without it would not be whole.
@@ -144,7 +144,7 @@ def _checkpoint(desk: Desk, folder: Path, journal: Watched, signer: Signer) -> C
 
 
 def _kept(desk: Desk) -> dict[int, str]:
-    """Return the root of every length of the journal that an earlier report told."""
+    """Return the root of each length of the journal that an earlier report was made at."""
     path = desk.ledger_path.with_name(CHECKPOINTS)
     if not path.exists():
         return {}

@@ -21,7 +21,7 @@ from hdh_migrate.pipeline.context import Context, Engines
 from hdh_migrate.pipeline.forecast import Forecast
 from hdh_migrate.pipeline.inventory import Inventory
 from hdh_migrate.pipeline.planning import paced
-from hdh_migrate.pipeline.retrying import Gate, Retrying
+from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.pipeline.runner import Runner, summary
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.plan.sides import Crypt4gh
@@ -111,7 +111,7 @@ def forecast(desk: Desk, selected: Sequence[str]) -> list[BatchForecast]:
 
 @contextmanager
 def held_ledger(desk: Desk, judge: Judge) -> Iterator[Ledger]:
-    """Open the ledger for a verb: bound to the plan, with the openings that it did not tell yet."""
+    """Open the ledger for a verb: bound to the plan, with openings taken in that it lacked."""
     with bound_ledger(desk, judge) as ledger:
         take_in(ledger, desk.ledger_path)
         yield ledger
@@ -278,8 +278,8 @@ def context_of(desk: Desk, services: Services, ledger: Ledger, judge: Judge) -> 
 def retrying(desk: Desk) -> Retrying:
     """Return how one verb tries again what may work later."""
     budget = desk.loaded.plan.limits.retry_budget_seconds
-    pause = Gate(desk.clock.monotonic, desk.stop)
-    return Retrying(budget=budget, gate=pause, halt=desk.stop)
+    pause = SharedPause(desk.clock.monotonic, desk.stop)
+    return Retrying(budget=budget, pause=pause, halt=desk.stop)
 
 
 def self_test(services: Services) -> None:
@@ -330,7 +330,7 @@ def _announce(desk: Desk, ledger: Ledger, steps: Sequence[Step], selected: Seque
 
 
 def operator() -> str:
-    """Return who runs this, as the machine tells it."""
+    """Return who runs this: the user and host names of this machine."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # no entry for this user id

@@ -12,7 +12,7 @@ from hdh_migrate.clocks import TOLERANCE_SECONDS, length, seconds_of
 from hdh_migrate.door import Door
 from hdh_migrate.errors import AccessDenied, MigrateError, Permanent, Transient
 from hdh_migrate.evidence.stamp import LARGEST_STAMP
-from hdh_migrate.evidence.stamps import Roots, Stamp, add_stamp, load_roots, request, stamp_of
+from hdh_migrate.evidence.stamps import Roots, TimeStamp, add_stamp, load_roots, request, stamp_of
 from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.results.proofs import Report, Stamped, Unstamped
 from hdh_migrate.session.desk import Desk
@@ -58,7 +58,7 @@ def _stamped(desk: Desk, folder: Path) -> Stamped | Unstamped | None:
         return {"error": str(error)}
 
 
-def told_of(made: Stamp) -> Stamped:
+def told_of(made: TimeStamp) -> Stamped:
     """Return a stamp as JSON."""
     return {"at": made.at, "authority": made.authority, "trusted": made.trusted}
 
@@ -76,7 +76,7 @@ def apart(stamped_at: str, now: str) -> str | None:
     )
 
 
-def stamp(folder: Path, url: str, roots: Roots, *, nonce: int, ask: Ask | None = None) -> Stamp:
+def stamp(folder: Path, url: str, roots: Roots, *, nonce: int, ask: Ask | None = None) -> TimeStamp:
     """Have an authority stamp a bundle; one that is stamped already is only checked.
 
     Raises:

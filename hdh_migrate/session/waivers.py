@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from hdh_migrate.clocks import Moment, utc_seconds_of
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
-from hdh_migrate.evidence.codes import meaning
 from hdh_migrate.evidence.signing import (
     STATEMENT_TYPE,
     Signer,
@@ -78,8 +78,7 @@ def may_be_waived(what: str, profile: Profile) -> bool:
 
 def _is_finding(what: str) -> bool:
     found = re.fullmatch(r"finding\.([a-z0-9-]{1,60})", what)
-    # Sources have kinds of objects of their own; every other code has a meaning for the report.
-    return found is not None and (found[1].startswith("kind-") or meaning(found[1]) is not None)
+    return found is not None and Code.known(found[1]) is not None
 
 
 def subjects(profile: Profile) -> list[str]:

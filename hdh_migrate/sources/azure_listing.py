@@ -78,7 +78,7 @@ class EntryReader(Generic[T]):
         """`most` is how many entries were asked for; `entry` makes something of each."""
         self._most, self._entry = most, entry
         self._found: list[T] = []
-        self._xml = markup.Reader(
+        self._xml = markup.EntryParser(
             "Blob",
             most=PAGE_BYTES_MAX,
             entry_most=ENTRY_BYTES_MAX,
@@ -146,21 +146,16 @@ def _understood() -> Iterator[None]:
         raise ListingBroken(f"a listing page has {error}") from error
 
 
-def parse_page(body: bytes, most: int = 5_000) -> tuple[list[ObjectInfo], str | None]:
-    """Return the objects of one whole page and the marker of the next; see `PageReader`."""
-    reader = PageReader(most)
-    reader.write(body)
-    return reader.page()
-
-
 def parse_brief(body: bytes) -> tuple[Iterator[Brief], str | None]:
     """Return what is compared of one page and the next marker, by other means than above.
 
     A recount is worth more when it does not share its reader with the count.
 
     Raises:
-        ConnectionLost, ListingBroken: as `parse_page`; also while the objects are taken.
+        ConnectionLost, ListingBroken: as `PageReader`; also while the objects are taken.
     """
+    with _understood():
+        markup.demand_beginning(body)
     tail = body[-4096:]
     if b"</EnumerationResults>" not in tail:
         raise ConnectionLost("a listing page ends early")

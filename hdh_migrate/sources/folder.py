@@ -79,7 +79,7 @@ class FolderSource:
         yield Page(objects=tuple(page), marker=None)
 
     def recount(self, place: Place) -> Iterator[Brief]:
-        """Walk again."""
+        """List the folder once more; see `ports.Source.recount`."""
         for key, info in self._walk(place, b""):
             yield Brief(key_text(key), _size(info), _version(info), _kind(info.st_mode), None)
 

@@ -25,12 +25,24 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 def profile_of(plan: Plan, base: Path) -> Profile:
     """Return the profile of the plan's target, the customer's own claims laid over it.
 
+    The customer's file is read once for a plan that was loaded: whoever asks judges the same bytes.
+
     Raises:
         PlanInvalid: there is no such provider, or the customer's profile is refused.
     """
-    reference = plan.target.profile
-    own = None if reference is None else base / reference
-    return profiles.load(plan.target.provider, own, reference)
+    return take_profile(plan, base, None)
+
+
+def take_profile(plan: Plan, base: Path, text: str | None) -> Profile:
+    """Return the profile as `profile_of`; `text` is what another process read of the own one."""
+    target, reference = plan.target, plan.target.profile
+    if reference is None:
+        return profiles.load(target.provider)
+    own = base / reference
+    return target.once(
+        f"{target.provider} {own}",
+        lambda: profiles.load(target.provider, own, reference, text=text),
+    )
 
 
 def limits_of(plan: Plan, base: Path) -> TargetLimits:

@@ -1,4 +1,4 @@
-"""What the evidence and people are told of a profile: plain JSON values."""
+"""What reports and people see of a profile, as plain JSON values."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class ProvisionStep:
     """One step at one bucket; `ok` says whether it is as wanted, now or after an execution."""
 
     bucket: str
@@ -58,7 +58,9 @@ Before = Callable[[str, str], None]
 """Called with bucket and step before anything is changed."""
 
 
-def provision(endpoint: S3Endpoint, wish: Wish, *, execute: bool, before: Before) -> Iterator[Step]:
+def provision(
+    endpoint: S3Endpoint, wish: Wish, *, execute: bool, before: Before
+) -> Iterator[ProvisionStep]:
     """Go through the steps in order; without `execute` only questions are asked.
 
     Doing it again changes nothing more. The policy comes last: where it denies what it does not
@@ -71,8 +73,10 @@ def provision(endpoint: S3Endpoint, wish: Wish, *, execute: bool, before: Before
     for rule in sorted(wish.rules, key=lambda rule: order.get(rule.see, -1)):
         if not made:
             done = WOULD if rule.see in _MENDS else f"not done here: {_fix(endpoint, rule, wish)}"
-            yield Step(bucket=wish.bucket, step=rule.name, seen="no bucket yet", wanted=rule.rule,
-                       done=done, ok=False)  # fmt: skip
+            yield ProvisionStep(
+                bucket=wish.bucket, step=rule.name, seen="no bucket yet", wanted=rule.rule,
+                done=done, ok=False,
+            )  # fmt: skip
         else:
             yield _mended(endpoint, wish, rule, execute=execute, before=before)
 
@@ -80,8 +84,10 @@ def provision(endpoint: S3Endpoint, wish: Wish, *, execute: bool, before: Before
 def _bucket(endpoint: S3Endpoint, wish: Wish, *, execute: bool, before: Before) -> Any:  # noqa: ANN401 - a generator that returns whether the bucket is there
     wanted = "a bucket with object lock" if wish.lock else "a bucket"
 
-    def told(seen: str, done: str, *, ok: bool) -> Step:
-        return Step(bucket=wish.bucket, step="bucket", seen=seen, wanted=wanted, done=done, ok=ok)
+    def told(seen: str, done: str, *, ok: bool) -> ProvisionStep:
+        return ProvisionStep(
+            bucket=wish.bucket, step="bucket", seen=seen, wanted=wanted, done=done, ok=ok
+        )
 
     try:
         with translated("the bucket"):
@@ -119,11 +125,13 @@ def _create(endpoint: S3Endpoint, wish: Wish) -> None:
 
 def _lock(
     endpoint: S3Endpoint, wish: Wish, *, will_be_made: bool, execute: bool, before: Before
-) -> Step:
+) -> ProvisionStep:
     wanted = "object lock" if wish.lock_later else "object lock, which only a new bucket can get"
 
-    def told(seen: str, done: str, *, ok: bool = False) -> Step:
-        return Step(bucket=wish.bucket, step=_LOCK, seen=seen, wanted=wanted, done=done, ok=ok)
+    def told(seen: str, done: str, *, ok: bool = False) -> ProvisionStep:
+        return ProvisionStep(
+            bucket=wish.bucket, step=_LOCK, seen=seen, wanted=wanted, done=done, ok=ok
+        )
 
     if will_be_made:
         return told("no bucket yet", WOULD)
@@ -163,11 +171,11 @@ def _locked(endpoint: S3Endpoint, wish: Wish) -> tuple[bool | None, str]:
 
 def _mended(
     endpoint: S3Endpoint, wish: Wish, rule: HealthRule, *, execute: bool, before: Before
-) -> Step:
+) -> ProvisionStep:
     found = _seen(endpoint, wish, rule)
 
-    def told(done: str, *, ok: bool) -> Step:
-        return Step(bucket=wish.bucket, step=rule.name, seen=found.seen, wanted=rule.rule,
+    def told(done: str, *, ok: bool) -> ProvisionStep:
+        return ProvisionStep(bucket=wish.bucket, step=rule.name, seen=found.seen, wanted=rule.rule,
                     done=done, ok=ok)  # fmt: skip
 
     if found.holds:

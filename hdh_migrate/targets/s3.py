@@ -144,7 +144,7 @@ class S3Reader:
 
 
 class S3Writer(S3Reader):
-    """The writing half."""
+    """Writes to one endpoint; see `ports.TargetWriter`."""
 
     def put(
         self,

@@ -1,4 +1,4 @@
-"""What a connection was secured with: libcurl is asked once for each endpoint, and told no more.
+"""What a connection was secured with; libcurl is asked once for each endpoint.
 
 What libcurl tells of a handshake comes with everything else that passes, credentials included; one
 line of it is kept. Later requests to the endpoint do not ask, so nothing is shown to anybody.

@@ -101,7 +101,7 @@ class Hands:
         )
 
     def admit(self) -> None:
-        """Open the doors to the target; for whoever was told that the gate let the run in."""
+        """Open the doors to the target; only for who knows that the gate is open."""
         for transport in self._targets:
             transport.door.admitted = True
 

@@ -11,12 +11,13 @@ from typing import Any
 from hdh_migrate.model import Role, TargetLimits
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.perform import Performer
-from hdh_migrate.pipeline.retrying import Gate, Retrying
+from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.pipeline.throttling import Bandwidth, RequestPace, ThrottledSource
 from hdh_migrate.pipeline.work import Toolbox
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.ports import Clock, Engine
+from hdh_migrate.targets.chosen import profile_of, take_profile
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring.hands import Hands, reach
 from hdh_migrate.wiring.readings import routes_of
@@ -38,6 +39,8 @@ class WorkerConfig:
     write: bool
     admitted: bool
     limits: TargetLimits
+    profile: str | None = None
+    """What the coordinator read of the plan's own profile."""
     processes: int = 1
     """How many share what the target allows; the engine says it."""
 
@@ -70,6 +73,7 @@ class WorkerService:
     def __init__(self, told: Mapping[str, Any], halt: threading.Event | None = None) -> None:
         config = WorkerConfig.of(told)
         plan = Plan.model_validate_json(config.plan)
+        take_profile(plan, config.base, config.profile)
         limits, processes = config.limits, config.processes
         clock: Clock = SystemClock()
         self.halt = halt or threading.Event()
@@ -93,7 +97,7 @@ class WorkerService:
         if rate is not None and source is not None:
             bandwidth = Bandwidth(rate / processes, clock.monotonic, self.halt)
             source = ThrottledSource(source, bandwidth)
-        gate = Gate(clock.monotonic, self.halt)
+        pause = SharedPause(clock.monotonic, self.halt)
         self.perform = Performer(
             Toolbox(
                 source=source,
@@ -105,7 +109,9 @@ class WorkerService:
                 level=plan.verify.level,
                 reread=plan.verify.source == "again",
                 checked=plan.verify.source == "range-md5",
-                retry=Retrying(budget=plan.limits.retry_budget_seconds, gate=gate, halt=self.halt),
+                retry=Retrying(
+                    budget=plan.limits.retry_budget_seconds, pause=pause, halt=self.halt
+                ),
                 pool=BufferPool(plan.limits.memory_bytes // processes),
                 clock=clock,
                 halt=self.halt,
@@ -186,6 +192,7 @@ def open_engine(
     Raises:
         KeyUnavailable: a secret that the workers need cannot be read.
     """
+    own = profile_of(plan, vault.base).own
     config = WorkerConfig(
         plan=canonical.decode(),
         base=vault.base,
@@ -196,5 +203,6 @@ def open_engine(
         write=write and role is Role.MOVE,
         admitted=admitted,
         limits=limits,
+        profile=None if own is None else own.text,
     )
     return engines[plan.engine.kind](config.as_json(), plan)

@@ -18,7 +18,7 @@ from hdh_migrate.cli.output import LineProgress, Output
 from hdh_migrate.cli.verbs.approve import expiry
 from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.errors import Exit, PlanChanged, UsageError
-from hdh_migrate.evidence.approvals import Judgement, Stage, Why
+from hdh_migrate.evidence.approvals import ApprovalStage, Judgement, Why
 from hdh_migrate.evidence.signing import load_verifier, new_report_key
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.session import approving
@@ -71,7 +71,7 @@ def session(desk: Desk) -> SessionDesk:
     return SessionDesk.open(desk.plan, None, quiet, threading.Event())
 
 
-def judged(desk: Desk, stage: Stage = Stage.CUTOVER) -> Judgement:
+def judged(desk: Desk, stage: ApprovalStage = ApprovalStage.CUTOVER) -> Judgement:
     opened = session(desk)
     subject = approving.subject_here(opened, "pilot", stage)
     return approving.judgement(opened, subject, offline(opened.clock, opened.ledger_path))
@@ -92,7 +92,7 @@ def test_two_of_three_approve_and_the_operators_own_key_does_not_count(desk: Des
     assert [one.comment for one in found.accepted] == ["vu en comité"]
     assert approve(desk, "ciso", "--for", "90m") == Exit.OK
     assert judged(desk).missing == 0
-    assert judged(desk, Stage.FINALIZE).missing == 2
+    assert judged(desk, ApprovalStage.FINALIZE).missing == 2
 
 
 def test_a_plan_that_was_edited_leaves_no_approval_in_force(desk: Desk) -> None:
@@ -274,10 +274,10 @@ def test_a_freeze_names_its_window_which_the_plan_bounds(desk: Desk) -> None:
 
     assert approve(desk, "dpo", "--for", "7h", stage="freeze") == Exit.USAGE
     assert approve(desk, "dpo", "--from", "2001-01-01T00:00:00Z") == Exit.USAGE
-    assert judged(desk, Stage.FREEZE).missing == 1
+    assert judged(desk, ApprovalStage.FREEZE).missing == 1
     assert approve(desk, "dpo", stage="freeze") == Exit.OK
 
-    assert judged(desk, Stage.FREEZE).missing == 0
+    assert judged(desk, ApprovalStage.FREEZE).missing == 0
     (kept,) = desk.folder.glob("**/approvals/*.json")
     first, last = (datetime.fromisoformat(told_in(kept)[1][name]) for name in ("from", "expires"))
     assert last - first <= timedelta(hours=6)

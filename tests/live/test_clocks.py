@@ -15,7 +15,7 @@ import pytest
 
 from hdh_migrate.clocks import ALONE, seconds_of
 from hdh_migrate.errors import ClocksDiffer, MigrateError, Refused
-from hdh_migrate.evidence.approvals import Stage, approval
+from hdh_migrate.evidence.approvals import ApprovalStage, approval
 from hdh_migrate.evidence.signing import load_signer
 from hdh_migrate.session import approving, cutover, decommission, reporting
 from hdh_migrate.session.desk import Desk
@@ -134,7 +134,7 @@ def test_a_clock_behind_lets_no_expired_approval_live(site: Site) -> None:
     site.run()
     now = desk(site)
     signer = load_signer(site.folder / "keys" / "dpo.key", None)
-    subject = approving.subject_here(now, "all", Stage.CUTOVER)
+    subject = approving.subject_here(now, "all", ApprovalStage.CUTOVER)
     past = WallClock(ahead=-10 * DAY).now(), WallClock(ahead=-9 * DAY).now()
     approving.keep(now, approval(signer, subject, made_at=past[0], expires=past[1]))
     refused(lambda: cutover.start(desk(site, -9.5 * DAY), "all"))

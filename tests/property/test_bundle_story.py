@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from hdh_migrate.evidence import keyed
-from hdh_migrate.evidence.journal import Inventory, Journal, findings_digest
+from hdh_migrate.evidence.journal import CountedInventory, Journal, findings_digest
 from hdh_migrate.evidence.records import journal_line
 from hdh_migrate.model import State, key_text
 from tests.property.test_ledger_story import Story
@@ -58,7 +58,7 @@ class Audited(Story):
         assert of.failed == sum(state in ENDED for state in states)
         if told.keyed:
             return
-        inventory = Inventory(of)
+        inventory = CountedInventory(of)
         for _, key, size, version, state, _ in rows:
             raw = key_text(key)
             line = {"key": raw, "size": size, "source_version": version}

@@ -8,8 +8,9 @@ import io
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hdh_migrate.evidence.cells import code, restored, safe
+from hdh_migrate.evidence.cells import code, safe
 from hdh_migrate.model import key_text
+from tests.support.undone import restored
 
 ANY_NAME = st.one_of(
     st.binary(min_size=1).map(key_text),

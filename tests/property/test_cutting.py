@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from hdh_migrate.errors import Unsupported
 from hdh_migrate.model import MIB, SEGMENT, PartPlan, TargetLimits
-from hdh_migrate.pipeline.cutting import PART_FLOOR, SEALED_OVERHEAD, cut, part_stored_size
+from hdh_migrate.pipeline.cutting import PART_FLOOR, SEALED_OVERHEAD, cut
+from tests.support.undone import part_stored_size
 
 GENERIC = TargetLimits(
     max_parts=10_000, min_part=5 * MIB, max_part=5 << 30, max_put=5 << 30, max_object=5 << 40

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.fixity import Inventoried, inventory_leaf
 from hdh_migrate.ledger import Ledger
@@ -165,7 +166,7 @@ class Story(RuleBasedStateMachine):
 
     @rule()
     def note(self) -> None:
-        self.ledger.finding("batch-held-back", "note", "it waits")
+        self.ledger.finding(Code.BATCH_HELD_BACK, "it waits")
 
     @rule()
     def commit(self) -> None:
@@ -225,7 +226,7 @@ class Story(RuleBasedStateMachine):
         return found[pick % len(found)] if found else None
 
     def find(self, dataset: int, number: int, code: str) -> None:
-        self.ledger.finding(code, "finding", "something", dataset=dataset, entry=number)
+        self.ledger.finding(Code(code), "something", dataset=dataset, entry=number)
 
 
 TestStory = Story.TestCase

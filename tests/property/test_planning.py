@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hdh_migrate.errors import Unsupported
 from hdh_migrate.model import MIB, TargetLimits
-from hdh_migrate.pipeline.cutting import PART_FLOOR, SEALED_OVERHEAD, cut, part_stored_size
+from hdh_migrate.pipeline.cutting import PART_FLOOR, SEALED_OVERHEAD, cut
 from hdh_migrate.pipeline.planning import (
     Pace,
     connections_needed,
@@ -23,6 +23,7 @@ from hdh_migrate.pipeline.planning import (
 from hdh_migrate.pipeline.throttling import RequestPace
 from hdh_migrate.targets import profiles
 from tests.support.quiet import FakeClock, Waits
+from tests.support.undone import part_stored_size
 
 HEADER = 232
 GIB = 1 << 30

@@ -22,7 +22,7 @@ from hdh_migrate.model import Place, Role, State, Step, TargetLimits
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.context import Context, DatasetRules, Engines
 from hdh_migrate.pipeline.perform import Performer
-from hdh_migrate.pipeline.retrying import Gate, Retrying
+from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.pipeline.runner import BatchOrder, Runner
 from hdh_migrate.pipeline.selecting import compile_rules
 from hdh_migrate.pipeline.work import Route, Toolbox
@@ -211,7 +211,9 @@ class World:
         )
 
     def _retry(self, halt: threading.Event) -> Retrying:
-        return Retrying(budget=self._budget, gate=Gate(self.clock.monotonic, halt), halt=halt)
+        return Retrying(
+            budget=self._budget, pause=SharedPause(self.clock.monotonic, halt), halt=halt
+        )
 
     def _batches(self) -> list[BatchOrder]:
         names = dict.fromkeys(dataset.batch for dataset in self.datasets)

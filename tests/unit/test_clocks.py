@@ -20,7 +20,7 @@ from hdh_migrate.clocks import (
     seconds_of,
 )
 from hdh_migrate.errors import ClocksDiffer, ConnectionLost, Exit, Refused
-from hdh_migrate.evidence.approvals import Stage, Subject, Why, approval
+from hdh_migrate.evidence.approvals import ApprovalStage, Subject, Why, approval
 from hdh_migrate.evidence.approvals import judge as judge_approvals
 from hdh_migrate.evidence.signing import load_signer, load_verifier, new_report_key
 from hdh_migrate.ledger import Ledger
@@ -353,7 +353,7 @@ def test_approvals_and_ends_of_keys_are_judged_by_the_stricter_clock(tmp_path: P
     new_report_key(tmp_path, "dpo", None, until="2026-11-25")
     key = load_verifier(tmp_path / "dpo.pub")
     subject = Subject(
-        plan_digest="a", ledger="l", batch="b", stage=Stage.CUTOVER, root="r", terms="t"
+        plan_digest="a", ledger="l", batch="b", stage=ApprovalStage.CUTOVER, root="r", terms="t"
     )
     made = approval(
         load_signer(tmp_path / "dpo.key", None), subject, made_at=NOW, expires=later(NOW, 90_000)

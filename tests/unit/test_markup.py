@@ -11,19 +11,20 @@ from hypothesis import strategies as st
 
 from hdh_migrate import markup
 from hdh_migrate.errors import ListingBroken
-from hdh_migrate.sources.azure_listing import PageReader, parse_page
+from hdh_migrate.sources.azure_listing import PageReader
+from tests.support.undone import parse_page
 from tests.unit.sources.test_azure_listing import entry, page
 
 DOCTYPE = "<!DOCTYPE a [<!ENTITY b 'patient'>]>"
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-7", "cp037"]
 
 
-def reader(**bounds: int) -> markup.Reader:
+def reader(**bounds: int) -> markup.EntryParser:
     given_bounds = {"most": 1 << 20, "entry_most": 1 << 18, "elements": 10_000} | bounds
-    return markup.Reader("e", **given_bounds)
+    return markup.EntryParser("e", **given_bounds)
 
 
-def entries(read: markup.Reader, *pieces: bytes) -> list[str]:
+def entries(read: markup.EntryParser, *pieces: bytes) -> list[str]:
     return [one[0].text or "" for piece in pieces for one in read.feed(piece)]
 
 

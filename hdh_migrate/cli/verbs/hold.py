@@ -27,7 +27,7 @@ def hold(
     as_json: AsJson = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Hold the door of every switch of this plan, also of one that is under way; or let go."""
+    """Hold every switch of this plan, also of one that is under way; or let go."""
     task = Task(as_json=as_json)
 
     def body() -> None:

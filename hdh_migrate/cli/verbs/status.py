@@ -109,5 +109,5 @@ def _cutover_lines(batch: str, told: CutoverStatus | None) -> list[str]:
         lines.append(f"  stopped at {waits['at']}: {waits['why']}")
         lines += [f"    {line}" for line in waits["told"]]
     if held is not None:
-        lines.append(f"  the door is held {held}")
+        lines.append(f"  the switch is held {held}")
     return lines

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import Interrupted, SourceWritten
 from hdh_migrate.model import DatasetRow, Listed, ObjectInfo, Pinned, State, key_bytes
 from hdh_migrate.pipeline.cutover.freeze import Listing
 from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.seen import Seen
 from hdh_migrate.pipeline.inventory import Frozen, Inventory, KeyOrder, demand_total, element
-from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS, severity
+from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS
 from hdh_migrate.pipeline.transfer import Transfer
-from hdh_migrate.pipeline.usage import RULE_UNUSED, Usage
+from hdh_migrate.pipeline.usage import Usage
 from hdh_migrate.pipeline.verify import Verify
 
-VANISHED = "vanished"
 PENDING = (State.LISTED, State.SENDING, State.SENT)
 AT_TARGET = (State.SENT, State.VERIFIED)
 FLUSH_OBJECTS = 5_000
@@ -132,7 +132,7 @@ class Delta:
         told = {
             found["object"]: found["id"]
             for found in ledger.findings()
-            if found["code"] == VANISHED and found["dataset"] == dataset.name
+            if found["code"] == Code.VANISHED and found["dataset"] == dataset.name
         }
         fresh = [
             number
@@ -142,7 +142,7 @@ class Delta:
         if apply:
             detail = "the source no longer has the object; the target keeps it"
             for number in fresh:
-                ledger.finding(VANISHED, "finding", detail, dataset=dataset.id, entry=number)
+                ledger.finding(Code.VANISHED, detail, dataset=dataset.id, entry=number)
             for number, finding in told.items():
                 if seen.has(number):
                     ledger.close_finding(finding)
@@ -166,22 +166,22 @@ class Delta:
         """Open the findings of what is new, and close those that no longer hold."""
         ledger = self._ctx.ledger
         open_ones = list(ledger.findings())
-        told = {(found["object"], found["code"]) for found in open_ones}
+        told = {(found["object"], Code.known(found["code"])) for found in open_ones}
         for entry, code in frozen.refused:
             if (entry, code) not in told:
-                ledger.finding(code, "blocker", REFUSALS[code], dataset=dataset.id, entry=entry)
+                ledger.finding(code, REFUSALS[code], dataset=dataset.id, entry=entry)
         for entry, code in frozen.failed:
             if code.startswith("kind-") and (entry, code) not in told:
                 detail = f"not a plain object: {code.removeprefix('kind-')}"
-                ledger.finding(code, "finding", detail, dataset=dataset.id, entry=entry)
+                ledger.finding(code, detail, dataset=dataset.id, entry=entry)
         for found in (one for one in open_ones if one["dataset"] == dataset.name):
             # Losses are counted anew; a rule that something new matches is unused no more.
-            over = found["code"] == RULE_UNUSED and found["detail"] not in usage.unused()
+            over = found["code"] == Code.RULE_UNUSED and found["detail"] not in usage.unused()
             if found["code"] in LOSSES or over:
                 ledger.close_finding(found["id"])
         for code, count in sorted(frozen.losses.items()):
             detail = f"{count} objects have {LOSSES[code]}"
-            ledger.finding(code, severity(code), detail, dataset=dataset.id)
+            ledger.finding(code, detail, dataset=dataset.id)
 
     def _pending(self) -> bool:
         ledger = self._ctx.ledger

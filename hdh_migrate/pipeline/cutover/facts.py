@@ -11,14 +11,14 @@ from hdh_migrate.pipeline.cutover.standing import Events, Standing, standings
 from hdh_migrate.results.switches import Cutover, Recheck
 
 
-class Journal(Protocol):
+class CutoverLedger(Protocol):
     """What of a ledger is needed here."""
 
     def cutovers(self) -> Events:
         """Return (time, kind, body) of every event of a cutover, oldest first."""
 
 
-def cutover_facts(ledger: Journal) -> list[Cutover]:
+def cutover_facts(ledger: CutoverLedger) -> list[Cutover]:
     """Return every cutover and rehearsal, in the order in which they began."""
     return [_facts(story) for story in standings(ledger.cutovers()).values()]
 

@@ -15,7 +15,7 @@ def finalize(scene: Scene, reason: str | None) -> Standing:
 
     Raises:
         Refused: with every blocker.
-        ApprovalMissing, DoorHeld: it may not be, or not now.
+        ApprovalMissing, SwitchHeld: it may not be, or not now.
         LedgerDamaged: the rows are not as the journal tells them.
         ClocksDiffer: it cannot be told whether the window has passed.
     """

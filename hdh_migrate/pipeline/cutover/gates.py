@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
+from hdh_migrate.codes import Severity
 from hdh_migrate.errors import Refused, StorageError
 from hdh_migrate.model import DatasetRow, State
 from hdh_migrate.pipeline.cutover import holdings, smoke
@@ -17,7 +18,7 @@ CUT_OVER = FINAL | {Stage.OPEN}
 
 
 def demand(scene: Scene, told: list[str]) -> None:
-    """Go on only when nothing is told against it.
+    """Raise unless there is no blocker at all.
 
     Raises:
         Refused: with every blocker.
@@ -72,7 +73,7 @@ def _findings(scene: Scene) -> Iterator[str]:
     excused = set[int]()
     waived: Waived | None = None
     for found in scene.ctx.ledger.findings():
-        if found["severity"] == "note" or found["dataset"] not in names:
+        if found["severity"] == Severity.NOTE or found["dataset"] not in names:
             continue
         waived = waived or scene.waivers()  # read once, and only when there is something to waive
         if waived(found):

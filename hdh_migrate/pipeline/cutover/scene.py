@@ -163,13 +163,13 @@ class Story(Tale):
     consent: Callable[[str, str], Consent]
     """Judges the approvals of a stage for a root, read anew from where they are kept."""
     held: Callable[[], str | None]
-    """Says who holds the door, None when nobody does."""
+    """Says who holds the switch, None when nobody does."""
 
     def __post_init__(self) -> None:
         self.ledger = self.ctx.ledger
 
     def judged(self, stage: str) -> Moment:
-        """Return the present for a step that cannot be taken back, and journal who told it.
+        """Return the present for a step that cannot be taken back; journal whose Date it rests on.
 
         Raises:
             ClocksDiffer: it cannot be told; nothing may be permitted.
@@ -201,7 +201,7 @@ class Scene(Story):
     waivers: Callable[[], Waived]
     """Reads the signed waivers that count now."""
     attested: Callable[[], Sequence[str]]
-    """Says why nothing may be sent to the target; empty means the door is open."""
+    """Says why nothing may be sent to the target; empty means that all may be."""
     consumer: Callable[[], Consumer]
     lacking: Callable[[], Sequence[str]]
     """Says what the smoke tests lack; empty means that they can be made."""

@@ -14,5 +14,5 @@ class Seen:
         self._bits[number >> 3] |= 1 << (number & 7)
 
     def has(self, number: int) -> bool:
-        """Say whether it was."""
+        """Say whether the object with this number was seen."""
         return bool(self._bits[number >> 3] & (1 << (number & 7)))

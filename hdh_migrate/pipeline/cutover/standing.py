@@ -63,7 +63,7 @@ FINAL = frozenset({Stage.FINALIZED, Stage.ERASING, Stage.REQUESTED, Stage.OBSERV
 
 
 @dataclass(slots=True)
-class Recheck:
+class RecheckState:
     """What was read again at the target before the source is deleted."""
 
     level: str | None = None
@@ -101,7 +101,7 @@ class Erasure:
 
 @dataclass(slots=True)
 class Standing:
-    """One cutover (or rehearsal) of one batch, as the journal tells it."""
+    """One cutover (or rehearsal) of one batch: the state that its journal events add up to."""
 
     batch: str
     track: Track = Track.CUTOVER
@@ -152,7 +152,7 @@ class Standing:
     """Approvals, by digest, that the key with this fingerprint has withdrawn."""
     times: dict[str, str] = field(default_factory=dict)
     finalized: Finalization | None = None
-    recheck: Recheck = field(default_factory=Recheck)
+    recheck: RecheckState = field(default_factory=RecheckState)
     erasure: Erasure = field(default_factory=Erasure)
     requested: dict[str, int] | None = None
     observed: Remains | None = None

@@ -30,7 +30,7 @@ def start(scene: Scene) -> Standing:
         Refused: a gate, with every blocker; nothing was switched.
         ApprovalMissing: nobody agreed, or not to this manifest; nothing was switched.
         SourceWritten: the source is not frozen; nothing was switched.
-        DoorHeld: held at the door of the switch; nothing was switched.
+        SwitchHeld: the switch is held; nothing was switched.
         ClocksDiffer: it cannot be told which time it is; nothing was switched.
         PointerMoved: somebody else changed the pointer; it was not touched.
         SmokeFailed: the pointer is switched and smoke tests fail.

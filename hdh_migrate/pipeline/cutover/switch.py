@@ -11,21 +11,21 @@ from functools import partial
 from hdh_migrate.errors import (
     ApprovalMissing,
     ClocksDiffer,
-    DoorHeld,
     PointerMoved,
     StorageError,
+    SwitchHeld,
 )
 from hdh_migrate.pipeline.cutover.scene import Back, Consent, Scene, Story, digest
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, Stage, Standing, Track
 
-_WAITS = {DoorHeld: "held", ApprovalMissing: "approval", ClocksDiffer: "clock"}
+_WAITS = {SwitchHeld: "held", ApprovalMissing: "approval", ClocksDiffer: "clock"}
 
 
 def switch(scene: Scene, now: Standing, root: str) -> None:
     """Give the pointer its new value if it still has the one it had when the cutover began.
 
     Raises:
-        DoorHeld: somebody holds the door.
+        SwitchHeld: somebody holds it.
         ApprovalMissing: the approvals do not count (any more).
         ClocksDiffer: it cannot be told whether they still count.
         PointerMoved: the pointer has another value; it was not touched.
@@ -45,7 +45,7 @@ def switch(scene: Scene, now: Standing, root: str) -> None:
     )  # fmt: skip
     try:
         _both(scene, root)
-    except (DoorHeld, ApprovalMissing, ClocksDiffer) as error:
+    except (SwitchHeld, ApprovalMissing, ClocksDiffer) as error:
         scene.note("withdrawn", why="the door was closed before the pointer was touched")
         scene.waits(_WAITS[type(error)], [str(error)])
         raise
@@ -65,7 +65,7 @@ def _both(scene: Scene, root: str) -> Consent:
     """Return the consent to the switch, while whoever stated the freeze stands by it, too.
 
     Raises:
-        DoorHeld, ApprovalMissing: as `let_through`.
+        SwitchHeld, ApprovalMissing: as `let_through`.
     """
     if scene.probe is None:
         let_through(scene, "freeze", root)
@@ -112,16 +112,16 @@ def demand_switched(scene: Scene) -> None:
 
 
 def let_through(scene: Story, stage: str, root: str) -> Consent:
-    """Return the consent to a stage while nobody holds the door.
+    """Return the consent to a stage while nobody holds the switch.
 
     Raises:
-        DoorHeld: somebody does.
+        SwitchHeld: somebody does.
         ApprovalMissing: the approvals do not suffice now.
     """
     holder = scene.held()
     if holder is not None:
         scene.waits("held", [holder])
-        raise DoorHeld(f"held at the door of the {stage}: {holder}")
+        raise SwitchHeld(f"held before the {stage}: {holder}")
     consent = scene.consent(stage, root)
     if not consent.given and scene.track is Track.CUTOVER:
         scene.waits("approval", consent.told)

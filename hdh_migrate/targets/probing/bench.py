@@ -29,10 +29,10 @@ _SILENT_MAX = 3
 
 
 class Unclear(Exception):
-    """The answer does not tell; the message says what came instead."""
+    """The answer decides nothing; the message says what came instead."""
 
 
-class Refusal(Unclear):
+class CannotBegin(Unclear):
     """The host refused what a check needs before it can begin."""
 
 
@@ -110,7 +110,7 @@ class Bench:
         return f"{self.prefix}{self._number:03d}/{name}"
 
     def pause(self, seconds: float) -> None:
-        """Wait."""
+        """Wait so many seconds, or less when the probe is told to stop."""
         self._wait(seconds)
 
     # --- raw requests ----------------------------------------------------------------------
@@ -221,7 +221,7 @@ class Bench:
         """
         answer = self.call("create_multipart_upload", key=key, **more)
         if not answer.took():
-            raise Refusal(f"CreateMultipartUpload: {answer}")
+            raise CannotBegin(f"CreateMultipartUpload: {answer}")
         upload_id = str(answer.data.get("UploadId") or "")
         if not upload_id:
             raise Unclear(f"CreateMultipartUpload: {answer} without an id")

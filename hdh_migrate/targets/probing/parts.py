@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from hdh_migrate.targets.probing.bench import Answer, Bench, Refusal, Unclear
+from hdh_migrate.targets.probing.bench import Answer, Bench, CannotBegin, Unclear
 from hdh_migrate.targets.probing.record import Observation, seen, unknown
 
 _TRIED_MAX = 10_000
@@ -17,7 +17,7 @@ def whole(bench: Bench) -> Iterator[Observation]:
     key, size = bench.key(), int(bench.claims["min_part"])
     try:
         upload = bench.begin(key)
-    except Refusal as refusal:
+    except CannotBegin as refusal:
         yield seen("multipart", False, str(refusal))
         raise
     bodies = {1: b"\0" * size, 2: b"p"}

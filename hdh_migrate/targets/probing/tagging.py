@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import quote, urlencode
 
-from hdh_migrate.targets.probing.bench import Bench, Refusal, Unclear
+from hdh_migrate.targets.probing.bench import Bench, CannotBegin, Unclear
 from hdh_migrate.targets.probing.naming import largest
 from hdh_migrate.targets.probing.record import Observation, seen, unknown
 
@@ -24,7 +24,7 @@ def tags(bench: Bench) -> Iterator[Observation]:
     yield seen("tags_with_put", with_put, said)
     try:
         yield seen("tags_with_upload", *_with_upload(bench))
-    except Refusal as refusal:
+    except CannotBegin as refusal:
         yield unknown("tags_with_upload", str(refusal))
     yield _most(bench) if with_put else unknown("max_tags", "tags with a PUT were not kept")
 

@@ -17,13 +17,13 @@ from hdh_migrate.errors import PlanInvalid
 from hdh_migrate.model import TargetLimits
 from hdh_migrate.plan import beside
 from hdh_migrate.targets.profiles.schema import (
+    Citation,
     Claims,
     HealthRule,
     Merged,
     Note,
     OwnFile,
     ProfileFile,
-    Source,
 )
 
 OWN = "the plan's own profile"
@@ -57,6 +57,8 @@ class Own:
     sha256: str
     overrides: tuple[str, ...]
     """Names of claims, and `health.NAME` for rules, in the file's order."""
+    text: str = field(repr=False)
+    """The whole file, for those who must not read it once more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,10 +138,12 @@ def names() -> tuple[str, ...]:
     )
 
 
-def load(name: str, own: Path | None = None, reference: str | None = None) -> Profile:
+def load(
+    name: str, own: Path | None = None, reference: str | None = None, *, text: str | None = None
+) -> Profile:
     """Return one profile, with the claims of `own` in place of its own where it has any.
 
-    `reference` is how the plan names `own`.
+    `reference` is how the plan names `own`, `text` what was read of it if somebody did.
 
     Raises:
         PlanInvalid: there is no profile of that name, or `own` is refused; all problems are told.
@@ -150,13 +154,20 @@ def load(name: str, own: Path | None = None, reference: str | None = None) -> Pr
     claims = _claims(shipped.claims, shipped.sources, f"profile {name}")
     rules, replaced = _sourced(shipped.health, shipped.sources), None
     if own is not None:
-        mine, own_claims, digest = _own(own, document["claims"])
+        if text is None:
+            text = beside.read(own, "a profile", hint=HINT)
+        mine, own_claims = _own(own, text, document["claims"])
         changed = tuple(mine.claims)
         told = _claims(own_claims, mine.sources, OWN)
         claims |= {capability: told[capability] for capability in changed}
         rules = _replaced(rules, _sourced(mine.health, mine.sources))
         overrides = (*changed, *(f"health.{rule.name}" for rule in mine.health))
-        replaced = Own(reference=reference or own.name, sha256=digest, overrides=overrides)
+        replaced = Own(
+            reference=reference or own.name,
+            sha256=beside.digest_of(text),
+            overrides=overrides,
+            text=text,
+        )
     return Profile(
         name=shipped.name,
         title=shipped.title,
@@ -182,16 +193,16 @@ def _shipped(name: str) -> tuple[Mapping[str, Any], ProfileFile]:
     return found.value, beside.checked(ProfileFile, found.value, found, where, hint=HINT)
 
 
-def _own(path: Path, below: Mapping[str, Any]) -> tuple[OwnFile, Claims, str]:
-    """Read a customer's profile; also return all claims with it laid over those below."""
-    found, digest = beside.read(path, "a profile", hint=HINT)
+def _own(path: Path, text: str, below: Mapping[str, Any]) -> tuple[OwnFile, Claims]:
+    """Parse a customer's profile; also return all claims with it laid over those below."""
+    found = beside.parsed(text, str(path), "a profile", hint=HINT)
     mine = beside.checked(OwnFile, found.value, found, str(path), hint=HINT)
     whole = {"claims": {**below, **mine.claims}}
     merged = beside.checked(Merged, whole, found, str(path), hint=HINT)
-    return mine, merged.claims, digest
+    return mine, merged.claims
 
 
-def _claims(claims: Claims, sources: Mapping[str, Source], origin: str) -> dict[str, Claim]:
+def _claims(claims: Claims, sources: Mapping[str, Citation], origin: str) -> dict[str, Claim]:
     return {
         name: Claim(
             value=told.value,
@@ -205,11 +216,11 @@ def _claims(claims: Claims, sources: Mapping[str, Source], origin: str) -> dict[
     }
 
 
-def _title(source: str, sources: Mapping[str, Source]) -> str:
+def _title(source: str, sources: Mapping[str, Citation]) -> str:
     return sources[source].title if source in sources else source
 
 
-def _sourced(told: Sequence[Dated], sources: Mapping[str, Source]) -> tuple[Dated, ...]:
+def _sourced(told: Sequence[Dated], sources: Mapping[str, Citation]) -> tuple[Dated, ...]:
     return tuple(one.model_copy(update={"source": _title(one.source, sources)}) for one in told)
 
 

@@ -27,7 +27,7 @@ Template = Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9{}.:-]+$")
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 ._:*-]{1,60}$")]
 
 
-class Told(Section, Generic[T]):
+class WrittenClaim(Section, Generic[T]):
     """One claim about a host."""
 
     value: T = Field(description="What the tool counts on.")
@@ -41,7 +41,7 @@ class Told(Section, Generic[T]):
     )
 
 
-class Source(Section):
+class Citation(Section):
     """A document that claims refer to by a short name."""
 
     title: Reason = Field(description="What it is called, so that it can be found again.")
@@ -52,127 +52,147 @@ class Claims(Section):
     """Everything that is claimed of a host; the field names are the capability names."""
 
     # --- where it is -------------------------------------------------------------------------
-    endpoint: Told[Template | None] = Field(
+    endpoint: WrittenClaim[Template | None] = Field(
         description="the S3 address, with {region}; null: the plan must name it"
     )
-    host: Told[HostPattern | None] = Field(
+    host: WrittenClaim[HostPattern | None] = Field(
         description="what the endpoint's host must be; {region} is the plan's region, a leading *"
         " any one label; null: any"
     )
-    regions: Told[tuple[Region, ...]] = Field(description="its regions; none listed: any")
-    addressing: Told[Literal["path", "virtual"]] = Field(
+    regions: WrittenClaim[tuple[Region, ...]] = Field(description="its regions; none listed: any")
+    addressing: WrittenClaim[Literal["path", "virtual"]] = Field(
         description="bucket in the path, or in front of the host"
     )
-    dotted_buckets: Told[Literal["path", "refuse"]] = Field(
+    dotted_buckets: WrittenClaim[Literal["path", "refuse"]] = Field(
         description="a bucket with a dot in its name: addressed by path, or refused"
     )
-    signature_region: Told[Annotated[str, StringConstraints(pattern=r"^[a-z0-9{}-]{1,40}$")]] = (
-        Field(description="the region that requests are signed for; {region} is the plan's")
-    )
-    private_network: Told[bool] = Field(
+    signature_region: WrittenClaim[
+        Annotated[str, StringConstraints(pattern=r"^[a-z0-9{}-]{1,40}$")]
+    ] = Field(description="the region that requests are signed for; {region} is the plan's")
+    private_network: WrittenClaim[bool] = Field(
         description="the host lies in a private network, so that its addresses may be private"
     )
     # --- limits ------------------------------------------------------------------------------
-    max_parts: Told[Count] = Field(description="parts of one upload")
-    min_part: Told[Amount] = Field(description="bytes of every part but the last")
-    max_part: Told[Count] = Field(description="bytes of one part")
-    max_put: Told[Count] = Field(description="bytes of one single PUT")
-    max_object: Told[Count] = Field(description="bytes of one object")
-    max_key: Told[Count] = Field(description="UTF-8 bytes of a key")
-    max_metadata: Told[Amount] = Field(description="bytes of user metadata, names and values")
-    max_tags: Told[Amount] = Field(description="tags of one object")
-    max_tag_key: Told[Amount] = Field(description="characters of a tag's name")
-    max_tag_value: Told[Amount] = Field(description="characters of a tag's value")
-    max_open_uploads: Told[Count | None] = Field(
+    max_parts: WrittenClaim[Count] = Field(description="parts of one upload")
+    min_part: WrittenClaim[Amount] = Field(description="bytes of every part but the last")
+    max_part: WrittenClaim[Count] = Field(description="bytes of one part")
+    max_put: WrittenClaim[Count] = Field(description="bytes of one single PUT")
+    max_object: WrittenClaim[Count] = Field(description="bytes of one object")
+    max_key: WrittenClaim[Count] = Field(description="UTF-8 bytes of a key")
+    max_metadata: WrittenClaim[Amount] = Field(
+        description="bytes of user metadata, names and values"
+    )
+    max_tags: WrittenClaim[Amount] = Field(description="tags of one object")
+    max_tag_key: WrittenClaim[Amount] = Field(description="characters of a tag's name")
+    max_tag_value: WrittenClaim[Amount] = Field(description="characters of a tag's value")
+    max_open_uploads: WrittenClaim[Count | None] = Field(
         description="multipart uploads that may be open at once; null: no number is known"
     )
-    quota_bytes: Told[Count | None] = Field(
+    quota_bytes: WrittenClaim[Count | None] = Field(
         description="bytes that a customer's project may hold; null: no number is known"
     )
-    list_page: Told[Count] = Field(description="keys in one page of a listing")
+    list_page: WrittenClaim[Count] = Field(description="keys in one page of a listing")
     # --- pace --------------------------------------------------------------------------------
-    request_seconds: Told[Rate | None] = Field(
+    request_seconds: WrittenClaim[Rate | None] = Field(
         description="within which a request must be finished; null: no such limit is known"
     )
-    writes_per_second: Told[Rate | None] = Field(
+    writes_per_second: WrittenClaim[Rate | None] = Field(
         description="PUT, POST and DELETE requests to one bucket; null: no number is known"
     )
-    reads_per_second: Told[Rate | None] = Field(
+    reads_per_second: WrittenClaim[Rate | None] = Field(
         description="GET and HEAD requests to one bucket; null: no number is known"
     )
-    connection_bytes_per_second: Told[Rate | None] = Field(
+    connection_bytes_per_second: WrittenClaim[Rate | None] = Field(
         description="most bytes a second on one connection; null: no number is known"
     )
-    objects_per_bucket: Told[Count | None] = Field(
+    objects_per_bucket: WrittenClaim[Count | None] = Field(
         description="objects (versions and delete markers included) advised at most; null: any"
     )
     # --- integrity ---------------------------------------------------------------------------
-    signed_payload: Told[bool] = Field(
+    signed_payload: WrittenClaim[bool] = Field(
         description="a body that is not the one that was signed is refused"
     )
-    content_md5: Told[bool] = Field(description="a wrong Content-MD5 is refused")
-    content_md5_required: Told[tuple[Label, ...]] = Field(
+    content_md5: WrittenClaim[bool] = Field(description="a wrong Content-MD5 is refused")
+    content_md5_required: WrittenClaim[tuple[Label, ...]] = Field(
         description="operations that are refused without Content-MD5"
     )
-    checksum_crc32: Told[bool] = Field(description="x-amz-checksum-crc32 is taken and checked")
-    checksum_crc32c: Told[bool] = Field(description="x-amz-checksum-crc32c is taken and checked")
-    checksum_crc64nvme: Told[bool] = Field(
+    checksum_crc32: WrittenClaim[bool] = Field(
+        description="x-amz-checksum-crc32 is taken and checked"
+    )
+    checksum_crc32c: WrittenClaim[bool] = Field(
+        description="x-amz-checksum-crc32c is taken and checked"
+    )
+    checksum_crc64nvme: WrittenClaim[bool] = Field(
         description="x-amz-checksum-crc64nvme is taken and checked"
     )
-    checksum_sha1: Told[bool] = Field(description="x-amz-checksum-sha1 is taken and checked")
-    checksum_sha256: Told[bool] = Field(description="x-amz-checksum-sha256 is taken and checked")
-    trailers: Told[bool] = Field(description="aws-chunked bodies with a checksum trailer are taken")
-    etag_single: Told[Literal["md5", "opaque"]] = Field(description="the ETag of a single PUT")
-    etag_multipart: Told[Literal["md5-of-md5s", "opaque"]] = Field(
+    checksum_sha1: WrittenClaim[bool] = Field(
+        description="x-amz-checksum-sha1 is taken and checked"
+    )
+    checksum_sha256: WrittenClaim[bool] = Field(
+        description="x-amz-checksum-sha256 is taken and checked"
+    )
+    trailers: WrittenClaim[bool] = Field(
+        description="aws-chunked bodies with a checksum trailer are taken"
+    )
+    etag_single: WrittenClaim[Literal["md5", "opaque"]] = Field(
+        description="the ETag of a single PUT"
+    )
+    etag_multipart: WrittenClaim[Literal["md5-of-md5s", "opaque"]] = Field(
         description="the ETag of an object sent in parts"
     )
     # --- writing -----------------------------------------------------------------------------
-    conditional_put: Told[bool] = Field(description="If-None-Match and If-Match on PUT")
-    conditional_complete: Told[bool] = Field(
+    conditional_put: WrittenClaim[bool] = Field(description="If-None-Match and If-Match on PUT")
+    conditional_complete: WrittenClaim[bool] = Field(
         description="If-None-Match and If-Match on CompleteMultipartUpload"
     )
-    conditional_with_sse_c: Told[bool] = Field(description="conditional writes together with SSE-C")
-    repeated_complete: Told[Literal["same", "no-such-upload", "error"]] = Field(
+    conditional_with_sse_c: WrittenClaim[bool] = Field(
+        description="conditional writes together with SSE-C"
+    )
+    repeated_complete: WrittenClaim[Literal["same", "no-such-upload", "error"]] = Field(
         description="the answer to a completion that was done before"
     )
-    list_parts: Told[bool] = Field(description="ListParts")
-    list_uploads: Told[bool] = Field(description="ListMultipartUploads")
-    range_reads: Told[bool] = Field(description="Range on GET, answered with 206")
-    read_after_write: Told[bool] = Field(description="what was written is seen at once")
+    list_parts: WrittenClaim[bool] = Field(description="ListParts")
+    list_uploads: WrittenClaim[bool] = Field(description="ListMultipartUploads")
+    range_reads: WrittenClaim[bool] = Field(description="Range on GET, answered with 206")
+    read_after_write: WrittenClaim[bool] = Field(description="what was written is seen at once")
     # --- names and labels --------------------------------------------------------------------
-    keys_normalised: Told[bool] = Field(description="keys are changed to one Unicode form")
-    keys_case_folded: Told[bool] = Field(description="keys that differ in case only are one key")
-    key_charset: Told[Literal["utf-8", "ascii"]] = Field(description="what keys may hold")
-    metadata_charset: Told[Literal["utf-8", "ascii"]] = Field(
+    keys_normalised: WrittenClaim[bool] = Field(description="keys are changed to one Unicode form")
+    keys_case_folded: WrittenClaim[bool] = Field(
+        description="keys that differ in case only are one key"
+    )
+    key_charset: WrittenClaim[Literal["utf-8", "ascii"]] = Field(description="what keys may hold")
+    metadata_charset: WrittenClaim[Literal["utf-8", "ascii"]] = Field(
         description="what user metadata may hold"
     )
-    metadata_names: Told[Literal["exact", "hyphens"]] = Field(
+    metadata_names: WrittenClaim[Literal["exact", "hyphens"]] = Field(
         description="names of user metadata: kept as they are, or `_` written as `-`"
     )
-    tags: Told[bool] = Field(description="object tags")
-    tags_with_put: Told[bool] = Field(
+    tags: WrittenClaim[bool] = Field(description="object tags")
+    tags_with_put: WrittenClaim[bool] = Field(
         description="x-amz-tagging on PUT; else they are set after it"
     )
-    tags_with_upload: Told[bool] = Field(
+    tags_with_upload: WrittenClaim[bool] = Field(
         description="x-amz-tagging on CreateMultipartUpload; else they are set after completion"
     )
     # --- keeping -----------------------------------------------------------------------------
-    versioning: Told[bool] = Field(description="bucket versioning")
-    object_lock: Told[bool] = Field(description="retention and legal hold")
-    lock_modes: Told[tuple[LockMode, ...]] = Field(
+    versioning: WrittenClaim[bool] = Field(description="bucket versioning")
+    object_lock: WrittenClaim[bool] = Field(description="retention and legal hold")
+    lock_modes: WrittenClaim[tuple[LockMode, ...]] = Field(
         description="modes of retention: governance, compliance; none listed: no retention"
     )
-    object_lock_later: Told[bool] = Field(
+    object_lock_later: WrittenClaim[bool] = Field(
         description="object lock can be turned on after the bucket was created"
     )
-    bucket_policy: Told[bool] = Field(description="bucket policies")
-    implicit_deny: Told[bool] = Field(
+    bucket_policy: WrittenClaim[bool] = Field(description="bucket policies")
+    implicit_deny: WrittenClaim[bool] = Field(
         description="a bucket policy denies everybody what it does not allow"
     )
-    lifecycle: Told[bool] = Field(description="lifecycle rules")
-    bucket_encryption: Told[bool] = Field(description="PutBucketEncryption")
-    sse_modes: Told[tuple[Label, ...]] = Field(description="encryption on the host's side")
-    storage_classes: Told[tuple[Label, ...]] = Field(description="storage classes; none: unknown")
+    lifecycle: WrittenClaim[bool] = Field(description="lifecycle rules")
+    bucket_encryption: WrittenClaim[bool] = Field(description="PutBucketEncryption")
+    sse_modes: WrittenClaim[tuple[Label, ...]] = Field(description="encryption on the host's side")
+    storage_classes: WrittenClaim[tuple[Label, ...]] = Field(
+        description="storage classes; none: unknown"
+    )
 
     @model_validator(mode="after")
     def _hold_together(self) -> Self:
@@ -227,7 +247,7 @@ class ProfileFile(Section):
     name: Name
     title: Reason
     as_of: Day = Field(description="When the whole was last gone through.")
-    sources: dict[Name, Source]
+    sources: dict[Name, Citation]
     claims: Claims
     health: tuple[HealthRule, ...] = ()
     notes: tuple[Note, ...] = ()
@@ -242,6 +262,6 @@ class Merged(Section):
 class OwnFile(Section):
     """A customer's own profile beside the plan: only what differs, claim by claim."""
 
-    sources: dict[Name, Source] = Field(default_factory=dict)
+    sources: dict[Name, Citation] = Field(default_factory=dict)
     claims: dict[str, object] = Field(default_factory=dict)
     health: tuple[HealthRule, ...] = ()

@@ -16,7 +16,7 @@ from hdh_migrate.evidence import keyed
 from hdh_migrate.evidence.bundle import Bundle, write_bundle
 from hdh_migrate.evidence.check import sums_text
 from hdh_migrate.evidence.counts import summary as summary_of
-from hdh_migrate.evidence.facts import Counts, DatasetFacts, Endpoint, Facts, Loss, Pace
+from hdh_migrate.evidence.facts import Counts, DatasetFacts, Endpoint, Facts, Loss, StepPace
 from hdh_migrate.evidence.signing import STATEMENT_TYPE, Signer, load_signer, new_report_key
 from hdh_migrate.evidence.verify import CODES
 from hdh_migrate.fixity import MerkleTree, canonical_json, leaf_digest, sha256_hex
@@ -282,7 +282,7 @@ def consistent(about: Facts, records: Sequence[Line]) -> Facts:
         at, size = moment_of(about), sum(line["size"] for line in verified)
         bins = (Counts(len(verified), size),)
         paces = (
-            Pace(step=step, started=at, ended=at, seconds=1.0, bins=bins)
+            StepPace(step=step, started=at, ended=at, seconds=1.0, bins=bins)
             for step in ("transfer", "verify")
         )
         about = replace(about, paces=tuple(paces))

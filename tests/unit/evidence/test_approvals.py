@@ -13,8 +13,8 @@ import pytest
 from hdh_migrate.clocks import Moment
 from hdh_migrate.evidence.approvals import (
     APPROVAL_TYPE,
+    ApprovalStage,
     Judgement,
-    Stage,
     Subject,
     Why,
     approval,
@@ -27,10 +27,11 @@ from tests.unit.evidence.builders import signer
 
 MADE, NOW, UNTIL = "2026-11-20T08:00:00Z", "2026-11-25T10:00:00.000Z", "2026-11-27T08:00:00Z"
 SUBJECT = Subject(
-    plan_digest="aa" * 32, ledger="aaaa-1111", batch="pilot", stage=Stage.CUTOVER, root="bb" * 32,
+    plan_digest="aa" * 32, ledger="aaaa-1111", batch="pilot",
+    stage=ApprovalStage.CUTOVER, root="bb" * 32,
     terms="ee" * 32, attempt=2, since="2026-11-19T08:00:00.000Z",
 )  # fmt: skip
-FREEZE = replace(SUBJECT, stage=Stage.FREEZE, root=None, longest=86_400)
+FREEZE = replace(SUBJECT, stage=ApprovalStage.FREEZE, root=None, longest=86_400)
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def test_nothing_given_leaves_everything_missing(dpo: Signer, ciso: Signer) -> N
         ({"attempt": 3}, Why.OTHER_ATTEMPT),
         ({"terms": "ff" * 32}, Why.OTHER_TERMS),
         ({"batch": "imaging"}, Why.OTHER_BATCH),
-        ({"stage": Stage.FINALIZE}, Why.OTHER_STAGE),
+        ({"stage": ApprovalStage.FINALIZE}, Why.OTHER_STAGE),
         ({"root": "dd" * 32}, Why.OTHER_ROOT),
         ({"root": None}, Why.OTHER_ROOT),
     ],

@@ -4,7 +4,8 @@ import unicodedata
 
 import pytest
 
-from hdh_migrate.evidence.cells import code, restored, safe
+from hdh_migrate.evidence.cells import code, safe
+from tests.support.undone import restored
 from tests.unit.evidence.hostile import HOSTILE
 
 TRIGGERS = "=+-@\t\r\uff1d\uff0b\uff0d\uff20\u2212\u207a\ufe62"

@@ -18,8 +18,8 @@ import pytest
 
 from hdh_migrate.evidence.check import check_bundle
 from hdh_migrate.evidence.counts import summary as summary_of
-from hdh_migrate.evidence.cutovers import Cutover
-from hdh_migrate.evidence.facts import Counts, Facts, Loss, Pace
+from hdh_migrate.evidence.cutovers import CutoverAccount
+from hdh_migrate.evidence.facts import Counts, Facts, Loss, StepPace
 from hdh_migrate.evidence.signing import Signer
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.model import Place, key_text
@@ -331,7 +331,7 @@ STORY: dict[str, tuple[Callable[[Facts], Facts], str]] = {
     ),
     "a cutover that the journal does not know": (
         lambda about: replace(
-            about, cutovers=(Cutover("pilot", "cutover").facts(),)
+            about, cutovers=(CutoverAccount("pilot", "cutover").facts(),)
         ),
         "other cutovers",
     ),
@@ -386,8 +386,8 @@ def waiver(**changes: Any) -> dict[str, Any]:
     return {**made, **changes}
 
 
-def pace(**changes: Any) -> Pace:
-    made = Pace(step="verify", started=ENDED, ended=ENDED, seconds=1.0, bins=(Counts(1, 1000),))
+def pace(**changes: Any) -> StepPace:
+    made = StepPace(step="verify", started=ENDED, ended=ENDED, seconds=1.0, bins=(Counts(1, 1000),))
     return replace(made, **changes)
 
 

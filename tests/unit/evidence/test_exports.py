@@ -16,14 +16,14 @@ import pytest
 
 from hdh_migrate.cli.verbs.audit.export import Format, What
 from hdh_migrate.errors import EvidenceDamaged, UsageError
-from hdh_migrate.evidence.cells import restored
-from hdh_migrate.evidence.exports import COLUMNS, FORMATS, Wanted, save
+from hdh_migrate.evidence.exports import COLUMNS, FORMATS, ExportRequest, save
 from hdh_migrate.evidence.names import visible
-from hdh_migrate.evidence.reading import Reading, open_bundle
+from hdh_migrate.evidence.reading import CheckedBundle, open_bundle
 from hdh_migrate.evidence.records import order_of
 from hdh_migrate.evidence.signing import Signer
 from hdh_migrate.model import Place
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
+from tests.support.undone import restored
 from tests.unit.evidence.builders import (
     SOURCE,
     TARGET,
@@ -96,7 +96,7 @@ def good(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Path:
 
 
 def made(folder: Path, form: str, **wanted: object) -> bytes:
-    return b"".join(FORMATS[form](open_bundle(folder), Wanted(**wanted)))  # type: ignore[arg-type]
+    return b"".join(FORMATS[form](open_bundle(folder), ExportRequest(**wanted)))  # type: ignore[arg-type]
 
 
 def rows(data: bytes) -> list[list[str]]:
@@ -152,7 +152,7 @@ def test_csv_of_many_objects_needs_little_memory(tmp_path: Path, key: Signer) ->
     reading = open_bundle(folder)
 
     tracemalloc.start()
-    size = sum(map(len, FORMATS["csv"](reading, Wanted())))
+    size = sum(map(len, FORMATS["csv"](reading, ExportRequest())))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -283,7 +283,7 @@ def test_markdown_of_a_rehearsed_draft_says_so_first(tmp_path: Path) -> None:
 
 def test_markdown_says_that_signatures_were_checked(good: Path, key: Signer) -> None:
     reading = open_bundle(good, [key.verifier])
-    text = b"".join(FORMATS["markdown"](reading, Wanted())).decode()
+    text = b"".join(FORMATS["markdown"](reading, ExportRequest())).decode()
 
     assert f"by `{key.key_id}`; signatures checked with trusted keys" in text
 
@@ -391,5 +391,5 @@ def test_an_export_is_private_new_and_whole_or_absent(tmp_path: Path) -> None:
 
 
 def test_a_reading_shows_no_predicate(good: Path) -> None:
-    reading: Reading = open_bundle(good)
+    reading: CheckedBundle = open_bundle(good)
     assert "emc2" not in repr(replace(reading, folder=Path("x")))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.evidence.cells import safe
-from hdh_migrate.evidence.keyed import Names
+from hdh_migrate.evidence.keyed import KeyedNames
 from hdh_migrate.evidence.opening import opening
 from hdh_migrate.evidence.records import manifest_line
 from tests.unit.evidence.builders import record
@@ -33,7 +33,7 @@ def test_the_printed_undo_restores_every_name(printed: dict[str, Any]) -> None:
 def test_the_printed_check_accepts_the_object_and_no_other(
     printed: dict[str, Any], tmp_path: Path
 ) -> None:
-    names, plain = Names(bytes(range(32))), record("scans/é.dcm")
+    names, plain = KeyedNames(bytes(range(32))), record("scans/é.dcm")
     lines = [manifest_line(names.record(plain)), manifest_line(names.record(record("zzz")))]
     (tmp_path / "manifest.jsonl").write_bytes(b"".join(sorted(lines)))
     told = opening(tmp_path, plain, names.object_key(plain["dataset"], plain["key"]))

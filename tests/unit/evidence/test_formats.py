@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from hdh_migrate.evidence.formats import READERS
+from hdh_migrate.evidence.formats import LOCALES
 
-FR, EN = READERS["fr"], READERS["en"]
+FR, EN = LOCALES["fr"], LOCALES["en"]
 
 
 def test_thousands_are_apart_as_each_language_writes_them() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.evidence.catalogue import CATALOGUE, LANGUAGES, text
-from hdh_migrate.evidence.facts import Counts, Endpoint, Loss, Pace
+from hdh_migrate.evidence.facts import Counts, Endpoint, Loss, StepPace
 from hdh_migrate.evidence.names import visible
 from hdh_migrate.evidence.signing import Signer, pre_authentication_encoding
 from hdh_migrate.model import Place, key_text
@@ -189,7 +189,7 @@ def cutover(
 
 
 PACES = [
-    Pace(
+    StepPace(
         step=step,
         started="2026-03-01T22:00:00Z",
         ended="2026-03-01T23:00:00Z",

@@ -16,7 +16,7 @@ from hdh_migrate.errors import EvidenceDamaged, UsageError
 from hdh_migrate.evidence import keyed
 from hdh_migrate.evidence.bundle import write_bundle
 from hdh_migrate.evidence.check import check_bundle
-from hdh_migrate.evidence.keyed import Names
+from hdh_migrate.evidence.keyed import KeyedNames
 from hdh_migrate.evidence.opening import check_opening, opening
 from hdh_migrate.evidence.records import exclusion_line, finding_line, manifest_line, order_of
 from hdh_migrate.fixity import canonical_json
@@ -36,7 +36,7 @@ from tests.unit.evidence.builders import (
 from tests.unit.evidence.hostile import HOSTILE
 
 SECRET = bytes(range(32))
-NAMES = Names(SECRET)
+NAMES = KeyedNames(SECRET)
 
 
 def framed(*items: bytes) -> bytes:
@@ -76,7 +76,7 @@ def test_an_object_has_one_name_in_every_file_and_another_in_another_dataset() -
     }
     assert len(names) == 1
     assert NAMES.record(record("a", dataset="scans"))["key"] not in names
-    assert Names(bytes(32)).record(record("a"))["key"] not in names
+    assert KeyedNames(bytes(32)).record(record("a"))["key"] not in names
     assert NAMES.finding(finding(key=None))["key"] is None
 
 
@@ -104,7 +104,7 @@ def test_no_frame_can_be_read_as_another() -> None:
 
 def test_the_secret_has_one_length_and_no_repr() -> None:
     with pytest.raises(ValueError, match="length"):
-        Names(b"short")
+        KeyedNames(b"short")
     assert SECRET.hex() not in repr(NAMES)
     assert NAMES.object_key("a", "b").raw.hex() not in repr(NAMES.object_key("a", "b"))
 
@@ -274,6 +274,6 @@ def test_no_opening_is_made_for_what_is_not_there_or_was_otherwise(
     plain = plain_records[0]
     key = NAMES.object_key(plain["dataset"], plain["key"])
     with pytest.raises(UsageError, match="no line for this object"):
-        opening(folder, plain, Names(bytes(32)).object_key(plain["dataset"], plain["key"]))
+        opening(folder, plain, KeyedNames(bytes(32)).object_key(plain["dataset"], plain["key"]))
     with pytest.raises(UsageError, match="not what it was"):
         opening(folder, {**plain, "sha256": "99" * 32}, key)

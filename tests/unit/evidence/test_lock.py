@@ -133,7 +133,7 @@ def test_what_stands_before_a_key_hides_no_lock(tmp_path: Path) -> None:
 
 
 def test_an_old_scheme_may_not_ask_for_years_of_work_either() -> None:
-    def scheme(kind: str, rounds: int) -> lock.Lock:
+    def scheme(kind: str, rounds: int) -> lock.KeyLock:
         numbers = lock._sequence(lock._der(4, bytes(8)), lock._integer(rounds))
         told = lock._sequence(lock._der(6, bytes.fromhex(kind)), numbers)
         body = base64.b64encode(lock._sequence(told, lock._der(4, bytes(16)))).decode()

@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from hdh_migrate.evidence.facts import Counts, Facts, Loss, Pace
+from hdh_migrate.evidence.facts import Counts, Facts, Loss, StepPace
 from hdh_migrate.evidence.forms import PREDICATE
 from tests.unit.evidence.builders import (
     SECURED,
@@ -46,7 +46,7 @@ def predicate(folder: Path) -> dict[str, Any]:
             attestation={"service": "Object Storage"},
             losses=(Loss(dataset="pmsi", what="tier", objects=1, kept="ledger"),),
             paces=(
-                Pace(
+                StepPace(
                     step="verify", started="2026-03-01T22:00:00Z", ended="2026-03-01T22:00:09Z",
                     seconds=0.15, bins=(Counts(1, 5), Counts()),
                 ),

@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from hdh_migrate.evidence.facts import Counts, Endpoint, Facts, Loss, Pace
+from hdh_migrate.evidence.facts import Counts, Endpoint, Facts, Loss, StepPace
 from hdh_migrate.evidence.verify import CODES
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.model import key_text
@@ -187,7 +187,7 @@ SHAPES: dict[str, tuple[Facts, list[Any], list[Any]]] = {
                 "\U0001f600": 1,
             },
             paces=tuple(
-                Pace(
+                StepPace(
                     step=step,
                     started="2026-03-02T10:15:00Z",
                     ended="2026-03-02T10:15:00Z",

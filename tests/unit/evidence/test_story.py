@@ -19,7 +19,7 @@ import pytest
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence import verify
 from hdh_migrate.evidence.check import check_bundle
-from hdh_migrate.evidence.cutovers import Cutover
+from hdh_migrate.evidence.cutovers import CutoverAccount
 from hdh_migrate.evidence.facts import Counts, Endpoint, Facts, Loss
 from hdh_migrate.evidence.planned import DIRECTORY, NOTHING_MD5
 from hdh_migrate.evidence.signing import Signer
@@ -617,7 +617,7 @@ def test_no_step_that_needs_approvals_is_told_without_them(what: str) -> None:
     for body in (body for _, body in [*first, *then.items()] if "approvals" in body):
         body["terms"] = under
     UNAPPROVED.get(what, len)(then)
-    told = Cutover("pilot", "cutover")
+    told = CutoverAccount("pilot", "cutover")
     for name, body in first:
         told.take(name, ENDED, body)
 

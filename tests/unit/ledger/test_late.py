@@ -12,6 +12,7 @@ from typing import Any
 import apsw
 import pytest
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import LedgerDamaged, PlanChanged
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.ledger import Ledger, chain, database
@@ -225,7 +226,7 @@ def untold(ledger: Ledger) -> None:
 
 HALVES: dict[str, tuple[Callable[[Ledger], Any], type[BaseException]]] = {
     "a seal": (lambda ledger: ledger.seal(1, Torn({"root": "r"})), KeyboardInterrupt),
-    "a finding": (lambda ledger: ledger.finding("code", "note", "", dataset=9), IndexError),
+    "a finding": (lambda ledger: ledger.finding(Code.LEASED, "", dataset=9), IndexError),
     "another try": (lambda ledger: ledger.retry_failed(1), LedgerDamaged),
     "an upgrade": (untold, IndexError),
 }

@@ -20,6 +20,7 @@ from typing import Any
 import apsw
 import pytest
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import Exit, LedgerDamaged, LedgerError, LedgerLocked, LedgerTooNew, NoSpace
 from hdh_migrate.folders import make_private
 from hdh_migrate.ledger import Ledger, database
@@ -529,7 +530,7 @@ def test_what_is_raised_between_two_changes_takes_both_back(path: Path, ledger: 
 
     def interrupted() -> None:
         with ledger.whole():
-            ledger.finding("drifted", "finding", "told", dataset=1, entry=1)
+            ledger.finding(Code.DRIFTED, "told", dataset=1, entry=1)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

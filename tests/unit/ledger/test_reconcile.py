@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import Exit, LedgerDamaged
 from hdh_migrate.fixity import Inventoried, canonical_json, inventory_leaf
 from hdh_migrate.folders import make_private
@@ -52,7 +53,7 @@ def end(ledger: Ledger, dataset: int, key: str, *, well: bool) -> None:
     ledger.claim(found[0])
     if not well:
         ledger.failed(entry, State.SENDING, "denied", "unverifiable")
-        ledger.finding("denied", "finding", "may not be read", dataset=dataset, entry=entry.id)
+        ledger.finding(Code.DENIED, "may not be read", dataset=dataset, entry=entry.id)
         return
     ledger.sent(entry, receipt(entry.id, entry.attempt))
     told = receipt(entry.id, entry.attempt) | {"level": "full", "at": "2026-01-01T00:00:00.000Z"}
@@ -68,10 +69,8 @@ def story(ledger: Ledger) -> None:
         ledger.add_page(dataset, rows, None)
         entry = ledger.find(dataset, "e-symlink")
         assert entry is not None
-        ledger.finding(
-            "kind-symlink", "finding", "not a plain object", dataset=dataset, entry=entry[0].id
-        )
-        ledger.finding("leased", "note", "1 objects have a lease", dataset=dataset)
+        ledger.finding(Code.KIND_SYMLINK, "not a plain object", dataset=dataset, entry=entry[0].id)
+        ledger.finding(Code.LEASED, "1 objects have a lease", dataset=dataset)
         ledger.seal(dataset, inventoried(ledger, dataset))
         ledger.commit()
         for key in ("a-verified", "b-verified"):
@@ -86,7 +85,7 @@ def story(ledger: Ledger) -> None:
         [listed("bb-late", State.LISTED, None), listed("cc-late", State.EXCLUDED, "exclude-0")],
         [(changed[0].id, listed("b-verified", State.LISTED, None, "v2"))],
     )
-    ledger.finding("listing-unstable", "note", "closed later", dataset=1)
+    ledger.finding(Code.LISTING_UNSTABLE, "closed later", dataset=1)
     ledger.seal(1, inventoried(ledger, 1))
     ledger.commit()
     for key in ("b-verified", "bb-late"):
@@ -391,7 +390,7 @@ def test_a_listing_begun_anew_leaves_no_trace(path: Path) -> None:
     ledger.start("d" * 64, b"{}", [("one", "pilot")], diff=lambda was, now: ())
     rows = [listed(key, state, reason) for key, (state, reason) in ROWS.items()]
     ledger.add_page(1, rows, "more")
-    ledger.finding("listing-unstable", "finding", "told and taken back", dataset=1)
+    ledger.finding(Code.LISTING_UNSTABLE, "told and taken back", dataset=1)
     ledger.reconcile()
     ledger.restart_listing(1)
     ledger.reconcile()
@@ -410,8 +409,7 @@ def test_a_listing_begun_anew_leaves_no_trace(path: Path) -> None:
             1, [listed(f"z{n:07}", State.LISTED, None) for n in range(6_001)], []
         ),
         lambda ledger: [
-            ledger.finding("metadata-differs", "finding", '"\\' * 2500, dataset=1)
-            for _ in range(90)
+            ledger.finding(Code.METADATA_DIFFERS, '"\\' * 2500, dataset=1) for _ in range(90)
         ],
     ],
     ids=["late objects", "findings"],

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from hdh_migrate.errors import ConnectionLost, Missing, ShortRead, Stopped, Throttled, Transient
-from hdh_migrate.pipeline.retrying import Gate, Retrying
+from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from tests.support.quiet import FakeClock, Waits
 
 
@@ -17,8 +17,8 @@ class Desk:
     def __init__(self, budget: float = 600.0) -> None:
         self.clock = FakeClock(tick=0.0)
         self.halt = Waits(self.clock)
-        self.gate = Gate(self.clock.monotonic, self.halt)
-        self.retry = Retrying(budget=budget, gate=self.gate, halt=self.halt)
+        self.gate = SharedPause(self.clock.monotonic, self.halt)
+        self.retry = Retrying(budget=budget, pause=self.gate, halt=self.halt)
         self.calls = 0
 
     def failing(self, *errors: Exception) -> Callable[[], str]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from hdh_migrate.codes import Code
 from hdh_migrate.model import ObjectInfo, Place, State, TargetLimits
 from hdh_migrate.pipeline.selecting import (
     Rules,
@@ -14,7 +15,6 @@ from hdh_migrate.pipeline.selecting import (
     folded,
     portable_metadata,
     portable_tags,
-    severity,
 )
 from hdh_migrate.pipeline.work import Route
 from tests.support.fakes import LIMITS
@@ -179,7 +179,7 @@ def test_names_that_would_become_one_are_never_sent_in_silence(
     obj = an("a", metadata=dict(zip(names, values, strict=True)))
     assert portable_metadata(obj, HYPHENS) is None
     assert decided(obj, HYPHENS) == (State.LISTED, "metadata-collision")
-    assert severity("metadata-collision") == "finding"
+    assert Code.METADATA_COLLISION.severity == "finding"
 
 
 def test_names_that_a_host_keeps_apart_are_sent() -> None:

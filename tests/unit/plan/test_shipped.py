@@ -86,6 +86,8 @@ def test_a_stale_or_missing_file_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / reference.OPERATIONS).write_bytes((ROOT / reference.OPERATIONS).read_bytes())
     assert reference.main([]) == 0
     assert reference.main(["--check"]) == 0
     reference.SCHEMA.write_text("{}")
@@ -99,6 +101,26 @@ def test_a_stale_or_missing_file_is_named(
         "docs/plan-reference.md",
     ]
     assert reference.SCHEMA.read_text() == "{}"
+
+
+def test_a_stale_table_of_findings_is_named_and_written_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").mkdir()
+    page, whole = tmp_path / reference.OPERATIONS, (ROOT / reference.OPERATIONS).read_text()
+    page.write_text(whole.replace("`leased`", "`hired`"))
+    assert reference.main([]) == 0
+    assert page.read_text() == whole
+    page.write_text(whole.replace("`leased`", "`hired`"))
+
+    assert reference.main(["--check"]) == 1
+
+    assert capsys.readouterr().err.startswith("docs/operations.md is stale")
+    assert "`hired`" in page.read_text()
+    page.write_text(whole.replace(reference.END, ""))
+    with pytest.raises(ValueError, match="must hold the lines"):
+        reference.main(["--check"])
 
 
 def test_every_field_is_described_in_both() -> None:

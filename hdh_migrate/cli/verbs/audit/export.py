@@ -69,7 +69,7 @@ def export(
 
     def body() -> None:
         from hdh_migrate.evidence.archives import unpacked
-        from hdh_migrate.evidence.exports import FORMATS, Wanted, save
+        from hdh_migrate.evidence.exports import FORMATS, ExportRequest, save
         from hdh_migrate.evidence.reading import open_bundle
 
         if what is not None and form is not Format.CSV:
@@ -79,7 +79,7 @@ def export(
         with unpacked(bundle) as folder:
             reading = open_bundle(folder, trusted_keys(trust or (), threshold), threshold)
             pieces = FORMATS[form](
-                reading, Wanted(what=what or What.MANIFEST, show_names=show_names)
+                reading, ExportRequest(what=what or What.MANIFEST, show_names=show_names)
             )
             if out == "-":
                 task.out.stream(pieces)

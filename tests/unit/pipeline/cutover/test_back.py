@@ -9,11 +9,11 @@ import pytest
 from hdh_migrate.errors import (
     ApprovalMissing,
     CommandFailed,
-    DoorHeld,
     Exit,
     LedgerDamaged,
     MigrateError,
     Refused,
+    SwitchHeld,
     Throttled,
 )
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
@@ -188,7 +188,7 @@ def test_finalize_is_refused_while_the_pointer_is_elsewhere_or_the_door_is_held(
     with pytest.raises(Refused, match="does not have the new value"):
         switched.act(finalize, "now")
     switched.pointer.value, switched.holder = NEW, "by ward 3"
-    with pytest.raises(DoorHeld):
+    with pytest.raises(SwitchHeld):
         switched.act(finalize, "now")
     assert switched.standing().stage is Stage.OPEN
 

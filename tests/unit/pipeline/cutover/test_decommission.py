@@ -15,13 +15,13 @@ from hdh_migrate.errors import (
     ApprovalMissing,
     ClocksDiffer,
     ConnectionLost,
-    DoorHeld,
     Exit,
     Interrupted,
     Missing,
     PointerMoved,
     Refused,
     Stopped,
+    SwitchHeld,
     TargetDiffers,
     Throttled,
     Transient,
@@ -163,7 +163,7 @@ def test_it_needs_approvals_of_its_own_and_an_open_door(end: End) -> None:
     with pytest.raises(ApprovalMissing):
         end.execute()
     end.affair.approved, end.affair.holder = approved, "by ward 3"
-    with pytest.raises(DoorHeld):
+    with pytest.raises(SwitchHeld):
         end.execute()
     assert end.eraser.asked == []
 
@@ -474,7 +474,7 @@ def test_a_reading_of_before_the_cooling_ended_or_of_long_ago_does_not_count(end
     end.finalized()
     reads = end.affair.script.calls
     end.affair.holder = "by ward 3"
-    with pytest.raises(DoorHeld):
+    with pytest.raises(SwitchHeld):
         end.execute()
     assert end.affair.standing().recheck.objects == 0
 
@@ -483,13 +483,13 @@ def test_a_reading_of_before_the_cooling_ended_or_of_long_ago_does_not_count(end
 
     end.affair.holder = None
     end.affair.script.at("read", reads["read"] + 5, "after", hold)
-    with pytest.raises(DoorHeld):
+    with pytest.raises(SwitchHeld):
         end.execute()
     assert end.affair.standing().recheck.objects == 5
     end.affair.holder = None
     before = reads["read"]
     end.affair.script.at("erase", 1, "after", hold)
-    with pytest.raises(DoorHeld):
+    with pytest.raises(SwitchHeld):
         end.execute()  # read a moment ago: not again
     assert reads["read"] == before
 
@@ -533,7 +533,7 @@ def test_a_clock_that_was_set_back_makes_no_reading_younger(end: End) -> None:
         "read", end.affair.script.calls["read"] + 5, "after",
         lambda: setattr(end.affair, "holder", "by ward 3"),
     )  # fmt: skip
-    with pytest.raises(DoorHeld):
+    with pytest.raises(SwitchHeld):
         end.execute()
     end.affair.holder = None
     end.affair.world.clock.seconds -= 3600
@@ -778,7 +778,7 @@ def test_intents_of_larger_portions_are_remembered_to_their_end(end: End) -> Non
         end.affair.world.source.drop("src", name)
     assert end.forecast()["done"] == {"gone": 2}
     end.affair.script.at("erase", 2, "after", lambda: setattr(end.affair, "holder", "by ward 3"))
-    with pytest.raises(DoorHeld):
+    with pytest.raises(SwitchHeld):
         end.execute()
     assert end.affair.standing().erasure.open_until == 5
     end.affair.holder = None

@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
     AccessDenied,
     ApprovalMissing,
     ConnectionLost,
-    DoorHeld,
     Exit,
     PointerMoved,
     Refused,
     SmokeFailed,
     SourceWritten,
+    SwitchHeld,
 )
 from hdh_migrate.model import Problem, State
 from hdh_migrate.pipeline.cutover.gates import blockers
@@ -86,7 +87,7 @@ def test_waivers_are_read_once_for_all_findings_and_not_for_none(affair: Affair)
         assert not any("findings" in line for line in blockers(scene, scene.standing()))
         assert read == []
         for _ in range(3):
-            ledger.finding("vanished", "finding", "gone", dataset=1, entry=1)
+            ledger.finding(Code.VANISHED, "gone", dataset=1, entry=1)
         assert any("3 open findings" in line for line in blockers(scene, scene.standing()))
         assert read == [1]
     finally:
@@ -217,7 +218,7 @@ def test_a_signed_statement_stands_in_for_the_trial(affair: Affair) -> None:
 
 def test_a_hold_at_the_door_stops_the_switch_and_nothing_before_it(affair: Affair) -> None:
     affair.holder = "by ward 3"
-    with pytest.raises(DoorHeld, match="ward 3") as held:
+    with pytest.raises(SwitchHeld, match="ward 3") as held:
         affair.act(start)
     assert held.value.exit_code is Exit.STOPPED
     assert "frozen" in affair.events()
@@ -233,7 +234,7 @@ def test_a_hold_while_the_intent_is_written_is_heard(affair: Affair) -> None:
         affair.holder = "by ward 3"
 
     affair.script.at("held", affair.script.calls["held"] + 1, "after", hold)
-    with pytest.raises(DoorHeld):
+    with pytest.raises(SwitchHeld):
         affair.act(start)
     assert affair.events()[-4:] == ["switching", "waits", "withdrawn", "waits"]
     assert affair.pointer.swaps == []
@@ -258,7 +259,7 @@ def test_a_pointer_that_is_changed_by_hand_before_the_switch_is_left_alone(
     affair: Affair,
 ) -> None:
     affair.holder = "by ops"
-    with pytest.raises(DoorHeld):
+    with pytest.raises(SwitchHeld):
         affair.act(start)
     affair.holder, affair.pointer.value = None, "https://elsewhere.example"
 

@@ -1,0 +1,455 @@
+"""Every code that a finding can have, with all that is known of it: a new code is one member here.
+
+Its words for readers of the report, in both languages (the message of a finding is English), the
+row of docs/operations.md that tells operators what to do, how grave it is, which step finds it, and
+how a run ends while one is open. `python -m hdh_migrate.plan.reference` writes the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, Self
+
+from hdh_migrate.errors import Exit
+
+Found = Literal["inventory", "transfer", "verify", "cutover", "decommission"]
+"""Which step finds it; the relisting of a cutover is an inventory."""
+
+
+class Severity(StrEnum):
+    """How grave a finding is."""
+
+    BLOCKER = "blocker"
+    """The batch is not moved."""
+    FINDING = "finding"
+    """Something is not as planned: told by the exit code, and kept from a cutover until waived."""
+    NOTE = "note"
+    """Worth knowing; nothing waits for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What is known of a code."""
+
+    fr: str
+    en: str
+    row: str
+    """What operators are told; codes with the same text share a row."""
+    found: Found
+    severity: Severity
+    exit: Exit
+    """How `run` ends while such a finding is open."""
+
+
+_Member = tuple[str, About]
+
+
+def _blocker(code: str, row: str, *, fr: str, en: str) -> _Member:
+    severity, ends = Severity.BLOCKER, Exit.REFUSED
+    return code, About(fr=fr, en=en, row=row, found="inventory", severity=severity, exit=ends)
+
+
+def _finding(
+    code: str, found: Found, row: str, *, fr: str, en: str, ends: Exit = Exit.FINDINGS
+) -> _Member:
+    severity = Severity.FINDING
+    return code, About(fr=fr, en=en, row=row, found=found, severity=severity, exit=ends)
+
+
+def _unlike(code: str, row: str, *, fr: str, en: str) -> _Member:
+    """Describe why verify did not find an object as it was sent."""
+    return _finding(code, "verify", row, fr=fr, en=en, ends=Exit.VERIFICATION_FAILED)
+
+
+def _in_verify(reason: _Member, row: str | None = None) -> _Member:
+    """Describe the finding of verify for a reason: the same words, perhaps another row."""
+    code, about = reason
+    return _unlike(f"verify-{code}", row or about.row, fr=about.fr, en=about.en)
+
+
+def _note(code: str, found: Found, row: str, *, fr: str, en: str) -> _Member:
+    severity, ends = Severity.NOTE, Exit.OK
+    return code, About(fr=fr, en=en, row=row, found=found, severity=severity, exit=ends)
+
+
+_NAME = "refused before a byte moves: exclude or rename at the source"
+_KIND = "not a plain readable object; not moved"
+_UNSENT = "the object was not sent, and why"
+_UNLIKE = "what the target holds is not what was sent, or could not be read"
+_UNANSWERED = (
+    "this object used up its retry budget twice while its host answered; the others went on, the"
+    " next run tries it again"
+)
+_MD5 = (
+    "the source's Content-MD5 is not that of the bytes it gives, read twice; not moved, or not"
+    " verified (see `ignore_md5`)"
+)
+_CHANGED = (
+    "the source has another version of it now than the one that was sent (`verify.source: again`):"
+    " the next run moves the object as it is now"
+)
+_DIFFERS = (
+    "the source gave other bytes when it was read again during verify (`verify.source: again`)"
+)
+_TAGS = (
+    "the object's tags at the target are not those of the source; or the target does not show them"
+    " (the reading credential needs `s3:GetObjectTagging`)"
+)
+_KEPT = "not deleted at the source, and why (docs/cutover.md)"
+_UNHELD = (
+    "not deleted at the source, for the target does not hold it as it was verified"
+    " (`decommission` ends with 5)"
+)
+_NOTED = "noted by inventory"
+
+
+class Code(StrEnum):
+    """What a finding is called: in the ledger, in evidence, in `--json` and in waivers.
+
+    The reason for which an object failed is a code, too; what verify found wrong is told as
+    `verify-` and that reason.
+    """
+
+    about: About
+
+    def __new__(cls, value: str, about: About | None = None) -> Self:
+        """Make a member from its text and what is known of it; without that there is none."""
+        assert about is not None, f"nothing is known of {value}"
+        made = str.__new__(cls, value)
+        made._value_ = value
+        made.about = about
+        return made
+
+    # fmt: off
+    # --- what cannot be moved as planned -------------------------------------------------------
+    KEY_TOO_LONG = _blocker(
+        "key-too-long", _NAME,
+        fr="nom trop long pour la cible", en="name too long for the target",
+    )
+    KEY_CONTROL = _blocker(
+        "key-control", _NAME,
+        fr="caractère de contrôle dans le nom", en="control character in the name",
+    )
+    KEY_DOT_SEGMENT = _blocker(
+        "key-dot-segment", _NAME,
+        fr="segment « . » ou « .. » dans le nom", en="“.” or “..” segment in the name",
+    )
+    KEY_NOT_UTF8 = _blocker(
+        "key-not-utf8", _NAME,
+        fr="nom qui n'est pas du texte UTF-8", en="name that is not UTF-8 text",
+    )
+    TOO_LARGE = _blocker(
+        "too-large", _NAME,
+        fr="objet plus grand que ce que la cible prend", en="larger than the target takes",
+    )
+    COLLISION = _blocker(
+        "collision", _NAME,
+        fr="nom égal à un autre, à la casse ou à l'écriture des accents près",
+        en="name equal to another but for case or the spelling of accents",
+    )
+    KIND_SYMLINK = _finding(
+        "kind-symlink", "inventory", _KIND,
+        fr="lien symbolique, non suivi ni déplacé", en="symbolic link, not followed",
+    )
+    KIND_SPECIAL_FILE = _finding(
+        "kind-special-file", "inventory", _KIND,
+        fr="ni fichier ni lien (tube, périphérique...), non déplacé",
+        en="neither a file nor a link (a pipe, a device...), not moved",
+    )
+    KIND_DIRECTORY = _finding(
+        "kind-directory", "inventory", _KIND,
+        fr="marque de dossier à la source, non déplacée",
+        en="folder marker at the source, not moved",
+    )
+    KIND_ARCHIVED = _finding(
+        "kind-archived", "inventory", _KIND,
+        fr="blob archivé, illisible en l'état", en="archived blob, unreadable as it is",
+    )
+    KIND_APPEND_BLOB = _finding(
+        "kind-append-blob", "inventory", _KIND,
+        fr="blob d'ajout, non déplacé", en="append blob, not moved",
+    )
+    KIND_PAGE_BLOB = _finding(
+        "kind-page-blob", "inventory", _KIND,
+        fr="blob de pages, non déplacé", en="page blob, not moved",
+    )
+    KIND_UNKNOWN_BLOB_TYPE = _finding(
+        "kind-unknown-blob-type", "inventory", _KIND,
+        fr="blob d'un type inconnu, non déplacé", en="blob of an unknown type, not moved",
+    )
+    KIND_CUSTOMER_KEY = _finding(
+        "kind-customer-key", "inventory", _KIND,
+        fr="blob chiffré par une clé du client, illisible sans elle",
+        en="blob encrypted with a customer's key, unreadable without it",
+    )
+    KIND_OTHER = _finding(
+        "kind-other", "inventory", _KIND,
+        fr="objet d'une sorte que ce logiciel ne connaît pas, non déplacé",
+        en="object of a kind that this software does not know, not moved",
+    )
+    # --- why an object was not sent, or not verified -------------------------------------------
+    MISSING = _finding("missing", "transfer", _UNSENT, fr="absent", en="missing")
+    DRIFTED = _finding(
+        "drifted", "transfer", _UNSENT,
+        fr="modifié à la source pendant le transfert",
+        en="changed at the source meanwhile", ends=Exit.DRIFTED,
+    )
+    DENIED = _finding(
+        "denied", "transfer", _UNSENT,
+        fr="accès refusé à cet objet", en="access to this object denied",
+    )
+    UNREADABLE = _finding(
+        "unreadable", "transfer", _UNSENT,
+        fr="réponse illisible ou tronquée", en="reply unreadable or cut short",
+    )
+    REFUSED = _finding("refused", "transfer", _UNSENT, fr="refusé", en="refused")
+    CONFLICT = _finding(
+        "conflict", "transfer", _UNSENT,
+        fr="la cible tient déjà un autre objet", en="the target holds another object",
+    )
+    WORKER_LOST = _finding(
+        "worker-lost", "transfer", _UNSENT,
+        fr="processus arrêtés par cet objet", en="processes that died with this object",
+    )
+    UPLOAD_DROPPED = _finding(
+        "upload-dropped", "transfer",
+        "the target gave up the multipart upload of a large object before it was complete;"
+        " the next run begins the object anew",
+        fr="envoi interrompu par la cible", en="upload dropped by the target",
+    )
+    UNANSWERED = _finding(
+        "unanswered", "transfer", _UNANSWERED,
+        fr="pas de réponse pour cet objet, alors que l'hôte répond",
+        en="no answer for this object, while its host does answer",
+    )
+    VERIFY_UNANSWERED = _in_verify(UNANSWERED)
+    RULE_UNUSED = _finding(
+        "rule-unused", "inventory",
+        "a rule of `include` or `exclude` matches none of the dataset's objects: mend it, or"
+        " set `allow_unused: true` on the exclusion",
+        fr="règle du plan qui n'a touché aucun objet",
+        en="a rule of the plan that matched no object",
+    )
+    MISMATCH = _unlike(
+        "mismatch", _UNLIKE,
+        fr="les octets relus diffèrent", en="the bytes read back differ",
+    )
+    VERIFY_MISMATCH = _in_verify(MISMATCH)
+    REPLACED = _unlike(
+        "replaced", _UNLIKE,
+        fr="remplacé chez la cible depuis l'envoi", en="replaced at the target since sent",
+    )
+    VERIFY_REPLACED = _in_verify(REPLACED)
+    VERIFY_MISSING = _in_verify(MISSING, _UNLIKE)
+    VERIFY_UNREADABLE = _in_verify(UNREADABLE, _UNLIKE)
+    VERIFY_DENIED = _in_verify(DENIED, _UNLIKE)
+    VERIFY_REFUSED = _in_verify(REFUSED, _UNLIKE)
+    VERIFY_CONFLICT = _in_verify(CONFLICT, _UNLIKE)
+    VERIFY_WORKER_LOST = _in_verify(WORKER_LOST, _UNLIKE)
+    SOURCE_MD5_DIFFERS = _finding(
+        "source-md5-differs", "transfer", _MD5,
+        fr="le MD5 annoncé par la source n'est pas celui de ses octets",
+        en="the MD5 that the source claims is not that of its bytes",
+    )
+    VERIFY_SOURCE_MD5_DIFFERS = _in_verify(SOURCE_MD5_DIFFERS)
+    SOURCE_BYTES_DIFFER = _finding(
+        "source-bytes-differ", "transfer",
+        "the source gave other bytes for a part of a large object than before, under the same"
+        " version (ETag): the object was begun anew under another data key; find out why"
+        " before it counts, or waive `finding.source-bytes-differ`",
+        fr="la source a donné d'autres octets sous la même version",
+        en="the source gave other bytes under the same version",
+    )
+    SOURCE_CHANGED = _unlike(
+        "source-changed", _CHANGED,
+        fr="modifié à la source depuis l'envoi", en="changed at the source since sent",
+    )
+    VERIFY_SOURCE_CHANGED = _in_verify(SOURCE_CHANGED)
+    SOURCE_DIFFERS = _unlike(
+        "source-differs", _DIFFERS,
+        fr="la source a livré d'autres octets", en="the source gave other bytes",
+    )
+    VERIFY_SOURCE_DIFFERS = _in_verify(SOURCE_DIFFERS)
+    # --- what is beside an object's bytes, and is not at the target ----------------------------
+    METADATA_DIFFERS = _finding(
+        "metadata-differs", "verify",
+        "metadata that was sent is not at the target",
+        fr="métadonnées absentes de la cible", en="metadata not at the target",
+    )
+    METADATA_RENAMED = _finding(
+        "metadata-renamed", "verify",
+        "the target writes `_` in names of metadata as `-`; told once for a dataset. Accept"
+        " it in the plan (`target.metadata_names: hyphens`) before a run begins, or waive"
+        " `finding.metadata-renamed`",
+        fr="noms de métadonnées changés par la cible (« _ » devenu « - »)",
+        en="names of metadata changed by the target (“_” became “-”)",
+    )
+    METADATA_COLLISION = _finding(
+        "metadata-collision", "inventory",
+        "names of metadata that would become one at the target (case, or `_` written as `-`):"
+        " none of the object's metadata was sent, it stays in the ledger",
+        fr="métadonnées dont les noms n'en feraient qu'un chez la cible, non envoyées",
+        en="metadata whose names would become one at the target, not sent",
+    )
+    TAGS_LOST = _finding(
+        "tags-lost", "verify", _TAGS,
+        fr="étiquettes qui ne sont pas chez la cible comme à la source",
+        en="tags that are not at the target as at the source",
+    )
+    TAGS_UNSHOWN = _finding(
+        "tags-unshown", "verify", _TAGS,
+        fr="étiquettes que la cible ne montre pas", en="tags that the target does not show",
+    )
+    RETENTION_DIFFERS = _finding(
+        "retention-differs", "verify",
+        "what is to keep an object (mode, date, legal hold) is not at the target as planned"
+        " (probe.md)",
+        fr="durée de conservation ou blocage légal non conforme au plan",
+        en="retention or legal hold not as planned",
+    )
+    # --- after the move ------------------------------------------------------------------------
+    VANISHED = _finding(
+        "vanished", "cutover",
+        "the final delta of a cutover did not find it at the source any more; the target"
+        " keeps it",
+        fr="plus à la source ; la cible le garde",
+        en="no longer at the source; the target keeps it",
+    )
+    DECOMMISSION_DRIFTED = _finding(
+        "decommission-drifted", "decommission", _KEPT,
+        fr="non supprimé à la source : modifié depuis",
+        en="not deleted at the source: changed since",
+    )
+    DECOMMISSION_MISSING = _finding(
+        "decommission-missing", "decommission", _KEPT,
+        fr="n'était plus à la source au moment de le supprimer",
+        en="was gone from the source when it was to be deleted",
+    )
+    DECOMMISSION_KEPT = _finding(
+        "decommission-kept", "decommission", _KEPT,
+        fr="non supprimé à la source : retenu par elle",
+        en="not deleted at the source: kept by it",
+    )
+    DECOMMISSION_TARGET_GONE = _finding(
+        "decommission-target-gone", "decommission", _UNHELD,
+        fr="non supprimé à la source : la cible ne le tient plus",
+        en="not deleted at the source: no longer at the target",
+    )
+    DECOMMISSION_TARGET_DIFFERS = _finding(
+        "decommission-target-differs", "decommission", _UNHELD,
+        fr="non supprimé à la source : la cible tient autre chose que ce qui a été vérifié",
+        en="not deleted at the source: the target holds something else than what was verified",
+    )
+    DECOMMISSION_TARGET_UNREAD = _finding(
+        "decommission-target-unread", "decommission", _UNHELD,
+        fr="non supprimé à la source : illisible à la cible quand il a été relu",
+        en="not deleted at the source: unreadable at the target when it was read again",
+    )
+    DECOMMISSION_TARGET_UNPROVEN = _finding(
+        "decommission-target-unproven", "decommission", _UNHELD,
+        fr="non supprimé à la source : le registre n'a pas l'empreinte de ses octets stockés",
+        en="not deleted at the source: the ledger has no digest of its stored bytes",
+    )
+    DECOMMISSION_TARGET_LOST = _finding(
+        "decommission-target-lost", "decommission",
+        "the same, seen after the source had deleted it",
+        fr="déjà supprimé à la source, et la cible ne le tient plus tel que vérifié",
+        en="deleted at the source already, and no longer at the target as it was verified",
+    )
+    # --- noted of what is moved all the same ---------------------------------------------------
+    METADATA_LOSS = _note(
+        "metadata-loss", "inventory", _NOTED,
+        fr="métadonnées non portées par la cible", en="metadata the target cannot hold",
+    )
+    METADATA_HYPHENS = _note(
+        "metadata-hyphens", "inventory", _NOTED,
+        fr="noms de métadonnées écrits avec « - » pour « _ », comme le plan l'accepte",
+        en="names of metadata written with “-” for “_”, as the plan accepts",
+    )
+    TAGS_LOSS = _note(
+        "tags-loss", "inventory", _NOTED,
+        fr="étiquettes non portées par la cible", en="tags the target cannot hold",
+    )
+    TAGS_UNSUPPORTED = _note(
+        "tags-unsupported", "inventory", _NOTED,
+        fr="la source n'a pas d'étiquettes d'index", en="the source has no index tags",
+    )
+    LEASED = _note(
+        "leased", "inventory", _NOTED,
+        fr="bail en cours à la source", en="lease held at the source",
+    )
+    BUCKET_CROWDED = _note(
+        "bucket-crowded", "inventory", _NOTED,
+        fr="plus d'objets dans un compartiment que son hébergeur ne conseille",
+        en="more objects in a bucket than its host advises",
+    )
+    PREFIX_OPEN = _note(
+        "prefix-open", "inventory", _NOTED,
+        fr="préfixe sans barre finale : pris aussi à côté du dossier",
+        en="prefix without a final slash: took objects beside the folder, too",
+    )
+    TAGS_UNREAD = _finding(
+        "tags-unread", "inventory", _NOTED,
+        fr="étiquettes que l'accès ne permet pas de lire", en="tags not readable",
+    )
+    LISTING_UNSTABLE = _finding(
+        "listing-unstable", "inventory", _NOTED,
+        fr="deux listes de la source diffèrent", en="two listings differ",
+    )
+    BATCH_HELD_BACK = _note(
+        "batch-held-back", "transfer",
+        "a batch that it needs is not verified yet, so it was not begun; the next run tries"
+        " it again",
+        fr="lot retenu par un autre", en="batch held back by another",
+    )
+    # fmt: on
+
+    @property
+    def severity(self) -> Severity:
+        """How grave it is."""
+        return self.about.severity
+
+    @property
+    def exit(self) -> Exit:
+        """How `run` ends while such a finding is open."""
+        return self.about.exit
+
+    @property
+    def in_verify(self) -> Code:
+        """What a finding of verify is called whose reason this is."""
+        return Code(f"verify-{self}")
+
+    @classmethod
+    def _missing_(cls, value: object) -> Code | None:
+        """Sources have kinds of objects of their own; one without a code is a kind, too."""
+        return cls.KIND_OTHER if isinstance(value, str) and value.startswith("kind-") else None
+
+    @classmethod
+    def of_kind(cls, kind: str) -> Code:
+        """Return what an object is called that is no plain one."""
+        return cls(f"kind-{kind}")
+
+    @classmethod
+    def known(cls, text: str) -> Code | None:
+        """Return a code that was read, None when it is of another version of this software."""
+        try:
+            return cls(text)
+        except ValueError:
+            return None
+
+
+def table() -> Iterator[str]:
+    """Give the lines of the table for operators: a row for all codes of which it says the same."""
+    yield "| code | severity | exit | meaning |"
+    yield "|---|---|---|---|"
+    rows: dict[tuple[str, Severity, Exit], list[Code]] = {}
+    for code in Code:
+        about = code.about
+        told = Code.known(f"verify-{code}")
+        if told is None or told.about != about:  # else no finding has this code, only an object
+            rows.setdefault((about.row, about.severity, about.exit), []).append(code)
+    for (row, severity, ends), codes in rows.items():
+        names = ", ".join(f"`{code}`" for code in codes)
+        yield f"| {names} | {severity} | {int(ends)} | {row} |"
