@@ -41,7 +41,6 @@ from hdh_migrate.session.openings import take_in
 from hdh_migrate.session.records import batch_root
 from hdh_migrate.session.run import Turn, bound_ledger, held_ledger, operator, retrying, self_test
 from hdh_migrate.session.timekeeping import judge_for, judge_over
-from hdh_migrate.targets.chosen import is_rehearsal
 from hdh_migrate.wiring import (
     Services,
     Vault,
@@ -50,6 +49,7 @@ from hdh_migrate.wiring import (
     open_pointer,
     source_transport,
 )
+from hdh_migrate.wiring.chosen import is_rehearsal
 
 
 def start(desk: Desk, batch: str) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.ports import Clock, Progress
 from hdh_migrate.session.outlook import check
 from hdh_migrate.session.probed import limits_of
-from hdh_migrate.targets.chosen import is_rehearsal
-from hdh_migrate.targets.opening import Network
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring import ENGINES, OpenEngine, Services
+from hdh_migrate.wiring.chosen import is_rehearsal
+from hdh_migrate.wiring.targets import Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

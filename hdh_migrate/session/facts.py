@@ -26,9 +26,15 @@ from hdh_migrate.session.probed import probe_facts
 from hdh_migrate.session.run import operator
 from hdh_migrate.session.waivers import waiver_facts
 from hdh_migrate.software import code_digest
-from hdh_migrate.targets.chosen import endpoint_of, is_rehearsal, limits_of
 from hdh_migrate.targets.facts import profile_facts
 from hdh_migrate.wiring import routes_of
+from hdh_migrate.wiring.chosen import (
+    endpoint_of,
+    is_rehearsal,
+    limits_of,
+    profile_of,
+    shipped_of,
+)
 
 PACE_BINS = 60
 """Slices of time in a pace; a page of the report has room for so many bars."""
@@ -71,7 +77,7 @@ def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
         recipients=_recipients(desk, ledger),
         proved=tuple(_proved(ledger)),
         attestation=_attestation(desk),
-        profile=profile_facts(plan, desk.loaded.base),
+        profile=profile_facts(profile_of(plan, desk.loaded.base), shipped_of(plan)),
         capabilities=probe_facts(desk.state_dir, plan, desk.loaded.base),
         waivers=tuple(waiver_facts(plan, desk.loaded.base, now)),
         cutovers=tuple(cutover_facts(ledger)),

@@ -13,9 +13,8 @@ from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.shapes import Loc
 from hdh_migrate.plan.sides import AzureBlob, Crypt4gh
-from hdh_migrate.targets import chosen
 from hdh_migrate.telemetry import size_text
-from hdh_migrate.wiring import header_size_of, pace_of
+from hdh_migrate.wiring import chosen, header_size_of, pace_of
 
 
 def check(loaded: LoadedPlan) -> None:

@@ -11,11 +11,10 @@ from hdh_migrate.plan.cutover import Smoke
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.ports import Envelopes
-from hdh_migrate.targets.chosen import profile_of
-from hdh_migrate.targets.opening import Network
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
+from hdh_migrate.wiring.chosen import profile_of
 from hdh_migrate.wiring.opened import Opened
-from hdh_migrate.wiring.targets import open_target
+from hdh_migrate.wiring.targets import Network, open_target
 from hdh_migrate.wiring.vault import Vault, identity_path
 
 

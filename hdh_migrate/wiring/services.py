@@ -19,14 +19,13 @@ from hdh_migrate.model import TargetLimits
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.ports import Clock, Envelopes, Source, TargetReader, TargetWriter
-from hdh_migrate.targets.chosen import limits_of
-from hdh_migrate.targets.opening import Network
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.transport import Transport
+from hdh_migrate.wiring.chosen import limits_of
 from hdh_migrate.wiring.opened import Contact, Opened, T, traffic_of
 from hdh_migrate.wiring.sealing import load_recipients, open_envelopes
 from hdh_migrate.wiring.sources import open_source
-from hdh_migrate.wiring.targets import open_target
+from hdh_migrate.wiring.targets import Network, open_target
 from hdh_migrate.wiring.vault import Vault
 
 ASK_SECONDS = 10

@@ -33,6 +33,15 @@ def profile_of(plan: Plan, base: Path) -> Profile:
     return profiles.load(plan.target.provider, own, reference)
 
 
+def shipped_of(plan: Plan) -> Profile:
+    """Return the profile of the plan's provider as it was shipped, without the customer's claims.
+
+    Raises:
+        PlanInvalid: there is no such provider.
+    """
+    return profiles.load(plan.target.provider)
+
+
 def limits_of(plan: Plan, base: Path) -> TargetLimits:
     """Return the limits of the plan's target, as its profile claims and the plan chooses.
 
