@@ -16,7 +16,7 @@ from hdh_migrate.errors import Refused
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.plan.pointers import CommandPointer, Pointer
+from hdh_migrate.plan.pointers import Pointer
 from hdh_migrate.plan.shapes import Loc
 from hdh_migrate.plan.trust import tls_sections
 from hdh_migrate.session.reporters import report_key
@@ -150,9 +150,8 @@ def _commands(plan: Plan) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _of_pointer(where: str, pointer: Pointer | None) -> Iterator[tuple[str, tuple[str, ...]]]:
-    if isinstance(pointer, CommandPointer):
-        for name in ("check", "apply", "revert"):
-            yield f"{where}.{name}", getattr(pointer, name)
+    if pointer is not None:
+        yield from ((f"{where}.{name}", line) for name, line in pointer.programs.items())
 
 
 def _told(ledger: Ledger) -> Mapping[str, str] | None:

@@ -16,7 +16,6 @@ from hdh_migrate.model import ObjectInfo, State
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.selecting import portable_metadata, portable_tags
 from hdh_migrate.plan.attestation import load_attestation
-from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.binding import bound_recipients, fingerprint_of
 from hdh_migrate.session.desk import Desk
@@ -102,7 +101,7 @@ def _counts(ledger: Ledger, dataset: int) -> Counts:
 def _recipients(desk: Desk, ledger: Ledger) -> tuple[str, ...]:
     """Return for whom everything was sealed: as the journal tells, not the files of today."""
     seal = desk.loaded.plan.seal
-    if not isinstance(seal, Crypt4gh):
+    if not seal.encrypts:
         return ()
     if (told := bound_recipients(ledger)) is not None:
         return tuple(fingerprint_of(raw) for raw in told)

@@ -24,14 +24,12 @@ from hdh_migrate.pipeline.planning import paced
 from hdh_migrate.pipeline.retrying import Gate, Retrying
 from hdh_migrate.pipeline.runner import Runner, summary
 from hdh_migrate.plan.diff import changes
-from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.session import gate, lasting
 from hdh_migrate.session.binding import bind_recipients
 from hdh_migrate.session.changing import demand_datasets, may_change
 from hdh_migrate.session.contents import tell_contents
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.openings import take_in
-from hdh_migrate.session.outlook import is_sealed
 from hdh_migrate.session.preflight import at_the_gate, blockers
 from hdh_migrate.session.probed import missing, probe_facts
 from hdh_migrate.session.timekeeping import judge_for
@@ -249,7 +247,7 @@ def context_of(desk: Desk, services: Services, ledger: Ledger, judge: Judge) -> 
         routes=routes_of(plan),
         rules=rules_of(plan),
         header=services.envelopes.header_size,
-        sealed=is_sealed(plan),
+        sealed=plan.seal.encrypts,
         level=plan.verify.level,
         run_tag=run_tag,
         retry=retrying(desk),
@@ -288,7 +286,7 @@ def self_test(services: Services) -> None:
         KeyUnavailable: the plan names no identity, or it opens nothing.
     """
     seal = services.plan.seal
-    if isinstance(seal, Crypt4gh) and seal.identity is None:
+    if seal.encrypts and seal.identity is None:
         raise KeyUnavailable(
             "seal.identity: no identity is given, so nothing could be verified or resumed",
             hint='name the private key of one recipient, such as "file:keys/steward.sec"',

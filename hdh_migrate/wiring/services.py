@@ -17,7 +17,6 @@ from hdh_migrate.door import Door
 from hdh_migrate.errors import ShortRead
 from hdh_migrate.model import TargetLimits
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.ports import Clock, Envelopes, Source, TargetReader, TargetWriter
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.transport import Transport
@@ -133,9 +132,10 @@ class Services:
     def unprotected_keys(self) -> list[str]:
         """Return the references of private keys that have no passphrase."""
         seal, report = self.plan.seal, self.plan.report
-        keys = [(report.signer, report.signer_passphrase)]
-        if isinstance(seal, Crypt4gh):
-            keys.append((seal.identity, seal.identity_passphrase))
+        keys = [
+            (report.signer, report.signer_passphrase),
+            (seal.identity, seal.identity_passphrase),
+        ]
         return [key for key, phrase in keys if key is not None and phrase is None]
 
     def witnesses(self) -> Sequence[Witness]:

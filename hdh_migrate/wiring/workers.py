@@ -15,7 +15,6 @@ from hdh_migrate.pipeline.retrying import Gate, Retrying
 from hdh_migrate.pipeline.throttling import Bandwidth, RequestPace, ThrottledSource
 from hdh_migrate.pipeline.work import Toolbox
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.ports import Clock, Engine
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring.hands import Hands, reach
@@ -144,7 +143,7 @@ def worker_secrets(plan: Plan, role: Role, vault: Vault, *, write: bool) -> dict
     far = reach(plan, role, write=write)
     sections = (plan.source if far.source else None, far.reads, far.writes)
     refs = [ref for one in sections if one is not None for ref in _refs(one.model_dump())]
-    phrase = plan.seal.identity_passphrase if isinstance(plan.seal, Crypt4gh) else None
+    phrase = plan.seal.identity_passphrase
     if far.opens and phrase is not None:
         refs.append(phrase)
     return {ref: vault.reveal(ref) for ref in refs}
