@@ -250,7 +250,7 @@ def _about_the_source(plan: Plan, attestation: Attestation) -> Iterator[Problem]
 
 def _through_here(plan: Plan) -> bool:
     """Say whether the source is asked over the network, at an address of this machine."""
-    return plan.source.is_local and bool(urlsplit(plan.source.address).netloc)
+    return plan.source.is_local and plan.source.is_contacted
 
 
 def _in_force(plan: Plan, attestation: Attestation, now: Moment) -> Iterator[Problem]:

@@ -20,8 +20,6 @@ from hdh_migrate.model import Problem, Step
 from hdh_migrate.pipeline.context import Context, Engines
 from hdh_migrate.pipeline.forecast import Forecast
 from hdh_migrate.pipeline.inventory import Inventory
-from hdh_migrate.pipeline.planning import paced
-from hdh_migrate.pipeline.retrying import Gate, Retrying
 from hdh_migrate.pipeline.runner import Runner, summary
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.session import gate, lasting
@@ -34,16 +32,8 @@ from hdh_migrate.session.preflight import at_the_gate, blockers
 from hdh_migrate.session.probed import missing, probe_facts
 from hdh_migrate.session.timekeeping import judge_for
 from hdh_migrate.software import code_digest
-from hdh_migrate.wiring import (
-    Services,
-    open_engine,
-    pace_of,
-    routes_of,
-    rules_of,
-)
-
-RUN_TAG = "run_tag"
-"""What the ledger calls the word that marks every object of ours at the target: its own name."""
+from hdh_migrate.wiring import Services, pace_of
+from hdh_migrate.wiring.context import RUN_TAG
 
 NAMED = "ledger-named"
 """The journal's kind of event that tells this name, once: approvals are for one ledger."""
@@ -91,14 +81,14 @@ def forecast(desk: Desk, selected: Sequence[str]) -> list[dict[str, Any]]:
     ledger = Ledger.temporary(desk.clock)
     try:
         bind(desk, ledger)
-        ctx = context_of(desk, services, ledger, judge)
+        ctx = desk.context(services, ledger, judge)
         teller = Forecast(ctx, pace_of(loaded.plan))
         told = []
         for batch in batches:
             if not selected or batch.name in selected:
                 Inventory(ctx).run(batch.name)
                 told.append(teller.batch(batch.name))
-        short = lasting.too_short(loaded.plan, services.vault, desk.clock.now(), told)
+        short = lasting.too_short(services.source_claims(), desk.clock.now(), told)
         for one in told:
             one["notes"] += [short[one["batch"]]] if one["batch"] in short else []
         return told
@@ -167,7 +157,7 @@ class Turn:
         self._begin()
 
     def _begin(self) -> Context:
-        self.ctx = context_of(self.desk, self.opened[-1], self.ledger, self.judge)
+        self.ctx = self.desk.context(self.opened[-1], self.ledger, self.judge)
         self._engines.append(self.ctx.engines)
         return self.ctx
 
@@ -229,54 +219,6 @@ def bind(desk: Desk, ledger: Ledger) -> None:
         ledger.event(NAMED, {"ledger": ledger.meta(RUN_TAG)})
         ledger.set_meta(NAMED, "told")
     ledger.commit()
-
-
-def context_of(desk: Desk, services: Services, ledger: Ledger, judge: Judge) -> Context:
-    """Return what the steps of one run share."""
-    loaded = desk.loaded
-    plan = loaded.plan
-    write = services.writer is not None
-    run_tag = ledger.meta(RUN_TAG)
-    assert run_tag is not None
-    return Context(
-        ledger=ledger,
-        source=services.source,
-        reader=services.reader,
-        writer=services.writer,
-        limits=paced(services.limits, pace_of(plan)),
-        routes=routes_of(plan),
-        rules=rules_of(plan),
-        header=services.envelopes.header_size,
-        sealed=plan.seal.encrypts,
-        level=plan.verify.level,
-        run_tag=run_tag,
-        retry=retrying(desk),
-        clock=desk.clock,
-        judge=judge,
-        progress=desk.progress,
-        stop=desk.stop,
-        engines=Engines(
-            lambda role: open_engine(
-                plan,
-                role,
-                services.vault,
-                loaded.canonical,
-                run_tag,
-                write=write,
-                admitted=services.admitted,
-                limits=services.limits,
-                recipients=services.recipients,
-                engines=desk.engines,
-            )
-        ),
-    )
-
-
-def retrying(desk: Desk) -> Retrying:
-    """Return how one verb tries again what may work later."""
-    budget = desk.loaded.plan.limits.retry_budget_seconds
-    pause = Gate(desk.clock.monotonic, desk.stop)
-    return Retrying(budget=budget, gate=pause, halt=desk.stop)
 
 
 def self_test(services: Services) -> None:

@@ -19,6 +19,7 @@ from hdh_migrate.ports import Clock, Engine
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring.hands import Hands, reach
 from hdh_migrate.wiring.readings import routes_of
+from hdh_migrate.wiring.sources import SOURCES, Sources, plan_of
 from hdh_migrate.wiring.vault import Vault
 
 
@@ -66,9 +67,14 @@ class WorkerConfig:
 class WorkerService:
     """What a worker process runs: a performer over its own connections."""
 
-    def __init__(self, told: Mapping[str, Any], halt: threading.Event | None = None) -> None:
+    def __init__(
+        self,
+        told: Mapping[str, Any],
+        halt: threading.Event | None = None,
+        sources: Sources = SOURCES,
+    ) -> None:
         config = WorkerConfig.of(told)
-        plan = Plan.model_validate_json(config.plan)
+        plan = plan_of(sources).model_validate_json(config.plan)
         limits, processes = config.limits, config.processes
         clock: Clock = SystemClock()
         self.halt = halt or threading.Event()
@@ -83,6 +89,7 @@ class WorkerService:
             limits=limits,
             recipients=config.recipients,
             pace=pace,
+            sources=sources,
         )
         if config.admitted:
             hands.admit()
