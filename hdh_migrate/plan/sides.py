@@ -121,10 +121,11 @@ class SourceSection(Section):
 
     @model_validator(mode="after")
     def _is_somewhere(self) -> Self:
-        """Demand a host of what is contacted, or not here: evidence judges by the address alone."""
+        """Demand that the address says the same: evidence and gate judge by it alone."""
+        here = is_loopback(self.address) if self.is_contacted else True
         named = bool(urlsplit(self.address).hostname)
-        if named is not self.is_contacted or not (named or self.is_local):
-            raise refusal("a source that is not on this machine has an address with a host")
+        if named is not self.is_contacted or self.is_local is not here:
+            raise refusal("the source's address does not say whether it is this machine")
         return self
 
 
