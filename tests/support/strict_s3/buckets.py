@@ -196,7 +196,10 @@ def get_object_lock(store: Store, request: Request) -> Reply:
     if not bucket.lock:
         raise S3Error("ObjectLockConfigurationNotFoundError")
     rule = bucket.default_retention
-    told: dict[str, Any] = {"ObjectLockEnabled": "Enabled", "Rule": rule and {"DefaultRetention": rule}}
+    told: dict[str, Any] = {
+        "ObjectLockEnabled": "Enabled",
+        "Rule": rule and {"DefaultRetention": rule},
+    }
     return xml("ObjectLockConfiguration", told)
 
 
