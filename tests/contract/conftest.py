@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.contract import Hosts
 from tests.support.strict_s3 import Manner, StrictS3
 from tests.support.toy import ToyStore, toy_store
 
@@ -20,3 +21,10 @@ def toys() -> Iterator[ToyStore]:
 def strict_s3() -> Iterator[StrictS3]:
     with StrictS3(Manner(page=10, parts_page=2)) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def hosts() -> Iterator[Hosts]:
+    made = Hosts()
+    yield made
+    made.close()

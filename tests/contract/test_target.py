@@ -94,8 +94,8 @@ def test_a_bucket_without_object_lock_says_so(rig: TargetRig) -> None:
 
 
 @every
-def test_a_listing_tells_everything_under_a_prefix_once(rig: TargetRig, name: str) -> None:
-    many = [f"in/{n:04}" for n in range(TARGETS[name].many)]
+def test_a_listing_tells_everything_under_a_prefix_once(rig: TargetRig) -> None:
+    many = [f"in/{n:04}" for n in range(25)]  # three pages of the strict server
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda key: put(rig, key, b"x"), many))
     put(rig, "into", b"xy")
@@ -165,18 +165,18 @@ def test_a_size_that_was_told_wrong_is_not_served(rig: TargetRig, by: int) -> No
 
 
 @every
-@pytest.mark.parametrize("odd", ODD)
-def test_an_odd_name_makes_the_whole_journey(rig: TargetRig, odd: str) -> None:
-    stored = put(rig, odd)
-    assert keys(rig) == [odd]
-    assert there(rig, odd).etag == stored.etag
-    assert read(rig, stored) == BODY
-    upload = rig.writer.begin(rig.bucket, f"{odd} too", stamp=STAMP)
-    assert [one.key for one, _ in rig.writer.open_uploads(Place(bucket=rig.bucket))] == [
-        f"{odd} too"
-    ]
-    rig.writer.abort(upload)
-    assert odd not in repr(stored)
+def test_odd_names_make_the_whole_journey(rig: TargetRig) -> None:
+    stored = {odd: put(rig, odd) for odd in ODD}
+    assert sorted(keys(rig)) == sorted(ODD)
+    for odd, one in stored.items():
+        assert there(rig, odd).etag == one.etag
+        assert read(rig, one, Span(7, 9)) == BODY[7:16]
+        assert odd not in repr(one)
+    uploads = [rig.writer.begin(rig.bucket, f"{odd} too", stamp=STAMP) for odd in ODD]
+    assert sorted(key for key, _ in opened(rig)) == sorted(f"{odd} too" for odd in ODD)
+    for upload in uploads:
+        rig.writer.abort(upload)
+    assert opened(rig) == []
 
 
 # --- one PUT -------------------------------------------------------------------------------------

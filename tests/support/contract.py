@@ -175,8 +175,6 @@ class TargetEntry:
 
     make: Callable[[Get, bool], TargetRig]
     """Makes a rig; with True its bucket has object lock."""
-    many: int = 25
-    """Objects that its listing does not tell in one page, if it has pages."""
     traits: Collection[str] = field(default=frozenset())
     """Of `ALL`."""
 
@@ -189,15 +187,36 @@ ALL = frozenset(
 again; say of an upload that it is gone."""
 
 
-def _s3(server: S3Server | StrictS3, limits: TargetLimits, *, lock: bool) -> TargetRig:
+class Hosts:
+    """One client and one endpoint for each S3 server; every test has a bucket of its own there."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Any, S3Endpoint]] = {}
+
+    def at(self, server: S3Server | StrictS3) -> tuple[Any, S3Endpoint]:
+        if server.endpoint not in self._known:
+            sign = SigV4(
+                region=server.region, access_key=server.access_key, secret_key=server.secret_key
+            )
+            endpoint = S3Endpoint(
+                server.endpoint, addressing="path", sign=sign,
+                transport=loopback(server.endpoint, sign=sign),
+            )  # fmt: skip
+            client = s3_client(server)  # type: ignore[arg-type]  # it has what is asked of a server
+            self._known[server.endpoint] = client, endpoint
+        return self._known[server.endpoint]
+
+    def close(self) -> None:
+        for client, _ in self._known.values():
+            client.close()
+
+
+def _s3(
+    hosts: Hosts, server: S3Server | StrictS3, limits: TargetLimits, *, lock: bool
+) -> TargetRig:
     name = f"contract-{next(_numbers)}"
-    client = s3_client(server)  # type: ignore[arg-type]  # it has what is asked of a server
+    client, endpoint = hosts.at(server)
     client.create_bucket(Bucket=name, **({"ObjectLockEnabledForBucket": True} if lock else {}))
-    sign = SigV4(region=server.region, access_key=server.access_key, secret_key=server.secret_key)
-    endpoint = S3Endpoint(
-        server.endpoint, addressing="path", sign=sign,
-        transport=loopback(server.endpoint, sign=sign),
-    )  # fmt: skip
     return TargetRig(
         writer=S3Writer(endpoint, limits),
         bucket=name,
@@ -206,16 +225,16 @@ def _s3(server: S3Server | StrictS3, limits: TargetLimits, *, lock: bool) -> Tar
 
 
 def _moto(get: Get, lock: bool) -> TargetRig:
-    return _s3(get("moto"), LIMITS, lock=lock)
+    return _s3(get("hosts"), get("moto"), LIMITS, lock=lock)
 
 
 def _rclone(get: Get, lock: bool) -> TargetRig:
     limits = replace(LIMITS, conditional_put=False, conditional_complete=False, tags=False)
-    return _s3(get("rclone_s3"), limits, lock=lock)
+    return _s3(get("hosts"), get("rclone_s3"), limits, lock=lock)
 
 
 def _strict(get: Get, lock: bool) -> TargetRig:
-    return _s3(get("strict_s3"), LIMITS, lock=lock)
+    return _s3(get("hosts"), get("strict_s3"), LIMITS, lock=lock)
 
 
 def _fake_target(get: Get, lock: bool) -> TargetRig:
@@ -232,7 +251,7 @@ def _fake_target(get: Get, lock: bool) -> TargetRig:
 TARGETS: Mapping[str, TargetEntry] = {
     # It compares no digest, answers GetObjectRetention with the object, and 500 for a gone upload.
     "moto": TargetEntry(make=_moto, traits=ALL - {"digests", "lock", "gone uploads"}),
-    "rclone": TargetEntry(make=_rclone, many=1005, traits=frozenset(("gone uploads",))),
+    "rclone": TargetEntry(make=_rclone, traits=frozenset(("gone uploads",))),
     "strict S3": TargetEntry(make=_strict, traits=ALL),
     "fake": TargetEntry(make=_fake_target, traits=ALL),
 }
