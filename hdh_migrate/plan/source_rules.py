@@ -67,14 +67,14 @@ def _its_certificate_is_asked_for(plan: Mapping[str, Any], source: Kind) -> Iter
 
 
 def _trial_fits_source(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
-    """Freeze kind `denied-write` needs source kind `azure-blob`."""
+    """Freeze kind `denied-write` needs a source whose writers can be tried: `azure-blob`."""
     tries = mapping(plan, "freeze").get("kind") == "denied-write"
     if tries and (why := source.traits.no_trial) is not None:
         yield Broken(("freeze", "kind"), why)
 
 
-def _only_blobs_are_erased(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
-    """`decommission` needs source kind `azure-blob`."""
+def _nothing_else_is_erased(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
+    """`decommission` needs a source where we may delete: `azure-blob`."""
     if (why := source.traits.no_eraser) is None:
         return
     for index, cutover in mappings(plan, "cutovers"):
@@ -88,5 +88,5 @@ RULES: tuple[Callable[[Mapping[str, Any], Kind], Iterator[Broken]], ...] = (
     _tokens_come_from_where_they_count,
     _its_certificate_is_asked_for,
     _trial_fits_source,
-    _only_blobs_are_erased,
+    _nothing_else_is_erased,
 )

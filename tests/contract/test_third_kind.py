@@ -15,16 +15,19 @@ from typing import Any, Literal
 import pytest
 import yaml
 
+from hdh_migrate.clocks import later
 from hdh_migrate.door import Addresses
-from hdh_migrate.errors import EvidenceDamaged, Exit, PlanInvalid, Refused
+from hdh_migrate.errors import ApprovalMissing, EvidenceDamaged, Exit, PlanInvalid, Refused
+from hdh_migrate.evidence.approvals import Stage, approval
 from hdh_migrate.evidence.check import examine
-from hdh_migrate.evidence.signing import load_verifier, new_report_key
-from hdh_migrate.model import Step
+from hdh_migrate.evidence.signing import load_signer, load_verifier, new_report_key
+from hdh_migrate.model import Role, Step
 from hdh_migrate.plan.loader import load
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import SourceSection, Tls
 from hdh_migrate.sealing.keys import new_pair
-from hdh_migrate.session import gate, preflight
+from hdh_migrate.session import cutover, gate, preflight
+from hdh_migrate.session.approving import keep, subject_here
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.facts import facts_of
 from hdh_migrate.session.outlook import demand_current
@@ -40,6 +43,7 @@ from hdh_migrate.wiring import (
     plan_of,
     source_claims,
     source_transport,
+    worker_secrets,
 )
 from hdh_migrate.wiring.chosen import is_rehearsal
 from hdh_migrate.wiring.sources import open_source
@@ -258,6 +262,58 @@ def test_a_rule_that_was_forgotten_does_not_open_what_it_has_not(trip: Trip) -> 
     assert open_freeze_probe(stated, vault, WITH_TOY).thing is None
     assert source_claims(plan, vault, WITH_TOY) is None
     demand_current(loaded)
+
+
+def approve(desk: Desk, stage: Stage) -> None:
+    signer = load_signer(desk.loaded.base / "keys" / "dpo.key", None)
+    now = desk.clock.now()
+    envelope = approval(
+        signer, subject_here(desk, "all", stage), made_at=now, begins=now, expires=later(now, 3600)
+    )
+    keep(desk, envelope)
+
+
+def test_nothing_is_switched_before_somebody_states_that_it_is_frozen(trip: Trip) -> None:
+    (trip.folder / "pointer").write_text("azure://old")
+    new_report_key(trip.folder / "keys", "dpo", None)
+    access = dict(trip.plan["target"]["credential"])
+    trip.plan |= {
+        "approvals": {"keys": ["keys/dpo.pub"]},
+        "freeze": {"kind": "statement"},
+        "batches": [
+            {
+                "name": "all",
+                "datasets": ["all"],
+                "pointer": {"kind": "file", "path": "pointer", "value": "s3://new"},
+            }
+        ],
+        "cutovers": [
+            {
+                "batch": "all",
+                "relist_interval": "1s",
+                "smoke": {"credential": access, "identity": "file:keys/escrow.sec"},
+            }
+        ],
+    }
+    desk = trip.desk()
+    perform(desk, list(Step), ())
+
+    approve(desk, Stage.CUTOVER)
+
+    with pytest.raises(ApprovalMissing, match="nobody has signed that the source is frozen"):
+        cutover.start(desk, "all")
+    assert (trip.folder / "pointer").read_text() == "azure://old"
+
+    approve(desk, Stage.FREEZE)
+    cutover.start(desk, "all")
+    assert (trip.folder / "pointer").read_text() == "s3://new"
+
+
+def test_who_proves_is_not_given_its_token(trip: Trip) -> None:
+    loaded = trip.desk().loaded
+    vault = Vault.open(loaded.base)
+    assert "env:T_TOKEN" in worker_secrets(loaded.plan, Role.MOVE, vault, write=True)
+    assert "env:T_TOKEN" not in worker_secrets(loaded.plan, Role.PROVE, vault, write=True)
 
 
 def test_its_datasets_are_in_its_form(trip: Trip) -> None:
