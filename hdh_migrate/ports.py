@@ -56,7 +56,11 @@ class Source(Protocol):
     def pages(self, place: Place, *, marker: str | None = None) -> Iterator[Page]:
         """List everything under the prefix, page by page, starting at `marker`.
 
+        Keys grow strictly, in one of the orders that stores list in (inventory's `KeyOrder`). A
+        place in which there is nothing is one empty page.
+
         Raises:
+            Missing: there is no such place.
             ListingBroken: a page contradicts itself or the ones before it.
             Transient: no whole page arrived; start again at the last page's marker.
         """
@@ -65,7 +69,7 @@ class Source(Protocol):
         """List again, cut differently: a second opinion on `pages`.
 
         Raises:
-            ListingBroken, Transient: as `pages`.
+            Missing, ListingBroken, Transient: as `pages`.
         """
 
     def untagged(self, place: Place) -> Untagged | None:

@@ -39,6 +39,9 @@ class Waivers(Section):
     )
 
 
+AT_MOST: Final = "24h"
+
+
 class WriterSas(Section):
     """The shared access signature with which a writer used to write."""
 
@@ -63,8 +66,15 @@ class DeniedWrite(Section):
         description="The writer's credential; it is used for this trial and nothing else."
     )
 
+    @property
+    def authorised_by(self) -> str | None:
+        """The credential's kind."""
+        return self.credential.kind
 
-AT_MOST: Final = "24h"
+    @property
+    def longest(self) -> int:
+        """For how long a statement would count, in seconds, were there one instead."""
+        return fields.seconds_of(AT_MOST)
 
 
 class SignedStatement(Section):
@@ -77,6 +87,11 @@ class SignedStatement(Section):
         description="For how long one statement may say that nobody writes.",
         examples=["24h"],
     )
+
+    @property
+    def authorised_by(self) -> str | None:
+        """None: nothing is tried."""
+        return None
 
     @property
     def longest(self) -> int:

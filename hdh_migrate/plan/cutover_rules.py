@@ -21,15 +21,6 @@ def _enough_approvers(plan: Mapping[str, Any]) -> Iterator[Broken]:
         )
 
 
-def _trial_fits_source(plan: Mapping[str, Any]) -> Iterator[Broken]:
-    """Freeze kind `denied-write` needs source kind `azure-blob`."""
-    source = mapping(plan, "source").get("kind")
-    if mapping(plan, "freeze").get("kind") == "denied-write" and source == "folder":
-        yield Broken(
-            ("freeze", "kind"), "a folder has no credential to try: use kind statement instead"
-        )
-
-
 def _pointer_has_its_key(plan: Mapping[str, Any]) -> Iterator[Broken]:
     """An `s3-object` pointer with an `endpoint` of its own has its own `credential` too."""
     for loc, pointer in pointers(plan):
@@ -132,16 +123,6 @@ def _consumers_can_open(plan: Mapping[str, Any]) -> Iterator[Broken]:
             yield Broken(loc, "missing: the objects are sealed, and a consumer must open them")
 
 
-def _only_blobs_are_erased(plan: Mapping[str, Any]) -> Iterator[Broken]:
-    """`decommission` needs source kind `azure-blob`."""
-    if mapping(plan, "source").get("kind") != "folder":
-        return
-    for index, cutover in mappings(plan, "cutovers"):
-        if cutover.get("decommission") is not None:
-            loc = ("cutovers", index, "decommission")
-            yield Broken(loc, "a folder is yours to delete: leave this out")
-
-
 def _looking_alone_has_a_reason(plan: Mapping[str, Any]) -> Iterator[Broken]:
     """`decommission.recheck: head` needs `recheck_reason`."""
     for index, cutover in mappings(plan, "cutovers"):
@@ -155,7 +136,6 @@ def _looking_alone_has_a_reason(plan: Mapping[str, Any]) -> Iterator[Broken]:
 
 RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
     _enough_approvers,
-    _trial_fits_source,
     _pointer_has_its_key,
     _ssh_is_pinned,
     _pointers_are_apart,
@@ -163,6 +143,5 @@ RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
     _cutovers_are_agreed,
     _enough_signers,
     _consumers_can_open,
-    _only_blobs_are_erased,
     _looking_alone_has_a_reason,
 )

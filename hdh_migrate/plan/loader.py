@@ -60,15 +60,17 @@ def _canonical(plan: Plan) -> bytes:
     return canonical_json(plan.model_dump(mode="json", exclude_none=True))
 
 
-def load(path: Path) -> LoadedPlan:
+def load(path: Path, model: type[Plan] = Plan) -> LoadedPlan:
     """Read and check a plan; no endpoint is contacted and no reference is followed.
+
+    `model` is what plans are (see `plan.model.knowing`).
 
     Raises:
         PlanInvalid: it cannot be read or is no valid plan; all problems are told.
     """
     text = _read(path)
     read = document.read(text)
-    plan, faults = _validated(read) if read.whole else (None, read.faults)
+    plan, faults = _validated(read, model) if read.whole else (None, read.faults)
     # A second look at the words themselves: comments, and what the fields' rules let through.
     faults = [*faults, *_secrets(text, read)]
     if plan is None or faults:
@@ -120,7 +122,7 @@ def _whole_file(message: str) -> Fault:
     return Fault(Spot(1, 1), message)
 
 
-def _validated(read: Document) -> tuple[Plan | None, list[Fault]]:
+def _validated(read: Document, model: type[Plan]) -> tuple[Plan | None, list[Fault]]:
     """Return the plan, or None, with everything that is wrong with it."""
     if not isinstance(read.value, dict):
         empty = read.value is None and () not in read.unknown
@@ -133,10 +135,12 @@ def _validated(read: Document) -> tuple[Plan | None, list[Fault]]:
     plan: Plan | None = None
     found: list[problems.PlanProblem] = []
     try:
-        plan = Plan.model_validate_json(json.dumps(read.value))
+        plan = model.model_validate_json(json.dumps(read.value))
     except ValidationError as error:
-        found.extend(problems.told(error, read.value))
-    found.extend(problems.PlanProblem(b.loc, b.message) for b in rules.broken(read.value))
+        found.extend(problems.told(error, read.value, model))
+    found.extend(
+        problems.PlanProblem(b.loc, b.message) for b in rules.broken(read.value, model.kinds)
+    )
     faults = [_located(p, read) for p in found if not _follows_from_fault(p.loc, read)]
     return plan, [*read.faults, *faults]
 

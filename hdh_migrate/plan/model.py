@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping
+from copy import copy
 from graphlib import TopologicalSorter
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
 from hdh_migrate.plan import rules
@@ -23,7 +24,20 @@ from hdh_migrate.plan.datasets import Batch, Dataset
 from hdh_migrate.plan.fields import Name, unsaid
 from hdh_migrate.plan.pointers import Pointer
 from hdh_migrate.plan.reports import Report
-from hdh_migrate.plan.sides import AzureBlob, Crypt4gh, Folder, Section, Target, Unsealed
+from hdh_migrate.plan.sides import (
+    SOURCES,
+    Crypt4gh,
+    Section,
+    SourceSection,
+    Target,
+    Unsealed,
+    one_of,
+)
+
+if TYPE_CHECKING:
+    AnySource = SourceSection
+else:
+    AnySource = one_of(SOURCES)
 
 BROKEN_RULE = "plan_rule"
 """The pydantic error type of a broken rule across fields."""
@@ -41,6 +55,9 @@ def _one_batch(validated: Mapping[str, Any]) -> tuple[Batch, ...]:
 class Plan(Section):
     """What to move, from where to where, how it is sealed and proved."""
 
+    kinds: ClassVar[tuple[type[SourceSection], ...]] = SOURCES
+    """Those that `source` may be of."""
+
     version: Annotated[Literal[1], BeforeValidator(_whole)] = Field(
         description="The version of this format."
     )
@@ -48,9 +65,7 @@ class Plan(Section):
         description="Names the run's ledger and its evidence; another name starts anew.",
         examples=["emc2-exit"],
     )
-    source: Annotated[AzureBlob | Folder, Discriminator("kind")] = Field(
-        description="Where objects are read; nothing is ever written there."
-    )
+    source: AnySource = Field(description="Where objects are read; nothing is ever written there.")
     target: Target = Field(description="Where objects go.")
     seal: Annotated[Crypt4gh | Unsealed, Discriminator("format")] = Field(
         description="How objects are encrypted before they leave."
@@ -87,7 +102,7 @@ class Plan(Section):
 
     @model_validator(mode="after")
     def _obey_rules(self) -> Self:
-        for broken in rules.broken(self.model_dump(mode="json", exclude_unset=True)):
+        for broken in rules.broken(self.model_dump(mode="json", exclude_unset=True), self.kinds):
             raise PydanticCustomError(BROKEN_RULE, "{message}", {"message": broken.message})
         return self
 
@@ -120,3 +135,13 @@ class Plan(Section):
             order.append(self.batches[heapq.heappop(ready)])
             sorter.done(order[-1].name)
         return tuple(order)
+
+
+def knowing(kinds: tuple[type[SourceSection], ...]) -> type[Plan]:
+    """Return the model of plans whose source may be of these kinds; in all else it is `Plan`."""
+    if kinds == Plan.kinds:
+        return Plan
+    field = copy(Plan.model_fields["source"])
+    made = create_model("Plan", __base__=Plan, source=(one_of(kinds), field))
+    made.kinds = kinds
+    return made

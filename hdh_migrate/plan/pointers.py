@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Discriminator, Field
@@ -89,7 +90,21 @@ Variable = Annotated[str, AfterValidator(_variable)]
 _NEW = "What the pointer becomes; what it was is recorded before."
 
 
-class FilePointer(Section):
+class PointerSection(Section):
+    """What consumers follow. A kind that has more to answer for overrides it here."""
+
+    @property
+    def trusts(self) -> Tls | None:
+        """What the certificate of an address of its own is checked against."""
+        return None
+
+    @property
+    def programs(self) -> Mapping[str, tuple[str, ...]]:
+        """The command lines of programs on this machine, by field."""
+        return {}
+
+
+class FilePointer(PointerSection):
     """A file on this machine (or a share): the whole of it, or one value inside."""
 
     kind: Literal["file"] = Field(description="A file, replaced as a whole by an atomic rename.")
@@ -106,7 +121,7 @@ class FilePointer(Section):
     value: Value = Field(description=_NEW, examples=["s3://hds-emc2/pmsi/"])
 
 
-class S3ObjectPointer(Section):
+class S3ObjectPointer(PointerSection):
     """A small S3 object whose whole content is the value."""
 
     kind: Literal["s3-object"] = Field(description="A small S3 object.")
@@ -139,8 +154,13 @@ class S3ObjectPointer(Section):
     )
     value: Value = Field(description=_NEW, examples=["s3://hds-emc2/pmsi/"])
 
+    @property
+    def trusts(self) -> Tls | None:
+        """What the plan says of its own endpoint's certificate."""
+        return self.tls
 
-class CommandPointer(Section):
+
+class CommandPointer(PointerSection):
     """Anything that programs on this machine can read and set; never through a shell."""
 
     kind: Literal["command"] = Field(description="Programs on this machine.")
@@ -168,12 +188,17 @@ class CommandPointer(Section):
     value: Value = Field(description=_NEW, examples=["s3://hds-emc2/pmsi/"])
 
     @property
+    def programs(self) -> Mapping[str, tuple[str, ...]]:
+        """The three of them."""
+        return {"check": self.check, "apply": self.apply, "revert": self.revert}
+
+    @property
     def timeout_seconds(self) -> int:
         """The time limit in seconds."""
         return fields.seconds_of(self.timeout)
 
 
-class SshCommandPointer(Section):
+class SshCommandPointer(PointerSection):
     """The same on another machine, whose host key is pinned.
 
     Only HDH_EXPECTED and HDH_NEW are handed over: whatever stands on a remote command line can

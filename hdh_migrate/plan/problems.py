@@ -21,7 +21,7 @@ from hdh_migrate.plan.rules import Loc
 MAX_TOLD: Final = 500
 """Of one refused value; a plan with more is not read to the end by anyone."""
 
-_SFTP = "kind azure-sftp is not available in this version: use azure-blob or folder"
+_SFTP = "kind azure-sftp is not available in this version: use "
 _FIXED = {
     "missing": "missing",
     "bool_type": "must be true or false",
@@ -53,23 +53,25 @@ class PlanProblem:
     """The place to print, when it is not `loc`."""
 
 
-def told(error: ValidationError, value: object) -> Iterator[PlanProblem]:
-    """Give the problems of a plan whose JSON value was refused."""
+def told(
+    error: ValidationError, value: object, root: type[model.Plan] = model.Plan
+) -> Iterator[PlanProblem]:
+    """Give the problems of a plan, of the model `root`, whose JSON value was refused."""
     for detail in error.errors(include_url=False, include_input=False)[:MAX_TOLD]:
-        problem = _problem(detail, value)
+        problem = _problem(detail, value, root)
         # Pydantic counts valid entries only: a list of wrong ones is not a list without any.
         miscounted = detail["type"] == "too_short" and bool(_at(value, problem.loc))
         if detail["type"] not in _SKIPPED and not miscounted:
             yield problem
 
 
-def section_at(raw: Loc) -> tuple[Loc, type[BaseModel] | None]:
+def section_at(raw: Loc, root: type[BaseModel] = model.Plan) -> tuple[Loc, type[BaseModel] | None]:
     """Translate pydantic's place to the plan's; also return the section that it leads to.
 
     Pydantic puts the chosen kind of a section between the field and what is inside it.
     """
     plain: list[str | int] = []
-    section: type[BaseModel] | None = model.Plan
+    section: type[BaseModel] | None = root
     choices: tuple[type[BaseModel], ...] = ()
     for step in raw:
         if choices and isinstance(step, str):
@@ -85,14 +87,14 @@ def section_at(raw: Loc) -> tuple[Loc, type[BaseModel] | None]:
     return tuple(plain), section
 
 
-def _problem(detail: ErrorDetails, value: object) -> PlanProblem:
-    loc, _ = section_at(detail["loc"])
+def _problem(detail: ErrorDetails, value: object, root: type[model.Plan]) -> PlanProblem:
+    loc, _ = section_at(detail["loc"], root)
     kind, context = detail["type"], detail.get("ctx", {})
     if loc[-1:] == (_KEY,):
         return PlanProblem(loc[:-1], _sentence(kind, context, detail["msg"]), at_key=True,
                        shown=loc[:-2])  # fmt: skip
     if kind == "extra_forbidden":
-        _, section = section_at(detail["loc"][:-1])
+        _, section = section_at(detail["loc"][:-1], root)
         message = _unknown_field(str(detail["loc"][-1]), section)
         return PlanProblem(loc, message, at_key=True, shown=loc[:-1])
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
@@ -132,7 +134,7 @@ def _unknown_field(name: str, section: type[BaseModel] | None) -> str:
 
 def _wrong_kind(context: Mapping[str, Any], value: object, loc: Loc) -> str:
     if loc == ("source",) and _at(value, (*loc, "kind")) == "azure-sftp":
-        return _SFTP
+        return _SFTP + " or ".join(re.findall(r"'([^']*)'", str(context["expected_tags"])))
     return f"must be {_list(str(context['expected_tags']))}"
 
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 from pydantic.json_schema import GenerateJsonSchema
 
 from hdh_migrate import codes
-from hdh_migrate.plan import rules
+from hdh_migrate.plan import rules, source_rules
 from hdh_migrate.plan.model import Plan
 
 SCHEMA: Final = Path("plans/schema.json")
@@ -80,7 +80,7 @@ def reference() -> str:
     for heading, section in _sections(whole, whole, ""):
         lines.extend(_section(heading, section, whole))
     lines.extend(["## Rules across fields", ""])
-    lines.extend(f"- {_first_line(rule.__doc__)}" for rule in rules.RULES)
+    lines.extend(f"- {_first_line(rule.__doc__)}" for rule in (*rules.RULES, *source_rules.RULES))
     return "\n".join(lines) + "\n"
 
 

@@ -8,12 +8,11 @@ name places by index and never repeat a value.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from hdh_migrate.plan import cutover_rules
-from hdh_migrate.plan.fields import is_loopback
+from hdh_migrate.plan import cutover_rules, source_rules
 from hdh_migrate.plan.shapes import (
     Broken,
     Loc,
@@ -23,7 +22,9 @@ from hdh_migrate.plan.shapes import (
     repeated,
     shown,
     texts,
+    uncertified,
 )
+from hdh_migrate.plan.sides import SOURCES, SourceSection
 
 __all__ = ["RULES", "Broken", "Loc", "broken", "shown"]
 
@@ -31,30 +32,19 @@ _MAX_CIRCLES = 10
 _MAX_LINKS = 10
 
 
-def broken(plan: Mapping[str, Any]) -> Iterator[Broken]:
-    """Give every broken rule of a plan as it was written, without defaults filled in."""
+def broken(
+    plan: Mapping[str, Any], kinds: Sequence[type[SourceSection]] = SOURCES
+) -> Iterator[Broken]:
+    """Give every broken rule of a plan as it was written, without defaults filled in.
+
+    `kinds` are those that its source may be of.
+    """
     for rule in RULES:
         yield from rule(plan)
-
-
-def _tokens_come_from_where_they_count(plan: Mapping[str, Any]) -> Iterator[Broken]:
-    """An `endpoint` for tokens is on this machine, and so is the source that they are for."""
-    source = mapping(plan, "source")
-    here = is_loopback(str(source.get("account_url", "")))
-    found: list[tuple[Loc, Mapping[str, Any]]] = [
-        (("source", "credential"), mapping(source, "credential")),
-        (("freeze", "credential"), mapping(mapping(plan, "freeze"), "credential")),
-    ]
-    for index, entry in mappings(plan, "cutovers"):
-        where = ("cutovers", index, "decommission", "credential")
-        found.append((where, mapping(mapping(entry, "decommission"), "credential")))
-    for loc, credential in found:
-        endpoint = credential.get("endpoint")
-        if isinstance(endpoint, str) and not (here and is_loopback(endpoint)):
-            yield Broken(
-                (*loc, "endpoint"),
-                "tokens are asked for elsewhere in a rehearsal only: leave this out",
-            )
+    source = source_rules.named(plan, kinds)
+    if source is not None:
+        for of_source in source_rules.RULES:
+            yield from of_source(plan, source)
 
 
 def _planned_days_are_in_order(plan: Mapping[str, Any]) -> Iterator[Broken]:
@@ -70,14 +60,6 @@ def _second_read_is_compared(plan: Mapping[str, Any]) -> Iterator[Broken]:
     verify = mapping(plan, "verify")
     if verify.get("source") == "again" and verify.get("level", "full") != "full":
         yield Broken(("verify", "source"), "again needs level full: nothing would be compared")
-
-
-def _ranges_have_digests(plan: Mapping[str, Any]) -> Iterator[Broken]:
-    """Only Azure Blob gives a digest of a range."""
-    kind = mapping(plan, "source").get("kind")
-    wanted = mapping(plan, "verify").get("source") == "range-md5"
-    if wanted and isinstance(kind, str) and kind != "azure-blob":
-        yield Broken(("verify", "source"), "range-md5 needs a source of kind azure-blob; use again")
 
 
 def _two_recipients(plan: Mapping[str, Any]) -> Iterator[Broken]:
@@ -99,19 +81,6 @@ def _two_recipients(plan: Mapping[str, Any]) -> Iterator[Broken]:
             "needs two different recipients, so that one lost key loses no data;"
             " or say why not in single_recipient_reason",
         )
-
-
-def _origin_fits_source(plan: Mapping[str, Any]) -> Iterator[Broken]:
-    """Datasets of an `azure-blob` source have a `container`, those of a `folder` a `path`."""
-    kind = mapping(plan, "source").get("kind")
-    wrong = {"azure-blob": "path", "folder": "container"}.get(kind if isinstance(kind, str) else "")
-    right = "container" if wrong == "path" else "path"
-    for index, dataset in mappings(plan, "datasets"):
-        if wrong in mapping(dataset, "source"):
-            yield Broken(
-                ("datasets", index, "source", str(wrong)),
-                f"the source's kind is {kind}: give `{right}`, not `{wrong}`",
-            )
 
 
 def _names_are_unique(plan: Mapping[str, Any]) -> Iterator[Broken]:
@@ -168,20 +137,10 @@ def _only_the_signed_is_stamped(plan: Mapping[str, Any]) -> Iterator[Broken]:
 
 
 def _certificates_are_asked_for(plan: Mapping[str, Any]) -> Iterator[Broken]:
-    """`tls` of source, pointer and time-stamping authority is of an address of theirs, in https."""
-    places: list[tuple[Loc, Mapping[str, Any], str]] = [
-        (("source",), mapping(plan, "source"), "account_url"),
-        (("report", "tsa"), mapping(mapping(plan, "report"), "tsa"), "url"),
-    ]
-    places += [(loc, pointer, "endpoint") for loc, pointer in cutover_rules.pointers(plan)]
-    for loc, section, field in places:
-        url = section.get(field)
-        if section.get("tls") is None:
-            continue
-        if url is None and field == "endpoint":
-            yield Broken((*loc, "tls"), "without an `endpoint` the target's counts: leave this out")
-        elif isinstance(url, str) and not url.startswith("https:"):
-            yield Broken((*loc, "tls"), f"`{field}` is plain http, where there is no certificate")
+    """`tls` of a pointer and the time-stamping authority is of an address of theirs, in https."""
+    yield from uncertified(("report", "tsa"), mapping(mapping(plan, "report"), "tsa"), "url")
+    for loc, pointer in cutover_rules.pointers(plan):
+        yield from uncertified(loc, pointer, "endpoint")
 
 
 def _one_batch_each(plan: Mapping[str, Any]) -> Iterator[Broken]:
@@ -246,11 +205,8 @@ def _circles(graph: dict[int, set[int]]) -> Iterator[list[int]]:
 
 RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
     _second_read_is_compared,
-    _ranges_have_digests,
     _planned_days_are_in_order,
-    _tokens_come_from_where_they_count,
     _two_recipients,
-    _origin_fits_source,
     _names_are_unique,
     _targets_are_apart,
     _keeping_has_a_reason,

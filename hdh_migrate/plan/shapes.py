@@ -59,3 +59,14 @@ def repeated(value: object) -> Iterator[tuple[int, int]]:
     for index, text in texts(value):
         if first.setdefault(text, index) != index:
             yield index, first[text]
+
+
+def uncertified(loc: Loc, section: Mapping[str, Any], field: str) -> Iterator[Broken]:
+    """Give what is wrong with a `tls` when `field` holds the address that it is of."""
+    url = section.get(field)
+    if section.get("tls") is None:
+        return
+    if url is None and field == "endpoint":
+        yield Broken((*loc, "tls"), "without an `endpoint` the target's counts: leave this out")
+    elif isinstance(url, str) and not url.startswith("https:"):
+        yield Broken((*loc, "tls"), f"`{field}` is plain http, where there is no certificate")

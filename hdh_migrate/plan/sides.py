@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, TypeVar
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeVar, get_args
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, PrivateAttr, model_validator
 
 from hdh_migrate.plan.fields import (
     AccountUrl,
@@ -19,6 +24,7 @@ from hdh_migrate.plan.fields import (
     SpkiPin,
     Suffix,
     is_loopback,
+    refusal,
     unsaid,
 )
 
@@ -52,6 +58,84 @@ class Tls(Section):
 
 
 # --- where objects come from ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What a kind of source answers for all its plans. No answer has a default."""
+
+    datasets: Literal["container", "path"]
+    """The field by which a dataset says where in the source it is."""
+    address: str | None
+    """The field that holds the address which is contacted; None: nothing ever is."""
+    no_range_digests: str | None
+    """Why the source has no digest of a range (`verify.source: range-md5`); None: it has."""
+    no_trial: str | None
+    """Why no writer can be tried there (freeze kind `denied-write`); None: one can."""
+    no_eraser: str | None
+    """Why we delete nothing there (`decommission`); None: we can."""
+
+
+class SourceSection(Section):
+    """Where objects are read. A kind answers here for itself; nobody asks which one it is.
+
+    A kind that leaves an answer out is refused when it is defined, and one whose answers contradict
+    each other when a plan is read: what is not known to be on this machine is not.
+    """
+
+    kind: str
+    traits: ClassVar[Traits]
+
+    @property
+    @abstractmethod
+    def address(self) -> str:
+        """Where requests go, as evidence tells it."""
+
+    @property
+    @abstractmethod
+    def is_local(self) -> bool:
+        """Whether it is on this machine, or entered by a tunnel that begins here."""
+
+    @property
+    @abstractmethod
+    def trusts(self) -> Tls | None:
+        """What its certificate is checked against; None: by the system, or there is none."""
+
+    @property
+    @abstractmethod
+    def authorised_by(self) -> str | None:
+        """The kind of its credential; None: it needs none."""
+
+    @property
+    def is_contacted(self) -> bool:
+        """Whether it is asked over a network, be it at an address of this machine."""
+        return self.traits.address is not None
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: object) -> None:
+        """Refuse a kind that does not answer."""
+        lacks = sorted(cls.__abstractmethods__)
+        if not isinstance(getattr(cls, "traits", None), Traits):
+            lacks.append("traits")
+        if not isinstance(kind_of(cls), str):
+            lacks.append("kind")
+        if lacks:
+            raise TypeError(f"{cls.__name__} does not answer for itself: {', '.join(lacks)}")
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> Self:
+        """Demand that the address says the same: evidence and gate judge by it alone."""
+        here = is_loopback(self.address) if self.is_contacted else True
+        named = bool(urlsplit(self.address).hostname)
+        if named is not self.is_contacted or self.is_local is not here:
+            raise refusal("the source's address does not say whether it is this machine")
+        return self
+
+
+def kind_of(section: type[Section]) -> str | None:
+    """Return what a section's `kind` must be in a plan; None when it is no single word."""
+    words = get_args(section.model_fields["kind"].annotation)
+    return words[0] if len(words) == 1 else None
 
 
 class Sas(Section):
@@ -152,8 +236,16 @@ class AzureIdentity(Section):
 Identity = ManagedIdentity | WorkloadIdentity | ClientSecret | ClientCertificate | AzureIdentity
 
 
-class AzureBlob(Section):
+class AzureBlob(SourceSection):
     """Containers of one Azure storage account."""
+
+    traits = Traits(
+        datasets="container",
+        address="account_url",
+        no_range_digests=None,
+        no_trial=None,
+        no_eraser=None,
+    )
 
     kind: Literal["azure-blob"] = Field(description="Azure Blob Storage.")
     account_url: AccountUrl = Field(
@@ -180,9 +272,27 @@ class AzureBlob(Section):
         """Whether requests stay on this machine, or enter a tunnel here."""
         return is_loopback(self.account_url)
 
+    @property
+    def trusts(self) -> Tls | None:
+        """What the plan says of the account's certificate."""
+        return self.tls
 
-class Folder(Section):
+    @property
+    def authorised_by(self) -> str | None:
+        """The credential's kind."""
+        return self.credential.kind
+
+
+class Folder(SourceSection):
     """Folders on this machine, for rehearsals and for data that was exported before."""
+
+    traits = Traits(
+        datasets="path",
+        address=None,
+        no_range_digests="range-md5 needs a source of kind azure-blob; use again",
+        no_trial="a folder has no credential to try: use kind statement instead",
+        no_eraser="a folder is yours to delete: leave this out",
+    )
 
     kind: Literal["folder"] = Field(description="Folders on this machine; no credential.")
 
@@ -195,6 +305,25 @@ class Folder(Section):
     def is_local(self) -> bool:
         """Whether it is on this machine: always."""
         return True
+
+    @property
+    def trusts(self) -> Tls | None:
+        """None: there is no certificate."""
+        return None
+
+    @property
+    def authorised_by(self) -> str | None:
+        """None: the operator's own rights are used."""
+        return None
+
+
+SOURCES: Final[tuple[type[SourceSection], ...]] = (AzureBlob, Folder)
+"""The kinds that a plan may name."""
+
+
+def one_of(sections: tuple[type[SourceSection], ...]) -> Any:  # noqa: ANN401 - an annotation
+    """Return the annotation of a field that holds one of these kinds."""
+    return Annotated[reduce(or_, sections), Discriminator("kind")]
 
 
 # --- where objects go ----------------------------------------------------------------------
@@ -296,6 +425,11 @@ class Crypt4gh(Section):
     )
     suffix: Suffix = Field(default=".c4gh", description="Appended to every key at the target.")
 
+    @property
+    def encrypts(self) -> bool:
+        """Whether objects are encrypted before they leave."""
+        return True
+
 
 class Unsealed(Section):
     """Objects are stored as they are; the host can read them."""
@@ -303,3 +437,23 @@ class Unsealed(Section):
     format: Literal["none"] = Field(description="No sealing.")
     reason: Reason = Field(description="Why that is acceptable; it is printed in the report.")
     suffix: Suffix = Field(default="", description="Appended to every key at the target.")
+
+    @property
+    def encrypts(self) -> bool:
+        """Whether objects are encrypted before they leave."""
+        return False
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """Nobody needs a key."""
+        return ()
+
+    @property
+    def identity(self) -> str | None:
+        """None: there is nothing to open."""
+        return None
+
+    @property
+    def identity_passphrase(self) -> str | None:
+        """None: there is no key that could have one."""
+        return None

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.plan.pointers import S3ObjectPointer
 from hdh_migrate.plan.shapes import Loc
-from hdh_migrate.plan.sides import AzureBlob, Tls
+from hdh_migrate.plan.sides import Tls
 
 
 def tls_sections(plan: Plan) -> Iterator[tuple[Loc, Tls]]:
@@ -18,14 +17,13 @@ def tls_sections(plan: Plan) -> Iterator[tuple[Loc, Tls]]:
 
 
 def _places(plan: Plan) -> Iterator[tuple[Loc, Tls | None]]:
-    if isinstance(plan.source, AzureBlob):
-        yield ("source",), plan.source.tls
+    yield ("source",), plan.source.trusts
     yield ("target",), plan.target.tls
     for index, batch in enumerate(plan.batches):
-        if isinstance(batch.pointer, S3ObjectPointer):
-            yield ("batches", index, "pointer"), batch.pointer.tls
+        if batch.pointer is not None:
+            yield ("batches", index, "pointer"), batch.pointer.trusts
     if plan.report.tsa is not None:
         yield ("report", "tsa"), plan.report.tsa.tls
     for index, cutover in enumerate(plan.cutovers):
-        if isinstance(cutover.canary, S3ObjectPointer):
-            yield ("cutovers", index, "canary"), cutover.canary.tls
+        if cutover.canary is not None:
+            yield ("cutovers", index, "canary"), cutover.canary.trusts

@@ -39,7 +39,7 @@ from hdh_migrate.plan.files import read_bounded
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.records import batch_root
 from hdh_migrate.session.reporters import report_key
-from hdh_migrate.session.run import NAMED, RUN_TAG
+from hdh_migrate.session.run import NAMED
 from hdh_migrate.session.sound import sound_ledger
 from hdh_migrate.session.terms import (
     Terms,
@@ -51,6 +51,7 @@ from hdh_migrate.session.terms import (
     verifiers,
 )
 from hdh_migrate.session.timekeeping import dated_ahead
+from hdh_migrate.wiring.context import RUN_TAG
 
 MAX_BYTES: Final = 1 << 16
 MAX_FILES: Final = 10_000

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from hdh_migrate.errors import Refused
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.sealing.keys import PublicKey
 
 BOUND = "bound"
@@ -26,7 +25,7 @@ def bind_recipients(ledger: Ledger, plan: Plan, recipients: Sequence[str]) -> No
     Raises:
         Refused: a key file has another key now; nothing was sent.
     """
-    if not isinstance(plan.seal, Crypt4gh):
+    if not plan.seal.encrypts:
         return
     told = bound_recipients(ledger)
     if told is None:

@@ -17,11 +17,11 @@ from hdh_migrate.errors import PlanInvalid, Refused
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.plan.pointers import CommandPointer, Pointer
+from hdh_migrate.plan.pointers import Pointer
 from hdh_migrate.plan.shapes import Loc
 from hdh_migrate.plan.trust import tls_sections
 from hdh_migrate.session.reporters import report_key
-from hdh_migrate.targets.chosen import profile_of
+from hdh_migrate.wiring.chosen import profile_of
 
 LARGEST = 64 << 20
 """Bytes of a file that is read for its digest."""
@@ -161,9 +161,8 @@ def _commands(plan: Plan) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _of_pointer(where: str, pointer: Pointer | None) -> Iterator[tuple[str, tuple[str, ...]]]:
-    if isinstance(pointer, CommandPointer):
-        for name in ("check", "apply", "revert"):
-            yield f"{where}.{name}", getattr(pointer, name)
+    if pointer is not None:
+        yield from ((f"{where}.{name}", line) for name, line in pointer.programs.items())
 
 
 def _told(ledger: Ledger) -> Mapping[str, str] | None:

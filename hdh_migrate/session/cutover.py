@@ -42,9 +42,8 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.drawer import Drawer
 from hdh_migrate.session.openings import take_in
 from hdh_migrate.session.records import batch_root
-from hdh_migrate.session.run import Turn, bound_ledger, held_ledger, operator, retrying, self_test
+from hdh_migrate.session.run import Turn, bound_ledger, held_ledger, operator, self_test
 from hdh_migrate.session.timekeeping import judge_for, judge_over
-from hdh_migrate.targets.chosen import is_rehearsal
 from hdh_migrate.wiring import (
     Services,
     Vault,
@@ -53,6 +52,7 @@ from hdh_migrate.wiring import (
     open_pointer,
     source_transport,
 )
+from hdh_migrate.wiring.chosen import is_rehearsal
 
 
 def start(desk: Desk, batch: str) -> CutoverTold:
@@ -207,7 +207,7 @@ def _put_together(
         track=track,
         pointer=services.take(open_pointer(plan, pointer, vault)),
         value=pointer.value,
-        probe=services.take(open_freeze_probe(plan, vault)),
+        probe=services.take(open_freeze_probe(plan, vault, services.sources)),
         terms=_terms(entry),
         needs=_needs(plan, batch),
         user=operator(),
@@ -231,7 +231,7 @@ def _back(desk: Desk, ledger: Ledger, pointer: Pointer, value: str, batch: str) 
         batch=batch,
         track=Track.CUTOVER,
         user=operator(),
-        retry=retrying(desk),
+        retry=desk.retrying(),
         pointer=pointer,
         value=value,
         drawer=drawer_of(desk),

@@ -24,7 +24,7 @@ from hdh_migrate.session.consents import Consents
 from hdh_migrate.session.cutover import entry_of
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.records import batch_root
-from hdh_migrate.session.run import Turn, context_of, held_ledger, operator, self_test
+from hdh_migrate.session.run import Turn, held_ledger, operator, self_test
 from hdh_migrate.session.timekeeping import dated_ahead, judge_for
 from hdh_migrate.wiring import Services, open_eraser, open_pointer
 
@@ -46,7 +46,7 @@ def forecast(
     gate.opened(services, desk.loaded.plan, judge)
     ledger = desk.read_ledger()
     try:
-        ctx = context_of(desk, services, ledger, judge)
+        ctx = desk.context(services, ledger, judge)
         # What could delete is not even built.
         undertaking = _undertaking(desk, services, ctx, ledger, entry, section, None, bundle)
         return story.forecast(undertaking, quick=quick)
@@ -142,7 +142,7 @@ def _opened(desk: Desk, batch: str, bundle: Path | None, *, reads: bool) -> Iter
     entry, section = _section(desk, batch)
     desk.read_ledger().close()  # a ledger is never made here
     services = _services(desk, section, reads=reads)
-    eraser = services.take(open_eraser(desk.loaded.plan, section, services.vault))
+    eraser = services.take(open_eraser(desk.loaded.plan, section, services.vault, services.sources))
     judge = judge_for(desk.clock, [services], desk.ledger_path)
     gate.opened(services, desk.loaded.plan, judge)  # asks for the time, see `cutover._scene`
     with (

@@ -7,19 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import UsageError
 from hdh_migrate.folders import STATE_DIR, demand_private
 from hdh_migrate.ledger import Ledger, ledger_path
 from hdh_migrate.model import TargetLimits
+from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.ports import Clock, Progress
 from hdh_migrate.session.outlook import check
 from hdh_migrate.session.probed import limits_of
-from hdh_migrate.targets.chosen import is_rehearsal
-from hdh_migrate.targets.opening import Network
 from hdh_migrate.telemetry import SystemClock
-from hdh_migrate.wiring import ENGINES, OpenEngine, Services
+from hdh_migrate.wiring import ENGINES, SOURCES, OpenEngine, Services, Sources, plan_of
+from hdh_migrate.wiring.chosen import is_rehearsal
+from hdh_migrate.wiring.context import context_of, retrying
+from hdh_migrate.wiring.targets import Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,9 @@ class Desk:
     engines: Mapping[str, OpenEngine] = field(default_factory=lambda: ENGINES)
     """Who does the work, by kind."""
 
+    sources: Sources = field(default_factory=lambda: SOURCES)
+    """What there is of each kind of source."""
+
     @classmethod
     def open(
         cls,
@@ -46,14 +53,18 @@ class Desk:
         progress: Progress,
         stop: threading.Event,
         engines: Mapping[str, OpenEngine] | None = None,
+        sources: Sources | None = None,
     ) -> Desk:
-        """Read a plan and check all of it that can be checked offline; `engines` default to ours.
+        """Read a plan and check all of it that can be checked offline.
+
+        `engines` and `sources` are the kinds that it may name, by default ours.
 
         Raises:
             PlanInvalid: with every problem at once.
             Refused: others may read or change the state directory.
         """
-        loaded = load(plan)
+        sources = SOURCES if sources is None else sources
+        loaded = load(plan, plan_of(sources))
         check(loaded)
         kept = state_dir or loaded.base / STATE_DIR
         for folder in (kept, kept / loaded.plan.migration):
@@ -65,6 +76,7 @@ class Desk:
             stop=stop,
             clock=SystemClock(),
             engines=ENGINES if engines is None else engines,
+            sources=sources,
         )
 
     @property
@@ -96,7 +108,25 @@ class Desk:
             network=self.network,
             limits=self.limits,
             recipients=recipients,
+            sources=self.sources,
         )
+
+    def context(self, services: Services, ledger: Ledger, judge: Judge) -> Context:
+        """Return what the steps of one run share; its ledger is bound to the plan by now."""
+        return context_of(
+            services,
+            ledger,
+            judge,
+            canonical=self.loaded.canonical,
+            clock=self.clock,
+            progress=self.progress,
+            stop=self.stop,
+            engines=self.engines,
+        )
+
+    def retrying(self) -> Retrying:
+        """Return how one verb tries again what may work later."""
+        return retrying(self.loaded.plan, self.clock, self.stop)
 
     def batches(self, selected: Sequence[str]) -> list[BatchOrder]:
         """Return the plan's batches in an order that respects their needs.

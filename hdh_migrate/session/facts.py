@@ -16,7 +16,6 @@ from hdh_migrate.model import ObjectInfo, State
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.selecting import portable_metadata, portable_tags
 from hdh_migrate.plan.attestation import load_attestation
-from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.binding import bound_recipients, fingerprint_of
 from hdh_migrate.session.desk import Desk
@@ -26,9 +25,15 @@ from hdh_migrate.session.probed import probe_facts
 from hdh_migrate.session.run import operator
 from hdh_migrate.session.waivers import waiver_facts
 from hdh_migrate.software import code_digest
-from hdh_migrate.targets.chosen import endpoint_of, is_rehearsal, limits_of
 from hdh_migrate.targets.facts import profile_facts
 from hdh_migrate.wiring import routes_of
+from hdh_migrate.wiring.chosen import (
+    endpoint_of,
+    is_rehearsal,
+    limits_of,
+    profile_of,
+    shipped_of,
+)
 
 PACE_BINS = 60
 """Slices of time in a pace; a page of the report has room for so many bars."""
@@ -71,7 +76,7 @@ def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
         recipients=_recipients(desk, ledger),
         proved=tuple(_proved(ledger)),
         attestation=_attestation(desk),
-        profile=profile_facts(plan, desk.loaded.base),
+        profile=profile_facts(profile_of(plan, desk.loaded.base), shipped_of(plan)),
         capabilities=probe_facts(desk.state_dir, plan, desk.loaded.base),
         waivers=tuple(waiver_facts(plan, desk.loaded.base, now)),
         cutovers=tuple(cutover_facts(ledger)),
@@ -96,7 +101,7 @@ def _counts(ledger: Ledger, dataset: int) -> Counts:
 def _recipients(desk: Desk, ledger: Ledger) -> tuple[str, ...]:
     """Return for whom everything was sealed: as the journal tells, not the files of today."""
     seal = desk.loaded.plan.seal
-    if not isinstance(seal, Crypt4gh):
+    if not seal.encrypts:
         return ()
     if (told := bound_recipients(ledger)) is not None:
         return tuple(fingerprint_of(raw) for raw in told)

@@ -21,8 +21,8 @@ from hdh_migrate.session import gate, openings
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.run import operator
 from hdh_migrate.session.timekeeping import judge_for
-from hdh_migrate.targets.chosen import is_rehearsal
 from hdh_migrate.wiring import Services, routes_of
+from hdh_migrate.wiring.chosen import is_rehearsal
 
 _HIDDEN: Final = ".fetch-"
 

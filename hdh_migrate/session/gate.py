@@ -25,11 +25,11 @@ from hdh_migrate.plan.attestation import Attestation, LoadedAttestation, load_at
 from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.session import waivers
-from hdh_migrate.targets.chosen import endpoint_of, host_fits, is_rehearsal, profile_of
-from hdh_migrate.targets.opening import Network
 from hdh_migrate.targets.profiles import Profile
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.wiring import Services
+from hdh_migrate.wiring.chosen import endpoint_of, host_fits, is_rehearsal, profile_of
+from hdh_migrate.wiring.targets import Network
 
 WHERE = "target.attestation"
 
@@ -253,7 +253,7 @@ def _about_the_source(plan: Plan, attestation: Attestation) -> Iterator[Problem]
 
 def _through_here(plan: Plan) -> bool:
     """Say whether the source is asked over the network, at an address of this machine."""
-    return plan.source.is_local and bool(urlsplit(plan.source.address).netloc)
+    return plan.source.is_local and plan.source.is_contacted
 
 
 def _in_force(plan: Plan, attestation: Attestation, now: Moment) -> Iterator[Problem]:

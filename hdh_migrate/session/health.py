@@ -13,9 +13,9 @@ from hdh_migrate.model import Problem
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.moves import Check
 from hdh_migrate.session import waivers
-from hdh_migrate.targets.chosen import is_rehearsal, profile_of
 from hdh_migrate.targets.conditions import Condition, conditions
 from hdh_migrate.wiring import Services
+from hdh_migrate.wiring.chosen import is_rehearsal, profile_of
 
 
 def problems(services: Services, plan: Plan, buckets: Sequence[str], now: Moment) -> list[Problem]:

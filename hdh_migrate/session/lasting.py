@@ -6,32 +6,28 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from hdh_migrate.model import Problem
-from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.moves import BatchForecast, Check
-from hdh_migrate.wiring import Vault, source_sas
+from hdh_migrate.wiring.sources.kind import Claims
 
 SOON = timedelta(days=1)
 
 
-def problems(plan: Plan, vault: Vault, now: str) -> list[Problem]:
-    """Return why the source's shared access signature cannot do what a run asks of it."""
-    sas = source_sas(plan, vault)
-    secure = plan.source.address.startswith("https:")
-    return [] if sas is None else sas.problems(now, secure=secure)
+def problems(claims: Claims | None, now: str) -> list[Problem]:
+    """Return why the source's credential cannot do what a run asks of it, by its own words."""
+    return [] if claims is None else claims.problems(now)
 
 
-def checks(plan: Plan, vault: Vault, now: str) -> list[Check]:
-    """Return a check for preflight, none when the source is read with something else."""
-    sas = source_sas(plan, vault)
-    if sas is None:
+def checks(claims: Claims | None, now: str) -> list[Check]:
+    """Return a check for preflight, none when the source's credential says nothing of itself."""
+    if claims is None:
         return []
-    found, notes = problems(plan, vault, now), []
-    if sas.ends is not None and not found:
-        soon = sas.ends - datetime.fromisoformat(now) < SOON
-        notes = [f"it ends at {shown(sas.ends)}{', within a day' if soon else ''}"]
+    found, notes = claims.problems(now), []
+    if claims.ends is not None and not found:
+        soon = claims.ends - datetime.fromisoformat(now) < SOON
+        notes = [f"it ends at {shown(claims.ends)}{', within a day' if soon else ''}"]
     return [
         {
-            "check": "the source's SAS",
+            "check": f"the source's {claims.called}",
             "ok": not found,
             "problems": [str(problem) for problem in found],
             "auth": bool(found),
@@ -40,20 +36,18 @@ def checks(plan: Plan, vault: Vault, now: str) -> list[Check]:
     ]
 
 
-def too_short(
-    plan: Plan, vault: Vault, now: str, batches: Sequence[BatchForecast]
-) -> dict[str, str]:
-    """Return a note for each batch that may still be under way when the signature ends."""
-    sas = source_sas(plan, vault)
-    if sas is None or sas.ends is None:
+def too_short(claims: Claims | None, now: str, batches: Sequence[BatchForecast]) -> dict[str, str]:
+    """Return a note for each batch that may still be under way when the credential ends."""
+    if claims is None or claims.ends is None:
         return {}
     at, told = datetime.fromisoformat(now), dict[str, str]()
     for batch in batches:
         at += timedelta(seconds=batch["seconds"]["high"])
-        if at > sas.ends:
+        if at > claims.ends:
             told[batch["batch"]] = (
-                f"the source's SAS ends at {shown(sas.ends)}, and this batch may last until"
-                f" {shown(at)}: renew it before, or give it as file: and renew it on the way"
+                f"the source's {claims.called} ends at {shown(claims.ends)}, and this batch may"
+                f" last until {shown(at)}: renew it before, or give it as file: and renew it on"
+                " the way"
             )
     return told
 

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from hdh_migrate.pipeline import planning
 from hdh_migrate.plan.advice import advice
-from hdh_migrate.plan.consent import DeniedWrite
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.shapes import Loc
-from hdh_migrate.plan.sides import AzureBlob, Crypt4gh
 from hdh_migrate.results.plans import Outlook
-from hdh_migrate.targets import chosen
 from hdh_migrate.telemetry import size_text
-from hdh_migrate.wiring import header_size_of, pace_of
+from hdh_migrate.wiring import chosen, header_size_of, pace_of
 
 
 def check(loaded: LoadedPlan) -> None:
@@ -31,7 +27,7 @@ def check(loaded: LoadedPlan) -> None:
         chosen.profile_of(plan, loaded.base).limits,
         pace_of(plan),
         header=header_size_of(plan),
-        sealed=is_sealed(plan),
+        sealed=plan.seal.encrypts,
     )
     if found:
         raise loaded.refusal([(("limits",), what) for what in found])
@@ -46,31 +42,28 @@ def demand_current(loaded: LoadedPlan) -> None:
     old, plan = "azure-identity", loaded.plan
     kinds = "managed-identity, workload-identity, client-certificate or client-secret"
     found = [
-        (loc, f"no longer used: name {kinds}")
-        for loc, credential in _credentials(plan)
-        if credential.kind == old
+        (loc, f"no longer used: name {kinds}") for loc, kind in _credentials(plan) if kind == old
     ]
     if found:
         raise loaded.refusal(found)
 
 
-def _credentials(plan: Plan) -> Iterator[tuple[Loc, Any]]:
-    """Return the credentials that may be an identity, each with its place."""
-    if isinstance(plan.source, AzureBlob):
-        yield ("source", "credential", "kind"), plan.source.credential
-    if isinstance(plan.freeze, DeniedWrite):
-        yield ("freeze", "credential", "kind"), plan.freeze.credential
+def _credentials(plan: Plan) -> Iterator[tuple[Loc, str | None]]:
+    """Return the kinds of credentials that may be an identity, each with its place."""
+    yield ("source", "credential", "kind"), plan.source.authorised_by
+    if plan.freeze is not None:
+        yield ("freeze", "credential", "kind"), plan.freeze.authorised_by
     for index, cutover in enumerate(plan.cutovers):
         if cutover.decommission is not None:
             where = ("cutovers", index, "decommission", "credential", "kind")
-            yield where, cutover.decommission.credential
+            yield where, cutover.decommission.credential.kind
 
 
 def outlook(plan: Plan, base: Path) -> Outlook:
     """Return the largest object and part, the connections that are needed, and notes."""
     profile, pace = chosen.profile_of(plan, base), pace_of(plan)
     limits = planning.paced(profile.limits, pace)
-    header, sealed = header_size_of(plan), is_sealed(plan)
+    header, sealed = header_size_of(plan), plan.seal.encrypts
     return {
         "provider": profile.name,
         "profile_as_of": profile.as_of,
@@ -96,8 +89,3 @@ def outlook_text(told: Outlook) -> list[str]:
     if told["overrides"]:
         lines.append(f"the plan's own profile replaces {', '.join(told['overrides'])}")
     return [*lines, *(f"note: {note}" for note in told["notes"])]
-
-
-def is_sealed(plan: Plan) -> bool:
-    """Say whether objects are encrypted before they leave."""
-    return isinstance(plan.seal, Crypt4gh)

@@ -45,7 +45,7 @@ def blockers(
 ) -> list[Problem]:
     """Return what would stop a run of the selected batches once the gate is open; empty: go."""
     keys = keyring.problems(plan, services.vault, later=False)
-    lasts = lasting.problems(plan, services.vault, judge.unchecked().latest)
+    lasts = lasting.problems(services.source_claims(), judge.unchecked().latest)
     reached, apart = [*keys, *lasts, *_reached(services, plan, selected)], judge.objections()
     if apart:  # no waiver can be judged
         return [*reached, *apart]
@@ -107,7 +107,7 @@ def report(
                        "notes": [waivers.told(waiver) for waiver in waived]})  # fmt: skip
     if not closed:
         checks += [
-            *([] if now is None else lasting.checks(plan, services.vault, now.latest)),
+            *([] if now is None else lasting.checks(services.source_claims(), now.latest)),
             {
                 **_outcome("rights and places", _reached(services, plan, selected)),
                 "notes": _untagged(services, plan, selected),

@@ -23,13 +23,13 @@ from hdh_migrate.session.probed import keep, missing
 from hdh_migrate.session.reporting import signer_of
 from hdh_migrate.session.run import journal_of
 from hdh_migrate.session.timekeeping import judge_over
-from hdh_migrate.targets.chosen import endpoint_of, profile_of
 from hdh_migrate.targets.probing.bench import ROOT, Bench
 from hdh_migrate.targets.probing.keeping import LOCK_SECONDS, ahead, lock_claims
 from hdh_migrate.targets.probing.prober import CHECKS, NOT_TRIED, look, observe
 from hdh_migrate.targets.probing.record import FORMAT, differences
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.wiring import Vault, open_target
+from hdh_migrate.wiring.chosen import endpoint_of, profile_of
 
 COMPLIANCE = (
     "where the bucket has object lock and the profile claims the mode, one object of 4 bytes is put"

@@ -13,10 +13,10 @@ from hdh_migrate.folders import whole
 from hdh_migrate.ledger import ledger_path
 from hdh_migrate.model import Problem, TargetLimits
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.targets import chosen
-from hdh_migrate.targets.chosen import endpoint_of, profile_of
 from hdh_migrate.targets.probing.keeping import lock_trait
 from hdh_migrate.targets.probing.record import FORMAT, lowered, observed
+from hdh_migrate.wiring import chosen
+from hdh_migrate.wiring.chosen import endpoint_of, profile_of
 
 RECORD = "probe.json"
 ENVELOPE = "probe.dsse.json"

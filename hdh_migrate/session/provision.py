@@ -10,8 +10,8 @@ from hdh_migrate.results.hosts import BucketStep
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.probe import admitted, judge_of
 from hdh_migrate.session.run import journal_of
-from hdh_migrate.targets.chosen import profile_of
 from hdh_migrate.targets.provisioning import ProvisionStep, Wish, provision
+from hdh_migrate.wiring.chosen import profile_of
 
 POLICY_MAX = 20_480
 

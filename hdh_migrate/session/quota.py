@@ -8,7 +8,6 @@ from hdh_migrate.ledger import Ledger, ledger_path
 from hdh_migrate.model import Problem, State, TargetLimits
 from hdh_migrate.pipeline.planning import QUOTA_HINT, over_quota, stored_bytes
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.session.outlook import is_sealed
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring import header_size_of
 
@@ -25,7 +24,7 @@ def problems(plan: Plan, state_dir: Path, limits: TargetLimits) -> list[Problem]
         ledger.close()
     stored = stored_bytes(
         sum(tally.objects for tally in found), sum(tally.size for tally in found),
-        header=header_size_of(plan), sealed=is_sealed(plan),
+        header=header_size_of(plan), sealed=plan.seal.encrypts,
     )  # fmt: skip
     what = over_quota(limits, stored)
     return [] if what is None else [Problem(where="target", what=what, hint=QUOTA_HINT)]

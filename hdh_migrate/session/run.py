@@ -20,11 +20,8 @@ from hdh_migrate.model import Problem, Step
 from hdh_migrate.pipeline.context import Context, Engines
 from hdh_migrate.pipeline.forecast import Forecast
 from hdh_migrate.pipeline.inventory import Inventory
-from hdh_migrate.pipeline.planning import paced
-from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.pipeline.runner import Runner, summary
 from hdh_migrate.plan.diff import changes
-from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.results.moves import BatchForecast, DatasetStates
 from hdh_migrate.session import gate, lasting
 from hdh_migrate.session.binding import bind_recipients
@@ -32,21 +29,12 @@ from hdh_migrate.session.changing import demand_datasets, may_change
 from hdh_migrate.session.contents import tell_contents
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.openings import take_in
-from hdh_migrate.session.outlook import is_sealed
 from hdh_migrate.session.preflight import at_the_gate, blockers
 from hdh_migrate.session.probed import missing, probe_facts
 from hdh_migrate.session.timekeeping import judge_for
 from hdh_migrate.software import code_digest
-from hdh_migrate.wiring import (
-    Services,
-    open_engine,
-    pace_of,
-    routes_of,
-    rules_of,
-)
-
-RUN_TAG = "run_tag"
-"""What the ledger calls the word that marks every object of ours at the target: its own name."""
+from hdh_migrate.wiring import Services, pace_of
+from hdh_migrate.wiring.context import RUN_TAG
 
 NAMED = "ledger-named"
 """The journal's kind of event that tells this name, once: approvals are for one ledger."""
@@ -94,14 +82,14 @@ def forecast(desk: Desk, selected: Sequence[str]) -> list[BatchForecast]:
     ledger = Ledger.temporary(desk.clock)
     try:
         bind(desk, ledger)
-        ctx = context_of(desk, services, ledger, judge)
+        ctx = desk.context(services, ledger, judge)
         teller = Forecast(ctx, pace_of(loaded.plan))
         told = []
         for batch in batches:
             if not selected or batch.name in selected:
                 Inventory(ctx).run(batch.name)
                 told.append(teller.batch(batch.name))
-        short = lasting.too_short(loaded.plan, services.vault, desk.clock.now(), told)
+        short = lasting.too_short(services.source_claims(), desk.clock.now(), told)
         for one in told:
             one["notes"] += [short[one["batch"]]] if one["batch"] in short else []
         return told
@@ -170,7 +158,7 @@ class Turn:
         self._begin()
 
     def _begin(self) -> Context:
-        self.ctx = context_of(self.desk, self.opened[-1], self.ledger, self.judge)
+        self.ctx = self.desk.context(self.opened[-1], self.ledger, self.judge)
         self._engines.append(self.ctx.engines)
         return self.ctx
 
@@ -234,54 +222,6 @@ def bind(desk: Desk, ledger: Ledger) -> None:
     ledger.commit()
 
 
-def context_of(desk: Desk, services: Services, ledger: Ledger, judge: Judge) -> Context:
-    """Return what the steps of one run share."""
-    loaded = desk.loaded
-    plan = loaded.plan
-    write = services.writer is not None
-    run_tag = ledger.meta(RUN_TAG)
-    assert run_tag is not None
-    return Context(
-        ledger=ledger,
-        source=services.source,
-        reader=services.reader,
-        writer=services.writer,
-        limits=paced(services.limits, pace_of(plan)),
-        routes=routes_of(plan),
-        rules=rules_of(plan),
-        header=services.envelopes.header_size,
-        sealed=is_sealed(plan),
-        level=plan.verify.level,
-        run_tag=run_tag,
-        retry=retrying(desk),
-        clock=desk.clock,
-        judge=judge,
-        progress=desk.progress,
-        stop=desk.stop,
-        engines=Engines(
-            lambda role: open_engine(
-                plan,
-                role,
-                services.vault,
-                loaded.canonical,
-                run_tag,
-                write=write,
-                admitted=services.admitted,
-                limits=services.limits,
-                recipients=services.recipients,
-                engines=desk.engines,
-            )
-        ),
-    )
-
-
-def retrying(desk: Desk) -> Retrying:
-    """Return how one verb tries again what may work later."""
-    budget = desk.loaded.plan.limits.retry_budget_seconds
-    pause = SharedPause(desk.clock.monotonic, desk.stop)
-    return Retrying(budget=budget, pause=pause, halt=desk.stop)
-
-
 def self_test(services: Services) -> None:
     """Seal and open something before anything is moved.
 
@@ -289,7 +229,7 @@ def self_test(services: Services) -> None:
         KeyUnavailable: the plan names no identity, or it opens nothing.
     """
     seal = services.plan.seal
-    if isinstance(seal, Crypt4gh) and seal.identity is None:
+    if seal.encrypts and seal.identity is None:
         raise KeyUnavailable(
             "seal.identity: no identity is given, so nothing could be verified or resumed",
             hint='name the private key of one recipient, such as "file:keys/steward.sec"',

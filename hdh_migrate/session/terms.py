@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hdh_migrate.errors import UsageError
 from hdh_migrate.evidence.signing import Verifier, load_verifier, verifier_of
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.plan.consent import AT_MOST, SignedStatement
+from hdh_migrate.plan.consent import AT_MOST
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.plan.fields import seconds_of
 from hdh_migrate.plan.loader import LoadedPlan
@@ -63,7 +63,7 @@ def digest_of(terms: Terms) -> str:
 def longest_freeze(plan: Plan) -> int:
     """Return for how many seconds a statement may say that nobody writes."""
     stated = plan.freeze
-    return stated.longest if isinstance(stated, SignedStatement) else seconds_of(AT_MOST)
+    return seconds_of(AT_MOST) if stated is None else stated.longest
 
 
 def threshold(terms: Terms, stage: str) -> int:

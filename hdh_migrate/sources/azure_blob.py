@@ -63,9 +63,16 @@ class NoRangeDigest(ShortRead):
 class AzureBlobSource:
     """One storage account, read-only."""
 
-    page_size = PAGE_SIZE
-
-    def __init__(self, account: AzureAccount) -> None:
+    def __init__(
+        self,
+        account: AzureAccount,
+        *,
+        page_size: int = PAGE_SIZE,
+        recount_size: int = RECOUNT_PAGE_SIZE,
+    ) -> None:
+        """`page_size` and `recount_size` are blobs in a page of either listing."""
+        self.page_size = page_size
+        self._recount_size = recount_size
         self._account = account
         self._untagged: dict[str, Untagged] = {}
 
@@ -73,7 +80,9 @@ class AzureBlobSource:
 
     def pages(self, place: Place, *, marker: str | None = None) -> Iterator[Page]:
         """List everything under the prefix; see `ports.Source.pages`."""
-        for objects, following in pages_of(lambda at: self._list(place, at, PAGE_SIZE), marker):
+        for objects, following in pages_of(
+            lambda at: self._list(place, at, self.page_size), marker
+        ):
             yield Page(objects=tuple(objects), marker=following)
 
     def recount(self, place: Place) -> Iterator[Brief]:
@@ -82,7 +91,7 @@ class AzureBlobSource:
         def ask(marker: str | None) -> tuple[Iterator[Brief], str | None]:
             # Metadata, because it is what makes some empty blobs folders.
             reply = self._account.listing(
-                place, marker, size=RECOUNT_PAGE_SIZE, include="metadata", limit=RECOUNT_BYTES_MAX
+                place, marker, size=self._recount_size, include="metadata", limit=RECOUNT_BYTES_MAX
             )
             return parse_brief(_listed(reply).body)
 

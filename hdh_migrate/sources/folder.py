@@ -47,9 +47,9 @@ _NO_NAMES: Final = frozenset((b"", b".", b".."))
 class FolderSource:
     """Directories under one base; a `Place`'s bucket is a directory, its prefix is unused."""
 
-    page_size = PAGE_SIZE
-
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, *, page_size: int = PAGE_SIZE) -> None:
+        """`page_size` is files in a page."""
+        self.page_size = page_size
         self._base = base
 
     def check(self, place: Place, *, checked: bool = False) -> Sequence[Problem]:
@@ -73,7 +73,7 @@ class FolderSource:
             if marker is not None and key <= after:
                 continue
             page.append(_described(key, info))
-            if len(page) == PAGE_SIZE:
+            if len(page) == self.page_size:
                 yield Page(objects=tuple(page), marker=page[-1].key)
                 page = []
         yield Page(objects=tuple(page), marker=None)

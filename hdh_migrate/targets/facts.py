@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.hosts import Claim as ClaimFact
 from hdh_migrate.results.hosts import HealthRule as HealthRuleFact
 from hdh_migrate.results.hosts import Profile as ProfileFact
-from hdh_migrate.targets.chosen import profile_of
 from hdh_migrate.targets.profiles import Claim, Profile
 from hdh_migrate.targets.profiles.schema import HealthRule
 
@@ -25,18 +22,12 @@ RELIED_ON = (
 """Claims that a run acts on, whatever the plan says."""
 
 
-def profile_facts(plan: Plan, base: Path) -> dict[str, Any]:
-    """Return what a report says of the plan's profile.
+def profile_facts(profile: Profile, shipped: Profile) -> dict[str, Any]:
+    """Return what a report says of a plan's profile; `shipped` is the one that it lies over.
 
     `overrides` are the claims that the plan's own profile replaced, each with both values;
     `unconfirmed` are the claims that a run relies on and no source confirms.
-
-    Raises:
-        PlanInvalid: there is no such profile, or the plan's own is refused.
     """
-    profile = profile_of(plan, base)
-    shipped = plan.target.model_copy(update={"profile": None})
-    below = profile_of(plan.model_copy(update={"target": shipped}), base)
     return {
         "name": profile.name,
         "as_of": profile.as_of,
@@ -44,7 +35,7 @@ def profile_facts(plan: Plan, base: Path) -> dict[str, Any]:
         if profile.own is None
         else {"reference": profile.own.reference, "sha256": profile.own.sha256},
         "overrides": [] if profile.own is None else [
-            _override(name, profile, below) for name in profile.own.overrides
+            _override(name, profile, shipped) for name in profile.own.overrides
         ],
         "unconfirmed": [
             {"name": name, **claim_facts(profile.capabilities[name])}
@@ -104,8 +95,8 @@ def _rule(rule: HealthRule) -> HealthRuleFact:
     }
 
 
-def _override(name: str, profile: Profile, below: Profile) -> dict[str, Any]:
+def _override(name: str, profile: Profile, shipped: Profile) -> dict[str, Any]:
     if name not in profile.capabilities:
         return {"name": name}  # a health-data rule
-    was = claim_facts(below.capabilities[name])["value"]
+    was = claim_facts(shipped.capabilities[name])["value"]
     return {"name": name, "was": was, **claim_facts(profile.capabilities[name])}

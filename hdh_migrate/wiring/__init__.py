@@ -10,12 +10,12 @@ from hdh_migrate.wiring.readings import header_size_of, pace_of, routes_of, rule
 from hdh_migrate.wiring.sealing import open_consumer, open_envelopes
 from hdh_migrate.wiring.services import Services
 from hdh_migrate.wiring.sources import (
-    ERASERS,
-    FREEZE_PROBES,
     SOURCES,
+    Sources,
     open_eraser,
     open_freeze_probe,
-    source_sas,
+    plan_of,
+    source_claims,
     source_transport,
 )
 from hdh_migrate.wiring.targets import open_target
@@ -31,12 +31,11 @@ from hdh_migrate.wiring.workers import (
 
 __all__ = [
     "ENGINES",
-    "ERASERS",
-    "FREEZE_PROBES",
     "POINTERS",
     "SOURCES",
     "OpenEngine",
     "Services",
+    "Sources",
     "Vault",
     "WorkerService",
     "header_size_of",
@@ -49,9 +48,10 @@ __all__ = [
     "open_pointer",
     "open_target",
     "pace_of",
+    "plan_of",
     "routes_of",
     "rules_of",
-    "source_sas",
+    "source_claims",
     "source_transport",
     "worker",
     "worker_secrets",

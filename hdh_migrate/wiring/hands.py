@@ -17,7 +17,7 @@ from hdh_migrate.ports import Clock, Envelopes, Source, TargetReader, TargetWrit
 from hdh_migrate.transport import Transport
 from hdh_migrate.wiring.opened import Contact, traffic_of
 from hdh_migrate.wiring.sealing import open_envelopes
-from hdh_migrate.wiring.sources import open_source
+from hdh_migrate.wiring.sources import SOURCES, Sources, open_source
 from hdh_migrate.wiring.targets import open_target
 from hdh_migrate.wiring.vault import Vault
 
@@ -71,6 +71,7 @@ class Hands:
         limits: TargetLimits,
         recipients: Sequence[str],
         pace: Callable[[str, str], None] | None = None,
+        sources: Sources = SOURCES,
     ) -> Hands:
         """Open what a role reaches; nothing is contacted, and the target cannot be before `admit`.
 
@@ -82,7 +83,7 @@ class Hands:
         from hdh_migrate.targets.s3 import S3Reader, S3Writer
 
         far = reach(plan, role, write=write)
-        source = open_source(plan, vault) if far.source else None
+        source = open_source(plan, vault, sources) if far.source else None
         reads = None if far.reads is None else open_target(plan, far.reads, vault, pace=pace)
         writes = None if far.writes is None else open_target(plan, far.writes, vault, pace=pace)
         targets = tuple(one.transport for one in (reads, writes) if one is not None)

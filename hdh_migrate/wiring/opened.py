@@ -12,16 +12,17 @@ from hdh_migrate.ports import Clock
 from hdh_migrate.transport import Transport
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 Contact = tuple[str, Transport]
 """A transport with the side on which evidence counts what passes through it: "source", "target",
 "identity" (where tokens come from) or "pointer"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened(Generic[T]):
+class Opened(Generic[T_co]):
     """A thing and its contacts; `Services.take` adds them to those that evidence tells of."""
 
-    thing: T
+    thing: T_co
     contacts: tuple[Contact, ...] = ()
 
 

@@ -14,9 +14,9 @@ from hdh_migrate.plan.pointers import (
 )
 from hdh_migrate.plan.pointers import Pointer as AnyPointer
 from hdh_migrate.ports import Pointer
-from hdh_migrate.targets.chosen import profile_of
+from hdh_migrate.wiring.chosen import profile_of
 from hdh_migrate.wiring.opened import Opened
-from hdh_migrate.wiring.targets import open_target
+from hdh_migrate.wiring.targets import open_elsewhere, open_target
 from hdh_migrate.wiring.trust import trust_of
 from hdh_migrate.wiring.vault import Vault
 
@@ -45,7 +45,6 @@ def _ssh_command_pointer(plan: Plan, section: SshCommandPointer, vault: Vault) -
 def _s3_object_pointer(plan: Plan, section: S3ObjectPointer, vault: Vault) -> Opened[Pointer]:
     from hdh_migrate.pointers.s3_object import S3ObjectPointer as Kind
     from hdh_migrate.targets import profiles
-    from hdh_migrate.targets.opening import elsewhere
     from hdh_migrate.targets.s3_bucket import S3Bucket
 
     credential = section.credential or plan.target.credential
@@ -57,7 +56,7 @@ def _s3_object_pointer(plan: Plan, section: S3ObjectPointer, vault: Vault) -> Op
     else:
         profile = profiles.unknown()
         tls = trust_of(section.tls, vault.base)
-        endpoint = elsewhere(section.endpoint, section.region, credential, vault.reveal, tls=tls)
+        endpoint = open_elsewhere(section.endpoint, section.region, credential, vault, tls=tls)
     conditional = section.conditional
     pointer = Kind(
         S3Bucket(endpoint, section.bucket), section.bucket, section.key,

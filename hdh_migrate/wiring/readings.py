@@ -7,7 +7,6 @@ from hdh_migrate.pipeline.planning import Pace
 from hdh_migrate.pipeline.selecting import compile_rules
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.plan.sides import Crypt4gh
 
 
 def pace_of(plan: Plan) -> Pace:
@@ -21,7 +20,7 @@ def pace_of(plan: Plan) -> Pace:
 
 def header_size_of(plan: Plan) -> int:
     """Return the bytes that stand before every sealed object; no key is read."""
-    if not isinstance(plan.seal, Crypt4gh):
+    if not plan.seal.encrypts:
         return 0
     from hdh_migrate.sealing.packets import header_size
 

@@ -9,13 +9,11 @@ from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.pipeline.cutover.scene import Consumer
 from hdh_migrate.plan.cutover import Smoke
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.ports import Envelopes
-from hdh_migrate.targets.chosen import profile_of
-from hdh_migrate.targets.opening import Network
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
+from hdh_migrate.wiring.chosen import profile_of
 from hdh_migrate.wiring.opened import Opened
-from hdh_migrate.wiring.targets import open_target
+from hdh_migrate.wiring.targets import Network, open_target
 from hdh_migrate.wiring.vault import Vault, identity_path
 
 
@@ -25,7 +23,7 @@ def load_recipients(plan: Plan, base: Path) -> tuple[str, ...]:
     Raises:
         KeyUnavailable: one is missing, unreadable or no honest key.
     """
-    if not isinstance(plan.seal, Crypt4gh):
+    if not plan.seal.encrypts:
         return ()
     from hdh_migrate.sealing.keys import PublicKey
 
@@ -45,7 +43,7 @@ def open_envelopes(
     Raises:
         KeyUnavailable: one is missing, unreadable, or does not belong to the others.
     """
-    if not isinstance(plan.seal, Crypt4gh):
+    if not plan.seal.encrypts:
         from hdh_migrate.sealing.plain import PlainEnvelopes
 
         return PlainEnvelopes()

@@ -17,16 +17,15 @@ from hdh_migrate.door import Door
 from hdh_migrate.errors import ShortRead
 from hdh_migrate.model import TargetLimits
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.ports import Clock, Envelopes, Source, TargetReader, TargetWriter
-from hdh_migrate.targets.chosen import limits_of
-from hdh_migrate.targets.opening import Network
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.transport import Transport
+from hdh_migrate.wiring.chosen import limits_of
 from hdh_migrate.wiring.opened import Contact, Opened, T, traffic_of
 from hdh_migrate.wiring.sealing import load_recipients, open_envelopes
-from hdh_migrate.wiring.sources import open_source
-from hdh_migrate.wiring.targets import open_target
+from hdh_migrate.wiring.sources import SOURCES, Sources, open_source, source_claims
+from hdh_migrate.wiring.sources.kind import Claims
+from hdh_migrate.wiring.targets import Network, open_target
 from hdh_migrate.wiring.vault import Vault
 
 ASK_SECONDS = 10
@@ -52,6 +51,8 @@ class Services:
     network: Network
     place: S3Endpoint | None
     """The target with the credential that writes, to look at its buckets; None: nobody does."""
+    sources: Sources
+    """What there is of each kind of source."""
 
     @classmethod
     def open(
@@ -64,6 +65,7 @@ class Services:
         network: Network | None = None,
         limits: TargetLimits | None = None,
         recipients: Sequence[str] | None = None,
+        sources: Sources = SOURCES,
     ) -> Services:
         """Open a plan's adapters; without `write` nothing that could write is built.
 
@@ -81,7 +83,7 @@ class Services:
         limits = limits or limits_of(plan, base)
         if recipients is None:
             recipients = load_recipients(plan, base)
-        source = open_source(plan, vault)
+        source = open_source(plan, vault, sources)
         from hdh_migrate.targets.s3 import S3Reader, S3Writer
 
         credential = plan.verify.credential or plan.target.credential
@@ -106,6 +108,7 @@ class Services:
             doors=tuple(one.door for one in transports),
             network=network,
             place=place,
+            sources=sources,
         )
 
     def admit(self) -> None:
@@ -131,12 +134,21 @@ class Services:
         self.transports = (*self.transports, *opened.contacts)
         return opened.thing
 
+    def source_claims(self) -> Claims | None:
+        """Return what the credential that reads the source says of itself; None: nothing.
+
+        Raises:
+            KeyUnavailable: the reference cannot be read, or is no such credential.
+        """
+        return source_claims(self.plan, self.vault, self.sources)
+
     def unprotected_keys(self) -> list[str]:
         """Return the references of private keys that have no passphrase."""
         seal, report = self.plan.seal, self.plan.report
-        keys = [(report.signer, report.signer_passphrase)]
-        if isinstance(seal, Crypt4gh):
-            keys.append((seal.identity, seal.identity_passphrase))
+        keys = [
+            (report.signer, report.signer_passphrase),
+            (seal.identity, seal.identity_passphrase),
+        ]
         return [key for key, phrase in keys if key is not None and phrase is None]
 
     def witnesses(self) -> Sequence[Witness]:

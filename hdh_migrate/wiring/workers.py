@@ -15,12 +15,12 @@ from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.pipeline.throttling import Bandwidth, RequestPace, ThrottledSource
 from hdh_migrate.pipeline.work import Toolbox
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.ports import Clock, Engine
-from hdh_migrate.targets.chosen import profile_of, take_profile
 from hdh_migrate.telemetry import SystemClock
+from hdh_migrate.wiring.chosen import profile_of, take_profile
 from hdh_migrate.wiring.hands import Hands, reach
 from hdh_migrate.wiring.readings import routes_of
+from hdh_migrate.wiring.sources import SOURCES, Sources, plan_of
 from hdh_migrate.wiring.vault import Vault
 
 
@@ -70,9 +70,14 @@ class WorkerConfig:
 class WorkerService:
     """What a worker process runs: a performer over its own connections."""
 
-    def __init__(self, told: Mapping[str, Any], halt: threading.Event | None = None) -> None:
+    def __init__(
+        self,
+        told: Mapping[str, Any],
+        halt: threading.Event | None = None,
+        sources: Sources = SOURCES,
+    ) -> None:
         config = WorkerConfig.of(told)
-        plan = Plan.model_validate_json(config.plan)
+        plan = plan_of(sources).model_validate_json(config.plan)
         take_profile(plan, config.base, config.profile)
         limits, processes = config.limits, config.processes
         clock: Clock = SystemClock()
@@ -88,6 +93,7 @@ class WorkerService:
             limits=limits,
             recipients=config.recipients,
             pace=pace,
+            sources=sources,
         )
         if config.admitted:
             hands.admit()
@@ -150,7 +156,7 @@ def worker_secrets(plan: Plan, role: Role, vault: Vault, *, write: bool) -> dict
     far = reach(plan, role, write=write)
     sections = (plan.source if far.source else None, far.reads, far.writes)
     refs = [ref for one in sections if one is not None for ref in _refs(one.model_dump())]
-    phrase = plan.seal.identity_passphrase if isinstance(plan.seal, Crypt4gh) else None
+    phrase = plan.seal.identity_passphrase
     if far.opens and phrase is not None:
         refs.append(phrase)
     return {ref: vault.reveal(ref) for ref in refs}

@@ -99,13 +99,13 @@ def test_a_pointer_that_somebody_moved_is_refused_and_left_alone(rig: Rig) -> No
 
 
 def test_a_pointer_that_is_not_there_is_told_and_not_made(rig: Rig, tmp_path: Path) -> None:
-    gone = {
+    places: dict[str, dict[str, Any]] = {
         "file": {"path": "nowhere/CURRENT"},
         "s3-object": {"key": "pmsi/GONE"},
         "command": {"check": ["./nothing"]},
         "ssh-command": {"check": [f"{tmp_path}/nothing"]},
-    }[rig.section["kind"]]
-    pointer = rig.open(**gone)
+    }
+    pointer = rig.open(**places[rig.section["kind"]])
 
     with pytest.raises(MigrateError):
         pointer.read()

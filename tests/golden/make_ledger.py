@@ -25,7 +25,7 @@ from hdh_migrate.pipeline.transfer import Transfer
 from hdh_migrate.pipeline.verify import Verify
 from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.run import context_of, held_ledger, perform
+from hdh_migrate.session.run import held_ledger, perform
 from hdh_migrate.session.timekeeping import judge_for
 from tests.support.fixtures import s3_client
 from tests.support.quiet import Notes
@@ -112,7 +112,7 @@ def delta(folder: Path, desk: Desk) -> None:
     services = desk.services(write=True)
     judge = judge_for(desk.clock, [services], desk.ledger_path)
     with held_ledger(desk, judge) as ledger:
-        ctx = context_of(desk, services, ledger, judge)
+        ctx = desk.context(services, ledger, judge)
 
         def note(event: str, **told: Any) -> None:
             ledger.event(f"cutover-{event}", {"batch": "pilot", "track": "cutover", **told})

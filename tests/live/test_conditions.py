@@ -24,10 +24,10 @@ from hdh_migrate.session.run import forecast
 from hdh_migrate.session.timekeeping import judge_for
 from hdh_migrate.targets import profiles
 from hdh_migrate.targets.conditions import Condition, conditions
-from hdh_migrate.targets.opening import Network
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.transport import SigV4, Transport
+from hdh_migrate.wiring.targets import Network
 from tests.support.fixtures import Bucket
 from tests.support.quiet import Notes
 from tests.support.tls import Authority, https

@@ -27,8 +27,8 @@ from hdh_migrate.model import Step
 from hdh_migrate.session import waivers
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.run import forecast, perform
-from hdh_migrate.targets.opening import Network
 from hdh_migrate.telemetry import SystemClock
+from hdh_migrate.wiring.targets import Network
 from tests.support.fixtures import Bucket
 from tests.support.quiet import Notes
 from tests.support.tls import Authority, Heard, https, listener

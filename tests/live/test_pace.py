@@ -12,7 +12,7 @@ import pytest
 from hdh_migrate import wiring
 from hdh_migrate.model import Role
 from hdh_migrate.plan.loader import load
-from hdh_migrate.targets.chosen import profile_of
+from hdh_migrate.wiring.chosen import profile_of
 from tests.support.fixtures import Bucket
 
 pytestmark = pytest.mark.live

@@ -17,8 +17,8 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.outlook import check, outlook
 from hdh_migrate.session.reporting import write_report
 from hdh_migrate.session.run import perform
-from hdh_migrate.targets.chosen import limits_of, profile_of, take_profile
 from hdh_migrate.targets.facts import profile_facts
+from hdh_migrate.wiring.chosen import limits_of, profile_of, take_profile
 from tests.support.affair import Affair
 from tests.support.here import HERE
 from tests.support.opens import opens_of

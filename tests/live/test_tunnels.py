@@ -20,8 +20,8 @@ from hdh_migrate.model import Step
 from hdh_migrate.session import gate, health, waivers
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.run import perform
-from hdh_migrate.targets.chosen import is_rehearsal
-from hdh_migrate.targets.opening import Network
+from hdh_migrate.wiring.chosen import is_rehearsal
+from hdh_migrate.wiring.targets import Network
 from tests.support.quiet import Notes
 from tests.support.tls import listener
 

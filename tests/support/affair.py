@@ -21,6 +21,7 @@ from hdh_migrate.demo.servers import Azurite
 from hdh_migrate.errors import Exit, MigrateError
 from hdh_migrate.evidence.signing import new_report_key
 from hdh_migrate.model import State, Step
+from hdh_migrate.results.moves import Check
 from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session import preflight
 from hdh_migrate.session.desk import Desk
@@ -129,7 +130,7 @@ class Affair:
         finally:
             ledger.close()
 
-    def preflight(self) -> dict[str, Any]:
+    def preflight(self) -> Check:
         """Return what preflight says of rights and places."""
         desk = Desk.open(self.folder / "plan.yaml", None, Notes(), threading.Event())
         services = desk.services(write=True)

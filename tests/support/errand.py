@@ -81,7 +81,7 @@ class Errand:
                 code, record = probe(desk, None, dry_run=False, compliance=compliance)
             except MigrateError as error:
                 return int(error.exit_code), {"error": str(error)}
-        return int(code), record
+        return int(code), dict(record)
 
     def findings(self) -> list[tuple[str, str | None]]:
         """Return (code, key) of every open finding."""

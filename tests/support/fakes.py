@@ -11,7 +11,15 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from hdh_migrate.errors import Conflict, Missing, ShortRead, SourceChanged, Transient, Unsupported
+from hdh_migrate.errors import (
+    AccessDenied,
+    Conflict,
+    Missing,
+    ShortRead,
+    SourceChanged,
+    Transient,
+    Unsupported,
+)
 from hdh_migrate.model import (
     Brief,
     Lock,
@@ -61,12 +69,17 @@ class FakeSource:
         self.problems: list[Problem] = []
         self.untagged_for: Untagged | None = None
         self._blobs: dict[tuple[str, str], Blob] = {}
+        self._empty: set[str] = set()
         self._told: dict[str, list[dict[str, object]]] = {}
         self._versions = itertools.count(1)
         self._drifts: dict[str, list[bytes]] = {}
         self._drifts_after: dict[str, list[bytes]] = {}
 
     # --- what a test does to it ----------------------------------------------------------------
+
+    def make(self, bucket: str) -> None:
+        """Have a container that needs no object to be there."""
+        self._empty.add(bucket)
 
     def put(self, bucket: str, key: str, data: bytes, **more: object) -> None:
         """Store an object, or another version of it."""
@@ -111,7 +124,7 @@ class FakeSource:
 
     def check(self, place: Place, *, checked: bool = False) -> Sequence[Problem]:
         with self.script.call("check"):
-            if any(bucket == place.bucket for bucket, _ in self._blobs):
+            if self._is_there(place):
                 return list(self.problems)
             return [Problem(where=place.bucket, what="there is no such container")]
 
@@ -154,9 +167,12 @@ class FakeSource:
             for (bucket, key), blob in self._blobs.items()
             if bucket == place.bucket and key.startswith(place.prefix)
         ]
-        if not found and all(bucket != place.bucket for bucket, _ in self._blobs):
+        if not self._is_there(place):
             raise Missing("the source's container: ContainerNotFound (HTTP 404)")
         return sorted(found, key=lambda info: key_bytes(info.key))
+
+    def _is_there(self, place: Place) -> bool:
+        return place.bucket in self._empty | {bucket for bucket, _ in self._blobs}
 
     def _listed(self, place: Place) -> list[ObjectInfo]:
         """Return what one listing tells, which may not be so."""
@@ -311,6 +327,8 @@ class FakeTarget:
     def retain(self, bucket: str, stored: Stored, lock: Lock) -> None:
         with self.script.call("retain"), self._lock:
             found = self._bucket(bucket)[stored.key]
+            if (lock.until or "") < (found.stored.lock.until or ""):
+                raise AccessDenied("an object's retention: AccessDenied (HTTP 403)")
             self._buckets[bucket][stored.key] = replace(
                 found, stored=replace(found.stored, lock=lock)
             )

@@ -17,7 +17,8 @@ _watched: dict[str, list[str]] = {}
 def opens_of(path: Path) -> Iterator[list[str]]:
     """Give a list that grows with every opening of the file while the block lasts."""
     _hooked()
-    _watched[str(path)] = found = []
+    found: list[str] = []
+    _watched[str(path)] = found
     try:
         yield found
     finally:

@@ -102,7 +102,7 @@ def openssh(
         yield SshServer(host="127.0.0.1", port=port, user=_me(), host_key=host_key, login=login)
 
 
-class InProcess(paramiko.ServerInterface):
+class InProcess(paramiko.ServerInterface):  # type: ignore[misc]  # of a package without types
     """Runs what it is told to with /bin/sh, as sshd does, for the one key that it knows."""
 
     def __init__(self, login: KeyPair) -> None:
@@ -113,10 +113,10 @@ class InProcess(paramiko.ServerInterface):
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         known = username == USER and key.asbytes() == self._login.asbytes()
-        return paramiko.AUTH_SUCCESSFUL if known else paramiko.AUTH_FAILED
+        return int(paramiko.AUTH_SUCCESSFUL if known else paramiko.AUTH_FAILED)
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
-        return paramiko.OPEN_SUCCEEDED
+        return int(paramiko.OPEN_SUCCEEDED)
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         threading.Thread(target=_execute, args=(channel, command), daemon=True).start()

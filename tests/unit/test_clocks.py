@@ -27,9 +27,9 @@ from hdh_migrate.ledger import Ledger
 from hdh_migrate.plan.loader import load
 from hdh_migrate.session import gate, waivers
 from hdh_migrate.session.run import added_up
-from hdh_migrate.targets.opening import Network
 from hdh_migrate.transport import Traffic
 from hdh_migrate.wiring import Services
+from hdh_migrate.wiring.targets import Network
 from tests.support.quiet import WallClock
 from tests.unit.session.test_gate import GOOD, PLAN, UNSEALED, public
 

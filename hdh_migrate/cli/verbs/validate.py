@@ -27,7 +27,7 @@ def validate(plan: Plan, *, as_json: AsJson = False) -> None:
         from hdh_migrate.plan.loader import load
         from hdh_migrate.session.outlook import check, demand_current, outlook, outlook_text
         from hdh_migrate.session.quota import problems
-        from hdh_migrate.targets.chosen import limits_of
+        from hdh_migrate.wiring.chosen import limits_of
 
         try:
             loaded = load(plan)

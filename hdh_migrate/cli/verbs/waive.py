@@ -58,8 +58,8 @@ def waive(
         from hdh_migrate.session import waivers
         from hdh_migrate.session.run import operator
         from hdh_migrate.session.timekeeping import offline
-        from hdh_migrate.targets.chosen import check, profile_of
         from hdh_migrate.telemetry import SystemClock
+        from hdh_migrate.wiring.chosen import check, profile_of
 
         loaded = load(plan)
         check(loaded)

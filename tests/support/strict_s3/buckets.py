@@ -147,7 +147,8 @@ def _contents(bucket: Bucket, keys: Iterable[str], encoded: Any) -> list[dict[st
 def list_versions(store: Store, request: Request) -> Reply:
     bucket, params = store.bucket(request.bucket), request.params
     prefix, encoded = params.get("prefix", ""), _encoder(params)
-    versions, markers = [], []
+    versions: list[dict[str, Any]] = []
+    markers: list[dict[str, Any]] = []
     for key in bucket.in_order():
         if key.startswith(prefix):
             for version in reversed(bucket.objects[key]):
@@ -195,7 +196,10 @@ def get_object_lock(store: Store, request: Request) -> Reply:
     if not bucket.lock:
         raise S3Error("ObjectLockConfigurationNotFoundError")
     rule = bucket.default_retention
-    told = {"ObjectLockEnabled": "Enabled", "Rule": rule and {"DefaultRetention": rule}}
+    told: dict[str, Any] = {
+        "ObjectLockEnabled": "Enabled",
+        "Rule": rule and {"DefaultRetention": rule},
+    }
     return xml("ObjectLockConfiguration", told)
 
 

@@ -98,7 +98,7 @@ def header_of(contents: Iterable[bytes], *recipients: PrivateKey) -> bytes:
     """Make a header with the reference from any packet contents."""
     keys = [(0, os.urandom(32), key.public.raw) for key in recipients]
     packets = [p for content in contents for p in reference_header.encrypt(content, keys)]
-    return reference_header.serialize(packets)
+    return bytes(reference_header.serialize(packets))
 
 
 def reference_pair(folder: Path, passphrase: str | None) -> tuple[Path, Path]:

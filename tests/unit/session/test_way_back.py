@@ -18,7 +18,7 @@ from hdh_migrate.pipeline.cutover.scene import digest
 from hdh_migrate.session import cutover, openings
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.run import held_ledger
-from hdh_migrate.targets.opening import Network
+from hdh_migrate.wiring.targets import Network
 from tests.support.quiet import Notes, WallClock
 from tests.unit.session.test_gate import GOOD, PLAN, UNSEALED
 

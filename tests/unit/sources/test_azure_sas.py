@@ -11,7 +11,7 @@ from hdh_migrate.errors import AuthFailed, KeyUnavailable
 from hdh_migrate.session import lasting
 from hdh_migrate.sources.azure_credentials import SasAuthorizer
 from hdh_migrate.sources.azure_sas import Sas
-from hdh_migrate.wiring import Vault
+from hdh_migrate.wiring import Vault, source_claims
 from tests.unit.plan.builders import GOOD as GOOD_PLAN
 from tests.unit.plan.builders import loaded
 
@@ -113,20 +113,20 @@ def test_a_run_that_may_outlast_the_signature_is_told_before(tmp_path: Path) -> 
     soon = GOOD.replace("2027-02-01T00:00:00Z", "2026-11-25T15:00:00Z")
     batches = [batch("pilot", 7000), batch("rest", 7000)]
 
-    short = lasting.too_short(plan, vault(soon), NOW, batches)
+    short = lasting.too_short(source_claims(plan, vault(soon)), NOW, batches)
 
     assert list(short) == ["rest"]
     assert "ends at 2026-11-25T15:00:00Z" in short["rest"]
-    assert lasting.too_short(plan, vault(GOOD), NOW, batches) == {}
-    (check,) = lasting.checks(plan, vault(soon), NOW)
+    assert lasting.too_short(source_claims(plan, vault(GOOD)), NOW, batches) == {}
+    (check,) = lasting.checks(source_claims(plan, vault(soon)), NOW)
     assert check["ok"]
     assert check["notes"] == ["it ends at 2026-11-25T15:00:00Z, within a day"]
 
 
 def test_preflight_says_what_is_wrong_with_the_signature(tmp_path: Path) -> None:
     plan = loaded(tmp_path, GOOD_PLAN).plan
-    (check,) = lasting.checks(plan, vault(GOOD.replace("sp=rl", "sp=r")), NOW)
+    (check,) = lasting.checks(source_claims(plan, vault(GOOD.replace("sp=rl", "sp=r"))), NOW)
     assert not check["ok"]
     assert check["auth"]
     with pytest.raises(KeyUnavailable, match="whole address"):
-        lasting.problems(plan, vault(f"https://x/?{GOOD}"), NOW)
+        lasting.problems(source_claims(plan, vault(f"https://x/?{GOOD}")), NOW)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hdh_migrate.targets import profiles
 from hdh_migrate.targets.facts import RELIED_ON, profile_facts
+from hdh_migrate.wiring.chosen import profile_of, shipped_of
 from tests.unit.plan.builders import GOOD, loaded
 
 OWN = """\
@@ -29,7 +30,7 @@ health:
 
 def test_a_shipped_profile_has_no_overrides_and_tells_its_guesses(tmp_path: Path) -> None:
     plan = loaded(tmp_path, GOOD)
-    told = profile_facts(plan.plan, plan.base)
+    told = profile_facts(profile_of(plan.plan, plan.base), shipped_of(plan.plan))
     assert (told["name"], told["own"], told["overrides"]) == ("scaleway", None, [])
     unconfirmed = {claim["name"] for claim in told["unconfirmed"]}
     assert "max_parts" not in unconfirmed
@@ -40,7 +41,7 @@ def test_a_shipped_profile_has_no_overrides_and_tells_its_guesses(tmp_path: Path
 def test_the_plans_own_profile_is_told_claim_by_claim(tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text(OWN)
     plan = loaded(tmp_path, GOOD.replace("fr-par\n", "fr-par\n  profile: own.yaml\n", 1))
-    told = profile_facts(plan.plan, plan.base)
+    told = profile_facts(profile_of(plan.plan, plan.base), shipped_of(plan.plan))
     assert told["own"]["reference"] == "own.yaml"
     assert len(told["own"]["sha256"]) == 64
     assert told["overrides"] == [

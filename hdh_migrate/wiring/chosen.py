@@ -45,6 +45,15 @@ def take_profile(plan: Plan, base: Path, text: str | None) -> Profile:
     )
 
 
+def shipped_of(plan: Plan) -> Profile:
+    """Return the profile of the plan's provider as it was shipped, without the customer's claims.
+
+    Raises:
+        PlanInvalid: there is no such provider.
+    """
+    return profiles.load(plan.target.provider)
+
+
 def limits_of(plan: Plan, base: Path) -> TargetLimits:
     """Return the limits of the plan's target, as its profile claims and the plan chooses.
 

@@ -8,7 +8,7 @@ import pytest
 
 from hdh_migrate.errors import PlanInvalid
 from hdh_migrate.targets import profiles
-from hdh_migrate.targets.chosen import check, endpoint_of, host_fits, profile_of
+from hdh_migrate.wiring.chosen import check, endpoint_of, host_fits, profile_of
 from tests.unit.plan.builders import GOOD, changed, loaded
 
 OWN = "{{value: {value}, as_of: 2026-11-01, source: ticket 4711, confirmed: yes}}"

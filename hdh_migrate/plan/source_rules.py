@@ -1,0 +1,92 @@
+"""The rules that hang on the kind of the source: each asks it for its traits; see `rules`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from hdh_migrate.plan.fields import is_loopback
+from hdh_migrate.plan.shapes import Broken, Loc, mapping, mappings, uncertified
+from hdh_migrate.plan.sides import SourceSection, kind_of
+
+FORMS = ("container", "path")
+"""The fields by which datasets say where they are."""
+
+Kind = type[SourceSection]
+
+
+def named(plan: Mapping[str, Any], kinds: Sequence[Kind]) -> Kind | None:
+    """Return the kind of source that a plan names; None when it is none of these."""
+    told = mapping(plan, "source").get("kind")
+    return next((kind for kind in kinds if kind_of(kind) == told), None)
+
+
+def _ranges_have_digests(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
+    """`verify.source: range-md5` needs a source that has digests of a range: `azure-blob`."""
+    wanted = mapping(plan, "verify").get("source") == "range-md5"
+    if wanted and (why := source.traits.no_range_digests) is not None:
+        yield Broken(("verify", "source"), why)
+
+
+def _origin_fits_source(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
+    """Datasets of an `azure-blob` source have a `container`, those of a `folder` a `path`."""
+    right = source.traits.datasets
+    for index, dataset in mappings(plan, "datasets"):
+        for wrong in FORMS:
+            if wrong != right and wrong in mapping(dataset, "source"):
+                yield Broken(
+                    ("datasets", index, "source", wrong),
+                    f"the source's kind is {kind_of(source)}: give `{right}`, not `{wrong}`",
+                )
+
+
+def _tokens_come_from_where_they_count(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
+    """An `endpoint` for tokens is on this machine, and so is the source that they are for."""
+    told = mapping(plan, "source")
+    here = is_loopback(str(told.get(source.traits.address or "", "")))
+    found: list[tuple[Loc, Mapping[str, Any]]] = [
+        (("source", "credential"), mapping(told, "credential")),
+        (("freeze", "credential"), mapping(mapping(plan, "freeze"), "credential")),
+    ]
+    for index, entry in mappings(plan, "cutovers"):
+        where = ("cutovers", index, "decommission", "credential")
+        found.append((where, mapping(mapping(entry, "decommission"), "credential")))
+    for loc, credential in found:
+        endpoint = credential.get("endpoint")
+        if isinstance(endpoint, str) and not (here and is_loopback(endpoint)):
+            yield Broken(
+                (*loc, "endpoint"),
+                "tokens are asked for elsewhere in a rehearsal only: leave this out",
+            )
+
+
+def _its_certificate_is_asked_for(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
+    """`tls` of a source is of an address of its own, in https."""
+    if source.traits.address is not None:
+        yield from uncertified(("source",), mapping(plan, "source"), source.traits.address)
+
+
+def _trial_fits_source(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
+    """Freeze kind `denied-write` needs a source whose writers can be tried: `azure-blob`."""
+    tries = mapping(plan, "freeze").get("kind") == "denied-write"
+    if tries and (why := source.traits.no_trial) is not None:
+        yield Broken(("freeze", "kind"), why)
+
+
+def _nothing_else_is_erased(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
+    """`decommission` needs a source where we may delete: `azure-blob`."""
+    if (why := source.traits.no_eraser) is None:
+        return
+    for index, cutover in mappings(plan, "cutovers"):
+        if cutover.get("decommission") is not None:
+            yield Broken(("cutovers", index, "decommission"), why)
+
+
+RULES: tuple[Callable[[Mapping[str, Any], Kind], Iterator[Broken]], ...] = (
+    _ranges_have_digests,
+    _origin_fits_source,
+    _tokens_come_from_where_they_count,
+    _its_certificate_is_asked_for,
+    _trial_fits_source,
+    _nothing_else_is_erased,
+)

@@ -1,0 +1,77 @@
+"""What the steps of one run share, put together from a plan's adapters."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+from hdh_migrate.clocks import Judge
+from hdh_migrate.pipeline.context import Context, Engines, Ledger
+from hdh_migrate.pipeline.planning import paced
+from hdh_migrate.pipeline.retrying import Retrying, SharedPause
+from hdh_migrate.plan.model import Plan
+from hdh_migrate.ports import Clock, Progress
+from hdh_migrate.wiring.readings import pace_of, routes_of, rules_of
+from hdh_migrate.wiring.services import Services
+from hdh_migrate.wiring.workers import OpenEngine, open_engine
+
+RUN_TAG = "run_tag"
+"""What the ledger calls the word that marks every object of ours at the target: its own name."""
+
+
+def retrying(plan: Plan, clock: Clock, stop: threading.Event) -> Retrying:
+    """Return how one verb tries again what may work later."""
+    pause = SharedPause(clock.monotonic, stop)
+    return Retrying(budget=plan.limits.retry_budget_seconds, pause=pause, halt=stop)
+
+
+def context_of(
+    services: Services,
+    ledger: Ledger,
+    judge: Judge,
+    *,
+    canonical: bytes,
+    clock: Clock,
+    progress: Progress,
+    stop: threading.Event,
+    engines: Mapping[str, OpenEngine],
+) -> Context:
+    """Return what the steps of one run share; its ledger is bound to the plan by now.
+
+    Engines, of `engines` by their kind, are started when there is work for them.
+    """
+    plan, run_tag = services.plan, ledger.meta(RUN_TAG)
+    assert run_tag is not None
+    write = services.writer is not None
+    return Context(
+        ledger=ledger,
+        source=services.source,
+        reader=services.reader,
+        writer=services.writer,
+        limits=paced(services.limits, pace_of(plan)),
+        routes=routes_of(plan),
+        rules=rules_of(plan),
+        header=services.envelopes.header_size,
+        sealed=plan.seal.encrypts,
+        level=plan.verify.level,
+        run_tag=run_tag,
+        retry=retrying(plan, clock, stop),
+        clock=clock,
+        judge=judge,
+        progress=progress,
+        stop=stop,
+        engines=Engines(
+            lambda role: open_engine(
+                plan,
+                role,
+                services.vault,
+                canonical,
+                run_tag,
+                write=write,
+                admitted=services.admitted,
+                limits=services.limits,
+                recipients=services.recipients,
+                engines=engines,
+            )
+        ),
+    )

@@ -1,0 +1,135 @@
+"""The source of a plan, and what may ask of it: reading, the freeze's trial, erasing.
+
+Everything of one kind lies in one file here, named after it, which is imported when it is used. A
+kind that does not answer is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hdh_migrate.errors import AuthFailed, KeyUnavailable, Refused
+from hdh_migrate.plan.cutover import Decommission
+from hdh_migrate.plan.model import Plan, knowing
+from hdh_migrate.plan.sides import SOURCES as SECTIONS
+from hdh_migrate.plan.sides import kind_of
+from hdh_migrate.ports import Eraser, FreezeProbe, Source
+from hdh_migrate.transport import Transport
+from hdh_migrate.wiring.opened import Opened
+from hdh_migrate.wiring.sources.kind import Claims, SourceKind, transport_to
+from hdh_migrate.wiring.vault import Vault
+
+Sources = Mapping[str, SourceKind[Any]]
+"""What there is of each kind of source that a plan may name."""
+
+T = TypeVar("T")
+
+
+class _Shipped(Mapping[str, SourceKind[Any]]):
+    """Ours: the kinds of `plan.sides.SOURCES`, each in the file that has its name."""
+
+    def __getitem__(self, kind: str) -> SourceKind[Any]:
+        if kind not in set(self):
+            raise KeyError(kind)
+        found = import_module(f"{__name__}.{kind.replace('-', '_')}").KIND
+        assert isinstance(found, SourceKind)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return (kind for kind in map(kind_of, SECTIONS) if kind is not None)
+
+    def __len__(self) -> int:
+        return len(SECTIONS)
+
+
+SOURCES: Sources = _Shipped()
+
+
+def plan_of(sources: Sources) -> type[Plan]:
+    """Return the model of plans that may name these kinds, and no other."""
+    if sources is SOURCES:
+        return Plan
+    return knowing(tuple(kind.section for kind in sources.values()))
+
+
+def open_source(plan: Plan, vault: Vault, sources: Sources = SOURCES) -> Opened[Source]:
+    """Open the plan's source for reading; nothing is contacted yet.
+
+    Raises:
+        KeyUnavailable: a reference cannot be read, or is no credential.
+    """
+    kind = _of(plan, sources)
+    return _told(lambda: kind.read(plan.source, vault))
+
+
+def source_claims(plan: Plan, vault: Vault, sources: Sources = SOURCES) -> Claims | None:
+    """Return what the credential that reads the source says of itself; None: nothing.
+
+    Raises:
+        KeyUnavailable: the reference cannot be read, or is no such credential.
+    """
+    kind = _of(plan, sources)
+    return _told(lambda: kind.claims(plan.source, vault))
+
+
+def open_freeze_probe(
+    plan: Plan, vault: Vault, sources: Sources = SOURCES
+) -> Opened[FreezeProbe | None]:
+    """Open what the plan's `freeze` section tries; of None when nothing is tried but stated.
+
+    Raises:
+        KeyUnavailable: a reference cannot be read, or is no credential.
+        Refused: no such trial can be made of the plan's source.
+    """
+    freeze = plan.freeze
+    if freeze is None or freeze.kind == "statement":
+        return Opened(thing=None)
+    kind = _of(plan, sources)
+    if (opens := kind.trial) is None:
+        raise _unable(plan, "no writer of it can be tried")
+    return _told(lambda: opens(plan.source, freeze, vault))
+
+
+def open_eraser(
+    plan: Plan, section: Decommission, vault: Vault, sources: Sources = SOURCES
+) -> Opened[Eraser]:
+    """Open the only thing that can delete at the source, with its own credential.
+
+    Raises:
+        KeyUnavailable: a reference cannot be read, or is no credential.
+        Refused: nothing can be deleted at the plan's source.
+    """
+    kind = _of(plan, sources)
+    if (opens := kind.eraser) is None:
+        raise _unable(plan, "nothing can be deleted there")
+    return _told(lambda: opens(plan.source, section, vault))
+
+
+def source_transport(plan: Plan, base: Path) -> Transport:
+    """Return a transport that reaches the plan's source and nothing else."""
+    return transport_to(plan.source, base)
+
+
+def _of(plan: Plan, sources: Sources) -> SourceKind[Any]:
+    found = sources.get(plan.source.kind)
+    if found is None or type(plan.source) is not found.section:
+        raise _unable(plan, "it is not known here")
+    return found
+
+
+def _unable(plan: Plan, why: str) -> Refused:
+    return Refused(
+        f"the source's kind is {plan.source.kind}, and {why}",
+        hint="nothing was moved or deleted; docs/plan-reference.md describes the kinds",
+    )
+
+
+def _told(opens: Callable[[], T]) -> T:
+    """Say of a credential that it is none in the words of a key that is not there."""
+    try:
+        return opens()
+    except AuthFailed as error:
+        raise KeyUnavailable(str(error), hint=error.hint) from error

@@ -1,0 +1,137 @@
+"""Source kind `azure-blob`: reading, the freeze's trial, erasing, and what a SAS says of itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from hdh_migrate.model import Problem
+from hdh_migrate.plan.consent import DeniedWrite, WriterKey, WriterSas
+from hdh_migrate.plan.cutover import Decommission
+from hdh_migrate.plan.sides import AzureBlob, Identity, Sas, SharedKey
+from hdh_migrate.ports import Eraser, FreezeProbe, Source
+from hdh_migrate.telemetry import SystemClock
+from hdh_migrate.wiring.opened import Contact, Opened
+from hdh_migrate.wiring.sources.kind import SourceKind, transport_to
+from hdh_migrate.wiring.vault import Vault
+
+if TYPE_CHECKING:
+    from hdh_migrate.sources.azure_sas import Sas as SasFacts
+
+Credential = Sas | SharedKey | Identity | WriterSas | WriterKey
+
+
+# --- who asks --------------------------------------------------------------------------------
+
+
+def _authorizer(credential: Credential, vault: Vault, with_key: Callable[[str], Any]) -> Any:  # noqa: ANN401 - each of the three has a protocol of its own
+    """Return what authorises requests; `with_key` makes it from an account key."""
+    from hdh_migrate.sources.azure_credentials import SasAuthorizer
+
+    if isinstance(credential, Sas | WriterSas):
+        return SasAuthorizer(vault.reveal(credential.value))
+    if isinstance(credential, SharedKey | WriterKey):
+        return with_key(vault.reveal(credential.value))
+    from hdh_migrate.wiring.identities import open_identity
+
+    return open_identity(credential, vault)
+
+
+def _with_key(url: str, *, may_delete: bool = False) -> Callable[[str], Any]:
+    """Return what makes short-lived signatures from the account key of this address."""
+    from hdh_migrate.sources.azure_credentials import SharedKeyAuthorizer
+
+    def made(key: str) -> SharedKeyAuthorizer:
+        return SharedKeyAuthorizer(
+            _account(url), key, secure=url.startswith("https:"), monotonic=time.monotonic,
+            may_delete=may_delete,
+        )  # fmt: skip
+
+    return made
+
+
+def _account(url: str) -> str:
+    """Return the account: the first segment of an emulator's path, or the first host label."""
+    parts = urlsplit(url)
+    return parts.path.strip("/").split("/")[0] or (parts.hostname or "").split(".")[0]
+
+
+def _tokens_of(authorizer: object) -> tuple[Contact, ...]:
+    """Return where an identity gets its tokens."""
+    from hdh_migrate.sources.azure_tokens import TokenAuthorizer
+
+    return (("identity", authorizer.transport),) if isinstance(authorizer, TokenAuthorizer) else ()
+
+
+# --- what it can do ----------------------------------------------------------------------------
+
+
+def _read(section: AzureBlob, vault: Vault) -> Opened[Source]:
+    from hdh_migrate.sources.azure_account import AzureAccount
+    from hdh_migrate.sources.azure_blob import AzureBlobSource
+
+    url, transport = section.account_url, transport_to(section, vault.base)
+    authorizer = _authorizer(section.credential, vault, _with_key(url))
+    return Opened(
+        thing=AzureBlobSource(AzureAccount(url, authorizer, transport)),
+        contacts=(("source", transport), *_tokens_of(authorizer)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _SasClaims:
+    sas: SasFacts
+    secure: bool
+    called: str = "SAS"
+
+    @property
+    def ends(self) -> datetime | None:
+        return self.sas.ends
+
+    def problems(self, now: str) -> list[Problem]:
+        return self.sas.problems(now, secure=self.secure)
+
+
+def _claims(section: AzureBlob, vault: Vault) -> _SasClaims | None:
+    if not isinstance(section.credential, Sas):
+        return None
+    from hdh_migrate.sources.azure_sas import Sas as SasFacts
+
+    sas = SasFacts.read(vault.reveal(section.credential.value))
+    return _SasClaims(sas, secure=section.account_url.startswith("https:"))
+
+
+def _trial(section: AzureBlob, freeze: DeniedWrite, vault: Vault) -> Opened[FreezeProbe]:
+    from hdh_migrate.sources.azure_account import AzureAccount
+    from hdh_migrate.sources.azure_freeze import AzureFreezeProbe, writer_token
+
+    url, transport = section.account_url, transport_to(section, vault.base)
+
+    def with_key(key: str) -> Any:  # noqa: ANN401 - an authorizer
+        secure = url.startswith("https:")
+        return writer_token(_account(url), key, secure=secure, now=SystemClock().now)
+
+    writer = _authorizer(freeze.credential, vault, with_key)
+    return Opened(
+        thing=AzureFreezeProbe(AzureAccount(url, writer, transport)),
+        contacts=(("source", transport), *_tokens_of(writer)),
+    )
+
+
+def _eraser(section: AzureBlob, end: Decommission, vault: Vault) -> Opened[Eraser]:
+    from hdh_migrate.sources.azure_account import AzureAccount
+    from hdh_migrate.sources.azure_eraser import AzureEraser
+
+    url, transport = section.account_url, transport_to(section, vault.base)
+    authorizer = _authorizer(end.credential, vault, _with_key(url, may_delete=True))
+    return Opened(
+        thing=AzureEraser(AzureAccount(url, authorizer, transport)),
+        contacts=(("source", transport), *_tokens_of(authorizer)),
+    )
+
+
+KIND = SourceKind(section=AzureBlob, read=_read, claims=_claims, trial=_trial, eraser=_eraser)

@@ -1,0 +1,24 @@
+"""Source kind `folder`: it reads, with the operator's own rights, and does nothing else."""
+
+from __future__ import annotations
+
+from hdh_migrate.plan.sides import Folder
+from hdh_migrate.ports import Source
+from hdh_migrate.wiring.opened import Opened
+from hdh_migrate.wiring.sources.kind import SourceKind, transport_to
+from hdh_migrate.wiring.vault import Vault
+
+
+def _read(section: Folder, vault: Vault) -> Opened[Source]:
+    from hdh_migrate.sources.folder import FolderSource
+
+    transport = transport_to(section, vault.base)
+    return Opened(thing=FolderSource(vault.base), contacts=(("source", transport),))
+
+
+def _claims(section: Folder, vault: Vault) -> None:
+    """Say nothing: there is no credential."""
+    del section, vault
+
+
+KIND = SourceKind(section=Folder, read=_read, claims=_claims, trial=None, eraser=None)

@@ -1,0 +1,66 @@
+"""What the row of a kind of source holds: everything of it but its section in the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+from hdh_migrate.door import Addresses, Door
+from hdh_migrate.model import Problem
+from hdh_migrate.plan.consent import DeniedWrite
+from hdh_migrate.plan.cutover import Decommission
+from hdh_migrate.plan.sides import SourceSection
+from hdh_migrate.ports import Eraser, FreezeProbe, Source
+from hdh_migrate.transport import Transport
+from hdh_migrate.wiring.opened import Opened
+from hdh_migrate.wiring.trust import trust_of
+from hdh_migrate.wiring.vault import Vault
+
+S = TypeVar("S", bound=SourceSection)
+
+
+class Claims(Protocol):
+    """What a credential says of itself, without anybody being asked."""
+
+    @property
+    def called(self) -> str:
+        """What people call such a credential."""
+
+    @property
+    def ends(self) -> datetime | None:
+        """When it ends; None when it does not say."""
+
+    def problems(self, now: str) -> list[Problem]:
+        """Return why it cannot list and read what a run will."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceKind(Generic[S]):
+    """One kind of source. Nothing is contacted by any of these; SDKs are imported when called.
+
+    Each raises KeyUnavailable or AuthFailed for a reference that cannot be read or is no
+    credential. What a kind cannot do is None, as its section's traits say.
+    """
+
+    section: type[S]
+    """Its section of the plan."""
+    read: Callable[[S, Vault], Opened[Source]]
+    """Opens it for reading."""
+    claims: Callable[[S, Vault], Claims | None]
+    """Says what the credential that reads says of itself; None: nothing."""
+    trial: Callable[[S, DeniedWrite, Vault], Opened[FreezeProbe]] | None
+    """Opens what tries, with a writer's credential, whether writers are shut out."""
+    eraser: Callable[[S, Decommission, Vault], Opened[Eraser]] | None
+    """Opens the only thing that can delete there, with a credential of its own."""
+
+
+def transport_to(section: SourceSection, base: Path) -> Transport:
+    """Return a transport that reaches this source and nothing else; `base` is the plan's folder."""
+    if section.is_contacted:
+        door = Door.named(section.address, local=section.is_local)
+        return Transport(door=door, tls=trust_of(section.trusts, base))
+    # Nothing to reach: closed for good.
+    return Transport(door=Door(endpoint=section.address, addresses=Addresses(exactly="")))

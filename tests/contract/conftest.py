@@ -1,0 +1,30 @@
+"""Servers that the contract suites share: one of each for the session, a place for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.contract import Hosts
+from tests.support.strict_s3 import Manner, StrictS3
+from tests.support.toy import ToyStore, toy_store
+
+
+@pytest.fixture(scope="session")
+def toys() -> Iterator[ToyStore]:
+    with toy_store() as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def strict_s3() -> Iterator[StrictS3]:
+    with StrictS3(Manner(page=10, parts_page=2)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def hosts() -> Iterator[Hosts]:
+    made = Hosts()
+    yield made
+    made.close()
