@@ -23,6 +23,7 @@ from hdh_migrate.session.facts import facts_of
 from hdh_migrate.session.names import FORMS, Streams
 from hdh_migrate.session.openings import is_behind
 from hdh_migrate.session.records import batch_root, exclusions, findings, records
+from hdh_migrate.session.reporters import demand_apart
 from hdh_migrate.session.run import journal_of
 from hdh_migrate.session.sound import sound_ledger
 from hdh_migrate.session.timekeeping import offline
@@ -45,7 +46,8 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[
             holds it.
         LedgerDamaged: the ledger does not check, its rows are not as its journal tells them, or
             the journal is not the one of earlier reports; no bundle is made from it.
-        Refused: attestation or profile have a content that no run has worked with.
+        Refused: attestation or profile have a content that no run has worked with, or the key
+            that is to sign it has approved what it tells.
         UsageError: `out` is in use.
     """
     _take_openings(desk)
@@ -53,8 +55,10 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[
         demand_known(ledger, desk.loaded)
         folder = out or _default_folder(desk)
         form, signer = FORMS[names], signer_of(desk)
-        if signer is not None and signer.weakness is not None:
-            desk.progress.note(signer.weakness)
+        if signer is not None:
+            demand_apart(ledger, signer.verifier)
+            if signer.weakness is not None:
+                desk.progress.note(signer.weakness)
         chained = form.chained and signer is not None
         if chained and sidecar(folder).exists():
             raise taken(sidecar(folder))

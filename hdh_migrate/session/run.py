@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
-from hdh_migrate.errors import Exit, KeyUnavailable, Refused
+from hdh_migrate.errors import Exit, KeyUnavailable, LedgerDamaged, Refused
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Problem, Step
 from hdh_migrate.pipeline.context import Context, Engines
@@ -212,9 +212,10 @@ def bind(desk: Desk, ledger: Ledger) -> None:
 
     Raises:
         PlanChanged: it was started with a plan that moves or proves something else.
-        LedgerDamaged: it does not have the plan's datasets.
+        LedgerDamaged: it does not have the plan's datasets, or another name than it had.
     """
     plan = desk.loaded.plan
+    name_of(ledger)
     batch_of = {name: batch.name for batch in plan.ordered_batches() for name in batch.datasets}
     ledger.start(
         desk.loaded.digest,
@@ -231,6 +232,18 @@ def bind(desk: Desk, ledger: Ledger) -> None:
         ledger.event(NAMED, {"ledger": ledger.meta(RUN_TAG)})
         ledger.set_meta(NAMED, "told")
     ledger.commit()
+
+
+def name_of(ledger: Ledger) -> str | None:
+    """Return the ledger's name, None before it has one.
+
+    Raises:
+        LedgerDamaged: it is not the one that the journal tells: approvals are for one ledger.
+    """
+    name = ledger.meta(RUN_TAG)
+    if any(body["ledger"] != name for _, body in ledger.events(NAMED)):
+        raise LedgerDamaged("the ledger has another name than its journal tells")
+    return name
 
 
 def context_of(desk: Desk, services: Services, ledger: Ledger, judge: Judge) -> Context:

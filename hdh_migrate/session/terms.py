@@ -89,6 +89,18 @@ def difference(was: Terms, now: Terms) -> list[str]:
     return changes(_readable(was), _readable(now))
 
 
+def apart(others: Terms, terms: Terms) -> list[str]:
+    """Say in one line each what terms say otherwise of what a plan sets once for all its batches.
+
+    `others` are those of another batch: who approves, who waives, how many for a freeze.
+    """
+    was, now = ({name: one[name] for name in ("approvers", "waivers")} for one in (others, terms))
+    return difference(
+        was | {"thresholds": {"freeze": threshold(others, "freeze")}},
+        now | {"thresholds": {"freeze": threshold(terms, "freeze")}},
+    )
+
+
 def beside(loaded: LoadedPlan) -> list[str]:
     """Return which keys that approve or waive have their private half in the same folder.
 

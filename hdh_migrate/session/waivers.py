@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from hdh_migrate.plan.fields import is_day
 from hdh_migrate.plan.files import read_bounded
 from hdh_migrate.plan.loader import LoadedPlan, digest_of
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.session.reporters import report_key
+from hdh_migrate.session.reporters import barred
 from hdh_migrate.targets.profiles import Profile
 
 FOLDER = "waivers"
@@ -86,20 +86,31 @@ def subjects(profile: Profile) -> list[str]:
     return [ATTESTATION, *(health(rule.name) for rule in profile.health)]
 
 
-def in_force(plan: Plan, base: Path, now: Moment) -> tuple[list[Waiver], list[str]]:
+def in_force(
+    plan: Plan,
+    base: Path,
+    now: Moment,
+    *,
+    named: Sequence[Verifier] | None = None,
+    signers: Collection[str] = (),
+) -> tuple[list[Waiver], list[str]]:
     """Return the waivers that count now, and why each other file beside the plan does not.
+
+    `named` are the keys of those who may waive, where terms have fixed them; `signers` are the
+    keys that are known to have been those of reports: these waive nothing, as the one of today.
 
     Raises:
         KeyUnavailable: a key of the plan cannot be read.
     """
     if plan.waivers is None or not (base / FOLDER).is_dir():
         return [], []
-    own = report_key(plan, base)
-    named = [load_verifier(base / path) for path in plan.waivers.keys]
-    keys = [key for key in named if own is None or key.fingerprint != own.fingerprint]
+    if named is None:
+        named = [load_verifier(base / path) for path in plan.waivers.keys]
+    own = barred(plan, base, named, signers)
+    keys = [key for key in named if key.fingerprint not in {one.fingerprint for one in own}]
     counted: list[Waiver] = []
     refused: list[str] = []
-    for path in _files(base):
+    for path in files(base):
         name = f"{FOLDER}/{path.name}"
         try:
             counted.append(_read(path, name, keys, own, digest_of(plan), now))
@@ -108,9 +119,11 @@ def in_force(plan: Plan, base: Path, now: Moment) -> tuple[list[Waiver], list[st
     return counted, refused
 
 
-def waiver_facts(plan: Plan, base: Path, now: Moment) -> list[dict[str, Any]]:
+def waiver_facts(
+    plan: Plan, base: Path, now: Moment, signers: Collection[str] = ()
+) -> list[dict[str, Any]]:
     """Return the waivers that count now, as JSON for the report; used or not."""
-    return [asdict(waiver) for waiver in in_force(plan, base, now)[0]]
+    return [asdict(waiver) for waiver in in_force(plan, base, now, signers=signers)[0]]
 
 
 def told(waiver: Mapping[str, Any]) -> str:
@@ -154,7 +167,12 @@ def make(
     return path, signer.key_id in {key.key_id for key in _readable(loaded.base, keys)}
 
 
-def _files(base: Path) -> list[Path]:
+def files(base: Path) -> list[Path]:
+    """Return everything that may be a waiver, counted or not.
+
+    Raises:
+        KeyUnavailable: there are more than are read.
+    """
     found = sorted((base / FOLDER).glob("*.json"))
     if len(found) > FILES_MAX:
         raise KeyUnavailable(
@@ -164,7 +182,7 @@ def _files(base: Path) -> list[Path]:
 
 
 def _read(
-    path: Path, name: str, keys: Sequence[Verifier], own: Verifier | None, plan: str, now: Moment
+    path: Path, name: str, keys: Sequence[Verifier], own: Sequence[Verifier], plan: str, now: Moment
 ) -> Waiver:
     """Return a waiver that counts.
 
@@ -179,7 +197,7 @@ def _read(
     if not isinstance(envelope, dict):
         raise EvidenceDamaged("it cannot be read")
     signer = next((key for key in keys if _signed_by(envelope, key)), None)
-    if signer is None and own is not None and _signed_by(envelope, own):
+    if signer is None and any(_signed_by(envelope, key) for key in own):
         raise EvidenceDamaged("its key signs the reports, so who runs the plan would waive")
     if signer is None:
         raise EvidenceDamaged("none of the plan's waivers.keys signed it")
