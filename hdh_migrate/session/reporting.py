@@ -55,10 +55,9 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[
         demand_known(ledger, desk.loaded)
         folder = out or _default_folder(desk)
         form, signer = FORMS[names], signer_of(desk)
-        if signer is not None:
-            demand_apart(ledger, signer.verifier)
-            if signer.weakness is not None:
-                desk.progress.note(signer.weakness)
+        if signer is not None and signer.weakness is not None:
+            desk.progress.note(signer.weakness)
+        facts = _facts(desk, ledger, signer)
         chained = form.chained and signer is not None
         if chained and sidecar(folder).exists():
             raise taken(sidecar(folder))
@@ -76,7 +75,7 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[
             bundle = write_bundle(
                 folder,
                 records=streams.records,
-                facts=replace(_facts(desk, ledger), names=names),
+                facts=replace(facts, names=names),
                 findings=streams.findings,
                 exclusions=streams.exclusions,
                 journal=streams.journal,
@@ -103,15 +102,19 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> dict[
     }
 
 
-def _facts(desk: Desk, ledger: Ledger) -> Facts:
+def _facts(desk: Desk, ledger: Ledger, signer: Signer | None) -> Facts:
     """Return what the statement tells.
 
     Raises:
+        Refused: the key that is to sign it has approved what it tells.
         LedgerDamaged: an event or a row of the ledger is none that this tool writes.
     """
     previous = _previous(desk)
     try:
-        return facts_of(desk, ledger, previous)
+        facts = facts_of(desk, ledger, previous)
+        if signer is not None:
+            demand_apart(ledger, signer.verifier)
+        return facts
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         # The chain checks, so whoever wrote this wrote the chain anew.
         raise LedgerDamaged("the ledger holds what this tool does not write there") from error
