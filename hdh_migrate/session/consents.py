@@ -71,7 +71,11 @@ class Consents:
             keys=tuple(one.fingerprint for one in found.accepted),
             told=(*told, *(f"not counted: {one}" for one in refused)),
             terms=digest_of(terms),
-        )
+            begins=min(
+                (one.begins for one in found.accepted if one.begins is not None),
+                key=seconds_of, default=None,
+            ),
+        )  # fmt: skip
 
     def settle(self) -> None:
         """Fix the terms in the journal; other ones need the consent of those who approve by them.

@@ -111,10 +111,9 @@ def _facts(desk: Desk, ledger: Ledger, signer: Signer | None) -> Facts:
     """
     previous = _previous(desk)
     try:
-        facts = facts_of(desk, ledger, previous)
         if signer is not None:
             demand_apart(ledger, signer.verifier)
-        return facts
+        return facts_of(desk, ledger, previous)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         # The chain checks, so whoever wrote this wrote the chain anew.
         raise LedgerDamaged("the ledger holds what this tool does not write there") from error

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import secrets
 import socket
 from collections.abc import Iterator, Sequence
@@ -342,10 +342,10 @@ def _announce(desk: Desk, ledger: Ledger, steps: Sequence[Step], selected: Seque
 
 
 def operator() -> str:
-    """Return who runs this, as the machine tells it."""
+    """Return who runs this, as the machine tells it: not as the environment says."""
     try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # no entry for this user id
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # no entry for this user id
         user = str(os.getuid())
     return f"{user}@{socket.gethostname()}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import shutil
 import threading
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from hdh_migrate.session.consents import Consents
 from hdh_migrate.session.decommission import proof_lacks
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.records import batch_root
+from hdh_migrate.session.run import operator
 from hdh_migrate.session.timekeeping import offline
 from tests.support.quiet import Notes
 from tests.support.site import NEW, OLD, Site
@@ -100,6 +102,14 @@ def test_no_report_is_signed_by_a_key_that_approved_what_it_tells(switched: Site
     assert not out.exists()
     shutil.copy(keys / "once.key", keys / "report.key")
     switched.cli(*report, expect=0)
+
+
+def test_nobody_else_is_told_to_have_run_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment named the user whom journal and report call the operator."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "the-dpo")
+
+    assert operator().split("@")[0] == pwd.getpwuid(os.getuid()).pw_name
 
 
 def second_batch(site: Site) -> None:
