@@ -29,6 +29,7 @@ from hdh_migrate.evidence.outcome import Outcome
 from hdh_migrate.evidence.signing import (
     Verifier,
     claims_of,
+    pre_authentication_encoding,
 )
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import make_private, whole
@@ -268,19 +269,27 @@ def load_envelope(path: Path) -> Mapping[str, Any]:
     return found
 
 
-def kept_approval(desk: Desk, named: str) -> tuple[str, Mapping[str, Any]]:
-    """Return digest and content of a kept approval, by its file or by 8 or more of its digits.
+def kept_approval(desk: Desk, named: str, by: Verifier) -> tuple[str, Mapping[str, Any]]:
+    """Return digest and content of what a key approved, by its file or 8 or more of its digits.
 
     Raises:
-        UsageError: there is none, or more than one.
+        UsageError: there is none, more than one, or it is another key's: nobody else's withdrawal
+            counts, and whoever gave it would believe that it does.
     """
     path = Path(named)
     candidates = [load_envelope(path)] if path.is_file() else [one for _, one in _kept(shelf(desk))]
-    found = {}
+    found, mine = {}, set[str]()
     for envelope in candidates:
         told = _told(envelope)
         if told is not None and "approval" not in told:
-            found[sha256_hex(claims_of(envelope, APPROVAL_TYPE)[0])] = told
+            payload, claims = claims_of(envelope, APPROVAL_TYPE)
+            digest, message = (
+                sha256_hex(payload),
+                pre_authentication_encoding(APPROVAL_TYPE, payload),
+            )
+            found[digest] = told
+            if any(by.accepts(signature, message) for _, signature in claims):
+                mine.add(digest)
     if not path.is_file():
         short = len(named) < _LEAST
         found = {} if short else {one: told for one, told in found.items() if one.startswith(named)}
@@ -289,7 +298,13 @@ def kept_approval(desk: Desk, named: str) -> tuple[str, Mapping[str, Any]]:
             f"{named}: {'more than one approval' if found else 'no approval that is kept here'}",
             hint="give its file, or the digits that were printed when it was made",
         )
-    return found.popitem()
+    digest, told = found.popitem()
+    if digest not in mine:
+        raise UsageError(
+            f"{named}: this approval is not of {by.key_id}",
+            hint="only the key that approved can take it back; nothing was withdrawn",
+        )
+    return digest, told
 
 
 def judgement(

@@ -19,7 +19,6 @@ from hdh_migrate.plan.attestation import load_attestation
 from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.binding import bound_recipients, fingerprint_of
-from hdh_migrate.session.contents import signers
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.drilling import DRILLED
 from hdh_migrate.session.openings import opening_facts
@@ -74,7 +73,7 @@ def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
         attestation=_attestation(desk),
         profile=profile_facts(plan, desk.loaded.base),
         capabilities=probe_facts(desk.state_dir, plan, desk.loaded.base),
-        waivers=tuple(waiver_facts(plan, desk.loaded.base, now, signers(ledger))),
+        waivers=tuple(waiver_facts(plan, desk.loaded.base, now)),
         cutovers=tuple(cutover_facts(ledger)),
         openings=tuple(opening_facts(ledger)),
         losses=tuple(_losses(desk, ledger)),

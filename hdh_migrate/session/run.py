@@ -28,13 +28,14 @@ from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.session import gate, lasting
 from hdh_migrate.session.binding import bind_recipients
 from hdh_migrate.session.changing import demand_datasets, may_change
-from hdh_migrate.session.contents import tell_contents
+from hdh_migrate.session.contents import signers, tell_contents
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.openings import take_in
 from hdh_migrate.session.outlook import is_sealed
 from hdh_migrate.session.preflight import at_the_gate, blockers
 from hdh_migrate.session.probed import missing, probe_facts
 from hdh_migrate.session.timekeeping import judge_for
+from hdh_migrate.session.waivers import unagreed
 from hdh_migrate.software import code_digest
 from hdh_migrate.wiring import (
     Services,
@@ -70,6 +71,8 @@ def perform(
     # Before the ledger is opened: it is dated by a clock that is right.
     _demand(at_the_gate(services, loaded.plan, judge))
     with held_ledger(desk, judge) as ledger:
+        known = signers(ledger)
+        _demand(unagreed(ledger, loaded.plan, loaded.base, judge.now(), known))
         _demand([*blockers(services, loaded.plan, selected, judge), *_unmet(desk)])
         bind_recipients(ledger, loaded.plan, services.recipients)
         _announce(desk, ledger, steps, selected)

@@ -28,11 +28,15 @@ from hdh_migrate.evidence.signing import (
 from hdh_migrate.evidence.statement import STATEMENT
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.folders import whole
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.model import Problem
+from hdh_migrate.pipeline.cutover.standing import standings
 from hdh_migrate.plan.fields import is_day
 from hdh_migrate.plan.files import read_bounded
 from hdh_migrate.plan.loader import LoadedPlan, digest_of
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.session.reporters import barred
+from hdh_migrate.session.terms import verifiers
 from hdh_migrate.targets.profiles import Profile
 
 FOLDER = "waivers"
@@ -119,11 +123,33 @@ def in_force(
     return counted, refused
 
 
-def waiver_facts(
-    plan: Plan, base: Path, now: Moment, signers: Collection[str] = ()
-) -> list[dict[str, Any]]:
+def unagreed(
+    ledger: Ledger, plan: Plan, base: Path, now: Moment, signers: Collection[str]
+) -> list[Problem]:
+    """Return the waivers that count by the plan, and not by what its journal tells.
+
+    Their keys are not of those who may waive by the terms of a batch whose cutover was begun, or
+    were those of reports before. The gate before the target, which knows no journal, lets them by.
+
+    Raises:
+        KeyUnavailable: a key of the plan cannot be read.
+    """
+    stories = standings(ledger.cutovers()).values()
+    fixed = [story.terms["waivers"] for story in stories if story.terms is not None]
+    named = None
+    if fixed:
+        alike = set.intersection(*({one["public"] for one in keys} for keys in fixed))
+        named = verifiers(one for one in fixed[0] if one["public"] in alike)
+    counted, _ = in_force(plan, base, now)
+    agreed, _ = in_force(plan, base, now, named=named, signers=signers)
+    files = {waiver.file for waiver in agreed}
+    what = "its key waives nothing by the terms that are in force, or signed reports before"
+    return [Problem(where=one.file, what=what) for one in counted if one.file not in files]
+
+
+def waiver_facts(plan: Plan, base: Path, now: Moment) -> list[dict[str, Any]]:
     """Return the waivers that count now, as JSON for the report; used or not."""
-    return [asdict(waiver) for waiver in in_force(plan, base, now, signers=signers)[0]]
+    return [asdict(waiver) for waiver in in_force(plan, base, now)[0]]
 
 
 def told(waiver: Mapping[str, Any]) -> str:

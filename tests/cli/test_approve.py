@@ -301,7 +301,8 @@ def test_an_approval_is_withdrawn_by_its_key_alone(desk: Desk) -> None:
             "--key", str(desk.folder / "keys" / f"{key}.key"),
         ).returncode  # fmt: skip
 
-    assert withdraw("ciso", str(dpo)) == Exit.OK  # not hers: it changes nothing
+    assert withdraw("ciso", str(dpo)) == Exit.USAGE  # not hers: it would change nothing
+    assert not list(desk.folder.glob("**/approvals/withdrawn-*"))
     assert judged(desk).missing == 0
     assert withdraw("dpo", "00000000") == Exit.USAGE
     assert withdraw("dpo", told_in(dpo)[0][:12]) == Exit.OK
