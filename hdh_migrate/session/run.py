@@ -72,7 +72,7 @@ def perform(
     _demand(at_the_gate(services, loaded.plan, judge))
     with held_ledger(desk, judge) as ledger:
         known = signers(ledger)
-        _demand(unagreed(ledger, loaded.plan, loaded.base, judge.now(), known))
+        _demand(unagreed(ledger, loaded.plan, loaded.base, judge.unchecked(), known))
         _demand([*blockers(services, loaded.plan, selected, judge), *_unmet(desk)])
         bind_recipients(ledger, loaded.plan, services.recipients)
         _announce(desk, ledger, steps, selected)
