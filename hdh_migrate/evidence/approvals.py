@@ -106,6 +106,8 @@ class Accepted:
     comment: str
     digest: str
     """SHA-256 of what was signed: the approval's own name."""
+    begins: str | None = None
+    """From when a freeze is stated; None: this states none."""
 
 
 Withdrawal = tuple[str, str]
@@ -359,6 +361,7 @@ def _accepted(name: str, who: _Who, told: Mapping[str, Any], digest: str) -> Acc
         expires=told["expires"],
         comment=told["comment"],
         digest=digest,
+        begins=told["from"],
     )
 
 

@@ -123,10 +123,13 @@ def load_key(path: Path) -> Key:
 
 
 def last_day(pem: bytes) -> str | None:
-    """Return the last day of a key's use, from the line before its PEM block; None: no end."""
+    """Return the last day of a key's use, from the line before its PEM block; None: no end.
+
+    What stands elsewhere, or is written otherwise, is no end that anybody obeys: refused.
+    """
     before = pem.partition(b"-----BEGIN")[0]
     days = re.findall(rb"(?m)^Valid-Until: *(\d{4}-\d\d-\d\d)\s*$", before)
-    if len(days) > 1 or len(days) != len(re.findall(rb"(?im)^\s*valid-until", before)):
+    if len(days) > 1 or len(days) != len(re.findall(rb"(?i)valid-until", pem)):
         raise ValueError("its Valid-Until is not one line with a day, YYYY-MM-DD")
     return days[0].decode() if days else None
 

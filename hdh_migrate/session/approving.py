@@ -29,7 +29,7 @@ from hdh_migrate.evidence.outcome import Outcome
 from hdh_migrate.evidence.signing import (
     Verifier,
     claims_of,
-    load_verifier,
+    pre_authentication_encoding,
 )
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import make_private, whole
@@ -38,17 +38,15 @@ from hdh_migrate.pipeline.cutover.standing import Standing, standing
 from hdh_migrate.plan.files import read_bounded
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.records import batch_root
-from hdh_migrate.session.reporters import report_key
+from hdh_migrate.session.reporters import barred
 from hdh_migrate.session.run import NAMED
 from hdh_migrate.session.sound import sound_ledger
 from hdh_migrate.session.terms import (
     Terms,
     difference,
     digest_of,
-    highest,
     longest_freeze,
     terms_of,
-    verifiers,
 )
 from hdh_migrate.session.timekeeping import dated_ahead
 from hdh_migrate.wiring.context import RUN_TAG
@@ -73,14 +71,21 @@ def subject_here(desk: Desk, batch: str, stage: ApprovalStage) -> Subject:
 
 
 def subject_of(
-    desk: Desk, ledger: Ledger, now: Standing, stage: ApprovalStage, root: str | None
+    desk: Desk,
+    ledger: Ledger,
+    now: Standing,
+    stage: ApprovalStage,
+    root: str | None,
+    terms: Terms | None = None,
 ) -> Subject:
     """Return what an approval of a stage must be about to count now, for a manifest root.
+
+    `terms` are those of the plan, where they were read already.
 
     Raises:
         UsageError: other terms are to be approved, and there are none, or none in force.
     """
-    terms = terms_of(desk.loaded, now.batch)
+    terms = terms_of(desk.loaded, now.batch) if terms is None else terms
     if stage is ApprovalStage.FREEZE:
         root = None
     elif stage is ApprovalStage.TERMS:
@@ -270,19 +275,27 @@ def load_envelope(path: Path) -> Mapping[str, Any]:
     return found
 
 
-def kept_approval(desk: Desk, named: str) -> tuple[str, Mapping[str, Any]]:
-    """Return digest and content of a kept approval, by its file or by 8 or more of its digits.
+def kept_approval(desk: Desk, named: str, by: Verifier) -> tuple[str, Mapping[str, Any]]:
+    """Return digest and content of what a key approved, by its file or 8 or more of its digits.
 
     Raises:
-        UsageError: there is none, or more than one.
+        UsageError: there is none, more than one, or it is another key's: nobody else's withdrawal
+            counts, and whoever gave it would believe that it does.
     """
     path = Path(named)
     candidates = [load_envelope(path)] if path.is_file() else [one for _, one in _kept(shelf(desk))]
-    found = {}
+    found, mine = {}, set[str]()
     for envelope in candidates:
         told = _told(envelope)
         if told is not None and "approval" not in told:
-            found[sha256_hex(claims_of(envelope, APPROVAL_TYPE)[0])] = told
+            payload, claims = claims_of(envelope, APPROVAL_TYPE)
+            digest, message = (
+                sha256_hex(payload),
+                pre_authentication_encoding(APPROVAL_TYPE, payload),
+            )
+            found[digest] = told
+            if any(by.accepts(signature, message) for _, signature in claims):
+                mine.add(digest)
     if not path.is_file():
         short = len(named) < _LEAST
         found = {} if short else {one: told for one, told in found.items() if one.startswith(named)}
@@ -291,7 +304,13 @@ def kept_approval(desk: Desk, named: str) -> tuple[str, Mapping[str, Any]]:
             f"{named}: {'more than one approval' if found else 'no approval that is kept here'}",
             hint="give its file, or the digits that were printed when it was made",
         )
-    return found.popitem()
+    digest, told = found.popitem()
+    if digest not in mine:
+        raise UsageError(
+            f"{named}: this approval is not of {by.key_id}",
+            hint="only the key that approved can take it back; nothing was withdrawn",
+        )
+    return digest, told
 
 
 def judgement(
@@ -299,36 +318,16 @@ def judgement(
     subject: Subject,
     judge_of_time: Judge,
     *,
-    threshold: int | None = None,
+    keys: Sequence[Verifier],
+    threshold: int,
+    signers: Collection[str] = (),
     withdrawn: Collection[Withdrawal] = (),
 ) -> Judgement:
-    """Judge every approval that is kept here; without `approvals` in the plan none is needed.
+    """Judge every approval that is kept here, by the keys that terms ask.
 
-    `threshold` stands in for the plan's where a stage has one of its own; `withdrawn` are the
-    withdrawals that the journal knows. The key that signs the reports never counts.
-
-    Raises:
-        KeyUnavailable: a public key, or the operator's own key, cannot be read.
-        ClocksDiffer: it cannot be told which of them have expired.
-    """
-    asked = desk.loaded.plan.approvals
-    if asked is None:
-        return Judgement()
-    return judge(
-        _kept(shelf(desk)),
-        subject,
-        keys=[load_verifier(desk.loaded.base / path) for path in asked.keys],
-        threshold=asked.threshold if threshold is None else threshold,
-        barred=_operators(desk),
-        withdrawn=withdrawn,
-        now=judge_of_time.now(),
-    )
-
-
-def judgement_of_terms(
-    desk: Desk, subject: Subject, judge_of_time: Judge, in_force: Terms
-) -> Judgement:
-    """Judge the consent to other terms: those who approve by the terms in force are asked.
+    `withdrawn` are the withdrawals that the journal knows, `signers` the keys that it knows to
+    have been those of reports: these never count, nor does the one of today. No key file of an
+    approver is read: the terms that were compared with those in force have told the keys.
 
     Raises:
         KeyUnavailable: the operator's own key cannot be read.
@@ -337,9 +336,10 @@ def judgement_of_terms(
     return judge(
         _kept(shelf(desk)),
         subject,
-        keys=verifiers(in_force["approvers"]),
-        threshold=highest(in_force),
-        barred=_operators(desk),
+        keys=keys,
+        threshold=threshold,
+        barred=barred(desk.loaded.plan, desk.loaded.base, keys, signers),
+        withdrawn=withdrawn,
         now=judge_of_time.now(),
     )
 
@@ -347,11 +347,6 @@ def judgement_of_terms(
 def shelf(desk: Desk) -> Path:
     """Return the folder of this migration's approvals."""
     return desk.ledger_path.with_name("approvals")
-
-
-def _operators(desk: Desk) -> Sequence[Verifier]:
-    own = report_key(desk.loaded.plan, desk.loaded.base)
-    return () if own is None else (own,)
 
 
 def _kept(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -10,10 +10,28 @@ from hdh_migrate.errors import ApprovalMissing
 from hdh_migrate.evidence.approvals import ApprovalStage, Judgement, Why
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline.cutover.scene import Consent
-from hdh_migrate.pipeline.cutover.standing import FINAL, KIND, Standing, Track, standing
-from hdh_migrate.session.approving import judgement, judgement_of_terms, subject_of
+from hdh_migrate.pipeline.cutover.standing import (
+    FINAL,
+    KIND,
+    Standing,
+    Track,
+    standing,
+    standings,
+)
+from hdh_migrate.session.approving import judgement, subject_of
+from hdh_migrate.session.contents import signers
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.terms import Terms, beside, difference, digest_of, terms_of, threshold
+from hdh_migrate.session.terms import (
+    Terms,
+    apart,
+    beside,
+    difference,
+    digest_of,
+    highest,
+    terms_of,
+    threshold,
+    verifiers,
+)
 
 _OTHERS = frozenset({Why.OTHER_BATCH, Why.OTHER_STAGE})
 
@@ -29,6 +47,7 @@ class Consents:
     writes: bool = True
     """Whether the ledger is open for writing: then withdrawals are journalled when first seen."""
     _final: Standing | None = field(default=None, init=False)
+    _signers: frozenset[str] | None = field(default=None, init=False)
 
     def __call__(self, stage: str, root: str) -> Consent:
         """Return what the approvals of a stage for a manifest root come to.
@@ -41,12 +60,8 @@ class Consents:
         if now.terms is not None and digest_of(now.terms) != digest_of(terms):
             lines = difference(now.terms, terms)
             return Consent(given=False, told=("the terms differ from those in force", *lines))
-        subject = subject_of(self.desk, self.ledger, now, ApprovalStage(stage), root)
-        found = judgement(
-            self.desk, subject, self.judge,
-            threshold=threshold(terms, stage), withdrawn=now.withdrawn,
-        )  # fmt: skip
-        self._tell(now, found)
+        # The key files are read once: what they hold a moment later approves nothing.
+        found = self._judged(now, ApprovalStage(stage), root, terms, by=terms)
         more = "approvals are" if found.missing > 1 else "approval is"
         told = [f"{found.missing} more {more} needed"] if found.missing else []
         # Those of other batches and stages are kept on the same shelf and say nothing here.
@@ -56,7 +71,11 @@ class Consents:
             keys=tuple(one.fingerprint for one in found.accepted),
             told=(*told, *(f"not counted: {one}" for one in refused)),
             terms=digest_of(terms),
-        )
+            begins=min(
+                (one.begins for one in found.accepted if one.begins is not None),
+                key=seconds_of, default=None,
+            ),
+        )  # fmt: skip
 
     def settle(self) -> None:
         """Fix the terms in the journal; other ones need the consent of those who approve by them.
@@ -68,26 +87,64 @@ class Consents:
         now, terms = self._standing(), terms_of(self.desk.loaded, self.batch)
         here = beside(self.desk.loaded)
         if now.terms is None:
+            self._demand_same_people(terms)
             # An earlier version fixed none: what is found now was never agreed to by anybody.
             adopted = "switching" in now.times
             self._note("terms", terms=terms, digest=digest_of(terms), beside=here, adopted=adopted)
         elif digest_of(now.terms) != digest_of(terms):
             lines = difference(now.terms, terms)
-            keys, since = self._agreed(now, now.terms, lines)
+            keys, since = self._agreed(now, now.terms, terms, lines)
             self._note(
                 "terms-changed", was=digest_of(now.terms), now=digest_of(terms), terms=terms,
                 difference=lines, approvals=keys, since=since, beside=here,
             )  # fmt: skip
         self._final = None
 
+    def _demand_same_people(self, terms: Terms) -> None:
+        """Demand of a batch's first terms that they ask whom those of the others ask.
+
+        The plan names them once for all batches; a batch that nobody began yet is no way around
+        those who approved another one.
+
+        Raises:
+            ApprovalMissing: they do not; nothing was done.
+        """
+        for (batch, track), story in standings(self.ledger.cutovers()).items():
+            if track is not Track.CUTOVER or story.terms is None:
+                continue
+            if not (lines := apart(story.terms, terms)):
+                continue
+            self._note("waits", why="terms", told=lines)
+            raise ApprovalMissing(
+                f"batch {self.batch}: the plan asks others than batch {batch} was begun with:\n"
+                + "\n".join(f"  {line}" for line in lines),
+                hint=f'have it agreed to for batch {batch} first (--stage terms, then "hdh-migrate'
+                f' cutover start PLAN --batch {batch}"), or take the change back; nothing was done',
+            )
+
+    def _judged(
+        self, now: Standing, stage: ApprovalStage, root: str | None, terms: Terms, *, by: Terms
+    ) -> Judgement:
+        """Judge what is kept for a stage by the keys of some terms; tell the withdrawals."""
+        if self._signers is None:  # a verb tells its own before it asks for consent
+            self._signers = signers(self.ledger)
+        subject = subject_of(self.desk, self.ledger, now, stage, root, terms)
+        found = judgement(
+            self.desk, subject, self.judge,
+            keys=verifiers(by["approvers"]),
+            threshold=highest(by) if stage is ApprovalStage.TERMS else threshold(by, stage),
+            signers=self._signers, withdrawn=now.withdrawn,
+        )  # fmt: skip
+        self._tell(now, found)
+        return found
+
     def _agreed(
-        self, now: Standing, in_force: Terms, lines: list[str]
+        self, now: Standing, in_force: Terms, terms: Terms, lines: list[str]
     ) -> tuple[list[str], str | None]:
         """Return who agreed to other terms, and when the last of them signed."""
         if not in_force["approvers"] and "switching" not in now.times:
             return [], None  # nobody was asked before, and nothing was done under these terms
-        subject = subject_of(self.desk, self.ledger, now, ApprovalStage.TERMS, None)
-        found = judgement_of_terms(self.desk, subject, self.judge, in_force)
+        found = self._judged(now, ApprovalStage.TERMS, None, terms, by=in_force)
         if not found.missing:
             signed = [one.made_at for one in found.accepted]
             return [one.fingerprint for one in found.accepted], max(signed, key=seconds_of)

@@ -20,6 +20,7 @@ from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.pointers import Pointer
 from hdh_migrate.plan.shapes import Loc
 from hdh_migrate.plan.trust import tls_sections
+from hdh_migrate.session import waivers
 from hdh_migrate.session.reporters import report_key
 from hdh_migrate.wiring.chosen import profile_of
 
@@ -28,6 +29,9 @@ LARGEST = 64 << 20
 
 CONTENTS = "contents"
 """The journal's kind of event that tells them; the newest one holds."""
+
+SIGNER = "report.signer"
+_ED25519 = "ed25519:"
 
 
 def contents_of(loaded: LoadedPlan, identity: str | None) -> dict[str, str]:
@@ -44,9 +48,13 @@ def contents_of(loaded: LoadedPlan, identity: str | None) -> dict[str, str]:
         for where, path in _files(plan)
         if (digest := _digest(loaded, where, path)) is not None
     }
+    if plan.waivers is not None:
+        # What was let go of, even where its file is taken away before anybody looks.
+        kept = {f"waivers/{path.name}": digest_of_file(path) for path in waivers.files(base)}
+        found |= {where: digest for where, digest in kept.items() if digest is not None}
     signer = report_key(plan, base)
     if signer is not None:
-        found["report.signer"] = f"ed25519:{signer.fingerprint}"
+        found[SIGNER] = f"{_ED25519}{signer.fingerprint}"
     if identity is not None:
         found["seal.identity"] = identity
     return found
@@ -96,6 +104,12 @@ def demand_known(ledger: Ledger, loaded: LoadedPlan) -> None:
             hint='put them back, or let "hdh-migrate run PLAN" work with them and tell the journal;'
             " nothing was written",
         )
+
+
+def signers(ledger: Ledger) -> frozenset[str]:
+    """Return the fingerprints of all keys that were to sign reports when a verb worked."""
+    told = (body["files"].get(SIGNER) for _, body in ledger.events(CONTENTS))
+    return frozenset(one.removeprefix(_ED25519) for one in told if one is not None)
 
 
 def _digest(loaded: LoadedPlan, where: str, path: str) -> str | None:

@@ -24,7 +24,7 @@ from hdh_migrate.pipeline.cutover.scene import (
     Terms,
     Waived,
 )
-from hdh_migrate.pipeline.cutover.standing import Track, standings
+from hdh_migrate.pipeline.cutover.standing import Track, standing, standings
 from hdh_migrate.pipeline.cutover.start import start as go
 from hdh_migrate.plan.cutover import Cutover, SmokeCommand
 from hdh_migrate.plan.leaks import redacted
@@ -37,12 +37,15 @@ from hdh_migrate.results.switches import Counted, Rehearsed, RolledBack
 from hdh_migrate.results.switches import Cutover as CutoverTold
 from hdh_migrate.session import gate, holding, waivers
 from hdh_migrate.session.binding import bind_recipients
+from hdh_migrate.session.canary import demand_apart
 from hdh_migrate.session.consents import Consents
+from hdh_migrate.session.contents import signers
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.drawer import Drawer
 from hdh_migrate.session.openings import take_in
 from hdh_migrate.session.records import batch_root
 from hdh_migrate.session.run import Turn, bound_ledger, held_ledger, operator, self_test
+from hdh_migrate.session.terms import verifiers
 from hdh_migrate.session.timekeeping import judge_for, judge_over
 from hdh_migrate.wiring import (
     Services,
@@ -120,8 +123,11 @@ def rehearse(desk: Desk, batch: str) -> Rehearsed:
 
     Raises:
         UsageError: the plan names no canary for the batch.
+        Refused: the canary is one of the plan's pointers.
         MigrateError: see `pipeline.cutover.rehearse`.
     """
+    canary = _pointer(desk.loaded.plan, entry_of(desk, batch), Track.REHEARSAL)
+    demand_apart(desk.loaded.plan, desk.loaded.base, canary)
     with _scene(desk, batch, Track.REHEARSAL, write=False) as scene:
         return play(scene)
 
@@ -214,7 +220,7 @@ def _put_together(
         root=lambda: batch_root(desk, ledger, batch),
         consent=Consents(desk, ledger, ctx.judge, entry.batch),
         held=lambda: holding.holder(desk),
-        waivers=partial(_waivers, desk, ctx.judge),
+        waivers=partial(_waivers, desk, ledger, ctx.judge, batch),
         attested=lambda: [str(one) for one in gate.opened(services, plan, ctx.judge)],
         consumer=partial(_consumer, desk, services, entry, ctx.judge),
         lacking=partial(_lacking, plan, entry, vault),
@@ -264,9 +270,13 @@ def _needs(plan: Plan, batch: str) -> tuple[Need, ...]:
     return tuple(Need(batch=need, cut_over=plan.cutover(need) is not None) for need in needs)
 
 
-def _waivers(desk: Desk, judge: Judge) -> Waived:
+def _waivers(desk: Desk, ledger: Ledger, judge: Judge, batch: str) -> Waived:
     """Read the waivers; each covers the findings that were known when it was made."""
-    counted, _ = waivers.in_force(desk.loaded.plan, desk.loaded.base, judge.now())
+    terms = standing(ledger.cutovers(), batch).terms
+    counted, _ = waivers.in_force(
+        desk.loaded.plan, desk.loaded.base, judge.now(),
+        named=None if terms is None else verifiers(terms["waivers"]), signers=signers(ledger),
+    )  # fmt: skip
     known = [(one.what, seconds_of(one.made_at)) for one in counted]
 
     def waived(finding: Mapping[str, Any]) -> bool:

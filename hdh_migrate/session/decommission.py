@@ -14,7 +14,7 @@ from hdh_migrate.evidence.signing import load_verifier
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline import decommission as story
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.cutover.standing import Track
+from hdh_migrate.pipeline.cutover.standing import Track, standing
 from hdh_migrate.pipeline.undertaking import Undertaking
 from hdh_migrate.plan.cutover import Cutover, Decommission
 from hdh_migrate.ports import Eraser
@@ -25,6 +25,7 @@ from hdh_migrate.session.cutover import entry_of
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.records import batch_root
 from hdh_migrate.session.run import Turn, held_ledger, operator, self_test
+from hdh_migrate.session.terms import verifiers
 from hdh_migrate.session.timekeeping import dated_ahead, judge_for
 from hdh_migrate.wiring import Services, open_eraser, open_pointer
 
@@ -99,18 +100,28 @@ def names_of(desk: Desk, batch: str) -> list[str]:
 
 def proof_lacks(
     desk: Desk,
+    ledger: Ledger,
     judge: Judge,
     section: Decommission,
     bundle: Path | None,
     batch: str,
     root: str,
 ) -> list[str]:
-    """Return what a bundle lacks to prove a batch with this manifest root; empty: it proves it."""
+    """Return what a bundle lacks to prove a batch with this manifest root; empty: it proves it.
+
+    The terms in force tell whose signatures count: a key file may hold another key by now.
+    """
     if bundle is None:
         return ["none was given: --evidence BUNDLE"]
+    terms = standing(ledger.cutovers(), batch).terms
+    fixed = None if terms is None else terms["decommission"]
     try:
-        trusted = [load_verifier(desk.loaded.base / path) for path in section.trust]
-        outcome = examine(bundle, trusted, section.signatures)
+        if fixed is not None:
+            trusted, signatures = verifiers(fixed["trust"]), int(fixed["signatures"])
+        else:  # a dry run before anything was fixed; an execution fixes it first
+            trusted = [load_verifier(desk.loaded.base / path) for path in section.trust]
+            signatures = section.signatures
+        outcome = examine(bundle, trusted, signatures)
         if outcome.problems:
             return outcome.problems
         predicate = outcome.statement["predicate"]  # not read again: it may be another one by now
@@ -189,7 +200,7 @@ def _undertaking(
         level=section.recheck,
         reason=section.recheck_reason,
         within_seconds=section.recheck_within_seconds,
-        evidence=partial(proof_lacks, desk, ctx.judge, section, bundle, entry.batch),
+        evidence=partial(proof_lacks, desk, ledger, ctx.judge, section, bundle, entry.batch),
         cooling_seconds=section.cooling_seconds,
         connections=plan.engine.connections,
     )

@@ -23,6 +23,7 @@ from hdh_migrate.session.facts import facts_of
 from hdh_migrate.session.names import FORMS, Streams
 from hdh_migrate.session.openings import is_behind
 from hdh_migrate.session.records import batch_root, exclusions, findings, records
+from hdh_migrate.session.reporters import demand_apart
 from hdh_migrate.session.run import journal_of
 from hdh_migrate.session.sound import sound_ledger
 from hdh_migrate.session.timekeeping import offline
@@ -45,7 +46,8 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> Bundl
             holds it.
         LedgerDamaged: the ledger does not check, its rows are not as its journal tells them, or
             the journal is not the one of earlier reports; no bundle is made from it.
-        Refused: attestation or profile have a content that no run has worked with.
+        Refused: attestation or profile have a content that no run has worked with, or the key
+            that is to sign it has approved what it tells.
         UsageError: `out` is in use.
     """
     _take_openings(desk)
@@ -55,6 +57,7 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> Bundl
         form, signer = FORMS[names], signer_of(desk)
         if signer is not None and signer.weakness is not None:
             desk.progress.note(signer.weakness)
+        facts = _facts(desk, ledger, signer)
         chained = form.chained and signer is not None
         if chained and sidecar(folder).exists():
             raise taken(sidecar(folder))
@@ -72,7 +75,7 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> Bundl
             bundle = write_bundle(
                 folder,
                 records=streams.records,
-                facts=replace(_facts(desk, ledger), names=names),
+                facts=replace(facts, names=names),
                 findings=streams.findings,
                 exclusions=streams.exclusions,
                 journal=streams.journal,
@@ -99,14 +102,17 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> Bundl
     }
 
 
-def _facts(desk: Desk, ledger: Ledger) -> Facts:
-    """Return what the statement says beyond the lines.
+def _facts(desk: Desk, ledger: Ledger, signer: Signer | None) -> Facts:
+    """Return what the statement tells.
 
     Raises:
+        Refused: the key that is to sign it has approved what it tells.
         LedgerDamaged: an event or a row of the ledger is none that this tool writes.
     """
     previous = _previous(desk)
     try:
+        if signer is not None:
+            demand_apart(ledger, signer.verifier)
         return facts_of(desk, ledger, previous)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         # The chain checks, so whoever wrote this wrote the chain anew.

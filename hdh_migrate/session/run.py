@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import secrets
 import socket
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
-from hdh_migrate.errors import Exit, KeyUnavailable, Refused
+from hdh_migrate.errors import Exit, KeyUnavailable, LedgerDamaged, Refused
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Problem, Step
 from hdh_migrate.pipeline.context import Context, Engines
@@ -26,12 +26,13 @@ from hdh_migrate.results.moves import BatchForecast, DatasetStates
 from hdh_migrate.session import gate, lasting
 from hdh_migrate.session.binding import bind_recipients
 from hdh_migrate.session.changing import demand_datasets, may_change
-from hdh_migrate.session.contents import tell_contents
+from hdh_migrate.session.contents import signers, tell_contents
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.openings import take_in
 from hdh_migrate.session.preflight import at_the_gate, blockers
 from hdh_migrate.session.probed import missing, probe_facts
 from hdh_migrate.session.timekeeping import judge_for
+from hdh_migrate.session.waivers import unagreed
 from hdh_migrate.software import code_digest
 from hdh_migrate.wiring import Services, pace_of
 from hdh_migrate.wiring.context import RUN_TAG
@@ -59,6 +60,8 @@ def perform(
     # Before the ledger is opened: it is dated by a clock that is right.
     _demand(at_the_gate(services, loaded.plan, judge))
     with held_ledger(desk, judge) as ledger:
+        known = signers(ledger)
+        _demand(unagreed(ledger, loaded.plan, loaded.base, judge.unchecked(), known))
         _demand([*blockers(services, loaded.plan, selected, judge), *_unmet(desk)])
         bind_recipients(ledger, loaded.plan, services.recipients)
         _announce(desk, ledger, steps, selected)
@@ -201,9 +204,10 @@ def bind(desk: Desk, ledger: Ledger) -> None:
 
     Raises:
         PlanChanged: it was started with a plan that moves or proves something else.
-        LedgerDamaged: it does not have the plan's datasets.
+        LedgerDamaged: it does not have the plan's datasets, or another name than it had.
     """
     plan = desk.loaded.plan
+    name_of(ledger)
     batch_of = {name: batch.name for batch in plan.ordered_batches() for name in batch.datasets}
     ledger.start(
         desk.loaded.digest,
@@ -220,6 +224,18 @@ def bind(desk: Desk, ledger: Ledger) -> None:
         ledger.event(NAMED, {"ledger": ledger.meta(RUN_TAG)})
         ledger.set_meta(NAMED, "told")
     ledger.commit()
+
+
+def name_of(ledger: Ledger) -> str | None:
+    """Return the ledger's name, None before it has one.
+
+    Raises:
+        LedgerDamaged: it is not the one that the journal tells: approvals are for one ledger.
+    """
+    name = ledger.meta(RUN_TAG)
+    if any(body["ledger"] != name for _, body in ledger.events(NAMED)):
+        raise LedgerDamaged("the ledger has another name than its journal tells")
+    return name
 
 
 def self_test(services: Services) -> None:
@@ -270,10 +286,10 @@ def _announce(desk: Desk, ledger: Ledger, steps: Sequence[Step], selected: Seque
 
 
 def operator() -> str:
-    """Return who runs this: the user and host names of this machine."""
+    """Return who runs this, as the machine tells it: not as the environment says."""
     try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # no entry for this user id
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # no entry for this user id
         user = str(os.getuid())
     return f"{user}@{socket.gethostname()}"
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.session.changing import demand_datasets
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.run import held_ledger
+from hdh_migrate.session.run import held_ledger, name_of
 from hdh_migrate.session.timekeeping import offline
 
 
@@ -22,7 +22,8 @@ def sound_ledger(desk: Desk) -> Iterator[Ledger]:
 
     Raises:
         UsageError: no run of this plan has begun.
-        LedgerDamaged: the rows are not as the journal tells them, or not of the plan's datasets.
+        LedgerDamaged: the rows, or its name, are not as the journal tells them, or not of the
+            plan's datasets.
         LedgerLocked: it has to be brought up or bound, and another command holds it.
         PlanChanged: it was started with a plan that moves or proves something else.
     """
@@ -36,6 +37,7 @@ def sound_ledger(desk: Desk) -> Iterator[Ledger]:
         with ledger.snapshot():
             ledger.check()
             demand_datasets(ledger, desk.loaded)
+            name_of(ledger)
             ledger.reconcile()
             yield ledger
     finally:

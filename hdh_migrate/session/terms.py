@@ -30,7 +30,7 @@ def terms_of(loaded: LoadedPlan, batch: str) -> dict[str, Any]:
     """Return the terms that a plan and the key files beside it set for a batch, as JSON.
 
     Raises:
-        UsageError: the plan has no such batch.
+        UsageError: the plan has no such batch, or two of its key files hold the same key.
         KeyUnavailable: a public key cannot be read.
     """
     plan, base = loaded.plan, loaded.base
@@ -89,6 +89,18 @@ def difference(was: Terms, now: Terms) -> list[str]:
     return changes(_readable(was), _readable(now))
 
 
+def apart(others: Terms, terms: Terms) -> list[str]:
+    """Say in one line each what terms say otherwise of what a plan sets once for all its batches.
+
+    `others` are those of another batch: who approves, who waives, how many for a freeze.
+    """
+    was, now = ({name: one[name] for name in ("approvers", "waivers")} for one in (others, terms))
+    return difference(
+        was | {"thresholds": {"freeze": threshold(others, "freeze")}},
+        now | {"thresholds": {"freeze": threshold(terms, "freeze")}},
+    )
+
+
 def beside(loaded: LoadedPlan) -> list[str]:
     """Return which keys that approve or waive have their private half in the same folder.
 
@@ -133,8 +145,17 @@ def _freeze(plan: Plan, relist_seconds: int | None) -> dict[str, Any]:
 
 
 def _keys(base: Path, paths: Iterable[str]) -> list[dict[str, Any]]:
-    told = [_told(load_verifier(base / path)) for path in paths]
-    return sorted(told, key=lambda one: str(one["fingerprint"]))
+    """Return keys by content; the same one under two names would pass for two people."""
+    found: dict[str, tuple[str, Verifier]] = {}
+    for path in paths:
+        key = load_verifier(base / path)
+        first, _ = found.setdefault(key.fingerprint, (path, key))
+        if first != path:
+            raise UsageError(
+                f"{first} and {path} hold the same key",
+                hint="ask who was to have another one; nothing was done",
+            )
+    return [_told(key) for _, (_, key) in sorted(found.items())]
 
 
 def _told(key: Verifier) -> dict[str, Any]:

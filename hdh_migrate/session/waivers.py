@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,16 @@ from hdh_migrate.evidence.signing import (
 from hdh_migrate.evidence.statement import STATEMENT
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.folders import whole
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.model import Problem
+from hdh_migrate.pipeline.cutover.standing import standings
 from hdh_migrate.plan.fields import is_day
 from hdh_migrate.plan.files import read_bounded
 from hdh_migrate.plan.loader import LoadedPlan, digest_of
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.moves import WaiverFact
-from hdh_migrate.session.reporters import report_key
+from hdh_migrate.session.reporters import barred
+from hdh_migrate.session.terms import verifiers
 from hdh_migrate.targets.profiles import Profile
 
 FOLDER = "waivers"
@@ -86,26 +90,61 @@ def subjects(profile: Profile) -> list[str]:
     return [ATTESTATION, *(health(rule.name) for rule in profile.health)]
 
 
-def in_force(plan: Plan, base: Path, now: Moment) -> tuple[list[Waiver], list[str]]:
+def in_force(
+    plan: Plan,
+    base: Path,
+    now: Moment,
+    *,
+    named: Sequence[Verifier] | None = None,
+    signers: Collection[str] = (),
+) -> tuple[list[Waiver], list[str]]:
     """Return the waivers that count now, and why each other file beside the plan does not.
+
+    `named` are the keys of those who may waive, where terms have fixed them; `signers` are the
+    keys that are known to have been those of reports: these waive nothing, as the one of today.
 
     Raises:
         KeyUnavailable: a key of the plan cannot be read.
     """
     if plan.waivers is None or not (base / FOLDER).is_dir():
         return [], []
-    own = report_key(plan, base)
-    named = [load_verifier(base / path) for path in plan.waivers.keys]
-    keys = [key for key in named if own is None or key.fingerprint != own.fingerprint]
+    if named is None:
+        named = [load_verifier(base / path) for path in plan.waivers.keys]
+    own = barred(plan, base, named, signers)
+    keys = [key for key in named if key.fingerprint not in {one.fingerprint for one in own}]
     counted: list[Waiver] = []
     refused: list[str] = []
-    for path in _files(base):
+    for path in files(base):
         name = f"{FOLDER}/{path.name}"
         try:
             counted.append(_read(path, name, keys, own, digest_of(plan), now))
         except EvidenceDamaged as error:
             refused.append(f"{name} does not count: {error}")
     return counted, refused
+
+
+def unagreed(
+    ledger: Ledger, plan: Plan, base: Path, now: Moment, signers: Collection[str]
+) -> list[Problem]:
+    """Return the waivers that count by the plan, and not by what its journal tells.
+
+    Their keys are not of those who may waive by the terms of a batch whose cutover was begun, or
+    were those of reports before. The gate before the target, which knows no journal, lets them by.
+
+    Raises:
+        KeyUnavailable: a key of the plan cannot be read.
+    """
+    stories = standings(ledger.cutovers()).values()
+    fixed = [story.terms["waivers"] for story in stories if story.terms is not None]
+    named = None
+    if fixed:
+        alike = set.intersection(*({one["public"] for one in keys} for keys in fixed))
+        named = verifiers(one for one in fixed[0] if one["public"] in alike)
+    counted, _ = in_force(plan, base, now)
+    agreed, _ = in_force(plan, base, now, named=named, signers=signers)
+    files = {waiver.file for waiver in agreed}
+    what = "its key waives nothing by the terms that are in force, or signed reports before"
+    return [Problem(where=one.file, what=what) for one in counted if one.file not in files]
 
 
 def waiver_facts(plan: Plan, base: Path, now: Moment) -> list[WaiverFact]:
@@ -166,7 +205,12 @@ def make(
     return path, signer.key_id in {key.key_id for key in _readable(loaded.base, keys)}
 
 
-def _files(base: Path) -> list[Path]:
+def files(base: Path) -> list[Path]:
+    """Return everything that may be a waiver, counted or not.
+
+    Raises:
+        KeyUnavailable: there are more than are read.
+    """
     found = sorted((base / FOLDER).glob("*.json"))
     if len(found) > FILES_MAX:
         raise KeyUnavailable(
@@ -176,7 +220,7 @@ def _files(base: Path) -> list[Path]:
 
 
 def _read(
-    path: Path, name: str, keys: Sequence[Verifier], own: Verifier | None, plan: str, now: Moment
+    path: Path, name: str, keys: Sequence[Verifier], own: Sequence[Verifier], plan: str, now: Moment
 ) -> Waiver:
     """Return a waiver that counts.
 
@@ -191,7 +235,7 @@ def _read(
     if not isinstance(envelope, dict):
         raise EvidenceDamaged("it cannot be read")
     signer = next((key for key in keys if _signed_by(envelope, key)), None)
-    if signer is None and own is not None and _signed_by(envelope, own):
+    if signer is None and any(_signed_by(envelope, key) for key in own):
         raise EvidenceDamaged("its key signs the reports, so who runs the plan would waive")
     if signer is None:
         raise EvidenceDamaged("none of the plan's waivers.keys signed it")

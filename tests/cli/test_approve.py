@@ -23,6 +23,7 @@ from hdh_migrate.evidence.signing import load_verifier, new_report_key
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.session import approving
 from hdh_migrate.session.desk import Desk as SessionDesk
+from hdh_migrate.session.terms import terms_of, threshold, verifiers
 from hdh_migrate.session.timekeeping import offline
 from tests.cli.test_cli import Desk, document
 from tests.support.fixtures import Bucket, s3_client
@@ -74,7 +75,11 @@ def session(desk: Desk) -> SessionDesk:
 def judged(desk: Desk, stage: ApprovalStage = ApprovalStage.CUTOVER) -> Judgement:
     opened = session(desk)
     subject = approving.subject_here(opened, "pilot", stage)
-    return approving.judgement(opened, subject, offline(opened.clock, opened.ledger_path))
+    terms = terms_of(opened.loaded, "pilot")
+    return approving.judgement(
+        opened, subject, offline(opened.clock, opened.ledger_path),
+        keys=verifiers(terms["approvers"]), threshold=threshold(terms, str(stage)),
+    )  # fmt: skip
 
 
 def reasons(found: Judgement) -> Sequence[Why]:
@@ -296,7 +301,8 @@ def test_an_approval_is_withdrawn_by_its_key_alone(desk: Desk) -> None:
             "--key", str(desk.folder / "keys" / f"{key}.key"),
         ).returncode  # fmt: skip
 
-    assert withdraw("ciso", str(dpo)) == Exit.OK  # not hers: it changes nothing
+    assert withdraw("ciso", str(dpo)) == Exit.USAGE  # not hers: it would change nothing
+    assert not list(desk.folder.glob("**/approvals/withdrawn-*"))
     assert judged(desk).missing == 0
     assert withdraw("dpo", "00000000") == Exit.USAGE
     assert withdraw("dpo", told_in(dpo)[0][:12]) == Exit.OK

@@ -22,7 +22,8 @@ from hdh_migrate.clocks import Moment
 from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.door import Addresses
 from hdh_migrate.errors import Exit, MigrateError, PlanInvalid
-from hdh_migrate.evidence.signing import load_signer, new_report_key
+from hdh_migrate.evidence.signing import load_signer, load_verifier, new_report_key
+from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Step
 from hdh_migrate.session import waivers
 from hdh_migrate.session.desk import Desk
@@ -299,6 +300,23 @@ def test_a_signed_waiver_stands_in_for_an_attestation_that_is_missing(
     (told,) = waivers.waiver_facts(loaded.plan, loaded.base, Moment.at(SystemClock().now()))
     assert (told["what"], told["reason"]) == ("attestation", "the visa is being renewed")
     assert told["key_id"].startswith("ed25519:")
+
+
+def test_a_waiver_by_a_key_that_signed_reports_lets_no_run_begin(
+    heard_site: tuple[Heard, Site],
+) -> None:
+    _, site = heard_site
+    del site.plan["target"]["attestation"]
+    waive(site)
+    assert "its key waives nothing" not in str(ended(lambda: site.desk(NETWORK), "run"))
+    fingerprint = load_verifier(site.folder / "dpo.pub").fingerprint
+    desk = site.desk(NETWORK)
+    ledger = Ledger.open(desk.ledger_path, desk.clock)
+    files = {"report.signer": f"ed25519:{fingerprint}"}
+    ledger.event("contents", {"files": files, "changed": []})
+    ledger.commit()
+    ledger.close()
+    assert "its key waives nothing" in str(ended(lambda: site.desk(NETWORK), "run"))
 
 
 def test_a_waiver_does_not_stand_in_for_a_contradiction(heard_site: tuple[Heard, Site]) -> None:

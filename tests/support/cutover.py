@@ -137,6 +137,7 @@ class Affair:
         self.probe: FakeProbe | None = FakeProbe(self.world)
         self.drawer = FakeDrawer()
         self.approved: set[tuple[str, str]] = set()
+        self.stated: str | None = None
         self.holder: str | None = None
         self.waivers: set[str] = set()
         self.closed: list[str] = []
@@ -232,6 +233,8 @@ class Affair:
 
     def _consent(self, stage: str, root: str) -> Consent:
         with self.script.call("consent"):
+            if stage == "freeze" and self.stated is not None:
+                return Consent(given=True, keys=("SHA256:dpo",), begins=self.stated)
             if (stage, root) in self.approved:
                 return Consent(given=True, keys=("SHA256:dpo",))
             return Consent(given=False, told=("0 of 1 approvals",))

@@ -247,8 +247,8 @@ def _withdrawn(
     from hdh_migrate.session.timekeeping import offline
 
     _demand_comment(comment)
-    digest, told = approving.kept_approval(desk, named)
     signer = _signer(desk, key, phrase_from)
+    digest, told = approving.kept_approval(desk, named, signer.verifier)
     envelope = approvals.withdrawal(
         signer, digest, batch=told["batch"], stage=told["stage"],
         made_at=offline(desk.clock, desk.ledger_path).now().earliest, comment=comment,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from hdh_migrate.clocks import seconds_of
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Interrupted, SourceWritten
 from hdh_migrate.model import DatasetRow, Listed, ObjectInfo, Pinned, State, key_bytes
@@ -53,6 +54,8 @@ class Delta:
 
     def __init__(self, scene: Scene) -> None:
         self._scene, self._ctx = scene, scene.ctx
+        self._stated: str | None = None
+        """From when somebody has signed that nobody writes; None: nobody, or it was disproved."""
 
     def settle(self, frozen: Listing) -> int:
         """List and move until a listing equals the ledger; return how many listings it took.
@@ -60,6 +63,8 @@ class Delta:
         Raises:
             SourceWritten: a listing is not the one that stood still, or it never settles.
         """
+        if self._scene.probe is None:
+            self._stated = self._scene.consent("freeze", "").begins
         for number in range(1, self._scene.terms.rounds + 1):
             self._scene.note("relisting", round=number)
             found = self.compare(frozen, apply=True)
@@ -123,8 +128,24 @@ class Delta:
         total.new += sum(one.state is not State.EXCLUDED for one in found.new)
         total.changed += len(found.changed)
         if apply and len(found):
+            self._disprove(dataset, found)
             self._ctx.ledger.update(dataset.id, found.new, found.changed)
         return _Found()
+
+    def _disprove(self, dataset: DatasetRow, found: _Found) -> None:
+        """Void a stated freeze when the source says that it was written since.
+
+        It is moved all the same, and whoever stated it is asked again at the door.
+        """
+        if self._stated is None:
+            return
+        stated = seconds_of(self._stated)
+        listed = (*found.new, *(one for _, one in found.changed))
+        times = (one.obj.modified for one in listed)
+        if any(at is not None and seconds_of(at) > stated for at in times):
+            told = f"dataset {dataset.name} was written after somebody signed that nobody writes"
+            self._scene.waits("source-written", [told])
+            self._stated = None
 
     def _vanished(self, dataset: DatasetRow, seen: Seen, *, apply: bool) -> int:
         """Count what the source no longer has, and keep one open finding for each."""

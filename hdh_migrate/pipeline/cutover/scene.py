@@ -33,6 +33,8 @@ class Consent:
     """Why it is not given, or which approvals did not count."""
     terms: str | None = None
     """The digest of the terms under which it was judged."""
+    begins: str | None = None
+    """From when it is stated that nobody writes; None: nobody stated it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

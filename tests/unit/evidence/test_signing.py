@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable
+from hdh_migrate.evidence.forms import Wrong
+from hdh_migrate.evidence.signatures import load_key
 from hdh_migrate.evidence.signing import (
     STATEMENT_TYPE,
     Signer,
@@ -300,6 +302,25 @@ def test_a_last_day_that_cannot_be_read_is_no_endless_key(tmp_path: Path, line: 
 
     with pytest.raises(KeyUnavailable, match="Valid-Until"):
         load_verifier(public)
+    with pytest.raises(Wrong, match="Valid-Until"):
+        load_key(public)
+
+
+def test_a_last_day_where_nobody_looks_for_it_is_no_endless_key(tmp_path: Path) -> None:
+    """A key with a byte order mark before its last day, or with the day at its end, had none."""
+    _, public = new_report_key(tmp_path, "report", None)
+    pem, line = public.read_bytes(), b"Valid-Until: 2026-01-31"
+    begin, rest = pem.split(b"\n", 1)
+    for made in (
+        b"\xef\xbb\xbf" + line + b"\n" + pem,
+        pem + line + b"\n",
+        begin + b"\n" + line + b"\n\n" + rest,
+        b"# of the DPO\r" + line + b"\n" + pem,
+    ):
+        public.write_bytes(made)
+        for load in (load_verifier, load_key):
+            with pytest.raises((KeyUnavailable, Wrong), match="Valid-Until"):
+                load(public)
 
 
 @pytest.mark.slow

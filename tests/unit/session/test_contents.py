@@ -60,6 +60,19 @@ def test_the_authorities_of_each_endpoint_are_told(loaded: LoadedPlan) -> None:
     }  # fmt: skip
 
 
+def test_waivers_are_told_though_their_files_go_before_a_report(
+    loaded: LoadedPlan, ledger: Ledger
+) -> None:
+    waiver = loaded.base / "waivers" / "attestation-2027-01-31-00aabbcc.json"
+    waiver.parent.mkdir(exist_ok=True)
+    waiver.write_text("{}\n")
+    tell_contents(ledger, loaded, None)
+    waiver.unlink()
+    assert tell_contents(ledger, loaded, None) == [f"waivers/{waiver.name}"]
+    first, _ = (body["files"] for _, body in ledger.events("contents"))
+    assert first[f"waivers/{waiver.name}"] == digest("{}\n")
+
+
 def test_what_is_no_plain_file_is_not_read(loaded: LoadedPlan) -> None:
     program = loaded.base / "bin" / "alias"
     program.unlink()

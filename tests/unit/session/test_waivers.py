@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.clocks import Judge, Moment
-from hdh_migrate.evidence.signing import load_signer, new_report_key
+from hdh_migrate.evidence.signing import load_signer, load_verifier, new_report_key
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.plan.loader import load
 from hdh_migrate.session import cutover, waivers
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.terms import terms_of
 from tests.support.quiet import Notes, WallClock
 from tests.unit.session.test_gate import PLAN, UNSEALED
 
@@ -39,6 +42,58 @@ def test_a_waiver_covers_what_was_known_when_it_was_made(
         desk.loaded, load_signer(private, None), what="finding.vanished", reason="known",
         until="2026-11-30", now=Moment.at(made_at), by="dpo",
     )  # fmt: skip
-    waived = cutover._waivers(desk, Judge(desk.clock))
+    ledger = Ledger.temporary(desk.clock)
+    waived = cutover._waivers(desk, ledger, Judge(desk.clock), "b")
     assert waived({"code": "vanished", "at": found_at}) is covered
     assert not waived({"code": "drifted", "at": found_at})
+    ledger.close()
+
+
+def test_a_key_that_once_signed_reports_waives_nothing(tmp_path: Path) -> None:
+    """Whoever runs the plan exchanged its file, and waived with the key from before."""
+    (tmp_path / "keys").mkdir()
+    private, public = new_report_key(tmp_path / "keys", "dpo", None)
+    text = PLAN.partition("seal:")[0] + UNSEALED
+    (tmp_path / "plan.yaml").write_text(f"{text}waivers: {{keys: [keys/dpo.pub]}}\n")
+    loaded, now = load(tmp_path / "plan.yaml"), Moment.at("2026-11-24T13:30:00.000Z")
+    waivers.make(
+        loaded, load_signer(private, None), what="finding.vanished", reason="known",
+        until="2026-11-30", now=now, by="dpo",
+    )  # fmt: skip
+    key = load_verifier(public)
+
+    assert len(waivers.in_force(loaded.plan, tmp_path, now)[0]) == 1
+    counted, refused = waivers.in_force(
+        loaded.plan, tmp_path, now, signers=frozenset({key.fingerprint})
+    )
+    assert counted == []
+    assert "its key signs the reports" in refused[0]
+
+
+def test_a_waiver_by_a_key_that_the_terms_do_not_name_lets_no_run_begin(tmp_path: Path) -> None:
+    """An operator put in a key of his own, and waived the attestation for batches to come."""
+    (tmp_path / "keys").mkdir()
+    mine, public = new_report_key(tmp_path / "keys", "mine", None)
+    new_report_key(tmp_path / "keys", "dpo", None)
+    text = PLAN.partition("seal:")[0] + UNSEALED
+    (tmp_path / "plan.yaml").write_text(f"{text}waivers: {{keys: [keys/dpo.pub]}}\n")
+    agreed = terms_of(
+        load(tmp_path / "plan.yaml"), load(tmp_path / "plan.yaml").plan.batches[0].name
+    )
+    (tmp_path / "plan.yaml").write_text(f"{text}waivers: {{keys: [keys/mine.pub]}}\n")
+    loaded, now = load(tmp_path / "plan.yaml"), Moment.at("2026-11-24T13:30:00.000Z")
+    waivers.make(
+        loaded, load_signer(mine, None), what="attestation", reason="of my own",
+        until="2026-11-30", now=now, by="ops",
+    )  # fmt: skip
+    ledger = Ledger.temporary(WallClock("2026-11-24T13:00:00.000Z"))
+
+    def unagreed(*signers: str) -> int:
+        return len(waivers.unagreed(ledger, loaded.plan, tmp_path, now, signers))
+
+    assert (unagreed(), unagreed(load_verifier(public).fingerprint)) == (0, 1)
+    told = {"batch": "b", "track": "cutover", "terms": agreed, "beside": []}
+    ledger.event("cutover-terms", told)
+    ledger.commit()
+    assert unagreed() == 1
+    ledger.close()

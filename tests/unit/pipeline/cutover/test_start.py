@@ -216,6 +216,26 @@ def test_a_signed_statement_stands_in_for_the_trial(affair: Affair) -> None:
     assert freeze["how"] == {"kind": "statement", "keys": ["SHA256:dpo"]}
 
 
+@pytest.mark.parametrize(
+    ("stated", "void"),
+    [("2026-01-02T03:04:04.900Z", True), ("2026-01-02T03:04:05Z", False)],
+)
+def test_a_stated_freeze_is_void_when_the_source_was_written_after_it(
+    affair: Affair, stated: str, *, void: bool
+) -> None:
+    """Writers came back for a moment after somebody had signed, and it counted for its day."""
+    affair.probe, affair.stated = None, stated
+    affair.world.source.put("src", "late", b"x")  # at 03:04:05
+
+    with pytest.raises(ApprovalMissing):  # the manifest is another one
+        affair.act(start)
+
+    now = affair.standing()
+    assert (now.disproved_at is not None) is void
+    assert (now.known_since("freeze") is not None) is void
+    assert affair.pointer.value == OLD
+
+
 def test_a_hold_at_the_door_stops_the_switch_and_nothing_before_it(affair: Affair) -> None:
     affair.holder = "by ward 3"
     with pytest.raises(SwitchHeld, match="ward 3") as held:

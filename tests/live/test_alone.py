@@ -1,0 +1,261 @@
+"""An operator alone, who holds machine, plan, keys of the run, ledger and state."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import shutil
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import apsw
+import pytest
+
+from hdh_migrate.evidence.signing import load_verifier, new_report_key
+from hdh_migrate.session.consents import Consents
+from hdh_migrate.session.decommission import proof_lacks
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.records import batch_root
+from hdh_migrate.session.run import operator
+from hdh_migrate.session.timekeeping import offline
+from tests.support.quiet import Notes
+from tests.support.site import NEW, OLD, Site
+
+pytestmark = pytest.mark.live
+
+TWO = {"keys": ["keys/dpo.pub", "keys/ciso.pub"], "threshold": 2}
+
+
+def windowed(site: Site, window: str) -> None:
+    (told,) = site.section("cutovers")
+    site.change(cutovers=[{**told, "window": window}])
+
+
+def both(site: Site, stage: str) -> None:
+    for key in ("dpo", "ciso"):
+        site.approve(stage, key)
+
+
+@pytest.fixture
+def switched(site: Site) -> Site:
+    """A batch that dpo and ciso let be switched; `mine` is a key of the operator's."""
+    site.change(approvals=TWO)
+    windowed(site, "7d")
+    new_report_key(site.folder / "keys", "mine", None)
+    site.run()
+    both(site, "cutover")
+    site.cutover("start", expect=0)
+    return site
+
+
+def finalize(site: Site, expect: int) -> str:
+    return site.cutover("finalize", "--reason", "agreed", expect=expect).err
+
+
+def test_a_consent_to_other_terms_that_was_taken_back_stays_so_without_its_file(
+    switched: Site,
+) -> None:
+    windowed(switched, "1s")
+    both(switched, "terms")
+    shelf, key = switched.state / "approvals", switched.folder / "keys" / "dpo"
+    name = load_verifier(key.with_suffix(".pub")).key_id
+    (mine,) = (one for one in shelf.glob("terms-*") if name in one.read_text())
+    withdraw = ("--withdraw", str(mine), "--key", str(key.with_suffix(".key")))
+    switched.cli("approve", switched.plan, *withdraw, expect=0)
+    assert "has withdrawn it" in finalize(switched, 8)
+
+    (withdrawal,) = shelf.glob("withdrawn-*")
+    withdrawal.unlink()
+
+    assert "has withdrawn it" in finalize(switched, 8)
+
+
+def test_who_exchanges_the_report_key_approves_with_none_of_them(site: Site) -> None:
+    keys = site.folder / "keys"
+    new_report_key(keys, "mine", None)
+    shutil.copy(keys / "report.key", keys / "once.key")
+    site.change(approvals={**TWO, "keys": [*TWO["keys"], "keys/report.pub"]})  # type: ignore[misc]
+    site.run()
+    site.approve("cutover", "dpo")
+    site.approve("cutover", "once")
+    assert "its key is the operator's own" in site.cutover("start", expect=8).err
+
+    shutil.copy(keys / "mine.key", keys / "report.key")
+
+    assert "its key is the operator's own" in site.cutover("start", expect=8).err
+    assert site.pointer == OLD
+
+
+def test_no_report_is_signed_by_a_key_that_approved_what_it_tells(switched: Site) -> None:
+    """Nor was it told before: the key had never been that of reports while it approved."""
+    keys, out = switched.folder / "keys", switched.folder / "evidence"
+    shutil.copy(keys / "report.key", keys / "once.key")
+    shutil.copy(keys / "dpo.key", keys / "report.key")
+    report = ("report", switched.plan, "--out", str(out))
+
+    said = switched.cli(*report, expect=3).err
+
+    assert f"{load_verifier(keys / 'dpo.pub').key_id} approved its cutover" in said
+    assert not out.exists()
+    shutil.copy(keys / "once.key", keys / "report.key")
+    switched.cli(*report, expect=0)
+
+
+def test_nobody_else_is_told_to_have_run_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment named the user whom journal and report call the operator."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "the-dpo")
+
+    assert operator().split("@")[0] == pwd.getpwuid(os.getuid()).pw_name
+
+
+def second_batch(site: Site) -> None:
+    """Cut the dataset in two batches, each with its pointer and cutover."""
+    (whole,), (batch,), (told,) = map(site.section, ("datasets", "batches", "cutovers"))
+    canary, pointer = ({**one, "path": "2.json"} for one in (told["canary"], batch["pointer"]))
+    for name, old in (("2.json", OLD), ("canary-2.json", OLD)):
+        (site.folder / name).write_text(json.dumps({"pmsi": {"url": old}}))
+    scans = {**whole, "name": "scans", "include": ["scans/**"], "exclude": []}
+    scans["target"] = {**whole["target"], "prefix": "scans/"}
+    sections = {
+        "datasets": [{**whole, "include": ["pmsi/**"], "exclude": []}, scans],
+        "batches": [batch, {"name": "main", "datasets": ["scans"], "pointer": pointer}],
+        "cutovers": [
+            told,
+            {**told, "batch": "main", "canary": {**canary, "path": "canary-2.json"}},
+        ],
+    }
+    site.change(**json.loads(json.dumps(sections)))  # a plan has no anchors
+
+
+def test_a_batch_that_nobody_began_is_no_way_around_those_who_approved_another(
+    site: Site,
+) -> None:
+    second_batch(site)
+    site.change(approvals=TWO)
+    new_report_key(site.folder / "keys", "mine", None)
+    site.run()
+    both(site, "cutover")
+    site.cutover("start", expect=0)
+    site.change(approvals={"keys": ["keys/mine.pub"]})
+
+    def approve(key: str, batch: str, stage: str) -> None:
+        path = str(site.folder / "keys" / f"{key}.key")
+        about = ("--batch", batch, "--stage", stage, "--key", path)
+        site.cli("approve", site.plan, *about, expect=0)
+
+    def start(batch: str, expect: int) -> str:
+        return site.cli("cutover", "start", site.plan, "--batch", batch, expect=expect).err
+
+    approve("mine", "main", "cutover")
+    told = start("main", 8)
+    assert "the plan asks others than batch all was begun with" in told
+    assert "thresholds.freeze: 2 -> 1" in told
+
+    bundle = site.folder / "evidence"
+    site.cli("report", site.plan, "--out", str(bundle), expect=0)
+    trust = str(site.folder / "keys" / "report.pub")
+    site.cli("audit", "verify", str(bundle), "--trust", trust, expect=0)
+
+    for key in ("dpo", "ciso"):
+        approve(key, "all", "terms")
+    start("all", 0)  # agreed to by those who approved before, so it holds for all
+    start("main", 0)
+
+
+def test_a_canary_is_the_pointer_by_no_other_name(site: Site) -> None:
+    """A rehearsal switched it without any approval, and a kill left it switched."""
+    (told,) = site.section("cutovers")
+    (site.folder / "link.json").symlink_to("pointer.json")
+    names = [("./pointer.json", "pmsi.url"), ("link.json", "pmsi.url"),
+             ("pointer.json", 'pmsi."url"'), (f"{site.folder}/pointer.json", None)]  # fmt: skip
+    for path, key in names:
+        other = {**told["canary"], "path": path, "key": key}
+        canary = {name: value for name, value in other.items() if value is not None}
+        site.change(cutovers=[{**told, "canary": canary}])
+        said = site.cli("rehearse", site.plan, "--batch", "all", expect=3).err
+        assert "the canary is the pointer of batch all" in said
+
+
+def test_a_ledger_takes_no_other_name(switched: Site) -> None:
+    """With another ledger's name it took that one's freeze statements and consents."""
+    with apsw.Connection(str(switched.state / "ledger.db"), vfs="cksmvfs") as ledger:
+        ledger.execute("UPDATE meta SET value = 'another-1' WHERE name = 'run_tag'")
+
+    for key in ("dpo", "ciso"):
+        assert "another name" in switched.approve("finalize", key, expect=10).err
+    assert "another name" in finalize(switched, 10)
+    assert switched.pointer == NEW
+
+
+@pytest.fixture
+def desk(switched: Site) -> Desk:
+    return Desk.open(switched.folder / "plan.yaml", None, Notes(), threading.Event())
+
+
+def fed(path: Path, contents: Sequence[bytes]) -> None:
+    """Have each reading of a file find the next content; the last one stays."""
+
+    def place(number: int) -> None:
+        new = path.with_name(f"next-{path.name}")
+        if number < len(contents) - 1:
+            os.mkfifo(new)
+        else:
+            new.write_bytes(contents[number])
+        new.replace(path)
+
+    def feed() -> None:
+        with suppress(OSError):  # at the end nobody reads on
+            for number, content in enumerate(contents[:-1]):
+                with path.open("wb") as file:  # waits for a reader
+                    file.write(content)
+                    place(number + 1)
+
+    place(0)
+    threading.Thread(target=feed, daemon=True).start()
+
+
+def test_a_key_file_that_changes_between_two_looks_approves_nothing(
+    switched: Site, desk: Desk
+) -> None:
+    switched.approve("finalize", "ciso")
+    switched.approve("finalize", "mine")
+    ledger, judge = desk.read_ledger(), offline(desk.clock, desk.ledger_path)
+    root, keys = batch_root(desk, ledger, "all"), switched.folder / "keys"
+    public, mine = keys / "dpo.pub", (keys / "mine.pub").read_bytes()
+    dpo = public.read_bytes()
+    for honest in (1, 2, 3):
+        fed(public, [*[dpo] * honest, mine])
+        found = Consents(desk, ledger, judge, "all", writes=False)("finalize", root)
+        os.close(os.open(public, os.O_RDONLY | os.O_NONBLOCK))  # whoever still feeds it ends
+        public.unlink()
+        assert not found.given
+        assert load_verifier(keys / "mine.pub").fingerprint not in found.keys
+    ledger.close()
+
+
+def test_evidence_is_signed_by_keys_that_the_terms_fixed_not_by_those_of_the_day(
+    switched: Site, desk: Desk
+) -> None:
+    keys, bundle = switched.folder / "keys", switched.folder / "evidence"
+    switched.cli("report", switched.plan, "--out", str(bundle), expect=0)
+    ledger = desk.read_ledger()
+    judge = offline(desk.clock, desk.ledger_path)
+    section = desk.loaded.plan.cutovers[0].decommission
+    assert section is not None
+
+    def lacks() -> Sequence[str]:
+        root = batch_root(desk, ledger, "all")
+        return proof_lacks(desk, ledger, judge, section, bundle, "all", root)
+
+    assert lacks() == []
+    shutil.copy(keys / "stranger.pub", keys / "report.pub")
+    assert lacks() == []
+    shutil.copy(keys / "stranger.key", keys / "report.key")
+    bundle = bundle.with_name("other")
+    switched.cli("report", switched.plan, "--out", str(bundle), expect=0)
+    assert "no trusted key" in str(lacks())
+    ledger.close()
