@@ -97,7 +97,7 @@ _TAGS = (
     "the object's tags at the target are not those of the source; or the target does not show them"
     " (the reading credential needs `s3:GetObjectTagging`)"
 )
-_KEPT = "not deleted at the source, and why (docs/cutover.md)"
+_KEPT = "not deleted at the source, and why ([cutover](cutover.md))"
 _UNHELD = (
     "not deleted at the source, for the target does not hold it as it was verified"
     " (`decommission` ends with 5)"

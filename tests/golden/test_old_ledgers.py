@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import Exit, LedgerDamaged
-from hdh_migrate.evidence.approvals import Stage
+from hdh_migrate.evidence.approvals import ApprovalStage
 from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.reading import read_bundle
 from hdh_migrate.evidence.signing import load_verifier, new_report_key
@@ -128,7 +128,7 @@ def test_the_first_thing_after_an_update_of_the_tool_may_be_an_approval(
     desk: Desk, tmp_path: Path
 ) -> None:
     """It is about the very lines that a report then shows."""
-    subject = subject_here(desk, "pilot", Stage.CUTOVER)
+    subject = subject_here(desk, "pilot", ApprovalStage.CUTOVER)
     write_report(desk, tmp_path / "bundle")
     statement = read_bundle(tmp_path / "bundle", trusted=False).predicate
     roots = {batch["name"]: batch["merkle_root"] for batch in statement["batches"]}
