@@ -6,9 +6,13 @@ STAMP  := $(VENV)/.setup-done
 T      ?= tests
 K      ?=
 JOBS   ?= 2
+FLOOR  ?= 90
+
+# Tests start Python some thousand times: let it keep what it compiled, whatever the shell says.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system-packages demo test quick check fmt lint types imports schema bench site clean lock wheel sbom release
+.PHONY: help setup system-packages demo test quick coverage check fmt lint types imports schema bench site pictures clean lock wheel sbom release
 
 help: ## print this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +38,12 @@ test: setup ## every test, live servers included  [T=path] [K=expression] [JOBS=
 quick: setup ## what needs no server and no second, while you work
 	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m pytest tests/unit tests/property -m "not slow" --numprocesses $(JOBS) --dist loadfile
 
+coverage: setup ## branches that `make test`'s tests reach, and a floor under them  [T=path] [FLOOR=90]
+	@rm -rf build/coverage && mkdir -p build/coverage
+	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m coverage run -m pytest $(T) --numprocesses $(JOBS) --dist loadfile
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report --fail-under=$(FLOOR) --sort=cover | tail -40
+
 check: setup lint types imports schema site ## all that a change needs besides the tests
 
 lint: setup ## ruff: rules and format
@@ -57,6 +67,9 @@ schema: setup ## generated files are up to date (plans/schema.json, docs/plan-re
 site: setup ## the documentation as a site in build/site; every link in it is tried
 	$(BIN)/mkdocs build --strict --quiet --site-dir build/site
 
+pictures: setup ## take the README's pictures from a demo, with the tests' browser
+	$(BIN)/python -m tests.support.pictures docs/pictures
+
 bench: setup ## CPU per GiB, per small object and per listed blob, beside rclone on the same work
 	$(BIN)/python -m bench.run
 
@@ -73,8 +86,9 @@ sbom: setup ## what a machine that runs it holds (CycloneDX), and the digests to
 release: setup ## wheel, source archive, SBOM and checksums of what is committed, in dist/
 	$(BIN)/python -m requirements.release dist
 
-LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-emit-index-url --no-header --quiet pyproject.toml
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-emit-index-url --no-header --quiet
 lock: ## renew requirements/*.lock, one for each purpose (needs uv)
-	$(LOCK) -o requirements/run.lock
-	$(LOCK) --extra demo -c requirements/run.lock -o requirements/demo.lock
-	$(LOCK) --all-extras -c requirements/demo.lock -o requirements/dev.lock
+	$(LOCK) pyproject.toml -o requirements/run.lock
+	$(LOCK) requirements/audit.in -c requirements/run.lock -o requirements/audit.lock
+	$(LOCK) pyproject.toml --extra demo -c requirements/run.lock -o requirements/demo.lock
+	$(LOCK) pyproject.toml --all-extras -c requirements/demo.lock -o requirements/dev.lock

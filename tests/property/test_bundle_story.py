@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -65,6 +66,7 @@ class Audited(Story):
         assert list(inventory.problems()) == []
 
 
+@pytest.mark.slow
 def test_an_auditor_counts_what_the_ledger_lived_through() -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Audited, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)

@@ -23,6 +23,7 @@ def plainly(glob: str) -> re.Pattern[str]:
     return re.compile("".join(meanings.get(x) or re.escape(x) for x in found) + r"\Z", re.DOTALL)
 
 
+@pytest.mark.slow
 @settings(max_examples=1500, deadline=None)
 @given(GLOBS, st.lists(KEYS, max_size=20))
 def test_a_glob_matches_what_its_words_say(glob: str, keys: list[str]) -> None:

@@ -79,6 +79,7 @@ def test_what_is_whole_is_unpacked(name: str) -> None:
     assert found(WHOLE[name]) == (None if name in {"zip-bzip2", "zip-lzma"} else CONTENT)
 
 
+@pytest.mark.slow
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(sorted(WHOLE)), st.data())
 def test_a_damaged_archive_is_a_finding_and_nothing_else(name: str, data: st.DataObject) -> None:

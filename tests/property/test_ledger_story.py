@@ -20,6 +20,8 @@ from hdh_migrate.model import Entry, Listed, ObjectInfo, State
 from tests.support.quiet import FakeClock
 from tests.unit.ledger.test_ledger import receipt
 
+pytestmark = pytest.mark.slow
+
 KEYS = [f"{letter}{number}" for letter in "abc" for number in range(6)]
 DATASETS = (1, 2)
 AT = "2026-01-01T00:00:00.000Z"

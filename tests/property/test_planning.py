@@ -200,6 +200,7 @@ def test_a_bucket_that_gets_too_full_is_told() -> None:
     assert crowded(profiles.load("scaleway").limits, {"full": 10**9}) == []
 
 
+@pytest.mark.slow
 @given(any_limits(), paces, st.integers(0, 10**9), st.integers(0, 10**6))
 def test_no_forecast_is_faster_than_the_target_allows(
     limits: TargetLimits, pace: Pace, size: int, requests: int

@@ -198,6 +198,7 @@ def test_a_worker_that_cannot_even_begin_blames_no_object(config: dict[str, bool
         engine.close(grace=0)
 
 
+@pytest.mark.slow
 def test_workers_that_never_begin_end_the_run_as_a_stop() -> None:
     engine = LocalEngine(FACTORY, {"broken": True}, processes=1, connections=1, search=[ROOT])
 

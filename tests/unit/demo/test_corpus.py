@@ -38,6 +38,7 @@ def corpus() -> Corpus:
     return Corpus(made, {key: b"".join(item.open()) for key, item in made.items()})
 
 
+@pytest.mark.slow
 def test_every_object_has_the_size_it_announces_and_the_same_bytes_each_time(
     corpus: Corpus,
 ) -> None:
@@ -85,6 +86,7 @@ def test_stays_are_the_same_in_csv_and_parquet_columns(corpus: Corpus) -> None:
     assert table.num_rows == len(rows) - 1
 
 
+@pytest.mark.slow
 def test_a_folder_holds_the_corpus_and_progress_adds_up(corpus: Corpus, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     fill_folder(tmp_path, BIG, lambda objects, size: told.append((objects, size)))

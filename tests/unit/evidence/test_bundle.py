@@ -411,6 +411,7 @@ streamed(Path(sys.argv[1]), records(), [], about=facts(dataset(5000)), languages
 """
 
 
+@pytest.mark.slow
 def test_a_kill_in_the_middle_leaves_no_half_bundle_and_the_next_writer_clears_up(
     tmp_path: Path,
 ) -> None:

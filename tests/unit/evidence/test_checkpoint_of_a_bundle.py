@@ -125,6 +125,7 @@ def test_a_keyed_bundle_has_another_journal(tmp_path: Path, kept: Kept) -> None:
     assert outcome.problems == ["checkpoint: of a ledger's journal; a keyed bundle has another one"]
 
 
+@pytest.mark.slow
 def test_verify_py_alone_takes_a_checkpoint(tmp_path: Path, kept: Kept) -> None:
     shutil.copytree(kept.folder, tmp_path / "bundle")
     shutil.copy(kept.folder.parent / "report.pub", tmp_path)

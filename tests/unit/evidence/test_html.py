@@ -351,6 +351,7 @@ def test_every_sentence_of_both_languages_is_used_on_some_page(every_page: Pages
                     assert squeezed(piece) in seen, (language, name, piece)
 
 
+@pytest.mark.slow
 def test_a_french_page_has_no_plain_space_before_its_high_punctuation(
     every_page: Pages,
 ) -> None:

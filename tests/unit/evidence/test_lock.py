@@ -45,6 +45,7 @@ def test_a_new_key_is_locked_by_scrypt_and_opens_everywhere(tmp_path: Path) -> N
         load_signer(private, b"another")
 
 
+@pytest.mark.slow
 def test_two_keys_share_neither_salt_nor_start(tmp_path: Path) -> None:
     bodies = {new_report_key(tmp_path, name, PHRASE)[0].read_bytes() for name in "abc"}
     assert len(bodies) == 3

@@ -44,6 +44,8 @@ from tests.unit.evidence.builders import (
 )
 from tests.unit.evidence.forgery import JSONL, Case, Desk, Edit, Files, load, resummed
 
+pytestmark = pytest.mark.slow
+
 DRAWS = int(os.environ.get("HDH_TEST_DRAWS", "16"))
 CODE = CODES[2]
 DOCUMENTS = ("statement.json", "summary.json", "SHA256SUMS")

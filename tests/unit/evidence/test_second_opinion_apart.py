@@ -32,6 +32,8 @@ from tests.unit.evidence.worlds import (
     world,
 )
 
+pytestmark = pytest.mark.slow
+
 OPENED = {"at": hour(9), "who": "w", "dataset": "pmsi", "object": None, "reason": None}
 
 

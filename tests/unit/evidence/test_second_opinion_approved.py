@@ -35,6 +35,8 @@ from tests.unit.evidence.worlds import (
     tell,
 )
 
+pytestmark = pytest.mark.slow
+
 ENTRY = ("predicate", "cutovers", 0)
 ERASE = {"approvals": [THREE, TWO], "approved_stage": "decommission", "terms": SECOND}
 

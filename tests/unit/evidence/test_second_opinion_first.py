@@ -15,6 +15,8 @@ from tests.unit.evidence.builders import signer
 from tests.unit.evidence.forgery import JSONL, Desk, Files, load, resummed
 from tests.unit.evidence.test_second_opinion import DRAWS, changes_of, drawn
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = Path(__file__).parents[2] / "golden" / "evidence-v1" / "bundle"
 Lines = dict[str, list[Any]]
 Change = Callable[[Lines, Any], object]

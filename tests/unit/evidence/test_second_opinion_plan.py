@@ -34,6 +34,8 @@ from tests.unit.evidence.worlds import (
     world,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:

@@ -302,6 +302,7 @@ def test_a_last_day_that_cannot_be_read_is_no_endless_key(tmp_path: Path, line: 
         load_verifier(public)
 
 
+@pytest.mark.slow
 def test_whose_a_locked_key_is_is_found_out_once(tmp_path: Path) -> None:
     asked = []
 

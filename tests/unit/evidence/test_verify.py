@@ -139,6 +139,7 @@ def test_a_bundle_is_checked_by_its_own_files(
     )
 
 
+@pytest.mark.slow
 def test_a_bad_bundle_ends_with_10_and_usage_with_2(
     made: tuple[Path, Signer], tmp_path: Path
 ) -> None:

@@ -37,6 +37,7 @@ def uninterrupted(folder: Path) -> tuple[World, dict[str, Any]]:
     return world, {"points": calls, **end}
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_any_call_and_run_again_ends_like_one_that_was_not(
     tmp_path: Path,
 ) -> None:
@@ -55,6 +56,7 @@ def test_a_run_killed_at_any_call_and_run_again_ends_like_one_that_was_not(
     assert wrong == {}
 
 
+@pytest.mark.slow
 def test_a_run_killed_twice_ends_like_one_that_was_not(tmp_path: Path) -> None:
     _, expected = uninterrupted(tmp_path / "clean")
     points: list[Point] = expected.pop("points")

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,6 +83,7 @@ _JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(old=st.dictionaries(_FIELDS, _JSON), new=st.dictionaries(_FIELDS, _JSON))
 def test_there_is_a_line_exactly_when_there_is_a_difference(
     old: dict[str, Any], new: dict[str, Any]

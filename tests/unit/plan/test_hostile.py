@@ -141,6 +141,7 @@ _VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(_FOLDER_IS_SHARED, max_examples=60)
 @given(data=st.data())
 def test_a_whole_plan_with_any_value_in_one_place_loads_or_is_refused(

@@ -311,6 +311,7 @@ def test_batches_keep_the_plan_s_order_as_far_as_their_needs_allow(tmp_path: Pat
     assert _batches(tmp_path, {"c": ["a"], "b": [], "a": []}) == ["b", "a", "c"]
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_every_batch_comes_after_its_needs(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

@@ -68,6 +68,7 @@ def test_a_program_that_takes_too_long_is_ended_with_all_it_started(tmp_path: Pa
     assert (tmp_path / "at").read_text() == OLD
 
 
+@pytest.mark.slow
 def test_a_program_that_leaves_something_running_is_not_waited_for(tmp_path: Path) -> None:
     began = time.monotonic()
 

@@ -76,6 +76,7 @@ def swap(tmp_path: Path) -> Iterator[Swap]:
         stdin.close()
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_call_leaves_one_value_whole_and_the_next_swap_ends_it(
     tmp_path: Path, swap: Swap
 ) -> None:

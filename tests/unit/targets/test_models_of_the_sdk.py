@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROGRAM = """
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.door import Door
@@ -22,6 +24,7 @@ print(*(one.client.meta.service_model.api_version for one in made))
 """
 
 
+@pytest.mark.slow
 def test_a_model_in_a_home_folder_is_not_taken(tmp_path: Path) -> None:
     newer = tmp_path / ".aws" / "models" / "s3" / "2099-01-01"
     newer.mkdir(parents=True)

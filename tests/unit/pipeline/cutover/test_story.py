@@ -98,6 +98,7 @@ def without_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "_PRAGMAS", pragmas)
 
 
+@pytest.mark.slow
 def test_a_cutover_killed_at_any_event_or_effect_ends_like_one_that_was_not(tmp_path: Path) -> None:
     whole = Story(tmp_path / "whole")
     whole.tell()
