@@ -1,4 +1,4 @@
-"""Holds every document that a command of a test prints against the published schema of its verb."""
+"""Holds what a command of a test ended with against what its verb declares: documents and code."""
 
 from __future__ import annotations
 
@@ -11,33 +11,43 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
+from hdh_migrate.cli.menu import load
+from hdh_migrate.cli.reference import named
 from hdh_migrate.cli.verbs import GROUPS, SECTIONS
+from hdh_migrate.errors import Exit
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas" / "verbs"
 ALWAYS_JSON = {"audit-prove", "audit-journal"}
+ALWAYS_POSSIBLE = {Exit.OK, Exit.UNEXPECTED, Exit.USAGE, Exit.INTERRUPTED}
 
 
 def hold(arguments: Sequence[str], code: int, out: str) -> None:
-    """Fail if a command printed under --json what its schema does not allow; a killed one may."""
-    name = verb_of(arguments)
-    if code < 0 or name is None or ("--json" not in arguments and name not in ALWAYS_JSON):
+    """Fail if a command printed what its schema does not allow, or ended as its help does not say.
+
+    One that was killed may have printed half a line.
+    """
+    names = called(arguments)
+    if code < 0 or names is None:
         return
-    for line in out.splitlines():
-        wrong = best_match(validator(name).iter_errors(json.loads(line)))
-        assert wrong is None, f"{name} --json: {wrong.json_path}: {wrong.message}: {line}"
+    assert code in {*load(names).exits, *ALWAYS_POSSIBLE}, f"{names} ended with {code}"
+    name = named(names)
+    if "--json" in arguments or name in ALWAYS_JSON:
+        for line in out.splitlines():
+            wrong = best_match(validator(name).iter_errors(json.loads(line)))
+            assert wrong is None, f"{name} --json: {wrong.json_path}: {wrong.message}: {line}"
 
 
-def verb_of(arguments: Sequence[str]) -> str | None:
-    """Return what the schema of the verb that is called is named, None when none is."""
+def called(arguments: Sequence[str]) -> tuple[str, ...] | None:
+    """Return the words of the verb that arguments call, None when they call none."""
     first, second = [*arguments, "", ""][:2]
     if not any(first in lines for lines in SECTIONS.values()):
         return None
     group = GROUPS.get(first)
     if group is None:
-        return first
+        return (first,)
     if second in group.verbs:
-        return f"{first}-{second}"
-    return first if group.default else None
+        return first, second
+    return (first, group.default) if group.default else None
 
 
 @cache

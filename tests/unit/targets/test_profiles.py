@@ -97,7 +97,7 @@ def _is_an_example(path: Path, line: str) -> bool:
     return (
         path.name == "template.py"
         or "examples=" in line
-        or "Example: hdh-migrate" in line
+        or line.lstrip().startswith('"providers show ')
         or line.startswith("_UNKNOWN = ")
         or line.lstrip().startswith(("description=", '" '))
     )
