@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -36,6 +37,9 @@ app = typer.Typer(
 
 _engines: ContextVar[Mapping[str, OpenEngine] | None] = ContextVar("engines", default=None)
 """Who works, as the caller of `main` said."""
+
+_NEVER_OURS = 0o022
+"""What no file or folder that a command makes lets others do, whatever the shell says: write."""
 
 Plan = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a YAML file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
@@ -84,6 +88,7 @@ class Task:
         from hdh_migrate.confined import confine
 
         confine()
+        os.umask(os.umask(_NEVER_OURS) | _NEVER_OURS)
         self._listen()
         try:
             code = body() or Exit.OK

@@ -16,13 +16,13 @@ def describe(path: Path, passphrase: str | None) -> dict[str, str]:
         KeyUnavailable: it is not a key file, or cannot be opened.
     """
     from hdh_migrate.evidence.signing import load_signer, load_verifier
+    from hdh_migrate.plan.files import read_bounded
     from hdh_migrate.sealing.keys import PrivateKey, PublicKey
 
     try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+        head = read_bounded(path, _HEAD_BYTES)
     except OSError as error:
-        raise KeyUnavailable(f"{path}: {error.strerror}") from error
+        raise KeyUnavailable(f"{path}: {error.strerror or error}") from error
     if b"CRYPT4GH PUBLIC" in head:
         return {"kind": "crypt4gh public key", "fingerprint": PublicKey.load(path).fingerprint}
     if b"CRYPT4GH" in head:
@@ -46,13 +46,13 @@ def relock(path: Path, old: str | None, new: str) -> None:
         KeyUnavailable: it is none, cannot be opened, or not be replaced; it is as it was.
     """
     from hdh_migrate.evidence import signing
+    from hdh_migrate.plan.files import read_bounded
     from hdh_migrate.sealing import keys
 
     try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+        head = read_bounded(path, _HEAD_BYTES)
     except OSError as error:
-        raise KeyUnavailable(f"{path}: {error.strerror}") from error
+        raise KeyUnavailable(f"{path}: {error.strerror or error}") from error
     if b"CRYPT4GH" in head:
         keys.relock(path, old, new)
     else:

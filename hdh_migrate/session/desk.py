@@ -16,6 +16,7 @@ from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.ports import Clock, Progress
 from hdh_migrate.session.outlook import check
 from hdh_migrate.session.probed import limits_of
+from hdh_migrate.session.unshared import demand_ours
 from hdh_migrate.targets.chosen import is_rehearsal
 from hdh_migrate.targets.opening import Network
 from hdh_migrate.telemetry import SystemClock
@@ -51,11 +52,12 @@ class Desk:
 
         Raises:
             PlanInvalid: with every problem at once.
-            Refused: others may read or change the state directory.
+            Refused: others may read or change the state directory, or change what the plan names.
         """
         loaded = load(plan)
         check(loaded)
         kept = state_dir or loaded.base / STATE_DIR
+        demand_ours(loaded, kept)
         for folder in (kept, kept / loaded.plan.migration):
             demand_private(folder)
         return cls(
