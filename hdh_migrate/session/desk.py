@@ -57,9 +57,9 @@ class Desk:
         loaded = load(plan)
         check(loaded)
         kept = state_dir or loaded.base / STATE_DIR
-        demand_ours(loaded, kept)
         for folder in (kept, kept / loaded.plan.migration):
             demand_private(folder)
+        demand_ours(loaded, kept)
         return cls(
             loaded=loaded,
             state_dir=kept,
