@@ -42,8 +42,8 @@ _NO_TAGS = frozenset(("NoSuchTagSet", "NoSuchTagSetError"))
 
 def stamped(stamp: Stamp, limits: TargetLimits) -> dict[str, str]:
     """Return the headers of a PUT that carry a stamp."""
-    headers = {"Content-Type": CONTENT_TYPE, f"{_META}{ATTEMPT}": stamp.attempt}
-    headers |= {f"{_META}{name.lower()}": value for name, value in stamp.metadata.items()}
+    headers = {f"{_META}{name.lower()}": value for name, value in stamp.metadata.items()}
+    headers |= {"Content-Type": CONTENT_TYPE, f"{_META}{ATTEMPT}": stamp.attempt}
     if stamp.tags and limits.tags and limits.tags_with_put:
         headers["x-amz-tagging"] = tagging(stamp.tags)
     return headers
@@ -54,8 +54,8 @@ def begun(stamp: Stamp, limits: TargetLimits) -> dict[str, Any]:
     extra: dict[str, Any] = {
         "ContentType": CONTENT_TYPE,
         "Metadata": {
-            ATTEMPT: stamp.attempt,
             **{name.lower(): value for name, value in stamp.metadata.items()},
+            ATTEMPT: stamp.attempt,
         },
     }
     if (lock := stamp.lock) is not None:
