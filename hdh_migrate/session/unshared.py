@@ -54,3 +54,5 @@ def _references(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
         case list():
             for one in value:
                 yield from _references(one)
+        case _:
+            pass
