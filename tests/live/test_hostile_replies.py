@@ -53,12 +53,13 @@ header = st.tuples(
 )
 @example("GET", "HTTP/1.1 404 Not Found", [("HTTP/x", "200")], b"")
 @example("GET", "HTTP/1.1 503 Slow", [("Retry-After", "²")], b"")
+@example("HEAD", "HTTP/1.1 200 OK", [("Content-Length", "³")], b"")
 @example("GET", "HTTP/1.1 ", [], b"")
 def test_any_reply_is_a_reply_or_a_storage_error(
     server: Blurting, method: str, first: str, headers: list[tuple[str, str]], body: bytes
 ) -> None:
     lines = [first, *(f"{name}: {value}" for name, value in headers), "", ""]
-    server.says = "\r\n".join(lines).encode("utf-8", "replace") + body
+    server.says = "\r\n".join(lines).encode("latin-1", "replace") + body
     try:
         reply = ask(server, method)
     except StorageError:
