@@ -69,13 +69,12 @@ def test_any_reply_is_a_reply_or_a_storage_error(
     assert reply.retry_after is None or 0 <= reply.retry_after <= LONGEST_PAUSE_SECONDS
 
 
-def test_a_header_line_that_looks_like_a_status_is_none(server: Blurting) -> None:
-    server.says = b"HTTP/1.1 404 Not Found\r\nHTTP/x: 200\r\nHTTP/1.1 200 OK\r\n"
-    server.says += b"Content-Length: 0\r\n\r\n"
-    try:
-        assert ask(server).status == 404
-    except StorageError:
-        return  # libcurl may refuse such a reply by itself
+@pytest.mark.parametrize(
+    "line", ["HTTP/x: 200", "HTTP/1.1 200: OK", "http/1.1 200: ok", " HTTP/1.1 200 OK"]
+)
+def test_a_header_line_that_looks_like_a_status_is_none(server: Blurting, line: str) -> None:
+    server.says = f"HTTP/1.1 404 None\r\nX-A: b\r\n{line}\r\nContent-Length: 0\r\n\r\n".encode()
+    assert ask(server).status == 404
 
 
 def test_an_interim_reply_is_not_the_reply(server: Blurting) -> None:
