@@ -15,6 +15,8 @@ LARGEST_SIZE = (1 << 63) - 1
 """Bytes of the largest object that anything here can count."""
 
 _DIGITS = re.compile("[0-9]{1,20}", re.ASCII)
+_WORD = re.compile("[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}", re.ASCII)
+_VISIBLE = re.compile("[ -~]+", re.ASCII)
 
 
 def counted(value: object, most: int = LARGEST_SIZE) -> int | None:
@@ -30,6 +32,22 @@ def whole(text: str, most: int = LARGEST_SIZE) -> int | None:
         return None
     found = int(text)
     return found if found <= most else None
+
+
+def word(text: str) -> str:
+    """Return a code that a reply gives, empty for what is none: it stands in messages and logs.
+
+    A host may write anything there: names, secrets that it was sent, what drives a terminal.
+    """
+    return text if _WORD.fullmatch(text) else ""
+
+
+def token(text: str, most: int = 1_024) -> str:
+    """Return what a host calls a thing by (ETag, version, upload), empty for what cannot be it.
+
+    It is kept for every object and sent again in headers.
+    """
+    return text if len(text) <= most and _VISIBLE.fullmatch(text) else ""
 
 
 REMEMBERED: Final = 10_000

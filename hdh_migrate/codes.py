@@ -288,8 +288,9 @@ class Code(StrEnum):
     )
     METADATA_COLLISION = _finding(
         "metadata-collision", "inventory",
-        "names of metadata that would become one at the target (case, or `_` written as `-`):"
-        " none of the object's metadata was sent, it stays in the ledger",
+        "names of metadata that would become one at the target, or one of ours (`hdh-attempt`,"
+        " `hdh-retain-until`; case, or `_` written as `-`): none of the"
+        " object's metadata was sent, it stays in the ledger",
         fr="métadonnées dont les noms n'en feraient qu'un chez la cible, non envoyées",
         en="metadata whose names would become one at the target, not sent",
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import grp
 import os
+import pwd
 import shlex
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -58,6 +60,68 @@ def demand_private(folder: Path) -> None:
             " of objects and decides what is proved",
             hint=f"chmod 700 {shlex.quote(str(folder))}, after a look at who could write there",
         )
+
+
+def demand_unshared(path: Path, owners: Collection[int] = ()) -> None:
+    """Refuse what somebody else could change, or put something else in the place of.
+
+    Looks at what the path leads to and at every folder and link on the way: whoever may write
+    into one of these may exchange what lies in it. Each must be ours, root's or one of `owners`'.
+    What is not there yet is judged by the folders above it.
+
+    Raises:
+        Refused: it, or something on the way to it, is open to others.
+    """
+    trusted = {0, os.geteuid(), *owners}
+    try:
+        places = {place: place.lstat() for place in _way(path.absolute(), _LINKS_MAX)}
+    except OSError as error:
+        raise Refused(f"{path}: cannot be looked at: {error.strerror}") from error
+    last = list(places)[-1]
+    for place, seen in places.items():
+        if seen.st_uid not in trusted and not (seen.st_uid == _UNMAPPED and place != last):
+            why, hint = "belongs to another user", "keep it in a folder of yours"
+        elif not stat.S_ISLNK(seen.st_mode) and _open_to_change(seen):
+            why = f"may be written by others (mode {stat.S_IMODE(seen.st_mode):04o})"
+            hint = f"chmod go-w {shlex.quote(str(place))}, after a look at what lies there"
+        else:
+            continue
+        what = "" if place == path.absolute() else f"{place}, which leads to it, "
+        raise Refused(f"{path}: {what}{why}, who could exchange what is relied on", hint=hint)
+
+
+_LINKS_MAX = 40
+_UNMAPPED = 65534
+"""Whose the folders above are in a container that does not know their owner."""
+
+
+def _way(path: Path, links: int) -> Iterator[Path]:
+    """Give what is passed on the way to a path, from the root, as far as it is there."""
+    for place in (*reversed(path.parents), path):
+        if not os.path.lexists(place):
+            return
+        yield place
+        if place.is_symlink():
+            if not links:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+            yield from _way(place.parent / place.readlink(), links - 1)
+
+
+def _open_to_change(seen: os.stat_result) -> bool:
+    if stat.S_ISDIR(seen.st_mode) and seen.st_mode & stat.S_ISVTX:
+        return False  # others may add to it, and exchange only what is theirs
+    if seen.st_mode & stat.S_IWOTH:
+        return True
+    return bool(seen.st_mode & stat.S_IWGRP) and not _alone(seen.st_uid, seen.st_gid)
+
+
+def _alone(uid: int, gid: int) -> bool:
+    """Say whether a group is its user's own, as many systems make one for each user."""
+    try:
+        user, group = pwd.getpwuid(uid), grp.getgrgid(gid)
+    except KeyError:
+        return False
+    return group.gr_name == user.pw_name and set(group.gr_mem) <= {user.pw_name}
 
 
 def sync(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -121,6 +122,9 @@ def verb(
 
 # --- a command under way -------------------------------------------------------------------------
 
+_NEVER_OURS = 0o022
+"""What no file or folder that a command makes lets others do, whatever the shell says: write."""
+
 _engines: ContextVar[Mapping[str, OpenEngine] | None] = ContextVar("engines", default=None)
 """Who works, as the caller of `main` said."""
 
@@ -172,6 +176,7 @@ class Task:
         from hdh_migrate.confined import confine
 
         confine()
+        os.umask(os.umask(_NEVER_OURS) | _NEVER_OURS)
         self._listen()
         try:
             code = body() or Exit.OK

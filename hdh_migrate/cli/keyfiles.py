@@ -64,8 +64,9 @@ def head_of(path: Path) -> bytes:
     Raises:
         KeyUnavailable: it cannot be read.
     """
+    from hdh_migrate.plan.files import read_bounded
+
     try:
-        with path.open("rb") as file:
-            return file.read(_HEAD_BYTES)
+        return read_bounded(path, _HEAD_BYTES)
     except OSError as error:
-        raise KeyUnavailable(f"{path}: {error.strerror}") from error
+        raise KeyUnavailable(f"{path}: {error.strerror or error}") from error

@@ -12,6 +12,7 @@ import base64
 import binascii
 import os
 import socket
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hdh_migrate.errors import KeyUnavailable
 
 KIND = b"ssh-ed25519"
-ANSWER_MAX = 1 << 20
+ANSWER_MAX = 256 << 10  # OpenSSH's own bound
 ASK_SECONDS = 10.0
 SIGN_SECONDS = 120.0
 """Somebody may have to confirm it by hand."""
@@ -110,18 +111,22 @@ def _asked(where: str, kind: int, body: bytes, seconds: float) -> tuple[int, byt
             wire.settimeout(seconds)
             wire.connect(where)
             wire.sendall(_string(bytes((kind,)) + body))
-            size = int.from_bytes(_read(wire, 4), "big")
+            end = time.monotonic() + seconds
+            size = int.from_bytes(_read(wire, 4, end), "big")
             if not 1 <= size <= ANSWER_MAX:
                 raise KeyUnavailable("the SSH agent's answer is none")
-            answer = _read(wire, size)
+            answer = _read(wire, size, end)
     except (OSError, ValueError) as error:
         raise KeyUnavailable(f"the SSH agent does not answer: {type(error).__name__}") from None
     return answer[0], answer[1:]
 
 
-def _read(wire: socket.socket, size: int) -> bytes:
+def _read(wire: socket.socket, size: int, end: float) -> bytes:
     found = b""
     while len(found) < size:
+        if (left := end - time.monotonic()) <= 0:
+            raise TimeoutError
+        wire.settimeout(left)
         piece = wire.recv(size - len(found))
         if not piece:
             raise ConnectionError

@@ -127,7 +127,7 @@ def _partial(folder: Path, name: str) -> Path:
 
 
 def _write(partial: Path, data: bytes) -> None:
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
         file.flush()

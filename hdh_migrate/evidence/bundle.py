@@ -20,6 +20,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -300,6 +301,7 @@ def _locked(partial: Path) -> int:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         _refuse_moved(lock, partial)
+        _refuse_of_others(lock, partial)
         for left in list(partial.iterdir()):
             left.unlink()
     except (BlockingIOError, FileNotFoundError):
@@ -318,3 +320,13 @@ def _refuse_moved(lock: int, partial: Path) -> None:
     """Refuse a folder that its owner renamed into place between our open and our lock."""
     if os.fstat(lock).st_ino != partial.stat().st_ino:
         raise BlockingIOError
+
+
+def _refuse_of_others(lock: int, partial: Path) -> None:
+    """Refuse a folder that somebody else made, or may write to: it would become the bundle's."""
+    seen = os.fstat(lock)
+    if seen.st_uid != os.geteuid() or seen.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise UsageError(
+            f"{partial}: this folder is open to others, and the bundle would be written there",
+            hint="remove it, or name a place for the bundle that is yours alone",
+        )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import re
 import stat
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +32,7 @@ from hdh_migrate.evidence.agent import agent_key, public_of
 from hdh_migrate.evidence.lock import lock_of, locked
 from hdh_migrate.evidence.signatures import is_weak, last_day
 from hdh_migrate.folders import whole
+from hdh_migrate.plan.files import read_bounded
 
 STATEMENT_TYPE = "application/vnd.in-toto+json"
 """DSSE payload type of an in-toto statement, the only one that is accepted here."""
@@ -411,12 +411,12 @@ def _bare(error: KeyUnavailable, path: Path) -> str:
 
 def _read(path: Path) -> tuple[bytes, int]:
     """Return a key file's bytes and permission bits, both of the one file that was opened."""
+    modes: list[int] = []
     try:
-        with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            data = file.read(_MAX_KEY_FILE + 1)
+        data = read_bounded(path, _MAX_KEY_FILE, modes.append)
     except OSError as error:
-        raise KeyUnavailable(f"{path}: key file cannot be read: {error.strerror}") from None
+        why = error.strerror or error  # a pipe's, which would be waited for
+        raise KeyUnavailable(f"{path}: key file cannot be read: {why}") from None
     if len(data) > _MAX_KEY_FILE:
         raise KeyUnavailable(f"{path}: too large for a key file")
-    return data, mode
+    return data, stat.S_IMODE(modes[0])

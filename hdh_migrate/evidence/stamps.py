@@ -19,6 +19,7 @@ from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
 from hdh_migrate.evidence.amend import STAMP, STATEMENT, amend, held, read
 from hdh_migrate.evidence.signing import stamped_bytes
 from hdh_migrate.evidence.stamp import NoStamp, check_token
+from hdh_migrate.plan.files import read_bounded
 
 _SHA256 = bytes.fromhex("300d06096086480165030402010500")
 _MAX_ROOTS = 4 << 20
@@ -46,10 +47,9 @@ def load_roots(path: Path) -> list[x509.Certificate]:
         KeyUnavailable: the file cannot be read, or holds something else.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_ROOTS + 1)
+        data = read_bounded(path, _MAX_ROOTS)
     except OSError as error:
-        raise KeyUnavailable(f"{path}: cannot be read: {error.strerror}") from None
+        raise KeyUnavailable(f"{path}: cannot be read: {error.strerror or error}") from None
     try:
         if len(data) <= _MAX_ROOTS:
             return x509.load_pem_x509_certificates(data)

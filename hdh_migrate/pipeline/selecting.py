@@ -15,6 +15,7 @@ from hdh_migrate.codes import Code
 from hdh_migrate.errors import Unsupported
 from hdh_migrate.model import Listed, ObjectInfo, State, TargetLimits, key_bytes
 from hdh_migrate.pipeline.cutting import cut
+from hdh_migrate.pipeline.sending import ATTEMPT, RETAIN
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.plan.globs import compiled
 
@@ -38,13 +39,18 @@ REFUSALS: Mapping[Code, str] = {
 LOSSES: Mapping[Code, str] = {
     Code.METADATA_LOSS: "metadata that the target cannot hold; it stays in the ledger",
     Code.TAGS_LOSS: "tags that the target cannot hold; they stay in the ledger",
-    Code.METADATA_COLLISION: "names of metadata that would become one (case, and `_` written as"
-    " `-`); none of their metadata is sent, it stays in the ledger",
+    Code.METADATA_COLLISION: "names of metadata that would become one, or one of ours (case, and"
+    " `_` written as `-`); none of their metadata is sent, it stays in the ledger",
     Code.METADATA_HYPHENS: "names of metadata in which `_` is written as `-`"
     " (target.metadata_names: hyphens)",
     Code.LEASED: "a lease: somebody may still be writing",
 }
 """What is noted of an object that is moved all the same."""
+
+RESERVED = frozenset((ATTEMPT, RETAIN))
+"""Names of metadata under which we write our own: a source's would take their place."""
+
+_OF_THE_HOST = "aws:"  # S3 refuses tags of such names, and the object with them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +107,7 @@ def decide(
 def _noted(obj: ObjectInfo, limits: TargetLimits) -> Iterator[Code]:
     if obj.metadata:
         names = _written_names(obj, limits)
-        if len(set(names.values())) < len(names):
+        if _collides(names):
             yield Code.METADATA_COLLISION
         elif portable_metadata(obj, limits) is None:
             yield Code.METADATA_LOSS
@@ -150,7 +156,7 @@ def portable_metadata(obj: ObjectInfo, limits: TargetLimits) -> dict[str, str] |
     Names that would become one at the target are not sent: which value stays would be chance.
     """
     size, names = 0, _written_names(obj, limits)
-    if len(set(names.values())) < len(names):
+    if _collides(names):
         return None
     for name, value in obj.metadata.items():
         size += len(name) + len(value)
@@ -171,6 +177,12 @@ def _written_names(obj: ObjectInfo, limits: TargetLimits) -> dict[str, str]:
     }
 
 
+def _collides(names: Mapping[str, str]) -> bool:
+    """Say whether two names would become one, or one of ours, at whatever host."""
+    written = set(names.values())
+    return len(written) < len(names) or not RESERVED.isdisjoint(map(hyphenated, written))
+
+
 def hyphenated(name: str) -> str:
     """Return a name of metadata with `-` for `_`, as some hosts write it."""
     return name.replace("_", "-")
@@ -180,4 +192,6 @@ def portable_tags(obj: ObjectInfo, limits: TargetLimits) -> dict[str, str] | Non
     """Return the tags as the target can hold them, or None when it cannot."""
     if not obj.tags:
         return {}
+    if any(name.lower().startswith(_OF_THE_HOST) for name in obj.tags):
+        return None
     return dict(obj.tags) if limits.tags and len(obj.tags) <= limits.max_tags else None

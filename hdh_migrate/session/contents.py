@@ -45,7 +45,7 @@ def contents_of(loaded: LoadedPlan, identity: str | None) -> dict[str, str]:
     plan, base = loaded.plan, loaded.base
     found = {
         where: digest
-        for where, path in _files(plan)
+        for where, path in named_files(plan)
         if (digest := _digest(loaded, where, path)) is not None
     }
     if plan.waivers is not None:
@@ -92,7 +92,7 @@ def demand_known(ledger: Ledger, loaded: LoadedPlan) -> None:
         return
     other = [
         f"{where}: {path} has another content than in any run"
-        for where, path in _files(loaded.plan)
+        for where, path in named_files(loaded.plan)
         if where in _SHOWN
         and (now := _digest(loaded, where, path)) is not None
         and now not in {files.get(where) for files in known}
@@ -138,7 +138,8 @@ def digest_of_file(path: Path) -> str | None:
 _SHOWN = frozenset({"target.attestation", "target.profile"})
 
 
-def _files(plan: Plan) -> Iterator[tuple[str, str]]:
+def named_files(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Give the files that a plan names, other than keys, with the fields that name them."""
     named = {
         "target.attestation": plan.target.attestation,
         "target.profile": plan.target.profile,

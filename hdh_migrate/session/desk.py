@@ -19,6 +19,7 @@ from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.ports import Clock, Progress
 from hdh_migrate.session.outlook import check
 from hdh_migrate.session.probed import limits_of
+from hdh_migrate.session.unshared import demand_ours
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring import ENGINES, SOURCES, OpenEngine, Services, Sources, plan_of
 from hdh_migrate.wiring.chosen import is_rehearsal
@@ -61,7 +62,7 @@ class Desk:
 
         Raises:
             PlanInvalid: with every problem at once.
-            Refused: others may read or change the state directory.
+            Refused: others may read or change the state directory, or change what the plan names.
         """
         sources = SOURCES if sources is None else sources
         loaded = load(plan, plan_of(sources))
@@ -69,6 +70,7 @@ class Desk:
         kept = state_dir or loaded.base / STATE_DIR
         for folder in (kept, kept / loaded.plan.migration):
             demand_private(folder)
+        demand_ours(loaded, kept)
         return cls(
             loaded=loaded,
             state_dir=kept,

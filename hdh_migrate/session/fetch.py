@@ -41,7 +41,7 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None =
     route = routes_of(loaded.plan).get(dataset)
     if route is None:
         raise UsageError(f"no dataset {dataset} in the plan")
-    if out.exists():
+    if os.path.lexists(out):
         raise UsageError(f"{out} exists", hint="give another --out; nothing is overwritten")
     told = openings.reason_of(reason, rehearsal=is_rehearsal(loaded.plan, loaded.base))
     ledger = desk.read_ledger()
@@ -139,12 +139,22 @@ def _name(handle: int, out: Path) -> None:
         os.close(folder)
 
 
+def _sweep(left: Path) -> None:
+    """Remove what a killed fetch left."""
+    handle = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if os.fstat(handle).st_uid == os.geteuid():
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
+    finally:
+        os.close(handle)
+
+
 @contextmanager
 def _hidden(out: Path) -> Iterator[IO[bytes]]:
     for left in out.parent.glob(f"{_HIDDEN}*"):
-        with left.open("rb") as file, suppress(BlockingIOError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # whoever writes it holds it
-            left.unlink()
+        with suppress(OSError):  # whoever writes it holds it; a link, or of somebody else: not ours
+            _sweep(left)
     handle, name = tempfile.mkstemp(prefix=_HIDDEN, dir=out.parent)
     try:
         with os.fdopen(handle, "wb") as file:

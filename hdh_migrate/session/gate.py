@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import socket
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -275,11 +276,12 @@ def _in_force(plan: Plan, attestation: Attestation, now: Moment) -> Iterator[Pro
 def _documents(loaded: LoadedAttestation) -> Iterator[Problem]:
     for kept in loaded.attestation.documents:
         path = loaded.path.parent / kept.path
-        try:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError:
+        digest = None
+        with suppress(OSError):
+            if path.is_file():  # a pipe would be waited for
+                with path.open("rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest is None:
             yield Problem(where=WHERE, what=f"the document {kept.path} cannot be read")
-            continue
-        if digest != kept.sha256:
+        elif digest != kept.sha256:
             yield Problem(where=WHERE, what=f"the document {kept.path} is not the attested one")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from urllib.parse import quote, urlencode
 
+from hdh_migrate.bounded import word
 from hdh_migrate.errors import (
     AccessDenied,
     AuthFailed,
@@ -101,7 +102,7 @@ class AzureAccount:
 
 def from_reply(reply: Reply, what: str) -> StorageError:
     """Return the error that a reply means; its text names no object and holds no secret."""
-    code = reply.headers.get("x-ms-error-code") or text_in(reply.body, "Code")
+    code = word(reply.headers.get("x-ms-error-code") or text_in(reply.body, "Code"))
     found = _meant(reply, code, what)
     found.code = code
     return found

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
+from hdh_migrate.bounded import word
 from hdh_migrate.errors import AuthFailed, Throttled, Transient
 from hdh_migrate.model import FREEZE_TRIAL, Place, Refusal
 from hdh_migrate.sources.azure_account import AzureAccount
@@ -50,7 +51,7 @@ class AzureFreezeProbe:
             reply = self._send("PUT", place, name, headers, body=memoryview(b""))
         except AuthFailed as error:
             return Refusal(proven=False, told=str(error))
-        code = reply.headers.get("x-ms-error-code", "")
+        code = word(reply.headers.get("x-ms-error-code", ""))
         if reply.status == 201:
             removed = self._removed(place, name, {"If-Match": f'"{reply.etag}"'})
             return Refusal(

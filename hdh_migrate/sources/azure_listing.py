@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from html import unescape
 from typing import Generic, TypeVar
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
@@ -41,6 +40,8 @@ _HTTP_DATE = re.compile(
     r"\w{3}, (?:0[1-9]|1\d|2[0-8]) \w{3} \d{4} (?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d GMT\Z", re.ASCII
 )
 _METADATA = re.compile(r"<([^<>/\s]+)>([^<]*)</\1>")
+_REFERENCE = re.compile("&(?:(lt|gt|amp|quot|apos)|#([0-9]{1,9})|#x([0-9A-Fa-f]{1,8}));", re.ASCII)
+_NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 _KINDS = {"BlockBlob": "object", "AppendBlob": "append-blob", "PageBlob": "page-blob"}
 
 
@@ -163,7 +164,7 @@ def parse_brief(body: bytes) -> tuple[Iterator[Brief], str | None]:
     if match is None:
         raise ListingBroken("a listing page does not say whether another one follows")
     try:
-        marker = unescape(match.group(1).decode()) if match.group(1) else None
+        marker = _unescaped(match.group(1).decode()) if match.group(1) else None
     except UnicodeDecodeError as error:
         raise ListingBroken("a listing page is not UTF-8 text") from error
     return _briefs(body), marker
@@ -187,8 +188,8 @@ def _brief(entry: bytes, *, plain: bool) -> Brief:
     begins = entry.find(b">", 0, ends) + 1
     properties = entry[ends:closes]
     text = entry[begins:ends].decode()
-    if "&" in text:
-        text = unescape(text)
+    if "&" in text or "\r" in text:
+        text = _unescaped(text)
     if begins > 1:
         text = _name(text, encoded=b"true" in entry[:begins])
     size = size_of(_element(properties, b"<Content-Length>"))
@@ -200,8 +201,24 @@ def _brief(entry: bytes, *, plain: bool) -> Brief:
 def _brief_kind(properties: bytes, more: bytes, size: int) -> str:
     seen = {name: _element(properties, f"<{name}>".encode()) for name in _KIND_MARKS}
     listed = more.partition(b"</Metadata>")[0].partition(b"<Metadata>")[2].decode()
-    metadata = {name: unescape(value) for name, value in _METADATA.findall(listed)}
+    metadata = {name: _unescaped(value) for name, value in _METADATA.findall(listed)}
     return kind_of(seen, metadata, size)
+
+
+def _unescaped(text: str) -> str:
+    """Return what XML means by text; HTML, which has more names, means other characters by some."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")  # as XML takes ends of lines
+    try:
+        return _REFERENCE.sub(_meant, text)
+    except (ValueError, OverflowError) as error:
+        raise ListingBroken("a listing has a reference to no character") from error
+
+
+def _meant(found: re.Match[str]) -> str:
+    name, decimal, hexadecimal = found.groups()
+    if name:
+        return _NAMED[name]
+    return chr(int(decimal) if decimal else int(hexadecimal, 16))
 
 
 def _element(text: bytes, tag: bytes) -> str:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from hdh_migrate.errors import AuthFailed, KeyUnavailable
+from hdh_migrate.plan.files import read_bounded
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_SECONDS: Final = 300
@@ -43,10 +44,10 @@ def by_federation(path: Path) -> Proof:
     def proof(audience: str) -> Mapping[str, str]:
         del audience  # the issuer has written it already
         try:
-            with path.open("rb") as file:
-                data = file.read(FEDERATED_MAX + 2)
+            data = read_bounded(path, FEDERATED_MAX + 1)
         except OSError as error:
-            raise AuthFailed(f"the federated token cannot be read: {error.strerror}") from None
+            why = error.strerror or error
+            raise AuthFailed(f"the federated token cannot be read: {why}") from None
         text = data.decode("ascii", "replace").strip()
         if not _ASSERTION.fullmatch(text):
             raise AuthFailed("the federated token's file holds no token")

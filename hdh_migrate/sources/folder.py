@@ -37,6 +37,9 @@ PAGE_SIZE = 1_000
 READ_SIZE = 262_144
 LOOKED_AT_ONCE: Final = 1_000
 """Files of one directory that are looked at while a handle of it is held."""
+DEPTH_MAX = 400
+"""Directories in each other that are walked; one below is listed as what it is, no file. No key of
+what lies deeper would be short enough for S3."""
 
 _BELOW: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER: Final = _BELOW | os.O_DIRECTORY
@@ -157,10 +160,10 @@ class FolderSource:
             some = names[at : at + LOOKED_AT_ONCE]
             seen = self._looked(place, below, some)
             for name in some:
-                if name.endswith(b"/"):
+                if name.endswith(b"/") and len(below) < DEPTH_MAX:
                     yield from self._walk(place, prefix + name)
                 elif name in seen:  # or it went away meanwhile: the recount sees that too
-                    yield prefix + name, seen[name]
+                    yield prefix + name.rstrip(b"/"), seen[name]
 
     def _looked(
         self, place: Place, below: Sequence[bytes], names: Sequence[bytes]
@@ -169,10 +172,10 @@ class FolderSource:
         seen = {}
         with _explained("directory"), self._folder(place, below) as folder:
             for name in names:
-                if name.endswith(b"/"):
+                if name.endswith(b"/") and len(below) < DEPTH_MAX:
                     continue
                 try:
-                    seen[name] = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                    seen[name] = os.stat(name.rstrip(b"/"), dir_fd=folder, follow_symlinks=False)
                 except FileNotFoundError:
                     continue
         return seen

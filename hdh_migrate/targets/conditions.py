@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from hdh_migrate.bounded import word
 from hdh_migrate.errors import AccessDenied, AuthFailed, Missing, Permanent, Transient, Unsupported
 from hdh_migrate.fixity import EMPTY_SHA256
 from hdh_migrate.markup import SMALL_MAX, tree
@@ -114,7 +115,7 @@ def _look(see: str, endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Val
         return None, "no answer"
     except Unsupported:
         return None, _UNTOLD
-    except (Permanent, ValueError, TypeError, KeyError, AttributeError):
+    except (Permanent, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None, "no answer that can be understood"
 
 
@@ -127,7 +128,8 @@ def _region(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]
     told = _told(endpoint, bucket, "location", "LocationConstraint")
     if told is None:
         return None, _UNTOLD
-    found = (told.text or "").strip() or region  # empty: the host's default region
+    text = (told.text or "").strip()
+    found = _named(text) if text else region  # empty: the host's default region
     return (found,), f"region {found}"
 
 
@@ -156,10 +158,9 @@ def _default_encryption(endpoint: S3Endpoint, bucket: str, region: str) -> tuple
     reply = _asked(endpoint.client.get_bucket_encryption, bucket)
     rules = () if reply is None else reply["ServerSideEncryptionConfiguration"]["Rules"]
     kinds = [
-        str(rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", ""))
-        for rule in rules
+        rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", "") for rule in rules
     ]
-    kinds = [kind for kind in kinds if kind]
+    kinds = [_named(kind) for kind in kinds if kind]
     return bool(kinds), f"encryption on: {', '.join(kinds)}" if kinds else "encryption not on"
 
 
@@ -183,7 +184,7 @@ def _storage_classes(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Va
         return None, _UNTOLD
     # What is written from here on goes to the default class: none is ever asked for.
     found = {"STANDARD"} | {
-        str(entry.get("StorageClass") or "STANDARD") for entry in reply.get("Contents", ())
+        _named(entry.get("StorageClass") or "STANDARD") for entry in reply.get("Contents", ())
     }
     beyond = ", among its first objects" if reply.get("IsTruncated") else ""
     return tuple(sorted(found)), f"classes {', '.join(sorted(found))}{beyond}"
@@ -208,6 +209,17 @@ _LOOKS: Mapping[str, Callable[[S3Endpoint, str, str], tuple[Value, str]]] = {
     "storage-classes": _storage_classes,
     "versioning": _versioning,
 }
+
+
+def _named(text: str) -> str:
+    """Return what a host names; it stands in evidence.
+
+    Raises:
+        ValueError: it is no name.
+    """
+    if not word(text):
+        raise ValueError("no name")
+    return text
 
 
 # --- policies ------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from hdh_migrate.bounded import counted
+from hdh_migrate.bounded import counted, token
 from hdh_migrate.clocks import text_of
 from hdh_migrate.errors import (
     AccessDenied,
@@ -41,6 +41,15 @@ from hdh_migrate.targets.s3_pages import PAGE, object_pages, part_pages, upload_
 from hdh_migrate.transport import Reply
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
+UPLOAD_ID_MAX = 4_096
+PART_NUMBER_MAX = 100_000
+"""Ten times what S3 knows."""
+
+STALE_MAX = 100
+"""Pages of parts that tell nothing new."""
+
+UPLOADS_MAX_BYTES, ENTRY_BYTES = 128 << 20, 300
+"""Memory for the open uploads of one prefix, and what each takes besides its names."""
 
 
 class S3Reader:
@@ -200,7 +209,7 @@ class S3Writer(S3Reader):
             reply = self._endpoint.client.create_multipart_upload(
                 Bucket=bucket, Key=key, **s3_beside.begun(stamp, self.limits)
             )
-        upload_id = reply.get("UploadId")
+        upload_id = token(reply.get("UploadId") or "", UPLOAD_ID_MAX)
         if not upload_id:
             raise Transient("the target opened an upload without an id")
         return Upload(bucket=bucket, key=key, upload_id=upload_id)
@@ -235,10 +244,15 @@ class S3Writer(S3Reader):
     def parts(self, upload: Upload) -> Mapping[int, PartInfo]:
         """List the parts that the target holds."""
         found: dict[int, PartInfo] = {}
+        stale = 0
         for page in part_pages(self._endpoint, upload):
             with translated("the target's list of parts"):
                 parts = [_part_of(entry) for entry in page.get("Parts", ())]
+            known = len(found)
             found |= {part.number: part for part in parts}
+            stale += len(found) == known
+            if stale > STALE_MAX:
+                raise ListingBroken("the target's list of parts tells the same parts again")
         return found
 
     def complete(
@@ -301,6 +315,7 @@ class S3Writer(S3Reader):
     def open_uploads(self, place: Place) -> Iterator[tuple[Upload, str]]:
         """List begun uploads under the prefix, each once."""
         seen: set[tuple[str, str]] = set()
+        held = 0
         for page in upload_pages(self._endpoint, place):
             with translated("the target's list of uploads"):
                 found = [
@@ -311,6 +326,9 @@ class S3Writer(S3Reader):
                 if (key, upload_id) in seen:
                     continue
                 seen.add((key, upload_id))
+                held += len(key) + len(upload_id) + ENTRY_BYTES
+                if held > UPLOADS_MAX_BYTES:
+                    raise ListingBroken("the target lists more open uploads than can be looked at")
                 upload = Upload(bucket=place.bucket, key=key, upload_id=upload_id)
                 yield upload, began
 
@@ -324,7 +342,7 @@ def _listed(entry: Mapping[str, Any]) -> Stored:
 
 def _part_of(entry: Mapping[str, Any]) -> PartInfo:
     number, size = counted(entry["PartNumber"]), counted(entry["Size"])
-    if number is None or size is None:
+    if number is None or number > PART_NUMBER_MAX or size is None:
         raise ListingBroken("the target gives a part no number or no size")
     return PartInfo(number=number, size=size, etag=entry["ETag"].strip('"'))
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from hdh_migrate.bounded import whole
+from hdh_migrate.bounded import token, whole, word
 from hdh_migrate.clocks import text_of
 from hdh_migrate.errors import (
     AccessDenied,
@@ -42,8 +42,8 @@ _NO_TAGS = frozenset(("NoSuchTagSet", "NoSuchTagSetError"))
 
 def stamped(stamp: Stamp, limits: TargetLimits) -> dict[str, str]:
     """Return the headers of a PUT that carry a stamp."""
-    headers = {"Content-Type": CONTENT_TYPE, f"{_META}{ATTEMPT}": stamp.attempt}
-    headers |= {f"{_META}{name.lower()}": value for name, value in stamp.metadata.items()}
+    headers = {f"{_META}{name.lower()}": value for name, value in stamp.metadata.items()}
+    headers |= {"Content-Type": CONTENT_TYPE, f"{_META}{ATTEMPT}": stamp.attempt}
     if stamp.tags and limits.tags and limits.tags_with_put:
         headers["x-amz-tagging"] = tagging(stamp.tags)
     return headers
@@ -54,8 +54,8 @@ def begun(stamp: Stamp, limits: TargetLimits) -> dict[str, Any]:
     extra: dict[str, Any] = {
         "ContentType": CONTENT_TYPE,
         "Metadata": {
-            ATTEMPT: stamp.attempt,
             **{name.lower(): value for name, value in stamp.metadata.items()},
+            ATTEMPT: stamp.attempt,
         },
     }
     if (lock := stamp.lock) is not None:
@@ -88,6 +88,8 @@ def lock_headers(lock: Lock) -> dict[str, str]:
 def told(reply: Reply) -> dict[str, Any]:
     """Return the fields of `Stored` that a reply's headers tell of what is beside the bytes."""
     version, count = reply.headers.get("x-amz-version-id"), reply.headers.get("x-amz-tagging-count")
+    if version and not token(version):
+        raise ShortRead("the target calls a version by what is no name")
     return {
         "version_id": None if version in {None, "", "null"} else version,
         "metadata": {
@@ -103,7 +105,7 @@ def told(reply: Reply) -> dict[str, Any]:
 def _lock(reply: Reply) -> Lock:
     mode, until = (reply.headers.get(f"{_LOCK}{name}") for name in ("mode", "retain-until-date"))
     return Lock(
-        mode=mode.lower() if mode else None,
+        mode=_mode(mode) if mode else None,
         until=_until(until) if until else None,
         hold=reply.headers.get(f"{_LOCK}legal-hold", "").upper() == "ON",
     )
@@ -140,7 +142,7 @@ def lock_of(endpoint: S3Endpoint, bucket: str, stored: Stored) -> Lock:
         kept = endpoint.client.get_object_retention(**where).get("Retention", {})
         mode, until = kept.get("Mode"), kept.get("RetainUntilDate")
         kept = {
-            "mode": str(mode).lower() if mode else None,
+            "mode": _mode(str(mode)) if mode else None,
             "until": None if until is None else text_of(until),
         }
     with suppress(Missing), translated("an object's legal hold"):
@@ -187,6 +189,10 @@ def _version(bucket: str, stored: Stored) -> dict[str, str]:
     if stored.version_id:
         where["VersionId"] = stored.version_id
     return where
+
+
+def _mode(text: str) -> str:
+    return word(text.lower()) or "unknown"
 
 
 def _until(text: str) -> str:

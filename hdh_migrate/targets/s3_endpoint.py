@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from hdh_migrate import markup
+from hdh_migrate.bounded import word
 from hdh_migrate.errors import (
     AccessDenied,
     AuthFailed,
@@ -264,7 +265,7 @@ def from_client_error(error: Any, what: str) -> StorageError:  # noqa: ANN401 - 
     """Return the error that a botocore ClientError means."""
     meta = error.response.get("ResponseMetadata", {})
     status = int(meta.get("HTTPStatusCode") or 0)
-    code = str(error.response.get("Error", {}).get("Code", ""))
+    code = word(str(error.response.get("Error", {}).get("Code", "")))
     wait = str(meta.get("HTTPHeaders", {}).get("retry-after", ""))
     return classified(code, status, what, pause(wait))
 
@@ -298,7 +299,7 @@ def _classified(code: str, status: int, what: str, retry_after: float | None) ->
 
 def xml_code(body: bytes) -> str:
     """Return the code of an S3 error reply, empty when it has none."""
-    return markup.text_in(body, "{*}Code") if body else ""
+    return word(markup.text_in(body, "{*}Code")) if body else ""
 
 
 def _plain(reply: Reply) -> bytes:

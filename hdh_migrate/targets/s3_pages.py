@@ -18,6 +18,9 @@ from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated
 PAGE = 1000
 """Entries in a full page, where the reply does not say how many it would take."""
 
+BARREN_MAX = 1_000
+"""Pages without an entry, one after the other, after which a listing leads nowhere."""
+
 _NAMES = {  # what is asked for again, and what a reply calls it
     "ContinuationToken": "NextContinuationToken",
     "KeyMarker": "NextKeyMarker",
@@ -98,17 +101,20 @@ def _paged(
 ) -> Iterator[Mapping[str, Any]]:
     more: dict[str, Any] = {}
     visited = Visited()
+    barren = 0
     while True:
         with translated(what):
             page = ask(more)
             most = counted(page.get(most_named)) or PAGE
-            full = len(page.get(entries, ())) >= most
+            count = len(page.get(entries, ()))
+        full = count >= most
+        barren = 0 if count else barren + 1
         more = {name: page[_NAMES[name]] for name in markers if page.get(_NAMES[name])}
         position = tuple(more.get(name) for name in markers)
         goes_on = bool(more) and not visited.again(position)
         if page.get("IsTruncated"):
             yield page
-            if not goes_on:
+            if not goes_on or barren >= BARREN_MAX:
                 raise ListingBroken(f"{what} is truncated and does not go on")
             continue
         yield page

@@ -173,6 +173,8 @@ class Transport:
         set_option(pycurl.HTTPHEADER, [line.encode() for line in lines])
         set_option(pycurl.HEADERFUNCTION, exchange.header)
         set_option(pycurl.WRITEFUNCTION, exchange.write)
+        set_option(pycurl.NOPROGRESS, 0)
+        set_option(pycurl.XFERINFOFUNCTION, exchange.progress)
 
     def _keep_to_the_door(self, c: pycurl.Curl, url: str, exchange: Exchange) -> None:
         c.setopt(pycurl.OPENSOCKETFUNCTION, exchange.opening(self.door))

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pycurl
 
-from hdh_migrate.bounded import whole
+from hdh_migrate.bounded import token, whole
 from hdh_migrate.door import Door
 from hdh_migrate.errors import ConnectionLost, HostRefused, ShortRead
 
@@ -45,8 +45,8 @@ class Reply:
 
     @property
     def etag(self) -> str:
-        """The ETag without its quotes, empty when there is none."""
-        return self.headers.get("etag", "").strip('"')
+        """The ETag without its quotes, empty when there is none that can be sent again."""
+        return token(self.headers.get("etag", "").strip('"'))
 
     @property
     def retry_after(self) -> float | None:
@@ -128,11 +128,28 @@ class Exchange:
             self.reply, self._begun = Reply(status=int(found[1])), True
         elif not line:
             self._begun, self._complete = False, self.reply.status >= 200
-            self.clock.allow(self.reply.length or self._limit)
+            if self._complete:
+                self.clock.allow(self._expected())
         elif ":" in line:
             name, value = line.split(":", 1)
             self.heard = time.monotonic()
             self.reply.headers[name.strip().lower()] = value.strip()
+
+    def _expected(self) -> int:
+        """Return the bytes of body that the time is for: what is announced may be anything."""
+        announced = self.reply.length
+        if self._sink is not None and self.reply.status < 300:
+            return self._limit if announced is None else announced  # `accept` judges the length
+        return min(announced or self._limit, self._limit)
+
+    def progress(self, *_: float) -> int:
+        """Look at the clock: what comes in between bodies and heads shows nowhere else."""
+        try:
+            self.clock.demand()
+        except ConnectionLost as error:
+            self.failure = self.failure or error
+            return 1
+        return 0
 
     def write(self, data: bytes) -> int:
         """Take the next bytes of the reply's body."""

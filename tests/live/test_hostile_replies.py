@@ -53,12 +53,13 @@ header = st.tuples(
 )
 @example("GET", "HTTP/1.1 404 Not Found", [("HTTP/x", "200")], b"")
 @example("GET", "HTTP/1.1 503 Slow", [("Retry-After", "²")], b"")
+@example("HEAD", "HTTP/1.1 200 OK", [("Content-Length", "³")], b"")
 @example("GET", "HTTP/1.1 ", [], b"")
 def test_any_reply_is_a_reply_or_a_storage_error(
     server: Blurting, method: str, first: str, headers: list[tuple[str, str]], body: bytes
 ) -> None:
     lines = [first, *(f"{name}: {value}" for name, value in headers), "", ""]
-    server.says = "\r\n".join(lines).encode("utf-8", "replace") + body
+    server.says = "\r\n".join(lines).encode("latin-1", "replace") + body
     try:
         reply = ask(server, method)
     except StorageError:
@@ -68,13 +69,12 @@ def test_any_reply_is_a_reply_or_a_storage_error(
     assert reply.retry_after is None or 0 <= reply.retry_after <= LONGEST_PAUSE_SECONDS
 
 
-def test_a_header_line_that_looks_like_a_status_is_none(server: Blurting) -> None:
-    server.says = b"HTTP/1.1 404 Not Found\r\nHTTP/x: 200\r\nHTTP/1.1 200 OK\r\n"
-    server.says += b"Content-Length: 0\r\n\r\n"
-    try:
-        assert ask(server).status == 404
-    except StorageError:
-        return  # libcurl may refuse such a reply by itself
+@pytest.mark.parametrize(
+    "line", ["HTTP/x: 200", "HTTP/1.1 200: OK", "http/1.1 200: ok", " HTTP/1.1 200 OK"]
+)
+def test_a_header_line_that_looks_like_a_status_is_none(server: Blurting, line: str) -> None:
+    server.says = f"HTTP/1.1 404 None\r\nX-A: b\r\n{line}\r\nContent-Length: 0\r\n\r\n".encode()
+    assert ask(server).status == 404
 
 
 def test_an_interim_reply_is_not_the_reply(server: Blurting) -> None:

@@ -10,11 +10,12 @@ from contextlib import contextmanager, suppress
 
 
 class Blurting:
-    """What the next connections are told; set `says` before each request."""
+    """What the next connections are told; set `says` before each request, `heard` is the last."""
 
     def __init__(self, server: socket.socket) -> None:
         self._server = server
         self.says = b""
+        self.heard = b""
         self.piece = 65_536
         self.pause = 0.0
         self.url = f"http://127.0.0.1:{server.getsockname()[1]}"
@@ -36,6 +37,7 @@ class Blurting:
                 if not piece:
                     return
                 heard += piece
+            self.heard = heard
             for at in range(0, len(self.says), self.piece):
                 connection.sendall(self.says[at : at + self.piece])
                 if self.pause:

@@ -401,9 +401,11 @@ def test_a_module_in_the_current_directory_is_not_run_by_a_worker(
     try:
         made.submit(order({"id": 1}))
         assert [one["id"] for one in drained(made, 1) if one["kind"] == "done"] == [1]
+        command = Path(f"/proc/{made._workers[0].process.pid}/cmdline").read_bytes().split(b"\0")
     finally:
         made.close(grace=5)
     assert not (tmp_path / "taken").exists()
+    assert command[1] == b"-I"  # which leaves out a person's own site-packages too
 
 
 def test_a_worker_sees_no_variable_that_may_hold_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:

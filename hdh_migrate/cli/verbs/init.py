@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -34,11 +35,14 @@ def init(
 
     def body() -> None:
         from hdh_migrate.evidence.signing import new_report_key
+        from hdh_migrate.folders import demand_unshared, whole
         from hdh_migrate.plan.template import render
         from hdh_migrate.sealing.keys import new_pair
 
         plan = folder / "plan.yaml"
-        if plan.exists():
+        for place in (folder / "keys", folder / ".gitignore"):
+            demand_unshared(place)
+        if os.path.lexists(plan):
             raise UsageError(f"{plan} exists", hint="nothing was changed; give another folder")
         try:
             (folder / "keys").mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -47,9 +51,9 @@ def init(
                 made += new_pair(folder / "keys", name, passphrase=None)
             made += new_report_key(folder / "keys", "report", None)
             ignore = folder / ".gitignore"
-            before = ignore.read_text() if ignore.exists() else ""
-            ignore.write_text(before + GITIGNORE)
-            plan.write_text(render())
+            before = ignore.read_bytes() if ignore.is_file() else b""
+            whole(ignore, before + GITIGNORE.encode(), mode=0o644, replace=True)
+            whole(plan, render().encode(), mode=0o644)
         except OSError as error:
             raise MigrateError(
                 f"{folder}: {error.strerror}", hint="choose a folder of yours"

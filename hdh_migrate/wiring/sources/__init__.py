@@ -123,7 +123,7 @@ def _of(plan: Plan, sources: Sources) -> SourceKind[Any]:
 def _unable(plan: Plan, why: str) -> Refused:
     return Refused(
         f"the source's kind is {plan.source.kind}, and {why}",
-        hint="nothing was moved or deleted; docs/plan-reference.md describes the kinds",
+        hint='nothing was moved or deleted; "hdh-migrate docs plan-reference" describes the kinds',
     )
 
 

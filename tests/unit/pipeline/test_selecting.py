@@ -182,6 +182,18 @@ def test_names_that_would_become_one_are_never_sent_in_silence(
     assert Code.METADATA_COLLISION.severity == "finding"
 
 
+@pytest.mark.parametrize(
+    "name", ["hdh-attempt", "hdh_attempt", "HDH_Attempt", "hdh_retain_until", "hdh-retain_until"]
+)
+@pytest.mark.parametrize("limits", [LIMITS, HYPHENS])
+def test_a_name_that_would_take_the_place_of_ours_is_never_sent(
+    name: str, limits: TargetLimits
+) -> None:
+    obj = an("a", metadata={name: "theirs", "x": "1"})
+    assert portable_metadata(obj, limits) is None
+    assert decided(obj, limits) == (State.LISTED, "metadata-collision")
+
+
 def test_names_that_a_host_keeps_apart_are_sent() -> None:
     metadata = {"a_b": "1", "a-b": "2"}
     assert portable_metadata(an("a", metadata=metadata), LIMITS) == metadata
@@ -193,6 +205,7 @@ def test_tags_go_along_unless_there_are_too_many_or_the_target_has_none() -> Non
     assert portable_tags(an("a", tags=ten | {"t10": "v"}), LIMITS) is None
     assert portable_tags(an("a", tags=ten), replace(LIMITS, tags=False)) is None
     assert portable_tags(an("a"), replace(LIMITS, tags=False)) == {}
+    assert portable_tags(an("a", tags={"AWS:x": "1", "y": "2"}), LIMITS) is None
 
 
 def test_everything_that_is_noted_of_an_object_is_in_one_reason() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
@@ -40,6 +41,22 @@ def both(body: bytes) -> list[Brief]:
     by_page = [Brief(obj.key, obj.size, obj.version, obj.kind, obj.md5) for obj in objects]
     assert list(briefs) == by_page
     return by_page
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["n&#x85;x", "n&#128;x", "n&#x7f;x", "a&amp;copy b", "a&amp;lt;b", "&#13;", "a\rb", "a\r\nb",
+     "&quot;&apos;&gt;", "&#x1F600;", "&amp;#x85;"],
+)  # fmt: skip
+def test_both_readers_mean_the_same_character(name: str) -> None:
+    [one] = both(page(entry(name)))
+    assert one.key == ET.fromstring(f"<a>{name}</a>").text
+
+
+@pytest.mark.parametrize("name", ["&#0;", "&#x110000;", "&#999999999;", "&#xFFFFFFFF;", "&nbsp;"])
+def test_a_reference_to_no_character_makes_no_reader_fail(name: str) -> None:
+    with pytest.raises((ListingBroken, ConnectionLost)):
+        both(page(entry(name)))
 
 
 KINDS = {

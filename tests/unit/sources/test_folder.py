@@ -172,3 +172,23 @@ def test_nothing_that_the_system_says_of_a_file_is_an_error_of_another_kind(
         with pytest.raises(AccessDenied):
             read(source, obj)
         (base / "data/d").chmod(0o700)
+
+
+def test_folders_in_each_other_without_end_are_listed_as_what_they_are(
+    base: Path, source: FolderSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "DEPTH_MAX", 20)
+    depth = folder.DEPTH_MAX + 3
+    handle = os.open(base / "data", os.O_RDONLY)
+    handles = [handle]
+    for _ in range(depth):  # a path of all of them would be too long for the system
+        os.mkdir("n", dir_fd=handles[-1])
+        handles.append(os.open("n", os.O_RDONLY, dir_fd=handles[-1]))
+    os.close(os.open("file", os.O_CREAT, dir_fd=handles[-1]))
+    found = [obj for obj in listed(source) if obj.key.startswith("n")]
+    again = [one for one in source.recount(PLACE) if one.key.startswith("n")]
+    for one in reversed(handles):
+        os.close(one)
+    [deep] = found
+    assert (deep.key.count("/"), deep.kind) == (folder.DEPTH_MAX, "special-file")
+    assert [(one.key, one.kind) for one in again] == [(deep.key, deep.kind)]
