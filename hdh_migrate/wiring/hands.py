@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from hdh_migrate.model import Role, TargetLimits
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import AccessKey
 from hdh_migrate.ports import Clock, Envelopes, Source, TargetReader, TargetWriter
+from hdh_migrate.receipts import EndpointTraffic
 from hdh_migrate.transport import Transport
 from hdh_migrate.wiring.opened import Contact, traffic_of
 from hdh_migrate.wiring.sealing import open_envelopes
@@ -105,6 +105,6 @@ class Hands:
         for transport in self._targets:
             transport.door.admitted = True
 
-    def traffic(self, clock: Clock) -> list[dict[str, Any]]:
+    def traffic(self, clock: Clock) -> list[EndpointTraffic]:
         """Return what was exchanged with each endpoint so far; see `opened.traffic_of`."""
         return traffic_of(self.contacts, clock)

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from hdh_migrate.clocks import Sighting, Witness
@@ -19,6 +18,7 @@ from hdh_migrate.model import TargetLimits
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.ports import Clock, Envelopes, Source, TargetReader, TargetWriter
+from hdh_migrate.receipts import EndpointTraffic
 from hdh_migrate.targets.chosen import limits_of
 from hdh_migrate.targets.opening import Network
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
@@ -144,7 +144,7 @@ class Services:
         asked = [transport for side, transport in self.transports if side != "pointer"]
         return witnesses_of(asked)  # a pointer's host is asked for its pointer alone
 
-    def traffic(self, clock: Clock) -> list[dict[str, Any]]:
+    def traffic(self, clock: Clock) -> list[EndpointTraffic]:
         """Return what was exchanged with each endpoint so far; see `opened.traffic_of`."""
         return traffic_of(self.transports, clock)
 
