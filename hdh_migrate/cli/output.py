@@ -95,7 +95,7 @@ class LineProgress:
         self._output = output
         self._quiet = quiet
         self.title = ""
-        self.objects = self.size = self.of_objects = self.of_size = 0
+        self.objects = self.size = self.of_objects = 0
         self.began = self._told = time.monotonic()
 
     def step(self, batch: str, step: str, *, objects: int, size: int) -> None:
@@ -103,7 +103,7 @@ class LineProgress:
         self.close()
         self.title = f"{batch}: {step}"
         self.objects = self.size = 0
-        self.of_objects, self.of_size = objects, size
+        self.of_objects = objects
         self.began = self._told = time.monotonic()
         if not self._quiet:
             left = f" {objects} objects, {size_text(size)}" if objects else ""

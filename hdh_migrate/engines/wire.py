@@ -118,6 +118,8 @@ KINDS: Final[Mapping[str, type[Any]]] = {
 }
 """Every kind of order, receipt and message of an engine by its name in JSON."""
 
+NAMES: Final[Mapping[type[Any], str]] = {kind: name for name, kind in KINDS.items()}
+
 # --- how a type is written and read --------------------------------------------------------------
 
 Json = Any
@@ -296,7 +298,6 @@ M = TypeVar("M")
 S = TypeVar("S")
 R = TypeVar("R")
 
-_NAMES: Final = {kind: name for name, kind in KINDS.items()}
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False)
 
 
@@ -314,7 +315,7 @@ class Vocabulary(Generic[M]):
     """
 
     def __init__(self, *kinds: type[M]) -> None:
-        self._rows = {kind: (_NAMES[kind], _Row(kind)) for kind in kinds}
+        self._rows = {kind: (NAMES[kind], _Row(kind)) for kind in kinds}
         self._read = {name: row.read for name, row in self._rows.values()}
 
     def encode(self, *messages: M) -> bytes:

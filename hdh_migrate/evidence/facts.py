@@ -147,11 +147,6 @@ class Facts:
     previous_statement: str | None = None
 
     @property
-    def inventory_closed(self) -> bool:
-        """Whether the inventory of every dataset was sealed."""
-        return all(dataset.closed for dataset in self.datasets)
-
-    @property
     def rehearsal(self) -> bool:
         """Whether no endpoint lies off this machine; a rehearsal proves nothing about clouds."""
         return all(endpoint.is_local for endpoint in self.endpoints)

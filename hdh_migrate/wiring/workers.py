@@ -17,6 +17,7 @@ from hdh_migrate.pipeline.work import Toolbox
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.ports import Clock, Engine
+from hdh_migrate.receipts import EndpointTraffic
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring.hands import Hands, reach
 from hdh_migrate.wiring.readings import routes_of
@@ -112,7 +113,7 @@ class WorkerService:
             )
         ).perform
 
-    def traffic(self) -> list[dict[str, Any]]:
+    def traffic(self) -> list[EndpointTraffic]:
         """Return what this worker exchanged with each endpoint."""
         return self._hands.traffic(self._clock)
 
