@@ -90,6 +90,10 @@ class _Worker:
         self.orders: dict[int, Order] = {}
         self.ready = False
 
+    def pause(self) -> None:
+        with suppress(OSError):  # it died; receipts() will say so
+            self.wire.send(Pause())
+
 
 class LocalEngine:
     """Worker processes, fed as they finish: one from the start, others as there is work for them.
@@ -120,7 +124,7 @@ class LocalEngine:
         self._start = Start(config={**config, "processes": processes}, threads=threads)
         self._numbers = itertools.count(1)
         self._deaths = self._stillborn = self._lost = 0
-        self._closing = False
+        self._closing = self._paused = False
         self._traffic: list[EndpointTraffic] = []
         self._asked: list[tuple[_Worker, Question]] = []
         self._refused: list[Receipt] = []
@@ -201,7 +205,10 @@ class LocalEngine:
                     yield message
 
     def _started(self) -> _Worker:
-        return _Worker(self._factory, self._start, self._kept, self._search)
+        worker = _Worker(self._factory, self._start, self._kept, self._search)
+        if self._paused:
+            worker.pause()
+        return worker
 
     def _demand_our_code(self, found: str) -> None:
         """Refuse a worker whose code is not what the report will name."""
@@ -239,9 +246,9 @@ class LocalEngine:
 
     def pause(self) -> None:
         """Ask every worker to return what it has not begun."""
+        self._paused = True
         for worker in self._workers:
-            with suppress(OSError):
-                worker.wire.send(Pause())
+            worker.pause()
 
     def traffic(self) -> Sequence[EndpointTraffic]:
         """Return what the workers exchanged with each endpoint, once they are closed."""
