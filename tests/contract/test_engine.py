@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -10,25 +9,7 @@ import pytest
 
 from hdh_migrate.engines.local import LocalEngine
 from hdh_migrate.engines.serial import SerialEngine
-from hdh_migrate.orders import (
-    AgainOrder,
-    BeginOrder,
-    CompleteItem,
-    CompleteOrder,
-    HeldPart,
-    Order,
-    PartItem,
-    PartOrder,
-    PutOrder,
-    RecheckItem,
-    RecheckOrder,
-    ResumeItem,
-    ResumeOrder,
-    SentPart,
-    VerifyItem,
-    VerifyOrder,
-)
-from hdh_migrate.ports import Engine, Recorder
+from hdh_migrate.ports import Engine
 from hdh_migrate.receipts import (
     EndpointTraffic,
     Lost,
@@ -40,10 +21,8 @@ from hdh_migrate.receipts import (
     Sent,
 )
 from tests.support.here import here
-from tests.support.workshop import Workshop, order, told, wish
-
-FACTORY = "tests.support.workshop:worker"
-ROOT = str(Path(__file__).parents[2])
+from tests.support.orders import EVERY_KIND
+from tests.support.workshop import FACTORY, ROOT, Workshop, drained, order, told, wish
 
 
 def processes() -> Engine:
@@ -76,19 +55,6 @@ def mortal(request: pytest.FixtureRequest) -> Iterator[Engine]:
     made = ENGINES[request.param]()
     yield made
     made.close(grace=5)
-
-
-def drained(
-    engine: Engine, count: int, *, seconds: float = 60, record: Recorder | None = None
-) -> list[Receipt]:
-    """Take receipts until `count` orders ended."""
-    found, ended, until = list[Receipt](), 0, time.monotonic() + seconds
-    while ended < count:
-        assert time.monotonic() < until, found
-        for receipt in engine.receipts(0.2, record):
-            found.append(receipt)
-            ended += isinstance(receipt, OrderDone | Lost)
-    return found
 
 
 def of_kind(found: Sequence[Receipt], kind: type) -> list[Receipt]:
@@ -124,40 +90,6 @@ def test_an_engine_says_how_many_orders_are_worth_handing_out(engine: Engine) ->
 
 def test_nothing_comes_of_nothing(engine: Engine) -> None:
     assert list(engine.receipts(0)) == []
-
-
-ABOUT = {"id": 1, "attempt": 2, "key": "{}", "size": 3, "version": "v", "md5": None}
-HELD = (HeldPart(number=1, etag="e", stored_size=9),)
-PART = SentPart(size=1, sha256="aa", stored_size=2, sealed_sha256="bb")
-VERIFY = VerifyItem(
-    **ABOUT, stored_size=1, etag="e", sha256=None, sealed_sha256=None, parts=(PART,), header=b"\0h"
-)
-EVERY_KIND: tuple[Order, ...] = (
-    PutOrder(dataset="d", objects=(wish(1), wish(2))),
-    BeginOrder(dataset="d", objects=(wish(1),)),
-    ResumeOrder(dataset="d", objects=(ResumeItem(**ABOUT, upload_id="u", parts=HELD),)),
-    PartOrder(
-        dataset="d",
-        objects=(
-            PartItem(
-                **ABOUT, number=1, segments=2, count=3, upload_id="u", header=b"\xff",
-                sealed=((1, "aa"),),
-            ),
-        ),
-    ),
-    CompleteOrder(dataset="d", objects=(CompleteItem(**ABOUT, upload_id="u", parts=HELD),)),
-    VerifyOrder(dataset="d", objects=(VERIFY,)),
-    AgainOrder(dataset="d", objects=(VERIFY,)),
-    RecheckOrder(
-        dataset="d",
-        objects=(
-            RecheckItem(
-                **ABOUT, stored_size=1, etag="e", version_id=None, sha256="aa",
-                stored_sha256="bb", level="full",
-            ),
-        ),
-    ),
-)  # fmt: skip
 
 
 def test_every_kind_of_order_is_carried(engine: Engine) -> None:

@@ -6,22 +6,30 @@ import json
 import os
 import resource
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from hdh_migrate.orders import Order, OrderItem, PutOrder
-from hdh_migrate.ports import Emit, Record
+from hdh_migrate.ports import Emit, Engine, Record, Recorder
 from hdh_migrate.receipts import (
     EndpointTraffic,
+    Lost,
+    OrderDone,
     Receipt,
     Returned,
     ReturnReason,
     SealIntent,
     Sent,
 )
+
+FACTORY = "tests.support.workshop:worker"
+ROOT = str(Path(__file__).parents[2])
+"""Where workers find it."""
 
 
 def wish(number: int, **wishes: object) -> OrderItem:
@@ -88,6 +96,19 @@ def told(found: Iterable[Receipt]) -> dict[int, dict[str, Any]]:
     return {one.id: json.loads(one.etag) for one in found if isinstance(one, Sent)}
 
 
+def drained(
+    engine: Engine, count: int, *, seconds: float = 60, record: Recorder | None = None
+) -> list[Receipt]:
+    """Take receipts until `count` orders ended."""
+    found, ended, until = list[Receipt](), 0, time.monotonic() + seconds
+    while ended < count:
+        assert time.monotonic() < until, found
+        for receipt in engine.receipts(0.2, record):
+            found.append(receipt)
+            ended += isinstance(receipt, OrderDone | Lost)
+    return found
+
+
 def starve() -> None:
     """Take away the address space that one more thread's stack would need."""
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -97,6 +118,8 @@ def starve() -> None:
 def worker(config: Mapping[str, Any]) -> Workshop:
     if config.get("starved"):
         starve()
+    if config.get("says"):
+        Connection(os.dup(int(sys.argv[1]))).send_bytes(config["says"].encode())
     if config.get("broken"):
         raise LookupError("no such thing")
     return Workshop(config)

@@ -25,18 +25,14 @@ from hdh_migrate.model import Role
 from hdh_migrate.plan.loader import load
 from hdh_migrate.receipts import Lost, OrderDone, Receipt, Returned, ReturnReason
 from hdh_migrate.wiring import Vault, open_engine
-from tests.contract.test_engine import drained
 from tests.support.fakes import LIMITS
-from tests.support.workshop import order, told, wish
+from tests.support.workshop import FACTORY, ROOT, drained, order, told, wish
 from tests.unit.wiring.test_worker_secrets import PLAN
-
-FACTORY = "tests.support.workshop:worker"
-ROOT = str(Path(__file__).parents[2])
 
 COORDINATOR = """
 import sys, time
 from hdh_migrate.engines.local import LocalEngine
-from tests.support.workshop import order, wish
+from tests.support.workshop import FACTORY, ROOT, order, wish
 engine = LocalEngine(
     "tests.support.workshop:worker", {}, processes=2, connections=2, search=sys.argv[1:]
 )
