@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from hdh_migrate.model import (
     Brief,
@@ -29,22 +29,24 @@ from hdh_migrate.model import (
     Untagged,
     Upload,
 )
-from hdh_migrate.orders import Order
-from hdh_migrate.receipts import EndpointTraffic, ObjectReceipt, Receipt, SealIntent
+
+if TYPE_CHECKING:  # only what moves or proves has a use for them; the rest starts sooner
+    from hdh_migrate.orders import Order
+    from hdh_migrate.receipts import EndpointTraffic, ObjectReceipt, Receipt, SealIntent
 
 Write = Callable[[bytes], object]
 """Takes the next bytes of a reply, in order; they are valid during the call only."""
 
-Recorder = Callable[[Sequence[SealIntent]], Sequence[bool]]
+Recorder: TypeAlias = "Callable[[Sequence[SealIntent]], Sequence[bool]]"
 """Makes intents durable and says of each whether its worker may go on; called by an engine."""
 
-Emit = Callable[[ObjectReceipt], None]
+Emit: TypeAlias = "Callable[[ObjectReceipt], None]"
 """Takes what came of one item of an order, as soon as it is known."""
 
-Record = Callable[[SealIntent], bool]
+Record: TypeAlias = "Callable[[SealIntent], bool]"
 """Has the coordinator make an intent durable; False: it expects no such thing any more."""
 
-Perform = Callable[[Order, Emit, Record], None]
+Perform: TypeAlias = "Callable[[Order, Emit, Record], None]"
 """Performs every item of an order, in a worker."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hdh_migrate.ledger.coverage import FAILED_ROWS
 from hdh_migrate.ledger.database import guarded
@@ -11,7 +11,9 @@ from hdh_migrate.ledger.rows import entry_of, extra_of, leaf_of, raw_digest, sen
 from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.uploads import Uploads
 from hdh_migrate.model import Claimed, Entry, Listed, ObjectInfo, State, key_bytes, key_text
-from hdh_migrate.receipts import Matched, Sent
+
+if TYPE_CHECKING:
+    from hdh_migrate.receipts import Matched, Sent
 
 
 class Objects(Uploads):

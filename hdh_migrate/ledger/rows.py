@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hdh_migrate.fixity import inventory_leaf
 from hdh_migrate.model import Entry, ObjectInfo, Verified, key_bytes, key_text
-from hdh_migrate.receipts import Sent
+
+if TYPE_CHECKING:
+    from hdh_migrate.receipts import Sent
 
 VERIFIED = (
     "id", "dataset", "key", "size", "version", "modified", "md5", "parts", "attempt", "sha256",

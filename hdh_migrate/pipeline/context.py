@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hdh_migrate.clocks import Judge
 from hdh_migrate.model import (
@@ -25,13 +25,15 @@ from hdh_migrate.model import (
     TargetLimits,
     Verified,
 )
-from hdh_migrate.orders import About
 from hdh_migrate.pipeline.cutting import cut
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.selecting import Rules, portable_metadata, portable_tags
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports import Clock, Engine, Progress, Source, TargetReader, TargetWriter
-from hdh_migrate.receipts import EndpointTraffic, Matched, Sent
+
+if TYPE_CHECKING:
+    from hdh_migrate.orders import About
+    from hdh_migrate.receipts import EndpointTraffic, Matched, Sent
 
 
 class Ledger(Protocol):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
@@ -25,7 +25,6 @@ from hdh_migrate.pipeline.retrying import Gate, Retrying
 from hdh_migrate.pipeline.runner import Runner, summary
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.plan.sides import Crypt4gh
-from hdh_migrate.receipts import EndpointTraffic
 from hdh_migrate.session import gate, lasting
 from hdh_migrate.session.binding import bind_recipients
 from hdh_migrate.session.changing import demand_datasets, may_change
@@ -44,6 +43,9 @@ from hdh_migrate.wiring import (
     routes_of,
     rules_of,
 )
+
+if TYPE_CHECKING:
+    from hdh_migrate.receipts import EndpointTraffic
 
 RUN_TAG = "run_tag"
 """What the ledger calls the word that marks every object of ours at the target: its own name."""

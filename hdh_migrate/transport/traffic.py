@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from hdh_migrate.clocks import Sighting
-from hdh_migrate.receipts import EndpointTraffic
+
+if TYPE_CHECKING:
+    from hdh_migrate.receipts import EndpointTraffic
 
 SHARP_SECONDS = 5.0
 """A Date that came within this time tells the time well."""
@@ -33,6 +36,8 @@ class Traffic:
 
     def told(self, side: str, endpoint: str, now: float, monotonic: float) -> EndpointTraffic:
         """Return it by the local clock and the monotonic one."""
+        from hdh_migrate.receipts import EndpointTraffic
+
         date = self.date
         return EndpointTraffic(
             side=side,

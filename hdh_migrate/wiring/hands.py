@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hdh_migrate.model import Role, TargetLimits
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import AccessKey
 from hdh_migrate.ports import Clock, Envelopes, Source, TargetReader, TargetWriter
-from hdh_migrate.receipts import EndpointTraffic
 from hdh_migrate.transport import Transport
 from hdh_migrate.wiring.opened import Contact, traffic_of
 from hdh_migrate.wiring.sealing import open_envelopes
 from hdh_migrate.wiring.sources import open_source
 from hdh_migrate.wiring.targets import open_target
 from hdh_migrate.wiring.vault import Vault
+
+if TYPE_CHECKING:
+    from hdh_migrate.receipts import EndpointTraffic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.ports import Clock
-from hdh_migrate.receipts import EndpointTraffic
 from hdh_migrate.transport import Transport
+
+if TYPE_CHECKING:
+    from hdh_migrate.receipts import EndpointTraffic
 
 T = TypeVar("T")
 Contact = tuple[str, Transport]

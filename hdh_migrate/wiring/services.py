@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from hdh_migrate.clocks import Sighting, Witness
@@ -18,7 +19,6 @@ from hdh_migrate.model import TargetLimits
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.ports import Clock, Envelopes, Source, TargetReader, TargetWriter
-from hdh_migrate.receipts import EndpointTraffic
 from hdh_migrate.targets.chosen import limits_of
 from hdh_migrate.targets.opening import Network
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
@@ -28,6 +28,9 @@ from hdh_migrate.wiring.sealing import load_recipients, open_envelopes
 from hdh_migrate.wiring.sources import open_source
 from hdh_migrate.wiring.targets import open_target
 from hdh_migrate.wiring.vault import Vault
+
+if TYPE_CHECKING:
+    from hdh_migrate.receipts import EndpointTraffic
 
 ASK_SECONDS = 10
 """How long a request for the time may stand still."""

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hdh_migrate.model import Role, TargetLimits
 from hdh_migrate.pipeline.buffers import BufferPool
@@ -17,11 +17,13 @@ from hdh_migrate.pipeline.work import Toolbox
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import Crypt4gh
 from hdh_migrate.ports import Clock, Engine
-from hdh_migrate.receipts import EndpointTraffic
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring.hands import Hands, reach
 from hdh_migrate.wiring.readings import routes_of
 from hdh_migrate.wiring.vault import Vault
+
+if TYPE_CHECKING:
+    from hdh_migrate.receipts import EndpointTraffic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
