@@ -54,7 +54,7 @@ from tests.support.orders import EVERY_KIND
 from tests.support.workshop import FACTORY, ROOT, drained, order, wish
 
 NAME = "dupont-martin\udcff/Élodie \U0001f9e0.dcm"
-OF = {"id": 7, "attempt": 2}
+OF: dict[str, Any] = {"id": 7, "attempt": 2}
 NOW = SourceState(version="v2", size=5, modified=None, md5="aa", kind="object")
 PART = PartReceipt(number=3, sha256="aa", sealed_sha256="bb", stored_size=9, etag='"e"')
 RECEIPTS: list[FromWorker] = [
@@ -107,7 +107,7 @@ SAID: list[tuple[Vocabulary[Any], Any]] = [
 
 
 @pytest.mark.parametrize(("words", "said"), SAID)
-def test_what_is_said_arrives(words: Vocabulary[Any], said: object) -> None:
+def test_what_is_said_arrives(words: Vocabulary[Any], said: Any) -> None:
     (arrived,) = words.decode(words.encode(said))
     assert arrived == said
     assert type(arrived) is type(said)
@@ -132,9 +132,7 @@ JUNK: list[Any] = [None, True, 1, 1.5, "text", [], ["put"], {}, {"a": 1}]
 
 
 @pytest.mark.parametrize(("words", "said"), SAID)
-def test_a_field_that_is_missing_or_too_many_is_refused(
-    words: Vocabulary[Any], said: object
-) -> None:
+def test_a_field_that_is_missing_or_too_many_is_refused(words: Vocabulary[Any], said: Any) -> None:
     ((kind, *told),) = json.loads(words.encode(said))
     wrong = [[*told, None], [*told, "x"]] + ([told[:-1]] if told else [])
     for one in wrong:
@@ -144,7 +142,7 @@ def test_a_field_that_is_missing_or_too_many_is_refused(
 
 @pytest.mark.parametrize(("words", "said"), SAID)
 def test_a_field_of_another_type_is_refused_or_is_of_a_type_it_may_have(
-    words: Vocabulary[Any], said: object
+    words: Vocabulary[Any], said: Any
 ) -> None:
     """Whatever is taken is said again in the same way: nothing was made of it that it was not."""
     ((kind, *told),) = json.loads(words.encode(said))
@@ -239,6 +237,7 @@ def babbling() -> LocalEngine:
     return LocalEngine(FACTORY, {"says": said}, processes=1, connections=1, search=[ROOT])
 
 
+@pytest.mark.slow
 def test_a_worker_that_says_nonsense_ends_the_run() -> None:
     engine = babbling()
     engine.submit(order(wish(1)))
@@ -251,6 +250,7 @@ def test_a_worker_that_says_nonsense_ends_the_run() -> None:
     assert process.poll() is not None
 
 
+@pytest.mark.slow
 def test_nonsense_does_not_hold_up_the_end() -> None:
     engine = babbling()
     process = engine._workers[0].process
