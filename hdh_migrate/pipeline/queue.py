@@ -10,7 +10,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
+from hdh_migrate.model import Verdict
 from hdh_migrate.orders import Order
+from hdh_migrate.receipts import Failed
 
 ORDER_OBJECTS = 32
 LOSSES_MAX = 3
@@ -34,6 +36,17 @@ class Waiting(Fenced, Protocol):
     def dataset(self) -> int: ...  # noqa: D102 - the ledger's number of it
     @property
     def size(self) -> int: ...  # noqa: D102 - bytes at the source
+
+
+def died(one: Fenced) -> Failed:
+    """Return how an object ends that is not given to another worker."""
+    return Failed(
+        id=one.id,
+        attempt=one.attempt,
+        code="worker-lost",
+        verdict=Verdict.UNVERIFIABLE,
+        detail=DIED,
+    )
 
 
 T = TypeVar("T", bound=Waiting)

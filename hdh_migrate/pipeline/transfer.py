@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hdh_migrate.model import DatasetRow, Role, State, Step, Verdict
+from hdh_migrate.model import DatasetRow, Role, State, Step
 from hdh_migrate.orders import Order
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher
 from hdh_migrate.pipeline.ends import Ends
 from hdh_migrate.pipeline.large import Large
-from hdh_migrate.pipeline.queue import DIED, Deaths
+from hdh_migrate.pipeline.queue import DIED, Deaths, died
 from hdh_migrate.pipeline.small import Small
 from hdh_migrate.pipeline.uploads import Uploads
-from hdh_migrate.receipts import Failed, ObjectReceipt, Returned, ReturnReason, SealIntent
+from hdh_migrate.receipts import ObjectReceipt, Returned, ReturnReason, SealIntent
 
 
 class Transfer:
@@ -97,10 +97,4 @@ class Transfer:
     def _lost(self, order: Order, worker: int) -> None:
         """A worker died with this order; who dies with the same object again leaves it out."""
         for back in Returned.all_of(order, ReturnReason.LOST, DIED):
-            receipt: ObjectReceipt = back
-            if self._deaths.fatal(back.id, worker):
-                receipt = Failed(
-                    id=back.id, attempt=back.attempt, code="worker-lost",
-                    verdict=Verdict.UNVERIFIABLE, detail=DIED,
-                )  # fmt: skip
-            self._apply(receipt)
+            self._apply(died(back) if self._deaths.fatal(back.id, worker) else back)

@@ -20,13 +20,12 @@ from hdh_migrate.model import (
     Role,
     State,
     Step,
-    Verdict,
 )
 from hdh_migrate.orders import AgainOrder, Order, SentPart, VerifyItem, VerifyOrder
 from hdh_migrate.pipeline.beside import METADATA_RENAMED
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher
-from hdh_migrate.pipeline.queue import DIED, Queue
+from hdh_migrate.pipeline.queue import Queue, died
 from hdh_migrate.receipts import (
     Begun,
     Completed,
@@ -237,10 +236,4 @@ class Verify:
 
     def _lost(self, queue: Queue[Entry], order: Order, worker: int) -> None:
         for entry in queue.lost(order, worker):
-            self._failed(
-                entry,
-                Failed(
-                    id=entry.id, attempt=entry.attempt, code="worker-lost",
-                    verdict=Verdict.UNVERIFIABLE, detail=DIED,
-                ),
-            )  # fmt: skip
+            self._failed(entry, died(entry))
