@@ -11,7 +11,7 @@ import pytest
 
 from hdh_migrate.engines.serial import SerialEngine
 from hdh_migrate.engines.wire import KINDS, NAMES
-from hdh_migrate.errors import Exit
+from hdh_migrate.errors import Exit, MigrateError
 from hdh_migrate.model import Role, State, Step
 from hdh_migrate.orders import Order
 from hdh_migrate.pipeline import verify
@@ -19,8 +19,8 @@ from hdh_migrate.pipeline.context import Engines
 from hdh_migrate.pipeline.perform import Performer
 from hdh_migrate.pipeline.work import Toolbox
 from hdh_migrate.ports import Emit, Record, Recorder, Service
-from hdh_migrate.receipts import EndpointTraffic, Failed, Matched, Receipt
-from tests.support.here import Bench
+from hdh_migrate.receipts import Doubted, EndpointTraffic, Failed, Gone, Matched, Receipt, Sent
+from tests.support.here import Bench, serial
 from tests.support.script import Killed, Point
 from tests.support.world import BIG, World
 from tests.unit.pipeline.test_lost_workers import Reaper
@@ -257,6 +257,51 @@ def test_who_moves_is_never_believed_to_have_read_back(tmp_path: Path) -> None:
     world.run()
 
     assert world.states() == {"d/big": State.SENT}
+
+
+@pytest.mark.parametrize("size", [1, BIG], ids=["small", "large"])
+def test_who_answers_a_transfer_with_what_it_was_not_asked_ends_the_run(
+    tmp_path: Path, size: int
+) -> None:
+    world = World(tmp_path)
+    world.source.put("src", "one", b"1" * size)
+
+    class Lying(SerialEngine):
+        def receipts(self, timeout: float, record: Recorder | None = None) -> Iterable[Receipt]:
+            for receipt in super().receipts(timeout, record):
+                if isinstance(receipt, Sent):
+                    yield Doubted(id=receipt.id, attempt=receipt.attempt)
+                else:
+                    yield receipt
+
+    world.engine = lambda box: Lying(Bench(box))
+    with pytest.raises(MigrateError, match="answered Doubted"):
+        world.run()
+    assert world.states() == {"d/one": State.SENDING}
+
+    world.engine = serial
+
+    assert world.run() is Exit.OK
+    assert world.states() == {"d/one": State.VERIFIED}
+
+
+def test_who_proves_is_never_believed_to_have_sent(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.source.put("src", "one", b"1")
+
+    class Lying(SerialEngine):
+        def receipts(self, timeout: float, record: Recorder | None = None) -> Iterable[Receipt]:
+            for receipt in super().receipts(timeout, record):
+                if isinstance(receipt, Matched):
+                    yield Gone(id=receipt.id, attempt=receipt.attempt)
+                else:
+                    yield receipt
+
+    world.engine = lambda box: Lying(Bench(box))
+
+    world.run()
+
+    assert world.states() == {"d/one": State.SENT}
 
 
 def md5(data: bytes) -> str:
