@@ -57,6 +57,15 @@ class MigrateError(Exception):
         self.hint = hint if hint is not None else self.default_hint
 
 
+class MalformedMessage(MigrateError):
+    """Another process of this tool said what is no message, or none that it may send."""
+
+    default_hint = "nothing is lost; run the same plan again, and report this as a fault"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"a message between processes of this tool is malformed: {what.strip()}")
+
+
 class UsageError(MigrateError):
     """The command was called with values that cannot work together."""
 

@@ -6,8 +6,9 @@ reader are built without the one that writes.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from hdh_migrate.model import (
     Brief,
@@ -29,17 +30,24 @@ from hdh_migrate.model import (
     Upload,
 )
 
+if TYPE_CHECKING:  # only what moves or proves has a use for them; the rest starts sooner
+    from hdh_migrate.orders import Order
+    from hdh_migrate.receipts import EndpointTraffic, ObjectReceipt, Receipt, SealIntent
+
 Write = Callable[[bytes], object]
 """Takes the next bytes of a reply, in order; they are valid during the call only."""
 
-Order = Mapping[str, Any]
-"""One unit of work for an engine: JSON, with references to secrets but never secrets."""
+Recorder: TypeAlias = "Callable[[Sequence[SealIntent]], Sequence[bool]]"
+"""Makes intents durable and says of each whether its worker may go on; called by an engine."""
 
-Receipt = Mapping[str, Any]
-"""What came of an order, or of one object or part in it: JSON, at most 1 KB."""
+Emit: TypeAlias = "Callable[[ObjectReceipt], None]"
+"""Takes what came of one item of an order, as soon as it is known."""
 
-Recorder = Callable[[Sequence[Receipt]], Sequence[bool]]
-"""Makes receipts durable and says of each whether its worker may go on; called by an engine."""
+Record: TypeAlias = "Callable[[SealIntent], bool]"
+"""Has the coordinator make an intent durable; False: it expects no such thing any more."""
+
+Perform: TypeAlias = "Callable[[Order, Emit, Record], None]"
+"""Performs every item of an order, in a worker."""
 
 
 class Source(Protocol):
@@ -358,7 +366,11 @@ class Eraser(Protocol):
 
 
 class Engine(Protocol):
-    """Runs orders somewhere and brings back receipts. Only the coordinator touches the ledger."""
+    """Runs orders somewhere and brings back receipts. Only the coordinator touches the ledger.
+
+    Of every order either each item comes back with a receipt, and then an `OrderDone`, or it comes
+    back as `Lost`, whatever was heard of it before.
+    """
 
     capacity: int
     """How many orders are worth handing out at once."""
@@ -369,7 +381,7 @@ class Engine(Protocol):
     def receipts(self, timeout: float, record: Recorder | None = None) -> Iterable[Receipt]:
         """Return what has arrived, waiting up to `timeout` seconds for the first.
 
-        A receipt that its worker waits upon is not among it: those go to `record` before this
+        An intent that its worker waits upon is not among it: those go to `record` before this
         returns, as many at once as there are, and each worker is told what came of its own.
         Without `record` they are told no.
         """
@@ -377,11 +389,24 @@ class Engine(Protocol):
     def pause(self) -> None:
         """Ask the workers to return what they have not begun, and to end soon."""
 
-    def traffic(self) -> Sequence[Mapping[str, Any]]:
+    def traffic(self) -> Sequence[EndpointTraffic]:
         """Return what the workers exchanged with each endpoint, once they are closed."""
 
     def close(self, *, grace: float) -> None:
         """End the workers; what they have not acknowledged after `grace` seconds is lost."""
+
+
+class Service(Protocol):
+    """What an engine's worker runs."""
+
+    halt: threading.Event
+    """Set when what is not begun is to be returned."""
+
+    @property
+    def perform(self) -> Perform: ...  # noqa: D102 - see `Perform`
+
+    def traffic(self) -> Sequence[EndpointTraffic]:
+        """Return what was exchanged with each endpoint so far."""
 
 
 class Clock(Protocol):

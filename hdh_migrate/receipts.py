@@ -1,27 +1,273 @@
-"""The receipt that engines and pipeline both make: an object or part comes back untouched.
+"""What workers answer: one class for each kind of receipt.
 
-Who takes it relies on every field, so it is made here and nowhere else.
+A receipt about an object repeats its ledger id and the attempt of its order, so that a late one is
+fenced. It is a worker's word, from another process: whoever takes it compares it with what was
+asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
 
-from hdh_migrate.ports import Order, Receipt
+from hdh_migrate.codes import Code
+from hdh_migrate.model import ObjectInfo, PartReceipt, Verdict
+from hdh_migrate.orders import Order, OrderItem, PartItem
+
+# --- of a transfer -------------------------------------------------------------------------------
 
 
-def returned(order: Order, one: Mapping[str, Any], reason: str, detail: str) -> Receipt:
-    """Give back one item of an order, which is to be done by somebody else or later.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """The target holds the whole object; only one that was sent in one request has digests."""
 
-    `reason` is "auth", "host", "lost", "starved", "stopped" or "unreachable".
+    id: int
+    attempt: int
+    stored_size: int
+    etag: str
+    version_id: str | None
+    sha256: str | None = None
+    sealed_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """An upload is open; `header` wraps its data key."""
+
+    id: int
+    attempt: int
+    upload_id: str
+    header: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartSent:
+    """The target holds one part, of `size` plaintext bytes."""
+
+    id: int
+    attempt: int
+    size: int
+    part: PartReceipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """The upload is still open; of its parts the target holds these as their receipts say."""
+
+    id: int
+    attempt: int
+    held: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """The upload is one object already."""
+
+    id: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """The upload is no more, and there is no object of it."""
+
+    id: int
+    attempt: int
+
+
+# --- of looking at the target --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matched:
+    """What was read back is what was read from the source; `at` is when (RFC 3339)."""
+
+    id: int
+    attempt: int
+    level: str
+    at: str
+    sha256: str | None
+    stored_sha256: str | None
+    beside: tuple[tuple[Code, str], ...] = ()
+    """What is kept beside the bytes in another way than it was sent: codes with their details."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubted:
+    """The bytes are those that were sent, and not those whose MD5 the source claims."""
+
+    id: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rechecked:
+    """The object was looked at again; `wrong` says what is wrong with it, None: nothing."""
+
+    id: int
+    attempt: int
+    wrong: str | None
+
+
+# --- of anything ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceState:
+    """How the source describes an object now."""
+
+    version: str
+    size: int
+    modified: str | None
+    md5: str | None
+    kind: str
+
+    @classmethod
+    def of(cls, now: ObjectInfo) -> SourceState:
+        """Return what a fresh look told, without the object's name."""
+        return cls(
+            version=now.version, size=now.size, modified=now.modified, md5=now.md5, kind=now.kind
+        )
+
+    def pinned(self, key: str) -> ObjectInfo:
+        """Return the object of this name as it is described."""
+        return ObjectInfo(
+            key=key,
+            size=self.size,
+            version=self.version,
+            modified=self.modified,
+            md5=self.md5,
+            kind=self.kind,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drifted:
+    """The source has another object than was ordered, or other bytes under the same version."""
+
+    id: int
+    attempt: int
+    now: SourceState
+    same_version: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The object ends in a finding; `now` is known where the source was asked."""
+
+    id: int
+    attempt: int
+    code: Code
+    verdict: Verdict
+    detail: str
+    now: SourceState | None = None
+
+
+class ReturnReason(StrEnum):
+    """Why an item comes back undone."""
+
+    AUTH = "auth"
+    HOST = "host"
+    LOST = "lost"
+    STARVED = "starved"
+    STOPPED = "stopped"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Returned:
+    """An object, or one part of it by `number`, comes back undone: for later, or somebody else."""
+
+    id: int
+    attempt: int
+    number: int | None
+    dataset: str
+    reason: ReturnReason
+    detail: str
+
+    @classmethod
+    def of(cls, order: Order, one: OrderItem, reason: ReturnReason, detail: str) -> Returned:
+        """Give back one item of an order."""
+        return cls(
+            id=one.id,
+            attempt=one.attempt,
+            number=one.number if isinstance(one, PartItem) else None,
+            dataset=order.dataset,
+            reason=reason,
+            detail=detail,
+        )
+
+    @classmethod
+    def all_of(cls, order: Order, reason: ReturnReason, detail: str) -> Iterator[Returned]:
+        """Give back every item of an order."""
+        return (cls.of(order, one, reason, detail) for one in order.objects)
+
+
+ObjectReceipt = (
+    Sent
+    | Begun
+    | PartSent
+    | Resumed
+    | Completed
+    | Gone
+    | Matched
+    | Doubted
+    | Rechecked
+    | Drifted
+    | Failed
+    | Returned
+)
+"""What came of one object of an order, or of one part: at most 1 KB."""
+
+
+# --- of an engine --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderDone:
+    """Every receipt of an order has been handed over; `order` is the engine's number of it."""
+
+    order: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """The worker that held an order died; workers that died are counted from 1."""
+
+    order: Order
+    worker: int
+
+
+Receipt = ObjectReceipt | OrderDone | Lost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealIntent:
+    """The first `size` plaintext bytes of a part are about to be sealed: to be recorded before."""
+
+    id: int
+    attempt: int
+    number: int
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointTraffic:
+    """What one process exchanged with one endpoint.
+
+    `clock_offset` is by how many seconds the local clock is ahead of the newest Date header, and
+    `clock_at` when that came, by the local clock; both are None when there was none.
     """
-    return {
-        "kind": "returned",
-        "id": one["id"],
-        "attempt": one["attempt"],
-        "number": one.get("number"),
-        "dataset": order["dataset"],
-        "reason": reason,
-        "detail": detail,
-    }
+
+    side: str
+    endpoint: str
+    requests: int
+    bytes_read: int
+    bytes_written: int
+    addresses: tuple[str, ...] = ()
+    tls: tuple[str, ...] = ()
+    """What connections were secured with, as far as it was asked; see `Handshake.told`."""
+    clock_offset: float | None = None
+    clock_at: float | None = None

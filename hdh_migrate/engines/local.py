@@ -17,15 +17,36 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
-from typing import Any
 
 from hdh_migrate.confined import bare
 from hdh_migrate.engines import boot
 from hdh_migrate.engines.starved import STARVED
-from hdh_migrate.engines.wire import Wire
-from hdh_migrate.errors import MigrateError, Refused, Starved
-from hdh_migrate.ports import Order, Receipt, Recorder
-from hdh_migrate.receipts import returned
+from hdh_migrate.engines.wire import (
+    FROM_WORKER,
+    TO_WORKER,
+    Answer,
+    Assigned,
+    Close,
+    Farewell,
+    FromWorker,
+    Pause,
+    Question,
+    Ready,
+    Start,
+    ToWorker,
+    Wire,
+)
+from hdh_migrate.errors import MalformedMessage, MigrateError, Refused, Starved
+from hdh_migrate.orders import Order
+from hdh_migrate.ports import Recorder
+from hdh_migrate.receipts import (
+    EndpointTraffic,
+    Lost,
+    OrderDone,
+    Receipt,
+    Returned,
+    ReturnReason,
+)
 from hdh_migrate.software import code_digest
 
 ORDERS_AHEAD = 1
@@ -40,7 +61,7 @@ DEATHS_MAX = 8
 
 class _Worker:
     def __init__(
-        self, factory: str, config: Mapping[str, Any], kept: Sequence[str], search: Sequence[str]
+        self, factory: str, start: Start, kept: Sequence[str], search: Sequence[str]
     ) -> None:
         try:
             ours, theirs = socket.socketpair()
@@ -61,11 +82,17 @@ class _Worker:
             raise _starved(error) from error
         finally:
             theirs.close()
-        self.wire = Wire(Connection(ours.detach()))
+        self.wire = Wire[ToWorker, FromWorker](
+            Connection(ours.detach()), says=TO_WORKER, hears=FROM_WORKER
+        )
         with suppress(OSError):  # it died at once; receipts() will say so
-            self.wire.send(config)
+            self.wire.send(start)
         self.orders: dict[int, Order] = {}
         self.ready = False
+
+    def pause(self) -> None:
+        with suppress(OSError):  # it died; receipts() will say so
+            self.wire.send(Pause())
 
 
 class LocalEngine:
@@ -77,7 +104,7 @@ class LocalEngine:
     def __init__(
         self,
         factory: str,
-        config: Mapping[str, Any],
+        config: Mapping[str, object],
         *,
         processes: int,
         connections: int,
@@ -93,34 +120,31 @@ class LocalEngine:
         self._factory = factory
         self._kept, self._search = tuple(kept), tuple(search)
         self._code = code_digest()
-        self._threads = -(-connections // processes)
-        self._config = {**config, "threads": self._threads, "processes": processes}
+        threads = -(-connections // processes)
+        self._start = Start(config={**config, "processes": processes}, threads=threads)
         self._numbers = itertools.count(1)
         self._deaths = self._stillborn = self._lost = 0
-        self._closing = False
-        self._traffic: list[Mapping[str, Any]] = []
-        self._asked: list[tuple[_Worker, Receipt]] = []
+        self._closing = self._paused = False
+        self._traffic: list[EndpointTraffic] = []
+        self._asked: list[tuple[_Worker, Question]] = []
         self._refused: list[Receipt] = []
         self._workers = [self._started()]
-        self.capacity = processes * (self._threads + ORDERS_AHEAD)
+        self.capacity = processes * (threads + ORDERS_AHEAD)
 
     def submit(self, order: Order) -> None:
         """Hand the order to a worker without one, or else to the one that has least to do."""
         number = next(self._numbers)
-        numbered = {**order, "order": number}
         worker = min(self._workers, key=lambda w: len(w.orders))
         if worker.orders and len(self._workers) < self._processes:
             try:
                 worker = self._started()
             except Starved as error:
-                self._refused.extend(_given_back({number: order}, "starved", str(error)))
+                self._refused.extend(_given_back({number: order}, ReturnReason.STARVED, str(error)))
                 return
             self._workers.append(worker)
-        worker.orders[number] = numbered
-        try:
-            worker.wire.send(numbered)
-        except OSError:
-            return  # it died; receipts() will say what was lost
+        worker.orders[number] = order
+        with suppress(OSError):  # it died; receipts() will say what was lost
+            worker.wire.send(Assigned(number=number, order=order))
 
     def receipts(self, timeout: float, record: Recorder | None = None) -> Iterable[Receipt]:
         """Return what has arrived, waiting up to `timeout` seconds for the first.
@@ -147,36 +171,44 @@ class LocalEngine:
         asked, self._asked = self._asked, []
         if not asked:
             return
-        told = [receipt for _, receipt in asked]
-        answers = record(told) if record is not None else [False] * len(told)
-        for (worker, receipt), recorded in zip(asked, answers, strict=True):
+        intents = [question.intent for _, question in asked]
+        answers = record(intents) if record is not None else [False] * len(intents)
+        for (worker, question), recorded in zip(asked, answers, strict=True):
             with suppress(OSError):  # it died; receipts() will say what was lost
-                worker.wire.send({"answer": receipt["asks"], "recorded": recorded})
+                worker.wire.send(Answer(number=question.number, recorded=recorded))
 
     def _receive(self, worker: _Worker) -> Iterator[Receipt]:
         try:
-            receipts = worker.wire.receive()
+            messages = worker.wire.receive()
         except (EOFError, OSError):
             yield from self._replace(worker)
             return
-        for receipt in receipts:
-            if receipt["kind"] == "order-done":
-                worker.orders.pop(receipt["order"], None)
-                self._deaths = self._stillborn = 0
-            elif receipt["kind"] == "traffic":
-                self._traffic.extend(receipt["endpoints"])
-                continue
-            elif receipt["kind"] == "ready":
-                self._demand_our_code(receipt["code_sha256"])
-                worker.ready = True
-                continue
-            elif "asks" in receipt:
-                self._asked.append((worker, receipt))
-                continue
-            yield receipt
+        except MalformedMessage:
+            if not self._closing:
+                raise
+            worker.process.kill()
+            return
+        for message in messages:
+            match message:
+                case OrderDone():
+                    worker.orders.pop(message.order, None)
+                    self._deaths = self._stillborn = 0
+                    yield message
+                case Question():
+                    self._asked.append((worker, message))
+                case Ready():
+                    self._demand_our_code(message.code_sha256)
+                    worker.ready = True
+                case Farewell():
+                    self._traffic.extend(message.traffic)
+                case _:
+                    yield message
 
     def _started(self) -> _Worker:
-        return _Worker(self._factory, self._config, self._kept, self._search)
+        worker = _Worker(self._factory, self._start, self._kept, self._search)
+        if self._paused:
+            worker.pause()
+        return worker
 
     def _demand_our_code(self, found: str) -> None:
         """Refuse a worker whose code is not what the report will name."""
@@ -195,7 +227,8 @@ class LocalEngine:
             if self._stillborn > DEATHS_MAX and not self._closing:
                 raise Starved(why)
             ends = worker.process.returncode == STARVED or self._stillborn >= STILLBORN_MAX
-            yield from _given_back(worker.orders, "starved" if ends else "stopped", why)
+            reason = ReturnReason.STARVED if ends else ReturnReason.STOPPED
+            yield from _given_back(worker.orders, reason, why)
             if not self._closing:
                 self._workers.append(self._started())
             return
@@ -208,18 +241,16 @@ class LocalEngine:
                     hint="nothing is lost; look for memory pressure, then run the same plan again",
                 )
             self._workers.append(self._started())
-        for number, order in worker.orders.items():
-            yield {"kind": "lost", "order": number, "lost": order, "worker": self._lost}
+        for order in worker.orders.values():
+            yield Lost(order=order, worker=self._lost)
 
     def pause(self) -> None:
         """Ask every worker to return what it has not begun."""
+        self._paused = True
         for worker in self._workers:
-            try:
-                worker.wire.send({"command": "pause"})
-            except OSError:
-                continue
+            worker.pause()
 
-    def traffic(self) -> list[Mapping[str, Any]]:
+    def traffic(self) -> Sequence[EndpointTraffic]:
         """Return what the workers exchanged with each endpoint, once they are closed."""
         return self._traffic
 
@@ -227,10 +258,8 @@ class LocalEngine:
         """End the workers, gently for `grace` seconds."""
         self._closing = True
         for worker in self._workers:
-            try:
-                worker.wire.connection.send_bytes(b"null")
-            except OSError:
-                continue
+            with suppress(OSError):
+                worker.wire.send(Close())
         deadline = time.monotonic() + grace
         for worker in list(self._workers):
             self._farewell(worker, deadline)
@@ -262,12 +291,11 @@ def _innocent(worker: _Worker) -> str | None:
     return None
 
 
-def _given_back(orders: Mapping[int, Order], reason: str, why: str) -> Iterator[Receipt]:
-    """Give back what workers were to do; for "starved", whoever drives the engine ends the run."""
+def _given_back(orders: Mapping[int, Order], reason: ReturnReason, why: str) -> Iterator[Receipt]:
+    """Give back what workers were to do; whoever drives the engine ends the run if they starved."""
     for number, order in orders.items():
-        for one in order["objects"]:
-            yield returned(order, one, reason, why)
-        yield {"kind": "order-done", "order": number}
+        yield from Returned.all_of(order, reason, why)
+        yield OrderDone(order=number)
 
 
 def processors() -> int:

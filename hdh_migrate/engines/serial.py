@@ -1,51 +1,72 @@
-"""The in-process twin: performs each order when it is handed out, in this thread."""
+"""The in-process twin: performs each order when it is asked for receipts, in this thread."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
-from hdh_migrate.ports import Order, Receipt, Recorder
+from hdh_migrate.engines.wire import FROM_WORKER, TO_WORKER, Assigned, Question, Vocabulary
+from hdh_migrate.orders import Order
+from hdh_migrate.ports import Recorder, Service
+from hdh_migrate.receipts import EndpointTraffic, ObjectReceipt, OrderDone, Receipt, SealIntent
 
-Perform = Callable[[Order, Callable[[Receipt], None], Callable[[Receipt], bool]], None]
+M = TypeVar("M")
 
 
 class SerialEngine:
-    """Deterministic, for tests and for looking closely."""
+    """Deterministic, for tests and for looking closely.
+
+    Orders and receipts go through JSON here, too: what it would not carry shows.
+    """
 
     capacity = 1
 
-    def __init__(self, perform: Perform) -> None:
-        self._perform = perform
+    def __init__(self, service: Service) -> None:
+        self._service = service
         self._orders: list[Order] = []
         self._numbers = itertools.count(1)
+        self._traffic: Sequence[EndpointTraffic] = ()
 
     def submit(self, order: Order) -> None:
         """Keep the order until receipts are asked for."""
-        self._orders.append({**order, "order": next(self._numbers)})
+        self._orders.append(order)
 
     def receipts(self, timeout: float, record: Recorder | None = None) -> Iterable[Receipt]:
         """Perform the orders now and return what they gave."""
         del timeout
         orders, self._orders = self._orders, []
-        done: list[Mapping[str, Any]] = []
+        done: list[Receipt] = []
 
-        def recorded(receipt: Receipt) -> bool:
-            return record is not None and record([receipt])[0]
+        def emit(receipt: ObjectReceipt) -> None:
+            done.append(_carried(receipt, FROM_WORKER))
+
+        def recorded(intent: SealIntent) -> bool:
+            asked = _carried(Question(number=1, intent=intent), FROM_WORKER)
+            return record is not None and record([asked.intent])[0]
 
         for order in orders:
-            self._perform(order, done.append, recorded)
-            done.append({"kind": "order-done", "order": order["order"]})
+            given = _carried(Assigned(number=next(self._numbers), order=order), TO_WORKER)
+            self._service.perform(given.order, emit, recorded)
+            done.append(OrderDone(order=given.number))
         return done
 
     def pause(self) -> None:
-        """Nothing is under way between calls."""
+        """Let what is not begun be returned."""
+        self._service.halt.set()
 
-    def traffic(self) -> list[Mapping[str, Any]]:
-        """Return nothing: the coordinator counts its own traffic."""
-        return []
+    def traffic(self) -> Sequence[EndpointTraffic]:
+        """Return what was exchanged with each endpoint until this was closed."""
+        return self._traffic
 
     def close(self, *, grace: float) -> None:
         """Nothing to end."""
         del grace
+        self._traffic = self._service.traffic()
+
+
+def _carried(message: M, words: Vocabulary[Any]) -> M:
+    """Return a message as it arrives at the other end."""
+    (arrived,) = words.decode(words.encode(message))
+    assert isinstance(arrived, type(message))
+    return arrived

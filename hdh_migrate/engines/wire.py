@@ -1,31 +1,387 @@
-"""Messages between coordinator and workers: JSON in length-prefixed frames, never pickles."""
+"""Messages between coordinator and workers: JSON in length-prefixed frames, never pickles.
+
+This is the only place where orders and receipts are JSON. What comes from another process is taken
+only if it is of a kind that this end may hear and if each field is there and of its type.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import StrEnum
+from functools import cache, partial
 from multiprocessing.connection import Connection
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Final, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from hdh_migrate import orders, receipts
+from hdh_migrate.errors import MalformedMessage
+from hdh_migrate.orders import Order
+from hdh_migrate.receipts import EndpointTraffic, ObjectReceipt, OrderDone, SealIntent
+
+# --- what an engine and its workers say beside orders and receipts -------------------------------
 
 
-class Wire:
-    """One end of a connection; sending is safe from many threads."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """The first message to a worker: what its factory makes it from, and how many threads."""
 
-    def __init__(self, connection: Connection) -> None:
+    config: Mapping[str, Any] = field(repr=False)
+    threads: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assigned:
+    """An order under the engine's number."""
+
+    number: int
+    order: Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Return what is not begun."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close:
+    """End when everything handed out is done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """May the work go on that waits for this to be recorded?"""
+
+    number: int
+    intent: SealIntent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came of the question of this number."""
+
+    number: int
+    recorded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A worker can take orders, and runs this code."""
+
+    pid: int
+    code_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Farewell:
+    """The last word of a worker that was closed."""
+
+    traffic: tuple[EndpointTraffic, ...]
+
+
+ToWorker = Start | Assigned | Pause | Close | Answer
+FromWorker = ObjectReceipt | OrderDone | Question | Ready | Farewell
+
+KINDS: Final[Mapping[str, type[Any]]] = {
+    "put": orders.PutOrder,
+    "begin": orders.BeginOrder,
+    "resume": orders.ResumeOrder,
+    "part": orders.PartOrder,
+    "complete": orders.CompleteOrder,
+    "verify": orders.VerifyOrder,
+    "again": orders.AgainOrder,
+    "recheck": orders.RecheckOrder,
+    "sent": receipts.Sent,
+    "begun": receipts.Begun,
+    "part-sent": receipts.PartSent,
+    "resumed": receipts.Resumed,
+    "completed": receipts.Completed,
+    "gone": receipts.Gone,
+    "matched": receipts.Matched,
+    "doubted": receipts.Doubted,
+    "rechecked": receipts.Rechecked,
+    "drifted": receipts.Drifted,
+    "failed": receipts.Failed,
+    "returned": receipts.Returned,
+    "order-done": receipts.OrderDone,
+    "start": Start,
+    "assigned": Assigned,
+    "pause": Pause,
+    "close": Close,
+    "question": Question,
+    "answer": Answer,
+    "ready": Ready,
+    "farewell": Farewell,
+}
+"""Every kind of order, receipt and message of an engine by its name in JSON."""
+
+NAMES: Final[Mapping[type[Any], str]] = {kind: name for name, kind in KINDS.items()}
+
+# --- how a type is written and read --------------------------------------------------------------
+
+Json = Any
+Write = Callable[[Any], Json]
+Read = Callable[[Any], Any]
+
+
+class _Refused(Exception):
+    """A value is not of its type; where it stands is put before as the refusal goes up."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How values of one type are written and read.
+
+    Their JSON is of one of the types `raw`. Without `write` and `read` it is the value itself.
+    """
+
+    raw: frozenset[type]
+    write: Write | None = None
+    read: Read | None = None
+
+
+@cache
+def _form(hint: Any) -> _Form:  # noqa: ANN401 - an annotation
+    """Return the form of a type.
+
+    Raises:
+        TypeError: there is none.
+    """
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in {Union, UnionType}:
+        return _either(inner)
+    if origin is tuple:
+        return _many(_form(inner[0])) if inner[-1] is Ellipsis else _fixed(inner)
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return _Form(_TEXT, str, partial(_one_of, hint))
+    if isinstance(hint, type) and is_dataclass(hint):
+        row = _Row(hint)
+        return _Form(_LIST, row.write, row.read)
+    if hint not in _SIMPLE:
+        raise TypeError(f"no JSON for {hint}")
+    return _SIMPLE[hint]
+
+
+_TEXT: Final = frozenset[type]({str})
+_LIST: Final = frozenset[type]({list})
+_OBJECT: Final = frozenset[type]({dict})
+
+
+def _bytes(told: str) -> bytes:
+    try:
+        return base64.b64decode(told, validate=True)
+    except ValueError:
+        raise _Refused(": no base64") from None
+
+
+def _one_of(kind: type[StrEnum], told: str) -> StrEnum:
+    try:
+        return kind(told)
+    except ValueError:
+        raise _Refused(f": no {kind.__name__}") from None
+
+
+def _texts(told: dict[str, Json]) -> Mapping[str, str]:
+    if told and not all(type(value) is str for value in told.values()):
+        raise _Refused(": no mapping of texts")
+    return told
+
+
+_SIMPLE: Final[Mapping[Any, _Form]] = {
+    str: _Form(_TEXT),
+    int: _Form(frozenset({int})),
+    bool: _Form(frozenset({bool})),
+    float: _Form(frozenset({float, int})),
+    bytes: _Form(_TEXT, lambda value: base64.b64encode(value).decode(), _bytes),
+    Mapping[str, str]: _Form(_OBJECT, dict, _texts),
+    Mapping[str, Any]: _Form(_OBJECT, dict),
+}
+
+
+def _either(hints: Sequence[Any]) -> _Form:
+    """Return the form of what may be None, or of several kinds."""
+    if NoneType not in hints:
+        kinds = Vocabulary[Any](*hints)
+        return _Form(_LIST, kinds.told, kinds.taken)
+    (form,) = (_form(hint) for hint in hints if hint is not NoneType)
+    raw, write, read = form.raw | {NoneType}, form.write, form.read
+    if write is None or read is None:
+        return _Form(raw)
+    return _Form(
+        raw,
+        lambda value: None if value is None else write(value),
+        lambda told: None if told is None else read(told),
+    )
+
+
+def _many(form: _Form) -> _Form:
+    """Return the form of a tuple of any length."""
+    raw, write, read = form.raw, form.write, form.read
+
+    def read_all(told: list[Json]) -> tuple[Any, ...]:
+        for number, one in enumerate(told):
+            if type(one) not in raw:
+                raise _Refused(f"[{number}]: {type(one).__name__}")
+        return tuple(told if read is None else map(read, told))
+
+    return _Form(_LIST, list if write is None else lambda them: list(map(write, them)), read_all)
+
+
+def _fixed(hints: Sequence[Any]) -> _Form:
+    """Return the form of a tuple of plain values."""
+    raws = [_form(hint).raw for hint in hints]
+
+    def read(told: list[Json]) -> tuple[Any, ...]:
+        if len(told) != len(raws) or not all(map(_is_of, told, raws)):
+            raise _Refused(": no such tuple")
+        return tuple(told)
+
+    return _Form(_LIST, list, read)
+
+
+def _is_of(told: Json, raw: frozenset[type]) -> bool:
+    return type(told) in raw
+
+
+class _Row:
+    """How a dataclass is written and read: as the list of its fields."""
+
+    def __init__(self, made: type[Any]) -> None:
+        assert "__slots__" in vars(made), "values are put into slots"
+        assert not hasattr(made, "__post_init__"), "reading calls no method of it"
+        hints = get_type_hints(made)
+        self._made, self._names = made, [one.name for one in fields(made)]
+        forms = [_form(hints[name]) for name in self._names]
+        self._raw = [form.raw for form in forms]
+        self._write = [(n, form.write) for n, form in enumerate(forms) if form.write is not None]
+        self._read = [(n, form.read) for n, form in enumerate(forms) if form.read is not None]
+        # What its own __init__ does, which takes four times as long since it is frozen.
+        self._put = [getattr(made, name).__set__ for name in self._names]
+        self._sound = set[tuple[type, ...]]()
+        """Types of all fields that were found to be right."""
+
+    def write(self, value: Any) -> list[Json]:  # noqa: ANN401 - of the type
+        told = [getattr(value, name) for name in self._names]
+        for number, write in self._write:
+            told[number] = write(told[number])
+        return told
+
+    def read(self, told: list[Json]) -> Any:  # noqa: ANN401 - of the type
+        types = tuple(map(type, told))
+        if types not in self._sound:
+            self._judge(types)
+        for number, read in self._read:
+            try:
+                told[number] = read(told[number])
+            except _Refused as error:
+                raise _Refused(f".{self._names[number]}{error}") from None
+        made = object.__new__(self._made)
+        for put, value in zip(self._put, told, strict=True):
+            put(made, value)
+        return made
+
+    def _judge(self, types: tuple[type, ...]) -> None:
+        if len(types) != len(self._names):
+            raise _Refused(f": {len(types)} fields instead of {len(self._names)}")
+        for name, found, raw in zip(self._names, types, self._raw, strict=True):
+            if found not in raw:
+                raise _Refused(f".{name}: {found.__name__}")
+        self._sound.add(types)
+
+
+# --- messages ------------------------------------------------------------------------------------
+
+M = TypeVar("M")
+S = TypeVar("S")
+R = TypeVar("R")
+
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False)
+
+
+def _no_number(told: str) -> Json:
+    raise ValueError(told)
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_number)
+
+
+class Vocabulary(Generic[M]):
+    """The kinds of message that somebody may send, and no other.
+
+    A message is the name of its kind and its fields, in the order in which its class has them.
+    """
+
+    def __init__(self, *kinds: type[M]) -> None:
+        self._rows = {kind: (NAMES[kind], _Row(kind)) for kind in kinds}
+        self._read = {name: row.read for name, row in self._rows.values()}
+
+    def encode(self, *messages: M) -> bytes:
+        """Return messages as JSON."""
+        return _ENCODER.encode([self.told(one) for one in messages]).encode()
+
+    def decode(self, data: bytes) -> list[M]:
+        """Return what `encode` was given.
+
+        Raises:
+            MalformedMessage: it is nothing that `encode` gives; values are not told, since they may
+                be names.
+        """
+        try:
+            told = _DECODER.decode(data.decode())
+        except (ValueError, RecursionError):
+            raise MalformedMessage("no JSON") from None
+        if type(told) is not list:
+            raise MalformedMessage("no list of messages")
+        try:
+            return [self.taken(one) for one in told]
+        except _Refused as error:
+            raise MalformedMessage(str(error)) from None
+
+    def told(self, message: M) -> list[Json]:
+        """Return one message as JSON can hold it."""
+        name, row = self._rows[type(message)]
+        return [name, *row.write(message)]
+
+    def taken(self, told: Json) -> M:
+        """Return the message that was told so."""
+        kind = told[0] if type(told) is list and told else None
+        read = self._read.get(kind) if type(kind) is str else None
+        if read is None:
+            raise _Refused(": a kind that is not known here")
+        try:
+            return read(told[1:])  # type: ignore[no-any-return]
+        except _Refused as error:
+            raise _Refused(f" {kind}{error}") from None
+
+
+TO_WORKER = Vocabulary[ToWorker](*get_args(ToWorker))
+FROM_WORKER = Vocabulary[FromWorker](*get_args(FromWorker))
+
+
+class Wire(Generic[S, R]):
+    """One end of a connection, which says and hears; sending is safe from many threads."""
+
+    def __init__(
+        self, connection: Connection, *, says: Vocabulary[S], hears: Vocabulary[R]
+    ) -> None:
         self.connection = connection
+        self._says, self._hears = says, hears
         self._lock = threading.Lock()
 
-    def send(self, message: Mapping[str, Any] | list[Any]) -> None:
-        """Send one message."""
-        data = json.dumps(message, separators=(",", ":")).encode()
+    def send(self, *messages: S) -> None:
+        """Send messages in one frame."""
+        data = self._says.encode(*messages)
         with self._lock:
             self.connection.send_bytes(data)
 
-    def receive(self) -> Any:  # noqa: ANN401 - JSON
-        """Wait for one message.
+    def receive(self) -> list[R]:
+        """Wait for one frame.
 
         Raises:
             EOFError: the other end is gone.
+            MalformedMessage: it is not what the other end may say.
         """
-        return json.loads(self.connection.recv_bytes())
+        return self._hears.decode(self.connection.recv_bytes())

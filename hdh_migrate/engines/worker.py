@@ -19,12 +19,28 @@ import time
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn, assert_never
 
 from hdh_migrate.confined import confine
 from hdh_migrate.engines.starved import STARVED, is_starved
-from hdh_migrate.engines.wire import Wire
-from hdh_migrate.errors import MigrateError
+from hdh_migrate.engines.wire import (
+    FROM_WORKER,
+    TO_WORKER,
+    Answer,
+    Assigned,
+    Close,
+    Farewell,
+    FromWorker,
+    Pause,
+    Question,
+    Ready,
+    Start,
+    ToWorker,
+    Wire,
+)
+from hdh_migrate.errors import MalformedMessage, MigrateError
+from hdh_migrate.ports import Perform, Service
+from hdh_migrate.receipts import ObjectReceipt, OrderDone, SealIntent
 from hdh_migrate.software import code_digest
 
 FAULT = 70
@@ -34,9 +50,11 @@ FLUSH_RECEIPTS = 8
 FLUSH_SECONDS = 0.05
 TRACE_FRAMES = 8
 
-_Told = Mapping[str, Any]
-Perform = Callable[[_Told, Callable[[_Told], None], Callable[[_Told], bool]], None]
-"""Takes an order, who takes its receipts, and who records one before the work may go on."""
+Factory = Callable[[Mapping[str, object]], Service]
+"""Makes what a worker runs from what it is told when it starts."""
+
+Orders = queue.SimpleQueue[Assigned | None]
+Coordinator = Wire[FromWorker, ToWorker]
 
 
 class _Questions:
@@ -74,31 +92,31 @@ class _Questions:
 class _Outbox:
     """Gathers a thread's receipts for a moment; a lost one only means work done twice."""
 
-    def __init__(self, wire: Wire, questions: _Questions, order: Mapping[str, Any]) -> None:
+    def __init__(self, wire: Coordinator, questions: _Questions) -> None:
         self._wire = wire
         self._questions = questions
-        self._order = order
-        self._held: list[Mapping[str, Any]] = []
+        self._held: list[ObjectReceipt] = []
         self._since = time.monotonic()
 
-    def emit(self, receipt: Mapping[str, Any]) -> None:
+    def emit(self, receipt: ObjectReceipt) -> None:
         self._held.append(receipt)
         now = time.monotonic()
         if len(self._held) >= FLUSH_RECEIPTS or now - self._since > FLUSH_SECONDS:
-            self._wire.send(self._held)
-            self._held, self._since = [], now
+            self._flush()
+            self._since = now
 
-    def record(self, receipt: Mapping[str, Any]) -> bool:
+    def record(self, intent: SealIntent) -> bool:
         """Return whether the coordinator has made this durable."""
+        return self._questions.ask(
+            lambda number: self._flush(Question(number=number, intent=intent))
+        )
 
-        def send(number: int) -> None:
-            self._wire.send([*self._held, {**receipt, "asks": number}])
-            self._held = []
+    def close(self, order: int) -> None:
+        self._flush(OrderDone(order=order))
 
-        return self._questions.ask(send)
-
-    def close(self) -> None:
-        self._wire.send([*self._held, {"kind": "order-done", "order": self._order["order"]}])
+    def _flush(self, *more: FromWorker) -> None:
+        held, self._held = self._held, []
+        self._wire.send(*held, *more)
 
 
 def main(descriptor: int, factory: str) -> None:
@@ -107,54 +125,76 @@ def main(descriptor: int, factory: str) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     confine()
     sys.excepthook = lambda _, error, __: _tell(error)
-    wire = Wire(Connection(descriptor))
+    wire = Coordinator(Connection(descriptor), says=FROM_WORKER, hears=TO_WORKER)
     try:
-        config = wire.receive()
-        module, _, name = factory.partition(":")
-        service = getattr(importlib.import_module(module), name)(config)
-        orders: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
-        questions = _Questions()
+        start = _start(wire)
+        service = _made(factory)(start.config)
+        orders, questions = Orders(), _Questions()
         serving = (wire, orders, questions, service.perform)
         threads = [
-            threading.Thread(target=_serve, args=serving, daemon=True)
-            for _ in range(config["threads"])
+            threading.Thread(target=_serve, args=serving, daemon=True) for _ in range(start.threads)
         ]
         for thread in threads:
             thread.start()
-        wire.send([{"kind": "ready", "pid": os.getpid(), "code_sha256": code_digest()}])
+        wire.send(Ready(pid=os.getpid(), code_sha256=code_digest()))
+        _listen(wire, orders, questions, service.halt)
+        questions.close()
+        for _ in threads:
+            orders.put(None)
+        for thread in threads:
+            thread.join()
+        wire.send(Farewell(traffic=tuple(service.traffic())))
     except (EOFError, ConnectionError):
         os._exit(1)
     except BaseException as error:  # noqa: BLE001 - reported and fatal
         _give_up(error)
-    try:
-        while (message := wire.receive()) is not None:
-            if message.get("command") == "pause":
-                service.halt.set()
-            elif "answer" in message:
-                questions.answer(message["answer"], recorded=message["recorded"])
-            else:
-                orders.put(message)
-    except (EOFError, OSError):
-        os._exit(1)
-    questions.close()
-    for _ in threads:
-        orders.put(None)
-    for thread in threads:
-        thread.join()
-    wire.send([{"kind": "traffic", "endpoints": service.traffic()}])
 
 
-def _serve(
-    wire: Wire,
-    orders: queue.SimpleQueue[Mapping[str, Any] | None],
-    questions: _Questions,
-    perform: Perform,
+def _start(wire: Coordinator) -> Start:
+    match wire.receive():
+        case [Start() as start]:
+            return start
+        case _:
+            raise MalformedMessage("no start")
+
+
+def _made(factory: str) -> Factory:
+    module, _, name = factory.partition(":")
+    made: Factory = getattr(importlib.import_module(module), name)
+    return made
+
+
+def _listen(
+    wire: Coordinator, orders: Orders, questions: _Questions, halt: threading.Event
 ) -> None:
+    """Take what the coordinator says until it says close; end at once when it is gone."""
+    while True:
+        try:
+            messages = wire.receive()
+        except (EOFError, OSError):
+            os._exit(1)
+        for message in messages:
+            match message:
+                case Assigned():
+                    orders.put(message)
+                case Answer():
+                    questions.answer(message.number, recorded=message.recorded)
+                case Pause():
+                    halt.set()
+                case Close():
+                    return
+                case Start():
+                    raise MalformedMessage("a second start")
+                case _:
+                    assert_never(message)
+
+
+def _serve(wire: Coordinator, orders: Orders, questions: _Questions, perform: Perform) -> None:
     try:
-        while (order := orders.get()) is not None:
-            outbox = _Outbox(wire, questions, order)
-            perform(order, outbox.emit, outbox.record)
-            outbox.close()
+        while (given := orders.get()) is not None:
+            outbox = _Outbox(wire, questions)
+            perform(given.order, outbox.emit, outbox.record)
+            outbox.close(given.number)
     except (BrokenPipeError, ConnectionError):
         os._exit(1)
     except BaseException as error:  # noqa: BLE001 - reported and fatal

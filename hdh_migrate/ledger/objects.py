@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hdh_migrate.ledger.coverage import FAILED_ROWS
 from hdh_migrate.ledger.database import guarded
-from hdh_migrate.ledger.rows import entry_of, extra_of, leaf_of, raw_digest
+from hdh_migrate.ledger.rows import entry_of, extra_of, leaf_of, raw_digest, sent_row
 from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.uploads import Uploads
 from hdh_migrate.model import Claimed, Entry, Listed, ObjectInfo, State, key_bytes, key_text
+
+if TYPE_CHECKING:
+    from hdh_migrate.receipts import Matched, Sent
 
 
 class Objects(Uploads):
@@ -128,17 +131,16 @@ class Objects(Uploads):
             self._moved(entry.dataset, entry.obj.size, State.SENDING, State.LISTED)
 
     @all_or_nothing
-    def sent(self, entry: Entry, receipt: Mapping[str, Any]) -> bool:
+    def sent(self, entry: Entry, receipt: Sent) -> bool:
         """Record one object's receipt; False when a later attempt fences it."""
         done = self._do(
             self._sql["sent"],
-            (raw_digest(receipt.get("sha256")), raw_digest(receipt.get("sealed_sha256")),
-             receipt["stored_size"], receipt["etag"], receipt.get("version_id"),
-             entry.id, entry.attempt),
+            (raw_digest(receipt.sha256), raw_digest(receipt.sealed_sha256), receipt.stored_size,
+             receipt.etag, receipt.version_id, entry.id, entry.attempt),
         )  # fmt: skip
         if done:
             self._moved(entry.dataset, entry.obj.size, State.SENDING, State.SENT)
-            self._receipts.setdefault("sent", []).append(receipt)
+            self._receipts.setdefault("sent", []).append(sent_row(receipt))
         return bool(done)
 
     @all_or_nothing
@@ -208,12 +210,12 @@ class Objects(Uploads):
     # --- verify and reading ----------------------------------------------------------------------
 
     @all_or_nothing
-    def verified(self, entry: Entry, receipt: Mapping[str, Any]) -> bool:
+    def verified(self, entry: Entry, receipt: Matched) -> bool:
         """Record that what was read back is what was read from the source."""
         done = self._do(
             self._sql["verified"],
-            (raw_digest(receipt.get("sha256")), raw_digest(receipt.get("stored_sha256")),
-             receipt["level"], receipt["at"], entry.id, entry.attempt),
+            (raw_digest(receipt.sha256), raw_digest(receipt.stored_sha256), receipt.level,
+             receipt.at, entry.id, entry.attempt),
         )  # fmt: skip
         if done:
             if entry.parts:

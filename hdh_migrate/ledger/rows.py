@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hdh_migrate.fixity import inventory_leaf
 from hdh_migrate.model import Entry, ObjectInfo, Verified, key_bytes, key_text
+
+if TYPE_CHECKING:
+    from hdh_migrate.receipts import Sent
 
 VERIFIED = (
     "id", "dataset", "key", "size", "version", "modified", "md5", "parts", "attempt", "sha256",
@@ -32,6 +35,21 @@ def as_json(value: Any) -> Any:  # noqa: ANN401 - what SQLite holds
 def raw_digest(digest: str | None) -> bytes | None:
     """Return the bytes of a digest in hexadecimal."""
     return None if digest is None else bytes.fromhex(digest)
+
+
+def sent_row(receipt: Sent) -> dict[str, Any]:
+    """Return a receipt in the form that the journal's digest of it covers."""
+    row: dict[str, Any] = {
+        "kind": "sent",
+        "id": receipt.id,
+        "attempt": receipt.attempt,
+        "stored_size": receipt.stored_size,
+        "etag": receipt.etag,
+        "version_id": receipt.version_id,
+    }
+    if receipt.sha256 is not None:  # of a multipart object nobody has read the whole yet
+        row |= {"sha256": receipt.sha256, "sealed_sha256": receipt.sealed_sha256}
+    return row
 
 
 def extra_of(obj: ObjectInfo) -> str | None:

@@ -7,16 +7,16 @@ Who reads the target back need not hold the source. An object that only the sour
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Missing, SourceChanged
 from hdh_migrate.model import Span, Verdict
+from hdh_migrate.orders import OrderItem, VerifyItem
 from hdh_migrate.pipeline.sending import CLAIM_DIFFERS
-from hdh_migrate.pipeline.work import Route, Toolbox, described
-from hdh_migrate.pipeline.work import seen as told
+from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.ports import Source
+from hdh_migrate.receipts import Failed, SourceState
 
 
 class Again:
@@ -25,27 +25,24 @@ class Again:
     def __init__(self, box: Toolbox, source: Source) -> None:
         self._box, self._source = box, source
 
-    def doubted(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
+    def doubted(self, route: Route, one: VerifyItem) -> Failed:
         """Say what is wrong with an object whose bytes do not have the MD5 that is claimed."""
-        base = {"id": order["id"], "attempt": order["attempt"], "size": order["size"]}
 
-        def ask() -> dict[str, Any] | None:
-            return self.failure(route, order, denied=True)
+        def ask() -> Failed | None:
+            return self.failure(route, one, denied=True)
 
         try:
             found = self._box.retry(ask)
             if (
-                found is not None and found["code"] == Code.SOURCE_DIFFERS
+                found is not None and found.code is Code.SOURCE_DIFFERS
             ):  # once may be a slip of the wire
                 found = self._box.retry(ask)
         except SourceChanged:
-            found = self.changed(route, order)
+            found = self.changed(route, one)
         assert found is not None, "either the bytes are wrong or the claim is"
-        return {**base, **found}
+        return found
 
-    def failure(
-        self, route: Route, order: Mapping[str, Any], *, denied: bool
-    ) -> dict[str, Any] | None:
+    def failure(self, route: Route, one: VerifyItem, *, denied: bool) -> Failed | None:
         """Compare with the digests of what was sent; return what is wrong, None when nothing is.
 
         With `denied` the MD5 that the source claims is not that of these bytes: if it gives them
@@ -55,39 +52,43 @@ class Again:
             SourceChanged: it is no longer the version that was sent.
         """
         try:
-            if not self._same(route, order):
+            if not self._same(route, one):
                 detail = "the source gave other bytes when it was read again"
-                return failed(Code.SOURCE_DIFFERS, Verdict.MISMATCH, detail)
+                return failed(one, Code.SOURCE_DIFFERS, Verdict.MISMATCH, detail)
             if not denied:
                 return None
-            self._box.still(self._source, route.source, described(order))
+            self._box.still(self._source, route.source, one.obj)
         except Missing as error:
             raise SourceChanged("the source object is gone") from error
-        return failed(Code.SOURCE_MD5_DIFFERS, Verdict.UNVERIFIABLE, CLAIM_DIFFERS)
+        return failed(one, Code.SOURCE_MD5_DIFFERS, Verdict.UNVERIFIABLE, CLAIM_DIFFERS)
 
-    def changed(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
+    def changed(self, route: Route, one: VerifyItem) -> Failed:
         """Return the failure of an object that changed, with how the source describes it now."""
-        detail = "the source changed before it could be read again"
-        found = failed(Code.SOURCE_CHANGED, Verdict.DRIFTED, detail)
-        try:
-            now = self._box.retry(lambda: self._source.head(route.source, order["key"]))
-        except Missing:
-            return {**found, "now": None}
-        return {**found, "now": told(now)}
+        now: SourceState | None = None
+        with suppress(Missing):
+            now = SourceState.of(self._box.retry(lambda: self._source.head(route.source, one.key)))
+        return Failed(
+            id=one.id,
+            attempt=one.attempt,
+            code=Code.SOURCE_CHANGED,
+            verdict=Verdict.DRIFTED,
+            detail="the source changed before it could be read again",
+            now=now,
+        )
 
-    def _same(self, route: Route, order: Mapping[str, Any]) -> bool:
+    def _same(self, route: Route, one: VerifyItem) -> bool:
         """Read the pinned version once more and compare every digest."""
-        obj, start = described(order), 0
-        parts = order["parts"] or [{"size": obj.size, "sha256": order["sha256"]}]
-        for part in parts:
-            span, digest = Span(start, part["size"]), hashlib.sha256()
+        obj, start = one.obj, 0
+        whole = [(obj.size, one.sha256)]
+        for size, sha256 in [(part.size, part.sha256) for part in one.parts] or whole:
+            span, digest = Span(start, size), hashlib.sha256()
             self._source.read(route.source, obj, span, digest.update)
-            if digest.hexdigest() != part["sha256"]:
+            if digest.hexdigest() != sha256:
                 return False
             start = span.end
         return True
 
 
-def failed(code: Code, verdict: Verdict, detail: str) -> dict[str, Any]:
+def failed(one: OrderItem, code: Code, verdict: Verdict, detail: str) -> Failed:
     """Return what a receipt says of an object that is not verified."""
-    return {"kind": "failed", "code": code, "verdict": str(verdict), "detail": detail}
+    return Failed(id=one.id, attempt=one.attempt, code=code, verdict=verdict, detail=detail)

@@ -7,11 +7,11 @@ could not be. Each comparison gives a finding (code and detail) or None.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Permanent
 from hdh_migrate.model import Lock, Stored
+from hdh_migrate.orders import OrderItem
 from hdh_migrate.pipeline.selecting import hyphenated
 from hdh_migrate.pipeline.sending import ATTEMPT, RETAIN
 from hdh_migrate.pipeline.work import Route, Toolbox
@@ -21,22 +21,22 @@ Found = tuple[Code, str]
 
 
 def beside(
-    box: Toolbox, reader: TargetReader, route: Route, order: Mapping[str, Any], seen: Stored
+    box: Toolbox, reader: TargetReader, route: Route, one: OrderItem, seen: Stored
 ) -> Iterator[Found]:
     """Give every difference; an object without tags or lock costs no request."""
     for found in (
-        _metadata(order, seen),
-        _tags(box, reader, route, order, seen),
+        _metadata(one, seen),
+        _tags(box, reader, route, one, seen),
         _lock(box, reader, route, seen),
     ):
         if found is not None:
             yield found
 
 
-def _metadata(order: Mapping[str, Any], seen: Stored) -> Found | None:
+def _metadata(one: OrderItem, seen: Stored) -> Found | None:
     """Compare metadata; names are compared without case, which HTTP does not keep."""
     there = {name.lower(): value for name, value in seen.metadata.items() if name != ATTEMPT}
-    sent = {name.lower(): value for name, value in order.get("metadata", {}).items()}
+    sent = {name.lower(): value for name, value in one.metadata.items()}
     lost = [name for name, value in sent.items() if there.get(name) != value]
     if not lost:
         return None
@@ -48,10 +48,10 @@ def _metadata(order: Mapping[str, Any], seen: Stored) -> Found | None:
 
 
 def _tags(
-    box: Toolbox, reader: TargetReader, route: Route, order: Mapping[str, Any], seen: Stored
+    box: Toolbox, reader: TargetReader, route: Route, one: OrderItem, seen: Stored
 ) -> Found | None:
     """Compare tags, name by name and value by value: a count in a reply tells of neither."""
-    sent = dict(order.get("tags", {}))
+    sent = dict(one.tags)
     if not sent:
         return None
 

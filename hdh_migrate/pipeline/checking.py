@@ -6,10 +6,9 @@ unsealed plaintext through another, and of a multipart object through one for ea
 
 from __future__ import annotations
 
-import base64
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
@@ -20,10 +19,12 @@ from hdh_migrate.errors import (
     UnsealFailed,
 )
 from hdh_migrate.model import MIB, Span, Stored, Verdict
+from hdh_migrate.orders import RecheckItem, VerifyItem
 from hdh_migrate.pipeline.again import Again, failed
 from hdh_migrate.pipeline.beside import beside
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.ports import TargetReader
+from hdh_migrate.receipts import Doubted, Failed, Matched
 
 RESUME_AFTER = 64 * MIB
 """A cut reply is continued only after this much; before, reading anew is as quick."""
@@ -31,6 +32,11 @@ RESUME_AFTER = 64 * MIB
 
 class PartDigests:
     """SHA-256 of consecutive pieces of known length, compared as each one ends."""
+
+    @classmethod
+    def of(cls, lengths: Sequence[int], expected: Sequence[str]) -> PartDigests | None:
+        """Return them, None for an object that was sent whole."""
+        return cls(lengths, expected) if lengths else None
 
     def __init__(self, lengths: Sequence[int], expected: Sequence[str]) -> None:
         self.differing: list[int] = []
@@ -60,15 +66,31 @@ class PartDigests:
         self._left = self._lengths[self._number] if more else -1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Same:
+    """An object whose bytes are those that were sent, with what the target said of it."""
+
+    level: str
+    at: str
+    sha256: str | None
+    stored_sha256: str | None = None
+    seen: Stored
+
+
+_Compared = _Same | Failed | Doubted
+
+
 class _Digests:
     """Everything that is computed from one object as it is read back."""
 
-    def __init__(self, order: Mapping[str, Any]) -> None:
+    def __init__(self, one: VerifyItem) -> None:
         self.plain = hashlib.sha256()
         self.stored = hashlib.sha256()
-        wanted = order.get("md5") and order["parts"]  # of a small one it was compared in transfer
+        wanted = one.md5 and one.parts  # of a small one it was compared in transfer
         self._md5 = hashlib.md5(usedforsecurity=False) if wanted else None
-        self._parts = _part_digests(order, "sha256")
+        self._parts = PartDigests.of(
+            [part.size for part in one.parts], [part.sha256 for part in one.parts]
+        )
 
     def take(self, view: memoryview) -> None:
         """Take the next plaintext."""
@@ -78,21 +100,21 @@ class _Digests:
         if self._parts is not None:
             self._parts.update(view)
 
-    def difference(self, order: Mapping[str, Any]) -> str | None:
+    def difference(self, one: VerifyItem) -> str | None:
         """Return what differs from what was sent, None when nothing does."""
         if self._parts is not None:
             numbers = ", ".join(map(str, self._parts.differing[:10]))
             return f"part {numbers} differs" if numbers else None
-        if self.plain.hexdigest() != order["sha256"]:
+        if self.plain.hexdigest() != one.sha256:
             return "the plaintext digest differs"
-        if self.stored.hexdigest() != order["sealed_sha256"]:
+        if self.stored.hexdigest() != one.sealed_sha256:
             # The plaintext is right, but another recipient's packet may be damaged.
             return "the stored bytes differ"
         return None
 
-    def denied(self, order: Mapping[str, Any]) -> bool:
+    def denied(self, one: VerifyItem) -> bool:
         """Say whether the bytes are not those whose MD5 the source claims."""
-        return self._md5 is not None and self._md5.hexdigest() != order["md5"]
+        return self._md5 is not None and self._md5.hexdigest() != one.md5
 
 
 class Checking:
@@ -102,39 +124,42 @@ class Checking:
         """Take what asks the source again; without it an object may have to be `doubted`."""
         assert again is not None or not box.reread, "who reads the source again must hold it"
         self._box, self._reader, self._source_again = box, reader, again
-        self._compare: Callable[[Route, Mapping[str, Any]], dict[str, Any]] = {
+        self._compare: Callable[[Route, VerifyItem], _Compared] = {
             "full": self._full,
             "stored": self._stored,
             "head": self._head,
         }[box.level]
 
-    def verify(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
+    def verify(self, route: Route, one: VerifyItem) -> Matched | Failed | Doubted:
         """Give the verdict on one object, or say that it is doubted until its source was asked."""
-        base = {"id": order["id"], "attempt": order["attempt"], "size": order["size"]}
         try:
-            found = self._box.retry(lambda: self._compare(route, order))
-            if found["kind"] == "failed":  # read again before blaming the store
-                found = self._box.retry(lambda: self._compare(route, order))
+            found = self._box.retry(lambda: self._compare(route, one))
+            if isinstance(found, Failed):  # read again before blaming the store
+                found = self._box.retry(lambda: self._compare(route, one))
         except Missing:
-            found = failed(Code.MISSING, Verdict.MISSING, "the target does not hold the object")
+            return failed(one, Code.MISSING, Verdict.MISSING, "the target does not hold the object")
         except SourceChanged:
             assert self._source_again is not None, "who has no source sees none change"
-            found = self._source_again.changed(route, order)
+            return self._source_again.changed(route, one)
         except Conflict:
             detail = "the target holds another object than the one that was sent"
-            found = failed(Code.REPLACED, Verdict.MISMATCH, detail)
-        seen = found.pop("seen", None)
-        if seen is not None:
-            found["beside"] = [
-                list(one) for one in beside(self._box, self._reader, route, order, seen)
-            ]
-        return {**base, **found}
+            return failed(one, Code.REPLACED, Verdict.MISMATCH, detail)
+        if not isinstance(found, _Same):
+            return found
+        return Matched(
+            id=one.id,
+            attempt=one.attempt,
+            level=found.level,
+            at=found.at,
+            sha256=found.sha256,
+            stored_sha256=found.stored_sha256,
+            beside=tuple(beside(self._box, self._reader, route, one, found.seen)),
+        )
 
-    def _full(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
-        digests = _Digests(order)
-        header = base64.b64decode(order["header"]) if "header" in order else None
+    def _full(self, route: Route, one: VerifyItem) -> _Compared:
+        digests = _Digests(one)
         unsealer = self._box.envelopes.unsealer(
-            size=order["size"], write=digests.take, header=header
+            size=one.size, write=digests.take, header=one.header
         )
 
         def write(data: bytes) -> None:
@@ -142,69 +167,68 @@ class Checking:
             unsealer.write(data)
 
         try:
-            seen = self._read(route, order, write)
+            seen = self._read(route, one, write)
             unsealer.close()
         except UnsealFailed as error:
-            return failed(Code.MISMATCH, Verdict.MISMATCH, str(error))
-        difference = digests.difference(order)
+            return failed(one, Code.MISMATCH, Verdict.MISMATCH, str(error))
+        difference = digests.difference(one)
         if difference is not None:
-            return failed(Code.MISMATCH, Verdict.MISMATCH, difference)
-        denied = digests.denied(order)
+            return failed(one, Code.MISMATCH, Verdict.MISMATCH, difference)
+        denied = digests.denied(one)
         if denied or self._box.reread:
             if self._source_again is None:
-                return {"kind": "doubted"}
-            failure = self._source_again.failure(route, order, denied=denied)
+                return Doubted(id=one.id, attempt=one.attempt)
+            failure = self._source_again.failure(route, one, denied=denied)
             if failure is not None:
                 return failure
-        return self._matched(
-            "full",
+        return _Same(
+            level="full",
+            at=self._box.clock.now(),
             sha256=digests.plain.hexdigest(),
             stored_sha256=digests.stored.hexdigest(),
             seen=seen,
         )
 
-    def _stored(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
-        digest, parts = hashlib.sha256(), _part_digests(order, "sealed_sha256")
+    def _stored(self, route: Route, one: VerifyItem) -> _Compared:
+        digest = hashlib.sha256()
+        parts = PartDigests.of(
+            [part.stored_size for part in one.parts], [part.sealed_sha256 for part in one.parts]
+        )
 
         def write(data: bytes) -> None:
             digest.update(data)
             if parts is not None:
                 parts.update(data)
 
-        seen = self._read(route, order, write)
-        same = not parts.differing if parts else digest.hexdigest() == order["sealed_sha256"]
+        seen = self._read(route, one, write)
+        same = not parts.differing if parts else digest.hexdigest() == one.sealed_sha256
         if not same:
-            return failed(Code.MISMATCH, Verdict.MISMATCH, "the stored bytes differ")
-        return self._matched(
-            "stored",
-            sha256=order.get("sha256"),
+            return failed(one, Code.MISMATCH, Verdict.MISMATCH, "the stored bytes differ")
+        return _Same(
+            level="stored",
+            at=self._box.clock.now(),
+            sha256=one.sha256,
             stored_sha256=digest.hexdigest(),
             seen=seen,
         )
 
-    def _head(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
-        bucket, key = route.target.bucket, route.target_key(order["key"])
-        stored = self._reader.head(bucket, key)
+    def _head(self, route: Route, one: VerifyItem) -> _Compared:
+        stored = self._reader.head(route.target.bucket, route.target_key(one.key))
         if stored is None:
             raise Missing("the target does not hold the object")
-        if (stored.size, stored.etag) != (order["stored_size"], order["etag"]):
-            return failed(Code.MISMATCH, Verdict.MISMATCH, "size or version differs")
-        return self._matched("head", sha256=order.get("sha256"), seen=stored)
-
-    def _matched(self, level: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-        return {"kind": "verified", "level": level, "at": self._box.clock.now(), **more}
+        if (stored.size, stored.etag) != (one.stored_size, one.etag):
+            return failed(one, Code.MISMATCH, Verdict.MISMATCH, "size or version differs")
+        return _Same(level="head", at=self._box.clock.now(), sha256=one.sha256, seen=stored)
 
     def _read(
-        self, route: Route, order: Mapping[str, Any], write: Callable[[bytes], object]
+        self, route: Route, one: VerifyItem | RecheckItem, write: Callable[[bytes], object]
     ) -> Stored:
         """Read the whole stored object once.
 
         A cut reply is continued where it broke when that saves much and the cut came after real
         progress; otherwise the error goes up and the digests begin anew.
         """
-        stored = Stored(
-            key=route.target_key(order["key"]), size=order["stored_size"], etag=order["etag"]
-        )
+        stored = Stored(key=route.target_key(one.key), size=one.stored_size, etag=one.etag)
         at = begun = 0
 
         def count(data: bytes) -> None:
@@ -220,10 +244,3 @@ class Checking:
                 if at - begun < RESUME_AFTER:
                     raise
                 begun = at
-
-
-def _part_digests(order: Mapping[str, Any], name: str) -> PartDigests | None:
-    if not order["parts"]:
-        return None
-    lengths = [part["size" if name == "sha256" else "stored_size"] for part in order["parts"]]
-    return PartDigests(lengths, [part[name] for part in order["parts"]])

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hdh_migrate.clocks import Judge
 from hdh_migrate.codes import Code
@@ -29,8 +29,12 @@ from hdh_migrate.model import (
 from hdh_migrate.pipeline.cutting import cut
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.selecting import Rules, portable_metadata, portable_tags
-from hdh_migrate.pipeline.work import Route, item
+from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports import Clock, Engine, Progress, Source, TargetReader, TargetWriter
+
+if TYPE_CHECKING:
+    from hdh_migrate.orders import About
+    from hdh_migrate.receipts import EndpointTraffic, Matched, Sent
 
 
 class Ledger(Protocol):
@@ -57,7 +61,7 @@ class Ledger(Protocol):
     def todo(self, kind: str, dataset: int, *more: int) -> list[Entry]: ...
     def claim(self, entry: Entry) -> None: ...
     def unclaim(self, entry: Entry) -> None: ...
-    def sent(self, entry: Entry, receipt: Mapping[str, Any]) -> bool: ...
+    def sent(self, entry: Entry, receipt: Sent) -> bool: ...
     def drifted(self, entry: Entry, obj: ObjectInfo, parts: int) -> int: ...
     def failed(self, entry: Entry, old: State, code: str, verdict: str | None) -> None: ...
     def amend(self, entry: Entry, obj: ObjectInfo, parts: int) -> None: ...
@@ -84,7 +88,7 @@ class Ledger(Protocol):
         self, dataset: int, new: Sequence[Listed], changed: Sequence[tuple[int, Listed]]
     ) -> None: ...
     def adorned(self, dataset: int) -> Iterator[dict[str, Any]]: ...
-    def verified(self, entry: Entry, receipt: Mapping[str, Any]) -> bool: ...
+    def verified(self, entry: Entry, receipt: Matched) -> bool: ...
     def listing(self, dataset: int) -> Iterator[tuple[int, bytes, int, str, int, str | None]]: ...
     def claims(self, dataset: int) -> Iterator[Claimed]: ...
     def doubted(self, dataset: int) -> list[str]: ...
@@ -126,7 +130,7 @@ class Engines:
         self._make = make
         self._role: Role | None = None
         self._engine: Engine | None = None
-        self.traffic: list[Mapping[str, Any]] = []
+        self.traffic: list[EndpointTraffic] = []
 
     def get(self, role: Role) -> Engine:
         """Return the engine of a role, in the place of any other; nothing may be under way."""
@@ -166,18 +170,22 @@ class Context:
     stop: threading.Event
     engines: Engines
 
-    def item(self, entry: Entry, dataset: DatasetRow) -> dict[str, Any]:
-        """Return an entry as an order carries it: with what the target can keep beside the bytes.
+    def about(self, entry: Entry, dataset: DatasetRow) -> About:
+        """Return what orders say of an entry: with what the target can keep beside the bytes.
 
         The source's MD5 is left out where the plan says to ignore it.
         """
         obj = entry.obj
-        return item(
-            entry,
-            md5=obj.md5 if self.rules[dataset.name].compare_md5 else None,
-            metadata=portable_metadata(obj, self.limits) or {},
-            tags=portable_tags(obj, self.limits) or {},
-        )
+        return {
+            "id": entry.id,
+            "attempt": entry.attempt,
+            "key": obj.key,
+            "size": obj.size,
+            "version": obj.version,
+            "md5": obj.md5 if self.rules[dataset.name].compare_md5 else None,
+            "metadata": portable_metadata(obj, self.limits) or {},
+            "tags": portable_tags(obj, self.limits) or {},
+        }
 
     def cut(self, size: int) -> PartPlan:
         """Return how an object of so many bytes is cut for the target.

@@ -8,10 +8,10 @@ is committed, and only then the reason is raised.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import assert_never
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
@@ -24,12 +24,23 @@ from hdh_migrate.errors import (
     Transient,
 )
 from hdh_migrate.model import Entry, Role, Verdict
+from hdh_migrate.orders import Order
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.ports import Engine, Order, Recorder
+from hdh_migrate.ports import Engine, Recorder
+from hdh_migrate.receipts import (
+    Failed,
+    Lost,
+    ObjectReceipt,
+    OrderDone,
+    PartSent,
+    Returned,
+    ReturnReason,
+)
 
 COMMIT_ROWS = 1000
 COMMIT_SECONDS = 0.1
 SAMPLE_SECONDS = 1.0
+WAIT_SECONDS = 0.2
 DRAIN_SECONDS = 30.0
 UNREACHABLE_MAX = 3
 """Objects given back as unreachable in a row, each after its whole retry budget, after which the
@@ -41,7 +52,20 @@ SICK_MAX = 12
 OWN_TROUBLE_TIMES = 2
 """Whole retry budgets that one object may use up before it is set aside, and the run goes on."""
 
-Apply = Callable[[Mapping[str, Any]], None]
+
+Apply = Callable[[ObjectReceipt], None]
+"""Takes what came of one object."""
+
+Bury = Callable[[Order, int], None]
+"""Takes an order that a worker, of this number, died with."""
+
+
+def unasked(receipt: ObjectReceipt) -> MigrateError:
+    """Return the error of a worker that answers what it was not asked."""
+    return MigrateError(
+        f"a worker process answered {type(receipt).__name__} to an order of another kind",
+        hint="nothing is lost; run the same plan again, and report this as a fault",
+    )
 
 
 class Dispatcher:
@@ -56,6 +80,8 @@ class Dispatcher:
         self._troubles = Counter[tuple[int, int | None]]()
         """By object, and part if it is one."""
         self._ending: MigrateError | None = None
+        self._apply: Apply
+        self._bury: Bury
         self._record: Recorder | None = None
         self._committed = self._sampled = ctx.clock.monotonic()
         self._done = [0, 0]
@@ -65,11 +91,13 @@ class Dispatcher:
         role: Role,
         next_order: Callable[[], Order | None],
         apply: Apply,
+        bury: Bury,
         record: Recorder | None = None,
     ) -> None:
         """Hand out orders to a role's workers until there are none and all came back.
 
-        `record` makes durable what workers wait upon.
+        `apply` takes what came of each object, `bury` each order that a worker died with; `record`
+        makes durable what workers wait upon.
 
         Raises:
             Interrupted: a signal.
@@ -79,15 +107,15 @@ class Dispatcher:
             Starved: this machine gives no memory, threads or files to work with.
         """
         engine = self._ctx.engines.get(role)
-        self._record = record
+        self._apply, self._bury, self._record = apply, bury, record
         try:
             while True:
                 self._fill(engine, next_order)
                 if not self._out:
                     break
-                self._drain(engine, apply, 0.2)
+                self._drain(engine)
                 if self._must_end():
-                    self._wind_down(engine, apply)
+                    self._wind_down(engine)
                     break
         finally:
             self._ctx.ledger.commit()
@@ -122,15 +150,19 @@ class Dispatcher:
             engine.submit(order)
             self._out += 1
 
-    def _drain(self, engine: Engine, apply: Apply, timeout: float) -> None:
-        for receipt in engine.receipts(timeout, self._record):
-            kind = receipt["kind"]
-            if kind in {"order-done", "lost"}:
-                self._out -= 1
-            if kind == "returned":
-                self._take_back(receipt)
-            if kind != "order-done":
-                apply(receipt)
+    def _drain(self, engine: Engine) -> None:
+        for receipt in engine.receipts(WAIT_SECONDS, self._record):
+            match receipt:
+                case OrderDone():
+                    self._out -= 1
+                case Lost():
+                    self._out -= 1
+                    self._bury(receipt.order, receipt.worker)
+                case Returned():
+                    self._take_back(receipt)
+                    self._apply(receipt)
+                case _:
+                    self._apply(receipt)
         now = self._ctx.clock.monotonic()
         if self._keeps_pace and now - self._sampled >= SAMPLE_SECONDS:
             self._sampled = now
@@ -138,40 +170,50 @@ class Dispatcher:
         if self._ctx.ledger.pending >= COMMIT_ROWS or now - self._committed >= COMMIT_SECONDS:
             self.commit()
 
-    def _take_back(self, receipt: Mapping[str, Any]) -> None:
-        if receipt["reason"] == "auth" and self._ending is None:
-            self._ending = AuthFailed(str(receipt["detail"]))
-        elif receipt["reason"] == "host" and self._ending is None:
-            self._ending = HostRefused(str(receipt["detail"]))
-        elif receipt["reason"] == "starved" and self._ending is None:
-            self._ending = Starved(str(receipt["detail"]))
-        elif receipt["reason"] == "unreachable":
-            self._unreachable[receipt["id"]] = receipt["dataset"]
-            many, asked = len(self._unreachable), set(self._unreachable.values())
-            if many >= SICK_MAX or (many >= UNREACHABLE_MAX and not self._stores_answer(asked)):
-                self._end_unreachable(receipt)
+    def _take_back(self, receipt: Returned) -> None:
+        match receipt.reason:
+            case ReturnReason.AUTH:
+                self._end(AuthFailed(receipt.detail))
+            case ReturnReason.HOST:
+                self._end(HostRefused(receipt.detail))
+            case ReturnReason.STARVED:
+                self._end(Starved(receipt.detail))
+            case ReturnReason.UNREACHABLE:
+                self._unreachable[receipt.id] = receipt.dataset
+                many, asked = len(self._unreachable), set(self._unreachable.values())
+                if many >= SICK_MAX or (many >= UNREACHABLE_MAX and not self._stores_answer(asked)):
+                    self._end(Transient(receipt.detail))
+            case ReturnReason.LOST | ReturnReason.STOPPED:
+                pass
+            case _:
+                assert_never(receipt.reason)
 
-    def judged(self, receipt: Mapping[str, Any]) -> Mapping[str, Any]:
+    def judged(self, receipt: ObjectReceipt) -> ObjectReceipt:
         """Return the receipt, or a failure for an object whose trouble is its own.
 
         One object must not hold up the others: when it, or one part of it, has used up its retry
         budget twice while its stores are there, it becomes a finding, to be tried again by the next
         run.
         """
-        place = (receipt["id"], receipt.get("number"))
-        if receipt["kind"] != "returned":
+        place = (receipt.id, number_of(receipt))
+        if not isinstance(receipt, Returned):
             self._troubles.pop(place, None)  # what was answered in the end was no trouble
             return receipt
-        if receipt["reason"] != "unreachable":
+        if receipt.reason is not ReturnReason.UNREACHABLE:
             return receipt
         self._troubles[place] += 1
         if self._troubles[place] < OWN_TROUBLE_TIMES or self._must_end():
             return receipt
-        if not self._stores_answer({receipt["dataset"]}):
-            self._end_unreachable(receipt)
+        if not self._stores_answer({receipt.dataset}):
+            self._end(Transient(receipt.detail))
             return receipt
-        verdict = str(Verdict.UNVERIFIABLE)
-        return {**receipt, "kind": "failed", "code": Code.UNANSWERED, "verdict": verdict}
+        return Failed(
+            id=receipt.id,
+            attempt=receipt.attempt,
+            code=Code.UNANSWERED,
+            verdict=Verdict.UNVERIFIABLE,
+            detail=receipt.detail,
+        )
 
     def _stores_answer(self, datasets: Iterable[str]) -> bool:
         """Ask both sides of some datasets once whether they are there."""
@@ -183,20 +225,28 @@ class Dispatcher:
             for route in routes
         )
 
-    def _end_unreachable(self, receipt: Mapping[str, Any]) -> None:
+    def _end(self, reason: MigrateError) -> None:
+        """Let the run end early; the first reason counts."""
         if self._ending is None:
-            self._ending = Transient(str(receipt["detail"]))
+            self._ending = reason
 
     def _must_end(self) -> bool:
-        if self._ctx.stop.is_set() and self._ending is None:
-            self._ending = Interrupted("interrupted; everything acknowledged is in the ledger")
+        if self._ctx.stop.is_set():
+            self._end(Interrupted("interrupted; everything acknowledged is in the ledger"))
         return self._ending is not None
 
-    def _wind_down(self, engine: Engine, apply: Apply) -> None:
+    def _wind_down(self, engine: Engine) -> None:
         engine.pause()
         deadline = self._ctx.clock.monotonic() + DRAIN_SECONDS
         while self._out and self._ctx.clock.monotonic() < deadline:
-            self._drain(engine, apply, 0.2)
+            self._drain(engine)
+
+
+def number_of(receipt: ObjectReceipt) -> int | None:
+    """Return the number of the part that a receipt is about, None: the object."""
+    if isinstance(receipt, PartSent):
+        return receipt.part.number
+    return receipt.number if isinstance(receipt, Returned) else None
 
 
 def _answers(check: Callable[[], object]) -> bool:

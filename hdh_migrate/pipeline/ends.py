@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import assert_never
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Unsupported
 from hdh_migrate.model import Entry, ObjectInfo, State, Verdict
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher
-from hdh_migrate.pipeline.work import repinned
+from hdh_migrate.receipts import Drifted, Failed
 
 DRIFTS_MAX = 3
 BYTES_DIFFER = "the source gave other bytes for a part than before, under the same version"
@@ -23,14 +22,16 @@ class Ends:
     def __init__(self, ctx: Context, dispatch: Dispatcher) -> None:
         self._ctx, self._dispatch = ctx, dispatch
 
-    def take(self, entry: Entry, receipt: Mapping[str, Any]) -> None:
+    def take(self, entry: Entry, receipt: Drifted | Failed) -> None:
         """Take a worker's word that an object drifted or failed."""
-        if receipt["kind"] == "drifted":
-            now = repinned(entry.obj, receipt)
-            self.drifted(entry, now, same_version=receipt["same_version"])
-        else:
-            verdict = Verdict(receipt["verdict"])
-            self.failed(entry, Code(receipt["code"]), verdict, receipt["detail"])
+        match receipt:
+            case Drifted():
+                now = receipt.now.pinned(entry.obj.key)
+                self.drifted(entry, now, same_version=receipt.same_version)
+            case Failed():
+                self.failed(entry, receipt.code, receipt.verdict, receipt.detail)
+            case _:
+                assert_never(receipt)
 
     def drifted(self, entry: Entry, now: ObjectInfo, *, same_version: bool) -> None:
         """Pin what the source describes now, and begin anew with it, but not for ever.
@@ -50,7 +51,7 @@ class Ends:
             return
         with self._ctx.ledger.whole():
             drifts = self._ctx.ledger.drifted(entry, now, parts)
-            event: dict[str, Any] = {"id": entry.id, "attempt": entry.attempt}
+            event: dict[str, int] = {"id": entry.id, "attempt": entry.attempt}
             if same_version:
                 event["same_version"] = True
                 self._finding(entry, Code.SOURCE_BYTES_DIFFER, BYTES_DIFFER)

@@ -5,11 +5,11 @@ After a crash the target is asked what it holds before a part is trusted.
 
 from __future__ import annotations
 
-import base64
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from enum import Enum, auto
+from typing import assert_never
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import MigrateError, StorageError, Unsupported
@@ -18,14 +18,41 @@ from hdh_migrate.model import (
     Entry,
     OpenUpload,
     PartPlan,
-    PartReceipt,
     Upload,
     Verdict,
 )
+from hdh_migrate.orders import (
+    BeginOrder,
+    CompleteItem,
+    CompleteOrder,
+    HeldPart,
+    Order,
+    OrderItem,
+    PartItem,
+    PartOrder,
+    ResumeItem,
+    ResumeOrder,
+)
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.dispatch import Dispatcher
+from hdh_migrate.pipeline.dispatch import Dispatcher, number_of, unasked
 from hdh_migrate.pipeline.ends import Ends
-from hdh_migrate.ports import Order
+from hdh_migrate.pipeline.queue import Fenced
+from hdh_migrate.receipts import (
+    Begun,
+    Completed,
+    Doubted,
+    Drifted,
+    Failed,
+    Gone,
+    Matched,
+    ObjectReceipt,
+    PartSent,
+    Rechecked,
+    Resumed,
+    Returned,
+    SealIntent,
+    Sent,
+)
 
 BIG_AT_ONCE = 4
 """Large objects under way, each with an upload of its own; fewer where the target bears fewer."""
@@ -33,6 +60,15 @@ BIG_AT_ONCE = 4
 VANISHED_MAX = 3
 STAGE = 0
 """Stands among part numbers for the order of a stage: begin, resume or complete."""
+
+
+class UploadStage(Enum):
+    """Which order of a large object comes next."""
+
+    BEGIN = auto()
+    RESUME = auto()
+    PARTS = auto()
+    COMPLETE = auto()
 
 
 @dataclass(slots=True)
@@ -45,7 +81,7 @@ class Big:
     upload: OpenUpload | None = None
     waiting: deque[int] = field(default_factory=deque)
     flying: set[int] = field(default_factory=set)  # numbers of parts under way, or STAGE
-    stage: str = "begin"  # begin, resume, parts, complete; the order that comes next
+    stage: UploadStage = UploadStage.BEGIN
 
 
 class Large:
@@ -65,7 +101,7 @@ class Large:
         """Go on with an upload of an earlier run."""
         plan = PartPlan.begun(upload.segments, entry.obj.size)
         dataset = self._datasets[entry.dataset]
-        self._big[entry.id] = Big(entry, dataset, plan, upload, stage="resume")
+        self._big[entry.id] = Big(entry, dataset, plan, upload, stage=UploadStage.RESUME)
 
     # --- orders --------------------------------------------------------------------------------
 
@@ -74,9 +110,9 @@ class Large:
         while len(self._big) < self._at_once and (entry := self._claim()) is not None:
             self._plan(entry)
         for big in self._big.values():
-            if big.stage in {"begin", "resume", "complete"} and not big.flying:
+            if big.stage is not UploadStage.PARTS and not big.flying:
                 return self._stage_order(big)
-            if big.stage == "parts" and big.waiting:
+            if big.stage is UploadStage.PARTS and big.waiting:
                 return self._part_order(big)
         return None
 
@@ -89,32 +125,37 @@ class Large:
         self._big[entry.id] = Big(entry, self._datasets[entry.dataset], plan)
 
     def _stage_order(self, big: Big) -> Order:
-        one = self._ctx.item(big.entry, big.dataset)
+        about, dataset = self._ctx.about(big.entry, big.dataset), big.dataset.name
         big.flying.add(STAGE)
         self.began.add(big.dataset.id)
-        if big.upload is not None and big.stage != "begin":
-            receipts = self._ctx.ledger.parts(big.entry.id)
-            one["upload_id"] = big.upload.upload_id
-            if big.stage == "resume":
-                one["receipts"] = [(p.number, p.etag, p.stored_size) for p in receipts]
-            else:
-                one["etags"] = [(p.number, p.etag) for p in receipts]
-                one["stored_size"] = sum(p.stored_size for p in receipts)
-        return {"kind": big.stage, "dataset": big.dataset.name, "objects": [one]}
+        if big.stage is UploadStage.BEGIN:
+            return BeginOrder(dataset=dataset, objects=(OrderItem(**about),))
+        assert big.upload is not None
+        upload_id, parts = big.upload.upload_id, tuple(self._held(big))
+        if big.stage is UploadStage.RESUME:
+            resume = ResumeItem(**about, upload_id=upload_id, parts=parts)
+            return ResumeOrder(dataset=dataset, objects=(resume,))
+        complete = CompleteItem(**about, upload_id=upload_id, parts=parts)
+        return CompleteOrder(dataset=dataset, objects=(complete,))
 
-    def _part_order(self, big: Big) -> Order:
+    def _held(self, big: Big) -> Iterator[HeldPart]:
+        for part in self._ctx.ledger.parts(big.entry.id):
+            yield HeldPart(number=part.number, etag=part.etag, stored_size=part.stored_size)
+
+    def _part_order(self, big: Big) -> PartOrder:
         assert big.upload is not None
         number = big.waiting.popleft()
         big.flying.add(number)
-        one = self._ctx.item(big.entry, big.dataset) | {
-            "number": number,
-            "segments": big.plan.segments,
-            "parts": big.plan.count,
-            "upload_id": big.upload.upload_id,
-            "header": base64.b64encode(big.upload.header).decode(),
-            "sealed": self._ctx.ledger.sealed(big.entry.id, number),
-        }
-        return {"kind": "part", "dataset": big.dataset.name, "objects": [one]}
+        one = PartItem(
+            **self._ctx.about(big.entry, big.dataset),
+            number=number,
+            segments=big.plan.segments,
+            count=big.plan.count,
+            upload_id=big.upload.upload_id,
+            header=big.upload.header,
+            sealed=tuple(self._ctx.ledger.sealed(big.entry.id, number)),
+        )
+        return PartOrder(dataset=big.dataset.name, objects=(one,))
 
     def _claim(self) -> Entry | None:
         for dataset in self._datasets:
@@ -124,71 +165,77 @@ class Large:
 
     # --- receipts ------------------------------------------------------------------------------
 
-    def seals(self, receipt: Mapping[str, Any]) -> bool:
+    def seals(self, intent: SealIntent) -> bool:
         """Write down what is about to be sealed; False for what nobody waits for any more."""
-        big = self._waits_for(receipt)
-        number = int(receipt["number"])
+        big = self._waits_for(intent)
         return (
             big is not None
-            and number in big.flying
-            and self._ctx.ledger.seals(big.entry.id, number, receipt["size"], receipt["sha256"])
+            and intent.number in big.flying
+            and self._ctx.ledger.seals(big.entry.id, intent.number, intent.size, intent.sha256)
         )
 
-    def _waits_for(self, receipt: Mapping[str, Any]) -> Big | None:
-        big = self._big.get(receipt["id"])
-        return big if big is not None and receipt["attempt"] == big.entry.attempt else None
+    def _waits_for(self, told: Fenced) -> Big | None:
+        big = self._big.get(told.id)
+        return big if big is not None and told.attempt == big.entry.attempt else None
 
-    def apply(self, receipt: Mapping[str, Any]) -> None:
+    def apply(self, receipt: ObjectReceipt) -> None:
         """Write down what came of an object, its part or stage, unless nobody waits for it."""
-        big = self._waits_for(receipt)
-        if big is not None:
-            self._apply(big, receipt)
-
-    def _apply(self, big: Big, receipt: Mapping[str, Any]) -> None:
-        ended = receipt["kind"] in {"drifted", "failed"}
-        token = receipt.get("number") or STAGE
-        if not ended and token not in big.flying:
+        big, token = self._waits_for(receipt), number_of(receipt) or STAGE
+        if big is None:
+            return
+        if not isinstance(receipt, Drifted | Failed) and token not in big.flying:
             return  # a second word on it: its worker died between receipt and goodbye
         big.flying.discard(token)
-        {
-            "begun": self._begun,
-            "part": self._part,
-            "resumed": self._resumed,
-            "completed": self._completed,
-            "gone": self._gone,
-            "sent": self._sent,
-            "returned": self._returned,
-            "drifted": self._ended,
-            "failed": self._ended,
-        }[receipt["kind"]](big, receipt)
+        self._apply(big, receipt)
 
-    def _begun(self, big: Big, receipt: Mapping[str, Any]) -> None:
+    def _apply(self, big: Big, receipt: ObjectReceipt) -> None:
+        match receipt:
+            case Begun():
+                self._begun(big, receipt)
+            case PartSent():
+                self._part(big, receipt)
+            case Resumed():
+                self._resumed(big, receipt)
+            case Completed():
+                self._completed(big)
+            case Gone():
+                self._restart(big)
+            case Sent():
+                self._sent(big, receipt)
+            case Returned():
+                self._returned(big, receipt)
+            case Drifted() | Failed():
+                self._ended(big, receipt)
+            case Matched() | Doubted() | Rechecked():
+                raise unasked(receipt)
+            case _:
+                assert_never(receipt)
+
+    def _begun(self, big: Big, receipt: Begun) -> None:
         big.upload = OpenUpload(
             entry=big.entry.id,
             attempt=big.entry.attempt,
-            upload_id=receipt["upload_id"],
-            header=base64.b64decode(receipt["header"]),
+            upload_id=receipt.upload_id,
+            header=receipt.header,
             segments=big.plan.segments,
         )
         self._ctx.ledger.begun(big.upload)
         self._dispatch.commit()  # no sealed byte leaves before its header is safe
         big.waiting.extend(range(1, big.plan.count + 1))
-        big.stage = "parts"
+        big.stage = UploadStage.PARTS
 
-    def _part(self, big: Big, receipt: Mapping[str, Any]) -> None:
-        fields = ("number", "sha256", "sealed_sha256", "stored_size", "etag")
-        part = PartReceipt(**{name: receipt[name] for name in fields})
-        self._ctx.ledger.add_part(big.entry.id, part)
-        self._dispatch.advance(0, int(receipt["size"]))
+    def _part(self, big: Big, receipt: PartSent) -> None:
+        self._ctx.ledger.add_part(big.entry.id, receipt.part)
+        self._dispatch.advance(0, receipt.size)
         self._when_all_parts(big)
 
     def _when_all_parts(self, big: Big) -> None:
-        if not big.waiting and not big.flying and big.stage == "parts":
+        if not big.waiting and not big.flying and big.stage is UploadStage.PARTS:
             self._dispatch.commit()  # every part's receipt is safe before they become one object
-            big.stage = "complete"
+            big.stage = UploadStage.COMPLETE
 
-    def _resumed(self, big: Big, receipt: Mapping[str, Any]) -> None:
-        held, done = set(receipt["held"]), 0
+    def _resumed(self, big: Big, receipt: Resumed) -> None:
+        held, done = set(receipt.held), 0
         for part in self._ctx.ledger.parts(big.entry.id):
             if part.number in held:
                 done += big.plan.span(part.number, big.entry.obj.size).length
@@ -196,7 +243,7 @@ class Large:
                 self._ctx.ledger.drop_part(big.entry.id, part.number)
         known = {part.number for part in self._ctx.ledger.parts(big.entry.id)}
         big.waiting.extend(n for n in range(1, big.plan.count + 1) if n not in known)
-        big.stage = "parts"
+        big.stage = UploadStage.PARTS
         done_parts, count = len(known), big.plan.count
         where = f"at part {done_parts + 1} of {count}"
         if done_parts == count:
@@ -205,17 +252,12 @@ class Large:
         self._dispatch.advance(0, done)
         self._when_all_parts(big)
 
-    def _completed(self, big: Big, receipt: Mapping[str, Any]) -> None:
-        del receipt
+    def _completed(self, big: Big) -> None:
         known = {part.number for part in self._ctx.ledger.parts(big.entry.id)}
         if len(known) == big.plan.count:
-            big.stage = "complete"
+            big.stage = UploadStage.COMPLETE
         else:
             self._restart(big)
-
-    def _gone(self, big: Big, receipt: Mapping[str, Any]) -> None:
-        del receipt
-        self._restart(big)
 
     def _restart(self, big: Big) -> None:
         """Begin an object anew, under a new data key; its attempt stays counted."""
@@ -223,22 +265,22 @@ class Large:
         self._ctx.ledger.unclaim(big.entry)
         del self._big[big.entry.id]
 
-    def _sent(self, big: Big, receipt: Mapping[str, Any]) -> None:
+    def _sent(self, big: Big, receipt: Sent) -> None:
         self._ctx.ledger.sent(big.entry, receipt)
         self._dispatch.advance(1, 0)
         del self._big[big.entry.id]
 
-    def _returned(self, big: Big, receipt: Mapping[str, Any]) -> None:
-        if receipt.get("number"):
-            big.waiting.append(int(receipt["number"]))
-        elif big.stage == "begin":
+    def _returned(self, big: Big, receipt: Returned) -> None:
+        if receipt.number:
+            big.waiting.append(receipt.number)
+        elif big.stage is UploadStage.BEGIN:
             self._restart(big)
 
-    def _ended(self, big: Big, receipt: Mapping[str, Any]) -> None:
+    def _ended(self, big: Big, receipt: Drifted | Failed) -> None:
         if big.upload is not None:
             self._abort(big)
         del self._big[big.entry.id]
-        missing = receipt["kind"] == "failed" and receipt["code"] == Code.MISSING
+        missing = isinstance(receipt, Failed) and receipt.code is Code.MISSING
         if missing and big.upload is not None and self._source_has(big):
             self._upload_vanished(big)  # hosts drop an upload whose completion met a conflict
         else:

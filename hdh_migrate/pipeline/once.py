@@ -8,26 +8,24 @@ in another one a month later, must have the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from hdh_migrate.errors import BytesChanged, Stopped
-from hdh_migrate.ports import Receipt
-
-Record = Callable[[Receipt], bool]
-"""Has the coordinator make a receipt durable; False: it expects no such thing any more."""
+from hdh_migrate.orders import PartItem
+from hdh_migrate.ports import Record
+from hdh_migrate.receipts import SealIntent
 
 
 class Once:
     """The plaintext of one part that was sealed, or is about to be, under its object's data key.
 
-    It is known as the SHA-256 of the part's first so many bytes. `order["sealed"]` is what the
-    ledger knows, as pairs of such a size and a digest.
+    It is known as the SHA-256 of the part's first so many bytes; `part.sealed` is what the ledger
+    knows.
     """
 
-    def __init__(self, order: Mapping[str, Any], record: Record) -> None:
-        self._order, self._record = order, record
-        self._known = {int(size): str(sha256) for size, sha256 in order["sealed"]}
+    def __init__(self, part: PartItem, record: Record) -> None:
+        self._part, self._record = part, record
+        self._known = dict(part.sealed)
 
     def steps(self, sizes: Iterable[int]) -> list[int]:
         """Return these sizes and those that are known, in order, each once."""
@@ -68,9 +66,11 @@ class Once:
             raise _changed()
 
     def _tell(self, size: int, sha256: str) -> None:
-        names = ("id", "attempt", "number")
-        told = {name: self._order[name] for name in names} | {"size": size, "sha256": sha256}
-        if not self._record({"kind": "sealing", **told}):
+        part = self._part
+        intent = SealIntent(
+            id=part.id, attempt=part.attempt, number=part.number, size=size, sha256=sha256
+        )
+        if not self._record(intent):
             raise Stopped("the coordinator expects this part no more")
 
 

@@ -6,9 +6,9 @@ a store does can make this raise; only faults of our own do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any
+from typing import TypeVar, assert_never
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
@@ -27,15 +27,37 @@ from hdh_migrate.errors import (
     Transient,
 )
 from hdh_migrate.model import Verdict
-from hdh_migrate.pipeline.again import Again
+from hdh_migrate.orders import (
+    AgainOrder,
+    BeginOrder,
+    CompleteOrder,
+    Order,
+    OrderItem,
+    PartOrder,
+    PutOrder,
+    RecheckOrder,
+    ResumeOrder,
+    VerifyOrder,
+)
+from hdh_migrate.pipeline.again import Again, failed
 from hdh_migrate.pipeline.checking import Checking
-from hdh_migrate.pipeline.once import Record
 from hdh_migrate.pipeline.rechecking import Rechecking
 from hdh_migrate.pipeline.sending import Sending
-from hdh_migrate.pipeline.work import Emit, Route, Toolbox, described, seen
-from hdh_migrate.receipts import returned
+from hdh_migrate.pipeline.work import Route, Toolbox
+from hdh_migrate.ports import Emit, Record
+from hdh_migrate.receipts import (
+    Drifted,
+    Failed,
+    ObjectReceipt,
+    Returned,
+    ReturnReason,
+    SourceState,
+)
 
-Handler = Callable[[Route, Mapping[str, Any]], dict[str, Any]]
+T = TypeVar("T")
+One = TypeVar("One", bound=OrderItem)
+Task = tuple[OrderItem, Callable[[], ObjectReceipt]]
+"""One item of an order, and what performs it."""
 
 
 class Performer:
@@ -43,93 +65,89 @@ class Performer:
 
     def __init__(self, box: Toolbox) -> None:
         self._box = box
-        self._sending: Sending | None = None
-        self._handlers: dict[str, Handler] = {}
         again = None if box.source is None else Again(box, box.source)
-        if again is not None:
-            self._handlers["again"] = again.doubted
-        if box.reader is not None:
-            self._handlers |= {
-                "verify": Checking(box, box.reader, again).verify,
-                "recheck": Rechecking(box, box.reader, again).recheck,
-            }
+        self._again = again
+        self._checking = None if box.reader is None else Checking(box, box.reader, again)
+        self._rechecking = None if box.reader is None else Rechecking(box, box.reader, again)
+        self._sending: Sending | None = None
         if box.source is not None and box.writer is not None:
-            sending = self._sending = Sending(
-                box, box.source, box.writer, stream_above=box.pool.budget // 2
-            )
-            self._handlers |= {
-                "put": sending.put,
-                "begin": sending.begin,
-                "complete": sending.complete,
-                "resume": sending.resume,
-            }
+            self._sending = Sending(box, box.source, box.writer, stream_above=box.pool.budget // 2)
 
-    def perform(self, order: Mapping[str, Any], emit: Emit, record: Record) -> None:
+    def perform(self, order: Order, emit: Emit, record: Record) -> None:
         """Perform every item of an order, emitting a receipt for each as soon as it is done.
 
         `record` is asked before the bytes of a part leave.
-        """
-        handler = self._handler(order["kind"], record)
-        for one in order["objects"]:
-            if self._box.halt.is_set():
-                emit(returned(order, one, "stopped", "the run is stopping"))
-            else:
-                emit(self._outcome(order, handler, one))
 
-    def _handler(self, kind: str, record: Record) -> Handler:
-        if kind == "part" and self._sending is not None:
-            return partial(self._sending.part, record=record)
-        return self._handlers[kind]
+        Raises:
+            KeyError: this process has not what such an order takes.
+        """
+        for one, task in self._tasks(order, record):
+            if self._box.halt.is_set():
+                emit(Returned.of(order, one, ReturnReason.STOPPED, "the run is stopping"))
+            else:
+                emit(self._outcome(order, one, task))
+
+    def _tasks(self, order: Order, record: Record) -> Iterator[Task]:
+        route = self._box.routes[order.dataset]
+        match order:
+            case PutOrder():
+                yield from _each(route, order.objects, _held(self._sending, order).put)
+            case BeginOrder():
+                yield from _each(route, order.objects, _held(self._sending, order).begin)
+            case ResumeOrder():
+                yield from _each(route, order.objects, _held(self._sending, order).resume)
+            case PartOrder():
+                send = partial(_held(self._sending, order).part, record=record)
+                yield from _each(route, order.objects, send)
+            case CompleteOrder():
+                yield from _each(route, order.objects, _held(self._sending, order).complete)
+            case VerifyOrder():
+                yield from _each(route, order.objects, _held(self._checking, order).verify)
+            case AgainOrder():
+                yield from _each(route, order.objects, _held(self._again, order).doubted)
+            case RecheckOrder():
+                yield from _each(route, order.objects, _held(self._rechecking, order).recheck)
+            case _:
+                assert_never(order)
 
     def _outcome(
-        self, order: Mapping[str, Any], handler: Handler, one: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
-        route = self._box.routes[order["dataset"]]
+        self, order: Order, one: OrderItem, task: Callable[[], ObjectReceipt]
+    ) -> ObjectReceipt:
         try:
-            return self._handled(route, handler, one)
+            return self._performed(order, one, task)
         except (AccessDenied, SignatureRefused) as error:
             return self._denied(order, one, error)
-        except (Stopped, AuthFailed) as error:
-            reason = "auth" if isinstance(error, AuthFailed) else "stopped"
-            return returned(order, one, reason, str(error))
-        except HostRefused as error:
-            return returned(order, one, "host", str(error))
+        except (Stopped, AuthFailed, HostRefused) as error:
+            return Returned.of(order, one, _why(error), str(error))
         except (ShortRead, Permanent) as error:
             return _finding(one, error)
         except Transient as error:
-            return returned(order, one, "unreachable", str(error))
+            return Returned.of(order, one, ReturnReason.UNREACHABLE, str(error))
 
-    def _handled(self, route: Route, handler: Handler, one: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _performed(
+        self, order: Order, one: OrderItem, task: Callable[[], ObjectReceipt]
+    ) -> ObjectReceipt:
         try:
-            return handler(route, one)
+            return task()
         except SourceChanged as error:
-            return {
-                **self._drifted(route, one),
-                "same_version": isinstance(error, BytesChanged),
-            }
-
-    def _drifted(self, route: Route, one: Mapping[str, Any]) -> Mapping[str, Any]:
-        source = self._box.source
-        assert source is not None, "who has no source sees none change"
-        now = self._box.retry(lambda: source.head(route.source, described(one).key))
-        return {
-            "kind": "drifted",
-            "id": one["id"],
-            "attempt": one["attempt"],
-            **seen(now),
-        }
+            source, route = self._box.source, self._box.routes[order.dataset]
+            assert source is not None, "who has no source sees none change"
+            now = self._box.retry(lambda: source.head(route.source, one.key))
+            return Drifted(
+                id=one.id,
+                attempt=one.attempt,
+                now=SourceState.of(now),
+                same_version=isinstance(error, BytesChanged),
+            )
 
     def _denied(
-        self,
-        order: Mapping[str, Any],
-        one: Mapping[str, Any],
-        error: AccessDenied | SignatureRefused,
-    ) -> Mapping[str, Any]:
+        self, order: Order, one: OrderItem, error: AccessDenied | SignatureRefused
+    ) -> ObjectReceipt:
         """Tell one forbidden object from a credential that lost its rights.
 
         A host that reads a key in another way than it was signed refuses that object only.
         """
-        box, route = self._box, self._box.routes[order["dataset"]]
+        box, route = self._box, self._box.routes[order.dataset]
         try:
             problems = [
                 *(() if box.source is None else box.source.check(route.source)),
@@ -137,11 +155,30 @@ class Performer:
                 *(() if box.writer is None else box.writer.check(route.target)),
             ]
         except (Transient, Permanent) as trouble:
-            return returned(order, one, "unreachable", str(trouble))
+            return Returned.of(order, one, ReturnReason.UNREACHABLE, str(trouble))
         lost = next((problem for problem in problems if problem.auth), None)
         if lost is not None:
-            return returned(order, one, "auth", str(lost))
+            return Returned.of(order, one, ReturnReason.AUTH, str(lost))
         return _finding(one, error)
+
+
+def _each(
+    route: Route, objects: Iterable[One], handler: Callable[[Route, One], ObjectReceipt]
+) -> Iterator[Task]:
+    return ((one, partial(handler, route, one)) for one in objects)
+
+
+def _why(error: Stopped | AuthFailed | HostRefused) -> ReturnReason:
+    if isinstance(error, AuthFailed):
+        return ReturnReason.AUTH
+    return ReturnReason.HOST if isinstance(error, HostRefused) else ReturnReason.STOPPED
+
+
+def _held(hands: T | None, order: Order) -> T:
+    """Return what an order takes, if this process has it."""
+    if hands is None:
+        raise KeyError(type(order).__name__)
+    return hands
 
 
 _CODES: tuple[tuple[type[Exception], Code, Verdict], ...] = (
@@ -155,13 +192,6 @@ _CODES: tuple[tuple[type[Exception], Code, Verdict], ...] = (
 )
 
 
-def _finding(one: Mapping[str, Any], error: Exception) -> dict[str, Any]:
+def _finding(one: OrderItem, error: Exception) -> Failed:
     code, verdict = next((c, v) for kind, c, v in _CODES if isinstance(error, kind))
-    return {
-        "kind": "failed",
-        "id": one["id"],
-        "attempt": one["attempt"],
-        "code": code,
-        "verdict": str(verdict),
-        "detail": str(error),
-    }
+    return failed(one, code, verdict, str(error))

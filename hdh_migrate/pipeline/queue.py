@@ -10,7 +10,10 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
-from hdh_migrate.ports import Order, Receipt
+from hdh_migrate.codes import Code
+from hdh_migrate.model import Verdict
+from hdh_migrate.orders import Order
+from hdh_migrate.receipts import Failed
 
 ORDER_OBJECTS = 32
 LOSSES_MAX = 3
@@ -18,17 +21,33 @@ LOSSES_MAX = 3
 DIED = f"{LOSSES_MAX} worker processes died with this object"
 
 
-class Waiting(Protocol):
-    """One object that is to be worked on."""
+class Fenced(Protocol):
+    """What is about one attempt at one object."""
 
     @property
     def id(self) -> int: ...  # noqa: D102 - the ledger's
     @property
+    def attempt(self) -> int: ...  # noqa: D102 - what fences late receipts
+
+
+class Waiting(Fenced, Protocol):
+    """One object that is to be worked on."""
+
+    @property
     def dataset(self) -> int: ...  # noqa: D102 - the ledger's number of it
     @property
-    def attempt(self) -> int: ...  # noqa: D102 - what fences late receipts
-    @property
     def size(self) -> int: ...  # noqa: D102 - bytes at the source
+
+
+def died(one: Fenced) -> Failed:
+    """Return how an object ends that is not given to another worker."""
+    return Failed(
+        id=one.id,
+        attempt=one.attempt,
+        code=Code.WORKER_LOST,
+        verdict=Verdict.UNVERIFIABLE,
+        detail=DIED,
+    )
 
 
 T = TypeVar("T", bound=Waiting)
@@ -82,10 +101,10 @@ class Queue(Generic[T]):
             self._waiting.extend(self._refill())
         return bool(self._waiting)
 
-    def landed(self, receipt: Receipt) -> T | None:
+    def landed(self, receipt: Fenced) -> T | None:
         """Return what a receipt is about, which is not under way any more; None: nobody waits."""
-        one = self._flying.get(receipt["id"])
-        if one is None or one.attempt != receipt["attempt"]:
+        one = self._flying.get(receipt.id)
+        if one is None or one.attempt != receipt.attempt:
             return None
         return self._flying.pop(one.id)
 
@@ -96,7 +115,7 @@ class Queue(Generic[T]):
     def lost(self, order: Order, worker: int) -> list[T]:
         """Queue again what a worker died with; return what it is not to be tried with again."""
         fatal = []
-        for one in map(self.landed, order["objects"]):
+        for one in map(self.landed, order.objects):
             if one is None:
                 continue
             if self._deaths.fatal(one.id, worker):

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from hdh_migrate.errors import Conflict, Missing, UnsealFailed
 from hdh_migrate.model import Stored
+from hdh_migrate.orders import RecheckItem
 from hdh_migrate.pipeline.checking import Checking
 from hdh_migrate.pipeline.work import Route
+from hdh_migrate.receipts import Rechecked
 
 GONE, DIFFERS, UNREAD, UNPROVEN = (
     "target-gone",
@@ -41,45 +42,42 @@ Held = tuple[int | None, str | None, str | None]
 class Rechecking(Checking):
     """Performs the orders of a recheck, each at the level that it names."""
 
-    def recheck(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
+    def recheck(self, route: Route, one: RecheckItem) -> Rechecked:
         """Read one object as closely as its order says."""
-        base = {"id": order["id"], "attempt": order["attempt"], "size": order["size"]}
-        read: Callable[[Route, Mapping[str, Any]], str | None] = {
+        read: Callable[[Route, RecheckItem], str | None] = {
             "full": self._unsealed, "stored": self._again, "head": self._looked_at,
-        }[order["level"]]  # fmt: skip
-        code = self._box.retry(lambda: _judged(read, route, order))
-        if code is not None:  # read again before blaming the store
-            code = self._box.retry(lambda: _judged(read, route, order))
-        if code is None:
-            return {**base, "kind": "reread"}
-        return {**base, "kind": "failed", "code": code}
+        }[one.level]  # fmt: skip
+        wrong = self._box.retry(lambda: _judged(read, route, one))
+        if wrong is not None:  # read again before blaming the store
+            wrong = self._box.retry(lambda: _judged(read, route, one))
+        return Rechecked(id=one.id, attempt=one.attempt, wrong=wrong)
 
-    def _unsealed(self, route: Route, order: Mapping[str, Any]) -> str | None:
+    def _unsealed(self, route: Route, one: RecheckItem) -> str | None:
         plain, stored = hashlib.sha256(), hashlib.sha256()
-        unsealer = self._box.envelopes.unsealer(size=order["size"], write=plain.update)
+        unsealer = self._box.envelopes.unsealer(size=one.size, write=plain.update)
 
         def write(data: bytes) -> None:
             stored.update(data)
             unsealer.write(data)
 
         try:
-            seen = self._read(route, order, write)
+            seen = self._read(route, one, write)
             unsealer.close()
         except UnsealFailed:
             return DIFFERS
         digests = (plain.hexdigest(), stored.hexdigest())
-        same = digests == (order["sha256"], order["stored_sha256"])
-        return None if same and seen.version_id == order["version_id"] else DIFFERS
+        same = digests == (one.sha256, one.stored_sha256)
+        return None if same and seen.version_id == one.version_id else DIFFERS
 
-    def _again(self, route: Route, order: Mapping[str, Any]) -> str | None:
+    def _again(self, route: Route, one: RecheckItem) -> str | None:
         digest = hashlib.sha256()
-        seen = self._read(route, order, digest.update)
-        same = digest.hexdigest() == order["stored_sha256"]
-        return None if same and seen.version_id == order["version_id"] else DIFFERS
+        seen = self._read(route, one, digest.update)
+        same = digest.hexdigest() == one.stored_sha256
+        return None if same and seen.version_id == one.version_id else DIFFERS
 
-    def _looked_at(self, route: Route, order: Mapping[str, Any]) -> str | None:
-        seen = self._reader.head(route.target.bucket, route.target_key(order["key"]))
-        return compared(seen, (order["stored_size"], order["etag"], order["version_id"]))
+    def _looked_at(self, route: Route, one: RecheckItem) -> str | None:
+        seen = self._reader.head(route.target.bucket, route.target_key(one.key))
+        return compared(seen, (one.stored_size, one.etag, one.version_id))
 
 
 def compared(seen: Stored | None, held: Held) -> str | None:
@@ -90,10 +88,10 @@ def compared(seen: Stored | None, held: Held) -> str | None:
 
 
 def _judged(
-    read: Callable[[Route, Mapping[str, Any]], str | None], route: Route, order: Mapping[str, Any]
+    read: Callable[[Route, RecheckItem], str | None], route: Route, one: RecheckItem
 ) -> str | None:
     try:
-        return read(route, order)
+        return read(route, one)
     except Missing:
         return GONE
     except Conflict:

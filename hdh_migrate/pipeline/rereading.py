@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from hdh_migrate.model import DatasetRow, Role, Verified
+from hdh_migrate.orders import Order, RecheckItem, RecheckOrder
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.readings import merged
 from hdh_migrate.pipeline.dispatch import Dispatcher
 from hdh_migrate.pipeline.queue import Queue
-from hdh_migrate.pipeline.rechecking import UNPROVEN, UNREAD
+from hdh_migrate.pipeline.rechecking import DIFFERS, GONE, UNPROVEN, UNREAD
 from hdh_migrate.pipeline.verify import ORDER_BYTES
-from hdh_migrate.ports import Order
+from hdh_migrate.receipts import ObjectReceipt, Rechecked, Returned
 
 STEP = "recheck"
 PORTION_OBJECTS = 1000
@@ -112,20 +113,18 @@ class Rereading:
             AuthFailed, Interrupted, Transient: it ended early; who asks again goes on.
         """
         try:
-            self._dispatch.run(Role.PROVE, self._next, self._apply)
+            self._dispatch.run(Role.PROVE, self._next, self._apply, self._lost)
         finally:
             self._hand_over()
 
-    def _next(self) -> Order | None:
+    def _next(self) -> RecheckOrder | None:
         taken = self._queue.take()
         if not taken:
             return None
         self._begun.update(dict.fromkeys((one.id for one in taken), self._moment()))
-        return {
-            "kind": "recheck",
-            "dataset": self._datasets[taken[0].dataset].name,
-            "objects": [_item(one) for one in taken],
-        }
+        return RecheckOrder(
+            dataset=self._datasets[taken[0].dataset].name, objects=tuple(map(_item, taken))
+        )
 
     def _more(self) -> Iterable[Wanted]:
         for following in self._wanted:
@@ -135,16 +134,16 @@ class Rereading:
             self._took(following, self._moment(), UNPROVEN)
         return ()
 
-    def _apply(self, receipt: Mapping[str, Any]) -> None:
-        if receipt["kind"] == "lost":
-            for one in self._queue.lost(receipt["lost"], receipt["worker"]):
-                self._took(one, self._begun[one.id], UNREAD)
-            return
+    def _lost(self, order: Order, worker: int) -> None:
+        for one in self._queue.lost(order, worker):
+            self._took(one, self._begun[one.id], UNREAD)
+
+    def _apply(self, receipt: ObjectReceipt) -> None:
         receipt = self._dispatch.judged(receipt)
         wanted = self._queue.landed(receipt)
         if wanted is None:
             return
-        if receipt["kind"] == "returned":
+        if isinstance(receipt, Returned):
             self._queue.again(wanted)
         else:
             self._took(wanted, self._begun[wanted.id], _wrong(receipt))
@@ -164,29 +163,33 @@ class Rereading:
             self._keep(portion)
 
 
-def _wrong(receipt: Mapping[str, Any]) -> str | None:
+def _wrong(receipt: ObjectReceipt) -> str | None:
     """Return what a receipt says is wrong with an object, None when it was read and is the one.
 
     Whatever else a worker makes of an object: it was not read, so it is not believed.
     """
-    if receipt["kind"] == "reread":
-        return None
-    code = str(receipt.get("code"))
-    return code if "target-" in code else UNREAD
+    if not isinstance(receipt, Rechecked):
+        return UNREAD
+    return receipt.wrong if receipt.wrong in {None, GONE, DIFFERS} else UNREAD
 
 
-def _item(wanted: Wanted) -> dict[str, Any]:
+def _item(wanted: Wanted) -> RecheckItem:
     row = wanted.row
-    return {
-        "id": row.id,
-        "attempt": wanted.attempt,
-        "key": row.key,
-        "size": row.size,
-        "version": row.version,
-        "sha256": row.sha256,
-        "stored_size": row.stored_size,
-        "stored_sha256": row.stored_sha256,
-        "etag": row.etag,
-        "version_id": row.version_id,
-        "level": wanted.level,
-    }
+    assert row.sha256 is not None, "only what is proven is read again"
+    assert row.stored_size is not None
+    assert row.stored_sha256 is not None
+    assert row.etag is not None
+    return RecheckItem(
+        id=row.id,
+        attempt=wanted.attempt,
+        key=row.key,
+        size=row.size,
+        version=row.version,
+        md5=None,
+        stored_size=row.stored_size,
+        etag=row.etag,
+        version_id=row.version_id,
+        sha256=row.sha256,
+        stored_sha256=row.stored_sha256,
+        level=wanted.level,
+    )

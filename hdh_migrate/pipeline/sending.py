@@ -7,20 +7,30 @@ takes the whole object's digest from bytes that were compared part by part.
 
 from __future__ import annotations
 
-import base64
 import hashlib
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
 
 from hdh_migrate.errors import ClaimDiffers, Conflict, Missing, Permanent, ShortRead, Unsupported
-from hdh_migrate.model import MIB, SEGMENT, Lock, ObjectInfo, PartPlan, Span, Stamp, Stored, Upload
+from hdh_migrate.model import (
+    MIB,
+    SEGMENT,
+    Lock,
+    ObjectInfo,
+    PartPlan,
+    PartReceipt,
+    Span,
+    Stamp,
+    Stored,
+    Upload,
+)
+from hdh_migrate.orders import CompleteItem, OrderItem, PartItem, ResumeItem
 from hdh_migrate.pipeline.filling import Sealing
-from hdh_migrate.pipeline.once import Once, Record
-from hdh_migrate.pipeline.work import Route, Toolbox, described
-from hdh_migrate.ports import Envelope, Source, TargetWriter
+from hdh_migrate.pipeline.once import Once
+from hdh_migrate.pipeline.work import Route, Toolbox
+from hdh_migrate.ports import Envelope, Record, Source, TargetWriter
+from hdh_migrate.receipts import Begun, Completed, Gone, PartSent, Resumed, Sent
 
 STREAM_READ = 8 * MIB
 """Source bytes asked for at once while a part is streamed."""
@@ -72,11 +82,11 @@ class Sending:
         self._stream_above = stream_above
         self._open = lru_cache(maxsize=64)(box.envelopes.open)
 
-    def put(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
+    def put(self, route: Route, one: OrderItem) -> Sent:
         """Send one small object in one request."""
-        box, obj = self._box, described(order)
+        box, obj = self._box, one.obj
         key = route.target_key(obj.key)
-        replaces = self._ask(route, key, order) if order["attempt"] > 1 else None
+        replaces = self._ask(route, key, one) if one.attempt > 1 else None
         with box.pool.buffer(box.envelopes.sealed_size(obj.size)) as out:
 
             def seal() -> Sealing:
@@ -108,20 +118,19 @@ class Sending:
 
             sealing = box.retry(believed)
             body, digest = out[: sealing.size], sealing.stored.hexdigest()
-            stamp = self._stamp(route, obj, order)
+            stamp = self._stamp(route, one)
             stored = box.retry(lambda: self._put(route, key, body, digest, stamp, replaces))
         if not self._writer.limits.tags_with_put:
-            self._label(route, stored, obj)
-        return {
-            "kind": "sent",
-            "id": order["id"],
-            "attempt": order["attempt"],
-            "sha256": sealing.plain.hexdigest(),
-            "sealed_sha256": digest,
-            "stored_size": sealing.size,
-            "etag": stored.etag,
-            "version_id": stored.version_id,
-        }
+            self._label(route, stored, one)
+        return Sent(
+            id=one.id,
+            attempt=one.attempt,
+            stored_size=sealing.size,
+            etag=stored.etag,
+            version_id=stored.version_id,
+            sha256=sealing.plain.hexdigest(),
+            sealed_sha256=digest,
+        )
 
     def _put(
         self,
@@ -144,81 +153,69 @@ class Sending:
                 return stored
             raise
 
-    def _ask(self, route: Route, key: str, order: Mapping[str, Any]) -> str | None:
+    def _ask(self, route: Route, key: str, one: OrderItem) -> str | None:
         """Ask what an earlier attempt left; return the ETag that may be replaced."""
         bucket = route.target.bucket
         stored = self._box.retry(lambda: self._writer.head(bucket, key))
         if stored is None:
             return None
         tag = stored.metadata.get(ATTEMPT)
-        if not self._box.is_ours(tag, order["id"]):
+        if not self._box.is_ours(tag, one.id):
             raise self._box.conflict(tag)
         return stored.etag
 
-    def _stamp(self, route: Route, obj: ObjectInfo, order: Mapping[str, Any]) -> Stamp:
-        tag = self._box.tag(order["id"], order["attempt"])
+    def _stamp(self, route: Route, one: OrderItem) -> Stamp:
+        tag = self._box.tag(one.id, one.attempt)
         lock = route.lock(self._box.clock.now())
-        metadata = dict(obj.metadata)
+        metadata = dict(one.metadata)
         if lock is not None and lock.until is not None:
             metadata[RETAIN] = lock.until  # what verify compares the host's own word with
-        return Stamp(attempt=tag, metadata=metadata, tags=obj.tags, lock=lock)
+        return Stamp(attempt=tag, metadata=metadata, tags=one.tags, lock=lock)
 
     # --- multipart -------------------------------------------------------------------------
 
-    def begin(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
+    def begin(self, route: Route, one: OrderItem) -> Begun:
         """Open an upload under a fresh data key."""
-        obj = described(order)
-        key, stamp = route.target_key(obj.key), self._stamp(route, obj, order)
-        if order["attempt"] > 1:
-            self._ask(route, key, order)
+        key, stamp = route.target_key(one.key), self._stamp(route, one)
+        if one.attempt > 1:
+            self._ask(route, key, one)
         envelope = self._box.envelopes.new()
         bucket = route.target.bucket
         upload = self._box.retry(lambda: self._writer.begin(bucket, key, stamp=stamp))
-        return {
-            "kind": "begun",
-            "id": order["id"],
-            "attempt": order["attempt"],
-            "upload_id": upload.upload_id,
-            "header": base64.b64encode(envelope.header).decode(),
-        }
+        return Begun(
+            id=one.id, attempt=one.attempt, upload_id=upload.upload_id, header=envelope.header
+        )
 
-    def part(self, route: Route, order: Mapping[str, Any], record: Record) -> dict[str, Any]:
+    def part(self, route: Route, one: PartItem, record: Record) -> PartSent:
         """Send one part; the same part again is byte for byte the same.
 
         Raises:
             BytesChanged: the source gives other bytes for it than it gave before.
         """
-        box, obj, number = self._box, described(order), int(order["number"])
-        plan = PartPlan(segments=order["segments"], count=order["parts"])
+        box, obj, number = self._box, one.obj, one.number
+        plan = PartPlan(segments=one.segments, count=one.count)
         span = plan.span(number, obj.size)
-        envelope = self._open(base64.b64decode(order["header"]))
+        envelope = self._open(one.header)
         size = box.envelopes.sealed_size(span.length)
         if number > 1:
             size -= box.envelopes.header_size
         upload = Upload(
             bucket=route.target.bucket,
             key=route.target_key(obj.key),
-            upload_id=order["upload_id"],
+            upload_id=one.upload_id,
             locked=route.keeping is not None,
         )
         piece = Piece(
             route=route, obj=obj, span=span, envelope=envelope, upload=upload, number=number,
             size=size, first=(number - 1) * plan.segments, ends=number == plan.count,
-            once=Once(order, record),
+            once=Once(one, record),
         )  # fmt: skip
         streams = size > self._stream_above or piece.once.in_steps(span.length)
         plain, stored, etag = (self._stream if streams else self._buffer)(piece)
-        return {
-            "kind": "part",
-            "id": order["id"],
-            "attempt": order["attempt"],
-            "number": number,
-            "sha256": plain,
-            "sealed_sha256": stored,
-            "stored_size": size,
-            "etag": etag,
-            "size": span.length,
-        }
+        part = PartReceipt(
+            number=number, sha256=plain, sealed_sha256=stored, stored_size=size, etag=etag
+        )
+        return PartSent(id=one.id, attempt=one.attempt, size=span.length, part=part)
 
     def _buffer(self, piece: Piece) -> tuple[str, str, str]:
         box = self._box
@@ -277,37 +274,36 @@ class Sending:
         self._source.read(piece.route.source, piece.obj, span, plain.update)
         return plain
 
-    def complete(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
+    def complete(self, route: Route, one: CompleteItem) -> Sent:
         """Make the parts one object; safe after a completion whose reply was lost."""
-        bucket, key = route.target.bucket, route.target_key(order["key"])
-        tag = self._box.tag(order["id"], order["attempt"])
+        bucket, key = route.target.bucket, route.target_key(one.key)
+        tag = self._box.tag(one.id, one.attempt)
         stored = self._box.retry(lambda: self._writer.head(bucket, key))
         if stored is None or stored.metadata.get(ATTEMPT) != tag:
             there = stored.metadata.get(ATTEMPT) if stored else None
-            if stored and not self._box.is_ours(there, order["id"]):
+            if stored and not self._box.is_ours(there, one.id):
                 raise self._box.conflict(there)
-            upload = Upload(bucket=bucket, key=key, upload_id=order["upload_id"])
-            parts = [(int(number), str(etag)) for number, etag in order["etags"]]
+            upload = Upload(bucket=bucket, key=key, upload_id=one.upload_id)
+            parts = [(part.number, part.etag) for part in one.parts]
+            size = sum(part.stored_size for part in one.parts)
             replaces = stored.etag if stored else None
             stored = self._box.retry(
                 lambda: self._writer.complete(
-                    upload, parts, size=order["stored_size"], attempt=tag, replaces=replaces
+                    upload, parts, size=size, attempt=tag, replaces=replaces
                 )
             )
         self._keep(route, stored)
-        obj = described(order)
         # Equal numbers may be other tags, which verify finds; an upload that began on its own keeps
         # what it was given or nothing.
-        if not self._writer.limits.tags_with_upload or stored.tag_count != len(obj.tags):
-            self._label(route, stored, obj)
-        return {
-            "kind": "sent",
-            "id": order["id"],
-            "attempt": order["attempt"],
-            "stored_size": stored.size,
-            "etag": stored.etag,
-            "version_id": stored.version_id,
-        }
+        if not self._writer.limits.tags_with_upload or stored.tag_count != len(one.tags):
+            self._label(route, stored, one)
+        return Sent(
+            id=one.id,
+            attempt=one.attempt,
+            stored_size=stored.size,
+            etag=stored.etag,
+            version_id=stored.version_id,
+        )
 
     def _keep(self, route: Route, stored: Stored) -> None:
         """Lock a completed object where the host did not take the lock with the upload.
@@ -321,35 +317,31 @@ class Sending:
         with suppress(Permanent):
             self._box.retry(lambda: self._writer.retain(route.target.bucket, stored, lock))
 
-    def _label(self, route: Route, stored: Stored, obj: ObjectInfo) -> None:
+    def _label(self, route: Route, stored: Stored, one: OrderItem) -> None:
         """Tag a stored object where the host did not take its tags with the bytes; again is safe.
 
         What then still is not as it was sent, verify finds.
         """
-        if obj.tags and self._writer.limits.tags:
+        if one.tags and self._writer.limits.tags:
             with suppress(Permanent):
-                self._box.retry(lambda: self._writer.tag(route.target.bucket, stored, obj.tags))
+                self._box.retry(lambda: self._writer.tag(route.target.bucket, stored, one.tags))
 
-    def resume(self, route: Route, order: Mapping[str, Any]) -> dict[str, Any]:
+    def resume(self, route: Route, one: ResumeItem) -> Resumed | Completed | Gone:
         """Ask the target what became of an upload, before trusting or redoing any part."""
-        bucket, key = route.target.bucket, route.target_key(order["key"])
-        upload = Upload(bucket=bucket, key=key, upload_id=order["upload_id"])
-        base = {"id": order["id"], "attempt": order["attempt"]}
+        bucket, key = route.target.bucket, route.target_key(one.key)
+        upload = Upload(bucket=bucket, key=key, upload_id=one.upload_id)
         try:
             held = self._box.retry(lambda: self._writer.parts(upload))
         except Missing:
             stored = self._box.retry(lambda: self._writer.head(bucket, key))
-            tag = self._box.tag(order["id"], order["attempt"])
+            tag = self._box.tag(one.id, one.attempt)
             done = stored is not None and stored.metadata.get(ATTEMPT) == tag
-            return {"kind": "completed" if done else "gone", **base}
+            return (Completed if done else Gone)(id=one.id, attempt=one.attempt)
         except Unsupported:
-            return {"kind": "resumed", **base, "held": []}
-        known = {int(number): (etag, size) for number, etag, size in order["receipts"]}
-        return {
-            "kind": "resumed",
-            **base,
-            "held": [n for n, p in held.items() if known.get(n) == (p.etag, p.size)],
-        }
+            held = {}
+        known = {part.number: (part.etag, part.stored_size) for part in one.parts}
+        same = (n for n, p in held.items() if known.get(n) == (p.etag, p.size))
+        return Resumed(id=one.id, attempt=one.attempt, held=tuple(same))
 
 
 def _checked(box: Toolbox, obj: ObjectInfo) -> bool:

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import assert_never
 
 from hdh_migrate.model import MIB, DatasetRow, Entry
+from hdh_migrate.orders import OrderItem, PutOrder
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.dispatch import Dispatcher
+from hdh_migrate.pipeline.dispatch import Dispatcher, unasked
 from hdh_migrate.pipeline.ends import Ends
 from hdh_migrate.pipeline.queue import Deaths, Queue
-from hdh_migrate.ports import Order
+from hdh_migrate.receipts import (
+    Begun,
+    Completed,
+    Doubted,
+    Drifted,
+    Failed,
+    Gone,
+    Matched,
+    ObjectReceipt,
+    PartSent,
+    Rechecked,
+    Resumed,
+    Returned,
+    Sent,
+)
 
 CLAIM_OBJECTS = 256
 ORDER_BYTES = 16 * MIB
@@ -30,14 +45,16 @@ class Small:
         self._ctx, self._dispatch, self._datasets, self._ends = ctx, dispatch, datasets, ends
         self._queue = Queue[Entry](self._claim, order_bytes=ORDER_BYTES, deaths=deaths)
 
-    def next(self) -> Order | None:
+    def next(self) -> PutOrder | None:
         """Return the next order, None when nothing waits."""
         taken = self._queue.take()
         if not taken:
             return None
         dataset = self._datasets[taken[0].dataset]
-        objects = [self._ctx.item(entry, dataset) for entry in taken]
-        return {"kind": "put", "dataset": dataset.name, "objects": objects}
+        return PutOrder(
+            dataset=dataset.name,
+            objects=tuple(OrderItem(**self._ctx.about(entry, dataset)) for entry in taken),
+        )
 
     def _claim(self) -> list[Entry]:
         for dataset in self._datasets:
@@ -46,15 +63,23 @@ class Small:
                 return self._dispatch.claimed(found)
         return []
 
-    def apply(self, receipt: Mapping[str, Any]) -> None:
+    def apply(self, receipt: ObjectReceipt) -> None:
         """Write down what came of an object, unless nobody waits for it any more."""
         entry = self._queue.landed(receipt)
         if entry is None:
             return
-        if receipt["kind"] == "sent":
-            self._ctx.ledger.sent(entry, receipt)
-            self._dispatch.advance(1, entry.obj.size)
-        elif receipt["kind"] == "returned":
-            self._ctx.ledger.unclaim(entry)
-        elif receipt["kind"] in {"drifted", "failed"}:
-            self._ends.take(entry, receipt)
+        match receipt:
+            case Sent():
+                self._ctx.ledger.sent(entry, receipt)
+                self._dispatch.advance(1, entry.obj.size)
+            case Returned():
+                self._ctx.ledger.unclaim(entry)
+            case Drifted() | Failed():
+                self._ends.take(entry, receipt)
+            case (
+                Begun() | PartSent() | Resumed() | Completed() | Gone()
+                | Matched() | Doubted() | Rechecked()
+            ):  # fmt: skip
+                raise unasked(receipt)
+            case _:
+                assert_never(receipt)

@@ -6,20 +6,18 @@ Small objects travel in orders of many (`small`); a large one is a little story 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from hdh_migrate.codes import Code
-from hdh_migrate.model import DatasetRow, Role, State, Step, Verdict
+from hdh_migrate.model import DatasetRow, Role, State, Step
+from hdh_migrate.orders import Order
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher
 from hdh_migrate.pipeline.ends import Ends
 from hdh_migrate.pipeline.large import Large
-from hdh_migrate.pipeline.queue import DIED, Deaths
+from hdh_migrate.pipeline.queue import DIED, Deaths, died
 from hdh_migrate.pipeline.small import Small
 from hdh_migrate.pipeline.uploads import Uploads
-from hdh_migrate.ports import Order
-from hdh_migrate.receipts import returned
+from hdh_migrate.receipts import ObjectReceipt, Returned, ReturnReason, SealIntent
 
 
 class Transfer:
@@ -48,7 +46,7 @@ class Transfer:
         if not objects:
             return
         self._ctx.progress.step(self._batch, Step.TRANSFER, objects=objects, size=size)
-        self._dispatch.run(Role.MOVE, self._next, self._apply, self._record)
+        self._dispatch.run(Role.MOVE, self._next, self._apply, self._lost, self._record)
         for number in self._large.began:
             # A begin whose reply was lost, or whose worker died, left an upload nobody knows.
             Uploads(self._ctx).sweep(self._datasets[number])
@@ -84,31 +82,19 @@ class Transfer:
                 return order
         return None
 
-    def _record(self, asked: Sequence[Mapping[str, Any]]) -> list[bool]:
+    def _record(self, asked: Sequence[SealIntent]) -> list[bool]:
         """Make durable what is about to be sealed; False for what nobody waits for any more."""
-        answers = [self._large.seals(receipt) for receipt in asked]
+        answers = [self._large.seals(intent) for intent in asked]
         self._dispatch.commit()
         return answers
 
-    def _apply(self, receipt: Mapping[str, Any]) -> None:
-        if receipt["kind"] == "lost":
-            self._lost(receipt["lost"], receipt["worker"])
-            return
+    def _apply(self, receipt: ObjectReceipt) -> None:
         receipt = self._dispatch.judged(receipt)
         # An object is with one of them at a time, and the other waits for no receipt of it.
         self._large.apply(receipt)
         self._small.apply(receipt)
 
-    def _lost(self, order: Mapping[str, Any], worker: int) -> None:
+    def _lost(self, order: Order, worker: int) -> None:
         """A worker died with this order; who dies with the same object again leaves it out."""
-        for one in order["objects"]:
-            receipt = returned(order, one, "lost", DIED)
-            if self._deaths.fatal(one["id"], worker):
-                verdict = str(Verdict.UNVERIFIABLE)
-                receipt = {
-                    **receipt,
-                    "kind": "failed",
-                    "code": Code.WORKER_LOST,
-                    "verdict": verdict,
-                }
-            self._apply(receipt)
+        for back in Returned.all_of(order, ReturnReason.LOST, DIED):
+            self._apply(died(back) if self._deaths.fatal(back.id, worker) else back)

@@ -7,14 +7,12 @@ source is asked by who moves objects.
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import assert_never
 
 from hdh_migrate.codes import Code, Severity
-from hdh_migrate.errors import Unsupported
+from hdh_migrate.errors import LedgerDamaged, Unsupported
 from hdh_migrate.model import (
     MIB,
     Entry,
@@ -23,13 +21,26 @@ from hdh_migrate.model import (
     Role,
     State,
     Step,
-    Verdict,
 )
+from hdh_migrate.orders import AgainOrder, Order, SentPart, VerifyItem, VerifyOrder
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher
-from hdh_migrate.pipeline.queue import DIED, Queue
-from hdh_migrate.pipeline.work import repinned
-from hdh_migrate.ports import Order
+from hdh_migrate.pipeline.queue import Queue, died
+from hdh_migrate.receipts import (
+    Begun,
+    Completed,
+    Doubted,
+    Drifted,
+    Failed,
+    Gone,
+    Matched,
+    ObjectReceipt,
+    PartSent,
+    Rechecked,
+    Resumed,
+    Returned,
+    Sent,
+)
 
 FETCH_OBJECTS = 512
 ORDER_BYTES = 32 * MIB
@@ -63,11 +74,20 @@ class Verify:
             return
         self._ctx.progress.step(self._batch, Step.VERIFY, objects=objects, size=size)
         while True:
-            self._dispatch.run(Role.PROVE, self._read_back, partial(self._apply, self._queue))
+            self._dispatch.run(
+                Role.PROVE,
+                self._read_back,
+                partial(self._apply, self._queue),
+                partial(self._lost, self._queue),
+            )
             more = len(self._doubted) >= DOUBTED_MAX
             if self._doubted:
-                ask = partial(self._order, "again", self._doubts)
-                self._dispatch.run(Role.MOVE, ask, partial(self._apply, self._doubts))
+                self._dispatch.run(
+                    Role.MOVE,
+                    partial(self._order, AgainOrder, self._doubts),
+                    partial(self._apply, self._doubts),
+                    partial(self._lost, self._doubts),
+                )
             if not more:
                 return
 
@@ -75,17 +95,18 @@ class Verify:
         """Return the next order, None when none is left or enough was set aside."""
         if len(self._doubted) >= DOUBTED_MAX:
             return None
-        return self._order("verify", self._queue)
+        return self._order(VerifyOrder, self._queue)
 
-    def _order(self, kind: str, queue: Queue[Entry]) -> Order | None:
+    def _order(
+        self, kind: type[VerifyOrder | AgainOrder], queue: Queue[Entry]
+    ) -> VerifyOrder | AgainOrder | None:
         taken = queue.take()
         if not taken:
             return None
-        return {
-            "kind": kind,
-            "dataset": self._datasets[taken[0].dataset].name,
-            "objects": [self._item(entry) for entry in taken],
-        }
+        return kind(
+            dataset=self._datasets[taken[0].dataset].name,
+            objects=tuple(self._item(entry) for entry in taken),
+        )
 
     def _fetch(self) -> list[Entry]:
         for dataset, after in self._after.items():
@@ -100,63 +121,75 @@ class Verify:
         entries, self._doubted = self._doubted, []
         return entries
 
-    def _item(self, entry: Entry) -> dict[str, Any]:
-        parts = self._parts(entry) if entry.sha256 is None else {"parts": []}
-        return self._ctx.item(entry, self._datasets[entry.dataset]) | {
-            "sha256": entry.sha256,
-            "sealed_sha256": entry.sealed_sha256,
-            "stored_size": entry.stored_size,
-            "etag": entry.etag,
-            **parts,
-        }
+    def _item(self, entry: Entry) -> VerifyItem:
+        if entry.stored_size is None or entry.etag is None:
+            raise LedgerDamaged(f"object {entry.id} counts as sent and has no receipt")
+        parts, header = self._parts(entry) if entry.sha256 is None else ((), None)
+        return VerifyItem(
+            **self._ctx.about(entry, self._datasets[entry.dataset]),
+            stored_size=entry.stored_size,
+            etag=entry.etag,
+            sha256=entry.sha256,
+            sealed_sha256=entry.sealed_sha256,
+            parts=parts,
+            header=header,
+        )
 
-    def _parts(self, entry: Entry) -> dict[str, Any]:
+    def _parts(self, entry: Entry) -> tuple[tuple[SentPart, ...], bytes]:
         upload = self._ctx.ledger.upload(entry.id)
         assert upload is not None, "a multipart object keeps its parts until it is verified"
         plan = PartPlan.begun(upload.segments, entry.obj.size)
-        parts = [
-            {
-                "sha256": part.sha256,
-                "sealed_sha256": part.sealed_sha256,
-                "stored_size": part.stored_size,
-                "size": plan.span(part.number, entry.obj.size).length,
-            }
+        parts = (
+            SentPart(
+                size=plan.span(part.number, entry.obj.size).length,
+                sha256=part.sha256,
+                stored_size=part.stored_size,
+                sealed_sha256=part.sealed_sha256,
+            )
             for part in self._ctx.ledger.parts(entry.id)
-        ]
-        return {"parts": parts, "header": base64.b64encode(upload.header).decode()}
+        )
+        return tuple(parts), upload.header
 
-    def _apply(self, queue: Queue[Entry], receipt: Mapping[str, Any]) -> None:
-        if receipt["kind"] == "lost":
-            self._lost(queue, receipt["lost"], receipt["worker"])
-            return
+    def _apply(self, queue: Queue[Entry], receipt: ObjectReceipt) -> None:
         receipt = self._dispatch.judged(receipt)
         entry = queue.landed(receipt)
         if entry is None:
             return
-        if receipt["kind"] == "failed":
-            self._failed(entry, receipt)
-        elif receipt["kind"] == "returned":
-            if not self._ctx.stop.is_set():
-                queue.again(entry)
-        elif queue is self._queue:  # of the others nobody has read the target back
-            self._read(entry, receipt)
+        match receipt:
+            case Failed():
+                self._failed(entry, receipt)
+            case Returned():
+                if not self._ctx.stop.is_set():
+                    queue.again(entry)
+            case Matched() | Doubted():
+                if queue is self._queue:  # of the others nobody has read the target back
+                    self._read(entry, receipt)
+            case (
+                Sent() | Begun() | PartSent() | Resumed() | Completed() | Gone()
+                | Drifted() | Rechecked()
+            ):  # fmt: skip
+                pass  # no answer to what was asked: it stays unverified
+            case _:
+                assert_never(receipt)
 
-    def _read(self, entry: Entry, receipt: Mapping[str, Any]) -> None:
-        if receipt["kind"] == "verified":
-            self._verified(entry, receipt)
-        elif receipt["kind"] == "doubted":
-            self._doubted.append(entry)
+    def _read(self, entry: Entry, receipt: Matched | Doubted) -> None:
+        match receipt:
+            case Matched():
+                self._verified(entry, receipt)
+            case Doubted():
+                self._doubted.append(entry)
+            case _:
+                assert_never(receipt)
 
-    def _verified(self, entry: Entry, receipt: Mapping[str, Any]) -> None:
+    def _verified(self, entry: Entry, receipt: Matched) -> None:
         ledger = self._ctx.ledger
-        fields = ("id", "attempt", "sha256", "stored_sha256", "level", "at")
         with ledger.whole():
-            ledger.verified(entry, {name: receipt.get(name) for name in fields})
-            for code, detail in receipt.get("beside", ()):
-                if code == Code.METADATA_RENAMED:
+            ledger.verified(entry, receipt)
+            for code, detail in receipt.beside:
+                if code is Code.METADATA_RENAMED:
                     self._renamed(entry.dataset, detail)
                 else:
-                    ledger.finding(Code(code), detail, dataset=entry.dataset, entry=entry.id)
+                    ledger.finding(code, detail, dataset=entry.dataset, entry=entry.id)
         self._dispatch.advance(1, entry.obj.size)
 
     def _renamed(self, dataset: int, detail: str) -> None:
@@ -177,14 +210,14 @@ class Verify:
         )  # fmt: skip
         self._told.add(dataset)
 
-    def _failed(self, entry: Entry, receipt: Mapping[str, Any]) -> None:
-        ledger, code = self._ctx.ledger, Code(receipt["code"])
+    def _failed(self, entry: Entry, receipt: Failed) -> None:
+        ledger, code = self._ctx.ledger, receipt.code
         with ledger.whole():
-            if receipt.get("now") is not None:
-                entry = self._amended(entry, repinned(entry.obj, receipt["now"]))
-            ledger.failed(entry, State.SENT, code, receipt["verdict"])
+            if receipt.now is not None:
+                entry = self._amended(entry, receipt.now.pinned(entry.obj.key))
+            ledger.failed(entry, State.SENT, code, receipt.verdict)
             ledger.finding(
-                code.in_verify, receipt["detail"],
+                code.in_verify, receipt.detail,
                 dataset=entry.dataset, entry=entry.id,
             )  # fmt: skip
         self._dispatch.advance(1, entry.obj.size)
@@ -203,5 +236,4 @@ class Verify:
 
     def _lost(self, queue: Queue[Entry], order: Order, worker: int) -> None:
         for entry in queue.lost(order, worker):
-            verdict = str(Verdict.UNVERIFIABLE)
-            self._failed(entry, {"code": Code.WORKER_LOST, "verdict": verdict, "detail": DIED})
+            self._failed(entry, died(entry))

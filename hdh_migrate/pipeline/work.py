@@ -1,24 +1,17 @@
-"""What one worker needs to perform orders, and the words orders and receipts are made of.
-
-Orders and receipts are JSON. An order names objects by ledger id and attempt; a receipt repeats
-both, so that a late one is fenced.
-"""
+"""What one worker needs to perform orders."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from hdh_migrate.errors import Conflict, SourceChanged
-from hdh_migrate.model import Entry, Keeping, Lock, ObjectInfo, Place
+from hdh_migrate.model import Keeping, Lock, ObjectInfo, Place
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.ports import Clock, Envelopes, Source, TargetReader, TargetWriter
-
-Emit = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,58 +94,3 @@ class Toolbox:
                 " that ledger's --state-dir"
             )
         return Conflict("the target already holds another object under this key")
-
-
-def item(
-    entry: Entry, *, md5: str | None, metadata: Mapping[str, str], tags: Mapping[str, str]
-) -> dict[str, Any]:
-    """Return an entry as an order carries it, with what is to be believed and kept of it."""
-    obj = entry.obj
-    found: dict[str, Any] = {
-        "id": entry.id,
-        "attempt": entry.attempt,
-        "key": obj.key,
-        "size": obj.size,
-        "version": obj.version,
-        "md5": md5,
-    }
-    if metadata:
-        found["metadata"] = dict(metadata)
-    if tags:
-        found["tags"] = dict(tags)
-    return found
-
-
-def seen(now: ObjectInfo) -> dict[str, Any]:
-    """Return an object as a receipt tells how the source describes it now."""
-    return {
-        "version": now.version,
-        "size": now.size,
-        "modified": now.modified,
-        "md5": now.md5,
-        "object_kind": now.kind,
-    }
-
-
-def repinned(obj: ObjectInfo, told: Mapping[str, Any]) -> ObjectInfo:
-    """Return an object as a receipt says that the source describes it now."""
-    return ObjectInfo(
-        key=obj.key,
-        size=told["size"],
-        version=told["version"],
-        modified=told["modified"],
-        md5=told["md5"],
-        kind=told["object_kind"],
-    )
-
-
-def described(order: Mapping[str, Any]) -> ObjectInfo:
-    """Return the object that an order's item describes."""
-    return ObjectInfo(
-        key=order["key"],
-        size=order["size"],
-        version=order["version"],
-        md5=order.get("md5"),
-        metadata=order.get("metadata", {}),
-        tags=order.get("tags", {}),
-    )

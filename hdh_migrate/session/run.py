@@ -6,11 +6,11 @@ import os
 import pwd
 import secrets
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
@@ -36,6 +36,9 @@ from hdh_migrate.session.waivers import unagreed
 from hdh_migrate.software import code_digest
 from hdh_migrate.wiring import Services, pace_of
 from hdh_migrate.wiring.context import RUN_TAG
+
+if TYPE_CHECKING:
+    from hdh_migrate.receipts import EndpointTraffic
 
 NAMED = "ledger-named"
 """The journal's kind of event that tells this name, once: approvals are for one ledger."""
@@ -294,23 +297,24 @@ def operator() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def added_up(traffic: Sequence[Any]) -> list[dict[str, Any]]:
+def added_up(traffic: Iterable[EndpointTraffic]) -> list[dict[str, Any]]:
     """Return traffic with one entry for each side and endpoint; of its Dates the newest counts."""
     total: dict[tuple[str, str], dict[str, Any]] = {}
     newest: dict[tuple[str, str], float] = {}
-    for entry in traffic:
+    for one in traffic:
         sums = total.setdefault(
-            (entry["side"], entry["endpoint"]),
+            (one.side, one.endpoint),
             {"requests": 0, "bytes_read": 0, "bytes_written": 0, "addresses": []},
         )
-        for name in ("requests", "bytes_read", "bytes_written"):
-            sums[name] += entry[name]
-        sums["addresses"] = sorted({*sums["addresses"], *entry["addresses"]})
-        if "tls" in entry:
-            sums["tls"] = sorted({*sums.get("tls", ()), *entry["tls"]})
-        at, key = entry["clock_at"], (entry["side"], entry["endpoint"])
+        sums["requests"] += one.requests
+        sums["bytes_read"] += one.bytes_read
+        sums["bytes_written"] += one.bytes_written
+        sums["addresses"] = sorted({*sums["addresses"], *one.addresses})
+        if one.tls:
+            sums["tls"] = sorted({*sums.get("tls", ()), *one.tls})
+        at, key = one.clock_at, (one.side, one.endpoint)
         if at is not None and at >= newest.get(key, at):
-            sums["clock_offset"], newest[key] = entry["clock_offset"], at
+            sums["clock_offset"], newest[key] = one.clock_offset, at
     return [
         {"side": side, "endpoint": endpoint, **sums} for (side, endpoint), sums in total.items()
     ]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hdh_migrate.clocks import Sighting
+
+if TYPE_CHECKING:
+    from hdh_migrate.receipts import EndpointTraffic
 
 SHARP_SECONDS = 5.0
 """A Date that came within this time tells the time well."""
@@ -31,23 +34,22 @@ class Traffic:
         ):
             self.date = date
 
-    def told(self, now: float, monotonic: float) -> dict[str, Any]:
-        """Return it as JSON, by the local clock and the monotonic one.
+    def told(self, side: str, endpoint: str, now: float, monotonic: float) -> EndpointTraffic:
+        """Return it by the local clock and the monotonic one."""
+        from hdh_migrate.receipts import EndpointTraffic
 
-        `clock_offset` is by how many seconds the local clock is ahead of the newest Date header,
-        and `clock_at` when that came, by the local clock; both are None when there was none.
-        `tls` is absent where nothing is known.
-        """
         date = self.date
-        return {
-            "requests": self.requests,
-            "bytes_read": self.received,
-            "bytes_written": self.sent,
-            "addresses": sorted(self.addresses),
-            **({"tls": sorted(self.tls)} if self.tls else {}),
-            "clock_offset": None if date is None else round(date.ahead(now, monotonic), 1),
-            "clock_at": None if date is None else now - (monotonic - date.heard),
-        }
+        return EndpointTraffic(
+            side=side,
+            endpoint=endpoint,
+            requests=self.requests,
+            bytes_read=self.received,
+            bytes_written=self.sent,
+            addresses=tuple(sorted(self.addresses)),
+            tls=tuple(sorted(self.tls)),
+            clock_offset=None if date is None else round(date.ahead(now, monotonic), 1),
+            clock_at=None if date is None else now - (monotonic - date.heard),
+        )
 
 
 class Counted:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hdh_migrate.model import Role, TargetLimits
 from hdh_migrate.plan.model import Plan
@@ -20,6 +20,9 @@ from hdh_migrate.wiring.sealing import open_envelopes
 from hdh_migrate.wiring.sources import SOURCES, Sources, open_source
 from hdh_migrate.wiring.targets import open_target
 from hdh_migrate.wiring.vault import Vault
+
+if TYPE_CHECKING:
+    from hdh_migrate.receipts import EndpointTraffic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +109,6 @@ class Hands:
         for transport in self._targets:
             transport.door.admitted = True
 
-    def traffic(self, clock: Clock) -> list[dict[str, Any]]:
+    def traffic(self, clock: Clock) -> list[EndpointTraffic]:
         """Return what was exchanged with each endpoint so far; see `opened.traffic_of`."""
         return traffic_of(self.contacts, clock)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.ports import Clock
 from hdh_migrate.transport import Transport
+
+if TYPE_CHECKING:
+    from hdh_migrate.receipts import EndpointTraffic
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -26,11 +29,11 @@ class Opened(Generic[T_co]):
     contacts: tuple[Contact, ...] = ()
 
 
-def traffic_of(contacts: Iterable[Contact], clock: Clock) -> list[dict[str, Any]]:
-    """Return what was exchanged with each endpoint so far, as JSON; see `Traffic.told`."""
+def traffic_of(contacts: Iterable[Contact], clock: Clock) -> list[EndpointTraffic]:
+    """Return what was exchanged with each endpoint so far."""
     now, monotonic = seconds_of(clock.now()), time.monotonic()
     return [
-        {"side": side, "endpoint": endpoint, **traffic.told(now, monotonic)}
+        traffic.told(side, endpoint, now, monotonic)
         for side, transport in contacts
         for endpoint, traffic in transport.traffic.items()
     ]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from hdh_migrate.clocks import Sighting, Witness
@@ -27,6 +27,9 @@ from hdh_migrate.wiring.sources import SOURCES, Sources, open_source, source_cla
 from hdh_migrate.wiring.sources.kind import Claims
 from hdh_migrate.wiring.targets import Network, open_target
 from hdh_migrate.wiring.vault import Vault
+
+if TYPE_CHECKING:
+    from hdh_migrate.receipts import EndpointTraffic
 
 ASK_SECONDS = 10
 """How long a request for the time may stand still."""
@@ -156,7 +159,7 @@ class Services:
         asked = [transport for side, transport in self.transports if side != "pointer"]
         return witnesses_of(asked)  # a pointer's host is asked for its pointer alone
 
-    def traffic(self, clock: Clock) -> list[dict[str, Any]]:
+    def traffic(self, clock: Clock) -> list[EndpointTraffic]:
         """Return what was exchanged with each endpoint so far; see `opened.traffic_of`."""
         return traffic_of(self.transports, clock)
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hdh_migrate.model import Role, TargetLimits
 from hdh_migrate.pipeline.buffers import BufferPool
@@ -22,6 +22,9 @@ from hdh_migrate.wiring.hands import Hands, reach
 from hdh_migrate.wiring.readings import routes_of
 from hdh_migrate.wiring.sources import SOURCES, Sources, plan_of
 from hdh_migrate.wiring.vault import Vault
+
+if TYPE_CHECKING:
+    from hdh_migrate.receipts import EndpointTraffic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +127,7 @@ class WorkerService:
             )
         ).perform
 
-    def traffic(self) -> list[dict[str, Any]]:
+    def traffic(self) -> list[EndpointTraffic]:
         """Return what this worker exchanged with each endpoint."""
         return self._hands.traffic(self._clock)
 

@@ -19,7 +19,7 @@ from hdh_migrate.fixity import Inventoried, inventory_leaf
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Entry, Listed, ObjectInfo, State
 from tests.support.quiet import FakeClock
-from tests.unit.ledger.test_ledger import receipt
+from tests.unit.ledger.test_ledger import matched, sent
 
 pytestmark = pytest.mark.slow
 
@@ -117,7 +117,7 @@ class Story(RuleBasedStateMachine):
         if not (entry := self.waiting("sending", pick)):
             return
         if end == "sent":
-            assert self.ledger.sent(entry, receipt(entry.id, entry.attempt))
+            assert self.ledger.sent(entry, sent(entry))
         elif end == "failed":
             self.ledger.failed(entry, State.SENDING, "denied", "unverifiable")
             self.find(entry.dataset, entry.id, "denied")
@@ -134,8 +134,7 @@ class Story(RuleBasedStateMachine):
         if not (entry := self.waiting("verify", pick)):
             return
         if well:
-            more = {"level": "full", "at": AT}
-            assert self.ledger.verified(entry, receipt(entry.id, entry.attempt) | more)
+            assert self.ledger.verified(entry, matched(entry, AT))
         else:
             self.ledger.failed(entry, State.SENT, "differs", "mismatch")
             self.find(entry.dataset, entry.id, "verify-differs")

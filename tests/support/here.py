@@ -7,17 +7,34 @@ from typing import Any
 
 from hdh_migrate import wiring
 from hdh_migrate.engines.serial import SerialEngine
+from hdh_migrate.pipeline.perform import Performer
+from hdh_migrate.pipeline.work import Toolbox
+from hdh_migrate.receipts import EndpointTraffic
+
+
+class Bench:
+    """What a worker runs, over sides that a test holds itself."""
+
+    def __init__(self, box: Toolbox) -> None:
+        self.halt, self.perform = box.halt, Performer(box).perform
+
+    def traffic(self) -> list[EndpointTraffic]:
+        return []
+
+
+def serial(box: Toolbox) -> SerialEngine:
+    """Return an engine that performs orders with these sides."""
+    return SerialEngine(Bench(box))
 
 
 def here(sources: wiring.Sources = wiring.SOURCES) -> Mapping[str, wiring.OpenEngine]:
     """Return engines whose workers know these kinds of source."""
 
-    def serial(config: Mapping[str, Any], plan: object) -> SerialEngine:
+    def opened(config: Mapping[str, Any], plan: object) -> SerialEngine:
         del plan
-        service = wiring.WorkerService({**config, "processes": 1}, sources=sources)
-        return SerialEngine(service.perform)
+        return SerialEngine(wiring.WorkerService({**config, "processes": 1}, sources=sources))
 
-    return {"local": serial}
+    return {"local": opened}
 
 
 HERE: Mapping[str, wiring.OpenEngine] = here()

@@ -1,62 +1,112 @@
-"""What test workers do: an order's objects say it themselves."""
+"""What test workers do: the objects of an order say it themselves, as JSON in their keys."""
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
+import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-Emit = Callable[[Mapping[str, Any]], None]
+from hdh_migrate.orders import Order, OrderItem, PutOrder
+from hdh_migrate.ports import Emit, Engine, Record, Recorder
+from hdh_migrate.receipts import (
+    EndpointTraffic,
+    Lost,
+    OrderDone,
+    Receipt,
+    Returned,
+    ReturnReason,
+    SealIntent,
+    Sent,
+)
+
+FACTORY = "tests.support.workshop:worker"
+ROOT = str(Path(__file__).parents[2])
+"""Where workers find it."""
+
+
+def wish(number: int, **wishes: object) -> OrderItem:
+    """Return an object that wants this done; see `Workshop.perform`."""
+    return OrderItem(id=number, attempt=1, key=json.dumps(wishes), size=1, version="v", md5=None)
+
+
+def order(*objects: OrderItem) -> PutOrder:
+    return PutOrder(dataset="d", objects=objects)
 
 
 class Workshop:
-    """Does what each object of an order asks for."""
+    """Does what each object of an order asks for, and tells what came of it in an ETag."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._config = dict(config)
         self.halt = threading.Event()
 
-    def perform(
-        self,
-        order: Mapping[str, Any],
-        emit: Emit,
-        record: Callable[[Mapping[str, Any]], bool],
-    ) -> None:
-        for one in order["objects"]:
-            if one.get("die"):
+    def perform(self, order: Order, emit: Emit, record: Record) -> None:
+        for one in order.objects:
+            if self.halt.is_set():
+                emit(Returned.of(order, one, ReturnReason.STOPPED, "paused"))
+                continue
+            wishes = json.loads(one.key)
+            if wishes.get("die"):
                 os.kill(os.getpid(), signal.SIGKILL)
-            if one.get("die_once") and not Path(one["die_once"]).exists():
-                Path(one["die_once"]).touch()
+            if wishes.get("die_once") and not Path(wishes["die_once"]).exists():
+                Path(wishes["die_once"]).touch()
                 os.kill(os.getpid(), signal.SIGKILL)
-            if one.get("fault"):
-                raise RuntimeError(one["fault"])
-            if one.get("hang"):
-                time.sleep(one["hang"])
-            if one.get("greedy"):
+            if wishes.get("fault"):
+                raise RuntimeError(wishes["fault"])
+            if wishes.get("hang"):
+                time.sleep(wishes["hang"])
+            if wishes.get("greedy"):
                 bytearray(1 << 45)
-            if one.get("threads"):
+            if wishes.get("threads"):
                 starve()
                 threading.Thread(target=print).start()
-            told = dict(os.environ) if one.get("environ") else None
-            recorded = record({"kind": "sealing", "id": one["id"]}) if one.get("asks") else None
+            intent = SealIntent(id=one.id, attempt=one.attempt, number=1, size=1, sha256="aa")
+            told = {
+                "recorded": record(intent) if wishes.get("asks") else None,
+                "pid": os.getpid(),
+                "environ": dict(os.environ) if wishes.get("environ") else None,
+                "config": self._config if wishes.get("config") else None,
+            }
             emit(
-                {
-                    "kind": "done",
-                    "recorded": recorded,
-                    "id": one["id"],
-                    "pid": os.getpid(),
-                    "environ": told,
-                    "config": self._config if one.get("config") else None,
-                }
-            )
+                Sent(
+                    id=one.id, attempt=one.attempt, stored_size=1, etag=json.dumps(told),
+                    version_id=None,
+                )
+            )  # fmt: skip
 
-    def traffic(self) -> list[Mapping[str, Any]]:
-        return [{"side": "source", "pid": os.getpid()}]
+    def traffic(self) -> list[EndpointTraffic]:
+        return [
+            EndpointTraffic(
+                side="source", endpoint=f"https://{os.getpid()}", requests=1, bytes_read=2,
+                bytes_written=3,
+            )
+        ]  # fmt: skip
+
+
+def told(found: Iterable[Receipt]) -> dict[int, dict[str, Any]]:
+    """Return what workers told of the objects that they did."""
+    return {one.id: json.loads(one.etag) for one in found if isinstance(one, Sent)}
+
+
+def drained(
+    engine: Engine, count: int, *, seconds: float = 60, record: Recorder | None = None
+) -> list[Receipt]:
+    """Take receipts until `count` orders ended."""
+    found, ended, until = list[Receipt](), 0, time.monotonic() + seconds
+    while ended < count:
+        assert time.monotonic() < until, found
+        for receipt in engine.receipts(0.2, record):
+            found.append(receipt)
+            ended += isinstance(receipt, OrderDone | Lost)
+    return found
 
 
 def starve() -> None:
@@ -68,6 +118,8 @@ def starve() -> None:
 def worker(config: Mapping[str, Any]) -> Workshop:
     if config.get("starved"):
         starve()
+    if config.get("says"):
+        Connection(os.dup(int(sys.argv[1]))).send_bytes(config["says"].encode())
     if config.get("broken"):
         raise LookupError("no such thing")
     return Workshop(config)

@@ -15,13 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from hdh_migrate.clocks import Judge
-from hdh_migrate.engines.serial import SerialEngine
 from hdh_migrate.errors import Exit
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Place, Role, State, Step, TargetLimits
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.context import Context, DatasetRules, Engines
-from hdh_migrate.pipeline.perform import Performer
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.pipeline.runner import BatchOrder, Runner
 from hdh_migrate.pipeline.selecting import compile_rules
@@ -30,6 +28,7 @@ from hdh_migrate.plan.diff import changes
 from hdh_migrate.ports import Engine, Envelopes
 from hdh_migrate.sealing.plain import PlainEnvelopes
 from tests.support.fakes import FakeSource, FakeTarget
+from tests.support.here import serial
 from tests.support.quiet import FakeClock, Notes, Waits
 from tests.support.script import Killed, Point, Script
 from tests.unit.sealing.helpers import ESCROW, STEWARD, envelopes
@@ -110,8 +109,7 @@ class World:
         self.clock = FakeClock(self.script)
         self.notes = Notes()
         self.stop: threading.Event = Waits(self.clock)
-        self.halt: threading.Event = Waits(self.clock)
-        self.engine: Callable[[Toolbox], Engine] = lambda box: SerialEngine(Performer(box).perform)
+        self.engine: Callable[[Toolbox], Engine] = serial
         self.renewals: list[Callable[[], None]] = []
         self.datasets = datasets
         self.reread = self.checked = False
@@ -171,7 +169,7 @@ class World:
 
     def toolbox(self, role: Role) -> Toolbox:
         """Return what performs orders of a role: it has the sides that `wiring.reach` gives it."""
-        moves = role is Role.MOVE
+        moves, halt = role is Role.MOVE, Waits(self.clock)
         return Toolbox(
             source=self.source if moves or self.reread else None,
             reader=None if moves else self.target,
@@ -182,10 +180,10 @@ class World:
             level=self._level,
             reread=self.reread,
             checked=self.checked,
-            retry=self._retry(self.halt),
+            retry=self._retry(halt),
             pool=BufferPool(self._memory),
             clock=self.clock,
-            halt=self.halt,
+            halt=halt,
         )
 
     def context(self, ledger: Ledger) -> Context:

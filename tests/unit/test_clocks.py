@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from hdh_migrate.evidence.approvals import judge as judge_approvals
 from hdh_migrate.evidence.signing import load_signer, load_verifier, new_report_key
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.plan.loader import load
+from hdh_migrate.receipts import EndpointTraffic
 from hdh_migrate.session import gate, waivers
 from hdh_migrate.session.run import added_up
 from hdh_migrate.transport import Traffic
@@ -229,11 +230,11 @@ def test_the_journal_never_runs_backwards(tmp_path: Path) -> None:
 
 
 def test_of_the_offsets_of_coordinator_and_workers_the_newest_is_kept() -> None:
-    def entry(offset: float | None, at: float | None) -> dict[str, Any]:
-        return {
-            "side": "source", "endpoint": "https://blob.example", "requests": 1, "bytes_read": 2,
-            "bytes_written": 3, "addresses": [], "clock_offset": offset, "clock_at": at,
-        }  # fmt: skip
+    def entry(offset: float | None, at: float | None) -> EndpointTraffic:
+        return EndpointTraffic(
+            side="source", endpoint="https://blob.example", requests=1, bytes_read=2,
+            bytes_written=3, clock_offset=offset, clock_at=at,
+        )  # fmt: skip
 
     (told,) = added_up([entry(0.1, 50.0), entry(7.5, 90.0), entry(0.3, 60.0), entry(None, None)])
     assert told["clock_offset"] == 7.5
@@ -242,11 +243,10 @@ def test_of_the_offsets_of_coordinator_and_workers_the_newest_is_kept() -> None:
 
 
 def test_what_all_of_them_saw_of_tls_is_added_up() -> None:
-    nothing = {
-        "side": "source", "endpoint": "https://blob.example", **Traffic().told(0.0, 0.0),
-    }  # fmt: skip
-    assert "tls" not in nothing
-    (told,) = added_up([nothing, {**nothing, "tls": ["b", "c"]}, {**nothing, "tls": ["a", "b"]}])
+    nothing = Traffic().told("source", "https://blob.example", 0.0, 0.0)
+    assert not nothing.tls
+    seen = [replace(nothing, tls=("b", "c")), replace(nothing, tls=("a", "b"))]
+    (told,) = added_up([nothing, *seen])
     assert told["tls"] == ["a", "b", "c"]
     (told,) = added_up([nothing, nothing])
     assert "tls" not in told

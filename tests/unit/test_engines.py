@@ -1,4 +1,4 @@
-"""Engines: every order comes back as receipts or as lost, whatever happens to workers."""
+"""Worker processes: how they start, starve, die and end, and what they get to know."""
 
 from __future__ import annotations
 
@@ -11,72 +11,41 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hdh_migrate.engines.local import DEATHS_MAX, LocalEngine
-from hdh_migrate.engines.serial import SerialEngine
 from hdh_migrate.engines.worker import FAULT
 from hdh_migrate.errors import MigrateError, Starved
 from hdh_migrate.model import Role
 from hdh_migrate.plan.loader import load
-from hdh_migrate.ports import Engine, Recorder
+from hdh_migrate.receipts import Lost, OrderDone, Receipt, Returned, ReturnReason
 from hdh_migrate.wiring import Vault, open_engine
 from tests.support.fakes import LIMITS
-from tests.support.workshop import Workshop
+from tests.support.workshop import FACTORY, ROOT, drained, order, told, wish
 from tests.unit.wiring.test_worker_secrets import PLAN
-
-FACTORY = "tests.support.workshop:worker"
-ROOT = str(Path(__file__).parents[2])
 
 COORDINATOR = """
 import sys, time
 from hdh_migrate.engines.local import LocalEngine
+from tests.support.workshop import FACTORY, ROOT, order, wish
 engine = LocalEngine(
     "tests.support.workshop:worker", {}, processes=2, connections=2, search=sys.argv[1:]
 )
-engine.submit({"objects": [{"id": 1}]})
-engine.submit({"objects": [{"id": 2, "hang": 60}]})
+engine.submit(order(wish(1)))
+engine.submit(order(wish(2, hang=60)))
 while not (told := list(engine.receipts(0.5))): pass
 print([worker.process.pid for worker in engine._workers], flush=True)
 time.sleep(60)
 """
 
 
-def order(*objects: Mapping[str, Any]) -> dict[str, Any]:
-    return {"kind": "put", "dataset": "d", "objects": list(objects)}
-
-
-def drained(
-    engine: Engine, count: int, *, seconds: float = 20, record: Recorder | None = None
-) -> list[Mapping[str, Any]]:
-    """Take receipts until `count` orders ended."""
-    found, ended, until = list[Mapping[str, Any]](), 0, time.monotonic() + seconds
-    while ended < count:
-        assert time.monotonic() < until, found
-        for receipt in engine.receipts(0.2, record):
-            found.append(receipt)
-            ended += receipt["kind"] in {"order-done", "lost"}
-    return found
-
-
 def local() -> LocalEngine:
     return LocalEngine(FACTORY, {}, processes=2, connections=4, search=[ROOT])
-
-
-def serial() -> SerialEngine:
-    return SerialEngine(Workshop({}).perform)
-
-
-@pytest.fixture(params=[local, serial], ids=["local", "serial"])
-def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    make: Callable[[], Engine] = request.param
-    made = make()
-    yield made
-    made.close(grace=5)
 
 
 @pytest.fixture
@@ -86,44 +55,10 @@ def processes() -> Iterator[LocalEngine]:
     made.close(grace=5)
 
 
-def test_every_order_comes_back_with_a_receipt_for_each_object(engine: Engine) -> None:
-    for number in range(20):
-        engine.submit(order({"id": number}, {"id": number + 100}))
-
-    found = drained(engine, 20)
-
-    done = sorted(receipt["id"] for receipt in found if receipt["kind"] == "done")
-    assert done == [*range(20), *range(100, 120)]
-    assert list(engine.receipts(0)) == []
-
-
-def test_a_worker_goes_on_when_what_it_asked_to_be_recorded_is(engine: Engine) -> None:
-    asked: list[int] = []
-
-    def record(receipts: Sequence[Mapping[str, Any]]) -> list[bool]:
-        asked.extend(receipt["id"] for receipt in receipts)
-        return [receipt["id"] % 2 == 0 for receipt in receipts]
-
-    for number in range(6):
-        engine.submit(order({"id": number, "asks": True}))
-
-    found = drained(engine, 6, record=record)
-
-    done = {one["id"]: one["recorded"] for one in found if one["kind"] == "done"}
-    assert done == {number: number % 2 == 0 for number in range(6)}
-    assert sorted(asked) == [*range(6)]
-    assert {one["kind"] for one in found} == {"done", "order-done"}
-
-
-def test_a_worker_that_nobody_records_for_is_told_no(engine: Engine) -> None:
-    engine.submit(order({"id": 1, "asks": True}))
-    assert [one["recorded"] for one in drained(engine, 1) if one["kind"] == "done"] == [False]
-
-
 def test_a_worker_that_waits_to_be_recorded_does_not_hold_up_the_end(
     processes: LocalEngine,
 ) -> None:
-    processes.submit(order({"id": 1, "asks": True}))
+    processes.submit(order(wish(1, asks=True)))
     worker = next(one for one in processes._workers if one.orders)
     while not worker.ready:
         list(processes._receive(worker))
@@ -134,38 +69,23 @@ def test_a_worker_that_waits_to_be_recorded_does_not_hold_up_the_end(
     assert worker.process.returncode == 0
 
 
-def test_a_worker_that_dies_gives_its_order_back_and_is_replaced(
-    processes: LocalEngine, tmp_path: Path
-) -> None:
-    poison = order({"id": 1, "die_once": str(tmp_path / "died")}, {"id": 2})
-    processes.submit(poison)
-    lost = [receipt for receipt in drained(processes, 1) if receipt["kind"] == "lost"]
-    assert lost[0]["lost"]["objects"] == poison["objects"]
-    assert lost[0]["worker"] == 1
-
-    processes.submit(poison)
-
-    done = [r["id"] for r in drained(processes, 1) if r["kind"] == "done"]
-    assert done == [1, 2]
-
-
 def test_the_death_of_one_worker_does_not_touch_the_orders_of_another(
     processes: LocalEngine,
 ) -> None:
-    processes.submit(order({"id": 1, "hang": 0.3}))
-    processes.submit(order({"id": 2, "die": True}))
+    processes.submit(order(wish(1, hang=0.3)))
+    processes.submit(order(wish(2, die=True)))
 
     found = drained(processes, 2)
 
-    assert [r["id"] for r in found if r["kind"] == "done"] == [1]
-    assert [r["lost"]["objects"][0]["id"] for r in found if r["kind"] == "lost"] == [2]
+    assert list(told(found)) == [1]
+    assert [one.order.objects[0].id for one in found if isinstance(one, Lost)] == [2]
 
 
 @pytest.mark.slow
 def test_workers_that_die_one_after_the_other_end_the_run(processes: LocalEngine) -> None:
     def feed() -> None:
         for _ in range(50):
-            processes.submit(order({"id": 1, "die": True}))
+            processes.submit(order(wish(1, die=True)))
             drained(processes, 1)
 
     with pytest.raises(MigrateError, match="keep dying"):
@@ -177,23 +97,21 @@ def test_a_worker_that_the_machine_starves_blames_no_object(
     processes: LocalEngine, need: str
 ) -> None:
     """Fifteen objects were blamed because a thread could not be started."""
-    processes.submit(order({"id": 1, "attempt": 2, need: True}))
+    processes.submit(order(replace(wish(1, **{need: True}), attempt=2)))
     found = drained(processes, 1)
-    assert [(r["kind"], r.get("reason")) for r in found] == [
-        ("returned", "starved"), ("order-done", None),
-    ]  # fmt: skip
-    assert (found[0]["id"], found[0]["attempt"]) == (1, 2)
+    assert [type(one) for one in found] == [Returned, OrderDone]
+    assert starved(found) == [(1, 2)]
 
 
 @pytest.mark.parametrize("config", [{"starved": True}, {"broken": True}])
 def test_a_worker_that_cannot_even_begin_blames_no_object(config: dict[str, bool]) -> None:
     engine = LocalEngine(FACTORY, config, processes=1, connections=4, search=[ROOT])
     try:
-        found = list[Mapping[str, Any]]()
-        while not any(receipt.get("reason") == "starved" for receipt in found):
-            engine.submit(order({"id": 1, "attempt": 1}))
+        found = list[Receipt]()
+        while not starved(found):
+            engine.submit(order(wish(1)))
             found += drained(engine, 1)
-        assert not [receipt for receipt in found if receipt["kind"] == "lost"]
+        assert not [receipt for receipt in found if isinstance(receipt, Lost)]
     finally:
         engine.close(grace=0)
 
@@ -216,7 +134,7 @@ def test_workers_that_never_begin_end_the_run_as_a_stop() -> None:
 def test_workers_that_never_began_do_not_keep_the_others_from_being_ended() -> None:
     engine = LocalEngine(FACTORY, {"broken": True}, processes=4, connections=4, search=[ROOT])
     for number in range(4):
-        engine.submit(order({"id": number, "attempt": 1}))
+        engine.submit(order(wish(number)))
     started = [worker.process for worker in engine._workers]
     engine._stillborn = DEATHS_MAX
 
@@ -228,7 +146,7 @@ def test_workers_that_never_began_do_not_keep_the_others_from_being_ended() -> N
 def test_a_worker_of_other_code_does_not_keep_the_others_from_being_ended() -> None:
     engine = LocalEngine(FACTORY, {}, processes=2, connections=2, search=[ROOT])
     for number in range(2):
-        engine.submit(order({"id": number}))
+        engine.submit(order(wish(number)))
     started = [worker.process for worker in engine._workers]
     engine._code = "that of a tool that was changed under the run"
 
@@ -256,7 +174,7 @@ def test_workers_end_when_their_coordinator_is_killed() -> None:
 
 def test_a_stopped_worker_does_not_hold_up_the_end(processes: LocalEngine) -> None:
     victim = processes._workers[0].process
-    processes.submit(order({"id": 1}))
+    processes.submit(order(wish(1)))
     drained(processes, 1)
     os.kill(victim.pid, signal.SIGSTOP)
 
@@ -269,7 +187,7 @@ def test_a_stopped_worker_does_not_hold_up_the_end(processes: LocalEngine) -> No
 
 def test_workers_tell_their_traffic_when_they_are_closed(processes: LocalEngine) -> None:
     for number in range(2):
-        processes.submit(order({"id": number}))
+        processes.submit(order(wish(number)))
     drained(processes, 2)
     processes.close(grace=5)
     assert len(processes.traffic()) == 2
@@ -277,30 +195,29 @@ def test_workers_tell_their_traffic_when_they_are_closed(processes: LocalEngine)
 
 def test_little_work_starts_one_process_and_more_work_the_others(processes: LocalEngine) -> None:
     for number in range(3):  # one after the other
-        processes.submit(order({"id": number}))
+        processes.submit(order(wish(number)))
         drained(processes, 1)
     assert len(processes._workers) == 1
 
     for number in range(5):  # at once
-        processes.submit(order({"id": number}))
+        processes.submit(order(wish(number)))
     drained(processes, 5)
     assert len(processes._workers) == 2
 
 
 def test_work_for_a_process_that_cannot_be_started_comes_back(processes: LocalEngine) -> None:
-    processes.submit(order({"id": 1, "attempt": 1}))
+    processes.submit(order(wish(1)))
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
     try:
-        processes.submit(order({"id": 2, "attempt": 1}))
+        processes.submit(order(wish(2)))
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
     found = drained(processes, 2)
 
-    back = [(one["id"], one["reason"]) for one in found if one["kind"] == "returned"]
-    assert back == [(2, "starved")]
-    assert [one["id"] for one in found if one["kind"] == "done"] == [1]
+    assert starved(found) == [(2, 1)]
+    assert list(told(found)) == [1]
     assert len(processes._workers) == 1
 
 
@@ -309,7 +226,7 @@ def test_no_secret_is_in_a_workers_command_line() -> None:
         FACTORY, {"plan": "canary-in-config"}, processes=1, connections=1, search=[ROOT]
     )
     try:
-        made.submit(order({"id": 1, "environ": True}))
+        made.submit(order(wish(1, environ=True)))
         environ = environment_told(drained(made, 1))
         line = Path(f"/proc/{made._workers[0].process.pid}/cmdline").read_bytes()
     finally:
@@ -344,20 +261,29 @@ def test_no_secret_of_the_other_role_comes_over_a_workers_pipe(
         admitted=False, limits=LIMITS, recipients=(), engines={"local": opened},
     )  # fmt: skip
     try:
-        engine.submit(order({"id": 1, "config": True, "environ": True}))
-        (told,) = (one for one in drained(engine, 1) if one["kind"] == "done")
+        engine.submit(order(wish(1, config=True, environ=True)))
+        seen = told(drained(engine, 1))[1]
     finally:
         engine.close(grace=5)
 
-    assert set(re.findall(r"canary-(\w+)\.", json.dumps(told))) == ROLES[role]
-    assert told["config"]["write"] is (role is Role.MOVE)
+    assert set(re.findall(r"canary-(\w+)\.", json.dumps(seen))) == ROLES[role]
+    assert seen["config"]["write"] is (role is Role.MOVE)
 
 
-def environment_told(found: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
+def environment_told(found: Sequence[Receipt]) -> Mapping[str, str]:
     """Return a worker's environment as it told it: only root may read it from outside."""
-    (told,) = (one["environ"] for one in found if one["kind"] == "done")
-    assert told
-    return dict(told)
+    (seen,) = (one["environ"] for one in told(found).values())
+    assert seen
+    return dict(seen)
+
+
+def starved(found: Sequence[Receipt]) -> list[tuple[int, int]]:
+    """Return the object and attempt of what came back since the machine gives no more."""
+    return [
+        (one.id, one.attempt)
+        for one in found
+        if isinstance(one, Returned) and one.reason is ReturnReason.STARVED
+    ]
 
 
 def alive(pid: int) -> bool:
@@ -375,9 +301,11 @@ from pathlib import Path
 import hdh_migrate
 from hdh_migrate.engines.local import LocalEngine
 from hdh_migrate.errors import Refused
+from hdh_migrate.receipts import OrderDone
+from hdh_migrate.workshop import order, wish
 engine = LocalEngine("hdh_migrate.workshop:worker", {}, processes=1, connections=1)
-engine.submit({"objects": [{"id": 1}]})
-while not any(one["kind"] == "order-done" for one in engine.receipts(0.5)): pass
+engine.submit(order(wish(1)))
+while not any(isinstance(one, OrderDone) for one in engine.receipts(0.5)): pass
 with open(Path(hdh_migrate.__file__).with_name("fixity.py"), "a") as file:
     file.write("# an upgrade under the run\\n")
 os.kill(engine._workers[0].process.pid, signal.SIGKILL)
@@ -399,8 +327,8 @@ def test_a_module_in_the_current_directory_is_not_run_by_a_worker(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     made = local()
     try:
-        made.submit(order({"id": 1}))
-        assert [one["id"] for one in drained(made, 1) if one["kind"] == "done"] == [1]
+        made.submit(order(wish(1)))
+        assert list(told(drained(made, 1))) == [1]
         command = Path(f"/proc/{made._workers[0].process.pid}/cmdline").read_bytes().split(b"\0")
     finally:
         made.close(grace=5)
@@ -414,7 +342,7 @@ def test_a_worker_sees_no_variable_that_may_hold_a_secret(monkeypatch: pytest.Mo
     monkeypatch.setenv("LC_TIME", "fr_FR.UTF-8")
     made = LocalEngine(FACTORY, {}, processes=1, connections=1, search=[ROOT])
     try:
-        made.submit(order({"id": 1, "environ": True}))
+        made.submit(order(wish(1, environ=True)))
         environ = environment_told(drained(made, 1))
     finally:
         made.close(grace=5)
@@ -425,7 +353,7 @@ def test_a_worker_sees_no_variable_that_may_hold_a_secret(monkeypatch: pytest.Mo
 def test_a_worker_leaves_no_core_file_and_is_closed_to_debuggers() -> None:
     made = LocalEngine(FACTORY, {}, processes=1, connections=1, search=[ROOT])
     try:
-        made.submit(order({"id": 1}))
+        made.submit(order(wish(1)))
         drained(made, 1)
         limits = Path(f"/proc/{made._workers[0].process.pid}/limits").read_text()
     finally:
@@ -472,12 +400,12 @@ def test_a_worker_that_runs_other_code_than_the_coordinator_is_refused(tmp_path:
 def test_a_fault_in_a_worker_is_told_without_its_words(capfd: pytest.CaptureFixture[str]) -> None:
     made = LocalEngine(FACTORY, {}, processes=1, connections=1, search=[ROOT])
     try:
-        made.submit(order({"id": 1, "fault": "patient-martin"}))
+        made.submit(order(wish(1, fault="patient-martin")))
         found = drained(made, 1)
     finally:
         made.close(grace=5)
-    assert [one["kind"] for one in found] == ["lost"]
-    told = capfd.readouterr().err
-    assert "worker: RuntimeError at workshop.py:" in told
-    assert "martin" not in told
-    assert "Traceback" not in told
+    assert [type(one) for one in found] == [Lost]
+    said = capfd.readouterr().err
+    assert "worker: RuntimeError at workshop.py:" in said
+    assert "martin" not in said
+    assert "Traceback" not in said

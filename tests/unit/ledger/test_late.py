@@ -20,7 +20,16 @@ from hdh_migrate.ledger.database import connect
 from hdh_migrate.ledger.upgrading import UNTOLD
 from hdh_migrate.model import Listed, State
 from tests.support.quiet import FakeClock
-from tests.unit.ledger.test_ledger import edited, filled, ledger, listed, path, receipt, reopened
+from tests.unit.ledger.test_ledger import (
+    edited,
+    filled,
+    ledger,
+    listed,
+    matched,
+    path,
+    reopened,
+    sent,
+)
 
 __all__ = ["ledger", "path"]
 
@@ -36,11 +45,10 @@ def ended(ledger: Ledger) -> None:
     ledger.claim(entry)
     ledger.commit()
     (entry,) = ledger.todo("sending", 1)
-    ledger.sent(entry, receipt(entry.id, entry.attempt))
+    ledger.sent(entry, sent(entry))
     ledger.commit()
     (entry,) = ledger.todo("verify", 1, 0, 10)
-    more = {"level": "full", "at": "later"}
-    ledger.verified(entry, receipt(entry.id, entry.attempt) | more)
+    ledger.verified(entry, matched(entry, "later"))
     ledger.commit()
 
 

@@ -25,7 +25,8 @@ from hdh_migrate.errors import Exit, LedgerDamaged, LedgerError, LedgerLocked, L
 from hdh_migrate.folders import make_private
 from hdh_migrate.ledger import Ledger, database
 from hdh_migrate.ledger.database import connect
-from hdh_migrate.model import Listed, ObjectInfo, State
+from hdh_migrate.model import Entry, Listed, ObjectInfo, State
+from hdh_migrate.receipts import Matched, Sent
 from tests.support.quiet import FakeClock
 
 FLIPS = 40
@@ -74,19 +75,25 @@ def filled(ledger: Ledger, count: int) -> None:
         ledger.claim(entry)
     ledger.commit()
     for entry in ledger.todo("sending", 1):
-        ledger.sent(entry, receipt(entry.id, entry.attempt))
+        ledger.sent(entry, sent(entry))
     ledger.commit()
     for entry in ledger.todo("verify", 1, 0, count):
-        ledger.verified(entry, receipt(entry.id, entry.attempt) | {"level": "full", "at": "now"})
+        ledger.verified(entry, matched(entry))
     ledger.commit()
 
 
-def receipt(number: int, attempt: int) -> dict[str, Any]:
-    return {
-        "kind": "sent", "id": number, "attempt": attempt, "sha256": "aa" * 32,
-        "sealed_sha256": "bb" * 32, "stored_sha256": "bb" * 32, "stored_size": 9, "etag": "e",
-        "version_id": None,
-    }  # fmt: skip
+def sent(entry: Entry) -> Sent:
+    return Sent(
+        id=entry.id, attempt=entry.attempt, sha256="aa" * 32, sealed_sha256="bb" * 32,
+        stored_size=9, etag="e", version_id=None,
+    )  # fmt: skip
+
+
+def matched(entry: Entry, at: str = "now") -> Matched:
+    return Matched(
+        id=entry.id, attempt=entry.attempt, level="full", at=at, sha256="aa" * 32,
+        stored_sha256="bb" * 32,
+    )  # fmt: skip
 
 
 def edited(path: Path, statement: str) -> None:
@@ -153,7 +160,7 @@ def test_late_receipts_of_an_earlier_attempt_change_nothing(ledger: Ledger) -> N
 
     from dataclasses import replace
 
-    assert not ledger.sent(replace(now, attempt=1), receipt(now.id, 1))
+    assert not ledger.sent(replace(now, attempt=1), sent(replace(now, attempt=1)))
 
     ledger.commit()
     assert ledger.tally(1, State.SENDING).objects == 1
@@ -169,8 +176,7 @@ def test_tallies_are_those_of_the_rows(ledger: Ledger, path: Path) -> None:
                 lambda: [ledger.claim(entry) for entry in ledger.todo("small", 1, 3)],
                 lambda: [ledger.unclaim(entry) for entry in ledger.todo("sending", 1)[:1]],
                 lambda: [
-                    ledger.sent(entry, receipt(entry.id, entry.attempt))
-                    for entry in ledger.todo("sending", 1)[:2]
+                    ledger.sent(entry, sent(entry)) for entry in ledger.todo("sending", 1)[:2]
                 ],
                 lambda: [
                     ledger.failed(entry, State.SENDING, "denied", None)
@@ -178,9 +184,7 @@ def test_tallies_are_those_of_the_rows(ledger: Ledger, path: Path) -> None:
                 ],
                 lambda: ledger.retry_failed(1),
                 lambda: [
-                    ledger.verified(
-                        entry, receipt(entry.id, entry.attempt) | {"level": "full", "at": "now"}
-                    )
+                    ledger.verified(entry, matched(entry))
                     for entry in ledger.todo("verify", 1, 0, 1)
                 ],
             ]
@@ -555,7 +559,7 @@ def test_a_receipt_that_lacks_something_changes_nothing(path: Path, ledger: Ledg
     (entry,) = ledger.todo("sending", 1)
 
     with pytest.raises(ValueError, match="hex"):
-        ledger.sent(entry, receipt(entry.id, entry.attempt) | {"sha256": "no digest"})
+        ledger.sent(entry, replace(sent(entry), sha256="no digest"))
     with pytest.raises(ValueError, match="hex"):
         ledger.commit()
     ledger.close()

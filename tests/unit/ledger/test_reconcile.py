@@ -19,7 +19,7 @@ from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import Listed, ObjectInfo, State
 from tests.support.quiet import FakeClock
-from tests.unit.ledger.test_ledger import receipt
+from tests.unit.ledger.test_ledger import matched, sent
 
 ROWS = {
     "a-verified": (State.LISTED, None),
@@ -55,9 +55,8 @@ def end(ledger: Ledger, dataset: int, key: str, *, well: bool) -> None:
         ledger.failed(entry, State.SENDING, "denied", "unverifiable")
         ledger.finding(Code.DENIED, "may not be read", dataset=dataset, entry=entry.id)
         return
-    ledger.sent(entry, receipt(entry.id, entry.attempt))
-    told = receipt(entry.id, entry.attempt) | {"level": "full", "at": "2026-01-01T00:00:00.000Z"}
-    ledger.verified(entry, told)
+    ledger.sent(entry, sent(entry))
+    ledger.verified(entry, matched(entry, "2026-01-01T00:00:00.000Z"))
 
 
 def story(ledger: Ledger) -> None:

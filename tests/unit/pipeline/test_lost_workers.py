@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.engines.serial import SerialEngine
+from hdh_migrate.engines.wire import NAMES
 from hdh_migrate.errors import Exit
 from hdh_migrate.model import State
-from hdh_migrate.pipeline.perform import Performer
+from hdh_migrate.orders import Order
 from hdh_migrate.pipeline.work import Toolbox
-from hdh_migrate.ports import Order, Receipt, Recorder
+from hdh_migrate.ports import Recorder
+from hdh_migrate.receipts import Lost, Receipt
+from tests.support.here import Bench
 from tests.support.world import BIG, World
 
 BAD = "k3"
@@ -29,9 +32,9 @@ class Reaper:
 
     def takes(self, orders: list[Order]) -> bool:
         """Say whether the worker dies that holds these orders."""
-        held = [[one["key"] for one in order["objects"]] for order in orders]
+        held = [[one.key for one in order.objects] for order in orders]
         kinds = [
-            order["kind"] for order, keys in zip(orders, held, strict=True) if self.bad in keys
+            NAMES[type(order)] for order, keys in zip(orders, held, strict=True) if self.bad in keys
         ]
         if not self.deaths or kinds.count(self.kind) < self.least:
             return False
@@ -40,14 +43,14 @@ class Reaper:
         return True
 
     def engine(self, box: Toolbox) -> SerialEngine:
-        return Mortal(Performer(box), self)
+        return Mortal(Bench(box), self)
 
 
 class Mortal(SerialEngine):
     """An engine of one worker, which may die with all it holds: before it began, or `late`."""
 
-    def __init__(self, performer: Performer, reaper: Reaper) -> None:
-        super().__init__(performer.perform)
+    def __init__(self, bench: Bench, reaper: Reaper) -> None:
+        super().__init__(bench)
         self._reaper = reaper
         self.capacity = reaper.capacity
 
@@ -58,8 +61,7 @@ class Mortal(SerialEngine):
         if self._reaper.late:
             super().receipts(timeout, record)  # nobody hears of it
         self._orders.clear()
-        told = {"kind": "lost", "worker": self._reaper.deaths}
-        return [{**told, "order": order["order"], "lost": order} for order in orders]
+        return [Lost(order=order, worker=self._reaper.deaths) for order in orders]
 
 
 def world(folder: Path, size: int, reaper: Reaper) -> World:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +13,10 @@ from hdh_migrate.errors import BytesChanged, Exit, Stopped, Transient
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import MIB, PartReceipt
+from hdh_migrate.orders import PartItem
 from hdh_migrate.pipeline import sending
 from hdh_migrate.pipeline.once import Once
+from hdh_migrate.receipts import SealIntent
 from tests.support.corpus import ending
 from tests.support.quiet import FakeClock
 from tests.support.script import Killed, Point
@@ -250,18 +251,20 @@ def test_a_part_that_the_target_dropped_is_sealed_again_from_the_same_bytes_only
 # --- what may be sealed, alone --------------------------------------------------------------------
 
 
-def once(*known: tuple[int, str], record: Callable[[Any], bool] = lambda _: True) -> Once:
-    return Once({"id": 1, "attempt": 2, "number": 3, "sealed": list(known)}, record)
+def once(*known: tuple[int, str], record: Callable[[SealIntent], bool] = lambda _: True) -> Once:
+    part = PartItem(
+        id=1, attempt=2, key="k", size=30, version="v", md5=None, number=3, segments=1, count=3,
+        upload_id="u", header=b"", sealed=known,
+    )  # fmt: skip
+    return Once(part, record)
 
 
 def test_what_is_new_is_recorded_once_and_demanded_from_then_on() -> None:
-    told: list[Any] = []
+    told: list[SealIntent] = []
     mine = once(record=lambda receipt: bool(told.append(receipt)) or True)
     mine.demand(10, "aa")
     mine.demand(10, "aa")
-    assert json.loads(json.dumps(told)) == [
-        {"kind": "sealing", "id": 1, "attempt": 2, "number": 3, "size": 10, "sha256": "aa"}
-    ]
+    assert told == [SealIntent(id=1, attempt=2, number=3, size=10, sha256="aa")]
     with pytest.raises(BytesChanged):
         mine.demand(10, "bb")
 

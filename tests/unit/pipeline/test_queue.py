@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from hdh_migrate.model import Entry, ObjectInfo
+from hdh_migrate.orders import OrderItem, PutOrder
 from hdh_migrate.pipeline.queue import LOSSES_MAX, ORDER_OBJECTS, Queue
+from hdh_migrate.receipts import Gone
 
 
 def entry(number: int, *, dataset: int = 1, size: int = 1) -> Entry:
@@ -26,12 +27,16 @@ def orders(made: Queue[Entry]) -> list[list[int]]:
     return found
 
 
-def receipt(number: int, attempt: int = 1) -> dict[str, Any]:
-    return {"id": number, "attempt": attempt}
+def receipt(number: int, attempt: int = 1) -> Gone:
+    return Gone(id=number, attempt=attempt)
 
 
-def order(*numbers: int) -> dict[str, Any]:
-    return {"objects": [receipt(number) for number in numbers]}
+def order(*numbers: int) -> PutOrder:
+    items = (
+        OrderItem(id=number, attempt=1, key=f"k{number}", size=1, version="v", md5=None)
+        for number in numbers
+    )
+    return PutOrder(dataset="d", objects=tuple(items))
 
 
 def test_an_order_is_of_one_dataset_and_bounded_in_objects_and_bytes() -> None:

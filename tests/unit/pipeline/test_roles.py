@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from hdh_migrate.engines.serial import SerialEngine
-from hdh_migrate.errors import Exit
+from hdh_migrate.engines.wire import KINDS, NAMES
+from hdh_migrate.errors import Exit, MigrateError
 from hdh_migrate.model import Role, State, Step
+from hdh_migrate.orders import Order
 from hdh_migrate.pipeline import verify
 from hdh_migrate.pipeline.context import Engines
 from hdh_migrate.pipeline.perform import Performer
 from hdh_migrate.pipeline.work import Toolbox
-from hdh_migrate.ports import Order, Receipt, Recorder
+from hdh_migrate.ports import Emit, Record, Recorder, Service
+from hdh_migrate.receipts import Doubted, EndpointTraffic, Failed, Gone, Matched, Receipt, Sent
+from tests.support.here import Bench, serial
 from tests.support.script import Killed, Point
 from tests.support.world import BIG, World
 from tests.unit.pipeline.test_lost_workers import Reaper
@@ -27,25 +31,37 @@ NOT_ITS_MD5 = "00" * 16
 class Noted(SerialEngine):
     """Notes which side's orders its workers were given, when it starts and when it ends."""
 
-    def __init__(self, name: str, performer: Performer | None, story: list[str]) -> None:
-        super().__init__(performer.perform if performer else unused)
+    def __init__(self, name: str, service: Service, story: list[str]) -> None:
+        super().__init__(service)
         self._name, self._story = name, story
         story.append(f"{name} starts")
 
     def submit(self, order: Order) -> None:
-        self._story.append(f"{self._name} {order['kind']}")
+        self._story.append(f"{self._name} {NAMES[type(order)]}")
         super().submit(order)
-
-    def traffic(self) -> list[Mapping[str, Any]]:
-        return [{"of": self._name}]
 
     def close(self, *, grace: float) -> None:
         super().close(grace=grace)
         self._story.append(f"{self._name} ends")
 
 
-def unused(*_: object) -> None:
-    raise AssertionError("no order was handed out")
+class Idle:
+    """Is handed no order."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self.halt = name, threading.Event()
+
+    def perform(self, order: Order, emit: Emit, record: Record) -> None:
+        raise AssertionError("no order was handed out")
+
+    def traffic(self) -> list[EndpointTraffic]:
+        return [exchanged(self._name)]
+
+
+def exchanged(side: str) -> EndpointTraffic:
+    return EndpointTraffic(
+        side=side, endpoint="https://host", requests=1, bytes_read=2, bytes_written=3
+    )
 
 
 def noted(world: World) -> list[str]:
@@ -53,7 +69,7 @@ def noted(world: World) -> list[str]:
     story: list[str] = []
 
     def engine(box: Toolbox) -> SerialEngine:
-        return Noted("prover" if box.writer is None else "mover", Performer(box), story)
+        return Noted("prover" if box.writer is None else "mover", Bench(box), story)
 
     world.engine = engine
     return story
@@ -61,7 +77,7 @@ def noted(world: World) -> list[str]:
 
 def test_processes_of_one_role_end_before_those_of_the_other_start() -> None:
     story: list[str] = []
-    engines = Engines(lambda role: Noted(str(role), None, story))
+    engines = Engines(lambda role: Noted(str(role), Idle(str(role)), story))
 
     first = engines.get(Role.MOVE)
     assert engines.get(Role.MOVE) is first
@@ -72,7 +88,7 @@ def test_processes_of_one_role_end_before_those_of_the_other_start() -> None:
     assert story == [
         "move starts", "move ends", "prove starts", "prove ends", "move starts", "move ends",
     ]  # fmt: skip
-    assert engines.traffic == [{"of": "move"}, {"of": "prove"}, {"of": "move"}]
+    assert engines.traffic == [exchanged("move"), exchanged("prove"), exchanged("move")]
 
 
 def test_one_moves_and_another_proves(tmp_path: Path) -> None:
@@ -111,14 +127,14 @@ def test_nobody_performs_an_order_of_the_other_role(
     world = World(tmp_path)
     performer = Performer(world.toolbox(role))
     for kind in kinds:
-        order = {"kind": kind, "dataset": "d", "objects": [{"id": 1, "attempt": 1, "key": "one"}]}
+        order = KINDS[kind](dataset="d", objects=())
         with pytest.raises(KeyError):
             performer.perform(order, refused, refused)
     assert not world.script.calls
 
 
-def refused(receipt: Receipt) -> bool:
-    raise AssertionError(receipt)
+def refused(told: object) -> bool:
+    raise AssertionError(told)
 
 
 # --- what only the source can clear up ------------------------------------------------------------
@@ -228,17 +244,64 @@ def test_who_moves_is_never_believed_to_have_read_back(tmp_path: Path) -> None:
     class Lying(SerialEngine):
         def receipts(self, timeout: float, record: Recorder | None = None) -> Iterable[Receipt]:
             for receipt in super().receipts(timeout, record):
-                if receipt.get("code") == "source-md5-differs":
-                    told = {"sha256": "0" * 64, "stored_sha256": "0" * 64, "level": "full"}
-                    yield {**receipt, "kind": "verified", "at": world.clock.now(), **told}
+                if isinstance(receipt, Failed) and receipt.code == "source-md5-differs":
+                    yield Matched(
+                        id=receipt.id, attempt=receipt.attempt, level="full",
+                        at=world.clock.now(), sha256="0" * 64, stored_sha256="0" * 64,
+                    )  # fmt: skip
                 else:
                     yield receipt
 
-    world.engine = lambda box: Lying(Performer(box).perform)
+    world.engine = lambda box: Lying(Bench(box))
 
     world.run()
 
     assert world.states() == {"d/big": State.SENT}
+
+
+@pytest.mark.parametrize("size", [1, BIG], ids=["small", "large"])
+def test_who_answers_a_transfer_with_what_it_was_not_asked_ends_the_run(
+    tmp_path: Path, size: int
+) -> None:
+    world = World(tmp_path)
+    world.source.put("src", "one", b"1" * size)
+
+    class Lying(SerialEngine):
+        def receipts(self, timeout: float, record: Recorder | None = None) -> Iterable[Receipt]:
+            for receipt in super().receipts(timeout, record):
+                if isinstance(receipt, Sent):
+                    yield Doubted(id=receipt.id, attempt=receipt.attempt)
+                else:
+                    yield receipt
+
+    world.engine = lambda box: Lying(Bench(box))
+    with pytest.raises(MigrateError, match="answered Doubted"):
+        world.run()
+    assert world.states() == {"d/one": State.SENDING}
+
+    world.engine = serial
+
+    assert world.run() is Exit.OK
+    assert world.states() == {"d/one": State.VERIFIED}
+
+
+def test_who_proves_is_never_believed_to_have_sent(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.source.put("src", "one", b"1")
+
+    class Lying(SerialEngine):
+        def receipts(self, timeout: float, record: Recorder | None = None) -> Iterable[Receipt]:
+            for receipt in super().receipts(timeout, record):
+                if isinstance(receipt, Matched):
+                    yield Gone(id=receipt.id, attempt=receipt.attempt)
+                else:
+                    yield receipt
+
+    world.engine = lambda box: Lying(Bench(box))
+
+    world.run()
+
+    assert world.states() == {"d/one": State.SENT}
 
 
 def md5(data: bytes) -> str:

@@ -1,0 +1,210 @@
+"""What the coordinator asks of workers: one class for each kind of order, and for its items.
+
+An order names objects of one dataset by ledger id and attempt. It holds references to secrets,
+never secrets. What comes back is in receipts.py, how both travel in engines/wire.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+from hdh_migrate.model import ObjectInfo
+
+# --- items: one object of an order ---------------------------------------------------------------
+
+
+class About(TypedDict):
+    """What every item says of its object, to make an item of any kind from."""
+
+    id: int
+    attempt: int
+    key: str
+    size: int
+    version: str
+    md5: str | None
+    metadata: Mapping[str, str]
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderItem:
+    """One object, with what is to be believed and kept of it."""
+
+    id: int
+    attempt: int
+    """Fences late receipts, which repeat it."""
+    key: str = field(repr=False)
+    size: int
+    version: str
+    md5: str | None
+    metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
+    tags: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def obj(self) -> ObjectInfo:
+        """The object as it is described here."""
+        return ObjectInfo(
+            key=self.key,
+            size=self.size,
+            version=self.version,
+            md5=self.md5,
+            metadata=self.metadata,
+            tags=self.tags,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldPart:
+    """One part as its receipt told it."""
+
+    number: int
+    etag: str
+    stored_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeItem(OrderItem):
+    """An object whose upload an earlier run began."""
+
+    upload_id: str
+    parts: tuple[HeldPart, ...]
+    """Those that have a receipt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartItem(OrderItem):
+    """One part of an object whose upload is open."""
+
+    number: int
+    segments: int
+    """Of a full part."""
+    count: int
+    """Parts of the object."""
+    upload_id: str
+    header: bytes = field(repr=False)
+    sealed: tuple[tuple[int, str], ...]
+    """What was sealed of it before, or may have been: sizes from its start, with their SHA-256."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompleteItem(OrderItem):
+    """An object all of whose parts have a receipt."""
+
+    upload_id: str
+    parts: tuple[HeldPart, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentPart:
+    """What was read and stored of one part."""
+
+    size: int
+    sha256: str
+    stored_size: int
+    sealed_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyItem(OrderItem):
+    """A stored object, and what it must be: a multipart one by its `parts` and its header."""
+
+    stored_size: int
+    etag: str
+    sha256: str | None
+    sealed_sha256: str | None
+    parts: tuple[SentPart, ...] = ()
+    header: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecheckItem(OrderItem):
+    """A verified object, what the target held of it then, and how closely to look at it."""
+
+    stored_size: int
+    etag: str
+    version_id: str | None
+    sha256: str
+    stored_sha256: str
+    level: str
+
+
+# --- orders --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutOrder:
+    """Send small objects, each in one request."""
+
+    dataset: str
+    objects: tuple[OrderItem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeginOrder:
+    """Open an upload under a fresh data key."""
+
+    dataset: str
+    objects: tuple[OrderItem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeOrder:
+    """Ask the target what became of an upload."""
+
+    dataset: str
+    objects: tuple[ResumeItem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartOrder:
+    """Send one part."""
+
+    dataset: str
+    objects: tuple[PartItem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompleteOrder:
+    """Make the parts one object."""
+
+    dataset: str
+    objects: tuple[CompleteItem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyOrder:
+    """Read back what the target holds and compare it with what was sent."""
+
+    dataset: str
+    objects: tuple[VerifyItem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgainOrder:
+    """Ask the source once more for what it gave, and claimed, of doubted objects."""
+
+    dataset: str
+    objects: tuple[VerifyItem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecheckOrder:
+    """Look whether the target still holds what it held when it was verified."""
+
+    dataset: str
+    objects: tuple[RecheckItem, ...]
+
+
+Order = (
+    PutOrder
+    | BeginOrder
+    | ResumeOrder
+    | PartOrder
+    | CompleteOrder
+    | VerifyOrder
+    | AgainOrder
+    | RecheckOrder
+)
+"""One unit of work for an engine."""
