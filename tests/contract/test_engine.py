@@ -36,7 +36,7 @@ ENGINES: dict[str, Callable[[], Engine]] = {
     "local": processes,
     "local, one process": one_process,
     "serial": lambda: SerialEngine(Workshop({})),
-    "of tests": lambda: SerialEngine(Workshop({})),
+}
 MORTAL = ["local", "local, one process"]
 """Engines whose workers can die without their coordinator."""
 
