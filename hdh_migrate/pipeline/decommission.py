@@ -16,7 +16,9 @@ from typing import Any
 
 from hdh_migrate.clocks import later
 from hdh_migrate.errors import Refused
+from hdh_migrate.events.decommission import CutoverAgreed, CutoverObserved, Remains
 from hdh_migrate.model import State, Trace, Verified
+from hdh_migrate.pipeline.cutover.facts import observed_of
 from hdh_migrate.pipeline.cutover.standing import FINAL, Stage, Standing
 from hdh_migrate.pipeline.erasing import GONE, Deletion, to_keep
 from hdh_migrate.pipeline.recheck import due, remaining
@@ -158,10 +160,11 @@ def execute(story: Undertaking, *, keep_going: bool = False) -> dict[str, Any]:
     root = story.root()
     consent = demand(story, root, now)
     if now.erasure.after == 0 and now.stage is Stage.FINALIZED:
-        keys = list(consent.keys)
-        story.noted(
-            now, "agreed", approvals=keys, approved_stage=STAGE, root=root, terms=consent.terms
-        )
+        agreed = CutoverAgreed(
+            **story.about, approvals=consent.keys, approved_stage=STAGE, root=root,
+            terms=consent.terms,
+        )  # fmt: skip
+        story.noted(now, agreed)
     Deletion(story, root, now, keep_going=keep_going).run()
     return _told(story)
 
@@ -183,11 +186,11 @@ def observe(story: Undertaking) -> dict[str, Any]:
             hint="run the same command with --execute again; it goes on where it was",
         )
     remains = story.ctx.retry(partial(_remains, story))
-    story.note("observed", remains=remains)
+    story.note(CutoverObserved(**story.about, remains=remains))
     return _told(story)
 
 
-def _remains(story: Undertaking) -> dict[str, Any]:
+def _remains(story: Undertaking) -> Remains:
     """Return counts by form of what is still there of ours, and of what never was.
 
     Raises:
@@ -209,7 +212,7 @@ def _remains(story: Undertaking) -> dict[str, Any]:
         **{str(trace): ours[trace] for trace in Trace},
         "until": until,
         "not_ours": others,
-        "not_shown": [str(trace) for trace in eraser.unseen()],
+        "not_shown": tuple(str(trace) for trace in eraser.unseen()),
     }
 
 
@@ -228,5 +231,5 @@ def _told(story: Undertaking) -> dict[str, Any]:
         "executed": True,
         "stage": str(now.stage),
         "requested": None if now.requested is None else dict(now.requested),
-        "observed": None if now.observed is None else dict(now.observed),
+        "observed": observed_of(now),
     }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from hdh_migrate.errors import Unsupported
+from hdh_migrate.events.objects import ObjectDrifted
+from hdh_migrate.jsonform import ABSENT, Absent
 from hdh_migrate.model import Entry, ObjectInfo, State, Verdict
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher
@@ -49,11 +51,11 @@ class Ends:
             return
         with self._ctx.ledger.whole():
             drifts = self._ctx.ledger.drifted(entry, now, parts)
-            event: dict[str, Any] = {"id": entry.id, "attempt": entry.attempt}
             if same_version:
-                event["same_version"] = True
                 self._finding(entry, "source-bytes-differ", BYTES_DIFFER)
-            self._ctx.ledger.event("drifted", event)
+            bytes_differ: Literal[True] | Absent = True if same_version else ABSENT
+            event = ObjectDrifted(id=entry.id, attempt=entry.attempt, same_version=bytes_differ)
+            self._ctx.ledger.event(event)
             if drifts >= DRIFTS_MAX:
                 changed = replace(entry, obj=now)
                 detail = f"the source changed during each of {drifts} attempts"

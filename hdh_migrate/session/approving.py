@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from hdh_migrate.clocks import Judge, Moment
 from hdh_migrate.errors import EvidenceDamaged, Refused, UsageError
+from hdh_migrate.events.consent import ConsentTerms
 from hdh_migrate.evidence.approvals import (
     APPROVAL_TYPE,
     Judgement,
@@ -33,6 +34,7 @@ from hdh_migrate.evidence.signing import (
 )
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import make_private, whole
+from hdh_migrate.jsonform import OtherForm
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline.cutover.standing import Standing, standing
 from hdh_migrate.plan.files import read_bounded
@@ -42,7 +44,6 @@ from hdh_migrate.session.reporters import report_key
 from hdh_migrate.session.run import NAMED, RUN_TAG
 from hdh_migrate.session.sound import sound_ledger
 from hdh_migrate.session.terms import (
-    Terms,
     difference,
     digest_of,
     highest,
@@ -112,7 +113,7 @@ def difference_here(desk: Desk, batch: str) -> list[str]:
     return difference(_changed(was, now), now)
 
 
-def _changed(was: Terms | None, now: Terms) -> Terms:
+def _changed(was: ConsentTerms | None, now: ConsentTerms) -> ConsentTerms:
     if was is None:
         raise UsageError(
             "no terms are in force yet, so there is no change to agree to",
@@ -175,7 +176,7 @@ def subject_of_bundle(
     root = None if stage is Stage.FREEZE else str(told["merkle_root"])
     changed: list[str] = []
     if stage is Stage.TERMS:
-        was = _changed(story.get("terms"), terms)
+        was = _changed(_terms_told(story.get("terms")), terms)
         root, changed = digest_of(was), difference(was, terms)
     subject = Subject(
         plan_digest=desk.loaded.digest,
@@ -188,6 +189,18 @@ def subject_of_bundle(
         longest=longest_freeze(desk.loaded.plan) if stage is Stage.FREEZE else None,
     )
     return subject, changed
+
+
+def _terms_told(told: object) -> ConsentTerms | None:
+    """Return the terms in force that a bundle's statement tells, None: it tells none.
+
+    Raises:
+        EvidenceDamaged: they are not of the form that terms have.
+    """
+    try:
+        return None if told is None else ConsentTerms.of_json(told)
+    except OtherForm as error:
+        raise EvidenceDamaged(f"the bundle's terms are not of this version: {error}") from None
 
 
 def _ledger_of(journal: Path) -> str | None:
@@ -320,7 +333,7 @@ def judgement(
 
 
 def judgement_of_terms(
-    desk: Desk, subject: Subject, judge_of_time: Judge, in_force: Terms
+    desk: Desk, subject: Subject, judge_of_time: Judge, in_force: ConsentTerms
 ) -> Judgement:
     """Judge the consent to other terms: those who approve by the terms in force are asked.
 
@@ -331,7 +344,7 @@ def judgement_of_terms(
     return judge(
         _kept(shelf(desk)),
         subject,
-        keys=verifiers(in_force["approvers"]),
+        keys=verifiers(in_force.approvers),
         threshold=highest(in_force),
         barred=_operators(desk),
         now=judge_of_time.now(),

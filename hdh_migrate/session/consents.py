@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from hdh_migrate.clocks import Judge, seconds_of
 from hdh_migrate.errors import ApprovalMissing
+from hdh_migrate.events.consent import (
+    ConsentTerms,
+    CutoverApprovalWithdrawn,
+    CutoverTermsChanged,
+    CutoverTermsFixed,
+)
+from hdh_migrate.events.cutover import About, CutoverWaits, Track
+from hdh_migrate.events.registry import CutoverEvent
 from hdh_migrate.evidence.approvals import Judgement, Stage, Why
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline.cutover.scene import Consent
-from hdh_migrate.pipeline.cutover.standing import FINAL, KIND, Standing, Track, standing
+from hdh_migrate.pipeline.cutover.standing import FINAL, Standing, standing
 from hdh_migrate.session.approving import judgement, judgement_of_terms, subject_of
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.terms import Terms, beside, difference, digest_of, terms_of, threshold
+from hdh_migrate.session.terms import beside, difference, digest_of, terms_of, threshold
 
 _OTHERS = frozenset({Why.OTHER_BATCH, Why.OTHER_STAGE})
 
@@ -66,34 +73,42 @@ class Consents:
             KeyUnavailable, ClocksDiffer: as when a consent is judged.
         """
         now, terms = self._standing(), terms_of(self.desk.loaded, self.batch)
-        here = beside(self.desk.loaded)
+        here = tuple(beside(self.desk.loaded))
         if now.terms is None:
             # An earlier version fixed none: what is found now was never agreed to by anybody.
             adopted = "switching" in now.times
-            self._note("terms", terms=terms, digest=digest_of(terms), beside=here, adopted=adopted)
+            self._note(
+                CutoverTermsFixed(
+                    **self._about, terms=terms, digest=digest_of(terms), beside=here,
+                    adopted=adopted,
+                )
+            )  # fmt: skip
         elif digest_of(now.terms) != digest_of(terms):
             lines = difference(now.terms, terms)
             keys, since = self._agreed(now, now.terms, lines)
             self._note(
-                "terms-changed", was=digest_of(now.terms), now=digest_of(terms), terms=terms,
-                difference=lines, approvals=keys, since=since, beside=here,
+                CutoverTermsChanged(
+                    **self._about, was=digest_of(now.terms), now=digest_of(terms), terms=terms,
+                    difference=tuple(lines), approvals=keys, since=since, beside=here,
+                )
             )  # fmt: skip
         self._final = None
 
     def _agreed(
-        self, now: Standing, in_force: Terms, lines: list[str]
-    ) -> tuple[list[str], str | None]:
+        self, now: Standing, in_force: ConsentTerms, lines: list[str]
+    ) -> tuple[tuple[str, ...], str | None]:
         """Return who agreed to other terms, and when the last of them signed."""
-        if not in_force["approvers"] and "switching" not in now.times:
-            return [], None  # nobody was asked before, and nothing was done under these terms
+        if not in_force.approvers and "switching" not in now.times:
+            return (), None  # nobody was asked before, and nothing was done under these terms
         subject = subject_of(self.desk, self.ledger, now, Stage.TERMS, None)
         found = judgement_of_terms(self.desk, subject, self.judge, in_force)
         if not found.missing:
             signed = [one.made_at for one in found.accepted]
-            return [one.fingerprint for one in found.accepted], max(signed, key=seconds_of)
+            keys = tuple(one.fingerprint for one in found.accepted)
+            return keys, max(signed, key=seconds_of)
         told = [*lines, f"{found.missing} of those who approved before must agree to this"]
         told += [f"not counted: {one}" for one in found.refused if one.why not in _OTHERS]
-        self._note("waits", why="terms", told=told)
+        self._note(CutoverWaits(**self._about, why="terms", told=tuple(told)))
         raise ApprovalMissing(
             f"batch {self.batch}: the plan changes the terms of its cutover:\n"
             + "\n".join(f"  {line}" for line in told),
@@ -101,9 +116,12 @@ class Consents:
             " those who approved before; or take the change back; nothing was done",
         )
 
-    def _note(self, event: str, /, **body: Any) -> None:  # noqa: ANN401 - JSON
-        told = {"batch": self.batch, "track": str(Track.CUTOVER), **body}
-        self.ledger.event(KIND + event, told)
+    @property
+    def _about(self) -> About:
+        return {"batch": self.batch, "track": Track.CUTOVER}
+
+    def _note(self, event: CutoverEvent) -> None:
+        self.ledger.event(event)
         self.ledger.commit()
 
     def _standing(self) -> Standing:
@@ -119,5 +137,5 @@ class Consents:
         if not self.writes:
             return
         for approval, key in sorted(found.withdrawn - now.withdrawn):
-            self._note("approval-withdrawn", approval=approval, key=key)
+            self._note(CutoverApprovalWithdrawn(**self._about, approval=approval, key=key))
             now.withdrawn.add((approval, key))

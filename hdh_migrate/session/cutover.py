@@ -9,8 +9,9 @@ from typing import Any
 
 from hdh_migrate.clocks import Judge, seconds_of
 from hdh_migrate.errors import CommandFailed, KeyUnavailable, UsageError
+from hdh_migrate.events.cutover import Track
 from hdh_migrate.ledger import Ledger
-from hdh_migrate.pipeline.cutover.facts import cutover_facts
+from hdh_migrate.pipeline.cutover.facts import cutover_facts, waits_of
 from hdh_migrate.pipeline.cutover.finalize import finalize as finish
 from hdh_migrate.pipeline.cutover.rehearse import rehearse as play
 from hdh_migrate.pipeline.cutover.rollback import count, restore, told_back
@@ -24,7 +25,7 @@ from hdh_migrate.pipeline.cutover.scene import (
     Terms,
     Waived,
 )
-from hdh_migrate.pipeline.cutover.standing import Track, standings
+from hdh_migrate.pipeline.cutover.standing import standings
 from hdh_migrate.pipeline.cutover.start import start as go
 from hdh_migrate.plan.cutover import Cutover, SmokeCommand
 from hdh_migrate.plan.leaks import redacted
@@ -135,7 +136,7 @@ def look(ledger: Ledger, desk: Desk, batch: str) -> dict[str, Any] | None:
     return {
         "stage": str(story.stage),
         "since": story.since,
-        "waits": dict(story.waits) if story.waits is not None else None,
+        "waits": waits_of(story),
         "held": held,
         "window_until": story.window_until,
     }

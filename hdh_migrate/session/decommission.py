@@ -10,12 +10,12 @@ from typing import Any
 
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
+from hdh_migrate.events.cutover import Track
 from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.signing import load_verifier
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline import decommission as story
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.cutover.standing import Track
 from hdh_migrate.pipeline.undertaking import Undertaking
 from hdh_migrate.plan.cutover import Cutover, Decommission
 from hdh_migrate.ports import Eraser

@@ -8,13 +8,15 @@ import secrets
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Self
 
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Exit, KeyUnavailable, Refused
+from hdh_migrate.events.run import EndpointTraffic, LedgerNamed, RunEnded, RunStarted
+from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Problem, Step
 from hdh_migrate.pipeline.context import Context, Engines
@@ -203,7 +205,7 @@ class Turn:
             *(one for services in self.opened for one in services.traffic(self.desk.clock)),
             *(one for engines in self._engines for one in engines.traffic),
         ]
-        self.ledger.event("run-ended", {"traffic": added_up(traffic)})
+        self.ledger.event(RunEnded(traffic=added_up(traffic)))
         self.ledger.commit()
 
 
@@ -228,7 +230,7 @@ def bind(desk: Desk, ledger: Ledger) -> None:
         # The plan's digest alone would take another ledger's objects for ours.
         ledger.set_meta(RUN_TAG, f"{desk.loaded.digest[:16]}-{secrets.token_hex(6)}")
     if ledger.meta(NAMED) is None:
-        ledger.event(NAMED, {"ledger": ledger.meta(RUN_TAG)})
+        ledger.event(LedgerNamed(ledger=ledger.meta(RUN_TAG) or ""))
         ledger.set_meta(NAMED, "told")
     ledger.commit()
 
@@ -314,16 +316,15 @@ def _unmet(desk: Desk) -> list[Problem]:
 
 def _announce(desk: Desk, ledger: Ledger, steps: Sequence[Step], selected: Sequence[str]) -> None:
     ledger.event(
-        "run-started",
-        {
-            "plan_digest": desk.loaded.digest,
-            "steps": [str(step) for step in steps],
-            "batches": list(selected),
-            "tool": __version__,
-            "code_sha256": code_digest(),
-            "user": operator(),
-            "pid": os.getpid(),
-        },
+        RunStarted(
+            plan_digest=desk.loaded.digest,
+            steps=tuple(str(step) for step in steps),
+            batches=tuple(selected),
+            tool=__version__,
+            code_sha256=code_digest(),
+            user=operator(),
+            pid=os.getpid(),
+        )
     )
     ledger.commit()
 
@@ -337,23 +338,26 @@ def operator() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def added_up(traffic: Sequence[Any]) -> list[dict[str, Any]]:
+def added_up(traffic: Sequence[Any]) -> tuple[EndpointTraffic, ...]:
     """Return traffic with one entry for each side and endpoint; of its Dates the newest counts."""
-    total: dict[tuple[str, str], dict[str, Any]] = {}
+    total: dict[tuple[str, str], EndpointTraffic] = {}
     newest: dict[tuple[str, str], float] = {}
     for entry in traffic:
-        sums = total.setdefault(
-            (entry["side"], entry["endpoint"]),
-            {"requests": 0, "bytes_read": 0, "bytes_written": 0, "addresses": []},
+        key, at = (entry["side"], entry["endpoint"]), entry["clock_at"]
+        sums = total.get(key) or EndpointTraffic(
+            side=entry["side"], endpoint=entry["endpoint"], requests=0, bytes_read=0,
+            bytes_written=0, addresses=(), tls=ABSENT, clock_offset=ABSENT,
+        )  # fmt: skip
+        tls = {*(sums.tls or ()), *entry.get("tls", ())}
+        sums = replace(
+            sums,
+            requests=sums.requests + entry["requests"],
+            bytes_read=sums.bytes_read + entry["bytes_read"],
+            bytes_written=sums.bytes_written + entry["bytes_written"],
+            addresses=tuple(sorted({*sums.addresses, *entry["addresses"]})),
+            tls=tuple(sorted(tls)) if tls or "tls" in entry else sums.tls,
         )
-        for name in ("requests", "bytes_read", "bytes_written"):
-            sums[name] += entry[name]
-        sums["addresses"] = sorted({*sums["addresses"], *entry["addresses"]})
-        if "tls" in entry:
-            sums["tls"] = sorted({*sums.get("tls", ()), *entry["tls"]})
-        at, key = entry["clock_at"], (entry["side"], entry["endpoint"])
         if at is not None and at >= newest.get(key, at):
-            sums["clock_offset"], newest[key] = entry["clock_offset"], at
-    return [
-        {"side": side, "endpoint": endpoint, **sums} for (side, endpoint), sums in total.items()
-    ]
+            sums, newest[key] = replace(sums, clock_offset=entry["clock_offset"]), at
+        total[key] = sums
+    return tuple(total.values())

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from hdh_migrate.pipeline.cutover.standing import Events, Standing, standings
+from hdh_migrate.jsonform import JsonForm
+from hdh_migrate.pipeline.cutover.standing import Events, Standing, TermsChange, standings
 
 
 class Journal(Protocol):
     """What of a ledger is needed here."""
 
     def cutovers(self) -> Events:
-        """Return (time, kind, body) of every event of a cutover, oldest first."""
+        """Return (time, kind, event) of every event of a cutover, oldest first."""
 
 
 def cutover_facts(ledger: Journal) -> list[dict[str, Any]]:
@@ -31,31 +32,31 @@ def _facts(story: Standing) -> dict[str, Any]:
         "stage": str(story.stage),
         "since": story.since,
         "times": dict(sorted(story.times.items())),
-        "waits": None if story.waits is None else dict(story.waits),
+        "waits": waits_of(story),
         "pointer": {
-            **story.pointer,
+            **(story.pointer.as_json() if story.pointer is not None else {}),
             "old_sha256": story.old_sha256,
             "new_sha256": story.new_sha256,
         },
         "root": story.root,
         "attempt": story.attempt,
-        "terms": None if story.terms is None else dict(story.terms),
-        "terms_changes": [dict(one) for one in story.terms_changes],
+        "terms": None if story.terms is None else story.terms.as_json(),
+        "terms_changes": [_terms_change(one) for one in story.terms_changes],
         "approved_under": dict(sorted(story.terms_of.items())),
         "keys_beside": list(story.beside),
         "approvals": {stage: list(keys) for stage, keys in sorted(story.approvals.items())},
-        "freeze": None if story.freeze is None else dict(story.freeze),
-        "delta": [dict(one) for one in story.rounds],
-        "smoke": None if story.smoke is None else dict(story.smoke),
+        "freeze": _members(story.freeze, "how", "relists", "interval_seconds"),
+        "delta": [_members(one, "round", "new", "changed", "vanished") for one in story.rounds],
+        "smoke": smoke_of(story),
         "window_until": story.window_until,
         "not_ours_before_the_switch": story.strangers,
         "written_by_consumers": None if story.written is None else dict(story.written),
-        "finalized": None if story.finalized is None else dict(story.finalized),
+        "finalized": _members(story.finalized, "early", "reason"),
         "decommission": {
             "recheck": _recheck(story),
             "outcomes": dict(sorted(erasure.outcomes.items())),
             "requested": None if story.requested is None else dict(story.requested),
-            "observed": None if story.observed is None else dict(story.observed),
+            "observed": observed_of(story),
         },
     }
 
@@ -72,3 +73,39 @@ def _recheck(story: Standing) -> dict[str, Any] | None:
         "bytes": found.size,
         "differing": len(found.differing),
     }
+
+
+def waits_of(story: Standing) -> dict[str, Any] | None:
+    """Say why a cutover does not go on, None while nothing holds it."""
+    found = story.waits
+    return None if found is None else {"why": found.why, "told": [*found.told], "at": found.at}
+
+
+def smoke_of(story: Standing) -> dict[str, Any] | None:
+    """Say how the last smoke tests ended, None where there were none."""
+    return _members(story.smoke, "ok", "objects", "bytes", "commands", "failures")
+
+
+def observed_of(story: Standing) -> dict[str, Any] | None:
+    """Say what the source showed after the deletion, None while nobody looked."""
+    if story.observed is None:
+        return None
+    told = story.observed.items()
+    return {name: list(one) if isinstance(one, tuple) else one for name, one in told}
+
+
+def _terms_change(told: TermsChange) -> dict[str, Any]:
+    change = told.event.as_json()
+    return {
+        "at": told.at,
+        **{name: change[name] for name in ("was", "now", "difference", "approvals")},
+        "terms_before": None if told.before is None else told.before.as_json(),
+    }
+
+
+def _members(event: JsonForm | None, *names: str) -> dict[str, Any] | None:
+    """Return some members of an event."""
+    if event is None:
+        return None
+    told = event.as_json()
+    return {name: told[name] for name in names}
