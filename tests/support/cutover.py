@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from hdh_migrate.errors import PointerMoved
+from hdh_migrate.events.cutover import Track
 from hdh_migrate.fixity import MerkleTree, canonical_json, leaf_digest
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Place, Problem, Refusal, State
 from hdh_migrate.pipeline.cutover.scene import Consent, Consumer, Need, Program, Ran, Scene, Terms
-from hdh_migrate.pipeline.cutover.standing import Standing, Track, standing
+from hdh_migrate.pipeline.cutover.standing import Standing, standing
 from hdh_migrate.ports import Pointer
 from tests.support.script import Point, Script
 from tests.support.world import ONE, Dataset, World
