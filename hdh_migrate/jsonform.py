@@ -179,7 +179,7 @@ def _scalar(types: set[type], value: Any) -> Any:  # noqa: ANN401 - any JSON val
 
 
 def _literal(values: tuple[object, ...], value: object) -> object:
-    if value not in values or type(value) is not str:
+    if not any(type(value) is type(one) and value == one for one in values):  # 1 is not true
         raise OtherForm("none of the words that may stand here")
     return value
 
