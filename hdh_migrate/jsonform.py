@@ -63,11 +63,11 @@ class JsonForm:  # noqa: PLW1641 - tables among its values have no hash
     """Members that this version does not know, as a newer one wrote them."""
 
     def __init__(self, **values: object) -> None:
-        for one in fields(self):
-            value = values.pop(one.name, one.default)
+        for name, default in _defaults(type(self)):
+            value = values.pop(name, default)
             if value is MISSING:
-                raise TypeError(f"{type(self).__name__}: {one.name} is missing")
-            object.__setattr__(self, one.name, value)
+                raise TypeError(f"{type(self).__name__}: {name} is missing")
+            object.__setattr__(self, name, value)
         if values:
             raise TypeError(f"{type(self).__name__}: no field {next(iter(values))}")
 
@@ -104,27 +104,39 @@ class JsonForm:  # noqa: PLW1641 - tables among its values have no hash
         """
         if not isinstance(value, dict):
             raise OtherForm("no object")
-        rest, found = dict(value), dict[str, Any]()
+        made, known = cls.__new__(cls), 0
         for name, read, optional in _members(cls):
-            try:
-                found[name] = read(rest.pop(name))
-            except KeyError:
-                if not optional:
-                    raise OtherForm(f"{name}: missing") from None
-                found[name] = ABSENT
-            except OtherForm as error:
-                raise OtherForm(f"{name}: {error}") from None
-        return cls(**found, more=rest or None)
+            if name in value:
+                try:
+                    object.__setattr__(made, name, read(value[name]))
+                except OtherForm as error:
+                    raise OtherForm(f"{name}: {error}") from None
+                known += 1
+            elif optional:
+                object.__setattr__(made, name, ABSENT)
+            else:
+                raise OtherForm(f"{name}: missing")
+        object.__setattr__(made, "more", _unknown(cls, value) if known < len(value) else None)
+        return made
 
 
 # --- reading: one reader for each type -----------------------------------------------------------
 
 _Read = Callable[[Any], Any]
-_SCALARS: Final = (str, int, float, bool, NoneType)
+_SCALARS: Final = frozenset((str, int, float, bool, NoneType))
 
 
 _Member = tuple[str, _Read, bool]
+_Default = tuple[str, object]
 _known: Final[dict[type[JsonForm], tuple[_Member, ...]]] = {}
+_known_defaults: Final[dict[type[JsonForm], tuple[_Default, ...]]] = {}
+
+
+def _defaults(cls: type[JsonForm]) -> tuple[_Default, ...]:
+    """Return the name of each field and its default."""
+    if cls not in _known_defaults:
+        _known_defaults[cls] = tuple((one.name, one.default) for one in fields(cls))
+    return _known_defaults[cls]
 
 
 def _members(cls: type[JsonForm]) -> tuple[_Member, ...]:
@@ -137,6 +149,11 @@ def _members(cls: type[JsonForm]) -> tuple[_Member, ...]:
             if one.name != "more"
         )
     return _known[cls]
+
+
+def _unknown(cls: type[JsonForm], value: Mapping[str, Any]) -> Mapping[str, Any]:
+    names = {name for name, _, _ in _members(cls)}
+    return {name: one for name, one in value.items() if name not in names}
 
 
 def _reader(hint: Any) -> _Read:  # noqa: ANN401, PLR0911 - a type, and one return for each kind
@@ -227,10 +244,12 @@ def _table(inner: Any, read: _Read, value: object) -> object:  # noqa: ANN401 - 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """Return a field's value as JSON; a list holds either plain values or none."""
+    if type(value) in _SCALARS:
+        return value
     if isinstance(value, JsonForm):
         return value.as_json()
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return list(value) if value and type(value[0]) in _SCALARS else list(map(_plain, value))
-    if isinstance(value, Mapping):
+    if isinstance(value, dict | Mapping):
         return {name: _plain(one) for name, one in value.items()}
     return str(value) if isinstance(value, StrEnum) else value

@@ -15,7 +15,7 @@ from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hdh_migrate import events
@@ -71,7 +71,7 @@ def forms(of: type[JsonForm]) -> st.SearchStrategy[JsonForm]:
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_an_event_is_read_as_it_was_written(kind: str, data: st.DataObject) -> None:
     event = data.draw(forms(KINDS[kind]))
