@@ -42,11 +42,11 @@ class Digests(NamedTuple):
 
         Of failed rows, and in early events, nothing is told of what is beyond the columns.
         """
-        told = event.extras_sha256 if isinstance(event, _OF_VERIFIED) else ABSENT
-        return event.rows_sha256 == self.rows and told in {ABSENT, self.extras}
-
-
-_OF_VERIFIED = (ObjectsVerified, ObjectsSuperseded)
+        if event.rows_sha256 != self.rows:
+            return False
+        if isinstance(event, ObjectsVerified | ObjectsSuperseded):
+            return event.extras_sha256 in {ABSENT, self.extras}
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

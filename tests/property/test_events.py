@@ -24,6 +24,7 @@ from hdh_migrate.events.cutover import CutoverRelisting, Track
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.inventory import InventorySealed
 from hdh_migrate.events.registry import KINDS, JournalEvent, UnknownOfCutover, read
+from hdh_migrate.evidence import cutovers, journal, keyed
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.jsonform import ABSENT, Absent, JsonForm, OtherForm
 from hdh_migrate.ledger.store import read_event
@@ -167,3 +168,19 @@ def test_what_a_journal_tells_cannot_be_changed_in_memory() -> None:
         CutoverRelisting(batch="b", track=Track.CUTOVER)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="no field rounds"):
         CutoverRelisting(batch="b", track=Track.CUTOVER, round=2, rounds=2)  # type: ignore[call-arg]
+
+
+# --- what reads the journal without the types -----------------------------------------------------
+
+
+def members(kind: str) -> set[str]:
+    return {one.name for one in fields(KINDS[kind])}
+
+
+def test_what_the_evidence_reads_is_what_the_types_say() -> None:
+    for kind, names in keyed._COUNTED.items():
+        assert names.keys() <= members(kind), kind
+    for kind in (*journal.HANDLERS, *journal.LATER):
+        assert kind in KINDS
+    for name in (*cutovers.EVENTS, *cutovers.STAGES, *cutovers.APPROVED, *cutovers.DEMANDED):
+        assert f"{cutovers.KIND}{name}" in KINDS
