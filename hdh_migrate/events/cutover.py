@@ -19,7 +19,7 @@ class Track(StrEnum):
     REHEARSAL = "rehearsal"
 
 
-class About(TypedDict):
+class StoryKey(TypedDict):
     """Which story an event is of, ready to be given to its type."""
 
     batch: str

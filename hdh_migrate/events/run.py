@@ -26,7 +26,7 @@ class RunStarted(Event):
 
 
 @json_form
-class EndpointTraffic(JsonForm):
+class ExchangeTotal(JsonForm):
     """What one verb exchanged with one endpoint of one side."""
 
     side: str
@@ -46,7 +46,7 @@ class RunEnded(Event):
     """A verb that had services open is over, whatever ended it."""
 
     kind: ClassVar[str] = "run-ended"
-    traffic: tuple[EndpointTraffic, ...]
+    traffic: tuple[ExchangeTotal, ...]
 
 
 @json_form

@@ -12,7 +12,7 @@ from hdh_migrate.events.consent import (
     CutoverTermsChanged,
     CutoverTermsFixed,
 )
-from hdh_migrate.events.cutover import About, CutoverWaits, Track
+from hdh_migrate.events.cutover import CutoverWaits, StoryKey, Track
 from hdh_migrate.events.registry import CutoverEvent
 from hdh_migrate.evidence.approvals import Judgement, Stage, Why
 from hdh_migrate.ledger import Ledger
@@ -117,7 +117,7 @@ class Consents:
         )
 
     @property
-    def _about(self) -> About:
+    def _about(self) -> StoryKey:
         return {"batch": self.batch, "track": Track.CUTOVER}
 
     def _note(self, event: CutoverEvent) -> None:

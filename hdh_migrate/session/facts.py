@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import PlanInvalid
-from hdh_migrate.events.run import EndpointTraffic, KeyDrilled, RunEnded, RunStarted
+from hdh_migrate.events.run import ExchangeTotal, KeyDrilled, RunEnded, RunStarted
 from hdh_migrate.evidence.facts import Counts, DatasetFacts, Endpoint, Facts, Loss, Pace
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import Ledger
@@ -136,7 +136,7 @@ class _Passed(TypedDict):
     tls: tuple[str, ...]
 
 
-def _passed(told: Sequence[EndpointTraffic], side: str) -> _Passed:
+def _passed(told: Sequence[ExchangeTotal], side: str) -> _Passed:
     """Return what passed through one side, over all runs that ended."""
     entries = [entry for entry in told if entry.side == side]
     return {

@@ -15,7 +15,7 @@ from typing import Any, Self
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Exit, KeyUnavailable, Refused
-from hdh_migrate.events.run import EndpointTraffic, LedgerNamed, RunEnded, RunStarted
+from hdh_migrate.events.run import ExchangeTotal, LedgerNamed, RunEnded, RunStarted
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Problem, Step
@@ -338,13 +338,13 @@ def operator() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def added_up(traffic: Sequence[Any]) -> tuple[EndpointTraffic, ...]:
+def added_up(traffic: Sequence[Any]) -> tuple[ExchangeTotal, ...]:
     """Return traffic with one entry for each side and endpoint; of its Dates the newest counts."""
-    total: dict[tuple[str, str], EndpointTraffic] = {}
+    total: dict[tuple[str, str], ExchangeTotal] = {}
     newest: dict[tuple[str, str], float] = {}
     for entry in traffic:
         key, at = (entry["side"], entry["endpoint"]), entry["clock_at"]
-        sums = total.get(key) or EndpointTraffic(
+        sums = total.get(key) or ExchangeTotal(
             side=entry["side"], endpoint=entry["endpoint"], requests=0, bytes_read=0,
             bytes_written=0, addresses=(), tls=ABSENT, clock_offset=ABSENT,
         )  # fmt: skip

@@ -12,10 +12,10 @@ from hdh_migrate.clocks import ALONE, Moment
 from hdh_migrate.errors import ClocksDiffer, MigrateError
 from hdh_migrate.events.cutover import (
     PREFIX,
-    About,
     CutoverBegun,
     CutoverWaits,
     PointerTold,
+    StoryKey,
     Track,
 )
 from hdh_migrate.events.registry import CutoverEvent
@@ -110,7 +110,7 @@ class Tale:
         return standing(self.ledger.cutovers(), self.batch, self.track)
 
     @property
-    def about(self) -> About:
+    def about(self) -> StoryKey:
         """Which story an event of it is of."""
         return {"batch": self.batch, "track": self.track}
 

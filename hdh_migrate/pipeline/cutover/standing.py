@@ -92,7 +92,7 @@ class Erasure:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitReason:
     """Why a cutover does not go on: a word for programs, lines for people, and since when."""
 
     why: str
@@ -117,7 +117,7 @@ class Standing:
     track: Track = Track.CUTOVER
     stage: Stage = Stage.NONE
     since: str | None = None
-    waits: Waiting | None = None
+    waits: WaitReason | None = None
     """None while nothing holds it."""
     pointer: cutover.PointerTold | None = None
     rehearsing: bool | None = None
@@ -237,7 +237,7 @@ def _consented(now: Standing, at: str, event: ConsentEvent) -> None:
 def _moved_on(now: Standing, at: str, event: SwitchEvent) -> None:  # noqa: C901, PLR0912 - a table
     match event:
         case cutover.CutoverWaits():
-            now.waits = Waiting(event.why, event.told, at)
+            now.waits = WaitReason(event.why, event.told, at)
             if event.why in _NOT_FROZEN:
                 now.disproved_at = at
         case cutover.CutoverBegun():
