@@ -6,6 +6,8 @@ import hashlib
 import json
 from typing import Any
 
+from hdh_migrate.events.inventory import Covered, InventoryCounts
+
 # Made once: `json.dumps` with options makes an encoder for every call.
 _ENCODER = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
@@ -90,13 +92,10 @@ class Inventoried:
             self.excluded_tree.append(leaf)
             self.excluded_size += size
 
-    def told(self) -> dict[str, Any]:
+    def told(self) -> InventoryCounts:
         """Return what the journal tells of them."""
-        return {
-            **_told(self.tree, self.size),
-            "excluded": _told(self.excluded_tree, self.excluded_size),
-        }
-
-
-def _told(tree: MerkleTree, size: int) -> dict[str, Any]:
-    return {"objects": tree.count, "bytes": size, "root": tree.root()}
+        left = self.excluded_tree
+        return InventoryCounts(
+            objects=self.tree.count, bytes=self.size, root=self.tree.root(),
+            excluded=Covered(objects=left.count, bytes=self.excluded_size, root=left.root()),
+        )  # fmt: skip

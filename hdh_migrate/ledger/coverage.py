@@ -8,55 +8,102 @@ rest: every row in a covered state is covered by exactly one event.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from hdh_migrate.errors import LedgerDamaged
+from hdh_migrate.events.event import Event
+from hdh_migrate.events.objects import (
+    ObjectsFailed,
+    ObjectsRetried,
+    ObjectsSuperseded,
+    ObjectsVerified,
+)
 from hdh_migrate.fixity import canonical_json
+from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.rows import FAILED, VERIFIED, as_json
-from hdh_migrate.ledger.store import Store
+from hdh_migrate.ledger.store import E, Store, read_event
+
+CoverEvent = ObjectsVerified | ObjectsSuperseded | ObjectsFailed | ObjectsRetried
+"""What covers rows: the events that tell of them, and those that replace these."""
+
+
+class Digests(NamedTuple):
+    """What covers rows, and what they have beyond their columns: losses are counted of that."""
+
+    rows: str
+    extras: str
+
+    def cover(self, event: CoverEvent) -> bool:
+        """Say whether an event has them.
+
+        Of failed rows, and in early events, nothing is told of what is beyond the columns.
+        """
+        if event.rows_sha256 != self.rows:
+            return False
+        if isinstance(event, ObjectsVerified | ObjectsSuperseded):
+            return event.extras_sha256 in {ABSENT, self.extras}
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replaced:
+    """What an event covered: the rows that leave the state, and those that stay covered."""
+
+    event: int
+    left: Sequence[int]
+    left_by_dataset: Mapping[str, int]
+    kept: Sequence[int]
+    digests: Digests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cover:
     """One covered state: the event that tells of rows, and the one that replaces it.
 
-    `query` and `names` give a row as the digest covers it. In what replaces, the rows that stay
-    stand under `kept`, those that leave under `left`, their counts under `counts`.
+    `query` and `names` give a row as the digest covers it.
     """
 
-    event: str
-    later: str
+    event: type[ObjectsVerified | ObjectsFailed]
+    later: type[ObjectsSuperseded | ObjectsRetried]
+    replacing: Callable[[Replaced], Event]
     query: str
     names: tuple[str, ...]
-    kept: str
-    left: str
-    counts: str
     what: str
 
 
+def _superseded(told: Replaced) -> Event:
+    return ObjectsSuperseded(
+        event=told.event, dropped=tuple(told.left), dropped_datasets=told.left_by_dataset,
+        ids=tuple(told.kept), rows_sha256=told.digests.rows, extras_sha256=told.digests.extras,
+    )  # fmt: skip
+
+
+def _retried(told: Replaced) -> Event:
+    return ObjectsRetried(
+        event=told.event, ids=tuple(told.left), datasets=told.left_by_dataset,
+        kept=tuple(told.kept), rows_sha256=told.digests.rows,
+    )  # fmt: skip
+
+
 VERIFIED_ROWS = Cover(
-    event="verified", later="superseded", query="verified_row", names=VERIFIED,
-    kept="ids", left="dropped", counts="dropped_datasets", what="acknowledged",
+    event=ObjectsVerified, later=ObjectsSuperseded, replacing=_superseded,
+    query="verified_row", names=VERIFIED, what="acknowledged",
 )  # fmt: skip
 FAILED_ROWS = Cover(
-    event="failed", later="retried", query="failed_row", names=FAILED,
-    kept="kept", left="ids", counts="datasets", what="that failed, told",
+    event=ObjectsFailed, later=ObjectsRetried, replacing=_retried,
+    query="failed_row", names=FAILED, what="that failed, told",
 )  # fmt: skip
 
 
 class Coverage(Store):
     """Covers rows by events, and compares them."""
 
-    def _covers(self, cover: Cover, ids: Iterable[int]) -> tuple[dict[str, str], Counter[str]]:
-        """Return the digests that cover rows, and how many of them are of each dataset.
-
-        What rows have beyond their columns has a digest of its own: losses are counted of it.
-        """
+    def _covers(self, cover: Cover, ids: Iterable[int]) -> tuple[Digests, Counter[str]]:
+        """Return the digests that cover rows, and how many of them are of each dataset."""
         rows, extras, counts = hashlib.sha256(), hashlib.sha256(), Counter[str]()
         query = self._sql[cover.query]
         for number in ids:
@@ -65,10 +112,7 @@ class Coverage(Store):
                 rows.update(canonical_json(told) + b"\n")
                 extras.update(canonical_json({"id": number, "extra": extra}) + b"\n")
                 counts[told["dataset"]] += 1
-        digests = {"rows_sha256": rows.hexdigest()}
-        if cover is VERIFIED_ROWS:
-            digests["extras_sha256"] = extras.hexdigest()
-        return digests, counts
+        return Digests(rows.hexdigest(), extras.hexdigest()), counts
 
     def _replace(self, cover: Cover, ids: set[int]) -> None:
         """Replace the events that cover any of these rows; the others stay covered.
@@ -81,21 +125,15 @@ class Coverage(Store):
         for seq, covered in list(self._covered(cover, ids)):
             left = [number for number in covered if number in ids]
             kept = [number for number in covered if number not in ids]
-            digests, _ = self._covers(cover, kept)
-            self.event(
-                cover.later,
-                {
-                    "event": seq,
-                    cover.left: left,
-                    cover.counts: dict(self._covers(cover, left)[1]),
-                    cover.kept: kept,
-                    **digests,
-                },
-            )
+            told = Replaced(
+                event=seq, left=left, left_by_dataset=self._covers(cover, left)[1],
+                kept=kept, digests=self._covers(cover, kept)[0],
+            )  # fmt: skip
+            self.event(cover.replacing(told))
 
     def _covered(
         self, cover: Cover, touching: set[int] | None = None
-    ) -> Iterator[tuple[int, list[int]]]:
+    ) -> Iterator[tuple[int, Sequence[int]]]:
         """Return (number, ids) of every event that covers rows, the last first, checking each.
 
         With `touching` only the events that cover one of these rows are checked and returned.
@@ -104,26 +142,27 @@ class Coverage(Store):
             LedgerDamaged: a row is not as its event says.
         """
         replaced = set()  # what replaces an event stands behind it
-        for seq, kind, told in self._backwards(cover.event, cover.later):
-            if kind == cover.later:
-                replaced.add(told["event"])
-            ids = told["ids" if kind == cover.event else cover.kept]
+        for seq, event in self._backwards(cover):
+            if isinstance(event, ObjectsSuperseded | ObjectsRetried):
+                replaced.add(event.event)
+            ids = event.kept if isinstance(event, ObjectsRetried) else event.ids
             if seq in replaced or (touching is not None and touching.isdisjoint(ids)):
                 continue
-            digests, _ = self._covers(cover, ids)
-            known = {"extras_sha256": digests.get("extras_sha256"), **told}  # not in earlier events
-            if any(known[name] != digest for name, digest in digests.items()):
+            if not self._covers(cover, ids)[0].cover(event):
                 raise LedgerDamaged(f"an object {cover.what} by event {seq} was changed since")
             yield seq, ids
 
-    def _backwards(self, *kinds: str) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
+    def _backwards(self, cover: Cover) -> Iterator[tuple[int, CoverEvent]]:
+        types: Mapping[str, type[CoverEvent]] = {
+            one.kind: one for one in (cover.event, cover.later)
+        }
         with guarded():
             query = "SELECT seq, kind, body FROM event WHERE kind IN (?, ?) ORDER BY seq DESC"
-            for seq, kind, body in self._con.execute(query, kinds):
-                yield seq, kind, json.loads(body)
+            for seq, kind, body in self._con.execute(query, tuple(types)):
+                yield seq, read_event(seq, types[kind], body)
 
-    def _told(self, kind: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    def _told(self, of: type[E]) -> Iterator[tuple[int, E]]:
         with guarded():
             query = "SELECT seq, body FROM event WHERE kind = ? ORDER BY seq"
-            for seq, body in self._con.execute(query, (kind,)):
-                yield seq, json.loads(body)
+            for seq, body in self._con.execute(query, (of.kind,)):
+                yield seq, read_event(seq, of, body)

@@ -8,10 +8,11 @@ of changes, not of objects.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import replace
 
 from hdh_migrate.errors import LedgerDamaged
+from hdh_migrate.events.inventory import Covered, InventoryChanged, InventorySealed
 from hdh_migrate.fixity import Inventoried
 
 
@@ -20,7 +21,7 @@ class History:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._seals: list[tuple[int, Mapping[str, Any]]] = []
+        self._seals: list[tuple[int, InventorySealed]] = []
         self._last_change = 0
         # Of a leaf that a row has today: what it was before each change; None: not there yet.
         self._past: dict[bytes, list[tuple[int, bytes | None]]] = {}
@@ -29,29 +30,29 @@ class History:
     @property
     def root(self) -> str | None:
         """The root in the newest event; None before the first seal."""
-        return str(self._seals[-1][1]["root"]) if self._seals else None
+        return self._seals[-1][1].root if self._seals else None
 
-    def sealed(self, seq: int, told: Mapping[str, Any]) -> None:
+    def sealed(self, seq: int, told: InventorySealed) -> None:
         """Take in one `inventoried` event."""
-        self._seals.append((seq, {name: told[name] for name in told if name != "dataset"}))
+        self._seals.append((seq, told))
 
-    def changed(self, seq: int, told: Mapping[str, Any]) -> None:
+    def changed(self, seq: int, told: InventoryChanged) -> None:
         """Take in one `inventory-changed` event.
 
         Raises:
             LedgerDamaged: it contradicts an earlier one.
         """
         self._last_change = seq
-        for name in ("joined", "joined_excluded"):
-            for leaf in map(bytes.fromhex, told.get(name, ())):
-                self._add(seq, leaf, [(seq, None)], excluded=name == "joined_excluded")
-        for name in ("changed", "changed_excluded"):
-            for pair in told.get(name, ()):
+        for leaves, excluded in ((told.joined, False), (told.joined_excluded, True)):
+            for leaf in map(bytes.fromhex, leaves or ()):
+                self._add(seq, leaf, [(seq, None)], excluded=excluded)
+        for pairs, excluded in ((told.changed, False), (told.changed_excluded, True)):
+            for pair in pairs or ():
                 was, now = map(bytes.fromhex, pair)
                 if was in self._left_out:
                     raise LedgerDamaged(f"event {seq} changes an object that was left out")
                 past = [*self._past.pop(was, []), (seq, was)]
-                self._add(seq, now, past, excluded=name == "changed_excluded")
+                self._add(seq, now, past, excluded=excluded)
 
     def _add(
         self, seq: int, leaf: bytes, past: list[tuple[int, bytes | None]], *, excluded: bool
@@ -84,25 +85,29 @@ class History:
                 if then is not None:
                     one.add(then, size, excluded=excluded and self._left_out[leaf] <= seq)
         for (seq, told), one in zip(self._seals, counted, strict=True):
-            self._compare_seal(seq, told, one.told())
+            self._compare_seal(seq, told, InventorySealed.of(self._name, one.told()))
         if met != len(self._past):
             raise self._differs(f"{len(self._past) - met} objects that joined or changed later")
 
-    def _compare_seal(self, seq: int, told: Mapping[str, Any], found: dict[str, Any]) -> None:
+    def _compare_seal(self, seq: int, told: InventorySealed, found: InventorySealed) -> None:
+        was_excluded, now_excluded = told.excluded, found.excluded
+        if not was_excluded or not now_excluded:
+            raise LedgerDamaged(f"event {seq} of the journal is not of this version")
         if seq < self._last_change:  # sizes of then are in the root, and nowhere else
-            told = {**told, "bytes": 0, "excluded": {**told["excluded"], "bytes": 0}}
-            found = {**found, "bytes": 0, "excluded": {**found["excluded"], "bytes": 0}}
+            told, found = _sizeless(told, was_excluded), _sizeless(found, now_excluded)
         if told == found:
             return
         for what, was, now in (
-            ("objects", told, found),
-            ("objects left out", told["excluded"], found["excluded"]),
+            ("objects", told.objects, found.objects),
+            ("objects left out", was_excluded.objects, now_excluded.objects),
         ):
-            if was["objects"] != now["objects"]:
-                raise self._differs(
-                    f"event {seq} tells of {was['objects']} {what}, the rows of {now['objects']}"
-                )
+            if was != now:
+                raise self._differs(f"event {seq} tells of {was} {what}, the rows of {now}")
         raise self._differs(f"the root that event {seq} tells is not that of the rows")
 
     def _differs(self, what: str) -> LedgerDamaged:
         return LedgerDamaged(f"dataset {self._name} is not as the journal tells it: {what}")
+
+
+def _sizeless(told: InventorySealed, excluded: Covered) -> InventorySealed:
+    return replace(told, bytes=0, excluded=replace(excluded, bytes=0))

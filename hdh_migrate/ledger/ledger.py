@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hdh_migrate.errors import LedgerDamaged, PlanChanged
+from hdh_migrate.events.run import PlanRebound
 from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.folders import demand_private, make_private
 from hdh_migrate.ledger.database import RunLock, connect, opened
@@ -109,7 +110,7 @@ class Ledger(Late, Findings, Reckoning, Upgrading):
                 raise PlanChanged(changed)
             with self.whole():
                 self._bind(digest, canonical)
-                self.event("plan-changed", {"was": known, "now": digest, "changes": list(changed)})
+                self.event(PlanRebound(was=known, now=digest, changes=tuple(changed)))
 
     def _bind(self, digest: str, canonical: bytes) -> None:
         self.set_meta("plan_digest", digest)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from hdh_migrate.events.inventory import InventoryCounts
 from hdh_migrate.ledger.coverage import FAILED_ROWS
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.rows import entry_of, extra_of, leaf_of, raw_digest, sent_row
@@ -61,12 +62,12 @@ class Objects(Uploads):
         )
 
     @all_or_nothing
-    def seal(self, dataset: int, told: Mapping[str, Any]) -> None:
+    def seal(self, dataset: int, told: InventoryCounts) -> None:
         """Close a dataset's inventory, or close it again; `told` is of `fixity.Inventoried`."""
         first = not self._is_sealed(dataset)
         self._do(
             "UPDATE dataset SET state = 1, marker = NULL, root = ?, sealed_at = ? WHERE id = ?",
-            (told["root"], self._clock.now(), dataset),
+            (told.root, self._clock.now(), dataset),
         )
         self._inventoried(dataset, told)
         if first:

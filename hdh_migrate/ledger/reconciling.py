@@ -7,35 +7,57 @@ only from rows that give the same again (decisions/0021).
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import zip_longest
-from typing import Any
+from typing import Final, TypeAlias, assert_never, get_args
 
 from hdh_migrate.errors import LedgerDamaged
+from hdh_migrate.events.inventory import InventoryChanged, InventorySealed
+from hdh_migrate.events.objects import (
+    FindingsChanged,
+    ObjectsFailed,
+    ObjectsRetried,
+    ObjectsSuperseded,
+    ObjectsVerified,
+    OpenedFinding,
+)
+from hdh_migrate.events.run import LedgerUpgraded
 from hdh_migrate.fixity import inventory_leaf
+from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS, Cover, Coverage
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.history import History
+from hdh_migrate.ledger.store import read_event
 from hdh_migrate.model import DatasetRow, State
 
-UPGRADED = "ledger-upgraded"
-NEW_KINDS = frozenset(("failed", "findings", "inventory-changed", "retried"))
-"""Events that no ledger before version 3 wrote."""
+Counting: TypeAlias = (
+    InventorySealed
+    | InventoryChanged
+    | ObjectsVerified
+    | ObjectsSuperseded
+    | ObjectsFailed
+    | ObjectsRetried
+    | FindingsChanged
+    | LedgerUpgraded
+)
+"""The events from which every count follows."""
 
-NEW_MEMBERS = {
-    "inventoried": "excluded", "verified": "datasets", "superseded": "dropped_datasets",
-}  # fmt: skip
-"""What no ledger before version 3 told in these events."""
-
-_KINDS = (*NEW_KINDS, UPGRADED, "inventoried", "superseded", "verified")
+COUNTING: Final[Mapping[str, type[Counting]]] = {one.kind: one for one in get_args(Counting)}
 _Tallies = dict[tuple[int, int], list[int]]
 
 
-def is_new_form(kind: str, body: Mapping[str, Any]) -> bool:
-    """Say whether an event is of the form that has every count."""
-    return kind in NEW_KINDS or NEW_MEMBERS.get(kind) in body
+def is_new_form(event: Counting) -> bool:
+    """Say whether an event is of the form that has every count: from version 3 on."""
+    match event:
+        case InventorySealed():
+            return event.excluded is not ABSENT
+        case ObjectsVerified():
+            return event.datasets is not ABSENT
+        case ObjectsSuperseded():
+            return event.dropped_datasets is not ABSENT
+        case _:  # no ledger before wrote these
+            return True
 
 
 class JournalSums:
@@ -51,37 +73,39 @@ class JournalSums:
         self.closed: set[int] = set()
         self._new = False
 
-    def take(self, seq: int, kind: str, body: Mapping[str, Any]) -> None:
+    def take(self, seq: int, event: Counting) -> None:
         """Take in one event.
 
         Raises:
             LedgerDamaged: it may not stand there.
         """
-        if kind == UPGRADED:
+        if isinstance(event, LedgerUpgraded):
             if self.base or self._new:
                 raise LedgerDamaged(f"event {seq}: the ledger's format was set back")
             self._begin()
             self.base = seq
-            self.verified.update(body["verified"])
+            self.verified.update(event.verified)
             return
-        self._new = self._new or is_new_form(kind, body)
-        if kind == "inventoried":
-            self._history(body).sealed(seq, body)
-        elif kind == "inventory-changed":
-            self._history(body).changed(seq, body)
-        elif kind == "verified":
-            self.verified.update(body.get("datasets", {}))
-        elif kind == "superseded":
-            self.verified.subtract(body.get("dropped_datasets", {}))
-        elif kind == "failed":
-            self.failed.update(body["datasets"])
-        elif kind == "retried":
-            self.failed.subtract(body["datasets"])
-        else:
-            self.closed.update(body.get("closed", ()))
+        self._new = self._new or is_new_form(event)
+        match event:
+            case InventorySealed():
+                self._history(event.dataset).sealed(seq, event)
+            case InventoryChanged():
+                self._history(event.dataset).changed(seq, event)
+            case ObjectsVerified():
+                self.verified.update(event.datasets or {})
+            case ObjectsSuperseded():
+                self.verified.subtract(event.dropped_datasets or {})
+            case ObjectsFailed():
+                self.failed.update(event.datasets)
+            case ObjectsRetried():
+                self.failed.subtract(event.datasets)
+            case FindingsChanged():
+                self.closed.update(event.closed or ())
+            case _:
+                assert_never(event)
 
-    def _history(self, body: Mapping[str, Any]) -> History:
-        name = body["dataset"]
+    def _history(self, name: str) -> History:
         return self.histories.setdefault(name, History(name))
 
 
@@ -102,7 +126,7 @@ class Reconciling(Coverage):
                 told.take(*event)
             tallies = self._compare_datasets(told)
             self._compare_findings(told)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except ValueError as error:  # a leaf is no hexadecimal
             raise LedgerDamaged("an event of the journal is not of this version") from error
         self._compare_counters(tallies)
         self._compare_count(FAILED_ROWS, self._ended_rows(), "failed")
@@ -148,12 +172,12 @@ class Reconciling(Coverage):
         )
         return int(self._rows(query)[0][0])
 
-    def _all_told(self) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
-        marks = ", ".join("?" * len(_KINDS))
+    def _all_told(self) -> Iterator[tuple[int, Counting]]:
+        marks = ", ".join("?" * len(COUNTING))
         query = f"SELECT seq, kind, body FROM event WHERE kind IN ({marks}) ORDER BY seq"  # noqa: S608 - marks
         with guarded():
-            for seq, kind, body in self._con.execute(query, _KINDS):
-                yield seq, kind, json.loads(body)
+            for seq, kind, body in self._con.execute(query, tuple(COUNTING)):
+                yield seq, read_event(seq, COUNTING[kind], body)
 
     # --- inventories -------------------------------------------------------------------------
 
@@ -227,34 +251,39 @@ class Reconciling(Coverage):
         """Compare the findings of the journal with those of the table, both in order of number."""
         closed = 0
         for known, kept in zip_longest(self._told_findings(told), self._kept_findings(told)):
-            if known != kept:
-                number = min(one["number"] for one in (known, kept) if one is not None)
+            if known is None or known != kept:
+                number = min(one[0].number for one in (known, kept) if one is not None)
                 raise LedgerDamaged(f"finding {number} is not as the journal tells it")
-            closed += known["closed"]
+            closed += known[1]
         if closed != len(told.closed):
             raise LedgerDamaged("the journal closes a finding that it did not open")
 
-    def _told_findings(self, told: JournalSums) -> Iterator[dict[str, Any]]:
-        for seq, body in self._told("findings"):
+    def _told_findings(self, told: JournalSums) -> Iterator[tuple[OpenedFinding, bool]]:
+        for seq, event in self._told(FindingsChanged):
             if seq > told.base:
-                for opened in body.get("opened", ()):
-                    yield {**opened, "closed": opened["number"] in told.closed}
+                for opened in event.opened or ():
+                    yield opened, opened.number in told.closed
 
-    def _kept_findings(self, told: JournalSums) -> Iterator[dict[str, Any]]:
-        """Return the table's findings, without those closed before the journal held any."""
+    def _kept_findings(self, told: JournalSums) -> Iterator[tuple[OpenedFinding, bool]]:
+        """Return the table's findings and whether each is closed.
+
+        Those that were closed before the journal held any are left out.
+        """
         with guarded():
             rows = self._con.execute(
                 "SELECT f.id, f.at, f.code, f.severity, d.name, f.object, f.detail, f.closed"
                 " FROM finding f LEFT JOIN dataset d ON d.id = f.dataset ORDER BY f.id"
             )
-            for row in rows:
-                kept = dict(zip(_FINDING, row, strict=True)) | {"closed": bool(row[-1])}
-                if not kept["closed"] or kept["number"] in told.closed:
-                    yield kept
+            for number, at, code, severity, dataset, entry, detail, closed in rows:
+                if not closed or number in told.closed:
+                    kept = OpenedFinding(
+                        number=number, at=at, code=code, severity=severity,
+                        dataset=dataset, object=entry, message=detail,
+                    )  # fmt: skip
+                    yield kept, bool(closed)
 
 
 _JUDGED = (State.VERIFIED, State.FAILED)
-_FINDING = ("number", "at", "code", "severity", "dataset", "object", "message", "closed")
 
 
 def _differs(dataset: DatasetRow, what: str) -> LedgerDamaged:

@@ -7,7 +7,7 @@ events about them (telling.py). Nothing may be promised to the outside before `c
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import wraps
@@ -16,7 +16,10 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import apsw
 
 from hdh_migrate.errors import LedgerDamaged
+from hdh_migrate.events.event import Event
+from hdh_migrate.events.registry import CUTOVER_KINDS, CutoverEvent, UnknownOfCutover, read
 from hdh_migrate.fixity import canonical_json
+from hdh_migrate.jsonform import JsonForm, OtherForm
 from hdh_migrate.ledger import chain
 from hdh_migrate.ledger.database import RunLock, guarded, queries
 from hdh_migrate.model import DatasetRow, State, Tally, key_text
@@ -25,6 +28,8 @@ from hdh_migrate.ports import Clock
 S = TypeVar("S", bound="Store")
 P = ParamSpec("P")
 R = TypeVar("R")
+E = TypeVar("E", bound=Event)
+F = TypeVar("F", bound=JsonForm)
 
 
 def all_or_nothing(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
@@ -153,15 +158,15 @@ class Store:
     # --- journal -----------------------------------------------------------------------------
 
     @all_or_nothing
-    def event(self, kind: str, body: Mapping[str, Any]) -> None:
+    def event(self, event: Event) -> None:
         """Append one event to the journal; its time is never before that of the last one."""
         last = self._rows("SELECT seq, digest, at FROM event ORDER BY seq DESC LIMIT 1")
         seq, previous = (last[0][0] + 1, last[0][1]) if last else (1, chain.GENESIS)
-        at, text = self._clock.now(), canonical_json(body).decode()
+        at, text = self._clock.now(), canonical_json(event.as_json()).decode()
         if last:  # all are written in one form, so their order is that of their text
             at = max(at, last[0][2])
-        digest = chain.link(previous, seq, at, kind, text)
-        self._do("INSERT INTO event VALUES (?, ?, ?, ?, ?)", (seq, at, kind, text, digest))
+        digest = chain.link(previous, seq, at, event.kind, text)
+        self._do("INSERT INTO event VALUES (?, ?, ?, ?, ?)", (seq, at, event.kind, text, digest))
 
     def last_at(self) -> str | None:
         """Return the time of the last event, None when there is none.
@@ -197,22 +202,33 @@ class Store:
         with guarded():
             chain.check(self.journal())
 
-    def events(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Return (time, body) of the journal's events of one kind."""
-        with guarded():
-            query = "SELECT at, body FROM event WHERE kind = ? ORDER BY seq"
-            for at, body in self._con.execute(query, (kind,)):
-                yield at, json.loads(body)
+    def events(self, of: type[E]) -> Iterator[tuple[str, E]]:
+        """Return time and event of the journal's events of one kind.
 
-    def cutovers(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        """Return (time, kind, body) of every event of a cutover, oldest first; never scans."""
+        Raises:
+            LedgerDamaged: one is not of its kind's form.
+        """
+        with guarded():
+            query = "SELECT seq, at, body FROM event WHERE kind = ? ORDER BY seq"
+            for seq, at, body in self._con.execute(query, (of.kind,)):
+                yield at, read_event(seq, of, body)
+
+    def cutovers(self) -> Iterator[tuple[str, str, CutoverEvent | UnknownOfCutover]]:
+        """Return (time, kind, event) of every event of a cutover, oldest first; never scans.
+
+        Raises:
+            LedgerDamaged: one is not of its kind's form.
+        """
         with guarded():
             query = (
-                "SELECT at, kind, body FROM event"
+                "SELECT seq, at, kind, body FROM event"
                 " WHERE kind >= 'cutover-' AND kind < 'cutover.' ORDER BY seq"
             )
-            for at, kind, body in self._con.execute(query):
-                yield at, kind, json.loads(body)
+            for seq, at, kind, body in self._con.execute(query):
+                of: type[CutoverEvent | UnknownOfCutover] = CUTOVER_KINDS.get(
+                    kind, UnknownOfCutover
+                )
+                yield at, kind, read_event(seq, of, body)
 
     def journal(self) -> Iterator[tuple[int, str, str, str, bytes]]:
         """Return (number, time, kind, body, digest) of every event, oldest first."""
@@ -261,3 +277,15 @@ class Store:
                 delta = self._deltas.setdefault((dataset, int(state)), [0, 0])
                 delta[0] += sign
                 delta[1] += sign * size
+
+
+def read_event(seq: int, of: type[F], body: str) -> F:
+    """Read the body of an event.
+
+    Raises:
+        LedgerDamaged: it is not of its kind's form.
+    """
+    try:
+        return read(of, body)
+    except OtherForm as error:
+        raise LedgerDamaged(f"event {seq} of the journal is not of this version: {error}") from None

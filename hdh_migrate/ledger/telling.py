@@ -10,10 +10,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
+from hdh_migrate.events.inventory import InventoryChanged, InventoryCounts, InventorySealed
+from hdh_migrate.events.objects import (
+    FindingsChanged,
+    ObjectsFailed,
+    ObjectsSent,
+    ObjectsVerified,
+    OpenedFinding,
+)
 from hdh_migrate.fixity import canonical_json, inventory_leaf
+from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import chain
 from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS, Coverage
 from hdh_migrate.model import State
@@ -41,11 +51,20 @@ class Changes:
     changed: list[tuple[str, str]] = field(default_factory=list)
     changed_excluded: list[tuple[str, str]] = field(default_factory=list)
 
-    def split(self) -> Iterator[dict[str, Any]]:
-        """Yield the lists for one event after another."""
-        for name in self.__slots__:
-            for some in pieces(getattr(self, name), LEAVES):
-                yield {name: some}
+    def split(self, dataset: str) -> Iterator[InventoryChanged]:
+        """Yield one event after another, each with one list."""
+        told = partial(
+            InventoryChanged, dataset=dataset,
+            joined=ABSENT, joined_excluded=ABSENT, changed=ABSENT, changed_excluded=ABSENT,
+        )  # fmt: skip
+        for leaves in pieces(self.joined, LEAVES):
+            yield told(joined=tuple(leaves))
+        for leaves in pieces(self.joined_excluded, LEAVES):
+            yield told(joined_excluded=tuple(leaves))
+        for pairs in pieces(self.changed, LEAVES):
+            yield told(changed=tuple(pairs))
+        for pairs in pieces(self.changed_excluded, LEAVES):
+            yield told(changed_excluded=tuple(pairs))
 
 
 class Telling(Coverage):
@@ -56,7 +75,7 @@ class Telling(Coverage):
         self._receipts: dict[str, list[Mapping[str, Any]]] = {}
         self._changes: dict[int, Changes] = {}
         self._ended: dict[int, int] = {}
-        self._findings_opened: list[dict[str, Any]] = []
+        self._findings_opened: list[OpenedFinding] = []
         self._findings_closed: list[int] = []
         self._names: dict[int, str] = {}
 
@@ -66,11 +85,11 @@ class Telling(Coverage):
         """Note a new finding: (dataset, object, code, severity, detail, at)."""
         dataset, entry, code, severity, detail, at = row
         self._findings_opened.append(
-            {
-                "number": number, "at": at, "code": code, "severity": severity,
-                "dataset": None if dataset is None else self._name(dataset),
-                "object": entry, "message": detail,
-            }
+            OpenedFinding(
+                number=number, at=at, code=code, severity=severity,
+                dataset=None if dataset is None else self._name(dataset),
+                object=entry, message=detail,
+            )
         )  # fmt: skip
 
     def _close_findings(self, where: str, value: int) -> None:
@@ -105,46 +124,49 @@ class Telling(Coverage):
     def _tell(self) -> None:
         """Write what was gathered; the order in which it happened is the order of the events."""
         for dataset, changes in self._changes.items():
-            for told in changes.split():
-                self.event("inventory-changed", {"dataset": self._name(dataset), **told})
+            for told in changes.split(self._name(dataset)):
+                self.event(told)
         self._changes.clear()
         for kind, rows in self._receipts.items():
-            body: dict[str, Any] = {"ids": [row["id"] for row in rows]}
-            if kind == "verified":  # as the rows are now
-                digests, counts = self._covers(VERIFIED_ROWS, body["ids"])
-                body |= {"datasets": dict(counts), **digests}
+            ids = tuple(row["id"] for row in rows)
+            if kind == ObjectsVerified.kind:  # as the rows are now
+                covered, counts = self._covers(VERIFIED_ROWS, ids)
+                self.event(
+                    ObjectsVerified(
+                        ids=ids, datasets=counts,
+                        rows_sha256=covered.rows, extras_sha256=covered.extras,
+                    )
+                )  # fmt: skip
             else:
-                body["rows_sha256"] = chain.rows_digest(rows)
-            self.event(kind, body)
+                self.event(ObjectsSent(ids=ids, rows_sha256=chain.rows_digest(rows)))
         self._receipts.clear()
         self._tell_ended()
         self._tell_findings()
 
     def _tell_ended(self) -> None:
         for some in pieces(self._ended.items(), IDS):
-            ids = [number for number, _ in some]
+            ids = tuple(number for number, _ in some)
             self.event(
-                "failed",
-                {
-                    "ids": ids,
-                    **self._covers(FAILED_ROWS, ids)[0],
-                    "datasets": dict(Counter(self._name(dataset) for _, dataset in some)),
-                },
+                ObjectsFailed(
+                    ids=ids,
+                    rows_sha256=self._covers(FAILED_ROWS, ids)[0].rows,
+                    datasets=Counter(self._name(dataset) for _, dataset in some),
+                )
             )
         self._ended.clear()
 
     def _tell_findings(self) -> None:
         for some in short(self._findings_opened):
-            self.event("findings", {"opened": some})
+            self.event(FindingsChanged(opened=tuple(some), closed=ABSENT))
         for numbers in pieces(self._findings_closed, IDS):
-            self.event("findings", {"closed": numbers})
+            self.event(FindingsChanged(opened=ABSENT, closed=tuple(numbers)))
         self._findings_opened.clear()
         self._findings_closed.clear()
 
-    def _inventoried(self, dataset: int, told: Mapping[str, Any]) -> None:
+    def _inventoried(self, dataset: int, told: InventoryCounts) -> None:
         """Tell what a dataset's inventory is now, after all that changed before."""
         self._tell()
-        self.event("inventoried", {"dataset": self._name(dataset), **told})
+        self.event(InventorySealed.of(self._name(dataset), told))
 
     # --- small tools ---------------------------------------------------------------------------
 
@@ -168,12 +190,12 @@ def pieces(items: Iterable[T], count: int) -> Iterator[list[T]]:
         yield some
 
 
-def short(items: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Yield items in lists whose JSON stays under `EVENT_BYTES`."""
-    some: list[dict[str, Any]] = []
+def short(items: Iterable[OpenedFinding]) -> Iterator[list[OpenedFinding]]:
+    """Yield findings in lists whose JSON stays under `EVENT_BYTES`."""
+    some: list[OpenedFinding] = []
     total = 0
     for item in items:
-        size = len(canonical_json(item)) + 1
+        size = len(canonical_json(item.as_json())) + 1
         if some and total + size > EVENT_BYTES:
             yield some
             some, total = [], 0

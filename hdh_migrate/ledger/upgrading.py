@@ -8,15 +8,18 @@ rows could be changed first and be told as right afterwards.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from hdh_migrate.errors import LedgerDamaged
+from hdh_migrate.events.cutover import CutoverRelisting
+from hdh_migrate.events.inventory import InventoryCounts, InventorySealed
+from hdh_migrate.events.objects import ObjectDrifted
+from hdh_migrate.events.run import LedgerUpgraded
 from hdh_migrate.fixity import Inventoried, inventory_leaf
 from hdh_migrate.ledger.database import guarded
-from hdh_migrate.ledger.reconciling import UPGRADED, Reconciling, is_new_form
+from hdh_migrate.ledger.reconciling import Reconciling, is_new_form
 from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.telling import Telling
 from hdh_migrate.model import DatasetRow, State
@@ -77,9 +80,9 @@ class Upgrading(Telling, Reconciling):
         sealed = {row.id: (row, self._inventory_of(row)) for row in self.datasets() if row.sealed}
         for row, found in sealed.values():
             self._compare_earlier(row, found)
-        self.event(UPGRADED, {"schema": TOLD_SINCE, "verified": dict(self._verified_counts())})
+        self.event(LedgerUpgraded(schema=TOLD_SINCE, verified=self._verified_counts()))
         for number, (row, found) in sealed.items():
-            self._do("UPDATE dataset SET root = ? WHERE id = ?", (found["root"], row.id))
+            self._do("UPDATE dataset SET root = ? WHERE id = ?", (found.root, row.id))
             self._inventoried(number, found)
             for (entry,) in self._rows(self._sql["ended"], (number,)):
                 self._fails(number, entry)
@@ -89,11 +92,11 @@ class Upgrading(Telling, Reconciling):
         self.commit()
 
     def _refuse_new_form(self) -> None:
-        for seq, _, kind, body, _ in self.journal():
-            if kind == UPGRADED or is_new_form(kind, json.loads(body)):
+        for seq, event in self._all_told():
+            if is_new_form(event):
                 raise LedgerDamaged(f"event {seq}: the ledger's format was set back")
 
-    def _inventory_of(self, dataset: DatasetRow) -> dict[str, Any]:
+    def _inventory_of(self, dataset: DatasetRow) -> InventoryCounts:
         found = Inventoried()
         query = "SELECT key, size, version, state FROM object WHERE dataset = ? ORDER BY key"
         with guarded():
@@ -102,32 +105,31 @@ class Upgrading(Telling, Reconciling):
                 found.add(leaf, size, excluded=state == State.EXCLUDED)
         return found.told()
 
-    def _compare_earlier(self, dataset: DatasetRow, found: dict[str, Any]) -> None:
+    def _compare_earlier(self, dataset: DatasetRow, found: InventoryCounts) -> None:
         """Compare with the last inventory in the events of an earlier version."""
         told = [
-            (seq, body)
-            for seq, body in self._told("inventoried")
-            if body.get("dataset") == dataset.name
+            (seq, event)
+            for seq, event in self._told(InventorySealed)
+            if event.dataset == dataset.name
         ]
         if not told:
             raise LedgerDamaged(f"dataset {dataset.name} is closed, and no event closed it")
         seq, last = told[-1]
-        fewer = found["objects"] < last["objects"]
-        if fewer or (found["root"] != last["root"] and not self._changed_since(dataset, seq)):
+        fewer = found.objects < last.objects
+        if fewer or (found.root != last.root and not self._changed_since(dataset, seq)):
             raise LedgerDamaged(
-                f"dataset {dataset.name}: event {seq} tells of {last['objects']} objects and a"
-                f" root, the rows of {found['objects']} and another one"
+                f"dataset {dataset.name}: event {seq} tells of {last.objects} objects and a"
+                f" root, the rows of {found.objects} and another one"
             )
 
     def _changed_since(self, dataset: DatasetRow, seq: int) -> bool:
         """Say whether an object may have joined or been pinned anew since without an event."""
         mine = "SELECT 1 FROM object WHERE id = ? AND dataset = ?"
         return any(
-            at > seq and self._rows(mine, (body.get("id"), dataset.id))
-            for at, body in self._told("drifted")
+            at > seq and self._rows(mine, (event.id, dataset.id))
+            for at, event in self._told(ObjectDrifted)
         ) or any(
-            at > seq and body.get("batch") == dataset.batch
-            for at, body in self._told("cutover-relisting")
+            at > seq and event.batch == dataset.batch for at, event in self._told(CutoverRelisting)
         )
 
     def _verified_counts(self) -> Counter[str]:

@@ -15,14 +15,16 @@ from functools import partial
 
 from hdh_migrate.clocks import later
 from hdh_migrate.errors import Refused
+from hdh_migrate.events.decommission import CutoverAgreed, CutoverObserved, Remains
 from hdh_migrate.model import State, Trace, Verified
+from hdh_migrate.pipeline.cutover.facts import observed_of
 from hdh_migrate.pipeline.cutover.standing import FINAL, Stage, Standing
 from hdh_migrate.pipeline.erasing import GONE, Deletion, to_keep
 from hdh_migrate.pipeline.recheck import due, remaining
 from hdh_migrate.pipeline.rereading import STEP, Portion, Rereading, Wanted
 from hdh_migrate.pipeline.undertaking import STAGE, UNSURE, Undertaking, blockers, demand, elsewhere
 from hdh_migrate.results import Amount
-from hdh_migrate.results.switches import Decommissioned, DecommissionForecast, Look, Remains
+from hdh_migrate.results.switches import Decommissioned, DecommissionForecast, Look
 
 DAY_SECONDS = 86_400
 
@@ -163,10 +165,11 @@ def execute(story: Undertaking, *, keep_going: bool = False) -> Decommissioned:
     root = story.root()
     consent = demand(story, root, now)
     if now.erasure.after == 0 and now.stage is Stage.FINALIZED:
-        keys = list(consent.keys)
-        story.noted(
-            now, "agreed", approvals=keys, approved_stage=STAGE, root=root, terms=consent.terms
-        )
+        agreed = CutoverAgreed(
+            **story.about, approvals=consent.keys, approved_stage=STAGE, root=root,
+            terms=consent.terms,
+        )  # fmt: skip
+        story.noted(now, agreed)
     Deletion(story, root, now, keep_going=keep_going).run()
     return _told(story)
 
@@ -188,7 +191,7 @@ def observe(story: Undertaking) -> Decommissioned:
             hint="run the same command with --execute again; it goes on where it was",
         )
     remains = story.ctx.retry(partial(_remains, story))
-    story.note("observed", remains=remains)
+    story.note(CutoverObserved(**story.about, remains=remains))
     return _told(story)
 
 
@@ -218,7 +221,7 @@ def _remains(story: Undertaking) -> Remains:
         "uncommitted": ours[Trace.UNCOMMITTED],
         "until": until,
         "not_ours": others,
-        "not_shown": [str(trace) for trace in eraser.unseen()],
+        "not_shown": tuple(str(trace) for trace in eraser.unseen()),
     }
 
 
@@ -236,6 +239,6 @@ def _told(story: Undertaking) -> Decommissioned:
         "batch": story.batch,
         "executed": True,
         "stage": str(now.stage),
-        "requested": now.requested,
-        "observed": now.observed,
+        "requested": None if now.requested is None else dict(now.requested),
+        "observed": observed_of(now),
     }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import assert_never
+from typing import Literal, assert_never
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Unsupported
+from hdh_migrate.events.objects import ObjectDrifted
+from hdh_migrate.jsonform import ABSENT, Absent
 from hdh_migrate.model import Entry, ObjectInfo, State, Verdict
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher
@@ -51,11 +53,11 @@ class Ends:
             return
         with self._ctx.ledger.whole():
             drifts = self._ctx.ledger.drifted(entry, now, parts)
-            event: dict[str, int] = {"id": entry.id, "attempt": entry.attempt}
             if same_version:
-                event["same_version"] = True
                 self._finding(entry, Code.SOURCE_BYTES_DIFFER, BYTES_DIFFER)
-            self._ctx.ledger.event("drifted", event)
+            bytes_differ: Literal[True] | Absent = True if same_version else ABSENT
+            event = ObjectDrifted(id=entry.id, attempt=entry.attempt, same_version=bytes_differ)
+            self._ctx.ledger.event(event)
             if drifts >= DRIFTS_MAX:
                 changed = replace(entry, obj=now)
                 detail = f"the source changed during each of {drifts} attempts"

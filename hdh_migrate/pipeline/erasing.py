@@ -27,6 +27,8 @@ from hdh_migrate.errors import (
     Stopped,
     TargetDiffers,
 )
+from hdh_migrate.events.decommission import CutoverErased, CutoverErasing, CutoverRequested
+from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.model import Erasing, Verified
 from hdh_migrate.pipeline.cutover.standing import Stage, Standing
 from hdh_migrate.pipeline.recheck import OpenFindings, Recheck, in_portions
@@ -108,10 +110,11 @@ class Deletion:
             self._portions()
         demand_pointer(story, now)
         if now.stage is not Stage.REQUESTED and now.stage is not Stage.OBSERVED:
-            story.noted(
-                now, "requested", outcomes=now.erasure.outcomes, user=story.user,
+            requested = CutoverRequested(
+                **story.about, outcomes=now.erasure.outcomes, user=story.user,
                 keep_going=self._keep_going,
             )  # fmt: skip
+            story.noted(now, requested)
 
     def _portions(self) -> None:
         story, now, ledger = self._story, self._now, self._story.ctx.ledger
@@ -156,9 +159,10 @@ class Deletion:
         permit(story, self._root, now)
         self._fresh_until = story.ctx.clock.monotonic() + self._seconds_left(rows)
         unseen = {row.id for row in rows if story.unseen(now, row.id)}
-        ids = {"again": [row.id for row in rows]} if again else {}
-        about = {"first": rows[0].id, "last": rows[-1].id, **ids}
-        story.noted(now, "erasing", objects=len(rows), **about)
+        first, last = rows[0].id, rows[-1].id
+        ids = tuple(row.id for row in rows) if again else ABSENT
+        intent = CutoverErasing(**story.about, first=first, last=last, again=ids, objects=len(rows))
+        story.noted(now, intent)
         turns = self._turns(rows, unseen)
         outcomes, pending = Counter[str](), list[tuple[int, str]]()
         for row, turn in zip(rows, turns, strict=True):
@@ -167,8 +171,11 @@ class Deletion:
             else:
                 outcomes[turn.outcome] += 1
             self._tell(row, turn)
-        about |= {"outcomes": dict(outcomes), "pending": [list(one) for one in pending]}
-        story.noted(now, "erased", **about)
+        receipt = CutoverErased(
+            **story.about, first=first, last=last, again=ids,
+            outcomes=outcomes, pending=tuple(pending),
+        )  # fmt: skip
+        story.noted(now, receipt)
         story.ctx.progress.advance(len(rows), sum(row.size for row in rows))
         if self._error is not None:
             raise self._error

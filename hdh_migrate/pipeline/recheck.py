@@ -11,6 +11,7 @@ from itertools import chain, takewhile
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Refused
+from hdh_migrate.events.decommission import CutoverRechecked, CutoverRechecking
 from hdh_migrate.model import Verified
 from hdh_migrate.pipeline.context import Ledger
 from hdh_migrate.pipeline.cutover.standing import Standing
@@ -115,7 +116,8 @@ class Recheck:
         if first is None:
             return
         story = self._story
-        story.noted(self._now, "rechecking", level=story.level, reason=story.reason)
+        rechecking = CutoverRechecking(**story.about, level=story.level, reason=story.reason)
+        story.noted(self._now, rechecking)
         Rereading(
             story.ctx,
             story.batch,
@@ -135,11 +137,12 @@ class Recheck:
         for number in portion.ids:
             if number not in portion.differing:
                 self._told.mended(number)
-        story.noted(
-            now, "rechecked", at=portion.at, spans=[list(span) for span in portion.spans()],
+        rechecked = CutoverRechecked(
+            **story.about, at=portion.at, spans=tuple(portion.spans()),
             objects=portion.objects, bytes=portion.size,
-            differing=[list(one) for one in sorted(portion.differing.items())],
+            differing=tuple(sorted(portion.differing.items())),
         )  # fmt: skip
+        story.noted(now, rechecked)
 
 
 def remaining(story: Undertaking, now: Standing) -> Iterator[tuple[Verified, int]]:

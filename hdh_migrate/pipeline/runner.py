@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hdh_migrate.codes import Code, Severity
 from hdh_migrate.errors import AuthFailed, Exit, Refused
+from hdh_migrate.events.run import BatchDone
 from hdh_migrate.model import State, Step
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.inventory import Inventory
@@ -57,7 +58,8 @@ class Runner:
                 self._perform(_transfer, batch.name)
             if Step.VERIFY in steps:
                 self._perform(_verify, batch.name)
-            self._ctx.ledger.event("batch-done", {"batch": batch.name, "steps": list(steps)})
+            done = BatchDone(batch=batch.name, steps=tuple(str(step) for step in steps))
+            self._ctx.ledger.event(done)
             self._ctx.ledger.commit()
         return self.exit_code(selected)
 

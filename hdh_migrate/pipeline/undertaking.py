@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from hdh_migrate.clocks import between, later
 from hdh_migrate.errors import (
@@ -21,10 +20,11 @@ from hdh_migrate.errors import (
     Refused,
     SwitchHeld,
 )
+from hdh_migrate.events.registry import CutoverEvent
 from hdh_migrate.model import Verified
 from hdh_migrate.pipeline.cutover.readings import covers
 from hdh_migrate.pipeline.cutover.scene import Consent, Story, digest
-from hdh_migrate.pipeline.cutover.standing import FINAL, KIND, Standing
+from hdh_migrate.pipeline.cutover.standing import FINAL, Standing
 from hdh_migrate.pipeline.rechecking import LOST
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports import Eraser, Pointer
@@ -70,10 +70,10 @@ class Undertaking(Story):
         """
         return self.ctx.judge.now().earliest
 
-    def noted(self, now: Standing, event: str, /, **body: Any) -> None:  # noqa: ANN401 - JSON
+    def noted(self, now: Standing, event: CutoverEvent) -> None:
         """Write one event and fold it into `now`: the fold over all events costs too much here."""
-        self.note(event, **body)
-        now.take(now.since or "", KIND + event, body)
+        self.note(event)
+        now.take(now.since or "", event.kind, event)
 
     def unseen(self, now: Standing, number: int) -> bool:
         """Say whether the source may have deleted an object without our knowing."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from hdh_migrate.errors import AccessDenied, Unsupported
+from hdh_migrate.events.objects import OrphanAborted
+from hdh_migrate.events.run import TargetSurveyed
 from hdh_migrate.model import DatasetRow, Place, Stamp, Upload
 from hdh_migrate.pipeline.context import Context
 
@@ -41,7 +43,7 @@ class Uploads:
             else:
                 ctx.ledger.note_foreign(upload.upload_id)
         ctx.ledger.surveyed(dataset.id)
-        ctx.ledger.event("surveyed", {"dataset": dataset.name, "occupied": found})
+        ctx.ledger.event(TargetSurveyed(dataset=dataset.name, occupied=found))
         ctx.ledger.commit()
 
     def sweep(self, dataset: DatasetRow) -> None:
@@ -55,7 +57,7 @@ class Uploads:
             known = ctx.ledger.upload(found[0].id)
             if known is None or known.upload_id != upload.upload_id:
                 self._abort(upload)
-                ctx.ledger.event("orphan-aborted", {"id": found[0].id})
+                ctx.ledger.event(OrphanAborted(id=found[0].id))
         ctx.ledger.commit()
 
     def may_write(self, dataset: DatasetRow) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from hdh_migrate.clocks import Judge, Moment
 from hdh_migrate.errors import EvidenceDamaged, Refused, UsageError
+from hdh_migrate.events.consent import ConsentTerms
 from hdh_migrate.evidence.approvals import (
     APPROVAL_TYPE,
     ApprovalStage,
@@ -33,6 +34,7 @@ from hdh_migrate.evidence.signing import (
 )
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import make_private, whole
+from hdh_migrate.jsonform import OtherForm
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline.cutover.standing import Standing, standing
 from hdh_migrate.plan.files import read_bounded
@@ -42,7 +44,6 @@ from hdh_migrate.session.reporters import barred
 from hdh_migrate.session.run import NAMED
 from hdh_migrate.session.sound import sound_ledger
 from hdh_migrate.session.terms import (
-    Terms,
     difference,
     digest_of,
     longest_freeze,
@@ -76,7 +77,7 @@ def subject_of(
     now: Standing,
     stage: ApprovalStage,
     root: str | None,
-    terms: Terms | None = None,
+    terms: ConsentTerms | None = None,
 ) -> Subject:
     """Return what an approval of a stage must be about to count now, for a manifest root.
 
@@ -118,7 +119,7 @@ def difference_here(desk: Desk, batch: str) -> list[str]:
     return difference(_changed(was, now), now)
 
 
-def _changed(was: Terms | None, now: Terms) -> Terms:
+def _changed(was: ConsentTerms | None, now: ConsentTerms) -> ConsentTerms:
     if was is None:
         raise UsageError(
             "no terms are in force yet, so there is no change to agree to",
@@ -186,7 +187,7 @@ def subject_of_bundle(
     root = None if stage is ApprovalStage.FREEZE else str(told["merkle_root"])
     changed: list[str] = []
     if stage is ApprovalStage.TERMS:
-        was = _changed(story.get("terms"), terms)
+        was = _changed(_terms_told(story.get("terms")), terms)
         root, changed = digest_of(was), difference(was, terms)
     subject = Subject(
         plan_digest=desk.loaded.digest,
@@ -199,6 +200,18 @@ def subject_of_bundle(
         longest=longest_freeze(desk.loaded.plan) if stage is ApprovalStage.FREEZE else None,
     )
     return subject, changed
+
+
+def _terms_told(told: object) -> ConsentTerms | None:
+    """Return the terms in force that a bundle's statement tells, None: it tells none.
+
+    Raises:
+        EvidenceDamaged: they are not of the form that terms have.
+    """
+    try:
+        return None if told is None else ConsentTerms.of_json(told)
+    except OtherForm as error:
+        raise EvidenceDamaged(f"the bundle's terms are not of this version: {error}") from None
 
 
 def _ledger_of(journal: Path) -> str | None:

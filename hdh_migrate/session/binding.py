@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hdh_migrate.errors import Refused
+from hdh_migrate.events.run import RecipientsBound, RunStarted
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.sealing.keys import PublicKey
-
-BOUND = "bound"
-"""The journal's kind of event that tells the keys; there is one in a ledger."""
 
 
 def bind_recipients(ledger: Ledger, plan: Plan, recipients: Sequence[str]) -> None:
@@ -30,8 +28,8 @@ def bind_recipients(ledger: Ledger, plan: Plan, recipients: Sequence[str]) -> No
     told = bound_recipients(ledger)
     if told is None:
         # An earlier version ran without binding: what was sealed then nobody can tell any more.
-        first = next(ledger.events("run-started"), None) is None
-        ledger.event(BOUND, {"recipients": list(recipients), "first": first})
+        first = next(ledger.events(RunStarted), None) is None
+        ledger.event(RecipientsBound(recipients=tuple(recipients), first=first))
         ledger.commit()
         return
     lines = [
@@ -51,8 +49,8 @@ def bind_recipients(ledger: Ledger, plan: Plan, recipients: Sequence[str]) -> No
 
 def bound_recipients(ledger: Ledger) -> list[str] | None:
     """Return the recipients that the journal binds to, None when it binds to none."""
-    found = next(ledger.events(BOUND), None)
-    return None if found is None else list(found[1]["recipients"])
+    found = next(ledger.events(RecipientsBound), None)
+    return None if found is None else list(found[1].recipients)
 
 
 def fingerprint_of(raw: str) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from hdh_migrate.errors import LedgerDamaged
+from hdh_migrate.events.cutover import Track
 from hdh_migrate.ledger import Ledger
-from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, Track, standings
+from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, standings
 from hdh_migrate.plan.diff import moves_alike
 from hdh_migrate.plan.loader import LoadedPlan
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from hdh_migrate.clocks import Judge, seconds_of
 from hdh_migrate.errors import Exit, Unsupported
+from hdh_migrate.events.objects import CleanupAbort
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import DatasetRow, Upload
 from hdh_migrate.pipeline.uploads import PROBE
@@ -69,7 +70,7 @@ def _one(
         return _told(dataset, "the target cannot list open uploads")
     aborted = 0
     for stale in found if execute else ():
-        ledger.event("cleanup-abort", {"id": stale.entry, "upload_id": stale.upload.upload_id})
+        ledger.event(CleanupAbort(id=stale.entry, upload_id=stale.upload.upload_id))
         ledger.commit()
         writer.abort(stale.upload)
         aborted += 1

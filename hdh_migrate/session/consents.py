@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from hdh_migrate.clocks import Judge, seconds_of
 from hdh_migrate.errors import ApprovalMissing
+from hdh_migrate.events.consent import (
+    ConsentTerms,
+    CutoverApprovalWithdrawn,
+    CutoverTermsChanged,
+    CutoverTermsFixed,
+)
+from hdh_migrate.events.cutover import CutoverWaits, StoryKey, Track
+from hdh_migrate.events.registry import CutoverEvent
 from hdh_migrate.evidence.approvals import ApprovalStage, Judgement, Why
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline.cutover.scene import Consent
-from hdh_migrate.pipeline.cutover.standing import (
-    FINAL,
-    KIND,
-    Standing,
-    Track,
-    standing,
-    standings,
-)
+from hdh_migrate.pipeline.cutover.standing import FINAL, Standing, standing, standings
 from hdh_migrate.session.approving import judgement, subject_of
 from hdh_migrate.session.contents import signers
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.terms import (
-    Terms,
     apart,
     beside,
     difference,
@@ -85,22 +84,29 @@ class Consents:
             KeyUnavailable, ClocksDiffer: as when a consent is judged.
         """
         now, terms = self._standing(), terms_of(self.desk.loaded, self.batch)
-        here = beside(self.desk.loaded)
+        here = tuple(beside(self.desk.loaded))
         if now.terms is None:
             self._demand_same_people(terms)
             # An earlier version fixed none: what is found now was never agreed to by anybody.
             adopted = "switching" in now.times
-            self._note("terms", terms=terms, digest=digest_of(terms), beside=here, adopted=adopted)
+            self._note(
+                CutoverTermsFixed(
+                    **self._about, terms=terms, digest=digest_of(terms), beside=here,
+                    adopted=adopted,
+                )
+            )  # fmt: skip
         elif digest_of(now.terms) != digest_of(terms):
             lines = difference(now.terms, terms)
             keys, since = self._agreed(now, now.terms, terms, lines)
             self._note(
-                "terms-changed", was=digest_of(now.terms), now=digest_of(terms), terms=terms,
-                difference=lines, approvals=keys, since=since, beside=here,
+                CutoverTermsChanged(
+                    **self._about, was=digest_of(now.terms), now=digest_of(terms), terms=terms,
+                    difference=tuple(lines), approvals=keys, since=since, beside=here,
+                )
             )  # fmt: skip
         self._final = None
 
-    def _demand_same_people(self, terms: Terms) -> None:
+    def _demand_same_people(self, terms: ConsentTerms) -> None:
         """Demand of a batch's first terms that they ask whom those of the others ask.
 
         The plan names them once for all batches; a batch that nobody began yet is no way around
@@ -114,7 +120,7 @@ class Consents:
                 continue
             if not (lines := apart(story.terms, terms)):
                 continue
-            self._note("waits", why="terms", told=lines)
+            self._note(CutoverWaits(**self._about, why="terms", told=tuple(lines)))
             raise ApprovalMissing(
                 f"batch {self.batch}: the plan asks others than batch {batch} was begun with:\n"
                 + "\n".join(f"  {line}" for line in lines),
@@ -123,7 +129,13 @@ class Consents:
             )
 
     def _judged(
-        self, now: Standing, stage: ApprovalStage, root: str | None, terms: Terms, *, by: Terms
+        self,
+        now: Standing,
+        stage: ApprovalStage,
+        root: str | None,
+        terms: ConsentTerms,
+        *,
+        by: ConsentTerms,
     ) -> Judgement:
         """Judge what is kept for a stage by the keys of some terms; tell the withdrawals."""
         if self._signers is None:  # a verb tells its own before it asks for consent
@@ -131,7 +143,7 @@ class Consents:
         subject = subject_of(self.desk, self.ledger, now, stage, root, terms)
         found = judgement(
             self.desk, subject, self.judge,
-            keys=verifiers(by["approvers"]),
+            keys=verifiers(by.approvers),
             threshold=highest(by) if stage is ApprovalStage.TERMS else threshold(by, stage),
             signers=self._signers, withdrawn=now.withdrawn,
         )  # fmt: skip
@@ -139,18 +151,19 @@ class Consents:
         return found
 
     def _agreed(
-        self, now: Standing, in_force: Terms, terms: Terms, lines: list[str]
-    ) -> tuple[list[str], str | None]:
+        self, now: Standing, in_force: ConsentTerms, terms: ConsentTerms, lines: list[str]
+    ) -> tuple[tuple[str, ...], str | None]:
         """Return who agreed to other terms, and when the last of them signed."""
-        if not in_force["approvers"] and "switching" not in now.times:
-            return [], None  # nobody was asked before, and nothing was done under these terms
+        if not in_force.approvers and "switching" not in now.times:
+            return (), None  # nobody was asked before, and nothing was done under these terms
         found = self._judged(now, ApprovalStage.TERMS, None, terms, by=in_force)
         if not found.missing:
             signed = [one.made_at for one in found.accepted]
-            return [one.fingerprint for one in found.accepted], max(signed, key=seconds_of)
+            keys = tuple(one.fingerprint for one in found.accepted)
+            return keys, max(signed, key=seconds_of)
         told = [*lines, f"{found.missing} of those who approved before must agree to this"]
         told += [f"not counted: {one}" for one in found.refused if one.why not in _OTHERS]
-        self._note("waits", why="terms", told=told)
+        self._note(CutoverWaits(**self._about, why="terms", told=tuple(told)))
         raise ApprovalMissing(
             f"batch {self.batch}: the plan changes the terms of its cutover:\n"
             + "\n".join(f"  {line}" for line in told),
@@ -158,9 +171,12 @@ class Consents:
             " those who approved before; or take the change back; nothing was done",
         )
 
-    def _note(self, event: str, /, **body: Any) -> None:  # noqa: ANN401 - JSON
-        told = {"batch": self.batch, "track": str(Track.CUTOVER), **body}
-        self.ledger.event(KIND + event, told)
+    @property
+    def _about(self) -> StoryKey:
+        return {"batch": self.batch, "track": Track.CUTOVER}
+
+    def _note(self, event: CutoverEvent) -> None:
+        self.ledger.event(event)
         self.ledger.commit()
 
     def _standing(self) -> Standing:
@@ -176,5 +192,5 @@ class Consents:
         if not self.writes:
             return
         for approval, key in sorted(found.withdrawn - now.withdrawn):
-            self._note("approval-withdrawn", approval=approval, key=key)
+            self._note(CutoverApprovalWithdrawn(**self._about, approval=approval, key=key))
             now.withdrawn.add((approval, key))

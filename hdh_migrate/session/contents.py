@@ -14,6 +14,7 @@ from hashlib import file_digest
 from pathlib import Path
 
 from hdh_migrate.errors import PlanInvalid, Refused
+from hdh_migrate.events.run import ContentsTold
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.plan.model import Plan
@@ -26,9 +27,6 @@ from hdh_migrate.wiring.chosen import profile_of
 
 LARGEST = 64 << 20
 """Bytes of a file that is read for its digest."""
-
-CONTENTS = "contents"
-"""The journal's kind of event that tells them; the newest one holds."""
 
 SIGNER = "report.signer"
 _ED25519 = "ed25519:"
@@ -74,7 +72,7 @@ def tell_contents(ledger: Ledger, loaded: LoadedPlan, identity: str | None) -> l
     changed = sorted(
         name for name in {*now, *(was or {})} if was is not None and was.get(name) != now.get(name)
     )
-    ledger.event(CONTENTS, {"files": now, "changed": changed})
+    ledger.event(ContentsTold(files=now, changed=tuple(changed)))
     ledger.commit()
     return changed
 
@@ -87,7 +85,7 @@ def demand_known(ledger: Ledger, loaded: LoadedPlan) -> None:
     Raises:
         Refused: a file has a content that no run has worked with; nothing was written.
     """
-    known = [body["files"] for _, body in ledger.events(CONTENTS)]
+    known = [told.files for _, told in ledger.events(ContentsTold)]
     if not known:
         return
     other = [
@@ -108,7 +106,7 @@ def demand_known(ledger: Ledger, loaded: LoadedPlan) -> None:
 
 def signers(ledger: Ledger) -> frozenset[str]:
     """Return the fingerprints of all keys that were to sign reports when a verb worked."""
-    told = (body["files"].get(SIGNER) for _, body in ledger.events(CONTENTS))
+    told = (event.files.get(SIGNER) for _, event in ledger.events(ContentsTold))
     return frozenset(one.removeprefix(_ED25519) for one in told if one is not None)
 
 
@@ -182,6 +180,6 @@ def _of_pointer(where: str, pointer: Pointer | None) -> Iterator[tuple[str, tupl
 
 def _told(ledger: Ledger) -> Mapping[str, str] | None:
     newest = None
-    for _, body in ledger.events(CONTENTS):
-        newest = body["files"]
+    for _, told in ledger.events(ContentsTold):
+        newest = told.files
     return newest

@@ -9,8 +9,9 @@ from typing import Any
 
 from hdh_migrate.clocks import Judge, seconds_of
 from hdh_migrate.errors import CommandFailed, KeyUnavailable, UsageError
+from hdh_migrate.events.cutover import Track
 from hdh_migrate.ledger import Ledger
-from hdh_migrate.pipeline.cutover.facts import cutover_facts
+from hdh_migrate.pipeline.cutover.facts import cutover_facts, waits_of
 from hdh_migrate.pipeline.cutover.finalize import finalize as finish
 from hdh_migrate.pipeline.cutover.rehearse import rehearse as play
 from hdh_migrate.pipeline.cutover.rollback import count, restore, told_back
@@ -24,7 +25,7 @@ from hdh_migrate.pipeline.cutover.scene import (
     Terms,
     Waived,
 )
-from hdh_migrate.pipeline.cutover.standing import Track, standing, standings
+from hdh_migrate.pipeline.cutover.standing import standing, standings
 from hdh_migrate.pipeline.cutover.start import start as go
 from hdh_migrate.plan.cutover import Cutover, SmokeCommand
 from hdh_migrate.plan.leaks import redacted
@@ -144,7 +145,7 @@ def look(ledger: Ledger, desk: Desk, batch: str) -> CutoverStatus | None:
     return {
         "stage": str(story.stage),
         "since": story.since,
-        "waits": story.waits,
+        "waits": waits_of(story),
         "held": held,
         "window_until": story.window_until,
     }
@@ -275,7 +276,7 @@ def _waivers(desk: Desk, ledger: Ledger, judge: Judge, batch: str) -> Waived:
     terms = standing(ledger.cutovers(), batch).terms
     counted, _ = waivers.in_force(
         desk.loaded.plan, desk.loaded.base, judge.now(),
-        named=None if terms is None else verifiers(terms["waivers"]), signers=signers(ledger),
+        named=None if terms is None else verifiers(terms.waivers), signers=signers(ledger),
     )  # fmt: skip
     known = [(one.what, seconds_of(one.made_at)) for one in counted]
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
+from hdh_migrate.events.cutover import Track
 from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.signing import load_verifier
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline import decommission as story
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.cutover.standing import Track, standing
+from hdh_migrate.pipeline.cutover.standing import standing
 from hdh_migrate.pipeline.undertaking import Undertaking
 from hdh_migrate.plan.cutover import Cutover, Decommission
 from hdh_migrate.ports import Eraser
@@ -114,10 +115,10 @@ def proof_lacks(
     if bundle is None:
         return ["none was given: --evidence BUNDLE"]
     terms = standing(ledger.cutovers(), batch).terms
-    fixed = None if terms is None else terms["decommission"]
+    fixed = None if terms is None else terms.decommission
     try:
         if fixed is not None:
-            trusted, signatures = verifiers(fixed["trust"]), int(fixed["signatures"])
+            trusted, signatures = verifiers(fixed.trust), fixed.signatures
         else:  # a dry run before anything was fixed; an execution fixes it first
             trusted = [load_verifier(desk.loaded.base / path) for path in section.trust]
             signatures = section.signatures

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hdh_migrate.errors import UsageError
+from hdh_migrate.events.run import KeyDrilled
 from hdh_migrate.results.keys import Drilled
 from hdh_migrate.sealing.crypt4gh import Envelopes
 from hdh_migrate.sealing.keys import PrivateKey, PublicKey
@@ -13,9 +14,6 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.run import held_ledger, operator
 from hdh_migrate.session.timekeeping import offline
 from hdh_migrate.wiring import Vault
-
-DRILLED = "drilled"
-"""The journal's kind of event for a key that opened a test envelope."""
 
 
 def drill(desk: Desk, key: Path, phrase_from: str | None) -> Drilled:
@@ -31,16 +29,16 @@ def drill(desk: Desk, key: Path, phrase_from: str | None) -> Drilled:
     phrase = Vault.open(Path()).reveal(phrase_from) if phrase_from else None
     private = PrivateKey.load(key, phrase)
     with held_ledger(desk, offline(desk.clock, desk.ledger_path)) as ledger:
-        told = bound_recipients(ledger)
-        if told is None:
+        bound = bound_recipients(ledger)
+        if bound is None:
             raise UsageError(
                 "no recipients are bound yet, so there is nothing that the key must open",
                 hint="run the plan with this version first",
             )
-        Envelopes([PublicKey(bytes.fromhex(raw)) for raw in told], private).self_test()
+        Envelopes([PublicKey(bytes.fromhex(raw)) for raw in bound], private).self_test()
         name = private.public.fingerprint
-        before = [at for at, body in ledger.events(DRILLED) if body["fingerprint"] == name]
-        ledger.event(DRILLED, {"fingerprint": name, "user": operator()})
+        before = [at for at, told in ledger.events(KeyDrilled) if told.fingerprint == name]
+        ledger.event(KeyDrilled(fingerprint=name, user=operator()))
         ledger.commit()
         at = ledger.last_at()
     return {"fingerprint": name, "proved": at, "proved_before": before[-1] if before else None}

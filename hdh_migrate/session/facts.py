@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import PlanInvalid
+from hdh_migrate.events.run import ExchangeTotal, KeyDrilled, RunEnded, RunStarted
 from hdh_migrate.evidence.facts import Counts, DatasetFacts, Endpoint, Facts, Loss, StepPace
+from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import ObjectInfo, State
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
@@ -19,7 +21,6 @@ from hdh_migrate.plan.attestation import load_attestation
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.binding import bound_recipients, fingerprint_of
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.drilling import DRILLED
 from hdh_migrate.session.openings import opening_facts
 from hdh_migrate.session.probed import probe_facts
 from hdh_migrate.session.run import operator
@@ -49,8 +50,8 @@ def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
     """
     plan, rows = desk.loaded.plan, ledger.datasets()
     now = Judge(desk.clock, journal=ledger.last_at).now()
-    started = [at for at, _ in ledger.events("run-started")]
-    ended = [at for at, _ in ledger.events("run-ended")]
+    started = [at for at, _ in ledger.events(RunStarted)]
+    ended = [at for at, _ in ledger.events(RunEnded)]
     routes = routes_of(plan)
     return Facts(
         migration=plan.migration,
@@ -111,7 +112,7 @@ def _recipients(desk: Desk, ledger: Ledger) -> tuple[str, ...]:
 
 def _proved(ledger: Ledger) -> Iterator[dict[str, str]]:
     """Give when each recipient's key was last seen to open what is sealed for it."""
-    last = {body["fingerprint"]: at for at, body in ledger.events(DRILLED)}
+    last = {told.fingerprint: at for at, told in ledger.events(KeyDrilled)}
     for name in map(fingerprint_of, bound_recipients(ledger) or ()):
         if name in last:
             yield {"recipient": name, "at": last[name]}
@@ -119,7 +120,7 @@ def _proved(ledger: Ledger) -> Iterator[dict[str, str]]:
 
 def _endpoints(desk: Desk, ledger: Ledger) -> tuple[Endpoint, ...]:
     plan = desk.loaded.plan
-    told = [entry for _, body in ledger.events("run-ended") for entry in body["traffic"]]
+    told = [entry for _, ended in ledger.events(RunEnded) for entry in ended.traffic]
     return (
         Endpoint(
             side="source", kind=plan.source.kind, url=plan.source.address,
@@ -132,16 +133,24 @@ def _endpoints(desk: Desk, ledger: Ledger) -> tuple[Endpoint, ...]:
     )  # fmt: skip
 
 
-def _passed(told: Sequence[Mapping[str, Any]], side: str) -> dict[str, Any]:
+class _Passed(TypedDict):
+    bytes_read: int
+    bytes_written: int
+    requests: int
+    addresses: tuple[str, ...]
+    tls: tuple[str, ...]
+
+
+def _passed(told: Sequence[ExchangeTotal], side: str) -> _Passed:
     """Return what passed through one side, over all runs that ended."""
-    entries = [entry for entry in told if entry["side"] == side]
-    sums = {
-        name: sum(entry[name] for entry in entries)
-        for name in ("bytes_read", "bytes_written", "requests")
+    entries = [entry for entry in told if entry.side == side]
+    return {
+        "bytes_read": sum(entry.bytes_read for entry in entries),
+        "bytes_written": sum(entry.bytes_written for entry in entries),
+        "requests": sum(entry.requests for entry in entries),
+        "addresses": tuple(sorted({one for entry in entries for one in entry.addresses})),
+        "tls": tuple(sorted({one for entry in entries for one in entry.tls or ()})),
     }
-    seen = {address for entry in entries for address in entry["addresses"]}
-    secured = {one for entry in entries for one in entry.get("tls", ())}
-    return {**sums, "addresses": tuple(sorted(seen)), "tls": tuple(sorted(secured))}
 
 
 def _attestation(desk: Desk) -> dict[str, Any] | None:
@@ -201,8 +210,8 @@ def _paces(ledger: Ledger) -> Iterator[StepPace]:
 def _clock_offsets(ledger: Ledger) -> dict[str, float]:
     """Return by how many seconds our clock was ahead of each endpoint's, as last seen."""
     return {
-        entry["endpoint"]: entry["clock_offset"]
-        for _, body in ledger.events("run-ended")
-        for entry in body["traffic"]
-        if "clock_offset" in entry and entry["side"] != "identity"
+        entry.endpoint: entry.clock_offset
+        for _, ended in ledger.events(RunEnded)
+        for entry in ended.traffic
+        if entry.clock_offset is not ABSENT and entry.side != "identity"
     }

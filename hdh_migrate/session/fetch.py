@@ -58,8 +58,10 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None =
     services = desk.services(write=False, looks=False)
     gate.admit(services, loaded.plan, judge_for(desk.clock, [services], desk.ledger_path))
     services.envelopes.self_test()
-    opening = {"dataset": dataset, "object": entry.id, "reason": told}
-    openings.note(desk.ledger_path, taken, {"at": desk.clock.now(), "who": operator(), **opening})
+    opening = openings.Opening(
+        at=desk.clock.now(), who=operator(), dataset=dataset, object=entry.id, reason=told
+    )
+    openings.note(desk.ledger_path, taken, opening)
     stored = Stored(
         key=route.target_key(entry.obj.key), size=entry.stored_size or 0, etag=entry.etag
     )

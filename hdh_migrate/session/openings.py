@@ -12,17 +12,16 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from hdh_migrate.errors import LedgerDamaged, LedgerError, UsageError
+from hdh_migrate.events.objects import ObjectOpened
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import sync
+from hdh_migrate.jsonform import JsonForm, json_form
 from hdh_migrate.ledger import Ledger
-
-OPENED: Final = "object-opened"
-"""The journal's kind of event for an object that was read back in the clear."""
 
 FILE: Final = "openings.jsonl"
 REASON_MAX: Final = 300
@@ -50,11 +49,34 @@ def reason_of(text: str | None, *, rehearsal: bool) -> str:
     return told
 
 
-def note(ledger_path: Path, taken: str | None, told: Mapping[str, Any]) -> None:
-    """Write an opening down, durably, before it happens.
+@json_form
+class Opening(JsonForm):
+    """When and by whom which object, by its id, is opened, and why."""
 
-    `told` is when (`at`), `who`, `dataset`, `object` (its id) and `reason`; `taken` is what the
-    ledger remembers, see `remembered`.
+    at: str
+    who: str
+    dataset: str
+    object: int
+    reason: str
+
+
+@json_form
+class Line(Opening):
+    """One line of the file; its digest covers the one before it."""
+
+    number: int
+    digest: str
+
+    def event(self) -> ObjectOpened:
+        """Return what the journal tells of it."""
+        return ObjectOpened(
+            number=self.number, at=self.at, who=self.who, dataset=self.dataset,
+            object=self.object, reason=self.reason,
+        )  # fmt: skip
+
+
+def note(ledger_path: Path, taken: str | None, told: Opening) -> None:
+    """Write an opening down, durably, before it happens; `taken` is what is `remembered`.
 
     Raises:
         LedgerDamaged: what was written down before does not check.
@@ -70,10 +92,9 @@ def note(ledger_path: Path, taken: str | None, told: Mapping[str, Any]) -> None:
             os.ftruncate(handle, len(found))
             number, digest = _place(taken)
             for one in _checked(path, found, number, digest):
-                number, digest = one["number"], one["digest"]
-            line = {"number": number + 1, **{name: told[name] for name in _TOLD}}
-            line["digest"] = _digest(digest, line)
-            file.write(canonical_json(line) + b"\n")
+                number, digest = one.number, one.digest
+            line = {"number": number + 1, "digest": _digest(digest, number + 1, told)}
+            file.write(canonical_json({**told.as_json(), **line}) + b"\n")
             file.flush()
             os.fsync(handle)
         sync(path.parent)
@@ -98,8 +119,8 @@ def take_in(ledger: Ledger, ledger_path: Path) -> None:
     number, digest = _place(remembered(ledger))
     with ledger.whole():
         for line in _lines(ledger_path.with_name(FILE), number, digest):
-            ledger.event(OPENED, {name: line[name] for name in ("number", *_TOLD)})
-            number, digest = line["number"], line["digest"]
+            ledger.event(line.event())
+            number, digest = line.number, line.digest
         ledger.set_meta(_TAKEN, f"{number} {digest}")
     ledger.commit()
 
@@ -116,8 +137,9 @@ def is_behind(ledger: Ledger, ledger_path: Path) -> bool:
 
 def opening_facts(ledger: Ledger) -> Iterator[dict[str, Any]]:
     """Return every opening in the journal, the oldest first."""
-    for _, body in ledger.events(OPENED):
-        yield {name: body[name] for name in _TOLD}
+    for _, event in ledger.events(ObjectOpened):
+        told = event.as_json()
+        yield {name: told[name] for name in _TOLD}
 
 
 def _place(taken: str | None) -> tuple[int, str]:
@@ -125,7 +147,7 @@ def _place(taken: str | None) -> tuple[int, str]:
     return int(number), digest
 
 
-def _lines(path: Path, number: int, digest: str) -> Iterator[dict[str, Any]]:
+def _lines(path: Path, number: int, digest: str) -> Iterator[Line]:
     """Give the lines that follow on a place in the chain."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -144,7 +166,7 @@ def _whole(found: bytes) -> bytes:
     return found[: found.rfind(b"\n") + 1]
 
 
-def _checked(path: Path, found: bytes, number: int, digest: str) -> Iterator[dict[str, Any]]:
+def _checked(path: Path, found: bytes, number: int, digest: str) -> Iterator[Line]:
     """Give the lines after a place in the chain; those up to it must lead there.
 
     The file begins at the start of the chain, or later, if some of what the ledger took in was put
@@ -153,14 +175,14 @@ def _checked(path: Path, found: bytes, number: int, digest: str) -> Iterator[dic
     before: tuple[int, str] | None = None
     for raw in found.splitlines():
         line = _line(path, raw)
-        if before is None and 1 < line["number"] <= number:
+        if before is None and 1 < line.number <= number:
             pass  # those before it were put away; the place judges where this one leads
         else:
-            start = (number, digest) if line["number"] == number + 1 else (0, _START)
+            start = (number, digest) if line.number == number + 1 else (0, _START)
             last = before or start
-            if line["number"] != last[0] + 1 or line["digest"] != _digest(last[1], line):
+            if line.number != last[0] + 1 or line.digest != _digest(last[1], line.number, line):
                 raise _damaged(path)
-        before = line["number"], line["digest"]
+        before = line.number, line.digest
         if before[0] == number and before[1] != digest:
             raise _damaged(path)
         if before[0] > number:
@@ -169,20 +191,19 @@ def _checked(path: Path, found: bytes, number: int, digest: str) -> Iterator[dic
         raise _damaged(path)
 
 
-def _line(path: Path, raw: bytes) -> dict[str, Any]:
+def _line(path: Path, raw: bytes) -> Line:
     try:
-        line: dict[str, Any] = json.loads(raw)
-        names = {"number", "digest", *_TOLD}
-        if len(raw) <= LINE_MAX and line.keys() == names and canonical_json(line) == raw:
+        line = Line.of_json(json.loads(raw))
+        if len(raw) <= LINE_MAX and line.more is None and canonical_json(line.as_json()) == raw:
             return line
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise _damaged(path) from error
     raise _damaged(path)
 
 
-def _digest(previous: str, line: Mapping[str, Any]) -> str:
-    told = [line["number"], *(line[name] for name in _TOLD)]
-    return sha256_hex(bytes.fromhex(previous) + canonical_json(told))
+def _digest(previous: str, number: int, told: Opening) -> str:
+    values = [number, told.at, told.who, told.dataset, told.object, told.reason]
+    return sha256_hex(bytes.fromhex(previous) + canonical_json(values))
 
 
 def _damaged(path: Path) -> LedgerDamaged:

@@ -12,9 +12,11 @@ from typing import Any
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Exit, Interrupted, UsageError
+from hdh_migrate.events.run import ProbeEnded, ProbeStarted, TargetProbed
 from hdh_migrate.evidence.signing import STATEMENT_TYPE
 from hdh_migrate.evidence.statement import STATEMENT
 from hdh_migrate.fixity import canonical_json, sha256_hex
+from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.results.hosts import Probed, ProbeIntention, ProbeRecord
 from hdh_migrate.session import gate
@@ -37,9 +39,6 @@ COMPLIANCE = (
     " it before; a host that counts in days keeps it for a day"
 )
 """Said before a compliance lock is tried."""
-
-STARTED = "probe-started"
-ENDED = "probe-ended"
 
 
 def probe(
@@ -72,7 +71,7 @@ def probe(
             statement = canonical_json(_statement(desk, record))
             envelope = signer.sign(STATEMENT_TYPE, statement)
         # Told first: a report takes a record only if the journal knows of it.
-        ledger.event("probed", {"record_sha256": sha256_hex(canonical_json(record))})
+        ledger.event(TargetProbed(record_sha256=sha256_hex(canonical_json(record))))
         ledger.commit()
         kept = keep(desk.state_dir, plan, record, envelope)
     refusals = [str(problem) for problem in missing(plan, record)]
@@ -149,17 +148,15 @@ def _sweep(desk: Desk, endpoint: S3Endpoint, ledger: Ledger) -> int:
     """Remove what earlier probes of this ledger left behind; return how many had left anything."""
     here = endpoint_of(desk.loaded.plan, desk.loaded.base)
     open_ = {
-        (body["bucket"], body["prefix"])
-        for _, body in ledger.events(STARTED)
-        if body["endpoint"] == here
+        (told.bucket, told.prefix)
+        for _, told in ledger.events(ProbeStarted)
+        if told.endpoint == here
     }
-    done = {
-        (body["bucket"], body["prefix"]) for _, body in ledger.events(ENDED) if body["left"] == 0
-    }
+    done = {(told.bucket, told.prefix) for _, told in ledger.events(ProbeEnded) if told.left == 0}
     left = sorted(open_ - done)
     for bucket, prefix in left:
         remains = _bench(desk, endpoint, bucket, prefix).clear()
-        ledger.event(ENDED, {"bucket": bucket, "prefix": prefix, "left": remains, "swept": True})
+        ledger.event(ProbeEnded(bucket=bucket, prefix=prefix, left=remains, swept=True))
         ledger.commit()
         verb = "removed" if remains == 0 else "could not remove all of"
         desk.progress.note(f"{verb} what an earlier probe left in bucket {bucket}")
@@ -171,10 +168,11 @@ def _observed(
 ) -> ProbeRecord:
     look(bench)
     plan = desk.loaded.plan
-    where = {"bucket": bench.bucket, "prefix": bench.prefix}
-    ledger.event(STARTED, {**where, "endpoint": endpoint_of(plan, desk.loaded.base)})
+    bucket, prefix = bench.bucket, bench.prefix
+    here = endpoint_of(plan, desk.loaded.base)
+    ledger.event(ProbeStarted(bucket=bucket, prefix=prefix, endpoint=here))
     ledger.commit()
-    desk.progress.step("probe", f"{bench.bucket}/{bench.prefix}", objects=0, size=0)
+    desk.progress.step("probe", f"{bucket}/{prefix}", objects=0, size=0)
     observations = []
     left: int | None = None
     try:
@@ -185,7 +183,7 @@ def _observed(
         observations.append(ahead(next(iter(offsets), None)))
     finally:
         left = bench.clear()
-        ledger.event(ENDED, {**where, "left": left})
+        ledger.event(ProbeEnded(bucket=bucket, prefix=prefix, left=left, swept=ABSENT))
         ledger.commit()
     if desk.stop.is_set():
         rest = "is removed" if left == 0 else "could not all be removed; the next probe tries again"
@@ -196,12 +194,12 @@ def _observed(
         "format": FORMAT,
         "at": desk.clock.now(),
         "tool": __version__,
-        "endpoint": endpoint_of(plan, desk.loaded.base),
+        "endpoint": here,
         "region": plan.target.region,
         "provider": plan.target.provider,
         "profile_as_of": profile.as_of,
-        "bucket": bench.bucket,
-        "prefix": bench.prefix,
+        "bucket": bucket,
+        "prefix": prefix,
         "requests": bench.requests,
         "left": left,
         "observations": observed,

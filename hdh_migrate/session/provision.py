@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.events.run import BucketProvisioned, BucketProvisioning
 from hdh_migrate.results.hosts import BucketStep
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.probe import admitted, judge_of
@@ -47,15 +48,22 @@ def provision_buckets(
         with journal_of(desk, judge_of(desk, endpoint)) as ledger:
 
             def before(bucket: str, step: str) -> None:
-                ledger.event("provisioning", {"bucket": bucket, "step": step})
+                ledger.event(BucketProvisioning(bucket=bucket, step=step))
                 ledger.commit()
 
             for step in provision(endpoint, wish, execute=True, before=before):
                 steps.append(step)
-                ledger.event("provisioned", step.as_json())
+                ledger.event(_provisioned(step))
                 ledger.commit()
     code = Exit.OK if not execute or all(step.ok for step in steps) else Exit.FINDINGS
     return code, [step.as_json() for step in steps]
+
+
+def _provisioned(step: ProvisionStep) -> BucketProvisioned:
+    return BucketProvisioned(
+        bucket=step.bucket, step=step.step, seen=step.seen, wanted=step.wanted, done=step.done,
+        ok=step.ok,
+    )  # fmt: skip
 
 
 def _never(bucket: str, step: str) -> None:

@@ -56,7 +56,7 @@ def demand_apart(ledger: Ledger, signer: Verifier) -> None:
     for story in standings(ledger.cutovers()).values():
         stages = [stage for stage in story.approvals if story.terms_of.get(stage) is not None]
         given = [(stage, story.approvals[stage]) for stage in stages]
-        given += [("terms", change["approvals"]) for change in story.terms_changes]
+        given += [("terms", [*change.event.approvals]) for change in story.terms_changes]
         lines += [
             f"batch {story.batch}: {signer.key_id} approved its {stage}"
             for stage, keys in given

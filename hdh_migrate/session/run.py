@@ -8,13 +8,15 @@ import secrets
 import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Exit, KeyUnavailable, LedgerDamaged, Refused
+from hdh_migrate.events.run import ExchangeTotal, LedgerNamed, RunEnded, RunStarted
+from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Problem, Step
 from hdh_migrate.pipeline.context import Context, Engines
@@ -198,7 +200,7 @@ class Turn:
             *(one for services in self.opened for one in services.traffic(self.desk.clock)),
             *(one for engines in self._engines for one in engines.traffic),
         ]
-        self.ledger.event("run-ended", {"traffic": added_up(traffic)})
+        self.ledger.event(RunEnded(traffic=added_up(traffic)))
         self.ledger.commit()
 
 
@@ -224,7 +226,7 @@ def bind(desk: Desk, ledger: Ledger) -> None:
         # The plan's digest alone would take another ledger's objects for ours.
         ledger.set_meta(RUN_TAG, f"{desk.loaded.digest[:16]}-{secrets.token_hex(6)}")
     if ledger.meta(NAMED) is None:
-        ledger.event(NAMED, {"ledger": ledger.meta(RUN_TAG)})
+        ledger.event(LedgerNamed(ledger=ledger.meta(RUN_TAG) or ""))
         ledger.set_meta(NAMED, "told")
     ledger.commit()
 
@@ -236,7 +238,7 @@ def name_of(ledger: Ledger) -> str | None:
         LedgerDamaged: it is not the one that the journal tells: approvals are for one ledger.
     """
     name = ledger.meta(RUN_TAG)
-    if any(body["ledger"] != name for _, body in ledger.events(NAMED)):
+    if any(event.ledger != name for _, event in ledger.events(LedgerNamed)):
         raise LedgerDamaged("the ledger has another name than its journal tells")
     return name
 
@@ -274,16 +276,15 @@ def _unmet(desk: Desk) -> list[Problem]:
 
 def _announce(desk: Desk, ledger: Ledger, steps: Sequence[Step], selected: Sequence[str]) -> None:
     ledger.event(
-        "run-started",
-        {
-            "plan_digest": desk.loaded.digest,
-            "steps": [str(step) for step in steps],
-            "batches": list(selected),
-            "tool": __version__,
-            "code_sha256": code_digest(),
-            "user": operator(),
-            "pid": os.getpid(),
-        },
+        RunStarted(
+            plan_digest=desk.loaded.digest,
+            steps=tuple(str(step) for step in steps),
+            batches=tuple(selected),
+            tool=__version__,
+            code_sha256=code_digest(),
+            user=operator(),
+            pid=os.getpid(),
+        )
     )
     ledger.commit()
 
@@ -297,24 +298,27 @@ def operator() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def added_up(traffic: Iterable[EndpointTraffic]) -> list[dict[str, Any]]:
+def added_up(traffic: Iterable[EndpointTraffic]) -> tuple[ExchangeTotal, ...]:
     """Return traffic with one entry for each side and endpoint; of its Dates the newest counts."""
-    total: dict[tuple[str, str], dict[str, Any]] = {}
+    total: dict[tuple[str, str], ExchangeTotal] = {}
     newest: dict[tuple[str, str], float] = {}
     for one in traffic:
-        sums = total.setdefault(
-            (one.side, one.endpoint),
-            {"requests": 0, "bytes_read": 0, "bytes_written": 0, "addresses": []},
+        key, at = (one.side, one.endpoint), one.clock_at
+        sums = total.get(key) or ExchangeTotal(
+            side=one.side, endpoint=one.endpoint, requests=0, bytes_read=0,
+            bytes_written=0, addresses=(), tls=ABSENT, clock_offset=ABSENT,
+        )  # fmt: skip
+        tls = {*(sums.tls or ()), *one.tls}
+        sums = replace(
+            sums,
+            requests=sums.requests + one.requests,
+            bytes_read=sums.bytes_read + one.bytes_read,
+            bytes_written=sums.bytes_written + one.bytes_written,
+            addresses=tuple(sorted({*sums.addresses, *one.addresses})),
+            tls=tuple(sorted(tls)) if tls else sums.tls,
         )
-        sums["requests"] += one.requests
-        sums["bytes_read"] += one.bytes_read
-        sums["bytes_written"] += one.bytes_written
-        sums["addresses"] = sorted({*sums["addresses"], *one.addresses})
-        if one.tls:
-            sums["tls"] = sorted({*sums.get("tls", ()), *one.tls})
-        at, key = one.clock_at, (one.side, one.endpoint)
-        if at is not None and at >= newest.get(key, at):
-            sums["clock_offset"], newest[key] = one.clock_offset, at
-    return [
-        {"side": side, "endpoint": endpoint, **sums} for (side, endpoint), sums in total.items()
-    ]
+        offset = one.clock_offset
+        if at is not None and offset is not None and at >= newest.get(key, at):
+            sums, newest[key] = replace(sums, clock_offset=offset), at
+        total[key] = sums
+    return tuple(total.values())

@@ -6,13 +6,14 @@ SHA-256 of their canonical JSON, so whoever has plan and public keys computes th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from hdh_migrate.errors import UsageError
+from hdh_migrate.events.consent import ConsentTerms, DecommissionTerms, FreezeTerms, TermsKey
 from hdh_migrate.evidence.signing import Verifier, load_verifier, verifier_of
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.plan.consent import AT_MOST
@@ -23,11 +24,9 @@ from hdh_migrate.plan.model import Plan
 
 STAGES = ("cutover", "finalize", "decommission")
 
-Terms = Mapping[str, Any]
 
-
-def terms_of(loaded: LoadedPlan, batch: str) -> dict[str, Any]:
-    """Return the terms that a plan and the key files beside it set for a batch, as JSON.
+def terms_of(loaded: LoadedPlan, batch: str) -> ConsentTerms:
+    """Return the terms that a plan and the key files beside it set for a batch.
 
     Raises:
         UsageError: the plan has no such batch, or two of its key files hold the same key.
@@ -38,26 +37,26 @@ def terms_of(loaded: LoadedPlan, batch: str) -> dict[str, Any]:
         raise UsageError(f"no batch {batch} in the plan")
     entry = plan.cutover(batch)
     end = entry.decommission if entry is not None else None
-    return {
-        "approvers": _keys(base, plan.approvals.keys if plan.approvals is not None else ()),
-        "thresholds": _thresholds(plan, batch),
-        "window_seconds": None if entry is None else entry.window_seconds,
-        "freeze": _freeze(plan, None if entry is None else entry.relist_seconds),
-        "waivers": _keys(base, plan.waivers.keys if plan.waivers is not None else ()),
-        "decommission": None if end is None else {
-            "cooling_seconds": end.cooling_seconds,
-            "recheck": end.recheck,
-            "recheck_reason": end.recheck_reason,
-            "recheck_within_seconds": end.recheck_within_seconds,
-            "trust": _keys(base, end.trust),
-            "signatures": end.signatures,
-        },
-    }  # fmt: skip
+    return ConsentTerms(
+        approvers=_keys(base, plan.approvals.keys if plan.approvals is not None else ()),
+        thresholds=_thresholds(plan, batch),
+        window_seconds=None if entry is None else entry.window_seconds,
+        freeze=_freeze(plan, None if entry is None else entry.relist_seconds),
+        waivers=_keys(base, plan.waivers.keys if plan.waivers is not None else ()),
+        decommission=None if end is None else DecommissionTerms(
+            cooling_seconds=end.cooling_seconds,
+            recheck=end.recheck,
+            recheck_reason=end.recheck_reason,
+            recheck_within_seconds=end.recheck_within_seconds,
+            trust=_keys(base, end.trust),
+            signatures=end.signatures,
+        ),
+    )  # fmt: skip
 
 
-def digest_of(terms: Terms) -> str:
+def digest_of(terms: ConsentTerms) -> str:
     """Return the digest by which approvals name terms."""
-    return sha256_hex(canonical_json(terms))
+    return sha256_hex(canonical_json(terms.as_json()))
 
 
 def longest_freeze(plan: Plan) -> int:
@@ -66,39 +65,43 @@ def longest_freeze(plan: Plan) -> int:
     return seconds_of(AT_MOST) if stated is None else stated.longest
 
 
-def threshold(terms: Terms, stage: str) -> int:
+def threshold(terms: ConsentTerms, stage: str) -> int:
     """Return how many must approve a stage; 0: nobody is asked."""
-    return int(terms["thresholds"].get(stage, 0))
+    return terms.thresholds.get(stage, 0)
 
 
-def highest(terms: Terms) -> int:
+def highest(terms: ConsentTerms) -> int:
     """Return how many must agree to other terms: as many as for the strictest stage."""
-    return max((int(one) for one in terms["thresholds"].values()), default=0)
+    return max(terms.thresholds.values(), default=0)
 
 
-def verifiers(keys: Iterable[Mapping[str, Any]]) -> list[Verifier]:
+def verifiers(keys: Iterable[TermsKey]) -> list[Verifier]:
     """Return the keys that terms tell, ready to verify; no file is read."""
     return [
-        verifier_of(Ed25519PublicKey.from_public_bytes(bytes.fromhex(one["public"])), one["until"])
+        verifier_of(Ed25519PublicKey.from_public_bytes(bytes.fromhex(one.public)), one.until)
         for one in keys
     ]
 
 
-def difference(was: Terms, now: Terms) -> list[str]:
+def difference(was: ConsentTerms, now: ConsentTerms) -> list[str]:
     """Say in one line each how terms differ, keys by their ids."""
-    return changes(_readable(was), _readable(now))
+    return changes(_readable(was.as_json()), _readable(now.as_json()))
 
 
-def apart(others: Terms, terms: Terms) -> list[str]:
+def apart(others: ConsentTerms, terms: ConsentTerms) -> list[str]:
     """Say in one line each what terms say otherwise of what a plan sets once for all its batches.
 
     `others` are those of another batch: who approves, who waives, how many for a freeze.
     """
-    was, now = ({name: one[name] for name in ("approvers", "waivers")} for one in (others, terms))
-    return difference(
-        was | {"thresholds": {"freeze": threshold(others, "freeze")}},
-        now | {"thresholds": {"freeze": threshold(terms, "freeze")}},
+    was, now = (
+        {
+            "approvers": [key.as_json() for key in one.approvers],
+            "waivers": [key.as_json() for key in one.waivers],
+            "thresholds": {"freeze": threshold(one, "freeze")},
+        }
+        for one in (others, terms)
     )
+    return changes(_readable(was), _readable(now))
 
 
 def beside(loaded: LoadedPlan) -> list[str]:
@@ -126,7 +129,7 @@ def _readable(value: Any) -> Any:  # noqa: ANN401 - JSON
             f"ed25519:{key[:16]}" + (f" until {until}" if until else "")
             for key, until in ends.items()
         ]
-    if isinstance(value, Mapping) and "kind" not in value:
+    if isinstance(value, dict) and "kind" not in value:
         return {name: _readable(one) for name, one in value.items()}
     return value
 
@@ -139,12 +142,14 @@ def _thresholds(plan: Plan, batch: str) -> dict[str, int]:
     return {"freeze": asked.threshold, **{one: own.get(one, asked.threshold) for one in STAGES}}
 
 
-def _freeze(plan: Plan, relist_seconds: int | None) -> dict[str, Any]:
+def _freeze(plan: Plan, relist_seconds: int | None) -> FreezeTerms:
     told = None if plan.freeze is None else plan.freeze.model_dump(mode="json", exclude_none=True)
-    return {"how": told, "longest_seconds": longest_freeze(plan), "relist_seconds": relist_seconds}
+    return FreezeTerms(
+        how=told, longest_seconds=longest_freeze(plan), relist_seconds=relist_seconds
+    )
 
 
-def _keys(base: Path, paths: Iterable[str]) -> list[dict[str, Any]]:
+def _keys(base: Path, paths: Iterable[str]) -> tuple[TermsKey, ...]:
     """Return keys by content; the same one under two names would pass for two people."""
     found: dict[str, tuple[str, Verifier]] = {}
     for path in paths:
@@ -155,12 +160,9 @@ def _keys(base: Path, paths: Iterable[str]) -> list[dict[str, Any]]:
                 f"{first} and {path} hold the same key",
                 hint="ask who was to have another one; nothing was done",
             )
-    return [_told(key) for _, (_, key) in sorted(found.items())]
+    return tuple(_told(key) for _, (_, key) in sorted(found.items()))
 
 
-def _told(key: Verifier) -> dict[str, Any]:
-    return {
-        "fingerprint": key.fingerprint,
-        "public": key.public.public_bytes_raw().hex(),
-        "until": key.until,
-    }
+def _told(key: Verifier) -> TermsKey:
+    public = key.public.public_bytes_raw().hex()
+    return TermsKey(fingerprint=key.fingerprint, public=public, until=key.until)

@@ -135,11 +135,11 @@ def unagreed(
         KeyUnavailable: a key of the plan cannot be read.
     """
     stories = standings(ledger.cutovers()).values()
-    fixed = [story.terms["waivers"] for story in stories if story.terms is not None]
+    fixed = [story.terms.waivers for story in stories if story.terms is not None]
     named = None
     if fixed:
-        alike = set.intersection(*({one["public"] for one in keys} for keys in fixed))
-        named = verifiers(one for one in fixed[0] if one["public"] in alike)
+        alike = set.intersection(*({one.public for one in keys} for keys in fixed))
+        named = verifiers(one for one in fixed[0] if one.public in alike)
     counted, _ = in_force(plan, base, now)
     agreed, _ = in_force(plan, base, now, named=named, signers=signers)
     files = {waiver.file for waiver in agreed}

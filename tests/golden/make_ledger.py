@@ -14,10 +14,10 @@ import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 from hdh_migrate.demo.servers import moto_s3
 from hdh_migrate.errors import Refused
+from hdh_migrate.events.cutover import CutoverRelisting, Track
 from hdh_migrate.evidence.signing import new_report_key
 from hdh_migrate.model import Step
 from hdh_migrate.pipeline.cutover.delta import Delta
@@ -114,17 +114,13 @@ def delta(folder: Path, desk: Desk) -> None:
     with held_ledger(desk, judge) as ledger:
         ctx = desk.context(services, ledger, judge)
 
-        def note(event: str, **told: Any) -> None:
-            ledger.event(f"cutover-{event}", {"batch": "pilot", "track": "cutover", **told})
-
-        scene = SimpleNamespace(
-            ctx=ctx, batch="pilot", note=note, datasets=lambda: ledger.datasets("pilot")
-        )
+        about = {"batch": "pilot", "track": Track.CUTOVER}
+        scene = SimpleNamespace(ctx=ctx, batch="pilot", datasets=lambda: ledger.datasets("pilot"))
         put(folder, "emc2/csv/late.csv", 77)
         put(folder, "emc2/csv/changes.csv", 901)
         (folder / "source" / "emc2" / "csv" / "vanishes.csv").unlink()
         for number in (1, 2):
-            scene.note("relisting", round=number)
+            ledger.event(CutoverRelisting(**about, round=number))
             print(Delta(scene).compare(None, apply=True))  # type: ignore[arg-type]
             Transfer(ctx, "pilot").run()
             Verify(ctx, "pilot").run()

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import Exit, LedgerDamaged
+from hdh_migrate.events.objects import FindingsChanged, ObjectsFailed
+from hdh_migrate.events.run import LedgerUpgraded
 from hdh_migrate.evidence.approvals import ApprovalStage
 from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.reading import read_bundle
@@ -67,14 +69,12 @@ def test_an_old_ledger_is_brought_up_once_and_tells_everything(desk: Desk) -> No
         at = kinds.index("ledger-upgraded")
         told_anew = ["inventoried", "failed", "inventoried", "failed", "findings"]
         assert kinds[at + 1 :] == told_anew
-        ((_, body),) = ledger.events("ledger-upgraded")
-        assert body == {"schema": 3, "verified": {"emc2": 5}}
-        failed = [body["datasets"] for _, body in ledger.events("failed")]
+        ((_, upgraded),) = ledger.events(LedgerUpgraded)
+        assert upgraded.as_json() == {"schema": 3, "verified": {"emc2": 5}}
+        failed = [event.datasets for _, event in ledger.events(ObjectsFailed)]
         assert failed == [{"emc2": 1}, {"scans": 2}]
-        ((_, told),) = ledger.events("findings")
-        assert [one["code"] for one in told["opened"]] == [
-            found["code"] for found in ledger.findings()
-        ]
+        ((_, told),) = ledger.events(FindingsChanged)
+        assert [one.code for one in told.opened] == [found["code"] for found in ledger.findings()]
         assert [(row.name, row.root) for row in ledger.datasets()] == was
         ledger.close()
 

@@ -18,6 +18,7 @@ from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.fixity import Inventoried, inventory_leaf
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Entry, Listed, ObjectInfo, State
+from tests.support.events import run_started
 from tests.support.quiet import FakeClock
 from tests.unit.ledger.test_ledger import matched, sent
 
@@ -64,7 +65,7 @@ class Story(RuleBasedStateMachine):
         self.ledger = Ledger.temporary(FakeClock())
         pairs = [("one", "pilot"), ("two", "pilot")]
         self.ledger.start("d" * 64, b"{}", pairs, diff=lambda was, now: ())
-        self.ledger.event("run-started", {"plan_digest": "d" * 64})
+        self.ledger.event(run_started("d" * 64))
         self.ledger.commit()
 
     # --- inventory ---------------------------------------------------------------------------

@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from hdh_migrate.errors import PointerMoved
+from hdh_migrate.events.cutover import Track
 from hdh_migrate.fixity import MerkleTree, canonical_json, leaf_digest
 from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import Place, Problem, Refusal, State
 from hdh_migrate.pipeline.cutover.scene import Consent, Consumer, Need, Program, Ran, Scene, Terms
-from hdh_migrate.pipeline.cutover.standing import Standing, Track, standing
+from hdh_migrate.pipeline.cutover.standing import Standing, standing
 from hdh_migrate.ports import Pointer
+from tests.support.events import demand_round_trip
 from tests.support.script import Point, Script
 from tests.support.world import ONE, Dataset, World
 
@@ -140,6 +143,7 @@ class Affair:
         self.stated: str | None = None
         self.holder: str | None = None
         self.waivers: set[str] = set()
+        self._typed: set[bytes] = set()
         self.closed: list[str] = []
         self.lacking: list[str] = []
         self.needs: tuple[Need, ...] = ()
@@ -161,7 +165,7 @@ class Affair:
         self.approved.update((stage, root) for stage in stages)
 
     def act(self, verb: Callable[..., T], *more: Any, track: Track = Track.CUTOVER) -> T:
-        """Carry out a verb as one process does."""
+        """Carry out a verb as one process does; what it journals is of the events' types."""
         ledger = self.world.open()
         try:
             return verb(self.scene(ledger, track), *more)
@@ -169,9 +173,18 @@ class Affair:
             ledger.close()
             if self.script.dead:
                 self.world._put_back()
+            self._demand_typed()
 
     def kill_at(self, point: Point) -> None:
         self.world.kill_at(point)
+
+    def _demand_typed(self) -> None:
+        con = connect(self.world.path, read_only=True)
+        for kind, body, digest in con.execute("SELECT kind, body, digest FROM event"):
+            if digest not in self._typed:
+                demand_round_trip(kind, body)
+                self._typed.add(digest)
+        con.close()
 
     # --- what came of it ---------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ from hdh_migrate.session.run import added_up
 from hdh_migrate.transport import Traffic
 from hdh_migrate.wiring import Services
 from hdh_migrate.wiring.targets import Network
+from tests.support.events import made_up
 from tests.support.quiet import WallClock
 from tests.unit.session.test_gate import GOOD, PLAN, UNSEALED, public
 
@@ -217,11 +218,11 @@ def test_the_journal_never_runs_backwards(tmp_path: Path) -> None:
     clock = WallClock(NOW)
     ledger = Ledger.open(tmp_path / "state" / "m" / "ledger.db", clock)
     assert ledger.last_at() is None
-    ledger.event("first", {})
+    ledger.event(made_up("first"))
     clock.at = later(NOW, -8 * DAY)
-    ledger.event("second", {})
+    ledger.event(made_up("second"))
     clock.at = later(NOW, 5)
-    ledger.event("third", {})
+    ledger.event(made_up("third"))
     ledger.commit()
     assert [at for _, at, _, _, _ in ledger.journal()] == [NOW, NOW, later(NOW, 5)]
     assert ledger.last_at() == later(NOW, 5)
@@ -237,9 +238,9 @@ def test_of_the_offsets_of_coordinator_and_workers_the_newest_is_kept() -> None:
         )  # fmt: skip
 
     (told,) = added_up([entry(0.1, 50.0), entry(7.5, 90.0), entry(0.3, 60.0), entry(None, None)])
-    assert told["clock_offset"] == 7.5
-    assert told["requests"] == 4
-    assert "clock_at" not in told
+    assert told.clock_offset == 7.5
+    assert told.requests == 4
+    assert "clock_at" not in told.as_json()
 
 
 def test_what_all_of_them_saw_of_tls_is_added_up() -> None:
@@ -247,9 +248,9 @@ def test_what_all_of_them_saw_of_tls_is_added_up() -> None:
     assert not nothing.tls
     seen = [replace(nothing, tls=("b", "c")), replace(nothing, tls=("a", "b"))]
     (told,) = added_up([nothing, *seen])
-    assert told["tls"] == ["a", "b", "c"]
+    assert told.tls == ("a", "b", "c")
     (told,) = added_up([nothing, nothing])
-    assert "tls" not in told
+    assert "tls" not in told.as_json()
 
 
 def test_a_newer_date_takes_the_place_of_the_first_and_a_vague_one_does_not() -> None:

@@ -11,6 +11,12 @@ from dataclasses import dataclass, field
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Interrupted, SourceWritten
+from hdh_migrate.events.cutover import (
+    CutoverDelta,
+    CutoverMoved,
+    CutoverRelisting,
+    CutoverSettled,
+)
 from hdh_migrate.model import DatasetRow, Listed, ObjectInfo, Pinned, State, key_bytes
 from hdh_migrate.pipeline.cutover.freeze import Listing
 from hdh_migrate.pipeline.cutover.scene import Scene
@@ -63,21 +69,27 @@ class Delta:
         Raises:
             SourceWritten: a listing is not the one that stood still, or it never settles.
         """
-        if self._scene.probe is None:
-            self._stated = self._scene.consent("freeze", "").begins
-        for number in range(1, self._scene.terms.rounds + 1):
-            self._scene.note("relisting", round=number)
+        scene = self._scene
+        if scene.probe is None:
+            self._stated = scene.consent("freeze", "").begins
+        for number in range(1, scene.terms.rounds + 1):
+            scene.note(CutoverRelisting(**scene.about, round=number))
             found = self.compare(frozen, apply=True)
             if found.any:
-                self._scene.note("delta", round=number, **_counts(found))
+                scene.note(
+                    CutoverDelta(
+                        **scene.about, round=number,
+                        new=found.new, changed=found.changed, vanished=found.vanished,
+                    )
+                )  # fmt: skip
             if self._pending():
-                Transfer(self._ctx, self._scene.batch).run()
-                Verify(self._ctx, self._scene.batch).run()
-                self._scene.note("moved", round=number)
+                Transfer(self._ctx, scene.batch).run()
+                Verify(self._ctx, scene.batch).run()
+                scene.note(CutoverMoved(**scene.about, round=number))
             elif not found.new + found.changed:
-                self._scene.note("settled", rounds=number)
+                scene.note(CutoverSettled(**scene.about, rounds=number))
                 return number
-        raise self._written(f"{self._scene.terms.rounds} listings in a row found something to move")
+        raise self._written(f"{scene.terms.rounds} listings in a row found something to move")
 
     def compare(self, frozen: Listing | None, *, apply: bool) -> Difference:
         """Compare one listing with the ledger; with `apply`, bring the ledger up to it.
@@ -175,7 +187,7 @@ class Delta:
         ledger = self._ctx.ledger
         usage = Usage(self._ctx.rules[dataset.name].rules, self._ctx.route(dataset).source.prefix)
         frozen = Frozen(usage.watched(ledger.claims(dataset.id)))
-        if frozen.told["root"] == dataset.root and not moved:
+        if frozen.told.root == dataset.root and not moved:
             return
         with ledger.whole():
             self._tell(dataset, frozen, usage)
@@ -226,7 +238,3 @@ def _differs(known: Pinned, obj: ObjectInfo) -> bool:
         return True
     # What was moved stays moved when the source archives it: a tier is no part of the content.
     return told.kind not in {"object", obj.kind}
-
-
-def _counts(found: Difference) -> dict[str, int]:
-    return {"new": found.new, "changed": found.changed, "vanished": found.vanished}

@@ -5,17 +5,37 @@ Values of pointers stand here as digests only: what a pointer was before may hol
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Protocol, cast
 
+from hdh_migrate.events.consent import ConsentTerms
+from hdh_migrate.events.cutover import CutoverDelta
+from hdh_migrate.pipeline.cutover import standing
 from hdh_migrate.pipeline.cutover.standing import Events, Standing, standings
-from hdh_migrate.results.switches import Cutover, Recheck
+from hdh_migrate.results.switches import (
+    Cutover,
+    DeniedWrite,
+    Finalization,
+    FreezeProof,
+    PointerMeans,
+    Recheck,
+    Relisting,
+    Remains,
+    Round,
+    Smoke,
+    Statement,
+    TermsChange,
+    TermsInForce,
+    Waits,
+    Written,
+)
 
 
 class CutoverLedger(Protocol):
     """What of a ledger is needed here."""
 
     def cutovers(self) -> Events:
-        """Return (time, kind, body) of every event of a cutover, oldest first."""
+        """Return (time, kind, event) of every event of a cutover, oldest first."""
 
 
 def cutover_facts(ledger: CutoverLedger) -> list[Cutover]:
@@ -32,33 +52,42 @@ def _facts(story: Standing) -> Cutover:
         "stage": str(story.stage),
         "since": story.since,
         "times": dict(sorted(story.times.items())),
-        "waits": story.waits,
+        "waits": waits_of(story),
         "pointer": {
-            **story.pointer,
+            **_means(story),
             "old_sha256": story.old_sha256,
             "new_sha256": story.new_sha256,
         },
         "root": story.root,
         "attempt": story.attempt,
-        "terms": story.terms,
-        "terms_changes": list(story.terms_changes),
+        "terms": _terms(story.terms),
+        "terms_changes": [_terms_change(one) for one in story.terms_changes],
         "approved_under": dict(sorted(story.terms_of.items())),
         "keys_beside": list(story.beside),
         "approvals": {stage: list(keys) for stage, keys in sorted(story.approvals.items())},
-        "freeze": story.freeze,
-        "delta": list(story.rounds),
-        "smoke": story.smoke,
+        "freeze": _freeze(story),
+        "delta": [_round(one) for one in story.rounds],
+        "smoke": smoke_of(story),
         "window_until": story.window_until,
         "not_ours_before_the_switch": story.strangers,
-        "written_by_consumers": story.written,
-        "finalized": story.finalized,
+        "written_by_consumers": cast("Written | None", _plain(story.written)),
+        "finalized": _finalized(story),
         "decommission": {
             "recheck": _recheck(story),
             "outcomes": dict(sorted(erasure.outcomes.items())),
-            "requested": story.requested,
-            "observed": story.observed,
+            "requested": _plain(story.requested),
+            "observed": observed_of(story),
         },
     }
+
+
+def _means(story: Standing) -> PointerMeans:
+    found = story.pointer
+    return {} if found is None else {"kind": found.kind, "guard": found.guard}
+
+
+def _plain(counts: Mapping[str, int] | None) -> dict[str, int] | None:
+    return None if counts is None else dict(counts)
 
 
 def _recheck(story: Standing) -> Recheck | None:
@@ -72,4 +101,74 @@ def _recheck(story: Standing) -> Recheck | None:
         "objects": found.objects,
         "bytes": found.size,
         "differing": len(found.differing),
+    }
+
+
+def waits_of(story: Standing) -> Waits | None:
+    """Say why a cutover does not go on, None while nothing holds it."""
+    found = story.waits
+    return None if found is None else {"why": found.why, "told": [*found.told], "at": found.at}
+
+
+def smoke_of(story: Standing) -> Smoke | None:
+    """Say how the last smoke tests ended, None where there were none."""
+    found = story.smoke
+    if found is None:
+        return None
+    return {
+        "ok": found.ok,
+        "objects": found.objects,
+        "bytes": found.bytes,
+        "commands": [{"name": one.name, "ok": one.ok, "told": one.told} for one in found.commands],
+        "failures": [*found.failures],
+    }
+
+
+def observed_of(story: Standing) -> Remains | None:
+    """Say what the source showed after the deletion, None while nobody looked."""
+    if story.observed is None:
+        return None
+    told = story.observed.items()
+    listed = {name: list(one) if isinstance(one, tuple) else one for name, one in told}
+    return cast("Remains", listed)
+
+
+def _freeze(story: Standing) -> FreezeProof | None:
+    found = story.freeze
+    if found is None:
+        return None
+    return {
+        "how": cast("DeniedWrite | Statement", found.how.as_json()),
+        "relists": [cast("Relisting", one.as_json()) for one in found.relists],
+        "interval_seconds": found.interval_seconds,
+    }
+
+
+def _round(found: CutoverDelta) -> Round:
+    return {
+        "round": found.round,
+        "new": found.new,
+        "changed": found.changed,
+        "vanished": found.vanished,
+    }
+
+
+def _finalized(story: Standing) -> Finalization | None:
+    found = story.finalized
+    return None if found is None else {"early": found.early, "reason": found.reason}
+
+
+def _terms(found: ConsentTerms | None) -> TermsInForce | None:
+    return None if found is None else cast("TermsInForce", found.as_json())
+
+
+def _terms_change(told: standing.TermsChange) -> TermsChange:
+    change = told.event
+    return {
+        "at": told.at,
+        "was": change.was,
+        "now": change.now,
+        "difference": [*change.difference],
+        "approvals": [*change.approvals],
+        "terms_before": _terms(told.before),
     }

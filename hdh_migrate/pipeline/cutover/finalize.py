@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hdh_migrate.errors import Refused
+from hdh_migrate.events.cutover import CutoverFinalized
 from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.standing import FINAL, Stage, Standing
 from hdh_migrate.pipeline.cutover.switch import let_through
@@ -45,7 +46,9 @@ def finalize(scene: Scene, reason: str | None) -> Standing:
         )  # fmt: skip
     consent = let_through(scene, "finalize", root)
     scene.note(
-        "finalized", early=early, reason=reason, root=root, user=scene.user,
-        approvals=list(consent.keys), approved_stage="finalize", terms=consent.terms,
+        CutoverFinalized(
+            **scene.about, early=early, reason=reason, root=root, user=scene.user,
+            approvals=consent.keys, approved_stage="finalize", terms=consent.terms,
+        )
     )  # fmt: skip
     return scene.standing()

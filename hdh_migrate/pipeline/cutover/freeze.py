@@ -19,12 +19,20 @@ from hdh_migrate.errors import (
     SourceWritten,
     Transient,
 )
+from hdh_migrate.events.cutover import (
+    CutoverFrozen,
+    CutoverProbed,
+    CutoverProbing,
+    FreezeStatement,
+    FreezeTrial,
+    FreezeTrials,
+    Relisting,
+)
 from hdh_migrate.model import FREEZE_TRIAL, DatasetRow, Refusal
 from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.standing import Standing
 from hdh_migrate.pipeline.inventory import listing_digest
 from hdh_migrate.ports import FreezeProbe
-from hdh_migrate.results.switches import DeniedWrite, Listed, Relisting, Statement, Trial
 
 Listing = Mapping[int, tuple[int, int]]
 """Count and digest of what each dataset's source listed, by the dataset's id."""
@@ -44,14 +52,16 @@ def prove(scene: Scene, root: str) -> Listing:
         if number and scene.ctx.stop.wait(scene.terms.relist_seconds):
             raise Interrupted("stopped between two listings of the source")
         listings.append({dataset.id: _listed(scene, dataset) for dataset in scene.datasets()})
-        relists.append({"at": scene.ctx.clock.now(), **_summed(listings[-1])})
+        relists.append(_relisting(scene.ctx.clock.now(), listings[-1]))
     if listings[0] != listings[1]:
-        counts = " and ".join(f"{relist['objects']} objects" for relist in relists)
+        counts = " and ".join(f"{relist.objects} objects" for relist in relists)
         told = f"two listings {scene.terms.relist_seconds} s apart differ ({counts})"
         scene.waits("source-written", [told])
         raise SourceWritten(f"the source is still being written: {told}")
     seconds = scene.terms.relist_seconds
-    scene.note("frozen", how=how, relists=relists, interval_seconds=seconds)
+    scene.note(
+        CutoverFrozen(**scene.about, how=how, relists=tuple(relists), interval_seconds=seconds)
+    )
     return listings[1]
 
 
@@ -62,12 +72,10 @@ def clear(scene: Scene, now: Standing) -> None:
         Refused: something of ours is there and cannot be removed.
     """
     for trial in now.probes:
-        dataset = next(row for row in scene.datasets() if row.name == trial["dataset"])
+        dataset = next(row for row in scene.datasets() if row.name == trial.dataset)
         if scene.probe is not None:
-            _clear(scene, scene.probe, dataset, trial["name"])
-        scene.note(
-            "probed", dataset=dataset.name, name=trial["name"], proven=False, told="cut short"
-        )
+            _clear(scene, scene.probe, dataset, trial.name)
+        _probed(scene, dataset, trial.name, Refusal(proven=False, told="cut short"))
 
 
 def _clear(scene: Scene, probe: FreezeProbe, dataset: DatasetRow, name: str) -> None:
@@ -81,7 +89,7 @@ def _clear(scene: Scene, probe: FreezeProbe, dataset: DatasetRow, name: str) -> 
     raise _left(dataset.name)
 
 
-def _stated(scene: Scene, root: str) -> Statement:
+def _stated(scene: Scene, root: str) -> FreezeStatement:
     consent = scene.consent("freeze", root)
     if not consent.given:
         scene.waits("approval", consent.told)
@@ -91,11 +99,11 @@ def _stated(scene: Scene, root: str) -> Statement:
             hint=f'stop the writers, then "hdh-migrate approve PLAN --batch {scene.batch}'
             ' --stage freeze --key FILE"; nothing was switched',
         )
-    return {"kind": "statement", "keys": list(consent.keys)}
+    return FreezeStatement(keys=consent.keys)
 
 
-def _tried(scene: Scene, probe: FreezeProbe) -> DeniedWrite:
-    told: list[Trial] = []
+def _tried(scene: Scene, probe: FreezeProbe) -> FreezeTrials:
+    told = []
     for dataset in scene.datasets():
         refusal = scene.ctx.retry(partial(_trial, scene, probe, dataset))
         if not refusal.proven:
@@ -106,8 +114,8 @@ def _tried(scene: Scene, probe: FreezeProbe) -> DeniedWrite:
                 blockers=[line],
                 hint="take the writers' rights away, then start again; nothing was switched",
             )
-        told.append({"dataset": dataset.name, "told": refusal.told})
-    return {"kind": "denied-write", "trials": told}
+        told.append(FreezeTrial(dataset=dataset.name, told=refusal.told))
+    return FreezeTrials(trials=tuple(told))
 
 
 def _trial(scene: Scene, probe: FreezeProbe, dataset: DatasetRow) -> Refusal:
@@ -119,17 +127,25 @@ def _trial(scene: Scene, probe: FreezeProbe, dataset: DatasetRow) -> Refusal:
     ctx, place = scene.ctx, scene.ctx.route(dataset).source
     moment = f"{ctx.run_tag}{dataset.name}{ctx.clock.now()}{ctx.clock.monotonic()}"
     name = place.prefix + FREEZE_TRIAL + hashlib.sha256(moment.encode()).hexdigest()[:16]
-    scene.note("probing", dataset=dataset.name, name=name)
+    scene.note(CutoverProbing(**scene.about, dataset=dataset.name, name=name))
     try:
         refusal = probe.probe(place, name)
     except Transient:
         _clear(scene, probe, dataset, name)
-        scene.note("probed", dataset=dataset.name, name=name, proven=False, told="no answer")
+        _probed(scene, dataset, name, Refusal(proven=False, told="no answer"))
         raise
     if refusal.left is not None:
         raise _left(dataset.name)  # the intent stays open: the next start removes it
-    scene.note("probed", dataset=dataset.name, name=name, proven=refusal.proven, told=refusal.told)
+    _probed(scene, dataset, name, refusal)
     return refusal
+
+
+def _probed(scene: Scene, dataset: DatasetRow, name: str, found: Refusal) -> None:
+    scene.note(
+        CutoverProbed(
+            **scene.about, dataset=dataset.name, name=name, proven=found.proven, told=found.told
+        )
+    )
 
 
 def _left(dataset: str) -> Refused:
@@ -145,6 +161,7 @@ def _listed(scene: Scene, dataset: DatasetRow) -> tuple[int, int]:
     return ctx.retry(lambda: listing_digest(ctx.source.recount(place)))
 
 
-def _summed(listing: Listing) -> Listed:
+def _relisting(at: str, listing: Listing) -> Relisting:
+    objects = sum(count for count, _ in listing.values())
     total = sum(digest for _, digest in listing.values())
-    return {"objects": sum(count for count, _ in listing.values()), "digest": f"{total:x}"}
+    return Relisting(at=at, objects=objects, digest=f"{total:x}")

@@ -8,10 +8,11 @@ from functools import partial
 
 from hdh_migrate.codes import Severity
 from hdh_migrate.errors import Refused, StorageError
+from hdh_migrate.events.cutover import Track
 from hdh_migrate.model import DatasetRow, State
 from hdh_migrate.pipeline.cutover import holdings, smoke
 from hdh_migrate.pipeline.cutover.scene import Scene, Waived
-from hdh_migrate.pipeline.cutover.standing import FINAL, Stage, Standing, Track, standings
+from hdh_migrate.pipeline.cutover.standing import FINAL, Stage, Standing, standings
 
 UNMOVED = (State.LISTED, State.REFUSED, State.SENDING, State.SENT)
 CUT_OVER = FINAL | {Stage.OPEN}

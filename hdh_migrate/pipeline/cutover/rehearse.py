@@ -12,8 +12,9 @@ from hdh_migrate.errors import SmokeFailed
 from hdh_migrate.model import Place
 from hdh_migrate.pipeline.cutover import gates, holdings, smoke
 from hdh_migrate.pipeline.cutover.delta import Delta
+from hdh_migrate.pipeline.cutover.facts import smoke_of
 from hdh_migrate.pipeline.cutover.rollback import roll_back
-from hdh_migrate.pipeline.cutover.scene import Scene, digest
+from hdh_migrate.pipeline.cutover.scene import Scene, begun, digest
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, Stage
 from hdh_migrate.pipeline.cutover.switch import switch
 from hdh_migrate.pipeline.inventory import listing_digest
@@ -33,11 +34,7 @@ def rehearse(scene: Scene) -> Rehearsed:
     before = _seen(scene)
     found = Delta(scene).compare(None, apply=False)
     old = scene.ctx.retry(scene.pointer.read)
-    scene.note(
-        "begun", pointer={"kind": scene.pointer.kind, "guard": scene.pointer.guard},
-        old_sha256=digest(old), new_sha256=digest(scene.value),
-        user=scene.user, rehearsing=scene.rehearsing,
-    )  # fmt: skip
+    scene.note(begun(scene, old))
     switch(scene, scene.standing(), root)
     failed = _tested(scene, root)
     written = roll_back(scene)["written"]
@@ -46,7 +43,7 @@ def rehearse(scene: Scene) -> Rehearsed:
     return {
         "batch": scene.batch,
         "ok": failed is None and before["pointer"] == after["pointer"],
-        "smoke": scene.standing().smoke,
+        "smoke": smoke_of(scene.standing()),
         "failed": failed,
         "before": before,
         "after": after,

@@ -10,14 +10,17 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import cast
 
 from hdh_migrate.errors import LedgerDamaged, MigrateError, Refused, StorageError
+from hdh_migrate.events.cutover import CutoverCounted, CutoverRolledBack, CutoverRollingBack
+from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.pipeline.cutover import holdings
 from hdh_migrate.pipeline.cutover.holdings import Holdings
 from hdh_migrate.pipeline.cutover.scene import Back, Scene, Tale, digest
 from hdh_migrate.pipeline.cutover.standing import FINAL, Stage, Standing
 from hdh_migrate.pipeline.cutover.switch import resolve
-from hdh_migrate.results.switches import Counted
+from hdh_migrate.results.switches import Counted, Written
 
 WRITTEN = "written-since"
 RUNBOOK = "runbook"
@@ -58,15 +61,15 @@ def restore(back: Back) -> None:
         if now.stage is Stage.ROLLED_BACK:
             return
         if now.stage is Stage.PREPARING:
-            back.note("rolled-back", switched=False)
+            back.note(CutoverRolledBack(**back.about, switched=False, guard=ABSENT))
             return
         old = _old_value(back, now)
         if now.stage is not Stage.ROLLING_BACK:
-            back.note("rolling-back", user=back.user)
+            back.note(CutoverRollingBack(**back.about, user=back.user))
         back.retry(partial(back.pointer.swap, expected=back.value, new=old))
     except StorageError as error:
         raise _failed(back, error) from error
-    back.note("rolled-back", switched=True, guard=back.pointer.guard)
+    back.note(CutoverRolledBack(**back.about, switched=True, guard=back.pointer.guard))
 
 
 def _old_value(back: Back, now: Standing) -> str:
@@ -122,11 +125,13 @@ def count(scene: Scene) -> Counted:
             scene.stopped_by("not-counted", error)
             error.hint = "run the same command again when the target answers"
             raise
-        scene.note("counted", **found.counts)
+        scene.note(
+            CutoverCounted(**scene.about, new=found.new, changed=found.changed, gone=found.gone)
+        )
         now = scene.standing()
     assert now.written is not None
     file = scene.drawer.path(_name(scene, WRITTEN)) if any(now.written.values()) else None
-    return {"stage": str(now.stage), "written": now.written, "names": file,
+    return {"stage": str(now.stage), "written": cast("Written", dict(now.written)), "names": file,
             "hint": _hint(now, file)}  # fmt: skip
 
 
@@ -175,7 +180,7 @@ def _runbook(back: Back, now: Standing, error: MigrateError, *, exact: bool) -> 
         (
             f"the rollback of batch {back.batch} failed: {error}",
             f"  the journal says: {now.stage}, since {now.since}",
-            f"  pointer ({now.pointer.get('kind')}) has now:   {told(value)}",
+            f"  pointer ({now.pointer and now.pointer.kind}) has now:   {told(value)}",
             f"  before the switch it had:   {told(old)}",
             f"  the switch gave it:         {told(back.value)}",
             "nothing more is done by itself; no object was touched on either side. By hand:",

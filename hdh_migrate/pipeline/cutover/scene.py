@@ -10,17 +10,24 @@ from typing import Any, Protocol, TextIO
 
 from hdh_migrate.clocks import ALONE, Moment
 from hdh_migrate.errors import ClocksDiffer, MigrateError
+from hdh_migrate.events.cutover import (
+    PREFIX,
+    CutoverBegun,
+    CutoverWaits,
+    PointerTold,
+    StoryKey,
+    Track,
+)
+from hdh_migrate.events.registry import CutoverEvent
+from hdh_migrate.events.run import ClocksCompared
 from hdh_migrate.model import DatasetRow
 from hdh_migrate.pipeline.context import Context, Ledger
-from hdh_migrate.pipeline.cutover.standing import KIND, Standing, Track, standing
+from hdh_migrate.pipeline.cutover.standing import Standing, standing
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.ports import Envelopes, FreezeProbe, Pointer, TargetReader
 
 Waived = Callable[[Mapping[str, Any]], bool]
 """Says whether a finding has a signed waiver."""
-
-COMPARED = "clocks-compared"
-"""The journal's kind of event for a comparison of the clocks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,15 +111,19 @@ class Tale:
         """Return how this batch stands."""
         return standing(self.ledger.cutovers(), self.batch, self.track)
 
-    def note(self, event: str, /, **body: Any) -> None:  # noqa: ANN401 - JSON
+    @property
+    def about(self) -> StoryKey:
+        """Which story an event of it is of."""
+        return {"batch": self.batch, "track": self.track}
+
+    def note(self, event: CutoverEvent) -> None:
         """Write one event of this batch and commit it."""
-        told = {"batch": self.batch, "track": str(self.track), **body}
-        self.ledger.event(KIND + event, told)
+        self.ledger.event(event)
         self.ledger.commit()
 
     def waits(self, why: str, told: Sequence[str]) -> None:
         """Write down why it does not go on, for `status`."""
-        self.note("waits", why=why, told=list(told))
+        self.note(CutoverWaits(**self.about, why=why, told=tuple(told)))
 
     def stopped_by(self, why: str, error: MigrateError) -> None:
         """Write down an error that it does not go on for, without values and programs' words."""
@@ -151,7 +162,7 @@ class Back(Tale):
 
     @property
     def _old(self) -> str:
-        return f"{KIND}old:{self.track}:{self.batch}"
+        return f"{PREFIX}old:{self.track}:{self.batch}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -181,8 +192,11 @@ class Story(Tale):
         except ClocksDiffer as error:
             self.waits("clock", error.blockers)
             raise
-        told = {"batch": self.batch, "stage": stage, "clock_offsets": dict(found.ahead)}
-        self.ctx.ledger.event(COMPARED, {**told, "alone": found.alone})
+        self.ctx.ledger.event(
+            ClocksCompared(
+                batch=self.batch, stage=stage, clock_offsets=found.ahead, alone=found.alone
+            )
+        )
         self.ctx.ledger.commit()
         if found.alone:
             self.ctx.progress.note(ALONE)
@@ -224,6 +238,16 @@ class Scene(Story):
             retry=self.ctx.retry, pointer=self.pointer, value=self.value,
             drawer=self.drawer, shown=self.shown,
         )  # fmt: skip
+
+
+def begun(scene: Scene, old: str) -> CutoverBegun:
+    """Return what tells that a cutover begins, the pointer having this value."""
+    return CutoverBegun(
+        **scene.about,
+        pointer=PointerTold(kind=scene.pointer.kind, guard=scene.pointer.guard),
+        old_sha256=digest(old), new_sha256=digest(scene.value),
+        user=scene.user, rehearsing=scene.rehearsing,
+    )  # fmt: skip
 
 
 def digest(value: str) -> str:

@@ -14,9 +14,9 @@ from functools import partial
 from typing import Any
 
 from hdh_migrate.errors import MigrateError, SmokeFailed, Stopped
+from hdh_migrate.events.cutover import CutoverSmoked, CutoverSmoking, SmokeCommandRan
 from hdh_migrate.model import DatasetRow, State, Stored, key_text
 from hdh_migrate.pipeline.cutover.scene import Consumer, Scene
-from hdh_migrate.results.switches import Command
 
 
 def test(scene: Scene, root: str) -> None:
@@ -26,7 +26,9 @@ def test(scene: Scene, root: str) -> None:
         SmokeFailed: one of them failed; all of them were run.
     """
     chosen = sample(scene, root)
-    scene.note("smoking", objects=len(chosen), programs=len(scene.programs), root=root)
+    scene.note(
+        CutoverSmoking(**scene.about, objects=len(chosen), programs=len(scene.programs), root=root)
+    )
     failures, size = Counter[str](), 0
     if chosen:
         consumer = scene.consumer()
@@ -37,10 +39,12 @@ def test(scene: Scene, root: str) -> None:
                 failures[f"dataset {dataset.name}: {failure}"] += 1
     commands = [_ran(scene, number) for number in range(len(scene.programs))]
     told = [f"{count} objects of {what}" for what, count in sorted(failures.items())]
-    told += [f"command {one['name']}: {one['told']}" for one in commands if not one["ok"]]
+    told += [f"command {one.name}: {one.told}" for one in commands if not one.ok]
     scene.note(
-        "smoked", ok=not told, objects=len(chosen) - failures.total(), bytes=size,
-        commands=commands, failures=told,
+        CutoverSmoked(
+            **scene.about, ok=not told, objects=len(chosen) - failures.total(), bytes=size,
+            commands=tuple(commands), failures=tuple(told),
+        )
     )  # fmt: skip
     if told:
         scene.waits("smoke-failed", told)
@@ -95,7 +99,7 @@ def _digest(
     return entry.obj.size, None
 
 
-def _ran(scene: Scene, number: int) -> Command:
+def _ran(scene: Scene, number: int) -> SmokeCommandRan:
     program = scene.programs[number]
     ran = program.run()
-    return {"name": program.name, "ok": ran.ok, "told": ran.told}
+    return SmokeCommandRan(name=program.name, ok=ran.ok, told=ran.told)

@@ -6,37 +6,29 @@ is not known after a kill is exactly what has an intent and no receipt, and the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TypeAlias, assert_never
 
 from hdh_migrate.clocks import seconds_of
-from hdh_migrate.pipeline.cutover.readings import Reading, Readings
-from hdh_migrate.results.switches import (
-    Finalization,
-    FreezeProof,
-    PointerMeans,
-    Remains,
-    Round,
-    Smoke,
-    TermsChange,
-    TermsInForce,
-    Waits,
-    Written,
+from hdh_migrate.events import cutover, decommission
+from hdh_migrate.events.consent import (
+    ConsentEvent,
+    ConsentTerms,
+    CutoverApprovalWithdrawn,
+    CutoverTermsChanged,
+    CutoverTermsFixed,
 )
+from hdh_migrate.events.cutover import PREFIX, Approved, SwitchEvent, Track
+from hdh_migrate.events.decommission import DecommissionEvent
+from hdh_migrate.events.registry import CutoverEvent, UnknownOfCutover
+from hdh_migrate.jsonform import ABSENT
+from hdh_migrate.pipeline.cutover.readings import Reading, Readings
 
-Events = Iterable[tuple[str, str, Mapping[str, Any]]]
-"""(time, kind, body), oldest first."""
-
-KIND = "cutover-"
-
-
-class Track(StrEnum):
-    """Which pointer a story is about: the one that consumers follow, or the canary."""
-
-    CUTOVER = "cutover"
-    REHEARSAL = "rehearsal"
+StoryEvent: TypeAlias = CutoverEvent | UnknownOfCutover
+Events: TypeAlias = Iterable[tuple[str, str, StoryEvent]]
+"""(time, kind, event), oldest first."""
 
 
 class Stage(StrEnum):
@@ -99,6 +91,24 @@ class Erasure:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class WaitReason:
+    """Why a cutover does not go on: a word for programs, lines for people, and since when."""
+
+    why: str
+    told: tuple[str, ...]
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class TermsChange:
+    """A change of the terms, when it was told, and the terms before it."""
+
+    at: str
+    event: CutoverTermsChanged
+    before: ConsentTerms | None
+
+
 @dataclass(slots=True)
 class Standing:
     """One cutover (or rehearsal) of one batch: the state that its journal events add up to."""
@@ -107,9 +117,9 @@ class Standing:
     track: Track = Track.CUTOVER
     stage: Stage = Stage.NONE
     since: str | None = None
-    waits: Waits | None = None
-    """Why it does not go on: {"why", "told"}; None while nothing holds it."""
-    pointer: PointerMeans = field(default_factory=PointerMeans)
+    waits: WaitReason | None = None
+    """None while nothing holds it."""
+    pointer: cutover.PointerTold | None = None
     rehearsing: bool | None = None
     """Whether both endpoints lay on this machine."""
     old_sha256: str | None = None
@@ -120,17 +130,17 @@ class Standing:
     """A switch was begun at some time since the last rollback, so it may still land."""
     late: bool = False
     """The switch landed after it had been withdrawn: only a rollback leads on."""
-    probes: list[Mapping[str, Any]] = field(default_factory=list)
+    probes: list[cutover.CutoverProbing] = field(default_factory=list)
     """Write trials without a receipt."""
-    freeze: FreezeProof | None = None
+    freeze: cutover.CutoverFrozen | None = None
     moving: bool = False
     """A listing is being written into the ledger, or what it found is not moved yet."""
-    rounds: list[Round] = field(default_factory=list)
-    smoke: Smoke | None = None
+    rounds: list[cutover.CutoverDelta] = field(default_factory=list)
+    smoke: cutover.CutoverSmoked | None = None
     window_until: str | None = None
     strangers: int = 0
     """Objects at the target that were not ours already before the switch."""
-    written: Written | None = None
+    written: Mapping[str, int] | None = None
     """What consumers wrote to the target until a rollback; None: not counted yet."""
     approvals: dict[str, list[str]] = field(default_factory=dict)
     attempt: int = 1
@@ -139,7 +149,7 @@ class Standing:
     """When a delta last made another manifest."""
     disproved_at: str | None = None
     """When the source was last seen not to be frozen."""
-    terms: TermsInForce | None = None
+    terms: ConsentTerms | None = None
     """The terms in force: who approves, how many, with what delays; None: none were fixed yet."""
     terms_since: str | None = None
     """When the last consent to a change of the terms was signed."""
@@ -151,25 +161,29 @@ class Standing:
     withdrawn: set[tuple[str, str]] = field(default_factory=set)
     """Approvals, by digest, that the key with this fingerprint has withdrawn."""
     times: dict[str, str] = field(default_factory=dict)
-    finalized: Finalization | None = None
+    finalized: cutover.CutoverFinalized | None = None
     recheck: RecheckState = field(default_factory=RecheckState)
     erasure: Erasure = field(default_factory=Erasure)
-    requested: dict[str, int] | None = None
-    observed: Remains | None = None
+    requested: Mapping[str, int] | None = None
+    observed: decommission.Remains | None = None
 
-    def take(self, at: str, kind: str, body: Mapping[str, Any]) -> None:
-        """Apply one event."""
-        name = kind.removeprefix(KIND)
-        self.times[name] = at
-        if name not in _ASIDE:  # those are others' doing: what was waited for still is
+    def take(self, at: str, kind: str, event: StoryEvent) -> None:
+        """Apply one event; of one that only a newer version knows, that it came."""
+        self.times[kind.removeprefix(PREFIX)] = at
+        if not isinstance(
+            event, ConsentEvent
+        ):  # those are others' doing: what was waited for still is
             self.waits = None
-        if "approved_stage" in body:
-            self.approvals[body["approved_stage"]] = list(body["approvals"])
-            self.terms_of[body["approved_stage"]] = body.get("terms")
-        handler = _HANDLERS.get(name)
-        if handler is not None:
-            handler(self, at, body)
-        stage = _STAGES.get(name)
+        if isinstance(event, Approved):
+            self.approvals[event.approved_stage] = list(event.approvals)
+            self.terms_of[event.approved_stage] = event.terms or None
+        if isinstance(event, DecommissionEvent):
+            _decommissioned(self, event)
+        elif isinstance(event, ConsentEvent):
+            _consented(self, at, event)
+        elif not isinstance(event, UnknownOfCutover):
+            _moved_on(self, at, event)
+        stage = _STAGES.get(type(event))
         if stage is not None and stage is not self.stage:
             self.stage, self.since = stage, at
 
@@ -192,9 +206,9 @@ class Standing:
 def standings(events: Events) -> dict[tuple[str, Track], Standing]:
     """Return every cutover and rehearsal that the journal knows of, by batch and track."""
     found: dict[tuple[str, Track], Standing] = {}
-    for at, kind, body in events:
-        key = (body["batch"], Track(body["track"]))
-        found.setdefault(key, Standing(*key)).take(at, kind, body)
+    for at, kind, event in events:
+        key = (event.batch, event.track)
+        found.setdefault(key, Standing(*key)).take(at, kind, event)
     return found
 
 
@@ -203,237 +217,151 @@ def standing(events: Events, batch: str, track: Track = Track.CUTOVER) -> Standi
     return standings(events).get((batch, track), Standing(batch, track))
 
 
-# --- events that carry something -----------------------------------------------------------------
+# --- what each event changes ---------------------------------------------------------------------
 
 
-def _waits(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    now.waits = {"why": body["why"], "told": body["told"], "at": at}
-    if body["why"] in _NOT_FROZEN:
-        now.disproved_at = at
+def _consented(now: Standing, at: str, event: ConsentEvent) -> None:
+    match event:
+        case CutoverTermsFixed():
+            now.terms, now.beside = event.terms, list(event.beside)
+        case CutoverTermsChanged():
+            now.terms_changes.append(TermsChange(at, event, now.terms))
+            now.terms_since = event.since
+            now.terms, now.beside = event.terms, list(event.beside)
+        case CutoverApprovalWithdrawn():
+            now.withdrawn.add((event.approval, event.key))
+        case _:
+            assert_never(event)
 
 
-def _approval_withdrawn(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    del at
-    now.withdrawn.add((body["approval"], body["key"]))
+def _moved_on(now: Standing, at: str, event: SwitchEvent) -> None:  # noqa: C901, PLR0912 - a table
+    match event:
+        case cutover.CutoverWaits():
+            now.waits = WaitReason(event.why, event.told, at)
+            if event.why in _NOT_FROZEN:
+                now.disproved_at = at
+        case cutover.CutoverBegun():
+            now.pointer, now.rehearsing = event.pointer, event.rehearsing
+            now.old_sha256, now.new_sha256 = event.old_sha256, event.new_sha256
+            now.freeze = now.smoke = now.window_until = now.written = None
+            now.rounds = []
+        case cutover.CutoverProbing():
+            now.probes.append(event)
+        case cutover.CutoverProbed():
+            now.probes = [probe for probe in now.probes if probe.name != event.name]
+        case cutover.CutoverFrozen():
+            now.freeze = event
+        case cutover.CutoverRelisting():
+            now.moving = True
+        case cutover.CutoverDelta():
+            if event.new + event.changed:
+                now.moved_at = at
+            now.rounds.append(event)
+        case cutover.CutoverSettled():
+            now.moving = False
+        case cutover.CutoverSwitching():
+            now.intended, now.strangers = True, event.strangers
+            now.root = event.root
+            now.old_sha256, now.new_sha256 = event.old_sha256, event.new_sha256
+        case cutover.CutoverSwitched():
+            now.late = event.late
+        case cutover.CutoverSmoked():
+            now.smoke = event
+        case cutover.CutoverOpen():
+            now.window_until = event.until
+        case cutover.CutoverRolledBack():
+            # What was never switched may still land late; what was switched has landed.
+            now.intended = now.intended and not event.switched
+            now.late, now.window_until = False, None
+            now.attempt += 1
+            now.written = None if event.switched else {}  # nobody was led to the target
+        case cutover.CutoverCounted():
+            now.written = {"new": event.new, "changed": event.changed, "gone": event.gone}
+        case cutover.CutoverFinalized():
+            now.finalized = event
+        case (
+            cutover.CutoverMoved()
+            | cutover.CutoverWithdrawn()
+            | cutover.CutoverSmoking()
+            | cutover.CutoverRollingBack()
+        ):
+            pass  # that it came, and the stage it leads to, is all it says
+        case _:
+            assert_never(event)
 
 
-def _terms(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    del at
-    now.terms, now.beside = body["terms"], list(body["beside"])
+def _decommissioned(now: Standing, event: DecommissionEvent) -> None:
+    match event:
+        case decommission.CutoverRechecking():
+            now.recheck.level, now.recheck.reason = event.level, event.reason
+        case decommission.CutoverRechecked():
+            _rechecked(now.recheck, event)
+        case decommission.CutoverErasing():
+            _erasing(now, event)
+        case decommission.CutoverErased():
+            _erased(now, event)
+        case decommission.CutoverRequested():
+            now.requested = event.outcomes
+        case decommission.CutoverObserved():
+            now.observed = event.remains
+        case decommission.CutoverAgreed():
+            pass  # its approvals are all it says
+        case _:
+            assert_never(event)
 
 
-def _terms_changed(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    now.terms_changes.append(
-        {
-            "at": at,
-            "was": body["was"],
-            "now": body["now"],
-            "difference": body["difference"],
-            "approvals": body["approvals"],
-            "terms_before": now.terms,
-        }
-    )
-    now.terms_since = body["since"]
-    _terms(now, at, body)
-
-
-def _begun(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    del at
-    now.pointer, now.rehearsing = body["pointer"], body["rehearsing"]
-    now.old_sha256, now.new_sha256 = body["old_sha256"], body["new_sha256"]
-    now.freeze = now.smoke = now.window_until = now.written = None
-    now.rounds = []
-
-
-def _probing(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    del at
-    now.probes.append({"dataset": body["dataset"], "name": body["name"]})
-
-
-def _probed(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    del at
-    now.probes = [probe for probe in now.probes if probe["name"] != body["name"]]
-
-
-def _frozen(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    del at
-    now.freeze = {
-        "how": body["how"],
-        "relists": body["relists"],
-        "interval_seconds": body["interval_seconds"],
-    }
-
-
-def _relisting(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    del at, body
-    now.moving = True
-
-
-def _delta(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    if body["new"] + body["changed"]:
-        now.moved_at = at
-    now.rounds.append(
-        {
-            "round": body["round"],
-            "new": body["new"],
-            "changed": body["changed"],
-            "vanished": body["vanished"],
-        }
-    )
-
-
-def _settled(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    del at, body
-    now.moving = False
-
-
-def _switching(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    del at
-    now.intended, now.strangers = True, body["strangers"]
-    now.root = body["root"]
-    now.old_sha256, now.new_sha256 = body["old_sha256"], body["new_sha256"]
-
-
-def _switched(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    del at
-    now.late = body["late"]
-
-
-def _smoked(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    del at
-    now.smoke = {
-        "ok": body["ok"],
-        "objects": body["objects"],
-        "bytes": body["bytes"],
-        "commands": body["commands"],
-        "failures": body["failures"],
-    }
-
-
-def _open(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    del at
-    now.window_until = body["until"]
-
-
-def _rolled_back(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    del at
-    # What was never switched may still land late; what was switched has landed.
-    now.intended = now.intended and not body["switched"]
-    now.late, now.window_until = False, None
-    now.attempt += 1
-    now.written = None if body["switched"] else {}  # nobody was led to the target
-
-
-def _counted(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    del at
-    now.written = {"new": body["new"], "changed": body["changed"], "gone": body["gone"]}
-
-
-def _finalized(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    del at
-    now.finalized = {"early": body["early"], "reason": body["reason"]}
-
-
-def _rechecking(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    del at
-    now.recheck.level, now.recheck.reason = body["level"], body["reason"]
-
-
-def _rechecked(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    del at
-    told = now.recheck
-    for first, last, level in body["spans"]:
-        told.readings.add(Reading(first, last, body["at"], level))
+def _rechecked(told: RecheckState, event: decommission.CutoverRechecked) -> None:
+    for first, last, level in event.spans:
+        told.readings.add(Reading(first, last, event.at, level))
         few = last - first < len(told.differing)
         ids = range(first, last + 1) if few else [n for n in told.differing if first <= n <= last]
         for number in ids:
             told.differing.pop(number, None)
-    told.differing.update((number, code) for number, code in body["differing"])
-    told.objects += body["objects"]
-    told.size += body["bytes"]
+    told.differing.update(event.differing)
+    told.objects += event.objects
+    told.size += event.bytes
 
 
-def _erasing(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    del at
+def _erasing(now: Standing, event: decommission.CutoverErasing) -> None:
     # What was requested and observed before says nothing of what is deleted from here on.
     now.requested = now.observed = None
     for name in ("requested", "observed"):
         now.times.pop(name, None)
-    if "again" in body:
-        now.erasure.reopened.update(body["again"])
+    if event.again is not ABSENT:
+        now.erasure.reopened.update(event.again)
     else:
         # An intent of before may reach further: larger batches, or a kill right after this one.
-        now.erasure.open_until = max(now.erasure.open_until or 0, body["last"])
+        now.erasure.open_until = max(now.erasure.open_until or 0, event.last)
 
 
-def _erased(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    del at
+def _erased(now: Standing, event: decommission.CutoverErased) -> None:
     done = now.erasure
-    if "again" in body:
-        done.reopened.difference_update(body["again"])
-        for number in body["again"]:
+    if event.again is not ABSENT:
+        done.reopened.difference_update(event.again)
+        for number in event.again:
             done.pending.pop(number, None)
     else:
-        done.after = body["last"]
+        done.after = event.last
         if done.open_until is not None and done.open_until <= done.after:
             done.open_until = None
-    pending = dict(body.get("pending", ()))
+    pending = dict(event.pending or ())
     done.pending.update(pending)
     # What the look right before a delete found wrong is to be read again, too.
     now.recheck.differing.update((n, why) for n, why in pending.items() if "target-" in why)
-    for outcome, count in body["outcomes"].items():
+    for outcome, count in event.outcomes.items():
         done.counts[outcome] = done.counts.get(outcome, 0) + count
 
 
-def _requested(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    del at
-    now.requested = body["outcomes"]
-
-
-def _observed(now: Standing, at: str, body: Mapping[str, Any]) -> None:
-    del at
-    now.observed = body["remains"]
-
-
-_ASIDE = frozenset({"approval-withdrawn", "terms", "terms-changed"})
-
-_HANDLERS: Mapping[str, Callable[[Standing, str, Mapping[str, Any]], None]] = {
-    "waits": _waits,
-    "approval-withdrawn": _approval_withdrawn,
-    "terms": _terms,
-    "terms-changed": _terms_changed,
-    "begun": _begun,
-    "probing": _probing,
-    "probed": _probed,
-    "frozen": _frozen,
-    "delta": _delta,
-    "relisting": _relisting,
-    "settled": _settled,
-    "switching": _switching,
-    "switched": _switched,
-    "smoked": _smoked,
-    "open": _open,
-    "rolled-back": _rolled_back,
-    "counted": _counted,
-    "finalized": _finalized,
-    "rechecking": _rechecking,
-    "rechecked": _rechecked,
-    "erasing": _erasing,
-    "erased": _erased,
-    "requested": _requested,
-    "observed": _observed,
-}
-
-_STAGES: Mapping[str, Stage] = {
-    "begun": Stage.PREPARING,
-    "switching": Stage.SWITCHING,
-    "withdrawn": Stage.PREPARING,
-    "switched": Stage.SWITCHED,
-    "open": Stage.OPEN,
-    "rolling-back": Stage.ROLLING_BACK,
-    "rolled-back": Stage.ROLLED_BACK,
-    "finalized": Stage.FINALIZED,
-    "erasing": Stage.ERASING,
-    "requested": Stage.REQUESTED,
-    "observed": Stage.OBSERVED,
+_STAGES: Mapping[type[StoryEvent], Stage] = {
+    cutover.CutoverBegun: Stage.PREPARING,
+    cutover.CutoverSwitching: Stage.SWITCHING,
+    cutover.CutoverWithdrawn: Stage.PREPARING,
+    cutover.CutoverSwitched: Stage.SWITCHED,
+    cutover.CutoverOpen: Stage.OPEN,
+    cutover.CutoverRollingBack: Stage.ROLLING_BACK,
+    cutover.CutoverRolledBack: Stage.ROLLED_BACK,
+    cutover.CutoverFinalized: Stage.FINALIZED,
+    decommission.CutoverErasing: Stage.ERASING,
+    decommission.CutoverRequested: Stage.REQUESTED,
+    decommission.CutoverObserved: Stage.OBSERVED,
 }

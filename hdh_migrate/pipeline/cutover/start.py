@@ -10,10 +10,11 @@ from typing import Any
 
 from hdh_migrate.clocks import later
 from hdh_migrate.errors import ApprovalMissing, Refused, SmokeFailed
+from hdh_migrate.events.cutover import CutoverOpen
 from hdh_migrate.pipeline.cutover import freeze, gates, smoke
 from hdh_migrate.pipeline.cutover.delta import Delta
 from hdh_migrate.pipeline.cutover.rollback import roll_back
-from hdh_migrate.pipeline.cutover.scene import Scene, digest
+from hdh_migrate.pipeline.cutover.scene import Scene, begun
 from hdh_migrate.pipeline.cutover.standing import (
     BEFORE_SWITCH,
     FINAL,
@@ -94,12 +95,7 @@ def _begun(scene: Scene, now: Standing) -> Standing:
     if now.stage is Stage.PREPARING:
         return now
     old = scene.ctx.retry(scene.pointer.read)
-    scene.note(
-        "begun",
-        pointer={"kind": scene.pointer.kind, "guard": scene.pointer.guard},
-        old_sha256=digest(old), new_sha256=digest(scene.value),
-        user=scene.user, rehearsing=scene.rehearsing,
-    )  # fmt: skip
+    scene.note(begun(scene, old))
     return scene.standing()
 
 
@@ -115,7 +111,7 @@ def _demand_anew(scene: Scene, root: str) -> None:
     told = list(consent.told)
     rounds = scene.standing().rounds
     if rounds:
-        moved = sum(one["new"] + one["changed"] for one in rounds)
+        moved = sum(one.new + one.changed for one in rounds)
         told.insert(0, f"the final delta moved and verified {moved} objects, so the manifest is"
                        " another one now")  # fmt: skip
     scene.waits("approval", told)
@@ -147,5 +143,5 @@ def open_window(scene: Scene) -> Standing:
             hint=told["hint"],
         ) from error
     until = later(scene.judged("window").latest, scene.terms.window_seconds)
-    scene.note("open", until=until)
+    scene.note(CutoverOpen(**scene.about, until=until))
     return scene.standing()

@@ -15,8 +15,14 @@ from hdh_migrate.errors import (
     StorageError,
     SwitchHeld,
 )
-from hdh_migrate.pipeline.cutover.scene import Back, Consent, Scene, Story, digest
-from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, Stage, Standing, Track
+from hdh_migrate.events.cutover import (
+    CutoverSwitched,
+    CutoverSwitching,
+    CutoverWithdrawn,
+    Track,
+)
+from hdh_migrate.pipeline.cutover.scene import Back, Consent, Scene, Story, Tale, digest
+from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, Stage, Standing
 
 _WAITS = {SwitchHeld: "held", ApprovalMissing: "approval", ClocksDiffer: "clock"}
 
@@ -39,26 +45,32 @@ def switch(scene: Scene, now: Standing, root: str) -> None:
     consent = _both(scene, root)
     scene.back.remember(old)
     scene.note(
-        "switching", old_sha256=digest(old), new_sha256=digest(scene.value), root=root,
-        guard=scene.pointer.guard, approvals=list(consent.keys), approved_stage="cutover",
-        strangers=scene.strangers, terms=consent.terms,
+        CutoverSwitching(
+            **scene.about, old_sha256=digest(old), new_sha256=digest(scene.value), root=root,
+            guard=scene.pointer.guard, approvals=consent.keys, approved_stage="cutover",
+            strangers=scene.strangers, terms=consent.terms,
+        )
     )  # fmt: skip
     try:
         _both(scene, root)
     except (SwitchHeld, ApprovalMissing, ClocksDiffer) as error:
-        scene.note("withdrawn", why="the door was closed before the pointer was touched")
+        _withdraw(scene, "the door was closed before the pointer was touched")
         scene.waits(_WAITS[type(error)], [str(error)])
         raise
     try:
         scene.ctx.retry(partial(scene.pointer.swap, expected=old, new=scene.value))
     except PointerMoved:
-        scene.note("withdrawn", why="the pointer had another value; it was not touched")
+        _withdraw(scene, "the pointer had another value; it was not touched")
         scene.waits("pointer-moved", ["the pointer changed at the last moment"])
         raise
     except StorageError as error:
         scene.stopped_by("switch-unknown", error)
         raise
-    scene.note("switched", found=False, late=False, guard=scene.pointer.guard)
+    scene.note(CutoverSwitched(**scene.about, found=False, late=False, guard=scene.pointer.guard))
+
+
+def _withdraw(tale: Tale, why: str) -> None:
+    tale.note(CutoverWithdrawn(**tale.about, why=why))
 
 
 def _both(scene: Scene, root: str) -> Consent:
@@ -86,9 +98,9 @@ def resolve(back: Back, now: Standing) -> Standing:
     value = back.retry(back.pointer.read)
     if value == back.value:
         late = now.stage is not Stage.SWITCHING
-        back.note("switched", found=True, late=late, guard=back.pointer.guard)
+        back.note(CutoverSwitched(**back.about, found=True, late=late, guard=back.pointer.guard))
     elif now.stage is Stage.SWITCHING and digest(value) == now.old_sha256:
-        back.note("withdrawn", why="the pointer has its old value")
+        _withdraw(back, "the pointer has its old value")
     elif now.stage is Stage.SWITCHING:
         back.waits("pointer-moved", ["the pointer has neither its old value nor the new one"])
         raise _moved()

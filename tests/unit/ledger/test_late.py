@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import UserDict
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,9 @@ import pytest
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import LedgerDamaged, PlanChanged
+from hdh_migrate.events.cutover import CutoverBegun, PointerTold, Track
+from hdh_migrate.events.inventory import Covered, InventoryCounts
+from hdh_migrate.events.run import PlanRebound
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.ledger import Ledger, chain, database
 from hdh_migrate.ledger.database import connect
@@ -154,7 +156,12 @@ def test_a_ledger_of_version_1_is_brought_up_to_date(path: Path) -> None:
     first = Ledger.open(path, FakeClock())
     first.start("d" * 64, b"{}", [("all", "pilot")], diff=lambda was, now: ())
     filled(first, 3)
-    first.event("cutover-begun", {"batch": "pilot"})
+    first.event(
+        CutoverBegun(
+            batch="pilot", track=Track.CUTOVER, old_sha256="a" * 64, new_sha256="b" * 64,
+            pointer=PointerTold(kind="file", guard="checked"), user="ops", rehearsing=True,
+        )
+    )  # fmt: skip
     first.commit()
     first.close()
     con = connect(path)
@@ -197,8 +204,8 @@ def test_a_plan_may_change_where_that_is_allowed(ledger: Ledger) -> None:
     )  # fmt: skip
     ledger.commit()
     assert ledger.meta("plan_digest") == "e" * 64
-    (told,) = ledger.events("plan-changed")
-    assert told[1] == {"was": digest, "now": "e" * 64, "changes": ["a: added"]}
+    (told,) = ledger.events(PlanRebound)
+    assert told[1].as_json() == {"was": digest, "now": "e" * 64, "changes": ["a: added"]}
 
 
 def test_half_an_update_is_none(path: Path, ledger: Ledger) -> None:
@@ -220,10 +227,13 @@ def test_half_an_update_is_none(path: Path, ledger: Ledger) -> None:
         again.close()
 
 
-class Torn(UserDict[str, object]):
+class Torn:
     """What an inventory tells, of which one half cannot be read."""
 
-    def keys(self) -> Any:
+    root = "r"
+
+    @property
+    def objects(self) -> int:
         raise KeyboardInterrupt
 
 
@@ -233,7 +243,7 @@ def untold(ledger: Ledger) -> None:
 
 
 HALVES: dict[str, tuple[Callable[[Ledger], Any], type[BaseException]]] = {
-    "a seal": (lambda ledger: ledger.seal(1, Torn({"root": "r"})), KeyboardInterrupt),
+    "a seal": (lambda ledger: ledger.seal(1, Torn()), KeyboardInterrupt),
     "a finding": (lambda ledger: ledger.finding(Code.LEASED, "", dataset=9), IndexError),
     "another try": (lambda ledger: ledger.retry_failed(1), LedgerDamaged),
     "an upgrade": (untold, IndexError),
@@ -246,7 +256,8 @@ def test_half_a_change_is_none(path: Path, ledger: Ledger, name: str) -> None:
     filled(ledger, 2)
     one, other = listed(7), listed(8)
     ledger.update(1, [one, other], [])
-    ledger.seal(1, {"root": "r", "objects": 4, "bytes": 16, "excluded": {}})
+    none = Covered(objects=0, bytes=0, root="e")
+    ledger.seal(1, InventoryCounts(root="r", objects=4, bytes=16, excluded=none))
     for entry in ledger.todo("small", 1, 10):
         ledger.claim(entry)
         ledger.failed(replace(entry, attempt=entry.attempt + 1), State.SENDING, "denied", None)

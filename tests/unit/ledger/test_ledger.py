@@ -22,11 +22,13 @@ import pytest
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Exit, LedgerDamaged, LedgerError, LedgerLocked, LedgerTooNew, NoSpace
+from hdh_migrate.events.run import RunEnded
 from hdh_migrate.folders import make_private
 from hdh_migrate.ledger import Ledger, database
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import Entry, Listed, ObjectInfo, State
 from hdh_migrate.receipts import Matched, Sent
+from tests.support.events import Counted, made_up
 from tests.support.quiet import FakeClock
 
 FLIPS = 40
@@ -35,14 +37,16 @@ CHILD = """
 import sys
 from dataclasses import replace
 from pathlib import Path
+from hdh_migrate.events.run import RunEnded
 from hdh_migrate.folders import make_private
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.telemetry import SystemClock
+from tests.support.events import Counted
 ledger = Ledger.open(Path(sys.argv[1]), SystemClock())
 ledger.start("d" * 64, b"{}", [("all", "pilot")], diff=lambda was, now: ())
 ledger.commit()
 for number in range(10**9):
-    ledger.event("counted", {"number": number, "filler": "x" * 200})
+    ledger.event(Counted(number=number, filler="x" * 200))
     ledger.commit()
     sys.stdout.write(f"{number}\\n")
     sys.stdout.flush()
@@ -136,7 +140,7 @@ def test_what_is_changed_behind_the_journal_is_named(
     path: Path, ledger: Ledger, statement: str, told: str
 ) -> None:
     filled(ledger, 5)
-    ledger.event("last", {})
+    ledger.event(made_up("last"))
     ledger.commit()
     ledger.close()
     reopened(path)
@@ -304,12 +308,12 @@ def test_flipped_bits_are_noticed_whoever_reads(path: Path, ledger: Ledger, tmp_
 
 def written(ledger: Ledger, count: int) -> None:
     for _ in range(count):
-        ledger.event("lost", {"filler": "x" * 5000})
+        ledger.event(made_up("lost", filler="x" * 5000))
         ledger.commit()
 
 
 def test_a_full_disk_stops_cleanly_and_what_was_committed_stays(path: Path, ledger: Ledger) -> None:
-    ledger.event("kept", {})
+    ledger.event(made_up("kept"))
     ledger.commit()
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -320,7 +324,7 @@ def test_a_full_disk_stops_cleanly_and_what_was_committed_stays(path: Path, ledg
             written(ledger, 100)
         assert full.value.exit_code is Exit.STOPPED
         with pytest.raises(NoSpace):
-            ledger.event("too late", {})
+            ledger.event(made_up("too late"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
@@ -328,7 +332,7 @@ def test_a_full_disk_stops_cleanly_and_what_was_committed_stays(path: Path, ledg
 
     again = Ledger.open(path, FakeClock())
     kinds = [kind for _, _, kind, _, _ in again.journal()]
-    again.event("after", {})
+    again.event(made_up("after"))
     again.commit()
     again.close()
     assert kinds[0] == "kept"
@@ -352,7 +356,7 @@ def test_a_kill_in_a_commit_loses_nothing_that_was_acknowledged(path: Path) -> N
         said = int(rest[-1]) if rest and rest[-1] else said
 
         ledger = Ledger.open(path, FakeClock())
-        numbers = [body["number"] for _, body in ledger.events("counted")]
+        numbers = [event.number for _, event in ledger.events(Counted)]
         ledger.close()
         acknowledged += said + 1
         assert len(numbers) in {acknowledged + 1, acknowledged + 2}
@@ -413,7 +417,7 @@ def test_power_cuts_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     ledger = Ledger(con, FakeClock())
     acknowledged = list[int]()  # how much of the log there was at each acknowledgement
     for number in range(60):
-        ledger.event("counted", {"number": number, "filler": "x" * 3000})
+        ledger.event(Counted(number=number, filler="x" * 3000))
         ledger.commit()
         acknowledged.append(len(vfs.log))
     ledger.close()
@@ -428,7 +432,7 @@ def test_power_cuts_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
         after = apsw.Connection(str(image / "ledger.db"))
         seen = Ledger(after, FakeClock())
         seen.check()
-        numbers = [body["number"] for _, body in seen.events("counted")]
+        numbers = [event.number for _, event in seen.events(Counted)]
         seen.close()
         assert numbers == list(range(len(numbers)))
         assert len(numbers) >= sum(at <= cut for at in acknowledged)
@@ -496,7 +500,7 @@ def test_a_page_goes_in_whole_or_not_at_all(path: Path, ledger: Ledger, what: st
     with pytest.raises((OverflowError, ValueError, LedgerError)) as raised:
         ledger.add_page(1, [*whole_page(2), third], "next")
     with pytest.raises(type(raised.value)):  # as the `finally` of a run does
-        ledger.event("run-ended", {})
+        ledger.event(RunEnded(traffic=()))
     with pytest.raises(type(raised.value)):
         ledger.commit()
     ledger.close()

@@ -12,12 +12,15 @@ import pytest
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Exit, LedgerDamaged
+from hdh_migrate.events.inventory import InventoryChanged
+from hdh_migrate.events.objects import ObjectsFailed, ObjectsRetried
 from hdh_migrate.fixity import Inventoried, canonical_json, inventory_leaf
 from hdh_migrate.folders import make_private
 from hdh_migrate.ledger import Ledger, chain
 from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import Listed, ObjectInfo, State
+from tests.support.events import run_started
 from tests.support.quiet import FakeClock
 from tests.unit.ledger.test_ledger import matched, sent
 
@@ -62,7 +65,7 @@ def end(ledger: Ledger, dataset: int, key: str, *, well: bool) -> None:
 def story(ledger: Ledger) -> None:
     """Play a history with everything in it: both datasets sealed, a delta, drift, failures."""
     ledger.start("d" * 64, b"{}", [("one", "pilot"), ("two", "pilot")], diff=lambda was, now: ())
-    ledger.event("run-started", {"plan_digest": "d" * 64})
+    ledger.event(run_started("d" * 64))
     for dataset in (1, 2):
         rows = [listed(key, state, reason) for key, (state, reason) in ROWS.items()]
         ledger.add_page(dataset, rows, None)
@@ -296,9 +299,12 @@ def cover_anew(path: Path) -> None:
     for seq, at, kind, text, _ in list(looked.journal()):
         told = json.loads(text)
         for cover in (VERIFIED_ROWS, FAILED_ROWS):
-            if kind in (cover.event, cover.later):
-                ids = told["ids" if kind == cover.event else cover.kept]
-                told |= looked._covers(cover, ids)[0]
+            if kind in (cover.event.kind, cover.later.kind):
+                ids = told["kept" if kind == "retried" else "ids"]
+                digests, _ = looked._covers(cover, ids)
+                told["rows_sha256"] = digests.rows
+                if cover is VERIFIED_ROWS:
+                    told["extras_sha256"] = digests.extras
         body = canonical_json(told).decode()
         head = chain.link(head, seq, at, kind, body)
         con.execute("UPDATE event SET body = ?, digest = ? WHERE seq = ?", (body, head, seq))
@@ -308,7 +314,7 @@ def cover_anew(path: Path) -> None:
 def test_what_is_gathered_is_told_before_it_is_compared(ledger: Ledger) -> None:
     end(ledger, 2, "f-waits", well=False)
     ledger.reconcile()
-    assert [body["datasets"] for _, body in ledger.events("failed")][-1] == {"two": 1}
+    assert [event.datasets for _, event in ledger.events(ObjectsFailed)][-1] == {"two": 1}
 
 
 def test_failures_that_are_tried_again_leave_the_others_covered(path: Path, ledger: Ledger) -> None:
@@ -320,7 +326,7 @@ def test_failures_that_are_tried_again_leave_the_others_covered(path: Path, ledg
     end(ledger, 1, "c-failed", well=True)
     ledger.commit()
     ledger.reconcile()
-    told = [body["datasets"] for _, body in ledger.events("retried")]
+    told = [event.datasets for _, event in ledger.events(ObjectsRetried)]
     assert told == [{"one": 1}, {"one": 1}]
     ledger.close()
     con = connect(path)
@@ -354,8 +360,8 @@ def test_drift_is_told_as_leaves(path: Path, ledger: Ledger) -> None:
         obj = ObjectInfo(key="f-waits", size=size, version=version)
         ledger.drifted(entry, obj, 0)
         ledger.reconcile()
-    (first, second) = [body for _, body in ledger.events("inventory-changed")][-2:]
-    assert first["changed"][0] == second["changed"][0][::-1]
+    (first, second) = [event for _, event in ledger.events(InventoryChanged)][-2:]
+    assert first.changed[0] == second.changed[0][::-1]
     ledger.close()
     reconciled(path)
 

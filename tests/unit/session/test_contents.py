@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import Refused
+from hdh_migrate.events.run import ContentsTold
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.session.contents import contents_of, demand_known, tell_contents
@@ -88,8 +89,8 @@ def test_the_journal_tells_a_change_once(loaded: LoadedPlan, ledger: Ledger) -> 
     assert tell_contents(ledger, loaded, "c4gh:0011223344556677") == ["seal.identity"]
     (loaded.base / "attested.yaml").unlink()
     assert tell_contents(ledger, loaded, None) == ["seal.identity", "target.attestation"]
-    bodies = [body for _, body in ledger.events("contents")]
-    assert bodies[0]["changed"] == []
+    bodies = [event for _, event in ledger.events(ContentsTold)]
+    assert bodies[0].changed == ()
     assert len(bodies) == 4
 
 

@@ -32,7 +32,7 @@ def noted(path: Path, *numbers: int) -> None:
     taken = openings.remembered(ledger)
     ledger.close()
     for number in numbers:
-        openings.note(path, taken, told(number))
+        openings.note(path, taken, openings.Opening.of_json(told(number)))
 
 
 def taken_in(path: Path) -> list[dict[str, Any]]:
@@ -60,7 +60,7 @@ def test_what_is_written_down_is_taken_into_the_journal_once(path: Path) -> None
 
 def test_it_is_written_down_while_another_command_holds_the_ledger(path: Path) -> None:
     holder = Ledger.open(path, FakeClock())
-    openings.note(path, openings.remembered(holder), told(1))
+    openings.note(path, openings.remembered(holder), openings.Opening.of_json(told(1)))
     assert openings.is_behind(holder, path)
     holder.close()
     assert taken_in(path) == [told(1)]
@@ -144,7 +144,7 @@ def test_nothing_is_opened_where_it_cannot_be_written_down(path: Path) -> None:
     noted(path)
     lines(path).symlink_to(path.with_name("elsewhere"))
     with pytest.raises(LedgerError, match="cannot be written down") as caught:
-        openings.note(path, None, told(1))
+        openings.note(path, None, openings.Opening.of_json(told(1)))
     assert caught.value.hint == "nothing was opened"
     assert not path.with_name("elsewhere").exists()
 

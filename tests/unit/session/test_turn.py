@@ -11,6 +11,7 @@ import pytest
 
 import hdh_migrate
 from hdh_migrate.clocks import Judge, Sighting, seconds_of
+from hdh_migrate.events.run import RunEnded
 from hdh_migrate.session import openings
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.run import Turn, held_ledger, journal_of
@@ -66,9 +67,9 @@ def test_a_credential_counts_as_renewed_once_and_what_both_exchanged_is_told(des
                 transport.traffic["http://127.0.0.1:9"] = Traffic(requests=requests)
             witness = judge._witnesses()[-1]
             assert opened[1].transports[-1][1] in witness.transports  # type: ignore[attr-defined]
-        ((_, ended),) = ledger.events("run-ended")
-    (told,) = (one for one in ended["traffic"] if one["side"] == "target")
-    assert told["requests"] >= 7
+        ((_, ended),) = ledger.events(RunEnded)
+    (told,) = (one for one in ended.traffic if one.side == "target")
+    assert told.requests >= 7
 
 
 def test_a_ledger_is_opened_for_writing_in_one_place() -> None:
@@ -84,8 +85,9 @@ def test_who_journals_without_a_plan_takes_openings_in_and_is_dated_by_the_judge
     judge = judge_for(desk.clock, [desk.services(write=False)], desk.ledger_path)
     with held_ledger(desk, judge):
         pass
-    told = {"at": "2026-11-24T12:00:00.000Z", "who": "ops", "dataset": "all", "object": 1}
-    openings.note(desk.ledger_path, None, {**told, "reason": "a test"})
+    at = "2026-11-24T12:00:00.000Z"
+    told = openings.Opening(at=at, who="ops", dataset="all", object=1, reason="a test")
+    openings.note(desk.ledger_path, None, told)
     early = seconds_of(desk.clock.now()) - 3600
     sighting = Sighting(told=early, asked=time.monotonic(), heard=time.monotonic())
     judge = Judge(desk.clock, witnesses=lambda: [Told(sighting)])

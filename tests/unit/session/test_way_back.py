@@ -13,6 +13,13 @@ import yaml
 
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import MigrateError
+from hdh_migrate.events.cutover import (
+    CutoverBegun,
+    CutoverSwitched,
+    CutoverSwitching,
+    PointerTold,
+    Track,
+)
 from hdh_migrate.evidence.signing import new_report_key
 from hdh_migrate.pipeline.cutover.scene import digest
 from hdh_migrate.session import cutover, openings
@@ -60,16 +67,17 @@ def switched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     (tmp_path / "plan.yaml").write_text(text)
     desk = opened(tmp_path)
     with held_ledger(desk, Judge(desk.clock)) as ledger:
-        said = {"old_sha256": digest(OLD), "new_sha256": digest(NEW)}
+        said = {"batch": "all", "track": Track.CUTOVER}
+        values = {"old_sha256": digest(OLD), "new_sha256": digest(NEW)}
         ledger.set_meta("cutover-old:cutover:all", OLD)
-        for event, body in (
-            ("begun", {**said, "pointer": {"kind": "file", "guard": "checked"},
-                       "rehearsing": False}),
-            ("switching", {**said, "strangers": 0, "root": "0" * 64, "terms": None,
-                           "approvals": [], "approved_stage": "cutover"}),
-            ("switched", {"late": False, "found": False, "guard": "checked"}),
+        for event in (
+            CutoverBegun(**said, **values, pointer=PointerTold(kind="file", guard="checked"),
+                         rehearsing=False, user="ops"),
+            CutoverSwitching(**said, **values, strangers=0, root="0" * 64, terms=None,
+                             guard="checked", approvals=(), approved_stage="cutover"),
+            CutoverSwitched(**said, late=False, found=False, guard="checked"),
         ):  # fmt: skip
-            ledger.event(f"cutover-{event}", {"batch": "all", "track": "cutover", **body})
+            ledger.event(event)
         ledger.commit()
     return desk
 

@@ -16,12 +16,13 @@ from hdh_migrate.errors import (
     SwitchHeld,
     Throttled,
 )
+from hdh_migrate.events.cutover import Track
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.rehearse import rehearse
 from hdh_migrate.pipeline.cutover.rollback import roll_back
 from hdh_migrate.pipeline.cutover.scene import Scene
-from hdh_migrate.pipeline.cutover.standing import Stage, Track
+from hdh_migrate.pipeline.cutover.standing import Stage
 from hdh_migrate.pipeline.cutover.start import start
 from tests.support.cutover import NEW, OLD, Affair, names, program
 from tests.support.script import Killed, Point
@@ -159,7 +160,7 @@ def test_finalize_waits_for_the_window_or_a_reason(switched: Affair) -> None:
     switched.approve("finalize")
     now = switched.act(finalize, None)
     assert now.stage is Stage.FINALIZED
-    assert now.finalized == {"early": False, "reason": None}
+    assert (now.finalized.early, now.finalized.reason) == (False, None)
     assert switched.act(finalize, None).stage is Stage.FINALIZED
     assert switched.events().count("finalized") == 1
 
@@ -167,7 +168,8 @@ def test_finalize_waits_for_the_window_or_a_reason(switched: Affair) -> None:
 def test_an_early_finalize_keeps_its_reason_and_its_approvers(switched: Affair) -> None:
     switched.approve("finalize")
     now = switched.act(finalize, "the old platform is switched off tonight")
-    assert now.finalized == {"early": True, "reason": "the old platform is switched off tonight"}
+    told = (now.finalized.early, now.finalized.reason)
+    assert told == (True, "the old platform is switched off tonight")
     assert now.approvals == {"cutover": ["SHA256:dpo"], "finalize": ["SHA256:dpo"]}
 
 

@@ -26,13 +26,16 @@ from hdh_migrate.errors import (
     Throttled,
     Transient,
 )
+from hdh_migrate.events.cutover import Track
+from hdh_migrate.events.decommission import CutoverErasing
+from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Erased, Erasing, Place, Problem, Remnant, State, Trace, Verified
 from hdh_migrate.pipeline import erasing, queue, recheck, rereading
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.scene import Scene, Story
-from hdh_migrate.pipeline.cutover.standing import Stage, Track
+from hdh_migrate.pipeline.cutover.standing import Stage
 from hdh_migrate.pipeline.cutover.start import start
 from hdh_migrate.pipeline.decommission import execute, forecast, observe
 from hdh_migrate.pipeline.rereading import Portion, Rereading, Wanted
@@ -335,7 +338,7 @@ def test_a_target_that_lost_or_changed_an_object_keeps_the_whole_source(end: End
     ]  # fmt: skip
     waits = end.affair.standing().waits
     assert waits is not None
-    assert waits["why"] == "target-differs"
+    assert waits.why == "target-differs"
     dry = end.forecast()
     assert dry["would_delete"] == {"objects": 3, "bytes": 27}
     assert dry["would_keep"] == {"target-differs": 1, "target-gone": 1}
@@ -573,7 +576,7 @@ def test_a_pointer_that_moves_midway_stops_the_rest_until_it_is_right_again(
     assert end.left() == {"o2", "o3", "o4", "tmp/scratch"}
     waits = end.affair.standing().waits
     assert waits is not None
-    assert waits["why"] == "pointer-moved"
+    assert waits.why == "pointer-moved"
     end.affair.pointer.value = NEW
     assert end.execute()["requested"] == {"deleted": 5}
 
@@ -771,7 +774,7 @@ def test_intents_of_larger_portions_are_remembered_to_their_end(end: End) -> Non
     end.finalized()
 
     def begin(scene: Scene) -> None:
-        scene.note("erasing", first=1, last=5, objects=5)
+        scene.note(CutoverErasing(**scene.about, first=1, last=5, objects=5, again=ABSENT))
 
     end.affair.act(begin)
     for name in ("o1", "o4"):

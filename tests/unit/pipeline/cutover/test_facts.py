@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from hdh_migrate.errors import Exit
+from hdh_migrate.events.cutover import Track
+from hdh_migrate.events.decommission import (
+    CutoverErased,
+    CutoverErasing,
+    CutoverObserved,
+    CutoverRequested,
+)
+from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.rehearse import rehearse
 from hdh_migrate.pipeline.cutover.rollback import roll_back
-from hdh_migrate.pipeline.cutover.standing import Stage, Track
+from hdh_migrate.pipeline.cutover.standing import Stage, StoryEvent
 from hdh_migrate.pipeline.cutover.start import start
 from tests.support.cutover import BATCH, Affair
 from tests.unit.evidence.builders import record
 from tests.unit.evidence.test_html import written
 
-Event = tuple[str, str, dict[str, Any]]
+Event = tuple[str, str, StoryEvent]
 
 
 class Prefix:
@@ -48,22 +55,25 @@ def story(folder: Path) -> list[Event]:
         events = list(ledger.cutovers())
     finally:
         ledger.close()
-    about = {"batch": BATCH, "track": "cutover"}
+    about = {"batch": BATCH, "track": Track.CUTOVER}
     at = events[-1][0]
     remains = {
         "current": 0,
         "soft-deleted": 1,
         "until": at,
         "not_ours": 0,
-        "not_shown": ["version"],
+        "not_shown": ("version",),
     }
-    return [
-        *events,
-        (at, "cutover-erasing", {**about, "first": 1, "last": 1, "objects": 1}),
-        (at, "cutover-erased", {**about, "last": 1, "outcomes": {"deleted": 1}}),
-        (at, "cutover-requested", {**about, "outcomes": {"deleted": 1}, "user": "ops"}),
-        (at, "cutover-observed", {**about, "remains": remains}),
-    ]
+    deleted = {"deleted": 1}
+    ending = (
+        CutoverErasing(**about, first=1, last=1, objects=1, again=ABSENT),
+        CutoverErased(
+            **about, first=ABSENT, last=1, again=ABSENT, outcomes=deleted, pending=ABSENT
+        ),
+        CutoverRequested(**about, outcomes=deleted, user="ops", keep_going=ABSENT),
+        CutoverObserved(**about, remains=remains),
+    )
+    return [*events, *((at, event.kind, event) for event in ending)]
 
 
 def test_a_report_can_be_written_at_every_moment_of_a_cutover(tmp_path: Path) -> None:

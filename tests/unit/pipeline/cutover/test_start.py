@@ -19,12 +19,13 @@ from hdh_migrate.errors import (
     SourceWritten,
     SwitchHeld,
 )
+from hdh_migrate.events.cutover import Track
 from hdh_migrate.model import Problem, State
 from hdh_migrate.pipeline.cutover.gates import blockers
 from hdh_migrate.pipeline.cutover.rollback import roll_back
 from hdh_migrate.pipeline.cutover.scene import Need
 from hdh_migrate.pipeline.cutover.smoke import sample
-from hdh_migrate.pipeline.cutover.standing import Stage, Track
+from hdh_migrate.pipeline.cutover.standing import Stage
 from hdh_migrate.pipeline.cutover.start import start
 from tests.support.corpus import recounted
 from tests.support.cutover import NEW, OLD, Affair, program
@@ -138,7 +139,8 @@ def test_the_final_delta_moves_what_is_new_or_changed(affair: Affair) -> None:
     dataset = affair.world.datasets[0]
     assert affair.world.opened(dataset, "o1") == b"changed"
     assert affair.world.opened(dataset, "o9") == b"new"
-    assert affair.standing().rounds == [{"round": 1, "new": 1, "changed": 1, "vanished": 0}]
+    (delta,) = affair.standing().rounds
+    assert (delta.round, delta.new, delta.changed, delta.vanished) == (1, 1, 1, 0)
     recounted(affair.world)
     assert affair.pointer.value == OLD
 
@@ -158,7 +160,7 @@ def test_a_source_that_is_written_between_the_listings_is_not_frozen(affair: Aff
     assert affair.pointer.value == OLD
     waits = affair.standing().waits
     assert waits is not None
-    assert waits["why"] == "source-written"
+    assert waits.why == "source-written"
 
 
 def test_a_source_that_is_written_after_the_listings_is_not_frozen(affair: Affair) -> None:
@@ -213,7 +215,7 @@ def test_a_signed_statement_stands_in_for_the_trial(affair: Affair) -> None:
     affair.act(start)
     freeze = affair.standing().freeze
     assert freeze is not None
-    assert freeze["how"] == {"kind": "statement", "keys": ["SHA256:dpo"]}
+    assert freeze.how.as_json() == {"kind": "statement", "keys": ["SHA256:dpo"]}
 
 
 @pytest.mark.parametrize(

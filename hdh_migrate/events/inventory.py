@@ -1,0 +1,62 @@
+"""What was inventoried of a dataset, and what changed in it since (decisions/0021)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from hdh_migrate.events.event import Event
+from hdh_migrate.jsonform import Absent, JsonForm, json_form
+
+
+@json_form
+class Covered(JsonForm):
+    """So many objects and bytes, and the root over their leaves."""
+
+    objects: int
+    bytes: int
+    root: str
+
+
+@json_form
+class InventoryCounts(Covered):
+    """All objects of a dataset, those that the plan leaves behind among them."""
+
+    excluded: Covered
+
+
+@json_form
+class InventorySealed(Event):
+    """A dataset's inventory was closed, or closed again after it had changed."""
+
+    kind: ClassVar[str] = "inventoried"
+    dataset: str
+    objects: int
+    bytes: int | Absent
+    """Not told before version 3 of the ledger."""
+    root: str
+    excluded: Covered | Absent
+    """Not told before version 3 of the ledger."""
+
+    @classmethod
+    def of(cls, dataset: str, counts: InventoryCounts) -> InventorySealed:
+        """Return what tells of these counts."""
+        return cls(
+            dataset=dataset, objects=counts.objects, bytes=counts.bytes, root=counts.root,
+            excluded=counts.excluded,
+        )  # fmt: skip
+
+
+@json_form
+class InventoryChanged(Event):
+    """Objects joined a closed inventory or were pinned anew; leaves are in hexadecimal."""
+
+    kind: ClassVar[str] = "inventory-changed"
+    dataset: str
+    joined: tuple[str, ...] | Absent
+    joined_excluded: tuple[str, ...] | Absent
+    changed: tuple[tuple[str, str], ...] | Absent
+    """What a leaf was, and what it is now."""
+    changed_excluded: tuple[tuple[str, str], ...] | Absent
+
+
+InventoryEvent = InventorySealed | InventoryChanged
