@@ -116,6 +116,11 @@ def _text(listed: Contents) -> str:
             table(first, {"name": "PAGE", "title": "TITLE"}),
             "",
             f"and {len(listed['pages']) - len(first)} decisions, which docs index names",
-            *wrap("schemas: " + ", ".join(listed["schemas"]), _WIDTH, subsequent_indent="  "),
+            *wrap(
+                "schemas: " + ", ".join(listed["schemas"]),
+                _WIDTH,
+                subsequent_indent="  ",
+                break_on_hyphens=False,
+            ),
         )
     )

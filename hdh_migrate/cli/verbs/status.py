@@ -27,7 +27,7 @@ WATCH_SECONDS = 2.0
         "status plan.yaml --watch",
         "status plan.yaml --json",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
     result=Status,
 )
 def status(

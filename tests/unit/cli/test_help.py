@@ -87,6 +87,8 @@ def test_every_verb_ends_with_examples_and_exit_codes(names: tuple[str, ...]) ->
     assert shown == [(int(code), code.meaning) for code in verb.exits]
     assert Exit.OK in verb.exits
     assert list(verb.exits) == sorted(set(verb.exits))
+    if any(parameter.name == "plan" for parameter in LEAVES[names].params):
+        assert Exit.REFUSED in verb.exits, "a plan may be refused"
 
 
 @pytest.mark.parametrize("names", LEAVES, ids=" ".join)

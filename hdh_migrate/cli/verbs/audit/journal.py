@@ -12,7 +12,7 @@ from hdh_migrate.results.proofs import Event
         "audit journal plan.yaml",
         "audit journal plan.yaml --state-dir /srv/state",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
     result=Event,
 )
 def journal(
