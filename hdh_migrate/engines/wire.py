@@ -231,15 +231,20 @@ def _many(form: _Form) -> _Form:
 
 
 def _fixed(hints: Sequence[Any]) -> _Form:
-    """Return the form of a tuple of plain values."""
-    raws = [_form(hint).raw for hint in hints]
+    """Return the form of a tuple of so many values."""
+    forms = [_form(hint) for hint in hints]
+    raws, writes, reads = zip(*((one.raw, one.write, one.read) for one in forms), strict=True)
 
     def read(told: list[Json]) -> tuple[Any, ...]:
         if len(told) != len(raws) or not all(map(_is_of, told, raws)):
             raise _Refused(": no such tuple")
-        return tuple(told)
+        return tuple(map(_through, told, reads))
 
-    return _Form(_LIST, list, read)
+    return _Form(_LIST, lambda values: list(map(_through, values, writes)), read)
+
+
+def _through(value: Json, change: Write | Read | None) -> Json:
+    return value if change is None else change(value)
 
 
 def _is_of(told: Json, raw: frozenset[type]) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import pytest
 
+from hdh_migrate.codes import Code
 from hdh_migrate.engines.local import LocalEngine
 from hdh_migrate.engines.wire import (
     FROM_WORKER,
@@ -68,14 +69,14 @@ RECEIPTS: list[FromWorker] = [
     Gone(**OF),
     Matched(
         **OF, level="full", at="2026-01-01T00:00:00.000Z", sha256="aa", stored_sha256=None,
-        beside=(("tags-lost", "one"),),
+        beside=((Code.TAGS_LOST, "one"),),
     ),
     Doubted(**OF),
     Rechecked(**OF, wrong=None),
     Rechecked(**OF, wrong="target-gone"),
     Drifted(**OF, now=NOW, same_version=True),
-    Failed(**OF, code="missing", verdict=Verdict.MISSING, detail="gone", now=NOW),
-    Failed(**OF, code="missing", verdict=Verdict.MISSING, detail="gone"),
+    Failed(**OF, code=Code.MISSING, verdict=Verdict.MISSING, detail="gone", now=NOW),
+    Failed(**OF, code=Code.MISSING, verdict=Verdict.MISSING, detail="gone"),
     Returned(**OF, number=None, dataset="d", reason=ReturnReason.HOST, detail="no"),
     OrderDone(order=1),
     Question(number=1, intent=SealIntent(**OF, number=3, size=4, sha256="aa")),
@@ -182,7 +183,8 @@ def test_a_type_that_was_right_once_makes_no_other_right() -> None:
         (b'[["unheard", 1]]', "kind that is not known"),
         (b'[["close"]]', "kind that is not known"),  # which a worker does not say
         (b'[["put", "d", []]]', "kind that is not known"),
-        (b'[["failed",1,2,"c","perfect","d",null]]', r"failed\.verdict: no Verdict"),
+        (b'[["failed",1,2,"boredom","match","d",null]]', r"failed\.code: no Code"),
+        (b'[["failed",1,2,"missing","perfect","d",null]]', r"failed\.verdict: no Verdict"),
         (b'[["returned",1,2,null,"d","bored","d"]]', r"returned\.reason: no ReturnReason"),
         (b'[["begun",1,2,"u","%%%"]]', r"begun\.header: no base64"),
         (b'[["begun",1,2,"u","\xc3\xa9"]]', r"begun\.header: no base64"),

@@ -22,7 +22,7 @@ GITIGNORE = "# private keys, credentials and ledgers never belong in version con
         "init emc2",
         "init emc2 --json",
     ),
-    exits=(Exit.OK, Exit.UNEXPECTED, Exit.USAGE),
+    exits=(Exit.OK, Exit.UNEXPECTED, Exit.USAGE, Exit.REFUSED),
     result=Made,
 )
 def init(
