@@ -22,8 +22,8 @@ from typing import Any
 
 from hdh_migrate.evidence.bundle import write_bundle
 from hdh_migrate.evidence.check import check_bundle
-from hdh_migrate.evidence.facts import Counts, Facts, Loss, StepPace
-from hdh_migrate.evidence.signing import load_signer, load_verifier, new_report_key
+from hdh_migrate.evidence.lines.facts import Counts, Facts, Loss, StepPace
+from hdh_migrate.evidence.signatures.signing import load_signer, load_verifier, new_report_key
 from hdh_migrate.fixity import MerkleTree
 from tests.unit.evidence import builders
 

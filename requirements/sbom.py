@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hdh_migrate import __version__
-from hdh_migrate.evidence.verifier import verifier_digest
+from hdh_migrate.evidence.verifier.copies import verifier_digest
 from hdh_migrate.software import code_digest
 
 LOCK = Path(__file__).with_name("run.lock")

@@ -32,7 +32,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from hdh_migrate.evidence.verifier import verifier_digest
+        from hdh_migrate.evidence.verifier.copies import verifier_digest
 
         typer.echo(f"{PROGRAM} {__version__}\nverifier sha256 {verifier_digest()}")
         raise typer.Exit

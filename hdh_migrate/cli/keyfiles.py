@@ -11,7 +11,7 @@ import typer
 from hdh_migrate.errors import KeyUnavailable, UsageError
 
 if TYPE_CHECKING:
-    from hdh_migrate.evidence.signing import Verifier
+    from hdh_migrate.evidence.signatures.signing import Verifier
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ def trusted_keys(paths: Sequence[Path], threshold: int) -> list[Verifier]:
     Raises:
         UsageError: a file is no key, or there are fewer different keys than must have signed.
     """
-    from hdh_migrate.evidence.signing import load_verifier
+    from hdh_migrate.evidence.signatures.signing import load_verifier
 
     keys = given(load_verifier, paths)
     different = len({key.fingerprint for key in keys})

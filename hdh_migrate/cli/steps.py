@@ -20,7 +20,7 @@ def perform_steps(
 ) -> Exit:
     """Carry out steps and tell where every dataset stands."""
     from hdh_migrate.model import Step
-    from hdh_migrate.session.run import perform
+    from hdh_migrate.session.verbs.run import perform
 
     def act(desk: Desk) -> tuple[Exit, list[DatasetStates], str]:
         return *perform(desk, [Step(step) for step in steps], batches), desk.loaded.digest

@@ -160,7 +160,7 @@ def _secret(stage: DemoFolder, name: str, value: str) -> None:
 
 
 def _keys(stage: DemoFolder) -> None:
-    from hdh_migrate.evidence.signing import new_report_key
+    from hdh_migrate.evidence.signatures.signing import new_report_key
     from hdh_migrate.sealing.keys import new_pair
 
     keys = stage.folder / "keys"

@@ -25,7 +25,7 @@ from typing import IO, Final, TypeVar, cast
 from hdh_migrate.errors import EvidenceDamaged, UsageError
 from hdh_migrate.evidence import tapes
 from hdh_migrate.evidence.tapes import TarEntry
-from hdh_migrate.evidence.verify import FILES, OPTIONAL
+from hdh_migrate.evidence.verifier.verify import FILES, OPTIONAL
 
 T = TypeVar("T")
 

@@ -30,13 +30,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from hdh_migrate.errors import EvidenceDamaged, NoSpace, UsageError
-from hdh_migrate.evidence.catalogue import LANGUAGES
 from hdh_migrate.evidence.check import check_bundle, sums_text
-from hdh_migrate.evidence.contradictions import Grounds
-from hdh_migrate.evidence.counts import summary as summary_of
-from hdh_migrate.evidence.facts import Facts, check_facts
-from hdh_migrate.evidence.html import SHOWN_FINDINGS, render_report
-from hdh_migrate.evidence.records import (
+from hdh_migrate.evidence.lines.contradictions import Grounds
+from hdh_migrate.evidence.lines.facts import Facts, check_facts
+from hdh_migrate.evidence.lines.records import (
     exclusion_line,
     finding_line,
     journal_line,
@@ -44,10 +41,13 @@ from hdh_migrate.evidence.records import (
     order_of,
     read_line,
 )
-from hdh_migrate.evidence.recount import Order, Recount, unclaimed
-from hdh_migrate.evidence.signing import STATEMENT_TYPE, Signer
-from hdh_migrate.evidence.statement import predicate_of, statement
-from hdh_migrate.evidence.verify import CODE
+from hdh_migrate.evidence.lines.recount import Order, Recount, unclaimed
+from hdh_migrate.evidence.lines.statement import predicate_of, statement
+from hdh_migrate.evidence.page.catalogue import LANGUAGES
+from hdh_migrate.evidence.page.html import SHOWN_FINDINGS, render_report
+from hdh_migrate.evidence.signatures.signing import STATEMENT_TYPE, Signer
+from hdh_migrate.evidence.verifier.counts import summary as summary_of
+from hdh_migrate.evidence.verifier.verify import CODE
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import sync
 
@@ -129,7 +129,7 @@ def _fill(
     digests, shown = _write_lines(folder, streams, recount, held)
     digests["journal.jsonl"], end = _write_journal(folder, journal)
     for name in CODE:
-        source = files("hdh_migrate.evidence") / name
+        source = files("hdh_migrate.evidence.verifier") / name
         digests[name] = _write(folder / name, source.read_bytes())
     predicate = predicate_of(facts, recount, end)
     if held is not None:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hdh_migrate.errors import EvidenceDamaged
-from hdh_migrate.evidence import verify
 from hdh_migrate.evidence.archives import unpacked
-from hdh_migrate.evidence.notes import SignedNote
-from hdh_migrate.evidence.outcome import Outcome
-from hdh_migrate.evidence.sample import Sample
-from hdh_migrate.evidence.signatures import Key
-from hdh_migrate.evidence.signing import Verifier
-from hdh_migrate.evidence.verify import Stamped, sums_text
+from hdh_migrate.evidence.signatures.signing import Verifier
+from hdh_migrate.evidence.verifier import verify
+from hdh_migrate.evidence.verifier.notes import SignedNote
+from hdh_migrate.evidence.verifier.outcome import Outcome
+from hdh_migrate.evidence.verifier.sample import Sample
+from hdh_migrate.evidence.verifier.signatures import Key
+from hdh_migrate.evidence.verifier.verify import Stamped, sums_text
 
 __all__ = ["check_bundle", "examine", "sums_text"]
 

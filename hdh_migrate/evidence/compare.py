@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from hdh_migrate.errors import UsageError
-from hdh_migrate.evidence.facts import LEVELS
+from hdh_migrate.evidence.lines.facts import LEVELS
+from hdh_migrate.evidence.lines.records import order_of
 from hdh_migrate.evidence.reading import CheckedBundle, Line, problems_of, read_bundle
-from hdh_migrate.evidence.records import order_of
-from hdh_migrate.evidence.signing import Verifier
+from hdh_migrate.evidence.signatures.signing import Verifier
 from hdh_migrate.model import Verdict
 from hdh_migrate.results.proofs import PlaceInBoth
 

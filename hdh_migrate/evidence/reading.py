@@ -16,7 +16,7 @@ from typing import Any
 
 from hdh_migrate.errors import EvidenceDamaged, UsageError
 from hdh_migrate.evidence.check import check_bundle
-from hdh_migrate.evidence.records import (
+from hdh_migrate.evidence.lines.records import (
     MAX_LINE,
     exclusion_line,
     exclusion_line_1,
@@ -25,8 +25,8 @@ from hdh_migrate.evidence.records import (
     manifest_line,
     read_line,
 )
-from hdh_migrate.evidence.signing import Verifier
-from hdh_migrate.evidence.verify import format_of
+from hdh_migrate.evidence.signatures.signing import Verifier
+from hdh_migrate.evidence.verifier.verify import format_of
 from hdh_migrate.fixity import canonical_json, sha256_hex
 
 Line = dict[str, Any]

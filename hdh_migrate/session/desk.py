@@ -17,9 +17,9 @@ from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.ports import Clock, Progress
-from hdh_migrate.session.outlook import check
-from hdh_migrate.session.probed import limits_of
-from hdh_migrate.session.unshared import demand_ours
+from hdh_migrate.session.policy.unshared import demand_ours
+from hdh_migrate.session.views.outlook import check
+from hdh_migrate.session.views.probed import limits_of
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring import ENGINES, SOURCES, OpenEngine, Services, Sources, plan_of
 from hdh_migrate.wiring.chosen import is_rehearsal

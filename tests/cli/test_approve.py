@@ -18,13 +18,13 @@ from hdh_migrate.cli.output import LineProgress, Output
 from hdh_migrate.cli.verbs.approve import expiry
 from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.errors import Exit, PlanChanged, UsageError
-from hdh_migrate.evidence.approvals import ApprovalStage, Judgement, Why
-from hdh_migrate.evidence.signing import load_verifier, new_report_key
+from hdh_migrate.evidence.signatures.approvals import ApprovalStage, Judgement, Why
+from hdh_migrate.evidence.signatures.signing import load_verifier, new_report_key
 from hdh_migrate.fixity import canonical_json
-from hdh_migrate.session import approving
 from hdh_migrate.session.desk import Desk as SessionDesk
-from hdh_migrate.session.terms import terms_of, threshold, verifiers
-from hdh_migrate.session.timekeeping import offline
+from hdh_migrate.session.policy.terms import terms_of, threshold, verifiers
+from hdh_migrate.session.policy.timekeeping import offline
+from hdh_migrate.session.verbs import approve as approving
 from tests.cli.test_cli import Desk, document
 from tests.support.fixtures import Bucket, s3_client
 

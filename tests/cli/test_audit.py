@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import Exit
-from hdh_migrate.evidence.signing import new_report_key
+from hdh_migrate.evidence.signatures.signing import new_report_key
 from tests.cli.test_cli import Desk
 from tests.support.command import command as started
 from tests.support.fixtures import Bucket

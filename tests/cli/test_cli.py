@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.errors import Exit
-from hdh_migrate.evidence.signing import new_report_key
+from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.sealing.keys import new_pair
 from tests.support.command import command as started
 from tests.support.fixtures import Bucket, s3_client

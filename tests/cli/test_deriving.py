@@ -21,7 +21,7 @@ import typer
 
 from hdh_migrate.cli.app import app
 from hdh_migrate.errors import Exit
-from hdh_migrate.evidence.facts import Counts, StepPace
+from hdh_migrate.evidence.lines.facts import Counts, StepPace
 from tests.support.schemas import hold
 from tests.unit.evidence.builders import (
     Told,

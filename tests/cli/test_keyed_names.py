@@ -15,7 +15,7 @@ import pytest
 
 from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.reading import open_bundle
-from hdh_migrate.evidence.signing import load_verifier
+from hdh_migrate.evidence.signatures.signing import load_verifier
 from tests.cli.test_cli import CANARY_NAME, Desk
 from tests.support.fixtures import S3Server, _bucket
 

@@ -11,7 +11,7 @@ import pytest
 from hdh_migrate.errors import Exit, LedgerError, Refused
 from hdh_migrate.folders import demand_private
 from hdh_migrate.ledger import Ledger, ledger_path
-from hdh_migrate.session import fetch
+from hdh_migrate.session.verbs import fetch
 from hdh_migrate.telemetry import SystemClock
 from tests.cli.test_cli import Desk
 from tests.support.fixtures import Bucket

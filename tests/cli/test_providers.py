@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.errors import Exit
-from hdh_migrate.evidence.signing import new_report_key
+from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.targets import profiles
 from tests.support.command import command as started
 from tests.unit.plan.builders import GOOD

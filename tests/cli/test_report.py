@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import Exit
-from hdh_migrate.evidence.signing import new_report_key
+from hdh_migrate.evidence.signatures.signing import new_report_key
 from tests.cli.test_cli import ROOT, Desk, document
 from tests.support.authority import TIME_STAMPING, Authority, Issuer, issue, online
 from tests.support.command import command as started

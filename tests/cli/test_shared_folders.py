@@ -11,9 +11,9 @@ import pytest
 
 from hdh_migrate.errors import Exit, KeyUnavailable, Refused, UsageError
 from hdh_migrate.evidence.bundle import _published
-from hdh_migrate.evidence.signing import load_signer
+from hdh_migrate.evidence.signatures.signing import load_signer
 from hdh_migrate.folders import demand_unshared
-from hdh_migrate.session import fetch
+from hdh_migrate.session.verbs import fetch
 from tests.support.command import command
 
 STRANGER = 65_533

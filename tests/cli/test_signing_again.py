@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import Exit
-from hdh_migrate.evidence.signing import new_report_key
+from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.ledger.database import connect
 from tests.cli.test_cli import Desk, document
 from tests.support.fixtures import Bucket

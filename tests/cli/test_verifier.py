@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from hdh_migrate.errors import Exit
-from hdh_migrate.evidence.verify import CODE
+from hdh_migrate.evidence.verifier.verify import CODE
 from tests.support.command import command as started
 
 

@@ -18,22 +18,23 @@ import yaml
 from hdh_migrate.clocks import later
 from hdh_migrate.door import Addresses
 from hdh_migrate.errors import ApprovalMissing, EvidenceDamaged, Exit, PlanInvalid, Refused
-from hdh_migrate.evidence.approvals import ApprovalStage, approval
 from hdh_migrate.evidence.check import examine
-from hdh_migrate.evidence.signing import load_signer, load_verifier, new_report_key
+from hdh_migrate.evidence.signatures.approvals import ApprovalStage, approval
+from hdh_migrate.evidence.signatures.signing import load_signer, load_verifier, new_report_key
 from hdh_migrate.model import Role, Step
 from hdh_migrate.plan.loader import load
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import SourceSection, Tls
 from hdh_migrate.sealing.keys import new_pair
-from hdh_migrate.session import cutover, gate, preflight
-from hdh_migrate.session.approving import keep, subject_here
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.facts import facts_of
-from hdh_migrate.session.outlook import demand_current
-from hdh_migrate.session.reporting import write_report
-from hdh_migrate.session.run import forecast, perform
-from hdh_migrate.session.timekeeping import judge_for
+from hdh_migrate.session.policy import gate
+from hdh_migrate.session.policy.timekeeping import judge_for
+from hdh_migrate.session.verbs import cutover, preflight
+from hdh_migrate.session.verbs.approve import keep, subject_here
+from hdh_migrate.session.verbs.report import write_report
+from hdh_migrate.session.verbs.run import forecast, perform
+from hdh_migrate.session.views.facts import facts_of
+from hdh_migrate.session.views.outlook import demand_current
 from hdh_migrate.wiring import (
     SOURCES,
     Sources,

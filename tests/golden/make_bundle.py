@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from hdh_migrate.demo.servers import moto_s3
-from hdh_migrate.evidence.signing import new_report_key
+from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.sealing.keys import new_pair
 from tests.support.fixtures import s3_client
 

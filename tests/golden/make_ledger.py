@@ -18,15 +18,15 @@ from types import SimpleNamespace
 from hdh_migrate.demo.servers import moto_s3
 from hdh_migrate.errors import Refused
 from hdh_migrate.events.cutover import CutoverRelisting, Track
-from hdh_migrate.evidence.signing import new_report_key
+from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.model import Step
 from hdh_migrate.pipeline.cutover.delta import Delta
 from hdh_migrate.pipeline.transfer import Transfer
 from hdh_migrate.pipeline.verify import Verify
 from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.run import held_ledger, perform
-from hdh_migrate.session.timekeeping import judge_for
+from hdh_migrate.session.policy.timekeeping import judge_for
+from hdh_migrate.session.verbs.run import held_ledger, perform
 from tests.support.fixtures import s3_client
 from tests.support.quiet import Notes
 

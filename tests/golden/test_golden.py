@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.evidence.check import examine
-from hdh_migrate.evidence.notes import load_note
 from hdh_migrate.evidence.reading import open_bundle
-from hdh_migrate.evidence.signing import load_verifier
+from hdh_migrate.evidence.signatures.signing import load_verifier
+from hdh_migrate.evidence.verifier.notes import load_note
 
 FORMATS = (1, 2)
 

@@ -11,17 +11,17 @@ import pytest
 from hdh_migrate.errors import Exit, LedgerDamaged
 from hdh_migrate.events.objects import FindingsChanged, ObjectsFailed
 from hdh_migrate.events.run import LedgerUpgraded
-from hdh_migrate.evidence.approvals import ApprovalStage
 from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.reading import read_bundle
-from hdh_migrate.evidence.signing import load_verifier, new_report_key
+from hdh_migrate.evidence.signatures.approvals import ApprovalStage
+from hdh_migrate.evidence.signatures.signing import load_verifier, new_report_key
 from hdh_migrate.folders import make_private
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import State
-from hdh_migrate.session.approving import subject_here
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.reporting import write_report
+from hdh_migrate.session.verbs.approve import subject_here
+from hdh_migrate.session.verbs.report import write_report
 from tests.support.quiet import FakeClock, Notes
 from tests.unit.ledger.test_reconcile import cover_anew, end, inventoried, listed
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import apsw
 import pytest
 
-from hdh_migrate.evidence.signing import load_verifier, new_report_key
-from hdh_migrate.session.consents import Consents
-from hdh_migrate.session.decommission import proof_lacks
+from hdh_migrate.evidence.signatures.signing import load_verifier, new_report_key
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.records import batch_root
-from hdh_migrate.session.run import operator
-from hdh_migrate.session.timekeeping import offline
+from hdh_migrate.session.policy.consents import Consents
+from hdh_migrate.session.policy.timekeeping import offline
+from hdh_migrate.session.verbs.decommission import proof_lacks
+from hdh_migrate.session.verbs.run import operator
+from hdh_migrate.session.views.records import batch_root
 from tests.support.quiet import Notes
 from tests.support.site import NEW, OLD, Site
 

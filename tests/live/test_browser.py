@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hdh_migrate.evidence.facts import Counts, Loss, StepPace
+from hdh_migrate.evidence.lines.facts import Counts, Loss, StepPace
 from tests.support.browser import Browser, browser
 from tests.unit.evidence.builders import (
     bundle,

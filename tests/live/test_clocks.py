@@ -15,10 +15,12 @@ import pytest
 
 from hdh_migrate.clocks import ALONE, seconds_of
 from hdh_migrate.errors import ClocksDiffer, MigrateError, Refused
-from hdh_migrate.evidence.approvals import ApprovalStage, approval
-from hdh_migrate.evidence.signing import load_signer
-from hdh_migrate.session import approving, cutover, decommission, reporting
+from hdh_migrate.evidence.signatures.approvals import ApprovalStage, approval
+from hdh_migrate.evidence.signatures.signing import load_signer
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.verbs import approve as approving
+from hdh_migrate.session.verbs import cutover, decommission
+from hdh_migrate.session.verbs import report as reporting
 from hdh_migrate.telemetry import SystemClock
 from tests.support import lies
 from tests.support.proxy import Proxy

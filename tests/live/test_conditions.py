@@ -16,12 +16,12 @@ from hdh_migrate.clocks import Moment
 from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.door import Addresses, Door
 from hdh_migrate.errors import Exit, Refused
-from hdh_migrate.evidence.signing import load_signer, new_report_key
-from hdh_migrate.session import waivers
+from hdh_migrate.evidence.signatures.signing import load_signer, new_report_key
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.preflight import report
-from hdh_migrate.session.run import forecast
-from hdh_migrate.session.timekeeping import judge_for
+from hdh_migrate.session.policy import waivers
+from hdh_migrate.session.policy.timekeeping import judge_for
+from hdh_migrate.session.verbs.preflight import report
+from hdh_migrate.session.verbs.run import forecast
 from hdh_migrate.targets import profiles
 from hdh_migrate.targets.conditions import Condition, conditions
 from hdh_migrate.targets.s3_endpoint import S3Endpoint

@@ -27,10 +27,10 @@ from hdh_migrate.plan.cutover import Decommission
 from hdh_migrate.plan.loader import load
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.outlook import check
-from hdh_migrate.session.reporting import write_report
-from hdh_migrate.session.run import perform
-from hdh_migrate.session.stamping import _stamped
+from hdh_migrate.session.verbs.report import write_report
+from hdh_migrate.session.verbs.run import perform
+from hdh_migrate.session.verbs.timestamp import _stamped
+from hdh_migrate.session.views.outlook import check
 from hdh_migrate.wiring import (
     Vault,
     open_eraser,

@@ -9,11 +9,11 @@ import pytest
 
 from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.check import check_bundle
-from hdh_migrate.evidence.signing import load_verifier
+from hdh_migrate.evidence.signatures.signing import load_verifier
 from hdh_migrate.model import Step
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.reporting import write_report
-from hdh_migrate.session.run import perform
+from hdh_migrate.session.verbs.report import write_report
+from hdh_migrate.session.verbs.run import perform
 from tests.support import second_verifier as second
 from tests.support.affair import Affair
 from tests.support.here import HERE

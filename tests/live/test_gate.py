@@ -22,12 +22,12 @@ from hdh_migrate.clocks import Moment
 from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.door import Addresses
 from hdh_migrate.errors import Exit, MigrateError, PlanInvalid
-from hdh_migrate.evidence.signing import load_signer, load_verifier, new_report_key
+from hdh_migrate.evidence.signatures.signing import load_signer, load_verifier, new_report_key
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Step
-from hdh_migrate.session import waivers
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.run import forecast, perform
+from hdh_migrate.session.policy import waivers
+from hdh_migrate.session.verbs.run import forecast, perform
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring.targets import Network
 from tests.support.fixtures import Bucket

@@ -14,7 +14,7 @@ from hdh_migrate.errors import Exit
 from hdh_migrate.model import Step
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.run import perform
+from hdh_migrate.session.verbs.run import perform
 from tests.support.affair import Affair
 from tests.support.here import HERE
 from tests.support.quiet import Notes

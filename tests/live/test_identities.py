@@ -33,7 +33,7 @@ from hdh_migrate.plan.sides import (
     ManagedIdentity,
     WorkloadIdentity,
 )
-from hdh_migrate.session.outlook import demand_current
+from hdh_migrate.session.views.outlook import demand_current
 from hdh_migrate.sources import azure_proofs as proofs
 from hdh_migrate.sources import azure_tokens as tokens
 from hdh_migrate.transport import Tls, Transport

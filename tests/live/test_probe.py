@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hdh_migrate.evidence.signing import load_verifier, verify_envelope
+from hdh_migrate.evidence.signatures.signing import load_verifier, verify_envelope
 from hdh_migrate.targets import profiles
 from hdh_migrate.targets.probing.bench import ROOT
 from tests.support.errand import BUCKET, Errand, errand

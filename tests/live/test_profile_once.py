@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import Exit
-from hdh_migrate.evidence.signing import new_report_key
+from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.model import Step
 from hdh_migrate.plan.loader import load
-from hdh_migrate.session.contents import contents_of
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.outlook import check, outlook
-from hdh_migrate.session.reporting import write_report
-from hdh_migrate.session.run import perform
+from hdh_migrate.session.policy.contents import contents_of
+from hdh_migrate.session.verbs.report import write_report
+from hdh_migrate.session.verbs.run import perform
+from hdh_migrate.session.views.outlook import check, outlook
 from hdh_migrate.targets.facts import profile_facts
 from hdh_migrate.wiring.chosen import limits_of, profile_of, take_profile
 from tests.support.affair import Affair

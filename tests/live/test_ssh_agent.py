@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import Exit, KeyUnavailable
-from hdh_migrate.evidence.agent import agent_key, public_of
-from hdh_migrate.evidence.signing import (
+from hdh_migrate.evidence.signatures.agent import agent_key, public_of
+from hdh_migrate.evidence.signatures.signing import (
     STATEMENT_TYPE,
     import_public,
     load_signer,

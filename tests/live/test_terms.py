@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hdh_migrate.evidence.signing import new_report_key
+from hdh_migrate.evidence.signatures.signing import new_report_key
 from tests.support.site import NEW, Site
 
 pytestmark = pytest.mark.live

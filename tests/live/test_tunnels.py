@@ -15,11 +15,11 @@ from hdh_migrate.clocks import Moment
 from hdh_migrate.demo.servers import S3Server, moto_s3
 from hdh_migrate.door import Addresses
 from hdh_migrate.errors import Refused
-from hdh_migrate.evidence.signing import load_signer, new_report_key
+from hdh_migrate.evidence.signatures.signing import load_signer, new_report_key
 from hdh_migrate.model import Step
-from hdh_migrate.session import gate, health, waivers
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.run import perform
+from hdh_migrate.session.policy import gate, health, waivers
+from hdh_migrate.session.verbs.run import perform
 from hdh_migrate.wiring.chosen import is_rehearsal
 from hdh_migrate.wiring.targets import Network
 from tests.support.quiet import Notes

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from hdh_migrate.evidence import keyed
-from hdh_migrate.evidence.journal import CountedInventory, Journal, findings_digest
-from hdh_migrate.evidence.records import journal_line
+from hdh_migrate.evidence.exports import keyed
+from hdh_migrate.evidence.lines.records import journal_line
+from hdh_migrate.evidence.verifier.journal import CountedInventory, Journal, findings_digest
 from hdh_migrate.model import State, key_text
 from tests.property.test_ledger_story import Story
 

@@ -8,7 +8,7 @@ import io
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hdh_migrate.evidence.cells import code, safe
+from hdh_migrate.evidence.exports.cells import code, safe
 from hdh_migrate.model import key_text
 from tests.support.undone import restored
 

@@ -24,7 +24,8 @@ from hdh_migrate.events.cutover import CutoverRelisting, Track
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.inventory import InventorySealed
 from hdh_migrate.events.registry import KINDS, JournalEvent, UnknownOfCutover, read
-from hdh_migrate.evidence import cutovers, journal, keyed
+from hdh_migrate.evidence.exports import keyed
+from hdh_migrate.evidence.verifier import cutovers, journal
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.jsonform import ABSENT, Absent, JsonForm, OtherForm
 from hdh_migrate.ledger.store import read_event

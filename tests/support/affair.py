@@ -19,14 +19,14 @@ from crypt4gh.lib import decrypt
 
 from hdh_migrate.demo.servers import Azurite
 from hdh_migrate.errors import Exit, MigrateError
-from hdh_migrate.evidence.signing import new_report_key
+from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.model import State, Step
 from hdh_migrate.results.moves import Check
 from hdh_migrate.sealing.keys import new_pair
-from hdh_migrate.session import preflight
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.run import perform
-from hdh_migrate.session.timekeeping import judge_for
+from hdh_migrate.session.policy.timekeeping import judge_for
+from hdh_migrate.session.verbs import preflight
+from hdh_migrate.session.verbs.run import perform
 from tests.support.fixtures import Bucket, ProxyTo
 from tests.support.here import HERE
 from tests.support.proxy import Proxy

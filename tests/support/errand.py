@@ -22,12 +22,12 @@ from crypt4gh.keys import get_private_key
 from crypt4gh.lib import decrypt
 
 from hdh_migrate.errors import MigrateError
-from hdh_migrate.evidence.signing import new_report_key
+from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.model import Step
 from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.probe import probe
-from hdh_migrate.session.run import perform
+from hdh_migrate.session.verbs.probe import probe
+from hdh_migrate.session.verbs.run import perform
 from tests.support.command import command as started
 from tests.support.here import HERE
 from tests.support.quiet import Notes

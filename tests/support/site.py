@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from hdh_migrate.cli import app as cli
-from hdh_migrate.evidence.signing import new_report_key
+from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.sealing.keys import new_pair
 from tests.support.fixtures import Bucket, Container
 from tests.support.here import HERE

@@ -20,14 +20,14 @@ from hdh_migrate.clocks import (
     seconds_of,
 )
 from hdh_migrate.errors import ClocksDiffer, ConnectionLost, Exit, Refused
-from hdh_migrate.evidence.approvals import ApprovalStage, Subject, Why, approval
-from hdh_migrate.evidence.approvals import judge as judge_approvals
-from hdh_migrate.evidence.signing import load_signer, load_verifier, new_report_key
+from hdh_migrate.evidence.signatures.approvals import ApprovalStage, Subject, Why, approval
+from hdh_migrate.evidence.signatures.approvals import judge as judge_approvals
+from hdh_migrate.evidence.signatures.signing import load_signer, load_verifier, new_report_key
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.plan.loader import load
 from hdh_migrate.receipts import EndpointTraffic
-from hdh_migrate.session import gate, waivers
-from hdh_migrate.session.run import added_up
+from hdh_migrate.session.policy import gate, waivers
+from hdh_migrate.session.verbs.run import added_up
 from hdh_migrate.transport import Traffic
 from hdh_migrate.wiring import Services
 from hdh_migrate.wiring.targets import Network

@@ -16,7 +16,7 @@ from hdh_migrate.codes import Code, Severity
 from hdh_migrate.errors import Exit
 from hdh_migrate.model import Erasing
 from hdh_migrate.pipeline import perform, recheck, rechecking, selecting
-from hdh_migrate.session.waivers import may_be_waived
+from hdh_migrate.session.policy.waivers import may_be_waived
 from hdh_migrate.sources import azure_listing, folder
 from hdh_migrate.targets.profiles import load
 

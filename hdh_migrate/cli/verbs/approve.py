@@ -17,7 +17,7 @@ from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.switches import Approved, Kept, Withdrawn
 
 if TYPE_CHECKING:
-    from hdh_migrate.evidence.signing import Signer
+    from hdh_migrate.evidence.signatures.signing import Signer
     from hdh_migrate.session.desk import Desk
 
 _FOR = re.compile(r"([1-9][0-9]{0,4})([mhd])")
@@ -115,7 +115,7 @@ def approve(
     task = Task(as_json=as_json)
 
     def body() -> None:
-        from hdh_migrate.session import approving
+        from hdh_migrate.session.verbs import approve as approving
 
         desk = task.desk(plan, state_dir)
         if take is not None:
@@ -166,11 +166,11 @@ def _made(
     out: Path | None,
 ) -> Approved:
     from hdh_migrate.clocks import ALONE, length, seconds_of
-    from hdh_migrate.evidence import approvals
-    from hdh_migrate.evidence.signing import claims_of, load_verifier
+    from hdh_migrate.evidence.signatures import approvals
+    from hdh_migrate.evidence.signatures.signing import claims_of, load_verifier
     from hdh_migrate.fixity import canonical_json, sha256_hex
-    from hdh_migrate.session import approving
-    from hdh_migrate.session.timekeeping import offline
+    from hdh_migrate.session.policy.timekeeping import offline
+    from hdh_migrate.session.verbs import approve as approving
 
     _demand_comment(comment)
     if begins is not None and stage != "freeze":
@@ -241,10 +241,10 @@ def _withdrawn(
     comment: str,
     out: Path | None,
 ) -> Withdrawn:
-    from hdh_migrate.evidence import approvals
+    from hdh_migrate.evidence.signatures import approvals
     from hdh_migrate.fixity import canonical_json
-    from hdh_migrate.session import approving
-    from hdh_migrate.session.timekeeping import offline
+    from hdh_migrate.session.policy.timekeeping import offline
+    from hdh_migrate.session.verbs import approve as approving
 
     _demand_comment(comment)
     signer = _signer(desk, key, phrase_from)
@@ -265,7 +265,7 @@ def _withdrawn(
 
 
 def _signer(desk: Desk, key: Path, phrase_from: str | None) -> Signer:
-    from hdh_migrate.evidence.signing import load_signer
+    from hdh_migrate.evidence.signatures.signing import load_signer
     from hdh_migrate.wiring import Vault
 
     phrase = Vault.open(Path()).reveal(phrase_from).encode() if phrase_from else None
@@ -276,7 +276,7 @@ def _signer(desk: Desk, key: Path, phrase_from: str | None) -> Signer:
 
 
 def _demand_comment(comment: str) -> None:
-    from hdh_migrate.evidence.approvals import MAX_COMMENT
+    from hdh_migrate.evidence.signatures.approvals import MAX_COMMENT
 
     if len(comment) > MAX_COMMENT or not comment.isprintable():
         raise UsageError("a comment is one line of at most 500 characters")

@@ -37,8 +37,8 @@ def cleanup(
     task = Task(as_json=as_json, verbose=verbose)
 
     def body() -> Exit:
-        from hdh_migrate.session.cleanup import cleanup as clean
-        from hdh_migrate.session.cleanup import lines
+        from hdh_migrate.session.verbs.cleanup import cleanup as clean
+        from hdh_migrate.session.verbs.cleanup import lines
 
         seconds = _seconds(older_than)
         desk = task.desk(plan, state_dir, task.out.progress())

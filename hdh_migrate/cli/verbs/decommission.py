@@ -82,7 +82,7 @@ def decommission(
     task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
 
     def body() -> Exit:
-        from hdh_migrate.session import decommission as session
+        from hdh_migrate.session.verbs import decommission as session
 
         if execute and observe:
             raise UsageError("--execute and --observe are two commands: delete first, look later")

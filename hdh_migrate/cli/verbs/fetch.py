@@ -54,7 +54,7 @@ def fetch(
     task = Task(as_json=as_json, verbose=verbose)
 
     def body() -> None:
-        from hdh_migrate.session.fetch import fetch as bring
+        from hdh_migrate.session.verbs.fetch import fetch as bring
 
         desk = task.desk(plan, state_dir)
         told = bring(desk, dataset, key, out, reason=reason)

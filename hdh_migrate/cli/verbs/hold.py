@@ -31,7 +31,7 @@ def hold(
     task = Task(as_json=as_json)
 
     def body() -> None:
-        from hdh_migrate.session import holding
+        from hdh_migrate.session.verbs import hold as holding
 
         desk = task.desk(plan, state_dir)
         if release:

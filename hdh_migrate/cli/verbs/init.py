@@ -34,7 +34,7 @@ def init(
     task = Task(as_json=as_json)
 
     def body() -> None:
-        from hdh_migrate.evidence.signing import new_report_key
+        from hdh_migrate.evidence.signatures.signing import new_report_key
         from hdh_migrate.folders import demand_unshared, whole
         from hdh_migrate.plan.template import render
         from hdh_migrate.sealing.keys import new_pair

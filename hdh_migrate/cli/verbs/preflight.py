@@ -27,8 +27,8 @@ def preflight(
     task = Task(as_json=as_json, verbose=verbose)
 
     def body() -> Exit:
-        from hdh_migrate.session.preflight import report
-        from hdh_migrate.session.timekeeping import judge_for
+        from hdh_migrate.session.policy.timekeeping import judge_for
+        from hdh_migrate.session.verbs.preflight import report
 
         desk = task.desk(plan, state_dir, task.out.progress())
         desk.batches(batch or ())

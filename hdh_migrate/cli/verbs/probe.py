@@ -51,7 +51,7 @@ def probe(
     task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
 
     def body() -> Exit:
-        from hdh_migrate.session.probe import probe as find_out
+        from hdh_migrate.session.verbs.probe import probe as find_out
 
         code, record = task.at_desk(
             plan,

@@ -42,7 +42,7 @@ def provision(
     task = Task(as_json=as_json, verbose=verbose)
 
     def body() -> Exit:
-        from hdh_migrate.session.provision import provision_buckets
+        from hdh_migrate.session.verbs.provision import provision_buckets
 
         desk = task.desk(plan, state_dir, task.out.progress())
         code, steps = provision_buckets(desk, policy=policy, execute=execute)

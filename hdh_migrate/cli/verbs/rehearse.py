@@ -38,7 +38,7 @@ def rehearse(
     task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
 
     def body() -> Exit:
-        from hdh_migrate.session import cutover as session
+        from hdh_migrate.session.verbs import cutover as session
 
         told = task.at_desk(plan, state_dir, lambda desk: session.rehearse(desk, batch))
         task.out.result(told, "\n".join(_rehearsed(told)))

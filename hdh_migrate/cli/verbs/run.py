@@ -83,9 +83,9 @@ def _whole(
     task: Task, plan: Path, state_dir: Path | None, batches: Sequence[str], out: Path | None
 ) -> Exit:
     from hdh_migrate.model import Step
-    from hdh_migrate.session import shelf
-    from hdh_migrate.session.run import perform
-    from hdh_migrate.session.stamping import write_stamped_report
+    from hdh_migrate.session.verbs.run import perform
+    from hdh_migrate.session.verbs.timestamp import write_stamped_report
+    from hdh_migrate.session.views import shelf
 
     progress = task.out.progress()
     desk = task.desk(plan, state_dir, progress)
@@ -113,7 +113,7 @@ def _whole(
 
 
 def _dry_run(task: Task, plan: Path, state_dir: Path | None, batches: Sequence[str]) -> Exit:
-    from hdh_migrate.session.run import forecast
+    from hdh_migrate.session.verbs.run import forecast
 
     def act(desk: Desk) -> DryRun:
         told = forecast(desk, batches)

@@ -42,7 +42,7 @@ def status(
     task = Task(as_json=as_json)
 
     def body() -> None:
-        from hdh_migrate.session.status import status as look
+        from hdh_migrate.session.views.status import status as look
 
         desk = task.desk(plan, state_dir)
         while True:

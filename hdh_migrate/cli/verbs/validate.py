@@ -25,8 +25,8 @@ def validate(plan: Plan, *, as_json: AsJson = False) -> None:
         from hdh_migrate.errors import PlanInvalid
         from hdh_migrate.folders import STATE_DIR
         from hdh_migrate.plan.loader import load
-        from hdh_migrate.session.outlook import check, demand_current, outlook, outlook_text
-        from hdh_migrate.session.quota import problems
+        from hdh_migrate.session.policy.quota import problems
+        from hdh_migrate.session.views.outlook import check, demand_current, outlook, outlook_text
         from hdh_migrate.wiring.chosen import limits_of
 
         try:

@@ -50,14 +50,14 @@ def waive(
 
     def body() -> None:
         from hdh_migrate.clocks import ALONE
-        from hdh_migrate.evidence.signing import load_signer
+        from hdh_migrate.evidence.signatures.signing import load_signer
         from hdh_migrate.folders import STATE_DIR
         from hdh_migrate.ledger import ledger_path
         from hdh_migrate.plan.fields import is_day
         from hdh_migrate.plan.loader import load
-        from hdh_migrate.session import waivers
-        from hdh_migrate.session.run import operator
-        from hdh_migrate.session.timekeeping import offline
+        from hdh_migrate.session.policy import waivers
+        from hdh_migrate.session.policy.timekeeping import offline
+        from hdh_migrate.session.verbs.run import operator
         from hdh_migrate.telemetry import SystemClock
         from hdh_migrate.wiring.chosen import check, profile_of
 

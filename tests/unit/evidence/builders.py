@@ -12,13 +12,18 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from hdh_migrate.evidence import keyed
 from hdh_migrate.evidence.bundle import Bundle, write_bundle
 from hdh_migrate.evidence.check import sums_text
-from hdh_migrate.evidence.counts import summary as summary_of
-from hdh_migrate.evidence.facts import Counts, DatasetFacts, Endpoint, Facts, Loss, StepPace
-from hdh_migrate.evidence.signing import STATEMENT_TYPE, Signer, load_signer, new_report_key
-from hdh_migrate.evidence.verify import CODES
+from hdh_migrate.evidence.exports import keyed
+from hdh_migrate.evidence.lines.facts import Counts, DatasetFacts, Endpoint, Facts, Loss, StepPace
+from hdh_migrate.evidence.signatures.signing import (
+    STATEMENT_TYPE,
+    Signer,
+    load_signer,
+    new_report_key,
+)
+from hdh_migrate.evidence.verifier.counts import summary as summary_of
+from hdh_migrate.evidence.verifier.verify import CODES
 from hdh_migrate.fixity import MerkleTree, canonical_json, leaf_digest, sha256_hex
 from hdh_migrate.model import Place, key_bytes
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.evidence.check import check_bundle
-from hdh_migrate.evidence.signing import Signer, Verifier
+from hdh_migrate.evidence.signatures.signing import Signer, Verifier
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from tests.support import second_counts as counts
 from tests.support import second_verifier as second

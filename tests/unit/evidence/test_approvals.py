@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.clocks import Moment
-from hdh_migrate.evidence.approvals import (
+from hdh_migrate.evidence.signatures.approvals import (
     APPROVAL_TYPE,
     ApprovalStage,
     Judgement,
@@ -21,7 +21,7 @@ from hdh_migrate.evidence.approvals import (
     judge,
     withdrawal,
 )
-from hdh_migrate.evidence.signing import STATEMENT_TYPE, Signer
+from hdh_migrate.evidence.signatures.signing import STATEMENT_TYPE, Signer
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from tests.unit.evidence.builders import signer
 

@@ -14,7 +14,7 @@ import pytest
 from hdh_migrate.errors import UsageError
 from hdh_migrate.evidence import archives
 from hdh_migrate.evidence.check import check_bundle
-from hdh_migrate.evidence.signing import Signer
+from hdh_migrate.evidence.signatures.signing import Signer
 from tests.unit.evidence.builders import bundle, dataset, facts, record, signer
 
 

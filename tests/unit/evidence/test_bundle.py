@@ -16,9 +16,9 @@ import pytest
 
 from hdh_migrate.errors import EvidenceDamaged, NoSpace, UsageError
 from hdh_migrate.evidence.bundle import check_bundle
-from hdh_migrate.evidence.facts import Counts, Endpoint
-from hdh_migrate.evidence.signing import verify_envelope
-from hdh_migrate.evidence.verify import CODES
+from hdh_migrate.evidence.lines.facts import Counts, Endpoint
+from hdh_migrate.evidence.signatures.signing import verify_envelope
+from hdh_migrate.evidence.verifier.verify import CODES
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.model import key_text
 from tests.unit.evidence.builders import (

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from hdh_migrate.evidence.cells import code, safe
+from hdh_migrate.evidence.exports.cells import code, safe
 from tests.support.undone import restored
 from tests.unit.evidence.hostile import HOSTILE
 

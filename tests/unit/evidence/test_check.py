@@ -14,9 +14,9 @@ import pytest
 from hdh_migrate.errors import EvidenceDamaged, UsageError
 from hdh_migrate.evidence.bundle import check_bundle
 from hdh_migrate.evidence.check import examine
-from hdh_migrate.evidence.countersign import countersign
-from hdh_migrate.evidence.records import manifest_line
-from hdh_migrate.evidence.signing import (
+from hdh_migrate.evidence.lines.records import manifest_line
+from hdh_migrate.evidence.signatures.countersign import countersign
+from hdh_migrate.evidence.signatures.signing import (
     STATEMENT_TYPE,
     Signer,
     Verifier,

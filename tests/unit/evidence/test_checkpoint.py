@@ -11,9 +11,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged, UsageError
-from hdh_migrate.evidence import checkpoint as made
-from hdh_migrate.evidence.checkpoint import Checkpoint, Event, Watched
-from hdh_migrate.evidence.signing import Signer, Verifier, load_signer, new_report_key
+from hdh_migrate.evidence.signatures import checkpoint as made
+from hdh_migrate.evidence.signatures.checkpoint import Checkpoint, Event, Watched
+from hdh_migrate.evidence.signatures.signing import Signer, Verifier, load_signer, new_report_key
 
 ORIGIN = "hdh-migrate/essai/journal"
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.evidence.check import examine
-from hdh_migrate.evidence.forms import Wrong
-from hdh_migrate.evidence.notes import read_note
-from hdh_migrate.evidence.outcome import ALONE
-from hdh_migrate.evidence.signing import Signer
+from hdh_migrate.evidence.signatures.signing import Signer
+from hdh_migrate.evidence.verifier.forms import Wrong
+from hdh_migrate.evidence.verifier.notes import read_note
+from hdh_migrate.evidence.verifier.outcome import ALONE
 from hdh_migrate.fixity import MerkleTree, leaf_digest
 from tests.unit.evidence.builders import bundle, dataset, facts, record, signer
 

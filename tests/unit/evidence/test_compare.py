@@ -12,8 +12,8 @@ import pytest
 from hdh_migrate.errors import UsageError
 from hdh_migrate.evidence.bundle import Bundle, write_bundle
 from hdh_migrate.evidence.compare import Comparison, compare_bundles
-from hdh_migrate.evidence.records import order_of
-from hdh_migrate.evidence.signing import Signer
+from hdh_migrate.evidence.lines.records import order_of
+from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.fixity import canonical_json
 from tests.unit.evidence.builders import (
     consistent,

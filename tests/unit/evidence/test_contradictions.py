@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from hdh_migrate.evidence.check import check_bundle
-from hdh_migrate.evidence.counts import summary as summary_of
-from hdh_migrate.evidence.cutovers import CutoverAccount
-from hdh_migrate.evidence.facts import Counts, Facts, Loss, StepPace
-from hdh_migrate.evidence.signing import Signer
+from hdh_migrate.evidence.lines.facts import Counts, Facts, Loss, StepPace
+from hdh_migrate.evidence.signatures.signing import Signer
+from hdh_migrate.evidence.verifier.counts import summary as summary_of
+from hdh_migrate.evidence.verifier.cutovers import CutoverAccount
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.model import Place, key_text
 from tests.unit.evidence.builders import (

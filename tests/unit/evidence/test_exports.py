@@ -16,11 +16,11 @@ import pytest
 
 from hdh_migrate.cli.verbs.audit.export import Format, What
 from hdh_migrate.errors import EvidenceDamaged, UsageError
-from hdh_migrate.evidence.exports import COLUMNS, FORMATS, ExportRequest, save
-from hdh_migrate.evidence.names import visible
+from hdh_migrate.evidence.exports.exports import COLUMNS, FORMATS, ExportRequest, save
+from hdh_migrate.evidence.lines.names import visible
+from hdh_migrate.evidence.lines.records import order_of
 from hdh_migrate.evidence.reading import CheckedBundle, open_bundle
-from hdh_migrate.evidence.records import order_of
-from hdh_migrate.evidence.signing import Signer
+from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.model import Place
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from tests.support.undone import restored

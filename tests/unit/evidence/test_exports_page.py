@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from hdh_migrate.evidence.cells import safe
-from hdh_migrate.evidence.keyed import KeyedNames
-from hdh_migrate.evidence.opening import opening
-from hdh_migrate.evidence.records import manifest_line
+from hdh_migrate.evidence.exports.cells import safe
+from hdh_migrate.evidence.exports.keyed import KeyedNames
+from hdh_migrate.evidence.exports.opening import opening
+from hdh_migrate.evidence.lines.records import manifest_line
 from tests.unit.evidence.builders import record
 from tests.unit.evidence.hostile import HOSTILE
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hdh_migrate.evidence.formats import LOCALES
+from hdh_migrate.evidence.page.formats import LOCALES
 
 FR, EN = LOCALES["fr"], LOCALES["en"]
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from hdh_migrate.evidence.catalogue import CATALOGUE, LANGUAGES, text
-from hdh_migrate.evidence.facts import Counts, Endpoint, Loss, StepPace
-from hdh_migrate.evidence.names import visible
-from hdh_migrate.evidence.signing import Signer, pre_authentication_encoding
+from hdh_migrate.evidence.lines.facts import Counts, Endpoint, Loss, StepPace
+from hdh_migrate.evidence.lines.names import visible
+from hdh_migrate.evidence.page.catalogue import CATALOGUE, LANGUAGES, text
+from hdh_migrate.evidence.signatures.signing import Signer, pre_authentication_encoding
 from hdh_migrate.model import Place, key_text
 from hdh_migrate.pipeline.cutover.readings import LEVELS
 from tests.unit.evidence.builders import (

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from hdh_migrate.errors import EvidenceDamaged, UsageError
-from hdh_migrate.evidence import keyed
 from hdh_migrate.evidence.bundle import write_bundle
 from hdh_migrate.evidence.check import check_bundle
-from hdh_migrate.evidence.keyed import KeyedNames
-from hdh_migrate.evidence.opening import check_opening, opening
-from hdh_migrate.evidence.records import exclusion_line, finding_line, manifest_line, order_of
+from hdh_migrate.evidence.exports import keyed
+from hdh_migrate.evidence.exports.keyed import KeyedNames
+from hdh_migrate.evidence.exports.opening import check_opening, opening
+from hdh_migrate.evidence.lines.records import exclusion_line, finding_line, manifest_line, order_of
 from hdh_migrate.fixity import canonical_json
 from tests.unit.evidence.builders import (
     consistent,

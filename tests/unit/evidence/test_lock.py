@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from hdh_migrate.errors import KeyUnavailable
-from hdh_migrate.evidence import lock
-from hdh_migrate.evidence.signing import load_signer, new_report_key, relock
+from hdh_migrate.evidence.signatures import lock
+from hdh_migrate.evidence.signatures.signing import load_signer, new_report_key, relock
 
 PHRASE = b"gloire vernis puma"
 

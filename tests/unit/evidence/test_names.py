@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hdh_migrate.evidence.names import readable, visible
+from hdh_migrate.evidence.lines.names import readable, visible
 from hdh_migrate.model import key_text
 
 

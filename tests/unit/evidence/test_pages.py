@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from hdh_migrate.evidence.check import examine
-from hdh_migrate.evidence.counts import page_mark
-from hdh_migrate.evidence.outcome import PAGES, Outcome
-from hdh_migrate.evidence.pages import COMPARED, compare_pages
-from hdh_migrate.evidence.signing import Signer
+from hdh_migrate.evidence.page.pages import COMPARED, compare_pages
+from hdh_migrate.evidence.signatures.signing import Signer
+from hdh_migrate.evidence.verifier.counts import page_mark
+from hdh_migrate.evidence.verifier.outcome import PAGES, Outcome
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from tests.unit.evidence.builders import (
     TARGET,
@@ -99,7 +99,7 @@ def test_of_other_code_it_is_said_that_the_page_was_not_compared(
 def test_a_witness_who_does_not_trust_the_signer_compares_all_the_same(
     made: tuple[Path, Signer], tmp_path: Path
 ) -> None:
-    from hdh_migrate.evidence.countersign import countersign
+    from hdh_migrate.evidence.signatures.countersign import countersign
 
     folder, key = made
     witness = signer(tmp_path / "w", "witness")

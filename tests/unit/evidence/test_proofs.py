@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hdh_migrate.errors import EvidenceDamaged
-from hdh_migrate.evidence.proofs import Inclusion, leaf_digest, node_digest, path_of, prove, root_of
+from hdh_migrate.evidence.lines.proofs import (
+    Inclusion,
+    leaf_digest,
+    node_digest,
+    path_of,
+    prove,
+    root_of,
+)
 from hdh_migrate.fixity import MerkleTree
 
 SIZES = st.integers(1, 70)

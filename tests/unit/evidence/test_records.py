@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hdh_migrate.errors import EvidenceDamaged
-from hdh_migrate.evidence.records import (
+from hdh_migrate.evidence.lines.records import (
     exclusion_line,
     finding_line,
     manifest_line,

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from hdh_migrate.errors import EvidenceDamaged
-from hdh_migrate.evidence.facts import Counts
-from hdh_migrate.evidence.records import manifest_line, order_of
-from hdh_migrate.evidence.recount import Recount, add_up
+from hdh_migrate.evidence.lines.facts import Counts
+from hdh_migrate.evidence.lines.records import manifest_line, order_of
+from hdh_migrate.evidence.lines.recount import Recount, add_up
 from hdh_migrate.fixity import MerkleTree, leaf_digest
 from tests.unit.evidence.builders import exclusion, failed, pending, record
 

@@ -11,8 +11,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from hdh_migrate.evidence.facts import Counts, Facts, Loss, StepPace
-from hdh_migrate.evidence.forms import PREDICATE
+from hdh_migrate.evidence.lines.facts import Counts, Facts, Loss, StepPace
+from hdh_migrate.evidence.verifier.forms import PREDICATE
 from tests.unit.evidence.builders import (
     SECURED,
     TARGET,

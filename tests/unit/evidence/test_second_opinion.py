@@ -23,8 +23,8 @@ from typing import Any
 
 import pytest
 
-from hdh_migrate.evidence.facts import Counts, Endpoint, Facts, Loss, StepPace
-from hdh_migrate.evidence.verify import CODES
+from hdh_migrate.evidence.lines.facts import Counts, Endpoint, Facts, Loss, StepPace
+from hdh_migrate.evidence.verifier.verify import CODES
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.model import key_text
 from tests.unit.evidence.builders import (

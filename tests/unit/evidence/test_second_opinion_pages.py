@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hdh_migrate.evidence.check import examine
-from hdh_migrate.evidence.forms import Wrong
-from hdh_migrate.evidence.notes import read_note
-from hdh_migrate.evidence.signing import Verifier, load_verifier
-from hdh_migrate.evidence.stamps import request
+from hdh_migrate.evidence.signatures.signing import Verifier, load_verifier
+from hdh_migrate.evidence.signatures.stamps import request
+from hdh_migrate.evidence.verifier.forms import Wrong
+from hdh_migrate.evidence.verifier.notes import read_note
 from hdh_migrate.fixity import canonical_json
 from tests.support import second_verifier as second
 from tests.support.authority import TIME_STAMPING, Authority, issue

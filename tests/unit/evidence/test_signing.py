@@ -17,9 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable
-from hdh_migrate.evidence.forms import Wrong
-from hdh_migrate.evidence.signatures import load_key
-from hdh_migrate.evidence.signing import (
+from hdh_migrate.evidence.signatures.signing import (
     STATEMENT_TYPE,
     Signer,
     load_signer,
@@ -30,6 +28,8 @@ from hdh_migrate.evidence.signing import (
     verifier_of,
     verify_envelope,
 )
+from hdh_migrate.evidence.verifier.forms import Wrong
+from hdh_migrate.evidence.verifier.signatures import load_key
 from tests.unit.evidence.builders import signer
 
 # The keys of RFC 8032 section 7.1, tests 1 and 2, which the DSSE test vectors use as A and B.

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hdh_migrate.evidence import sorting
-from hdh_migrate.evidence.sorting import in_order
+from hdh_migrate.evidence.lines import sorting
+from hdh_migrate.evidence.lines.sorting import in_order
 
 
 def order(line: dict[str, str]) -> tuple[bytes, bytes]:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hdh_migrate.evidence.stamp import LARGEST_STAMP, check_token
+from hdh_migrate.evidence.verifier.stamp import LARGEST_STAMP, check_token
 from tests.support.authority import TIME_STAMPING, YEAR, Authority, Issuer, issue
 
 DATA = b"what was signed"

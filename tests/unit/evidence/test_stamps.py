@@ -23,12 +23,17 @@ from hdh_migrate.errors import (
     UsageError,
 )
 from hdh_migrate.evidence.amend import STAMP, STATEMENT, SUMS, amend, held
-from hdh_migrate.evidence.signing import add_signature, load_signer, new_report_key, stamped_bytes
-from hdh_migrate.evidence.stamp import LARGEST_STAMP
-from hdh_migrate.evidence.stamps import add_stamp, load_roots, request, stamp_of
+from hdh_migrate.evidence.signatures.signing import (
+    add_signature,
+    load_signer,
+    new_report_key,
+    stamped_bytes,
+)
+from hdh_migrate.evidence.signatures.stamps import add_stamp, load_roots, request, stamp_of
+from hdh_migrate.evidence.verifier.stamp import LARGEST_STAMP
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.session.stamping import apart, stamp
-from hdh_migrate.session.timekeeping import dated_ahead
+from hdh_migrate.session.policy.timekeeping import dated_ahead
+from hdh_migrate.session.verbs.timestamp import apart, stamp
 from tests.support.authority import TIME_STAMPING, YEAR, Authority, Issuer, issue, online
 from tests.unit.evidence.builders import bundle, dataset, facts, record, signer
 

@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 
 from hdh_migrate.errors import EvidenceDamaged
-from hdh_migrate.evidence import verify
 from hdh_migrate.evidence.check import check_bundle
-from hdh_migrate.evidence.cutovers import CutoverAccount
-from hdh_migrate.evidence.facts import Counts, Endpoint, Facts, Loss
-from hdh_migrate.evidence.planned import DIRECTORY, NOTHING_MD5
-from hdh_migrate.evidence.signing import Signer
+from hdh_migrate.evidence.lines.facts import Counts, Endpoint, Facts, Loss
+from hdh_migrate.evidence.signatures.signing import Signer
+from hdh_migrate.evidence.verifier import verify
+from hdh_migrate.evidence.verifier.cutovers import CutoverAccount
+from hdh_migrate.evidence.verifier.planned import DIRECTORY, NOTHING_MD5
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from tests.unit.evidence.builders import (

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from hdh_migrate.evidence import cutovers
-from hdh_migrate.evidence.signing import Signer
+from hdh_migrate.evidence.signatures.signing import Signer
+from hdh_migrate.evidence.verifier import cutovers
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from tests.unit.evidence.builders import signer
 

@@ -11,10 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from hdh_migrate.evidence import verify
 from hdh_migrate.evidence.check import check_bundle
-from hdh_migrate.evidence.outcome import CHECKED
-from hdh_migrate.evidence.signing import Signer, load_signer, load_verifier, new_report_key
+from hdh_migrate.evidence.signatures.signing import (
+    Signer,
+    load_signer,
+    load_verifier,
+    new_report_key,
+)
+from hdh_migrate.evidence.verifier import verify
+from hdh_migrate.evidence.verifier.outcome import CHECKED
 from tests.unit.evidence.builders import (
     bundle,
     dataset,
@@ -30,7 +35,7 @@ from tests.unit.evidence.builders import (
 
 ALONE = sys.stdlib_module_names | {"cryptography", "__future__"}
 COMPANIONS = {name.removesuffix(".py") for name in verify.CODES[2]}
-PACKAGE = "hdh_migrate.evidence"
+PACKAGE = "hdh_migrate.evidence.verifier"
 FLIPS = 64
 
 
@@ -104,7 +109,7 @@ def test_a_good_bundle_checks_alone(made: tuple[Path, Signer]) -> None:
 
 BESIDE = {
     "in a place where the tool is installed": "",
-    "where the tool is loaded": "import hdh_migrate.evidence.forms, hdh_migrate.cli.app",
+    "where the tool is loaded": "import hdh_migrate.evidence.verifier.forms, hdh_migrate.cli.app",
     "where another bundle was checked": "runpy.run_path(sys.argv[1] + '/verify.py')",
 }
 

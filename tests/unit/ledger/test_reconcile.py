@@ -420,7 +420,7 @@ def test_a_listing_begun_anew_leaves_no_trace(path: Path) -> None:
     ids=["late objects", "findings"],
 )
 def test_no_line_of_the_journal_is_long(ledger: Ledger, many: Callable[[Ledger], object]) -> None:
-    from hdh_migrate.evidence.records import journal_line
+    from hdh_migrate.evidence.lines.records import journal_line
 
     before = len(list(ledger.journal()))
     many(ledger)

@@ -13,7 +13,7 @@ from hdh_migrate.errors import Refused
 from hdh_migrate.events.run import ContentsTold
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.plan.loader import LoadedPlan, load
-from hdh_migrate.session.contents import contents_of, demand_known, tell_contents
+from hdh_migrate.session.policy.contents import contents_of, demand_known, tell_contents
 from tests.support.quiet import FakeClock
 from tests.unit.plan.builders import full
 

@@ -13,7 +13,7 @@ from hdh_migrate.clocks import Judge, Moment
 from hdh_migrate.door import Resolve
 from hdh_migrate.errors import Exit, PlanInvalid, Refused
 from hdh_migrate.plan.loader import LoadedPlan, load
-from hdh_migrate.session import gate
+from hdh_migrate.session.policy import gate
 from hdh_migrate.wiring import Services
 from hdh_migrate.wiring.targets import Network
 from tests.support.quiet import WallClock

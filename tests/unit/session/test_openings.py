@@ -11,7 +11,7 @@ import pytest
 
 from hdh_migrate.errors import LedgerDamaged, LedgerError, UsageError
 from hdh_migrate.ledger import Ledger
-from hdh_migrate.session import openings
+from hdh_migrate.session.policy import openings
 from tests.support.quiet import FakeClock
 
 

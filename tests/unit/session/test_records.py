@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.codes import Code
-from hdh_migrate.session.records import findings
+from hdh_migrate.session.views.records import findings
 from tests.support.world import World
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import UsageError
-from hdh_migrate.evidence.signing import new_report_key
+from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.plan.loader import load
-from hdh_migrate.session.terms import terms_of, threshold, verifiers
+from hdh_migrate.session.policy.terms import terms_of, threshold, verifiers
 from tests.unit.session.test_gate import PLAN, UNSEALED
 
 

@@ -12,10 +12,10 @@ import pytest
 import hdh_migrate
 from hdh_migrate.clocks import Judge, Sighting, seconds_of
 from hdh_migrate.events.run import RunEnded
-from hdh_migrate.session import openings
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.run import Turn, held_ledger, journal_of
-from hdh_migrate.session.timekeeping import judge_for
+from hdh_migrate.session.policy import openings
+from hdh_migrate.session.policy.timekeeping import judge_for
+from hdh_migrate.session.verbs.run import Turn, held_ledger, journal_of
 from hdh_migrate.transport import Traffic
 from tests.support.quiet import Notes
 
@@ -76,7 +76,7 @@ def test_a_ledger_is_opened_for_writing_in_one_place() -> None:
     """So its journal is dated by a judge, and tells the openings, whichever verb comes first."""
     root = Path(hdh_migrate.__file__).parent
     found = [path for path in root.rglob("*.py") if "Ledger.open(" in path.read_text()]
-    assert [str(path.relative_to(root)) for path in found] == ["session/run.py"]
+    assert [str(path.relative_to(root)) for path in found] == ["session/verbs/run.py"]
 
 
 def test_who_journals_without_a_plan_takes_openings_in_and_is_dated_by_the_judge(

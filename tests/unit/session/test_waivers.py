@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.clocks import Judge, Moment
-from hdh_migrate.evidence.signing import load_signer, load_verifier, new_report_key
+from hdh_migrate.evidence.signatures.signing import load_signer, load_verifier, new_report_key
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.plan.loader import load
-from hdh_migrate.session import cutover, waivers
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.terms import terms_of
+from hdh_migrate.session.policy import waivers
+from hdh_migrate.session.policy.terms import terms_of
+from hdh_migrate.session.verbs import cutover
 from tests.support.quiet import Notes, WallClock
 from tests.unit.session.test_gate import PLAN, UNSEALED
 

@@ -20,11 +20,12 @@ from hdh_migrate.events.cutover import (
     PointerTold,
     Track,
 )
-from hdh_migrate.evidence.signing import new_report_key
+from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.pipeline.cutover.scene import digest
-from hdh_migrate.session import cutover, openings
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.run import held_ledger
+from hdh_migrate.session.policy import openings
+from hdh_migrate.session.verbs import cutover
+from hdh_migrate.session.verbs.run import held_ledger
 from hdh_migrate.wiring.targets import Network
 from tests.support.quiet import Notes, WallClock
 from tests.unit.session.test_gate import GOOD, PLAN, UNSEALED

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.errors import AuthFailed, KeyUnavailable
-from hdh_migrate.session import lasting
+from hdh_migrate.session.policy import lasting
 from hdh_migrate.sources.azure_credentials import SasAuthorizer
 from hdh_migrate.sources.azure_sas import Sas
 from hdh_migrate.wiring import Vault, source_claims

@@ -11,8 +11,8 @@ from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.model import Role
 from hdh_migrate.plan.loader import LoadedPlan, load
-from hdh_migrate.session import decommission
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.verbs import decommission
 from hdh_migrate.wiring import (
     Services,
     Vault,

@@ -32,7 +32,7 @@ def check_opening(
     task = Task(as_json=as_json)
 
     def body() -> None:
-        from hdh_migrate.evidence.opening import check_opening as check
+        from hdh_migrate.evidence.exports.opening import check_opening as check
 
         record = check(opening, root)
         hidden = () if show_names else ("key", "target_key")

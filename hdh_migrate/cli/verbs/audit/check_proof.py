@@ -30,9 +30,9 @@ def check_proof(
     task = Task(as_json=as_json)
 
     def body() -> None:
-        from hdh_migrate.evidence.facts import DIGEST
-        from hdh_migrate.evidence.proofs import inclusion_of, read_proof, root_of
-        from hdh_migrate.evidence.records import manifest_line, read_line
+        from hdh_migrate.evidence.lines.facts import DIGEST
+        from hdh_migrate.evidence.lines.proofs import inclusion_of, read_proof, root_of
+        from hdh_migrate.evidence.lines.records import manifest_line, read_line
 
         if not DIGEST.fullmatch(root.lower()):
             raise UsageError("--root: not the 64 hexadecimal digits of a root")

@@ -69,7 +69,7 @@ def export(
 
     def body() -> None:
         from hdh_migrate.evidence.archives import unpacked
-        from hdh_migrate.evidence.exports import FORMATS, ExportRequest, save
+        from hdh_migrate.evidence.exports.exports import FORMATS, ExportRequest, save
         from hdh_migrate.evidence.reading import open_bundle
 
         if what is not None and form is not Format.CSV:

@@ -40,7 +40,7 @@ def open_name(
     task = Task(as_json=as_json)
 
     def body() -> None:
-        from hdh_migrate.session.names import open_one
+        from hdh_migrate.session.policy.names import open_one
 
         desk = task.desk(plan, state_dir)
         told = open_one(desk, dataset, key, bundle, out)

@@ -43,9 +43,9 @@ def proof_in(bundle: Path, key: str, dataset: str | None) -> Proof:
     Raises:
         UsageError: there is no manifest, no such object, or more than one of this key.
     """
-    from hdh_migrate.evidence.proofs import prove as proof_of
-    from hdh_migrate.evidence.proofs import root_of
-    from hdh_migrate.evidence.records import MAX_LINE, manifest_line, read_line
+    from hdh_migrate.evidence.lines.proofs import prove as proof_of
+    from hdh_migrate.evidence.lines.proofs import root_of
+    from hdh_migrate.evidence.lines.records import MAX_LINE, manifest_line, read_line
 
     found: list[bytes] = []
 

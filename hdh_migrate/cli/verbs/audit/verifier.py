@@ -33,7 +33,7 @@ def verifier(
     task = Task(as_json=as_json)
 
     def body() -> None:
-        from hdh_migrate.evidence.verifier import verifier_digest, write_verifier
+        from hdh_migrate.evidence.verifier.copies import verifier_digest, write_verifier
 
         files, digest = write_verifier(out), verifier_digest()
         told: Verifier = {"folder": str(out), "files": files, "sha256": digest}

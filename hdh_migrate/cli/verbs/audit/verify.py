@@ -52,12 +52,12 @@ def verify(
 
     def body() -> Exit:
         from hdh_migrate.evidence.check import examine
-        from hdh_migrate.evidence.forms import Wrong
-        from hdh_migrate.evidence.notes import load_note
-        from hdh_migrate.evidence.pages import compare_pages
-        from hdh_migrate.evidence.sample import Sample
-        from hdh_migrate.evidence.stamp import judged_by
-        from hdh_migrate.evidence.stamps import load_roots
+        from hdh_migrate.evidence.page.pages import compare_pages
+        from hdh_migrate.evidence.signatures.stamps import load_roots
+        from hdh_migrate.evidence.verifier.forms import Wrong
+        from hdh_migrate.evidence.verifier.notes import load_note
+        from hdh_migrate.evidence.verifier.sample import Sample
+        from hdh_migrate.evidence.verifier.stamp import judged_by
         from hdh_migrate.software import code_digest
 
         keys = trusted_keys(trust, threshold)

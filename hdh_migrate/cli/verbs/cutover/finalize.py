@@ -46,7 +46,7 @@ def finalize(
     task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
 
     def body() -> None:
-        from hdh_migrate.session import cutover as session
+        from hdh_migrate.session.verbs import cutover as session
 
         told = task.at_desk(plan, state_dir, lambda desk: session.finalize(desk, batch, reason))
         task.out.say(f"*** batch {batch} IS FINAL: rollback is refused from now on ***")

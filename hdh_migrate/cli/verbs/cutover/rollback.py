@@ -49,7 +49,7 @@ def rollback(
     task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
 
     def body() -> Exit:
-        from hdh_migrate.session import cutover as session
+        from hdh_migrate.session.verbs import cutover as session
 
         told = task.at_desk(
             plan, state_dir,

@@ -40,7 +40,7 @@ def start(
     task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
 
     def body() -> None:
-        from hdh_migrate.session import cutover as session
+        from hdh_migrate.session.verbs import cutover as session
 
         told = task.at_desk(plan, state_dir, lambda desk: session.start(desk, batch))
         final = told["times"].get("finalized")

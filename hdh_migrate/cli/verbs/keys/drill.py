@@ -34,7 +34,7 @@ def drill(
     task = Task(as_json=as_json)
 
     def body() -> None:
-        from hdh_migrate.session.drilling import drill as prove
+        from hdh_migrate.session.verbs.drill import drill as prove
 
         desk = task.desk(plan, state_dir)
         told = prove(desk, key, passphrase_from)

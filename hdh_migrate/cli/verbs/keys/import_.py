@@ -32,7 +32,7 @@ def import_(
     task = Task(as_json=as_json)
 
     def body() -> None:
-        from hdh_migrate.evidence.signing import import_public, load_verifier
+        from hdh_migrate.evidence.signatures.signing import import_public, load_verifier
 
         made = import_public(path, folder, name, valid_until)
         told: Imported = {"made": str(made), "key_id": load_verifier(made).key_id}

@@ -47,7 +47,7 @@ def new(
     task = Task(as_json=as_json)
 
     def body() -> None:
-        from hdh_migrate.evidence.signing import new_report_key
+        from hdh_migrate.evidence.signatures.signing import new_report_key
         from hdh_migrate.passphrases import demand_strong
         from hdh_migrate.sealing.keys import new_pair
 

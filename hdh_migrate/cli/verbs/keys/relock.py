@@ -55,7 +55,7 @@ def _lock(path: Path, old: str | None, new: str) -> None:
     Raises:
         KeyUnavailable: it is none, cannot be opened, or not be replaced; it is as it was.
     """
-    from hdh_migrate.evidence import signing
+    from hdh_migrate.evidence.signatures import signing
     from hdh_migrate.sealing import keys
 
     head = head_of(path)

@@ -44,7 +44,7 @@ def _described(path: Path, passphrase: str | None) -> KeyFile:
     Raises:
         KeyUnavailable: it is not a key file, or cannot be opened.
     """
-    from hdh_migrate.evidence.signing import load_signer, load_verifier
+    from hdh_migrate.evidence.signatures.signing import load_signer, load_verifier
     from hdh_migrate.sealing.keys import PrivateKey, PublicKey
 
     head = head_of(path)

@@ -38,9 +38,9 @@ def sign(
     task = Task(as_json=as_json)
 
     def body() -> None:
-        from hdh_migrate.evidence.checkpoint import add_witness
-        from hdh_migrate.evidence.countersign import countersign
-        from hdh_migrate.evidence.signing import load_signer, load_verifier
+        from hdh_migrate.evidence.signatures.checkpoint import add_witness
+        from hdh_migrate.evidence.signatures.countersign import countersign
+        from hdh_migrate.evidence.signatures.signing import load_signer, load_verifier
         from hdh_migrate.wiring import Vault
 
         phrase = Vault.open(Path()).reveal(passphrase_from).encode() if passphrase_from else None

@@ -63,9 +63,9 @@ def timestamp(
 
 
 def _request(bundle: Path, out: Path, tsa_trust: Path | None) -> Requested:
-    from hdh_migrate.evidence.stamps import request
+    from hdh_migrate.evidence.signatures.stamps import request
     from hdh_migrate.folders import whole
-    from hdh_migrate.session.stamping import NONCE_BITS
+    from hdh_migrate.session.verbs.timestamp import NONCE_BITS
 
     if tsa_trust is not None:
         raise UsageError("--tsa-trust goes with --token or --tsa")
@@ -82,9 +82,9 @@ def _request(bundle: Path, out: Path, tsa_trust: Path | None) -> Requested:
 def _stamp(bundle: Path, token: Path | None, tsa: str | None, tsa_trust: Path | None) -> Stamped:
     from pydantic_core import PydanticCustomError
 
-    from hdh_migrate.evidence.stamps import add_stamp, load_roots
+    from hdh_migrate.evidence.signatures.stamps import add_stamp, load_roots
     from hdh_migrate.plan.fields import authority_url
-    from hdh_migrate.session.stamping import NONCE_BITS, stamp, told_of
+    from hdh_migrate.session.verbs.timestamp import NONCE_BITS, stamp, told_of
 
     roots = given(load_roots, [tsa_trust])[0] if tsa_trust is not None else None
     if tsa is None:
@@ -98,7 +98,7 @@ def _stamp(bundle: Path, token: Path | None, tsa: str | None, tsa_trust: Path | 
 
 
 def _answer(path: Path) -> bytes:
-    from hdh_migrate.evidence.stamp import LARGEST_STAMP
+    from hdh_migrate.evidence.verifier.stamp import LARGEST_STAMP
 
     try:
         with path.open("rb") as file:

@@ -51,7 +51,7 @@ def write(
     task = Task(as_json=as_json, verbose=verbose)
 
     def body() -> None:
-        from hdh_migrate.session.stamping import write_stamped_report
+        from hdh_migrate.session.verbs.timestamp import write_stamped_report
 
         desk = task.desk(plan, state_dir)
         told = write_stamped_report(desk, out, names=names)

@@ -1,0 +1,1 @@
+"""Evidence in other forms, for other people's tools and for eyes that may not see names."""

@@ -1,0 +1,41 @@
+r"""Text from outside, made safe for other people's programs: spreadsheets and Markdown.
+
+The cell rule, which docs/exports.md undoes without loss:
+
+1. what hides, moves or overwrites text is shown as `names.visible` shows it: `\u{a}` for a line
+   feed, `\x{ff}` for a byte that is no text; so no cell holds a line break or a tab;
+2. a semicolon is written `\u{3b}`: a spreadsheet that takes it for the separator (French and
+   German ones do) would let the text after it begin a cell;
+3. a cell that begins, spaces aside, with a formula trigger or with an apostrophe gets one
+   apostrophe in front. Triggers are = + - @ in every form that Unicode holds for the same sign
+   (full-width, small, superscript), and the minus sign U+2212.
+
+To undo it: take one leading apostrophe away, then turn every `\u{..}` and `\x{..}` back.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from hdh_migrate.evidence.lines.names import visible
+
+_TRIGGERS = frozenset("=+-@\u2212")
+
+
+def safe(text: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula, whatever its separator."""
+    shown = visible(text).replace(";", r"\u{3b}")
+    first = shown.lstrip(" ")[:1]
+    if shown.startswith("'") or unicodedata.normalize("NFKC", first)[:1] in _TRIGGERS:
+        return f"'{shown}"
+    return shown
+
+
+def code(text: str) -> str:
+    """Return text as a Markdown code span, also inside a table.
+
+    Nothing in a code span is a link, a mention, markup or HTML. The only characters that could
+    end the span or the table's cell are shown escaped, as `visible` shows others.
+    """
+    shown = visible(text).replace("`", r"\u{60}").replace("|", r"\u{7c}")
+    return f"`{shown}`" if shown else ""

@@ -1,0 +1,102 @@
+"""Other forms of a bundle, for other people's tools: CSV, JUnit XML and Markdown.
+
+Each is derived from the lines and the predicate that the report for people is derived from, and
+from nothing else: the same bundle and the same options give the same bytes. None of them is
+evidence; the bundle is.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.errors import NoSpace, UsageError
+from hdh_migrate.evidence.exports.cells import safe
+from hdh_migrate.evidence.exports.junit import junit
+from hdh_migrate.evidence.exports.markdown import markdown
+from hdh_migrate.evidence.reading import CheckedBundle
+from hdh_migrate.folders import writing
+
+COLUMNS: dict[str, Sequence[str]] = {
+    "manifest": (
+        *("dataset", "key", "size", "source_version", "source_modified", "source_md5", "sha256"),
+        *("bucket", "target_key", "stored_size", "stored_sha256", "target_etag"),
+        *("level", "verdict", "verified_at"),
+    ),
+    "findings": ("dataset", "key", "code", "message", "step", "at"),
+    "exclusions": ("dataset", "key", "size", "rule", "reason"),
+}
+"""The columns of each CSV file, whose names its first row has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRequest:
+    """What an export is to hold. `what` chooses the lines of a CSV file."""
+
+    what: str = "manifest"
+    show_names: bool = False
+
+
+def _csv(reading: CheckedBundle, wanted: ExportRequest) -> Iterator[bytes]:
+    """Yield the rows of a CSV file (RFC 4180, UTF-8); every text cell passes `cells.safe`."""
+    columns = COLUMNS[wanted.what]
+    row = csv.writer(_Encoder(), lineterminator="\r\n").writerow
+    yield row(columns)
+    for _, line in reading.lines(wanted.what):
+        yield row([_cell(line[column]) for column in columns])
+
+
+def _cell(value: str | int | None) -> str:
+    """Return a value's cell; what is not known is empty, which no known text is."""
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, int) else safe(value)
+
+
+class _Encoder:
+    """Makes `csv.writer.writerow` return the row's bytes."""
+
+    def write(self, text: str) -> Any:  # noqa: ANN401 - what writerow passes on
+        return text.encode()
+
+
+def _junit(reading: CheckedBundle, wanted: ExportRequest) -> Iterator[bytes]:
+    yield junit(reading, show_names=wanted.show_names)
+
+
+def _markdown(reading: CheckedBundle, wanted: ExportRequest) -> Iterator[bytes]:
+    del wanted
+    yield markdown(reading)
+
+
+FORMATS: dict[str, Callable[[CheckedBundle, ExportRequest], Iterator[bytes]]] = {
+    "csv": _csv,
+    "junit": _junit,
+    "markdown": _markdown,
+}
+"""Every export; each gives the file's bytes piece by piece."""
+
+
+def save(pieces: Iterable[bytes], out: Path) -> int:
+    """Write a new file, readable by its owner only, whole or not at all; return its length.
+
+    Raises:
+        UsageError: `out` exists, or its folder cannot be written to.
+        NoSpace: the disk is full.
+    """
+    try:
+        with writing(out) as file:
+            file.writelines(pieces)
+            size = file.tell()
+    except FileExistsError:
+        hint = "give another --out; nothing is overwritten"
+        raise UsageError(f"{out} exists", hint=hint) from None
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoSpace(f"{out}: no room for the file; it was not written", hint=None) from None
+        raise UsageError(f"{out}: cannot be written: {error.strerror}") from None
+    return size

@@ -1,0 +1,158 @@
+"""A bundle as JUnit XML, as GitLab, Jenkins and GitHub's test reporters read it.
+
+A batch is a test suite and a dataset a test case, never a single object: there are millions. A
+dataset *fails* when objects in it failed, *errs* when it is unfinished (objects pending, inventory
+open, counts that do not close), and is *skipped* when it has nothing to move. Objects are named by
+their line in manifest.jsonl; their names are there only if they are asked for.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hdh_migrate.evidence.lines.names import visible
+from hdh_migrate.evidence.reading import CheckedBundle
+from hdh_migrate.evidence.verifier.counts import STATES
+from hdh_migrate.model import Verdict
+
+LISTED = 100
+"""Failed objects of a dataset that are listed one by one; all are counted."""
+
+_GRAVEST = ("mismatch", "missing", "drifted", "unverifiable", "waived")
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the lines say of one dataset."""
+
+    verdicts: Counter[str] = field(default_factory=Counter)
+    levels: Counter[str] = field(default_factory=Counter)
+    codes: Counter[str] = field(default_factory=Counter)
+    failed: list[str] = field(default_factory=list)
+
+
+def junit(reading: CheckedBundle, *, show_names: bool) -> bytes:
+    """Return the document; it has no clock of its own, so equal bundles give equal bytes."""
+    predicate = reading.predicate
+    seen = _seen(reading, show_names=show_names)
+    root = ET.Element("testsuites", name=visible(f"hdh-migrate {predicate['migration']}"))
+    for batch in predicate["batches"]:
+        suite = ET.SubElement(root, "testsuite", name=visible(batch["name"]))
+        suite.append(_properties(reading, batch))
+        for dataset in predicate["datasets"]:
+            if dataset["batch"] == batch["name"]:
+                suite.append(_case(reading, dataset, seen[dataset["name"]]))
+        _count(suite, suite.iter("testcase"))
+        # The schema's time has no zone; the property `written` has it (UTC).
+        suite.set("timestamp", str(predicate["times"]["written"])[:19])
+    _count(root, root.iter("testcase"))
+    ET.indent(root)
+    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
+
+
+def _seen(reading: CheckedBundle, *, show_names: bool) -> dict[str, _Seen]:
+    """Read manifest and findings once and count them by dataset."""
+    seen = {dataset["name"]: _Seen() for dataset in reading.predicate["datasets"]}
+    for number, record in reading.lines("manifest"):
+        of, verdict = seen[record["dataset"]], record["verdict"]
+        of.verdicts[verdict or "pending"] += 1
+        if verdict == Verdict.MATCH:
+            of.levels[record["level"]] += 1
+        elif verdict and len(of.failed) < LISTED:
+            name = f" {visible(record['key'])}" if show_names else ""
+            of.failed.append(f"manifest.jsonl line {number}: {verdict}{name}")
+    for _, finding in reading.lines("findings"):
+        if finding["dataset"] in seen:
+            seen[finding["dataset"]].codes[finding["code"]] += 1
+    return seen
+
+
+def _properties(reading: CheckedBundle, batch: Mapping[str, Any]) -> ET.Element:
+    predicate, outcome = reading.predicate, reading.predicate["outcome"]
+    told = {
+        "draft": reading.draft,
+        "rehearsal": predicate["rehearsal"],
+        "complete": outcome["complete"],
+        "proven": outcome["proven"],
+        "batch_complete": batch["complete"],
+        "batch_proven": batch["proven"],
+        "batch_merkle_root": batch["merkle_root"],
+        "names": reading.names,
+        "plan_digest": predicate["plan"]["digest"]["sha256"],
+        "merkle_root": predicate["manifest"]["merkle_root"],
+        "records": predicate["manifest"]["records"],
+        "statement_sha256": reading.statement_sha256,
+        "signed_by": " ".join(reading.signed_by),
+        "signatures_checked": reading.trusted,
+        "findings": predicate["findings"]["total"],
+        "written": predicate["times"]["written"],
+        "tool_version": predicate["tool"]["version"],
+    }
+    properties = ET.Element("properties")
+    for name, value in told.items():
+        text = str(value).lower() if isinstance(value, bool) else visible(str(value))
+        ET.SubElement(properties, "property", name=name, value=text)
+    return properties
+
+
+def _case(reading: CheckedBundle, dataset: Mapping[str, Any], seen: _Seen) -> ET.Element:
+    predicate, tally = reading.predicate, dataset["tally"]
+    objects = {state: tally[state]["objects"] for state in ("inventoried", *STATES)}
+    case = ET.Element(
+        "testcase",
+        classname=visible(f"{predicate['migration']}.{dataset['batch']}"),
+        name=visible(dataset["name"]),
+        time="0",
+    )
+    unfinished = [
+        what
+        for what, is_so in (
+            (f"{_objects(objects['pending'])} pending", objects["pending"] > 0),
+            ("the inventory is not closed", not dataset["closed"]),
+            ("the counts do not close", not tally["closes"]),
+        )
+        if is_so
+    ]
+    if objects["failed"]:
+        kinds = [kind for kind in _GRAVEST if seen.verdicts[kind]]
+        said = ", ".join(f"{seen.verdicts[kind]} {kind}" for kind in kinds)
+        outcome = ET.SubElement(case, "failure", type=kinds[0], message=said)
+    elif unfinished:
+        outcome = ET.SubElement(case, "error", type="unfinished", message="; ".join(unfinished))
+    elif objects["inventoried"] == objects["excluded"]:
+        ET.SubElement(case, "skipped").text = "nothing to move"
+        return case
+    else:
+        outcome = ET.SubElement(case, "system-out")
+    outcome.text = "\n".join(_told(objects, unfinished, seen))
+    return case
+
+
+def _told(objects: Mapping[str, int], unfinished: list[str], seen: _Seen) -> list[str]:
+    told = [", ".join(f"{count} {state}" for state, count in objects.items())]
+    told += unfinished
+    if below := sum(count for level, count in seen.levels.items() if level != "full"):
+        told.append(f"{_objects(below)} not read back whole and unsealed: not proven")
+    told += [f"finding {visible(code)}: {count}" for code, count in sorted(seen.codes.items())]
+    told += seen.failed
+    if (more := objects["failed"] - len(seen.failed)) > 0:
+        told.append(f"and {more} more that failed")
+    return told
+
+
+def _objects(count: int) -> str:
+    return f"{count} object" if count == 1 else f"{count} objects"
+
+
+def _count(element: ET.Element, cases: Iterable[ET.Element]) -> None:
+    """Set the numbers that CI systems show beside a suite."""
+    outcomes = [{child.tag for child in case} for case in cases]
+    element.set("tests", str(len(outcomes)))
+    for tag, attribute in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
+        if element.tag == "testsuite" or tag != "skipped":  # the schema has no sum of skipped ones
+            element.set(attribute, str(sum(tag in outcome for outcome in outcomes)))
+    element.set("time", "0")

@@ -1,0 +1,188 @@
+"""A bundle as a short Markdown summary, for the job page of a CI system.
+
+Its first line says draft or rehearsal if it is one. It holds no object name. Everything from
+outside (migration, datasets, codes, addresses) stands in code spans, where nothing is markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hdh_migrate.evidence.exports.cells import code
+from hdh_migrate.evidence.page.formats import LOCALES
+from hdh_migrate.evidence.reading import CheckedBundle
+from hdh_migrate.evidence.verifier.counts import STATES
+
+SHOWN = 50
+"""Rows of a table; a summary is no place for hundreds of datasets."""
+
+_READER = LOCALES["en"]
+
+
+def markdown(reading: CheckedBundle) -> bytes:
+    """Return the summary in UTF-8; equal bundles give equal bytes."""
+    parts = (
+        _headline(reading),
+        _answers(reading),
+        _datasets(reading.predicate),
+        _findings(reading.predicate),
+        *_terms(reading.predicate),
+        *_deletions(reading.predicate),
+        _provenance(reading),
+    )
+    return ("\n\n".join("\n".join(part) for part in parts) + "\n").encode()
+
+
+def _headline(reading: CheckedBundle) -> Iterator[str]:
+    predicate = reading.predicate
+    marks = ["DRAFT, not evidence"] * reading.draft + ["REHEARSAL"] * predicate["rehearsal"]
+    yield f"## {': '.join([*marks, _verdict(predicate)])} ({code(predicate['migration'])})"
+    if predicate["rehearsal"]:
+        yield ""
+        yield "Everything happened on one machine: this proves nothing about a host."
+
+
+def _verdict(predicate: Mapping[str, Any]) -> str:
+    """Return what it came to, the gravest first."""
+    outcome, found = predicate["outcome"], predicate["findings"]["total"]
+    objects = {state: sums["objects"] for state, sums in outcome["states"].items()}
+    ladder = (
+        ("the counts do not close", not outcome["counts_close"]),
+        (f"{_some(objects['failed'], 'object')} failed", objects["failed"] > 0),
+        ("the inventory is not closed", not outcome["inventory_closed"]),
+        ("nothing was inventoried", objects["inventoried"] == 0),
+        (f"unfinished, {_some(objects['pending'], 'object')} to go", objects["pending"] > 0),
+        ("nothing was moved", objects["verified"] == 0),
+        ("complete, but not proven", not outcome["proven"]),
+        (f"complete and proven, with {_some(found, 'finding')}", found > 0),
+    )
+    return next((said for said, is_so in ladder if is_so), "complete and proven")
+
+
+def _answers(reading: CheckedBundle) -> Iterator[str]:
+    predicate, outcome = reading.predicate, reading.predicate["outcome"]
+    states, levels = outcome["states"], outcome["levels"]
+    verified, excluded = states["verified"], states["excluded"]
+    whole = levels.get("full", {"objects": 0})["objects"]
+    yield (
+        f"- **Moved:** {_number(verified['objects'])} of"
+        f" {_number(states['inventoried']['objects'] - excluded['objects'])} objects,"
+        f" {_READER.size(verified['bytes'])};"
+        f" {_number(excluded['objects'])} left behind by the plan's rules"
+    )
+    for place in predicate["endpoints"]:
+        region = f", {code(place['region'])}" if place["region"] else ""
+        word = "From" if place["side"] == "source" else "To"
+        yield f"- **{word}:** {code(place['kind'])}, {code(place['url'])}{region}"
+    yield f"- **Complete:** {_yes(outcome['complete'])}"
+    yield (
+        f"- **Proven:** {_yes(outcome['proven'])}; {_some(whole, 'object')} read back whole,"
+        " unsealed and compared"
+    )
+    yield f"- **Signed:** {_signed(reading)}"
+    if reading.names == "keyed":
+        yield "- **Names:** replaced by keyed digests"
+
+
+def _signed(reading: CheckedBundle) -> str:
+    if reading.draft:
+        return "by nobody: anyone could have written this"
+    keys = ", ".join(code(key) for key in reading.signed_by)
+    said = "checked with trusted keys" if reading.trusted else "not checked for this summary"
+    return f"by {keys}; signatures {said}"
+
+
+def _datasets(predicate: Mapping[str, Any]) -> Iterator[str]:
+    yield "| Batch | Dataset | Inventoried | Verified | Failed | Pending | Excluded |"
+    yield "|---|---|--:|--:|--:|--:|--:|"
+    for dataset in predicate["datasets"][:SHOWN]:
+        counts = [_number(dataset["tally"][state]["objects"]) for state in ("inventoried", *STATES)]
+        yield f"| {' | '.join([code(dataset['batch']), code(dataset['name']), *counts])} |"
+    yield from _more(len(predicate["datasets"]), "datasets")
+
+
+def _findings(predicate: Mapping[str, Any]) -> Iterator[str]:
+    codes = sorted(predicate["findings"]["codes"].items())
+    if not codes:
+        yield "No findings."
+        return
+    yield "| Finding | Count |"
+    yield "|---|--:|"
+    for name, count in codes[:SHOWN]:
+        yield f"| {code(name)} | {_number(count)} |"
+    yield from _more(len(codes), "codes")
+
+
+def _terms(predicate: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Say which terms of a cutover were changed after they had been fixed."""
+    lines = []
+    for cutover in predicate["cutovers"]:
+        match cutover:
+            case {"batch": str(batch), "terms_changes": [*told]}:
+                lines += [
+                    f"- **Terms of the cutover changed**, batch {code(batch)}, {code(one['at'])}:"
+                    f" {', '.join(code(line) for line in one['difference'])}"
+                    for one in told
+                ]
+            case _:
+                pass  # no terms were fixed, or the statement is of before
+    if lines:
+        yield lines
+
+
+def _deletions(predicate: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Say how the target was read again before a source was deleted, where one was."""
+    lines = []
+    for cutover in predicate["cutovers"]:
+        match cutover:
+            case {
+                "batch": str(batch),
+                "decommission": {
+                    "recheck": {
+                        "level": str(level),
+                        "reason": str() | None as reason,
+                        "objects": int(objects),
+                        "differing": int(differing),
+                    }
+                },
+            }:
+                because = f", because {code(reason)}" if reason else ""
+                lines.append(
+                    f"- **Read again before deleting**, batch {code(batch)}: level"
+                    f" {code(level)}{because}, {_some(objects, 'reading')},"
+                    f" {_number(differing)} differing"
+                )
+            case _:
+                pass  # nothing was read again, or the statement is of before
+    if lines:
+        yield lines
+
+
+def _more(count: int, what: str) -> Iterator[str]:
+    if count > SHOWN:
+        yield ""
+        yield f"... and {_number(count - SHOWN)} more {what}"
+
+
+def _provenance(reading: CheckedBundle) -> Iterator[str]:
+    predicate = reading.predicate
+    yield f"- plan {code(predicate['plan']['digest']['sha256'])}"
+    yield f"- manifest root {code(predicate['manifest']['merkle_root'])}"
+    yield f"- statement {code(reading.statement_sha256)}"
+    version = predicate["tool"]["version"]
+    yield f"- written {code(predicate['times']['written'])} by hdh-migrate {code(version)}"
+    yield ""
+    yield "This summary is not evidence; the bundle is: `hdh-migrate audit verify BUNDLE`"
+
+
+def _number(value: int) -> str:
+    return _READER.number(value)
+
+
+def _some(count: int, what: str) -> str:
+    return f"{_number(count)} {what if count == 1 else f'{what}s'}"
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "**no**"

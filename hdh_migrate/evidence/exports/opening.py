@@ -1,0 +1,130 @@
+"""Open one name of a keyed bundle to one auditor, with proof.
+
+An opening holds the object's own key, so that anybody can compute again which line of the
+manifest stands for the object, and the proof that this line is under the signed root. It helps
+nobody to find any other object.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.errors import EvidenceDamaged, UsageError
+from hdh_migrate.evidence.exports.keyed import SECRET_BYTES, ObjectKey
+from hdh_migrate.evidence.lines.facts import DIGEST
+from hdh_migrate.evidence.lines.names import readable
+from hdh_migrate.evidence.lines.proofs import inclusion_of, prove, read_proof, root_of
+from hdh_migrate.evidence.lines.records import manifest_line, read_line
+from hdh_migrate.evidence.reading import numbered
+from hdh_migrate.model import key_bytes, key_text
+
+VERSION = 1
+_FIELDS = ("key", "target_key")
+
+
+def opening(bundle: Path, record: Mapping[str, Any], key: ObjectKey) -> dict[str, Any]:
+    """Return the opening of an object in a keyed bundle; `record` is its plain manifest record.
+
+    Raises:
+        UsageError: the bundle's manifest has no line for the object, or one that says something
+            else of it: the bundle was made with another secret, or before the object changed.
+        EvidenceDamaged: the manifest is damaged.
+    """
+    name = key.name(record["dataset"], record["key"])
+    found: list[bytes] = []
+
+    def marked() -> Iterator[tuple[bytes, bool]]:
+        for _, line in numbered(bundle / "manifest.jsonl", manifest_line):
+            raw, is_it = manifest_line(line)[:-1], line["key"] == name
+            if is_it:
+                found.append(raw)
+            yield raw, is_it
+
+    proof = prove(marked())
+    if proof is None:
+        raise UsageError(
+            "the bundle has no line for this object",
+            hint="it was made with another names.key, or before the object was inventoried",
+        )
+    told = {
+        "version": VERSION,
+        "dataset": record["dataset"],
+        **{field: record[field] for field in (*_FIELDS, "sha256")},
+        "opening": key.raw.hex(),
+        "line": found[0].decode(),
+        "index": proof.index,
+        "size": proof.size,
+        "path": [digest.hex() for digest in proof.path],
+        "root": root_of(found[0], proof).hex(),
+    }
+    if _differing(told, read_line(found[0] + b"\n", manifest_line), key):
+        raise UsageError(
+            "the object is not what it was when the bundle was made",
+            hint='make a new one with "hdh-migrate report PLAN --names keyed"',
+        )
+    for field in _FIELDS:
+        told[field], raw = readable(told[field])
+        if raw is not None:
+            told[f"{field}_b64"] = raw
+    return told
+
+
+def check_opening(path: Path, root: str) -> dict[str, Any]:
+    """Return the plain record that an opening proves to stand under a manifest's root.
+
+    The record is the line of the manifest with the true key, target key and digest in place.
+
+    Raises:
+        UsageError: there is no such file.
+        EvidenceDamaged: it is no opening, does not lead to the root, or its line is another
+            object's.
+    """
+    otherwise = f"{path}: not an opening"
+    told = read_proof(path, otherwise)
+    line, inclusion = inclusion_of(told, otherwise)
+    try:
+        key = ObjectKey(bytes.fromhex(told["opening"]))
+        claim = _claim(told)
+        version_is_known = told["version"] == VERSION and len(key.raw) == SECRET_BYTES
+    except (ValueError, KeyError, TypeError):
+        raise EvidenceDamaged(otherwise) from None
+    if not version_is_known:
+        raise EvidenceDamaged(f"{path}: not an opening of this version")
+    record = read_line(line + b"\n", manifest_line)
+    if root_of(line, inclusion).hex() != root.lower():
+        raise EvidenceDamaged("the opening does not lead to this root")
+    if wrong := _differing(claim, record, key):
+        raise EvidenceDamaged(f"the line is not this object's: {', '.join(wrong)}")
+    return {**record, **{field: claim[field] for field in (*_FIELDS, "sha256")}}
+
+
+def _claim(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an opening says of its object; ValueError and the like if it is malformed."""
+    claim: dict[str, Any] = {"dataset": str(told["dataset"]), "sha256": told["sha256"]}
+    for field in _FIELDS:
+        raw = told.get(f"{field}_b64")
+        claim[field] = str(told[field]) if raw is None else key_text(base64.b64decode(raw))
+        key_bytes(claim[field])
+    claim["dataset"].encode()
+    if claim["sha256"] is not None and not DIGEST.fullmatch(claim["sha256"]):
+        raise ValueError
+    return claim
+
+
+def _differing(claim: Mapping[str, Any], record: Mapping[str, Any], key: ObjectKey) -> list[str]:
+    """Return which fields of a keyed record do not stand for what is claimed."""
+    sha256 = claim["sha256"]
+    stands = {
+        "key": key.name(claim["dataset"], claim["key"]),
+        "target_key": key.target_name(record["bucket"], claim["target_key"]),
+        "sha256": None if sha256 is None else key.content(sha256),
+    }
+    wrong = [] if record["dataset"] == claim["dataset"] else ["dataset"]
+    for name, value in stands.items():
+        if not hmac.compare_digest(str(value), str(record[name])):
+            wrong.append(name)
+    return wrong

@@ -1,0 +1,1 @@
+"""What a bundle holds: lines, counts over them, their order, proofs, and the statement."""

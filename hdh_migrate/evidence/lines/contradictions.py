@@ -1,0 +1,90 @@
+"""What is written is held against plan and journal first, by the rules of the bundle's verifier.
+
+So nothing is signed that an auditor would refuse for what can be seen while it is written. How many
+lines there are, and which, the ledger has compared with its journal before (`Ledger.reconcile`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.errors import EvidenceDamaged
+from hdh_migrate.evidence.lines.facts import Facts
+from hdh_migrate.evidence.lines.statement import FORMAT
+from hdh_migrate.evidence.verifier import rules, story
+from hdh_migrate.evidence.verifier.forms import Wrong
+from hdh_migrate.evidence.verifier.notes import Walk
+from hdh_migrate.evidence.verifier.planned import StatedPlan
+from hdh_migrate.evidence.verifier.verify import NOT_OF_THIS_VERSION
+
+SHOWN = 3
+Line = Mapping[str, Any]
+
+
+class Grounds:
+    """The plan of some facts, and their journal."""
+
+    def __init__(self, facts: Facts) -> None:
+        try:
+            self._plan = StatedPlan(
+                {
+                    "plan": {"canonical": facts.plan},
+                    "names": facts.names,
+                    "times": {"started": facts.started_at, "written": facts.written_at},
+                },
+                FORMAT,
+            )
+        except Wrong as wrong:
+            raise EvidenceDamaged(str(wrong)) from None
+
+    def record(self, record: Line, line: bytes) -> None:
+        """Refuse a record, given with its line of the manifest.
+
+        Raises:
+            EvidenceDamaged: no run of the plan leads to it.
+        """
+        _held(self._plan.record, record, line)
+
+    def exclusion(self, exclusion: Line, line: bytes) -> None:
+        """Refuse an object that is left behind, given with its line.
+
+        Raises:
+            EvidenceDamaged: no rule of the plan leaves this object behind.
+        """
+        _held(self._plan.exclusion, exclusion, line)
+
+    def statement(self, predicate: Mapping[str, Any], journal: Path) -> None:
+        """Refuse a statement.
+
+        Raises:
+            EvidenceDamaged: it says something else than its plan or its journal.
+        """
+        try:
+            told = Walk(predicate, FORMAT, ())
+            told.read(journal)
+            found = [
+                *rules.misstated(predicate, StatedPlan(predicate, FORMAT)),
+                *story.untold(predicate, told),
+            ]
+        except Wrong as wrong:
+            found = [str(wrong)]
+        except NOT_OF_THIS_VERSION:
+            found = ["statement.json: not of this version"]
+        if found:
+            raise EvidenceDamaged(
+                "the report would contradict itself: " + "; ".join(found[:SHOWN]),
+                hint="this is a contradiction in the ledger or a bug; no report was written",
+            )
+
+
+def _held(rule: Callable[[Line, str], None], told: Line, line: bytes) -> None:
+    try:
+        # Only a key that is no text stands in its line otherwise than here.
+        rule(json.loads(line) if b'_b64":' in line else told, "")
+    except Wrong as wrong:
+        raise EvidenceDamaged(str(wrong).removeprefix(": ")) from None
+    except KeyError:
+        raise EvidenceDamaged("of a dataset that the plan does not name") from None

@@ -1,0 +1,148 @@
+"""The lines of a bundle: one canonical JSON object per line, checked field by field.
+
+What a field may hold is said in forms.py, which stands alone. The same functions write a line and
+read it back: a line is good when rebuilding it from what it says gives the same bytes. No
+message here holds an object's name.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hdh_migrate.errors import EvidenceDamaged
+from hdh_migrate.evidence.lines.names import readable
+from hdh_migrate.evidence.verifier.counts import grounds
+from hdh_migrate.evidence.verifier.forms import (
+    EXCLUSION,
+    EXCLUSION_1,
+    FINDING,
+    FINDING_1,
+    LONGEST_LINE,
+    RECORD,
+    Field,
+    misfit,
+)
+from hdh_migrate.fixity import canonical_json
+from hdh_migrate.model import Verdict, key_bytes, key_text
+
+MAX_LINE = LONGEST_LINE
+"""Bytes of the longest line that a reader accepts; ours stay under 20 KiB."""
+
+
+def manifest_line(record: Mapping[str, Any]) -> bytes:
+    """Return the manifest's line for one object, its line feed included.
+
+    `record` has exactly the contract's fields; what is not known is None. Keys are `str` decoded
+    with surrogateescape. A key that is not clean UTF-8 is written readably, and its bytes follow
+    as `key_b64` (likewise `target_key_b64`): then these are the truth. A verdict of None is an
+    object not compared yet.
+
+    Raises:
+        EvidenceDamaged: a field is unknown, missing or malformed, or the verdict claims more
+            than the record carries.
+    """
+    line = _line(record, RECORD, ("key", "target_key"))
+    if record["verdict"] == Verdict.MATCH:
+        _check_claim(record)
+    return line
+
+
+def finding_line(finding: Mapping[str, Any]) -> bytes:
+    """Return the line of one finding.
+
+    `number` is the ledger's, `severity` blocker, finding or note; dataset, key, step and at may
+    be None.
+
+    Raises:
+        EvidenceDamaged: a field is unknown, missing or malformed.
+    """
+    return _line(finding, FINDING)
+
+
+def exclusion_line(exclusion: Mapping[str, Any]) -> bytes:
+    """Return the line of one object that the plan leaves behind, with its rule and reason.
+
+    Raises:
+        EvidenceDamaged: a field is unknown, missing or malformed.
+    """
+    return _line(exclusion, EXCLUSION)
+
+
+def finding_line_1(finding: Mapping[str, Any]) -> bytes:
+    """Return the line of a finding as bundles of the first format have it; nothing writes it."""
+    return _line(finding, FINDING_1)
+
+
+def exclusion_line_1(exclusion: Mapping[str, Any]) -> bytes:
+    """Return the line of an exclusion as bundles of the first format have it."""
+    return _line(exclusion, EXCLUSION_1)
+
+
+def journal_line(seq: int, at: str, kind: str, body: str, digest: bytes) -> bytes:
+    """Return the line of one event of the ledger's journal, its body as the text that is chained.
+
+    digest = SHA-256(previous digest || canonical JSON of [seq, at, kind, body]); before the first
+    event it is 32 zero bytes.
+    """
+    event = {"at": at, "body": body, "digest": digest.hex(), "kind": kind, "seq": seq}
+    return canonical_json(event) + b"\n"
+
+
+def read_line(line: bytes, build: Callable[[Mapping[str, Any]], bytes]) -> dict[str, Any]:
+    """Return what a line says, keys decoded, if `build` makes exactly this line from it.
+
+    Raises:
+        EvidenceDamaged: the line is too long, not JSON, not canonical, or not a valid record.
+    """
+    if len(line) > MAX_LINE:
+        raise EvidenceDamaged("the line is too long")
+    try:
+        record = json.loads(line)
+        if not isinstance(record, dict):
+            raise EvidenceDamaged("the line is not a JSON object")
+        for name in ("key", "target_key"):
+            if f"{name}_b64" in record:
+                record[name] = key_text(base64.b64decode(record.pop(f"{name}_b64"), validate=True))
+    except (ValueError, TypeError, RecursionError, binascii.Error):
+        raise EvidenceDamaged("the line is not the JSON of a record") from None
+    if build(record) != line:
+        raise EvidenceDamaged("the line is not in canonical form")
+    return record
+
+
+def order_of(record: Mapping[str, Any]) -> tuple[bytes, bytes]:
+    """Return what manifest and exclusions are sorted by: the bytes of dataset and key."""
+    return record["dataset"].encode(), key_bytes(record["key"])
+
+
+def _line(
+    record: Mapping[str, Any], fields: Mapping[str, Field], keys: tuple[str, ...] = ("key",)
+) -> bytes:
+    if record.keys() != fields.keys():
+        unknown = sorted(map(str, record.keys() - fields.keys()))
+        missing = sorted(fields.keys() - record.keys())
+        raise EvidenceDamaged(f"unknown fields {unknown}, missing fields {missing}")
+    written = dict(record)
+    for name in keys:
+        if isinstance(record[name], str):
+            try:
+                written[name], raw = readable(record[name])
+            except UnicodeEncodeError:
+                raise EvidenceDamaged(f"field {name} stands for no byte string") from None
+            if raw is not None:
+                written[f"{name}_b64"] = raw
+    bad = misfit(written, fields)
+    if bad is not None:
+        raise EvidenceDamaged(f"field {bad} is malformed")
+    return canonical_json(written) + b"\n"
+
+
+def _check_claim(record: Mapping[str, Any]) -> None:
+    """Refuse a match without its grounds: a level, a time, and the digests that it read."""
+    lacking = [name for name in grounds(record["level"]) if record[name] is None]
+    if lacking:
+        raise EvidenceDamaged(f'verdict "match" without its grounds: {", ".join(lacking)}')

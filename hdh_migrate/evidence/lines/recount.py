@@ -1,0 +1,174 @@
+"""Count the records while they are written: tallies, tree and order, from the lines alone.
+
+The bundle's verifier counts again, by itself (counts.py); what both must agree on stands there. An
+object is *verified* when its verdict is "match", *pending* while it has none, *failed* with any
+other verdict (a waived difference is still not a verified object).
+
+There is one tree over all records, and one for each batch: an approval binds a batch's root, so
+that another batch which goes on does not void it.
+
+Memory: one tally per dataset, one sum per exclusion rule and finding code, O(log n) for the trees.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from hdh_migrate.errors import EvidenceDamaged
+from hdh_migrate.evidence.lines.facts import Counts
+from hdh_migrate.evidence.lines.records import order_of
+from hdh_migrate.evidence.verifier.counts import SIZES, STATES, UNITS, totals
+from hdh_migrate.fixity import MerkleTree, leaf_digest
+from hdh_migrate.model import Verdict
+
+UNDECIDED = "none"
+"""Stands in the sums by verdict for objects that were not compared yet."""
+
+Order = tuple[bytes, bytes]
+Sums = dict[str, int]
+
+
+class Recount:
+    """Add up a bundle's lines: first all exclusions, then all records; findings at any time."""
+
+    def __init__(
+        self,
+        batches: Mapping[str, str],
+        excluded: Iterator[Order],
+        *,
+        unclaimed: Iterable[str] = (),
+    ) -> None:
+        """Prepare for datasets, given with the batch of each.
+
+        `excluded` gives the exclusions' orders a second time; `unclaimed` are the datasets of which
+        the plan says to ignore the source's MD5 values.
+
+        The second pass goes along with the records, so that an object which is both excluded and
+        moved is noticed in one pass and without memory.
+        """
+        self.tree = MerkleTree()
+        self.trees = {batch: MerkleTree() for batch in batches.values()}
+        if len(self.trees) == 1:  # its lines are all lines
+            self.trees = dict.fromkeys(self.trees, self.tree)
+        self.digests = dict.fromkeys(("sha256", "source_md5", "stored_sha256"), 0)
+        self.claimed = _sums()
+        self._unclaimed = frozenset(unclaimed)
+        self.sizes = [_sums() for _ in range(len(SIZES) + 1)]
+        self.by_verdict: dict[str, Sums] = {}
+        self.by_level: dict[str, Sums] = {}
+        self.levels: dict[str, set[str]] = {batch: set() for batch in batches.values()}
+        self.by_rule: dict[tuple[str, str, str], Sums] = {}
+        self.by_code: Counter[str] = Counter()
+        self._batches = dict(batches)
+        self._states = {name: {state: _sums() for state in STATES} for name in batches}
+        self._last_exclusion: Order | None = None
+        self._last_record: Order | None = None
+        self._excluded = excluded
+        self._next_excluded: Order | None = None
+
+    def add_exclusion(self, exclusion: Mapping[str, Any]) -> None:
+        """Count one excluded object.
+
+        Raises:
+            EvidenceDamaged: it is out of order, a duplicate, or of an unknown dataset.
+        """
+        self._last_exclusion = _later(self._last_exclusion, order_of(exclusion))
+        size = exclusion["size"]
+        rule = (exclusion["dataset"], exclusion["rule"], exclusion["reason"])
+        _add(self.by_rule.setdefault(rule, _sums()), size)
+        _add(self._dataset(exclusion)["excluded"], size)
+
+    def add_finding(self, finding: Mapping[str, Any]) -> None:
+        """Count one finding under its code."""
+        self.by_code[finding["code"]] += 1
+
+    def add_record(self, record: Mapping[str, Any], line: bytes) -> None:
+        """Count one record and append its line, without the line feed, to the tree.
+
+        Raises:
+            EvidenceDamaged: it is out of order, a duplicate, excluded too, or of an unknown
+                dataset.
+        """
+        order = order_of(record)
+        self._last_record = _later(self._last_record, order)
+        self._refuse_excluded(order)
+        size, verdict, level = record["size"], record["verdict"], record["level"]
+        states, leaf = self._dataset(record), leaf_digest(line[:-1])
+        batch = self._batches[record["dataset"]]
+        _add(self.by_verdict.setdefault(verdict or UNDECIDED, _sums()), size)
+        if verdict == Verdict.MATCH:
+            state = "verified"
+            _add(self.by_level.setdefault(level, _sums()), size)
+            self.levels[batch].add(level)
+            if self._has_claim(record):
+                _add(self.claimed, size)
+        else:
+            state = "failed" if verdict else "pending"
+        _add(states[state], size)
+        _add(self.sizes[bisect_right(SIZES, size)], size)
+        for name in self.digests:
+            self.digests[name] += record[name] is not None
+        self.tree.append(leaf)
+        if (own := self.trees[batch]) is not self.tree:
+            own.append(leaf)
+
+    def _has_claim(self, record: Mapping[str, Any]) -> bool:
+        """Say whether the bytes that were moved have the MD5 that the source claims of them."""
+        claim = record["source_md5"] is not None and record["dataset"] not in self._unclaimed
+        return claim and record["level"] == "full"
+
+    def tally(self, dataset: str, inventoried: Mapping[str, int] | Counts) -> dict[str, Any]:
+        """Return one dataset's sums by state beside its inventory, and whether they close."""
+        if isinstance(inventoried, Counts):
+            inventoried = {"objects": inventoried.objects, "bytes": inventoried.bytes}
+        states = self._states[dataset]
+        total = {unit: sum(sums[unit] for sums in states.values()) for unit in UNITS}
+        return {
+            "inventoried": dict(inventoried),
+            **{state: dict(sums) for state, sums in states.items()},
+            "closes": total == inventoried,
+        }
+
+    def _dataset(self, line: Mapping[str, Any]) -> dict[str, Sums]:
+        try:
+            return self._states[line["dataset"]]
+        except KeyError:
+            raise EvidenceDamaged("the line is of a dataset that the plan does not name") from None
+
+    def _refuse_excluded(self, order: Order) -> None:
+        while self._next_excluded is None or self._next_excluded < order:
+            self._next_excluded = next(self._excluded, None)
+            if self._next_excluded is None:
+                return
+        if self._next_excluded == order:
+            raise EvidenceDamaged("the object is recorded and excluded at once")
+
+
+def unclaimed(plan: Mapping[str, Any]) -> list[str]:
+    """Return the datasets of a plan whose source's MD5 values are ignored."""
+    return [one["name"] for one in plan.get("datasets", ()) if one.get("ignore_md5") is not None]
+
+
+def add_up(tallies: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the sum of several tallies; it closes only if every one of them does."""
+    datasets = [{"tally": tally} for tally in tallies]
+    return {**totals(datasets), "closes": all(one["tally"]["closes"] for one in datasets)}
+
+
+def _sums() -> Sums:
+    return {"objects": 0, "bytes": 0}
+
+
+def _add(sums: Sums, size: int) -> None:
+    sums["objects"] += 1
+    sums["bytes"] += size
+
+
+def _later(last: Order | None, order: Order) -> Order:
+    if last is not None and order <= last:
+        what = "the same object twice" if order == last else "not in the order of dataset and key"
+        raise EvidenceDamaged(f"the line is {what}")
+    return order

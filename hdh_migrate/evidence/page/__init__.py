@@ -1,0 +1,1 @@
+"""The report for people, in French and English, made from the statement alone."""

@@ -1,0 +1,221 @@
+"""The sentences of the report's later sections: pace, sizes, losses, waivers, cutover, headings."""
+
+from __future__ import annotations
+
+from hdh_migrate.evidence.page.text import Text
+
+ANNEXES: dict[str, Text] = {
+    # --- charts ------------------------------------------------------------------------------
+    "pace": Text("Débit", "Pace"),
+    "pace.transfer": Text("Transfert scellé", "Sealed transfer"),
+    "pace.verify": Text("Relecture et comparaison", "Reading back and comparing"),
+    "pace.told": Text(
+        "du {start} au {end} ; en moyenne {mean}/s, au plus {peak}/s",
+        "from {start} to {end}; {mean}/s on average, {peak}/s at most",
+    ),
+    "pace.how": Text(
+        "Chaque barre est un soixantième de la durée ; sont comptés les objets dont le journal a "
+        "reçu l'accusé (un grand objet compte en entier au moment où il est achevé). Un arrêt "
+        "entre deux exécutions se voit comme un vide.",
+        "Each bar is one sixtieth of the time; counted are the objects whose receipts reached the "
+        "journal (a large object counts as a whole when it is completed). A stop between two runs "
+        "shows as a gap.",
+    ),
+    "sizes": Text("Objets par taille", "Objects by size"),
+    "sizes.below": Text("moins de {bound}", "below {bound}"),
+    "sizes.rest": Text("{bound} et plus", "{bound} and more"),
+    "col.class": Text("Taille d'un objet", "Size of an object"),
+    # --- verdicts ----------------------------------------------------------------------------
+    "verdict.match": Text("identique", "match"),
+    "verdict.mismatch": Text("différent", "mismatch"),
+    "verdict.missing": Text("absent de la cible", "missing at the target"),
+    "verdict.drifted": Text("modifié à la source", "drifted at the source"),
+    "verdict.unverifiable": Text("non vérifiable", "unverifiable"),
+    "verdict.waived": Text("écart accepté", "waived"),
+    "verdict.none": Text("pas encore comparé", "not compared yet"),
+    "col.verdict": Text("Verdict", "Verdict"),
+    # --- losses ------------------------------------------------------------------------------
+    "losses": Text("Ce que la cible ne porte pas", "What the target does not hold"),
+    "losses.none": Text("Rien n'a été perdu.", "Nothing was lost."),
+    "losses.why": Text(
+        "Le contenu des objets n'est pas concerné. Ces propriétés existaient à la source et ne "
+        "sont pas posées sur l'objet scellé ; la dernière colonne dit où elles restent lisibles.",
+        "The objects' content is not concerned. These properties existed at the source and are "
+        "not set on the sealed object; the last column says where they can still be read.",
+    ),
+    "loss.modified": Text("date de dernière modification", "time of last modification"),
+    "loss.headers": Text(
+        "en-têtes de contenu (type, encodage, langue, disposition)",
+        "content headers (type, encoding, language, disposition)",
+    ),
+    "loss.tier": Text("niveau de stockage", "access tier"),
+    "loss.metadata": Text(
+        "métadonnées que la cible ne peut pas porter", "metadata that the target cannot hold"
+    ),
+    "loss.tags": Text("étiquettes que la cible ne peut pas porter", "tags the target cannot hold"),
+    "kept.manifest": Text("manifest.jsonl", "manifest.jsonl"),
+    "kept.ledger": Text("registre de l'opérateur", "the operator's ledger"),
+    "col.property": Text("Propriété", "Property"),
+    "col.kept": Text("Reste lisible dans", "Can still be read in"),
+    # --- names -------------------------------------------------------------------------------
+    "keyed": Text(
+        "Les noms des objets sont remplacés par des empreintes à clé ; l'opérateur peut en ouvrir "
+        "un seul, avec preuve (hdh-migrate docs exports).",
+        "The objects' names are replaced by keyed digests; the operator can open a single one, "
+        "with proof (hdh-migrate docs exports).",
+    ),
+    # --- clock and tool ----------------------------------------------------------------------
+    "ref.clock": Text("Horloge de l'outil", "The tool's clock"),
+    "ref.clock.value": Text(
+        "écart de {seconds} s avec l'en-tête Date de {endpoint} (positif : l'outil avance)",
+        "{seconds} s from the Date header of {endpoint} (positive: the tool is ahead)",
+    ),
+    "ref.clock.none": Text(
+        "aucun en-tête Date de {endpoint} : rien n'y montre que l'horloge de l'outil est juste",
+        "no Date header of {endpoint}: nothing there shows that the tool's clock is right",
+    ),
+    "ref.code": Text("Empreinte du code exécuté", "Digest of the code that ran"),
+    # --- what was known of the target ----------------------------------------------------------
+    "target": Text("Ce qui était su de la cible", "What was known of the target"),
+    "profile": Text("Profil de l'hébergeur", "Profile of the host"),
+    "profile.value": Text(
+        "« {name} », établi au {as_of} ; {n} affirmation sur laquelle l'outil compte n'est "
+        "confirmée par aucune source"
+        "|« {name} », établi au {as_of} ; {n} affirmations sur lesquelles l'outil compte ne sont "
+        "confirmées par aucune source",
+        "“{name}”, as of {as_of}; {n} claim that the tool counts on is confirmed by no source"
+        "|“{name}”, as of {as_of}; {n} claims that the tool counts on are confirmed by no source",
+    ),
+    "profile.override": Text(
+        "remplacé par le profil du plan : {name} = {value} (au lieu de {was})",
+        "replaced by the plan's own profile: {name} = {value} (instead of {was})",
+    ),
+    "probe": Text("Sondage", "Probe"),
+    "probe.value": Text(
+        "{n} trait observé le {when}, {differing} en deçà du profil"
+        "|{n} traits observés le {when}, {differing} en deçà du profil",
+        "{n} trait observed on {when}, {differing} short of the profile"
+        "|{n} traits observed on {when}, {differing} short of the profile",
+    ),
+    "probe.none": Text(
+        "la cible n'a pas été sondée (hdh-migrate probe)",
+        "the target was not probed (hdh-migrate probe)",
+    ),
+    "waivers": Text("Dérogations", "Waivers"),
+    "waivers.why": Text(
+        "Quelqu'un a signé que ces conditions pouvaient ne pas être tenues.",
+        "Somebody signed that these conditions need not be met.",
+    ),
+    "col.what": Text("Condition", "Condition"),
+    "col.until": Text("Jusqu'au", "Until"),
+    "col.by": Text("Par", "By"),
+    # --- cutover -------------------------------------------------------------------------------
+    "cutovers": Text("Bascule", "Cutover"),
+    "cutovers.why": Text(
+        "Chaque étape est un événement du journal. Les valeurs des pointeurs n'y figurent que par "
+        "leur empreinte.",
+        "Every step is an event of the journal. Values of pointers stand there as digests only.",
+    ),
+    "cutover.rehearsal": Text("répétition", "rehearsal"),
+    "cutover.here": Text("sur cette seule machine", "on this one machine only"),
+    "cutover.pointer": Text("Pointeur", "Pointer"),
+    "cutover.freeze": Text("Gel de la source", "Freeze of the source"),
+    "freeze.denied-write": Text("écriture refusée, essayée", "a write was tried and denied"),
+    "freeze.statement": Text("déclaration signée", "signed statement"),
+    "cutover.relists": Text(
+        "{n} liste égale, à {seconds} s d'intervalle|{n} listes égales, à {seconds} s d'intervalle",
+        "{n} equal listing, {seconds} s apart|{n} equal listings, {seconds} s apart",
+    ),
+    "cutover.smoke": Text("Essais de fumée", "Smoke tests"),
+    "cutover.smoke.value": Text(
+        "{objects} objets relus avec l'accès d'un consommateur, {commands} commandes",
+        "{objects} objects read with a consumer's access, {commands} commands",
+    ),
+    "terms.changed": Text(
+        "Lot {name} : les conditions de la bascule (qui approuve, combien, avec quels délais) ont "
+        "été changées, {when}.",
+        "Batch {name}: the terms of the cutover (who approves, how many, with what delays) were "
+        "changed, {when}.",
+    ),
+    "terms.agreed": Text(
+        "Accepté par ceux qui approuvaient avant :", "Agreed to by those who approved before:"
+    ),
+    "terms.nobody": Text("personne n'était encore demandé", "nobody was asked yet"),
+    "terms.beside": Text(
+        "Lot {name} : la clé privée de ces approbateurs se trouvait dans le dossier du plan, à la "
+        "portée de l'opérateur :",
+        "Batch {name}: the private key of these approvers lay in the plan's folder, within the "
+        "operator's reach:",
+    ),
+    "cutover.approved": Text("Approuvé par", "Approved by"),
+    "cutover.recheck": Text(
+        "Relecture de la cible avant suppression", "Target read again before deleting"
+    ),
+    "recheck.stored": Text(
+        "tous les octets stockés, comparés à leur empreinte",
+        "all stored bytes, compared with their digest",
+    ),
+    "recheck.full": Text(
+        "tous les octets, descellés et comparés", "all bytes, unsealed and compared"
+    ),
+    "recheck.head": Text(
+        "taille, ETag et version seulement : aucun octet n'a été relu",
+        "size, ETag and version only: no byte was read again",
+    ),
+    "cutover.recheck.value": Text(
+        "{objects} relecture, {size} ; {differing} en écart"
+        "|{objects} relectures, {size} ; {differing} en écart",
+        "{objects} reading, {size}; {differing} differing"
+        "|{objects} readings, {size}; {differing} differing",
+    ),
+    "cutover.recheck.reason": Text("Motif :", "Reason:"),
+    "cutover.window": Text("Retour possible jusqu'au", "Rollback possible until"),
+    "cutover.written": Text("Écrit par les consommateurs depuis", "Written by consumers since"),
+    "cutover.erasure": Text("Suppression à la source", "Deletion at the source"),
+    "cutover.requested": Text("demandée le {when}", "requested on {when}"),
+    "cutover.observed": Text(
+        "constatée le {when} (ce que l'interface montre)",
+        "observed on {when} (what the interface shows)",
+    ),
+    "stage.not started": Text("pas commencée", "not started"),
+    "stage.preparing": Text("en préparation", "preparing"),
+    "stage.switching": Text("pointeur en cours de changement", "switching"),
+    "stage.switched": Text("pointeur changé, essais à finir", "switched, tests to finish"),
+    "stage.fallback window": Text("faite, retour encore possible", "done, rollback still possible"),
+    "stage.rolling back": Text("retour en cours", "rolling back"),
+    "stage.rolled back": Text("annulée, pointeur remis", "rolled back"),
+    "stage.finalized": Text("définitive", "finalized"),
+    "stage.decommission under way": Text("suppression en cours", "deletion under way"),
+    "stage.decommission requested": Text("suppression demandée", "deletion requested"),
+    "stage.decommission observed": Text("suppression constatée", "deletion observed"),
+    # --- openings ------------------------------------------------------------------------------
+    "openings": Text("Objets relus en clair", "Objects read back in the clear"),
+    "openings.none": Text(
+        "Aucun objet n'a été relu en clair avec cet outil.",
+        "No object was read back in the clear with this tool.",
+    ),
+    "openings.count": Text(
+        "{n} lecture, écrite dans le journal avant qu'elle n'ait lieu."
+        "|{n} lectures, chacune écrite dans le journal avant qu'elle n'ait lieu.",
+        "{n} reading, written down before it took place."
+        "|{n} readings, each written down before it took place.",
+    ),
+    "col.when": Text("Quand", "When"),
+    "col.number": Text("Numéro d'objet", "Object number"),
+    # --- headings ----------------------------------------------------------------------------
+    "headings": Text("Où trouver quoi, par référentiel", "Where to find what, by framework"),
+    "headings.why": Text(
+        "Ce rapport ne vaut ni qualification ni certification : SecNumCloud et HDS obligent "
+        "l'hébergeur, pas cet outil. Le tableau dit quels éléments de ce dossier peuvent servir à "
+        "quel point, et ce qu'ils ne montrent pas. Les numéros ont été lus dans des transcriptions "
+        "publiques, non dans les textes officiels ; ceux marqués d'un astérisque n'ont pas pu être "
+        "confirmés. À vérifier avant de les citer.",
+        "This report is neither a qualification nor a certification: SecNumCloud and HDS bind the "
+        "host, not this tool. The table says which parts of this folder may serve which point, and "
+        "what they do not show. The numbers were read in public transcriptions, not in the "
+        "official texts; those with an asterisk could not be confirmed. Check before you cite.",
+    ),
+    "col.heading": Text("Point", "Point"),
+    "col.gives": Text("Ce que ce dossier apporte", "What this folder gives"),
+    "col.open": Text("Ce qu'il ne montre pas", "What it does not show"),
+}

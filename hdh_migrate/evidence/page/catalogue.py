@@ -1,0 +1,400 @@
+"""Every sentence of the report, in French and in English, side by side.
+
+One entry holds both languages, so neither can lack a text that the other has (see `text.Text`).
+"""
+
+from __future__ import annotations
+
+from hdh_migrate.evidence.page.annexes import ANNEXES
+from hdh_migrate.evidence.page.text import LANGUAGES, Text
+
+__all__ = ["CATALOGUE", "LANGUAGES", "text"]
+
+
+def text(key: str, language: str, *, singular: bool = False) -> str:
+    """Return one sentence, its placeholders still open."""
+    return CATALOGUE[key].said(language, singular=singular)
+
+
+CATALOGUE: dict[str, Text] = {
+    # --- head --------------------------------------------------------------------------------
+    "title": Text("Rapport de migration", "Migration report"),
+    "written": Text("Établi le {when}", "Written on {when}"),
+    "tool": Text("par {name} {version}", "by {name} {version}"),
+    "rehearsal": Text(
+        "Répétition : tout s'est passé sur une seule machine. "
+        "Ce rapport ne prouve rien sur un hébergeur.",
+        "Rehearsal: everything happened on one machine. This report proves nothing about a host.",
+    ),
+    "draft": Text("Brouillon, sans valeur de preuve", "Draft, not evidence"),
+    "draft.why": Text(
+        "Personne n'a signé ce rapport : n'importe qui aurait pu l'écrire ou le modifier.",
+        "Nobody signed this report: anyone could have written or changed it.",
+    ),
+    # --- verdict -----------------------------------------------------------------------------
+    "good": Text("Complet et intact", "Complete and intact"),
+    "good.why": Text(
+        "L'objet à déplacer a été relu en entier chez la cible, descellé "
+        "et comparé à ce qui avait été lu à la source : il est identique."
+        "|Les {n} objets à déplacer ont été relus en entier chez la cible, descellés "
+        "et comparés à ce qui avait été lu à la source : ils sont identiques.",
+        "The one object to move was read back whole from the target, unsealed "
+        "and compared with what was read at the source: it is identical."
+        "|All {n} objects to move were read back whole from the target, unsealed "
+        "and compared with what was read at the source: they are identical.",
+    ),
+    "noted": Text("Complet et intact, avec des constats", "Complete and intact, with findings"),
+    "noted.why": Text(
+        "Tout a été relu et comparé. {n} constat reste à lire ci-dessous."
+        "|Tout a été relu et comparé. {n} constats restent à lire ci-dessous.",
+        "Everything was read back and compared. {n} finding is left to read below."
+        "|Everything was read back and compared. {n} findings are left to read below.",
+    ),
+    "unproven": Text("Complet, mais pas prouvé", "Complete, but not proven"),
+    "unproven.why": Text(
+        "Tout est arrivé, mais {n} objet n'a pas été relu en entier et descellé."
+        "|Tout est arrivé, mais {n} objets n'ont pas été relus en entier et descellés.",
+        "Everything arrived, but {n} object was not read back whole and unsealed."
+        "|Everything arrived, but {n} objects were not read back whole and unsealed.",
+    ),
+    "nothing": Text("Rien n'a été déplacé", "Nothing was moved"),
+    "nothing.why": Text(
+        "Les règles du plan ont exclu le seul objet inventorié : rien n'est arrivé."
+        "|Les règles du plan ont exclu les {n} objets inventoriés : rien n'est arrivé.",
+        "The plan's rules left out the one object that was inventoried: nothing arrived."
+        "|The plan's rules left out all {n} objects that were inventoried: nothing arrived.",
+    ),
+    "pending": Text("Inachevé", "Not finished"),
+    "pending.why": Text(
+        "{n} objet reste à déplacer ou à vérifier.|{n} objets restent à déplacer ou à vérifier.",
+        "{n} object is still to be moved or verified."
+        "|{n} objects are still to be moved or verified.",
+    ),
+    "failed": Text("Des objets ont échoué", "Objects failed"),
+    "failed.why": Text(
+        "{n} objet n'est pas intact chez la cible, ou ne l'a pas atteinte. "
+        "Les constats disent pourquoi."
+        "|{n} objets ne sont pas intacts chez la cible, ou ne l'ont pas atteinte. "
+        "Les constats disent pourquoi.",
+        "{n} object is not intact at the target, or did not reach it. The findings say why."
+        "|{n} objects are not intact at the target, or did not reach it. The findings say why.",
+    ),
+    "unbalanced": Text("Les comptes ne sont pas justes", "The counts do not close"),
+    "unbalanced.why": Text(
+        "Les objets inventoriés ne sont pas exactement les objets vérifiés, exclus, en échec "
+        "et en attente. Rien d'autre dans ce rapport ne doit être cru avant d'en savoir la cause.",
+        "The objects inventoried are not exactly those verified, excluded, failed and pending. "
+        "Nothing else in this report should be believed before the cause is known.",
+    ),
+    "open": Text("L'inventaire n'est pas clos", "The inventory is not closed"),
+    "open.why": Text(
+        "La source n'a pas été listée jusqu'au bout : "
+        "on ne sait pas encore tout ce qu'elle contient.",
+        "The source was not listed to its end: what it holds is not fully known yet.",
+    ),
+    "empty": Text("Rien n'a été inventorié", "Nothing was inventoried"),
+    "empty.why": Text(
+        "La source n'a montré aucun objet. Une liste vide n'est jamais tenue pour une preuve.",
+        "The source showed no object. An empty listing is never taken as proof.",
+    ),
+    # --- the six questions -------------------------------------------------------------------
+    "q.what": Text("Qu'est-ce qui a été déplacé ?", "What moved?"),
+    "q.what.answer": Text(
+        "{n} objet vérifié ({size}), sur {all} inventoriés ({all_size})."
+        "|{n} objets vérifiés ({size}), sur {all} inventoriés ({all_size}).",
+        "{n} object verified ({size}), of {all} inventoried ({all_size})."
+        "|{n} objects verified ({size}), of {all} inventoried ({all_size}).",
+    ),
+    "q.where": Text("D'où, vers où ?", "From where to where?"),
+    "q.where.source": Text("De", "From"),
+    "q.where.target": Text("Vers", "To"),
+    "q.complete": Text("Est-ce complet ?", "Is it complete?"),
+    "q.complete.yes": Text("Oui.", "Yes."),
+    "q.complete.no": Text("Non.", "No."),
+    "q.complete.closes": Text(
+        "Les comptes sont justes : {all} inventoriés = {verified} vérifiés + {excluded} exclus "
+        "+ {failed} en échec + {pending} en attente.",
+        "The counts close: {all} inventoried = {verified} verified + {excluded} excluded "
+        "+ {failed} failed + {pending} pending.",
+    ),
+    "q.complete.differs": Text(
+        "Les comptes ne sont pas justes : {all} inventoriés, mais {verified} vérifiés, "
+        "{excluded} exclus, {failed} en échec, {pending} en attente.",
+        "The counts do not close: {all} inventoried, but {verified} verified, "
+        "{excluded} excluded, {failed} failed, {pending} pending.",
+    ),
+    "q.intact": Text("Est-ce intact ?", "Is it intact?"),
+    "q.intact.yes": Text(
+        "Oui. Chaque objet déplacé a été relu chez la cible ; son empreinte SHA-256 est celle "
+        "des octets lus à la source.",
+        "Yes. Every object moved was read back from the target; its SHA-256 digest is that of "
+        "the bytes read at the source.",
+    ),
+    "q.intact.some": Text(
+        "Prouvé pour {n} objet sur les {all} à déplacer, pas pour les autres."
+        "|Prouvé pour {n} objets sur les {all} à déplacer, pas pour les autres.",
+        "Proven for {n} object of the {all} to move, not for the others."
+        "|Proven for {n} objects of the {all} to move, not for the others.",
+    ),
+    "q.intact.none": Text("Ce n'est prouvé pour aucun objet.", "It is not proven for any object."),
+    "q.not": Text("Qu'est-ce qui n'est pas prouvé ?", "What is not proven?"),
+    "q.who": Text("Qui a signé ?", "Who signed?"),
+    "q.who.key": Text("La clé {key}, d'empreinte", "The key {key}, with fingerprint"),
+    "q.who.operator": Text(
+        "L'outil était lancé par {operator} (déclaré, non prouvé).",
+        "The tool was run by {operator} (as declared, not proven).",
+    ),
+    "q.who.trust": Text(
+        "À comparer avec une empreinte reçue par une autre voie que ce dossier. Un témoin a pu "
+        "signer depuis : verify.py compte les signatures.",
+        "Compare it with a fingerprint that reached you by another way than this folder. A witness "
+        "may have signed since: verify.py counts the signatures.",
+    ),
+    "q.who.nobody": Text("Personne.", "Nobody."),
+    # --- what is not proven ------------------------------------------------------------------
+    "not.draft": Text(
+        "Que ce rapport vient de l'outil : il n'est pas signé.",
+        "That this report comes from the tool: it is not signed.",
+    ),
+    "not.rehearsal": Text(
+        "Quoi que ce soit sur un hébergeur : source et cible étaient sur la même machine.",
+        "Anything about a host: source and target were on the same machine.",
+    ),
+    "not.lower": Text(
+        "L'intégrité de {n} objet, contrôlé sans relecture complète et descellement."
+        "|L'intégrité de {n} objets, contrôlés sans relecture complète et descellement.",
+        "The integrity of {n} object, checked without reading it back whole and unsealing it."
+        "|The integrity of {n} objects, checked without reading them back whole "
+        "and unsealing them.",
+    ),
+    "not.failed": Text(
+        "L'intégrité de {n} objet en échec.|L'intégrité de {n} objets en échec.",
+        "The integrity of {n} failed object.|The integrity of {n} failed objects.",
+    ),
+    "not.pending": Text(
+        "L'intégrité de {n} objet en attente.|L'intégrité de {n} objets en attente.",
+        "The integrity of {n} pending object.|The integrity of {n} pending objects.",
+    ),
+    "not.excluded": Text(
+        "Quoi que ce soit sur {n} objet laissé à la source par une règle du plan."
+        "|Quoi que ce soit sur {n} objets laissés à la source par une règle du plan.",
+        "Anything about {n} object that a rule of the plan left at the source."
+        "|Anything about {n} objects that a rule of the plan left at the source.",
+    ),
+    "not.alone": Text(
+        "Que rien n'a été omis ni inventé avant la signature : qui détient à la fois le registre "
+        "et la clé du rapport le peut. Ce qui le limite : la chaîne du journal, un point de "
+        "contrôle signé par un témoin ou gardé par l'auditeur, un lot antérieur, un horodatage.",
+        "That nothing was left out or made up before signing: whoever holds both the ledger and "
+        "the report's key can do that. What limits it: the journal's chain, a checkpoint that a "
+        "witness signed or an auditor kept, an earlier bundle, a time-stamp.",
+    ),
+    "not.source": Text(
+        "Que la source était complète et juste : seul compte ici ce qu'elle a listé et livré.",
+        "That the source was whole and right: only what it listed and delivered counts here.",
+    ),
+    "not.since": Text(
+        "Ce qui est arrivé aux objets après leur vérification.",
+        "What happened to the objects after they were verified.",
+    ),
+    "not.when": Text(
+        "La date : c'est l'horloge de l'outil, sauf si un horodatage (timestamp.tsr) a été joint.",
+        "The date: it is the tool's own clock, unless a time-stamp (timestamp.tsr) was added.",
+    ),
+    "not.law": Text(
+        "Une qualification ou certification de l'hébergeur : ce rapport n'en juge pas.",
+        "Any qualification or certification of the host: this report does not judge it.",
+    ),
+    # --- sums --------------------------------------------------------------------------------
+    "bar": Text("Où en sont les objets", "Where the objects stand"),
+    "state.verified": Text("vérifiés", "verified"),
+    "state.excluded": Text("exclus", "excluded"),
+    "state.pending": Text("en attente", "pending"),
+    "state.failed": Text("en échec", "failed"),
+    "datasets": Text("Lots et jeux de données", "Batches and datasets"),
+    "batch": Text("Lot {name}", "Batch {name}"),
+    "dataset": Text("Jeu de données", "Dataset"),
+    "col.inventoried": Text("Inventoriés", "Inventoried"),
+    "col.verified": Text("Vérifiés", "Verified"),
+    "col.excluded": Text("Exclus", "Excluded"),
+    "col.failed": Text("En échec", "Failed"),
+    "col.pending": Text("En attente", "Pending"),
+    "col.size": Text("Taille vérifiée", "Size verified"),
+    "total": Text("Total", "Total"),
+    # --- endpoints ---------------------------------------------------------------------------
+    "endpoints": Text("Points d'accès contactés", "Endpoints contacted"),
+    "col.side": Text("Côté", "Side"),
+    "tls.note": Text(
+        "Version, suite et empreinte du certificat du serveur, lues sur les premières connexions.",
+        "Version, suite and digest of the server's certificate, as seen on the first connections.",
+    ),
+    "side.source": Text("source", "source"),
+    "side.target": Text("cible", "target"),
+    "col.kind": Text("Type", "Kind"),
+    "col.address": Text("Adresse", "Address"),
+    "col.region": Text("Région", "Region"),
+    "col.read": Text("Lus", "Read"),
+    "col.written": Text("Écrits", "Written"),
+    # --- verification ------------------------------------------------------------------------
+    "verification": Text("Comment l'intégrité a été vérifiée", "How integrity was verified"),
+    "level": Text("Niveau demandé par le plan : {level}.", "Level asked by the plan: {level}."),
+    "level.full": Text(
+        "relu en entier, descellé, comparé : une preuve",
+        "read back whole, unsealed, compared: proof",
+    ),
+    "level.stored": Text(
+        "octets scellés relus et comparés, sans descellement : un indice",
+        "sealed bytes read back and compared, not unsealed: an indication",
+    ),
+    "level.head": Text(
+        "taille et étiquette annoncées par la cible : une alarme, pas une preuve",
+        "size and tag as the target states them: an alarm, not proof",
+    ),
+    "digest.transfer": Text(
+        "L'empreinte SHA-256 de {n} objet a été calculée par l'outil en lisant la source."
+        "|L'empreinte SHA-256 de {n} objets a été calculée par l'outil en lisant la source.",
+        "The SHA-256 digest of {n} object was computed by the tool while reading the source."
+        "|The SHA-256 digests of {n} objects were computed by the tool while reading the source.",
+    ),
+    "digest.verify": Text(
+        "Celle de {n} objet, envoyé en plusieurs parties, a été comparée "
+        "partie par partie et calculée à la relecture."
+        "|Celle de {n} objets, envoyés en plusieurs parties, a été comparée "
+        "partie par partie et calculée à la relecture.",
+        "That of {n} object, sent in several parts, was compared part by "
+        "part and computed when it was read back."
+        "|Those of {n} objects, sent in several parts, were compared "
+        "part by part and computed when they were read back.",
+    ),
+    "digest.md5": Text(
+        "Les empreintes MD5 annoncées par la source ne sont que ses dires.",
+        "MD5 checksums stated by the source are its claims only.",
+    ),
+    "digest.claimed": Text(
+        "{n} objet ({size}) a une empreinte MD5 annoncée par la source, et les octets lus l'ont."
+        "|{n} objets ({size}) ont une empreinte MD5 annoncée par la source, et les octets lus "
+        "l'ont.",
+        "{n} object ({size}) has an MD5 checksum stated by the source, and the bytes read have it."
+        "|{n} objects ({size}) have MD5 checksums stated by the source, and the bytes read have "
+        "them.",
+    ),
+    "digest.others.once": Text(
+        "{n} autre ({size}) n'en a pas, ou elle n'a pas été comparée : ses octets ont été lus une "
+        "fois, et une lecture que la source aurait faussée ne se verrait pas ici."
+        "|{n} autres ({size}) n'en ont pas, ou elles n'ont pas été comparées : leurs octets ont "
+        "été lus une fois, et une lecture que la source aurait faussée ne se verrait pas ici.",
+        "{n} other ({size}) has none, or none that was compared: its bytes were read once, and a "
+        "read that the source got wrong would not show here."
+        "|{n} others ({size}) have none, or none that were compared: their bytes were read once, "
+        "and a read that the source got wrong would not show here.",
+    ),
+    "digest.others.again": Text(
+        "{n} autre ({size}) n'en a pas, ou elle n'a pas été comparée : ses octets ont été lus deux "
+        "fois, et sont les mêmes."
+        "|{n} autres ({size}) n'en ont pas, ou elles n'ont pas été comparées : leurs octets ont "
+        "été lus deux fois, et sont les mêmes.",
+        "{n} other ({size}) has none, or none that was compared: its bytes were read twice, and "
+        "are the same."
+        "|{n} others ({size}) have none, or none that were compared: their bytes were read twice, "
+        "and are the same.",
+    ),
+    "digest.others.range-md5": Text(
+        "{n} autre ({size}) n'en a pas, ou elle n'a pas été comparée ; faute d'annonce, les octets "
+        "ont été comparés, plage par plage, à l'empreinte MD5 que la source en calcule."
+        "|{n} autres ({size}) n'en ont pas, ou elles n'ont pas été comparées ; faute d'annonce, "
+        "les octets ont été comparés, plage par plage, à l'empreinte MD5 que la source en calcule.",
+        "{n} other ({size}) has none, or none that was compared; where none is stated, the bytes "
+        "were compared, range by range, with the MD5 that the source computes of them."
+        "|{n} others ({size}) have none, or none that were compared; where none are stated, the "
+        "bytes were compared, range by range, with the MD5 that the source computes of them.",
+    ),
+    # --- findings and exclusions -------------------------------------------------------------
+    "findings": Text("Constats", "Findings"),
+    "findings.none": Text("Aucun constat.", "No finding."),
+    "findings.first": Text(
+        "Les {n} premiers sur {all} ; tous sont dans findings.jsonl.",
+        "The first {n} of {all}; all of them are in findings.jsonl.",
+    ),
+    "col.code": Text("Code", "Code"),
+    "col.object": Text("Objet", "Object"),
+    "col.message": Text("Constat", "Finding"),
+    "exclusions": Text("Exclusions par règle", "Exclusions by rule"),
+    "exclusions.none": Text("Aucun objet exclu.", "No object excluded."),
+    "exclusions.where": Text(
+        "Chaque objet exclu est dans exclusions.jsonl.",
+        "Each excluded object is in exclusions.jsonl.",
+    ),
+    "col.rule": Text("Règle", "Rule"),
+    "col.reason": Text("Raison", "Reason"),
+    "col.objects": Text("Objets", "Objects"),
+    "col.bytes": Text("Taille", "Size"),
+    # --- verify it yourself ------------------------------------------------------------------
+    "verify": Text("Vérifier soi-même", "Verify it yourself"),
+    "verify.where": Text(
+        "Dans le dossier de ce rapport, sous Linux, avec OpenSSL 3 et Python 3 :",
+        "In the folder of this report, on Linux, with OpenSSL 3 and Python 3:",
+    ),
+    "verify.sums": Text(
+        "Les fichiers sont ceux qui ont été écrits (chaque ligne finit par OK) :",
+        "The files are those that were written (each line ends in OK):",
+    ),
+    "verify.key": Text(
+        "La clé publique, reçue par une autre voie et posée à côté du dossier (report.pub), est la "
+        "bonne : l'empreinte affichée doit être {fingerprint} :",
+        "The public key, received by another way and put beside the folder (report.pub), is the "
+        "right one: the fingerprint printed must be {fingerprint}:",
+    ),
+    "verify.signature": Text(
+        "Cette clé a signé la déclaration, et la déclaration porte sur ces fichiers :",
+        "This key signed the statement, and the statement is about these files:",
+    ),
+    "verify.all": Text(
+        "Tout le reste d'un coup, avec Python 3 et son paquet cryptography : verify.py refait "
+        "chaque calcul et dit ce qui n'a pas été vérifié (si vous doutez de l'opérateur, prenez "
+        "verify.py chez l'éditeur de l'outil plutôt que dans ce dossier) :",
+        "All the rest at once, with Python 3 and its package cryptography: verify.py computes "
+        "everything again and says what was not checked (if you doubt the operator, take "
+        "verify.py from the tool's publisher rather than from this folder):",
+    ),
+    "verify.draft": Text(
+        "Il n'y a pas de signature à vérifier : ce rapport est un brouillon.",
+        "There is no signature to verify: this report is a draft.",
+    ),
+    "verify.file": Text(
+        "Pour un fichier rendu à sa forme d'origine, sha256sum donne la valeur « sha256 » de sa "
+        "ligne dans manifest.jsonl ; pour l'objet scellé, la valeur « stored_sha256 ».",
+        "For a file in its original form, sha256sum gives the “sha256” value of its line in "
+        "manifest.jsonl; for the sealed object, the “stored_sha256” value.",
+    ),
+    # --- references --------------------------------------------------------------------------
+    "references": Text("Références", "References"),
+    "ref.plan": Text("Empreinte du plan", "Plan digest"),
+    "ref.root": Text("Racine de Merkle du manifeste", "Merkle root of the manifest"),
+    "ref.records": Text("Lignes du manifeste", "Lines of the manifest"),
+    "ref.journal": Text("Dernière entrée du journal", "Head of the journal"),
+    "ref.previous": Text("Déclaration précédente", "Previous statement"),
+    "ref.previous.none": Text("aucune : c'est la première", "none: this is the first"),
+    "ref.seal": Text("Scellement", "Sealing"),
+    "ref.attestation": Text("Attestation du client", "The customer's attestation"),
+    "ref.attestation.value": Text(
+        "Service « {service} » ; SecNumCloud : {visa}, jusqu'au {visa_end} ; HDS : {hds}, jusqu'au "
+        "{hds_end}. L'outil a comparé hôte, région et dates ; il ne juge pas la qualification.",
+        "Service “{service}”; SecNumCloud: {visa}, until {visa_end}; HDS: {hds}, until {hds_end}. "
+        "The tool compared host, region and dates; it does not judge the qualification.",
+    ),
+    "ref.tunnel": Text("Tunnel", "Tunnel"),
+    "ref.tunnel.value": Text(
+        "{local}, sur cette machine, mène à {leads_to} : c'est le client qui l'atteste, l'outil ne "
+        "peut pas le voir.",
+        "{local}, on this machine, leads to {leads_to}: so attests the customer, the tool cannot "
+        "see it.",
+    ),
+    "ref.recipients": Text("Clés des destinataires", "Recipients' keys"),
+    "ref.proved": Text("Clé éprouvée", "Key proved"),
+    "ref.proved.value": Text(
+        "a ouvert une enveloppe d'essai le {when}", "opened a test envelope on {when}"
+    ),
+    "ref.period": Text("Exécution", "Run"),
+    "ref.period.value": Text("du {start} au {end}", "from {start} to {end}"),
+    **ANNEXES,
+}

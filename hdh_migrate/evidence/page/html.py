@@ -1,0 +1,241 @@
+"""The report for people: one self-contained HTML page per language, from the predicate alone.
+
+The page shows what the statement says and nothing else. It has no scripts and loads nothing.
+Whatever comes from outside (names, messages, addresses) passes `visible` and the autoescape of
+the template engine, because that is what the engine does with every string that is not ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import jinja2
+from markupsafe import Markup, escape
+
+from hdh_migrate.codes import Code
+from hdh_migrate.evidence.lines.names import visible
+from hdh_migrate.evidence.lines.recount import add_up
+from hdh_migrate.evidence.page.catalogue import text
+from hdh_migrate.evidence.page.charts import pace_bars, size_bars, states_bar
+from hdh_migrate.evidence.page.formats import LOCALES
+from hdh_migrate.evidence.page.headings import HEADINGS
+from hdh_migrate.evidence.page.text import Text
+from hdh_migrate.evidence.signatures.signing import Verifier
+from hdh_migrate.fixity import canonical_json, sha256_hex
+
+SHOWN_FINDINGS = 200
+"""Findings on the page; the others are in findings.jsonl only."""
+
+_TONES = {"good": "good", "noted": "good", "failed": "bad", "unbalanced": "bad"}
+
+Predicate = Mapping[str, Any]
+
+
+class SignedBy(NamedTuple):
+    """What a page shows of the key that signs."""
+
+    key_id: str
+    fingerprint: str
+
+
+def render_report(
+    predicate: Predicate,
+    findings: Sequence[Mapping[str, Any]],
+    signer: SignedBy | Verifier | None,
+    language: str,
+) -> bytes:
+    """Return the page in UTF-8; the same arguments give the same bytes.
+
+    `findings` are the first of them, as read from their lines. Without a signer the page is
+    marked as a draft in every place where it could be taken for evidence.
+    """
+    words = _Words(language)
+    template = _environment().get_template("report.html")
+    verdict, count = _verdict(predicate)
+    page = template.render(
+        language=language,
+        t=words.say,
+        number=words.number,
+        size=words.size,
+        decimal=words.decimal,
+        bound=words.bound,
+        moment=words.moment,
+        p=predicate,
+        predicate_sha256=sha256_hex(canonical_json(predicate)),
+        states=predicate["outcome"]["states"],
+        verdict=verdict,
+        verdict_count=count,
+        tone=_TONES.get(verdict, "unsure") if signer else "draft",
+        proven_objects=_proven(predicate),
+        to_move=_to_move(predicate),
+        doubts=_doubts(predicate, signer, words),
+        bar=states_bar(predicate["outcome"]["states"], words.number, words.share),
+        paces=[pace_bars(pace) for pace in predicate["paces"]],
+        sizes=size_bars(predicate["manifest"]["sizes"]),
+        headings=HEADINGS,
+        shortfalls=_shortfalls(predicate),
+        undated=_undated(predicate),
+        said=words.said,
+        meaning=_meaning,
+        claims=_claims(predicate),
+        batches=_batches(predicate),
+        findings=findings,
+        signer=signer,
+    )
+    return page.encode()
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """Return what compiles templates, once: that costs more than a page."""
+    return jinja2.Environment(
+        autoescape=True,
+        finalize=_harmless,
+        undefined=jinja2.StrictUndefined,
+        loader=jinja2.PackageLoader("hdh_migrate.evidence.page"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+class _Words:
+    """Sentences and quantities of one language, as markup that is ours and hence safe."""
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+        self._reader = LOCALES[language]
+
+    def say(self, key: str, n: int | None = None, /, **values: object) -> Markup:
+        """Return a sentence with its values filled in; `n` also chooses its grammatical number."""
+        said = escape(text(key, self._language, singular=n in self._reader.singular))
+        if n is not None:
+            values["n"] = self.number(n)
+        return said.format(**{name: _harmless(value) for name, value in values.items()})
+
+    def said(self, text: Text) -> Markup:
+        """Return a sentence that stands beside data and not in the catalogue."""
+        return escape(text.said(self._language))
+
+    def number(self, value: int) -> Markup:
+        return escape(self._reader.number(value))
+
+    def size(self, value: int) -> Markup:
+        return escape(self._reader.size(value))
+
+    def decimal(self, value: float) -> Markup:
+        """Return a number with one decimal, and its sign where it is negative."""
+        return escape(self._reader.decimal_number(value))
+
+    def bound(self, value: int) -> Markup:
+        """Return a power of two without the decimals that it does not have."""
+        return escape(self._reader.size(value, exact=True))
+
+    def share(self, part: int, whole: int) -> Markup:
+        return escape(self._reader.share(part, whole))
+
+    def moment(self, value: str) -> Markup:
+        return escape(self._reader.moment(value))
+
+
+def _harmless(value: object) -> object:
+    """Let our own markup pass and make every other text visible; the engine escapes it then."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return visible(value)
+
+
+def _verdict(predicate: Predicate) -> tuple[str, int]:
+    """Return the banner's catalogue key, gravest first, and the number that it speaks of."""
+    outcome = predicate["outcome"]
+    states = outcome["states"]
+    verified = states["verified"]["objects"]
+    ladder = (
+        ("unbalanced", not outcome["counts_close"], 0),
+        ("failed", states["failed"]["objects"] > 0, states["failed"]["objects"]),
+        ("open", not outcome["inventory_closed"], 0),
+        ("empty", states["inventoried"]["objects"] == 0, 0),
+        ("pending", states["pending"]["objects"] > 0, states["pending"]["objects"]),
+        ("nothing", verified == 0, states["excluded"]["objects"]),
+        ("unproven", not outcome["proven"], verified - _proven(predicate)),
+        ("noted", predicate["findings"]["total"] > 0, predicate["findings"]["total"]),
+        ("good", True, verified),
+    )
+    return next((key, count) for key, applies, count in ladder if applies)
+
+
+def _meaning(code: str) -> Text | None:
+    """Return what a finding's code means, None when only its message says it."""
+    found = Code.known(code)
+    return None if found is None else Text(fr=found.about.fr, en=found.about.en)
+
+
+def _proven(predicate: Predicate) -> int:
+    return int(predicate["outcome"]["levels"].get("full", {"objects": 0})["objects"])
+
+
+def _to_move(predicate: Predicate) -> int:
+    states = predicate["outcome"]["states"]
+    return int(states["inventoried"]["objects"] - states["excluded"]["objects"])
+
+
+def _doubts(
+    predicate: Predicate, signer: SignedBy | Verifier | None, words: _Words
+) -> list[Markup]:
+    """Say all that the report does not prove, what is particular to this run first."""
+    states = predicate["outcome"]["states"]
+    lower = states["verified"]["objects"] - _proven(predicate)
+    counted = {
+        "not.failed": states["failed"]["objects"],
+        "not.pending": states["pending"]["objects"],
+        "not.lower": lower,
+        "not.excluded": states["excluded"]["objects"],
+    }
+    doubts = [words.say("not.draft")] if signer is None else []
+    if predicate["rehearsal"]:
+        doubts.append(words.say("not.rehearsal"))
+    doubts += [words.say(key, n) for key, n in counted.items() if n]
+    always = ("not.alone", "not.source", "not.since", "not.when", "not.law")
+    return doubts + [words.say(key) for key in always]
+
+
+def _shortfalls(predicate: Predicate) -> list[Mapping[str, Any]]:
+    """Return what a probe saw less of than the profile claims."""
+    told = (predicate["capabilities"] or {"observations": ()})["observations"]
+    return [one for one in told if one["agrees"] is False and not one["better"]]
+
+
+def _undated(predicate: Predicate) -> list[str]:
+    """Return the endpoints that were contacted and never gave a Date."""
+    told = tuple(f"{endpoint}/" for endpoint in predicate["times"]["clock_offsets"])
+    return [
+        one["url"]
+        for one in predicate["endpoints"]
+        if one["requests"] and not f"{one['url']}/".startswith(told)
+    ]
+
+
+def _claims(predicate: Predicate) -> dict[str, Any] | None:
+    """Count the objects whose bytes have the source's own digest; say how the others were read.
+
+    None for a bundle that does not tell: of an earlier version, or without the source's digests.
+    """
+    claimed = predicate["manifest"].get("claimed")
+    if claimed is None or predicate["names"] != "plain":
+        return None
+    verified = predicate["outcome"]["states"]["verified"]
+    others = {unit: verified[unit] - claimed[unit] for unit in ("objects", "bytes")}
+    asked = predicate["plan"]["canonical"].get("verify") or {}
+    return {"claimed": claimed, "others": others, "how": asked.get("source", "once")}
+
+
+def _batches(predicate: Predicate) -> list[dict[str, Any]]:
+    """Group the datasets by batch, in the plan's order, each with its sum."""
+    grouped: dict[str, list[Mapping[str, Any]]] = {}
+    for dataset in predicate["datasets"]:
+        grouped.setdefault(dataset["batch"], []).append(dataset)
+    return [
+        {"name": name, "datasets": datasets, "tally": add_up(item["tally"] for item in datasets)}
+        for name, datasets in grouped.items()
+    ]

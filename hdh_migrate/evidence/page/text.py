@@ -1,0 +1,37 @@
+"""One sentence in every language of the report, and how a language writes it."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from hdh_migrate.evidence.page.formats import NBSP
+
+LANGUAGES = ("fr", "en")
+
+
+class Text(NamedTuple):
+    """One sentence in every language, in the order of `LANGUAGES`.
+
+    Written with plain spaces and straight apostrophes; `{name}` is filled in by the page;
+    "one object|several objects" gives both forms of a sentence that counts `n`.
+    """
+
+    fr: str
+    en: str
+
+    def said(self, language: str, *, singular: bool = False) -> str:
+        """Return it as the language writes it, its placeholders still open.
+
+        The no-break spaces of French and the curved apostrophes are put in here.
+        """
+        said = self.fr if language == "fr" else self.en
+        one, _, many = said.replace("'", "\u2019").partition("|")
+        said = one if singular or not many else many
+        if language == "fr":
+            said = _AFTER.sub(NBSP, _BEFORE.sub(NBSP, said))
+        return said
+
+
+_BEFORE = re.compile(r" (?=[:;?!»])")
+_AFTER = re.compile(r"(?<=«) ")

@@ -1,0 +1,1 @@
+"""Who stands behind evidence: keys, envelopes, approvals, witnesses, checkpoints, stamps."""

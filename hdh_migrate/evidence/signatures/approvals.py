@@ -1,0 +1,372 @@
+"""Approvals: signatures of those who must agree before a stage of a cutover goes on.
+
+An approval is a DSSE envelope over canonical JSON that names the plan's digest, the ledger, the
+batch, the stage, the root of the batch's manifest, the terms of its cutover and which attempt to
+switch it is for. So a plan that was edited, a manifest that changed, other terms or a rollback
+leave every earlier approval without effect, and none can be used a second time. Nothing in an
+envelope is believed before one of the keys that are asked is found to have signed it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from hdh_migrate.clocks import Moment, seconds_of, utc_seconds_of
+from hdh_migrate.errors import EvidenceDamaged
+from hdh_migrate.evidence.signatures.signing import (
+    Signer,
+    Verifier,
+    claims_of,
+    pre_authentication_encoding,
+)
+from hdh_migrate.fixity import canonical_json, sha256_hex
+
+APPROVAL_TYPE: Final = "application/vnd.hdh-migrate.approval+json"
+WITHDRAWAL_TYPE: Final = "application/vnd.hdh-migrate.withdrawal+json"
+VERSION: Final = 2
+MAX_COMMENT: Final = 500
+_TEXTS: Final = ("plan_digest", "batch", "stage", "made_at", "expires", "comment")
+_FIRST: Final = frozenset(("version", "root", *_TEXTS))
+_FIELDS: Final = _FIRST | {"ledger", "attempt", "terms", "from"}
+_WITHDRAWAL: Final = frozenset(("version", "approval", "batch", "stage", "made_at", "comment"))
+
+
+class ApprovalStage(StrEnum):
+    """What an approval is for.
+
+    A `freeze` is a statement that nobody writes to the source. `terms` is the consent of those who
+    approved before to other terms; its root is the digest of the terms in force.
+    """
+
+    FREEZE = "freeze"
+    CUTOVER = "cutover"
+    FINALIZE = "finalize"
+    DECOMMISSION = "decommission"
+    TERMS = "terms"
+
+
+class Why(StrEnum):
+    """Why a signature does not count."""
+
+    MALFORMED = "it is no approval"
+    OLD_FORM = "it is of an earlier form, which names neither ledger nor attempt: sign it anew"
+    UNKNOWN_KEY = "its key is not one of the plan's"
+    BAD_SIGNATURE = "its signature is not that of the key which it names"
+    BARRED = "its key is the operator's own, which does not count"
+    KEY_ENDED = "its key's last day is over"
+    OTHER_LEDGER = "it is for another ledger"
+    OTHER_PLAN = "it is for another plan, or the plan was changed since"
+    OTHER_BATCH = "it is for another batch"
+    OTHER_STAGE = "it is for another stage"
+    OTHER_ATTEMPT = "it was for an earlier attempt: the cutover was rolled back since"
+    OTHER_ROOT = "the manifest is not the one that was approved"
+    OTHER_TERMS = "the terms of the cutover are not those that were approved"
+    TOO_EARLY = "it is older than what it would have to know of"
+    NOT_YET = "it is dated in the future"
+    EXPIRED = "it has expired"
+    NOT_FROM_HERE = "the time that it is for has not begun"
+    TOO_LONG = "it is for a longer time than the plan lets a freeze be stated"
+    WITHDRAWN = "whoever signed it has withdrawn it"
+    SAME_KEY = "the same key has approved already"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What is approved. `root` is None for a freeze, which says nothing of the manifest."""
+
+    plan_digest: str
+    ledger: str
+    """The random name of the ledger; the same plan under another one is another migration."""
+    batch: str
+    stage: ApprovalStage
+    root: str | None
+    terms: str
+    """Digest of the terms of the batch's cutover: who approves, how many, and with what delays."""
+    attempt: int = 1
+    """Which attempt to switch the batch; one more after each rollback."""
+    since: str | None = None
+    """When what must be known to approve came to be; an approval that was made before is void."""
+    longest: int | None = None
+    """For how many seconds a freeze may be stated at most; None: this is no freeze."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """One approval that counts."""
+
+    name: str
+    key_id: str
+    fingerprint: str
+    made_at: str
+    expires: str
+    comment: str
+    digest: str
+    """SHA-256 of what was signed: the approval's own name."""
+    begins: str | None = None
+    """From when a freeze is stated; None: this states none."""
+
+
+Withdrawal = tuple[str, str]
+"""The digest of an approval, and the fingerprint of the key that withdrew it: its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotCounted:
+    """One signature that does not count, by whom it says it is, and why."""
+
+    name: str
+    who: str
+    why: Why
+
+    def __str__(self) -> str:
+        return f"{self.name} by {self.who}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """Who has approved, who has not, and how many are still missing."""
+
+    accepted: tuple[Accepted, ...] = ()
+    refused: tuple[NotCounted, ...] = ()
+    missing: int = 0
+    keys: tuple[str, ...] = field(default=())
+    """Fingerprints of the keys that were asked for, for the journal."""
+    withdrawn: frozenset[Withdrawal] = frozenset()
+    """Everything that is withdrawn by a key that is asked, for the journal."""
+
+
+def approval(
+    signer: Signer,
+    subject: Subject,
+    *,
+    made_at: str,
+    expires: str,
+    begins: str | None = None,
+    comment: str = "",
+) -> dict[str, Any]:
+    """Return a signed approval; times are RFC 3339 in UTC.
+
+    A freeze states from when (`begins`, by default when it was made) until when (`expires`) nobody
+    writes.
+    """
+    payload = {
+        "version": VERSION,
+        "plan_digest": subject.plan_digest,
+        "ledger": subject.ledger,
+        "batch": subject.batch,
+        "stage": str(subject.stage),
+        "attempt": subject.attempt,
+        "root": subject.root,
+        "terms": subject.terms,
+        "made_at": made_at,
+        "from": begins or made_at if subject.stage is ApprovalStage.FREEZE else None,
+        "expires": expires,
+        "comment": comment,
+    }
+    return signer.sign(APPROVAL_TYPE, canonical_json(payload))
+
+
+def withdrawal(
+    signer: Signer, approval_digest: str, *, batch: str, stage: str, made_at: str, comment: str = ""
+) -> dict[str, Any]:
+    """Return a signed withdrawal of an approval; it counts only from the key that approved."""
+    payload = {
+        "version": 1,
+        "approval": approval_digest,
+        "batch": batch,
+        "stage": stage,
+        "made_at": made_at,
+        "comment": comment,
+    }
+    return signer.sign(WITHDRAWAL_TYPE, canonical_json(payload))
+
+
+def judge(
+    approvals: Iterable[tuple[str, Mapping[str, Any]]],
+    subject: Subject,
+    *,
+    keys: Sequence[Verifier],
+    threshold: int,
+    barred: Sequence[Verifier] = (),
+    withdrawn: Collection[Withdrawal] = (),
+    now: Moment,
+) -> Judgement:
+    """Say which of the named envelopes count for a subject; each key counts once.
+
+    Withdrawals stand among the envelopes; `withdrawn` are those that were seen before, for who
+    removes their files does not undo them.
+    """
+    given = list(approvals)
+    gone = frozenset(withdrawn) | _withdrawn(given, keys)
+    accepted: dict[str, Accepted] = {}
+    refused: list[NotCounted] = []
+    for name, envelope in given:
+        if envelope.get("payloadType") == WITHDRAWAL_TYPE:
+            continue
+        for who, verdict, digest in _signatures(envelope, keys, barred, now):
+            found = verdict
+            if isinstance(found, Mapping):
+                found = _against(found, subject, now) or found
+            if not isinstance(found, Why) and (digest, who.fingerprint) in gone:
+                found = Why.WITHDRAWN
+            if isinstance(found, Why):
+                refused.append(NotCounted(name=name, who=who.key_id, why=found))
+            elif who.fingerprint in accepted:
+                refused.append(NotCounted(name=name, who=who.key_id, why=Why.SAME_KEY))
+            else:
+                accepted[who.fingerprint] = _accepted(name, who, found, digest)
+    return Judgement(
+        accepted=tuple(accepted.values()),
+        refused=tuple(refused),
+        missing=max(0, max(threshold, 1) - len(accepted)),
+        keys=tuple(key.fingerprint for key in keys),
+        withdrawn=gone,
+    )
+
+
+def _withdrawn(
+    envelopes: Iterable[tuple[str, Mapping[str, Any]]], keys: Sequence[Verifier]
+) -> set[Withdrawal]:
+    found: set[Withdrawal] = set()
+    for _, envelope in envelopes:
+        told = read_withdrawal(envelope)
+        if told is None:
+            continue
+        payload, claims = claims_of(envelope, WITHDRAWAL_TYPE)
+        message = pre_authentication_encoding(WITHDRAWAL_TYPE, payload)
+        found.update(
+            (told["approval"], key.fingerprint)
+            for key in keys
+            for _, signature in claims
+            if key.accepts(signature, message)
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Who:
+    key_id: str
+    fingerprint: str = ""
+
+
+def _signatures(
+    envelope: Mapping[str, Any], keys: Sequence[Verifier], barred: Sequence[Verifier], now: Moment
+) -> Iterator[tuple[_Who, Mapping[str, Any] | Why, str]]:
+    """Give who made each signature, what was signed or why it does not count, and its digest."""
+    try:
+        payload, claims = claims_of(envelope, APPROVAL_TYPE)
+    except EvidenceDamaged:
+        yield _Who("nobody"), Why.MALFORMED, ""
+        return
+    digest = sha256_hex(payload)
+    message = pre_authentication_encoding(APPROVAL_TYPE, payload)
+    for claimed, signature in claims:
+        who = _Who(_shown(claimed))
+        asked = [key for key in (*barred, *keys) if claimed in (None, key.key_id)]
+        made = next((key for key in asked if key.accepts(signature, message)), None)
+        if made is None:
+            yield who, Why.BAD_SIGNATURE if asked and claimed else Why.UNKNOWN_KEY, digest
+        elif any(made.fingerprint == key.fingerprint for key in barred):
+            yield who, Why.BARRED, digest
+        elif made.until is not None and now.last_day > made.until:
+            yield who, Why.KEY_ENDED, digest
+        else:
+            yield _Who(made.key_id, made.fingerprint), read(payload) or Why.MALFORMED, digest
+
+
+def read(payload: bytes) -> Mapping[str, Any] | None:
+    """Return what an approval's payload says, or None when it is not one."""
+    try:
+        told = json.loads(payload)
+        if not isinstance(told, dict) or canonical_json(told) != payload:
+            return None
+        fields = {1: _FIRST, VERSION: _FIELDS}[told["version"]]
+        whole = set(told) == fields and all(isinstance(told[name], str) for name in _TEXTS)
+        whole = whole and isinstance(told["root"], str | None)
+        utc_seconds_of(told["made_at"]), utc_seconds_of(told["expires"])
+        if told["version"] == VERSION:
+            whole = whole and isinstance(told["ledger"], str) and isinstance(told["terms"], str)
+            whole = whole and type(told["attempt"]) is int
+            whole = whole and (told["from"] is not None) == (told["stage"] == ApprovalStage.FREEZE)
+            utc_seconds_of(told["from"] or told["made_at"])
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
+        return None
+    return told if whole else None
+
+
+def read_withdrawal(envelope: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what a withdrawal says, or None when the envelope holds none; nobody is believed."""
+    try:
+        payload, _ = claims_of(envelope, WITHDRAWAL_TYPE)
+        told = json.loads(payload)
+        if not isinstance(told, dict) or canonical_json(told) != payload:
+            return None
+        texts = _WITHDRAWAL - {"version"}
+        whole = set(told) == _WITHDRAWAL and all(isinstance(told[name], str) for name in texts)
+        utc_seconds_of(told["made_at"])
+    except (EvidenceDamaged, ValueError, KeyError, TypeError, RecursionError, OverflowError):
+        return None
+    return told if whole and told["version"] == 1 else None
+
+
+def _against(told: Mapping[str, Any], subject: Subject, now: Moment) -> Why | None:
+    """Return the first reason for which a signed approval is not one for this subject, now."""
+    for differs, why in (
+        (told["batch"] != subject.batch, Why.OTHER_BATCH),
+        (told["stage"] != subject.stage, Why.OTHER_STAGE),
+        (told["version"] != VERSION, Why.OLD_FORM),
+    ):
+        if differs:
+            return why
+    for differs, why in (
+        (told["ledger"] != subject.ledger, Why.OTHER_LEDGER),
+        (told["plan_digest"] != subject.plan_digest, Why.OTHER_PLAN),
+        (told["attempt"] != subject.attempt, Why.OTHER_ATTEMPT),
+        (told["root"] != subject.root, Why.OTHER_ROOT),
+        (told["terms"] != subject.terms, Why.OTHER_TERMS),
+        (now.not_yet(told["made_at"]), Why.NOT_YET),
+        (not now.before(told["expires"]), Why.EXPIRED),
+        (_before(told["made_at"], subject.since), Why.TOO_EARLY),
+    ):
+        if differs:
+            return why
+    return _of_window(told, subject, now)
+
+
+def _of_window(told: Mapping[str, Any], subject: Subject, now: Moment) -> Why | None:
+    """Return why a stated freeze is none of this moment."""
+    if subject.longest is None:
+        return None
+    begins = told["from"] or told["made_at"]
+    if not now.passed(begins):
+        return Why.NOT_FROM_HERE
+    lasts = seconds_of(told["expires"]) - seconds_of(begins)
+    return Why.TOO_LONG if lasts > subject.longest else None
+
+
+def _before(made_at: str, since: str | None) -> bool:
+    return since is not None and seconds_of(made_at) < seconds_of(since)
+
+
+def _accepted(name: str, who: _Who, told: Mapping[str, Any], digest: str) -> Accepted:
+    return Accepted(
+        name=name,
+        key_id=who.key_id,
+        fingerprint=who.fingerprint,
+        made_at=told["made_at"],
+        expires=told["expires"],
+        comment=told["comment"],
+        digest=digest,
+        begins=told["from"],
+    )
+
+
+def _shown(key_id: object) -> str:
+    """Return a key id that an envelope claims, as far as it may be shown."""
+    if isinstance(key_id, str) and len(key_id) <= 40 and key_id.isascii() and key_id.isprintable():
+        return key_id
+    return "an unnamed key"

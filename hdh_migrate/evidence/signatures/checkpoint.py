@@ -1,0 +1,203 @@
+"""A checkpoint: length and root of a journal in a signed note, for others to keep or to sign.
+
+Whoever holds ledger and report key can leave things out before signing. A checkpoint that somebody
+else keeps, or a witness has signed, limits that: a later journal must begin with the one it is
+about. The form is the C2SP's: a tlog-checkpoint in a signed note (docs/exports.md). The tree is
+RFC 9162's; its leaves are the lines of `journal.jsonl` without their line feed.
+"""
+
+from __future__ import annotations
+
+import base64
+import errno
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged, NoSpace, UsageError
+from hdh_migrate.evidence.lines.records import journal_line
+from hdh_migrate.evidence.signatures.signing import Signer, Verifier
+from hdh_migrate.evidence.verifier.forms import Wrong
+from hdh_migrate.evidence.verifier.notes import (
+    LARGEST_NOTE,
+    SignedNote,
+    key_hash,
+    read_note,
+    signed_note,
+)
+from hdh_migrate.evidence.verifier.signatures import Key
+from hdh_migrate.fixity import MerkleTree, leaf_digest
+from hdh_migrate.folders import whole
+
+SUFFIX = ".checkpoint"
+_ORIGIN = re.compile("hdh-migrate/[a-z0-9-]{1,40}/journal")
+
+Event = tuple[int, str, str, str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What is signed: `root` over the first `size` events of the journal that `origin` names."""
+
+    origin: str
+    size: int
+    root: str
+
+    @property
+    def text(self) -> str:
+        """The note without its signatures."""
+        root = base64.b64encode(bytes.fromhex(self.root)).decode()
+        return f"{self.origin}\n{self.size}\n{root}\n"
+
+
+def origin_of(migration: str) -> str:
+    """Return the name of a migration's journal."""
+    return f"hdh-migrate/{migration}/journal"
+
+
+def sidecar(bundle: Path) -> Path:
+    """Return where the checkpoint of a bundle lies: beside it, for the bundle cannot hold it."""
+    whole = Path(os.path.abspath(bundle))  # noqa: PTH100 - resolve() would follow links
+    return whole.with_name(whole.name + SUFFIX)
+
+
+def signed(checkpoint: Checkpoint, signer: Signer) -> bytes:
+    """Return a checkpoint as a note that the operator signs, under the journal's own name."""
+    text = checkpoint.text
+    return f"{text}\n{_signature(text, checkpoint.origin, signer)}".encode()
+
+
+def parse(note: bytes) -> tuple[Checkpoint, list[tuple[str, bytes]]]:
+    """Return a checkpoint and (name, key hash and signature) of its signatures, none checked.
+
+    Raises:
+        EvidenceDamaged: it is no checkpoint of a journal.
+    """
+    found = _read(note)
+    return Checkpoint(found.origin, found.size, found.root.hex()), list(found.signatures)
+
+
+def signers(note: bytes, keys: Sequence[Verifier]) -> list[Verifier]:
+    """Return which of the keys have signed a checkpoint.
+
+    Raises:
+        EvidenceDamaged: it is no checkpoint of a journal.
+    """
+    found = _read(note)
+    return [
+        key for key in keys if signed_note(found, [Key(key.fingerprint, key.public)], "").signed
+    ]
+
+
+def _read(note: bytes) -> SignedNote:
+    try:
+        found = read_note(note)
+    except Wrong:
+        found = None
+    if found is None or _ORIGIN.fullmatch(found.origin) is None:
+        raise EvidenceDamaged("this is not a checkpoint of a journal")
+    return found
+
+
+def add_witness(path: Path, signer: Signer, trusted: Sequence[Verifier]) -> int:
+    """Add a witness's signature to a checkpoint's file; return how many have signed it.
+
+    The file is replaced at once: a crash leaves the old one or the new.
+
+    Raises:
+        UsageError: the file cannot be read or changed.
+        EvidenceDamaged: it is no checkpoint, no trusted key signed it, or this one did already.
+    """
+    try:
+        with path.open("rb") as file:
+            note = file.read(LARGEST_NOTE + 1)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    if not signers(note, trusted):
+        raise EvidenceDamaged("no trusted key signed the checkpoint, so it is not signed")
+    if signers(note, [signer.verifier]):
+        raise EvidenceDamaged(f"the checkpoint has a signature of {signer.key_id} already")
+    told, claims = parse(note)
+    more = _signature(told.text, signer.key_id, signer).encode()
+    _replace(path, note + more)
+    return len(claims) + 1
+
+
+def _signature(text: str, name: str, signer: Signer) -> str:
+    hashed = key_hash(name, signer.verifier.public.public_bytes_raw())
+    return _line(name, hashed + signer.sign_bytes(text.encode()))
+
+
+def _line(name: str, claim: bytes) -> str:
+    return f"\u2014 {name} {base64.b64encode(claim).decode()}\n"
+
+
+def _replace(path: Path, data: bytes) -> None:
+    try:
+        whole(path, data, mode=path.stat().st_mode & 0o777, replace=True)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be changed: {error.strerror}") from None
+
+
+class Watched:
+    """A journal that is measured while it is read, and compared with earlier checkpoints of it.
+
+    `kept` gives the root of each length that was told before. Iterate once, to the end.
+    """
+
+    def __init__(self, journal: Iterable[Event], kept: Mapping[int, str]) -> None:
+        self._journal, self._kept = journal, kept
+        self._tree = MerkleTree()
+
+    def __iter__(self) -> Iterator[Event]:
+        """Yield the events.
+
+        Raises:
+            LedgerDamaged: this is not the journal that an earlier checkpoint is about.
+        """
+        for event in self._journal:
+            self._tree.append(leaf_digest(journal_line(*event)[:-1]))
+            told = self._kept.get(self._tree.count)
+            if told is not None and told != self._tree.root():
+                raise self._differs(self._tree.count)
+            yield event
+        if self._kept and max(self._kept) > self._tree.count:
+            raise self._differs(max(self._kept))
+
+    def checkpoint(self, migration: str) -> Checkpoint:
+        """Return what the whole journal came to."""
+        return Checkpoint(origin_of(migration), self._tree.count, self._tree.root())
+
+    def _differs(self, size: int) -> LedgerDamaged:
+        return LedgerDamaged(
+            f"the journal does not begin with the {size} events that an earlier report was about",
+            hint="no report was written; this ledger is another one than that of the earlier"
+            " report, or was put back to an earlier state",
+        )
+
+
+def write(path: Path, note: bytes) -> None:
+    """Write a checkpoint into a new file.
+
+    Raises:
+        UsageError: there is one already, or it cannot be written.
+        NoSpace: the disk is full.
+    """
+    try:
+        whole(path, note, mode=0o644)
+    except FileExistsError:
+        raise taken(path) from None
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise NoSpace(f"{path}: no room for the checkpoint; the report is whole") from None
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def taken(path: Path) -> UsageError:
+    """Return what is said of a checkpoint that is there already."""
+    return UsageError(
+        f"{path}: exists already; a checkpoint is never overwritten",
+        hint="name another folder with --out, or move that file away",
+    )

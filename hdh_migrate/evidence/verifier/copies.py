@@ -1,0 +1,44 @@
+"""The verifier by a way that is not a bundle's: its files out of this package, and their digest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from hdh_migrate.errors import UsageError
+from hdh_migrate.evidence.verifier.verify import CODE
+
+
+def verifier_digest() -> str:
+    """Return the SHA-256 over the verifier's files, as `sha256sum *.py | sha256sum` prints it.
+
+    It is the same in every release with the same verifier, and is published with each.
+    """
+    total = hashlib.sha256()
+    for name in sorted(CODE):
+        total.update(f"{hashlib.sha256(_content(name)).hexdigest()}  {name}\n".encode())
+    return total.hexdigest()
+
+
+def write_verifier(folder: Path) -> list[str]:
+    """Write the verifier's files into a new folder and return their names.
+
+    Raises:
+        UsageError: the folder exists, or cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True)
+        for name in sorted(CODE):
+            with (folder / name).open("xb") as file:
+                file.write(_content(name))
+                os.fsync(file.fileno())
+    except FileExistsError:
+        raise UsageError(f"{folder}: exists; name a new folder") from None
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be written: {error.strerror}") from None
+    return sorted(CODE)
+
+
+def _content(name: str) -> bytes:
+    return Path(__file__).with_name(name).read_bytes()

@@ -1,0 +1,192 @@
+"""What the lines of a bundle add up to, and what may be said of it.
+
+Used by verify.py (which see). It needs Python 3.9 and nothing else. docs/evidence-format.md,
+sections 7.1 and 7.2, gives the rules in words.
+"""
+
+from __future__ import annotations
+
+import bisect
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.evidence.verifier import forms
+
+STATES = ("verified", "failed", "pending", "excluded")
+"""Where each inventoried object ends; together they must be all of them."""
+
+UNITS = ("objects", "bytes")
+SIZES = tuple(1 << power for power in (12, 16, 20, 24, 28, 32, 36))
+"""The bounds between the classes of object sizes, in bytes: 4 KiB, 64 KiB ... 64 GiB."""
+
+SUMMED = (
+    *("migration", "rehearsal", "names", "tool", "times", "verification"),
+    *("manifest", "datasets", "batches", "outcome", "exclusions", "findings"),
+)
+MARK = b'<meta name="statement-predicate-sha256"'
+
+
+class Sums:
+    """What the lines add up to: a tree over the manifest and one for each batch, and counts."""
+
+    def __init__(self, datasets: Sequence[Mapping[str, Any]], version: int) -> None:
+        self.said, self.version = datasets, version
+        self.batch_of = {dataset["name"]: dataset["batch"] for dataset in datasets}
+        self.tree = forms.Tree()
+        self.trees = {batch: forms.Tree() for batch in self.batch_of.values()}
+        if len(self.trees) == 1:  # its lines are all lines
+            self.trees = dict.fromkeys(self.trees, self.tree)
+        self.batch_levels: dict[str, set[str]] = {batch: set() for batch in self.trees}
+        self.digests = dict.fromkeys(("sha256", "source_md5", "stored_sha256"), 0)
+        self.claimed = forms.zero()
+        self.sizes = [forms.zero() for _ in range(len(SIZES) + 1)]
+        self.verdicts: dict[str, dict[str, int]] = {}
+        self.levels: dict[str, dict[str, int]] = {}
+        self.rules: dict[tuple[str, str, str], dict[str, int]] = {}
+        self.codes: dict[str, int] = {}
+        self.states = {name: {state: forms.zero() for state in STATES} for name in self.batch_of}
+        self.read_whole = 0
+
+    def exclusion(self, line: Mapping[str, Any], where: str) -> None:
+        """Add an object that a rule left behind; raise Wrong for one of an unknown dataset."""
+        rule = (line["dataset"], line["rule"], line["reason"])
+        forms.add(self.rules.setdefault(rule, forms.zero()), line["size"])
+        forms.add(self._state(line, where)["excluded"], line["size"])
+
+    def finding(self, line: Mapping[str, Any]) -> None:
+        """Add a finding."""
+        self.codes[line["code"]] = self.codes.get(line["code"], 0) + 1
+
+    def record(self, line: Mapping[str, Any], raw: bytes, where: str, *, claims: bool) -> None:
+        """Add a line of the manifest; raise Wrong for one that has not what its verdict rests on.
+
+        `claims` says whether the source's MD5 values are compared in its dataset.
+        """
+        states, verdict, size = self._state(line, where), line["verdict"], line["size"]
+        batch = self.batch_of[line["dataset"]]
+        forms.add(self.verdicts.setdefault(verdict or "none", forms.zero()), size)
+        state = "failed" if verdict else "pending"
+        if verdict == "match":
+            state, level = "verified", line["level"]
+            if any(line[name] is None for name in grounds(level)):
+                raise forms.Wrong(f'{where}: verdict "match" without its grounds')
+            forms.add(self.levels.setdefault(level, forms.zero()), size)
+            self.batch_levels[batch].add(level)
+            self.read_whole += line["sha256"] is not None or self.version == 1
+            if claims and line["source_md5"] is not None and level == "full":
+                forms.add(self.claimed, size)
+        forms.add(states[state], size)
+        forms.add(self.sizes[bisect.bisect_right(SIZES, size)], size)
+        for name in self.digests:
+            self.digests[name] += line[name] is not None
+        leaf = hashlib.sha256(b"\x00" + raw).digest()
+        self.tree.add(leaf)
+        if (own := self.trees[batch]) is not self.tree:
+            own.add(leaf)
+
+    def _state(self, line: Mapping[str, Any], where: str) -> dict[str, dict[str, int]]:
+        try:
+            return self.states[line["dataset"]]
+        except KeyError:
+            raise forms.Wrong(f"{where}: of a dataset that the plan does not name") from None
+
+    def parts(self) -> dict[str, Any]:
+        """Return the predicate's parts that follow from the lines."""
+        datasets = []
+        for said in self.said:
+            tally = {"inventoried": said["tally"]["inventoried"], **self.states[said["name"]]}
+            ended = {unit: sum(tally[state][unit] for state in STATES) for unit in UNITS}
+            datasets.append({**said, "tally": {**tally, "closes": ended == tally["inventoried"]}})
+        return {
+            "datasets": datasets,
+            "manifest": {
+                "records": self.tree.count, "merkle_root": self.tree.root(),
+                "tree": "rfc9162-sha256", "digests": self.digests,
+                **({} if self.version == 1 else {"claimed": self.claimed}),
+                "sizes": [
+                    {"below": bound, **sums} for bound, sums in zip((*SIZES, None), self.sizes)  # noqa: B905 - Python 3.9
+                ],
+            },
+            "batches": [
+                {
+                    "name": name, "records": tree.count, "merkle_root": tree.root(),
+                    **judged(
+                        [each for each in datasets if each["batch"] == name],
+                        self.batch_levels[name], self.version,
+                    ),
+                }
+                for name, tree in self.trees.items()
+            ],
+            "outcome": {
+                **judged(datasets, set(self.levels), self.version), "states": totals(datasets),
+                "verdicts": self.verdicts, "levels": self.levels,
+            },
+            "exclusions": [
+                {"dataset": dataset, "rule": rule, "reason": reason, **sums}
+                for (dataset, rule, reason), sums in sorted(self.rules.items())
+            ],
+            "findings": {"total": sum(self.codes.values()), "codes": self.codes},
+        }  # fmt: skip
+
+
+def grounds(level: str | None) -> tuple[str, ...]:
+    """Return the fields that verdict "match" at this level rests on."""
+    read = ("stored_size", "stored_sha256") if level != "head" else ()
+    return ("level", "verified_at", *read, *(("sha256",) if level == "full" else ()))
+
+
+def totals(datasets: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
+    """Add up the tallies of some datasets."""
+    return {
+        state: {unit: sum(dataset["tally"][state][unit] for dataset in datasets) for unit in UNITS}
+        for state in ("inventoried", *STATES)
+    }
+
+
+def judged(
+    datasets: Sequence[Mapping[str, Any]], levels: set[str], version: int
+) -> dict[str, bool]:
+    """Return which strong words these datasets allow, verified at these levels."""
+    total = totals(datasets)
+    closed = all(dataset["closed"] is True for dataset in datasets)
+    closes = all(dataset["tally"]["closes"] for dataset in datasets)
+    unfinished = total["failed"]["objects"] + total["pending"]["objects"]
+    some = total["inventoried" if version == 1 else "verified"]["objects"] > 0
+    complete = closed and closes and some and not unfinished
+    return {
+        "inventory_closed": closed,
+        "counts_close": closes,
+        "complete": complete,
+        "proven": complete and levels == {"full"},
+    }
+
+
+# --- what repeats it ------------------------------------------------------------------------
+
+
+def summary(predicate: Mapping[str, Any], signer: str | None) -> dict[str, Any]:
+    """Return the short form for programs that stands in summary.json."""
+    return {
+        "version": 1,
+        "draft": signer is None,
+        "signed_by": signer,
+        "plan_digest": predicate["plan"]["digest"]["sha256"],
+        **{name: predicate[name] for name in SUMMED},
+    }
+
+
+def unlike_pages(folder: Path, predicate: Mapping[str, Any]) -> Iterator[str]:
+    """Say which pages do not name the digest of this predicate, at the one place for it."""
+    mark = page_mark(predicate)
+    for path in sorted(folder.glob("report.*.html")):
+        page = forms.document(path)
+        begin = page.partition(b"<title>")[0]
+        if mark not in begin or page.count(MARK) != 1:
+            yield f"{path.name}: the page of another statement"
+
+
+def page_mark(predicate: Mapping[str, Any]) -> bytes:
+    """Return the line of a page that names the digest of the predicate that it shows."""
+    return b'%s content="%s">' % (MARK, forms.sha256(forms.canonical(predicate)).encode())

@@ -1,0 +1,283 @@
+"""Cutovers: what the journal's events come to, and who was to approve which of them.
+
+Used by verify.py (which see). It needs Python 3.9 and nothing else. docs/evidence-format.md,
+sections 7.3 and 8.4, gives the rules in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from hdh_migrate.evidence.verifier import forms
+
+Rule = Iterator[str]
+
+KIND = "cutover-"
+STAGES = {
+    "begun": "preparing", "switching": "switching", "withdrawn": "preparing",
+    "switched": "switched", "open": "fallback window", "rolling-back": "rolling back",
+    "rolled-back": "rolled back", "finalized": "finalized", "erasing": "decommission under way",
+    "requested": "decommission requested", "observed": "decommission observed",
+}  # fmt: skip
+APPROVED = {"switching": "cutover", "finalized": "finalize"}
+"""Events that carry approvals, and for which stage."""
+
+DEMANDED = {
+    **dict.fromkeys(("switching", "switched", "open"), "cutover"), "finalized": "finalize",
+    **dict.fromkeys(("erasing", "erased", "requested", "observed"), "decommission"),
+}  # fmt: skip
+"""For which stage there are approvals once an event has come."""
+
+
+class CutoverAccount:
+    """One cutover or rehearsal of a batch, told by its events one after another."""
+
+    def __init__(self, batch: str, track: str) -> None:
+        self.told: dict[str, Any] = {
+            "batch": batch, "track": track, "stage": "not started", "since": None,
+            "on_this_machine": None, "times": {}, "waits": None, "attempt": 1, "terms": None,
+            "terms_changes": [], "approved_under": {}, "keys_beside": [],
+            "pointer": {"old_sha256": None, "new_sha256": None}, "root": None, "approvals": {},
+            "freeze": None, "delta": [], "smoke": None, "window_until": None,
+            "not_ours_before_the_switch": 0, "written_by_consumers": None, "finalized": None,
+        }  # fmt: skip
+        self.end: dict[str, Any] = {"recheck": None, "requested": None, "observed": None}
+        self.differing: dict[int, str] = {}
+        self.counts: dict[str, int] = {}
+        self.pending: dict[int, str] = {}
+        self.intended = False  # to switch, and not gone back since
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the statement says of it."""
+        outcomes, recheck = dict(self.counts), self.end["recheck"]
+        for why in self.pending.values():
+            outcomes[why] = outcomes.get(why, 0) + 1
+        if recheck is not None:
+            recheck = {**recheck, "differing": len(self.differing)}
+        end = {**self.end, "outcomes": outcomes, "recheck": recheck}
+        return {**self.told, "decommission": end}
+
+    def take(self, name: str, at: str, body: Mapping[str, Any]) -> None:
+        """Apply one event, named without `cutover-`."""
+        now = self.told
+        now["times"][name] = at
+        if name == "waits":
+            now["waits"] = {"why": body["why"], "told": body["told"], "at": at}
+        if name in ("terms", "terms-changed"):
+            self._fixed(name, at, body)
+        if name in ("approval-withdrawn", "terms", "terms-changed", "waits"):
+            return
+        now["waits"] = None
+        stage = self._approved(body) if "approvals" in body else None
+        forms.must(APPROVED.get(name) in (None, stage))
+        forms.must(DEMANDED.get(name) in (None, *now["approvals"]))
+        forms.must(self.intended or name not in ("switched", "open"))
+        if name in EVENTS:
+            EVENTS[name](self, body)
+        stage = STAGES.get(name, now["stage"])
+        if stage != now["stage"]:
+            now["stage"], now["since"] = stage, at
+
+    def _fixed(self, name: str, at: str, body: Mapping[str, Any]) -> None:
+        if name == "terms-changed":
+            told = _picked(body, "was", "now", "difference", "approvals")
+            before = self.told["terms"]
+            self.told["terms_changes"].append({"at": at, **told, "terms_before": before})
+        self.told["terms"], self.told["keys_beside"] = body["terms"], body["beside"]
+
+    def _approved(self, body: Mapping[str, Any]) -> str:
+        stage, under, terms = body["approved_stage"], body.get("terms"), self.told["terms"]
+        forms.must(forms.is_string(stage))
+        forms.must(terms is None or under == forms.sha256(forms.canonical(terms)))
+        self.told["approvals"][stage], self.told["approved_under"][stage] = body["approvals"], under
+        return str(stage)
+
+    def _begun(self, body: Mapping[str, Any]) -> None:
+        self.told.update(
+            pointer={**body["pointer"], **_picked(body, "old_sha256", "new_sha256")},
+            on_this_machine=body["rehearsing"], freeze=None, delta=[], smoke=None,
+            window_until=None, written_by_consumers=None,
+        )  # fmt: skip
+
+    def _frozen(self, body: Mapping[str, Any]) -> None:
+        self.told["freeze"] = _picked(body, "how", "relists", "interval_seconds")
+
+    def _delta(self, body: Mapping[str, Any]) -> None:
+        self.told["delta"].append(_picked(body, "round", "new", "changed", "vanished"))
+
+    def _switching(self, body: Mapping[str, Any]) -> None:
+        self.intended = True
+        self.told["pointer"].update(_picked(body, "old_sha256", "new_sha256"))
+        self.told["root"] = body["root"]
+        self.told["not_ours_before_the_switch"] = body["strangers"]
+
+    def _smoked(self, body: Mapping[str, Any]) -> None:
+        self.told["smoke"] = _picked(body, "ok", "objects", "bytes", "commands", "failures")
+
+    def _open(self, body: Mapping[str, Any]) -> None:
+        self.told["window_until"] = body["until"]
+
+    def _rolled_back(self, body: Mapping[str, Any]) -> None:
+        self.told["window_until"] = None
+        self.told["attempt"] += 1
+        switched = body["switched"] is True
+        self.intended = self.intended and not switched  # or it may land late
+        self.told["written_by_consumers"] = None if switched else {}
+
+    def _counted(self, body: Mapping[str, Any]) -> None:
+        self.told["written_by_consumers"] = _picked(body, "new", "changed", "gone")
+
+    def _finalized(self, body: Mapping[str, Any]) -> None:
+        self.told["finalized"] = _picked(body, "early", "reason")
+
+    def _rechecking(self, body: Mapping[str, Any]) -> None:
+        read = self.end["recheck"] or {"objects": 0, "bytes": 0}
+        self.end["recheck"] = {**read, **_picked(body, "level", "reason")}
+
+    def _rechecked(self, body: Mapping[str, Any]) -> None:
+        _of(body["spans"], [[_anything]])
+        for first, last, _ in body["spans"]:
+            forms.must(type(first) is type(last) is int)
+            for number in [one for one in self.differing if first <= one <= last]:
+                del self.differing[number]
+        self.differing.update(_pairs(body["differing"]))
+        for unit in ("objects", "bytes"):
+            forms.must(forms.is_count(body[unit]))
+            self.end["recheck"][unit] += body[unit]
+
+    def _erasing(self, body: Mapping[str, Any]) -> None:
+        del body
+        for name in ("requested", "observed"):
+            self.end[name] = None
+            self.told["times"].pop(name, None)
+
+    def _erased(self, body: Mapping[str, Any]) -> None:
+        for number in _of(body.get("again", []), [_is_id]):
+            self.pending.pop(number, None)
+        for number, why in _pairs(body.get("pending", [])):
+            self.pending[number] = why
+            if "target-" in why:
+                self.differing[number] = why
+        for outcome, count in _of(body["outcomes"], {str: forms.is_count}).items():
+            self.counts[outcome] = self.counts.get(outcome, 0) + count
+
+    def _requested(self, body: Mapping[str, Any]) -> None:
+        self.end["requested"] = body["outcomes"]
+
+    def _observed(self, body: Mapping[str, Any]) -> None:
+        self.end["observed"] = body["remains"]
+
+
+EVENTS: Mapping[str, Callable[[CutoverAccount, Mapping[str, Any]], None]] = {
+    "begun": CutoverAccount._begun,  # noqa: SLF001 - they are its own
+    "frozen": CutoverAccount._frozen,  # noqa: SLF001
+    "delta": CutoverAccount._delta,  # noqa: SLF001
+    "switching": CutoverAccount._switching,  # noqa: SLF001
+    "smoked": CutoverAccount._smoked,  # noqa: SLF001
+    "open": CutoverAccount._open,  # noqa: SLF001
+    "rolled-back": CutoverAccount._rolled_back,  # noqa: SLF001
+    "counted": CutoverAccount._counted,  # noqa: SLF001
+    "finalized": CutoverAccount._finalized,  # noqa: SLF001
+    "rechecking": CutoverAccount._rechecking,  # noqa: SLF001
+    "rechecked": CutoverAccount._rechecked,  # noqa: SLF001
+    "erasing": CutoverAccount._erasing,  # noqa: SLF001
+    "erased": CutoverAccount._erased,  # noqa: SLF001
+    "requested": CutoverAccount._requested,  # noqa: SLF001
+    "observed": CutoverAccount._observed,  # noqa: SLF001
+}
+
+
+def _is_id(value: object) -> bool:
+    return type(value) is int
+
+
+def _anything(value: object) -> bool:
+    del value
+    return True
+
+
+def _of(value: Any, shape: Any) -> Any:  # noqa: ANN401 - any JSON value
+    forms.must(forms.ill_formed(value, shape, "") is None)
+    return value
+
+
+def _pairs(value: Any) -> list[tuple[int, str]]:  # noqa: ANN401 - any JSON value
+    """Return pairs of an id and a text, in order."""
+    pairs = []
+    for number, why in _of(value, [[_anything]]):
+        forms.must(_is_id(number) and forms.is_string(why))
+        pairs.append((number, why))
+    return pairs
+
+
+def _picked(body: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: body[name] for name in names}
+
+
+# --- who approved ------------------------------------------------------------------------------
+
+
+def unapproved(predicate: Mapping[str, Any], batches: Collection[str], version: int) -> Rule:
+    """Say which cutovers are of no batch, or not approved as their terms ask."""
+    told = [(story.get("batch"), story.get("track")) for story in predicate["cutovers"]]
+    tracks = all(track in ("cutover", "rehearsal") for _, track in told)
+    known = all(isinstance(batch, str) and batch in batches for batch, _ in told)
+    if not tracks or not known or len(set(told)) != len(told):
+        raise forms.Wrong("statement.json: a cutover of no batch of the plan, or told twice")
+    for story in predicate["cutovers"]:
+        # Statements of the first format tell of no terms.
+        if story["track"] == "cutover" and (version > 1 or "terms_changes" in story):
+            try:
+                forms.must(isinstance(story["terms_changes"], list))
+                forms.must(version == 1 or all(isinstance(story[name], dict) for name in _TABLES))
+                yield from agreed(story)
+            except (KeyError, TypeError, ValueError, AttributeError):
+                raise forms.Wrong("statement.json: not the terms of a cutover") from None
+
+
+_TABLES = ("times", "approvals", "approved_under")
+
+
+def agreed(story: Mapping[str, Any]) -> Rule:
+    """What needs approvals has some, each by enough of those whom the terms in force then ask."""
+    forms.must(isinstance(story["times"], dict))
+    batch, history = story["batch"], terms_told(story)
+    digests = [forms.sha256(forms.canonical(terms)) for terms in history]
+    changes = story["terms_changes"]
+    chained = [(one["was"], one["now"]) for one in changes]
+    if chained != list(zip(digests, digests[1:])):  # noqa: B905, RUF007 - Python 3.9
+        yield f"statement.json: batch {batch}: changes of terms that do not follow each other"
+    for before, one in zip(history, changes):  # noqa: B905 - Python 3.9
+        asked = max([*before["thresholds"].values(), 0])
+        if not _suffice(one["approvals"], before, asked):
+            yield f"statement.json: batch {batch}: terms changed without those who approved before"
+    for stage, keys in story["approvals"].items():
+        under = story["approved_under"].get(stage)
+        if under is None and not changes:
+            continue  # an earlier version wrote this approval
+        if under not in digests:
+            yield f"statement.json: batch {batch}: {stage} approved under terms that were never set"
+            continue
+        terms = history[digests.index(under)]
+        if not _suffice(keys, terms, terms["thresholds"].get(stage, 0)):
+            yield f"statement.json: batch {batch}: {stage} was not approved by whom its terms ask"
+    for name, stage in DEMANDED.items():
+        if name in story["times"] and stage not in story["approvals"]:
+            yield f"statement.json: batch {batch}: {name}, and nobody is told who approved it"
+
+
+def terms_told(story: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return all terms of a cutover that a statement tells, the first ones first."""
+    told = [*(one["terms_before"] for one in story["terms_changes"]), story["terms"]]
+    return [terms for terms in told if terms is not None]
+
+
+def _suffice(keys: Sequence[str], terms: Mapping[str, Any], threshold: int) -> bool:
+    asked = {
+        forms.sha256(bytes.fromhex(one["public"])): one["fingerprint"] for one in terms["approvers"]
+    }
+    _of(keys, [forms.is_string])
+    _of(terms["thresholds"], {str: _is_id})
+    named = all(digest == fingerprint for digest, fingerprint in asked.items())
+    return named and set(keys) <= asked.keys() and len(set(keys)) == len(keys) >= threshold

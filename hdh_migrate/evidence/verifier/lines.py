@@ -1,0 +1,157 @@
+"""The lines of a bundle in one pass each: order, plan, inventories, findings, and their sums.
+
+Used by verify.py (which see). It needs Python 3.9 and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.evidence.verifier import forms
+from hdh_migrate.evidence.verifier.counts import STATES, UNITS, Sums
+from hdh_migrate.evidence.verifier.journal import CountedInventory, Journal, findings_digest
+from hdh_migrate.evidence.verifier.planned import Begin, StatedPlan, meeting
+
+Order = tuple[bytes, bytes]
+
+
+class Lines:
+    """Reads findings, exclusions and manifest, in little memory; the last two side by side."""
+
+    def __init__(self, predicate: Mapping[str, Any], planned: StatedPlan, told: Journal) -> None:
+        self.said, self.plan, self.told = predicate["datasets"], planned, told
+        self.version = planned.version
+        self.sums = Sums(self.said, self.version)
+        self.taken = sum(
+            predicate["verification"][f"sha256_taken_in_{step}"] for step in ("transfer", "verify")
+        )
+        self.written = forms.instant(predicate["times"]["written"])
+        self.begins: dict[str, Begin] = {}
+        self.offset = 0
+        looks = self.version > 1 and not planned.keyed
+        self.inventories = {
+            dataset["name"]: CountedInventory(told.datasets[dataset["name"]])
+            for dataset in self.said
+            if looks and dataset["closed"]
+        }
+        self.barred: tuple[Order, str, Any] | None = None
+        self.named: dict[Order, str] = {}
+
+    def read(self, folder: Path) -> None:
+        """Read all lines; raise Wrong at the first that is not as it must be."""
+        exclusion, finding = forms.LINE_FIELDS[self.version]
+        self._findings(forms.lines(folder / "findings.jsonl", finding, ordered=False))
+        excluded = forms.lines(folder / "exclusions.jsonl", exclusion, ordered=True)
+        self._next(excluded)
+        for where, raw, line in forms.lines(folder / "manifest.jsonl", forms.RECORD, ordered=True):
+            order = (line["dataset"].encode(), forms.key_of(line))
+            self._left_before(order, excluded)
+            self.named.pop(order, None)
+            if self.barred is not None and self.barred[0] == order:
+                raise forms.Wrong(f"{where}: the object is recorded and excluded at once")
+            self._record(line, raw, where)
+            self.offset += len(raw) + 1
+        self._left_before(None, excluded)
+        for where in self.named.values():
+            raise forms.Wrong(f"{where}: about an object that has no line")
+
+    def _next(self, excluded: Iterator[tuple[str, bytes, Any]]) -> None:
+        found = next(excluded, None)
+        self.barred = None
+        if found is not None:
+            where, _, line = found
+            self.barred = (line["dataset"].encode(), forms.key_of(line)), where, line
+
+    def _left_before(self, order: Order | None, excluded: Iterator[tuple[str, bytes, Any]]) -> None:
+        """Take the exclusions that stand before some place in the order of all lines."""
+        while self.barred is not None and (order is None or self.barred[0] < order):
+            left, where, line = self.barred
+            self.named.pop(left, None)
+            self.sums.exclusion(line, where)
+            self.plan.exclusion(line, where)
+            if (inventory := self.inventories.get(line["dataset"])) is not None:
+                inventory.add(line, where, excluded=True)
+            self._next(excluded)
+
+    def _record(self, line: dict[str, Any], raw: bytes, where: str) -> None:
+        dataset = line["dataset"]
+        begin = (dataset, self.offset, self.sums.tree.count)
+        planned = self.plan.datasets.get(dataset)
+        claims = planned is not None and planned.claims
+        self.sums.record(line, raw, where, claims=claims)
+        self.plan.record(line, where)
+        self.begins.setdefault(dataset, begin)
+        if (inventory := self.inventories.get(dataset)) is not None:
+            inventory.add(line, where, excluded=False)
+
+    def _findings(self, lines: Iterator[tuple[str, bytes, Any]]) -> None:
+        last = -1
+        orders: dict[int, Order] = {}
+        numbers: dict[Order, int] = {}
+        for where, _, line in lines:
+            self.sums.finding(line)
+            if self.version == 1:
+                continue
+            named = {} if self.told.keyed else {"of_object": line["key"] is not None}
+            opened = self.told.findings.pop(line["number"], None)
+            if line["number"] <= last or opened != findings_digest(line, **named):
+                raise forms.Wrong(f"{where}: not a finding that is open by the journal")
+            last = line["number"]
+            if line["at"] is not None and forms.instant(line["at"]) > self.written:
+                raise forms.Wrong(f"{where}: from after the statement")
+            if line["dataset"] not in (None, *self.sums.batch_of):
+                raise forms.Wrong(f"{where}: of a dataset that the plan does not name")
+            if line["key"] is not None:
+                if line["dataset"] is None:
+                    raise forms.Wrong(f"{where}: about an object that has no line")
+                order = (line["dataset"].encode(), forms.key_of(line))
+                self.named[order] = where
+                number = self.told.objects[line["number"]]
+                if number is not None and (
+                    orders.setdefault(number, order) != order
+                    or numbers.setdefault(order, number) != number
+                ):
+                    raise forms.Wrong(f"{where}: about another object than the journal tells")
+
+    def problems(self, folder: Path) -> Iterator[str]:
+        """Say what the lines contradict besides the statement's counts."""
+        if self.taken != self.sums.read_whole:
+            yield "statement.json: more or fewer digests were taken than there are"
+        for crowd in self.plan.crowds() if not self.plan.keyed else ():
+            begins = [self.begins[name] for name in crowd if name in self.begins]
+            suffix = len(self.plan.suffix.encode())
+            yield from meeting(folder / "manifest.jsonl", begins, suffix)
+        if self.version == 1:
+            return
+        if self.told.findings:
+            yield "findings.jsonl: findings are missing that are open by the journal"
+        for dataset in self.said:
+            yield from self._uncounted(dataset)
+        for inventory in self.inventories.values():
+            yield from inventory.problems()
+
+    def _uncounted(self, dataset: Mapping[str, Any]) -> Iterator[str]:
+        """Compare the counts of a dataset with those that the journal adds up to."""
+        told, tally = self.told.datasets[dataset["name"]], self.sums.states[dataset["name"]]
+        inventoried = dataset["tally"]["inventoried"]
+        if dataset["closed"] is not bool(told.seals):
+            yield "statement.json: closed is not what the journal tells of a dataset"
+        counts = [tally["verified"]["objects"]]
+        known = [told.verified]
+        if told.seals:
+            counts += [inventoried["objects"], tally["excluded"]["objects"]]
+            known += [told.objects, told.excluded]
+            if not told.changed:
+                last = told.seals[-1].body
+                counts += [inventoried["bytes"], tally["excluded"]["bytes"]]
+                known += [last["bytes"], last["excluded"]["bytes"]]
+            counts += [
+                sum(tally[state][unit] for state in STATES) for unit in UNITS
+            ]  # not only closes
+            known += [inventoried[unit] for unit in UNITS]
+        counts.append(tally["failed"]["objects"] if told.seals else 0)
+        known.append(told.failed)
+        if counts != known:
+            yield "journal.jsonl: the lines of a dataset are not as many as the journal tells"

@@ -1,0 +1,83 @@
+"""What a check came to, in words: what holds, what does not, and what no bundle can show.
+
+Used by verify.py (which see). It needs Python 3.9 and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hdh_migrate.evidence.verifier.notes import Walk
+
+CHECKED = (
+    "1  every file is there, and no other",
+    "2  SHA256SUMS lists the digests of exactly these files",
+    "3  the statement is signed by enough trusted keys",
+    "4  each file is the one that the statement is about",
+    "5  every line is canonical, in order, unique, and well formed",
+    "6  the Merkle roots and all counts follow from the lines",
+    '7  "complete", "proven" and "rehearsal" are said as these counts and addresses allow',
+    "8  the journal's chain is unbroken, and what it tells is what the lines and the statement say",
+    "9  the plan has the digest that names the run, and lines and statement are as it leads to",
+)
+ALONE = (
+    "that nothing was left out or made up before it was signed: who holds ledger and report key"
+    " can do that. What limits it: a checkpoint of the journal that a witness signed or that you"
+    " kept (--checkpoint), an earlier bundle (audit compare), a time-stamp"
+)
+SINCE = "that nothing was left out or made up of what came after the first {} events"
+OPEN = (
+    ALONE,
+    "that the source gave its true content: only the operator's machine read it",
+    "that those who are named as approving did: their signatures are not in the bundle",
+    "what no line shows: the addresses that were contacted, how fast it went, losses, who ran it",
+)
+FIRST_FORMAT = (
+    "what the journal tells, and the pages: the bundle is of the first format, of which neither is"
+    " compared with the statement"
+)
+UPGRADED = (
+    "what the journal tells before its event {}, at which its ledger began to tell what it counts"
+)
+PAGES = 'that a page shows what the statement says: "hdh-migrate audit verify" makes each one again'
+UNSAMPLED = "that the target still holds these bytes: --sample reads some of them"
+UNSTAMPED = "when the bundle was made: its times are the operator's own"
+
+
+class Outcome:
+    """What a check came to: all of `checked` holds if there are no `problems`."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self.checked = list(CHECKED)
+        self.open = [*OPEN, UNSAMPLED]
+        self.statement: Mapping[str, Any] = {}
+        """What was judged. Who goes on with it takes it from here: files may change meanwhile."""
+
+    def told(self) -> list[str]:
+        """Return the outcome as lines for people: what was checked, and what was not."""
+        if self.problems:
+            wrong = [f"WRONG   {problem}" for problem in self.problems]
+            return [*wrong, "this bundle is not evidence"]
+        checked = [f"ok      {what}" for what in self.checked]
+        return [*checked, *(f"open    {what}" for what in self.open), "the bundle checks"]
+
+
+def say_what_is_open(
+    outcome: Outcome, version: int, told: Walk, digests: Mapping[str, str]
+) -> None:
+    """Add what this bundle leaves open, and which checkpoints its journal goes on from."""
+    if version == 1:
+        outcome.open.append(FIRST_FORMAT)
+    elif told.upgraded:
+        outcome.open.append(UPGRADED.format(told.upgraded))
+    if version > 1 and any(name.startswith("report.") for name in digests):
+        outcome.open.append(PAGES)
+    if told.notes:
+        outcome.open[outcome.open.index(ALONE)] = SINCE.format(max(n.size for n in told.notes))
+    for note in told.notes:
+        outcome.checked.append(
+            f"12 the journal goes on from the checkpoint of {note.size} events, which"
+            f" {note.signed} trusted keys signed"
+        )

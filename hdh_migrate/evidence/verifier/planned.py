@@ -1,0 +1,320 @@
+"""What the plan in a statement says, and which lines it can lead to.
+
+Used by verify.py (which see). It needs Python 3.9 and nothing else. docs/evidence-format.md,
+sections 7.5 and 7.6, gives the rules in words.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hdh_migrate.evidence.verifier import forms
+
+NOTHING = forms.sha256(b"")
+NOTHING_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
+LATER = ("sha256", "stored_size", "stored_sha256", "target_etag", "level", "verified_at")
+KEYED = re.compile("k:[0-9a-f]{64}")
+SEGMENT, PER_SEGMENT = 65_536, 28
+HEADER, PER_RECIPIENT = 16, 108
+DIRECTORY = ("directory", "a directory of a hierarchical namespace: it has no content")
+NOT_INCLUDED = ("not included", "it matches none of the dataset's `include` globs")
+
+
+# --- globs -----------------------------------------------------------------------------------
+
+ESCAPABLE = "*?[]{}!\\"
+ANY, STAR, FOLDERS, ALL = "?", "*", "**/", "**"
+
+
+def tokens(glob: str, version: int) -> list[str]:
+    """Return a glob in pieces: wildcards as they are written, other characters behind a `=`.
+
+    In the first format every other character stood for itself. Raises ValueError for a glob that
+    no plan of this format can have.
+    """
+    found: list[str] = []
+    at = 0
+    forms.must(bool(glob) and not (version > 1 and glob[0] == "!"))
+    while at < len(glob):
+        wild = next((w for w in (FOLDERS, ALL, STAR, ANY) if glob.startswith(w, at)), None)
+        if wild is not None:
+            found.append(wild)
+            at += len(wild)
+            continue
+        if version > 1:
+            if glob[at] == "\\":
+                at += 1
+                forms.must(at < len(glob) and glob[at] in ESCAPABLE)
+            else:
+                forms.must(glob[at] not in "[]{}")
+        found.append("=" + glob[at])
+        at += 1
+    return found
+
+
+def matcher(glob: str, version: int) -> Callable[[str], bool]:
+    """Return what says whether a whole name matches a glob, in time that no name can stretch."""
+    pieces = tokens(glob, version)
+    if any("\ud800" <= char <= "\udfff" for char in glob):
+        return lambda _: False  # a byte that is no text is one character, and no other
+    if sum(piece in (STAR, FOLDERS, ALL) for piece in pieces) > 2:
+        return lambda name: _steps(pieces, name)
+    spelled = {ANY: "[^/]", STAR: "[^/]*", FOLDERS: "(?:[^/]*/)*", ALL: ".*"}
+    text = "".join(spelled.get(piece) or re.escape(piece[1:]) for piece in pieces)
+    pattern = re.compile(text, re.DOTALL)
+    return lambda name: pattern.fullmatch(name) is not None
+
+
+def _steps(pieces: Sequence[str], name: str) -> bool:
+    """Match by following all ways at once: a way is at a piece, maybe inside a folder of `**/`."""
+    ways = _reached({(0, False)}, pieces)
+    for char in name:
+        after = set()
+        for at, _ in ways:
+            if at == len(pieces):
+                continue
+            piece = pieces[at]
+            if piece == FOLDERS:
+                after.add((at, char != "/"))
+            elif piece == ALL or (piece == STAR and char != "/"):
+                after.add((at, False))
+            elif piece == "=" + char or (piece == ANY and char != "/"):
+                after.add((at + 1, False))
+        ways = _reached(after, pieces)
+    return (len(pieces), False) in ways
+
+
+def _reached(ways: set[tuple[int, bool]], pieces: Sequence[str]) -> set[tuple[int, bool]]:
+    """Add the ways that take nothing of the name: a wildcard may stand for nothing."""
+    reached = set(ways)
+    for at, inside in ways:
+        while not inside and at < len(pieces) and pieces[at] in (STAR, FOLDERS, ALL):
+            at += 1  # noqa: PLW2901
+            reached.add((at, False))
+    return reached
+
+
+# --- the plan ----------------------------------------------------------------------------------
+
+
+class StatedDataset(NamedTuple):
+    """What the plan says of one dataset."""
+
+    source: Mapping[str, str]
+    target: Mapping[str, str]
+    include: Sequence[Callable[[str], bool]]
+    exclude: Sequence[tuple[Callable[[str], bool], str, str]]
+    claims: bool
+    """Whether the source's MD5 values are compared."""
+
+    def why(self, name: str) -> tuple[str, str] | None:
+        """Return rule and reason for leaving a name behind, None if it is to be moved."""
+        if self.include and not any(matches(name) for matches in self.include):
+            return NOT_INCLUDED
+        return next(((rule, why) for matches, rule, why in self.exclude if matches(name)), None)
+
+    def reasons(self) -> set[tuple[str, str]]:
+        """Return every rule and reason for which something may be left behind."""
+        told = {(rule, reason) for _, rule, reason in self.exclude}
+        return told | {DIRECTORY} | ({NOT_INCLUDED} if self.include else set())
+
+
+class StatedPlan:
+    """The plan of a statement, as far as the lines and the statement must agree with it."""
+
+    def __init__(self, predicate: Mapping[str, Any], version: int) -> None:
+        plan = predicate["plan"]["canonical"]
+        self.canonical, self.version = plan, version
+        self.keyed = predicate["names"] == "keyed"
+        self.times = predicate["times"]
+        try:
+            self.seal = str(plan["seal"]["format"])
+            forms.must(self.seal in ("crypt4gh", "none"))
+            self.recipients = len(plan["seal"]["recipients"]) if self.seal == "crypt4gh" else 0
+            default = ".c4gh" if self.seal == "crypt4gh" else ""
+            suffix = plan["seal"].get("suffix")
+            self.suffix = default if suffix is None else _text(suffix)
+            self.level = plan["verify"]["level"]
+            self.folders = plan["source"]["kind"] == "azure-blob"  # may have directories
+            self.datasets = {
+                _text(dataset["name"]): self._dataset(dataset) for dataset in plan["datasets"]
+            }
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+            raise forms.Wrong("statement.json: the plan is not of the form of a plan") from None
+        self.earliest = forms.instant(self.times["started"] or "")
+        self.latest = forms.instant(self.times["written"])
+
+    def _dataset(self, told: Mapping[str, Any]) -> StatedDataset:
+        source, version = told["source"], self.version
+        return StatedDataset(
+            source={
+                "bucket": _text(source["path"] if "path" in source else source["container"]),
+                "prefix": "" if "path" in source else _text(_given(source, "prefix", "")),
+            },
+            target={name: _text(told["target"][name]) for name in ("bucket", "prefix")},
+            include=[matcher(_text(glob), version) for glob in _list(told, "include")],
+            exclude=[
+                (matcher(_text(rule["glob"]), version), f"exclude {rule['glob']}", rule["reason"])
+                for rule in _list(told, "exclude")
+            ],
+            claims=told.get("ignore_md5") is None,
+        )
+
+    # --- lines ---------------------------------------------------------------------------------
+
+    def record(self, line: Mapping[str, Any], where: str) -> None:
+        """Raise Wrong at a line of the manifest that this plan cannot lead to."""
+        planned = self.datasets[line["dataset"]]
+        if line["bucket"] != planned.target["bucket"] or not self._leads(line, planned):
+            raise forms.Wrong(f"{where}: not where the plan puts this object")
+        if not self.keyed and self._why(line, planned) is not None:
+            raise forms.Wrong(f"{where}: the plan leaves this object behind")
+        at = line["verified_at"]
+        if at is not None and not self.earliest <= forms.instant(at) <= self.latest:
+            raise forms.Wrong(f"{where}: verified before the run, or after the statement")
+        if line["verdict"] == "match":
+            for problem in self._unlike(line):
+                raise forms.Wrong(f"{where}: {problem}")
+        elif (
+            line["verdict"] is None
+            and self.version > 1
+            and any(line[name] is not None for name in LATER)
+        ):
+            raise forms.Wrong(f"{where}: what is known only of objects that were moved")
+
+    def exclusion(self, line: Mapping[str, Any], where: str) -> None:
+        """Raise Wrong at an exclusion that is not by a rule of this plan."""
+        planned, told = self.datasets[line["dataset"]], (line["rule"], line["reason"])
+        if self.keyed:
+            self._keyed(line["key"], where)
+            holds = told in planned.reasons()
+        else:
+            if not forms.key_of(line).startswith(planned.source["prefix"].encode()):
+                raise forms.Wrong(f"{where}: not under the prefix of its dataset")
+            why = self._why(line, planned)
+            holds = told in (DIRECTORY, why)
+        if not holds or (told == DIRECTORY and (line["size"] or not self.folders)):
+            raise forms.Wrong(f"{where}: no rule of the plan leaves this object behind")
+
+    def _keyed(self, name: str, where: str) -> None:
+        if not KEYED.fullmatch(name):
+            raise forms.Wrong(f"{where}: not a keyed name")
+
+    def _leads(self, line: Mapping[str, Any], planned: StatedDataset) -> bool:
+        """Say whether the key at the target is the one that the plan gives the key."""
+        if self.keyed:
+            names = (line["key"], line["target_key"])
+            return all(KEYED.fullmatch(name) for name in names) and line["source_md5"] is None
+        begin, put = planned.source["prefix"], planned.target["prefix"]
+        if "key_b64" not in line and "target_key_b64" not in line:
+            key = line["key"]
+            return bool(
+                key.startswith(begin)
+                and line["target_key"] == put + key[len(begin) :] + self.suffix
+            )
+        raw, old = forms.key_of(line), begin.encode()
+        new = put.encode() + raw[len(old) :] + self.suffix.encode()
+        return raw.startswith(old) and forms.key_of(line, "target_key") == new
+
+    def _why(self, line: Mapping[str, Any], planned: StatedDataset) -> tuple[str, str] | None:
+        if not planned.include and not planned.exclude:
+            return None
+        name = forms.key_of(line).decode("utf-8", "surrogateescape")
+        return planned.why(name[len(planned.source["prefix"]) :])
+
+    def _unlike(self, line: Mapping[str, Any]) -> Iterator[str]:
+        """Say what is wrong with a line whose verdict is "match"."""
+        size, stored = line["size"], line["stored_size"]
+        plain, sealed = line["sha256"], line["stored_sha256"]
+        if line["level"] != self.level:
+            yield "verified at another level than the plan's"
+        if stored is not None and stored != self.stored_size(size):
+            yield "the stored size is not that of this object as the plan seals it"
+        if not self.keyed:
+            if plain is not None and (plain == NOTHING) is not (size == 0):
+                yield "a digest of nothing, or of an empty object that is not"
+            if None not in (plain, sealed) and (plain == sealed) is not (self.seal == "none"):
+                yield "the digests are not those of an object as the plan seals it"
+        claim = line["source_md5"] if self.datasets[line["dataset"]].claims else None
+        if claim is not None and (claim == NOTHING_MD5) is not (size == 0):
+            yield "the source's MD5 of nothing, or of an empty object that is not"
+        if sealed is not None and (sealed == NOTHING) is not (self.stored_size(size) == 0):
+            yield "a digest of nothing, or of an empty object that is not"
+
+    def stored_size(self, size: int) -> int:
+        """Return the bytes that an object has at the target."""
+        if self.seal == "none":
+            return size
+        segments = -(-size // SEGMENT)
+        return HEADER + PER_RECIPIENT * self.recipients + size + PER_SEGMENT * segments
+
+    # --- two lines with one place at the target -------------------------------------------------
+
+    def crowds(self) -> Iterator[list[str]]:
+        """Yield names of datasets whose targets lie in one another: keys may meet only there.
+
+        Inside a dataset the key decides the target's key, so what is unique stays unique.
+        """
+        by_bucket: dict[str, list[tuple[str, str]]] = {}
+        for name, dataset in self.datasets.items():
+            bucket = by_bucket.setdefault(dataset.target["bucket"], [])
+            bucket.append((dataset.target["prefix"], name))
+        for places in by_bucket.values():
+            crowd: list[tuple[str, str]] = []
+            for place in sorted(places):
+                if crowd and not place[0].startswith(crowd[0][0]):
+                    if len(crowd) > 1:
+                        yield [name for _, name in crowd]
+                    crowd = []
+                crowd.append(place)
+            if len(crowd) > 1:
+                yield [name for _, name in crowd]
+
+
+Begin = tuple[str, int, int]
+"""A dataset, where its lines begin in the manifest, and how many lines stand before."""
+
+
+def meeting(path: Path, begins: Iterable[Begin], suffix: int) -> Iterator[str]:
+    """Say where verified objects of some datasets have one key at the target.
+
+    Without the `suffix` (so many bytes) these keys ascend in each dataset, as its keys do.
+    """
+    last = b""
+    for key, where in heapq.merge(*(_verified(path, begin, suffix) for begin in begins)):
+        if key == last:
+            yield f"{where}: another object has this key at the target"
+            return
+        last = key
+
+
+def _verified(path: Path, begin: Begin, suffix: int) -> Iterator[tuple[bytes, str]]:
+    dataset, offset, number = begin
+    found = forms.lines(path, forms.RECORD, ordered=False, begin=offset, number=number)
+    for where, _, line in found:
+        if line["dataset"] != dataset:
+            return
+        if line["verdict"] == "match":
+            key = forms.key_of(line, "target_key")
+            yield b"=" + key[: len(key) - suffix], where
+
+
+def _given(told: Mapping[str, Any], name: str, default: object) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a member of a plan; one that it leaves out is absent or null."""
+    value = told.get(name)
+    return default if value is None else value
+
+
+def _list(told: Mapping[str, Any], name: str) -> list[Any]:
+    value = _given(told, name, [])
+    forms.must(isinstance(value, list))
+    return list(value)
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    forms.must(isinstance(value, str))
+    return str(value)

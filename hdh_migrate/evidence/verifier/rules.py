@@ -1,0 +1,188 @@
+"""What a statement says, beside the plan in it.
+
+Used by verify.py (which see). It needs Python 3.9 and nothing else. Every rule here is decided from
+the statement alone; docs/evidence-format.md, section 7.3, gives them in words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hdh_migrate.evidence.verifier import addresses, cutovers, forms
+from hdh_migrate.evidence.verifier.planned import StatedPlan
+
+RECIPIENT = re.compile("c4gh:[0-9a-f]{16}")
+Rule = Iterator[str]
+
+
+def misstated(predicate: Mapping[str, Any], planned: StatedPlan) -> Iterator[str]:
+    """Say what the statement says otherwise than its plan."""
+    plan = planned.canonical
+    if forms.sha256(forms.canonical(plan)) != predicate["plan"]["digest"]["sha256"]:
+        yield "statement.json: the plan digest is not the digest of the plan"
+    if not _places(predicate, planned):
+        yield "statement.json: the datasets are not those of the plan"
+    for rule in (_endpoints, _sealing, _times, _beside, _losses, _cutovers):
+        try:
+            yield from rule(predicate, plan, planned)
+        except (KeyError, TypeError, AttributeError):
+            raise forms.Wrong("statement.json: the plan is not of the form of a plan") from None
+
+
+def _places(predicate: Mapping[str, Any], planned: StatedPlan) -> bool:
+    plan = planned.canonical
+    batches = [(name, batch["name"]) for batch in plan["batches"] for name in batch["datasets"]]
+    told = {each["name"]: (each["source"], each["target"]) for each in predicate["datasets"]}
+    places = {name: (each.source, each.target) for name, each in planned.datasets.items()}
+    once = len(told) == len(predicate["datasets"]) == len(plan["datasets"])  # or sums would double
+    batched = sorted(batches) == sorted(
+        (each["name"], each["batch"]) for each in predicate["datasets"]
+    )
+    return told == places and once and batched and plan["migration"] == predicate["migration"]
+
+
+def _endpoints(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
+    """There are two: the plan's source and the plan's target."""
+    del planned
+    told = predicate["endpoints"]
+    local = [addresses.is_local(place["url"]) for place in told]
+    if predicate["rehearsal"] is not all(local) or local != [place["local"] for place in told]:
+        yield "statement.json: rehearsal or local endpoints are misstated"
+    origin, target = plan["source"], plan["target"]
+    source = {"side": "source", "kind": origin["kind"], "region": None}
+    source["url"] = "folder:" if origin["kind"] == "folder" else origin["account_url"]
+    host = {"side": "target", "kind": target["provider"], "region": target["region"]}
+    if target.get("endpoint") is not None:
+        host["url"] = target["endpoint"]
+    elif len(told) == 2 and told[1]["local"]:
+        yield "statement.json: a provider's own address is never local"
+    wanted = [source, host]
+    if [{name: one[name] for name in want} for one, want in zip(told, wanted)] != wanted or len(  # noqa: B905 - Python 3.9
+        told
+    ) != len(wanted):
+        yield "statement.json: the endpoints are not the plan's"
+
+
+def _sealing(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
+    del plan
+    seal, keys = predicate["seal"], predicate["seal"]["recipients"]
+    if seal["format"] != planned.seal or len(keys) != planned.recipients:
+        yield "statement.json: the seal is not the plan's"
+    if len(set(keys)) != len(keys) or not all(RECIPIENT.fullmatch(key) for key in keys):
+        yield "statement.json: recipients that are no fingerprints, or one twice"
+    if predicate["verification"]["level"] != planned.level:
+        yield "statement.json: the level is not the plan's"
+
+
+def _times(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
+    del plan, planned
+    times = predicate["times"]
+    story = [times["started"], times["ended"], times["written"]]
+    moments = [forms.instant(moment) for moment in story if moment is not None]
+    if moments != sorted(moments):
+        yield "statement.json: it ended before it started, or was written before it ended"
+    first, last = moments[0], moments[-1]
+    for pace in predicate["paces"]:
+        begun, done = forms.instant(pace["started"]), forms.instant(pace["ended"])
+        if not first <= begun <= done <= last:
+            yield "statement.json: a pace from outside the run"
+    if len({pace["step"] for pace in predicate["paces"]}) != len(predicate["paces"]):
+        yield "statement.json: a step has two paces"
+
+
+AHEAD = 60  # seconds by which another machine's clock may be ahead
+WAIVER = {
+    **dict.fromkeys(("what", "reason", "by", "file"), forms.NAMED), "made_at": forms.TIME,
+    "until": forms.DAY, "key_id": forms.KEY_ID, "sha256": forms.DIGEST,
+}  # fmt: skip
+
+
+def _beside(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
+    """What stands beside the plan is about this plan."""
+    del planned
+    target, profile = plan["target"], predicate["profile"]
+    attested, probed = predicate["attestation"], predicate["capabilities"]
+    if profile is not None and profile.get("name") != target["provider"]:
+        yield "statement.json: the profile is of another provider"
+    named = target.get("attestation")
+    there = [place for place in predicate["endpoints"] if place["side"] == "target"]
+    if attested is not None and (
+        named is None
+        or forms.canonical(attested.get("reference")) != forms.canonical(named)
+        or predicate["rehearsal"]
+    ):
+        yield "statement.json: an attestation that the plan does not name, or of a rehearsal"
+    elif attested is not None and not (
+        attested.get("provider") == target["provider"]
+        and type(attested["regions"]) is list
+        and target["region"] in attested["regions"]
+        and all(_attests(attested, place) for place in there)
+    ):
+        yield "statement.json: an attestation of another host"
+    if probed is not None and not any(
+        (probed.get("endpoint"), probed.get("region")) == (place["url"], place["region"])
+        for place in there
+    ):
+        yield "statement.json: what a probe saw is of another target"
+    if predicate["waivers"] and plan.get("waivers") is None:
+        yield "statement.json: waivers, though the plan accepts none"
+    written = predicate["times"]["written"]
+    for waiver in predicate["waivers"]:
+        if forms.ill_formed(waiver, WAIVER, "") is not None:
+            yield "statement.json: not a waiver"
+        elif waiver["until"] < written[:10]:
+            yield "statement.json: a waiver that had ended"
+        elif forms.seconds(waiver["made_at"]) > forms.seconds(written) + AHEAD:
+            yield "statement.json: a waiver from after the statement"
+
+
+def _attests(attested: Mapping[str, Any], place: Mapping[str, Any]) -> bool:
+    """Say whether a host is attested, or what the tunnel leads to that begins at its address."""
+    hosts = {place["url"].rstrip("/")}
+    if place["local"]:
+        tunnels = attested.get("tunnels") or []
+        if type(tunnels) is not list:
+            return False
+        hosts = {
+            way["leads_to"].rstrip("/") for way in tunnels if way["local"].rstrip("/") in hosts
+        }
+    known = attested["endpoints"]
+    listed = forms.ill_formed(known, [forms.is_string], "") is None
+    return listed and len(hosts) == 1 and hosts <= {url.rstrip("/") for url in known}
+
+
+KEPT = {
+    "modified": "manifest", "headers": "ledger", "tier": "ledger", "metadata": "ledger",
+    "tags": "ledger",
+}  # fmt: skip
+"""What a target may not keep, and where it is kept then."""
+
+
+def _losses(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
+    """Losses are of objects that were moved, or are to be."""
+    del plan
+    moved = {
+        each["name"]: each["tally"]["verified"]["objects"] + each["tally"]["pending"]["objects"]
+        for each in predicate["datasets"]
+    }
+    told = {(loss["dataset"], loss["what"]): loss for loss in predicate["losses"]}
+    fits = all(0 < loss["objects"] <= moved.get(loss["dataset"], 0) for loss in predicate["losses"])
+    if len(told) != len(predicate["losses"]) or not fits:
+        yield "statement.json: losses of more objects than there are, or told twice"
+    if planned.version == 1:
+        return
+    if any(KEPT.get(what) != loss["kept"] for (_, what), loss in told.items()):
+        yield "statement.json: not a loss, or kept elsewhere"
+    modified = {
+        name: told[name, "modified"]["objects"] for name, what in told if what == "modified"
+    }
+    if modified != {name: objects for name, objects in moved.items() if objects}:
+        yield "statement.json: no target keeps the time of the last change of any object"
+
+
+def _cutovers(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
+    yield from cutovers.unapproved(
+        predicate, {batch["name"] for batch in plan["batches"]}, planned.version
+    )

@@ -1,0 +1,105 @@
+"""The statement of a bundle beside its journal: times, traffic, paces, plan, probe, cutovers.
+
+Used by verify.py (which see). It needs Python 3.9 and nothing else. What the statement repeats of
+the journal is made again from its events and must be the same; docs/evidence-format.md, sections
+8.3 and 8.4, gives the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hdh_migrate.evidence.verifier import addresses, forms
+from hdh_migrate.evidence.verifier.journal import Journal
+
+
+def untold(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
+    """Say what the statement says otherwise than the journal; from the second format on."""
+    times = predicate["times"]
+    if (journal.started, journal.ended) != (times["started"], times["ended"]):
+        yield "statement.json: the journal has another beginning or end of the run"
+    if forms.instant(journal.last_at) > forms.instant(times["written"]):
+        yield "statement.json: written before the journal's last event"
+    yield from _keys(predicate["seal"], journal)
+    if journal.plan not in (None, predicate["plan"]["digest"]["sha256"]):
+        yield "statement.json: the journal was written under another plan"
+    probed = predicate["capabilities"]
+    if probed is not None and forms.sha256(forms.canonical(probed)) not in journal.probes:
+        yield "statement.json: the journal knows of no such probe"
+    told, known = predicate.get("openings", []), journal.openings
+    if journal.keyed and any((one["object"], one["reason"]) != (None, None) for one in told):
+        yield "statement.json: an opening says more than keyed names allow"
+    same = forms.canonical(told) == forms.canonical(known)  # keyed ones are only counted
+    if len(told) != len(known) or not (journal.keyed or same):
+        yield "statement.json: the journal knows of other openings"
+    yield from _traffic(predicate, journal)
+    yield from _paces(predicate, journal)
+    if journal.receipts["verified"].objects > journal.receipts["sent"].objects:
+        yield "journal.jsonl: more objects were verified than were sent"
+    yield from _cutovers(predicate["cutovers"], journal)
+
+
+def _keys(seal: Mapping[str, Any], journal: Journal) -> Iterator[str]:
+    if journal.bound is not None and journal.bound != seal["recipients"]:
+        yield "statement.json: the journal knows of other recipients"
+    keys = [one for one in seal["recipients"] if one in journal.drilled]
+    proved = [{"recipient": one, "at": journal.drilled[one]} for one in keys]
+    if not journal.keyed and seal.get("proved") != (proved or None):
+        yield "statement.json: the journal knows of other proofs of keys"
+
+
+def _traffic(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
+    moved = journal.ended is not None and bool(journal.receipts["sent"].first)
+    for place in predicate["endpoints"]:
+        told = [entry for entry in journal.traffic if entry["side"] == place["side"]]
+        sums = {
+            name: sum(entry[name] for entry in told)
+            for name in ("bytes_read", "bytes_written", "requests")
+        }
+        seen = sorted({address for entry in told for address in entry["addresses"]})
+        if {**sums, "addresses": seen} != {name: place[name] for name in (*sums, "addresses")}:
+            yield "statement.json: the journal knows of other traffic"
+        secured = sorted({one for entry in told for one in entry.get("tls", ())})
+        if place.get("tls", []) != secured or ("tls" in place) is not bool(secured):
+            yield "statement.json: the journal knows of other TLS"
+        if not all(addresses.leads(entry["endpoint"], place["url"]) for entry in told):
+            yield "journal.jsonl: other endpoints were contacted than the statement's"
+        if any(addresses.is_this_machine(address) is not place["local"] for address in seen):
+            yield "statement.json: an address of this machine that is not local, or one of another"
+        if moved and place["url"] != "folder:" and not (seen and place["requests"]):
+            yield "statement.json: an endpoint that nobody contacted, though objects were moved"
+    if forms.canonical(journal.offsets) != forms.canonical(predicate["times"]["clock_offsets"]):
+        yield "statement.json: the journal knows of other clocks"
+
+
+def _paces(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
+    verified = predicate["outcome"]["states"]["verified"]
+    told = {pace["step"]: pace for pace in predicate["paces"]}
+    for step, kind in (("transfer", "sent"), ("verify", "verified")):
+        receipts, pace = journal.receipts[kind], told.get(step)
+        if pace is None:
+            if receipts.first:
+                yield "statement.json: a pace is missing that the journal tells"
+            continue
+        sums = {name: sum(one[name] for one in pace["bins"]) for name in ("objects", "bytes")}
+        period = (pace["started"], pace["ended"])
+        holds = (receipts.first, receipts.last) == period and sums["objects"] == receipts.objects
+        if receipts.objects == verified["objects"]:
+            holds = holds and sums == verified
+        if not holds or any(one["bytes"] and not one["objects"] for one in pace["bins"]):
+            yield "statement.json: a pace is not what the journal tells"
+            continue
+        length = max(forms.seconds(pace["ended"]) - forms.seconds(pace["started"]), 1)
+        if abs(pace["seconds"] * len(pace["bins"]) - length) > len(pace["bins"]) / 1000:
+            yield "statement.json: the slices of a pace are not as long as its time"
+
+
+def _cutovers(told: Sequence[Mapping[str, Any]], journal: Journal) -> Iterator[str]:
+    if journal.keyed:
+        same = {story["batch"] for story in told} == {batch for batch, _ in journal.cutovers}
+    else:
+        known = [story.facts() for story in journal.cutovers.values()]
+        same = forms.canonical(told) == forms.canonical(known)
+    if not same:
+        yield "statement.json: the journal knows of other cutovers"

@@ -1,0 +1,196 @@
+"""The consent to each stage of one batch's cutover, judged anew whenever it is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hdh_migrate.clocks import Judge, seconds_of
+from hdh_migrate.errors import ApprovalMissing
+from hdh_migrate.events.consent import (
+    ConsentTerms,
+    CutoverApprovalWithdrawn,
+    CutoverTermsChanged,
+    CutoverTermsFixed,
+)
+from hdh_migrate.events.cutover import CutoverWaits, StoryKey, Track
+from hdh_migrate.events.registry import CutoverEvent
+from hdh_migrate.evidence.signatures.approvals import ApprovalStage, Judgement, Why
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.pipeline.cutover.scene import Consent
+from hdh_migrate.pipeline.cutover.standing import FINAL, Standing, standing, standings
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.contents import signers
+from hdh_migrate.session.policy.terms import (
+    apart,
+    beside,
+    difference,
+    digest_of,
+    highest,
+    terms_of,
+    threshold,
+    verifiers,
+)
+from hdh_migrate.session.verbs.approve import judgement, subject_of
+
+_OTHERS = frozenset({Why.OTHER_BATCH, Why.OTHER_STAGE})
+
+
+@dataclass(slots=True)
+class Consents:
+    """Judges the approvals that lie there now, for the batch as its journal has it."""
+
+    desk: Desk
+    ledger: Ledger
+    judge: Judge
+    batch: str
+    writes: bool = True
+    """Whether the ledger is open for writing: then withdrawals are journalled when first seen."""
+    _final: Standing | None = field(default=None, init=False)
+    _signers: frozenset[str] | None = field(default=None, init=False)
+
+    def __call__(self, stage: str, root: str) -> Consent:
+        """Return what the approvals of a stage for a manifest root come to.
+
+        Raises:
+            KeyUnavailable: a public key, or the operator's own key, cannot be read.
+            ClocksDiffer: it cannot be told which of them have expired.
+        """
+        now, terms = self._standing(), terms_of(self.desk.loaded, self.batch)
+        if now.terms is not None and digest_of(now.terms) != digest_of(terms):
+            lines = difference(now.terms, terms)
+            return Consent(given=False, told=("the terms differ from those in force", *lines))
+        # The key files are read once: what they hold a moment later approves nothing.
+        found = self._judged(now, ApprovalStage(stage), root, terms, by=terms)
+        more = "approvals are" if found.missing > 1 else "approval is"
+        told = [f"{found.missing} more {more} needed"] if found.missing else []
+        # Those of other batches and stages are kept on the same shelf and say nothing here.
+        refused = [one for one in found.refused if one.why not in _OTHERS]
+        return Consent(
+            given=not found.missing,
+            keys=tuple(one.fingerprint for one in found.accepted),
+            told=(*told, *(f"not counted: {one}" for one in refused)),
+            terms=digest_of(terms),
+            begins=min(
+                (one.begins for one in found.accepted if one.begins is not None),
+                key=seconds_of, default=None,
+            ),
+        )  # fmt: skip
+
+    def settle(self) -> None:
+        """Fix the terms in the journal; other ones need the consent of those who approve by them.
+
+        Raises:
+            ApprovalMissing: they have not agreed; nothing was done.
+            KeyUnavailable, ClocksDiffer: as when a consent is judged.
+        """
+        now, terms = self._standing(), terms_of(self.desk.loaded, self.batch)
+        here = tuple(beside(self.desk.loaded))
+        if now.terms is None:
+            self._demand_same_people(terms)
+            # An earlier version fixed none: what is found now was never agreed to by anybody.
+            adopted = "switching" in now.times
+            self._note(
+                CutoverTermsFixed(
+                    **self._about, terms=terms, digest=digest_of(terms), beside=here,
+                    adopted=adopted,
+                )
+            )  # fmt: skip
+        elif digest_of(now.terms) != digest_of(terms):
+            lines = difference(now.terms, terms)
+            keys, since = self._agreed(now, now.terms, terms, lines)
+            self._note(
+                CutoverTermsChanged(
+                    **self._about, was=digest_of(now.terms), now=digest_of(terms), terms=terms,
+                    difference=tuple(lines), approvals=keys, since=since, beside=here,
+                )
+            )  # fmt: skip
+        self._final = None
+
+    def _demand_same_people(self, terms: ConsentTerms) -> None:
+        """Demand of a batch's first terms that they ask whom those of the others ask.
+
+        The plan names them once for all batches; a batch that nobody began yet is no way around
+        those who approved another one.
+
+        Raises:
+            ApprovalMissing: they do not; nothing was done.
+        """
+        for (batch, track), story in standings(self.ledger.cutovers()).items():
+            if track is not Track.CUTOVER or story.terms is None:
+                continue
+            if not (lines := apart(story.terms, terms)):
+                continue
+            self._note(CutoverWaits(**self._about, why="terms", told=tuple(lines)))
+            raise ApprovalMissing(
+                f"batch {self.batch}: the plan asks others than batch {batch} was begun with:\n"
+                + "\n".join(f"  {line}" for line in lines),
+                hint=f'have it agreed to for batch {batch} first (--stage terms, then "hdh-migrate'
+                f' cutover start PLAN --batch {batch}"), or take the change back; nothing was done',
+            )
+
+    def _judged(
+        self,
+        now: Standing,
+        stage: ApprovalStage,
+        root: str | None,
+        terms: ConsentTerms,
+        *,
+        by: ConsentTerms,
+    ) -> Judgement:
+        """Judge what is kept for a stage by the keys of some terms; tell the withdrawals."""
+        if self._signers is None:  # a verb tells its own before it asks for consent
+            self._signers = signers(self.ledger)
+        subject = subject_of(self.desk, self.ledger, now, stage, root, terms)
+        found = judgement(
+            self.desk, subject, self.judge,
+            keys=verifiers(by.approvers),
+            threshold=highest(by) if stage is ApprovalStage.TERMS else threshold(by, stage),
+            signers=self._signers, withdrawn=now.withdrawn,
+        )  # fmt: skip
+        self._tell(now, found)
+        return found
+
+    def _agreed(
+        self, now: Standing, in_force: ConsentTerms, terms: ConsentTerms, lines: list[str]
+    ) -> tuple[tuple[str, ...], str | None]:
+        """Return who agreed to other terms, and when the last of them signed."""
+        if not in_force.approvers and "switching" not in now.times:
+            return (), None  # nobody was asked before, and nothing was done under these terms
+        found = self._judged(now, ApprovalStage.TERMS, None, terms, by=in_force)
+        if not found.missing:
+            signed = [one.made_at for one in found.accepted]
+            keys = tuple(one.fingerprint for one in found.accepted)
+            return keys, max(signed, key=seconds_of)
+        told = [*lines, f"{found.missing} of those who approved before must agree to this"]
+        told += [f"not counted: {one}" for one in found.refused if one.why not in _OTHERS]
+        self._note(CutoverWaits(**self._about, why="terms", told=tuple(told)))
+        raise ApprovalMissing(
+            f"batch {self.batch}: the plan changes the terms of its cutover:\n"
+            + "\n".join(f"  {line}" for line in told),
+            hint=f'"hdh-migrate approve PLAN --batch {self.batch} --stage terms --key FILE", by'
+            " those who approved before; or take the change back; nothing was done",
+        )
+
+    @property
+    def _about(self) -> StoryKey:
+        return {"batch": self.batch, "track": Track.CUTOVER}
+
+    def _note(self, event: CutoverEvent) -> None:
+        self.ledger.event(event)
+        self.ledger.commit()
+
+    def _standing(self) -> Standing:
+        """Return how the batch stands; nothing that is asked of it changes once it is final."""
+        if self._final is not None:
+            return self._final
+        now = standing(self.ledger.cutovers(), self.batch)
+        if now.stage in FINAL:
+            self._final = now
+        return now
+
+    def _tell(self, now: Standing, found: Judgement) -> None:
+        if not self.writes:
+            return
+        for approval, key in sorted(found.withdrawn - now.withdrawn):
+            self._note(CutoverApprovalWithdrawn(**self._about, approval=approval, key=key))
+            now.withdrawn.add((approval, key))

@@ -1,0 +1,70 @@
+"""The key that signs a plan's reports: the operator's own, which neither approves nor waives."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from hdh_migrate.errors import Refused
+from hdh_migrate.evidence.signatures.signing import Verifier, public_half
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.pipeline.cutover.standing import standings
+from hdh_migrate.plan.model import Plan
+from hdh_migrate.wiring import Vault, identity_path
+
+
+def report_key(plan: Plan, base: Path) -> Verifier | None:
+    """Return the public half of `report.signer`, None when the plan names none.
+
+    Raises:
+        KeyUnavailable: the key or its passphrase cannot be read.
+    """
+    if plan.report.signer is None:
+        return None
+    vault, phrase = Vault.open(base), plan.report.signer_passphrase
+    return public_half(
+        identity_path(plan.report.signer, vault),
+        lambda: vault.reveal(phrase).encode() if phrase is not None else None,
+    )
+
+
+def barred(
+    plan: Plan, base: Path, keys: Sequence[Verifier], signers: Collection[str]
+) -> list[Verifier]:
+    """Return whose signatures neither approve nor waive.
+
+    `signers` are fingerprints of those whose key signed reports before: who exchanges the file of
+    that key is still who runs the plan.
+
+    Raises:
+        KeyUnavailable: as `report_key`.
+    """
+    own = report_key(plan, base)
+    earlier = [key for key in keys if key.fingerprint in signers]
+    return earlier if own is None else [own, *earlier]
+
+
+def demand_apart(ledger: Ledger, signer: Verifier) -> None:
+    """Demand that the key which is to sign a report has approved nothing that the report tells.
+
+    What an earlier version counted, before there were terms, stays as it is.
+
+    Raises:
+        Refused: it has; nothing was written.
+    """
+    lines = []
+    for story in standings(ledger.cutovers()).values():
+        stages = [stage for stage in story.approvals if story.terms_of.get(stage) is not None]
+        given = [(stage, story.approvals[stage]) for stage in stages]
+        given += [("terms", [*change.event.approvals]) for change in story.terms_changes]
+        lines += [
+            f"batch {story.batch}: {signer.key_id} approved its {stage}"
+            for stage, keys in given
+            if signer.fingerprint in keys
+        ]
+    if lines:
+        raise Refused(
+            "the report would be signed by a key that approved what it tells",
+            blockers=lines,
+            hint="let report.signer name a key of whoever runs the plan; nothing was written",
+        )

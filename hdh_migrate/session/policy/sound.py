@@ -1,0 +1,44 @@
+"""A ledger that is believed only after it was computed again: for reports and approvals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.changing import demand_datasets
+from hdh_migrate.session.policy.timekeeping import offline
+from hdh_migrate.session.verbs.run import held_ledger, name_of
+
+
+@contextmanager
+def sound_ledger(desk: Desk) -> Iterator[Ledger]:
+    """Open the ledger for looking at one moment of it, computed again from its rows.
+
+    A ledger of an earlier version is brought up first, and one of a plan that was changed since
+    is bound to the changed plan, under the lock: what is signed is told by its journal. A run that
+    goes on meanwhile changes nothing of what is seen.
+
+    Raises:
+        UsageError: no run of this plan has begun.
+        LedgerDamaged: the rows, or its name, are not as the journal tells them, or not of the
+            plan's datasets.
+        LedgerLocked: it has to be brought up or bound, and another command holds it.
+        PlanChanged: it was started with a plan that moves or proves something else.
+    """
+    ledger = desk.read_ledger()
+    if ledger.outdated or ledger.meta("plan_digest") != desk.loaded.digest:
+        ledger.close()
+        with held_ledger(desk, offline(desk.clock, desk.ledger_path)):
+            pass  # to open it is all
+        ledger = desk.read_ledger()
+    try:
+        with ledger.snapshot():
+            ledger.check()
+            demand_datasets(ledger, desk.loaded)
+            name_of(ledger)
+            ledger.reconcile()
+            yield ledger
+    finally:
+        ledger.close()

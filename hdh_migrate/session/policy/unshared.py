@@ -1,0 +1,58 @@
+"""What a plan relies on is nobody else's to change: its own file, keys, secrets, programs.
+
+Whoever can exchange a recipient's key reads what is sealed from then on; whoever can exchange an
+approver's, or a program, decides with us. They may be read by others where they are public.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.folders import demand_unshared
+from hdh_migrate.plan.loader import LoadedPlan
+from hdh_migrate.plan.model import Plan
+from hdh_migrate.plan.sides import Crypt4gh
+from hdh_migrate.session.policy.contents import named_files
+
+
+def demand_ours(loaded: LoadedPlan, state: Path) -> None:
+    """Refuse a plan of which others could change something, or put something in its place.
+
+    Whose the plan's file is may change what it names too: a container mounts both.
+
+    Raises:
+        Refused: they can.
+    """
+    owners = {loaded.path.stat().st_uid}
+    for path in (loaded.path, state, *(loaded.base / name for name in _named(loaded.plan))):
+        demand_unshared(path, owners)
+
+
+def _named(plan: Plan) -> list[str]:
+    found = dict.fromkeys(path for _, path in named_files(plan))
+    if isinstance(plan.seal, Crypt4gh):
+        found |= dict.fromkeys(plan.seal.recipients)
+    lists = [
+        plan.approvals and plan.approvals.keys,
+        plan.waivers and plan.waivers.keys,
+        *(one.decommission and one.decommission.trust for one in plan.cutovers),
+    ]
+    for keys in lists:
+        found |= dict.fromkeys(keys or ())
+    return [*found, *_references(plan.model_dump(mode="json"))]
+
+
+def _references(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+    match value:
+        case str() if value.startswith("file:"):
+            yield value.removeprefix("file:")
+        case dict():
+            for one in value.values():
+                yield from _references(one)
+        case list():
+            for one in value:
+                yield from _references(one)
+        case _:
+            pass

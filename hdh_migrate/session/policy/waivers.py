@@ -1,0 +1,277 @@
+"""Signed waivers: a named person lets one condition of the target go, for one plan, until a day.
+
+A waiver is a DSSE envelope around an in-toto statement about the plan's digest, in `waivers/`
+beside the plan. It counts only when one of the plan's `waivers.keys` signed it, so who runs a plan
+cannot waive for himself, and it counts no more once the plan changed or its day has passed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.clocks import Moment, utc_seconds_of
+from hdh_migrate.codes import Code
+from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
+from hdh_migrate.evidence.lines.statement import STATEMENT
+from hdh_migrate.evidence.signatures.signing import (
+    STATEMENT_TYPE,
+    Signer,
+    Verifier,
+    load_verifier,
+    verify_envelope,
+)
+from hdh_migrate.fixity import canonical_json
+from hdh_migrate.folders import whole
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.model import Problem
+from hdh_migrate.pipeline.cutover.standing import standings
+from hdh_migrate.plan.fields import is_day
+from hdh_migrate.plan.files import read_bounded
+from hdh_migrate.plan.loader import LoadedPlan, digest_of
+from hdh_migrate.plan.model import Plan
+from hdh_migrate.results.moves import WaiverFact
+from hdh_migrate.session.policy.reporters import barred
+from hdh_migrate.session.policy.terms import verifiers
+from hdh_migrate.targets.profiles import Profile
+
+FOLDER = "waivers"
+PREDICATE = "urn:hdh-migrate:waiver:v1"
+ATTESTATION = "attestation"
+FILES_MAX = 100
+BYTES_MAX = 1 << 16
+REASON_MAX = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """One condition that is let go."""
+
+    what: str
+    reason: str
+    until: str
+    made_at: str
+    by: str
+    key_id: str
+    file: str
+    sha256: str
+
+
+def health(rule: str) -> str:
+    """Return what a waiver calls a health-data rule of the profile."""
+    return f"health.{rule}"
+
+
+def finding(code: str) -> str:
+    """Return what a waiver calls the findings of one code; it covers those known when it is made.
+
+    Only a cutover asks for these: with a waiver it goes on although such findings are open.
+    """
+    return f"finding.{code}"
+
+
+def may_be_waived(what: str, profile: Profile) -> bool:
+    """Say whether there is such a thing to waive."""
+    return what in subjects(profile) or _is_finding(what)
+
+
+def _is_finding(what: str) -> bool:
+    found = re.fullmatch(r"finding\.([a-z0-9-]{1,60})", what)
+    return found is not None and Code.known(found[1]) is not None
+
+
+def subjects(profile: Profile) -> list[str]:
+    """Return everything that can be waived with this profile."""
+    return [ATTESTATION, *(health(rule.name) for rule in profile.health)]
+
+
+def in_force(
+    plan: Plan,
+    base: Path,
+    now: Moment,
+    *,
+    named: Sequence[Verifier] | None = None,
+    signers: Collection[str] = (),
+) -> tuple[list[Waiver], list[str]]:
+    """Return the waivers that count now, and why each other file beside the plan does not.
+
+    `named` are the keys of those who may waive, where terms have fixed them; `signers` are the
+    keys that are known to have been those of reports: these waive nothing, as the one of today.
+
+    Raises:
+        KeyUnavailable: a key of the plan cannot be read.
+    """
+    if plan.waivers is None or not (base / FOLDER).is_dir():
+        return [], []
+    if named is None:
+        named = [load_verifier(base / path) for path in plan.waivers.keys]
+    own = barred(plan, base, named, signers)
+    keys = [key for key in named if key.fingerprint not in {one.fingerprint for one in own}]
+    counted: list[Waiver] = []
+    refused: list[str] = []
+    for path in files(base):
+        name = f"{FOLDER}/{path.name}"
+        try:
+            counted.append(_read(path, name, keys, own, digest_of(plan), now))
+        except EvidenceDamaged as error:
+            refused.append(f"{name} does not count: {error}")
+    return counted, refused
+
+
+def unagreed(
+    ledger: Ledger, plan: Plan, base: Path, now: Moment, signers: Collection[str]
+) -> list[Problem]:
+    """Return the waivers that count by the plan, and not by what its journal tells.
+
+    Their keys are not of those who may waive by the terms of a batch whose cutover was begun, or
+    were those of reports before. The gate before the target, which knows no journal, lets them by.
+
+    Raises:
+        KeyUnavailable: a key of the plan cannot be read.
+    """
+    stories = standings(ledger.cutovers()).values()
+    fixed = [story.terms.waivers for story in stories if story.terms is not None]
+    named = None
+    if fixed:
+        alike = set.intersection(*({one.public for one in keys} for keys in fixed))
+        named = verifiers(one for one in fixed[0] if one.public in alike)
+    counted, _ = in_force(plan, base, now)
+    agreed, _ = in_force(plan, base, now, named=named, signers=signers)
+    files = {waiver.file for waiver in agreed}
+    what = "its key waives nothing by the terms that are in force, or signed reports before"
+    return [Problem(where=one.file, what=what) for one in counted if one.file not in files]
+
+
+def waiver_facts(plan: Plan, base: Path, now: Moment) -> list[WaiverFact]:
+    """Return the waivers that count now, as JSON for the report; used or not."""
+    return [
+        {
+            "what": one.what,
+            "reason": one.reason,
+            "until": one.until,
+            "made_at": one.made_at,
+            "by": one.by,
+            "key_id": one.key_id,
+            "file": one.file,
+            "sha256": one.sha256,
+        }
+        for one in in_force(plan, base, now)[0]
+    ]
+
+
+def told(waiver: WaiverFact) -> str:
+    """Return a waiver's facts as a line for people."""
+    return (
+        f"{waiver['what']} is waived until {waiver['until']} by {waiver['key_id']}:"
+        f" {waiver['reason']}"
+    )
+
+
+def make(
+    loaded: LoadedPlan, signer: Signer, *, what: str, reason: str, until: str, now: Moment, by: str
+) -> tuple[Path, bool]:
+    """Write a waiver beside the plan; also say whether the plan accepts its key.
+
+    Raises:
+        UsageError: its day has passed, or it was written before.
+    """
+    if until < now.last_day:
+        raise UsageError(f"{until} has passed: a waiver ends today or later")
+    statement = {
+        "_type": STATEMENT,
+        "subject": [{"name": "plan", "digest": {"sha256": loaded.digest}}],
+        "predicateType": PREDICATE,
+        "predicate": {
+            "what": what, "reason": reason, "until": until, "made_at": now.earliest, "by": by,
+            "migration": loaded.plan.migration,
+        },
+    }  # fmt: skip
+    envelope = signer.sign(STATEMENT_TYPE, canonical_json(statement))
+    data = json.dumps(envelope, indent=2).encode() + b"\n"
+    path = loaded.base / FOLDER / f"{what}-{until}-{hashlib.sha256(data).hexdigest()[:8]}.json"
+    try:
+        path.parent.mkdir(exist_ok=True)
+        whole(path, data, mode=0o644)
+    except FileExistsError:
+        raise UsageError(f"{path} exists", hint="nothing was changed") from None
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", hint="nothing was waived") from None
+    keys = loaded.plan.waivers.keys if loaded.plan.waivers is not None else ()
+    return path, signer.key_id in {key.key_id for key in _readable(loaded.base, keys)}
+
+
+def files(base: Path) -> list[Path]:
+    """Return everything that may be a waiver, counted or not.
+
+    Raises:
+        KeyUnavailable: there are more than are read.
+    """
+    found = sorted((base / FOLDER).glob("*.json"))
+    if len(found) > FILES_MAX:
+        raise KeyUnavailable(
+            f"{FOLDER}: more than {FILES_MAX} files", hint="move those that ended elsewhere"
+        )
+    return found
+
+
+def _read(
+    path: Path, name: str, keys: Sequence[Verifier], own: Sequence[Verifier], plan: str, now: Moment
+) -> Waiver:
+    """Return a waiver that counts.
+
+    Raises:
+        EvidenceDamaged: it does not; with the reason.
+    """
+    try:
+        data = read_bounded(path, BYTES_MAX)
+        envelope = json.loads(data) if len(data) <= BYTES_MAX else None
+    except (OSError, ValueError, RecursionError):
+        envelope = None
+    if not isinstance(envelope, dict):
+        raise EvidenceDamaged("it cannot be read")
+    signer = next((key for key in keys if _signed_by(envelope, key)), None)
+    if signer is None and any(_signed_by(envelope, key) for key in own):
+        raise EvidenceDamaged("its key signs the reports, so who runs the plan would waive")
+    if signer is None:
+        raise EvidenceDamaged("none of the plan's waivers.keys signed it")
+    try:
+        statement = json.loads(verify_envelope(envelope, [signer]))
+        told = statement["predicate"]
+        fields = {name: str(told[name]) for name in ("what", "reason", "until", "made_at", "by")}
+        about = [subject["digest"]["sha256"] for subject in statement["subject"]]
+        kind = statement["predicateType"]
+        utc_seconds_of(fields["made_at"])
+        ahead = now.not_yet(fields["made_at"])
+    except (KeyError, TypeError, ValueError):
+        raise EvidenceDamaged("it is no waiver") from None
+    if kind != PREDICATE or not is_day(fields["until"]):
+        raise EvidenceDamaged("it is no waiver")
+    if about != [plan]:
+        raise EvidenceDamaged("it was given for another plan, or before this one was changed")
+    if ahead:
+        raise EvidenceDamaged("it is dated in the future")
+    if fields["until"] < now.last_day:
+        raise EvidenceDamaged(f"it ended on {fields['until']}")
+    digest = hashlib.sha256(data).hexdigest()
+    return Waiver(**fields, key_id=signer.key_id, file=name, sha256=digest)
+
+
+def _signed_by(envelope: dict[str, Any], key: Verifier) -> bool:
+    try:
+        verify_envelope(envelope, [key])
+    except EvidenceDamaged:
+        return False
+    return True
+
+
+def _readable(base: Path, paths: Sequence[str]) -> Iterator[Verifier]:
+    for path in paths:
+        try:
+            yield load_verifier(base / path)
+        except KeyUnavailable:
+            continue

@@ -1,0 +1,1 @@
+"""One verb on one plan each: what the command line calls."""

@@ -1,0 +1,344 @@
+"""Carry out the verbs of a cutover: ledger, adapters, approvals and the story put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from hdh_migrate.clocks import Judge, seconds_of
+from hdh_migrate.errors import CommandFailed, KeyUnavailable, UsageError
+from hdh_migrate.events.cutover import Track
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.pipeline.cutover.facts import cutover_facts, waits_of
+from hdh_migrate.pipeline.cutover.finalize import finalize as finish
+from hdh_migrate.pipeline.cutover.rehearse import rehearse as play
+from hdh_migrate.pipeline.cutover.rollback import count, restore, told_back
+from hdh_migrate.pipeline.cutover.scene import (
+    Back,
+    Consumer,
+    Need,
+    Program,
+    Ran,
+    Scene,
+    Terms,
+    Waived,
+)
+from hdh_migrate.pipeline.cutover.standing import standing, standings
+from hdh_migrate.pipeline.cutover.start import start as go
+from hdh_migrate.plan.cutover import Cutover, SmokeCommand
+from hdh_migrate.plan.leaks import redacted
+from hdh_migrate.plan.model import Plan
+from hdh_migrate.plan.pointers import Pointer as PointerSection
+from hdh_migrate.pointers.command import LocalRun
+from hdh_migrate.ports import Pointer
+from hdh_migrate.results.looks import CutoverStatus
+from hdh_migrate.results.switches import Counted, Rehearsed, RolledBack
+from hdh_migrate.results.switches import Cutover as CutoverTold
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy import gate, waivers
+from hdh_migrate.session.policy.binding import bind_recipients
+from hdh_migrate.session.policy.canary import demand_apart
+from hdh_migrate.session.policy.consents import Consents
+from hdh_migrate.session.policy.contents import signers
+from hdh_migrate.session.policy.openings import take_in
+from hdh_migrate.session.policy.terms import verifiers
+from hdh_migrate.session.policy.timekeeping import judge_for, judge_over
+from hdh_migrate.session.verbs import hold as holding
+from hdh_migrate.session.verbs.run import Turn, bound_ledger, held_ledger, operator, self_test
+from hdh_migrate.session.views.drawer import Drawer
+from hdh_migrate.session.views.records import batch_root
+from hdh_migrate.wiring import (
+    Services,
+    Vault,
+    open_consumer,
+    open_freeze_probe,
+    open_pointer,
+    source_transport,
+)
+from hdh_migrate.wiring.chosen import is_rehearsal
+
+
+def start(desk: Desk, batch: str) -> CutoverTold:
+    """Cut a batch over; started again after any stop it goes on. Returns how it stands.
+
+    Raises:
+        MigrateError: whatever keeps it from going on; see `pipeline.cutover.start`.
+    """
+    with _scene(desk, batch, Track.CUTOVER, write=True, binding=True) as scene:
+        go(scene)
+        return _told(scene)
+
+
+def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> RolledBack:
+    """Give the pointer its old value back and tell what consumers wrote meanwhile.
+
+    Raises:
+        MigrateError: see `pipeline.cutover.rollback`.
+    """
+    plan, entry = desk.loaded.plan, entry_of(desk, batch)
+    section = _pointer(plan, entry, Track.CUTOVER)
+    desk.read_ledger().close()
+    # The source alone is asked for the time, without a credential: it dates the journal, and what
+    # it tells, or not, stops nothing.
+    transport = source_transport(plan, desk.loaded.base)
+    dating = judge_over(desk.clock, [transport], desk.ledger_path)
+    dating.look()
+    with bound_ledger(desk, dating) as ledger:
+        pointer = open_pointer(plan, section, Vault.open(desk.loaded.base))
+        restore(_back(desk, ledger, pointer.thing, section.value, batch))
+        with told_back():
+            take_in(ledger, desk.ledger_path)
+            services = desk.services(write=False)
+            services.transports = (*services.transports, ("source", transport))
+            services.take(pointer)
+            judge = judge_for(desk.clock, [services], desk.ledger_path)
+            judge.journal = ledger.last_at
+            with Turn(desk=desk, opened=[services], ledger=ledger, judge=judge) as turn:
+                scene = _put_together(turn, entry, section, Track.CUTOVER)
+                told = count(scene)
+                lines = _lines(told) if show_names else []
+                return {**told, **_told(scene), "lines": lines}
+
+
+def _lines(told: Counted) -> list[str]:
+    if told["names"] is None:
+        return []
+    with open(told["names"], encoding="utf-8") as file:  # noqa: PTH123 - the drawer's path
+        return file.read().splitlines()
+
+
+def finalize(desk: Desk, batch: str, reason: str | None) -> CutoverTold:
+    """Give rollback up for good.
+
+    Raises:
+        MigrateError: see `pipeline.cutover.finalize`.
+    """
+    with _scene(desk, batch, Track.CUTOVER, write=False, binding=True) as scene:
+        finish(scene, reason)
+        return _told(scene)
+
+
+def rehearse(desk: Desk, batch: str) -> Rehearsed:
+    """Play the whole cutover on the canary and back.
+
+    Raises:
+        UsageError: the plan names no canary for the batch.
+        Refused: the canary is one of the plan's pointers.
+        MigrateError: see `pipeline.cutover.rehearse`.
+    """
+    canary = _pointer(desk.loaded.plan, entry_of(desk, batch), Track.REHEARSAL)
+    demand_apart(desk.loaded.plan, desk.loaded.base, canary)
+    with _scene(desk, batch, Track.REHEARSAL, write=False) as scene:
+        return play(scene)
+
+
+def look(ledger: Ledger, desk: Desk, batch: str) -> CutoverStatus | None:
+    """Return where a batch's cutover stands and why it waits; None when none is planned."""
+    if desk.loaded.plan.cutover(batch) is None:
+        return None
+    story = standings(ledger.cutovers()).get((batch, Track.CUTOVER))
+    held = holding.holder(desk)
+    if story is None:
+        return {"stage": "not started", "since": None, "waits": None, "held": held,
+                "window_until": None}  # fmt: skip
+    return {
+        "stage": str(story.stage),
+        "since": story.since,
+        "waits": waits_of(story),
+        "held": held,
+        "window_until": story.window_until,
+    }
+
+
+def entry_of(desk: Desk, batch: str) -> Cutover:
+    """Return what the plan says of a batch's cutover.
+
+    Raises:
+        UsageError: nothing, or there is no such batch.
+    """
+    desk.batches([batch])
+    found = desk.loaded.plan.cutover(batch)
+    if found is None:
+        raise UsageError(
+            f"the plan does not say how batch {batch} is cut over",
+            hint="add it to the plan's `cutovers` (hdh-migrate docs cutover); a run that is under"
+            " way goes on",
+        )
+    return found
+
+
+# --- the scene -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def _scene(
+    desk: Desk, batch: str, track: Track, *, write: bool, binding: bool = False
+) -> Iterator[Scene]:
+    """Open everything for one verb, and close it with what was exchanged with each endpoint.
+
+    A `binding` verb rests on the terms of the cutover: they are fixed, or a change is agreed to.
+    """
+    entry = entry_of(desk, batch)
+    pointer = _pointer(desk.loaded.plan, entry, track)
+    desk.read_ledger().close()  # a ledger is never made by a cutover
+    services = desk.services(write=write)
+    if write:
+        self_test(services)
+    judge = judge_for(desk.clock, [services], desk.ledger_path)
+    # Asked before anything is written, so that the journal is dated by a clock that is right; who
+    # refuses because of it is the step that depends on it.
+    gate.opened(services, desk.loaded.plan, judge)
+    with (
+        held_ledger(desk, judge) as ledger,
+        Turn(desk=desk, opened=[services], ledger=ledger, judge=judge) as turn,
+    ):
+        if binding and write:  # a delta seals, too
+            bind_recipients(ledger, desk.loaded.plan, services.recipients)
+        if binding:
+            Consents(desk, ledger, judge, batch).settle()
+        yield _put_together(turn, entry, pointer, track)
+
+
+def _put_together(
+    turn: Turn,
+    entry: Cutover,
+    pointer: PointerSection,
+    track: Track,
+) -> Scene:
+    desk, ctx, ledger, services = turn.desk, turn.ctx, turn.ledger, turn.opened[-1]
+    plan, batch, vault = desk.loaded.plan, entry.batch, services.vault
+    return Scene(
+        ctx=ctx,
+        batch=batch,
+        track=track,
+        pointer=services.take(open_pointer(plan, pointer, vault)),
+        value=pointer.value,
+        probe=services.take(open_freeze_probe(plan, vault, services.sources)),
+        terms=_terms(entry),
+        needs=_needs(plan, batch),
+        user=operator(),
+        root=lambda: batch_root(desk, ledger, batch),
+        consent=Consents(desk, ledger, ctx.judge, entry.batch),
+        held=lambda: holding.holder(desk),
+        waivers=partial(_waivers, desk, ledger, ctx.judge, batch),
+        attested=lambda: [str(one) for one in gate.opened(services, plan, ctx.judge)],
+        consumer=partial(_consumer, desk, services, entry, ctx.judge),
+        lacking=partial(_lacking, plan, entry, vault),
+        programs=[_program(desk, vault, one, pointer.value) for one in entry.smoke.commands],
+        drawer=drawer_of(desk),
+        shown=redacted,
+        rehearsing=is_rehearsal(desk.loaded.plan, desk.loaded.base),
+    )
+
+
+def _back(desk: Desk, ledger: Ledger, pointer: Pointer, value: str, batch: str) -> Back:
+    return Back(
+        ledger=ledger,
+        batch=batch,
+        track=Track.CUTOVER,
+        user=operator(),
+        retry=desk.retrying(),
+        pointer=pointer,
+        value=value,
+        drawer=drawer_of(desk),
+        shown=redacted,
+    )
+
+
+def _pointer(plan: Plan, entry: Cutover, track: Track) -> PointerSection:
+    found = plan.pointer(entry.batch) if track is Track.CUTOVER else entry.canary
+    if found is None:
+        raise UsageError(
+            f"the plan names no canary for batch {entry.batch}",
+            hint="give its entry in `cutovers` a `canary`: a pointer that no consumer follows",
+        )
+    return found
+
+
+def _terms(entry: Cutover) -> Terms:
+    return Terms(
+        relist_seconds=entry.relist_seconds,
+        rounds=entry.rounds,
+        smoke_objects=entry.smoke.objects,
+        window_seconds=entry.window_seconds,
+        roll_back=entry.smoke.on_failure == "rollback",
+    )
+
+
+def _needs(plan: Plan, batch: str) -> tuple[Need, ...]:
+    needs = next(found.needs for found in plan.batches if found.name == batch)
+    return tuple(Need(batch=need, cut_over=plan.cutover(need) is not None) for need in needs)
+
+
+def _waivers(desk: Desk, ledger: Ledger, judge: Judge, batch: str) -> Waived:
+    """Read the waivers; each covers the findings that were known when it was made."""
+    terms = standing(ledger.cutovers(), batch).terms
+    counted, _ = waivers.in_force(
+        desk.loaded.plan, desk.loaded.base, judge.now(),
+        named=None if terms is None else verifiers(terms.waivers), signers=signers(ledger),
+    )  # fmt: skip
+    known = [(one.what, seconds_of(one.made_at)) for one in counted]
+
+    def waived(finding: Mapping[str, Any]) -> bool:
+        asked, at = waivers.finding(finding["code"]), seconds_of(finding["at"])
+        return any(what == asked and made_at >= at for what, made_at in known)
+
+    return waived
+
+
+def _consumer(desk: Desk, services: Services, entry: Cutover, judge: Judge) -> Consumer:
+    loaded = desk.loaded
+    consumer, place = open_consumer(loaded.plan, entry.smoke, services.vault, services.network)
+    gate.admit_target(place, loaded.plan, loaded.base, judge)
+    return services.take(consumer)
+
+
+def _lacking(plan: Plan, entry: Cutover, vault: Vault) -> list[str]:
+    """Return why the smoke tests could not be made, before anything is switched."""
+    told = []
+    try:
+        open_consumer(plan, entry.smoke, vault)[0].thing.envelopes.self_test()
+    except KeyUnavailable as error:
+        told.append(f"smoke tests: {error}")
+    for command in entry.smoke.commands:
+        try:
+            for ref in command.environment.values():
+                vault.reveal(ref)
+        except KeyUnavailable as error:
+            told.append(f"smoke test {command.name}: {error}")
+    return told
+
+
+def _program(desk: Desk, vault: Vault, section: SmokeCommand, value: str) -> Program:
+    def run() -> Ran:
+        environment = {name: vault.reveal(ref) for name, ref in section.environment.items()}
+        runner = LocalRun(desk.loaded.base, environment, seconds=section.timeout_seconds)
+        try:
+            ended = runner(section.run, {"HDH_POINTER": value})
+        except CommandFailed as error:
+            return Ran(ok=False, told=str(error))
+        # What it printed may name objects, so it goes where names may stand.
+        drawer, name = drawer_of(desk), f"smoke-{section.name}.log"
+        with drawer.open(name) as file:
+            file.write((ended.output + ended.errors).decode("utf-8", "surrogateescape"))
+        if ended.status == 0:
+            return Ran(ok=True, told="status 0")
+        how = "took too long" if ended.status is None else f"status {ended.status}"
+        return Ran(ok=False, told=f"{how}; its output stands in {drawer.path(name)}")
+
+    return Program(name=section.name, run=run)
+
+
+def drawer_of(desk: Desk) -> Drawer:
+    """Return where a cutover keeps lists of names and values."""
+    return Drawer(desk.ledger_path.with_name("cutover"))
+
+
+def _told(scene: Scene) -> CutoverTold:
+    return next(
+        told
+        for told in cutover_facts(scene.ctx.ledger)
+        if (told["batch"], told["track"]) == (scene.batch, scene.track)
+    )

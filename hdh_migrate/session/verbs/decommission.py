@@ -1,0 +1,208 @@
+"""Carry out the end of a batch at the source: evidence, approvals and the eraser put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from hdh_migrate.clocks import Judge
+from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
+from hdh_migrate.events.cutover import Track
+from hdh_migrate.evidence.check import examine
+from hdh_migrate.evidence.signatures.signing import load_verifier
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.pipeline import decommission as story
+from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.cutover.standing import standing
+from hdh_migrate.pipeline.undertaking import Undertaking
+from hdh_migrate.plan.cutover import Cutover, Decommission
+from hdh_migrate.ports import Eraser
+from hdh_migrate.results.switches import Decommissioned, DecommissionForecast
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy import gate
+from hdh_migrate.session.policy.consents import Consents
+from hdh_migrate.session.policy.terms import verifiers
+from hdh_migrate.session.policy.timekeeping import dated_ahead, judge_for
+from hdh_migrate.session.verbs import hold as holding
+from hdh_migrate.session.verbs.cutover import entry_of
+from hdh_migrate.session.verbs.run import Turn, held_ledger, operator, self_test
+from hdh_migrate.session.views.records import batch_root
+from hdh_migrate.wiring import Services, open_eraser, open_pointer
+
+
+def forecast(
+    desk: Desk, batch: str, bundle: Path | None, *, quick: bool = False
+) -> DecommissionForecast:
+    """Say what would be deleted and what stands against it; nothing is written anywhere.
+
+    The target is read again for it, unless it is `quick`.
+
+    Raises:
+        UsageError: the plan has no such batch, or does not say how it is decommissioned.
+        MigrateError: a side could not be asked; see `pipeline.decommission.forecast`.
+    """
+    entry, section = _section(desk, batch)
+    services = _services(desk, section, reads=not quick)
+    judge = judge_for(desk.clock, [services], desk.ledger_path)
+    gate.opened(services, desk.loaded.plan, judge)
+    ledger = desk.read_ledger()
+    try:
+        ctx = desk.context(services, ledger, judge)
+        # What could delete is not even built.
+        undertaking = _undertaking(desk, services, ctx, ledger, entry, section, None, bundle)
+        return story.forecast(undertaking, quick=quick)
+    finally:
+        ledger.close()
+
+
+def execute(
+    desk: Desk, batch: str, bundle: Path | None, typed: Sequence[str], *, keep_going: bool = False
+) -> Decommissioned:
+    """Delete the batch's verified objects at the source, each at its inventoried version.
+
+    `typed` are the names of the batch's datasets, as somebody typed them. With `keep_going` what
+    the target does not hold any more stays and the rest goes.
+
+    Raises:
+        UsageError: they are not.
+        MigrateError: see `pipeline.decommission.execute`.
+    """
+    _section(desk, batch)
+    names = names_of(desk, batch)
+    if sorted(typed) != sorted(names):
+        raise UsageError(
+            "the names that were typed are not those of the batch's datasets",
+            hint=f"there are {len(names)} to type, one at a time; nothing was deleted",
+        )
+    with _opened(desk, batch, bundle, reads=True) as undertaking:
+        return story.execute(undertaking, keep_going=keep_going)
+
+
+def observe(desk: Desk, batch: str) -> Decommissioned:
+    """List what the source still shows of the batch, in any form, and write it down.
+
+    Raises:
+        MigrateError: see `pipeline.decommission.observe`.
+    """
+    with _opened(desk, batch, None, reads=False) as undertaking:
+        return story.observe(undertaking)
+
+
+def names_of(desk: Desk, batch: str) -> list[str]:
+    """Return the names of a batch's datasets.
+
+    Raises:
+        UsageError: there is no such batch.
+    """
+    desk.batches([batch])
+    return list(next(one.datasets for one in desk.loaded.plan.batches if one.name == batch))
+
+
+def proof_lacks(
+    desk: Desk,
+    ledger: Ledger,
+    judge: Judge,
+    section: Decommission,
+    bundle: Path | None,
+    batch: str,
+    root: str,
+) -> list[str]:
+    """Return what a bundle lacks to prove a batch with this manifest root; empty: it proves it.
+
+    The terms in force tell whose signatures count: a key file may hold another key by now.
+    """
+    if bundle is None:
+        return ["none was given: --evidence BUNDLE"]
+    terms = standing(ledger.cutovers(), batch).terms
+    fixed = None if terms is None else terms.decommission
+    try:
+        if fixed is not None:
+            trusted, signatures = verifiers(fixed.trust), fixed.signatures
+        else:  # a dry run before anything was fixed; an execution fixes it first
+            trusted = [load_verifier(desk.loaded.base / path) for path in section.trust]
+            signatures = section.signatures
+        outcome = examine(bundle, trusted, signatures)
+        if outcome.problems:
+            return outcome.problems
+        predicate = outcome.statement["predicate"]  # not read again: it may be another one by now
+    except (KeyUnavailable, EvidenceDamaged) as error:
+        return [str(error)]
+    told = dated_ahead(bundle, predicate, judge.now())
+    if predicate["plan"]["digest"]["sha256"] != desk.loaded.digest:
+        told.append("it is of another plan, or the plan was changed since")
+    found = next((one for one in predicate["batches"] if one["name"] == batch), None)
+    if found is None or not found["proven"]:
+        told.append(f"it does not prove batch {batch}")
+    elif found["merkle_root"] != root:
+        told.append("its manifest is not the one of the ledger: write a new report")
+    return told
+
+
+def _section(desk: Desk, batch: str) -> tuple[Cutover, Decommission]:
+    entry = entry_of(desk, batch)
+    if entry.decommission is None:
+        raise UsageError(
+            f"the plan does not say how batch {batch} is decommissioned",
+            hint="give its entry in `cutovers` a `decommission`; until then nothing can be deleted",
+        )
+    return entry, entry.decommission
+
+
+@contextmanager
+def _opened(desk: Desk, batch: str, bundle: Path | None, *, reads: bool) -> Iterator[Undertaking]:
+    entry, section = _section(desk, batch)
+    desk.read_ledger().close()  # a ledger is never made here
+    services = _services(desk, section, reads=reads)
+    eraser = services.take(open_eraser(desk.loaded.plan, section, services.vault, services.sources))
+    judge = judge_for(desk.clock, [services], desk.ledger_path)
+    gate.opened(services, desk.loaded.plan, judge)  # asks for the time, see `cutover._scene`
+    with (
+        held_ledger(desk, judge) as ledger,
+        Turn(desk=desk, opened=[services], ledger=ledger, judge=judge) as turn,
+    ):
+        if reads:  # what is only observed was agreed to before
+            Consents(desk, ledger, judge, batch).settle()
+        yield _undertaking(desk, services, turn.ctx, ledger, entry, section, eraser, bundle)
+
+
+def _services(desk: Desk, section: Decommission, *, reads: bool) -> Services:
+    # Who may delete at the source could not write the target as well.
+    services = desk.services(write=False, looks=False)
+    if reads and section.recheck == "full":
+        self_test(services)  # a key that opens nothing would call every object a wrong one
+    return services
+
+
+def _undertaking(
+    desk: Desk,
+    services: Services,
+    ctx: Context,
+    ledger: Ledger,
+    entry: Cutover,
+    section: Decommission,
+    eraser: Eraser | None,
+    bundle: Path | None,
+) -> Undertaking:
+    plan = desk.loaded.plan
+    pointer = plan.pointer(entry.batch)
+    assert pointer is not None, "the loader demands a pointer of every batch that is cut over"
+    return Undertaking(
+        ctx=ctx,
+        batch=entry.batch,
+        track=Track.CUTOVER,
+        user=operator(),
+        root=lambda: batch_root(desk, ledger, entry.batch),
+        consent=Consents(desk, ledger, ctx.judge, entry.batch, writes=eraser is not None),
+        held=lambda: holding.holder(desk),
+        eraser=eraser,
+        pointer=services.take(open_pointer(plan, pointer, services.vault)),
+        attested=lambda: [str(one) for one in gate.opened(services, plan, ctx.judge)],
+        level=section.recheck,
+        reason=section.recheck_reason,
+        within_seconds=section.recheck_within_seconds,
+        evidence=partial(proof_lacks, desk, ledger, ctx.judge, section, bundle, entry.batch),
+        cooling_seconds=section.cooling_seconds,
+        connections=plan.engine.connections,
+    )

@@ -1,0 +1,44 @@
+"""Prove that a recipient's private key opens what is sealed: the escrow, before it is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hdh_migrate.errors import UsageError
+from hdh_migrate.events.run import KeyDrilled
+from hdh_migrate.results.keys import Drilled
+from hdh_migrate.sealing.crypt4gh import Envelopes
+from hdh_migrate.sealing.keys import PrivateKey, PublicKey
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.binding import bound_recipients
+from hdh_migrate.session.policy.timekeeping import offline
+from hdh_migrate.session.verbs.run import held_ledger, operator
+from hdh_migrate.wiring import Vault
+
+
+def drill(desk: Desk, key: Path, phrase_from: str | None) -> Drilled:
+    """Open a test envelope for the bound recipients with a private key, and write it down.
+
+    Returns whose key it is and when it was proved before. Nothing is contacted, no object is read.
+
+    Raises:
+        UsageError: no run of this version has begun here, so nothing is bound.
+        KeyUnavailable: the key cannot be read, or does not open it.
+    """
+    desk.read_ledger().close()  # a ledger is never made by a drill
+    phrase = Vault.open(Path()).reveal(phrase_from) if phrase_from else None
+    private = PrivateKey.load(key, phrase)
+    with held_ledger(desk, offline(desk.clock, desk.ledger_path)) as ledger:
+        bound = bound_recipients(ledger)
+        if bound is None:
+            raise UsageError(
+                "no recipients are bound yet, so there is nothing that the key must open",
+                hint="run the plan with this version first",
+            )
+        Envelopes([PublicKey(bytes.fromhex(raw)) for raw in bound], private).self_test()
+        name = private.public.fingerprint
+        before = [at for at, told in ledger.events(KeyDrilled) if told.fingerprint == name]
+        ledger.event(KeyDrilled(fingerprint=name, user=operator()))
+        ledger.commit()
+        at = ledger.last_at()
+    return {"fingerprint": name, "proved": at, "proved_before": before[-1] if before else None}

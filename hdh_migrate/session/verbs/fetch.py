@@ -1,0 +1,170 @@
+"""Read one object back from the target: unsealed, checked, and only then given its name."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Final
+
+from hdh_migrate.errors import Missing, UnsealFailed, UsageError
+from hdh_migrate.folders import sync
+from hdh_migrate.model import State, Stored
+from hdh_migrate.pipeline.retrying import Retrying, SharedPause
+from hdh_migrate.results.looks import Fetched
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy import gate, openings
+from hdh_migrate.session.policy.timekeeping import judge_for
+from hdh_migrate.session.verbs.run import operator
+from hdh_migrate.wiring import Services, routes_of
+from hdh_migrate.wiring.chosen import is_rehearsal
+
+_HIDDEN: Final = ".fetch-"
+
+
+def fetch(desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None = None) -> Fetched:
+    """Write one object's plaintext to `out` (mode 0600) after comparing its digest.
+
+    Who opens what and why is written down before the target is asked (session/policy/openings.py).
+
+    Raises:
+        UsageError: there is no such dataset or object, it is not verified, `out` exists, or there
+            is no reason.
+        UnsealFailed: what the target holds is not what was verified; nothing is written.
+    """
+    loaded = desk.loaded
+    route = routes_of(loaded.plan).get(dataset)
+    if route is None:
+        raise UsageError(f"no dataset {dataset} in the plan")
+    if os.path.lexists(out):
+        raise UsageError(f"{out} exists", hint="give another --out; nothing is overwritten")
+    told = openings.reason_of(reason, rehearsal=is_rehearsal(loaded.plan, loaded.base))
+    ledger = desk.read_ledger()
+    try:
+        row = next(row for row in ledger.datasets() if row.name == dataset)
+        found, taken = ledger.find(row.id, key), openings.remembered(ledger)
+    finally:
+        ledger.close()
+    if found is None:
+        raise UsageError("no such object in the dataset", hint="give the key as the source has it")
+    entry, state = found
+    if state not in {State.SENT, State.VERIFIED} or entry.etag is None:
+        raise UsageError(f"the object is not at the target yet ({state.name.lower()})")
+    services = desk.services(write=False, looks=False)
+    gate.admit(services, loaded.plan, judge_for(desk.clock, [services], desk.ledger_path))
+    services.envelopes.self_test()
+    opening = openings.Opening(
+        at=desk.clock.now(), who=operator(), dataset=dataset, object=entry.id, reason=told
+    )
+    openings.note(desk.ledger_path, taken, opening)
+    stored = Stored(
+        key=route.target_key(entry.obj.key), size=entry.stored_size or 0, etag=entry.etag
+    )
+    retry = Retrying(
+        budget=loaded.plan.limits.retry_budget_seconds,
+        pause=SharedPause(desk.clock.monotonic, desk.stop),
+        halt=desk.stop,
+    )
+
+    def attempt() -> str:
+        return _into(out, services, route.target.bucket, stored, entry.obj.size, entry.sha256)
+
+    digest = retry(attempt)
+    return {
+        "dataset": dataset,
+        "size": entry.obj.size,
+        "sha256": digest,
+        "compared": entry.sha256 is not None,
+        "out": str(out),
+    }
+
+
+def _into(
+    out: Path, services: Services, bucket: str, stored: Stored, size: int, sha256: str | None
+) -> str:
+    digest = hashlib.sha256()
+    with _appearing(out) as file:
+
+        def take(view: memoryview) -> None:
+            digest.update(view)
+            file.write(view)
+
+        unsealer = services.envelopes.unsealer(size=size, write=take)
+        try:
+            services.reader.read(bucket, stored, None, unsealer.write)
+        except Missing as error:
+            raise UsageError("the target does not hold the object") from error
+        unsealer.close()
+        if sha256 is not None and digest.hexdigest() != sha256:
+            raise UnsealFailed("the object's digest is not the one that was recorded")
+    return digest.hexdigest()
+
+
+@contextmanager
+def _appearing(out: Path) -> Iterator[IO[bytes]]:
+    """Give a file without a name, and give it the name when all went well.
+
+    A process that is killed leaves no plaintext. Where the file system has no nameless files, a
+    hidden one stands in for it; what a killed fetch left of those is removed by the next one.
+    """
+    try:
+        handle = os.open(out.parent, os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno not in {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL}:
+            raise
+        with _hidden(out) as file:
+            yield file
+        return
+    with os.fdopen(handle, "wb") as file:
+        yield file
+        file.flush()
+        os.fsync(handle)
+        _name(handle, out)
+    sync(out.parent)
+
+
+def _name(handle: int, out: Path) -> None:
+    """Give an open file without a name its name; nothing is ever overwritten.
+
+    Through /proc, for to link a descriptor itself needs a privilege; with a folder's descriptor,
+    for without one Python would link the link and not what it leads to.
+    """
+    folder = os.open(out.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.link(f"/proc/self/fd/{handle}", out.name, dst_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(folder)
+
+
+def _sweep(left: Path) -> None:
+    """Remove what a killed fetch left."""
+    handle = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if os.fstat(handle).st_uid == os.geteuid():
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _hidden(out: Path) -> Iterator[IO[bytes]]:
+    for left in out.parent.glob(f"{_HIDDEN}*"):
+        with suppress(OSError):  # whoever writes it holds it; a link, or of somebody else: not ours
+            _sweep(left)
+    handle, name = tempfile.mkstemp(prefix=_HIDDEN, dir=out.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield file
+            file.flush()
+            os.fsync(handle)
+            os.link(name, out)  # never overwrites
+    finally:
+        Path(name).unlink()
+    sync(out.parent)

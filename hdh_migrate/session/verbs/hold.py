@@ -1,0 +1,61 @@
+"""The hold: a file beside the ledger that keeps every switch of a migration from happening.
+
+The owner of the state directory, who alone may write there, can put it there with any tool and at
+any moment, also while a cutover is under way: that is its point.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hdh_migrate.errors import MigrateError
+from hdh_migrate.folders import make_private, sync
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.verbs.run import operator
+
+MAX_BYTES = 2_000
+_SHOWN = 300
+
+
+def hold(desk: Desk, reason: str) -> str:
+    """Hold the switch and return who holds it; a hold that is there already stays.
+
+    Raises:
+        MigrateError: the file cannot be written.
+    """
+    path = desk.ledger_path.with_name("hold")
+    text = f"{operator()} since {desk.clock.now()}" + (f": {reason}" if reason else "")
+    try:
+        make_private(path.parent)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except FileExistsError:
+        return holder(desk) or f"by {text}"
+    except OSError as error:
+        raise MigrateError(f"{path}: cannot be written: {error.strerror}") from error
+    with os.fdopen(handle, "w") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    sync(path.parent)
+    return f"by {text}"
+
+
+def release(desk: Desk) -> str | None:
+    """Let go and return who held the switch, None when nobody did."""
+    held = holder(desk)
+    desk.ledger_path.with_name("hold").unlink(missing_ok=True)
+    return held
+
+
+def holder(desk: Desk) -> str | None:
+    """Return who holds the switch; a file that cannot be read holds it, too."""
+    path = desk.ledger_path.with_name("hold")
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES).decode(errors="replace")
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return f"by {path}, which cannot be read"
+    line = " ".join(text.split())[:_SHOWN]
+    return f"by {line}" if line else f"by the file {path}"

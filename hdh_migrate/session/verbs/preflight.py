@@ -1,0 +1,228 @@
+"""Look, before anything moves, whether everything a run needs is there; changes nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.clocks import ALONE, Judge
+from hdh_migrate.errors import (
+    AccessDenied,
+    AuthFailed,
+    KeyUnavailable,
+    MigrateError,
+    Permanent,
+    Transient,
+)
+from hdh_migrate.model import Place, Problem, Untagged, Upload
+from hdh_migrate.plan.datasets import Batch, Dataset
+from hdh_migrate.plan.model import Plan
+from hdh_migrate.ports import TargetWriter
+from hdh_migrate.results.moves import Check
+from hdh_migrate.session.policy import gate, health, keyring, lasting, quota, waivers
+from hdh_migrate.session.views.outlook import outlook
+from hdh_migrate.session.views.probed import missing, notes, probe_facts
+from hdh_migrate.wiring import Services, open_pointer
+
+SPACE_MIN = 64 << 20
+
+
+def at_the_gate(services: Services, plan: Plan, judge: Judge) -> list[Problem]:
+    """Open the gate to the target, or return why nothing may begin, keys that are missing too.
+
+    A target that the gate refuses is not contacted at all, and one whose clock is not ours is
+    sent no credential.
+    """
+    closed = gate.opened(services, plan, judge)
+    return [*closed, *keyring.problems(plan, services.vault, later=False)] if closed else []
+
+
+def blockers(
+    services: Services, plan: Plan, selected: Sequence[str], judge: Judge
+) -> list[Problem]:
+    """Return what would stop a run of the selected batches once the gate is open; empty: go."""
+    keys = keyring.problems(plan, services.vault, later=False)
+    lasts = lasting.problems(services.source_claims(), judge.unchecked().latest)
+    reached, apart = [*keys, *lasts, *_reached(services, plan, selected)], judge.objections()
+    if apart:  # no waiver can be judged
+        return [*reached, *apart]
+    return [*reached, *health.problems(services, plan, _buckets(plan, selected), judge.now())]
+
+
+def _reached(services: Services, plan: Plan, selected: Sequence[str]) -> list[Problem]:
+    """Try both sides of every dataset."""
+    found: dict[str, Problem] = {}
+    looked = partial(services.source.check, checked=plan.verify.source == "range-md5")
+    for dataset in _datasets(plan, selected):
+        for problem in (
+            *_tried(f"source container {dataset.source.place.bucket}",
+                    looked, dataset.source.place),
+            *_tried(f"target bucket {dataset.target.place.bucket}",
+                    services.reader.check, dataset.target.place),
+            *_keeps(services, dataset),
+        ):  # fmt: skip
+            found[str(problem)] = problem
+    return list(found.values())
+
+
+def _untagged(services: Services, plan: Plan, selected: Sequence[str]) -> list[str]:
+    """Return a note for each container whose index tags inventory will do without."""
+    words = {
+        Untagged.DENIED: "the credential may not read index tags (sp=t)",
+        Untagged.UNSUPPORTED: "the account has no index tags",
+    }
+    places = dict.fromkeys(dataset.source.place for dataset in _datasets(plan, selected))
+    return [
+        f"source container {place.bucket}: {words[why]}; none are moved"
+        for place in places
+        if (why := services.source.untagged(place)) is not None
+    ]
+
+
+def _buckets(plan: Plan, selected: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(d.target.bucket for d in _datasets(plan, selected)))
+
+
+def report(
+    services: Services, plan: Plan, state_dir: Path, selected: Sequence[str], judge: Judge
+) -> list[Check]:
+    """Return every check with its outcome, for people and for CI to compare."""
+    base = services.vault.base
+    closed, apart = gate.opened(services, plan, judge), judge.objections()
+    clocks = {problem.where for problem in apart}
+    told = outlook(plan, base)
+    checks: list[Check] = [
+        _outcome("keys", [*_keys(services), *keyring.problems(plan, services.vault, later=True)]),
+        {**_outcome("clock", apart), "notes": _clock_notes(judge), "offsets": judge.ahead()},
+        _outcome("attestation", [one for one in closed if one.where not in clocks]),
+        _outcome("room for the ledger", _room(state_dir)),
+        {**_outcome("pace of the target", []), "notes": told["notes"], "target": told},
+    ]
+    now = None if apart else judge.now()
+    if now is not None and (waived := waivers.waiver_facts(plan, base, now)):
+        checks.append({**_outcome("waivers", []), "waivers": waived,
+                       "notes": [waivers.told(waiver) for waiver in waived]})  # fmt: skip
+    if not closed:
+        checks += [
+            *([] if now is None else lasting.checks(services.source_claims(), now.latest)),
+            {
+                **_outcome("rights and places", _reached(services, plan, selected)),
+                "notes": _untagged(services, plan, selected),
+            },
+            _outcome("write right", list(_write_rights(services, plan, selected))),
+            *([] if now is None else health.checks(services, plan, _buckets(plan, selected), now)),
+        ]
+        pointed = [batch for batch in _batches(plan, selected) if batch.pointer is not None]
+        if pointed:
+            checks.append(_outcome("pointers", list(_pointers(services, plan, pointed))))
+    checks.append(_outcome("quota of the target", quota.problems(plan, state_dir, services.limits)))
+    record = probe_facts(state_dir, plan, base)
+    if record is not None:
+        checks.append(_outcome(f"probe of {record['at'][:10]}", missing(plan, record)))
+    if known := notes(plan, base, record):
+        checks.append({**_outcome("what the target changes", []), "notes": known})
+    unprotected = services.unprotected_keys()
+    if unprotected:
+        checks.append({"check": "key protection", "ok": True, "warnings": unprotected})
+    return checks
+
+
+def _outcome(check: str, problems: Sequence[Problem]) -> Check:
+    return {
+        "check": check,
+        "ok": not problems,
+        "problems": [str(problem) for problem in problems],
+        "auth": any(problem.auth for problem in problems),
+    }
+
+
+def _batches(plan: Plan, selected: Sequence[str]) -> list[Batch]:
+    return [b for b in plan.ordered_batches() if not selected or b.name in selected]
+
+
+def _pointers(services: Services, plan: Plan, batches: Sequence[Batch]) -> Iterator[Problem]:
+    """Look at each pointer as cutover would, and change none."""
+    for batch in batches:
+        assert batch.pointer is not None
+        try:
+            yield from services.take(open_pointer(plan, batch.pointer, services.vault)).check()
+        except KeyUnavailable as error:
+            yield Problem(where=f"pointer of batch {batch.name}", what=str(error), hint=error.hint)
+
+
+def _datasets(plan: Plan, selected: Sequence[str]) -> Iterator[Dataset]:
+    wanted = {name for batch in _batches(plan, selected) for name in batch.datasets}
+    return (dataset for dataset in plan.datasets if dataset.name in wanted)
+
+
+def _tried(where: str, check: Any, place: Place) -> Sequence[Problem]:  # noqa: ANN401 - a port's check
+    try:
+        return check(place)  # type: ignore[no-any-return]
+    except (Transient, Permanent) as error:
+        auth = isinstance(error, AuthFailed | AccessDenied)
+        return [Problem(where=where, what=str(error), hint=error.hint, auth=auth)]
+
+
+def _keeps(services: Services, dataset: Dataset) -> Iterator[Problem]:
+    """A bucket without object lock is no place to begin: most hosts cannot turn it on later."""
+    if dataset.target.keeping is None:
+        return
+    where, place = f"target bucket {dataset.target.bucket}", dataset.target.place
+    try:
+        if services.reader.locks(place):
+            return
+    except (Transient, Permanent) as error:
+        auth = isinstance(error, AuthFailed | AccessDenied)
+        yield Problem(where=where, what=str(error), hint=error.hint, auth=auth)
+        return
+    hint = 'object lock is set when a bucket is made: "hdh-migrate provision" makes one so'
+    what = f"no object lock, which the retention of dataset {dataset.name} needs"
+    yield Problem(where=where, what=what, hint=hint)
+
+
+def _clock_notes(judge: Judge) -> list[str]:
+    offsets = judge.ahead()
+    if not offsets:
+        return [ALONE]
+    return [f"{seconds:+.1f} s ahead of {endpoint}" for endpoint, seconds in offsets.items()]
+
+
+def _keys(services: Services) -> list[Problem]:
+    try:
+        services.envelopes.self_test()
+    except MigrateError as error:
+        return [Problem(where="seal", what=str(error), hint=error.hint)]
+    return []
+
+
+def _room(state_dir: Path) -> list[Problem]:
+    existing = next(p for p in (state_dir, *state_dir.absolute().parents) if p.exists())
+    free = shutil.disk_usage(existing).free
+    if free < SPACE_MIN:
+        what = f"only {free >> 20} MiB are free for the ledger"
+        return [Problem(where=str(state_dir), what=what)]
+    return []
+
+
+def _write_rights(services: Services, plan: Plan, selected: Sequence[str]) -> Iterator[Problem]:
+    writer = services.writer
+    if writer is None:
+        return
+    for bucket in _buckets(plan, selected):
+        yield from _may_abort(writer, bucket)
+
+
+def _may_abort(writer: TargetWriter, bucket: str) -> Iterator[Problem]:
+    """Abort an upload that does not exist: changes nothing, and is denied to who may not write."""
+    where = f"target bucket {bucket}"
+    upload = Upload(bucket=bucket, key=".hdh-migrate-preflight", upload_id="0" * 32)
+    try:
+        writer.abort(upload)
+    except (AccessDenied, AuthFailed) as error:
+        hint = "the credential needs s3:PutObject and s3:AbortMultipartUpload"
+        yield Problem(where=where, what=f"no right to write: {error}", hint=hint, auth=True)
+    except (Permanent, Transient):
+        return  # it does not know the upload, in its own words

@@ -1,0 +1,83 @@
+"""Make the plan's target buckets, as the profile's health-data rules and the plan want them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.events.run import BucketProvisioned, BucketProvisioning
+from hdh_migrate.results.hosts import BucketStep
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.verbs.probe import admitted, judge_of
+from hdh_migrate.session.verbs.run import journal_of
+from hdh_migrate.targets.provisioning import ProvisionStep, Wish, provision
+from hdh_migrate.wiring.chosen import profile_of
+
+POLICY_MAX = 20_480
+
+
+def provision_buckets(
+    desk: Desk, *, policy: Path | None, execute: bool
+) -> tuple[Exit, list[BucketStep]]:
+    """Go through every bucket of the plan; return the exit code and the steps.
+
+    Raises:
+        UsageError: the policy file is not a policy.
+        Refused: the gate to the target stays shut.
+        StorageError: the target refuses what must come first.
+    """
+    plan = desk.loaded.plan
+    text = None if policy is None else _policy(policy)
+    endpoint = admitted(desk)
+    profile = profile_of(plan, desk.loaded.base)
+    locked = {d.target.bucket for d in plan.datasets if d.target.keeping is not None}
+    steps: list[ProvisionStep] = []
+    for bucket in dict.fromkeys(dataset.target.bucket for dataset in plan.datasets):
+        wish = Wish(
+            bucket=bucket,
+            region=plan.target.region,
+            lock=bucket in locked,
+            lock_later=bool(profile.value("object_lock_later")),
+            rules=profile.health,
+            policy=None if text is None else text.replace("{bucket}", bucket),
+        )
+        if not execute:
+            steps += provision(endpoint, wish, execute=False, before=_never)
+            continue
+        with journal_of(desk, judge_of(desk, endpoint)) as ledger:
+
+            def before(bucket: str, step: str) -> None:
+                ledger.event(BucketProvisioning(bucket=bucket, step=step))
+                ledger.commit()
+
+            for step in provision(endpoint, wish, execute=True, before=before):
+                steps.append(step)
+                ledger.event(_provisioned(step))
+                ledger.commit()
+    code = Exit.OK if not execute or all(step.ok for step in steps) else Exit.FINDINGS
+    return code, [step.as_json() for step in steps]
+
+
+def _provisioned(step: ProvisionStep) -> BucketProvisioned:
+    return BucketProvisioned(
+        bucket=step.bucket, step=step.step, seen=step.seen, wanted=step.wanted, done=step.done,
+        ok=step.ok,
+    )  # fmt: skip
+
+
+def _never(bucket: str, step: str) -> None:
+    raise AssertionError(f"{bucket}: {step} in a dry run")
+
+
+def _policy(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8")
+        statements = json.loads(text)["Statement"]
+    except OSError as error:
+        raise UsageError(f"{path}: the policy cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(f"{path}: not a bucket policy in JSON (no Statement in it)") from None
+    if not statements or len(text) > POLICY_MAX:
+        raise UsageError(f"{path}: a policy has statements, and at most {POLICY_MAX} characters")
+    return text

@@ -1,0 +1,206 @@
+"""From the ledger to a bundle of evidence. The ledger is checked before a line is written."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged
+from hdh_migrate.evidence.bundle import write_bundle
+from hdh_migrate.evidence.lines.facts import Facts
+from hdh_migrate.evidence.signatures.checkpoint import Watched, parse, sidecar, signed, taken, write
+from hdh_migrate.evidence.signatures.signing import Signer
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.results.proofs import Bundle, Checkpoint
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy import keyring
+from hdh_migrate.session.policy.contents import demand_known
+from hdh_migrate.session.policy.names import FORMS, Streams
+from hdh_migrate.session.policy.openings import is_behind
+from hdh_migrate.session.policy.reporters import demand_apart
+from hdh_migrate.session.policy.sound import sound_ledger
+from hdh_migrate.session.policy.timekeeping import offline
+from hdh_migrate.session.verbs.run import journal_of
+from hdh_migrate.session.views.facts import facts_of
+from hdh_migrate.session.views.records import batch_root, exclusions, findings, records
+from hdh_migrate.wiring import Vault
+
+__all__ = ["batch_root", "write_report"]
+
+STATEMENTS = "statements.jsonl"
+CHECKPOINTS = "checkpoints.jsonl"
+
+
+def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> Bundle:
+    """Write a bundle of everything the ledger knows and return what it came to.
+
+    `names` is a form of `names.FORMS`: "plain", or "keyed" for a bundle that outsiders may read.
+
+    Raises:
+        KeyUnavailable: the secret of keyed names cannot be used.
+        LedgerLocked: objects were opened that its journal does not tell yet, and another command
+            holds it.
+        LedgerDamaged: the ledger does not check, its rows are not as its journal tells them, or
+            the journal is not the one of earlier reports; no bundle is made from it.
+        Refused: attestation or profile have a content that no run has worked with, or the key
+            that is to sign it has approved what it tells.
+        UsageError: `out` is in use.
+    """
+    _take_openings(desk)
+    with sound_ledger(desk) as ledger:
+        demand_known(ledger, desk.loaded)
+        folder = out or _default_folder(desk)
+        form, signer = FORMS[names], signer_of(desk)
+        if signer is not None and signer.weakness is not None:
+            desk.progress.note(signer.weakness)
+        facts = _facts(desk, ledger, signer)
+        chained = form.chained and signer is not None
+        if chained and sidecar(folder).exists():
+            raise taken(sidecar(folder))
+        journal = Watched(ledger.journal(), _kept(desk))
+        streams = form.streams(
+            desk,
+            Streams(
+                records=records(desk, ledger),
+                exclusions=exclusions(desk, ledger),
+                findings=findings(ledger),
+                journal=journal,
+            ),
+        )
+        with _appending(desk, STATEMENTS) as remember, _appending(desk, CHECKPOINTS) as keep:
+            bundle = write_bundle(
+                folder,
+                records=streams.records,
+                facts=replace(facts, names=names),
+                findings=streams.findings,
+                exclusions=streams.exclusions,
+                journal=streams.journal,
+                signer=signer,
+                languages=desk.loaded.plan.report.languages,
+                checked=True,
+            )
+            if form.chained:
+                remember({"statement_sha256": bundle.statement_sha256})
+            checkpoint = None
+            if chained and signer is not None:
+                checkpoint = _checkpoint(desk, bundle.folder, journal, signer)
+                keep({"note": checkpoint["note"]})
+    return {
+        "folder": str(bundle.folder),
+        "objects": bundle.count,
+        "root": bundle.root,
+        "manifest_sha256": bundle.manifest_sha256,
+        "statement_sha256": bundle.statement_sha256,
+        "complete": bundle.complete,
+        "proven": bundle.proven,
+        "signed": bundle.signed,
+        "checkpoint": checkpoint,
+    }
+
+
+def _facts(desk: Desk, ledger: Ledger, signer: Signer | None) -> Facts:
+    """Return what the statement tells.
+
+    Raises:
+        Refused: the key that is to sign it has approved what it tells.
+        LedgerDamaged: an event or a row of the ledger is none that this tool writes.
+    """
+    previous = _previous(desk)
+    try:
+        if signer is not None:
+            demand_apart(ledger, signer.verifier)
+        return facts_of(desk, ledger, previous)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        # The chain checks, so whoever wrote this wrote the chain anew.
+        raise LedgerDamaged("the ledger holds what this tool does not write there") from error
+
+
+def _take_openings(desk: Desk) -> None:
+    """Take openings in that are written beside the journal only.
+
+    Raises:
+        LedgerLocked: another command holds the ledger; a report without it would not be whole.
+    """
+    ledger = desk.read_ledger()
+    try:
+        behind = is_behind(ledger, desk.ledger_path)
+    finally:
+        ledger.close()
+    if behind:
+        with journal_of(desk, offline(desk.clock, desk.ledger_path)):
+            pass  # to open it is all
+
+
+def _checkpoint(desk: Desk, folder: Path, journal: Watched, signer: Signer) -> Checkpoint:
+    """Sign the journal's checkpoint, write it beside the bundle and return it as JSON."""
+    made = journal.checkpoint(desk.loaded.plan.migration)
+    note = signed(made, signer)
+    write(sidecar(folder), note)
+    return {
+        "file": str(sidecar(folder)),
+        "origin": made.origin,
+        "size": made.size,
+        "root": made.root,
+        "note": note.decode(),
+    }
+
+
+def _kept(desk: Desk) -> dict[int, str]:
+    """Return the root of each length of the journal that an earlier report was made at."""
+    path = desk.ledger_path.with_name(CHECKPOINTS)
+    if not path.exists():
+        return {}
+    try:
+        notes = [json.loads(line)["note"] for line in path.read_text().splitlines()]
+        told = [parse(note.encode())[0] for note in notes]
+    except (ValueError, KeyError, TypeError, AttributeError, EvidenceDamaged) as error:
+        raise LedgerDamaged(f"{path}: a line of it is no checkpoint") from error
+    return {one.size: one.root for one in told}
+
+
+def _default_folder(desk: Desk) -> Path:
+    stamp = desk.clock.now().replace("-", "").replace(":", "").replace(".", "")
+    return desk.ledger_path.parent / "reports" / stamp
+
+
+def signer_of(desk: Desk) -> Signer | None:
+    """Return the plan's signer, None when it names none.
+
+    Raises:
+        KeyUnavailable: the key or its passphrase cannot be read.
+    """
+    return keyring.signer_of(desk.loaded.plan, Vault.open(desk.loaded.base))
+
+
+def _previous(desk: Desk) -> str | None:
+    path = desk.ledger_path.with_name(STATEMENTS)
+    if not path.exists():
+        return None
+    lines = path.read_text().splitlines()
+    try:
+        return str(json.loads(lines[-1])["statement_sha256"]) if lines else None
+    except (ValueError, KeyError, TypeError) as error:
+        raise LedgerDamaged(f"{path}: its last line is not a statement's digest") from error
+
+
+@contextmanager
+def _appending(desk: Desk, name: str) -> Iterator[Callable[[Mapping[str, str]], None]]:
+    """Give what appends a line to a file beside the ledger, for the next report.
+
+    The file is opened before the bundle is written: where it cannot be, there is no bundle that
+    the chain does not know.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    handle = os.open(desk.ledger_path.with_name(name), flags, 0o600)
+    with os.fdopen(handle, "w") as file:
+
+        def append(told: Mapping[str, str]) -> None:
+            file.write(json.dumps({"at": desk.clock.now(), **told}) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+        yield append

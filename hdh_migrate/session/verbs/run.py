@@ -1,0 +1,324 @@
+"""Carry out steps of a plan: ledger, adapters and runner put together for one process."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import socket
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Self
+
+from hdh_migrate import __version__
+from hdh_migrate.clocks import Judge
+from hdh_migrate.errors import Exit, KeyUnavailable, LedgerDamaged, Refused
+from hdh_migrate.events.run import ExchangeTotal, LedgerNamed, RunEnded, RunStarted
+from hdh_migrate.jsonform import ABSENT
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.model import Problem, Step
+from hdh_migrate.pipeline.context import Context, Engines
+from hdh_migrate.pipeline.forecast import Forecast
+from hdh_migrate.pipeline.inventory import Inventory
+from hdh_migrate.pipeline.runner import Runner, summary
+from hdh_migrate.plan.diff import changes
+from hdh_migrate.results.moves import BatchForecast, DatasetStates
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy import gate, lasting
+from hdh_migrate.session.policy.binding import bind_recipients
+from hdh_migrate.session.policy.changing import demand_datasets, may_change
+from hdh_migrate.session.policy.contents import signers, tell_contents
+from hdh_migrate.session.policy.openings import take_in
+from hdh_migrate.session.policy.timekeeping import judge_for
+from hdh_migrate.session.policy.waivers import unagreed
+from hdh_migrate.session.verbs.preflight import at_the_gate, blockers
+from hdh_migrate.session.views.probed import missing, probe_facts
+from hdh_migrate.software import code_digest
+from hdh_migrate.wiring import Services, pace_of
+from hdh_migrate.wiring.context import RUN_TAG
+
+if TYPE_CHECKING:
+    from hdh_migrate.receipts import EndpointTraffic
+
+NAMED = "ledger-named"
+"""The journal's kind of event that tells this name, once: approvals are for one ledger."""
+
+
+def perform(
+    desk: Desk, steps: Sequence[Step], selected: Sequence[str]
+) -> tuple[Exit, list[DatasetStates]]:
+    """Carry out steps for batches; return the exit code and every dataset's tallies.
+
+    Raises:
+        MigrateError: whatever ended the run early, with its exit code.
+    """
+    loaded, batches = desk.loaded, desk.batches(selected)
+    write = Step.TRANSFER in steps
+    services = desk.services(write=write)
+    self_test(services)
+    for key in services.unprotected_keys():
+        desk.progress.note(f"private key {key} has no passphrase: whoever copies it can use it")
+    opened = [services]
+    judge = judge_for(desk.clock, opened, desk.ledger_path)
+    # Before the ledger is opened: it is dated by a clock that is right.
+    _demand(at_the_gate(services, loaded.plan, judge))
+    with held_ledger(desk, judge) as ledger:
+        known = signers(ledger)
+        _demand(unagreed(ledger, loaded.plan, loaded.base, judge.unchecked(), known))
+        _demand([*blockers(services, loaded.plan, selected, judge), *_unmet(desk)])
+        bind_recipients(ledger, loaded.plan, services.recipients)
+        _announce(desk, ledger, steps, selected)
+        with Turn(desk=desk, opened=opened, ledger=ledger, judge=judge) as turn:
+            code = Runner(turn.ctx, batches, renewed=turn.renewed).run(steps, selected)
+            return code, summary(turn.ctx)
+
+
+def forecast(desk: Desk, selected: Sequence[str]) -> list[BatchForecast]:
+    """Make the inventory for nothing and say what a run would do; writes nothing anywhere.
+
+    Raises:
+        Refused: the run would be refused, with the same reasons.
+    """
+    loaded, batches = desk.loaded, desk.batches(selected)
+    services = desk.services(write=False)
+    self_test(services)
+    judge = judge_for(desk.clock, [services], desk.ledger_path)
+    _demand(at_the_gate(services, loaded.plan, judge))
+    _demand([*blockers(services, loaded.plan, selected, judge), *_unmet(desk)])
+    ledger = Ledger.temporary(desk.clock)
+    try:
+        bind(desk, ledger)
+        ctx = desk.context(services, ledger, judge)
+        teller = Forecast(ctx, pace_of(loaded.plan))
+        told = []
+        for batch in batches:
+            if not selected or batch.name in selected:
+                Inventory(ctx).run(batch.name)
+                told.append(teller.batch(batch.name))
+        short = lasting.too_short(services.source_claims(), desk.clock.now(), told)
+        for one in told:
+            one["notes"] += [short[one["batch"]]] if one["batch"] in short else []
+        return told
+    finally:
+        ledger.close()
+
+
+@contextmanager
+def held_ledger(desk: Desk, judge: Judge) -> Iterator[Ledger]:
+    """Open the ledger for a verb: bound to the plan, with openings taken in that it lacked."""
+    with bound_ledger(desk, judge) as ledger:
+        take_in(ledger, desk.ledger_path)
+        yield ledger
+
+
+@contextmanager
+def bound_ledger(desk: Desk, judge: Judge) -> Iterator[Ledger]:
+    """Open the ledger, bound to the plan; openings are left for whoever comes next."""
+    with _writable(desk, judge) as ledger:
+        bind(desk, ledger)
+        yield ledger
+
+
+@contextmanager
+def journal_of(desk: Desk, judge: Judge) -> Iterator[Ledger]:
+    """Open the ledger for journalling, with the openings; that binds it to no plan."""
+    with _writable(desk, judge) as ledger:
+        take_in(ledger, desk.ledger_path)
+        yield ledger
+
+
+@contextmanager
+def _writable(desk: Desk, judge: Judge) -> Iterator[Ledger]:
+    """Open the ledger and let go of it in the end; nobody else opens one for writing.
+
+    From then on the judge follows its journal, and dates it.
+    """
+    ledger = Ledger.open(desk.ledger_path, judge.dating())
+    judge.journal = ledger.last_at
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+@dataclass(slots=True, kw_only=True)
+class Turn:
+    """One verb at work: what its steps share, and everybody it has exchanged something with.
+
+    At its end the journal tells what was exchanged, whatever ended it.
+    """
+
+    desk: Desk
+    opened: list[Services]
+    """The services with each credential there was; the newest, which is in use, last."""
+    ledger: Ledger
+    judge: Judge
+    """Whose witnesses are those of the newest services."""
+    ctx: Context = field(init=False)
+    _engines: list[Engines] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        identity = self.opened[-1].envelopes.identity
+        for where in tell_contents(self.ledger, self.desk.loaded, identity):
+            self.desk.progress.note(f"{where} has another content than last time: journalled")
+        self._begin()
+
+    def _begin(self) -> Context:
+        self.ctx = self.desk.context(self.opened[-1], self.ledger, self.judge)
+        self._engines.append(self.ctx.engines)
+        return self.ctx
+
+    def renewed(self) -> Context | None:
+        """Return what the steps share from now on, None when no credential was renewed.
+
+        Raises:
+            KeyUnavailable: a reference cannot be read now.
+            Refused: the gate stays shut for the new credential.
+        """
+        self.ctx.engines.drop(grace=2.0)
+        services = self.opened[-1]
+        if not services.vault.renewed():
+            return None
+        again = self.desk.services(
+            write=services.writer is not None,
+            looks=services.place is not None,
+            recipients=services.recipients,
+        )
+        self.opened.append(again)
+        gate.admit(again, self.desk.loaded.plan, self.judge)
+        return self._begin()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for engines in self._engines:
+            engines.drop(grace=30.0)
+        traffic = [
+            *(one for services in self.opened for one in services.traffic(self.desk.clock)),
+            *(one for engines in self._engines for one in engines.traffic),
+        ]
+        self.ledger.event(RunEnded(traffic=added_up(traffic)))
+        self.ledger.commit()
+
+
+def bind(desk: Desk, ledger: Ledger) -> None:
+    """Bind a ledger to the plan, or to the plan as it was changed since.
+
+    Raises:
+        PlanChanged: it was started with a plan that moves or proves something else.
+        LedgerDamaged: it does not have the plan's datasets, or another name than it had.
+    """
+    plan = desk.loaded.plan
+    name_of(ledger)
+    batch_of = {name: batch.name for batch in plan.ordered_batches() for name in batch.datasets}
+    ledger.start(
+        desk.loaded.digest,
+        desk.loaded.canonical,
+        [(dataset.name, batch_of[dataset.name]) for dataset in plan.datasets],
+        diff=changes,
+        may_change=partial(may_change, ledger),
+    )
+    demand_datasets(ledger, desk.loaded)
+    if ledger.meta(RUN_TAG) is None:
+        # The plan's digest alone would take another ledger's objects for ours.
+        ledger.set_meta(RUN_TAG, f"{desk.loaded.digest[:16]}-{secrets.token_hex(6)}")
+    if ledger.meta(NAMED) is None:
+        ledger.event(LedgerNamed(ledger=ledger.meta(RUN_TAG) or ""))
+        ledger.set_meta(NAMED, "told")
+    ledger.commit()
+
+
+def name_of(ledger: Ledger) -> str | None:
+    """Return the ledger's name, None before it has one.
+
+    Raises:
+        LedgerDamaged: it is not the one that the journal tells: approvals are for one ledger.
+    """
+    name = ledger.meta(RUN_TAG)
+    if any(event.ledger != name for _, event in ledger.events(LedgerNamed)):
+        raise LedgerDamaged("the ledger has another name than its journal tells")
+    return name
+
+
+def self_test(services: Services) -> None:
+    """Seal and open something before anything is moved.
+
+    Raises:
+        KeyUnavailable: the plan names no identity, or it opens nothing.
+    """
+    seal = services.plan.seal
+    if seal.encrypts and seal.identity is None:
+        raise KeyUnavailable(
+            "seal.identity: no identity is given, so nothing could be verified or resumed",
+            hint='name the private key of one recipient, such as "file:keys/steward.sec"',
+        )
+    services.envelopes.self_test()
+
+
+def _demand(problems: Sequence[Problem]) -> None:
+    if problems:
+        error = Refused(
+            "preflight refuses to go on", blockers=[str(p) for p in problems],
+            hint="nothing was moved",
+        )  # fmt: skip
+        if any(problem.auth for problem in problems):
+            error.exit_code = Exit.AUTH
+        raise error
+
+
+def _unmet(desk: Desk) -> list[Problem]:
+    plan = desk.loaded.plan
+    return missing(plan, probe_facts(desk.state_dir, plan, desk.loaded.base))
+
+
+def _announce(desk: Desk, ledger: Ledger, steps: Sequence[Step], selected: Sequence[str]) -> None:
+    ledger.event(
+        RunStarted(
+            plan_digest=desk.loaded.digest,
+            steps=tuple(str(step) for step in steps),
+            batches=tuple(selected),
+            tool=__version__,
+            code_sha256=code_digest(),
+            user=operator(),
+            pid=os.getpid(),
+        )
+    )
+    ledger.commit()
+
+
+def operator() -> str:
+    """Return who runs this, as the machine tells it: not as the environment says."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # no entry for this user id
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def added_up(traffic: Iterable[EndpointTraffic]) -> tuple[ExchangeTotal, ...]:
+    """Return traffic with one entry for each side and endpoint; of its Dates the newest counts."""
+    total: dict[tuple[str, str], ExchangeTotal] = {}
+    newest: dict[tuple[str, str], float] = {}
+    for one in traffic:
+        key, at = (one.side, one.endpoint), one.clock_at
+        sums = total.get(key) or ExchangeTotal(
+            side=one.side, endpoint=one.endpoint, requests=0, bytes_read=0,
+            bytes_written=0, addresses=(), tls=ABSENT, clock_offset=ABSENT,
+        )  # fmt: skip
+        tls = {*(sums.tls or ()), *one.tls}
+        sums = replace(
+            sums,
+            requests=sums.requests + one.requests,
+            bytes_read=sums.bytes_read + one.bytes_read,
+            bytes_written=sums.bytes_written + one.bytes_written,
+            addresses=tuple(sorted({*sums.addresses, *one.addresses})),
+            tls=tuple(sorted(tls)) if tls else sums.tls,
+        )
+        offset = one.clock_offset
+        if at is not None and offset is not None and at >= newest.get(key, at):
+            sums, newest[key] = replace(sums, clock_offset=offset), at
+        total[key] = sums
+    return tuple(total.values())

@@ -1,0 +1,1 @@
+"""What is told of a migration: to people, to evidence, to other programs."""

@@ -1,0 +1,217 @@
+"""What a statement says beyond its lines, gathered from plan, ledger, journal and machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, TypedDict
+
+from hdh_migrate import __version__
+from hdh_migrate.clocks import Judge
+from hdh_migrate.errors import PlanInvalid
+from hdh_migrate.events.run import ExchangeTotal, KeyDrilled, RunEnded, RunStarted
+from hdh_migrate.evidence.lines.facts import Counts, DatasetFacts, Endpoint, Facts, Loss, StepPace
+from hdh_migrate.jsonform import ABSENT
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.model import ObjectInfo, State
+from hdh_migrate.pipeline.cutover.facts import cutover_facts
+from hdh_migrate.pipeline.selecting import portable_metadata, portable_tags
+from hdh_migrate.plan.attestation import load_attestation
+from hdh_migrate.sealing.keys import PublicKey
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.binding import bound_recipients, fingerprint_of
+from hdh_migrate.session.policy.openings import opening_facts
+from hdh_migrate.session.policy.waivers import waiver_facts
+from hdh_migrate.session.verbs.run import operator
+from hdh_migrate.session.views.probed import probe_facts
+from hdh_migrate.software import code_digest
+from hdh_migrate.targets.facts import profile_facts
+from hdh_migrate.wiring import routes_of
+from hdh_migrate.wiring.chosen import (
+    endpoint_of,
+    is_rehearsal,
+    limits_of,
+    profile_of,
+    shipped_of,
+)
+
+PACE_BINS = 60
+"""Slices of time in a pace; a page of the report has room for so many bars."""
+
+_PACES = {"transfer": "sent", "verify": "verified"}
+
+
+def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
+    """Return the facts of a report; `previous` is the digest of the statement before it.
+
+    Raises:
+        ClocksDiffer: this machine's clock is behind the journal, so nothing may be dated by it.
+    """
+    plan, rows = desk.loaded.plan, ledger.datasets()
+    now = Judge(desk.clock, journal=ledger.last_at).now()
+    started = [at for at, _ in ledger.events(RunStarted)]
+    ended = [at for at, _ in ledger.events(RunEnded)]
+    routes = routes_of(plan)
+    return Facts(
+        migration=plan.migration,
+        plan=json.loads(desk.loaded.canonical),
+        plan_digest=desk.loaded.digest,
+        tool_version=__version__,
+        code_sha256=code_digest(),
+        written_at=now.latest,
+        endpoints=_endpoints(desk, ledger),
+        datasets=tuple(
+            DatasetFacts(
+                name=row.name,
+                batch=row.batch,
+                source=routes[row.name].source,
+                target=routes[row.name].target,
+                inventoried=_counts(ledger, row.id),
+                closed=row.sealed,
+            )
+            for row in rows
+        ),
+        verify_level=plan.verify.level,
+        seal=plan.seal.format,
+        recipients=_recipients(desk, ledger),
+        proved=tuple(_proved(ledger)),
+        attestation=_attestation(desk),
+        profile=profile_facts(profile_of(plan, desk.loaded.base), shipped_of(plan)),
+        capabilities=probe_facts(desk.state_dir, plan, desk.loaded.base),
+        waivers=tuple(waiver_facts(plan, desk.loaded.base, now)),
+        cutovers=tuple(cutover_facts(ledger)),
+        openings=tuple(opening_facts(ledger)),
+        losses=tuple(_losses(desk, ledger)),
+        paces=tuple(_paces(ledger)),
+        clock_offsets=_clock_offsets(ledger),
+        started_at=started[0] if started else None,
+        ended_at=ended[-1] if ended else None,
+        operator=operator(),
+        sha256_in_transfer=ledger.sent_whole(),
+        sha256_in_verify=ledger.read_whole(),
+        previous_statement=previous,
+    )
+
+
+def _counts(ledger: Ledger, dataset: int) -> Counts:
+    tally = ledger.tally(dataset, *State)
+    return Counts(objects=tally.objects, bytes=tally.size)
+
+
+def _recipients(desk: Desk, ledger: Ledger) -> tuple[str, ...]:
+    """Return for whom everything was sealed: as the journal tells, not the files of today."""
+    seal = desk.loaded.plan.seal
+    if not seal.encrypts:
+        return ()
+    if (told := bound_recipients(ledger)) is not None:
+        return tuple(fingerprint_of(raw) for raw in told)
+    # An earlier version bound none, and nothing was run since.
+    return tuple(PublicKey.load(desk.loaded.base / path).fingerprint for path in seal.recipients)
+
+
+def _proved(ledger: Ledger) -> Iterator[dict[str, str]]:
+    """Give when each recipient's key was last seen to open what is sealed for it."""
+    last = {told.fingerprint: at for at, told in ledger.events(KeyDrilled)}
+    for name in map(fingerprint_of, bound_recipients(ledger) or ()):
+        if name in last:
+            yield {"recipient": name, "at": last[name]}
+
+
+def _endpoints(desk: Desk, ledger: Ledger) -> tuple[Endpoint, ...]:
+    plan = desk.loaded.plan
+    told = [entry for _, ended in ledger.events(RunEnded) for entry in ended.traffic]
+    return (
+        Endpoint(
+            side="source", kind=plan.source.kind, url=plan.source.address,
+            **_passed(told, "source"),
+        ),
+        Endpoint(
+            side="target", kind=plan.target.provider, url=endpoint_of(plan, desk.loaded.base),
+            region=plan.target.region, **_passed(told, "target"),
+        ),
+    )  # fmt: skip
+
+
+class _Passed(TypedDict):
+    bytes_read: int
+    bytes_written: int
+    requests: int
+    addresses: tuple[str, ...]
+    tls: tuple[str, ...]
+
+
+def _passed(told: Sequence[ExchangeTotal], side: str) -> _Passed:
+    """Return what passed through one side, over all runs that ended."""
+    entries = [entry for entry in told if entry.side == side]
+    return {
+        "bytes_read": sum(entry.bytes_read for entry in entries),
+        "bytes_written": sum(entry.bytes_written for entry in entries),
+        "requests": sum(entry.requests for entry in entries),
+        "addresses": tuple(sorted({one for entry in entries for one in entry.addresses})),
+        "tls": tuple(sorted({one for entry in entries for one in entry.tls or ()})),
+    }
+
+
+def _attestation(desk: Desk) -> dict[str, Any] | None:
+    reference = desk.loaded.plan.target.attestation
+    if reference is None or is_rehearsal(desk.loaded.plan, desk.loaded.base):
+        return None  # a rehearsal is not attested, so nothing has judged the file
+    try:
+        loaded = load_attestation(desk.loaded.base / reference)
+    except PlanInvalid:
+        return None  # a signed waiver stood in for it, or it was taken away since: nothing to show
+    return {
+        "reference": reference,
+        "sha256": loaded.sha256,
+        **loaded.attestation.model_dump(mode="json"),
+    }
+
+
+def _losses(desk: Desk, ledger: Ledger) -> Iterator[Loss]:
+    """Say, where it applies, what the target cannot hold beside sealed bytes."""
+    limits = limits_of(desk.loaded.plan, desk.loaded.base)
+    for row in ledger.datasets():
+        counted = ledger.left_behind(row.id)
+        kept = {"modified": "manifest", "headers": "ledger", "tier": "ledger"}
+        counted |= {"metadata": 0, "tags": 0}
+        for extra in ledger.adorned(row.id):
+            told = {name: extra.get(name, {}) for name in ("metadata", "tags")}
+            obj = ObjectInfo(key="", size=0, version="", **told)
+            counted["metadata"] += bool(obj.metadata) and portable_metadata(obj, limits) is None
+            counted["tags"] += bool(obj.tags) and portable_tags(obj, limits) is None
+        for what, objects in counted.items():
+            if objects:
+                yield Loss(
+                    dataset=row.name, what=what, objects=objects, kept=kept.get(what, "ledger")
+                )
+
+
+def _paces(ledger: Ledger) -> Iterator[StepPace]:
+    """Slice the time between a step's first and last receipt, and add up what came in each."""
+    for step, kind in _PACES.items():
+        period = ledger.period(kind)
+        if period is None:
+            continue
+        first, last = (datetime.fromisoformat(at).timestamp() for at in period)
+        seconds = max(last - first, 1.0) / PACE_BINS
+        bins = [[0, 0] for _ in range(PACE_BINS)]
+        for at, objects, size in ledger.receipts(kind):
+            slot = int((datetime.fromisoformat(at).timestamp() - first) / seconds)
+            slot = min(slot, PACE_BINS - 1)  # the last receipt stands on the end of the last slice
+            bins[slot][0] += objects
+            bins[slot][1] += size
+        yield StepPace(
+            step=step, started=period[0], ended=period[1], seconds=round(seconds, 3),
+            bins=tuple(Counts(*slot) for slot in bins),
+        )  # fmt: skip
+
+
+def _clock_offsets(ledger: Ledger) -> dict[str, float]:
+    """Return by how many seconds our clock was ahead of each endpoint's, as last seen."""
+    return {
+        entry.endpoint: entry.clock_offset
+        for _, ended in ledger.events(RunEnded)
+        for entry in ended.traffic
+        if entry.clock_offset is not ABSENT and entry.side != "identity"
+    }

@@ -1,0 +1,117 @@
+"""The lines of a bundle, from the ledger: records, exclusions and findings, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hdh_migrate.codes import Code
+from hdh_migrate.errors import LedgerDamaged
+from hdh_migrate.evidence.lines.records import manifest_line
+from hdh_migrate.fixity import MerkleTree, leaf_digest
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.model import State, Step, Verdict
+from hdh_migrate.pipeline.work import Route
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.wiring import routes_of
+
+_RULES = {
+    "directory": ("directory", "a directory of a hierarchical namespace: it has no content"),
+    "not-included": ("not included", "it matches none of the dataset's `include` globs"),
+}
+_LATER = ("sha256", "stored_size", "stored_sha256", "etag", "level", "verified_at")
+
+
+def batch_root(desk: Desk, ledger: Ledger, batch: str) -> str:
+    """Return the RFC 9162 root over a batch's manifest lines: what approvals of it are bound to.
+
+    The same root stands in a bundle's statement, under `batches`.
+    """
+    tree = MerkleTree()
+    for record in records(desk, ledger, batch):
+        tree.append(leaf_digest(manifest_line(record)[:-1]))
+    return tree.root()
+
+
+def records(desk: Desk, ledger: Ledger, batch: str | None = None) -> Iterator[dict[str, Any]]:
+    """Return the manifest's records of one batch, or of all, in the manifest's order."""
+    routes = routes_of(desk.loaded.plan)
+    for dataset in sorted(ledger.datasets(batch), key=lambda row: row.name):
+        route = routes[dataset.name]
+        for row in ledger.records(dataset.id):
+            if row["state"] is not State.EXCLUDED:
+                yield _record(dataset.name, route, row)
+
+
+def _record(dataset: str, route: Route, row: dict[str, Any]) -> dict[str, Any]:
+    verdict = row["verdict"]
+    if verdict is None and row["state"] not in {State.FAILED, State.REFUSED}:
+        row = {**row, **dict.fromkeys(_LATER)}  # of an attempt whose end is not known, or before
+    if verdict is None and row["state"] in {State.FAILED, State.REFUSED}:
+        verdict = str(Verdict.UNVERIFIABLE)
+    return {
+        "dataset": dataset,
+        "key": row["key"],
+        "size": row["size"],
+        "source_version": row["version"],
+        "source_modified": row["modified"],
+        "source_md5": row["md5"],
+        "sha256": row["sha256"],
+        "bucket": route.target.bucket,
+        "target_key": route.target_key(row["key"]),
+        "stored_size": row["stored_size"],
+        "stored_sha256": row["stored_sha256"],
+        "target_etag": row["etag"],
+        "level": row["level"],
+        "verdict": verdict,
+        "verified_at": row["verified_at"],
+    }
+
+
+def exclusions(desk: Desk, ledger: Ledger) -> Iterator[dict[str, Any]]:
+    """Return every object that the plan leaves behind, with its rule and reason."""
+    globs = {
+        dataset.name: {
+            f"exclude-{number}": (f"exclude {rule.glob}", rule.reason)
+            for number, rule in enumerate(dataset.exclude)
+        }
+        for dataset in desk.loaded.plan.datasets
+    }
+    for dataset in sorted(ledger.datasets(), key=lambda row: row.name):
+        rules = {**_RULES, **globs[dataset.name]}
+        for row in ledger.records(dataset.id):
+            if row["state"] is State.EXCLUDED:
+                if row["reason"] not in rules:
+                    raise LedgerDamaged(f"object {row['id']} is left out for no rule of the plan")
+                rule, reason = rules[row["reason"]]
+                yield {
+                    "dataset": dataset.name,
+                    "key": row["key"],
+                    "size": row["size"],
+                    "source_version": row["version"],
+                    "rule": rule,
+                    "reason": reason,
+                }
+
+
+def findings(ledger: Ledger) -> Iterator[dict[str, Any]]:
+    """Return every open finding, oldest first."""
+    for found in ledger.findings():
+        yield {
+            "number": found["id"],
+            "at": found["at"],
+            "severity": found["severity"],
+            "code": found["code"],
+            "dataset": found["dataset"],
+            "key": found["key"],
+            "message": found["detail"],
+            "step": _step(found),
+        }
+
+
+def _step(found: Mapping[str, Any]) -> str | None:
+    """Return which step found it; None when the code is of another version."""
+    code = Code.known(found["code"])
+    if code is not None and code.startswith("kind-") and found["verdict"] is not None:
+        return Step.TRANSFER  # listed as a plain object, and seen to be none when it was read
+    return None if code is None else code.about.found

@@ -1,0 +1,66 @@
+"""Where `run --out` puts its bundle when the same command is given again.
+
+The command that finishes a killed run is the command that began it, `--out` included. A bundle of
+the same plan that is already there is put aside under the time at which it was written; anything
+else there is refused before a byte moves.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.errors import UsageError
+from hdh_migrate.evidence.signatures.checkpoint import sidecar, taken
+from hdh_migrate.folders import sync
+
+
+def earlier_bundle(out: Path, plan_digest: str) -> str | None:
+    """Return when the bundle at `out` was written, None when there is nothing there.
+
+    Raises:
+        UsageError: what is there is not a bundle of this plan, or the checkpoint of one that is
+            not there any more.
+    """
+    if not out.is_symlink() and (not out.exists() or (out.is_dir() and not any(out.iterdir()))):
+        if sidecar(out).exists():
+            raise taken(sidecar(out))
+        return None
+    try:
+        predicate = _predicate(json.loads((out / "statement.json").read_bytes()))
+        if predicate["plan"]["digest"]["sha256"] == plan_digest:
+            return str(predicate["times"]["written"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise UsageError(
+        f"{out}: exists and holds something other than a report of this plan",
+        hint="name another folder with --out; nothing was moved",
+    )
+
+
+def put_aside(out: Path, plan_digest: str) -> Path | None:
+    """Move an earlier bundle of the same plan, and its checkpoint, out of the way.
+
+    Returns where it is now.
+
+    Raises:
+        UsageError: what is there is not a bundle of this plan.
+    """
+    written = earlier_bundle(out, plan_digest)
+    if written is None:
+        return None
+    stamp = written.translate(str.maketrans("", "", "-:."))
+    aside = out.with_name(f"{out.name}-{stamp}")
+    if sidecar(out).exists():
+        sidecar(out).rename(sidecar(aside))  # first: a bundle that is there can be put aside again
+    out.rename(aside)
+    sync(aside.parent)
+    return aside
+
+
+def _predicate(envelope: dict[str, Any]) -> dict[str, Any]:
+    if "payload" in envelope:
+        envelope = {"statement": json.loads(base64.b64decode(envelope["payload"]))}
+    return dict(envelope["statement"]["predicate"])
