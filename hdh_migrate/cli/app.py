@@ -13,6 +13,7 @@ from hdh_migrate.cli import streams
 from hdh_migrate.cli.command import working_with
 from hdh_migrate.cli.menu import PROGRAM, SETTINGS, Root
 from hdh_migrate.cli.output import Output, error_document
+from hdh_migrate.cli.unforeseen import unforeseen
 from hdh_migrate.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -59,6 +60,10 @@ def main(
         except typer.TyperException as error:
             _tell_usage(error, sys.argv[1:] if arguments is None else arguments)
             sys.exit(error.exit_code)
+        except ModuleNotFoundError as error:  # what every verb needs
+            wrong = unforeseen(error)
+            Output(as_json="--json" in (arguments or sys.argv), progress=False).fail(wrong)
+            sys.exit(int(wrong.exit_code))
         except OSError as error:  # of help and usage alone: a command's own end is Task's to tell
             why = error.strerror or type(error).__name__
             streams.write(sys.stdout, "")

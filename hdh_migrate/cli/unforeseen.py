@@ -6,7 +6,7 @@ import errno
 from pathlib import Path
 from traceback import extract_tb
 
-from hdh_migrate.errors import FAILING_DISK, MigrateError, NoSpace, Starved
+from hdh_migrate.errors import FAILING_DISK, MigrateError, NoSpace, Refused, Starved
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -26,10 +26,22 @@ def unforeseen(error: Exception) -> MigrateError:
                 f"{where}{error.strerror}",
                 hint="mend what is named and run the same command again; nothing is lost",
             )
+    if isinstance(error, ModuleNotFoundError) and (missing := _foreign(error)):
+        return Refused(
+            f"the Python package {missing} is not installed",
+            hint="nothing was done; install the tool with all it needs: pip install -r"
+            " requirements/run.lock, or for auditing alone requirements/audit.lock",
+        )
     return MigrateError(
         f"a fault of ours: {type(error).__name__} at {_place(error)}",
         hint="nothing is lost; run the same command again with -vv and report what it says",
     )
+
+
+def _foreign(error: ModuleNotFoundError) -> str | None:
+    """Return the package that is missing, None where it is a module of ours."""
+    package = (error.name or "").partition(".")[0]
+    return package if package not in {"", _PACKAGE.name} else None
 
 
 def _is_starved(error: Exception) -> bool:

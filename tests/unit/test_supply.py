@@ -137,6 +137,17 @@ def test_an_auditor_needs_the_auditors_list_and_no_more(words: str, code: int) -
     assert not done.stderr
 
 
+def test_what_is_not_installed_is_named_with_the_command() -> None:
+    words = ["verify", "bundle", "--trust", "report.pub"]
+    done = subprocess.run(
+        [sys.executable, "-c", AUDITOR, "typer", "audit", *words],
+        cwd=ROOT / "tests" / "golden" / "evidence-v2", check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert re.match(r"error: the Python package \w+ is not installed\n", done.stderr)
+    assert "pip install" in done.stderr
+
+
 def test_the_bill_of_materials_is_the_run_time_list(tmp_path: Path) -> None:
     import json
 
