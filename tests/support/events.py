@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, ClassVar, get_type_hints
 
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.registry import KINDS, read
 from hdh_migrate.events.run import RunStarted
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.jsonform import json_form
+
+SAMPLES: Mapping[Any, object] = {str: "-", int: 0, bool: False}
 
 
 @json_form
@@ -39,3 +44,16 @@ def demand_round_trip(kind: str, body: str) -> None:
     event = read(KINDS[kind], body)
     assert canonical_json(event.as_json()).decode() == body, kind
     assert event.more is None, kind
+
+
+def whole(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a body with what it must have besides and no reader looks at."""
+    hints = get_type_hints(KINDS[kind])
+    names = [one.name for one in fields(KINDS[kind])]
+    asked = {name: hints[name] for name in names if hints[name] in SAMPLES}
+    return {**{name: SAMPLES[hint] for name, hint in asked.items()}, **body}
+
+
+def typed(kind: str, body: Mapping[str, Any]) -> Any:
+    """Return an event of a body."""
+    return KINDS[kind].of_json(json.loads(canonical_json(body)))

@@ -23,6 +23,7 @@ from hdh_migrate.evidence.reading import CheckedBundle, open_bundle
 from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.model import Place
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
+from tests.support.events import typed
 from tests.support.undone import restored
 from tests.unit.evidence.builders import (
     SOURCE,
@@ -297,9 +298,10 @@ def test_markdown_says_how_the_target_was_read_again_and_why_not_more_closely(
     events = [
         (at, "cutover-rechecking", {**about["b0"], "level": "head", "reason": "too | much"}),
         (at, "cutover-rechecked", {**about["b0"], **read}),
-        (at, "cutover-moved", about["b1"]),
+        (at, "cutover-moved", {**about["b1"], "round": 1}),
     ]
-    cutovers = tuple(cutover_facts(SimpleNamespace(cutovers=lambda: events)))
+    types = [(at, kind, typed(kind, body)) for at, kind, body in events]
+    cutovers = tuple(cutover_facts(SimpleNamespace(cutovers=lambda: types)))
     others = (dataset(0, name=f"d{batch}", batch=batch) for batch in batches)
     folder = bundle(
         tmp_path / "out", [record()], about=facts(dataset(1), *others, cutovers=cutovers),

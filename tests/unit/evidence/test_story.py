@@ -25,6 +25,8 @@ from hdh_migrate.evidence.verifier.cutovers import CutoverAccount
 from hdh_migrate.evidence.verifier.planned import DIRECTORY, NOTHING_MD5
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
+from hdh_migrate.pipeline.cutover.standing import StoryEvent
+from tests.support.events import typed, whole
 from tests.unit.evidence.builders import (
     SECURED,
     SOURCE,
@@ -498,7 +500,8 @@ SWITCH = {"old_sha256": "0" * 64, "new_sha256": "1" * 64}
 APPROVED = {"approvals": ["ed25519:a"], "approved_stage": "cutover"}
 EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("begun", {**SWITCH, "pointer": {"kind": "file", "guard": "g"}, "rehearsing": False}),
-    ("frozen", {"how": "policy", "relists": 2, "interval_seconds": 60}),
+    ("frozen", {"how": {"kind": "statement", "keys": ["6" * 64]}, "interval_seconds": 60,
+                "relists": [{"at": ENDED, "objects": 2, "digest": "7"}] * 2}),
     ("relisting", {"round": 1}),
     ("delta", {"round": 1, "new": 1, "changed": 0, "vanished": 0}),
     ("waits", {"why": "approval", "told": ["none"]}),
@@ -531,13 +534,18 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
 ]  # fmt: skip
 
 
+def told_of_cutover() -> list[Told]:
+    kinds = [(f"cutover-{name}", {**ABOUT, **body}) for name, body in EVENTS]
+    return [(ENDED, kind, whole(kind, body)) for kind, body in kinds]
+
+
 class Journal:
-    def cutovers(self) -> Iterable[tuple[str, str, dict[str, Any]]]:
-        return [(ENDED, f"cutover-{name}", {**ABOUT, **body}) for name, body in EVENTS]
+    def cutovers(self) -> Iterable[tuple[str, str, StoryEvent]]:
+        return [(at, kind, typed(kind, body)) for at, kind, body in told_of_cutover()]
 
 
 def with_cutover(events: list[Told]) -> list[Told]:
-    return [*events[:-1], *Journal().cutovers(), events[-1]]
+    return [*events[:-1], *told_of_cutover(), events[-1]]
 
 
 def cut_over(tmp_path: Path, key: Signer, change: Callable[[Any], object]) -> list[str]:
