@@ -17,7 +17,7 @@ from typing import Protocol
 
 from hdh_migrate.errors import ClocksDiffer, StorageError
 from hdh_migrate.model import Problem
-from hdh_migrate.ports import Clock
+from hdh_migrate.ports.run import Clock
 
 TOLERANCE_SECONDS = 60.0
 """How far clocks may be apart."""

@@ -21,7 +21,7 @@ from hdh_migrate.cli.output import LineProgress, Output
 from hdh_migrate.errors import Exit, MigrateError
 
 if TYPE_CHECKING:
-    from hdh_migrate.ports import Progress
+    from hdh_migrate.ports.run import Progress
     from hdh_migrate.session.desk import Desk
     from hdh_migrate.wiring import OpenEngine
 

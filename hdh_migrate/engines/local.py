@@ -38,7 +38,7 @@ from hdh_migrate.engines.wire import (
 )
 from hdh_migrate.errors import MalformedMessage, MigrateError, Refused, Starved
 from hdh_migrate.orders import Order
-from hdh_migrate.ports import Recorder
+from hdh_migrate.ports.work import Recorder
 from hdh_migrate.receipts import (
     EndpointTraffic,
     Lost,

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from hdh_migrate.engines.wire import FROM_WORKER, TO_WORKER, Assigned, Question, Vocabulary
 from hdh_migrate.orders import Order
-from hdh_migrate.ports import Recorder, Service
+from hdh_migrate.ports.work import Recorder, Service
 from hdh_migrate.receipts import EndpointTraffic, ObjectReceipt, OrderDone, Receipt, SealIntent
 
 M = TypeVar("M")

@@ -39,7 +39,7 @@ from hdh_migrate.engines.wire import (
     Wire,
 )
 from hdh_migrate.errors import MalformedMessage, MigrateError
-from hdh_migrate.ports import Perform, Service
+from hdh_migrate.ports.work import Perform, Service
 from hdh_migrate.receipts import ObjectReceipt, OrderDone, SealIntent
 from hdh_migrate.software import code_digest
 

@@ -17,7 +17,7 @@ from hdh_migrate.ledger.findings import Findings
 from hdh_migrate.ledger.late import Late
 from hdh_migrate.ledger.reckoning import Reckoning
 from hdh_migrate.ledger.upgrading import Upgrading
-from hdh_migrate.ports import Clock
+from hdh_migrate.ports.run import Clock
 
 Diff = Callable[[Mapping[str, Any], Mapping[str, Any]], Sequence[str]]
 MayChange = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]

@@ -23,7 +23,7 @@ from hdh_migrate.jsonform import JsonForm, OtherForm
 from hdh_migrate.ledger import chain
 from hdh_migrate.ledger.database import RunLock, guarded, queries
 from hdh_migrate.model import DatasetRow, State, Tally, key_text
-from hdh_migrate.ports import Clock
+from hdh_migrate.ports.run import Clock
 
 S = TypeVar("S", bound="Store")
 P = ParamSpec("P")

@@ -15,7 +15,7 @@ from hdh_migrate.model import Span, Verdict
 from hdh_migrate.orders import OrderItem, VerifyItem
 from hdh_migrate.pipeline.sending import CLAIM_DIFFERS
 from hdh_migrate.pipeline.work import Route, Toolbox
-from hdh_migrate.ports import Source
+from hdh_migrate.ports.stores import Source
 from hdh_migrate.receipts import Failed, SourceState
 
 

@@ -15,7 +15,7 @@ from hdh_migrate.orders import OrderItem
 from hdh_migrate.pipeline.selecting import hyphenated
 from hdh_migrate.pipeline.sending import ATTEMPT, RETAIN
 from hdh_migrate.pipeline.work import Route, Toolbox
-from hdh_migrate.ports import TargetReader
+from hdh_migrate.ports.stores import TargetReader
 
 Found = tuple[Code, str]
 

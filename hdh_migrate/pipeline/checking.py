@@ -23,7 +23,7 @@ from hdh_migrate.orders import RecheckItem, VerifyItem
 from hdh_migrate.pipeline.again import Again, failed
 from hdh_migrate.pipeline.beside import beside
 from hdh_migrate.pipeline.work import Route, Toolbox
-from hdh_migrate.ports import TargetReader
+from hdh_migrate.ports.stores import TargetReader
 from hdh_migrate.receipts import Doubted, Failed, Matched
 
 RESUME_AFTER = 64 * MIB

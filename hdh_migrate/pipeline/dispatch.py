@@ -26,7 +26,7 @@ from hdh_migrate.errors import (
 from hdh_migrate.model import Entry, Role, Verdict
 from hdh_migrate.orders import Order
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.ports import Engine, Recorder
+from hdh_migrate.ports.work import Engine, Recorder
 from hdh_migrate.receipts import (
     Failed,
     Lost,

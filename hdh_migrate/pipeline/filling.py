@@ -10,7 +10,7 @@ import threading
 
 from hdh_migrate.errors import ShortRead
 from hdh_migrate.model import SEGMENT
-from hdh_migrate.ports import Envelope
+from hdh_migrate.ports.sealing import Envelope
 
 WINDOW = 4 * SEGMENT
 """Plaintext handled at once: large enough for speed, small enough for the second-level cache."""

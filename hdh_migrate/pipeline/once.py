@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from hdh_migrate.errors import BytesChanged, Stopped
 from hdh_migrate.orders import PartItem
-from hdh_migrate.ports import Record
+from hdh_migrate.ports.work import Record
 from hdh_migrate.receipts import SealIntent
 
 

@@ -44,7 +44,7 @@ from hdh_migrate.pipeline.checking import Checking
 from hdh_migrate.pipeline.rechecking import Rechecking
 from hdh_migrate.pipeline.sending import Sending
 from hdh_migrate.pipeline.work import Route, Toolbox
-from hdh_migrate.ports import Emit, Record
+from hdh_migrate.ports.work import Emit, Record
 from hdh_migrate.receipts import (
     Drifted,
     Failed,

@@ -13,11 +13,11 @@ from hdh_migrate.codes import Code
 from hdh_migrate.errors import Refused
 from hdh_migrate.events.decommission import CutoverRechecked, CutoverRechecking
 from hdh_migrate.model import Verified
-from hdh_migrate.pipeline.context import Ledger
 from hdh_migrate.pipeline.cutover.standing import Standing
 from hdh_migrate.pipeline.rechecking import LOST, TOLD
 from hdh_migrate.pipeline.rereading import STEP, Portion, Rereading, Wanted
 from hdh_migrate.pipeline.undertaking import Undertaking
+from hdh_migrate.ports.ledger import Ledger
 
 FETCH_OBJECTS = 1000
 DIFFERING_MAX = 10_000

@@ -29,7 +29,9 @@ from hdh_migrate.orders import CompleteItem, OrderItem, PartItem, ResumeItem
 from hdh_migrate.pipeline.filling import Sealing
 from hdh_migrate.pipeline.once import Once
 from hdh_migrate.pipeline.work import Route, Toolbox
-from hdh_migrate.ports import Envelope, Record, Source, TargetWriter
+from hdh_migrate.ports.sealing import Envelope
+from hdh_migrate.ports.stores import Source, TargetWriter
+from hdh_migrate.ports.work import Record
 from hdh_migrate.receipts import Begun, Completed, Gone, PartSent, Resumed, Sent
 
 STREAM_READ = 8 * MIB

@@ -15,7 +15,7 @@ from hdh_migrate.model import (
     TargetLimits,
     Untagged,
 )
-from hdh_migrate.ports import Source, Write
+from hdh_migrate.ports.stores import Source, Write
 
 
 class Bandwidth:

@@ -27,7 +27,7 @@ from hdh_migrate.pipeline.cutover.scene import Consent, Story, digest
 from hdh_migrate.pipeline.cutover.standing import FINAL, Standing
 from hdh_migrate.pipeline.rechecking import LOST
 from hdh_migrate.pipeline.work import Route
-from hdh_migrate.ports import Eraser, Pointer
+from hdh_migrate.ports.switching import Eraser, Pointer
 
 STAGE = "decommission"
 

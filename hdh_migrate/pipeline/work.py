@@ -11,7 +11,9 @@ from hdh_migrate.errors import Conflict, SourceChanged
 from hdh_migrate.model import Keeping, Lock, ObjectInfo, Place
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.retrying import Retrying
-from hdh_migrate.ports import Clock, Envelopes, Source, TargetReader, TargetWriter
+from hdh_migrate.ports.run import Clock
+from hdh_migrate.ports.sealing import Envelopes
+from hdh_migrate.ports.stores import Source, TargetReader, TargetWriter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.plan.loader import LoadedPlan, load
-from hdh_migrate.ports import Clock, Progress
+from hdh_migrate.ports.run import Clock, Progress
 from hdh_migrate.session.policy.unshared import demand_ours
 from hdh_migrate.session.views.outlook import check
 from hdh_migrate.session.views.probed import limits_of

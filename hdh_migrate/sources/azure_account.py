@@ -19,7 +19,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.markup import text_in
 from hdh_migrate.model import Place, key_bytes
-from hdh_migrate.ports import Write
+from hdh_migrate.ports.stores import Write
 from hdh_migrate.sources.azure_credentials import Authorizer
 from hdh_migrate.transport import Reply, Transport
 

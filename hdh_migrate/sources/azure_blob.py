@@ -30,7 +30,7 @@ from hdh_migrate.model import (
     Span,
     Untagged,
 )
-from hdh_migrate.ports import Write
+from hdh_migrate.ports.stores import Write
 from hdh_migrate.sources.azure_account import AzureAccount, from_reply
 from hdh_migrate.sources.azure_listing import (
     PageReader,

@@ -31,7 +31,7 @@ from hdh_migrate.model import (
     key_bytes,
     key_text,
 )
-from hdh_migrate.ports import Write
+from hdh_migrate.ports.stores import Write
 
 PAGE_SIZE = 1_000
 READ_SIZE = 262_144

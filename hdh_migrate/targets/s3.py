@@ -33,7 +33,7 @@ from hdh_migrate.model import (
     TargetLimits,
     Upload,
 )
-from hdh_migrate.ports import Write
+from hdh_migrate.ports.stores import Write
 from hdh_migrate.targets import s3_beside
 from hdh_migrate.targets.s3_beside import ATTEMPT
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, from_reply, translated

@@ -6,11 +6,12 @@ import threading
 from collections.abc import Mapping
 
 from hdh_migrate.clocks import Judge
-from hdh_migrate.pipeline.context import Context, Engines, Ledger
+from hdh_migrate.pipeline.context import Context, Engines
 from hdh_migrate.pipeline.planning import paced
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.ports import Clock, Progress
+from hdh_migrate.ports.ledger import Ledger
+from hdh_migrate.ports.run import Clock, Progress
 from hdh_migrate.wiring.readings import pace_of, routes_of, rules_of
 from hdh_migrate.wiring.services import Services
 from hdh_migrate.wiring.workers import OpenEngine, open_engine

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from hdh_migrate.model import Role, TargetLimits
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import AccessKey
-from hdh_migrate.ports import Clock, Envelopes, Source, TargetReader, TargetWriter
+from hdh_migrate.ports.run import Clock
+from hdh_migrate.ports.sealing import Envelopes
+from hdh_migrate.ports.stores import Source, TargetReader, TargetWriter
 from hdh_migrate.transport import Transport
 from hdh_migrate.wiring.opened import Contact, traffic_of
 from hdh_migrate.wiring.sealing import open_envelopes

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from hdh_migrate.clocks import seconds_of
-from hdh_migrate.ports import Clock
+from hdh_migrate.ports.run import Clock
 from hdh_migrate.transport import Transport
 
 if TYPE_CHECKING:

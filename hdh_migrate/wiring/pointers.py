@@ -13,7 +13,7 @@ from hdh_migrate.plan.pointers import (
     SshCommandPointer,
 )
 from hdh_migrate.plan.pointers import Pointer as AnyPointer
-from hdh_migrate.ports import Pointer
+from hdh_migrate.ports.switching import Pointer
 from hdh_migrate.wiring.chosen import profile_of
 from hdh_migrate.wiring.opened import Opened
 from hdh_migrate.wiring.targets import open_elsewhere, open_target

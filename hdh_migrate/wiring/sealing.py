@@ -9,7 +9,7 @@ from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.pipeline.cutover.scene import Consumer
 from hdh_migrate.plan.cutover import Smoke
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.ports import Envelopes
+from hdh_migrate.ports.sealing import Envelopes
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.wiring.chosen import profile_of
 from hdh_migrate.wiring.opened import Opened

@@ -17,7 +17,9 @@ from hdh_migrate.door import Door
 from hdh_migrate.errors import ShortRead
 from hdh_migrate.model import TargetLimits
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.ports import Clock, Envelopes, Source, TargetReader, TargetWriter
+from hdh_migrate.ports.run import Clock
+from hdh_migrate.ports.sealing import Envelopes
+from hdh_migrate.ports.stores import Source, TargetReader, TargetWriter
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.transport import Transport
 from hdh_migrate.wiring.chosen import limits_of

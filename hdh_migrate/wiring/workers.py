@@ -15,7 +15,8 @@ from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.pipeline.throttling import Bandwidth, RequestPace, ThrottledSource
 from hdh_migrate.pipeline.work import Toolbox
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.ports import Clock, Engine
+from hdh_migrate.ports.run import Clock
+from hdh_migrate.ports.work import Engine
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring.chosen import profile_of, take_profile
 from hdh_migrate.wiring.hands import Hands, reach

@@ -9,7 +9,7 @@ import pytest
 
 from hdh_migrate.engines.local import LocalEngine
 from hdh_migrate.engines.serial import SerialEngine
-from hdh_migrate.ports import Engine
+from hdh_migrate.ports.work import Engine
 from hdh_migrate.receipts import (
     EndpointTraffic,
     Lost,

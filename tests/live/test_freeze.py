@@ -12,7 +12,7 @@ import yaml
 from hdh_migrate.errors import ConnectionLost, KeyUnavailable
 from hdh_migrate.model import FREEZE_TRIAL, Place
 from hdh_migrate.plan.loader import load
-from hdh_migrate.ports import FreezeProbe
+from hdh_migrate.ports.switching import FreezeProbe
 from hdh_migrate.wiring import Vault, open_freeze_probe
 from tests.support import lies
 from tests.support.fixtures import Container, ProxyTo

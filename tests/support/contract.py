@@ -18,7 +18,7 @@ import pytest
 from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.errors import Missing, SourceChanged, StorageError
 from hdh_migrate.model import Place, TargetLimits
-from hdh_migrate.ports import Source, TargetWriter
+from hdh_migrate.ports.stores import Source, TargetWriter
 from hdh_migrate.sources.azure_account import AzureAccount
 from hdh_migrate.sources.azure_blob import AzureBlobSource
 from hdh_migrate.sources.azure_credentials import SasAuthorizer

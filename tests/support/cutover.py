@@ -21,7 +21,7 @@ from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import Place, Problem, Refusal, State
 from hdh_migrate.pipeline.cutover.scene import Consent, Consumer, Need, Program, Ran, Scene, Terms
 from hdh_migrate.pipeline.cutover.standing import Standing, standing
-from hdh_migrate.ports import Pointer
+from hdh_migrate.ports.switching import Pointer
 from tests.support.events import demand_round_trip
 from tests.support.script import Point, Script
 from tests.support.world import ONE, Dataset, World

@@ -36,7 +36,7 @@ from hdh_migrate.model import (
     Upload,
     key_bytes,
 )
-from hdh_migrate.ports import Write
+from hdh_migrate.ports.stores import Write
 from tests.support.script import Script
 
 ATTEMPT = "hdh-attempt"

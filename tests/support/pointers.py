@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from hdh_migrate.plan.loader import load
-from hdh_migrate.ports import Pointer
+from hdh_migrate.ports.switching import Pointer
 from hdh_migrate.wiring import Vault, open_pointer
 from tests.support.fixtures import Bucket
 from tests.support.ssh import SshServer

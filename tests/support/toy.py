@@ -28,7 +28,7 @@ from hdh_migrate.errors import (
 from hdh_migrate.model import Brief, ObjectInfo, Page, Place, Problem, Span, Untagged, key_bytes
 from hdh_migrate.plan.fields import AccountUrl, Ref, is_loopback
 from hdh_migrate.plan.sides import SourceSection, Tls, Traits
-from hdh_migrate.ports import Source, Write
+from hdh_migrate.ports.stores import Source, Write
 from hdh_migrate.transport import Reply, Transport
 from hdh_migrate.wiring import SOURCES, Sources
 from hdh_migrate.wiring.opened import Opened

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hdh_migrate.orders import Order, OrderItem, PutOrder
-from hdh_migrate.ports import Emit, Engine, Record, Recorder
+from hdh_migrate.ports.work import Emit, Engine, Record, Recorder
 from hdh_migrate.receipts import (
     EndpointTraffic,
     Lost,

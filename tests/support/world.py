@@ -25,7 +25,8 @@ from hdh_migrate.pipeline.runner import BatchOrder, Runner
 from hdh_migrate.pipeline.selecting import compile_rules
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.plan.diff import changes
-from hdh_migrate.ports import Engine, Envelopes
+from hdh_migrate.ports.sealing import Envelopes
+from hdh_migrate.ports.work import Engine
 from hdh_migrate.sealing.plain import PlainEnvelopes
 from tests.support.fakes import FakeSource, FakeTarget
 from tests.support.here import serial

@@ -32,7 +32,7 @@ from hdh_migrate.model import FREEZE_TRIAL, DatasetRow, Refusal
 from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.standing import Standing
 from hdh_migrate.pipeline.inventory import listing_digest
-from hdh_migrate.ports import FreezeProbe
+from hdh_migrate.ports.switching import FreezeProbe
 
 Listing = Mapping[int, tuple[int, int]]
 """Count and digest of what each dataset's source listed, by the dataset's id."""

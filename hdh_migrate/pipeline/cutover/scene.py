@@ -21,10 +21,13 @@ from hdh_migrate.events.cutover import (
 from hdh_migrate.events.registry import CutoverEvent
 from hdh_migrate.events.run import ClocksCompared
 from hdh_migrate.model import DatasetRow
-from hdh_migrate.pipeline.context import Context, Ledger
+from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.standing import Standing, standing
 from hdh_migrate.pipeline.retrying import Retrying
-from hdh_migrate.ports import Envelopes, FreezeProbe, Pointer, TargetReader
+from hdh_migrate.ports.ledger import Ledger
+from hdh_migrate.ports.sealing import Envelopes
+from hdh_migrate.ports.stores import TargetReader
+from hdh_migrate.ports.switching import FreezeProbe, Pointer
 
 Waived = Callable[[Mapping[str, Any]], bool]
 """Says whether a finding has a signed waiver."""

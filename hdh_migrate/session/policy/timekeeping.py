@@ -14,7 +14,7 @@ from hdh_migrate.wiring import Services
 from hdh_migrate.wiring.services import witnesses_of
 
 if TYPE_CHECKING:
-    from hdh_migrate.ports import Clock
+    from hdh_migrate.ports.run import Clock
 
 
 def judge_for(clock: Clock, opened: Sequence[Services], ledger_path: Path) -> Judge:

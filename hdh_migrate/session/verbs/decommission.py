@@ -18,7 +18,7 @@ from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.standing import standing
 from hdh_migrate.pipeline.undertaking import Undertaking
 from hdh_migrate.plan.cutover import Cutover, Decommission
-from hdh_migrate.ports import Eraser
+from hdh_migrate.ports.switching import Eraser
 from hdh_migrate.results.switches import Decommissioned, DecommissionForecast
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import gate

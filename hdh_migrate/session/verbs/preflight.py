@@ -20,7 +20,7 @@ from hdh_migrate.errors import (
 from hdh_migrate.model import Place, Problem, Untagged, Upload
 from hdh_migrate.plan.datasets import Batch, Dataset
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.ports import TargetWriter
+from hdh_migrate.ports.stores import TargetWriter
 from hdh_migrate.results.moves import Check
 from hdh_migrate.session.policy import gate, health, keyring, lasting, quota, waivers
 from hdh_migrate.session.views.outlook import outlook

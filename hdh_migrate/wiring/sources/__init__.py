@@ -16,7 +16,8 @@ from hdh_migrate.plan.cutover import Decommission
 from hdh_migrate.plan.model import Plan, knowing
 from hdh_migrate.plan.sides import SOURCES as SECTIONS
 from hdh_migrate.plan.sides import kind_of
-from hdh_migrate.ports import Eraser, FreezeProbe, Source
+from hdh_migrate.ports.stores import Source
+from hdh_migrate.ports.switching import Eraser, FreezeProbe
 from hdh_migrate.transport import Transport
 from hdh_migrate.wiring.opened import Opened
 from hdh_migrate.wiring.sources.kind import Claims, SourceKind, transport_to

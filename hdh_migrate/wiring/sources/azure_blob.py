@@ -13,7 +13,8 @@ from hdh_migrate.model import Problem
 from hdh_migrate.plan.consent import DeniedWrite, WriterKey, WriterSas
 from hdh_migrate.plan.cutover import Decommission
 from hdh_migrate.plan.sides import AzureBlob, Identity, Sas, SharedKey
-from hdh_migrate.ports import Eraser, FreezeProbe, Source
+from hdh_migrate.ports.stores import Source
+from hdh_migrate.ports.switching import Eraser, FreezeProbe
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring.opened import Contact, Opened
 from hdh_migrate.wiring.sources.kind import SourceKind, transport_to

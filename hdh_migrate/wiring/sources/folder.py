@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hdh_migrate.plan.sides import Folder
-from hdh_migrate.ports import Source
+from hdh_migrate.ports.stores import Source
 from hdh_migrate.wiring.opened import Opened
 from hdh_migrate.wiring.sources.kind import SourceKind, transport_to
 from hdh_migrate.wiring.vault import Vault

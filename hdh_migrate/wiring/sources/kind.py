@@ -13,7 +13,8 @@ from hdh_migrate.model import Problem
 from hdh_migrate.plan.consent import DeniedWrite
 from hdh_migrate.plan.cutover import Decommission
 from hdh_migrate.plan.sides import SourceSection
-from hdh_migrate.ports import Eraser, FreezeProbe, Source
+from hdh_migrate.ports.stores import Source
+from hdh_migrate.ports.switching import Eraser, FreezeProbe
 from hdh_migrate.transport import Transport
 from hdh_migrate.wiring.opened import Opened
 from hdh_migrate.wiring.trust import trust_of

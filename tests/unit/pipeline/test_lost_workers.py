@@ -13,7 +13,7 @@ from hdh_migrate.errors import Exit
 from hdh_migrate.model import State
 from hdh_migrate.orders import Order
 from hdh_migrate.pipeline.work import Toolbox
-from hdh_migrate.ports import Recorder
+from hdh_migrate.ports.work import Recorder
 from hdh_migrate.receipts import Lost, Receipt
 from tests.support.here import Bench
 from tests.support.world import BIG, World

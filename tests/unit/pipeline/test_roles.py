@@ -18,7 +18,7 @@ from hdh_migrate.pipeline import verify
 from hdh_migrate.pipeline.context import Engines
 from hdh_migrate.pipeline.perform import Performer
 from hdh_migrate.pipeline.work import Toolbox
-from hdh_migrate.ports import Emit, Record, Recorder, Service
+from hdh_migrate.ports.work import Emit, Record, Recorder, Service
 from hdh_migrate.receipts import Doubted, EndpointTraffic, Failed, Gone, Matched, Receipt, Sent
 from tests.support.here import Bench, serial
 from tests.support.script import Killed, Point

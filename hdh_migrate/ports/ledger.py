@@ -1,0 +1,269 @@
+"""What the steps ask of the ledger, by who asks it; `hdh_migrate.ledger` keeps it.
+
+Whatever is recorded may wait for `commit` before it is durable. Every call may raise LedgerDamaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from hdh_migrate.codes import Code
+    from hdh_migrate.events.event import Event
+    from hdh_migrate.events.inventory import InventoryCounts
+    from hdh_migrate.events.registry import CutoverEvent, UnknownOfCutover
+    from hdh_migrate.model import (
+        Claimed,
+        DatasetRow,
+        Entry,
+        Listed,
+        ObjectInfo,
+        OpenUpload,
+        PartReceipt,
+        Pinned,
+        State,
+        Tally,
+        Verified,
+    )
+    from hdh_migrate.receipts import Matched, Sent
+
+
+class Transactions(Protocol):
+    """Changes are durable together, or not at all."""
+
+    pending: int
+    """Rows that were changed since the last commit."""
+
+    def whole(self) -> AbstractContextManager[None]:
+        """Take the changes inside together: whatever is raised there, none of them stays.
+
+        What was not committed before goes too, and the ledger takes nothing more: every later
+        call raises the same error again, so that no `finally` can commit one half of a change.
+        """
+
+    def commit(self) -> None:
+        """Make everything since the last commit durable.
+
+        Raises:
+            NoSpace: the disk is full; everything since the last commit is rolled back.
+        """
+
+
+class JournalPort(Protocol):
+    """The past: what happened, in the order in which it did."""
+
+    def event(self, event: Event) -> None:
+        """Append one event to the journal; its time is never before that of the last one."""
+
+    def cutovers(self) -> Iterator[tuple[str, str, CutoverEvent | UnknownOfCutover]]:
+        """Return (time, kind, event) of every event of a cutover, oldest first; never scans.
+
+        Raises:
+            LedgerDamaged: one is not of its kind's form.
+        """
+
+    def meta(self, name: str) -> str | None:
+        """Return the value of a name in the table `meta`, None when there is none."""
+
+    def set_meta(self, name: str, value: str) -> None:
+        """Store a value under a name in the table `meta`, in place of what was there."""
+
+    def reconcile(self) -> None:
+        """Compute again from the rows what the journal tells, in bounded memory.
+
+        Raises:
+            LedgerDamaged: they differ; one line says in what.
+        """
+
+
+class Counts(Protocol):
+    """What every step reads and tells: datasets, how far they are, findings, and the pace."""
+
+    def datasets(self, batch: str | None = None) -> list[DatasetRow]:
+        """Return the datasets, of one batch or all."""
+
+    def tally(self, dataset: int, *states: State) -> Tally:
+        """Return objects and bytes of a dataset in some states; does not scan."""
+
+    def findings(self, *, severity: str | None = None) -> Iterator[dict[str, Any]]:
+        """Return open findings with the object's key, oldest first."""
+
+    def finding(
+        self,
+        code: Code,
+        detail: str,
+        *,
+        dataset: int | None = None,
+        entry: int | None = None,
+    ) -> None:
+        """Record a finding; the detail names no object and holds no secret."""
+
+    def close_finding(self, number: int) -> None:
+        """Note that a finding is over."""
+
+    def sample(self, batch: str, step: str, objects: int, size: int) -> None:
+        """Remember how far a step has come, for rates and ETA."""
+
+
+class InventoryLedger(Protocol):
+    """What is to be moved: listed, sealed, and brought up to date."""
+
+    def add_page(self, dataset: int, page: Iterable[Listed], marker: str | None) -> None:
+        """Store one page of a listing and where the next one starts, and commit.
+
+        Raises:
+            LedgerDamaged: a key is listed twice (the caller has checked the order).
+        """
+
+    def restart_listing(self, dataset: int) -> None:
+        """Forget an unfinished listing; no event of the journal counts its rows."""
+
+    def seal(self, dataset: int, told: InventoryCounts) -> None:
+        """Close a dataset's inventory, or close it again; `told` is of `fixity.Inventoried`."""
+
+    def claims(self, dataset: int) -> Iterator[Claimed]:
+        """Return what every object was listed as, in key order."""
+
+    def doubted(self, dataset: int) -> list[str]:
+        """Return the keys of objects that are left out for what a listing alone said of them."""
+
+    def listing(self, dataset: int) -> Iterator[tuple[int, bytes, int, str, int, str | None]]:
+        """Return (id, key bytes, size, version, state, reason) of every object in key order."""
+
+    def adorned(self, dataset: int) -> Iterator[dict[str, Any]]:
+        """Return metadata and tags of every object to move that has some."""
+
+    def collisions(self) -> list[tuple[int, int]]:
+        """Return (object, dataset) of every object that shares its folded target address."""
+
+    def refuse(self, entry: int, dataset: int, code: str) -> bool:
+        """Mark a listed object as one that cannot be moved as planned; False: it was no more."""
+
+    def pinned(self, dataset: int, key: str) -> Pinned | None:
+        """Return what one object was pinned as, by its key."""
+
+    def last_object(self) -> int:
+        """Return the largest object id that is in use, 0 when there is none."""
+
+    def update(
+        self, dataset: int, new: Sequence[Listed], changed: Sequence[tuple[int, Listed]]
+    ) -> None:
+        """Add objects that came late and pin the new versions of (id, object) pairs; commit.
+
+        Raises:
+            LedgerDamaged: a row was changed behind the journal's back.
+        """
+
+
+class TransferLedger(Protocol):
+    """What is on its way: intents, receipts, uploads and their parts."""
+
+    def todo(self, kind: str, dataset: int, *more: int) -> list[Entry]:
+        """Return entries of a to-do query: `small`, `big`, `verify` or `sending`."""
+
+    def claim(self, entry: Entry) -> None:
+        """Record the intent to send; commit before acting on it."""
+
+    def unclaim(self, entry: Entry) -> None:
+        """Take an intent back; whatever effect it had, the next attempt asks for."""
+
+    def sent(self, entry: Entry, receipt: Sent) -> bool:
+        """Record one object's receipt; False when a later attempt fences it."""
+
+    def drifted(self, entry: Entry, obj: ObjectInfo, parts: int) -> int:
+        """Pin the source's new version; return how often this object drifted."""
+
+    def failed(self, entry: Entry, old: State, code: str, verdict: str | None) -> None:
+        """End an object in a finding."""
+
+    def amend(self, entry: Entry, obj: ObjectInfo, parts: int) -> None:
+        """Describe an object that is about to fail as the source does now, for its next attempt."""
+
+    def retry_failed(self, dataset: int) -> int:
+        """Let every failed object that could end otherwise wait again; return how many."""
+
+    def find(self, dataset: int, key: str) -> tuple[Entry, State] | None:
+        """Return one object by its key."""
+
+    def surveyed(self, dataset: int) -> None:
+        """Note that the target was looked at before the first write."""
+
+    def occupied(self, dataset: int, key: str) -> bool:
+        """Note that the target holds something under an object's key; False: no such object.
+
+        The object's first attempt then counts as its second, so the worker asks before it writes.
+        """
+
+    def begun(self, upload: OpenUpload) -> None:
+        """Record an upload on the very next line after it was begun."""
+
+    def upload(self, entry: int) -> OpenUpload | None:
+        """Return the upload that is recorded for an object."""
+
+    def drop_upload(self, entry: int) -> None:
+        """Forget an upload and its parts, and with its data key what was sealed under it."""
+
+    def seals(self, entry: int, number: int, size: int, sha256: str) -> bool:
+        """Record what is about to be sealed: the first `size` plaintext bytes of a part.
+
+        Commit before any of it leaves. False: something else is recorded already.
+        """
+
+    def sealed(self, entry: int, number: int) -> list[tuple[int, str]]:
+        """Take in one `inventoried` event."""
+
+    def add_part(self, entry: int, part: PartReceipt) -> None:
+        """Record one part's receipt; of what was sealed the whole part's digest is kept."""
+
+    def drop_part(self, entry: int, number: int) -> None:
+        """Forget one part that the target does not hold."""
+
+    def parts(self, entry: int) -> list[PartReceipt]:
+        """Return an object's part receipts in order."""
+
+    def note_foreign(self, upload_id: str) -> None:
+        """Remember an upload that was there before us."""
+
+    def is_foreign(self, upload_id: str) -> bool:
+        """Say whether an upload was there before us."""
+
+
+class VerifyLedger(Protocol):
+    """What was read back, and what evidence says of it."""
+
+    def verified(self, entry: Entry, receipt: Matched) -> bool:
+        """Record that what was read back is what was read from the source."""
+
+    def records(self, dataset: int) -> Iterator[dict[str, Any]]:
+        """Return every object of a dataset in key order, as the manifest needs it."""
+
+
+class DecommissionLedger(Protocol):
+    """What may be deleted at the source."""
+
+    def erasable(self, batch: str, after: int, limit: int) -> list[Verified]:
+        """Return up to `limit` verified objects of a batch after an id, in its order."""
+
+    def erasable_of(self, batch: str, ids: Iterable[int]) -> list[Verified]:
+        """Return the verified objects of a batch that have one of these ids, in their order."""
+
+    def erasable_left(self, batch: str, after: int) -> Tally:
+        """Return objects and bytes of the verified objects of a batch after an id; scans them."""
+
+    def failed_objects(self, dataset: int) -> list[int]:
+        """Return the ids of the objects that ended in a finding."""
+
+
+class Ledger(
+    Transactions,
+    JournalPort,
+    Counts,
+    InventoryLedger,
+    TransferLedger,
+    VerifyLedger,
+    DecommissionLedger,
+    Protocol,
+):
+    """All of it: the one writable ledger of a run, which only the coordinator has."""

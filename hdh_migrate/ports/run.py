@@ -1,0 +1,28 @@
+"""What every run has: time, and somebody who watches."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """The time; an argument everywhere, so that tests decide it."""
+
+    def now(self) -> str:
+        """Return the wall clock as RFC 3339 UTC with milliseconds."""
+
+    def monotonic(self) -> float:
+        """Return the seconds of a clock that never goes back."""
+
+
+class Progress(Protocol):
+    """Where people (or machines) follow a run."""
+
+    def step(self, batch: str, step: str, *, objects: int, size: int) -> None:
+        """A step of a batch begins, with this much left to do."""
+
+    def advance(self, objects: int, size: int) -> None:
+        """This much more is done; may be negative after a retry."""
+
+    def note(self, text: str) -> None:
+        """One line for people; free of names and secrets."""

@@ -1,0 +1,208 @@
+"""Where objects come from and go to.
+
+A `Source` has no verb that writes. A target is two ports, so that a dry run and the verifying
+reader are built without the one that writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from hdh_migrate.model import (
+    Brief,
+    Lock,
+    ObjectInfo,
+    Page,
+    PartInfo,
+    Place,
+    Problem,
+    Span,
+    Stamp,
+    Stored,
+    TargetLimits,
+    Untagged,
+    Upload,
+)
+
+Write = Callable[[bytes], object]
+"""Takes the next bytes of a reply, in order; they are valid during the call only."""
+
+
+class Source(Protocol):
+    """A place to read from. Nothing here can change it."""
+
+    page_size: int
+
+    def check(self, place: Place, *, checked: bool = False) -> Sequence[Problem]:
+        """Say what is missing to list and read as a run does; empty means nothing.
+
+        With `checked` reads are to be compared with the source's own digest of each range.
+        """
+
+    def pages(self, place: Place, *, marker: str | None = None) -> Iterator[Page]:
+        """List everything under the prefix, page by page, starting at `marker`.
+
+        Keys grow strictly, in one of the orders that stores list in (inventory's `KeyOrder`). A
+        place in which there is nothing is one empty page.
+
+        Raises:
+            Missing: there is no such place.
+            ListingBroken: a page contradicts itself or the ones before it.
+            Transient: no whole page arrived; start again at the last page's marker.
+        """
+
+    def recount(self, place: Place) -> Iterator[Brief]:
+        """List again, cut differently: a second opinion on `pages`.
+
+        Raises:
+            Missing, ListingBroken, Transient: as `pages`.
+        """
+
+    def untagged(self, place: Place) -> Untagged | None:
+        """Say why listings come without index tags, as far as one has shown; None: with them."""
+
+    def head(self, place: Place, key: str) -> ObjectInfo:
+        """Describe one object as it is now.
+
+        Raises:
+            Missing: it is gone.
+        """
+
+    def read(
+        self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool = False
+    ) -> None:
+        """Hand exactly the span of exactly this version to `write`; every reply is checked.
+
+        Bytes may have been handed over before an error is raised: discard them.
+
+        With `checked` the source's own digest of each range is demanded and compared, where the
+        source has such a thing (see `check`).
+
+        Raises:
+            SourceChanged: it is no longer `obj.version`, or not of `obj.size` or `obj.kind`.
+            Missing: it is gone.
+            Transient: the reply was cut, short or not what was asked for.
+        """
+
+
+class TargetReader(Protocol):
+    """The reading half of a target."""
+
+    limits: TargetLimits
+
+    def check(self, place: Place) -> Sequence[Problem]:
+        """Say which rights or things are missing to list and read; empty means none."""
+
+    def locks(self, place: Place) -> bool:
+        """Say whether the place can keep objects from being deleted (object lock)."""
+
+    def lock(self, bucket: str, stored: Stored) -> Lock:
+        """Ask what keeps one stored version from being deleted.
+
+        Raises:
+            AccessDenied: the credential may not see it.
+        """
+
+    def tags(self, bucket: str, stored: Stored) -> Mapping[str, str]:
+        """Ask for the tags of one stored version.
+
+        Raises:
+            AccessDenied: the credential may not see them.
+            Unsupported: the host does not show them.
+        """
+
+    def keys(self, place: Place) -> Iterator[Stored]:
+        """List everything under the prefix in one pass.
+
+        Raises:
+            ListingBroken: truncated without a token, a repeated token, or no listing at all.
+        """
+
+    def head(self, bucket: str, key: str) -> Stored | None:
+        """Describe one object; None when there is none."""
+
+    def read(self, bucket: str, stored: Stored, span: Span | None, write: Write) -> Stored:
+        """Hand the whole object (or a span of it), as long as its ETag is `stored.etag`.
+
+        Returns what the target said of it, its metadata included.
+
+        Raises:
+            Missing: it is gone.
+            Conflict: it no longer carries that ETag.
+            Transient: the reply was cut, short or not what was asked for.
+        """
+
+
+class TargetWriter(TargetReader, Protocol):
+    """The writing half of a target, which can read as well."""
+
+    def put(
+        self,
+        bucket: str,
+        key: str,
+        body: memoryview,
+        *,
+        sha256: str,
+        stamp: Stamp,
+        replaces: str | None,
+    ) -> Stored:
+        """Store one object. Without `replaces` it is created only if there is none.
+
+        Raises:
+            Conflict: there is another object (or another ETag than `replaces`).
+            Transient: the target did not answer; the object may or may not be there.
+        """
+
+    def retain(self, bucket: str, stored: Stored, lock: Lock) -> None:
+        """Put an object that is already there under a lock; again is safe, shorter is refused."""
+
+    def tag(self, bucket: str, stored: Stored, tags: Mapping[str, str]) -> None:
+        """Set the tags of a stored version, in place of any it has; again is safe."""
+
+    def begin(self, bucket: str, key: str, *, stamp: Stamp) -> Upload:
+        """Open a multipart upload."""
+
+    def put_part(self, upload: Upload, number: int, body: memoryview, *, sha256: str) -> str:
+        """Store one part and return its ETag; the same number again replaces it.
+
+        Raises:
+            Missing: the upload expired or was aborted.
+        """
+
+    def stream_part(
+        self, upload: Upload, number: int, size: int, pull: Callable[[int], bytes]
+    ) -> str:
+        """Store one part that is too large for memory; `pull(n)` gives up to n bytes."""
+
+    def parts(self, upload: Upload) -> Mapping[int, PartInfo]:
+        """List the parts that the target holds.
+
+        Raises:
+            Missing: the upload expired, was aborted, or was completed.
+        """
+
+    def complete(
+        self,
+        upload: Upload,
+        parts: Sequence[tuple[int, str]],
+        *,
+        size: int,
+        attempt: str,
+        replaces: str | None,
+    ) -> Stored:
+        """Make the parts visible as one object of `size` bytes; create-only without `replaces`.
+
+        Success is an object that HEAD shows with our attempt tag and size, never the reply
+        alone. Calling this again after a lost reply is safe.
+
+        Raises:
+            Conflict: there is another object under this key.
+            Missing: the upload is gone and the object is not ours.
+        """
+
+    def abort(self, upload: Upload) -> None:
+        """Drop an upload and its parts; aborting the unknown succeeds."""
+
+    def open_uploads(self, place: Place) -> Iterator[tuple[Upload, str]]:
+        """List begun uploads under the prefix with the time (RFC 3339) each was begun."""

@@ -1,0 +1,93 @@
+"""What a switch and the end of a batch touch: pointers, the freeze, and deletion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, Protocol
+
+from hdh_migrate.model import (
+    Erased,
+    Place,
+    Problem,
+    Refusal,
+    Remnant,
+    Trace,
+)
+
+
+class Pointer(Protocol):
+    """What consumers follow to find the data: one value, changed by compare-and-set only.
+
+    Values are one line of text. They may be shown through `plan.leaks.redacted` only.
+    """
+
+    kind: str
+    guard: Literal["conditional", "checked"]
+    """How the compare-and-set is kept: by a condition that the store itself checks, or by reading
+    just before writing, which leaves a moment for somebody else. A store that ignores conditions
+    is found out by `swap`, so ask again afterwards."""
+
+    def check(self) -> Sequence[Problem]:
+        """Say what is missing to read and to switch it, as far as looking can tell."""
+
+    def read(self) -> str:
+        """Return the value as it is now.
+
+        Raises:
+            Missing: there is no such pointer.
+            AccessDenied: it may not be read.
+            Transient: no answer.
+        """
+
+    def swap(self, *, expected: str, new: str) -> None:
+        """Set `new` if the value is `expected`; if it is `new` already, nothing happens.
+
+        Safe to call again after a lost reply or a kill: readers find one value or the other.
+
+        Raises:
+            PointerMoved: the value is neither; it was left as it is.
+            Transient: no answer; the value may be either one.
+        """
+
+
+class FreezeProbe(Protocol):
+    """Tries, with a writer's own credential, whether writers are shut out of the source.
+
+    Besides decommission nothing else may write to a source. `name` is a key of the caller's: the
+    place's prefix, `model.FREEZE_TRIAL` and something unique, recorded before the call.
+    """
+
+    def probe(self, place: Place, name: str) -> Refusal:
+        """Try to create an empty object; if that succeeds it is removed at once.
+
+        Raises:
+            Transient: no answer; the object may be there: call `clear`, then try another name.
+        """
+
+    def clear(self, place: Place, name: str) -> bool:
+        """Remove what a probe of this name left, after a kill or a lost reply.
+
+        Returns False when the credential may not: whether something is there tells the source.
+        """
+
+
+class Eraser(Protocol):
+    """Deletes at a source, for decommission alone, with a credential of its own."""
+
+    def erase(self, place: Place, key: str, version: str) -> Erased:
+        """Delete one object if it is still this version; never anything else.
+
+        Raises:
+            AccessDenied, AuthFailed: the credential may not.
+            Transient: no answer; it may be deleted.
+        """
+
+    def remnants(self, place: Place) -> Iterator[Remnant]:
+        """List everything that is still there in any form, as far as the service shows it.
+
+        Raises:
+            ListingBroken, Transient: there was no whole listing.
+        """
+
+    def unseen(self) -> Sequence[Trace]:
+        """Say which forms the service did not show when it was asked."""
