@@ -78,7 +78,7 @@ def judged(desk: Desk, stage: ApprovalStage = ApprovalStage.CUTOVER) -> Judgemen
     terms = terms_of(opened.loaded, "pilot")
     return approving.judgement(
         opened, subject, offline(opened.clock, opened.ledger_path),
-        keys=verifiers(terms["approvers"]), threshold=threshold(terms, str(stage)),
+        keys=verifiers(terms.approvers), threshold=threshold(terms, str(stage)),
     )  # fmt: skip
 
 

@@ -8,12 +8,11 @@ import pwd
 import shutil
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
 
 import apsw
 import pytest
 
+from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.evidence.signatures.signing import load_verifier, new_report_key
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.consents import Consents
@@ -21,6 +20,7 @@ from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.decommission import proof_lacks
 from hdh_migrate.session.verbs.run import operator
 from hdh_migrate.session.views.records import batch_root
+from tests.support.opens import opens_of
 from tests.support.quiet import Notes
 from tests.support.site import NEW, OLD, Site
 
@@ -196,44 +196,21 @@ def desk(switched: Site) -> Desk:
     return Desk.open(switched.folder / "plan.yaml", None, Notes(), threading.Event())
 
 
-def fed(path: Path, contents: Sequence[bytes]) -> None:
-    """Have each reading of a file find the next content; the last one stays."""
-
-    def place(number: int) -> None:
-        new = path.with_name(f"next-{path.name}")
-        if number < len(contents) - 1:
-            os.mkfifo(new)
-        else:
-            new.write_bytes(contents[number])
-        new.replace(path)
-
-    def feed() -> None:
-        with suppress(OSError):  # at the end nobody reads on
-            for number, content in enumerate(contents[:-1]):
-                with path.open("wb") as file:  # waits for a reader
-                    file.write(content)
-                    place(number + 1)
-
-    place(0)
-    threading.Thread(target=feed, daemon=True).start()
-
-
 def test_a_key_file_that_changes_between_two_looks_approves_nothing(
     switched: Site, desk: Desk
 ) -> None:
+    """It is looked at once, and what is no file, which could tell each one another key, is none."""
     switched.approve("finalize", "ciso")
-    switched.approve("finalize", "mine")
     ledger, judge = desk.read_ledger(), offline(desk.clock, desk.ledger_path)
-    root, keys = batch_root(desk, ledger, "all"), switched.folder / "keys"
-    public, mine = keys / "dpo.pub", (keys / "mine.pub").read_bytes()
-    dpo = public.read_bytes()
-    for honest in (1, 2, 3):
-        fed(public, [*[dpo] * honest, mine])
+    root, public = batch_root(desk, ledger, "all"), switched.folder / "keys" / "dpo.pub"
+    with opens_of(public) as opened:
         found = Consents(desk, ledger, judge, "all", writes=False)("finalize", root)
-        os.close(os.open(public, os.O_RDONLY | os.O_NONBLOCK))  # whoever still feeds it ends
-        public.unlink()
-        assert not found.given
-        assert load_verifier(keys / "mine.pub").fingerprint not in found.keys
+    assert not found.given
+    assert len(opened) == 1
+    public.unlink()
+    os.mkfifo(public)
+    with pytest.raises(KeyUnavailable, match="not a regular file"):
+        Consents(desk, ledger, judge, "all", writes=False)("finalize", root)
     ledger.close()
 
 

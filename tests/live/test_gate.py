@@ -22,6 +22,7 @@ from hdh_migrate.clocks import Moment
 from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.door import Addresses
 from hdh_migrate.errors import Exit, MigrateError, PlanInvalid
+from hdh_migrate.events.run import ContentsTold
 from hdh_migrate.evidence.signatures.signing import load_signer, load_verifier, new_report_key
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Step
@@ -313,7 +314,7 @@ def test_a_waiver_by_a_key_that_signed_reports_lets_no_run_begin(
     desk = site.desk(NETWORK)
     ledger = Ledger.open(desk.ledger_path, desk.clock)
     files = {"report.signer": f"ed25519:{fingerprint}"}
-    ledger.event("contents", {"files": files, "changed": []})
+    ledger.event(ContentsTold(files=files, changed=()))
     ledger.commit()
     ledger.close()
     assert "its key waives nothing" in str(ended(lambda: site.desk(NETWORK), "run"))

@@ -68,7 +68,7 @@ def test_a_profile_that_is_exchanged_meanwhile_is_of_the_next_command(tmp_path: 
 
     assert profile_of(loaded.plan, loaded.base) is first
     assert limits_of(loaded.plan, loaded.base).max_parts == 900
-    assert profile_facts(loaded.plan, loaded.base)["own"]["sha256"] == first.own.sha256
+    assert profile_facts(profile_of(loaded.plan, loaded.base))["own"]["sha256"] == first.own.sha256
     assert load(path).plan == load(path).plan
     again = load(path)
     assert limits_of(again.plan, again.base).max_parts == 800

@@ -70,7 +70,7 @@ def test_waivers_are_told_though_their_files_go_before_a_report(
     tell_contents(ledger, loaded, None)
     waiver.unlink()
     assert tell_contents(ledger, loaded, None) == [f"waivers/{waiver.name}"]
-    first, _ = (body["files"] for _, body in ledger.events("contents"))
+    first, _ = (event.files for _, event in ledger.events(ContentsTold))
     assert first[f"waivers/{waiver.name}"] == digest("{}\n")
 
 

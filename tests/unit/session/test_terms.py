@@ -26,7 +26,7 @@ def test_one_key_under_two_names_is_not_two_people(tmp_path: Path) -> None:
     loaded = load(tmp_path / "plan.yaml")
     batch = loaded.plan.ordered_batches()[0].name
     terms = terms_of(loaded, batch)
-    assert (len(verifiers(terms["approvers"])), threshold(terms, "finalize")) == (2, 2)
+    assert (len(verifiers(terms.approvers)), threshold(terms, "finalize")) == (2, 2)
 
     shutil.copy(keys / "dpo.pub", keys / "ciso.pub")
 

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.clocks import Judge, Moment
+from hdh_migrate.events.consent import CutoverTermsFixed
+from hdh_migrate.events.cutover import Track
 from hdh_migrate.evidence.signatures.signing import load_signer, load_verifier, new_report_key
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.plan.loader import load
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import waivers
-from hdh_migrate.session.policy.terms import terms_of
+from hdh_migrate.session.policy.terms import digest_of, terms_of
 from hdh_migrate.session.verbs import cutover
 from tests.support.quiet import Notes, WallClock
 from tests.unit.session.test_gate import PLAN, UNSEALED
@@ -93,8 +95,12 @@ def test_a_waiver_by_a_key_that_the_terms_do_not_name_lets_no_run_begin(tmp_path
         return len(waivers.unagreed(ledger, loaded.plan, tmp_path, now, signers))
 
     assert (unagreed(), unagreed(load_verifier(public).fingerprint)) == (0, 1)
-    told = {"batch": "b", "track": "cutover", "terms": agreed, "beside": []}
-    ledger.event("cutover-terms", told)
+    ledger.event(
+        CutoverTermsFixed(
+            batch="b", track=Track.CUTOVER, terms=agreed, digest=digest_of(agreed), beside=(),
+            adopted=False,
+        )
+    )  # fmt: skip
     ledger.commit()
     assert unagreed() == 1
     ledger.close()
