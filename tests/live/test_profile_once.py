@@ -18,6 +18,7 @@ from hdh_migrate.session.verbs.report import write_report
 from hdh_migrate.session.verbs.run import perform
 from hdh_migrate.session.views.outlook import check, outlook
 from hdh_migrate.targets.facts import profile_facts
+from hdh_migrate.targets.profiles import load as load_profile
 from hdh_migrate.wiring.chosen import limits_of, profile_of, take_profile
 from tests.support.affair import Affair
 from tests.support.here import HERE
@@ -68,7 +69,7 @@ def test_a_profile_that_is_exchanged_meanwhile_is_of_the_next_command(tmp_path: 
 
     assert profile_of(loaded.plan, loaded.base) is first
     assert limits_of(loaded.plan, loaded.base).max_parts == 900
-    assert profile_facts(profile_of(loaded.plan, loaded.base))["own"]["sha256"] == first.own.sha256
+    assert profile_facts(first, load_profile(first.name))["own"]["sha256"] == first.own.sha256
     assert load(path).plan == load(path).plan
     again = load(path)
     assert limits_of(again.plan, again.base).max_parts == 800
