@@ -150,22 +150,31 @@ class Task:
         self._traces = verbose > 1
         self.stop = threading.Event()
 
-    def desk(self, plan: Path, state_dir: Path | None, progress: Progress | None = None) -> Desk:
-        """Open a plan; without a `progress` only what is needed is said.
+    def desk(
+        self,
+        plan: Path,
+        state_dir: Path | None,
+        progress: Progress | None = None,
+        *,
+        dry: bool = False,
+    ) -> Desk:
+        """Open a plan, `dry` for who changes nothing; without a `progress` little is said.
 
         Raises:
             PlanInvalid: with every problem at once.
-            Refused: others may read or change the state directory.
+            Refused: others may read or change the state directory, or change what the plan names.
         """
         from hdh_migrate.session.desk import Desk
 
         shown = LineProgress(self.out, quiet=True) if progress is None else progress
-        return Desk.open(plan, state_dir, shown, self.stop, engines=_engines.get())
+        return Desk.open(plan, state_dir, shown, self.stop, engines=_engines.get(), dry=dry)
 
-    def at_desk(self, plan: Path, state_dir: Path | None, act: Callable[[Desk], T]) -> T:
+    def at_desk(
+        self, plan: Path, state_dir: Path | None, act: Callable[[Desk], T], *, dry: bool = False
+    ) -> T:
         """Open a plan and act on it, showing progress to the end."""
         progress = self.out.progress()
-        desk = self.desk(plan, state_dir, progress)
+        desk = self.desk(plan, state_dir, progress, dry=dry)
         try:
             return act(desk)
         finally:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hdh_migrate.clocks import Judge
-from hdh_migrate.errors import UsageError
+from hdh_migrate.errors import Refused, UsageError
 from hdh_migrate.folders import STATE_DIR, demand_private
 from hdh_migrate.ledger import Ledger, ledger_path
 from hdh_migrate.model import TargetLimits
@@ -55,10 +55,13 @@ class Desk:
         stop: threading.Event,
         engines: Mapping[str, OpenEngine] | None = None,
         sources: Sources | None = None,
+        *,
+        dry: bool = False,
     ) -> Desk:
         """Read a plan and check all of it that can be checked offline.
 
-        `engines` and `sources` are the kinds that it may name, by default ours.
+        `engines` and `sources` are the kinds that it may name, by default ours. `dry` is for who
+        changes nothing: what others could exchange is then a note, as it is in a rehearsal.
 
         Raises:
             PlanInvalid: with every problem at once.
@@ -70,7 +73,12 @@ class Desk:
         kept = state_dir or loaded.base / STATE_DIR
         for folder in (kept, kept / loaded.plan.migration):
             demand_private(folder)
-        demand_ours(loaded, kept)
+        try:
+            demand_ours(loaded, kept)
+        except Refused as error:
+            if not dry and not is_rehearsal(loaded.plan, loaded.base):
+                raise
+            progress.note(f"a run would be refused here: {error}")
         return cls(
             loaded=loaded,
             state_dir=kept,

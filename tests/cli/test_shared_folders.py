@@ -30,12 +30,17 @@ def plan(tmp_path: Path) -> Path:
 def test_a_plan_that_relies_on_what_others_may_change_is_refused(plan: Path, what: str) -> None:
     place = plan.parent / what
     place.chmod(place.stat().st_mode | 0o002)
-    for verb in ("status", "run"):
+    for verb in ("preflight", "run"):
         done = command(verb, str(plan))
         assert done.returncode == Exit.REFUSED, done.stderr
         assert f"chmod go-w {place}" in done.stderr
+    for more in (("status",), ("run", "--dry-run")):  # nothing is changed: it is told, and no more
+        done = command(*more, str(plan))
+        assert done.returncode == Exit.USAGE if more == ("status",) else Exit.REFUSED
+        assert "note: a run would be refused here" in done.stderr
+        assert "chmod" not in done.stderr
     place.chmod(place.stat().st_mode & ~0o002)
-    assert command("status", str(plan)).returncode == Exit.USAGE  # no run has begun
+    assert "refused here" not in command("status", str(plan)).stderr
 
 
 def test_a_state_folder_that_others_could_exchange_is_refused(plan: Path, tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def _dry_run(task: Task, plan: Path, state_dir: Path | None, batches: Sequence[s
         told = forecast(desk, batches)
         return {"dry_run": True, "exit": 0, "plan_digest": desk.loaded.digest, "batches": told}
 
-    told = task.at_desk(plan, state_dir, act)
+    told = task.at_desk(plan, state_dir, act, dry=True)
     task.out.result(told, "\n".join(_forecast_lines(told["batches"])))
     return Exit.OK
 

@@ -44,7 +44,7 @@ def status(
     def body() -> None:
         from hdh_migrate.session.views.status import status as look
 
-        desk = task.desk(plan, state_dir)
+        desk = task.desk(plan, state_dir, dry=True)
         while True:
             told = look(desk, show_names=show_names)
             task.out.result(told, _status_text(told))
