@@ -62,7 +62,10 @@ class Tls(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traits:
-    """What a kind of source answers for all its plans. No answer has a default."""
+    """What a kind of source answers for all its plans. No answer has a default.
+
+    A reason (`no_...`) is what `validate` tells who asked for it: it ends with what to do instead.
+    """
 
     datasets: Literal["container", "path"]
     """The field by which a dataset says where in the source it is."""
