@@ -424,7 +424,7 @@ class Code(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> Code | None:
-        """Sources have kinds of objects of their own; one without a code is a kind, too."""
+        """Take a `kind-...` that has no member for `kind-other`: sources list what they like."""
         return cls.KIND_OTHER if isinstance(value, str) and value.startswith("kind-") else None
 
     @classmethod

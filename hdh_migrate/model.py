@@ -113,7 +113,7 @@ class ObjectInfo:
     headers: Mapping[str, str] = field(default_factory=dict)  # content-type and its family
     metadata: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
-    kind: str = "object"  # "object", or why it is not a plain readable one: "symlink", "append" ...
+    kind: str = "object"  # or why it is no plain readable one: the code `kind-...` without `kind-`
     tier: str | None = None
     lease: str | None = None
 

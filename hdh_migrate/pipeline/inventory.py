@@ -308,7 +308,7 @@ def _undisputed(last: str, key: str) -> bool:
 
 
 class Frozen:
-    """One pass over a dataset's rows: digest, roots, and what inventory has to say of them."""
+    """One pass over a dataset's rows: digest, roots, and what `_seal` makes findings of."""
 
     def __init__(self, rows: Iterable[Claimed]) -> None:
         self.losses: Counter[Code] = Counter()

@@ -62,7 +62,10 @@ class Tls(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traits:
-    """What a kind of source answers for all its plans. No answer has a default."""
+    """What a kind of source answers for all its plans. No answer has a default.
+
+    A reason (`no_...`) is what `validate` tells who asked for it: it ends with what to do instead.
+    """
 
     datasets: Literal["container", "path"]
     """The field by which a dataset says where in the source it is."""
@@ -80,7 +83,7 @@ class SourceSection(Section):
     """Where objects are read. A kind answers here for itself; nobody asks which one it is.
 
     A kind that leaves an answer out is refused when it is defined, and one whose answers contradict
-    each other when a plan is read: what is not known to be on this machine is not.
+    each other when a plan is read: a source is elsewhere unless it is known to be on this machine.
     """
 
     kind: str
@@ -124,7 +127,7 @@ class SourceSection(Section):
 
     @model_validator(mode="after")
     def _is_somewhere(self) -> Self:
-        """Demand that the address says the same: evidence and gate judge by it alone."""
+        """Demand that `address` has a host only if one is contacted, and agrees with `is_local`."""
         here = is_loopback(self.address) if self.is_contacted else True
         named = bool(urlsplit(self.address).hostname)
         if named is not self.is_contacted or self.is_local is not here:

@@ -37,14 +37,15 @@ class Source(Protocol):
     def check(self, place: Place, *, checked: bool = False) -> Sequence[Problem]:
         """Say what is missing to list and read as a run does; empty means nothing.
 
-        With `checked` reads are to be compared with the source's own digest of each range.
+        A place that is not there is told, not raised: "there is no such ..." of whatever it is
+        called. With `checked` reads are to be compared with the source's own digest of each range.
         """
 
     def pages(self, place: Place, *, marker: str | None = None) -> Iterator[Page]:
         """List everything under the prefix, page by page, starting at `marker`.
 
-        Keys grow strictly, in one of the orders that stores list in (inventory's `KeyOrder`). A
-        place in which there is nothing is one empty page.
+        Keys grow strictly, in one of the orders that stores list in
+        (`pipeline.inventory.KeyOrder`). A place in which there is nothing is one empty page.
 
         Raises:
             Missing: there is no such place.
@@ -53,7 +54,7 @@ class Source(Protocol):
         """
 
     def recount(self, place: Place) -> Iterator[Brief]:
-        """List again, cut differently: a second opinion on `pages`.
+        """List again, cut differently: a second opinion on `pages`, asked anew of the store.
 
         Raises:
             Missing, ListingBroken, Transient: as `pages`.

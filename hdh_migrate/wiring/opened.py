@@ -23,7 +23,7 @@ Contact = tuple[str, Transport]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened(Generic[T_co]):
-    """A thing and its contacts; `Services.take` adds them to those that evidence tells of."""
+    """A thing, and every transport that it uses: evidence tells what passed (`Services.take`)."""
 
     thing: T_co
     contacts: tuple[Contact, ...] = ()

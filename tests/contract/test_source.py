@@ -15,6 +15,8 @@ import pytest
 from hdh_migrate.errors import Missing, SourceChanged, StorageError, Transient
 from hdh_migrate.model import ObjectInfo, Place, Span
 from hdh_migrate.pipeline.inventory import KeyOrder
+from hdh_migrate.plan.sides import SOURCES as SECTIONS
+from hdh_migrate.plan.sides import kind_of
 from tests.support.contract import PAGE, SOURCES, SourceRig, of
 
 pytestmark = pytest.mark.live
@@ -49,6 +51,10 @@ def read(
     return bytes(got)
 
 
+def test_every_kind_that_a_plan_may_name_is_held_to_these_promises() -> None:
+    assert {kind_of(section) for section in SECTIONS} <= set(SOURCES), "see tests.support.contract"
+
+
 # --- check ---------------------------------------------------------------------------------------
 
 
@@ -69,7 +75,7 @@ def test_a_place_that_is_empty_can_be_read_as_well(rig: SourceRig) -> None:
 @every
 def test_a_place_that_is_not_there_is_said_and_not_raised(rig: SourceRig) -> None:
     (problem,) = rig.source.check(Place(bucket="nowhere-at-all"))
-    assert "there is no such" in problem.what or "404" in problem.what
+    assert "there is no such" in problem.what or "404" in problem.what, "see Source.check"
     assert problem.where
 
 

@@ -328,7 +328,7 @@ def test_its_datasets_are_in_its_form(trip: Trip) -> None:
 
 
 def test_who_does_not_know_it_refuses_the_plan(trip: Trip) -> None:
-    assert trip.refused(None) == ["source.kind: must be one of: azure-blob, folder"]
+    assert trip.refused(None) == [f"source.kind: must be one of: {', '.join(SOURCES)}"]
 
 
 @pytest.mark.parametrize("sources", [SOURCES, {**SOURCES, "toy": SOURCES["folder"]}])

@@ -1,7 +1,8 @@
 """A bundle as a short Markdown summary, for the job page of a CI system.
 
-Its first line says draft or rehearsal if it is one. It holds no object name. Everything from
-outside (migration, datasets, codes, addresses) stands in code spans, where nothing is markup.
+It is in English only. Its first line says draft or rehearsal if it is one. It holds no object name.
+Everything from outside (migration, datasets, codes, addresses) stands in code spans, where nothing
+is markup.
 """
 
 from __future__ import annotations

@@ -282,7 +282,7 @@ OPENING = {
 }  # fmt: skip
 HANDSHAKE = _text(r"TLSv1\.[23] [0-9A-Z_-]{1,64} sha256:[0-9a-f]{64}")
 LATER = {"openings", "proved", "tls"}
-"""Members of the predicate that earlier statements do not have."""
+"""Members of the predicate, at any depth, that earlier statements do not have."""
 
 PREDICATE: dict[str, Any] = {
     "migration": NAMED,

@@ -49,7 +49,7 @@ class SourceKind(Generic[S]):
     section: type[S]
     """Its section of the plan."""
     read: Callable[[S, Vault], Opened[Source]]
-    """Opens it for reading."""
+    """Opens it for reading. Its transport is a contact, even if it is closed for good."""
     claims: Callable[[S, Vault], Claims | None]
     """Says what the credential that reads says of itself; None: nothing."""
     trial: Callable[[S, DeniedWrite, Vault], Opened[FreezeProbe]] | None

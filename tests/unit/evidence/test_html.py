@@ -438,7 +438,7 @@ def test_hostile_places_and_dataset_names_are_shown_harmlessly_too(
     page = Page((tmp_path / "out" / "report.en.html").read_text("utf-8"))
 
     assert "b" not in page.tags
-    assert page.text.count("<b>\\u{202e}") == 7
+    assert page.text.count("<b>\\u{202e}") == 7, "a section that shows such names adds to these"
 
 
 def test_an_unsigned_page_is_marked_as_no_evidence_and_a_signed_one_is_not(

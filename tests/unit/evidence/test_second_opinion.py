@@ -435,6 +435,23 @@ def test_a_signed_statement_with_one_other_value_is_judged_alike(desk: Desk) -> 
     desk.agree((f"{at}, and so on", desk.forged({}, edit, last=False)) for at, edit in changes)
 
 
+COUNTED = ("batches", "datasets", "exclusions", "findings", "journal", "manifest", "outcome")
+
+
+def test_no_number_that_is_counted_may_be_another(desk: Desk) -> None:
+    """Draws may miss a new one, and the second verifier would take it as it was told."""
+    statement = desk.statement()
+    changes = (
+        (at, setting(at, found(statement, at) + 1))
+        for at in places(statement)
+        if at[:1] == ("predicate",) and at[1:2] and at[1] in COUNTED
+        if type(found(statement, at)) is int
+    )
+    taken = desk.agree((str(at), desk.forged({}, edit)) for at, edit in changes)
+    assert len(taken) > len(COUNTED)
+    assert not any(taken.values()), [at for at, good in taken.items() if good]
+
+
 def test_a_summary_or_an_envelope_with_one_other_value_is_judged_alike(desk: Desk) -> None:
     whole = {name: json.loads(desk.files[name]) for name in ("summary.json", "statement.json")}
 

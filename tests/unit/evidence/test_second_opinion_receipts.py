@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hdh_migrate.plan.sides import SOURCES, kind_of
 from tests.unit.evidence.forgery import Desk, digest_of
 from tests.unit.evidence.worlds import (
     URL,
@@ -200,13 +201,18 @@ def test_what_connections_were_secured_with_is_judged_alike(desk: Desk) -> None:
     refused(desk, world(), cases)
 
 
-def test_a_folder_has_no_traffic(desk: Desk) -> None:
+ALONE = [str(kind_of(section)) for section in SOURCES if section.traits.address is None]
+"""The kinds of source that contact nobody; both verifiers know each (docs/architecture.md)."""
+
+
+@pytest.mark.parametrize("kind", ALONE)
+def test_a_source_that_contacts_nobody_has_no_traffic(desk: Desk, kind: str) -> None:
     nothing = {"addresses": [], "bytes_read": 0, "bytes_written": 0, "requests": 0}
 
-    def folder(made: World) -> None:
+    def alone(made: World) -> None:
         plan = made["predicate"]["plan"]["canonical"]
-        plan["source"]["kind"] = "folder"
-        place = {"kind": "folder", "url": "folder:", "local": True, **nothing}
+        plan["source"]["kind"] = kind
+        place = {"kind": kind, "url": f"{kind}:", "local": True, **nothing}
         made["predicate"]["endpoints"][0].update(place)
         made["exclusions.jsonl"][2].update(rule="exclude dir", reason="x")
         plan["datasets"][0]["exclude"].append({"glob": "dir", "reason": "x"})
@@ -215,11 +221,11 @@ def test_a_folder_has_no_traffic(desk: Desk) -> None:
                 kept = [one for one in event[2]["traffic"] if one["side"] != "source"]
                 event[2]["traffic"] = kept
 
-    assert judged(desk, world(), {"a folder": folder}) == ["a folder"]
+    assert judged(desk, world(), {kind: alone}) == [kind]
     told = lambda w: body(w, "run-ended")["traffic"].append(  # noqa: E731
-        {"side": "source", "endpoint": "folder:", **nothing}
+        {"side": "source", "endpoint": f"{kind}:", **nothing}
     )
-    refused(desk, world(), {"traffic": (both(folder, told), "traffic with another one")})
+    refused(desk, world(), {"traffic": (both(alone, told), "traffic with another one")})
 
 
 R, S = "ab" * 32, "cd" * 32
