@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,16 @@ from hdh_migrate.evidence.verifier import forms
 THIS_MACHINE = tuple(
     map(ipaddress.ip_network, ("0.0.0.0/8", "127.0.0.0/8", "::/127", "::ffff:127.0.0.0/104"))
 )
+
+
+UNCONTACTED = {"folder": "folder:"}
+"""What stands for the address of a kind of source that nobody contacts, by kind."""
+
+
+def address_of(source: Mapping[str, Any]) -> str:
+    """Return the address of a plan's source; KeyError for a kind that is not known to have one."""
+    kind = source["kind"]
+    return UNCONTACTED[kind] if kind in UNCONTACTED else source["account_url"]
 
 
 def is_local(url: str) -> bool:

@@ -52,7 +52,7 @@ def _endpoints(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: S
         yield "statement.json: rehearsal or local endpoints are misstated"
     origin, target = plan["source"], plan["target"]
     source = {"side": "source", "kind": origin["kind"], "region": None}
-    source["url"] = "folder:" if origin["kind"] == "folder" else origin["account_url"]
+    source["url"] = addresses.address_of(origin)
     host = {"side": "target", "kind": target["provider"], "region": target["region"]}
     if target.get("endpoint") is not None:
         host["url"] = target["endpoint"]

@@ -67,7 +67,8 @@ def _traffic(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
             yield "journal.jsonl: other endpoints were contacted than the statement's"
         if any(addresses.is_this_machine(address) is not place["local"] for address in seen):
             yield "statement.json: an address of this machine that is not local, or one of another"
-        if moved and place["url"] != "folder:" and not (seen and place["requests"]):
+        uncontacted = place["url"] in addresses.UNCONTACTED.values()
+        if moved and not uncontacted and not (seen and place["requests"]):
             yield "statement.json: an endpoint that nobody contacted, though objects were moved"
     if forms.canonical(journal.offsets) != forms.canonical(predicate["times"]["clock_offsets"]):
         yield "statement.json: the journal knows of other clocks"
