@@ -136,6 +136,16 @@ class Pinned(NamedTuple):
     state: State
 
 
+class Looked(NamedTuple):
+    """One object as it is shown to who looks: where it stands, and the codes of its findings."""
+
+    number: int
+    key: str
+    size: int
+    state: State
+    codes: tuple[str, ...]
+
+
 class Claimed(NamedTuple):
     """One object as it was listed, in the ledger's own form."""
 

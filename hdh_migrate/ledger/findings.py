@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from hdh_migrate.codes import Code
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.telling import Telling
-from hdh_migrate.model import key_text
+from hdh_migrate.model import Looked, State, key_text
 
 SAMPLES_KEPT = 400
+LOOKED = 1_000
+"""Objects that are read at once for who looks: so many rows are held, and no snapshot longer."""
 DETAIL_MAX = 4_000
 """Characters of a finding's detail that are kept: a line of the journal has a bound."""
 
@@ -50,6 +53,27 @@ class Findings(Telling):
                     "code": r[4], "severity": r[5], "detail": r[6], "at": r[7], "batch": r[8],
                     "verdict": r[9],
                 }  # fmt: skip
+
+    def look(
+        self, dataset: int, *, states: Collection[State] = (), codes: Collection[str] = ()
+    ) -> Iterator[list[Looked]]:
+        """Give the objects of a dataset in key order, portion by portion, empty ones left out.
+
+        Of some states, and with an open finding of some codes; of any when none is named. Each
+        portion is as the ledger was when it was read: who looks for hours beside a run does not
+        keep what the run writes from being taken into the file.
+        """
+        wanted = (
+            json.dumps(sorted(map(int, states))) if states else None,
+            json.dumps(sorted(map(str, codes))) if codes else None,
+        )
+        start = b""
+        while rows := self._rows(self._sql["look"], (dataset, start, *wanted, LOOKED)):
+            yield [
+                Looked(row[0], key_text(row[1]), row[2], State(row[3]), tuple(json.loads(row[4])))
+                for row in rows
+            ]
+            start = rows[-1][1] + b"\0"  # the very next key that there could be
 
     @all_or_nothing
     def sample(self, batch: str, step: str, objects: int, size: int) -> None:

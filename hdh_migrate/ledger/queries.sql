@@ -88,6 +88,17 @@ UNION ALL SELECT id FROM object WHERE dataset = ?1 AND state = 6;
 -- listing: what inventory found in a dataset, in key order.
 SELECT id, key, size, version, state, reason FROM object WHERE dataset = ? ORDER BY key;
 
+-- look: objects of a dataset in key order from a key on, with the codes of their open findings.
+SELECT id, key, size, state,
+       (SELECT json_group_array(code) FROM (SELECT DISTINCT f.code AS code FROM finding f
+        WHERE f.object = o.id AND f.closed = 0 ORDER BY f.code))
+FROM object o INDEXED BY object_key
+WHERE dataset = ?1 AND key >= ?2
+  AND (?3 IS NULL OR state IN (SELECT value FROM json_each(?3)))
+  AND (?4 IS NULL OR EXISTS (SELECT 1 FROM finding f WHERE f.object = o.id AND f.closed = 0
+       AND f.code IN (SELECT value FROM json_each(?4))))
+ORDER BY key LIMIT ?5;
+
 -- claims: what inventory was told of a dataset's objects, in key order, as two listings are compared.
 SELECT id, key, size, version, state, reason, md5,
        CASE WHEN state = 6 AND reason GLOB 'kind-*' THEN substr(reason, 6)

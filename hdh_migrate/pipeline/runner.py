@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from hdh_migrate.codes import Code, Severity
+from hdh_migrate.codes import Code, Severity, exit_of, gravest
 from hdh_migrate.errors import AuthFailed, Exit, Refused
 from hdh_migrate.events.run import BatchDone
 from hdh_migrate.model import State, Step
@@ -100,13 +100,11 @@ class Runner:
 
     def exit_code(self, selected: Sequence[str]) -> Exit:
         """Return the exit code that the open findings of the selected batches mean."""
-        ends = {
-            code.exit if (code := Code.known(found["code"])) else Exit.FINDINGS
+        return gravest(
+            exit_of(found["code"], Severity.FINDING)
             for found in self._ctx.ledger.findings(severity=Severity.FINDING)
             if not selected or found["batch"] in selected
-        }
-        gravest = (Exit.VERIFICATION_FAILED, Exit.DRIFTED, Exit.FINDINGS)
-        return next((code for code in gravest if code in ends), Exit.OK)
+        )
 
 
 def _inventory(ctx: Context, batch: str) -> None:

@@ -1,10 +1,10 @@
-"""Results of the verbs that look: status, fetch."""
+"""Results of the verbs that look: status, ls, errors, fetch."""
 
 from __future__ import annotations
 
 from typing import final
 
-from typing_extensions import TypedDict
+from typing_extensions import NotRequired, TypedDict
 
 from hdh_migrate.results.switches import Waits
 
@@ -93,6 +93,48 @@ class Status(TypedDict):
     plan_changed: bool
     batches: list[BatchStatus]
     findings: list[FindingGroup] | list[NamedFinding]
+
+
+class ObjectLine(TypedDict):
+    """One object: where it stands, and the codes of its open findings; its key when asked for."""
+
+    dataset: str
+    id: int
+    state: str
+    size: int
+    codes: list[str]
+    key: NotRequired[str]
+
+
+class Example(TypedDict):
+    """The oldest finding of a cause; `object` is None when it is about no single one."""
+
+    object: int | None
+    detail: str
+    at: str
+    key: NotRequired[str | None]
+
+
+class Cause(TypedDict):
+    """All open findings of one code in one dataset: what is safe, and what mends them."""
+
+    code: str
+    severity: str
+    batch: str | None
+    dataset: str | None
+    count: int
+    example: Example
+    exit: int
+    safe: str
+    next: str
+
+
+class Causes(TypedDict):
+    """The open findings by cause, the gravest first; `exit` is how a run would end with them."""
+
+    migration: str
+    causes: list[Cause]
+    exit: int
 
 
 class Fetched(TypedDict):

@@ -41,6 +41,8 @@ SECTIONS: Final[Mapping[str, Lines]] = {
     },
     "Look": {
         "status": "Show where each batch stands, also while a run is under way.",
+        "ls": "List objects: where each stands, and what is held against it.",
+        "errors": "Group open findings by cause; say what is safe and what mends.",
         "fetch": "Read one object back from the target, unsealed and checked.",
     },
     "Switch": {

@@ -1,0 +1,65 @@
+"""`errors`: the open findings by cause, and what to do about each."""
+
+from __future__ import annotations
+
+from hdh_migrate.cli.command import AsJson, Plan, ShowNames, StateDir, Task, verb
+from hdh_migrate.cli.output import visible
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.looks import Cause, Causes
+
+
+@verb(
+    examples=(
+        "errors plan.yaml",
+        "errors plan.yaml --show-names --json",
+    ),
+    exits=(
+        Exit.OK,
+        Exit.USAGE,
+        Exit.REFUSED,
+        Exit.FINDINGS,
+        Exit.VERIFICATION_FAILED,
+        Exit.DRIFTED,
+        Exit.DAMAGED,
+    ),
+    result=Causes,
+)
+def errors(
+    plan: Plan,
+    *,
+    show_names: ShowNames = False,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Group the open findings by cause: how many, the first, what is safe, and what mends it.
+
+    It ends as a run would with these findings; notes do not count.
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> Exit:
+        from hdh_migrate.session.views.objects import causes
+
+        desk = task.desk(plan, state_dir, dry=True)
+        told = causes(desk, show_names=show_names)
+        text = "\n".join(map(_text, told["causes"])) or "no finding is open"
+        task.out.result(told, text)
+        return Exit(told["exit"])
+
+    task.run(body)
+
+
+def _text(cause: Cause) -> str:
+    example = cause["example"]
+    number, key = example["object"], example.get("key")
+    about = "" if number is None else f"object {number}: "
+    if key is not None:
+        about = f"object {number}, {visible(key)}: "
+    return "\n".join(
+        (
+            f"{cause['severity']}: {cause['count']} x {cause['code']} ({cause['dataset'] or 'run'})",
+            f"  first: {about}{example['detail']}",
+            f"  safe:  {cause['safe']}",
+            f"  next:  {cause['next']}",
+        )
+    )

@@ -1,0 +1,81 @@
+"""`ls`: single objects, and where each of them stands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, Batches, Plan, ShowNames, StateDir, Task, verb
+from hdh_migrate.cli.output import visible
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.looks import ObjectLine
+
+
+@verb(
+    examples=(
+        "ls plan.yaml --state failed --show-names",
+        "ls plan.yaml --dataset scans --code conflict --json",
+    ),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED, Exit.INTERRUPTED),
+    result=ObjectLine,
+)
+def ls(
+    plan: Plan,
+    *,
+    state: Annotated[
+        list[str] | None,
+        typer.Option("--state", metavar="STATE", help="Only in this state; repeatable."),
+    ] = None,
+    code: Annotated[
+        list[str] | None,
+        typer.Option("--code", metavar="CODE", help="Only with this open finding; repeatable."),
+    ] = None,
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option("--dataset", metavar="NAME", help="Only of this dataset; repeatable."),
+    ] = None,
+    batch: Batches = None,
+    show_names: ShowNames = False,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+) -> None:
+    """List objects by dataset and key: dataset, id, state, bytes, codes; also during a run.
+
+    States: listed (waits), sending, sent, verified, failed, refused, excluded. With --json a
+    document a line.
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.session.views.objects import Wanted, objects
+
+        wanted = Wanted(
+            states=state or (), codes=code or (), datasets=dataset or (), batches=batch or ()
+        )
+        desk = task.desk(plan, state_dir, dry=True)
+        shown = _json if as_json else _text
+
+        def pieces() -> Iterator[bytes]:
+            for portion in objects(desk, wanted, show_names=show_names):
+                yield "".join(map(shown, portion)).encode()
+                if task.stop.is_set():
+                    raise KeyboardInterrupt  # half a list must not end as a whole one does
+
+        task.out.stream(pieces())
+
+    task.run(body)
+
+
+def _json(line: ObjectLine) -> str:
+    return json.dumps(line, ensure_ascii=True, sort_keys=True) + "\n"
+
+
+def _text(line: ObjectLine) -> str:
+    told = f"{line['dataset']}  {line['id']}  {line['state']:<8}  {line['size']}"
+    codes, key = ",".join(line["codes"]), line.get("key")
+    if key is not None:
+        return f"{told}  {codes or '-'}  {visible(key)}\n"
+    return (f"{told}  {codes}" if codes else told) + "\n"

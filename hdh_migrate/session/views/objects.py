@@ -1,0 +1,115 @@
+"""What `ls` and `errors` tell: single objects as they stand, and the open findings by cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from hdh_migrate import codes
+from hdh_migrate.codes import Code, Severity
+from hdh_migrate.errors import UsageError
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.model import DatasetRow, State
+from hdh_migrate.results.looks import Cause, Causes, ObjectLine
+from hdh_migrate.session.desk import Desk
+
+_STATES: Final = {state.name.lower(): state for state in State}
+_GRAVITY: Final = (Severity.BLOCKER, Severity.FINDING, Severity.NOTE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which objects are asked for; of what is not named, any."""
+
+    states: Sequence[str] = ()
+    codes: Sequence[str] = ()
+    datasets: Sequence[str] = ()
+    batches: Sequence[str] = ()
+
+
+def objects(desk: Desk, wanted: Wanted, *, show_names: bool = False) -> Iterator[list[ObjectLine]]:
+    """Give the objects that are wanted, by dataset and key, portion by portion.
+
+    Raises:
+        UsageError: no run of this plan has begun, or there is no such state, code, dataset, batch.
+    """
+    states = [_STATES[word] for word in _known("state", wanted.states, _STATES)]
+    told = _known("code", wanted.codes, [str(code) for code in codes.told()])
+    selected = {batch.name for batch in desk.batches(wanted.batches)}
+    ledger = desk.read_ledger()
+    try:
+        for row in _datasets(ledger, wanted, selected):
+            for portion in ledger.look(row.id, states=states, codes=told):
+                lines: list[ObjectLine] = [
+                    {
+                        "dataset": row.name,
+                        "id": one.number,
+                        "state": one.state.name.lower(),
+                        "size": one.size,
+                        "codes": list(one.codes),
+                    }
+                    for one in portion
+                ]
+                if show_names:
+                    for line, one in zip(lines, portion, strict=True):
+                        line["key"] = one.key
+                yield lines
+    finally:
+        ledger.close()
+
+
+def _datasets(ledger: Ledger, wanted: Wanted, selected: set[str]) -> list[DatasetRow]:
+    rows = sorted(ledger.datasets(), key=lambda row: row.name)
+    named = _known("dataset", wanted.datasets, [row.name for row in rows])
+    batches = selected if wanted.batches else {row.batch for row in rows}
+    return [row for row in rows if row.batch in batches and (not named or row.name in named)]
+
+
+def _known(what: str, asked: Sequence[str], there: Sequence[str] | Mapping[str, State]) -> set[str]:
+    if unknown := sorted(set(asked) - set(there)):
+        raise UsageError(f"no {what} {', '.join(unknown)}", hint=f"there are {', '.join(there)}")
+    return set(asked)
+
+
+def causes(desk: Desk, *, show_names: bool = False) -> Causes:
+    """Return the open findings by code and dataset, the gravest first, each with its remedy.
+
+    Raises:
+        UsageError: no run of this plan has begun.
+    """
+    ledger = desk.read_ledger()
+    found: dict[tuple[str, str, str | None], Cause] = {}
+    try:
+        for one in ledger.findings():
+            key = (one["code"], one["severity"], one["dataset"])
+            if key not in found:
+                found[key] = _cause(one, show_names=show_names)
+            found[key]["count"] += 1
+    finally:
+        ledger.close()
+    return {
+        "migration": desk.loaded.plan.migration,
+        "causes": sorted(
+            found.values(), key=lambda cause: _GRAVITY.index(Severity(cause["severity"]))
+        ),
+        "exit": int(codes.gravest(codes.Exit(cause["exit"]) for cause in found.values())),
+    }
+
+
+def _cause(found: Mapping[str, Any], *, show_names: bool) -> Cause:
+    remedy = codes.remedy(found["code"])
+    cause: Cause = {
+        "code": found["code"],
+        "severity": found["severity"],
+        "batch": found["batch"],
+        "dataset": found["dataset"],
+        "count": 0,
+        "example": {"object": found["object"], "detail": found["detail"], "at": found["at"]},
+        "exit": int(codes.exit_of(found["code"], Severity(found["severity"]))),
+        "safe": remedy.safe,
+        "next": remedy.next,
+    }
+    if show_names:
+        cause["example"]["key"] = found["key"]
+    return cause
