@@ -133,6 +133,25 @@ def _waived(code: str, first: str = "") -> str:
     return f'{first}{_WAIVE}{code}" accepts it, signed and until a day'
 
 
+def _unnamed(code: str) -> Remedy:
+    return Remedy(
+        "nothing of its batch was moved",
+        f'{_SHOW}{code}", and take it out of what the dataset covers or rename it at the source:'
+        " no run begins this batch with it",
+    )
+
+
+def _left(code: str) -> Remedy:
+    return Remedy(
+        "the source keeps it; the others of its dataset are moved",
+        'make a plain object of it at the source, and "hdh-migrate run PLAN" looks again; or'
+        f" {_waived(code)}",
+    )
+
+
+_NOTHING = Remedy(_MOVED, 'nothing need be done; "hdh-migrate report PLAN" tells of it')
+
+
 class Code(StrEnum):
     """What a finding is called: in the ledger, in evidence, in `--json` and in waivers.
 
@@ -154,220 +173,268 @@ class Code(StrEnum):
     # --- what cannot be moved as planned -------------------------------------------------------
     KEY_TOO_LONG = _blocker(
         "key-too-long", _NAME,
-        Remedy("nothing of its batch was moved", f'{_SHOW}key-too-long", and take the object out of what the dataset covers or rename it, for no run begins this batch with it'),
+        _unnamed("key-too-long"),
         fr="nom trop long pour la cible", en="name too long for the target",
     )
     KEY_CONTROL = _blocker(
         "key-control", _NAME,
-        Remedy("nothing of its batch was moved", f'{_SHOW}key-control", and take the object out of what the dataset covers or rename it, for no run begins this batch with it'),
+        _unnamed("key-control"),
         fr="caractère de contrôle dans le nom", en="control character in the name",
     )
     KEY_DOT_SEGMENT = _blocker(
         "key-dot-segment", _NAME,
-        Remedy("nothing of its batch was moved", f'{_SHOW}key-dot-segment", and take the object out of what the dataset covers or rename it, for no run begins this batch with it'),
+        _unnamed("key-dot-segment"),
         fr="segment « . » ou « .. » dans le nom", en="“.” or “..” segment in the name",
     )
     KEY_NOT_UTF8 = _blocker(
         "key-not-utf8", _NAME,
-        Remedy("nothing of its batch was moved", f'{_SHOW}key-not-utf8", and take the object out of what the dataset covers or rename it, for no run begins this batch with it'),
+        _unnamed("key-not-utf8"),
         fr="nom qui n'est pas du texte UTF-8", en="name that is not UTF-8 text",
     )
     TOO_LARGE = _blocker(
         "too-large", _NAME,
-        Remedy("nothing of its batch was moved", f'{_SHOW}too-large", and take the object out of what the dataset covers or rename it, for no run begins this batch with it'),
+        _unnamed("too-large"),
         fr="objet plus grand que ce que la cible prend", en="larger than the target takes",
     )
     COLLISION = _blocker(
         "collision", _NAME,
-        Remedy("nothing of its batch was moved", f'{_SHOW}collision", and take the object out of what the dataset covers or rename it, for no run begins this batch with it'),
+        _unnamed("collision"),
         fr="nom égal à un autre, à la casse ou à l'écriture des accents près",
         en="name equal to another but for case or the spelling of accents",
     )
     KIND_SYMLINK = _finding(
         "kind-symlink", "inventory", _KIND,
-        Remedy("the source keeps it; the others of its dataset are moved", _waived("kind-symlink", "when it may stay behind, ")),
+        _left("kind-symlink"),
         fr="lien symbolique, non suivi ni déplacé", en="symbolic link, not followed",
     )
     KIND_SPECIAL_FILE = _finding(
         "kind-special-file", "inventory", _KIND,
-        Remedy("the source keeps it; the others of its dataset are moved", _waived("kind-special-file", "when it may stay behind, ")),
+        _left("kind-special-file"),
         fr="ni fichier ni lien (tube, périphérique...), non déplacé",
         en="neither a file nor a link (a pipe, a device...), not moved",
     )
     KIND_DIRECTORY = _finding(
         "kind-directory", "inventory", _KIND,
-        Remedy("the source keeps it; the others of its dataset are moved", _waived("kind-directory", "when it may stay behind, ")),
+        _left("kind-directory"),
         fr="marque de dossier à la source, non déplacée",
         en="folder marker at the source, not moved",
     )
     KIND_ARCHIVED = _finding(
         "kind-archived", "inventory", _KIND,
-        Remedy("the source keeps it; the others of its dataset are moved", _waived("kind-archived", "when it may stay behind, ")),
+        _left("kind-archived"),
         fr="blob archivé, illisible en l'état", en="archived blob, unreadable as it is",
     )
     KIND_APPEND_BLOB = _finding(
         "kind-append-blob", "inventory", _KIND,
-        Remedy("the source keeps it; the others of its dataset are moved", _waived("kind-append-blob", "when it may stay behind, ")),
+        _left("kind-append-blob"),
         fr="blob d'ajout, non déplacé", en="append blob, not moved",
     )
     KIND_PAGE_BLOB = _finding(
         "kind-page-blob", "inventory", _KIND,
-        Remedy("the source keeps it; the others of its dataset are moved", _waived("kind-page-blob", "when it may stay behind, ")),
+        _left("kind-page-blob"),
         fr="blob de pages, non déplacé", en="page blob, not moved",
     )
     KIND_UNKNOWN_BLOB_TYPE = _finding(
         "kind-unknown-blob-type", "inventory", _KIND,
-        Remedy("the source keeps it; the others of its dataset are moved", _waived("kind-unknown-blob-type", "when it may stay behind, ")),
+        _left("kind-unknown-blob-type"),
         fr="blob d'un type inconnu, non déplacé", en="blob of an unknown type, not moved",
     )
     KIND_CUSTOMER_KEY = _finding(
         "kind-customer-key", "inventory", _KIND,
-        Remedy("the source keeps it; the others of its dataset are moved", _waived("kind-customer-key", "when it may stay behind, ")),
+        _left("kind-customer-key"),
         fr="blob chiffré par une clé du client, illisible sans elle",
         en="blob encrypted with a customer's key, unreadable without it",
     )
     KIND_OTHER = _finding(
         "kind-other", "inventory", _KIND,
-        Remedy("the source keeps it; the others of its dataset are moved", _waived("kind-other", "when it may stay behind, ")),
+        _left("kind-other"),
         fr="objet d'une sorte que ce logiciel ne connaît pas, non déplacé",
         en="object of a kind that this software does not know, not moved",
     )
     # --- why an object was not sent, or not verified -------------------------------------------
     MISSING = _finding("missing", "transfer", _UNSENT,
-        Remedy("nothing of it counts as moved, and the run deleted nothing at the source", f'find out who removed it at the source; when it is back, {_RETRY}'),
+        Remedy(
+            "nothing of it counts as moved, and the run deleted nothing at the source",
+            f"find out who removed it at the source; when it is back, {_RETRY}",
+        ),
         fr="absent", en="missing")
     DRIFTED = _finding(
         "drifted", "transfer", _UNSENT,
-        Remedy(_NOT_SENT, f'let nobody write to it meanwhile; {_RETRY} as it is then'),
+        Remedy(_NOT_SENT, f"let nobody write to it meanwhile; {_RETRY} as it is then"),
         fr="modifié à la source pendant le transfert",
         en="changed at the source meanwhile", ends=Exit.DRIFTED,
     )
     DENIED = _finding(
         "denied", "transfer", _UNSENT,
-        Remedy(_NOT_SENT, f'grant the credential its right, which "hdh-migrate preflight PLAN" looks for; then {_RETRY}'),
+        Remedy(
+            _NOT_SENT,
+            'grant the credential its right, which "hdh-migrate preflight PLAN" looks for; then '
+            f"{_RETRY}",
+        ),
         fr="accès refusé à cet objet", en="access to this object denied",
     )
     UNREADABLE = _finding(
         "unreadable", "transfer", _UNSENT,
-        Remedy(_NOT_SENT, f'the store, or what stands before it, answers wrongly; {_RETRY}'),
+        Remedy(_NOT_SENT, f"the store, or what stands before it, answers wrongly; {_RETRY}"),
         fr="réponse illisible ou tronquée", en="reply unreadable or cut short",
     )
     REFUSED = _finding("refused", "transfer", _UNSENT,
-        Remedy(_NOT_SENT, f'mend what the message names; {_RETRY}'),
+        Remedy(_NOT_SENT, f"mend what the message names; {_RETRY}"),
         fr="refusé", en="refused")
     CONFLICT = _finding(
         "conflict", "transfer", _UNSENT,
-        Remedy("what the target holds under its key is somebody else's and was not touched; the source keeps ours", f'find out whose it is and move it away, or go on with the ledger that sent it; then {_RETRY}'),
+        Remedy(
+            "what the target holds under its key is somebody else's and was not touched; the "
+            "source keeps ours",
+            "find out whose it is and move it away, or go on with the ledger that sent it; then "
+            f"{_RETRY}",
+        ),
         fr="la cible tient déjà un autre objet", en="the target holds another object",
     )
     WORKER_LOST = _finding(
         "worker-lost", "transfer", _UNSENT,
-        Remedy(_NOT_SENT, f'give the machine more memory or lower `limits.memory`; then {_RETRY}'),
+        Remedy(_NOT_SENT, f"give the machine more memory or lower `limits.memory`; then {_RETRY}"),
         fr="processus arrêtés par cet objet", en="processes that died with this object",
     )
     UPLOAD_DROPPED = _finding(
         "upload-dropped", "transfer",
         "the target gave up the multipart upload of a large object before it was complete;"
         " the next run begins the object anew",
-        Remedy(_NOT_SENT, f'{_RETRY}, from its first byte'),
+        Remedy(_NOT_SENT, f"{_RETRY}, from its first byte"),
         fr="envoi interrompu par la cible", en="upload dropped by the target",
     )
     UNANSWERED = _finding(
         "unanswered", "transfer", _UNANSWERED,
-        Remedy(_NOT_SENT, f'{_RETRY}; when it stays so, tell the host'),
+        Remedy(_NOT_SENT, f"{_RETRY}; when it stays so, tell the host"),
         fr="pas de réponse pour cet objet, alors que l'hôte répond",
         en="no answer for this object, while its host does answer",
     )
     VERIFY_UNANSWERED = _in_verify(
         UNANSWERED,
-        Remedy(_NOT_PROVEN, f'{_RETRY}; when it stays so, tell the host'),
+        Remedy(_NOT_PROVEN, f"{_RETRY}; when it stays so, tell the host"),
     )
     RULE_UNUSED = _finding(
         "rule-unused", "inventory",
         "a rule of `include` or `exclude` matches none of the dataset's objects: mend it, or"
         " set `allow_unused: true` on the exclusion",
-        Remedy("everything else is moved as the plan says", _waived("rule-unused", "look whether the rule means what you think; when it does, ")),
+        Remedy(
+            "everything else is moved as the plan says",
+            _waived("rule-unused", "look whether the rule means what you think; when it does, "),
+        ),
         fr="règle du plan qui n'a touché aucun objet",
         en="a rule of the plan that matched no object",
     )
     MISMATCH = _unlike(
         "mismatch", _UNLIKE,
-        Remedy(_NOT_PROVEN, f'{_RETRY}: it asks the target first and replaces only what is ours'),
+        Remedy(_NOT_PROVEN, f"{_RETRY}: it asks the target first and replaces only what is ours"),
         fr="les octets relus diffèrent", en="the bytes read back differ",
     )
     VERIFY_MISMATCH = _in_verify(
         MISMATCH,
-        Remedy(_NOT_PROVEN, f'{_RETRY}: it asks the target first and replaces only what is ours'),
+        Remedy(_NOT_PROVEN, f"{_RETRY}: it asks the target first and replaces only what is ours"),
     )
     REPLACED = _unlike(
         "replaced", _UNLIKE,
-        Remedy("what somebody put there was not touched; the source keeps ours", f'find out who replaced it and move that away; then {_RETRY}'),
+        Remedy(
+            "what somebody put there was not touched; the source keeps ours",
+            f"find out who replaced it and move that away; then {_RETRY}",
+        ),
         fr="remplacé chez la cible depuis l'envoi", en="replaced at the target since sent",
     )
     VERIFY_REPLACED = _in_verify(
         REPLACED,
-        Remedy("what somebody put there was not touched; the source keeps ours", f'find out who replaced it and move that away; then {_RETRY}'),
+        Remedy(
+            "what somebody put there was not touched; the source keeps ours",
+            f"find out who replaced it and move that away; then {_RETRY}",
+        ),
     )
     VERIFY_MISSING = _in_verify(
         MISSING,
-        Remedy(_NOT_PROVEN, f'find out who deleted it at the target; {_RETRY}, and sends it anew'), _UNLIKE,
+        Remedy(
+            _NOT_PROVEN,
+            f"find out who deleted it at the target; {_RETRY}, and sends it anew",
+        ), _UNLIKE,
     )
     VERIFY_UNREADABLE = _in_verify(
         UNREADABLE,
-        Remedy(_NOT_PROVEN, f'the target, or what stands before it, answers wrongly; {_RETRY}'), _UNLIKE,
+        Remedy(
+            _NOT_PROVEN,
+            f"the target, or what stands before it, answers wrongly; {_RETRY}",
+        ), _UNLIKE,
     )
     VERIFY_DENIED = _in_verify(
         DENIED,
-        Remedy(_NOT_PROVEN, f'grant the reading credential its right, which "hdh-migrate preflight PLAN" looks for; then {_RETRY}'), _UNLIKE,
+        Remedy(
+            _NOT_PROVEN,
+            'grant the reading credential its right, which "hdh-migrate preflight PLAN" looks '
+            f"for; then {_RETRY}",
+        ), _UNLIKE,
     )
     VERIFY_REFUSED = _in_verify(
         REFUSED,
-        Remedy(_NOT_PROVEN, f'mend what the message names; {_RETRY}'), _UNLIKE,
+        Remedy(_NOT_PROVEN, f"mend what the message names; {_RETRY}"), _UNLIKE,
     )
     VERIFY_CONFLICT = _in_verify(
         CONFLICT,
-        Remedy("what the target holds under its key was not touched; the source keeps ours", f'find out whose it is and move it away; then {_RETRY}'), _UNLIKE,
+        Remedy(
+            "what the target holds under its key was not touched; the source keeps ours",
+            f"find out whose it is and move it away; then {_RETRY}",
+        ), _UNLIKE,
     )
     VERIFY_WORKER_LOST = _in_verify(
         WORKER_LOST,
-        Remedy(_NOT_PROVEN, f'give the machine more memory or lower `limits.memory`; then {_RETRY}'), _UNLIKE,
+        Remedy(
+            _NOT_PROVEN,
+            f"give the machine more memory or lower `limits.memory`; then {_RETRY}",
+        ), _UNLIKE,
     )
     SOURCE_MD5_DIFFERS = _finding(
         "source-md5-differs", "transfer", _MD5,
-        Remedy(_NOT_SENT, f'compare it with another copy, for the source contradicts itself; once it is mended there, {_RETRY}'),
+        Remedy(
+            _NOT_SENT,
+            "compare it with another copy, for the source contradicts itself; once it is mended "
+            f"there, {_RETRY}",
+        ),
         fr="le MD5 annoncé par la source n'est pas celui de ses octets",
         en="the MD5 that the source claims is not that of its bytes",
     )
     VERIFY_SOURCE_MD5_DIFFERS = _in_verify(
         SOURCE_MD5_DIFFERS,
-        Remedy(_NOT_PROVEN, f'compare it with another copy, for the source contradicts itself; once it is mended there, {_RETRY}'),
+        Remedy(
+            _NOT_PROVEN,
+            "compare it with another copy, for the source contradicts itself; once it is mended "
+            f"there, {_RETRY}",
+        ),
     )
     SOURCE_BYTES_DIFFER = _finding(
         "source-bytes-differ", "transfer",
         "the source gave other bytes for a part of a large object than before, under the same"
         " version (ETag): the object was begun anew under another data key; find out why"
         " before it counts, or waive `finding.source-bytes-differ`",
-        Remedy("the object was begun anew under another data key", _waived("source-bytes-differ", "find out why the source gave other bytes; then ")),
+        Remedy(
+            "the object was begun anew under another data key",
+            _waived("source-bytes-differ", "find out why the source gave other bytes; then "),
+        ),
         fr="la source a donné d'autres octets sous la même version",
         en="the source gave other bytes under the same version",
     )
     SOURCE_CHANGED = _unlike(
         "source-changed", _CHANGED,
-        Remedy(_NOT_PROVEN, f'{_RETRY} as the source has it now'),
+        Remedy(_NOT_PROVEN, f"{_RETRY} as the source has it now"),
         fr="modifié à la source depuis l'envoi", en="changed at the source since sent",
     )
     VERIFY_SOURCE_CHANGED = _in_verify(
         SOURCE_CHANGED,
-        Remedy(_NOT_PROVEN, f'{_RETRY} as the source has it now'),
+        Remedy(_NOT_PROVEN, f"{_RETRY} as the source has it now"),
     )
     SOURCE_DIFFERS = _unlike(
         "source-differs", _DIFFERS,
-        Remedy(_NOT_PROVEN, f'find out why the source gives other bytes for one version; {_RETRY}'),
+        Remedy(_NOT_PROVEN, f"find out why the source gives other bytes for one version; {_RETRY}"),
         fr="la source a livré d'autres octets", en="the source gave other bytes",
     )
     VERIFY_SOURCE_DIFFERS = _in_verify(
         SOURCE_DIFFERS,
-        Remedy(_NOT_PROVEN, f'find out why the source gives other bytes for one version; {_RETRY}'),
+        Remedy(_NOT_PROVEN, f"find out why the source gives other bytes for one version; {_RETRY}"),
     )
     # --- what is beside an object's bytes, and is not at the target ----------------------------
     METADATA_DIFFERS = _finding(
@@ -381,7 +448,10 @@ class Code(StrEnum):
         "the target writes `_` in names of metadata as `-`; told once for a dataset. Accept"
         " it in the plan (`target.metadata_names: hyphens`) before a run begins, or waive"
         " `finding.metadata-renamed`",
-        Remedy(_MOVED, _waived("metadata-renamed", "look whether who reads it can live with the names; ")),
+        Remedy(
+            _MOVED,
+            _waived("metadata-renamed", "look whether who reads it can live with the names; "),
+        ),
         fr="noms de métadonnées changés par la cible (« _ » devenu « - »)",
         en="names of metadata changed by the target (“_” became “-”)",
     )
@@ -402,7 +472,10 @@ class Code(StrEnum):
     )
     TAGS_UNSHOWN = _finding(
         "tags-unshown", "verify", _TAGS,
-        Remedy(_MOVED, _waived("tags-unshown", "grant the reading credential `s3:GetObjectTagging`, or ")),
+        Remedy(
+            _MOVED,
+            _waived("tags-unshown", "grant the reading credential `s3:GetObjectTagging`, or "),
+        ),
         fr="étiquettes que la cible ne montre pas", en="tags that the target does not show",
     )
     RETENTION_DIFFERS = _finding(
@@ -418,113 +491,160 @@ class Code(StrEnum):
         "vanished", "cutover",
         "the final delta of a cutover did not find it at the source any more; the target"
         " keeps it",
-        Remedy("the target keeps it, verified", _waived("vanished", "ask who deleted it at the source; when that was meant, ")),
+        Remedy(
+            "the target keeps it, verified",
+            _waived("vanished", "ask who deleted it at the source; when that was meant, "),
+        ),
         fr="plus à la source ; la cible le garde",
         en="no longer at the source; the target keeps it",
     )
     DECOMMISSION_DRIFTED = _finding(
         "decommission-drifted", "decommission", _KEPT,
-        Remedy(_STILL_THERE, 'look which of the two is right; "hdh-migrate decommission PLAN --batch NAME" never deletes what changed'),
+        Remedy(
+            _STILL_THERE,
+            'look which of the two is right; "hdh-migrate decommission PLAN --batch NAME" never '
+            "deletes what changed",
+        ),
         fr="non supprimé à la source : modifié depuis",
         en="not deleted at the source: changed since",
     )
     DECOMMISSION_MISSING = _finding(
         "decommission-missing", "decommission", _KEPT,
-        Remedy("the target keeps it, verified", 'ask who deleted it; "hdh-migrate audit journal PLAN" tells what this tool did'),
+        Remedy(
+            "the target keeps it, verified",
+            'ask who deleted it; "hdh-migrate audit journal PLAN" tells what this tool did',
+        ),
         fr="n'était plus à la source au moment de le supprimer",
         en="was gone from the source when it was to be deleted",
     )
     DECOMMISSION_KEPT = _finding(
         "decommission-kept", "decommission", _KEPT,
-        Remedy(_STILL_THERE, 'end its lease, snapshot or hold at the source; then give "hdh-migrate decommission PLAN --batch NAME" again'),
+        Remedy(
+            _STILL_THERE,
+            'end its lease, snapshot or hold at the source; then give "hdh-migrate decommission '
+            'PLAN --batch NAME" again',
+        ),
         fr="non supprimé à la source : retenu par elle",
         en="not deleted at the source: kept by it",
     )
     DECOMMISSION_TARGET_GONE = _finding(
         "decommission-target-gone", "decommission", _UNHELD,
-        Remedy(_STILL_THERE, 'bring it back at the target, or keep the source; then give "hdh-migrate decommission PLAN --batch NAME" again'),
+        Remedy(
+            _STILL_THERE,
+            'bring it back at the target, or keep the source; then give "hdh-migrate '
+            'decommission PLAN --batch NAME" again',
+        ),
         fr="non supprimé à la source : la cible ne le tient plus",
         en="not deleted at the source: no longer at the target",
     )
     DECOMMISSION_TARGET_DIFFERS = _finding(
         "decommission-target-differs", "decommission", _UNHELD,
-        Remedy(_STILL_THERE, 'find out who wrote at the target, and keep the source; then give "hdh-migrate decommission PLAN --batch NAME" again'),
+        Remedy(
+            _STILL_THERE,
+            'find out who wrote at the target, and keep the source; then give "hdh-migrate '
+            'decommission PLAN --batch NAME" again',
+        ),
         fr="non supprimé à la source : la cible tient autre chose que ce qui a été vérifié",
         en="not deleted at the source: the target holds something else than what was verified",
     )
     DECOMMISSION_TARGET_UNREAD = _finding(
         "decommission-target-unread", "decommission", _UNHELD,
-        Remedy(_STILL_THERE, 'see that the target answers and the credential may read; then give "hdh-migrate decommission PLAN --batch NAME" again'),
+        Remedy(
+            _STILL_THERE,
+            'see that the target answers and the credential may read; then give "hdh-migrate '
+            'decommission PLAN --batch NAME" again',
+        ),
         fr="non supprimé à la source : illisible à la cible quand il a été relu",
         en="not deleted at the source: unreadable at the target when it was read again",
     )
     DECOMMISSION_TARGET_UNPROVEN = _finding(
         "decommission-target-unproven", "decommission", _UNHELD,
-        Remedy(_STILL_THERE, 'read it back with "hdh-migrate fetch PLAN DATASET KEY" and compare; this tool keeps it at the source'),
+        Remedy(
+            _STILL_THERE,
+            'read it back with "hdh-migrate fetch PLAN DATASET KEY" and compare; this tool keeps'
+            " it at the source",
+        ),
         fr="non supprimé à la source : le registre n'a pas l'empreinte de ses octets stockés",
         en="not deleted at the source: the ledger has no digest of its stored bytes",
     )
     DECOMMISSION_TARGET_LOST = _finding(
         "decommission-target-lost", "decommission",
         "the same, seen after the source had deleted it",
-        Remedy("nothing more of it is deleted; the source may keep it as a soft-deleted version for some days", 'restore it at the source at once, while it can be; "hdh-migrate audit journal PLAN" tells when it was deleted'),
+        Remedy(
+            "nothing more of it is deleted; the source may keep it as a soft-deleted version for"
+            " some days",
+            'restore it at the source at once, while it can be; "hdh-migrate audit journal PLAN"'
+            " tells when it was deleted",
+        ),
         fr="déjà supprimé à la source, et la cible ne le tient plus tel que vérifié",
         en="deleted at the source already, and no longer at the target as it was verified",
     )
     # --- noted of what is moved all the same ---------------------------------------------------
     METADATA_LOSS = _note(
         "metadata-loss", "inventory", _NOTED,
-        Remedy(_MOVED, 'nothing need be done; "hdh-migrate report PLAN" tells of it'),
+        _NOTHING,
         fr="métadonnées non portées par la cible", en="metadata the target cannot hold",
     )
     METADATA_HYPHENS = _note(
         "metadata-hyphens", "inventory", _NOTED,
-        Remedy(_MOVED, 'nothing need be done; "hdh-migrate report PLAN" tells of it'),
+        _NOTHING,
         fr="noms de métadonnées écrits avec « - » pour « _ », comme le plan l'accepte",
         en="names of metadata written with “-” for “_”, as the plan accepts",
     )
     TAGS_LOSS = _note(
         "tags-loss", "inventory", _NOTED,
-        Remedy(_MOVED, 'nothing need be done; "hdh-migrate report PLAN" tells of it'),
+        _NOTHING,
         fr="étiquettes non portées par la cible", en="tags the target cannot hold",
     )
     TAGS_UNSUPPORTED = _note(
         "tags-unsupported", "inventory", _NOTED,
-        Remedy(_MOVED, 'nothing need be done; "hdh-migrate report PLAN" tells of it'),
+        _NOTHING,
         fr="la source n'a pas d'étiquettes d'index", en="the source has no index tags",
     )
     LEASED = _note(
         "leased", "inventory", _NOTED,
-        Remedy(_MOVED, 'nothing need be done; "hdh-migrate report PLAN" tells of it'),
+        _NOTHING,
         fr="bail en cours à la source", en="lease held at the source",
     )
     BUCKET_CROWDED = _note(
         "bucket-crowded", "inventory", _NOTED,
-        Remedy(_MOVED, 'nothing need be done; "hdh-migrate report PLAN" tells of it'),
+        _NOTHING,
         fr="plus d'objets dans un compartiment que son hébergeur ne conseille",
         en="more objects in a bucket than its host advises",
     )
     PREFIX_OPEN = _note(
         "prefix-open", "inventory", _NOTED,
-        Remedy(_MOVED, 'nothing need be done; "hdh-migrate report PLAN" tells of it'),
+        _NOTHING,
         fr="préfixe sans barre finale : pris aussi à côté du dossier",
         en="prefix without a final slash: took objects beside the folder, too",
     )
     TAGS_UNREAD = _finding(
         "tags-unread", "inventory", _NOTED,
-        Remedy(_MOVED, _waived("tags-unread", "grant the source's credential the right to read tags before a run begins; now ")),
+        Remedy(
+            _MOVED,
+            _waived(
+                "tags-unread",
+                "grant the source's credential the right to read tags before a run begins; now ",
+            ),
+        ),
         fr="étiquettes que l'accès ne permet pas de lire", en="tags not readable",
     )
     LISTING_UNSTABLE = _finding(
         "listing-unstable", "inventory", _NOTED,
-        Remedy("what both listings had is moved; what came later is not", _waived("listing-unstable", "freeze the source and compare; when nothing is missing, ")),
+        Remedy(
+            "what both listings had is moved; what came later is not",
+            _waived("listing-unstable", "freeze the source and compare; when nothing is missing, "),
+        ),
         fr="deux listes de la source diffèrent", en="two listings differ",
     )
     BATCH_HELD_BACK = _note(
         "batch-held-back", "transfer",
         "a batch that it needs is not verified yet, so it was not begun; the next run tries"
         " it again",
-        Remedy("nothing of the batch was moved", 'mend what its needs lack; "hdh-migrate run PLAN" then begins it'),
+        Remedy(
+            "nothing of the batch was moved",
+            'mend what its needs lack; "hdh-migrate run PLAN" then begins it',
+        ),
         fr="lot retenu par un autre", en="batch held back by another",
     )
     # fmt: on
@@ -568,11 +688,8 @@ def table() -> Iterator[str]:
     yield "| code | severity | exit | meaning |"
     yield "|---|---|---|---|"
     rows: dict[tuple[str, Severity, Exit], list[Code]] = {}
-    for code in Code:
-        about = code.about
-        told = Code.known(f"verify-{code}")
-        if told is None or told.about != about:  # else no finding has this code, only an object
-            rows.setdefault((about.row, about.severity, about.exit), []).append(code)
+    for code in told():
+        rows.setdefault((code.about.row, code.severity, code.exit), []).append(code)
     for (row, severity, ends), codes in rows.items():
         names = ", ".join(f"`{code}`" for code in codes)
         yield f"| {names} | {severity} | {int(ends)} | {row} |"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import NotRequired, final
 
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from hdh_migrate.results.switches import Waits
 

@@ -12,6 +12,7 @@ import pytest
 
 import hdh_migrate
 from hdh_migrate import codes
+from hdh_migrate.cli.verbs import SECTIONS
 from hdh_migrate.codes import Code, Severity
 from hdh_migrate.errors import Exit
 from hdh_migrate.model import Erasing
@@ -71,6 +72,25 @@ def test_how_a_run_ends_follows_from_how_grave_a_code_is(code: Code) -> None:
         code.startswith("verify-") or code in CHECKING[:4]
     )
     assert (code.exit is Exit.DRIFTED) == (code is Code.DRIFTED)
+
+
+@pytest.mark.parametrize("code", Code)
+def test_a_code_says_what_is_safe_and_which_verb_mends_it(code: Code) -> None:
+    remedy = code.about.remedy
+    assert remedy.safe
+    named = re.findall(r'"hdh-migrate ([a-z]+) PLAN', remedy.next.replace("audit journal", "audit"))
+    verbs = {verb for lines in SECTIONS.values() for verb in lines}
+    assert named, remedy.next
+    assert set(named) <= verbs
+    for what in re.findall(r"--(?:code|what finding\.)[ ]?([a-z0-9-]+)", remedy.next):
+        assert what == code
+
+
+def test_a_code_of_another_version_has_a_remedy_and_an_end() -> None:
+    assert "another version" in codes.remedy("of-another-version").next
+    assert codes.exit_of("of-another-version", Severity.FINDING) is Exit.FINDINGS
+    assert codes.exit_of("of-another-version", Severity.NOTE) is Exit.OK
+    assert codes.exit_of("kind-drawing", Severity.FINDING) is Exit.FINDINGS
 
 
 def test_a_code_of_which_nothing_is_known_cannot_be_made() -> None:

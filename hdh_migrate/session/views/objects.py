@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hdh_migrate import codes
-from hdh_migrate.codes import Code, Severity
-from hdh_migrate.errors import UsageError
+from hdh_migrate.codes import Severity
+from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import DatasetRow, State
 from hdh_migrate.results.looks import Cause, Causes, ObjectLine
@@ -93,7 +93,7 @@ def causes(desk: Desk, *, show_names: bool = False) -> Causes:
         "causes": sorted(
             found.values(), key=lambda cause: _GRAVITY.index(Severity(cause["severity"]))
         ),
-        "exit": int(codes.gravest(codes.Exit(cause["exit"]) for cause in found.values())),
+        "exit": int(codes.gravest(Exit(cause["exit"]) for cause in found.values())),
     }
 
 
