@@ -55,9 +55,10 @@ def _text(cause: Cause) -> str:
     about = "" if number is None else f"object {number}: "
     if key is not None:
         about = f"object {number}, {visible(key)}: "
+    where = cause["dataset"] or "run"
     return "\n".join(
         (
-            f"{cause['severity']}: {cause['count']} x {cause['code']} ({cause['dataset'] or 'run'})",
+            f"{cause['severity']}: {cause['count']} x {cause['code']} ({where})",
             f"  first: {about}{example['detail']}",
             f"  safe:  {cause['safe']}",
             f"  next:  {cause['next']}",

@@ -36,10 +36,10 @@ def objects(desk: Desk, wanted: Wanted, *, show_names: bool = False) -> Iterator
     """
     states = [_STATES[word] for word in _known("state", wanted.states, _STATES)]
     told = _known("code", wanted.codes, [str(code) for code in codes.told()])
-    selected = {batch.name for batch in desk.batches(wanted.batches)}
+    desk.batches(wanted.batches)  # refuses one that the plan has not
     ledger = desk.read_ledger()
     try:
-        for row in _datasets(ledger, wanted, selected):
+        for row in _datasets(ledger, wanted):
             for portion in ledger.look(row.id, states=states, codes=told):
                 lines: list[ObjectLine] = [
                     {
@@ -59,11 +59,14 @@ def objects(desk: Desk, wanted: Wanted, *, show_names: bool = False) -> Iterator
         ledger.close()
 
 
-def _datasets(ledger: Ledger, wanted: Wanted, selected: set[str]) -> list[DatasetRow]:
+def _datasets(ledger: Ledger, wanted: Wanted) -> list[DatasetRow]:
     rows = sorted(ledger.datasets(), key=lambda row: row.name)
     named = _known("dataset", wanted.datasets, [row.name for row in rows])
-    batches = selected if wanted.batches else {row.batch for row in rows}
-    return [row for row in rows if row.batch in batches and (not named or row.name in named)]
+    return [
+        row
+        for row in rows
+        if (not named or row.name in named) and (not wanted.batches or row.batch in wanted.batches)
+    ]
 
 
 def _known(what: str, asked: Sequence[str], there: Sequence[str] | Mapping[str, State]) -> set[str]:
