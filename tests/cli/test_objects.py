@@ -125,6 +125,21 @@ def test_what_there_is_not_is_wrong_usage_and_no_empty_list(plan: Path, option: 
     assert "frob" in told["error"]["message"]
 
 
+def test_a_code_of_another_version_is_listed_and_grouped_too(plan: Path) -> None:
+    ledger = with_ledger(plan)
+    row = (1, 2, "of-another-version", "finding", "as it was found", "2026-11-26T00:00:00.000Z")
+    ledger._do(
+        "INSERT INTO finding (dataset, object, code, severity, detail, at)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        row,
+    )
+    ledger.commit()
+    ledger.close()
+    assert [one["id"] for one in lines("ls", str(plan), "--code", "of-another-version")] == [2]
+    (told,) = lines("errors", str(plan), expect=Exit.FINDINGS)
+    assert "another version" in told["causes"][1]["next"]
+
+
 def test_every_object_is_listed_once_across_portions(plan: Path) -> None:
     ledger = with_ledger(plan)
     ledger.add_page(2, [listed(f"t{n:05}", n) for n in range(2_500)], None)

@@ -35,10 +35,10 @@ def objects(desk: Desk, wanted: Wanted, *, show_names: bool = False) -> Iterator
         UsageError: no run of this plan has begun, or there is no such state, code, dataset, batch.
     """
     states = [_STATES[word] for word in _known("state", wanted.states, _STATES)]
-    told = _known("code", wanted.codes, [str(code) for code in codes.told()])
     desk.batches(wanted.batches)  # refuses one that the plan has not
     ledger = desk.read_ledger()
     try:
+        told = _codes(ledger, wanted)
         for row in _datasets(ledger, wanted):
             for portion in ledger.look(row.id, states=states, codes=told):
                 lines: list[ObjectLine] = [
@@ -57,6 +57,13 @@ def objects(desk: Desk, wanted: Wanted, *, show_names: bool = False) -> Iterator
                 yield lines
     finally:
         ledger.close()
+
+
+def _codes(ledger: Ledger, wanted: Wanted) -> set[str]:
+    there = [str(code) for code in codes.told()]
+    if set(wanted.codes) - set(there):  # perhaps another version of this software found it
+        there += sorted({found["code"] for found in ledger.findings()} - set(there))
+    return _known("code", wanted.codes, there)
 
 
 def _datasets(ledger: Ledger, wanted: Wanted) -> list[DatasetRow]:
