@@ -300,6 +300,15 @@ def test_a_reader_that_goes_away_does_not_break_a_command(desk: Desk) -> None:
     assert "Exception" not in done.stderr
 
 
+def test_objects_and_causes_are_told_without_a_name(desk: Desk) -> None:
+    assert desk.run("run", str(desk.plan)).returncode == Exit.OK
+    lines = [
+        json.loads(line) for line in desk.run("ls", str(desk.plan), "--json").stdout.splitlines()
+    ]
+    assert [line["state"] for line in lines] == ["verified"] * 3
+    assert desk.run("errors", str(desk.plan)).returncode == Exit.OK
+
+
 def test_parts_too_large_for_memory_are_streamed_and_verified(desk: Desk) -> None:
     desk.write("a/large.bin", os.urandom(20 << 20))
     desk.plan.write_text(desk.text + "limits: {memory: 16MiB}\n")
