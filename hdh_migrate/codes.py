@@ -120,8 +120,8 @@ _UNHELD = (
 )
 _NOTED = "noted by inventory"
 
-_NOT_SENT = "the source keeps it; nothing of it counts as moved"
-_NOT_PROVEN = "the source keeps it, and it does not count as verified"
+_NOT_SENT = "nothing was deleted at the source; nothing of it counts as moved"
+_NOT_PROVEN = "nothing was deleted at the source; it does not count as verified"
 _MOVED = "its bytes are moved or will be, and are verified like all others"
 _STILL_THERE = "the source keeps it; nothing of it was deleted"
 _WAIVE = '"hdh-migrate waive PLAN --what finding.'
@@ -143,7 +143,7 @@ def _unnamed(code: str) -> Remedy:
 
 def _left(code: str) -> Remedy:
     return Remedy(
-        "the source keeps it; the others of its dataset are moved",
+        "nothing was deleted at the source; the others of its dataset are moved",
         'make a plain object of it at the source, and "hdh-migrate run PLAN" looks again; or'
         f" {_waived(code)}",
     )
@@ -336,7 +336,7 @@ class Code(StrEnum):
     REPLACED = _unlike(
         "replaced", _UNLIKE,
         Remedy(
-            "what somebody put there was not touched; the source keeps ours",
+            "what somebody put there was not touched; nothing was deleted at the source",
             f"find out who replaced it and move that away; then {_RETRY}",
         ),
         fr="remplacé chez la cible depuis l'envoi", en="replaced at the target since sent",
@@ -344,7 +344,7 @@ class Code(StrEnum):
     VERIFY_REPLACED = _in_verify(
         REPLACED,
         Remedy(
-            "what somebody put there was not touched; the source keeps ours",
+            "what somebody put there was not touched; nothing was deleted at the source",
             f"find out who replaced it and move that away; then {_RETRY}",
         ),
     )
@@ -377,7 +377,7 @@ class Code(StrEnum):
     VERIFY_CONFLICT = _in_verify(
         CONFLICT,
         Remedy(
-            "what the target holds under its key was not touched; the source keeps ours",
+            "what the target holds under its key was not touched; nothing was deleted at the source",
             f"find out whose it is and move it away; then {_RETRY}",
         ), _UNLIKE,
     )
@@ -632,7 +632,7 @@ class Code(StrEnum):
     LISTING_UNSTABLE = _finding(
         "listing-unstable", "inventory", _NOTED,
         Remedy(
-            "what both listings had is moved; what came later is not",
+            "an object is moved only in the version that was listed; what was not listed is not",
             _waived("listing-unstable", "freeze the source and compare; when nothing is missing, "),
         ),
         fr="deux listes de la source diffèrent", en="two listings differ",
