@@ -377,7 +377,7 @@ class Code(StrEnum):
     VERIFY_CONFLICT = _in_verify(
         CONFLICT,
         Remedy(
-            "what the target holds under its key was not touched; nothing was deleted at the source",
+            "what the target holds there was not touched; nothing was deleted at the source",
             f"find out whose it is and move it away; then {_RETRY}",
         ), _UNLIKE,
     )
