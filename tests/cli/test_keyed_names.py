@@ -164,7 +164,8 @@ def test_what_cannot_be_opened_is_said_in_one_line(office: Office) -> None:
 def test_a_killed_report_leaves_no_name_outside_the_ledger(office: Office) -> None:
     script = (
         "import os, signal, sys\n"
-        "from hdh_migrate.evidence import sorting, bundle\n"
+        "from hdh_migrate.evidence import bundle\n"
+        "from hdh_migrate.evidence.lines import sorting\n"
         "sorting.RUN = 1\n"
         "def die(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
         "bundle.summary_of = die\n"
