@@ -21,8 +21,8 @@ class LookingAgain(Event):
     """How many are to be read."""
     sampled: bool
     """Whether those were drawn from all that could have been chosen."""
-    before: str | None
-    """Only what was last read before this moment is chosen; None: whenever it was read."""
+    older_than: float | None
+    """Only what was last read so many seconds ago, or longer, is chosen; None: all."""
     user: str
 
 
