@@ -31,13 +31,14 @@ FETCH_OBJECTS = 1000
 ASKERS = 8
 """Requests at once, about what differs."""
 
-DAMAGED, REPLACED = "target-damaged", "target-replaced"
+DAMAGED, REPLACED, ACCEPTED = "target-damaged", "target-replaced", "target-accepted"
 """What a difference is, once it was asked whose object is there."""
 
 CODES = {
     REPLACED: Code.TARGET_REPLACED,
     UNREAD: Code.TARGET_UNREAD,
     UNPROVEN: Code.TARGET_UNPROVEN,
+    ACCEPTED: Code.TARGET_ACCEPTED,
 }
 """Findings of verified objects that stay verified."""
 
@@ -52,9 +53,6 @@ DETAIL = {
 }
 
 DELETING = frozenset({Stage.ERASING, Stage.REQUESTED, Stage.OBSERVED})
-
-Held = tuple[str, str | None]
-"""ETag and version id of what is under a key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +158,7 @@ class LookAgain:
         self._accepted = {
             told.id: (told.etag, told.version_id)
             for _, told in ctx.ledger.events(ObjectAccepted)
-            if told.batch == batch
+            if told.batch == batch and Code.TARGET_ACCEPTED in self._open.get(told.id, ())
         }
         self._found, self._number, self._goes_on = Found(), 1, False
 
@@ -270,16 +268,12 @@ class LookAgain:
     def _judged(self, differing: Mapping[int, str], rows: Mapping[int, Verified]) -> dict[int, str]:
         """Say of what differs whose it is; what was accepted is as it should be."""
         doubted = [row for number, row in rows.items() if differing[number] == DIFFERS]
-        found = dict(differing)
         with ThreadPoolExecutor(ASKERS) as pool:
-            for row, kind in zip(doubted, pool.map(self._whose, doubted), strict=True):
-                if kind is None:
-                    del found[row.id]
-                else:
-                    found[row.id] = kind
-        return found
+            kinds = pool.map(self._whose, doubted)
+            asked = {row.id: kind for row, kind in zip(doubted, kinds, strict=True)}
+        return {**differing, **asked}
 
-    def _whose(self, row: Verified) -> str | None:
+    def _whose(self, row: Verified) -> str:
         try:
             stored = look(self._ctx, self._routes[row.dataset], row)
         except AuthFailed:
@@ -291,19 +285,19 @@ class LookAgain:
         if is_ours(self._ctx, row, stored):
             return DAMAGED
         held = (stored.etag, stored.version_id)
-        return None if self._accepted.get(row.id) == held else REPLACED
+        return ACCEPTED if self._accepted.get(row.id) == held else REPLACED
 
     def _tell(self, number: int, kind: str | None, row: Verified | None) -> None:
         """Keep one open finding about an object: the one that is true now."""
-        code, ledger = CODES.get(kind or ""), self._ctx.ledger
-        known = self._open.get(number, {})
-        if code is not None and code in known:
-            return
-        if kind not in {GONE, DAMAGED}:  # of these, listing them again has closed all
-            for finding in known.values():
-                ledger.close_finding(finding)
-        self._open.pop(number, None)
-        if code is not None and kind is not None and row is not None:
+        if kind in {GONE, DAMAGED}:
+            return  # listing it again has closed whatever was open
+        ledger, known = self._ctx.ledger, self._open.get(number, {})
+        code = CODES[kind] if kind is not None else None
+        if kind not in {UNREAD, UNPROVEN}:  # who could not look knows nothing better
+            for was, finding in known.items():
+                if was != code:
+                    ledger.close_finding(finding)
+        if kind in DETAIL and code not in known and row is not None and code is not None:
             detail = DETAIL[kind].format(number=number)
             ledger.finding(code, detail, dataset=row.dataset, entry=number)
 
@@ -323,7 +317,7 @@ def demand_undeleted(ledger: Ledger, batch: str) -> None:
 
 
 def open_findings(ledger: Ledger, batch: str) -> dict[int, dict[str, int]]:
-    """Return the numbers of the open findings of earlier looks, by object and code."""
+    """Return the numbers of what earlier looks left open, by object and code."""
     found: dict[int, dict[str, int]] = {}
     for one in ledger.findings():
         if one["batch"] == batch and one["object"] is not None and one["code"] in CODES.values():
