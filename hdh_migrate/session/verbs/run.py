@@ -54,8 +54,23 @@ def perform(
     Raises:
         MigrateError: whatever ended the run early, with its exit code.
     """
-    loaded, batches = desk.loaded, desk.batches(selected)
-    write = Step.TRANSFER in steps
+    batches = desk.batches(selected)
+    told = tuple(str(step) for step in steps)
+    with at_work(desk, told, selected, write=Step.TRANSFER in steps) as turn:
+        code = Runner(turn.ctx, batches, renewed=turn.renewed).run(steps, selected)
+        return code, summary(turn.ctx)
+
+
+@contextmanager
+def at_work(
+    desk: Desk, steps: Sequence[str], selected: Sequence[str], *, write: bool
+) -> Iterator[Turn]:
+    """Open everything that steps need once nothing stands against them, and tell that they begin.
+
+    Raises:
+        MigrateError: something does, or whatever ended the steps early.
+    """
+    loaded = desk.loaded
     services = desk.services(write=write)
     self_test(services)
     for key in services.unprotected_keys():
@@ -71,8 +86,7 @@ def perform(
         bind_recipients(ledger, loaded.plan, services.recipients)
         _announce(desk, ledger, steps, selected)
         with Turn(desk=desk, opened=opened, ledger=ledger, judge=judge) as turn:
-            code = Runner(turn.ctx, batches, renewed=turn.renewed).run(steps, selected)
-            return code, summary(turn.ctx)
+            yield turn
 
 
 def forecast(desk: Desk, selected: Sequence[str]) -> list[BatchForecast]:
@@ -274,11 +288,11 @@ def _unmet(desk: Desk) -> list[Problem]:
     return missing(plan, probe_facts(desk.state_dir, plan, desk.loaded.base))
 
 
-def _announce(desk: Desk, ledger: Ledger, steps: Sequence[Step], selected: Sequence[str]) -> None:
+def _announce(desk: Desk, ledger: Ledger, steps: Sequence[str], selected: Sequence[str]) -> None:
     ledger.event(
         RunStarted(
             plan_digest=desk.loaded.digest,
-            steps=tuple(str(step) for step in steps),
+            steps=tuple(steps),
             batches=tuple(selected),
             tool=__version__,
             code_sha256=code_digest(),
