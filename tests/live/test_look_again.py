@@ -167,7 +167,8 @@ def test_what_is_accepted_is_in_the_report_with_its_reason(make: Make, tmp_path:
     assert stage.job.run_here() == (0, "")
     assert stage.stored(KEYS[ODD]) == b"theirs"
     bundle = _checks(stage.job, tmp_path / "bundle")
-    findings = [json.loads(line) for line in (bundle / "findings.jsonl").open()]
+    lines = (bundle / "findings.jsonl").read_text().splitlines()
+    findings = [json.loads(line) for line in lines]
     (note,) = [one for one in findings if one["code"] == "target-accepted"]
     assert note["message"].endswith(": corrected by the consumer")
     assert note["severity"] == "note"
