@@ -19,7 +19,7 @@ from hdh_migrate.events.looks import LookedAgain, LookEnded, LookingAgain, Objec
 from hdh_migrate.model import Stored, Verified
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.readings import Reading, Readings, covers
-from hdh_migrate.pipeline.cutover.standing import Stage, standing
+from hdh_migrate.pipeline.cutover.standing import standing
 from hdh_migrate.pipeline.rechecking import DIFFERS, GONE, TOLD, UNPROVEN, UNREAD
 from hdh_migrate.pipeline.rereading import Portion, Rereading, Wanted
 from hdh_migrate.pipeline.sending import ATTEMPT
@@ -51,8 +51,6 @@ DETAIL = {
     UNREAD: f"{TOLD[UNREAD]}; the next look tries it again",
     UNPROVEN: f"{TOLD[UNPROVEN]}: only a new transfer could prove it",
 }
-
-DELETING = frozenset({Stage.ERASING, Stage.REQUESTED, Stage.OBSERVED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,7 +307,8 @@ def demand_undeleted(ledger: Ledger, batch: str) -> None:
         Refused: something may: what the target has lost could not be sent again.
     """
     for track in Track:
-        if standing(ledger.cutovers(), batch, track).stage in DELETING:
+        done = standing(ledger.cutovers(), batch, track).erasure
+        if done.after or done.open_until is not None or done.pending:
             raise Refused(
                 f"batch {batch} is being deleted at the source, or was",
                 hint='"decommission" reads its objects again by itself; nothing was touched',
