@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from typing_extensions import TypedDict
+
 from hdh_migrate.clocks import between, later, seconds_of
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import AuthFailed, Refused, StorageError
@@ -352,3 +354,39 @@ def _same(last: LookingAgain, choice: Choice) -> bool:
     """Say whether a look that was stopped is the one that is asked for; samples never are."""
     told = (last.level, last.older_than, last.sampled)
     return told == (choice.level, choice.older_than, False) and not choice.sampled
+
+
+class LookFact(TypedDict):
+    """The last look at a batch that has read something, as the statement tells it."""
+
+    batch: str
+    number: int
+    level: str
+    at: str
+    objects: int
+    gone: int
+    damaged: int
+    replaced: int
+    unread: int
+    ended: bool
+
+
+def look_facts(ledger: Ledger) -> list[LookFact]:
+    """Return the last look at each batch, in the order of their names."""
+    ended = {(told.batch, told.number) for _, told in ledger.events(LookEnded)}
+    found: dict[str, LookFact] = {}
+    for _, told in ledger.events(LookedAgain):
+        known = found.get(told.batch)
+        if known is None or known["number"] != told.number:
+            known = found[told.batch] = {
+                "batch": told.batch, "number": told.number, "level": told.level, "at": told.at,
+                "objects": 0, "gone": 0, "damaged": 0, "replaced": 0, "unread": 0,
+                "ended": (told.batch, told.number) in ended,
+            }  # fmt: skip
+        known["at"] = min(known["at"], told.at, key=seconds_of)
+        known["objects"] += told.objects
+        known["gone"] += len(told.gone)
+        known["damaged"] += len(told.damaged)
+        known["replaced"] += len(told.replaced)
+        known["unread"] += len(told.unread)
+    return [found[batch] for batch in sorted(found)]
