@@ -19,6 +19,7 @@ from tests.support.command import command as started
 from tests.support.errand import BIG, BUCKET, ODD, Errand, errand
 from tests.support.fixtures import s3_client
 from tests.support.strict_s3 import StrictS3
+from tests.unit.evidence.test_bundle import predicate
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -149,7 +150,10 @@ def test_what_somebody_put_there_is_kept_when_ours_is_restored(
     else:
         assert {key.partition(".hdh-kept-")[0]: body for key, body in aside.items()} == theirs
     assert stage.again()[0] == Exit.OK
-    _checks(stage.job, tmp_path / "bundle")
+    bundle = _checks(stage.job, tmp_path / "bundle")
+    (look,) = predicate(bundle)["looks"]
+    assert (look["number"], look["objects"], look["replaced"], look["ended"]) == (2, 3, 0, True)
+    assert "Last looked at the target" in (bundle / "report.en.html").read_text()
 
 
 def test_what_is_accepted_is_in_the_report_with_its_reason(make: Make, tmp_path: Path) -> None:
