@@ -33,7 +33,8 @@ FETCH_OBJECTS = 1000
 ASKERS = 8
 """Requests at once, about what differs."""
 
-DAMAGED, REPLACED, ACCEPTED = "target-damaged", "target-replaced", "target-accepted"
+DAMAGED = "target-damaged"
+REPLACED, ACCEPTED = str(Code.TARGET_REPLACED), str(Code.TARGET_ACCEPTED)
 """What a difference is, once it was asked whose object is there."""
 
 CODES = {
