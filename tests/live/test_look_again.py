@@ -89,7 +89,11 @@ def _emptied(client: Any) -> None:
 
 def test_what_the_target_lost_or_spoiled_is_mended_by_the_next_run(make: Make) -> None:
     stage = make()
+    told = started("run", str(stage.job.plan), "--until", "verify", env=stage.job.environ).stderr
+    assert "the target not looked at since it was verified" in told
     assert stage.again()[0] == Exit.OK
+    told = started("run", str(stage.job.plan), "--until", "verify", env=stage.job.environ).stderr
+    assert "(3 of 3 objects, level full)" in told
     tag = stage.client.head_object(Bucket=BUCKET, Key=KEYS[ODD])["Metadata"]
     spoiled = bytearray(stage.stored(KEYS[ODD]))
     spoiled[len(spoiled) // 2] ^= 1

@@ -34,6 +34,7 @@ from hdh_migrate.session.policy.openings import take_in
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.policy.waivers import unagreed
 from hdh_migrate.session.verbs.preflight import at_the_gate, blockers
+from hdh_migrate.session.views.looked import finished, since_when
 from hdh_migrate.session.views.probed import missing, probe_facts
 from hdh_migrate.software import code_digest
 from hdh_migrate.wiring import Services, pace_of
@@ -57,7 +58,10 @@ def perform(
     batches = desk.batches(selected)
     told = tuple(str(step) for step in steps)
     with at_work(desk, told, selected, write=Step.TRANSFER in steps) as turn:
+        idle = finished(turn.ledger, batches, selected) if Step.VERIFY in steps else []
         code = Runner(turn.ctx, batches, renewed=turn.renewed).run(steps, selected)
+        for line in since_when(turn.ledger, idle):
+            desk.progress.note(line)
         return code, summary(turn.ctx)
 
 
