@@ -156,11 +156,7 @@ class LookAgain:
         self._routes = {row.id: ctx.route(row) for row in ctx.ledger.datasets(batch)}
         self._looks = Looks(ctx.ledger, batch)
         self._open = open_findings(ctx.ledger, batch)
-        self._accepted = {
-            told.id: (told.etag, told.version_id)
-            for _, told in ctx.ledger.events(ObjectAccepted)
-            if told.batch == batch and Code.TARGET_ACCEPTED in self._open.get(told.id, ())
-        }
+        self._accepted = accepted(ctx.ledger, batch)
         self._found, self._number, self._goes_on = Found(), 1, False
 
     def run(self) -> Found:
@@ -311,11 +307,23 @@ def demand_undeleted(ledger: Ledger, batch: str) -> None:
     """
     for track in Track:
         done = standing(ledger.cutovers(), batch, track).erasure
-        if done.after or done.open_until is not None or done.pending:
+        if done.after or done.open_until is not None or done.pending or done.reopened:
             raise Refused(
                 f"batch {batch} is being deleted at the source, or was",
                 hint='"decommission" reads its objects again by itself; nothing was touched',
             )
+
+
+def accepted(ledger: Ledger, batch: str) -> dict[int, tuple[str, str | None]]:
+    """Return what is taken instead of verified objects, by their id: ETag and version id."""
+    known = open_findings(ledger, batch)
+    if not any(Code.TARGET_ACCEPTED in one for one in known.values()):
+        return {}
+    return {
+        told.id: (told.etag, told.version_id)
+        for _, told in ledger.events(ObjectAccepted)
+        if told.batch == batch and Code.TARGET_ACCEPTED in known.get(told.id, ())
+    }
 
 
 def open_findings(ledger: Ledger, batch: str) -> dict[int, dict[str, int]]:
