@@ -94,7 +94,8 @@ def verify(
         typer.Option(metavar="ID|all", help="With --again: take somebody else's object for ours."),
     ] = None,
     reason: Annotated[
-        str | None, typer.Option(help="With --accept: why; it is printed in the report.")
+        str | None,
+        typer.Option(help="With --accept: why, without names; the report prints it."),
     ] = None,
     show_names: ShowNames = False,
     as_json: AsJson = False,
