@@ -118,6 +118,10 @@ _UNHELD = (
     "not deleted at the source, for the target does not hold it as it was verified"
     " (`decommission` ends with 5)"
 )
+_UNSEEN = (
+    "`verify --again` could not read a verified object, or has nothing to compare it with; every"
+    " later look tries it again"
+)
 _NOTED = "noted by inventory"
 
 _NOT_SENT = "nothing was deleted at the source; nothing of it counts as moved"
@@ -485,6 +489,32 @@ class Code(StrEnum):
         Remedy(_MOVED, _waived("retention-differs", "set the lock at the target by hand, or ")),
         fr="durée de conservation ou blocage légal non conforme au plan",
         en="retention or legal hold not as planned",
+    )
+    # --- what a later look at verified objects found -------------------------------------------
+    TARGET_REPLACED = _unlike(
+        "target-replaced",
+        "`verify --again` found somebody else's object where a verified one was; nothing was"
+        " overwritten. `--restore` keeps theirs aside and lets the next run send ours,"
+        " `--accept` takes theirs, with a reason",
+        fr="remplacé chez la cible par un autre objet depuis sa vérification",
+        en="replaced at the target by another object since it was verified",
+    )
+    TARGET_UNREAD = _finding(
+        "target-unread", "verify", _UNSEEN,
+        fr="vérifié, mais illisible à la cible quand il a été relu",
+        en="verified, but unreadable at the target when it was read again",
+    )
+    TARGET_UNPROVEN = _finding(
+        "target-unproven", "verify", _UNSEEN,
+        fr="vérifié, mais le registre n'a pas l'empreinte de ses octets stockés",
+        en="verified, but the ledger has no digest of its stored bytes",
+    )
+    TARGET_ACCEPTED = _note(
+        "target-accepted", "verify",
+        "somebody took another object at the target instead of the verified one"
+        " (`verify --accept`), and said why",
+        fr="objet de la cible accepté à la place de celui qui a été vérifié",
+        en="object at the target accepted instead of the one that was verified",
     )
     # --- after the move ------------------------------------------------------------------------
     VANISHED = _finding(

@@ -391,6 +391,9 @@ class Verified:
     stored_sha256: str | None
     etag: str | None
     version_id: str | None
+    level: str | None = None
+    """How closely it was read when it was verified."""
+    verified_at: str | None = None
 
     @property
     def proven(self) -> bool:

@@ -26,6 +26,7 @@ class About(TypedDict):
     md5: str | None
     metadata: Mapping[str, str]
     tags: Mapping[str, str]
+    replaces: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,8 @@ class OrderItem:
     md5: str | None
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
     tags: Mapping[str, str] = field(default_factory=dict, repr=False)
+    replaces: str | None = None
+    """The ETag of somebody else's object that may be replaced: people said so."""
 
     @property
     def obj(self) -> ObjectInfo:

@@ -11,6 +11,7 @@ from hdh_migrate.events.cutover import SwitchEvent, Track
 from hdh_migrate.events.decommission import DecommissionEvent
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.inventory import InventoryEvent
+from hdh_migrate.events.looks import LookEvent
 from hdh_migrate.events.objects import ObjectEvent
 from hdh_migrate.events.run import RunEvent
 from hdh_migrate.jsonform import JsonForm, OtherForm, json_form
@@ -18,7 +19,7 @@ from hdh_migrate.jsonform import JsonForm, OtherForm, json_form
 T = TypeVar("T", bound=JsonForm)
 
 CutoverEvent: TypeAlias = SwitchEvent | ConsentEvent | DecommissionEvent
-JournalEvent: TypeAlias = InventoryEvent | ObjectEvent | RunEvent | CutoverEvent
+JournalEvent: TypeAlias = InventoryEvent | ObjectEvent | LookEvent | RunEvent | CutoverEvent
 
 KINDS: Final[Mapping[str, type[Event]]] = {one.kind: one for one in get_args(JournalEvent)}
 """Whatever may stand in a journal of this version."""

@@ -98,6 +98,39 @@ class Late(Objects):
         if one.state in ENDED:
             self._fails(dataset, number)
 
+    # --- looked at again ---------------------------------------------------------------------
+
+    @all_or_nothing
+    def relist(self, ids: Iterable[int]) -> int:
+        """Let verified objects that the target does not hold any more wait again; return how many.
+
+        The next attempt asks before it writes. Commit together with what tells why.
+
+        Raises:
+            LedgerDamaged: a row was changed behind the journal's back.
+        """
+        self._tell()  # what was verified just now is covered before it may leave
+        query = "SELECT dataset, size FROM object WHERE id = ? AND state = 5"
+        leaving = {number: row for number in ids for row in self._rows(query, (number,))}
+        self._replace(VERIFIED_ROWS, set(leaving))
+        for number, (dataset, size) in leaving.items():
+            self._do(self._sql["relist"], (number,))
+            self.drop_upload(number)
+            self._close_findings("object", number)  # of what was before
+            self._moved(dataset, size, State.VERIFIED, State.LISTED)
+        return len(leaving)
+
+    def forget_etag(self, number: int) -> None:
+        """Note that what is under a waiting object's key is not what we put there; see `pins`."""
+        self._do(self._sql["forget_etag"], (number,))
+
+    def pins(self) -> dict[int, str]:
+        """Return what waiting objects may replace though it is not ours: ETags, by id.
+
+        A `restored` event allows it until the object's next receipt, which sets its ETag anew.
+        """
+        return dict(self._rows(self._sql["pins"]))
+
     # --- decommission ------------------------------------------------------------------------
 
     def erasable(self, batch: str, after: int, limit: int) -> list[Verified]:

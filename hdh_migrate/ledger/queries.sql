@@ -12,6 +12,17 @@ UPDATE object SET size = ?, version = ?, modified = ?, md5 = ?, extra = ?, fold 
        state = ?, reason = ?, drifts = 0, verdict = NULL, level = NULL, verified_at = NULL,
        attempt = max(attempt, 1) WHERE id = ?;
 
+-- relist: the target does not hold a verified object any more: it waits to be sent again.
+UPDATE object SET state = 0, reason = NULL, verdict = NULL, level = NULL, verified_at = NULL,
+       drifts = 0, attempt = max(attempt, 1) WHERE id = ? AND state = 5;
+
+-- forget_etag: what is under the key is not ours; see `pins`.
+UPDATE object SET etag = NULL, version_id = NULL WHERE id = ? AND state = 0;
+
+-- pins: what of somebody else's a waiting object may replace, until its next receipt; oldest first.
+SELECT o.id, e.body ->> '$.etag' FROM event e JOIN object o ON o.id = e.body ->> '$.id'
+WHERE e.kind = 'restored' AND o.etag IS NULL AND o.state IN (0, 3) ORDER BY e.seq;
+
 -- amend: a sent object that is about to fail is described anew, for its next attempt.
 UPDATE object SET size = ?, version = ?, modified = ?, md5 = ?, parts = ? WHERE id = ?
 AND state = 4;
@@ -136,13 +147,15 @@ SELECT extra FROM object WHERE dataset = ? AND state IN (0, 3, 4, 5)
 AND (extra ->> '$.metadata' IS NOT NULL OR extra ->> '$.tags' IS NOT NULL);
 
 -- erasable: verified objects of a batch after a given id.
-SELECT id, dataset, key, size, version, sha256, stored_size, stored_sha256, etag, version_id
+SELECT id, dataset, key, size, version, sha256, stored_size, stored_sha256, etag, version_id,
+       level, verified_at
 FROM object
 WHERE id > ? AND state = 5 AND dataset IN (SELECT id FROM dataset WHERE batch = ?)
 ORDER BY id LIMIT ?;
 
 -- erasable_of: those of some ids that are verified objects of a batch.
-SELECT id, dataset, key, size, version, sha256, stored_size, stored_sha256, etag, version_id
+SELECT id, dataset, key, size, version, sha256, stored_size, stored_sha256, etag, version_id,
+       level, verified_at
 FROM object
 WHERE id IN (SELECT value FROM json_each(?)) AND state = 5
   AND dataset IN (SELECT id FROM dataset WHERE batch = ?)

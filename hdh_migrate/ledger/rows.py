@@ -110,4 +110,6 @@ def verified_of(row: Sequence[Any]) -> Verified:
         stored_sha256=row[7].hex() if row[7] is not None else None,
         etag=row[8],
         version_id=row[9],
+        level=row[10],
+        verified_at=row[11],
     )

@@ -213,6 +213,11 @@ class Store:
             for seq, at, body in self._con.execute(query, (of.kind,)):
                 yield at, read_event(seq, of, body)
 
+    def last_told(self, of: type[Event]) -> str | None:
+        """Return when the last event of a kind came, None when none did; reads no body."""
+        query = "SELECT at FROM event WHERE kind = ? ORDER BY seq DESC LIMIT 1"
+        return next((str(row[0]) for row in self._rows(query, (of.kind,))), None)
+
     def cutovers(self) -> Iterator[tuple[str, str, CutoverEvent | UnknownOfCutover]]:
         """Return (time, kind, event) of every event of a cutover, oldest first; never scans.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hdh_migrate.clocks import Judge
@@ -93,6 +93,8 @@ class Context:
     progress: Progress
     stop: threading.Event
     engines: Engines
+    pins: Mapping[int, str] = field(default_factory=dict)
+    """What of somebody else's may be replaced, as a transfer read it when it began."""
 
     def about(self, entry: Entry, dataset: DatasetRow) -> About:
         """Return what orders say of an entry: with what the target can keep beside the bytes.
@@ -109,6 +111,7 @@ class Context:
             "md5": obj.md5 if self.rules[dataset.name].compare_md5 else None,
             "metadata": portable_metadata(obj, self.limits) or {},
             "tags": portable_tags(obj, self.limits) or {},
+            "replaces": self.pins.get(entry.id),
         }
 
     def cut(self, size: int) -> PartPlan:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import Conflict, Missing, UnsealFailed
 from hdh_migrate.model import Stored
 from hdh_migrate.orders import RecheckItem
@@ -16,12 +17,8 @@ from hdh_migrate.pipeline.checking import Checking
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.receipts import Rechecked
 
-GONE, DIFFERS, UNREAD, UNPROVEN = (
-    "target-gone",
-    "target-differs",
-    "target-unread",
-    "target-unproven",
-)
+GONE, DIFFERS = "target-gone", "target-differs"
+UNREAD, UNPROVEN = str(Code.TARGET_UNREAD), str(Code.TARGET_UNPROVEN)
 """What may keep an object at the source; with `decommission-` before it, a finding's code."""
 
 LOST = "target-lost"

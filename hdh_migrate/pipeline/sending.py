@@ -161,10 +161,14 @@ class Sending:
         stored = self._box.retry(lambda: self._writer.head(bucket, key))
         if stored is None:
             return None
-        tag = stored.metadata.get(ATTEMPT)
-        if not self._box.is_ours(tag, one.id):
-            raise self._box.conflict(tag)
+        self._demand_ours(stored, one)
         return stored.etag
+
+    def _demand_ours(self, stored: Stored, one: OrderItem) -> None:
+        """Let nothing be replaced but what is ours, or exactly what people gave up."""
+        tag = stored.metadata.get(ATTEMPT)
+        if not self._box.is_ours(tag, one.id) and stored.etag != one.replaces:
+            raise self._box.conflict(tag)
 
     def _stamp(self, route: Route, one: OrderItem) -> Stamp:
         tag = self._box.tag(one.id, one.attempt)
@@ -282,9 +286,8 @@ class Sending:
         tag = self._box.tag(one.id, one.attempt)
         stored = self._box.retry(lambda: self._writer.head(bucket, key))
         if stored is None or stored.metadata.get(ATTEMPT) != tag:
-            there = stored.metadata.get(ATTEMPT) if stored else None
-            if stored and not self._box.is_ours(there, one.id):
-                raise self._box.conflict(there)
+            if stored:
+                self._demand_ours(stored, one)
             upload = Upload(bucket=bucket, key=key, upload_id=one.upload_id)
             parts = [(part.number, part.etag) for part in one.parts]
             size = sum(part.stored_size for part in one.parts)

@@ -41,6 +41,7 @@ class Transfer:
         """
         for dataset in self._datasets.values():
             self._prepare(dataset)
+        self._ctx.pins = self._ctx.ledger.pins()
         left = [self._ctx.ledger.tally(row, State.LISTED, State.SENDING) for row in self._datasets]
         objects, size = sum(t.objects for t in left), sum(t.size for t in left)
         if not objects:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from hdh_migrate.events.event import Event
 
 if TYPE_CHECKING:
     from hdh_migrate.codes import Code
-    from hdh_migrate.events.event import Event
     from hdh_migrate.events.inventory import InventoryCounts
     from hdh_migrate.events.registry import CutoverEvent, UnknownOfCutover
     from hdh_migrate.model import (
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
         Verified,
     )
     from hdh_migrate.receipts import Matched, Sent
+
+E = TypeVar("E", bound=Event)
 
 
 class Transactions(Protocol):
@@ -56,6 +59,13 @@ class JournalPort(Protocol):
 
     def event(self, event: Event) -> None:
         """Append one event to the journal; its time is never before that of the last one."""
+
+    def events(self, of: type[E]) -> Iterator[tuple[str, E]]:
+        """Return (time, event) of every event of one kind, oldest first; scans the journal.
+
+        Raises:
+            LedgerDamaged: one is not of its kind's form.
+        """
 
     def cutovers(self) -> Iterator[tuple[str, str, CutoverEvent | UnknownOfCutover]]:
         """Return (time, kind, event) of every event of a cutover, oldest first; never scans.
@@ -232,6 +242,21 @@ class TransferLedger(Protocol):
 
 class VerifyLedger(Protocol):
     """What was read back, and what evidence says of it."""
+
+    def relist(self, ids: Iterable[int]) -> int:
+        """Let verified objects that the target does not hold any more wait again; return how many.
+
+        The next attempt asks before it writes. Commit together with what tells why.
+
+        Raises:
+            LedgerDamaged: a row was changed behind the journal's back.
+        """
+
+    def forget_etag(self, number: int) -> None:
+        """Note that what is under a waiting object's key is not what we put there; see `pins`."""
+
+    def pins(self) -> dict[int, str]:
+        """Return what waiting objects may replace though it is not ours: ETags, by id."""
 
     def verified(self, entry: Entry, receipt: Matched) -> bool:
         """Record that what was read back is what was read from the source."""

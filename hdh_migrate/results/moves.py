@@ -80,6 +80,55 @@ class Steps(TypedDict):
     datasets: list[DatasetStates]
 
 
+class Differing(TypedDict):
+    """A verified object that the target does not hold as verified, by its number in the ledger.
+
+    `found`: gone or damaged (the next run sends it), replaced (somebody decides) or unread;
+    `key` under --show-names.
+    """
+
+    id: int
+    found: Literal["gone", "damaged", "replaced", "unread"]
+    key: NotRequired[str]
+
+
+class Look(TypedDict):
+    """What a look at one batch read again, of how many verified objects, and what differs."""
+
+    batch: str
+    level: str
+    objects: int
+    bytes: int
+    verified: int
+    differing: list[Differing]
+
+
+class LookedAgain(Steps):
+    """What `verify --again` found; `next` is the command that mends it, where one does."""
+
+    looks: list[Look]
+    next: list[str]
+
+
+class DecidedObject(TypedDict):
+    """What became of somebody else's object, by the number of ours in the ledger.
+
+    `kept`: the end of the name of its copy; null: the bucket keeps it as an earlier version, or
+    it was accepted. `left`: there was nothing of somebody else's any more, so nothing was done.
+    """
+
+    id: int
+    became: Literal["restored", "accepted", "left"]
+    kept: str | None
+
+
+class Decided(Steps):
+    """What became of the objects that `verify --again` was told to restore or to accept."""
+
+    objects: list[DecidedObject]
+    next: list[str]
+
+
 class Run(Steps):
     """A run to its end, with the report that was written."""
 

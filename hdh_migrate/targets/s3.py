@@ -267,8 +267,11 @@ class S3Writer(S3Reader):
         """Make the parts one object; see `ports.TargetWriter.complete`."""
         failure: StorageError | None = None
         try:
-            create_only = self.limits.conditional_complete and replaces is None
-            self._complete(upload, parts, create_only=create_only)
+            if replaces is None or not self.limits.conditional_complete:
+                once = {"IfNoneMatch": "*"} if self.limits.conditional_complete else {}
+                self._complete(upload, parts, once)
+            else:
+                self._replacing(upload, parts, replaces)
         except (Missing, Transient, Conflict) as error:
             failure = error  # the reply may have been lost; what HEAD shows decides
         # 200 with an empty or HTML body is success to botocore, so HEAD decides anyway.
@@ -283,10 +286,24 @@ class S3Writer(S3Reader):
             raise Conflict("another object appeared under the key while it was uploaded")
         return stored
 
+    def _replacing(self, upload: Upload, parts: Sequence[tuple[int, str]], replaces: str) -> None:
+        """Complete an upload in the place of exactly this ETag, or of nothing."""
+        try:
+            self._complete(upload, parts, {"IfMatch": f'"{replaces}"'})
+        except Conflict:
+            # A host was seen that refuses If-Match with the very ETag that it shows.
+            stored = self.head(upload.bucket, upload.key)
+            if stored is None or stored.etag != replaces:
+                raise
+            self._complete(upload, parts, {})
+        except Missing:  # the upload, or what it was to replace
+            if self.head(upload.bucket, upload.key) is not None:
+                raise
+            self._complete(upload, parts, {"IfNoneMatch": "*"})
+
     def _complete(
-        self, upload: Upload, parts: Sequence[tuple[int, str]], *, create_only: bool
+        self, upload: Upload, parts: Sequence[tuple[int, str]], condition: Mapping[str, str]
     ) -> None:
-        condition = {"IfNoneMatch": "*"} if create_only else {}
         listed = [{"PartNumber": number, "ETag": f'"{etag}"'} for number, etag in parts]
         try:
             with translated("completing an upload"):
@@ -298,9 +315,9 @@ class S3Writer(S3Reader):
                     **condition,
                 )
         except Unsupported:
-            if not create_only:
+            if not condition:
                 raise
-            self._complete(upload, parts, create_only=False)
+            self._complete(upload, parts, {})
 
     def abort(self, upload: Upload) -> None:
         """Drop an upload and its parts."""

@@ -400,6 +400,17 @@ def test_an_upload_makes_no_object_where_there_is_another_by_now(rig: TargetRig)
     assert read(rig, there(rig)) == b"somebody else's"
 
 
+@of(TARGETS, "complete in place")
+def test_an_upload_takes_the_place_of_no_other_object_than_it_replaces(rig: TargetRig) -> None:
+    """A completion that replaces was sent without a condition: what came in between was lost."""
+    first = put(rig)
+    upload, parts = sent(rig, END, stamp=replace(STAMP, attempt="run-1-2"))
+    rig.intrude("in/a", b"somebody else's")
+    with pytest.raises(Conflict):
+        completed(rig, upload, parts, attempt="run-1-2", replaces=first.etag)
+    assert read(rig, there(rig)) == b"somebody else's"
+
+
 @every
 def test_an_upload_takes_the_place_of_the_object_that_it_replaces(rig: TargetRig) -> None:
     first = put(rig)

@@ -180,10 +180,11 @@ class TargetEntry:
 
 
 ALL = frozenset(
-    ("conditional put", "conditional complete", "tags", "lock", "digests", "parts again",
-     "gone uploads")
+    ("conditional put", "conditional complete", "complete in place", "tags", "lock", "digests",
+     "parts again", "gone uploads")
 )  # fmt: skip
-"""What a target may do: keep conditions, tags, locks; refuse a body of another digest; take a part
+"""What a target may do: keep conditions (when it completes an upload in the place of an object,
+too), tags, locks; refuse a body of another digest; take a part
 again; say of an upload that it is gone."""
 
 
@@ -249,8 +250,11 @@ def _fake_target(get: Get, lock: bool) -> TargetRig:
 
 
 TARGETS: Mapping[str, TargetEntry] = {
-    # It compares no digest, answers GetObjectRetention with the object, and 500 for a gone upload.
-    "moto": TargetEntry(make=_moto, traits=ALL - {"digests", "lock", "gone uploads"}),
+    # It compares no digest, answers GetObjectRetention with the object, 500 for a gone upload, and
+    # does not look at If-Match when it completes one.
+    "moto": TargetEntry(
+        make=_moto, traits=ALL - {"digests", "lock", "gone uploads", "complete in place"}
+    ),
     "rclone": TargetEntry(make=_rclone, traits=frozenset(("gone uploads",))),
     "strict S3": TargetEntry(make=_strict, traits=ALL),
     "fake": TargetEntry(make=_fake_target, traits=ALL),

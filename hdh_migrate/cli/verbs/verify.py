@@ -1,20 +1,58 @@
-"""`verify`: what was sent, read back."""
+"""`verify`: what was sent, read back; and, later, what is verified, looked at again."""
 
 from __future__ import annotations
 
-from hdh_migrate.cli.command import AsJson, Batches, NoProgress, Plan, StateDir, Task, Verbose, verb
-from hdh_migrate.cli.steps import perform_steps
-from hdh_migrate.errors import Exit
-from hdh_migrate.results.moves import Steps
+import re
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hdh_migrate.cli.command import (
+    AsJson,
+    Batches,
+    NoProgress,
+    Plan,
+    ShowNames,
+    StateDir,
+    Task,
+    Verbose,
+    verb,
+)
+from hdh_migrate.cli.steps import perform_steps, states_text
+from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.results.moves import Decided, Look, LookedAgain, Steps
+from hdh_migrate.telemetry import size_text
+
+if TYPE_CHECKING:
+    from hdh_migrate.pipeline.look_again import Choice
+
+_AGE = re.compile(r"([1-9][0-9]{0,4})([smhd])")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_SAMPLE = re.compile(r"([1-9][0-9]{0,8})|([0-9]{1,3}(?:\.[0-9]{1,3})?)%")
+_REASON_MAX = 500
+_SHOWN = 20
+"""Objects that people are told of one by one."""
+
+
+class Level(StrEnum):
+    """How closely an object is read."""
+
+    FULL = "full"
+    STORED = "stored"
+    HEAD = "head"
 
 
 @verb(
     examples=(
-        "verify plan.yaml",
         "verify plan.yaml --batch pilot --json",
+        "verify plan.yaml --again --older-than 30d",
     ),
     exits=(
         Exit.OK,
+        Exit.USAGE,
         Exit.REFUSED,
         Exit.FINDINGS,
         Exit.VERIFICATION_FAILED,
@@ -24,17 +62,185 @@ from hdh_migrate.results.moves import Steps
         Exit.LOCKED,
         Exit.INTERRUPTED,
     ),
-    result=Steps,
+    result=Steps | LookedAgain | Decided,
 )
 def verify(
     plan: Plan,
     *,
     batch: Batches = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Read what is verified already; list what was lost.")
+    ] = False,
+    sample: Annotated[
+        str | None,
+        typer.Option(metavar="N|P%", help="With --again: so many objects, drawn by chance."),
+    ] = None,
+    level: Annotated[
+        Level | None, typer.Option(help="With --again: how closely; by default as the plan says.")
+    ] = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option(metavar="AGE", help="With --again: only what was read so long ago: 30d, 12h."),
+    ] = None,
+    restore: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ID|all",
+            help="With --again: keep somebody else's object aside, let the next run send ours.",
+        ),
+    ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID|all", help="With --again: take somebody else's object for ours."),
+    ] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(help="With --accept: why, without names; the report prints it."),
+    ] = None,
+    show_names: ShowNames = False,
     as_json: AsJson = False,
     state_dir: StateDir = None,
     no_progress: NoProgress = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Read back what was sent and compare it with what was read from the source."""
+    """Read back what was sent and compare it with what was read from the source.
+
+    With --again what is verified already is read once more: what the target has lost or damaged
+    waits for the next run, what somebody replaced is told, and never overwritten in silence.
+    """
     task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
-    task.run(lambda: perform_steps(task, plan, state_dir, ("verify",), batch or ()))
+    batches = batch or ()
+
+    def body() -> Exit:
+        asked = (sample, level, older_than, restore, accept, reason)
+        if not again:
+            if show_names or any(one is not None for one in asked):
+                raise UsageError("--sample, --level and the like are of --again")
+            return perform_steps(task, plan, state_dir, ("verify",), batches)
+        if restore or accept:
+            _demand_decision(asked)
+            return _decide(task, plan, state_dir, batches, restore, accept, reason)
+        if reason is not None:
+            raise UsageError("--reason is of --accept")
+        choice = _choice(sample, level, older_than)
+        return _look(task, plan, state_dir, batches, choice, show_names=show_names)
+
+    task.run(body)
+
+
+def _demand_decision(asked: tuple[object, ...]) -> None:
+    sample, level, older_than, restore, accept, reason = asked
+    if any(one is not None for one in (sample, level, older_than)) or (restore and accept):
+        raise UsageError("--restore and --accept are given alone; nothing was touched")
+    if accept and (not isinstance(reason, str) or not reason.strip() or len(reason) > _REASON_MAX):
+        raise UsageError(f"--accept needs a --reason of up to {_REASON_MAX} characters")
+    if restore and reason is not None:
+        raise UsageError("--reason is of --accept")
+
+
+def _choice(sample: str | None, level: Level | None, older_than: str | None) -> Choice:
+    from hdh_migrate.pipeline.look_again import Choice
+
+    age = _AGE.fullmatch(older_than) if older_than is not None else None
+    if older_than is not None and age is None:
+        raise UsageError("--older-than must be an age such as 30d, 12h or 90m")
+    drawn = _SAMPLE.fullmatch(sample) if sample is not None else None
+    percent = float(drawn[2]) if drawn is not None and drawn[2] is not None else None
+    if sample is not None and (drawn is None or percent == 0 or (percent or 0) > 100):
+        raise UsageError("--sample must be a number of objects, or a part of them such as 5%")
+    return Choice(
+        level="" if level is None else str(level),
+        older_than=float(int(age[1]) * _UNITS[age[2]]) if age is not None else None,
+        sample=int(drawn[1]) if drawn is not None and drawn[1] is not None else None,
+        percent=percent,
+    )
+
+
+def _look(
+    task: Task,
+    plan: Path,
+    state_dir: Path | None,
+    batches: Sequence[str],
+    choice: Choice,
+    *,
+    show_names: bool,
+) -> Exit:
+    from hdh_migrate.session.verbs.look_again import look_again
+
+    told = task.at_desk(
+        plan, state_dir, lambda desk: look_again(desk, batches, choice, show_names=show_names)
+    )
+    lines = [line for look in told["looks"] for line in _lines(look)]
+    task.out.result(told, "\n".join([*lines, states_text(told["datasets"]), *_next(told["next"])]))
+    return Exit(told["exit"])
+
+
+def _lines(look: Look) -> list[str]:
+    differing = look["differing"]
+    lines = [
+        (
+            f"{look['batch']}: {look['objects']} of {look['verified']} verified objects"
+            f" ({size_text(look['bytes'])}) read again, level {look['level']}"
+        ),
+    ]
+    for kind in ("gone", "damaged", "replaced", "unread"):
+        ones = [one for one in differing if one["found"] == kind]
+        if ones:
+            lines.append(f"  {len(ones)} {kind}")
+            lines += [
+                f"    object {one['id']}" + (f"  {one['key']}" if "key" in one else "")
+                for one in ones[:_SHOWN]
+            ]
+            if len(ones) > _SHOWN:
+                lines.append("    ... all of them with --json")
+    return lines if differing else [*lines, "  all as they were verified"]
+
+
+def _decide(
+    task: Task,
+    plan: Path,
+    state_dir: Path | None,
+    batches: Sequence[str],
+    restore: Sequence[str] | None,
+    accept: Sequence[str] | None,
+    reason: str | None,
+) -> Exit:
+    from hdh_migrate.session.verbs import look_again as verbs
+
+    ids = _ids(restore or accept or ())
+    if restore:
+        told = task.at_desk(plan, state_dir, lambda desk: verbs.restore(desk, batches, ids))
+    else:
+        told = task.at_desk(
+            plan, state_dir, lambda desk: verbs.accept(desk, batches, ids, reason or "")
+        )
+    lines = []
+    for one in told["objects"]:
+        line = f"object {one['id']}: {one['became']}"
+        if one["became"] == "left":
+            line += ", nothing of somebody else's is there any more"
+        elif one["kept"] is not None:
+            line += f", theirs is kept under the same name and {one['kept']}"
+        elif one["became"] == "restored":
+            line += ", theirs is kept by the bucket as an earlier version"
+        lines.append(line)
+    text = lines or ["nothing to decide about"]
+    task.out.result(told, "\n".join([*text, *_next(told["next"])]))
+    return Exit(told["exit"])
+
+
+def _ids(words: Sequence[str]) -> list[int] | None:
+    """Return the numbers that were given, None for all.
+
+    Raises:
+        UsageError: one is no number.
+    """
+    if "all" in words and len(words) == 1:
+        return None
+    if not all(re.fullmatch(r"[1-9][0-9]{0,17}", word) for word in words):
+        raise UsageError("an object is named by its number, as the finding does; or say: all")
+    return [int(word) for word in words]
+
+
+def _next(commands: Sequence[str]) -> list[str]:
+    return [f"next: {command}" for command in commands]

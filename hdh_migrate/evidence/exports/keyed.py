@@ -69,6 +69,12 @@ _COUNTED: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
     "findings": {"opened": _without_objects, "closed": _as_it_is},
     "verified": {"datasets": _as_it_is},
     "superseded": {"dropped_datasets": _as_it_is},
+    "looking-again": dict.fromkeys(("number", "level"), _as_it_is),
+    "looked-again": {
+        **dict.fromkeys(("number", "level", "at"), _as_it_is),
+        **dict.fromkeys(("gone", "damaged", "replaced", "unread"), len),
+    },
+    "look-ended": {"number": _as_it_is},
     "failed": {"datasets": _as_it_is},
     "retried": {"datasets": _as_it_is},
     "plan-changed": {"was": _as_it_is, "now": _as_it_is},

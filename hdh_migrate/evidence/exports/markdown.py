@@ -81,6 +81,13 @@ def _answers(reading: CheckedBundle) -> Iterator[str]:
         f"- **Proven:** {_yes(outcome['proven'])}; {_some(whole, 'object')} read back whole,"
         " unsealed and compared"
     )
+    for look in predicate.get("looks", ()):
+        found = (f"{look[what]} {what}" for what in ("gone", "damaged", "replaced", "unread"))
+        yield (
+            f"- **Last looked at the target:** batch {code(look['batch'])}, {look['at']},"
+            f" {_some(look['objects'], 'object')}, level {look['level']}"
+            f" ({', '.join(found)}{'' if look['ended'] else '; not finished'})"
+        )
     yield f"- **Signed:** {_signed(reading)}"
     if reading.names == "keyed":
         yield "- **Names:** replaced by keyed digests"

@@ -135,6 +135,7 @@ class Facts:
     capabilities: Mapping[str, Any] | None = None  # what a probe saw at the target
     waivers: tuple[Mapping[str, Any], ...] = ()
     cutovers: tuple[Mapping[str, Any], ...] = ()
+    looks: tuple[Mapping[str, Any], ...] = ()  # the last look at each batch's verified objects
     openings: tuple[Mapping[str, Any], ...] = ()  # objects that were read back in the clear
     losses: tuple[Loss, ...] = ()
     paces: tuple[StepPace, ...] = ()

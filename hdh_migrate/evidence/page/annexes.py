@@ -188,6 +188,19 @@ ANNEXES: dict[str, Text] = {
     "stage.decommission under way": Text("suppression en cours", "deletion under way"),
     "stage.decommission requested": Text("suppression demandée", "deletion requested"),
     "stage.decommission observed": Text("suppression constatée", "deletion observed"),
+    # --- looks ---------------------------------------------------------------------------------
+    "looks.last": Text(
+        "Dernier regard sur la cible, lot {name} : {when}, {n} objet sur {all}, niveau {level}."
+        "|Dernier regard sur la cible, lot {name} : {when}, {n} objets sur {all}, niveau {level}.",
+        "Last looked at the target, batch {name}: {when}, {n} of {all} objects, level {level}."
+        "|Last looked at the target, batch {name}: {when}, {n} of {all} objects, level {level}.",
+    ),
+    "looks.found": Text(
+        "Trouvés alors : {gone} absents, {damaged} abîmés, {replaced} remplacés, "
+        "{unread} illisibles.",
+        "Found then: {gone} gone, {damaged} damaged, {replaced} replaced, {unread} unreadable.",
+    ),
+    "looks.open": Text("Ce regard n'est pas terminé.", "This look is not finished."),
     # --- openings ------------------------------------------------------------------------------
     "openings": Text("Objets relus en clair", "Objects read back in the clear"),
     "openings.none": Text(

@@ -281,3 +281,51 @@ def _suffice(keys: Sequence[str], terms: Mapping[str, Any], threshold: int) -> b
     _of(terms["thresholds"], {str: _is_id})
     named = all(digest == fingerprint for digest, fingerprint in asked.items())
     return named and set(keys) <= asked.keys() and len(set(keys)) == len(keys) >= threshold
+
+
+FOUND = ("gone", "damaged", "replaced", "unread")
+
+
+class LookAccount:
+    """The looks at one batch's verified objects, told by their events one after another."""
+
+    def __init__(self, batch: str) -> None:
+        self.batch, self.number, self.ended = batch, 0, True
+        self.level = ""
+        self.told: dict[str, Any] = {}
+        """The last look that has read something."""
+
+    def begin(self, body: Mapping[str, Any]) -> None:
+        """Take a `looking-again`."""
+        number, level = body["number"], body["level"]
+        forms.must(type(number) is int and forms.LEVEL.holds(level))
+        if number == self.number:
+            forms.must(not self.ended and level == self.level)
+        else:
+            forms.must(number == self.number + 1)
+        self.number, self.level, self.ended = number, level, False
+
+    def read(self, body: Mapping[str, Any], counts: Mapping[str, int]) -> None:
+        """Take a `looked-again`; `counts` are of what it found."""
+        self._demand_open(body)
+        at, objects = body["at"], body["objects"]
+        forms.must(body["level"] == self.level and forms.TIME.holds(at))
+        forms.must(forms.is_count(objects) and 0 < objects >= sum(counts.values()))
+        told = self.told if self.told.get("number") == self.number else {}
+        self.told = {
+            "batch": self.batch, "number": self.number, "level": self.level, "ended": False,
+            "at": min(told.get("at", at), at, key=forms.instant),
+            "objects": told.get("objects", 0) + objects,
+            **{name: told.get(name, 0) + counts[name] for name in FOUND},
+        }  # fmt: skip
+
+    def end(self, body: Mapping[str, Any]) -> None:
+        """Take a `look-ended`."""
+        self._demand_open(body)
+        self.ended = True
+        if self.told.get("number") == self.number:
+            self.told = {**self.told, "ended": True}
+
+    def _demand_open(self, body: Mapping[str, Any]) -> None:
+        forms.must(type(body["number"]) is int and body["number"] == self.number)
+        forms.must(not self.ended)

@@ -281,7 +281,12 @@ OPENING = {
     "at": TIME, "who": TEXT, "dataset": TEXT, "object": SIZE_OR_NULL, "reason": TEXT_OR_NULL,
 }  # fmt: skip
 HANDSHAKE = _text(r"TLSv1\.[23] [0-9A-Z_-]{1,64} sha256:[0-9a-f]{64}")
-LATER = {"openings", "proved", "tls"}
+LEVEL = _text("full|stored|head")
+LOOK = {
+    "batch": TEXT, "number": is_count, "level": LEVEL, "at": _text(MOMENT), "objects": is_count,
+    **dict.fromkeys(("gone", "damaged", "replaced", "unread"), is_count), "ended": _given(bool),
+}  # fmt: skip
+LATER = {"looks", "openings", "proved", "tls"}
 """Members of the predicate, at any depth, that earlier statements do not have."""
 
 PREDICATE: dict[str, Any] = {
@@ -302,7 +307,7 @@ PREDICATE: dict[str, Any] = {
     }],
     "attestation": _or_null(dict), "profile": _or_null(dict), "capabilities": _or_null(dict),
     "waivers": [_given(dict)], "cutovers": [_given(dict)],
-    "openings": [OPENING],
+    "looks": [LOOK], "openings": [OPENING],
     "seal": {
         "format": NAMED, "recipients": [NAMED],
         "proved": [{"recipient": NAMED, "at": _text(MOMENT)}],

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Optional
 
 from hdh_migrate.evidence.verifier import forms
 from hdh_migrate.evidence.verifier.addresses import is_address
-from hdh_migrate.evidence.verifier.cutovers import KIND, CutoverAccount
+from hdh_migrate.evidence.verifier.cutovers import FOUND, KIND, CutoverAccount, LookAccount
 
 COUNTS = {str: forms.is_count}
 LEAVES, PAIRS = [forms.DIGEST], [[forms.DIGEST]]
@@ -132,6 +132,9 @@ class Journal:
         self.drilled: dict[str, str] = {}
         """When a recipient's key was last seen to open, by its fingerprint."""
         self.openings: list[Mapping[str, Any]] = []
+        self.again: dict[str, LookAccount] = {}
+        self.dropped: set[int] = set()
+        """What is verified no more, since the last event that told of the target."""
 
     def read(self, path: Path) -> None:
         """Walk the chain: each digest covers the one before it. Count what the events say."""
@@ -267,6 +270,7 @@ class Journal:
         if self._new_form(seq, new="dropped_datasets" in body):
             many = None if self.keyed else self._many(body, "dropped")
             self._counted("verified", body["dropped_datasets"], many, sign=-1)
+            self.dropped.update(() if self.keyed else body["dropped"])
 
     def _failed(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del at
@@ -324,6 +328,41 @@ class Journal:
         if not self.keyed:
             forms.must(forms.is_string(body["fingerprint"]))
             self.drilled[body["fingerprint"]] = at
+
+    def _look(self, body: Mapping[str, Any]) -> LookAccount:
+        batch = body["batch"]
+        forms.must(forms.TEXT.holds(batch))
+        return self.again.setdefault(batch, LookAccount(batch))
+
+    def _looking_again(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+        del seq, at
+        self._look(body).begin(body)
+
+    def _looked_again(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+        del seq, at
+        if self.keyed:
+            forms.must(all(forms.is_count(body[name]) for name in FOUND))
+            counts = {name: body[name] for name in FOUND}
+        else:
+            counts = {name: self._many(body, name) for name in FOUND}
+            found = [number for name in FOUND for number in body[name]]
+            forms.must(len(set(found)) == len(found))
+            self._lost([*body["gone"], *body["damaged"]])
+        self._look(body).read(body, counts)
+
+    def _look_ended(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+        del seq, at
+        self._look(body).end(body)
+
+    def _restored(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+        del seq, at
+        if not self.keyed:
+            self._lost([body["id"]])
+
+    def _lost(self, ids: Sequence[int]) -> None:
+        """Demand that objects are verified no more, and that this was told just before."""
+        forms.must(self.dropped.issuperset(ids))
+        self.dropped.clear()
 
     # --- small tools ------------------------------------------------------------------------------
 
@@ -404,6 +443,10 @@ HANDLERS = {
     "failed": Journal._failed,  # noqa: SLF001
     "retried": Journal._retried,  # noqa: SLF001
     "findings": Journal._findings,  # noqa: SLF001
+    "looking-again": Journal._looking_again,  # noqa: SLF001
+    "looked-again": Journal._looked_again,  # noqa: SLF001
+    "look-ended": Journal._look_ended,  # noqa: SLF001
+    "restored": Journal._restored,  # noqa: SLF001
     "ledger-upgraded": Journal._upgraded,  # noqa: SLF001
 }
 

@@ -33,6 +33,9 @@ def untold(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
     same = forms.canonical(told) == forms.canonical(known)  # keyed ones are only counted
     if len(told) != len(known) or not (journal.keyed or same):
         yield "statement.json: the journal knows of other openings"
+    looks = [look.told for _, look in sorted(journal.again.items()) if look.told]
+    if forms.canonical(predicate.get("looks", [])) != forms.canonical(looks):
+        yield "statement.json: the journal knows of other looks at the target"
     yield from _traffic(predicate, journal)
     yield from _paces(predicate, journal)
     if journal.receipts["verified"].objects > journal.receipts["sent"].objects:

@@ -118,6 +118,9 @@ def _pointer(scene: Scene, now: Standing) -> Iterator[str]:
         yield f"the pointer cannot be read: {error}"
 
 
+MEND = ': "hdh-migrate verify PLAN --again" tells which, and lets the next run mend it'
+
+
 def _target(scene: Scene) -> Iterator[str]:
     """What was verified must still be there: a verdict does not outlive its object."""
     try:
@@ -127,9 +130,9 @@ def _target(scene: Scene) -> Iterator[str]:
         return
     scene.strangers = found.new
     if found.changed:
-        yield f"{found.changed} objects at the target are not those that were verified"
+        yield f"{found.changed} objects at the target are not those that were verified{MEND}"
     if found.gone:
-        yield f"{found.gone} verified objects are gone from the target"
+        yield f"{found.gone} verified objects are gone from the target{MEND}"
 
 
 def _smoke(scene: Scene) -> Iterator[str]:

@@ -34,6 +34,7 @@ from hdh_migrate.session.policy.openings import take_in
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.policy.waivers import unagreed
 from hdh_migrate.session.verbs.preflight import at_the_gate, blockers
+from hdh_migrate.session.views.looked import finished, since_when
 from hdh_migrate.session.views.probed import missing, probe_facts
 from hdh_migrate.software import code_digest
 from hdh_migrate.wiring import Services, pace_of
@@ -54,8 +55,26 @@ def perform(
     Raises:
         MigrateError: whatever ended the run early, with its exit code.
     """
-    loaded, batches = desk.loaded, desk.batches(selected)
-    write = Step.TRANSFER in steps
+    batches = desk.batches(selected)
+    told = tuple(str(step) for step in steps)
+    with at_work(desk, told, selected, write=Step.TRANSFER in steps) as turn:
+        idle = finished(turn.ledger, batches, selected) if Step.VERIFY in steps else []
+        code = Runner(turn.ctx, batches, renewed=turn.renewed).run(steps, selected)
+        for line in since_when(turn.ledger, idle):
+            desk.progress.note(line)
+        return code, summary(turn.ctx)
+
+
+@contextmanager
+def at_work(
+    desk: Desk, steps: Sequence[str], selected: Sequence[str], *, write: bool
+) -> Iterator[Turn]:
+    """Open everything that steps need once nothing stands against them, and tell that they begin.
+
+    Raises:
+        MigrateError: something does, or whatever ended the steps early.
+    """
+    loaded = desk.loaded
     services = desk.services(write=write)
     self_test(services)
     for key in services.unprotected_keys():
@@ -71,8 +90,7 @@ def perform(
         bind_recipients(ledger, loaded.plan, services.recipients)
         _announce(desk, ledger, steps, selected)
         with Turn(desk=desk, opened=opened, ledger=ledger, judge=judge) as turn:
-            code = Runner(turn.ctx, batches, renewed=turn.renewed).run(steps, selected)
-            return code, summary(turn.ctx)
+            yield turn
 
 
 def forecast(desk: Desk, selected: Sequence[str]) -> list[BatchForecast]:
@@ -274,11 +292,11 @@ def _unmet(desk: Desk) -> list[Problem]:
     return missing(plan, probe_facts(desk.state_dir, plan, desk.loaded.base))
 
 
-def _announce(desk: Desk, ledger: Ledger, steps: Sequence[Step], selected: Sequence[str]) -> None:
+def _announce(desk: Desk, ledger: Ledger, steps: Sequence[str], selected: Sequence[str]) -> None:
     ledger.event(
         RunStarted(
             plan_digest=desk.loaded.digest,
-            steps=tuple(str(step) for step in steps),
+            steps=tuple(steps),
             batches=tuple(selected),
             tool=__version__,
             code_sha256=code_digest(),

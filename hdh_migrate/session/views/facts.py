@@ -16,6 +16,7 @@ from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import ObjectInfo, State
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
+from hdh_migrate.pipeline.look_again import look_facts
 from hdh_migrate.pipeline.selecting import portable_metadata, portable_tags
 from hdh_migrate.plan.attestation import load_attestation
 from hdh_migrate.sealing.keys import PublicKey
@@ -81,6 +82,7 @@ def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
         capabilities=probe_facts(desk.state_dir, plan, desk.loaded.base),
         waivers=tuple(waiver_facts(plan, desk.loaded.base, now)),
         cutovers=tuple(cutover_facts(ledger)),
+        looks=tuple(look_facts(ledger)),
         openings=tuple(opening_facts(ledger)),
         losses=tuple(_losses(desk, ledger)),
         paces=tuple(_paces(ledger)),

@@ -321,6 +321,28 @@ def chained(events: Iterable[Told]) -> Iterator[Event]:
         yield seq, at, kind, text, head
 
 
+LOOK = {
+    "batch": "pilot", "number": 1, "level": "full", "at": "2026-11-23T10:00:00Z", "objects": 2,
+    "gone": 0, "damaged": 0, "replaced": 1, "unread": 1, "ended": True,
+}  # fmt: skip
+"""What a statement says of a look at a batch; nothing was gone or damaged, which drops rows."""
+
+
+def looked(about: Facts, at: str) -> Iterator[Told]:
+    """Give the events that a statement's looks come from."""
+    for look in about.looks:
+        which = {name: look[name] for name in ("batch", "number", "level")}
+        yield at, "looking-again", which
+        ids = count(1)
+        found = {
+            name: [next(ids) for _ in range(look[name])]
+            for name in ("gone", "damaged", "replaced", "unread")
+        }
+        yield at, "looked-again", {**which, "at": look["at"], "objects": look["objects"], **found}
+        if look["ended"]:
+            yield at, "look-ended", {"batch": look["batch"], "number": look["number"]}
+
+
 def told(
     about: Facts,
     records: Sequence[Line],
@@ -372,6 +394,7 @@ def told(
         yield one["at"], "drilled", {"fingerprint": one["recipient"], "user": "claire@ops"}
     for number, opening in enumerate(about.openings, start=1):
         yield at, "object-opened", {"number": number, **opening}
+    yield from looked(about, at)
     for story in about.cutovers:
         if "stage" in story:
             continue  # told by the test

@@ -24,6 +24,7 @@ from hdh_migrate.evidence.verifier.cutovers import CutoverAccount
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.model import Place, key_text
 from tests.unit.evidence.builders import (
+    LOOK,
     SOURCE,
     TARGET,
     Told,
@@ -577,6 +578,53 @@ def test_openings_are_those_that_the_journal_tells(tmp_path: Path, key: Signer) 
     for name, change in (("other", other_reason), ("more", one_more)):
         found = problems(tmp_path / name, key, [record("a")], about=about, telling=change)
         assert found == ["statement.json: the journal knows of other openings"]
+
+
+def test_looks_are_those_that_the_journal_tells(tmp_path: Path, key: Signer) -> None:
+    about = replace(facts(dataset(1, 1000)), looks=(LOOK,))
+    assert not problems(tmp_path / "as told", key, [record("a")], about=about)
+
+    def fewer(events: list[Told]) -> list[Told]:
+        of(events, "looked-again").update(replaced=[])
+        return events
+
+    def unfinished(events: list[Told]) -> list[Told]:
+        return [event for event in events if event[1] != "look-ended"]
+
+    def none(events: list[Told]) -> list[Told]:
+        return [event for event in events if not event[1].startswith("look")]
+
+    for name, change in (("fewer", fewer), ("unfinished", unfinished), ("none", none)):
+        found = problems(tmp_path / name, key, [record("a")], about=about, telling=change)
+        assert found == ["statement.json: the journal knows of other looks at the target"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("looking-again", {"number": 2}),
+        ("looking-again", {"level": "deep"}),
+        ("looked-again", {"number": 2}),
+        ("looked-again", {"level": "head"}),
+        ("looked-again", {"objects": 1}),
+        ("looked-again", {"replaced": [2], "unread": [2]}),
+        ("looked-again", {"gone": [1], "replaced": [], "unread": []}),
+        ("looked-again", {"damaged": [1], "replaced": [], "unread": []}),
+        ("look-ended", {"number": 2}),
+    ],
+)
+def test_a_look_that_cannot_have_been(
+    tmp_path: Path, key: Signer, kind: str, change: dict[str, Any]
+) -> None:
+    """What is gone or damaged, for one, is verified no more, and that was told just before."""
+    about = replace(facts(dataset(1, 1000)), looks=(LOOK,))
+
+    def other(events: list[Told]) -> list[Told]:
+        of(events, kind).update(change)
+        return events
+
+    (found,) = problems(tmp_path, key, [record("a")], about=about, telling=other)
+    assert found.endswith("not what an event of this kind may say here")
 
 
 def test_a_failed_object_that_is_left_out_everywhere_but_in_the_inventory(

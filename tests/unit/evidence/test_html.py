@@ -21,6 +21,7 @@ from hdh_migrate.evidence.signatures.signing import Signer, pre_authentication_e
 from hdh_migrate.model import Place, key_text
 from hdh_migrate.pipeline.cutover.readings import LEVELS
 from tests.unit.evidence.builders import (
+    LOOK,
     SECURED,
     SOURCE,
     TARGET,
@@ -271,6 +272,8 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         },
         {"records": good, "openings": [OPENING]},
         {"records": good, "openings": [OPENING, {**OPENING, "object": None, "reason": None}]},
+        {"records": good, "looks": [LOOK, {**LOOK, "batch": "x", "ended": False}]},
+        {"records": good, "looks": [{**LOOK, "objects": 1, "unread": 0}]},
         {"records": good, "profile": {**PROFILE, "unconfirmed": [{"name": "tags"}]}},
         {
             "records": good,

@@ -15,6 +15,7 @@ from hdh_migrate.codes import Code
 from hdh_migrate.errors import LedgerDamaged, PlanChanged
 from hdh_migrate.events.cutover import CutoverBegun, PointerTold, Track
 from hdh_migrate.events.inventory import Covered, InventoryCounts
+from hdh_migrate.events.looks import ObjectRestored
 from hdh_migrate.events.run import PlanRebound
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.ledger import Ledger, chain, database
@@ -290,3 +291,59 @@ def events(path: Path) -> list[Any]:
     rows = list(con.execute("SELECT * FROM event")) + list(con.execute("SELECT * FROM finding"))
     con.close()
     return rows
+
+
+def test_what_the_target_lost_waits_again_and_the_others_stay_covered(
+    path: Path, ledger: Ledger
+) -> None:
+    filled(ledger, 5)
+    assert ledger.relist([2, 4, 99]) == 2
+    ledger.commit()
+    ledger.check_receipts()
+    ledger.reconcile()
+    assert ledger.tally(1, State.VERIFIED).objects == 3
+    assert [entry.attempt for entry in ledger.todo("small", 1, 10)] == [1, 1]
+    assert ledger.relist([2]) == 0  # it is verified no more
+    ledger.close()
+    reopened(path)
+    edited(path, "UPDATE object SET sha256 = zeroblob(32) WHERE id = 3")
+    with pytest.raises(LedgerDamaged, match="was changed since"):
+        reopened(path)
+
+
+def test_a_row_that_was_tampered_with_is_not_listed_again(path: Path, ledger: Ledger) -> None:
+    filled(ledger, 3)
+    ledger.close()
+    edited(path, "UPDATE object SET sha256 = zeroblob(32) WHERE id = 3")
+    again = Ledger.open(path, FakeClock())
+    try:
+        with pytest.raises(LedgerDamaged, match="was changed since"):
+            again.relist([2])
+    finally:
+        again.close()
+
+
+def test_somebody_elses_etag_may_be_replaced_until_the_next_receipt_and_never_after(
+    ledger: Ledger,
+) -> None:
+    filled(ledger, 2)
+    restored = ObjectRestored(batch="b", id=2, etag="foreign")
+    ledger.relist([2])
+    assert ledger.pins() == {}  # it was only lost
+    ledger.forget_etag(2)
+    ledger.event(restored)
+    ledger.commit()
+    assert ledger.pins() == {2: "foreign"}
+    (entry,) = ledger.todo("small", 1, 10)
+    ledger.claim(entry)
+    ledger.commit()
+    assert ledger.pins() == {2: "foreign"}  # killed here, the next attempt has it as well
+    (entry,) = ledger.todo("sending", 1)
+    ledger.sent(entry, sent(entry))
+    ledger.commit()
+    assert ledger.pins() == {}
+    (entry,) = ledger.todo("verify", 1, 0, 10)
+    ledger.verified(entry, matched(entry, "later"))
+    ledger.relist([2])
+    ledger.commit()
+    assert ledger.pins() == {}

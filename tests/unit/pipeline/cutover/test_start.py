@@ -21,7 +21,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.model import Problem, State
-from hdh_migrate.pipeline.cutover.gates import blockers
+from hdh_migrate.pipeline.cutover.gates import MEND, blockers
 from hdh_migrate.pipeline.cutover.rollback import roll_back
 from hdh_migrate.pipeline.cutover.scene import Need
 from hdh_migrate.pipeline.cutover.smoke import sample
@@ -66,8 +66,9 @@ def test_every_blocker_is_listed_at_once(affair: Affair) -> None:
     with pytest.raises(Refused) as refused:
         affair.act(start)
     told = "\n".join(refused.value.blockers)
-    assert "1 objects at the target are not those that were verified" in told
-    assert "1 verified objects are gone from the target" in told
+    assert f"1 objects at the target are not those that were verified{MEND}" in told
+    assert f"1 verified objects are gone from the target{MEND}" in told
+    assert "verify PLAN --again" in MEND
 
 
 def test_missing_approvals_alone_have_their_own_exit_code(affair: Affair) -> None:

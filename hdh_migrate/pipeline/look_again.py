@@ -1,0 +1,401 @@
+"""Look again at verified objects of a batch, and mend what the target lost or damaged.
+
+What is gone or damaged waits to be sent again; what somebody else put in its place is a finding
+that people decide about (restoring.py). docs/decisions/0041-looking-again.md.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from typing_extensions import TypedDict
+
+from hdh_migrate.clocks import between, later, seconds_of
+from hdh_migrate.codes import Code
+from hdh_migrate.errors import AuthFailed, Refused, StorageError
+from hdh_migrate.events.cutover import Track
+from hdh_migrate.events.looks import LookedAgain, LookEnded, LookingAgain, ObjectAccepted
+from hdh_migrate.model import Stored, Verified
+from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.cutover.readings import Reading, Readings, covers
+from hdh_migrate.pipeline.cutover.standing import standing
+from hdh_migrate.pipeline.rechecking import DIFFERS, GONE, TOLD, UNPROVEN, UNREAD
+from hdh_migrate.pipeline.rereading import Portion, Rereading, Wanted
+from hdh_migrate.pipeline.sending import ATTEMPT
+from hdh_migrate.pipeline.work import Route
+from hdh_migrate.ports.ledger import Ledger
+
+STEP = "look again"
+FETCH_OBJECTS = 1000
+ASKERS = 8
+"""Requests at once, about what differs."""
+
+DAMAGED = "target-damaged"
+REPLACED, ACCEPTED = str(Code.TARGET_REPLACED), str(Code.TARGET_ACCEPTED)
+"""What a difference is, once it was asked whose object is there."""
+
+CODES = {
+    REPLACED: Code.TARGET_REPLACED,
+    UNREAD: Code.TARGET_UNREAD,
+    UNPROVEN: Code.TARGET_UNPROVEN,
+    ACCEPTED: Code.TARGET_ACCEPTED,
+}
+"""Findings of verified objects that stay verified."""
+
+DETAIL = {
+    REPLACED: (
+        "somebody else's object is under the key; nothing was overwritten. Keep it aside and send"
+        ' ours again: "verify PLAN --again --restore {number}". Take it as it is:'
+        ' "verify PLAN --again --accept {number} --reason TEXT"'
+    ),
+    UNREAD: f"{TOLD[UNREAD]}; the next look tries it again",
+    UNPROVEN: f"{TOLD[UNPROVEN]}: only a new transfer could prove it",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which verified objects are looked at, and how closely."""
+
+    level: str
+    older_than: float | None = None
+    """Seconds since the last reading; None: whenever that was."""
+    sample: int | None = None
+    """How many objects; None: all."""
+    percent: float | None = None
+    """How many of a hundred, rounded up; instead of `sample`."""
+
+    @property
+    def sampled(self) -> bool:
+        """Whether objects are drawn."""
+        return self.sample is not None or self.percent is not None
+
+    def drawn(self, chosen: int) -> int:
+        """Return how many of so many objects are drawn."""
+        if self.percent is not None:
+            return min(chosen, -int(-chosen * self.percent // 100))
+        return chosen if self.sample is None else min(chosen, self.sample)
+
+
+@dataclass(slots=True)
+class Found:
+    """What a look came to: objects and bytes that were read, and ids by what is wrong."""
+
+    objects: int = 0
+    size: int = 0
+    gone: list[int] = field(default_factory=list)
+    damaged: list[int] = field(default_factory=list)
+    replaced: list[int] = field(default_factory=list)
+    unread: list[int] = field(default_factory=list)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the target does not hold something as it was verified."""
+        return bool(self.gone or self.damaged or self.replaced)
+
+    def add(self, told: LookedAgain) -> None:
+        """Count a portion."""
+        self.objects, self.size = self.objects + told.objects, self.size + told.bytes
+        self.gone += told.gone
+        self.damaged += told.damaged
+        self.replaced += told.replaced
+        self.unread += told.unread
+
+
+class Looks:
+    """What the journal tells of earlier looks at a batch."""
+
+    def __init__(self, ledger: Ledger, batch: str) -> None:
+        self.begun = [told for _, told in ledger.events(LookingAgain) if told.batch == batch]
+        ended = {told.number for _, told in ledger.events(LookEnded) if told.batch == batch}
+        last = self.begun[-1] if self.begun else None
+        self.unfinished = None if last is None or last.number in ended else last
+        self._by_level: dict[str, Readings] = {}
+        self._of_last = Readings()
+        self.told_by_last: list[LookedAgain] = []
+        for _, one in ledger.events(LookedAgain):
+            if one.batch == batch:
+                self._take(one, of_last=last is not None and one.number == last.number)
+
+    def _take(self, told: LookedAgain, *, of_last: bool) -> None:
+        if of_last:
+            self.told_by_last.append(told)
+        for first, end in told.spans:
+            reading = Reading(first, end, told.at, told.level)
+            self._by_level.setdefault(told.level, Readings()).add(reading)
+            if of_last:
+                self._of_last.add(reading)
+
+    def last(self, row: Verified, level: str) -> str | None:
+        """Return when an object was last read so closely; None: never."""
+        times = [
+            reading.at
+            for known, readings in self._by_level.items()
+            if covers(known, level) and (reading := readings.of(row.id)) is not None
+        ]
+        if row.verified_at is not None and covers(row.level or "head", level):
+            times.append(row.verified_at)
+        return max(times, key=seconds_of, default=None)
+
+    def read_by_last(self, row: Verified) -> bool:
+        """Say whether the last look has read an object since it was verified."""
+        reading = self._of_last.of(row.id)
+        return reading is not None and (
+            row.verified_at is None or between(row.verified_at, reading.at) >= 0
+        )
+
+
+class LookAgain:
+    """One look at one batch; reading changes nothing, so it has no intents."""
+
+    def __init__(self, ctx: Context, batch: str, choice: Choice, *, user: str) -> None:
+        self._ctx, self._batch, self._choice, self._user = ctx, batch, choice, user
+        self._routes = {row.id: ctx.route(row) for row in ctx.ledger.datasets(batch)}
+        self._looks = Looks(ctx.ledger, batch)
+        self._open = open_findings(ctx.ledger, batch)
+        self._accepted = accepted(ctx.ledger, batch)
+        self._found, self._number, self._goes_on = Found(), 1, False
+
+    def run(self) -> Found:
+        """Read what is chosen and write down what came of it; goes on after any stop.
+
+        Raises:
+            Refused: its objects are being deleted at the source, which reads them by itself.
+            AuthFailed, Interrupted, Transient: it ended early; the same command goes on.
+        """
+        ctx, choice = self._ctx, self._choice
+        demand_undeleted(ctx.ledger, self._batch)
+        self._begin()
+        before = self._before()
+        sizes = [0, 0]
+        for row in self._chosen(before):
+            sizes = [sizes[0] + 1, sizes[1] + row.size]
+        chosen, size = sizes
+        objects = choice.drawn(chosen)
+        ctx.ledger.event(
+            LookingAgain(
+                number=self._number, batch=self._batch, level=choice.level, objects=objects,
+                sampled=choice.sampled, older_than=choice.older_than, user=self._user,
+            )
+        )  # fmt: skip
+        ctx.ledger.commit()
+        if objects:
+            ctx.progress.step(self._batch, STEP, objects=objects, size=size * objects // chosen)
+            Rereading(
+                ctx, self._batch, self._wanted(before, chosen, objects), self._keep,
+                moment=self._moment, sampled=False,
+            ).run()  # fmt: skip
+        ctx.ledger.event(LookEnded(number=self._number, batch=self._batch))
+        ctx.ledger.commit()
+        return self._found
+
+    def _begin(self) -> None:
+        """Take the next number, or that of the last look when it was stopped and is the same."""
+        looks, last = self._looks, self._looks.unfinished
+        if last is not None and _same(last, self._choice):
+            self._goes_on, self._number = True, last.number
+            for told in looks.told_by_last:
+                self._found.add(told)
+        elif looks.begun:
+            self._number = looks.begun[-1].number + 1
+
+    # --- what is read --------------------------------------------------------------------------
+
+    def _before(self) -> str | None:
+        if self._choice.older_than is None:
+            return None
+        return later(self._moment(), -self._choice.older_than)
+
+    def _moment(self) -> str:
+        return self._ctx.judge.now().earliest
+
+    def _chosen(self, before: str | None) -> Iterator[Verified]:
+        """Return what may be read; what is relisted meanwhile has passed already."""
+        return (row for row in _verified(self._ctx.ledger, self._batch) if self._due(row, before))
+
+    def _due(self, row: Verified, before: str | None) -> bool:
+        if self._goes_on and self._looks.read_by_last(row):
+            return False
+        if before is None or row.id in self._open:
+            return True
+        last = self._looks.last(row, self._choice.level)
+        return last is None or between(last, before) > 0
+
+    def _wanted(self, before: str | None, chosen: int, objects: int) -> Iterator[Wanted]:
+        level, whole = self._choice.level, before is None and not self._goes_on
+        if objects < chosen:
+            yield from (
+                Wanted(row=row, level=level, first=row.id)
+                for row in _drawn(self._chosen(before), chosen, objects)
+            )
+            return
+        after = 0
+        for row in self._chosen(before):
+            yield Wanted(row=row, level=level, first=after + 1 if whole else row.id)
+            after = row.id
+
+    # --- what came of it -----------------------------------------------------------------------
+
+    def _keep(self, portion: Portion) -> None:
+        ctx = self._ctx
+        rows = {row.id: row for row in ctx.ledger.erasable_of(self._batch, portion.differing)}
+        wrong = self._judged(portion.differing, rows)
+        by_kind: dict[str, list[int]] = {}
+        for number, kind in sorted(wrong.items()):
+            by_kind.setdefault(kind, []).append(number)
+        told = LookedAgain(
+            number=self._number, batch=self._batch, level=self._choice.level, at=portion.at,
+            spans=tuple((first, last) for first, last, _ in portion.spans()),
+            objects=portion.objects, bytes=portion.size,
+            gone=tuple(by_kind.get(GONE, ())), damaged=tuple(by_kind.get(DAMAGED, ())),
+            replaced=tuple(by_kind.get(REPLACED, ())),
+            unread=(*by_kind.get(UNREAD, ()), *by_kind.get(UNPROVEN, ())),
+        )  # fmt: skip
+        with ctx.ledger.whole():
+            ctx.ledger.relist([*told.gone, *told.damaged])
+            for number in portion.ids:
+                self._tell(number, wrong.get(number), rows.get(number))
+            ctx.ledger.event(told)
+            ctx.ledger.commit()
+        self._found.add(told)
+
+    def _judged(self, differing: Mapping[int, str], rows: Mapping[int, Verified]) -> dict[int, str]:
+        """Say of what differs whose it is; what was accepted is as it should be."""
+        doubted = [row for number, row in rows.items() if differing[number] == DIFFERS]
+        with ThreadPoolExecutor(ASKERS) as pool:
+            kinds = pool.map(self._whose, doubted)
+            asked = {row.id: kind for row, kind in zip(doubted, kinds, strict=True)}
+        return {**differing, **asked}
+
+    def _whose(self, row: Verified) -> str:
+        try:
+            stored = look(self._ctx, self._routes[row.dataset], row)
+        except AuthFailed:
+            raise
+        except StorageError:
+            return UNREAD
+        if stored is None:
+            return GONE
+        if is_ours(self._ctx, row, stored):
+            return DAMAGED
+        held = (stored.etag, stored.version_id)
+        return ACCEPTED if self._accepted.get(row.id) == held else REPLACED
+
+    def _tell(self, number: int, kind: str | None, row: Verified | None) -> None:
+        """Keep one open finding about an object: the one that is true now."""
+        if kind in {GONE, DAMAGED}:
+            return  # listing it again has closed whatever was open
+        ledger, known = self._ctx.ledger, self._open.get(number, {})
+        code = CODES[kind] if kind is not None else None
+        if kind not in {UNREAD, UNPROVEN}:  # who could not look knows nothing better
+            for was, finding in known.items():
+                if was != code:
+                    ledger.close_finding(finding)
+        if kind in DETAIL and code not in known and row is not None and code is not None:
+            detail = DETAIL[kind].format(number=number)
+            ledger.finding(code, detail, dataset=row.dataset, entry=number)
+
+
+def demand_undeleted(ledger: Ledger, batch: str) -> None:
+    """Demand that nothing of a batch may have been deleted at the source.
+
+    Raises:
+        Refused: something may: what the target has lost could not be sent again.
+    """
+    for track in Track:
+        done = standing(ledger.cutovers(), batch, track).erasure
+        if done.after or done.open_until is not None or done.pending or done.reopened:
+            raise Refused(
+                f"batch {batch} is being deleted at the source, or was",
+                hint='"decommission" reads its objects again by itself; nothing was touched',
+            )
+
+
+def accepted(ledger: Ledger, batch: str) -> dict[int, tuple[str, str | None]]:
+    """Return what is taken instead of verified objects, by their id: ETag and version id."""
+    known = open_findings(ledger, batch)
+    if not any(Code.TARGET_ACCEPTED in one for one in known.values()):
+        return {}
+    return {
+        told.id: (told.etag, told.version_id)
+        for _, told in ledger.events(ObjectAccepted)
+        if told.batch == batch and Code.TARGET_ACCEPTED in known.get(told.id, ())
+    }
+
+
+def open_findings(ledger: Ledger, batch: str) -> dict[int, dict[str, int]]:
+    """Return the numbers of what earlier looks left open, by object and code."""
+    found: dict[int, dict[str, int]] = {}
+    for one in ledger.findings():
+        if one["batch"] == batch and one["object"] is not None and one["code"] in CODES.values():
+            found.setdefault(one["object"], {})[one["code"]] = one["id"]
+    return found
+
+
+def look(ctx: Context, route: Route, row: Verified) -> Stored | None:
+    """Ask what is under an object's key, None when nothing is."""
+    key = route.target_key(row.key)
+    return ctx.retry(lambda: ctx.reader.head(route.target.bucket, key))
+
+
+def is_ours(ctx: Context, row: Verified, stored: Stored) -> bool:
+    """Say whether what is under a key carries a tag of some attempt of ours at this object."""
+    return stored.metadata.get(ATTEMPT, "").startswith(f"{ctx.run_tag}.{row.id}.")
+
+
+def _verified(ledger: Ledger, batch: str) -> Iterator[Verified]:
+    after = 0
+    while rows := ledger.erasable(batch, after, FETCH_OBJECTS):
+        yield from rows
+        after = rows[-1].id
+
+
+def _drawn(rows: Iterator[Verified], of: int, count: int) -> Iterator[Verified]:
+    """Return so many of a known number of objects, each with the same chance, in their order."""
+    places = set(secrets.SystemRandom().sample(range(of), count))
+    return (row for place, row in enumerate(rows) if place in places)
+
+
+def _same(last: LookingAgain, choice: Choice) -> bool:
+    """Say whether a look that was stopped is the one that is asked for; samples never are."""
+    told = (last.level, last.older_than, last.sampled)
+    return told == (choice.level, choice.older_than, False) and not choice.sampled
+
+
+class LookFact(TypedDict):
+    """The last look at a batch that has read something, as the statement tells it."""
+
+    batch: str
+    number: int
+    level: str
+    at: str
+    objects: int
+    gone: int
+    damaged: int
+    replaced: int
+    unread: int
+    ended: bool
+
+
+def look_facts(ledger: Ledger) -> list[LookFact]:
+    """Return the last look at each batch, in the order of their names."""
+    ended = {(told.batch, told.number) for _, told in ledger.events(LookEnded)}
+    found: dict[str, LookFact] = {}
+    for _, told in ledger.events(LookedAgain):
+        known = found.get(told.batch)
+        if known is None or known["number"] != told.number:
+            known = found[told.batch] = {
+                "batch": told.batch, "number": told.number, "level": told.level, "at": told.at,
+                "objects": 0, "gone": 0, "damaged": 0, "replaced": 0, "unread": 0,
+                "ended": (told.batch, told.number) in ended,
+            }  # fmt: skip
+        known["at"] = min(known["at"], told.at, key=seconds_of)
+        known["objects"] += told.objects
+        known["gone"] += len(told.gone)
+        known["damaged"] += len(told.damaged)
+        known["replaced"] += len(told.replaced)
+        known["unread"] += len(told.unread)
+    return [found[batch] for batch in sorted(found)]

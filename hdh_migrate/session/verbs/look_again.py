@@ -1,0 +1,186 @@
+"""Look again at verified objects of a plan, or decide about what somebody else put there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from hdh_migrate.errors import AuthFailed, Exit, Refused
+from hdh_migrate.model import key_text
+from hdh_migrate.pipeline.look_again import Choice, Found, LookAgain
+from hdh_migrate.pipeline.restoring import Decided, Restoring
+from hdh_migrate.pipeline.runner import Runner, summary
+from hdh_migrate.results import moves
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.verbs.run import Turn, at_work, operator
+
+RUN = "hdh-migrate run PLAN"
+RESTORE = "hdh-migrate verify PLAN --again --restore all"
+ACCEPT = "hdh-migrate verify PLAN --again --accept all --reason TEXT"
+AGAIN = "hdh-migrate verify PLAN --again"
+
+
+def look_again(
+    desk: Desk, selected: Sequence[str], choice: Choice | None, *, show_names: bool
+) -> moves.LookedAgain:
+    """Read verified objects again and tell what the target does not hold any more.
+
+    A `choice` of None is everything, at the plan's level.
+
+    Raises:
+        MigrateError: whatever ended it early, with its exit code; the same command goes on.
+    """
+    batches = desk.batches(selected)
+    level = desk.loaded.plan.verify.level
+    choice = Choice(level=level) if choice is None else choice
+    choice = replace(choice, level=choice.level or level)
+    with at_work(desk, ("look-again",), selected, write=False) as turn:
+        _demand_begun(turn)
+        looks, lost = [], False
+        for batch in batches:
+            if selected and batch.name not in selected:
+                continue
+            verified = turn.ctx.ledger.erasable_left(batch.name, 0).objects
+            if verified:
+                found = _looked(turn, batch.name, choice)
+                lost = lost or found.lost
+                looks.append(_told(turn, batch.name, choice, found, verified, show_names))
+        code = Runner(turn.ctx, batches, renewed=turn.renewed).exit_code(selected)
+        kinds = {one["found"] for look in looks for one in look["differing"]}
+        return {
+            "exit": int(Exit.VERIFICATION_FAILED if lost else code),
+            "plan_digest": desk.loaded.digest,
+            "datasets": summary(turn.ctx),
+            "looks": looks,
+            "next": [
+                *([RUN] if kinds & {"gone", "damaged"} else []),
+                *([RESTORE, ACCEPT] if "replaced" in kinds else []),
+                *([AGAIN] if "unread" in kinds else []),
+            ],
+        }
+
+
+def restore(desk: Desk, selected: Sequence[str], ids: Sequence[int] | None) -> moves.Decided:
+    """Keep foreign objects aside and list ours again; None: all that looks have found.
+
+    Raises:
+        UsageError: no look has found a foreign object in the place of one of these.
+        MigrateError: whatever ended it early; the same command goes on.
+    """
+
+    def act(story: Restoring, chosen: Sequence[int]) -> Decided:
+        return story.restore(chosen)
+
+    return _decide(desk, selected, ids, act, write=True, became="restored")
+
+
+def accept(
+    desk: Desk, selected: Sequence[str], ids: Sequence[int] | None, reason: str
+) -> moves.Decided:
+    """Take foreign objects as they are; None: all that looks have found.
+
+    Raises:
+        UsageError: no look has found a foreign object in the place of one of these.
+        MigrateError: whatever ended it early; the same command goes on.
+    """
+
+    def act(story: Restoring, chosen: Sequence[int]) -> Decided:
+        return story.accept(chosen, reason)
+
+    return _decide(desk, selected, ids, act, write=False, became="accepted")
+
+
+def _decide(
+    desk: Desk,
+    selected: Sequence[str],
+    ids: Sequence[int] | None,
+    act: Callable[[Restoring, Sequence[int]], Decided],
+    *,
+    write: bool,
+    became: Literal["restored", "accepted"],
+) -> moves.Decided:
+    batches = desk.batches(selected)
+    with at_work(desk, (f"look-again-{became}",), selected, write=write) as turn:
+        _demand_begun(turn)
+        stories = {
+            batch.name: Restoring(turn.ctx, batch.name, user=operator())
+            for batch in batches
+            if not selected or batch.name in selected
+        }
+        waiting = {
+            name: story.waiting(accepted=write and ids is not None)
+            for name, story in stories.items()
+        }
+        known = {number for numbers in waiting.values() for number in numbers}
+        strange = sorted(set(ids or ()) - known)
+        told: list[moves.DecidedObject] = []
+        for name, story in stories.items():
+            chosen = [one for one in waiting[name] if ids is None or one in ids]
+            if strange:
+                chosen = strange  # refuses, before anything is done
+            found = act(story, chosen)
+            kept = dict(found.copies)
+            told += [{"id": one, "became": became, "kept": kept.get(one)} for one in found.done]
+            told += [{"id": one, "became": "left", "kept": None} for one in found.others]
+        code = Runner(turn.ctx, batches, renewed=turn.renewed).exit_code(selected)
+        left = any(one["became"] == "left" for one in told)
+        restored = any(one["became"] == "restored" for one in told)
+        return {
+            "exit": int(code),
+            "plan_digest": desk.loaded.digest,
+            "datasets": summary(turn.ctx),
+            "objects": told,
+            "next": [*([RUN] if restored else []), *([AGAIN] if left else [])],
+        }
+
+
+def _demand_begun(turn: Turn) -> None:
+    if not any(row.sealed for row in turn.ctx.ledger.datasets()):
+        raise Refused(
+            "nothing is verified yet, so there is nothing to look at again",
+            hint='begin with "hdh-migrate run PLAN"',
+        )
+
+
+def _looked(turn: Turn, batch: str, choice: Choice) -> Found:
+    """Look at one batch; when a credential is refused, look once more whether it was renewed."""
+    while True:
+        try:
+            return LookAgain(turn.ctx, batch, choice, user=operator()).run()
+        except AuthFailed:
+            if turn.renewed() is None:
+                raise
+            turn.ctx.progress.note("a credential was renewed; going on")
+
+
+def _told(
+    turn: Turn, batch: str, choice: Choice, found: Found, verified: int, show_names: bool
+) -> moves.Look:
+    kinds: dict[int, Literal["gone", "damaged", "replaced", "unread"]] = {
+        **dict.fromkeys(found.gone, "gone"),
+        **dict.fromkeys(found.damaged, "damaged"),
+        **dict.fromkeys(found.replaced, "replaced"),
+        **dict.fromkeys(found.unread, "unread"),
+    }
+    differing: list[moves.Differing] = [
+        {"id": number, "found": kind} for number, kind in sorted(kinds.items())
+    ]
+    if show_names and differing:
+        names = _names(turn, batch, set(kinds))
+        for one in differing:
+            one["key"] = names[one["id"]]
+    return {
+        "batch": batch, "level": choice.level, "objects": found.objects, "bytes": found.size,
+        "verified": verified, "differing": differing,
+    }  # fmt: skip
+
+
+def _names(turn: Turn, batch: str, wanted: set[int]) -> dict[int, str]:
+    ledger = turn.ctx.ledger
+    return {
+        number: key_text(key)
+        for row in ledger.datasets(batch)
+        for number, key, *_ in ledger.listing(row.id)
+        if number in wanted
+    }

@@ -1,0 +1,55 @@
+"""Since when nobody looked at what a finished batch stands on: its source, and its target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hdh_migrate.events.inventory import InventorySealed
+from hdh_migrate.events.objects import ObjectsVerified
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.model import State
+from hdh_migrate.pipeline.look_again import look_facts
+from hdh_migrate.pipeline.runner import UNFINISHED, BatchOrder
+
+
+def finished(ledger: Ledger, batches: Sequence[BatchOrder], selected: Sequence[str]) -> list[str]:
+    """Return the names of the chosen batches in which nothing is left to do."""
+    return [
+        batch.name
+        for batch in batches
+        if (not selected or batch.name in selected) and _is_finished(ledger, batch.name)
+    ]
+
+
+def _is_finished(ledger: Ledger, batch: str) -> bool:
+    rows = ledger.datasets(batch)
+    left = sum(ledger.tally(row.id, *UNFINISHED).objects for row in rows)
+    done = sum(ledger.tally(row.id, State.VERIFIED).objects for row in rows)
+    return all(row.sealed for row in rows) and done > 0 and not left
+
+
+def since_when(ledger: Ledger, batches: Sequence[str]) -> list[str]:
+    """Return a line for each finished batch: a run of it looks at neither side again."""
+    if not batches:
+        return []
+    listed = {told.dataset: at for at, told in ledger.events(InventorySealed)}
+    verified = ledger.last_told(ObjectsVerified)
+    looks = {look["batch"]: look for look in look_facts(ledger)}
+    lines = []
+    for batch in batches:
+        rows = ledger.datasets(batch)
+        source = min((listed[row.name] for row in rows if row.name in listed), default=None)
+        look = looks.get(batch)
+        if look is None:
+            target = f"the target not looked at since it was verified ({verified})"
+        else:
+            of = sum(ledger.tally(row.id, State.VERIFIED).objects for row in rows)
+            target = (
+                f"the target last looked at {look['at']} ({look['objects']} of {of} objects,"
+                f" level {look['level']})"
+            )
+        lines.append(
+            f"batch {batch}: nothing was left to do; the source was last listed {source}, {target};"
+            ' "verify PLAN --again" looks anew'
+        )
+    return lines

@@ -1,0 +1,83 @@
+"""A look at the target before a switch, between the two, and once deleting has begun."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hdh_migrate.errors import ApprovalMissing, Exit, Refused
+from hdh_migrate.events.cutover import Track
+from hdh_migrate.events.decommission import CutoverErasing
+from hdh_migrate.jsonform import ABSENT
+from hdh_migrate.model import State
+from hdh_migrate.pipeline.cutover.gates import MEND
+from hdh_migrate.pipeline.cutover.standing import Stage
+from hdh_migrate.pipeline.cutover.start import start
+from tests.support.cutover import Affair
+from tests.unit.pipeline.test_look_again import looked
+from tests.unit.pipeline.test_restoring import decided
+
+
+@pytest.fixture
+def affair(tmp_path: Path) -> Affair:
+    made = Affair(tmp_path)
+    for number in range(30):
+        made.world.source.put("src", f"o{number}", b"%d" % number * 100)
+    assert made.world.run() is Exit.OK
+    made.approve("cutover")
+    return made
+
+
+def test_what_was_sent_anew_has_another_manifest_so_approvals_are_void(affair: Affair) -> None:
+    affair.world.target.drop("dst", "t/o1.c4gh")
+    with pytest.raises(Refused) as refused:
+        affair.act(start)
+    assert any(line.endswith(MEND) for line in refused.value.blockers)
+
+    assert len(looked(affair.world).gone) == 1
+    assert affair.world.run() is Exit.OK
+
+    with pytest.raises(ApprovalMissing):
+        affair.act(start)
+    affair.approve("cutover")
+    affair.act(start)
+    assert affair.standing().stage is Stage.OPEN
+
+
+def test_what_was_accepted_is_no_blocker_any_more(affair: Affair) -> None:
+    affair.world.target.keep("dst", "t/o1.c4gh", b"somebody's")
+    assert len(looked(affair.world).replaced) == 1
+    with pytest.raises(Refused) as refused:
+        affair.act(start)
+    told = "\n".join(refused.value.blockers)
+    assert "target-replaced" in told
+    assert f"1 objects at the target are not those that were verified{MEND}" in told
+
+    decided(affair.world, "accept", None, "a correction")
+    affair.terms = type(affair.terms)(
+        relist_seconds=60, rounds=3, smoke_objects=0, window_seconds=3600, roll_back=False
+    )
+    affair.act(start)
+    assert affair.standing().stage is Stage.OPEN
+
+    affair.world.target.keep("dst", "t/o1.c4gh", b"another one's")
+    assert len(looked(affair.world).replaced) == 1  # after the switch it is told as well
+    assert affair.world.states()["d/o1"] is State.VERIFIED
+
+
+def test_nothing_is_looked_at_once_deleting_has_begun(affair: Affair) -> None:
+    """What the target has lost by then could not be sent again."""
+    affair.act(start)
+    ledger = affair.world.open()
+    ledger.event(
+        CutoverErasing(batch="b", track=Track.CUTOVER, first=1, last=2, objects=2, again=ABSENT)
+    )
+    ledger.commit()
+    ledger.close()
+    affair.world.target.drop("dst", "t/o1.c4gh")
+
+    for verb in (lambda: looked(affair.world), lambda: decided(affair.world, "restore", [])):
+        with pytest.raises(Refused, match="is being deleted"):
+            verb()
+    assert set(affair.world.states().values()) == {State.VERIFIED}

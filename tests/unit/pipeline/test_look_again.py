@@ -1,0 +1,287 @@
+"""What a later look at verified objects finds, and that the next run mends it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hdh_migrate.errors import ConnectionLost, Exit
+from hdh_migrate.events.looks import LookedAgain, LookEnded, LookingAgain
+from hdh_migrate.events.objects import ObjectsSuperseded
+from hdh_migrate.fixity import sha256_hex
+from hdh_migrate.ledger import database
+from hdh_migrate.model import Stamp, State
+from hdh_migrate.pipeline.look_again import Choice, Found, LookAgain
+from tests.support.script import Killed, Point
+from tests.support.world import BIG, World
+
+FULL = Choice(level="full")
+SIZES = {"a": 10, "b": 300, "c": BIG, "d": 0}
+KEYS = [f"t/{name}.c4gh" for name in SIZES]
+
+
+@pytest.fixture(autouse=True)
+def without_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill here copies files that were written; whether they reached the disk is not tried."""
+    pragmas = (*database._PRAGMAS, "PRAGMA synchronous = OFF")
+    monkeypatch.setattr(database, "_PRAGMAS", pragmas)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return moved(tmp_path)
+
+
+def moved(folder: Path) -> World:
+    """Return a world whose objects are all verified."""
+    made = World(folder)
+    for name, size in SIZES.items():
+        made.source.put("src", name, name.encode() * size)
+    assert made.run() is Exit.OK
+    return made
+
+
+def looked(world: World, choice: Choice = FULL) -> Found:
+    """Look again, as one process does."""
+    ledger = world.open()
+    try:
+        found = LookAgain(world.context(ledger), "b", choice, user="ops@here").run()
+        ledger.check_receipts()
+        ledger.reconcile()
+        return found
+    finally:
+        ledger.close()
+        if world.script.dead:
+            world._put_back()
+
+
+def told(world: World) -> list[LookedAgain]:
+    ledger = world.open()
+    try:
+        return [event for _, event in ledger.events(LookedAgain)]
+    finally:
+        ledger.close()
+
+
+def count(world: World, kind: type) -> int:
+    ledger = world.open()
+    try:
+        return len(list(ledger.events(kind)))
+    finally:
+        ledger.close()
+
+
+def ours(world: World) -> bool:
+    """Say whether every object is verified and opens as its source is, with nothing open."""
+    dataset = world.datasets[0]
+    whole = all(world.opened(dataset, name) == world.source.data("src", name) for name in SIZES)
+    return whole and set(world.states().values()) == {State.VERIFIED} and not world.findings()
+
+
+def test_what_is_held_stays_verified_and_the_journal_says_when_it_was_read(world: World) -> None:
+    before = world.records()
+
+    found = looked(world)
+
+    assert (found.objects, found.lost, found.unread) == (4, False, [])
+    assert world.records() == before
+    events = told(world)
+    assert {(event.number, event.level) for event in events} == {(1, "full")}
+    assert sum(event.objects for event in events) == 4
+    assert {
+        n for event in events for first, last in event.spans for n in range(first, last + 1)
+    } == {1, 2, 3, 4}
+    assert count(world, ObjectsSuperseded) == 0
+    assert count(world, LookEnded) == 1
+
+
+@pytest.mark.parametrize("name", ["b", "c"])
+@pytest.mark.parametrize("level", ["head", "stored", "full"])
+def test_what_is_gone_is_sent_anew_by_the_next_run(world: World, level: str, name: str) -> None:
+    world.target.drop("dst", f"t/{name}.c4gh")
+
+    found = looked(world, Choice(level=level))
+
+    assert len(found.gone) == 1
+    assert found.lost
+    assert world.states()[f"d/{name}"] is State.LISTED
+    assert world.findings() == []
+    assert count(world, ObjectsSuperseded) == 1
+    assert world.run() is Exit.OK
+    assert ours(world)
+    assert world.attempt(world.datasets[0], name).endswith(".2")
+    assert not looked(world).lost
+
+
+@pytest.mark.parametrize("name", ["b", "c"])
+@pytest.mark.parametrize("level", ["stored", "full"])
+def test_a_flipped_bit_is_damage_and_is_sent_anew(world: World, level: str, name: str) -> None:
+    world.target.spoil("dst", f"t/{name}.c4gh", 250)
+
+    found = looked(world, Choice(level=level))
+
+    assert len(found.damaged) == 1
+    assert found.gone == found.replaced == []
+    assert world.run() is Exit.OK
+    assert ours(world)
+
+
+@pytest.mark.parametrize("name", ["b", "c"])
+@pytest.mark.parametrize("level", ["head", "stored", "full"])
+def test_what_somebody_else_put_there_is_a_finding_and_is_never_overwritten(
+    world: World, level: str, name: str
+) -> None:
+    """Of the same size, too."""
+    key = f"t/{name}.c4gh"
+    foreign = bytes(len(world.target.data("dst", key)))
+    world.target.keep("dst", key, foreign)
+
+    for _ in range(2):
+        found = looked(world, Choice(level=level))
+        assert len(found.replaced) == 1
+        assert found.gone == found.damaged == []
+        assert world.findings() == [("target-replaced", name)]
+    assert world.run() is Exit.VERIFICATION_FAILED
+    assert world.target.data("dst", key) == foreign
+    assert world.states()[f"d/{name}"] is State.VERIFIED
+
+
+def test_a_finding_is_over_once_the_object_is_found_right_again(world: World) -> None:
+    mine = world.target._buckets["dst"]["t/b.c4gh"]
+    world.target.keep("dst", "t/b.c4gh", b"theirs")
+    looked(world)
+    assert world.findings() == [("target-replaced", "b")]
+    world.target._buckets["dst"]["t/b.c4gh"] = mine
+
+    assert not looked(world, Choice(level="full", older_than=1e9)).lost  # doubted: read at any age
+
+    assert world.findings() == []
+    assert world.run() is Exit.OK
+
+
+def test_what_is_made_again_with_our_tag_and_other_bytes_is_damage(world: World) -> None:
+    tag = world.attempt(world.datasets[0], "b")
+    body = b"x" * 400
+    world.target.drop("dst", "t/b.c4gh")
+    world.target.put(
+        "dst", "t/b.c4gh", memoryview(body), sha256=sha256_hex(body),
+        stamp=Stamp(attempt=tag), replaces=None,
+    )  # fmt: skip
+
+    assert len(looked(world).damaged) == 1
+    assert world.run() is Exit.OK
+    assert ours(world)
+
+
+def test_what_cannot_be_read_is_a_finding_and_stays_verified(world: World) -> None:
+    real = world.target.read
+
+    def silent(bucket: str, stored: object, *more: object) -> object:
+        if stored.key == "t/b.c4gh":  # type: ignore[attr-defined]
+            raise ConnectionLost("no answer")
+        return real(bucket, stored, *more)  # type: ignore[arg-type]
+
+    world.target.read = silent  # type: ignore[assignment]
+    found = looked(world)
+    assert len(found.unread) == 1
+    assert not found.lost
+    assert world.findings() == [("target-unread", "b")]
+    assert set(world.states().values()) == {State.VERIFIED}
+    assert world.run() is Exit.FINDINGS
+    world.target.read = real  # type: ignore[method-assign]
+    assert looked(world, Choice(level="full", older_than=1e9)).objects == 1
+    assert world.findings() == []
+
+
+def test_only_what_was_last_read_long_ago_is_read(world: World) -> None:
+    day = 86_400.0
+    assert looked(world, Choice(level="full", older_than=day)).objects == 0
+    world.clock.seconds += 2 * day
+    assert looked(world, Choice(level="stored", older_than=day)).objects == 4
+    assert looked(world, Choice(level="stored", older_than=day)).objects == 0
+    assert looked(world, Choice(level="full", older_than=day)).objects == 4  # a closer look
+    assert looked(world, Choice(level="head", older_than=day)).objects == 0
+
+
+@pytest.mark.parametrize(
+    ("choice", "objects"),
+    [
+        (Choice(level="head", sample=2), 2),
+        (Choice(level="head", sample=9), 4),
+        (Choice(level="head", percent=1.0), 1),
+        (Choice(level="head", percent=50.0), 2),
+    ],
+)
+def test_a_sample_is_of_the_size_that_was_asked_for(
+    world: World, choice: Choice, objects: int
+) -> None:
+    assert looked(world, choice).objects == objects
+    spans = [span for event in told(world) for span in event.spans]
+    assert sum(last - first + 1 for first, last in spans) == objects
+
+
+def test_a_look_that_is_killed_anywhere_converges_with_the_run_after_it(tmp_path: Path) -> None:
+    """Twice in a row: a lost, a damaged and a foreign object among four."""
+
+    def hurt(folder: Path) -> World:
+        made = moved(folder)
+        made.target.drop("dst", "t/a.c4gh")
+        made.target.spoil("dst", "t/b.c4gh", 250)
+        made.target.keep("dst", "t/c.c4gh", b"theirs")
+        made.script.calls.clear()
+        return made
+
+    whole = hurt(tmp_path / "whole")
+    looked(whole)
+    methods = {"now", "read", "head"}
+    points = [point for point in whole.script.points() if point.method in methods]
+    assert len(points) > 20
+    for number, point in enumerate(points):
+        made = hurt(tmp_path / str(number))
+        for _ in range(2):
+            made.script.calls.clear()
+            made.kill_at(point)
+            try:
+                looked(made)
+            except Killed:
+                assert made.target.data("dst", "t/c.c4gh") == b"theirs"
+                states = made.states()
+                assert states["d/c"] is states["d/d"] is State.VERIFIED
+        made.script.heal()
+        looked(made)
+        assert made.run() is Exit.VERIFICATION_FAILED, point
+        assert made.findings() == [("target-replaced", "c")], point
+        for name in "abd":
+            assert made.opened(made.datasets[0], name) == made.source.data("src", name)
+        assert set(made.states().values()) == {State.VERIFIED}
+        assert count(made, LookEnded) <= count(made, LookingAgain)
+
+
+def test_a_look_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+    whole = moved(tmp_path / "whole")
+    whole.script.calls.clear()
+    looked(whole)
+    left = set()
+    for number in range(1, whole.script.calls["now"] + 1):
+        made = moved(tmp_path / str(number))
+        made.script.calls.clear()
+        made.kill_at(Point("now", number, "before"))
+        with pytest.raises(Killed):
+            looked(made)
+        made.script.heal()
+        if not count(made, LookingAgain):
+            continue
+        rest = 4 - sum(event.objects for event in told(made))
+        left.add(rest)
+        made.script.calls.clear()
+
+        assert looked(made).objects == 4
+
+        assert made.script.calls["read"] == rest  # what was read is not read again
+        assert {event.number for event in told(made)} == {1}
+        assert sum(event.objects for event in told(made)) == 4
+        assert count(made, LookEnded) == 1
+        assert looked(made).objects == 4
+        assert {event.number for event in told(made)} == {1, 2}
+    assert left > {0, 4}

@@ -1,0 +1,178 @@
+"""What people decide about a foreign object: nothing is lost, and nothing overwritten blind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.events.looks import ObjectAccepted, ObjectRestored, ObjectRestoring
+from hdh_migrate.model import State
+from hdh_migrate.pipeline.look_again import Choice
+from hdh_migrate.pipeline.restoring import Decided, Restoring
+from tests.support.script import Killed
+from tests.support.world import World
+from tests.unit.pipeline.test_look_again import count, looked, moved, ours, without_fsync
+
+__all__ = ["without_fsync"]
+
+FOREIGN = {"b": b"theirs", "c": bytes(range(256)) * 2000}
+"""Under `c`, in several parts."""
+
+
+def replaced(folder: Path) -> World:
+    """Return a world in which a look found foreign objects in the place of two."""
+    made = moved(folder)
+    for name, body in FOREIGN.items():
+        made.target.keep("dst", f"t/{name}.c4gh", body)
+    assert len(looked(made).replaced) == 2
+    return made
+
+
+def decided(world: World, verb: str, ids: list[int] | None = None, *more: str) -> Decided:
+    """Decide, as one process does."""
+    ledger = world.open()
+    try:
+        story = Restoring(world.context(ledger), "b", user="ops@here")
+        chosen = story.waiting(accepted=verb == "restore") if ids is None else ids
+        found: Decided = getattr(story, verb)(chosen, *more)
+        ledger.check_receipts()
+        ledger.reconcile()
+        return found
+    finally:
+        ledger.close()
+        if world.script.dead:
+            world._put_back()
+
+
+def kept(world: World) -> dict[str, bytes]:
+    """Return what was kept aside, by the object's name."""
+    keys = [stored.key for stored in world.target.keys(world.datasets[0].target)]
+    return {
+        key.removeprefix("t/").partition(".c4gh.hdh-kept-")[0]: world.target.data("dst", key)
+        for key in keys
+        if ".hdh-kept-" in key
+    }
+
+
+def test_a_foreign_object_is_kept_aside_and_ours_is_sent_in_its_place(tmp_path: Path) -> None:
+    world = replaced(tmp_path)
+
+    found = decided(world, "restore")
+
+    assert len(found.done) == len(found.copies) == 2
+    assert kept(world) == FOREIGN
+    assert world.findings() == []
+    assert world.target.data("dst", "t/b.c4gh") == b"theirs"  # until the next run
+    assert world.run() is Exit.OK
+    assert ours(world)
+    assert not looked(world).lost
+    assert world.target.uploads() == []
+
+
+def test_what_another_put_there_after_the_decision_is_a_conflict(tmp_path: Path) -> None:
+    world = replaced(tmp_path)
+    decided(world, "restore")
+    for name in FOREIGN:
+        world.target.keep("dst", f"t/{name}.c4gh", b"a third one")
+
+    assert world.run() is Exit.FINDINGS
+
+    assert sorted(world.findings()) == [("conflict", "b"), ("conflict", "c")]
+    for name in FOREIGN:
+        assert world.target.data("dst", f"t/{name}.c4gh") == b"a third one"
+
+
+def test_a_decision_is_used_once(tmp_path: Path) -> None:
+    """The same foreign bytes may not be replaced again because they were once."""
+    world = replaced(tmp_path)
+    decided(world, "restore")
+    assert world.run() is Exit.OK
+    world.target.drop("dst", "t/b.c4gh")
+    assert len(looked(world).gone) == 1
+    world.target.keep("dst", "t/b.c4gh", b"theirs")
+
+    assert world.run() is Exit.FINDINGS
+
+    assert world.findings() == [("conflict", "b")]
+    assert world.target.data("dst", "t/b.c4gh") == b"theirs"
+
+
+def test_what_is_accepted_is_a_note_until_it_changes_again(tmp_path: Path) -> None:
+    world = replaced(tmp_path)
+
+    decided(world, "accept", None, "the consumer corrected it")
+
+    notes = [("target-accepted", "b"), ("target-accepted", "c")]
+    assert world.findings() == notes
+    assert world.run() is Exit.OK
+    for level in ("head", "full"):
+        assert not looked(world, Choice(level=level)).lost
+        assert world.findings() == notes
+    world.target.keep("dst", "t/b.c4gh", b"a third one")
+    assert len(looked(world).replaced) == 1
+    assert sorted(world.findings()) == [("target-accepted", "c"), ("target-replaced", "b")]
+    assert count(world, ObjectAccepted) == 2
+
+
+def test_what_was_accepted_may_be_restored_later(tmp_path: Path) -> None:
+    world = replaced(tmp_path)
+    decided(world, "accept", None, "for now")
+    decided(world, "restore")
+    assert world.run() is Exit.OK
+    assert ours(world)
+    assert kept(world) == FOREIGN
+
+
+def test_nothing_is_decided_about_what_no_look_has_found(tmp_path: Path) -> None:
+    world = replaced(tmp_path)
+    for verb, more in (("restore", ()), ("accept", ("why",))):
+        with pytest.raises(UsageError, match="object 1"):
+            decided(world, verb, [1, 2], *more)
+    assert len(world.findings()) == 2
+    assert kept(world) == {}
+
+
+def test_what_is_no_foreign_object_any_more_is_left_to_the_next_look(tmp_path: Path) -> None:
+    world = replaced(tmp_path)
+    world.target.drop("dst", "t/b.c4gh")
+    found = decided(world, "restore")
+    assert (len(found.done), len(found.others)) == (1, 1)
+    assert len(looked(world).gone) == 1
+    assert world.run() is Exit.OK
+    assert ours(world)
+
+
+@pytest.mark.slow
+def test_a_restore_killed_anywhere_twice_loses_nothing_and_converges(tmp_path: Path) -> None:
+    whole = replaced(tmp_path / "whole")
+    whole.script.calls.clear()
+    decided(whole, "restore")
+    whole.run()
+    points = [
+        point
+        for point in whole.script.points()
+        if point.method in {"put", "put_part", "begin", "complete"} or point.method == "now"
+    ]
+    assert len(points) > 30
+    for number, point in enumerate(points):
+        world = replaced(tmp_path / str(number))
+        for _ in range(2):
+            world.script.calls.clear()
+            world.kill_at(point)
+            try:
+                decided(world, "restore")
+                world.run()
+            except Killed:
+                for name, body in FOREIGN.items():
+                    there = world.target.data("dst", f"t/{name}.c4gh")
+                    assert body in (there, kept(world).get(name)), point
+        world.script.heal()
+        decided(world, "restore")
+        assert world.run() is Exit.OK, point
+        assert ours(world), point
+        assert kept(world) == FOREIGN, point
+        assert set(world.states().values()) == {State.VERIFIED}
+        assert count(world, ObjectRestored) == 2 <= count(world, ObjectRestoring)
+        assert world.target.uploads() == []
