@@ -153,6 +153,10 @@ def _left(code: str) -> Remedy:
     )
 
 
+_LOOK_LATER = Remedy(
+    "nothing was changed at the target",
+    'look again later: "hdh-migrate verify PLAN --again"',
+)
 _NOTHING = Remedy(_MOVED, 'nothing need be done; "hdh-migrate report PLAN" tells of it')
 
 
@@ -496,16 +500,21 @@ class Code(StrEnum):
         "`verify --again` found somebody else's object where a verified one was; nothing was"
         " overwritten. `--restore` keeps theirs aside and lets the next run send ours,"
         " `--accept` takes theirs, with a reason",
+        Remedy(
+            "nothing was overwritten",
+            '"hdh-migrate verify PLAN --again --restore ID" keeps theirs aside and lets the next run'
+            " send ours, --accept ID --reason TEXT takes theirs",
+        ),
         fr="remplacé chez la cible par un autre objet depuis sa vérification",
         en="replaced at the target by another object since it was verified",
     )
     TARGET_UNREAD = _finding(
-        "target-unread", "verify", _UNSEEN,
+        "target-unread", "verify", _UNSEEN, _LOOK_LATER,
         fr="vérifié, mais illisible à la cible quand il a été relu",
         en="verified, but unreadable at the target when it was read again",
     )
     TARGET_UNPROVEN = _finding(
-        "target-unproven", "verify", _UNSEEN,
+        "target-unproven", "verify", _UNSEEN, _LOOK_LATER,
         fr="vérifié, mais le registre n'a pas l'empreinte de ses octets stockés",
         en="verified, but the ledger has no digest of its stored bytes",
     )
@@ -513,6 +522,7 @@ class Code(StrEnum):
         "target-accepted", "verify",
         "somebody took another object at the target instead of the verified one"
         " (`verify --accept`), and said why",
+        _LOOK_LATER,
         fr="objet de la cible accepté à la place de celui qui a été vérifié",
         en="object at the target accepted instead of the one that was verified",
     )
