@@ -502,8 +502,8 @@ class Code(StrEnum):
         " `--accept` takes theirs, with a reason",
         Remedy(
             "nothing was overwritten",
-            '"hdh-migrate verify PLAN --again --restore ID" keeps theirs aside, and the next run sends'
-            " ours; --accept ID --reason TEXT takes theirs",
+            '"hdh-migrate verify PLAN --again --restore ID" keeps theirs aside, and the next run'
+            " sends ours; --accept ID --reason TEXT takes theirs",
         ),
         fr="remplacé chez la cible par un autre objet depuis sa vérification",
         en="replaced at the target by another object since it was verified",
