@@ -12,7 +12,7 @@ from hdh_migrate.events.objects import ObjectsSuperseded
 from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.ledger import database
 from hdh_migrate.model import Stamp, State
-from hdh_migrate.pipeline.look_again import Choice, Found, LookAgain
+from hdh_migrate.pipeline.look_again import Choice, Found, LookAgain, Looks
 from tests.support.script import Killed, Point
 from tests.support.world import BIG, World
 
@@ -285,3 +285,33 @@ def test_a_look_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
         assert looked(made).objects == 4
         assert {event.number for event in told(made)} == {1, 2}
     assert left > {0, 4}
+
+
+def test_a_look_that_was_stopped_long_ago_is_begun_anew(world: World) -> None:
+    """What it had read weeks ago must not count as read now."""
+    world.script.calls.clear()
+    world.kill_at(Point("now", world.script.calls["now"] + 9, "before"))
+    with pytest.raises(Killed):
+        looked(world)
+    world.script.heal()
+    assert told(world)
+    assert not count(world, LookEnded)
+    world.clock.seconds += 2 * 86_400
+
+    found = looked(world)
+
+    assert found.objects == 4
+    assert sum(event.objects for event in told(world) if event.number == 2) == 4
+
+
+def test_a_reading_of_the_future_does_not_count(world: World) -> None:
+    day = 86_400.0
+    world.clock.seconds += 10 * day
+    assert looked(world).objects == 4
+    ledger = world.open()
+    ledger._do("UPDATE object SET verified_at = '2027-06-01T00:00:00Z' WHERE id = 1")
+    row = ledger.erasable("b", 0, 1)[0]
+    assert Looks(ledger, "b").last(row, "full") == "2027-06-01T00:00:00Z"
+    story = LookAgain(world.context(ledger), "b", Choice(level="full", older_than=day), user="o")
+    assert story._due(row, world.clock.now())
+    ledger.close()
