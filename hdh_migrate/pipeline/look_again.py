@@ -22,7 +22,7 @@ from hdh_migrate.model import Stored, Verified
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.readings import Reading, Readings, covers
 from hdh_migrate.pipeline.cutover.standing import standing
-from hdh_migrate.pipeline.rechecking import DIFFERS, GONE, TOLD, UNPROVEN, UNREAD
+from hdh_migrate.pipeline.rechecking import DIFFERS, GONE, TOLD, UNPROVEN, UNREAD, Held, compared
 from hdh_migrate.pipeline.rereading import Portion, Rereading, Wanted
 from hdh_migrate.pipeline.sending import ATTEMPT
 from hdh_migrate.pipeline.work import Route
@@ -276,25 +276,34 @@ class LookAgain:
 
     def _judged(self, differing: Mapping[int, str], rows: Mapping[int, Verified]) -> dict[int, str]:
         """Say of what differs whose it is; what was accepted is as it should be."""
-        doubted = [row for number, row in rows.items() if differing[number] == DIFFERS]
+        doubted = [row for number, row in rows.items() if differing[number] != GONE]
         with ThreadPoolExecutor(ASKERS) as pool:
-            kinds = pool.map(self._whose, doubted)
+            kinds = pool.map(lambda row: self._whose(row, differing[row.id]), doubted)
             asked = {row.id: kind for row, kind in zip(doubted, kinds, strict=True)}
-        return {**differing, **asked}
+        found = {**differing, **asked}
+        return {number: kind for number, kind in found.items() if kind is not None}
 
-    def _whose(self, row: Verified) -> str:
+    def _whose(self, row: Verified, wrong: str) -> str | None:
+        """Ask what is there; a host may fail to give what it has, for it has something else.
+
+        None: it is the object, seen as closely as was asked for.
+        """
         try:
             stored = look(self._ctx, self._routes[row.dataset], row)
         except AuthFailed:
             raise
         except StorageError:
-            return UNREAD
+            return UNREAD if wrong == DIFFERS else wrong
         if stored is None:
             return GONE
+        held: Held = (row.stored_size, row.etag, row.version_id)
+        if wrong != DIFFERS and (row.etag is None or compared(stored, held) is None):
+            same = wrong == UNPROVEN and row.etag is not None and self._choice.level == "head"
+            return None if same else wrong
         if is_ours(self._ctx, row, stored):
             return DAMAGED
-        held = (stored.etag, stored.version_id)
-        return ACCEPTED if self._accepted.get(row.id) == held else REPLACED
+        taken = self._accepted.get(row.id) == (stored.etag, stored.version_id)
+        return ACCEPTED if taken else REPLACED
 
     def _tell(self, number: int, kind: str | None, row: Verified | None) -> None:
         """Keep one open finding about an object: the one that is true now."""

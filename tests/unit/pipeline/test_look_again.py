@@ -33,9 +33,9 @@ def world(tmp_path: Path) -> World:
     return moved(tmp_path)
 
 
-def moved(folder: Path) -> World:
+def moved(folder: Path, level: str = "full") -> World:
     """Return a world whose objects are all verified."""
-    made = World(folder)
+    made = World(folder, level=level)
     for name, size in SIZES.items():
         made.source.put("src", name, name.encode() * size)
     assert made.run() is Exit.OK
@@ -315,3 +315,39 @@ def test_a_reading_of_the_future_does_not_count(world: World) -> None:
     story = LookAgain(world.context(ledger), "b", Choice(level="full", older_than=day), user="o")
     assert story._due(row, world.clock.now())
     ledger.close()
+
+
+@pytest.mark.parametrize(("change", "kind"), [("drop", "gone"), ("keep", "replaced")])
+def test_what_cannot_be_read_is_asked_for_whether_it_is_there(
+    world: World, change: str, kind: str
+) -> None:
+    """A host that does not look at If-Match gives too many bytes of another object, or none."""
+
+    def silent(bucket: str, stored: object, *more: object) -> object:
+        raise ConnectionLost("no answer")
+
+    world.target.read = silent  # type: ignore[assignment]
+    getattr(world.target, change)("dst", "t/b.c4gh", *([b"theirs"] if change == "keep" else []))
+
+    found = looked(world)
+
+    assert len(getattr(found, kind)) == 1
+    assert len(found.unread) == 3
+
+
+@pytest.mark.parametrize("change", ["none", "drop", "keep"])
+def test_what_nothing_can_prove_is_asked_for_too(tmp_path: Path, change: str) -> None:
+    """Verified at level head: the ledger has no digest of its stored bytes."""
+    world = moved(tmp_path, level="head")
+    if change != "none":
+        more = [b"theirs"] if change == "keep" else []
+        getattr(world.target, change)("dst", "t/c.c4gh", *more)
+
+    found = looked(world, Choice(level="head"))
+
+    assert [len(found.gone), len(found.replaced)] == {
+        "none": [0, 0], "drop": [1, 0], "keep": [0, 1],
+    }[change]  # fmt: skip
+    assert found.unread == []
+    assert world.run() is (Exit.VERIFICATION_FAILED if change == "keep" else Exit.OK)
+    assert len(looked(world, FULL).unread) >= 2  # a closer look has nothing to compare with
