@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from typing_extensions import TypedDict
 
-from hdh_migrate.clocks import between, later, seconds_of
+from hdh_migrate.clocks import between, seconds_of
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import AuthFailed, Refused, StorageError
 from hdh_migrate.events.cutover import Track
@@ -22,7 +22,7 @@ from hdh_migrate.model import Stored, Verified
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.readings import Reading, Readings, covers
 from hdh_migrate.pipeline.cutover.standing import standing
-from hdh_migrate.pipeline.rechecking import DIFFERS, GONE, TOLD, UNPROVEN, UNREAD
+from hdh_migrate.pipeline.rechecking import DIFFERS, GONE, TOLD, UNPROVEN, UNREAD, Held, compared
 from hdh_migrate.pipeline.rereading import Portion, Rereading, Wanted
 from hdh_migrate.pipeline.sending import ATTEMPT
 from hdh_migrate.pipeline.work import Route
@@ -30,6 +30,9 @@ from hdh_migrate.ports.ledger import Ledger
 
 STEP = "look again"
 FETCH_OBJECTS = 1000
+GOES_ON_SECONDS = 86_400
+"""A look that was stopped longer ago is not gone on with: what it had read is no news any more."""
+
 ASKERS = 8
 """Requests at once, about what differs."""
 
@@ -109,15 +112,22 @@ class Looks:
     """What the journal tells of earlier looks at a batch."""
 
     def __init__(self, ledger: Ledger, batch: str) -> None:
-        self.begun = [told for _, told in ledger.events(LookingAgain) if told.batch == batch]
+        self.begun: list[LookingAgain] = []
+        self.last_word = ""
+        """When the last look began, or told of a portion."""
+        for at, began in ledger.events(LookingAgain):
+            if began.batch == batch:
+                self.begun.append(began)
+                self.last_word = at
         ended = {told.number for _, told in ledger.events(LookEnded) if told.batch == batch}
         last = self.begun[-1] if self.begun else None
         self.unfinished = None if last is None or last.number in ended else last
         self._by_level: dict[str, Readings] = {}
         self._of_last = Readings()
         self.told_by_last: list[LookedAgain] = []
-        for _, one in ledger.events(LookedAgain):
+        for at, one in ledger.events(LookedAgain):
             if one.batch == batch:
+                self.last_word = max(self.last_word, at, key=seconds_of)
                 self._take(one, of_last=last is not None and one.number == last.number)
 
     def _take(self, told: LookedAgain, *, of_last: bool) -> None:
@@ -169,9 +179,9 @@ class LookAgain:
         ctx, choice = self._ctx, self._choice
         demand_undeleted(ctx.ledger, self._batch)
         self._begin()
-        before = self._before()
+        now = None if choice.older_than is None else ctx.judge.now().latest
         sizes = [0, 0]
-        for row in self._chosen(before):
+        for row in self._chosen(now):
             sizes = [sizes[0] + 1, sizes[1] + row.size]
         chosen, size = sizes
         objects = choice.drawn(chosen)
@@ -185,7 +195,7 @@ class LookAgain:
         if objects:
             ctx.progress.step(self._batch, STEP, objects=objects, size=size * objects // chosen)
             Rereading(
-                ctx, self._batch, self._wanted(before, chosen, objects), self._keep,
+                ctx, self._batch, self._wanted(now, chosen, objects), self._keep,
                 moment=self._moment, sampled=False,
             ).run()  # fmt: skip
         ctx.ledger.event(LookEnded(number=self._number, batch=self._batch))
@@ -195,7 +205,12 @@ class LookAgain:
     def _begin(self) -> None:
         """Take the next number, or that of the last look when it was stopped and is the same."""
         looks, last = self._looks, self._looks.unfinished
-        if last is not None and _same(last, self._choice):
+        now = self._ctx.judge.now().latest
+        if (
+            last is not None
+            and _same(last, self._choice)
+            and between(looks.last_word, now) <= GOES_ON_SECONDS
+        ):
             self._goes_on, self._number = True, last.number
             for told in looks.told_by_last:
                 self._found.add(told)
@@ -204,36 +219,33 @@ class LookAgain:
 
     # --- what is read --------------------------------------------------------------------------
 
-    def _before(self) -> str | None:
-        if self._choice.older_than is None:
-            return None
-        return later(self._moment(), -self._choice.older_than)
-
     def _moment(self) -> str:
         return self._ctx.judge.now().earliest
 
-    def _chosen(self, before: str | None) -> Iterator[Verified]:
+    def _chosen(self, now: str | None) -> Iterator[Verified]:
         """Return what may be read; what is relisted meanwhile has passed already."""
-        return (row for row in _verified(self._ctx.ledger, self._batch) if self._due(row, before))
+        return (row for row in _verified(self._ctx.ledger, self._batch) if self._due(row, now))
 
-    def _due(self, row: Verified, before: str | None) -> bool:
+    def _due(self, row: Verified, now: str | None) -> bool:
         if self._goes_on and self._looks.read_by_last(row):
             return False
-        if before is None or row.id in self._open:
+        older_than = self._choice.older_than
+        if now is None or older_than is None or row.id in self._open:
             return True
         last = self._looks.last(row, self._choice.level)
-        return last is None or between(last, before) > 0
+        # One of the future, which a clock that was set back leaves, does not count.
+        return last is None or not 0 <= between(last, now) < older_than
 
-    def _wanted(self, before: str | None, chosen: int, objects: int) -> Iterator[Wanted]:
-        level, whole = self._choice.level, before is None and not self._goes_on
+    def _wanted(self, now: str | None, chosen: int, objects: int) -> Iterator[Wanted]:
+        level, whole = self._choice.level, now is None and not self._goes_on
         if objects < chosen:
             yield from (
                 Wanted(row=row, level=level, first=row.id)
-                for row in _drawn(self._chosen(before), chosen, objects)
+                for row in _drawn(self._chosen(now), chosen, objects)
             )
             return
         after = 0
-        for row in self._chosen(before):
+        for row in self._chosen(now):
             yield Wanted(row=row, level=level, first=after + 1 if whole else row.id)
             after = row.id
 
@@ -264,25 +276,34 @@ class LookAgain:
 
     def _judged(self, differing: Mapping[int, str], rows: Mapping[int, Verified]) -> dict[int, str]:
         """Say of what differs whose it is; what was accepted is as it should be."""
-        doubted = [row for number, row in rows.items() if differing[number] == DIFFERS]
+        doubted = [row for number, row in rows.items() if differing[number] != GONE]
         with ThreadPoolExecutor(ASKERS) as pool:
-            kinds = pool.map(self._whose, doubted)
+            kinds = pool.map(lambda row: self._whose(row, differing[row.id]), doubted)
             asked = {row.id: kind for row, kind in zip(doubted, kinds, strict=True)}
-        return {**differing, **asked}
+        found = {**differing, **asked}
+        return {number: kind for number, kind in found.items() if kind is not None}
 
-    def _whose(self, row: Verified) -> str:
+    def _whose(self, row: Verified, wrong: str) -> str | None:
+        """Ask what is there; a host may fail to give what it has, for it has something else.
+
+        None: it is the object, seen as closely as was asked for.
+        """
         try:
             stored = look(self._ctx, self._routes[row.dataset], row)
         except AuthFailed:
             raise
         except StorageError:
-            return UNREAD
+            return UNREAD if wrong == DIFFERS else wrong
         if stored is None:
             return GONE
+        held: Held = (row.stored_size, row.etag, row.version_id)
+        if wrong != DIFFERS and (row.etag is None or compared(stored, held) is None):
+            same = wrong == UNPROVEN and row.etag is not None and self._choice.level == "head"
+            return None if same else wrong
         if is_ours(self._ctx, row, stored):
             return DAMAGED
-        held = (stored.etag, stored.version_id)
-        return ACCEPTED if self._accepted.get(row.id) == held else REPLACED
+        taken = self._accepted.get(row.id) == (stored.etag, stored.version_id)
+        return ACCEPTED if taken else REPLACED
 
     def _tell(self, number: int, kind: str | None, row: Verified | None) -> None:
         """Keep one open finding about an object: the one that is true now."""

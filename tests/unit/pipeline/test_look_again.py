@@ -12,7 +12,7 @@ from hdh_migrate.events.objects import ObjectsSuperseded
 from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.ledger import database
 from hdh_migrate.model import Stamp, State
-from hdh_migrate.pipeline.look_again import Choice, Found, LookAgain
+from hdh_migrate.pipeline.look_again import Choice, Found, LookAgain, Looks
 from tests.support.script import Killed, Point
 from tests.support.world import BIG, World
 
@@ -33,9 +33,9 @@ def world(tmp_path: Path) -> World:
     return moved(tmp_path)
 
 
-def moved(folder: Path) -> World:
+def moved(folder: Path, level: str = "full") -> World:
     """Return a world whose objects are all verified."""
-    made = World(folder)
+    made = World(folder, level=level)
     for name, size in SIZES.items():
         made.source.put("src", name, name.encode() * size)
     assert made.run() is Exit.OK
@@ -285,3 +285,69 @@ def test_a_look_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
         assert looked(made).objects == 4
         assert {event.number for event in told(made)} == {1, 2}
     assert left > {0, 4}
+
+
+def test_a_look_that_was_stopped_long_ago_is_begun_anew(world: World) -> None:
+    """What it had read weeks ago must not count as read now."""
+    world.script.calls.clear()
+    world.kill_at(Point("now", world.script.calls["now"] + 9, "before"))
+    with pytest.raises(Killed):
+        looked(world)
+    world.script.heal()
+    assert told(world)
+    assert not count(world, LookEnded)
+    world.clock.seconds += 2 * 86_400
+
+    found = looked(world)
+
+    assert found.objects == 4
+    assert sum(event.objects for event in told(world) if event.number == 2) == 4
+
+
+def test_a_reading_of_the_future_does_not_count(world: World) -> None:
+    day = 86_400.0
+    world.clock.seconds += 10 * day
+    assert looked(world).objects == 4
+    ledger = world.open()
+    ledger._do("UPDATE object SET verified_at = '2027-06-01T00:00:00Z' WHERE id = 1")
+    row = ledger.erasable("b", 0, 1)[0]
+    assert Looks(ledger, "b").last(row, "full") == "2027-06-01T00:00:00Z"
+    story = LookAgain(world.context(ledger), "b", Choice(level="full", older_than=day), user="o")
+    assert story._due(row, world.clock.now())
+    ledger.close()
+
+
+@pytest.mark.parametrize(("change", "kind"), [("drop", "gone"), ("keep", "replaced")])
+def test_what_cannot_be_read_is_asked_for_whether_it_is_there(
+    world: World, change: str, kind: str
+) -> None:
+    """A host that does not look at If-Match gives too many bytes of another object, or none."""
+
+    def silent(bucket: str, stored: object, *more: object) -> object:
+        raise ConnectionLost("no answer")
+
+    world.target.read = silent  # type: ignore[assignment]
+    getattr(world.target, change)("dst", "t/b.c4gh", *([b"theirs"] if change == "keep" else []))
+
+    found = looked(world)
+
+    assert len(getattr(found, kind)) == 1
+    assert len(found.unread) == 3
+
+
+@pytest.mark.parametrize("change", ["none", "drop", "keep"])
+def test_what_nothing_can_prove_is_asked_for_too(tmp_path: Path, change: str) -> None:
+    """Verified at level head: the ledger has no digest of its stored bytes."""
+    world = moved(tmp_path, level="head")
+    if change != "none":
+        more = [b"theirs"] if change == "keep" else []
+        getattr(world.target, change)("dst", "t/c.c4gh", *more)
+
+    found = looked(world, Choice(level="head"))
+
+    assert [len(found.gone), len(found.replaced)] == {
+        "none": [0, 0], "drop": [1, 0], "keep": [0, 1],
+    }[change]  # fmt: skip
+    assert found.unread == []
+    assert world.run() is (Exit.VERIFICATION_FAILED if change == "keep" else Exit.OK)
+    assert len(looked(world, FULL).unread) >= 2  # a closer look has nothing to compare with
