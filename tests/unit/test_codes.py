@@ -129,6 +129,7 @@ def test_what_inventory_says_of_objects_is_as_grave_as_it_does() -> None:
     assert Severity.BLOCKER not in {code.severity for code in selecting.LOSSES}
 
 
+@pytest.mark.slow
 def test_no_code_stands_as_a_text_where_findings_are_made() -> None:
     """With a hyphen it is nothing but a code; the others the type checker sees."""
     loose = {str(code) for code in Code if "-" in code}

@@ -146,6 +146,7 @@ def test_no_place_takes_a_document_type(place: str, dress: str) -> None:
         assert read(body) == expected
 
 
+@pytest.mark.slow
 def test_only_one_module_makes_parsers_of_xml() -> None:
     makes = {"fromstring", "XML", "XMLID", "parse", "iterparse", "XMLParser", "XMLPullParser"}
     found = set()

@@ -173,6 +173,7 @@ def test_the_bill_of_materials_is_the_run_time_list(tmp_path: Path) -> None:
     assert {"openssl", "sqlite"} <= {c["name"].lower() for c in told["components"]}
 
 
+@pytest.mark.slow
 def test_whatever_the_package_imports_it_declares() -> None:
     """That something else brings it along today is no promise."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -363,6 +363,7 @@ def test_a_french_page_has_no_plain_space_before_its_high_punctuation(
         assert not re.search("[a-zé] [:?!;»]( |$)|« ", page.text)
 
 
+@pytest.mark.slow
 def test_a_page_loads_nothing_and_runs_nothing(every_page: Pages) -> None:
     for language, pages in every_page.items():
         for page in pages:

@@ -221,6 +221,7 @@ def test_a_sample_is_of_the_size_that_was_asked_for(
     assert sum(last - first + 1 for first, last in spans) == objects
 
 
+@pytest.mark.slow
 def test_a_look_that_is_killed_anywhere_converges_with_the_run_after_it(tmp_path: Path) -> None:
     """Twice in a row: a lost, a damaged and a foreign object among four."""
 
