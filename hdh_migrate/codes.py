@@ -7,7 +7,7 @@ how a run ends while one is open. `python -m hdh_migrate.plan.reference` writes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal, Self
@@ -721,6 +721,11 @@ class Code(StrEnum):
             return cls(text)
         except ValueError:
             return None
+
+
+def how_many(found: Mapping[str, int], *codes: Code) -> int:
+    """Return how many findings are of some codes, by their counts."""
+    return sum(found.get(code, 0) for code in codes)
 
 
 def table() -> Iterator[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hdh_migrate.codes import Code, how_many
 from hdh_migrate.evidence.exports.cells import code
 from hdh_migrate.evidence.page.formats import LOCALES
 from hdh_migrate.evidence.reading import CheckedBundle
@@ -48,6 +49,8 @@ def _verdict(predicate: Mapping[str, Any]) -> str:
     """Return what it came to, the gravest first."""
     outcome, found = predicate["outcome"], predicate["findings"]["total"]
     objects = {state: sums["objects"] for state, sums in outcome["states"].items()}
+    codes = predicate["findings"]["codes"]
+    since = how_many(codes, Code.TARGET_REPLACED, Code.TARGET_ACCEPTED)
     ladder = (
         ("the counts do not close", not outcome["counts_close"]),
         (f"{_some(objects['failed'], 'object')} failed", objects["failed"] > 0),
@@ -56,6 +59,7 @@ def _verdict(predicate: Mapping[str, Any]) -> str:
         (f"unfinished, {_some(objects['pending'], 'object')} to go", objects["pending"] > 0),
         ("nothing was moved", objects["verified"] == 0),
         ("complete, but not proven", not outcome["proven"]),
+        (f"complete when verified, {_some(since, 'object')} replaced since", since > 0),
         (f"complete and proven, with {_some(found, 'finding')}", found > 0),
     )
     return next((said for said, is_so in ladder if is_so), "complete and proven")

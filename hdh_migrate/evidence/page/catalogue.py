@@ -50,6 +50,32 @@ CATALOGUE: dict[str, Text] = {
         "Everything was read back and compared. {n} finding is left to read below."
         "|Everything was read back and compared. {n} findings are left to read below.",
     ),
+    "replaced": Text(
+        "Complet lors de la vérification, mais remplacé depuis",
+        "Complete when verified, but replaced since",
+    ),
+    "replaced.why": Text(
+        "À la place de {n} objet vérifié, la cible en tient un autre. Personne n'en a décidé."
+        "|À la place de {n} objets vérifiés, la cible en tient d'autres. Personne n'en a décidé.",
+        "In the place of {n} verified object the target holds another one. Nobody has decided"
+        " about it."
+        "|In the place of {n} verified objects the target holds others. Nobody has decided about"
+        " them.",
+    ),
+    "accepted": Text(
+        "Complet lors de la vérification, puis remplacé et accepté",
+        "Complete when verified, then replaced and accepted",
+    ),
+    "accepted.why": Text(
+        "À la place de {n} objet vérifié, la cible en tient un autre, accepté : par qui et "
+        "pourquoi, les constats le disent."
+        "|À la place de {n} objets vérifiés, la cible en tient d'autres, acceptés : par qui et "
+        "pourquoi, les constats le disent.",
+        "In the place of {n} verified object the target holds another one, which was accepted: "
+        "the findings say by whom and why."
+        "|In the place of {n} verified objects the target holds others, which were accepted: the "
+        "findings say by whom and why.",
+    ),
     "unproven": Text("Complet, mais pas prouvé", "Complete, but not proven"),
     "unproven.why": Text(
         "Tout est arrivé, mais {n} objet n'a pas été relu en entier et descellé."
@@ -129,6 +155,13 @@ CATALOGUE: dict[str, Text] = {
         "des octets lus à la source.",
         "Yes. Every object moved was read back from the target; its SHA-256 digest is that of "
         "the bytes read at the source.",
+    ),
+    "q.intact.since": Text(
+        "Plus pour {n} objet : la cible en tient un autre à sa place. Lors de la vérification :"
+        "|Plus pour {n} objets : la cible en tient d'autres à leur place. "
+        "Lors de la vérification :",
+        "Not any more for {n} object: the target holds another one in its place. When verified:"
+        "|Not any more for {n} objects: the target holds others in their place. When verified:",
     ),
     "q.intact.some": Text(
         "Prouvé pour {n} objet sur les {all} à déplacer, pas pour les autres."

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jinja2
 from markupsafe import Markup, escape
 
-from hdh_migrate.codes import Code
+from hdh_migrate.codes import Code, how_many
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.lines.recount import add_up
 from hdh_migrate.evidence.page.catalogue import text
@@ -28,7 +28,9 @@ from hdh_migrate.fixity import canonical_json, sha256_hex
 SHOWN_FINDINGS = 200
 """Findings on the page; the others are in findings.jsonl only."""
 
-_TONES = {"good": "good", "noted": "good", "failed": "bad", "unbalanced": "bad"}
+_TONES = {
+    "good": "good", "noted": "good", "failed": "bad", "unbalanced": "bad", "replaced": "bad",
+}  # fmt: skip
 
 Predicate = Mapping[str, Any]
 
@@ -69,6 +71,9 @@ def render_report(
         verdict_count=count,
         tone=_TONES.get(verdict, "unsure") if signer else "draft",
         proven_objects=_proven(predicate),
+        replaced=how_many(
+            predicate["findings"]["codes"], Code.TARGET_REPLACED, Code.TARGET_ACCEPTED
+        ),
         to_move=_to_move(predicate),
         doubts=_doubts(predicate, signer, words),
         bar=states_bar(predicate["outcome"]["states"], words.number, words.share),
@@ -151,6 +156,9 @@ def _verdict(predicate: Predicate) -> tuple[str, int]:
     outcome = predicate["outcome"]
     states = outcome["states"]
     verified = states["verified"]["objects"]
+    found = predicate["findings"]["codes"]
+    replaced = how_many(found, Code.TARGET_REPLACED)
+    accepted = how_many(found, Code.TARGET_ACCEPTED)
     ladder = (
         ("unbalanced", not outcome["counts_close"], 0),
         ("failed", states["failed"]["objects"] > 0, states["failed"]["objects"]),
@@ -159,6 +167,8 @@ def _verdict(predicate: Predicate) -> tuple[str, int]:
         ("pending", states["pending"]["objects"] > 0, states["pending"]["objects"]),
         ("nothing", verified == 0, states["excluded"]["objects"]),
         ("unproven", not outcome["proven"], verified - _proven(predicate)),
+        ("replaced", replaced > 0, replaced),
+        ("accepted", accepted > 0, accepted),
         ("noted", predicate["findings"]["total"] > 0, predicate["findings"]["total"]),
         ("good", True, verified),
     )

@@ -272,6 +272,16 @@ def test_markdown_says_what_it_came_to_on_its_first_line(good: Path) -> None:
     assert len(text.splitlines()) < 40
 
 
+@pytest.mark.parametrize("code", ["target-replaced", "target-accepted"])
+def test_markdown_says_that_the_target_holds_something_else_by_now(
+    tmp_path: Path, key: Signer, code: str
+) -> None:
+    about, found = facts(dataset(1, 1000)), [finding(code, key="a")]
+    bundle(tmp_path / "out", [record("a")], about=about, signer=key, findings=found)
+    first = made(tmp_path / "out", "markdown").decode().splitlines()[0]
+    assert first.startswith("## complete when verified, 1 object replaced since")
+
+
 def test_markdown_of_a_rehearsed_draft_says_so_first(tmp_path: Path) -> None:
     places = (replace(SOURCE, url="http://[::1]:1"), replace(TARGET, url="http://127.0.0.1:1"))
     about = at_places(facts(dataset(1)), *places)

@@ -274,6 +274,11 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": good, "openings": [OPENING, {**OPENING, "object": None, "reason": None}]},
         {"records": good, "looks": [LOOK, {**LOOK, "batch": "x", "ended": False}]},
         {"records": good, "looks": [{**LOOK, "objects": 1, "unread": 0}]},
+        *(
+            {"records": good, "findings": [finding(code)] * count}
+            for code in ("target-replaced", "target-accepted")
+            for count in (1, 2)
+        ),
         {"records": good, "profile": {**PROFILE, "unconfirmed": [{"name": "tags"}]}},
         {
             "records": good,
@@ -478,6 +483,16 @@ def test_a_rehearsal_says_so_on_its_first_line(tmp_path: Path, key: Signer) -> N
         ({"records": [record("a")]}, "Complete and intact", "good"),
         ({"records": [record("a")], "findings": [finding()]}, "with findings", "good"),
         ({"records": [record("a", level="head")]}, "Complete, but not proven", "unsure"),
+        (
+            {"records": [record("a")], "findings": [finding(code="target-replaced")]},
+            "Complete when verified, but replaced since",
+            "bad",
+        ),
+        (
+            {"records": [record("a")], "findings": [finding(code="target-accepted")]},
+            "then replaced and accepted",
+            "unsure",
+        ),
         ({"records": [pending("a")]}, "Not finished", "unsure"),
         ({"records": [failed("a"), pending("b")]}, "Objects failed", "bad"),
         ({"records": [], "closed": False}, "The inventory is not closed", "unsure"),
