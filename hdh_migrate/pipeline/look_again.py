@@ -64,6 +64,7 @@ class Choice:
     """Which verified objects are looked at, and how closely."""
 
     level: str
+    """Empty: the plan's."""
     older_than: float | None = None
     """Seconds since the last reading; None: whenever that was."""
     sample: int | None = None

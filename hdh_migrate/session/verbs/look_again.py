@@ -22,19 +22,17 @@ AGAIN = "hdh-migrate verify PLAN --again"
 
 
 def look_again(
-    desk: Desk, selected: Sequence[str], choice: Choice | None, *, show_names: bool
+    desk: Desk, selected: Sequence[str], choice: Choice, *, show_names: bool
 ) -> moves.LookedAgain:
     """Read verified objects again and tell what the target does not hold any more.
 
-    A `choice` of None is everything, at the plan's level.
+    Without a level it is the plan's that is looked at.
 
     Raises:
         MigrateError: whatever ended it early, with its exit code; the same command goes on.
     """
     batches = desk.batches(selected)
-    level = desk.loaded.plan.verify.level
-    choice = Choice(level=level) if choice is None else choice
-    choice = replace(choice, level=choice.level or level)
+    choice = replace(choice, level=choice.level or desk.loaded.plan.verify.level)
     with at_work(desk, ("look-again",), selected, write=False) as turn:
         _demand_begun(turn)
         looks, lost = [], False
