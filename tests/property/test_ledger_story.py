@@ -100,7 +100,7 @@ class Story(RuleBasedStateMachine):
         if rows:
             number, dataset = rows[pick % len(rows)]
             assert self.ledger.refuse(number, dataset, "collision")
-            self.find(dataset, number, "collision")
+            self.find(dataset, number, Code.COLLISION)
 
     @rule(dataset=datasets, key=keys)
     def survey(self, dataset: int, key: str) -> None:
@@ -121,14 +121,14 @@ class Story(RuleBasedStateMachine):
             assert self.ledger.sent(entry, sent(entry))
         elif end == "failed":
             self.ledger.failed(entry, State.SENDING, "denied", "unverifiable")
-            self.find(entry.dataset, entry.id, "denied")
+            self.find(entry.dataset, entry.id, Code.DENIED)
         elif end == "back":
             self.ledger.unclaim(entry)
         else:
             obj = replace(entry.obj, version=version, size=entry.obj.size + 1)
             if self.ledger.drifted(entry, obj, 0) > 1:
                 self.ledger.failed(replace(entry, obj=obj), State.LISTED, "drifted", "drifted")
-                self.find(entry.dataset, entry.id, "drifted")
+                self.find(entry.dataset, entry.id, Code.DRIFTED)
 
     @rule(pick=picks, well=st.booleans())
     def end_of_verifying(self, pick: int, well: bool) -> None:
@@ -137,8 +137,8 @@ class Story(RuleBasedStateMachine):
         if well:
             assert self.ledger.verified(entry, matched(entry, AT))
         else:
-            self.ledger.failed(entry, State.SENT, "differs", "mismatch")
-            self.find(entry.dataset, entry.id, "verify-differs")
+            self.ledger.failed(entry, State.SENT, Code.MISMATCH, "mismatch")
+            self.find(entry.dataset, entry.id, Code.VERIFY_MISMATCH)
 
     @rule(dataset=datasets)
     def try_again(self, dataset: int) -> None:
