@@ -312,6 +312,10 @@ class NoSpace(LedgerError):
     default_hint = "make room and run the same plan again; nothing is lost"
 
 
+class BackupFailed(MigrateError):
+    """A copy of the ledger was not made; the ledger itself is untouched, and so are older ones."""
+
+
 # --- sealing and evidence ------------------------------------------------------------------
 
 

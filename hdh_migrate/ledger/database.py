@@ -21,6 +21,7 @@ import apsw.sqlite_extra
 
 from hdh_migrate.errors import (
     FAILING_DISK,
+    Interrupted,
     LedgerDamaged,
     LedgerError,
     LedgerLocked,
@@ -135,6 +136,29 @@ def connect(path: Path | None, *, read_only: bool = False) -> apsw.Connection:
             con.execute(pragma)
         _migrate(con)
         return con
+
+
+def copy_pages(
+    source: apsw.Connection, to: Path, portion: int, stopped: Callable[[], bool]
+) -> None:
+    """Copy what a connection sees of its file into a new one (0600), checksums and all.
+
+    Inside a transaction of `source` that is one moment, whoever writes meanwhile.
+
+    Raises:
+        Interrupted: `stopped` said so, asked after every so many pages.
+    """
+    os.close(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    with guarded():
+        target = apsw.Connection(str(to))
+        try:
+            with target.backup("main", source, "main") as backup:
+                while not backup.done:
+                    if stopped():
+                        raise Interrupted("stopped while the ledger was copied; no copy was made")
+                    backup.step(portion)
+        finally:
+            target.close()
 
 
 def _load_checksums() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import wraps
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import apsw
@@ -21,7 +22,7 @@ from hdh_migrate.events.registry import CUTOVER_KINDS, CutoverEvent, UnknownOfCu
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.jsonform import JsonForm, OtherForm
 from hdh_migrate.ledger import chain
-from hdh_migrate.ledger.database import RunLock, guarded, queries
+from hdh_migrate.ledger.database import RunLock, copy_pages, guarded, queries
 from hdh_migrate.model import DatasetRow, State, Tally, key_text
 from hdh_migrate.ports.run import Clock
 
@@ -155,6 +156,18 @@ class Store:
             with self._using(write=False):
                 self._con.execute("ROLLBACK")
 
+    # --- copies ------------------------------------------------------------------------------
+
+    def pages_into(self, to: Path, portion: int, stopped: Callable[[], bool]) -> None:
+        """Copy the pages into a new file; see `database.copy_pages`."""
+        with self._using(write=False):
+            copy_pages(self._con, to, portion, stopped)
+
+    def in_one_file(self) -> None:
+        """Take everything into the file itself: nothing stays beside it; for copies."""
+        with guarded():
+            self._con.execute("PRAGMA journal_mode = DELETE").fetchall()
+
     # --- journal -----------------------------------------------------------------------------
 
     @all_or_nothing
@@ -188,6 +201,17 @@ class Store:
         """Return the digest of the last event."""
         last = self._rows("SELECT digest FROM event ORDER BY seq DESC LIMIT 1")
         return (last[0][0] if last else chain.GENESIS).hex()
+
+    def length(self) -> int:
+        """Return how many events the journal has."""
+        return int(self._rows("SELECT coalesce(max(seq), 0) FROM event")[0][0])
+
+    def goes_on_from(self, events: int, head: str) -> bool:
+        """Say whether a journal of so many events that ends so is the beginning of this one."""
+        if not events:
+            return True
+        rows = self._rows("SELECT digest FROM event WHERE seq = ?", (events,))
+        return bool(rows) and rows[0][0].hex() == head
 
     def check(self) -> None:
         """Check pages, journal and tallies.

@@ -30,11 +30,18 @@ class Runner:
     """Performs steps; run again after any crash, it converges to the same end."""
 
     def __init__(
-        self, ctx: Context, batches: Sequence[BatchOrder], *, renewed: Callable[[], Context | None]
+        self,
+        ctx: Context,
+        batches: Sequence[BatchOrder],
+        *,
+        renewed: Callable[[], Context | None],
+        ended: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """Take what steps share; `ended` is told of each batch that was gone through."""
         self._ctx = ctx
         self._batches = batches
         self._renewed = renewed
+        self._ended = ended
 
     def run(self, steps: Sequence[Step], selected: Sequence[str]) -> Exit:
         """Perform `steps` for the selected batches (all when none is named), in plan order.
@@ -61,6 +68,7 @@ class Runner:
             done = BatchDone(batch=batch.name, steps=tuple(str(step) for step in steps))
             self._ctx.ledger.event(done)
             self._ctx.ledger.commit()
+            self._ended(batch.name)
         return self.exit_code(selected)
 
     def _perform(self, step: Callable[[Context, str], None], batch: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator, WithJsonSchema
 
 from hdh_migrate.plan import fields
-from hdh_migrate.plan.fields import Bandwidth, Day, Duration, Memory
+from hdh_migrate.plan.fields import Bandwidth, Day, Duration, FilePath, Memory
 from hdh_migrate.plan.sides import AccessKey, Section
 
 
@@ -103,3 +103,20 @@ class Planned(Section):
 
     first_day: Day = Field(description="The first day.", examples=["2026-12-01"])
     last_day: Day = Field(description="The last day, included.", examples=["2027-01-31"])
+
+
+class Backup(Section):
+    """Copies of the ledger, which is the only memory of a migration."""
+
+    folder: FilePath = Field(
+        description="Where `run` puts a copy of the ledger when a batch is done and at its end;"
+        " relative to the plan or absolute. On another disk it outlives this one's.",
+        examples=["/mnt/other-disk/ledgers"],
+    )
+    keep: int = Field(
+        default=7,
+        ge=1,
+        le=1000,
+        description="How many copies stay. The oldest goes first, and none that knows more than"
+        " the newest.",
+    )

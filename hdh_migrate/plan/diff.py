@@ -13,7 +13,7 @@ from typing import Any, Final
 _LABELS: Final = ("name", "glob", "batch")
 """The fields by which entries of a list are matched."""
 
-LATER_SECTIONS: Final = ("approvals", "cutovers", "freeze", "waivers")
+LATER_SECTIONS: Final = ("approvals", "backup", "cutovers", "freeze", "waivers")
 """Sections that say nothing of what is moved or how; nor do the batches' pointers."""
 
 

@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Discriminator, Field, create_model, model_
 from pydantic_core import PydanticCustomError
 
 from hdh_migrate.plan import rules
-from hdh_migrate.plan.conduct import Engine, Limits, Planned, Verify
+from hdh_migrate.plan.conduct import Backup, Engine, Limits, Planned, Verify
 from hdh_migrate.plan.consent import Approvals, Freeze, Waivers
 from hdh_migrate.plan.cutover import Cutover
 from hdh_migrate.plan.datasets import Batch, Dataset
@@ -86,6 +86,11 @@ class Plan(Section):
         default=None, description="Who may waive a condition of the target."
     )
     report: Report = Field(default=Report(), description="The signed evidence.")
+    backup: Backup | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="Where copies of the ledger go; default: none is made.",
+    )
     approvals: Approvals | None = Field(
         default=None,
         exclude_if=unsaid,

@@ -56,6 +56,7 @@ SECTIONS: Final[Mapping[str, Lines]] = {
         "report": "Write the evidence of a plan; sign or time-stamp it later.",
         "audit": "Check evidence offline: no plan, no ledger, no cloud.",
         "waive": "Sign a waiver: let one condition go, until a day.",
+        "ledger": "Copy the ledger, the only memory of a migration.",
     },
     "Host": {
         "providers": "Look at what is known of each host.",
@@ -97,6 +98,12 @@ GROUPS: Final[Mapping[str, Group]] = {
             "open": "Open one name of a report with keyed names, with proof.",
             "check-opening": "Check such a name against a manifest's root.",
             "journal": "Print the ledger's journal and check its chain.",
+        },
+    ),
+    "ledger": Group(
+        help="Look after the ledger, the only memory of a migration.",
+        verbs={
+            "backup": "Copy it as it is now, also while a run is under way.",
         },
     ),
     "providers": Group(

@@ -83,6 +83,7 @@ def _whole(
     task: Task, plan: Path, state_dir: Path | None, batches: Sequence[str], out: Path | None
 ) -> Exit:
     from hdh_migrate.model import Step
+    from hdh_migrate.session.verbs.backup import Backups
     from hdh_migrate.session.verbs.run import perform
     from hdh_migrate.session.verbs.timestamp import write_stamped_report
     from hdh_migrate.session.views import shelf
@@ -92,12 +93,15 @@ def _whole(
     if out is not None:
         shelf.earlier_bundle(out, desk.loaded.digest)
     try:
-        code, datasets = perform(desk, list(Step), batches)
+        code, datasets = perform(desk, list(Step), batches, reported=True)
     finally:
         progress.close()
     if out is not None and (aside := shelf.put_aside(out, desk.loaded.digest)) is not None:
         progress.note(f"the report of an earlier run is now {aside}")
     report = write_stamped_report(desk, out)
+    copies = Backups(desk)
+    copies.take()
+    code = copies.judged(code)
     told: Run = {
         "exit": int(code),
         "datasets": datasets,

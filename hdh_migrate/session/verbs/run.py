@@ -33,6 +33,7 @@ from hdh_migrate.session.policy.contents import signers, tell_contents
 from hdh_migrate.session.policy.openings import take_in
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.policy.waivers import unagreed
+from hdh_migrate.session.verbs.backup import Backups
 from hdh_migrate.session.verbs.preflight import at_the_gate, blockers
 from hdh_migrate.session.views.looked import finished, since_when
 from hdh_migrate.session.views.probed import missing, probe_facts
@@ -48,21 +49,36 @@ NAMED = "ledger-named"
 
 
 def perform(
-    desk: Desk, steps: Sequence[Step], selected: Sequence[str]
+    desk: Desk, steps: Sequence[Step], selected: Sequence[str], *, reported: bool = False
 ) -> tuple[Exit, list[DatasetStates]]:
     """Carry out steps for batches; return the exit code and every dataset's tallies.
+
+    The ledger is copied where the plan says so, whatever ended the steps; one that is `reported`
+    after steps that ended well is copied by who writes the report.
 
     Raises:
         MigrateError: whatever ended the run early, with its exit code.
     """
-    batches = desk.batches(selected)
+    copies, batches = Backups(desk), desk.batches(selected)
+    last = [one.name for one in batches if not selected or one.name in selected][-1:]
     told = tuple(str(step) for step in steps)
-    with at_work(desk, told, selected, write=Step.TRANSFER in steps) as turn:
+
+    def ended(batch: str) -> None:
+        if batch not in last:  # for the last one, the copy at the end of it all is the better one
+            copies.take()
+
+    with (
+        copies.at_end(unless_well=reported),
+        at_work(desk, told, selected, write=Step.TRANSFER in steps) as turn,
+    ):
+        copies.wanted = True
         idle = finished(turn.ledger, batches, selected) if Step.VERIFY in steps else []
-        code = Runner(turn.ctx, batches, renewed=turn.renewed).run(steps, selected)
+        runner = Runner(turn.ctx, batches, renewed=turn.renewed, ended=ended)
+        code = runner.run(steps, selected)
         for line in since_when(turn.ledger, idle):
             desk.progress.note(line)
-        return code, summary(turn.ctx)
+        states = summary(turn.ctx)
+    return copies.judged(code), states
 
 
 @contextmanager

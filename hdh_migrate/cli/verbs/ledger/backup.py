@@ -1,0 +1,63 @@
+"""`ledger backup`: a copy of the ledger as it is now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.ledgers import LedgerCopy
+from hdh_migrate.telemetry import size_text
+
+
+@verb(
+    examples=(
+        "ledger backup plan.yaml --to /mnt/other-disk/ledgers",
+        "ledger backup plan.yaml --keep 30 --json",
+    ),
+    exits=(
+        Exit.OK,
+        Exit.UNEXPECTED,
+        Exit.USAGE,
+        Exit.REFUSED,
+        Exit.DAMAGED,
+        Exit.INTERRUPTED,
+    ),
+    result=LedgerCopy,
+)
+def backup(
+    plan: Plan,
+    *,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="DIR", help="Where copies go; default: as the plan says."),
+    ] = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many copies stay; default: as the plan says, or 7."),
+    ] = None,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Copy the ledger and what lies beside it, checked and durable, also beside a run.
+
+    The copy is a folder of its own in DIR, readable by you only. Put in the place of the
+    migration's state folder it is the state of then (hdh-migrate docs operations).
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.session.verbs.backup import backup as copied
+
+        told = copied(task.desk(plan, state_dir), to, keep)
+        lines = [
+            f"copied to {told['folder']}",
+            f"{size_text(told['bytes'])}, {told['events']} events; it was read back and checks",
+            *(f"removed: {folder}" for folder in told["removed"]),
+        ]
+        task.out.result(told, "\n".join(lines))
+
+    task.run(body)
