@@ -52,7 +52,15 @@ def helped(names: tuple[str, ...]) -> str:
 
 def test_the_verbs_are_found() -> None:
     assert len(LEAVES) > 35
-    assert set(MENUS) == {(), ("cutover",), ("report",), ("audit",), ("providers",), ("keys",)}
+    assert set(MENUS) == {
+        (),
+        ("cutover",),
+        ("report",),
+        ("audit",),
+        ("ledger",),
+        ("providers",),
+        ("keys",),
+    }
 
 
 def test_the_program_groups_its_verbs_in_the_order_of_use() -> None:
