@@ -12,7 +12,7 @@ FLOOR  ?= 80
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system-packages demo test quick coverage check fmt lint types imports schema bench site pictures clean lock wheel sbom release
+.PHONY: help setup system-packages demo test quick coverage check fmt lint types imports schema bench site pictures clean lock wheel sbom kit release
 
 help: ## print this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ wheel: setup ## the tool itself as a wheel in dist/, for machines that run it
 
 sbom: setup ## what a machine that runs it holds (CycloneDX), and the digests to publish, in dist/
 	$(BIN)/python -m requirements.sbom dist
+
+kit: setup ## wheels for machines without internet, with a script that installs them, in dist/
+	$(BIN)/python -m requirements.kit dist
 
 release: setup ## wheel, source archive, SBOM and checksums of what is committed, in dist/
 	$(BIN)/python -m requirements.release dist

@@ -146,14 +146,19 @@ def _plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def main(folder: Path) -> None:
-    """Write the document and the digests into a folder."""
+def write(folder: Path) -> tuple[Path, Path]:
+    """Write the document and the digests into a folder; return where they are."""
     folder.mkdir(parents=True, exist_ok=True)
     bom = folder / f"{NAME}-{__version__}.cdx.json"
     bom.write_text(json.dumps(document(), indent=1, sort_keys=True) + "\n")
     digests = folder / f"{NAME}-{__version__}.digests.txt"
     digests.write_text(f"verifier sha256 {verifier_digest()}\ncode sha256 {code_digest()}\n")
-    sys.stdout.write(f"made {bom}\nmade {digests}\n")
+    return bom, digests
+
+
+def main(folder: Path) -> None:
+    """Write them, and say so."""
+    sys.stdout.write("".join(f"made {one}\n" for one in write(folder)))
 
 
 if __name__ == "__main__":

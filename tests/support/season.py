@@ -13,7 +13,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,7 +51,7 @@ class Season:
 
     @property
     def state(self) -> Path:
-        return self.folder / ".hdh-migrate" / self.plan["migration"]
+        return self.folder / ".hdh-migrate" / str(self.plan["migration"])
 
     def write(self) -> None:
         """Write the plan as it is now."""
