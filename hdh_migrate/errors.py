@@ -90,14 +90,18 @@ class PlanInvalid(PlanError):
 
 
 class PlanChanged(PlanError):
-    """The plan differs from the one that this migration's ledger was started with."""
+    """The plan changes what a batch was bound to when its inventory began.
+
+    `changes` name the field, the batch that binds it, and what can be done.
+    """
 
     def __init__(self, changes: Sequence[str]) -> None:
         self.changes = tuple(changes)
         super().__init__(
-            "plan changed under a started run:\n" + "\n".join(f"  {line}" for line in self.changes),
-            hint="restore the plan, or give the changed plan another `migration` name to start "
-            "anew; what was moved so far is untouched",
+            "the plan changes what a batch that has begun is bound to:\n"
+            + "\n".join(f"  {line}" for line in self.changes),
+            hint='what was moved is untouched; "hdh-migrate plan diff PLAN" shows every change, its'
+            " class and the verb that can do it",
         )
 
 

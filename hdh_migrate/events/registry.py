@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Final, TypeAlias, TypeVar, get_args
 
+from hdh_migrate.events.batches import BatchEvent
 from hdh_migrate.events.consent import ConsentEvent
 from hdh_migrate.events.cutover import SwitchEvent, Track
 from hdh_migrate.events.decommission import DecommissionEvent
@@ -19,7 +20,9 @@ from hdh_migrate.jsonform import JsonForm, OtherForm, json_form
 T = TypeVar("T", bound=JsonForm)
 
 CutoverEvent: TypeAlias = SwitchEvent | ConsentEvent | DecommissionEvent
-JournalEvent: TypeAlias = InventoryEvent | ObjectEvent | LookEvent | RunEvent | CutoverEvent
+JournalEvent: TypeAlias = (
+    InventoryEvent | ObjectEvent | LookEvent | BatchEvent | RunEvent | CutoverEvent
+)
 
 KINDS: Final[Mapping[str, type[Event]]] = {one.kind: one for one in get_args(JournalEvent)}
 """Whatever may stand in a journal of this version."""

@@ -89,17 +89,17 @@ class Ledger(Late, Findings, Reckoning, Upgrading):
         """Bind the ledger to a plan; `datasets` are (name, batch) pairs, `diff` explains changes.
 
         A change that `may_change` allows is written into the journal, and the ledger is bound to
-        the changed plan.
+        the changed plan and has its datasets; none that was begun goes or changes its batch.
 
         Raises:
             PlanChanged: it was started with another plan.
+            LedgerDamaged: a dataset that was begun would go.
         """
         known = self.meta("plan_digest")
         if known is None:
             with self.whole():
                 self._bind(digest, canonical)
-                for name, batch in datasets:
-                    self._do("INSERT INTO dataset (name, batch) VALUES (?, ?)", (name, batch))
+                self._assign(datasets)
         elif known != digest:
             kept = self.meta("plan") or "{}"
             if sha256_hex(kept.encode()) != known:
@@ -110,7 +110,26 @@ class Ledger(Late, Findings, Reckoning, Upgrading):
                 raise PlanChanged(changed)
             with self.whole():
                 self._bind(digest, canonical)
+                self._assign(datasets)
                 self.event(PlanRebound(was=known, now=digest, changes=tuple(changed)))
+
+    def _assign(self, datasets: Sequence[tuple[str, str]]) -> None:
+        """Have these datasets, each in its batch, and no others."""
+        there, planned = {row.name: row for row in self.datasets()}, dict(datasets)
+        for name, row in there.items():
+            if planned.get(name) == row.batch:
+                continue
+            if row.sealed or row.pages:
+                raise LedgerDamaged(
+                    f"dataset {name} was begun in batch {row.batch}: it stays there"
+                )
+            if name not in planned:
+                self._do("DELETE FROM dataset WHERE id = ?", (row.id,))
+        for name, batch in datasets:
+            if name in there:
+                self._do("UPDATE dataset SET batch = ? WHERE name = ?", (batch, name))
+            else:
+                self._do("INSERT INTO dataset (name, batch) VALUES (?, ?)", (name, batch))
 
     def _bind(self, digest: str, canonical: bytes) -> None:
         self.set_meta("plan_digest", digest)

@@ -23,7 +23,7 @@ from hdh_migrate.events.objects import (
     OpenedFinding,
 )
 from hdh_migrate.events.run import LedgerUpgraded
-from hdh_migrate.fixity import inventory_leaf
+from hdh_migrate.fixity import inventory_leaf, sha256_hex
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS, Cover, Coverage
 from hdh_migrate.ledger.database import guarded
@@ -157,6 +157,23 @@ class Reconciling(Coverage):
             known = now
         if known not in (None, self.meta("plan_digest")):
             raise LedgerDamaged("the ledger is bound to another plan than its journal tells")
+        self._check_batches()
+
+    def _check_batches(self) -> None:
+        """Compare what each batch is bound to with what the journal told of it last."""
+        query = (
+            "SELECT body ->> '$.batch', body ->> '$.revision' || ' ' || (body ->> '$.digest')"
+            " FROM event WHERE kind = 'batch-bound' ORDER BY seq"
+        )
+        told = dict(self._rows(query))
+        kept = {
+            name: f"{number} {sha256_hex(text.encode())}"
+            for name, one in self.metas("bound/").items()
+            for number, _, text in (one.partition(" "),)
+        }
+        if told != kept:
+            name = min(name for name in {*told, *kept} if told.get(name) != kept.get(name))
+            raise LedgerDamaged(f"batch {name} is bound to something else than the journal tells")
 
     def _compare_count(self, cover: Cover, there: int, state: str) -> None:
         acknowledged = sum(len(ids) for _, ids in self._covered(cover))

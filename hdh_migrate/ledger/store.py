@@ -271,6 +271,11 @@ class Store:
         rows = self._rows("SELECT value FROM meta WHERE name = ?", (name,))
         return rows[0][0] if rows else None
 
+    def metas(self, prefix: str) -> dict[str, str]:
+        """Return every value of the table `meta` whose name begins so, by the rest of its name."""
+        query = "SELECT substr(name, ?2), value FROM meta WHERE substr(name, 1, ?2 - 1) = ?1"
+        return dict(self._rows(query + " ORDER BY name", (prefix, len(prefix) + 1)))
+
     def set_meta(self, name: str, value: str) -> None:
         """Store a value under a name in the table `meta`, in place of what was there."""
         self._do("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))

@@ -15,6 +15,7 @@ from hdh_migrate.model import (
     Role,
     TargetLimits,
 )
+from hdh_migrate.pipeline.binding import Binder
 from hdh_migrate.pipeline.cutting import cut
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.selecting import Rules, portable_metadata, portable_tags
@@ -93,6 +94,8 @@ class Context:
     progress: Progress
     stop: threading.Event
     engines: Engines
+    binder: Binder | None = None
+    """Binds what begins to the plan; None: to nothing, where there is no plan."""
     pins: Mapping[int, str] = field(default_factory=dict)
     """What of somebody else's may be replaced, as a transfer read it when it began."""
 

@@ -75,6 +75,8 @@ class Inventory:
             size = sum(one.obj.size for one in listed)
             total += size
             demand_total(dataset, total)
+            if ctx.binder is not None:
+                ctx.binder.begin(ctx.ledger, batch)
             ctx.ledger.add_page(dataset.id, listed, page.marker)
             ctx.progress.advance(len(listed), size)
             if ctx.stop.is_set():

@@ -1,4 +1,4 @@
-"""Says in one line each how two plans differ; for `PlanChanged` and for reviewers.
+"""Says in one line each how two plans differ, and what each difference is about.
 
 Works on canonical plans (JSON values, defaults filled in). Entries with a name are matched by
 it, so that a new dataset in the middle is one line. Equal plans give no line, others at least one.
@@ -8,74 +8,100 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
+
+from hdh_migrate.plan.classes import ENTRY, FieldClass, class_of, is_ordered
 
 _LABELS: Final = ("name", "glob", "batch")
 """The fields by which entries of a list are matched."""
 
-LATER_SECTIONS: Final = ("approvals", "backup", "cutovers", "freeze", "waivers")
-"""Sections that say nothing of what is moved or how; nor do the batches' pointers."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One place in which two plans differ."""
+
+    place: str
+    """As people read it: `datasets[pmsi].target.bucket`."""
+    path: str
+    """The same without names, as `plan.classes` knows it: `datasets[].target.bucket`."""
+    told: str
+    """What was there and what is."""
+    was: Any = None
+    now: Any = None
+    """The two values; None where there is none."""
+    order: bool = False
+    """Whether the entries are the same, in another order."""
+
+    @property
+    def line(self) -> str:
+        """The difference in one line."""
+        return f"{self.place}: {self.told}"
+
+    @property
+    def kind(self) -> FieldClass:
+        """What it is about; the order of what is no list of rules says how at most."""
+        if self.order and not is_ordered(self.path):
+            return FieldClass.HOW
+        return class_of(self.path)
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return the differences from `old` to `new`, in the order of the old plan's fields."""
-    return list(_mapping("", old, new))
+    return [found.line for found in differences(old, new)]
 
 
-def moves_alike(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Say whether two plans move and prove the same, and differ in cutovers and waivers at most.
-
-    A cutover is planned while weeks of transfer are under way, and what must be waived shows late;
-    neither must end them. Approvals and waivers are bound to the whole plan, so a change after
-    them leaves them without effect.
-    """
-    return _text(_moved_by(old)) == _text(_moved_by(new))
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
+    """Return the differences from `old` to `new`, in the order of the old plan's fields."""
+    return list(_mapping("", "", old, new))
 
 
-def _moved_by(plan: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {field: value for field, value in plan.items() if field not in LATER_SECTIONS}
-    batches = plan.get("batches", ())
-    return kept | {"batches": [{**batch, "pointer": None} for batch in batches]}
-
-
-def _mapping(where: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+def _mapping(
+    where: str, path: str, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> Iterator[Difference]:
     for field in dict.fromkeys((*old, *new)):
-        place = f"{where}.{field}" if where else field
+        place, way = (f"{where}.{field}", f"{path}.{field}") if where else (field, field)
         if field not in new:
-            yield f"{place}: removed (was {_text(old[field])})"
+            told = f"removed (was {_text(old[field])})"
+            yield Difference(place=place, path=way, told=told, was=old[field])
         elif field not in old:
-            yield f"{place}: added ({_text(new[field])})"
+            told = f"added ({_text(new[field])})"
+            yield Difference(place=place, path=way, told=told, now=new[field])
         else:
-            yield from _value(place, old[field], new[field])
+            yield from _value(place, way, old[field], new[field])
 
 
-def _value(place: str, old: object, new: object) -> Iterator[str]:
+def _value(place: str, path: str, old: Any, new: Any) -> Iterator[Difference]:  # noqa: ANN401 - JSON
     if isinstance(old, dict) and isinstance(new, dict):
-        yield from _mapping(place, old, new)
+        yield from _mapping(place, path, old, new)
     elif isinstance(old, list) and isinstance(new, list):
-        yield from _list(place, old, new)
+        yield from _list(place, path, old, new)
     elif _text(old) != _text(new):  # in JSON, unlike Python, true is not 1
-        yield f"{place}: {_text(old)} -> {_text(new)}"
+        told = f"{_text(old)} -> {_text(new)}"
+        yield Difference(place=place, path=path, told=told, was=old, now=new)
 
 
-def _list(place: str, old: Sequence[Any], new: Sequence[Any]) -> Iterator[str]:
+def _list(place: str, path: str, old: Sequence[Any], new: Sequence[Any]) -> Iterator[Difference]:
     before, after = _labelled(old), _labelled(new)
     if before is None or after is None:
         if _text(old) != _text(new):
-            yield f"{place}: {_text(old)} -> {_text(new)}"
+            told = f"{_text(old)} -> {_text(new)}"
+            yield Difference(place=place, path=path, told=told, was=old, now=new)
         return
+    inner = path + ENTRY
     for label in dict.fromkeys((*before, *after)):
         entry = f"{place}[{label}]"
         if label not in after:
-            yield f"{entry}: removed"
+            yield Difference(place=entry, path=inner, told="removed", was=before[label])
         elif label not in before:
-            yield f"{entry}: added"
+            yield Difference(place=entry, path=inner, told="added", now=after[label])
         else:
-            yield from _value(entry, before[label], after[label])
+            yield from _value(entry, inner, before[label], after[label])
     kept = [label for label in before if label in after]
     moved = [label for label in after if label in before]
     if kept != moved:
-        yield f"{place}: order is now {', '.join(moved)}"
+        told = f"order is now {', '.join(moved)}"
+        yield Difference(place=place, path=path, told=told, was=kept, now=moved, order=True)
 
 
 def _labelled(entries: Sequence[Any]) -> dict[str, Any] | None:

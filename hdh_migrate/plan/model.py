@@ -62,7 +62,7 @@ class Plan(Section):
         description="The version of this format."
     )
     migration: Name = Field(
-        description="Names the run's ledger and its evidence; another name starts anew.",
+        description="Names the ledger and its evidence; it stays as long as the migration does.",
         examples=["emc2-exit"],
     )
     source: AnySource = Field(description="Where objects are read; nothing is ever written there.")

@@ -13,7 +13,7 @@ TEMPLATE = f"""\
 # A migration plan for hdh-migrate. Check it with: hdh-migrate validate PLAN
 # Paths are relative to this file. Secrets never stand here: write env:NAME or file:PATH.
 version: 1
-migration: "{_EXAMPLE_NAME}"      # names the ledger and the evidence; another name starts anew
+migration: "{_EXAMPLE_NAME}"      # names the ledger and the evidence, for good
 
 source:                         # only ever read
   kind: azure-blob              # or folder, for a rehearsal on this machine
@@ -45,7 +45,7 @@ datasets:                       # one part of the source, mapped to one part of 
     # exclude:                  # counted and reported, each with its reason
     #   - {{glob: "**/_temporary/**", reason: "Spark scratch", allow_unused: true}}
 
-batches:                        # moved and cut over together, in the order of their needs
+batches:                        # moved and cut over together; add more at any time
   - {{name: pilot, datasets: [first]}}
   # - {{name: imaging, datasets: [scans], needs: [pilot]}}
 

@@ -77,6 +77,9 @@ class JournalPort(Protocol):
     def meta(self, name: str) -> str | None:
         """Return the value of a name in the table `meta`, None when there is none."""
 
+    def metas(self, prefix: str) -> dict[str, str]:
+        """Return every value of the table `meta` whose name begins so, by the rest of its name."""
+
     def set_meta(self, name: str, value: str) -> None:
         """Store a value under a name in the table `meta`, in place of what was there."""
 

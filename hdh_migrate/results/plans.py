@@ -77,3 +77,39 @@ class Schema(TypedDict):
 
     name: str
     schema: dict[str, object]
+
+
+class PlanChange(TypedDict):
+    """One difference of the plan from what its ledger is bound to.
+
+    `field_class`: what, how, or who. `bound_by`: batches that bind it; none: it may change.
+    `verb`: what can do it where it is bound, or judges it where it is not.
+    """
+
+    field: str
+    field_class: Literal["what", "how", "who"]
+    change: str
+    was: object
+    now: object
+    bound_by: list[str]
+    verb: str | None
+
+
+class BoundBatch(TypedDict):
+    """A batch that was begun, and the digest of all that it is bound to."""
+
+    batch: str
+    revision: int
+    digest: str
+
+
+class PlanDiff(TypedDict):
+    """How the plan differs from what its ledger is bound to; `allowed`: the next run takes it."""
+
+    migration: str
+    plan_digest: str
+    bound_digest: str | None
+    allowed: bool
+    bound: list[BoundBatch]
+    free: list[str]
+    changes: list[PlanChange]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping
 
 from hdh_migrate.clocks import Judge
+from hdh_migrate.pipeline.binding import Binder
 from hdh_migrate.pipeline.context import Context, Engines
 from hdh_migrate.pipeline.planning import paced
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
@@ -61,6 +63,7 @@ def context_of(
         judge=judge,
         progress=progress,
         stop=stop,
+        binder=Binder(plan=json.loads(canonical), recipients=services.recipients),
         engines=Engines(
             lambda role: open_engine(
                 plan,

@@ -112,7 +112,10 @@ def test_a_plan_that_was_edited_leaves_no_approval_in_force(desk: Desk) -> None:
     assert (found.missing, set(reasons(found))) == (2, {Why.OTHER_PLAN})
 
     desk.plan.write_text(text.replace("languages: [fr]", "languages: [en]"))
-    with pytest.raises(PlanChanged):  # not a plan under which this ledger goes on at all
+    assert judged(desk).missing == 2  # how it is moved may change, but what was signed is a whole
+
+    desk.plan.write_text(text.replace("prefix: a/", "prefix: z/"))
+    with pytest.raises(PlanChanged, match=r"target\.prefix.*bound by batch"):
         judged(desk)
 
 

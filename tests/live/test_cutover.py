@@ -134,7 +134,8 @@ def test_approvals_count_for_this_plan_these_keys_and_their_time_alone(site: Sit
     batches[0]["pointer"]["value"] = "s3://elsewhere/"
     site.change(batches=batches)
     changed = site.cutover("rollback", expect=3)
-    assert "plan changed under a started run" in changed.err
+    assert "batches[all].pointer.value" in changed.err
+    assert "bound by batch all: put it back; its cutover must find the pointer" in changed.err
     assert site.pointer == NEW
 
 
@@ -154,8 +155,9 @@ def test_a_cutover_may_be_planned_after_the_bytes_were_moved(site: Site) -> None
     changed = [line for line in journal(site) if line["kind"] == "plan-changed"]
     assert len(changed) == 1
     assert "cutovers: added" in changed[0]["body"]
-    site.change(limits={"retry_budget": "3s"})
-    assert "plan changed under a started run" in site.cutover("rollback", expect=3).err
+    site.change(limits={"retry_budget": "3s"})  # how it is moved may change in the window, too
+    site.cutover("rollback", expect=0)
+    assert site.pointer == OLD
 
 
 def test_a_cutover_needs_a_run_and_makes_no_ledger(site: Site) -> None:

@@ -30,6 +30,7 @@ SECTIONS: Final[Mapping[str, Lines]] = {
         "demo": "Play the whole job on this machine: move, kill, resume, report.",
         "init": "Make a commented plan, keys and a .gitignore to start from.",
         "validate": "Check a plan offline; every mistake at once, with its place.",
+        "plan": "Compare a plan with what its migration is bound to.",
         "docs": "Read the pages and schemas that belong to this version.",
     },
     "Move": {
@@ -70,6 +71,12 @@ SECTIONS: Final[Mapping[str, Lines]] = {
 }
 
 GROUPS: Final[Mapping[str, Group]] = {
+    "plan": Group(
+        help="Look at a plan beside what was begun by it.",
+        verbs={
+            "diff": "Show each change since it was bound, and which verb can do it.",
+        },
+    ),
     "cutover": Group(
         help="Switch a batch's pointer to the target, go back, or give going back up.",
         verbs={

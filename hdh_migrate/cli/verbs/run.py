@@ -91,12 +91,12 @@ def _whole(
     progress = task.out.progress()
     desk = task.desk(plan, state_dir, progress)
     if out is not None:
-        shelf.earlier_bundle(out, desk.loaded.digest)
+        shelf.earlier_bundle(out, desk.loaded.plan.migration)
     try:
         code, datasets = perform(desk, list(Step), batches, reported=True)
     finally:
         progress.close()
-    if out is not None and (aside := shelf.put_aside(out, desk.loaded.digest)) is not None:
+    if out is not None and (aside := shelf.put_aside(out, desk.loaded.plan.migration)) is not None:
         progress.note(f"the report of an earlier run is now {aside}")
     report = write_stamped_report(desk, out)
     copies = Backups(desk)

@@ -11,14 +11,16 @@ from collections.abc import Sequence
 from hdh_migrate.errors import Refused
 from hdh_migrate.events.run import RecipientsBound, RunStarted
 from hdh_migrate.ledger import Ledger
+from hdh_migrate.pipeline.binding import bindings
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.sealing.keys import PublicKey
 
 
 def bind_recipients(ledger: Ledger, plan: Plan, recipients: Sequence[str]) -> None:
-    """Write down for whom is sealed when the first run begins; later demand that nobody changed.
+    """Demand that everybody for whom is sealed is who it was when the first batch began.
 
-    `recipients` are the public keys in hexadecimal, in the plan's order.
+    `recipients` are the public keys in hexadecimal, in the plan's order. With the first batch they
+    are written down (`pipeline.binding`); of a ledger that an earlier version began, now.
 
     Raises:
         Refused: a key file has another key now; nothing was sent.
@@ -27,24 +29,32 @@ def bind_recipients(ledger: Ledger, plan: Plan, recipients: Sequence[str]) -> No
         return
     told = bound_recipients(ledger)
     if told is None:
-        # An earlier version ran without binding: what was sealed then nobody can tell any more.
-        first = next(ledger.events(RunStarted), None) is None
-        ledger.event(RecipientsBound(recipients=tuple(recipients), first=first))
-        ledger.commit()
+        if bindings(ledger):
+            # An earlier version sealed without binding: for whom nobody can tell any more.
+            first = next(ledger.events(RunStarted), None) is None
+            ledger.event(RecipientsBound(recipients=tuple(recipients), first=first))
+            ledger.commit()
         return
+    if told == list(recipients):
+        return
+    was, now = map(fingerprints, (told, recipients))
     lines = [
-        f"seal.recipients[{number}] ({path}): was {fingerprint_of(was)}, is {fingerprint_of(now)}"
-        for number, (path, was, now) in enumerate(
-            zip(plan.seal.recipients, told, recipients, strict=True)
-        )
-        if was != now
+        f"seal.recipients[{number}] ({path}): was {old}, is {new}"
+        for number, (path, old, new) in enumerate(zip(plan.seal.recipients, was, now, strict=False))
+        if old != new
     ]
-    if lines:
-        raise Refused(
-            "recipients are not those for whom this migration began to seal",
-            blockers=lines,
-            hint="nothing was sent; put the key files back: recipients never change under a run",
-        )
+    lines += [f"seal.recipients: {name} was there" for name in was[len(now) :]]
+    lines += [f"seal.recipients: {name} is new" for name in now[len(was) :]]
+    raise Refused(
+        "recipients are not those for whom this migration began to seal",
+        blockers=lines,
+        hint="nothing was sent; put the key files back: what is sealed stays sealed for those keys",
+    )
+
+
+def fingerprints(recipients: Sequence[str]) -> list[str]:
+    """Return the short names of public keys in hexadecimal."""
+    return [fingerprint_of(raw) for raw in recipients]
 
 
 def bound_recipients(ledger: Ledger) -> list[str] | None:

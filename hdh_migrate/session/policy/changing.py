@@ -1,39 +1,135 @@
-"""Which changes of a plan a ledger bears after its run has begun."""
+"""What a plan may change under a ledger, what it may not, and which verb can do it.
+
+*What* a batch is stays as it was when its inventory began, and an amendment alone changes it.
+*How* may change at any time. *Who consents* may change in the plan, and is judged where consent is
+asked for (`session.policy.consents`); but a pointer that a cutover has touched stays.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from hdh_migrate.errors import LedgerDamaged
+from hdh_migrate.errors import LedgerDamaged, PlanChanged
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.ledger import Ledger
+from hdh_migrate.pipeline.binding import bindings
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, standings
-from hdh_migrate.plan.diff import moves_alike
+from hdh_migrate.plan.classes import FieldClass, what_of
+from hdh_migrate.plan.diff import Difference, differences
 from hdh_migrate.plan.loader import LoadedPlan
 
+TOOL = "hdh-migrate"
 
-def may_change(ledger: Ledger, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Say whether the ledger goes on under the new plan.
+PUT_BACK = "put it back"
+"""What to do where no verb does it."""
 
-    It does when both move and prove the same, and when no pointer is changed under a cutover that
-    has touched it: a rollback must find the pointer that was switched.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One difference between the plan and what a ledger is bound to."""
+
+    difference: Difference
+    kind: FieldClass
+    batches: tuple[str, ...] = ()
+    """Those that bind it; none: it may change."""
+    verb: str | None = None
+    """What can do it where it is bound, or judges it where it is not; None: there is none."""
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the next verb takes it as it is."""
+        return not self.batches
+
+    @property
+    def line(self) -> str:
+        """The difference, and what stands against it."""
+        told = self.difference.line
+        if not self.batches:
+            return told
+        bound = f"bound by batch {', '.join(self.batches)}"
+        return f"{told} ({bound}: {self.verb or PUT_BACK})"
+
+
+def judged(ledger: Ledger, new: Mapping[str, Any]) -> list[Change]:
+    """Return each difference of a canonical plan from what a ledger is bound to.
+
+    A ledger that no run has begun is bound to nothing.
     """
-    if not moves_alike(old, new):
-        return False
+    old = json.loads(ledger.meta("plan") or "{}")
+    if not old:
+        return []
+    bound = _bound(ledger, new)
+    pointers = dict(_touched(ledger, old, new))
+    rest = [one for one in differences(old, new) if one.place not in bound]
+    return [*bound.values(), *(_free(one, pointers) for one in rest)]
+
+
+def _bound(ledger: Ledger, new: Mapping[str, Any]) -> dict[str, Change]:
+    """Return the differences in what batches are that were begun, by their places."""
+    found: dict[str, Change] = {}
+    for binding in bindings(ledger).values():
+        now = what_of(new, binding.batch)
+        if now is None:
+            gone = Difference(
+                place=f"batches[{binding.batch}]", path="batches[]", told="not in the plan any more"
+            )
+            told = [gone]
+        else:
+            told = differences(binding.what, now)
+        for one in told:
+            change = found.get(one.place) or Change(
+                difference=one, kind=FieldClass.WHAT, verb=_verb(one, binding.batch)
+            )
+            found[one.place] = replace(change, batches=(*change.batches, binding.batch))
+    return found
+
+
+def _verb(one: Difference, batch: str) -> str | None:
+    """Return what can change a bound field; None: nothing."""
+    del one, batch
+    return None
+
+
+def _free(one: Difference, pointers: Mapping[str, str]) -> Change:
+    """Return a difference that no batch's inventory binds."""
+    place = next((at for at in pointers if one.place == at or one.place.startswith(f"{at}.")), None)
+    if place is not None:
+        back = "put it back; its cutover must find the pointer that it switched"
+        return Change(difference=one, kind=FieldClass.WHO, batches=(pointers[place],), verb=back)
+    asks = f"{TOOL} cutover start PLAN" if one.kind is FieldClass.WHO else None
+    return Change(difference=one, kind=one.kind, verb=asks)
+
+
+def _touched(
+    ledger: Ledger, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """Give place and batch of each pointer that a cutover has touched and that is another one."""
     for (batch, track), story in standings(ledger.cutovers()).items():
         touched = story.stage not in BEFORE_SWITCH or story.intended
         if touched and _pointer(old, batch, track) != _pointer(new, batch, track):
-            return False
-    return True
+            field = {Track.CUTOVER: "batches[{}].pointer", Track.REHEARSAL: "cutovers[{}].canary"}
+            yield field[track].format(batch), batch
+
+
+def demand_allowed(changes: Iterable[Change]) -> None:
+    """Demand that a plan's changes may be taken as they are.
+
+    Raises:
+        PlanChanged: some may not; each with its field, the batch that binds it, and the verb.
+    """
+    refused = [one.line for one in changes if not one.allowed]
+    if refused:
+        raise PlanChanged(refused)
 
 
 def bears(ledger: Ledger, loaded: LoadedPlan) -> bool:
     """Say whether a ledger is of this plan, or may be bound to it by the next run."""
     if ledger.meta("plan_digest") == loaded.digest:
         return True
-    return may_change(ledger, _known(ledger), json.loads(loaded.canonical))
+    return all(one.allowed for one in judged(ledger, json.loads(loaded.canonical)))
 
 
 def demand_datasets(ledger: Ledger, loaded: LoadedPlan) -> None:
@@ -49,10 +145,6 @@ def demand_datasets(ledger: Ledger, loaded: LoadedPlan) -> None:
     if there != planned:
         name, _ = min(there ^ planned)
         raise LedgerDamaged(f"dataset {name} does not stand in the ledger as in the plan")
-
-
-def _known(ledger: Ledger) -> Mapping[str, Any]:
-    return dict(json.loads(ledger.meta("plan") or "{}"))
 
 
 def _pointer(plan: Mapping[str, Any], batch: str, track: Track) -> Any:  # noqa: ANN401 - JSON

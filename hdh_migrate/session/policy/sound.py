@@ -25,7 +25,7 @@ def sound_ledger(desk: Desk) -> Iterator[Ledger]:
         LedgerDamaged: the rows, or its name, are not as the journal tells them, or not of the
             plan's datasets.
         LedgerLocked: it has to be brought up or bound, and another command holds it.
-        PlanChanged: it was started with a plan that moves or proves something else.
+        PlanChanged: what the plan changes is bound, or its pointer is one that was switched.
     """
     ledger = desk.read_ledger()
     if ledger.outdated or ledger.meta("plan_digest") != desk.loaded.digest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import secrets
@@ -9,7 +10,6 @@ import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from hdh_migrate import __version__
@@ -19,6 +19,7 @@ from hdh_migrate.events.run import ExchangeTotal, LedgerNamed, RunEnded, RunStar
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Problem, Step
+from hdh_migrate.pipeline.binding import adopt
 from hdh_migrate.pipeline.context import Context, Engines
 from hdh_migrate.pipeline.forecast import Forecast
 from hdh_migrate.pipeline.inventory import Inventory
@@ -28,7 +29,7 @@ from hdh_migrate.results.moves import BatchForecast, DatasetStates
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import gate, lasting
 from hdh_migrate.session.policy.binding import bind_recipients
-from hdh_migrate.session.policy.changing import demand_datasets, may_change
+from hdh_migrate.session.policy.changing import demand_allowed, demand_datasets, judged
 from hdh_migrate.session.policy.contents import signers, tell_contents
 from hdh_migrate.session.policy.openings import take_in
 from hdh_migrate.session.policy.timekeeping import judge_for
@@ -242,19 +243,23 @@ def bind(desk: Desk, ledger: Ledger) -> None:
     """Bind a ledger to the plan, or to the plan as it was changed since.
 
     Raises:
-        PlanChanged: it was started with a plan that moves or proves something else.
+        PlanChanged: what the plan changes is bound, or its pointer is one that was switched.
         LedgerDamaged: it does not have the plan's datasets, or another name than it had.
     """
     plan = desk.loaded.plan
     name_of(ledger)
+    if ledger.meta("plan_digest") is not None:
+        adopt(ledger)
+    demand_allowed(judged(ledger, json.loads(desk.loaded.canonical)))
     batch_of = {name: batch.name for batch in plan.ordered_batches() for name in batch.datasets}
     ledger.start(
         desk.loaded.digest,
         desk.loaded.canonical,
         [(dataset.name, batch_of[dataset.name]) for dataset in plan.datasets],
         diff=changes,
-        may_change=partial(may_change, ledger),
+        may_change=lambda _was, _now: True,  # as was demanded
     )
+    adopt(ledger)
     demand_datasets(ledger, desk.loaded)
     if ledger.meta(RUN_TAG) is None:
         # The plan's digest alone would take another ledger's objects for ours.

@@ -1,8 +1,8 @@
 """Where `run --out` puts its bundle when the same command is given again.
 
 The command that finishes a killed run is the command that began it, `--out` included. A bundle of
-the same plan that is already there is put aside under the time at which it was written; anything
-else there is refused before a byte moves.
+the same migration that is already there, whatever its plan was then, is put aside under the time at
+which it was written; anything else there is refused before a byte moves.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from hdh_migrate.evidence.signatures.checkpoint import sidecar, taken
 from hdh_migrate.folders import sync
 
 
-def earlier_bundle(out: Path, plan_digest: str) -> str | None:
+def earlier_bundle(out: Path, migration: str) -> str | None:
     """Return when the bundle at `out` was written, None when there is nothing there.
 
     Raises:
-        UsageError: what is there is not a bundle of this plan, or the checkpoint of one that is
-            not there any more.
+        UsageError: what is there is not a bundle of this migration, or the checkpoint of one that
+            is not there any more.
     """
     if not out.is_symlink() and (not out.exists() or (out.is_dir() and not any(out.iterdir()))):
         if sidecar(out).exists():
@@ -30,25 +30,25 @@ def earlier_bundle(out: Path, plan_digest: str) -> str | None:
         return None
     try:
         predicate = _predicate(json.loads((out / "statement.json").read_bytes()))
-        if predicate["plan"]["digest"]["sha256"] == plan_digest:
+        if predicate["migration"] == migration:
             return str(predicate["times"]["written"])
     except (OSError, ValueError, KeyError, TypeError):
         pass
     raise UsageError(
-        f"{out}: exists and holds something other than a report of this plan",
+        f"{out}: exists and holds something other than a report of this migration",
         hint="name another folder with --out; nothing was moved",
     )
 
 
-def put_aside(out: Path, plan_digest: str) -> Path | None:
-    """Move an earlier bundle of the same plan, and its checkpoint, out of the way.
+def put_aside(out: Path, migration: str) -> Path | None:
+    """Move an earlier bundle of the same migration, and its checkpoint, out of the way.
 
     Returns where it is now.
 
     Raises:
-        UsageError: what is there is not a bundle of this plan.
+        UsageError: what is there is not a bundle of this migration.
     """
-    written = earlier_bundle(out, plan_digest)
+    written = earlier_bundle(out, migration)
     if written is None:
         return None
     stamp = written.translate(str.maketrans("", "", "-:."))

@@ -60,6 +60,7 @@ def test_the_verbs_are_found() -> None:
         ("ledger",),
         ("providers",),
         ("keys",),
+        ("plan",),
     }
 
 

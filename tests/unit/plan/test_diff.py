@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hdh_migrate.fixity import canonical_json
-from hdh_migrate.plan.diff import changes, moves_alike
+from hdh_migrate.plan.diff import changes, differences
 from tests.unit.plan.builders import GOOD, as_yaml, loaded
 
 
@@ -92,15 +92,17 @@ def test_there_is_a_line_exactly_when_there_is_a_difference(
     assert changes(old, old) == []
 
 
-def test_cutovers_alone_may_differ_in_plans_that_move_alike() -> None:
-    old = {"datasets": [1], "batches": [{"name": "b", "datasets": ["d"]}]}
+def test_each_difference_says_what_it_is_about() -> None:
+    old = {"batches": [{"name": "b", "datasets": ["d"]}], "limits": {"bandwidth": "1MiB/s"}}
     new = {
-        "datasets": [1], "batches": [{"name": "b", "datasets": ["d"], "pointer": {"kind": "file"}}],
-        "cutovers": [{"batch": "b"}], "approvals": {"keys": ["k"]}, "freeze": {"kind": "statement"},
-        "waivers": {"keys": ["k"]},
+        "batches": [{"name": "b", "datasets": ["d"], "pointer": {"kind": "file"}}, {"name": "c"}],
+        "limits": {"bandwidth": "2MiB/s"}, "approvals": {"keys": ["k"]},
+        "cutovers": [{"batch": "b"}],
     }  # fmt: skip
-    assert moves_alike(old, new)
-    assert moves_alike(new, old)
-    assert not moves_alike(old, {**new, "datasets": [2]})
-    assert not moves_alike(old, {**new, "batches": [{"name": "c", "datasets": ["d"]}]})
-    assert not moves_alike(old, {**new, "limits": {}})
+    assert [(one.place, one.path, one.kind.value) for one in differences(old, new)] == [
+        ("batches[b].pointer", "batches[].pointer", "who"),
+        ("batches[c]", "batches[]", "what"),
+        ("limits.bandwidth", "limits.bandwidth", "how"),
+        ("approvals", "approvals", "who"),
+        ("cutovers", "cutovers", "who"),
+    ]

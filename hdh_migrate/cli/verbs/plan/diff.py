@@ -1,0 +1,49 @@
+"""`plan diff`: what of a plan was changed since it was bound, and which verb can do it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.plans import PlanDiff
+
+if TYPE_CHECKING:
+    from hdh_migrate.results.plans import PlanChange
+
+
+@verb(
+    examples=("plan diff plan.yaml", "plan diff plan.yaml --json"),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
+    result=PlanDiff,
+)
+def diff(plan: Plan, *, as_json: AsJson = False, state_dir: StateDir = None) -> None:
+    """Show how a plan differs from what is bound: what, how or who; which batch, which verb.
+
+    Exit 0: the next run takes every change; 3: some are of batches that have begun.
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> Exit:
+        from hdh_migrate.session.views.plan_diff import plan_diff
+
+        told = plan_diff(task.desk(plan, state_dir, dry=True))
+        task.out.result(told, _text(told))
+        return Exit.OK if told["allowed"] else Exit.REFUSED
+
+    task.run(body)
+
+
+def _text(told: PlanDiff) -> str:
+    bound = ", ".join(f"{one['batch']} (revision {one['revision']})" for one in told["bound"])
+    lines = [f"bound: {bound or 'no batch'}; free: {', '.join(told['free']) or 'no batch'}"]
+    if not told["changes"]:
+        return "\n".join([*lines, "the plan is as it is bound"])
+    return "\n".join([*lines, *map(_line, told["changes"])])
+
+
+def _line(change: PlanChange) -> str:
+    told = f"{change['field_class']:<4}  {change['field']}: {change['change']}"
+    if change["bound_by"]:
+        return f"{told}\n      bound by batch {', '.join(change['bound_by'])}: {change['verb']}"
+    return f"{told}\n      free: {change['verb'] or 'the next run takes it and tells the journal'}"
