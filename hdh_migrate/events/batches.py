@@ -1,4 +1,4 @@
-"""What each batch of a plan is bound to, and how that was changed (decisions/0042)."""
+"""What each batch of a plan is bound to, and how that was changed (decisions/0043)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Which fields of a plan say what is moved, how it is moved, and who consents: all of them, here.
 
 *What* is bound batch by batch, when a batch's inventory begins; *how* may change at any time; *who*
-changes by the consent of those who had a say before (docs/decisions/0042-plans-that-grow.md).
+changes by the consent of those who had a say before (docs/decisions/0043-plans-that-grow.md).
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ FIELDS: Final[Mapping[str, FieldClass]] = {
     "planned": _HOW,
     "waivers": _WHO,
     "report": _HOW,
+    "backup": _HOW,
     "approvals": _WHO,
     "freeze": _WHO,
     "cutovers[].batch": _WHO,

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hdh_migrate.errors import Exit, LedgerDamaged
+from hdh_migrate.errors import Exit, LedgerDamaged, PlanChanged
+from hdh_migrate.events.batches import BatchBound
 from hdh_migrate.events.objects import FindingsChanged, ObjectsFailed
 from hdh_migrate.events.run import LedgerUpgraded
 from hdh_migrate.evidence.check import examine
@@ -19,9 +20,12 @@ from hdh_migrate.folders import make_private
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import State
+from hdh_migrate.pipeline.binding import bindings
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.approve import subject_here
 from hdh_migrate.session.verbs.report import write_report
+from hdh_migrate.session.verbs.run import bound_ledger
 from tests.support.quiet import FakeClock, Notes
 from tests.unit.ledger.test_reconcile import cover_anew, end, inventoried, listed
 
@@ -174,3 +178,32 @@ def test_a_journal_that_somebody_wrote_anew_and_wrongly_is_damaged_and_no_fault_
         write_report(desk, tmp_path / "bundle")
     assert damaged.value.exit_code is Exit.DAMAGED
     assert not (tmp_path / "bundle").exists()
+
+
+def test_an_old_ledger_is_bound_by_what_it_has_begun_and_nothing_is_listed_again(
+    desk: Desk,
+) -> None:
+    looked = desk.read_ledger()
+    ahead = [(one.batch, one.digest) for one in bindings(looked).values()]
+    was = [(row.name, row.root) for row in looked.datasets()]
+    looked.close()
+    assert [name for name, _ in ahead] == ["pilot", "imaging"]
+    plan = desk.loaded.path
+    plan.write_text(plan.read_text() + "limits: {retry_budget: 3s}\n")
+
+    for _ in range(2):
+        again = Desk.open(plan, None, Notes(), threading.Event())
+        with bound_ledger(again, offline(FakeClock(), again.ledger_path)) as ledger:
+            told = [event for _, event in ledger.events(BatchBound)]
+            assert [(one.batch, one.digest) for one in told] == ahead
+            assert [(one.revision, one.adopted) for one in told] == [(1, True), (1, True)]
+            assert [(row.name, row.root) for row in ledger.datasets()] == was
+            ledger.reconcile()
+
+    plan.write_text(plan.read_text() + "verify: {level: head}\n")
+    changed = Desk.open(plan, None, Notes(), threading.Event())
+    with (
+        pytest.raises(PlanChanged, match=r"verify\.level.*bound by batch pilot, imaging"),
+        bound_ledger(changed, offline(FakeClock(), changed.ledger_path)),
+    ):
+        pass
