@@ -203,7 +203,7 @@ def test_an_old_ledger_is_bound_by_what_it_has_begun_and_nothing_is_listed_again
     plan.write_text(plan.read_text() + "verify: {level: head}\n")
     changed = Desk.open(plan, None, Notes(), threading.Event())
     with (
-        pytest.raises(PlanChanged, match=r"verify\.level.*bound by batch pilot, imaging"),
+        pytest.raises(PlanChanged, match=r"verify\.level.*bound by batch imaging, pilot"),
         bound_ledger(changed, offline(FakeClock(), changed.ledger_path)),
     ):
         pass
