@@ -528,15 +528,27 @@ class Code(StrEnum):
     )
     # --- after the move ------------------------------------------------------------------------
     VANISHED = _finding(
-        "vanished", "cutover",
-        "the final delta of a cutover did not find it at the source any more; the target"
-        " keeps it",
+        "vanished", "inventory",
+        "a later listing (`--refresh`, or the final delta of a cutover) did not find it at the"
+        " source any more; what the target has of it stays there. `vanished: keep-at-target` in a"
+        " dataset's plan makes a note of it",
         Remedy(
-            "the target keeps it, verified",
+            "the target keeps what it has of it; what was not moved yet counts as left behind",
             _waived("vanished", "ask who deleted it at the source; when that was meant, "),
         ),
-        fr="plus à la source ; la cible le garde",
-        en="no longer at the source; the target keeps it",
+        fr="plus à la source ; la cible garde ce qu'elle en a",
+        en="no longer at the source; the target keeps what it has of it",
+    )
+    VANISHED_KEPT = _note(
+        "vanished-kept", "inventory",
+        "no longer at the source, which the plan foresees (`vanished: keep-at-target`); what the"
+        " target has of it stays there",
+        Remedy(
+            "the target keeps what it has of it; what was not moved yet counts as left behind",
+            'nothing need be done; "hdh-migrate report PLAN" tells of it',
+        ),
+        fr="plus à la source, comme le plan le prévoit ; la cible garde ce qu'elle en a",
+        en="no longer at the source, as the plan foresees; the target keeps what it has of it",
     )
     DECOMMISSION_DRIFTED = _finding(
         "decommission-drifted", "decommission", _KEPT,

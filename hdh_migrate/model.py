@@ -53,6 +53,10 @@ class State(IntEnum):
     FAILED = 6
 
 
+VANISHED = "vanished"
+"""Why an object is left behind that was gone from the source before it could be moved."""
+
+
 class Verdict(StrEnum):
     """What a comparison between source and target found."""
 
@@ -134,6 +138,8 @@ class Pinned(NamedTuple):
     number: int
     told: Brief
     state: State
+    reason: str | None = None
+    """Why it is left behind."""
 
 
 class Looked(NamedTuple):

@@ -57,6 +57,9 @@ class InventoryChanged(Event):
     changed: tuple[tuple[str, str], ...] | Absent
     """What a leaf was, and what it is now."""
     changed_excluded: tuple[tuple[str, str], ...] | Absent
+    """Likewise, of rows that are left behind from here on; such a leaf may stay as it is."""
+    changed_included: tuple[tuple[str, str], ...] | Absent
+    """Likewise, of rows that were left behind until here, and are to be moved from here on."""
 
 
 InventoryEvent = InventorySealed | InventoryChanged

@@ -14,6 +14,7 @@ from hdh_migrate.events.event import Event
 from hdh_migrate.events.inventory import InventoryEvent
 from hdh_migrate.events.looks import LookEvent
 from hdh_migrate.events.objects import ObjectEvent
+from hdh_migrate.events.refreshes import RefreshEvent
 from hdh_migrate.events.run import RunEvent
 from hdh_migrate.jsonform import JsonForm, OtherForm, json_form
 
@@ -21,7 +22,13 @@ T = TypeVar("T", bound=JsonForm)
 
 CutoverEvent: TypeAlias = SwitchEvent | ConsentEvent | DecommissionEvent
 JournalEvent: TypeAlias = (
-    InventoryEvent | ObjectEvent | LookEvent | BatchEvent | RunEvent | CutoverEvent
+    InventoryEvent
+    | ObjectEvent
+    | LookEvent
+    | RefreshEvent
+    | BatchEvent
+    | RunEvent
+    | CutoverEvent
 )
 
 KINDS: Final[Mapping[str, type[Event]]] = {one.kind: one for one in get_args(JournalEvent)}

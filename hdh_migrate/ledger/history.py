@@ -15,6 +15,8 @@ from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.events.inventory import Covered, InventoryChanged, InventorySealed
 from hdh_migrate.fixity import Inventoried
 
+_Was = tuple[int, bytes | None, bool]
+
 
 class History:
     """The seals of one dataset, and what changed between and after them."""
@@ -23,9 +25,10 @@ class History:
         self._name = name
         self._seals: list[tuple[int, InventorySealed]] = []
         self._last_change = 0
-        # Of a leaf that a row has today: what it was before each change; None: not there yet.
-        self._past: dict[bytes, list[tuple[int, bytes | None]]] = {}
-        self._left_out: dict[bytes, int] = {}
+        # Of a leaf that a row has today: what it was before each change (None: not there yet),
+        # and whether it was left out then.
+        self._past: dict[bytes, list[_Was]] = {}
+        self._left_out: set[bytes] = set()
 
     @property
     def root(self) -> str | None:
@@ -45,23 +48,27 @@ class History:
         self._last_change = seq
         for leaves, excluded in ((told.joined, False), (told.joined_excluded, True)):
             for leaf in map(bytes.fromhex, leaves or ()):
-                self._add(seq, leaf, [(seq, None)], excluded=excluded)
-        for pairs, excluded in ((told.changed, False), (told.changed_excluded, True)):
+                self._add(seq, leaf, [(seq, None, False)], excluded=excluded)
+        for pairs, excluded, was_excluded in (
+            (told.changed, False, False),
+            (told.changed_excluded, True, False),
+            (told.changed_included, False, True),
+        ):
             for pair in pairs or ():
                 was, now = map(bytes.fromhex, pair)
-                if was in self._left_out:
-                    raise LedgerDamaged(f"event {seq} changes an object that was left out")
-                past = [*self._past.pop(was, []), (seq, was)]
+                if was in self._past and was_excluded is not (was in self._left_out):
+                    how = "was not" if was_excluded else "was"
+                    raise LedgerDamaged(f"event {seq} changes an object that {how} left out")
+                self._left_out.discard(was)
+                past = [*self._past.pop(was, []), (seq, was, was_excluded)]
                 self._add(seq, now, past, excluded=excluded)
 
-    def _add(
-        self, seq: int, leaf: bytes, past: list[tuple[int, bytes | None]], *, excluded: bool
-    ) -> None:
+    def _add(self, seq: int, leaf: bytes, past: list[_Was], *, excluded: bool) -> None:
         if leaf in self._past:
             raise LedgerDamaged(f"event {seq} tells of an object that is there already")
         self._past[leaf] = past
         if excluded:
-            self._left_out[leaf] = seq
+            self._left_out.add(leaf)
 
     def compare(self, rows: Iterable[tuple[bytes, int, bool]]) -> None:
         """Compare (leaf, size, excluded) of every row, in the order of keys, with the events.
@@ -81,9 +88,11 @@ class History:
             if excluded != (leaf in self._left_out):
                 raise self._differs("what became of an object that joined or changed later")
             for (seq, _), one in zip(self._seals, counted, strict=True):
-                then = next((was for at, was in past if at > seq), leaf)
+                then, left_out = next(
+                    ((was, out) for at, was, out in past if at > seq), (leaf, excluded)
+                )
                 if then is not None:
-                    one.add(then, size, excluded=excluded and self._left_out[leaf] <= seq)
+                    one.add(then, size, excluded=left_out)
         for (seq, told), one in zip(self._seals, counted, strict=True):
             self._compare_seal(seq, told, InventorySealed.of(self._name, one.told()))
         if met != len(self._past):

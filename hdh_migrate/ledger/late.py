@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
+from hdh_migrate.events.event import Event
 from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS
 from hdh_migrate.ledger.objects import Objects
 from hdh_migrate.ledger.rows import extra_of, leaf_of, raw_digest, verified_of
@@ -31,9 +32,9 @@ class Late(Objects):
         rows = self._rows(self._sql["pinned"], (dataset, key_bytes(key)))
         if not rows:
             return None
-        number, state, size, version, md5, kind = rows[0]
+        number, state, size, version, md5, kind, reason = rows[0]
         told = Brief(key, size, version, kind, None if md5 is None else md5.hex())
-        return Pinned(number, told, State(state))
+        return Pinned(number, told, State(state), reason)
 
     def last_object(self) -> int:
         """Return the largest object id that is in use, 0 when there is none."""
@@ -49,9 +50,15 @@ class Late(Objects):
 
     @all_or_nothing
     def update(
-        self, dataset: int, new: Sequence[Listed], changed: Sequence[tuple[int, Listed]]
+        self,
+        dataset: int,
+        new: Sequence[Listed],
+        changed: Sequence[tuple[int, Listed]],
+        told: Event | None = None,
     ) -> None:
         """Add objects that came late and pin the new versions of (id, object) pairs; commit.
+
+        `told` is an event of the same transaction.
 
         Raises:
             LedgerDamaged: a row was changed behind the journal's back.
@@ -63,6 +70,8 @@ class Late(Objects):
             self._join(dataset, one)
         for number, one in changed:
             self._repin(dataset, number, one)
+        if told is not None:
+            self.event(told)
         self.commit()
 
     def _join(self, dataset: int, one: Listed) -> None:
@@ -93,10 +102,38 @@ class Late(Objects):
         self._moved(dataset, size, State(state), None)
         self._moved(dataset, obj.size, None, one.state)
         if self._is_sealed(dataset):
-            excluded = one.state is State.EXCLUDED
-            self._changes_leaf(dataset, was, leaf_of(obj), excluded=excluded)
+            self._changes_leaf(
+                dataset, was, leaf_of(obj),
+                excluded=one.state is State.EXCLUDED, was_excluded=state == State.EXCLUDED,
+            )  # fmt: skip
         if one.state in ENDED:
             self._fails(dataset, number)
+
+    @all_or_nothing
+    def leave(self, ids: Iterable[int]) -> dict[int, bool]:
+        """Leave objects behind that the source no longer has and that were not moved.
+
+        Return which were left, and whether the target may hold something of them: an earlier
+        version, or what was sent and not proven. Commit together with what tells of it.
+
+        Raises:
+            LedgerDamaged: a row was changed behind the journal's back.
+        """
+        self._tell()  # rows that failed just now are covered before they may be let go
+        query = (
+            "SELECT dataset, size, state, etag IS NOT NULL OR state = 3 FROM object"
+            " WHERE id = ? AND state IN (0, 2, 3, 6)"
+        )
+        leaving = {number: row for number in ids for row in self._rows(query, (number,))}
+        self._replace(FAILED_ROWS, {n for n, row in leaving.items() if row[2] in ENDED})
+        for number, (dataset, size, state, _) in leaving.items():
+            self._do(self._sql["leave"], (number,))
+            self.drop_upload(number)
+            self._close_findings("object", number)
+            self._moved(dataset, size, State(state), State.EXCLUDED)
+            leaf = self._leaf(number)
+            self._changes_leaf(dataset, leaf, leaf, excluded=True)
+        return {number: bool(row[3]) for number, row in leaving.items()}
 
     # --- looked at again ---------------------------------------------------------------------
 

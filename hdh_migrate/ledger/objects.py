@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from hdh_migrate.events.inventory import InventoryCounts
@@ -184,11 +184,21 @@ class Objects(Uploads):
             self._moved(entry.dataset, entry.obj.size, State.SENT, None)
             self._moved(entry.dataset, obj.size, None, State.SENT)
 
+    def failures(self, dataset: int) -> list[tuple[int, str]]:
+        """Return the id of each object that failed, with the code that ended it."""
+        rows = self._rows(self._sql["failed_of"], (dataset,))
+        return [(number, reason) for number, _, reason in rows]
+
     @all_or_nothing
-    def retry_failed(self, dataset: int) -> int:
-        """Let every failed object that could end otherwise wait again; return how many."""
+    def retry_failed(self, dataset: int, ids: Collection[int] | None = None) -> int:
+        """Let every failed object that could end otherwise wait again; return how many.
+
+        With `ids` only those of them.
+        """
         rows = self._rows(self._sql["failed_of"], (dataset,))
         again = [row for row in rows if not row[2].startswith("kind-")]
+        if ids is not None:
+            again = [row for row in again if row[0] in ids]
         if again:
             self._tell()  # rows that failed just now are covered before they may be let go
             self._replace(FAILED_ROWS, {row[0] for row in again})

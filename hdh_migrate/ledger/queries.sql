@@ -12,6 +12,10 @@ UPDATE object SET size = ?, version = ?, modified = ?, md5 = ?, extra = ?, fold 
        state = ?, reason = ?, drifts = 0, verdict = NULL, level = NULL, verified_at = NULL,
        attempt = max(attempt, 1) WHERE id = ?;
 
+-- leave: the source has no more of an object that was never moved: it is left behind, as it was.
+UPDATE object SET state = 1, reason = 'vanished', drifts = 0, verdict = NULL, level = NULL,
+       verified_at = NULL WHERE id = ?;
+
 -- relist: the target does not hold a verified object any more: it waits to be sent again.
 UPDATE object SET state = 0, reason = NULL, verdict = NULL, level = NULL, verified_at = NULL,
        drifts = 0, attempt = max(attempt, 1) WHERE id = ? AND state = 5;
@@ -121,7 +125,8 @@ FROM object WHERE dataset = ? ORDER BY key;
 SELECT id, state, size, version, md5,
        CASE WHEN state = 6 AND reason GLOB 'kind-*' THEN substr(reason, 6)
             WHEN state = 1 THEN coalesce(extra ->> '$.kind', iif(reason = 'directory', reason, 'object'))
-            ELSE 'object' END
+            ELSE 'object' END,
+       iif(state = 1, reason, NULL)
 FROM object WHERE dataset = ? AND key = ?;
 
 -- doubted: objects that are not to be moved because of what a listing said of them alone.

@@ -50,17 +50,21 @@ class Changes:
     joined_excluded: list[str] = field(default_factory=list)
     changed: list[tuple[str, str]] = field(default_factory=list)
     changed_excluded: list[tuple[str, str]] = field(default_factory=list)
+    changed_included: list[tuple[str, str]] = field(default_factory=list)
 
     def split(self, dataset: str) -> Iterator[InventoryChanged]:
         """Yield one event after another, each with one list."""
         told = partial(
             InventoryChanged, dataset=dataset,
             joined=ABSENT, joined_excluded=ABSENT, changed=ABSENT, changed_excluded=ABSENT,
+            changed_included=ABSENT,
         )  # fmt: skip
         for leaves in pieces(self.joined, LEAVES):
             yield told(joined=tuple(leaves))
         for leaves in pieces(self.joined_excluded, LEAVES):
             yield told(joined_excluded=tuple(leaves))
+        for pairs in pieces(self.changed_included, LEAVES):
+            yield told(changed_included=tuple(pairs))
         for pairs in pieces(self.changed, LEAVES):
             yield told(changed=tuple(pairs))
         for pairs in pieces(self.changed_excluded, LEAVES):
@@ -109,11 +113,19 @@ class Telling(Coverage):
         changes = self._changes.setdefault(dataset, Changes())
         (changes.joined_excluded if excluded else changes.joined).append(leaf.hex())
 
-    def _changes_leaf(self, dataset: int, was: bytes, now: bytes, *, excluded: bool) -> None:
-        if was != now or excluded:
-            changes = self._changes.setdefault(dataset, Changes())
-            pairs = changes.changed_excluded if excluded else changes.changed
-            pairs.append((was.hex(), now.hex()))
+    def _changes_leaf(
+        self, dataset: int, was: bytes, now: bytes, *, excluded: bool, was_excluded: bool = False
+    ) -> None:
+        if was == now and excluded is was_excluded:
+            return
+        changes = self._changes.setdefault(dataset, Changes())
+        if was_excluded:  # told before the others: what is left behind again has two of them
+            back = was if excluded else now
+            changes.changed_included.append((was.hex(), back.hex()))
+        if excluded:
+            changes.changed_excluded.append((was.hex(), now.hex()))
+        elif not was_excluded:
+            changes.changed.append((was.hex(), now.hex()))
 
     def _leaf(self, number: int) -> bytes:
         row = self._rows("SELECT key, size, version FROM object WHERE id = ?", (number,))[0]

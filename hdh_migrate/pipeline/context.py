@@ -38,6 +38,8 @@ class DatasetRules:
     allow_empty: bool
     live: bool
     compare_md5: bool = True
+    keep_vanished: bool = False
+    """Whether it is a note, and no finding, that the source no longer has an object."""
 
 
 IDLE_GRACE_SECONDS = 30.0

@@ -171,6 +171,13 @@ class Dataset(Section):
         description="The source may be written to while it is listed: two listings that differ"
         " become a finding; otherwise they are a refusal.",
     )
+    vanished: Literal["finding", "keep-at-target"] | None = Field(
+        default=None,  # not "finding": what is not given has no part in the plan's digest
+        description="What it means that an object is gone from the source when it is listed again"
+        " (`--refresh`, and the final delta of a cutover). Either way what the target has of it"
+        " stays there. `finding`, which it is by default, asks for a person; `keep-at-target` makes"
+        " a note of it, for a source in which objects are deleted day by day.",
+    )
     collisions: Literal["refuse", "keep"] = Field(
         default="refuse",
         description="What to do when two keys differ only in case or accents' encoding: refuse,"

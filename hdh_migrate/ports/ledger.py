@@ -5,7 +5,7 @@ Whatever is recorded may wait for `commit` before it is durable. Every call may 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -161,9 +161,25 @@ class InventoryLedger(Protocol):
         """Return the largest object id that is in use, 0 when there is none."""
 
     def update(
-        self, dataset: int, new: Sequence[Listed], changed: Sequence[tuple[int, Listed]]
+        self,
+        dataset: int,
+        new: Sequence[Listed],
+        changed: Sequence[tuple[int, Listed]],
+        told: Event | None = None,
     ) -> None:
         """Add objects that came late and pin the new versions of (id, object) pairs; commit.
+
+        `told` is an event of the same transaction.
+
+        Raises:
+            LedgerDamaged: a row was changed behind the journal's back.
+        """
+
+    def leave(self, ids: Iterable[int]) -> dict[int, bool]:
+        """Leave objects behind that the source no longer has and that were not moved.
+
+        Return which were left, and whether the target may hold something of them: an earlier
+        version, or what was sent and not proven. Commit together with what tells of it.
 
         Raises:
             LedgerDamaged: a row was changed behind the journal's back.
@@ -194,8 +210,14 @@ class TransferLedger(Protocol):
     def amend(self, entry: Entry, obj: ObjectInfo, parts: int) -> None:
         """Describe an object that is about to fail as the source does now, for its next attempt."""
 
-    def retry_failed(self, dataset: int) -> int:
-        """Let every failed object that could end otherwise wait again; return how many."""
+    def failures(self, dataset: int) -> list[tuple[int, str]]:
+        """Return the id of each object that failed, with the code that ended it."""
+
+    def retry_failed(self, dataset: int, ids: Collection[int] | None = None) -> int:
+        """Let every failed object that could end otherwise wait again; return how many.
+
+        With `ids` only those of them.
+        """
 
     def find(self, dataset: int, key: str) -> tuple[Entry, State] | None:
         """Return one object by its key."""

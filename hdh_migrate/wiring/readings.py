@@ -53,6 +53,7 @@ def rules_of(plan: Plan) -> dict[str, DatasetRules]:
             allow_empty=dataset.allow_empty,
             live=dataset.live,
             compare_md5=dataset.ignore_md5 is None,
+            keep_vanished=dataset.vanished == "keep-at-target",
         )
         for dataset in plan.datasets
     }

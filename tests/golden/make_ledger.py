@@ -13,14 +13,13 @@ import shutil
 import sys
 import threading
 from pathlib import Path
-from types import SimpleNamespace
 
 from hdh_migrate.demo.servers import moto_s3
 from hdh_migrate.errors import Refused
 from hdh_migrate.events.cutover import CutoverRelisting, Track
 from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.model import Step
-from hdh_migrate.pipeline.cutover.delta import Delta
+from hdh_migrate.pipeline.refresh import Refresh
 from hdh_migrate.pipeline.transfer import Transfer
 from hdh_migrate.pipeline.verify import Verify
 from hdh_migrate.sealing.keys import new_pair
@@ -115,13 +114,12 @@ def delta(folder: Path, desk: Desk) -> None:
         ctx = desk.context(services, ledger, judge)
 
         about = {"batch": "pilot", "track": Track.CUTOVER}
-        scene = SimpleNamespace(ctx=ctx, batch="pilot", datasets=lambda: ledger.datasets("pilot"))
         put(folder, "emc2/csv/late.csv", 77)
         put(folder, "emc2/csv/changes.csv", 901)
         (folder / "source" / "emc2" / "csv" / "vanishes.csv").unlink()
         for number in (1, 2):
             ledger.event(CutoverRelisting(**about, round=number))
-            print(Delta(scene).compare(None, apply=True))  # type: ignore[arg-type]
+            print(Refresh(ctx, "pilot", user="somebody").run(ledger.datasets("pilot")))
             Transfer(ctx, "pilot").run()
             Verify(ctx, "pilot").run()
         ctx.engines.drop(grace=5.0)

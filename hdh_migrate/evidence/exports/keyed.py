@@ -64,7 +64,7 @@ _COUNTED: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
     "object-opened": {"number": _as_it_is},
     "inventoried": {"bytes": _as_it_is, "excluded": _sums},
     "inventory-changed": dict.fromkeys(
-        ("joined", "joined_excluded", "changed", "changed_excluded"), len
+        ("joined", "joined_excluded", "changed", "changed_excluded", "changed_included"), len
     ),
     "findings": {"opened": _without_objects, "closed": _as_it_is},
     "verified": {"datasets": _as_it_is},

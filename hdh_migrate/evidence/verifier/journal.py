@@ -18,6 +18,7 @@ from hdh_migrate.evidence.verifier.addresses import is_address
 from hdh_migrate.evidence.verifier.cutovers import FOUND, KIND, CutoverAccount, LookAccount
 
 COUNTS = {str: forms.is_count}
+VANISHED = "vanished"
 LEAVES, PAIRS = [forms.DIGEST], [[forms.DIGEST]]
 SUM = {"objects": forms.is_count, "bytes": forms.is_count}
 COVERED = {**SUM, "root": forms.DIGEST}
@@ -32,7 +33,7 @@ SHAPES: dict[bool, dict[str, Any]] = {
         "inventoried": {"dataset": forms.TEXT, **COVERED, "excluded": COVERED},
         "inventory-changed": {
             "dataset": forms.TEXT, "joined": LEAVES, "joined_excluded": LEAVES,
-            "changed": PAIRS, "changed_excluded": PAIRS,
+            "changed": PAIRS, "changed_excluded": PAIRS, "changed_included": PAIRS,
         },
         "opened": [{**OPENED, "object": forms.SIZE_OR_NULL}],
     },
@@ -41,11 +42,16 @@ SHAPES: dict[bool, dict[str, Any]] = {
         "inventory-changed": {
             "dataset": forms.TEXT, "joined": forms.is_count, "joined_excluded": forms.is_count,
             "changed": forms.is_count, "changed_excluded": forms.is_count,
+            "changed_included": forms.is_count,
         },
         "opened": [OPENED],
     },
 }  # fmt: skip
 """By whether names are keyed: the members of an event's body that are counted."""
+
+
+CHANGES = {"changed": False, "changed_excluded": False, "changed_included": True}
+"""Lists of pairs of leaves, with whether the row was left behind before the change."""
 
 
 class Past(NamedTuple):
@@ -54,7 +60,9 @@ class Past(NamedTuple):
     seq: int
     was: Optional[bytes]  # noqa: UP045 - Python 3.9 reads this
     excluded: bool
-    """Whether the plan leaves the row behind after this event; before it, never."""
+    """Whether the row is left behind after this event."""
+    was_excluded: bool
+    """Whether it was before."""
     before: Optional[Past]  # noqa: UP045
 
 
@@ -82,14 +90,15 @@ class DatasetAccount:
         """Apply an `inventory-changed` event that lists leaves; False: it contradicts others."""
         for name, excluded in (("joined", False), ("joined_excluded", True)):
             for leaf in body.get(name, ()):
-                if not self._becomes(Past(seq, None, excluded, None), bytes.fromhex(leaf)):
+                if not self._becomes(Past(seq, None, excluded, False, None), bytes.fromhex(leaf)):
                     return False
-        for name, excluded in (("changed", False), ("changed_excluded", True)):
+        for name, was_excluded in CHANGES.items():
+            excluded = name == "changed_excluded"
             for was, now in body.get(name, ()):
                 old = bytes.fromhex(was)
-                past = Past(seq, old, excluded, self.pasts.pop(old, None))
-                if past.before is not None and past.before.excluded:
-                    return False  # what is left behind is never pinned anew
+                past = Past(seq, old, excluded, was_excluded, self.pasts.pop(old, None))
+                if past.before is not None and past.before.excluded is not was_excluded:
+                    return False  # only what is left behind comes back, and it does nothing else
                 if not self._becomes(past, bytes.fromhex(now)):
                     return False
         return True
@@ -253,6 +262,8 @@ class Journal:
             counts = {name: len(value) for name, value in counts.items()}
         told.objects += counts.get("joined", 0) + counts.get("joined_excluded", 0)
         told.excluded += counts.get("joined_excluded", 0) + counts.get("changed_excluded", 0)
+        told.excluded -= counts.get("changed_included", 0)
+        forms.must(told.excluded >= 0)
         told.changed = True
 
     def _sent(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
@@ -383,9 +394,7 @@ class Journal:
             forms.must(told.keys() <= shape.keys())
             shape = {name: shape[name] for name in told}
         forms.must(forms.ill_formed(told, shape, "") is None)
-        pairs = (
-            [*told.get("changed", ()), *told.get("changed_excluded", ())] if not self.keyed else ()
-        )
+        pairs = [] if self.keyed else [pair for name in CHANGES for pair in told.get(name, ())]
         forms.must(all(len(pair) == 2 for pair in pairs))
 
     def _many(self, body: Mapping[str, Any], name: str, *, once: bool = True) -> int:
@@ -471,6 +480,8 @@ class CountedInventory:
             b"\0%b\0%d\0%b" % (forms.key_of(line), line["size"], line["source_version"].encode())
         ).digest()
         past = self.told.pasts.get(now)
+        if excluded and line["rule"] == VANISHED and not _vanished(past, now):
+            raise forms.Wrong(f"{where}: the journal does not tell that it vanished")
         if past is None:
             for trees in self.trees:
                 _grow(trees, now, excluded=excluded)
@@ -481,7 +492,7 @@ class CountedInventory:
             while past is not None and past.seq > seal.seq:
                 if past.excluded is not excluded:
                     raise forms.Wrong(f"{where}: not what the journal says of this object")
-                leaf, excluded, past = past.was, False, past.before
+                leaf, excluded, past = past.was, past.was_excluded, past.before
             if leaf is None:
                 return  # it came later
             _grow(trees, leaf, excluded=excluded)
@@ -495,6 +506,11 @@ class CountedInventory:
             body, inner = seal.body, seal.body["excluded"]
             if found != [body["objects"], body["root"], inner["objects"], inner["root"]]:
                 yield f"journal.jsonl line {seal.seq}: the lines are not what was inventoried"
+
+
+def _vanished(past: Optional[Past], now: bytes) -> bool:  # noqa: UP045 - Python 3.9 reads this
+    """Say whether the last that became of a row is that it was left behind as it was."""
+    return past is not None and past.excluded and past.was == now
 
 
 def _grow(trees: tuple[forms.Tree, forms.Tree], leaf: bytes, *, excluded: bool) -> None:

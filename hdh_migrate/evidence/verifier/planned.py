@@ -15,12 +15,14 @@ from typing import Any, NamedTuple
 from hdh_migrate.evidence.verifier import forms
 
 NOTHING = forms.sha256(b"")
+SECOND = 2
 NOTHING_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
 LATER = ("sha256", "stored_size", "stored_sha256", "target_etag", "level", "verified_at")
 KEYED = re.compile("k:[0-9a-f]{64}")
 SEGMENT, PER_SEGMENT = 65_536, 28
 HEADER, PER_RECIPIENT = 16, 108
 DIRECTORY = ("directory", "a directory of a hierarchical namespace: it has no content")
+VANISHED = ("vanished", "gone from the source before this version of it was moved")
 NOT_INCLUDED = ("not included", "it matches none of the dataset's `include` globs")
 
 
@@ -120,7 +122,7 @@ class StatedDataset(NamedTuple):
     def reasons(self) -> set[tuple[str, str]]:
         """Return every rule and reason for which something may be left behind."""
         told = {(rule, reason) for _, rule, reason in self.exclude}
-        return told | {DIRECTORY} | ({NOT_INCLUDED} if self.include else set())
+        return told | {DIRECTORY, VANISHED} | ({NOT_INCLUDED} if self.include else set())
 
 
 class StatedPlan:
@@ -196,7 +198,9 @@ class StatedPlan:
             if not forms.key_of(line).startswith(planned.source["prefix"].encode()):
                 raise forms.Wrong(f"{where}: not under the prefix of its dataset")
             why = self._why(line, planned)
-            holds = told in (DIRECTORY, why)
+            holds = told in (DIRECTORY, VANISHED, why)  # VANISHED is what the journal tells
+        if told == VANISHED and self.version < SECOND:
+            holds = False
         if not holds or (told == DIRECTORY and (line["size"] or not self.folders)):
             raise forms.Wrong(f"{where}: no rule of the plan leaves this object behind")
 

@@ -11,13 +11,13 @@ from functools import partial
 from hdh_migrate.errors import SmokeFailed
 from hdh_migrate.model import Place
 from hdh_migrate.pipeline.cutover import gates, holdings, smoke
-from hdh_migrate.pipeline.cutover.delta import Delta
 from hdh_migrate.pipeline.cutover.facts import smoke_of
 from hdh_migrate.pipeline.cutover.rollback import roll_back
 from hdh_migrate.pipeline.cutover.scene import Scene, begun, digest
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, Stage
 from hdh_migrate.pipeline.cutover.switch import switch
 from hdh_migrate.pipeline.inventory import listing_digest
+from hdh_migrate.pipeline.refresh import Refresh
 from hdh_migrate.results.switches import Rehearsed, Seen
 
 
@@ -32,7 +32,7 @@ def rehearse(scene: Scene) -> Rehearsed:
     gates.demand(scene, gates.blockers(scene, scene.standing()))
     root = scene.root()
     before = _seen(scene)
-    found = Delta(scene).compare(None, apply=False)
+    found = Refresh(scene.ctx, scene.batch, user=scene.user).compare(scene.datasets())
     old = scene.ctx.retry(scene.pointer.read)
     scene.note(begun(scene, old))
     switch(scene, scene.standing(), root)
@@ -56,7 +56,11 @@ def rehearse(scene: Scene) -> Rehearsed:
         "a_start_would_find": {
             "approved": consent.given,
             "approvals": list(consent.told),
-            "to_move": {"new": found.new, "changed": found.changed, "vanished": found.vanished},
+            "to_move": {
+                "new": found.new.objects,
+                "changed": found.changed.objects,
+                "vanished": found.vanished.objects,
+            },
         },
     }
 

@@ -7,6 +7,7 @@ class Seen:
     """A set of object ids up to a known one."""
 
     def __init__(self, last: int) -> None:
+        self.last = last
         self._bits = bytearray(last // 8 + 1)
 
     def mark(self, number: int) -> None:

@@ -10,13 +10,14 @@ from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.evidence.lines.records import manifest_line
 from hdh_migrate.fixity import MerkleTree, leaf_digest
 from hdh_migrate.ledger import Ledger
-from hdh_migrate.model import State, Step, Verdict
+from hdh_migrate.model import VANISHED, State, Step, Verdict
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.wiring import routes_of
 
 _RULES = {
     "directory": ("directory", "a directory of a hierarchical namespace: it has no content"),
+    VANISHED: ("vanished", "gone from the source before this version of it was moved"),
     "not-included": ("not included", "it matches none of the dataset's `include` globs"),
 }
 _LATER = ("sha256", "stored_size", "stored_sha256", "etag", "level", "verified_at")

@@ -1,0 +1,386 @@
+"""List the source of a batch again and bring the ledger up to it; one pass, over whole listings.
+
+What is new or has another version waits to be moved; what is gone is settled (vanishing.py). The
+verbs `inventory --refresh` and `run --refresh` and the final delta of a cutover all go through
+here. Each pass is told in the journal with a number and with what it found, portion by portion in
+the transaction that follows from it; one that was killed is gone on with under its number.
+docs/decisions/0042-refresh.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from hdh_migrate.codes import Code
+from hdh_migrate.errors import Interrupted, Refused
+from hdh_migrate.events.cutover import Track
+from hdh_migrate.events.refreshes import Amount, Refreshed, RefreshEnded, Refreshing
+from hdh_migrate.model import (
+    VANISHED,
+    DatasetRow,
+    Listed,
+    ObjectInfo,
+    Pinned,
+    State,
+    Tally,
+    key_bytes,
+    key_text,
+)
+from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.cutover.seen import Seen
+from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, Stage, standing
+from hdh_migrate.pipeline.inventory import Frozen, Inventory, KeyOrder, demand_total, element
+from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS
+from hdh_migrate.pipeline.usage import Usage
+from hdh_migrate.pipeline.vanishing import Vanishing
+from hdh_migrate.ports.ledger import Ledger
+
+FLUSH_OBJECTS = 5_000
+NONE = Tally()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What a listing found against the ledger; `left` is the part of `vanished` left behind."""
+
+    new: Tally = NONE
+    changed: Tally = NONE
+    vanished: Tally = NONE
+    left: Tally = NONE
+
+    def __add__(self, other: Difference) -> Difference:
+        return Difference(
+            new=_sum(self.new, other.new),
+            changed=_sum(self.changed, other.changed),
+            vanished=_sum(self.vanished, other.vanished),
+            left=_sum(self.left, other.left),
+        )
+
+    @property
+    def any(self) -> bool:
+        """Whether there is something to move, or to decide."""
+        return any(one.objects for one in (self.new, self.changed, self.vanished))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """One pass over a batch: what the source listed, and how it differed."""
+
+    batch: str
+    number: int
+    listed: Tally
+    found: Difference
+
+
+class Watcher(Protocol):
+    """Who looks on while a batch is listed."""
+
+    def found(self, dataset: DatasetRow, listed: Sequence[Listed]) -> None:
+        """Take what is new or changed, before the ledger has it."""
+
+    def listed(self, dataset: DatasetRow, digest: tuple[int, int]) -> None:
+        """Take a whole listing's count and digest, after the ledger is up to it."""
+
+
+class Nobody:
+    """Looks on and does nothing."""
+
+    def found(self, dataset: DatasetRow, listed: Sequence[Listed]) -> None:
+        """Do nothing."""
+
+    def listed(self, dataset: DatasetRow, digest: tuple[int, int]) -> None:
+        """Do nothing."""
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a part of a listing found, until it is written down."""
+
+    new: list[Listed] = field(default_factory=list)
+    changed: list[tuple[int, Listed]] = field(default_factory=list)
+    back: list[tuple[int, Listed]] = field(default_factory=list)
+    """Was left behind because it was gone."""
+
+    def __len__(self) -> int:
+        return len(self.new) + len(self.changed) + len(self.back)
+
+    @property
+    def listed(self) -> list[Listed]:
+        return [*self.new, *(one for _, one in (*self.changed, *self.back))]
+
+    @property
+    def difference(self) -> Difference:
+        new = [one for one in (*self.new, *(one for _, one in self.back)) if _counts(one)]
+        return Difference(new=_tally(new), changed=_tally([one for _, one in self.changed]))
+
+
+class Refresh:
+    """One batch whose inventory is sealed, and its source as it is now."""
+
+    def __init__(
+        self, ctx: Context, batch: str, *, user: str, watcher: Watcher | None = None
+    ) -> None:
+        self._ctx, self._batch, self._user = ctx, batch, user
+        self._watcher = watcher or Nobody()
+        self._inventory = Inventory(ctx)
+        self._number, self._total = 0, Difference()
+
+    def run(self, datasets: Sequence[DatasetRow]) -> Pass:
+        """List these datasets of the batch once and bring the ledger up to it.
+
+        Raises:
+            Refused: the batch's pointer is switched, or a listing is empty that should not be.
+            ListingBroken: a listing contradicts itself, or the source.
+            Interrupted, Transient: the same command goes on.
+        """
+        ledger = self._ctx.ledger
+        demand_followed(ledger, self._batch)
+        last = passes(ledger, self._batch)
+        going_on = bool(last) and last[-1].listed is None
+        self._number = last[-1].number if going_on else len(last) + 1
+        self._total = last[-1].found if going_on else Difference()
+        changed = last[-1].datasets if going_on else set()
+        ledger.event(Refreshing(number=self._number, batch=self._batch, user=self._user))
+        ledger.commit()
+        objects = size = 0
+        for dataset in datasets:
+            before = self._total
+            listed = self._dataset(dataset)
+            self._seal(dataset, moved=self._total != before or dataset.name in changed)
+            self._watcher.listed(dataset, listed.digest)
+            objects, size = objects + listed.digest[0], size + listed.size
+        self._inventory.collisions()
+        self._free(datasets)
+        whole = Tally(objects=objects, size=size)
+        ledger.event(RefreshEnded(number=self._number, batch=self._batch, listed=_amount(whole)))
+        ledger.commit()
+        return Pass(batch=self._batch, number=self._number, listed=whole, found=self._total)
+
+    def compare(self, datasets: Sequence[DatasetRow]) -> Difference:
+        """List once and say what `run` would find; changes nothing, and asks about nothing."""
+        self._total = Difference()
+        for dataset in datasets:
+            listed = self._dataset(dataset, apply=False)
+            gone = Vanishing(self._ctx, dataset, listed.seen)
+            left = gone.unmoved.tally
+            self._total += Difference(vanished=_sum(gone.held.tally, left), left=left)
+        return self._total
+
+    # --- one listing ---------------------------------------------------------------------------
+
+    def _dataset(self, dataset: DatasetRow, *, apply: bool = True) -> _Listing:
+        ctx, inventory = self._ctx, self._inventory
+        listing, order, found = _Listing(Seen(ctx.ledger.last_object())), KeyOrder(None), _Found()
+        ctx.progress.step(self._batch, f"relist {dataset.name}", objects=0, size=0)
+        for page in inventory.pages(dataset):
+            for obj in order.checked(page):
+                listing.take(obj)
+                known = ctx.ledger.pinned(dataset.id, obj.key)
+                if known is None:
+                    found.new.append(inventory.decide(dataset, obj))
+                    continue
+                listing.seen.mark(known.number)
+                if _came_back(known):
+                    found.back.append((known.number, inventory.decide(dataset, obj)))
+                elif _differs(known, obj):
+                    found.changed.append((known.number, inventory.decide(dataset, obj)))
+            demand_total(dataset, listing.size)
+            ctx.progress.advance(len(page.objects), 0)
+            if len(found) >= FLUSH_OBJECTS:
+                found = self._flush(dataset, found, apply=apply)
+            if ctx.stop.is_set():
+                raise Interrupted("stopped while listing the source again; start again to go on")
+        self._flush(dataset, found, apply=apply)
+        if apply:
+            gone = Vanishing(ctx, dataset, listing.seen)
+            gone.demand(listing.digest[0])
+            gone.settle(lambda all_of_it, left: self._gone(dataset, all_of_it, left))
+        return listing
+
+    def _flush(self, dataset: DatasetRow, found: _Found, *, apply: bool) -> _Found:
+        difference = found.difference
+        self._total += difference
+        if apply and len(found):
+            self._watcher.found(dataset, found.listed)
+            self._ctx.ledger.update(
+                dataset.id, found.new, [*found.changed, *found.back],
+                self._told(dataset, difference) if difference.any else None,
+            )  # fmt: skip
+        return _Found()
+
+    def _gone(self, dataset: DatasetRow, vanished: Tally, left: Tally) -> None:
+        """Tell of what vanished, in the transaction of what follows from it."""
+        difference = Difference(vanished=vanished, left=left)
+        self._total += difference
+        self._ctx.ledger.event(self._told(dataset, difference))
+
+    def _told(self, dataset: DatasetRow, found: Difference) -> Refreshed:
+        return Refreshed(
+            number=self._number, batch=self._batch, dataset=dataset.name,
+            new=_amount(found.new), changed=_amount(found.changed),
+            vanished=_amount(found.vanished), left=_amount(found.left),
+        )  # fmt: skip
+
+    # --- what follows from it ------------------------------------------------------------------
+
+    def _seal(self, dataset: DatasetRow, *, moved: bool) -> None:
+        """Seal the inventory again if it grew or changed, with what there is to say of it."""
+        ledger = self._ctx.ledger
+        usage = Usage(self._ctx.rules[dataset.name].rules, self._ctx.route(dataset).source.prefix)
+        frozen = Frozen(usage.watched(ledger.claims(dataset.id)))
+        if frozen.told.root == dataset.root and not moved:
+            return
+        with ledger.whole():
+            self._tell(dataset, frozen, usage)
+            ledger.seal(dataset.id, frozen.told)
+            ledger.commit()
+
+    def _tell(self, dataset: DatasetRow, frozen: Frozen, usage: Usage) -> None:
+        """Open the findings of what is new, and close those that no longer hold."""
+        ledger = self._ctx.ledger
+        open_ones = list(ledger.findings())
+        told = {(found["object"], Code.known(found["code"])) for found in open_ones}
+        for entry, code in frozen.refused:
+            if (entry, code) not in told:
+                ledger.finding(code, REFUSALS[code], dataset=dataset.id, entry=entry)
+        for entry, code in frozen.failed:
+            if code.startswith("kind-") and (entry, code) not in told:
+                detail = f"not a plain object: {code.removeprefix('kind-')}"
+                ledger.finding(code, detail, dataset=dataset.id, entry=entry)
+        for found in (one for one in open_ones if one["dataset"] == dataset.name):
+            # Losses are counted anew; a rule that something new matches is unused no more.
+            over = found["code"] == Code.RULE_UNUSED and found["detail"] not in usage.unused()
+            if found["code"] in LOSSES or over:
+                ledger.close_finding(found["id"])
+        for code, count in sorted(frozen.losses.items()):
+            detail = f"{count} objects have {LOSSES[code]}"
+            ledger.finding(code, detail, dataset=dataset.id)
+
+    def _free(self, datasets: Sequence[DatasetRow]) -> None:
+        """Let wait what was refused for a name like its own that is there no more."""
+        ledger = self._ctx.ledger
+        colliding: set[int] | None = None
+        for dataset in datasets:
+            if not ledger.tally(dataset.id, State.REFUSED).objects:
+                continue
+            if colliding is None:
+                colliding = {number for number, _ in ledger.collisions()}
+            freed = []
+            for number, key, _, _, state, reason in list(ledger.listing(dataset.id)):
+                if state == State.REFUSED and reason == Code.COLLISION and number not in colliding:
+                    known = ledger.find(dataset.id, key_text(key))
+                    if known is not None:
+                        freed.append((number, self._inventory.decide(dataset, known[0].obj)))
+            if freed:
+                ledger.update(dataset.id, [], freed)
+
+
+class _Listing:
+    """What one listing of a dataset came to."""
+
+    def __init__(self, seen: Seen) -> None:
+        self.seen, self.size, self.digest = seen, 0, (0, 0)
+
+    def take(self, obj: ObjectInfo) -> None:
+        """Count one object."""
+        count, digest = self.digest
+        digest += element(key_bytes(obj.key), obj.size, obj.version, obj.kind, obj.md5 or "")
+        self.digest, self.size = (count + 1, digest), self.size + obj.size
+
+
+# --- what the journal tells of passes ------------------------------------------------------------
+
+
+@dataclass(slots=True, kw_only=True)
+class PassTold:
+    """One pass as the journal tells it; `listed` is None while it has not ended."""
+
+    number: int
+    begun: str
+    ended: str | None = None
+    listed: Tally | None = None
+    found: Difference = field(default_factory=Difference)
+    datasets: set[str] = field(default_factory=set)
+    """Those in which something was found."""
+
+
+def passes(ledger: Ledger, batch: str) -> list[PassTold]:
+    """Return every pass over a batch, the oldest first; scans the journal."""
+    found: dict[int, PassTold] = {}
+    for at, begun in ledger.events(Refreshing):
+        if begun.batch == batch:
+            found.setdefault(begun.number, PassTold(number=begun.number, begun=at))
+    for _, told in ledger.events(Refreshed):
+        if told.batch == batch and told.number in found:
+            one = found[told.number]
+            one.datasets.add(told.dataset)
+            one.found += Difference(
+                new=_read(told.new), changed=_read(told.changed),
+                vanished=_read(told.vanished), left=_read(told.left),
+            )  # fmt: skip
+    for at, ended in ledger.events(RefreshEnded):
+        if ended.batch == batch and ended.number in found:
+            found[ended.number].listed, found[ended.number].ended = _read(ended.listed), at
+    return [found[number] for number in sorted(found)]
+
+
+def demand_followed(ledger: Ledger, batch: str) -> None:
+    """Demand that a batch's source is still the one that is followed.
+
+    Raises:
+        Refused: its pointer is switched, so what consumers write at the target counts.
+    """
+    stage = standing(ledger.cutovers(), batch, Track.CUTOVER).stage
+    if stage in BEFORE_SWITCH:
+        return
+    raise Refused(
+        f"batch {batch} is cut over ({stage}): its source is not followed any more",
+        hint="nothing was listed; leave the batch out, or go back first with"
+        f' "hdh-migrate cutover rollback PLAN --batch {batch}"'
+        if stage in {Stage.SWITCHING, Stage.SWITCHED, Stage.OPEN, Stage.ROLLING_BACK}
+        else "nothing was listed; leave the batch out",
+    )
+
+
+# --- small tools ---------------------------------------------------------------------------------
+
+
+def _differs(known: Pinned, obj: ObjectInfo) -> bool:
+    """Say whether the source lists an object otherwise than it was pinned.
+
+    A rule leaves an object out by its name, whatever it became; that it is a folder's marker is
+    what a listing said.
+    """
+    told = known.told
+    if known.state is State.EXCLUDED:
+        return told.kind == "directory" != obj.kind
+    if (told.size, told.version, told.md5) != (obj.size, obj.version, obj.md5):
+        return True
+    # What was moved stays moved when the source archives it: a tier is no part of the content.
+    return told.kind not in {"object", obj.kind}
+
+
+def _came_back(known: Pinned) -> bool:
+    return known.state is State.EXCLUDED and known.reason == VANISHED
+
+
+def _counts(one: Listed) -> bool:
+    return one.state is not State.EXCLUDED
+
+
+def _tally(listed: Sequence[Listed]) -> Tally:
+    return Tally(objects=len(listed), size=sum(one.obj.size for one in listed))
+
+
+def _sum(one: Tally, other: Tally) -> Tally:
+    return Tally(objects=one.objects + other.objects, size=one.size + other.size)
+
+
+def _amount(tally: Tally) -> Amount:
+    return Amount(objects=tally.objects, bytes=tally.size)
+
+
+def _read(amount: Amount) -> Tally:
+    return Tally(objects=amount.objects, size=amount.bytes)
