@@ -2,33 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
 
 from hdh_migrate.cli.command import Task
 from hdh_migrate.errors import Exit
-from hdh_migrate.results.moves import DatasetStates, Steps
+from hdh_migrate.results import Amount
+from hdh_migrate.results.moves import DatasetStates, RefreshFound, RefreshPass, Steps
 from hdh_migrate.telemetry import size_text
 
 if TYPE_CHECKING:
     from hdh_migrate.session.desk import Desk
+    from hdh_migrate.session.verbs.run import Performed
+
+_PASSES_SHOWN = 3
+
+Refresh = Annotated[
+    bool,
+    typer.Option("--refresh", help="List again what was listed before: new, changed, gone."),
+]
 
 
 def perform_steps(
-    task: Task, plan: Path, state_dir: Path | None, steps: Sequence[str], batches: Sequence[str]
+    task: Task,
+    plan: Path,
+    state_dir: Path | None,
+    steps: Sequence[str],
+    batches: Sequence[str],
+    *,
+    refresh: bool = False,
+    again: Sequence[str] | None = None,
 ) -> Exit:
     """Carry out steps and tell where every dataset stands."""
     from hdh_migrate.model import Step
-    from hdh_migrate.session.verbs.run import perform
+    from hdh_migrate.session.verbs.run import perform_with
 
-    def act(desk: Desk) -> tuple[Exit, list[DatasetStates], str]:
-        return *perform(desk, [Step(step) for step in steps], batches), desk.loaded.digest
+    def act(desk: Desk) -> tuple[Performed, str]:
+        chosen = [Step(step) for step in steps]
+        done = perform_with(desk, chosen, batches, refresh=refresh, again=again)
+        return done, desk.loaded.digest
 
-    code, datasets, digest = task.at_desk(plan, state_dir, act)
-    told: Steps = {"exit": int(code), "datasets": datasets, "plan_digest": digest}
-    task.out.result(told, states_text(datasets))
-    return code
+    done, digest = task.at_desk(plan, state_dir, act)
+    told: Steps = {"exit": int(done.code), "datasets": done.datasets, "plan_digest": digest}
+    add_asked(told, done, refresh=refresh, again=again)
+    task.out.result(told, "\n".join([*asked_text(told), states_text(done.datasets)]))
+    return done.code
+
+
+def add_asked(told: Steps, done: Performed, *, refresh: bool, again: Sequence[str] | None) -> None:
+    """Add to a result what it has besides, because it was asked for."""
+    if refresh:
+        told["refreshes"] = done.refreshes
+    if again is not None:
+        told["retried"] = done.retried
+
+
+def asked_text(told: Steps) -> list[str]:
+    """Return a line for each batch that was listed again, and one for what was tried again."""
+    lines = [line for one in told.get("refreshes", ()) for line in _refresh_lines(one)]
+    if "refreshes" in told and not lines:
+        lines.append("no batch had been listed before, so none was listed again")
+    if (retried := told.get("retried")) is not None:
+        codes = ", ".join(f"{count} {code}" for code, count in sorted(retried.items()))
+        what = f"{sum(retried.values())} failed objects tried again ({codes})"
+        lines.append(what if retried else "no failed object was there to try again")
+    return lines
+
+
+def _refresh_lines(told: RefreshPass) -> Iterator[str]:
+    yield (
+        f"{told['batch']}: pass {told['number']}, {_amount_text(told['listed'])} at the source:"
+        f" {_found_text(told)}"
+    )
+    for earlier in told["before"][-_PASSES_SHOWN:]:
+        ended = f", {earlier['ended']}" if earlier["ended"] is not None else " (stopped)"
+        yield f"  pass {earlier['number']}{ended}: {_found_text(earlier)}"
+
+
+def _found_text(told: RefreshFound) -> str:
+    left = told["left"]["objects"]
+    kinds: tuple[Literal["new", "changed", "vanished"], ...] = ("new", "changed", "vanished")
+    found = ", ".join(f"{told[kind]['objects']} {kind}{_size(told[kind])}" for kind in kinds)
+    return found + (f", of which {left} had not been moved" if left else "")
+
+
+def _amount_text(amount: Amount) -> str:
+    return f"{amount['objects']} objects{_size(amount)}"
+
+
+def _size(amount: Amount) -> str:
+    return f" ({size_text(amount['bytes'])})" if amount["objects"] else ""
 
 
 def states_text(datasets: Sequence[DatasetStates]) -> str:

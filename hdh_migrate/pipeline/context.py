@@ -17,6 +17,7 @@ from hdh_migrate.model import (
 )
 from hdh_migrate.pipeline.binding import Binder
 from hdh_migrate.pipeline.cutting import cut
+from hdh_migrate.pipeline.excused import Waivers, no_waivers
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.selecting import Rules, portable_metadata, portable_tags
 from hdh_migrate.pipeline.work import Route
@@ -98,6 +99,8 @@ class Context:
     engines: Engines
     binder: Binder | None = None
     """Binds what begins to the plan; None: to nothing, where there is no plan."""
+    waivers: Waivers = no_waivers
+    """Reads the signed waivers that count now, for whichever batch."""
     pins: Mapping[int, str] = field(default_factory=dict)
     """What of somebody else's may be replaced, as a transfer read it when it began."""
 

@@ -51,14 +51,32 @@ class Inventory:
             Refused: some objects cannot be moved as planned; all of them are in the findings.
             ListingBroken: a listing contradicts itself or another one.
         """
-        ctx = self._ctx
+        self.take(batch)
+        self.demand(batch)
+
+    def take(self, batch: str) -> list[DatasetRow]:
+        """List, count again and seal what is not; return the datasets that were sealed before.
+
+        Raises:
+            ListingBroken: a listing contradicts itself or another one.
+        """
+        ctx, before = self._ctx, []
         for dataset in ctx.ledger.datasets(batch):
             if not dataset.sealed:
                 self._list(dataset, batch)
                 self._seal(dataset, *self._recounted(dataset, batch))
             else:
                 relook(ctx, dataset, self.decide)
+                before.append(dataset)
         self.collisions()
+        return before
+
+    def demand(self, batch: str) -> None:
+        """Demand of an inventory that is made that everything in it can be moved as planned.
+
+        Raises:
+            Refused: some objects cannot; all of them are in the findings.
+        """
         self._gate(batch)
         self._demand_room(batch)
 

@@ -4,7 +4,7 @@ What is new or has another version waits to be moved; what is gone is settled (v
 verbs `inventory --refresh` and `run --refresh` and the final delta of a cutover all go through
 here. Each pass is told in the journal with a number and with what it found, portion by portion in
 the transaction that follows from it; one that was killed is gone on with under its number.
-docs/decisions/0042-refresh.md.
+docs/decisions/0044-refresh.md.
 """
 
 from __future__ import annotations

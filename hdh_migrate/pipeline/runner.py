@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,9 +11,12 @@ from hdh_migrate.errors import AuthFailed, Exit, Refused
 from hdh_migrate.events.run import BatchDone
 from hdh_migrate.model import State, Step
 from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.excused import Again, Waived, Waivers, left, retry_asked
 from hdh_migrate.pipeline.inventory import Inventory
+from hdh_migrate.pipeline.refresh import Pass, Refresh
 from hdh_migrate.pipeline.transfer import Transfer
 from hdh_migrate.pipeline.verify import Verify
+from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.results.moves import DatasetStates
 
 UNFINISHED = (State.LISTED, State.REFUSED, State.SENDING, State.SENT, State.FAILED)
@@ -26,6 +30,20 @@ class BatchOrder:
     needs: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What somebody asks of a run besides its steps."""
+
+    refresh: bool = False
+    """Whether sources whose inventory is sealed are listed again."""
+    again: tuple[str, ...] | None = None
+    """Codes whose failed objects are tried again, and no others; none in it: all of them."""
+    user: str = ""
+
+
+NO_WISHES = Wishes()
+
+
 class Runner:
     """Performs steps; run again after any crash, it converges to the same end."""
 
@@ -36,12 +54,18 @@ class Runner:
         *,
         renewed: Callable[[], Context | None],
         ended: Callable[[str], None] = lambda _: None,
+        wishes: Wishes = NO_WISHES,
     ) -> None:
         """Take what steps share; `ended` is told of each batch that was gone through."""
         self._ctx = ctx
         self._batches = batches
         self._renewed = renewed
         self._ended = ended
+        self._wishes = wishes
+        self.passes: list[Pass] = []
+        """What listings of sealed inventories found, batch by batch."""
+        self.retried = Counter[str]()
+        """How many failed objects wait again because somebody asked for it, by code."""
 
     def run(self, steps: Sequence[Step], selected: Sequence[str]) -> Exit:
         """Perform `steps` for the selected batches (all when none is named), in plan order.
@@ -55,14 +79,16 @@ class Runner:
         # Only all inventories together show whether the target may hold everything.
         ahead = Step.INVENTORY in steps and self._ctx.limits.quota_bytes is not None
         for batch in chosen if ahead else ():
-            self._perform(_inventory, batch.name)
+            self._perform(self._inventory, batch.name)
         for batch in chosen:
             if Step.INVENTORY in steps and not ahead:
-                self._perform(_inventory, batch.name)
+                self._perform(self._inventory, batch.name)
             if Step.TRANSFER in steps:
                 if self._held_back(batch, selected):
                     continue
-                self._perform(_transfer, batch.name)
+                if self._wishes.again is not None:
+                    self._retry(batch.name, self._wishes.again)
+                self._perform(self._transfer, batch.name)
             if Step.VERIFY in steps:
                 self._perform(_verify, batch.name)
             done = BatchDone(batch=batch.name, steps=tuple(str(step) for step in steps))
@@ -88,9 +114,9 @@ class Runner:
     def _held_back(self, batch: BatchOrder, selected: Sequence[str]) -> bool:
         ledger = self._ctx.ledger
         blockers = [
-            f"batch {batch.name} needs batch {need}, of which {left} objects are not verified"
+            f"batch {batch.name} needs batch {need}, of which {count} objects are not verified"
             for need in batch.needs
-            if (left := _unfinished(self._ctx, need))
+            if (count := unfinished(self._ctx.ledger, need, self._ctx.waivers))
         ]
         if not blockers:
             return False
@@ -107,30 +133,44 @@ class Runner:
         return True
 
     def exit_code(self, selected: Sequence[str]) -> Exit:
-        """Return the exit code that the open findings of the selected batches mean."""
-        return gravest(
-            exit_of(found["code"], Severity.FINDING)
-            for found in self._ctx.ledger.findings(severity=Severity.FINDING)
-            if not selected or found["batch"] in selected
-        )
+        """Return the exit code that the open findings of the selected batches mean.
 
+        Those that are waived mean nothing.
+        """
+        waived: Waived | None = None
+        ends = set()
+        for found in self._ctx.ledger.findings(severity=Severity.FINDING):
+            if selected and found["batch"] not in selected:
+                continue
+            waived = waived or self._ctx.waivers()  # read only when there is something to waive
+            if not waived(found):
+                ends.add(exit_of(found["code"], Severity.FINDING))
+        return gravest(ends)
 
-def _inventory(ctx: Context, batch: str) -> None:
-    Inventory(ctx).run(batch)
+    def _inventory(self, ctx: Context, batch: str) -> None:
+        inventory = Inventory(ctx)
+        before = inventory.take(batch)
+        if self._wishes.refresh and before:
+            self.passes.append(Refresh(ctx, batch, user=self._wishes.user).run(before))
+        inventory.demand(batch)
 
+    def _retry(self, batch: str, codes: tuple[str, ...]) -> None:
+        again = Again(codes=codes, user=self._wishes.user)
+        self.retried.update(retry_asked(self._ctx.ledger, batch, again))
 
-def _transfer(ctx: Context, batch: str) -> None:
-    Transfer(ctx, batch).run()
+    def _transfer(self, ctx: Context, batch: str) -> None:
+        Transfer(ctx, batch, again=self._wishes.again is None).run()
 
 
 def _verify(ctx: Context, batch: str) -> None:
     Verify(ctx, batch).run()
 
 
-def _unfinished(ctx: Context, batch: str) -> int:
-    datasets = ctx.ledger.datasets(batch)
+def unfinished(ledger: Ledger, batch: str, waivers: Waivers) -> int:
+    """Return what a batch lacks: datasets to list, and objects to verify that no waiver lets go."""
+    datasets = ledger.datasets(batch)
     unsealed = sum(not dataset.sealed for dataset in datasets)
-    return unsealed + sum(ctx.ledger.tally(d.id, *UNFINISHED).objects for d in datasets)
+    return unsealed + left(ledger, datasets, UNFINISHED, waivers)
 
 
 def summary(ctx: Context) -> list[DatasetStates]:

@@ -13,6 +13,7 @@ from hdh_migrate.orders import Order
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher
 from hdh_migrate.pipeline.ends import Ends
+from hdh_migrate.pipeline.excused import retry
 from hdh_migrate.pipeline.large import Large
 from hdh_migrate.pipeline.queue import DIED, Deaths, died
 from hdh_migrate.pipeline.small import Small
@@ -23,8 +24,9 @@ from hdh_migrate.receipts import ObjectReceipt, Returned, ReturnReason, SealInte
 class Transfer:
     """Performs the transfer of one batch; run again, it converges to the same end."""
 
-    def __init__(self, ctx: Context, batch: str) -> None:
-        self._ctx, self._batch = ctx, batch
+    def __init__(self, ctx: Context, batch: str, *, again: bool = True) -> None:
+        """Prepare; unless `again` is false, what failed before is tried again."""
+        self._ctx, self._batch, self._again = ctx, batch, again
         self._dispatch = Dispatcher(ctx, batch, Step.TRANSFER)
         self._datasets = {row.id: row for row in ctx.ledger.datasets(batch)}
         self._deaths = Deaths()
@@ -59,7 +61,8 @@ class Transfer:
         uploads = Uploads(self._ctx)
         if not dataset.surveyed:
             uploads.survey(dataset)
-        ledger.retry_failed(dataset.id)
+        if self._again:
+            retry(ledger, dataset, self._ctx.waivers)
         for entry in ledger.todo("sending", dataset.id):
             upload = ledger.upload(entry.id) if entry.parts else None
             if upload is None or upload.attempt != entry.attempt:

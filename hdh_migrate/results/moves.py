@@ -72,12 +72,43 @@ class DatasetStates(TypedDict):
     states: dict[str, Amount]
 
 
+class RefreshFound(TypedDict):
+    """What a pass found; `left` is the part of `vanished` that had not been moved."""
+
+    new: Amount
+    changed: Amount
+    vanished: Amount
+    left: Amount
+
+
+class EarlierPass(RefreshFound):
+    """An earlier pass over the batch, and when it ended; null: it was stopped."""
+
+    number: int
+    ended: str | None
+
+
+class RefreshPass(RefreshFound):
+    """One batch whose source was listed again, with the passes before this one, oldest first."""
+
+    batch: str
+    number: int
+    listed: Amount
+    before: list[EarlierPass]
+
+
 class Steps(TypedDict):
-    """Where every dataset stands after the steps; `exit` is the command's exit code."""
+    """Where every dataset stands after the steps; `exit` is the command's exit code.
+
+    `refreshes` are told under --refresh. `retried`: under --retry-failed, how many failed objects
+    were tried again, by code.
+    """
 
     exit: int
     plan_digest: str
     datasets: list[DatasetStates]
+    refreshes: NotRequired[list[RefreshPass]]
+    retried: NotRequired[dict[str, int]]
 
 
 class Differing(TypedDict):

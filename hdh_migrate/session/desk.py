@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from hdh_migrate.clocks import Judge
@@ -13,6 +14,7 @@ from hdh_migrate.folders import STATE_DIR, demand_private
 from hdh_migrate.ledger import Ledger, ledger_path
 from hdh_migrate.model import TargetLimits
 from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.excused import Waived
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.plan.loader import LoadedPlan, load
@@ -132,6 +134,7 @@ class Desk:
             progress=self.progress,
             stop=self.stop,
             engines=self.engines,
+            waivers=partial(_waivers, self.loaded, ledger, judge),
         )
 
     def retrying(self) -> Retrying:
@@ -169,3 +172,9 @@ class Desk:
             "no run of this plan has begun here",
             hint='begin with "hdh-migrate run PLAN", or give the right --state-dir',
         )
+
+
+def _waivers(loaded: LoadedPlan, ledger: Ledger, judge: Judge) -> Waived:
+    from hdh_migrate.session.policy.excuses import excuses  # only what failed asks for it
+
+    return excuses(loaded, ledger, judge.now())

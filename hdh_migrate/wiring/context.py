@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from hdh_migrate.clocks import Judge
 from hdh_migrate.pipeline.binding import Binder
 from hdh_migrate.pipeline.context import Context, Engines
+from hdh_migrate.pipeline.excused import Waivers
 from hdh_migrate.pipeline.planning import paced
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.plan.model import Plan
@@ -38,6 +39,7 @@ def context_of(
     progress: Progress,
     stop: threading.Event,
     engines: Mapping[str, OpenEngine],
+    waivers: Waivers,
 ) -> Context:
     """Return what the steps of one run share; its ledger is bound to the plan by now.
 
@@ -64,6 +66,7 @@ def context_of(
         progress=progress,
         stop=stop,
         binder=Binder(plan=json.loads(canonical), recipients=services.recipients),
+        waivers=waivers,
         engines=Engines(
             lambda role: open_engine(
                 plan,

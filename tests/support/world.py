@@ -21,7 +21,7 @@ from hdh_migrate.model import Place, Role, State, Step, TargetLimits
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.context import Context, DatasetRules, Engines
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
-from hdh_migrate.pipeline.runner import BatchOrder, Runner
+from hdh_migrate.pipeline.runner import NO_WISHES, BatchOrder, Runner, Wishes
 from hdh_migrate.pipeline.selecting import compile_rules
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.plan.diff import changes
@@ -66,6 +66,7 @@ class Dataset:
     exclude: tuple[str, ...] = ()
     live: bool = False
     allow_empty: bool = False
+    keep_vanished: bool = False
     suffix: str = ".c4gh"
 
     @property
@@ -78,6 +79,7 @@ class Dataset:
             rules=compile_rules(self.include, self.exclude, fold=True),
             allow_empty=self.allow_empty,
             live=self.live,
+            keep_vanished=self.keep_vanished,
         )
 
 
@@ -114,6 +116,8 @@ class World:
         self.renewals: list[Callable[[], None]] = []
         self.datasets = datasets
         self.reread = self.checked = False
+        self.waived: set[str] = set()
+        """Codes whose findings have a signed waiver."""
         self._needs = needs or {}
         self._level, self._memory, self._budget = level, memory, budget
         self.envelopes: Envelopes = envelopes(STEWARD, ESCROW) if sealed else PlainEnvelopes()
@@ -123,7 +127,9 @@ class World:
 
     # --- one process -----------------------------------------------------------------------------
 
-    def run(self, steps: Sequence[Step] = ALL, *selected: str) -> Exit:
+    def run(
+        self, steps: Sequence[Step] = ALL, *selected: str, wishes: Wishes = NO_WISHES
+    ) -> Exit:
         """Run the plan once, with a ledger that is opened for it and closed after it."""
         ledger = self.open()
 
@@ -134,7 +140,9 @@ class World:
             return self.context(ledger)
 
         try:
-            runner = Runner(self.context(ledger), self._batches(), renewed=renewed)
+            runner = Runner(
+                self.context(ledger), self._batches(), renewed=renewed, wishes=wishes
+            )
             code = runner.run(steps, selected)
             ledger.reconcile()
             return code
@@ -207,6 +215,7 @@ class World:
             progress=self.notes,
             stop=self.stop,
             engines=Engines(lambda role: self.engine(self.toolbox(role))),
+            waivers=lambda: lambda found: found["code"] in self.waived,
         )
 
     def _retry(self, halt: threading.Event) -> Retrying:

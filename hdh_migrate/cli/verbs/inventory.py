@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hdh_migrate.cli.command import AsJson, Batches, NoProgress, Plan, StateDir, Task, Verbose, verb
-from hdh_migrate.cli.steps import perform_steps
+from hdh_migrate.cli.steps import Refresh, perform_steps
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.moves import Steps
 
@@ -11,7 +11,7 @@ from hdh_migrate.results.moves import Steps
 @verb(
     examples=(
         "inventory plan.yaml",
-        "inventory plan.yaml --batch pilot",
+        "inventory plan.yaml --batch pilot --refresh",
     ),
     exits=(
         Exit.OK,
@@ -29,11 +29,18 @@ def inventory(
     plan: Plan,
     *,
     batch: Batches = None,
+    refresh: Refresh = False,
     as_json: AsJson = False,
     state_dir: StateDir = None,
     no_progress: NoProgress = False,
     verbose: Verbose = 0,
 ) -> None:
-    """List what there is to move and freeze it; nothing is moved."""
+    """List what there is to move and freeze it; nothing is moved.
+
+    With --refresh what was frozen before is listed again: what is new or changed waits for the next
+    run, and of what is gone the target keeps what it has.
+    """
     task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
-    task.run(lambda: perform_steps(task, plan, state_dir, ("inventory",), batch or ()))
+    task.run(
+        lambda: perform_steps(task, plan, state_dir, ("inventory",), batch or (), refresh=refresh)
+    )

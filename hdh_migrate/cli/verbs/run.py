@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hdh_migrate.cli.command import AsJson, Batches, NoProgress, Plan, StateDir, Task, Verbose, verb
-from hdh_migrate.cli.steps import perform_steps, states_text
-from hdh_migrate.errors import Exit
+from hdh_migrate.cli.steps import Refresh, add_asked, asked_text, perform_steps, states_text
+from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.moves import BatchForecast, DryRun, Run, Steps
 from hdh_migrate.telemetry import duration_text, size_text
 
@@ -32,9 +32,12 @@ class Until(StrEnum):
     examples=(
         "run plan.yaml --dry-run",
         "run plan.yaml --batch pilot --out evidence-2026-11",
+        "run plan.yaml --refresh",
+        "run plan.yaml --retry-failed --code conflict",
     ),
     exits=(
         Exit.OK,
+        Exit.USAGE,
         Exit.REFUSED,
         Exit.FINDINGS,
         Exit.VERIFICATION_FAILED,
@@ -52,6 +55,18 @@ def run(
     *,
     until: Annotated[Until, typer.Option(metavar="STEP", help="The last step.")] = Until.REPORT,
     batch: Batches = None,
+    refresh: Refresh = False,
+    retry_failed: Annotated[
+        bool,
+        typer.Option(
+            "--retry-failed",
+            help="Try failed objects again, those too that a waiver lets go.",
+        ),
+    ] = False,
+    code: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODE", help="With --retry-failed: only those with this code."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would happen; change nothing, keep nothing.")
     ] = False,
@@ -63,28 +78,48 @@ def run(
     no_progress: NoProgress = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Inventory, transfer, verify and report; run it again after any stop and it goes on."""
+    """Inventory, transfer, verify and report; run it again after any stop and it goes on.
+
+    Failed objects are tried again by every run, but for those whose findings somebody has waived.
+    """
     task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
     batches = batch or ()
 
+    again = tuple(code or ()) if retry_failed else None
+
     def body() -> Exit:
+        if code and not retry_failed:
+            raise UsageError("--code is of --retry-failed")
+        if again is not None and until is Until.INVENTORY:
+            raise UsageError("--retry-failed needs a run that sends: leave --until away")
         if dry_run:
+            if refresh or retry_failed:
+                raise UsageError("--dry-run tells of a plain run: give it alone")
             return _dry_run(task, plan, state_dir, batches)
         order = ["inventory", "transfer", "verify", "report"]
         steps = order[: order.index(str(until)) + 1]
         if until is not Until.REPORT:
-            return perform_steps(task, plan, state_dir, steps, batches)
-        return _whole(task, plan, state_dir, batches, out)
+            return perform_steps(
+                task, plan, state_dir, steps, batches, refresh=refresh, again=again
+            )
+        return _whole(task, plan, state_dir, batches, out, refresh=refresh, again=again)
 
     task.run(body)
 
 
 def _whole(
-    task: Task, plan: Path, state_dir: Path | None, batches: Sequence[str], out: Path | None
+    task: Task,
+    plan: Path,
+    state_dir: Path | None,
+    batches: Sequence[str],
+    out: Path | None,
+    *,
+    refresh: bool,
+    again: Sequence[str] | None,
 ) -> Exit:
     from hdh_migrate.model import Step
     from hdh_migrate.session.verbs.backup import Backups
-    from hdh_migrate.session.verbs.run import perform
+    from hdh_migrate.session.verbs.run import perform_with
     from hdh_migrate.session.verbs.timestamp import write_stamped_report
     from hdh_migrate.session.views import shelf
 
@@ -93,7 +128,9 @@ def _whole(
     if out is not None:
         shelf.earlier_bundle(out, desk.loaded.plan.migration)
     try:
-        code, datasets = perform(desk, list(Step), batches, reported=True)
+        done = perform_with(
+            desk, list(Step), batches, refresh=refresh, again=again, reported=True
+        )
     finally:
         progress.close()
     if out is not None and (aside := shelf.put_aside(out, desk.loaded.plan.migration)) is not None:
@@ -101,16 +138,19 @@ def _whole(
     report = write_stamped_report(desk, out)
     copies = Backups(desk)
     copies.take()
-    code = copies.judged(code)
+    code = copies.judged(done.code)
     told: Run = {
         "exit": int(code),
-        "datasets": datasets,
+        "datasets": done.datasets,
         "plan_digest": desk.loaded.digest,
         "report": report,
     }
+    add_asked(told, done, refresh=refresh, again=again)
+    lines = [*asked_text(told), states_text(done.datasets)]
     task.out.result(
         told,
-        f"{states_text(datasets)}\nreport: {report['folder']}"
+        "\n".join(lines)
+        + f"\nreport: {report['folder']}"
         + ("" if report["signed"] else " (draft, not evidence: the plan names no report.signer)"),
     )
     return code

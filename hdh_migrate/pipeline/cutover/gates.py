@@ -11,8 +11,9 @@ from hdh_migrate.errors import Refused, StorageError
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.model import DatasetRow, State
 from hdh_migrate.pipeline.cutover import holdings, smoke
-from hdh_migrate.pipeline.cutover.scene import Scene, Waived
+from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.standing import FINAL, Stage, Standing, standings
+from hdh_migrate.pipeline.excused import Waived, left
 
 UNMOVED = (State.LISTED, State.REFUSED, State.SENDING, State.SENT)
 CUT_OVER = FINAL | {Stage.OPEN}
@@ -96,9 +97,9 @@ def _needs(scene: Scene) -> Iterator[str]:
     for need in scene.needs:
         rows = scene.ctx.ledger.datasets(need.batch)
         states = (*UNMOVED, State.FAILED)
-        left = sum(scene.ctx.ledger.tally(row.id, *states).objects for row in rows)
-        if left or not all(row.sealed for row in rows):
-            yield f"it needs batch {need.batch}, of which {left} objects are not verified"
+        count = left(scene.ctx.ledger, rows, states, scene.ctx.waivers)
+        if count or not all(row.sealed for row in rows):
+            yield f"it needs batch {need.batch}, of which {count} objects are not verified"
         elif need.cut_over:
             story = stories.get((need.batch, Track.CUTOVER))
             if story is None or story.stage not in CUT_OVER:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TextIO
+from typing import Protocol, TextIO
 
 from hdh_migrate.clocks import ALONE, Moment
 from hdh_migrate.errors import ClocksDiffer, MigrateError
@@ -23,14 +23,12 @@ from hdh_migrate.events.run import ClocksCompared
 from hdh_migrate.model import DatasetRow
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.standing import Standing, standing
+from hdh_migrate.pipeline.excused import Waivers
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.ports.sealing import Envelopes
 from hdh_migrate.ports.stores import TargetReader
 from hdh_migrate.ports.switching import FreezeProbe, Pointer
-
-Waived = Callable[[Mapping[str, Any]], bool]
-"""Says whether a finding has a signed waiver."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +215,7 @@ class Scene(Story):
     """Tries to write; None: the plan asks for a signed statement instead."""
     terms: Terms
     needs: tuple[Need, ...]
-    waivers: Callable[[], Waived]
+    waivers: Waivers
     """Reads the signed waivers that count now."""
     attested: Callable[[], Sequence[str]]
     """Says why nothing may be sent to the target; empty means that all may be."""

@@ -70,7 +70,7 @@ def health(rule: str) -> str:
 def finding(code: str) -> str:
     """Return what a waiver calls the findings of one code; it covers those known when it is made.
 
-    Only a cutover asks for these: with a waiver it goes on although such findings are open.
+    With it neither a cutover nor another batch waits for them, and no exit code tells of them.
     """
     return f"finding.{code}"
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
-from hdh_migrate.clocks import Judge, seconds_of
+from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import CommandFailed, KeyUnavailable, UsageError
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.ledger import Ledger
@@ -23,9 +22,8 @@ from hdh_migrate.pipeline.cutover.scene import (
     Ran,
     Scene,
     Terms,
-    Waived,
 )
-from hdh_migrate.pipeline.cutover.standing import standing, standings
+from hdh_migrate.pipeline.cutover.standing import standings
 from hdh_migrate.pipeline.cutover.start import start as go
 from hdh_migrate.plan.cutover import Cutover, SmokeCommand
 from hdh_migrate.plan.leaks import redacted
@@ -37,13 +35,11 @@ from hdh_migrate.results.looks import CutoverStatus
 from hdh_migrate.results.switches import Counted, Rehearsed, RolledBack
 from hdh_migrate.results.switches import Cutover as CutoverTold
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.policy import gate, waivers
+from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.binding import bind_recipients
 from hdh_migrate.session.policy.canary import demand_apart
 from hdh_migrate.session.policy.consents import Consents
-from hdh_migrate.session.policy.contents import signers
 from hdh_migrate.session.policy.openings import take_in
-from hdh_migrate.session.policy.terms import verifiers
 from hdh_migrate.session.policy.timekeeping import judge_for, judge_over
 from hdh_migrate.session.verbs import hold as holding
 from hdh_migrate.session.verbs.run import Turn, bound_ledger, held_ledger, operator, self_test
@@ -222,7 +218,7 @@ def _put_together(
         root=lambda: batch_root(desk, ledger, batch),
         consent=Consents(desk, ledger, ctx.judge, entry.batch),
         held=lambda: holding.holder(desk),
-        waivers=partial(_waivers, desk, ledger, ctx.judge, batch),
+        waivers=ctx.waivers,
         attested=lambda: [str(one) for one in gate.opened(services, plan, ctx.judge)],
         consumer=partial(_consumer, desk, services, entry, ctx.judge),
         lacking=partial(_lacking, plan, entry, vault),
@@ -270,22 +266,6 @@ def _terms(entry: Cutover) -> Terms:
 def _needs(plan: Plan, batch: str) -> tuple[Need, ...]:
     needs = next(found.needs for found in plan.batches if found.name == batch)
     return tuple(Need(batch=need, cut_over=plan.cutover(need) is not None) for need in needs)
-
-
-def _waivers(desk: Desk, ledger: Ledger, judge: Judge, batch: str) -> Waived:
-    """Read the waivers; each covers the findings that were known when it was made."""
-    terms = standing(ledger.cutovers(), batch).terms
-    counted, _ = waivers.in_force(
-        desk.loaded.plan, desk.loaded.base, judge.now(),
-        named=None if terms is None else verifiers(terms.waivers), signers=signers(ledger),
-    )  # fmt: skip
-    known = [(one.what, seconds_of(one.made_at)) for one in counted]
-
-    def waived(finding: Mapping[str, Any]) -> bool:
-        asked, at = waivers.finding(finding["code"]), seconds_of(finding["at"])
-        return any(what == asked and made_at >= at for what, made_at in known)
-
-    return waived
 
 
 def _consumer(desk: Desk, services: Services, entry: Cutover, judge: Judge) -> Consumer:

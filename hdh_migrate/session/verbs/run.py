@@ -23,9 +23,9 @@ from hdh_migrate.pipeline.binding import adopt
 from hdh_migrate.pipeline.context import Context, Engines
 from hdh_migrate.pipeline.forecast import Forecast
 from hdh_migrate.pipeline.inventory import Inventory
-from hdh_migrate.pipeline.runner import Runner, summary
+from hdh_migrate.pipeline.runner import Runner, Wishes, summary
 from hdh_migrate.plan.diff import changes
-from hdh_migrate.results.moves import BatchForecast, DatasetStates
+from hdh_migrate.results.moves import BatchForecast, DatasetStates, RefreshPass
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import gate, lasting
 from hdh_migrate.session.policy.binding import bind_recipients
@@ -37,6 +37,7 @@ from hdh_migrate.session.policy.waivers import unagreed
 from hdh_migrate.session.verbs.backup import Backups
 from hdh_migrate.session.verbs.preflight import at_the_gate, blockers
 from hdh_migrate.session.views.looked import finished, since_when
+from hdh_migrate.session.views.passes import demand_failures, told_of_passes
 from hdh_migrate.session.views.probed import missing, probe_facts
 from hdh_migrate.software import code_digest
 from hdh_migrate.wiring import Services, pace_of
@@ -49,18 +50,50 @@ NAMED = "ledger-named"
 """The journal's kind of event that tells this name, once: approvals are for one ledger."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Performed:
+    """What steps came to."""
+
+    code: Exit
+    datasets: list[DatasetStates]
+    refreshes: list[RefreshPass]
+    retried: dict[str, int]
+    """Failed objects that somebody asked to be tried again, by code."""
+
+
 def perform(
-    desk: Desk, steps: Sequence[Step], selected: Sequence[str], *, reported: bool = False
+    desk: Desk, steps: Sequence[Step], selected: Sequence[str]
 ) -> tuple[Exit, list[DatasetStates]]:
     """Carry out steps for batches; return the exit code and every dataset's tallies.
+
+    Raises:
+        MigrateError: whatever ended the run early, with its exit code.
+    """
+    done = perform_with(desk, steps, selected)
+    return done.code, done.datasets
+
+
+def perform_with(
+    desk: Desk,
+    steps: Sequence[Step],
+    selected: Sequence[str],
+    *,
+    refresh: bool = False,
+    again: Sequence[str] | None = None,
+    reported: bool = False,
+) -> Performed:
+    """Carry out steps for batches, with sources listed again, or failed objects tried again.
 
     The ledger is copied where the plan says so, whatever ended the steps; one that is `reported`
     after steps that ended well is copied by who writes the report.
 
     Raises:
+        UsageError: no object fails with such a code.
         MigrateError: whatever ended the run early, with its exit code.
     """
     copies, batches = Backups(desk), desk.batches(selected)
+    demand_failures(again or ())
+    wishes = Wishes(refresh=refresh, again=None if again is None else tuple(again), user=operator())
     last = [one.name for one in batches if not selected or one.name in selected][-1:]
     told = tuple(str(step) for step in steps)
 
@@ -73,13 +106,17 @@ def perform(
         at_work(desk, told, selected, write=Step.TRANSFER in steps) as turn,
     ):
         copies.wanted = True
-        idle = finished(turn.ledger, batches, selected) if Step.VERIFY in steps else []
-        runner = Runner(turn.ctx, batches, renewed=turn.renewed, ended=ended)
+        asked = Step.VERIFY in steps and not refresh
+        idle = finished(turn.ledger, batches, selected, turn.ctx.waivers) if asked else []
+        runner = Runner(turn.ctx, batches, renewed=turn.renewed, ended=ended, wishes=wishes)
         code = runner.run(steps, selected)
         for line in since_when(turn.ledger, idle):
             desk.progress.note(line)
-        states = summary(turn.ctx)
-    return copies.judged(code), states
+        datasets = summary(turn.ctx)
+        passes = told_of_passes(turn.ledger, runner.passes)
+    return Performed(
+        code=copies.judged(code), datasets=datasets, refreshes=passes, retried=dict(runner.retried)
+    )
 
 
 @contextmanager

@@ -8,24 +8,27 @@ from hdh_migrate.events.inventory import InventorySealed
 from hdh_migrate.events.objects import ObjectsVerified
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import State
+from hdh_migrate.pipeline.excused import Waivers
 from hdh_migrate.pipeline.look_again import look_facts
-from hdh_migrate.pipeline.runner import UNFINISHED, BatchOrder
+from hdh_migrate.pipeline.refresh import passes
+from hdh_migrate.pipeline.runner import BatchOrder, unfinished
 
 
-def finished(ledger: Ledger, batches: Sequence[BatchOrder], selected: Sequence[str]) -> list[str]:
+def finished(
+    ledger: Ledger, batches: Sequence[BatchOrder], selected: Sequence[str], waivers: Waivers
+) -> list[str]:
     """Return the names of the chosen batches in which nothing is left to do."""
     return [
         batch.name
         for batch in batches
-        if (not selected or batch.name in selected) and _is_finished(ledger, batch.name)
+        if (not selected or batch.name in selected) and _is_finished(ledger, batch.name, waivers)
     ]
 
 
-def _is_finished(ledger: Ledger, batch: str) -> bool:
+def _is_finished(ledger: Ledger, batch: str, waivers: Waivers) -> bool:
     rows = ledger.datasets(batch)
-    left = sum(ledger.tally(row.id, *UNFINISHED).objects for row in rows)
     done = sum(ledger.tally(row.id, State.VERIFIED).objects for row in rows)
-    return all(row.sealed for row in rows) and done > 0 and not left
+    return done > 0 and not unfinished(ledger, batch, waivers)
 
 
 def since_when(ledger: Ledger, batches: Sequence[str]) -> list[str]:
@@ -39,6 +42,7 @@ def since_when(ledger: Ledger, batches: Sequence[str]) -> list[str]:
     for batch in batches:
         rows = ledger.datasets(batch)
         source = min((listed[row.name] for row in rows if row.name in listed), default=None)
+        source = max((one.ended for one in passes(ledger, batch) if one.ended), default=source)
         look = looks.get(batch)
         if look is None:
             target = f"the target not looked at since it was verified ({verified})"
@@ -50,6 +54,6 @@ def since_when(ledger: Ledger, batches: Sequence[str]) -> list[str]:
             )
         lines.append(
             f"batch {batch}: nothing was left to do; the source was last listed {source}, {target};"
-            ' "verify PLAN --again" looks anew'
+            ' "run PLAN --refresh" lists the source anew, "verify PLAN --again" reads the target'
         )
     return lines

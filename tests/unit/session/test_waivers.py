@@ -16,8 +16,8 @@ from hdh_migrate.ledger import Ledger
 from hdh_migrate.plan.loader import load
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import waivers
+from hdh_migrate.session.policy.excuses import excuses
 from hdh_migrate.session.policy.terms import digest_of, terms_of
-from hdh_migrate.session.verbs import cutover
 from tests.support.quiet import Notes, WallClock
 from tests.unit.session.test_gate import PLAN, UNSEALED
 
@@ -46,9 +46,9 @@ def test_a_waiver_covers_what_was_known_when_it_was_made(
         until="2026-11-30", now=Moment.at(made_at), by="dpo",
     )  # fmt: skip
     ledger = Ledger.temporary(desk.clock)
-    waived = cutover._waivers(desk, ledger, Judge(desk.clock), "b")
-    assert waived({"code": "vanished", "at": found_at}) is covered
-    assert not waived({"code": "drifted", "at": found_at})
+    waived = excuses(desk.loaded, ledger, Judge(desk.clock).now())
+    assert waived({"code": "vanished", "at": found_at, "batch": "b"}) is covered
+    assert not waived({"code": "drifted", "at": found_at, "batch": "b"})
     ledger.close()
 
 

@@ -1,0 +1,100 @@
+"""Objects that failed for good: which of them a signed waiver lets go, and which are tried again.
+
+A failed object that has a finding, and whose findings are all waived, holds nothing back: neither
+the batches that need its batch, nor a cutover, nor the exit code. A run leaves it as it is, for a
+new attempt would make a new finding that nobody has waived.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hdh_migrate.codes import Severity
+from hdh_migrate.events.refreshes import RetryingFailed
+from hdh_migrate.model import DatasetRow, State
+from hdh_migrate.ports.ledger import Ledger
+
+Waived = Callable[[Mapping[str, Any]], bool]
+"""Says whether a finding has a signed waiver."""
+
+Waivers = Callable[[], Waived]
+"""Reads the signed waivers that count now."""
+
+
+def no_waivers() -> Waived:
+    """Return what says that nothing is waived."""
+    return lambda _: False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """What somebody asked to be tried again: objects that failed with these codes; none: all."""
+
+    codes: tuple[str, ...]
+    user: str
+
+
+def excused(ledger: Ledger, rows: Iterable[DatasetRow], waivers: Waivers) -> set[int]:
+    """Return the failed objects of datasets that waivers let go; reads findings only if any did."""
+    failed = {row.name: row for row in rows if ledger.tally(row.id, State.FAILED).objects}
+    if not failed:
+        return set()
+    waived, held, free = waivers(), set[int](), set[int]()
+    for found in ledger.findings():
+        if found["severity"] != Severity.NOTE and found["dataset"] in failed:
+            (free if waived(found) else held).add(found["object"])
+    free -= held
+    return {n for row in failed.values() for n in ledger.failed_objects(row.id) if n in free}
+
+
+def left(
+    ledger: Ledger, rows: Sequence[DatasetRow], states: Collection[State], waivers: Waivers
+) -> int:
+    """Return how many objects of datasets are in some states; what waivers let go is in none."""
+    count = sum(ledger.tally(row.id, *states).objects for row in rows)
+    if count and State.FAILED in states:
+        count -= len(excused(ledger, rows, waivers))
+    return count
+
+
+def retry(ledger: Ledger, row: DatasetRow, waivers: Waivers) -> None:
+    """Let the failed objects of a dataset wait again that could end otherwise; commit that."""
+    spared = excused(ledger, [row], waivers)
+    if spared:
+        ids = {number for number, _ in ledger.failures(row.id)}
+        ledger.retry_failed(row.id, ids - spared)
+    else:
+        ledger.retry_failed(row.id)
+
+
+def retry_asked(ledger: Ledger, batch: str, again: Again) -> Counter[str]:
+    """Let those failed objects of a batch wait again that somebody asked for; return the codes.
+
+    Waivers do not matter: who asks for an object wants to know how it ends now.
+    """
+    rows, reasons = ledger.datasets(batch), Counter[str]()
+    names, open_ones = {row.name for row in rows}, dict[int, set[str]]()
+    for found in ledger.findings():
+        if found["severity"] != Severity.NOTE and found["dataset"] in names:
+            open_ones.setdefault(found["object"], set()).add(found["code"])
+    with ledger.whole():
+        for row in rows:
+            chosen = dict[int, str]()
+            for number, reason in ledger.failures(row.id):
+                codes = open_ones.get(number) or {reason}
+                if reason.startswith("kind-"):
+                    continue  # every inventory looks at these again by itself
+                if asked := codes.intersection(again.codes or codes):
+                    chosen[number] = min(asked)
+            if chosen:
+                ledger.retry_failed(row.id, chosen.keys())
+                reasons.update(chosen.values())
+        if reasons:
+            ledger.event(
+                RetryingFailed(batch=batch, asked=again.codes, reasons=reasons, user=again.user)
+            )
+        ledger.commit()
+    return reasons
