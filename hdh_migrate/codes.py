@@ -133,6 +133,10 @@ _SHOW = 'see "hdh-migrate ls PLAN --show-names --code '
 _RETRY = '"hdh-migrate run PLAN" tries it again'
 
 
+def _retried(code: str, what: str) -> str:
+    return f'"hdh-migrate run PLAN --retry-failed --code {code}" {what}'
+
+
 def _waived(code: str, first: str = "") -> str:
     return f'{first}{_WAIVE}{code}" accepts it, signed and until a day'
 
@@ -140,8 +144,8 @@ def _waived(code: str, first: str = "") -> str:
 def _unnamed(code: str) -> Remedy:
     return Remedy(
         "nothing of its batch was moved",
-        f'{_SHOW}{code}", and take it out of what the dataset covers or rename it at the source:'
-        " no run begins this batch with it",
+        f'{_SHOW}{code}", and rename it at the source: no run begins this batch with it, and'
+        ' "hdh-migrate run PLAN --refresh" lists the source again',
     )
 
 
@@ -263,7 +267,8 @@ class Code(StrEnum):
     MISSING = _finding("missing", "transfer", _UNSENT,
         Remedy(
             "nothing of it counts as moved, and the run deleted nothing at the source",
-            f"find out who removed it at the source; when it is back, {_RETRY}",
+            '"hdh-migrate run PLAN --refresh" settles it: when it is gone for good, it counts as'
+            f" left behind and holds nothing back; when it is back, {_RETRY}",
         ),
         fr="absent", en="missing")
     DRIFTED = _finding(
@@ -295,7 +300,7 @@ class Code(StrEnum):
             "what the target holds under its key is somebody else's and was not touched; the "
             "source keeps ours",
             "find out whose it is and move it away, or go on with the ledger that sent it; then "
-            f"{_RETRY}",
+            + _retried("conflict", "sends ours"),
         ),
         fr="la cible tient déjà un autre objet", en="the target holds another object",
     )
@@ -353,14 +358,16 @@ class Code(StrEnum):
         REPLACED,
         Remedy(
             "what somebody put there was not touched; nothing was deleted at the source",
-            f"find out who replaced it and move that away; then {_RETRY}",
+            "find out who replaced it and move that away; then "
+            + _retried("verify-replaced", "sends ours anew"),
         ),
     )
     VERIFY_MISSING = _in_verify(
         MISSING,
         Remedy(
             _NOT_PROVEN,
-            f"find out who deleted it at the target; {_RETRY}, and sends it anew",
+            "find out who deleted it at the target; then "
+            + _retried("verify-missing", "sends it anew"),
         ), _UNLIKE,
     )
     VERIFY_UNREADABLE = _in_verify(
@@ -386,7 +393,8 @@ class Code(StrEnum):
         CONFLICT,
         Remedy(
             "what the target holds there was not touched; nothing was deleted at the source",
-            f"find out whose it is and move it away; then {_RETRY}",
+            "find out whose it is and move it away; then "
+            + _retried("verify-conflict", "sends ours"),
         ), _UNLIKE,
     )
     VERIFY_WORKER_LOST = _in_verify(

@@ -1,4 +1,4 @@
-"""Steps of a plan, carried out and told: what inventory, transfer, verify and run share."""
+"""AskedSteps of a plan, carried out and told: what inventory, transfer, verify and run share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from hdh_migrate.cli.command import Task
 from hdh_migrate.errors import Exit
 from hdh_migrate.results import Amount
-from hdh_migrate.results.moves import DatasetStates, RefreshFound, RefreshPass, Steps
+from hdh_migrate.results.moves import AskedSteps, DatasetStates, RefreshFound, RefreshPass
 from hdh_migrate.telemetry import size_text
 
 if TYPE_CHECKING:
@@ -46,13 +46,15 @@ def perform_steps(
         return done, desk.loaded.digest
 
     done, digest = task.at_desk(plan, state_dir, act)
-    told: Steps = {"exit": int(done.code), "datasets": done.datasets, "plan_digest": digest}
+    told: AskedSteps = {"exit": int(done.code), "datasets": done.datasets, "plan_digest": digest}
     add_asked(told, done, refresh=refresh, again=again)
     task.out.result(told, "\n".join([*asked_text(told), states_text(done.datasets)]))
     return done.code
 
 
-def add_asked(told: Steps, done: Performed, *, refresh: bool, again: Sequence[str] | None) -> None:
+def add_asked(
+    told: AskedSteps, done: Performed, *, refresh: bool, again: Sequence[str] | None
+) -> None:
     """Add to a result what it has besides, because it was asked for."""
     if refresh:
         told["refreshes"] = done.refreshes
@@ -60,7 +62,7 @@ def add_asked(told: Steps, done: Performed, *, refresh: bool, again: Sequence[st
         told["retried"] = done.retried
 
 
-def asked_text(told: Steps) -> list[str]:
+def asked_text(told: AskedSteps) -> list[str]:
     """Return a line for each batch that was listed again, and one for what was tried again."""
     lines = [line for one in told.get("refreshes", ()) for line in _refresh_lines(one)]
     if "refreshes" in told and not lines:

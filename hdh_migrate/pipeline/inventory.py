@@ -273,7 +273,8 @@ class Inventory:
             f"batch {batch}: {len(blockers)} objects cannot be moved as planned",
             blockers=shown,
             hint="no byte of them was moved; see the names with"
-            ' "hdh-migrate status PLAN --show-names", then exclude or rename them at the source',
+            ' "hdh-migrate status PLAN --show-names", then rename or remove them at the source:'
+            ' "hdh-migrate run PLAN --refresh" lists it again',
         )
 
 

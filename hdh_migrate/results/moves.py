@@ -98,15 +98,19 @@ class RefreshPass(RefreshFound):
 
 
 class Steps(TypedDict):
-    """Where every dataset stands after the steps; `exit` is the command's exit code.
-
-    `refreshes` are told under --refresh. `retried`: under --retry-failed, how many failed objects
-    were tried again, by code.
-    """
+    """Where every dataset stands after the steps; `exit` is the command's exit code."""
 
     exit: int
     plan_digest: str
     datasets: list[DatasetStates]
+
+
+class AskedSteps(Steps):
+    """The same, with `refreshes` under --refresh.
+
+    Under --retry-failed `retried`: how many failed objects were tried again, by code.
+    """
+
     refreshes: NotRequired[list[RefreshPass]]
     retried: NotRequired[dict[str, int]]
 
@@ -160,7 +164,7 @@ class Decided(Steps):
     next: list[str]
 
 
-class Run(Steps):
+class Run(AskedSteps):
     """A run to its end, with the report that was written."""
 
     report: Report

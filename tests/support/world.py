@@ -127,9 +127,7 @@ class World:
 
     # --- one process -----------------------------------------------------------------------------
 
-    def run(
-        self, steps: Sequence[Step] = ALL, *selected: str, wishes: Wishes = NO_WISHES
-    ) -> Exit:
+    def run(self, steps: Sequence[Step] = ALL, *selected: str, wishes: Wishes = NO_WISHES) -> Exit:
         """Run the plan once, with a ledger that is opened for it and closed after it."""
         ledger = self.open()
 
@@ -140,9 +138,7 @@ class World:
             return self.context(ledger)
 
         try:
-            runner = Runner(
-                self.context(ledger), self._batches(), renewed=renewed, wishes=wishes
-            )
+            runner = Runner(self.context(ledger), self._batches(), renewed=renewed, wishes=wishes)
             code = runner.run(steps, selected)
             ledger.reconcile()
             return code

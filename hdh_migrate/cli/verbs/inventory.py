@@ -5,7 +5,7 @@ from __future__ import annotations
 from hdh_migrate.cli.command import AsJson, Batches, NoProgress, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.cli.steps import Refresh, perform_steps
 from hdh_migrate.errors import Exit
-from hdh_migrate.results.moves import Steps
+from hdh_migrate.results.moves import AskedSteps
 
 
 @verb(
@@ -23,7 +23,7 @@ from hdh_migrate.results.moves import Steps
         Exit.LOCKED,
         Exit.INTERRUPTED,
     ),
-    result=Steps,
+    result=AskedSteps,
 )
 def inventory(
     plan: Plan,

@@ -12,7 +12,7 @@ import typer
 from hdh_migrate.cli.command import AsJson, Batches, NoProgress, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.cli.steps import Refresh, add_asked, asked_text, perform_steps, states_text
 from hdh_migrate.errors import Exit, UsageError
-from hdh_migrate.results.moves import BatchForecast, DryRun, Run, Steps
+from hdh_migrate.results.moves import AskedSteps, BatchForecast, DryRun, Run
 from hdh_migrate.telemetry import duration_text, size_text
 
 if TYPE_CHECKING:
@@ -31,9 +31,7 @@ class Until(StrEnum):
 @verb(
     examples=(
         "run plan.yaml --dry-run",
-        "run plan.yaml --batch pilot --out evidence-2026-11",
-        "run plan.yaml --refresh",
-        "run plan.yaml --retry-failed --code conflict",
+        "run plan.yaml --batch pilot --refresh --out evidence-2026-11",
     ),
     exits=(
         Exit.OK,
@@ -48,7 +46,7 @@ class Until(StrEnum):
         Exit.LOCKED,
         Exit.INTERRUPTED,
     ),
-    result=Steps | Run | DryRun,
+    result=AskedSteps | Run | DryRun,
 )
 def run(
     plan: Plan,
