@@ -50,9 +50,9 @@ class History:
             for leaf in map(bytes.fromhex, leaves or ()):
                 self._add(seq, leaf, [(seq, None, False)], excluded=excluded)
         for pairs, excluded, was_excluded in (
+            (told.changed_included, False, True),
             (told.changed, False, False),
             (told.changed_excluded, True, False),
-            (told.changed_included, False, True),
         ):
             for pair in pairs or ():
                 was, now = map(bytes.fromhex, pair)

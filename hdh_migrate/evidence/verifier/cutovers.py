@@ -286,6 +286,24 @@ def _suffice(keys: Sequence[str], terms: Mapping[str, Any], threshold: int) -> b
 FOUND = ("gone", "damaged", "replaced", "unread")
 
 
+class PassAccount:
+    """The passes over one batch's source, told by their events one after another."""
+
+    def __init__(self) -> None:
+        self.number, self.ended = 0, True
+
+    def begin(self, body: Mapping[str, Any]) -> None:
+        """Take a `refreshing`."""
+        number = body["number"]
+        forms.must(type(number) is int and number == self.number + self.ended)
+        self.number, self.ended = number, False
+
+    def demand_open(self, body: Mapping[str, Any]) -> None:
+        """Demand that an event is of the pass that is under way."""
+        forms.must(type(body["number"]) is int and body["number"] == self.number)
+        forms.must(not self.ended)
+
+
 class LookAccount:
     """The looks at one batch's verified objects, told by their events one after another."""
 

@@ -15,12 +15,19 @@ from typing import Any, NamedTuple, Optional
 
 from hdh_migrate.evidence.verifier import forms
 from hdh_migrate.evidence.verifier.addresses import is_address
-from hdh_migrate.evidence.verifier.cutovers import FOUND, KIND, CutoverAccount, LookAccount
+from hdh_migrate.evidence.verifier.cutovers import (
+    FOUND,
+    KIND,
+    CutoverAccount,
+    LookAccount,
+    PassAccount,
+)
 
 COUNTS = {str: forms.is_count}
 VANISHED = "vanished"
 LEAVES, PAIRS = [forms.DIGEST], [[forms.DIGEST]]
 SUM = {"objects": forms.is_count, "bytes": forms.is_count}
+PASSED = dict.fromkeys(("new", "changed", "vanished", "left"), SUM)
 COVERED = {**SUM, "root": forms.DIGEST}
 OPENED = {
     "number": forms.is_count, "at": forms.TIME, "code": forms.TEXT,
@@ -50,7 +57,7 @@ SHAPES: dict[bool, dict[str, Any]] = {
 """By whether names are keyed: the members of an event's body that are counted."""
 
 
-CHANGES = {"changed": False, "changed_excluded": False, "changed_included": True}
+CHANGES = {"changed_included": True, "changed": False, "changed_excluded": False}
 """Lists of pairs of leaves, with whether the row was left behind before the change."""
 
 
@@ -84,6 +91,8 @@ class DatasetAccount:
         self.seals: list[Seal] = []
         self.pasts: dict[bytes, Past] = {}
         self.objects = self.excluded = self.verified = self.failed = 0
+        self.new = self.left = self.came = self.went = 0
+        """What listings again told of, and what rows tell of that at most."""
         self.changed = False  # since the last seal
 
     def change(self, seq: int, body: Mapping[str, Any]) -> bool:
@@ -142,6 +151,8 @@ class Journal:
         """When a recipient's key was last seen to open, by its fingerprint."""
         self.openings: list[Mapping[str, Any]] = []
         self.again: dict[str, LookAccount] = {}
+        self.passes: dict[str, PassAccount] = {}
+        self.retried = self.asked = 0
         self.dropped: set[int] = set()
         """What is verified no more, since the last event that told of the target."""
 
@@ -164,6 +175,10 @@ class Journal:
             raise forms.Wrong(f"{path.name}: empty, though nothing is reported before a run")
         if self.old_form and not self.upgraded:
             raise forms.Wrong(f"{path.name}: its events are of the first format")
+        if self.asked > self.retried or any(
+            one.new > one.came or one.left > one.went for one in self.datasets.values()
+        ):
+            raise forms.Wrong(f"{path.name}: more was listed or tried again than rows tell of")
         if self.descends and not self.upgraded:
             raise forms.Wrong(f"{self.descends}: before the event that it follows")
 
@@ -263,6 +278,8 @@ class Journal:
         told.objects += counts.get("joined", 0) + counts.get("joined_excluded", 0)
         told.excluded += counts.get("joined_excluded", 0) + counts.get("changed_excluded", 0)
         told.excluded -= counts.get("changed_included", 0)
+        told.came += counts.get("joined", 0) + counts.get("changed_included", 0)
+        told.went += counts.get("changed_excluded", 0)
         forms.must(told.excluded >= 0)
         told.changed = True
 
@@ -291,7 +308,9 @@ class Journal:
     def _retried(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del at
         self._new_form(seq, new=True)
-        self._counted("failed", body["datasets"], self._many(body, "ids"), sign=-1)
+        many = self._many(body, "ids")
+        self.retried += many
+        self._counted("failed", body["datasets"], many, sign=-1)
 
     def _findings(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del at
@@ -369,6 +388,40 @@ class Journal:
         del seq, at
         if not self.keyed:
             self._lost([body["id"]])
+
+    def _pass(self, body: Mapping[str, Any]) -> PassAccount:
+        batch = body["batch"]
+        forms.must(forms.TEXT.holds(batch))
+        return self.passes.setdefault(batch, PassAccount())
+
+    def _refreshing(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+        del seq, at
+        self._pass(body).begin(body)
+
+    def _refreshed(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+        del seq, at
+        self._pass(body).demand_open(body)
+        told = self.datasets[body["dataset"]]
+        sums = {name: body[name] for name in PASSED}
+        forms.must(forms.ill_formed(sums, PASSED, "") is None and bool(told.seals))
+        forms.must(any(one["objects"] for one in sums.values()))
+        forms.must(all(sums["left"][unit] <= sums["vanished"][unit] for unit in SUM))
+        told.new += sums["new"]["objects"]
+        told.left += sums["left"]["objects"]
+
+    def _refresh_ended(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+        del seq, at
+        forms.must(forms.ill_formed(body["listed"], SUM, "") is None)
+        told = self._pass(body)
+        told.demand_open(body)
+        told.ended = True
+
+    def _retrying(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+        del seq, at
+        forms.must(forms.TEXT.holds(body["batch"]) and bool(body["reasons"]))
+        forms.must(forms.ill_formed(body["reasons"], COUNTS, "") is None)
+        forms.must(all(body["reasons"].values()))
+        self.asked += sum(body["reasons"].values())
 
     def _lost(self, ids: Sequence[int]) -> None:
         """Demand that objects are verified no more, and that this was told just before."""
@@ -456,6 +509,10 @@ HANDLERS = {
     "looked-again": Journal._looked_again,  # noqa: SLF001
     "look-ended": Journal._look_ended,  # noqa: SLF001
     "restored": Journal._restored,  # noqa: SLF001
+    "refreshing": Journal._refreshing,  # noqa: SLF001
+    "refreshed": Journal._refreshed,  # noqa: SLF001
+    "refresh-ended": Journal._refresh_ended,  # noqa: SLF001
+    "retrying": Journal._retrying,  # noqa: SLF001
     "ledger-upgraded": Journal._upgraded,  # noqa: SLF001
 }
 
