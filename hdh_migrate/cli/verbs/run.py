@@ -126,9 +126,7 @@ def _whole(
     if out is not None:
         shelf.earlier_bundle(out, desk.loaded.plan.migration)
     try:
-        done = perform_with(
-            desk, list(Step), batches, refresh=refresh, again=again, reported=True
-        )
+        done = perform_with(desk, list(Step), batches, refresh=refresh, again=again, reported=True)
     finally:
         progress.close()
     if out is not None and (aside := shelf.put_aside(out, desk.loaded.plan.migration)) is not None:
