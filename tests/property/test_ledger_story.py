@@ -155,9 +155,27 @@ class Story(RuleBasedStateMachine):
             one, known = listed(key, *found[key]), self.ledger.pinned(dataset, key)
             if known is None:
                 new.append(one)
-            elif known[1] != one.obj.version and known[2] is not State.EXCLUDED:
-                changed.append((known[0], one))
+            elif known.told.version != one.obj.version or known.state is State.EXCLUDED:
+                changed.append((known.number, one))
         self.ledger.update(dataset, new, changed)
+
+    @rule(pick=picks, many=st.integers(1, 4))
+    def leave(self, pick: int, many: int) -> None:
+        ids = [
+            row[0]
+            for dataset in DATASETS
+            if self.sealed(dataset)
+            for row in self.ledger.listing(dataset)
+        ]
+        waits = {State.LISTED, State.REFUSED, State.SENDING, State.FAILED}
+        if ids:
+            start = pick % len(ids)
+            states = {
+                row[0]: row[4] for dataset in DATASETS for row in self.ledger.listing(dataset)
+            }
+            chosen = ids[start : start + many]
+            left = self.ledger.leave(chosen)
+            assert set(left) == {number for number in chosen if states[number] in waits}
 
     @rule(pick=picks)
     def close_a_finding(self, pick: int) -> None:
