@@ -22,13 +22,7 @@ T = TypeVar("T", bound=JsonForm)
 
 CutoverEvent: TypeAlias = SwitchEvent | ConsentEvent | DecommissionEvent
 JournalEvent: TypeAlias = (
-    InventoryEvent
-    | ObjectEvent
-    | LookEvent
-    | RefreshEvent
-    | BatchEvent
-    | RunEvent
-    | CutoverEvent
+    InventoryEvent | ObjectEvent | LookEvent | RefreshEvent | BatchEvent | RunEvent | CutoverEvent
 )
 
 KINDS: Final[Mapping[str, type[Event]]] = {one.kind: one for one in get_args(JournalEvent)}

@@ -81,9 +81,15 @@ class Vanishing:
         """Id, key and version of the first of them."""
         self._told: dict[int, list[int]] = {}
         self._back: list[int] = []
+        self._otherwise: list[tuple[int, int, str]] = []
+        """Finding, object and detail of what the plan calls otherwise by now."""
         for found in ctx.ledger.findings():
             if found["code"] in CODES and found["dataset"] == dataset.name:
-                self._told.setdefault(found["object"], []).append(found["id"])
+                number, detail = found["object"], found["detail"]
+                self._told.setdefault(number, []).append(found["id"])
+                right = Code.VANISHED if detail == UNPROVEN else self._code
+                if found["code"] != right and not (number <= seen.last and seen.has(number)):
+                    self._otherwise.append((found["id"], number, detail))
         for number, key, size, version, state, _ in ctx.ledger.listing(dataset.id):
             if number > seen.last:
                 continue  # it joined by this very listing
@@ -187,9 +193,13 @@ class Vanishing:
                 self._find({n: UNPROVEN for n, unsure in left.items() if unsure}, Code.VANISHED)
                 tell(portion.tally, portion.tally)
                 ledger.commit()
-        for finding in self._back:
-            ledger.close_finding(finding)
-        ledger.commit()
+        with ledger.whole():
+            for finding in self._back:
+                ledger.close_finding(finding)
+            for finding, number, detail in self._otherwise:
+                ledger.close_finding(finding)
+                self._find({number: detail}, self._code)
+            ledger.commit()
 
     @property
     def _code(self) -> Code:

@@ -54,6 +54,7 @@ FIELDS: Final[Mapping[str, FieldClass]] = {
     "datasets[].allow_empty": _HOW,
     "datasets[].ignore_md5": _WHAT,
     "datasets[].live": _HOW,
+    "datasets[].vanished": _HOW,
     "datasets[].collisions": _WHAT,
     "datasets[].collisions_reason": _HOW,
     "batches[].name": _WHAT,

@@ -181,6 +181,24 @@ def test_a_plan_may_say_that_what_vanishes_is_kept(tmp_path: Path) -> None:
     assert world.target.data("dst", "t/a.c4gh")
 
 
+def test_a_plan_that_calls_it_otherwise_by_now_is_followed(tmp_path: Path) -> None:
+    world = filled(tmp_path)
+    world.source.put("src", "x", b"never moved")
+    world.run(LIST)
+    world.source.drop("src", "x")
+    assert world.run(ALL, wishes=AGAIN) is Exit.FINDINGS
+    world.source.drop("src", "a")
+    for plan, code, ends in (
+        (ONE, "vanished", Exit.FINDINGS),
+        (KEEPING, "vanished-kept", Exit.OK),
+        (ONE, "vanished", Exit.FINDINGS),
+    ):
+        world.datasets = plan
+        for _ in range(2):
+            assert world.run(ALL, wishes=AGAIN) is ends
+            assert sorted(world.findings()) == [(code, "a"), (code, "x")]
+
+
 @pytest.mark.parametrize("back", ["same", "other"])
 def test_what_comes_back_is_no_finding_any_more(world: World, back: str) -> None:
     blob = world.source._blobs["src", "a"]
