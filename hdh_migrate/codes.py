@@ -203,6 +203,11 @@ class Code(StrEnum):
         _unnamed("key-not-utf8"),
         fr="nom qui n'est pas du texte UTF-8", en="name that is not UTF-8 text",
     )
+    KEY_RESERVED = _blocker(
+        "key-reserved", _NAME,
+        _unnamed("key-reserved"),
+        fr="nom que l'outil garde pour lui à la cible", en="name the tool keeps for itself there",
+    )
     TOO_LARGE = _blocker(
         "too-large", _NAME,
         _unnamed("too-large"),
@@ -640,6 +645,17 @@ class Code(StrEnum):
         en="deleted at the source already, and no longer at the target as it was verified",
     )
     # --- noted of what is moved all the same ---------------------------------------------------
+    FENCE_SOFT = _note(
+        "fence-soft", "transfer",
+        "the host keeps no conditions on writes: that one ledger writes is watched there, not"
+        " enforced",
+        Remedy(
+            "objects are never overwritten by who sees a later epoch's tag",
+            'run one machine at a time; "hdh-migrate fence PLAN" says which one that is',
+        ),
+        fr="un seul rédacteur à la cible : surveillé, non garanti par l'hébergeur",
+        en="one writer at the target: watched, not enforced by the host",
+    )
     METADATA_LOSS = _note(
         "metadata-loss", "inventory", _NOTED,
         _NOTHING,

@@ -40,7 +40,7 @@ class Exit(IntEnum):
     APPROVAL_MISSING = 8, "an approval is missing"
     AUTH = 9, "a credential is refused, or lacks a right"
     DAMAGED = 10, "ledger or evidence is damaged"
-    LOCKED = 11, "another command holds the ledger"
+    LOCKED = 11, "another command holds the ledger, or another ledger the target"
     INTERRUPTED = 130, "interrupted; the same command goes on"
 
 
@@ -307,6 +307,16 @@ class LedgerLocked(LedgerError):
 
     exit_code = Exit.LOCKED
     default_hint = 'wait for it to end, or look with "hdh-migrate status"'
+
+
+class Fenced(MigrateError):
+    """Another ledger, or another copy of this one, is the one that writes at the target."""
+
+    exit_code = Exit.LOCKED
+    default_hint = (
+        "nothing more was written; only one may write: let that one go on, or, if it is gone for"
+        ' good, "hdh-migrate fence PLAN --take-over --reason TEXT" makes this one the writer'
+    )
 
 
 class NoSpace(LedgerError):

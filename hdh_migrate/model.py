@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 SEGMENT = 65_536
 """Plaintext bytes per unit of encryption (Crypt4GH)."""
@@ -264,6 +264,18 @@ class TargetLimits:
     reads_per_second: float | None = None
     connection_bytes_per_second: float | None = None
     objects_per_bucket: int | None = None
+
+
+FENCES: Final = ".hdh-migrate-fence/"
+"""Under this prefix of a bucket lie the fences, each under its migration's name."""
+
+PROBES: Final = ".hdh-migrate-probe/"
+"""Under this prefix every probe writes, each in a folder of its own."""
+
+
+def is_reserved(target_key: str) -> bool:
+    """Say whether a key of a target bucket is one of the tool's own, which is never data."""
+    return target_key.startswith((FENCES, PROBES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

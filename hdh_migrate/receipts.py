@@ -168,6 +168,7 @@ class ReturnReason(StrEnum):
     """Why an item comes back undone."""
 
     AUTH = "auth"
+    FENCED = "fenced"
     HOST = "host"
     LOST = "lost"
     STARVED = "starved"

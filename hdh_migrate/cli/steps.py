@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from hdh_migrate.cli.command import Task
-from hdh_migrate.errors import Exit
+from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results import Amount
 from hdh_migrate.results.moves import AskedSteps, DatasetStates, RefreshFound, RefreshPass
 from hdh_migrate.telemetry import size_text
@@ -26,6 +26,32 @@ Refresh = Annotated[
 ]
 
 
+TakeOver = Annotated[
+    bool,
+    typer.Option(
+        "--take-over", help="Write although another ledger, or another copy, holds the target."
+    ),
+]
+Reason = Annotated[
+    str | None,
+    typer.Option("--reason", metavar="TEXT", help="With --take-over: why; the journal keeps it."),
+]
+REASON_MAX = 500
+
+
+def why(reason: str | None, *, take_over: bool) -> str | None:
+    """Return why somebody takes over; None: nobody does.
+
+    Raises:
+        UsageError: one of the two is given without the other.
+    """
+    if take_over and (reason is None or not reason.strip() or len(reason) > REASON_MAX):
+        raise UsageError(f"--take-over needs a --reason of up to {REASON_MAX} characters")
+    if reason is not None and not take_over:
+        raise UsageError("--reason is of --take-over")
+    return reason
+
+
 def perform_steps(
     task: Task,
     plan: Path,
@@ -35,14 +61,17 @@ def perform_steps(
     *,
     refresh: bool = False,
     again: Sequence[str] | None = None,
+    taking_over: str | None = None,
 ) -> Exit:
-    """Carry out steps and tell where every dataset stands."""
+    """Carry out steps and tell where every dataset stands; `taking_over` is the reason to."""
     from hdh_migrate.model import Step
     from hdh_migrate.session.verbs.run import perform_with
 
     def act(desk: Desk) -> tuple[Performed, str]:
         chosen = [Step(step) for step in steps]
-        done = perform_with(desk, chosen, batches, refresh=refresh, again=again)
+        done = perform_with(
+            desk, chosen, batches, refresh=refresh, again=again, taking_over=taking_over
+        )
         return done, desk.loaded.digest
 
     done, digest = task.at_desk(plan, state_dir, act)

@@ -11,6 +11,7 @@ from hdh_migrate.events.consent import ConsentEvent
 from hdh_migrate.events.cutover import SwitchEvent, Track
 from hdh_migrate.events.decommission import DecommissionEvent
 from hdh_migrate.events.event import Event
+from hdh_migrate.events.fence import FenceEvent
 from hdh_migrate.events.inventory import InventoryEvent
 from hdh_migrate.events.looks import LookEvent
 from hdh_migrate.events.objects import ObjectEvent
@@ -22,7 +23,14 @@ T = TypeVar("T", bound=JsonForm)
 
 CutoverEvent: TypeAlias = SwitchEvent | ConsentEvent | DecommissionEvent
 JournalEvent: TypeAlias = (
-    InventoryEvent | ObjectEvent | LookEvent | RefreshEvent | BatchEvent | RunEvent | CutoverEvent
+    InventoryEvent
+    | ObjectEvent
+    | LookEvent
+    | RefreshEvent
+    | BatchEvent
+    | RunEvent
+    | FenceEvent
+    | CutoverEvent
 )
 
 KINDS: Final[Mapping[str, type[Event]]] = {one.kind: one for one in get_args(JournalEvent)}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hdh_migrate.clocks import Judge
+from hdh_migrate.errors import Fenced
 from hdh_migrate.model import (
     DatasetRow,
     Entry,
@@ -101,6 +102,8 @@ class Context:
     """Binds what begins to the plan; None: to nothing, where there is no plan."""
     waivers: Waivers = no_waivers
     """Reads the signed waivers that count now, for whichever batch."""
+    fenced: Callable[[], Fenced | None] = lambda: None
+    """Says why nothing may be written any more; None: it may."""
     pins: Mapping[int, str] = field(default_factory=dict)
     """What of somebody else's may be replaced, as a transfer read it when it began."""
 

@@ -16,6 +16,7 @@ from typing import assert_never
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
     AuthFailed,
+    Fenced,
     HostRefused,
     Interrupted,
     MigrateError,
@@ -102,6 +103,7 @@ class Dispatcher:
         Raises:
             Interrupted: a signal.
             AuthFailed: a credential was refused and renewing it did not help.
+            Fenced: another ledger, or another copy of this one, writes at the target by now.
             HostRefused: a host is not the right one (any more); what it was asked is to do again.
             Transient: a store stayed away for longer than the budget.
             Starved: this machine gives no memory, threads or files to work with.
@@ -174,6 +176,8 @@ class Dispatcher:
         match receipt.reason:
             case ReturnReason.AUTH:
                 self._end(AuthFailed(receipt.detail))
+            case ReturnReason.FENCED:
+                self._end(Fenced(receipt.detail))
             case ReturnReason.HOST:
                 self._end(HostRefused(receipt.detail))
             case ReturnReason.STARVED:
@@ -233,6 +237,8 @@ class Dispatcher:
     def _must_end(self) -> bool:
         if self._ctx.stop.is_set():
             self._end(Interrupted("interrupted; everything acknowledged is in the ledger"))
+        if (lost := self._ctx.fenced()) is not None:
+            self._end(lost)
         return self._ending is not None
 
     def _wind_down(self, engine: Engine) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from hdh_migrate.codes import Code
-from hdh_migrate.model import MIB, SEGMENT, DatasetRow, State
+from hdh_migrate.model import MIB, SEGMENT, DatasetRow, State, is_reserved
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD
 from hdh_migrate.pipeline.planning import Pace, crowded, notes, quota_note, seconds_at_least
@@ -154,6 +154,8 @@ class Forecast:
         def look() -> tuple[int, int]:
             occupied = existing = 0
             for stored in ctx.reader.keys(route.target):
+                if is_reserved(stored.key):
+                    continue
                 existing += 1
                 key = route.source_key(stored.key)
                 occupied += key is not None and ctx.ledger.find(dataset.id, key) is not None

@@ -17,6 +17,7 @@ from hdh_migrate.errors import (
     BytesChanged,
     ClaimDiffers,
     Conflict,
+    Fenced,
     HostRefused,
     Missing,
     Permanent,
@@ -117,7 +118,7 @@ class Performer:
             return self._performed(order, one, task)
         except (AccessDenied, SignatureRefused) as error:
             return self._denied(order, one, error)
-        except (Stopped, AuthFailed, HostRefused) as error:
+        except (Stopped, AuthFailed, HostRefused, Fenced) as error:
             return Returned.of(order, one, _why(error), str(error))
         except (ShortRead, Permanent) as error:
             return _finding(one, error)
@@ -168,7 +169,9 @@ def _each(
     return ((one, partial(handler, route, one)) for one in objects)
 
 
-def _why(error: Stopped | AuthFailed | HostRefused) -> ReturnReason:
+def _why(error: Stopped | AuthFailed | HostRefused | Fenced) -> ReturnReason:
+    if isinstance(error, Fenced):
+        return ReturnReason.FENCED
     if isinstance(error, AuthFailed):
         return ReturnReason.AUTH
     return ReturnReason.HOST if isinstance(error, HostRefused) else ReturnReason.STOPPED

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Unsupported
-from hdh_migrate.model import Listed, ObjectInfo, State, TargetLimits, key_bytes
+from hdh_migrate.model import Listed, ObjectInfo, State, TargetLimits, is_reserved, key_bytes
 from hdh_migrate.pipeline.cutting import cut
 from hdh_migrate.pipeline.sending import ATTEMPT, RETAIN
 from hdh_migrate.pipeline.work import Route
@@ -30,6 +30,7 @@ REFUSALS: Mapping[Code, str] = {
     Code.KEY_CONTROL: "the key has a control character",
     Code.KEY_DOT_SEGMENT: "the key has a '.' or '..' segment, which clients rewrite",
     Code.KEY_NOT_UTF8: "the key is not UTF-8 text",
+    Code.KEY_RESERVED: "the target key lies where the tool keeps what is its own",
     Code.TOO_LARGE: "the object is larger than the target can hold",
     Code.COLLISION: "the target key equals another one but for case or Unicode form",
 }
@@ -139,6 +140,8 @@ def _refused_key(target_key: str, limits: TargetLimits) -> Code | None:
         return Code.KEY_DOT_SEGMENT
     if len(target_key) * 4 > limits.max_key and len(key_bytes(target_key)) > limits.max_key:
         return Code.KEY_TOO_LONG
+    if is_reserved(target_key):
+        return Code.KEY_RESERVED
     return None
 
 

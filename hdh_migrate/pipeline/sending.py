@@ -121,7 +121,7 @@ class Sending:
             sealing = box.retry(believed)
             body, digest = out[: sealing.size], sealing.stored.hexdigest()
             stamp = self._stamp(route, one)
-            stored = box.retry(lambda: self._put(route, key, body, digest, stamp, replaces))
+            stored = box.retry(lambda: self._put(route, key, body, digest, stamp, replaces, one))
         if not self._writer.limits.tags_with_put:
             self._label(route, stored, one)
         return Sent(
@@ -142,6 +142,7 @@ class Sending:
         digest: str,
         stamp: Stamp,
         replaces: str | None,
+        one: OrderItem,
     ) -> Stored:
         bucket = route.target.bucket
         try:
@@ -153,7 +154,18 @@ class Sending:
             stored = self._writer.head(bucket, key)
             if stored and stored.metadata.get(ATTEMPT) == stamp.attempt:
                 return stored
-            raise
+            if stored is None or not self._is_late(stored, one):
+                raise
+        return self._writer.put(bucket, key, body, sha256=digest, stamp=stamp, replaces=stored.etag)
+
+    def _is_late(self, stored: Stored, one: OrderItem) -> bool:
+        """Say whether somebody wrote it in an epoch that was over: it may be replaced.
+
+        Raises:
+            Fenced: it is of a later epoch than ours.
+        """
+        epoch = self._box.epoch_of(stored.metadata.get(ATTEMPT), one.id)
+        return epoch is not None and epoch < self._box.epoch
 
     def _ask(self, route: Route, key: str, one: OrderItem) -> str | None:
         """Ask what an earlier attempt left; return the ETag that may be replaced."""
@@ -165,9 +177,14 @@ class Sending:
         return stored.etag
 
     def _demand_ours(self, stored: Stored, one: OrderItem) -> None:
-        """Let nothing be replaced but what is ours, or exactly what people gave up."""
+        """Let nothing be replaced but what is ours, or exactly what people gave up.
+
+        Raises:
+            Conflict: it is somebody else's.
+            Fenced: it is of a later epoch than ours.
+        """
         tag = stored.metadata.get(ATTEMPT)
-        if not self._box.is_ours(tag, one.id) and stored.etag != one.replaces:
+        if self._box.epoch_of(tag, one.id) is None and stored.etag != one.replaces:
             raise self._box.conflict(tag)
 
     def _stamp(self, route: Route, one: OrderItem) -> Stamp:

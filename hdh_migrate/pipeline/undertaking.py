@@ -53,6 +53,8 @@ class Undertaking(Story):
     """Says what the evidence lacks for a manifest root; empty means that it proves the batch."""
     attested: Callable[[], Sequence[str]]
     """Says why the target may not be asked; empty means that it may be."""
+    fenced: Callable[[], Sequence[str]]
+    """Says why another ledger is the one that wrote last at the target; empty means: this one."""
     level: str
     """How closely the target is read again: head, stored or full."""
     reason: str | None
@@ -124,7 +126,8 @@ def blockers(story: Undertaking, root: str, now: Standing) -> list[str]:
             told.append(f"the cooling period lasts until {story.cooled(now)}")
         if root != now.root:
             told.append("the manifest is not the one that was cut over")
-    return [*told, *story.attested()]
+    closed = story.attested()
+    return [*told, *(closed or story.fenced())]  # who is not attested is not even asked
 
 
 def elsewhere(story: Undertaking, now: Standing) -> str | None:

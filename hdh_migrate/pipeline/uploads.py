@@ -7,7 +7,7 @@ from functools import partial
 from hdh_migrate.errors import AccessDenied, Unsupported
 from hdh_migrate.events.objects import OrphanAborted
 from hdh_migrate.events.run import TargetSurveyed
-from hdh_migrate.model import DatasetRow, Place, Stamp, Upload
+from hdh_migrate.model import DatasetRow, Place, Stamp, Upload, is_reserved
 from hdh_migrate.pipeline.context import Context
 
 PROBE = ".hdh-migrate-may-write"
@@ -31,6 +31,8 @@ class Uploads:
         def look() -> int:
             found = 0
             for stored in ctx.reader.keys(route.target):
+                if is_reserved(stored.key):
+                    continue
                 key = route.source_key(stored.key)
                 found += key is not None and ctx.ledger.occupied(dataset.id, key)
             return found

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hdh_migrate.errors import Conflict, SourceChanged
+from hdh_migrate.bounded import whole
+from hdh_migrate.errors import Conflict, Fenced, SourceChanged
 from hdh_migrate.model import Keeping, Lock, ObjectInfo, Place
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.retrying import Retrying
@@ -66,14 +67,34 @@ class Toolbox:
     pool: BufferPool
     clock: Clock
     halt: threading.Event
+    epoch: int = 0
+    """In which this ledger writes; see `pipeline.fence`."""
 
     def tag(self, entry: int, attempt: int) -> str:
         """Return the attempt tag that an object of ours carries at the target."""
-        return f"{self.run_tag}.{entry}.{attempt}"
+        # Before anything was taken over, tags are those of the versions that knew no epoch.
+        epoch = f".{self.epoch}" if self.epoch else ""
+        return f"{self.run_tag}.{entry}.{attempt}{epoch}"
 
-    def is_ours(self, tag: str | None, entry: int) -> bool:
-        """Say whether a tag found at the target is of some attempt of ours at this object."""
-        return tag is not None and tag.startswith(f"{self.run_tag}.{entry}.")
+    def epoch_of(self, tag: str | None, entry: int) -> int | None:
+        """Return in which epoch an attempt of ours at this object left a tag; None: none did.
+
+        Raises:
+            Fenced: it is a later epoch than ours: another copy of this ledger took over.
+        """
+        ours = f"{self.run_tag}.{entry}."
+        if tag is None or not tag.startswith(ours):
+            return None
+        attempt, _, last = tag.removeprefix(ours).partition(".")
+        epoch = whole(last or "0")
+        if whole(attempt) is None or epoch is None:
+            return None
+        if epoch > self.epoch:
+            raise Fenced(
+                "the target holds an object of a later epoch: another copy of this ledger took"
+                f" over (epoch {epoch}, this one writes in {self.epoch})"
+            )
+        return epoch
 
     def still(self, source: Source, place: Place, obj: ObjectInfo) -> None:
         """Demand that the source still describes an object as it is ordered.

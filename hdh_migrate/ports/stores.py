@@ -155,6 +155,24 @@ class TargetWriter(TargetReader, Protocol):
             Transient: the target did not answer; the object may or may not be there.
         """
 
+    def claim(
+        self,
+        bucket: str,
+        key: str,
+        body: memoryview,
+        *,
+        sha256: str,
+        stamp: Stamp,
+        replaces: str | None,
+    ) -> Stored:
+        """Store one object under the condition of `put`, or not at all: none is ever dropped.
+
+        Raises:
+            Conflict: there is another object (or another ETag than `replaces`, or none).
+            Unsupported: the host takes no conditions; nothing was stored.
+            Transient: the target did not answer; the object may or may not be there.
+        """
+
     def retain(self, bucket: str, stored: Stored, lock: Lock) -> None:
         """Put an object that is already there under a lock; again is safe, shorter is refused."""
 

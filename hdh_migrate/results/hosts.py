@@ -117,11 +117,13 @@ class ProbeRecord(TypedDict):
 
 @final
 class Probed(ProbeRecord):
-    """A probe's record, where it is kept, and why a run would be refused with it."""
+    """A probe's record, where it is kept, and what it means for a run."""
 
     kept: str
     signed: bool
     refusals: list[str]
+    notes: list[str]
+    """What the target is known to change or to lack."""
     exit: int
 
 
@@ -142,6 +144,29 @@ class Provisioned(TypedDict):
     dry_run: bool
     steps: list[BucketStep]
     exit: int
+
+
+class Fence(TypedDict):
+    """Who writes in one bucket; all is null where there is no fence, or none that can be read."""
+
+    bucket: str
+    ours: bool
+    against: str | None
+    """Why this ledger may not write there; null: it may."""
+    epoch: int | None
+    state: Literal["running", "idle", "released"] | None
+    host: str | None
+    pid: int | None
+    since: str | None
+    seen: str | None
+    """When it was last written, by its writer's clock."""
+
+
+class Fences(TypedDict):
+    """Who writes in each of a plan's buckets."""
+
+    exit: int
+    fences: list[Fence]
 
 
 class StaleUploads(TypedDict):

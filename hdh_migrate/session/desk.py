@@ -15,6 +15,7 @@ from hdh_migrate.ledger import Ledger, ledger_path
 from hdh_migrate.model import TargetLimits
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.excused import Waived
+from hdh_migrate.pipeline.fencing import Fencing
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.plan.loader import LoadedPlan, load
@@ -123,7 +124,9 @@ class Desk:
             sources=self.sources,
         )
 
-    def context(self, services: Services, ledger: Ledger, judge: Judge) -> Context:
+    def context(
+        self, services: Services, ledger: Ledger, judge: Judge, fencing: Fencing | None = None
+    ) -> Context:
         """Return what the steps of one run share; its ledger is bound to the plan by now."""
         return context_of(
             services,
@@ -135,6 +138,7 @@ class Desk:
             stop=self.stop,
             engines=self.engines,
             waivers=partial(_waivers, self.loaded, ledger, judge),
+            fencing=fencing,
         )
 
     def retrying(self) -> Retrying:

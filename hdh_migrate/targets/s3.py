@@ -36,7 +36,7 @@ from hdh_migrate.model import (
 from hdh_migrate.ports.stores import Write
 from hdh_migrate.targets import s3_beside
 from hdh_migrate.targets.s3_beside import ATTEMPT
-from hdh_migrate.targets.s3_endpoint import S3Endpoint, from_reply, translated
+from hdh_migrate.targets.s3_endpoint import S3Endpoint, from_reply, translated, xml_code
 from hdh_migrate.targets.s3_pages import PAGE, object_pages, part_pages, upload_pages
 from hdh_migrate.transport import Reply
 
@@ -175,12 +175,27 @@ class S3Writer(S3Reader):
         reply = self._send("PUT", bucket, key, headers | condition, sha256, body=body)
         if condition and self._misheard(reply, bucket, key, replaces):
             reply = self._send("PUT", bucket, key, headers, sha256, body=body)
-        if reply.status != 200:
-            raise from_reply(reply, "a target object")
-        if not reply.etag:
-            raise Transient("the target acknowledged an object without an ETag")
-        version_id = s3_beside.told(reply)["version_id"]
-        return Stored(key=key, size=len(body), etag=reply.etag, version_id=version_id)
+        return _kept(reply, key, len(body))
+
+    def claim(
+        self,
+        bucket: str,
+        key: str,
+        body: memoryview,
+        *,
+        sha256: str,
+        stamp: Stamp,
+        replaces: str | None,
+    ) -> Stored:
+        """Store one object under a condition, or not at all; see `ports.TargetWriter.claim`."""
+        if not self.limits.conditional_put:
+            raise Unsupported("the target takes no conditions on writes")
+        headers = s3_beside.stamped(stamp, self.limits) | {"Content-MD5": _md5(body)}
+        condition = {"If-Match": f'"{replaces}"'} if replaces else {"If-None-Match": "*"}
+        reply = self._send("PUT", bucket, key, headers | condition, sha256, body=body)
+        if reply.status == 404 and replaces is not None and xml_code(reply.body) == "NoSuchKey":
+            raise Conflict("the object that was to be replaced is gone")
+        return _kept(reply, key, len(body))
 
     def _misheard(self, reply: Reply, bucket: str, key: str, replaces: str | None) -> bool:
         """Say whether a condition failed only because the host does not know or keep it rightly.
@@ -348,6 +363,16 @@ class S3Writer(S3Reader):
                     raise ListingBroken("the target lists more open uploads than can be looked at")
                 upload = Upload(bucket=place.bucket, key=key, upload_id=upload_id)
                 yield upload, began
+
+
+def _kept(reply: Reply, key: str, size: int) -> Stored:
+    """Return what a PUT stored."""
+    if reply.status != 200:
+        raise from_reply(reply, "a target object")
+    if not reply.etag:
+        raise Transient("the target acknowledged an object without an ETag")
+    version_id = s3_beside.told(reply)["version_id"]
+    return Stored(key=key, size=size, etag=reply.etag, version_id=version_id)
 
 
 def _listed(entry: Mapping[str, Any]) -> Stored:

@@ -10,6 +10,7 @@ from hdh_migrate.clocks import Judge
 from hdh_migrate.pipeline.binding import Binder
 from hdh_migrate.pipeline.context import Context, Engines
 from hdh_migrate.pipeline.excused import Waivers
+from hdh_migrate.pipeline.fencing import Fencing
 from hdh_migrate.pipeline.planning import paced
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.plan.model import Plan
@@ -40,10 +41,12 @@ def context_of(
     stop: threading.Event,
     engines: Mapping[str, OpenEngine],
     waivers: Waivers,
+    fencing: Fencing | None = None,
 ) -> Context:
     """Return what the steps of one run share; its ledger is bound to the plan by now.
 
-    Engines, of `engines` by their kind, are started when there is work for them.
+    Whether it may write `fencing` says; without one it writes nothing. Engines, of `engines` by
+    their kind, are started when there is work for them.
     """
     plan, run_tag = services.plan, ledger.meta(RUN_TAG)
     assert run_tag is not None
@@ -67,6 +70,7 @@ def context_of(
         stop=stop,
         binder=Binder(plan=json.loads(canonical), recipients=services.recipients),
         waivers=waivers,
+        fenced=lambda: None if fencing is None else fencing.lost,
         engines=Engines(
             lambda role: open_engine(
                 plan,
@@ -74,6 +78,7 @@ def context_of(
                 services.vault,
                 canonical,
                 run_tag,
+                epoch=0 if fencing is None else fencing.epoch,
                 write=write,
                 admitted=services.admitted,
                 limits=services.limits,

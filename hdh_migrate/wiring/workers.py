@@ -39,6 +39,8 @@ class WorkerConfig:
     """By reference; see `worker_secrets`."""
     recipients: tuple[str, ...]
     run_tag: str
+    epoch: int
+    """In which objects are written; see `pipeline.fence`."""
     role: Role
     write: bool
     admitted: bool
@@ -116,6 +118,7 @@ class WorkerService:
                 envelopes=hands.envelopes,
                 routes=routes_of(plan),
                 run_tag=config.run_tag,
+                epoch=config.epoch,
                 level=plan.verify.level,
                 reread=plan.verify.source == "again",
                 checked=plan.verify.source == "range-md5",
@@ -188,6 +191,7 @@ def open_engine(
     canonical: bytes,
     run_tag: str,
     *,
+    epoch: int,
     write: bool,
     admitted: bool,
     limits: TargetLimits,
@@ -209,6 +213,7 @@ def open_engine(
         secrets=worker_secrets(plan, role, vault, write=write),
         recipients=tuple(recipients),
         run_tag=run_tag,
+        epoch=epoch,
         role=role,
         write=write and role is Role.MOVE,
         admitted=admitted,

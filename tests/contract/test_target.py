@@ -13,7 +13,14 @@ from dataclasses import replace
 
 import pytest
 
-from hdh_migrate.errors import AccessDenied, Conflict, Missing, StorageError, Transient
+from hdh_migrate.errors import (
+    AccessDenied,
+    Conflict,
+    Missing,
+    StorageError,
+    Transient,
+    Unsupported,
+)
 from hdh_migrate.model import Lock, Place, Span, Stamp, Stored, Upload
 from tests.support.contract import ODD, TARGETS, TargetRig, of
 
@@ -199,6 +206,45 @@ def test_an_object_is_replaced_only_if_it_is_the_one_that_was_meant(rig: TargetR
     with pytest.raises(Conflict):
         put(rig, replaces=first.etag)
     assert read(rig, there(rig)) == END
+
+
+def claim(rig: TargetRig, data: bytes, *, replaces: str | None) -> Stored:
+    return rig.writer.claim(
+        rig.bucket, "in/a", memoryview(data), sha256=digest(data), stamp=STAMP, replaces=replaces
+    )
+
+
+@of(TARGETS, "conditional put")
+def test_a_claim_is_stored_under_its_condition_or_not_at_all(rig: TargetRig) -> None:
+    first = claim(rig, b"one", replaces=None)
+    with pytest.raises(Conflict):
+        claim(rig, b"another", replaces=None)
+    with pytest.raises(Conflict):
+        claim(rig, b"another", replaces="0" * 32)
+    second = claim(rig, b"two", replaces=first.etag)
+    assert read(rig, there(rig)) == b"two"
+    assert there(rig).etag == second.etag
+    assert there(rig).metadata["hdh-attempt"] == STAMP.attempt
+    rig.intrude("in/a", b"theirs")
+    with pytest.raises(Conflict):
+        claim(rig, b"three", replaces=second.etag)
+    assert read(rig, there(rig)) == b"theirs"
+
+
+@of(TARGETS, "conditional put")
+def test_a_claim_on_what_is_gone_is_refused(rig: TargetRig) -> None:
+    with pytest.raises(Conflict):
+        claim(rig, b"one", replaces="0" * 32)
+    assert keys(rig) == []
+
+
+@every
+def test_a_claim_needs_a_host_that_is_said_to_keep_conditions(rig: TargetRig, name: str) -> None:
+    if "conditional put" in TARGETS[name].traits:
+        return
+    with pytest.raises(Unsupported):
+        claim(rig, b"one", replaces=None)
+    assert keys(rig) == []
 
 
 @of(TARGETS, "conditional put", but=True)

@@ -48,6 +48,7 @@ verify: {{level: head}}
     loaded = load(tmp_path / "plan.yaml")
     config = {
         "plan": loaded.canonical.decode(), "base": str(loaded.base), "run_tag": "a tag",
+        "epoch": 0,
         "role": "prove", "write": False, "admitted": True, "recipients": [],
         "processes": PROCESSES, "threads": 1,
         "secrets": wiring.worker_secrets(

@@ -324,6 +324,27 @@ class FakeTarget:
             self._buckets[bucket][key] = made = self._object(key, data, stamp)
         return made.stored
 
+    def claim(
+        self,
+        bucket: str,
+        key: str,
+        body: memoryview,
+        *,
+        sha256: str,
+        stamp: Stamp,
+        replaces: str | None,
+    ) -> Stored:
+        if not self.limits.conditional_put:
+            raise Unsupported("the target takes no conditions on writes")
+        with self.script.call("claim"), self._lock:
+            data = _whole(body, sha256)
+            try:
+                self._condition(bucket, key, replaces)
+            except Missing:
+                raise Conflict("the object that was to be replaced is gone") from None
+            self._buckets[bucket][key] = made = self._object(key, data, stamp)
+        return made.stored
+
     def retain(self, bucket: str, stored: Stored, lock: Lock) -> None:
         with self.script.call("retain"), self._lock:
             found = self._bucket(bucket)[stored.key]

@@ -118,6 +118,7 @@ class World:
         self.reread = self.checked = False
         self.waived: set[str] = set()
         """Codes whose findings have a signed waiver."""
+        self.epoch = 0
         self._needs = needs or {}
         self._level, self._memory, self._budget = level, memory, budget
         self.envelopes: Envelopes = envelopes(STEWARD, ESCROW) if sealed else PlainEnvelopes()
@@ -189,6 +190,7 @@ class World:
             pool=BufferPool(self._memory),
             clock=self.clock,
             halt=halt,
+            epoch=self.epoch,
         )
 
     def context(self, ledger: Ledger) -> Context:

@@ -105,6 +105,7 @@ def _findings(record: Probed, *, verbose: bool) -> str:
             f"LEFT {what} could not be removed from {record['prefix']}: probe again, or remove it"
         )
     lines += [visible(f"a run would be refused: {one}") for one in record["refusals"]]
+    lines += [visible(f"note: {one}") for one in record["notes"]]
     count = len(record["differences"])
     lines.append(f"{count or 'no'} difference{'' if count == 1 else 's'} from the profile")
     lines.append(f"kept: {record['kept']}{'' if record['signed'] else ' (not signed)'}")

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hdh_migrate.cli.command import AsJson, Batches, NoProgress, Plan, StateDir, Task, Verbose, verb
-from hdh_migrate.cli.steps import Refresh, add_asked, asked_text, perform_steps, states_text
+from hdh_migrate.cli.steps import (
+    Reason,
+    Refresh,
+    TakeOver,
+    add_asked,
+    asked_text,
+    perform_steps,
+    states_text,
+    why,
+)
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.moves import AskedSteps, BatchForecast, DryRun, Run
 from hdh_migrate.telemetry import duration_text, size_text
@@ -68,6 +77,8 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would happen; change nothing, keep nothing.")
     ] = False,
+    take_over: TakeOver = False,
+    reason: Reason = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Where the report goes.")
     ] = None,
@@ -86,6 +97,7 @@ def run(
     again = tuple(code or ()) if retry_failed else None
 
     def body() -> Exit:
+        given = why(reason, take_over=take_over)
         if code and not retry_failed:
             raise UsageError("--code is of --retry-failed")
         if again is not None and until is Until.INVENTORY:
@@ -98,9 +110,12 @@ def run(
         steps = order[: order.index(str(until)) + 1]
         if until is not Until.REPORT:
             return perform_steps(
-                task, plan, state_dir, steps, batches, refresh=refresh, again=again
-            )
-        return _whole(task, plan, state_dir, batches, out, refresh=refresh, again=again)
+                task, plan, state_dir, steps, batches, refresh=refresh, again=again,
+                taking_over=given,
+            )  # fmt: skip
+        return _whole(
+            task, plan, state_dir, batches, out, refresh=refresh, again=again, taking_over=given
+        )
 
     task.run(body)
 
@@ -114,6 +129,7 @@ def _whole(
     *,
     refresh: bool,
     again: Sequence[str] | None,
+    taking_over: str | None,
 ) -> Exit:
     from hdh_migrate.model import Step
     from hdh_migrate.session.verbs.backup import Backups
@@ -126,7 +142,10 @@ def _whole(
     if out is not None:
         shelf.earlier_bundle(out, desk.loaded.plan.migration)
     try:
-        done = perform_with(desk, list(Step), batches, refresh=refresh, again=again, reported=True)
+        done = perform_with(
+            desk, list(Step), batches, refresh=refresh, again=again, reported=True,
+            taking_over=taking_over,
+        )  # fmt: skip
     finally:
         progress.close()
     if out is not None and (aside := shelf.put_aside(out, desk.loaded.plan.migration)) is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hdh_migrate.cli.command import AsJson, Batches, NoProgress, Plan, StateDir, Task, Verbose, verb
-from hdh_migrate.cli.steps import perform_steps
+from hdh_migrate.cli.steps import Reason, TakeOver, perform_steps, why
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.moves import Steps
 
@@ -30,6 +30,8 @@ def transfer(
     plan: Plan,
     *,
     batch: Batches = None,
+    take_over: TakeOver = False,
+    reason: Reason = None,
     as_json: AsJson = False,
     state_dir: StateDir = None,
     no_progress: NoProgress = False,
@@ -37,4 +39,14 @@ def transfer(
 ) -> None:
     """Seal and send what inventory froze (and make the inventory when there is none)."""
     task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
-    task.run(lambda: perform_steps(task, plan, state_dir, ("inventory", "transfer"), batch or ()))
+    steps = ("inventory", "transfer")
+    task.run(
+        lambda: perform_steps(
+            task,
+            plan,
+            state_dir,
+            steps,
+            batch or (),
+            taking_over=why(reason, take_over=take_over),
+        )
+    )

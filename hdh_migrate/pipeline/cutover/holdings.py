@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hdh_migrate.model import DatasetRow, State, Stored
+from hdh_migrate.model import DatasetRow, State, Stored, is_reserved
 from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.seen import Seen
 from hdh_migrate.pipeline.look_again import accepted
@@ -60,6 +60,8 @@ def _look(scene: Scene, dataset: DatasetRow, found: Holdings, tell: Tell) -> Non
     ctx, route = scene.ctx, scene.ctx.route(dataset)
     seen, taken = Seen(ctx.ledger.last_object()), accepted(ctx.ledger, scene.batch)
     for stored in ctx.reader.keys(route.target):
+        if is_reserved(stored.key):
+            continue
         found.take(stored)
         key = route.source_key(stored.key)
         known = ctx.ledger.find(dataset.id, key) if key is not None else None

@@ -24,6 +24,7 @@ from hdh_migrate.model import DatasetRow
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.standing import Standing, standing
 from hdh_migrate.pipeline.excused import Waivers
+from hdh_migrate.pipeline.fencing import Fencing
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.ports.sealing import Envelopes
@@ -228,6 +229,8 @@ class Scene(Story):
     """Returns a pointer's value as it may be shown to people."""
     rehearsing: bool
     """Whether every endpoint lies on this machine; the journal says so."""
+    fencing: Fencing | None = None
+    """What is held at the target by who writes there, or cannot take back what he does."""
     strangers: int = 0
     """Objects of somebody else's that stood in the batch's places when they were last listed."""
 

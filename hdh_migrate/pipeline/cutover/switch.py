@@ -35,6 +35,7 @@ def switch(scene: Scene, now: Standing, root: str) -> None:
         ApprovalMissing: the approvals do not count (any more).
         ClocksDiffer: it cannot be told whether they still count.
         PointerMoved: the pointer has another value; it was not touched.
+        Fenced: another copy of this ledger writes at the target by now.
         StorageError: it cannot be told whether it was switched; the next start asks the pointer.
     """
     old = scene.ctx.retry(scene.pointer.read)
@@ -42,6 +43,8 @@ def switch(scene: Scene, now: Standing, root: str) -> None:
         scene.waits("pointer-moved", ["the pointer is not what it was when the cutover began"])
         raise _moved()
     scene.judged("cutover")
+    if scene.fencing is not None:
+        scene.fencing.demand()
     consent = _both(scene, root)
     scene.back.remember(old)
     scene.note(

@@ -18,6 +18,7 @@ from hdh_migrate.pipeline.uploads import PROBE
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.results.hosts import StaleUploads
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.fencing import demand_the_writer
 from hdh_migrate.session.verbs.probe import admitted, judge_of
 from hdh_migrate.session.verbs.run import journal_of
 from hdh_migrate.targets.s3 import S3Writer
@@ -42,6 +43,7 @@ def cleanup(desk: Desk, *, older_than: float, execute: bool) -> tuple[Exit, list
     Raises:
         UsageError: no run of this plan has begun here, so nothing can be ours.
         LedgerLocked: a run is under way.
+        Fenced: another ledger, or another copy of this one, writes at the target.
         Refused: the gate to the target stays shut.
     """
     desk.read_ledger().close()
@@ -51,6 +53,8 @@ def cleanup(desk: Desk, *, older_than: float, execute: bool) -> tuple[Exit, list
     routes = routes_of(desk.loaded.plan)
     told: list[StaleUploads] = []
     with journal_of(desk, judge) as ledger:
+        if execute:
+            demand_the_writer(desk, ledger, writer)
         for dataset in ledger.datasets():
             route = routes.get(dataset.name)
             if route is None or not dataset.surveyed:

@@ -23,7 +23,7 @@ from hdh_migrate.pipeline.cutover.scene import (
     Scene,
     Terms,
 )
-from hdh_migrate.pipeline.cutover.standing import standings
+from hdh_migrate.pipeline.cutover.standing import FINAL, standing, standings
 from hdh_migrate.pipeline.cutover.start import start as go
 from hdh_migrate.plan.cutover import Cutover, SmokeCommand
 from hdh_migrate.plan.leaks import redacted
@@ -39,10 +39,18 @@ from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.binding import bind_recipients
 from hdh_migrate.session.policy.canary import demand_apart
 from hdh_migrate.session.policy.consents import Consents
+from hdh_migrate.session.policy.fencing import buckets_of
 from hdh_migrate.session.policy.openings import take_in
 from hdh_migrate.session.policy.timekeeping import judge_for, judge_over
 from hdh_migrate.session.verbs import hold as holding
-from hdh_migrate.session.verbs.run import Turn, bound_ledger, held_ledger, operator, self_test
+from hdh_migrate.session.verbs.run import (
+    Turn,
+    bound_ledger,
+    fenced_for,
+    held_ledger,
+    operator,
+    self_test,
+)
 from hdh_migrate.session.views.drawer import Drawer
 from hdh_migrate.session.views.records import batch_root
 from hdh_migrate.wiring import (
@@ -111,9 +119,23 @@ def finalize(desk: Desk, batch: str, reason: str | None) -> CutoverTold:
     Raises:
         MigrateError: see `pipeline.cutover.finalize`.
     """
-    with _scene(desk, batch, Track.CUTOVER, write=False, binding=True) as scene:
+    with _scene(desk, batch, Track.CUTOVER, write=False, binding=True, fences=True) as scene:
         finish(scene, reason)
+        assert scene.fencing is not None
+        scene.fencing.release(_done_with(desk, scene))
         return _told(scene)
+
+
+def _done_with(desk: Desk, scene: Scene) -> list[str]:
+    """Return the batch's buckets that no batch writes to any more: all of theirs are final."""
+    plan = desk.loaded.plan
+    open_ = [
+        one.name
+        for one in plan.ordered_batches()
+        if standing(scene.ledger.cutovers(), one.name).stage not in FINAL
+    ]
+    busy = set(buckets_of(plan, open_)) if open_ else set()
+    return [bucket for bucket in buckets_of(plan, [scene.batch]) if bucket not in busy]
 
 
 def rehearse(desk: Desk, batch: str) -> Rehearsed:
@@ -170,25 +192,34 @@ def entry_of(desk: Desk, batch: str) -> Cutover:
 
 @contextmanager
 def _scene(
-    desk: Desk, batch: str, track: Track, *, write: bool, binding: bool = False
+    desk: Desk,
+    batch: str,
+    track: Track,
+    *,
+    write: bool,
+    binding: bool = False,
+    fences: bool = False,
 ) -> Iterator[Scene]:
     """Open everything for one verb, and close it with what was exchanged with each endpoint.
 
     A `binding` verb rests on the terms of the cutover: they are fixed, or a change is agreed to.
+    One that `fences` writes no object, and must be of the ledger that writes them all the same.
     """
     entry = entry_of(desk, batch)
     pointer = _pointer(desk.loaded.plan, entry, track)
     desk.read_ledger().close()  # a ledger is never made by a cutover
-    services = desk.services(write=write)
+    services = desk.services(write=write or fences)
     if write:
         self_test(services)
     judge = judge_for(desk.clock, [services], desk.ledger_path)
     # Asked before anything is written, so that the journal is dated by a clock that is right; who
     # refuses because of it is the step that depends on it.
     gate.opened(services, desk.loaded.plan, judge)
+    opened = [services]
     with (
         held_ledger(desk, judge) as ledger,
-        Turn(desk=desk, opened=[services], ledger=ledger, judge=judge) as turn,
+        fenced_for(desk, opened, ledger, [batch], write=write or fences) as fencing,
+        Turn(desk=desk, opened=opened, ledger=ledger, judge=judge, fencing=fencing) as turn,
     ):
         if binding and write:  # a delta seals, too
             bind_recipients(ledger, desk.loaded.plan, services.recipients)
@@ -226,6 +257,7 @@ def _put_together(
         drawer=drawer_of(desk),
         shown=redacted,
         rehearsing=is_rehearsal(desk.loaded.plan, desk.loaded.base),
+        fencing=turn.fencing,
     )
 
 

@@ -23,6 +23,7 @@ from hdh_migrate.results.switches import Decommissioned, DecommissionForecast
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.consents import Consents
+from hdh_migrate.session.policy.fencing import not_the_writer
 from hdh_migrate.session.policy.terms import verifiers
 from hdh_migrate.session.policy.timekeeping import dated_ahead, judge_for
 from hdh_migrate.session.verbs import hold as holding
@@ -199,6 +200,7 @@ def _undertaking(
         eraser=eraser,
         pointer=services.take(open_pointer(plan, pointer, services.vault)),
         attested=lambda: [str(one) for one in gate.opened(services, plan, ctx.judge)],
+        fenced=not_the_writer(desk, ledger, services.reader, [entry.batch]),
         level=section.recheck,
         reason=section.recheck_reason,
         within_seconds=section.recheck_within_seconds,

@@ -17,12 +17,14 @@ from hdh_migrate.errors import (
     Permanent,
     Transient,
 )
+from hdh_migrate.ledger import ledger_path
 from hdh_migrate.model import Place, Problem, Untagged, Upload
 from hdh_migrate.plan.datasets import Batch, Dataset
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.stores import TargetWriter
 from hdh_migrate.results.moves import Check
 from hdh_migrate.session.policy import gate, health, keyring, lasting, quota, waivers
+from hdh_migrate.session.policy.fencing import held_by_another
 from hdh_migrate.session.views.outlook import outlook
 from hdh_migrate.session.views.probed import missing, notes, probe_facts
 from hdh_migrate.wiring import Services, open_pointer
@@ -113,6 +115,10 @@ def report(
                 "notes": _untagged(services, plan, selected),
             },
             _outcome("write right", list(_write_rights(services, plan, selected))),
+            _outcome(
+                "one writer",
+                held_by_another(services, plan, ledger_path(state_dir, plan.migration), selected),
+            ),
             *([] if now is None else health.checks(services, plan, _buckets(plan, selected), now)),
         ]
         pointed = [batch for batch in _batches(plan, selected) if batch.pointer is not None]

@@ -24,7 +24,7 @@ from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.timekeeping import judge_over
 from hdh_migrate.session.verbs.report import signer_of
 from hdh_migrate.session.verbs.run import journal_of
-from hdh_migrate.session.views.probed import keep, missing
+from hdh_migrate.session.views.probed import keep, missing, notes
 from hdh_migrate.targets.probing.bench import ROOT, Bench
 from hdh_migrate.targets.probing.keeping import LOCK_SECONDS, ahead, lock_claims
 from hdh_migrate.targets.probing.prober import CHECKS, NOT_TRIED, look, observe
@@ -82,6 +82,7 @@ def probe(
         "kept": str(kept),
         "signed": signer is not None,
         "refusals": refusals,
+        "notes": notes(plan, desk.loaded.base, record),
         "exit": int(code),
     }
     return code, told

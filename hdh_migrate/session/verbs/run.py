@@ -8,7 +8,7 @@ import pwd
 import secrets
 import socket
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
@@ -21,6 +21,8 @@ from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Problem, Step
 from hdh_migrate.pipeline.binding import adopt
 from hdh_migrate.pipeline.context import Context, Engines
+from hdh_migrate.pipeline.fence import refusal
+from hdh_migrate.pipeline.fencing import Fencing, TakeOver
 from hdh_migrate.pipeline.forecast import Forecast
 from hdh_migrate.pipeline.inventory import Inventory
 from hdh_migrate.pipeline.runner import Runner, Wishes, summary
@@ -31,6 +33,7 @@ from hdh_migrate.session.policy import gate, lasting
 from hdh_migrate.session.policy.binding import bind_recipients
 from hdh_migrate.session.policy.changing import demand_allowed, demand_datasets, judged
 from hdh_migrate.session.policy.contents import signers, tell_contents
+from hdh_migrate.session.policy.fencing import fenced, held_by_another
 from hdh_migrate.session.policy.openings import take_in
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.policy.waivers import unagreed
@@ -81,11 +84,13 @@ def perform_with(
     refresh: bool = False,
     again: Sequence[str] | None = None,
     reported: bool = False,
+    taking_over: str | None = None,
 ) -> Performed:
     """Carry out steps for batches, with sources listed again, or failed objects tried again.
 
     The ledger is copied where the plan says so, whatever ended the steps; one that is `reported`
-    after steps that ended well is copied by who writes the report.
+    after steps that ended well is copied by who writes the report. With the reason for
+    `taking_over` fences of somebody else are; see `Fencing.take`.
 
     Raises:
         UsageError: no object fails with such a code.
@@ -96,6 +101,7 @@ def perform_with(
     wishes = Wishes(refresh=refresh, again=None if again is None else tuple(again), user=operator())
     last = [one.name for one in batches if not selected or one.name in selected][-1:]
     told = tuple(str(step) for step in steps)
+    over = None if taking_over is None else TakeOver(reason=taking_over)
 
     def ended(batch: str) -> None:
         if batch not in last:  # for the last one, the copy at the end of it all is the better one
@@ -103,7 +109,7 @@ def perform_with(
 
     with (
         copies.at_end(unless_well=reported),
-        at_work(desk, told, selected, write=Step.TRANSFER in steps) as turn,
+        at_work(desk, told, selected, write=Step.TRANSFER in steps, over=over) as turn,
     ):
         copies.wanted = True
         asked = Step.VERIFY in steps and not refresh
@@ -121,9 +127,16 @@ def perform_with(
 
 @contextmanager
 def at_work(
-    desk: Desk, steps: Sequence[str], selected: Sequence[str], *, write: bool
+    desk: Desk,
+    steps: Sequence[str],
+    selected: Sequence[str],
+    *,
+    write: bool,
+    over: TakeOver | None = None,
 ) -> Iterator[Turn]:
     """Open everything that steps need once nothing stands against them, and tell that they begin.
+
+    Who writes holds the fences of the batches' buckets meanwhile.
 
     Raises:
         MigrateError: something does, or whatever ended the steps early.
@@ -141,17 +154,35 @@ def at_work(
         known = signers(ledger)
         _demand(unagreed(ledger, loaded.plan, loaded.base, judge.unchecked(), known))
         _demand([*blockers(services, loaded.plan, selected, judge), *_unmet(desk)])
-        bind_recipients(ledger, loaded.plan, services.recipients)
-        _announce(desk, ledger, steps, selected)
-        with Turn(desk=desk, opened=opened, ledger=ledger, judge=judge) as turn:
-            yield turn
+        with fenced_for(desk, opened, ledger, selected, write=write, over=over) as fencing:
+            bind_recipients(ledger, loaded.plan, services.recipients)
+            _announce(desk, ledger, steps, selected)
+            with Turn(
+                desk=desk, opened=opened, ledger=ledger, judge=judge, fencing=fencing
+            ) as turn:
+                yield turn
+
+
+def fenced_for(
+    desk: Desk,
+    opened: Sequence[Services],
+    ledger: Ledger,
+    selected: Sequence[str],
+    *,
+    write: bool,
+    over: TakeOver | None = None,
+) -> AbstractContextManager[Fencing | None]:
+    """Hold the fences for a verb that writes at the target; for another one hold nothing."""
+    if not write:
+        return nullcontext()
+    return fenced(desk, opened, ledger, selected, over, user=operator())
 
 
 def forecast(desk: Desk, selected: Sequence[str]) -> list[BatchForecast]:
     """Make the inventory for nothing and say what a run would do; writes nothing anywhere.
 
     Raises:
-        Refused: the run would be refused, with the same reasons.
+        Refused, Fenced: the run would be refused, with the same reasons.
     """
     loaded, batches = desk.loaded, desk.batches(selected)
     services = desk.services(write=False)
@@ -159,6 +190,8 @@ def forecast(desk: Desk, selected: Sequence[str]) -> list[BatchForecast]:
     judge = judge_for(desk.clock, [services], desk.ledger_path)
     _demand(at_the_gate(services, loaded.plan, judge))
     _demand([*blockers(services, loaded.plan, selected, judge), *_unmet(desk)])
+    if held := held_by_another(services, loaded.plan, desk.ledger_path, selected):
+        raise refusal([problem.what for problem in held])
     ledger = Ledger.temporary(desk.clock)
     try:
         bind(desk, ledger)
@@ -228,6 +261,8 @@ class Turn:
     ledger: Ledger
     judge: Judge
     """Whose witnesses are those of the newest services."""
+    fencing: Fencing | None = None
+    """What is held at the target by who writes there."""
     ctx: Context = field(init=False)
     _engines: list[Engines] = field(default_factory=list, init=False)
 
@@ -238,7 +273,7 @@ class Turn:
         self._begin()
 
     def _begin(self) -> Context:
-        self.ctx = self.desk.context(self.opened[-1], self.ledger, self.judge)
+        self.ctx = self.desk.context(self.opened[-1], self.ledger, self.judge, self.fencing)
         self._engines.append(self.ctx.engines)
         return self.ctx
 

@@ -90,7 +90,23 @@ def missing(plan: Plan, record: Mapping[str, Any] | None) -> list[Problem]:
 
 
 def notes(plan: Plan, base: Path, record: Mapping[str, Any] | None) -> list[str]:
-    """Return what the target is known to change, as probed or else as its profile claims."""
+    """Return what the target is known to change or lack, as probed or else as its profile claims.
+
+    What it lacks is what nothing depends on but the fence.
+    """
+    return [*_about_names(plan, base, record), *_about_conditions(plan, base, record)]
+
+
+def _about_conditions(plan: Plan, base: Path, record: Mapping[str, Any] | None) -> list[str]:
+    claimed = profile_of(plan, base).value("conditional_put")
+    seen = [observed(record, name) for name in ("create_only", "conditional_put")]
+    if claimed and False not in seen:
+        return []
+    what = "the target keeps no conditions on writes: that one ledger writes there is watched"
+    return [f"{what}, not enforced"]
+
+
+def _about_names(plan: Plan, base: Path, record: Mapping[str, Any] | None) -> list[str]:
     known = observed(record, "metadata_names") or profile_of(plan, base).value("metadata_names")
     if known == "exact" or plan.target.metadata_names == "hyphens":
         return []

@@ -15,11 +15,12 @@ from functools import partial
 from typing import Any
 
 from hdh_migrate.errors import ConnectionLost, ShortRead, StorageError
+from hdh_migrate.model import PROBES
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated, xml_code
 from hdh_migrate.targets.s3_pages import uploads_asked
 from hdh_migrate.transport import pause
 
-ROOT = ".hdh-migrate-probe/"
+ROOT = PROBES
 """The prefix under which every probe writes, each in a folder of its own."""
 
 _BUSY = frozenset((429, 500, 502, 503, 504))

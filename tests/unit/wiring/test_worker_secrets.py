@@ -113,7 +113,7 @@ def test_a_vault_that_was_handed_secrets_looks_nowhere_else(
 def test_a_worker_is_told_the_same_over_its_pipe_and_shows_no_secret() -> None:
     config = WorkerConfig(
         plan="{}", base=Path("/srv"), secrets={"env:T_READ": "hidden"}, recipients=("ab",),
-        run_tag="r", role=Role.MOVE, write=True, admitted=False, limits=LIMITS,
+        run_tag="r", epoch=2, role=Role.MOVE, write=True, admitted=False, limits=LIMITS,
     )  # fmt: skip
 
     sent = json.loads(json.dumps({**config.as_json(), "processes": 3, "threads": 4}))

@@ -95,6 +95,7 @@ class End:
         assert self.affair.world.run() is Exit.OK
         self.eraser = FakeEraser(self.affair.world)
         self.lacks: list[str] = []
+        self.fenced: list[str] = []
         self.connections = 1
         self.level, self.within = "stored", 7 * 86_400
 
@@ -111,8 +112,9 @@ class End:
         shared = {field.name: getattr(scene, field.name) for field in fields(Story) if field.init}
         return Undertaking(
             **shared, eraser=self.eraser, evidence=lambda root: list(self.lacks),
-            pointer=scene.pointer, attested=lambda: list(self.affair.closed), level=self.level,
-            reason=None, within_seconds=self.within, cooling_seconds=3600,
+            pointer=scene.pointer, attested=lambda: list(self.affair.closed),
+            fenced=lambda: list(self.fenced), level=self.level, reason=None,
+            within_seconds=self.within, cooling_seconds=3600,
             connections=self.connections,
         )  # fmt: skip
 
@@ -618,6 +620,18 @@ def test_consent_attestation_and_hold_are_asked_for_at_every_portion(end: End) -
         end.execute()
     assert len(end.left()) == 2
     end.affair.closed.clear()
+    assert end.execute()["requested"] == {"deleted": 5}
+
+
+def test_a_ledger_that_is_not_the_one_that_wrote_last_deletes_nothing_more(end: End) -> None:
+    end.finalized()
+    end.affair.script.at("erase", 2, "after", lambda: end.fenced.append("another copy wrote"))
+    with pytest.raises(Refused, match="another copy wrote"):
+        end.execute()
+    assert len(end.left()) == 4
+    with pytest.raises(Refused, match="another copy wrote"):
+        end.execute()
+    end.fenced.clear()
     assert end.execute()["requested"] == {"deleted": 5}
 
 

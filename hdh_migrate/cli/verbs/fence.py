@@ -1,0 +1,76 @@
+"""`fence`: who writes at the target."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.steps import Reason, TakeOver, why
+from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.results.hosts import Fence, Fences
+
+
+@verb(
+    examples=(
+        "fence plan.yaml",
+        'fence plan.yaml --take-over --reason "the other machine burned"',
+    ),
+    exits=(
+        Exit.OK,
+        Exit.USAGE,
+        Exit.REFUSED,
+        Exit.STOPPED,
+        Exit.AUTH,
+        Exit.DAMAGED,
+        Exit.LOCKED,
+    ),
+    result=Fences,
+)
+def fence(
+    plan: Plan,
+    *,
+    take_over: TakeOver = False,
+    reason: Reason = None,
+    release: Annotated[
+        bool, typer.Option("--release", help="Say that this ledger is done writing.")
+    ] = False,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Show which ledger writes in each target bucket; take that over, or let go of it.
+
+    One ledger alone writes: each run says so in an object under .hdh-migrate-fence/ of each bucket.
+    Another copy of the ledger is refused (11) until somebody says that the first is gone for good.
+    """
+    task = Task(as_json=as_json, verbose=verbose)
+
+    def body() -> Exit:
+        from hdh_migrate.session.verbs import fence as verbs
+
+        given = why(reason, take_over=take_over)
+        if release and take_over:
+            raise UsageError("--release and --take-over are given alone; nothing was touched")
+        desk = task.desk(plan, state_dir, task.out.progress())
+        if given is not None:
+            told = verbs.take_over(desk, given)
+        else:
+            told = verbs.release(desk) if release else verbs.show(desk)
+        task.out.result(told, "\n".join(map(_line, told["fences"])))
+        return Exit(told["exit"])
+
+    task.run(body)
+
+
+def _line(one: Fence) -> str:
+    if one["against"] is not None:
+        return one["against"]
+    if one["state"] is None:
+        return f"bucket {one['bucket']}: nobody has written here yet"
+    return (
+        f"bucket {one['bucket']}: {'this ledger' if one['ours'] else 'another ledger'},"
+        f" {one['state']}, host {one['host']}, pid {one['pid']}, since {one['since']},"
+        f" epoch {one['epoch']}"
+    )

@@ -1,0 +1,244 @@
+"""The fence: one small object in each target bucket that says which ledger writes there.
+
+It proves itself by a nonce that is new for every run, and stands in the journal before it stands in
+the fence. So of two copies of a ledger only the one that ran last knows what the fence shows. No
+time that is told in it is believed: a fence ends by its owner's word, or is taken over by people.
+docs/decisions/0045-one-writer.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from hdh_migrate.errors import AccessDenied, Conflict, Fenced, Missing
+from hdh_migrate.events.fence import FenceHolder, FenceReleased, FenceTaken, FenceTaking
+from hdh_migrate.events.registry import read
+from hdh_migrate.jsonform import JsonForm, OtherForm, json_form
+from hdh_migrate.model import FENCES, Stored
+from hdh_migrate.ports.ledger import Ledger
+from hdh_migrate.ports.stores import TargetReader
+
+FORMAT: Final = "urn:hdh-migrate:fence:v1"
+SIZE_MAX: Final = 4_096
+LOOKS_MAX: Final = 5
+
+State = Literal["running", "idle", "released"]
+
+
+@json_form
+class Shown(JsonForm):
+    """What a fence says; of people and keys it says nothing."""
+
+    format: str
+    migration: str
+    ledger: str
+    """The name of the ledger that writes; its copies have the same."""
+    epoch: int
+    """Counts how often it was taken over, from 0; every object's attempt tag carries it."""
+    nonce: str
+    """What only the ledger knows that was the last to take it."""
+    place: str
+    """A digest of where that ledger's file lies: who finds it there again, and could lock it, knows
+    that nobody else is at work with it."""
+    host: str
+    pid: int
+    since: str
+    seen: str
+    state: State
+    """Whether a run is under way, ended by itself, or was the last that is to be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What stands in one bucket's fence; `shown` is None when it says nothing that can be read."""
+
+    stored: Stored
+    shown: Shown | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the journal knows of one bucket's fence."""
+
+    held: bool = False
+    """Whether it was ever seen to be ours."""
+    epoch: int = 0
+    nonces: tuple[str, ...] = ()
+    """What ours may show now: what it was last seen to show, and what was to come after that."""
+    released: bool = False
+
+
+def fence_key(migration: str) -> str:
+    """Return the key of a migration's fence, the same in every bucket."""
+    return f"{FENCES}{migration}.json"
+
+
+def known(ledger: Ledger) -> Mapping[str, Known]:
+    """Return what the journal knows of each bucket's fence."""
+    intents: dict[str, list[FenceTaking]] = {}
+    for _, taking in ledger.events(FenceTaking):
+        intents.setdefault(taking.bucket, []).append(taking)
+    receipts: dict[str, FenceTaken] = {told.bucket: told for _, told in ledger.events(FenceTaken)}
+    released = {told.nonce for _, told in ledger.events(FenceReleased)}
+    found = {}
+    for bucket, told in intents.items():
+        last = receipts.get(bucket)
+        nonces = [one.nonce for one in told]
+        if last is not None:
+            nonces = nonces[nonces.index(last.nonce) :]
+        found[bucket] = Known(
+            held=last is not None,
+            epoch=0 if last is None else last.epoch,
+            nonces=tuple(nonces),
+            released=last is not None and last.nonce in released,
+        )
+    return found
+
+
+def epoch_of(found: Mapping[str, Known]) -> int:
+    """Return the epoch in which a ledger writes, as its journal tells."""
+    return max((one.epoch for one in found.values()), default=0)
+
+
+def look(reader: TargetReader, bucket: str, migration: str) -> Standing | None:
+    """Read a bucket's fence; None when there is none.
+
+    Raises:
+        StorageError: it cannot be told.
+    """
+    key = fence_key(migration)
+    with telling(bucket, "s3:GetObject"):
+        for _ in range(LOOKS_MAX):
+            stored = reader.head(bucket, key)
+            if stored is None:
+                return None
+            if stored.size > SIZE_MAX:
+                return Standing(stored=stored, shown=None)
+            body = bytearray()
+            try:
+                reader.read(bucket, stored, None, body.extend)
+            except (Conflict, Missing):
+                continue  # it was written anew between the two
+            return Standing(stored=stored, shown=_shown(bytes(body), migration))
+    raise Conflict(f"the fence of bucket {bucket} changes faster than it can be read")
+
+
+@contextmanager
+def telling(bucket: str, right: str) -> Iterator[None]:
+    """Say which right is missing, where one is."""
+    try:
+        yield
+    except AccessDenied as error:
+        raise AccessDenied(
+            f"target bucket {bucket}: no right to the fence",
+            hint=f"the credential needs {right} on {FENCES}*; nothing was written",
+        ) from error
+
+
+def _shown(body: bytes, migration: str) -> Shown | None:
+    try:
+        shown = read(Shown, body.decode())
+    except (OtherForm, UnicodeDecodeError):
+        return None
+    right = (shown.format, shown.migration) == (FORMAT, migration) and shown.epoch >= 0
+    return shown if right else None
+
+
+def holder_of(shown: Shown) -> FenceHolder:
+    """Return who holds a fence, as the journal tells it."""
+    return FenceHolder(
+        ledger=plain(shown.ledger), epoch=shown.epoch, nonce=plain(shown.nonce),
+        host=plain(shown.host), pid=shown.pid, since=plain(shown.since),
+    )  # fmt: skip
+
+
+def against(
+    bucket: str, standing: Standing | None, own: Known, *, ledger: str, place: str
+) -> str | None:
+    """Say why a ledger may not write in a bucket; None: it may."""
+    if standing is None:
+        why = GONE if own.held else None
+    elif standing.shown is None:
+        why = "what lies under the name of the fence is none that can be read"
+    elif standing.shown.nonce in own.nonces:
+        why = _as_new_as_this(standing.shown, place)
+    else:
+        why = _newer_than_this(standing.shown, ledger)
+    return None if why is None else f"bucket {bucket}: {why}"
+
+
+GONE = (
+    "the fence that this ledger left there is gone: another copy of this ledger, or somebody,"
+    " removed it"
+)
+
+
+def _as_new_as_this(shown: Shown, place: str) -> str | None:
+    if shown.state != "running" or shown.place == place:
+        return None
+    return (
+        f"{told(shown)}; that run began with a copy of this ledger that is as new as this one, and"
+        " it has not said that it ended"
+    )
+
+
+def _newer_than_this(shown: Shown, ledger: str) -> str | None:
+    if shown.ledger == ledger:
+        return f"another copy of this ledger writes there: {told(shown)}"
+    return None if shown.state == "released" else f"another ledger writes there: {told(shown)}"
+
+
+def told(shown: Shown) -> str:
+    """Return who holds a fence, for people."""
+    state = {
+        "running": "a run is under way, or was killed",
+        "idle": "its last run ended",
+        "released": "it is done writing",
+    }[shown.state]
+    return (
+        f"host {plain(shown.host)}, pid {shown.pid}, since {plain(shown.since)}, last heard of"
+        f" {plain(shown.seen)}, epoch {shown.epoch}, {state}"
+    )
+
+
+def judge(
+    reader: TargetReader,
+    own: Mapping[str, Known],
+    buckets: Iterable[str],
+    *,
+    migration: str,
+    ledger: str,
+    place: str,
+) -> list[str]:
+    """Return why a ledger is not the one that wrote last in these buckets; empty: it is.
+
+    One that never took a fence, where there is none, is of an earlier version.
+
+    Raises:
+        StorageError: it cannot be told.
+    """
+    problems = []
+    for bucket in buckets:
+        mine, standing = own.get(bucket, Known()), look(reader, bucket, migration)
+        why = against(bucket, standing, mine, ledger=ledger, place=place)
+        if why is None and standing is not None and standing.shown is not None:
+            if standing.shown.nonce in mine.nonces:
+                continue
+            why = f"bucket {bucket}: another ledger was the last: {told(standing.shown)}"
+        if why is not None:
+            problems.append(why)
+    return problems
+
+
+def refusal(problems: Sequence[str]) -> Fenced:
+    """Return the refusal to write, with every reason."""
+    lines = ("this ledger may not write at the target", *(f"  {line}" for line in problems))
+    return Fenced("\n".join(lines))
+
+
+def plain(text: str) -> str:
+    """Return what a fence says as it may stand in messages: it could drive a terminal."""
+    return "".join(one if one.isascii() and one.isprintable() else "?" for one in text[:80])

@@ -1,0 +1,170 @@
+"""Who this ledger is at the target: its fences taken for a verb that writes, or only judged."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from hdh_migrate.errors import AccessDenied, Fenced, StorageError
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.model import Problem
+from hdh_migrate.pipeline.fence import Known, against, judge, known, look, refusal
+from hdh_migrate.pipeline.fencing import Fencing, Keeper, Owner, TakeOver
+from hdh_migrate.plan.model import Plan
+from hdh_migrate.ports.stores import TargetReader, TargetWriter
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.telemetry import SystemClock
+from hdh_migrate.wiring import Services
+from hdh_migrate.wiring.context import RUN_TAG
+
+WHERE = "one writer"
+
+
+@contextmanager
+def fenced(
+    desk: Desk,
+    opened: Sequence[Services],
+    ledger: Ledger,
+    selected: Sequence[str] = (),
+    over: TakeOver | None = None,
+    *,
+    user: str,
+) -> Iterator[Fencing]:
+    """Hold the fences of the buckets of some batches (none: all) while a verb writes there.
+
+    `opened` are the services with each credential there was, the newest last. In the end the
+    fences say that nobody is at work any more.
+
+    Raises:
+        Fenced: somebody else writes there; nothing was written.
+        StorageError: it cannot be told, or the target cannot be written to.
+    """
+    fencing = fencing_of(desk, opened, ledger, user=user)
+    buckets = buckets_of(desk.loaded.plan, selected)
+    taken = fencing.take(buckets, over)
+    if over is not None:
+        told = f"taken over in {len(taken)} buckets" if taken else "nobody else held a fence"
+        desk.progress.note(f"{told}; this ledger writes in epoch {fencing.epoch}")
+    keeper = Keeper(fencing)
+    try:
+        yield fencing
+    finally:
+        keeper.stop()
+        fencing.leave()
+
+
+def fencing_of(desk: Desk, opened: Sequence[Services], ledger: Ledger, *, user: str) -> Fencing:
+    """Return this ledger's fences; nothing is taken or contacted yet."""
+
+    def writer() -> TargetWriter:
+        found = opened[-1].writer
+        assert found is not None, "who takes a fence can write"
+        return found
+
+    return Fencing(
+        ledger, writer, owner_of(desk, ledger, user), clock=desk.clock, retry=desk.retrying(),
+        progress=desk.progress, wait=desk.stop.wait,
+    )  # fmt: skip
+
+
+def not_the_writer(
+    desk: Desk, ledger: Ledger, reader: TargetReader, selected: Sequence[str] = ()
+) -> Callable[[], list[str]]:
+    """Return what asks why this ledger is not the one that wrote last; empty: it is.
+
+    It writes nothing, and reads the journal once however often it is asked.
+    """
+    owner = owner_of(desk, ledger, "")
+    own, buckets = known(ledger), buckets_of(desk.loaded.plan, selected)
+    retry = desk.retrying()
+
+    def asked() -> list[str]:
+        return judge(
+            reader, own, buckets, migration=owner.migration, ledger=owner.ledger,
+            place=owner.place,
+        )  # fmt: skip
+
+    return lambda: retry(asked)
+
+
+def demand_the_writer(
+    desk: Desk, ledger: Ledger, reader: TargetReader, selected: Sequence[str] = ()
+) -> None:
+    """Demand that this ledger is the one that wrote last at the target; writes nothing.
+
+    Raises:
+        Fenced: another one, or another copy of it, did.
+        StorageError: it cannot be told.
+    """
+    problems = not_the_writer(desk, ledger, reader, selected)()
+    if problems:
+        raise refusal(problems)
+
+
+def held_by_another(
+    services: Services, plan: Plan, path: Path, selected: Sequence[str] = ()
+) -> list[Problem]:
+    """Return why a run of the ledger at `path` would not get the fences; nothing is written.
+
+    A ledger that is not there yet is a new one. A target that does not answer is told elsewhere.
+    """
+    own, name, place = dict[str, Known](), "", ""
+    if path.exists():
+        ledger = Ledger.read_only(path, SystemClock())
+        try:
+            own, name = dict(known(ledger)), ledger.meta(RUN_TAG) or ""
+        finally:
+            ledger.close()
+        place = place_of(path)
+    told = []
+    for bucket in buckets_of(plan, selected):
+        try:
+            standing = look(services.reader, bucket, plan.migration)
+        except AccessDenied as error:
+            told.append(Problem(where=WHERE, what=str(error), hint=error.hint, auth=True))
+            continue
+        except StorageError:
+            continue
+        mine = own.get(bucket, Known())
+        if (why := against(bucket, standing, mine, ledger=name, place=place)) is not None:
+            told.append(Problem(where=WHERE, what=why, hint=Fenced.default_hint))
+    return told
+
+
+def owner_of(desk: Desk, ledger: Ledger, user: str) -> Owner:
+    """Return whom the fences of this ledger are to name."""
+    name = ledger.meta(RUN_TAG)
+    assert name is not None, "a ledger that is bound has a name"
+    return Owner(
+        migration=desk.loaded.plan.migration,
+        ledger=name,
+        place=place_of(desk.ledger_path),
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        user=user,
+    )
+
+
+def place_of(path: Path) -> str:
+    """Return a digest of where a ledger's file lies: machine, file system and file.
+
+    A copy lies elsewhere, even under the same name.
+    """
+    found = path.stat()
+    text = f"{socket.gethostname()}\0{os.statvfs(path).f_fsid}\0{found.st_ino}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def buckets_of(plan: Plan, selected: Sequence[str] = ()) -> list[str]:
+    """Return the target buckets of some batches, all when none is named, in the plan's order."""
+    chosen = {
+        name
+        for batch in plan.ordered_batches()
+        if not selected or batch.name in selected
+        for name in batch.datasets
+    }
+    return list(dict.fromkeys(one.target.bucket for one in plan.datasets if one.name in chosen))

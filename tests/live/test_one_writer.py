@@ -1,0 +1,197 @@
+"""One writer: two machines with copies of one state folder, on real servers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hdh_migrate.demo.servers import S3Server
+from hdh_migrate.errors import Exit
+from tests.support.command import command as started
+from tests.support.errand import BUCKET, Errand, errand
+from tests.support.fixtures import s3_client
+from tests.support.strict_s3 import StrictS3
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+FENCE = ".hdh-migrate-fence/errand.json"
+
+
+@dataclass(slots=True, kw_only=True)
+class Machines:
+    """One errand and the state folders of the machines that have a copy of it."""
+
+    job: Errand
+    client: Any = field(repr=False)
+    folder: Path
+
+    def call(self, machine: str, *words: str) -> tuple[int, dict[str, Any]]:
+        state = self.folder / machine
+        verb, *more = words
+        done = started(
+            verb, str(self.job.plan), "--json", "--state-dir", str(state), *more,
+            env=self.job.environ,
+        )  # fmt: skip
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode, json.loads(done.stdout)
+
+    def copy(self, machine: str, to: str) -> None:
+        shutil.rmtree(self.folder / to, ignore_errors=True)
+        shutil.copytree(self.folder / machine, self.folder / to)
+
+    def keys(self) -> set[str]:
+        listed = self.client.list_objects_v2(Bucket=BUCKET).get("Contents", ())
+        return {one["Key"] for one in listed}
+
+    def fence(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(
+            self.client.get_object(Bucket=BUCKET, Key=FENCE)["Body"].read()
+        )
+        return told
+
+    def held(self) -> dict[str, bytes]:
+        """Return the objects of the plan, by key."""
+        listed = self.client.list_objects_v2(Bucket=BUCKET, Prefix="in/").get("Contents", ())
+        return {
+            one["Key"]: self.client.get_object(Bucket=BUCKET, Key=one["Key"])["Body"].read()
+            for one in listed
+        }
+
+
+@pytest.fixture(params=["strict", "moto"])
+def two(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Machines]:
+    with ExitStack() as stack:
+        server: S3Server | StrictS3 = (
+            stack.enter_context(StrictS3())
+            if request.param == "strict"
+            else request.getfixturevalue(request.param)
+        )
+        client = s3_client(server)  # type: ignore[arg-type]  # it has what is asked of a server
+        client.create_bucket(Bucket=BUCKET)
+        stack.callback(_emptied, client)
+        job = errand(
+            tmp_path, endpoint=server.endpoint, access_key=server.access_key,
+            secret_key=server.secret_key, region=server.region,
+            fetch=lambda key: client.get_object(Bucket=BUCKET, Key=key)["Body"].read(),
+        )  # fmt: skip
+        yield Machines(job=job, client=client, folder=tmp_path)
+
+
+def _emptied(client: Any) -> None:
+    for one in client.list_objects_v2(Bucket=BUCKET).get("Contents", ()):
+        client.delete_object(Bucket=BUCKET, Key=one["Key"])
+    client.delete_bucket(Bucket=BUCKET)
+    client.close()
+
+
+def test_a_copy_of_the_state_folder_does_not_overwrite_what_the_other_verified(
+    two: Machines,
+) -> None:
+    assert two.call("one", "inventory")[0] == Exit.OK
+    two.copy("one", "two")
+    assert two.call("one", "run")[0] == Exit.OK
+    verified = two.held()
+
+    codes = [two.call("two", "run")[0] for _ in range(2)]
+
+    assert two.held() == verified
+    assert codes == [Exit.LOCKED, Exit.LOCKED]
+
+
+def test_a_killed_run_is_gone_on_with_at_its_place_and_a_copy_of_it_is_refused(
+    two: Machines,
+) -> None:
+    job = two.job
+    process = subprocess.Popen(
+        [*job.command("run"), "--state-dir", str(two.folder / "one")], env=dict(job.environ),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    while FENCE not in two.keys():  # noqa: SIM118 - no mapping
+        assert process.poll() is None
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert two.fence()["state"] == "running"
+    two.copy("one", "two")
+
+    code, told = two.call("two", "run")
+
+    assert code == Exit.LOCKED
+    assert "has not said that it ended" in told["error"]["message"]
+    assert two.call("two", "fence")[0] == Exit.LOCKED
+    assert two.call("one", "run")[0] == Exit.OK
+    assert two.fence()["state"] == "idle"
+    assert two.call("one", "fence")[1]["fences"][0]["ours"] is True
+
+
+def test_a_take_over_says_why_and_shuts_the_other_out(two: Machines) -> None:
+    assert two.call("one", "run")[0] == Exit.OK
+    two.copy("one", "two")
+    assert two.call("one", "run")[0] == Exit.OK
+    assert two.call("two", "run", "--take-over")[0] == Exit.USAGE
+    assert two.call("two", "run", "--reason", "none")[0] == Exit.USAGE
+    assert two.call("two", "run", "--dry-run")[0] == Exit.LOCKED
+    checks = two.call("two", "preflight")[1]["checks"]
+    assert [one["ok"] for one in checks if one["check"] == "one writer"] == [False]
+    before = two.fence()
+    assert two.call("two", "transfer")[0] == Exit.LOCKED
+    assert two.call("two", "verify", "--again", "--restore", "all")[0] == Exit.LOCKED
+    assert two.call("two", "cleanup", "--execute", "--older-than", "1s")[0] == Exit.LOCKED
+    assert two.fence() == before
+
+    code, told = two.call("two", "fence", "--take-over", "--reason", "one burned")
+
+    assert code == Exit.OK
+    assert (told["fences"][0]["epoch"], told["fences"][0]["ours"]) == (1, True)
+    code, told = two.call("one", "run")
+    assert code == Exit.LOCKED
+    assert "epoch 1" in told["error"]["message"]
+    assert "--take-over" in told["error"]["hint"]
+    two.job.corpus["late"] = b"came late"
+    assert two.call("two", "run")[0] == Exit.OK
+    journal = started(
+        "audit", "journal", str(two.job.plan), "--json", "--state-dir", str(two.folder / "two"),
+        env=two.job.environ,
+    ).stdout  # fmt: skip
+    taken = [json.loads(line) for line in journal.splitlines() if "one burned" in line]
+    assert len(taken) == 1
+    assert two.call("two", "report")[0] == Exit.OK
+
+
+def test_a_state_folder_that_was_moved_goes_on(two: Machines) -> None:
+    assert two.call("one", "transfer")[0] == Exit.OK
+    (two.folder / "one").rename(two.folder / "two")
+    assert two.call("two", "run")[0] == Exit.OK
+    assert two.fence()["epoch"] == 0
+
+
+def test_what_is_released_waits_for_the_ledger_that_comes_next(two: Machines) -> None:
+    assert two.call("one", "run")[0] == Exit.OK
+    assert two.call("one", "fence", "--release")[0] == Exit.OK
+    assert two.fence()["state"] == "released"
+    code, _ = two.call("other", "run")
+    assert code == Exit.FINDINGS  # its objects are another ledger's
+    assert two.fence()["epoch"] == 1
+    assert two.call("one", "run")[0] == Exit.LOCKED
+
+
+def test_a_fence_holds_no_secret_and_no_name_of_an_object(two: Machines) -> None:
+    assert two.call("one", "run")[0] == Exit.OK
+    body = two.client.get_object(Bucket=BUCKET, Key=FENCE)["Body"].read().decode()
+    for hidden in (*two.job.corpus, two.job.environ["T_SECRET"], str(two.folder)):
+        assert hidden not in body
+    assert set(json.loads(body)) == {
+        "epoch", "format", "host", "ledger", "migration", "nonce", "pid", "place", "seen",
+        "since", "state",
+    }  # fmt: skip

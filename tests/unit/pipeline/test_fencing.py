@@ -1,0 +1,528 @@
+"""The fence: who may write, taken, kept, lost, taken over, left; with copies of one ledger."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from hdh_migrate.errors import Conflict, ConnectionLost, Exit, Fenced, MigrateError
+from hdh_migrate.events.fence import FenceReleased, FenceTaken, FenceTaking
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.model import Place, Stamp, State, Step
+from hdh_migrate.pipeline.fence import Shown, fence_key, known
+from hdh_migrate.pipeline.fencing import Fencing, Owner, TakeOver
+from hdh_migrate.pipeline.runner import Runner
+from tests.support.fakes import FakeTarget
+from tests.support.quiet import Waits
+from tests.support.script import Killed, Point
+from tests.support.world import ALL, BIG, ONE, RUN_TAG, SMALL, World
+
+KEY = fence_key("m")
+GONE = TakeOver(reason="the other machine burned")
+
+
+@dataclass(slots=True)
+class Machine:
+    """One machine with a ledger of its own, or a copy of somebody's; all share the endpoints."""
+
+    world: World
+    name: str = RUN_TAG
+    place: str = ""
+    fencing: Fencing | None = field(default=None, init=False)
+
+    @contextmanager
+    def writing(self, over: TakeOver | None = None) -> Iterator[tuple[Ledger, Fencing]]:
+        """Hold the fence as a verb does."""
+        world = self.world
+        ledger = world.open()
+        try:
+            self.fencing = fencing = Fencing(
+                ledger, lambda: world.target, self.owner(), clock=world.clock,
+                retry=world._retry(world.stop), progress=world.notes, wait=world.stop.wait,
+            )  # fmt: skip
+            fencing.take(["dst"], over)
+            try:
+                yield ledger, fencing
+            finally:
+                fencing.leave()
+        finally:
+            ledger.close()
+
+    def owner(self) -> Owner:
+        return Owner(
+            migration="m", ledger=self.name, place=self.place or str(self.world.path),
+            host="h\x1b[2J", pid=7, user="u@h",
+        )  # fmt: skip
+
+    def run(self, over: TakeOver | None = None, steps: Sequence[Step] = ALL) -> Exit:
+        with self.writing(over) as (ledger, fencing):
+            self.world.epoch = fencing.epoch
+            ctx = self.world.context(ledger)
+            ctx.fenced = lambda: fencing.lost
+            return Runner(ctx, self.world._batches(), renewed=lambda: None).run(steps, ())
+
+    def copied(self, to: Path) -> Machine:
+        """Return a machine with a copy of this one's state folder as it is now."""
+        other = World(to)
+        other.source, other.target = self.world.source, self.world.target
+        other.clock, other.script = self.world.clock, self.world.script
+        other.stop, other.engine = Waits(other.clock), self.world.engine
+        if self.world.path.exists():
+            shutil.copytree(self.world.path.parents[1], other.path.parents[1])
+        return Machine(other, self.name)
+
+    def told(self, kind: type) -> list:  # type: ignore[type-arg]  # of events of the kind
+        ledger = self.world.open()
+        try:
+            return [event for _, event in ledger.events(kind)]
+        finally:
+            ledger.close()
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Machine:
+    world = World(tmp_path / "one")
+    for name in ("a", "b"):
+        world.source.put("src", name, name.encode() * 90)
+    return Machine(world)
+
+
+def shown(machine: Machine) -> Shown:
+    return Shown.of_json(json.loads(machine.world.target.data("dst", KEY)))
+
+
+# --- one writer -----------------------------------------------------------------------------------
+
+
+def test_a_run_says_who_writes_and_that_it_ended(one: Machine) -> None:
+    states = []
+    with one.writing():
+        states.append(shown(one).state)
+    assert [*states, shown(one).state] == ["running", "idle"]
+    told = shown(one)
+    assert (told.ledger, told.epoch, told.pid, told.migration) == (RUN_TAG, 0, 7, "m")
+    assert told.host == "h?[2J"
+    (taken,) = one.told(FenceTaken)
+    assert (taken.nonce, taken.epoch, taken.firm) == (told.nonce, 0, True)
+
+
+def test_every_run_shows_another_nonce_and_no_other_epoch(one: Machine) -> None:
+    nonces = []
+    for _ in range(3):
+        assert one.run() is Exit.OK
+        nonces.append(shown(one).nonce)
+    assert len(set(nonces)) == 3
+    assert [told.nonce for told in one.told(FenceTaken)] == nonces
+    assert shown(one).epoch == 0
+    assert one.world.attempt(ONE[0], "a").count(".") == 2  # as before there were epochs
+
+
+def test_a_copy_from_before_the_first_run_is_refused(one: Machine, tmp_path: Path) -> None:
+    one.world.open().close()
+    two = one.copied(tmp_path / "two")
+    assert one.run() is Exit.OK
+    with pytest.raises(Fenced) as refused:
+        two.run()
+    assert refused.value.exit_code is Exit.LOCKED
+    assert "another copy of this ledger writes there: host h?[2J, pid 7" in str(refused.value)
+    assert "--take-over" in (refused.value.hint or "")
+    assert two.told(FenceTaking) == []
+
+
+def test_of_two_copies_the_one_that_runs_first_is_the_writer(one: Machine, tmp_path: Path) -> None:
+    assert one.run() is Exit.OK
+    two = one.copied(tmp_path / "two")
+    assert two.run() is Exit.OK  # the folder was moved
+    with pytest.raises(Fenced, match="another copy of this ledger"):
+        one.run()
+    assert two.run() is Exit.OK
+
+
+def test_a_copy_of_a_run_under_way_is_refused(one: Machine, tmp_path: Path) -> None:
+    with one.writing():
+        two = one.copied(tmp_path / "two")
+        with pytest.raises(Fenced, match="as new as this one"):
+            two.run()
+    assert one.run() is Exit.OK
+
+
+def test_what_a_clock_says_takes_no_fence(one: Machine, tmp_path: Path) -> None:
+    with one.writing():
+        two = one.copied(tmp_path / "two")
+        one.world.clock.seconds += 400 * 86_400
+        with pytest.raises(Fenced):
+            two.run()
+
+
+def test_a_crashed_run_is_gone_on_with_where_its_ledger_lies(one: Machine) -> None:
+    with suppress(Killed), one.writing():
+        one.world.script.dead = True
+    one.world.script.dead = False
+    assert shown(one).state == "running"
+    assert one.run() is Exit.OK
+    assert shown(one).epoch == 0
+
+
+def test_another_ledger_of_the_migration_is_refused(one: Machine, tmp_path: Path) -> None:
+    assert one.run() is Exit.OK
+    other = one.copied(tmp_path / "two")
+    other.world.path.unlink()
+    other.name = "fedcba9876543210"
+    with pytest.raises(Fenced, match="another ledger writes there"):
+        other.run()
+
+
+def test_a_fence_that_is_gone_or_is_none_is_not_taken_in_silence(one: Machine) -> None:
+    assert one.run() is Exit.OK
+    one.world.target.drop("dst", KEY)
+    with pytest.raises(Fenced, match="is gone"):
+        one.run()
+    one.world.target.keep("dst", KEY, b"{}")
+    with pytest.raises(Fenced, match="none that can be read"):
+        one.run()
+    assert one.run(GONE) is Exit.OK
+    assert shown(one).epoch == 1
+
+
+def test_the_fence_is_no_data(one: Machine) -> None:
+    flat = replace(ONE[0], target=Place(bucket="dst"), suffix="")
+    world = World(one.world.path.parent.parent.parent / "flat", (flat,), sealed=False)
+    world.source.put("src", "a", b"aa")
+    world.source.put("src", KEY, b"somebody's")
+    machine = Machine(world)
+    with pytest.raises(MigrateError, match="key-reserved"):
+        machine.run()
+    world.source.drop("src", KEY)
+    assert shown(machine).state == "idle"
+
+
+# --- losing it ------------------------------------------------------------------------------------
+
+
+def test_who_lost_the_fence_stops_and_says_so(one: Machine, tmp_path: Path) -> None:
+    two = one.copied(tmp_path / "two")
+    with one.writing() as (_, fencing):
+        with two.writing(GONE):
+            fencing.renew()
+            assert fencing.lost is not None
+            assert "epoch 1" in str(fencing.lost)
+        with pytest.raises(Fenced):
+            fencing.demand()
+    assert (shown(two).state, shown(two).epoch) == ("idle", 1)
+
+
+def test_a_run_ends_when_it_loses_the_fence_and_leaves_the_rest(
+    one: Machine, tmp_path: Path
+) -> None:
+    two = one.copied(tmp_path / "two")
+
+    def taken() -> None:
+        with two.writing(GONE):
+            pass
+        assert one.fencing is not None
+        one.fencing.renew()
+
+    for number in range(200):
+        one.world.source.put("src", f"o{number:03}", b"x" * 60_000)
+    one.world.script.at("put", 20, "before", taken)
+    with pytest.raises(Fenced, match="not this ledger's any more"):
+        one.run()
+    states = list(one.world.states().values())
+    assert State.VERIFIED not in states
+    assert 0 < states.count(State.SENT) < 50
+    assert (shown(two).state, shown(two).epoch) == ("idle", 1)
+
+
+def test_renewing_asks_one_request_and_outlives_a_target_that_is_away(one: Machine) -> None:
+    script = one.world.script
+    with one.writing() as (_, fencing):
+        calls = script.calls.copy()
+        for _ in range(3):
+            fencing.renew()
+        assert {name: script.calls[name] - calls[name] for name in ("claim", "head", "read")} == {
+            "claim": 3, "head": 0, "read": 0,
+        }  # fmt: skip
+        script.fail("claim", ConnectionLost("away"), when="after")
+        fencing.renew()
+        fencing.renew()
+        assert fencing.lost is None
+    assert shown(one).state == "idle"
+
+
+# --- taking over ----------------------------------------------------------------------------------
+
+
+def test_a_take_over_begins_an_epoch_and_tells_whose_and_why(one: Machine, tmp_path: Path) -> None:
+    two = one.copied(tmp_path / "two")
+    assert one.run() is Exit.OK
+    before = shown(one)
+    assert two.run(GONE) is Exit.OK
+    (told,) = two.told(FenceTaking)
+    assert (told.reason, told.epoch, told.over.nonce) == (GONE.reason, 1, before.nonce)
+    assert two.world.attempt(ONE[0], "a").split(".")[-1] == "1"
+    with pytest.raises(Fenced):
+        one.run()
+    assert one.run(GONE) is Exit.OK
+    assert shown(one).epoch == 2
+    assert two.run(GONE) is Exit.OK
+    assert shown(one).epoch == 3
+
+
+def test_nothing_is_taken_over_from_oneself(one: Machine) -> None:
+    assert one.run() is Exit.OK
+    assert one.run(GONE) is Exit.OK
+    assert shown(one).epoch == 0
+    assert [told.reason for told in one.told(FenceTaking) if told.reason] == []
+
+
+def superseded(one: Machine, folder: Path) -> Machine:
+    """Return the machine that took over, with the same inventory."""
+    assert one.run(steps=(Step.INVENTORY,)) is Exit.OK
+    two = one.copied(folder)
+    assert one.run(steps=(Step.INVENTORY,)) is Exit.OK
+    with two.writing(GONE):
+        pass
+    return two
+
+
+def write_late(machine: Machine) -> Exit:
+    """Run as a process does that was asleep when the fence was lost."""
+    ledger = machine.world.open()
+    machine.world.epoch = 0
+    try:
+        ctx = machine.world.context(ledger)
+        return Runner(ctx, machine.world._batches(), renewed=lambda: None).run(ALL, ())
+    finally:
+        ledger.close()
+
+
+def test_a_late_writer_replaces_nothing_of_a_later_epoch(one: Machine, tmp_path: Path) -> None:
+    one.world.source.put("src", "large", b"x" * BIG)
+    two = superseded(one, tmp_path / "two")
+    assert two.run() is Exit.OK
+    stored = {key: one.world.target.data("dst", f"t/{key}.c4gh") for key in ("a", "b", "large")}
+    for _ in range(3):
+        with pytest.raises(Fenced, match="a later epoch"):
+            write_late(one)
+    for key, body in stored.items():
+        assert one.world.target.data("dst", f"t/{key}.c4gh") == body
+    assert State.VERIFIED not in one.world.states().values()
+    assert two.run() is Exit.OK
+
+
+def test_what_a_late_writer_left_is_replaced_by_who_took_over(one: Machine, tmp_path: Path) -> None:
+    two = superseded(one, tmp_path / "two")
+    assert write_late(one) is Exit.OK
+    assert one.world.attempt(ONE[0], "a").count(".") == 2
+    assert two.run() is Exit.OK
+    assert two.world.attempt(ONE[0], "a").split(".")[-1] == "1"
+    assert two.world.opened(ONE[0], "a") == b"a" * 90
+
+
+def test_no_upload_of_an_earlier_epoch_goes_on(one: Machine, tmp_path: Path) -> None:
+    one.world.source.put("src", "large", b"x" * BIG)
+    one.world.kill_at(Point("put_part", 2, "after"))
+    with pytest.raises(Killed):
+        one.run()
+    one.world._put_back()
+    two = one.copied(tmp_path / "two")
+    with two.writing(GONE) as (ledger, _):
+        (row,) = ledger.datasets()
+        (entry,) = [found for found in ledger.todo("sending", row.id) if found.parts]
+        assert ledger.upload(entry.id) is None
+    assert two.run() is Exit.OK
+    assert two.world.opened(ONE[0], "large") == b"x" * BIG
+    assert two.world.target.uploads() == []
+
+
+def test_a_released_fence_is_free_for_another_ledger_and_for_no_older_copy(
+    one: Machine, tmp_path: Path
+) -> None:
+    assert one.run() is Exit.OK
+    old = one.copied(tmp_path / "old")
+    with one.writing() as (_, fencing):
+        fencing.release()
+    assert shown(one).state == "released"
+    assert len(one.told(FenceReleased)) == 1
+    with pytest.raises(Fenced):
+        old.run()
+    other = one.copied(tmp_path / "other")
+    other.world.path.unlink()
+    other.name = "fedcba9876543210"
+    with other.writing() as (_, fencing):
+        assert fencing.epoch == 1
+    with pytest.raises(Fenced, match="another ledger"):
+        one.run()
+
+
+# --- hosts that keep no conditions ----------------------------------------------------------------
+
+
+class Careless(FakeTarget):
+    """Takes conditions and looks at none."""
+
+    def _condition(self, bucket: str, key: str, replaces: str | None) -> None:
+        self._bucket(bucket)
+
+
+class Mishearing(FakeTarget):
+    """Refuses If-Match with the very ETag that it shows, as a PUT falls back from."""
+
+    def claim(self, *args: object, **told: object) -> object:  # type: ignore[override]
+        if told["replaces"] is not None:
+            raise Conflict("a target object: PreconditionFailed (HTTP 412)")
+        return super().claim(*args, **told)  # type: ignore[arg-type]
+
+
+def hosted(machine: Machine, target: FakeTarget) -> Machine:
+    machine.world.target = target
+    target.script = machine.world.script
+    return machine
+
+
+SOFT = [
+    lambda: Careless("dst", limits=SMALL),
+    lambda: Careless("dst", limits=replace(SMALL, conditional_put=False)),
+]
+
+
+@pytest.mark.parametrize("host", SOFT, ids=["ignored", "not claimed"])
+def test_without_conditions_the_fence_is_written_waited_for_and_watched(
+    one: Machine, tmp_path: Path, host: Callable[[], FakeTarget]
+) -> None:
+    hosted(one, host())
+    assert one.run() is Exit.OK
+    assert isinstance(one.world.stop, Waits)
+    assert one.world.stop.waited.count(2.0) == 1
+    assert ("fence-soft", None) in one.world.findings()
+    assert [told.firm for told in one.told(FenceTaken)] == [False]
+    two = one.copied(tmp_path / "two")
+    assert one.run() is Exit.OK
+    assert one.world.findings().count(("fence-soft", None)) == 1
+    with pytest.raises(Fenced):
+        two.run()
+    with one.writing() as (_, fencing):
+        calls = one.world.script.calls["put"]
+        fencing.renew()
+        assert one.world.script.calls["put"] == calls
+        with two.writing(GONE):
+            fencing.renew()
+        assert fencing.lost is not None
+    assert (shown(two).state, shown(two).epoch) == ("idle", 1)
+
+
+@pytest.mark.parametrize("host", SOFT, ids=["ignored", "not claimed"])
+def test_of_two_that_begin_at_once_without_conditions_one_stays(
+    one: Machine, tmp_path: Path, host: Callable[[], FakeTarget]
+) -> None:
+    hosted(one, host())
+    one.world.open().close()
+    two = one.copied(tmp_path / "two")
+    begun = list[str]()
+
+    def wait(seconds: float) -> None:
+        if not begun:
+            begun.append("two")
+            shown_to = two.world.target
+            shown_to.put(
+                "dst", KEY, memoryview(b"{}"), sha256=EMPTY_OBJECT, stamp=Stamp(attempt="x"),
+                replaces=None,
+            )  # fmt: skip
+
+    one.world.stop.wait = wait  # type: ignore[method-assign,assignment]
+    with pytest.raises(Fenced, match="not this ledger's any more"):
+        one.run()
+
+
+EMPTY_OBJECT = hashlib.sha256(b"{}").hexdigest()
+
+
+def test_a_host_that_mishears_if_match_keeps_a_fence_all_the_same(one: Machine) -> None:
+    hosted(one, Mishearing("dst", limits=SMALL))
+    for _ in range(3):
+        assert one.run() is Exit.OK
+        assert shown(one).state == "idle"
+    assert [told.firm for told in one.told(FenceTaken)] == [True, False, False]
+
+
+# --- kills ----------------------------------------------------------------------------------------
+
+Ready = Callable[[Path], Machine]
+
+
+def begun(folder: Path) -> Machine:
+    world = World(folder)
+    world.source.put("src", "a", b"aa")
+    machine = Machine(world)
+    assert machine.run() is Exit.OK
+    return machine
+
+
+def refused(folder: Path) -> Machine:
+    """Return a machine whose ledger another copy has left behind."""
+    machine = begun(folder)
+    other = machine.copied(folder / "other")
+    other.place = "elsewhere"
+    assert other.run() is Exit.OK
+    return machine
+
+
+def take(machine: Machine) -> None:
+    with machine.writing():
+        pass
+
+
+def take_over(machine: Machine) -> None:
+    with machine.writing(GONE):
+        pass
+
+
+def release(machine: Machine) -> None:
+    with machine.writing() as (_, fencing):
+        fencing.release()
+
+
+@pytest.mark.parametrize(
+    ("ready", "act", "epoch"),
+    [(begun, take, 0), (refused, take_over, 1), (begun, release, 0)],
+    ids=["take", "take over", "release"],
+)
+def test_killed_at_any_call_the_same_again_ends_as_if_it_was_not(
+    tmp_path: Path, ready: Ready, act: Callable[[Machine], None], epoch: int
+) -> None:
+    clean = ready(tmp_path / "clean")
+    before = dict(clean.world.script.calls)
+    act(clean)
+    expected = shown(clean).state
+    moments = [
+        point
+        for point in clean.world.script.points()
+        if point.method != "now" and point.number > before.get(point.method, 0)
+    ]
+    assert len(moments) >= 12
+    for number, moment in enumerate(moments):
+        machine = ready(tmp_path / str(number))
+        machine.world.kill_at(moment)
+        with suppress(Killed):  # a call that is refused has no moment after it
+            act(machine)
+        if machine.world.script.dead:
+            machine.world._put_back()
+        act(machine)
+        assert (shown(machine).state, shown(machine).epoch) == (expected, epoch), str(moment)
+        assert shown(machine).nonce in known_of(machine), str(moment)
+        assert machine.run() is Exit.OK
+
+
+def known_of(machine: Machine) -> tuple[str, ...]:
+    ledger = machine.world.open()
+    try:
+        return known(ledger)["dst"].nonces
+    finally:
+        ledger.close()
