@@ -116,13 +116,17 @@ class Example(TypedDict):
 
 
 class Cause(TypedDict):
-    """All open findings of one code in one dataset: what is safe, and what mends them."""
+    """All open findings of one code in one dataset: what is safe, and what mends them.
+
+    `waived`: how many of them a signed waiver lets go; when it is all, `exit` is 0.
+    """
 
     code: str
     severity: str
     batch: str | None
     dataset: str | None
     count: int
+    waived: int
     example: Example
     exit: int
     safe: str

@@ -123,6 +123,12 @@ def test_what_failed_for_good_is_waived_or_tried_again(site: Site) -> None:
     for _ in range(2):  # a run that tried it anew would find it anew, and nobody has waived that
         assert site.cli("run", site.plan, "--until", "verify").code == Exit.OK
 
+    told = site.cli("errors", site.plan, "--json", expect=0).json
+    assert [(one["code"], one["count"], one["waived"]) for one in told["causes"]] == [
+        ("conflict", 1, 1)
+    ]
+    assert "1 x conflict (emc2), 1 of them waived" in site.cli("errors", site.plan).out
+
     usage = site.cli("run", site.plan, "--code", "conflict")
     assert usage.code == Exit.USAGE
     for wrong in ("conflikt", "vanished", "kind-symlink"):

@@ -56,9 +56,10 @@ def _text(cause: Cause) -> str:
     if key is not None:
         about = f"object {number}, {visible(key)}: "
     where = cause["dataset"] or "run"
+    waived = f", {cause['waived']} of them waived" if cause["waived"] else ""
     return "\n".join(
         (
-            f"{cause['severity']}: {cause['count']} x {cause['code']} ({where})",
+            f"{cause['severity']}: {cause['count']} x {cause['code']} ({where}){waived}",
             f"  first: {about}{example['detail']}",
             f"  safe:  {cause['safe']}",
             f"  next:  {cause['next']}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hdh_migrate.clocks import Moment, seconds_of
 from hdh_migrate.events.cutover import Track
@@ -14,6 +14,16 @@ from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.session.policy import waivers
 from hdh_migrate.session.policy.contents import signers
 from hdh_migrate.session.policy.terms import verifiers
+from hdh_migrate.session.policy.timekeeping import offline
+
+if TYPE_CHECKING:
+    from hdh_migrate.session.desk import Desk
+
+
+def excuses_now(desk: Desk, ledger: Ledger) -> Waived:
+    """Return what says whether a finding has a waiver now, for who only looks."""
+    now = offline(desk.clock, desk.ledger_path).now()
+    return excuses(desk.loaded, ledger, now)
 
 
 def excuses(loaded: LoadedPlan, ledger: Ledger, now: Moment) -> Waived:

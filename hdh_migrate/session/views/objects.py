@@ -13,6 +13,7 @@ from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import DatasetRow, State
 from hdh_migrate.results.looks import Cause, Causes, ObjectLine
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.excuses import excuses_now
 
 _STATES: Final = {state.name.lower(): state for state in State}
 _GRAVITY: Final = (Severity.BLOCKER, Severity.FINDING, Severity.NOTE)
@@ -91,13 +92,18 @@ def causes(desk: Desk, *, show_names: bool = False) -> Causes:
     ledger = desk.read_ledger()
     found: dict[tuple[str, str, str | None], Cause] = {}
     try:
+        waived = excuses_now(desk, ledger)
         for one in ledger.findings():
             key = (one["code"], one["severity"], one["dataset"])
             if key not in found:
                 found[key] = _cause(one, show_names=show_names)
             found[key]["count"] += 1
+            found[key]["waived"] += one["severity"] == Severity.FINDING and waived(one)
     finally:
         ledger.close()
+    for cause in found.values():
+        if cause["waived"] == cause["count"]:
+            cause["exit"] = int(Exit.OK)
     return {
         "migration": desk.loaded.plan.migration,
         "causes": sorted(
@@ -115,6 +121,7 @@ def _cause(found: Mapping[str, Any], *, show_names: bool) -> Cause:
         "batch": found["batch"],
         "dataset": found["dataset"],
         "count": 0,
+        "waived": 0,
         "example": {"object": found["object"], "detail": found["detail"], "at": found["at"]},
         "exit": int(codes.exit_of(found["code"], Severity(found["severity"]))),
         "safe": remedy.safe,
