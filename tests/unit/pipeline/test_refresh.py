@@ -20,6 +20,7 @@ from hdh_migrate.pipeline.refresh import Difference, passes
 from hdh_migrate.pipeline.runner import Wishes
 from tests.support.corpus import recounted
 from tests.support.cutover import Affair
+from tests.support.fakes import FakeSource
 from tests.support.script import Killed, Point
 from tests.support.world import ALL, BIG, ONE, Dataset, World
 
@@ -166,6 +167,69 @@ def test_what_somebody_puts_there_at_the_last_moment_is_not_replaced(
     assert world.run(ALL, wishes=AGAIN) is Exit.FINDINGS
     assert world.target.data("dst", f"t/{name}.c4gh") == b"somebody's"
     assert world.findings() == [("conflict", name)]
+
+
+PHASES = {
+    "before the listing": (),
+    "after the listing": LIST,
+    "after the transfer": ALL[:2],
+    "after verify": ALL,
+}
+
+
+def added(source: FakeSource) -> None:
+    source.put("src", "n", b"new" * 50)
+
+
+def changed(source: FakeSource) -> None:
+    source.put("src", "b", b"changed" * 50)
+
+
+def grown(source: FakeSource) -> None:
+    source.put("src", "b", b"now in parts" * BIG)
+
+
+def deleted(source: FakeSource) -> None:
+    source.drop("src", "b")
+
+
+def made_anew(source: FakeSource) -> None:
+    source.put("src", "b", source.data("src", "b"))
+
+
+def swapped(source: FakeSource) -> None:
+    source.put("src", "c", b"small now")
+    source.put("src", "a", b"x" * BIG)
+    source.drop("src", "d")
+
+
+ACTS = (added, changed, grown, deleted, made_anew, swapped)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("phase", PHASES)
+def test_whatever_happens_at_the_source_in_whatever_phase(
+    tmp_path: Path, phase: str, act: Callable[[FakeSource], None]
+) -> None:
+    """And then comes back: in the end everything there is right, and nothing is open."""
+    world = filled(tmp_path)
+    before = dict(world.source._blobs)
+    if PHASES[phase]:
+        world.run(PHASES[phase])
+    act(world.source)
+    for _ in range(3):
+        world.run(ALL, wishes=AGAIN)
+        assert whole(world)
+    assert counts(world) == (0, 0, 0, 0)
+    gone = set(before) - set(world.source._blobs) if PHASES[phase] else set()
+    assert set(world.findings()) == {("vanished", key) for _, key in gone}
+
+    for _, key in set(before) - set(world.source._blobs):
+        world.source._blobs["src", key] = before["src", key]
+    assert world.run(ALL, wishes=AGAIN) is Exit.OK
+    assert whole(world)
+    recounted(world)
 
 
 # --- gone ----------------------------------------------------------------------------------------
