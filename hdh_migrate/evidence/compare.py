@@ -10,6 +10,8 @@ Messages name files and line numbers, never objects: object names may identify p
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,10 +21,11 @@ from typing import Any
 
 from hdh_migrate.errors import UsageError
 from hdh_migrate.evidence.lines.facts import LEVELS
-from hdh_migrate.evidence.lines.records import order_of
+from hdh_migrate.evidence.lines.records import MAX_LINE, order_of
 from hdh_migrate.evidence.reading import CheckedBundle, Line, problems_of, read_bundle
 from hdh_migrate.evidence.signatures.signing import Verifier
-from hdh_migrate.model import Verdict
+from hdh_migrate.fixity import inventory_leaf
+from hdh_migrate.model import Verdict, key_bytes
 from hdh_migrate.results.proofs import PlaceInBoth
 
 LISTED = 100
@@ -40,8 +43,12 @@ CONTRADICTIONS = {
 }
 """What may not become of an object from one bundle to the next."""
 
+SUPERSEDED = ("gone", "unverified", "changed", "stored-anew")
+"""What may become of it all the same where the journal tells of it since."""
+
 PROGRESS = {
     "kept": "verified objects are as they were",
+    "left-behind": "objects that were not verified are left behind now, by a rule that is told",
     "newly-verified": "objects are verified now",
     "open": "objects were not verified and are not yet",
     "new": "objects are new in the manifest",
@@ -156,8 +163,13 @@ def _compare_objects(
     was: CheckedBundle, now: CheckedBundle, found: Comparison, *, show_names: bool
 ) -> None:
     closed = frozenset(one["name"] for one in was.predicate["datasets"] if one["closed"])
+    since, left = _Since(was, now), _Left(now.lines("exclusions"))
     for before, after in _pairs(was.lines("manifest"), now.lines("manifest")):
         code = _became(before and before[1], after and after[1], closed)
+        if before is not None and code in SUPERSEDED:
+            since.became(before[1], code)
+        elif before is not None and code in {"dropped", "forgotten"} and left.has(before[1]):
+            code = "left-behind"
         kind = found.kinds.setdefault(code, Kind())
         kind.objects += 1
         if code != "kept" and len(kind.lines) < LISTED:
@@ -169,12 +181,76 @@ def _compare_objects(
                 record = (before or after or (0, {}))[1]
                 line["dataset"], line["key"] = record["dataset"], record["key"]
             kind.lines.append(line)
+    _judge(found, since)
+
+
+def _judge(found: Comparison, since: _Since) -> None:
+    """Say of each kind of objects that was found whether it contradicts the old bundle."""
     for code, what in CONTRADICTIONS.items():
-        if code in found.kinds:
+        if code in found.kinds and code in SUPERSEDED and since.tells_all():
+            said = f"{found.kinds[code].objects} {what}, as the journal tells since"
+            found.notes.append((code, said))
+        elif code in found.kinds:
             found.contradictions.append((code, f"{found.kinds[code].objects} {what}"))
     for code, what in PROGRESS.items():
         if code in found.kinds:
             found.notes.append((code, f"{found.kinds[code].objects} {what}"))
+
+
+class _Since:
+    """What the new journal tells since the old one ended of objects that were verified then.
+
+    A run that lists its source again, or looks at its target again, takes verdicts back and says
+    so: how many in each dataset (`superseded`), and of which leaves the source has other ones.
+    """
+
+    def __init__(self, was: CheckedBundle, now: CheckedBundle) -> None:
+        self._told, self._seen = Counter[str](), Counter[str]()
+        self._leaves: set[str] = set()
+        self._plain, self._untold = now.names == "plain", False
+        for kind, body in _bodies(now, was.predicate["journal"]["events"]):
+            if kind == "superseded":
+                self._told.update(body.get("dropped_datasets") or {})
+            elif kind == "inventory-changed" and self._plain:
+                pairs = (*body.get("changed", ()), *body.get("changed_excluded", ()))
+                self._leaves.update(before for before, _ in pairs)
+
+    def became(self, old: Line, code: str) -> None:
+        """Take an object that was verified, and what became of it."""
+        self._seen[old["dataset"]] += 1
+        if self._plain and code in {"gone", "changed"}:
+            leaf = inventory_leaf(key_bytes(old["key"]), old["size"], old["source_version"])
+            self._untold = self._untold or leaf.hex() not in self._leaves
+
+    def tells_all(self) -> bool:
+        """Say whether it tells of no fewer objects than there are, in each dataset."""
+        return not self._untold and all(
+            count <= self._told[dataset] for dataset, count in self._seen.items()
+        )
+
+
+def _bodies(bundle: CheckedBundle, after: int) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield kind and body of the events that tell of verified objects, after so many of all."""
+    with (bundle.folder / "journal.jsonl").open("rb") as file:
+        for raw in islice(iter(lambda: file.readline(MAX_LINE), b""), after, None):
+            event = json.loads(raw)
+            if event["kind"] in {"superseded", "inventory-changed"}:
+                yield event["kind"], json.loads(event["body"])
+
+
+class _Left:
+    """Exclusions, asked for in the order in which they stand."""
+
+    def __init__(self, lines: Iterator[Numbered]) -> None:
+        self._lines = lines
+        self._next = next(lines, None)
+
+    def has(self, line: Line) -> bool:
+        """Say whether an object is among them."""
+        order = order_of(line)
+        while self._next is not None and order_of(self._next[1]) < order:
+            self._next = next(self._lines, None)
+        return self._next is not None and order_of(self._next[1]) == order
 
 
 def _pairs(

@@ -85,12 +85,22 @@ def test_a_source_is_followed_until_it_comes_to_rest(site: Site) -> None:
         assert dataset["tally"]["closes"] is True
         assert dataset["tally"]["inventoried"]["objects"] == 7
     assert first["outcome"]["complete"] is True
+    compared = site.cli("audit", "compare", *_bundles(site, "one", "two"), expect=0).out
+    assert "2 verified objects have another digest, size or source version" in compared
+    assert "as the journal tells since [changed]" in compared
 
     client.upload_blob("pmsi/soon gone.csv", b"here again")
     assert site.cli("run", site.plan, "--refresh", "--until", "verify").code == Exit.OK
     told = verdict(site, "three")
+    site.cli("audit", "compare", *_bundles(site, "two", "three"), expect=0)
+    site.cli("audit", "compare", *_bundles(site, "one", "three"), expect=0)
     assert {one["rule"] for one in told["exclusions"]} == {"exclude tmp/**"}
     assert told["outcome"]["states"]["verified"]["objects"] == 6
+
+
+def _bundles(site: Site, *names: str) -> list[str]:
+    key = str(site.folder / "keys" / "report.pub")
+    return [*(str(site.folder / name) for name in names), "--trust", key]
 
 
 def test_an_empty_container_is_not_believed(site: Site) -> None:
