@@ -137,7 +137,7 @@ class Refresh:
         """
         ledger = self._ctx.ledger
         demand_followed(ledger, self._batch)
-        last = passes(ledger, self._batch)
+        last = passes(ledger).get(self._batch, [])
         going_on = bool(last) and last[-1].listed is None
         self._number = last[-1].number if going_on else len(last) + 1
         self._total = last[-1].found if going_on else Difference()
@@ -306,24 +306,25 @@ class PassTold:
     """Those in which something was found."""
 
 
-def passes(ledger: Ledger, batch: str) -> list[PassTold]:
-    """Return every pass over a batch, the oldest first; scans the journal."""
-    found: dict[int, PassTold] = {}
+def passes(ledger: Ledger) -> dict[str, list[PassTold]]:
+    """Return every pass over each batch that has one, the oldest first; scans the journal."""
+    found: dict[str, dict[int, PassTold]] = {}
     for at, begun in ledger.events(Refreshing):
-        if begun.batch == batch:
-            found.setdefault(begun.number, PassTold(number=begun.number, begun=at))
+        of_batch = found.setdefault(begun.batch, {})
+        of_batch.setdefault(begun.number, PassTold(number=begun.number, begun=at))
+    if not found:
+        return {}
     for _, told in ledger.events(Refreshed):
-        if told.batch == batch and told.number in found:
-            one = found[told.number]
-            one.datasets.add(told.dataset)
-            one.found += Difference(
-                new=_read(told.new), changed=_read(told.changed),
-                vanished=_read(told.vanished), left=_read(told.left),
-            )  # fmt: skip
+        one = found[told.batch][told.number]
+        one.datasets.add(told.dataset)
+        one.found += Difference(
+            new=_read(told.new), changed=_read(told.changed),
+            vanished=_read(told.vanished), left=_read(told.left),
+        )  # fmt: skip
     for at, ended in ledger.events(RefreshEnded):
-        if ended.batch == batch and ended.number in found:
-            found[ended.number].listed, found[ended.number].ended = _read(ended.listed), at
-    return [found[number] for number in sorted(found)]
+        one = found[ended.batch][ended.number]
+        one.listed, one.ended = _read(ended.listed), at
+    return {batch: [known[n] for n in sorted(known)] for batch, known in found.items()}
 
 
 def demand_followed(ledger: Ledger, batch: str) -> None:

@@ -37,12 +37,13 @@ def since_when(ledger: Ledger, batches: Sequence[str]) -> list[str]:
         return []
     listed = {told.dataset: at for at, told in ledger.events(InventorySealed)}
     verified = ledger.last_told(ObjectsVerified)
+    known = passes(ledger)
     looks = {look["batch"]: look for look in look_facts(ledger)}
     lines = []
     for batch in batches:
         rows = ledger.datasets(batch)
         source = min((listed[row.name] for row in rows if row.name in listed), default=None)
-        source = max((one.ended for one in passes(ledger, batch) if one.ended), default=source)
+        source = max((one.ended for one in known.get(batch, ()) if one.ended), default=source)
         look = looks.get(batch)
         if look is None:
             target = f"the target not looked at since it was verified ({verified})"

@@ -18,11 +18,12 @@ BEFORE = 10
 
 def told_of_passes(ledger: Ledger, done: Sequence[Pass]) -> list[RefreshPass]:
     """Return passes with those before them: whether a source comes to rest shows beside these."""
+    known = passes(ledger) if done else {}
     told: list[RefreshPass] = []
     for one in done:
         earlier: list[EarlierPass] = [
             {**_found(was.found), "number": was.number, "ended": was.ended}
-            for was in passes(ledger, one.batch)
+            for was in known[one.batch]
             if was.number < one.number
         ]
         told.append({

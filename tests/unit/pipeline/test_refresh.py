@@ -60,7 +60,7 @@ def last(world: World) -> Difference:
     """Return what the last pass found, as the journal tells it."""
     ledger = world.open()
     try:
-        return passes(ledger, "b")[-1].found
+        return passes(ledger)["b"][-1].found
     finally:
         ledger.close()
 
@@ -109,7 +109,7 @@ def test_the_passes_over_a_source_that_comes_to_rest_shrink(world: World) -> Non
             world.source.put("src", f"n{number}-{one}", b"x")
         assert world.run(ALL, wishes=AGAIN) is Exit.OK
     ledger = world.open()
-    told = passes(ledger, "b")
+    told = passes(ledger)["b"]
     seals = sum(1 for _ in ledger.events(InventoryChanged))
     ledger.close()
 
@@ -469,7 +469,7 @@ def test_a_source_that_does_not_answer_is_no_empty_one(world: World) -> None:
     world.script.heal()
     assert world.run(ALL, wishes=AGAIN) is Exit.OK
     ledger = world.open()
-    told = passes(ledger, "b")
+    told = passes(ledger)["b"]
     ledger.close()
     assert [one.number for one in told] == [1]  # it went on under its number
 
@@ -538,7 +538,7 @@ def test_a_refresh_that_is_killed_anywhere_converges_twice_in_a_row(tmp_path: Pa
 def end(world: World) -> tuple[object, ...]:
     """Return what must come of it, however often it was begun: the sums over all passes, too."""
     ledger = world.open()
-    told = passes(ledger, "b")
+    told = passes(ledger)["b"]
     ended = sum(1 for _ in ledger.events(RefreshEnded))
     parts = [event for _, event in ledger.events(Refreshed)]
     ledger.close()
