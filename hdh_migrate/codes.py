@@ -694,6 +694,20 @@ class Code(StrEnum):
         fr="préfixe sans barre finale : pris aussi à côté du dossier",
         en="prefix without a final slash: took objects beside the folder, too",
     )
+    VERSION_BY_TIME = _note(
+        "version-by-time", "inventory",
+        "the source (SFTP) tells no version: what is rewritten in the same second with the same"
+        " size does not show, unless every object is read twice ([SFTP](sftp.md))",
+        _NOTHING,
+        fr="source sans version : seules la taille et la date de modification en tiennent lieu",
+        en="source without versions: size and time of change stand for one",
+    )
+    SSH_AGREED = _note(
+        "ssh-agreed", "inventory",
+        "with what key exchange, host key, cipher and MAC the source was listed ([SFTP](sftp.md))",
+        _NOTHING,
+        fr="algorithmes SSH négociés avec la source", en="SSH algorithms agreed on with the source",
+    )
     TAGS_UNREAD = _finding(
         "tags-unread", "inventory", _NOTED,
         Remedy(

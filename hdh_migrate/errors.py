@@ -248,7 +248,7 @@ class CommandFailed(Permanent):
     journalled = "a program of the pointer ended badly; what it said is not kept"
 
 
-class HostKeyRefused(Permanent):
+class HostKeyRefused(HostRefused):
     """The machine does not have the pinned host key; nothing was sent, no login was tried."""
 
     default_hint = (

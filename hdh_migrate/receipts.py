@@ -270,5 +270,7 @@ class EndpointTraffic:
     addresses: tuple[str, ...] = ()
     tls: tuple[str, ...] = ()
     """What connections were secured with, as far as it was asked; see `Handshake.told`."""
+    ssh: tuple[str, ...] = ()
+    """What SSH connections agreed on; see `ssh.connection.agreed`."""
     clock_offset: float | None = None
     clock_at: float | None = None

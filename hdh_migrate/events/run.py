@@ -37,6 +37,8 @@ class ExchangeTotal(JsonForm):
     addresses: tuple[str, ...]
     tls: tuple[str, ...] | Absent
     """What its connections were secured with, where it was asked."""
+    ssh: tuple[str, ...] | Absent
+    """What its SSH connections agreed on: key exchange, host key, cipher, MAC, fingerprint."""
     clock_offset: float | Absent
     """By how many seconds the local clock was ahead of its newest Date, where there was one."""
 

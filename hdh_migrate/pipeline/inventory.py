@@ -197,6 +197,8 @@ class Inventory:
             for entry, code in frozen.refused:
                 ledger.finding(code, REFUSALS[code], dataset=dataset.id, entry=entry)
             self._note_losses(dataset, frozen.losses)
+            for note in self._ctx.source.notes(self._ctx.route(dataset).source):
+                ledger.finding(note.code, note.detail, dataset=dataset.id)
             self._note_usage(dataset, usage)
             self._note_crowd(dataset, frozen.digest[0])
             ledger.seal(dataset.id, frozen.told)

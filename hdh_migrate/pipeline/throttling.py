@@ -15,7 +15,7 @@ from hdh_migrate.model import (
     TargetLimits,
     Untagged,
 )
-from hdh_migrate.ports.stores import Source, Write
+from hdh_migrate.ports.stores import Note, Source, Write
 
 
 class Bandwidth:
@@ -121,6 +121,10 @@ class ThrottledSource:
     def untagged(self, place: Place) -> Untagged | None:
         """See `ports.Source.untagged`."""
         return self._source.untagged(place)
+
+    def notes(self, place: Place) -> Sequence[Note]:
+        """See `ports.Source.notes`."""
+        return self._source.notes(place)
 
     def head(self, place: Place, key: str) -> ObjectInfo:
         """See `ports.Source.head`."""

@@ -40,10 +40,12 @@ class FromContainer(Section):
 
 
 class FromFolder(Section):
-    """A folder; for source kind `folder`."""
+    """A folder; for the source kinds `folder` and `azure-sftp`."""
 
     path: FilePath = Field(
-        description="The folder, relative to the plan or absolute.", examples=["data/pmsi"]
+        description="The folder: relative to the plan, or absolute. Of `azure-sftp` on the server:"
+        " relative to where the login begins, or absolute; `.` is all of it.",
+        examples=["data/pmsi"],
     )
 
     @property
@@ -142,7 +144,8 @@ class Dataset(Section):
             _origin,
             custom_error_type=fields.REFUSAL,
             custom_error_message=(
-                "must be a mapping with `container` (source kind azure-blob) or `path` (folder)"
+                "must be a mapping with `container` (source kind azure-blob) or `path` (folder,"
+                " azure-sftp)"
             ),
         ),
     ] = Field(description="Where the objects are.", examples=[{"container": "emc2"}])

@@ -32,6 +32,8 @@ _DURATION = r"[0-9]{1,6}[smh]"
 _PERIOD = r"[0-9]{1,6}[smhd]"
 _BASE_URL = r"https?://[^\s?#@\\]+"
 
+_SFTP_URL = r"sftp://[^\s?#@\\/]+"
+
 _BYTES = {
     "KiB": 1 << 10,
     "MiB": 1 << 20,
@@ -229,6 +231,20 @@ def _account_url(value: str) -> str:
     return value
 
 
+def _sftp_url(value: str) -> str:
+    rule = "must be the server's address alone, such as sftp://host.example or sftp://host:2222"
+    if not value.isascii() or not re.fullmatch(_SFTP_URL, value):
+        raise refusal(rule)
+    try:
+        parts = urlsplit(value)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise refusal(rule) from None
+    if port == 0 or not (_address(host) or _is_host_name(host, parts.netloc)):
+        raise refusal(rule)
+    return value
+
+
 def _endpoint(value: str) -> str:
     if urlsplit(_base_url(value)).path.strip("/"):
         raise refusal("must be the S3 address alone, without a bucket or path")
@@ -265,6 +281,7 @@ Ref = Annotated[str, matching(_REF, _REF_RULE), _shape("reference", _REF)]
 SpkiPin = Annotated[str, matching(_PIN, _PIN_RULE), _shape("key pin", _PIN)]
 Suffix = Annotated[str, matching(_SUFFIX, _SUFFIX_RULE), _shape("suffix", _SUFFIX)]
 AccountUrl = Annotated[str, AfterValidator(_account_url), _shape("URL", _BASE_URL)]
+SftpUrl = Annotated[str, AfterValidator(_sftp_url), _shape("URL", _SFTP_URL)]
 Endpoint = Annotated[str, AfterValidator(_endpoint), _shape("URL", _BASE_URL)]
 AuthorityUrl = Annotated[str, AfterValidator(authority_url), _shape("URL", _BASE_URL)]
 Memory = Annotated[

@@ -111,6 +111,11 @@ class Plan(Section):
             raise PydanticCustomError(BROKEN_RULE, "{message}", {"message": broken.message})
         return self
 
+    @property
+    def reads_twice(self) -> bool:
+        """Whether every object is read from the source again when it is verified."""
+        return self.verify.source == "again" or self.source.reads_twice
+
     def dataset(self, name: str) -> Dataset:
         """Return the dataset of this name.
 

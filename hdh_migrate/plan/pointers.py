@@ -20,14 +20,12 @@ from hdh_migrate.plan.fields import (
     unsaid,
 )
 from hdh_migrate.plan.sides import AccessKey, Section, Tls
+from hdh_migrate.plan.ssh import Fingerprint, Host, User
 
 MAX_VALUE = 4096
 
 _STEP = r"[^.\"\s]{1,200}|\"[^\"\r\n]{1,200}\""
 _KEY_PATH = rf"(?:{_STEP})(?:\.(?:{_STEP})){{0,31}}"
-_FINGERPRINT = r"SHA256:[A-Za-z0-9+/]{43}"
-_HOST = r"[A-Za-z0-9:](?:[A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?"
-_USER = r"[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,63}"
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
 
 
@@ -78,13 +76,6 @@ Command = Annotated[
     tuple[Argument, ...], Field(min_length=1, max_length=256), AfterValidator(_command)
 ]
 ObjectKey = Annotated[str, AfterValidator(_object_key), _titled("object key")]
-Fingerprint = Annotated[
-    str,
-    matching(_FINGERPRINT, "must be as ssh-keygen -lf prints it: SHA256: and 43 characters"),
-    _titled("fingerprint"),
-]
-Host = Annotated[str, matching(_HOST, "must be a host name or address"), _titled("host")]
-User = Annotated[str, matching(_USER, "must be a user name"), _titled("user name")]
 Variable = Annotated[str, AfterValidator(_variable)]
 
 _NEW = "What the pointer becomes; what it was is recorded before."

@@ -21,7 +21,6 @@ from hdh_migrate.plan.rules import Loc
 MAX_TOLD: Final = 500
 """Of one refused value; a plan with more is not read to the end by anyone."""
 
-_SFTP = "kind azure-sftp is not available in this version: use "
 _FIXED = {
     "missing": "missing",
     "bool_type": "must be true or false",
@@ -100,7 +99,7 @@ def _problem(detail: ErrorDetails, value: object, root: type[model.Plan]) -> Pla
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         name = str(context["discriminator"]).strip("'")
         missing = kind == "union_tag_not_found"
-        return PlanProblem((*loc, name), "missing" if missing else _wrong_kind(context, value, loc))
+        return PlanProblem((*loc, name), "missing" if missing else _wrong_kind(context))
     if kind == "string_type":
         return PlanProblem(loc, _no_text(_at(value, loc)), shown=_speakable(loc))
     return PlanProblem(loc, _sentence(kind, context, detail["msg"]), shown=_speakable(loc))
@@ -132,9 +131,7 @@ def _unknown_field(name: str, section: type[BaseModel] | None) -> str:
     return "unknown field" + (f"; known here: {', '.join(known)}" if known else "")
 
 
-def _wrong_kind(context: Mapping[str, Any], value: object, loc: Loc) -> str:
-    if loc == ("source",) and _at(value, (*loc, "kind")) == "azure-sftp":
-        return _SFTP + " or ".join(re.findall(r"'([^']*)'", str(context["expected_tags"])))
+def _wrong_kind(context: Mapping[str, Any]) -> str:
     return f"must be {_list(str(context['expected_tags']))}"
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeVar, get_args
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, PrivateAttr, model_validator
+from pydantic import Discriminator, Field, PrivateAttr
 
 from hdh_migrate.plan.fields import (
     AccountUrl,
@@ -21,124 +18,24 @@ from hdh_migrate.plan.fields import (
     Reason,
     Ref,
     Region,
-    SpkiPin,
     Suffix,
     is_loopback,
-    refusal,
     unsaid,
 )
+from hdh_migrate.plan.origins import Section, SourceSection, Tls, Traits, kind_of
+from hdh_migrate.plan.sftp import AzureSftp
+
+__all__ = [
+    *("AccessKey", "AzureBlob", "AzureIdentity", "ClientCertificate", "ClientSecret", "Crypt4gh"),
+    *("Folder", "Identity", "ManagedIdentity", "SOURCES", "Sas", "Section", "SharedKey"),
+    *("SourceSection", "Target", "Tls", "Traits", "Unsealed", "WorkloadIdentity", "kind_of"),
+    "one_of",
+]
 
 T = TypeVar("T")
 
 
-class Section(BaseModel):
-    """A mapping in a plan."""
-
-    model_config = ConfigDict(
-        frozen=True, strict=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False
-    )
-
-
-class Tls(Section):
-    """What the certificate of one endpoint is checked against, besides its name and dates."""
-
-    ca_bundle: FilePath | None = Field(
-        default=None,
-        description="PEM file of the only certification authorities that are trusted for this"
-        " endpoint; default: the system's.",
-        examples=["keys/host-ca.pem"],
-    )
-    spki_pins: tuple[SpkiPin, ...] = Field(
-        default=(),
-        exclude_if=unsaid,
-        description="SHA-256 digests of public keys, in base64; the server's own key must be one"
-        " of them. Name the next key too, or its renewal stops the migration.",
-        examples=[["sha256//n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg="]],
-    )
-
-
 # --- where objects come from ---------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Traits:
-    """What a kind of source answers for all its plans. No answer has a default.
-
-    A reason (`no_...`) is what `validate` tells who asked for it: it ends with what to do instead.
-    """
-
-    datasets: Literal["container", "path"]
-    """The field by which a dataset says where in the source it is."""
-    address: str | None
-    """The field that holds the address which is contacted; None: nothing ever is."""
-    no_range_digests: str | None
-    """Why the source has no digest of a range (`verify.source: range-md5`); None: it has."""
-    no_trial: str | None
-    """Why no writer can be tried there (freeze kind `denied-write`); None: one can."""
-    no_eraser: str | None
-    """Why we delete nothing there (`decommission`); None: we can."""
-
-
-class SourceSection(Section):
-    """Where objects are read. A kind answers here for itself; nobody asks which one it is.
-
-    A kind that leaves an answer out is refused when it is defined, and one whose answers contradict
-    each other when a plan is read: a source is elsewhere unless it is known to be on this machine.
-    """
-
-    kind: str
-    traits: ClassVar[Traits]
-
-    @property
-    @abstractmethod
-    def address(self) -> str:
-        """Where requests go, as evidence tells it."""
-
-    @property
-    @abstractmethod
-    def is_local(self) -> bool:
-        """Whether it is on this machine, or entered by a tunnel that begins here."""
-
-    @property
-    @abstractmethod
-    def trusts(self) -> Tls | None:
-        """What its certificate is checked against; None: by the system, or there is none."""
-
-    @property
-    @abstractmethod
-    def authorised_by(self) -> str | None:
-        """The kind of its credential; None: it needs none."""
-
-    @property
-    def is_contacted(self) -> bool:
-        """Whether it is asked over a network, be it at an address of this machine."""
-        return self.traits.address is not None
-
-    @classmethod
-    def __pydantic_init_subclass__(cls, **_: object) -> None:
-        """Refuse a kind that does not answer."""
-        lacks = sorted(cls.__abstractmethods__)
-        if not isinstance(getattr(cls, "traits", None), Traits):
-            lacks.append("traits")
-        if not isinstance(kind_of(cls), str):
-            lacks.append("kind")
-        if lacks:
-            raise TypeError(f"{cls.__name__} does not answer for itself: {', '.join(lacks)}")
-
-    @model_validator(mode="after")
-    def _is_somewhere(self) -> Self:
-        """Demand that `address` has a host only if one is contacted, and agrees with `is_local`."""
-        here = is_loopback(self.address) if self.is_contacted else True
-        named = bool(urlsplit(self.address).hostname)
-        if named is not self.is_contacted or self.is_local is not here:
-            raise refusal("the source's address does not say whether it is this machine")
-        return self
-
-
-def kind_of(section: type[Section]) -> str | None:
-    """Return what a section's `kind` must be in a plan; None when it is no single word."""
-    words = get_args(section.model_fields["kind"].annotation)
-    return words[0] if len(words) == 1 else None
 
 
 class Sas(Section):
@@ -320,7 +217,7 @@ class Folder(SourceSection):
         return None
 
 
-SOURCES: Final[tuple[type[SourceSection], ...]] = (AzureBlob, Folder)
+SOURCES: Final[tuple[type[SourceSection], ...]] = (AzureBlob, AzureSftp, Folder)
 """The kinds that a plan may name."""
 
 

@@ -16,7 +16,7 @@ version: 1
 migration: "{_EXAMPLE_NAME}"      # names the ledger and the evidence, for good
 
 source:                         # only ever read
-  kind: azure-blob              # or folder, for a rehearsal on this machine
+  kind: azure-blob              # or azure-sftp; or folder, for a rehearsal here
   account_url: https://myaccount.blob.core.windows.net
   credential:                   # or kind: shared-key, managed-identity, client-certificate ...
     kind: sas                   # read and list rights are enough; leave the others out

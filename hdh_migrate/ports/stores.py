@@ -7,8 +7,9 @@ reader are built without the one that writes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from hdh_migrate.codes import Code
 from hdh_migrate.model import (
     Brief,
     Lock,
@@ -27,6 +28,13 @@ from hdh_migrate.model import (
 
 Write = Callable[[bytes], object]
 """Takes the next bytes of a reply, in order; they are valid during the call only."""
+
+
+class Note(NamedTuple):
+    """What who reads the evidence must know of a source: a code of a note, and its detail."""
+
+    code: Code
+    detail: str
 
 
 class Source(Protocol):
@@ -62,6 +70,12 @@ class Source(Protocol):
 
     def untagged(self, place: Place) -> Untagged | None:
         """Say why listings come without index tags, as far as one has shown; None: with them."""
+
+    def notes(self, place: Place) -> Sequence[Note]:
+        """Say what evidence must not leave out of how this source is read; usually nothing.
+
+        Asked when a place was listed. Each is told once for a dataset.
+        """
 
     def head(self, place: Place, key: str) -> ObjectInfo:
         """Describe one object as it is now.

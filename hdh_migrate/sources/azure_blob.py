@@ -30,7 +30,7 @@ from hdh_migrate.model import (
     Span,
     Untagged,
 )
-from hdh_migrate.ports.stores import Write
+from hdh_migrate.ports.stores import Note, Write
 from hdh_migrate.sources.azure_account import AzureAccount, from_reply
 from hdh_migrate.sources.azure_listing import (
     PageReader,
@@ -128,6 +128,11 @@ class AzureBlobSource:
     def untagged(self, place: Place) -> Untagged | None:
         """Say why listings come without index tags, as far as one has shown."""
         return self._untagged.get(place.bucket)
+
+    def notes(self, place: Place) -> Sequence[Note]:
+        """Nothing: every read is held to an ETag."""
+        del place
+        return ()
 
     def _page(
         self, place: Place, marker: str | None, size: int, include: str

@@ -25,6 +25,8 @@ class Traffic:
     addresses: set[str] = field(default_factory=set)
     tls: set[str] = field(default_factory=set)
     """What connections were secured with, as far as it was asked; see `Handshake.told`."""
+    ssh: set[str] = field(default_factory=set)
+    """What SSH connections agreed on; see `ssh.connection.agreed`."""
     date: Sighting | None = None
 
     def heard(self, date: Sighting) -> None:
@@ -47,6 +49,7 @@ class Traffic:
             bytes_written=self.sent,
             addresses=tuple(sorted(self.addresses)),
             tls=tuple(sorted(self.tls)),
+            ssh=tuple(sorted(self.ssh)),
             clock_offset=None if date is None else round(date.ahead(now, monotonic), 1),
             clock_at=None if date is None else now - (monotonic - date.heard),
         )
@@ -73,12 +76,14 @@ class Counted:
         address: str | None,
         date: Sighting | None,
         answered: bool,
-        tls: str | None,
+        tls: str | None = None,
+        ssh: str | None = None,
+        requests: int = 1,
     ) -> None:
-        """Count one request to this endpoint; `received` and `sent` are in bytes."""
+        """Count requests to this endpoint; `received` and `sent` are in bytes."""
         with self._lock:
             traffic = self.by_endpoint.setdefault(endpoint, Traffic())
-            traffic.requests += 1
+            traffic.requests += requests
             traffic.received += received
             traffic.sent += sent
             if address:
@@ -89,6 +94,8 @@ class Counted:
                 self._answered.add(endpoint)
                 if tls is not None:
                     traffic.tls.add(tls)
+                if ssh is not None:
+                    traffic.ssh.add(ssh)
 
     def newest_date(self) -> Sighting | None:
         """Return the newest Date of any reply, None when no reply had one."""

@@ -45,7 +45,7 @@ def reach(plan: Plan, role: Role, *, write: bool) -> Reach:
     """Return how far a role reaches under a plan; nothing writes unless the run is to `write`."""
     if role is Role.PROVE:
         return Reach(
-            source=plan.verify.source == "again",
+            source=plan.reads_twice,
             reads=plan.verify.credential or plan.target.credential,
             writes=None,
             opens=True,

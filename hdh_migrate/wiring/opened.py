@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from hdh_migrate.clocks import seconds_of
+from hdh_migrate.door import Door
 from hdh_migrate.ports.run import Clock
-from hdh_migrate.transport import Transport
+from hdh_migrate.transport import Traffic
 
 if TYPE_CHECKING:
     from hdh_migrate.receipts import EndpointTraffic
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
-Contact = tuple[str, Transport]
-"""A transport with the side on which evidence counts what passes through it: "source", "target",
-"identity" (where tokens come from) or "pointer"."""
+
+
+class Reached(Protocol):
+    """What reaches one endpoint and counts what passes: a `Transport`, or an `ssh.Contact`."""
+
+    @property
+    def door(self) -> Door:
+        """Whom it may talk to."""
+
+    @property
+    def traffic(self) -> Mapping[str, Traffic]:
+        """What was exchanged so far, by endpoint."""
+
+
+Contact = tuple[str, Reached]
+"""What reaches an endpoint, with the side on which evidence counts what passes through it:
+"source", "target", "identity" (where tokens come from) or "pointer"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

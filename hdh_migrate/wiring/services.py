@@ -158,8 +158,13 @@ class Services:
 
     def witnesses(self) -> Sequence[Witness]:
         """Return the endpoints that tell the time, those of credentials that came later too."""
-        asked = [transport for side, transport in self.transports if side != "pointer"]
-        return witnesses_of(asked)  # a pointer's host is asked for its pointer alone
+        # A pointer's host is asked for its pointer alone, and nobody tells the time over SSH.
+        asked = [
+            reached
+            for side, reached in self.transports
+            if side != "pointer" and isinstance(reached, Transport)
+        ]
+        return witnesses_of(asked)
 
     def traffic(self, clock: Clock) -> list[EndpointTraffic]:
         """Return what was exchanged with each endpoint so far; see `opened.traffic_of`."""

@@ -86,6 +86,7 @@ class WorkerService:
         plan = plan_of(sources).model_validate_json(config.plan)
         take_profile(plan, config.base, config.profile)
         limits, processes = config.limits, config.processes
+        plan = plan.model_copy(update={"source": plan.source.shared(processes)})
         clock: Clock = SystemClock()
         self.halt = halt or threading.Event()
         # The target counts per bucket for everybody; each process takes an equal share of it.
@@ -120,7 +121,7 @@ class WorkerService:
                 run_tag=config.run_tag,
                 epoch=config.epoch,
                 level=plan.verify.level,
-                reread=plan.verify.source == "again",
+                reread=plan.reads_twice,
                 checked=plan.verify.source == "range-md5",
                 retry=Retrying(
                     budget=plan.limits.retry_budget_seconds, pause=pause, halt=self.halt
@@ -146,9 +147,13 @@ def _local(config: Mapping[str, Any], plan: Plan) -> Engine:
 
     wanted = plan.engine.processes
     processes = processors() if wanted == "auto" else int(wanted)
+    reads = reach(plan, Role(config["role"]), write=bool(config["write"])).source
+    if reads and (most := plan.source.sessions_at_most) is not None:
+        processes = min(processes, most)  # each has one session at least
     return LocalEngine(
         "hdh_migrate.wiring:worker", config,
         processes=processes, connections=plan.engine.connections,
+        kept=plan.source.variables if reads else (),
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.contract import Hosts
+from tests.support.ssh import SshServer, openssh
 from tests.support.strict_s3 import Manner, StrictS3
 from tests.support.toy import ToyStore, toy_store
 
@@ -15,6 +16,13 @@ from tests.support.toy import ToyStore, toy_store
 def toys() -> Iterator[ToyStore]:
     with toy_store() as store:
         yield store
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    folder = tmp_path_factory.mktemp("sshd")
+    with openssh(folder, folder / "log") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ from hdh_migrate.transport import SigV4
 from tests.support.doors import loopback
 from tests.support.fakes import LIMITS, FakeSource, FakeTarget
 from tests.support.fixtures import s3_client
+from tests.support.sftp import sftp_source
 from tests.support.strict_s3 import StrictS3
 from tests.support.toy import TOKEN, ToySource
 
@@ -113,6 +114,30 @@ def _folder(get: Get, folder: Path) -> SourceRig:
     )
 
 
+def _azure_sftp(get: Get, folder: Path) -> SourceRig:
+    server = get("sshd")
+    for name in ("data", "empty"):
+        (folder / name).mkdir()
+    ticks = itertools.count(1_700_000_000)
+
+    def put(key: str, data: bytes) -> None:
+        path = folder / "data" / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        second = next(ticks)  # SFTP tells whole seconds: who writes twice in one is not seen
+        os.utime(path, (second, second))
+
+    opened = sftp_source(server, page_size=PAGE, held=4)
+    get("request").addfinalizer(opened.close)
+    return SourceRig(
+        source=opened.source,
+        place=Place(bucket=str(folder / "data")),
+        empty=Place(bucket=str(folder / "empty")),
+        put=put,
+        drop=lambda key: (folder / "data" / key).unlink(),
+    )
+
+
 def _fake_source(get: Get, folder: Path) -> SourceRig:
     del get, folder
     fake = FakeSource(page_size=PAGE)
@@ -147,6 +172,7 @@ SOURCES: Mapping[str, SourceEntry] = {
         traits=frozenset(("prefixes", "range digests")),
         gone=SourceChanged,  # the emulator looks at If-Match first; Azure itself says 404
     ),
+    "azure-sftp": SourceEntry(make=_azure_sftp, odd=(*ODD, *BYTES)),
     "folder": SourceEntry(make=_folder, odd=(*ODD, *BYTES)),
     "fake": SourceEntry(
         make=_fake_source,

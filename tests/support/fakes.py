@@ -36,7 +36,7 @@ from hdh_migrate.model import (
     Upload,
     key_bytes,
 )
-from hdh_migrate.ports.stores import Write
+from hdh_migrate.ports.stores import Note, Write
 from tests.support.script import Script
 
 ATTEMPT = "hdh-attempt"
@@ -68,6 +68,7 @@ class FakeSource:
         self.page_size = page_size
         self.problems: list[Problem] = []
         self.untagged_for: Untagged | None = None
+        self.noted: Sequence[Note] = ()
         self._blobs: dict[tuple[str, str], Blob] = {}
         self._empty: set[str] = set()
         self._told: dict[str, list[dict[str, object]]] = {}
@@ -144,6 +145,9 @@ class FakeSource:
 
     def untagged(self, place: Place) -> Untagged | None:
         return self.untagged_for
+
+    def notes(self, place: Place) -> Sequence[Note]:
+        return self.noted
 
     def head(self, place: Place, key: str) -> ObjectInfo:
         with self.script.call("head source"):

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from hdh_migrate.demo.servers import ServerFailed, serving
-from hdh_migrate.pointers.host_keys import HostKey
+from hdh_migrate.ssh.host_keys import HostKey
 
 USER = "operator"
 
@@ -81,9 +81,12 @@ def sshd_program() -> str:
 
 @contextmanager
 def openssh(
-    folder: Path, log: Path, *, more_host_keys: Sequence[KeyPair] = ()
+    folder: Path, log: Path, *, more_host_keys: Sequence[KeyPair] = (), options: Sequence[str] = ()
 ) -> Iterator[SshServer]:
-    """Run sshd in `folder` on a free port; it lets this user in and nobody else."""
+    """Run sshd in `folder` on a free port; it lets this user in and nobody else.
+
+    It serves SFTP, too. `options` are lines of its configuration, as `MaxStartups=1`.
+    """
     host_key, login = new_key(folder / "host"), new_key(folder / "login")
     keys = folder / "authorized_keys"
     keys.write_text(login.public + "\n")
@@ -96,6 +99,7 @@ def openssh(
         *(part for key in (host_key, *more_host_keys) for part in ("-h", str(key.path))),
         *("-o", f"AuthorizedKeysFile={keys}", "-o", "StrictModes=no", "-o", "PidFile=none"),
         *("-o", "PasswordAuthentication=no", "-o", "KbdInteractiveAuthentication=no"),
+        *("-o", "Subsystem=sftp internal-sftp", *(part for one in options for part in ("-o", one))),
     ]
     listens = re.compile(r"Server listening on (127\.0\.0\.1 port \d+)")
     with serving("sshd", command, folder=folder, log=log, listens=listens, answers=bool):
@@ -145,6 +149,7 @@ class ParamikoServer:
         self._socket.close()
         for transport in self._open:
             transport.close()
+            transport.sock.close()  # which one that never got to agree does not do
 
     def as_server(self) -> SshServer:
         host, port = self._socket.getsockname()

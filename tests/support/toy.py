@@ -28,7 +28,7 @@ from hdh_migrate.errors import (
 from hdh_migrate.model import Brief, ObjectInfo, Page, Place, Problem, Span, Untagged, key_bytes
 from hdh_migrate.plan.fields import AccountUrl, Ref, is_loopback
 from hdh_migrate.plan.sides import SourceSection, Tls, Traits
-from hdh_migrate.ports.stores import Source, Write
+from hdh_migrate.ports.stores import Note, Source, Write
 from hdh_migrate.transport import Reply, Transport
 from hdh_migrate.wiring import SOURCES, Sources
 from hdh_migrate.wiring.opened import Opened
@@ -115,6 +115,9 @@ class ToySource:
 
     def untagged(self, place: Place) -> Untagged | None:
         return None
+
+    def notes(self, place: Place) -> Sequence[Note]:
+        return ()
 
     def head(self, place: Place, key: str) -> ObjectInfo:
         reply = self._ask("HEAD", self._of(place, key))

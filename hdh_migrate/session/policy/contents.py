@@ -144,6 +144,7 @@ def named_files(plan: Plan) -> Iterator[tuple[str, str]]:
         "report.tsa.trust": None if plan.report.tsa is None else plan.report.tsa.trust,
     }
     yield from ((where, path) for where, path in named.items() if path is not None)
+    yield from ((f"source.{where}", path) for where, path in plan.source.files.items())
     for loc, section in tls_sections(plan):
         if section.ca_bundle is not None:
             yield f"{_named(plan, loc)}.ca_bundle", section.ca_bundle

@@ -417,9 +417,9 @@ def added_up(traffic: Iterable[EndpointTraffic]) -> tuple[ExchangeTotal, ...]:
         key, at = (one.side, one.endpoint), one.clock_at
         sums = total.get(key) or ExchangeTotal(
             side=one.side, endpoint=one.endpoint, requests=0, bytes_read=0,
-            bytes_written=0, addresses=(), tls=ABSENT, clock_offset=ABSENT,
+            bytes_written=0, addresses=(), tls=ABSENT, ssh=ABSENT, clock_offset=ABSENT,
         )  # fmt: skip
-        tls = {*(sums.tls or ()), *one.tls}
+        tls, ssh = {*(sums.tls or ()), *one.tls}, {*(sums.ssh or ()), *one.ssh}
         sums = replace(
             sums,
             requests=sums.requests + one.requests,
@@ -427,6 +427,7 @@ def added_up(traffic: Iterable[EndpointTraffic]) -> tuple[ExchangeTotal, ...]:
             bytes_written=sums.bytes_written + one.bytes_written,
             addresses=tuple(sorted({*sums.addresses, *one.addresses})),
             tls=tuple(sorted(tls)) if tls else sums.tls,
+            ssh=tuple(sorted(ssh)) if ssh else sums.ssh,
         )
         offset = one.clock_offset
         if at is not None and offset is not None and at >= newest.get(key, at):

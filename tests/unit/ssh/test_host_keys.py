@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import Exit, HostKeyRefused, KeyUnavailable
-from hdh_migrate.pointers.host_keys import HostKey, pins
+from hdh_migrate.ssh.host_keys import HostKey, pins
 
 BLOB = b"\0\0\0\x0bssh-ed25519\0\0\0 " + bytes(32)
 LINE = f"ssh-ed25519 {base64.b64encode(BLOB).decode()}"

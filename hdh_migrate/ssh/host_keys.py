@@ -23,10 +23,15 @@ _RSA: Final = ("rsa-sha2-512", "rsa-sha2-256")
 
 @dataclass(frozen=True, slots=True)
 class HostKey:
-    """One host key: its type and its SHA-256 fingerprint as `ssh-keygen -lf` prints it."""
+    """One host key: its type and its SHA-256 fingerprint as `ssh-keygen -lf` prints it.
+
+    One that was pinned may count in a window only: days such as 2026-12-31, both included.
+    """
 
     kind: str
     fingerprint: str
+    valid_from: str | None = None
+    valid_until: str | None = None
 
     @classmethod
     def of(cls, kind: str, blob: bytes) -> HostKey:
@@ -34,8 +39,21 @@ class HostKey:
         digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
         return cls(kind, f"SHA256:{digest}")
 
+    def counts(self, today: str) -> bool:
+        """Say whether it is pinned on a day; on a day that nobody knows no window is open."""
+        return (self.valid_from is None or self.valid_from <= today) and (
+            self.valid_until is None or "" < today <= self.valid_until
+        )
+
+    @property
+    def window(self) -> str:
+        """When it counts, in words; empty for always."""
+        begins = f" from {self.valid_from}" if self.valid_from is not None else ""
+        return begins + (f" until {self.valid_until}" if self.valid_until is not None else "")
+
     def __str__(self) -> str:
-        return f"{self.fingerprint} ({self.kind})" if self.kind else self.fingerprint
+        text = f"{self.fingerprint} ({self.kind})" if self.kind else self.fingerprint
+        return text + self.window
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +63,23 @@ class Pins:
     machine: str
     keys: tuple[HostKey, ...]
 
-    def demand(self, seen: HostKey) -> None:
-        """Go on only with a pinned key.
+    def demand(self, seen: HostKey, today: str = "") -> None:
+        """Go on only with a key that is pinned today.
 
         Raises:
-            HostKeyRefused: it is another; both fingerprints are told.
+            HostKeyRefused: it is another, and both fingerprints are told; or its window is closed.
         """
-        if any(seen.fingerprint == key.fingerprint for key in self.keys):
+        same = [key for key in self.keys if seen.fingerprint == key.fingerprint]
+        if any(key.counts(today) for key in same):
             return
+        if same:
+            windows = " or".join(key.window for key in same)
+            raise HostKeyRefused(
+                f"{self.machine} has a host key that does not count today, {today}:"
+                f" {seen} is pinned{windows}; nothing was sent",
+                hint="ask the machine's administrator, by another way than this network, until when"
+                " the key lasts, and change its window in the plan",
+            )
         pinned = ", ".join(str(key) for key in self.keys) or "none for this machine"
         raise HostKeyRefused(
             f"{self.machine} has another host key than was pinned:"
@@ -65,14 +92,20 @@ class Pins:
         return tuple(sorted(kinds, key=lambda kind: kind not in wanted))
 
 
-def pins(host: str, port: int, *, fingerprints: Sequence[str], known_hosts: Path | None) -> Pins:
-    """Gather what may be trusted for one machine.
+def pins(
+    host: str,
+    port: int,
+    *,
+    fingerprints: Sequence[str | HostKey],
+    known_hosts: Path | None,
+) -> Pins:
+    """Gather what may be trusted for one machine; a `HostKey` may have a window.
 
     Raises:
         KeyUnavailable: the known_hosts file cannot be read, or says what is not understood here.
     """
     machine = host if port == SSH_PORT else f"[{host}]:{port}"
-    found = [HostKey("", fingerprint) for fingerprint in fingerprints]
+    found = [HostKey("", one) if isinstance(one, str) else one for one in fingerprints]
     if known_hosts is not None:
         found.extend(_known(known_hosts, machine))
     return Pins(machine, tuple(found))
