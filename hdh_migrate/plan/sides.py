@@ -26,9 +26,26 @@ from hdh_migrate.plan.origins import Section, SourceSection, Tls, Traits, kind_o
 from hdh_migrate.plan.sftp import AzureSftp
 
 __all__ = [
-    *("AccessKey", "AzureBlob", "AzureIdentity", "ClientCertificate", "ClientSecret", "Crypt4gh"),
-    *("Folder", "Identity", "ManagedIdentity", "SOURCES", "Sas", "Section", "SharedKey"),
-    *("SourceSection", "Target", "Tls", "Traits", "Unsealed", "WorkloadIdentity", "kind_of"),
+    "SOURCES",
+    "AccessKey",
+    "AzureBlob",
+    "AzureIdentity",
+    "ClientCertificate",
+    "ClientSecret",
+    "Crypt4gh",
+    "Folder",
+    "Identity",
+    "ManagedIdentity",
+    "Sas",
+    "Section",
+    "SharedKey",
+    "SourceSection",
+    "Target",
+    "Tls",
+    "Traits",
+    "Unsealed",
+    "WorkloadIdentity",
+    "kind_of",
     "one_of",
 ]
 

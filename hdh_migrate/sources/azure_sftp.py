@@ -194,15 +194,16 @@ class AzureSftpSource:
         """
         if checked:
             raise Unsupported(NO_DIGESTS)
-        reading = _Reading(self, place, obj, span, write)
+        reading, idle = _Reading(self, place, obj, span, write), 0
         for _ in range(RECONNECTS):
             before = reading.at
             try:
                 with self._sessions.one() as session:
                     reading.go_on(session)
             except ConnectionLost:
-                if reading.in_write or reading.at == before:
-                    raise
+                idle = 0 if reading.at > before else idle + 1
+                if reading.in_write or not reading.at or idle > 1:
+                    raise  # the retry layer knows how long to wait, and begins anew
             else:
                 return
         raise ConnectionLost("the source's sessions are cut again and again")

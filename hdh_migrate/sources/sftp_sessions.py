@@ -40,6 +40,7 @@ class Sessions:
     _borne: int | None = None
     """How many the server bears, once it refused one."""
     _again_at: float = 0.0
+    _let_in_at: float | None = None
     _turn: threading.Condition = field(default_factory=threading.Condition)
     _sweeper: threading.Thread | None = None
 
@@ -79,26 +80,41 @@ class Sessions:
                         return found
                     self._open -= 1
                     found.close()
-                others = self._open
-                if others < self._limit():
+                if self._open < self._limit():
                     self._open += 1
                     break
                 if not self._turn.wait(until - time.monotonic()):
                     raise Throttled("every SFTP session is in use", retry_after=0.0)
         try:
-            return self.connect()
+            session = self.connect()
         except (ConnectionLost, AuthFailed) as error:
             self._returned(None)
-            if not others:
-                raise
-            # The same login holds other sessions: it is not the login that is refused.
-            with self._turn:
-                self._borne = min(others, self._borne or others)
-                self._again_at = time.monotonic() + AGAIN_SECONDS
-            raise Throttled("the SFTP server lets no more sessions in", retry_after=0.0) from error
+            self._refused(error)
+            raise
         except BaseException:
             self._returned(None)
             raise
+        self._let_in_at = time.monotonic()
+        return session
+
+    def _refused(self, error: Exception) -> None:
+        """Tell a server that lets nobody in from one that has enough of us.
+
+        Raises:
+            Throttled: the same login holds other sessions, or held one a moment ago.
+        """
+        with self._turn:
+            others, now = self._open, time.monotonic()
+            just_now = self._let_in_at is not None and now - self._let_in_at < AGAIN_SECONDS
+            if others:
+                self._borne = min(others, self._borne or others)
+                self._again_at = now + AGAIN_SECONDS
+        if others or (just_now and isinstance(error, AuthFailed)):
+            raise Throttled(
+                "the SFTP server lets no more sessions in",
+                hint="nothing is lost; lower `source.sessions` to what it lets in, and run the same"
+                " plan again",
+            ) from error
 
     def _limit(self) -> int:
         if self._borne is None:

@@ -6,6 +6,7 @@ The host key is compared before any login is tried. Only the named key, password
 from __future__ import annotations
 
 import io
+import logging
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,9 @@ from hdh_migrate.ssh.host_keys import HostKey, Pins
 from hdh_migrate.ssh.wire import Wire
 
 if TYPE_CHECKING:
-    from paramiko import PKey, Transport
+    from paramiko import PKey
+
+    from hdh_migrate.ssh.told import Transport
 
 CONNECT_SECONDS: Final = 15.0
 KEEPALIVE_SECONDS: Final = 10
@@ -97,8 +100,10 @@ def connect(login: Login, objection: Objection) -> Transport:
 
 
 def _logged_in(login: Login, wire: Wire) -> Transport:
-    from paramiko import Transport
+    from hdh_migrate.ssh.told import Transport
 
+    # Its thread logs the traceback of every error that it hands over as well.
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL)
     transport = Transport(wire, disabled_algorithms=WEAK)
     try:
         _greet(login, transport)
@@ -115,16 +120,11 @@ def agreed(transport: Transport) -> str:
 
     As OpenSSH names them, with a space between; a cipher that authenticates has the MAC `aead`.
     """
-    from paramiko import Transport
-
-    known = Transport._kex_info  # noqa: SLF001 - nothing else names it
-    names = [name for name, kind in known.items() if type(transport.kex_engine) is kind]
     cipher = str(transport.remote_cipher)
     mac = "aead" if "gcm" in cipher else str(transport.remote_mac)
     seen = transport.get_remote_server_key()
     print_ = HostKey.of(seen.get_name(), seen.asbytes()).fingerprint
-    kex = names[0] if names else "unknown"
-    return f"{kex} {transport.host_key_type} {cipher} {mac} {print_}"
+    return f"{transport.kex} {transport.host_key_type} {cipher} {mac} {print_}"
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from hdh_migrate.transport import Traffic
 from hdh_migrate.transport.traffic import Counted
 
 if TYPE_CHECKING:
-    from paramiko import Transport
+    from hdh_migrate.ssh.told import Transport
 
 
 class Contact:

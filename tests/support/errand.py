@@ -130,9 +130,14 @@ def errand(
     region: str = "us-east-1",
     target: str = "",
     big: int = 9 * MIB,
+    source: str = "{kind: folder}",
+    place: str = "data",
     more: Sequence[str] = (),
 ) -> Errand:
-    """Write a plan, its keys and its corpus; `target` is put behind the dataset's bucket."""
+    """Write a plan, its keys and its corpus; `target` is put behind the dataset's bucket.
+
+    The corpus lies in the folder `data`, which is `place` of the `source`.
+    """
     rng = random.Random(5)
     corpus = {"empty": b"", ODD: rng.randbytes(70_000), BIG: rng.randbytes(big + 5)}
     for key, body in corpus.items():
@@ -144,12 +149,12 @@ def errand(
         new_pair(folder / "keys", name, passphrase=None)
     new_report_key(folder / "keys", "report", None)
     lines = [
-        "version: 1", "migration: errand", "source: {kind: folder}", "target:",
+        "version: 1", "migration: errand", f"source: {source}", "target:",
         f"  provider: {provider}", f"  region: {region}", f"  endpoint: {endpoint}",
         '  credential: {kind: access-key, id: "env:T_ID", secret: "env:T_SECRET"}',
         "seal:", "  format: crypt4gh", "  recipients: [keys/steward.pub, keys/escrow.pub]",
         '  identity: "file:keys/steward.sec"', "datasets:",
-        "  - name: all", "    source: {path: data}",
+        "  - name: all", f"    source: {{path: {place}}}",
         f"    target: {{bucket: {BUCKET}, prefix: in/{target}}}",
         "engine: {kind: local, processes: 1, connections: 4}", "limits: {retry_budget: 2s}",
         'report: {signer: "file:keys/report.key"}', *more,
