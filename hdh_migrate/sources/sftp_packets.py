@@ -2,7 +2,7 @@
 
 Source: draft-ietf-secsh-filexfer-02, which is what servers speak. Names are bytes. paramiko's own
 client is not used: it decodes names, believes a file that ends early, and keeps what arrives
-without a bound (docs/decisions/0042-sftp.md).
+without a bound (docs/decisions/0046-sftp.md).
 """
 
 from __future__ import annotations

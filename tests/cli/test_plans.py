@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,18 @@ from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.sealing.keys import new_pair
 from tests.support.command import command as started
 from tests.support.fixtures import ProxyTo, s3_client
+from tests.support.sftp import section_of
+from tests.support.ssh import SshServer, openssh
 
 pytestmark = pytest.mark.live
+
+
+@pytest.fixture(scope="module")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    folder = tmp_path_factory.mktemp("sshd")
+    with openssh(folder, folder / "log") as server:
+        yield server
+
 
 PLANS = sorted((Path(__file__).parents[2] / "plans").glob("*.yaml"))
 READING = {"GET", "HEAD"}
@@ -30,7 +41,7 @@ PHRASE = "a passphrase for the test"
 
 @pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
 def test_a_shipped_plan_is_dry_run_without_a_trace(
-    path: Path, tmp_path: Path, azurite: Azurite, moto: S3Server, proxy_to: ProxyTo
+    path: Path, tmp_path: Path, azurite: Azurite, moto: S3Server, proxy_to: ProxyTo, sshd: SshServer
 ) -> None:
     source, target = proxy_to(azurite), proxy_to(moto)
     plan: dict[str, Any] = yaml.safe_load(path.read_text())
@@ -38,6 +49,10 @@ def test_a_shipped_plan_is_dry_run_without_a_trace(
     if plan["source"]["kind"] == "azure-blob":
         plan["source"]["account_url"] = source.url
         plan["source"]["credential"] = {"kind": "shared-key", "value": "env:HDH_SOURCE_KEY"}
+    if plan["source"]["kind"] == "azure-sftp":
+        plan["source"] |= section_of(sshd)
+        for dataset in plan["datasets"]:
+            dataset["source"]["path"] = str(tmp_path / dataset["source"]["path"])
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan, sort_keys=False))
     keys_of(plan, tmp_path)
     placed = [
@@ -62,7 +77,7 @@ def test_a_shipped_plan_is_dry_run_without_a_trace(
     assert sum(batch["bytes"] for batch in batches) == sum(placed)
     assert sorted(tmp_path.rglob("*")) == before
     seen = [*source.requests, *target.requests]
-    assert seen
+    assert target.requests
     assert {request.method for request in seen} <= READING
 
 

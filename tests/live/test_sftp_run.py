@@ -79,7 +79,7 @@ def test_it_is_moved_verified_and_proved_to_both_verifiers(
     assert source["bytes_read"] > 2 * sum(map(len, job.corpus.values()))
     journal = (Path(report["folder"]) / "journal.jsonl").read_text()
     assert sshd.host_key.fingerprint in journal
-    page = (Path(report["folder"]) / "report.html").read_text()
+    page = (Path(report["folder"]) / "report.en.html").read_text()
     assert "aes128-gcm@openssh.com" in page
     assert "SFTP tells no version" in page
 
