@@ -70,8 +70,9 @@ site: setup ## the documentation as a site in build/site; every link in it is tr
 pictures: setup ## take the README's pictures from a demo, with the tests' browser
 	$(BIN)/python -m tests.support.pictures docs/pictures
 
-bench: setup ## CPU per GiB, per small object and per listed blob, beside rclone on the same work
+bench: setup ## CPU per GiB, per small object and per listed blob beside rclone; SFTP beside OpenSSH
 	$(BIN)/python -m bench.run
+	$(BIN)/python -m bench.sftp
 
 clean: ## remove what make made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
