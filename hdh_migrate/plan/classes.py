@@ -31,6 +31,11 @@ FIELDS: Final[Mapping[str, FieldClass]] = {
     "source.account_url": _WHAT,
     "source.credential": _HOW,
     "source.tls": _HOW,
+    "source.user": _WHAT,  # on Azure it names the container
+    "source.host_keys": _HOW,
+    "source.known_hosts": _HOW,
+    "source.sessions": _HOW,
+    "source.double_read": _WHAT,  # what evidence says of a version depends on it
     "target.provider": _WHAT,
     "target.region": _WHAT,
     "target.endpoint": _WHAT,
