@@ -50,10 +50,18 @@ RECONNECTS: Final = 10
 """How often one read goes on in another session, as long as each brings it further."""
 
 NO_DIGESTS: Final = "an SFTP server has no digest of a range of its own"
+_ELSEWHERE_HINT: Final = (
+    "a link was put in the place of a directory; or the server answers REALPATH with another path,"
+    " and cannot be read safely"
+)
 _BY_TIME: Final = (
     "SFTP tells no version: a file counts as unchanged while its size and its time of change, in"
     " whole seconds, are the same"
 )
+
+
+class _Elsewhere(SourceChanged):
+    """A link leads to the file, or the server's paths do not come back as they were asked."""
 
 
 class AzureSftpSource:
@@ -109,6 +117,8 @@ class AzureSftpSource:
                 span = Span(0, min(1, obj.size))
                 try:
                     _Reading(self, place, obj, span, lambda _: None).go_on(session)
+                except _Elsewhere as error:
+                    return [Problem(where=where, what=str(error), hint=_ELSEWHERE_HINT)]
                 except SourceChanged:
                     continue  # it was written between the two: inventory will see it as it is then
                 return _undigested(where) if checked else []
@@ -254,7 +264,7 @@ class _Reading:
         path = below(root, name)
         asked, real = session.placed(path)
         if real != path:
-            raise SourceChanged("a link leads to a source file now")
+            raise _Elsewhere("a source file's real path is another than it was listed under")
         # To open a pipe or a device may do something; to open what was just looked at does not.
         _same(asked, self.obj)
         handle = session.opened(path)

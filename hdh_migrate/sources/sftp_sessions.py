@@ -1,7 +1,7 @@
 """As many sessions as the plan and the server allow, kept while they are of use.
 
 A session is one connection, for many servers count connections. Who refuses another one while some
-are open says how many he bears: then those are shared, and one more is tried after a while. One
+are open says how many he bears: then those are shared, and more are tried after a while. One
 that nobody used for some seconds is closed, so that no process holds what another waits for.
 """
 
@@ -19,10 +19,10 @@ from hdh_migrate.sources.sftp_session import Session
 
 IDLE_SECONDS: Final = 5.0
 """After so long without use a session is closed."""
-AGAIN_SECONDS: Final = 60.0
+AGAIN_SECONDS: Final = 30.0
 """After a refusal so long no further session is tried."""
-WAIT_SECONDS: Final = 20.0
-"""So long a thread waits for a session before the retry layer looks whether it still should."""
+WAIT_SECONDS: Final = 5.0
+"""After so long a thread that waits for a session looks whether another may be tried."""
 
 
 @dataclass(slots=True)
@@ -34,7 +34,6 @@ class Sessions:
     counted: Callable[[Session], object]
     """Told of each session after each use, to count what passed."""
     idle: float = IDLE_SECONDS
-    wait: float = WAIT_SECONDS
     _free: list[tuple[float, Session]] = field(default_factory=list)
     _open: int = 0
     _borne: int | None = None
@@ -49,7 +48,7 @@ class Sessions:
         """Hold a session; afterwards it is kept for the next who comes, or closed.
 
         Raises:
-            Throttled: all are in use for long, or the server bears no more.
+            Throttled: the server bears no more, and none is ours.
             ConnectionLost, AuthFailed, HostRefused, Unsupported: no session can be had.
         """
         session = self._taken()
@@ -72,57 +71,70 @@ class Sessions:
         self._sweep(0.0)
 
     def _taken(self) -> Session:
-        until = time.monotonic() + self.wait
         while True:
-            with self._turn:
-                while (found := self._free.pop()[1] if self._free else None) is not None:
+            free = self._turn_of_mine()
+            if free is not None:
+                return free
+            try:
+                session = self.connect()
+            except (ConnectionLost, AuthFailed) as error:
+                self._returned(None)
+                if not self._has_enough(error):
+                    raise
+            except BaseException:
+                self._returned(None)
+                raise
+            else:
+                self._let_in_at = time.monotonic()
+                return session
+
+    def _turn_of_mine(self) -> Session | None:
+        """Wait for a free session, or for the right to open one (None), which is taken.
+
+        Who holds one gives it back: no exchange lasts for ever.
+        """
+        with self._turn:
+            while True:
+                while self._free:
+                    found = self._free.pop()[1]
                     if found.is_sound:
                         return found
                     self._open -= 1
                     found.close()
                 if self._open < self._limit():
                     self._open += 1
-                    break
-                if not self._turn.wait(until - time.monotonic()):
-                    raise Throttled("every SFTP session is in use", retry_after=0.0)
-        try:
-            session = self.connect()
-        except (ConnectionLost, AuthFailed) as error:
-            self._returned(None)
-            self._refused(error)
-            raise
-        except BaseException:
-            self._returned(None)
-            raise
-        self._let_in_at = time.monotonic()
-        return session
+                    return None
+                self._turn.wait(WAIT_SECONDS)
 
-    def _refused(self, error: Exception) -> None:
-        """Tell a server that lets nobody in from one that has enough of us.
+    def _has_enough(self, error: Exception) -> bool:
+        """Tell a server that has enough of us, so that we share, from one that lets nobody in.
 
         Raises:
-            Throttled: the same login holds other sessions, or held one a moment ago.
+            Throttled: it let the same login in a moment ago, and no session is left to share.
         """
         with self._turn:
-            others, now = self._open, time.monotonic()
-            just_now = self._let_in_at is not None and now - self._let_in_at < AGAIN_SECONDS
-            if others:
-                self._borne = min(others, self._borne or others)
+            now = time.monotonic()
+            if self._open:
+                self._borne = min(self._open, self._borne or self._open)
                 self._again_at = now + AGAIN_SECONDS
-        if others or (just_now and isinstance(error, AuthFailed)):
+                return True
+            just_now = self._let_in_at is not None and now - self._let_in_at < AGAIN_SECONDS
+        if just_now and isinstance(error, AuthFailed):
             raise Throttled(
                 "the SFTP server lets no more sessions in",
                 hint="nothing is lost; lower `source.sessions` to what it lets in, and run the same"
                 " plan again",
             ) from error
+        return False
 
     def _limit(self) -> int:
+        """Return how many may be open now; after a refusal twice as many from time to time."""
         if self._borne is None:
             return self.most
         if time.monotonic() >= self._again_at:
-            self._borne += 1
+            self._borne *= 2
             self._again_at = time.monotonic() + AGAIN_SECONDS
-        return min(self.most, max(1, self._borne))
+        return min(self.most, self._borne)
 
     def _returned(self, session: Session | None) -> None:
         with self._turn:

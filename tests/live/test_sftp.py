@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.codes import Code
+from hdh_migrate.demo.watch import wait_for
 from hdh_migrate.errors import (
     AuthFailed,
     BytesChanged,
@@ -240,7 +241,7 @@ def test_a_folder_that_became_a_link_leads_nowhere(
     (folder / "in").rmdir()
     (folder / "in").symlink_to(tmp_path / "outside")
 
-    with pytest.raises(SourceChanged, match="link"):
+    with pytest.raises(SourceChanged, match="real path"):
         read(rig, place, obj)
     with pytest.raises(StorageError):
         rig.source.head(place, "in/a")
@@ -251,7 +252,7 @@ def test_a_folder_of_many_names_is_listed_in_bounded_memory(
     sshd: SshServer, tmp_path: Path
 ) -> None:
     keys = sorted(
-        [f"{n:04}" for n in range(700)] + [f"deep{n % 3}/{n:04}/x" for n in range(600, 690)]
+        [f"{n:04}" for n in range(300)] + [f"deep{n % 3}/{n:04}/x" for n in range(200, 212)]
     )
     for key in keys:
         path = tmp_path / key
@@ -361,6 +362,17 @@ def test_a_session_that_brings_nothing_is_not_tried_for_ever(odd: OddServer, pla
     assert odd.manner.dropped <= 2
 
 
+def test_a_server_whose_paths_are_not_its_own_is_told_by_preflight(
+    odd: OddServer, place: Place
+) -> None:
+    rig = opened(odd.as_server())
+    assert list(rig.source.check(place)) == []
+    odd.manner.real = "/elsewhere"
+    (problem,) = rig.source.check(place)
+    assert "real path" in problem.what
+    assert "REALPATH" in str(problem.hint)
+
+
 # --- how many sessions ---------------------------------------------------------------------------
 
 
@@ -390,6 +402,8 @@ def test_who_lets_one_session_in_is_read_by_one(odd: OddServer, place: Place, ho
 def test_no_more_sessions_than_the_plan_says(odd: OddServer, place: Place) -> None:
     rig = opened(odd.as_server(), sessions=2)
     (obj,) = listed(rig, place)
+    wait_for(lambda: not odd.alive, 20)  # the one that listed
+    odd.manner.most = 0
     threads = [
         threading.Thread(target=read, args=(rig, place, obj, Span(n, MIB))) for n in range(6)
     ]
@@ -397,7 +411,7 @@ def test_no_more_sessions_than_the_plan_says(odd: OddServer, place: Place) -> No
         thread.start()
     for thread in threads:
         thread.join()
-    assert odd.manner.most <= 2
+    assert 1 <= odd.manner.most <= 2
 
 
 def test_what_nobody_uses_is_closed(odd: OddServer, place: Place) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from hdh_migrate.demo.watch import wait_for
 from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.signatures.signing import load_verifier
 from hdh_migrate.session.desk import Desk
@@ -131,3 +133,30 @@ def test_preflight_says_what_is_wrong_in_one_line(
     ]
     assert "until 2020-01-01" in problem
     assert os.sep + "data" not in problem or "source" in problem
+
+
+def test_a_key_in_the_agent_logs_in_and_is_read_by_two_processes(
+    tmp_path: Path, store: StrictS3, sshd: SshServer
+) -> None:
+    where = tmp_path / "agent.sock"
+    with subprocess.Popen(
+        ["ssh-agent", "-D", "-a", str(where)], stdout=subprocess.DEVNULL
+    ) as agent:
+        try:
+            wait_for(where.exists, 20)
+            environ = {"SSH_AUTH_SOCK": str(where)}
+            subprocess.run(
+                ["ssh-add", "-q", str(sshd.login.path)], env=os.environ | environ, check=True
+            )
+            job = an_errand(
+                tmp_path, store, section_of(sshd, credential={"kind": "ssh-agent"}, sessions=2)
+            )
+            job.plan.write_text(job.plan.read_text().replace("processes: 1", "processes: 4"))
+            without = job.call("run")
+            job.environ = {**job.environ, **environ}
+            assert job.call("run")[0] == 0
+        finally:
+            agent.terminate()
+    assert without[0] == 3, without
+    assert "SSH_AUTH_SOCK" in str(without)
+    job.check_stored()

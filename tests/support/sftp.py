@@ -189,6 +189,11 @@ class OddServer(ParamikoServer):
 
     manner: Manner = field(default_factory=Manner)
 
+    @property
+    def alive(self) -> int:
+        """Connections that it holds."""
+        return sum(one.is_active() for one in self._open)
+
     def _greet(self, wire: socket.socket) -> None:
         self._open[:] = [one for one in self._open if one.is_active()]
         manner, there = self.manner, len(self._open) + 1
