@@ -475,3 +475,52 @@ class Tally:
 
     objects: int = 0
     size: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(objects=self.objects + other.objects, size=self.size + other.size)
+
+
+class Arrived(NamedTuple):
+    """What the target has acknowledged of large objects that are under way."""
+
+    objects: int
+    parts: int
+    size: int
+    """Bytes at the source."""
+
+
+class Waiting(NamedTuple):
+    """One object that is neither verified nor excluded."""
+
+    id: int
+    key: str
+    size: int
+    state: State
+    attempt: int
+    tagged: bool
+    doubted: bool
+    """It was left out for what a listing alone said of its kind."""
+
+
+class Grouped(NamedTuple):
+    """All open findings of one code in one dataset; `detail` is the oldest one's."""
+
+    oldest: int
+    code: str
+    severity: str
+    dataset: str | None
+    batch: str | None
+    detail: str
+    many: int
+
+
+class Sample(NamedTuple):
+    """How far a step of a batch had come at a moment, since this run had begun it."""
+
+    at: str
+    seconds: float
+    """By the machine's clock that never goes back."""
+    batch: str
+    step: str
+    objects: int
+    size: int

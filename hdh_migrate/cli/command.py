@@ -149,6 +149,8 @@ class Task:
         self.out = Output(as_json=as_json, progress=progress)
         self._traces = verbose > 1
         self.stop = threading.Event()
+        self.leaves_at_once = False
+        """Whether it has nothing under way that a signal would have to wait for."""
 
     def desk(
         self,
@@ -213,6 +215,8 @@ class Task:
                 self.out.say("stopping at once; what was acknowledged is in the ledger")
                 raise KeyboardInterrupt
             self.stop.set()
+            if self.leaves_at_once:
+                return
             name = signal.Signals(number).name
             self.out.say(f"{name}: finishing what is under way (again: stop at once)")
 

@@ -1,4 +1,4 @@
-"""One SQLite file through apsw: pragmas, checksummed pages, migrations, lock, errors in our words.
+"""One SQLite file through apsw: pragmas, checksummed pages, migrations, errors in our words.
 
 Settings and their reasons: docs/decisions/0003-ledger.md. A full disk is a
 clean stop; any other I/O error ends the run at once and nothing is retried on the same handle.
@@ -7,10 +7,7 @@ clean stop; any other I/O error ends the run at once and nothing is retried on t
 from __future__ import annotations
 
 import ctypes
-import fcntl
-import json
 import os
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -190,49 +187,4 @@ def _migrate(con: apsw.Connection) -> None:
             version += 1
             con.pragma("user_version", version)
             con.pragma("application_id", APPLICATION_ID)
-
-
-def opened(path: Path) -> int:
-    """Open or make a file of the ledger (mode 0600) and return its descriptor; follow no link.
-
-    Raises:
-        LedgerError: it cannot be.
-    """
-    try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    except OSError as error:
-        raise LedgerError(
-            f"{path}: cannot be opened: {error.strerror}",
-            hint="nothing was changed; look at what lies there, and at its rights",
-        ) from error
-
-
-class RunLock:
-    """Held for the length of a run; says who holds it when it cannot be had."""
-
-    def __init__(self, path: Path) -> None:
-        self._handle = opened(path)
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(self._handle, 4096, 0).decode(errors="replace")
-            os.close(self._handle)
-            raise LedgerLocked(f"another run holds the ledger: {_who(holder)}") from None
-        os.ftruncate(self._handle, 0)
-        os.pwrite(
-            self._handle,
-            json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(),
-            0,
-        )
-
-    def release(self) -> None:
-        """Let the next run have it."""
-        os.close(self._handle)
-
-
-def _who(holder: str) -> str:
-    try:
-        told = json.loads(holder)
-        return f"pid {int(told['pid'])} on host {told['host']}"
-    except (ValueError, KeyError, TypeError):
-        return "unknown holder"
+    con.execute(_sql("indexes.sql"))

@@ -8,18 +8,21 @@ from typing import Any
 
 from hdh_migrate.codes import Code
 from hdh_migrate.ledger.database import guarded
+from hdh_migrate.ledger.looking import Looking
 from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.telling import Telling
 from hdh_migrate.model import Looked, State, key_text
 
 SAMPLES_KEPT = 400
+"""Of each step."""
+
 LOOKED = 1_000
 """Objects that are read at once for who looks: so many rows are held, and no snapshot longer."""
 DETAIL_MAX = 4_000
 """Characters of a finding's detail that are kept: a line of the journal has a bound."""
 
 
-class Findings(Telling):
+class Findings(Looking, Telling):
     """Writes and reads findings, and how far each step had come at a moment."""
 
     @all_or_nothing
@@ -77,19 +80,13 @@ class Findings(Telling):
 
     @all_or_nothing
     def sample(self, batch: str, step: str, objects: int, size: int) -> None:
-        """Remember how far a step has come, for rates and ETA."""
+        """Remember how far a step has come, for rates and ETA; of each step the last ones stay."""
         self._do(
             "INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?)",
             (self._clock.now(), self._clock.monotonic(), batch, step, objects, size),
         )
         self._do(
-            "DELETE FROM sample WHERE rowid <= (SELECT max(rowid) FROM sample) - ?", (SAMPLES_KEPT,)
-        )
-
-    def samples(self, batch: str, step: str) -> list[tuple[float, int, int]]:
-        """Return (seconds, objects, bytes) of the last samples of a step."""
-        return self._rows(
-            "SELECT seconds, objects, bytes FROM sample WHERE batch = ? AND step = ?"
-            " ORDER BY rowid",
-            (batch, step),
+            "DELETE FROM sample WHERE step = ?1 AND rowid <= (SELECT rowid FROM sample"
+            " WHERE step = ?1 ORDER BY rowid DESC LIMIT 1 OFFSET ?2)",
+            (step, SAMPLES_KEPT),
         )

@@ -12,8 +12,9 @@ from hdh_migrate.errors import LedgerDamaged, PlanChanged
 from hdh_migrate.events.run import PlanRebound
 from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.folders import demand_private, make_private
-from hdh_migrate.ledger.database import RunLock, connect, opened
+from hdh_migrate.ledger.database import connect
 from hdh_migrate.ledger.findings import Findings
+from hdh_migrate.ledger.holding import RunLock, opened
 from hdh_migrate.ledger.late import Late
 from hdh_migrate.ledger.reckoning import Reckoning
 from hdh_migrate.ledger.upgrading import Upgrading

@@ -169,3 +169,33 @@ ORDER BY id;
 -- erasable_left: how much a batch has of verified objects after a given id.
 SELECT count(*), coalesce(sum(size), 0) FROM object
 WHERE id > ? AND state = 5 AND dataset IN (SELECT id FROM dataset WHERE batch = ?);
+
+-- arrived: objects under way of which parts have arrived, the parts, and their bytes at the source.
+SELECT dataset, count(*), sum(parts), sum(bytes) FROM (
+  SELECT o.dataset AS dataset, count(*) AS parts,
+         sum(min(u.segments * 65536, o.size - (p.number - 1) * u.segments * 65536)) AS bytes
+  FROM object o INDEXED BY object_sending
+  CROSS JOIN upload u ON u.object = o.id AND u.attempt = o.attempt
+  CROSS JOIN part p ON p.object = o.id
+  WHERE o.state = 3 GROUP BY o.id
+) GROUP BY dataset;
+
+-- waiting: objects of a dataset that are neither verified nor excluded; last: tagged, and doubted.
+SELECT id, key, size, state, attempt, extra ->> '$.tags' IS NOT NULL, 0
+FROM object INDEXED BY object_small WHERE dataset = ?1 AND state = 0 AND parts = 0
+UNION ALL SELECT id, key, size, state, attempt, extra ->> '$.tags' IS NOT NULL, 0
+FROM object INDEXED BY object_big WHERE dataset = ?1 AND state = 0 AND parts > 0
+UNION ALL SELECT id, key, size, state, attempt, extra ->> '$.tags' IS NOT NULL, 0
+FROM object INDEXED BY object_sending WHERE dataset = ?1 AND state = 3
+UNION ALL SELECT id, key, size, state, attempt, extra ->> '$.tags' IS NOT NULL, 0
+FROM object INDEXED BY object_sent WHERE dataset = ?1 AND state = 4
+UNION ALL SELECT id, key, size, state, attempt, extra ->> '$.tags' IS NOT NULL, 0
+FROM object INDEXED BY object_refused WHERE dataset = ?1 AND state = 2
+UNION ALL SELECT id, key, size, state, attempt, extra ->> '$.tags' IS NOT NULL, reason GLOB 'kind-*'
+FROM object INDEXED BY object_failed WHERE dataset = ?1 AND state = 6;
+
+-- causes: how many open findings there are of each code and dataset, with what the oldest says.
+SELECT g.oldest, g.code, g.severity, d.name, d.batch, f.detail, g.many
+FROM (SELECT min(id) AS oldest, code, severity, dataset, count(*) AS many FROM finding
+      WHERE closed = 0 GROUP BY code, severity, dataset) g
+JOIN finding f ON f.id = g.oldest LEFT JOIN dataset d ON d.id = g.dataset ORDER BY g.oldest;

@@ -22,7 +22,8 @@ from hdh_migrate.events.registry import CUTOVER_KINDS, CutoverEvent, UnknownOfCu
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.jsonform import JsonForm, OtherForm
 from hdh_migrate.ledger import chain
-from hdh_migrate.ledger.database import RunLock, copy_pages, guarded, queries
+from hdh_migrate.ledger.database import copy_pages, guarded, queries
+from hdh_migrate.ledger.holding import RunLock
 from hdh_migrate.model import DatasetRow, State, Tally, key_text
 from hdh_migrate.ports.run import Clock
 

@@ -86,6 +86,7 @@ class Dispatcher:
         self._record: Recorder | None = None
         self._committed = self._sampled = ctx.clock.monotonic()
         self._done = [0, 0]
+        self._began = False
 
     def run(
         self,
@@ -115,10 +116,14 @@ class Dispatcher:
                 self._fill(engine, next_order)
                 if not self._out:
                     break
+                if not self._began:  # what passes is measured from here on
+                    self._sample(self._ctx.clock.monotonic())
                 self._drain(engine)
                 if self._must_end():
                     self._wind_down(engine)
                     break
+            if self._began:
+                self._sample(self._ctx.clock.monotonic())
         finally:
             self._ctx.ledger.commit()
         if self._ending is not None:
@@ -131,6 +136,11 @@ class Dispatcher:
         self._done[1] += size
         self._unreachable.clear()
         self._ctx.progress.advance(objects, size)
+
+    def found(self, size: int) -> None:
+        """Count what had arrived before this run began: it says nothing of its pace."""
+        self._unreachable.clear()
+        self._ctx.progress.advance(0, size)
 
     def commit(self) -> None:
         """Make what was applied durable before acting on it."""
@@ -166,11 +176,15 @@ class Dispatcher:
                 case _:
                     self._apply(receipt)
         now = self._ctx.clock.monotonic()
-        if self._keeps_pace and now - self._sampled >= SAMPLE_SECONDS:
-            self._sampled = now
-            self._ctx.ledger.sample(self._batch, self._step, *self._done)
+        if now - self._sampled >= SAMPLE_SECONDS:
+            self._sample(now)
         if self._ctx.ledger.pending >= COMMIT_ROWS or now - self._committed >= COMMIT_SECONDS:
             self.commit()
+
+    def _sample(self, now: float) -> None:
+        self._sampled, self._began = now, True
+        if self._keeps_pace:
+            self._ctx.ledger.sample(self._batch, self._step, *self._done)
 
     def _take_back(self, receipt: Returned) -> None:
         match receipt.reason:

@@ -1,16 +1,17 @@
-"""What a run would do, from the same inventory that a run makes; nothing is written anywhere."""
+"""What a run would do with what is left: objects, bytes, requests and time; nothing is written."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from hdh_migrate.codes import Code
-from hdh_migrate.model import MIB, SEGMENT, DatasetRow, State, is_reserved
+from hdh_migrate.model import MIB, Step, Tally
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD
+from hdh_migrate.pipeline.leftover import Leftover
+from hdh_migrate.pipeline.pacing import Rate, seconds_left
 from hdh_migrate.pipeline.planning import Pace, crowded, notes, quota_note, seconds_at_least
-from hdh_migrate.results.moves import BatchForecast, DatasetForecast, Expected
+from hdh_migrate.results import Amount
+from hdh_migrate.results.moves import Assumed, DatasetForecast, Expected, Forecasted, Seconds
 
 ASSUMED_BYTES_PER_SECOND = 100 * MIB
 ASSUMED_OBJECTS_PER_SECOND = 200
@@ -18,21 +19,23 @@ RECOUNT_PAGE = 1_700
 TARGET_PAGE = 1_000
 SLOWER = 3
 
+Rates = Mapping[Step, Rate]
+"""What was measured of the steps; none of those that no run went through."""
+
 
 class Forecast:
-    """Adds up one plan's work from its (temporary) ledger."""
+    """Adds up one plan's work, batch by batch in their order."""
 
-    def __init__(self, ctx: Context, pace: Pace) -> None:
-        self._ctx = ctx
-        self._pace = pace
+    def __init__(self, ctx: Context, pace: Pace, rates: Rates) -> None:
+        self._ctx, self._pace, self._rates = ctx, pace, rates
         wanted = pace.bandwidth or ASSUMED_BYTES_PER_SECOND
         self._rate = int(min(wanted, pace.ceiling(ctx.limits) or wanted))
         self._held: Counter[str] = Counter()
         self._stored = 0
 
-    def batch(self, name: str) -> BatchForecast:
+    def batch(self, name: str, left: Sequence[Leftover]) -> Forecasted:
         """Return objects, bytes, parts, requests on each side and seconds for one batch."""
-        datasets = [self._dataset(dataset) for dataset in self._ctx.ledger.datasets(name)]
+        datasets = [self._dataset(one) for one in left]
         total: Expected = {
             "objects": sum(d["objects"] for d in datasets),
             "bytes": sum(d["bytes"] for d in datasets),
@@ -40,6 +43,11 @@ class Forecast:
             "excluded": sum(d["excluded"] for d in datasets),
             "refused": sum(d["refused"] for d in datasets),
             "occupied": sum(d["occupied"] for d in datasets),
+            "conflicts": sum(d["conflicts"] for d in datasets),
+            "again": sum(d["again"] for d in datasets),
+            "sent": _together_amounts(d["sent"] for d in datasets),
+            "verified": _together_amounts(d["verified"] for d in datasets),
+            "arrived_bytes": sum(d["arrived_bytes"] for d in datasets),
             "parts": sum(d["parts"] for d in datasets),
             "requests": {
                 "source": _together(d["requests"]["source"] for d in datasets),
@@ -48,44 +56,67 @@ class Forecast:
         }
         self._stored += total["stored_bytes"]
         filled = quota_note(self._ctx.limits, self._stored)
-        guess = max(total["bytes"] / self._rate, total["objects"] / ASSUMED_OBJECTS_PER_SECOND)
-        transfer = max(guess, self._least(name, datasets, writing=True))
-        verify = max(guess, self._least(name, datasets, writing=False))
         return {
             "batch": name,
             **total,
-            "egress_bytes": total["bytes"],
-            "assumed": {
-                "bytes_per_second": self._rate,
-                "objects_per_second": ASSUMED_OBJECTS_PER_SECOND,
-            },
-            "seconds": {
-                "transfer": round(transfer, 1),
-                "verify": round(verify, 1),
-                "low": round(transfer + verify, 1),
-                "high": round((transfer + verify) * SLOWER, 1),
-            },
+            "egress_bytes": total["bytes"] - total["arrived_bytes"],
+            "assumed": self._assumed(),
+            "seconds": self._seconds(total, left, datasets),
             "notes": [
                 *notes(self._ctx.limits, self._pace),
-                *crowded(self._ctx.limits, self._filled(name, datasets)),
-                *self._of_rules(name),
+                *crowded(self._ctx.limits, self._filled(left)),
                 *([] if filled is None else [f"this batch and those before it bring {filled}"]),
             ],
             "datasets": datasets,
         }
 
-    def _of_rules(self, batch: str) -> list[str]:
-        return [
-            f"dataset {found['dataset']}: {found['detail']} [{found['code']}]"
-            for found in self._ctx.ledger.findings()
-            if found["batch"] == batch and found["code"] in {Code.RULE_UNUSED, Code.PREFIX_OPEN}
-        ]
+    # --- time --------------------------------------------------------------------------------
 
-    def _least(self, batch: str, datasets: list[DatasetForecast], *, writing: bool) -> float:
+    def _assumed(self) -> Assumed:
+        rate = self._rates.get(Step.TRANSFER)
+        if rate is None:
+            return {"bytes_per_second": self._rate, "measured": False,
+                    "objects_per_second": ASSUMED_OBJECTS_PER_SECOND}  # fmt: skip
+        return {
+            "bytes_per_second": round(rate.bytes_per_second), "measured": True,
+            "objects_per_second": round(rate.objects_per_second),
+        }  # fmt: skip
+
+    def _seconds(
+        self, total: Expected, left: Sequence[Leftover], datasets: Sequence[DatasetForecast]
+    ) -> Seconds:
+        send = Tally(objects=total["objects"], size=total["bytes"] - total["arrived_bytes"])
+        prove = Tally(
+            objects=total["objects"] + total["sent"]["objects"],
+            size=total["bytes"] + total["sent"]["bytes"],
+        )
+        writing = self._least(left, datasets, writing=True)
+        reading = self._least(left, datasets, writing=False)
+        transfer = self._span(send, self._rates.get(Step.TRANSFER), writing)
+        rate = self._rates.get(Step.VERIFY) or self._rates.get(Step.TRANSFER)
+        verify = self._span(prove, rate, reading)
+        return {
+            "transfer": round(transfer[0], 1),
+            "verify": round(verify[0], 1),
+            "low": round(transfer[0] + verify[0], 1),
+            "high": round(transfer[1] + verify[1], 1),
+        }
+
+    def _span(self, left: Tally, rate: Rate | None, least: float) -> tuple[float, float]:
+        """Return the range at the pace that was measured, or else at one that is assumed."""
+        found = None if rate is None else seconds_left(left, [rate])
+        if found is None:
+            guess = max(left.size / self._rate, left.objects / ASSUMED_OBJECTS_PER_SECOND)
+            found = max(guess, least), max(guess, least) * SLOWER
+        return max(found[0], least), max(found[1], least)
+
+    def _least(
+        self, left: Sequence[Leftover], datasets: Sequence[DatasetForecast], *, writing: bool
+    ) -> float:
         """Return the seconds that the target's rates for one bucket take at the very least."""
         requests: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
-        for row, told in zip(self._ctx.ledger.datasets(batch), datasets, strict=True):
-            target, bucket = told["requests"]["target"], self._ctx.route(row).target.bucket
+        for one, told in zip(left, datasets, strict=True):
+            target, bucket = told["requests"]["target"], self._ctx.route(one.row).target.bucket
             if writing:
                 requests[True][bucket] += target["put"] + target["upload"]
                 requests[False][bucket] += target["head"] + target["list"]
@@ -95,73 +126,68 @@ class Forecast:
             self._ctx.limits, self._pace, size=0, writes=requests[True], reads=requests[False]
         )
 
-    def _filled(self, batch: str, datasets: list[DatasetForecast]) -> dict[str, int]:
+    # --- one dataset -------------------------------------------------------------------------
+
+    def _filled(self, left: Sequence[Leftover]) -> dict[str, int]:
         """Return how many objects this batch's buckets would hold after it and those before."""
         buckets = []
-        for row, told in zip(self._ctx.ledger.datasets(batch), datasets, strict=True):
-            bucket = self._ctx.route(row).target.bucket
-            self._held[bucket] += told["objects"] - told["occupied"] + told["existing"]
+        for one in left:
+            bucket = self._ctx.route(one.row).target.bucket
+            self._held[bucket] += one.send.objects - one.occupied + one.existing
             buckets.append(bucket)
         return {bucket: self._held[bucket] for bucket in dict.fromkeys(buckets)}
 
-    def _dataset(self, dataset: DatasetRow) -> DatasetForecast:
-        ctx = self._ctx
-        listed = ctx.ledger.tally(dataset.id, State.LISTED)
-        everything = ctx.ledger.tally(dataset.id, *State)
-        excluded = ctx.ledger.tally(dataset.id, State.EXCLUDED)
-        refused = ctx.ledger.tally(dataset.id, State.REFUSED, State.FAILED)
-        overhead = SEALED_OVERHEAD if ctx.sealed else 0
-        parts = big = stored = 0
-        for row in ctx.ledger.records(dataset.id):
-            if row["state"] is State.LISTED:
-                plan = ctx.cut(row["size"])
-                parts += plan.count
-                big += plan.count > 0
-                stored += row["size"] + ctx.header + -(-row["size"] // SEGMENT) * overhead
-        small = listed.objects - big
-        tagged = sum(bool(extra.get("tags")) for extra in ctx.ledger.adorned(dataset.id))
-        occupied, existing = self._occupied(dataset)
-        pages = -(-everything.objects // ctx.source.page_size) or 1
+    def _dataset(self, one: Leftover) -> DatasetForecast:
+        small, listed = one.send.objects - one.large, one.send.objects + one.excluded
+        pages = 0 if one.sealed else -(-(listed + one.refused + one.lost) // self._page) or 1
+        recounts = 0 if one.sealed else -(-(listed + one.refused + one.lost) // RECOUNT_PAGE) or 1
+        surveys = 0 if one.row.surveyed else -(-one.existing // TARGET_PAGE) or 1
         return {
-            "dataset": dataset.name,
-            "objects": listed.objects,
-            "bytes": listed.size,
-            "stored_bytes": stored,
-            "excluded": excluded.objects,
-            "refused": refused.objects,
-            "occupied": occupied,
-            "existing": existing,
-            "parts": parts,
+            "dataset": one.row.name,
+            "objects": one.send.objects,
+            "bytes": one.send.size,
+            "stored_bytes": one.stored,
+            "excluded": one.excluded,
+            "refused": one.refused + one.lost,
+            "occupied": one.occupied,
+            "conflicts": one.conflicts,
+            "again": len(one.again),
+            "sent": _amount(one.prove),
+            "verified": _amount(one.verified),
+            "arrived_bytes": one.arrived,
+            "existing": one.existing,
+            "parts": one.parts,
             "requests": {
                 "source": {
-                    "list": pages + (-(-everything.objects // RECOUNT_PAGE) or 1),
-                    "get": small + parts,
+                    "list": pages + recounts,
+                    "get": small + one.parts,
+                    **({"head": one.looked_at} if one.looked_at else {}),
                 },
                 "target": {
-                    "list": (-(-existing // TARGET_PAGE) or 1) + 2 + (big > 0),
-                    "put": small + parts,
-                    "upload": 2 * big + 2,
-                    "head": 2 * big + occupied,
-                    "get": listed.objects + tagged,
+                    "list": surveys + 2 + (one.large > 0),
+                    "put": small + one.parts,
+                    "upload": 2 * one.large + 2,
+                    "head": 2 * one.large + one.occupied,
+                    "get": one.send.objects + one.prove.objects + one.tagged,
                 },
             },
         }
 
-    def _occupied(self, dataset: DatasetRow) -> tuple[int, int]:
-        """Count what stands at the target under the prefix, and under keys of ours."""
-        ctx, route = self._ctx, self._ctx.route(dataset)
+    @property
+    def _page(self) -> int:
+        return self._ctx.source.page_size
 
-        def look() -> tuple[int, int]:
-            occupied = existing = 0
-            for stored in ctx.reader.keys(route.target):
-                if is_reserved(stored.key):
-                    continue
-                existing += 1
-                key = route.source_key(stored.key)
-                occupied += key is not None and ctx.ledger.find(dataset.id, key) is not None
-            return occupied, existing
 
-        return ctx.retry(look)
+def _amount(tally: Tally) -> Amount:
+    return {"objects": tally.objects, "bytes": tally.size}
+
+
+def _together_amounts(amounts: Iterable[Amount]) -> Amount:
+    found = list(amounts)
+    return {
+        "objects": sum(one["objects"] for one in found),
+        "bytes": sum(one["bytes"] for one in found),
+    }
 
 
 def _together(requests: Iterable[Mapping[str, int]]) -> dict[str, int]:

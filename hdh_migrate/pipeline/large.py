@@ -249,7 +249,7 @@ class Large:
         if done_parts == count:
             where = f"of which all {count} parts had arrived"
         self._ctx.progress.note(f"resumed a large object {where}")
-        self._dispatch.advance(0, done)
+        self._dispatch.found(done)
         self._when_all_parts(big)
 
     def _completed(self, big: Big) -> None:

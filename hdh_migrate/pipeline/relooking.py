@@ -28,23 +28,31 @@ def relook(ctx: Context, dataset: DatasetRow, decide: Decide) -> int:
     One request for each of them. What can be moved after all waits to be moved; each change is
     committed with everything that follows from it.
     """
-    doubted, mended = ctx.ledger.doubted(dataset.id), 0
-    with ThreadPoolExecutor(LOOKERS) as pool:  # for all portions: threads keep their connections
-        for start in range(0, len(doubted), AT_ONCE):
-            if ctx.stop.is_set():
-                raise Interrupted("stopped while looking again; start again to go on")
-            known = [ctx.ledger.find(dataset.id, key) for key in doubted[start : start + AT_ONCE]]
-            entries = [found[0] for found in known if found is not None]
-            changed = list(_changed(ctx, dataset, entries, decide, pool))
-            if changed:
-                ctx.ledger.update(dataset.id, [], changed)
-                mended += len(changed)
+    mended = 0
+    for changed in found_anew(ctx, dataset, decide):
+        ctx.ledger.update(dataset.id, [], changed)
+        mended += len(changed)
     if mended:
         ctx.progress.note(
             f"dataset {dataset.name}: {mended} objects are not what a listing said; now they are"
             " taken as they are"
         )
     return mended
+
+
+def found_anew(
+    ctx: Context, dataset: DatasetRow, decide: Decide
+) -> Iterator[list[tuple[int, Listed]]]:
+    """Ask the source about them; give what can be moved after all, by id, portion by portion."""
+    doubted = ctx.ledger.doubted(dataset.id)
+    with ThreadPoolExecutor(LOOKERS) as pool:  # for all portions: threads keep their connections
+        for start in range(0, len(doubted), AT_ONCE):
+            if ctx.stop.is_set():
+                raise Interrupted("stopped while looking again; start again to go on")
+            known = [ctx.ledger.find(dataset.id, key) for key in doubted[start : start + AT_ONCE]]
+            entries = [found[0] for found in known if found is not None]
+            if changed := list(_changed(ctx, dataset, entries, decide, pool)):
+                yield changed
 
 
 def _changed(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hdh_migrate.events.inventory import InventoryCounts
     from hdh_migrate.events.registry import CutoverEvent, UnknownOfCutover
     from hdh_migrate.model import (
+        Arrived,
         Claimed,
         DatasetRow,
         Entry,
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
         OpenUpload,
         PartReceipt,
         Pinned,
+        Sample,
         State,
         Tally,
         Verified,
+        Waiting,
     )
     from hdh_migrate.receipts import Matched, Sent
 
@@ -118,6 +121,15 @@ class Counts(Protocol):
 
     def sample(self, batch: str, step: str, objects: int, size: int) -> None:
         """Remember how far a step has come, for rates and ETA."""
+
+    def samples(self, batch: str | None = None, step: str | None = None) -> list[Sample]:
+        """Return the samples that are kept, oldest first; of one batch or step, or of all."""
+
+    def arrived(self) -> dict[int, Arrived]:
+        """Return by dataset what has arrived of large objects that are under way."""
+
+    def waiting(self, dataset: int) -> Iterator[Waiting]:
+        """Give the objects of a dataset that are neither verified nor excluded."""
 
 
 class InventoryLedger(Protocol):

@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, final
+from typing import Literal, NotRequired, final
 
 from typing_extensions import TypedDict
 
+from hdh_migrate.results import Amount
 from hdh_migrate.results.switches import Waits
+
+StepState = Literal["not begun", "begun", "under way", "held back", "failed", "done"]
+"""`begun`: some of it is done, and nobody is at it now."""
+
+
+class Span(TypedDict):
+    """Seconds that something may take: at least, and at most."""
+
+    low: int
+    high: int
 
 
 class Pace(TypedDict):
-    """How fast a step goes and how long it will take; None when that is not known."""
+    """How fast a step goes now and how long it will take; None when that is not known."""
 
     bytes_per_second: int | None
     objects_per_second: float | None
     eta_seconds: int | None
+    eta_range: Span | None
 
 
 class Listed(TypedDict):
-    """How far the inventory of a batch has come."""
+    """How far the inventory of a batch has come; `done`: nothing of it is left, nothing failed."""
 
+    state: StepState
     done: bool
     objects: int
     bytes: int
+
+
+class Arrived(Amount):
+    """Large objects under way, of which parts have arrived; `bytes` are those of the parts."""
+
+    parts: int
 
 
 class Moved(Listed, Pace):
@@ -30,13 +49,61 @@ class Moved(Listed, Pace):
 
     of_objects: int
     of_bytes: int
+    failed: Amount
+
+
+class Transferred(Moved):
+    """A transfer; its `bytes` have those of `arrived`."""
+
+    arrived: Arrived
+
+
+class Amounts(TypedDict):
+    """Everything that was listed, each object in one of these.
+
+    `waiting`: to be sent or verified. `held_back`: so too, but no run moves it now (see `waits`).
+    `failed`: it is not at the target as it should be, or cannot be moved.
+    """
+
+    verified: Amount
+    waiting: Amount
+    failed: Amount
+    held_back: Amount
+    excluded: Amount
+
+
+class Work(TypedDict):
+    """Whether a command holds the ledger now, and how the last run ended.
+
+    `last_word`: when the ledger was last told something. `steps` and `batches` (none: all) are
+    those of the last run; `ended`, `exit` and `why` are None while it goes on, and when it was
+    killed.
+    """
+
+    alive: bool
+    pid: int | None
+    host: str | None
+    since: str | None
+    last_word: str | None
+    steps: list[str]
+    batches: list[str]
+    ended: str | None
+    exit: int | None
+    why: str | None
+
+
+class Checked(TypedDict):
+    """What a monitor is told: the exit code of `status --check`, and why it is not 0."""
+
+    exit: int
+    why: list[str]
 
 
 class StepsStatus(TypedDict):
     """The steps of a batch."""
 
     inventory: Listed
-    transfer: Moved
+    transfer: Transferred
     verify: Moved
 
 
@@ -51,9 +118,15 @@ class CutoverStatus(TypedDict):
 
 
 class BatchStatus(TypedDict):
-    """One batch: its steps, and its objects by state."""
+    """One batch: its steps, and its objects by what is to be done with them and by state."""
 
     batch: str
+    state: StepState
+    amounts: Amounts
+    waived: Amount
+    """Those of its failed objects that signed waivers let go: they hold nothing back."""
+    waits: list[str]
+    """Why no run moves it now."""
     steps: StepsStatus
     cutover: CutoverStatus | None
     states: dict[str, int]
@@ -86,9 +159,15 @@ class NamedFinding(TypedDict):
 
 
 class Status(TypedDict):
-    """Where a run stands."""
+    """Where a run stands at a moment."""
 
     migration: str
+    at: str
+    run: Work
+    check: Checked
+    total: Amounts
+    eta: Span | None
+    """Until all that is listed is verified, at the pace of now; None when nobody can tell."""
     plan_digest: str | None
     plan_changed: bool
     batches: list[BatchStatus]

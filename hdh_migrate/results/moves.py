@@ -178,7 +178,12 @@ class Requests(TypedDict):
 
 
 class Expected(TypedDict):
-    """What there is to move, and what there is besides."""
+    """What there is to move, and what there is besides.
+
+    `objects` would be sent, those that failed before (`again`) among them; `sent` only read back.
+    `refused` cannot be moved; of the keys that are taken at the target (`occupied`) `conflicts`
+    are somebody else's. `arrived_bytes`: parts of large objects that the target has.
+    """
 
     objects: int
     bytes: int
@@ -186,6 +191,11 @@ class Expected(TypedDict):
     excluded: int
     refused: int
     occupied: int
+    conflicts: int
+    again: int
+    sent: Amount
+    verified: Amount
+    arrived_bytes: int
     parts: int
     requests: Requests
 
@@ -198,10 +208,11 @@ class DatasetForecast(Expected):
 
 
 class Assumed(TypedDict):
-    """The pace that the low end of the time rests on."""
+    """The pace that the low end of the time rests on; `measured`: by earlier runs."""
 
     bytes_per_second: int
     objects_per_second: int
+    measured: bool
 
 
 class Seconds(TypedDict):
@@ -213,8 +224,8 @@ class Seconds(TypedDict):
     high: float
 
 
-class BatchForecast(Expected):
-    """What a run of one batch would do."""
+class Forecasted(Expected):
+    """What there is to do of one batch."""
 
     batch: str
     egress_bytes: int
@@ -224,10 +235,23 @@ class BatchForecast(Expected):
     datasets: list[DatasetForecast]
 
 
+class BatchForecast(Forecasted):
+    """What a run would do with one batch, and why no more than that."""
+
+    would: Literal["nothing to do", "moved", "held back", "refused", "not reached"]
+    why: list[str]
+
+
 class DryRun(TypedDict):
-    """What a run would do; nothing was changed and nothing is kept."""
+    """What a run would do; nothing was changed and nothing is kept.
+
+    `exit`: how the run would end, and the command ends so, too; `why`: what makes it that code.
+    `ledger`: whether there is one of earlier runs. Batches stand in the order of the run.
+    """
 
     dry_run: Literal[True]
     exit: int
+    why: list[str]
+    ledger: bool
     plan_digest: str
     batches: list[BatchForecast]

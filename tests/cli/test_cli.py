@@ -265,7 +265,7 @@ def test_a_second_run_says_who_holds_the_ledger(desk: Desk) -> None:
     desk.run("run", str(desk.plan), "--until", "inventory")
     holder = (
         "import sys, time; from pathlib import Path;"
-        "from hdh_migrate.ledger.database import RunLock;"
+        "from hdh_migrate.ledger.holding import RunLock;"
         "lock = RunLock(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
     )
     path = desk.folder / ".hdh-migrate" / "essai" / "lock"

@@ -31,8 +31,9 @@ from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs import cutover, preflight
 from hdh_migrate.session.verbs.approve import keep, subject_here
+from hdh_migrate.session.verbs.dry_run import forecast
 from hdh_migrate.session.verbs.report import write_report
-from hdh_migrate.session.verbs.run import forecast, perform
+from hdh_migrate.session.verbs.run import perform
 from hdh_migrate.session.views.facts import facts_of
 from hdh_migrate.session.views.outlook import demand_current
 from hdh_migrate.wiring import (
@@ -150,7 +151,7 @@ def test_its_objects_are_moved_verified_and_proved(trip: Trip, store: ToyStore) 
 def test_a_dry_run_and_preflight_ask_it_and_write_nothing(trip: Trip) -> None:
     desk = trip.desk()
 
-    (told,) = forecast(desk, ())
+    (told,) = forecast(desk, ())["batches"]
     services = desk.services(write=True)
     judge = judge_for(desk.clock, [services], desk.ledger_path)
     checks = preflight.report(services, desk.loaded.plan, desk.state_dir, (), judge)

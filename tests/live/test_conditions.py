@@ -20,8 +20,8 @@ from hdh_migrate.evidence.signatures.signing import load_signer, new_report_key
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import waivers
 from hdh_migrate.session.policy.timekeeping import judge_for
+from hdh_migrate.session.verbs.dry_run import forecast
 from hdh_migrate.session.verbs.preflight import report
-from hdh_migrate.session.verbs.run import forecast
 from hdh_migrate.targets import profiles
 from hdh_migrate.targets.conditions import Condition, conditions
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
@@ -225,7 +225,7 @@ def test_a_run_is_refused_until_the_bucket_is_as_it_must_be(site: Site, bucket: 
     assert "seen encryption not on, wanted yes" in told
     assert f"put-bucket-policy --bucket {bucket.name}" in told
     made_right(bucket)
-    (batch,) = forecast(site.desk(), ())
+    (batch,) = forecast(site.desk(), ())["batches"]
     assert batch["objects"] == 1
 
 
@@ -236,7 +236,7 @@ def test_a_waived_rule_refuses_nothing_and_is_shown(site: Site, bucket: Bucket) 
     waived = checks[f"health data: {bucket.name}: bucket-encryption"]
     assert "waived until 2999-12-31: agreed with the host" in waived["notes"][0]
     assert len(checks["waivers"]["waivers"]) == 2
-    (batch,) = forecast(site.desk(), ())
+    (batch,) = forecast(site.desk(), ())["batches"]
     assert batch["objects"] == 1
 
 
@@ -258,5 +258,5 @@ def test_a_rehearsal_is_told_and_not_refused(site: Site, bucket: Bucket, moto: S
     check = preflight(site)[f"health data: {bucket.name}: bucket-encryption"]
     assert check["ok"]
     assert "off this machine this would refuse" in check["notes"][0]
-    (batch,) = forecast(site.desk(), ())
+    (batch,) = forecast(site.desk(), ())["batches"]
     assert batch["objects"] == 1

@@ -28,7 +28,8 @@ from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Step
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import waivers
-from hdh_migrate.session.verbs.run import forecast, perform
+from hdh_migrate.session.verbs.dry_run import forecast
+from hdh_migrate.session.verbs.run import perform
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring.targets import Network
 from tests.support.fixtures import Bucket

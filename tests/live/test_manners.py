@@ -150,11 +150,14 @@ def test_more_than_a_project_may_hold_is_refused_before_a_byte_moves(
     job.plan.write_text(
         text.replace("  region: us-east-1", "  region: us-east-1\n  profile: host.yaml")
     )
-    for verb in (("run", "--dry-run"), ("run",)):
-        code, told = job.call(*verb)
-        assert code == 3
-        assert "lets a project hold" in told["error"]["message"]
-        assert "quota_bytes" in told["error"]["hint"]
+    code, told = job.call("run", "--dry-run")
+    assert (code, told["exit"], told["batches"][0]["would"]) == (3, 3, "refused")
+    assert "lets a project hold" in told["why"][0]
+    assert "quota_bytes" in told["why"][1]
+    code, told = job.call("run")
+    assert code == 3
+    assert "lets a project hold" in told["error"]["message"]
+    assert "quota_bytes" in told["error"]["hint"]
     assert server.count("PutObject") == 0
     assert any("lets a project hold" in note for note in job.call("validate")[1]["target"]["notes"])
     code, told = job.call("preflight")

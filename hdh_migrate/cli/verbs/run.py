@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -23,9 +23,6 @@ from hdh_migrate.cli.steps import (
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.moves import AskedSteps, BatchForecast, DryRun, Run
 from hdh_migrate.telemetry import duration_text, size_text
-
-if TYPE_CHECKING:
-    from hdh_migrate.session.desk import Desk
 
 
 class Until(StrEnum):
@@ -172,38 +169,60 @@ def _whole(
 
 
 def _dry_run(task: Task, plan: Path, state_dir: Path | None, batches: Sequence[str]) -> Exit:
-    from hdh_migrate.session.verbs.run import forecast
+    from hdh_migrate.session.verbs.dry_run import forecast
 
-    def act(desk: Desk) -> DryRun:
-        told = forecast(desk, batches)
-        return {"dry_run": True, "exit": 0, "plan_digest": desk.loaded.digest, "batches": told}
-
-    told = task.at_desk(plan, state_dir, act, dry=True)
-    task.out.result(told, "\n".join(_forecast_lines(told["batches"])))
-    return Exit.OK
+    told = task.at_desk(plan, state_dir, lambda desk: forecast(desk, batches), dry=True)
+    task.out.result(told, "\n".join(_forecast_lines(told)))
+    return Exit(told["exit"])
 
 
-def _forecast_lines(told: Sequence[BatchForecast]) -> list[str]:
-    lines = ["dry run: nothing was written on either side, no state is kept"]
-    for batch in told:
-        source, target = batch["requests"]["source"], batch["requests"]["target"]
-        pace = batch["assumed"]
-        low, high = map(duration_text, (batch["seconds"]["low"], batch["seconds"]["high"]))
+def _forecast_lines(told: DryRun) -> list[str]:
+    known = "of what earlier runs left" if told["ledger"] else "of a first run: no ledger is here"
+    lines = [f"dry run {known}; nothing was written on either side, no state is kept"]
+    for number, batch in enumerate(told["batches"], 1):
         lines += [
             (
-                f"batch {batch['batch']}: {batch['objects']} objects, {size_text(batch['bytes'])},"
-                f" {batch['parts']} parts, stored as {size_text(batch['stored_bytes'])}"
+                f"{number}. batch {batch['batch']}: would be {batch['would']}"
+                if batch["would"] != "nothing to do"
+                else f"{number}. batch {batch['batch']}: nothing to do"
             ),
-            (
-                f"  excluded {batch['excluded']}, cannot be moved {batch['refused']},"
-                f" already at the target {batch['occupied']}"
-            ),
-            "  source requests: " + ", ".join(f"{n} {kind}" for kind, n in source.items()),
-            "  target requests: " + ", ".join(f"{n} {kind}" for kind, n in target.items()),
-            (
-                f"  time: {low} to {high}, the low end at {size_text(pace['bytes_per_second'])}/s"
-                f" and {pace['objects_per_second']} objects/s each way"
-            ),
+            *(f"  {line}" for line in batch["why"]),
+            *_left_lines(batch),
             *(f"  note: {note}" for note in batch["notes"]),
         ]
-    return lines
+    ends = Exit(told["exit"])
+    lines.append(f"the run would end with {int(ends)} ({ends.meaning}), as this dry run does")
+    return [*lines, *(f"  for {why}" for why in told["why"])]
+
+
+def _left_lines(batch: BatchForecast) -> list[str]:
+    sent, verified, pace = batch["sent"], batch["verified"], batch["assumed"]
+    source, target = batch["requests"]["source"], batch["requests"]["target"]
+    low, high = map(duration_text, (batch["seconds"]["low"], batch["seconds"]["high"]))
+    lines = [
+        (
+            f"  to send {batch['objects']} objects, {size_text(batch['bytes'])},"
+            f" {batch['parts']} parts, stored as {size_text(batch['stored_bytes'])};"
+            f" to read back besides {sent['objects']} ({size_text(sent['bytes'])});"
+            f" verified {verified['objects']} ({size_text(verified['bytes'])})"
+        ),
+        (
+            f"  excluded {batch['excluded']}, cannot be moved {batch['refused']}, failed before"
+            f" {batch['again']}, already at the target {batch['occupied']}, of which somebody"
+            f" else's {batch['conflicts']}"
+        ),
+    ]
+    if batch["arrived_bytes"]:
+        lines.append(f"  parts that have arrived: {size_text(batch['arrived_bytes'])}")
+    if not batch["objects"] and not sent["objects"]:
+        return lines
+    how = "measured in earlier runs" if pace["measured"] else "assumed for the low end"
+    return [
+        *lines,
+        "  source requests: " + ", ".join(f"{n} {kind}" for kind, n in source.items()),
+        "  target requests: " + ", ".join(f"{n} {kind}" for kind, n in target.items()),
+        (
+            f"  time: {low} to {high}, at {size_text(pace['bytes_per_second'])}/s and"
+            f" {pace['objects_per_second']} objects/s each way, {how}"
+        ),
+    ]

@@ -2,112 +2,150 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Plan, ShowNames, StateDir, Task, verb
-from hdh_migrate.cli.output import table, visible
-from hdh_migrate.errors import Exit
-from hdh_migrate.results.looks import (
-    CutoverStatus,
-    FindingGroup,
-    Listed,
-    Moved,
-    NamedFinding,
-    Status,
-)
-from hdh_migrate.telemetry import duration_text, size_text
+from hdh_migrate.cli import board
+from hdh_migrate.cli.command import AsJson, Batches, Plan, ShowNames, StateDir, Task, verb
+from hdh_migrate.errors import Exit, MigrateError, UsageError
+from hdh_migrate.results.looks import Status
+
+if TYPE_CHECKING:
+    from hdh_migrate.cli.live import Screen
+    from hdh_migrate.session.desk import Desk
 
 WATCH_SECONDS = 2.0
+"""Between two looks."""
 
 
 @verb(
     examples=(
         "status plan.yaml --watch",
-        "status plan.yaml --json",
+        "status plan.yaml --check --batch pilot",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
+    exits=(
+        Exit.OK,
+        Exit.USAGE,
+        Exit.REFUSED,
+        Exit.FINDINGS,
+        Exit.VERIFICATION_FAILED,
+        Exit.DRIFTED,
+        Exit.STOPPED,
+        Exit.AUTH,
+        Exit.DAMAGED,
+    ),
     result=Status,
 )
 def status(
     plan: Plan,
     *,
+    batch: Batches = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="For a monitor: few lines, and an exit code that says.")
+    ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Look again every two seconds.")] = False,
     show_names: ShowNames = False,
     as_json: AsJson = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Show per batch and step: objects, bytes, rate, time left, findings; also during a run."""
+    """Show who works, what is verified, waits, failed, and how long it takes; also during a run."""
     task = Task(as_json=as_json)
 
-    def body() -> None:
-        from hdh_migrate.session.views.status import status as look
-
-        desk = task.desk(plan, state_dir, dry=True)
-        while True:
-            told = look(desk, show_names=show_names)
-            task.out.result(told, _status_text(told))
-            if not watch or task.stop.wait(WATCH_SECONDS):
-                return
+    def body() -> Exit:
+        if check and watch:
+            raise UsageError("--check looks once, --watch again and again: give one of them")
+        look = Look(task, plan, state_dir, batch or (), show_names=show_names)
+        if watch:
+            watch_on(task, look, None if as_json else _screen())
+            return Exit.OK
+        told = look()
+        lines = board.verdict_lines(told) if check else board.report(told)
+        task.out.result(told, board.joined(lines))
+        return Exit(told["check"]["exit"]) if check else Exit.OK
 
     task.run(body)
 
 
-def _status_text(told: Status) -> str:
-    rows = []
-    for batch in told["batches"]:
-        name, steps = batch["batch"], batch["steps"]
-        rows.append({"batch": name, "step": "inventory", **_listed(steps["inventory"])})
-        rows.append({"batch": name, "step": "transfer", **_moved(steps["transfer"])})
-        rows.append({"batch": name, "step": "verify", **_moved(steps["verify"])})
-    columns = ("batch", "step", "done", "objects", "bytes", "rate", "left")
-    lines = [table(rows, {name: name for name in columns})]
-    for batch in told["batches"]:
-        lines += _cutover_lines(batch["batch"], batch["cutover"])
-    if told["plan_changed"]:
-        lines.append("the plan differs from the one this run was started with")
-    return "\n".join([*lines, *map(_finding_line, told["findings"])])
+def _screen() -> Screen | None:
+    if not sys.stdout.isatty():
+        return None
+    from hdh_migrate.cli.live import Screen
+
+    return Screen()
 
 
-def _listed(seen: Listed) -> dict[str, str]:
-    return {
-        "done": "done" if seen["done"] else "",
-        "objects": str(seen["objects"]),
-        "bytes": size_text(seen["bytes"]),
-    }
+class Look:
+    """Looks, and reads the plan again when its file was changed."""
+
+    def __init__(
+        self,
+        task: Task,
+        plan: Path,
+        state_dir: Path | None,
+        batches: Sequence[str],
+        *,
+        show_names: bool,
+    ) -> None:
+        self._task, self._plan, self._state_dir = task, plan, state_dir
+        self._batches, self._names = batches, show_names
+        self._read = self._stamp()
+        self._desk = self._opened()
+        self.notes: list[str] = []
+        """Why the plan as it was read before still counts."""
+
+    def __call__(self) -> Status:
+        """Return where the run stands now."""
+        from hdh_migrate.session.views.status import status as look
+
+        if (stamp := self._stamp()) != self._read:
+            self._read = stamp
+            try:
+                self._desk, self.notes = self._opened(), []
+            except MigrateError:
+                self.notes = ["the plan's file was changed and is refused; this is the one before"]
+        return look(self._desk, self._batches, show_names=self._names)
+
+    def _opened(self) -> Desk:
+        return self._task.desk(self._plan, self._state_dir, dry=True)
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        try:
+            seen = self._plan.stat()
+        except OSError:
+            return None
+        return seen.st_ino, seen.st_mtime_ns, seen.st_size
 
 
-def _moved(seen: Moved) -> dict[str, str]:
-    eta, rate = seen["eta_seconds"], seen["bytes_per_second"]
-    return {
-        **_listed(seen),
-        "objects": f"{seen['objects']}/{seen['of_objects']}",
-        "rate": f"{size_text(rate)}/s" if rate is not None else "",
-        "left": duration_text(eta) if eta is not None and not seen["done"] else "",
-    }
+def watch_on(task: Task, look: Look, screen: Screen | None = None) -> None:
+    """Look until somebody says stop, or nobody looks any more; without a screen, line by line."""
+    task.leaves_at_once = True
+    told = look()
+    if screen is not None and screen.usable:
+        with screen:
+            told = _draw(task, look, screen, told)
+        task.out.result(told, board.joined(board.headlines(told)))
+        return
+    while True:  # each time all of it: somebody may keep it
+        task.out.result(told, board.joined([*board.report(told), *look.notes, ""]))
+        if task.out.lost is not None or task.stop.wait(WATCH_SECONDS):
+            return
+        told = look()
 
 
-def _finding_line(found: FindingGroup | NamedFinding) -> str:
-    count = key = ""
-    if "count" in found:
-        count = f"{found['count']} x "
-    elif found["key"]:
-        key = f" {visible(found['key'])}"
-    where = found["dataset"] or "run"
-    return f"{found['severity']}: {count}{found['code']} ({where}){key}: {found['detail']}"
-
-
-def _cutover_lines(batch: str, told: CutoverStatus | None) -> list[str]:
-    """Return where a batch's cutover stands and why it does not go on."""
-    if told is None:
-        return []
-    until = f" until {told['window_until']}" if told["stage"] == "fallback window" else ""
-    lines = [f"cutover of {batch}: {told['stage']}{until}"]
-    waits, held = told["waits"], told["held"]
-    if waits is not None:
-        lines.append(f"  stopped at {waits['at']}: {waits['why']}")
-        lines += [f"    {line}" for line in waits["told"]]
-    if held is not None:
-        lines.append(f"  the switch is held {held}")
-    return lines
+def _draw(task: Task, look: Look, screen: Screen, told: Status) -> Status:
+    """Draw one screen after another; return what the last one showed."""
+    while True:
+        foot = f"as of {told['at'][:19]}Z, again every {WATCH_SECONDS:.0f} s, Ctrl-C ends"
+        lines = [*look.notes, foot][:1]
+        try:
+            screen.show(partial(board.screen, told, foot=lines[0]))
+        except OSError:  # the terminal is gone, and with it whoever looked
+            return told
+        if task.stop.wait(WATCH_SECONDS):
+            return told
+        told = look()

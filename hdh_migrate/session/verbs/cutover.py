@@ -23,7 +23,7 @@ from hdh_migrate.pipeline.cutover.scene import (
     Scene,
     Terms,
 )
-from hdh_migrate.pipeline.cutover.standing import FINAL, standing, standings
+from hdh_migrate.pipeline.cutover.standing import FINAL, Standing, standing, standings
 from hdh_migrate.pipeline.cutover.start import start as go
 from hdh_migrate.plan.cutover import Cutover, SmokeCommand
 from hdh_migrate.plan.leaks import redacted
@@ -152,12 +152,16 @@ def rehearse(desk: Desk, batch: str) -> Rehearsed:
         return play(scene)
 
 
-def look(ledger: Ledger, desk: Desk, batch: str) -> CutoverStatus | None:
-    """Return where a batch's cutover stands and why it waits; None when none is planned."""
-    if desk.loaded.plan.cutover(batch) is None:
-        return None
-    story = standings(ledger.cutovers()).get((batch, Track.CUTOVER))
-    held = holding.holder(desk)
+def looks(ledger: Ledger, desk: Desk) -> dict[str, CutoverStatus]:
+    """Return where each batch's cutover stands and why it waits; without those not planned."""
+    planned = [entry.batch for entry in desk.loaded.plan.cutovers]
+    if not planned:
+        return {}
+    stories, held = standings(ledger.cutovers()), holding.holder(desk)
+    return {batch: _look(stories.get((batch, Track.CUTOVER)), held) for batch in planned}
+
+
+def _look(story: Standing | None, held: str | None) -> CutoverStatus:
     if story is None:
         return {"stage": "not started", "since": None, "waits": None, "held": held,
                 "window_until": None}  # fmt: skip

@@ -21,29 +21,27 @@ from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Problem, Step
 from hdh_migrate.pipeline.binding import adopt
 from hdh_migrate.pipeline.context import Context, Engines
-from hdh_migrate.pipeline.fence import refusal
 from hdh_migrate.pipeline.fencing import Fencing, TakeOver
-from hdh_migrate.pipeline.forecast import Forecast
-from hdh_migrate.pipeline.inventory import Inventory
 from hdh_migrate.pipeline.runner import Runner, Wishes, summary
 from hdh_migrate.plan.diff import changes
-from hdh_migrate.results.moves import BatchForecast, DatasetStates, RefreshPass
+from hdh_migrate.results.moves import DatasetStates, RefreshPass
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.policy import gate, lasting
+from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.binding import bind_recipients
 from hdh_migrate.session.policy.changing import demand_allowed, demand_datasets, judged
 from hdh_migrate.session.policy.contents import signers, tell_contents
-from hdh_migrate.session.policy.fencing import fenced, held_by_another
+from hdh_migrate.session.policy.fencing import fenced
 from hdh_migrate.session.policy.openings import take_in
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.policy.waivers import unagreed
 from hdh_migrate.session.verbs.backup import Backups
 from hdh_migrate.session.verbs.preflight import at_the_gate, blockers
+from hdh_migrate.session.views.last_run import telling
 from hdh_migrate.session.views.looked import finished, since_when
 from hdh_migrate.session.views.passes import demand_failures, told_of_passes
 from hdh_migrate.session.views.probed import missing, probe_facts
 from hdh_migrate.software import code_digest
-from hdh_migrate.wiring import Services, pace_of
+from hdh_migrate.wiring import Services
 from hdh_migrate.wiring.context import RUN_TAG
 
 if TYPE_CHECKING:
@@ -107,22 +105,25 @@ def perform_with(
         if batch not in last:  # for the last one, the copy at the end of it all is the better one
             copies.take()
 
-    with (
-        copies.at_end(unless_well=reported),
-        at_work(desk, told, selected, write=Step.TRANSFER in steps, over=over) as turn,
-    ):
-        copies.wanted = True
-        asked = Step.VERIFY in steps and not refresh
-        idle = finished(turn.ledger, batches, selected, turn.ctx.waivers) if asked else []
-        runner = Runner(turn.ctx, batches, renewed=turn.renewed, ended=ended, wishes=wishes)
-        code = runner.run(steps, selected)
-        for line in since_when(turn.ledger, idle):
-            desk.progress.note(line)
-        datasets = summary(turn.ctx)
-        passes = told_of_passes(turn.ledger, runner.passes)
-    return Performed(
-        code=copies.judged(code), datasets=datasets, refreshes=passes, retried=dict(runner.retried)
-    )
+    with telling(desk, told, selected) as kept:
+        with (
+            copies.at_end(unless_well=reported),
+            at_work(desk, told, selected, write=Step.TRANSFER in steps, over=over) as turn,
+        ):
+            kept.begins()
+            copies.wanted = True
+            asked = Step.VERIFY in steps and not refresh
+            idle = finished(turn.ledger, batches, selected, turn.ctx.waivers) if asked else []
+            runner = Runner(turn.ctx, batches, renewed=turn.renewed, ended=ended, wishes=wishes)
+            code = runner.run(steps, selected)
+            for line in since_when(turn.ledger, idle):
+                desk.progress.note(line)
+            datasets = summary(turn.ctx)
+            passes = told_of_passes(turn.ledger, runner.passes)
+        kept.code = copies.judged(code)
+        return Performed(
+            code=kept.code, datasets=datasets, refreshes=passes, retried=dict(runner.retried)
+        )
 
 
 @contextmanager
@@ -149,11 +150,11 @@ def at_work(
     opened = [services]
     judge = judge_for(desk.clock, opened, desk.ledger_path)
     # Before the ledger is opened: it is dated by a clock that is right.
-    _demand(at_the_gate(services, loaded.plan, judge))
+    demand(at_the_gate(services, loaded.plan, judge))
     with held_ledger(desk, judge) as ledger:
         known = signers(ledger)
-        _demand(unagreed(ledger, loaded.plan, loaded.base, judge.unchecked(), known))
-        _demand([*blockers(services, loaded.plan, selected, judge), *_unmet(desk)])
+        demand(unagreed(ledger, loaded.plan, loaded.base, judge.unchecked(), known))
+        demand([*blockers(services, loaded.plan, selected, judge), *unmet(desk)])
         with fenced_for(desk, opened, ledger, selected, write=write, over=over) as fencing:
             bind_recipients(ledger, loaded.plan, services.recipients)
             _announce(desk, ledger, steps, selected)
@@ -176,38 +177,6 @@ def fenced_for(
     if not write:
         return nullcontext()
     return fenced(desk, opened, ledger, selected, over, user=operator())
-
-
-def forecast(desk: Desk, selected: Sequence[str]) -> list[BatchForecast]:
-    """Make the inventory for nothing and say what a run would do; writes nothing anywhere.
-
-    Raises:
-        Refused, Fenced: the run would be refused, with the same reasons.
-    """
-    loaded, batches = desk.loaded, desk.batches(selected)
-    services = desk.services(write=False)
-    self_test(services)
-    judge = judge_for(desk.clock, [services], desk.ledger_path)
-    _demand(at_the_gate(services, loaded.plan, judge))
-    _demand([*blockers(services, loaded.plan, selected, judge), *_unmet(desk)])
-    if held := held_by_another(services, loaded.plan, desk.ledger_path, selected):
-        raise refusal([problem.what for problem in held])
-    ledger = Ledger.temporary(desk.clock)
-    try:
-        bind(desk, ledger)
-        ctx = desk.context(services, ledger, judge)
-        teller = Forecast(ctx, pace_of(loaded.plan))
-        told = []
-        for batch in batches:
-            if not selected or batch.name in selected:
-                Inventory(ctx).run(batch.name)
-                told.append(teller.batch(batch.name))
-        short = lasting.too_short(services.source_claims(), desk.clock.now(), told)
-        for one in told:
-            one["notes"] += [short[one["batch"]]] if one["batch"] in short else []
-        return told
-    finally:
-        ledger.close()
 
 
 @contextmanager
@@ -369,7 +338,12 @@ def self_test(services: Services) -> None:
     services.envelopes.self_test()
 
 
-def _demand(problems: Sequence[Problem]) -> None:
+def demand(problems: Sequence[Problem]) -> None:
+    """Demand that nothing stands against going on.
+
+    Raises:
+        Refused: something does; all of it is named.
+    """
     if problems:
         error = Refused(
             "preflight refuses to go on", blockers=[str(p) for p in problems],
@@ -380,7 +354,8 @@ def _demand(problems: Sequence[Problem]) -> None:
         raise error
 
 
-def _unmet(desk: Desk) -> list[Problem]:
+def unmet(desk: Desk) -> list[Problem]:
+    """Return what the plan counts on and the last probe did not find."""
     plan = desk.loaded.plan
     return missing(plan, probe_facts(desk.state_dir, plan, desk.loaded.base))
 

@@ -1,127 +1,145 @@
-"""Where a run stands, from the ledger's tallies; never scans, never disturbs the run."""
+"""Where a run stands, at one moment of its ledger; never walks objects, never disturbs the run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hdh_migrate.clocks import Moment
+from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.ledger import Ledger
-from hdh_migrate.model import DatasetRow, State, Step, Tally
+from hdh_migrate.model import Grouped, State
+from hdh_migrate.pipeline.excused import Waived, nothing_waived
+from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.results.looks import (
     BatchStatus,
+    CutoverStatus,
     FindingGroup,
-    Moved,
     NamedFinding,
-    Pace,
     Status,
 )
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.changing import bears
+from hdh_migrate.session.policy.excuses import excuses
 from hdh_migrate.session.verbs import cutover
+from hdh_migrate.session.views.at_work import work_of
+from hdh_migrate.session.views.progress import (
+    Progress,
+    Seen,
+    amount_of,
+    batch_state,
+    eta_of,
+    progress_of,
+    together,
+)
+from hdh_migrate.session.views.verdict import verdict
 
-FRESH_SECONDS = 15.0
 
-_REACHED = {
-    Step.TRANSFER: (State.SENT, State.VERIFIED, State.FAILED),
-    Step.VERIFY: (State.VERIFIED, State.FAILED),
-}
-_TO_MOVE = (State.LISTED, State.SENDING, State.SENT, State.VERIFIED, State.FAILED)
-
-
-def status(desk: Desk, *, show_names: bool = False) -> Status:
-    """Return per batch and step: objects, bytes, rate, ETA; and the open findings by code.
+def status(desk: Desk, selected: Sequence[str] = (), *, show_names: bool = False) -> Status:
+    """Return per batch and step: objects, bytes, rate, time left; the open findings; who works.
 
     Raises:
-        UsageError: no run of this plan has begun.
+        UsageError: no run of this plan has begun, or a batch is not in the plan.
     """
+    batches = desk.batches(selected)
     ledger = desk.read_ledger()
     try:
-        rows = ledger.datasets()
-        return {
-            "migration": desk.loaded.plan.migration,
-            "plan_digest": ledger.meta("plan_digest"),
-            "plan_changed": not bears(ledger, desk.loaded),
-            "batches": [
-                _batch(ledger, desk, batch.name, [r for r in rows if r.batch == batch.name])
-                for batch in desk.batches(())
-            ],
-            "findings": _findings(ledger, show_names=show_names),
-        }
+        with ledger.snapshot():
+            return _status(ledger, desk, batches, selected, show_names=show_names)
     finally:
         ledger.close()
 
 
-def _batch(ledger: Ledger, desk: Desk, name: str, rows: list[DatasetRow]) -> BatchStatus:
-    everything = _sum(ledger, rows, tuple(State))
+def _status(
+    ledger: Ledger,
+    desk: Desk,
+    batches: Sequence[BatchOrder],
+    selected: Sequence[str],
+    *,
+    show_names: bool,
+) -> Status:
+    work = work_of(desk, ledger)
+    at, waived = desk.clock.now(), _waived(desk, ledger)
+    seen = Seen.of(ledger, desk.clock.monotonic() if work["alive"] else None, lambda: waived)
+    chosen = [one for one in progress_of(seen, batches) if not selected or one.name in selected]
+    planned = cutover.looks(ledger, desk)
+    told = [_batch(one, planned.get(one.name)) for one in chosen]
+    causes = [
+        one for one in seen.causes if not selected or one.batch is None or one.batch in selected
+    ]
+    found: Status = {
+        "migration": desk.loaded.plan.migration,
+        "at": at,
+        "plan_digest": ledger.meta("plan_digest"),
+        "plan_changed": not bears(ledger, desk.loaded),
+        "run": work,
+        "check": {"exit": 0, "why": []},
+        "total": together([batch["amounts"] for batch in told]),
+        "eta": eta_of(seen, chosen),
+        "batches": told,
+        "findings": _named(ledger, selected) if show_names else list(map(_group, causes)),
+    }
+    found["check"] = verdict(found, _held_against(ledger, causes, waived))
+    return found
+
+
+def _waived(desk: Desk, ledger: Ledger) -> Waived:
+    """Return what says whether a finding is waived; nothing is, when waivers cannot be judged."""
+    try:
+        return excuses(desk.loaded, ledger, Moment.at(desk.clock.now()))
+    except KeyUnavailable:
+        return nothing_waived
+
+
+def _held_against(ledger: Ledger, causes: list[Grouped], waived: Waived) -> list[Grouped]:
+    """Return the causes without what is waived; goes through findings only where waivers are."""
+    if waived is nothing_waived:
+        return causes
+    many = Counter(
+        (found["code"], found["severity"], found["dataset"])
+        for found in ledger.findings()
+        if waived(found)
+    )
+    left = [
+        one._replace(many=one.many - many[one.code, one.severity, one.dataset]) for one in causes
+    ]
+    return [one for one in left if one.many]
+
+
+def _batch(one: Progress, switched: CutoverStatus | None) -> BatchStatus:
+    steps = one.steps()
     return {
-        "batch": name,
-        "steps": {
-            "inventory": {
-                "done": all(row.sealed for row in rows),
-                "objects": everything.objects,
-                "bytes": everything.size,
-            },
-            "transfer": _moved(ledger, desk, name, Step.TRANSFER, rows),
-            "verify": _moved(ledger, desk, name, Step.VERIFY, rows),
-        },
-        "cutover": cutover.look(ledger, desk, name),
-        "states": {state.name.lower(): _sum(ledger, rows, (state,)).objects for state in State},
+        "batch": one.name,
+        "state": batch_state(steps),
+        "amounts": one.amounts(),
+        "waived": amount_of(one.waived),
+        "waits": one.waits,
+        "steps": steps,
+        "cutover": switched,
+        "states": {state.name.lower(): one.sum(state).objects for state in State},
     }
 
 
-def _moved(ledger: Ledger, desk: Desk, batch: str, step: Step, rows: list[DatasetRow]) -> Moved:
-    to_move, reached = _sum(ledger, rows, _TO_MOVE), _sum(ledger, rows, _REACHED[step])
+def _group(cause: Grouped) -> FindingGroup:
     return {
-        "done": all(row.sealed for row in rows) and reached.objects == to_move.objects,
-        "objects": reached.objects,
-        "of_objects": to_move.objects,
-        "bytes": reached.size,
-        "of_bytes": to_move.size,
-        **_pace(ledger, desk, batch, step, to_move.size - reached.size),
+        "code": cause.code,
+        "severity": cause.severity,
+        "dataset": cause.dataset,
+        "detail": cause.detail,
+        "count": cause.many,
     }
 
 
-def _pace(ledger: Ledger, desk: Desk, batch: str, step: Step, left: int) -> Pace:
-    samples = ledger.samples(batch, step)[-60:]
-    now = desk.clock.monotonic()
-    if len(samples) < 2 or not 0 <= now - samples[-1][0] < FRESH_SECONDS:
-        return {"bytes_per_second": None, "objects_per_second": None, "eta_seconds": None}
-    (t0, n0, b0), (t1, n1, b1) = samples[0], samples[-1]
-    seconds = max(t1 - t0, 1e-3)
-    rate = max(0.0, (b1 - b0) / seconds)
-    return {
-        "bytes_per_second": round(rate),
-        "objects_per_second": round(max(0.0, (n1 - n0) / seconds), 1),
-        "eta_seconds": round(left / rate) if rate > 0 else None,
-    }
+def _named(ledger: Ledger, selected: Sequence[str]) -> list[NamedFinding]:
+    return [
+        _with_name(found)
+        for found in ledger.findings()
+        if not selected or found["batch"] is None or found["batch"] in selected
+    ]
 
 
-def _sum(ledger: Ledger, rows: list[DatasetRow], states: tuple[State, ...]) -> Tally:
-    tallies = [ledger.tally(row.id, *states) for row in rows]
-    return Tally(objects=sum(t.objects for t in tallies), size=sum(t.size for t in tallies))
-
-
-def _findings(ledger: Ledger, *, show_names: bool) -> list[FindingGroup] | list[NamedFinding]:
-    if show_names:
-        return [_named(found) for found in ledger.findings()]
-    groups: dict[tuple[str, str, str | None], FindingGroup] = {}
-    for found in ledger.findings():
-        key = (found["code"], found["severity"], found["dataset"])
-        group = groups.setdefault(
-            key,
-            {
-                "code": found["code"],
-                "severity": found["severity"],
-                "dataset": found["dataset"],
-                "detail": found["detail"],
-                "count": 0,
-            },
-        )
-        group["count"] += 1
-    return list(groups.values())
-
-
-def _named(found: Mapping[str, Any]) -> NamedFinding:
+def _with_name(found: Mapping[str, Any]) -> NamedFinding:
     return {
         "id": found["id"],
         "dataset": found["dataset"],

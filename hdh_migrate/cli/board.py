@@ -1,0 +1,333 @@
+"""Where a run stands, in words: all of it, or what of it fits on one screen.
+
+What must not be overlooked comes first: who works, what is under way, what waits and why. A screen
+is plain lines no wider than it is, so that a terminal of 80 columns and 24 lines shows them as they
+are, without a colour.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from textwrap import wrap
+from typing import Final
+
+from hdh_migrate.cli.output import table, visible
+from hdh_migrate.clocks import seconds_of
+from hdh_migrate.errors import Exit
+from hdh_migrate.results import Amount
+from hdh_migrate.results.looks import (
+    Amounts,
+    BatchStatus,
+    CutoverStatus,
+    FindingGroup,
+    Listed,
+    Moved,
+    NamedFinding,
+    Span,
+    Status,
+    Work,
+)
+from hdh_migrate.telemetry import duration_text, size_text
+
+URGENCY: Final = ("under way", "failed", "held back", "begun", "not begun", "done")
+"""In which order batches are shown where not all of them fit."""
+
+CUT: Final = "~"
+NAME_MIN: Final = 6
+"""Characters of a batch's name that any screen shows."""
+
+
+def report(told: Status) -> list[str]:
+    """Return all of it, however long the lines are."""
+    return [
+        *headlines(told),
+        *amounts(told["batches"], told["total"]),
+        "",
+        *_steps(told["batches"]),
+        *attention(told),
+    ]
+
+
+def verdict_lines(told: Status) -> list[str]:
+    """Return what a monitor shows: a line for the whole, and one for each reason."""
+    check = told["check"]
+    word = "fine" if check["exit"] == 0 else Exit(check["exit"]).meaning
+    return [f"{told['migration']}: {word}; {working(told['run'], told['at'])}", *check["why"]]
+
+
+def screen(told: Status, width: int, height: int, foot: str) -> list[str]:
+    """Return at most `height` lines of at most `width` characters; the last one is `foot`."""
+    head = [line for text in headlines(told) for line in wrap(text, width)][: max(3, height // 4)]
+    now = [
+        line
+        for batch in told["batches"]
+        for step in _now(batch)
+        for line in wrap(
+            _step_line(_cut(batch["batch"], width // 4), *step), width, subsequent_indent="  "
+        )
+    ]
+    calls = attention(told)
+    room = height - len(head) - 1
+    kept = min(len(now), max(1, room // 5)) + min(len(calls), max(2, room // 3))
+    batches = _fitting(told, room - kept - 1, width)
+    below = room - len(batches) - 1
+    now = _short(now, max(1, below - len(calls)), "steps")
+    calls = _short(calls, below - len(now), "lines: see errors, or a larger screen")
+    lines = [*head, *batches, *now, *calls]
+    lines = [*lines[: height - 1], foot]
+    return [_cut(line, width) for line in lines]
+
+
+# --- the parts ----------------------------------------------------------------------------------
+
+
+def headlines(told: Status) -> list[str]:
+    """Return who works, and how much of all is done."""
+    done = sum(batch["state"] == "done" for batch in told["batches"])
+    total = told["total"]
+    verified = total["verified"]
+    of = _plus(verified, total["waiting"], total["failed"], total["held_back"])
+    share = f" ({100 * verified['bytes'] // of['bytes']} %)" if of["bytes"] else ""
+    eta = f", {span_text(told['eta'])} left" if told["eta"] and told["run"]["alive"] else ""
+    reached = (
+        f"{done} of {len(told['batches'])} batches done, {verified['objects']} of {of['objects']}"
+        f" listed objects verified, {size_text(verified['bytes'])} of {size_text(of['bytes'])}"
+    )
+    return [
+        f"{told['migration']}: {working(told['run'], told['at'])}",
+        f"{reached}{share}{eta}",
+    ]
+
+
+def working(work: Work, now: str) -> str:
+    """Return who works, or how the last run ended, in words."""
+    if work["alive"]:
+        who = "somebody" if work["pid"] is None else f"pid {work['pid']} on host {work['host']}"
+        since = "" if work["since"] is None else f" since {_second(work['since'])}"
+        what = f" ({', '.join(work['steps'])})" if work["steps"] else ""
+        return f"{who} is at work{since}{what}{_last_word(work, now)}"
+    if work["ended"] is None or work["exit"] is None:
+        killed = "the last one was killed" if work["steps"] else "how the last ended is not known"
+        return f"no run is under way, {killed}{_last_word(work, now)}"
+    ended = Exit(work["exit"])
+    return (
+        f"no run is under way, the last one ended {_second(work['ended'])} with {int(ended)}"
+        f" ({ended.meaning})"
+    )
+
+
+def _last_word(work: Work, now: str) -> str:
+    last = work["last_word"]
+    if last is None:
+        return ""
+    ago = seconds_of(now) - seconds_of(last)
+    return f", last word {_second(last)}" + (f", {duration_text(ago)} ago" if ago >= 0 else "")
+
+
+_COLUMNS: Final = ("verified", "waiting", "failed", "held_back", "excluded")
+_HEADING: Final = ["batch", "state", *(name.replace("_", " ") for name in _COLUMNS)]
+
+
+def amounts(batches: Sequence[BatchStatus], total: Amounts) -> list[str]:
+    """Return the table of batches: a line of objects and one of bytes for each."""
+    return _aligned([_HEADING, *_rows(batches), *_sums(batches, total)])
+
+
+def _rows(batches: Sequence[BatchStatus]) -> list[list[str]]:
+    return [row for one in batches for row in _two(one["batch"], one["state"], one["amounts"])]
+
+
+def _sums(batches: Sequence[BatchStatus], total: Amounts) -> list[list[str]]:
+    return _two("in all", "", total) if len(batches) > 1 else []
+
+
+def _two(name: str, state: str, told: Amounts) -> list[list[str]]:
+    found = [told["verified"], told["waiting"], told["failed"], told["held_back"], told["excluded"]]
+    sizes = [size_text(one["bytes"]) if one["objects"] else "" for one in found]
+    objects = [name, state, *(str(one["objects"]) for one in found)]
+    return [objects, ["", "", *sizes]] if any(sizes) else [objects]
+
+
+def _aligned(rows: Sequence[Sequence[str]], most: int | None = None) -> list[str]:
+    """Return rows with words to the left and numbers to the right; names give way to the rest."""
+    shown = [[visible(cell) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in shown) for column in range(len(shown[0]))]
+    if most is not None:
+        others = sum(widths[1:]) + 2 * len(widths[1:])
+        widths[0] = min(widths[0], max(NAME_MIN, most - others))
+    return [
+        "  ".join(
+            [_cut(row[0], widths[0]).ljust(widths[0]), row[1].ljust(widths[1])]
+            + [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
+        ).rstrip()
+        for row in shown
+    ]
+
+
+def _fitting(told: Status, room: int, width: int) -> list[str]:
+    """Return as much of the table of batches as there is room for, the most urgent first."""
+    batches = told["batches"]
+    sums = _sums(batches, told["total"])
+    ranked = sorted(batches, key=lambda batch: URGENCY.index(batch["state"]))
+    fit = len(ranked)
+    while fit > 1 and len(_rows(ranked[:fit])) + 1 + len(sums) + (fit < len(ranked)) > room:
+        fit -= 1
+    kept, left = ranked[:fit], ranked[fit:]
+    shown = [batch for batch in batches if batch in kept]
+    more = [_more(left)] if left else []
+    return [*_aligned([_HEADING, *_rows(shown), *sums], width), *more]
+
+
+def _more(left: Sequence[BatchStatus]) -> str:
+    counted = Counter(str(batch["state"]) for batch in left)
+    words = [f"{counted[state]} {state}" for state in URGENCY if counted[state]]
+    return f"and {len(left)} more batches: {', '.join(words)}"
+
+
+def _steps(batches: Sequence[BatchStatus]) -> list[str]:
+    rows = []
+    for batch in batches:
+        name, steps = batch["batch"], batch["steps"]
+        rows.append({"batch": name, "step": "inventory", **_listed(steps["inventory"])})
+        rows.append({"batch": name, "step": "transfer", **_moved(steps["transfer"])})
+        rows.append({"batch": name, "step": "verify", **_moved(steps["verify"])})
+    columns = ("batch", "step", "state", "objects", "bytes", "rate", "left")
+    lines = table(rows, {name: name for name in columns}).split("\n")
+    return [*lines, *(line for batch in batches for line in _arrived(batch))]
+
+
+def _arrived(batch: BatchStatus) -> Iterator[str]:
+    told = batch["steps"]["transfer"]["arrived"]
+    if told["objects"]:
+        yield (
+            f"{batch['batch']}: {told['parts']} parts of {told['objects']} large objects under way"
+            f" have arrived ({size_text(told['bytes'])})"
+        )
+
+
+def _now(batch: BatchStatus) -> Iterator[tuple[str, Listed]]:
+    steps = batch["steps"]
+    found: tuple[tuple[str, Listed], ...] = (
+        ("inventory", steps["inventory"]),
+        ("transfer", steps["transfer"]),
+        ("verify", steps["verify"]),
+    )
+    return ((name, step) for name, step in found if step["state"] == "under way")
+
+
+def _step_line(batch: str, name: str, step: Listed) -> str:
+    if "of_objects" not in step:
+        return f"{batch}: {name}, {step['objects']} objects, {size_text(step['bytes'])} so far"
+    moved: Moved = step  # type: ignore[assignment] # that key is of no other type
+    cells = _moved(moved)
+    return f"{batch}: {name} {cells['objects']} objects, {cells['bytes']}" + "".join(
+        f", {more}" for more in (cells["rate"], cells["left"] and f"{cells['left']} left") if more
+    )
+
+
+def _listed(seen: Listed) -> dict[str, str]:
+    return {
+        "state": seen["state"],
+        "objects": str(seen["objects"]),
+        "bytes": size_text(seen["bytes"]),
+    }
+
+
+def _moved(seen: Moved) -> dict[str, str]:
+    rate = seen["bytes_per_second"]
+    return {
+        **_listed(seen),
+        "objects": f"{seen['objects']}/{seen['of_objects']}",
+        "bytes": f"{size_text(seen['bytes'])}/{size_text(seen['of_bytes'])}",
+        "rate": f"{size_text(rate)}/s" if rate is not None else "",
+        "left": span_text(seen["eta_range"]) if seen["eta_range"] is not None else "",
+    }
+
+
+# --- what somebody should know --------------------------------------------------------------------
+
+
+def attention(told: Status) -> list[str]:
+    """Return what waits and why, and the open findings, blockers first."""
+    ended = told["run"]["why"]
+    return [
+        *([f"the last run ended so: {ended}"] if ended and not told["run"]["alive"] else []),
+        *(["the plan differs from the one this run was started with"] * told["plan_changed"]),
+        *(line for batch in told["batches"] for line in batch["waits"]),
+        *(
+            f"batch {batch['batch']}: {batch['waived']['objects']} failed objects are waived"
+            for batch in told["batches"]
+            if batch["waived"]["objects"]
+        ),
+        *(line for batch in told["batches"]
+          for line in _cutover_lines(batch["batch"], batch["cutover"])),
+        *map(_finding_line, sorted(told["findings"], key=_gravity)),
+    ]  # fmt: skip
+
+
+def _gravity(found: FindingGroup | NamedFinding) -> int:
+    return ("blocker", "finding", "note").index(found["severity"])
+
+
+def _finding_line(found: FindingGroup | NamedFinding) -> str:
+    count = key = ""
+    if "count" in found:
+        count = f"{found['count']} x "
+    elif found["key"]:
+        key = f" {visible(found['key'])}"
+    where = found["dataset"] or "run"
+    return f"{found['severity']}: {count}{found['code']} ({where}){key}: {found['detail']}"
+
+
+def _cutover_lines(batch: str, told: CutoverStatus | None) -> list[str]:
+    """Return where a batch's cutover stands and why it does not go on."""
+    if told is None:
+        return []
+    until = f" until {told['window_until']}" if told["stage"] == "fallback window" else ""
+    lines = [f"cutover of {batch}: {told['stage']}{until}"]
+    waits, held = told["waits"], told["held"]
+    if waits is not None:
+        lines.append(f"  stopped at {waits['at']}: {waits['why']}")
+        lines += [f"    {line}" for line in waits["told"]]
+    if held is not None:
+        lines.append(f"  the switch is held {held}")
+    return lines
+
+
+# --- small tools ----------------------------------------------------------------------------------
+
+
+def span_text(span: Span) -> str:
+    """Return a range of time as people read it; one time where both ends read alike."""
+    low, high = duration_text(span["low"]), duration_text(span["high"])
+    return low if low == high else f"{low} to {high}"
+
+
+def _plus(*found: Amount) -> Amount:
+    return {
+        "objects": sum(one["objects"] for one in found),
+        "bytes": sum(one["bytes"] for one in found),
+    }
+
+
+def _second(at: str) -> str:
+    return f"{at[:19]}Z"
+
+
+def _cut(line: str, width: int) -> str:
+    text = visible(line)
+    return text if len(text) <= width else f"{text[: width - len(CUT)]}{CUT}"
+
+
+def _short(lines: Sequence[str], room: int, what: str) -> list[str]:
+    if len(lines) <= room:
+        return list(lines)
+    if room <= 0:
+        return []
+    return [*lines[: room - 1], f"and {len(lines) - room + 1} more {what}"]
+
+
+def joined(lines: Iterable[str]) -> str:
+    """Return lines as one text."""
+    return "\n".join(lines)

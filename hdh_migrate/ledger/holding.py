@@ -1,0 +1,119 @@
+"""The lock of a run, and who holds it: a run that begins finds out, and so does who only looks.
+
+Two locks are on one file. `flock` keeps a second run out. The other, on an open file description,
+is there to be asked about (F_OFD_GETLK): who looks takes neither, and so never stands in the way of
+a run that is about to begin.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import struct
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hdh_migrate.clocks import text_of
+from hdh_migrate.errors import LedgerError, LedgerLocked
+
+_FLOCK = "hhqqi4x"
+"""C's `struct flock`: type, whence, start, length, pid."""
+
+_BYTES_MAX = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """The process that holds a ledger; what it did not write down is None."""
+
+    pid: int | None
+    host: str | None
+    since: str | None
+    """When it took the ledger, RFC 3339 in UTC."""
+
+    @property
+    def where(self) -> str:
+        """Who it is, in words."""
+        if self.pid is None or self.host is None:
+            return "unknown holder"
+        return f"pid {self.pid} on host {self.host}"
+
+
+class RunLock:
+    """Held for the length of a run; says who holds it when it cannot be had."""
+
+    def __init__(self, path: Path) -> None:
+        self._handle = opened(path)
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = _told(self._handle)
+            os.close(self._handle)
+            raise LedgerLocked(f"another run holds the ledger: {holder.where}") from None
+        with suppress(OSError):  # a file system may not have it: then nobody can ask
+            fcntl.fcntl(self._handle, fcntl.F_OFD_SETLK, _whole(fcntl.F_WRLCK))
+        os.ftruncate(self._handle, 0)
+        os.pwrite(
+            self._handle,
+            json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(),
+            0,
+        )
+
+    def release(self) -> None:
+        """Let the next run have it."""
+        os.close(self._handle)
+
+
+def holder(path: Path) -> Holder | None:
+    """Return who holds the lock of this path now, None when nobody does; takes and changes nothing.
+
+    Raises:
+        LedgerError: the file cannot be read.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise LedgerError(f"{path}: cannot be opened: {error.strerror}") from error
+    try:
+        asked = fcntl.fcntl(handle, fcntl.F_OFD_GETLK, _whole(fcntl.F_WRLCK))
+        held = struct.unpack(_FLOCK, asked)[0] != fcntl.F_UNLCK
+        return _told(handle) if held else None
+    finally:
+        os.close(handle)
+
+
+def opened(path: Path) -> int:
+    """Open or make a file of the ledger (mode 0600) and return its descriptor; follow no link.
+
+    Raises:
+        LedgerError: it cannot be.
+    """
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise LedgerError(
+            f"{path}: cannot be opened: {error.strerror}",
+            hint="nothing was changed; look at what lies there, and at its rights",
+        ) from error
+
+
+def _whole(kind: int) -> bytes:
+    return struct.pack(_FLOCK, kind, os.SEEK_SET, 0, 0, 0)
+
+
+def _told(handle: int) -> Holder:
+    """Return what the holder wrote down; the file is written when the lock is taken, not later."""
+    text = os.pread(handle, _BYTES_MAX, 0).decode(errors="replace")
+    taken = datetime.fromtimestamp(os.fstat(handle).st_mtime, UTC)
+    try:
+        told = json.loads(text)
+        pid, host = int(told["pid"]), str(told["host"])
+    except (ValueError, KeyError, TypeError):
+        return Holder(pid=None, host=None, since=None)
+    return Holder(pid=pid, host=host, since=text_of(taken, "milliseconds"))

@@ -1,0 +1,5 @@
+-- Made by whoever opens a ledger to write and does not find them: they change no format, and who
+-- looks at a ledger without them only waits longer.
+
+-- `status` groups the open findings by cause, of which there may be as many as objects.
+CREATE INDEX IF NOT EXISTS finding_open ON finding (code, severity, dataset) WHERE closed = 0;

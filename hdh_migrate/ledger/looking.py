@@ -1,0 +1,59 @@
+"""What `status` asks of a ledger, perhaps beside a run: sums that are kept, and few rows.
+
+Nothing here walks objects or the journal: what it costs does not grow with what there is to move.
+A dry run asks for what waits, too, one by one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+
+from hdh_migrate.ledger.database import guarded
+from hdh_migrate.ledger.store import Store
+from hdh_migrate.model import Arrived, Grouped, Sample, State, Tally, Waiting, key_text
+
+
+class Looking(Store):
+    """Reads only."""
+
+    def tallies(self) -> dict[tuple[int, State], Tally]:
+        """Return objects and bytes by dataset and state; what there is none of is left out."""
+        rows = self._rows("SELECT dataset, state, objects, bytes FROM counter WHERE objects <> 0")
+        return {(row[0], State(row[1])): Tally(objects=row[2], size=row[3]) for row in rows}
+
+    def arrived(self) -> dict[int, Arrived]:
+        """Return by dataset what has arrived of large objects that are under way."""
+        return {row[0]: Arrived(*row[1:]) for row in self._rows(self._sql["arrived"])}
+
+    def waiting(self, dataset: int) -> Iterator[Waiting]:
+        """Give the objects of a dataset that are neither verified nor excluded."""
+        with guarded():
+            for number, key, size, state, attempt, tagged, doubted in self._con.execute(
+                self._sql["waiting"], (dataset,)
+            ):
+                yield Waiting(
+                    number, key_text(key), size, State(state), attempt, bool(tagged), bool(doubted)
+                )
+
+    def causes(self) -> list[Grouped]:
+        """Return the open findings by code and dataset, the oldest first."""
+        return [Grouped(*row) for row in self._rows(self._sql["causes"])]
+
+    def tallied(self, ids: Collection[int]) -> dict[int, Tally]:
+        """Return objects and bytes of some objects by dataset."""
+        rows = self._rows(
+            "SELECT dataset, count(*), sum(size) FROM object"
+            " WHERE id IN (SELECT value FROM json_each(?)) GROUP BY dataset",
+            (json.dumps(sorted(ids)),),
+        )
+        return {row[0]: Tally(objects=row[1], size=row[2]) for row in rows}
+
+    def samples(self, batch: str | None = None, step: str | None = None) -> list[Sample]:
+        """Return the samples that are kept, oldest first; of one batch or step, or of all."""
+        rows = self._rows(
+            "SELECT at, seconds, batch, step, objects, bytes FROM sample"
+            " WHERE (?1 IS NULL OR batch = ?1) AND (?2 IS NULL OR step = ?2) ORDER BY rowid",
+            (batch, step),
+        )
+        return [Sample(*row) for row in rows]

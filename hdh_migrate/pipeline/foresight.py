@@ -1,0 +1,228 @@
+"""What a run would come to, batch by batch, without a write on either side.
+
+What an earlier run has listed stands in its ledger, which is only read; everything else is listed
+into a ledger that leaves nothing behind, by the code that a run lists with. What a store will say
+nobody can foresee: objects that wait are taken to be moved and verified, but for those whose key
+somebody else has taken.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from hdh_migrate.codes import Code, Severity, exit_of, gravest
+from hdh_migrate.errors import Exit, ListingBroken, Refused
+from hdh_migrate.model import DatasetRow, State, Step
+from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.excused import left
+from hdh_migrate.pipeline.forecast import Forecast, Rates
+from hdh_migrate.pipeline.inventory import Inventory
+from hdh_migrate.pipeline.leftover import Leftover, leftover
+from hdh_migrate.pipeline.pacing import measured
+from hdh_migrate.pipeline.planning import QUOTA_HINT, Pace, over_quota, stored_bytes
+from hdh_migrate.pipeline.runner import UNFINISHED, BatchOrder
+from hdh_migrate.results.moves import BatchForecast
+
+Would = Literal["nothing to do", "moved", "held back", "refused", "not reached"]
+
+AT_TARGET: Final = (State.LISTED, State.SENDING, State.SENT, State.VERIFIED)
+NOTED: Final = (Code.RULE_UNUSED, Code.PREFIX_OPEN)
+
+
+@dataclass(slots=True, kw_only=True)
+class Ahead:
+    """One batch as a run would find it."""
+
+    batch: BatchOrder
+    left: list[Leftover] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    """Why its inventory would be refused."""
+    would: Would = "moved"
+    why: list[str] = field(default_factory=list)
+
+    @property
+    def waits(self) -> int:
+        """How many objects a run would send or read back."""
+        return sum(one.send.objects + one.prove.objects for one in self.left)
+
+    @property
+    def stays(self) -> int:
+        """How many objects would not be verified in the end."""
+        stays = sum(one.stays for one in self.left)
+        return stays if self.would in {"moved", "nothing to do"} else stays + self.waits
+
+
+class Foresight:
+    """Looks once, batch by batch in their order."""
+
+    def __init__(
+        self, fresh: Context, kept: Context | None, batches: Sequence[BatchOrder],
+        selected: Sequence[str], pace: Pace,
+    ) -> None:  # fmt: skip
+        """`fresh` has a ledger of what no run has listed; `kept`, if any, that of the others."""
+        self._fresh, self._kept = fresh, kept
+        self._selected = selected
+        self._batches = [one for one in batches if not selected or one.name in selected]
+        self._waivers = fresh.waivers if kept is None else kept.waivers
+        self._forecast = Forecast(fresh, pace, rates_of(kept))
+
+    def look(self) -> tuple[list[BatchForecast], Exit, list[str]]:
+        """Return each batch, the exit code that a run would end with, and why that one."""
+        found = {batch.name: self._ahead(batch) for batch in self._batches}
+        self._judge(list(found.values()))
+        told = [self._told(one) for one in found.values()]
+        refused = [one for one in found.values() if one.would == "refused"]
+        if refused:
+            return told, Exit.REFUSED, [line for one in refused for line in one.why]
+        ends = self._findings(list(found.values()))
+        code = gravest(exit_of(name, Severity.FINDING) for name in ends)
+        return told, code, [f"{count} x {name}" for name, count in sorted(ends.items())]
+
+    # --- what there is -----------------------------------------------------------------------
+
+    def _ahead(self, batch: BatchOrder) -> Ahead:
+        ahead = Ahead(batch=batch)
+        if self._fresh.ledger.datasets(batch.name):
+            try:
+                Inventory(self._fresh).run(batch.name)
+            except (Refused, ListingBroken) as error:
+                ahead.refused += [*str(error).splitlines(), *([error.hint] if error.hint else [])]
+        if self._kept is not None:
+            for row in self._sealed(batch.name):
+                decide = Inventory(self._kept).decide
+                ahead.left.append(leftover(self._kept, row, decide, sealed=True))
+        for row in self._fresh.ledger.datasets(batch.name):
+            decide = Inventory(self._fresh).decide
+            ahead.left.append(leftover(self._fresh, row, decide, sealed=False))
+        blocked = sum(one.refused for one in ahead.left if one.sealed)
+        if blocked:
+            ahead.refused.append(
+                f"batch {batch.name}: {blocked} objects cannot be moved as planned"
+            )
+        elif not ahead.refused and (what := self._too_much()) is not None:
+            ahead.refused += [f"batch {batch.name}: {what}", QUOTA_HINT]
+        return ahead
+
+    def _sealed(self, batch: str) -> list[DatasetRow]:
+        assert self._kept is not None
+        fresh = {row.name for row in self._fresh.ledger.datasets()}
+        return [
+            row for row in self._kept.ledger.datasets(batch)
+            if row.sealed and row.name not in fresh
+        ]  # fmt: skip
+
+    def _too_much(self) -> str | None:
+        """Return why all that is listed so far is more than the target may hold."""
+        ctx = self._fresh
+        if self._kept is None or ctx.limits.quota_bytes is None:
+            return None  # the inventory has said so
+        ledgers = (self._kept.ledger, ctx.ledger)
+        found = [
+            ledger.tally(row.id, *AT_TARGET)
+            for ledger in ledgers
+            for row in ledger.datasets()
+            if row.sealed
+        ]
+        stored = stored_bytes(
+            sum(tally.objects for tally in found), sum(tally.size for tally in found),
+            header=ctx.header, sealed=ctx.sealed,
+        )  # fmt: skip
+        return over_quota(ctx.limits, stored)
+
+    # --- what becomes of it ------------------------------------------------------------------
+
+    def _judge(self, found: list[Ahead]) -> None:
+        """Say what becomes of each batch, as the runner goes through them."""
+        # With a quota, all inventories come before the first transfer.
+        early = self._fresh.limits.quota_bytes is not None and any(one.refused for one in found)
+        ended, by_name = False, {one.batch.name: one for one in found}
+        for one in found:
+            if one.refused and not ended:
+                one.would, one.why = "refused", one.refused
+                ended = True
+            elif ended or early:
+                one.would, one.why = "not reached", list(one.refused)
+            elif unmet := self._unmet(one, by_name):
+                one.why = unmet
+                one.would = "refused" if self._names_too_few(one) else "held back"
+                ended = one.would == "refused"
+            elif not one.waits:
+                one.would = "nothing to do"
+
+    def _names_too_few(self, one: Ahead) -> bool:
+        return bool(self._selected) and not set(one.batch.needs) <= set(self._selected)
+
+    def _unmet(self, one: Ahead, found: dict[str, Ahead]) -> list[str]:
+        lines = []
+        for need in one.batch.needs:
+            lacks = found[need].stays if need in found else self._unverified(need)
+            if lacks:
+                lines.append(
+                    f"batch {one.batch.name} needs batch {need}, of which {lacks} objects would not"
+                    " be verified"
+                )
+            elif lacks is None:
+                lines.append(
+                    f"batch {one.batch.name} needs batch {need}, of which not everything is listed"
+                )
+        return lines
+
+    def _unverified(self, need: str) -> int | None:
+        """Return how many objects of a batch that is not asked for are not verified now."""
+        if self._kept is None:
+            return None
+        rows = self._kept.ledger.datasets(need)
+        if not rows or not all(row.sealed for row in rows):
+            return None
+        return left(self._kept.ledger, rows, UNFINISHED, self._kept.waivers)
+
+    # --- what is told ------------------------------------------------------------------------
+
+    def _findings(self, found: list[Ahead]) -> Counter[str]:
+        """Count the findings that would be open in the end and that nobody has waived, by code."""
+        counts: Counter[str] = Counter()
+        moved = [part for one in found if one.would == "moved" for part in one.left]
+        ids = {number for part in moved if part.sealed for number in part.again}
+        ids |= {number for one in found for part in one.left for number in part.mended}
+        names = {one.batch.name for one in found}
+        for code, number in self._open(self._kept, names):
+            counts[code] += number not in ids
+        counts.update(code for code, _ in self._open(self._fresh, names))
+        if conflicts := sum(part.conflicts for part in moved):
+            counts[Code.CONFLICT] += conflicts
+        return +counts
+
+    def _open(self, ctx: Context | None, names: set[str]) -> Iterator[tuple[str, int | None]]:
+        """Give code and object of the open findings that would count for the exit code."""
+        waived = None
+        for found in () if ctx is None else ctx.ledger.findings(severity=Severity.FINDING):
+            if self._selected and found["batch"] not in names:
+                continue
+            waived = waived or self._waivers()
+            if not waived(found):
+                yield found["code"], found["object"]
+
+    def _told(self, one: Ahead) -> BatchForecast:
+        forecast = self._forecast.batch(one.batch.name, one.left)
+        rules = [
+            f"dataset {found['dataset']}: {found['detail']} [{found['code']}]"
+            for found in self._fresh.ledger.findings()
+            if found["batch"] == one.batch.name and found["code"] in NOTED
+        ]
+        told: BatchForecast = {**forecast, "would": one.would, "why": one.why}
+        told["notes"] += rules
+        return told
+
+
+def rates_of(kept: Context | None) -> Rates:
+    """Return the rates that earlier runs were measured at."""
+    found = {}
+    for step in (Step.TRANSFER, Step.VERIFY) if kept is not None else ():
+        assert kept is not None
+        rate = measured(kept.ledger.samples(step=step))
+        if rate is not None:
+            found[step] = rate
+    return found

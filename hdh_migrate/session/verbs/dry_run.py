@@ -1,0 +1,115 @@
+"""Say what a run would do and how it would end; nothing is written anywhere, nothing is kept."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from hdh_migrate.clocks import Judge
+from hdh_migrate.errors import Exit
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger.holding import holder
+from hdh_migrate.pipeline.binding import adopt
+from hdh_migrate.pipeline.fence import refusal
+from hdh_migrate.pipeline.foresight import Foresight
+from hdh_migrate.plan.diff import changes
+from hdh_migrate.results.moves import DryRun
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy import lasting
+from hdh_migrate.session.policy.binding import bind_recipients, bound_recipients
+from hdh_migrate.session.policy.changing import demand_allowed, judged
+from hdh_migrate.session.policy.contents import signers
+from hdh_migrate.session.policy.fencing import held_by_another
+from hdh_migrate.session.policy.timekeeping import judge_for
+from hdh_migrate.session.policy.waivers import unagreed
+from hdh_migrate.session.verbs.preflight import at_the_gate, blockers
+from hdh_migrate.session.verbs.run import demand, name_of, self_test, unmet
+from hdh_migrate.wiring import Services, pace_of
+from hdh_migrate.wiring.context import RUN_TAG
+
+
+def forecast(desk: Desk, selected: Sequence[str]) -> DryRun:
+    """Look at both sides and at the ledger, where there is one, and say what a run would do.
+
+    Raises:
+        Refused, Fenced, PlanChanged: the run would be refused before its first step, so.
+    """
+    loaded, batches = desk.loaded, desk.batches(selected)
+    services = desk.services(write=False)
+    self_test(services)
+    judge = judge_for(desk.clock, [services], desk.ledger_path)
+    demand(at_the_gate(services, loaded.plan, judge))
+    with _kept(desk) as kept:
+        if kept is not None:
+            _demand_bound(desk, kept, services, judge)
+        demand([*blockers(services, loaded.plan, selected, judge), *unmet(desk)])
+        if held := held_by_another(services, loaded.plan, desk.ledger_path, selected):
+            raise refusal([problem.what for problem in held])
+        fresh = _fresh(desk, kept)
+        try:
+            foresight = Foresight(
+                desk.context(services, fresh, judge),
+                None if kept is None else desk.context(services, kept, judge),
+                batches, selected, pace_of(loaded.plan),
+            )  # fmt: skip
+            told, code, why = foresight.look()
+        finally:
+            fresh.close()
+    short = lasting.too_short(services.source_claims(), desk.clock.now(), told)
+    for one in told:
+        one["notes"] += [short[one["batch"]]] if one["batch"] in short else []
+    at_work = holder(desk.ledger_path.with_name("lock"))
+    if at_work is not None:
+        code, why = Exit.LOCKED, [f"another run is under way: {at_work.where}"]
+    return {
+        "dry_run": True,
+        "exit": int(code),
+        "why": why,
+        "ledger": kept is not None,
+        "plan_digest": loaded.digest,
+        "batches": told,
+    }
+
+
+@contextmanager
+def _kept(desk: Desk) -> Iterator[Ledger | None]:
+    """Open the ledger of earlier runs for looking; None: no run has begun."""
+    if not desk.ledger_path.exists():
+        yield None
+        return
+    ledger = Ledger.read_only(desk.ledger_path, desk.clock)
+    try:
+        yield ledger if ledger.meta("plan_digest") is not None else None
+    finally:
+        ledger.close()
+
+
+def _demand_bound(desk: Desk, kept: Ledger, services: Services, judge: Judge) -> None:
+    """Demand that a run could go on with the ledger of earlier ones."""
+    loaded = desk.loaded
+    name_of(kept)
+    demand_allowed(judged(kept, json.loads(loaded.canonical)))
+    known = signers(kept)
+    demand(unagreed(kept, loaded.plan, loaded.base, judge.unchecked(), known))
+    if bound_recipients(kept) is not None:  # so it is only compared
+        bind_recipients(kept, loaded.plan, services.recipients)
+
+
+def _fresh(desk: Desk, kept: Ledger | None) -> Ledger:
+    """Return a ledger that leaves nothing behind, of the datasets that no run has listed."""
+    plan = desk.loaded.plan
+    listed = {} if kept is None else {row.name: row.batch for row in kept.datasets() if row.sealed}
+    pairs = [
+        (name, batch.name)
+        for batch in plan.ordered_batches()
+        for name in batch.datasets
+        if listed.get(name) != batch.name
+    ]
+    ledger = Ledger.temporary(desk.clock)
+    ledger.start(desk.loaded.digest, desk.loaded.canonical, pairs, diff=changes)
+    adopt(ledger)
+    ledger.set_meta(RUN_TAG, f"{desk.loaded.digest[:16]}-{secrets.token_hex(6)}")
+    ledger.commit()
+    return ledger

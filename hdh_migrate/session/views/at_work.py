@@ -1,0 +1,48 @@
+"""Whether somebody works on a migration now, since when, and how the last run ended."""
+
+from __future__ import annotations
+
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger.holding import holder
+from hdh_migrate.results.looks import Work
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.views.last_run import last_run
+
+
+def work_of(desk: Desk, ledger: Ledger) -> Work:
+    """Return who holds the ledger, and what is known of the last run; disturbs nobody.
+
+    Raises:
+        LedgerError: the lock cannot be read.
+    """
+    held, last = holder(desk.ledger_path.with_name("lock")), last_run(desk)
+    told: Work = {
+        "alive": held is not None,
+        "pid": None,
+        "host": None,
+        "since": None,
+        "last_word": _last_word(ledger),
+        "steps": [],
+        "batches": [],
+        "ended": None,
+        "exit": None,
+        "why": None,
+    }
+    if held is not None:
+        told["pid"], told["host"], told["since"] = held.pid, held.host, held.since
+        if last is None or last.ended is not None or last.pid != held.pid:
+            return told  # another verb has it, and of that one nothing more is known
+    if last is not None:
+        told["steps"], told["batches"] = list(last.steps), list(last.batches)
+        told["ended"], told["exit"], told["why"] = last.ended, last.exit, last.why
+    return told
+
+
+def _last_word(ledger: Ledger) -> str | None:
+    words = [ledger.last_at(), *(one.at for one in ledger.samples()[-1:])]
+    return max((word for word in words if word is not None), default=None)
+
+
+def was_killed(work: Work) -> bool:
+    """Say whether the last run ended without a word."""
+    return not work["alive"] and bool(work["steps"]) and work["ended"] is None

@@ -1,0 +1,120 @@
+"""The last run of a plan, in a file beside the ledger: what it was asked, and how it ended.
+
+A run may end before it has opened its ledger (an expired credential, a target that is refused), and
+then the journal cannot tell of it. Nothing but `status` reads this file, and nothing depends on it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from hdh_migrate.errors import Exit, LedgerLocked, MigrateError
+from hdh_migrate.folders import whole
+from hdh_migrate.ledger.holding import holder
+from hdh_migrate.session.desk import Desk
+
+FILE: Final = "last-run.json"
+BYTES_MAX: Final = 10_000
+WHY_MAX: Final = 500
+
+
+@dataclass(slots=True, kw_only=True)
+class LastRun:
+    """What a run was asked and how it ended; `exit` is None while it goes on or when it was killed.
+
+    `began` is None when it was refused before it had the ledger.
+    """
+
+    pid: int
+    steps: Sequence[str]
+    batches: Sequence[str]
+    began: str | None = None
+    ended: str | None = None
+    exit: int | None = None
+    why: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what is kept of it."""
+        return {
+            "pid": self.pid, "steps": list(self.steps), "batches": list(self.batches),
+            "began": self.began, "ended": self.ended, "exit": self.exit, "why": self.why,
+        }  # fmt: skip
+
+
+@dataclass(slots=True, kw_only=True)
+class Telling:
+    """Writes the file; that it cannot be written stops no run."""
+
+    desk: Desk
+    run: LastRun
+    code: Exit = field(default=Exit.OK)
+
+    def begins(self) -> None:
+        """Tell that the ledger is held and the steps begin."""
+        self.run.began = self.desk.clock.now()
+        self._write()
+
+    def ends(self, code: Exit, why: str | None) -> None:
+        """Tell how it ended; of another run under way, the file is left to that one."""
+        if self.run.began is None and self._is_anothers():
+            return
+        self.run.ended, self.run.exit = self.desk.clock.now(), int(code)
+        self.run.why = None if why is None else why[:WHY_MAX]
+        self._write()
+
+    def _is_anothers(self) -> bool:
+        path = self.desk.ledger_path
+        return not path.exists() or holder(path.with_name("lock")) is not None
+
+    def _write(self) -> None:
+        path = self.desk.ledger_path.with_name(FILE)
+        with suppress(OSError):
+            whole(path, json.dumps(self.run.as_json()).encode(), replace=True)
+
+
+@contextmanager
+def telling(desk: Desk, steps: Sequence[str], batches: Sequence[str]) -> Iterator[Telling]:
+    """Tell of a run, whatever ends it; its `code` is how it ends when nothing is raised."""
+    told = Telling(desk=desk, run=LastRun(pid=os.getpid(), steps=steps, batches=batches))
+    try:
+        yield told
+    except LedgerLocked:
+        raise
+    except MigrateError as error:
+        told.ends(error.exit_code, "; ".join(line.strip() for line in str(error).splitlines()))
+        raise
+    except KeyboardInterrupt:
+        told.ends(Exit.INTERRUPTED, None)
+        raise
+    except Exception as error:
+        told.ends(Exit.UNEXPECTED, type(error).__name__)  # its words may hold anything
+        raise
+    told.ends(told.code, None)
+
+
+def last_run(desk: Desk) -> LastRun | None:
+    """Return the last run; None when there was none, or nothing that can be read tells of it."""
+    try:
+        with desk.ledger_path.with_name(FILE).open("rb") as file:
+            text = file.read(BYTES_MAX + 1)
+        told = json.loads(text)
+        return LastRun(
+            pid=int(told["pid"]),
+            steps=[str(step) for step in told["steps"]],
+            batches=[str(batch) for batch in told["batches"]],
+            began=_text(told["began"]),
+            ended=_text(told["ended"]),
+            exit=None if told["exit"] is None else int(Exit(told["exit"])),
+            why=_text(told["why"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,280 @@
+"""How far the batches of a plan have come, from the sums of the ledger: it reads no object's row.
+
+Counts close: what was listed is verified, waiting, failed, held back or excluded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from hdh_migrate.codes import Severity
+from hdh_migrate.ledger import Ledger
+from hdh_migrate.model import Arrived, DatasetRow, Grouped, Sample, State, Step, Tally
+from hdh_migrate.pipeline.excused import Waivers, excused
+from hdh_migrate.pipeline.pacing import LATELY_SECONDS, Rate, measured, seconds_left
+from hdh_migrate.pipeline.runner import BatchOrder
+from hdh_migrate.results import Amount
+from hdh_migrate.results.looks import Amounts, Listed, Moved, Pace, Span, StepsStatus, StepState
+
+FRESH_SECONDS = 15.0
+"""A step that was sampled so lately is under way."""
+
+NOTHING = Arrived(0, 0, 0)
+TO_MOVE = (State.LISTED, State.SENDING, State.SENT)
+FAILED = (State.REFUSED, State.FAILED)
+REACHED = {Step.TRANSFER: (State.SENT, State.VERIFIED), Step.VERIFY: (State.VERIFIED,)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One moment of a ledger: all that is told of progress."""
+
+    rows: Sequence[DatasetRow]
+    tallies: Mapping[tuple[int, State], Tally]
+    arrived: Mapping[int, Arrived]
+    causes: Sequence[Grouped]
+    samples: Sequence[Sample]
+    waived: Mapping[int, Tally]
+    """Failed objects that waivers let go, by dataset."""
+    now: float | None
+    """The clock of the samples; None when nobody works, so that no pace is of now."""
+
+    @classmethod
+    def of(cls, ledger: Ledger, now: float | None, waivers: Waivers) -> Seen:
+        """Look once; findings are gone through only where something failed and may be waived."""
+        rows = ledger.datasets()
+        return cls(
+            rows=rows,
+            waived=ledger.tallied(excused(ledger, rows, waivers)),
+            tallies=ledger.tallies(),
+            arrived=ledger.arrived(),
+            causes=ledger.causes(),
+            samples=ledger.samples(),
+            now=now,
+        )
+
+    def sum(self, rows: Iterable[DatasetRow], *states: State) -> Tally:
+        """Return objects and bytes of some datasets in some states."""
+        found = (self.tallies.get((row.id, state)) for row in rows for state in states)
+        return sum((one for one in found if one is not None), Tally())
+
+    def parts(self, rows: Iterable[DatasetRow]) -> Arrived:
+        """Return what has arrived of large objects under way in some datasets."""
+        found = [self.arrived.get(row.id, NOTHING) for row in rows]
+        return Arrived(*(sum(column) for column in zip(*found, strict=True))) if found else NOTHING
+
+    def fresh(self, batch: str, step: str) -> bool:
+        """Say whether a step of a batch is under way now."""
+        last = next((one for one in reversed(self.samples) if one.step == step), None)
+        if self.now is None or last is None or last.batch != batch:
+            return False
+        return 0 <= self.now - last.seconds < FRESH_SECONDS
+
+
+class Progress:
+    """One batch of the plan in what was seen."""
+
+    def __init__(self, seen: Seen, name: str, waits: Sequence[str]) -> None:
+        self._seen, self.name, self.waits = seen, name, list(waits)
+        self._rows = [row for row in seen.rows if row.batch == name]
+        self._closed = bool(self._rows) and all(row.sealed for row in self._rows)
+
+    def sum(self, *states: State) -> Tally:
+        """Return objects and bytes in some states."""
+        return self._seen.sum(self._rows, *states)
+
+    @property
+    def unverified(self) -> int | None:
+        """How many objects are not verified; None: not all of them are listed."""
+        left = self.sum(*TO_MOVE, *FAILED).objects - self.waived.objects
+        return left if self._closed else None
+
+    @property
+    def waived(self) -> Tally:
+        """What failed and is let go by waivers."""
+        return sum((self._seen.waived.get(row.id, Tally()) for row in self._rows), Tally())
+
+    def amounts(self) -> Amounts:
+        """Return everything that was listed, by what is to be done with it."""
+        waiting, none = amount_of(self.sum(*TO_MOVE)), amount_of(Tally())
+        return {
+            "verified": amount_of(self.sum(State.VERIFIED)),
+            "waiting": none if self.waits else waiting,
+            "failed": amount_of(self.sum(*FAILED)),
+            "held_back": waiting if self.waits else none,
+            "excluded": amount_of(self.sum(State.EXCLUDED)),
+        }
+
+    def steps(self) -> StepsStatus:
+        """Return how far each step has come."""
+        arrived = self._seen.parts(self._rows)
+        transfer = self._moved(Step.TRANSFER, arrived.size)
+        return {
+            "inventory": self._inventory(),
+            "transfer": {
+                **transfer,
+                "arrived": {
+                    "objects": arrived.objects, "parts": arrived.parts, "bytes": arrived.size,
+                },
+            },
+            "verify": self._moved(Step.VERIFY, 0),
+        }  # fmt: skip
+
+    def _inventory(self) -> Listed:
+        everything, refused = self.sum(*State), self.sum(State.REFUSED)
+        begun = any(row.sealed or row.pages for row in self._rows)
+        state: StepState = "begun" if begun else "not begun"
+        if self._closed:
+            state = "failed" if refused.objects else "done"
+        elif begun and self._seen.now is not None:
+            state = "under way"
+        return {
+            "state": state,
+            "done": state == "done",
+            "objects": everything.objects,
+            "bytes": everything.size,
+        }
+
+    def _moved(self, step: Step, parts: int) -> Moved:
+        of, failed = self.sum(*TO_MOVE, *FAILED, State.VERIFIED), self.sum(*FAILED)
+        reached = self.sum(*REACHED[step]) + Tally(size=parts)
+        left = Tally(
+            objects=of.objects - failed.objects - reached.objects,
+            size=of.size - failed.size - reached.size,
+        )
+        state = self._state(step, left, failed, begun=bool(reached.objects or reached.size))
+        return {
+            "state": state,
+            "done": state == "done",
+            "objects": reached.objects,
+            "of_objects": of.objects,
+            "bytes": reached.size,
+            "of_bytes": of.size,
+            "failed": amount_of(failed),
+            **self._pace(step, left),
+        }
+
+    def _state(self, step: Step, left: Tally, failed: Tally, *, begun: bool) -> StepState:
+        if self._seen.fresh(self.name, step):
+            return "under way"
+        if self._closed and not left.objects:
+            return "failed" if failed.objects > self.waived.objects else "done"
+        if self.waits and self._rows:
+            return "held back"
+        return "begun" if begun else "not begun"
+
+    def _pace(self, step: Step, left: Tally) -> Pace:
+        mine = [one for one in self._seen.samples if (one.batch, one.step) == (self.name, step)]
+        lately = measured(mine, lately=LATELY_SECONDS)
+        if not self._seen.fresh(self.name, step) or lately is None:
+            return {"bytes_per_second": None, "objects_per_second": None, "eta_seconds": None,
+                    "eta_range": None}  # fmt: skip
+        rates = [one for one in (lately, measured(mine)) if one is not None]
+        rate = lately.bytes_per_second
+        return {
+            "bytes_per_second": round(rate),
+            "objects_per_second": round(lately.objects_per_second, 1),
+            "eta_seconds": round(left.size / rate) if rate > 0 else None,
+            "eta_range": span_of(left, rates),
+        }
+
+
+def batch_state(steps: StepsStatus) -> StepState:
+    """Return how far a batch has come as a whole."""
+    states = [steps["inventory"]["state"], steps["transfer"]["state"], steps["verify"]["state"]]
+    if "under way" in states:
+        return "under way"
+    if "held back" in states:
+        return "held back"
+    if states[-1] == "not begun" and states != ["not begun"] * 3:
+        return "begun"
+    return states[-1]
+
+
+def progress_of(seen: Seen, batches: Sequence[BatchOrder]) -> list[Progress]:
+    """Return every batch of a plan, in its order, each with why no run moves it now."""
+    found: dict[str, Progress] = {}
+    for batch in batches:
+        waits = [
+            *(line for need in batch.needs for line in _unmet(batch.name, found[need])),
+            *_blocked(seen, batch.name),
+        ]
+        found[batch.name] = Progress(seen, batch.name, waits)
+    return list(found.values())
+
+
+def _unmet(batch: str, need: Progress) -> list[str]:
+    left = need.unverified
+    if left is None:
+        return [f"batch {batch} needs batch {need.name}, of which not everything is listed yet"]
+    if left:
+        return [f"batch {batch} needs batch {need.name}, of which {left} objects are not verified"]
+    return []
+
+
+def _blocked(seen: Seen, batch: str) -> list[str]:
+    count = sum(
+        cause.many
+        for cause in seen.causes
+        if cause.batch == batch and cause.severity == Severity.BLOCKER
+    )
+    if not count:
+        return []
+    return [f"batch {batch} has {count} objects that cannot be moved as planned"]
+
+
+def together(amounts: Sequence[Amounts]) -> Amounts:
+    """Return the sums of several batches."""
+    return {
+        "verified": _sum([one["verified"] for one in amounts]),
+        "waiting": _sum([one["waiting"] for one in amounts]),
+        "failed": _sum([one["failed"] for one in amounts]),
+        "held_back": _sum([one["held_back"] for one in amounts]),
+        "excluded": _sum([one["excluded"] for one in amounts]),
+    }
+
+
+def _sum(amounts: Sequence[Amount]) -> Amount:
+    return {
+        "objects": sum(one["objects"] for one in amounts),
+        "bytes": sum(one["bytes"] for one in amounts),
+    }
+
+
+def eta_of(seen: Seen, batches: Sequence[Progress]) -> Span | None:
+    """Return how long it takes until all is verified, at the pace that was measured last.
+
+    None when nobody works, something is not listed yet, or no pace is known.
+    """
+    if seen.now is None or any(one.unverified is None for one in batches):
+        return None
+    arrived = sum(one.size for one in seen.arrived.values())
+    send = sum((one.sum(State.LISTED, State.SENDING) for one in batches), Tally())
+    prove = sum((one.sum(*TO_MOVE) for one in batches), Tally())
+    spans = [
+        span_of(Tally(objects=send.objects, size=send.size - arrived), rates_of(seen, "transfer")),
+        span_of(prove, rates_of(seen, "verify") or rates_of(seen, "transfer")),
+    ]
+    known = [one for one in spans if one is not None]
+    if len(known) < len(spans):
+        return None
+    return {"low": sum(one["low"] for one in known), "high": sum(one["high"] for one in known)}
+
+
+def rates_of(seen: Seen, step: str) -> list[Rate]:
+    """Return the pace of a step lately, and over all samples that are kept."""
+    mine = [one for one in seen.samples if one.step == step]
+    found = (measured(mine, lately=LATELY_SECONDS), measured(mine))
+    return [one for one in found if one is not None]
+
+
+def span_of(left: Tally, rates: Sequence[Rate]) -> Span | None:
+    """Return how long what is left may take, in whole seconds."""
+    found = seconds_left(left, rates)
+    return None if found is None else {"low": round(found[0]), "high": round(found[1])}
+
+
+def amount_of(tally: Tally) -> Amount:
+    """Return a tally as it is told."""
+    return {"objects": tally.objects, "bytes": tally.size}

@@ -1,0 +1,110 @@
+"""What a monitor is told of a migration: one exit code, and a line for each reason.
+
+Of several codes the first in `GRAVEST` counts: what is damaged, then what is locked out, then what
+is wrong at the target, then that nobody works, then what is to be looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from hdh_migrate.clocks import seconds_of
+from hdh_migrate.codes import Severity, exit_of
+from hdh_migrate.errors import Exit
+from hdh_migrate.model import Grouped
+from hdh_migrate.results.looks import BatchStatus, Checked, Status, Work
+from hdh_migrate.session.views.at_work import was_killed
+
+MEANINGS: Final = {
+    Exit.DAMAGED: "the ledger is damaged, or the last run ended so",
+    Exit.AUTH: "the last run ended because a credential was refused, or lacks a right",
+    Exit.VERIFICATION_FAILED: "the target does not hold what was sent: an open finding says so",
+    Exit.DRIFTED: "the source changed: an open finding says so",
+    Exit.STOPPED: "work is left that a run would do, and no run is under way",
+    Exit.FINDINGS: "attention: other open findings, a cutover that waits, a last run that was"
+    " refused, a plan that was changed, a run without a word for two hours",
+    Exit.OK: "fine: nothing is left, or a run is under way, and nothing is to be looked at",
+}
+"""The exit codes of `status --check` in the table for operators."""
+
+GRAVEST: Final = tuple(code for code in MEANINGS if code is not Exit.OK)
+
+SILENT_SECONDS: Final = 2 * 3600.0
+"""After so long without a word in its ledger a run is looked at; listing alone can take long."""
+
+_RESUMABLE: Final = (Exit.OK, Exit.FINDINGS, Exit.STOPPED, Exit.INTERRUPTED)
+_STANDING: Final = (Exit.AUTH, Exit.DAMAGED)
+
+
+def verdict(told: Status, causes: Sequence[Grouped]) -> Checked:
+    """Return the exit code of `status --check` and why, the gravest first; 0: nothing to do."""
+    found = [
+        *_of_the_run(told["run"], told["at"]),
+        *_of_the_plan(told),
+        *_of_findings(causes),
+        *(reason for batch in told["batches"] for reason in _of_cutover(batch)),
+        *_idle(told),
+    ]
+    found.sort(key=lambda reason: GRAVEST.index(reason[0]))
+    return {
+        "exit": int(found[0][0]) if found else 0,
+        "why": [why for _, why in found],
+    }
+
+
+Reasons = Iterator[tuple[Exit, str]]
+
+
+def _of_the_run(work: Work, now: str) -> Reasons:
+    if work["alive"]:
+        last = work["last_word"]
+        if last is not None and seconds_of(now) - seconds_of(last) > SILENT_SECONDS:
+            yield Exit.FINDINGS, f"the ledger is held, and was told nothing since {last}"
+        return
+    if work["exit"] is None or work["exit"] in _RESUMABLE:
+        return
+    ended = Exit(work["exit"])
+    why = f"the last run ended with {int(ended)}: {work['why'] or ended.meaning}"
+    yield (ended if ended in _STANDING else Exit.FINDINGS), why
+
+
+def _of_the_plan(told: Status) -> Reasons:
+    if told["plan_changed"]:
+        yield Exit.FINDINGS, "the plan differs from the one this run was started with"
+
+
+def _of_findings(causes: Sequence[Grouped]) -> Reasons:
+    for cause in causes:
+        code = exit_of(cause.code, Severity(cause.severity))
+        if code is not Exit.OK:
+            where = "run" if cause.dataset is None else f"dataset {cause.dataset}"
+            why = f"{cause.many} x {cause.code} ({where}): {cause.detail}"
+            yield (Exit.FINDINGS if code is Exit.REFUSED else code), why
+
+
+def _of_cutover(batch: BatchStatus) -> Reasons:
+    cutover = batch["cutover"]
+    if cutover is not None and cutover["waits"] is not None:
+        waits = cutover["waits"]
+        yield (
+            Exit.FINDINGS,
+            f"cutover of {batch['batch']} stopped at {waits['at']}: {waits['why']}",
+        )
+
+
+def _idle(told: Status) -> Reasons:
+    """Say that nobody is at work though a run would have something to move."""
+    if told["run"]["alive"]:
+        return
+    names = [batch["batch"] for batch in told["batches"] if _has_work(batch)]
+    if names:
+        how = "it was killed" if was_killed(told["run"]) else "none is under way"
+        yield Exit.STOPPED, f"work is left in {', '.join(names)}, and no run: {how}"
+
+
+def _has_work(batch: BatchStatus) -> bool:
+    """Say whether a run would move or list something of a batch now."""
+    if batch["waits"]:
+        return False
+    return bool(batch["amounts"]["waiting"]["objects"]) or not batch["steps"]["inventory"]["done"]
