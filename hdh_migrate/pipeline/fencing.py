@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final
 
 from hdh_migrate.codes import Code, Severity
-from hdh_migrate.errors import Conflict, Fenced, MigrateError, StorageError, Unsupported
+from hdh_migrate.errors import Conflict, Fenced, MigrateError, Unsupported
 from hdh_migrate.events.fence import FenceReleased, FenceReleasing, FenceTaken, FenceTaking
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.jsonform import ABSENT
@@ -322,7 +322,7 @@ class Fencing:
                 self._rewrite(bucket, held, "running")
             elif not self._is_ours(self._writer().head(bucket, held.stored.key), held):
                 self._lose(bucket, look(self._writer(), bucket, self._owner.migration))
-        except StorageError:
+        except MigrateError:
             return
 
     def demand(self) -> None:
@@ -373,17 +373,15 @@ class Fencing:
 
     def leave(self) -> None:
         """Say that no run is under way; what cannot be said is taken for a kill."""
-        if not self._turn.acquire(timeout=JOIN_SECONDS):
-            return  # a renewal hangs
-        try:
-            for bucket, held in self._held.items():
-                if self.lost is None:
-                    self._say(bucket, held, "idle")
-        except StorageError as error:
-            self._progress.note(f"the fence could not be left: {error}")
-        finally:
-            self._held.clear()
-            self._turn.release()
+        with self._turn:
+            try:
+                for bucket, held in self._held.items():
+                    if self.lost is None:
+                        self._say(bucket, held, "idle")
+            except MigrateError as error:
+                self._progress.note(f"the fence could not be left: {error}")
+            finally:
+                self._held.clear()
 
     def release(self, buckets: Collection[str] | None = None) -> None:
         """Say that this ledger has no more to write, in some buckets; None: in all.
@@ -463,10 +461,20 @@ class Fencing:
 
 
 class Keeper:
-    """Renews fences from a thread of its own, until it is stopped."""
+    """Renews fences from a thread of its own until it is stopped, and leaves them then.
 
-    def __init__(self, fencing: Fencing, *, seconds: float = RENEW_SECONDS) -> None:
-        self._fencing, self._seconds = fencing, seconds
+    Nobody waits for a target that hangs: neither a run that goes on, nor one that ends.
+    """
+
+    def __init__(
+        self,
+        fencing: Fencing,
+        *,
+        seconds: float = RENEW_SECONDS,
+        patience: float = JOIN_SECONDS,
+    ) -> None:
+        """Begin; `seconds` lie between two renewals, `patience` is for the last request."""
+        self._fencing, self._seconds, self._patience = fencing, seconds, patience
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="fence", daemon=True)
         self._thread.start()
@@ -474,11 +482,12 @@ class Keeper:
     def _keep(self) -> None:
         while not self._over.wait(self._seconds):
             self._fencing.renew()
+        self._fencing.leave()
 
     def stop(self) -> None:
-        """End the thread; a request that is under way is not waited for long."""
+        """Leave the fences and end the thread; a request that hangs is not waited for long."""
         self._over.set()
-        self._thread.join(JOIN_SECONDS)
+        self._thread.join(self._patience)
 
 
 def _shows(standing: Standing, nonce: str) -> bool:

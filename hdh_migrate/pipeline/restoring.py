@@ -62,6 +62,7 @@ class Restoring:
         Raises:
             UsageError: nobody has found a foreign object in the place of one of these.
             Conflict: something else is under the name that a copy was to get.
+            Fenced: another ledger, or another copy of this one, writes at the target by now.
             StorageError, Interrupted: it ended early; the same command goes on.
         """
         before = {
@@ -135,6 +136,8 @@ class Restoring:
         for row in ctx.ledger.erasable_of(self._batch, wanted):
             if ctx.stop.is_set():
                 raise Interrupted("stopped between two objects; the same command goes on")
+            if (lost := ctx.fenced()) is not None:
+                raise lost
             stored = look(ctx, self._routes[row.dataset], row)
             if stored is None or is_ours(ctx, row, stored):
                 found.others.append(row.id)

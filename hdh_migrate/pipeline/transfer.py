@@ -40,7 +40,9 @@ class Transfer:
 
         Raises:
             AuthFailed, Interrupted, Transient: the run ended early and can be resumed.
+            Fenced: another ledger, or another copy of this one, writes at the target by now.
         """
+        self._demand_the_fence()  # the uploads of who took over would look like ours
         for dataset in self._datasets.values():
             self._prepare(dataset)
         self._ctx.pins = self._ctx.ledger.pins()
@@ -50,9 +52,14 @@ class Transfer:
             return
         self._ctx.progress.step(self._batch, Step.TRANSFER, objects=objects, size=size)
         self._dispatch.run(Role.MOVE, self._next, self._apply, self._lost, self._record)
+        self._demand_the_fence()
         for number in self._large.began:
             # A begin whose reply was lost, or whose worker died, left an upload nobody knows.
             Uploads(self._ctx).sweep(self._datasets[number])
+
+    def _demand_the_fence(self) -> None:
+        if (lost := self._ctx.fenced()) is not None:
+            raise lost
 
     # --- before the first order --------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from azure.storage.blob import ContainerClient
 
 from hdh_migrate.demo.servers import Azurite
 from hdh_migrate.errors import Exit
+from hdh_migrate.model import FENCES
 from tests.support import lies
 from tests.support.affair import BIG, SMALL, Affair
 from tests.support.proxy import Action, Match
@@ -209,7 +210,8 @@ def test_a_listing_that_is_none_moves_nothing(affair: Affair, lie: str) -> None:
     assert affair.run() is not Exit.OK
 
     assert not affair.verified()
-    assert not affair.bucket.client.list_objects_v2(Bucket=affair.bucket.name).get("Contents")
+    held = affair.bucket.client.list_objects_v2(Bucket=affair.bucket.name).get("Contents", ())
+    assert all(one["Key"].startswith(FENCES) for one in held)
 
 
 # --- the target ----------------------------------------------------------------------------------

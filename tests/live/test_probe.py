@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.evidence.signatures.signing import load_verifier, verify_envelope
+from hdh_migrate.model import FENCES
 from hdh_migrate.targets import profiles
 from hdh_migrate.targets.probing.bench import ROOT
 from tests.support.errand import BUCKET, Errand, errand
@@ -49,7 +50,7 @@ def observed(record: dict[str, Any]) -> dict[str, Any]:
 
 def nothing_left(server: StrictS3) -> bool:
     bucket = server.store.buckets[BUCKET]
-    return not bucket.objects and not bucket.uploads
+    return not bucket.uploads and all(key.startswith(FENCES) for key in bucket.objects)
 
 
 @pytest.mark.parametrize("name", profiles.names())

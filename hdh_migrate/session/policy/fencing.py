@@ -54,7 +54,6 @@ def fenced(
         yield fencing
     finally:
         keeper.stop()
-        fencing.leave()
 
 
 def fencing_of(desk: Desk, opened: Sequence[Services], ledger: Ledger, *, user: str) -> Fencing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -17,9 +18,9 @@ from hdh_migrate.events.fence import FenceReleased, FenceTaken, FenceTaking
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Place, Stamp, State, Step
 from hdh_migrate.pipeline.fence import Shown, fence_key, known
-from hdh_migrate.pipeline.fencing import Fencing, Owner, TakeOver
+from hdh_migrate.pipeline.fencing import Fencing, Keeper, Owner, TakeOver
 from hdh_migrate.pipeline.runner import Runner
-from tests.support.fakes import FakeTarget
+from tests.support.fakes import FakeTarget, _Object
 from tests.support.quiet import Waits
 from tests.support.script import Killed, Point
 from tests.support.world import ALL, BIG, ONE, RUN_TAG, SMALL, World
@@ -43,10 +44,7 @@ class Machine:
         world = self.world
         ledger = world.open()
         try:
-            self.fencing = fencing = Fencing(
-                ledger, lambda: world.target, self.owner(), clock=world.clock,
-                retry=world._retry(world.stop), progress=world.notes, wait=world.stop.wait,
-            )  # fmt: skip
+            self.fencing = fencing = self.fences(ledger)
             fencing.take(["dst"], over)
             try:
                 yield ledger, fencing
@@ -54,6 +52,13 @@ class Machine:
                 fencing.leave()
         finally:
             ledger.close()
+
+    def fences(self, ledger: Ledger) -> Fencing:
+        world = self.world
+        return Fencing(
+            ledger, lambda: world.target, self.owner(), clock=world.clock,
+            retry=world._retry(world.stop), progress=world.notes, wait=world.stop.wait,
+        )  # fmt: skip
 
     def owner(self) -> Owner:
         return Owner(
@@ -256,6 +261,41 @@ def test_renewing_asks_one_request_and_outlives_a_target_that_is_away(one: Machi
     assert shown(one).state == "idle"
 
 
+def test_where_versions_are_kept_renewing_writes_none(one: Machine) -> None:
+    hosted(one, Versioned("dst", limits=SMALL))
+    with one.writing() as (_, fencing):
+        calls = one.world.script.calls.copy()
+        fencing.renew()
+        seen = one.world.script.calls - calls
+        assert (seen["claim"], seen["put"], seen["head"], seen["read"]) == (0, 0, 1, 0)
+        one.world.target.keep("dst", KEY, b"{}")
+        fencing.renew()
+        assert fencing.lost is not None
+
+
+def test_a_keeper_renews_and_leaves_and_waits_for_no_target_that_hangs(one: Machine) -> None:
+    ledger, renewed, hangs = one.world.open(), threading.Event(), threading.Event()
+    try:
+        fencing = one.fences(ledger)
+        fencing.take(["dst"])
+        number = one.world.script.calls["claim"]
+        one.world.script.at("claim", number + 2, "after", renewed.set)
+        keeper = Keeper(fencing, seconds=0.001)
+        assert renewed.wait(30)
+        keeper.stop()
+        assert shown(one).state == "idle"
+        fencing.take(["dst"])
+        number = one.world.script.calls["claim"]
+        one.world.script.at("claim", number + 1, "before", lambda: hangs.wait(30))
+        keeper = Keeper(fencing, patience=0.01)
+        keeper.stop()
+        assert shown(one).state == "running"
+        hangs.set()
+        keeper.stop()
+    finally:
+        ledger.close()
+
+
 # --- taking over ----------------------------------------------------------------------------------
 
 
@@ -363,6 +403,14 @@ def test_a_released_fence_is_free_for_another_ledger_and_for_no_older_copy(
 
 
 # --- hosts that keep no conditions ----------------------------------------------------------------
+
+
+class Versioned(FakeTarget):
+    """Keeps every version, and says so."""
+
+    def _object(self, key: str, data: bytes, stamp: Stamp) -> _Object:
+        made = super()._object(key, data, stamp)
+        return replace(made, stored=replace(made.stored, version_id=f"v{len(data)}"))
 
 
 class Careless(FakeTarget):
