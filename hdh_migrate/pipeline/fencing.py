@@ -90,7 +90,7 @@ class _Held:
 
 
 class Fencing:
-    """This ledger's fences; `epoch` is the one in which it writes.
+    """This ledger's fences; `epoch` is the one in which it writes, once they are taken.
 
     The ledger is written to by who takes and releases alone; `renew` touches only the target, so
     that another thread may call it.
@@ -113,7 +113,7 @@ class Fencing:
         self._wait = wait
         self._held: dict[str, _Held] = {}
         self._turn = threading.Lock()
-        self.epoch = epoch_of(known(ledger))
+        self.epoch = 0
         self.lost: Fenced | None = None
         """Why nothing may be written any more; None: it may."""
 

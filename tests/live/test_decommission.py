@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -73,6 +74,23 @@ def codes(site: Site) -> list[str]:
 
 def names(site: Site) -> set[str]:
     return {blob.name for blob in site.container.client.list_blobs()}
+
+
+def test_an_older_copy_of_the_ledger_deletes_nothing(site: Site) -> None:
+    finalized(site)
+    fence = {"Bucket": site.bucket.name, "Key": ".hdh-migrate-fence/exit.json"}
+    shown = json.loads(site.bucket.client.get_object(**fence)["Body"].read())
+    assert shown["state"] == "released"
+    other = site.folder / "other"
+    shutil.copytree(site.folder / ".hdh-migrate", other)
+    dry_run(site, "--state-dir", str(other), expect=0)
+    site.run()
+
+    refused = execute(site, "--state-dir", str(other), expect=3)
+
+    assert "another copy of this ledger writes there" in refused.err
+    assert names(site) == OBJECTS | SCRATCH
+    assert execute(site, "--json", expect=0).json["requested"] == {"deleted": 4}
 
 
 def test_a_target_that_lost_one_object_and_has_garbage_for_another_keeps_the_source(

@@ -195,3 +195,18 @@ def test_a_fence_holds_no_secret_and_no_name_of_an_object(two: Machines) -> None
         "epoch", "format", "host", "ledger", "migration", "nonce", "pid", "place", "seen",
         "since", "state",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("two", ["rclone_s3"], indirect=True)
+def test_a_host_that_keeps_no_conditions_gets_a_fence_that_is_watched(two: Machines) -> None:
+    assert two.call("one", "inventory")[0] == Exit.OK
+    two.copy("one", "two")
+    run = ("run", str(two.job.plan), "--state-dir", str(two.folder / "one"))
+    done = started(*run, env=two.job.environ)
+    assert done.returncode == Exit.OK, done.stderr
+    assert "watched and not enforced" in done.stderr
+    verified = two.held()
+    assert two.call("two", "run")[0] == Exit.LOCKED
+    assert two.call("two", "fence", "--take-over", "--reason", "one burned")[0] == Exit.OK
+    assert two.call("one", "run")[0] == Exit.LOCKED
+    assert two.held() == verified

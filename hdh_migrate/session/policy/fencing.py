@@ -21,7 +21,7 @@ from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring import Services
 from hdh_migrate.wiring.context import RUN_TAG
 
-WHERE = "one writer"
+WHERE = "the fence"
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def fenced(
     buckets = buckets_of(desk.loaded.plan, selected)
     taken = fencing.take(buckets, over)
     if over is not None:
-        told = f"taken over in {len(taken)} buckets" if taken else "nobody else held a fence"
+        told = f"taken over: {', '.join(taken)}" if taken else "nobody else held a fence"
         desk.progress.note(f"{told}; this ledger writes in epoch {fencing.epoch}")
     keeper = Keeper(fencing)
     try:
