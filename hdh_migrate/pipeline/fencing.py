@@ -1,7 +1,7 @@
 """Take the fences of a plan's buckets, keep them while a verb lasts, and leave or release them.
 
-Every write of a fence is a compare-and-set. Where the host is not seen to keep such conditions the
-fence is written, left alone for a while and read again, and from then on only looked at.
+What is written at the target is `pipeline.post`'s; here stand the intents and receipts of it, and
+what follows from a fence that is lost or taken over.
 """
 
 from __future__ import annotations
@@ -14,30 +14,21 @@ from functools import partial
 from typing import Final
 
 from hdh_migrate.codes import Code, Severity
-from hdh_migrate.errors import Conflict, Fenced, MigrateError, Unsupported
+from hdh_migrate.errors import Fenced, MigrateError
 from hdh_migrate.events.fence import FenceReleased, FenceReleasing, FenceTaken, FenceTaking
-from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.jsonform import ABSENT
-from hdh_migrate.model import Stamp, Stored
 from hdh_migrate.pipeline.fence import (
-    FORMAT,
     Known,
-    Shown,
     Standing,
-    State,
     against,
     epoch_of,
-    fence_key,
     holder_of,
     known,
     look,
-    plain,
     refusal,
-    telling,
-    told,
 )
+from hdh_migrate.pipeline.post import Owner, Post
 from hdh_migrate.pipeline.retrying import Retrying
-from hdh_migrate.pipeline.sending import ATTEMPT
 from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.ports.run import Clock, Progress
 from hdh_migrate.ports.stores import TargetWriter
@@ -49,27 +40,11 @@ SETTLE_SECONDS: Final = 2.0
 """How long a fence without conditions is left alone before it is read again."""
 
 JOIN_SECONDS: Final = 5.0
-REWRITES_MAX: Final = 3
 
 SOFT: Final = (
     "the host keeps no conditions on writes, so the fence is watched and not enforced: two writers"
     " that begin within seconds may both write until the next look"
 )
-
-NO_ETAG: Final = "0" * 32
-"""What no object has; a host that replaces it all the same keeps no conditions."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
-    """Who takes fences: a ledger, and where its file lies."""
-
-    migration: str
-    ledger: str
-    place: str
-    host: str
-    pid: int
-    user: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,21 +54,11 @@ class TakeOver:
     reason: str
 
 
-@dataclass(slots=True, kw_only=True)
-class _Held:
-    """One bucket's fence in our hand."""
-
-    nonce: str
-    since: str
-    stored: Stored
-    firm: bool
-
-
 class Fencing:
     """This ledger's fences; `epoch` is the one in which it writes, once they are taken.
 
-    The ledger is written to by who takes and releases alone; `renew` touches only the target, so
-    that another thread may call it.
+    The ledger is written to by who takes and releases alone; `renew` and `leave` touch only the
+    target, so that another thread may call them.
     """
 
     def __init__(
@@ -111,24 +76,13 @@ class Fencing:
         self._ledger, self._writer, self._owner = ledger, writer, owner
         self._clock, self._retry, self._progress = clock, retry, progress
         self._wait = wait
-        self._held: dict[str, _Held] = {}
+        self._posts: dict[str, Post] = {}
         self._turn = threading.Lock()
         self.epoch = 0
         self.lost: Fenced | None = None
         """Why nothing may be written any more; None: it may."""
 
     # --- taking --------------------------------------------------------------------------------
-
-    def look(self, buckets: Sequence[str]) -> Mapping[str, Standing | None]:
-        """Read the fences of some buckets.
-
-        Raises:
-            StorageError: it cannot be told.
-        """
-        return {
-            bucket: self._retry(partial(look, self._writer(), bucket, self._owner.migration))
-            for bucket in buckets
-        }
 
     def take(self, buckets: Sequence[str], over: TakeOver | None = None) -> list[str]:
         """Be the one that writes in these buckets; return those that were taken over.
@@ -148,141 +102,69 @@ class Fencing:
             raise
 
     def _take(self, buckets: Sequence[str], over: TakeOver | None) -> list[str]:
-        own, found = known(self._ledger), self.look(buckets)
-        problems = {
-            bucket: why
-            for bucket, standing in found.items()
-            if (why := self._against(bucket, standing, own)) is not None
+        own = known(self._ledger)
+        found = {
+            bucket: self._retry(partial(look, self._writer(), bucket, self._owner.migration))
+            for bucket in buckets
         }
+        problems = self._problems(found, own)
         if problems and over is None:
             raise refusal(list(problems.values()))
         was = epoch_of(own)
-        self.epoch = self._next_epoch(found, own, rising=set(problems))
-        nonces = {bucket: secrets.token_hex(16) for bucket in found}
-        for bucket, standing in found.items():
-            self._ledger.event(self._intent(bucket, standing, nonces[bucket], over, problems))
+        self.epoch = _next_epoch(found, own, rising=bool(problems))
+        posts = {bucket: self._post(bucket) for bucket in found}
+        for bucket, post in posts.items():
+            reason = over.reason if over is not None and bucket in problems else None
+            self._ledger.event(self._intent(post, found[bucket], reason))
         self._ledger.commit()
-        for bucket, standing in found.items():
-            self._held[bucket] = self._write(bucket, standing, nonces[bucket])
+        for bucket, post in posts.items():
+            self._posts[bucket] = post
+            post.put_up(found[bucket])
         self._settle()
         with self._ledger.whole():
             if self.epoch > was:
                 self._give_up_uploads()
-            for bucket, held in self._held.items():
+            for post in self._posts.values():
                 self._ledger.event(
                     FenceTaken(
-                        bucket=bucket, epoch=self.epoch, nonce=held.nonce, firm=held.firm
+                        bucket=post.bucket, epoch=post.epoch, nonce=post.nonce, firm=post.firm
                     )
                 )  # fmt: skip
             self._note_softness()
             self._ledger.commit()
         return list(problems)
 
-    def _against(
-        self, bucket: str, standing: Standing | None, own: Mapping[str, Known]
-    ) -> str | None:
-        return against(
-            bucket, standing, own.get(bucket, Known()),
-            ledger=self._owner.ledger, place=self._owner.place,
+    def _problems(
+        self, found: Mapping[str, Standing | None], own: Mapping[str, Known]
+    ) -> dict[str, str]:
+        name, place = self._owner.ledger, self._owner.place
+        problems = {}
+        for bucket, standing in found.items():
+            mine = own.get(bucket, Known())
+            if (why := against(bucket, standing, mine, ledger=name, place=place)) is not None:
+                problems[bucket] = why
+        return problems
+
+    def _post(self, bucket: str) -> Post:
+        return Post(
+            bucket=bucket, owner=self._owner, epoch=self.epoch, nonce=secrets.token_hex(16),
+            writer=self._writer, retry=self._retry, clock=self._clock,
         )  # fmt: skip
 
-    def _next_epoch(
-        self,
-        found: Mapping[str, Standing | None],
-        own: Mapping[str, Known],
-        *,
-        rising: set[str],
-    ) -> int:
-        """Return the epoch to write in: a later one than of whom anything is taken over from."""
-        shown = {
-            bucket: standing.shown
-            for bucket, standing in found.items()
-            if standing is not None and standing.shown is not None
-        }
-        ours = [
-            one.epoch
-            for bucket, one in shown.items()
-            if one.nonce in own.get(bucket, Known()).nonces
-        ]
-        others = [
-            one.epoch
-            for bucket, one in shown.items()
-            if one.nonce not in own.get(bucket, Known()).nonces
-        ]
-        epoch = max([epoch_of(own), *ours])
-        if rising or others:
-            epoch = max([epoch, *others]) + 1
-        return epoch
-
-    def _intent(
-        self,
-        bucket: str,
-        standing: Standing | None,
-        nonce: str,
-        over: TakeOver | None,
-        problems: Mapping[str, str],
-    ) -> FenceTaking:
-        rising = bucket in problems and over is not None
-        shown = None if standing is None else standing.shown
+    def _intent(self, post: Post, standing: Standing | None, reason: str | None) -> FenceTaking:
+        shown = None if standing is None or reason is None else standing.shown
         return FenceTaking(
-            bucket=bucket, epoch=self.epoch, nonce=nonce, user=self._owner.user,
-            over=holder_of(shown) if rising and shown is not None else ABSENT,
-            reason=over.reason if rising and over is not None else ABSENT,
+            bucket=post.bucket, epoch=post.epoch, nonce=post.nonce, user=self._owner.user,
+            over=ABSENT if shown is None else holder_of(shown),
+            reason=ABSENT if reason is None else reason,
         )  # fmt: skip
-
-    def _write(self, bucket: str, standing: Standing | None, nonce: str) -> _Held:
-        """Put our fence in the place of what was seen, and see whether the host keeps conditions.
-
-        Raises:
-            Fenced: it is not what was seen any more.
-        """
-        since = self._clock.now()
-        was = None if standing is None else standing.stored.etag
-        held = _Held(
-            nonce=nonce, since=since, firm=True,
-            stored=Stored(key=fence_key(self._owner.migration), size=0, etag=was or ""),
-        )  # fmt: skip
-        body = self._body(held, "running")
-        try:
-            held.stored = self._claim(bucket, held, body, was)
-        except Unsupported:
-            held.firm = False
-        except Conflict:
-            now = look(self._writer(), bucket, self._owner.migration)
-            if now is not None and now.shown is not None and now.shown.nonce == nonce:
-                held.stored = now.stored  # the reply was lost
-            elif now is None or standing is None or now.stored.etag != was:
-                raise self._overtaken(bucket, now) from None
-            else:  # a host that refuses If-Match with the very ETag that it shows
-                held.firm = False
-        if held.firm:
-            held.firm = self._keeps_conditions(bucket, held, body)
-        else:
-            held.stored = self._put(bucket, held, body, was)
-        return held
-
-    def _keeps_conditions(self, bucket: str, held: _Held, body: bytes) -> bool:
-        """Try two writes that must fail; what they write if they do not is the same fence."""
-        for wrong in (None, NO_ETAG):
-            try:
-                held.stored = self._claim(bucket, held, body, wrong)
-            except Conflict:
-                continue
-            except Unsupported:
-                pass
-            return False
-        return True
 
     def _settle(self) -> None:
-        soft = [bucket for bucket, held in self._held.items() if not held.firm]
-        if not soft:
-            return
-        self._wait(SETTLE_SECONDS)
-        for bucket in soft:
-            standing = self._retry(partial(look, self._writer(), bucket, self._owner.migration))
-            if standing is None or not _shows(standing, self._held[bucket].nonce):
-                raise self._overtaken(bucket, standing)
-            self._held[bucket].stored = standing.stored
+        soft = [post for post in self._posts.values() if not post.firm]
+        if soft:
+            self._wait(SETTLE_SECONDS)
+        for post in soft:
+            post.settle()
 
     def _give_up_uploads(self) -> None:
         for dataset in self._ledger.datasets():
@@ -291,16 +173,16 @@ class Fencing:
                     self._ledger.drop_upload(entry.id)
 
     def _note_softness(self) -> None:
-        soft = [f"bucket {name}: {SOFT}" for name, held in self._held.items() if not held.firm]
+        soft = [f"bucket {name}: {SOFT}" for name, post in self._posts.items() if not post.firm]
         for detail in soft:
             self._progress.note(detail)
-        known = {
+        noted = {
             one["detail"]
             for one in (self._ledger.findings(severity=Severity.NOTE) if soft else ())
             if one["code"] == Code.FENCE_SOFT
         }
         for detail in soft:
-            if detail not in known:
+            if detail not in noted:
                 self._ledger.finding(Code.FENCE_SOFT, detail)
 
     # --- keeping -------------------------------------------------------------------------------
@@ -311,17 +193,15 @@ class Fencing:
         What cannot be told now is told next time: who writes is not decided by time.
         """
         with self._turn:
-            for bucket, held in self._held.items():
+            for post in self._posts.values():
                 if self.lost is None:
-                    self._renew(bucket, held)
+                    self._renew(post)
 
-    def _renew(self, bucket: str, held: _Held) -> None:
+    def _renew(self, post: Post) -> None:
         try:
-            # Where versions are kept each write would stay for ever.
-            if held.firm and held.stored.version_id in {None, "null"}:
-                self._rewrite(bucket, held, "running")
-            elif not self._is_ours(self._writer().head(bucket, held.stored.key), held):
-                self._lose(bucket, look(self._writer(), bucket, self._owner.migration))
+            post.renew()
+        except Fenced as error:
+            self.lost = error
         except MigrateError:
             return
 
@@ -332,132 +212,47 @@ class Fencing:
             Fenced: somebody else writes here by now.
             StorageError: it cannot be told.
         """
-        for bucket, held in self._held.items():
-            key = held.stored.key
-            stored = self._retry(partial(self._writer().head, bucket, key))
-            if not self._is_ours(stored, held):
-                self._lose(bucket, look(self._writer(), bucket, self._owner.migration))
         if self.lost is not None:
             raise self.lost
-
-    def _is_ours(self, stored: Stored | None, held: _Held) -> bool:
-        return stored is not None and stored.metadata.get(ATTEMPT) == self._tag(held)
-
-    def _rewrite(self, bucket: str, held: _Held, state: State) -> bool:
-        """Write our fence anew in its own place; False: it was not written."""
-        for _ in range(REWRITES_MAX):
-            try:
-                held.stored = self._once(bucket, held, self._body(held, state), held.stored.etag)
-            except Conflict:
-                now = self._writer().head(bucket, held.stored.key)
-                if now is None or not self._is_ours(now, held):
-                    self._lose(bucket, look(self._writer(), bucket, self._owner.migration))
-                    return False
-                if now.etag == held.stored.etag:
-                    break  # a host that refuses If-Match with the very ETag that it shows
-                held.stored = now  # the reply of an earlier write was lost
-            else:
-                return True
-        held.firm = False
-        return False
-
-    def _lose(self, bucket: str, standing: Standing | None) -> None:
-        self.lost = self._overtaken(bucket, standing)
-
-    def _overtaken(self, bucket: str, standing: Standing | None) -> Fenced:
-        shown = None if standing is None else standing.shown
-        who = "it is gone" if shown is None else f"it is held by {told(shown)}"
-        return Fenced(f"the fence of bucket {bucket} is not this ledger's any more: {who}")
+        with self._turn:
+            for post in self._posts.values():
+                post.demand()
 
     # --- leaving -------------------------------------------------------------------------------
 
     def leave(self) -> None:
         """Say that no run is under way; what cannot be said is taken for a kill."""
         with self._turn:
-            try:
-                for bucket, held in self._held.items():
-                    if self.lost is None:
-                        self._say(bucket, held, "idle")
-            except MigrateError as error:
-                self._progress.note(f"the fence could not be left: {error}")
-            finally:
-                self._held.clear()
+            for post in self._posts.values() if self.lost is None else ():
+                try:
+                    post.say("idle")
+                except MigrateError as error:
+                    self._progress.note(f"the fence could not be left: {error}")
+            self._posts.clear()
 
     def release(self, buckets: Collection[str] | None = None) -> None:
         """Say that this ledger has no more to write, in some buckets; None: in all.
 
-        A later run may take them again.
-
         Nothing is deleted: no host deletes under a condition, and a fence that is gone would
-        tell nobody in which epoch to go on.
+        tell nobody in which epoch to go on. A later run may take it again.
 
         Raises:
             Fenced: somebody else holds it by now.
             StorageError: it cannot be written; the same again does it.
         """
         with self._turn:
-            for bucket, held in list(self._held.items()):
+            for bucket, post in list(self._posts.items()):
                 if buckets is None or bucket in buckets:
-                    self._release(bucket, held)
-                    del self._held[bucket]
+                    self._release(post)
+                    del self._posts[bucket]
 
-    def _release(self, bucket: str, held: _Held) -> None:
-        ledger, epoch, nonce = self._ledger, self.epoch, held.nonce
+    def _release(self, post: Post) -> None:
+        ledger, bucket, epoch, nonce = self._ledger, post.bucket, post.epoch, post.nonce
         ledger.event(FenceReleasing(bucket=bucket, epoch=epoch, nonce=nonce, user=self._owner.user))
         ledger.commit()
-        self._retry(partial(self._say, bucket, held, "released"))
-        if self.lost is not None:
-            raise self.lost
+        self._retry(partial(post.say, "released"))
         ledger.event(FenceReleased(bucket=bucket, epoch=epoch, nonce=nonce))
         ledger.commit()
-
-    def _say(self, bucket: str, held: _Held, state: State) -> None:
-        if (held.firm and self._rewrite(bucket, held, state)) or self.lost is not None:
-            return
-        if not self._is_ours(self._writer().head(bucket, held.stored.key), held):
-            self._lose(bucket, look(self._writer(), bucket, self._owner.migration))
-            return
-        held.stored = self._put(bucket, held, self._body(held, state), held.stored.etag)
-
-    # --- writing -------------------------------------------------------------------------------
-
-    def _body(self, held: _Held, state: State) -> bytes:
-        owner = self._owner
-        shown = Shown(
-            format=FORMAT, migration=owner.migration, ledger=owner.ledger, epoch=self.epoch,
-            nonce=held.nonce, place=owner.place, host=plain(owner.host), pid=owner.pid,
-            since=held.since, seen=self._clock.now(), state=state,
-        )  # fmt: skip
-        return canonical_json(shown.as_json())
-
-    def _tag(self, held: _Held) -> str:
-        return f"{self._owner.ledger}.fence.{held.nonce}"
-
-    def _claim(self, bucket: str, held: _Held, body: bytes, replaces: str | None) -> Stored:
-        return self._retry(partial(self._once, bucket, held, body, replaces))
-
-    def _once(self, bucket: str, held: _Held, body: bytes, replaces: str | None) -> Stored:
-        with telling(bucket, "s3:PutObject"):
-            return self._writer().claim(
-                bucket, held.stored.key, memoryview(body), sha256=sha256_hex(body),
-                stamp=Stamp(attempt=self._tag(held)), replaces=replaces,
-            )  # fmt: skip
-
-    def _put(self, bucket: str, held: _Held, body: bytes, replaces: str | None) -> Stored:
-        def put() -> Stored:
-            with telling(bucket, "s3:PutObject"):
-                return self._writer().put(
-                    bucket, held.stored.key, memoryview(body), sha256=sha256_hex(body),
-                    stamp=Stamp(attempt=self._tag(held)), replaces=replaces,
-                )  # fmt: skip
-
-        try:
-            return self._retry(put)
-        except Conflict:
-            now = look(self._writer(), bucket, self._owner.migration)
-            if now is not None and _shows(now, held.nonce):
-                return now.stored
-            raise self._overtaken(bucket, now) from None
 
 
 class Keeper:
@@ -490,5 +285,16 @@ class Keeper:
         self._thread.join(self._patience)
 
 
-def _shows(standing: Standing, nonce: str) -> bool:
-    return standing.shown is not None and standing.shown.nonce == nonce
+def _next_epoch(
+    found: Mapping[str, Standing | None], own: Mapping[str, Known], *, rising: bool
+) -> int:
+    """Return the epoch to write in: a later one than of whom anything is taken over from."""
+    ours, others = [epoch_of(own)], list[int]()
+    for bucket, standing in found.items():
+        shown = None if standing is None else standing.shown
+        if shown is not None:
+            is_ours = shown.nonce in own.get(bucket, Known()).nonces
+            (ours if is_ours else others).append(shown.epoch)
+    if rising or others:
+        return max([*ours, *others]) + 1
+    return max(ours)

@@ -18,7 +18,8 @@ from hdh_migrate.events.fence import FenceReleased, FenceTaken, FenceTaking
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Place, Stamp, State, Step
 from hdh_migrate.pipeline.fence import Shown, fence_key, known
-from hdh_migrate.pipeline.fencing import Fencing, Keeper, Owner, TakeOver
+from hdh_migrate.pipeline.fencing import Fencing, Keeper, TakeOver
+from hdh_migrate.pipeline.post import Owner
 from hdh_migrate.pipeline.runner import Runner
 from tests.support.fakes import FakeTarget, _Object
 from tests.support.quiet import Waits
@@ -313,6 +314,33 @@ def test_a_take_over_begins_an_epoch_and_tells_whose_and_why(one: Machine, tmp_p
     assert shown(one).epoch == 2
     assert two.run(GONE) is Exit.OK
     assert shown(one).epoch == 3
+
+
+def test_a_holder_that_renews_while_it_is_taken_over_keeps_nobody_out(
+    one: Machine, tmp_path: Path
+) -> None:
+    two = one.copied(tmp_path / "two")
+    with one.writing() as (_, fencing):
+        number = one.world.script.calls["claim"] + 1
+        one.world.script.at("claim", number, "before", fencing.renew)
+        with two.writing(GONE):
+            fencing.renew()
+        assert fencing.lost is not None
+    assert (shown(two).state, shown(two).epoch) == ("idle", 1)
+
+
+def test_of_two_that_take_over_at_once_one_is_refused(one: Machine, tmp_path: Path) -> None:
+    two, three = one.copied(tmp_path / "two"), one.copied(tmp_path / "three")
+    assert one.run() is Exit.OK
+
+    def at_once() -> None:
+        with three.writing(GONE):
+            pass
+
+    one.world.script.at("claim", one.world.script.calls["claim"] + 1, "before", at_once)
+    with pytest.raises(Fenced, match="epoch 1"):
+        two.run(GONE)
+    assert three.run() is Exit.OK
 
 
 def test_nothing_is_taken_over_from_oneself(one: Machine) -> None:

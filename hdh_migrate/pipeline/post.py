@@ -1,0 +1,249 @@
+"""One bucket's fence in our hand: put up, written anew, looked at, and never by chance.
+
+Every write is a compare-and-set. Where the host is not seen to keep such conditions the fence is
+written, left alone for a while and read again, and from then on only looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from hdh_migrate.errors import Conflict, Fenced, Unsupported
+from hdh_migrate.fixity import canonical_json, sha256_hex
+from hdh_migrate.model import Stamp, Stored
+from hdh_migrate.pipeline.fence import (
+    FORMAT,
+    Shown,
+    Standing,
+    State,
+    fence_key,
+    look,
+    plain,
+    telling,
+    told,
+)
+from hdh_migrate.pipeline.retrying import Retrying
+from hdh_migrate.pipeline.sending import ATTEMPT
+from hdh_migrate.ports.run import Clock
+from hdh_migrate.ports.stores import TargetWriter
+
+TRIES: Final = 3
+"""How often a write is tried that met the fence of the same holder, written anew meanwhile."""
+
+NO_ETAG: Final = "0" * 32
+"""What no object has; a host that replaces it all the same keeps no conditions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Who takes fences: a ledger, and where its file lies."""
+
+    migration: str
+    ledger: str
+    place: str
+    host: str
+    pid: int
+    user: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Post:
+    """Our fence in one bucket; nothing here touches the ledger.
+
+    Whatever finds that it is not ours any more raises `Fenced`.
+    """
+
+    bucket: str
+    owner: Owner
+    epoch: int
+    nonce: str
+    writer: Callable[[], TargetWriter]
+    retry: Retrying
+    clock: Clock
+    firm: bool = True
+    """Whether the host was seen to keep conditions."""
+    _since: str = field(init=False)
+    _stored: Stored = field(init=False)
+    """As it was when we wrote it last."""
+
+    def __post_init__(self) -> None:
+        self._since = self.clock.now()
+        self._stored = Stored(key=fence_key(self.owner.migration), size=0, etag="")
+
+    # --- putting it up -------------------------------------------------------------------------
+
+    def put_up(self, standing: Standing | None) -> None:
+        """Put our fence in the place of what was seen, and see whether conditions are kept.
+
+        Raises:
+            Fenced: somebody else's stands there by now.
+            StorageError: the target cannot be written to.
+        """
+        for _ in range(TRIES):
+            was = None if standing is None else standing.stored.etag
+            try:
+                self._stored = self.retry(partial(self._claim, "running", was))
+                break
+            except Unsupported:
+                self.firm = False
+                break
+            except Conflict:
+                now = self._look()
+                if now is not None and self._shows(now):
+                    self._stored = now.stored  # the reply was lost
+                    break
+                if now is None or standing is None or not _same(now, standing):
+                    raise self._overtaken(now) from None
+                if now.stored.etag == was:  # If-Match is refused with the very ETag that is shown
+                    self.firm = False
+                    break
+                standing = now  # its holder wrote it anew
+        else:
+            raise self._overtaken(standing)
+        if self.firm:
+            self.firm = self._keeps_conditions()
+        else:
+            self._put("running", was)
+
+    def _keeps_conditions(self) -> bool:
+        """Try two writes that must fail; what they write if they do not is the same fence."""
+        for wrong in (None, NO_ETAG):
+            try:
+                self._stored = self.retry(partial(self._claim, "running", wrong))
+            except Conflict:
+                continue
+            except Unsupported:
+                pass
+            return False
+        return True
+
+    def settle(self) -> None:
+        """Read again what was written without conditions and then left alone.
+
+        Raises:
+            Fenced: somebody else's stands there by now.
+        """
+        now = self.retry(self._look)
+        if now is None or not self._shows(now):
+            raise self._overtaken(now)
+        self._stored = now.stored
+
+    # --- while it stands -----------------------------------------------------------------------
+
+    def renew(self) -> None:
+        """Write it anew, or only look where writing is no use; one request.
+
+        Raises:
+            Fenced: somebody else's stands there by now.
+            StorageError: it cannot be told.
+        """
+        # Where versions are kept each write would stay for ever.
+        if self.firm and self._stored.version_id in {None, "null"}:
+            self._rewrite("running")
+        else:
+            self._demand()
+
+    def demand(self) -> None:
+        """Demand that it stands.
+
+        Raises:
+            Fenced: somebody else's stands there by now.
+            StorageError: it cannot be told.
+        """
+        self.retry(self._demand)
+
+    def say(self, state: State) -> None:
+        """Write anew how things stand with us.
+
+        Raises:
+            Fenced: somebody else's stands there by now.
+            StorageError: it cannot be written.
+        """
+        if not (self.firm and self._rewrite(state)):
+            self._demand()
+            self._put(state, self._stored.etag)
+
+    def _rewrite(self, state: State) -> bool:
+        """Write it in its own place; False: the host keeps no such condition."""
+        for _ in range(TRIES):
+            try:
+                self._stored = self._claim(state, self._stored.etag)
+            except Conflict:
+                was = self._stored.etag
+                self._demand()
+                if self._stored.etag == was:
+                    break  # If-Match is refused with the very ETag that is shown
+            else:
+                return True
+        self.firm = False
+        return False
+
+    def _demand(self) -> None:
+        now = self.writer().head(self.bucket, self._stored.key)
+        if now is None or now.metadata.get(ATTEMPT) != self._tag:
+            raise self._overtaken(self._look())
+        self._stored = now  # of an earlier write of ours the reply may be lost
+
+    # --- reading and writing -------------------------------------------------------------------
+
+    def _look(self) -> Standing | None:
+        return look(self.writer(), self.bucket, self.owner.migration)
+
+    def _shows(self, standing: Standing) -> bool:
+        return standing.shown is not None and standing.shown.nonce == self.nonce
+
+    def _overtaken(self, standing: Standing | None) -> Fenced:
+        shown = None if standing is None else standing.shown
+        who = "it is gone" if shown is None else f"it is held by {told(shown)}"
+        return Fenced(f"the fence of bucket {self.bucket} is not this ledger's any more: {who}")
+
+    def _body(self, state: State) -> bytes:
+        owner = self.owner
+        shown = Shown(
+            format=FORMAT, migration=owner.migration, ledger=owner.ledger, epoch=self.epoch,
+            nonce=self.nonce, place=owner.place, host=plain(owner.host), pid=owner.pid,
+            since=self._since, seen=self.clock.now(), state=state,
+        )  # fmt: skip
+        return canonical_json(shown.as_json())
+
+    @property
+    def _tag(self) -> str:
+        return f"{self.owner.ledger}.fence.{self.nonce}"
+
+    def _claim(self, state: State, replaces: str | None) -> Stored:
+        body = self._body(state)
+        with telling(self.bucket, "s3:PutObject"):
+            return self.writer().claim(
+                self.bucket, self._stored.key, memoryview(body), sha256=sha256_hex(body),
+                stamp=Stamp(attempt=self._tag), replaces=replaces,
+            )  # fmt: skip
+
+    def _put(self, state: State, replaces: str | None) -> None:
+        body = self._body(state)
+
+        def put() -> Stored:
+            with telling(self.bucket, "s3:PutObject"):
+                return self.writer().put(
+                    self.bucket, self._stored.key, memoryview(body), sha256=sha256_hex(body),
+                    stamp=Stamp(attempt=self._tag), replaces=replaces,
+                )  # fmt: skip
+
+        try:
+            self._stored = self.retry(put)
+        except Conflict:
+            now = self._look()
+            if now is None or not self._shows(now):
+                raise self._overtaken(now) from None
+            self._stored = now.stored
+
+
+def _same(one: Standing, other: Standing) -> bool:
+    """Say whether two looks saw the same holder; what cannot be read has none."""
+    if one.stored.etag == other.stored.etag:
+        return True
+    return one.shown is not None and other.shown is not None and (
+        one.shown.nonce == other.shown.nonce
+    )  # fmt: skip
