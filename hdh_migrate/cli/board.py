@@ -52,8 +52,19 @@ def report(told: Status) -> list[str]:
 def verdict_lines(told: Status) -> list[str]:
     """Return what a monitor shows: a line for the whole, and one for each reason."""
     check = told["check"]
-    word = "fine" if check["exit"] == 0 else Exit(check["exit"]).meaning
+    word = _VERDICTS[Exit(check["exit"])]
     return [f"{told['migration']}: {word}; {working(told['run'], told['at'])}", *check["why"]]
+
+
+_VERDICTS: Final = {
+    Exit.OK: "fine",
+    Exit.FINDINGS: "attention",
+    Exit.VERIFICATION_FAILED: "verification failed",
+    Exit.DRIFTED: "source changed",
+    Exit.STOPPED: "not running",
+    Exit.AUTH: "credential refused",
+    Exit.DAMAGED: "damaged",
+}
 
 
 def screen(told: Status, width: int, height: int, foot: str) -> list[str]:

@@ -139,6 +139,7 @@ class Forecast:
 
     def _dataset(self, one: Leftover) -> DatasetForecast:
         small, listed = one.send.objects - one.large, one.send.objects + one.excluded
+        parts = one.parts - one.arrived.parts  # those that are there are not read again
         pages = 0 if one.sealed else -(-(listed + one.refused + one.lost) // self._page) or 1
         recounts = 0 if one.sealed else -(-(listed + one.refused + one.lost) // RECOUNT_PAGE) or 1
         surveys = 0 if one.row.surveyed else -(-one.existing // TARGET_PAGE) or 1
@@ -154,18 +155,18 @@ class Forecast:
             "again": len(one.again),
             "sent": _amount(one.prove),
             "verified": _amount(one.verified),
-            "arrived_bytes": one.arrived,
+            "arrived_bytes": one.arrived.size,
             "existing": one.existing,
             "parts": one.parts,
             "requests": {
                 "source": {
                     "list": pages + recounts,
-                    "get": small + one.parts,
+                    "get": small + parts,
                     **({"head": one.looked_at} if one.looked_at else {}),
                 },
                 "target": {
                     "list": surveys + 2 + (one.large > 0),
-                    "put": small + one.parts,
+                    "put": small + parts,
                     "upload": 2 * one.large + 2,
                     "head": 2 * one.large + one.occupied,
                     "get": one.send.objects + one.prove.objects + one.tagged,

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
-from hdh_migrate.model import SEGMENT, DatasetRow, Entry, State, Stored, Tally, Waiting
+from hdh_migrate.model import SEGMENT, Arrived, DatasetRow, Entry, State, Stored, Tally, Waiting
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD
 from hdh_migrate.pipeline.excused import excused
@@ -17,6 +17,8 @@ from hdh_migrate.ports.ledger import Ledger
 
 ASKED_ONE_BY_ONE = 1_000
 """So many objects that wait are asked for at the target each; for more it is listed."""
+
+NO_PARTS = Arrived(0, 0, 0)
 
 ASKERS = 8
 """Requests at once."""
@@ -48,8 +50,8 @@ class Leftover:
     large: int = 0
     stored: int = 0
     tagged: int = 0
-    arrived: int = 0
-    """Bytes of parts of large objects that the target has."""
+    arrived: Arrived = NO_PARTS
+    """Parts of large objects that the target has."""
     occupied: int = 0
     """Keys of what is to be sent that are taken at the target."""
     conflicts: int = 0
@@ -80,7 +82,7 @@ def leftover(ctx: Context, row: DatasetRow, decide: Decide, *, sealed: bool) -> 
     found.refused = _refused(ledger, row, found.mended)
     found.lost = ended - found.refused - len(found.again) - len(found.mended)
     found.let_go = len(spared)
-    found.arrived = ledger.arrived().get(row.id, (0, 0, 0))[2]
+    found.arrived = ledger.arrived().get(row.id, found.arrived)
     _occupied(ctx, found, waiting)
     return found
 

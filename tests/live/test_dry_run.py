@@ -86,6 +86,7 @@ def test_it_foretells_each_run_of_a_story(story: Story) -> None:
     second = told["batches"][1]
     assert second["arrived_bytes"] == there > 0
     assert second["egress_bytes"] == second["bytes"] - there
+    assert second["requests"]["target"]["put"] < second["parts"]
     assert told["exit"] == 0
     assert story.run(Step.TRANSFER) is Exit.OK
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hdh_migrate.codes import Severity
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Arrived, DatasetRow, Grouped, Sample, State, Step, Tally
-from hdh_migrate.pipeline.excused import Waivers, excused
+from hdh_migrate.pipeline.excused import Waived, excused, nothing_waived
 from hdh_migrate.pipeline.pacing import LATELY_SECONDS, Rate, measured, seconds_left
 from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.results import Amount
@@ -41,12 +41,12 @@ class Seen:
     """The clock of the samples; None when nobody works, so that no pace is of now."""
 
     @classmethod
-    def of(cls, ledger: Ledger, now: float | None, waivers: Waivers) -> Seen:
+    def of(cls, ledger: Ledger, now: float | None, waived: Waived) -> Seen:
         """Look once; findings are gone through only where something failed and may be waived."""
         rows = ledger.datasets()
         return cls(
             rows=rows,
-            waived=ledger.tallied(excused(ledger, rows, waivers)),
+            waived={} if waived is nothing_waived else _let_go(ledger, rows, waived),
             tallies=ledger.tallies(),
             arrived=ledger.arrived(),
             causes=ledger.causes(),
@@ -178,6 +178,10 @@ class Progress:
             "eta_seconds": round(left.size / rate) if rate > 0 else None,
             "eta_range": span_of(left, rates),
         }
+
+
+def _let_go(ledger: Ledger, rows: Sequence[DatasetRow], waived: Waived) -> Mapping[int, Tally]:
+    return ledger.tallied(excused(ledger, rows, lambda: waived))
 
 
 def batch_state(steps: StepsStatus) -> StepState:

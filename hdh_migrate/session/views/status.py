@@ -22,7 +22,6 @@ from hdh_migrate.results.looks import (
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.changing import bears
 from hdh_migrate.session.policy.excuses import excuses
-from hdh_migrate.session.verbs import cutover
 from hdh_migrate.session.views.at_work import work_of
 from hdh_migrate.session.views.progress import (
     Progress,
@@ -61,9 +60,9 @@ def _status(
 ) -> Status:
     work = work_of(desk, ledger)
     at, waived = desk.clock.now(), _waived(desk, ledger)
-    seen = Seen.of(ledger, desk.clock.monotonic() if work["alive"] else None, lambda: waived)
+    seen = Seen.of(ledger, desk.clock.monotonic() if work["alive"] else None, waived)
     chosen = [one for one in progress_of(seen, batches) if not selected or one.name in selected]
-    planned = cutover.looks(ledger, desk)
+    planned = _cutovers(ledger, desk)
     told = [_batch(one, planned.get(one.name)) for one in chosen]
     causes = [
         one for one in seen.causes if not selected or one.batch is None or one.batch in selected
@@ -82,6 +81,14 @@ def _status(
     }
     found["check"] = verdict(found, _held_against(ledger, causes, waived))
     return found
+
+
+def _cutovers(ledger: Ledger, desk: Desk) -> dict[str, CutoverStatus]:
+    if not desk.loaded.plan.cutovers:
+        return {}
+    from hdh_migrate.session.verbs import cutover  # much, and only for a plan that has one
+
+    return cutover.looks(ledger, desk)
 
 
 def _waived(desk: Desk, ledger: Ledger) -> Waived:

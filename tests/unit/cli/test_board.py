@@ -107,5 +107,5 @@ def test_a_monitor_gets_one_line_for_the_whole_and_one_for_each_reason() -> None
     (line,) = verdict_lines(standing(batch("all")))
     assert line.startswith("emc2-exit: fine; no run is under way, the last one ended 2026-11-26T")
     lines = verdict_lines(standing(batch("b"), check={"exit": 7, "why": ["work is left in b"]}))
-    assert lines[0].startswith("emc2-exit: stopped cleanly; the same command goes on; ")
+    assert lines[0].startswith("emc2-exit: not running; ")
     assert lines[1:] == ["work is left in b"]

@@ -1,0 +1,109 @@
+"""How the last run ended is told whatever ended it, without a word that may name an object."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from hdh_migrate.errors import AuthFailed, Exit, LedgerLocked, Refused
+from hdh_migrate.ledger.holding import RunLock
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.timekeeping import offline
+from hdh_migrate.session.verbs.run import bound_ledger
+from hdh_migrate.session.views.at_work import was_killed, work_of
+from hdh_migrate.session.views.last_run import FILE, last_run, telling
+from tests.support.quiet import Notes
+from tests.unit.cli.test_watch import plan
+
+__all__ = ["plan"]
+
+
+@pytest.fixture
+def desk(plan: Path) -> Desk:
+    return Desk.open(plan, None, Notes(), threading.Event(), dry=True)
+
+
+def ends(desk: Desk, error: BaseException, *, begins: bool = True) -> None:
+    with pytest.raises(type(error)):
+        _run(desk, error, begins=begins)
+
+
+def _run(desk: Desk, error: BaseException, *, begins: bool) -> None:
+    with telling(desk, ("transfer",), ("pilot",)) as told:
+        if begins:
+            told.begins()
+        raise error
+
+
+def test_a_run_that_ends_well_tells_its_code(desk: Desk) -> None:
+    assert last_run(desk) is None
+    with telling(desk, ("transfer",), ()) as told:
+        told.begins()
+        told.code = Exit.FINDINGS
+    found = last_run(desk)
+    assert found is not None
+    assert (found.pid, found.exit, found.why) == (os.getpid(), Exit.FINDINGS, None)
+    assert desk.ledger_path.with_name(FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_what_ended_it_is_told_in_one_line(desk: Desk) -> None:
+    ends(desk, Refused("preflight refuses to go on", blockers=["source x: no right"]))
+    found = last_run(desk)
+    assert found is not None
+    assert (found.exit, found.why) == (3, "preflight refuses to go on; source x: no right")
+
+
+def test_a_run_that_had_no_ledger_yet_tells_too(desk: Desk) -> None:
+    ends(desk, AuthFailed("the SAS has expired"), begins=False)
+    found = last_run(desk)
+    assert found is not None
+    assert (found.began, found.exit, found.why) == (None, 9, "the SAS has expired")
+
+
+def test_words_of_an_error_that_nobody_foresaw_are_not_kept(desk: Desk) -> None:
+    ends(desk, ValueError("DUPONT-Jeanne-1961.dcm"))
+    found = last_run(desk)
+    assert found is not None
+    assert (found.exit, found.why) == (1, "ValueError")
+
+
+def test_who_is_locked_out_or_refused_leaves_the_run_under_way_alone(desk: Desk) -> None:
+    lock = RunLock(desk.ledger_path.with_name("lock"))
+    with telling(desk, ("verify",), ()) as told:
+        told.begins()
+        before = desk.ledger_path.with_name(FILE).read_bytes()
+        ends(desk, LedgerLocked("another run holds the ledger"), begins=False)
+        ends(desk, AuthFailed("expired"), begins=False)
+        assert desk.ledger_path.with_name(FILE).read_bytes() == before
+    lock.release()
+
+
+def test_a_run_that_was_killed_is_told_from_one_that_goes_on(desk: Desk) -> None:
+    with bound_ledger(desk, offline(desk.clock, desk.ledger_path)) as ledger:
+        told = telling(desk, ("transfer",), ())
+        told.__enter__().begins()
+        work = work_of(desk, ledger)
+        assert (work["alive"], work["steps"], was_killed(work)) == (True, ["transfer"], False)
+    ledger = desk.read_ledger()
+    work = work_of(desk, ledger)
+    ledger.close()
+    assert (work["alive"], work["exit"], was_killed(work)) == (False, None, True)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}', '{"pid": null, "steps": 3}'])
+def test_a_file_that_cannot_be_read_is_none(desk: Desk, text: str) -> None:
+    desk.ledger_path.with_name(FILE).write_text(text)
+    assert last_run(desk) is None
+    ledger = desk.read_ledger()
+    assert work_of(desk, ledger)["ended"] is None
+    ledger.close()
+
+
+def test_a_file_that_cannot_be_written_stops_no_run(desk: Desk) -> None:
+    desk.ledger_path.with_name(FILE).mkdir()
+    with telling(desk, ("transfer",), ()) as told:
+        told.begins()
+    assert last_run(desk) is None
