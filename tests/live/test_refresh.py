@@ -139,6 +139,12 @@ def test_what_failed_for_good_is_waived_or_tried_again(site: Site) -> None:
     ]
     assert "1 x conflict (emc2), 1 of them waived" in site.cli("errors", site.plan).out
 
+    told = site.cli("status", site.plan, "--json", "--check", expect=0).json
+    (batch,) = told["batches"]
+    assert (batch["state"], batch["steps"]["verify"]["done"]) == ("done", True)
+    assert (batch["amounts"]["failed"]["objects"], batch["waived"]["objects"]) == (1, 1)
+    assert site.cli("run", site.plan, "--dry-run", "--json").json["exit"] == Exit.OK
+
     usage = site.cli("run", site.plan, "--code", "conflict")
     assert usage.code == Exit.USAGE
     for wrong in ("conflikt", "vanished", "kind-symlink"):
