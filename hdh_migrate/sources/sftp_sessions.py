@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,6 +41,8 @@ class Sessions:
     """How many the server bears, once it refused one."""
     _again_at: float = 0.0
     _let_in_at: float | None = None
+    _holders: Counter[int] = field(default_factory=Counter)
+    """How many sessions each thread holds, by its number."""
     _turn: threading.Condition = field(default_factory=threading.Condition)
     _sweeper: threading.Thread | None = None
 
@@ -51,8 +54,10 @@ class Sessions:
             Throttled: the server bears no more, and none is ours.
             ConnectionLost, AuthFailed, HostRefused, Unsupported: no session can be had.
         """
-        session = self._taken()
+        who = threading.get_ident()
+        session = self._taken(nested=self._holders[who] > 0)
         sound = False
+        self._holders[who] += 1
         try:
             yield session
         except (Missing, AccessDenied):
@@ -61,6 +66,7 @@ class Sessions:
         else:
             sound = session.is_sound
         finally:
+            self._holders[who] -= 1
             self.counted(session)
             self._returned(session if sound and keep else None)
             if not (sound and keep):
@@ -70,16 +76,16 @@ class Sessions:
         """Close what nobody uses."""
         self._sweep(0.0)
 
-    def _taken(self) -> Session:
+    def _taken(self, *, nested: bool) -> Session:
         while True:
-            free = self._turn_of_mine()
+            free = self._turn_of_mine(nested=nested)
             if free is not None:
                 return free
             try:
                 session = self.connect()
             except (ConnectionLost, AuthFailed) as error:
                 self._returned(None)
-                if not self._has_enough(error):
+                if nested or not self._has_enough(error):
                     raise
             except BaseException:
                 self._returned(None)
@@ -88,10 +94,11 @@ class Sessions:
                 self._let_in_at = time.monotonic()
                 return session
 
-    def _turn_of_mine(self) -> Session | None:
+    def _turn_of_mine(self, *, nested: bool) -> Session | None:
         """Wait for a free session, or for the right to open one (None), which is taken.
 
-        Who holds one gives it back: no exchange lasts for ever.
+        Who holds one gives it back, since no exchange lasts for ever; but who holds one himself
+        (in the middle of a listing) must not wait for it.
         """
         with self._turn:
             while True:
@@ -101,7 +108,7 @@ class Sessions:
                         return found
                     self._open -= 1
                     found.close()
-                if self._open < self._limit():
+                if nested or self._open < self._limit():
                     self._open += 1
                     return None
                 self._turn.wait(WAIT_SECONDS)

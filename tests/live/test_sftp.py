@@ -414,6 +414,19 @@ def test_no_more_sessions_than_the_plan_says(odd: OddServer, place: Place) -> No
     assert 1 <= odd.manner.most <= 2
 
 
+def test_who_asks_in_the_middle_of_a_listing_does_not_wait_for_himself(
+    odd: OddServer, place: Place
+) -> None:
+    (Path(place.bucket) / "other").write_bytes(b"x")
+    rig = sftp_source(odd.as_server(), section_of(odd.as_server(), sessions=1), page_size=1)
+    keys = [
+        rig.source.head(place, obj.key).key
+        for page in rig.source.pages(place)
+        for obj in page.objects
+    ]
+    assert keys == ["other", "volume"]
+
+
 def test_what_nobody_uses_is_closed(odd: OddServer, place: Place) -> None:
     rig = opened(odd.as_server())
     (obj,) = listed(rig, place)
