@@ -47,8 +47,11 @@ DEADLINE_SECONDS: Final = 300.0
 NAMES_MAX: Final = 50_000_000
 """Names of one directory; who tells more never ends."""
 _TAKEN: Final = 1 << 20
-_BODY: Final = 5
-"""Where the body of a reply begins: after its kind and its number."""
+_HEAD: Final = struct.Struct(">IBI")
+"""How a packet begins: the length of what follows, its kind, its number."""
+
+Reply = tuple[int, bytes]
+"""A reply's kind and its body; of DATA the bytes alone."""
 
 
 class Session:
@@ -67,10 +70,10 @@ class Session:
         self._transport = transport
         self._ids = count(1)
         self._out = bytearray()
-        self._in = bytearray()
+        self._in = b""
         self._at = 0
         self._waiting: set[int] = set()
-        self._kept: dict[int, bytes] = {}
+        self._kept: dict[int, Reply] = {}
         self.clock = Deadline(DEADLINE_SECONDS)
         with translated(where):
             self._channel = self._opened(transport)
@@ -222,8 +225,8 @@ class Session:
 
     # --- replies ---------------------------------------------------------------------------------
 
-    def reply(self, number: int) -> bytes:
-        """Return the reply to one request: its kind, its number, its body.
+    def reply(self, number: int) -> Reply:
+        """Return the reply to one request.
 
         Raises:
             ConnectionLost: it did not come.
@@ -253,10 +256,10 @@ class Session:
             return None
 
     def _piece(self, number: int) -> list[tuple[bytes, Attrs]] | None:
-        packet = self.reply(number)
-        if _is_end(packet):
+        reply = self.reply(number)
+        if _is_end(reply):
             return None
-        fields = _checked(packet, Told.NAME)
+        fields = _checked(reply, Told.NAME)
         found = []
         for _ in range(fields.number()):
             name, _, attrs = fields.text(), fields.text(), fields.attrs()
@@ -267,16 +270,14 @@ class Session:
 
     def _data(self, number: int, most: int) -> bytes | None:
         """Return what a read brought; None: the file ends there."""
-        packet = self.reply(number)
-        if _is_end(packet):
-            return None
-        if packet[0] != Told.DATA:
-            raise _failure(packet)
-        # As `Fields.text`, in the one place where it counts.
-        size = int.from_bytes(packet[5:9], "big")
-        if size != len(packet) - 9 or not 0 < size <= most:
+        kind, body = reply = self.reply(number)
+        if kind != Told.DATA:
+            if _is_end(reply):
+                return None
+            raise _failure(reply)
+        if not 0 < len(body) <= most:
             raise ShortRead("the source sent another length than was asked for")
-        return packet[9:]
+        return body
 
     def _drop(self, numbers: Iterator[int]) -> None:
         for number in numbers:
@@ -284,32 +285,47 @@ class Session:
 
     def _hear(self) -> None:
         """Take one packet from the channel."""
-        size = int.from_bytes(self._take(4), "big")
+        size, kind, number = _HEAD.unpack(self._take(9))
         if not 5 <= size <= PACKET_MAX:
             raise ShortRead("the SFTP server sent a packet of a length that none has")
-        packet = self._take(size)
-        self.received += size + 4
-        number = int.from_bytes(packet[1:5], "big")
         if number not in self._waiting:
             raise ShortRead("the SFTP server answered what nobody asked")
+        if kind == Told.DATA and size >= 9:
+            # The bytes of files are copied once, here: their length is looked at beside them.
+            length = int.from_bytes(self._take(4), "big")
+            body = self._take(size - 9)
+            if length != len(body):
+                raise ShortRead("the source sent another length than was asked for")
+        else:
+            body = self._take(size - 5)
+            if kind == Told.DATA:
+                raise _odd()
+        self.received += size + 4
         self._waiting.remove(number)
-        self._kept[number] = packet
+        self._kept[number] = kind, body
 
     def _take(self, size: int) -> bytes:
-        while len(self._in) - self._at < size:
-            self.clock.demand()
-            with translated(self.where):
-                data = self._channel.recv(_TAKEN)
-            if not data:
-                raise ConnectionLost(f"{self.where}: the SFTP session ended")
-            if self._at:
-                del self._in[: self._at]
-                self._at = 0
-            self._in += data
-        with memoryview(self._in) as view:
-            found = bytes(view[self._at : self._at + size])
-        self._at += size
-        return found
+        held, at = self._in, self._at
+        if at + size <= len(held):
+            self._at = at + size
+            return held[at : self._at]
+        pieces, missing = [held[at:]], size - (len(held) - at)
+        while missing > 0:
+            held = self._some()
+            pieces.append(held[:missing])
+            at = min(missing, len(held))
+            missing -= at
+        self._in, self._at = held, at
+        return b"".join(pieces)
+
+    def _some(self) -> bytes:
+        """Return the next bytes of the channel."""
+        self.clock.demand()
+        with translated(self.where):
+            data: bytes = self._channel.recv(_TAKEN)
+        if not data:
+            raise ConnectionLost(f"{self.where}: the SFTP session ended")
+        return data
 
     # --- beginning -------------------------------------------------------------------------------
 
@@ -322,48 +338,46 @@ class Session:
     def _greet(self) -> None:
         self._out += struct.pack(">IBI", 5, Ask.INIT, VERSION)
         self._flush()
-        size = int.from_bytes(self._take(4), "big")
+        size, kind, told = _HEAD.unpack(self._take(9))
         if not 5 <= size <= PACKET_MAX:
             raise Unsupported("the server does not speak SFTP")
-        packet = self._take(size)
-        self.received += size + 4
-        told = int.from_bytes(packet[1:5], "big")
-        if packet[0] != Told.VERSION or told != VERSION:
+        if kind != Told.VERSION or told != VERSION:
             raise Unsupported("the server does not speak version 3 of SFTP")
-        # Extensions that follow are of no use here: none is needed.
+        self._take(size - 5)  # extensions, of which none is needed
+        self.received += size + 4
 
 
-def _attrs(packet: bytes) -> Attrs:
-    found = _checked(packet, Told.ATTRS).attrs()
+def _attrs(reply: Reply) -> Attrs:
+    found = _checked(reply, Told.ATTRS).attrs()
     if not found.is_whole or (found.size or 0) > SIZE_MAX:
         raise ShortRead("the source describes a file without size, kind or time of change")
     return found
 
 
-def _name(packet: bytes) -> bytes:
-    fields = _checked(packet, Told.NAME)
+def _name(reply: Reply) -> bytes:
+    fields = _checked(reply, Told.NAME)
     if fields.number() != 1:
         raise _odd()
     return fields.text()
 
 
-def _checked(packet: bytes, wanted: Told) -> Fields:
+def _checked(reply: Reply, wanted: Told) -> Fields:
     """Return the fields of a reply that is of the wanted kind."""
-    if packet[0] != wanted:
-        raise _failure(packet)
-    return Fields(packet, _BODY)
+    if reply[0] != wanted:
+        raise _failure(reply)
+    return Fields(reply[1])
 
 
-def _is_end(packet: bytes) -> bool:
+def _is_end(reply: Reply) -> bool:
     """Say whether a reply tells that there is no more."""
-    return packet[0] == Told.STATUS and Fields(packet, _BODY).number() == Status.EOF
+    return reply[0] == Told.STATUS and Fields(reply[1]).number() == Status.EOF
 
 
-def _failure(packet: bytes) -> Exception:
+def _failure(reply: Reply) -> Exception:
     """Return what a reply of another kind than was asked for says, as an error of ours."""
-    if packet[0] != Told.STATUS:
+    if reply[0] != Told.STATUS:
         return _odd()
-    match Fields(packet, _BODY).number():
+    match Fields(reply[1]).number():
         case Status.NO_SUCH_FILE:
             return Missing("there is no such source file")
         case Status.PERMISSION_DENIED:
