@@ -147,6 +147,7 @@ def test_a_take_over_says_why_and_shuts_the_other_out(two: Machines) -> None:
     before = two.fence()
     assert two.call("two", "transfer")[0] == Exit.LOCKED
     assert two.call("two", "verify", "--again", "--restore", "all")[0] == Exit.LOCKED
+    assert two.call("two", "verify", "--again")[0] == Exit.LOCKED
     assert two.call("two", "cleanup", "--execute", "--older-than", "1s")[0] == Exit.LOCKED
     assert two.fence() == before
 

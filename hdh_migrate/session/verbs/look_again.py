@@ -13,6 +13,7 @@ from hdh_migrate.pipeline.restoring import Decided, Restoring
 from hdh_migrate.pipeline.runner import Runner, summary
 from hdh_migrate.results import moves
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.fencing import demand_the_writer
 from hdh_migrate.session.verbs.run import Turn, at_work, operator
 
 RUN = "hdh-migrate run PLAN"
@@ -35,6 +36,8 @@ def look_again(
     choice = replace(choice, level=choice.level or desk.loaded.plan.verify.level)
     with at_work(desk, ("look-again",), selected, write=False) as turn:
         _demand_begun(turn)
+        # What another copy of the ledger wrote since would look like damage.
+        demand_the_writer(desk, turn.ledger, turn.ctx.reader, selected)
         looks, lost = [], False
         for batch in batches:
             if selected and batch.name not in selected:
@@ -101,6 +104,8 @@ def _decide(
     batches = desk.batches(selected)
     with at_work(desk, (f"look-again-{became}",), selected, write=write) as turn:
         _demand_begun(turn)
+        if not write:
+            demand_the_writer(desk, turn.ledger, turn.ctx.reader, selected)
         stories = {
             batch.name: Restoring(turn.ctx, batch.name, user=operator())
             for batch in batches
