@@ -143,7 +143,7 @@ def _waived(code: str, first: str = "") -> str:
 
 def _unnamed(code: str) -> Remedy:
     return Remedy(
-        "nothing of its batch was moved",
+        "it was not moved",
         f'{_SHOW}{code}", and rename it at the source: no run begins this batch with it, and'
         ' "hdh-migrate run PLAN --refresh" lists the source again',
     )
@@ -732,7 +732,7 @@ class Code(StrEnum):
         "a batch that it needs is not verified yet, so it was not begun; the next run tries"
         " it again",
         Remedy(
-            "nothing of the batch was moved",
+            "it was not listed again, and nothing more of it was moved",
             'mend what its needs lack; "hdh-migrate run PLAN" then begins it',
         ),
         fr="lot retenu par un autre", en="batch held back by another",

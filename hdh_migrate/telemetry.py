@@ -14,6 +14,7 @@ _SECRETS = re.compile(
     r"X-Amz-Security-Token=|Signature=|Bearer )[^&\s;,\"']+",
     re.IGNORECASE,
 )
+_DATE = "%Y-%m-%dT%H:%M:%S"
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _CHATTY = ("urllib3", "botocore", "boto3", "azure", "msal", "crypt4gh")
 
@@ -37,7 +38,9 @@ def redact(text: str) -> str:
 
 
 class _Redacting(logging.Formatter):
-    """Redacts the whole text of a record: its message, its traceback, its stack."""
+    """Redacts the whole text of a record: its message, its traceback, its stack. Times are UTC."""
+
+    converter = staticmethod(time.gmtime)
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))
@@ -46,7 +49,8 @@ class _Redacting(logging.Formatter):
 def set_up_logging(verbosity: int) -> None:
     """Send our log to stderr, redacted; SDKs never go below WARNING (they print signatures)."""
     handler = logging.StreamHandler()
-    handler.setFormatter(_Redacting("%(levelname)s %(name)s: %(message)s"))
+    when = "%(asctime)s.%(msecs)03dZ %(process)d " if verbosity else ""
+    handler.setFormatter(_Redacting(f"{when}%(levelname)s %(name)s: %(message)s", _DATE))
     logging.raiseExceptions = False  # it prints the arguments of a record that cannot be formatted
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -57,6 +61,12 @@ def set_up_logging(verbosity: int) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # Its thread logs the traceback of every error that it hands over as well.
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)
+
+
+def verbosity() -> int:
+    """Return how much is logged, as `set_up_logging` was told; what workers are told, too."""
+    level = logging.getLogger("hdh_migrate").level
+    return {logging.DEBUG: 2, logging.INFO: 1}.get(level, 0)
 
 
 def size_text(count: float) -> str:

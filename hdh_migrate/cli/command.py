@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ import typer
 
 from hdh_migrate.cli import streams
 from hdh_migrate.cli.output import LineProgress, Output
-from hdh_migrate.errors import Exit, MigrateError
+from hdh_migrate.errors import Exit, Interrupted, MigrateError
 
 if TYPE_CHECKING:
     from hdh_migrate.ports.run import Progress
@@ -125,6 +125,9 @@ def verb(
 _NEVER_OURS = 0o022
 """What no file or folder that a command makes lets others do, whatever the shell says: write."""
 
+STOPS_SECONDS, ENDS_SECONDS = 3.0, 1.2
+"""What was asked to stop may finish for so long; it is then stopped at once, and ended."""
+
 _engines: ContextVar[Mapping[str, OpenEngine] | None] = ContextVar("engines", default=None)
 """Who works, as the caller of `main` said."""
 
@@ -151,6 +154,8 @@ class Task:
         self.stop = threading.Event()
         self.leaves_at_once = False
         """Whether it has nothing under way that a signal would have to wait for."""
+        self._ended = threading.Event()
+        """Set when nothing is left to be stopped."""
 
     def desk(
         self,
@@ -195,7 +200,7 @@ class Task:
             self.out.fail(error)
             code = error.exit_code
         except (KeyboardInterrupt, typer.Abort):
-            code = Exit.INTERRUPTED
+            code = self._cut_short()
         except Exception as error:
             if self._traces:
                 raise
@@ -204,21 +209,42 @@ class Task:
             told = unforeseen(error)
             self.out.fail(told)
             code = told.exit_code
+        self._ended.set()
         if code is Exit.OK and self.out.lost not in {None, streams.READER_GONE}:
             code = Exit.UNEXPECTED  # a result that nobody got is no success
         sys.exit(int(code))
+
+    def _cut_short(self) -> Exit:
+        error = Interrupted("stopped at once; what was acknowledged is in the ledger")
+        self.out.fail(error)
+        return error.exit_code
 
     def _listen(self) -> None:
         def asked(number: int, frame: FrameType | None) -> None:
             del frame
             if self.stop.is_set():
-                self.out.say("stopping at once; what was acknowledged is in the ledger")
                 raise KeyboardInterrupt
             self.stop.set()
+            with suppress(RuntimeError):  # no thread to be had: whoever asked will ask again
+                threading.Thread(target=self._hurry, daemon=True).start()
             if self.leaves_at_once:
                 return
             name = signal.Signals(number).name
-            self.out.say(f"{name}: finishing what is under way (again: stop at once)")
+            self.out.say(f"{name}: finishing what is under way, for a moment (again: stop at once)")
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, asked)
+
+    def _hurry(self) -> None:
+        """End what was asked to stop and does not: a call that hangs, or work that asks nobody.
+
+        Every line may be the last one of a process, so to end here is safe.
+        """
+        if self._ended.wait(STOPS_SECONDS):
+            return
+        main = threading.main_thread().ident
+        if main is not None:
+            signal.pthread_kill(main, signal.SIGINT)  # it hears that when it is at Python again
+        if not self._ended.wait(ENDS_SECONDS):
+            code = self._cut_short()
+            os._exit(int(code))

@@ -48,6 +48,7 @@ from hdh_migrate.receipts import (
     ReturnReason,
 )
 from hdh_migrate.software import code_digest
+from hdh_migrate.telemetry import verbosity
 
 ORDERS_AHEAD = 1
 """Orders handed to a worker beyond its threads, so that none of them waits for us."""
@@ -61,7 +62,12 @@ DEATHS_MAX = 8
 
 class _Worker:
     def __init__(
-        self, factory: str, start: Start, kept: Sequence[str], search: Sequence[str]
+        self,
+        factory: str,
+        start: Start,
+        kept: Sequence[str],
+        search: Sequence[str],
+        shared: Sequence[int],
     ) -> None:
         try:
             ours, theirs = socket.socketpair()
@@ -72,7 +78,7 @@ class _Worker:
         try:
             self.process = subprocess.Popen(
                 command,
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(theirs.fileno(), *shared),
                 stdin=subprocess.DEVNULL,
                 stdout=2,
                 env=bare(os.environ, *kept),
@@ -110,18 +116,22 @@ class LocalEngine:
         connections: int,
         kept: Sequence[str] = (),
         search: Sequence[str] = (),
+        shared: Sequence[int] = (),
     ) -> None:
         """Start a worker; all see variables of the environment that begin with one of `kept`.
 
         `config` goes to each worker over its own pipe and may hold secrets. `search` are folders
-        of a factory that is not in this package.
+        of a factory that is not in this package. `shared` are descriptors that every worker has
+        under the same numbers; they are the engine's from now on.
         """
         self._processes = processes = max(1, min(processes, connections))
         self._factory = factory
-        self._kept, self._search = tuple(kept), tuple(search)
+        self._kept, self._search, self._shared = tuple(kept), tuple(search), list(shared)
         self._code = code_digest()
         threads = -(-connections // processes)
-        self._start = Start(config={**config, "processes": processes}, threads=threads)
+        self._start = Start(
+            config={**config, "processes": processes, "verbosity": verbosity()}, threads=threads
+        )
         self._numbers = itertools.count(1)
         self._deaths = self._stillborn = self._lost = 0
         self._closing = self._paused = False
@@ -205,7 +215,7 @@ class LocalEngine:
                     yield message
 
     def _started(self) -> _Worker:
-        worker = _Worker(self._factory, self._start, self._kept, self._search)
+        worker = _Worker(self._factory, self._start, self._kept, self._search, self._shared)
         if self._paused:
             worker.pause()
         return worker
@@ -263,6 +273,8 @@ class LocalEngine:
         deadline = time.monotonic() + grace
         for worker in list(self._workers):
             self._farewell(worker, deadline)
+        while self._shared:
+            os.close(self._shared.pop())
 
     def _farewell(self, worker: _Worker, deadline: float) -> None:
         try:

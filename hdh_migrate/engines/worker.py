@@ -48,6 +48,9 @@ FAULT = 70
 
 FLUSH_RECEIPTS = 8
 FLUSH_SECONDS = 0.05
+JOIN_SECONDS = 0.3
+"""How long work that nobody waits for any more may take to end."""
+
 TRACE_FRAMES = 8
 
 Factory = Callable[[Mapping[str, object]], Service]
@@ -128,6 +131,10 @@ def main(descriptor: int, factory: str) -> None:
     wire = Coordinator(Connection(descriptor), says=FROM_WORKER, hears=TO_WORKER)
     try:
         start = _start(wire)
+        if told := start.config.get("verbosity"):
+            from hdh_migrate.telemetry import set_up_logging
+
+            set_up_logging(int(str(told)))
         service = _made(factory)(start.config)
         orders, questions = Orders(), _Questions()
         serving = (wire, orders, questions, service.perform)
@@ -141,8 +148,9 @@ def main(descriptor: int, factory: str) -> None:
         questions.close()
         for _ in threads:
             orders.put(None)
-        for thread in threads:
-            thread.join()
+        patience = time.monotonic() + JOIN_SECONDS
+        for thread in threads:  # who hangs in a call is not waited for: its work is lost either way
+            thread.join(max(0.0, patience - time.monotonic()))
         wire.send(Farewell(traffic=tuple(service.traffic())))
     except (EOFError, ConnectionError):
         os._exit(1)

@@ -265,6 +265,12 @@ class Store:
         with guarded():
             yield from self._con.execute("SELECT seq, at, kind, body, digest FROM event")
 
+    def since(self, seq: int) -> Iterator[tuple[int, str, bytes]]:
+        """Return (number, kind, digest) of the events from a number on, oldest first."""
+        with guarded():
+            query = "SELECT seq, kind, digest FROM event WHERE seq >= ? ORDER BY seq"
+            yield from self._con.execute(query, (seq,))
+
     # --- the run and its datasets ------------------------------------------------------------
 
     def meta(self, name: str) -> str | None:

@@ -43,6 +43,9 @@ COMMIT_SECONDS = 0.1
 SAMPLE_SECONDS = 1.0
 WAIT_SECONDS = 0.2
 DRAIN_SECONDS = 30.0
+STOP_SECONDS = 2.0
+"""How long what workers have begun is waited for: when a run ends early, and when it is told to."""
+
 UNREACHABLE_MAX = 3
 """Objects given back as unreachable in a row, each after its whole retry budget, after which the
 stores are asked whether they are there at all."""
@@ -127,7 +130,7 @@ class Dispatcher:
         finally:
             self._ctx.ledger.commit()
         if self._ending is not None:
-            self._ctx.engines.drop(grace=2.0)
+            self._ctx.engines.drop(grace=0.5 if self._ctx.stop.is_set() else 2.0)
             raise self._ending
 
     def advance(self, objects: int, size: int) -> None:
@@ -257,8 +260,13 @@ class Dispatcher:
 
     def _wind_down(self, engine: Engine) -> None:
         engine.pause()
-        deadline = self._ctx.clock.monotonic() + DRAIN_SECONDS
-        while self._out and self._ctx.clock.monotonic() < deadline:
+        clock = self._ctx.clock
+        began, stopped = clock.monotonic(), None
+        while self._out and clock.monotonic() - began < DRAIN_SECONDS:
+            if self._ctx.stop.is_set():
+                stopped = clock.monotonic() if stopped is None else stopped
+                if clock.monotonic() - stopped >= STOP_SECONDS:
+                    return
             self._drain(engine)
 
 

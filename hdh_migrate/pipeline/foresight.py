@@ -21,9 +21,10 @@ from hdh_migrate.pipeline.excused import left
 from hdh_migrate.pipeline.forecast import Forecast, Rates
 from hdh_migrate.pipeline.inventory import Inventory
 from hdh_migrate.pipeline.leftover import Leftover, leftover
+from hdh_migrate.pipeline.needs import UNFINISHED
 from hdh_migrate.pipeline.pacing import measured
 from hdh_migrate.pipeline.planning import QUOTA_HINT, Pace, over_quota, stored_bytes
-from hdh_migrate.pipeline.runner import UNFINISHED, BatchOrder
+from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.results.moves import BatchForecast
 
 Would = Literal["nothing to do", "moved", "held back", "refused", "not reached"]
@@ -79,6 +80,8 @@ class Foresight:
             return told, Exit.REFUSED, [line for one in refused for line in one.why]
         ends = self._findings(list(found.values()))
         code = gravest(exit_of(name, Severity.FINDING) for name in ends)
+        if code is Exit.OK and any(one.would == "held back" for one in found.values()):
+            code = Exit.FINDINGS
         return told, code, [f"{count} x {name}" for name, count in sorted(ends.items())]
 
     # --- what there is -----------------------------------------------------------------------

@@ -6,6 +6,7 @@ never longer than the budget: no reply may stop a run for longer than its operat
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -15,6 +16,8 @@ import tenacity
 from hdh_migrate.errors import ShortRead, Stopped, Throttled, Transient
 
 T = TypeVar("T")
+
+LOG = logging.getLogger(__name__)
 
 SHORT_READS_MAX = 5
 """A store that answers wrongly this often in a row is lying, not busy."""
@@ -87,7 +90,14 @@ class Retrying:
             return lies >= SHORT_READS_MAX or self._pause.now() >= out_of_time
 
         def wait(state: tenacity.RetryCallState) -> float:
-            return self._wait(state, left=max(0.0, out_of_time - self._pause.now()))
+            left = max(0.0, out_of_time - self._pause.now())
+            seconds = self._wait(state, left=left)
+            error = state.outcome.exception() if state.outcome is not None else None
+            LOG.info(
+                "attempt %d: %s: %s; again in %.1f s, for up to %.0f s",
+                state.attempt_number, type(error).__name__, error, seconds, left,
+            )  # fmt: skip
+            return seconds
 
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Transient),
@@ -101,6 +111,7 @@ class Retrying:
         error = state.outcome.exception() if state.outcome is not None else None
         if isinstance(error, Transient) and error.retry_after is not None:
             asked = min(error.retry_after, left)
+            LOG.info("asked to rest for %.1f s: everybody waits", asked)
             self._pause.rest(asked)
             return asked
         pause = tenacity.wait_random_exponential(multiplier=0.25, max=LONGEST_WAIT_SECONDS)(state)

@@ -11,15 +11,16 @@ from hdh_migrate.errors import AuthFailed, Exit, Refused
 from hdh_migrate.events.run import BatchDone
 from hdh_migrate.model import State, Step
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.excused import Again, Waived, Waivers, left, retry_asked
+from hdh_migrate.pipeline.excused import Again, Waived, retry_asked
 from hdh_migrate.pipeline.inventory import Inventory
+from hdh_migrate.pipeline.needs import lack, left_after, unlisted
 from hdh_migrate.pipeline.refresh import Pass, Refresh
 from hdh_migrate.pipeline.transfer import Transfer
 from hdh_migrate.pipeline.verify import Verify
-from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.results.moves import DatasetStates
 
-UNFINISHED = (State.LISTED, State.REFUSED, State.SENDING, State.SENT, State.FAILED)
+NOTE_MAX = 2_000
+"""Characters of a note on a batch that waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,36 +67,79 @@ class Runner:
         """What listings of sealed inventories found, batch by batch."""
         self.retried = Counter[str]()
         """How many failed objects wait again because somebody asked for it, by code."""
+        self._notes: dict[int, str] = {}
 
     def run(self, steps: Sequence[Step], selected: Sequence[str]) -> Exit:
         """Perform `steps` for the selected batches (all when none is named), in plan order.
 
-        Where the target has a quota, all of their inventories come before the first transfer.
+        Where the target has a quota, all of their inventories come before the first transfer. A
+        batch that waits for another is not begun, be it by listing it.
 
         Raises:
-            Refused: a batch is not among the plan's, or what it needs is not verified.
+            Refused: a batch needs one that is not verified and that this run leaves out, or has no
+                inventory that a step could work on; nothing was listed.
         """
         chosen = [one for one in self._batches if not selected or one.name in selected]
+        self._demand_listed(chosen, steps, selected)
+        if Step.TRANSFER in steps:
+            self._demand_needs(chosen)
+            self._notes = self._noted()
         # Only all inventories together show whether the target may hold everything.
         ahead = Step.INVENTORY in steps and self._ctx.limits.quota_bytes is not None
         for batch in chosen if ahead else ():
             self._perform(self._inventory, batch.name)
         for batch in chosen:
-            if Step.INVENTORY in steps and not ahead:
-                self._perform(self._inventory, batch.name)
-            if Step.TRANSFER in steps:
-                if self._held_back(batch, selected):
-                    continue
-                if self._wishes.again is not None:
-                    self._retry(batch.name, self._wishes.again)
-                self._perform(self._transfer, batch.name)
-            if Step.VERIFY in steps:
-                self._perform(_verify, batch.name)
-            done = BatchDone(batch=batch.name, steps=tuple(str(step) for step in steps))
-            self._ctx.ledger.event(done)
-            self._ctx.ledger.commit()
-            self._ended(batch.name)
-        return self.exit_code(selected)
+            if not self._passed_over(batch, steps):
+                self._batch(batch, [step for step in steps if not ahead or step != Step.INVENTORY])
+                done = BatchDone(batch=batch.name, steps=tuple(str(step) for step in steps))
+                self._ctx.ledger.event(done)
+                self._ctx.ledger.commit()
+                self._ended(batch.name)
+        behind, code = self._behind(chosen, steps), self.exit_code(selected)
+        return Exit.FINDINGS if behind and code is Exit.OK else code
+
+    def _batch(self, batch: BatchOrder, steps: Sequence[Step]) -> None:
+        if Step.INVENTORY in steps:
+            self._perform(self._inventory, batch.name)
+        elif Step.TRANSFER in steps:
+            Inventory(self._ctx).demand(batch.name)
+        if Step.TRANSFER in steps:
+            if self._wishes.again is not None:
+                self._retry(batch.name, self._wishes.again)
+            self._perform(self._transfer, batch.name)
+        if Step.VERIFY in steps:
+            self._perform(_verify, batch.name)
+
+    def _demand_listed(
+        self, chosen: Sequence[BatchOrder], steps: Sequence[Step], selected: Sequence[str]
+    ) -> None:
+        """Refuse steps of what nobody has listed to the end: they would do nothing, or too much.
+
+        Raises:
+            Refused: a selected batch has no finished inventory, or none of them has.
+        """
+        if Step.INVENTORY in steps:
+            return
+        missing = [one.name for one in chosen if unlisted(self._ctx.ledger, one.name)]
+        if missing and (selected or len(missing) == len(chosen)):
+            raise Refused(
+                f"batch {', '.join(missing)}: there is no finished inventory to {steps[0]}",
+                hint='nothing was done; "hdh-migrate inventory PLAN" makes one, and "hdh-migrate'
+                ' run PLAN" goes through every step',
+            )
+
+    def _passed_over(self, batch: BatchOrder, steps: Sequence[Step]) -> bool:
+        if Step.INVENTORY not in steps and unlisted(self._ctx.ledger, batch.name):
+            return True
+        return Step.TRANSFER in steps and self._held_back(batch)
+
+    def _behind(self, chosen: Sequence[BatchOrder], steps: Sequence[Step]) -> bool:
+        """Tell what the steps could not do for chosen batches; nobody takes that for the end."""
+        lines = [left_after(self._ctx.ledger, one.name, steps[-1]) for one in chosen]
+        for line in lines:
+            if line is not None:
+                self._ctx.progress.note(line)
+        return any(lines)
 
     def _perform(self, step: Callable[[Context, str], None], batch: str) -> None:
         """Perform one step; when a credential is refused, look once more whether it was renewed."""
@@ -111,26 +155,59 @@ class Runner:
             else:
                 return
 
-    def _held_back(self, batch: BatchOrder, selected: Sequence[str]) -> bool:
-        ledger = self._ctx.ledger
-        blockers = [
-            f"batch {batch.name} needs batch {need}, of which {count} objects are not verified"
-            for need in batch.needs
-            if (count := unfinished(self._ctx.ledger, need, self._ctx.waivers))
-        ]
-        if not blockers:
-            return False
-        if selected and not set(batch.needs) <= set(selected):
+    def _demand_needs(self, chosen: Sequence[BatchOrder]) -> None:
+        """Refuse, before anything is listed, what this run itself cannot make possible.
+
+        Raises:
+            Refused: a batch needs one that is not verified and that this run leaves out.
+        """
+        own = {batch.name for batch in chosen}
+        waiting = {
+            one.name: self._blockers(one.name, [need for need in one.needs if need not in own])
+            for one in chosen
+        }
+        blockers = [line for lines in waiting.values() for line in lines]
+        if blockers:
+            names = ", ".join(name for name, lines in waiting.items() if lines)
             raise Refused(
-                f"batch {batch.name} cannot start yet",
+                f"batch {names} cannot start yet",
                 blockers=blockers,
-                hint="run the batches it needs first",
+                hint="this run listed and moved nothing; run the batches that are needed first, or"
+                " name them with --batch as well",
             )
-        ledger.finding(Code.BATCH_HELD_BACK, "; ".join(blockers))
-        ledger.commit()
+
+    def _held_back(self, batch: BatchOrder) -> bool:
+        """Say whether a batch must wait, and note it: once, for as long as nothing changes."""
+        blockers = self._blockers(batch.name, batch.needs)
+        self._note(batch.name, "; ".join(blockers)[:NOTE_MAX])
         for line in blockers:
             self._ctx.progress.note(line)
-        return True
+        return bool(blockers)
+
+    def _blockers(self, batch: str, needs: Sequence[str]) -> list[str]:
+        lacks = ((need, lack(self._ctx.ledger, need, self._ctx.waivers)) for need in needs)
+        return [f"{_needs(batch)}{need}, {what}" for need, what in lacks if what is not None]
+
+    def _note(self, batch: str, detail: str) -> None:
+        """Let the ledger say this of a batch that waits, and nothing that was true before."""
+        ledger, known = self._ctx.ledger, False
+        for number, told in list(self._notes.items()):
+            if told == detail and not known:
+                known = True
+            elif told.startswith(_needs(batch)):
+                ledger.close_finding(number)
+                del self._notes[number]
+        if detail and not known:
+            ledger.finding(Code.BATCH_HELD_BACK, detail)
+        ledger.commit()
+
+    def _noted(self) -> dict[int, str]:
+        """Return what the ledger says of batches that wait, by the number of the note."""
+        return {
+            found["id"]: found["detail"]
+            for found in self._ctx.ledger.findings(severity=Severity.NOTE)
+            if found["code"] == Code.BATCH_HELD_BACK
+        }
 
     def exit_code(self, selected: Sequence[str]) -> Exit:
         """Return the exit code that the open findings of the selected batches mean.
@@ -166,11 +243,9 @@ def _verify(ctx: Context, batch: str) -> None:
     Verify(ctx, batch).run()
 
 
-def unfinished(ledger: Ledger, batch: str, waivers: Waivers) -> int:
-    """Return what a batch lacks: datasets to list, and objects to verify that no waiver lets go."""
-    datasets = ledger.datasets(batch)
-    unsealed = sum(not dataset.sealed for dataset in datasets)
-    return unsealed + left(ledger, datasets, UNFINISHED, waivers)
+def _needs(batch: str) -> str:
+    """Return how everything begins that is said of what a batch needs."""
+    return f"batch {batch} needs batch "
 
 
 def summary(ctx: Context) -> list[DatasetStates]:

@@ -3,37 +3,47 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from hdh_migrate.model import (
     Brief,
+    Lock,
     ObjectInfo,
     Page,
+    PartInfo,
     Place,
     Problem,
     Span,
+    Stamp,
+    Stored,
     TargetLimits,
     Untagged,
+    Upload,
 )
-from hdh_migrate.ports.stores import Note, Source, Write
+from hdh_migrate.pipeline.lanes import Lane, OwnLane
+from hdh_migrate.ports.stores import Note, Source, TargetReader, TargetWriter, Write
 
 
 class Bandwidth:
-    """Lets `rate` bytes a second through, for all threads together."""
+    """Lets `rate` bytes a second through, for all threads together, or for all who share a lane."""
 
-    def __init__(self, rate: float, monotonic: Callable[[], float], halt: threading.Event) -> None:
+    def __init__(
+        self,
+        rate: float,
+        monotonic: Callable[[], float],
+        halt: threading.Event,
+        lane: Lane | None = None,
+    ) -> None:
         self._rate = rate
         self._monotonic = monotonic
         self._halt = halt
-        self._lock = threading.Lock()
-        self._free_at = 0.0
+        self._lane = OwnLane() if lane is None else lane
 
     def take(self, size: int) -> None:
         """Wait until `size` more bytes may pass."""
-        with self._lock:
-            now = self._monotonic()
-            self._free_at = max(self._free_at, now) + size / self._rate
-            wait = self._free_at - now - 0.05  # a little ahead, so that short reads do not stall
+        now = self._monotonic()
+        free_at = self._lane.advance(now, size / self._rate)
+        wait = free_at - now - 0.05  # a little ahead, so that short reads do not stall
         if wait > 0:
             self._halt.wait(wait)
 
@@ -136,3 +146,132 @@ class ThrottledSource:
         """Read as the source does, at no more than the rate."""
         slow = self._bandwidth.metered(write)
         self._source.read(place, obj, span, slow, checked=checked)
+
+
+class ThrottledReader:
+    """A target that is read back no faster than a bandwidth allows."""
+
+    def __init__(self, reader: TargetReader, bandwidth: Bandwidth) -> None:
+        self.limits = reader.limits
+        self._reader = reader
+        self._bandwidth = bandwidth
+
+    def check(self, place: Place) -> Sequence[Problem]:
+        """See `ports.TargetReader.check`."""
+        return self._reader.check(place)
+
+    def locks(self, place: Place) -> bool:
+        """See `ports.TargetReader.locks`."""
+        return self._reader.locks(place)
+
+    def lock(self, bucket: str, stored: Stored) -> Lock:
+        """See `ports.TargetReader.lock`."""
+        return self._reader.lock(bucket, stored)
+
+    def tags(self, bucket: str, stored: Stored) -> Mapping[str, str]:
+        """See `ports.TargetReader.tags`."""
+        return self._reader.tags(bucket, stored)
+
+    def keys(self, place: Place) -> Iterator[Stored]:
+        """See `ports.TargetReader.keys`."""
+        return self._reader.keys(place)
+
+    def head(self, bucket: str, key: str) -> Stored | None:
+        """See `ports.TargetReader.head`."""
+        return self._reader.head(bucket, key)
+
+    def read(self, bucket: str, stored: Stored, span: Span | None, write: Write) -> Stored:
+        """Read as the target does, at no more than the rate."""
+        return self._reader.read(bucket, stored, span, self._bandwidth.metered(write))
+
+
+class ThrottledWriter(ThrottledReader):
+    """A target that is sent objects again no faster than a bandwidth allows.
+
+    What is sent was read before, no faster than that; so only what a thread sends again takes time
+    of the line, on which then less is read.
+    """
+
+    def __init__(self, writer: TargetWriter, bandwidth: Bandwidth) -> None:
+        super().__init__(writer, bandwidth)
+        self._writer = writer
+        self._last = threading.local()
+
+    def put(
+        self,
+        bucket: str,
+        key: str,
+        body: memoryview,
+        *,
+        sha256: str,
+        stamp: Stamp,
+        replaces: str | None,
+    ) -> Stored:
+        """See `ports.TargetWriter.put`."""
+        self._meter((bucket, key, stamp.attempt), len(body))
+        return self._writer.put(bucket, key, body, sha256=sha256, stamp=stamp, replaces=replaces)
+
+    def claim(
+        self,
+        bucket: str,
+        key: str,
+        body: memoryview,
+        *,
+        sha256: str,
+        stamp: Stamp,
+        replaces: str | None,
+    ) -> Stored:
+        """See `ports.TargetWriter.claim`."""
+        return self._writer.claim(bucket, key, body, sha256=sha256, stamp=stamp, replaces=replaces)
+
+    def put_part(self, upload: Upload, number: int, body: memoryview, *, sha256: str) -> str:
+        """See `ports.TargetWriter.put_part`."""
+        self._meter((upload.upload_id, number), len(body))
+        return self._writer.put_part(upload, number, body, sha256=sha256)
+
+    def _meter(self, what: tuple[object, ...], size: int) -> None:
+        if getattr(self._last, "what", None) == what:
+            self._bandwidth.take(size)
+        self._last.what = what
+
+    def stream_part(
+        self, upload: Upload, number: int, size: int, pull: Callable[[int], bytes]
+    ) -> str:
+        """See `ports.TargetWriter.stream_part`."""
+        return self._writer.stream_part(upload, number, size, pull)
+
+    def retain(self, bucket: str, stored: Stored, lock: Lock) -> None:
+        """See `ports.TargetWriter.retain`."""
+        self._writer.retain(bucket, stored, lock)
+
+    def tag(self, bucket: str, stored: Stored, tags: Mapping[str, str]) -> None:
+        """See `ports.TargetWriter.tag`."""
+        self._writer.tag(bucket, stored, tags)
+
+    def begin(self, bucket: str, key: str, *, stamp: Stamp) -> Upload:
+        """See `ports.TargetWriter.begin`."""
+        return self._writer.begin(bucket, key, stamp=stamp)
+
+    def parts(self, upload: Upload) -> Mapping[int, PartInfo]:
+        """See `ports.TargetWriter.parts`."""
+        return self._writer.parts(upload)
+
+    def complete(
+        self,
+        upload: Upload,
+        parts: Sequence[tuple[int, str]],
+        *,
+        size: int,
+        attempt: str,
+        replaces: str | None,
+    ) -> Stored:
+        """See `ports.TargetWriter.complete`."""
+        return self._writer.complete(upload, parts, size=size, attempt=attempt, replaces=replaces)
+
+    def abort(self, upload: Upload) -> None:
+        """See `ports.TargetWriter.abort`."""
+        self._writer.abort(upload)
+
+    def open_uploads(self, place: Place) -> Iterator[tuple[Upload, str]]:
+        """See `ports.TargetWriter.open_uploads`."""
+        return self._writer.open_uploads(place)

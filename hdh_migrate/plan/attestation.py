@@ -27,7 +27,7 @@ from hdh_migrate.plan.fields import (
 )
 from hdh_migrate.plan.sides import Section
 
-HINT = "`hdh-migrate docs operations` describes the attestation file; nothing was moved"
+HINT = "`hdh-migrate docs operations` describes the attestation file"
 
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 

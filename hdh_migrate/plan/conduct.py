@@ -59,7 +59,10 @@ class Limits(Section):
     """What a run may use."""
 
     bandwidth: Bandwidth | None = Field(
-        default=None, description="Ceiling of all transfers together.", examples=["800MiB/s"]
+        default=None,
+        description="Ceiling of all processes together for bytes of objects: those that a transfer"
+        " reads and sends, those that a verification reads back.",
+        examples=["800MiB/s"],
     )
     retry_budget: Duration = Field(
         default="10m",

@@ -97,7 +97,10 @@ class ProbeIntention(TypedDict):
 
 
 class ProbeRecord(TypedDict):
-    """What the target was seen to do; `left`: what could not be removed, None: not known."""
+    """What the target was seen to do; `left`: what could not be removed, None: not known.
+
+    `credential`: the SHA-256 of the id of the access key that was used.
+    """
 
     format: str
     at: str
@@ -107,6 +110,7 @@ class ProbeRecord(TypedDict):
     provider: str
     profile_as_of: str
     bucket: str
+    credential: str
     prefix: str
     requests: int
     left: int | None

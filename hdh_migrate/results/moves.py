@@ -165,9 +165,10 @@ class Decided(Steps):
 
 
 class Run(AskedSteps):
-    """A run to its end, with the report that was written."""
+    """A run to its end, with its report; `report_written`: now, for there was something to tell."""
 
     report: Report
+    report_written: bool
 
 
 class Requests(TypedDict):

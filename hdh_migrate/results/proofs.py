@@ -183,12 +183,17 @@ class Event(TypedDict):
 
 
 class Waived(TypedDict):
-    """A waiver that was signed; `counts`: the plan lists its key."""
+    """A waiver that was signed; `counts`: the plan lists its key.
+
+    `covers`: the open findings that it is about; null where it is about none, or none was looked
+    for, for want of a ledger.
+    """
 
     made: str
     what: str
     until: str
     key: str
     counts: bool
+    covers: int | None
     plan_digest: str
     time: str

@@ -64,14 +64,23 @@ class Condition:
 
 
 def conditions(
-    endpoint: S3Endpoint, rules: Sequence[HealthRule], bucket: str, region: str
+    endpoint: S3Endpoint,
+    rules: Sequence[HealthRule],
+    bucket: str,
+    region: str,
+    *,
+    demand: bool = False,
 ) -> list[Condition]:
-    """Return how a bucket stands to each rule; only questions are asked."""
+    """Return how a bucket stands to each rule; only questions are asked.
+
+    Raises:
+        Transient: an answer is demanded, and none came.
+    """
     looked: dict[str, tuple[Value, str]] = {}
     found = []
     for rule in rules:
         if rule.see not in looked:
-            looked[rule.see] = _look(rule.see, endpoint, bucket, region)
+            looked[rule.see] = _look(rule.see, endpoint, bucket, region, demand=demand)
         value, seen = looked[rule.see]
         found.append(
             Condition(
@@ -104,7 +113,9 @@ def _wanted(wanted: bool | tuple[str, ...]) -> str:
     return "yes" if wanted else "none"
 
 
-def _look(see: str, endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]:
+def _look(
+    see: str, endpoint: S3Endpoint, bucket: str, region: str, *, demand: bool
+) -> tuple[Value, str]:
     try:
         return _LOOKS[see](endpoint, bucket, region)
     except (AccessDenied, AuthFailed):
@@ -112,6 +123,8 @@ def _look(see: str, endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Val
     except Missing:
         return None, "there is no such bucket"
     except Transient:
+        if demand:
+            raise
         return None, "no answer"
     except Unsupported:
         return None, _UNTOLD

@@ -15,6 +15,7 @@ from hdh_migrate.clocks import Sighting, http_date
 from hdh_migrate.door import Door
 from hdh_migrate.transport.exchange import Exchange, Reply, Slices
 from hdh_migrate.transport.handshake import Handshake
+from hdh_migrate.transport.spoken import SPOKEN
 from hdh_migrate.transport.traffic import Counted, Traffic
 from hdh_migrate.transport.trust import Tls, default_ca_file, secure, translated
 
@@ -125,6 +126,11 @@ class Transport:
         finally:
             exchange.release()
             self._count(handle, endpoint, exchange, asked, handshake)
+            SPOKEN.add(
+                method, url, status=exchange.reply.status, seconds=time.monotonic() - asked,
+                received=int(handle.getinfo(pycurl.SIZE_DOWNLOAD_T)),
+                sent=int(handle.getinfo(pycurl.SIZE_UPLOAD_T)),
+            )  # fmt: skip
         if exchange.failure is not None:
             raise exchange.failure
         return exchange.finished()

@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from hdh_migrate.model import Role, TargetLimits
 from hdh_migrate.pipeline.buffers import BufferPool
+from hdh_migrate.pipeline.lanes import lane, shared_file
 from hdh_migrate.pipeline.perform import Performer
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
-from hdh_migrate.pipeline.throttling import Bandwidth, RequestPace, ThrottledSource
+from hdh_migrate.pipeline.throttling import (
+    Bandwidth,
+    RequestPace,
+    ThrottledReader,
+    ThrottledSource,
+    ThrottledWriter,
+)
 from hdh_migrate.pipeline.work import Toolbox
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.run import Clock
@@ -49,6 +56,8 @@ class WorkerConfig:
     """What the coordinator read of the plan's own profile."""
     processes: int = 1
     """How many share what the target allows; the engine says it."""
+    lane: int | None = None
+    """The descriptor of the file through which they share the bandwidth; None: in equal parts."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as the engine sends it."""
@@ -105,17 +114,20 @@ class WorkerService:
         if config.admitted:
             hands.admit()
         self._hands, self._clock = hands, clock
-        source = hands.source
+        source, reader, writer = hands.source, hands.reader, hands.writer
         rate = plan.limits.bytes_per_second
-        if rate is not None and source is not None:
-            bandwidth = Bandwidth(rate / processes, clock.monotonic, self.halt)
-            source = ThrottledSource(source, bandwidth)
+        if rate is not None:
+            share = rate if config.lane is not None else rate / processes
+            line = Bandwidth(share, clock.monotonic, self.halt, lane(config.lane))
+            source = None if source is None else ThrottledSource(source, line)
+            reader = None if reader is None else ThrottledReader(reader, line)
+            writer = None if writer is None else ThrottledWriter(writer, line)
         pause = SharedPause(clock.monotonic, self.halt)
         self.perform = Performer(
             Toolbox(
                 source=source,
-                reader=hands.reader,
-                writer=hands.writer,
+                reader=reader,
+                writer=writer,
                 envelopes=hands.envelopes,
                 routes=routes_of(plan),
                 run_tag=config.run_tag,
@@ -150,10 +162,12 @@ def _local(config: Mapping[str, Any], plan: Plan) -> Engine:
     reads = reach(plan, Role(config["role"]), write=bool(config["write"])).source
     if reads and (most := plan.source.sessions_at_most) is not None:
         processes = min(processes, most)  # each has one session at least
+    shared = None if plan.limits.bandwidth is None else shared_file()
     return LocalEngine(
-        "hdh_migrate.wiring:worker", config,
+        "hdh_migrate.wiring:worker", {**config, "lane": shared},
         processes=processes, connections=plan.engine.connections,
         kept=plan.source.variables if reads else (),
+        shared=() if shared is None else (shared,),
     )  # fmt: skip
 
 

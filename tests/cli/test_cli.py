@@ -332,8 +332,9 @@ def test_parts_too_large_for_memory_are_streamed_and_verified(desk: Desk) -> Non
 def test_the_same_run_with_the_same_out_puts_the_earlier_report_aside(desk: Desk) -> None:
     out = desk.folder / "evidence"
     assert desk.run("run", str(desk.plan), "--out", str(out)).returncode == Exit.OK
+    (desk.folder / "data/a/late.bin").write_bytes(b"something to tell")
 
-    again = desk.run("run", str(desk.plan), "--out", str(out))
+    again = desk.run("run", str(desk.plan), "--refresh", "--out", str(out))
 
     assert again.returncode == Exit.OK, again.stderr
     assert len(list(desk.folder.glob("evidence-*/statement.json"))) == 1

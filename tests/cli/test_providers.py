@@ -125,11 +125,18 @@ def test_a_key_that_the_plan_does_not_list_is_warned_of(site: Path) -> None:
     assert "does not list this key in waivers.keys" in done.stderr
 
 
+def test_a_waiver_of_a_finding_without_a_ledger_says_that_nobody_looked(site: Path) -> None:
+    done = called(*WAIVE, "--what", "finding.conflict", "--until", "2999-12-31", cwd=site)
+    assert done.returncode == Exit.OK
+    assert "nobody looked whether such a finding is open" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("more", "wrong"),
     [
         (("--what", "everything", "--until", "2999-12-31"), "everything cannot be waived; there"),
         (("--what", "finding.vanish", "--until", "2999-12-31"), "finding.vanish cannot be waived"),
+        (("--what", "finding.batch-held-back", "--until", "2999-12-31"), "held-back is a note"),
         (("--what", "attestation", "--until", "soon"), "--until must be a day"),
         (("--what", "attestation", "--until", "2999-02-30"), "--until must be a day"),
         (("--what", "attestation", "--until", "2020-01-01"), "2020-01-01 has passed"),

@@ -451,19 +451,20 @@ def test_an_open_finding_is_let_go_by_a_waiver_that_knew_of_it(site: Site) -> No
     site.change(waivers={"keys": ["keys/ciso.pub"]})  # what must be waived shows late
     site.approve("cutover")
 
-    def waive(key: str) -> None:
-        site.cli(
-            "waive", site.plan, "--what", "finding.vanished", "--reason", "erased on request",
+    def waive(key: str, code: str = "vanished", expect: int = 0) -> Said:
+        return site.cli(
+            "waive", site.plan, "--what", f"finding.{code}", "--reason", "erased on request",
             "--until", "2099-12-31", "--key", str(site.folder / "keys" / f"{key}.key"),
-            "--json", expect=0,
+            "--json", expect=expect,
         )  # fmt: skip
 
-    waive("ciso")  # before there is any: it covers what was known
+    waive("ciso", expect=2)  # before there is any
     site.container.client.delete_blob("pmsi/b.csv")
     blocked = site.cutover("start", expect=3)
     assert "1 open findings without a signed waiver [vanished]" in blocked.err
-    waive("stranger")
+    assert waive("stranger").json["covers"] == 1
     site.cutover("start", expect=3)
+    assert "open are: vanished" in waive("ciso", "conflict", expect=2).err
     time.sleep(0.01)
     waive("ciso")
     site.cutover("start", expect=0)

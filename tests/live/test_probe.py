@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -354,3 +355,50 @@ def test_a_plan_that_keeps_collisions_is_refused_where_keys_fold(start: Start) -
     code, told = job.run_here()
     assert code == 3
     assert "differ in case" in told
+
+
+def test_a_record_says_for_whom_it_proves_nothing(start: Start, tmp_path: Path) -> None:
+    """It counted for every plan of the host: in another bucket, with another access key."""
+    server, job = start(Manner())
+    assert job.probe_here()[0] == 0
+    assert job.call("preflight")[1]["checks"][-1].get("notes") is None
+    client = s3_client(server)
+    client.create_bucket(Bucket="elsewhere")
+    client.close()
+    record = tmp_path / ".hdh-migrate" / "errand" / "probe.json"
+    told = json.loads(record.read_bytes())
+    assert server.access_key not in record.read_text()
+    job.plan.write_text(job.plan.read_text().replace(f"bucket: {BUCKET}", "bucket: elsewhere"))
+    assert any("not in elsewhere" in note for note in probed(job))
+    record.write_text(json.dumps(told | {"credential": "0" * 64}))
+    assert any("another access key" in note for note in probed(job))
+    del told["credential"]  # as earlier versions wrote it
+    record.write_text(json.dumps(told))
+    assert any("does not say which credential" in note for note in probed(job))
+
+
+def probed(job: Errand) -> list[str]:
+    checks = job.call("preflight")[1]["checks"]
+    return list(next(one for one in checks if one["check"].startswith("probe of"))["notes"])
+
+
+def test_a_record_that_the_journal_does_not_tell_of_is_no_evidence(
+    start: Start, tmp_path: Path
+) -> None:
+    """A copied record made a bundle that no verifier takes."""
+    _, job = start(Manner())
+    assert job.probe_here()[0] == 0
+    assert job.run_here()[0] == 0
+    out = tmp_path / "told"
+    assert job.call("report", "--out", str(out))[0] == 0
+    assert capabilities(out) is not None
+    record = tmp_path / ".hdh-migrate" / "errand" / "probe.json"
+    record.write_text(json.dumps(json.loads(record.read_bytes()) | {"at": "2026-01-01T00:00:00Z"}))
+    out = tmp_path / "copied"
+    assert job.call("report", "--out", str(out))[0] == 0
+    assert capabilities(out) is None
+
+
+def capabilities(bundle: Path) -> object:
+    envelope = json.loads((bundle / "statement.json").read_bytes())
+    return json.loads(base64.b64decode(envelope["payload"]))["predicate"]["capabilities"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -32,7 +33,11 @@ def told(capsys: pytest.CaptureFixture[str]) -> Iterator[list[str]]:
 def test_a_message_is_redacted(capsys: pytest.CaptureFixture[str]) -> None:
     with told(capsys) as written:
         logging.getLogger("hdh_migrate").warning("asked %s", SECRET)
-    assert written == ["WARNING hdh_migrate: asked https://x.example/a?sig=***\n"]
+    (line,) = written
+    when, process, text = line.split(" ", 2)
+    assert text == "WARNING hdh_migrate: asked https://x.example/a?sig=***\n"
+    assert when.endswith("Z")
+    assert process == str(os.getpid())
 
 
 def test_a_traceback_and_its_causes_are_redacted(capsys: pytest.CaptureFixture[str]) -> None:

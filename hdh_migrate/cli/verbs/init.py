@@ -12,9 +12,39 @@ from hdh_migrate.cli.command import AsJson, Task, verb
 from hdh_migrate.errors import Exit, MigrateError, UsageError
 from hdh_migrate.results.plans import Made
 
-GITIGNORE = "# private keys, credentials and ledgers never belong in version control\n" + "".join(
-    f"{line}\n" for line in ("keys/*.sec", "keys/*.key", "secrets/", ".hdh-migrate/", ".env")
-)
+IGNORED = """\
+# Private keys, ledgers, evidence (it names objects) and fetched files (they are the data) never
+# belong in version control. So nothing does but what is named here; name what else is yours.
+/*
+!/.gitignore
+!/plan*.yaml
+!/*.md
+!/attestations/
+!/profiles/
+!/waivers/
+!/bin/
+!/keys/
+/keys/*
+!/keys/*.pub
+"""
+"""For a folder of its own: whatever a report or a fetched file is called, it is ignored."""
+
+ALSO_IGNORED = """\
+# hdh-migrate: private keys, credentials, ledgers, evidence and fetched files never belong in
+# version control; fetch into fetched/, report into evidence.../, or name where else they go
+keys/*.sec
+keys/*.key
+secrets/
+.env
+.hdh-migrate/
+fetched/
+evidence*/
+evidence*.zip
+evidence*.tar*
+*.checkpoint
+*.c4gh
+"""
+"""For a folder where version control has rules already."""
 
 
 @verb(
@@ -52,7 +82,10 @@ def init(
             made += new_report_key(folder / "keys", "report", None)
             ignore = folder / ".gitignore"
             before = ignore.read_bytes() if ignore.is_file() else b""
-            whole(ignore, before + GITIGNORE.encode(), mode=0o644, replace=True)
+            if before and not before.endswith(b"\n"):
+                before += b"\n"
+            rules = ALSO_IGNORED if before else IGNORED
+            whole(ignore, before + rules.encode(), mode=0o644, replace=True)
             whole(plan, render().encode(), mode=0o644)
         except OSError as error:
             raise MigrateError(

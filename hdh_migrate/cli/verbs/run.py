@@ -130,8 +130,8 @@ def _whole(
 ) -> Exit:
     from hdh_migrate.model import Step
     from hdh_migrate.session.verbs.backup import Backups
+    from hdh_migrate.session.verbs.reported import report_at_end
     from hdh_migrate.session.verbs.run import perform_with
-    from hdh_migrate.session.verbs.timestamp import write_stamped_report
     from hdh_migrate.session.views import shelf
 
     progress = task.out.progress()
@@ -145,9 +145,7 @@ def _whole(
         )  # fmt: skip
     finally:
         progress.close()
-    if out is not None and (aside := shelf.put_aside(out, desk.loaded.plan.migration)) is not None:
-        progress.note(f"the report of an earlier run is now {aside}")
-    report = write_stamped_report(desk, out)
+    report, written = report_at_end(desk, out)
     copies = Backups(desk)
     copies.take()
     code = copies.judged(done.code)
@@ -156,6 +154,7 @@ def _whole(
         "datasets": done.datasets,
         "plan_digest": desk.loaded.digest,
         "report": report,
+        "report_written": written,
     }
     add_asked(told, done, refresh=refresh, again=again)
     lines = [*asked_text(told), states_text(done.datasets)]
@@ -163,6 +162,7 @@ def _whole(
         told,
         "\n".join(lines)
         + f"\nreport: {report['folder']}"
+        + ("" if written else " (of an earlier run: there is nothing to add)")
         + ("" if report["signed"] else " (draft, not evidence: the plan names no report.signer)"),
     )
     return code

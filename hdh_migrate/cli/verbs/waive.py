@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, PassphraseFrom, Plan, Task, verb
+from hdh_migrate.cli.command import AsJson, PassphraseFrom, Plan, StateDir, Task, verb
 from hdh_migrate.cli.keyfiles import passphrase_of
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.proofs import Waived
@@ -24,7 +24,7 @@ from hdh_migrate.results.proofs import Waived
             ' --reason "left in place, ref. 14"'
         ),
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
     result=Waived,
 )
 def waive(
@@ -41,10 +41,12 @@ def waive(
     ],
     passphrase_from: PassphraseFrom = None,
     as_json: AsJson = False,
+    state_dir: StateDir = None,
 ) -> None:
     """Sign a waiver: let one condition go, for this plan as it is, until a day.
 
-    It counts when the plan lists the key in `waivers.keys`, and the report shows it.
+    It counts when the plan lists the key in `waivers.keys`, and the report shows it. Of findings
+    it covers those that are open when it is made.
     """
     task = Task(as_json=as_json)
 
@@ -57,6 +59,7 @@ def waive(
         from hdh_migrate.plan.loader import load
         from hdh_migrate.session.policy import waivers
         from hdh_migrate.session.policy.timekeeping import offline
+        from hdh_migrate.session.policy.waivable import open_findings
         from hdh_migrate.session.verbs.run import operator
         from hdh_migrate.telemetry import SystemClock
         from hdh_migrate.wiring.chosen import check, profile_of
@@ -76,18 +79,25 @@ def waive(
             raise UsageError(
                 f"--reason must be a sentence of up to {waivers.REASON_MAX} characters"
             )
+        clock = SystemClock()
+        path_of_ledger = ledger_path(state_dir or loaded.base / STATE_DIR, loaded.plan.migration)
+        covered = open_findings(what, path_of_ledger, clock)
         phrase = passphrase_of(asked=False, reference=passphrase_from)
         signer = load_signer(key, phrase.encode() if phrase else None)
         task.out.warn(signer.weakness)
-        path_of_ledger = ledger_path(loaded.base / STATE_DIR, loaded.plan.migration)
         path, counts = waivers.make(
             loaded, signer, what=what, reason=reason, until=until,
-            now=offline(SystemClock(), path_of_ledger).now(), by=operator(),
+            now=offline(clock, path_of_ledger).now(), by=operator(),
         )  # fmt: skip
         if not counts:
             task.out.say(
                 "warning: the plan does not list this key in waivers.keys, so this does not count;"
                 " a key that is added there later needs a new waiver"
+            )
+        if covered is None and what.startswith("finding."):
+            task.out.say(
+                "warning: there is no ledger here, so nobody looked whether such a finding is open;"
+                " this covers those that are open by now, and none that comes later"
             )
         told: Waived = {
             "made": str(path),
@@ -95,12 +105,15 @@ def waive(
             "until": until,
             "key": signer.key_id,
             "counts": counts,
+            "covers": covered,
             "plan_digest": loaded.digest,
             "time": ALONE,
         }
         task.out.result(
             told,
-            f"made {path}\n{what} is waived until {until} for plan {loaded.digest[:16]}\n"
+            f"made {path}\n{what} is waived until {until} for plan {loaded.digest[:16]}"
+            + ("" if covered is None else f", of which {covered} are open")
+            + "\n"
             f"{ALONE}",
         )  # fmt: skip
 

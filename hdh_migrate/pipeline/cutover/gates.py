@@ -13,7 +13,8 @@ from hdh_migrate.model import DatasetRow, State
 from hdh_migrate.pipeline.cutover import holdings, smoke
 from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.standing import FINAL, Stage, Standing, standings
-from hdh_migrate.pipeline.excused import Waived, left
+from hdh_migrate.pipeline.excused import Waived
+from hdh_migrate.pipeline.needs import lack
 
 UNMOVED = (State.LISTED, State.REFUSED, State.SENDING, State.SENT)
 CUT_OVER = FINAL | {Stage.OPEN}
@@ -95,11 +96,9 @@ def _findings(scene: Scene) -> Iterator[str]:
 def _needs(scene: Scene) -> Iterator[str]:
     stories = standings(scene.ctx.ledger.cutovers())
     for need in scene.needs:
-        rows = scene.ctx.ledger.datasets(need.batch)
-        states = (*UNMOVED, State.FAILED)
-        count = left(scene.ctx.ledger, rows, states, scene.ctx.waivers)
-        if count or not all(row.sealed for row in rows):
-            yield f"it needs batch {need.batch}, of which {count} objects are not verified"
+        lacking = lack(scene.ctx.ledger, need.batch, scene.ctx.waivers)
+        if lacking is not None:
+            yield f"it needs batch {need.batch}, {lacking}"
         elif need.cut_over:
             story = stories.get((need.batch, Track.CUTOVER))
             if story is None or story.stage not in CUT_OVER:

@@ -127,7 +127,7 @@ def _demand(problems: Sequence[Problem]) -> None:
         raise Refused(
             "the target is not attested for this",
             blockers=[str(problem) for problem in problems],
-            hint="nothing was sent",
+            hint="nothing is sent there while it stays so; what was sent before is untouched",
         )
 
 

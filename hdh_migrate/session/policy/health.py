@@ -19,12 +19,16 @@ from hdh_migrate.wiring.chosen import is_rehearsal, profile_of
 
 
 def problems(services: Services, plan: Plan, buckets: Sequence[str], now: Moment) -> list[Problem]:
-    """Return the rules that are not seen to hold and that nobody waived; none in a rehearsal."""
+    """Return the rules that are not seen to hold and that nobody waived; none in a rehearsal.
+
+    Raises:
+        Transient: the host did not answer.
+    """
     if is_rehearsal(plan, services.vault.base):
         return []
     return [
         Problem(where=f"target bucket {bucket}", what=_what(found), hint=found.fix)
-        for bucket, found, waiver in _looked(services, plan, buckets, now)
+        for bucket, found, waiver in _looked(services, plan, buckets, now, demand=True)
         if not found.holds and waiver is None
     ]
 
@@ -59,7 +63,12 @@ def _what(found: Condition) -> str:
 
 
 def _looked(
-    services: Services, plan: Plan, buckets: Sequence[str], now: Moment
+    services: Services,
+    plan: Plan,
+    buckets: Sequence[str],
+    now: Moment,
+    *,
+    demand: bool = False,
 ) -> Iterator[tuple[str, Condition, waivers.Waiver | None]]:
     base = services.vault.base
     rules = profile_of(plan, base).health
@@ -70,5 +79,5 @@ def _looked(
     place = services.place
     assert place is not None, "who looks at buckets opens the target for it"
     for bucket in buckets:
-        for found in conditions(place, rules, bucket, plan.target.region):
+        for found in conditions(place, rules, bucket, plan.target.region, demand=demand):
             yield bucket, found, by_what.get(waivers.health(found.rule))

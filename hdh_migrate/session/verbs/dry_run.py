@@ -24,7 +24,7 @@ from hdh_migrate.session.policy.contents import signers
 from hdh_migrate.session.policy.fencing import held_by_another
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.policy.waivers import unagreed
-from hdh_migrate.session.verbs.preflight import at_the_gate, blockers
+from hdh_migrate.session.verbs.preflight import answered, at_the_gate
 from hdh_migrate.session.verbs.run import demand, name_of, self_test, unmet
 from hdh_migrate.wiring import Services, pace_of
 from hdh_migrate.wiring.context import RUN_TAG
@@ -44,7 +44,7 @@ def forecast(desk: Desk, selected: Sequence[str]) -> DryRun:
     with _kept(desk) as kept:
         if kept is not None:
             _demand_bound(desk, kept, services, judge)
-        demand([*blockers(services, loaded.plan, selected, judge), *unmet(desk)])
+        demand([*answered(desk, services, selected, judge), *unmet(desk)])
         if held := held_by_another(services, loaded.plan, desk.ledger_path, selected):
             raise refusal([problem.what for problem in held])
         fresh = _fresh(desk, kept)

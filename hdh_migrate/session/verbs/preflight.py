@@ -12,9 +12,11 @@ from hdh_migrate.clocks import ALONE, Judge
 from hdh_migrate.errors import (
     AccessDenied,
     AuthFailed,
+    Interrupted,
     KeyUnavailable,
     MigrateError,
     Permanent,
+    Stopped,
     Transient,
 )
 from hdh_migrate.ledger import ledger_path
@@ -23,10 +25,12 @@ from hdh_migrate.plan.datasets import Batch, Dataset
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.stores import TargetWriter
 from hdh_migrate.results.moves import Check
+from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import gate, health, keyring, lasting, quota, waivers
 from hdh_migrate.session.policy.fencing import held_by_another
 from hdh_migrate.session.views.outlook import outlook
-from hdh_migrate.session.views.probed import missing, notes, probe_facts
+from hdh_migrate.session.views.probed import missing, notes, probe_facts, unproved
+from hdh_migrate.telemetry import duration_text
 from hdh_migrate.wiring import Services, open_pointer
 
 SPACE_MIN = 64 << 20
@@ -45,26 +49,65 @@ def at_the_gate(services: Services, plan: Plan, judge: Judge) -> list[Problem]:
 def blockers(
     services: Services, plan: Plan, selected: Sequence[str], judge: Judge
 ) -> list[Problem]:
-    """Return what would stop a run of the selected batches once the gate is open; empty: go."""
+    """Return what would stop a run of the selected batches once the gate is open; empty: go.
+
+    Raises:
+        Transient: a side did not answer, so it is not known; asked later it may be.
+    """
     keys = keyring.problems(plan, services.vault, later=False)
     lasts = lasting.problems(services.source_claims(), judge.unchecked().latest)
-    reached, apart = [*keys, *lasts, *_reached(services, plan, selected)], judge.objections()
+    sides = _reached(services, plan, selected, demand=True)
+    reached, apart = [*keys, *lasts, *sides], judge.objections()
     if apart:  # no waiver can be judged
         return [*reached, *apart]
     return [*reached, *health.problems(services, plan, _buckets(plan, selected), judge.now())]
 
 
-def _reached(services: Services, plan: Plan, selected: Sequence[str]) -> list[Problem]:
-    """Try both sides of every dataset."""
+def answered(
+    desk: Desk, services: Services, selected: Sequence[str], judge: Judge
+) -> list[Problem]:
+    """Return the blockers as `blockers` does; a side that is away is asked until it answers.
+
+    Raises:
+        Transient: it did not answer for as long as the retry budget lasts.
+        Interrupted: told to stop while waiting.
+    """
+    waits = False
+
+    def ask() -> list[Problem]:
+        nonlocal waits
+        try:
+            return blockers(services, desk.loaded.plan, selected, judge)
+        except Transient as error:
+            if not waits:
+                waits = True
+                budget = duration_text(desk.loaded.plan.limits.retry_budget_seconds)
+                desk.progress.note(f"{error}; asking again for up to {budget}")
+            raise
+
+    try:
+        return desk.retrying()(ask)
+    except Stopped as error:
+        raise Interrupted("stopped while waiting for a store; nothing was begun") from error
+
+
+def _reached(
+    services: Services, plan: Plan, selected: Sequence[str], *, demand: bool = False
+) -> list[Problem]:
+    """Try both sides of every dataset; an answer may be demanded.
+
+    Raises:
+        Transient: none came, and it was demanded.
+    """
     found: dict[str, Problem] = {}
     looked = partial(services.source.check, checked=plan.verify.source == "range-md5")
     for dataset in _datasets(plan, selected):
         for problem in (
             *_tried(f"source container {dataset.source.place.bucket}",
-                    looked, dataset.source.place),
+                    looked, dataset.source.place, demand=demand),
             *_tried(f"target bucket {dataset.target.place.bucket}",
-                    services.reader.check, dataset.target.place),
-            *_keeps(services, dataset),
+                    services.reader.check, dataset.target.place, demand=demand),
+            *_keeps(services, dataset, demand=demand),
         ):  # fmt: skip
             found[str(problem)] = problem
     return list(found.values())
@@ -127,7 +170,9 @@ def report(
     checks.append(_outcome("quota of the target", quota.problems(plan, state_dir, services.limits)))
     record = probe_facts(state_dir, plan, base)
     if record is not None:
-        checks.append(_outcome(f"probe of {record['at'][:10]}", missing(plan, record)))
+        doubts = unproved(plan, record, services.vault.reveal(plan.target.credential.id))
+        found = _outcome(f"probe of {record['at'][:10]}", missing(plan, record))
+        checks.append({**found, "notes": doubts} if doubts else found)
     if known := notes(plan, base, record):
         checks.append({**_outcome("what the target changes", []), "notes": known})
     unprotected = services.unprotected_keys()
@@ -164,15 +209,17 @@ def _datasets(plan: Plan, selected: Sequence[str]) -> Iterator[Dataset]:
     return (dataset for dataset in plan.datasets if dataset.name in wanted)
 
 
-def _tried(where: str, check: Any, place: Place) -> Sequence[Problem]:  # noqa: ANN401 - a port's check
+def _tried(where: str, check: Any, place: Place, *, demand: bool) -> Sequence[Problem]:  # noqa: ANN401 - a port's check
     try:
         return check(place)  # type: ignore[no-any-return]
     except (Transient, Permanent) as error:
+        if demand and isinstance(error, Transient):
+            raise
         auth = isinstance(error, AuthFailed | AccessDenied)
         return [Problem(where=where, what=str(error), hint=error.hint, auth=auth)]
 
 
-def _keeps(services: Services, dataset: Dataset) -> Iterator[Problem]:
+def _keeps(services: Services, dataset: Dataset, *, demand: bool) -> Iterator[Problem]:
     """A bucket without object lock is no place to begin: most hosts cannot turn it on later."""
     if dataset.target.keeping is None:
         return
@@ -181,6 +228,8 @@ def _keeps(services: Services, dataset: Dataset) -> Iterator[Problem]:
         if services.reader.locks(place):
             return
     except (Transient, Permanent) as error:
+        if demand and isinstance(error, Transient):
+            raise
         auth = isinstance(error, AuthFailed | AccessDenied)
         yield Problem(where=where, what=str(error), hint=error.hint, auth=auth)
         return

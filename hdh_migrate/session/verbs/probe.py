@@ -24,7 +24,7 @@ from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.timekeeping import judge_over
 from hdh_migrate.session.verbs.report import signer_of
 from hdh_migrate.session.verbs.run import journal_of
-from hdh_migrate.session.views.probed import keep, missing, notes
+from hdh_migrate.session.views.probed import keep, missing, notes, probed_by
 from hdh_migrate.targets.probing.bench import ROOT, Bench
 from hdh_migrate.targets.probing.keeping import LOCK_SECONDS, ahead, lock_claims
 from hdh_migrate.targets.probing.prober import CHECKS, NOT_TRIED, look, observe
@@ -200,6 +200,7 @@ def _observed(
         "provider": plan.target.provider,
         "profile_as_of": profile.as_of,
         "bucket": bucket,
+        "credential": probed_by(Vault.open(desk.loaded.base).reveal(plan.target.credential.id)),
         "prefix": prefix,
         "requests": bench.requests,
         "left": left,

@@ -35,7 +35,7 @@ from hdh_migrate.session.policy.openings import take_in
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.policy.waivers import unagreed
 from hdh_migrate.session.verbs.backup import Backups
-from hdh_migrate.session.verbs.preflight import at_the_gate, blockers
+from hdh_migrate.session.verbs.preflight import answered, at_the_gate
 from hdh_migrate.session.views.last_run import telling
 from hdh_migrate.session.views.looked import finished, since_when
 from hdh_migrate.session.views.passes import demand_failures, told_of_passes
@@ -68,6 +68,7 @@ def perform(
     """Carry out steps for batches; return the exit code and every dataset's tallies.
 
     Raises:
+        UsageError: nothing was begun here, and these steps begin nothing.
         MigrateError: whatever ended the run early, with its exit code.
     """
     done = perform_with(desk, steps, selected)
@@ -98,6 +99,8 @@ def perform_with(
     demand_failures(again or ())
     wishes = Wishes(refresh=refresh, again=None if again is None else tuple(again), user=operator())
     last = [one.name for one in batches if not selected or one.name in selected][-1:]
+    if Step.INVENTORY not in steps:
+        desk.read_ledger().close()  # without one there is nothing that they could work on
     told = tuple(str(step) for step in steps)
     over = None if taking_over is None else TakeOver(reason=taking_over)
 
@@ -154,7 +157,7 @@ def at_work(
     with held_ledger(desk, judge) as ledger:
         known = signers(ledger)
         demand(unagreed(ledger, loaded.plan, loaded.base, judge.unchecked(), known))
-        demand([*blockers(services, loaded.plan, selected, judge), *unmet(desk)])
+        demand([*answered(desk, services, selected, judge), *unmet(desk)])
         with fenced_for(desk, opened, ledger, selected, write=write, over=over) as fencing:
             bind_recipients(ledger, loaded.plan, services.recipients)
             _announce(desk, ledger, steps, selected)
@@ -271,7 +274,7 @@ class Turn:
 
     def __exit__(self, *_: object) -> None:
         for engines in self._engines:
-            engines.drop(grace=30.0)
+            engines.drop(grace=0.5 if self.desk.stop.is_set() else 30.0)
         traffic = [
             *(one for services in self.opened for one in services.traffic(self.desk.clock)),
             *(one for engines in self._engines for one in engines.traffic),
@@ -347,7 +350,7 @@ def demand(problems: Sequence[Problem]) -> None:
     if problems:
         error = Refused(
             "preflight refuses to go on", blockers=[str(p) for p in problems],
-            hint="nothing was moved",
+            hint="this command moved nothing; what earlier ones moved is untouched",
         )  # fmt: skip
         if any(problem.auth for problem in problems):
             error.exit_code = Exit.AUTH

@@ -25,7 +25,7 @@ from hdh_migrate.session.policy.binding import bound_recipients, fingerprint_of
 from hdh_migrate.session.policy.openings import opening_facts
 from hdh_migrate.session.policy.waivers import waiver_facts
 from hdh_migrate.session.verbs.run import operator
-from hdh_migrate.session.views.probed import probe_facts
+from hdh_migrate.session.views.capabilities import capabilities
 from hdh_migrate.software import code_digest
 from hdh_migrate.targets.facts import profile_facts
 from hdh_migrate.wiring import routes_of
@@ -79,7 +79,7 @@ def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
         proved=tuple(_proved(ledger)),
         attestation=_attestation(desk),
         profile=profile_facts(profile_of(plan, desk.loaded.base), shipped_of(plan)),
-        capabilities=probe_facts(desk.state_dir, plan, desk.loaded.base),
+        capabilities=capabilities(desk, ledger),
         waivers=tuple(waiver_facts(plan, desk.loaded.base, now)),
         cutovers=tuple(cutover_facts(ledger)),
         looks=tuple(look_facts(ledger)),

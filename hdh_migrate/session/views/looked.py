@@ -10,8 +10,9 @@ from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import State
 from hdh_migrate.pipeline.excused import Waivers
 from hdh_migrate.pipeline.look_again import look_facts
+from hdh_migrate.pipeline.needs import lack
 from hdh_migrate.pipeline.refresh import passes
-from hdh_migrate.pipeline.runner import BatchOrder, unfinished
+from hdh_migrate.pipeline.runner import BatchOrder
 
 
 def finished(
@@ -28,7 +29,7 @@ def finished(
 def _is_finished(ledger: Ledger, batch: str, waivers: Waivers) -> bool:
     rows = ledger.datasets(batch)
     done = sum(ledger.tally(row.id, State.VERIFIED).objects for row in rows)
-    return done > 0 and not unfinished(ledger, batch, waivers)
+    return done > 0 and lack(ledger, batch, waivers) is None
 
 
 def since_when(ledger: Ledger, batches: Sequence[str]) -> list[str]:

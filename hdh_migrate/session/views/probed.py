@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hdh_migrate.errors import LedgerDamaged
-from hdh_migrate.fixity import canonical_json
+from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import whole
 from hdh_migrate.ledger import ledger_path
 from hdh_migrate.model import Problem, TargetLimits
@@ -23,9 +23,11 @@ ENVELOPE = "probe.dsse.json"
 
 
 def probe_facts(state_dir: Path, plan: Plan, base: Path) -> dict[str, Any] | None:
-    """Return the record of the last probe of the plan's target, None when there is none.
+    """Return the record of the last probe of the plan's target host, None when there is none.
 
-    A record of another endpoint or region is not of this target.
+    A record of another endpoint or region is not of this host. What a host was seen to lack counts
+    for every bucket and credential; what it was seen to do was seen in one bucket, with one: see
+    `unproved`.
 
     Raises:
         LedgerDamaged: there is a record, and it cannot be read.
@@ -35,7 +37,7 @@ def probe_facts(state_dir: Path, plan: Plan, base: Path) -> dict[str, Any] | Non
         record = json.loads(path.read_bytes())
         told = record["endpoint"], record["region"]
         names = [(one["name"], one["observed"], one["agrees"]) for one in record["observations"]]
-        whole = record["format"] == FORMAT and bool(names)
+        whole = record["format"] == FORMAT and bool(names) and isinstance(record["bucket"], str)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError):
@@ -48,8 +50,33 @@ def probe_facts(state_dir: Path, plan: Plan, base: Path) -> dict[str, Any] | Non
     return record if told == (endpoint_of(plan, base), plan.target.region) else None
 
 
+def probed_by(key_id: str) -> str:
+    """Return what a record says of the access key that was used: a digest of its id."""
+    return sha256_hex(key_id.encode())
+
+
+def buckets_of(plan: Plan) -> list[str]:
+    """Return the target buckets of a plan, each once."""
+    return list(dict.fromkeys(dataset.target.bucket for dataset in plan.datasets))
+
+
+def unproved(plan: Plan, record: Mapping[str, Any], key_id: str | None) -> list[str]:
+    """Return what a record does not prove for a plan; `key_id` is None where it cannot be read."""
+    others = [bucket for bucket in buckets_of(plan) if bucket != record["bucket"]]
+    told = []
+    if others:
+        told.append(f"it was made in bucket {record['bucket']}, not in {', '.join(others)}")
+    by = record.get("credential")
+    if by is None:
+        told.append("it does not say which credential it was made with")
+    elif key_id is not None and by != probed_by(key_id):
+        told.append("it was made with another access key than the plan's of today")
+    hint = 'what it found missing counts all the same; "hdh-migrate probe" looks anew'
+    return [f"{line}: {hint}" for line in told]
+
+
 def limits_of(state_dir: Path, plan: Plan, base: Path) -> TargetLimits:
-    """Return the profile's limits, with what the last probe found tighter."""
+    """Return the profile's limits, with what the last probe of the host found tighter."""
     return lowered(chosen.limits_of(plan, base), probe_facts(state_dir, plan, base))
 
 
@@ -75,7 +102,9 @@ def missing(plan: Plan, record: Mapping[str, Any] | None) -> list[Problem]:
         for name, what in NEEDED.items()
         if observed(record, name) is False
     ]
-    modes = {d.target.retention.mode for d in plan.datasets if d.target.retention is not None}
+    locked = [d.target for d in plan.datasets if d.target.retention is not None]
+    of = None if record is None else record["bucket"]  # another bucket may have another lock
+    modes = {one.retention.mode for one in locked if one.retention and one.bucket == of}
     found += [
         Problem(where=where, what=f"retention in mode {mode} is not kept there", hint=hint)
         for mode in sorted(modes)

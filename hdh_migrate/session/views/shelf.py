@@ -36,7 +36,7 @@ def earlier_bundle(out: Path, migration: str) -> str | None:
         pass
     raise UsageError(
         f"{out}: exists and holds something other than a report of this migration",
-        hint="name another folder with --out; nothing was moved",
+        hint="name another folder with --out; nothing there was touched",
     )
 
 

@@ -1,0 +1,126 @@
+"""The report at a run's end: written when there is something to tell since the last one.
+
+What a run that did nothing adds to the journal (that it began, that it ended) is no reason for
+another bundle: the last one says all that there is to say, as long as it is where it was put.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from itertools import islice
+from pathlib import Path
+from typing import cast
+
+from hdh_migrate import __version__
+from hdh_migrate.events.fence import FenceReleased, FenceReleasing, FenceTaken, FenceTaking
+from hdh_migrate.events.run import BatchDone, RunEnded, RunStarted
+from hdh_migrate.evidence.signatures.checkpoint import sidecar
+from hdh_migrate.evidence.signatures.stamps import stamp_of
+from hdh_migrate.fixity import canonical_json, sha256_hex
+from hdh_migrate.folders import whole
+from hdh_migrate.results.proofs import Report
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.sound import sound_ledger
+from hdh_migrate.session.policy.timekeeping import offline
+from hdh_migrate.session.policy.waivers import waiver_facts
+from hdh_migrate.session.verbs.report import signer_of
+from hdh_migrate.session.verbs.timestamp import write_stamped_report
+from hdh_migrate.session.views import shelf
+from hdh_migrate.session.views.probed import probe_facts
+from hdh_migrate.software import code_digest
+
+_QUIET = {
+    one.kind
+    for one in (
+        RunStarted, RunEnded, BatchDone, FenceTaking, FenceTaken, FenceReleasing, FenceReleased,
+    )
+}  # fmt: skip
+"""Events that every run writes, whatever it does."""
+
+LAST = "last-report.json"
+"""Beside the ledger; without it, or with another one, a report is written."""
+
+QUIET_MAX = 1_000
+"""So many events of runs that did nothing, and there is something to tell."""
+
+
+def report_at_end(desk: Desk, out: Path | None) -> tuple[Report, bool]:
+    """Write a stamped report, or return the last one; also say whether it was written now.
+
+    With `out` the last one counts only if it lies there; what else does is put aside.
+
+    Raises:
+        As `write_report`; the ledger is checked either way.
+    """
+    known = _last(desk, out)
+    if known is not None:
+        return known, False
+    if out is not None and (aside := shelf.put_aside(out, desk.loaded.plan.migration)) is not None:
+        desk.progress.note(f"the report of an earlier run is now {aside}")
+    told = write_stamped_report(desk, out)
+    _keep(desk, told)
+    return told, True
+
+
+def _last(desk: Desk, out: Path | None) -> Report | None:
+    """Return the last report, if it is where it was put and there is nothing to add to it."""
+    try:
+        kept = json.loads(desk.ledger_path.with_name(LAST).read_bytes())
+        report, folder = cast("Report", kept["report"]), Path(kept["report"]["folder"])
+        if out is not None and folder.resolve() != out.resolve():
+            return None
+        statement = _statement(folder)
+        same = sha256_hex(statement) == report["statement_sha256"]
+        journal = json.loads(statement)["predicate"]["journal"]
+        size, head = int(journal["events"]), str(journal["head"])
+        if not same or kept["stands"] != _stands(desk) or _lacks(desk, folder, report):
+            return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    with sound_ledger(desk) as ledger:
+        events = list(islice(ledger.since(size), QUIET_MAX))
+    first, later = events[:1], events[1:]
+    if [(seq, digest.hex()) for seq, _, digest in first] != [(size, head)]:
+        return None
+    if len(events) == QUIET_MAX or any(kind not in _QUIET for _, kind, _ in later):
+        return None
+    return report
+
+
+def _lacks(desk: Desk, folder: Path, report: Report) -> bool:
+    """Say whether what stands beside a bundle, or would be added to it, is missing."""
+    if report["checkpoint"] is not None and not sidecar(folder).is_file():
+        return True
+    return desk.loaded.plan.report.tsa is not None and stamp_of(folder, None) is None
+
+
+def _statement(folder: Path) -> bytes:
+    """Return the statement of a bundle as it was signed, or would have been."""
+    told = json.loads((folder / "statement.json").read_bytes())
+    if "payload" in told:
+        return base64.b64decode(told["payload"], validate=True)
+    return canonical_json(told["statement"])
+
+
+def _stands(desk: Desk) -> str:
+    """Return a digest of what a statement tells that stands in no journal."""
+    loaded, signer = desk.loaded, signer_of(desk)
+    now = offline(desk.clock, desk.ledger_path).unchecked()
+    return sha256_hex(
+        canonical_json(
+            {
+                "plan": loaded.digest,
+                "signer": None if signer is None else signer.key_id,
+                "waivers": waiver_facts(loaded.plan, loaded.base, now),
+                "probe": probe_facts(desk.state_dir, loaded.plan, loaded.base),
+                "tool": __version__,
+                "code": code_digest(),
+            }
+        )
+    )
+
+
+def _keep(desk: Desk, report: Report) -> None:
+    told = {"report": report, "stands": _stands(desk)}
+    whole(desk.ledger_path.with_name(LAST), canonical_json(told), replace=True)
