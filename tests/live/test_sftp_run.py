@@ -160,3 +160,14 @@ def test_a_key_in_the_agent_logs_in_and_is_read_by_two_processes(
     assert without[0] == 3, without
     assert "SSH_AUTH_SOCK" in str(without)
     job.check_stored()
+
+
+def test_preflight_says_before_what_a_version_is_worth(
+    tmp_path: Path, store: StrictS3, sshd: SshServer
+) -> None:
+    job = an_errand(tmp_path, store, section_of(sshd))
+    code, told = job.call("preflight")
+    assert code == 0, told
+    notes = [note for check in told["checks"] for note in check.get("notes", ())]
+    assert any("SFTP tells no version" in note and "read once" in note for note in notes)
+    assert any(sshd.host_key.fingerprint in note for note in notes)

@@ -113,18 +113,20 @@ def _reached(
     return list(found.values())
 
 
-def _untagged(services: Services, plan: Plan, selected: Sequence[str]) -> list[str]:
-    """Return a note for each container whose index tags inventory will do without."""
+def _source_notes(services: Services, plan: Plan, selected: Sequence[str]) -> list[str]:
+    """Return what inventory will note: index tags that it does without, how a source is read."""
     words = {
         Untagged.DENIED: "the credential may not read index tags (sp=t)",
         Untagged.UNSUPPORTED: "the account has no index tags",
     }
     places = dict.fromkeys(dataset.source.place for dataset in _datasets(plan, selected))
-    return [
+    untagged = [
         f"source container {place.bucket}: {words[why]}; none are moved"
         for place in places
         if (why := services.source.untagged(place)) is not None
     ]
+    told = dict.fromkeys(note.detail for place in places for note in services.source.notes(place))
+    return [*untagged, *told]
 
 
 def _buckets(plan: Plan, selected: Sequence[str]) -> list[str]:
@@ -155,7 +157,7 @@ def report(
             *([] if now is None else lasting.checks(services.source_claims(), now.latest)),
             {
                 **_outcome("rights and places", _reached(services, plan, selected)),
-                "notes": _untagged(services, plan, selected),
+                "notes": _source_notes(services, plan, selected),
             },
             _outcome("write right", list(_write_rights(services, plan, selected))),
             _outcome(
