@@ -395,6 +395,14 @@ class Entry:
         return self.obj.size
 
 
+class Ruled(NamedTuple):
+    """One object as the rules of its dataset judge it, with what they, or a step, made of it."""
+
+    entry: Entry
+    state: State
+    reason: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
     """One verified object: which source version it is, and what the target held of it then."""

@@ -10,15 +10,27 @@ every earlier inventory can be computed again.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from hdh_migrate.events.event import Event
 from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS
 from hdh_migrate.ledger.objects import Objects
-from hdh_migrate.ledger.rows import extra_of, leaf_of, raw_digest, verified_of
+from hdh_migrate.ledger.rows import entry_of, extra_of, leaf_of, raw_digest, verified_of
 from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.telling import ENDED
-from hdh_migrate.model import Brief, Listed, Pinned, State, Tally, Verified, key_bytes
+from hdh_migrate.model import (
+    Brief,
+    Listed,
+    Pinned,
+    Ruled,
+    State,
+    Tally,
+    Verified,
+    key_bytes,
+)
+
+RULED = 1_000
+"""Objects that are judged at once by amended rules."""
 
 ASKED_FIRST = 1
 """The attempt that a late object begins with: the worker then asks before it writes."""
@@ -134,6 +146,40 @@ class Late(Objects):
             leaf = self._leaf(number)
             self._changes_leaf(dataset, leaf, leaf, excluded=True)
         return {number: bool(row[3]) for number, row in leaving.items()}
+
+    # --- amended -----------------------------------------------------------------------------
+
+    def ruled(self, dataset: int) -> Iterator[list[Ruled]]:
+        """Give the objects of a dataset in key order, portion by portion, as rules judge them.
+
+        Rows may be changed between two portions.
+        """
+        start = b""
+        while rows := self._rows(self._sql["ruled"], (dataset, start, RULED)):
+            yield [Ruled(entry_of(row[:10]), State(row[10]), row[11]) for row in rows]
+            start = rows[-1][2] + b"\0"
+
+    @all_or_nothing
+    def settle(self, dataset: int, changed: Sequence[tuple[int, Listed]]) -> None:
+        """Let objects that wait, failed or are left out be what amended rules make of them.
+
+        Commit together with what tells of it.
+
+        Raises:
+            LedgerDamaged: a row was changed behind the journal's back.
+        """
+        self._tell()  # what failed just now is covered before it may be let go; and memory ends
+        self._replace(FAILED_ROWS, {number for number, _ in changed})
+        for number, one in changed:
+            self._repin(dataset, number, one)
+
+    def name_rule(self, number: int, rule: str) -> None:
+        """Note by which rule an object that is left out is left out now."""
+        self._do("UPDATE object SET reason = ? WHERE id = ? AND state = 1", (rule, number))
+
+    def unfold(self, dataset: int) -> None:
+        """Let the keys of a dataset collide with none."""
+        self._do("UPDATE object SET fold = NULL WHERE dataset = ?", (dataset,))
 
     # --- looked at again ---------------------------------------------------------------------
 

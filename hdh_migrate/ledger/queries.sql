@@ -12,6 +12,10 @@ UPDATE object SET size = ?, version = ?, modified = ?, md5 = ?, extra = ?, fold 
        state = ?, reason = ?, drifts = 0, verdict = NULL, level = NULL, verified_at = NULL,
        attempt = max(attempt, 1) WHERE id = ?;
 
+-- ruled: objects of a dataset in key order from a key on, with all that its rules are asked about.
+SELECT id, dataset, key, size, version, modified, md5, extra, parts, attempt, state, reason
+FROM object INDEXED BY object_key WHERE dataset = ?1 AND key >= ?2 ORDER BY key LIMIT ?3;
+
 -- leave: the source has no more of an object that was never moved: it is left behind, as it was.
 UPDATE object SET state = 1, reason = 'vanished', drifts = 0, verdict = NULL, level = NULL,
        verified_at = NULL WHERE id = ?;

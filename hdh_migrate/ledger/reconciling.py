@@ -163,7 +163,7 @@ class Reconciling(Coverage):
         """Compare what each batch is bound to with what the journal told of it last."""
         query = (
             "SELECT body ->> '$.batch', body ->> '$.revision' || ' ' || (body ->> '$.digest')"
-            " FROM event WHERE kind = 'batch-bound' ORDER BY seq"
+            " FROM event WHERE kind IN ('batch-bound', 'batch-amended') ORDER BY seq"
         )
         told = dict(self._rows(query))
         kept = {

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         OpenUpload,
         PartReceipt,
         Pinned,
+        Ruled,
         Sample,
         State,
         Tally,
@@ -186,6 +187,27 @@ class InventoryLedger(Protocol):
         Raises:
             LedgerDamaged: a row was changed behind the journal's back.
         """
+
+    def ruled(self, dataset: int) -> Iterator[list[Ruled]]:
+        """Give the objects of a dataset in key order, portion by portion, as rules judge them.
+
+        Rows may be changed between two portions.
+        """
+
+    def settle(self, dataset: int, changed: Sequence[tuple[int, Listed]]) -> None:
+        """Let objects that wait, failed or are left out be what amended rules make of them.
+
+        Commit together with what tells of it.
+
+        Raises:
+            LedgerDamaged: a row was changed behind the journal's back.
+        """
+
+    def name_rule(self, number: int, rule: str) -> None:
+        """Note by which rule an object that is left out is left out now."""
+
+    def unfold(self, dataset: int) -> None:
+        """Let the keys of a dataset collide with none."""
 
     def leave(self, ids: Iterable[int]) -> dict[int, bool]:
         """Leave objects behind that the source no longer has and that were not moved.

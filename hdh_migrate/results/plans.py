@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -113,3 +113,51 @@ class PlanDiff(TypedDict):
     bound: list[BoundBatch]
     free: list[str]
     changes: list[PlanChange]
+
+
+class AmendedDataset(TypedDict):
+    """What an amendment means for one dataset, in objects.
+
+    `judged`: by other rules than before; otherwise nothing becomes of its objects. `at_target`: of those excluded, what the target may hold of earlier attempts. `released`: had
+    been refused for a name like another's. `sealed_before`: stay sealed for the earlier recipients;
+    `begun_anew`: were on their way for them, and are sent from their first byte.
+    """
+
+    dataset: str
+    added: bool
+    listed_anew: bool
+    judged: bool
+    excluded: int
+    taken_back: int
+    moved_before: int
+    at_target: int
+    released: int
+    sealed_before: int
+    begun_anew: int
+
+
+class AmendedObject(TypedDict):
+    """One object that an amendment is about."""
+
+    dataset: str
+    id: int
+    key: str
+    becomes: str
+
+
+class Amendment(TypedDict):
+    """What an amendment of a bound batch means; `executed`: it was made.
+
+    `refused`: changes of the plan that stand against the next run all the same. `objects`: at most
+    so many as `objects_shown` says, with --show-names.
+    """
+
+    batch: str
+    executed: bool
+    revision: int
+    changes: list[str]
+    datasets: list[AmendedDataset]
+    recipients_added: list[str]
+    refused: list[str]
+    objects: NotRequired[list[AmendedObject]]
+    objects_shown: NotRequired[int]

@@ -81,6 +81,12 @@ _COUNTED: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
     "retrying": {"reasons": _as_it_is},
     "failed": {"datasets": _as_it_is},
     "retried": {"datasets": _as_it_is},
+    "bound": {"recipients": len},
+    "batch-bound": dict.fromkeys(("revision", "digest"), _as_it_is),
+    "batch-amended": {
+        **dict.fromkeys(("revision", "digest", "moved_before"), _as_it_is),
+        "recipients": len,
+    },
     "plan-changed": {"was": _as_it_is, "now": _as_it_is},
     "probed": {"record_sha256": _as_it_is},
     "ledger-upgraded": {"schema": _as_it_is, "verified": _as_it_is},

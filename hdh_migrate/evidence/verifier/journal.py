@@ -147,6 +147,12 @@ class Journal:
         self.probes: set[str] = set()
         self.cutovers: dict[tuple[str, str], CutoverAccount] = {}
         self.bound: list[str] | None = None
+        self.recipients: set[int] = set()
+        """For how many was sealed, at one time or another."""
+        self.batches: dict[str, tuple[int, str]] = {}
+        """The revision of each batch that was begun, and the digest of what it is."""
+        self.moved_before: dict[str, int] = {}
+        """Of datasets: how many objects were moved before rules that leave them behind."""
         self.drilled: dict[str, str] = {}
         """When a recipient's key was last seen to open, by its fingerprint."""
         self.openings: list[Mapping[str, Any]] = []
@@ -353,6 +359,41 @@ class Journal:
                 "c4gh:" + forms.sha256(bytes.fromhex(raw))[:16] for raw in body["recipients"]
             ]
 
+            self.recipients.add(len(self.bound))
+        elif "recipients" in body:
+            self._sealed_for(body["recipients"])
+
+    def _sealed_for(self, many: Any) -> None:  # noqa: ANN401 - any JSON value
+        forms.must(forms.is_count(many))
+        self.recipients.add(many)
+
+    def _batch_bound(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+        del seq, at
+        forms.must(body["batch"] not in self.batches)
+        self._revised(body, 1)
+
+    def _batch_amended(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+        del seq, at
+        self._revised(body, self.batches[body["batch"]][0] + 1)
+        before = body["moved_before"]
+        forms.must(forms.ill_formed(before, COUNTS, "") is None)
+        forms.must(before.keys() <= self.datasets.keys())
+        self.moved_before.update(before)
+        if "recipients" not in body:
+            return
+        if self.keyed:
+            self._sealed_for(body["recipients"])
+            return
+        names = ["c4gh:" + forms.sha256(bytes.fromhex(raw))[:16] for raw in body["recipients"]]
+        forms.must(set(self.bound or ()) <= set(names))  # nobody is taken away
+        self.bound = names
+        self.recipients.add(len(names))
+
+    def _revised(self, body: Mapping[str, Any], revision: int) -> None:
+        forms.must(forms.TEXT.holds(body["batch"]) and forms.DIGEST.holds(body["digest"]))
+        forms.must(type(body["revision"]) is int and body["revision"] == revision)
+        self.batches[body["batch"]] = (revision, body["digest"])
+
     def _drilled(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del seq
         if not self.keyed:
@@ -495,6 +536,8 @@ HANDLERS = {
     "plan-changed": Journal._changed_plan,  # noqa: SLF001
     "probed": Journal._probed,  # noqa: SLF001
     "bound": Journal._bound,  # noqa: SLF001
+    "batch-bound": Journal._batch_bound,  # noqa: SLF001
+    "batch-amended": Journal._batch_amended,  # noqa: SLF001
     "drilled": Journal._drilled,  # noqa: SLF001
     "object-opened": Journal._object_opened,  # noqa: SLF001
     "inventoried": Journal._inventoried,  # noqa: SLF001

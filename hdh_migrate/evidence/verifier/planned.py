@@ -26,6 +26,36 @@ VANISHED = ("vanished", "gone from the source before this version of it was move
 NOT_INCLUDED = ("not included", "it matches none of the dataset's `include` globs")
 
 
+NOT_BOUND = {
+    "source": {"credential", "tls"},
+    "target": {"credential", "attestation", "profile", "tls"},
+    "seal": {"single_recipient_reason", "identity", "identity_passphrase", "reason"},
+}
+"""Of these sections of a plan, what no batch is bound to."""
+NOT_OF_DATASETS = {"allow_empty", "live", "vanished", "collisions_reason"}
+
+
+def what_of(plan: Mapping[str, Any], batch: str) -> dict[str, Any]:
+    """Return all of a plan that a batch is bound to; raises KeyError where it has no such batch."""
+    names = {one["name"]: sorted(one["datasets"]) for one in plan["batches"]}[batch]
+    kept = [
+        {name: value for name, value in one.items() if name not in NOT_OF_DATASETS}
+        for one in plan["datasets"]
+        if one["name"] in names
+    ]
+    return {
+        "version": plan["version"],
+        "migration": plan["migration"],
+        **{
+            section: {name: plan[section][name] for name in plan[section].keys() - left}
+            for section, left in NOT_BOUND.items()
+        },
+        "verify": {"level": plan["verify"]["level"]},
+        "datasets": sorted(kept, key=lambda one: str(one["name"])),
+        "batches": [{"name": batch, "datasets": names}],
+    }
+
+
 # --- globs -----------------------------------------------------------------------------------
 
 ESCAPABLE = "*?[]{}!\\"
@@ -147,6 +177,8 @@ class StatedPlan:
             }
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
             raise forms.Wrong("statement.json: the plan is not of the form of a plan") from None
+        self.sealed_for = {self.recipients}
+        self.moved_before: dict[str, int] = {}
         self.earliest = forms.instant(self.times["started"] or "")
         self.latest = forms.instant(self.times["written"])
 
@@ -166,6 +198,11 @@ class StatedPlan:
             claims=told.get("ignore_md5") is None,
         )
 
+    def amended(self, moved_before: Mapping[str, int], sealed_for: Iterable[int]) -> None:
+        """Take what the journal tells of amendments, before the first line."""
+        self.moved_before = dict(moved_before)
+        self.sealed_for = {self.recipients, *sealed_for}
+
     # --- lines ---------------------------------------------------------------------------------
 
     def record(self, line: Mapping[str, Any], where: str) -> None:
@@ -174,7 +211,10 @@ class StatedPlan:
         if line["bucket"] != planned.target["bucket"] or not self._leads(line, planned):
             raise forms.Wrong(f"{where}: not where the plan puts this object")
         if not self.keyed and self._why(line, planned) is not None:
-            raise forms.Wrong(f"{where}: the plan leaves this object behind")
+            left = self.moved_before.get(line["dataset"], 0)
+            if not left:
+                raise forms.Wrong(f"{where}: the plan leaves this object behind")
+            self.moved_before[line["dataset"]] = left - 1
         at = line["verified_at"]
         if at is not None and not self.earliest <= forms.instant(at) <= self.latest:
             raise forms.Wrong(f"{where}: verified before the run, or after the statement")
@@ -236,7 +276,7 @@ class StatedPlan:
         plain, sealed = line["sha256"], line["stored_sha256"]
         if line["level"] != self.level:
             yield "verified at another level than the plan's"
-        if stored is not None and stored != self.stored_size(size):
+        if stored is not None and stored not in self.stored_sizes(size):
             yield "the stored size is not that of this object as the plan seals it"
         if not self.keyed:
             if plain is not None and (plain == NOTHING) is not (size == 0):
@@ -246,15 +286,15 @@ class StatedPlan:
         claim = line["source_md5"] if self.datasets[line["dataset"]].claims else None
         if claim is not None and (claim == NOTHING_MD5) is not (size == 0):
             yield "the source's MD5 of nothing, or of an empty object that is not"
-        if sealed is not None and (sealed == NOTHING) is not (self.stored_size(size) == 0):
+        if sealed is not None and (sealed == NOTHING) is not (0 in self.stored_sizes(size)):
             yield "a digest of nothing, or of an empty object that is not"
 
-    def stored_size(self, size: int) -> int:
-        """Return the bytes that an object has at the target."""
+    def stored_sizes(self, size: int) -> set[int]:
+        """Return the bytes that an object may have at the target, by for how many it is sealed."""
         if self.seal == "none":
-            return size
-        segments = -(-size // SEGMENT)
-        return HEADER + PER_RECIPIENT * self.recipients + size + PER_SEGMENT * segments
+            return {size}
+        body = HEADER + size + PER_SEGMENT * -(-size // SEGMENT)
+        return {body + PER_RECIPIENT * many for many in self.sealed_for}
 
     # --- two lines with one place at the target -------------------------------------------------
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from hdh_migrate.evidence.verifier import addresses, forms
 from hdh_migrate.evidence.verifier.journal import Journal
+from hdh_migrate.evidence.verifier.planned import what_of
 
 
 def untold(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
@@ -22,6 +23,7 @@ def untold(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
     if forms.instant(journal.last_at) > forms.instant(times["written"]):
         yield "statement.json: written before the journal's last event"
     yield from _keys(predicate["seal"], journal)
+    yield from _batches(predicate["plan"]["canonical"], journal)
     if journal.plan not in (None, predicate["plan"]["digest"]["sha256"]):
         yield "statement.json: the journal was written under another plan"
     probed = predicate["capabilities"]
@@ -41,6 +43,14 @@ def untold(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
     if journal.receipts["verified"].objects > journal.receipts["sent"].objects:
         yield "journal.jsonl: more objects were verified than were sent"
     yield from _cutovers(predicate["cutovers"], journal)
+
+
+def _batches(plan: Mapping[str, Any], journal: Journal) -> Iterator[str]:
+    """Each batch that was begun is what the plan says of it now."""
+    known = {one["name"] for one in plan["batches"]}
+    for batch, (_, digest) in sorted(journal.batches.items()):
+        if batch not in known or digest != forms.sha256(forms.canonical(what_of(plan, batch))):
+            yield "journal.jsonl: a batch is bound to something else than the plan says"
 
 
 def _keys(seal: Mapping[str, Any], journal: Journal) -> Iterator[str]:

@@ -223,6 +223,7 @@ def _disagreements(
     told.read(folder / "journal.jsonl")
     if forms.canonical(told.end()) != forms.canonical(predicate["journal"]):
         yield "statement.json: the journal has another end or length"
+    planned.amended(told.moved_before, told.recipients)
     counted = Lines(predicate, planned, told)
     counted.read(folder)
     for part, value in counted.sums.parts().items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hdh_migrate.errors import Refused
+from hdh_migrate.events.batches import BatchAmended
 from hdh_migrate.events.run import RecipientsBound, RunStarted
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.pipeline.binding import bindings
@@ -35,7 +36,7 @@ def bind_recipients(ledger: Ledger, plan: Plan, recipients: Sequence[str]) -> No
             ledger.event(RecipientsBound(recipients=tuple(recipients), first=first))
             ledger.commit()
         return
-    if told == list(recipients):
+    if set(told) == set(recipients):
         return
     was, now = map(fingerprints, (told, recipients))
     lines = [
@@ -48,7 +49,8 @@ def bind_recipients(ledger: Ledger, plan: Plan, recipients: Sequence[str]) -> No
     raise Refused(
         "recipients are not those for whom this migration began to seal",
         blockers=lines,
-        hint="nothing was sent; put the key files back: what is sealed stays sealed for those keys",
+        hint="nothing was sent; put the key files back: what is sealed stays sealed for those keys."
+        ' To seal for one more, add its file to the plan: "hdh-migrate plan diff PLAN" shows how',
     )
 
 
@@ -58,9 +60,13 @@ def fingerprints(recipients: Sequence[str]) -> list[str]:
 
 
 def bound_recipients(ledger: Ledger) -> list[str] | None:
-    """Return the recipients that the journal binds to, None when it binds to none."""
-    found = next(ledger.events(RecipientsBound), None)
-    return None if found is None else list(found[1].recipients)
+    """Return the recipients that the journal binds to, None when it binds to none.
+
+    Amendments may have added some; what was sealed before stays sealed for the earlier ones.
+    """
+    told = [event.recipients for _, event in ledger.events(RecipientsBound)]
+    told += [found for _, event in ledger.events(BatchAmended) if (found := event.recipients)]
+    return list(told[-1]) if told else None
 
 
 def fingerprint_of(raw: str) -> str:

@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
-from hdh_migrate.errors import LedgerDamaged, PlanChanged
+from hdh_migrate.errors import LedgerDamaged, PlanChanged, UsageError
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.ledger import Ledger
-from hdh_migrate.pipeline.binding import bindings
+from hdh_migrate.pipeline.binding import Binding, bindings
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, standings
-from hdh_migrate.plan.classes import FieldClass, what_of
+from hdh_migrate.plan.classes import FieldClass, is_ordered, what_of
 from hdh_migrate.plan.diff import Difference, differences
 from hdh_migrate.plan.loader import LoadedPlan
 
@@ -50,7 +50,8 @@ class Change:
         if not self.batches:
             return told
         bound = f"bound by batch {', '.join(self.batches)}"
-        return f"{told} ({bound}: {self.verb or PUT_BACK})"
+        each = ", and for each other" if self.verb and len(self.batches) > 1 else ""
+        return f"{told} ({bound}: {self.verb or PUT_BACK}{each})"
 
 
 def judged(ledger: Ledger, new: Mapping[str, Any]) -> list[Change]:
@@ -71,26 +72,67 @@ def _bound(ledger: Ledger, new: Mapping[str, Any]) -> dict[str, Change]:
     """Return the differences in what batches are that were begun, by their places."""
     found: dict[str, Change] = {}
     for binding in bindings(ledger).values():
-        now = what_of(new, binding.batch)
-        if now is None:
-            gone = Difference(
-                place=f"batches[{binding.batch}]", path="batches[]", told="not in the plan any more"
-            )
-            told = [gone]
-        else:
-            told = differences(binding.what, now)
-        for one in told:
-            change = found.get(one.place) or Change(
-                difference=one, kind=FieldClass.WHAT, verb=_verb(one, binding.batch)
-            )
-            found[one.place] = replace(change, batches=(*change.batches, binding.batch))
+        sealed = {row.name for row in ledger.datasets(binding.batch) if row.sealed}
+        for one in _differing(binding, new):
+            change = found.get(one.place) or Change(difference=one, kind=FieldClass.WHAT)
+            verb = change.verb
+            if _amendable(one, sealed):
+                verb = verb or f'{TOOL} amend PLAN --batch {binding.batch} --reason "..."'
+            found[one.place] = replace(change, verb=verb, batches=(*change.batches, binding.batch))
     return found
 
 
-def _verb(one: Difference, batch: str) -> str | None:
-    """Return what can change a bound field; None: nothing."""
-    del one, batch
-    return None
+def _differing(binding: Binding, new: Mapping[str, Any]) -> list[Difference]:
+    """Return in what a batch would be another one than it is bound to."""
+    now = what_of(new, binding.batch)
+    if now is None:
+        place = f"batches[{binding.batch}]"
+        return [Difference(place=place, path="batches[]", told="not in the plan any more")]
+    found = differences(binding.what, now)
+    return [one for one in found if not one.order or is_ordered(one.path)]
+
+
+def amendments(ledger: Ledger, batch: str, new: Mapping[str, Any]) -> list[Change]:
+    """Return what an amendment of a batch would change; what it cannot has no verb.
+
+    Raises:
+        UsageError: the batch has not begun, so nothing binds it.
+    """
+    binding = bindings(ledger).get(batch)
+    if binding is None:
+        raise UsageError(
+            f"batch {batch} has not begun: nothing binds it",
+            hint="change it in the plan; the next run takes it as it is",
+        )
+    sealed = {row.name for row in ledger.datasets(batch) if row.sealed}
+    return [
+        Change(
+            difference=one, kind=FieldClass.WHAT, batches=(batch,),
+            verb=f"{TOOL} amend" if _amendable(one, sealed) else None,
+        )
+        for one in _differing(binding, new)
+    ]  # fmt: skip
+
+
+RULES: Final = ("datasets[].include", "datasets[].exclude")
+ADDED: Final = (
+    "datasets[]", "batches[].datasets[]", "seal.recipients[]", "datasets[].ignore_md5",
+)  # fmt: skip
+"""Of these an amendment can add one, and take none away."""
+
+
+def _amendable(one: Difference, sealed: set[str]) -> bool:
+    """Say whether an amendment can do it; `sealed` are the batch's datasets that are closed.
+
+    Of what was not closed no event counts an object: its listing begins anew, wherever it is.
+    """
+    if one.path == "batches[]":
+        return False
+    dataset = one.place.removeprefix("datasets[").partition("]")[0]
+    anew = one.path.startswith("datasets[].") and dataset not in sealed
+    added = one.path in ADDED and one.was is None
+    kept = one.path == "datasets[].collisions" and one.now == "keep"
+    return not sealed or anew or added or kept or one.path.startswith(RULES)
 
 
 def _free(one: Difference, pointers: Mapping[str, str]) -> Change:

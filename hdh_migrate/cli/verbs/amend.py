@@ -1,0 +1,93 @@
+"""`amend`: change what a batch is that has begun; without --execute only what it would mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, Batch, Plan, ShowNames, StateDir, Task, verb
+from hdh_migrate.cli.output import visible
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.plans import Amendment
+
+if TYPE_CHECKING:
+    from hdh_migrate.results.plans import AmendedDataset
+
+
+@verb(
+    examples=(
+        'amend plan.yaml --batch pilot --reason "scratch files, ref. 21"',
+        'amend plan.yaml --batch pilot --reason "scratch files, ref. 21" --execute',
+    ),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED, Exit.LOCKED),
+    result=Amendment,
+)
+def amend(
+    plan: Plan,
+    *,
+    batch: Batch,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; the journal keeps it.")],
+    execute: Annotated[bool, typer.Option("--execute", help="Do it; else only tell.")] = False,
+    show_names: ShowNames = False,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Make a batch that has begun what the plan says now: a new revision, shown before.
+
+    Rules may be added and taken back, datasets and recipients added. Places, format, suffix and
+    level never change. What was moved stays; approvals given before are void.
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.session.verbs import amend as amending
+
+        desk = task.desk(plan, state_dir, dry=not execute)
+        told = amending.amend(desk, batch, reason, execute=execute, show_names=show_names)
+        task.out.result(told, "\n".join(_text(told)))
+
+    task.run(body)
+
+
+def _text(told: Amendment) -> Iterator[str]:
+    batch = told["batch"]
+    if not told["changes"]:
+        yield f"batch {batch} is what the plan says (revision {told['revision']}): nothing to amend"
+    else:
+        done = "amended" if told["executed"] else "would be amended"
+        yield f"batch {batch} {done}:"
+        yield from (f"  {line}" for line in told["changes"])
+        for row in told["datasets"]:
+            yield from (f"{row['dataset']}: {line}" for line in _meaning(row))
+        if told["recipients_added"]:
+            yield (
+                f"for {', '.join(told['recipients_added'])} only what was not moved is sealed; what"
+                " was stays sealed for the earlier recipients alone"
+            )
+        for one in told.get("objects", ()):
+            yield f"  {one['dataset']}  {one['id']}  {one['becomes']}  {visible(one['key'])}"
+        if told["executed"]:
+            yield f"revision {told['revision']}; approvals of the one before are void"
+        else:
+            yield "nothing was changed: --execute does it"
+    yield from (f"still refused: {line}" for line in told["refused"])
+
+
+def _meaning(row: AmendedDataset) -> Iterator[str]:
+    if row["added"]:
+        yield "added; the next run lists it"
+    if row["listed_anew"]:
+        yield "its inventory was not closed, and begins anew"
+    for count, what in (
+        (row["excluded"], "not moved yet, become excluded"),
+        (row["at_target"], "of these the target may hold something, of an attempt before"),
+        (row["moved_before"], "moved before the rule, stay"),
+        (row["taken_back"], "excluded until now, wait to be moved"),
+        (row["released"], "refused for a name like another's, are looked at again"),
+        (row["sealed_before"], "sealed for the earlier recipients, stay so"),
+        (row["begun_anew"], "on their way, are sent from their first byte"),
+    ):
+        if count:
+            yield f"{count} {what}"

@@ -1,0 +1,210 @@
+"""What an amendment means for the objects of a bound batch, and making it so.
+
+Nothing is asked of source or target: the rows of the ledger are judged by the rules of the plan as
+it is now. What was moved stays moved, whatever the rules say of it now; what was not moved is what
+they make of it. All of it is one transaction with the event that tells of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from hdh_migrate.codes import Code
+from hdh_migrate.model import (
+    VANISHED,
+    DatasetRow,
+    Listed,
+    ObjectInfo,
+    Ruled,
+    State,
+)
+from hdh_migrate.pipeline.context import DatasetRules
+from hdh_migrate.pipeline.resealing import reseal
+from hdh_migrate.pipeline.selecting import REFUSALS
+from hdh_migrate.pipeline.usage import DIRECTORY
+from hdh_migrate.pipeline.work import Route
+from hdh_migrate.ports.ledger import Ledger
+
+MOVED: Final = (State.SENDING, State.SENT, State.VERIFIED)
+"""What is at the target, or may be on its way."""
+
+Decide = Callable[[ObjectInfo, Route, DatasetRules], Listed]
+Tell = Callable[[str, Ruled, str], None]
+"""Is told dataset and object, and what becomes of it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Meaning:
+    """What an amendment means for one dataset, in objects."""
+
+    dataset: str
+    added: bool = False
+    """The batch gets it; the next run makes its inventory."""
+    listed_anew: bool = False
+    """Its inventory was not closed yet: the next run begins it anew."""
+    judged: bool = False
+    """Its objects were judged by other rules than before."""
+    excluded: int = 0
+    taken_back: int = 0
+    moved_before: int = 0
+    at_target: int = 0
+    """Of those excluded: an attempt was made, so the target may hold something of them."""
+    released: int = 0
+    """Were refused for a name like another's, and are looked at again."""
+    sealed_before: int = 0
+    """Are sealed for the earlier recipients, and stay so."""
+    begun_anew: int = 0
+    """Were on their way for the earlier recipients, and are sent from their first byte."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Amending:
+    """The datasets of one batch under the rules of the plan as it is now."""
+
+    ledger: Ledger
+    routes: Mapping[str, Route]
+    rules: Mapping[str, DatasetRules]
+    decide: Decide
+    touched: Sequence[str]
+    """The datasets whose rules changed."""
+    resealed: bool
+    """Whether it is sealed for somebody more."""
+    tell: Tell = field(default=lambda _dataset, _one, _becomes: None)
+
+    def run(self, batch: str, planned: Sequence[str], *, apply: bool) -> list[Meaning]:
+        """Return what it means for each dataset that the batch has or gets; `apply`: make it so.
+
+        Commit together with what tells of it.
+
+        Raises:
+            Refused: the rules would leave nothing of a dataset.
+            LedgerDamaged: a row was changed behind the journal's back.
+        """
+        rows = {row.name: row for row in self.ledger.datasets(batch)}
+        found = []
+        for name in sorted({*planned, *rows}):
+            if name not in rows:
+                found.append(Meaning(dataset=name, added=True))
+            elif not rows[name].sealed:
+                found.append(self._anew(rows[name], apply=apply))
+            else:
+                found.append(self._settled(rows[name], apply=apply))
+        if apply and any(one.excluded or one.released for one in found):
+            self._collide()
+        return found
+
+    def _anew(self, dataset: DatasetRow, *, apply: bool) -> Meaning:
+        """Of what was not closed no event counts the rows: it is listed again."""
+        anew = dataset.name in self.touched and bool(dataset.pages)
+        if anew and apply:
+            self.ledger.restart_listing(dataset.id)
+        return Meaning(dataset=dataset.name, listed_anew=anew)
+
+    def _settled(self, dataset: DatasetRow, *, apply: bool) -> Meaning:
+        found = Meaning(dataset=dataset.name)
+        if dataset.name in self.touched:
+            found.judged = True
+            unfolded = not self.rules[dataset.name].rules.fold
+            if unfolded and apply:
+                self.ledger.unfold(dataset.id)
+            self._judge(dataset, found, apply=apply)
+            if found.excluded or unfolded:
+                self._release(dataset, found, apply=apply)
+            if apply:
+                place = self.routes[dataset.name].source
+                reseal(self.ledger, dataset, self.rules[dataset.name], place.prefix)
+        if self.resealed:
+            self._reseal(dataset, found, apply=apply)
+        return found
+
+    def _judge(self, dataset: DatasetRow, found: Meaning, *, apply: bool) -> None:
+        for portion in self.ledger.ruled(dataset.id):
+            changed, named = [], []
+            for one in portion:
+                listed = self._decided(dataset, one)
+                if listed is None:
+                    continue
+                if one.state is State.EXCLUDED and listed.state is State.EXCLUDED:
+                    if listed.reason != one.reason:
+                        named.append((one.entry.id, str(listed.reason)))
+                    continue
+                self._count(dataset, one, listed, found)
+                if one.state not in MOVED:
+                    changed.append((one.entry.id, listed))
+            if apply:
+                self.ledger.settle(dataset.id, changed)
+                for number, rule in named:
+                    self.ledger.name_rule(number, rule)
+
+    def _decided(self, dataset: DatasetRow, one: Ruled) -> Listed | None:
+        """Return what the rules make of an object now; None: what it was, or not theirs to say."""
+        if one.state is State.EXCLUDED and one.reason == VANISHED:
+            return None
+        listed = self._listed(dataset, one)
+        if one.state is State.EXCLUDED or listed.state is State.EXCLUDED:
+            return listed
+        return None
+
+    def _listed(self, dataset: DatasetRow, one: Ruled) -> Listed:
+        obj = one.entry.obj
+        if one.reason == DIRECTORY:  # an earlier version kept no more of what kind it is
+            obj = replace(obj, kind=DIRECTORY)
+        return self.decide(obj, self.routes[dataset.name], self.rules[dataset.name])
+
+    def _count(self, dataset: DatasetRow, one: Ruled, listed: Listed, found: Meaning) -> None:
+        if one.state in MOVED:
+            found.moved_before += 1
+            self.tell(dataset.name, one, "moved before the rule")
+        elif listed.state is State.EXCLUDED:
+            found.excluded += 1
+            found.at_target += bool(one.entry.attempt)
+            self.tell(dataset.name, one, "excluded")
+        else:
+            found.taken_back += 1
+            self.tell(dataset.name, one, listed.state.name.lower())
+
+    # --- names that were alike -------------------------------------------------------------------
+
+    def _release(self, dataset: DatasetRow, found: Meaning, *, apply: bool) -> None:
+        """Let wait what was refused for a name like another's; who still is, is refused again."""
+        for portion in self.ledger.ruled(dataset.id):
+            freed = [
+                (one.entry.id, listed)
+                for one in portion
+                if one.state is State.REFUSED and one.reason == Code.COLLISION
+                and (listed := self._listed(dataset, one)).state is State.LISTED
+            ]  # fmt: skip
+            found.released += len(freed)
+            if apply:
+                self.ledger.settle(dataset.id, freed)
+
+    def _collide(self) -> None:
+        for entry, dataset in self.ledger.collisions():
+            if self.ledger.refuse(entry, dataset, Code.COLLISION):
+                detail = REFUSALS[Code.COLLISION]
+                self.ledger.finding(Code.COLLISION, detail, dataset=dataset, entry=entry)
+
+    # --- for whom is sealed --------------------------------------------------------------------
+
+    def _reseal(self, dataset: DatasetRow, found: Meaning, *, apply: bool) -> None:
+        """Let what is on its way begin anew: its data key is for the earlier recipients alone."""
+        done = self.ledger.tally(dataset.id, State.SENT, State.VERIFIED).objects
+        found.sealed_before = done
+        for entry in self.ledger.todo("sending", dataset.id):
+            found.begun_anew += 1
+            if apply:
+                self.ledger.drop_upload(entry.id)  # the next run's sweep aborts it at the target
+                self.ledger.unclaim(entry)
+        if apply:
+            self.ledger.settle(dataset.id, list(self._recut(dataset)))
+
+    def _recut(self, dataset: DatasetRow) -> Iterator[tuple[int, Listed]]:
+        """Give what waits and is cut otherwise now, for a longer header."""
+        for portion in self.ledger.ruled(dataset.id):
+            for one in portion:
+                if one.state is State.LISTED:
+                    listed = self._listed(dataset, one)
+                    if (listed.state, listed.parts) != (State.LISTED, one.entry.parts):
+                        yield one.entry.id, listed

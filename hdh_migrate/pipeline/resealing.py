@@ -1,0 +1,56 @@
+"""Close an inventory again that has changed, with what there is to say of it now."""
+
+from __future__ import annotations
+
+from hdh_migrate.codes import Code
+from hdh_migrate.errors import Refused
+from hdh_migrate.model import DatasetRow
+from hdh_migrate.pipeline.context import DatasetRules
+from hdh_migrate.pipeline.inventory import Frozen
+from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS
+from hdh_migrate.pipeline.usage import Usage
+from hdh_migrate.ports.ledger import Ledger
+
+
+def reseal(ledger: Ledger, dataset: DatasetRow, rules: DatasetRules, prefix: str) -> None:
+    """Tell what is inventoried now, open findings that are new, and close those that are over.
+
+    Commit together with what changed it.
+
+    Raises:
+        Refused: the rules leave nothing, and the plan does not say that this is right.
+    """
+    usage = Usage(rules.rules, prefix)
+    frozen = Frozen(usage.watched(ledger.claims(dataset.id)))
+    if not usage.kept and not rules.allow_empty:
+        raise Refused(
+            f"dataset {dataset.name}: its rules would leave none of its {usage.objects} objects",
+            hint="nothing was changed; if that is right, set `allow_empty: true` on the dataset",
+        )
+    tell_anew(ledger, dataset, frozen, usage)
+    ledger.seal(dataset.id, frozen.told)
+
+
+def tell_anew(ledger: Ledger, dataset: DatasetRow, frozen: Frozen, usage: Usage) -> None:
+    """Open the findings of what is new in an inventory, and close those that no longer hold."""
+    open_ones = [one for one in ledger.findings() if one["dataset"] == dataset.name]
+    told = {(one["object"], Code.known(one["code"])) for one in open_ones}
+    for entry, code in frozen.refused:
+        if (entry, code) not in told:
+            ledger.finding(code, REFUSALS[code], dataset=dataset.id, entry=entry)
+    for entry, code in frozen.failed:
+        if code.startswith("kind-") and (entry, code) not in told:
+            detail = f"not a plain object: {code.removeprefix('kind-')}"
+            ledger.finding(code, detail, dataset=dataset.id, entry=entry)
+    unused = set(usage.unused())
+    for found in open_ones:
+        # Losses are counted anew; a rule that something new matches is unused no more.
+        if found["code"] == Code.RULE_UNUSED and found["detail"] in unused:
+            unused.discard(found["detail"])
+        elif found["code"] in LOSSES or found["code"] == Code.RULE_UNUSED:
+            ledger.close_finding(found["id"])
+    for code, count in sorted(frozen.losses.items()):
+        detail = f"{count} objects have {LOSSES[code]}"
+        ledger.finding(code, detail, dataset=dataset.id)
+    for detail in sorted(unused):
+        ledger.finding(Code.RULE_UNUSED, detail, dataset=dataset.id)
