@@ -39,7 +39,7 @@ CONTRADICTIONS = {
     "changed": "verified objects have another digest, size or source version",
     "weaker": "verified objects are verified at a lower level than before",
     "stored-anew": "verified objects have other stored bytes or another place at the target",
-    "dropped": "objects of a closed inventory are no longer in the manifest",
+    "dropped": "objects of a closed inventory are in neither manifest nor exclusions any more",
 }
 """What may not become of an object from one bundle to the next."""
 
@@ -113,12 +113,22 @@ def _is_replay(was: CheckedBundle, now: CheckedBundle, found: Comparison) -> boo
         problems.append(("same", "both bundles have the same statement: nothing newer is shown"))
     elif was.predicate["migration"] != now.predicate["migration"]:
         problems.append(("other-migration", "the bundles are of two migrations"))
-    elif was.predicate["plan"]["digest"] != now.predicate["plan"]["digest"]:
-        problems.append(("other-plan", "the bundles are of two plans"))
+    elif not _is_planned_on(was, now):
+        said = "the bundles are of two plans, and the new journal does not tell of the change"
+        problems.append(("other-plan", said))
     elif was.predicate["previous_statement"] == now.statement_sha256:
         problems.append(("swapped", "the old bundle follows the new one: they are swapped"))
     found.contradictions += problems
     return bool(problems)
+
+
+def _is_planned_on(was: CheckedBundle, now: CheckedBundle) -> bool:
+    """Say whether the new bundle's plan is the old one's, or became of it by changes it tells."""
+    reached = {was.predicate["plan"]["digest"]["sha256"]}
+    for before, after in now.replanned():
+        if before in reached:
+            reached.add(after)
+    return now.predicate["plan"]["digest"]["sha256"] in reached
 
 
 def _follow(was: CheckedBundle, now: CheckedBundle, found: Comparison) -> None:

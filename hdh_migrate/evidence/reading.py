@@ -86,6 +86,15 @@ class CheckedBundle:
             while raw := file.readline(MAX_LINE):
                 yield str(json.loads(raw)["digest"])
 
+    def replanned(self) -> Iterator[tuple[str, str]]:
+        """Yield the digests of the plan before and after each change that the journal tells."""
+        with (self.folder / "journal.jsonl").open("rb") as file:
+            while raw := file.readline(MAX_LINE):
+                event = json.loads(raw)
+                if event["kind"] == "plan-changed":
+                    body = json.loads(event["body"])
+                    yield str(body["was"]), str(body["now"])
+
 
 def open_bundle(
     folder: Path, trusted: Sequence[Verifier] = (), threshold: int = 1

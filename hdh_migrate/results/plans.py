@@ -118,9 +118,10 @@ class PlanDiff(TypedDict):
 class AmendedDataset(TypedDict):
     """What an amendment means for one dataset, in objects.
 
-    `judged`: by other rules than before; otherwise nothing becomes of its objects. `at_target`: of those excluded, what the target may hold of earlier attempts. `released`: had
-    been refused for a name like another's. `sealed_before`: stay sealed for the earlier recipients;
-    `begun_anew`: were on their way for them, and are sent from their first byte.
+    `judged`: by other rules than before; otherwise nothing becomes of its objects. `at_target`: of
+    those excluded, what the target may hold of earlier attempts. `released`: had been refused for a
+    name like another's. `sealed_before`: stay sealed for the earlier recipients; `begun_anew`: were
+    on their way for them, and are sent from their first byte.
     """
 
     dataset: str

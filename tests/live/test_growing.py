@@ -211,3 +211,55 @@ def test_a_bound_batch_may_not_go_nor_lose_its_name_or_its_dataset(months: Month
     months.change("name: pilot, datasets: [tables]", "name: first, datasets: [tables]")
     assert lines(months.diff(expect=3))[0] == ("what", "batches[pilot]", ["pilot"])
     assert "batches[pilot]: not in the plan any more" in months.run(expect=3)["error"]["message"]
+
+
+def test_a_bound_batch_is_amended_goes_on_and_its_evidence_holds(months: Months) -> None:
+    months.put({"tables/tmp/one": b"1", "tables/tmp/two": b"22"})
+    months.run("--batch", "pilot")
+    held = months.held()
+    months.put({"tables/tmp/three": b"333", "extra/e.csv": b"e"})
+
+    # A rule and a dataset come to the batch, and a recipient to all of it.
+    months.change(
+        "path: data/tables}", 'path: data/tables}, exclude: [{glob: "tmp/**", reason: x}]'
+    )
+    months.change("{name: pilot, datasets: [tables]}", "{name: pilot, datasets: [tables, extra]}")
+    months.change("batches:\n", "  - {name: extra, source: {path: data/extra},"
+                  " target: {bucket: landing, prefix: e/}}\nbatches:\n")  # fmt: skip
+    months.change("keys/escrow.pub]", "keys/escrow.pub, keys/third.pub]")
+    refused = months.run(expect=3)["error"]["message"]
+    assert refused.count("hdh-migrate amend PLAN --batch pilot") == 4
+
+    arguments = ("amend", str(months.plan), "--batch", "pilot", "--reason", "ref. 7")
+    shown = months.call(*arguments, "--show-names")
+    assert {(one["key"], one["becomes"]) for one in shown["objects"]} == {
+        ("tmp/one", "moved before the rule"), ("tmp/two", "moved before the rule"),
+    }  # fmt: skip
+    assert months.call(*arguments, "--execute")["revision"] == 2
+    assert months.call(*arguments, "--execute")["changes"] == []
+    assert months.diff()["changes"] == []
+
+    months.run()
+    assert {key: months.held()[key] for key in held} == held  # nothing was sent again
+    assert {"e/e.csv.c4gh", "s/one.dcm.c4gh"} <= set(months.held())
+    months.run("--refresh")
+    assert "t/tmp/three.c4gh" not in months.held()
+    bundle = months.evidence("evidence")
+    keys = months.folder / "keys"
+    rows = [json.loads(line) for line in (bundle / "manifest.jsonl").read_text().splitlines()]
+    sizes = {one["key"]: one["stored_size"] - one["size"] for one in rows}
+    assert sizes["e.csv"] == sizes["a.csv"] + 108  # for one more, and only what came later
+    out = months.folder / "keyed"
+    months.call("report", str(months.plan), "--out", str(out), "--names", "keyed")
+    months.call("audit", "verify", str(out), "--trust", str(keys / "report.pub"))
+
+    # The rule is taken back: what it left behind is moved, and what was moved is not sent again.
+    months.change('exclude: [{glob: "tmp/**", reason: x}]', "exclude: []")
+    assert months.call(*arguments, "--execute")["datasets"][1]["taken_back"] == 1
+    before = months.held()
+    months.run()
+    assert {key: months.held()[key] for key in before} == before
+    assert "t/tmp/three.c4gh" in months.held()
+    later = months.evidence("later")
+    trust = ("--trust", str(keys / "report.pub"))
+    months.call("audit", "compare", str(bundle), str(later), *trust)

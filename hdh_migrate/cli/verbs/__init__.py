@@ -39,7 +39,7 @@ SECTIONS: Final[Mapping[str, Lines]] = {
         "inventory": "List what there is to move and freeze it; nothing is moved.",
         "transfer": "Seal and send what inventory froze.",
         "verify": "Read back what was sent, compare it with what was read.",
-        "amend": "Change what a batch is that has begun; shows first what it means.",
+        "amend": "Change what a bound batch is; first shows what that means.",
     },
     "Look": {
         "status": "Show where each batch stands, also while a run is under way.",

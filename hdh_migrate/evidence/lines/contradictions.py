@@ -39,6 +39,7 @@ class Grounds:
             )
         except Wrong as wrong:
             raise EvidenceDamaged(str(wrong)) from None
+        self._plan.amended(facts.moved_before, facts.sealed_for)
 
     def record(self, record: Line, line: bytes) -> None:
         """Refuse a record, given with its line of the manifest.

@@ -115,6 +115,8 @@ class Facts:
     the moment of the report (a clock is never read here). `sha256_in_transfer` and
     `sha256_in_verify` count where the plaintext digests of the records came from: computed while
     the source was read, or, for objects sent in parts, when the object was read back.
+    `moved_before` (by dataset) and `sealed_for` are what the journal tells of amendments: the lines
+    are held against them.
     """
 
     migration: str
@@ -129,6 +131,8 @@ class Facts:
     seal: str
     names: str = "plain"
     recipients: tuple[str, ...] = ()  # fingerprints of public keys
+    sealed_for: frozenset[int] = frozenset()  # for how many, at one time or another
+    moved_before: Mapping[str, int] = field(default_factory=dict)  # objects before their rule
     proved: tuple[Mapping[str, str], ...] = ()  # `recipient` and when its key last opened, `at`
     attestation: Mapping[str, Any] | None = None  # what the customer attests of the target
     profile: Mapping[str, Any] | None = None  # what was counted on at the target, and since when

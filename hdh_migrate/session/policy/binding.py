@@ -64,9 +64,15 @@ def bound_recipients(ledger: Ledger) -> list[str] | None:
 
     Amendments may have added some; what was sealed before stays sealed for the earlier ones.
     """
-    told = [event.recipients for _, event in ledger.events(RecipientsBound)]
-    told += [found for _, event in ledger.events(BatchAmended) if (found := event.recipients)]
+    told = recipients_told(ledger)
     return list(told[-1]) if told else None
+
+
+def recipients_told(ledger: Ledger) -> list[tuple[str, ...]]:
+    """Return for whom was sealed at one time or another, the latest last."""
+    first = [event.recipients for _, event in ledger.events(RecipientsBound)]
+    more = [event.recipients for _, event in ledger.events(BatchAmended)]
+    return [*first, *(one for one in more if one)]
 
 
 def fingerprint_of(raw: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import PlanInvalid
+from hdh_migrate.events.batches import BatchAmended
 from hdh_migrate.events.run import ExchangeTotal, KeyDrilled, RunEnded, RunStarted
 from hdh_migrate.evidence.lines.facts import Counts, DatasetFacts, Endpoint, Facts, Loss, StepPace
 from hdh_migrate.jsonform import ABSENT
@@ -21,7 +22,11 @@ from hdh_migrate.pipeline.selecting import portable_metadata, portable_tags
 from hdh_migrate.plan.attestation import load_attestation
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.policy.binding import bound_recipients, fingerprint_of
+from hdh_migrate.session.policy.binding import (
+    bound_recipients,
+    fingerprint_of,
+    recipients_told,
+)
 from hdh_migrate.session.policy.openings import opening_facts
 from hdh_migrate.session.policy.waivers import waiver_facts
 from hdh_migrate.session.verbs.run import operator
@@ -76,6 +81,12 @@ def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
         verify_level=plan.verify.level,
         seal=plan.seal.format,
         recipients=_recipients(desk, ledger),
+        sealed_for=frozenset(map(len, recipients_told(ledger))),
+        moved_before={
+            name: count
+            for _, amended in ledger.events(BatchAmended)
+            for name, count in amended.moved_before.items()
+        },
         proved=tuple(_proved(ledger)),
         attestation=_attestation(desk),
         profile=profile_facts(profile_of(plan, desk.loaded.base), shipped_of(plan)),

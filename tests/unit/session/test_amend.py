@@ -428,8 +428,8 @@ def test_a_batch_that_consumers_follow_stays_as_it_was_approved(months: Months) 
     with months.ledger() as ledger:
         ledger.event(
             CutoverSwitching(
-                **about, approvals=None, old_sha256="0" * 64, new_sha256="1" * 64, root="2" * 64,
-                user="u", strangers=0,
+                **about, approvals=(), approved_stage="cutover", terms=None, guard="checked",
+                old_sha256="0" * 64, new_sha256="1" * 64, root="2" * 64, strangers=0,
             )
         )  # fmt: skip
         ledger.commit()
