@@ -90,7 +90,7 @@ def _note(code: str, found: Found, row: str, remedy: Remedy, *, fr: str, en: str
     )
 
 
-_NAME = "refused before a byte moves: exclude or rename at the source"
+_NAME = "refused before a byte moves: exclude it (`amend`), or rename it at the source"
 _KIND = "not a plain readable object; not moved"
 _UNSENT = "the object was not sent, and why"
 _UNLIKE = "what the target holds is not what was sent, or could not be read"
@@ -334,10 +334,14 @@ class Code(StrEnum):
     RULE_UNUSED = _finding(
         "rule-unused", "inventory",
         "a rule of `include` or `exclude` matches none of the dataset's objects: mend it, or"
-        " set `allow_unused: true` on the exclusion",
+        " set `allow_unused: true` on the exclusion; `amend` takes either",
         Remedy(
             "everything else is moved as the plan says",
-            _waived("rule-unused", "look whether the rule means what you think; when it does, "),
+            _waived(
+                "rule-unused",
+                "look whether the rule means what you think; mend it, or set `allow_unused`, in the"
+                ' plan ("hdh-migrate amend PLAN"), or ',
+            ),
         ),
         fr="règle du plan qui n'a touché aucun objet",
         en="a rule of the plan that matched no object",
@@ -467,7 +471,7 @@ class Code(StrEnum):
     METADATA_RENAMED = _finding(
         "metadata-renamed", "verify",
         "the target writes `_` in names of metadata as `-`; told once for a dataset. Accept"
-        " it in the plan (`target.metadata_names: hyphens`) before a run begins, or waive"
+        " it in the plan (`target.metadata_names: hyphens`) before a batch begins, or waive"
         " `finding.metadata-renamed`",
         Remedy(
             _MOVED,

@@ -32,7 +32,7 @@ from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.seen import Seen
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, Stage, standing
 from hdh_migrate.pipeline.inventory import Frozen, Inventory, KeyOrder, demand_total, element
-from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS
+from hdh_migrate.pipeline.resealing import tell_anew
 from hdh_migrate.pipeline.usage import Usage
 from hdh_migrate.pipeline.vanishing import Vanishing
 from hdh_migrate.ports.ledger import Ledger
@@ -233,30 +233,9 @@ class Refresh:
         if frozen.told.root == dataset.root and not moved:
             return
         with ledger.whole():
-            self._tell(dataset, frozen, usage)
+            tell_anew(ledger, dataset, frozen, usage)
             ledger.seal(dataset.id, frozen.told)
             ledger.commit()
-
-    def _tell(self, dataset: DatasetRow, frozen: Frozen, usage: Usage) -> None:
-        """Open the findings of what is new, and close those that no longer hold."""
-        ledger = self._ctx.ledger
-        open_ones = list(ledger.findings())
-        told = {(found["object"], Code.known(found["code"])) for found in open_ones}
-        for entry, code in frozen.refused:
-            if (entry, code) not in told:
-                ledger.finding(code, REFUSALS[code], dataset=dataset.id, entry=entry)
-        for entry, code in frozen.failed:
-            if code.startswith("kind-") and (entry, code) not in told:
-                detail = f"not a plain object: {code.removeprefix('kind-')}"
-                ledger.finding(code, detail, dataset=dataset.id, entry=entry)
-        for found in (one for one in open_ones if one["dataset"] == dataset.name):
-            # Losses are counted anew; a rule that something new matches is unused no more.
-            over = found["code"] == Code.RULE_UNUSED and found["detail"] not in usage.unused()
-            if found["code"] in LOSSES or over:
-                ledger.close_finding(found["id"])
-        for code, count in sorted(frozen.losses.items()):
-            detail = f"{count} objects have {LOSSES[code]}"
-            ledger.finding(code, detail, dataset=dataset.id)
 
     def _free(self, datasets: Sequence[DatasetRow]) -> None:
         """Let wait what was refused for a name like its own that is there no more."""
