@@ -22,7 +22,7 @@ from hdh_migrate.model import (
 )
 from hdh_migrate.pipeline.context import DatasetRules
 from hdh_migrate.pipeline.resealing import reseal
-from hdh_migrate.pipeline.selecting import REFUSALS
+from hdh_migrate.pipeline.selecting import REFUSALS, left_out
 from hdh_migrate.pipeline.usage import DIRECTORY
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports.ledger import Ledger
@@ -127,8 +127,7 @@ class Amending:
                 if listed is None:
                     continue
                 if one.state is State.EXCLUDED and listed.state is State.EXCLUDED:
-                    if listed.reason != one.reason:
-                        named.append((one.entry.id, str(listed.reason)))
+                    named.append((one.entry.id, str(listed.reason)))
                     continue
                 self._count(dataset, one, listed, found)
                 if one.state not in MOVED:
@@ -140,18 +139,17 @@ class Amending:
 
     def _decided(self, dataset: DatasetRow, one: Ruled) -> Listed | None:
         """Return what the rules make of an object now; None: what it was, or not theirs to say."""
-        if one.state is State.EXCLUDED and one.reason == VANISHED:
+        was = one.reason if one.state is State.EXCLUDED else None
+        if was == VANISHED:
             return None
-        listed = self._listed(dataset, one)
-        if one.state is State.EXCLUDED or listed.state is State.EXCLUDED:
-            return listed
-        return None
+        route, rules = self.routes[dataset.name], self.rules[dataset.name]
+        # Most objects are what they were: whether the target can hold them is asked of no more.
+        if left_out(_whole(one), route, rules.rules) == was:
+            return None
+        return self._listed(dataset, one)
 
     def _listed(self, dataset: DatasetRow, one: Ruled) -> Listed:
-        obj = one.entry.obj
-        if one.reason == DIRECTORY:  # an earlier version kept no more of what kind it is
-            obj = replace(obj, kind=DIRECTORY)
-        return self.decide(obj, self.routes[dataset.name], self.rules[dataset.name])
+        return self.decide(_whole(one), self.routes[dataset.name], self.rules[dataset.name])
 
     def _count(self, dataset: DatasetRow, one: Ruled, listed: Listed, found: Meaning) -> None:
         if one.state in MOVED:
@@ -169,6 +167,8 @@ class Amending:
 
     def _release(self, dataset: DatasetRow, found: Meaning, *, apply: bool) -> None:
         """Let wait what was refused for a name like another's; who still is, is refused again."""
+        if not self.ledger.tally(dataset.id, State.REFUSED).objects:
+            return
         for portion in self.ledger.ruled(dataset.id):
             freed = [
                 (one.entry.id, listed)
@@ -208,3 +208,9 @@ class Amending:
                     listed = self._listed(dataset, one)
                     if (listed.state, listed.parts) != (State.LISTED, one.entry.parts):
                         yield one.entry.id, listed
+
+
+def _whole(one: Ruled) -> ObjectInfo:
+    """Return an object with its kind, of which an earlier version kept no more than why it went."""
+    obj = one.entry.obj
+    return replace(obj, kind=DIRECTORY) if one.reason == DIRECTORY else obj

@@ -85,7 +85,7 @@ def decide(
     obj: ObjectInfo, route: Route, rules: Rules, limits: TargetLimits, *, header: int, sealed: bool
 ) -> Listed:
     """Return what becomes of one object."""
-    excluded = _excluded(obj, obj.key.removeprefix(route.source.prefix), rules)
+    excluded = left_out(obj, route, rules)
     if excluded is not None:
         return Listed(obj=obj, state=State.EXCLUDED, reason=excluded, parts=0, fold=None)
     if obj.kind != "object":
@@ -120,9 +120,11 @@ def _noted(obj: ObjectInfo, limits: TargetLimits) -> Iterator[Code]:
         yield Code.LEASED
 
 
-def _excluded(obj: ObjectInfo, name: str, rules: Rules) -> str | None:
+def left_out(obj: ObjectInfo, route: Route, rules: Rules) -> str | None:
+    """Return by which rule an object is left behind; None: it is not."""
     if obj.kind == "directory":
         return "directory"
+    name = obj.key.removeprefix(route.source.prefix)
     if rules.include and not any(rule.match(name) for rule in rules.include):
         return "not-included"
     for number, rule in enumerate(rules.exclude):

@@ -81,13 +81,13 @@ def _meaning(row: AmendedDataset) -> Iterator[str]:
     if row["listed_anew"]:
         yield "its inventory was not closed, and begins anew"
     for count, what in (
-        (row["excluded"], "not moved yet, become excluded"),
-        (row["at_target"], "of these the target may hold something, of an attempt before"),
-        (row["moved_before"], "moved before the rule, stay"),
-        (row["taken_back"], "excluded until now, wait to be moved"),
-        (row["released"], "refused for a name like another's, are looked at again"),
-        (row["sealed_before"], "sealed for the earlier recipients, stay so"),
-        (row["begun_anew"], "on their way, are sent from their first byte"),
+        (row["excluded"], "not moved yet: excluded from now on"),
+        (row["at_target"], "of these: the target may hold something of an earlier attempt"),
+        (row["moved_before"], "moved before the rule: kept"),
+        (row["taken_back"], "excluded until now: to be moved"),
+        (row["released"], "refused for a name like another's: looked at again"),
+        (row["sealed_before"], "sealed for the earlier recipients: kept so"),
+        (row["begun_anew"], "on their way: sent from their first byte"),
     ):
         if count:
             yield f"{count} {what}"
