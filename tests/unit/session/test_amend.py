@@ -172,7 +172,7 @@ def move(ledger: Ledger, key: str) -> None:
     entry = next(one for one in ledger.todo("small", 1, 99) if one.obj.key == key)
     ledger.claim(entry)
     (entry,) = ledger.todo("sending", 1)
-    ledger.sent(entry, sent(entry))
+    ledger.sent(entry, replace(sent(entry), stored_size=16 + 2 * 108 + entry.size + 28))
     (entry,) = ledger.todo("verify", 1, 0, 99)
     ledger.verified(entry, matched(entry, "2026-11-23T00:00:00Z"))
     ledger.commit()
