@@ -174,6 +174,11 @@ class Reconciling(Coverage):
         if told != kept:
             name = min(name for name in {*told, *kept} if told.get(name) != kept.get(name))
             raise LedgerDamaged(f"batch {name} is bound to something else than the journal tells")
+        if self.meta("bound-by-batch") is None:
+            return  # an earlier version bound the plan as a whole
+        for dataset in self.datasets():
+            if (dataset.sealed or dataset.pages) and dataset.batch not in kept:
+                raise LedgerDamaged(f"batch {dataset.batch} was begun, and nothing binds it")
 
     def _compare_count(self, cover: Cover, there: int, state: str) -> None:
         acknowledged = sum(len(ids) for _, ids in self._covered(cover))

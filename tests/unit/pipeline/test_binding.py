@@ -92,6 +92,12 @@ def test_a_batch_that_was_put_in_behind_the_journals_back_is_seen(ledger: Ledger
         ledger.reconcile()
 
 
+def test_a_batch_that_was_begun_and_is_bound_to_nothing_is_seen(ledger: Ledger) -> None:
+    ledger.add_page(1, (), "more")
+    with pytest.raises(LedgerDamaged, match="batch b was begun, and nothing binds it"):
+        ledger.reconcile()
+
+
 def test_datasets_that_were_not_begun_come_go_and_change_their_batch(ledger: Ledger) -> None:
     begin(ledger, "b")
     grown = {
