@@ -484,6 +484,8 @@ CHANGES = {
 }
 
 
+@pytest.mark.slow
+@pytest.mark.crash
 @pytest.mark.parametrize("what", CHANGES)
 def test_killed_at_any_event_the_same_command_converges(tmp_path: Path, what: str) -> None:
     wanted = None
