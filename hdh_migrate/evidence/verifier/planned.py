@@ -27,7 +27,7 @@ NOT_INCLUDED = ("not included", "it matches none of the dataset's `include` glob
 
 
 NOT_BOUND = {
-    "source": {"credential", "tls"},
+    "source": {"credential", "tls", "host_keys", "known_hosts", "sessions"},
     "target": {"credential", "attestation", "profile", "tls"},
     "seal": {"single_recipient_reason", "identity", "identity_passphrase", "reason"},
 }
