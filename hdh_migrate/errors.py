@@ -117,6 +117,18 @@ class Refused(MigrateError):
         super().__init__("\n".join((message, *(f"  {b}" for b in self.blockers))), hint=hint)
 
 
+class LedgerBehind(Refused):
+    """The ledger does not know all that was moved: it is an old copy, or made anew."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            message,
+            hint="nothing there was touched. Put the newest copy of the ledger in its place"
+            " (hdh-migrate docs operations), or let it take over what it lacks:"
+            ' "hdh-migrate adopt PLAN [--bundle DIR]"',
+        )
+
+
 class ClocksDiffer(Refused):
     """The clocks of this machine, of the endpoints and of the journal do not agree.
 
@@ -314,8 +326,9 @@ class Fenced(MigrateError):
 
     exit_code = Exit.LOCKED
     default_hint = (
-        "nothing more was written; only one may write: let that one go on, or, if it is gone for"
-        ' good, "hdh-migrate fence PLAN --take-over --reason TEXT" makes this one the writer'
+        "nothing more was written; only one may write: let that one go on. If it is gone for good,"
+        ' "hdh-migrate adopt PLAN" takes over what it moved, and then "hdh-migrate fence PLAN'
+        ' --take-over --reason TEXT" makes this one the writer'
     )
 
 

@@ -403,6 +403,18 @@ class Ruled(NamedTuple):
     reason: str | None
 
 
+class Origin(NamedTuple):
+    """By which adoption an object was taken, whose tag it carries, what it is compared with.
+
+    `statement` is that of the bundle that has its digests; None: the source was read again.
+    """
+
+    batch: str
+    number: int
+    ledger: str
+    statement: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
     """One verified object: which source version it is, and what the target held of it then."""

@@ -200,6 +200,14 @@ class RecheckOrder:
     objects: tuple[RecheckItem, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestOrder:
+    """Read objects from the source once, and say what the digest of their bytes is."""
+
+    dataset: str
+    objects: tuple[OrderItem, ...]
+
+
 Order = (
     PutOrder
     | BeginOrder
@@ -209,5 +217,6 @@ Order = (
     | VerifyOrder
     | AgainOrder
     | RecheckOrder
+    | DigestOrder
 )
 """One unit of work for an engine."""

@@ -76,6 +76,15 @@ class Gone:
     attempt: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digested:
+    """The source gave the whole pinned version once; this is the digest of its bytes."""
+
+    id: int
+    attempt: int
+    sha256: str
+
+
 # --- of looking at the target --------------------------------------------------------------------
 
 
@@ -169,6 +178,7 @@ class ReturnReason(StrEnum):
 
     AUTH = "auth"
     FENCED = "fenced"
+    BEHIND = "behind"
     HOST = "host"
     LOST = "lost"
     STARVED = "starved"
@@ -212,6 +222,7 @@ ObjectReceipt = (
     | Resumed
     | Completed
     | Gone
+    | Digested
     | Matched
     | Doubted
     | Rechecked

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Final, TypeAlias, TypeVar, get_args
 
+from hdh_migrate.events.adoption import AdoptionEvent
 from hdh_migrate.events.batches import BatchEvent
 from hdh_migrate.events.consent import ConsentEvent
 from hdh_migrate.events.cutover import SwitchEvent, Track
@@ -24,6 +25,7 @@ T = TypeVar("T", bound=JsonForm)
 CutoverEvent: TypeAlias = SwitchEvent | ConsentEvent | DecommissionEvent
 JournalEvent: TypeAlias = (
     InventoryEvent
+    | AdoptionEvent
     | ObjectEvent
     | LookEvent
     | RefreshEvent

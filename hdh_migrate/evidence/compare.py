@@ -155,6 +155,13 @@ def _is_continued(was: CheckedBundle, now: CheckedBundle, found: Comparison) -> 
     events, head = short.predicate["journal"]["events"], short.predicate["journal"]["head"]
     more = long.predicate["journal"]["events"] - events
     if events and next(islice(long.events(), events - 1, None), None) != head:
+        if _adopts(now, was):
+            said = (
+                "another ledger adopted the old bundle after its own was lost: what happened"
+                " before is told by the old journal alone"
+            )
+            found.notes.append(("adopted", said))
+            return True
         said = f"the journals differ at or before event {events}: one was rewritten"
         found.contradictions.append(("journal-forked", said))
     elif short is now:
@@ -167,6 +174,15 @@ def _is_continued(was: CheckedBundle, now: CheckedBundle, found: Comparison) -> 
         )
         found.notes.append(("journal", said))
     return True
+
+
+def _adopts(now: CheckedBundle, was: CheckedBundle) -> bool:
+    """Say whether the new journal tells that it was begun, or went on, from the old bundle."""
+    return any(
+        journal["statement"] == was.statement_sha256
+        for body in now.told("adopting")
+        for journal in body["journals"]
+    )
 
 
 def _compare_objects(

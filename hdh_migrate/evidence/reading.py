@@ -80,6 +80,14 @@ class CheckedBundle:
         """
         return numbered(self.folder / f"{what}.jsonl", _BUILDERS[self.format, what])
 
+    def told(self, kind: str) -> Iterator[Line]:
+        """Yield the bodies of the journal's events of one kind, oldest first."""
+        with (self.folder / "journal.jsonl").open("rb") as file:
+            while raw := file.readline(MAX_LINE):
+                event = json.loads(raw)
+                if event["kind"] == kind:
+                    yield json.loads(event["body"])
+
     def events(self) -> Iterator[str]:
         """Yield the digest of every event of the journal, oldest first."""
         with (self.folder / "journal.jsonl").open("rb") as file:

@@ -11,7 +11,7 @@ from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.rows import entry_of, extra_of, leaf_of, raw_digest, sent_row
 from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.uploads import Uploads
-from hdh_migrate.model import Claimed, Entry, Listed, ObjectInfo, State, key_bytes, key_text
+from hdh_migrate.model import Claimed, Entry, Listed, ObjectInfo, Origin, State, key_bytes, key_text
 
 if TYPE_CHECKING:
     from hdh_migrate.receipts import Matched, Sent
@@ -143,6 +143,35 @@ class Objects(Uploads):
             self._moved(entry.dataset, entry.obj.size, State.SENDING, State.SENT)
             self._receipts.setdefault("sent", []).append(sent_row(receipt))
         return bool(done)
+
+    # --- adoption ------------------------------------------------------------------------------
+
+    def adoptable(self, dataset: int, after: str | None, limit: int) -> list[Entry]:
+        """Return waiting objects that the target holds something of, in key order after a key."""
+        start = b"" if after is None else key_bytes(after) + b"\0"
+        rows = self._rows(self._sql["adoptable"], (dataset, start, limit))
+        return [entry_of(row) for row in rows]
+
+    @all_or_nothing
+    def taken(self, entry: Entry, receipt: Sent, *, last: int, of: Origin) -> bool:
+        """Take what the target holds of a waiting object for sent; False: it waits no more.
+
+        `last` is the last attempt that is known to have been made at it.
+        """
+        done = self._do(
+            self._sql["taken"],
+            (raw_digest(receipt.sha256), raw_digest(receipt.sealed_sha256), receipt.stored_size,
+             receipt.etag, receipt.version_id, last, entry.id, entry.attempt),
+        )  # fmt: skip
+        if done:
+            self._moved(entry.dataset, entry.obj.size, State.LISTED, State.SENT)
+            self._adopted.setdefault(of, []).append(entry.id)
+            self._receipts.setdefault("sent", []).append(sent_row(receipt))
+        return bool(done)
+
+    def knows(self, number: int, attempt: int) -> None:
+        """Note that attempts up to this one were made at a waiting object."""
+        self._do(self._sql["knows"], (attempt, number))
 
     @all_or_nothing
     def drifted(self, entry: Entry, obj: ObjectInfo, parts: int) -> int:

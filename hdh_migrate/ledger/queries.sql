@@ -47,6 +47,19 @@ FROM object WHERE dataset = ? AND state = 0 AND parts = 0 ORDER BY id LIMIT ?;
 SELECT id, dataset, key, size, version, modified, md5, extra, parts, attempt
 FROM object WHERE dataset = ? AND state = 0 AND parts > 0 ORDER BY id LIMIT ?;
 
+-- adoptable: waiting objects of a dataset that the target may hold something of, in key order from a key on.
+SELECT id, dataset, key, size, version, modified, md5, extra, parts, attempt
+FROM object INDEXED BY object_key
+WHERE dataset = ? AND key >= ? AND state = 0 AND attempt > 0 ORDER BY key LIMIT ?;
+
+-- taken: what the target holds of a waiting object counts as sent, to be verified.
+UPDATE object SET state = 4, sha256 = ?, sealed_sha256 = ?, stored_size = ?, etag = ?,
+       version_id = ?, stored_sha256 = NULL, verdict = NULL, level = NULL, verified_at = NULL,
+       reason = NULL, attempt = max(attempt, ?) WHERE id = ? AND attempt = ? AND state = 0;
+
+-- knows: attempts up to this one are known to have been made at a waiting object.
+UPDATE object SET attempt = max(attempt, ?) WHERE id = ? AND state = 0;
+
 -- todo_verify: sent objects after a given id.
 SELECT id, dataset, key, size, version, modified, md5, extra, parts, attempt,
        sha256, sealed_sha256, stored_size, etag, version_id

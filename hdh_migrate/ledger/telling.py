@@ -14,6 +14,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
+from hdh_migrate.events.adoption import ObjectsAdopted
 from hdh_migrate.events.inventory import InventoryChanged, InventoryCounts, InventorySealed
 from hdh_migrate.events.objects import (
     FindingsChanged,
@@ -26,7 +27,7 @@ from hdh_migrate.fixity import canonical_json, inventory_leaf
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import chain
 from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS, Coverage
-from hdh_migrate.model import State
+from hdh_migrate.model import Origin, State
 
 EVENT_BYTES = 250_000
 """Bytes of an event's list in the journal; written into a line of a bundle they are twice that at
@@ -77,6 +78,7 @@ class Telling(Coverage):
     def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401 - those of Store
         super().__init__(*args, **named)
         self._receipts: dict[str, list[Mapping[str, Any]]] = {}
+        self._adopted: dict[Origin, list[int]] = {}
         self._changes: dict[int, Changes] = {}
         self._ended: dict[int, int] = {}
         self._findings_opened: list[OpenedFinding] = []
@@ -139,6 +141,11 @@ class Telling(Coverage):
             for told in changes.split(self._name(dataset)):
                 self.event(told)
         self._changes.clear()
+        for of, adopted in self._adopted.items():
+            for some in pieces(adopted, IDS):
+                told_of = ObjectsAdopted(**of._asdict(), ids=tuple(some))
+                self.event(told_of)
+        self._adopted.clear()
         for kind, rows in self._receipts.items():
             ids = tuple(row["id"] for row in rows)
             if kind == ObjectsVerified.kind:  # as the rows are now

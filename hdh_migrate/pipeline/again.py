@@ -8,15 +8,44 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 
 from hdh_migrate.codes import Code
-from hdh_migrate.errors import Missing, SourceChanged
-from hdh_migrate.model import Span, Verdict
+from hdh_migrate.errors import ClaimDiffers, Missing, SourceChanged, Stopped
+from hdh_migrate.model import MIB, ObjectInfo, Span, Verdict
 from hdh_migrate.orders import OrderItem, VerifyItem
 from hdh_migrate.pipeline.sending import CLAIM_DIFFERS
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.ports.stores import Source
-from hdh_migrate.receipts import Failed, SourceState
+from hdh_migrate.receipts import Digested, Failed, SourceState
+
+PIECE = 64 * MIB
+"""Bytes that are read at once, and again when their reply is cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """What is computed of an object's bytes as they come; MD5 only where the source claims one."""
+
+    plain: hashlib._Hash
+    md5: hashlib._Hash | None
+
+    @classmethod
+    def of(cls, obj: ObjectInfo) -> Digests:
+        """Return those of no bytes yet."""
+        md5 = None if obj.md5 is None else hashlib.md5(usedforsecurity=False)
+        return cls(hashlib.sha256(), md5)
+
+    def copy(self) -> Digests:
+        """Return others that go on from here."""
+        return Digests(self.plain.copy(), None if self.md5 is None else self.md5.copy())
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Take the next bytes."""
+        self.plain.update(data)
+        if self.md5 is not None:
+            self.md5.update(data)
 
 
 class Again:
@@ -41,6 +70,30 @@ class Again:
             found = self.changed(route, one)
         assert found is not None, "either the bytes are wrong or the claim is"
         return found
+
+    def digested(self, route: Route, one: OrderItem) -> Digested:
+        """Read the pinned version whole, piece by piece, and return the digest of its bytes.
+
+        Raises:
+            ClaimDiffers: they are not those whose MD5 the source claims.
+            SourceChanged: it is no longer that version.
+            Missing: it is gone.
+        """
+        box, obj, done = self._box, one.obj, Digests.of(one.obj)
+        for start in range(0, max(obj.size, 1), PIECE):
+            if box.halt.is_set():
+                raise Stopped("the run is stopping")
+            span = Span(start, min(PIECE, obj.size - start))
+            done = box.retry(partial(self._taken, route, obj, span, done))
+        if done.md5 is not None and done.md5.hexdigest() != obj.md5:
+            raise ClaimDiffers(CLAIM_DIFFERS)
+        return Digested(id=one.id, attempt=one.attempt, sha256=done.plain.hexdigest())
+
+    def _taken(self, route: Route, obj: ObjectInfo, span: Span, done: Digests) -> Digests:
+        more = done.copy()
+        checked = self._box.checked and obj.md5 is None
+        self._source.read(route.source, obj, span, more.update, checked=checked)
+        return more
 
     def failure(self, route: Route, one: VerifyItem, *, denied: bool) -> Failed | None:
         """Compare with the digests of what was sent; return what is wrong, None when nothing is.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
@@ -107,7 +107,7 @@ class _Digests:
             return f"part {numbers} differs" if numbers else None
         if self.plain.hexdigest() != one.sha256:
             return "the plaintext digest differs"
-        if self.stored.hexdigest() != one.sealed_sha256:
+        if one.sealed_sha256 is not None and self.stored.hexdigest() != one.sealed_sha256:
             # The plaintext is right, but another recipient's packet may be damaged.
             return "the stored bytes differ"
         return None
@@ -132,10 +132,11 @@ class Checking:
 
     def verify(self, route: Route, one: VerifyItem) -> Matched | Failed | Doubted:
         """Give the verdict on one object, or say that it is doubted until its source was asked."""
+        compare = self._closely if _unsaid(one) else self._compare
         try:
-            found = self._box.retry(lambda: self._compare(route, one))
+            found = self._box.retry(lambda: compare(route, one))
             if isinstance(found, Failed):  # read again before blaming the store
-                found = self._box.retry(lambda: self._compare(route, one))
+                found = self._box.retry(lambda: compare(route, one))
         except Missing:
             return failed(one, Code.MISSING, Verdict.MISSING, "the target does not hold the object")
         except SourceChanged:
@@ -155,6 +156,15 @@ class Checking:
             stored_sha256=found.stored_sha256,
             beside=tuple(beside(self._box, self._reader, route, one, found.seen)),
         )
+
+    def _closely(self, route: Route, one: VerifyItem) -> _Compared:
+        """Read in full an object of which only its plaintext's digest is known.
+
+        It was adopted: nobody saw what was stored, so nothing less would be compared with
+        anything. It counts at the plan's level all the same.
+        """
+        found = self._full(route, one)
+        return replace(found, level=self._box.level) if isinstance(found, _Same) else found
 
     def _full(self, route: Route, one: VerifyItem) -> _Compared:
         digests = _Digests(one)
@@ -244,3 +254,8 @@ class Checking:
                 if at - begun < RESUME_AFTER:
                     raise
                 begun = at
+
+
+def _unsaid(one: VerifyItem) -> bool:
+    """Say whether nothing is known of the stored bytes of an object but their size and ETag."""
+    return one.sha256 is not None and one.sealed_sha256 is None and not one.parts

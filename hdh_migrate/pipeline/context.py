@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -104,6 +104,12 @@ class Context:
     """Reads the signed waivers that count now, for whichever batch."""
     fenced: Callable[[], Fenced | None] = lambda: None
     """Says why nothing may be written any more; None: it may."""
+    epoch: int = 0
+    """In which this ledger writes; see `pipeline.fence`."""
+    adopted: Collection[str] = frozenset()
+    """The names of other ledgers whose objects are ours."""
+    marks: Collection[str] = frozenset()
+    """How the names of this migration's ledgers begin."""
     pins: Mapping[int, str] = field(default_factory=dict)
     """What of somebody else's may be replaced, as a transfer read it when it began."""
 

@@ -19,6 +19,7 @@ from hdh_migrate.errors import (
     Fenced,
     HostRefused,
     Interrupted,
+    LedgerBehind,
     MigrateError,
     Permanent,
     Starved,
@@ -108,6 +109,7 @@ class Dispatcher:
             Interrupted: a signal.
             AuthFailed: a credential was refused and renewing it did not help.
             Fenced: another ledger, or another copy of this one, writes at the target by now.
+            LedgerBehind: the target holds what was moved with a newer copy of the ledger.
             HostRefused: a host is not the right one (any more); what it was asked is to do again.
             Transient: a store stayed away for longer than the budget.
             Starved: this machine gives no memory, threads or files to work with.
@@ -192,18 +194,20 @@ class Dispatcher:
     def _take_back(self, receipt: Returned) -> None:
         match receipt.reason:
             case ReturnReason.AUTH:
-                self._end(AuthFailed(receipt.detail))
+                self.end(AuthFailed(receipt.detail))
             case ReturnReason.FENCED:
-                self._end(Fenced(receipt.detail))
+                self.end(Fenced(receipt.detail))
+            case ReturnReason.BEHIND:
+                self.end(LedgerBehind(receipt.detail))
             case ReturnReason.HOST:
-                self._end(HostRefused(receipt.detail))
+                self.end(HostRefused(receipt.detail))
             case ReturnReason.STARVED:
-                self._end(Starved(receipt.detail))
+                self.end(Starved(receipt.detail))
             case ReturnReason.UNREACHABLE:
                 self._unreachable[receipt.id] = receipt.dataset
                 many, asked = len(self._unreachable), set(self._unreachable.values())
                 if many >= SICK_MAX or (many >= UNREACHABLE_MAX and not self._stores_answer(asked)):
-                    self._end(Transient(receipt.detail))
+                    self.end(Transient(receipt.detail))
             case ReturnReason.LOST | ReturnReason.STOPPED:
                 pass
             case _:
@@ -226,7 +230,7 @@ class Dispatcher:
         if self._troubles[place] < OWN_TROUBLE_TIMES or self._must_end():
             return receipt
         if not self._stores_answer({receipt.dataset}):
-            self._end(Transient(receipt.detail))
+            self.end(Transient(receipt.detail))
             return receipt
         return Failed(
             id=receipt.id,
@@ -246,16 +250,16 @@ class Dispatcher:
             for route in routes
         )
 
-    def _end(self, reason: MigrateError) -> None:
+    def end(self, reason: MigrateError) -> None:
         """Let the run end early; the first reason counts."""
         if self._ending is None:
             self._ending = reason
 
     def _must_end(self) -> bool:
         if self._ctx.stop.is_set():
-            self._end(Interrupted("interrupted; everything acknowledged is in the ledger"))
+            self.end(Interrupted("interrupted; everything acknowledged is in the ledger"))
         if (lost := self._ctx.fenced()) is not None:
-            self._end(lost)
+            self.end(lost)
         return self._ending is not None
 
     def _wind_down(self, engine: Engine) -> None:

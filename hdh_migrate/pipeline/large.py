@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import assert_never
 
 from hdh_migrate.codes import Code
-from hdh_migrate.errors import MigrateError, StorageError, Unsupported
+from hdh_migrate.errors import LedgerBehind, MigrateError, StorageError, Unsupported
 from hdh_migrate.model import (
     DatasetRow,
     Entry,
@@ -37,9 +37,11 @@ from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher, number_of, unasked
 from hdh_migrate.pipeline.ends import Ends
 from hdh_migrate.pipeline.queue import Fenced
+from hdh_migrate.pipeline.tags import UNKNOWN
 from hdh_migrate.receipts import (
     Begun,
     Completed,
+    Digested,
     Doubted,
     Drifted,
     Failed,
@@ -206,7 +208,7 @@ class Large:
                 self._returned(big, receipt)
             case Drifted() | Failed():
                 self._ended(big, receipt)
-            case Matched() | Doubted() | Rechecked():
+            case Matched() | Doubted() | Rechecked() | Digested():
                 raise unasked(receipt)
             case _:
                 assert_never(receipt)
@@ -256,8 +258,8 @@ class Large:
         known = {part.number for part in self._ctx.ledger.parts(big.entry.id)}
         if len(known) == big.plan.count:
             big.stage = UploadStage.COMPLETE
-        else:
-            self._restart(big)
+        else:  # whoever completed it had every part's receipt
+            self._dispatch.end(LedgerBehind(UNKNOWN))
 
     def _restart(self, big: Big) -> None:
         """Begin an object anew, under a new data key; its attempt stays counted."""

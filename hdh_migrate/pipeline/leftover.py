@@ -12,7 +12,7 @@ from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD
 from hdh_migrate.pipeline.excused import excused
 from hdh_migrate.pipeline.relooking import Decide, found_anew
-from hdh_migrate.pipeline.sending import ATTEMPT
+from hdh_migrate.pipeline.tags import ATTEMPT
 from hdh_migrate.ports.ledger import Ledger
 
 ASKED_ONE_BY_ONE = 1_000

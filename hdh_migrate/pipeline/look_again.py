@@ -24,7 +24,7 @@ from hdh_migrate.pipeline.cutover.readings import Reading, Readings, covers
 from hdh_migrate.pipeline.cutover.standing import standing
 from hdh_migrate.pipeline.rechecking import DIFFERS, GONE, TOLD, UNPROVEN, UNREAD, Held, compared
 from hdh_migrate.pipeline.rereading import Portion, Rereading, Wanted
-from hdh_migrate.pipeline.sending import ATTEMPT
+from hdh_migrate.pipeline.tags import Tag
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports.ledger import Ledger
 
@@ -364,8 +364,14 @@ def look(ctx: Context, route: Route, row: Verified) -> Stored | None:
 
 
 def is_ours(ctx: Context, row: Verified, stored: Stored) -> bool:
-    """Say whether what is under a key carries a tag of some attempt of ours at this object."""
-    return stored.metadata.get(ATTEMPT, "").startswith(f"{ctx.run_tag}.{row.id}.")
+    """Say whether what is under a key carries a tag of some attempt of ours at this object.
+
+    What an adopted ledger left there is ours, whatever number the object had in it.
+    """
+    tag = Tag.of(stored)
+    if tag is None:
+        return False
+    return tag.ledger in ctx.adopted or (tag.ledger, tag.entry) == (ctx.run_tag, row.id)
 
 
 def _verified(ledger: Ledger, batch: str) -> Iterator[Verified]:

@@ -19,6 +19,7 @@ from hdh_migrate.errors import (
     Conflict,
     Fenced,
     HostRefused,
+    LedgerBehind,
     Missing,
     Permanent,
     ShortRead,
@@ -32,6 +33,7 @@ from hdh_migrate.orders import (
     AgainOrder,
     BeginOrder,
     CompleteOrder,
+    DigestOrder,
     Order,
     OrderItem,
     PartOrder,
@@ -108,6 +110,8 @@ class Performer:
                 yield from _each(route, order.objects, _held(self._again, order).doubted)
             case RecheckOrder():
                 yield from _each(route, order.objects, _held(self._rechecking, order).recheck)
+            case DigestOrder():
+                yield from _each(route, order.objects, _held(self._again, order).digested)
             case _:
                 assert_never(order)
 
@@ -118,7 +122,7 @@ class Performer:
             return self._performed(order, one, task)
         except (AccessDenied, SignatureRefused) as error:
             return self._denied(order, one, error)
-        except (Stopped, AuthFailed, HostRefused, Fenced) as error:
+        except (Stopped, AuthFailed, HostRefused, Fenced, LedgerBehind) as error:
             return Returned.of(order, one, _why(error), str(error))
         except (ShortRead, Permanent) as error:
             return _finding(one, error)
@@ -169,9 +173,13 @@ def _each(
     return ((one, partial(handler, route, one)) for one in objects)
 
 
-def _why(error: Stopped | AuthFailed | HostRefused | Fenced) -> ReturnReason:
+def _why(
+    error: Stopped | AuthFailed | HostRefused | Fenced | LedgerBehind,
+) -> ReturnReason:
     if isinstance(error, Fenced):
         return ReturnReason.FENCED
+    if isinstance(error, LedgerBehind):
+        return ReturnReason.BEHIND
     if isinstance(error, AuthFailed):
         return ReturnReason.AUTH
     return ReturnReason.HOST if isinstance(error, HostRefused) else ReturnReason.STOPPED

@@ -26,7 +26,7 @@ from hdh_migrate.pipeline.fence import (
     told,
 )
 from hdh_migrate.pipeline.retrying import Retrying
-from hdh_migrate.pipeline.sending import ATTEMPT
+from hdh_migrate.pipeline.tags import ATTEMPT
 from hdh_migrate.ports.run import Clock
 from hdh_migrate.ports.stores import TargetWriter
 

@@ -17,7 +17,7 @@ from hdh_migrate.events.looks import ObjectAccepted, ObjectRestored, ObjectResto
 from hdh_migrate.model import MIB, Place, Span, Stamp, Stored, TargetLimits, Upload, Verified
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.look_again import demand_undeleted, is_ours, look, open_findings
-from hdh_migrate.pipeline.sending import ATTEMPT
+from hdh_migrate.pipeline.tags import ATTEMPT
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports.stores import TargetWriter
 

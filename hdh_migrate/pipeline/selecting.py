@@ -15,7 +15,8 @@ from hdh_migrate.codes import Code
 from hdh_migrate.errors import Unsupported
 from hdh_migrate.model import Listed, ObjectInfo, State, TargetLimits, is_reserved, key_bytes
 from hdh_migrate.pipeline.cutting import cut
-from hdh_migrate.pipeline.sending import ATTEMPT, RETAIN
+from hdh_migrate.pipeline.sending import RETAIN
+from hdh_migrate.pipeline.tags import ATTEMPT
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.plan.globs import compiled
 

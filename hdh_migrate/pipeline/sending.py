@@ -12,7 +12,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
-from hdh_migrate.errors import ClaimDiffers, Conflict, Missing, Permanent, ShortRead, Unsupported
+from hdh_migrate.errors import (
+    ClaimDiffers,
+    Conflict,
+    LedgerBehind,
+    Missing,
+    Permanent,
+    ShortRead,
+    Unsupported,
+)
 from hdh_migrate.model import (
     MIB,
     SEGMENT,
@@ -28,6 +36,7 @@ from hdh_migrate.model import (
 from hdh_migrate.orders import CompleteItem, OrderItem, PartItem, ResumeItem
 from hdh_migrate.pipeline.filling import Sealing
 from hdh_migrate.pipeline.once import Once
+from hdh_migrate.pipeline.tags import ATTEMPT, UNKNOWN, Tag
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.ports.sealing import Envelope
 from hdh_migrate.ports.stores import Source, TargetWriter
@@ -36,8 +45,6 @@ from hdh_migrate.receipts import Begun, Completed, Gone, PartSent, Resumed, Sent
 
 STREAM_READ = 8 * MIB
 """Source bytes asked for at once while a part is streamed."""
-
-ATTEMPT = "hdh-attempt"
 
 RETAIN = "hdh-retain-until"
 """The user metadata name under which an object says until when it was to be kept."""
@@ -152,11 +159,16 @@ class Sending:
         except Conflict:
             # A PUT whose reply was lost meets its own object when it is tried again.
             stored = self._writer.head(bucket, key)
-            if stored and stored.metadata.get(ATTEMPT) == stamp.attempt:
-                return stored
-            if stored is None or not self._is_late(stored, one):
+            own = stored is not None and stored.metadata.get(ATTEMPT) == stamp.attempt
+            if stored is None or not (own or self._is_late(stored, one)):
                 raise
-        return self._writer.put(bucket, key, body, sha256=digest, stamp=stamp, replaces=stored.etag)
+        if not own:
+            return self._writer.put(
+                bucket, key, body, sha256=digest, stamp=stamp, replaces=stored.etag
+            )
+        if not self._holds(bucket, stored, body):
+            raise LedgerBehind(UNKNOWN)
+        return stored
 
     def _is_late(self, stored: Stored, one: OrderItem) -> bool:
         """Say whether somebody wrote it in an epoch that was over: it may be replaced.
@@ -166,6 +178,18 @@ class Sending:
         """
         epoch = self._box.epoch_of(stored.metadata.get(ATTEMPT), one.id)
         return epoch is not None and epoch < self._box.epoch
+
+    def _holds(self, bucket: str, stored: Stored, body: memoryview) -> bool:
+        """Say whether the target holds exactly these bytes: no other PUT has the same ones."""
+        at, same = 0, True
+
+        def compare(data: bytes) -> None:
+            nonlocal at, same
+            same = same and body[at : at + len(data)] == data
+            at += len(data)
+
+        self._writer.read(bucket, stored, None, compare)
+        return same and at == len(body)
 
     def _ask(self, route: Route, key: str, one: OrderItem) -> str | None:
         """Ask what an earlier attempt left; return the ETag that may be replaced."""
@@ -182,8 +206,12 @@ class Sending:
         Raises:
             Conflict: it is somebody else's.
             Fenced: it is of a later epoch than ours.
+            LedgerBehind: it is ours, and the ledger does not know that attempt.
         """
-        tag = stored.metadata.get(ATTEMPT)
+        tag, told = stored.metadata.get(ATTEMPT), Tag.of(stored)
+        own = (self._box.run_tag, one.id, self._box.epoch)
+        if told is not None and told[:3] == own and told.attempt >= one.attempt:
+            raise LedgerBehind(UNKNOWN)
         if self._box.epoch_of(tag, one.id) is None and stored.etag != one.replaces:
             raise self._box.conflict(tag)
 
@@ -200,8 +228,7 @@ class Sending:
     def begin(self, route: Route, one: OrderItem) -> Begun:
         """Open an upload under a fresh data key."""
         key, stamp = route.target_key(one.key), self._stamp(route, one)
-        if one.attempt > 1:
-            self._ask(route, key, one)
+        self._ask(route, key, one)  # before hours are spent on parts of what cannot be completed
         envelope = self._box.envelopes.new()
         bucket = route.target.bucket
         upload = self._box.retry(lambda: self._writer.begin(bucket, key, stamp=stamp))

@@ -14,6 +14,7 @@ from hdh_migrate.pipeline.queue import Deaths, Queue
 from hdh_migrate.receipts import (
     Begun,
     Completed,
+    Digested,
     Doubted,
     Drifted,
     Failed,
@@ -78,7 +79,7 @@ class Small:
                 self._ends.take(entry, receipt)
             case (
                 Begun() | PartSent() | Resumed() | Completed() | Gone()
-                | Matched() | Doubted() | Rechecked()
+                | Matched() | Doubted() | Rechecked() | Digested()
             ):  # fmt: skip
                 raise unasked(receipt)
             case _:

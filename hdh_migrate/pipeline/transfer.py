@@ -14,6 +14,7 @@ from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher
 from hdh_migrate.pipeline.ends import Ends
 from hdh_migrate.pipeline.excused import retry
+from hdh_migrate.pipeline.known import ASKED_ALL, demand_adopted, demand_known, waiting
 from hdh_migrate.pipeline.large import Large
 from hdh_migrate.pipeline.queue import DIED, Deaths, died
 from hdh_migrate.pipeline.small import Small
@@ -43,6 +44,7 @@ class Transfer:
             Fenced: another ledger, or another copy of this one, writes at the target by now.
         """
         self._demand_the_fence()  # the uploads of who took over would look like ours
+        demand_adopted(self._ctx, self._batch)
         for dataset in self._datasets.values():
             self._prepare(dataset)
         self._ctx.pins = self._ctx.ledger.pins()
@@ -68,6 +70,11 @@ class Transfer:
         uploads = Uploads(self._ctx)
         if not dataset.surveyed:
             uploads.survey(dataset)
+        elif left := waiting(self._ctx, dataset):
+            # Who finds out only by asking, or has taken over from somebody, asks for all.
+            if self._ctx.epoch or not self._ctx.limits.conditional_put:
+                uploads.occupy(dataset, most=ASKED_ALL)
+            demand_known(self._ctx, dataset, left)
         if self._again:
             retry(ledger, dataset, self._ctx.waivers)
         for entry in ledger.todo("sending", dataset.id):

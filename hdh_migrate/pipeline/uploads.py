@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 
 from hdh_migrate.errors import AccessDenied, Unsupported
 from hdh_migrate.events.objects import OrphanAborted
 from hdh_migrate.events.run import TargetSurveyed
-from hdh_migrate.model import DatasetRow, Place, Stamp, Upload, is_reserved
+from hdh_migrate.model import DatasetRow, Entry, Place, Stamp, State, Upload, is_reserved
 from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.known import ASKED, demand_known
 
 PROBE = ".hdh-migrate-may-write"
 """The key, under a dataset's prefix, of the upload that shows whether we may write."""
@@ -27,18 +30,8 @@ class Uploads:
         is ever overwritten in silence, whether or not the target knows conditional writes.
         """
         ctx, route = self._ctx, self._ctx.route(dataset)
-
-        def look() -> int:
-            found = 0
-            for stored in ctx.reader.keys(route.target):
-                if is_reserved(stored.key):
-                    continue
-                key = route.source_key(stored.key)
-                found += key is not None and ctx.ledger.occupied(dataset.id, key)
-            return found
-
         self.may_write(dataset)
-        found = ctx.retry(look)
+        found = self.occupy(dataset, most=ASKED)
         for upload in self._open(route.target):
             if upload.key == route.target.prefix + PROBE:
                 self._abort(upload)  # of an earlier run that died between begin and abort
@@ -47,6 +40,35 @@ class Uploads:
         ctx.ledger.surveyed(dataset.id)
         ctx.ledger.event(TargetSurveyed(dataset=dataset.name, occupied=found))
         ctx.ledger.commit()
+
+    def occupy(self, dataset: DatasetRow, *, most: int) -> int:
+        """Note of each object whether the target holds something under its key; return how many.
+
+        It is then asked for before anything is written there. At most so many that were never
+        tried are asked for now: see `demand_known`.
+
+        Raises:
+            LedgerBehind: the target holds what was moved with another, or a newer, ledger.
+        """
+        ctx, route = self._ctx, self._ctx.route(dataset)
+
+        def keys() -> Iterator[str]:
+            for stored in ctx.reader.keys(route.target):
+                key = route.source_key(stored.key)
+                if key is not None and not is_reserved(stored.key):
+                    yield key
+
+        def first() -> list[Entry]:
+            known = (ctx.ledger.find(dataset.id, key) for key in keys())
+            waiting = (one[0] for one in known if one is not None and one[1] is State.LISTED)
+            return list(islice((one for one in waiting if one.attempt == 0), most))
+
+        def look() -> int:
+            return sum(ctx.ledger.occupied(dataset.id, key) for key in keys())
+
+        if most:
+            demand_known(ctx, dataset, ctx.retry(first))
+        return ctx.retry(look)
 
     def sweep(self, dataset: DatasetRow) -> None:
         """Abort uploads of ours that the ledger does not know: begun, then the process died."""

@@ -29,6 +29,7 @@ from hdh_migrate.pipeline.queue import Queue, died
 from hdh_migrate.receipts import (
     Begun,
     Completed,
+    Digested,
     Doubted,
     Drifted,
     Failed,
@@ -166,7 +167,7 @@ class Verify:
                     self._read(entry, receipt)
             case (
                 Sent() | Begun() | PartSent() | Resumed() | Completed() | Gone()
-                | Drifted() | Rechecked()
+                | Drifted() | Rechecked() | Digested()
             ):  # fmt: skip
                 pass  # no answer to what was asked: it stays unverified
             case _:

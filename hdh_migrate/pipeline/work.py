@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hdh_migrate.bounded import whole
-from hdh_migrate.errors import Conflict, Fenced, SourceChanged
+from hdh_migrate.errors import Conflict, SourceChanged
 from hdh_migrate.model import Keeping, Lock, ObjectInfo, Place
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.retrying import Retrying
+from hdh_migrate.pipeline.tags import later_epoch
 from hdh_migrate.ports.run import Clock
 from hdh_migrate.ports.sealing import Envelopes
 from hdh_migrate.ports.stores import Source, TargetReader, TargetWriter
@@ -69,6 +70,8 @@ class Toolbox:
     halt: threading.Event
     epoch: int = 0
     """In which this ledger writes; see `pipeline.fence`."""
+    adopted: Collection[str] = frozenset()
+    """The names of other ledgers whose objects are ours."""
 
     def tag(self, entry: int, attempt: int) -> str:
         """Return the attempt tag that an object of ours carries at the target."""
@@ -83,6 +86,8 @@ class Toolbox:
             Fenced: it is a later epoch than ours: another copy of this ledger took over.
         """
         ours = f"{self.run_tag}.{entry}."
+        if tag is not None and tag.partition(".")[0] in self.adopted:
+            return 0  # whatever it was there
         if tag is None or not tag.startswith(ours):
             return None
         attempt, _, last = tag.removeprefix(ours).partition(".")
@@ -90,10 +95,7 @@ class Toolbox:
         if whole(attempt) is None or epoch is None:
             return None
         if epoch > self.epoch:
-            raise Fenced(
-                "the target holds an object of a later epoch: another copy of this ledger took"
-                f" over (epoch {epoch}, this one writes in {self.epoch})"
-            )
+            raise later_epoch(epoch, self.epoch)
         return epoch
 
     def still(self, source: Source, place: Place, obj: ObjectInfo) -> None:
@@ -114,6 +116,6 @@ class Toolbox:
         if tag is not None and tag.startswith(f"{plan}-"):
             return Conflict(
                 "another ledger of this plan put an object under this key: run the plan with"
-                " that ledger's --state-dir"
+                ' that ledger\'s --state-dir, or, if it is lost, "hdh-migrate adopt PLAN"'
             )
         return Conflict("the target already holds another object under this key")

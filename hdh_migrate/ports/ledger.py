@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Listed,
         ObjectInfo,
         OpenUpload,
+        Origin,
         PartReceipt,
         Pinned,
         Ruled,
@@ -299,6 +300,22 @@ class TransferLedger(Protocol):
         """Say whether an upload was there before us."""
 
 
+class AdoptionLedger(Protocol):
+    """What was moved already, by a ledger that is lost or by a newer copy of this one."""
+
+    def adoptable(self, dataset: int, after: str | None, limit: int) -> list[Entry]:
+        """Return waiting objects that the target holds something of, in key order after a key."""
+
+    def taken(self, entry: Entry, receipt: Sent, *, last: int, of: Origin) -> bool:
+        """Take what the target holds of a waiting object for sent; False: it waits no more.
+
+        `last` is the last attempt that is known to have been made at it.
+        """
+
+    def knows(self, number: int, attempt: int) -> None:
+        """Note that attempts up to this one were made at a waiting object."""
+
+
 class VerifyLedger(Protocol):
     """What was read back, and what evidence says of it."""
 
@@ -346,6 +363,7 @@ class Ledger(
     Counts,
     InventoryLedger,
     TransferLedger,
+    AdoptionLedger,
     VerifyLedger,
     DecommissionLedger,
     Protocol,

@@ -7,12 +7,15 @@ import threading
 from collections.abc import Mapping
 
 from hdh_migrate.clocks import Judge
+from hdh_migrate.events.adoption import LedgerAdopted
+from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.pipeline.binding import Binder
 from hdh_migrate.pipeline.context import Context, Engines
 from hdh_migrate.pipeline.excused import Waivers
 from hdh_migrate.pipeline.fencing import Fencing
 from hdh_migrate.pipeline.planning import paced
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
+from hdh_migrate.pipeline.tags import marks
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.ports.run import Clock, Progress
@@ -51,6 +54,7 @@ def context_of(
     plan, run_tag = services.plan, ledger.meta(RUN_TAG)
     assert run_tag is not None
     write = services.writer is not None
+    adopted = frozenset(told.ledger for _, told in ledger.events(LedgerAdopted))
     return Context(
         ledger=ledger,
         source=services.source,
@@ -71,6 +75,9 @@ def context_of(
         binder=Binder(plan=json.loads(canonical), recipients=services.recipients),
         waivers=waivers,
         fenced=lambda: None if fencing is None else fencing.lost,
+        epoch=0 if fencing is None else fencing.epoch,
+        adopted=adopted,
+        marks=marks(plan.migration, sha256_hex(canonical)),
         engines=Engines(
             lambda role: open_engine(
                 plan,
@@ -84,6 +91,7 @@ def context_of(
                 limits=services.limits,
                 recipients=services.recipients,
                 engines=engines,
+                adopted=adopted,
             )
         ),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +52,8 @@ class WorkerConfig:
     write: bool
     admitted: bool
     limits: TargetLimits
+    adopted: tuple[str, ...] = ()
+    """Names of other ledgers whose objects are ours."""
     profile: str | None = None
     """What the coordinator read of the plan's own profile."""
     processes: int = 1
@@ -66,6 +68,7 @@ class WorkerConfig:
             "base": str(self.base),
             "secrets": dict(self.secrets),
             "recipients": list(self.recipients),
+            "adopted": list(self.adopted),
             "role": str(self.role),
             "limits": asdict(self.limits),
         }
@@ -77,6 +80,7 @@ class WorkerConfig:
         return cls(**values | {
             "base": Path(told["base"]),
             "recipients": tuple(told["recipients"]),
+            "adopted": tuple(told["adopted"]),
             "role": Role(told["role"]),
             "limits": TargetLimits(**told["limits"]),
         })  # fmt: skip
@@ -141,6 +145,7 @@ class WorkerService:
                 pool=BufferPool(plan.limits.memory_bytes // processes),
                 clock=clock,
                 halt=self.halt,
+                adopted=frozenset(config.adopted),
             )
         ).perform
 
@@ -216,6 +221,7 @@ def open_engine(
     limits: TargetLimits,
     recipients: Sequence[str],
     engines: Mapping[str, OpenEngine],
+    adopted: Collection[str] = (),
 ) -> Engine:
     """Start the plan's engine, of `engines` by its kind, for one role.
 
@@ -237,6 +243,7 @@ def open_engine(
         write=write and role is Role.MOVE,
         admitted=admitted,
         limits=limits,
+        adopted=tuple(sorted(adopted)),
         profile=None if own is None else own.text,
     )
     return engines[plan.engine.kind](config.as_json(), plan)

@@ -16,6 +16,7 @@ from typing import Any
 
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Exit
+from hdh_migrate.events.adoption import LedgerAdopted
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Place, Role, State, Step, TargetLimits
 from hdh_migrate.pipeline.buffers import BufferPool
@@ -119,6 +120,9 @@ class World:
         self.waived: set[str] = set()
         """Codes whose findings have a signed waiver."""
         self.epoch = 0
+        self.run_tag = RUN_TAG
+        """The ledger's name; another one for a ledger that was made anew."""
+        self._adopted: frozenset[str] = frozenset()
         self._needs = needs or {}
         self._level, self._memory, self._budget = level, memory, budget
         self.envelopes: Envelopes = envelopes(STEWARD, ESCROW) if sealed else PlainEnvelopes()
@@ -182,7 +186,8 @@ class World:
             writer=self.target if moves else None,
             envelopes=self.envelopes,
             routes={dataset.name: dataset.route for dataset in self.datasets},
-            run_tag=RUN_TAG,
+            run_tag=self.run_tag,
+            adopted=self._adopted,
             level=self._level,
             reread=self.reread,
             checked=self.checked,
@@ -195,6 +200,7 @@ class World:
 
     def context(self, ledger: Ledger) -> Context:
         """Return what steps need, to perform one of them alone."""
+        self._adopted = frozenset(told.ledger for _, told in ledger.events(LedgerAdopted))
         return Context(
             ledger=ledger,
             source=self.source,
@@ -206,7 +212,10 @@ class World:
             header=self.envelopes.header_size,
             sealed=self._sealed,
             level=self._level,
-            run_tag=RUN_TAG,
+            run_tag=self.run_tag,
+            adopted=self._adopted,
+            epoch=self.epoch,
+            marks=frozenset({RUN_TAG}),
             retry=self._retry(self.stop),
             clock=self.clock,
             judge=Judge(self.clock, journal=ledger.last_at),

@@ -59,6 +59,7 @@ SECTIONS: Final[Mapping[str, Lines]] = {
         "audit": "Check evidence offline: no plan, no ledger, no cloud.",
         "waive": "Sign a waiver: let one condition go, until a day.",
         "ledger": "Copy the ledger, the only memory of a migration.",
+        "adopt": "Take over what was moved already when a ledger is lost.",
     },
     "Host": {
         "providers": "Look at what is known of each host.",

@@ -141,7 +141,7 @@ def _whole(
     try:
         done = perform_with(
             desk, list(Step), batches, refresh=refresh, again=again, reported=True,
-            taking_over=taking_over,
+            taking_over=taking_over, known=[] if out is None else [out],
         )  # fmt: skip
     finally:
         progress.close()

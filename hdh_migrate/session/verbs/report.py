@@ -187,6 +187,17 @@ def _previous(desk: Desk) -> str | None:
         raise LedgerDamaged(f"{path}: its last line is not a statement's digest") from error
 
 
+def remember_statement(desk: Desk, statement_sha256: str) -> None:
+    """Let the next report name a bundle that another ledger made as the one before it.
+
+    Raises:
+        LedgerDamaged: what is remembered of earlier reports cannot be read.
+    """
+    if _previous(desk) is None:
+        with _appending(desk, STATEMENTS) as remember:
+            remember({"statement_sha256": statement_sha256})
+
+
 @contextmanager
 def _appending(desk: Desk, name: str) -> Iterator[Callable[[Mapping[str, str]], None]]:
     """Give what appends a line to a file beside the ledger, for the next report.

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from hdh_migrate import __version__
@@ -23,6 +24,7 @@ from hdh_migrate.pipeline.binding import adopt
 from hdh_migrate.pipeline.context import Context, Engines
 from hdh_migrate.pipeline.fencing import Fencing, TakeOver
 from hdh_migrate.pipeline.runner import Runner, Wishes, summary
+from hdh_migrate.pipeline.tags import migration_mark
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.results.moves import DatasetStates, RefreshPass
 from hdh_migrate.session.desk import Desk
@@ -31,6 +33,7 @@ from hdh_migrate.session.policy.binding import bind_recipients
 from hdh_migrate.session.policy.changing import demand_allowed, demand_datasets, judged
 from hdh_migrate.session.policy.contents import signers, tell_contents
 from hdh_migrate.session.policy.fencing import fenced
+from hdh_migrate.session.policy.newest import demand_newest
 from hdh_migrate.session.policy.openings import take_in
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.policy.waivers import unagreed
@@ -84,12 +87,14 @@ def perform_with(
     again: Sequence[str] | None = None,
     reported: bool = False,
     taking_over: str | None = None,
+    known: Sequence[Path] = (),
 ) -> Performed:
     """Carry out steps for batches, with sources listed again, or failed objects tried again.
 
     The ledger is copied where the plan says so, whatever ended the steps; one that is `reported`
     after steps that ended well is copied by who writes the report. With the reason for
-    `taking_over` fences of somebody else are; see `Fencing.take`.
+    `taking_over` fences of somebody else are; see `Fencing.take`. `known` are bundles that may
+    know more than the ledger does; see `demand_newest`.
 
     Raises:
         UsageError: no object fails with such a code.
@@ -111,7 +116,9 @@ def perform_with(
     with telling(desk, told, selected) as kept:
         with (
             copies.at_end(unless_well=reported),
-            at_work(desk, told, selected, write=Step.TRANSFER in steps, over=over) as turn,
+            at_work(
+                desk, told, selected, write=Step.TRANSFER in steps, over=over, known=known
+            ) as turn,
         ):
             kept.begins()
             copies.wanted = True
@@ -137,10 +144,13 @@ def at_work(
     *,
     write: bool,
     over: TakeOver | None = None,
+    newest: bool = True,
+    known: Sequence[Path] = (),
 ) -> Iterator[Turn]:
     """Open everything that steps need once nothing stands against them, and tell that they begin.
 
-    Who writes holds the fences of the batches' buckets meanwhile.
+    Who writes holds the fences of the batches' buckets meanwhile. Only who adopts works with a
+    ledger that may not be the `newest`.
 
     Raises:
         MigrateError: something does, or whatever ended the steps early.
@@ -154,9 +164,9 @@ def at_work(
     judge = judge_for(desk.clock, opened, desk.ledger_path)
     # Before the ledger is opened: it is dated by a clock that is right.
     demand(at_the_gate(services, loaded.plan, judge))
-    with held_ledger(desk, judge) as ledger:
-        known = signers(ledger)
-        demand(unagreed(ledger, loaded.plan, loaded.base, judge.unchecked(), known))
+    with held_ledger(desk, judge, newest=newest, known=known) as ledger:
+        signed_by = signers(ledger)
+        demand(unagreed(ledger, loaded.plan, loaded.base, judge.unchecked(), signed_by))
         demand([*answered(desk, services, selected, judge), *unmet(desk)])
         with fenced_for(desk, opened, ledger, selected, write=write, over=over) as fencing:
             bind_recipients(ledger, loaded.plan, services.recipients)
@@ -183,17 +193,31 @@ def fenced_for(
 
 
 @contextmanager
-def held_ledger(desk: Desk, judge: Judge) -> Iterator[Ledger]:
-    """Open the ledger for a verb: bound to the plan, with openings taken in that it lacked."""
-    with bound_ledger(desk, judge) as ledger:
+def held_ledger(
+    desk: Desk, judge: Judge, *, newest: bool = True, known: Sequence[Path] = ()
+) -> Iterator[Ledger]:
+    """Open the ledger for a verb: bound to the plan, with openings taken in that it lacked.
+
+    Raises:
+        Refused: as `bound_ledger`.
+    """
+    with bound_ledger(desk, judge, newest=newest, known=known) as ledger:
         take_in(ledger, desk.ledger_path)
         yield ledger
 
 
 @contextmanager
-def bound_ledger(desk: Desk, judge: Judge) -> Iterator[Ledger]:
-    """Open the ledger, bound to the plan; openings are left for whoever comes next."""
+def bound_ledger(
+    desk: Desk, judge: Judge, *, newest: bool = True, known: Sequence[Path] = ()
+) -> Iterator[Ledger]:
+    """Open the ledger, bound to the plan; openings are left for whoever comes next.
+
+    Raises:
+        Refused: something knows more than it does (`demand_newest`), and `newest` is asked for.
+    """
     with _writable(desk, judge) as ledger:
+        if newest:
+            demand_newest(desk, ledger, known)
         bind(desk, ledger)
         yield ledger
 
@@ -306,8 +330,8 @@ def bind(desk: Desk, ledger: Ledger) -> None:
     adopt(ledger)
     demand_datasets(ledger, desk.loaded)
     if ledger.meta(RUN_TAG) is None:
-        # The plan's digest alone would take another ledger's objects for ours.
-        ledger.set_meta(RUN_TAG, f"{desk.loaded.digest[:16]}-{secrets.token_hex(6)}")
+        # What names the migration alone would take another ledger's objects for ours.
+        ledger.set_meta(RUN_TAG, f"{migration_mark(plan.migration)}-{secrets.token_hex(6)}")
     if ledger.meta(NAMED) is None:
         ledger.event(LedgerNamed(ledger=ledger.meta(RUN_TAG) or ""))
         ledger.set_meta(NAMED, "told")

@@ -13,10 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from hdh_migrate.errors import Conflict, ConnectionLost, Exit, Fenced, MigrateError
+from hdh_migrate.errors import (
+    Conflict,
+    ConnectionLost,
+    Exit,
+    Fenced,
+    LedgerBehind,
+    MigrateError,
+)
 from hdh_migrate.events.fence import FenceReleased, FenceTaken, FenceTaking
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import Place, Stamp, State, Step
+from hdh_migrate.pipeline.adopting import Adopt
 from hdh_migrate.pipeline.fence import Shown, fence_key, known
 from hdh_migrate.pipeline.fencing import Fencing, Keeper, TakeOver
 from hdh_migrate.pipeline.post import Owner
@@ -25,6 +33,7 @@ from tests.support.fakes import FakeTarget, _Object
 from tests.support.quiet import Waits
 from tests.support.script import Killed, Point
 from tests.support.world import ALL, BIG, ONE, RUN_TAG, SMALL, World
+from tests.unit.pipeline.test_adopting import Nothing
 
 KEY = fence_key("m")
 GONE = TakeOver(reason="the other machine burned")
@@ -304,10 +313,13 @@ def test_a_take_over_begins_an_epoch_and_tells_whose_and_why(one: Machine, tmp_p
     two = one.copied(tmp_path / "two")
     assert one.run() is Exit.OK
     before = shown(one)
-    assert two.run(GONE) is Exit.OK
-    (told,) = two.told(FenceTaking)
+    with pytest.raises(LedgerBehind):  # what the other one has verified is not sent again
+        two.run(GONE)
+    adopt(two)
+    (told,) = [taking for taking in two.told(FenceTaking) if taking.reason]
     assert (told.reason, told.epoch, told.over.nonce) == (GONE.reason, 1, before.nonce)
-    assert two.world.attempt(ONE[0], "a").split(".")[-1] == "1"
+    assert two.run() is Exit.OK
+    assert two.world.attempt(ONE[0], "a") == f"{RUN_TAG}.1.1"
     with pytest.raises(Fenced):
         one.run()
     assert one.run(GONE) is Exit.OK
@@ -371,6 +383,26 @@ def write_late(machine: Machine) -> Exit:
         ledger.close()
 
 
+def adopt(machine: Machine) -> None:
+    """Take over what another copy of the ledger has moved."""
+    with machine.writing() as (ledger, fencing):
+        machine.world.epoch = fencing.epoch
+        Adopt(
+            machine.world.context(ledger), "b", ours=lambda name: name == RUN_TAG,
+            proofs=Nothing(), journals=(), user="u@h",
+        ).run()  # fmt: skip
+
+
+def test_what_a_late_writer_left_is_adopted_where_it_is_seen(one: Machine, tmp_path: Path) -> None:
+    two = superseded(one, tmp_path / "two")
+    assert write_late(one) is Exit.OK
+    with pytest.raises(LedgerBehind):
+        two.run()
+    adopt(two)
+    assert two.run() is Exit.OK
+    assert two.world.attempt(ONE[0], "a") == f"{RUN_TAG}.1.1"
+
+
 def test_a_late_writer_replaces_nothing_of_a_later_epoch(one: Machine, tmp_path: Path) -> None:
     one.world.source.put("src", "large", b"x" * BIG)
     two = superseded(one, tmp_path / "two")
@@ -387,8 +419,14 @@ def test_a_late_writer_replaces_nothing_of_a_later_epoch(one: Machine, tmp_path:
 
 def test_what_a_late_writer_left_is_replaced_by_who_took_over(one: Machine, tmp_path: Path) -> None:
     two = superseded(one, tmp_path / "two")
-    assert write_late(one) is Exit.OK
-    assert one.world.attempt(ONE[0], "a").count(".") == 2
+
+    def late() -> None:
+        assert write_late(one) is Exit.OK
+        assert one.world.attempt(ONE[0], "a").count(".") == 2
+
+    # After its target was looked at, before it sends anything.
+    looks = one.world.script.calls["open_uploads"]
+    one.world.script.at("open_uploads", looks + 2, "after", late)
     assert two.run() is Exit.OK
     assert two.world.attempt(ONE[0], "a").split(".")[-1] == "1"
     assert two.world.opened(ONE[0], "a") == b"a" * 90

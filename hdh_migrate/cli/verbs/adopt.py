@@ -1,0 +1,81 @@
+"""`adopt`: a ledger made anew, or completed, from what the target holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, Batches, NoProgress, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.steps import states_text
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.ledgers import Adopted, AdoptedBatch
+
+
+@verb(
+    examples=(
+        "adopt plan.yaml",
+        "adopt plan.yaml --bundle evidence-2026-11 --batch pilot --json",
+    ),
+    exits=(
+        Exit.OK,
+        Exit.USAGE,
+        Exit.REFUSED,
+        Exit.FINDINGS,
+        Exit.VERIFICATION_FAILED,
+        Exit.DRIFTED,
+        Exit.STOPPED,
+        Exit.AUTH,
+        Exit.DAMAGED,
+        Exit.LOCKED,
+        Exit.INTERRUPTED,
+    ),
+    result=Adopted,
+)
+def adopt(
+    plan: Plan,
+    *,
+    bundle: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="A report of this migration; repeatable."),
+    ] = None,
+    batch: Batches = None,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    no_progress: NoProgress = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Take over what was moved already, when its ledger is lost or only an old copy is left.
+
+    Objects of this migration at the target are read back, opened and compared with the source, or
+    with the digests of a bundle that a key of the plan has signed. What proves good is verified;
+    nothing else is, and nothing is written at the target: that is for the next run.
+    """
+    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+
+    def body() -> Exit:
+        from hdh_migrate.session.verbs.adopt import adopt as adopted
+
+        told = task.at_desk(plan, state_dir, lambda desk: adopted(desk, batch or (), bundle or ()))
+        lines = [line for one in told["batches"] for line in _lines(one)]
+        lines += [states_text(told["datasets"]), *(f"next: {one}" for one in told["next"])]
+        task.out.result(told, "\n".join(lines))
+        return Exit(told["exit"])
+
+    task.run(body)
+
+
+def _lines(one: AdoptedBatch) -> list[str]:
+    source = one["adopted"] - one["by_bundle"]
+    lines = [
+        f"{one['batch']}: {one['adopted']} objects read back, opened, compared and adopted",
+        f"  {source} compared with the source, {one['by_bundle']} with a bundle",
+    ]
+    if one["joined"]:
+        lines.append(f"  {one['joined']} are not at the source any more; a bundle knows them")
+    if one["unproved"]:
+        lines.append(f"  {one['unproved']} of ours did not prove good; the next run sends them")
+    if one["foreign"]:
+        lines.append(f"  {one['foreign']} are somebody else's; the next run leaves them alone")
+    return lines

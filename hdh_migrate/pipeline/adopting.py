@@ -1,0 +1,414 @@
+"""Adopt what a lost ledger, or a newer copy of this one, moved: take it for sent, verify it.
+
+Nothing at the target is believed for the tag that it carries. Each object of ours is read back,
+opened and compared: with the digests of a bundle that a trusted key has signed, where it holds this
+very object of this very version, else with the source, which is read once for it. What does not
+prove good waits, and is sent anew under the usual rules: ours is replaced by compare-and-set,
+somebody else's is a conflict. docs/decisions/0048-adoption.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from hdh_migrate.errors import Interrupted
+from hdh_migrate.events.adoption import (
+    Adopting,
+    AdoptionEnded,
+    JournalSeen,
+    LedgerAdopted,
+    ObjectsAdopted,
+)
+from hdh_migrate.model import (
+    SEGMENT,
+    DatasetRow,
+    Entry,
+    Listed,
+    ObjectInfo,
+    Origin,
+    Role,
+    State,
+    Stored,
+    key_bytes,
+)
+from hdh_migrate.orders import DigestOrder, Order, OrderItem
+from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD
+from hdh_migrate.pipeline.dispatch import Dispatcher
+from hdh_migrate.pipeline.excused import retry
+from hdh_migrate.pipeline.inventory import Inventory
+from hdh_migrate.pipeline.known import adoption_of
+from hdh_migrate.pipeline.look_again import Choice, LookAgain, demand_undeleted
+from hdh_migrate.pipeline.queue import Queue
+from hdh_migrate.pipeline.tags import Tag
+from hdh_migrate.pipeline.uploads import Uploads
+from hdh_migrate.pipeline.verify import ORDER_BYTES, Verify
+from hdh_migrate.receipts import Digested, ObjectReceipt, Returned, Sent
+
+STEP = "adopt"
+PORTION = 1_000
+"""Objects that are asked for at once: so many rows are held."""
+
+ASKERS = 8
+"""Requests at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What a trusted bundle says of one object that was verified then."""
+
+    key: str = field(repr=False)
+    size: int
+    version: str
+    modified: str | None
+    md5: str | None
+    sha256: str
+    stored_size: int
+    stored_sha256: str
+    etag: str
+    statement: str
+    """Of the bundle: the SHA-256 of its statement."""
+
+    def of_stored(self, stored: Stored) -> bool:
+        """Say whether it is about what the target holds now, as far as can be told unread."""
+        return (self.etag, self.stored_size) == (stored.etag, stored.size)
+
+
+class Proofs(Protocol):
+    """What trusted bundles say; the newest is asked first."""
+
+    def of(self, dataset: str) -> Iterator[Proof]:
+        """Return what they say of a dataset's objects, in key order, the newest of a key first."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of the objects under whose keys the target holds something."""
+
+    adopted: int = 0
+    by_bundle: int = 0
+    unproved: int = 0
+    foreign: int = 0
+    joined: int = 0
+    """Objects that only a bundle knows: the source does not list them any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A waiting object that the target may hold already."""
+
+    entry: Entry
+    stored: Stored
+    tag: Tag
+
+    @property
+    def id(self) -> int:
+        """The object's number in the ledger."""
+        return self.entry.id
+
+    @property
+    def attempt(self) -> int:
+        """The ledger's, which fences receipts."""
+        return self.entry.attempt
+
+    @property
+    def dataset(self) -> int:
+        """The ledger's number of the object's dataset."""
+        return self.entry.dataset
+
+    @property
+    def size(self) -> int:
+        """Bytes at the source."""
+        return self.entry.size
+
+
+class Adopt:
+    """Performs the adoption of one batch; it writes nothing at the target, and may run again."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        batch: str,
+        *,
+        ours: Callable[[str], bool],
+        proofs: Proofs,
+        journals: Sequence[JournalSeen],
+        user: str,
+    ) -> None:
+        """`ours` says of a ledger's name whether it is of this migration."""
+        self._ctx, self._batch, self._ours, self._proofs = ctx, batch, ours, proofs
+        self._journals, self._user = journals, user
+        self._dispatch = Dispatcher(ctx, batch, STEP, sampled=False)
+        self._queue = Queue[Candidate](self._more, order_bytes=ORDER_BYTES)
+        self._datasets = {row.id: row for row in ctx.ledger.datasets(batch)}
+        self._told, self._number = Tally(), 1
+        self._portions: Iterator[tuple[DatasetRow, list[Entry], list[list[Proof]]]] = iter(())
+        self._pool: Executor | None = None
+
+    def run(self) -> Tally:
+        """Take for sent what the target holds of ours, and verify it; goes on after any stop.
+
+        Raises:
+            Refused: an object cannot be moved as planned, or the batch is being deleted.
+            AuthFailed, Interrupted, Transient: it ended early; the same command goes on.
+        """
+        ctx, ledger = self._ctx, self._ctx.ledger
+        demand_undeleted(ledger, self._batch)
+        first = self._begin()
+        Inventory(ctx).run(self._batch)
+        self._datasets = {row.id: row for row in ledger.datasets(self._batch)}
+        self._settle(look=first)
+        found = 0
+        for dataset in self._datasets.values():
+            self._join(dataset)
+            found += Uploads(ctx).occupy(dataset, most=0)
+        self._take(found)
+        failed = self._failed()
+        Verify(ctx, self._batch).run()
+        return self._end(self._failed() - failed)
+
+    def _begin(self) -> bool:
+        """Write down that it begins; say whether nothing of it was begun and not ended before."""
+        ledger = self._ctx.ledger
+        last = adoption_of(ledger, self._batch)
+        self._number = last.number if last.under_way else last.number + 1
+        ledger.event(
+            Adopting(
+                number=self._number,
+                batch=self._batch,
+                journals=tuple(self._journals),
+                user=self._user,
+            )
+        )
+        known = {told.ledger for _, told in ledger.events(LedgerAdopted)}
+        for one in self._journals:
+            name = one.ledger
+            if one.statement is None or name is None or name in {*known, self._ctx.run_tag}:
+                continue
+            known.add(name)
+            ledger.event(LedgerAdopted(ledger=name, statement=one.statement, object=None))
+        ledger.commit()
+        return not last.under_way
+
+    # --- what the ledger believes ----------------------------------------------------------------
+
+    def _settle(self, *, look: bool) -> None:
+        """Let everything wait that the target does not hold as an old ledger believes."""
+        ctx, ledger = self._ctx, self._ctx.ledger
+        verified = ledger.erasable_left(self._batch, 0).objects
+        if look and verified:
+            LookAgain(ctx, self._batch, Choice(level="head"), user=self._user).run()
+        Verify(ctx, self._batch).run()
+        for row in self._datasets.values():
+            retry(ledger, row, ctx.waivers)
+            for entry in ledger.todo("sending", row.id):
+                ledger.drop_upload(entry.id)  # the next run aborts what is still open of it
+                ledger.unclaim(entry)
+        ledger.commit()
+
+    def _join(self, dataset: DatasetRow) -> None:
+        """Let objects join that were verified once and that the source does not list any more."""
+        ledger, decide = self._ctx.ledger, Inventory(self._ctx).decide
+        gone: list[Listed] = []
+        last: str | None = None
+        for proof in self._proofs.of(dataset.name):
+            if proof.key == last or ledger.pinned(dataset.id, proof.key) is not None:
+                continue
+            last = proof.key
+            obj = ObjectInfo(
+                key=proof.key, size=proof.size, version=proof.version, modified=proof.modified,
+                md5=proof.md5,
+            )  # fmt: skip
+            listed = decide(dataset, obj)
+            if listed.state is State.LISTED:
+                gone.append(listed)
+            if len(gone) >= PORTION:
+                self._joined(dataset, gone)
+                gone = []
+        self._joined(dataset, gone)
+
+    def _joined(self, dataset: DatasetRow, gone: Sequence[Listed]) -> None:
+        if gone:
+            self._ctx.ledger.update(dataset.id, gone, [])
+            self._told.joined += len(gone)
+
+    # --- what the target holds -------------------------------------------------------------------
+
+    def _take(self, found: int) -> None:
+        ctx = self._ctx
+        ctx.progress.step(self._batch, STEP, objects=found, size=0)
+        self._portions = self._all_portions()
+        with ThreadPoolExecutor(ASKERS) as self._pool:
+            self._dispatch.run(Role.MOVE, self._next, self._apply, self._lost)
+
+    def _next(self) -> DigestOrder | None:
+        taken = self._queue.take()
+        if not taken:
+            return None
+        dataset = self._datasets[taken[0].dataset]
+        about = (self._ctx.about(one.entry, dataset) for one in taken)
+        objects = tuple(OrderItem(**one) for one in about)
+        return DigestOrder(dataset=dataset.name, objects=objects)
+
+    def _more(self) -> Iterable[Candidate]:
+        """Ask for one portion after another until one has something that the source must tell."""
+        for dataset, entries, proofs in self._portions:
+            if self._ctx.stop.is_set():
+                raise Interrupted("stopped while adopting; start again to go on")
+            left = self._judged(dataset, entries, proofs)
+            self._dispatch.commit()
+            if left:
+                return left
+        return ()
+
+    def _all_portions(self) -> Iterator[tuple[DatasetRow, list[Entry], list[list[Proof]]]]:
+        for dataset in self._datasets.values():
+            beside, after = _Beside(self._proofs.of(dataset.name)), None
+            while entries := self._ctx.ledger.adoptable(dataset.id, after, PORTION):
+                after = entries[-1].obj.key
+                yield dataset, entries, [beside.of(entry.obj.key) for entry in entries]
+
+    def _judged(
+        self, dataset: DatasetRow, entries: list[Entry], proofs: list[list[Proof]]
+    ) -> list[Candidate]:
+        """Take what a bundle has digests of; return what the source must be read for."""
+        route, left = self._ctx.route(dataset), []
+        assert self._pool is not None
+
+        def look(entry: Entry) -> Stored | None:
+            key = route.target_key(entry.obj.key)
+            return self._ctx.retry(lambda: self._ctx.reader.head(route.target.bucket, key))
+
+        for entry, stored, known in zip(
+            entries, self._pool.map(look, entries), proofs, strict=True
+        ):
+            tag = None if stored is None else Tag.of(stored)
+            if stored is None or tag is None or not self._ours(tag.ledger):
+                self._told.foreign += stored is not None
+                self._dispatch.advance(1, 0)
+                continue
+            one = Candidate(entry=entry, stored=stored, tag=tag)
+            proof = next((told for told in known if told.of_stored(stored)), None)
+            if stored.size != self._expected(entry.size):
+                self._left(one)
+            elif proof is None:
+                left.append(one)
+            elif (proof.version, proof.size) == (entry.obj.version, entry.size):
+                self._taken(one, proof.sha256, proof)
+            else:
+                self._left(one)  # it is an earlier version of it: the next run sends this one
+        return left
+
+    def _expected(self, size: int) -> int:
+        if not self._ctx.sealed:
+            return size
+        return self._ctx.header + size + -(-size // SEGMENT) * SEALED_OVERHEAD
+
+    def _apply(self, receipt: ObjectReceipt) -> None:
+        receipt = self._dispatch.judged(receipt)
+        one = self._queue.landed(receipt)
+        if one is None:
+            return
+        match receipt:
+            case Digested():
+                self._taken(one, receipt.sha256, None)
+            case Returned():
+                if not self._ctx.stop.is_set():
+                    self._queue.again(one)
+            case _:  # whatever else came of it: its bytes are not known, so it is not adopted
+                self._left(one)
+
+    def _lost(self, order: Order, worker: int) -> None:
+        for one in self._queue.lost(order, worker):
+            self._left(one)
+
+    def _taken(self, one: Candidate, sha256: str, proof: Proof | None) -> None:
+        entry, stored = one.entry, one.stored
+        receipt = Sent(
+            id=entry.id,
+            attempt=entry.attempt,
+            stored_size=stored.size,
+            etag=stored.etag,
+            version_id=stored.version_id,
+            sha256=sha256,
+            sealed_sha256=None if proof is None else proof.stored_sha256,
+        )
+        origin = Origin(
+            batch=self._batch, number=self._number, ledger=one.tag.ledger,
+            statement=None if proof is None else proof.statement,
+        )  # fmt: skip
+        self._ctx.ledger.taken(entry, receipt, last=self._last(one), of=origin)
+        self._dispatch.advance(1, entry.size)
+
+    def _left(self, one: Candidate) -> None:
+        """Let the next run send it; an attempt of our own at it is known from now on."""
+        self._ctx.ledger.knows(one.id, self._last(one))
+        self._told.unproved += 1
+        self._dispatch.advance(1, one.size)
+
+    def _last(self, one: Candidate) -> int:
+        return one.tag.attempt if one.tag.ledger == self._ctx.run_tag else one.attempt
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    def _failed(self) -> int:
+        ledger = self._ctx.ledger
+        return sum(ledger.tally(row, State.FAILED).objects for row in self._datasets)
+
+    def _end(self, failed: int) -> Tally:
+        """Let wait what did not prove good, and say whose objects are ours from now on."""
+        ledger, told = self._ctx.ledger, self._told
+        told.unproved += failed
+        for row in self._datasets.values():
+            retry(ledger, row, self._ctx.waivers)
+        self._count()
+        for name, number in self._proved():
+            ledger.event(LedgerAdopted(ledger=name, statement=None, object=number))
+        ledger.event(
+            AdoptionEnded(
+                number=self._number, batch=self._batch, adopted=told.adopted,
+                unproved=told.unproved, foreign=told.foreign,
+            )
+        )  # fmt: skip
+        ledger.commit()
+        return told
+
+    def _count(self) -> None:
+        """Count what this adoption has proved, however often it was stopped."""
+        ledger, told = self._ctx.ledger, self._told
+        for _, event in ledger.events(ObjectsAdopted):
+            if (event.batch, event.number) == (self._batch, self._number):
+                good = len(ledger.erasable_of(self._batch, event.ids))
+                told.adopted += good
+                told.by_bundle += good if event.statement is not None else 0
+
+    def _proved(self) -> Iterator[tuple[str, int]]:
+        """Return ledgers that were not known to be ours, each with an object that proved good."""
+        ledger = self._ctx.ledger
+        known = {told.ledger for _, told in ledger.events(LedgerAdopted)} | {self._ctx.run_tag}
+        for _, told in ledger.events(ObjectsAdopted):
+            if told.ledger not in known:
+                good = next(iter(ledger.erasable_of(self._batch, told.ids)), None)
+                if good is not None:
+                    known.add(told.ledger)
+                    yield told.ledger, good.id
+
+
+class _Beside:
+    """Gives the proofs of one key after another, for keys in ascending order."""
+
+    def __init__(self, proofs: Iterator[Proof]) -> None:
+        self._proofs = proofs
+        self._next = next(proofs, None)
+
+    def of(self, key: str) -> list[Proof]:
+        """Return the proofs of a key, the newest first; those before it are over."""
+        wanted, found = key_bytes(key), list[Proof]()
+        while self._next is not None and key_bytes(self._next.key) <= wanted:
+            if self._next.key == key:
+                found.append(self._next)
+            self._next = next(self._proofs, None)
+        return found

@@ -1,0 +1,102 @@
+"""Before anything is sent: does the target hold attempts of this migration that the ledger lacks?
+
+Then the ledger is an old copy, or made anew after another one was lost, and would send again, over
+what is there, what was verified since. A few objects are asked for, those that would be sent first:
+an old copy goes on where a newer one went on. Of every other object the worker that sends it finds
+out by itself, and the run ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from hdh_migrate.errors import LedgerBehind
+from hdh_migrate.events.adoption import Adopting, AdoptionEnded
+from hdh_migrate.model import DatasetRow, Entry, Stored
+from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.tags import Tag, later_epoch, mark_of
+from hdh_migrate.ports.ledger import Ledger
+
+ASKED = 64
+"""Objects that are asked for when the target is looked at for the first time."""
+
+ASKED_ALL = 10_000
+"""The same where only asking shows it, or after somebody has taken over."""
+
+ASKED_AGAIN = 2
+"""Small ones and large ones that are asked for whenever a run begins to send."""
+
+ASKERS = 8
+
+
+def demand_known(ctx: Context, dataset: DatasetRow, entries: Iterable[Entry]) -> None:
+    """Demand that the target holds no attempt at these objects that the ledger does not know.
+
+    Raises:
+        LedgerBehind: it does.
+    """
+    route = ctx.route(dataset)
+
+    def look(entry: Entry) -> Stored | None:
+        key = route.target_key(entry.obj.key)
+        return ctx.retry(lambda: ctx.reader.head(route.target.bucket, key))
+
+    asked = list(entries)
+    with ThreadPoolExecutor(ASKERS) as pool:
+        unknown = sum(
+            stored is not None and not _knows(ctx, entry, stored)
+            for entry, stored in zip(asked, pool.map(look, asked), strict=True)
+        )
+    if unknown:
+        raise LedgerBehind(
+            f"dataset {dataset.name}: the target holds objects of this migration that this ledger"
+            f" does not know ({unknown} of {len(asked)} that were asked for)"
+        )
+
+
+def demand_adopted(ctx: Context, batch: str) -> None:
+    """Demand that no adoption of a batch was begun and not ended: half of it would be sent again.
+
+    Raises:
+        LedgerBehind: one was.
+    """
+    if adoption_of(ctx.ledger, batch).under_way:
+        raise LedgerBehind(f"batch {batch}: what was moved already is not adopted to its end")
+
+
+class Adoption(NamedTuple):
+    """The last adoption of a batch: its number, 0 for none, and whether it has not ended."""
+
+    number: int
+    under_way: bool
+
+
+def adoption_of(ledger: Ledger, batch: str) -> Adoption:
+    """Return where the last adoption of a batch stands."""
+    begun = [told.number for _, told in ledger.events(Adopting) if told.batch == batch]
+    ended = {told.number for _, told in ledger.events(AdoptionEnded) if told.batch == batch}
+    last = max(begun, default=0)
+    return Adoption(last, last not in {0, *ended})
+
+
+def waiting(ctx: Context, dataset: DatasetRow) -> list[Entry]:
+    """Return the objects that would be sent first and that were never tried."""
+    first = [
+        entry
+        for kind in ("small", "big")
+        for entry in ctx.ledger.todo(kind, dataset.id, ASKED_AGAIN)
+    ]
+    return [entry for entry in first if entry.attempt == 0]
+
+
+def _knows(ctx: Context, entry: Entry, stored: Stored) -> bool:
+    tag = Tag.of(stored)
+    if tag is None:
+        return True  # somebody else's: a conflict, if it comes to that
+    if tag.ledger == ctx.run_tag:
+        if tag.entry == entry.id and tag.epoch > ctx.epoch:
+            raise later_epoch(tag.epoch, ctx.epoch)
+        return tag.entry != entry.id or tag.attempt <= entry.attempt
+    return tag.ledger in ctx.adopted or mark_of(tag.ledger) not in ctx.marks

@@ -1,0 +1,173 @@
+"""Bundles that a plan trusts, for who must know what was verified when no ledger does any more."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.errors import Refused, UsageError
+from hdh_migrate.events.adoption import JournalSeen
+from hdh_migrate.events.run import LedgerNamed
+from hdh_migrate.evidence.lines.records import MAX_LINE, manifest_line, read_line
+from hdh_migrate.evidence.reading import CheckedBundle, open_bundle
+from hdh_migrate.evidence.signatures.signing import Verifier, load_verifier
+from hdh_migrate.model import Verdict, key_bytes
+from hdh_migrate.pipeline.adopting import Proof
+from hdh_migrate.pipeline.work import Route
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy import keyring
+from hdh_migrate.wiring import Vault, routes_of
+
+MANIFEST = "manifest.jsonl"
+BEFORE_SWITCH = {"not started", "preparing", "rolled back"}
+"""Stages at which nobody follows a pointer to the target yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trusted:
+    """A bundle of this migration that checks, and that a key signed which the plan trusts."""
+
+    bundle: CheckedBundle
+    ledger: str | None
+    begins: Mapping[str, int]
+    """Where in the manifest a dataset's lines begin."""
+
+    @property
+    def written(self) -> str:
+        """When it was written, as it says."""
+        return str(self.bundle.predicate["times"]["written"])
+
+    @property
+    def seen(self) -> JournalSeen:
+        """How far its journal goes."""
+        journal = self.bundle.predicate["journal"]
+        return JournalSeen(
+            ledger=self.ledger, events=journal["events"], head=journal["head"],
+            statement=self.bundle.statement_sha256,
+        )  # fmt: skip
+
+
+class Bundles:
+    """What some trusted bundles say together, the newest first."""
+
+    def __init__(self, found: Sequence[Trusted], routes: Mapping[str, Route]) -> None:
+        self.found = sorted(found, key=lambda one: one.written, reverse=True)
+        self._routes = routes
+
+    def of(self, dataset: str) -> Iterator[Proof]:
+        """Return what they say of a dataset's objects, in key order, the newest of a key first."""
+        route = self._routes[dataset]
+        numbered = [_numbered(one, dataset, route, rank) for rank, one in enumerate(self.found)]
+        for _, _, proof in heapq.merge(*numbered, key=lambda one: one[:2]):
+            yield proof
+
+    def demand_not_switched(self, batches: Sequence[str]) -> None:
+        """Demand that no bundle knows of a cutover that a new ledger could not go on with.
+
+        Raises:
+            Refused: one does.
+        """
+        for one in self.found:
+            for told in one.bundle.predicate["cutovers"]:
+                switched = told["track"] == "cutover" and told["stage"] not in BEFORE_SWITCH
+                if switched and told["batch"] in batches:
+                    raise Refused(
+                        f"batch {told['batch']} was switched already ({told['stage']}, says the"
+                        f" bundle of {one.written}): a ledger made anew would not know the"
+                        " pointer's old value, nor who agreed",
+                        hint="nothing was done; put a copy of the ledger in its place"
+                        " (hdh-migrate docs operations), or adopt the other batches: --batch NAME",
+                    )
+
+
+def trusted_bundles(desk: Desk, folders: Sequence[Path]) -> Bundles:
+    """Check bundles with the keys that the plan names, and return what they say.
+
+    Raises:
+        Refused: the plan names no key to trust, or a bundle is of another migration.
+        UsageError: there is no bundle, or it has keyed names.
+        EvidenceDamaged: a bundle does not check, or none of these keys signed it.
+        KeyUnavailable: a key of the plan cannot be read.
+    """
+    keys = _trusted_keys(desk) if folders else []
+    return Bundles(
+        [_trusted(desk, folder, keys) for folder in folders], routes_of(desk.loaded.plan)
+    )
+
+
+def _trusted_keys(desk: Desk) -> list[Verifier]:
+    plan, base = desk.loaded.plan, desk.loaded.base
+    signer = keyring.signer_of(plan, Vault.open(base))
+    found = [] if signer is None else [signer.verifier]
+    for cutover in plan.cutovers:
+        if cutover.decommission is not None:
+            found += [load_verifier(base / path) for path in cutover.decommission.trust]
+    if not found:
+        raise Refused(
+            "the plan names no key by which bundles are trusted",
+            hint="name report.signer, the key that signed them; nothing was done",
+        )
+    return list({one.fingerprint: one for one in found}.values())
+
+
+def _trusted(desk: Desk, folder: Path, keys: Sequence[Verifier]) -> Trusted:
+    bundle = open_bundle(folder, keys)
+    if bundle.names != "plain":
+        raise UsageError(f"{folder}: its names are keyed, so no object can be found in it")
+    migration = bundle.predicate["migration"]
+    if migration != desk.loaded.plan.migration:
+        raise Refused(
+            f"{folder}: a bundle of the migration {migration}, not of this one",
+            hint="nothing was done",
+        )
+    named = next(bundle.told(LedgerNamed.kind), None)
+    ledger = None if named is None else str(named["ledger"])
+    return Trusted(bundle=bundle, ledger=ledger, begins=_begins(folder))
+
+
+def _begins(folder: Path) -> Mapping[str, int]:
+    found: dict[str, int] = {}
+    with (folder / MANIFEST).open("rb") as file:
+        at = 0
+        while raw := file.readline(MAX_LINE):
+            found.setdefault(json.loads(raw)["dataset"], at)
+            at += len(raw)
+    return found
+
+
+def _numbered(
+    trusted: Trusted, dataset: str, route: Route, rank: int
+) -> Iterator[tuple[bytes, int, Proof]]:
+    begin = trusted.begins.get(dataset)
+    if begin is None:
+        return
+    with (trusted.bundle.folder / MANIFEST).open("rb") as file:
+        file.seek(begin)
+        while raw := file.readline(MAX_LINE):
+            line = read_line(raw, manifest_line)
+            if line["dataset"] != dataset:
+                return
+            proof = _proof(line, route, trusted.bundle.statement_sha256)
+            if proof is not None:
+                yield key_bytes(proof.key), rank, proof
+
+
+def _proof(line: Mapping[str, Any], route: Route, statement: str) -> Proof | None:
+    """Return what a line proves, None where it does not, or where the plan has another place."""
+    key = line["key"]
+    place = (route.target.bucket, route.target_key(key))
+    digests = (line["sha256"], line["stored_size"], line["stored_sha256"], line["target_etag"])
+    if line["verdict"] != Verdict.MATCH or None in digests:
+        return None
+    if (line["bucket"], line["target_key"]) != place:
+        return None
+    return Proof(
+        key=key, size=line["size"], version=line["source_version"],
+        modified=line["source_modified"], md5=line["source_md5"], sha256=line["sha256"],
+        stored_size=line["stored_size"], stored_sha256=line["stored_sha256"],
+        etag=line["target_etag"], statement=statement,
+    )  # fmt: skip

@@ -1,0 +1,78 @@
+"""Adopt what the target holds already: for a ledger that is lost, or that is an old copy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hdh_migrate.errors import AuthFailed, Exit
+from hdh_migrate.events.adoption import JournalSeen
+from hdh_migrate.pipeline.adopting import Adopt, Tally
+from hdh_migrate.pipeline.runner import Runner, summary
+from hdh_migrate.pipeline.tags import mark_of, marks
+from hdh_migrate.results import ledgers
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.bundles import Bundles, trusted_bundles
+from hdh_migrate.session.policy.newest import copies_seen
+from hdh_migrate.session.verbs.report import remember_statement
+from hdh_migrate.session.verbs.run import Turn, at_work, operator
+
+RUN = "hdh-migrate run PLAN"
+
+
+def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledgers.Adopted:
+    """Make the ledger know what it, or a lost one, has moved; nothing is written at the target.
+
+    Raises:
+        Refused: a bundle is not to be trusted here, or knows of a switch.
+        EvidenceDamaged: a bundle does not check.
+        MigrateError: whatever ended it early, with its exit code; the same command goes on.
+    """
+    batches = desk.batches(selected)
+    chosen = [one.name for one in batches if not selected or one.name in selected]
+    bundles = trusted_bundles(desk, folders)
+    bundles.demand_not_switched(chosen)
+    journals = (*(one.seen for one in bundles.found), *copies_seen(desk))
+    with at_work(desk, ("adopt",), selected, write=False, newest=False) as turn:
+        told = [_told(name, _adopted(turn, name, bundles, journals)) for name in chosen]
+        code = Runner(turn.ctx, batches, renewed=turn.renewed).exit_code(selected)
+        states = summary(turn.ctx)
+    if bundles.found:
+        remember_statement(desk, bundles.found[0].bundle.statement_sha256)
+    open_ends = any(one["unproved"] or one["foreign"] for one in told)
+    return {
+        "exit": int(Exit.FINDINGS if open_ends and code is Exit.OK else code),
+        "plan_digest": desk.loaded.digest,
+        "datasets": states,
+        "batches": told,
+        "next": [RUN],
+    }
+
+
+def _adopted(turn: Turn, batch: str, bundles: Bundles, journals: Sequence[JournalSeen]) -> Tally:
+    """Adopt one batch; when a credential is refused, look once more whether it was renewed."""
+    loaded = turn.desk.loaded
+    known = marks(loaded.plan.migration, loaded.digest)
+    names = {one.ledger for one in bundles.found}
+    while True:
+        own = turn.ctx.run_tag
+        try:
+            return Adopt(
+                turn.ctx,
+                batch,
+                ours=lambda name: name == own or name in names or mark_of(name) in known,  # noqa: B023
+                proofs=bundles,
+                journals=journals,
+                user=operator(),
+            ).run()
+        except AuthFailed:
+            if turn.renewed() is None:
+                raise
+            turn.ctx.progress.note("a credential was renewed; going on")
+
+
+def _told(batch: str, tally: Tally) -> ledgers.AdoptedBatch:
+    return {
+        "batch": batch, "adopted": tally.adopted, "by_bundle": tally.by_bundle,
+        "unproved": tally.unproved, "foreign": tally.foreign, "joined": tally.joined,
+    }  # fmt: skip

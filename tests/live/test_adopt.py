@@ -1,0 +1,218 @@
+"""A ledger that was lost, or only an old copy, on real servers and at the real command line."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hdh_migrate.demo.servers import S3Server
+from hdh_migrate.errors import Exit
+from hdh_migrate.evidence.signatures.signing import load_verifier
+from tests.support import second_verifier
+from tests.support.command import command as started
+from tests.support.errand import BIG, BUCKET, ODD, Errand, errand
+from tests.support.fixtures import s3_client
+from tests.support.strict_s3 import StrictS3
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+MORE = {"b.csv": b"1,2,3\n" * 90, "c.csv": b"4,5,6\n" * 90, "d.csv": b"7,8,9\n" * 90}
+
+
+@dataclass(slots=True, kw_only=True)
+class Stage:
+    """An errand whose objects are all moved and reported, and a client that writes beside it."""
+
+    job: Errand
+    client: Any = field(repr=False)
+
+    @property
+    def state(self) -> Path:
+        return self.job.folder / ".hdh-migrate" / "errand"
+
+    def tags(self) -> dict[str, str]:
+        """Return the attempt tag of every object, by key at the source."""
+        return {key: self.head(key)["Metadata"].get("hdh-attempt", "") for key in self.job.corpus}
+
+    def head(self, key: str) -> dict[str, Any]:
+        told: dict[str, Any] = self.client.head_object(Bucket=BUCKET, Key=f"in/{key}.c4gh")
+        return told
+
+    def put(self, key: str, body: bytes, metadata: dict[str, str]) -> None:
+        self.client.put_object(Bucket=BUCKET, Key=f"in/{key}.c4gh", Body=body, Metadata=metadata)
+
+    def take_over(self) -> None:
+        """Say that the machine that moved everything is gone for good."""
+        told = self.job.call("fence", "--take-over", "--reason", "the machine burned")
+        assert told[0] == Exit.OK, told
+
+    def checks(self, bundle: Path) -> None:
+        """Have both verifiers check a bundle."""
+        trust = self.job.folder / "keys" / "report.pub"
+        done = started("audit", "verify", str(bundle), "--trust", str(trust), env=self.job.environ)
+        assert done.returncode == Exit.OK, done.stdout
+        key = load_verifier(trust)
+        assert second_verifier.verify(bundle, {key.fingerprint: (key.public, key.until)}, 1) == []
+
+    def compared(self, old: Path, new: Path) -> tuple[int, str]:
+        trust = str(self.job.folder / "keys" / "report.pub")
+        done = started(
+            "audit", "compare", str(old), str(new), "--trust", trust, env=self.job.environ
+        )
+        return done.returncode, done.stdout
+
+
+@pytest.fixture(params=["strict", "moto"])
+def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+    server: S3Server | StrictS3 = (
+        request.getfixturevalue("strict_server")
+        if request.param == "strict"
+        else request.getfixturevalue("moto")
+    )
+    client = s3_client(server)  # type: ignore[arg-type]  # it has what is asked of a server
+    client.create_bucket(Bucket=BUCKET)
+    job = errand(
+        tmp_path, endpoint=server.endpoint, access_key=server.access_key,
+        secret_key=server.secret_key, region=server.region,
+        fetch=lambda key: client.get_object(Bucket=BUCKET, Key=key)["Body"].read(),
+        more=["backup: {folder: copies}"],
+    )  # fmt: skip
+    for name, body in MORE.items():
+        (tmp_path / "data" / name).write_bytes(body)
+        job.corpus[name] = body
+    made = Stage(job=job, client=client)
+    assert job.call("run", "--out", str(tmp_path / "first"))[0] == Exit.OK
+    yield made
+    for one in client.list_objects_v2(Bucket=BUCKET).get("Contents", ()):
+        client.delete_object(Bucket=BUCKET, Key=one["Key"])  # the fence, too
+    client.delete_bucket(Bucket=BUCKET)
+    client.close()
+
+
+@pytest.fixture
+def strict_server() -> Iterator[StrictS3]:
+    with StrictS3() as server:
+        yield server
+
+
+def burned(stage: Stage) -> None:
+    """Lose the machine with all that it held but the plan, the keys and the source."""
+    shutil.rmtree(stage.job.folder / ".hdh-migrate")
+    shutil.rmtree(stage.job.folder / "copies")
+
+
+def test_the_machine_burned_and_nothing_is_sent_twice(stage: Stage) -> None:
+    job, before = stage.job, stage.tags()
+    burned(stage)
+    code, told = job.call("run")
+    assert code == Exit.LOCKED
+    assert "adopt PLAN" in told["error"]["hint"]
+    code, told = job.call("run", "--take-over", "--reason", "the machine burned")
+    assert code == Exit.REFUSED
+    assert "does not know (6 of 6" in told["error"]["message"]
+    assert "adopt PLAN" in told["error"]["hint"]
+    assert stage.tags() == before
+
+    code, told = job.call("adopt")
+
+    assert code == Exit.OK
+    (batch,) = told["batches"]
+    assert (batch["adopted"], batch["by_bundle"], batch["unproved"]) == (6, 0, 0)
+    bundle = job.folder / "second"
+    assert job.call("run", "--out", str(bundle))[0] == Exit.OK
+    assert stage.tags() == before
+    stage.checks(bundle)
+    job.check_stored()
+    assert job.call("verify", "--again")[0] == Exit.OK
+
+
+def test_only_what_does_not_prove_good_is_sent_again(stage: Stage) -> None:
+    job, first = stage.job, stage.job.folder / "first"
+    before = stage.tags()
+    burned(stage)
+    (job.folder / "data" / "b.csv").write_bytes(b"changed since")
+    (job.folder / "data" / "empty").unlink()
+    stage.put("c.csv", b"theirs", {})
+    spoiled = bytearray(job.fetch("in/d.csv.c4gh"))
+    spoiled[-1] ^= 1
+    stage.put("d.csv", bytes(spoiled), stage.head("d.csv")["Metadata"])
+
+    code, told = job.call("adopt", "--bundle", str(first))
+
+    assert code == Exit.FINDINGS
+    (batch,) = told["batches"]
+    assert batch == {
+        "batch": "all", "adopted": 3, "by_bundle": 3, "unproved": 2, "foreign": 1, "joined": 1,
+    }  # fmt: skip
+    second = job.folder / "second"
+    stage.take_over()
+    assert job.call("run", "--out", str(second))[0] == Exit.FINDINGS
+    assert job.findings() == [("conflict", "c.csv")]
+    now = stage.tags()
+    kept = {ODD, BIG, "empty"}
+    assert {key: now[key] for key in kept} == {key: before[key] for key in kept}
+    assert now["c.csv"] == ""
+    assert job.fetch("in/c.csv.c4gh") == b"theirs"
+    stage.checks(second)
+    code, said = stage.compared(first, second)
+    assert "journal-forked" not in said
+    assert "adopted the old bundle" in said
+    assert "the new statement names the old one as the one before it" in said
+    assert "3 verified objects are as they were" in said
+
+    job.corpus["b.csv"] = b"changed since"
+    stage.client.delete_object(Bucket=BUCKET, Key="in/c.csv.c4gh")
+    third = job.folder / "third"
+    assert job.call("run", "--out", str(third))[0] == Exit.OK
+    stage.checks(third)
+    job.check_stored()
+
+
+def test_an_old_copy_of_the_state_is_noticed_and_goes_on_after_adopting(stage: Stage) -> None:
+    job, before = stage.job, stage.tags()
+    old = job.folder / "old"
+    shutil.copytree(stage.state, old)
+    stage.client.delete_object(Bucket=BUCKET, Key="in/b.csv.c4gh")
+    assert job.call("verify", "--again")[0] == Exit.VERIFICATION_FAILED
+    assert job.call("run")[0] == Exit.OK
+    sent_anew = stage.head("b.csv")["ETag"]
+    shutil.rmtree(stage.state)
+    shutil.copytree(old, stage.state)
+
+    code, told = job.call("run")
+
+    assert code == Exit.REFUSED
+    assert "is not the newest of this migration" in told["error"]["message"]
+    copies = sorted((job.folder / "copies").iterdir())
+    assert str(copies[-1]) in told["error"]["message"]
+    shutil.move(stage.state, job.folder / "aside")
+    shutil.copytree(copies[-1], stage.state)
+    assert job.call("run")[0] == Exit.OK
+    shutil.rmtree(stage.state)
+    shutil.copytree(old, stage.state)
+    assert job.call("adopt")[0] == Exit.OK
+    stage.take_over()
+    assert job.call("run")[0] == Exit.OK
+    assert stage.head("b.csv")["ETag"] == sent_anew
+    assert {key: tag for key, tag in stage.tags().items() if key in before and key != "b.csv"} == {
+        key: tag for key, tag in before.items() if key != "b.csv"
+    }
+
+
+def test_a_bundle_that_no_key_of_the_plan_signed_is_refused(stage: Stage) -> None:
+    job = stage.job
+    burned(stage)
+    bundle = job.folder / "first"
+    text = (bundle / "manifest.jsonl").read_bytes()
+    (bundle / "manifest.jsonl").write_bytes(text.replace(b'"size":540', b'"size":541'))
+
+    code, told = job.call("adopt", "--bundle", str(bundle))
+
+    assert code == Exit.DAMAGED
+    assert "does not check" in told["error"]["message"]
+    assert not (stage.state / "ledger.db").exists()
