@@ -352,6 +352,7 @@ def test_of_two_that_take_over_at_once_one_is_refused(one: Machine, tmp_path: Pa
     one.world.script.at("claim", one.world.script.calls["claim"] + 1, "before", at_once)
     with pytest.raises(Fenced, match="epoch 1"):
         two.run(GONE)
+    adopt(three)
     assert three.run() is Exit.OK
 
 
