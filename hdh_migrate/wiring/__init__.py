@@ -1,33 +1,62 @@
 """Composition root: from a plan to the objects that carry it out. Kinds are rows in tables.
 
-SDKs are imported when their kind is used, never before.
+SDKs are imported when their kind is used, never before; so are the parts of this package, for a
+worker process needs few of them, and `status` hardly more.
 """
 
 from __future__ import annotations
 
-from hdh_migrate.wiring.pointers import POINTERS, open_pointer
-from hdh_migrate.wiring.readings import header_size_of, pace_of, routes_of, rules_of
-from hdh_migrate.wiring.sealing import open_consumer, open_envelopes
-from hdh_migrate.wiring.services import Services
-from hdh_migrate.wiring.sources import (
-    SOURCES,
-    Sources,
-    open_eraser,
-    open_freeze_probe,
-    plan_of,
-    source_claims,
-    source_transport,
-)
-from hdh_migrate.wiring.targets import open_target
-from hdh_migrate.wiring.vault import Vault, identity_path
-from hdh_migrate.wiring.workers import (
-    ENGINES,
-    OpenEngine,
-    WorkerService,
-    open_engine,
-    worker,
-    worker_secrets,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from hdh_migrate.wiring.pointers import POINTERS, open_pointer
+    from hdh_migrate.wiring.readings import header_size_of, pace_of, routes_of, rules_of
+    from hdh_migrate.wiring.sealing import open_consumer, open_envelopes
+    from hdh_migrate.wiring.service import WorkerService
+    from hdh_migrate.wiring.services import Services
+    from hdh_migrate.wiring.sources import (
+        SOURCES,
+        Sources,
+        open_eraser,
+        open_freeze_probe,
+        plan_of,
+        source_claims,
+        source_transport,
+    )
+    from hdh_migrate.wiring.targets import open_target
+    from hdh_migrate.wiring.vault import Vault, identity_path
+    from hdh_migrate.wiring.workers import ENGINES, OpenEngine, open_engine, worker_secrets
+
+_PARTS: Final = {
+    "pointers": ("POINTERS", "open_pointer"),
+    "readings": ("header_size_of", "pace_of", "routes_of", "rules_of"),
+    "sealing": ("open_consumer", "open_envelopes"),
+    "service": ("WorkerService",),
+    "services": ("Services",),
+    "sources": (
+        "SOURCES",
+        "Sources",
+        "open_eraser",
+        "open_freeze_probe",
+        "plan_of",
+        "source_claims",
+        "source_transport",
+    ),
+    "targets": ("open_target",),
+    "vault": ("Vault", "identity_path"),
+    "workers": ("ENGINES", "OpenEngine", "open_engine", "worker_secrets"),
+}
+_WHERE: Final = {name: part for part, names in _PARTS.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever stands there
+    """Import a part of this package when something of it is asked for."""
+    if name not in _WHERE:
+        raise AttributeError(name)
+    found = globals()[name] = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    return found
+
 
 __all__ = [
     "ENGINES",
@@ -53,6 +82,5 @@ __all__ = [
     "rules_of",
     "source_claims",
     "source_transport",
-    "worker",
     "worker_secrets",
 ]

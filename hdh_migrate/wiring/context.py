@@ -83,7 +83,6 @@ def context_of(
                 plan,
                 role,
                 services.vault,
-                canonical,
                 run_tag,
                 epoch=0 if fencing is None else fencing.epoch,
                 write=write,

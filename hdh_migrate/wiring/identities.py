@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hdh_migrate.errors import KeyUnavailable
-from hdh_migrate.plan.sides import (
-    AzureIdentity,
-    ClientCertificate,
-    ClientSecret,
-    Identity,
-    ManagedIdentity,
-    WorkloadIdentity,
-)
 from hdh_migrate.sources import azure_proofs as proofs
 from hdh_migrate.sources import azure_tokens as tokens
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.transport import Transport
 from hdh_migrate.wiring.vault import Vault
+
+if TYPE_CHECKING:
+    from hdh_migrate.plan.sides import (
+        AzureIdentity,
+        ClientCertificate,
+        ClientSecret,
+        Identity,
+        ManagedIdentity,
+        WorkloadIdentity,
+    )
 
 
 def _managed(section: ManagedIdentity, vault: Vault) -> tokens.Fetch:

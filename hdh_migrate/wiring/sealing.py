@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.pipeline.cutover.scene import Consumer
 from hdh_migrate.plan.cutover import Smoke
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.sealing import Envelopes
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.wiring.chosen import profile_of
+from hdh_migrate.wiring.envelopes import envelopes_for
 from hdh_migrate.wiring.opened import Opened
 from hdh_migrate.wiring.targets import Network, open_target
-from hdh_migrate.wiring.vault import Vault, identity_path
+from hdh_migrate.wiring.vault import Vault
 
 
 def load_recipients(plan: Plan, base: Path) -> tuple[str, ...]:
@@ -43,27 +43,10 @@ def open_envelopes(
     Raises:
         KeyUnavailable: one is missing, unreadable, or does not belong to the others.
     """
-    if not plan.seal.encrypts:
-        from hdh_migrate.sealing.plain import PlainEnvelopes
-
-        return PlainEnvelopes()
-    from hdh_migrate.sealing.crypt4gh import Envelopes as Crypt4ghEnvelopes
-    from hdh_migrate.sealing.keys import PrivateKey, PublicKey
-
     seal = plan.seal
     told = load_recipients(plan, vault.base) if recipients is None else recipients
-    if len(set(told)) < len(told):
-        raise KeyUnavailable(
-            "seal.recipients: two recipients have the same key",
-            hint="a lost key must not make the data unreadable; give two different ones",
-        )
-    ref, phrase = identity or (seal.identity, seal.identity_passphrase)
-    private = None
-    if ref is not None:
-        private = PrivateKey.load(
-            identity_path(ref, vault), vault.reveal(phrase) if phrase is not None else None
-        )
-    return Crypt4ghEnvelopes([PublicKey(bytes.fromhex(raw)) for raw in told], private)
+    opens = identity or (seal.identity, seal.identity_passphrase)
+    return envelopes_for(told, opens, vault, encrypts=seal.encrypts)
 
 
 def open_consumer(

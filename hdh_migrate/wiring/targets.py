@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from hdh_migrate.door import Addresses, Door, Resolve
 from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import AccessKey
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
-from hdh_migrate.transport import SigV4, Tls, Transport
+from hdh_migrate.transport import Tls, Transport
 from hdh_migrate.wiring.chosen import endpoint_of, is_rehearsal, profile_of
+from hdh_migrate.wiring.entries import open_entry, signing
+from hdh_migrate.wiring.told import Entry
 from hdh_migrate.wiring.trust import trust_of
 from hdh_migrate.wiring.vault import Vault
 
@@ -37,21 +40,34 @@ def open_target(
     Raises:
         KeyUnavailable: a reference cannot be read.
     """
-    base, network = vault.base, network or Network()
+    network = network or Network()
+    return open_entry(
+        entry_of(plan, credential, vault.base),
+        vault,
+        addresses=network.addresses,
+        resolve=network.resolve,
+        pace=pace,
+    )
+
+
+def entry_of(plan: Plan, credential: AccessKey, base: Path) -> Entry:
+    """Return what is known of the plan's target, entered with one credential."""
     profile, url = profile_of(plan, base), endpoint_of(plan, base)
     local = is_loopback(url)
-    addressing = "path" if local else profile.addressing
-    private = bool(profile.value("private_network"))
-    door = Door(
-        endpoint=url,
-        addresses=network.addresses or Addresses(loopback=local, private=private),
-        buckets_in_front=addressing == "virtual",
-        admitted=is_rehearsal(plan, base),
-        resolve=network.resolve,
+    tls = trust_of(plan.target.tls, base)
+    return Entry(
+        url=url,
+        addressing="path" if local else profile.addressing,
+        region=profile.signature_region(plan.target.region),
+        local=local,
+        private=bool(profile.value("private_network")),
+        rehearsal=is_rehearsal(plan, base),
+        id=credential.id,
+        secret=credential.secret,
+        token=credential.session_token,
+        ca_file=tls.ca_file,
+        pins=tls.pins,
     )
-    sign = _signing(credential, vault, profile.signature_region(plan.target.region))
-    transport = Transport(sign=sign, tls=trust_of(plan.target.tls, base), door=door)
-    return S3Endpoint(url, addressing=addressing, sign=sign, transport=transport, pace=pace)
 
 
 def open_elsewhere(
@@ -62,16 +78,7 @@ def open_elsewhere(
     Raises:
         KeyUnavailable: a reference cannot be read.
     """
-    sign = _signing(credential, vault, region)
+    token = credential.session_token
+    sign = signing(credential.id, credential.secret, token, vault, region)
     transport = Transport(sign=sign, tls=tls, door=Door.named(url, local=is_loopback(url)))
     return S3Endpoint(url, addressing="path", sign=sign, transport=transport)
-
-
-def _signing(credential: AccessKey, vault: Vault, region: str) -> SigV4:
-    token = credential.session_token
-    return SigV4(
-        region=region,
-        access_key=vault.reveal(credential.id),
-        secret_key=vault.reveal(credential.secret),
-        token=vault.reveal(token) if token is not None else None,
-    )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hdh_migrate.plan.sides import Tls as Section
 from hdh_migrate.transport import Tls
+
+if TYPE_CHECKING:
+    from hdh_migrate.plan.sides import Tls as Section
 
 
 def trust_of(section: Section | None, base: Path) -> Tls:
@@ -13,4 +16,4 @@ def trust_of(section: Section | None, base: Path) -> Tls:
     if section is None:
         return Tls()
     bundle = None if section.ca_bundle is None else str(base / section.ca_bundle)
-    return Tls(ca_file=bundle, pins=section.spki_pins)
+    return Tls(ca_file=bundle, pins=tuple(section.spki_pins))

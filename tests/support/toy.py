@@ -182,7 +182,7 @@ def _claims(section: Toy, vault: Vault) -> None:
     del section, vault
 
 
-KIND = SourceKind(section=Toy, read=_read, claims=_claims, trial=None, eraser=None)
+KIND = SourceKind(section=lambda: Toy, read=_read, claims=_claims, trial=None, eraser=None)
 WITH_TOY: Sources = {**SOURCES, "toy": KIND}
 
 

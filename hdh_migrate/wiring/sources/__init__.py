@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hdh_migrate.errors import AuthFailed, KeyUnavailable, Refused
-from hdh_migrate.plan.cutover import Decommission
-from hdh_migrate.plan.model import Plan, knowing
-from hdh_migrate.plan.sides import SOURCES as SECTIONS
-from hdh_migrate.plan.sides import kind_of
 from hdh_migrate.ports.stores import Source
 from hdh_migrate.ports.switching import Eraser, FreezeProbe
 from hdh_migrate.transport import Transport
 from hdh_migrate.wiring.opened import Opened
 from hdh_migrate.wiring.sources.kind import Claims, SourceKind, transport_to
+from hdh_migrate.wiring.told import Section
 from hdh_migrate.wiring.vault import Vault
+
+if TYPE_CHECKING:
+    from hdh_migrate.plan.cutover import Decommission
+    from hdh_migrate.plan.model import Plan
+    from hdh_migrate.plan.sides import SourceSection
 
 Sources = Mapping[str, SourceKind[Any]]
 """What there is of each kind of source that a plan may name."""
@@ -33,17 +36,22 @@ class _Shipped(Mapping[str, SourceKind[Any]]):
     """Ours: the kinds of `plan.sides.SOURCES`, each in the file that has its name."""
 
     def __getitem__(self, kind: str) -> SourceKind[Any]:
-        if kind not in set(self):
+        name = f"{__name__}.{kind.replace('-', '_')}"
+        if not kind.replace("-", "").isalnum() or find_spec(name) is None:
             raise KeyError(kind)
-        found = import_module(f"{__name__}.{kind.replace('-', '_')}").KIND
-        assert isinstance(found, SourceKind)
+        found = getattr(import_module(name), "KIND", None)
+        if not isinstance(found, SourceKind):
+            raise KeyError(kind)
         return found
 
     def __iter__(self) -> Iterator[str]:
+        from hdh_migrate.plan.sides import SOURCES as SECTIONS
+        from hdh_migrate.plan.sides import kind_of
+
         return (kind for kind in map(kind_of, SECTIONS) if kind is not None)
 
     def __len__(self) -> int:
-        return len(SECTIONS)
+        return len(list(iter(self)))
 
 
 SOURCES: Sources = _Shipped()
@@ -51,9 +59,55 @@ SOURCES: Sources = _Shipped()
 
 def plan_of(sources: Sources) -> type[Plan]:
     """Return the model of plans that may name these kinds, and no other."""
+    from hdh_migrate.plan.model import Plan, knowing
+
     if sources is SOURCES:
         return Plan
-    return knowing(tuple(kind.section for kind in sources.values()))
+    return knowing(tuple(kind.section() for kind in sources.values()))
+
+
+def tell(section: SourceSection) -> Mapping[str, Any]:
+    """Return what a worker is told of the plan's source; `open_told` opens it.
+
+    The fields of its section and all that it answers, in plain values.
+    """
+    told = _plain(section)
+    assert isinstance(told, dict)
+    return told
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any value of a section
+    from hdh_migrate.plan.sides import Section as Model
+
+    if isinstance(value, Model):
+        answers = {
+            name
+            for kind in type(value).__mro__
+            if issubclass(kind, Model)
+            for name, answer in vars(kind).items()
+            if isinstance(answer, property)
+        }
+        return {name: _plain(getattr(value, name)) for name in {*type(value).model_fields, *answers}}
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+def open_told(
+    told: Mapping[str, Any], vault: Vault, sources: Sources = SOURCES
+) -> Opened[Source]:
+    """Open what `tell` told for reading; nothing is contacted yet.
+
+    Raises:
+        KeyUnavailable: a reference cannot be read, or is no credential.
+        Refused: there is no such kind.
+    """
+    kind = sources.get(told["kind"])
+    if kind is None:
+        raise _unable(told["kind"], "it is not known here")
+    return _told(lambda: kind.read(Section(told), vault))
 
 
 def open_source(plan: Plan, vault: Vault, sources: Sources = SOURCES) -> Opened[Source]:
@@ -90,7 +144,7 @@ def open_freeze_probe(
         return Opened(thing=None)
     kind = _of(plan, sources)
     if (opens := kind.trial) is None:
-        raise _unable(plan, "no writer of it can be tried")
+        raise _unable(plan.source.kind, "no writer of it can be tried")
     return _told(lambda: opens(plan.source, freeze, vault))
 
 
@@ -105,7 +159,7 @@ def open_eraser(
     """
     kind = _of(plan, sources)
     if (opens := kind.eraser) is None:
-        raise _unable(plan, "nothing can be deleted there")
+        raise _unable(plan.source.kind, "nothing can be deleted there")
     return _told(lambda: opens(plan.source, section, vault))
 
 
@@ -116,14 +170,14 @@ def source_transport(plan: Plan, base: Path) -> Transport:
 
 def _of(plan: Plan, sources: Sources) -> SourceKind[Any]:
     found = sources.get(plan.source.kind)
-    if found is None or type(plan.source) is not found.section:
-        raise _unable(plan, "it is not known here")
+    if found is None or type(plan.source) is not found.section():
+        raise _unable(plan.source.kind, "it is not known here")
     return found
 
 
-def _unable(plan: Plan, why: str) -> Refused:
+def _unable(kind: str, why: str) -> Refused:
     return Refused(
-        f"the source's kind is {plan.source.kind}, and {why}",
+        f"the source's kind is {kind}, and {why}",
         hint='nothing was moved or deleted; "hdh-migrate docs plan-reference" describes the kinds',
     )
 

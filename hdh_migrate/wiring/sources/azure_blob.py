@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hdh_migrate.model import Problem
-from hdh_migrate.plan.consent import DeniedWrite, WriterKey, WriterSas
-from hdh_migrate.plan.cutover import Decommission
-from hdh_migrate.plan.sides import AzureBlob, Identity, Sas, SharedKey
 from hdh_migrate.ports.stores import Source
 from hdh_migrate.ports.switching import Eraser, FreezeProbe
 from hdh_migrate.telemetry import SystemClock
@@ -21,9 +18,18 @@ from hdh_migrate.wiring.sources.kind import SourceKind, transport_to
 from hdh_migrate.wiring.vault import Vault
 
 if TYPE_CHECKING:
+    from hdh_migrate.plan.consent import DeniedWrite, WriterKey, WriterSas
+    from hdh_migrate.plan.cutover import Decommission
+    from hdh_migrate.plan.sides import AzureBlob, Identity, Sas, SharedKey
     from hdh_migrate.sources.azure_sas import Sas as SasFacts
 
-Credential = Sas | SharedKey | Identity | WriterSas | WriterKey
+    Credential = Sas | SharedKey | Identity | WriterSas | WriterKey
+
+
+def _section() -> type[AzureBlob]:
+    from hdh_migrate.plan.sides import AzureBlob
+
+    return AzureBlob
 
 
 # --- who asks --------------------------------------------------------------------------------
@@ -33,9 +39,9 @@ def _authorizer(credential: Credential, vault: Vault, with_key: Callable[[str], 
     """Return what authorises requests; `with_key` makes it from an account key."""
     from hdh_migrate.sources.azure_credentials import SasAuthorizer
 
-    if isinstance(credential, Sas | WriterSas):
+    if credential.kind == "sas":
         return SasAuthorizer(vault.reveal(credential.value))
-    if isinstance(credential, SharedKey | WriterKey):
+    if credential.kind == "shared-key":
         return with_key(vault.reveal(credential.value))
     from hdh_migrate.wiring.identities import open_identity
 
@@ -98,7 +104,7 @@ class _SasClaims:
 
 
 def _claims(section: AzureBlob, vault: Vault) -> _SasClaims | None:
-    if not isinstance(section.credential, Sas):
+    if section.credential.kind != "sas":
         return None
     from hdh_migrate.sources.azure_sas import Sas as SasFacts
 
@@ -135,4 +141,4 @@ def _eraser(section: AzureBlob, end: Decommission, vault: Vault) -> Opened[Erase
     )
 
 
-KIND = SourceKind(section=AzureBlob, read=_read, claims=_claims, trial=_trial, eraser=_eraser)
+KIND = SourceKind(section=_section, read=_read, claims=_claims, trial=_trial, eraser=_eraser)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from hdh_migrate.door import Door
-from hdh_migrate.plan.sftp import AzureSftp, Password, PrivateKey
 from hdh_migrate.ports.stores import Source
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring.opened import Opened
 from hdh_migrate.wiring.sources.kind import SourceKind
 from hdh_migrate.wiring.vault import Vault
+
+if TYPE_CHECKING:
+    from hdh_migrate.plan.sftp import AzureSftp
+
+
+def _section() -> type[AzureSftp]:
+    from hdh_migrate.plan.sftp import AzureSftp
+
+    return AzureSftp
 
 
 def _read(section: AzureSftp, vault: Vault) -> Opened[Source]:
@@ -39,12 +48,12 @@ def _read(section: AzureSftp, vault: Vault) -> Opened[Source]:
         pins=pinned,
         refused="nothing was read",
     )
-    if isinstance(credential, PrivateKey):
+    if credential.kind == "private-key":
         phrase = credential.passphrase
         locked = None if phrase is None else vault.reveal(phrase)
         key = private_key(vault.reveal(credential.value), locked)
         login = replace(login, key=lambda: key)
-    elif isinstance(credential, Password):
+    elif credential.kind == "password":
         login = replace(login, password=vault.reveal(credential.value))
     contact = Contact(Door.named(section.address, local=section.is_local))
     clock = SystemClock()
@@ -69,4 +78,4 @@ def _claims(section: AzureSftp, vault: Vault) -> None:
     del section, vault
 
 
-KIND = SourceKind(section=AzureSftp, read=_read, claims=_claims, trial=None, eraser=None)
+KIND = SourceKind(section=_section, read=_read, claims=_claims, trial=None, eraser=None)

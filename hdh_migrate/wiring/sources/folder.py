@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from hdh_migrate.plan.sides import Folder
+from typing import TYPE_CHECKING
+
 from hdh_migrate.ports.stores import Source
 from hdh_migrate.wiring.opened import Opened
 from hdh_migrate.wiring.sources.kind import SourceKind, transport_to
 from hdh_migrate.wiring.vault import Vault
+
+if TYPE_CHECKING:
+    from hdh_migrate.plan.sides import Folder
+
+
+def _section() -> type[Folder]:
+    from hdh_migrate.plan.sides import Folder
+
+    return Folder
 
 
 def _read(section: Folder, vault: Vault) -> Opened[Source]:
@@ -21,4 +31,4 @@ def _claims(section: Folder, vault: Vault) -> None:
     del section, vault
 
 
-KIND = SourceKind(section=Folder, read=_read, claims=_claims, trial=None, eraser=None)
+KIND = SourceKind(section=_section, read=_read, claims=_claims, trial=None, eraser=None)

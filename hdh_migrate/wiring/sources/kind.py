@@ -6,13 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from hdh_migrate.door import Addresses, Door
 from hdh_migrate.model import Problem
-from hdh_migrate.plan.consent import DeniedWrite
-from hdh_migrate.plan.cutover import Decommission
-from hdh_migrate.plan.sides import SourceSection
 from hdh_migrate.ports.stores import Source
 from hdh_migrate.ports.switching import Eraser, FreezeProbe
 from hdh_migrate.transport import Transport
@@ -20,7 +17,12 @@ from hdh_migrate.wiring.opened import Opened
 from hdh_migrate.wiring.trust import trust_of
 from hdh_migrate.wiring.vault import Vault
 
-S = TypeVar("S", bound=SourceSection)
+if TYPE_CHECKING:
+    from hdh_migrate.plan.consent import DeniedWrite
+    from hdh_migrate.plan.cutover import Decommission
+    from hdh_migrate.plan.sides import SourceSection
+
+S = TypeVar("S", bound="SourceSection")
 
 
 class Claims(Protocol):
@@ -46,10 +48,13 @@ class SourceKind(Generic[S]):
     credential. What a kind cannot do is None, as its section's traits say.
     """
 
-    section: type[S]
-    """Its section of the plan."""
+    section: Callable[[], type[S]]
+    """Returns its section of the plan, whose module is imported by who reads plans, not before."""
     read: Callable[[S, Vault], Opened[Source]]
-    """Opens it for reading. Its transport is a contact, even if it is closed for good."""
+    """Opens it for reading. Its transport is a contact, even if it is closed for good.
+
+    In a worker process the section is no model: it has its fields and its answers (properties) as
+    plain values, and no methods."""
     claims: Callable[[S, Vault], Claims | None]
     """Says what the credential that reads says of itself; None: nothing."""
     trial: Callable[[S, DeniedWrite, Vault], Opened[FreezeProbe]] | None

@@ -1,0 +1,54 @@
+"""From what is known of a way to the target to an endpoint that can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hdh_migrate.door import Addresses, Door, Resolve
+from hdh_migrate.targets.s3_endpoint import S3Endpoint
+from hdh_migrate.transport import SigV4, Tls, Transport
+from hdh_migrate.wiring.told import Entry
+from hdh_migrate.wiring.vault import Vault
+
+
+def open_entry(
+    entry: Entry,
+    vault: Vault,
+    *,
+    addresses: Addresses | None = None,
+    resolve: Resolve | None = None,
+    pace: Callable[[str, str], None] | None = None,
+) -> S3Endpoint:
+    """Return the target as it is entered so; its door is shut except in a rehearsal.
+
+    Nothing is contacted. `addresses` and `resolve` stand in for the network's own in tests.
+
+    Raises:
+        KeyUnavailable: a reference cannot be read.
+    """
+    door = Door(
+        endpoint=entry.url,
+        addresses=addresses or Addresses(loopback=entry.local, private=entry.private),
+        buckets_in_front=entry.addressing == "virtual",
+        admitted=entry.rehearsal,
+        resolve=resolve,
+    )
+    sign = signing(entry.id, entry.secret, entry.token, vault, entry.region)
+    transport = Transport(sign=sign, tls=Tls(ca_file=entry.ca_file, pins=entry.pins), door=door)
+    return S3Endpoint(
+        entry.url, addressing=entry.addressing, sign=sign, transport=transport, pace=pace
+    )
+
+
+def signing(id_: str, secret: str, token: str | None, vault: Vault, region: str) -> SigV4:
+    """Return what signs requests with the secrets behind these references.
+
+    Raises:
+        KeyUnavailable: one cannot be read.
+    """
+    return SigV4(
+        region=region,
+        access_key=vault.reveal(id_),
+        secret_key=vault.reveal(secret),
+        token=vault.reveal(token) if token is not None else None,
+    )

@@ -1,0 +1,42 @@
+"""From public keys and the reference of a secret one to what seals and opens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hdh_migrate.errors import KeyUnavailable
+from hdh_migrate.ports.sealing import Envelopes
+from hdh_migrate.wiring.vault import Vault, identity_path
+
+
+def envelopes_for(
+    recipients: Sequence[str],
+    identity: tuple[str | None, str | None],
+    vault: Vault,
+    *,
+    encrypts: bool,
+) -> Envelopes:
+    """Return what seals for `recipients` (in hexadecimal) and opens with a key, by reference.
+
+    Raises:
+        KeyUnavailable: the key or its passphrase is missing, unreadable, or belongs to nobody here.
+    """
+    if not encrypts:
+        from hdh_migrate.sealing.plain import PlainEnvelopes
+
+        return PlainEnvelopes()
+    from hdh_migrate.sealing.crypt4gh import Envelopes as Crypt4ghEnvelopes
+    from hdh_migrate.sealing.keys import PrivateKey, PublicKey
+
+    if len(set(recipients)) < len(recipients):
+        raise KeyUnavailable(
+            "seal.recipients: two recipients have the same key",
+            hint="a lost key must not make the data unreadable; give two different ones",
+        )
+    ref, phrase = identity
+    private = None
+    if ref is not None:
+        private = PrivateKey.load(
+            identity_path(ref, vault), vault.reveal(phrase) if phrase is not None else None
+        )
+    return Crypt4ghEnvelopes([PublicKey(bytes.fromhex(raw)) for raw in recipients], private)

@@ -1,0 +1,88 @@
+"""What a worker process runs. It imports no model of plans; see `told`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from hdh_migrate.pipeline.buffers import BufferPool
+from hdh_migrate.pipeline.lanes import lane
+from hdh_migrate.pipeline.perform import Performer
+from hdh_migrate.pipeline.retrying import Retrying, SharedPause
+from hdh_migrate.pipeline.throttling import (
+    Bandwidth,
+    RequestPace,
+    ThrottledReader,
+    ThrottledSource,
+    ThrottledWriter,
+)
+from hdh_migrate.pipeline.work import Toolbox
+from hdh_migrate.ports.run import Clock
+from hdh_migrate.telemetry import SystemClock
+from hdh_migrate.wiring.hands import Hands
+from hdh_migrate.wiring.sources import SOURCES, Sources
+from hdh_migrate.wiring.told import WorkerConfig
+from hdh_migrate.wiring.vault import Vault
+
+if TYPE_CHECKING:
+    from hdh_migrate.receipts import EndpointTraffic
+
+
+class WorkerService:
+    """What a worker process runs: a performer over its own connections."""
+
+    def __init__(
+        self,
+        told: Mapping[str, Any],
+        halt: threading.Event | None = None,
+        sources: Sources = SOURCES,
+    ) -> None:
+        config = WorkerConfig.of(told)
+        limits, processes = config.limits, config.processes
+        clock: Clock = SystemClock()
+        self.halt = halt or threading.Event()
+        # The target counts per bucket for everybody; each process takes an equal share of it.
+        pace = RequestPace.of(limits, processes, clock.monotonic, self.halt)
+        vault = Vault.of(config.base, config.secrets)
+        hands = Hands.open(config, vault, pace=pace, sources=sources)
+        if config.admitted:
+            hands.admit()
+        self._hands, self._clock = hands, clock
+        source, reader, writer = hands.source, hands.reader, hands.writer
+        rate = config.bandwidth
+        if rate is not None:
+            share = rate if config.lane is not None else rate / processes
+            line = Bandwidth(share, clock.monotonic, self.halt, lane(config.lane))
+            source = None if source is None else ThrottledSource(source, line)
+            reader = None if reader is None else ThrottledReader(reader, line)
+            writer = None if writer is None else ThrottledWriter(writer, line)
+        pause = SharedPause(clock.monotonic, self.halt)
+        self.perform = Performer(
+            Toolbox(
+                source=source,
+                reader=reader,
+                writer=writer,
+                envelopes=hands.envelopes,
+                routes=config.routes,
+                run_tag=config.run_tag,
+                epoch=config.epoch,
+                adopted=frozenset(config.adopted),
+                level=config.level,
+                reread=config.reread,
+                checked=config.checked,
+                retry=Retrying(budget=config.retry_budget, pause=pause, halt=self.halt),
+                pool=BufferPool(config.memory // processes),
+                clock=clock,
+                halt=self.halt,
+            )
+        ).perform
+
+    def traffic(self) -> list[EndpointTraffic]:
+        """Return what this worker exchanged with each endpoint."""
+        return self._hands.traffic(self._clock)
+
+
+def worker(config: Mapping[str, Any]) -> WorkerService:
+    """Build what a worker process runs; named by `engines.worker` on its command line."""
+    return WorkerService(config)

@@ -1,0 +1,144 @@
+"""What a worker process is told: of its plan only what its role needs, in plain values.
+
+A worker has no model of plans: reading one costs more than its first objects do. What stands here
+was read from the plan by the coordinator (`workers.config_of`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.model import Keeping, Place, Role, TargetLimits
+from hdh_migrate.pipeline.work import Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One way to the target: its address, and the references of the credential that is used."""
+
+    url: str
+    addressing: str
+    region: str
+    """As requests are signed for it."""
+    local: bool
+    """Whether the address is one of this machine."""
+    private: bool
+    """Whether it may be one of a private network."""
+    rehearsal: bool
+    id: str
+    secret: str
+    token: str | None
+    ca_file: str | None
+    pins: tuple[str, ...]
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Entry:
+        """Return what was told as JSON."""
+        return cls(**{**told, "pins": tuple(told["pins"])})
+
+
+class Section:
+    """A section of a plan as it was told: its fields and its answers; lists are tuples."""
+
+    def __init__(self, told: Mapping[str, Any]) -> None:
+        for name, value in told.items():
+            setattr(self, name, _section(value))
+
+
+def _section(value: Any) -> Any:  # noqa: ANN401 - any value of a section
+    if isinstance(value, Mapping):
+        return Section(value)
+    return tuple(map(_section, value)) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerConfig:
+    """What a worker process is told when it starts; it goes over its own pipe alone."""
+
+    base: Path
+    """The plan's folder; relative paths start there."""
+    secrets: Mapping[str, str] = field(repr=False)
+    """By reference; see `workers.worker_secrets`."""
+    run_tag: str
+    epoch: int
+    """In which objects are written; see `pipeline.fence`."""
+    role: Role
+    write: bool
+    admitted: bool
+    limits: TargetLimits
+    source: Mapping[str, Any] | None
+    """The source's section with its kind's answers; None: this role does not read it."""
+    reads: Entry | None
+    """How the target is read back, by who proves."""
+    writes: Entry | None
+    encrypts: bool
+    recipients: tuple[str, ...]
+    identity: str | None
+    """The reference of the key that opens what was sealed; None: this role opens nothing."""
+    identity_passphrase: str | None
+    routes: Mapping[str, Route]
+    level: str
+    """How much verify proves."""
+    reread: bool
+    """Whether verify reads the source again."""
+    checked: bool
+    """Whether the source's own digest of each range is asked for."""
+    bandwidth: int | None
+    """Bytes per second, of all processes together; None: no ceiling."""
+    retry_budget: float
+    """Seconds."""
+    memory: int
+    """Bytes, of all processes together."""
+    adopted: tuple[str, ...] = ()
+    """Names of other ledgers whose objects are ours."""
+    processes: int = 1
+    """How many share what the target allows; the engine says it."""
+    lane: int | None = None
+    """The descriptor of the file through which they share the bandwidth; None: in equal parts."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as the engine sends it."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        entries = {
+            name: None if values[name] is None else asdict(values[name])
+            for name in ("reads", "writes")
+        }
+        return values | entries | {
+            "base": str(self.base),
+            "secrets": dict(self.secrets),
+            "recipients": list(self.recipients),
+            "adopted": list(self.adopted),
+            "role": str(self.role),
+            "limits": asdict(self.limits),
+            "routes": {name: asdict(route) for name, route in self.routes.items()},
+        }  # fmt: skip
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> WorkerConfig:
+        """Return what an engine sent; what else it adds is its own."""
+        values = {one.name: told[one.name] for one in fields(cls) if one.name in told}
+        entries = {
+            name: None if told[name] is None else Entry.of(told[name])
+            for name in ("reads", "writes")
+        }
+        return cls(**values | entries | {
+            "base": Path(told["base"]),
+            "recipients": tuple(told["recipients"]),
+            "adopted": tuple(told["adopted"]),
+            "role": Role(told["role"]),
+            "limits": TargetLimits(**told["limits"]),
+            "routes": {name: _route(route) for name, route in told["routes"].items()},
+        })  # fmt: skip
+
+
+def _route(told: Mapping[str, Any]) -> Route:
+    keeping = told["keeping"]
+    return Route(
+        source=Place(**told["source"]),
+        target=Place(**told["target"]),
+        suffix=told["suffix"],
+        keeping=None if keeping is None else Keeping(**keeping),
+    )
