@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -49,12 +51,26 @@ def options(
     """Move sensitive datasets from Azure Blob to S3-compatible clouds, with proof."""
 
 
+_RARELY: Final = (50_000, 20, 50)
+"""Thresholds of the collector: what is imported stays, and a start creates a million objects."""
+
+
+@contextmanager
+def _collecting_rarely() -> Iterator[None]:
+    usual = gc.get_threshold()
+    gc.set_threshold(*_RARELY)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+
+
 def main(
     arguments: Sequence[str] | None = None, *, engines: Mapping[str, OpenEngine] | None = None
 ) -> None:
     """Run the command line; may be called again. `engines` are who works, by default our own."""
     streams.hold_descriptors()
-    with working_with(engines), streams.forgiving_stderr():
+    with _collecting_rarely(), working_with(engines), streams.forgiving_stderr():
         try:
             sys.exit(app(arguments, standalone_mode=False))
         except typer.TyperException as error:

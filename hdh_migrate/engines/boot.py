@@ -4,6 +4,7 @@ Run by path under `python -I`: no current directory, no PYTHON* variable and no 
 searched. The package comes from where this file lies, whatever else of that name is installed.
 """
 
+import gc
 import importlib.util
 import sys
 from pathlib import Path
@@ -27,6 +28,7 @@ def load() -> None:
 
 
 if __name__ == "__main__":
+    gc.disable()  # what is imported stays: `worker.main` collects again once all is there
     load()
     sys.path += sys.argv[3:]  # where a factory outside this package lies: last, so it hides nothing
     from hdh_migrate.engines.worker import main

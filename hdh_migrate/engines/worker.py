@@ -8,6 +8,7 @@ writes.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import itertools
 import os
@@ -136,6 +137,8 @@ def main(descriptor: int, factory: str) -> None:
 
             set_up_logging(int(str(told)))
         service = _made(factory)(start.config)
+        gc.freeze()
+        gc.enable()
         orders, questions = Orders(), _Questions()
         serving = (wire, orders, questions, service.perform)
         threads = [

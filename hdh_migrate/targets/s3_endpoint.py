@@ -1,8 +1,9 @@
 """What every S3 verb needs: addresses, two signed clients, and errors put into our words.
 
-boto3 speaks for buckets, listings and multipart control, but opens no connection of its own: what
-it has signed goes through the same `Transport` as object bytes, with its door, pins and counters.
-Both ignore the host's ambient AWS settings, follow no redirect and leave retrying to the caller.
+boto3 speaks for buckets and multipart control, and is loaded when that is first asked; listings
+that every run begins with are ours (`s3_lists`). It opens no connection of its own: what it has
+signed goes through the same `Transport` as object bytes, with its door, pins and counters. Both
+ignore the host's ambient AWS settings, follow no redirect and leave retrying to the caller.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import base64
 import hashlib
 import io
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -34,7 +36,9 @@ from hdh_migrate.errors import (
     Transient,
     Unsupported,
 )
+from hdh_migrate.fixity import EMPTY_SHA256
 from hdh_migrate.model import key_bytes
+from hdh_migrate.targets.s3_lists import Lists
 from hdh_migrate.transport import Reply, SigV4, Transport, pause
 
 CONTROL_SECONDS = 300
@@ -92,14 +96,37 @@ class S3Endpoint:
         self._addressing = addressing
         self._sign = sign
         self._client: Any = None
+        self.lists = Lists(self._asked)
 
     def object_url(self, bucket: str, key: str) -> str:
         """Return the address of an object, percent-encoded as Signature Version 4 wants it."""
         path = quote(key_bytes(key), safe="/-_.~")
+        return f"{self._bucket_url(bucket)}/{path}"
+
+    def _bucket_url(self, bucket: str) -> str:
         if self._addressing == "virtual" and "." not in bucket:  # a dot would break TLS
             parts = urlsplit(self.url)
-            return f"{parts.scheme}://{bucket}.{parts.netloc}/{path}"
-        return f"{self.url}/{quote(bucket)}/{path}"
+            return f"{parts.scheme}://{bucket}.{parts.netloc}"
+        return f"{self.url}/{quote(bucket)}"
+
+    def _asked(self, bucket: str, query: Mapping[str, str], what: str) -> bytes:
+        """Ask about a bucket; see `s3_lists.Asks`."""
+        url = self._bucket_url(bucket)
+        path = "" if urlsplit(url).path else "/"
+        words = "&".join(f"{n}={quote(key_bytes(v), safe='-_.~')}" for n, v in query.items())
+        if self._pace is not None:
+            self._pace("GET", bucket)
+        reply = self.transport.request(
+            "GET",
+            f"{url}{path}?{words}",
+            {"x-amz-content-sha256": EMPTY_SHA256},
+            limit=CONTROL_BODY_MAX,
+            stall=CONTROL_SECONDS,
+        )
+        _demand_here(reply)
+        if not 200 <= reply.status < 300:
+            raise from_reply(reply, what)
+        return _plain(reply)
 
     def send(
         self,
@@ -187,11 +214,7 @@ class S3Endpoint:
             signed=True,
             stall=CONTROL_SECONDS,
         )
-        if 300 <= reply.status < 400:
-            raise Permanent(
-                "the target redirects elsewhere; not followed",
-                hint="check target.region and target.endpoint; nothing was sent on",
-            )
+        _demand_here(reply)
         return AWSResponse(request.url, reply.status, reply.headers, _Raw(_plain(reply)))
 
     def _bucket_in(self, url: str) -> str:
@@ -199,6 +222,14 @@ class S3Endpoint:
         if parts.netloc != own.netloc:
             return parts.netloc.removesuffix(f".{own.netloc}")
         return unquote(parts.path.lstrip("/").split("/")[0])
+
+
+def _demand_here(reply: Reply) -> None:
+    if 300 <= reply.status < 400:
+        raise Permanent(
+            "the target redirects elsewhere; not followed",
+            hint="check target.region and target.endpoint; nothing was sent on",
+        )
 
 
 @cache
@@ -244,20 +275,34 @@ def _with_content_md5(model: Any, params: Any, **_: Any) -> None:  # noqa: ANN40
 @contextmanager
 def translated(what: str) -> Iterator[None]:
     """Turn botocore's exceptions into ours; the message names no object and no secret."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except Exception as error:
+        if "botocore" in sys.modules:
+            _translate(error, what)
+        if isinstance(error, _NOT_UNDERSTOOD):
+            # Numbers and times of a reply are read as they come; the words may hold anything.
+            raise ShortRead(f"{what}: a reply that cannot be understood") from None
+        raise
+
+
+_NOT_UNDERSTOOD = (
+    ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, SyntaxError,
+)  # fmt: skip
+"""An `ET.ParseError` is a SyntaxError."""
+
+
+def _translate(error: Exception, what: str) -> None:
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
-    try:
-        yield
-    except ClientError as error:
+    if isinstance(error, ClientError):
         raise from_client_error(error, what) from error
-    except BotoCoreError as error:
+    if isinstance(error, BotoCoreError):
         raise ConnectionLost(f"{what}: {type(error).__name__}") from error
-    except (
-        *(ResponseParserError, ValueError, TypeError, KeyError, AttributeError),
-        *(OverflowError, RecursionError),
-    ):
-        # botocore reads numbers and times of a reply as they come; the words may hold anything.
+    if isinstance(error, ResponseParserError):
         raise ShortRead(f"{what}: a reply that cannot be understood") from None
 
 

@@ -30,18 +30,13 @@ def profile_of(plan: Plan, base: Path) -> Profile:
     Raises:
         PlanInvalid: there is no such provider, or the customer's profile is refused.
     """
-    return take_profile(plan, base, None)
-
-
-def take_profile(plan: Plan, base: Path, text: str | None) -> Profile:
-    """Return the profile as `profile_of`; `text` is what another process read of the own one."""
     target, reference = plan.target, plan.target.profile
     if reference is None:
         return profiles.load(target.provider)
     own = base / reference
     return target.once(
         f"{target.provider} {own}",
-        lambda: profiles.load(target.provider, own, reference, text=text),
+        lambda: profiles.load(target.provider, own, reference),
     )
 
 

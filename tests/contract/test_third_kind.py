@@ -344,7 +344,7 @@ def test_who_has_no_row_of_it_opens_nothing(trip: Trip, sources: Sources) -> Non
 
 def test_workers_that_do_not_know_it_do_not_start(trip: Trip) -> None:
     desk = replace(trip.desk(), engines=here())
-    with pytest.raises(ValueError, match="union_tag_invalid"):
+    with pytest.raises(Refused, match="kind is toy, and it is not known here"):
         perform(desk, list(Step), ())
 
 
@@ -401,7 +401,7 @@ def test_a_kind_whose_answers_contradict_each_other_is_refused(
     trip: Trip, section: type[Toy]
 ) -> None:
     row: SourceKind[Any] = SourceKind(
-        section=section, read=KIND.read, claims=KIND.claims, trial=None, eraser=None
+        section=lambda: section, read=KIND.read, claims=KIND.claims, trial=None, eraser=None
     )
     kind = section.__name__.lower()
     trip.plan["source"] |= {"kind": kind, "account_url": FAR}
@@ -433,7 +433,7 @@ def test_no_report_says_what_the_format_of_evidence_does_not_know(
     trip: Trip, store: ToyStore
 ) -> None:
     row: SourceKind[Any] = SourceKind(
-        section=Elsewhere,
+        section=lambda: Elsewhere,
         read=lambda section, vault: KIND.read(
             Toy(kind="toy", account_url=section.place, token=section.token), vault
         ),

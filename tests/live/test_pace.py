@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from hdh_migrate import wiring
 from hdh_migrate.model import Role
 from hdh_migrate.plan.loader import load
 from hdh_migrate.wiring.chosen import profile_of
+from hdh_migrate.wiring.workers import config_of
 from tests.support.fixtures import Bucket
 
 pytestmark = pytest.mark.live
@@ -46,17 +46,11 @@ datasets:
 verify: {{level: head}}
 """)
     loaded = load(tmp_path / "plan.yaml")
-    config = {
-        "plan": loaded.canonical.decode(), "base": str(loaded.base), "run_tag": "a tag",
-        "epoch": 0,
-        "role": "prove", "write": False, "admitted": True, "recipients": [],
-        "processes": PROCESSES, "threads": 1,
-        "secrets": wiring.worker_secrets(
-            loaded.plan, Role.PROVE, wiring.Vault.open(loaded.base), write=False
-        ),
-        "limits": asdict(profile_of(loaded.plan, loaded.base).limits),
-    }  # fmt: skip
-    service = wiring.WorkerService(config)
+    config = config_of(
+        loaded.plan, Role.PROVE, wiring.Vault.open(loaded.base), "a tag", epoch=0, write=False,
+        admitted=True, limits=profile_of(loaded.plan, loaded.base).limits, recipients=(),
+    )  # fmt: skip
+    service = wiring.WorkerService({**config.as_json(), "processes": PROCESSES, "threads": 1})
     reader = service._hands.reader
     assert reader is not None
     began = time.monotonic()

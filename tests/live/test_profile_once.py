@@ -19,7 +19,7 @@ from hdh_migrate.session.verbs.run import perform
 from hdh_migrate.session.views.outlook import check, outlook
 from hdh_migrate.targets.facts import profile_facts
 from hdh_migrate.targets.profiles import load as load_profile
-from hdh_migrate.wiring.chosen import limits_of, profile_of, take_profile
+from hdh_migrate.wiring.chosen import limits_of, profile_of
 from tests.support.affair import Affair
 from tests.support.here import HERE
 from tests.support.opens import opens_of
@@ -73,7 +73,5 @@ def test_a_profile_that_is_exchanged_meanwhile_is_of_the_next_command(tmp_path: 
     assert load(path).plan == load(path).plan
     again = load(path)
     assert limits_of(again.plan, again.base).max_parts == 800
-    another = load(path)  # as a worker process has it
-    assert take_profile(another.plan, another.base, first.own.text).limits.max_parts == 900
     told = contents_of(loaded, None)["target.profile"]
     assert told == f"sha256:{first.own.sha256}" != contents_of(again, None)["target.profile"]

@@ -257,7 +257,7 @@ def test_no_secret_of_the_other_role_comes_over_a_workers_pipe(
         return LocalEngine(FACTORY, config, processes=1, connections=1, search=[ROOT])
 
     engine = open_engine(
-        loaded.plan, role, Vault.open(tmp_path), loaded.canonical, "tag", epoch=0, write=True,
+        loaded.plan, role, Vault.open(tmp_path), "tag", epoch=0, write=True,
         admitted=False, limits=LIMITS, recipients=(), engines={"local": opened},
     )  # fmt: skip
     try:

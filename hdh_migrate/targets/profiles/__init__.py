@@ -57,8 +57,6 @@ class Own:
     sha256: str
     overrides: tuple[str, ...]
     """Names of claims, and `health.NAME` for rules, in the file's order."""
-    text: str = field(repr=False)
-    """The whole file, for those who must not read it once more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,12 +136,10 @@ def names() -> tuple[str, ...]:
     )
 
 
-def load(
-    name: str, own: Path | None = None, reference: str | None = None, *, text: str | None = None
-) -> Profile:
+def load(name: str, own: Path | None = None, reference: str | None = None) -> Profile:
     """Return one profile, with the claims of `own` in place of its own where it has any.
 
-    `reference` is how the plan names `own`, `text` what was read of it if somebody did.
+    `reference` is how the plan names `own`.
 
     Raises:
         PlanInvalid: there is no profile of that name, or `own` is refused; all problems are told.
@@ -154,8 +150,7 @@ def load(
     claims = _claims(shipped.claims, shipped.sources, f"profile {name}")
     rules, replaced = _sourced(shipped.health, shipped.sources), None
     if own is not None:
-        if text is None:
-            text = beside.read(own, "a profile", hint=HINT)
+        text = beside.read(own, "a profile", hint=HINT)
         mine, own_claims = _own(own, text, document["claims"])
         changed = tuple(mine.claims)
         told = _claims(own_claims, mine.sources, OWN)
@@ -166,7 +161,6 @@ def load(
             reference=reference or own.name,
             sha256=beside.digest_of(text),
             overrides=overrides,
-            text=text,
         )
     return Profile(
         name=shipped.name,

@@ -95,9 +95,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any value of a section
     return value
 
 
-def open_told(
-    told: Mapping[str, Any], vault: Vault, sources: Sources = SOURCES
-) -> Opened[Source]:
+def open_told(told: Mapping[str, Any], vault: Vault, sources: Sources = SOURCES) -> Opened[Source]:
     """Open what `tell` told for reading; nothing is contacted yet.
 
     Raises:

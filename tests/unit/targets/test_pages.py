@@ -19,7 +19,7 @@ class Host:
     """Answers listings from a script, the last answer for ever, and keeps what it was asked."""
 
     def __init__(self, *pages: Mapping[str, Any]) -> None:
-        self.client = self
+        self.client = self.lists = self
         self.asked: list[Mapping[str, Any]] = []
         self._pages = list(pages)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 
@@ -19,9 +20,10 @@ from hdh_migrate.wiring import (
     open_eraser,
     open_freeze_probe,
     open_pointer,
-    worker_secrets,
 )
 from hdh_migrate.wiring.hands import Hands
+from hdh_migrate.wiring.told import WorkerConfig
+from hdh_migrate.wiring.workers import config_of
 from tests.support.fakes import LIMITS
 from tests.support.quiet import Notes, WallClock
 from tests.unit.session.test_gate import PLAN
@@ -105,10 +107,12 @@ def test_one_credential_to_the_target_has_one_way_to_it(tmp_path: Path) -> None:
 def hands(folder: Path, role: Role, *, write: bool = True, text: str = AZURE) -> Hands:
     """Return what a worker opens with the secrets that it is given."""
     plan = planned(folder, text)
-    secrets = worker_secrets(plan.plan, role, Vault.open(plan.base), write=write)
-    return Hands.open(
-        plan.plan, role, Vault.of(plan.base, secrets), write=write, limits=LIMITS, recipients=()
-    )
+    config = config_of(
+        plan.plan, role, Vault.open(plan.base), "tag",
+        epoch=0, write=write, admitted=False, limits=LIMITS, recipients=(),
+    )  # fmt: skip
+    told = WorkerConfig.of(json.loads(json.dumps(config.as_json())))
+    return Hands.open(told, Vault.of(told.base, told.secrets))
 
 
 def test_who_proves_holds_neither_the_source_nor_what_could_write(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from hdh_migrate.model import Role
 from hdh_migrate.plan.loader import load
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.wiring import Vault, worker_secrets
-from hdh_migrate.wiring.workers import WorkerConfig
+from hdh_migrate.wiring.told import WorkerConfig
+from hdh_migrate.wiring.workers import config_of
 from tests.support.fakes import LIMITS
 
 PLAN = """\
@@ -110,13 +111,16 @@ def test_a_vault_that_was_handed_secrets_looks_nowhere_else(
     assert "canary" not in str(refused.value)
 
 
-def test_a_worker_is_told_the_same_over_its_pipe_and_shows_no_secret() -> None:
-    config = WorkerConfig(
-        plan="{}", base=Path("/srv"), secrets={"env:T_READ": "hidden"}, recipients=("ab",),
-        run_tag="r", epoch=2, role=Role.MOVE, write=True, admitted=False, limits=LIMITS,
+@pytest.mark.parametrize("role", Role)
+def test_a_worker_is_told_the_same_over_its_pipe_and_shows_no_secret(
+    plan: Plan, tmp_path: Path, role: Role
+) -> None:
+    config = config_of(
+        plan, role, Vault.open(tmp_path), "tag",
+        epoch=2, write=True, admitted=False, limits=LIMITS, recipients=("ab",),
     )  # fmt: skip
 
     sent = json.loads(json.dumps({**config.as_json(), "processes": 3, "threads": 4}))
 
     assert WorkerConfig.of(sent) == replace(config, processes=3)
-    assert "hidden" not in repr(config)
+    assert "secret-" not in repr(config)
