@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from xml.sax.saxutils import escape
 
 from hdh_migrate.bounded import counted, token
 from hdh_migrate.clocks import text_of
@@ -22,6 +23,7 @@ from hdh_migrate.errors import (
     Unsupported,
 )
 from hdh_migrate.fixity import EMPTY_SHA256
+from hdh_migrate.markup import text_in
 from hdh_migrate.model import (
     Lock,
     PartInfo,
@@ -36,11 +38,20 @@ from hdh_migrate.model import (
 from hdh_migrate.ports.stores import Write
 from hdh_migrate.targets import s3_beside
 from hdh_migrate.targets.s3_beside import ATTEMPT
-from hdh_migrate.targets.s3_endpoint import S3Endpoint, from_reply, translated, xml_code
+from hdh_migrate.targets.s3_endpoint import (
+    CONTROL_BODY_MAX,
+    CONTROL_SECONDS,
+    S3Endpoint,
+    classified,
+    from_reply,
+    translated,
+    xml_code,
+)
 from hdh_migrate.targets.s3_pages import PAGE, object_pages, part_pages, upload_pages
 from hdh_migrate.transport import Reply
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
+_XMLNS = "http://s3.amazonaws.com/doc/2006-03-01/"
 UPLOAD_ID_MAX = 4_096
 PART_NUMBER_MAX = 100_000
 """Ten times what S3 knows."""
@@ -220,11 +231,11 @@ class S3Writer(S3Reader):
 
     def begin(self, bucket: str, key: str, *, stamp: Stamp) -> Upload:
         """Open a multipart upload."""
-        with translated("an upload"):
-            reply = self._endpoint.client.create_multipart_upload(
-                Bucket=bucket, Key=key, **s3_beside.begun(stamp, self.limits)
-            )
-        upload_id = token(reply.get("UploadId") or "", UPLOAD_ID_MAX)
+        headers = s3_beside.begun(stamp, self.limits)
+        reply = self._control("POST", bucket, key, {"uploads": ""}, headers)
+        if reply.status != 200:
+            raise from_reply(reply, "an upload")
+        upload_id = token(text_in(reply.body, "{*}UploadId"), UPLOAD_ID_MAX)
         if not upload_id:
             raise Transient("the target opened an upload without an id")
         return Upload(bucket=bucket, key=key, upload_id=upload_id)
@@ -283,13 +294,13 @@ class S3Writer(S3Reader):
         failure: StorageError | None = None
         try:
             if replaces is None or not self.limits.conditional_complete:
-                once = {"IfNoneMatch": "*"} if self.limits.conditional_complete else {}
+                once = {"If-None-Match": "*"} if self.limits.conditional_complete else {}
                 self._complete(upload, parts, once)
             else:
                 self._replacing(upload, parts, replaces)
         except (Missing, Transient, Conflict) as error:
             failure = error  # the reply may have been lost; what HEAD shows decides
-        # 200 with an empty or HTML body is success to botocore, so HEAD decides anyway.
+        # 200 with an empty or HTML body proves nothing either: HEAD decides.
         stored = self.head(upload.bucket, upload.key)
         if stored is None:
             raise failure or Transient("the target completed an upload but shows no object")
@@ -304,7 +315,7 @@ class S3Writer(S3Reader):
     def _replacing(self, upload: Upload, parts: Sequence[tuple[int, str]], replaces: str) -> None:
         """Complete an upload in the place of exactly this ETag, or of nothing."""
         try:
-            self._complete(upload, parts, {"IfMatch": f'"{replaces}"'})
+            self._complete(upload, parts, {"If-Match": f'"{replaces}"'})
         except Conflict:
             # A host was seen that refuses If-Match with the very ETag that it shows.
             stored = self.head(upload.bucket, upload.key)
@@ -314,35 +325,60 @@ class S3Writer(S3Reader):
         except Missing:  # the upload, or what it was to replace
             if self.head(upload.bucket, upload.key) is not None:
                 raise
-            self._complete(upload, parts, {"IfNoneMatch": "*"})
+            self._complete(upload, parts, {"If-None-Match": "*"})
 
     def _complete(
         self, upload: Upload, parts: Sequence[tuple[int, str]], condition: Mapping[str, str]
     ) -> None:
-        listed = [{"PartNumber": number, "ETag": f'"{etag}"'} for number, etag in parts]
-        try:
-            with translated("completing an upload"):
-                self._endpoint.client.complete_multipart_upload(
-                    Bucket=upload.bucket,
-                    Key=upload.key,
-                    UploadId=upload.upload_id,
-                    MultipartUpload={"Parts": listed},
-                    **condition,
-                )
-        except Unsupported:
-            if not condition:
-                raise
-            self._complete(upload, parts, {})
+        listed = "".join(
+            f"<Part><PartNumber>{number}</PartNumber><ETag>&quot;{escape(etag)}&quot;</ETag></Part>"
+            for number, etag in parts
+        )
+        body = f'<CompleteMultipartUpload xmlns="{_XMLNS}">{listed}</CompleteMultipartUpload>'
+        query = {"uploadId": upload.upload_id}
+        reply = self._control("POST", upload.bucket, upload.key, query, condition, body.encode())
+        code = xml_code(reply.body)
+        if reply.status == 200 and not code:
+            return
+        # S3 answers before it knows the end, so an error may come under a 200.
+        status = 500 if reply.status == 200 else reply.status
+        error = classified(code, status, "completing an upload", reply.retry_after)
+        if not (condition and isinstance(error, Unsupported)):
+            raise error
+        self._complete(upload, parts, {})
 
     def abort(self, upload: Upload) -> None:
         """Drop an upload and its parts."""
-        try:
-            with translated("aborting an upload"):
-                self._endpoint.client.abort_multipart_upload(
-                    Bucket=upload.bucket, Key=upload.key, UploadId=upload.upload_id
-                )
-        except Missing:
+        query = {"uploadId": upload.upload_id}
+        reply = self._control("DELETE", upload.bucket, upload.key, query)
+        if 200 <= reply.status < 300:
             return
+        error = from_reply(reply, "aborting an upload")
+        if not isinstance(error, Missing):
+            raise error
+
+    def _control(
+        self,
+        method: str,
+        bucket: str,
+        key: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Reply:
+        """Ask something of an upload. It may take long, and so may the reply."""
+        sent = b"" if body is None and method == "POST" else body
+        return self._send(
+            method,
+            bucket,
+            key,
+            headers or {},
+            EMPTY_SHA256 if not sent else hashlib.sha256(sent).hexdigest(),
+            query=query,
+            body=None if sent is None else memoryview(sent),
+            limit=CONTROL_BODY_MAX,
+            stall=CONTROL_SECONDS,
+        )
 
     def open_uploads(self, place: Place) -> Iterator[tuple[Upload, str]]:
         """List begun uploads under the prefix, each once."""

@@ -42,31 +42,25 @@ _NO_TAGS = frozenset(("NoSuchTagSet", "NoSuchTagSetError"))
 
 def stamped(stamp: Stamp, limits: TargetLimits) -> dict[str, str]:
     """Return the headers of a PUT that carry a stamp."""
-    headers = {f"{_META}{name.lower()}": value for name, value in stamp.metadata.items()}
-    headers |= {"Content-Type": CONTENT_TYPE, f"{_META}{ATTEMPT}": stamp.attempt}
+    headers = _labelled(stamp)
     if stamp.tags and limits.tags and limits.tags_with_put:
         headers["x-amz-tagging"] = tagging(stamp.tags)
     return headers
 
 
-def begun(stamp: Stamp, limits: TargetLimits) -> dict[str, Any]:
-    """Return the arguments of CreateMultipartUpload that carry a stamp."""
-    extra: dict[str, Any] = {
-        "ContentType": CONTENT_TYPE,
-        "Metadata": {
-            **{name.lower(): value for name, value in stamp.metadata.items()},
-            ATTEMPT: stamp.attempt,
-        },
-    }
-    if (lock := stamp.lock) is not None:
-        if lock.mode is not None:
-            extra["ObjectLockMode"] = lock.mode.upper()
-            extra["ObjectLockRetainUntilDate"] = lock.until
-        if lock.hold:
-            extra["ObjectLockLegalHoldStatus"] = "ON"
+def _labelled(stamp: Stamp) -> dict[str, str]:
+    headers = {f"{_META}{name.lower()}": value for name, value in stamp.metadata.items()}
+    return headers | {"Content-Type": CONTENT_TYPE, f"{_META}{ATTEMPT}": stamp.attempt}
+
+
+def begun(stamp: Stamp, limits: TargetLimits) -> dict[str, str]:
+    """Return the headers that carry a stamp when a multipart upload is begun."""
+    headers = _labelled(stamp)
+    if stamp.lock is not None:
+        headers |= lock_headers(stamp.lock)
     if stamp.tags and limits.tags and limits.tags_with_upload:
-        extra["Tagging"] = tagging(stamp.tags)
-    return extra
+        headers["x-amz-tagging"] = tagging(stamp.tags)
+    return headers
 
 
 def tagging(tags: Mapping[str, str]) -> str:

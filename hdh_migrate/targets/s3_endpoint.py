@@ -1,9 +1,10 @@
 """What every S3 verb needs: addresses, two signed clients, and errors put into our words.
 
-boto3 speaks for buckets and multipart control, and is loaded when that is first asked; listings
-that every run begins with are ours (`s3_lists`). It opens no connection of its own: what it has
-signed goes through the same `Transport` as object bytes, with its door, pins and counters. Both
-ignore the host's ambient AWS settings, follow no redirect and leave retrying to the caller.
+boto3 speaks for buckets, locks, tags and what an upload holds, and is loaded when that is first
+asked; what every run begins with is ours (docs/decisions/0042-what-a-start-costs.md). It opens no
+connection of its own: what it has signed goes through the same `Transport` as object bytes, with
+its door, pins and counters. Both ignore the host's ambient AWS settings, follow no redirect and
+leave retrying to the caller.
 """
 
 from __future__ import annotations
