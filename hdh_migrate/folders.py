@@ -22,6 +22,11 @@ STATE_DIR = ".hdh-migrate"
 _OTHERS = 0o077
 
 
+def ledger_path(state_dir: Path, migration: str) -> Path:
+    """Return where the ledger of a migration lives."""
+    return state_dir / migration / "ledger.db"
+
+
 def make_private(folder: Path) -> None:
     """Make a folder, and each one above it that is missing, with mode 0700.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -69,6 +70,8 @@ def main(
     arguments: Sequence[str] | None = None, *, engines: Mapping[str, OpenEngine] | None = None
 ) -> None:
     """Run the command line; may be called again. `engines` are who works, by default our own."""
+    # No plugin that happens to be installed looks into how plans are read, and none is sought.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     streams.hold_descriptors()
     with _collecting_rarely(), working_with(engines), streams.forgiving_stderr():
         try:

@@ -24,7 +24,8 @@ from hdh_migrate.demo import corpus
 from hdh_migrate.demo.servers import S3Server, azurite, moto_s3
 from hdh_migrate.demo.watch import wait_for
 from hdh_migrate.errors import Exit, MigrateError
-from hdh_migrate.ledger import Ledger, ledger_path
+from hdh_migrate.folders import ledger_path
+from hdh_migrate.ledger import Ledger
 from hdh_migrate.results.plans import Demo
 from hdh_migrate.telemetry import SystemClock, size_text
 

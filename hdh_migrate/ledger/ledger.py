@@ -29,11 +29,6 @@ def _never(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     return False
 
 
-def ledger_path(state_dir: Path, migration: str) -> Path:
-    """Return where the ledger of a migration lives."""
-    return state_dir / migration / "ledger.db"
-
-
 class Ledger(Late, Findings, Reckoning, Upgrading):
     """The one writable connection; only the coordinator has it."""
 

@@ -150,7 +150,7 @@ class Cutover(Section):
         examples=["7d"],
     )
     approvals: Thresholds = Field(
-        default=Thresholds(), description="How many must approve each stage."
+        default=Thresholds.model_construct(), description="How many must approve each stage."
     )
     decommission: Decommission | None = Field(
         default=None,

@@ -10,17 +10,20 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
 from hdh_migrate.errors import PlanInvalid
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.plan import document, leaks, problems, rules
+from hdh_migrate.plan import document, leaks, rules
 from hdh_migrate.plan.document import Document, Fault, Spot
 from hdh_migrate.plan.files import NotRegularError, read_bounded
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.rules import Loc, shown
+
+if TYPE_CHECKING:
+    from hdh_migrate.plan.problems import PlanProblem
 
 MAX_BYTES: Final = 1 << 20
 MAX_PROBLEMS: Final = 50
@@ -133,14 +136,17 @@ def _validated(read: Document, model: type[Plan]) -> tuple[Plan | None, list[Fau
             )
         ]
     plan: Plan | None = None
-    found: list[problems.PlanProblem] = []
+    found: list[PlanProblem] = []
     try:
         plan = model.model_validate_json(json.dumps(read.value))
     except ValidationError as error:
-        found.extend(problems.told(error, read.value, model))
-    found.extend(
-        problems.PlanProblem(b.loc, b.message) for b in rules.broken(read.value, model.kinds)
-    )
+        from hdh_migrate.plan.problems import told
+
+        found.extend(told(error, read.value, model))
+    if broken := list(rules.broken(read.value, model.kinds)):
+        from hdh_migrate.plan.problems import PlanProblem
+
+        found.extend(PlanProblem(one.loc, one.message) for one in broken)
     faults = [_located(p, read) for p in found if not _follows_from_fault(p.loc, read)]
     return plan, [*read.faults, *faults]
 
@@ -149,7 +155,7 @@ def _follows_from_fault(loc: Loc, read: Document) -> bool:
     return any(loc[:length] in read.unknown for length in range(len(loc) + 1))
 
 
-def _located(problem: problems.PlanProblem, read: Document) -> Fault:
+def _located(problem: PlanProblem, read: Document) -> Fault:
     """Find the value, or the key, or for what is missing the innermost mapping around it."""
     loc = problem.loc
     spot = read.keys.get(loc) if problem.at_key else None

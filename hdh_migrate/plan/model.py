@@ -76,16 +76,18 @@ class Plan(Section):
         min_length=1,
         description="In which order; default: one batch named `all` with every dataset.",
     )
-    verify: Verify = Field(default=Verify(), description="What must be proved of each object.")
-    engine: Engine = Field(default=Engine(), description="Who does the work.")
-    limits: Limits = Field(default=Limits(), description="What a run may use.")
+    verify: Verify = Field(
+        default=Verify.model_construct(), description="What must be proved of each object."
+    )
+    engine: Engine = Field(default=Engine.model_construct(), description="Who does the work.")
+    limits: Limits = Field(default=Limits.model_construct(), description="What a run may use.")
     planned: Planned | None = Field(
         default=None, description="The days in which the migration is to run."
     )
     waivers: Waivers | None = Field(
         default=None, description="Who may waive a condition of the target."
     )
-    report: Report = Field(default=Report(), description="The signed evidence.")
+    report: Report = Field(default=Report.model_construct(), description="The signed evidence.")
     backup: Backup | None = Field(
         default=None,
         exclude_if=unsaid,

@@ -17,7 +17,12 @@ class Section(BaseModel):
     """A mapping in a plan."""
 
     model_config = ConfigDict(
-        frozen=True, strict=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False
+        frozen=True,
+        strict=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
+        defer_build=True,  # each is built with the model that holds it, when one is first read
     )
 
 

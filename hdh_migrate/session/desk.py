@@ -10,8 +10,8 @@ from pathlib import Path
 
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Refused, UsageError
-from hdh_migrate.folders import STATE_DIR, demand_private
-from hdh_migrate.ledger import Ledger, ledger_path
+from hdh_migrate.folders import STATE_DIR, demand_private, ledger_path
+from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import TargetLimits
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.excused import Waived

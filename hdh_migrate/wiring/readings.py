@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from hdh_migrate.pipeline.context import DatasetRules
+from typing import TYPE_CHECKING
+
 from hdh_migrate.pipeline.planning import Pace
-from hdh_migrate.pipeline.selecting import compile_rules
-from hdh_migrate.pipeline.work import Route
 from hdh_migrate.plan.model import Plan
+
+if TYPE_CHECKING:
+    from hdh_migrate.pipeline.context import DatasetRules
+    from hdh_migrate.pipeline.work import Route
 
 
 def pace_of(plan: Plan) -> Pace:
@@ -29,6 +32,8 @@ def header_size_of(plan: Plan) -> int:
 
 def routes_of(plan: Plan) -> dict[str, Route]:
     """Return where each dataset comes from and goes to."""
+    from hdh_migrate.pipeline.work import Route
+
     return {
         dataset.name: Route(
             source=dataset.source.place,
@@ -42,6 +47,9 @@ def routes_of(plan: Plan) -> dict[str, Route]:
 
 def rules_of(plan: Plan) -> dict[str, DatasetRules]:
     """Return each dataset's rules, compiled."""
+    from hdh_migrate.pipeline.context import DatasetRules
+    from hdh_migrate.pipeline.selecting import compile_rules
+
     return {
         dataset.name: DatasetRules(
             rules=compile_rules(

@@ -9,8 +9,8 @@ from typing import IO
 import pytest
 
 from hdh_migrate.errors import Exit, LedgerError, Refused
-from hdh_migrate.folders import demand_private
-from hdh_migrate.ledger import Ledger, ledger_path
+from hdh_migrate.folders import demand_private, ledger_path
+from hdh_migrate.ledger import Ledger
 from hdh_migrate.session.verbs import fetch
 from hdh_migrate.telemetry import SystemClock
 from tests.cli.test_cli import Desk

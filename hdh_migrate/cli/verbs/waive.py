@@ -53,8 +53,7 @@ def waive(
     def body() -> None:
         from hdh_migrate.clocks import ALONE
         from hdh_migrate.evidence.signatures.signing import load_signer
-        from hdh_migrate.folders import STATE_DIR
-        from hdh_migrate.ledger import ledger_path
+        from hdh_migrate.folders import STATE_DIR, ledger_path
         from hdh_migrate.plan.fields import is_day
         from hdh_migrate.plan.loader import load
         from hdh_migrate.session.policy import waivers

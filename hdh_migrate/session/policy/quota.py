@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hdh_migrate.ledger import Ledger, ledger_path
+from hdh_migrate.folders import ledger_path
 from hdh_migrate.model import Problem, State, TargetLimits
 from hdh_migrate.pipeline.planning import QUOTA_HINT, over_quota, stored_bytes
 from hdh_migrate.plan.model import Plan
@@ -16,6 +16,8 @@ def problems(plan: Plan, state_dir: Path, limits: TargetLimits) -> list[Problem]
     """Return what a finished inventory says against the target's quota; empty without one."""
     if limits.quota_bytes is None or not ledger_path(state_dir, plan.migration).exists():
         return []
+    from hdh_migrate.ledger import Ledger
+
     ledger = Ledger.read_only(ledger_path(state_dir, plan.migration), SystemClock())
     try:
         states = (State.LISTED, State.SENDING, State.SENT, State.VERIFIED)

@@ -9,8 +9,7 @@ from typing import Any
 
 from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.folders import whole
-from hdh_migrate.ledger import ledger_path
+from hdh_migrate.folders import ledger_path, whole
 from hdh_migrate.model import Problem, TargetLimits
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.targets.probing.keeping import lock_trait

@@ -10,16 +10,17 @@ from tests.support.fakes import LIMITS
 def test_a_sources_metadata_never_takes_the_place_of_our_mark() -> None:
     stamp = Stamp(attempt="ours", metadata={"HDH-Attempt": "theirs", "x": "1"})
     assert stamped(stamp, LIMITS)["x-amz-meta-hdh-attempt"] == "ours"
-    assert begun(stamp, LIMITS)["Metadata"] == {"hdh-attempt": "ours", "x": "1"}
+    assert begun(stamp, LIMITS)["x-amz-meta-hdh-attempt"] == "ours"
 
 
 def test_metadata_has_the_same_names_with_a_put_and_with_an_upload() -> None:
     stamp = Stamp(attempt="a", metadata={"Origin": "ward 3", "note": "n"})
 
     put = stamped(stamp, LIMITS)
-    upload = begun(stamp, LIMITS)["Metadata"]
 
-    assert upload == {"hdh-attempt": "a", "origin": "ward 3", "note": "n"}
-    assert {f"x-amz-meta-{name}": value for name, value in upload.items()} == {
-        name: value for name, value in put.items() if name.startswith("x-amz-meta-")
+    assert begun(stamp, LIMITS) == put
+    assert {name: value for name, value in put.items() if name.startswith("x-amz-meta-")} == {
+        "x-amz-meta-hdh-attempt": "a",
+        "x-amz-meta-origin": "ward 3",
+        "x-amz-meta-note": "n",
     }
