@@ -19,7 +19,7 @@ from hdh_migrate.errors import (
     Stopped,
     Transient,
 )
-from hdh_migrate.ledger import ledger_path
+from hdh_migrate.folders import ledger_path
 from hdh_migrate.model import Place, Problem, Untagged, Upload
 from hdh_migrate.plan.datasets import Batch, Dataset
 from hdh_migrate.plan.model import Plan

@@ -87,7 +87,9 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any value of a section
             for name, answer in vars(kind).items()
             if isinstance(answer, property)
         }
-        return {name: _plain(getattr(value, name)) for name in {*type(value).model_fields, *answers}}
+        return {
+            name: _plain(getattr(value, name)) for name in {*type(value).model_fields, *answers}
+        }
     if isinstance(value, Mapping):
         return {name: _plain(inner) for name, inner in value.items()}
     if isinstance(value, tuple | list):
