@@ -17,13 +17,15 @@ def link(previous: bytes, seq: int, at: str, kind: str, body: str) -> bytes:
     return hashlib.sha256(previous + canonical_json([seq, at, kind, body])).digest()
 
 
-def check(rows: Iterable[tuple[int, str, str, str, bytes]]) -> bytes:
-    """Walk the journal and return its head.
+def check(
+    rows: Iterable[tuple[int, str, str, str, bytes]], after: tuple[int, bytes] = (0, GENESIS)
+) -> tuple[int, bytes]:
+    """Walk the journal, from the event `after` (number, digest) on; return its last, or `after`.
 
     Raises:
         LedgerDamaged: an event was edited, removed or reordered; its number is named.
     """
-    head, expected = GENESIS, 1
+    head, expected = after[1], after[0] + 1
     for seq, at, kind, body, digest in rows:
         if seq != expected:
             raise LedgerDamaged(f"the journal lacks event {expected}")
@@ -31,7 +33,7 @@ def check(rows: Iterable[tuple[int, str, str, str, bytes]]) -> bytes:
         if head != digest:
             raise LedgerDamaged(f"the journal's event {seq} was edited or moved")
         expected += 1
-    return head
+    return expected - 1, head
 
 
 def rows_digest(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -38,8 +38,8 @@ class Ledger(Late, Findings, Reckoning, Upgrading):
 
         Raises:
             LedgerLocked: another run holds it.
-            LedgerDamaged: its pages or its journal do not check, or an earlier version wrote it
-                and its rows contradict what it told.
+            LedgerDamaged: the pages that are read or the journal's end do not check, or an earlier
+                version wrote it and its rows contradict what it told. See `check` for the rest.
         """
         make_private(path.parent)
         for folder in (path.parent.parent, path.parent):
@@ -56,8 +56,11 @@ class Ledger(Late, Findings, Reckoning, Upgrading):
             raise
         ledger = cls(con, clock, lock)
         try:
-            ledger.check()
-            ledger.bring_up()
+            if ledger.outdated:
+                ledger.check()
+                ledger.bring_up()
+            else:
+                ledger.check_end()
         except BaseException:
             ledger.close()
             raise

@@ -27,6 +27,12 @@ from hdh_migrate.ledger.holding import RunLock
 from hdh_migrate.model import DatasetRow, State, Tally, key_text
 from hdh_migrate.ports.run import Clock
 
+WALKED = "walked"
+"""What the ledger's memory calls the last event up to which the chain was walked."""
+
+WALK_EVENTS = 512
+"""Events that opening walks at most, and one transaction's: as often, how far is remembered."""
+
 S = TypeVar("S", bound="Store")
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -181,6 +187,8 @@ class Store:
             at = max(at, last[0][2])
         digest = chain.link(previous, seq, at, event.kind, text)
         self._do("INSERT INTO event VALUES (?, ?, ?, ?, ?)", (seq, at, event.kind, text, digest))
+        if seq % WALK_EVENTS == 0:  # the chain was walked when this was opened, and is ours since
+            self._remember_walk(seq, digest)
 
     def last_at(self) -> str | None:
         """Return the time of the last event, None when there is none.
@@ -214,18 +222,54 @@ class Store:
         rows = self._rows("SELECT digest FROM event WHERE seq = ?", (events,))
         return bool(rows) and rows[0][0].hex() == head
 
-    def check(self) -> None:
-        """Check pages, journal and tallies.
+    def size(self) -> int:
+        """Return the bytes of all pages."""
+        return int(self._rows("PRAGMA page_count")[0][0] * self._rows("PRAGMA page_size")[0][0])
+
+    def check(self) -> int:
+        """Read every page and walk the whole journal; return how many events it has.
 
         Raises:
             LedgerDamaged: something does not add up.
         """
-        if self._rows("SELECT 1 FROM sqlite_schema WHERE type IN ('trigger', 'view')"):
-            raise LedgerDamaged("the ledger has triggers or views, which this tool never makes")
+        self._refuse_programs()
         if self._rows("PRAGMA quick_check(1)") != [("ok",)]:
             raise LedgerDamaged("the ledger's pages do not check")
         with guarded():
-            chain.check(self.journal())
+            return chain.check(self.journal())[0]
+
+    def check_end(self) -> None:
+        """Walk the journal from where it was walked before; what that costs does not grow.
+
+        A page is checked against its checksum whenever it is read. Whoever does what cannot be
+        taken back checks all (docs/decisions/0047-opening-a-ledger.md).
+
+        Raises:
+            LedgerDamaged: something does not add up.
+        """
+        self._refuse_programs()
+        before = self._walked()
+        with guarded():
+            last, head = chain.check(self.journal(before[0]), before)
+        if last - before[0] >= WALK_EVENTS:
+            self._remember_walk(last, head)
+            self.commit()
+
+    def _walked(self) -> tuple[int, bytes]:
+        """Return the event up to which the chain was walked; from the beginning, if it changed."""
+        number, _, digest = (self.meta(WALKED) or "").partition(" ")
+        if number.isascii() and number.isdecimal():
+            kept = self._rows("SELECT digest FROM event WHERE seq = ?", (int(number),))
+            if kept and kept[0][0].hex() == digest:
+                return int(number), kept[0][0]
+        return 0, chain.GENESIS
+
+    def _remember_walk(self, seq: int, digest: bytes) -> None:
+        self.set_meta(WALKED, f"{seq} {digest.hex()}")
+
+    def _refuse_programs(self) -> None:
+        if self._rows("SELECT 1 FROM sqlite_schema WHERE type IN ('trigger', 'view')"):
+            raise LedgerDamaged("the ledger has triggers or views, which this tool never makes")
 
     def events(self, of: type[E]) -> Iterator[tuple[str, E]]:
         """Return time and event of the journal's events of one kind.
@@ -260,10 +304,14 @@ class Store:
                 )
                 yield at, kind, read_event(seq, of, body)
 
-    def journal(self) -> Iterator[tuple[int, str, str, str, bytes]]:
-        """Return (number, time, kind, body, digest) of every event, oldest first."""
+    def journal(self, after: int = 0) -> Iterator[tuple[int, str, str, str, bytes]]:
+        """Return (number, time, kind, body, digest) of every event, oldest first.
+
+        With `after`, only of those that come after that number.
+        """
+        query = "SELECT seq, at, kind, body, digest FROM event WHERE seq > ? ORDER BY seq"
         with guarded():
-            yield from self._con.execute("SELECT seq, at, kind, body, digest FROM event")
+            yield from self._con.execute(query, (after,))
 
     def since(self, seq: int) -> Iterator[tuple[int, str, bytes]]:
         """Return (number, kind, digest) of the events from a number on, oldest first."""

@@ -41,10 +41,10 @@ class Upgrading(Telling, Reconciling):
         return version < TOLD_SINCE or self.meta(UNTOLD) is not None
 
     def reconcile(self) -> None:
-        """Compute again from the rows what the journal tells, in bounded memory.
+        """Check all pages and the whole journal, and compute again from the rows what it tells.
 
-        What this process changed is committed first. Of a ledger that was not brought up yet
-        only what its journal told then can be compared.
+        In bounded memory. What this process changed is committed first. Of a ledger that was not
+        brought up yet only what its journal told then can be compared.
 
         Raises:
             LedgerDamaged: they differ; one line says in what.
@@ -52,6 +52,7 @@ class Upgrading(Telling, Reconciling):
         if self.pending:
             self.commit()
         with self.snapshot():
+            self.check()
             if self.outdated:
                 self._reconcile_earlier()
             else:

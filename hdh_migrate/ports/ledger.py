@@ -89,10 +89,10 @@ class JournalPort(Protocol):
         """Store a value under a name in the table `meta`, in place of what was there."""
 
     def reconcile(self) -> None:
-        """Compute again from the rows what the journal tells, in bounded memory.
+        """Check the whole ledger, and compute again from its rows what its journal tells.
 
         Raises:
-            LedgerDamaged: they differ; one line says in what.
+            LedgerDamaged: they differ, or it is damaged; one line says in what.
         """
 
 

@@ -1,4 +1,4 @@
-"""Results of the verbs about the ledger: backup, adopt."""
+"""Results of the verbs about the ledger: backup, check, adopt."""
 
 from __future__ import annotations
 
@@ -41,3 +41,13 @@ class Adopted(TypedDict):
     datasets: list[DatasetStates]
     batches: list[AdoptedBatch]
     next: list[str]
+
+
+class LedgerChecked(TypedDict):
+    """A ledger that was checked as a whole, and how far its journal goes."""
+
+    ledger: str | None
+    events: int
+    head: str
+    objects: int
+    bytes: int

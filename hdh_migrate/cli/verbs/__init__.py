@@ -58,7 +58,7 @@ SECTIONS: Final[Mapping[str, Lines]] = {
         "report": "Write the evidence of a plan; sign or time-stamp it later.",
         "audit": "Check evidence offline: no plan, no ledger, no cloud.",
         "waive": "Sign a waiver: let one condition go, until a day.",
-        "ledger": "Copy the ledger, the only memory of a migration.",
+        "ledger": "Copy or check the ledger, the only memory of a migration.",
         "adopt": "Take over what was moved already when a ledger is lost.",
     },
     "Host": {
@@ -114,6 +114,7 @@ GROUPS: Final[Mapping[str, Group]] = {
         help="Look after the ledger, the only memory of a migration.",
         verbs={
             "backup": "Copy it as it is now, also while a run is under way.",
+            "check": "Check all of it: every page, the journal, every row.",
         },
     ),
     "providers": Group(

@@ -35,10 +35,9 @@ def sound_ledger(desk: Desk) -> Iterator[Ledger]:
         ledger = desk.read_ledger()
     try:
         with ledger.snapshot():
-            ledger.check()
+            ledger.reconcile()
             demand_datasets(ledger, desk.loaded)
             name_of(ledger)
-            ledger.reconcile()
             yield ledger
     finally:
         ledger.close()

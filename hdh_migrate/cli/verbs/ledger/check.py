@@ -1,0 +1,45 @@
+"""`ledger check`: all of the ledger, as reports and whatever cannot be taken back check it."""
+
+from __future__ import annotations
+
+from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.ledgers import LedgerChecked
+from hdh_migrate.telemetry import size_text
+
+
+@verb(
+    examples=(
+        "ledger check plan.yaml",
+        "ledger check plan.yaml --state-dir /srv/state --json",
+    ),
+    exits=(
+        Exit.OK,
+        Exit.UNEXPECTED,
+        Exit.USAGE,
+        Exit.REFUSED,
+        Exit.DAMAGED,
+        Exit.INTERRUPTED,
+    ),
+    result=LedgerChecked,
+)
+def check(plan: Plan, *, as_json: AsJson = False, state_dir: StateDir = None) -> None:
+    """Check every page, the whole journal, and every row against it; changes nothing.
+
+    Other commands check what they read. A report, an approval, a switch, a finalize and a deletion
+    check all of it first, as this does. It reads the whole ledger, also while a run is under way.
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.session.views.checked import checked
+
+        told = checked(task.desk(plan, state_dir, dry=True))
+        lines = [
+            f"the ledger checks: {size_text(told['bytes'])}, every page of it",
+            f"{told['objects']} objects, each as the journal tells it",
+            f"{told['events']} events, chained; the last is {told['head']}",
+        ]
+        task.out.result(told, "\n".join(lines))
+
+    task.run(body)
