@@ -94,6 +94,7 @@ class Late(Objects):
              extra_of(obj), one.fold, one.parts, int(one.state), one.reason, ASKED_FIRST),
         )  # fmt: skip
         number = self._con.last_insert_rowid()
+        self._to_compare()
         self._moved(dataset, obj.size, None, one.state)
         if self._is_sealed(dataset):
             self._joins(dataset, leaf_of(obj), excluded=one.state is State.EXCLUDED)
@@ -111,6 +112,7 @@ class Late(Objects):
             (obj.size, obj.version, obj.modified, raw_digest(obj.md5), extra_of(obj), one.fold,
              one.parts, int(one.state), one.reason, number),
         )  # fmt: skip
+        self._to_compare()
         self._moved(dataset, size, State(state), None)
         self._moved(dataset, obj.size, None, one.state)
         if self._is_sealed(dataset):

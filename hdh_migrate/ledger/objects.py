@@ -17,8 +17,14 @@ if TYPE_CHECKING:
     from hdh_migrate.receipts import Matched, Sent
 
 
+COMPARED = "compared"
+"""What the ledger's memory calls whether all target addresses were compared with each other."""
+
+
 class Objects(Uploads):
     """Moves objects from state to state; a late receipt of an earlier attempt changes nothing."""
+
+    _uncompared = False
 
     # --- inventory -----------------------------------------------------------------------------
 
@@ -37,6 +43,7 @@ class Objects(Uploads):
         ]  # fmt: skip
         with self._using(write=True):
             self._con.executemany(self._sql["add_object"], rows)
+        self._to_compare()
         for state in {row[9] for row in rows}:
             sizes = [row[2] for row in rows if row[9] == state]
             delta = self._deltas.setdefault((dataset, state), [0, 0])
@@ -90,6 +97,21 @@ class Objects(Uploads):
                 (dataset, key_bytes(key)),
             )
         )
+
+    def compared(self) -> bool:
+        """Say whether `note_compared` was called, and no object got an address since."""
+        return self.meta(COMPARED) == "yes"
+
+    def note_compared(self) -> None:
+        """Remember that what `collisions` gives was dealt with."""
+        self.set_meta(COMPARED, "yes")
+        self._uncompared = False
+
+    def _to_compare(self) -> None:
+        """Remember, with the rows themselves, that one has an address that is not compared."""
+        if not self._uncompared:
+            self.set_meta(COMPARED, "no")
+            self._uncompared = True
 
     def collisions(self) -> list[tuple[int, int]]:
         """Return (object, dataset) of every object that shares its folded target address."""

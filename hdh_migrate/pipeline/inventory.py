@@ -68,7 +68,8 @@ class Inventory:
             else:
                 relook(ctx, dataset, self.decide)
                 before.append(dataset)
-        self.collisions()
+        if not ctx.ledger.compared():  # for it reads every row
+            self.collisions()
         return before
 
     def demand(self, batch: str) -> None:
@@ -257,6 +258,7 @@ class Inventory:
             if ledger.refuse(entry, dataset, Code.COLLISION):
                 detail = REFUSALS[Code.COLLISION]
                 ledger.finding(Code.COLLISION, detail, dataset=dataset, entry=entry)
+        ledger.note_compared()
         ledger.commit()
 
     def _gate(self, batch: str) -> None:

@@ -162,6 +162,12 @@ class InventoryLedger(Protocol):
     def adorned(self, dataset: int) -> Iterator[dict[str, Any]]:
         """Return metadata and tags of every object to move that has some."""
 
+    def compared(self) -> bool:
+        """Say whether `note_compared` was called, and no object got an address since."""
+
+    def note_compared(self) -> None:
+        """Remember that what `collisions` gives was dealt with."""
+
     def collisions(self) -> list[tuple[int, int]]:
         """Return (object, dataset) of every object that shares its folded target address."""
 

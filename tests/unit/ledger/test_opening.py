@@ -1,10 +1,11 @@
 """Opening costs the same whatever the ledger holds; what it does not read is checked later.
 
-See docs/decisions/0047-opening-a-ledger.md.
+See docs/decisions/0048-opening-a-ledger.md.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -169,3 +170,24 @@ def test_a_page_that_opening_does_not_read_is_noticed_by_who_reads_it(path: Path
                 look(ledger)
         finally:
             ledger.close()
+
+
+def test_addresses_are_to_be_compared_again_only_when_an_object_got_one(path: Path) -> None:
+    ledger = begun(path)
+    assert not ledger.compared()
+    comings: tuple[Callable[[Ledger], object], ...] = (
+        lambda it: it.add_page(1, [listed(1)], None),
+        lambda it: it.update(1, [listed(2)], []),
+        lambda it: it.update(1, [], [(1, listed(1))]),
+    )
+    for comes in comings:
+        comes(ledger)
+        ledger.close()
+        ledger = opened(path)
+        assert not ledger.compared()
+        ledger.note_compared()
+        ledger.commit()
+        ledger.close()
+        ledger = opened(path)
+        assert ledger.compared()
+    ledger.close()
