@@ -3,31 +3,51 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Refused, UsageError
 from hdh_migrate.folders import STATE_DIR, demand_private, ledger_path
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import TargetLimits
-from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.excused import Waived
-from hdh_migrate.pipeline.fencing import Fencing
-from hdh_migrate.pipeline.retrying import Retrying
-from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.ports.run import Clock, Progress
 from hdh_migrate.session.policy.unshared import demand_ours
 from hdh_migrate.session.views.outlook import check
 from hdh_migrate.session.views.probed import limits_of
 from hdh_migrate.telemetry import SystemClock
-from hdh_migrate.wiring import ENGINES, SOURCES, OpenEngine, Services, Sources, plan_of
 from hdh_migrate.wiring.chosen import is_rehearsal
-from hdh_migrate.wiring.context import context_of, retrying
+from hdh_migrate.wiring.sources import SOURCES, Sources, plan_of
 from hdh_migrate.wiring.targets import Network
+
+if TYPE_CHECKING:
+    from hdh_migrate.clocks import Judge
+    from hdh_migrate.pipeline.context import Context
+    from hdh_migrate.pipeline.excused import Waived
+    from hdh_migrate.pipeline.fencing import Fencing
+    from hdh_migrate.pipeline.retrying import Retrying
+    from hdh_migrate.pipeline.runner import BatchOrder
+    from hdh_migrate.wiring import OpenEngine, Services
+
+
+class _Shipped(Mapping[str, "OpenEngine"]):
+    """The engines that there are, imported by who asks for one."""
+
+    def __getitem__(self, kind: str) -> OpenEngine:
+        from hdh_migrate.wiring.workers import ENGINES
+
+        return ENGINES[kind]
+
+    def __iter__(self) -> Iterator[str]:
+        from hdh_migrate.wiring.workers import ENGINES
+
+        return iter(ENGINES)
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +63,7 @@ class Desk:
     marked: threading.Event = field(default_factory=threading.Event)
     """Whether somebody was told that this is a rehearsal."""
 
-    engines: Mapping[str, OpenEngine] = field(default_factory=lambda: ENGINES)
+    engines: Mapping[str, OpenEngine] = field(default_factory=_Shipped)
     """Who does the work, by kind."""
 
     sources: Sources = field(default_factory=lambda: SOURCES)
@@ -88,7 +108,7 @@ class Desk:
             progress=progress,
             stop=stop,
             clock=SystemClock(),
-            engines=ENGINES if engines is None else engines,
+            engines=_Shipped() if engines is None else engines,
             sources=sources,
         )
 
@@ -113,6 +133,8 @@ class Desk:
         if is_rehearsal(loaded.plan, loaded.base) and not self.marked.is_set():
             self.marked.set()
             self.progress.note("rehearsal: source and target are both on this machine")
+        from hdh_migrate.wiring.services import Services
+
         return Services.open(
             loaded.plan,
             loaded.base,
@@ -128,6 +150,8 @@ class Desk:
         self, services: Services, ledger: Ledger, judge: Judge, fencing: Fencing | None = None
     ) -> Context:
         """Return what the steps of one run share; its ledger is bound to the plan by now."""
+        from hdh_migrate.wiring.context import context_of
+
         return context_of(
             services,
             ledger,
@@ -143,6 +167,8 @@ class Desk:
 
     def retrying(self) -> Retrying:
         """Return how one verb tries again what may work later."""
+        from hdh_migrate.wiring.context import retrying
+
         return retrying(self.loaded.plan, self.clock, self.stop)
 
     def batches(self, selected: Sequence[str]) -> list[BatchOrder]:
@@ -151,6 +177,8 @@ class Desk:
         Raises:
             UsageError: a selected batch is not in the plan.
         """
+        from hdh_migrate.pipeline.runner import BatchOrder
+
         ordered = [
             BatchOrder(name=batch.name, needs=tuple(batch.needs))
             for batch in self.loaded.plan.ordered_batches()

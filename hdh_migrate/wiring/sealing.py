@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hdh_migrate.pipeline.cutover.scene import Consumer
 from hdh_migrate.plan.cutover import Smoke
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.sealing import Envelopes
@@ -15,6 +15,9 @@ from hdh_migrate.wiring.envelopes import envelopes_for
 from hdh_migrate.wiring.opened import Opened
 from hdh_migrate.wiring.targets import Network, open_target
 from hdh_migrate.wiring.vault import Vault
+
+if TYPE_CHECKING:
+    from hdh_migrate.pipeline.cutover.scene import Consumer
 
 
 def load_recipients(plan: Plan, base: Path) -> tuple[str, ...]:
@@ -59,6 +62,7 @@ def open_consumer(
     Raises:
         KeyUnavailable: a reference or a key file cannot be read.
     """
+    from hdh_migrate.pipeline.cutover.scene import Consumer
     from hdh_migrate.targets.s3 import S3Reader
 
     place = open_target(plan, smoke.credential, vault, network=network)

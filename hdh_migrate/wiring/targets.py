@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hdh_migrate.door import Addresses, Door, Resolve
 from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import AccessKey
-from hdh_migrate.targets.s3_endpoint import S3Endpoint
-from hdh_migrate.transport import Tls, Transport
 from hdh_migrate.wiring.chosen import endpoint_of, is_rehearsal, profile_of
-from hdh_migrate.wiring.entries import open_entry, signing
-from hdh_migrate.wiring.told import Entry
-from hdh_migrate.wiring.trust import trust_of
-from hdh_migrate.wiring.vault import Vault
+
+if TYPE_CHECKING:
+    from hdh_migrate.targets.s3_endpoint import S3Endpoint
+    from hdh_migrate.transport import Tls
+    from hdh_migrate.wiring.told import Entry
+    from hdh_migrate.wiring.vault import Vault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,8 @@ def open_target(
     Raises:
         KeyUnavailable: a reference cannot be read.
     """
+    from hdh_migrate.wiring.entries import open_entry
+
     network = network or Network()
     return open_entry(
         entry_of(plan, credential, vault.base),
@@ -52,6 +55,9 @@ def open_target(
 
 def entry_of(plan: Plan, credential: AccessKey, base: Path) -> Entry:
     """Return what is known of the plan's target, entered with one credential."""
+    from hdh_migrate.wiring.told import Entry
+    from hdh_migrate.wiring.trust import trust_of
+
     profile, url = profile_of(plan, base), endpoint_of(plan, base)
     local = is_loopback(url)
     tls = trust_of(plan.target.tls, base)
@@ -78,6 +84,10 @@ def open_elsewhere(
     Raises:
         KeyUnavailable: a reference cannot be read.
     """
+    from hdh_migrate.targets.s3_endpoint import S3Endpoint
+    from hdh_migrate.transport import Transport
+    from hdh_migrate.wiring.entries import signing
+
     token = credential.session_token
     sign = signing(credential.id, credential.secret, token, vault, region)
     transport = Transport(sign=sign, tls=tls, door=Door.named(url, local=is_loopback(url)))

@@ -21,8 +21,6 @@ from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.pointers import Pointer
 from hdh_migrate.plan.shapes import Loc
 from hdh_migrate.plan.trust import tls_sections
-from hdh_migrate.session.policy import waivers
-from hdh_migrate.session.policy.reporters import report_key
 from hdh_migrate.wiring.chosen import profile_of
 
 LARGEST = 64 << 20
@@ -40,6 +38,10 @@ def contents_of(loaded: LoadedPlan, identity: str | None) -> dict[str, str]:
     Raises:
         KeyUnavailable: a key or its passphrase cannot be read.
     """
+    # These bring the signatures: who only opens a plan needs none.
+    from hdh_migrate.session.policy import waivers
+    from hdh_migrate.session.policy.reporters import report_key
+
     plan, base = loaded.plan, loaded.base
     found = {
         where: digest

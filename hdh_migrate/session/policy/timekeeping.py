@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 from hdh_migrate.clocks import Judge, Moment, Witness
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.ledger import Ledger
-from hdh_migrate.transport import Transport
-from hdh_migrate.wiring import Services
-from hdh_migrate.wiring.services import witnesses_of
 
 if TYPE_CHECKING:
     from hdh_migrate.ports.run import Clock
+    from hdh_migrate.transport import Transport
+    from hdh_migrate.wiring import Services
 
 
 def judge_for(clock: Clock, opened: Sequence[Services], ledger_path: Path) -> Judge:
@@ -32,6 +31,8 @@ def judge_for(clock: Clock, opened: Sequence[Services], ledger_path: Path) -> Ju
 
 def judge_over(clock: Clock, transports: Iterable[Transport], ledger_path: Path) -> Judge:
     """Return who judges for a verb that contacts some endpoint and is no run."""
+    from hdh_migrate.wiring.services import witnesses_of
+
     kept = tuple(transports)
     return Judge(
         clock,

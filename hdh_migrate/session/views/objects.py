@@ -13,7 +13,6 @@ from hdh_migrate.ledger import Ledger
 from hdh_migrate.model import DatasetRow, State
 from hdh_migrate.results.looks import Cause, Causes, ObjectLine
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.policy.excuses import excuses_now
 
 _STATES: Final = {state.name.lower(): state for state in State}
 _GRAVITY: Final = (Severity.BLOCKER, Severity.FINDING, Severity.NOTE)
@@ -92,6 +91,8 @@ def causes(desk: Desk, *, show_names: bool = False) -> Causes:
     ledger = desk.read_ledger()
     found: dict[tuple[str, str, str | None], Cause] = {}
     try:
+        from hdh_migrate.session.policy.excuses import excuses_now  # it brings the signatures
+
         waived = excuses_now(desk, ledger)
         for one in ledger.findings():
             key = (one["code"], one["severity"], one["dataset"])

@@ -12,7 +12,6 @@ from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import ledger_path, whole
 from hdh_migrate.model import Problem, TargetLimits
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.targets.probing.keeping import lock_trait
 from hdh_migrate.targets.probing.record import FORMAT, lowered, observed
 from hdh_migrate.wiring import chosen
 from hdh_migrate.wiring.chosen import endpoint_of, profile_of
@@ -94,6 +93,8 @@ FOLDING = {
 
 def missing(plan: Plan, record: Mapping[str, Any] | None) -> list[Problem]:
     """Return what the plan needs and the last probe found missing; unknown is not missing."""
+    from hdh_migrate.targets.probing.keeping import lock_trait  # it brings all that probes
+
     where = "target, as last probed"
     hint = 'if the host was mended since, run "hdh-migrate probe" again'
     found = [

@@ -13,18 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hdh_migrate.errors import AuthFailed, KeyUnavailable, Refused
-from hdh_migrate.ports.stores import Source
-from hdh_migrate.ports.switching import Eraser, FreezeProbe
-from hdh_migrate.transport import Transport
-from hdh_migrate.wiring.opened import Opened
 from hdh_migrate.wiring.sources.kind import Claims, SourceKind, transport_to
-from hdh_migrate.wiring.told import Section
-from hdh_migrate.wiring.vault import Vault
 
 if TYPE_CHECKING:
     from hdh_migrate.plan.cutover import Decommission
     from hdh_migrate.plan.model import Plan
     from hdh_migrate.plan.sides import SourceSection
+    from hdh_migrate.ports.stores import Source
+    from hdh_migrate.ports.switching import Eraser, FreezeProbe
+    from hdh_migrate.transport import Transport
+    from hdh_migrate.wiring.opened import Opened
+    from hdh_migrate.wiring.vault import Vault
 
 Sources = Mapping[str, SourceKind[Any]]
 """What there is of each kind of source that a plan may name."""
@@ -107,6 +106,8 @@ def open_told(told: Mapping[str, Any], vault: Vault, sources: Sources = SOURCES)
     kind = sources.get(told["kind"])
     if kind is None:
         raise _unable(told["kind"], "it is not known here")
+    from hdh_migrate.wiring.told import Section
+
     return _told(lambda: kind.read(Section(told), vault))
 
 
@@ -141,6 +142,8 @@ def open_freeze_probe(
     """
     freeze = plan.freeze
     if freeze is None or freeze.kind == "statement":
+        from hdh_migrate.wiring.opened import Opened
+
         return Opened(thing=None)
     kind = _of(plan, sources)
     if (opens := kind.trial) is None:

@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from hdh_migrate.door import Addresses, Door
 from hdh_migrate.model import Problem
-from hdh_migrate.ports.stores import Source
-from hdh_migrate.ports.switching import Eraser, FreezeProbe
-from hdh_migrate.transport import Transport
-from hdh_migrate.wiring.opened import Opened
-from hdh_migrate.wiring.trust import trust_of
-from hdh_migrate.wiring.vault import Vault
 
 if TYPE_CHECKING:
     from hdh_migrate.plan.consent import DeniedWrite
     from hdh_migrate.plan.cutover import Decommission
     from hdh_migrate.plan.sides import SourceSection
+    from hdh_migrate.ports.stores import Source
+    from hdh_migrate.ports.switching import Eraser, FreezeProbe
+    from hdh_migrate.transport import Transport
+    from hdh_migrate.wiring.opened import Opened
+    from hdh_migrate.wiring.vault import Vault
 
 S = TypeVar("S", bound="SourceSection")
 
@@ -65,6 +64,9 @@ class SourceKind(Generic[S]):
 
 def transport_to(section: SourceSection, base: Path) -> Transport:
     """Return a transport that reaches this source and nothing else; `base` is the plan's folder."""
+    from hdh_migrate.transport import Transport
+    from hdh_migrate.wiring.trust import trust_of
+
     if section.is_contacted:
         door = Door.named(section.address, local=section.is_local)
         return Transport(door=door, tls=trust_of(section.trusts, base))
