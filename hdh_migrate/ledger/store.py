@@ -242,7 +242,7 @@ class Store:
         """Walk the journal from where it was walked before; what that costs does not grow.
 
         A page is checked against its checksum whenever it is read. Whoever does what cannot be
-        taken back checks all (docs/decisions/0049-opening-a-ledger.md).
+        taken back checks all (docs/decisions/0050-opening-a-ledger.md).
 
         Raises:
             LedgerDamaged: something does not add up.

@@ -1,7 +1,7 @@
 """What every S3 verb needs: addresses, two signed clients, and errors put into our words.
 
 boto3 speaks for buckets, locks, tags and what an upload holds, and is loaded when that is first
-asked; what every run begins with is ours (docs/decisions/0048-what-a-start-costs.md). It opens no
+asked; what every run begins with is ours (docs/decisions/0049-what-a-start-costs.md). It opens no
 connection of its own: what it has signed goes through the same `Transport` as object bytes, with
 its door, pins and counters. Both ignore the host's ambient AWS settings, follow no redirect and
 leave retrying to the caller.

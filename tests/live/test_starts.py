@@ -1,6 +1,6 @@
 """What a start costs is counted in what it imports, for no machine is busy in that.
 
-See docs/decisions/0048-what-a-start-costs.md.
+See docs/decisions/0049-what-a-start-costs.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Opening costs the same whatever the ledger holds; what it does not read is checked later.
 
-See docs/decisions/0049-opening-a-ledger.md.
+See docs/decisions/0050-opening-a-ledger.md.
 """
 
 from __future__ import annotations
