@@ -8,8 +8,10 @@ from hdh_migrate.orders import (
     BeginOrder,
     CompleteItem,
     CompleteOrder,
+    DigestOrder,
     HeldPart,
     Order,
+    OrderItem,
     PartItem,
     PartOrder,
     PutOrder,
@@ -57,4 +59,5 @@ EVERY_KIND: tuple[Order, ...] = (
             ),
         ),
     ),
+    DigestOrder(dataset="d", objects=(OrderItem(**ABOUT),)),
 )  # fmt: skip

@@ -35,6 +35,7 @@ from hdh_migrate.orders import Order, OrderItem, PutOrder
 from hdh_migrate.receipts import (
     Begun,
     Completed,
+    Digested,
     Doubted,
     Drifted,
     EndpointTraffic,
@@ -67,6 +68,7 @@ RECEIPTS: list[FromWorker] = [
     Resumed(**OF, held=()),
     Completed(**OF),
     Gone(**OF),
+    Digested(**OF, sha256="aa"),
     Matched(
         **OF, level="full", at="2026-01-01T00:00:00.000Z", sha256="aa", stored_sha256=None,
         beside=((Code.TAGS_LOST, "one"),),
