@@ -122,13 +122,16 @@ def _digest(loaded: LoadedPlan, where: str, path: str) -> str | None:
 
 
 def digest_of_file(path: Path) -> str | None:
-    """Return `sha256:` and the digest of a file, None when it is none, unreadable, or very large.
+    """Return `sha256:` and the digest of a file, None when it is none or unreadable.
 
-    A word of a command may name anything, a device or a dataset too.
+    A word of a command may name anything, a device or a dataset too: of a very large file it is
+    `size:` and its bytes, so that another size is told.
     """
     try:
-        if not path.is_file() or path.stat().st_size > LARGEST:
+        if not path.is_file():
             return None
+        if (size := path.stat().st_size) > LARGEST:
+            return f"size:{size}"
         with path.open("rb") as file:
             return f"sha256:{file_digest(file, 'sha256').hexdigest()}"
     except OSError:

@@ -13,7 +13,7 @@ from hdh_migrate.errors import Refused
 from hdh_migrate.events.run import ContentsTold
 from hdh_migrate.ledger import Ledger
 from hdh_migrate.plan.loader import LoadedPlan, load
-from hdh_migrate.session.policy.contents import contents_of, demand_known, tell_contents
+from hdh_migrate.session.policy.contents import LARGEST, contents_of, demand_known, tell_contents
 from tests.support.quiet import FakeClock
 from tests.unit.plan.builders import full
 
@@ -72,6 +72,13 @@ def test_waivers_are_told_though_their_files_go_before_a_report(
     assert tell_contents(ledger, loaded, None) == [f"waivers/{waiver.name}"]
     first, _ = (event.files for _, event in ledger.events(ContentsTold))
     assert first[f"waivers/{waiver.name}"] == digest("{}\n")
+
+
+def test_a_program_too_large_to_be_read_is_told_by_its_size(loaded: LoadedPlan) -> None:
+    program = loaded.base / "bin" / "alias"
+    os.truncate(program, LARGEST + 1)  # sparse
+    told = {what for name, what in contents_of(loaded, None).items() if name.endswith("[0]")}
+    assert f"size:{LARGEST + 1}" in told
 
 
 def test_what_is_no_plain_file_is_not_read(loaded: LoadedPlan) -> None:
