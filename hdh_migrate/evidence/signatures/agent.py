@@ -77,15 +77,20 @@ def agent_key(public: Ed25519PublicKey, environ: Mapping[str, str] | None = None
     return AgentKey(public, where)
 
 
-def public_of(line: bytes) -> Ed25519PublicKey | None:
-    """Return the key in a line of OpenSSH's (`ssh-ed25519 AAAA... comment`); None: it is no such.
+def public_of(content: bytes) -> Ed25519PublicKey | None:
+    """Return the key in OpenSSH's line (`ssh-ed25519 AAAA... comment`); None: it is no such.
 
     Raises:
-        KeyUnavailable: it is a key of another kind.
+        KeyUnavailable: it is a key of another kind, or there are more lines than one.
     """
-    words = line.split(None, 2)
+    words = content.split(None, 2)
     if len(words) < 2 or not words[0].startswith((b"ssh-", b"sk-ssh-", b"ecdsa-", b"sk-ecdsa-")):
         return None
+    if len(content.strip().splitlines()) > 1:
+        raise KeyUnavailable(
+            "more than one line, where one key was asked for",
+            hint="give a file of the one key alone: nobody should sign with a key unseen",
+        )
     if words[0] != KIND:
         raise KeyUnavailable(
             "an OpenSSH key of another kind than ssh-ed25519",

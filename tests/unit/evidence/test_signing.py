@@ -20,6 +20,7 @@ from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable
 from hdh_migrate.evidence.signatures.signing import (
     STATEMENT_TYPE,
     Signer,
+    import_public,
     load_signer,
     load_verifier,
     new_report_key,
@@ -339,3 +340,16 @@ def test_whose_a_locked_key_is_is_found_out_once(tmp_path: Path) -> None:
     other.replace(private)
     assert public_half(private, phrase) != found[0]
     assert len(asked) == 2
+
+
+def test_of_a_file_with_two_ssh_keys_none_is_taken_over(tmp_path: Path) -> None:
+    def line() -> bytes:
+        public = Ed25519PrivateKey.generate().public_key()
+        return public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH) + b" somebody\n"
+
+    (tmp_path / "one.pub").write_bytes(line())
+    (tmp_path / "two.pub").write_bytes(line() + line())
+    import_public(tmp_path / "one.pub", tmp_path / "keys", "dpo")
+    with pytest.raises(KeyUnavailable, match="more than one line"):
+        import_public(tmp_path / "two.pub", tmp_path / "keys", "ciso")
+    assert not (tmp_path / "keys" / "ciso.pub").exists()
