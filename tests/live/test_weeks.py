@@ -1,0 +1,91 @@
+"""Eight weeks of one migration, played at the command line on real servers (issue 13).
+
+What an operator does in months, in the order in which it happens: batches are added, changed and
+amended, the source lives on, the target loses objects, the ledger is lost. After each week an
+outsider counts (`tests/support/season.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import pytest
+
+from tests.support.fixtures import Bucket, Container
+from tests.support.season import Season, season
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+
+@pytest.fixture
+def play(tmp_path: Path, container: Container, bucket: Bucket) -> Season:
+    made = season(tmp_path, container, bucket)
+    for number in range(5):
+        made.blob(f"pmsi/{number}.csv", b"%d,2,3\n" % number * 200)
+    made.blob("pmsi/_tmp/scratch", b"left behind")
+    for number in range(3):
+        made.blob(f"scans/{number}.raw", bytes([number]) * 70_000)
+    made.dataset("pmsi", "pmsi/", exclude=[{"glob": "_tmp/**", "reason": "scratch"}])
+    made.batch("pilot", "pmsi")
+    made.write()
+    return made
+
+
+def count(play: Season, excluded: set[str], gone: Collection[str] = ()) -> None:
+    """Count as an outsider: every blob is at the target, byte by byte, or excluded by a rule.
+
+    Of what is `gone` at the source the target keeps what it had.
+    """
+    source = play.source()
+    moved = {key for key in source if key not in excluded}
+    assert set(play.stored()) == {f"in/{key}.c4gh" for key in (*moved, *gone)}
+    for key in moved:
+        assert play.opened(key) == source[key], key
+    play.audit()
+
+
+SCRATCH = {"pmsi/_tmp/scratch"}
+
+
+def test_eight_weeks(play: Season) -> None:
+    # Week 1: the pilot.
+    play.call("run", expect=0)
+    count(play, SCRATCH | {f"scans/{number}.raw" for number in range(3)})
+    assert play.counted() == {"pilot": {"excluded": 1, "verified": 5}}
+
+    # Week 2: a batch is added; another is planned and changed before it begins; a credential gets
+    # another name, and speed another limit.
+    for number in range(2):
+        play.blob(f"later/{number}.bin", bytes(number + 1))
+    play.dataset("scans", "scans/")
+    play.batch("imaging", "scans", needs=["pilot"])
+    play.dataset("later", "later/wrong/")
+    play.batch("later", "later")
+    play.write()
+    play.call("run", "--batch", "imaging", expect=0)
+    play.plan["datasets"][2]["source"]["prefix"] = "later/"
+    play.plan["datasets"][2]["target"]["prefix"] = "in/later/"
+    play.plan["source"]["credential"]["value"] = "env:OTHER_SAS"
+    play.environ["OTHER_SAS"] = play.environ.pop("S_SAS")
+    play.plan["limits"]["bandwidth"] = "50MiB/s"
+    play.write()
+    play.call("run", expect=0)
+    count(play, SCRATCH)
+    assert play.counted() == {
+        "pilot": {"excluded": 1, "verified": 5},
+        "imaging": {"verified": 3},
+        "later": {"verified": 2},
+    }
+    assert set(play.attempts().values()) == {0, 1}  # nothing was sent twice; the scratch never
+
+    # Week 3: the source lives: one blob more, one other, one gone.
+    play.blob("pmsi/5.csv", b"new")
+    play.blob("pmsi/1.csv", b"corrected")
+    play.container.client.delete_blob("pmsi/2.csv")
+    before = play.stored()
+    play.call("run", "--refresh", expect=4)  # what vanished is a finding
+    after = play.stored()
+    assert after.keys() - before.keys() == {"in/pmsi/5.csv.c4gh"}
+    assert {key for key in before if after[key] != before[key]} == {"in/pmsi/1.csv.c4gh"}
+    count(play, SCRATCH, gone={"pmsi/2.csv"})
