@@ -7,6 +7,7 @@ outsider counts (`tests/support/season.py`).
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection
 from pathlib import Path
 
@@ -89,3 +90,13 @@ def test_eight_weeks(play: Season) -> None:
     assert after.keys() - before.keys() == {"in/pmsi/5.csv.c4gh"}
     assert {key for key in before if after[key] != before[key]} == {"in/pmsi/1.csv.c4gh"}
     count(play, SCRATCH, gone={"pmsi/2.csv"})
+
+    # Week 7: a second machine starts by mistake, with a copy of the state; then it takes over.
+    copied = play.folder / "elsewhere"
+    shutil.copytree(play.folder / ".hdh-migrate", copied)
+    play.blob("scans/3.raw", b"one more")
+    play.call("run", "--refresh", expect=4)
+    held = play.stored()
+    refused = play.call("run", "--refresh", state=copied, expect=11)
+    assert "--take-over" in refused["error"]["hint"]
+    assert play.stored() == held
