@@ -91,6 +91,23 @@ def test_eight_weeks(play: Season) -> None:
     assert {key for key in before if after[key] != before[key]} == {"in/pmsi/1.csv.c4gh"}
     count(play, SCRATCH, gone={"pmsi/2.csv"})
 
+    # Week 5: the target loses an object, spoils one, and somebody writes over a third.
+    ours = play.read("in/scans/2.raw.c4gh")
+    play.bucket.client.delete_object(Bucket=play.bucket.name, Key="in/scans/0.raw.c4gh")
+    play.spoil("in/scans/1.raw.c4gh")
+    play.bucket.client.put_object(
+        Bucket=play.bucket.name, Key="in/scans/2.raw.c4gh", Body=bytes(len(ours))
+    )
+    told = play.call("verify", "--again", expect=5)
+    found = [one["found"] for look in told["looks"] for one in look["differing"]]
+    assert sorted(found) == ["damaged", "gone", "replaced"]
+    play.call("verify", "--again", "--restore", "all", expect=4)
+    play.call("run", expect=4)
+    (kept,) = (key for key in play.stored() if ".hdh-kept-" in key)
+    assert play.read(kept) == bytes(len(ours))
+    play.bucket.client.delete_object(Bucket=play.bucket.name, Key=kept)  # as its owner says
+    count(play, SCRATCH, gone={"pmsi/2.csv"})
+
     # Week 7: a second machine starts by mistake, with a copy of the state; then it takes over.
     copied = play.folder / "elsewhere"
     shutil.copytree(play.folder / ".hdh-migrate", copied)

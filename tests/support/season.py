@@ -118,6 +118,14 @@ class Season:
         body: bytes = reply["Body"].read()
         return body
 
+    def spoil(self, stored: str) -> None:
+        """Turn one bit of an object; its metadata stay, as they do when a disk fails."""
+        client, name = self.bucket.client, self.bucket.name
+        tag = client.head_object(Bucket=name, Key=stored)["Metadata"]
+        body = bytearray(self.read(stored))
+        body[len(body) // 2] ^= 1
+        client.put_object(Bucket=name, Key=stored, Body=bytes(body), Metadata=tag)
+
     def opened(self, key: str) -> bytes:
         """Open one stored object as the escrow's holder would, with the reference package."""
         for name in ("crypt4gh", "crypt4gh.header"):
