@@ -46,6 +46,29 @@ def count(play: Season, excluded: set[str], gone: Collection[str] = ()) -> None:
     play.audit()
 
 
+def compare(play: Season, exits: int) -> None:
+    """Hold what `status`, `errors` and a dry run say against the ledger, asked by SQL."""
+    told = {one["batch"]: one["amounts"] for one in play.call("status", expect=0)["batches"]}
+    counted = play.counted()
+    for batch, amounts in told.items():
+        of = counted.get(batch, {})
+        waiting = sum(of.get(state, 0) for state in ("listed", "sending", "sent"))
+        assert amounts["verified"]["objects"] == of.get("verified", 0)
+        assert amounts["waiting"]["objects"] == waiting
+        assert amounts["failed"]["objects"] == of.get("failed", 0)
+        assert amounts["excluded"]["objects"] == of.get("excluded", 0)
+    causes = play.call("errors", expect=exits)["causes"]
+    assert {one["code"]: one["count"] for one in causes} == dict(
+        play.rows(
+            "SELECT code, count(*) FROM finding WHERE closed = 0 AND severity <> 'note' GROUP BY 1"
+        )
+    )
+    left = play.call("run", "--dry-run", expect=exits)["batches"]
+    for one in left:
+        of = counted.get(one["batch"], {})
+        assert one["objects"] == sum(of.get(state, 0) for state in ("listed", "sending"))
+
+
 SCRATCH = {"pmsi/_tmp/scratch"}
 
 
@@ -54,6 +77,9 @@ def test_eight_weeks(play: Season) -> None:
     play.call("run", expect=0)
     count(play, SCRATCH | {f"scans/{number}.raw" for number in range(3)})
     assert play.counted() == {"pilot": {"excluded": 1, "verified": 5}}
+
+    compare(play, 0)
+    first = play.bundles()[-1]
 
     # Week 2: a batch is added; another is planned and changed before it begins; a credential gets
     # another name, and speed another limit.
@@ -91,6 +117,22 @@ def test_eight_weeks(play: Season) -> None:
     assert {key for key in before if after[key] != before[key]} == {"in/pmsi/1.csv.c4gh"}
     count(play, SCRATCH, gone={"pmsi/2.csv"})
 
+    compare(play, 4)
+
+    # Week 4: a bound batch is given another rule, which holds from now on and moves nothing back.
+    play.plan["datasets"][0]["exclude"].append({"glob": "**/late-*", "reason": "ref. 21"})
+    play.write()
+    play.blob("pmsi/late-1.csv", b"not to be moved")
+    refused = play.call("run", "--refresh", expect=3)
+    assert "hdh-migrate amend" in refused["error"]["message"]
+    reason = ("--batch", "pilot", "--reason", "ref. 21")
+    play.call("amend", *reason, expect=0)
+    play.call("amend", *reason, "--execute", expect=0)
+    held = play.stored()
+    play.call("run", "--refresh", expect=4)
+    assert play.stored() == held
+    count(play, SCRATCH | {"pmsi/late-1.csv"}, gone={"pmsi/2.csv"})
+
     # Week 5: the target loses an object, spoils one, and somebody writes over a third.
     ours = play.read("in/scans/2.raw.c4gh")
     play.bucket.client.delete_object(Bucket=play.bucket.name, Key="in/scans/0.raw.c4gh")
@@ -106,7 +148,21 @@ def test_eight_weeks(play: Season) -> None:
     (kept,) = (key for key in play.stored() if ".hdh-kept-" in key)
     assert play.read(kept) == bytes(len(ours))
     play.bucket.client.delete_object(Bucket=play.bucket.name, Key=kept)  # as its owner says
-    count(play, SCRATCH, gone={"pmsi/2.csv"})
+    count(play, SCRATCH | {"pmsi/late-1.csv"}, gone={"pmsi/2.csv"})
+
+    compare(play, 4)
+
+    # Week 6: the ledger is lost; what is there already is taken over and not sent again.
+    kept_bundle = play.folder / "kept"
+    shutil.copytree(play.bundles()[-1], kept_bundle)
+    held = play.stored()
+    shutil.rmtree(play.state)
+    play.call("adopt", "--bundle", str(kept_bundle), expect=0)
+    play.call("run", "--take-over", "--reason", "the machine burned", expect=0)
+    assert play.stored() == held
+    count(play, SCRATCH | {"pmsi/late-1.csv"}, gone={"pmsi/2.csv"})
+
+    compare(play, 0)
 
     # Week 7: a second machine starts by mistake, with a copy of the state; then it takes over.
     copied = play.folder / "elsewhere"
