@@ -173,3 +173,20 @@ def test_eight_weeks(play: Season) -> None:
     refused = play.call("run", "--refresh", state=copied, expect=11)
     assert "--take-over" in refused["error"]["hint"]
     assert play.stored() == held
+
+    # ... and an old copy of the ledger, which does not know what was moved since, is no way round.
+    play.call("run", "--take-over", "--reason", "drill", state=copied, expect=0)
+    play.call("run", "--refresh", expect=11)
+
+    # Week 8: killed again and again, then proved.
+    for number in range(4, 10):
+        play.blob(f"scans/{number}.raw", bytes([number]) * 300_000)
+    for seconds in (0.9, 1.4, 1.9):
+        play.kill_after(seconds, "run", "--refresh", "--state-dir", str(copied))
+    play.call("run", "--refresh", state=copied, expect=4)
+    shutil.rmtree(play.folder / ".hdh-migrate")
+    copied.rename(play.folder / ".hdh-migrate")
+    count(play, SCRATCH | {"pmsi/late-1.csv"}, gone={"pmsi/2.csv"})
+    compare(play, 4)
+    last = play.bundles()[-1]
+    assert first.name < last.name

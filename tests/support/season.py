@@ -10,6 +10,7 @@ import io
 import json
 import logging
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -89,6 +90,15 @@ class Season:
             cwd=self.folder, env=os.environ | self.environ, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
+
+    def kill_after(self, seconds: float, verb: str, *more: str) -> None:
+        """Kill a command's whole process tree at a moment, wherever it is then."""
+        process = self.start(verb, *more)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
     # --- the source and its writers ----------------------------------------------------------
 
