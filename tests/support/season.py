@@ -10,6 +10,7 @@ import io
 import json
 import logging
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -178,6 +179,18 @@ class Season:
     def bundles(self) -> list[Path]:
         """Return the bundles, oldest first."""
         return sorted(one for one in (self.state / "reports").iterdir() if one.is_dir())
+
+    def keep(self) -> None:
+        """Lay the newest bundle aside, as an auditor does."""
+        newest = self.bundles()[-1]
+        shutil.copytree(newest, self.folder / "kept" / newest.name, dirs_exist_ok=True)
+
+    def compared(self, old: Path, new: Path) -> tuple[int, str]:
+        """Return how `audit compare` ended, and what it said."""
+        key = str(self.folder / "keys" / "report.pub")
+        words = ("audit", "compare", str(old), str(new), "--trust", key)
+        done = started(*words, env=os.environ)
+        return done.returncode, done.stdout + done.stderr
 
     def audit(self) -> Mapping[str, Any]:
         """Check the newest bundle with both verifiers; return ours's words."""
