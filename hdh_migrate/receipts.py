@@ -233,6 +233,18 @@ ObjectReceipt = (
 """What came of one object of an order, or of one part: at most 1 KB."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOn:
+    """So many bytes of an object are read back by now; nothing came of it yet.
+
+    A reading that begins anew tells fewer than the one before.
+    """
+
+    id: int
+    attempt: int
+    size: int
+
+
 # --- of an engine --------------------------------------------------------------------------------
 
 
@@ -251,7 +263,7 @@ class Lost:
     worker: int
 
 
-Receipt = ObjectReceipt | OrderDone | Lost
+Receipt = ObjectReceipt | ReadOn | OrderDone | Lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

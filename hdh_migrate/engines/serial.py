@@ -9,7 +9,14 @@ from typing import Any, TypeVar
 from hdh_migrate.engines.wire import FROM_WORKER, TO_WORKER, Assigned, Question, Vocabulary
 from hdh_migrate.orders import Order
 from hdh_migrate.ports.work import Recorder, Service
-from hdh_migrate.receipts import EndpointTraffic, ObjectReceipt, OrderDone, Receipt, SealIntent
+from hdh_migrate.receipts import (
+    EndpointTraffic,
+    ObjectReceipt,
+    OrderDone,
+    ReadOn,
+    Receipt,
+    SealIntent,
+)
 
 M = TypeVar("M")
 
@@ -38,7 +45,7 @@ class SerialEngine:
         orders, self._orders = self._orders, []
         done: list[Receipt] = []
 
-        def emit(receipt: ObjectReceipt) -> None:
+        def emit(receipt: ObjectReceipt | ReadOn) -> None:
             done.append(_carried(receipt, FROM_WORKER))
 
         def recorded(intent: SealIntent) -> bool:

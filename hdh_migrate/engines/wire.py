@@ -20,7 +20,7 @@ from typing import Any, Final, Generic, TypeVar, Union, get_args, get_origin, ge
 from hdh_migrate import orders, receipts
 from hdh_migrate.errors import MalformedMessage
 from hdh_migrate.orders import Order
-from hdh_migrate.receipts import EndpointTraffic, ObjectReceipt, OrderDone, SealIntent
+from hdh_migrate.receipts import EndpointTraffic, ObjectReceipt, OrderDone, ReadOn, SealIntent
 
 # --- what an engine and its workers say beside orders and receipts -------------------------------
 
@@ -83,7 +83,7 @@ class Farewell:
 
 
 ToWorker = Start | Assigned | Pause | Close | Answer
-FromWorker = ObjectReceipt | OrderDone | Question | Ready | Farewell
+FromWorker = ObjectReceipt | ReadOn | OrderDone | Question | Ready | Farewell
 
 KINDS: Final[Mapping[str, type[Any]]] = {
     "put": orders.PutOrder,
@@ -108,6 +108,7 @@ KINDS: Final[Mapping[str, type[Any]]] = {
     "drifted": receipts.Drifted,
     "failed": receipts.Failed,
     "returned": receipts.Returned,
+    "read-on": receipts.ReadOn,
     "order-done": receipts.OrderDone,
     "start": Start,
     "assigned": Assigned,

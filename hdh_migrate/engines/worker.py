@@ -41,7 +41,7 @@ from hdh_migrate.engines.wire import (
 )
 from hdh_migrate.errors import MalformedMessage, MigrateError
 from hdh_migrate.ports.work import Perform, Service
-from hdh_migrate.receipts import ObjectReceipt, OrderDone, SealIntent
+from hdh_migrate.receipts import ObjectReceipt, OrderDone, ReadOn, SealIntent
 from hdh_migrate.software import code_digest
 
 FAULT = 70
@@ -99,10 +99,10 @@ class _Outbox:
     def __init__(self, wire: Coordinator, questions: _Questions) -> None:
         self._wire = wire
         self._questions = questions
-        self._held: list[ObjectReceipt] = []
+        self._held: list[ObjectReceipt | ReadOn] = []
         self._since = time.monotonic()
 
-    def emit(self, receipt: ObjectReceipt) -> None:
+    def emit(self, receipt: ObjectReceipt | ReadOn) -> None:
         self._held.append(receipt)
         now = time.monotonic()
         if len(self._held) >= FLUSH_RECEIPTS or now - self._since > FLUSH_SECONDS:

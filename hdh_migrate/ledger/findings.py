@@ -8,10 +8,10 @@ from typing import Any
 
 from hdh_migrate.codes import Code
 from hdh_migrate.ledger.database import guarded
-from hdh_migrate.ledger.looking import Looking
+from hdh_migrate.ledger.looking import READING, Looking
 from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.telling import Telling
-from hdh_migrate.model import Looked, State, key_text
+from hdh_migrate.model import Looked, State, Tally, key_text
 
 SAMPLES_KEPT = 400
 """Of each step."""
@@ -77,6 +77,11 @@ class Findings(Looking, Telling):
                 for row in rows
             ]
             start = rows[-1][1] + b"\0"  # the very next key that there could be
+
+    def set_reading(self, batch: str, reading: Tally) -> None:
+        """Remember how much of a batch's objects that are being read back is read."""
+        told = {"batch": batch, "objects": reading.objects, "bytes": reading.size}
+        self.set_meta(READING, json.dumps(told))
 
     @all_or_nothing
     def sample(self, batch: str, step: str, objects: int, size: int) -> None:

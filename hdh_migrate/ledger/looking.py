@@ -8,14 +8,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
+from typing import Final
 
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.store import Store
 from hdh_migrate.model import Arrived, Grouped, Sample, State, Tally, Waiting, key_text
 
+READING: Final = "reading"
+"""How the ledger's memory calls what is being read back."""
+
 
 class Looking(Store):
     """Reads only."""
+
+    def reading(self, batch: str) -> Tally:
+        """Return how much of a batch's objects was read back when that was last told."""
+        told = json.loads(self.meta(READING) or "{}")
+        if told.get("batch") != batch:
+            return Tally()
+        return Tally(objects=int(told["objects"]), size=int(told["bytes"]))
 
     def tallies(self) -> dict[tuple[int, State], Tally]:
         """Return objects and bytes by dataset and state; what there is none of is left out."""

@@ -24,7 +24,11 @@ from hdh_migrate.pipeline.again import Again, failed
 from hdh_migrate.pipeline.beside import beside
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.ports.stores import TargetReader
-from hdh_migrate.receipts import Doubted, Failed, Matched
+from hdh_migrate.ports.work import Emit
+from hdh_migrate.receipts import Doubted, Failed, Matched, ObjectReceipt, ReadOn
+
+READ_ON = 16 * MIB
+"""How often it is told how far an object is read."""
 
 RESUME_AFTER = 64 * MIB
 """A cut reply is continued only after this much; before, reading anew is as quick."""
@@ -64,6 +68,11 @@ class PartDigests:
         self._digest = hashlib.sha256()
         more = self._number < len(self._lengths)
         self._left = self._lengths[self._number] if more else -1
+
+
+def unheard(receipt: ObjectReceipt | ReadOn) -> None:
+    """Hear nothing of how far an object is read."""
+    del receipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,19 +133,24 @@ class Checking:
         """Take what asks the source again; without it an object may have to be `doubted`."""
         assert again is not None or not box.reread, "who reads the source again must hold it"
         self._box, self._reader, self._source_again = box, reader, again
-        self._compare: Callable[[Route, VerifyItem], _Compared] = {
+        self._compare: Callable[[Route, VerifyItem, Emit], _Compared] = {
             "full": self._full,
             "stored": self._stored,
             "head": self._head,
         }[box.level]
 
-    def verify(self, route: Route, one: VerifyItem) -> Matched | Failed | Doubted:
-        """Give the verdict on one object, or say that it is doubted until its source was asked."""
+    def verify(
+        self, route: Route, one: VerifyItem, emit: Emit = unheard
+    ) -> Matched | Failed | Doubted:
+        """Give the verdict on one object, or say that it is doubted until its source was asked.
+
+        How far a large one is read is told on the way.
+        """
         compare = self._closely if _unsaid(one) else self._compare
         try:
-            found = self._box.retry(lambda: compare(route, one))
+            found = self._box.retry(lambda: compare(route, one, emit))
             if isinstance(found, Failed):  # read again before blaming the store
-                found = self._box.retry(lambda: compare(route, one))
+                found = self._box.retry(lambda: compare(route, one, emit))
         except Missing:
             return failed(one, Code.MISSING, Verdict.MISSING, "the target does not hold the object")
         except SourceChanged:
@@ -157,16 +171,16 @@ class Checking:
             beside=tuple(beside(self._box, self._reader, route, one, found.seen)),
         )
 
-    def _closely(self, route: Route, one: VerifyItem) -> _Compared:
+    def _closely(self, route: Route, one: VerifyItem, emit: Emit) -> _Compared:
         """Read in full an object of which only its plaintext's digest is known.
 
         It was adopted: nobody saw what was stored, so nothing less would be compared with
         anything. It counts at the plan's level all the same.
         """
-        found = self._full(route, one)
+        found = self._full(route, one, emit)
         return replace(found, level=self._box.level) if isinstance(found, _Same) else found
 
-    def _full(self, route: Route, one: VerifyItem) -> _Compared:
+    def _full(self, route: Route, one: VerifyItem, emit: Emit) -> _Compared:
         digests = _Digests(one)
         unsealer = self._box.envelopes.unsealer(
             size=one.size, write=digests.take, header=one.header
@@ -177,7 +191,7 @@ class Checking:
             unsealer.write(data)
 
         try:
-            seen = self._read(route, one, write)
+            seen = self._read(route, one, write, emit)
             unsealer.close()
         except UnsealFailed as error:
             return failed(one, Code.MISMATCH, Verdict.MISMATCH, str(error))
@@ -199,7 +213,7 @@ class Checking:
             seen=seen,
         )
 
-    def _stored(self, route: Route, one: VerifyItem) -> _Compared:
+    def _stored(self, route: Route, one: VerifyItem, emit: Emit) -> _Compared:
         digest = hashlib.sha256()
         parts = PartDigests.of(
             [part.stored_size for part in one.parts], [part.sealed_sha256 for part in one.parts]
@@ -210,7 +224,7 @@ class Checking:
             if parts is not None:
                 parts.update(data)
 
-        seen = self._read(route, one, write)
+        seen = self._read(route, one, write, emit)
         same = not parts.differing if parts else digest.hexdigest() == one.sealed_sha256
         if not same:
             return failed(one, Code.MISMATCH, Verdict.MISMATCH, "the stored bytes differ")
@@ -222,7 +236,8 @@ class Checking:
             seen=seen,
         )
 
-    def _head(self, route: Route, one: VerifyItem) -> _Compared:
+    def _head(self, route: Route, one: VerifyItem, emit: Emit) -> _Compared:
+        del emit
         stored = self._reader.head(route.target.bucket, route.target_key(one.key))
         if stored is None:
             raise Missing("the target does not hold the object")
@@ -231,20 +246,27 @@ class Checking:
         return _Same(level="head", at=self._box.clock.now(), sha256=one.sha256, seen=stored)
 
     def _read(
-        self, route: Route, one: VerifyItem | RecheckItem, write: Callable[[bytes], object]
+        self,
+        route: Route,
+        one: VerifyItem | RecheckItem,
+        write: Callable[[bytes], object],
+        emit: Emit = unheard,
     ) -> Stored:
-        """Read the whole stored object once.
+        """Read the whole stored object once, and tell of a large one how far it is read.
 
         A cut reply is continued where it broke when that saves much and the cut came after real
         progress; otherwise the error goes up and the digests begin anew.
         """
         stored = Stored(key=route.target_key(one.key), size=one.stored_size, etag=one.etag)
-        at = begun = 0
+        at = begun = told = 0
 
         def count(data: bytes) -> None:
-            nonlocal at
+            nonlocal at, told
             at += len(data)
             write(data)
+            if at - told >= READ_ON:
+                told = at
+                emit(ReadOn(id=one.id, attempt=one.attempt, size=min(at, one.size)))
 
         while True:
             span = Span(at, stored.size - at) if at else None

@@ -25,7 +25,7 @@ from hdh_migrate.errors import (
     Starved,
     Transient,
 )
-from hdh_migrate.model import Entry, Role, Verdict
+from hdh_migrate.model import Entry, Role, Tally, Verdict
 from hdh_migrate.orders import Order
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.ports.work import Engine, Recorder
@@ -35,6 +35,7 @@ from hdh_migrate.receipts import (
     ObjectReceipt,
     OrderDone,
     PartSent,
+    ReadOn,
     Returned,
     ReturnReason,
 )
@@ -90,6 +91,10 @@ class Dispatcher:
         self._record: Recorder | None = None
         self._committed = self._sampled = ctx.clock.monotonic()
         self._done = [0, 0]
+        self._reading: dict[int, int] = {}
+        """Bytes by object that is being read back."""
+        self._told: Tally | None = None
+        """What of these the ledger knows."""
         self._began = False
 
     def run(
@@ -135,8 +140,10 @@ class Dispatcher:
             self._ctx.engines.drop(grace=0.5 if self._ctx.stop.is_set() else 2.0)
             raise self._ending
 
-    def advance(self, objects: int, size: int) -> None:
-        """Count what a receipt finished."""
+    def advance(self, objects: int, size: int, *, of: int | None = None) -> None:
+        """Count what a receipt finished; what was told of an object `of` before is in its size."""
+        if of is not None:
+            size -= self._reading.pop(of, 0)
         self._done[0] += objects
         self._done[1] += size
         self._unreachable.clear()
@@ -178,6 +185,8 @@ class Dispatcher:
                 case Returned():
                     self._take_back(receipt)
                     self._apply(receipt)
+                case ReadOn():
+                    self._read_on(receipt)
                 case _:
                     self._apply(receipt)
         now = self._ctx.clock.monotonic()
@@ -190,6 +199,17 @@ class Dispatcher:
         self._sampled, self._began = now, True
         if self._keeps_pace:
             self._ctx.ledger.sample(self._batch, self._step, *self._done)
+            reading = Tally(objects=len(self._reading), size=sum(self._reading.values()))
+            if reading != self._told:
+                self._told = reading
+                self._ctx.ledger.set_reading(self._batch, reading)
+
+    def _read_on(self, receipt: ReadOn) -> None:
+        """Count how far an object is read; one that is read anew counts anew."""
+        more = receipt.size - self._reading.get(receipt.id, 0)
+        self._reading[receipt.id] = receipt.size
+        self._done[1] += more
+        self._ctx.progress.advance(0, more)
 
     def _take_back(self, receipt: Returned) -> None:
         match receipt.reason:

@@ -84,13 +84,13 @@ class Performer:
         Raises:
             KeyError: this process has not what such an order takes.
         """
-        for one, task in self._tasks(order, record):
+        for one, task in self._tasks(order, emit, record):
             if self._box.halt.is_set():
                 emit(Returned.of(order, one, ReturnReason.STOPPED, "the run is stopping"))
             else:
                 emit(self._outcome(order, one, task))
 
-    def _tasks(self, order: Order, record: Record) -> Iterator[Task]:
+    def _tasks(self, order: Order, emit: Emit, record: Record) -> Iterator[Task]:
         route = self._box.routes[order.dataset]
         match order:
             case PutOrder():
@@ -105,7 +105,8 @@ class Performer:
             case CompleteOrder():
                 yield from _each(route, order.objects, _held(self._sending, order).complete)
             case VerifyOrder():
-                yield from _each(route, order.objects, _held(self._checking, order).verify)
+                verify = partial(_held(self._checking, order).verify, emit=emit)
+                yield from _each(route, order.objects, verify)
             case AgainOrder():
                 yield from _each(route, order.objects, _held(self._again, order).doubted)
             case RecheckOrder():

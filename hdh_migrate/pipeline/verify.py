@@ -191,7 +191,7 @@ class Verify:
                     self._renamed(entry.dataset, detail)
                 else:
                     ledger.finding(code, detail, dataset=entry.dataset, entry=entry.id)
-        self._dispatch.advance(1, entry.obj.size)
+        self._dispatch.advance(1, entry.obj.size, of=entry.id)
 
     def _renamed(self, dataset: int, detail: str) -> None:
         """Tell once for a dataset that its host changes names of metadata, with a count."""
@@ -221,7 +221,7 @@ class Verify:
                 code.in_verify, receipt.detail,
                 dataset=entry.dataset, entry=entry.id,
             )  # fmt: skip
-        self._dispatch.advance(1, entry.obj.size)
+        self._dispatch.advance(1, entry.obj.size, of=entry.id)
 
     def _amended(self, entry: Entry, now: ObjectInfo) -> Entry:
         """Let the next attempt be at the object as the source describes it now."""

@@ -124,6 +124,9 @@ class Counts(Protocol):
     def sample(self, batch: str, step: str, objects: int, size: int) -> None:
         """Remember how far a step has come, for rates and ETA."""
 
+    def set_reading(self, batch: str, reading: Tally) -> None:
+        """Remember how much of a batch's objects that are being read back is read."""
+
     def samples(self, batch: str | None = None, step: str | None = None) -> list[Sample]:
         """Return the samples that are kept, oldest first; of one batch or step, or of all."""
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:  # only what moves or proves has a use for them; the rest starts sooner
     from hdh_migrate.orders import Order
-    from hdh_migrate.receipts import EndpointTraffic, ObjectReceipt, Receipt, SealIntent
+    from hdh_migrate.receipts import EndpointTraffic, ObjectReceipt, ReadOn, Receipt, SealIntent
 
-Emit: TypeAlias = "Callable[[ObjectReceipt], None]"
-"""Takes what came of one item of an order, as soon as it is known."""
+Emit: TypeAlias = "Callable[[ObjectReceipt | ReadOn], None]"
+"""Takes what came of one item of an order, as soon as it is known, and how far it is read."""
 
 Recorder: TypeAlias = "Callable[[Sequence[SealIntent]], Sequence[bool]]"
 """Makes intents durable and says of each whether its worker may go on; called by an engine."""

@@ -99,12 +99,18 @@ class Checked(TypedDict):
     why: list[str]
 
 
+class ReadBack(Moved):
+    """A verify; its `bytes` have those of `reading`: large objects that are being read."""
+
+    reading: Amount
+
+
 class StepsStatus(TypedDict):
     """The steps of a batch."""
 
     inventory: Listed
     transfer: Transferred
-    verify: Moved
+    verify: ReadBack
 
 
 class CutoverStatus(TypedDict):

@@ -179,7 +179,15 @@ def _compare_steps(con: sqlite3.Connection, batch: Any) -> None:
     sent, verified = _rows(con, name, "4, 5"), _rows(con, name, "5")
     every, failed = _rows(con, name, "0, 2, 3, 4, 5, 6"), _rows(con, name, "2, 6")
     done = _unverified(con, name) == 0
-    for step, reached, more in (("transfer", sent, arrived), ("verify", verified, 0)):
+    reading = con.execute(
+        "SELECT value ->> '$.objects', value ->> '$.bytes' FROM meta"
+        " WHERE name = 'reading' AND value ->> '$.batch' = ?",
+        (name,),
+    ).fetchone()
+    now = steps["verify"]["state"] == "under way"
+    read = tuple(reading) if reading and now else (0, 0)
+    assert _pair(steps["verify"]["reading"]) == read
+    for step, reached, more in (("transfer", sent, arrived), ("verify", verified, read[1])):
         told = steps[step]
         assert (told["objects"], told["bytes"]) == (reached[0], reached[1] + more)
         assert (told["of_objects"], told["of_bytes"]) == every

@@ -62,7 +62,10 @@ def batch(name: str, state: StepState = "done", *waits: str, **objects: int) -> 
         "steps": {
             "inventory": {"state": "done", "done": True, "objects": every, "bytes": 1000 * every},
             "transfer": sent,
-            "verify": moved(state, objects.get("verified", 0), every, rate=rate),
+            "verify": {
+                **moved(state, objects.get("verified", 0), every, rate=rate),
+                "reading": {"objects": 0, "bytes": 0},
+            },
         },
         "cutover": None, "states": {},
     }  # fmt: skip

@@ -35,6 +35,8 @@ class Seen:
     arrived: Mapping[int, Arrived]
     causes: Sequence[Grouped]
     samples: Sequence[Sample]
+    reading: Mapping[str, Tally]
+    """What is being read back, by batch."""
     waived: Mapping[int, Tally]
     """Failed objects that waivers let go, by dataset."""
     now: float | None
@@ -46,6 +48,7 @@ class Seen:
         rows = ledger.datasets()
         return cls(
             rows=rows,
+            reading={row.batch: ledger.reading(row.batch) for row in rows},
             waived={} if waived is nothing_waived else _let_go(ledger, rows, waived),
             tallies=ledger.tallies(),
             arrived=ledger.arrived(),
@@ -108,7 +111,9 @@ class Progress:
 
     def steps(self) -> StepsStatus:
         """Return how far each step has come."""
-        arrived = self._seen.parts(self._rows)
+        arrived, reading = self._seen.parts(self._rows), Tally()
+        if self._seen.fresh(self.name, Step.VERIFY):  # a reading that was ended begins anew
+            reading = self._seen.reading.get(self.name, reading)
         transfer = self._moved(Step.TRANSFER, arrived.size)
         return {
             "inventory": self._inventory(),
@@ -118,7 +123,7 @@ class Progress:
                     "objects": arrived.objects, "parts": arrived.parts, "bytes": arrived.size,
                 },
             },
-            "verify": self._moved(Step.VERIFY, 0),
+            "verify": {**self._moved(Step.VERIFY, reading.size), "reading": amount_of(reading)},
         }  # fmt: skip
 
     def _inventory(self) -> Listed:
