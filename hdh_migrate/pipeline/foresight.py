@@ -9,7 +9,7 @@ somebody else has taken.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -139,39 +139,34 @@ class Foresight:
 
     def _judge(self, found: list[Ahead]) -> None:
         """Say what becomes of each batch, as the runner goes through them."""
-        # With a quota, all inventories come before the first transfer.
+        by_name = {one.batch.name: one for one in found}
+        # What needs a batch that is left out is refused before anything is listed; and with a
+        # quota all inventories come before the first transfer.
+        left_out = [one for one in found if self._lacks(one, set(one.batch.needs) - set(by_name))]
         early = self._fresh.limits.quota_bytes is not None and any(one.refused for one in found)
-        ended, by_name = False, {one.batch.name: one for one in found}
+        ended = False
         for one in found:
-            if one.refused and not ended:
-                one.would, one.why = "refused", one.refused
-                ended = True
-            elif ended or early:
-                one.would, one.why = "not reached", list(one.refused)
+            refused = self._lacks(one, set(one.batch.needs) - set(by_name))
+            if not left_out and (early or not self._unmet(one, by_name)):
+                refused = one.refused
+            if refused and not ended:
+                one.would, one.why, ended = "refused", refused, True
+            elif ended or early or left_out:
+                one.would, one.why = "not reached", refused
             elif unmet := self._unmet(one, by_name):
-                one.why = unmet
-                one.would = "refused" if self._names_too_few(one) else "held back"
-                ended = one.would == "refused"
+                one.would, one.why = "held back", unmet
             elif not one.waits:
                 one.would = "nothing to do"
 
-    def _names_too_few(self, one: Ahead) -> bool:
-        return bool(self._selected) and not set(one.batch.needs) <= set(self._selected)
+    def _lacks(self, one: Ahead, needs: Iterable[str]) -> list[str]:
+        """Return what a batch lacks of needs that the run leaves out."""
+        found = ((need, self._unverified(need)) for need in sorted(needs))
+        return [_line(one, need, left) for need, left in found if left != 0]
 
-    def _unmet(self, one: Ahead, found: dict[str, Ahead]) -> list[str]:
-        lines = []
-        for need in one.batch.needs:
-            lacks = found[need].stays if need in found else self._unverified(need)
-            if lacks:
-                lines.append(
-                    f"batch {one.batch.name} needs batch {need}, of which {lacks} objects would not"
-                    " be verified"
-                )
-            elif lacks is None:
-                lines.append(
-                    f"batch {one.batch.name} needs batch {need}, of which not everything is listed"
-                )
-        return lines
+    def _unmet(self, one: Ahead, found: Mapping[str, Ahead]) -> list[str]:
+        """Return what a batch would lack of the needs that come before it."""
+        needs = [(need, found[need].stays) for need in one.batch.needs if need in found]
+        return [_line(one, need, left) for need, left in needs if left]
 
     def _unverified(self, need: str) -> int | None:
         """Return how many objects of a batch that is not asked for are not verified now."""
@@ -218,6 +213,14 @@ class Foresight:
         told: BatchForecast = {**forecast, "would": one.would, "why": one.why}
         told["notes"] += rules
         return told
+
+
+def _line(one: Ahead, need: str, left: int | None) -> str:
+    if left is None:
+        return f"batch {one.batch.name} needs batch {need}, of which not everything is listed"
+    return (
+        f"batch {one.batch.name} needs batch {need}, of which {left} objects would not be verified"
+    )
 
 
 def rates_of(kept: Context | None) -> Rates:
