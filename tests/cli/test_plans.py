@@ -56,7 +56,9 @@ def test_a_shipped_plan_is_dry_run_without_a_trace(
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan, sort_keys=False))
     keys_of(plan, tmp_path)
     placed = [
-        fill(dataset, number, azurite, tmp_path) for number, dataset in enumerate(plan["datasets"])
+        size
+        for number, dataset in enumerate(plan["datasets"])
+        for size in fill(dataset, number, azurite, tmp_path)
     ]
     for dataset in plan["datasets"]:
         make_bucket(moto, dataset["target"]["bucket"])
@@ -96,22 +98,37 @@ def keys_of(plan: dict[str, Any], folder: Path) -> None:
     new_report_key(folder / "keys", "report", None)
 
 
-def fill(dataset: dict[str, Any], number: int, azurite: Azurite, folder: Path) -> int:
-    """Put one object that the dataset's rules take where it belongs; return its size."""
+def fill(dataset: dict[str, Any], number: int, azurite: Azurite, folder: Path) -> list[int]:
+    """Put an object for each rule where it belongs; return the sizes of those that are to move.
+
+    A rule that meets nothing is a finding of a run, and of its dry run.
+    """
+    taken = [glob_name(glob) for glob in dataset.get("include", ["*.parquet"])]
+    left = [
+        glob_name(rule["glob"])
+        for rule in dataset.get("exclude", ())
+        if not rule.get("allow_unused", False)
+    ]
     body = bytes(1000 + number)
-    name = "one" + dataset.get("include", ["*.parquet"])[0].rpartition("*")[2]
     if "path" in dataset["source"]:
-        there = folder / dataset["source"]["path"]
-        there.mkdir(parents=True)
-        (there / name).write_bytes(body)
-        return len(body)
+        for name in (*taken, *left):
+            path = folder / dataset["source"]["path"] / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(body)
+        return [len(body)] * len(taken)
     with BlobServiceClient.from_connection_string(azurite.connection_string) as service:
         container = service.get_container_client(dataset["source"]["container"])
         with suppress(ResourceExistsError):
             container.create_container()
-        key = f"{dataset['source'].get('prefix', '')}dry-run/{name}"
-        container.upload_blob(key, body, overwrite=True)
-        return len(body)
+        for name in (*taken, *left):
+            key = f"{dataset['source'].get('prefix', '')}dry-run/{name}"
+            container.upload_blob(key, body, overwrite=True)
+    return [len(body)] * len(taken)
+
+
+def glob_name(glob: str) -> str:
+    """Return a name that a glob meets."""
+    return glob.replace("**/", "", 1).replace("**", "one").replace("*", "one")
 
 
 def make_bucket(moto: S3Server, name: str) -> None:
