@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import md5, sha256
 from urllib.parse import urlsplit
@@ -18,14 +17,15 @@ from tests.support.second_forms import (
     is_own,
     matching,
     need,
-    raw_key,
     same,
     seconds_of,
 )
+from tests.support.second_globs import Token, tokens
 
 NOTHING = sha256().hexdigest()
 NOTHING_MD5 = md5(usedforsecurity=False).hexdigest()
 DIRECTORY = ("directory", "a directory of a hierarchical namespace: it has no content")
+VANISHED = ("vanished", "gone from the source before this version of it was moved")
 NOT_INCLUDED = ("not included", "it matches none of the dataset's `include` globs")
 is_keyed_name = matching(r"k:[0-9a-f]{64}")
 is_recipient = matching(r"c4gh:[0-9a-f]{16}")
@@ -165,6 +165,7 @@ def check_endpoints(predicate: Json, plan: Plan) -> None:
     source, target = endpoints
     kind = of(plan.source, "kind", str)
     url = "folder:" if kind == "folder" else of(plan.source, "account_url", str)
+    need(kind != "azure-sftp" or url.startswith("sftp://"), "endpoints: no address of SFTP")
     told = [source[name] for name in ("side", "kind", "region", "url")]
     need(told == ["source", kind, None, url], "endpoints: not the plan's source")
     url = of(plan.target, "endpoint", str, may_lack=True)
@@ -293,172 +294,3 @@ def check_lists(predicate: Json, plan: Plan) -> None:
     for one in predicate["cutovers"]:
         if one["track"] == "cutover" and ("terms_changes" in one or not plan.first):
             check_terms(one, plan.first)
-
-
-# 7.5 The lines beside the plan --------------------------------------------------------------------
-
-
-def check_lines(predicate: Json, plan: Plan, lines: dict[str, list[Json]]) -> None:
-    keyed = predicate["names"] == "keyed"
-    moved, left = lines["manifest.jsonl"], lines["exclusions.jsonl"]
-    for number, line in enumerate(moved, start=1):
-        where = f"manifest.jsonl line {number}"
-        dataset = plan.datasets[line["dataset"]]
-        need(line["bucket"] == dataset.target["bucket"], f"{where}: bucket")
-        if keyed:
-            need(is_keyed_name(line["key"]), f"{where}: key")
-            need(is_keyed_name(line["target_key"]), f"{where}: target_key")
-            need(line["source_md5"] is None, f"{where}: source_md5")
-        else:
-            name = below(dataset, line, where)
-            there = octets(dataset.target["prefix"]) + name + octets(plan.suffix)
-            need(raw_key(line, "target_key") == there, f"{where}: target_key")
-            need(rule_for(dataset, name) is None, f"{where}: a rule leaves it behind")
-        if line["verified_at"] is not None:
-            started, written = (predicate["times"][name] for name in ("started", "written"))
-            at = instant(line["verified_at"])
-            need(started is None or at >= instant(started), f"{where}: verified before the run")
-            need(at <= instant(written), f"{where}: verified after the bundle was written")
-        if line["verdict"] == "match":
-            check_match(line, plan, keyed, where)
-            if dataset.checks_md5 and line["source_md5"] is not None:
-                nothing = line["source_md5"] == NOTHING_MD5
-                need(nothing == (line["size"] == 0), f"{where}: source_md5 of nothing")
-    verified = [line for line in moved if line["verdict"] == "match"]
-    places = {(line["bucket"], raw_key(line, "target_key")) for line in verified}
-    need(keyed or len(places) == len(verified), "manifest.jsonl: two objects at one place")
-    for number, line in enumerate(left, start=1):
-        where = f"exclusions.jsonl line {number}"
-        check_exclusion(line, plan.datasets[line["dataset"]], keyed, where)
-        if (line["rule"], line["reason"]) == DIRECTORY:
-            need(plan.source["kind"] == "azure-blob", f"{where}: a source without directories")
-
-
-def below(dataset: Dataset, line: Json, where: str) -> bytes:
-    key, prefix = raw_key(line), octets(dataset.source["prefix"])
-    need(key.startswith(prefix), f"{where}: not under the source prefix")
-    return key[len(prefix) :]
-
-
-def octets(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        raise Refused("plan: a prefix or suffix that no key can have") from None
-
-
-def check_match(line: Json, plan: Plan, keyed: bool, where: str) -> None:
-    need(line["level"] == plan.whole["verify"]["level"], f"{where}: level")
-    size, crypted = line["size"], plan.seal["format"] == "crypt4gh"
-    stored = 16 + 108 * plan.recipients + size + 28 * -(-size // 65536) if crypted else size
-    need(line["stored_size"] in (None, stored), f"{where}: stored_size")
-    plain, at_target = line["sha256"], line["stored_sha256"]
-    if plain is not None and not keyed:
-        need((plain == NOTHING) == (size == 0), f"{where}: sha256 of nothing")
-    if at_target is not None:
-        need((at_target == NOTHING) == (stored == 0), f"{where}: stored_sha256 of nothing")
-    if plain is not None and at_target is not None and not keyed:
-        need((plain == at_target) != crypted, f"{where}: the two digests")
-
-
-# 7.6 Exclusions beside the plan -------------------------------------------------------------------
-
-Token = tuple[str, str]
-ESCAPED = "*?[]{}!\\"
-
-
-def check_exclusion(line: Json, dataset: Dataset, keyed: bool, where: str) -> None:
-    told = (line["rule"], line["reason"])
-    if keyed:
-        need(is_keyed_name(line["key"]), f"{where}: key")
-        allowed = {DIRECTORY, *((rule, reason) for rule, reason, _ in dataset.exclude)}
-        allowed |= {NOT_INCLUDED} if dataset.include else set()
-        need(told in allowed, f"{where}: not a rule of the dataset")
-    else:
-        applies = rule_for(dataset, below(dataset, line, where))
-        need(told in (DIRECTORY, applies), f"{where}: not the rule that applies")
-    need(told != DIRECTORY or line["size"] == 0, f"{where}: a directory that has a size")
-
-
-def rule_for(dataset: Dataset, name: bytes) -> tuple[str, str] | None:
-    """Return rule and reason by which this name is left behind, if it is not a directory."""
-    signs = characters(name)
-    if dataset.include and not any(matches(glob, signs) for glob in dataset.include):
-        return NOT_INCLUDED
-    for rule, reason, glob in dataset.exclude:
-        if matches(glob, signs):
-            return rule, reason
-    return None
-
-
-def characters(name: bytes) -> list[str]:
-    """Give the characters of a name; a byte that is none is two, which is no character at all."""
-    text = name.decode("utf-8", "surrogateescape")
-    return [f"byte {one!a}" if "\udc80" <= one <= "\udcff" else one for one in text]
-
-
-def tokens(glob: Json, first: bool) -> list[Token]:
-    need(isinstance(glob, str) and glob, "plan: a glob")
-    need(first or not glob.startswith("!"), "plan: a glob")
-    return list(split(glob, first))
-
-
-def split(glob: str, first: bool) -> Iterator[Token]:
-    at = 0
-    while at < len(glob):
-        if glob.startswith("**/", at):
-            yield "folders", ""
-            at += 3
-        elif glob.startswith("**", at):
-            yield "any", ""
-            at += 2
-        elif glob[at] in "*?":
-            yield {"*": "some", "?": "one"}[glob[at]], ""
-            at += 1
-        elif first:
-            yield "this", glob[at]
-            at += 1
-        else:
-            escaped = glob[at] == "\\"
-            at += escaped
-            special = at < len(glob) and glob[at] in ESCAPED
-            need(special if escaped else glob[at] not in "[]{}", "plan: a glob")
-            yield "this", glob[at]
-            at += 1
-
-
-def matches(glob: list[Token], name: list[str]) -> bool:
-    """Follow all ways at once: `reached` are the places in the name that the glob can be at."""
-    reached = {0}
-    for kind, sign in glob:
-        after: set[int] = set()
-        for at in reached:
-            if kind == "folders":
-                after |= {at, *(to + 1 for to in range(at, len(name)) if name[to] == "/")}
-            elif kind == "any":
-                after |= set(range(at, len(name) + 1))
-            elif kind == "some":
-                end = next((to for to in range(at, len(name)) if name[to] == "/"), len(name))
-                after |= set(range(at, end + 1))
-            elif at < len(name) and (name[at] != "/" if kind == "one" else name[at] == sign):
-                after.add(at + 1)
-        reached = after
-    return len(name) in reached
-
-
-# 7.7 Findings -------------------------------------------------------------------------------------
-
-
-def check_findings(predicate: Json, plan: Plan, lines: dict[str, list[Json]]) -> None:
-    there = {
-        (line["dataset"], raw_key(line))
-        for name in ("manifest.jsonl", "exclusions.jsonl")
-        for line in lines[name]
-    }
-    written = instant(predicate["times"]["written"])
-    for number, line in enumerate(lines["findings.jsonl"], start=1):
-        where = f"findings.jsonl line {number}"
-        need(line["dataset"] is None or line["dataset"] in plan.datasets, f"{where}: dataset")
-        if line["key"] is not None:
-            need((line["dataset"], raw_key(line)) in there, f"{where}: of no object")
-        need(line["at"] is None or instant(line["at"]) <= written, f"{where}: at")

@@ -14,12 +14,13 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
+from tests.support.second_beside import check_findings, check_lines
 from tests.support.second_counts import check_counts, check_summary, state
 from tests.support.second_forms import Json, Refused, canonical, need
 from tests.support.second_journal import check_told
 from tests.support.second_lines import check_early_events, check_journal, check_order, read_lines
 from tests.support.second_note import check_note
-from tests.support.second_plan import check_findings, check_lines, check_plan, read_plan
+from tests.support.second_plan import check_plan, read_plan
 from tests.support.second_schema import check_schema
 from tests.support.second_stamp import Authority, check_stamp
 from tests.support.second_statement import (

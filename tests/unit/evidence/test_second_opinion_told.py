@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.second_journal import leaf
+from tests.support.second_story import leaf
 from tests.unit.evidence.forgery import Desk
 from tests.unit.evidence.test_second_opinion import DRAWS, changes_of, drawn
 from tests.unit.evidence.worlds import (

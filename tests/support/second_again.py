@@ -1,0 +1,201 @@
+"""Sections 8.5 and 8.6 for the second verifier: looks at the target, and sources listed again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tests.support.second_bodies import Event, are_ids, in_old_form
+from tests.support.second_forms import (
+    RULES,
+    Json,
+    instant,
+    is_count,
+    is_integer,
+    is_text,
+    need,
+    same,
+)
+
+FOUND = ("gone", "damaged", "replaced", "unread")
+AMOUNTS = ("new", "changed", "vanished", "left")
+
+
+def is_positive(value: Json) -> bool:
+    return is_integer(value) and value >= 1
+
+
+def is_sum(value: Json) -> bool:
+    """Section 7.1."""
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"objects", "bytes"}
+        and all(map(is_count, value.values()))
+    )
+
+
+# The forms of bodies ------------------------------------------------------------------------------
+
+NUMBERED = {"looking-again", "looked-again", "look-ended", "refreshing", "refreshed",
+            "refresh-ended"}  # fmt: skip
+
+
+def check_again_form(event: Event, names: set[str], keyed: bool) -> None:
+    """Section 8: the events of looks and passes."""
+    kind, _, body = event
+    if kind in NUMBERED:
+        need(is_positive(body.get("number")), f"{kind}: number")
+    if kind in NUMBERED or kind == "retrying":
+        need(is_text(body.get("batch")), f"{kind}: batch")
+    if kind in {"looking-again", "looked-again"}:
+        need(RULES["level"](body.get("level")), f"{kind}: level")
+    if kind == "looked-again":
+        check_looked_form(body, keyed)
+    elif kind == "refreshed":
+        need(is_text(body.get("dataset")) and body["dataset"] in names, "refreshed: dataset")
+        need(all(is_sum(body.get(name)) for name in AMOUNTS), "refreshed: a sum")
+    elif kind == "refresh-ended":
+        need(is_sum(body.get("listed")), "refresh-ended: listed")
+    elif kind == "retrying":
+        reasons = body.get("reasons")
+        need(isinstance(reasons, dict) and reasons, "retrying: reasons")
+        need(all(map(is_positive, body["reasons"].values())), "retrying: reasons")
+        need(all(map(is_text, body["reasons"])), "retrying: a code")
+    elif kind == "restored" and not keyed:
+        need(is_integer(body.get("id")), "restored: id")
+
+
+def check_looked_form(body: dict[str, Json], keyed: bool) -> None:
+    need(RULES["moment"](body.get("at")), "looked-again: at")
+    need(is_positive(body.get("objects")), "looked-again: objects")
+    for name in FOUND:
+        form = is_count if keyed else are_ids
+        need(form(body.get(name)), f"looked-again: {name}")
+    if not keyed:  # none of the ids of the four lists twice
+        every = [one for name in FOUND for one in body[name]]
+        need(len(set(every)) == len(every), "looked-again: an id twice")
+    need(sum(many(body, name, keyed) for name in FOUND) <= body["objects"],
+         "looked-again: more than its objects")  # fmt: skip
+
+
+def many(body: dict[str, Json], name: str, keyed: bool) -> int:
+    return int(body[name]) if keyed else len(body[name])
+
+
+# Numbers ------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Turn:
+    """One look, or one pass, of a batch."""
+
+    number: int
+    level: str | None
+    ended: bool = False
+    told: list[dict[str, Json]] = field(default_factory=list)
+
+
+KINDS = {  # what begins one, what tells of it, what ends it
+    "looks": ("looking-again", "looked-again", "look-ended"),
+    "passes": ("refreshing", "refreshed", "refresh-ended"),
+}
+
+
+def turns_of(events: list[Event], which: str) -> dict[str, list[Turn]]:
+    """Return the looks, or the passes, of each batch; each event belongs to its batch's last."""
+    begins, tells, ends = KINDS[which]
+    found: dict[str, list[Turn]] = {}
+    for kind, _, body in events:
+        if kind not in KINDS[which]:
+            continue
+        turns = found.setdefault(body["batch"], [])
+        level = body.get("level") if which == "looks" else None
+        under_way = bool(turns) and not turns[-1].ended
+        if kind == begins and not under_way:
+            need(body["number"] == len(turns) + 1, f"{kind}: not the next number")
+            turns.append(Turn(body["number"], level))
+            continue
+        need(under_way and body["number"] == turns[-1].number, f"{kind}: not of the one under way")
+        need(kind == ends or level == turns[-1].level, f"{kind}: at another level")
+        if kind == tells:
+            turns[-1].told.append(body)
+        turns[-1].ended = kind == ends
+    return found
+
+
+# 8.5 Looks ----------------------------------------------------------------------------------------
+
+
+def check_looks(predicate: Json, events: list[Event], keyed: bool) -> None:
+    looks = turns_of(events, "looks")
+    if not keyed:
+        check_dropped(events)
+    made = []
+    for batch in sorted(looks):
+        told = [look for look in looks[batch] if look.told]
+        if told:
+            made.append(stated(batch, told[-1], keyed))
+    need(("looks" in predicate) == bool(made), "looks: there or not")
+    said = predicate.get("looks", [])
+    need(same(said, made), "looks: not what was told")
+
+
+def stated(batch: str, look: Turn, keyed: bool) -> dict[str, Json]:
+    """Return what the statement says of a look."""
+    return {
+        "batch": batch,
+        "number": look.number,
+        "level": look.level,
+        "at": min((body["at"] for body in look.told), key=instant),
+        "objects": sum(body["objects"] for body in look.told),
+        **{name: sum(many(body, name, keyed) for body in look.told) for name in FOUND},
+        "ended": look.ended,
+    }
+
+
+def check_dropped(events: list[Event]) -> None:
+    """What the target lost is verified no more."""
+    dropped: set[int] = set()
+    for kind, _, body in events:
+        if kind == "superseded" and not in_old_form(kind, body):
+            dropped |= {*body["dropped"]}
+        elif kind in {"looked-again", "restored"}:
+            lost = body["gone"] + body["damaged"] if kind == "looked-again" else [body["id"]]
+            need(dropped >= {*lost}, f"{kind}: what is lost is verified still")
+            dropped = set()
+
+
+# 8.6 Sources listed again -------------------------------------------------------------------------
+
+
+def check_passes(events: list[Event], keyed: bool) -> None:
+    turns_of(events, "passes")
+    inventoried: set[str] = set()
+    told: Counter[tuple[str, str]] = Counter()
+    retrying = retried = 0
+    for kind, _, body in events:
+        if kind == "inventoried" and not in_old_form(kind, body):
+            inventoried |= {body["dataset"]}
+        elif kind == "refreshed":
+            need(body["dataset"] in inventoried, "refreshed: of no inventory")
+            check_amounts(body)
+            for name in ("new", "left"):
+                told[name, body["dataset"]] += body[name]["objects"]
+        elif kind == "inventory-changed":
+            for name in body.keys() - {"dataset", "left_out"}:
+                told[name, body["dataset"]] += many(body, name, keyed)
+        elif kind == "retrying":
+            retrying += sum(body["reasons"].values())
+        elif kind == "retried":
+            retried += body["objects"] if keyed else len(body["ids"])
+    for name in inventoried:
+        need(told["left", name] <= told["changed_excluded", name], "refreshed: more left than went")
+        came = told["joined", name] + told["changed_included", name]
+        need(told["new", name] <= came, "refreshed: more new than came")
+    need(retrying <= retried, "retrying: more than were retried")
+
+
+def check_amounts(body: dict[str, Json]) -> None:
+    need(any(body[name]["objects"] for name in AMOUNTS), "refreshed: of nothing")
+    for one in ("objects", "bytes"):
+        need(body["left"][one] <= body["vanished"][one], "refreshed: more left than vanished")

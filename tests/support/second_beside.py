@@ -1,0 +1,127 @@
+"""Sections 7.5 to 7.7 for the second verifier: the lines beside the plan."""
+
+from __future__ import annotations
+
+from tests.support.second_forms import Json, Refused, instant, need, raw_key
+from tests.support.second_globs import characters, matches
+from tests.support.second_plan import (
+    DIRECTORY,
+    NOT_INCLUDED,
+    NOTHING,
+    NOTHING_MD5,
+    VANISHED,
+    Dataset,
+    Plan,
+    is_keyed_name,
+)
+
+# 7.5 The lines beside the plan --------------------------------------------------------------------
+
+
+def check_lines(predicate: Json, plan: Plan, lines: dict[str, list[Json]]) -> None:
+    keyed = predicate["names"] == "keyed"
+    moved, left = lines["manifest.jsonl"], lines["exclusions.jsonl"]
+    for number, line in enumerate(moved, start=1):
+        where = f"manifest.jsonl line {number}"
+        dataset = plan.datasets[line["dataset"]]
+        need(line["bucket"] == dataset.target["bucket"], f"{where}: bucket")
+        if keyed:
+            need(is_keyed_name(line["key"]), f"{where}: key")
+            need(is_keyed_name(line["target_key"]), f"{where}: target_key")
+            need(line["source_md5"] is None, f"{where}: source_md5")
+        else:
+            name = below(dataset, line, where)
+            there = octets(dataset.target["prefix"]) + name + octets(plan.suffix)
+            need(raw_key(line, "target_key") == there, f"{where}: target_key")
+            need(rule_for(dataset, name) is None, f"{where}: a rule leaves it behind")
+        if line["verified_at"] is not None:
+            started, written = (predicate["times"][name] for name in ("started", "written"))
+            at = instant(line["verified_at"])
+            need(started is None or at >= instant(started), f"{where}: verified before the run")
+            need(at <= instant(written), f"{where}: verified after the bundle was written")
+        if line["verdict"] == "match":
+            check_match(line, plan, keyed, where)
+            if dataset.checks_md5 and line["source_md5"] is not None:
+                nothing = line["source_md5"] == NOTHING_MD5
+                need(nothing == (line["size"] == 0), f"{where}: source_md5 of nothing")
+    verified = [line for line in moved if line["verdict"] == "match"]
+    places = {(line["bucket"], raw_key(line, "target_key")) for line in verified}
+    need(keyed or len(places) == len(verified), "manifest.jsonl: two objects at one place")
+    for number, line in enumerate(left, start=1):
+        where = f"exclusions.jsonl line {number}"
+        check_exclusion(line, plan, keyed, where)
+        if (line["rule"], line["reason"]) == DIRECTORY:
+            need(plan.source["kind"] == "azure-blob", f"{where}: a source without directories")
+
+
+def below(dataset: Dataset, line: Json, where: str) -> bytes:
+    key, prefix = raw_key(line), octets(dataset.source["prefix"])
+    need(key.startswith(prefix), f"{where}: not under the source prefix")
+    return key[len(prefix) :]
+
+
+def octets(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise Refused("plan: a prefix or suffix that no key can have") from None
+
+
+def check_match(line: Json, plan: Plan, keyed: bool, where: str) -> None:
+    need(line["level"] == plan.whole["verify"]["level"], f"{where}: level")
+    size, crypted = line["size"], plan.seal["format"] == "crypt4gh"
+    stored = 16 + 108 * plan.recipients + size + 28 * -(-size // 65536) if crypted else size
+    need(line["stored_size"] in (None, stored), f"{where}: stored_size")
+    plain, at_target = line["sha256"], line["stored_sha256"]
+    if plain is not None and not keyed:
+        need((plain == NOTHING) == (size == 0), f"{where}: sha256 of nothing")
+    if at_target is not None:
+        need((at_target == NOTHING) == (stored == 0), f"{where}: stored_sha256 of nothing")
+    if plain is not None and at_target is not None and not keyed:
+        need((plain == at_target) != crypted, f"{where}: the two digests")
+
+
+# 7.6 Exclusions beside the plan -------------------------------------------------------------------
+
+
+def check_exclusion(line: Json, plan: Plan, keyed: bool, where: str) -> None:
+    told, dataset = (line["rule"], line["reason"]), plan.datasets[line["dataset"]]
+    always = {DIRECTORY} if plan.first else {DIRECTORY, VANISHED}
+    if keyed:
+        need(is_keyed_name(line["key"]), f"{where}: key")
+        allowed = {*always, *((rule, reason) for rule, reason, _ in dataset.exclude)}
+        allowed |= {NOT_INCLUDED} if dataset.include else set()
+        need(told in allowed, f"{where}: not a rule of the dataset")
+    else:
+        applies = rule_for(dataset, below(dataset, line, where))
+        need(told in {*always, applies}, f"{where}: not the rule that applies")
+    need(told != DIRECTORY or line["size"] == 0, f"{where}: a directory that has a size")
+
+
+def rule_for(dataset: Dataset, name: bytes) -> tuple[str, str] | None:
+    """Return rule and reason by which this name is left behind, if it is not a directory."""
+    signs = characters(name)
+    if dataset.include and not any(matches(glob, signs) for glob in dataset.include):
+        return NOT_INCLUDED
+    for rule, reason, glob in dataset.exclude:
+        if matches(glob, signs):
+            return rule, reason
+    return None
+
+
+# 7.7 Findings -------------------------------------------------------------------------------------
+
+
+def check_findings(predicate: Json, plan: Plan, lines: dict[str, list[Json]]) -> None:
+    there = {
+        (line["dataset"], raw_key(line))
+        for name in ("manifest.jsonl", "exclusions.jsonl")
+        for line in lines[name]
+    }
+    written = instant(predicate["times"]["written"])
+    for number, line in enumerate(lines["findings.jsonl"], start=1):
+        where = f"findings.jsonl line {number}"
+        need(line["dataset"] is None or line["dataset"] in plan.datasets, f"{where}: dataset")
+        if line["key"] is not None:
+            need((line["dataset"], raw_key(line)) in there, f"{where}: of no object")
+        need(line["at"] is None or instant(line["at"]) <= written, f"{where}: at")
