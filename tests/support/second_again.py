@@ -60,7 +60,6 @@ def check_again_form(event: Event, names: set[str], keyed: bool) -> None:
         reasons = body.get("reasons")
         need(isinstance(reasons, dict) and reasons, "retrying: reasons")
         need(all(map(is_positive, body["reasons"].values())), "retrying: reasons")
-        need(all(map(is_text, body["reasons"])), "retrying: a code")
     elif kind == "restored" and not keyed:
         need(is_integer(body.get("id")), "restored: id")
 
@@ -110,12 +109,12 @@ def turns_of(events: list[Event], which: str) -> dict[str, list[Turn]]:
             continue
         turns = found.setdefault(body["batch"], [])
         level = body.get("level") if which == "looks" else None
-        under_way = bool(turns) and not turns[-1].ended
-        if kind == begins and not under_way:
-            need(body["number"] == len(turns) + 1, f"{kind}: not the next number")
+        open_ = bool(turns) and not turns[-1].ended
+        # a look at another level begins beside one that has not ended; a pass goes on with it
+        if kind == begins and body["number"] == len(turns) + 1 and (which == "looks" or not open_):
             turns.append(Turn(body["number"], level))
             continue
-        need(under_way and body["number"] == turns[-1].number, f"{kind}: not of the one under way")
+        need(open_ and body["number"] == turns[-1].number, f"{kind}: not of the one under way")
         need(kind == ends or level == turns[-1].level, f"{kind}: at another level")
         if kind == tells:
             turns[-1].told.append(body)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+from tests.support.second_batches import amended_in
+from tests.support.second_bodies import Event
 from tests.support.second_forms import Json, Refused, instant, need, raw_key
 from tests.support.second_globs import characters, matches
 from tests.support.second_plan import (
@@ -18,8 +22,12 @@ from tests.support.second_plan import (
 # 7.5 The lines beside the plan --------------------------------------------------------------------
 
 
-def check_lines(predicate: Json, plan: Plan, lines: dict[str, list[Json]]) -> None:
+def check_lines(
+    predicate: Json, plan: Plan, lines: dict[str, list[Json]], events: list[Event]
+) -> None:
     keyed = predicate["names"] == "keyed"
+    amended = amended_in(events, keyed)
+    ruled_out: Counter[str] = Counter()
     moved, left = lines["manifest.jsonl"], lines["exclusions.jsonl"]
     for number, line in enumerate(moved, start=1):
         where = f"manifest.jsonl line {number}"
@@ -33,14 +41,16 @@ def check_lines(predicate: Json, plan: Plan, lines: dict[str, list[Json]]) -> No
             name = below(dataset, line, where)
             there = octets(dataset.target["prefix"]) + name + octets(plan.suffix)
             need(raw_key(line, "target_key") == there, f"{where}: target_key")
-            need(rule_for(dataset, name) is None, f"{where}: a rule leaves it behind")
+            ruled_out[dataset.name] += rule_for(dataset, name) is not None
+            before = amended.moved_before.get(dataset.name, 0)
+            need(ruled_out[dataset.name] <= before, f"{where}: a rule leaves it behind")
         if line["verified_at"] is not None:
             started, written = (predicate["times"][name] for name in ("started", "written"))
             at = instant(line["verified_at"])
             need(started is None or at >= instant(started), f"{where}: verified before the run")
             need(at <= instant(written), f"{where}: verified after the bundle was written")
         if line["verdict"] == "match":
-            check_match(line, plan, keyed, where)
+            check_match(line, plan, amended.many, keyed, where)
             if dataset.checks_md5 and line["source_md5"] is not None:
                 nothing = line["source_md5"] == NOTHING_MD5
                 need(nothing == (line["size"] == 0), f"{where}: source_md5 of nothing")
@@ -67,16 +77,18 @@ def octets(text: str) -> bytes:
         raise Refused("plan: a prefix or suffix that no key can have") from None
 
 
-def check_match(line: Json, plan: Plan, keyed: bool, where: str) -> None:
+def check_match(line: Json, plan: Plan, many: set[int], keyed: bool, where: str) -> None:
     need(line["level"] == plan.whole["verify"]["level"], f"{where}: level")
     size, crypted = line["size"], plan.seal["format"] == "crypt4gh"
-    stored = 16 + 108 * plan.recipients + size + 28 * -(-size // 65536) if crypted else size
-    need(line["stored_size"] in (None, stored), f"{where}: stored_size")
+    stored = {size}
+    if crypted:
+        stored = {16 + 108 * n + size + 28 * -(-size // 65536) for n in {plan.recipients, *many}}
+    need(line["stored_size"] in {None, *stored}, f"{where}: stored_size")
     plain, at_target = line["sha256"], line["stored_sha256"]
     if plain is not None and not keyed:
         need((plain == NOTHING) == (size == 0), f"{where}: sha256 of nothing")
     if at_target is not None:
-        need((at_target == NOTHING) == (stored == 0), f"{where}: stored_sha256 of nothing")
+        need((at_target == NOTHING) == (stored == {0}), f"{where}: stored_sha256 of nothing")
     if plain is not None and at_target is not None and not keyed:
         need((plain == at_target) != crypted, f"{where}: the two digests")
 

@@ -74,9 +74,6 @@ def check_form(event: Event, names: set[str], keyed: bool) -> None:
     elif kind.startswith("cutover-"):
         need(is_text(body.get("batch")), f"{kind}: batch")
         need(keyed or body.get("track") in ("cutover", "rehearsal"), f"{kind}: track")
-    elif kind == "bound" and not keyed:
-        listed = body.get("recipients")
-        need(isinstance(listed, list) and all(map(is_public, listed)), "bound: recipients")
     elif kind == "drilled" and not keyed:
         need(isinstance(body.get("fingerprint"), str), "drilled: fingerprint")
 

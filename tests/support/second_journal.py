@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.support.second_again import check_again_form, check_looks, check_passes
+from tests.support.second_batches import check_batch_form, check_batches
 from tests.support.second_bodies import Event, check_form, in_new_form, in_old_form
 from tests.support.second_forms import RULES, Json, instant, need, parse
 from tests.support.second_receipts import check_openings, check_receipts
@@ -16,13 +17,20 @@ from tests.support.second_story import (
 )
 
 
-def check_told(predicate: Json, lines: dict[str, list[Json]]) -> None:
+def read_told(predicate: Json, lines: dict[str, list[Json]]) -> list[Event]:
+    """Return the events, each in the form of its kind."""
     events = [read_event(line) for line in lines["journal.jsonl"]]
     names = {one["name"] for one in predicate["datasets"]}
     keyed = predicate["names"] == "keyed"
     for event in events:
-        check_form(event, names, keyed)
-        check_again_form(event, names, keyed)
+        for check in (check_form, check_again_form, check_batch_form):
+            check(event, names, keyed)
+    return events
+
+
+def check_told(predicate: Json, lines: dict[str, list[Json]], events: list[Event]) -> None:
+    names = {one["name"] for one in predicate["datasets"]}
+    keyed = predicate["names"] == "keyed"
     need(keyed or sum(kind == "bound" for kind, _, _ in events) <= 1, "bound: twice")
     check_order(events)
     check_age(events)
@@ -41,6 +49,7 @@ def check_told(predicate: Json, lines: dict[str, list[Json]]) -> None:
     check_openings(predicate, events, keyed)
     check_looks(predicate, events, keyed)  # 8.5
     check_passes(events, keyed)  # 8.6
+    check_batches(predicate["plan"]["canonical"], events, keyed)  # 8.7
 
 
 def read_event(line: Json) -> Event:

@@ -6,6 +6,7 @@ import re
 from fractions import Fraction
 from hashlib import sha256
 
+from tests.support.second_batches import amended_in
 from tests.support.second_bodies import Event, how_many
 from tests.support.second_cutovers import check_agreed, folded
 from tests.support.second_forms import (
@@ -91,11 +92,11 @@ def is_at(endpoint: str, url: str) -> bool:
 
 
 def check_recipients(predicate: Json, events: list[Event], keyed: bool) -> None:
-    for kind, _, body in events:
-        if kind == "bound" and not keyed:
-            found = [sha256(bytes.fromhex(one)).hexdigest()[:16] for one in body["recipients"]]
-            told = [f"c4gh:{one}" for one in found]
-            need(predicate["seal"]["recipients"] == told, "seal: others than those bound")
+    keys = amended_in(events, keyed).recipients
+    if keys is not None:
+        found = [sha256(bytes.fromhex(one)).hexdigest()[:16] for one in keys]
+        told = [f"c4gh:{one}" for one in found]
+        need(predicate["seal"]["recipients"] == told, "seal: others than those bound")
     if not keyed:
         last = {body["fingerprint"]: at for kind, at, body in events if kind == "drilled"}
         recipients = predicate["seal"]["recipients"]

@@ -15,9 +15,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from tests.support.second_beside import check_findings, check_lines
+from tests.support.second_bodies import Event
 from tests.support.second_counts import check_counts, check_summary, state
 from tests.support.second_forms import Json, Refused, canonical, need
-from tests.support.second_journal import check_told
+from tests.support.second_journal import check_told, read_told
 from tests.support.second_lines import check_early_events, check_journal, check_order, read_lines
 from tests.support.second_note import check_note
 from tests.support.second_plan import check_plan, read_plan
@@ -83,15 +84,18 @@ def verify(
         attempt(check_early_events, lines["journal.jsonl"])  # section 11
     else:
         attempt(check_pages, files, predicate)  # section 9
+    events: list[Event] | None = None
     plan = attempt(read_plan, predicate, first)
     if plan is not None and not problems:
         moved = [line for line in lines["manifest.jsonl"] if state(line) == "verified"]
         digests = [line["sha256"] for line in moved if first or line["sha256"] is not None]
         attempt(check_plan, predicate, plan, len(digests))  # section 7.3
     if plan is not None and not problems:
-        attempt(check_lines, predicate, plan, lines)  # 7.5 and 7.6
+        if not first:
+            events = attempt(read_told, predicate, lines)  # the forms of section 8
+        attempt(check_lines, predicate, plan, lines, events or [])  # 7.5 and 7.6
     if plan is not None and not problems and not first:
-        attempt(check_told, predicate, lines)  # section 8
+        attempt(check_told, predicate, lines, events)  # section 8
         attempt(check_findings, predicate, plan, lines)  # 7.7
     if checkpoint is not None:
         about = (predicate, files["journal.jsonl"], trusted, threshold, day)

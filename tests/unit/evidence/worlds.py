@@ -331,6 +331,8 @@ def keyed_body(kind: str, body: Any) -> Any:
             one.pop("object")
     if kind == "looked-again":
         return {name: len(one) if isinstance(one, list) else one for name, one in body.items()}
+    if kind in {"bound", "batch-amended"} and "recipients" in body:
+        return {**body, "recipients": len(body["recipients"])}
     if kind == "restored":
         return {"left_out": ["id"]}
     if kind.startswith("cutover-"):
@@ -422,12 +424,29 @@ def line(number: int, name: str = "manifest.jsonl", **values: Any) -> Change:
     return lambda made: made[name][number].update(values)
 
 
-def tell(kind: str, number: int = 0, **values: Any) -> Change:
+def tell(kind: str, number: int = 0, /, **values: Any) -> Change:
     return lambda made: body(made, kind, number).update(values)
 
 
 def insert(at: int, kind: str, when: str, **what: Any) -> Change:
     return lambda made: made["journal.jsonl"].insert(at, [kind, when, what])
+
+
+def untold(kind: str, number: int, name: str) -> Change:
+    """Take a member out of the body of the n-th event of a kind."""
+    return lambda made: body(made, kind, number).pop(name)
+
+
+def place_of(made: World, kind: str, number: int = 0) -> int:
+    return [at for at, event in enumerate(made["journal.jsonl"]) if event[0] == kind][number]
+
+
+def insert_before(kind: str, number: int, *event: Any) -> Change:
+    return lambda made: made["journal.jsonl"].insert(place_of(made, kind, number), [*event])
+
+
+def gone(kind: str, number: int = 0) -> Change:
+    return lambda made: made["journal.jsonl"].pop(place_of(made, kind, number))
 
 
 def without(kind: str) -> Change:

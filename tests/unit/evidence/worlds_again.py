@@ -17,7 +17,10 @@ def looking(number: int, level: str, batch: str = "imaging") -> dict[str, Any]:
 
 
 def looked(number: int, level: str, objects: int, /, **found: Any) -> dict[str, Any]:
-    about = {**looking(number, level, found.pop("batch", "imaging")), "at": found.pop("at", hour(9))}
+    about = {
+        **looking(number, level, found.pop("batch", "imaging")),
+        "at": found.pop("at", hour(9)),
+    }
     return {**about, "objects": objects, **NONE_FOUND, **found}
 
 
@@ -92,7 +95,7 @@ def listed_again() -> World:
     made = world()
     events = made["journal.jsonl"]
     first, then = {"batch": "pilot", "number": 1}, {"batch": "pilot", "number": 2}
-    a = made["manifest.jsonl"][0]
+    a, more = made["manifest.jsonl"][0], {"dataset": "more"}
     b, c, was = (leaf(one).hex() for one in (B, C, C_WAS))
     body(made, "inventoried", 2).update(inventory("more", [a, B, C_WAS], []))
     at = next(at for at, one in enumerate(events) if one[0] == "cutover-frozen")
@@ -100,12 +103,12 @@ def listed_again() -> World:
     events[at:at] = [
         ["refreshing", hour(12), {**first, "user": "u"}],
         ["refreshed", hour(12), refreshed(1, "more", vanished=amount(3, 12), left=gone)],
-        ["inventory-changed", hour(12), {"dataset": "more", "changed_excluded": [[b, b], [was] * 2]}],
+        ["inventory-changed", hour(12), {**more, "changed_excluded": [[b, b], [was, was]]}],
         ["refresh-ended", hour(12), {**first, "listed": amount(8, 70_035)}],
-        ["refreshing", hour(12), then],
+        ["refreshing", hour(12), dict(then)],
         ["refreshed", hour(12), refreshed(2, "more", new=amount(1, 6))],
-        ["inventory-changed", hour(12), {"dataset": "more", "changed_included": [[was, c]]}],
-        ["refreshing", hour(12), then],
+        ["inventory-changed", hour(12), {**more, "changed_included": [[was, c]]}],
+        ["refreshing", hour(12), dict(then)],
         ["refreshed", hour(12), refreshed(2, "pmsi", changed=amount(1, 6))],
         ["refresh-ended", hour(12), {**then, "listed": amount(9, 70_041)}],
         ["refreshing", hour(12), {"batch": "imaging", "number": 1}],
