@@ -178,7 +178,9 @@ BAD: dict[str, tuple[Change, str]] = {
     # rows that vanish and come back
     "another row came back": (change(1, changed_included=[[OTHER, NEW]]), "of no object, or"),
     "back as what is no line": (change(1, changed_included=[[WAS, OTHER]]), "of no object"),
-    "back twice": (change(1, changed_included=[[WAS, NEW], [NEW, NEW]]), "inventoried: other counts"),
+    "back twice": (
+        change(1, changed_included=[[WAS, NEW], [NEW, NEW]]), "inventoried: other counts"
+    ),
     "back though it never went": (
         change(1, changed_included=[[WAS, NEW], [leaf(manifest()[0]).hex()] * 2]),
         "inventoried: other counts",
