@@ -293,6 +293,7 @@ def test_one_other_value_of_a_batch_is_judged_alike(desk: Desk, names: str) -> N
 
         return change
 
-    changes = drawn(changes_of(events), 4 * DRAWS)
+    found = (one for one in changes_of(events) if "recipients" not in one[0])  # above, by hand
+    changes = drawn(found, 4 * DRAWS)
     taken = desk.agree((what, laid(desk, made, inside(edit))) for what, edit in changes)
     assert set(taken.values()) == {True, False}
