@@ -77,7 +77,8 @@ def test_each_report_leaves_a_checkpoint_that_the_next_journal_extends(desk: Des
     keyed = desk.run("report", str(desk.plan), "--names", "keyed")
     assert "no checkpoint: a keyed bundle's journal has a chain of its own" in keyed.stdout
 
-    again = desk.run("run", str(desk.plan), "--out", str(desk.folder / "first"))
+    desk.write("a/three.csv", b"4,5,6\n")
+    again = desk.run("run", str(desk.plan), "--refresh", "--out", str(desk.folder / "first"))
     assert again.returncode == Exit.FINDINGS, again.stderr
     (aside,) = desk.folder.glob("first-*.checkpoint")
     assert aside.read_text() != first.read_text()

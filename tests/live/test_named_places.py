@@ -9,7 +9,9 @@ import pytest
 
 from hdh_migrate.door import Addresses, Door
 from hdh_migrate.errors import HostRefused
-from hdh_migrate.pointers import ssh_command
+from hdh_migrate.pointers.ssh_command import RemoteRun
+from hdh_migrate.ssh.connection import Login
+from hdh_migrate.ssh.host_keys import Pins
 from hdh_migrate.transport import Transport
 from tests.support.tls import listener
 
@@ -59,6 +61,7 @@ def test_an_ssh_pointer_goes_to_no_name_that_leads_to_this_machine(
         told = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", heard.port))]
         answer: Callable[..., object] = lambda *_, **__: told  # noqa: E731
         monkeypatch.setattr(socket, "getaddrinfo", answer)  # the DNS, which is not ours
+        login = Login(host=name, port=heard.port, user="hdh", pins=Pins(name, ()))
         with pytest.raises(HostRefused, match=r"leads to 127\.0\.0\.1"):
-            ssh_command._connected(name, heard.port)
+            RemoteRun(login, seconds=5)(["true"], {})
         assert heard.connections == 0

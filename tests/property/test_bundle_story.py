@@ -59,9 +59,9 @@ class Audited(Story):
         if told.keyed:
             return
         inventory = CountedInventory(of)
-        for _, key, size, version, state, _ in rows:
+        for _, key, size, version, state, reason in rows:
             raw = key_text(key)
-            line = {"key": raw, "size": size, "source_version": version}
+            line = {"key": raw, "size": size, "source_version": version, "rule": reason}
             inventory.add(line, "a line", excluded=state == State.EXCLUDED)
         assert list(inventory.problems()) == []
 

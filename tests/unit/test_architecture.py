@@ -44,7 +44,7 @@ def test_every_kind_that_a_plan_may_name_has_its_files() -> None:
     for section in SOURCES:
         kind = str(kind_of(section))
         name = kind.replace("-", "_")
-        assert ROWS[kind].section is section
+        assert ROWS[kind].section() is section
         for folder in ("sources", "wiring/sources"):
             assert (ROOT / "hdh_migrate" / folder / f"{name}.py").exists()
         row = ROWS[kind]
