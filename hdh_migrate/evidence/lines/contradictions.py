@@ -68,7 +68,7 @@ class Grounds:
             told.read(journal)
             found = [
                 *rules.misstated(predicate, StatedPlan(predicate, FORMAT)),
-                *story.untold(predicate, told),
+                *story.untold(predicate, told, FORMAT),
             ]
         except Wrong as wrong:
             found = [str(wrong)]

@@ -355,10 +355,7 @@ class Journal:
         del seq, at
         if not self.keyed:
             forms.must(self.bound is None)
-            self.bound = [
-                "c4gh:" + forms.sha256(bytes.fromhex(raw))[:16] for raw in body["recipients"]
-            ]
-
+            self.bound = _fingerprints(body["recipients"])
             self.recipients.add(len(self.bound))
         elif "recipients" in body:
             self._sealed_for(body["recipients"])
@@ -384,7 +381,7 @@ class Journal:
         if self.keyed:
             self._sealed_for(body["recipients"])
             return
-        names = ["c4gh:" + forms.sha256(bytes.fromhex(raw))[:16] for raw in body["recipients"]]
+        names = _fingerprints(body["recipients"])
         forms.must(set(self.bound or ()) <= set(names))  # nobody is taken away
         self.bound = names
         self.recipients.add(len(names))
@@ -428,6 +425,7 @@ class Journal:
     def _restored(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del seq, at
         if not self.keyed:
+            forms.must(type(body["id"]) is int)  # to Python 1 == True
             self._lost([body["id"]])
 
     def _pass(self, body: Mapping[str, Any]) -> PassAccount:
@@ -606,6 +604,12 @@ class CountedInventory:
             body, inner = seal.body, seal.body["excluded"]
             if found != [body["objects"], body["root"], inner["objects"], inner["root"]]:
                 yield f"journal.jsonl line {seal.seq}: the lines are not what was inventoried"
+
+
+def _fingerprints(keys: Sequence[Any]) -> list[str]:
+    """Return what public keys are named by; their digits may be of either case, and are no more."""
+    forms.must(all(isinstance(raw, str) and forms.DIGEST.holds(raw.lower()) for raw in keys))
+    return ["c4gh:" + forms.sha256(bytes.fromhex(raw))[:16] for raw in keys]
 
 
 def _vanished(past: Optional[Past], now: bytes) -> bool:  # noqa: UP045 - Python 3.9 reads this

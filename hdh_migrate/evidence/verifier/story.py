@@ -15,8 +15,15 @@ from hdh_migrate.evidence.verifier.journal import Journal
 from hdh_migrate.evidence.verifier.planned import what_of
 
 
-def untold(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
-    """Say what the statement says otherwise than the journal; from the second format on."""
+def untold(predicate: Mapping[str, Any], journal: Journal, version: int) -> Iterator[str]:
+    """Say what the statement says otherwise than the journal."""
+    if version > 1:
+        yield from _untold(predicate, journal)
+    elif "looks" in predicate:
+        yield "statement.json: the first format knows of no looks at the target"
+
+
+def _untold(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
     times = predicate["times"]
     if (journal.started, journal.ended) != (times["started"], times["ended"]):
         yield "statement.json: the journal has another beginning or end of the run"
@@ -36,7 +43,8 @@ def untold(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
     if len(told) != len(known) or not (journal.keyed or same):
         yield "statement.json: the journal knows of other openings"
     looks = [look.told for _, look in sorted(journal.again.items()) if look.told]
-    if forms.canonical(predicate.get("looks", [])) != forms.canonical(looks):
+    # Absent where there is none: an empty list says that there were looks, and names none.
+    if forms.canonical(predicate.get("looks")) != forms.canonical(looks or None):
         yield "statement.json: the journal knows of other looks at the target"
     yield from _traffic(predicate, journal)
     yield from _paces(predicate, journal)

@@ -230,8 +230,8 @@ def _disagreements(
         if forms.canonical(predicate[part]) != forms.canonical(value):  # to Python 1 == True
             yield f"statement.json: {part} is not what the bundle's files add up to"
     yield from counted.problems(folder)
+    yield from story.untold(predicate, told, version)
     if version > 1:
-        yield from story.untold(predicate, told)
         yield from unlike_pages(folder, predicate)
     yield from told.unextended()
     if (

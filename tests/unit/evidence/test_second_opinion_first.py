@@ -179,6 +179,17 @@ def test_what_the_first_format_refuses(desk: Desk) -> None:
     assert all(desk.judge(desk.forged({}, claim)))
 
 
+def test_the_first_format_knows_of_no_looks(desk: Desk) -> None:
+    look = {
+        "batch": "pilot", "number": 1, "level": "full", "at": "2026-10-01T10:00:00Z",
+        "objects": 3, "gone": 0, "damaged": 0, "replaced": 0, "unread": 0, "ended": True,
+    }  # fmt: skip
+    for looks in ([], [look]):
+        ours, other = desk.judge(changed(desk, lambda _, told, put=looks: told.update(looks=put)))
+        assert any("knows of no looks" in one for one in ours)
+        assert other
+
+
 def test_a_level_that_needs_no_digest_counts_it_all_the_same(desk: Desk) -> None:
     """The two counts add up to the verified lines, with a `sha256` or not."""
 
