@@ -157,7 +157,8 @@ def test_eight_weeks(play: Season) -> None:
     newest = max((play.folder / "kept").iterdir())
     held = play.stored()
     shutil.rmtree(play.state)
-    play.call("adopt", "--bundle", str(newest), expect=0)
+    told = play.call("adopt", "--bundle", str(newest), expect=0)
+    assert told["next"] == ["hdh-migrate run PLAN --take-over --reason TEXT"]
     play.call("run", "--take-over", "--reason", "the machine burned", expect=0)
     assert play.stored() == held
     count(play, SCRATCH | {"pmsi/late-1.csv"}, gone={"pmsi/2.csv"})

@@ -18,6 +18,8 @@ from hdh_migrate.session.verbs.report import remember_statement
 from hdh_migrate.session.verbs.run import Turn, at_work, operator
 
 RUN = "hdh-migrate run PLAN"
+TAKING_OVER = f"{RUN} --take-over --reason TEXT"
+"""Who moved what was adopted holds the target's fence."""
 
 
 def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledgers.Adopted:
@@ -45,7 +47,7 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
         "plan_digest": desk.loaded.digest,
         "datasets": states,
         "batches": told,
-        "next": [RUN],
+        "next": [TAKING_OVER if any(one["adopted"] for one in told) else RUN],
     }
 
 
