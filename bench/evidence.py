@@ -22,7 +22,7 @@ from typing import Any
 
 from hdh_migrate.evidence.bundle import write_bundle
 from hdh_migrate.evidence.check import check_bundle
-from hdh_migrate.evidence.lines.facts import Counts, Facts, Loss, StepPace
+from hdh_migrate.evidence.lines.facts import Facts, Loss, ObjectCounts, StepPace
 from hdh_migrate.evidence.signatures.signing import load_signer, load_verifier, new_report_key
 from hdh_migrate.fixity import MerkleTree
 from tests.unit.evidence import builders
@@ -44,7 +44,9 @@ def records(count: int) -> Iterator[Mapping[str, Any]]:
 
 def facts(count: int) -> Facts:
     paces = tuple(
-        StepPace(step=step, started=AT, ended=AT, seconds=1.0, bins=(Counts(count, count * SIZE),))
+        StepPace(
+            step=step, started=AT, ended=AT, seconds=1.0, bins=(ObjectCounts(count, count * SIZE),)
+        )
         for step in ("transfer", "verify")
     )
     loss = Loss(dataset="pmsi", what="modified", objects=count, kept="manifest")

@@ -39,7 +39,7 @@ class Remedy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class About:
+class CodeFacts:
     """What is known of a code."""
 
     fr: str
@@ -53,11 +53,11 @@ class About:
     remedy: Remedy
 
 
-_Member = tuple[str, About]
+_Member = tuple[str, CodeFacts]
 
 
 def _blocker(code: str, row: str, remedy: Remedy, *, fr: str, en: str) -> _Member:
-    return code, About(
+    return code, CodeFacts(
         fr=fr, en=en, row=row, found="inventory", severity=Severity.BLOCKER, exit=Exit.REFUSED,
         remedy=remedy,
     )  # fmt: skip
@@ -68,7 +68,7 @@ def _finding(
     ends: Exit = Exit.FINDINGS,
 ) -> _Member:  # fmt: skip
     severity = Severity.FINDING
-    return code, About(
+    return code, CodeFacts(
         fr=fr, en=en, row=row, found=found, severity=severity, exit=ends, remedy=remedy
     )
 
@@ -85,7 +85,7 @@ def _in_verify(reason: _Member, remedy: Remedy, row: str | None = None) -> _Memb
 
 
 def _note(code: str, found: Found, row: str, remedy: Remedy, *, fr: str, en: str) -> _Member:
-    return code, About(
+    return code, CodeFacts(
         fr=fr, en=en, row=row, found=found, severity=Severity.NOTE, exit=Exit.OK, remedy=remedy
     )
 
@@ -171,9 +171,9 @@ class Code(StrEnum):
     `verify-` and that reason.
     """
 
-    about: About
+    about: CodeFacts
 
-    def __new__(cls, value: str, about: About | None = None) -> Self:
+    def __new__(cls, value: str, about: CodeFacts | None = None) -> Self:
         """Make a member from its text and what is known of it; without that there is none."""
         assert about is not None, f"nothing is known of {value}"
         made = str.__new__(cls, value)

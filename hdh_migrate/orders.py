@@ -15,7 +15,7 @@ from hdh_migrate.model import ObjectInfo
 # --- items: one object of an order ---------------------------------------------------------------
 
 
-class About(TypedDict):
+class ItemFields(TypedDict):
     """What every item says of its object, to make an item of any kind from."""
 
     id: int

@@ -21,11 +21,11 @@ from hdh_migrate.results.looks import (
     BatchStatus,
     CutoverStatus,
     FindingGroup,
-    Listed,
-    Moved,
+    InventoryProgress,
     NamedFinding,
-    Span,
+    SecondsRange,
     Status,
+    StepProgress,
     Work,
 )
 from hdh_migrate.telemetry import duration_text, size_text
@@ -217,9 +217,9 @@ def _arrived(batch: BatchStatus) -> Iterator[str]:
         )
 
 
-def _now(batch: BatchStatus) -> Iterator[tuple[str, Listed]]:
+def _now(batch: BatchStatus) -> Iterator[tuple[str, InventoryProgress]]:
     steps = batch["steps"]
-    found: tuple[tuple[str, Listed], ...] = (
+    found: tuple[tuple[str, InventoryProgress], ...] = (
         ("inventory", steps["inventory"]),
         ("transfer", steps["transfer"]),
         ("verify", steps["verify"]),
@@ -227,17 +227,17 @@ def _now(batch: BatchStatus) -> Iterator[tuple[str, Listed]]:
     return ((name, step) for name, step in found if step["state"] == "under way")
 
 
-def _step_line(batch: str, name: str, step: Listed) -> str:
+def _step_line(batch: str, name: str, step: InventoryProgress) -> str:
     if "of_objects" not in step:
         return f"{batch}: {name}, {step['objects']} objects, {size_text(step['bytes'])} so far"
-    moved: Moved = step  # type: ignore[assignment] # that key is of no other type
+    moved: StepProgress = step  # type: ignore[assignment] # that key is of no other type
     cells = _moved(moved)
     return f"{batch}: {name} {cells['objects']} objects, {cells['bytes']}" + "".join(
         f", {more}" for more in (cells["rate"], cells["left"] and f"{cells['left']} left") if more
     )
 
 
-def _listed(seen: Listed) -> dict[str, str]:
+def _listed(seen: InventoryProgress) -> dict[str, str]:
     return {
         "state": seen["state"],
         "objects": str(seen["objects"]),
@@ -245,7 +245,7 @@ def _listed(seen: Listed) -> dict[str, str]:
     }
 
 
-def _moved(seen: Moved) -> dict[str, str]:
+def _moved(seen: StepProgress) -> dict[str, str]:
     rate = seen["bytes_per_second"]
     return {
         **_listed(seen),
@@ -309,7 +309,7 @@ def _cutover_lines(batch: str, told: CutoverStatus | None) -> list[str]:
 # --- small tools ----------------------------------------------------------------------------------
 
 
-def span_text(span: Span) -> str:
+def span_text(span: SecondsRange) -> str:
     """Return a range of time as people read it; one time where both ends read alike."""
     low, high = duration_text(span["low"]), duration_text(span["high"])
     return low if low == high else f"{low} to {high}"

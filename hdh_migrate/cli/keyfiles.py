@@ -11,7 +11,7 @@ import typer
 from hdh_migrate.errors import KeyUnavailable, UsageError
 
 if TYPE_CHECKING:
-    from hdh_migrate.evidence.signatures.signing import Verifier
+    from hdh_migrate.evidence.signatures.signing import TrustedKey
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ def given(load: Callable[[Path], T], paths: Sequence[Path]) -> list[T]:
         raise UsageError(str(error), hint=error.hint) from None
 
 
-def trusted_keys(paths: Sequence[Path], threshold: int) -> list[Verifier]:
+def trusted_keys(paths: Sequence[Path], threshold: int) -> list[TrustedKey]:
     """Load the public keys that are trusted, of which so many must have signed.
 
     Raises:

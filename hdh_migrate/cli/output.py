@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from hdh_migrate.cli import streams
 from hdh_migrate.errors import MigrateError
-from hdh_migrate.results import Failed
+from hdh_migrate.results import FailedVerb
 from hdh_migrate.telemetry import duration_text, size_text
 
 LINE_SECONDS = 15.0
@@ -127,7 +127,7 @@ class LineProgress:
         self.title = ""
 
 
-def error_document(error: MigrateError) -> Failed:
+def error_document(error: MigrateError) -> FailedVerb:
     """Return what a machine is told of an error."""
     return {
         "error": {

@@ -20,7 +20,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from hdh_migrate.cli.command import Verb
 from hdh_migrate.cli.menu import load
 from hdh_migrate.cli.verbs import GROUPS, SECTIONS
-from hdh_migrate.results import Failed
+from hdh_migrate.results import FailedVerb
 
 FOLDER: Final = Path("docs/schemas/verbs")
 
@@ -57,7 +57,7 @@ def named(names: tuple[str, ...]) -> str:
 
 def schema(names: tuple[str, ...], verb: Verb) -> dict[str, Any]:
     """Return the JSON Schema of one document that a verb prints."""
-    told = TypeAdapter(verb.result | Failed).json_schema(schema_generator=_Closed)
+    told = TypeAdapter(verb.result | FailedVerb).json_schema(schema_generator=_Closed)
     called = " ".join(names[:1] if named(names) == names[0] else names)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

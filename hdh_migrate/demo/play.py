@@ -25,7 +25,7 @@ from hdh_migrate.demo.servers import S3Server, azurite, moto_s3
 from hdh_migrate.demo.watch import wait_for
 from hdh_migrate.errors import Exit, MigrateError
 from hdh_migrate.folders import ledger_path
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.results.plans import Demo
 from hdh_migrate.telemetry import SystemClock, size_text
 
@@ -237,7 +237,7 @@ def _parts(stage: DemoFolder) -> int:
     if not path.exists():
         return 0
     try:
-        ledger = Ledger.read_only(path, SystemClock())
+        ledger = SqliteLedger.read_only(path, SystemClock())
     except MigrateError:
         return 0  # it is being made
     try:

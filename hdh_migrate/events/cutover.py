@@ -35,7 +35,7 @@ class OfCutover(Event):
 
 
 @json_form
-class Approved(OfCutover):
+class RestsOnApprovals(OfCutover):
     """An event that rests on approvals: the fingerprints of those who gave them."""
 
     approvals: tuple[str, ...]
@@ -179,7 +179,7 @@ class CutoverSettled(OfCutover):
 
 
 @json_form
-class CutoverSwitching(Approved):
+class CutoverSwitching(RestsOnApprovals):
     """The intent to switch: the pointer is touched from here on."""
 
     kind: ClassVar[str] = "cutover-switching"
@@ -277,7 +277,7 @@ class CutoverCounted(OfCutover):
 
 
 @json_form
-class CutoverFinalized(Approved):
+class CutoverFinalized(RestsOnApprovals):
     """There is no rollback from here on; `early`: within the window, for a reason."""
 
     kind: ClassVar[str] = "cutover-finalized"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from hdh_migrate.events.cutover import Approved, OfCutover
+from hdh_migrate.events.cutover import OfCutover, RestsOnApprovals
 from hdh_migrate.jsonform import Absent, json_form
 
 Remains = Mapping[str, int | str | tuple[str, ...] | None]
@@ -14,7 +14,7 @@ Remains = Mapping[str, int | str | tuple[str, ...] | None]
 
 
 @json_form
-class CutoverAgreed(Approved):
+class CutoverAgreed(RestsOnApprovals):
     """The deletion was approved and begins."""
 
     kind: ClassVar[str] = "cutover-agreed"

@@ -10,7 +10,7 @@ from hdh_migrate.jsonform import JsonForm, json_form
 
 
 @json_form
-class Amount(JsonForm):
+class PassAmount(JsonForm):
     """So many objects and bytes."""
 
     objects: int
@@ -36,13 +36,13 @@ class Refreshed(Event):
     number: int
     batch: str
     dataset: str
-    new: Amount
+    new: PassAmount
     """Was not in the listing before, and is to be moved."""
-    changed: Amount
+    changed: PassAmount
     """Has another version, size, type or MD5 than before, and is taken as it is."""
-    vanished: Amount
+    vanished: PassAmount
     """The source has it no more; those that are left behind with them."""
-    left: Amount
+    left: PassAmount
     """Of those: was not moved yet, so it is left behind from here on."""
 
 
@@ -53,7 +53,7 @@ class RefreshEnded(Event):
     kind: ClassVar[str] = "refresh-ended"
     number: int
     batch: str
-    listed: Amount
+    listed: PassAmount
 
 
 @json_form

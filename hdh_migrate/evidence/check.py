@@ -7,11 +7,11 @@ from pathlib import Path
 
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.archives import unpacked
-from hdh_migrate.evidence.signatures.signing import Verifier
+from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier import verify
 from hdh_migrate.evidence.verifier.notes import SignedNote
 from hdh_migrate.evidence.verifier.outcome import Outcome
-from hdh_migrate.evidence.verifier.sample import Sample
+from hdh_migrate.evidence.verifier.sample import SampleCheck
 from hdh_migrate.evidence.verifier.signatures import Key
 from hdh_migrate.evidence.verifier.verify import Stamped, sums_text
 
@@ -20,11 +20,11 @@ __all__ = ["check_bundle", "examine", "sums_text"]
 
 def examine(
     bundle: Path,
-    verifiers: Sequence[Verifier],
+    verifiers: Sequence[TrustedKey],
     threshold: int = 1,
     *,
     stamped: Stamped | None = None,
-    sample: Sample | None = None,
+    sample: SampleCheck | None = None,
     notes: Sequence[SignedNote] = (),
     also: Callable[[Path, Outcome], None] | None = None,
 ) -> Outcome:
@@ -54,6 +54,6 @@ def examine(
         return outcome
 
 
-def check_bundle(folder: Path, verifiers: Sequence[Verifier], threshold: int = 1) -> list[str]:
+def check_bundle(folder: Path, verifiers: Sequence[TrustedKey], threshold: int = 1) -> list[str]:
     """Return everything that is wrong with a bundle; nothing means that all of it checks."""
     return examine(folder, verifiers, threshold).problems

@@ -23,7 +23,7 @@ from hdh_migrate.errors import UsageError
 from hdh_migrate.evidence.lines.facts import LEVELS
 from hdh_migrate.evidence.lines.records import MAX_LINE, order_of
 from hdh_migrate.evidence.reading import CheckedBundle, Line, problems_of, read_bundle
-from hdh_migrate.evidence.signatures.signing import Verifier
+from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.fixity import inventory_leaf
 from hdh_migrate.model import Verdict, key_bytes
 from hdh_migrate.results.proofs import PlaceInBoth
@@ -57,7 +57,7 @@ PROGRESS = {
 
 
 @dataclass(slots=True)
-class Kind:
+class AlikeLines:
     """The objects that became the same: their number, and the lines of the first of them."""
 
     objects: int = 0
@@ -70,13 +70,13 @@ class Comparison:
 
     contradictions: list[tuple[str, str]] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
-    kinds: dict[str, Kind] = field(default_factory=dict)
+    kinds: dict[str, AlikeLines] = field(default_factory=dict)
 
 
 def compare_bundles(
     old: Path,
     new: Path,
-    trusted: Sequence[Verifier],
+    trusted: Sequence[TrustedKey],
     *,
     threshold: int = 1,
     show_names: bool = False,
@@ -196,7 +196,7 @@ def _compare_objects(
             since.became(before[1], code)
         elif before is not None and code in {"dropped", "forgotten"} and left.has(before[1]):
             code = "left-behind"
-        kind = found.kinds.setdefault(code, Kind())
+        kind = found.kinds.setdefault(code, AlikeLines())
         kind.objects += 1
         if code != "kept" and len(kind.lines) < LISTED:
             line: PlaceInBoth = {

@@ -25,7 +25,7 @@ from hdh_migrate.evidence.lines.records import (
     manifest_line,
     read_line,
 )
-from hdh_migrate.evidence.signatures.signing import Verifier
+from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.verify import format_of
 from hdh_migrate.fixity import canonical_json, sha256_hex
 
@@ -105,7 +105,7 @@ class CheckedBundle:
 
 
 def open_bundle(
-    folder: Path, trusted: Sequence[Verifier] = (), threshold: int = 1
+    folder: Path, trusted: Sequence[TrustedKey] = (), threshold: int = 1
 ) -> CheckedBundle:
     """Check a bundle and return it; with trusted keys its signatures are checked too.
 
@@ -122,7 +122,7 @@ def open_bundle(
     return read_bundle(folder, trusted=bool(trusted))
 
 
-def problems_of(folder: Path, trusted: Sequence[Verifier], threshold: int = 1) -> list[str]:
+def problems_of(folder: Path, trusted: Sequence[TrustedKey], threshold: int = 1) -> list[str]:
     """Return everything that is wrong with a bundle; without trusted keys, its signatures apart.
 
     Raises:

@@ -22,7 +22,7 @@ from pathlib import Path
 from hdh_migrate.errors import BackupFailed, LedgerDamaged, LedgerError, NoSpace
 from hdh_migrate.folders import make_private, sync
 from hdh_migrate.ledger.database import connect
-from hdh_migrate.ledger.ledger import Ledger
+from hdh_migrate.ledger.ledger import SqliteLedger
 from hdh_migrate.ports.run import Clock
 
 LEDGER = "ledger.db"
@@ -37,7 +37,7 @@ _STAMP = r"\d{8}T\d{6,}Z(?:-\d+)?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class JournalExtent:
     """How far the journal of a ledger goes; `ledger` is the name that it has, if any yet."""
 
     ledger: str | None
@@ -50,14 +50,14 @@ class Copy:
     """A copy that was made, and which older ones had to go."""
 
     folder: Path
-    standing: Standing
+    standing: JournalExtent
     size: int
     removed: tuple[Path, ...]
 
 
-def standing_of(ledger: Ledger) -> Standing:
+def standing_of(ledger: SqliteLedger) -> JournalExtent:
     """Return how far a ledger's journal goes."""
-    return Standing(ledger=ledger.meta("run_tag"), events=ledger.length(), head=ledger.head())
+    return JournalExtent(ledger=ledger.meta("run_tag"), events=ledger.length(), head=ledger.head())
 
 
 def copies(into: Path, migration: str) -> list[Path]:
@@ -70,10 +70,10 @@ def copies(into: Path, migration: str) -> list[Path]:
     return sorted((one for one in found if (one / LEDGER).is_file()), key=_order)
 
 
-def standing_in(folder: Path, clock: Clock) -> Standing | None:
+def standing_in(folder: Path, clock: Clock) -> JournalExtent | None:
     """Return how far the journal in a copy goes, None when it cannot be told."""
     try:
-        ledger = Ledger.read_only(folder / LEDGER, clock)
+        ledger = SqliteLedger.read_only(folder / LEDGER, clock)
         try:
             return standing_of(ledger)
         finally:
@@ -116,8 +116,8 @@ def write_copy(
 # --- the ledger ----------------------------------------------------------------------------------
 
 
-def _copy_ledger(path: Path, to: Path, clock: Clock, stopped: Callable[[], bool]) -> Standing:
-    source = Ledger.read_only(path, clock)
+def _copy_ledger(path: Path, to: Path, clock: Clock, stopped: Callable[[], bool]) -> JournalExtent:
+    source = SqliteLedger.read_only(path, clock)
     try:
         with source.snapshot():
             standing = standing_of(source)
@@ -128,9 +128,9 @@ def _copy_ledger(path: Path, to: Path, clock: Clock, stopped: Callable[[], bool]
     return standing
 
 
-def _check(path: Path, standing: Standing, clock: Clock) -> None:
+def _check(path: Path, standing: JournalExtent, clock: Clock) -> None:
     """Check a copy as a ledger is checked when it is opened, and leave it in one file."""
-    copy = Ledger(connect(path), clock)
+    copy = SqliteLedger(connect(path), clock)
     try:
         copy.check()
         if standing_of(copy) != standing:
@@ -252,7 +252,7 @@ def _prune(made: Path, found: list[Path], keep: int, clock: Clock) -> Iterator[P
     spare = others[: max(0, len(others) + 1 - keep)]
     if not spare:
         return
-    ledger = Ledger.read_only(made / LEDGER, clock)
+    ledger = SqliteLedger.read_only(made / LEDGER, clock)
     try:
         for one in spare:
             standing = standing_in(one, clock)

@@ -31,7 +31,7 @@ CoverEvent = ObjectsVerified | ObjectsSuperseded | ObjectsFailed | ObjectsRetrie
 """What covers rows: the events that tell of them, and those that replace these."""
 
 
-class Digests(NamedTuple):
+class RowDigests(NamedTuple):
     """What covers rows, and what they have beyond their columns: losses are counted of that."""
 
     rows: str
@@ -57,7 +57,7 @@ class Replaced:
     left: Sequence[int]
     left_by_dataset: Mapping[str, int]
     kept: Sequence[int]
-    digests: Digests
+    digests: RowDigests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ FAILED_ROWS = Cover(
 class Coverage(Store):
     """Covers rows by events, and compares them."""
 
-    def _covers(self, cover: Cover, ids: Iterable[int]) -> tuple[Digests, Counter[str]]:
+    def _covers(self, cover: Cover, ids: Iterable[int]) -> tuple[RowDigests, Counter[str]]:
         """Return the digests that cover rows, and how many of them are of each dataset."""
         rows, extras, counts = hashlib.sha256(), hashlib.sha256(), Counter[str]()
         query = self._sql[cover.query]
@@ -112,7 +112,7 @@ class Coverage(Store):
                 rows.update(canonical_json(told) + b"\n")
                 extras.update(canonical_json({"id": number, "extra": extra}) + b"\n")
                 counts[told["dataset"]] += 1
-        return Digests(rows.hexdigest(), extras.hexdigest()), counts
+        return RowDigests(rows.hexdigest(), extras.hexdigest()), counts
 
     def _replace(self, cover: Cover, ids: set[int]) -> None:
         """Replace the events that cover any of these rows; the others stay covered.

@@ -10,7 +10,7 @@ from hdh_migrate.codes import Code
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.looking import READING, Looking
 from hdh_migrate.ledger.store import all_or_nothing
-from hdh_migrate.ledger.telling import Telling
+from hdh_migrate.ledger.telling import TellingLedger
 from hdh_migrate.model import Looked, State, Tally, key_text
 
 SAMPLES_KEPT = 400
@@ -22,7 +22,7 @@ DETAIL_MAX = 4_000
 """Characters of a finding's detail that are kept: a line of the journal has a bound."""
 
 
-class Findings(Looking, Telling):
+class Findings(Looking, TellingLedger):
     """Writes and reads findings, and how far each step had come at a moment."""
 
     @all_or_nothing

@@ -29,11 +29,11 @@ def _never(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     return False
 
 
-class Ledger(Late, Findings, Reckoning, Upgrading):
+class SqliteLedger(Late, Findings, Reckoning, Upgrading):
     """The one writable connection; only the coordinator has it."""
 
     @classmethod
-    def open(cls, path: Path, clock: Clock) -> Ledger:
+    def open(cls, path: Path, clock: Clock) -> SqliteLedger:
         """Open or create a ledger for a run; folders are made with mode 0700, files with 0600.
 
         Raises:
@@ -67,12 +67,12 @@ class Ledger(Late, Findings, Reckoning, Upgrading):
         return ledger
 
     @classmethod
-    def temporary(cls, clock: Clock) -> Ledger:
+    def temporary(cls, clock: Clock) -> SqliteLedger:
         """Return a ledger that leaves nothing behind; it spills to a nameless file when large."""
         return cls(connect(None), clock)
 
     @classmethod
-    def read_only(cls, path: Path, clock: Clock) -> Ledger:
+    def read_only(cls, path: Path, clock: Clock) -> SqliteLedger:
         """Look at a ledger while another process may be writing it."""
         return cls(connect(path, read_only=True), clock)
 

@@ -10,7 +10,7 @@ from hdh_migrate.ledger.coverage import FAILED_ROWS
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.rows import entry_of, extra_of, leaf_of, raw_digest, sent_row
 from hdh_migrate.ledger.store import all_or_nothing
-from hdh_migrate.ledger.uploads import Uploads
+from hdh_migrate.ledger.uploads import UploadsLedger
 from hdh_migrate.model import Claimed, Entry, Listed, ObjectInfo, Origin, State, key_bytes, key_text
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ COMPARED = "compared"
 """What the ledger's memory calls whether all target addresses were compared with each other."""
 
 
-class Objects(Uploads):
+class Objects(UploadsLedger):
     """Moves objects from state to state; a late receipt of an earlier attempt changes nothing."""
 
     _uncompared = False

@@ -147,7 +147,7 @@ class Store:
         self.pending = 0
 
     def _tell(self) -> None:
-        """Write into the journal what was gathered for it; see `Telling`."""
+        """Write into the journal what was gathered for it; see `TellingLedger`."""
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

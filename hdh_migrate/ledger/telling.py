@@ -72,7 +72,7 @@ class Changes:
             yield told(changed_excluded=tuple(pairs))
 
 
-class Telling(Coverage):
+class TellingLedger(Coverage):
     """Gathers, and writes on `commit`, or before what must come after it in the journal."""
 
     def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401 - those of Store

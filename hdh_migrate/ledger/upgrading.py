@@ -21,7 +21,7 @@ from hdh_migrate.fixity import Inventoried, inventory_leaf
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.reconciling import Reconciling, is_new_form
 from hdh_migrate.ledger.store import all_or_nothing
-from hdh_migrate.ledger.telling import Telling
+from hdh_migrate.ledger.telling import TellingLedger
 from hdh_migrate.model import DatasetRow, State
 
 UNTOLD = "untold"
@@ -31,7 +31,7 @@ TOLD_SINCE = 3
 """The version of the ledger from which on its journal tells every count."""
 
 
-class Upgrading(Telling, Reconciling):
+class Upgrading(TellingLedger, Reconciling):
     """Tells once, and compares whatever the journal tells."""
 
     @property

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from hdh_migrate.ledger.rows import raw_digest
 from hdh_migrate.ledger.store import all_or_nothing
-from hdh_migrate.ledger.telling import Telling
+from hdh_migrate.ledger.telling import TellingLedger
 from hdh_migrate.model import OpenUpload, PartReceipt
 
 
-class Uploads(Telling):
+class UploadsLedger(TellingLedger):
     """Kept from the moment an upload id is known until its object is verified."""
 
     @all_or_nothing

@@ -44,8 +44,8 @@ from hdh_migrate.pipeline.known import adoption_of
 from hdh_migrate.pipeline.look_again import Choice, LookAgain, demand_undeleted
 from hdh_migrate.pipeline.queue import Queue
 from hdh_migrate.pipeline.tags import Tag
-from hdh_migrate.pipeline.uploads import Uploads
-from hdh_migrate.pipeline.verify import ORDER_BYTES, Verify
+from hdh_migrate.pipeline.uploads import TargetSurvey
+from hdh_migrate.pipeline.verify import ORDER_BYTES, Verification
 from hdh_migrate.receipts import Digested, ObjectReceipt, Returned, Sent
 
 STEP = "adopt"
@@ -57,7 +57,7 @@ ASKERS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class AdoptionProof:
     """What a trusted bundle says of one object that was verified then."""
 
     key: str = field(repr=False)
@@ -80,12 +80,12 @@ class Proof:
 class Proofs(Protocol):
     """What trusted bundles say; the newest is asked first."""
 
-    def of(self, dataset: str) -> Iterator[Proof]:
+    def of(self, dataset: str) -> Iterator[AdoptionProof]:
         """Return what they say of a dataset's objects, in key order, the newest of a key first."""
 
 
 @dataclass(slots=True)
-class Tally:
+class AdoptionTally:
     """What came of the objects under whose keys the target holds something."""
 
     adopted: int = 0
@@ -144,11 +144,13 @@ class Adopt:
         self._dispatch = Dispatcher(ctx, batch, STEP, sampled=False)
         self._queue = Queue[Candidate](self._more, order_bytes=ORDER_BYTES)
         self._datasets = {row.id: row for row in ctx.ledger.datasets(batch)}
-        self._told, self._number = Tally(), 1
-        self._portions: Iterator[tuple[DatasetRow, list[Entry], list[list[Proof]]]] = iter(())
+        self._told, self._number = AdoptionTally(), 1
+        self._portions: Iterator[tuple[DatasetRow, list[Entry], list[list[AdoptionProof]]]] = iter(
+            ()
+        )
         self._pool: Executor | None = None
 
-    def run(self) -> Tally:
+    def run(self) -> AdoptionTally:
         """Take for sent what the target holds of ours, and verify it; goes on after any stop.
 
         Raises:
@@ -164,10 +166,10 @@ class Adopt:
         found = 0
         for dataset in self._datasets.values():
             self._join(dataset)
-            found += Uploads(ctx).occupy(dataset, most=0)
+            found += TargetSurvey(ctx).occupy(dataset, most=0)
         self._take(found)
         failed = self._failed()
-        Verify(ctx, self._batch).run()
+        Verification(ctx, self._batch).run()
         return self._end(self._failed() - failed)
 
     def _begin(self) -> bool:
@@ -201,7 +203,7 @@ class Adopt:
         verified = ledger.erasable_left(self._batch, 0).objects
         if look and verified:
             LookAgain(ctx, self._batch, Choice(level="head"), user=self._user).run()
-        Verify(ctx, self._batch).run()
+        Verification(ctx, self._batch).run()
         for row in self._datasets.values():
             retry(ledger, row, ctx.waivers)
             for entry in ledger.todo("sending", row.id):
@@ -264,7 +266,7 @@ class Adopt:
                 return left
         return ()
 
-    def _all_portions(self) -> Iterator[tuple[DatasetRow, list[Entry], list[list[Proof]]]]:
+    def _all_portions(self) -> Iterator[tuple[DatasetRow, list[Entry], list[list[AdoptionProof]]]]:
         for dataset in self._datasets.values():
             beside, after = _Beside(self._proofs.of(dataset.name)), None
             while entries := self._ctx.ledger.adoptable(dataset.id, after, PORTION):
@@ -272,7 +274,7 @@ class Adopt:
                 yield dataset, entries, [beside.of(entry.obj.key) for entry in entries]
 
     def _judged(
-        self, dataset: DatasetRow, entries: list[Entry], proofs: list[list[Proof]]
+        self, dataset: DatasetRow, entries: list[Entry], proofs: list[list[AdoptionProof]]
     ) -> list[Candidate]:
         """Take what a bundle has digests of; return what the source must be read for."""
         route, left = self._ctx.route(dataset), []
@@ -325,7 +327,7 @@ class Adopt:
         for one in self._queue.lost(order, worker):
             self._left(one)
 
-    def _taken(self, one: Candidate, sha256: str, proof: Proof | None) -> None:
+    def _taken(self, one: Candidate, sha256: str, proof: AdoptionProof | None) -> None:
         entry, stored = one.entry, one.stored
         receipt = Sent(
             id=entry.id,
@@ -358,7 +360,7 @@ class Adopt:
         ledger = self._ctx.ledger
         return sum(ledger.tally(row, State.FAILED).objects for row in self._datasets)
 
-    def _end(self, failed: int) -> Tally:
+    def _end(self, failed: int) -> AdoptionTally:
         """Let wait what did not prove good, and say whose objects are ours from now on."""
         ledger, told = self._ctx.ledger, self._told
         told.unproved += failed
@@ -400,13 +402,13 @@ class Adopt:
 class _Beside:
     """Gives the proofs of one key after another, for keys in ascending order."""
 
-    def __init__(self, proofs: Iterator[Proof]) -> None:
+    def __init__(self, proofs: Iterator[AdoptionProof]) -> None:
         self._proofs = proofs
         self._next = next(proofs, None)
 
-    def of(self, key: str) -> list[Proof]:
+    def of(self, key: str) -> list[AdoptionProof]:
         """Return the proofs of a key, the newest first; those before it are over."""
-        wanted, found = key_bytes(key), list[Proof]()
+        wanted, found = key_bytes(key), list[AdoptionProof]()
         while self._next is not None and key_bytes(self._next.key) <= wanted:
             if self._next.key == key:
                 found.append(self._next)

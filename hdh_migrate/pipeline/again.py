@@ -25,21 +25,21 @@ PIECE = 64 * MIB
 
 
 @dataclass(frozen=True, slots=True)
-class Digests:
+class ByteDigests:
     """What is computed of an object's bytes as they come; MD5 only where the source claims one."""
 
     plain: hashlib._Hash
     md5: hashlib._Hash | None
 
     @classmethod
-    def of(cls, obj: ObjectInfo) -> Digests:
+    def of(cls, obj: ObjectInfo) -> ByteDigests:
         """Return those of no bytes yet."""
         md5 = None if obj.md5 is None else hashlib.md5(usedforsecurity=False)
         return cls(hashlib.sha256(), md5)
 
-    def copy(self) -> Digests:
+    def copy(self) -> ByteDigests:
         """Return others that go on from here."""
-        return Digests(self.plain.copy(), None if self.md5 is None else self.md5.copy())
+        return ByteDigests(self.plain.copy(), None if self.md5 is None else self.md5.copy())
 
     def update(self, data: bytes | memoryview) -> None:
         """Take the next bytes."""
@@ -48,7 +48,7 @@ class Digests:
             self.md5.update(data)
 
 
-class Again:
+class SecondReader:
     """Reads the pinned version of an object once more."""
 
     def __init__(self, box: Toolbox, source: Source) -> None:
@@ -79,7 +79,7 @@ class Again:
             SourceChanged: it is no longer that version.
             Missing: it is gone.
         """
-        box, obj, done = self._box, one.obj, Digests.of(one.obj)
+        box, obj, done = self._box, one.obj, ByteDigests.of(one.obj)
         for start in range(0, max(obj.size, 1), PIECE):
             if box.halt.is_set():
                 raise Stopped("the run is stopping")
@@ -89,7 +89,7 @@ class Again:
             raise ClaimDiffers(CLAIM_DIFFERS)
         return Digested(id=one.id, attempt=one.attempt, sha256=done.plain.hexdigest())
 
-    def _taken(self, route: Route, obj: ObjectInfo, span: Span, done: Digests) -> Digests:
+    def _taken(self, route: Route, obj: ObjectInfo, span: Span, done: ByteDigests) -> ByteDigests:
         more = done.copy()
         checked = self._box.checked and obj.md5 is None
         self._source.read(route.source, obj, span, more.update, checked=checked)

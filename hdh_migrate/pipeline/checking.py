@@ -20,7 +20,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.model import MIB, Span, Stored, Verdict
 from hdh_migrate.orders import RecheckItem, VerifyItem
-from hdh_migrate.pipeline.again import Again, failed
+from hdh_migrate.pipeline.again import SecondReader, failed
 from hdh_migrate.pipeline.beside import beside
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.ports.stores import TargetReader
@@ -129,7 +129,7 @@ class _Digests:
 class Checking:
     """Performs the orders of verify."""
 
-    def __init__(self, box: Toolbox, reader: TargetReader, again: Again | None) -> None:
+    def __init__(self, box: Toolbox, reader: TargetReader, again: SecondReader | None) -> None:
         """Take what asks the source again; without it an object may have to be `doubted`."""
         assert again is not None or not box.reread, "who reads the source again must hold it"
         self._box, self._reader, self._source_again = box, reader, again

@@ -28,7 +28,7 @@ from hdh_migrate.ports.stores import Source, TargetReader, TargetWriter
 from hdh_migrate.ports.work import Engine
 
 if TYPE_CHECKING:
-    from hdh_migrate.orders import About
+    from hdh_migrate.orders import ItemFields
     from hdh_migrate.receipts import EndpointTraffic
 
 
@@ -113,7 +113,7 @@ class Context:
     pins: Mapping[int, str] = field(default_factory=dict)
     """What of somebody else's may be replaced, as a transfer read it when it began."""
 
-    def about(self, entry: Entry, dataset: DatasetRow) -> About:
+    def about(self, entry: Entry, dataset: DatasetRow) -> ItemFields:
         """Return what orders say of an entry: with what the target can keep beside the bytes.
 
         The source's MD5 is left out where the plan says to ignore it.

@@ -18,13 +18,13 @@ from hdh_migrate.errors import Refused
 from hdh_migrate.events.decommission import CutoverAgreed, CutoverObserved, Remains
 from hdh_migrate.model import State, Trace, Verified
 from hdh_migrate.pipeline.cutover.facts import observed_of
-from hdh_migrate.pipeline.cutover.standing import FINAL, Stage, Standing
+from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverStanding
 from hdh_migrate.pipeline.erasing import GONE, Deletion, to_keep
 from hdh_migrate.pipeline.recheck import due, remaining
-from hdh_migrate.pipeline.rereading import STEP, Portion, Rereading, Wanted
+from hdh_migrate.pipeline.rereading import STEP, Portion, Rereading, RereadWanted
 from hdh_migrate.pipeline.undertaking import STAGE, UNSURE, Undertaking, blockers, demand, elsewhere
 from hdh_migrate.results import Amount
-from hdh_migrate.results.switches import Decommissioned, DecommissionForecast, Look
+from hdh_migrate.results.switches import Decommissioned, DecommissionForecast, RecheckForecast
 
 DAY_SECONDS = 86_400
 
@@ -64,12 +64,14 @@ def forecast(story: Undertaking, *, quick: bool = False) -> DecommissionForecast
     }
 
 
-def _reread(story: Undertaking, now: Standing, *, quick: bool) -> tuple[Look, dict[int, str]]:
+def _reread(
+    story: Undertaking, now: CutoverStanding, *, quick: bool
+) -> tuple[RecheckForecast, dict[int, str]]:
     """Look at the target as an execution would; return what that came to, and what is wrong.
 
     What was read lately enough is only asked for, as it is right before a delete.
     """
-    told: Look = {
+    told: RecheckForecast = {
         "level": story.level,
         "reason": story.reason,
         "objects": 0,
@@ -92,8 +94,8 @@ def _reread(story: Undertaking, now: Standing, *, quick: bool) -> tuple[Look, di
         told["bytes"] += portion.size
         differing.update(portion.differing)
 
-    def look(row: Verified) -> Wanted:
-        return Wanted(row=row, level="head", first=row.id)
+    def look(row: Verified) -> RereadWanted:
+        return RereadWanted(row=row, level="head", first=row.id)
 
     ctx, left = story.ctx, _left(story, now)
     ctx.progress.step(story.batch, STEP, objects=left["objects"], size=left["bytes"])
@@ -105,7 +107,7 @@ def _reread(story: Undertaking, now: Standing, *, quick: bool) -> tuple[Look, di
     return told, differing
 
 
-def _left(story: Undertaking, now: Standing) -> Amount:
+def _left(story: Undertaking, now: CutoverStanding) -> Amount:
     """Return how much was not asked for yet, as far as receipts tell."""
     ledger, done = story.ctx.ledger, now.erasure
     rest = ledger.erasable_left(story.batch, done.after)
@@ -124,7 +126,7 @@ def _less(story: Undertaking, left: Amount, ids: Iterable[int]) -> Amount:
     }
 
 
-def _gone_already(story: Undertaking, now: Standing) -> set[int]:
+def _gone_already(story: Undertaking, now: CutoverStanding) -> set[int]:
     """Ask the source for what an execution was killed over, and return what it does not have.
 
     An intent without a receipt covers one portion, so these are few.
@@ -159,12 +161,12 @@ def execute(story: Undertaking, *, keep_going: bool = False) -> Decommissioned:
         Interrupted: a signal; the same command goes on.
     """
     now = story.standing()
-    if now.stage in {Stage.REQUESTED, Stage.OBSERVED} and not now.erasure.pending:
+    if now.stage in {CutoverStage.REQUESTED, CutoverStage.OBSERVED} and not now.erasure.pending:
         return _told(story)
     story.ctx.ledger.reconcile()  # what is compared with the target is what verify wrote
     root = story.root()
     consent = demand(story, root, now)
-    if now.erasure.after == 0 and now.stage is Stage.FINALIZED:
+    if now.erasure.after == 0 and now.stage is CutoverStage.FINALIZED:
         agreed = CutoverAgreed(
             **story.about, approvals=consent.keys, approved_stage=STAGE, root=root,
             terms=consent.terms,
@@ -180,12 +182,16 @@ def observe(story: Undertaking) -> Decommissioned:
     Raises:
         Refused: nothing was requested yet.
     """
-    if story.standing().stage not in {Stage.ERASING, Stage.REQUESTED, Stage.OBSERVED}:
+    if story.standing().stage not in {
+        CutoverStage.ERASING,
+        CutoverStage.REQUESTED,
+        CutoverStage.OBSERVED,
+    }:
         raise Refused(
             f"batch {story.batch}: no deletion was requested yet",
             hint="see what would happen: hdh-migrate decommission PLAN --batch NAME",
         )
-    if story.standing().stage is Stage.ERASING:
+    if story.standing().stage is CutoverStage.ERASING:
         raise Refused(
             f"batch {story.batch}: the deletion is not through yet",
             hint="run the same command with --execute again; it goes on where it was",

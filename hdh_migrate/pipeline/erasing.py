@@ -30,7 +30,7 @@ from hdh_migrate.errors import (
 from hdh_migrate.events.decommission import CutoverErased, CutoverErasing, CutoverRequested
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.model import Erasing, Verified
-from hdh_migrate.pipeline.cutover.standing import Stage, Standing
+from hdh_migrate.pipeline.cutover.standing import CutoverStage, CutoverStanding
 from hdh_migrate.pipeline.recheck import OpenFindings, Recheck, in_portions
 from hdh_migrate.pipeline.rechecking import LOST, TOLD, UNREAD, compared
 from hdh_migrate.pipeline.undertaking import UNASKED, UNSURE, Undertaking, demand_pointer, permit
@@ -59,7 +59,7 @@ class _Turn:
 _Act = Callable[[Verified], _Turn]
 
 
-def to_keep(now: Standing) -> dict[int, str]:
+def to_keep(now: CutoverStanding) -> dict[int, str]:
     """Return what the last look found wrong with the target's objects that are to be deleted."""
     done = now.erasure
     return {
@@ -78,7 +78,9 @@ def summed(differing: Mapping[int, str]) -> list[str]:
 class Deletion:
     """Everything that one execution deletes."""
 
-    def __init__(self, story: Undertaking, root: str, now: Standing, *, keep_going: bool) -> None:
+    def __init__(
+        self, story: Undertaking, root: str, now: CutoverStanding, *, keep_going: bool
+    ) -> None:
         self._story, self._root, self._now = story, root, now
         self._keep_going = keep_going
         self._told = OpenFindings(story.ctx.ledger, story.batch)
@@ -109,7 +111,7 @@ class Deletion:
                 self._each = pool.map
             self._portions()
         demand_pointer(story, now)
-        if now.stage is not Stage.REQUESTED and now.stage is not Stage.OBSERVED:
+        if now.stage is not CutoverStage.REQUESTED and now.stage is not CutoverStage.OBSERVED:
             requested = CutoverRequested(
                 **story.about, outcomes=now.erasure.outcomes, user=story.user,
                 keep_going=self._keep_going,

@@ -36,7 +36,7 @@ def no_waivers() -> Waived:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Again:
+class RetryRequest:
     """What somebody asked to be tried again: objects that failed with these codes; none: all."""
 
     codes: tuple[str, ...]
@@ -76,7 +76,7 @@ def retry(ledger: Ledger, row: DatasetRow, waivers: Waivers) -> None:
         ledger.retry_failed(row.id)
 
 
-def retry_asked(ledger: Ledger, batch: str, again: Again) -> Counter[str]:
+def retry_asked(ledger: Ledger, batch: str, again: RetryRequest) -> Counter[str]:
     """Let those failed objects of a batch wait again that somebody asked for; return the codes.
 
     Waivers do not matter: who asks for an object wants to know how it ends now.

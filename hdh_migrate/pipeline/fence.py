@@ -52,7 +52,7 @@ class Shown(JsonForm):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class FenceStanding:
     """What stands in one bucket's fence; `shown` is None when it says nothing that can be read."""
 
     stored: Stored
@@ -103,7 +103,7 @@ def epoch_of(found: Mapping[str, Known]) -> int:
     return max((one.epoch for one in found.values()), default=0)
 
 
-def look(reader: TargetReader, bucket: str, migration: str) -> Standing | None:
+def look(reader: TargetReader, bucket: str, migration: str) -> FenceStanding | None:
     """Read a bucket's fence; None when there is none.
 
     Raises:
@@ -116,13 +116,13 @@ def look(reader: TargetReader, bucket: str, migration: str) -> Standing | None:
             if stored is None:
                 return None
             if stored.size > SIZE_MAX:
-                return Standing(stored=stored, shown=None)
+                return FenceStanding(stored=stored, shown=None)
             body = bytearray()
             try:
                 reader.read(bucket, stored, None, body.extend)
             except (Conflict, Missing):
                 continue  # it was written anew between the two
-            return Standing(stored=stored, shown=_shown(bytes(body), migration))
+            return FenceStanding(stored=stored, shown=_shown(bytes(body), migration))
     raise Conflict(f"the fence of bucket {bucket} changes faster than it can be read")
 
 
@@ -156,7 +156,7 @@ def holder_of(shown: Shown) -> FenceHolder:
 
 
 def against(
-    bucket: str, standing: Standing | None, own: Known, *, ledger: str, place: str
+    bucket: str, standing: FenceStanding | None, own: Known, *, ledger: str, place: str
 ) -> str | None:
     """Say why a ledger may not write in a bucket; None: it may."""
     if standing is None:

@@ -18,8 +18,8 @@ from hdh_migrate.errors import Fenced, MigrateError
 from hdh_migrate.events.fence import FenceReleased, FenceReleasing, FenceTaken, FenceTaking
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.pipeline.fence import (
+    FenceStanding,
     Known,
-    Standing,
     against,
     epoch_of,
     holder_of,
@@ -135,7 +135,7 @@ class Fencing:
         return list(problems)
 
     def _problems(
-        self, found: Mapping[str, Standing | None], own: Mapping[str, Known]
+        self, found: Mapping[str, FenceStanding | None], own: Mapping[str, Known]
     ) -> dict[str, str]:
         name, place = self._owner.ledger, self._owner.place
         problems = {}
@@ -151,7 +151,9 @@ class Fencing:
             writer=self._writer, retry=self._retry, clock=self._clock,
         )  # fmt: skip
 
-    def _intent(self, post: Post, standing: Standing | None, reason: str | None) -> FenceTaking:
+    def _intent(
+        self, post: Post, standing: FenceStanding | None, reason: str | None
+    ) -> FenceTaking:
         shown = None if standing is None or reason is None else standing.shown
         return FenceTaking(
             bucket=post.bucket, epoch=post.epoch, nonce=post.nonce, user=self._owner.user,
@@ -286,7 +288,7 @@ class Keeper:
 
 
 def _next_epoch(
-    found: Mapping[str, Standing | None], own: Mapping[str, Known], *, rising: bool
+    found: Mapping[str, FenceStanding | None], own: Mapping[str, Known], *, rising: bool
 ) -> int:
     """Return the epoch to write in: a later one than of whom anything is taken over from."""
     ours, others = [epoch_of(own)], list[int]()

@@ -9,7 +9,7 @@ from hdh_migrate.model import MIB, Step, Tally
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.leftover import Leftover
 from hdh_migrate.pipeline.pacing import Rate, seconds_left
-from hdh_migrate.pipeline.planning import Pace, crowded, notes, quota_note, seconds_at_least
+from hdh_migrate.pipeline.planning import PlannedPace, crowded, notes, quota_note, seconds_at_least
 from hdh_migrate.results import Amount
 from hdh_migrate.results.moves import Assumed, DatasetForecast, Expected, Forecasted, Seconds
 
@@ -26,7 +26,7 @@ Rates = Mapping[Step, Rate]
 class Forecast:
     """Adds up one plan's work, batch by batch in their order."""
 
-    def __init__(self, ctx: Context, pace: Pace, rates: Rates) -> None:
+    def __init__(self, ctx: Context, pace: PlannedPace, rates: Rates) -> None:
         self._ctx, self._pace, self._rates = ctx, pace, rates
         wanted = pace.bandwidth or ASSUMED_BYTES_PER_SECOND
         self._rate = int(min(wanted, pace.ceiling(ctx.limits) or wanted))

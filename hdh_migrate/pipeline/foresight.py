@@ -23,7 +23,7 @@ from hdh_migrate.pipeline.inventory import Inventory
 from hdh_migrate.pipeline.leftover import Leftover, leftover
 from hdh_migrate.pipeline.needs import UNFINISHED
 from hdh_migrate.pipeline.pacing import measured
-from hdh_migrate.pipeline.planning import QUOTA_HINT, Pace, over_quota, stored_bytes
+from hdh_migrate.pipeline.planning import QUOTA_HINT, PlannedPace, over_quota, stored_bytes
 from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.results.moves import BatchForecast
 
@@ -61,7 +61,7 @@ class Foresight:
 
     def __init__(
         self, fresh: Context, kept: Context | None, batches: Sequence[BatchOrder],
-        selected: Sequence[str], pace: Pace,
+        selected: Sequence[str], pace: PlannedPace,
     ) -> None:  # fmt: skip
         """`fresh` has a ledger of what no run has listed; `kept`, if any, that of the others."""
         self._fresh, self._kept = fresh, kept

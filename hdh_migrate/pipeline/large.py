@@ -36,7 +36,7 @@ from hdh_migrate.orders import (
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher, number_of, unasked
 from hdh_migrate.pipeline.ends import Ends
-from hdh_migrate.pipeline.queue import Fenced
+from hdh_migrate.pipeline.queue import Attempted
 from hdh_migrate.pipeline.tags import UNKNOWN
 from hdh_migrate.receipts import (
     Begun,
@@ -176,7 +176,7 @@ class Large:
             and self._ctx.ledger.seals(big.entry.id, intent.number, intent.size, intent.sha256)
         )
 
-    def _waits_for(self, told: Fenced) -> Big | None:
+    def _waits_for(self, told: Attempted) -> Big | None:
         big = self._big.get(told.id)
         return big if big is not None and told.attempt == big.entry.attempt else None
 

@@ -23,7 +23,7 @@ from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.readings import Reading, Readings, covers
 from hdh_migrate.pipeline.cutover.standing import standing
 from hdh_migrate.pipeline.rechecking import DIFFERS, GONE, TOLD, UNPROVEN, UNREAD, Held, compared
-from hdh_migrate.pipeline.rereading import Portion, Rereading, Wanted
+from hdh_migrate.pipeline.rereading import Portion, Rereading, RereadWanted
 from hdh_migrate.pipeline.tags import Tag
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports.ledger import Ledger
@@ -237,17 +237,17 @@ class LookAgain:
         # One of the future, which a clock that was set back leaves, does not count.
         return last is None or not 0 <= between(last, now) < older_than
 
-    def _wanted(self, now: str | None, chosen: int, objects: int) -> Iterator[Wanted]:
+    def _wanted(self, now: str | None, chosen: int, objects: int) -> Iterator[RereadWanted]:
         level, whole = self._choice.level, now is None and not self._goes_on
         if objects < chosen:
             yield from (
-                Wanted(row=row, level=level, first=row.id)
+                RereadWanted(row=row, level=level, first=row.id)
                 for row in _drawn(self._chosen(now), chosen, objects)
             )
             return
         after = 0
         for row in self._chosen(now):
-            yield Wanted(row=row, level=level, first=after + 1 if whole else row.id)
+            yield RereadWanted(row=row, level=level, first=after + 1 if whole else row.id)
             after = row.id
 
     # --- what came of it -----------------------------------------------------------------------

@@ -42,7 +42,7 @@ from hdh_migrate.orders import (
     ResumeOrder,
     VerifyOrder,
 )
-from hdh_migrate.pipeline.again import Again, failed
+from hdh_migrate.pipeline.again import SecondReader, failed
 from hdh_migrate.pipeline.checking import Checking
 from hdh_migrate.pipeline.rechecking import Rechecking
 from hdh_migrate.pipeline.sending import Sending
@@ -68,7 +68,7 @@ class Performer:
 
     def __init__(self, box: Toolbox) -> None:
         self._box = box
-        again = None if box.source is None else Again(box, box.source)
+        again = None if box.source is None else SecondReader(box, box.source)
         self._again = again
         self._checking = None if box.reader is None else Checking(box, box.reader, again)
         self._rechecking = None if box.reader is None else Rechecking(box, box.reader, again)

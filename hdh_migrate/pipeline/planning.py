@@ -24,7 +24,7 @@ _SIZES = 1 << 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class PlannedPace:
     """What a plan says of speed, all in bytes a second."""
 
     connections: int
@@ -48,7 +48,7 @@ class Pace:
         return min(found, default=None)
 
 
-def paced(limits: TargetLimits, pace: Pace) -> TargetLimits:
+def paced(limits: TargetLimits, pace: PlannedPace) -> TargetLimits:
     """Return the limits with parts small enough to be sent within the target's deadline."""
     if limits.request_seconds is None:
         return limits
@@ -71,14 +71,14 @@ def largest_part(limits: TargetLimits, *, header: int, sealed: bool) -> int:
     return max(0, (limits.max_part - header) // (SEGMENT + overhead)) * SEGMENT
 
 
-def connections_needed(limits: TargetLimits, pace: Pace) -> int | None:
+def connections_needed(limits: TargetLimits, pace: PlannedPace) -> int | None:
     """Return how many connections the stated bandwidth takes; None when no number is known."""
     if pace.bandwidth is None or limits.connection_bytes_per_second is None:
         return None
     return ceil(pace.bandwidth / limits.connection_bytes_per_second)
 
 
-def problems(limits: TargetLimits, pace: Pace, *, header: int, sealed: bool) -> list[str]:
+def problems(limits: TargetLimits, pace: PlannedPace, *, header: int, sealed: bool) -> list[str]:
     """Return why no object larger than a single PUT could be sent; empty means that it can."""
     within = paced(limits, pace)
     if _fits(PART_FLOOR + 1, within, header, sealed):
@@ -93,7 +93,7 @@ def problems(limits: TargetLimits, pace: Pace, *, header: int, sealed: bool) -> 
     return [what]
 
 
-def notes(limits: TargetLimits, pace: Pace) -> list[str]:
+def notes(limits: TargetLimits, pace: PlannedPace) -> list[str]:
     """Return what is worth knowing of a plan that is accepted."""
     told = []
     needed = connections_needed(limits, pace)
@@ -161,7 +161,7 @@ def _terabytes(size: int) -> str:
 
 
 def seconds_at_least(
-    limits: TargetLimits, pace: Pace, *, size: int, writes: Mapping[str, int],
+    limits: TargetLimits, pace: PlannedPace, *, size: int, writes: Mapping[str, int],
     reads: Mapping[str, int],
 ) -> float:  # fmt: skip
     """Return the seconds that bytes and requests (by bucket) take at the very least."""

@@ -16,8 +16,8 @@ from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.model import Stamp, Stored
 from hdh_migrate.pipeline.fence import (
     FORMAT,
+    FenceStanding,
     Shown,
-    Standing,
     State,
     fence_key,
     look,
@@ -75,7 +75,7 @@ class Post:
 
     # --- putting it up -------------------------------------------------------------------------
 
-    def put_up(self, standing: Standing | None) -> None:
+    def put_up(self, standing: FenceStanding | None) -> None:
         """Put our fence in the place of what was seen, and see whether conditions are kept.
 
         Raises:
@@ -189,13 +189,13 @@ class Post:
 
     # --- reading and writing -------------------------------------------------------------------
 
-    def _look(self) -> Standing | None:
+    def _look(self) -> FenceStanding | None:
         return look(self.writer(), self.bucket, self.owner.migration)
 
-    def _shows(self, standing: Standing) -> bool:
+    def _shows(self, standing: FenceStanding) -> bool:
         return standing.shown is not None and standing.shown.nonce == self.nonce
 
-    def _overtaken(self, standing: Standing | None) -> Fenced:
+    def _overtaken(self, standing: FenceStanding | None) -> Fenced:
         shown = None if standing is None else standing.shown
         who = "it is gone" if shown is None else f"it is held by {told(shown)}"
         return Fenced(f"the fence of bucket {self.bucket} is not this ledger's any more: {who}")
@@ -240,7 +240,7 @@ class Post:
             self._stored = now.stored
 
 
-def _same(one: Standing, other: Standing) -> bool:
+def _same(one: FenceStanding, other: FenceStanding) -> bool:
     """Say whether two looks saw the same holder; what cannot be read has none."""
     if one.stored.etag == other.stored.etag:
         return True

@@ -21,7 +21,7 @@ LOSSES_MAX = 3
 DIED = f"{LOSSES_MAX} worker processes died with this object"
 
 
-class Fenced(Protocol):
+class Attempted(Protocol):
     """What is about one attempt at one object."""
 
     @property
@@ -30,7 +30,7 @@ class Fenced(Protocol):
     def attempt(self) -> int: ...  # noqa: D102 - what fences late receipts
 
 
-class Waiting(Fenced, Protocol):
+class WaitingItem(Attempted, Protocol):
     """One object that is to be worked on."""
 
     @property
@@ -39,7 +39,7 @@ class Waiting(Fenced, Protocol):
     def size(self) -> int: ...  # noqa: D102 - bytes at the source
 
 
-def died(one: Fenced) -> Failed:
+def died(one: Attempted) -> Failed:
     """Return how an object ends that is not given to another worker."""
     return Failed(
         id=one.id,
@@ -50,7 +50,7 @@ def died(one: Fenced) -> Failed:
     )
 
 
-T = TypeVar("T", bound=Waiting)
+T = TypeVar("T", bound=WaitingItem)
 
 
 class Deaths:
@@ -101,7 +101,7 @@ class Queue(Generic[T]):
             self._waiting.extend(self._refill())
         return bool(self._waiting)
 
-    def landed(self, receipt: Fenced) -> T | None:
+    def landed(self, receipt: Attempted) -> T | None:
         """Return what a receipt is about, which is not under way any more; None: nobody waits."""
         one = self._flying.get(receipt.id)
         if one is None or one.attempt != receipt.attempt:

@@ -13,9 +13,9 @@ from hdh_migrate.codes import Code
 from hdh_migrate.errors import Refused
 from hdh_migrate.events.decommission import CutoverRechecked, CutoverRechecking
 from hdh_migrate.model import Verified
-from hdh_migrate.pipeline.cutover.standing import Standing
+from hdh_migrate.pipeline.cutover.standing import CutoverStanding
 from hdh_migrate.pipeline.rechecking import LOST, TOLD
-from hdh_migrate.pipeline.rereading import STEP, Portion, Rereading, Wanted
+from hdh_migrate.pipeline.rereading import STEP, Portion, Rereading, RereadWanted
 from hdh_migrate.pipeline.undertaking import Undertaking
 from hdh_migrate.ports.ledger import Ledger
 
@@ -73,7 +73,7 @@ class Recheck:
     """Reads again what must be, and writes down what came of it."""
 
     def __init__(
-        self, story: Undertaking, now: Standing, told: OpenFindings, *, keep_going: bool
+        self, story: Undertaking, now: CutoverStanding, told: OpenFindings, *, keep_going: bool
     ) -> None:
         self._story, self._now, self._told = story, now, told
         self._keep_going, self._found = keep_going, 0
@@ -90,7 +90,7 @@ class Recheck:
         story.ctx.progress.step(story.batch, STEP, objects=objects, size=left.size)
         self._read(takewhile(self._hopeful, due(story, now, remaining(story, now))))
 
-    def _hopeful(self, _: Wanted) -> bool:
+    def _hopeful(self, _: RereadWanted) -> bool:
         return self._keep_going or self._found < DIFFERING_MAX
 
     def freshen(self, rows: Sequence[Verified]) -> None:
@@ -107,11 +107,11 @@ class Recheck:
                 hint="give `decommission.recheck_within` more time in the plan",
             )
 
-    def _stale(self, rows: Iterable[Verified]) -> Iterator[Wanted]:
+    def _stale(self, rows: Iterable[Verified]) -> Iterator[RereadWanted]:
         asked = ((row, row.id) for row in rows if row.id not in self._now.recheck.differing)
         return due(self._story, self._now, asked, lambda _: None)
 
-    def _read(self, wanted: Iterator[Wanted]) -> None:
+    def _read(self, wanted: Iterator[RereadWanted]) -> None:
         first = next(wanted, None)
         if first is None:
             return
@@ -145,7 +145,7 @@ class Recheck:
         story.noted(now, rechecked)
 
 
-def remaining(story: Undertaking, now: Standing) -> Iterator[tuple[Verified, int]]:
+def remaining(story: Undertaking, now: CutoverStanding) -> Iterator[tuple[Verified, int]]:
     """Return what is to be deleted yet, each with the first id that belongs to its span."""
     ledger, after = story.ctx.ledger, now.erasure.after
     for ids in in_portions(sorted(now.erasure.pending), FETCH_OBJECTS):
@@ -158,17 +158,17 @@ def remaining(story: Undertaking, now: Standing) -> Iterator[tuple[Verified, int
 
 def due(
     story: Undertaking,
-    now: Standing,
+    now: CutoverStanding,
     rows: Iterator[tuple[Verified, int]],
-    skipped: Callable[[Verified], Wanted | None] | None = None,
-) -> Iterator[Wanted]:
+    skipped: Callable[[Verified], RereadWanted | None] | None = None,
+) -> Iterator[RereadWanted]:
     """Return those of some objects that must be read; `skipped` may say how to read the others."""
     moment = story.ctx.judge.now().latest
     for asked, (row, first) in enumerate(rows, 1):
         if asked % FETCH_OBJECTS == 0:
             moment = story.ctx.judge.now().latest
         if row.id in now.recheck.differing or not story.fresh(now, row.id, moment):
-            yield Wanted(row=row, level=story.level, first=first)
+            yield RereadWanted(row=row, level=story.level, first=first)
         elif skipped is None:
             story.ctx.progress.advance(1, row.size)
         elif (other := skipped(row)) is not None:

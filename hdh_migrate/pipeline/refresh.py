@@ -16,7 +16,7 @@ from typing import Protocol
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Interrupted, Refused
 from hdh_migrate.events.cutover import Track
-from hdh_migrate.events.refreshes import Amount, Refreshed, RefreshEnded, Refreshing
+from hdh_migrate.events.refreshes import PassAmount, Refreshed, RefreshEnded, Refreshing
 from hdh_migrate.model import (
     VANISHED,
     DatasetRow,
@@ -29,8 +29,8 @@ from hdh_migrate.model import (
     key_text,
 )
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.cutover.seen import Seen
-from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, Stage, standing
+from hdh_migrate.pipeline.cutover.seen import SeenIds
+from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, CutoverStage, standing
 from hdh_migrate.pipeline.inventory import Frozen, Inventory, KeyOrder, demand_total, element
 from hdh_migrate.pipeline.resealing import tell_anew
 from hdh_migrate.pipeline.usage import Usage
@@ -42,7 +42,7 @@ NONE = Tally()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class PassDifference:
     """What a listing found against the ledger; `left` is the part of `vanished` left behind."""
 
     new: Tally = NONE
@@ -50,8 +50,8 @@ class Difference:
     vanished: Tally = NONE
     left: Tally = NONE
 
-    def __add__(self, other: Difference) -> Difference:
-        return Difference(
+    def __add__(self, other: PassDifference) -> PassDifference:
+        return PassDifference(
             new=_sum(self.new, other.new),
             changed=_sum(self.changed, other.changed),
             vanished=_sum(self.vanished, other.vanished),
@@ -71,7 +71,7 @@ class Pass:
     batch: str
     number: int
     listed: Tally
-    found: Difference
+    found: PassDifference
 
 
 class Watcher(Protocol):
@@ -95,7 +95,7 @@ class Nobody:
 
 
 @dataclass(slots=True)
-class _Found:
+class _FoundPart:
     """What a part of a listing found, until it is written down."""
 
     new: list[Listed] = field(default_factory=list)
@@ -111,9 +111,9 @@ class _Found:
         return [*self.new, *(one for _, one in (*self.changed, *self.back))]
 
     @property
-    def difference(self) -> Difference:
+    def difference(self) -> PassDifference:
         new = [one for one in (*self.new, *(one for _, one in self.back)) if _counts(one)]
-        return Difference(new=_tally(new), changed=_tally([one for _, one in self.changed]))
+        return PassDifference(new=_tally(new), changed=_tally([one for _, one in self.changed]))
 
 
 class Refresh:
@@ -125,7 +125,7 @@ class Refresh:
         self._ctx, self._batch, self._user = ctx, batch, user
         self._watcher = watcher or Nobody()
         self._inventory = Inventory(ctx)
-        self._number, self._total = 0, Difference()
+        self._number, self._total = 0, PassDifference()
 
     def run(self, datasets: Sequence[DatasetRow]) -> Pass:
         """List these datasets of the batch once and bring the ledger up to it.
@@ -140,7 +140,7 @@ class Refresh:
         last = passes(ledger).get(self._batch, [])
         going_on = bool(last) and last[-1].listed is None
         self._number = last[-1].number if going_on else len(last) + 1
-        self._total = last[-1].found if going_on else Difference()
+        self._total = last[-1].found if going_on else PassDifference()
         changed = last[-1].datasets if going_on else set()
         ledger.event(Refreshing(number=self._number, batch=self._batch, user=self._user))
         ledger.commit()
@@ -158,21 +158,25 @@ class Refresh:
         ledger.commit()
         return Pass(batch=self._batch, number=self._number, listed=whole, found=self._total)
 
-    def compare(self, datasets: Sequence[DatasetRow]) -> Difference:
+    def compare(self, datasets: Sequence[DatasetRow]) -> PassDifference:
         """List once and say what `run` would find; changes nothing, and asks about nothing."""
-        self._total = Difference()
+        self._total = PassDifference()
         for dataset in datasets:
             listed = self._dataset(dataset, apply=False)
             gone = Vanishing(self._ctx, dataset, listed.seen)
             left = gone.unmoved.tally
-            self._total += Difference(vanished=_sum(gone.held.tally, left), left=left)
+            self._total += PassDifference(vanished=_sum(gone.held.tally, left), left=left)
         return self._total
 
     # --- one listing ---------------------------------------------------------------------------
 
     def _dataset(self, dataset: DatasetRow, *, apply: bool = True) -> _Listing:
         ctx, inventory = self._ctx, self._inventory
-        listing, order, found = _Listing(Seen(ctx.ledger.last_object())), KeyOrder(None), _Found()
+        listing, order, found = (
+            _Listing(SeenIds(ctx.ledger.last_object())),
+            KeyOrder(None),
+            _FoundPart(),
+        )
         ctx.progress.step(self._batch, f"relist {dataset.name}", objects=0, size=0)
         for page in inventory.pages(dataset):
             for obj in order.checked(page):
@@ -199,7 +203,7 @@ class Refresh:
             gone.settle(lambda all_of_it, left: self._gone(dataset, all_of_it, left))
         return listing
 
-    def _flush(self, dataset: DatasetRow, found: _Found, *, apply: bool) -> _Found:
+    def _flush(self, dataset: DatasetRow, found: _FoundPart, *, apply: bool) -> _FoundPart:
         difference = found.difference
         self._total += difference
         if apply and len(found):
@@ -208,15 +212,15 @@ class Refresh:
                 dataset.id, found.new, [*found.changed, *found.back],
                 self._told(dataset, difference) if difference.any else None,
             )  # fmt: skip
-        return _Found()
+        return _FoundPart()
 
     def _gone(self, dataset: DatasetRow, vanished: Tally, left: Tally) -> None:
         """Tell of what vanished, in the transaction of what follows from it."""
-        difference = Difference(vanished=vanished, left=left)
+        difference = PassDifference(vanished=vanished, left=left)
         self._total += difference
         self._ctx.ledger.event(self._told(dataset, difference))
 
-    def _told(self, dataset: DatasetRow, found: Difference) -> Refreshed:
+    def _told(self, dataset: DatasetRow, found: PassDifference) -> Refreshed:
         return Refreshed(
             number=self._number, batch=self._batch, dataset=dataset.name,
             new=_amount(found.new), changed=_amount(found.changed),
@@ -259,7 +263,7 @@ class Refresh:
 class _Listing:
     """What one listing of a dataset came to."""
 
-    def __init__(self, seen: Seen) -> None:
+    def __init__(self, seen: SeenIds) -> None:
         self.seen, self.size, self.digest = seen, 0, (0, 0)
 
     def take(self, obj: ObjectInfo) -> None:
@@ -280,7 +284,7 @@ class PassTold:
     begun: str
     ended: str | None = None
     listed: Tally | None = None
-    found: Difference = field(default_factory=Difference)
+    found: PassDifference = field(default_factory=PassDifference)
     datasets: set[str] = field(default_factory=set)
     """Those in which something was found."""
 
@@ -296,7 +300,7 @@ def passes(ledger: Ledger) -> dict[str, list[PassTold]]:
     for _, told in ledger.events(Refreshed):
         one = found[told.batch][told.number]
         one.datasets.add(told.dataset)
-        one.found += Difference(
+        one.found += PassDifference(
             new=_read(told.new), changed=_read(told.changed),
             vanished=_read(told.vanished), left=_read(told.left),
         )  # fmt: skip
@@ -319,7 +323,13 @@ def demand_followed(ledger: Ledger, batch: str) -> None:
         f"batch {batch} is cut over ({stage}): its source is not followed any more",
         hint="nothing was listed; leave the batch out, or go back first with"
         f' "hdh-migrate cutover rollback PLAN --batch {batch}"'
-        if stage in {Stage.SWITCHING, Stage.SWITCHED, Stage.OPEN, Stage.ROLLING_BACK}
+        if stage
+        in {
+            CutoverStage.SWITCHING,
+            CutoverStage.SWITCHED,
+            CutoverStage.OPEN,
+            CutoverStage.ROLLING_BACK,
+        }
         else "nothing was listed; leave the batch out",
     )
 
@@ -358,9 +368,9 @@ def _sum(one: Tally, other: Tally) -> Tally:
     return Tally(objects=one.objects + other.objects, size=one.size + other.size)
 
 
-def _amount(tally: Tally) -> Amount:
-    return Amount(objects=tally.objects, bytes=tally.size)
+def _amount(tally: Tally) -> PassAmount:
+    return PassAmount(objects=tally.objects, bytes=tally.size)
 
 
-def _read(amount: Amount) -> Tally:
+def _read(amount: PassAmount) -> Tally:
     return Tally(objects=amount.objects, size=amount.bytes)

@@ -26,7 +26,7 @@ PORTION_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class RereadWanted:
     """One object to read, and how closely; `first` is the first id after the object before it."""
 
     row: Verified
@@ -63,7 +63,7 @@ class Portion:
     ids: list[int] = field(default_factory=list)
     _spans: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
 
-    def take(self, wanted: Wanted, at: str, code: str | None) -> None:
+    def take(self, wanted: RereadWanted, at: str, code: str | None) -> None:
         """Count one object."""
         self.at = min(self.at or at, at)
         self.objects += 1
@@ -89,7 +89,7 @@ class Rereading:
         self,
         ctx: Context,
         batch: str,
-        wanted: Iterator[Wanted],
+        wanted: Iterator[RereadWanted],
         keep: Callable[[Portion], None],
         *,
         moment: Callable[[], str],
@@ -101,7 +101,7 @@ class Rereading:
             row.id: row for row in ctx.ledger.datasets(batch)
         }
         self._wanted = wanted
-        self._queue = Queue[Wanted](self._more, order_bytes=ORDER_BYTES)
+        self._queue = Queue[RereadWanted](self._more, order_bytes=ORDER_BYTES)
         self._begun: dict[int, str] = {}
         """No object under way was read before this moment."""
         self._portion, self._kept_at = Portion(), ctx.clock.monotonic()
@@ -126,7 +126,7 @@ class Rereading:
             dataset=self._datasets[taken[0].dataset].name, objects=tuple(map(_item, taken))
         )
 
-    def _more(self) -> Iterable[Wanted]:
+    def _more(self) -> Iterable[RereadWanted]:
         for following in self._wanted:
             if following.row.proven:
                 return (following,)
@@ -148,7 +148,7 @@ class Rereading:
         else:
             self._took(wanted, self._begun[wanted.id], _wrong(receipt))
 
-    def _took(self, wanted: Wanted, at: str, code: str | None) -> None:
+    def _took(self, wanted: RereadWanted, at: str, code: str | None) -> None:
         self._begun.pop(wanted.id, None)
         self._portion.take(wanted, at, code)
         self._dispatch.advance(1, wanted.row.size)
@@ -173,7 +173,7 @@ def _wrong(receipt: ObjectReceipt) -> str | None:
     return receipt.wrong if receipt.wrong in {None, GONE, DIFFERS} else UNREAD
 
 
-def _item(wanted: Wanted) -> RecheckItem:
+def _item(wanted: RereadWanted) -> RecheckItem:
     row = wanted.row
     assert row.sha256 is not None, "only what is proven is read again"
     assert row.stored_size is not None

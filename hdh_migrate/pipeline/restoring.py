@@ -31,7 +31,7 @@ DECIDED_ABOUT = {Code.TARGET_REPLACED, Code.TARGET_ACCEPTED}
 
 
 @dataclass(slots=True)
-class Decided:
+class DecisionOutcome:
     """What became of the objects that were decided about."""
 
     done: list[int] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Restoring:
         codes = DECIDED_ABOUT if accepted else {Code.TARGET_REPLACED}
         return sorted(number for number, open_ in self._open.items() if codes & open_.keys())
 
-    def restore(self, ids: Iterable[int]) -> Decided:
+    def restore(self, ids: Iterable[int]) -> DecisionOutcome:
         """Keep the foreign objects aside and list ours again; the next run sends them.
 
         Raises:
@@ -71,7 +71,7 @@ class Restoring:
             if told.batch == self._batch
         }
 
-        def act(row: Verified, stored: Stored, found: Decided) -> None:
+        def act(row: Verified, stored: Stored, found: DecisionOutcome) -> None:
             intent = self._intent(row, stored, before.get(row.id))
             self._event(intent)
             if intent.kept is None:
@@ -88,7 +88,7 @@ class Restoring:
 
         return self._each(ids, act, accepted=True)
 
-    def accept(self, ids: Iterable[int], reason: str) -> Decided:
+    def accept(self, ids: Iterable[int], reason: str) -> DecisionOutcome:
         """Take the foreign objects as they are; the findings become notes with the reason.
 
         Raises:
@@ -96,7 +96,7 @@ class Restoring:
             StorageError, Interrupted: it ended early; the same command goes on.
         """
 
-        def act(row: Verified, stored: Stored, found: Decided) -> None:
+        def act(row: Verified, stored: Stored, found: DecisionOutcome) -> None:
             del found
             ledger = self._ctx.ledger
             with ledger.whole():
@@ -121,11 +121,11 @@ class Restoring:
     def _each(
         self,
         ids: Iterable[int],
-        act: Callable[[Verified, Stored, Decided], None],
+        act: Callable[[Verified, Stored, DecisionOutcome], None],
         *,
         accepted: bool,
-    ) -> Decided:
-        ctx, wanted, found = self._ctx, sorted(set(ids)), Decided()
+    ) -> DecisionOutcome:
+        ctx, wanted, found = self._ctx, sorted(set(ids)), DecisionOutcome()
         demand_undeleted(ctx.ledger, self._batch)
         unknown = sorted(set(wanted) - set(self.waiting(accepted=accepted)))
         if unknown:

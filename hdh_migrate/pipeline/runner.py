@@ -11,12 +11,12 @@ from hdh_migrate.errors import AuthFailed, Exit, Refused
 from hdh_migrate.events.run import BatchDone
 from hdh_migrate.model import State, Step
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.excused import Again, Waived, retry_asked
+from hdh_migrate.pipeline.excused import RetryRequest, Waived, retry_asked
 from hdh_migrate.pipeline.inventory import Inventory
 from hdh_migrate.pipeline.needs import lack, left_after, unlisted
 from hdh_migrate.pipeline.refresh import Pass, Refresh
 from hdh_migrate.pipeline.transfer import Transfer
-from hdh_migrate.pipeline.verify import Verify
+from hdh_migrate.pipeline.verify import Verification
 from hdh_migrate.results.moves import DatasetStates
 
 NOTE_MAX = 2_000
@@ -232,7 +232,7 @@ class Runner:
         inventory.demand(batch)
 
     def _retry(self, batch: str, codes: tuple[str, ...]) -> None:
-        again = Again(codes=codes, user=self._wishes.user)
+        again = RetryRequest(codes=codes, user=self._wishes.user)
         self.retried.update(retry_asked(self._ctx.ledger, batch, again))
 
     def _transfer(self, ctx: Context, batch: str) -> None:
@@ -240,7 +240,7 @@ class Runner:
 
 
 def _verify(ctx: Context, batch: str) -> None:
-    Verify(ctx, batch).run()
+    Verification(ctx, batch).run()
 
 
 def _needs(batch: str) -> str:

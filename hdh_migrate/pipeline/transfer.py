@@ -18,7 +18,7 @@ from hdh_migrate.pipeline.known import ASKED_ALL, demand_adopted, demand_known, 
 from hdh_migrate.pipeline.large import Large
 from hdh_migrate.pipeline.queue import DIED, Deaths, died
 from hdh_migrate.pipeline.small import Small
-from hdh_migrate.pipeline.uploads import Uploads
+from hdh_migrate.pipeline.uploads import TargetSurvey
 from hdh_migrate.receipts import ObjectReceipt, Returned, ReturnReason, SealIntent
 
 
@@ -57,7 +57,7 @@ class Transfer:
         self._demand_the_fence()
         for number in self._large.began:
             # A begin whose reply was lost, or whose worker died, left an upload nobody knows.
-            Uploads(self._ctx).sweep(self._datasets[number])
+            TargetSurvey(self._ctx).sweep(self._datasets[number])
 
     def _demand_the_fence(self) -> None:
         if (lost := self._ctx.fenced()) is not None:
@@ -67,7 +67,7 @@ class Transfer:
 
     def _prepare(self, dataset: DatasetRow) -> None:
         ledger = self._ctx.ledger
-        uploads = Uploads(self._ctx)
+        uploads = TargetSurvey(self._ctx)
         if not dataset.surveyed:
             uploads.survey(dataset)
         elif left := waiting(self._ctx, dataset):

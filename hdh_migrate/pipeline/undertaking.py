@@ -24,7 +24,7 @@ from hdh_migrate.events.registry import CutoverEvent
 from hdh_migrate.model import Verified
 from hdh_migrate.pipeline.cutover.readings import covers
 from hdh_migrate.pipeline.cutover.scene import Consent, Story, digest
-from hdh_migrate.pipeline.cutover.standing import FINAL, Standing
+from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStanding
 from hdh_migrate.pipeline.rechecking import LOST
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports.switching import Eraser, Pointer
@@ -72,12 +72,12 @@ class Undertaking(Story):
         """
         return self.ctx.judge.now().earliest
 
-    def noted(self, now: Standing, event: CutoverEvent) -> None:
+    def noted(self, now: CutoverStanding, event: CutoverEvent) -> None:
         """Write one event and fold it into `now`: the fold over all events costs too much here."""
         self.note(event)
         now.take(now.since or "", event.kind, event)
 
-    def unseen(self, now: Standing, number: int) -> bool:
+    def unseen(self, now: CutoverStanding, number: int) -> bool:
         """Say whether the source may have deleted an object without our knowing."""
         done = now.erasure
         return (
@@ -98,7 +98,7 @@ class Undertaking(Story):
             return True
         return False
 
-    def fresh(self, now: Standing, number: int, moment: str) -> bool:
+    def fresh(self, now: CutoverStanding, number: int, moment: str) -> bool:
         """Say whether an object was read again after the cooling, lately and closely enough.
 
         A reading of the future, which a clock that was set back leaves, does not count.
@@ -111,12 +111,12 @@ class Undertaking(Story):
             and 0 <= between(reading.at, moment) <= self.within_seconds
         )
 
-    def cooled(self, now: Standing) -> str:
+    def cooled(self, now: CutoverStanding) -> str:
         """Return when the cooling of a finalized batch ends."""
         return later(now.times["finalized"], self.cooling_seconds)
 
 
-def blockers(story: Undertaking, root: str, now: Standing) -> list[str]:
+def blockers(story: Undertaking, root: str, now: CutoverStanding) -> list[str]:
     """Return what stands against deleting, besides evidence, approvals, hold and pointer."""
     told = []
     if now.stage not in FINAL:
@@ -130,7 +130,7 @@ def blockers(story: Undertaking, root: str, now: Standing) -> list[str]:
     return [*told, *(closed or story.fenced())]  # who is not attested is not even asked
 
 
-def elsewhere(story: Undertaking, now: Standing) -> str | None:
+def elsewhere(story: Undertaking, now: CutoverStanding) -> str | None:
     """Read the pointer and say what is wrong with it, None when it leads to the target.
 
     Raises:
@@ -143,7 +143,7 @@ def elsewhere(story: Undertaking, now: Standing) -> str | None:
     return None if digest(value) == now.new_sha256 else _POINTER
 
 
-def demand(story: Undertaking, root: str, now: Standing) -> Consent:
+def demand(story: Undertaking, root: str, now: CutoverStanding) -> Consent:
     """Return the consent to a decommission that nothing stands against; everything is looked at.
 
     Raises:
@@ -167,7 +167,7 @@ def demand(story: Undertaking, root: str, now: Standing) -> Consent:
     return consent
 
 
-def permit(story: Undertaking, root: str, now: Standing) -> None:
+def permit(story: Undertaking, root: str, now: CutoverStanding) -> None:
     """Let the next portion be deleted, if everything that can change still allows it.
 
     Raises:
@@ -198,7 +198,7 @@ def permit(story: Undertaking, root: str, now: Standing) -> None:
     demand_pointer(story, now)
 
 
-def demand_pointer(story: Undertaking, now: Standing) -> None:
+def demand_pointer(story: Undertaking, now: CutoverStanding) -> None:
     """Demand that consumers are led to the target.
 
     Raises:

@@ -17,7 +17,7 @@ PROBE = ".hdh-migrate-may-write"
 """The key, under a dataset's prefix, of the upload that shows whether we may write."""
 
 
-class Uploads:
+class TargetSurvey:
     """Looks at a dataset's prefix on the target."""
 
     def __init__(self, ctx: Context) -> None:

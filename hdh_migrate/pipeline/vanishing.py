@@ -16,7 +16,7 @@ from hdh_migrate.codes import Code
 from hdh_migrate.errors import Interrupted, ListingBroken, Missing, Refused
 from hdh_migrate.model import DatasetRow, State, Tally, key_text
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.cutover.seen import Seen
+from hdh_migrate.pipeline.cutover.seen import SeenIds
 
 ASKED_MAX = 1_000
 """Objects that are asked for one by one; for more a second listing is cheaper."""
@@ -37,7 +37,7 @@ Settled = Callable[[Tally, Tally], None]
 
 
 @dataclass(slots=True)
-class Gone:
+class VanishedObjects:
     """Ids and sizes of objects that a listing left out: 16 bytes each."""
 
     ids: array[int] = field(default_factory=lambda: array("q"))
@@ -51,9 +51,9 @@ class Gone:
         self.ids.append(number)
         self.sizes.append(size)
 
-    def without(self, back: frozenset[int]) -> Gone:
+    def without(self, back: frozenset[int]) -> VanishedObjects:
         """Return what is left when some are there after all."""
-        found = Gone()
+        found = VanishedObjects()
         for number, size in zip(self.ids, self.sizes, strict=True):
             if number not in back:
                 found.add(number, size)
@@ -64,19 +64,19 @@ class Gone:
         """Objects and bytes."""
         return Tally(objects=len(self.ids), size=sum(self.sizes))
 
-    def portions(self) -> Iterator[Gone]:
+    def portions(self) -> Iterator[VanishedObjects]:
         """Yield it in pieces, each for one transaction."""
         for start in range(0, len(self.ids), PORTION):
             end = start + PORTION
-            yield Gone(self.ids[start:end], self.sizes[start:end])
+            yield VanishedObjects(self.ids[start:end], self.sizes[start:end])
 
 
 class Vanishing:
     """What one whole listing of a dataset left out; `seen` has what it did not."""
 
-    def __init__(self, ctx: Context, dataset: DatasetRow, seen: Seen) -> None:
+    def __init__(self, ctx: Context, dataset: DatasetRow, seen: SeenIds) -> None:
         self._ctx, self._dataset = ctx, dataset
-        self.held, self.unmoved = Gone(), Gone()
+        self.held, self.unmoved = VanishedObjects(), VanishedObjects()
         self._names: list[tuple[int, str, str]] = []
         """Id, key and version of the first of them."""
         self._told: dict[int, list[int]] = {}
@@ -100,7 +100,7 @@ class Vanishing:
                 if len(self._names) <= ASKED_MAX:
                     self._names.append((number, key_text(key), version))
 
-    def _of(self, number: int, state: State) -> Gone | None:
+    def _of(self, number: int, state: State) -> VanishedObjects | None:
         if state in AT_TARGET:
             return None if number in self._told else self.held
         return self.unmoved if state in UNMOVED else None
@@ -141,7 +141,7 @@ class Vanishing:
     def _listed_again(self) -> Iterator[tuple[int, bool]]:
         """List once more, cut differently; yield what is there, and whether as it was."""
         ctx, place = self._ctx, self._ctx.route(self._dataset).source
-        gone = Seen(ctx.ledger.last_object())
+        gone = SeenIds(ctx.ledger.last_object())
         for ids in (self.held.ids, self.unmoved.ids):
             for number in ids:
                 gone.mark(number)

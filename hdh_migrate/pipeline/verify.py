@@ -50,7 +50,7 @@ DOUBTED_MAX = 512
 """Objects that are set aside before the source is asked about them."""
 
 
-class Verify:
+class Verification:
     """Performs the verification of one batch; reading twice does no harm, so it has no intents."""
 
     def __init__(self, ctx: Context, batch: str) -> None:

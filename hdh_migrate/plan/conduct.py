@@ -39,7 +39,7 @@ def _processes(value: Any) -> int | str:  # noqa: ANN401 - whatever stands in th
     raise fields.refusal("must be auto or a whole number from 1 to 64")
 
 
-class Engine(Section):
+class EngineSection(Section):
     """Who does the work."""
 
     kind: Literal["local"] = Field(default="local", description="Processes on this machine.")

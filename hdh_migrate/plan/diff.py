@@ -18,7 +18,7 @@ _LABELS: Final = ("name", "glob", "batch")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class PlanDifference:
     """One place in which two plans differ."""
 
     place: str
@@ -51,57 +51,59 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return [found.line for found in differences(old, new)]
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[PlanDifference]:
     """Return the differences from `old` to `new`, in the order of the old plan's fields."""
     return list(_mapping("", "", old, new))
 
 
 def _mapping(
     where: str, path: str, old: Mapping[str, Any], new: Mapping[str, Any]
-) -> Iterator[Difference]:
+) -> Iterator[PlanDifference]:
     for field in dict.fromkeys((*old, *new)):
         place, way = (f"{where}.{field}", f"{path}.{field}") if where else (field, field)
         if field not in new:
             told = f"removed (was {_text(old[field])})"
-            yield Difference(place=place, path=way, told=told, was=old[field])
+            yield PlanDifference(place=place, path=way, told=told, was=old[field])
         elif field not in old:
             told = f"added ({_text(new[field])})"
-            yield Difference(place=place, path=way, told=told, now=new[field])
+            yield PlanDifference(place=place, path=way, told=told, now=new[field])
         else:
             yield from _value(place, way, old[field], new[field])
 
 
-def _value(place: str, path: str, old: Any, new: Any) -> Iterator[Difference]:  # noqa: ANN401 - JSON
+def _value(place: str, path: str, old: Any, new: Any) -> Iterator[PlanDifference]:  # noqa: ANN401 - JSON
     if isinstance(old, dict) and isinstance(new, dict):
         yield from _mapping(place, path, old, new)
     elif isinstance(old, list) and isinstance(new, list):
         yield from _list(place, path, old, new)
     elif _text(old) != _text(new):  # in JSON, unlike Python, true is not 1
         told = f"{_text(old)} -> {_text(new)}"
-        yield Difference(place=place, path=path, told=told, was=old, now=new)
+        yield PlanDifference(place=place, path=path, told=told, was=old, now=new)
 
 
-def _list(place: str, path: str, old: Sequence[Any], new: Sequence[Any]) -> Iterator[Difference]:
+def _list(
+    place: str, path: str, old: Sequence[Any], new: Sequence[Any]
+) -> Iterator[PlanDifference]:
     before, after = _labelled(old), _labelled(new)
     if before is None or after is None:
         if _text(old) != _text(new):
             told = f"{_text(old)} -> {_text(new)}"
-            yield Difference(place=place, path=path, told=told, was=old, now=new)
+            yield PlanDifference(place=place, path=path, told=told, was=old, now=new)
         return
     inner = path + ENTRY
     for label in dict.fromkeys((*before, *after)):
         entry = f"{place}[{label}]"
         if label not in after:
-            yield Difference(place=entry, path=inner, told="removed", was=before[label])
+            yield PlanDifference(place=entry, path=inner, told="removed", was=before[label])
         elif label not in before:
-            yield Difference(place=entry, path=inner, told="added", now=after[label])
+            yield PlanDifference(place=entry, path=inner, told="added", now=after[label])
         else:
             yield from _value(entry, inner, before[label], after[label])
     kept = [label for label in before if label in after]
     moved = [label for label in after if label in before]
     if kept != moved:
         told = f"order is now {', '.join(moved)}"
-        yield Difference(place=place, path=path, told=told, was=kept, now=moved, order=True)
+        yield PlanDifference(place=place, path=path, told=told, was=kept, now=moved, order=True)
 
 
 def _labelled(entries: Sequence[Any]) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Discriminator, Field, create_model, model_
 from pydantic_core import PydanticCustomError
 
 from hdh_migrate.plan import rules
-from hdh_migrate.plan.conduct import Backup, Engine, Limits, Planned, Verify
+from hdh_migrate.plan.conduct import Backup, EngineSection, Limits, Planned, Verify
 from hdh_migrate.plan.consent import Approvals, Freeze, Waivers
 from hdh_migrate.plan.cutover import Cutover
 from hdh_migrate.plan.datasets import Batch, Dataset
@@ -79,7 +79,9 @@ class Plan(Section):
     verify: Verify = Field(
         default=Verify.model_construct(), description="What must be proved of each object."
     )
-    engine: Engine = Field(default=Engine.model_construct(), description="Who does the work.")
+    engine: EngineSection = Field(
+        default=EngineSection.model_construct(), description="Who does the work."
+    )
     limits: Limits = Field(default=Limits.model_construct(), description="What a run may use.")
     planned: Planned | None = Field(
         default=None, description="The days in which the migration is to run."

@@ -16,7 +16,7 @@ SSH_PORT = 22
 SESSIONS = 8
 
 
-class PrivateKey(Section):
+class SshPrivateKey(Section):
     """A private key file."""
 
     kind: Literal["private-key"] = Field(description="A private key, as ssh-keygen writes it.")
@@ -87,7 +87,7 @@ class AzureSftp(SourceSection):
         " with the user's home container).",
         examples=["myaccount.emc2.mover"],
     )
-    credential: Annotated[PrivateKey | Password | SshAgent, Discriminator("kind")] = Field(
+    credential: Annotated[SshPrivateKey | Password | SshAgent, Discriminator("kind")] = Field(
         description="How the login is proved."
     )
     host_keys: tuple[PinnedKey, ...] = Field(

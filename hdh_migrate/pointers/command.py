@@ -12,10 +12,10 @@ from typing import IO
 
 from hdh_migrate.errors import CommandFailed
 from hdh_migrate.plan import pointers as plans
-from hdh_migrate.pointers.process import Ended, Kept, Programs
+from hdh_migrate.pointers.process import CapturedOutput, Ended, Programs
 
 
-class CommandPointer(Programs):
+class PointerByCommand(Programs):
     """Programs on this machine; see `ports.Pointer`."""
 
     kind = "command"
@@ -30,11 +30,14 @@ class LocalRun:
         self._seconds = seconds
 
     def __call__(self, command: Sequence[str], variables: Mapping[str, str]) -> Ended:
-        """Run one program to its end; see `process.Run`."""
+        """Run one program to its end; see `process.RunsProgram`."""
         process = self._started(command, {**self._environment, **variables})
         assert process.stdout is not None
         assert process.stderr is not None
-        output, errors = Kept(_reader(process.stdout)), Kept(_reader(process.stderr))
+        output, errors = (
+            CapturedOutput(_reader(process.stdout)),
+            CapturedOutput(_reader(process.stderr)),
+        )
         status = None
         try:
             status = process.wait(self._seconds)
@@ -70,14 +73,14 @@ class LocalRun:
 
 def opened(
     section: plans.CommandPointer, base: Path, reveal: Callable[[str], str]
-) -> CommandPointer:
+) -> PointerByCommand:
     """Return the pointer that a section of a plan describes; programs start in `base`.
 
     Raises:
         KeyUnavailable: a reference of its environment cannot be read.
     """
     environment = {name: reveal(ref) for name, ref in section.environment.items()}
-    return CommandPointer(
+    return PointerByCommand(
         LocalRun(base, environment, seconds=section.timeout_seconds),
         check=section.check,
         apply=section.apply,

@@ -50,7 +50,7 @@ class _Content:
         return self.status.st_dev, self.status.st_ino
 
 
-class FilePointer:
+class PointerInFile:
     """A file, or one text inside it; see `ports.Pointer`."""
 
     kind = "file"
@@ -172,9 +172,9 @@ class FilePointer:
         return kind(f"{self._where}: {os.strerror(error.errno or 0).lower()}")
 
 
-def opened(section: plans.FilePointer, base: Path) -> FilePointer:
+def opened(section: plans.FilePointer, base: Path) -> PointerInFile:
     """Return the pointer that a section of a plan describes."""
-    return FilePointer(base / section.path, key=section.key, form=section.format)
+    return PointerInFile(base / section.path, key=section.key, form=section.format)
 
 
 @contextmanager

@@ -30,7 +30,7 @@ class Ended:
     errors: bytes
 
 
-class Kept:
+class CapturedOutput:
     """Reads one output to its end in a thread and keeps the beginning: nobody waits to print."""
 
     def __init__(self, read: Callable[[int], bytes]) -> None:
@@ -48,7 +48,7 @@ class Kept:
             self._data += piece[: OUTPUT_MAX - len(self._data)]
 
 
-class Run(Protocol):
+class RunsProgram(Protocol):
     """Runs one program to its end, within the time limit."""
 
     def __call__(self, command: Sequence[str], variables: Mapping[str, str]) -> Ended:
@@ -66,7 +66,7 @@ class Programs:
 
     def __init__(
         self,
-        run: Run,
+        run: RunsProgram,
         *,
         check: Sequence[str],
         apply: Sequence[str],

@@ -56,7 +56,7 @@ class Bucket(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _FoundValue:
     value: str
     end: str
     etag: str
@@ -64,7 +64,7 @@ class _Found:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class S3ObjectPointer:
+class PointerInObject:
     """One object; see `ports.Pointer`."""
 
     kind = "s3-object"
@@ -109,10 +109,10 @@ class S3ObjectPointer:
         if self.guard == "checked":
             self._look_back(found, version, new)
 
-    def _get(self) -> _Found:
+    def _get(self) -> _FoundValue:
         reply = self._fetch()
         value, end = one_line(reply.body, self._where)
-        return _Found(value, end, reply.etag, _version(reply), _kept(reply))
+        return _FoundValue(value, end, reply.etag, _version(reply), _kept(reply))
 
     def _fetch(self, version: str | None = None) -> Reply:
         query = {"versionId": version} if version else None
@@ -152,7 +152,7 @@ class S3ObjectPointer:
             return "conditional"
         raise failure
 
-    def _look_back(self, before: _Found, ours: str | None, new: str) -> None:
+    def _look_back(self, before: _FoundValue, ours: str | None, new: str) -> None:
         """After an unconditional write: put back what somebody else wrote in between."""
         if ours is not None and (theirs := self._between(before.version, ours)):
             found = self._fetch(theirs)

@@ -16,7 +16,7 @@ from hdh_migrate.door import Addresses
 from hdh_migrate.errors import ConnectionLost
 from hdh_migrate.plan import pointers as plans
 from hdh_migrate.plan.fields import is_loopback
-from hdh_migrate.pointers.process import Ended, Kept, Programs
+from hdh_migrate.pointers.process import CapturedOutput, Ended, Programs
 from hdh_migrate.ssh.connection import CONNECT_SECONDS, Login, connected, private_key, translated
 from hdh_migrate.ssh.host_keys import pins
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from paramiko import Channel
 
 
-class SshCommandPointer(Programs):
+class PointerOverSsh(Programs):
     """Programs on another machine; see `ports.Pointer`."""
 
     kind = "ssh-command"
@@ -40,7 +40,7 @@ class RemoteRun:
         self._addresses = Addresses(loopback=is_loopback(here), private=True)
 
     def __call__(self, command: Sequence[str], variables: Mapping[str, str]) -> Ended:
-        """Run one program to its end; see `process.Run`.
+        """Run one program to its end; see `process.RunsProgram`.
 
         When the time is over the connection is cut; the program may go on over there.
         """
@@ -52,7 +52,7 @@ class RemoteRun:
             channel = transport.open_session(timeout=CONNECT_SECONDS)
             channel.exec_command(line.encode())
             channel.shutdown_write()
-            output, errors = Kept(channel.recv), Kept(channel.recv_stderr)
+            output, errors = CapturedOutput(channel.recv), CapturedOutput(channel.recv_stderr)
             in_time = channel.status_event.wait(self._seconds)
             status = self._status(channel) if in_time else None
             return Ended(status, output.taken(), errors.taken())
@@ -66,7 +66,7 @@ class RemoteRun:
 
 def opened(
     section: plans.SshCommandPointer, base: Path, reveal: Callable[[str], str]
-) -> SshCommandPointer:
+) -> PointerOverSsh:
     """Return the pointer that a section of a plan describes.
 
     Raises:
@@ -87,7 +87,7 @@ def opened(
         ),
         key=None if secret is None else partial(private_key, secret, locked),
     )
-    return SshCommandPointer(
+    return PointerOverSsh(
         RemoteRun(login, seconds=section.timeout_seconds),
         check=section.check,
         apply=section.apply,

@@ -96,7 +96,7 @@ class JournalPort(Protocol):
         """
 
 
-class Counts(Protocol):
+class CountsLedger(Protocol):
     """What every step reads and tells: datasets, how far they are, findings, and the pace."""
 
     def datasets(self, batch: str | None = None) -> list[DatasetRow]:
@@ -369,7 +369,7 @@ class DecommissionLedger(Protocol):
 class Ledger(
     Transactions,
     JournalPort,
-    Counts,
+    CountsLedger,
     InventoryLedger,
     TransferLedger,
     AdoptionLedger,

@@ -3,6 +3,9 @@
 `hdh_migrate.cli.reference` writes docs/schemas/verbs/ from these types, and `hdh-migrate docs
 --schema VERB` prints one of them. What stands here is a contract: a key stays, with its meaning,
 and new keys are `NotRequired` where an earlier ledger or record cannot have them.
+
+A type is named after what it says. Where the code has a class of its own for that, the type that is
+printed ends in `Fact`: `CutoverFact` is what is printed of a `Cutover`.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ class Amount(TypedDict):
     bytes: int
 
 
-class Problem(TypedDict):
+class ErrorFact(TypedDict):
     """What went wrong: `kind` is a class of errors, `exit` the command's exit code."""
 
     kind: str
@@ -26,7 +29,7 @@ class Problem(TypedDict):
     exit: int
 
 
-class Failed(TypedDict):
+class FailedVerb(TypedDict):
     """What every verb prints instead of its result when it cannot give one."""
 
-    error: Problem
+    error: ErrorFact

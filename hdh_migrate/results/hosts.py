@@ -26,7 +26,7 @@ class Providers(TypedDict):
     providers: list[Provider]
 
 
-class Claim(TypedDict):
+class ClaimFact(TypedDict):
     """What is counted on, with where it comes from."""
 
     value: object
@@ -37,7 +37,7 @@ class Claim(TypedDict):
     note: NotRequired[str]
 
 
-class HealthRule(TypedDict):
+class HealthRuleFact(TypedDict):
     """A condition that a bucket for health data must meet."""
 
     name: str
@@ -50,7 +50,7 @@ class HealthRule(TypedDict):
     confirmed: str
 
 
-class Note(TypedDict):
+class NoteFact(TypedDict):
     """Something to know that the tool does not act on."""
 
     text: str
@@ -59,18 +59,18 @@ class Note(TypedDict):
     confirmed: str
 
 
-class Profile(TypedDict):
+class ProfileFact(TypedDict):
     """Everything that is known of a host."""
 
     name: str
     title: str
     as_of: str
-    claims: dict[str, Claim]
-    health: list[HealthRule]
-    notes: list[Note]
+    claims: dict[str, ClaimFact]
+    health: list[HealthRuleFact]
+    notes: list[NoteFact]
 
 
-class Observation(TypedDict):
+class ObservationFact(TypedDict):
     """What was seen of one trait, beside the profile's claim; None: not known."""
 
     name: str
@@ -114,7 +114,7 @@ class ProbeRecord(TypedDict):
     prefix: str
     requests: int
     left: int | None
-    observations: list[Observation]
+    observations: list[ObservationFact]
     differences: list[str]
     swept: int
 

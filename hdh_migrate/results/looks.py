@@ -13,23 +13,23 @@ StepState = Literal["not begun", "begun", "under way", "held back", "failed", "d
 """`begun`: some of it is done, and nobody is at it now."""
 
 
-class Span(TypedDict):
+class SecondsRange(TypedDict):
     """Seconds that something may take: at least, and at most."""
 
     low: int
     high: int
 
 
-class Pace(TypedDict):
+class PaceFact(TypedDict):
     """How fast a step goes now and how long it will take; None when that is not known."""
 
     bytes_per_second: int | None
     objects_per_second: float | None
     eta_seconds: int | None
-    eta_range: Span | None
+    eta_range: SecondsRange | None
 
 
-class Listed(TypedDict):
+class InventoryProgress(TypedDict):
     """How far the inventory of a batch has come; `done`: nothing of it is left, nothing failed."""
 
     state: StepState
@@ -38,13 +38,13 @@ class Listed(TypedDict):
     bytes: int
 
 
-class Arrived(Amount):
+class ArrivedParts(Amount):
     """Large objects under way, of which parts have arrived; `bytes` are those of the parts."""
 
     parts: int
 
 
-class Moved(Listed, Pace):
+class StepProgress(InventoryProgress, PaceFact):
     """How far a step of a batch has come, and how fast it goes."""
 
     of_objects: int
@@ -52,10 +52,10 @@ class Moved(Listed, Pace):
     failed: Amount
 
 
-class Transferred(Moved):
+class Transferred(StepProgress):
     """A transfer; its `bytes` have those of `arrived`."""
 
-    arrived: Arrived
+    arrived: ArrivedParts
 
 
 class Amounts(TypedDict):
@@ -92,14 +92,14 @@ class Work(TypedDict):
     why: str | None
 
 
-class Checked(TypedDict):
+class MonitorVerdict(TypedDict):
     """What a monitor is told: the exit code of `status --check`, and why it is not 0."""
 
     exit: int
     why: list[str]
 
 
-class ReadBack(Moved):
+class ReadBack(StepProgress):
     """A verify; its `bytes` have those of `reading`: large objects that are being read."""
 
     reading: Amount
@@ -108,7 +108,7 @@ class ReadBack(Moved):
 class StepsStatus(TypedDict):
     """The steps of a batch."""
 
-    inventory: Listed
+    inventory: InventoryProgress
     transfer: Transferred
     verify: ReadBack
 
@@ -170,9 +170,9 @@ class Status(TypedDict):
     migration: str
     at: str
     run: Work
-    check: Checked
+    check: MonitorVerdict
     total: Amounts
-    eta: Span | None
+    eta: SecondsRange | None
     """Until all that is listed is verified, at the pace of now; None when nobody can tell."""
     plan_digest: str | None
     plan_changed: bool

@@ -8,10 +8,10 @@ from typing_extensions import TypedDict
 
 from hdh_migrate.results import Amount
 from hdh_migrate.results.plans import Outlook
-from hdh_migrate.results.proofs import Report
+from hdh_migrate.results.proofs import ReportFact
 
 
-class Condition(TypedDict):
+class ConditionFact(TypedDict):
     """One rule for health data at one bucket: what was seen, what is wanted, what mends it."""
 
     rule: str
@@ -50,7 +50,7 @@ class Check(TypedDict):
     offsets: NotRequired[dict[str, float]]
     target: NotRequired[Outlook]
     waivers: NotRequired[list[WaiverFact]]
-    condition: NotRequired[Condition]
+    condition: NotRequired[ConditionFact]
     rehearsal: NotRequired[bool]
     mend: NotRequired[str]
     waiver: NotRequired[str]
@@ -127,7 +127,7 @@ class Differing(TypedDict):
     key: NotRequired[str]
 
 
-class Look(TypedDict):
+class BatchLook(TypedDict):
     """What a look at one batch read again, of how many verified objects, and what differs."""
 
     batch: str
@@ -138,10 +138,10 @@ class Look(TypedDict):
     differing: list[Differing]
 
 
-class LookedAgain(Steps):
+class LooksMade(Steps):
     """What `verify --again` found; `next` is the command that mends it, where one does."""
 
-    looks: list[Look]
+    looks: list[BatchLook]
     next: list[str]
 
 
@@ -157,17 +157,17 @@ class DecidedObject(TypedDict):
     kept: str | None
 
 
-class Decided(Steps):
+class DecidedObjects(Steps):
     """What became of the objects that `verify --again` was told to restore or to accept."""
 
     objects: list[DecidedObject]
     next: list[str]
 
 
-class Run(AskedSteps):
+class FullRun(AskedSteps):
     """A run to its end, with its report; `report_written`: now, for there was something to tell."""
 
-    report: Report
+    report: ReportFact
     report_written: bool
 
 

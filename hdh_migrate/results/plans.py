@@ -59,7 +59,7 @@ class PageName(TypedDict):
     title: str
 
 
-class Page(PageName):
+class PageText(PageName):
     """A page with its text, in Markdown."""
 
     text: str

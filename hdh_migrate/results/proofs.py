@@ -7,7 +7,7 @@ from typing import Literal, NotRequired, final
 from typing_extensions import TypedDict
 
 
-class Checkpoint(TypedDict):
+class CheckpointFact(TypedDict):
     """The signed size and root of the journal, to be kept elsewhere."""
 
     file: str
@@ -33,7 +33,7 @@ class Unstamped(TypedDict):
     error: str
 
 
-class Bundle(TypedDict):
+class BundleFact(TypedDict):
     """The evidence that was written."""
 
     folder: str
@@ -44,10 +44,10 @@ class Bundle(TypedDict):
     complete: bool
     proven: bool
     signed: bool
-    checkpoint: Checkpoint | None
+    checkpoint: CheckpointFact | None
 
 
-class Report(Bundle):
+class ReportFact(BundleFact):
     """The evidence with its time-stamp; None: the plan names no authority."""
 
     stamp: Stamped | Unstamped | None
@@ -66,7 +66,7 @@ class Requested(TypedDict):
     request: str
 
 
-class Checked(TypedDict):
+class BundleChecked(TypedDict):
     """What a check of a bundle came to; `exit` is the command's exit code."""
 
     ok: bool
@@ -76,7 +76,7 @@ class Checked(TypedDict):
     exit: int
 
 
-class Verifier(TypedDict):
+class VerifierFiles(TypedDict):
     """The verifier's files and the digest over them."""
 
     folder: str
@@ -100,7 +100,7 @@ class PlaceInBoth(TypedDict):
     key: NotRequired[str]
 
 
-class Kind(TypedDict):
+class AlikeObjects(TypedDict):
     """Objects that became the same: how many, and the first of them."""
 
     count: int
@@ -113,7 +113,7 @@ class Compared(TypedDict):
     ok: bool
     contradictions: list[Said]
     notes: list[Said]
-    objects: dict[str, Kind]
+    objects: dict[str, AlikeObjects]
     exit: int
 
 
@@ -126,7 +126,7 @@ class Exported(TypedDict):
     trusted: bool
 
 
-class Proof(TypedDict):
+class LineProof(TypedDict):
     """The proof (RFC 9162) that a line stands in a manifest."""
 
     line: str
@@ -163,7 +163,7 @@ class Proved(TypedDict):
     record: Record
 
 
-class Opened(TypedDict):
+class NameOpened(TypedDict):
     """Where the opening of a name was written, and where its line stands."""
 
     out: str
@@ -172,7 +172,7 @@ class Opened(TypedDict):
     root: str
 
 
-class Event(TypedDict):
+class JournalEventFact(TypedDict):
     """One event of the journal; `body` is its JSON as it was hashed."""
 
     seq: int

@@ -39,7 +39,7 @@ class KeyTerms(TypedDict):
     until: str | None
 
 
-class FreezeTerms(TypedDict):
+class FreezeTermsFact(TypedDict):
     """What proves that nobody writes to the source any more."""
 
     how: dict[str, object] | None
@@ -47,7 +47,7 @@ class FreezeTerms(TypedDict):
     relist_seconds: int | None
 
 
-class DecommissionTerms(TypedDict):
+class DecommissionTermsFact(TypedDict):
     """What must hold before anything is deleted at the source."""
 
     cooling_seconds: int
@@ -64,12 +64,12 @@ class TermsInForce(TypedDict):
     approvers: list[KeyTerms]
     thresholds: dict[str, int]
     window_seconds: int | None
-    freeze: FreezeTerms
+    freeze: FreezeTermsFact
     waivers: list[KeyTerms]
-    decommission: DecommissionTerms | None
+    decommission: DecommissionTermsFact | None
 
 
-class TermsChange(TypedDict):
+class TermsChangeFact(TypedDict):
     """A change of the terms: digests before and after, and who agreed."""
 
     at: str
@@ -87,7 +87,7 @@ class Trial(TypedDict):
     told: str
 
 
-class DeniedWrite(TypedDict):
+class DeniedWriteFact(TypedDict):
     """Nobody writes: the writers' own credential was tried and refused."""
 
     kind: Literal["denied-write"]
@@ -101,7 +101,7 @@ class Statement(TypedDict):
     keys: list[str]
 
 
-class Relisting(TypedDict):
+class RelistingFact(TypedDict):
     """One of the listings of the source that had to be the same."""
 
     at: str
@@ -112,8 +112,8 @@ class Relisting(TypedDict):
 class FreezeProof(TypedDict):
     """How it was seen that nobody writes."""
 
-    how: DeniedWrite | Statement
-    relists: list[Relisting]
+    how: DeniedWriteFact | Statement
+    relists: list[RelistingFact]
     interval_seconds: int
 
 
@@ -134,7 +134,7 @@ class Command(TypedDict):
     told: str
 
 
-class Smoke(TypedDict):
+class SmokeFact(TypedDict):
     """What a consumer found behind the new pointer."""
 
     ok: bool
@@ -159,7 +159,7 @@ class Finalization(TypedDict):
     reason: str | None
 
 
-class Recheck(TypedDict):
+class RecheckFact(TypedDict):
     """How the target was read again before anything was deleted."""
 
     level: str
@@ -184,16 +184,16 @@ class Remains(_SoftDeleted):
     not_shown: list[str]
 
 
-class Erasure(TypedDict):
+class ErasureFact(TypedDict):
     """What became of the batch at the source; None: not yet."""
 
-    recheck: Recheck | None
+    recheck: RecheckFact | None
     outcomes: dict[str, int]
     requested: dict[str, int] | None
     observed: Remains | None
 
 
-class Cutover(TypedDict):
+class CutoverFact(TypedDict):
     """One cutover of one batch, as the journal tells it; None: not so far yet."""
 
     batch: str
@@ -207,21 +207,21 @@ class Cutover(TypedDict):
     root: str | None
     attempt: int
     terms: TermsInForce | None
-    terms_changes: list[TermsChange]
+    terms_changes: list[TermsChangeFact]
     approved_under: dict[str, str | None]
     keys_beside: list[str]
     approvals: dict[str, list[str]]
     freeze: FreezeProof | None
     delta: list[Round]
-    smoke: Smoke | None
+    smoke: SmokeFact | None
     window_until: str | None
     not_ours_before_the_switch: int
     written_by_consumers: Written | None
     finalized: Finalization | None
-    decommission: Erasure
+    decommission: ErasureFact
 
 
-class Counted(TypedDict):
+class ConsumerWrites(TypedDict):
     """What consumers wrote until a rollback; `names` is the file that names the objects."""
 
     stage: str
@@ -230,7 +230,7 @@ class Counted(TypedDict):
     hint: str | None
 
 
-class RolledBack(Cutover):
+class RolledBack(CutoverFact):
     """A cutover that was taken back; `lines` are the names, when they were asked for."""
 
     written: Written
@@ -239,19 +239,19 @@ class RolledBack(Cutover):
     lines: list[str]
 
 
-class Listed(TypedDict):
+class SideListing(TypedDict):
     """Objects of one side, with a digest of the listing."""
 
     objects: int
     digest: str
 
 
-class Seen(TypedDict):
+class RehearsalScene(TypedDict):
     """What must be the same before and after a rehearsal."""
 
     pointer: str
-    source: Listed
-    target: Listed
+    source: SideListing
+    target: SideListing
 
 
 class Same(TypedDict):
@@ -283,10 +283,10 @@ class Rehearsed(TypedDict):
 
     batch: str
     ok: bool
-    smoke: Smoke | None
+    smoke: SmokeFact | None
     failed: str | None
-    before: Seen
-    after: Seen
+    before: RehearsalScene
+    after: RehearsalScene
     same: Same
     written: Written
     a_start_would_find: Outstanding
@@ -299,7 +299,7 @@ class Held(TypedDict):
     was: NotRequired[str | None]
 
 
-class Kept(TypedDict):
+class ApprovalKept(TypedDict):
     """Where an approval that was made elsewhere is kept now."""
 
     kept: str
@@ -318,7 +318,7 @@ class Withdrawn(TypedDict):
 _From = TypedDict("_From", {"from": NotRequired[str]})
 
 
-class Approved(_From):
+class ApprovalMade(_From):
     """An approval that was signed: of what, by whom, until when, and where it was written."""
 
     batch: str
@@ -343,7 +343,7 @@ class KeptAtSource(TypedDict):
     failed: Amount
 
 
-class Look(TypedDict):
+class RecheckForecast(TypedDict):
     """How the target was read again for a dry run; `skipped`: why it was not."""
 
     level: str
@@ -362,7 +362,7 @@ class DecommissionForecast(TypedDict):
     would_keep: dict[str, int]
     kept: KeptAtSource
     done: dict[str, int]
-    recheck: Look
+    recheck: RecheckForecast
     blockers: list[str]
 
 

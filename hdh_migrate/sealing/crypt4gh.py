@@ -41,10 +41,10 @@ from hdh_migrate.sealing.packets import (
 __all__ = [
     "HEADER_MAX",
     "SEALED_SEGMENT",
-    "Envelope",
-    "Envelopes",
+    "Crypt4ghEnvelope",
+    "Crypt4ghEnvelopes",
+    "Crypt4ghUnsealer",
     "LenientResult",
-    "Unsealer",
     "header_size",
     "read_lenient",
     "sealed_size",
@@ -54,7 +54,7 @@ WINDOW: Final = 16
 """Segments that an unsealer opens at a time: 1 MiB, which stays in a core's cache."""
 
 
-class Envelopes:
+class Crypt4ghEnvelopes:
     """Makes and opens envelopes for one set of recipients. Safe to share between threads."""
 
     def __init__(self, recipients: Sequence[PublicKey], identity: PrivateKey | None) -> None:
@@ -66,19 +66,19 @@ class Envelopes:
 
     def __repr__(self) -> str:
         names = ", ".join(r.fingerprint for r in self._recipients)
-        return f"Envelopes(for {names})"
+        return f"Crypt4ghEnvelopes(for {names})"
 
     @property
     def identity(self) -> str | None:
         """The fingerprint of the key that opens, None when there is none."""
         return None if self._identity is None else self._identity.fingerprint
 
-    def new(self) -> Envelope:
+    def new(self) -> Crypt4ghEnvelope:
         """Return an envelope with a fresh data key: one per attempt, never reused."""
         data_key = ChaCha20Poly1305.generate_key()
-        return Envelope(self._writer.header(data_key), data_key)
+        return Crypt4ghEnvelope(self._writer.header(data_key), data_key)
 
-    def open(self, header: bytes) -> Envelope:
+    def open(self, header: bytes) -> Crypt4ghEnvelope:
         """Return the envelope of an earlier header, to go on inside an object.
 
         Raises:
@@ -87,7 +87,7 @@ class Envelopes:
         """
         if self._reader is None:
             raise _no_identity()
-        return Envelope(header, data_key_of(header, self._reader))
+        return Crypt4ghEnvelope(header, data_key_of(header, self._reader))
 
     def sealed_size(self, size: int) -> int:
         """Return the stored size of an object of `size` plaintext bytes."""
@@ -95,9 +95,9 @@ class Envelopes:
 
     def unsealer(
         self, *, size: int, write: Callable[[memoryview], object], header: bytes | None = None
-    ) -> Unsealer:
-        """Return a strict reader for one whole stored object; see `Unsealer`."""
-        return Unsealer(self, size=size, write=write, header=header)
+    ) -> Crypt4ghUnsealer:
+        """Return a strict reader for one whole stored object; see `Crypt4ghUnsealer`."""
+        return Crypt4ghUnsealer(self, size=size, write=write, header=header)
 
     def self_test(self) -> None:
         """Seal something, open it with the identity, and compare.
@@ -122,7 +122,7 @@ class Envelopes:
         assert back == plain
 
 
-class Envelope:
+class Crypt4ghEnvelope:
     """One attempt's data key, with the header that wraps it for every recipient.
 
     Safe to share between threads.
@@ -136,7 +136,7 @@ class Envelope:
         self._aead = ChaCha20Poly1305(data_key)
 
     def __repr__(self) -> str:
-        return "Envelope(...)"
+        return "Crypt4ghEnvelope(...)"
 
     def seal_into(self, plain: memoryview, first: int, *, final: bool, out: memoryview) -> int:
         """Seal consecutive segments from index `first` into `out`; return bytes written.
@@ -194,7 +194,7 @@ class Envelope:
         return at
 
 
-class Unsealer:
+class Crypt4ghUnsealer:
     """Takes one whole stored object in any cut, hands on plaintext after authentication.
 
     `size` is the plaintext size that the object must have. What `write` gets is authentic for
@@ -205,7 +205,7 @@ class Unsealer:
 
     def __init__(
         self,
-        envelopes: Envelopes,
+        envelopes: Crypt4ghEnvelopes,
         *,
         size: int,
         write: Callable[[memoryview], object],
@@ -215,7 +215,7 @@ class Unsealer:
         self._sink = write
         self._expected = header
         self._head = bytearray()
-        self._envelope: Envelope | None = None
+        self._envelope: Crypt4ghEnvelope | None = None
         self._index = 0
         self._left = sealed_size(size, 0)  # of the body: what is not opened yet
         self._window = min(self._left, WINDOW * SEALED_SEGMENT)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hdh_migrate.errors import Refused, UsageError
 from hdh_migrate.folders import STATE_DIR, demand_private, ledger_path
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import TargetLimits
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.ports.run import Clock, Progress
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from hdh_migrate.wiring import OpenEngine, Services
 
 
-class _Shipped(Mapping[str, "OpenEngine"]):
+class _ShippedEngines(Mapping[str, "OpenEngine"]):
     """The engines that there are, imported by who asks for one."""
 
     def __getitem__(self, kind: str) -> OpenEngine:
@@ -63,7 +63,7 @@ class Desk:
     marked: threading.Event = field(default_factory=threading.Event)
     """Whether somebody was told that this is a rehearsal."""
 
-    engines: Mapping[str, OpenEngine] = field(default_factory=_Shipped)
+    engines: Mapping[str, OpenEngine] = field(default_factory=_ShippedEngines)
     """Who does the work, by kind."""
 
     sources: Sources = field(default_factory=lambda: SOURCES)
@@ -108,7 +108,7 @@ class Desk:
             progress=progress,
             stop=stop,
             clock=SystemClock(),
-            engines=_Shipped() if engines is None else engines,
+            engines=_ShippedEngines() if engines is None else engines,
             sources=sources,
         )
 
@@ -147,7 +147,7 @@ class Desk:
         )
 
     def context(
-        self, services: Services, ledger: Ledger, judge: Judge, fencing: Fencing | None = None
+        self, services: Services, ledger: SqliteLedger, judge: Judge, fencing: Fencing | None = None
     ) -> Context:
         """Return what the steps of one run share; its ledger is bound to the plan by now."""
         from hdh_migrate.wiring.context import context_of
@@ -189,14 +189,14 @@ class Desk:
             raise UsageError(f"no batch {', '.join(unknown)} in the plan; there are {known}")
         return ordered
 
-    def read_ledger(self) -> Ledger:
+    def read_ledger(self) -> SqliteLedger:
         """Open the ledger for looking.
 
         Raises:
             UsageError: no run of this plan has begun.
         """
         if self.ledger_path.exists():
-            ledger = Ledger.read_only(self.ledger_path, self.clock)
+            ledger = SqliteLedger.read_only(self.ledger_path, self.clock)
             if ledger.meta("plan_digest") is not None:
                 return ledger
             ledger.close()  # a probe or a provision wrote in its journal, no run did
@@ -206,7 +206,7 @@ class Desk:
         )
 
 
-def _waivers(loaded: LoadedPlan, ledger: Ledger, judge: Judge) -> Waived:
+def _waivers(loaded: LoadedPlan, ledger: SqliteLedger, judge: Judge) -> Waived:
     from hdh_migrate.session.policy.excuses import excuses  # only what failed asks for it
 
     return excuses(loaded, ledger, judge.now())

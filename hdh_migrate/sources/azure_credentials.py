@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from hdh_migrate.errors import AuthFailed
-from hdh_migrate.sources.azure_sas import Sas
+from hdh_migrate.sources.azure_sas import SasToken
 
 SAS_LIFETIME = timedelta(hours=6)
 RENEW_BEFORE_SECONDS = 900.0
@@ -34,7 +34,7 @@ class SasAuthorizer:
         Raises:
             AuthFailed: it is not the token alone.
         """
-        Sas.read(token)
+        SasToken.read(token)
         self._token = token.lstrip("?")
 
     def apply(self, query: str, headers: dict[str, str]) -> str:

@@ -29,16 +29,16 @@ _RIGHTS: Final = {"r": "read", "l": "list"}
 
 
 @dataclass(frozen=True, slots=True)
-class Sas:
+class SasToken:
     """A token, split into its fields; its `repr` shows none."""
 
     _fields: Mapping[str, str]
 
     def __repr__(self) -> str:
-        return "Sas(***)"
+        return "SasToken(***)"
 
     @classmethod
-    def read(cls, text: str) -> Sas:
+    def read(cls, text: str) -> SasToken:
         """Split a token that an operator was given.
 
         Raises:

@@ -39,7 +39,7 @@ from hdh_migrate.model import (
     key_text,
 )
 from hdh_migrate.ports.stores import Note, Write
-from hdh_migrate.sources.sftp_listing import HELD, Seen, Walk, below
+from hdh_migrate.sources.sftp_listing import HELD, FolderWalk, ListedFile, below
 from hdh_migrate.sources.sftp_packets import Attrs
 from hdh_migrate.sources.sftp_session import Session
 from hdh_migrate.sources.sftp_sessions import Sessions
@@ -113,7 +113,7 @@ class AzureSftpSource:
             for name, attrs in piece:
                 if attrs.kind != "object" or name in {b".", b".."} or b"/" in name:
                     continue
-                obj = _described(Seen(name, session.lstat(below(root, name))))
+                obj = _described(ListedFile(name, session.lstat(below(root, name))))
                 span = Span(0, min(1, obj.size))
                 try:
                     _Reading(self, place, obj, span, lambda _: None).go_on(session)
@@ -166,7 +166,7 @@ class AzureSftpSource:
         weak = Note(Code.VERSION_BY_TIME, f"{_BY_TIME}; {read}")
         return [weak, *(Note(Code.SSH_AGREED, told) for told in self._secured())]
 
-    def _walk(self, session: Session, place: Place, held: int) -> Walk:
+    def _walk(self, session: Session, place: Place, held: int) -> FolderWalk:
         session.begin()
         root = self.root(session, place)
 
@@ -174,13 +174,13 @@ class AzureSftpSource:
             session.begin()
             return _is_at(session, root, key)
 
-        return Walk(session, root, straight, held=max(1, held))
+        return FolderWalk(session, root, straight, held=max(1, held))
 
-    def _whole(self, session: Session, place: Place, seen: Seen) -> Seen:
+    def _whole(self, session: Session, place: Place, seen: ListedFile) -> ListedFile:
         """Return a file with all its attributes, asking for them where the listing has not all."""
         if seen.attrs.is_whole:
             return seen
-        return Seen(seen.key, session.lstat(below(self.root(session, place), seen.key)))
+        return ListedFile(seen.key, session.lstat(below(self.root(session, place), seen.key)))
 
     # --- objects ---------------------------------------------------------------------------------
 
@@ -192,7 +192,7 @@ class AzureSftpSource:
             name = key_bytes(key)
             if not _is_at(session, root, name.rpartition(b"/")[0]):
                 raise Missing("there is no such source file")
-            return _described(Seen(name, session.lstat(below(root, name))))
+            return _described(ListedFile(name, session.lstat(below(root, name))))
 
     def read(
         self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool = False
@@ -336,7 +336,7 @@ def _size(attrs: Attrs) -> int:
     return (attrs.size or 0) if attrs.kind == "object" else 0
 
 
-def _described(seen: Seen) -> ObjectInfo:
+def _described(seen: ListedFile) -> ObjectInfo:
     attrs = seen.attrs
     return ObjectInfo(
         key=key_text(seen.key),

@@ -119,7 +119,7 @@ def login_door(endpoint: str | None) -> Door:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ManagedIdentity:
+class ManagedIdentityTokens:
     """The identity that Azure gave this virtual machine; see `Fetch`."""
 
     transport: Transport
@@ -139,7 +139,7 @@ class ManagedIdentity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
+class ApplicationTokens:
     """An application of a tenant, which proves itself anew each time; see `Fetch`."""
 
     transport: Transport

@@ -29,7 +29,7 @@ Link = Callable[[bytes], bool]
 """Says whether a directory, by its path below the root, is where its name says: no link."""
 
 
-class Seen(NamedTuple):
+class ListedFile(NamedTuple):
     """One file as it was listed."""
 
     key: bytes
@@ -37,7 +37,7 @@ class Seen(NamedTuple):
 
 
 @dataclass(slots=True)
-class Walk:
+class FolderWalk:
     """One pass below a root."""
 
     session: Session
@@ -47,7 +47,7 @@ class Walk:
     held: int = HELD
     _holding: int = 0
 
-    def files(self, after: bytes | None = None) -> Iterator[Seen]:
+    def files(self, after: bytes | None = None) -> Iterator[ListedFile]:
         """Give all files in byte order of their keys, those behind `after` alone.
 
         Raises:
@@ -58,7 +58,7 @@ class Walk:
             raise Missing("there is no such directory")
         yield from self._below(b"", after or b"", 0)
 
-    def _below(self, prefix: bytes, after: bytes, depth: int) -> Iterator[Seen]:
+    def _below(self, prefix: bytes, after: bytes, depth: int) -> Iterator[ListedFile]:
         last = b""
         while True:
             names, more = self._next(prefix, last, after, depth)
@@ -66,7 +66,7 @@ class Walk:
                 left = len(names) - place - 1
                 key = prefix + name
                 if not name.endswith(b"/"):
-                    yield Seen(key, attrs)
+                    yield ListedFile(key, attrs)
                     continue
                 self._holding += left
                 try:
@@ -77,7 +77,7 @@ class Walk:
                 return
             last = names[-1][0]
 
-    def _inside(self, key: bytes, after: bytes, depth: int) -> Iterator[Seen]:
+    def _inside(self, key: bytes, after: bytes, depth: int) -> Iterator[ListedFile]:
         if not self.straight(key):
             return  # it is gone, or a link by now: the second listing sees that, too
         try:

@@ -48,7 +48,7 @@ class Told(IntEnum):
     ATTRS = 105
 
 
-class Status(IntEnum):
+class StatusCode(IntEnum):
     """What a STATUS reply says; others are failures as well."""
 
     OK = 0

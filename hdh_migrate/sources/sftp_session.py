@@ -20,7 +20,7 @@ from hdh_migrate.sources.sftp_packets import (
     Ask,
     Attrs,
     Fields,
-    Status,
+    StatusCode,
     Told,
     text,
 )
@@ -370,7 +370,7 @@ def _checked(reply: Reply, wanted: Told) -> Fields:
 
 def _is_end(reply: Reply) -> bool:
     """Say whether a reply tells that there is no more."""
-    return reply[0] == Told.STATUS and Fields(reply[1]).number() == Status.EOF
+    return reply[0] == Told.STATUS and Fields(reply[1]).number() == StatusCode.EOF
 
 
 def _failure(reply: Reply) -> Exception:
@@ -378,13 +378,13 @@ def _failure(reply: Reply) -> Exception:
     if reply[0] != Told.STATUS:
         return _odd()
     match Fields(reply[1]).number():
-        case Status.NO_SUCH_FILE:
+        case StatusCode.NO_SUCH_FILE:
             return Missing("there is no such source file")
-        case Status.PERMISSION_DENIED:
+        case StatusCode.PERMISSION_DENIED:
             return AccessDenied("no right to read a source file")
-        case Status.OP_UNSUPPORTED:
+        case StatusCode.OP_UNSUPPORTED:
             return Unsupported("the SFTP server does not offer what reading needs")
-        case Status.NO_CONNECTION | Status.CONNECTION_LOST:
+        case StatusCode.NO_CONNECTION | StatusCode.CONNECTION_LOST:
             return ConnectionLost("the SFTP server lost its own connection")
         case other:
             return ShortRead(f"the SFTP server answered with status {other}")

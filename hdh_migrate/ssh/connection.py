@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Final
 
 from hdh_migrate.errors import AuthFailed, ConnectionLost, HostRefused, KeyUnavailable, Unsupported
 from hdh_migrate.ssh.host_keys import HostKey, Pins
-from hdh_migrate.ssh.wire import Wire
+from hdh_migrate.ssh.wire import GatheringSocket
 
 if TYPE_CHECKING:
     from paramiko import PKey
 
-    from hdh_migrate.ssh.told import Transport
+    from hdh_migrate.ssh.told import SshTransport
 
 CONNECT_SECONDS: Final = 15.0
 KEEPALIVE_SECONDS: Final = 10
@@ -72,7 +72,7 @@ class Login:
 
 
 @contextmanager
-def connected(login: Login, objection: Objection) -> Iterator[Transport]:
+def connected(login: Login, objection: Objection) -> Iterator[SshTransport]:
     """Hold a connection that is logged in; see `connect`."""
     transport = connect(login, objection)
     try:
@@ -81,8 +81,8 @@ def connected(login: Login, objection: Objection) -> Iterator[Transport]:
         transport.close()
 
 
-def connect(login: Login, objection: Objection) -> Transport:
-    """Return a connection that is logged in; its `sock` is a `Wire`.
+def connect(login: Login, objection: Objection) -> SshTransport:
+    """Return a connection that is logged in; its `sock` is a `GatheringSocket`.
 
     Raises:
         HostRefused: its name leads to an address of the wrong kind, or its key is not pinned.
@@ -99,12 +99,12 @@ def connect(login: Login, objection: Objection) -> Transport:
             raise
 
 
-def _logged_in(login: Login, wire: Wire) -> Transport:
-    from hdh_migrate.ssh.told import Transport
+def _logged_in(login: Login, wire: GatheringSocket) -> SshTransport:
+    from hdh_migrate.ssh.told import SshTransport
 
     # Its thread logs the traceback of every error that it hands over as well.
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)
-    transport = Transport(wire, disabled_algorithms=WEAK)
+    transport = SshTransport(wire, disabled_algorithms=WEAK)
     try:
         _greet(login, transport)
         transport.set_keepalive(KEEPALIVE_SECONDS)
@@ -115,7 +115,7 @@ def _logged_in(login: Login, wire: Wire) -> Transport:
     return transport
 
 
-def agreed(transport: Transport) -> str:
+def agreed(transport: SshTransport) -> str:
     """Return what a connection is secured with: key exchange, host key, cipher, MAC.
 
     As OpenSSH names them, with a space between; a cipher that authenticates has the MAC `aead`.
@@ -152,7 +152,7 @@ def translated(where: str) -> Iterator[None]:
         raise ConnectionLost(f"{where}: no SSH connection: {error}") from error
 
 
-def _greet(login: Login, transport: Transport) -> None:
+def _greet(login: Login, transport: SshTransport) -> None:
     """Agree on keys and demand the pinned machine; nobody has logged in before that."""
     options = transport.get_security_options()
     options.key_types = login.pins.preferred(options.key_types)
@@ -162,7 +162,7 @@ def _greet(login: Login, transport: Transport) -> None:
     login.pins.demand(HostKey.of(seen.get_name(), seen.asbytes()), login.today)
 
 
-def _log_in(login: Login, transport: Transport) -> None:
+def _log_in(login: Login, transport: SshTransport) -> None:
     from paramiko import AuthenticationException
 
     transport.auth_timeout = CONNECT_SECONDS
@@ -203,7 +203,7 @@ def _keys(login: Login) -> Iterator[Sequence[PKey]]:
         agent.close()
 
 
-def _reached(host: str, port: int, objection: Objection) -> Wire:
+def _reached(host: str, port: int, objection: Objection) -> GatheringSocket:
     """Connect to an address that has been judged, by the rules of every other endpoint."""
     failure: OSError | None = None
     for family, kind, protocol, _, where in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
@@ -212,7 +212,7 @@ def _reached(host: str, port: int, objection: Objection) -> Wire:
                 f"{host} leads to {where[0]}, {wrong}; nothing was sent there",
                 hint="a wrong or poisoned name would be another machine; check the DNS",
             )
-        wire = Wire(family, kind, protocol)
+        wire = GatheringSocket(family, kind, protocol)
         try:
             wire.settimeout(CONNECT_SECONDS)
             wire.connect(where)

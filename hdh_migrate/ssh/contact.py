@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from hdh_migrate.door import Door
 from hdh_migrate.errors import HostRefused
 from hdh_migrate.ssh.connection import Login, agreed, connect
-from hdh_migrate.ssh.wire import Wire
+from hdh_migrate.ssh.wire import GatheringSocket
 from hdh_migrate.transport import Traffic
-from hdh_migrate.transport.traffic import Counted
+from hdh_migrate.transport.traffic import TrafficByEndpoint
 
 if TYPE_CHECKING:
-    from hdh_migrate.ssh.told import Transport
+    from hdh_migrate.ssh.told import SshTransport
 
 
 class Contact:
@@ -21,7 +21,7 @@ class Contact:
 
     def __init__(self, door: Door) -> None:
         self.door = door
-        self._counted = Counted()
+        self._counted = TrafficByEndpoint()
 
     @property
     def traffic(self) -> Mapping[str, Traffic]:
@@ -33,7 +33,7 @@ class Contact:
         """What connections agreed on so far; see `connection.agreed`."""
         return sorted({one for traffic in self.traffic.values() for one in traffic.ssh})
 
-    def connect(self, login: Login) -> Transport:
+    def connect(self, login: Login) -> SshTransport:
         """Return a connection that is logged in; see `connection.connect`.
 
         Raises:
@@ -43,7 +43,7 @@ class Contact:
             raise HostRefused(f"{self.door.endpoint}: not admitted; nothing was sent")
         transport = connect(login, self.door.objection)
         wire = transport.sock
-        self.count(0, 0, 0, address=wire.address if isinstance(wire, Wire) else None,
+        self.count(0, 0, 0, address=wire.address if isinstance(wire, GatheringSocket) else None,
                    ssh=agreed(transport))  # fmt: skip
         return transport
 

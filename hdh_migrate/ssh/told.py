@@ -5,7 +5,7 @@ from __future__ import annotations
 import paramiko
 
 
-class Transport(paramiko.Transport):  # type: ignore[misc]  # of a package without types
+class SshTransport(paramiko.Transport):  # type: ignore[misc]  # of a package without types
     """A connection that remembers its key exchange; paramiko forgets it once keys are in use."""
 
     kex = "unknown"

@@ -9,7 +9,7 @@ PIECE: Final = 262_144
 """Bytes that are taken from the system at once."""
 
 
-class Wire(socket.socket):
+class GatheringSocket(socket.socket):
     """A TCP socket whose reads are gathered; one thread reads from it.
 
     paramiko reads the first sixteen bytes of a packet and then the rest: two calls into the system

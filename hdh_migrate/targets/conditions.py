@@ -17,7 +17,7 @@ from hdh_migrate.bounded import word
 from hdh_migrate.errors import AccessDenied, AuthFailed, Missing, Permanent, Transient, Unsupported
 from hdh_migrate.fixity import EMPTY_SHA256
 from hdh_migrate.markup import SMALL_MAX, tree
-from hdh_migrate.results.moves import Condition as ConditionFact
+from hdh_migrate.results.moves import ConditionFact
 from hdh_migrate.targets.profiles.schema import HealthRule
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, from_reply, translated
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hdh_migrate.results.hosts import Claim as ClaimFact
-from hdh_migrate.results.hosts import HealthRule as HealthRuleFact
-from hdh_migrate.results.hosts import Profile as ProfileFact
+from hdh_migrate.results.hosts import ClaimFact, HealthRuleFact, ProfileFact
 from hdh_migrate.targets.profiles import Claim, Profile
 from hdh_migrate.targets.profiles.schema import HealthRule
 

@@ -10,6 +10,6 @@ Why libcurl: docs/decisions/0002-transport.md; why for everything: 0011-one-door
 from hdh_migrate.transport.client import SigV4, Transport
 from hdh_migrate.transport.exchange import LONGEST_PAUSE_SECONDS, Reply, pause
 from hdh_migrate.transport.traffic import Traffic
-from hdh_migrate.transport.trust import Tls
+from hdh_migrate.transport.trust import TlsTrust
 
-__all__ = ["LONGEST_PAUSE_SECONDS", "Reply", "SigV4", "Tls", "Traffic", "Transport", "pause"]
+__all__ = ["LONGEST_PAUSE_SECONDS", "Reply", "SigV4", "TlsTrust", "Traffic", "Transport", "pause"]

@@ -16,8 +16,8 @@ from hdh_migrate.door import Door
 from hdh_migrate.transport.exchange import Exchange, Reply, Slices
 from hdh_migrate.transport.handshake import Handshake
 from hdh_migrate.transport.spoken import SPOKEN
-from hdh_migrate.transport.traffic import Counted, Traffic
-from hdh_migrate.transport.trust import Tls, default_ca_file, secure, translated
+from hdh_migrate.transport.traffic import Traffic, TrafficByEndpoint
+from hdh_migrate.transport.trust import TlsTrust, default_ca_file, secure, translated
 
 CONNECT_SECONDS = 15
 STALL_BYTES_PER_SECOND = 512
@@ -48,7 +48,7 @@ class Transport:
         *,
         door: Door,
         sign: SigV4 | None = None,
-        tls: Tls | None = None,
+        tls: TlsTrust | None = None,
         deadline: float = DEADLINE_SECONDS,
     ) -> None:
         """Make no connection yet; `deadline` is in seconds, see `DEADLINE_SECONDS`."""
@@ -56,11 +56,11 @@ class Transport:
         os.environ.pop("SSLKEYLOGFILE", None)
         self._deadline = deadline
         self._sign = sign
-        self._tls = tls or Tls()
+        self._tls = tls or TlsTrust()
         self._ca_file = self._tls.ca_file or default_ca_file()
         self.door = door
         self._local = threading.local()
-        self._counted = Counted()
+        self._counted = TrafficByEndpoint()
 
     @property
     def traffic(self) -> Mapping[str, Traffic]:

@@ -55,7 +55,7 @@ class Traffic:
         )
 
 
-class Counted:
+class TrafficByEndpoint:
     """The traffic of one transport by endpoint. Safe to share between threads."""
 
     def __init__(self) -> None:

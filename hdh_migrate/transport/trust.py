@@ -21,7 +21,7 @@ _CA_FILES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tls:
+class TlsTrust:
     """Who is trusted: a file of certification authorities instead of the system's, pinned keys.
 
     A pin is `sha256//` and the base64 of the SHA-256 of a public key (SPKI); with any, the
@@ -32,7 +32,7 @@ class Tls:
     pins: tuple[str, ...] = ()
 
 
-def secure(handle: pycurl.Curl, tls: Tls, ca_file: str | None) -> None:
+def secure(handle: pycurl.Curl, tls: TlsTrust, ca_file: str | None) -> None:
     """Set what a connection's certificate and ciphers must be."""
     handle.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
     handle.setopt(pycurl.SSL_CIPHER_LIST, CIPHERS)

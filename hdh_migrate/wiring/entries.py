@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from hdh_migrate.door import Addresses, Door, Resolve
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
-from hdh_migrate.transport import SigV4, Tls, Transport
-from hdh_migrate.wiring.told import Entry
+from hdh_migrate.transport import SigV4, TlsTrust, Transport
+from hdh_migrate.wiring.told import TargetAccess
 from hdh_migrate.wiring.vault import Vault
 
 
 def open_entry(
-    entry: Entry,
+    entry: TargetAccess,
     vault: Vault,
     *,
     addresses: Addresses | None = None,
@@ -34,7 +34,9 @@ def open_entry(
         resolve=resolve,
     )
     sign = signing(entry.id, entry.secret, entry.token, vault, entry.region)
-    transport = Transport(sign=sign, tls=Tls(ca_file=entry.ca_file, pins=entry.pins), door=door)
+    transport = Transport(
+        sign=sign, tls=TlsTrust(ca_file=entry.ca_file, pins=entry.pins), door=door
+    )
     return S3Endpoint(
         entry.url, addressing=entry.addressing, sign=sign, transport=transport, pace=pace
     )

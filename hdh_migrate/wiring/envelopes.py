@@ -25,7 +25,7 @@ def envelopes_for(
         from hdh_migrate.sealing.plain import PlainEnvelopes
 
         return PlainEnvelopes()
-    from hdh_migrate.sealing.crypt4gh import Envelopes as Crypt4ghEnvelopes
+    from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelopes
     from hdh_migrate.sealing.keys import PrivateKey, PublicKey
 
     if len(set(recipients)) < len(recipients):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def _managed(section: ManagedIdentity, vault: Vault) -> tokens.Fetch:
     del vault
-    return tokens.ManagedIdentity(
+    return tokens.ManagedIdentityTokens(
         transport=Transport(door=tokens.metadata_door(section.endpoint)),
         endpoint=(section.endpoint or tokens.METADATA).rstrip("/"),
         client_id=section.client_id,
@@ -51,7 +51,7 @@ def _certificate(section: ClientCertificate, vault: Vault) -> tokens.Fetch:
 def _login(
     section: WorkloadIdentity | ClientSecret | ClientCertificate, proof: proofs.Proof
 ) -> tokens.Fetch:
-    return tokens.Login(
+    return tokens.ApplicationTokens(
         transport=Transport(door=tokens.login_door(section.endpoint)),
         endpoint=(section.endpoint or tokens.LOGIN).rstrip("/"),
         tenant=section.tenant,

@@ -37,7 +37,7 @@ Contact = tuple[str, Reached]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened(Generic[T_co]):
+class OpenedAdapter(Generic[T_co]):
     """A thing, and every transport that it uses: evidence tells what passed (`Services.take`)."""
 
     thing: T_co

@@ -15,35 +15,39 @@ from hdh_migrate.plan.pointers import (
 from hdh_migrate.plan.pointers import Pointer as AnyPointer
 from hdh_migrate.ports.switching import Pointer
 from hdh_migrate.wiring.chosen import profile_of
-from hdh_migrate.wiring.opened import Opened
+from hdh_migrate.wiring.opened import OpenedAdapter
 from hdh_migrate.wiring.targets import open_elsewhere, open_target
 from hdh_migrate.wiring.trust import trust_of
 from hdh_migrate.wiring.vault import Vault
 
 
-def _file_pointer(plan: Plan, section: FilePointer, vault: Vault) -> Opened[Pointer]:
+def _file_pointer(plan: Plan, section: FilePointer, vault: Vault) -> OpenedAdapter[Pointer]:
     from hdh_migrate.pointers.file import opened
 
     del plan
-    return Opened(thing=opened(section, vault.base))
+    return OpenedAdapter(thing=opened(section, vault.base))
 
 
-def _command_pointer(plan: Plan, section: CommandPointer, vault: Vault) -> Opened[Pointer]:
+def _command_pointer(plan: Plan, section: CommandPointer, vault: Vault) -> OpenedAdapter[Pointer]:
     from hdh_migrate.pointers.command import opened
 
     del plan
-    return Opened(thing=opened(section, vault.base, vault.reveal))
+    return OpenedAdapter(thing=opened(section, vault.base, vault.reveal))
 
 
-def _ssh_command_pointer(plan: Plan, section: SshCommandPointer, vault: Vault) -> Opened[Pointer]:
+def _ssh_command_pointer(
+    plan: Plan, section: SshCommandPointer, vault: Vault
+) -> OpenedAdapter[Pointer]:
     from hdh_migrate.pointers.ssh_command import opened
 
     del plan
-    return Opened(thing=opened(section, vault.base, vault.reveal))
+    return OpenedAdapter(thing=opened(section, vault.base, vault.reveal))
 
 
-def _s3_object_pointer(plan: Plan, section: S3ObjectPointer, vault: Vault) -> Opened[Pointer]:
-    from hdh_migrate.pointers.s3_object import S3ObjectPointer as Kind
+def _s3_object_pointer(
+    plan: Plan, section: S3ObjectPointer, vault: Vault
+) -> OpenedAdapter[Pointer]:
+    from hdh_migrate.pointers.s3_object import PointerInObject
     from hdh_migrate.targets import profiles
     from hdh_migrate.targets.s3_bucket import S3Bucket
 
@@ -58,14 +62,14 @@ def _s3_object_pointer(plan: Plan, section: S3ObjectPointer, vault: Vault) -> Op
         tls = trust_of(section.tls, vault.base)
         endpoint = open_elsewhere(section.endpoint, section.region, credential, vault, tls=tls)
     conditional = section.conditional
-    pointer = Kind(
+    pointer = PointerInObject(
         S3Bucket(endpoint, section.bucket), section.bucket, section.key,
         conditional=profile.limits.conditional_put if conditional is None else conditional,
     )  # fmt: skip
-    return Opened(thing=pointer, contacts=(("pointer", endpoint.transport),))
+    return OpenedAdapter(thing=pointer, contacts=(("pointer", endpoint.transport),))
 
 
-POINTERS: Mapping[str, Callable[[Plan, Any, Vault], Opened[Pointer]]] = {
+POINTERS: Mapping[str, Callable[[Plan, Any, Vault], OpenedAdapter[Pointer]]] = {
     "file": _file_pointer,
     "s3-object": _s3_object_pointer,
     "command": _command_pointer,
@@ -73,7 +77,7 @@ POINTERS: Mapping[str, Callable[[Plan, Any, Vault], Opened[Pointer]]] = {
 }
 
 
-def open_pointer(plan: Plan, section: AnyPointer, vault: Vault) -> Opened[Pointer]:
+def open_pointer(plan: Plan, section: AnyPointer, vault: Vault) -> OpenedAdapter[Pointer]:
     """Open what a batch's `pointer` section describes; nothing is contacted yet.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hdh_migrate.pipeline.planning import Pace
+from hdh_migrate.pipeline.planning import PlannedPace
 from hdh_migrate.plan.model import Plan
 
 if TYPE_CHECKING:
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from hdh_migrate.pipeline.work import Route
 
 
-def pace_of(plan: Plan) -> Pace:
+def pace_of(plan: Plan) -> PlannedPace:
     """Return what the plan says of speed."""
-    return Pace(
+    return PlannedPace(
         connections=plan.engine.connections,
         bandwidth=plan.limits.bytes_per_second,
         connection_rate=plan.limits.connection_bytes_per_second,

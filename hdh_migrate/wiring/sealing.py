@@ -12,7 +12,7 @@ from hdh_migrate.ports.sealing import Envelopes
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.wiring.chosen import profile_of
 from hdh_migrate.wiring.envelopes import envelopes_for
-from hdh_migrate.wiring.opened import Opened
+from hdh_migrate.wiring.opened import OpenedAdapter
 from hdh_migrate.wiring.targets import Network, open_target
 from hdh_migrate.wiring.vault import Vault
 
@@ -54,7 +54,7 @@ def open_envelopes(
 
 def open_consumer(
     plan: Plan, smoke: Smoke, vault: Vault, network: Network | None = None
-) -> tuple[Opened[Consumer], S3Endpoint]:
+) -> tuple[OpenedAdapter[Consumer], S3Endpoint]:
     """Open what a consumer of the data has: its own key to read with, its own key that opens.
 
     Off this machine the endpoint's door is shut until the gate has let it in.
@@ -69,4 +69,4 @@ def open_consumer(
     envelopes = open_envelopes(plan, vault, (smoke.identity, smoke.identity_passphrase))
     reader = S3Reader(place, profile_of(plan, vault.base).limits)
     consumer = Consumer(reader=reader, envelopes=envelopes)
-    return Opened(thing=consumer, contacts=(("target", place.transport),)), place
+    return OpenedAdapter(thing=consumer, contacts=(("target", place.transport),)), place

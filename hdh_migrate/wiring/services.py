@@ -23,10 +23,10 @@ from hdh_migrate.ports.stores import Source, TargetReader, TargetWriter
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.transport import Transport
 from hdh_migrate.wiring.chosen import limits_of
-from hdh_migrate.wiring.opened import Contact, Opened, T, traffic_of
+from hdh_migrate.wiring.opened import Contact, OpenedAdapter, T, traffic_of
 from hdh_migrate.wiring.sealing import load_recipients, open_envelopes
 from hdh_migrate.wiring.sources import SOURCES, Sources, open_source, source_claims
-from hdh_migrate.wiring.sources.kind import Claims
+from hdh_migrate.wiring.sources.kind import CredentialClaims
 from hdh_migrate.wiring.targets import Network, open_target
 from hdh_migrate.wiring.vault import Vault
 
@@ -131,7 +131,7 @@ class Services:
         """Whether the target may be contacted."""
         return all(door.admitted for door in self.doors)
 
-    def take(self, opened: Opened[T]) -> T:
+    def take(self, opened: OpenedAdapter[T]) -> T:
         """Return what was opened beside these adapters, and count what it exchanges from here on.
 
         Its doors stay its own: they are opened by whoever opened it.
@@ -139,7 +139,7 @@ class Services:
         self.transports = (*self.transports, *opened.contacts)
         return opened.thing
 
-    def source_claims(self) -> Claims | None:
+    def source_claims(self) -> CredentialClaims | None:
         """Return what the credential that reads the source says of itself; None: nothing.
 
         Raises:

@@ -15,8 +15,8 @@ from hdh_migrate.wiring.chosen import endpoint_of, is_rehearsal, profile_of
 
 if TYPE_CHECKING:
     from hdh_migrate.targets.s3_endpoint import S3Endpoint
-    from hdh_migrate.transport import Tls
-    from hdh_migrate.wiring.told import Entry
+    from hdh_migrate.transport import TlsTrust
+    from hdh_migrate.wiring.told import TargetAccess
     from hdh_migrate.wiring.vault import Vault
 
 
@@ -53,15 +53,15 @@ def open_target(
     )
 
 
-def entry_of(plan: Plan, credential: AccessKey, base: Path) -> Entry:
+def entry_of(plan: Plan, credential: AccessKey, base: Path) -> TargetAccess:
     """Return what is known of the plan's target, entered with one credential."""
-    from hdh_migrate.wiring.told import Entry
+    from hdh_migrate.wiring.told import TargetAccess
     from hdh_migrate.wiring.trust import trust_of
 
     profile, url = profile_of(plan, base), endpoint_of(plan, base)
     local = is_loopback(url)
     tls = trust_of(plan.target.tls, base)
-    return Entry(
+    return TargetAccess(
         url=url,
         addressing="path" if local else profile.addressing,
         region=profile.signature_region(plan.target.region),
@@ -77,7 +77,7 @@ def entry_of(plan: Plan, credential: AccessKey, base: Path) -> Entry:
 
 
 def open_elsewhere(
-    url: str, region: str, credential: AccessKey, vault: Vault, *, tls: Tls
+    url: str, region: str, credential: AccessKey, vault: Vault, *, tls: TlsTrust
 ) -> S3Endpoint:
     """Return an S3 host that is not the plan's target, and that gets no object of a dataset.
 

@@ -16,7 +16,7 @@ from hdh_migrate.pipeline.work import Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class TargetAccess:
     """One way to the target: its address, and the references of the credential that is used."""
 
     url: str
@@ -35,12 +35,12 @@ class Entry:
     pins: tuple[str, ...]
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> Entry:
+    def of(cls, told: Mapping[str, Any]) -> TargetAccess:
         """Return what was told as JSON."""
         return cls(**{**told, "pins": tuple(told["pins"])})
 
 
-class Section:
+class ToldSection:
     """A section of a plan as it was told: its fields and its answers; lists are tuples."""
 
     def __init__(self, told: Mapping[str, Any]) -> None:
@@ -50,7 +50,7 @@ class Section:
 
 def _section(value: Any) -> Any:  # noqa: ANN401 - any value of a section
     if isinstance(value, Mapping):
-        return Section(value)
+        return ToldSection(value)
     return tuple(map(_section, value)) if isinstance(value, list) else value
 
 
@@ -71,9 +71,9 @@ class WorkerConfig:
     limits: TargetLimits
     source: Mapping[str, Any] | None
     """The source's section with its kind's answers; None: this role does not read it."""
-    reads: Entry | None
+    reads: TargetAccess | None
     """How the target is read back, by who proves."""
-    writes: Entry | None
+    writes: TargetAccess | None
     encrypts: bool
     recipients: tuple[str, ...]
     identity: str | None
@@ -121,7 +121,7 @@ class WorkerConfig:
         """Return what an engine sent; what else it adds is its own."""
         values = {one.name: told[one.name] for one in fields(cls) if one.name in told}
         entries = {
-            name: None if told[name] is None else Entry.of(told[name])
+            name: None if told[name] is None else TargetAccess.of(told[name])
             for name in ("reads", "writes")
         }
         return cls(**values | entries | {

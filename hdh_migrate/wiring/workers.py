@@ -20,7 +20,7 @@ from hdh_migrate.wiring.vault import Vault
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hdh_migrate.wiring.told import Entry
+    from hdh_migrate.wiring.told import TargetAccess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,7 @@ def config_of(
     )
 
 
-def _entry(plan: Plan, credential: AccessKey | None, base: Path) -> Entry | None:
+def _entry(plan: Plan, credential: AccessKey | None, base: Path) -> TargetAccess | None:
     return None if credential is None else entry_of(plan, credential, base)
 
 

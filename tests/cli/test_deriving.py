@@ -21,7 +21,7 @@ import typer
 
 from hdh_migrate.cli.app import app
 from hdh_migrate.errors import Exit
-from hdh_migrate.evidence.lines.facts import Counts, StepPace
+from hdh_migrate.evidence.lines.facts import ObjectCounts, StepPace
 from tests.support.schemas import hold
 from tests.unit.evidence.builders import (
     Told,
@@ -61,7 +61,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (at, "failed", {"ids": [1], "datasets": one, **rows}),
     ]
     sent, seen = (
-        StepPace(step=step, started=at, ended=at, seconds=1.0, bins=(Counts(2, 2000),))
+        StepPace(step=step, started=at, ended=at, seconds=1.0, bins=(ObjectCounts(2, 2000),))
         for step in ("transfer", "verify")
     )
     bundle(

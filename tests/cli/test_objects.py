@@ -14,7 +14,7 @@ import pytest
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Exit
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Listed, ObjectInfo, State
 from hdh_migrate.plan.loader import load
 from hdh_migrate.session.desk import Desk
@@ -56,11 +56,11 @@ def plan(tmp_path: Path) -> Path:
     return path
 
 
-def with_ledger(path: Path) -> Ledger:
+def with_ledger(path: Path) -> SqliteLedger:
     """Open the ledger of a plan for writing, as a run has it."""
     desk = Desk.open(path, None, Notes(), threading.Event())
     fresh = not desk.ledger_path.exists()
-    ledger = Ledger.open(desk.ledger_path, SystemClock())
+    ledger = SqliteLedger.open(desk.ledger_path, SystemClock())
     if not fresh:
         return ledger
     loaded = load(path)
@@ -154,7 +154,7 @@ def test_a_long_list_keeps_no_snapshot_of_a_ledger_that_is_written(plan: Path) -
     ledger.add_page(2, [listed(f"t{n:05}", n) for n in range(2_500)], None)
     ledger.commit()
     path = plan.parent / ".hdh-migrate" / "essai" / "ledger.db"
-    reader = Ledger.read_only(path, SystemClock())
+    reader = SqliteLedger.read_only(path, SystemClock())
     portions = reader.look(2)
     assert len(next(portions)) == 1_000
     for entry in ledger.todo("small", 2, 3_000):

@@ -10,7 +10,7 @@ import pytest
 
 from hdh_migrate.errors import Exit, LedgerError, Refused
 from hdh_migrate.folders import demand_private, ledger_path
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.session.verbs import fetch
 from hdh_migrate.telemetry import SystemClock
 from tests.cli.test_cli import Desk
@@ -52,7 +52,7 @@ def test_a_state_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_made_private(tmp_path: Path) -> None:
     path = ledger_path(tmp_path / "state", "emc2")
-    Ledger.open(path, SystemClock()).close()
+    SqliteLedger.open(path, SystemClock()).close()
     for folder in (path.parent, path.parent.parent):
         assert folder.stat().st_mode & 0o777 == 0o700
     assert path.stat().st_mode & 0o777 == 0o600
@@ -60,9 +60,9 @@ def test_a_folder_that_is_not_there_is_made_private(tmp_path: Path) -> None:
 
 def test_a_restored_ledger_loses_the_rights_of_others(tmp_path: Path) -> None:
     path = ledger_path(tmp_path / "state", "emc2")
-    Ledger.open(path, SystemClock()).close()
+    SqliteLedger.open(path, SystemClock()).close()
     path.chmod(0o666)
-    Ledger.open(path, SystemClock()).close()
+    SqliteLedger.open(path, SystemClock()).close()
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -76,7 +76,7 @@ def test_a_link_in_the_place_of_a_file_of_ours_is_not_followed(tmp_path: Path, n
     path.with_name(name).symlink_to(victim)
 
     with pytest.raises(LedgerError, match="cannot be opened"):
-        Ledger.open(path, SystemClock())
+        SqliteLedger.open(path, SystemClock())
 
     assert victim.read_text() == "precious"
 

@@ -21,7 +21,7 @@ from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.model import Step
 from hdh_migrate.pipeline.refresh import Refresh
 from hdh_migrate.pipeline.transfer import Transfer
-from hdh_migrate.pipeline.verify import Verify
+from hdh_migrate.pipeline.verify import Verification
 from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.timekeeping import judge_for
@@ -121,7 +121,7 @@ def delta(folder: Path, desk: Desk) -> None:
             ledger.event(CutoverRelisting(**about, round=number))
             print(Refresh(ctx, "pilot", user="somebody").run(ledger.datasets("pilot")))
             Transfer(ctx, "pilot").run()
-            Verify(ctx, "pilot").run()
+            Verification(ctx, "pilot").run()
         ctx.engines.drop(grace=5.0)
 
 

@@ -17,7 +17,7 @@ from hdh_migrate.evidence.reading import read_bundle
 from hdh_migrate.evidence.signatures.approvals import ApprovalStage
 from hdh_migrate.evidence.signatures.signing import load_verifier, new_report_key
 from hdh_migrate.folders import make_private
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import State
 from hdh_migrate.pipeline.binding import bindings
@@ -66,7 +66,7 @@ def test_an_old_ledger_is_brought_up_once_and_tells_everything(desk: Desk) -> No
     looked.close()
 
     for _ in range(2):
-        ledger = Ledger.open(desk.ledger_path, FakeClock())
+        ledger = SqliteLedger.open(desk.ledger_path, FakeClock())
         assert not ledger.outdated
         ledger.reconcile()
         kinds = [kind for _, _, kind, _, _ in ledger.journal()]
@@ -91,7 +91,7 @@ def test_a_ledger_that_tells_everything_goes_on(tmp_path: Path, version: int) ->
     looked.reconcile()
     events = list(looked.journal())
     looked.close()
-    ledger = Ledger.open(desk.ledger_path, FakeClock())
+    ledger = SqliteLedger.open(desk.ledger_path, FakeClock())
     assert list(ledger.journal()) == events  # nothing has to be told anew
     ledger.close()
     test_the_first_thing_after_an_update_of_the_tool_may_be_a_report(desk, tmp_path)
@@ -99,7 +99,7 @@ def test_a_ledger_that_tells_everything_goes_on(tmp_path: Path, version: int) ->
 
 
 def test_an_old_ledger_goes_on(desk: Desk) -> None:
-    ledger = Ledger.open(desk.ledger_path, FakeClock())
+    ledger = SqliteLedger.open(desk.ledger_path, FakeClock())
     ledger.reconcile()
     changed = ledger.find(1, "csv/changes.csv")
     assert changed is not None
@@ -155,7 +155,7 @@ def test_an_old_ledger_that_contradicts_its_journal_is_not_brought_up(
 ) -> None:
     edit(desk, statements)
     with pytest.raises(LedgerDamaged, match=told):
-        Ledger.open(desk.ledger_path, FakeClock()).close()
+        SqliteLedger.open(desk.ledger_path, FakeClock()).close()
     with pytest.raises(LedgerDamaged):
         write_report(desk, None)
 

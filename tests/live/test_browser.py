@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hdh_migrate.evidence.lines.facts import Counts, Loss, StepPace
+from hdh_migrate.evidence.lines.facts import Loss, ObjectCounts, StepPace
 from tests.support.browser import Browser, browser
 from tests.unit.evidence.builders import (
     bundle,
@@ -75,7 +75,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
             paces=(
                 StepPace(
                     step="transfer", started="2026-03-01T22:00:00Z", ended="2026-03-01T23:00:00Z",
-                    seconds=60.0, bins=tuple(Counts(n % 7, n % 7 << 30) for n in range(60)),
+                    seconds=60.0, bins=tuple(ObjectCounts(n % 7, n % 7 << 30) for n in range(60)),
                 ),
             ),
         ),

@@ -11,7 +11,7 @@ import pytest
 from hdh_migrate.errors import Exit
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.rollback import roll_back
-from hdh_migrate.pipeline.cutover.standing import Stage
+from hdh_migrate.pipeline.cutover.standing import CutoverStage
 from hdh_migrate.pipeline.cutover.start import start
 from tests.contract.test_pointers import KINDS, in_process, sshd
 from tests.support.cutover import Affair, Watched
@@ -48,7 +48,7 @@ class Play:
         self.affair.real = Watched(self.affair.script, self.rig.open())
         self.affair.act(verb, *more)
 
-    def must_be(self, stage: Stage, value: str) -> None:
+    def must_be(self, stage: CutoverStage, value: str) -> None:
         assert (self.affair.standing().stage, self.rig.open().read()) == (stage, value)
 
 
@@ -63,17 +63,17 @@ def test_a_pointer_goes_there_and_back_and_there_again(
 
     play.affair.approve("cutover")
     play.act(start)
-    play.must_be(Stage.OPEN, NEW)
+    play.must_be(CutoverStage.OPEN, NEW)
     switched = rig.raw()
     play.act(roll_back)
-    play.must_be(Stage.ROLLED_BACK, OLD)
+    play.must_be(CutoverStage.ROLLED_BACK, OLD)
     assert rig.raw() == before
     play.act(start)
-    play.must_be(Stage.OPEN, NEW)
+    play.must_be(CutoverStage.OPEN, NEW)
     assert rig.raw() == switched
     play.affair.approve("finalize")
     play.act(finalize, "a test", swaps=False)
-    play.must_be(Stage.FINALIZED, NEW)
+    play.must_be(CutoverStage.FINALIZED, NEW)
 
     events = play.affair.events()
     # Killed before the swap: withdrawn, and begun anew. Killed after it: found.

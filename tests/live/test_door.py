@@ -23,7 +23,7 @@ from hdh_migrate.model import Place
 from hdh_migrate.targets.profiles import load
 from hdh_migrate.targets.s3 import S3Writer
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
-from hdh_migrate.transport import SigV4, Tls, Transport
+from hdh_migrate.transport import SigV4, TlsTrust, Transport
 from tests.support.tls import Authority, Heard, Identity, https, listener
 
 pytestmark = pytest.mark.live
@@ -45,7 +45,7 @@ def here(host: str) -> Sequence[str]:
 def target(
     port: int,
     *,
-    tls: Tls | None = None,
+    tls: TlsTrust | None = None,
     addresses: Addresses = HERE,
     admitted: bool = True,
     addressing: str = "path",
@@ -92,8 +92,8 @@ def server(identity: Identity) -> Iterator[Heard]:
         yield heard
 
 
-def trusting(authority: Authority, *pins: str) -> Tls:
-    return Tls(ca_file=str(authority.bundle), pins=pins)
+def trusting(authority: Authority, *pins: str) -> TlsTrust:
+    return TlsTrust(ca_file=str(authority.bundle), pins=pins)
 
 
 def refused(ask: Ask, s3: S3Writer, told: str) -> StorageError:
@@ -273,7 +273,7 @@ import sys
 from pathlib import Path
 from tests.live import test_door as door
 way, port, bundle = sys.argv[1:]
-getattr(door, way)(door.target(int(port), tls=door.Tls(ca_file=bundle)))
+getattr(door, way)(door.target(int(port), tls=door.TlsTrust(ca_file=bundle)))
 """
 
 

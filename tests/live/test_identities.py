@@ -36,7 +36,7 @@ from hdh_migrate.plan.sides import (
 from hdh_migrate.session.views.outlook import demand_current
 from hdh_migrate.sources import azure_proofs as proofs
 from hdh_migrate.sources import azure_tokens as tokens
-from hdh_migrate.transport import Tls, Transport
+from hdh_migrate.transport import TlsTrust, Transport
 from hdh_migrate.wiring.identities import open_identity
 from hdh_migrate.wiring.vault import Vault
 from tests.support.affair import Affair
@@ -241,8 +241,8 @@ def test_nobody_that_the_environment_names_is_asked(monkeypatch: pytest.MonkeyPa
         metadata, login = tokens.metadata_door(None), tokens.login_door(None)
         metadata.resolve = login.resolve = lambda _: ["127.0.0.1"]
         for fetch in (
-            tokens.ManagedIdentity(transport=Transport(door=metadata)),
-            tokens.Login(
+            tokens.ManagedIdentityTokens(transport=Transport(door=metadata)),
+            tokens.ApplicationTokens(
                 transport=Transport(door=login), tenant=TENANT, client_id=CLIENT,
                 proof=proofs.by_secret("a secret"),
             ),
@@ -274,8 +274,8 @@ def test_a_login_without_a_certificate_that_verifies_hears_no_secret(tmp_path: P
 
         def fetch(authority: Authority) -> tokens.Token:
             door = tokens.login_door(server.url)
-            transport = Transport(door=door, tls=Tls(ca_file=str(authority.bundle)))
-            return tokens.Login(
+            transport = Transport(door=door, tls=TlsTrust(ca_file=str(authority.bundle)))
+            return tokens.ApplicationTokens(
                 transport=transport, endpoint=server.url, tenant=TENANT, client_id=CLIENT,
                 proof=proofs.by_secret("a secret"),
             )()  # fmt: skip

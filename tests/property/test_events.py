@@ -29,7 +29,7 @@ from hdh_migrate.evidence.verifier import cutovers, journal
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.jsonform import ABSENT, Absent, JsonForm, OtherForm
 from hdh_migrate.ledger.store import read_event
-from hdh_migrate.pipeline.cutover.standing import Standing
+from hdh_migrate.pipeline.cutover.standing import CutoverStanding
 from tests.support.events import demand_round_trip
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -125,7 +125,7 @@ def test_what_a_newer_version_says_besides_is_kept() -> None:
 
 def test_of_a_cutovers_event_that_only_a_newer_version_knows_it_is_taken_that_it_came() -> None:
     event = read(UnknownOfCutover, '{"batch":"b","track":"cutover","what":1}')
-    now, before = Standing("b"), Standing("b")
+    now, before = CutoverStanding("b"), CutoverStanding("b")
     now.take("2026-01-01T00:00:00Z", "cutover-new", event)
     assert now.times == {"new": "2026-01-01T00:00:00Z"}
     now.times.clear()

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.fixity import Inventoried, inventory_leaf
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Entry, Listed, ObjectInfo, State
 from tests.support.events import run_started
 from tests.support.quiet import FakeClock
@@ -58,11 +58,11 @@ def listed(key: str, version: str, fate: tuple[State, str | None]) -> Listed:
 class Story(RuleBasedStateMachine):
     """Plays what the pipeline does with a ledger, in any order that is legal."""
 
-    ledger: Ledger
+    ledger: SqliteLedger
 
     @initialize()
     def begin(self) -> None:
-        self.ledger = Ledger.temporary(FakeClock())
+        self.ledger = SqliteLedger.temporary(FakeClock())
         pairs = [("one", "pilot"), ("two", "pilot")]
         self.ledger.start("d" * 64, b"{}", pairs, diff=lambda was, now: ())
         self.ledger.event(run_started("d" * 64))

@@ -10,7 +10,7 @@ from hdh_migrate.errors import Unsupported
 from hdh_migrate.model import MIB, TargetLimits
 from hdh_migrate.pipeline.cutting import PART_FLOOR, SEALED_OVERHEAD, cut
 from hdh_migrate.pipeline.planning import (
-    Pace,
+    PlannedPace,
     connections_needed,
     crowded,
     largest_object,
@@ -48,7 +48,7 @@ def any_limits(draw: st.DrawFn) -> TargetLimits:
 
 
 paces = st.builds(
-    Pace,
+    PlannedPace,
     connections=st.integers(1, 256),
     bandwidth=st.none() | st.integers(1 << 10, 10**12),
     connection_rate=st.none() | st.integers(1 << 10, 10**10),
@@ -58,7 +58,7 @@ sizes = st.integers(0, 1 << 44) | st.integers(0, 64 * MIB)
 
 @given(any_limits(), paces, sizes, st.booleans())
 def test_every_request_of_an_accepted_plan_keeps_to_every_limit(
-    limits: TargetLimits, pace: Pace, size: int, sealed: bool
+    limits: TargetLimits, pace: PlannedPace, size: int, sealed: bool
 ) -> None:
     try:
         plan = cut(size, paced(limits, pace), header=HEADER, sealed=sealed)
@@ -79,7 +79,7 @@ def test_every_request_of_an_accepted_plan_keeps_to_every_limit(
 
 @given(any_limits(), paces)
 def test_a_connection_is_counted_on_for_no_more_than_any_limit_allows(
-    limits: TargetLimits, pace: Pace
+    limits: TargetLimits, pace: PlannedPace
 ) -> None:
     rate = pace.of_connection(limits)
     assert pace.connection_rate is None or rate <= pace.connection_rate
@@ -90,7 +90,7 @@ def test_a_connection_is_counted_on_for_no_more_than_any_limit_allows(
 
 @given(any_limits(), paces, st.booleans())
 def test_the_largest_object_is_the_largest_that_can_be_cut(
-    limits: TargetLimits, pace: Pace, sealed: bool
+    limits: TargetLimits, pace: PlannedPace, sealed: bool
 ) -> None:
     within = paced(limits, pace)
     largest = largest_object(within, header=HEADER, sealed=sealed)
@@ -105,7 +105,7 @@ def test_the_largest_object_is_the_largest_that_can_be_cut(
 
 @given(any_limits(), paces, st.booleans())
 def test_a_plan_without_problems_can_send_an_object_of_two_parts(
-    limits: TargetLimits, pace: Pace, sealed: bool
+    limits: TargetLimits, pace: PlannedPace, sealed: bool
 ) -> None:
     within = paced(limits, pace)
     if problems(limits, pace, header=HEADER, sealed=sealed):
@@ -167,30 +167,34 @@ def test_a_share_is_divided_among_the_processes() -> None:
 
 def test_parts_are_cut_for_three_minutes() -> None:
     limits = profiles.load("outscale").limits
-    slow = Pace(connections=16, connection_rate=1 * MIB)
+    slow = PlannedPace(connections=16, connection_rate=1 * MIB)
     part = cut(200 * GIB, paced(limits, slow), header=HEADER)
     assert part.plain / MIB <= 90
     assert part.count <= 10_000
     with pytest.raises(Unsupported):
         cut(1024 * GIB, paced(limits, slow), header=HEADER)
     assert cut(
-        1024 * GIB, paced(limits, Pace(connections=16, connection_rate=20 * MIB)), header=HEADER
+        1024 * GIB,
+        paced(limits, PlannedPace(connections=16, connection_rate=20 * MIB)),
+        header=HEADER,
     )
 
 
 def test_a_pace_too_slow_for_the_smallest_part_is_told() -> None:
     limits = profiles.load("outscale").limits
-    (told,) = problems(limits, Pace(connections=256, bandwidth=1 * MIB), header=HEADER, sealed=True)
+    (told,) = problems(
+        limits, PlannedPace(connections=256, bandwidth=1 * MIB), header=HEADER, sealed=True
+    )
     assert "within 180 s at 4096 bytes/s" in told
-    assert not problems(limits, Pace(connections=16), header=HEADER, sealed=True)
+    assert not problems(limits, PlannedPace(connections=16), header=HEADER, sealed=True)
 
 
 def test_the_connections_that_a_bandwidth_takes_are_told() -> None:
     limits = profiles.load("ovhcloud").limits
-    ten_gigabit = Pace(connections=8, bandwidth=1_250_000_000)
+    ten_gigabit = PlannedPace(connections=8, bandwidth=1_250_000_000)
     assert connections_needed(limits, ten_gigabit) == 10
     assert "takes 10 connections to this target, the plan has 8" in notes(limits, ten_gigabit)[0]
-    assert notes(limits, Pace(connections=10, bandwidth=1_250_000_000)) == []
+    assert notes(limits, PlannedPace(connections=10, bandwidth=1_250_000_000)) == []
     assert connections_needed(profiles.load("scaleway").limits, ten_gigabit) is None
 
 
@@ -204,7 +208,7 @@ def test_a_bucket_that_gets_too_full_is_told() -> None:
 @pytest.mark.slow
 @given(any_limits(), paces, st.integers(0, 10**9), st.integers(0, 10**6))
 def test_no_forecast_is_faster_than_the_target_allows(
-    limits: TargetLimits, pace: Pace, size: int, requests: int
+    limits: TargetLimits, pace: PlannedPace, size: int, requests: int
 ) -> None:
     assume(limits.writes_per_second is not None)
     seconds = seconds_at_least(limits, pace, size=size, writes={"b": requests, "c": 1}, reads={})

@@ -16,11 +16,11 @@ from typing import Any, Literal, TypeVar
 from hdh_migrate.errors import PointerMoved
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.fixity import MerkleTree, canonical_json, leaf_digest
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import Place, Problem, Refusal, State
 from hdh_migrate.pipeline.cutover.scene import Consent, Consumer, Need, Program, Ran, Scene, Terms
-from hdh_migrate.pipeline.cutover.standing import Standing, standing
+from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standing
 from hdh_migrate.ports.switching import Pointer
 from tests.support.events import demand_round_trip
 from tests.support.script import Point, Script
@@ -188,7 +188,7 @@ class Affair:
 
     # --- what came of it ---------------------------------------------------------------------
 
-    def standing(self, track: Track = Track.CUTOVER) -> Standing:
+    def standing(self, track: Track = Track.CUTOVER) -> CutoverStanding:
         ledger = self.world.open()
         try:
             return standing(ledger.cutovers(), BATCH, track)
@@ -210,7 +210,7 @@ class Affair:
 
     # --- how it is put together ----------------------------------------------------------------
 
-    def root(self, ledger: Ledger) -> str:
+    def root(self, ledger: SqliteLedger) -> str:
         tree = MerkleTree()
         for row in ledger.datasets(BATCH):
             for record in ledger.records(row.id):
@@ -220,7 +220,7 @@ class Affair:
                     )
         return tree.root()
 
-    def scene(self, ledger: Ledger, track: Track) -> Scene:
+    def scene(self, ledger: SqliteLedger, track: Track) -> Scene:
         return Scene(
             ctx=self.world.context(ledger),
             batch=BATCH,

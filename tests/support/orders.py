@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from hdh_migrate.orders import (
-    About,
     AgainOrder,
     BeginOrder,
     CompleteItem,
     CompleteOrder,
     DigestOrder,
     HeldPart,
+    ItemFields,
     Order,
     OrderItem,
     PartItem,
@@ -25,7 +25,7 @@ from hdh_migrate.orders import (
 )
 from tests.support.workshop import wish
 
-ABOUT: About = {
+ABOUT: ItemFields = {
     "id": 1, "attempt": 2, "key": "{}", "size": 3, "version": "v", "md5": None,
     "metadata": {"a": "b"}, "tags": {"c": "d"}, "replaces": "f",
 }  # fmt: skip

@@ -7,8 +7,8 @@ from typing import Any
 from hdh_migrate.results.looks import (
     Amounts,
     BatchStatus,
-    Moved,
     Status,
+    StepProgress,
     StepState,
     Transferred,
     Work,
@@ -38,7 +38,7 @@ def amounts(**objects: int) -> Amounts:
     }  # fmt: skip
 
 
-def moved(state: StepState, objects: int, of: int, *, rate: int | None = None) -> Moved:
+def moved(state: StepState, objects: int, of: int, *, rate: int | None = None) -> StepProgress:
     """Return how far a step has come; with a rate it has a time left."""
     return {
         "state": state, "done": state == "done", "objects": objects, "of_objects": of,

@@ -31,7 +31,7 @@ from hdh_migrate.plan.sides import SourceSection, Tls, Traits
 from hdh_migrate.ports.stores import Note, Source, Write
 from hdh_migrate.transport import Reply, Transport
 from hdh_migrate.wiring import SOURCES, Sources
-from hdh_migrate.wiring.opened import Opened
+from hdh_migrate.wiring.opened import OpenedAdapter
 from hdh_migrate.wiring.sources.kind import SourceKind, transport_to
 from hdh_migrate.wiring.vault import Vault
 
@@ -172,10 +172,10 @@ class ToySource:
 # --- 3. its row ----------------------------------------------------------------------------------
 
 
-def _read(section: Toy, vault: Vault) -> Opened[Source]:
+def _read(section: Toy, vault: Vault) -> OpenedAdapter[Source]:
     transport = transport_to(section, vault.base)
     source = ToySource(section.account_url, vault.reveal(section.token), transport)
-    return Opened(thing=source, contacts=(("source", transport),))
+    return OpenedAdapter(thing=source, contacts=(("source", transport),))
 
 
 def _claims(section: Toy, vault: Vault) -> None:

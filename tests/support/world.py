@@ -17,7 +17,7 @@ from typing import Any
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Exit
 from hdh_migrate.events.adoption import LedgerAdopted
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Place, Role, State, Step, TargetLimits
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.context import Context, DatasetRules, Engines
@@ -169,9 +169,9 @@ class World:
         self._saved.rename(self.path.parent)
         self.script.dead = False
 
-    def open(self) -> Ledger:
+    def open(self) -> SqliteLedger:
         """Open the ledger as a run does."""
-        ledger = Ledger.open(self.path, self.clock)
+        ledger = SqliteLedger.open(self.path, self.clock)
         rows = [(dataset.name, dataset.batch) for dataset in self.datasets]
         ledger.start("digest", b"{}", rows, diff=changes)
         ledger.commit()
@@ -198,7 +198,7 @@ class World:
             epoch=self.epoch,
         )
 
-    def context(self, ledger: Ledger) -> Context:
+    def context(self, ledger: SqliteLedger) -> Context:
         """Return what steps need, to perform one of them alone."""
         self._adopted = frozenset(told.ledger for _, told in ledger.events(LedgerAdopted))
         return Context(

@@ -23,7 +23,7 @@ from hdh_migrate.errors import ClocksDiffer, ConnectionLost, Exit, Refused
 from hdh_migrate.evidence.signatures.approvals import ApprovalStage, Subject, Why, approval
 from hdh_migrate.evidence.signatures.approvals import judge as judge_approvals
 from hdh_migrate.evidence.signatures.signing import load_signer, load_verifier, new_report_key
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.plan.loader import load
 from hdh_migrate.receipts import EndpointTraffic
 from hdh_migrate.session.policy import gate, waivers
@@ -216,7 +216,7 @@ def test_a_date_at_the_end_of_the_calendar_refuses_and_breaks_nothing(date: str)
 
 def test_the_journal_never_runs_backwards(tmp_path: Path) -> None:
     clock = WallClock(NOW)
-    ledger = Ledger.open(tmp_path / "state" / "m" / "ledger.db", clock)
+    ledger = SqliteLedger.open(tmp_path / "state" / "m" / "ledger.db", clock)
     assert ledger.last_at() is None
     ledger.event(made_up("first"))
     clock.at = later(NOW, -8 * DAY)

@@ -14,7 +14,7 @@ import typer
 from hdh_migrate.cli.command import AsJson, PassphraseFrom, Plan, StateDir, Task, verb
 from hdh_migrate.cli.keyfiles import given
 from hdh_migrate.errors import Exit, UsageError
-from hdh_migrate.results.switches import Approved, Kept, Withdrawn
+from hdh_migrate.results.switches import ApprovalKept, ApprovalMade, Withdrawn
 
 if TYPE_CHECKING:
     from hdh_migrate.evidence.signatures.signing import Signer
@@ -37,7 +37,7 @@ _SHOWN = (
 """The order in which people are told."""
 
 
-class Stage(StrEnum):
+class ApprovableStage(StrEnum):
     """What is approved."""
 
     FREEZE = "freeze"
@@ -53,7 +53,7 @@ class Stage(StrEnum):
         "approve plan.yaml --import from-the-dpo.json",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
-    result=Approved | Kept | Withdrawn,
+    result=ApprovalMade | ApprovalKept | Withdrawn,
 )
 def approve(
     plan: Plan,
@@ -62,7 +62,7 @@ def approve(
         str | None, typer.Option("--batch", metavar="NAME", help="Which batch.")
     ] = None,
     stage: Annotated[
-        Stage | None,
+        ApprovableStage | None,
         typer.Option(
             help="What is approved; freeze: a statement that nobody writes any more; terms: what"
             " the plan changes of who approves, and with what delays."
@@ -122,7 +122,7 @@ def approve(
             if key is not None or bundle is not None or out is not None or withdraw is not None:
                 raise UsageError("--import adds a ready approval: leave the other options out")
             path = approving.keep(desk, approving.load_envelope(take))
-            kept: Kept = {"kept": str(path)}
+            kept: ApprovalKept = {"kept": str(path)}
             task.out.result(kept, f"kept {path}")
             return
         if withdraw is not None:
@@ -164,7 +164,7 @@ def _made(
     bundle: Path | None,
     trust: list[Path],
     out: Path | None,
-) -> Approved:
+) -> ApprovalMade:
     from hdh_migrate.clocks import ALONE, length, seconds_of
     from hdh_migrate.evidence.signatures import approvals
     from hdh_migrate.evidence.signatures.signing import claims_of, load_verifier
@@ -203,7 +203,7 @@ def _made(
     if out is not None:
         approving.write_new(out, canonical_json(envelope) + b"\n")
     path = out or approving.keep(desk, envelope)
-    told: Approved = {
+    told: ApprovalMade = {
         "batch": batch,
         "stage": stage,
         "plan_digest": subject.plan_digest,

@@ -10,7 +10,12 @@ import typer
 
 from hdh_migrate.cli.command import AsJson, Batch, NoProgress, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.errors import Exit, UsageError
-from hdh_migrate.results.switches import Decommissioned, DecommissionForecast, Look, Remains
+from hdh_migrate.results.switches import (
+    Decommissioned,
+    DecommissionForecast,
+    RecheckForecast,
+    Remains,
+)
 from hdh_migrate.telemetry import size_text
 
 if TYPE_CHECKING:
@@ -164,7 +169,7 @@ def _done(done: dict[str, int]) -> list[str]:
     return [f"  done already: {counts}"]
 
 
-def _looked(look: Look) -> str:
+def _looked(look: RecheckForecast) -> str:
     if look["skipped"] is not None:
         return f"  the target was NOT read again: {look['skipped']}"
     size = size_text(look["bytes"])

@@ -14,7 +14,7 @@ import hdh_migrate
 from hdh_migrate.cli.command import AsJson, Task, verb
 from hdh_migrate.cli.output import table
 from hdh_migrate.errors import Exit, UsageError
-from hdh_migrate.results.plans import Contents, Page, PageName, Schema
+from hdh_migrate.results.plans import Contents, PageName, PageText, Schema
 
 _WIDTH = 78
 _PACKAGES = Path(hdh_migrate.__file__).parents[1]
@@ -28,7 +28,7 @@ _CARRIED = _PACKAGES / "hdh_migrate_docs"
         "docs --schema status",
     ),
     exits=(Exit.OK, Exit.USAGE),
-    result=Contents | Page | Schema,
+    result=Contents | PageText | Schema,
 )
 def docs(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A page.")] = None,
@@ -57,7 +57,7 @@ def docs(
         elif name is not None:
             page = _one(dict(_pages()), name.removeprefix("docs/").removesuffix(".md"), "page")
             text = page.read_text("utf-8")
-            read: Page = {"name": page.stem, "title": _title(page), "text": text}
+            read: PageText = {"name": page.stem, "title": _title(page), "text": text}
             task.out.result(read, text.rstrip())
         else:
             listed = _listed()

@@ -50,9 +50,9 @@ def ls(
     task = Task(as_json=as_json)
 
     def body() -> None:
-        from hdh_migrate.session.views.objects import Wanted, objects
+        from hdh_migrate.session.views.objects import ObjectFilter, objects
 
-        wanted = Wanted(
+        wanted = ObjectFilter(
             states=state or (), codes=code or (), datasets=dataset or (), batches=batch or ()
         )
         desk = task.desk(plan, state_dir, dry=True)

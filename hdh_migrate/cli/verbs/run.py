@@ -21,7 +21,7 @@ from hdh_migrate.cli.steps import (
     why,
 )
 from hdh_migrate.errors import Exit, UsageError
-from hdh_migrate.results.moves import AskedSteps, BatchForecast, DryRun, Run
+from hdh_migrate.results.moves import AskedSteps, BatchForecast, DryRun, FullRun
 from hdh_migrate.telemetry import duration_text, size_text
 
 
@@ -52,7 +52,7 @@ class Until(StrEnum):
         Exit.LOCKED,
         Exit.INTERRUPTED,
     ),
-    result=AskedSteps | Run | DryRun,
+    result=AskedSteps | FullRun | DryRun,
 )
 def run(
     plan: Plan,
@@ -149,7 +149,7 @@ def _whole(
     copies = Backups(desk)
     copies.take()
     code = copies.judged(done.code)
-    told: Run = {
+    told: FullRun = {
         "exit": int(code),
         "datasets": done.datasets,
         "plan_digest": desk.loaded.digest,

@@ -59,7 +59,7 @@ def status(
     def body() -> Exit:
         if check and watch:
             raise UsageError("--check looks once, --watch again and again: give one of them")
-        look = Look(task, plan, state_dir, batch or (), show_names=show_names)
+        look = StatusView(task, plan, state_dir, batch or (), show_names=show_names)
         if watch:
             watch_on(task, look, None if as_json else _screen())
             return Exit.OK
@@ -79,7 +79,7 @@ def _screen() -> Screen | None:
     return Screen()
 
 
-class Look:
+class StatusView:
     """Looks, and reads the plan again when its file was changed."""
 
     def __init__(
@@ -121,7 +121,7 @@ class Look:
         return seen.st_ino, seen.st_mtime_ns, seen.st_size
 
 
-def watch_on(task: Task, look: Look, screen: Screen | None = None) -> None:
+def watch_on(task: Task, look: StatusView, screen: Screen | None = None) -> None:
     """Look until somebody says stop, or nobody looks any more; without a screen, line by line."""
     task.leaves_at_once = True
     told = look()
@@ -137,7 +137,7 @@ def watch_on(task: Task, look: Look, screen: Screen | None = None) -> None:
         told = look()
 
 
-def _draw(task: Task, look: Look, screen: Screen, told: Status) -> Status:
+def _draw(task: Task, look: StatusView, screen: Screen, told: Status) -> Status:
     """Draw one screen after another; return what the last one showed."""
     while True:
         foot = f"as of {told['at'][:19]}Z, again every {WATCH_SECONDS:.0f} s, Ctrl-C ends"

@@ -23,7 +23,7 @@ from hdh_migrate.cli.command import (
 )
 from hdh_migrate.cli.steps import perform_steps, states_text
 from hdh_migrate.errors import Exit, UsageError
-from hdh_migrate.results.moves import Decided, Look, LookedAgain, Steps
+from hdh_migrate.results.moves import BatchLook, DecidedObjects, LooksMade, Steps
 from hdh_migrate.telemetry import size_text
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Level(StrEnum):
         Exit.LOCKED,
         Exit.INTERRUPTED,
     ),
-    result=Steps | LookedAgain | Decided,
+    result=Steps | LooksMade | DecidedObjects,
 )
 def verify(
     plan: Plan,
@@ -175,7 +175,7 @@ def _look(
     return Exit(told["exit"])
 
 
-def _lines(look: Look) -> list[str]:
+def _lines(look: BatchLook) -> list[str]:
     differing = look["differing"]
     lines = [
         (

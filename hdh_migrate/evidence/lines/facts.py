@@ -32,7 +32,7 @@ NAMES = ("plain", "keyed")
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class ObjectCounts:
     """A number of objects and the sum of their source sizes in bytes."""
 
     objects: int = 0
@@ -70,7 +70,7 @@ class DatasetFacts:
     batch: str
     source: Place
     target: Place
-    inventoried: Counts
+    inventoried: ObjectCounts
     closed: bool = True  # whether inventory was sealed
 
 
@@ -98,7 +98,7 @@ class StepPace:
     started: str
     ended: str
     seconds: float
-    bins: tuple[Counts, ...]
+    bins: tuple[ObjectCounts, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

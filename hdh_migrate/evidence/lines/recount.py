@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from hdh_migrate.errors import EvidenceDamaged
-from hdh_migrate.evidence.lines.facts import Counts
+from hdh_migrate.evidence.lines.facts import ObjectCounts
 from hdh_migrate.evidence.lines.records import order_of
 from hdh_migrate.evidence.verifier.counts import SIZES, STATES, UNITS, totals
 from hdh_migrate.fixity import MerkleTree, leaf_digest
@@ -120,9 +120,9 @@ class Recount:
         claim = record["source_md5"] is not None and record["dataset"] not in self._unclaimed
         return claim and record["level"] == "full"
 
-    def tally(self, dataset: str, inventoried: Mapping[str, int] | Counts) -> dict[str, Any]:
+    def tally(self, dataset: str, inventoried: Mapping[str, int] | ObjectCounts) -> dict[str, Any]:
         """Return one dataset's sums by state beside its inventory, and whether they close."""
-        if isinstance(inventoried, Counts):
+        if isinstance(inventoried, ObjectCounts):
             inventoried = {"objects": inventoried.objects, "bytes": inventoried.bytes}
         states = self._states[dataset]
         total = {unit: sum(sums[unit] for sums in states.values()) for unit in UNITS}

@@ -22,7 +22,7 @@ from hdh_migrate.evidence.page.charts import pace_bars, size_bars, states_bar
 from hdh_migrate.evidence.page.formats import LOCALES
 from hdh_migrate.evidence.page.headings import HEADINGS
 from hdh_migrate.evidence.page.text import Text
-from hdh_migrate.evidence.signatures.signing import Verifier
+from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.fixity import canonical_json, sha256_hex
 
 SHOWN_FINDINGS = 200
@@ -45,7 +45,7 @@ class SignedBy(NamedTuple):
 def render_report(
     predicate: Predicate,
     findings: Sequence[Mapping[str, Any]],
-    signer: SignedBy | Verifier | None,
+    signer: SignedBy | TrustedKey | None,
     language: str,
 ) -> bytes:
     """Return the page in UTF-8; the same arguments give the same bytes.
@@ -191,7 +191,7 @@ def _to_move(predicate: Predicate) -> int:
 
 
 def _doubts(
-    predicate: Predicate, signer: SignedBy | Verifier | None, words: _Words
+    predicate: Predicate, signer: SignedBy | TrustedKey | None, words: _Words
 ) -> list[Markup]:
     """Say all that the report does not prove, what is particular to this run first."""
     states = predicate["outcome"]["states"]

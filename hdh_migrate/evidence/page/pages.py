@@ -18,7 +18,7 @@ from jinja2 import TemplateError
 from hdh_migrate.evidence.page.catalogue import LANGUAGES
 from hdh_migrate.evidence.page.html import SHOWN_FINDINGS, SignedBy, render_report
 from hdh_migrate.evidence.reading import read_bundle
-from hdh_migrate.evidence.signatures.signing import Verifier
+from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.outcome import PAGES, Outcome
 
 COMPARED = "13 each page is the one that this statement and these findings give"
@@ -29,7 +29,7 @@ NOT_COMPARED = (
 
 
 def compare_pages(
-    keys: Sequence[Verifier], code_sha256: str, folder: Path, outcome: Outcome
+    keys: Sequence[TrustedKey], code_sha256: str, folder: Path, outcome: Outcome
 ) -> None:
     """Compare the pages of a bundle that checks, and return the outcome.
 
@@ -70,7 +70,7 @@ def _made(
 
 
 def _signers(
-    signed_by: Sequence[str], keys: Sequence[Verifier], page: bytes
+    signed_by: Sequence[str], keys: Sequence[TrustedKey], page: bytes
 ) -> Iterator[SignedBy | None]:
     """Give who may stand on a page as the signer: the key of the first signature.
 

@@ -19,7 +19,7 @@ from hdh_migrate.clocks import Moment, seconds_of, utc_seconds_of
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.signatures.signing import (
     Signer,
-    Verifier,
+    TrustedKey,
     claims_of,
     pre_authentication_encoding,
 )
@@ -189,9 +189,9 @@ def judge(
     approvals: Iterable[tuple[str, Mapping[str, Any]]],
     subject: Subject,
     *,
-    keys: Sequence[Verifier],
+    keys: Sequence[TrustedKey],
     threshold: int,
-    barred: Sequence[Verifier] = (),
+    barred: Sequence[TrustedKey] = (),
     withdrawn: Collection[Withdrawal] = (),
     now: Moment,
 ) -> Judgement:
@@ -229,7 +229,7 @@ def judge(
 
 
 def _withdrawn(
-    envelopes: Iterable[tuple[str, Mapping[str, Any]]], keys: Sequence[Verifier]
+    envelopes: Iterable[tuple[str, Mapping[str, Any]]], keys: Sequence[TrustedKey]
 ) -> set[Withdrawal]:
     found: set[Withdrawal] = set()
     for _, envelope in envelopes:
@@ -254,7 +254,10 @@ class _Who:
 
 
 def _signatures(
-    envelope: Mapping[str, Any], keys: Sequence[Verifier], barred: Sequence[Verifier], now: Moment
+    envelope: Mapping[str, Any],
+    keys: Sequence[TrustedKey],
+    barred: Sequence[TrustedKey],
+    now: Moment,
 ) -> Iterator[tuple[_Who, Mapping[str, Any] | Why, str]]:
     """Give who made each signature, what was signed or why it does not count, and its digest."""
     try:

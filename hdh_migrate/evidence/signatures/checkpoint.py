@@ -18,7 +18,7 @@ from pathlib import Path
 
 from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged, NoSpace, UsageError
 from hdh_migrate.evidence.lines.records import journal_line
-from hdh_migrate.evidence.signatures.signing import Signer, Verifier
+from hdh_migrate.evidence.signatures.signing import Signer, TrustedKey
 from hdh_migrate.evidence.verifier.forms import Wrong
 from hdh_migrate.evidence.verifier.notes import (
     LARGEST_NOTE,
@@ -79,7 +79,7 @@ def parse(note: bytes) -> tuple[Checkpoint, list[tuple[str, bytes]]]:
     return Checkpoint(found.origin, found.size, found.root.hex()), list(found.signatures)
 
 
-def signers(note: bytes, keys: Sequence[Verifier]) -> list[Verifier]:
+def signers(note: bytes, keys: Sequence[TrustedKey]) -> list[TrustedKey]:
     """Return which of the keys have signed a checkpoint.
 
     Raises:
@@ -101,7 +101,7 @@ def _read(note: bytes) -> SignedNote:
     return found
 
 
-def add_witness(path: Path, signer: Signer, trusted: Sequence[Verifier]) -> int:
+def add_witness(path: Path, signer: Signer, trusted: Sequence[TrustedKey]) -> int:
     """Add a witness's signature to a checkpoint's file; return how many have signed it.
 
     The file is replaced at once: a crash leaves the old one or the new.

@@ -11,14 +11,14 @@ from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.signatures.signing import (
     STATEMENT_TYPE,
     Signer,
-    Verifier,
+    TrustedKey,
     add_signature,
     claims_of,
 )
 from hdh_migrate.fixity import canonical_json
 
 
-def countersign(folder: Path, signer: Signer, trusted: list[Verifier]) -> int:
+def countersign(folder: Path, signer: Signer, trusted: list[TrustedKey]) -> int:
     """Check a bundle whole, then sign its statement too; return how many have signed it.
 
     The operator's key must be among `trusted`. After a crash in the middle, the same call

@@ -46,7 +46,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
 
 
 @dataclass(frozen=True, slots=True)
-class Verifier:
+class TrustedKey:
     """A trusted public key. `fingerprint` is the SHA-256 of its 32 raw bytes.
 
     `until` is the last day on which it may sign, YYYY-MM-DD in UTC; None: no end is stated.
@@ -82,7 +82,7 @@ class SigningKey(Protocol):
 class Signer:
     """A private key that is ready to sign; `verifier` is its public half."""
 
-    verifier: Verifier
+    verifier: TrustedKey
     _key: SigningKey = field(repr=False)
     weakness: str | None = field(default=None, repr=False)
     """What is too cheap about the lock of its file, in a line for people; None: nothing."""
@@ -229,7 +229,7 @@ def import_public(ssh: Path, folder: Path, name: str, until: str | None = None) 
     return public
 
 
-def load_verifier(path: Path) -> Verifier:
+def load_verifier(path: Path) -> TrustedKey:
     """Open a public key.
 
     Raises:
@@ -239,7 +239,7 @@ def load_verifier(path: Path) -> Verifier:
     return _verifier(path, pem)
 
 
-def public_half(path: Path, passphrase: Callable[[], bytes | None]) -> Verifier:
+def public_half(path: Path, passphrase: Callable[[], bytes | None]) -> TrustedKey:
     """Return whose signatures a signer's file makes; only a private key needs its passphrase.
 
     Raises:
@@ -258,11 +258,11 @@ def public_half(path: Path, passphrase: Callable[[], bytes | None]) -> Verifier:
     return found
 
 
-_HALVES: dict[bytes | None, Verifier] = {}
+_HALVES: dict[bytes | None, TrustedKey] = {}
 """The public halves of locked keys that were opened once, by the digest of their files."""
 
 
-def _verifier(path: Path, pem: bytes) -> Verifier:
+def _verifier(path: Path, pem: bytes) -> TrustedKey:
     if b"PRIVATE KEY" in pem:
         raise KeyUnavailable(f"{path}: this is a private key; give the public one (.pub)")
     try:
@@ -277,7 +277,7 @@ def _verifier(path: Path, pem: bytes) -> Verifier:
         raise KeyUnavailable(f"{path}: {error}") from None
 
 
-def verifier_of(key: Ed25519PublicKey, until: str | None = None) -> Verifier:
+def verifier_of(key: Ed25519PublicKey, until: str | None = None) -> TrustedKey:
     """Name a public key: the id is "ed25519:" and 16 hexadecimal digits of its fingerprint.
 
     Raises:
@@ -290,7 +290,7 @@ def verifier_of(key: Ed25519PublicKey, until: str | None = None) -> Verifier:
             hint="ask whoever gave it to you for another key, and for the reason",
         )
     fingerprint = hashlib.sha256(raw).hexdigest()
-    return Verifier(f"ed25519:{fingerprint[:16]}", fingerprint, key, until)
+    return TrustedKey(f"ed25519:{fingerprint[:16]}", fingerprint, key, until)
 
 
 def add_signature(envelope: Mapping[str, Any], signer: Signer) -> dict[str, Any]:
@@ -310,7 +310,7 @@ def add_signature(envelope: Mapping[str, Any], signer: Signer) -> dict[str, Any]
 
 
 def verify_envelope(
-    envelope: Mapping[str, Any], keys: Sequence[Verifier], threshold: int = 1
+    envelope: Mapping[str, Any], keys: Sequence[TrustedKey], threshold: int = 1
 ) -> bytes:
     """Return the payload if `threshold` different keys signed it as an in-toto statement.
 

@@ -26,7 +26,7 @@ ENOUGH = 0.05
 """One minus the confidence with which the bound on bad objects is told."""
 
 
-class Sample:
+class SampleCheck:
     """Draws `count` objects by lot and reads them.
 
     The lot depends on the manifest's root and on a nonce of the auditor's: neither side alone can

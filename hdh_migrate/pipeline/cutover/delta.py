@@ -22,7 +22,7 @@ from hdh_migrate.pipeline.cutover.freeze import Listing
 from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.refresh import Refresh
 from hdh_migrate.pipeline.transfer import Transfer
-from hdh_migrate.pipeline.verify import Verify
+from hdh_migrate.pipeline.verify import Verification
 
 PENDING = (State.LISTED, State.SENDING, State.SENT)
 
@@ -59,7 +59,7 @@ class Delta:
                 )  # fmt: skip
             if self._pending():
                 Transfer(self._ctx, scene.batch).run()
-                Verify(self._ctx, scene.batch).run()
+                Verification(self._ctx, scene.batch).run()
                 scene.note(CutoverMoved(**scene.about, round=number))
             elif not found.new.objects + found.changed.objects:
                 scene.note(CutoverSettled(**scene.about, rounds=number))

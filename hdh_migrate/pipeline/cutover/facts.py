@@ -11,20 +11,20 @@ from typing import Protocol, cast
 from hdh_migrate.events.consent import ConsentTerms
 from hdh_migrate.events.cutover import CutoverDelta
 from hdh_migrate.pipeline.cutover import standing
-from hdh_migrate.pipeline.cutover.standing import Events, Standing, standings
+from hdh_migrate.pipeline.cutover.standing import CutoverStanding, Events, standings
 from hdh_migrate.results.switches import (
-    Cutover,
-    DeniedWrite,
+    CutoverFact,
+    DeniedWriteFact,
     Finalization,
     FreezeProof,
     PointerMeans,
-    Recheck,
-    Relisting,
+    RecheckFact,
+    RelistingFact,
     Remains,
     Round,
-    Smoke,
+    SmokeFact,
     Statement,
-    TermsChange,
+    TermsChangeFact,
     TermsInForce,
     Waits,
     Written,
@@ -38,12 +38,12 @@ class CutoverLedger(Protocol):
         """Return (time, kind, event) of every event of a cutover, oldest first."""
 
 
-def cutover_facts(ledger: CutoverLedger) -> list[Cutover]:
+def cutover_facts(ledger: CutoverLedger) -> list[CutoverFact]:
     """Return every cutover and rehearsal, in the order in which they began."""
     return [_facts(story) for story in standings(ledger.cutovers()).values()]
 
 
-def _facts(story: Standing) -> Cutover:
+def _facts(story: CutoverStanding) -> CutoverFact:
     erasure = story.erasure
     return {
         "batch": story.batch,
@@ -81,7 +81,7 @@ def _facts(story: Standing) -> Cutover:
     }
 
 
-def _means(story: Standing) -> PointerMeans:
+def _means(story: CutoverStanding) -> PointerMeans:
     found = story.pointer
     return {} if found is None else {"kind": found.kind, "guard": found.guard}
 
@@ -90,7 +90,7 @@ def _plain(counts: Mapping[str, int] | None) -> dict[str, int] | None:
     return None if counts is None else dict(counts)
 
 
-def _recheck(story: Standing) -> Recheck | None:
+def _recheck(story: CutoverStanding) -> RecheckFact | None:
     """Say how the target was read again before anything was deleted, None while it was not."""
     found = story.recheck
     if found.level is None:
@@ -104,13 +104,13 @@ def _recheck(story: Standing) -> Recheck | None:
     }
 
 
-def waits_of(story: Standing) -> Waits | None:
+def waits_of(story: CutoverStanding) -> Waits | None:
     """Say why a cutover does not go on, None while nothing holds it."""
     found = story.waits
     return None if found is None else {"why": found.why, "told": [*found.told], "at": found.at}
 
 
-def smoke_of(story: Standing) -> Smoke | None:
+def smoke_of(story: CutoverStanding) -> SmokeFact | None:
     """Say how the last smoke tests ended, None where there were none."""
     found = story.smoke
     if found is None:
@@ -124,7 +124,7 @@ def smoke_of(story: Standing) -> Smoke | None:
     }
 
 
-def observed_of(story: Standing) -> Remains | None:
+def observed_of(story: CutoverStanding) -> Remains | None:
     """Say what the source showed after the deletion, None while nobody looked."""
     if story.observed is None:
         return None
@@ -133,13 +133,13 @@ def observed_of(story: Standing) -> Remains | None:
     return cast("Remains", listed)
 
 
-def _freeze(story: Standing) -> FreezeProof | None:
+def _freeze(story: CutoverStanding) -> FreezeProof | None:
     found = story.freeze
     if found is None:
         return None
     return {
-        "how": cast("DeniedWrite | Statement", found.how.as_json()),
-        "relists": [cast("Relisting", one.as_json()) for one in found.relists],
+        "how": cast("DeniedWriteFact | Statement", found.how.as_json()),
+        "relists": [cast("RelistingFact", one.as_json()) for one in found.relists],
         "interval_seconds": found.interval_seconds,
     }
 
@@ -153,7 +153,7 @@ def _round(found: CutoverDelta) -> Round:
     }
 
 
-def _finalized(story: Standing) -> Finalization | None:
+def _finalized(story: CutoverStanding) -> Finalization | None:
     found = story.finalized
     return None if found is None else {"early": found.early, "reason": found.reason}
 
@@ -162,7 +162,7 @@ def _terms(found: ConsentTerms | None) -> TermsInForce | None:
     return None if found is None else cast("TermsInForce", found.as_json())
 
 
-def _terms_change(told: standing.TermsChange) -> TermsChange:
+def _terms_change(told: standing.RecordedTermsChange) -> TermsChangeFact:
     change = told.event
     return {
         "at": told.at,

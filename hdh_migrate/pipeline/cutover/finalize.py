@@ -5,11 +5,11 @@ from __future__ import annotations
 from hdh_migrate.errors import Refused
 from hdh_migrate.events.cutover import CutoverFinalized
 from hdh_migrate.pipeline.cutover.scene import Scene
-from hdh_migrate.pipeline.cutover.standing import FINAL, Stage, Standing
+from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverStanding
 from hdh_migrate.pipeline.cutover.switch import let_through
 
 
-def finalize(scene: Scene, reason: str | None) -> Standing:
+def finalize(scene: Scene, reason: str | None) -> CutoverStanding:
     """End the fallback window for good; from then on there is no rollback.
 
     Before the window has passed a reason must be given; it stands in the journal.
@@ -24,7 +24,7 @@ def finalize(scene: Scene, reason: str | None) -> Standing:
     if now.stage in FINAL:
         return now
     scene.ctx.ledger.reconcile()
-    if now.stage is not Stage.OPEN or now.window_until is None:
+    if now.stage is not CutoverStage.OPEN or now.window_until is None:
         raise Refused(
             f"batch {scene.batch} is not in its fallback window ({now.stage})",
             hint="finish what was begun first; nothing was changed",

@@ -30,7 +30,7 @@ from hdh_migrate.events.cutover import (
 )
 from hdh_migrate.model import FREEZE_TRIAL, DatasetRow, Refusal
 from hdh_migrate.pipeline.cutover.scene import Scene
-from hdh_migrate.pipeline.cutover.standing import Standing
+from hdh_migrate.pipeline.cutover.standing import CutoverStanding
 from hdh_migrate.pipeline.inventory import listing_digest
 from hdh_migrate.ports.switching import FreezeProbe
 
@@ -65,7 +65,7 @@ def prove(scene: Scene, root: str) -> Listing:
     return listings[1]
 
 
-def clear(scene: Scene, now: Standing) -> None:
+def clear(scene: Scene, now: CutoverStanding) -> None:
     """Remove what trials that were cut short may have left at the source.
 
     Raises:

@@ -12,12 +12,12 @@ from hdh_migrate.events.cutover import Track
 from hdh_migrate.model import DatasetRow, State
 from hdh_migrate.pipeline.cutover import holdings, smoke
 from hdh_migrate.pipeline.cutover.scene import Scene
-from hdh_migrate.pipeline.cutover.standing import FINAL, Stage, Standing, standings
+from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverStanding, standings
 from hdh_migrate.pipeline.excused import Waived
 from hdh_migrate.pipeline.needs import lack
 
 UNMOVED = (State.LISTED, State.REFUSED, State.SENDING, State.SENT)
-CUT_OVER = FINAL | {Stage.OPEN}
+CUT_OVER = FINAL | {CutoverStage.OPEN}
 
 
 def demand(scene: Scene, told: list[str]) -> None:
@@ -35,7 +35,7 @@ def demand(scene: Scene, told: list[str]) -> None:
         )
 
 
-def blockers(scene: Scene, now: Standing) -> list[str]:
+def blockers(scene: Scene, now: CutoverStanding) -> list[str]:
     """Return everything that stands against a switch, besides approvals and the freeze proof.
 
     What a delta that was cut short left in the ledger is not held against it: it goes on.
@@ -53,7 +53,7 @@ def blockers(scene: Scene, now: Standing) -> list[str]:
     return told
 
 
-def _moved(scene: Scene, now: Standing) -> Iterator[str]:
+def _moved(scene: Scene, now: CutoverStanding) -> Iterator[str]:
     if scene.ctx.level != "full":
         yield f"verify.level is {scene.ctx.level}: only full verification unlocks a cutover"
     for dataset in scene.datasets():
@@ -102,11 +102,11 @@ def _needs(scene: Scene) -> Iterator[str]:
         elif need.cut_over:
             story = stories.get((need.batch, Track.CUTOVER))
             if story is None or story.stage not in CUT_OVER:
-                stage = Stage.NONE if story is None else story.stage
+                stage = CutoverStage.NONE if story is None else story.stage
                 yield f"it needs batch {need.batch}, which is not cut over ({stage})"
 
 
-def _pointer(scene: Scene, now: Standing) -> Iterator[str]:
+def _pointer(scene: Scene, now: CutoverStanding) -> Iterator[str]:
     try:
         problems = scene.ctx.retry(scene.pointer.check)
         yield from (str(problem) for problem in problems)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from hdh_migrate.model import DatasetRow, State, Stored, is_reserved
 from hdh_migrate.pipeline.cutover.scene import Scene
-from hdh_migrate.pipeline.cutover.seen import Seen
+from hdh_migrate.pipeline.cutover.seen import SeenIds
 from hdh_migrate.pipeline.look_again import accepted
 
 Tell = Callable[[str, str, str], None]
@@ -58,7 +58,7 @@ def look(scene: Scene, tell: Tell | None = None) -> Holdings:
 
 def _look(scene: Scene, dataset: DatasetRow, found: Holdings, tell: Tell) -> None:
     ctx, route = scene.ctx, scene.ctx.route(dataset)
-    seen, taken = Seen(ctx.ledger.last_object()), accepted(ctx.ledger, scene.batch)
+    seen, taken = SeenIds(ctx.ledger.last_object()), accepted(ctx.ledger, scene.batch)
     for stored in ctx.reader.keys(route.target):
         if is_reserved(stored.key):
             continue

@@ -14,11 +14,11 @@ from hdh_migrate.pipeline.cutover import gates, holdings, smoke
 from hdh_migrate.pipeline.cutover.facts import smoke_of
 from hdh_migrate.pipeline.cutover.rollback import roll_back
 from hdh_migrate.pipeline.cutover.scene import Scene, begun, digest
-from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, Stage
+from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, CutoverStage
 from hdh_migrate.pipeline.cutover.switch import switch
 from hdh_migrate.pipeline.inventory import listing_digest
 from hdh_migrate.pipeline.refresh import Refresh
-from hdh_migrate.results.switches import Rehearsed, Seen
+from hdh_migrate.results.switches import RehearsalScene, Rehearsed
 
 
 def rehearse(scene: Scene) -> Rehearsed:
@@ -27,7 +27,7 @@ def rehearse(scene: Scene) -> Rehearsed:
     Raises:
         Refused: a gate is shut; the canary was not touched.
     """
-    if scene.standing().stage not in {Stage.NONE, Stage.ROLLED_BACK}:
+    if scene.standing().stage not in {CutoverStage.NONE, CutoverStage.ROLLED_BACK}:
         roll_back(scene)  # an earlier rehearsal that was cut short
     gates.demand(scene, gates.blockers(scene, scene.standing()))
     root = scene.root()
@@ -74,7 +74,7 @@ def _tested(scene: Scene, root: str) -> str | None:
     return None
 
 
-def _seen(scene: Scene) -> Seen:
+def _seen(scene: Scene) -> RehearsalScene:
     """Return what must be the same before and after, in digests."""
     ctx = scene.ctx
     listed = [

@@ -18,16 +18,16 @@ from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.pipeline.cutover import holdings
 from hdh_migrate.pipeline.cutover.holdings import Holdings
 from hdh_migrate.pipeline.cutover.scene import Back, Scene, Tale, digest
-from hdh_migrate.pipeline.cutover.standing import FINAL, Stage, Standing
+from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverStanding
 from hdh_migrate.pipeline.cutover.switch import resolve
-from hdh_migrate.results.switches import Counted, Written
+from hdh_migrate.results.switches import ConsumerWrites, Written
 
 WRITTEN = "written-since"
 RUNBOOK = "runbook"
 _AGAIN = "mend this, then run the same command again"
 
 
-def roll_back(scene: Scene) -> Counted:
+def roll_back(scene: Scene) -> ConsumerWrites:
     """Restore the pointer and count what consumers wrote; safe to call again.
 
     Raises:
@@ -54,17 +54,17 @@ def restore(back: Back) -> None:
             hint="a finalized cutover is the point of no return; cut over to the source with a"
             " plan of its own, if it must be",
         )
-    if now.stage is Stage.NONE:
+    if now.stage is CutoverStage.NONE:
         raise Refused(f"batch {back.batch}: there is no cutover to roll back")
     try:
         now = resolve(back, now)
-        if now.stage is Stage.ROLLED_BACK:
+        if now.stage is CutoverStage.ROLLED_BACK:
             return
-        if now.stage is Stage.PREPARING:
+        if now.stage is CutoverStage.PREPARING:
             back.note(CutoverRolledBack(**back.about, switched=False, guard=ABSENT))
             return
         old = _old_value(back, now)
-        if now.stage is not Stage.ROLLING_BACK:
+        if now.stage is not CutoverStage.ROLLING_BACK:
             back.note(CutoverRollingBack(**back.about, user=back.user))
         back.retry(partial(back.pointer.swap, expected=back.value, new=old))
     except StorageError as error:
@@ -72,7 +72,7 @@ def restore(back: Back) -> None:
     back.note(CutoverRolledBack(**back.about, switched=True, guard=back.pointer.guard))
 
 
-def _old_value(back: Back, now: Standing) -> str:
+def _old_value(back: Back, now: CutoverStanding) -> str:
     """Return what the pointer is to become: what the journal has the digest of, nothing else.
 
     Raises:
@@ -105,7 +105,7 @@ def told_back() -> Iterator[None]:
         raise
 
 
-def count(scene: Scene) -> Counted:
+def count(scene: Scene) -> ConsumerWrites:
     """Count what consumers wrote until the pointer was restored; safe to call again.
 
     Raises:
@@ -135,7 +135,7 @@ def count(scene: Scene) -> Counted:
             "hint": _hint(now, file)}  # fmt: skip
 
 
-def _hint(now: Standing, file: str | None) -> str | None:
+def _hint(now: CutoverStanding, file: str | None) -> str | None:
     if file is None:
         return None
     counts = now.written or {}
@@ -165,7 +165,7 @@ def _failed(back: Back, error: MigrateError) -> MigrateError:
     return failure
 
 
-def _runbook(back: Back, now: Standing, error: MigrateError, *, exact: bool) -> str:
+def _runbook(back: Back, now: CutoverStanding, error: MigrateError, *, exact: bool) -> str:
     def told(value: str | None) -> str:
         if value is None:
             return "unknown"

@@ -22,7 +22,7 @@ from hdh_migrate.events.registry import CutoverEvent
 from hdh_migrate.events.run import ClocksCompared
 from hdh_migrate.model import DatasetRow
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.cutover.standing import Standing, standing
+from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standing
 from hdh_migrate.pipeline.excused import Waivers
 from hdh_migrate.pipeline.fencing import Fencing
 from hdh_migrate.pipeline.retrying import Retrying
@@ -109,7 +109,7 @@ class Tale:
     track: Track
     user: str
 
-    def standing(self) -> Standing:
+    def standing(self) -> CutoverStanding:
         """Return how this batch stands."""
         return standing(self.ledger.cutovers(), self.batch, self.track)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Seen:
+class SeenIds:
     """A set of object ids up to a known one."""
 
     def __init__(self, last: int) -> None:

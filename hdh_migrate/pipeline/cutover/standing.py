@@ -20,7 +20,7 @@ from hdh_migrate.events.consent import (
     CutoverTermsChanged,
     CutoverTermsFixed,
 )
-from hdh_migrate.events.cutover import PREFIX, Approved, SwitchEvent, Track
+from hdh_migrate.events.cutover import PREFIX, RestsOnApprovals, SwitchEvent, Track
 from hdh_migrate.events.decommission import DecommissionEvent
 from hdh_migrate.events.registry import CutoverEvent, UnknownOfCutover
 from hdh_migrate.jsonform import ABSENT
@@ -31,7 +31,7 @@ Events: TypeAlias = Iterable[tuple[str, str, StoryEvent]]
 """(time, kind, event), oldest first."""
 
 
-class Stage(StrEnum):
+class CutoverStage(StrEnum):
     """How far a cutover has come."""
 
     NONE = "not started"
@@ -47,11 +47,13 @@ class Stage(StrEnum):
     OBSERVED = "decommission observed"
 
 
-BEFORE_SWITCH = frozenset({Stage.NONE, Stage.PREPARING, Stage.ROLLED_BACK})
+BEFORE_SWITCH = frozenset({CutoverStage.NONE, CutoverStage.PREPARING, CutoverStage.ROLLED_BACK})
 
 _NOT_FROZEN = frozenset({"source-written", "not-frozen"})
 
-FINAL = frozenset({Stage.FINALIZED, Stage.ERASING, Stage.REQUESTED, Stage.OBSERVED})
+FINAL = frozenset(
+    {CutoverStage.FINALIZED, CutoverStage.ERASING, CutoverStage.REQUESTED, CutoverStage.OBSERVED}
+)
 
 
 @dataclass(slots=True)
@@ -70,7 +72,7 @@ class RecheckState:
 
 
 @dataclass(slots=True)
-class Erasure:
+class ErasureProgress:
     """What decommission has done so far; `after` is the last object id with a receipt."""
 
     after: int = 0
@@ -101,7 +103,7 @@ class WaitReason:
 
 
 @dataclass(frozen=True, slots=True)
-class TermsChange:
+class RecordedTermsChange:
     """A change of the terms, when it was told, and the terms before it."""
 
     at: str
@@ -110,12 +112,12 @@ class TermsChange:
 
 
 @dataclass(slots=True)
-class Standing:
+class CutoverStanding:
     """One cutover (or rehearsal) of one batch: the state that its journal events add up to."""
 
     batch: str
     track: Track = Track.CUTOVER
-    stage: Stage = Stage.NONE
+    stage: CutoverStage = CutoverStage.NONE
     since: str | None = None
     waits: WaitReason | None = None
     """None while nothing holds it."""
@@ -153,7 +155,7 @@ class Standing:
     """The terms in force: who approves, how many, with what delays; None: none were fixed yet."""
     terms_since: str | None = None
     """When the last consent to a change of the terms was signed."""
-    terms_changes: list[TermsChange] = field(default_factory=list)
+    terms_changes: list[RecordedTermsChange] = field(default_factory=list)
     terms_of: dict[str, str | None] = field(default_factory=dict)
     """The digest of the terms under which each stage was approved."""
     beside: list[str] = field(default_factory=list)
@@ -163,7 +165,7 @@ class Standing:
     times: dict[str, str] = field(default_factory=dict)
     finalized: cutover.CutoverFinalized | None = None
     recheck: RecheckState = field(default_factory=RecheckState)
-    erasure: Erasure = field(default_factory=Erasure)
+    erasure: ErasureProgress = field(default_factory=ErasureProgress)
     requested: Mapping[str, int] | None = None
     observed: decommission.Remains | None = None
 
@@ -174,7 +176,7 @@ class Standing:
             event, ConsentEvent
         ):  # those are others' doing: what was waited for still is
             self.waits = None
-        if isinstance(event, Approved):
+        if isinstance(event, RestsOnApprovals):
             self.approvals[event.approved_stage] = list(event.approvals)
             self.terms_of[event.approved_stage] = event.terms or None
         if isinstance(event, DecommissionEvent):
@@ -203,29 +205,29 @@ class Standing:
         return max((at for at in moments if at is not None), key=seconds_of, default=None)
 
 
-def standings(events: Events) -> dict[tuple[str, Track], Standing]:
+def standings(events: Events) -> dict[tuple[str, Track], CutoverStanding]:
     """Return every cutover and rehearsal that the journal knows of, by batch and track."""
-    found: dict[tuple[str, Track], Standing] = {}
+    found: dict[tuple[str, Track], CutoverStanding] = {}
     for at, kind, event in events:
         key = (event.batch, event.track)
-        found.setdefault(key, Standing(*key)).take(at, kind, event)
+        found.setdefault(key, CutoverStanding(*key)).take(at, kind, event)
     return found
 
 
-def standing(events: Events, batch: str, track: Track = Track.CUTOVER) -> Standing:
+def standing(events: Events, batch: str, track: Track = Track.CUTOVER) -> CutoverStanding:
     """Return how one batch stands."""
-    return standings(events).get((batch, track), Standing(batch, track))
+    return standings(events).get((batch, track), CutoverStanding(batch, track))
 
 
 # --- what each event changes ---------------------------------------------------------------------
 
 
-def _consented(now: Standing, at: str, event: ConsentEvent) -> None:
+def _consented(now: CutoverStanding, at: str, event: ConsentEvent) -> None:
     match event:
         case CutoverTermsFixed():
             now.terms, now.beside = event.terms, list(event.beside)
         case CutoverTermsChanged():
-            now.terms_changes.append(TermsChange(at, event, now.terms))
+            now.terms_changes.append(RecordedTermsChange(at, event, now.terms))
             now.terms_since = event.since
             now.terms, now.beside = event.terms, list(event.beside)
         case CutoverApprovalWithdrawn():
@@ -234,7 +236,7 @@ def _consented(now: Standing, at: str, event: ConsentEvent) -> None:
             assert_never(event)
 
 
-def _moved_on(now: Standing, at: str, event: SwitchEvent) -> None:  # noqa: C901, PLR0912 - a table
+def _moved_on(now: CutoverStanding, at: str, event: SwitchEvent) -> None:  # noqa: C901, PLR0912 - a table
     match event:
         case cutover.CutoverWaits():
             now.waits = WaitReason(event.why, event.told, at)
@@ -290,7 +292,7 @@ def _moved_on(now: Standing, at: str, event: SwitchEvent) -> None:  # noqa: C901
             assert_never(event)
 
 
-def _decommissioned(now: Standing, event: DecommissionEvent) -> None:
+def _decommissioned(now: CutoverStanding, event: DecommissionEvent) -> None:
     match event:
         case decommission.CutoverRechecking():
             now.recheck.level, now.recheck.reason = event.level, event.reason
@@ -322,7 +324,7 @@ def _rechecked(told: RecheckState, event: decommission.CutoverRechecked) -> None
     told.size += event.bytes
 
 
-def _erasing(now: Standing, event: decommission.CutoverErasing) -> None:
+def _erasing(now: CutoverStanding, event: decommission.CutoverErasing) -> None:
     # What was requested and observed before says nothing of what is deleted from here on.
     now.requested = now.observed = None
     for name in ("requested", "observed"):
@@ -334,7 +336,7 @@ def _erasing(now: Standing, event: decommission.CutoverErasing) -> None:
         now.erasure.open_until = max(now.erasure.open_until or 0, event.last)
 
 
-def _erased(now: Standing, event: decommission.CutoverErased) -> None:
+def _erased(now: CutoverStanding, event: decommission.CutoverErased) -> None:
     done = now.erasure
     if event.again is not ABSENT:
         done.reopened.difference_update(event.again)
@@ -352,16 +354,16 @@ def _erased(now: Standing, event: decommission.CutoverErased) -> None:
         done.counts[outcome] = done.counts.get(outcome, 0) + count
 
 
-_STAGES: Mapping[type[StoryEvent], Stage] = {
-    cutover.CutoverBegun: Stage.PREPARING,
-    cutover.CutoverSwitching: Stage.SWITCHING,
-    cutover.CutoverWithdrawn: Stage.PREPARING,
-    cutover.CutoverSwitched: Stage.SWITCHED,
-    cutover.CutoverOpen: Stage.OPEN,
-    cutover.CutoverRollingBack: Stage.ROLLING_BACK,
-    cutover.CutoverRolledBack: Stage.ROLLED_BACK,
-    cutover.CutoverFinalized: Stage.FINALIZED,
-    decommission.CutoverErasing: Stage.ERASING,
-    decommission.CutoverRequested: Stage.REQUESTED,
-    decommission.CutoverObserved: Stage.OBSERVED,
+_STAGES: Mapping[type[StoryEvent], CutoverStage] = {
+    cutover.CutoverBegun: CutoverStage.PREPARING,
+    cutover.CutoverSwitching: CutoverStage.SWITCHING,
+    cutover.CutoverWithdrawn: CutoverStage.PREPARING,
+    cutover.CutoverSwitched: CutoverStage.SWITCHED,
+    cutover.CutoverOpen: CutoverStage.OPEN,
+    cutover.CutoverRollingBack: CutoverStage.ROLLING_BACK,
+    cutover.CutoverRolledBack: CutoverStage.ROLLED_BACK,
+    cutover.CutoverFinalized: CutoverStage.FINALIZED,
+    decommission.CutoverErasing: CutoverStage.ERASING,
+    decommission.CutoverRequested: CutoverStage.REQUESTED,
+    decommission.CutoverObserved: CutoverStage.OBSERVED,
 }

@@ -18,13 +18,13 @@ from hdh_migrate.pipeline.cutover.scene import Scene, begun
 from hdh_migrate.pipeline.cutover.standing import (
     BEFORE_SWITCH,
     FINAL,
-    Stage,
-    Standing,
+    CutoverStage,
+    CutoverStanding,
 )
 from hdh_migrate.pipeline.cutover.switch import demand_switched, resolve, switch
 
 
-def start(scene: Scene) -> Standing:
+def start(scene: Scene) -> CutoverStanding:
     """Cut the batch over and open its fallback window; return how it then stands.
 
     Raises:
@@ -39,10 +39,10 @@ def start(scene: Scene) -> Standing:
     now = resolve(scene.back, scene.standing())
     if now.stage in FINAL:
         return now
-    if now.stage is Stage.OPEN:
+    if now.stage is CutoverStage.OPEN:
         demand_switched(scene)
         return now
-    if now.stage is Stage.ROLLING_BACK:
+    if now.stage is CutoverStage.ROLLING_BACK:
         raise Refused(
             f"batch {scene.batch}: a rollback is under way",
             hint=f'finish it: "hdh-migrate cutover rollback PLAN --batch {scene.batch}"',
@@ -58,7 +58,7 @@ def start(scene: Scene) -> Standing:
     return open_window(scene)
 
 
-def prepare_and_switch(scene: Scene, now: Standing) -> None:
+def prepare_and_switch(scene: Scene, now: CutoverStanding) -> None:
     """Do everything up to and with the switch."""
     scene.judged("start")
     freeze.clear(scene, now)
@@ -73,7 +73,7 @@ def prepare_and_switch(scene: Scene, now: Standing) -> None:
     switch(scene, scene.standing(), settled)
 
 
-def _gated(scene: Scene, now: Standing) -> str:
+def _gated(scene: Scene, now: CutoverStanding) -> str:
     """Return the manifest root once every gate is open; they are all looked at.
 
     Raises:
@@ -91,8 +91,8 @@ def _gated(scene: Scene, now: Standing) -> str:
     return root
 
 
-def _begun(scene: Scene, now: Standing) -> Standing:
-    if now.stage is Stage.PREPARING:
+def _begun(scene: Scene, now: CutoverStanding) -> CutoverStanding:
+    if now.stage is CutoverStage.PREPARING:
         return now
     old = scene.ctx.retry(scene.pointer.read)
     scene.note(begun(scene, old))
@@ -123,7 +123,7 @@ def _demand_anew(scene: Scene, root: str) -> None:
     )
 
 
-def open_window(scene: Scene) -> Standing:
+def open_window(scene: Scene) -> CutoverStanding:
     """Run the smoke tests behind the switched pointer and open the fallback window.
 
     Raises:

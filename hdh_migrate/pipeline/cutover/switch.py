@@ -22,12 +22,12 @@ from hdh_migrate.events.cutover import (
     Track,
 )
 from hdh_migrate.pipeline.cutover.scene import Back, Consent, Scene, Story, Tale, digest
-from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, Stage, Standing
+from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, CutoverStage, CutoverStanding
 
 _WAITS = {SwitchHeld: "held", ApprovalMissing: "approval", ClocksDiffer: "clock"}
 
 
-def switch(scene: Scene, now: Standing, root: str) -> None:
+def switch(scene: Scene, now: CutoverStanding, root: str) -> None:
     """Give the pointer its new value if it still has the one it had when the cutover began.
 
     Raises:
@@ -87,7 +87,7 @@ def _both(scene: Scene, root: str) -> Consent:
     return let_through(scene, "cutover", root)
 
 
-def resolve(back: Back, now: Standing) -> Standing:
+def resolve(back: Back, now: CutoverStanding) -> CutoverStanding:
     """Ask the pointer what became of a switch that has an intent and no receipt.
 
     A switch that was withdrawn can land late, when a program that was to make it outlives us. Then
@@ -96,15 +96,17 @@ def resolve(back: Back, now: Standing) -> Standing:
     Raises:
         PointerMoved: the pointer has neither value.
     """
-    if now.stage is not Stage.SWITCHING and not (now.intended and now.stage in BEFORE_SWITCH):
+    if now.stage is not CutoverStage.SWITCHING and not (
+        now.intended and now.stage in BEFORE_SWITCH
+    ):
         return now
     value = back.retry(back.pointer.read)
     if value == back.value:
-        late = now.stage is not Stage.SWITCHING
+        late = now.stage is not CutoverStage.SWITCHING
         back.note(CutoverSwitched(**back.about, found=True, late=late, guard=back.pointer.guard))
-    elif now.stage is Stage.SWITCHING and digest(value) == now.old_sha256:
+    elif now.stage is CutoverStage.SWITCHING and digest(value) == now.old_sha256:
         _withdraw(back, "the pointer has its old value")
-    elif now.stage is Stage.SWITCHING:
+    elif now.stage is CutoverStage.SWITCHING:
         back.waits("pointer-moved", ["the pointer has neither its old value nor the new one"])
         raise _moved()
     return back.standing()

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from hdh_migrate.errors import Refused
 from hdh_migrate.events.batches import BatchAmended
 from hdh_migrate.events.run import RecipientsBound, RunStarted
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.binding import bindings
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.sealing.keys import PublicKey
 
 
-def bind_recipients(ledger: Ledger, plan: Plan, recipients: Sequence[str]) -> None:
+def bind_recipients(ledger: SqliteLedger, plan: Plan, recipients: Sequence[str]) -> None:
     """Demand that everybody for whom is sealed is who it was when the first batch began.
 
     `recipients` are the public keys in hexadecimal, in the plan's order. With the first batch they
@@ -59,7 +59,7 @@ def fingerprints(recipients: Sequence[str]) -> list[str]:
     return [fingerprint_of(raw) for raw in recipients]
 
 
-def bound_recipients(ledger: Ledger) -> list[str] | None:
+def bound_recipients(ledger: SqliteLedger) -> list[str] | None:
     """Return the recipients that the journal binds to, None when it binds to none.
 
     Amendments may have added some; what was sealed before stays sealed for the earlier ones.
@@ -68,7 +68,7 @@ def bound_recipients(ledger: Ledger) -> list[str] | None:
     return list(told[-1]) if told else None
 
 
-def recipients_told(ledger: Ledger) -> list[tuple[str, ...]]:
+def recipients_told(ledger: SqliteLedger) -> list[tuple[str, ...]]:
     """Return for whom was sealed at one time or another, the latest last."""
     first = [event.recipients for _, event in ledger.events(RecipientsBound)]
     more = [event.recipients for _, event in ledger.events(BatchAmended)]

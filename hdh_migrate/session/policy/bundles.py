@@ -14,9 +14,9 @@ from hdh_migrate.events.adoption import JournalSeen
 from hdh_migrate.events.run import LedgerNamed
 from hdh_migrate.evidence.lines.records import MAX_LINE, manifest_line, read_line
 from hdh_migrate.evidence.reading import CheckedBundle, open_bundle
-from hdh_migrate.evidence.signatures.signing import Verifier, load_verifier
+from hdh_migrate.evidence.signatures.signing import TrustedKey, load_verifier
 from hdh_migrate.model import Verdict, key_bytes
-from hdh_migrate.pipeline.adopting import Proof
+from hdh_migrate.pipeline.adopting import AdoptionProof
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import keyring
@@ -58,7 +58,7 @@ class Bundles:
         self.found = sorted(found, key=lambda one: one.written, reverse=True)
         self._routes = routes
 
-    def of(self, dataset: str) -> Iterator[Proof]:
+    def of(self, dataset: str) -> Iterator[AdoptionProof]:
         """Return what they say of a dataset's objects, in key order, the newest of a key first."""
         route = self._routes[dataset]
         numbered = [_numbered(one, dataset, route, rank) for rank, one in enumerate(self.found)]
@@ -99,7 +99,7 @@ def trusted_bundles(desk: Desk, folders: Sequence[Path]) -> Bundles:
     )
 
 
-def _trusted_keys(desk: Desk) -> list[Verifier]:
+def _trusted_keys(desk: Desk) -> list[TrustedKey]:
     plan, base = desk.loaded.plan, desk.loaded.base
     signer = keyring.signer_of(plan, Vault.open(base))
     found = [] if signer is None else [signer.verifier]
@@ -114,7 +114,7 @@ def _trusted_keys(desk: Desk) -> list[Verifier]:
     return list({one.fingerprint: one for one in found}.values())
 
 
-def _trusted(desk: Desk, folder: Path, keys: Sequence[Verifier]) -> Trusted:
+def _trusted(desk: Desk, folder: Path, keys: Sequence[TrustedKey]) -> Trusted:
     bundle = open_bundle(folder, keys)
     if bundle.names != "plain":
         raise UsageError(f"{folder}: its names are keyed, so no object can be found in it")
@@ -141,7 +141,7 @@ def _begins(folder: Path) -> Mapping[str, int]:
 
 def _numbered(
     trusted: Trusted, dataset: str, route: Route, rank: int
-) -> Iterator[tuple[bytes, int, Proof]]:
+) -> Iterator[tuple[bytes, int, AdoptionProof]]:
     begin = trusted.begins.get(dataset)
     if begin is None:
         return
@@ -156,7 +156,7 @@ def _numbered(
                 yield key_bytes(proof.key), rank, proof
 
 
-def _proof(line: Mapping[str, Any], route: Route, statement: str) -> Proof | None:
+def _proof(line: Mapping[str, Any], route: Route, statement: str) -> AdoptionProof | None:
     """Return what a line proves, None where it does not, or where the plan has another place."""
     key = line["key"]
     place = (route.target.bucket, route.target_key(key))
@@ -165,7 +165,7 @@ def _proof(line: Mapping[str, Any], route: Route, statement: str) -> Proof | Non
         return None
     if (line["bucket"], line["target_key"]) != place:
         return None
-    return Proof(
+    return AdoptionProof(
         key=key, size=line["size"], version=line["source_version"],
         modified=line["source_modified"], md5=line["source_md5"], sha256=line["sha256"],
         stored_size=line["stored_size"], stored_sha256=line["stored_sha256"],

@@ -14,11 +14,11 @@ from typing import Any, Final
 
 from hdh_migrate.errors import LedgerDamaged, PlanChanged, UsageError
 from hdh_migrate.events.cutover import Track
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.binding import Binding, bindings
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, standings
 from hdh_migrate.plan.classes import FieldClass, is_ordered, what_of
-from hdh_migrate.plan.diff import Difference, differences
+from hdh_migrate.plan.diff import PlanDifference, differences
 from hdh_migrate.plan.loader import LoadedPlan
 
 TOOL = "hdh-migrate"
@@ -31,7 +31,7 @@ PUT_BACK = "put it back"
 class Change:
     """One difference between the plan and what a ledger is bound to."""
 
-    difference: Difference
+    difference: PlanDifference
     kind: FieldClass
     batches: tuple[str, ...] = ()
     """Those that bind it; none: it may change."""
@@ -54,7 +54,7 @@ class Change:
         return f"{told} ({bound}: {self.verb or PUT_BACK}{each})"
 
 
-def judged(ledger: Ledger, new: Mapping[str, Any]) -> list[Change]:
+def judged(ledger: SqliteLedger, new: Mapping[str, Any]) -> list[Change]:
     """Return each difference of a canonical plan from what a ledger is bound to.
 
     A ledger that no run has begun is bound to nothing.
@@ -68,7 +68,7 @@ def judged(ledger: Ledger, new: Mapping[str, Any]) -> list[Change]:
     return [*bound.values(), *(_free(one, pointers) for one in rest)]
 
 
-def _bound(ledger: Ledger, new: Mapping[str, Any]) -> dict[str, Change]:
+def _bound(ledger: SqliteLedger, new: Mapping[str, Any]) -> dict[str, Change]:
     """Return the differences in what batches are that were begun, by their places."""
     found: dict[str, Change] = {}
     for binding in bindings(ledger).values():
@@ -82,17 +82,17 @@ def _bound(ledger: Ledger, new: Mapping[str, Any]) -> dict[str, Change]:
     return found
 
 
-def _differing(binding: Binding, new: Mapping[str, Any]) -> list[Difference]:
+def _differing(binding: Binding, new: Mapping[str, Any]) -> list[PlanDifference]:
     """Return in what a batch would be another one than it is bound to."""
     now = what_of(new, binding.batch)
     if now is None:
         place = f"batches[{binding.batch}]"
-        return [Difference(place=place, path="batches[]", told="not in the plan any more")]
+        return [PlanDifference(place=place, path="batches[]", told="not in the plan any more")]
     found = differences(binding.what, now)
     return [one for one in found if not one.order or is_ordered(one.path)]
 
 
-def amendments(ledger: Ledger, batch: str, new: Mapping[str, Any]) -> list[Change]:
+def amendments(ledger: SqliteLedger, batch: str, new: Mapping[str, Any]) -> list[Change]:
     """Return what an amendment of a batch would change; what it cannot has no verb.
 
     Raises:
@@ -121,7 +121,7 @@ ADDED: Final = (
 """Of these an amendment can add one, and take none away."""
 
 
-def _amendable(one: Difference, sealed: set[str]) -> bool:
+def _amendable(one: PlanDifference, sealed: set[str]) -> bool:
     """Say whether an amendment can do it; `sealed` are the batch's datasets that are closed.
 
     Of what was not closed no event counts an object: its listing begins anew, wherever it is.
@@ -135,7 +135,7 @@ def _amendable(one: Difference, sealed: set[str]) -> bool:
     return not sealed or anew or added or kept or one.path.startswith(RULES)
 
 
-def _free(one: Difference, pointers: Mapping[str, str]) -> Change:
+def _free(one: PlanDifference, pointers: Mapping[str, str]) -> Change:
     """Return a difference that no batch's inventory binds."""
     place = next((at for at in pointers if one.place == at or one.place.startswith(f"{at}.")), None)
     if place is not None:
@@ -146,7 +146,7 @@ def _free(one: Difference, pointers: Mapping[str, str]) -> Change:
 
 
 def _touched(
-    ledger: Ledger, old: Mapping[str, Any], new: Mapping[str, Any]
+    ledger: SqliteLedger, old: Mapping[str, Any], new: Mapping[str, Any]
 ) -> Iterator[tuple[str, str]]:
     """Give place and batch of each pointer that a cutover has touched and that is another one."""
     for (batch, track), story in standings(ledger.cutovers()).items():
@@ -167,14 +167,14 @@ def demand_allowed(changes: Iterable[Change]) -> None:
         raise PlanChanged(refused)
 
 
-def bears(ledger: Ledger, loaded: LoadedPlan) -> bool:
+def bears(ledger: SqliteLedger, loaded: LoadedPlan) -> bool:
     """Say whether a ledger is of this plan, or may be bound to it by the next run."""
     if ledger.meta("plan_digest") == loaded.digest:
         return True
     return all(one.allowed for one in judged(ledger, json.loads(loaded.canonical)))
 
 
-def demand_datasets(ledger: Ledger, loaded: LoadedPlan) -> None:
+def demand_datasets(ledger: SqliteLedger, loaded: LoadedPlan) -> None:
     """Demand that the ledger has the plan's datasets, each in its batch.
 
     Raises:

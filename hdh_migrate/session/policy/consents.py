@@ -15,9 +15,9 @@ from hdh_migrate.events.consent import (
 from hdh_migrate.events.cutover import CutoverWaits, StoryKey, Track
 from hdh_migrate.events.registry import CutoverEvent
 from hdh_migrate.evidence.signatures.approvals import ApprovalStage, Judgement, Why
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.cutover.scene import Consent
-from hdh_migrate.pipeline.cutover.standing import FINAL, Standing, standing, standings
+from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStanding, standing, standings
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.contents import signers
 from hdh_migrate.session.policy.terms import (
@@ -40,12 +40,12 @@ class Consents:
     """Judges the approvals that lie there now, for the batch as its journal has it."""
 
     desk: Desk
-    ledger: Ledger
+    ledger: SqliteLedger
     judge: Judge
     batch: str
     writes: bool = True
     """Whether the ledger is open for writing: then withdrawals are journalled when first seen."""
-    _final: Standing | None = field(default=None, init=False)
+    _final: CutoverStanding | None = field(default=None, init=False)
     _signers: frozenset[str] | None = field(default=None, init=False)
 
     def __call__(self, stage: str, root: str) -> Consent:
@@ -130,7 +130,7 @@ class Consents:
 
     def _judged(
         self,
-        now: Standing,
+        now: CutoverStanding,
         stage: ApprovalStage,
         root: str | None,
         terms: ConsentTerms,
@@ -151,7 +151,7 @@ class Consents:
         return found
 
     def _agreed(
-        self, now: Standing, in_force: ConsentTerms, terms: ConsentTerms, lines: list[str]
+        self, now: CutoverStanding, in_force: ConsentTerms, terms: ConsentTerms, lines: list[str]
     ) -> tuple[tuple[str, ...], str | None]:
         """Return who agreed to other terms, and when the last of them signed."""
         if not in_force.approvers and "switching" not in now.times:
@@ -179,7 +179,7 @@ class Consents:
         self.ledger.event(event)
         self.ledger.commit()
 
-    def _standing(self) -> Standing:
+    def _standing(self) -> CutoverStanding:
         """Return how the batch stands; nothing that is asked of it changes once it is final."""
         if self._final is not None:
             return self._final
@@ -188,7 +188,7 @@ class Consents:
             self._final = now
         return now
 
-    def _tell(self, now: Standing, found: Judgement) -> None:
+    def _tell(self, now: CutoverStanding, found: Judgement) -> None:
         if not self.writes:
             return
         for approval, key in sorted(found.withdrawn - now.withdrawn):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hdh_migrate.errors import PlanInvalid, Refused
 from hdh_migrate.events.run import ContentsTold
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.pointers import Pointer
@@ -60,7 +60,7 @@ def contents_of(loaded: LoadedPlan, identity: str | None) -> dict[str, str]:
     return found
 
 
-def tell_contents(ledger: Ledger, loaded: LoadedPlan, identity: str | None) -> list[str]:
+def tell_contents(ledger: SqliteLedger, loaded: LoadedPlan, identity: str | None) -> list[str]:
     """Write down what this verb works with, if it is not what the one before worked with.
 
     Returns the fields whose content is another one now; none the first time.
@@ -79,7 +79,7 @@ def tell_contents(ledger: Ledger, loaded: LoadedPlan, identity: str | None) -> l
     return changed
 
 
-def demand_known(ledger: Ledger, loaded: LoadedPlan) -> None:
+def demand_known(ledger: SqliteLedger, loaded: LoadedPlan) -> None:
     """Demand that a report shows the attestation and profile that runs have worked with.
 
     A ledger of an earlier version tells none of them, and a plan that has none shows none.
@@ -106,7 +106,7 @@ def demand_known(ledger: Ledger, loaded: LoadedPlan) -> None:
         )
 
 
-def signers(ledger: Ledger) -> frozenset[str]:
+def signers(ledger: SqliteLedger) -> frozenset[str]:
     """Return the fingerprints of all keys that were to sign reports when a verb worked."""
     told = (event.files.get(SIGNER) for _, event in ledger.events(ContentsTold))
     return frozenset(one.removeprefix(_ED25519) for one in told if one is not None)
@@ -184,7 +184,7 @@ def _of_pointer(where: str, pointer: Pointer | None) -> Iterator[tuple[str, tupl
         yield from ((f"{where}.{name}", line) for name, line in pointer.programs.items())
 
 
-def _told(ledger: Ledger) -> Mapping[str, str] | None:
+def _told(ledger: SqliteLedger) -> Mapping[str, str] | None:
     newest = None
     for _, told in ledger.events(ContentsTold):
         newest = told.files

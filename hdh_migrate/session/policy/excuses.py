@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hdh_migrate.clocks import Moment, seconds_of
 from hdh_migrate.events.cutover import Track
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.cutover.standing import standings
 from hdh_migrate.pipeline.excused import Waived, no_waivers
 from hdh_migrate.plan.loader import LoadedPlan
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from hdh_migrate.session.desk import Desk
 
 
-def excuses_now(desk: Desk, ledger: Ledger) -> Waived:
+def excuses_now(desk: Desk, ledger: SqliteLedger) -> Waived:
     """Return what says whether a finding has a waiver now, for who only looks."""
     now = offline(desk.clock, desk.ledger_path).now()
     return excuses(desk.loaded, ledger, now)
 
 
-def excuses(loaded: LoadedPlan, ledger: Ledger, now: Moment) -> Waived:
+def excuses(loaded: LoadedPlan, ledger: SqliteLedger, now: Moment) -> Waived:
     """Read the waivers that count now; return what says whether a finding has one.
 
     Whose waivers count for a batch is what the terms of its cutover say, where these are fixed.

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hdh_migrate.errors import AccessDenied, Fenced, StorageError
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Problem
 from hdh_migrate.pipeline.fence import Known, against, judge, known, look, refusal
 from hdh_migrate.pipeline.fencing import Fencing, Keeper, TakeOver
@@ -29,7 +29,7 @@ WHERE = "the fence"
 def fenced(
     desk: Desk,
     opened: Sequence[Services],
-    ledger: Ledger,
+    ledger: SqliteLedger,
     selected: Sequence[str] = (),
     over: TakeOver | None = None,
     *,
@@ -57,7 +57,9 @@ def fenced(
         keeper.stop()
 
 
-def fencing_of(desk: Desk, opened: Sequence[Services], ledger: Ledger, *, user: str) -> Fencing:
+def fencing_of(
+    desk: Desk, opened: Sequence[Services], ledger: SqliteLedger, *, user: str
+) -> Fencing:
     """Return this ledger's fences; nothing is taken or contacted yet."""
 
     def writer() -> TargetWriter:
@@ -72,7 +74,7 @@ def fencing_of(desk: Desk, opened: Sequence[Services], ledger: Ledger, *, user: 
 
 
 def not_the_writer(
-    desk: Desk, ledger: Ledger, reader: TargetReader, selected: Sequence[str] = ()
+    desk: Desk, ledger: SqliteLedger, reader: TargetReader, selected: Sequence[str] = ()
 ) -> Callable[[], list[str]]:
     """Return what asks why this ledger is not the one that wrote last; empty: it is.
 
@@ -92,7 +94,7 @@ def not_the_writer(
 
 
 def demand_the_writer(
-    desk: Desk, ledger: Ledger, reader: TargetReader, selected: Sequence[str] = ()
+    desk: Desk, ledger: SqliteLedger, reader: TargetReader, selected: Sequence[str] = ()
 ) -> None:
     """Demand that this ledger is the one that wrote last at the target; writes nothing.
 
@@ -114,7 +116,7 @@ def held_by_another(
     """
     own, name, place = dict[str, Known](), "", ""
     if path.exists():
-        ledger = Ledger.read_only(path, SystemClock())
+        ledger = SqliteLedger.read_only(path, SystemClock())
         try:
             own, name = dict(known(ledger)), ledger.meta(RUN_TAG) or ""
         finally:
@@ -135,7 +137,7 @@ def held_by_another(
     return told
 
 
-def owner_of(desk: Desk, ledger: Ledger, user: str) -> Owner:
+def owner_of(desk: Desk, ledger: SqliteLedger, user: str) -> Owner:
     """Return whom the fences of this ledger are to name."""
     name = ledger.meta(RUN_TAG)
     assert name is not None, "a ledger that is bound has a name"

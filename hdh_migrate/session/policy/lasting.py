@@ -7,17 +7,17 @@ from datetime import datetime, timedelta
 
 from hdh_migrate.model import Problem
 from hdh_migrate.results.moves import BatchForecast, Check
-from hdh_migrate.wiring.sources.kind import Claims
+from hdh_migrate.wiring.sources.kind import CredentialClaims
 
 SOON = timedelta(days=1)
 
 
-def problems(claims: Claims | None, now: str) -> list[Problem]:
+def problems(claims: CredentialClaims | None, now: str) -> list[Problem]:
     """Return why the source's credential cannot do what a run asks of it, by its own words."""
     return [] if claims is None else claims.problems(now)
 
 
-def checks(claims: Claims | None, now: str) -> list[Check]:
+def checks(claims: CredentialClaims | None, now: str) -> list[Check]:
     """Return a check for preflight, none when the source's credential says nothing of itself."""
     if claims is None:
         return []
@@ -36,7 +36,9 @@ def checks(claims: Claims | None, now: str) -> list[Check]:
     ]
 
 
-def too_short(claims: Claims | None, now: str, batches: Sequence[BatchForecast]) -> dict[str, str]:
+def too_short(
+    claims: CredentialClaims | None, now: str, batches: Sequence[BatchForecast]
+) -> dict[str, str]:
     """Return a note for each batch that may still be under way when the credential ends."""
     if claims is None or claims.ends is None:
         return {}

@@ -25,7 +25,7 @@ from hdh_migrate.evidence.lines.sorting import in_order
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.folders import whole
 from hdh_migrate.model import State
-from hdh_migrate.results.proofs import Opened
+from hdh_migrate.results.proofs import NameOpened
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.wiring import routes_of
 
@@ -83,7 +83,7 @@ FORMS = {
 }
 
 
-def open_one(desk: Desk, dataset: str, key: str, bundle: Path, out: Path) -> Opened:
+def open_one(desk: Desk, dataset: str, key: str, bundle: Path, out: Path) -> NameOpened:
     """Write the opening of one object in a keyed bundle (mode 0600) and say where it stands.
 
     Raises:

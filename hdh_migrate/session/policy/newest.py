@@ -17,7 +17,7 @@ from hdh_migrate.errors import Refused
 from hdh_migrate.events.adoption import Adopting, JournalSeen
 from hdh_migrate.events.run import LedgerNamed
 from hdh_migrate.evidence.lines.records import MAX_LINE
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.copies import copies, standing_in
 from hdh_migrate.session.desk import Desk
 
@@ -28,7 +28,7 @@ NAMED_WITHIN = 100
 """A ledger's name stands among the first so many events."""
 
 
-def demand_newest(desk: Desk, ledger: Ledger, bundles: Iterable[Path] = ()) -> None:
+def demand_newest(desk: Desk, ledger: SqliteLedger, bundles: Iterable[Path] = ()) -> None:
     """Demand that neither copies nor reports know anything that the ledger does not.
 
     `bundles` are looked at besides; one that is not there, or is of another ledger, says nothing.

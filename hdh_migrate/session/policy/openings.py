@@ -21,7 +21,7 @@ from hdh_migrate.events.objects import ObjectOpened
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import sync
 from hdh_migrate.jsonform import JsonForm, json_form
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 
 FILE: Final = "openings.jsonl"
 REASON_MAX: Final = 300
@@ -105,12 +105,12 @@ def note(ledger_path: Path, taken: str | None, told: Opening) -> None:
         ) from error
 
 
-def remembered(ledger: Ledger) -> str | None:
+def remembered(ledger: SqliteLedger) -> str | None:
     """Return up to where the ledger took openings in."""
     return ledger.meta(_TAKEN)
 
 
-def take_in(ledger: Ledger, ledger_path: Path) -> None:
+def take_in(ledger: SqliteLedger, ledger_path: Path) -> None:
     """Take into the journal what was written down since; commits.
 
     Raises:
@@ -125,7 +125,7 @@ def take_in(ledger: Ledger, ledger_path: Path) -> None:
     ledger.commit()
 
 
-def is_behind(ledger: Ledger, ledger_path: Path) -> bool:
+def is_behind(ledger: SqliteLedger, ledger_path: Path) -> bool:
     """Say whether the file has an opening that the journal does not have yet.
 
     Raises:
@@ -135,7 +135,7 @@ def is_behind(ledger: Ledger, ledger_path: Path) -> bool:
     return next(_lines(ledger_path.with_name(FILE), *place), None) is not None
 
 
-def opening_facts(ledger: Ledger) -> Iterator[dict[str, Any]]:
+def opening_facts(ledger: SqliteLedger) -> Iterator[dict[str, Any]]:
     """Return every opening in the journal, the oldest first."""
     for _, event in ledger.events(ObjectOpened):
         told = event.as_json()

@@ -16,9 +16,9 @@ def problems(plan: Plan, state_dir: Path, limits: TargetLimits) -> list[Problem]
     """Return what a finished inventory says against the target's quota; empty without one."""
     if limits.quota_bytes is None or not ledger_path(state_dir, plan.migration).exists():
         return []
-    from hdh_migrate.ledger import Ledger
+    from hdh_migrate.ledger import SqliteLedger
 
-    ledger = Ledger.read_only(ledger_path(state_dir, plan.migration), SystemClock())
+    ledger = SqliteLedger.read_only(ledger_path(state_dir, plan.migration), SystemClock())
     try:
         states = (State.LISTED, State.SENDING, State.SENT, State.VERIFIED)
         found = [ledger.tally(row.id, *states) for row in ledger.datasets() if row.sealed]

@@ -6,14 +6,14 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from hdh_migrate.errors import Refused
-from hdh_migrate.evidence.signatures.signing import Verifier, public_half
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.evidence.signatures.signing import TrustedKey, public_half
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.cutover.standing import standings
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.wiring import Vault, identity_path
 
 
-def report_key(plan: Plan, base: Path) -> Verifier | None:
+def report_key(plan: Plan, base: Path) -> TrustedKey | None:
     """Return the public half of `report.signer`, None when the plan names none.
 
     Raises:
@@ -29,8 +29,8 @@ def report_key(plan: Plan, base: Path) -> Verifier | None:
 
 
 def barred(
-    plan: Plan, base: Path, keys: Sequence[Verifier], signers: Collection[str]
-) -> list[Verifier]:
+    plan: Plan, base: Path, keys: Sequence[TrustedKey], signers: Collection[str]
+) -> list[TrustedKey]:
     """Return whose signatures neither approve nor waive.
 
     `signers` are fingerprints of those whose key signed reports before: who exchanges the file of
@@ -44,7 +44,7 @@ def barred(
     return earlier if own is None else [own, *earlier]
 
 
-def demand_apart(ledger: Ledger, signer: Verifier) -> None:
+def demand_apart(ledger: SqliteLedger, signer: TrustedKey) -> None:
     """Demand that the key which is to sign a report has approved nothing that the report tells.
 
     What an earlier version counted, before there were terms, stays as it is.

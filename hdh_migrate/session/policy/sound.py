@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.changing import demand_datasets
 from hdh_migrate.session.policy.timekeeping import offline
@@ -13,7 +13,7 @@ from hdh_migrate.session.verbs.run import held_ledger, name_of
 
 
 @contextmanager
-def sound_ledger(desk: Desk) -> Iterator[Ledger]:
+def sound_ledger(desk: Desk) -> Iterator[SqliteLedger]:
     """Open the ledger for looking at one moment of it, computed again from its rows.
 
     A ledger of an earlier version is brought up first, and one of a plan that was changed since

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from hdh_migrate.errors import UsageError
 from hdh_migrate.events.consent import ConsentTerms, DecommissionTerms, FreezeTerms, TermsKey
-from hdh_migrate.evidence.signatures.signing import Verifier, load_verifier, verifier_of
+from hdh_migrate.evidence.signatures.signing import TrustedKey, load_verifier, verifier_of
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.plan.consent import AT_MOST
 from hdh_migrate.plan.diff import changes
@@ -75,7 +75,7 @@ def highest(terms: ConsentTerms) -> int:
     return max(terms.thresholds.values(), default=0)
 
 
-def verifiers(keys: Iterable[TermsKey]) -> list[Verifier]:
+def verifiers(keys: Iterable[TermsKey]) -> list[TrustedKey]:
     """Return the keys that terms tell, ready to verify; no file is read."""
     return [
         verifier_of(Ed25519PublicKey.from_public_bytes(bytes.fromhex(one.public)), one.until)
@@ -151,7 +151,7 @@ def _freeze(plan: Plan, relist_seconds: int | None) -> FreezeTerms:
 
 def _keys(base: Path, paths: Iterable[str]) -> tuple[TermsKey, ...]:
     """Return keys by content; the same one under two names would pass for two people."""
-    found: dict[str, tuple[str, Verifier]] = {}
+    found: dict[str, tuple[str, TrustedKey]] = {}
     for path in paths:
         key = load_verifier(base / path)
         first, _ = found.setdefault(key.fingerprint, (path, key))
@@ -163,6 +163,6 @@ def _keys(base: Path, paths: Iterable[str]) -> tuple[TermsKey, ...]:
     return tuple(_told(key) for _, (_, key) in sorted(found.items()))
 
 
-def _told(key: Verifier) -> TermsKey:
+def _told(key: TrustedKey) -> TermsKey:
     public = key.public.public_bytes_raw().hex()
     return TermsKey(fingerprint=key.fingerprint, public=public, until=key.until)

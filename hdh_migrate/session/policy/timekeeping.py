@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hdh_migrate.clocks import Judge, Moment, Witness
 from hdh_migrate.errors import EvidenceDamaged
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 
 if TYPE_CHECKING:
     from hdh_migrate.ports.run import Clock
@@ -54,7 +54,7 @@ def last_of(path: Path, clock: Clock) -> str | None:
     """
     if not path.exists():
         return None
-    ledger = Ledger.read_only(path, clock)
+    ledger = SqliteLedger.read_only(path, clock)
     try:
         return ledger.last_at()
     finally:

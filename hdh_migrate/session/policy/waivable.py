@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hdh_migrate.codes import Code, Severity
 from hdh_migrate.errors import UsageError
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ports.run import Clock
 from hdh_migrate.session.policy.waivers import finding
 
@@ -30,7 +30,7 @@ def open_findings(what: str, path: Path, clock: Clock) -> int | None:
         )
     if not path.exists():
         return None
-    ledger = Ledger.read_only(path, clock)
+    ledger = SqliteLedger.read_only(path, clock)
     try:
         found = Counter(
             one["code"] for one in ledger.findings() if one["severity"] != Severity.NOTE

@@ -22,13 +22,13 @@ from hdh_migrate.evidence.lines.statement import STATEMENT
 from hdh_migrate.evidence.signatures.signing import (
     STATEMENT_TYPE,
     Signer,
-    Verifier,
+    TrustedKey,
     load_verifier,
     verify_envelope,
 )
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.folders import whole
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Problem
 from hdh_migrate.pipeline.cutover.standing import standings
 from hdh_migrate.plan.fields import is_day
@@ -95,7 +95,7 @@ def in_force(
     base: Path,
     now: Moment,
     *,
-    named: Sequence[Verifier] | None = None,
+    named: Sequence[TrustedKey] | None = None,
     signers: Collection[str] = (),
 ) -> tuple[list[Waiver], list[str]]:
     """Return the waivers that count now, and why each other file beside the plan does not.
@@ -124,7 +124,7 @@ def in_force(
 
 
 def unagreed(
-    ledger: Ledger, plan: Plan, base: Path, now: Moment, signers: Collection[str]
+    ledger: SqliteLedger, plan: Plan, base: Path, now: Moment, signers: Collection[str]
 ) -> list[Problem]:
     """Return the waivers that count by the plan, and not by what its journal tells.
 
@@ -220,7 +220,12 @@ def files(base: Path) -> list[Path]:
 
 
 def _read(
-    path: Path, name: str, keys: Sequence[Verifier], own: Sequence[Verifier], plan: str, now: Moment
+    path: Path,
+    name: str,
+    keys: Sequence[TrustedKey],
+    own: Sequence[TrustedKey],
+    plan: str,
+    now: Moment,
 ) -> Waiver:
     """Return a waiver that counts.
 
@@ -261,7 +266,7 @@ def _read(
     return Waiver(**fields, key_id=signer.key_id, file=name, sha256=digest)
 
 
-def _signed_by(envelope: dict[str, Any], key: Verifier) -> bool:
+def _signed_by(envelope: dict[str, Any], key: TrustedKey) -> bool:
     try:
         verify_envelope(envelope, [key])
     except EvidenceDamaged:
@@ -269,7 +274,7 @@ def _signed_by(envelope: dict[str, Any], key: Verifier) -> bool:
     return True
 
 
-def _readable(base: Path, paths: Sequence[str]) -> Iterator[Verifier]:
+def _readable(base: Path, paths: Sequence[str]) -> Iterator[TrustedKey]:
     for path in paths:
         try:
             yield load_verifier(base / path)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hdh_migrate.errors import AuthFailed, Exit
 from hdh_migrate.events.adoption import JournalSeen
-from hdh_migrate.pipeline.adopting import Adopt, Tally
+from hdh_migrate.pipeline.adopting import Adopt, AdoptionTally
 from hdh_migrate.pipeline.runner import Runner, summary
 from hdh_migrate.pipeline.tags import mark_of, marks
 from hdh_migrate.results import ledgers
@@ -51,7 +51,9 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
     }
 
 
-def _adopted(turn: Turn, batch: str, bundles: Bundles, journals: Sequence[JournalSeen]) -> Tally:
+def _adopted(
+    turn: Turn, batch: str, bundles: Bundles, journals: Sequence[JournalSeen]
+) -> AdoptionTally:
     """Adopt one batch; when a credential is refused, look once more whether it was renewed."""
     loaded = turn.desk.loaded
     known = marks(loaded.plan.migration, loaded.digest)
@@ -73,7 +75,7 @@ def _adopted(turn: Turn, batch: str, bundles: Bundles, journals: Sequence[Journa
             turn.ctx.progress.note("a credential was renewed; going on")
 
 
-def _told(batch: str, tally: Tally) -> ledgers.AdoptedBatch:
+def _told(batch: str, tally: AdoptionTally) -> ledgers.AdoptedBatch:
     return {
         "batch": batch, "adopted": tally.adopted, "by_bundle": tally.by_bundle,
         "unproved": tally.unproved, "foreign": tally.foreign, "joined": tally.joined,

@@ -15,7 +15,7 @@ from hdh_migrate.errors import Refused, UsageError
 from hdh_migrate.events.batches import BatchAmended, BatchAmending
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.jsonform import ABSENT
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Listed, ObjectInfo, Ruled
 from hdh_migrate.pipeline.amending import Amending, Meaning
 from hdh_migrate.pipeline.binding import Binding, adopt, bindings, keep
@@ -85,7 +85,7 @@ class _Case:
     """One batch, what it is bound to, and what the plan makes of it."""
 
     desk: Desk
-    ledger: Ledger
+    ledger: SqliteLedger
     before: Binding
     after: Binding
     changes: list[Change]
@@ -95,7 +95,7 @@ class _Case:
     objects: list[AmendedObject] = field(default_factory=list)
 
     @classmethod
-    def of(cls, desk: Desk, ledger: Ledger, batch: str) -> _Case:
+    def of(cls, desk: Desk, ledger: SqliteLedger, batch: str) -> _Case:
         """Return the case of a batch, if it may be amended.
 
         Raises:
@@ -221,7 +221,7 @@ def _row(one: Meaning) -> AmendedDataset:
     return row
 
 
-def _demand_open(ledger: Ledger, batch: str) -> None:
+def _demand_open(ledger: SqliteLedger, batch: str) -> None:
     """Demand that consumers do not follow the batch to the target yet.
 
     Raises:

@@ -27,7 +27,7 @@ from hdh_migrate.evidence.signatures.approvals import (
     read_withdrawal,
 )
 from hdh_migrate.evidence.signatures.signing import (
-    Verifier,
+    TrustedKey,
     claims_of,
     pre_authentication_encoding,
 )
@@ -35,8 +35,8 @@ from hdh_migrate.evidence.verifier.outcome import Outcome
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import make_private, whole
 from hdh_migrate.jsonform import OtherForm
-from hdh_migrate.ledger import Ledger
-from hdh_migrate.pipeline.cutover.standing import Standing, standing
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standing
 from hdh_migrate.plan.files import read_bounded
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.reporters import barred
@@ -73,8 +73,8 @@ def subject_here(desk: Desk, batch: str, stage: ApprovalStage) -> Subject:
 
 def subject_of(
     desk: Desk,
-    ledger: Ledger,
-    now: Standing,
+    ledger: SqliteLedger,
+    now: CutoverStanding,
     stage: ApprovalStage,
     root: str | None,
     terms: ConsentTerms | None = None,
@@ -135,7 +135,7 @@ def subject_of_bundle(
     batch: str,
     stage: ApprovalStage,
     bundle: Path,
-    trust: Sequence[Verifier],
+    trust: Sequence[TrustedKey],
     now: Moment,
 ) -> tuple[Subject, list[str]]:
     """Return what an approval is about, from a bundle that is checked whole before.
@@ -288,7 +288,7 @@ def load_envelope(path: Path) -> Mapping[str, Any]:
     return found
 
 
-def kept_approval(desk: Desk, named: str, by: Verifier) -> tuple[str, Mapping[str, Any]]:
+def kept_approval(desk: Desk, named: str, by: TrustedKey) -> tuple[str, Mapping[str, Any]]:
     """Return digest and content of what a key approved, by its file or 8 or more of its digits.
 
     Raises:
@@ -331,7 +331,7 @@ def judgement(
     subject: Subject,
     judge_of_time: Judge,
     *,
-    keys: Sequence[Verifier],
+    keys: Sequence[TrustedKey],
     threshold: int,
     signers: Collection[str] = (),
     withdrawn: Collection[Withdrawal] = (),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hdh_migrate.clocks import Judge, seconds_of
 from hdh_migrate.errors import Exit, Unsupported
 from hdh_migrate.events.objects import CleanupAbort
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import DatasetRow, Upload
 from hdh_migrate.pipeline.uploads import PROBE
 from hdh_migrate.pipeline.work import Route
@@ -65,7 +65,7 @@ def cleanup(desk: Desk, *, older_than: float, execute: bool) -> tuple[Exit, list
 
 
 def _one(
-    judge: Judge, writer: S3Writer, ledger: Ledger, dataset: DatasetRow, route: Route,
+    judge: Judge, writer: S3Writer, ledger: SqliteLedger, dataset: DatasetRow, route: Route,
     older_than: float, *, execute: bool,
 ) -> StaleUploads:  # fmt: skip
     try:
@@ -95,7 +95,7 @@ def _told(dataset: DatasetRow, why_not: str | None) -> StaleUploads:
 
 
 def _stale(
-    judge: Judge, writer: S3Writer, ledger: Ledger, dataset: DatasetRow, route: Route,
+    judge: Judge, writer: S3Writer, ledger: SqliteLedger, dataset: DatasetRow, route: Route,
     older_than: float,
 ) -> Iterator[Stale]:  # fmt: skip
     now = seconds_of(judge.now().earliest)

@@ -9,7 +9,7 @@ from functools import partial
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import CommandFailed, KeyUnavailable, UsageError
 from hdh_migrate.events.cutover import Track
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.cutover.facts import cutover_facts, waits_of
 from hdh_migrate.pipeline.cutover.finalize import finalize as finish
 from hdh_migrate.pipeline.cutover.rehearse import rehearse as play
@@ -23,7 +23,7 @@ from hdh_migrate.pipeline.cutover.scene import (
     Scene,
     Terms,
 )
-from hdh_migrate.pipeline.cutover.standing import FINAL, Standing, standing, standings
+from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStanding, standing, standings
 from hdh_migrate.pipeline.cutover.start import start as go
 from hdh_migrate.plan.cutover import Cutover, SmokeCommand
 from hdh_migrate.plan.leaks import redacted
@@ -32,8 +32,7 @@ from hdh_migrate.plan.pointers import Pointer as PointerSection
 from hdh_migrate.pointers.command import LocalRun
 from hdh_migrate.ports.switching import Pointer
 from hdh_migrate.results.looks import CutoverStatus
-from hdh_migrate.results.switches import Counted, Rehearsed, RolledBack
-from hdh_migrate.results.switches import Cutover as CutoverTold
+from hdh_migrate.results.switches import ConsumerWrites, CutoverFact, Rehearsed, RolledBack
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.binding import bind_recipients
@@ -51,7 +50,7 @@ from hdh_migrate.session.verbs.run import (
     operator,
     self_test,
 )
-from hdh_migrate.session.views.drawer import Drawer
+from hdh_migrate.session.views.drawer import FolderDrawer
 from hdh_migrate.session.views.records import batch_root
 from hdh_migrate.wiring import (
     Services,
@@ -64,7 +63,7 @@ from hdh_migrate.wiring import (
 from hdh_migrate.wiring.chosen import is_rehearsal
 
 
-def start(desk: Desk, batch: str) -> CutoverTold:
+def start(desk: Desk, batch: str) -> CutoverFact:
     """Cut a batch over; started again after any stop it goes on. Returns how it stands.
 
     Raises:
@@ -106,14 +105,14 @@ def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> RolledBack:
                 return {**told, **_told(scene), "lines": lines}
 
 
-def _lines(told: Counted) -> list[str]:
+def _lines(told: ConsumerWrites) -> list[str]:
     if told["names"] is None:
         return []
     with open(told["names"], encoding="utf-8") as file:  # noqa: PTH123 - the drawer's path
         return file.read().splitlines()
 
 
-def finalize(desk: Desk, batch: str, reason: str | None) -> CutoverTold:
+def finalize(desk: Desk, batch: str, reason: str | None) -> CutoverFact:
     """Give rollback up for good.
 
     Raises:
@@ -152,7 +151,7 @@ def rehearse(desk: Desk, batch: str) -> Rehearsed:
         return play(scene)
 
 
-def looks(ledger: Ledger, desk: Desk) -> dict[str, CutoverStatus]:
+def looks(ledger: SqliteLedger, desk: Desk) -> dict[str, CutoverStatus]:
     """Return where each batch's cutover stands and why it waits; without those not planned."""
     planned = [entry.batch for entry in desk.loaded.plan.cutovers]
     if not planned:
@@ -161,7 +160,7 @@ def looks(ledger: Ledger, desk: Desk) -> dict[str, CutoverStatus]:
     return {batch: _look(stories.get((batch, Track.CUTOVER)), held) for batch in planned}
 
 
-def _look(story: Standing | None, held: str | None) -> CutoverStatus:
+def _look(story: CutoverStanding | None, held: str | None) -> CutoverStatus:
     if story is None:
         return {"stage": "not started", "since": None, "waits": None, "held": held,
                 "window_until": None}  # fmt: skip
@@ -265,7 +264,7 @@ def _put_together(
     )
 
 
-def _back(desk: Desk, ledger: Ledger, pointer: Pointer, value: str, batch: str) -> Back:
+def _back(desk: Desk, ledger: SqliteLedger, pointer: Pointer, value: str, batch: str) -> Back:
     return Back(
         ledger=ledger,
         batch=batch,
@@ -347,12 +346,12 @@ def _program(desk: Desk, vault: Vault, section: SmokeCommand, value: str) -> Pro
     return Program(name=section.name, run=run)
 
 
-def drawer_of(desk: Desk) -> Drawer:
+def drawer_of(desk: Desk) -> FolderDrawer:
     """Return where a cutover keeps lists of names and values."""
-    return Drawer(desk.ledger_path.with_name("cutover"))
+    return FolderDrawer(desk.ledger_path.with_name("cutover"))
 
 
-def _told(scene: Scene) -> CutoverTold:
+def _told(scene: Scene) -> CutoverFact:
     return next(
         told
         for told in cutover_facts(scene.ctx.ledger)

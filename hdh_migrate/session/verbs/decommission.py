@@ -12,7 +12,7 @@ from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.signatures.signing import load_verifier
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline import decommission as story
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.standing import standing
@@ -103,7 +103,7 @@ def names_of(desk: Desk, batch: str) -> list[str]:
 
 def proof_lacks(
     desk: Desk,
-    ledger: Ledger,
+    ledger: SqliteLedger,
     judge: Judge,
     section: Decommission,
     bundle: Path | None,
@@ -180,7 +180,7 @@ def _undertaking(
     desk: Desk,
     services: Services,
     ctx: Context,
-    ledger: Ledger,
+    ledger: SqliteLedger,
     entry: Cutover,
     section: Decommission,
     eraser: Eraser | None,

@@ -7,7 +7,7 @@ from pathlib import Path
 from hdh_migrate.errors import UsageError
 from hdh_migrate.events.run import KeyDrilled
 from hdh_migrate.results.keys import Drilled
-from hdh_migrate.sealing.crypt4gh import Envelopes
+from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelopes
 from hdh_migrate.sealing.keys import PrivateKey, PublicKey
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.binding import bound_recipients
@@ -35,7 +35,7 @@ def drill(desk: Desk, key: Path, phrase_from: str | None) -> Drilled:
                 "no recipients are bound yet, so there is nothing that the key must open",
                 hint="run the plan with this version first",
             )
-        Envelopes([PublicKey(bytes.fromhex(raw)) for raw in bound], private).self_test()
+        Crypt4ghEnvelopes([PublicKey(bytes.fromhex(raw)) for raw in bound], private).self_test()
         name = private.public.fingerprint
         before = [at for at, told in ledger.events(KeyDrilled) if told.fingerprint == name]
         ledger.event(KeyDrilled(fingerprint=name, user=operator()))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Exit
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.holding import holder
 from hdh_migrate.pipeline.binding import adopt
 from hdh_migrate.pipeline.fence import refusal
@@ -74,19 +74,19 @@ def forecast(desk: Desk, selected: Sequence[str]) -> DryRun:
 
 
 @contextmanager
-def _kept(desk: Desk) -> Iterator[Ledger | None]:
+def _kept(desk: Desk) -> Iterator[SqliteLedger | None]:
     """Open the ledger of earlier runs for looking; None: no run has begun."""
     if not desk.ledger_path.exists():
         yield None
         return
-    ledger = Ledger.read_only(desk.ledger_path, desk.clock)
+    ledger = SqliteLedger.read_only(desk.ledger_path, desk.clock)
     try:
         yield ledger if ledger.meta("plan_digest") is not None else None
     finally:
         ledger.close()
 
 
-def _demand_bound(desk: Desk, kept: Ledger, services: Services, judge: Judge) -> None:
+def _demand_bound(desk: Desk, kept: SqliteLedger, services: Services, judge: Judge) -> None:
     """Demand that a run could go on with the ledger of earlier ones."""
     loaded = desk.loaded
     name_of(kept)
@@ -97,7 +97,7 @@ def _demand_bound(desk: Desk, kept: Ledger, services: Services, judge: Judge) ->
         bind_recipients(kept, loaded.plan, services.recipients)
 
 
-def _fresh(desk: Desk, kept: Ledger | None) -> Ledger:
+def _fresh(desk: Desk, kept: SqliteLedger | None) -> SqliteLedger:
     """Return a ledger that leaves nothing behind, of the datasets that no run has listed."""
     plan = desk.loaded.plan
     listed = {} if kept is None else {row.name: row.batch for row in kept.datasets() if row.sealed}
@@ -107,7 +107,7 @@ def _fresh(desk: Desk, kept: Ledger | None) -> Ledger:
         for name in batch.datasets
         if listed.get(name) != batch.name
     ]
-    ledger = Ledger.temporary(desk.clock)
+    ledger = SqliteLedger.temporary(desk.clock)
     ledger.start(desk.loaded.digest, desk.loaded.canonical, pairs, diff=changes)
     adopt(ledger)
     ledger.set_meta(RUN_TAG, f"{desk.loaded.digest[:16]}-{secrets.token_hex(6)}")

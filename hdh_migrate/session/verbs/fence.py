@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hdh_migrate.errors import Exit
-from hdh_migrate.pipeline.fence import Known, Standing, against, known, look, plain
+from hdh_migrate.pipeline.fence import FenceStanding, Known, against, known, look, plain
 from hdh_migrate.pipeline.fencing import Fencing, TakeOver
 from hdh_migrate.results.hosts import Fence, Fences
 from hdh_migrate.session.desk import Desk
@@ -83,7 +83,7 @@ def _held(desk: Desk, over: TakeOver | None) -> Iterator[Fencing]:
         yield fencing
 
 
-def _told(bucket: str, standing: Standing | None, own: Known, why: str | None) -> Fence:
+def _told(bucket: str, standing: FenceStanding | None, own: Known, why: str | None) -> Fence:
     shown = None if standing is None else standing.shown
     return {
         "bucket": bucket,

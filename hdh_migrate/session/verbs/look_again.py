@@ -9,7 +9,7 @@ from typing import Literal
 from hdh_migrate.errors import AuthFailed, Exit, Refused
 from hdh_migrate.model import key_text
 from hdh_migrate.pipeline.look_again import Choice, Found, LookAgain
-from hdh_migrate.pipeline.restoring import Decided, Restoring
+from hdh_migrate.pipeline.restoring import DecisionOutcome, Restoring
 from hdh_migrate.pipeline.runner import Runner, summary
 from hdh_migrate.results import moves
 from hdh_migrate.session.desk import Desk
@@ -24,7 +24,7 @@ AGAIN = "hdh-migrate verify PLAN --again"
 
 def look_again(
     desk: Desk, selected: Sequence[str], choice: Choice, *, show_names: bool
-) -> moves.LookedAgain:
+) -> moves.LooksMade:
     """Read verified objects again and tell what the target does not hold any more.
 
     Without a level it is the plan's that is looked at.
@@ -62,7 +62,7 @@ def look_again(
         }
 
 
-def restore(desk: Desk, selected: Sequence[str], ids: Sequence[int] | None) -> moves.Decided:
+def restore(desk: Desk, selected: Sequence[str], ids: Sequence[int] | None) -> moves.DecidedObjects:
     """Keep foreign objects aside and list ours again; None: all that looks have found.
 
     Raises:
@@ -70,7 +70,7 @@ def restore(desk: Desk, selected: Sequence[str], ids: Sequence[int] | None) -> m
         MigrateError: whatever ended it early; the same command goes on.
     """
 
-    def act(story: Restoring, chosen: Sequence[int]) -> Decided:
+    def act(story: Restoring, chosen: Sequence[int]) -> DecisionOutcome:
         return story.restore(chosen)
 
     return _decide(desk, selected, ids, act, write=True, became="restored")
@@ -78,7 +78,7 @@ def restore(desk: Desk, selected: Sequence[str], ids: Sequence[int] | None) -> m
 
 def accept(
     desk: Desk, selected: Sequence[str], ids: Sequence[int] | None, reason: str
-) -> moves.Decided:
+) -> moves.DecidedObjects:
     """Take foreign objects as they are; None: all that looks have found.
 
     Raises:
@@ -86,7 +86,7 @@ def accept(
         MigrateError: whatever ended it early; the same command goes on.
     """
 
-    def act(story: Restoring, chosen: Sequence[int]) -> Decided:
+    def act(story: Restoring, chosen: Sequence[int]) -> DecisionOutcome:
         return story.accept(chosen, reason)
 
     return _decide(desk, selected, ids, act, write=False, became="accepted")
@@ -96,11 +96,11 @@ def _decide(
     desk: Desk,
     selected: Sequence[str],
     ids: Sequence[int] | None,
-    act: Callable[[Restoring, Sequence[int]], Decided],
+    act: Callable[[Restoring, Sequence[int]], DecisionOutcome],
     *,
     write: bool,
     became: Literal["restored", "accepted"],
-) -> moves.Decided:
+) -> moves.DecidedObjects:
     batches = desk.batches(selected)
     with at_work(desk, (f"look-again-{became}",), selected, write=write) as turn:
         _demand_begun(turn)
@@ -159,7 +159,7 @@ def _looked(turn: Turn, batch: str, choice: Choice) -> Found:
 
 def _told(
     turn: Turn, batch: str, choice: Choice, found: Found, verified: int, show_names: bool
-) -> moves.Look:
+) -> moves.BatchLook:
     kinds: dict[int, Literal["gone", "damaged", "replaced", "unread"]] = {
         **dict.fromkeys(found.gone, "gone"),
         **dict.fromkeys(found.damaged, "damaged"),

@@ -17,7 +17,7 @@ from hdh_migrate.evidence.lines.statement import STATEMENT
 from hdh_migrate.evidence.signatures.signing import STATEMENT_TYPE
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.jsonform import ABSENT
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.results.hosts import Probed, ProbeIntention, ProbeRecord
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import gate
@@ -145,7 +145,7 @@ def _bench(
     )  # fmt: skip
 
 
-def _sweep(desk: Desk, endpoint: S3Endpoint, ledger: Ledger) -> int:
+def _sweep(desk: Desk, endpoint: S3Endpoint, ledger: SqliteLedger) -> int:
     """Remove what earlier probes of this ledger left behind; return how many had left anything."""
     here = endpoint_of(desk.loaded.plan, desk.loaded.base)
     open_ = {
@@ -165,7 +165,7 @@ def _sweep(desk: Desk, endpoint: S3Endpoint, ledger: Ledger) -> int:
 
 
 def _observed(
-    desk: Desk, bench: Bench, ledger: Ledger, endpoint: S3Endpoint, swept: int
+    desk: Desk, bench: Bench, ledger: SqliteLedger, endpoint: S3Endpoint, swept: int
 ) -> ProbeRecord:
     look(bench)
     plan = desk.loaded.plan

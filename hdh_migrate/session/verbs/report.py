@@ -14,8 +14,8 @@ from hdh_migrate.evidence.bundle import write_bundle
 from hdh_migrate.evidence.lines.facts import Facts
 from hdh_migrate.evidence.signatures.checkpoint import Watched, parse, sidecar, signed, taken, write
 from hdh_migrate.evidence.signatures.signing import Signer
-from hdh_migrate.ledger import Ledger
-from hdh_migrate.results.proofs import Bundle, Checkpoint
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.results.proofs import BundleFact, CheckpointFact
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import keyring
 from hdh_migrate.session.policy.contents import demand_known
@@ -35,7 +35,7 @@ STATEMENTS = "statements.jsonl"
 CHECKPOINTS = "checkpoints.jsonl"
 
 
-def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> Bundle:
+def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> BundleFact:
     """Write a bundle of everything the ledger knows and return what it came to.
 
     `names` is a form of `names.FORMS`: "plain", or "keyed" for a bundle that outsiders may read.
@@ -102,7 +102,7 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> Bundl
     }
 
 
-def _facts(desk: Desk, ledger: Ledger, signer: Signer | None) -> Facts:
+def _facts(desk: Desk, ledger: SqliteLedger, signer: Signer | None) -> Facts:
     """Return what the statement tells.
 
     Raises:
@@ -135,7 +135,7 @@ def _take_openings(desk: Desk) -> None:
             pass  # to open it is all
 
 
-def _checkpoint(desk: Desk, folder: Path, journal: Watched, signer: Signer) -> Checkpoint:
+def _checkpoint(desk: Desk, folder: Path, journal: Watched, signer: Signer) -> CheckpointFact:
     """Sign the journal's checkpoint, write it beside the bundle and return it as JSON."""
     made = journal.checkpoint(desk.loaded.plan.migration)
     note = signed(made, signer)

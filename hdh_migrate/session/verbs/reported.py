@@ -19,7 +19,7 @@ from hdh_migrate.evidence.signatures.checkpoint import sidecar
 from hdh_migrate.evidence.signatures.stamps import stamp_of
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import whole
-from hdh_migrate.results.proofs import Report
+from hdh_migrate.results.proofs import ReportFact
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.sound import sound_ledger
 from hdh_migrate.session.policy.timekeeping import offline
@@ -45,7 +45,7 @@ QUIET_MAX = 1_000
 """So many events of runs that did nothing, and there is something to tell."""
 
 
-def report_at_end(desk: Desk, out: Path | None) -> tuple[Report, bool]:
+def report_at_end(desk: Desk, out: Path | None) -> tuple[ReportFact, bool]:
     """Write a stamped report, or return the last one; also say whether it was written now.
 
     With `out` the last one counts only if it lies there; what else does is put aside.
@@ -63,11 +63,11 @@ def report_at_end(desk: Desk, out: Path | None) -> tuple[Report, bool]:
     return told, True
 
 
-def _last(desk: Desk, out: Path | None) -> Report | None:
+def _last(desk: Desk, out: Path | None) -> ReportFact | None:
     """Return the last report, if it is where it was put and there is nothing to add to it."""
     try:
         kept = json.loads(desk.ledger_path.with_name(LAST).read_bytes())
-        report, folder = cast("Report", kept["report"]), Path(kept["report"]["folder"])
+        report, folder = cast("ReportFact", kept["report"]), Path(kept["report"]["folder"])
         if out is not None and folder.resolve() != out.resolve():
             return None
         statement = _statement(folder)
@@ -88,7 +88,7 @@ def _last(desk: Desk, out: Path | None) -> Report | None:
     return report
 
 
-def _lacks(desk: Desk, folder: Path, report: Report) -> bool:
+def _lacks(desk: Desk, folder: Path, report: ReportFact) -> bool:
     """Say whether what stands beside a bundle, or would be added to it, is missing."""
     if report["checkpoint"] is not None and not sidecar(folder).is_file():
         return True
@@ -121,6 +121,6 @@ def _stands(desk: Desk) -> str:
     )
 
 
-def _keep(desk: Desk, report: Report) -> None:
+def _keep(desk: Desk, report: ReportFact) -> None:
     told = {"report": report, "stands": _stands(desk)}
     whole(desk.ledger_path.with_name(LAST), canonical_json(told), replace=True)

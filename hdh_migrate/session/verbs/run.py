@@ -18,7 +18,7 @@ from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Exit, KeyUnavailable, LedgerDamaged, Refused
 from hdh_migrate.events.run import ExchangeTotal, LedgerNamed, RunEnded, RunStarted
 from hdh_migrate.jsonform import ABSENT
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Problem, Step
 from hdh_migrate.pipeline.binding import adopt
 from hdh_migrate.pipeline.context import Context, Engines
@@ -180,7 +180,7 @@ def at_work(
 def fenced_for(
     desk: Desk,
     opened: Sequence[Services],
-    ledger: Ledger,
+    ledger: SqliteLedger,
     selected: Sequence[str],
     *,
     write: bool,
@@ -195,7 +195,7 @@ def fenced_for(
 @contextmanager
 def held_ledger(
     desk: Desk, judge: Judge, *, newest: bool = True, known: Sequence[Path] = ()
-) -> Iterator[Ledger]:
+) -> Iterator[SqliteLedger]:
     """Open the ledger for a verb: bound to the plan, with openings taken in that it lacked.
 
     Raises:
@@ -209,7 +209,7 @@ def held_ledger(
 @contextmanager
 def bound_ledger(
     desk: Desk, judge: Judge, *, newest: bool = True, known: Sequence[Path] = ()
-) -> Iterator[Ledger]:
+) -> Iterator[SqliteLedger]:
     """Open the ledger, bound to the plan; openings are left for whoever comes next.
 
     Raises:
@@ -223,7 +223,7 @@ def bound_ledger(
 
 
 @contextmanager
-def journal_of(desk: Desk, judge: Judge) -> Iterator[Ledger]:
+def journal_of(desk: Desk, judge: Judge) -> Iterator[SqliteLedger]:
     """Open the ledger for journalling, with the openings; that binds it to no plan."""
     with _writable(desk, judge) as ledger:
         take_in(ledger, desk.ledger_path)
@@ -231,12 +231,12 @@ def journal_of(desk: Desk, judge: Judge) -> Iterator[Ledger]:
 
 
 @contextmanager
-def _writable(desk: Desk, judge: Judge) -> Iterator[Ledger]:
+def _writable(desk: Desk, judge: Judge) -> Iterator[SqliteLedger]:
     """Open the ledger and let go of it in the end; nobody else opens one for writing.
 
     From then on the judge follows its journal, and dates it.
     """
-    ledger = Ledger.open(desk.ledger_path, judge.dating())
+    ledger = SqliteLedger.open(desk.ledger_path, judge.dating())
     judge.journal = ledger.last_at
     try:
         yield ledger
@@ -254,7 +254,7 @@ class Turn:
     desk: Desk
     opened: list[Services]
     """The services with each credential there was; the newest, which is in use, last."""
-    ledger: Ledger
+    ledger: SqliteLedger
     judge: Judge
     """Whose witnesses are those of the newest services."""
     fencing: Fencing | None = None
@@ -307,7 +307,7 @@ class Turn:
         self.ledger.commit()
 
 
-def bind(desk: Desk, ledger: Ledger) -> None:
+def bind(desk: Desk, ledger: SqliteLedger) -> None:
     """Bind a ledger to the plan, or to the plan as it was changed since.
 
     Raises:
@@ -338,7 +338,7 @@ def bind(desk: Desk, ledger: Ledger) -> None:
     ledger.commit()
 
 
-def name_of(ledger: Ledger) -> str | None:
+def name_of(ledger: SqliteLedger) -> str | None:
     """Return the ledger's name, None before it has one.
 
     Raises:
@@ -387,7 +387,9 @@ def unmet(desk: Desk) -> list[Problem]:
     return missing(plan, probe_facts(desk.state_dir, plan, desk.loaded.base))
 
 
-def _announce(desk: Desk, ledger: Ledger, steps: Sequence[str], selected: Sequence[str]) -> None:
+def _announce(
+    desk: Desk, ledger: SqliteLedger, steps: Sequence[str], selected: Sequence[str]
+) -> None:
     ledger.event(
         RunStarted(
             plan_digest=desk.loaded.digest,

@@ -21,10 +21,10 @@ from hdh_migrate.evidence.signatures.stamps import (
 )
 from hdh_migrate.evidence.verifier.stamp import LARGEST_STAMP
 from hdh_migrate.plan.fields import is_loopback
-from hdh_migrate.results.proofs import Report, Stamped, Unstamped
+from hdh_migrate.results.proofs import ReportFact, Stamped, Unstamped
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.verbs.report import write_report
-from hdh_migrate.transport import Tls, Transport
+from hdh_migrate.transport import TlsTrust, Transport
 from hdh_migrate.wiring.trust import trust_of
 
 NONCE_BITS = 64
@@ -33,7 +33,7 @@ Ask = Callable[[str, bytes], bytes]
 """Sends a request to an address and returns the answer."""
 
 
-def write_stamped_report(desk: Desk, out: Path | None, *, names: str = "plain") -> Report:
+def write_stamped_report(desk: Desk, out: Path | None, *, names: str = "plain") -> ReportFact:
     """Write a report, with plain or keyed names, and ask the plan's authority to stamp it.
 
     `stamp` in what is returned: None when the plan names no authority; without an answer only its
@@ -98,7 +98,7 @@ def stamp(folder: Path, url: str, roots: Roots, *, nonce: int, ask: Ask | None =
     return add_stamp(folder, answer, roots, nonce)
 
 
-def asked(url: str, query: bytes, *, tls: Tls | None = None) -> bytes:
+def asked(url: str, query: bytes, *, tls: TlsTrust | None = None) -> bytes:
     """Send a request to an authority by HTTP and return its answer, unread but bounded.
 
     No redirect is followed and no proxy of this machine is used; a stalled answer is given up.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.holding import holder
 from hdh_migrate.results.looks import Work
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.views.last_run import last_run
 
 
-def work_of(desk: Desk, ledger: Ledger) -> Work:
+def work_of(desk: Desk, ledger: SqliteLedger) -> Work:
     """Return who holds the ledger, and what is known of the last run; disturbs nobody.
 
     Raises:
@@ -38,7 +38,7 @@ def work_of(desk: Desk, ledger: Ledger) -> Work:
     return told
 
 
-def _last_word(ledger: Ledger) -> str | None:
+def _last_word(ledger: SqliteLedger) -> str | None:
     words = [ledger.last_at(), *(one.at for one in ledger.samples()[-1:])]
     return max((word for word in words if word is not None), default=None)
 

@@ -11,7 +11,7 @@ from typing import TextIO
 from hdh_migrate.folders import make_private, writing
 
 
-class Drawer:
+class FolderDrawer:
     """Keeps them in one folder; see `pipeline.cutover.scene.Drawer`."""
 
     def __init__(self, folder: Path) -> None:

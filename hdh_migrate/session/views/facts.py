@@ -12,9 +12,16 @@ from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import PlanInvalid
 from hdh_migrate.events.batches import BatchAmended
 from hdh_migrate.events.run import ExchangeTotal, KeyDrilled, RunEnded, RunStarted
-from hdh_migrate.evidence.lines.facts import Counts, DatasetFacts, Endpoint, Facts, Loss, StepPace
+from hdh_migrate.evidence.lines.facts import (
+    DatasetFacts,
+    Endpoint,
+    Facts,
+    Loss,
+    ObjectCounts,
+    StepPace,
+)
 from hdh_migrate.jsonform import ABSENT
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import ObjectInfo, State
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.look_again import look_facts
@@ -48,7 +55,7 @@ PACE_BINS = 60
 _PACES = {"transfer": "sent", "verify": "verified"}
 
 
-def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
+def facts_of(desk: Desk, ledger: SqliteLedger, previous: str | None) -> Facts:
     """Return the facts of a report; `previous` is the digest of the statement before it.
 
     Raises:
@@ -107,12 +114,12 @@ def facts_of(desk: Desk, ledger: Ledger, previous: str | None) -> Facts:
     )
 
 
-def _counts(ledger: Ledger, dataset: int) -> Counts:
+def _counts(ledger: SqliteLedger, dataset: int) -> ObjectCounts:
     tally = ledger.tally(dataset, *State)
-    return Counts(objects=tally.objects, bytes=tally.size)
+    return ObjectCounts(objects=tally.objects, bytes=tally.size)
 
 
-def _recipients(desk: Desk, ledger: Ledger) -> tuple[str, ...]:
+def _recipients(desk: Desk, ledger: SqliteLedger) -> tuple[str, ...]:
     """Return for whom everything was sealed: as the journal tells, not the files of today."""
     seal = desk.loaded.plan.seal
     if not seal.encrypts:
@@ -123,7 +130,7 @@ def _recipients(desk: Desk, ledger: Ledger) -> tuple[str, ...]:
     return tuple(PublicKey.load(desk.loaded.base / path).fingerprint for path in seal.recipients)
 
 
-def _proved(ledger: Ledger) -> Iterator[dict[str, str]]:
+def _proved(ledger: SqliteLedger) -> Iterator[dict[str, str]]:
     """Give when each recipient's key was last seen to open what is sealed for it."""
     last = {told.fingerprint: at for at, told in ledger.events(KeyDrilled)}
     for name in map(fingerprint_of, bound_recipients(ledger) or ()):
@@ -131,7 +138,7 @@ def _proved(ledger: Ledger) -> Iterator[dict[str, str]]:
             yield {"recipient": name, "at": last[name]}
 
 
-def _endpoints(desk: Desk, ledger: Ledger) -> tuple[Endpoint, ...]:
+def _endpoints(desk: Desk, ledger: SqliteLedger) -> tuple[Endpoint, ...]:
     plan = desk.loaded.plan
     told = [entry for _, ended in ledger.events(RunEnded) for entry in ended.traffic]
     return (
@@ -181,7 +188,7 @@ def _attestation(desk: Desk) -> dict[str, Any] | None:
     }
 
 
-def _losses(desk: Desk, ledger: Ledger) -> Iterator[Loss]:
+def _losses(desk: Desk, ledger: SqliteLedger) -> Iterator[Loss]:
     """Say, where it applies, what the target cannot hold beside sealed bytes."""
     limits = limits_of(desk.loaded.plan, desk.loaded.base)
     for row in ledger.datasets():
@@ -200,7 +207,7 @@ def _losses(desk: Desk, ledger: Ledger) -> Iterator[Loss]:
                 )
 
 
-def _paces(ledger: Ledger) -> Iterator[StepPace]:
+def _paces(ledger: SqliteLedger) -> Iterator[StepPace]:
     """Slice the time between a step's first and last receipt, and add up what came in each."""
     for step, kind in _PACES.items():
         period = ledger.period(kind)
@@ -216,11 +223,11 @@ def _paces(ledger: Ledger) -> Iterator[StepPace]:
             bins[slot][1] += size
         yield StepPace(
             step=step, started=period[0], ended=period[1], seconds=round(seconds, 3),
-            bins=tuple(Counts(*slot) for slot in bins),
+            bins=tuple(ObjectCounts(*slot) for slot in bins),
         )  # fmt: skip
 
 
-def _clock_offsets(ledger: Ledger) -> dict[str, float]:
+def _clock_offsets(ledger: SqliteLedger) -> dict[str, float]:
     """Return by how many seconds our clock was ahead of each endpoint's, as last seen."""
     return {
         entry.endpoint: entry.clock_offset

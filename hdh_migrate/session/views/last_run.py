@@ -47,7 +47,7 @@ class LastRun:
 
 
 @dataclass(slots=True, kw_only=True)
-class Telling:
+class LastRunWriter:
     """Writes the file; that it cannot be written stops no run."""
 
     desk: Desk
@@ -78,9 +78,9 @@ class Telling:
 
 
 @contextmanager
-def telling(desk: Desk, steps: Sequence[str], batches: Sequence[str]) -> Iterator[Telling]:
+def telling(desk: Desk, steps: Sequence[str], batches: Sequence[str]) -> Iterator[LastRunWriter]:
     """Tell of a run, whatever ends it; its `code` is how it ends when nothing is raised."""
-    told = Telling(desk=desk, run=LastRun(pid=os.getpid(), steps=steps, batches=batches))
+    told = LastRunWriter(desk=desk, run=LastRun(pid=os.getpid(), steps=steps, batches=batches))
     try:
         yield told
     except LedgerLocked:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hdh_migrate.events.inventory import InventorySealed
 from hdh_migrate.events.objects import ObjectsVerified
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import State
 from hdh_migrate.pipeline.excused import Waivers
 from hdh_migrate.pipeline.look_again import look_facts
@@ -16,7 +16,7 @@ from hdh_migrate.pipeline.runner import BatchOrder
 
 
 def finished(
-    ledger: Ledger, batches: Sequence[BatchOrder], selected: Sequence[str], waivers: Waivers
+    ledger: SqliteLedger, batches: Sequence[BatchOrder], selected: Sequence[str], waivers: Waivers
 ) -> list[str]:
     """Return the names of the chosen batches in which nothing is left to do."""
     return [
@@ -26,13 +26,13 @@ def finished(
     ]
 
 
-def _is_finished(ledger: Ledger, batch: str, waivers: Waivers) -> bool:
+def _is_finished(ledger: SqliteLedger, batch: str, waivers: Waivers) -> bool:
     rows = ledger.datasets(batch)
     done = sum(ledger.tally(row.id, State.VERIFIED).objects for row in rows)
     return done > 0 and lack(ledger, batch, waivers) is None
 
 
-def since_when(ledger: Ledger, batches: Sequence[str]) -> list[str]:
+def since_when(ledger: SqliteLedger, batches: Sequence[str]) -> list[str]:
     """Return a line for each finished batch: a run of it looks at neither side again."""
     if not batches:
         return []

@@ -9,7 +9,7 @@ from typing import Any, Final
 from hdh_migrate import codes
 from hdh_migrate.codes import Severity
 from hdh_migrate.errors import Exit, UsageError
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import DatasetRow, State
 from hdh_migrate.results.looks import Cause, Causes, ObjectLine
 from hdh_migrate.session.desk import Desk
@@ -19,7 +19,7 @@ _GRAVITY: Final = (Severity.BLOCKER, Severity.FINDING, Severity.NOTE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ObjectFilter:
     """Which objects are asked for; of what is not named, any."""
 
     states: Sequence[str] = ()
@@ -28,7 +28,9 @@ class Wanted:
     batches: Sequence[str] = ()
 
 
-def objects(desk: Desk, wanted: Wanted, *, show_names: bool = False) -> Iterator[list[ObjectLine]]:
+def objects(
+    desk: Desk, wanted: ObjectFilter, *, show_names: bool = False
+) -> Iterator[list[ObjectLine]]:
     """Give the objects that are wanted, by dataset and key, portion by portion.
 
     Raises:
@@ -59,14 +61,14 @@ def objects(desk: Desk, wanted: Wanted, *, show_names: bool = False) -> Iterator
         ledger.close()
 
 
-def _codes(ledger: Ledger, wanted: Wanted) -> set[str]:
+def _codes(ledger: SqliteLedger, wanted: ObjectFilter) -> set[str]:
     there = [str(code) for code in codes.told()]
     if set(wanted.codes) - set(there):  # perhaps another version of this software found it
         there += sorted({found["code"] for found in ledger.findings()} - set(there))
     return _known("code", wanted.codes, there)
 
 
-def _datasets(ledger: Ledger, wanted: Wanted) -> list[DatasetRow]:
+def _datasets(ledger: SqliteLedger, wanted: ObjectFilter) -> list[DatasetRow]:
     rows = sorted(ledger.datasets(), key=lambda row: row.name)
     named = _known("dataset", wanted.datasets, [row.name for row in rows])
     return [

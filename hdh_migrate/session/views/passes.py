@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from hdh_migrate.codes import Code, Severity
 from hdh_migrate.errors import UsageError
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Tally
-from hdh_migrate.pipeline.refresh import Difference, Pass, passes
+from hdh_migrate.pipeline.refresh import Pass, PassDifference, passes
 from hdh_migrate.results import Amount
 from hdh_migrate.results.moves import EarlierPass, RefreshFound, RefreshPass
 
@@ -16,7 +16,7 @@ BEFORE = 10
 """Earlier passes that are told of."""
 
 
-def told_of_passes(ledger: Ledger, done: Sequence[Pass]) -> list[RefreshPass]:
+def told_of_passes(ledger: SqliteLedger, done: Sequence[Pass]) -> list[RefreshPass]:
     """Return passes with those before them: whether a source comes to rest shows beside these."""
     known = passes(ledger) if done else {}
     told: list[RefreshPass] = []
@@ -55,7 +55,7 @@ def demand_failures(codes: Sequence[str]) -> None:
         raise UsageError(f"{code}: no object fails with it, so there is nothing to try again")
 
 
-def _found(found: Difference) -> RefreshFound:
+def _found(found: PassDifference) -> RefreshFound:
     return {
         "new": _amount(found.new),
         "changed": _amount(found.changed),

@@ -9,13 +9,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hdh_migrate.codes import Severity
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Arrived, DatasetRow, Grouped, Sample, State, Step, Tally
 from hdh_migrate.pipeline.excused import Waived, excused, nothing_waived
 from hdh_migrate.pipeline.pacing import LATELY_SECONDS, Rate, measured, seconds_left
 from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.results import Amount
-from hdh_migrate.results.looks import Amounts, Listed, Moved, Pace, Span, StepsStatus, StepState
+from hdh_migrate.results.looks import (
+    Amounts,
+    InventoryProgress,
+    PaceFact,
+    SecondsRange,
+    StepProgress,
+    StepsStatus,
+    StepState,
+)
 
 FRESH_SECONDS = 15.0
 """A step that was sampled so lately is under way."""
@@ -27,7 +35,7 @@ REACHED = {Step.TRANSFER: (State.SENT, State.VERIFIED), Step.VERIFY: (State.VERI
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class LedgerMoment:
     """One moment of a ledger: all that is told of progress."""
 
     rows: Sequence[DatasetRow]
@@ -43,7 +51,7 @@ class Seen:
     """The clock of the samples; None when nobody works, so that no pace is of now."""
 
     @classmethod
-    def of(cls, ledger: Ledger, now: float | None, waived: Waived) -> Seen:
+    def of(cls, ledger: SqliteLedger, now: float | None, waived: Waived) -> LedgerMoment:
         """Look once; findings are gone through only where something failed and may be waived."""
         rows = ledger.datasets()
         return cls(
@@ -75,10 +83,10 @@ class Seen:
         return 0 <= self.now - last.seconds < FRESH_SECONDS
 
 
-class Progress:
+class BatchProgress:
     """One batch of the plan in what was seen."""
 
-    def __init__(self, seen: Seen, name: str, waits: Sequence[str]) -> None:
+    def __init__(self, seen: LedgerMoment, name: str, waits: Sequence[str]) -> None:
         self._seen, self.name, self.waits = seen, name, list(waits)
         self._rows = [row for row in seen.rows if row.batch == name]
         self._closed = bool(self._rows) and all(row.sealed for row in self._rows)
@@ -126,7 +134,7 @@ class Progress:
             "verify": {**self._moved(Step.VERIFY, reading.size), "reading": amount_of(reading)},
         }  # fmt: skip
 
-    def _inventory(self) -> Listed:
+    def _inventory(self) -> InventoryProgress:
         everything, refused = self.sum(*State), self.sum(State.REFUSED)
         begun = any(row.sealed or row.pages for row in self._rows)
         state: StepState = "begun" if begun else "not begun"
@@ -141,7 +149,7 @@ class Progress:
             "bytes": everything.size,
         }
 
-    def _moved(self, step: Step, parts: int) -> Moved:
+    def _moved(self, step: Step, parts: int) -> StepProgress:
         of, failed = self.sum(*TO_MOVE, *FAILED, State.VERIFIED), self.sum(*FAILED)
         reached = self.sum(*REACHED[step]) + Tally(size=parts)
         left = Tally(
@@ -169,7 +177,7 @@ class Progress:
             return "held back"
         return "begun" if begun else "not begun"
 
-    def _pace(self, step: Step, left: Tally) -> Pace:
+    def _pace(self, step: Step, left: Tally) -> PaceFact:
         mine = [one for one in self._seen.samples if (one.batch, one.step) == (self.name, step)]
         lately = measured(mine, lately=LATELY_SECONDS)
         if not self._seen.fresh(self.name, step) or lately is None:
@@ -185,7 +193,9 @@ class Progress:
         }
 
 
-def _let_go(ledger: Ledger, rows: Sequence[DatasetRow], waived: Waived) -> Mapping[int, Tally]:
+def _let_go(
+    ledger: SqliteLedger, rows: Sequence[DatasetRow], waived: Waived
+) -> Mapping[int, Tally]:
     return ledger.tallied(excused(ledger, rows, lambda: waived))
 
 
@@ -201,19 +211,19 @@ def batch_state(steps: StepsStatus) -> StepState:
     return states[-1]
 
 
-def progress_of(seen: Seen, batches: Sequence[BatchOrder]) -> list[Progress]:
+def progress_of(seen: LedgerMoment, batches: Sequence[BatchOrder]) -> list[BatchProgress]:
     """Return every batch of a plan, in its order, each with why no run moves it now."""
-    found: dict[str, Progress] = {}
+    found: dict[str, BatchProgress] = {}
     for batch in batches:
         waits = [
             *(line for need in batch.needs for line in _unmet(batch.name, found[need])),
             *_blocked(seen, batch.name),
         ]
-        found[batch.name] = Progress(seen, batch.name, waits)
+        found[batch.name] = BatchProgress(seen, batch.name, waits)
     return list(found.values())
 
 
-def _unmet(batch: str, need: Progress) -> list[str]:
+def _unmet(batch: str, need: BatchProgress) -> list[str]:
     left = need.unverified
     if left is None:
         return [f"batch {batch} needs batch {need.name}, of which not everything is listed yet"]
@@ -222,7 +232,7 @@ def _unmet(batch: str, need: Progress) -> list[str]:
     return []
 
 
-def _blocked(seen: Seen, batch: str) -> list[str]:
+def _blocked(seen: LedgerMoment, batch: str) -> list[str]:
     count = sum(
         cause.many
         for cause in seen.causes
@@ -251,7 +261,7 @@ def _sum(amounts: Sequence[Amount]) -> Amount:
     }
 
 
-def eta_of(seen: Seen, batches: Sequence[Progress]) -> Span | None:
+def eta_of(seen: LedgerMoment, batches: Sequence[BatchProgress]) -> SecondsRange | None:
     """Return how long it takes until all is verified, at the pace that was measured last.
 
     None when nobody works, something is not listed yet, or no pace is known.
@@ -271,14 +281,14 @@ def eta_of(seen: Seen, batches: Sequence[Progress]) -> Span | None:
     return {"low": sum(one["low"] for one in known), "high": sum(one["high"] for one in known)}
 
 
-def rates_of(seen: Seen, step: str) -> list[Rate]:
+def rates_of(seen: LedgerMoment, step: str) -> list[Rate]:
     """Return the pace of a step lately, and over all samples that are kept."""
     mine = [one for one in seen.samples if one.step == step]
     found = (measured(mine, lately=LATELY_SECONDS), measured(mine))
     return [one for one in found if one is not None]
 
 
-def span_of(left: Tally, rates: Sequence[Rate]) -> Span | None:
+def span_of(left: Tally, rates: Sequence[Rate]) -> SecondsRange | None:
     """Return how long what is left may take, in whole seconds."""
     found = seconds_left(left, rates)
     return None if found is None else {"low": round(found[0]), "high": round(found[1])}

@@ -9,7 +9,7 @@ from hdh_migrate.codes import Code
 from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.evidence.lines.records import manifest_line
 from hdh_migrate.fixity import MerkleTree, leaf_digest
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import VANISHED, State, Step, Verdict
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.session.desk import Desk
@@ -23,7 +23,7 @@ _RULES = {
 _LATER = ("sha256", "stored_size", "stored_sha256", "etag", "level", "verified_at")
 
 
-def batch_root(desk: Desk, ledger: Ledger, batch: str) -> str:
+def batch_root(desk: Desk, ledger: SqliteLedger, batch: str) -> str:
     """Return the RFC 9162 root over a batch's manifest lines: what approvals of it are bound to.
 
     The same root stands in a bundle's statement, under `batches`.
@@ -34,7 +34,7 @@ def batch_root(desk: Desk, ledger: Ledger, batch: str) -> str:
     return tree.root()
 
 
-def records(desk: Desk, ledger: Ledger, batch: str | None = None) -> Iterator[dict[str, Any]]:
+def records(desk: Desk, ledger: SqliteLedger, batch: str | None = None) -> Iterator[dict[str, Any]]:
     """Return the manifest's records of one batch, or of all, in the manifest's order."""
     routes = routes_of(desk.loaded.plan)
     for dataset in sorted(ledger.datasets(batch), key=lambda row: row.name):
@@ -69,7 +69,7 @@ def _record(dataset: str, route: Route, row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def exclusions(desk: Desk, ledger: Ledger) -> Iterator[dict[str, Any]]:
+def exclusions(desk: Desk, ledger: SqliteLedger) -> Iterator[dict[str, Any]]:
     """Return every object that the plan leaves behind, with its rule and reason."""
     globs = {
         dataset.name: {
@@ -95,7 +95,7 @@ def exclusions(desk: Desk, ledger: Ledger) -> Iterator[dict[str, Any]]:
                 }
 
 
-def findings(ledger: Ledger) -> Iterator[dict[str, Any]]:
+def findings(ledger: SqliteLedger) -> Iterator[dict[str, Any]]:
     """Return every open finding, oldest first."""
     for found in ledger.findings():
         yield {

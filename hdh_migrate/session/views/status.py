@@ -8,7 +8,7 @@ from typing import Any
 
 from hdh_migrate.clocks import Moment
 from hdh_migrate.errors import KeyUnavailable
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Grouped, State
 from hdh_migrate.pipeline.excused import Waived, nothing_waived
 from hdh_migrate.pipeline.runner import BatchOrder
@@ -24,8 +24,8 @@ from hdh_migrate.session.policy.changing import bears
 from hdh_migrate.session.policy.excuses import excuses
 from hdh_migrate.session.views.at_work import work_of
 from hdh_migrate.session.views.progress import (
-    Progress,
-    Seen,
+    BatchProgress,
+    LedgerMoment,
     amount_of,
     batch_state,
     eta_of,
@@ -51,7 +51,7 @@ def status(desk: Desk, selected: Sequence[str] = (), *, show_names: bool = False
 
 
 def _status(
-    ledger: Ledger,
+    ledger: SqliteLedger,
     desk: Desk,
     batches: Sequence[BatchOrder],
     selected: Sequence[str],
@@ -60,7 +60,7 @@ def _status(
 ) -> Status:
     work = work_of(desk, ledger)
     at, waived = desk.clock.now(), _waived(desk, ledger)
-    seen = Seen.of(ledger, desk.clock.monotonic() if work["alive"] else None, waived)
+    seen = LedgerMoment.of(ledger, desk.clock.monotonic() if work["alive"] else None, waived)
     chosen = [one for one in progress_of(seen, batches) if not selected or one.name in selected]
     planned = _cutovers(ledger, desk)
     told = [_batch(one, planned.get(one.name)) for one in chosen]
@@ -83,7 +83,7 @@ def _status(
     return found
 
 
-def _cutovers(ledger: Ledger, desk: Desk) -> dict[str, CutoverStatus]:
+def _cutovers(ledger: SqliteLedger, desk: Desk) -> dict[str, CutoverStatus]:
     if not desk.loaded.plan.cutovers:
         return {}
     from hdh_migrate.session.verbs import cutover  # much, and only for a plan that has one
@@ -91,7 +91,7 @@ def _cutovers(ledger: Ledger, desk: Desk) -> dict[str, CutoverStatus]:
     return cutover.looks(ledger, desk)
 
 
-def _waived(desk: Desk, ledger: Ledger) -> Waived:
+def _waived(desk: Desk, ledger: SqliteLedger) -> Waived:
     """Return what says whether a finding is waived; nothing is, when waivers cannot be judged."""
     try:
         return excuses(desk.loaded, ledger, Moment.at(desk.clock.now()))
@@ -99,7 +99,7 @@ def _waived(desk: Desk, ledger: Ledger) -> Waived:
         return nothing_waived
 
 
-def _held_against(ledger: Ledger, causes: list[Grouped], waived: Waived) -> list[Grouped]:
+def _held_against(ledger: SqliteLedger, causes: list[Grouped], waived: Waived) -> list[Grouped]:
     """Return the causes without what is waived; goes through findings only where waivers are."""
     if waived is nothing_waived:
         return causes
@@ -114,7 +114,7 @@ def _held_against(ledger: Ledger, causes: list[Grouped], waived: Waived) -> list
     return [one for one in left if one.many]
 
 
-def _batch(one: Progress, switched: CutoverStatus | None) -> BatchStatus:
+def _batch(one: BatchProgress, switched: CutoverStatus | None) -> BatchStatus:
     steps = one.steps()
     return {
         "batch": one.name,
@@ -138,7 +138,7 @@ def _group(cause: Grouped) -> FindingGroup:
     }
 
 
-def _named(ledger: Ledger, selected: Sequence[str]) -> list[NamedFinding]:
+def _named(ledger: SqliteLedger, selected: Sequence[str]) -> list[NamedFinding]:
     return [
         _with_name(found)
         for found in ledger.findings()

@@ -13,7 +13,7 @@ from hdh_migrate.clocks import seconds_of
 from hdh_migrate.codes import Severity, exit_of
 from hdh_migrate.errors import Exit
 from hdh_migrate.model import Grouped
-from hdh_migrate.results.looks import BatchStatus, Checked, Status, Work
+from hdh_migrate.results.looks import BatchStatus, MonitorVerdict, Status, Work
 from hdh_migrate.session.views.at_work import was_killed
 
 MEANINGS: Final = {
@@ -37,7 +37,7 @@ _RESUMABLE: Final = (Exit.OK, Exit.FINDINGS, Exit.STOPPED, Exit.INTERRUPTED)
 _STANDING: Final = (Exit.AUTH, Exit.DAMAGED)
 
 
-def verdict(told: Status, causes: Sequence[Grouped]) -> Checked:
+def verdict(told: Status, causes: Sequence[Grouped]) -> MonitorVerdict:
     """Return the exit code of `status --check` and why, the gravest first; 0: nothing to do."""
     found = [
         *_of_the_run(told["run"], told["at"]),

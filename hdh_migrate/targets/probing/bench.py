@@ -38,7 +38,7 @@ class CannotBegin(Unclear):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class HostAnswer:
     """What the host said to one request; `data` is botocore's parse where botocore asked."""
 
     status: int
@@ -118,15 +118,15 @@ class Bench:
 
     def put(
         self, key: str, body: bytes = b"probe", *, sha256: str | None = None, **headers: str
-    ) -> Answer:
+    ) -> HostAnswer:
         """PUT an object; keyword arguments are headers, `_` standing for `-`."""
         return self.send("PUT", key, body, sha256=sha256, headers=_lines(headers))
 
-    def get(self, key: str, **headers: str) -> Answer:
+    def get(self, key: str, **headers: str) -> HostAnswer:
         """GET an object."""
         return self.send("GET", key, headers=_lines(headers))
 
-    def head(self, key: str) -> Answer:
+    def head(self, key: str) -> HostAnswer:
         """HEAD an object."""
         return self.send("HEAD", key)
 
@@ -139,7 +139,7 @@ class Bench:
         sha256: str | None = None,
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> HostAnswer:
         """Send one signed request, again after a while where the host is busy.
 
         Raises:
@@ -149,13 +149,13 @@ class Bench:
             self._keys[key] = None
         digest = sha256 or hashlib.sha256(body or b"").hexdigest()
 
-        def once() -> tuple[Answer, float | None]:
+        def once() -> tuple[HostAnswer, float | None]:
             reply = self._endpoint.send(
                 method, self.bucket, key, {"x-amz-content-sha256": digest, **(headers or {})},
                 query=query, body=None if body is None else memoryview(body),
             )  # fmt: skip
             self._versioned |= reply.headers.get("x-amz-version-id", "null") != "null"
-            answer = Answer(
+            answer = HostAnswer(
                 status=reply.status, code=xml_code(reply.body), headers=reply.headers,
                 body=reply.body,
             )  # fmt: skip
@@ -163,7 +163,7 @@ class Bench:
 
         return self._patiently(once)
 
-    def _patiently(self, once: Callable[[], tuple[Answer, float | None]]) -> Answer:
+    def _patiently(self, once: Callable[[], tuple[HostAnswer, float | None]]) -> HostAnswer:
         answer = None
         for standard in (*_PAUSES, None):
             if answer is not None and answer.status == 500:
@@ -184,14 +184,14 @@ class Bench:
 
     # --- calls that the main job makes through boto3 ----------------------------------------
 
-    def call(self, operation: str, *, key: str | None = None, **arguments: Any) -> Answer:  # noqa: ANN401 - botocore's
+    def call(self, operation: str, *, key: str | None = None, **arguments: Any) -> HostAnswer:  # noqa: ANN401 - botocore's
         """Call a boto3 operation on the bucket, and return what the host said to it."""
         from botocore.exceptions import ClientError
 
         if key is not None:
             arguments["Key"] = key
 
-        def once() -> tuple[Answer, float | None]:
+        def once() -> tuple[HostAnswer, float | None]:
             try:
                 with translated(operation):
                     data = getattr(self._endpoint.client, operation)(
@@ -203,11 +203,11 @@ class Bench:
                     raise  # no reply, or none that can be understood: asked again
                 meta = refused.response.get("ResponseMetadata", {})
                 wanted = str(meta.get("HTTPHeaders", {}).get("retry-after", ""))
-                return Answer(status=int(meta.get("HTTPStatusCode") or 0), code=error.code), pause(
-                    wanted
-                )
+                return HostAnswer(
+                    status=int(meta.get("HTTPStatusCode") or 0), code=error.code
+                ), pause(wanted)
             meta = data.get("ResponseMetadata", {})
-            return Answer(
+            return HostAnswer(
                 status=int(meta.get("HTTPStatusCode") or 200),
                 headers=meta.get("HTTPHeaders", {}), data=data,
             ), None  # fmt: skip
@@ -230,14 +230,14 @@ class Bench:
         self._uploads[key, upload_id] = None
         return upload_id
 
-    def part(self, key: str, upload_id: str, number: int, body: bytes = b"p") -> Answer:
+    def part(self, key: str, upload_id: str, number: int, body: bytes = b"p") -> HostAnswer:
         """Send one part."""
         query = {"partNumber": str(number), "uploadId": upload_id}
         return self.send("PUT", key, body, query=query)
 
     def complete(
         self, key: str, upload_id: str, parts: Mapping[int, str], **conditions: str
-    ) -> Answer:
+    ) -> HostAnswer:
         """Complete an upload from part numbers and ETags."""
         listed = [{"PartNumber": n, "ETag": f'"{etag}"'} for n, etag in sorted(parts.items())]
         return self.call(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from xml.sax.saxutils import escape
 
 from hdh_migrate.clocks import http_date, text_of
-from hdh_migrate.targets.probing.bench import Answer, Bench, Unclear
+from hdh_migrate.targets.probing.bench import Bench, HostAnswer, Unclear
 from hdh_migrate.targets.probing.checksums import md5_value
 from hdh_migrate.targets.probing.record import Observation, seen, unknown
 
@@ -139,7 +139,7 @@ def _held(bench: Bench) -> tuple[bool, str]:
     return not gone.good, how
 
 
-def _delete_version(bench: Bench, key: str, put: Answer) -> Answer:
+def _delete_version(bench: Bench, key: str, put: HostAnswer) -> HostAnswer:
     version_id = put.headers.get("x-amz-version-id")
     if not version_id:
         raise Unclear(f"{put} without a version id under a lock")
@@ -182,7 +182,7 @@ def deletion(bench: Bench) -> Iterator[Observation]:
     yield seen("content_md5_required", needed, how, tried=[operation])
 
 
-def _delete_two(bench: Bench, *, md5: bool) -> tuple[Answer, bool]:
+def _delete_two(bench: Bench, *, md5: bool) -> tuple[HostAnswer, bool]:
     """Return the answer, and whether both keys are gone: errors may hide inside a 200."""
     folder = bench.key("")
     keys = [f"{folder}{name}" for name in ("a", "b")]

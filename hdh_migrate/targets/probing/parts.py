@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from hdh_migrate.targets.probing.bench import Answer, Bench, CannotBegin, Unclear
+from hdh_migrate.targets.probing.bench import Bench, CannotBegin, HostAnswer, Unclear
 from hdh_migrate.targets.probing.record import Observation, seen, unknown
 
 _TRIED_MAX = 10_000
@@ -48,7 +48,7 @@ def whole(bench: Bench) -> Iterator[Observation]:
     yield seen("repeated_complete", _repeated(again, stored), f"the same completion again: {again}")
 
 
-def _repeated(again: Answer, stored: Answer) -> str:
+def _repeated(again: HostAnswer, stored: HostAnswer) -> str:
     if again.good:
         return "same" if again.etag in {stored.etag, ""} else "error"
     return "no-such-upload" if again.code == "NoSuchUpload" else "error"
@@ -86,7 +86,7 @@ def _smallest(bench: Bench, claimed: int, *, accepted: bool, how: str) -> Iterat
         yield unknown("min_part", f"{how}; of 1 + 1 bytes: {said}")
 
 
-def _two_parts(bench: Bench, size: int) -> tuple[bool, Answer]:
+def _two_parts(bench: Bench, size: int) -> tuple[bool, HostAnswer]:
     key = bench.key()
     upload, etags = bench.begin(key), {}
     for number, body in ((1, b"\0" * size), (2, b"p")):

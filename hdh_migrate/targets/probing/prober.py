@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hdh_migrate.errors import ConnectionLost, Missing, Permanent, Refused, StorageError
 from hdh_migrate.targets.probing import keeping, naming, parts, tagging, writing
-from hdh_migrate.targets.probing.bench import Answer, Bench, Unclear
+from hdh_migrate.targets.probing.bench import Bench, HostAnswer, Unclear
 from hdh_migrate.targets.probing.record import Observation, seen, unknown
 from hdh_migrate.targets.s3_endpoint import classified, translated
 
@@ -151,4 +151,4 @@ def _told(bench: Bench, row: Row) -> Iterator[Observation]:
         yield unknown(name, why)
 
 
-__all__ = ["CHECKS", "Answer", "Bench", "look", "observe"]
+__all__ = ["CHECKS", "Bench", "HostAnswer", "look", "observe"]

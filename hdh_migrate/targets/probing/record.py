@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hdh_migrate.model import TargetLimits
-from hdh_migrate.results.hosts import Observation as ObservationFact
+from hdh_migrate.results.hosts import ObservationFact
 
 FORMAT = "urn:hdh-migrate:probe:v1"
 

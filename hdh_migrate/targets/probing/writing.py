@@ -6,7 +6,7 @@ import hashlib
 import zlib
 from collections.abc import Iterator
 
-from hdh_migrate.targets.probing.bench import Answer, Bench, Unclear
+from hdh_migrate.targets.probing.bench import Bench, HostAnswer, Unclear
 from hdh_migrate.targets.probing.checksums import CHECKSUMS, header_value, md5_value
 from hdh_migrate.targets.probing.record import Observation, seen, unknown
 
@@ -135,11 +135,11 @@ def reads(bench: Bench) -> Iterator[Observation]:
     yield seen("if_match_reads", _refused(other), f"GET If-Match with another ETag: {other}")
 
 
-def _refused(answer: Answer) -> bool:
+def _refused(answer: HostAnswer) -> bool:
     """Say whether wrong bytes or conditions were refused; a 403 that names the digest is one."""
     return not answer.took()
 
 
-def _kept(allowed: Answer, forbidden: Answer) -> bool:
+def _kept(allowed: HostAnswer, forbidden: HostAnswer) -> bool:
     """Say whether a condition lets through what it should and holds back the rest."""
     return allowed.took() and not forbidden.took() and forbidden.status in {404, 409, 412}

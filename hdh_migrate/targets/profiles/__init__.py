@@ -18,22 +18,24 @@ from hdh_migrate.model import TargetLimits
 from hdh_migrate.plan import beside
 from hdh_migrate.targets.profiles.schema import (
     Citation,
-    Claims,
     HealthRule,
     Merged,
-    Note,
     OwnFile,
+    ProfileClaims,
     ProfileFile,
+    ProfileNote,
 )
 
 OWN = "the plan's own profile"
 HINT = "`hdh-migrate docs providers` describes the profiles"
 
-Dated = TypeVar("Dated", HealthRule, Note)
+Dated = TypeVar("Dated", HealthRule, ProfileNote)
 
 _UNKNOWN = "generic"
 
-_LIMITS = tuple(name for name in TargetLimits.__dataclass_fields__ if name in Claims.model_fields)
+_LIMITS = tuple(
+    name for name in TargetLimits.__dataclass_fields__ if name in ProfileClaims.model_fields
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +63,14 @@ class Own:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What is known of one provider; `capabilities` maps every name in `Claims` to its claim."""
+    """What is known of a provider; `capabilities`: each name in `ProfileClaims`, with its claim."""
 
     name: str
     title: str
     as_of: str
     capabilities: Mapping[str, Claim]
     health: tuple[HealthRule, ...] = ()
-    notes: tuple[Note, ...] = ()
+    notes: tuple[ProfileNote, ...] = ()
     own: Own | None = None
     limits: TargetLimits = field(init=False)
 
@@ -187,7 +189,7 @@ def _shipped(name: str) -> tuple[Mapping[str, Any], ProfileFile]:
     return found.value, beside.checked(ProfileFile, found.value, found, where, hint=HINT)
 
 
-def _own(path: Path, text: str, below: Mapping[str, Any]) -> tuple[OwnFile, Claims]:
+def _own(path: Path, text: str, below: Mapping[str, Any]) -> tuple[OwnFile, ProfileClaims]:
     """Parse a customer's profile; also return all claims with it laid over those below."""
     found = beside.parsed(text, str(path), "a profile", hint=HINT)
     mine = beside.checked(OwnFile, found.value, found, str(path), hint=HINT)
@@ -196,7 +198,9 @@ def _own(path: Path, text: str, below: Mapping[str, Any]) -> tuple[OwnFile, Clai
     return mine, merged.claims
 
 
-def _claims(claims: Claims, sources: Mapping[str, Citation], origin: str) -> dict[str, Claim]:
+def _claims(
+    claims: ProfileClaims, sources: Mapping[str, Citation], origin: str
+) -> dict[str, Claim]:
     return {
         name: Claim(
             value=told.value,
@@ -206,7 +210,7 @@ def _claims(claims: Claims, sources: Mapping[str, Citation], origin: str) -> dic
             origin=origin,
             note=told.note,
         )
-        for name, told in ((name, getattr(claims, name)) for name in Claims.model_fields)
+        for name, told in ((name, getattr(claims, name)) for name in ProfileClaims.model_fields)
     }
 
 

@@ -48,7 +48,7 @@ class Citation(Section):
     read: Day = Field(description="When it was last read.")
 
 
-class Claims(Section):
+class ProfileClaims(Section):
     """Everything that is claimed of a host; the field names are the capability names."""
 
     # --- where it is -------------------------------------------------------------------------
@@ -232,7 +232,7 @@ class HealthRule(Section):
         return told
 
 
-class Note(Section):
+class ProfileNote(Section):
     """Something to know that the tool does not act on, above all about qualifications."""
 
     text: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
@@ -248,15 +248,15 @@ class ProfileFile(Section):
     title: Reason
     as_of: Day = Field(description="When the whole was last gone through.")
     sources: dict[Name, Citation]
-    claims: Claims
+    claims: ProfileClaims
     health: tuple[HealthRule, ...] = ()
-    notes: tuple[Note, ...] = ()
+    notes: tuple[ProfileNote, ...] = ()
 
 
 class Merged(Section):
     """Claims after a customer's own were laid over those of the package."""
 
-    claims: Claims
+    claims: ProfileClaims
 
 
 class OwnFile(Section):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hdh_migrate.errors import AuthFailed, KeyUnavailable, Refused
-from hdh_migrate.wiring.sources.kind import Claims, SourceKind, transport_to
+from hdh_migrate.wiring.sources.kind import CredentialClaims, SourceKind, transport_to
 
 if TYPE_CHECKING:
     from hdh_migrate.plan.cutover import Decommission
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hdh_migrate.ports.stores import Source
     from hdh_migrate.ports.switching import Eraser, FreezeProbe
     from hdh_migrate.transport import Transport
-    from hdh_migrate.wiring.opened import Opened
+    from hdh_migrate.wiring.opened import OpenedAdapter
     from hdh_migrate.wiring.vault import Vault
 
 Sources = Mapping[str, SourceKind[Any]]
@@ -31,7 +31,7 @@ Sources = Mapping[str, SourceKind[Any]]
 T = TypeVar("T")
 
 
-class _Shipped(Mapping[str, SourceKind[Any]]):
+class _ShippedSources(Mapping[str, SourceKind[Any]]):
     """Ours: the kinds of `plan.sides.SOURCES`, each in the file that has its name."""
 
     def __getitem__(self, kind: str) -> SourceKind[Any]:
@@ -53,7 +53,7 @@ class _Shipped(Mapping[str, SourceKind[Any]]):
         return len(list(iter(self)))
 
 
-SOURCES: Sources = _Shipped()
+SOURCES: Sources = _ShippedSources()
 
 
 def plan_of(sources: Sources) -> type[Plan]:
@@ -96,7 +96,9 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any value of a section
     return value
 
 
-def open_told(told: Mapping[str, Any], vault: Vault, sources: Sources = SOURCES) -> Opened[Source]:
+def open_told(
+    told: Mapping[str, Any], vault: Vault, sources: Sources = SOURCES
+) -> OpenedAdapter[Source]:
     """Open what `tell` told for reading; nothing is contacted yet.
 
     Raises:
@@ -106,12 +108,12 @@ def open_told(told: Mapping[str, Any], vault: Vault, sources: Sources = SOURCES)
     kind = sources.get(told["kind"])
     if kind is None:
         raise _unable(told["kind"], "it is not known here")
-    from hdh_migrate.wiring.told import Section
+    from hdh_migrate.wiring.told import ToldSection
 
-    return _told(lambda: kind.read(Section(told), vault))
+    return _told(lambda: kind.read(ToldSection(told), vault))
 
 
-def open_source(plan: Plan, vault: Vault, sources: Sources = SOURCES) -> Opened[Source]:
+def open_source(plan: Plan, vault: Vault, sources: Sources = SOURCES) -> OpenedAdapter[Source]:
     """Open the plan's source for reading; nothing is contacted yet.
 
     Raises:
@@ -121,7 +123,7 @@ def open_source(plan: Plan, vault: Vault, sources: Sources = SOURCES) -> Opened[
     return _told(lambda: kind.read(plan.source, vault))
 
 
-def source_claims(plan: Plan, vault: Vault, sources: Sources = SOURCES) -> Claims | None:
+def source_claims(plan: Plan, vault: Vault, sources: Sources = SOURCES) -> CredentialClaims | None:
     """Return what the credential that reads the source says of itself; None: nothing.
 
     Raises:
@@ -133,7 +135,7 @@ def source_claims(plan: Plan, vault: Vault, sources: Sources = SOURCES) -> Claim
 
 def open_freeze_probe(
     plan: Plan, vault: Vault, sources: Sources = SOURCES
-) -> Opened[FreezeProbe | None]:
+) -> OpenedAdapter[FreezeProbe | None]:
     """Open what the plan's `freeze` section tries; of None when nothing is tried but stated.
 
     Raises:
@@ -142,9 +144,9 @@ def open_freeze_probe(
     """
     freeze = plan.freeze
     if freeze is None or freeze.kind == "statement":
-        from hdh_migrate.wiring.opened import Opened
+        from hdh_migrate.wiring.opened import OpenedAdapter
 
-        return Opened(thing=None)
+        return OpenedAdapter(thing=None)
     kind = _of(plan, sources)
     if (opens := kind.trial) is None:
         raise _unable(plan.source.kind, "no writer of it can be tried")
@@ -153,7 +155,7 @@ def open_freeze_probe(
 
 def open_eraser(
     plan: Plan, section: Decommission, vault: Vault, sources: Sources = SOURCES
-) -> Opened[Eraser]:
+) -> OpenedAdapter[Eraser]:
     """Open the only thing that can delete at the source, with its own credential.
 
     Raises:

@@ -13,7 +13,7 @@ from hdh_migrate.model import Problem
 from hdh_migrate.ports.stores import Source
 from hdh_migrate.ports.switching import Eraser, FreezeProbe
 from hdh_migrate.telemetry import SystemClock
-from hdh_migrate.wiring.opened import Contact, Opened
+from hdh_migrate.wiring.opened import Contact, OpenedAdapter
 from hdh_migrate.wiring.sources.kind import SourceKind, transport_to
 from hdh_migrate.wiring.vault import Vault
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hdh_migrate.plan.consent import DeniedWrite, WriterKey, WriterSas
     from hdh_migrate.plan.cutover import Decommission
     from hdh_migrate.plan.sides import AzureBlob, Identity, Sas, SharedKey
-    from hdh_migrate.sources.azure_sas import Sas as SasFacts
+    from hdh_migrate.sources.azure_sas import SasToken
 
     Credential = Sas | SharedKey | Identity | WriterSas | WriterKey
 
@@ -77,13 +77,13 @@ def _tokens_of(authorizer: object) -> tuple[Contact, ...]:
 # --- what it can do ----------------------------------------------------------------------------
 
 
-def _read(section: AzureBlob, vault: Vault) -> Opened[Source]:
+def _read(section: AzureBlob, vault: Vault) -> OpenedAdapter[Source]:
     from hdh_migrate.sources.azure_account import AzureAccount
     from hdh_migrate.sources.azure_blob import AzureBlobSource
 
     url, transport = section.account_url, transport_to(section, vault.base)
     authorizer = _authorizer(section.credential, vault, _with_key(url))
-    return Opened(
+    return OpenedAdapter(
         thing=AzureBlobSource(AzureAccount(url, authorizer, transport)),
         contacts=(("source", transport), *_tokens_of(authorizer)),
     )
@@ -91,7 +91,7 @@ def _read(section: AzureBlob, vault: Vault) -> Opened[Source]:
 
 @dataclass(frozen=True, slots=True)
 class _SasClaims:
-    sas: SasFacts
+    sas: SasToken
     secure: bool
     called: str = "SAS"
 
@@ -106,13 +106,13 @@ class _SasClaims:
 def _claims(section: AzureBlob, vault: Vault) -> _SasClaims | None:
     if section.credential.kind != "sas":
         return None
-    from hdh_migrate.sources.azure_sas import Sas as SasFacts
+    from hdh_migrate.sources.azure_sas import SasToken
 
-    sas = SasFacts.read(vault.reveal(section.credential.value))
+    sas = SasToken.read(vault.reveal(section.credential.value))
     return _SasClaims(sas, secure=section.account_url.startswith("https:"))
 
 
-def _trial(section: AzureBlob, freeze: DeniedWrite, vault: Vault) -> Opened[FreezeProbe]:
+def _trial(section: AzureBlob, freeze: DeniedWrite, vault: Vault) -> OpenedAdapter[FreezeProbe]:
     from hdh_migrate.sources.azure_account import AzureAccount
     from hdh_migrate.sources.azure_freeze import AzureFreezeProbe, writer_token
 
@@ -123,19 +123,19 @@ def _trial(section: AzureBlob, freeze: DeniedWrite, vault: Vault) -> Opened[Free
         return writer_token(_account(url), key, secure=secure, now=SystemClock().now)
 
     writer = _authorizer(freeze.credential, vault, with_key)
-    return Opened(
+    return OpenedAdapter(
         thing=AzureFreezeProbe(AzureAccount(url, writer, transport)),
         contacts=(("source", transport), *_tokens_of(writer)),
     )
 
 
-def _eraser(section: AzureBlob, end: Decommission, vault: Vault) -> Opened[Eraser]:
+def _eraser(section: AzureBlob, end: Decommission, vault: Vault) -> OpenedAdapter[Eraser]:
     from hdh_migrate.sources.azure_account import AzureAccount
     from hdh_migrate.sources.azure_eraser import AzureEraser
 
     url, transport = section.account_url, transport_to(section, vault.base)
     authorizer = _authorizer(end.credential, vault, _with_key(url, may_delete=True))
-    return Opened(
+    return OpenedAdapter(
         thing=AzureEraser(AzureAccount(url, authorizer, transport)),
         contacts=(("source", transport), *_tokens_of(authorizer)),
     )

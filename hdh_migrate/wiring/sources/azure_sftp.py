@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hdh_migrate.door import Door
 from hdh_migrate.ports.stores import Source
 from hdh_migrate.telemetry import SystemClock
-from hdh_migrate.wiring.opened import Opened
+from hdh_migrate.wiring.opened import OpenedAdapter
 from hdh_migrate.wiring.sources.kind import SourceKind
 from hdh_migrate.wiring.vault import Vault
 
@@ -22,7 +22,7 @@ def _section() -> type[AzureSftp]:
     return AzureSftp
 
 
-def _read(section: AzureSftp, vault: Vault) -> Opened[Source]:
+def _read(section: AzureSftp, vault: Vault) -> OpenedAdapter[Source]:
     from hdh_migrate.sources.azure_sftp import AzureSftpSource
     from hdh_migrate.sources.sftp_session import Session
     from hdh_migrate.sources.sftp_sessions import Sessions
@@ -70,7 +70,7 @@ def _read(section: AzureSftp, vault: Vault) -> Opened[Source]:
         connect, section.sessions, counted=lambda session: contact.count(*session.passed())
     )
     source = AzureSftpSource(sessions, twice=section.reads_twice, secured=lambda: contact.secured)
-    return Opened(thing=source, contacts=(("source", contact),))
+    return OpenedAdapter(thing=source, contacts=(("source", contact),))
 
 
 def _claims(section: AzureSftp, vault: Vault) -> None:

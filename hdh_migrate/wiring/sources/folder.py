@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hdh_migrate.ports.stores import Source
-from hdh_migrate.wiring.opened import Opened
+from hdh_migrate.wiring.opened import OpenedAdapter
 from hdh_migrate.wiring.sources.kind import SourceKind, transport_to
 from hdh_migrate.wiring.vault import Vault
 
@@ -19,11 +19,11 @@ def _section() -> type[Folder]:
     return Folder
 
 
-def _read(section: Folder, vault: Vault) -> Opened[Source]:
+def _read(section: Folder, vault: Vault) -> OpenedAdapter[Source]:
     from hdh_migrate.sources.folder import FolderSource
 
     transport = transport_to(section, vault.base)
-    return Opened(thing=FolderSource(vault.base), contacts=(("source", transport),))
+    return OpenedAdapter(thing=FolderSource(vault.base), contacts=(("source", transport),))
 
 
 def _claims(section: Folder, vault: Vault) -> None:

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from hdh_migrate.ports.stores import Source
     from hdh_migrate.ports.switching import Eraser, FreezeProbe
     from hdh_migrate.transport import Transport
-    from hdh_migrate.wiring.opened import Opened
+    from hdh_migrate.wiring.opened import OpenedAdapter
     from hdh_migrate.wiring.vault import Vault
 
 S = TypeVar("S", bound="SourceSection")
 
 
-class Claims(Protocol):
+class CredentialClaims(Protocol):
     """What a credential says of itself, without anybody being asked."""
 
     @property
@@ -49,16 +49,16 @@ class SourceKind(Generic[S]):
 
     section: Callable[[], type[S]]
     """Returns its section of the plan, whose module is imported by who reads plans, not before."""
-    read: Callable[[S, Vault], Opened[Source]]
+    read: Callable[[S, Vault], OpenedAdapter[Source]]
     """Opens it for reading. Its transport is a contact, even if it is closed for good.
 
     In a worker process the section is no model: it has its fields and its answers (properties) as
     plain values, and no methods."""
-    claims: Callable[[S, Vault], Claims | None]
+    claims: Callable[[S, Vault], CredentialClaims | None]
     """Says what the credential that reads says of itself; None: nothing."""
-    trial: Callable[[S, DeniedWrite, Vault], Opened[FreezeProbe]] | None
+    trial: Callable[[S, DeniedWrite, Vault], OpenedAdapter[FreezeProbe]] | None
     """Opens what tries, with a writer's credential, whether writers are shut out."""
-    eraser: Callable[[S, Decommission, Vault], Opened[Eraser]] | None
+    eraser: Callable[[S, Decommission, Vault], OpenedAdapter[Eraser]] | None
     """Opens the only thing that can delete there, with a credential of its own."""
 
 

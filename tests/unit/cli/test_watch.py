@@ -15,7 +15,7 @@ from rich.console import Console
 
 from hdh_migrate.cli.command import Task
 from hdh_migrate.cli.live import Screen
-from hdh_migrate.cli.verbs.status import Look, watch_on
+from hdh_migrate.cli.verbs.status import StatusView, watch_on
 from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.timekeeping import offline
@@ -75,7 +75,7 @@ def watched(
 ) -> Steps:
     task = Task(as_json=as_json)
     task.stop = steps = Steps(*happens)
-    watch_on(task, Look(task, plan, None, (), show_names=False), screen)
+    watch_on(task, StatusView(task, plan, None, (), show_names=False), screen)
     return steps
 
 

@@ -15,7 +15,14 @@ from typing import Any
 from hdh_migrate.evidence.bundle import Bundle, write_bundle
 from hdh_migrate.evidence.check import sums_text
 from hdh_migrate.evidence.exports import keyed
-from hdh_migrate.evidence.lines.facts import Counts, DatasetFacts, Endpoint, Facts, Loss, StepPace
+from hdh_migrate.evidence.lines.facts import (
+    DatasetFacts,
+    Endpoint,
+    Facts,
+    Loss,
+    ObjectCounts,
+    StepPace,
+)
 from hdh_migrate.evidence.signatures.signing import (
     STATEMENT_TYPE,
     Signer,
@@ -117,7 +124,7 @@ def dataset(objects: int, size: int | None = None, **changes: Any) -> DatasetFac
         batch="pilot",
         source=Place(bucket="emc2", prefix=""),
         target=Place(bucket="hds-emc2", prefix=f"{name}/"),
-        inventoried=Counts(objects, objects * 1000 if size is None else size),
+        inventoried=ObjectCounts(objects, objects * 1000 if size is None else size),
     )
     return replace(made, **changes)
 
@@ -285,7 +292,7 @@ def consistent(about: Facts, records: Sequence[Line]) -> Facts:
         about = replace(about, sha256_in_transfer=taken)
     if verified and not about.paces:
         at, size = moment_of(about), sum(line["size"] for line in verified)
-        bins = (Counts(len(verified), size),)
+        bins = (ObjectCounts(len(verified), size),)
         paces = (
             StepPace(step=step, started=at, ended=at, seconds=1.0, bins=bins)
             for step in ("transfer", "verify")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.evidence.check import check_bundle
-from hdh_migrate.evidence.signatures.signing import Signer, Verifier
+from hdh_migrate.evidence.signatures.signing import Signer, TrustedKey
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from tests.support import second_counts as counts
 from tests.support import second_verifier as second
@@ -38,7 +38,7 @@ class Desk:
     judged: int = 0
 
     def judge(
-        self, files: Files, threshold: int = 1, trusted: Iterable[Verifier] | None = None
+        self, files: Files, threshold: int = 1, trusted: Iterable[TrustedKey] | None = None
     ) -> tuple[list[str], list[str]]:
         """Return the problems that each verifier sees."""
         self.folder.mkdir(exist_ok=True)
@@ -52,7 +52,7 @@ class Desk:
         return self.opinions(self.folder, threshold, trusted)
 
     def opinions(
-        self, folder: Path, threshold: int = 1, trusted: Iterable[Verifier] | None = None
+        self, folder: Path, threshold: int = 1, trusted: Iterable[TrustedKey] | None = None
     ) -> tuple[list[str], list[str]]:
         keys = [key.verifier for key in self.keys[:1]] if trusted is None else list(trusted)
         known = {key.fingerprint: (key.public, key.until) for key in keys}

@@ -16,7 +16,7 @@ import pytest
 
 from hdh_migrate.errors import EvidenceDamaged, NoSpace, UsageError
 from hdh_migrate.evidence.bundle import check_bundle
-from hdh_migrate.evidence.lines.facts import Counts, Endpoint
+from hdh_migrate.evidence.lines.facts import Endpoint, ObjectCounts
 from hdh_migrate.evidence.signatures.signing import verify_envelope
 from hdh_migrate.evidence.verifier.verify import CODES
 from hdh_migrate.fixity import canonical_json, sha256_hex
@@ -199,18 +199,18 @@ def test_the_predicate_says_what_the_facts_and_the_lines_say(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("records", "inventoried", "closed", "complete", "proven"),
     [
-        ([record("a")], Counts(1, 1000), True, True, True),
-        ([record("a", level="stored")], Counts(1, 1000), True, True, False),
-        ([record("a")], Counts(1, 1000), False, False, False),
-        ([record("a"), failed("b")], Counts(2, 2000), True, False, False),
-        ([record("a"), pending("b")], Counts(2, 2000), True, False, False),
-        ([], Counts(0, 0), True, False, False),
+        ([record("a")], ObjectCounts(1, 1000), True, True, True),
+        ([record("a", level="stored")], ObjectCounts(1, 1000), True, True, False),
+        ([record("a")], ObjectCounts(1, 1000), False, False, False),
+        ([record("a"), failed("b")], ObjectCounts(2, 2000), True, False, False),
+        ([record("a"), pending("b")], ObjectCounts(2, 2000), True, False, False),
+        ([], ObjectCounts(0, 0), True, False, False),
     ],
 )
 def test_only_counts_that_close_with_nothing_left_are_signed_as_complete(
     tmp_path: Path,
     records: list[dict[str, Any]],
-    inventoried: Counts,
+    inventoried: ObjectCounts,
     closed: bool,
     complete: bool,
     proven: bool,
@@ -227,9 +227,11 @@ def test_only_counts_that_close_with_nothing_left_are_signed_as_complete(
     assert check_bundle(made.folder, [key.verifier]) == []
 
 
-@pytest.mark.parametrize("inventoried", [Counts(2, 2000), Counts(0, 0), Counts(1, 1001)])
+@pytest.mark.parametrize(
+    "inventoried", [ObjectCounts(2, 2000), ObjectCounts(0, 0), ObjectCounts(1, 1001)]
+)
 def test_counts_that_do_not_close_are_never_complete_and_never_evidence(
-    tmp_path: Path, inventoried: Counts
+    tmp_path: Path, inventoried: ObjectCounts
 ) -> None:
     key = signer(tmp_path / "keys")
     about = facts(dataset(0, inventoried=inventoried))

@@ -19,7 +19,7 @@ from hdh_migrate.evidence.signatures.countersign import countersign
 from hdh_migrate.evidence.signatures.signing import (
     STATEMENT_TYPE,
     Signer,
-    Verifier,
+    TrustedKey,
     load_signer,
     new_report_key,
 )
@@ -330,7 +330,7 @@ def test_a_strangers_signature_does_not_count(copied: tuple[Path, Signer], tmp_p
 class Swapping:
     """A trusted key whose owner changes a file as soon as its signature was looked at."""
 
-    def __init__(self, key: Verifier, swap: Callable[[], object]) -> None:
+    def __init__(self, key: TrustedKey, swap: Callable[[], object]) -> None:
         self._key, self._swap = key.public, swap
 
     def verify(self, signature: bytes, data: bytes) -> None:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged, UsageError
 from hdh_migrate.evidence.signatures import checkpoint as made
 from hdh_migrate.evidence.signatures.checkpoint import Checkpoint, Event, Watched
-from hdh_migrate.evidence.signatures.signing import Signer, Verifier, load_signer, new_report_key
+from hdh_migrate.evidence.signatures.signing import Signer, TrustedKey, load_signer, new_report_key
 
 ORIGIN = "hdh-migrate/essai/journal"
 
@@ -38,7 +38,7 @@ def watched(journal: Iterable[Event], kept: dict[int, str] | None = None) -> Che
     return one.checkpoint("essai")
 
 
-def raw(key: Verifier) -> bytes:
+def raw(key: TrustedKey) -> bytes:
     return key.public.public_bytes_raw()
 
 

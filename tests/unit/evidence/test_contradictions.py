@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.evidence.check import check_bundle
-from hdh_migrate.evidence.lines.facts import Counts, Facts, Loss, StepPace
+from hdh_migrate.evidence.lines.facts import Facts, Loss, ObjectCounts, StepPace
 from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.evidence.verifier.counts import summary as summary_of
 from hdh_migrate.evidence.verifier.cutovers import CutoverAccount
@@ -174,8 +174,8 @@ def test_keys_of_nested_targets_are_compared_without_their_suffix(
     about = replace(
         about,
         datasets=(
-            replace(about.datasets[0], inventoried=Counts(3, 3000)),
-            replace(about.datasets[1], inventoried=Counts(1, 1000)),
+            replace(about.datasets[0], inventoried=ObjectCounts(3, 3000)),
+            replace(about.datasets[1], inventoried=ObjectCounts(1, 1000)),
         ),
     )
     records = [record(name, dataset="d0", target_key=f"{name}.c4gh") for name in names]
@@ -360,10 +360,12 @@ STORY: dict[str, tuple[Callable[[Facts], Facts], str]] = {
         "from outside the run",
     ),
     "a pace of more objects than were verified": (
-        lambda about: replace(about, paces=(pace(bins=(Counts(2, 1000),)),)), "a pace is not what"
+        lambda about: replace(about, paces=(pace(bins=(ObjectCounts(2, 1000),)),)),
+        "a pace is not what",
     ),
     "a pace of more bytes than were verified": (
-        lambda about: replace(about, paces=(pace(bins=(Counts(1, 1001),)),)), "a pace is not what"
+        lambda about: replace(about, paces=(pace(bins=(ObjectCounts(1, 1001),)),)),
+        "a pace is not what",
     ),
     "no pace of a step that did something": (
         lambda about: replace(about, paces=(pace(),)), "a pace is missing"
@@ -388,7 +390,9 @@ def waiver(**changes: Any) -> dict[str, Any]:
 
 
 def pace(**changes: Any) -> StepPace:
-    made = StepPace(step="verify", started=ENDED, ended=ENDED, seconds=1.0, bins=(Counts(1, 1000),))
+    made = StepPace(
+        step="verify", started=ENDED, ended=ENDED, seconds=1.0, bins=(ObjectCounts(1, 1000),)
+    )
     return replace(made, **changes)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from hdh_migrate.evidence.lines.facts import Counts, Endpoint, Loss, StepPace
+from hdh_migrate.evidence.lines.facts import Endpoint, Loss, ObjectCounts, StepPace
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.page.catalogue import CATALOGUE, LANGUAGES, text
 from hdh_migrate.evidence.signatures.signing import Signer, pre_authentication_encoding
@@ -195,7 +195,7 @@ PACES = [
         started="2026-03-01T22:00:00Z",
         ended="2026-03-01T23:00:00Z",
         seconds=60.0,
-        bins=(Counts(1, 6_000), Counts(), Counts(2, 12_000)),
+        bins=(ObjectCounts(1, 6_000), ObjectCounts(), ObjectCounts(2, 12_000)),
     )
     for step in ("transfer", "verify")
 ]
@@ -212,7 +212,7 @@ def written(out: Path, records: list[dict[str, Any]], **changes: Any) -> dict[st
     objects = len(records) + len(streams["exclusions"])
     size = sum(each["size"] for each in [*records, *streams["exclusions"]])
     about = facts(
-        dataset(0, inventoried=inventoried or Counts(objects, size), closed=closed), **changes
+        dataset(0, inventoried=inventoried or ObjectCounts(objects, size), closed=closed), **changes
     )
     if asked is not None:
         about = replanned(about, verify={"source": asked})
@@ -311,14 +311,14 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": [pending("a"), pending("b"), record("c")], "sha256_in_verify": 2},
         {"records": [failed("a")]},
         {"records": [failed("a"), failed("b"), record("c"), record("d")]},
-        {"records": [record("a")], "inventoried": Counts(2, 1)},
+        {"records": [record("a")], "inventoried": ObjectCounts(2, 1)},
         {"records": [record("a")], "closed": False},
         {"records": []},
-        {"records": [], "exclusions": [exclusion("x")], "inventoried": Counts(1, 10)},
+        {"records": [], "exclusions": [exclusion("x")], "inventoried": ObjectCounts(1, 10)},
         {
             "records": [],
             "exclusions": [exclusion("x"), exclusion("y")],
-            "inventoried": Counts(2, 20),
+            "inventoried": ObjectCounts(2, 20),
         },
         *(
             {
@@ -498,12 +498,12 @@ def test_a_rehearsal_says_so_on_its_first_line(tmp_path: Path, key: Signer) -> N
         ({"records": [], "closed": False}, "The inventory is not closed", "unsure"),
         ({"records": []}, "Nothing was inventoried", "unsure"),
         (
-            {"records": [], "exclusions": [exclusion("x")], "inventoried": Counts(1, 10)},
+            {"records": [], "exclusions": [exclusion("x")], "inventoried": ObjectCounts(1, 10)},
             "Nothing was moved",
             "unsure",
         ),
         (
-            {"records": [failed("a")], "inventoried": Counts(9, 9)},
+            {"records": [failed("a")], "inventoried": ObjectCounts(9, 9)},
             "The counts do not close",
             "bad",
         ),

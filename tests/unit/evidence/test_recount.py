@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.errors import EvidenceDamaged
-from hdh_migrate.evidence.lines.facts import Counts
+from hdh_migrate.evidence.lines.facts import ObjectCounts
 from hdh_migrate.evidence.lines.records import manifest_line, order_of
 from hdh_migrate.evidence.lines.recount import Recount, add_up
 from hdh_migrate.fixity import MerkleTree, leaf_digest
@@ -131,7 +131,7 @@ def test_every_record_ends_in_one_state_and_every_exclusion_under_its_rule() -> 
         [exclusion("x"), exclusion("y"), exclusion("z", rule="*.tmp", reason="leftover")],
     )
 
-    assert recount.tally("pmsi", Counts(7, 3035)) == {
+    assert recount.tally("pmsi", ObjectCounts(7, 3035)) == {
         "inventoried": {"objects": 7, "bytes": 3035},
         "verified": {"objects": 1, "bytes": 1000},
         "failed": {"objects": 2, "bytes": 2000},
@@ -146,14 +146,17 @@ def test_every_record_ends_in_one_state_and_every_exclusion_under_its_rule() -> 
 def test_a_tally_closes_only_when_objects_and_bytes_both_do() -> None:
     recount = counted([record("a")])
 
-    assert recount.tally("pmsi", Counts(1, 1000))["closes"]
-    assert not recount.tally("pmsi", Counts(2, 1000))["closes"]
-    assert not recount.tally("pmsi", Counts(1, 999))["closes"]
+    assert recount.tally("pmsi", ObjectCounts(1, 1000))["closes"]
+    assert not recount.tally("pmsi", ObjectCounts(2, 1000))["closes"]
+    assert not recount.tally("pmsi", ObjectCounts(1, 999))["closes"]
 
 
 def test_two_datasets_whose_errors_cancel_out_do_not_close_together() -> None:
     recount = counted([record("a"), record("b", dataset="scans")])
-    tallies = [recount.tally("pmsi", Counts(2, 2000)), recount.tally("scans", Counts(0, 0))]
+    tallies = [
+        recount.tally("pmsi", ObjectCounts(2, 2000)),
+        recount.tally("scans", ObjectCounts(0, 0)),
+    ]
 
     assert not add_up(tallies)["closes"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from hdh_migrate.evidence.lines.facts import Counts, Facts, Loss, StepPace
+from hdh_migrate.evidence.lines.facts import Facts, Loss, ObjectCounts, StepPace
 from hdh_migrate.evidence.verifier.forms import PREDICATE
 from tests.unit.evidence.builders import (
     SECURED,
@@ -48,7 +48,7 @@ def predicate(folder: Path) -> dict[str, Any]:
             paces=(
                 StepPace(
                     step="verify", started="2026-03-01T22:00:00Z", ended="2026-03-01T22:00:09Z",
-                    seconds=0.15, bins=(Counts(1, 5), Counts()),
+                    seconds=0.15, bins=(ObjectCounts(1, 5), ObjectCounts()),
                 ),
             ),
             endpoints=(replace(TARGET, tls=SECURED),),

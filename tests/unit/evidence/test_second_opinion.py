@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from hdh_migrate.evidence.lines.facts import Counts, Endpoint, Facts, Loss, StepPace
+from hdh_migrate.evidence.lines.facts import Endpoint, Facts, Loss, ObjectCounts, StepPace
 from hdh_migrate.evidence.verifier.verify import CODES
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.model import key_text
@@ -192,7 +192,7 @@ SHAPES: dict[str, tuple[Facts, list[Any], list[Any]]] = {
                     started="2026-03-02T10:15:00Z",
                     ended="2026-03-02T10:15:00Z",
                     seconds=0.25,
-                    bins=(Counts(1, 1000), Counts(), Counts(), Counts()),
+                    bins=(ObjectCounts(1, 1000), ObjectCounts(), ObjectCounts(), ObjectCounts()),
                 )
                 for step in ("transfer", "verify")
             ),

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hdh_migrate.evidence.check import examine
-from hdh_migrate.evidence.signatures.signing import Verifier, load_verifier
+from hdh_migrate.evidence.signatures.signing import TrustedKey, load_verifier
 from hdh_migrate.evidence.signatures.stamps import request
 from hdh_migrate.evidence.verifier.forms import Wrong
 from hdh_migrate.evidence.verifier.notes import read_note
@@ -88,7 +88,7 @@ def signature(text: bytes, key: Ed25519PrivateKey, name: str) -> bytes:
     return f"\N{EM DASH} {name} {base64.b64encode(content).decode()}\n".encode()
 
 
-def noted(folder: Path, trusted: list[Verifier], content: bytes) -> list[str]:
+def noted(folder: Path, trusted: list[TrustedKey], content: bytes) -> list[str]:
     """Return what the first verifier says beside a checkpoint; one in another form is refused."""
     try:
         return examine(folder, trusted, 1, notes=[read_note(content)]).problems

@@ -18,7 +18,7 @@ import pytest
 
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.check import check_bundle
-from hdh_migrate.evidence.lines.facts import Counts, Endpoint, Facts, Loss
+from hdh_migrate.evidence.lines.facts import Endpoint, Facts, Loss, ObjectCounts
 from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.evidence.verifier import verify
 from hdh_migrate.evidence.verifier.cutovers import CutoverAccount
@@ -166,7 +166,7 @@ PLANNED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
     ),
     "other bytes sent than verified": (
         lambda about: replace(
-            about, paces=(pace(step="transfer", bins=(Counts(1, 999),)), pace())
+            about, paces=(pace(step="transfer", bins=(ObjectCounts(1, 999),)), pace())
         ),
         "a pace is not",
     ),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import BackupFailed, Interrupted, LedgerDamaged
-from hdh_migrate.ledger import Ledger, database
+from hdh_migrate.ledger import SqliteLedger, database
 from hdh_migrate.ledger.copies import copies, standing_in, write_copy
 from tests.support.events import Counted
 from tests.support.quiet import FakeClock
@@ -38,7 +38,7 @@ def into(tmp_path: Path) -> Path:
 
 def grown(path: Path, clock: FakeClock, events: int) -> None:
     """Let a ledger's journal have so many events."""
-    ledger = Ledger.open(path, clock)
+    ledger = SqliteLedger.open(path, clock)
     ledger.start("d" * 64, b"{}", [("all", "pilot")], diff=lambda was, now: ())
     while ledger.length() < events:
         ledger.event(Counted(number=ledger.length(), filler="x" * 200))
@@ -47,7 +47,7 @@ def grown(path: Path, clock: FakeClock, events: int) -> None:
 
 
 def numbers(path: Path, clock: FakeClock) -> list[int]:
-    ledger = Ledger.read_only(path, clock)
+    ledger = SqliteLedger.read_only(path, clock)
     try:
         return [event.number for _, event in ledger.events(Counted)]
     finally:
@@ -61,7 +61,7 @@ def test_a_copy_has_what_is_committed_and_is_its_owners_only(path: Path, into: P
     (path.parent / "cutover").mkdir()
     (path.parent / "cutover" / "strangers.txt").write_text("a name\n")
     (path.parent / "reports").mkdir()
-    writer = Ledger.open(path, clock)
+    writer = SqliteLedger.open(path, clock)
     writer.event(Counted(number=99, filler=""))
 
     made = write_copy(path, into, clock)
@@ -89,7 +89,7 @@ def test_a_copy_of_a_busy_ledger_is_one_moment_of_it(path: Path, into: Path) -> 
     finally:
         child.kill()
         child.communicate()
-    ledger = Ledger.read_only(path, clock)
+    ledger = SqliteLedger.read_only(path, clock)
     assert ledger.length() >= made.standing.events > 2_000
     assert ledger.goes_on_from(made.standing.events, made.standing.head)
     ledger.close()

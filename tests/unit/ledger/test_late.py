@@ -18,7 +18,7 @@ from hdh_migrate.events.inventory import Covered, InventoryCounts
 from hdh_migrate.events.looks import ObjectRestored
 from hdh_migrate.events.run import PlanRebound
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.ledger import Ledger, chain, database
+from hdh_migrate.ledger import SqliteLedger, chain, database
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.ledger.upgrading import UNTOLD
 from hdh_migrate.model import Listed, State
@@ -42,7 +42,7 @@ def changed(number: int) -> Listed:
     return replace(one, obj=replace(one.obj, version="later", size=number + 5))
 
 
-def ended(ledger: Ledger) -> None:
+def ended(ledger: SqliteLedger) -> None:
     """Send and verify the one object that waits."""
     (entry,) = ledger.todo("small", 1, 10)
     ledger.claim(entry)
@@ -56,7 +56,7 @@ def ended(ledger: Ledger) -> None:
 
 
 def test_a_changed_object_is_verified_no_more_and_the_others_stay_covered(
-    path: Path, ledger: Ledger
+    path: Path, ledger: SqliteLedger
 ) -> None:
     filled(ledger, 5)
     ledger.update(1, [], [(2, changed(1)), (4, changed(3))])
@@ -76,11 +76,13 @@ def test_a_changed_object_is_verified_no_more_and_the_others_stay_covered(
         reopened(path)
 
 
-def test_a_row_that_was_tampered_with_cannot_be_superseded(path: Path, ledger: Ledger) -> None:
+def test_a_row_that_was_tampered_with_cannot_be_superseded(
+    path: Path, ledger: SqliteLedger
+) -> None:
     filled(ledger, 3)
     ledger.close()
     edited(path, "UPDATE object SET sha256 = zeroblob(32) WHERE id = 3")
-    again = Ledger.open(path, FakeClock())
+    again = SqliteLedger.open(path, FakeClock())
     try:
         with pytest.raises(LedgerDamaged, match="was changed since"):
             again.update(1, [], [(2, changed(1))])
@@ -88,7 +90,7 @@ def test_a_row_that_was_tampered_with_cannot_be_superseded(path: Path, ledger: L
         again.close()
 
 
-def test_a_delta_digests_only_what_its_events_cover(ledger: Ledger) -> None:
+def test_a_delta_digests_only_what_its_events_cover(ledger: SqliteLedger) -> None:
     """Not every verified row: with many datasets each flush of a delta would read all of them."""
     filled(ledger, 40)
     for number in (0, 5, 9):  # each is verified anew, by an event of its own
@@ -103,7 +105,7 @@ def test_a_delta_digests_only_what_its_events_cover(ledger: Ledger) -> None:
     ledger.check_receipts()
 
 
-def test_an_object_may_change_again_and_again(path: Path, ledger: Ledger) -> None:
+def test_an_object_may_change_again_and_again(path: Path, ledger: SqliteLedger) -> None:
     filled(ledger, 3)
     for _ in range(3):
         ledger.update(1, [], [(2, changed(1))])
@@ -114,7 +116,7 @@ def test_an_object_may_change_again_and_again(path: Path, ledger: Ledger) -> Non
     reopened(path)
 
 
-def test_a_late_object_is_asked_for_before_its_key_is_written(ledger: Ledger) -> None:
+def test_a_late_object_is_asked_for_before_its_key_is_written(ledger: SqliteLedger) -> None:
     filled(ledger, 2)
     ledger.update(1, [listed(7)], [])
     (entry,) = ledger.todo("small", 1, 10)
@@ -143,7 +145,7 @@ def told_as_then(con: apsw.Connection) -> None:
 
 
 def test_a_ledger_of_version_1_that_tells_counts_was_set_back(path: Path) -> None:
-    first = Ledger.open(path, FakeClock())
+    first = SqliteLedger.open(path, FakeClock())
     first.start("d" * 64, b"{}", [("all", "pilot")], diff=lambda was, now: ())
     filled(first, 3)
     first.close()
@@ -151,11 +153,11 @@ def test_a_ledger_of_version_1_that_tells_counts_was_set_back(path: Path) -> Non
     con.execute(VERSION_1)
     con.close()
     with pytest.raises(LedgerDamaged, match="format was set back"):
-        Ledger.open(path, FakeClock())
+        SqliteLedger.open(path, FakeClock())
 
 
 def test_a_ledger_of_version_1_is_brought_up_to_date(path: Path) -> None:
-    first = Ledger.open(path, FakeClock())
+    first = SqliteLedger.open(path, FakeClock())
     first.start("d" * 64, b"{}", [("all", "pilot")], diff=lambda was, now: ())
     filled(first, 3)
     first.event(
@@ -170,11 +172,11 @@ def test_a_ledger_of_version_1_is_brought_up_to_date(path: Path) -> None:
     con.execute(VERSION_1)
     told_as_then(con)
     con.close()
-    looked = Ledger.read_only(path, FakeClock())  # before it is brought up to date
+    looked = SqliteLedger.read_only(path, FakeClock())  # before it is brought up to date
     assert [kind for _, kind, _ in looked.cutovers()] == ["cutover-begun"]
     looked.close()
 
-    again = Ledger.open(path, FakeClock())
+    again = SqliteLedger.open(path, FakeClock())
     try:
         again.check_receipts()
         assert [kind for _, kind, _ in again.cutovers()] == ["cutover-begun"]
@@ -190,12 +192,12 @@ def test_a_ledger_of_version_1_is_brought_up_to_date(path: Path) -> None:
     assert "event_cutover" in plan
 
 
-def test_a_plan_that_was_put_into_the_ledger_decides_nothing(ledger: Ledger) -> None:
+def test_a_plan_that_was_put_into_the_ledger_decides_nothing(ledger: SqliteLedger) -> None:
     with pytest.raises(LedgerDamaged, match="not the one it is bound to"):
         ledger.start("e" * 64, b'{"a":1}', (), diff=lambda was, now: [])
 
 
-def test_a_plan_may_change_where_that_is_allowed(ledger: Ledger) -> None:
+def test_a_plan_may_change_where_that_is_allowed(ledger: SqliteLedger) -> None:
     digest = sha256_hex(b"{}")
     ledger.set_meta("plan_digest", digest)
     with pytest.raises(PlanChanged):
@@ -210,7 +212,7 @@ def test_a_plan_may_change_where_that_is_allowed(ledger: Ledger) -> None:
     assert told[1].as_json() == {"was": digest, "now": "e" * 64, "changes": ["a: added"]}
 
 
-def test_half_an_update_is_none(path: Path, ledger: Ledger) -> None:
+def test_half_an_update_is_none(path: Path, ledger: SqliteLedger) -> None:
     filled(ledger, 3)
     too_large = replace(changed(2), obj=replace(changed(2).obj, size=1 << 63))
 
@@ -220,7 +222,7 @@ def test_half_an_update_is_none(path: Path, ledger: Ledger) -> None:
         ledger.commit()
     ledger.close()
 
-    again = Ledger.open(path, FakeClock())
+    again = SqliteLedger.open(path, FakeClock())
     try:
         again.check_receipts()
         assert again.tally(1, State.VERIFIED).objects == 3
@@ -239,12 +241,12 @@ class Torn:
         raise KeyboardInterrupt
 
 
-def untold(ledger: Ledger) -> None:
+def untold(ledger: SqliteLedger) -> None:
     ledger.set_meta(UNTOLD, "2")
     ledger.bring_up()
 
 
-HALVES: dict[str, tuple[Callable[[Ledger], Any], type[BaseException]]] = {
+HALVES: dict[str, tuple[Callable[[SqliteLedger], Any], type[BaseException]]] = {
     "a seal": (lambda ledger: ledger.seal(1, Torn()), KeyboardInterrupt),
     "a finding": (lambda ledger: ledger.finding(Code.LEASED, "", dataset=9), IndexError),
     "another try": (lambda ledger: ledger.retry_failed(1), LedgerDamaged),
@@ -253,7 +255,7 @@ HALVES: dict[str, tuple[Callable[[Ledger], Any], type[BaseException]]] = {
 
 
 @pytest.mark.parametrize("name", HALVES)
-def test_half_a_change_is_none(path: Path, ledger: Ledger, name: str) -> None:
+def test_half_a_change_is_none(path: Path, ledger: SqliteLedger, name: str) -> None:
     change, error = HALVES[name]
     filled(ledger, 2)
     one, other = listed(7), listed(8)
@@ -268,7 +270,7 @@ def test_half_a_change_is_none(path: Path, ledger: Ledger, name: str) -> None:
     edited(path, SPOILED[name])
     before = events(path)
 
-    again = Ledger.open(path, FakeClock())
+    again = SqliteLedger.open(path, FakeClock())
     with pytest.raises(error):
         change(again)
     with pytest.raises(error):
@@ -295,7 +297,7 @@ def events(path: Path) -> list[Any]:
 
 
 def test_what_the_target_lost_waits_again_and_the_others_stay_covered(
-    path: Path, ledger: Ledger
+    path: Path, ledger: SqliteLedger
 ) -> None:
     filled(ledger, 5)
     assert ledger.relist([2, 4, 99]) == 2
@@ -312,11 +314,11 @@ def test_what_the_target_lost_waits_again_and_the_others_stay_covered(
         reopened(path)
 
 
-def test_a_row_that_was_tampered_with_is_not_listed_again(path: Path, ledger: Ledger) -> None:
+def test_a_row_that_was_tampered_with_is_not_listed_again(path: Path, ledger: SqliteLedger) -> None:
     filled(ledger, 3)
     ledger.close()
     edited(path, "UPDATE object SET sha256 = zeroblob(32) WHERE id = 3")
-    again = Ledger.open(path, FakeClock())
+    again = SqliteLedger.open(path, FakeClock())
     try:
         with pytest.raises(LedgerDamaged, match="was changed since"):
             again.relist([2])
@@ -325,7 +327,7 @@ def test_a_row_that_was_tampered_with_is_not_listed_again(path: Path, ledger: Le
 
 
 def test_somebody_elses_etag_may_be_replaced_until_the_next_receipt_and_never_after(
-    ledger: Ledger,
+    ledger: SqliteLedger,
 ) -> None:
     filled(ledger, 2)
     restored = ObjectRestored(batch="b", id=2, etag="foreign")

@@ -24,7 +24,7 @@ from hdh_migrate.codes import Code
 from hdh_migrate.errors import Exit, LedgerDamaged, LedgerError, LedgerLocked, LedgerTooNew, NoSpace
 from hdh_migrate.events.run import RunEnded
 from hdh_migrate.folders import make_private
-from hdh_migrate.ledger import Ledger, database
+from hdh_migrate.ledger import SqliteLedger, database
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import Entry, Listed, ObjectInfo, State
 from hdh_migrate.receipts import Matched, Sent
@@ -39,10 +39,10 @@ from dataclasses import replace
 from pathlib import Path
 from hdh_migrate.events.run import RunEnded
 from hdh_migrate.folders import make_private
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.telemetry import SystemClock
 from tests.support.events import Counted
-ledger = Ledger.open(Path(sys.argv[1]), SystemClock())
+ledger = SqliteLedger.open(Path(sys.argv[1]), SystemClock())
 ledger.start("d" * 64, b"{}", [("all", "pilot")], diff=lambda was, now: ())
 ledger.commit()
 for number in range(10**9):
@@ -59,8 +59,8 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ledger(path: Path) -> Iterator[Ledger]:
-    opened = Ledger.open(path, FakeClock())
+def ledger(path: Path) -> Iterator[SqliteLedger]:
+    opened = SqliteLedger.open(path, FakeClock())
     opened.start("d" * 64, b"{}", [("all", "pilot")], diff=lambda was, now: ())
     opened.commit()
     yield opened
@@ -72,7 +72,7 @@ def listed(number: int, *, parts: int = 0) -> Listed:
     return Listed(obj=obj, state=State.LISTED, reason=None, parts=parts, fold=None)
 
 
-def filled(ledger: Ledger, count: int) -> None:
+def filled(ledger: SqliteLedger, count: int) -> None:
     """List, send and verify `count` objects."""
     ledger.add_page(1, [listed(number) for number in range(count)], None)
     for entry in ledger.todo("small", 1, count):
@@ -108,7 +108,7 @@ def edited(path: Path, statement: str) -> None:
 
 
 def reopened(path: Path) -> None:
-    again = Ledger.open(path, FakeClock())
+    again = SqliteLedger.open(path, FakeClock())
     try:
         again.check_receipts()
     finally:
@@ -137,7 +137,7 @@ def reopened(path: Path) -> None:
     ],
 )
 def test_what_is_changed_behind_the_journal_is_named(
-    path: Path, ledger: Ledger, statement: str, told: str
+    path: Path, ledger: SqliteLedger, statement: str, told: str
 ) -> None:
     filled(ledger, 5)
     ledger.event(made_up("last"))
@@ -152,7 +152,7 @@ def test_what_is_changed_behind_the_journal_is_named(
     assert damaged.value.exit_code is Exit.DAMAGED
 
 
-def test_late_receipts_of_an_earlier_attempt_change_nothing(ledger: Ledger) -> None:
+def test_late_receipts_of_an_earlier_attempt_change_nothing(ledger: SqliteLedger) -> None:
     ledger.add_page(1, [listed(1)], None)
     entry = ledger.todo("small", 1, 1)[0]
     ledger.claim(entry)
@@ -171,7 +171,7 @@ def test_late_receipts_of_an_earlier_attempt_change_nothing(ledger: Ledger) -> N
     assert ledger.tally(1, State.SENT).objects == 0
 
 
-def test_tallies_are_those_of_the_rows(ledger: Ledger, path: Path) -> None:
+def test_tallies_are_those_of_the_rows(ledger: SqliteLedger, path: Path) -> None:
     rng = random.Random(1)
     ledger.add_page(1, [listed(number) for number in range(60)], None)
     for _ in range(40):
@@ -205,7 +205,7 @@ def test_tallies_are_those_of_the_rows(ledger: Ledger, path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["todo_small", "todo_big", "todo_verify", "sending", "failed_of"])
-def test_work_is_found_through_a_partial_index(ledger: Ledger, name: str) -> None:
+def test_work_is_found_through_a_partial_index(ledger: SqliteLedger, name: str) -> None:
     query = ledger._sql[name]
     values = tuple(range(query.count("?")))
     plan = " ".join(row[3] for row in ledger._con.execute(f"EXPLAIN QUERY PLAN {query}", values))
@@ -217,7 +217,7 @@ def test_work_is_found_through_a_partial_index(ledger: Ledger, name: str) -> Non
 # --- opening -------------------------------------------------------------------------------------
 
 
-def test_a_ledger_is_readable_by_its_owner_only(path: Path, ledger: Ledger) -> None:
+def test_a_ledger_is_readable_by_its_owner_only(path: Path, ledger: SqliteLedger) -> None:
     filled(ledger, 3)
     for made in (path, *path.parent.glob("ledger.db-*"), path.with_name("lock")):
         assert stat.S_IMODE(made.stat().st_mode) == 0o600, made.name
@@ -225,20 +225,20 @@ def test_a_ledger_is_readable_by_its_owner_only(path: Path, ledger: Ledger) -> N
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_a_second_run_is_told_who_holds_the_ledger(path: Path, ledger: Ledger) -> None:
+def test_a_second_run_is_told_who_holds_the_ledger(path: Path, ledger: SqliteLedger) -> None:
     with pytest.raises(LedgerLocked, match=f"pid {os.getpid()} on host") as locked:
-        Ledger.open(path, FakeClock())
+        SqliteLedger.open(path, FakeClock())
     assert locked.value.exit_code is Exit.LOCKED
     ledger.commit()
 
 
-def test_a_ledger_of_a_later_version_is_left_alone(path: Path, ledger: Ledger) -> None:
+def test_a_ledger_of_a_later_version_is_left_alone(path: Path, ledger: SqliteLedger) -> None:
     ledger.close()
     edited(path, "PRAGMA user_version = 99")
     before = path.read_bytes()
 
     with pytest.raises(LedgerTooNew, match="format 99"):
-        Ledger.open(path, FakeClock())
+        SqliteLedger.open(path, FakeClock())
 
     assert path.read_bytes() == before
 
@@ -261,7 +261,7 @@ def test_a_file_that_is_no_ledger_is_refused_and_kept(
     before = path.read_bytes()
 
     with pytest.raises(LedgerDamaged):
-        Ledger.open(path, FakeClock())
+        SqliteLedger.open(path, FakeClock())
 
     assert path.read_bytes() == before
 
@@ -269,14 +269,16 @@ def test_a_file_that_is_no_ledger_is_refused_and_kept(
 def test_an_empty_file_is_a_new_ledger(path: Path) -> None:
     make_private(path.parent)
     path.touch(mode=0o600)
-    Ledger.open(path, FakeClock()).close()
+    SqliteLedger.open(path, FakeClock()).close()
     reopened(path)
 
 
 # --- what disks do -------------------------------------------------------------------------------
 
 
-def test_flipped_bits_are_noticed_whoever_reads(path: Path, ledger: Ledger, tmp_path: Path) -> None:
+def test_flipped_bits_are_noticed_whoever_reads(
+    path: Path, ledger: SqliteLedger, tmp_path: Path
+) -> None:
     filled(ledger, 400)
     ledger.close()
     connect(path).close()
@@ -291,7 +293,7 @@ def test_flipped_bits_are_noticed_whoever_reads(path: Path, ledger: Ledger, tmp_
         shutil.rmtree(tmp_path / "copy", ignore_errors=True)
         make_private(copy.parent)
         copy.write_bytes(changed)
-        for opening in (Ledger.open, Ledger.read_only):
+        for opening in (SqliteLedger.open, SqliteLedger.read_only):
             try:
                 looked = opening(copy, FakeClock())
                 try:
@@ -306,13 +308,15 @@ def test_flipped_bits_are_noticed_whoever_reads(path: Path, ledger: Ledger, tmp_
     assert unnoticed == 0
 
 
-def written(ledger: Ledger, count: int) -> None:
+def written(ledger: SqliteLedger, count: int) -> None:
     for _ in range(count):
         ledger.event(made_up("lost", filler="x" * 5000))
         ledger.commit()
 
 
-def test_a_full_disk_stops_cleanly_and_what_was_committed_stays(path: Path, ledger: Ledger) -> None:
+def test_a_full_disk_stops_cleanly_and_what_was_committed_stays(
+    path: Path, ledger: SqliteLedger
+) -> None:
     ledger.event(made_up("kept"))
     ledger.commit()
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -330,7 +334,7 @@ def test_a_full_disk_stops_cleanly_and_what_was_committed_stays(path: Path, ledg
         signal.signal(signal.SIGXFSZ, handler)
     ledger.close()
 
-    again = Ledger.open(path, FakeClock())
+    again = SqliteLedger.open(path, FakeClock())
     kinds = [kind for _, _, kind, _, _ in again.journal()]
     again.event(made_up("after"))
     again.commit()
@@ -355,7 +359,7 @@ def test_a_kill_in_a_commit_loses_nothing_that_was_acknowledged(path: Path) -> N
         rest = child.communicate()[0].splitlines()
         said = int(rest[-1]) if rest and rest[-1] else said
 
-        ledger = Ledger.open(path, FakeClock())
+        ledger = SqliteLedger.open(path, FakeClock())
         numbers = [event.number for _, event in ledger.events(Counted)]
         ledger.close()
         acknowledged += said + 1
@@ -414,7 +418,7 @@ def test_power_cuts_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     for pragma in (*database._PRAGMAS, "PRAGMA wal_autocheckpoint = 20"):
         con.execute(pragma)
     database._migrate(con)
-    ledger = Ledger(con, FakeClock())
+    ledger = SqliteLedger(con, FakeClock())
     acknowledged = list[int]()  # how much of the log there was at each acknowledgement
     for number in range(60):
         ledger.event(Counted(number=number, filler="x" * 3000))
@@ -430,7 +434,7 @@ def test_power_cuts_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
         image.mkdir(mode=0o700)
         replay(vfs.log[:cut], image, rng)
         after = apsw.Connection(str(image / "ledger.db"))
-        seen = Ledger(after, FakeClock())
+        seen = SqliteLedger(after, FakeClock())
         seen.check()
         numbers = [event.number for _, event in seen.events(Counted)]
         seen.close()
@@ -494,7 +498,7 @@ def whole_page(count: int) -> list[Listed]:
 
 
 @pytest.mark.parametrize("what", UNFIT)
-def test_a_page_goes_in_whole_or_not_at_all(path: Path, ledger: Ledger, what: str) -> None:
+def test_a_page_goes_in_whole_or_not_at_all(path: Path, ledger: SqliteLedger, what: str) -> None:
     third = replace(listed(2), obj=UNFIT[what])
 
     with pytest.raises((OverflowError, ValueError, LedgerError)) as raised:
@@ -505,7 +509,7 @@ def test_a_page_goes_in_whole_or_not_at_all(path: Path, ledger: Ledger, what: st
         ledger.commit()
     ledger.close()
 
-    again = Ledger.open(path, FakeClock())
+    again = SqliteLedger.open(path, FakeClock())
     try:
         assert again.tally(1, *State).objects == 0
         assert not list(again.listing(1))
@@ -516,7 +520,7 @@ def test_a_page_goes_in_whole_or_not_at_all(path: Path, ledger: Ledger, what: st
         again.close()
 
 
-def test_sums_beyond_64_bits_take_no_part_of_a_page(path: Path, ledger: Ledger) -> None:
+def test_sums_beyond_64_bits_take_no_part_of_a_page(path: Path, ledger: SqliteLedger) -> None:
     large = [
         replace(one, obj=replace(one.obj, size=(1 << 63) - 1)) for one in (listed(0), listed(1))
     ]
@@ -525,7 +529,7 @@ def test_sums_beyond_64_bits_take_no_part_of_a_page(path: Path, ledger: Ledger) 
         ledger.add_page(1, large, None)
     ledger.close()
 
-    again = Ledger.open(path, FakeClock())
+    again = SqliteLedger.open(path, FakeClock())
     try:
         assert not list(again.listing(1))
         assert again.tally(1, *State).objects == 0
@@ -533,7 +537,9 @@ def test_sums_beyond_64_bits_take_no_part_of_a_page(path: Path, ledger: Ledger) 
         again.close()
 
 
-def test_what_is_raised_between_two_changes_takes_both_back(path: Path, ledger: Ledger) -> None:
+def test_what_is_raised_between_two_changes_takes_both_back(
+    path: Path, ledger: SqliteLedger
+) -> None:
     filled(ledger, 2)
 
     def interrupted() -> None:
@@ -547,7 +553,7 @@ def test_what_is_raised_between_two_changes_takes_both_back(path: Path, ledger: 
         ledger.commit()
     ledger.close()
 
-    again = Ledger.open(path, FakeClock())
+    again = SqliteLedger.open(path, FakeClock())
     try:
         assert not list(again.findings())
         assert again.tally(1, State.VERIFIED).objects == 2
@@ -555,7 +561,7 @@ def test_what_is_raised_between_two_changes_takes_both_back(path: Path, ledger: 
         again.close()
 
 
-def test_a_receipt_that_lacks_something_changes_nothing(path: Path, ledger: Ledger) -> None:
+def test_a_receipt_that_lacks_something_changes_nothing(path: Path, ledger: SqliteLedger) -> None:
     ledger.add_page(1, whole_page(1), None)
     (entry,) = ledger.todo("small", 1, 1)
     ledger.claim(entry)
@@ -568,7 +574,7 @@ def test_a_receipt_that_lacks_something_changes_nothing(path: Path, ledger: Ledg
         ledger.commit()
     ledger.close()
 
-    again = Ledger.open(path, FakeClock())
+    again = SqliteLedger.open(path, FakeClock())
     try:
         assert again.tally(1, State.SENDING).objects == 1
     finally:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.codes import Code
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.findings import SAMPLES_KEPT
 from hdh_migrate.model import Listed, ObjectInfo, OpenUpload, PartReceipt, State, Tally
 from hdh_migrate.plan.diff import changes
@@ -17,8 +17,8 @@ from tests.support.quiet import FakeClock
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    ledger = Ledger.open(tmp_path / "state" / "m" / "ledger.db", FakeClock())
+def ledger(tmp_path: Path) -> SqliteLedger:
+    ledger = SqliteLedger.open(tmp_path / "state" / "m" / "ledger.db", FakeClock())
     ledger.start("digest", b"{}", [("d", "b"), ("e", "c")], diff=changes)
     listed = [
         Listed(
@@ -31,7 +31,7 @@ def ledger(tmp_path: Path) -> Ledger:
     return ledger
 
 
-def test_nothing_that_status_asks_walks_objects_parts_or_the_journal(ledger: Ledger) -> None:
+def test_nothing_that_status_asks_walks_objects_parts_or_the_journal(ledger: SqliteLedger) -> None:
     asked: list[tuple[str, Any]] = []
 
     def note(cursor: object, sql: str, values: Any) -> bool:
@@ -57,7 +57,7 @@ def test_nothing_that_status_asks_walks_objects_parts_or_the_journal(ledger: Led
     ledger.close()
 
 
-def test_parts_of_an_attempt_count_until_their_object_is_sent(ledger: Ledger) -> None:
+def test_parts_of_an_attempt_count_until_their_object_is_sent(ledger: SqliteLedger) -> None:
     (entry,) = ledger.todo("big", 1, 1)
     assert ledger.arrived() == {}
     ledger.claim(entry)
@@ -77,7 +77,7 @@ def test_parts_of_an_attempt_count_until_their_object_is_sent(ledger: Ledger) ->
     ledger.close()
 
 
-def test_open_findings_are_told_by_cause_with_the_oldest_ones_words(ledger: Ledger) -> None:
+def test_open_findings_are_told_by_cause_with_the_oldest_ones_words(ledger: SqliteLedger) -> None:
     ledger.finding(Code.RULE_UNUSED, "first", dataset=1)
     ledger.finding(Code.DENIED, "second", dataset=1, entry=1)
     ledger.finding(Code.DENIED, "third", dataset=1, entry=2)
@@ -93,12 +93,12 @@ def test_open_findings_are_told_by_cause_with_the_oldest_ones_words(ledger: Ledg
     ledger.close()
 
 
-def test_tallies_are_those_of_each_dataset(ledger: Ledger) -> None:
+def test_tallies_are_those_of_each_dataset(ledger: SqliteLedger) -> None:
     assert ledger.tallies() == {(1, State.LISTED): Tally(objects=4, size=600_000)}
     ledger.close()
 
 
-def test_the_samples_of_one_step_do_not_push_out_those_of_another(ledger: Ledger) -> None:
+def test_the_samples_of_one_step_do_not_push_out_those_of_another(ledger: SqliteLedger) -> None:
     ledger.sample("b", "transfer", 0, 0)
     for number in range(SAMPLES_KEPT + 50):
         ledger.sample("b", "verify", number, 0)

@@ -12,7 +12,7 @@ import apsw
 import pytest
 
 from hdh_migrate.errors import LedgerDamaged
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.ledger.store import WALK_EVENTS, WALKED
 from hdh_migrate.model import State
@@ -23,11 +23,11 @@ from tests.unit.ledger.test_ledger import edited, filled, listed
 LOTS = 3 * WALK_EVENTS + 7
 
 
-def opened(path: Path) -> Ledger:
-    return Ledger.open(path, FakeClock())
+def opened(path: Path) -> SqliteLedger:
+    return SqliteLedger.open(path, FakeClock())
 
 
-def begun(path: Path) -> Ledger:
+def begun(path: Path) -> SqliteLedger:
     ledger = opened(path)
     ledger.start("d" * 64, b"{}", [("all", "pilot")], diff=lambda was, now: ())
     ledger.commit()
@@ -130,7 +130,7 @@ def test_a_journal_of_an_earlier_version_is_walked_once(long: Path) -> None:
     edited(long, f"DELETE FROM meta WHERE name = '{WALKED}'")
     opened(long).close()
 
-    ledger = Ledger.read_only(long, FakeClock())
+    ledger = SqliteLedger.read_only(long, FakeClock())
     try:
         assert ledger._walked()[0] == ledger.length()
     finally:
@@ -163,7 +163,7 @@ def test_a_page_that_opening_does_not_read_is_noticed_by_who_reads_it(path: Path
             list(ledger.records(1))
     finally:
         ledger.close()
-    for look in (Ledger.check, Ledger.reconcile):
+    for look in (SqliteLedger.check, SqliteLedger.reconcile):
         ledger = opened(path)
         try:
             with pytest.raises(LedgerDamaged, match="pages do not check"):
@@ -175,7 +175,7 @@ def test_a_page_that_opening_does_not_read_is_noticed_by_who_reads_it(path: Path
 def test_addresses_are_to_be_compared_again_only_when_an_object_got_one(path: Path) -> None:
     ledger = begun(path)
     assert not ledger.compared()
-    comings: tuple[Callable[[Ledger], object], ...] = (
+    comings: tuple[Callable[[SqliteLedger], object], ...] = (
         lambda it: it.add_page(1, [listed(1)], None),
         lambda it: it.update(1, [listed(2)], []),
         lambda it: it.update(1, [], [(1, listed(1))]),

@@ -16,7 +16,7 @@ from hdh_migrate.events.inventory import InventoryChanged
 from hdh_migrate.events.objects import ObjectsFailed, ObjectsRetried
 from hdh_migrate.fixity import Inventoried, canonical_json, inventory_leaf
 from hdh_migrate.folders import make_private
-from hdh_migrate.ledger import Ledger, chain
+from hdh_migrate.ledger import SqliteLedger, chain
 from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import Listed, ObjectInfo, State
@@ -40,7 +40,7 @@ def listed(key: str, state: State, reason: str | None, version: str = "v1") -> L
     return Listed(obj=obj, state=state, reason=reason, parts=0, fold=None)
 
 
-def inventoried(ledger: Ledger, dataset: int) -> dict[str, object]:
+def inventoried(ledger: SqliteLedger, dataset: int) -> dict[str, object]:
     found = Inventoried()
     for _, key, size, version, state, _ in ledger.listing(dataset):
         leaf = inventory_leaf(key, size, version)
@@ -48,7 +48,7 @@ def inventoried(ledger: Ledger, dataset: int) -> dict[str, object]:
     return found.told()
 
 
-def end(ledger: Ledger, dataset: int, key: str, *, well: bool) -> None:
+def end(ledger: SqliteLedger, dataset: int, key: str, *, well: bool) -> None:
     """Send an object and let it end verified, or failed."""
     found = ledger.find(dataset, key)
     assert found is not None
@@ -62,7 +62,7 @@ def end(ledger: Ledger, dataset: int, key: str, *, well: bool) -> None:
     ledger.verified(entry, matched(entry, "2026-01-01T00:00:00.000Z"))
 
 
-def story(ledger: Ledger) -> None:
+def story(ledger: SqliteLedger) -> None:
     """Play a history with everything in it: both datasets sealed, a delta, drift, failures."""
     ledger.start("d" * 64, b"{}", [("one", "pilot"), ("two", "pilot")], diff=lambda was, now: ())
     ledger.event(run_started("d" * 64))
@@ -101,7 +101,7 @@ def story(ledger: Ledger) -> None:
 def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The ledger of that story; each test has a copy."""
     path = tmp_path_factory.mktemp("played") / "state" / "essai" / "ledger.db"
-    ledger = Ledger.open(path, FakeClock())
+    ledger = SqliteLedger.open(path, FakeClock())
     story(ledger)
     ledger.close()
     return path
@@ -113,16 +113,16 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ledger(path: Path, played: Path) -> Iterator[Ledger]:
+def ledger(path: Path, played: Path) -> Iterator[SqliteLedger]:
     make_private(path.parent)
     shutil.copy(played, path)
-    opened = Ledger.open(path, FakeClock())
+    opened = SqliteLedger.open(path, FakeClock())
     yield opened
     opened.close()
 
 
 def reconciled(path: Path) -> None:
-    looked = Ledger.read_only(path, FakeClock())
+    looked = SqliteLedger.read_only(path, FakeClock())
     try:
         looked.check()
         looked.reconcile()
@@ -269,14 +269,14 @@ TAMPERED: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
-def test_an_honest_history_agrees(path: Path, ledger: Ledger) -> None:
+def test_an_honest_history_agrees(path: Path, ledger: SqliteLedger) -> None:
     ledger.reconcile()
     ledger.close()
     reconciled(path)
 
 
 @pytest.mark.parametrize("what", list(TAMPERED))
-def test_what_was_changed_by_hand_is_noticed(path: Path, ledger: Ledger, what: str) -> None:
+def test_what_was_changed_by_hand_is_noticed(path: Path, ledger: SqliteLedger, what: str) -> None:
     ledger.close()
     statements, told = TAMPERED[what]
     con = connect(path)
@@ -294,7 +294,7 @@ def test_what_was_changed_by_hand_is_noticed(path: Path, ledger: Ledger, what: s
 def cover_anew(path: Path) -> None:
     """Give the events that cover rows the digests of the rows as they are, and chain all again."""
     con = connect(path)
-    looked = Ledger(con, FakeClock())
+    looked = SqliteLedger(con, FakeClock())
     head = bytes(32)
     for seq, at, kind, text, _ in list(looked.journal()):
         told = json.loads(text)
@@ -311,13 +311,15 @@ def cover_anew(path: Path) -> None:
     con.close()
 
 
-def test_what_is_gathered_is_told_before_it_is_compared(ledger: Ledger) -> None:
+def test_what_is_gathered_is_told_before_it_is_compared(ledger: SqliteLedger) -> None:
     end(ledger, 2, "f-waits", well=False)
     ledger.reconcile()
     assert [event.datasets for _, event in ledger.events(ObjectsFailed)][-1] == {"two": 1}
 
 
-def test_failures_that_are_tried_again_leave_the_others_covered(path: Path, ledger: Ledger) -> None:
+def test_failures_that_are_tried_again_leave_the_others_covered(
+    path: Path, ledger: SqliteLedger
+) -> None:
     assert ledger.retry_failed(1) == 1  # what is no plain object stays
     ledger.commit()
     ledger.reconcile()
@@ -337,13 +339,13 @@ def test_failures_that_are_tried_again_leave_the_others_covered(path: Path, ledg
 
 
 def test_a_failed_row_that_was_tampered_with_cannot_be_tried_again(
-    path: Path, ledger: Ledger
+    path: Path, ledger: SqliteLedger
 ) -> None:
     ledger.close()
     con = connect(path)
     con.execute("UPDATE object SET version = 'v9' WHERE id = 3")
     con.close()
-    again = Ledger.open(path, FakeClock())
+    again = SqliteLedger.open(path, FakeClock())
     try:
         with pytest.raises(LedgerDamaged, match="that failed"):
             again.retry_failed(1)
@@ -351,7 +353,7 @@ def test_a_failed_row_that_was_tampered_with_cannot_be_tried_again(
         again.close()
 
 
-def test_drift_is_told_as_leaves(path: Path, ledger: Ledger) -> None:
+def test_drift_is_told_as_leaves(path: Path, ledger: SqliteLedger) -> None:
     for version, size in (("v2", 3), ("v1", len("f-waits"))):  # and back again
         found = ledger.find(2, "f-waits")
         assert found is not None
@@ -366,7 +368,7 @@ def test_drift_is_told_as_leaves(path: Path, ledger: Ledger) -> None:
     reconciled(path)
 
 
-def test_an_object_may_turn_into_one_to_leave_out(path: Path, ledger: Ledger) -> None:
+def test_an_object_may_turn_into_one_to_leave_out(path: Path, ledger: SqliteLedger) -> None:
     found = ledger.find(2, "f-waits")
     assert found is not None
     directory = listed("f-waits", State.EXCLUDED, "directory", "v2")
@@ -382,7 +384,7 @@ def test_an_object_may_turn_into_one_to_leave_out(path: Path, ledger: Ledger) ->
         reconciled(path)
 
 
-def test_a_refused_object_that_changes_is_told_again(ledger: Ledger) -> None:
+def test_a_refused_object_that_changes_is_told_again(ledger: SqliteLedger) -> None:
     found = ledger.find(1, "e-symlink")
     assert found is not None
     link = listed("e-symlink", State.REFUSED, "key-control", "v2")
@@ -391,7 +393,7 @@ def test_a_refused_object_that_changes_is_told_again(ledger: Ledger) -> None:
 
 
 def test_a_listing_begun_anew_leaves_no_trace(path: Path) -> None:
-    ledger = Ledger.open(path, FakeClock())
+    ledger = SqliteLedger.open(path, FakeClock())
     ledger.start("d" * 64, b"{}", [("one", "pilot")], diff=lambda was, now: ())
     rows = [listed(key, state, reason) for key, (state, reason) in ROWS.items()]
     ledger.add_page(1, rows, "more")
@@ -419,7 +421,9 @@ def test_a_listing_begun_anew_leaves_no_trace(path: Path) -> None:
     ],
     ids=["late objects", "findings"],
 )
-def test_no_line_of_the_journal_is_long(ledger: Ledger, many: Callable[[Ledger], object]) -> None:
+def test_no_line_of_the_journal_is_long(
+    ledger: SqliteLedger, many: Callable[[SqliteLedger], object]
+) -> None:
     from hdh_migrate.evidence.lines.records import journal_line
 
     before = len(list(ledger.journal()))
@@ -430,8 +434,8 @@ def test_no_line_of_the_journal_is_long(ledger: Ledger, many: Callable[[Ledger],
     ledger.reconcile()
 
 
-def test_a_report_sees_one_moment_while_a_run_goes_on(path: Path, ledger: Ledger) -> None:
-    looked = Ledger.read_only(path, FakeClock())
+def test_a_report_sees_one_moment_while_a_run_goes_on(path: Path, ledger: SqliteLedger) -> None:
+    looked = SqliteLedger.read_only(path, FakeClock())
     with looked.snapshot():
         before = list(looked.journal())
         end(ledger, 2, "f-waits", well=True)

@@ -20,7 +20,7 @@ from hdh_migrate.events.adoption import (
 from hdh_migrate.events.event import Event
 from hdh_migrate.ledger import database
 from hdh_migrate.model import State, key_bytes
-from hdh_migrate.pipeline.adopting import Adopt, Proof, Tally
+from hdh_migrate.pipeline.adopting import Adopt, AdoptionProof, AdoptionTally
 from hdh_migrate.pipeline.tags import mark_of
 from tests.support.script import Killed, Point
 from tests.support.world import BIG, RUN_TAG, SMALL, World
@@ -80,7 +80,7 @@ class Said:
         for record in world.records().values():
             if record["state"] is State.VERIFIED:
                 found.append(
-                    Proof(
+                    AdoptionProof(
                         key=record["key"], size=record["size"], version=record["version"],
                         modified=record["modified"], md5=record["md5"], sha256=record["sha256"],
                         stored_size=record["stored_size"], stored_sha256=record["stored_sha256"],
@@ -89,7 +89,7 @@ class Said:
                 )  # fmt: skip
         self.proofs = sorted(found, key=lambda one: key_bytes(one.key))
 
-    def of(self, dataset: str) -> Iterator[Proof]:
+    def of(self, dataset: str) -> Iterator[AdoptionProof]:
         assert dataset == "d"
         return iter(self.proofs)
 
@@ -97,7 +97,7 @@ class Said:
 class Nothing:
     """No bundle at all."""
 
-    def of(self, dataset: str) -> Iterator[Proof]:
+    def of(self, dataset: str) -> Iterator[AdoptionProof]:
         del dataset
         return iter(())
 
@@ -107,7 +107,7 @@ SEEN = JournalSeen(ledger=RUN_TAG, events=9, head="a" * 64, statement=STATEMENT)
 
 def adopted(
     world: World, said: Said | Nothing | None = None, journals: Sequence[JournalSeen] = ()
-) -> Tally:
+) -> AdoptionTally:
     """Adopt, as one process does."""
     ledger = world.open()
     try:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.errors import Exit, ListingBroken, Refused
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import SIZE_MAX, Listed, State, Step
 from hdh_migrate.pipeline import relooking
 from tests.support.world import BIG, ONE, SEGMENT, World
@@ -246,7 +246,7 @@ def test_a_page_with_a_fault_of_ours_in_it_leaves_nothing_behind(world: World) -
 
     assert world.run() is Exit.OK
     assert verified(world)
-    ledger = Ledger.open(world.path, world.clock)
+    ledger = SqliteLedger.open(world.path, world.clock)
     try:
         ledger.check_receipts()
         assert ledger.tally(1, *State).objects == 3

@@ -11,7 +11,7 @@ from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.events.batches import BatchBound
 from hdh_migrate.events.run import RecipientsBound
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.binding import BOUND, Binder, adopt, bindings
 from hdh_migrate.plan.diff import changes
 from tests.support.quiet import FakeClock
@@ -33,13 +33,13 @@ KEYS = ("aa" * 32, "bb" * 32)
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    ledger = Ledger.open(tmp_path / "state" / "m" / "ledger.db", FakeClock())
+def ledger(tmp_path: Path) -> SqliteLedger:
+    ledger = SqliteLedger.open(tmp_path / "state" / "m" / "ledger.db", FakeClock())
     start(ledger, PLAN)
     return ledger
 
 
-def start(ledger: Ledger, plan: dict[str, Any], *, free: bool = True) -> None:
+def start(ledger: SqliteLedger, plan: dict[str, Any], *, free: bool = True) -> None:
     text = canonical_json(plan)
     batches = {name: one["name"] for one in plan["batches"] for name in one["datasets"]}
     rows = [(one["name"], batches[one["name"]]) for one in plan["datasets"]]
@@ -48,14 +48,14 @@ def start(ledger: Ledger, plan: dict[str, Any], *, free: bool = True) -> None:
     ledger.commit()
 
 
-def begin(ledger: Ledger, batch: str, plan: dict[str, Any] | None = None) -> None:
+def begin(ledger: SqliteLedger, batch: str, plan: dict[str, Any] | None = None) -> None:
     """Begin a batch as its inventory does: with the first page."""
     Binder(plan=plan or PLAN, recipients=KEYS).begin(ledger, batch)
     for row in ledger.datasets(batch):
         ledger.add_page(row.id, (), "more")
 
 
-def test_a_batch_is_bound_once_and_told_with_for_whom_is_sealed(ledger: Ledger) -> None:
+def test_a_batch_is_bound_once_and_told_with_for_whom_is_sealed(ledger: SqliteLedger) -> None:
     assert bindings(ledger) == {}
     begin(ledger, "b")
     begin(ledger, "b", {**PLAN, "limits": {}})
@@ -70,35 +70,35 @@ def test_a_batch_is_bound_once_and_told_with_for_whom_is_sealed(ledger: Ledger) 
     ledger.reconcile()
 
 
-def test_nothing_is_bound_until_there_is_a_page(ledger: Ledger, tmp_path: Path) -> None:
+def test_nothing_is_bound_until_there_is_a_page(ledger: SqliteLedger, tmp_path: Path) -> None:
     Binder(plan=PLAN, recipients=KEYS).begin(ledger, "b")
     ledger.close()  # killed before the page
 
-    again = Ledger.open(tmp_path / "state" / "m" / "ledger.db", FakeClock())
+    again = SqliteLedger.open(tmp_path / "state" / "m" / "ledger.db", FakeClock())
     assert bindings(again) == {}
     assert list(again.events(BatchBound)) == []
 
 
-def test_what_was_bound_behind_the_journals_back_is_seen(ledger: Ledger) -> None:
+def test_what_was_bound_behind_the_journals_back_is_seen(ledger: SqliteLedger) -> None:
     begin(ledger, "b")
     ledger.set_meta(f"{BOUND}b", f"1 {WHAT.replace('path', 'pith')}")
     with pytest.raises(LedgerDamaged, match="batch b is bound to something else"):
         ledger.reconcile()
 
 
-def test_a_batch_that_was_put_in_behind_the_journals_back_is_seen(ledger: Ledger) -> None:
+def test_a_batch_that_was_put_in_behind_the_journals_back_is_seen(ledger: SqliteLedger) -> None:
     ledger.set_meta(f"{BOUND}c", "1 {}")
     with pytest.raises(LedgerDamaged, match="batch c is bound to something else"):
         ledger.reconcile()
 
 
-def test_a_batch_that_was_begun_and_is_bound_to_nothing_is_seen(ledger: Ledger) -> None:
+def test_a_batch_that_was_begun_and_is_bound_to_nothing_is_seen(ledger: SqliteLedger) -> None:
     ledger.add_page(1, (), "more")
     with pytest.raises(LedgerDamaged, match="batch b was begun, and nothing binds it"):
         ledger.reconcile()
 
 
-def test_datasets_that_were_not_begun_come_go_and_change_their_batch(ledger: Ledger) -> None:
+def test_datasets_that_were_not_begun_come_go_and_change_their_batch(ledger: SqliteLedger) -> None:
     begin(ledger, "b")
     grown = {
         **PLAN,
@@ -122,7 +122,7 @@ def test_datasets_that_were_not_begun_come_go_and_change_their_batch(ledger: Led
     ],
 )
 def test_a_dataset_that_was_begun_never_goes_nor_changes_its_batch(
-    ledger: Ledger, plan: dict[str, Any]
+    ledger: SqliteLedger, plan: dict[str, Any]
 ) -> None:
     begin(ledger, "b")
     with pytest.raises(LedgerDamaged, match="dataset d was begun in batch b"):

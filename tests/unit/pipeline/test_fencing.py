@@ -22,7 +22,7 @@ from hdh_migrate.errors import (
     MigrateError,
 )
 from hdh_migrate.events.fence import FenceReleased, FenceTaken, FenceTaking
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Place, Stamp, State, Step
 from hdh_migrate.pipeline.adopting import Adopt
 from hdh_migrate.pipeline.fence import Shown, fence_key, known
@@ -49,7 +49,7 @@ class Machine:
     fencing: Fencing | None = field(default=None, init=False)
 
     @contextmanager
-    def writing(self, over: TakeOver | None = None) -> Iterator[tuple[Ledger, Fencing]]:
+    def writing(self, over: TakeOver | None = None) -> Iterator[tuple[SqliteLedger, Fencing]]:
         """Hold the fence as a verb does."""
         world = self.world
         ledger = world.open()
@@ -63,7 +63,7 @@ class Machine:
         finally:
             ledger.close()
 
-    def fences(self, ledger: Ledger) -> Fencing:
+    def fences(self, ledger: SqliteLedger) -> Fencing:
         world = self.world
         return Fencing(
             ledger, lambda: world.target, self.owner(), clock=world.clock,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.errors import BytesChanged, Exit, Stopped, Transient
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import MIB, PartReceipt
 from hdh_migrate.orders import PartItem
@@ -284,7 +284,7 @@ def test_a_stretch_beyond_what_can_be_judged_is_not_foreseen() -> None:
 
 
 def test_the_ledger_keeps_one_digest_for_one_place(tmp_path: Path) -> None:
-    ledger = Ledger.open(tmp_path / "s" / "m" / "ledger.db", FakeClock())
+    ledger = SqliteLedger.open(tmp_path / "s" / "m" / "ledger.db", FakeClock())
     try:
         assert ledger.seals(1, 1, 10, "aa" * 32)
         assert ledger.seals(1, 1, 10, "aa" * 32)

@@ -9,7 +9,7 @@ import pytest
 
 from hdh_migrate.errors import AccessDenied, ConnectionLost, Exit, Transient
 from hdh_migrate.model import ObjectInfo, Place, State, Step, Stored, Upload
-from hdh_migrate.pipeline.rereading import Portion, Rereading, Wanted
+from hdh_migrate.pipeline.rereading import Portion, Rereading, RereadWanted
 from tests.support.fakes import FakeTarget
 from tests.support.world import BIG, Dataset, World
 
@@ -193,7 +193,7 @@ def reread(made: World, kept: list[Portion], level: str) -> None:
     ledger = made.open()
     try:
         rows = ledger.erasable("b", 0, 100)
-        wanted = (Wanted(row=row, level=level, first=row.id) for row in rows)
+        wanted = (RereadWanted(row=row, level=level, first=row.id) for row in rows)
         ctx, moment = made.context(ledger), made.clock.now
         Rereading(ctx, "b", wanted, kept.append, moment=moment, sampled=False).run()
     finally:

@@ -16,7 +16,7 @@ from hdh_migrate.ledger import database
 from hdh_migrate.model import Place, State, Step
 from hdh_migrate.pipeline import vanishing
 from hdh_migrate.pipeline.cutover.start import start
-from hdh_migrate.pipeline.refresh import Difference, passes
+from hdh_migrate.pipeline.refresh import PassDifference, passes
 from hdh_migrate.pipeline.runner import Wishes
 from tests.support.corpus import recounted
 from tests.support.cutover import Affair
@@ -56,7 +56,7 @@ def world(tmp_path: Path) -> World:
     return made
 
 
-def last(world: World) -> Difference:
+def last(world: World) -> PassDifference:
     """Return what the last pass found, as the journal tells it."""
     ledger = world.open()
     try:
@@ -542,7 +542,7 @@ def end(world: World) -> tuple[object, ...]:
     ended = sum(1 for _ in ledger.events(RefreshEnded))
     parts = [event for _, event in ledger.events(Refreshed)]
     ledger.close()
-    total = sum((one.found for one in told), Difference())
+    total = sum((one.found for one in told), PassDifference())
     assert ended == len([one for one in told if one.listed is not None])
     assert total.new.objects == sum(event.new.objects for event in parts)
     return whole(world), world.states(), sorted(world.findings()), total

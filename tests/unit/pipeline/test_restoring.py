@@ -10,7 +10,7 @@ from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.events.looks import ObjectAccepted, ObjectRestored, ObjectRestoring
 from hdh_migrate.model import State
 from hdh_migrate.pipeline.look_again import Choice
-from hdh_migrate.pipeline.restoring import Decided, Restoring
+from hdh_migrate.pipeline.restoring import DecisionOutcome, Restoring
 from tests.support.script import Killed
 from tests.support.world import World
 from tests.unit.pipeline.test_look_again import count, looked, moved, ours, without_fsync
@@ -30,13 +30,13 @@ def replaced(folder: Path) -> World:
     return made
 
 
-def decided(world: World, verb: str, ids: list[int] | None = None, *more: str) -> Decided:
+def decided(world: World, verb: str, ids: list[int] | None = None, *more: str) -> DecisionOutcome:
     """Decide, as one process does."""
     ledger = world.open()
     try:
         story = Restoring(world.context(ledger), "b", user="ops@here")
         chosen = story.waiting(accepted=verb == "restore") if ids is None else ids
-        found: Decided = getattr(story, verb)(chosen, *more)
+        found: DecisionOutcome = getattr(story, verb)(chosen, *more)
         ledger.check_receipts()
         ledger.reconcile()
         return found

@@ -9,7 +9,7 @@ import pytest
 
 from hdh_migrate.errors import Exit, HostRefused, Refused
 from hdh_migrate.model import SEGMENT, Place, State, Step
-from hdh_migrate.pipeline.planning import Pace, paced
+from hdh_migrate.pipeline.planning import PlannedPace, paced
 from tests.support.world import ALL, ONE, SMALL, Dataset, World
 
 BUCKET = ONE[0].source.bucket
@@ -37,7 +37,7 @@ def test_objects_beyond_the_targets_largest_are_all_listed_and_none_is_sent(
 
 
 def test_an_object_that_cannot_be_sent_in_time_is_refused_with_the_others(tmp_path: Path) -> None:
-    pace = Pace(connections=1, connection_rate=132_000)  # one segment in half of a second
+    pace = PlannedPace(connections=1, connection_rate=132_000)  # one segment in half of a second
     limits = paced(replace(SMALL, request_seconds=1.0), pace)
     world = filled(World(tmp_path, limits=limits), 3 * SEGMENT, 101 * SEGMENT, 199 * SEGMENT)
     with pytest.raises(Refused):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import CommandFailed, Exit, Permanent, PointerMoved, Transient
-from hdh_migrate.pointers.command import CommandPointer, LocalRun
+from hdh_migrate.pointers.command import LocalRun, PointerByCommand
 
 OLD, NEW = "https://old.example.org/pmsi/", "s3://hds-emc2/pmsi/"
 
@@ -23,10 +23,10 @@ def pointer(
     revert: str | None = None,
     environment: Mapping[str, str] | None = None,
     seconds: float = 20,
-) -> CommandPointer:
+) -> PointerByCommand:
     (folder / "at").write_text(OLD)
     given = environment or {}
-    return CommandPointer(
+    return PointerByCommand(
         LocalRun(folder, given, seconds=seconds),
         check=["/bin/sh", "-c", check],
         apply=["/bin/sh", "-c", apply],
@@ -150,7 +150,7 @@ def test_a_check_that_does_not_say_one_line_stops_everything(tmp_path: Path, che
 
 def test_arguments_are_never_read_by_a_shell(tmp_path: Path) -> None:
     (tmp_path / "at").write_text("x")
-    made = CommandPointer(
+    made = PointerByCommand(
         LocalRun(tmp_path, {}, seconds=20),
         check=["/bin/echo", "$(touch ran)`touch ran`;touch ran"],
         apply=["/bin/true"],
@@ -164,7 +164,7 @@ def test_arguments_are_never_read_by_a_shell(tmp_path: Path) -> None:
 
 
 def test_a_program_that_is_not_there_is_told_by_name(tmp_path: Path) -> None:
-    made = CommandPointer(
+    made = PointerByCommand(
         LocalRun(tmp_path, {}, seconds=20),
         check=["./flip"], apply=["./flip"], revert=["./flip"], value=NEW, where="pointer command",
     )  # fmt: skip

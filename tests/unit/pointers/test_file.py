@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import Missing, Permanent, PointerMoved, Transient
-from hdh_migrate.pointers.file import FilePointer
+from hdh_migrate.pointers.file import PointerInFile
 
 OLD, NEW = "https://old.example.org/pmsi/", "s3://hds-emc2/pmsi/"
 Swap = Callable[[int, str], int]
@@ -24,7 +24,7 @@ KEYED = "# kept\npmsi: {url: %s, owner: dpo}\n"
 MURDERS = """
 import os, signal, sys
 from pathlib import Path
-from hdh_migrate.pointers.file import FilePointer
+from hdh_migrate.pointers.file import PointerInFile
 
 path, old, new = sys.argv[1:]
 calls = 0
@@ -45,7 +45,7 @@ def deadly(real, number, when):
 def swap(number, when):
     for name in ("open", "unlink", "rename", "fsync", "fchmod", "fchown"):
         setattr(os, name, deadly(getattr(os, name), number, when))
-    FilePointer(Path(path), key="pmsi.url").swap(expected=old, new=new)
+    PointerInFile(Path(path), key="pmsi.url").swap(expected=old, new=new)
     os._exit(calls)
 
 for line in sys.stdin:
@@ -94,7 +94,7 @@ def test_a_kill_at_any_call_leaves_one_value_whole_and_the_next_swap_ends_it(
             assert swap(number, when) == -signal.SIGKILL
             assert path.read_bytes() in whole
             seen.add(path.read_bytes())
-            FilePointer(path, key="pmsi.url").swap(expected=OLD, new=NEW)
+            PointerInFile(path, key="pmsi.url").swap(expected=OLD, new=NEW)
             assert path.read_text() == KEYED % NEW
             assert stat.S_IMODE(path.stat().st_mode) == 0o640
             assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
@@ -110,7 +110,7 @@ def test_mode_owner_and_attributes_are_kept(tmp_path: Path) -> None:
     os.chown(path, *owner)
     path.chmod(0o2664)
 
-    FilePointer(path).swap(expected=OLD, new=NEW)
+    PointerInFile(path).swap(expected=OLD, new=NEW)
 
     after = path.stat()
     assert (after.st_uid, after.st_gid) == owner
@@ -125,7 +125,7 @@ def test_a_link_stays_a_link_and_its_file_is_replaced(tmp_path: Path) -> None:
     real.write_text(OLD + "\n")
     link.symlink_to("real/CURRENT")
 
-    FilePointer(link).swap(expected=OLD, new=NEW)
+    PointerInFile(link).swap(expected=OLD, new=NEW)
 
     assert link.is_symlink()
     assert real.read_text() == NEW + "\n"
@@ -135,7 +135,7 @@ def test_a_link_that_leads_nowhere_is_missing(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("gone")
 
     with pytest.raises(Missing):
-        FilePointer(tmp_path / "link").read()
+        PointerInFile(tmp_path / "link").read()
 
 
 def test_other_names_of_the_file_are_a_problem(tmp_path: Path) -> None:
@@ -143,7 +143,9 @@ def test_other_names_of_the_file_are_a_problem(tmp_path: Path) -> None:
     path.write_text(OLD)
     os.link(path, tmp_path / "other")
 
-    assert [problem.what for problem in FilePointer(path).check()] == ["the file has several names"]
+    assert [problem.what for problem in PointerInFile(path).check()] == [
+        "the file has several names"
+    ]
 
 
 def rewritten(path: Path) -> None:
@@ -176,7 +178,7 @@ def test_a_change_in_the_last_moment_is_not_overwritten(
     monkeypatch.setattr(os, "fsync", meddled)
 
     with pytest.raises((PointerMoved, Missing)):
-        FilePointer(path).swap(expected=OLD, new=NEW)
+        PointerInFile(path).swap(expected=OLD, new=NEW)
 
     assert not path.exists() or NEW not in path.read_text()
     assert [entry.name for entry in tmp_path.iterdir() if ".hdh-migrate" in entry.name] == []
@@ -199,7 +201,7 @@ def test_a_link_that_is_led_elsewhere_in_the_last_moment_is_refused(
     monkeypatch.setattr(os, "fsync", meddled)
 
     with pytest.raises(PointerMoved):
-        FilePointer(link).swap(expected=OLD, new=NEW)
+        PointerInFile(link).swap(expected=OLD, new=NEW)
 
     assert {(tmp_path / name).read_text() for name in ("one", "two")} == {OLD}
 
@@ -211,9 +213,9 @@ def test_a_writer_who_holds_the_lock_is_waited_for_by_coming_again(tmp_path: Pat
     with path.open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(Transient):
-            FilePointer(path).swap(expected=OLD, new=NEW)
+            PointerInFile(path).swap(expected=OLD, new=NEW)
         assert path.read_text() == OLD
-    FilePointer(path).swap(expected=OLD, new=NEW)
+    PointerInFile(path).swap(expected=OLD, new=NEW)
 
     assert path.read_text() == NEW
 
@@ -226,9 +228,9 @@ def test_what_is_no_single_line_is_no_pointer(tmp_path: Path, data: bytes) -> No
     path.write_bytes(data)
 
     with pytest.raises(Permanent):
-        FilePointer(path).read()
+        PointerInFile(path).read()
     with pytest.raises(Permanent):
-        FilePointer(path).swap(expected=OLD, new=NEW)
+        PointerInFile(path).swap(expected=OLD, new=NEW)
     assert path.read_bytes() == data
 
 
@@ -238,8 +240,8 @@ def test_a_pipe_or_a_folder_is_no_pointer_and_nobody_waits_for_it(tmp_path: Path
 
     for name in ("pipe", "folder"):
         with pytest.raises(Permanent):
-            FilePointer(tmp_path / name).read()
-        assert FilePointer(tmp_path / name).check()
+            PointerInFile(tmp_path / name).read()
+        assert PointerInFile(tmp_path / name).check()
 
 
 def test_a_key_in_a_file_of_neither_kind_needs_its_format(tmp_path: Path) -> None:
@@ -247,5 +249,5 @@ def test_a_key_in_a_file_of_neither_kind_needs_its_format(tmp_path: Path) -> Non
     path.write_text(KEYED % OLD)
 
     with pytest.raises(Permanent, match="neither YAML nor JSON"):
-        FilePointer(path, key="pmsi.url").read()
-    assert FilePointer(path, key="pmsi.url", form="yaml").read() == OLD
+        PointerInFile(path, key="pmsi.url").read()
+    assert PointerInFile(path, key="pmsi.url", form="yaml").read() == OLD

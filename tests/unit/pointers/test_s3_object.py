@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from hdh_migrate.errors import PointerMoved
-from hdh_migrate.pointers.s3_object import S3ObjectPointer
+from hdh_migrate.pointers.s3_object import PointerInObject
 from hdh_migrate.targets.s3_bucket import S3Bucket
 from hdh_migrate.transport import Reply
 from tests.support.answers import endpoint
@@ -36,7 +36,7 @@ def test_a_write_in_between_is_seen_with_and_without_a_namespace(namespace: str)
         )
 
     place, _ = endpoint(answer)
-    pointer = S3ObjectPointer(S3Bucket(place, "b"), "b", "k", conditional=False)
+    pointer = PointerInObject(S3Bucket(place, "b"), "b", "k", conditional=False)
 
     with pytest.raises(PointerMoved, match="their value was put back"):
         pointer.swap(expected="old", new="new")

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from hdh_migrate.model import SEGMENT
 from hdh_migrate.sealing.crypt4gh import (
     SEALED_SEGMENT,
-    Envelope,
-    Envelopes,
+    Crypt4ghEnvelope,
+    Crypt4ghEnvelopes,
     sealed_size,
 )
 from hdh_migrate.sealing.keys import PrivateKey, PublicKey
@@ -30,13 +30,13 @@ STEWARD, ESCROW, THIRD, STRANGER = (identity() for _ in range(4))
 
 def envelopes(
     *recipients: PrivateKey, opener: PrivateKey | None = None, reader: bool = True
-) -> Envelopes:
+) -> Crypt4ghEnvelopes:
     keys: list[PublicKey] = [key.public for key in recipients or (STEWARD,)]
     own = opener or (recipients or (STEWARD,))[0]
-    return Envelopes(keys, own if reader else None)
+    return Crypt4ghEnvelopes(keys, own if reader else None)
 
 
-def body(envelope: Envelope, plain: bytes, *, segments_per_part: int = 0) -> bytes:
+def body(envelope: Crypt4ghEnvelope, plain: bytes, *, segments_per_part: int = 0) -> bytes:
     """Seal a whole object, at once or in parts of some segments each."""
     step = segments_per_part * SEGMENT or max(len(plain), 1)
     out = bytearray()
@@ -54,7 +54,7 @@ def body(envelope: Envelope, plain: bytes, *, segments_per_part: int = 0) -> byt
     return bytes(out)
 
 
-def stored(envelope: Envelope, plain: bytes) -> bytes:
+def stored(envelope: Crypt4ghEnvelope, plain: bytes) -> bytes:
     return envelope.header + body(envelope, plain)
 
 
@@ -66,7 +66,7 @@ def pieces(sealed: bytes) -> list[bytes]:
 
 
 def unseal(
-    opener: Envelopes,
+    opener: Crypt4ghEnvelopes,
     chunks: bytes | Iterable[bytes],
     size: int,
     *,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import KeyUnavailable, UnsealFailed
-from hdh_migrate.sealing.crypt4gh import Envelope, Envelopes, read_lenient
+from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelope, Crypt4ghEnvelopes, read_lenient
 from hdh_migrate.sealing.keys import PrivateKey, new_pair
 from tests.unit.sealing.helpers import ESCROW, blob, key_file, stored, unseal
 
@@ -41,14 +41,14 @@ def told_by(action: Callable[[], object]) -> str:
 
 
 @pytest.fixture
-def made() -> Envelopes:
+def made() -> Crypt4ghEnvelopes:
     key = own()
-    return Envelopes([key.public, ESCROW.public], key)
+    return Crypt4ghEnvelopes([key.public, ESCROW.public], key)
 
 
-def test_text_forms_show_fingerprints_only(made: Envelopes):
+def test_text_forms_show_fingerprints_only(made: Crypt4ghEnvelopes):
     key = PrivateKey(SECRET, protected=True)
-    envelope = Envelope(b"header", DATA_KEY)
+    envelope = Crypt4ghEnvelope(b"header", DATA_KEY)
     unsealer = made.unsealer(size=0, write=len)
 
     for thing in (key, made, envelope, unsealer, made._writer, made._reader):
@@ -57,13 +57,13 @@ def test_text_forms_show_fingerprints_only(made: Envelopes):
     assert "header" not in repr(envelope)
 
 
-def test_secrets_are_not_serialised(made: Envelopes):
-    for thing in (own(), Envelope(b"", DATA_KEY), made):
+def test_secrets_are_not_serialised(made: Crypt4ghEnvelopes):
+    for thing in (own(), Crypt4ghEnvelope(b"", DATA_KEY), made):
         shows_no_secret(told_by(lambda thing=thing: pickle.dumps(thing)))
         shows_no_secret(told_by(lambda thing=thing: copy.deepcopy(thing)))
 
 
-def test_refusals_and_logs_show_nothing(made: Envelopes, tmp_path: Path, caplog):
+def test_refusals_and_logs_show_nothing(made: Crypt4ghEnvelopes, tmp_path: Path, caplog):
     caplog.set_level(logging.DEBUG)
     whole = stored(made.new(), b"zeisig in the plaintext")
     bad = whole[:-1] + bytes([whole[-1] ^ 1])
@@ -77,7 +77,7 @@ def test_refusals_and_logs_show_nothing(made: Envelopes, tmp_path: Path, caplog)
         told_by(lambda: unseal(made, bad, 23)),
         told_by(lambda: unseal(made, with_canary + b"x", 0)),
         told_by(lambda: made.open(with_canary[:-1])),
-        told_by(lambda: Envelopes([ESCROW.public], own()).self_test()),
+        told_by(lambda: Crypt4ghEnvelopes([ESCROW.public], own()).self_test()),
         told_by(lambda: read_lenient(io.BytesIO(locked.read_bytes()), own(), len)),
         told_by(lambda: PrivateKey.load(locked, PHRASE + "!")),
         told_by(lambda: PrivateKey.load(exposed, None)),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hdh_migrate.errors import UnsealFailed
 from hdh_migrate.model import SEGMENT
-from hdh_migrate.sealing.crypt4gh import Envelopes
+from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelopes
 from hdh_migrate.sealing.plain import PlainEnvelopes
 
 
@@ -17,7 +17,7 @@ def public(thing: type) -> set[str]:
 
 
 def test_the_twin_offers_what_the_sealed_form_offers():
-    assert public(Envelopes) == public(PlainEnvelopes)
+    assert public(Crypt4ghEnvelopes) == public(PlainEnvelopes)
 
 
 @given(plain=st.binary(max_size=300), cuts=st.lists(st.integers(0, 300)))

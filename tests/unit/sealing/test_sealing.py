@@ -12,7 +12,7 @@ from hdh_migrate.model import SEGMENT
 from hdh_migrate.sealing.crypt4gh import (
     HEADER_MAX,
     SEALED_SEGMENT,
-    Envelopes,
+    Crypt4ghEnvelopes,
     header_size,
     sealed_size,
 )
@@ -228,16 +228,16 @@ def test_the_self_test_names_an_identity_that_is_no_recipient():
 
 def test_recipients_are_at_least_one_and_never_twice_the_same():
     with pytest.raises(KeyUnavailable, match="1 to 64 recipients"):
-        Envelopes([], STEWARD)
+        Crypt4ghEnvelopes([], STEWARD)
     with pytest.raises(KeyUnavailable, match="1 to 64 recipients"):
-        Envelopes([PublicKey(bytes([n]) * 32) for n in range(65)], STEWARD)
+        Crypt4ghEnvelopes([PublicKey(bytes([n]) * 32) for n in range(65)], STEWARD)
     with pytest.raises(KeyUnavailable, match=f"{ESCROW.public.fingerprint} is named twice"):
-        Envelopes([STEWARD.public, ESCROW.public, ESCROW.public], STEWARD)
+        Crypt4ghEnvelopes([STEWARD.public, ESCROW.public, ESCROW.public], STEWARD)
 
 
 def test_a_recipient_that_no_secret_can_be_shared_with_is_refused():
     with pytest.raises(KeyUnavailable, match="not a usable key"):
-        Envelopes([PublicKey(bytes(32))], STEWARD)
+        Crypt4ghEnvelopes([PublicKey(bytes(32))], STEWARD)
 
 
 def test_sixty_four_recipients_are_read_back():

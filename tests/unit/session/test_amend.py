@@ -19,7 +19,7 @@ from hdh_migrate.events.cutover import CutoverBegun, CutoverSwitching, PointerTo
 from hdh_migrate.events.inventory import InventorySealed
 from hdh_migrate.events.run import PlanRebound, RunStarted
 from hdh_migrate.jsonform import ABSENT
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Listed, ObjectInfo, State
 from hdh_migrate.pipeline.binding import Binder, bindings
 from hdh_migrate.pipeline.inventory import Frozen
@@ -106,8 +106,8 @@ class Months:
         return replace(desk, clock=clock or self.clock)
 
     @contextmanager
-    def ledger(self) -> Iterator[Ledger]:
-        ledger = Ledger.open(self.desk().ledger_path, self.clock)
+    def ledger(self) -> Iterator[SqliteLedger]:
+        ledger = SqliteLedger.open(self.desk().ledger_path, self.clock)
         try:
             yield ledger
         finally:
@@ -158,17 +158,17 @@ def listed(key: str) -> Listed:
     return Listed(obj=obj, state=State.LISTED, reason=None, parts=0, fold=None)
 
 
-def numbered(ledger: Ledger, key: str) -> int:
+def numbered(ledger: SqliteLedger, key: str) -> int:
     found = ledger.find(1, key)
     assert found is not None
     return found[0].id
 
 
-def close(ledger: Ledger, dataset: int) -> None:
+def close(ledger: SqliteLedger, dataset: int) -> None:
     ledger.seal(dataset, Frozen(ledger.claims(dataset)).told)
 
 
-def move(ledger: Ledger, key: str) -> None:
+def move(ledger: SqliteLedger, key: str) -> None:
     entry = next(one for one in ledger.todo("small", 1, 99) if one.obj.key == key)
     ledger.claim(entry)
     (entry,) = ledger.todo("sending", 1)

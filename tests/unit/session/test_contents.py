@@ -11,7 +11,7 @@ import pytest
 
 from hdh_migrate.errors import Refused
 from hdh_migrate.events.run import ContentsTold
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.session.policy.contents import LARGEST, contents_of, demand_known, tell_contents
 from tests.support.quiet import FakeClock
@@ -34,8 +34,8 @@ def loaded(tmp_path: Path) -> LoadedPlan:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger.open(tmp_path / "state" / "ledger.db", FakeClock())
+def ledger(tmp_path: Path) -> SqliteLedger:
+    return SqliteLedger.open(tmp_path / "state" / "ledger.db", FakeClock())
 
 
 def digest(text: str) -> str:
@@ -62,7 +62,7 @@ def test_the_authorities_of_each_endpoint_are_told(loaded: LoadedPlan) -> None:
 
 
 def test_waivers_are_told_though_their_files_go_before_a_report(
-    loaded: LoadedPlan, ledger: Ledger
+    loaded: LoadedPlan, ledger: SqliteLedger
 ) -> None:
     waiver = loaded.base / "waivers" / "attestation-2027-01-31-00aabbcc.json"
     waiver.parent.mkdir(exist_ok=True)
@@ -88,7 +88,7 @@ def test_what_is_no_plain_file_is_not_read(loaded: LoadedPlan) -> None:
     assert not [name for name in contents_of(loaded, None) if "pointer" in name]
 
 
-def test_the_journal_tells_a_change_once(loaded: LoadedPlan, ledger: Ledger) -> None:
+def test_the_journal_tells_a_change_once(loaded: LoadedPlan, ledger: SqliteLedger) -> None:
     assert tell_contents(ledger, loaded, None) == []
     assert tell_contents(ledger, loaded, None) == []
     (loaded.base / "attested.yaml").write_text("provider: another\n")
@@ -101,7 +101,9 @@ def test_the_journal_tells_a_change_once(loaded: LoadedPlan, ledger: Ledger) -> 
     assert len(bodies) == 4
 
 
-def test_a_report_shows_what_some_run_has_worked_with(loaded: LoadedPlan, ledger: Ledger) -> None:
+def test_a_report_shows_what_some_run_has_worked_with(
+    loaded: LoadedPlan, ledger: SqliteLedger
+) -> None:
     attested = loaded.base / "attested.yaml"
     demand_known(ledger, loaded)  # an earlier version told nothing
     tell_contents(ledger, loaded, None)

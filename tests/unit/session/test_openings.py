@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.errors import LedgerDamaged, LedgerError, UsageError
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.session.policy import openings
 from tests.support.quiet import FakeClock
 
@@ -28,7 +28,7 @@ def told(number: int) -> dict[str, Any]:
 
 
 def noted(path: Path, *numbers: int) -> None:
-    ledger = Ledger.open(path, FakeClock())
+    ledger = SqliteLedger.open(path, FakeClock())
     taken = openings.remembered(ledger)
     ledger.close()
     for number in numbers:
@@ -36,7 +36,7 @@ def noted(path: Path, *numbers: int) -> None:
 
 
 def taken_in(path: Path) -> list[dict[str, Any]]:
-    ledger = Ledger.open(path, FakeClock())
+    ledger = SqliteLedger.open(path, FakeClock())
     try:
         openings.take_in(ledger, path)
         assert not openings.is_behind(ledger, path)
@@ -59,7 +59,7 @@ def test_what_is_written_down_is_taken_into_the_journal_once(path: Path) -> None
 
 
 def test_it_is_written_down_while_another_command_holds_the_ledger(path: Path) -> None:
-    holder = Ledger.open(path, FakeClock())
+    holder = SqliteLedger.open(path, FakeClock())
     openings.note(path, openings.remembered(holder), openings.Opening.of_json(told(1)))
     assert openings.is_behind(holder, path)
     holder.close()

@@ -12,7 +12,7 @@ from hdh_migrate.clocks import Judge, Moment
 from hdh_migrate.events.consent import CutoverTermsFixed
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.evidence.signatures.signing import load_signer, load_verifier, new_report_key
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.plan.loader import load
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import waivers
@@ -45,7 +45,7 @@ def test_a_waiver_covers_what_was_known_when_it_was_made(
         desk.loaded, load_signer(private, None), what="finding.vanished", reason="known",
         until="2026-11-30", now=Moment.at(made_at), by="dpo",
     )  # fmt: skip
-    ledger = Ledger.temporary(desk.clock)
+    ledger = SqliteLedger.temporary(desk.clock)
     waived = excuses(desk.loaded, ledger, Judge(desk.clock).now())
     assert waived({"code": "vanished", "at": found_at, "batch": "b"}) is covered
     assert not waived({"code": "drifted", "at": found_at, "batch": "b"})
@@ -89,7 +89,7 @@ def test_a_waiver_by_a_key_that_the_terms_do_not_name_lets_no_run_begin(tmp_path
         loaded, load_signer(mine, None), what="attestation", reason="of my own",
         until="2026-11-30", now=now, by="ops",
     )  # fmt: skip
-    ledger = Ledger.temporary(WallClock("2026-11-24T13:00:00.000Z"))
+    ledger = SqliteLedger.temporary(WallClock("2026-11-24T13:00:00.000Z"))
 
     def unagreed(*signers: str) -> int:
         return len(waivers.unagreed(ledger, loaded.plan, tmp_path, now, signers))

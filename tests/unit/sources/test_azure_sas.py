@@ -10,7 +10,7 @@ import pytest
 from hdh_migrate.errors import AuthFailed, KeyUnavailable
 from hdh_migrate.session.policy import lasting
 from hdh_migrate.sources.azure_credentials import SasAuthorizer
-from hdh_migrate.sources.azure_sas import Sas
+from hdh_migrate.sources.azure_sas import SasToken
 from hdh_migrate.wiring import Vault, source_claims
 from tests.unit.plan.builders import GOOD as GOOD_PLAN
 from tests.unit.plan.builders import loaded
@@ -22,7 +22,7 @@ ACCOUNT = f"sv=2024-11-04&ss=b&srt=co&sp=rlt&se=2027-02-01T00:00:00Z&sig={SIG}"
 
 
 def told(token: str, *, secure: bool = True) -> list[str]:
-    found = Sas.read(token).problems(NOW, secure=secure)
+    found = SasToken.read(token).problems(NOW, secure=secure)
     assert all(problem.auth for problem in found)
     assert SIG not in str(found)
     return [problem.what.removeprefix("the source's SAS ") for problem in found]
@@ -85,14 +85,14 @@ def test_a_token_for_https_alone_is_of_no_use_on_http() -> None:
     ],
 )
 def test_what_is_not_the_token_alone_is_named(text: str, what: str) -> None:
-    for take in (Sas.read, SasAuthorizer):
+    for take in (SasToken.read, SasAuthorizer):
         with pytest.raises(AuthFailed, match=what) as refused:
             take(text)
         assert "cAnArY" not in f"{refused.value} {refused.value.hint}"
 
 
 def test_no_field_of_a_token_is_shown() -> None:
-    assert "cAnArY" not in repr(Sas.read(GOOD))
+    assert "cAnArY" not in repr(SasToken.read(GOOD))
     odd = GOOD.replace("sr=c", "sr=%1b%5b31m").replace("sp=rl", "sp=%00cAnArY")
     assert "cAnArY" not in str(told(odd))
 

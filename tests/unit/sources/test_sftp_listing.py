@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hdh_migrate.errors import ListingBroken, Missing
-from hdh_migrate.sources.sftp_listing import DEPTH_MAX, HELD_MIN, Walk
+from hdh_migrate.sources.sftp_listing import DEPTH_MAX, HELD_MIN, FolderWalk
 from hdh_migrate.sources.sftp_packets import Attrs
 from hdh_migrate.sources.sftp_session import Session
 
@@ -43,8 +43,8 @@ class Tree:
         for at in range(0, len(found), 50):
             yield found[at : at + 50]
 
-    def walk(self, held: int = 10) -> Walk:
-        return Walk(cast("Session", self), b"/r", lambda _: True, held=held)
+    def walk(self, held: int = 10) -> FolderWalk:
+        return FolderWalk(cast("Session", self), b"/r", lambda _: True, held=held)
 
 
 NAMES = st.binary(min_size=1, max_size=3).filter(

@@ -11,7 +11,7 @@ import yaml
 
 from hdh_migrate.errors import PlanInvalid
 from hdh_migrate.targets import profiles
-from hdh_migrate.targets.profiles.schema import Claims
+from hdh_migrate.targets.profiles.schema import ProfileClaims
 
 PACKAGE = Path(__file__).parents[3] / "hdh_migrate"
 DAY = re.compile(r"20\d\d-\d\d-\d\d")
@@ -53,7 +53,7 @@ def test_a_profile_reads_and_its_limits_hold_together(name: str) -> None:
 def test_every_claim_is_dated_and_sourced_and_says_whether_it_is_confirmed(name: str) -> None:
     raw = yaml.safe_load((files(profiles) / f"{name}.yaml").read_text())
     profile = profiles.load(name)
-    assert set(profile.capabilities) == set(Claims.model_fields)
+    assert set(profile.capabilities) == set(ProfileClaims.model_fields)
     for capability, claim in profile.capabilities.items():
         assert DAY.fullmatch(claim.as_of), capability
         assert claim.origin == f"profile {name}"

@@ -12,7 +12,7 @@ from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import SOURCES as SECTIONS
 from hdh_migrate.plan.sides import SourceSection, one_of
 from hdh_migrate.wiring.sources import SOURCES, open_told, tell
-from hdh_migrate.wiring.told import Section
+from hdh_migrate.wiring.told import ToldSection
 from hdh_migrate.wiring.vault import Vault
 
 GUID = "00000000-0000-0000-0000-000000000000"
@@ -71,10 +71,10 @@ def test_what_is_told_opens_the_same_source(shape: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_field_and_every_answer_is_told(shape: str) -> None:
-    read, told = section(shape), Section(tell(section(shape)))
+    read, told = section(shape), ToldSection(tell(section(shape)))
     for name in {*type(read).model_fields, "address", "is_local", "is_contacted", "reads_twice"}:
         value, ours = getattr(told, name), getattr(read, name)
-        assert value == ours or isinstance(value, Section | tuple), name
+        assert value == ours or isinstance(value, ToldSection | tuple), name
 
 
 def test_all_kinds_are_among_them() -> None:

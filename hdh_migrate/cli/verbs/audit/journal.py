@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
 from hdh_migrate.errors import Exit
-from hdh_migrate.results.proofs import Event
+from hdh_migrate.results.proofs import JournalEventFact
 
 
 @verb(
@@ -13,7 +13,7 @@ from hdh_migrate.results.proofs import Event
         "audit journal plan.yaml --state-dir /srv/state",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
-    result=Event,
+    result=JournalEventFact,
 )
 def journal(
     plan: Plan,
@@ -31,7 +31,7 @@ def journal(
         ledger = desk.read_ledger()
         try:
             for seq, at, kind, text, digest in ledger.journal():
-                event: Event = {
+                event: JournalEventFact = {
                     "seq": seq,
                     "at": at,
                     "kind": kind,

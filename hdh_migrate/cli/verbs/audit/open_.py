@@ -9,7 +9,7 @@ import typer
 
 from hdh_migrate.cli.command import AsJson, Dataset, Key, NewFile, Plan, StateDir, Task, verb
 from hdh_migrate.errors import Exit
-from hdh_migrate.results.proofs import Opened
+from hdh_migrate.results.proofs import NameOpened
 
 
 @verb(
@@ -18,7 +18,7 @@ from hdh_migrate.results.proofs import Opened
         "audit open plan.yaml pmsi mco.csv --bundle keyed --out mco.json --json",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
-    result=Opened,
+    result=NameOpened,
 )
 def open_name(
     plan: Plan,

@@ -9,7 +9,7 @@ import typer
 
 from hdh_migrate.cli.command import AsJson, Bundle, Task, verb
 from hdh_migrate.errors import EvidenceDamaged, Exit, UsageError
-from hdh_migrate.results.proofs import Proof
+from hdh_migrate.results.proofs import LineProof
 
 
 @verb(
@@ -18,7 +18,7 @@ from hdh_migrate.results.proofs import Proof
         "audit prove evidence-2026-11 mco.csv --dataset pmsi",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
-    result=Proof,
+    result=LineProof,
 )
 def prove(
     bundle: Bundle,
@@ -37,7 +37,7 @@ def prove(
     task.run(body)
 
 
-def proof_in(bundle: Path, key: str, dataset: str | None) -> Proof:
+def proof_in(bundle: Path, key: str, dataset: str | None) -> LineProof:
     """Return the proof that an object stands in a bundle's manifest.
 
     Raises:

@@ -9,7 +9,7 @@ import typer
 
 from hdh_migrate.cli.command import AsJson, Task, verb
 from hdh_migrate.errors import Exit
-from hdh_migrate.results.proofs import Verifier
+from hdh_migrate.results.proofs import VerifierFiles
 
 
 @verb(
@@ -18,7 +18,7 @@ from hdh_migrate.results.proofs import Verifier
         "audit verifier --out verifier --json",
     ),
     exits=(Exit.OK, Exit.USAGE),
-    result=Verifier,
+    result=VerifierFiles,
 )
 def verifier(
     *,
@@ -36,7 +36,7 @@ def verifier(
         from hdh_migrate.evidence.verifier.copies import verifier_digest, write_verifier
 
         files, digest = write_verifier(out), verifier_digest()
-        told: Verifier = {"folder": str(out), "files": files, "sha256": digest}
+        told: VerifierFiles = {"folder": str(out), "files": files, "sha256": digest}
         task.out.result(
             told,
             f"made {out}: {', '.join(files)}\nsha256 {digest} (sha256sum *.py | sha256sum)",

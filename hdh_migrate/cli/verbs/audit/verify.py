@@ -11,7 +11,7 @@ import typer
 from hdh_migrate.cli.command import AnyBundle, AsJson, Task, Threshold, Trust, TsaTrust, verb
 from hdh_migrate.cli.keyfiles import given, trusted_keys
 from hdh_migrate.errors import Exit, UsageError
-from hdh_migrate.results.proofs import Checked
+from hdh_migrate.results.proofs import BundleChecked
 
 
 @verb(
@@ -20,7 +20,7 @@ from hdh_migrate.results.proofs import Checked
         "audit verify evidence.zip --trust operator.pub --trust witness.pub --threshold 2",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
-    result=Checked,
+    result=BundleChecked,
 )
 def verify(
     bundle: AnyBundle,
@@ -56,7 +56,7 @@ def verify(
         from hdh_migrate.evidence.signatures.stamps import load_roots
         from hdh_migrate.evidence.verifier.forms import Wrong
         from hdh_migrate.evidence.verifier.notes import load_note
-        from hdh_migrate.evidence.verifier.sample import Sample
+        from hdh_migrate.evidence.verifier.sample import SampleCheck
         from hdh_migrate.evidence.verifier.stamp import judged_by
         from hdh_migrate.software import code_digest
 
@@ -64,7 +64,7 @@ def verify(
         reader = None
         try:
             if sample is not None:
-                reader = Sample(sample, target_credentials, nonce)
+                reader = SampleCheck(sample, target_credentials, nonce)
         except OSError as error:
             raise UsageError(f"{target_credentials}: {error.strerror}") from None
         except ValueError as error:
@@ -82,7 +82,7 @@ def verify(
             also=partial(compare_pages, keys, code_digest()),
         )  # fmt: skip
         code = Exit.DAMAGED if outcome.problems else Exit.OK
-        told: Checked = {
+        told: BundleChecked = {
             "ok": not outcome.problems,
             "problems": outcome.problems,
             "checked": [] if outcome.problems else outcome.checked,

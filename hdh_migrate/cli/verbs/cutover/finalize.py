@@ -8,7 +8,7 @@ import typer
 
 from hdh_migrate.cli.command import AsJson, Batch, NoProgress, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.errors import Exit
-from hdh_migrate.results.switches import Cutover
+from hdh_migrate.results.switches import CutoverFact
 
 
 @verb(
@@ -27,7 +27,7 @@ from hdh_migrate.results.switches import Cutover
         Exit.DAMAGED,
         Exit.LOCKED,
     ),
-    result=Cutover,
+    result=CutoverFact,
 )
 def finalize(
     plan: Plan,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hdh_migrate.cli.command import AsJson, Batch, NoProgress, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.errors import Exit
-from hdh_migrate.results.switches import Cutover
+from hdh_migrate.results.switches import CutoverFact
 
 
 @verb(
@@ -25,7 +25,7 @@ from hdh_migrate.results.switches import Cutover
         Exit.LOCKED,
         Exit.INTERRUPTED,
     ),
-    result=Cutover,
+    result=CutoverFact,
 )
 def start(
     plan: Plan,

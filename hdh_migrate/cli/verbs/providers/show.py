@@ -10,7 +10,7 @@ import typer
 from hdh_migrate.cli.command import AsJson, Task, verb
 from hdh_migrate.cli.output import table, visible
 from hdh_migrate.errors import Exit, UsageError
-from hdh_migrate.results.hosts import HealthRule, Note, Profile
+from hdh_migrate.results.hosts import HealthRuleFact, NoteFact, ProfileFact
 
 
 @verb(
@@ -19,7 +19,7 @@ from hdh_migrate.results.hosts import HealthRule, Note, Profile
         "providers show scaleway --own profile.yaml --json",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED),
-    result=Profile,
+    result=ProfileFact,
 )
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A profile.")],
@@ -45,7 +45,7 @@ def show(
     task.run(body)
 
 
-def _profile_text(told: Profile) -> str:
+def _profile_text(told: ProfileFact) -> str:
     from hdh_migrate.targets.profiles import OWN
 
     rows = [
@@ -76,7 +76,7 @@ def _profile_text(told: Profile) -> str:
     return "\n".join(lines)
 
 
-def _dated(told: HealthRule | Note) -> str:
+def _dated(told: HealthRuleFact | NoteFact) -> str:
     confirmed = "" if told["confirmed"] == "yes" else ", not confirmed"
     return f" ({told['source']}, {told['as_of']}{confirmed})"
 

@@ -11,7 +11,7 @@ import typer
 from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.cli.verbs.report.timestamp import stamp_text
 from hdh_migrate.errors import Exit
-from hdh_migrate.results.proofs import Report
+from hdh_migrate.results.proofs import ReportFact
 
 
 class Names(StrEnum):
@@ -27,7 +27,7 @@ class Names(StrEnum):
         "report plan.yaml --names keyed --out for-outsiders",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED, Exit.LOCKED),
-    result=Report,
+    result=ReportFact,
 )
 def write(
     plan: Plan,
@@ -68,7 +68,7 @@ def write(
     task.run(body)
 
 
-def _checkpoint_text(told: Report, names: Names) -> str:
+def _checkpoint_text(told: ReportFact, names: Names) -> str:
     """Return the checkpoint for people to keep, or why there is none."""
     if (made := told["checkpoint"]) is not None:
         return f"checkpoint of the journal, to keep or have signed: {made['file']}\n{made['note']}"

@@ -22,7 +22,7 @@ from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.rehearse import rehearse
 from hdh_migrate.pipeline.cutover.rollback import roll_back
 from hdh_migrate.pipeline.cutover.scene import Scene
-from hdh_migrate.pipeline.cutover.standing import Stage
+from hdh_migrate.pipeline.cutover.standing import CutoverStage
 from hdh_migrate.pipeline.cutover.start import start
 from tests.support.cutover import NEW, OLD, Affair, names, program
 from tests.support.script import Killed, Point
@@ -62,12 +62,12 @@ def test_a_pointer_never_goes_back_to_what_was_put_into_the_ledger(
         switched.act(roll_back)
     assert damaged.value.exit_code is Exit.DAMAGED
     assert switched.pointer.value == NEW
-    assert switched.standing().stage is Stage.OPEN
+    assert switched.standing().stage is CutoverStage.OPEN
 
     switched.pointer.value = OLD  # by hand, as the hint says
     switched.act(roll_back)
     assert switched.pointer.value == OLD
-    assert switched.standing().stage is Stage.ROLLED_BACK
+    assert switched.standing().stage is CutoverStage.ROLLED_BACK
 
 
 def test_a_rollback_lists_what_consumers_wrote_and_touches_none_of_it(switched: Affair) -> None:
@@ -97,7 +97,7 @@ def test_a_rollback_does_not_wait_for_a_target_that_is_away(switched: Affair) ->
         switched.act(roll_back)
     assert switched.pointer.value == OLD
     assert "not listed yet" in (away.value.hint or "")
-    assert switched.standing().stage is Stage.ROLLED_BACK
+    assert switched.standing().stage is CutoverStage.ROLLED_BACK
     assert switched.standing().written is None
 
     switched.script.heal()
@@ -122,7 +122,7 @@ def test_a_rollback_that_fails_stops_and_says_exactly_how_it_stands(switched: Af
 
     switched.pointer.value = OLD  # by hand, as the runbook says
     switched.act(roll_back)
-    assert switched.standing().stage is Stage.ROLLED_BACK
+    assert switched.standing().stage is CutoverStage.ROLLED_BACK
 
 
 def test_a_rollback_of_a_pointer_that_does_not_answer_can_be_run_again(switched: Affair) -> None:
@@ -130,7 +130,7 @@ def test_a_rollback_of_a_pointer_that_does_not_answer_can_be_run_again(switched:
     with pytest.raises(MigrateError) as failed:
         switched.act(roll_back)
     assert failed.value.exit_code is Exit.STOPPED
-    assert switched.standing().stage is Stage.ROLLING_BACK
+    assert switched.standing().stage is CutoverStage.ROLLING_BACK
     switched.act(roll_back)
     assert switched.pointer.value == OLD
 
@@ -148,7 +148,7 @@ def test_a_rollback_right_after_a_kill_in_the_switch_finds_the_old_value(affair:
     assert affair.pointer.value == NEW
     affair.act(roll_back)
     assert affair.pointer.value == OLD
-    assert affair.standing().stage is Stage.ROLLED_BACK
+    assert affair.standing().stage is CutoverStage.ROLLED_BACK
 
 
 def test_finalize_waits_for_the_window_or_a_reason(switched: Affair) -> None:
@@ -159,9 +159,9 @@ def test_finalize_waits_for_the_window_or_a_reason(switched: Affair) -> None:
         switched.act(finalize, None)
     switched.approve("finalize")
     now = switched.act(finalize, None)
-    assert now.stage is Stage.FINALIZED
+    assert now.stage is CutoverStage.FINALIZED
     assert (now.finalized.early, now.finalized.reason) == (False, None)
-    assert switched.act(finalize, None).stage is Stage.FINALIZED
+    assert switched.act(finalize, None).stage is CutoverStage.FINALIZED
     assert switched.events().count("finalized") == 1
 
 
@@ -179,7 +179,7 @@ def test_after_finalize_there_is_no_rollback(switched: Affair) -> None:
     with pytest.raises(Refused, match="no way back"):
         switched.act(roll_back)
     assert switched.pointer.value == NEW
-    assert switched.act(start).stage is Stage.FINALIZED
+    assert switched.act(start).stage is CutoverStage.FINALIZED
 
 
 def test_finalize_is_refused_while_the_pointer_is_elsewhere_or_the_door_is_held(
@@ -192,7 +192,7 @@ def test_finalize_is_refused_while_the_pointer_is_elsewhere_or_the_door_is_held(
     switched.pointer.value, switched.holder = NEW, "by ward 3"
     with pytest.raises(SwitchHeld):
         switched.act(finalize, "now")
-    assert switched.standing().stage is Stage.OPEN
+    assert switched.standing().stage is CutoverStage.OPEN
 
 
 def test_finalize_is_refused_for_another_manifest_than_was_cut_over(switched: Affair) -> None:
@@ -201,7 +201,7 @@ def test_finalize_is_refused_for_another_manifest_than_was_cut_over(switched: Af
     switched.approve("finalize")
     with pytest.raises(Refused, match="manifest is not the one that was cut over"):
         switched.act(finalize, "now")
-    assert switched.standing().stage is Stage.OPEN
+    assert switched.standing().stage is CutoverStage.OPEN
 
 
 def test_finalize_is_refused_before_the_smoke_tests_have_passed(affair: Affair) -> None:
@@ -233,7 +233,7 @@ def test_a_rehearsal_ends_where_it_began(affair: Affair) -> None:
     assert affair.pointer.swaps == []
     assert affair.source_as_it_is() == before
     assert "probe" not in affair.script.calls
-    assert affair.standing().stage is Stage.NONE
+    assert affair.standing().stage is CutoverStage.NONE
     assert "late" not in [name.removeprefix("d/") for name in affair.world.records()]
 
 

@@ -29,16 +29,16 @@ from hdh_migrate.errors import (
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.events.decommission import CutoverErasing
 from hdh_migrate.jsonform import ABSENT
-from hdh_migrate.ledger import Ledger
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Erased, Erasing, Place, Problem, Remnant, State, Trace, Verified
 from hdh_migrate.pipeline import erasing, queue, recheck, rereading
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.scene import Scene, Story
-from hdh_migrate.pipeline.cutover.standing import Stage
+from hdh_migrate.pipeline.cutover.standing import CutoverStage
 from hdh_migrate.pipeline.cutover.start import start
 from hdh_migrate.pipeline.decommission import execute, forecast, observe
-from hdh_migrate.pipeline.rereading import Portion, Rereading, Wanted
+from hdh_migrate.pipeline.rereading import Portion, Rereading, RereadWanted
 from hdh_migrate.pipeline.undertaking import Undertaking
 from tests.support.cutover import NEW, OLD, Affair
 from tests.support.fakes import FakeTarget
@@ -180,7 +180,7 @@ def test_only_verified_objects_go_each_at_its_inventoried_version(end: End) -> N
     assert end.left() == {"tmp/scratch"}
     assert end.eraser.asked == [(f"o{n}", versions[f"o{n}"]) for n in range(5)]
     assert told["requested"] == {"deleted": 5}
-    assert end.affair.standing().stage is Stage.REQUESTED
+    assert end.affair.standing().stage is CutoverStage.REQUESTED
     assert end.affair.standing().approvals["decommission"] == ["SHA256:dpo"]
     assert end.execute()["requested"] == {"deleted": 5}
     assert len(end.eraser.asked) == 5
@@ -292,7 +292,7 @@ def test_what_is_observed_is_what_the_service_shows(end: End) -> None:
         "until": seen["until"], "not_shown": ["version"],
     }  # fmt: skip
     assert seen["until"].startswith("2026-12-0")
-    assert end.affair.standing().stage is Stage.OBSERVED
+    assert end.affair.standing().stage is CutoverStage.OBSERVED
 
 
 def test_a_manifest_that_is_another_one_now_is_not_deleted_on(end: End) -> None:
@@ -305,14 +305,14 @@ def test_a_manifest_that_is_another_one_now_is_not_deleted_on(end: End) -> None:
 
 def test_the_rows_of_the_ledger_stay_verified(end: End) -> None:
     end.finalized().execute()
-    ledger: Ledger = end.affair.world.open()
+    ledger: SqliteLedger = end.affair.world.open()
     try:
         ledger.check_receipts()
         assert ledger.tally(1, State.VERIFIED).objects == 5
         assert ledger.pinned(1, "o1") is not None
     finally:
         ledger.close()
-    assert end.affair.standing(Track.REHEARSAL).stage is Stage.NONE
+    assert end.affair.standing(Track.REHEARSAL).stage is CutoverStage.NONE
 
 
 # --- the target is looked at again -------------------------------------------------------------
@@ -369,7 +369,7 @@ def test_keep_going_deletes_the_good_ones_only_and_a_later_run_the_mended(end: E
 
     assert told["requested"] == {"deleted": 3, "target-gone": 1, "target-differs": 1}
     assert end.left() == {"o1", "o4", "tmp/scratch"}
-    assert end.affair.standing().stage is Stage.REQUESTED
+    assert end.affair.standing().stage is CutoverStage.REQUESTED
     events = end.affair.events()
     with pytest.raises(TargetDiffers):
         end.execute()
@@ -448,7 +448,7 @@ def test_what_was_never_read_back_whole_is_not_deleted(end: End) -> None:
 
     def tried(scene: Scene) -> dict[int, str]:
         found: list[Portion] = []
-        wanted = iter([Wanted(row=row, level="head", first=1)])
+        wanted = iter([RereadWanted(row=row, level="head", first=1)])
         Rereading(
             scene.ctx, "b", wanted, found.append, moment=scene.ctx.clock.now, sampled=False
         ).run()
@@ -588,7 +588,7 @@ def test_a_pointer_that_moves_at_the_last_delete_is_not_called_through(end: End)
     end.affair.script.at("erase", 5, "after", lambda: setattr(end.affair.pointer, "value", OLD))
     with pytest.raises(PointerMoved):
         end.execute()
-    assert end.affair.standing().stage is Stage.ERASING
+    assert end.affair.standing().stage is CutoverStage.ERASING
 
 
 def test_a_pointer_that_cannot_be_read_stops_it_as_well(end: End) -> None:
@@ -859,7 +859,7 @@ def test_a_reading_that_was_killed_goes_on_where_it_was(
     with pytest.raises(Killed):
         end.execute()
     assert end.affair.standing().recheck.objects == 3
-    assert end.affair.standing().stage is Stage.FINALIZED
+    assert end.affair.standing().stage is CutoverStage.FINALIZED
     before = calls["read"]
     assert end.execute()["requested"] == {"deleted": 5}
     assert calls["read"] == before + 2

@@ -18,7 +18,7 @@ from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.rehearse import rehearse
 from hdh_migrate.pipeline.cutover.rollback import roll_back
-from hdh_migrate.pipeline.cutover.standing import Stage, StoryEvent
+from hdh_migrate.pipeline.cutover.standing import CutoverStage, StoryEvent
 from hdh_migrate.pipeline.cutover.start import start
 from tests.support.cutover import BATCH, Affair
 from tests.unit.evidence.builders import record
@@ -82,7 +82,7 @@ def test_a_report_can_be_written_at_every_moment_of_a_cutover(tmp_path: Path) ->
         fact for number in range(len(events) + 1) for fact in cutover_facts(Prefix(events[:number]))
     ]
     stages = {fact["stage"] for fact in moments}
-    assert stages == {str(stage) for stage in Stage} - {"not started"}
+    assert stages == {str(stage) for stage in CutoverStage} - {"not started"}
 
     pages = written(tmp_path / "bundle", [record("a")], cutovers=tuple(moments))
 

@@ -12,7 +12,7 @@ from hdh_migrate.events.decommission import CutoverErasing
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.model import State
 from hdh_migrate.pipeline.cutover.gates import MEND
-from hdh_migrate.pipeline.cutover.standing import Stage
+from hdh_migrate.pipeline.cutover.standing import CutoverStage
 from hdh_migrate.pipeline.cutover.start import start
 from tests.support.cutover import Affair
 from tests.unit.pipeline.test_look_again import looked
@@ -42,7 +42,7 @@ def test_what_was_sent_anew_has_another_manifest_so_approvals_are_void(affair: A
         affair.act(start)
     affair.approve("cutover")
     affair.act(start)
-    assert affair.standing().stage is Stage.OPEN
+    assert affair.standing().stage is CutoverStage.OPEN
 
 
 def test_what_was_accepted_is_no_blocker_any_more(affair: Affair) -> None:
@@ -59,7 +59,7 @@ def test_what_was_accepted_is_no_blocker_any_more(affair: Affair) -> None:
         relist_seconds=60, rounds=3, smoke_objects=0, window_seconds=3600, roll_back=False
     )
     affair.act(start)
-    assert affair.standing().stage is Stage.OPEN
+    assert affair.standing().stage is CutoverStage.OPEN
 
     affair.world.target.keep("dst", "t/o1.c4gh", b"another one's")
     assert len(looked(affair.world).replaced) == 1  # after the switch it is told as well

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hdh_migrate.pipeline.cutover.standing import Standing
+from hdh_migrate.pipeline.cutover.standing import CutoverStanding
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ def test_the_later_moment_counts_however_it_is_written(
     earlier: str, later: str, *, swapped: bool
 ) -> None:
     """As text, `Z` comes after any fraction, and 13 h with a zone after 12 h without one."""
-    now = Standing("b")
+    now = CutoverStanding("b")
     now.terms_since, at = (later, earlier) if swapped else (earlier, later)
     now.times["switched"] = at
     assert now.known_since("finalize") == later

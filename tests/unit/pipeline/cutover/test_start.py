@@ -25,7 +25,7 @@ from hdh_migrate.pipeline.cutover.gates import MEND, blockers
 from hdh_migrate.pipeline.cutover.rollback import roll_back
 from hdh_migrate.pipeline.cutover.scene import Need
 from hdh_migrate.pipeline.cutover.smoke import sample
-from hdh_migrate.pipeline.cutover.standing import Stage
+from hdh_migrate.pipeline.cutover.standing import CutoverStage
 from hdh_migrate.pipeline.cutover.start import start
 from tests.support.corpus import recounted
 from tests.support.cutover import NEW, OLD, Affair, program
@@ -76,7 +76,7 @@ def test_missing_approvals_alone_have_their_own_exit_code(affair: Affair) -> Non
     with pytest.raises(ApprovalMissing) as missing:
         affair.act(start)
     assert missing.value.exit_code is Exit.APPROVAL_MISSING
-    assert affair.standing().stage is Stage.NONE
+    assert affair.standing().stage is CutoverStage.NONE
     assert "probe" not in affair.script.calls
 
 
@@ -261,7 +261,7 @@ def test_a_hold_while_the_intent_is_written_is_heard(affair: Affair) -> None:
         affair.act(start)
     assert affair.events()[-4:] == ["switching", "waits", "withdrawn", "waits"]
     assert affair.pointer.swaps == []
-    assert affair.standing().stage is Stage.PREPARING
+    assert affair.standing().stage is CutoverStage.PREPARING
 
 
 def test_an_approval_that_expires_at_the_door_is_missed(affair: Affair) -> None:
@@ -275,7 +275,7 @@ def test_an_approval_that_expires_at_the_door_is_missed(affair: Affair) -> None:
         assert affair.pointer.swaps == []
         affair.script.heal()
         affair.approve("cutover")
-    assert affair.standing().stage is Stage.PREPARING
+    assert affair.standing().stage is CutoverStage.PREPARING
 
 
 def test_a_pointer_that_is_changed_by_hand_before_the_switch_is_left_alone(
@@ -304,7 +304,7 @@ def test_a_pointer_that_is_changed_at_the_last_moment_is_left_alone(affair: Affa
     with pytest.raises(PointerMoved):
         affair.act(start)
     assert affair.pointer.swaps == []
-    assert affair.standing().stage is Stage.PREPARING
+    assert affair.standing().stage is CutoverStage.PREPARING
 
 
 def test_a_switched_pointer_that_was_changed_by_hand_is_told(affair: Affair) -> None:
@@ -312,9 +312,9 @@ def test_a_switched_pointer_that_was_changed_by_hand_is_told(affair: Affair) -> 
     affair.pointer.value = OLD
     with pytest.raises(PointerMoved, match="does not have the new value any more"):
         affair.act(start)
-    assert affair.standing().stage is Stage.OPEN
+    assert affair.standing().stage is CutoverStage.OPEN
     affair.pointer.value = NEW
-    assert affair.act(start).stage is Stage.OPEN
+    assert affair.act(start).stage is CutoverStage.OPEN
 
 
 def test_a_new_value_that_somebody_else_set_is_a_blocker(affair: Affair) -> None:
@@ -332,7 +332,7 @@ def test_a_withdrawn_switch_that_lands_late_must_be_rolled_back(affair: Affair) 
     for _ in range(2):
         with pytest.raises(Refused, match="landed late"):
             affair.act(start)
-    assert affair.standing().stage is Stage.SWITCHED
+    assert affair.standing().stage is CutoverStage.SWITCHED
 
     affair.act(roll_back)
     assert affair.pointer.value == OLD
@@ -363,11 +363,11 @@ def test_failed_smoke_tests_stop_and_are_run_again_by_the_next_start(affair: Aff
     assert failed.value.exit_code is Exit.VERIFICATION_FAILED
     assert "cutover rollback" in (failed.value.hint or "")
     assert affair.pointer.value == NEW
-    assert affair.standing().stage is Stage.SWITCHED
+    assert affair.standing().stage is CutoverStage.SWITCHED
 
     affair.world.target.spoil("dst", f"t/{chosen(affair)[0]}.c4gh", 300)  # flips it back
     affair.act(start)
-    assert affair.standing().stage is Stage.OPEN
+    assert affair.standing().stage is CutoverStage.OPEN
     assert affair.pointer.swaps == [(OLD, NEW)]
 
 
@@ -377,7 +377,7 @@ def test_failed_smoke_tests_roll_back_where_the_plan_says_so(affair: Affair) -> 
     with pytest.raises(SmokeFailed, match="rolled back, as the plan says"):
         affair.act(start)
     assert affair.pointer.value == OLD
-    assert affair.standing().stage is Stage.ROLLED_BACK
+    assert affair.standing().stage is CutoverStage.ROLLED_BACK
 
 
 def test_the_manifest_root_chooses_what_is_read(affair: Affair) -> None:

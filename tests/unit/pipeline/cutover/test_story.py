@@ -13,7 +13,7 @@ from hdh_migrate.ledger import database
 from hdh_migrate.model import State
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.rollback import roll_back
-from hdh_migrate.pipeline.cutover.standing import Stage
+from hdh_migrate.pipeline.cutover.standing import CutoverStage
 from hdh_migrate.pipeline.cutover.start import start
 from tests.support.corpus import recounted
 from tests.support.cutover import NEW, OLD, Affair
@@ -23,7 +23,12 @@ EFFECTS = {"pointer swap", "put", "probe"}
 EVENT = "now"
 """Asked for before every event, so before it the ledger holds all events before and none after."""
 
-AT_NEW = {Stage.SWITCHED, Stage.OPEN, Stage.ROLLING_BACK, Stage.FINALIZED}
+AT_NEW = {
+    CutoverStage.SWITCHED,
+    CutoverStage.OPEN,
+    CutoverStage.ROLLING_BACK,
+    CutoverStage.FINALIZED,
+}
 
 
 class Story:
@@ -36,7 +41,7 @@ class Story:
         put("src", "b", b"two" * 1000)
         assert self.affair.world.run() is Exit.OK
         self.affair.script.calls.clear()
-        self.stages: list[Stage] = []
+        self.stages: list[CutoverStage] = []
         self.kills = 0
 
     def tell(self) -> None:
@@ -68,7 +73,7 @@ class Story:
             break
         now = self.affair.standing()
         assert (self.affair.pointer.value == NEW) == (now.stage in AT_NEW)
-        assert now.stage not in {Stage.SWITCHING, Stage.ROLLING_BACK}
+        assert now.stage not in {CutoverStage.SWITCHING, CutoverStage.ROLLING_BACK}
         assert now.probes == []
         assert self.affair.source_as_it_is() == before
         self.stages.append(now.stage)
@@ -105,7 +110,8 @@ def test_a_cutover_killed_at_any_event_or_effect_ends_like_one_that_was_not(tmp_
     calls = whole.affair.script.points()
     expected = whole.end()
     assert expected["stages"] == [
-        Stage.OPEN, Stage.ROLLED_BACK, Stage.PREPARING, Stage.OPEN, Stage.FINALIZED,
+        CutoverStage.OPEN, CutoverStage.ROLLED_BACK, CutoverStage.PREPARING,
+        CutoverStage.OPEN, CutoverStage.FINALIZED,
     ]  # fmt: skip
     assert expected["swaps"] == [(OLD, NEW), (NEW, OLD), (OLD, NEW)]
     assert set(expected["plain"].values()) == {b"another one", b"two" * 1000, b"three"}
@@ -132,7 +138,7 @@ def test_the_moment_after_the_swap_is_found_out_by_asking_the_pointer(tmp_path: 
         story.affair.act(start)
 
     assert story.affair.pointer.value == NEW
-    assert story.affair.standing().stage is Stage.SWITCHING
+    assert story.affair.standing().stage is CutoverStage.SWITCHING
 
     story.affair.act(start)
 
