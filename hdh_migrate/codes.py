@@ -334,7 +334,7 @@ class Code(StrEnum):
     RULE_UNUSED = _finding(
         "rule-unused", "inventory",
         "a rule of `include` or `exclude` matches none of the dataset's objects: mend it, or"
-        " set `allow_unused: true` on the exclusion; `amend` takes either",
+        " set `allow_unused: true` on it; `amend` takes either",
         Remedy(
             "everything else is moved as the plan says",
             _waived(
@@ -345,6 +345,21 @@ class Code(StrEnum):
         ),
         fr="règle du plan qui n'a touché aucun objet",
         en="a rule of the plan that matched no object",
+    )
+    KEYS_LACKING = _finding(
+        "keys-lacking", "inventory",
+        "keys of a list (`keys_from`) are not at the source: look them up by their places in the"
+        " list; mend the list, or set `allow_unused: true` on its rule; `amend` takes either",
+        Remedy(
+            "everything else is moved as the plan says",
+            _waived(
+                "keys-lacking",
+                "look the keys up by the places that are told; mend the list or set `allow_unused`"
+                ' in the plan ("hdh-migrate amend PLAN"), or ',
+            ),
+        ),
+        fr="clés d'une liste que la source n'a pas",
+        en="keys of a list that the source does not have",
     )
     MISMATCH = _unlike(
         "mismatch", _UNLIKE,

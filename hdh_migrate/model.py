@@ -163,6 +163,9 @@ class Claimed(NamedTuple):
     reason: str | None
     md5: bytes | None
     kind: str
+    modified: str | None = None
+    extra: str | None = None
+    """What it has beyond its columns, as JSON; only where it is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

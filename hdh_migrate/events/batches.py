@@ -57,4 +57,13 @@ class BatchAmended(Event):
     """For whom is sealed from here on, where that is somebody more: keys in hexadecimal."""
 
 
-BatchEvent = BatchBound | BatchAmending | BatchAmended
+@json_form
+class AgesCounted(Event):
+    """A batch has rules about relative ages: they count from this instant, now and later."""
+
+    kind: ClassVar[str] = "ages-counted"
+    batch: str
+    moment: str
+
+
+BatchEvent = AgesCounted | BatchBound | BatchAmending | BatchAmended

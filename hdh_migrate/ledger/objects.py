@@ -291,10 +291,11 @@ class Objects(UploadsLedger):
         with guarded():
             yield from self._con.execute(self._sql["listing"], (dataset,))
 
-    def claims(self, dataset: int) -> Iterator[Claimed]:
-        """Return what every object was listed as, in key order."""
+    def claims(self, dataset: int, *, labelled: bool = False) -> Iterator[Claimed]:
+        """Return what every object was listed as, in key order; with `labelled` all of it."""
+        query = self._sql["labels" if labelled else "claims"]
         with guarded():
-            for row in self._con.execute(self._sql["claims"], (dataset,)):
+            for row in self._con.execute(query, (dataset,)):
                 yield Claimed(*row)
 
     def doubted(self, dataset: int) -> list[str]:

@@ -138,6 +138,13 @@ SELECT id, key, size, version, state, reason, md5,
             ELSE 'object' END
 FROM object WHERE dataset = ? ORDER BY key;
 
+-- labels: the same with what its rules may ask besides.
+SELECT id, key, size, version, state, reason, md5,
+       CASE WHEN state = 6 AND reason GLOB 'kind-*' THEN substr(reason, 6)
+            WHEN state = 1 THEN coalesce(extra ->> '$.kind', iif(reason = 'directory', reason, 'object'))
+            ELSE 'object' END, modified, extra
+FROM object WHERE dataset = ? ORDER BY key;
+
 -- pinned: one object as it was pinned.
 SELECT id, state, size, version, md5,
        CASE WHEN state = 6 AND reason GLOB 'kind-*' THEN substr(reason, 6)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from hdh_migrate.errors import LedgerDamaged
-from hdh_migrate.events.batches import BatchBound
+from hdh_migrate.events.batches import AgesCounted, BatchBound
 from hdh_migrate.events.run import RecipientsBound
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.jsonform import ABSENT
@@ -21,6 +21,9 @@ from hdh_migrate.ports.ledger import Ledger
 
 BOUND: Final = "bound/"
 """How the ledger's memory begins the name under which it keeps what a batch is."""
+
+MOMENTS: Final = "ages/"
+"""How it begins the name under which it keeps from when a batch's relative ages count."""
 
 BATCHWISE: Final = "bound-by-batch"
 """What its memory has once batches are bound one by one; an earlier version bound the plan."""
@@ -88,6 +91,18 @@ def keep(ledger: Ledger, binding: Binding) -> None:
     ledger.set_meta(BOUND + binding.batch, f"{binding.revision} {binding.text}")
 
 
+def moments(ledger: Ledger) -> Mapping[str, str]:
+    """Return from which instant the relative ages of each batch count that has been told one."""
+    return ledger.metas(MOMENTS)
+
+
+def fix_moment(ledger: Ledger, batch: str, moment: str) -> None:
+    """Let a batch's relative ages count from an instant, for good; again changes nothing."""
+    if ledger.meta(MOMENTS + batch) is None:
+        ledger.set_meta(MOMENTS + batch, moment)
+        ledger.event(AgesCounted(batch=batch, moment=moment))
+
+
 def _numbered(kept: str) -> tuple[int, str]:
     number, _, text = kept.partition(" ")
     if not number.isdecimal():
@@ -103,6 +118,8 @@ class Binder:
     """Canonical."""
     recipients: Sequence[str] = ()
     """The public keys for which is sealed, in hexadecimal; none where nothing is."""
+    moments: Mapping[str, str] = field(default_factory=dict)
+    """From when relative ages count, of the batches whose rules ask for some."""
 
     def begin(self, ledger: Ledger, batch: str) -> None:
         """Bind a batch, unless it is bound; what it is and its first objects are one transaction.
@@ -116,3 +133,5 @@ class Binder:
         if self.recipients and next(ledger.events(RecipientsBound), None) is None:
             ledger.event(RecipientsBound(recipients=tuple(self.recipients), first=True))
         _bind(ledger, Binding(batch, 1, canonical_json(what).decode()), adopted=False)
+        if batch in self.moments:
+            fix_moment(ledger, batch, self.moments[batch])

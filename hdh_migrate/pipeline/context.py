@@ -20,7 +20,8 @@ from hdh_migrate.pipeline.binding import Binder
 from hdh_migrate.pipeline.cutting import cut
 from hdh_migrate.pipeline.excused import Waivers, no_waivers
 from hdh_migrate.pipeline.retrying import Retrying
-from hdh_migrate.pipeline.selecting import Rules, portable_metadata, portable_tags
+from hdh_migrate.pipeline.ruling import Rules
+from hdh_migrate.pipeline.selecting import portable_metadata, portable_tags
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.ports.run import Clock, Progress

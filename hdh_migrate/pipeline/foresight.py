@@ -30,7 +30,7 @@ from hdh_migrate.results.moves import BatchForecast
 Would = Literal["nothing to do", "moved", "held back", "refused", "not reached"]
 
 AT_TARGET: Final = (State.LISTED, State.SENDING, State.SENT, State.VERIFIED)
-NOTED: Final = (Code.RULE_UNUSED, Code.PREFIX_OPEN)
+NOTED: Final = (Code.RULE_UNUSED, Code.KEYS_LACKING, Code.PREFIX_OPEN)
 
 
 @dataclass(slots=True, kw_only=True)

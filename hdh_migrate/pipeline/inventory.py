@@ -117,7 +117,30 @@ class Inventory:
 
         while (page := self._retried(following)) is not None:
             marker = page.marker
+            self._demand_tags(dataset)
             yield page
+
+    def _demand_tags(self, dataset: DatasetRow) -> None:
+        """Demand that a listing came with tags, where rules ask for them.
+
+        Raises:
+            Refused: it did not: no rule about tags could be kept.
+        """
+        rules = self._ctx.rules[dataset.name].rules
+        if "tags" not in rules.asks:
+            return
+        match self._ctx.source.untagged(self._ctx.route(dataset).source):
+            case Untagged.DENIED:
+                why = "the credential may not read them (sp=t)"
+            case Untagged.UNSUPPORTED:
+                why = "its account has none"
+            case None:
+                return
+        raise Refused(
+            f"dataset {dataset.name}: its rules ask for index tags, and {why}",
+            hint="nothing was listed; give the credential the right, or take the tags out of the"
+            " rules",
+        )
 
     def _retried(self, following: Callable[[], Page | None]) -> Page | None:
         try:
@@ -150,7 +173,7 @@ class Inventory:
         ctx, place = self._ctx, self._ctx.route(dataset).source
         for attempt in range(RECOUNTS_MAX):
             usage = self._usage(dataset)
-            frozen = Frozen(usage.watched(ctx.ledger.claims(dataset.id)))
+            frozen = Frozen(usage.watched(ctx.ledger.claims(dataset.id, labelled=usage.labelled)))
             second = ctx.retry(lambda: listing_digest(ctx.source.recount(place)))
             if frozen.digest == second:
                 return frozen, usage
@@ -221,8 +244,8 @@ class Inventory:
                 pass
 
     def _note_usage(self, dataset: DatasetRow, usage: Usage) -> None:
-        for detail in usage.unused():
-            self._ctx.ledger.finding(Code.RULE_UNUSED, detail, dataset=dataset.id)
+        for code, detail in usage.findings():
+            self._ctx.ledger.finding(code, detail, dataset=dataset.id)
         if (note := usage.open_prefix()) is not None:
             self._ctx.ledger.finding(Code.PREFIX_OPEN, note, dataset=dataset.id)
 
@@ -340,7 +363,7 @@ class Frozen:
         self.failed: list[tuple[int, Code]] = []
         self.refused: list[tuple[int, Code]] = []
         inventoried, total = Inventoried(), 0
-        for entry, key, size, version, state, reason, md5, kind in rows:
+        for entry, key, size, version, state, reason, md5, kind, *_ in rows:
             total += element(key, size, version, kind, "" if md5 is None else md5.hex())
             leaf = inventory_leaf(key, size, version)
             inventoried.add(leaf, size, excluded=state == State.EXCLUDED)

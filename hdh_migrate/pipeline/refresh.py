@@ -233,7 +233,7 @@ class Refresh:
         """Seal the inventory again if it grew or changed, with what there is to say of it."""
         ledger = self._ctx.ledger
         usage = Usage(self._ctx.rules[dataset.name].rules, self._ctx.route(dataset).source.prefix)
-        frozen = Frozen(usage.watched(ledger.claims(dataset.id)))
+        frozen = Frozen(usage.watched(ledger.claims(dataset.id, labelled=usage.labelled)))
         if frozen.told.root == dataset.root and not moved:
             return
         with ledger.whole():

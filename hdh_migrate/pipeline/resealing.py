@@ -11,6 +11,9 @@ from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS
 from hdh_migrate.pipeline.usage import Usage
 from hdh_migrate.ports.ledger import Ledger
 
+OF_RULES = frozenset({Code.RULE_UNUSED, Code.KEYS_LACKING})
+"""What is told anew of a dataset's rules."""
+
 
 def reseal(ledger: Ledger, dataset: DatasetRow, rules: DatasetRules, prefix: str) -> None:
     """Tell what is inventoried now, open findings that are new, and close those that are over.
@@ -21,7 +24,7 @@ def reseal(ledger: Ledger, dataset: DatasetRow, rules: DatasetRules, prefix: str
         Refused: the rules leave nothing, and the plan does not say that this is right.
     """
     usage = Usage(rules.rules, prefix)
-    frozen = Frozen(usage.watched(ledger.claims(dataset.id)))
+    frozen = Frozen(usage.watched(ledger.claims(dataset.id, labelled=usage.labelled)))
     if not usage.kept and not rules.allow_empty:
         raise Refused(
             f"dataset {dataset.name}: its rules would leave none of its {usage.objects} objects",
@@ -42,15 +45,15 @@ def tell_anew(ledger: Ledger, dataset: DatasetRow, frozen: Frozen, usage: Usage)
         if code.startswith("kind-") and (entry, code) not in told:
             detail = f"not a plain object: {code.removeprefix('kind-')}"
             ledger.finding(code, detail, dataset=dataset.id, entry=entry)
-    unused = set(usage.unused())
+    unlike = {(str(code), detail) for code, detail in usage.findings()}
     for found in open_ones:
         # Losses are counted anew; a rule that something new matches is unused no more.
-        if found["code"] == Code.RULE_UNUSED and found["detail"] in unused:
-            unused.discard(found["detail"])
-        elif found["code"] in LOSSES or found["code"] == Code.RULE_UNUSED:
+        if (found["code"], found["detail"]) in unlike:
+            unlike.discard((found["code"], found["detail"]))
+        elif found["code"] in LOSSES or found["code"] in OF_RULES:
             ledger.close_finding(found["id"])
     for code, count in sorted(frozen.losses.items()):
         detail = f"{count} objects have {LOSSES[code]}"
         ledger.finding(code, detail, dataset=dataset.id)
-    for detail in sorted(unused):
-        ledger.finding(Code.RULE_UNUSED, detail, dataset=dataset.id)
+    for name, detail in sorted(unlike):
+        ledger.finding(Code(name), detail, dataset=dataset.id)

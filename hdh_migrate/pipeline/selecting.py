@@ -8,17 +8,16 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Unsupported
 from hdh_migrate.model import Listed, ObjectInfo, State, TargetLimits, is_reserved, key_bytes
 from hdh_migrate.pipeline.cutting import cut
+from hdh_migrate.pipeline.ruling import Rules
 from hdh_migrate.pipeline.sending import RETAIN
 from hdh_migrate.pipeline.tags import ATTEMPT
 from hdh_migrate.pipeline.work import Route
-from hdh_migrate.plan.globs import compiled
 
 # C0 and C1 controls, and what XML 1.0 cannot say: listings of such keys come back altered.
 _UNSPEAKABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
@@ -53,33 +52,6 @@ RESERVED = frozenset((ATTEMPT, RETAIN))
 """Names of metadata under which we write our own: a source's would take their place."""
 
 _OF_THE_HOST = "aws:"  # S3 refuses tags of such names, and the object with them
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """A dataset's choice of objects, compiled."""
-
-    include: tuple[re.Pattern[str], ...]
-    exclude: tuple[re.Pattern[str], ...]
-    fold: bool
-    allowed_unused: frozenset[int] = frozenset()
-    """Numbers of exclusions that may match nothing."""
-
-
-def compile_rules(
-    include: Sequence[str],
-    exclude: Sequence[str],
-    *,
-    fold: bool,
-    allowed_unused: Iterable[int] = (),
-) -> Rules:
-    """Compile a dataset's globs; they match the key without the dataset's prefix."""
-    return Rules(
-        include=tuple(compiled(glob) for glob in include),
-        exclude=tuple(compiled(glob) for glob in exclude),
-        fold=fold,
-        allowed_unused=frozenset(allowed_unused),
-    )
 
 
 def decide(
@@ -123,15 +95,7 @@ def _noted(obj: ObjectInfo, limits: TargetLimits) -> Iterator[Code]:
 
 def left_out(obj: ObjectInfo, route: Route, rules: Rules) -> str | None:
     """Return by which rule an object is left behind; None: it is not."""
-    if obj.kind == "directory":
-        return "directory"
-    name = obj.key.removeprefix(route.source.prefix)
-    if rules.include and not any(rule.match(name) for rule in rules.include):
-        return "not-included"
-    for number, rule in enumerate(rules.exclude):
-        if rule.match(name):
-            return f"exclude-{number}"
-    return None
+    return rules.decide(obj.key.removeprefix(route.source.prefix), obj).reason
 
 
 def _refused_key(target_key: str, limits: TargetLimits) -> Code | None:

@@ -7,13 +7,17 @@ for as long as a rule has matched nothing.
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Iterable, Iterator
 
-from hdh_migrate.model import Claimed, State, key_text
-from hdh_migrate.pipeline.selecting import Rules
+from hdh_migrate.codes import Code
+from hdh_migrate.model import Claimed, ObjectInfo, State, key_text
+from hdh_migrate.pipeline.ruling import LABELS, Rules
 
 DIRECTORY = "directory"
+
+PLACES_SHOWN = 10
+"""Keys of a list that are told by their place in it."""
 
 
 class Usage:
@@ -21,35 +25,37 @@ class Usage:
 
     def __init__(self, rules: Rules, prefix: str) -> None:
         self.objects = self.kept = self.beside = 0
+        self.labelled = bool(rules.asks & LABELS)
+        """Whether the rows must come with their labels."""
         self._prefix = prefix
         self._is_open = bool(prefix) and not prefix.endswith("/")
-        self._waiting: dict[str, re.Pattern[str]] = {
-            **{f"include[{n}]": rule for n, rule in enumerate(rules.include)},
-            **{
-                f"exclude[{n}]": rule
-                for n, rule in enumerate(rules.exclude)
-                if n not in rules.allowed_unused
-            },
-        }
+        told = {at: rule for at, rule in rules.placed.items() if at not in rules.allowed_unused}
+        self._waiting = dict(told)
+        self._lists = [(at, rule, rule.keys) for at, rule in told.items() if rule.keys is not None]
+        self._seen: dict[str, set[int]] = {at: set() for at, _, _ in self._lists}
 
     def watched(self, rows: Iterable[Claimed]) -> Iterator[Claimed]:
         """Yield the rows as they are, counting which rules match them."""
         for row in rows:
-            _, key, _, _, state, reason, _, _ = row
-            if reason != DIRECTORY:
+            if row.reason != DIRECTORY:
                 self.objects += 1
-                self.kept += state != State.EXCLUDED
+                self.kept += row.state != State.EXCLUDED
                 if self._waiting:
-                    self._match(key)
-                if self._is_open and state != State.EXCLUDED:
-                    self._place(key)
+                    self._match(row)
+                for at, _, keys in self._lists:
+                    number = keys.find(row.key)
+                    if number is not None:
+                        self._seen[at].add(number)
+                if self._is_open and row.state != State.EXCLUDED:
+                    self._place(row.key)
             yield row
 
-    def _match(self, key: bytes) -> None:
-        name = key_text(key).removeprefix(self._prefix)
-        matched = [rule for rule, glob in self._waiting.items() if glob.match(name)]
-        for rule in matched:
-            del self._waiting[rule]
+    def _match(self, row: Claimed) -> None:
+        obj = listed_as(row)
+        name = obj.key.removeprefix(self._prefix)
+        matched = [at for at, rule in self._waiting.items() if rule.match(name, obj)]
+        for at in matched:
+            del self._waiting[at]
 
     def _place(self, key: bytes) -> None:
         name = key_text(key).removeprefix(self._prefix)
@@ -61,6 +67,30 @@ class Usage:
             return []
         return [f"{rule} matches none of the dataset's objects" for rule in self._waiting]
 
+    def lacking(self) -> list[str]:
+        """Return what is to be said of each list that has keys which the source does not have.
+
+        Their places in the list are told, never the keys.
+        """
+        told = []
+        for at, rule, keys in self._lists:
+            places = keys.lacking(self._seen[at], rule.expects)
+            if places:
+                shown = ", ".join(map(str, places[:PLACES_SHOWN]))
+                more = len(places) - PLACES_SHOWN
+                told.append(
+                    f"{at}: {len(places)} keys of its list are not at the source (entries {shown}"
+                    + (f" and {more} more)" if more > 0 else " of the list)")
+                )
+        return told
+
+    def findings(self) -> list[tuple[Code, str]]:
+        """Return the finding of each rule that did not do what it says, with its detail."""
+        return [
+            *((Code.RULE_UNUSED, detail) for detail in self.unused()),
+            *((Code.KEYS_LACKING, detail) for detail in self.lacking()),
+        ]
+
     def open_prefix(self) -> str | None:
         """Return what is to be said of a prefix that took more than one folder's objects."""
         if not self.beside:
@@ -69,3 +99,17 @@ class Usage:
             f"{self.beside} objects are beside the folder that the prefix names: it ends without a"
             " slash, so it takes every key that begins with it"
         )
+
+
+def listed_as(row: Claimed) -> ObjectInfo:
+    """Return an object as its row says that it was listed."""
+    extra = json.loads(row.extra) if row.extra else {}
+    return ObjectInfo(
+        key=key_text(row.key),
+        size=row.size,
+        version=row.version,
+        modified=row.modified,
+        kind=row.kind,
+        tier=extra.get("tier"),
+        tags=extra.get("tags", {}),
+    )

@@ -27,11 +27,14 @@ def _of_dataset(dataset: Dataset) -> Iterator[str]:
             " behind it; end it in `/` to put them in a folder"
         )
     globs = {
-        **{f"include[{n}]": glob for n, glob in enumerate(dataset.include)},
+        **{
+            f"include[{n}]": rule if isinstance(rule, str) else rule.glob
+            for n, rule in enumerate(dataset.include)
+        },
         **{f"exclude[{n}]": rule.glob for n, rule in enumerate(dataset.exclude)},
     }
     for place, glob in globs.items():
-        if glob.endswith("/") and not glob.endswith("*/"):
+        if glob is not None and glob.endswith("/") and not glob.endswith("*/"):
             yield (
                 f"dataset {name}: {place} ends in `/`, so it matches the folder's own marker only;"
                 " end it in `/**` for what is in the folder"

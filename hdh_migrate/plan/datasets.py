@@ -13,13 +13,13 @@ from hdh_migrate.plan.fields import (
     Bucket,
     Container,
     FilePath,
-    Glob,
     Name,
     Prefix,
     Reason,
     unsaid,
 )
 from hdh_migrate.plan.pointers import Pointer
+from hdh_migrate.plan.selection import Exclusion, Included
 from hdh_migrate.plan.sides import Section
 
 
@@ -105,25 +105,6 @@ class ToBucket(Section):
         return Place(bucket=self.bucket, prefix=self.prefix)
 
 
-class Exclusion(Section):
-    """Objects that are left behind on purpose; each one is counted with this reason."""
-
-    glob: Glob = Field(
-        description="Matched against the key without the source prefix; `*` and `?` stay inside"
-        " one folder, `**` does not.",
-        examples=["**/_temporary/**"],
-    )
-    reason: Reason = Field(
-        description="Why it is left behind; it is printed in the report.",
-        examples=["Spark scratch"],
-    )
-    allow_unused: bool = Field(
-        default=False,
-        exclude_if=unsaid,
-        description="Accept that it matches no object; otherwise that is a finding.",
-    )
-
-
 def _origin(value: Any) -> str | None:  # noqa: ANN401 - whatever stands in the plan
     if isinstance(value, FromFolder) or (isinstance(value, Mapping) and "path" in value):
         return "path"
@@ -150,10 +131,11 @@ class Dataset(Section):
         ),
     ] = Field(description="Where the objects are.", examples=[{"container": "emc2"}])
     target: ToBucket = Field(description="Where they go.", examples=[{"bucket": "hds-emc2"}])
-    include: tuple[Glob, ...] = Field(
+    include: tuple[Included, ...] = Field(
         default=(),
-        description="Take only objects that match one of these; none given: all of them.",
-        examples=[["2024/**/*.parquet"]],
+        description="Take only objects that match one of these, globs or rules; none given: all of"
+        " them.",
+        examples=[["2024/**/*.parquet"], [{"keys_from": "lists/cohort.txt"}]],
     )
     exclude: tuple[Exclusion, ...] = Field(
         default=(), description="Leave these behind, each with its reason; wins over `include`."

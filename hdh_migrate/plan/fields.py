@@ -27,6 +27,7 @@ _BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 _CONTAINER = r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*|\$root|\$web"
 _REF = r"env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:[^~\s].*"
 _SUFFIX = r"(\.[A-Za-z0-9_-]{1,16}){0,3}"
+_OBJECT_SIZE = r"[0-9]{1,12}(\.[0-9]{1,3})?(KiB|MiB|GiB|TiB|KB|MB|GB|TB|B)"
 _SIZE = r"[0-9]{1,9}(\.[0-9]{1,3})?(KiB|MiB|GiB|KB|MB|GB)"
 _DURATION = r"[0-9]{1,6}[smh]"
 _PERIOD = r"[0-9]{1,6}[smhd]"
@@ -38,9 +39,12 @@ _BYTES = {
     "KiB": 1 << 10,
     "MiB": 1 << 20,
     "GiB": 1 << 30,
+    "TiB": 1 << 40,
     "KB": 10**3,
     "MB": 10**6,
     "GB": 10**9,
+    "TB": 10**12,
+    "B": 1,  # the last, for every other one ends in it
 }
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _MAX_PREFIX = 1024
@@ -61,6 +65,12 @@ _REF_RULE = (
 )
 _SUFFIX_RULE = 'a suffix is empty ("") or a dot and up to 16 letters or digits, such as .c4gh'
 _MEMORY_RULE = "must be a size from 16MiB to 64GiB, such as 128MiB"
+_OBJECT_SIZE_RULE = "must be a size from 0B to 1000TiB, such as 1B, 16KiB or 5TiB"
+_SHA256 = r"[0-9a-f]{64}"
+_SHA256_RULE = "must be a SHA-256 in lower-case hexadecimal, as `sha256sum` prints it"
+_TIER = r"[a-z0-9-]{1,20}"
+_TIER_RULE = "must be the name of an access tier in lower case, such as hot, cool, cold or archive"
+_TAG_RULE = "must be at most 256 characters, as names and values of index tags have"
 _BANDWIDTH_RULE = "must be a rate from 1KiB/s to 1000GB/s, such as 800MiB/s"
 _PIN = r"sha256//[A-Za-z0-9+/]{43}="
 _PIN_RULE = (
@@ -298,6 +308,16 @@ Duration = Annotated[
 Period = Annotated[
     str, _within(_PERIOD, _PERIOD_RULE, seconds_of, 1, 3650 * 86_400), _shape("period", _PERIOD)
 ]
+
+
+ObjectSize = Annotated[
+    str,
+    _within(_OBJECT_SIZE, _OBJECT_SIZE_RULE, bytes_of, 0, 1000 << 40),
+    _shape("size", _OBJECT_SIZE),
+]
+Sha256 = Annotated[str, matching(_SHA256, _SHA256_RULE), _shape("SHA-256", _SHA256)]
+Tier = Annotated[str, matching(_TIER, _TIER_RULE), _shape("access tier", _TIER)]
+TagText = Annotated[str, matching(r"(?s).{0,256}", _TAG_RULE), _shape("text", r"[\s\S]{0,256}")]
 
 
 def unsaid(value: object) -> bool:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from hdh_migrate.errors import PlanInvalid
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.plan import document, leaks, rules
+from hdh_migrate.plan import document, leaks, lists, rules
 from hdh_migrate.plan.document import Document, Fault, Spot
 from hdh_migrate.plan.files import NotRegularError, read_bounded
 from hdh_migrate.plan.model import Plan
@@ -64,7 +64,9 @@ def _canonical(plan: Plan) -> bytes:
 
 
 def load(path: Path, model: type[Plan] = Plan) -> LoadedPlan:
-    """Read and check a plan; no endpoint is contacted and no reference is followed.
+    """Read and check a plan; no endpoint is contacted and no secret is read.
+
+    Lists of keys are: what they hold is a part of the plan.
 
     `model` is what plans are (see `plan.model.knowing`).
 
@@ -74,6 +76,9 @@ def load(path: Path, model: type[Plan] = Plan) -> LoadedPlan:
     text = _read(path)
     read = document.read(text)
     plan, faults = _validated(read, model) if read.whole else (None, read.faults)
+    if plan is not None:
+        plan, wrong = _with_lists(plan, read, path.parent.resolve(), model)
+        faults = [*faults, *wrong]
     # A second look at the words themselves: comments, and what the fields' rules let through.
     faults = [*faults, *_secrets(text, read)]
     if plan is None or faults:
@@ -149,6 +154,22 @@ def _validated(read: Document, model: type[Plan]) -> tuple[Plan | None, list[Fau
         found.extend(PlanProblem(one.loc, one.message) for one in broken)
     faults = [_located(p, read) for p in found if not _follows_from_fault(p.loc, read)]
     return plan, [*read.faults, *faults]
+
+
+def _with_lists(
+    plan: Plan, read: Document, base: Path, model: type[Plan]
+) -> tuple[Plan, list[Fault]]:
+    """Return the plan with the digest of each list of keys that it points to, and what is wrong."""
+    digests, wrong = lists.digested(read.value, base)
+    if not digests and not wrong:
+        return plan, []
+    from hdh_migrate.plan.problems import PlanProblem
+
+    faults = [_located(PlanProblem(loc, message), read) for loc, message in wrong]
+    if faults:
+        return plan, faults
+    told = lists.with_digests(read.value, digests)
+    return model.model_validate_json(json.dumps(told)), []
 
 
 def _follows_from_fault(loc: Loc, read: Document) -> bool:

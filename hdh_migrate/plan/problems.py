@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from hdh_migrate.plan import fields, model
+from hdh_migrate.plan import fields, model, selection
 from hdh_migrate.plan.rules import Loc
 
 MAX_TOLD: Final = 500
@@ -73,6 +73,8 @@ def section_at(raw: Loc, root: type[BaseModel] = model.Plan) -> tuple[Loc, type[
     section: type[BaseModel] | None = root
     choices: tuple[type[BaseModel], ...] = ()
     for step in raw:
+        if step in selection.FORMS:
+            continue
         if choices and isinstance(step, str):
             section, choices = _chosen(choices, step), ()
             continue

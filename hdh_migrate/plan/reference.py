@@ -170,7 +170,7 @@ def _kind(value: Mapping[str, Any]) -> str:
     if "anyOf" in value:
         return " or ".join(_kind(one) for one in value["anyOf"] if one.get("type") != "null")
     if any(True for _ in _refs(value)):
-        return "list of mappings" if "items" in value else "mapping"
+        return _mappings(value)
     if "items" in value:
         item = _kind(value["items"])
         return f"list of {item}" if item.endswith("`") else f"list of {item}s"
@@ -178,6 +178,13 @@ def _kind(value: Mapping[str, Any]) -> str:
         return f"{value['minimum']} to {value['maximum']}"
     plain = {"boolean": "`true`, `false`", "object": "mapping"}
     return str(value.get("title", plain.get(value["type"], "text")))
+
+
+def _mappings(value: Mapping[str, Any]) -> str:
+    if "items" not in value:
+        return "mapping"
+    texts = [_kind(one) for one in value["items"].get("oneOf", ()) if "title" in one]
+    return f"list of {' or '.join([*(f'{one}s' for one in texts), 'mappings'])}"
 
 
 def _default(field: str, value: Mapping[str, Any], required: Sequence[str]) -> str:

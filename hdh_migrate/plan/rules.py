@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from hdh_migrate.plan import cutover_rules, source_rules
+from hdh_migrate.plan import cutover_rules, lists, source_rules
+from hdh_migrate.plan.selection import NO_CONDITIONS
 from hdh_migrate.plan.shapes import (
     Broken,
     Loc,
@@ -120,6 +121,22 @@ def _keeping_has_a_reason(plan: Mapping[str, Any]) -> Iterator[Broken]:
             )
 
 
+def _rules_ask_something(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """A rule of `include` or `exclude` asks for something; `keys_sha256` is of a `keys_from`."""
+    for index, dataset in mappings(plan, "datasets"):
+        for field in lists.RULES:
+            for at, rule in mappings(dataset, field):
+                loc: Loc = ("datasets", index, field, at)
+                asked = [name for name in rule if name not in NO_CONDITIONS]
+                if not asked:
+                    yield Broken(
+                        loc, "asks for nothing: give it a glob, a prefix, a size, a date, a tier,"
+                        " tags, a type or `keys_from`",
+                    )  # fmt: skip
+                elif "keys_sha256" in rule and "keys_from" not in rule:
+                    yield Broken((*loc, "keys_sha256"), "there is no `keys_from` that it is of")
+
+
 def _languages_are_unique(plan: Mapping[str, Any]) -> Iterator[Broken]:
     """Each language of the report is listed once."""
     for index, again in repeated(mapping(plan, "report").get("languages")):
@@ -210,6 +227,7 @@ RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
     _names_are_unique,
     _targets_are_apart,
     _keeping_has_a_reason,
+    _rules_ask_something,
     _one_batch_each,
     _needs_have_an_order,
     _languages_are_unique,

@@ -82,6 +82,18 @@ def _nothing_else_is_erased(plan: Mapping[str, Any], source: Kind) -> Iterator[B
             yield Broken(("cutovers", index, "decommission"), why)
 
 
+def _its_listing_tells_what_rules_ask(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
+    """Rules ask for `tier` and `tags` of a source whose listing tells them: `azure-blob`."""
+    if (why := source.traits.no_labels) is None:
+        return
+    for index, dataset in mappings(plan, "datasets"):
+        for field in ("include", "exclude"):
+            for at, rule in mappings(dataset, field):
+                for name in ("tier", "tags"):
+                    if name in rule:
+                        yield Broken(("datasets", index, field, at, name), why)
+
+
 RULES: tuple[Callable[[Mapping[str, Any], Kind], Iterator[Broken]], ...] = (
     _ranges_have_digests,
     _origin_fits_source,
@@ -89,4 +101,5 @@ RULES: tuple[Callable[[Mapping[str, Any], Kind], Iterator[Broken]], ...] = (
     _its_certificate_is_asked_for,
     _trial_fits_source,
     _nothing_else_is_erased,
+    _its_listing_tells_what_rules_ask,
 )

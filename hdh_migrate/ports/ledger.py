@@ -153,8 +153,8 @@ class InventoryLedger(Protocol):
     def seal(self, dataset: int, told: InventoryCounts) -> None:
         """Close a dataset's inventory, or close it again; `told` is of `fixity.Inventoried`."""
 
-    def claims(self, dataset: int) -> Iterator[Claimed]:
-        """Return what every object was listed as, in key order."""
+    def claims(self, dataset: int, *, labelled: bool = False) -> Iterator[Claimed]:
+        """Return what every object was listed as, in key order; with `labelled` all of it."""
 
     def doubted(self, dataset: int) -> list[str]:
         """Return the keys of objects that are left out for what a listing alone said of them."""

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from hdh_migrate.wiring.pointers import POINTERS, open_pointer
-    from hdh_migrate.wiring.readings import header_size_of, pace_of, routes_of, rules_of
+    from hdh_migrate.wiring.readings import (
+        header_size_of,
+        moments_of,
+        pace_of,
+        routes_of,
+        rules_of,
+    )
     from hdh_migrate.wiring.sealing import open_consumer, open_envelopes
     from hdh_migrate.wiring.service import WorkerService
     from hdh_migrate.wiring.services import Services
@@ -30,7 +36,7 @@ if TYPE_CHECKING:
 
 _PARTS: Final = {
     "pointers": ("POINTERS", "open_pointer"),
-    "readings": ("header_size_of", "pace_of", "routes_of", "rules_of"),
+    "readings": ("header_size_of", "moments_of", "pace_of", "routes_of", "rules_of"),
     "sealing": ("open_consumer", "open_envelopes"),
     "service": ("WorkerService",),
     "services": ("Services",),
@@ -69,6 +75,7 @@ __all__ = [
     "WorkerService",
     "header_size_of",
     "identity_path",
+    "moments_of",
     "open_consumer",
     "open_engine",
     "open_envelopes",

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from hdh_migrate.clocks import Judge
 from hdh_migrate.events.adoption import LedgerAdopted
 from hdh_migrate.fixity import sha256_hex
-from hdh_migrate.pipeline.binding import Binder
+from hdh_migrate.pipeline.binding import Binder, moments
 from hdh_migrate.pipeline.context import Context, Engines
 from hdh_migrate.pipeline.excused import Waivers
 from hdh_migrate.pipeline.fencing import Fencing
@@ -19,7 +19,7 @@ from hdh_migrate.pipeline.tags import marks
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.ports.run import Clock, Progress
-from hdh_migrate.wiring.readings import pace_of, routes_of, rules_of
+from hdh_migrate.wiring.readings import moments_of, pace_of, routes_of, rules_of
 from hdh_migrate.wiring.services import Services
 from hdh_migrate.wiring.workers import OpenEngine, open_engine
 
@@ -52,6 +52,8 @@ def context_of(
     their kind, are started when there is work for them.
     """
     plan, run_tag = services.plan, ledger.meta(RUN_TAG)
+    counted = moments_of(plan, moments(ledger), judge.unchecked().latest)
+    rules = rules_of(plan, services.vault.base, counted)
     assert run_tag is not None
     write = services.writer is not None
     adopted = frozenset(told.ledger for _, told in ledger.events(LedgerAdopted))
@@ -62,7 +64,7 @@ def context_of(
         writer=services.writer,
         limits=paced(services.limits, pace_of(plan)),
         routes=routes_of(plan),
-        rules=rules_of(plan),
+        rules=rules,
         header=services.envelopes.header_size,
         sealed=plan.seal.encrypts,
         level=plan.verify.level,
@@ -72,7 +74,7 @@ def context_of(
         judge=judge,
         progress=progress,
         stop=stop,
-        binder=Binder(plan=json.loads(canonical), recipients=services.recipients),
+        binder=Binder(plan=json.loads(canonical), recipients=services.recipients, moments=counted),
         waivers=waivers,
         fenced=lambda: None if fencing is None else fencing.lost,
         epoch=0 if fencing is None else fencing.epoch,

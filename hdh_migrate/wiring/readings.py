@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hdh_migrate.pipeline.planning import PlannedPace
@@ -10,6 +12,8 @@ from hdh_migrate.plan.model import Plan
 if TYPE_CHECKING:
     from hdh_migrate.pipeline.context import DatasetRules
     from hdh_migrate.pipeline.work import Route
+    from hdh_migrate.plan.datasets import Dataset
+    from hdh_migrate.plan.selection import Conditions
 
 
 def pace_of(plan: Plan) -> PlannedPace:
@@ -45,23 +49,65 @@ def routes_of(plan: Plan) -> dict[str, Route]:
     }
 
 
-def rules_of(plan: Plan) -> dict[str, DatasetRules]:
-    """Return each dataset's rules, compiled."""
-    from hdh_migrate.pipeline.context import DatasetRules
-    from hdh_migrate.pipeline.selecting import compile_rules
+def moments_of(plan: Plan, known: Mapping[str, str], now: str) -> dict[str, str]:
+    """Return from when the relative ages of each batch count that asks for some.
 
-    return {
-        dataset.name: DatasetRules(
+    What is not `known` counts from `now`.
+    """
+    from hdh_migrate.pipeline.ruling import RELATIVE
+
+    found = {}
+    for batch in plan.batches:
+        rules = [rule for name in batch.datasets for rule in _conditions(plan.dataset(name))]
+        if any(rule.model_fields_set & RELATIVE for rule in rules):
+            found[batch.name] = known.get(batch.name, now)
+    return found
+
+
+def rules_of(plan: Plan, base: Path, moments: Mapping[str, str]) -> dict[str, DatasetRules]:
+    """Return each dataset's rules, compiled; lists of keys are read when they are first asked.
+
+    `moments` are those of `moments_of`.
+    """
+    from hdh_migrate.pipeline.context import DatasetRules
+    from hdh_migrate.pipeline.ruling import compile_rules
+    from hdh_migrate.wiring.conditions import Compiler
+
+    compiler = Compiler(plan, base)
+    batch_of = {name: batch.name for batch in plan.batches for name in batch.datasets}
+    found = {}
+    for dataset in plan.datasets:
+        moment = moments.get(batch_of[dataset.name])
+        found[dataset.name] = DatasetRules(
             rules=compile_rules(
-                dataset.include,
-                [rule.glob for rule in dataset.exclude],
+                [compiler.rule(dataset, one, moment, takes=True) for one in dataset.include],
+                [compiler.rule(dataset, one, moment, takes=False) for one in dataset.exclude],
                 fold=dataset.collisions == "refuse",
-                allowed_unused=(n for n, rule in enumerate(dataset.exclude) if rule.allow_unused),
+                allowed_unused=[
+                    f"{field}[{number}]"
+                    for field, entries in (
+                        ("include", dataset.include),
+                        ("exclude", dataset.exclude),
+                    )
+                    for number, one in enumerate(entries)
+                    if not isinstance(one, str) and one.allow_unused
+                ],
+                moment=moment,
             ),
             allow_empty=dataset.allow_empty,
             live=dataset.live,
             compare_md5=dataset.ignore_md5 is None,
             keep_vanished=dataset.vanished == "keep-at-target",
         )
-        for dataset in plan.datasets
-    }
+    return found
+
+
+def _allowed_unused(field: str, rules: Iterable[str | Conditions]) -> Iterator[str]:
+    for number, one in enumerate(rules):
+        if not isinstance(one, str) and one.allow_unused:
+            yield f"{field}[{number}]"
+
+
+def _conditions(dataset: Dataset) -> Iterator[Conditions]:
+    yield from (one for one in dataset.include if not isinstance(one, str))
+    yield from dataset.exclude

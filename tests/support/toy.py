@@ -50,6 +50,7 @@ class Toy(SourceSection):
         no_range_digests="a toy has no digest of a range: use again",
         no_trial="a toy has no writers to try: use kind statement instead",
         no_eraser="a toy deletes nothing: leave this out",
+        no_labels="a toy has no tiers and no tags: leave this out",
     )
     kind: Literal["toy"] = Field(description="A toy.")
     account_url: AccountUrl

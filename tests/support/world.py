@@ -22,8 +22,8 @@ from hdh_migrate.model import Place, Role, State, Step, TargetLimits
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.context import Context, DatasetRules, Engines
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
+from hdh_migrate.pipeline.ruling import compile_rules
 from hdh_migrate.pipeline.runner import NO_WISHES, BatchOrder, Runner, Wishes
-from hdh_migrate.pipeline.selecting import compile_rules
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.ports.sealing import Envelopes

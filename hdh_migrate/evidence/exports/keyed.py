@@ -82,6 +82,7 @@ _COUNTED: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
     "failed": {"datasets": _as_it_is},
     "retried": {"datasets": _as_it_is},
     "bound": {"recipients": len},
+    "ages-counted": {"moment": _as_it_is},
     "batch-bound": dict.fromkeys(("revision", "digest"), _as_it_is),
     "batch-amended": {
         **dict.fromkeys(("revision", "digest", "moved_before"), _as_it_is),

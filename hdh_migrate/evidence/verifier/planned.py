@@ -10,7 +10,7 @@ import heapq
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 from hdh_migrate.evidence.verifier import forms
 
@@ -24,6 +24,7 @@ HEADER, PER_RECIPIENT = 16, 108
 DIRECTORY = ("directory", "a directory of a hierarchical namespace: it has no content")
 VANISHED = ("vanished", "gone from the source before this version of it was moved")
 NOT_INCLUDED = ("not included", "it matches none of the dataset's `include` globs")
+NOT_INCLUDED_BY_RULES = ("not included", "it matches none of the dataset's `include` rules")
 
 
 NOT_BOUND = {
@@ -133,26 +134,126 @@ def _reached(ways: set[tuple[int, bool]], pieces: Sequence[str]) -> set[tuple[in
 # --- the plan ----------------------------------------------------------------------------------
 
 
+Shown = Optional[bool]  # noqa: UP045 - Python 3.9
+"""Whether something holds of a line's object; None: the line does not show it."""
+Asked = Callable[[str, Mapping[str, Any]], Shown]
+"""Asked with the key without the source prefix, and the line."""
+
+NO_CONDITIONS = ("reason", "allow_unused")
+NOT_SHOWN = {
+    "older_than": str, "newer_than": str, "tier": list, "type": list, "tags": dict,
+    "keys_from": str, "keys_sha256": str,
+}  # fmt: skip
+UNITS = {
+    "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+    "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "B": 1,
+}  # fmt: skip
+SIZE = re.compile(rf"([0-9]+)(?:\.([0-9]+))?({'|'.join(UNITS)})")
+
+
+def _bytes(text: str) -> int:
+    found = SIZE.fullmatch(text)
+    forms.must(found is not None)
+    assert found is not None
+    whole, part, unit = found[1], found[2] or "", UNITS[found[3]]
+    scale: int = 10 ** len(part)
+    return int(whole + part) * unit // scale
+
+
+def _asked(name: str, value: Any, version: int) -> Asked:  # noqa: ANN401 - any JSON value
+    """Return what one member of a rule asks."""
+    if name in NOT_SHOWN:
+        forms.must(type(value) is NOT_SHOWN[name])
+        return lambda _name, _line: None
+    text = _text(value)
+    if name == "glob":
+        matches = matcher(text, version)
+        return lambda key, _line: matches(key)
+    if name == "prefix":
+        return lambda key, _line: key.startswith(text)
+    if name in ("larger_than", "smaller_than"):
+        size, larger = _bytes(text), name == "larger_than"
+        return lambda _name, line: line["size"] > size if larger else line["size"] < size
+    forms.must(name in ("modified_before", "modified_since") and forms.DAY.holds(text))
+    day, before = forms.instant(text + "T00:00:00Z"), name == "modified_before"
+
+    def dated(_name: str, line: Mapping[str, Any]) -> Shown:
+        at = line.get("source_modified")
+        return None if at is None else (forms.instant(at) < day) is before
+
+    return dated
+
+
+class StatedRule(NamedTuple):
+    """One rule of `include` or `exclude`."""
+
+    asks: Sequence[Asked]
+
+    def takes(self, name: str, line: Mapping[str, Any]) -> Shown:
+        """Say whether it takes the object of a line."""
+        shown = [asked(name, line) for asked in self.asks]
+        return False if False in shown else None if None in shown else True
+
+
+def _rule(told: Any, version: int) -> StatedRule:  # noqa: ANN401 - any JSON value
+    if type(told) is str:
+        told = {"glob": told}
+    asks = [
+        _asked(name, value, version)
+        for name, value in told.items()
+        if name not in NO_CONDITIONS and value is not None
+    ]
+    forms.must(bool(asks))
+    return StatedRule(asks)
+
+
+def _said(told: Mapping[str, Any]) -> str:
+    """Return what the exclusions by a rule of `exclude` call it."""
+    asks = {
+        name: value
+        for name, value in told.items()
+        if name not in NO_CONDITIONS and value is not None
+    }
+    alone = asks["glob"] if set(asks) == {"glob"} else None
+    return "exclude " + (forms.canonical(asks).decode() if alone is None else alone)
+
+
 class StatedDataset(NamedTuple):
     """What the plan says of one dataset."""
 
     source: Mapping[str, str]
     target: Mapping[str, str]
-    include: Sequence[Callable[[str], bool]]
-    exclude: Sequence[tuple[Callable[[str], bool], str, str]]
+    include: Sequence[StatedRule]
+    exclude: Sequence[tuple[StatedRule, str, str]]
+    not_included: tuple[str, str]
     claims: bool
     """Whether the source's MD5 values are compared."""
 
-    def why(self, name: str) -> tuple[str, str] | None:
-        """Return rule and reason for leaving a name behind, None if it is to be moved."""
-        if self.include and not any(matches(name) for matches in self.include):
-            return NOT_INCLUDED
-        return next(((rule, why) for matches, rule, why in self.exclude if matches(name)), None)
+    def stays(self, name: str, line: Mapping[str, Any]) -> bool:
+        """Say whether the rules surely leave the object of a line behind."""
+        if self.include and all(rule.takes(name, line) is False for rule in self.include):
+            return True
+        return any(rule.takes(name, line) for rule, _, _ in self.exclude)
+
+    def leaves(self, told: tuple[str, str], name: str, line: Mapping[str, Any]) -> bool:
+        """Say whether the object of a line may be left behind by the rule that the line tells."""
+        taken = [rule.takes(name, line) for rule in self.include]
+        if self.include and told == self.not_included and not any(taken):
+            return True
+        if self.include and all(one is False for one in taken):
+            return False
+        for rule, said, reason in self.exclude:
+            takes = rule.takes(name, line)
+            if takes is not False and told == (said, reason):
+                return True
+            if takes:
+                return False
+        return False
 
     def reasons(self) -> set[tuple[str, str]]:
         """Return every rule and reason for which something may be left behind."""
         told = {(rule, reason) for _, rule, reason in self.exclude}
-        return told | {DIRECTORY, VANISHED} | ({NOT_INCLUDED} if self.include else set())
+        return told | {DIRECTORY, VANISHED} | ({self.not_included} if self.include else set())
 
 
 class StatedPlan:
@@ -184,17 +285,20 @@ class StatedPlan:
 
     def _dataset(self, told: Mapping[str, Any]) -> StatedDataset:
         source, version = told["source"], self.version
+        included = _list(told, "include")
+        only_globs = all(type(rule) is str for rule in included)
         return StatedDataset(
             source={
                 "bucket": _text(source["path"] if "path" in source else source["container"]),
                 "prefix": "" if "path" in source else _text(_given(source, "prefix", "")),
             },
             target={name: _text(told["target"][name]) for name in ("bucket", "prefix")},
-            include=[matcher(_text(glob), version) for glob in _list(told, "include")],
+            include=[_rule(rule, version) for rule in included],
             exclude=[
-                (matcher(_text(rule["glob"]), version), f"exclude {rule['glob']}", rule["reason"])
+                (_rule(rule, version), _said(rule), rule["reason"])
                 for rule in _list(told, "exclude")
             ],
+            not_included=NOT_INCLUDED if only_globs else NOT_INCLUDED_BY_RULES,
             claims=told.get("ignore_md5") is None,
         )
 
@@ -210,7 +314,7 @@ class StatedPlan:
         planned = self.datasets[line["dataset"]]
         if line["bucket"] != planned.target["bucket"] or not self._leads(line, planned):
             raise forms.Wrong(f"{where}: not where the plan puts this object")
-        if not self.keyed and self._why(line, planned) is not None:
+        if not self.keyed and self._stays(line, planned):
             left = self.moved_before.get(line["dataset"], 0)
             if not left:
                 raise forms.Wrong(f"{where}: the plan leaves this object behind")
@@ -237,8 +341,9 @@ class StatedPlan:
         else:
             if not forms.key_of(line).startswith(planned.source["prefix"].encode()):
                 raise forms.Wrong(f"{where}: not under the prefix of its dataset")
-            why = self._why(line, planned)
-            holds = told in (DIRECTORY, VANISHED, why)  # VANISHED is what the journal tells
+            # VANISHED is what the journal tells.
+            name = _below(line, planned)
+            holds = told in (DIRECTORY, VANISHED) or planned.leaves(told, name, line)
         if told == VANISHED and self.version < SECOND:
             holds = False
         if not holds or (told == DIRECTORY and (line["size"] or not self.folders)):
@@ -264,11 +369,10 @@ class StatedPlan:
         new = put.encode() + raw[len(old) :] + self.suffix.encode()
         return raw.startswith(old) and forms.key_of(line, "target_key") == new
 
-    def _why(self, line: Mapping[str, Any], planned: StatedDataset) -> tuple[str, str] | None:
+    def _stays(self, line: Mapping[str, Any], planned: StatedDataset) -> bool:
         if not planned.include and not planned.exclude:
-            return None
-        name = forms.key_of(line).decode("utf-8", "surrogateescape")
-        return planned.why(name[len(planned.source["prefix"]) :])
+            return False
+        return planned.stays(_below(line, planned), line)
 
     def _unlike(self, line: Mapping[str, Any]) -> Iterator[str]:
         """Say what is wrong with a line whose verdict is "match"."""
@@ -317,6 +421,12 @@ class StatedPlan:
                 crowd.append(place)
             if len(crowd) > 1:
                 yield [name for _, name in crowd]
+
+
+def _below(line: Mapping[str, Any], planned: StatedDataset) -> str:
+    """Return the key without the source prefix; a byte that is no text is a character."""
+    name = forms.key_of(line).decode("utf-8", "surrogateescape")
+    return name[len(planned.source["prefix"]) :]
 
 
 Begin = tuple[str, int, int]

@@ -149,6 +149,11 @@ def named_files(plan: Plan) -> Iterator[tuple[str, str]]:
         "report.tsa.trust": None if plan.report.tsa is None else plan.report.tsa.trust,
     }
     yield from ((where, path) for where, path in named.items() if path is not None)
+    for dataset in plan.datasets:
+        for field, rules in (("include", dataset.include), ("exclude", dataset.exclude)):
+            for number, rule in enumerate(rules):
+                if not isinstance(rule, str) and rule.keys_from is not None:
+                    yield f"datasets.{dataset.name}.{field}[{number}].keys_from", rule.keys_from
     yield from ((f"source.{where}", path) for where, path in plan.source.files.items())
     for loc, section in tls_sections(plan):
         if section.ca_bundle is not None:

@@ -18,7 +18,8 @@ from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Listed, ObjectInfo, Ruled
 from hdh_migrate.pipeline.amending import Amending, Meaning
-from hdh_migrate.pipeline.binding import Binding, adopt, bindings, keep
+from hdh_migrate.pipeline.binding import Binding, adopt, bindings, fix_moment, keep
+from hdh_migrate.pipeline.binding import moments as known_moments
 from hdh_migrate.pipeline.context import DatasetRules
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, standing
 from hdh_migrate.pipeline.planning import paced
@@ -31,7 +32,7 @@ from hdh_migrate.session.policy.binding import bound_recipients, fingerprints
 from hdh_migrate.session.policy.changing import Change, amendments, judged
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.run import bind, journal_of, operator
-from hdh_migrate.wiring import header_size_of, pace_of, routes_of, rules_of
+from hdh_migrate.wiring import header_size_of, moments_of, pace_of, routes_of, rules_of
 from hdh_migrate.wiring.sealing import load_recipients
 
 SHOWN: Final = 1_000
@@ -169,10 +170,14 @@ class _Case:
             return decide(obj, route, rules.rules, limits, header=header, sealed=sealed)
 
         planned = next(one.datasets for one in plan.batches if one.name == self.batch)
+        now = offline(self.desk.clock, self.desk.ledger_path).unchecked().latest
+        moments = moments_of(plan, known_moments(self.ledger), now)
+        if apply and self.batch in moments:
+            fix_moment(self.ledger, self.batch, moments[self.batch])
         rows = Amending(
             ledger=self.ledger,
             routes=routes_of(plan),
-            rules=rules_of(plan),
+            rules=rules_of(plan, self.desk.loaded.base, moments),
             decide=by_plan,
             touched=sorted(self._touched(planned)),
             resealed=any(one.difference.path.startswith("seal.") for one in self.changes),

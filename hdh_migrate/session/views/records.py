@@ -12,14 +12,15 @@ from hdh_migrate.fixity import MerkleTree, leaf_digest
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import VANISHED, State, Step, Verdict
 from hdh_migrate.pipeline.work import Route
+from hdh_migrate.plan.datasets import Dataset
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.wiring import routes_of
 
 _RULES = {
     "directory": ("directory", "a directory of a hierarchical namespace: it has no content"),
     VANISHED: ("vanished", "gone from the source before this version of it was moved"),
-    "not-included": ("not included", "it matches none of the dataset's `include` globs"),
 }
+_NOT_INCLUDED = "it matches none of the dataset's `include` {}"
 _LATER = ("sha256", "stored_size", "stored_sha256", "etag", "level", "verified_at")
 
 
@@ -71,15 +72,9 @@ def _record(dataset: str, route: Route, row: dict[str, Any]) -> dict[str, Any]:
 
 def exclusions(desk: Desk, ledger: SqliteLedger) -> Iterator[dict[str, Any]]:
     """Return every object that the plan leaves behind, with its rule and reason."""
-    globs = {
-        dataset.name: {
-            f"exclude-{number}": (f"exclude {rule.glob}", rule.reason)
-            for number, rule in enumerate(dataset.exclude)
-        }
-        for dataset in desk.loaded.plan.datasets
-    }
+    told = {dataset.name: _told_of(dataset) for dataset in desk.loaded.plan.datasets}
     for dataset in sorted(ledger.datasets(), key=lambda row: row.name):
-        rules = {**_RULES, **globs[dataset.name]}
+        rules = {**_RULES, **told[dataset.name]}
         for row in ledger.records(dataset.id):
             if row["state"] is State.EXCLUDED:
                 if row["reason"] not in rules:
@@ -93,6 +88,18 @@ def exclusions(desk: Desk, ledger: SqliteLedger) -> Iterator[dict[str, Any]]:
                     "rule": rule,
                     "reason": reason,
                 }
+
+
+def _told_of(dataset: Dataset) -> dict[str, tuple[str, str]]:
+    """Return what evidence calls each rule of a dataset, and its reason, by the ledger's word."""
+    what = "globs" if all(isinstance(rule, str) for rule in dataset.include) else "rules"
+    return {
+        "not-included": ("not included", _NOT_INCLUDED.format(what)),
+        **{
+            f"exclude-{number}": (rule.said, rule.reason)
+            for number, rule in enumerate(dataset.exclude)
+        },
+    }
 
 
 def findings(ledger: SqliteLedger) -> Iterator[dict[str, Any]]:

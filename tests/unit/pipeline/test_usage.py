@@ -9,7 +9,7 @@ import pytest
 
 from hdh_migrate.errors import Exit, Refused
 from hdh_migrate.model import Claimed, Place, State, Step
-from hdh_migrate.pipeline.selecting import compile_rules
+from hdh_migrate.pipeline.ruling import compile_rules
 from hdh_migrate.pipeline.usage import Usage
 from tests.support.world import ONE, World
 
@@ -70,7 +70,7 @@ def test_of_an_empty_source_no_rule_is_told() -> None:
 
 
 def test_an_exclusion_that_may_be_unused_is_not_told() -> None:
-    rules = compile_rules((), ("*.tmp", "*.bak"), fold=True, allowed_unused=(0,))
+    rules = compile_rules((), ("*.tmp", "*.bak"), fold=True, allowed_unused=("exclude[0]",))
     usage = Usage(rules, "")
     list(usage.watched([Claimed(1, b"a", 1, "v", State.LISTED, None, None, "object")]))
     assert usage.unused() == ["exclude[1] matches none of the dataset's objects"]
