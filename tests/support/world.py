@@ -22,7 +22,7 @@ from hdh_migrate.model import Place, Role, State, Step, TargetLimits
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.context import Context, DatasetRules, Engines
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
-from hdh_migrate.pipeline.ruling import compile_rules
+from hdh_migrate.pipeline.ruling import Rule, compile_rules
 from hdh_migrate.pipeline.runner import NO_WISHES, BatchOrder, Runner, Wishes
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.plan.diff import changes
@@ -63,8 +63,8 @@ class Dataset:
     batch: str
     source: Place
     target: Place
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
+    include: tuple[str | Rule, ...] = ()
+    exclude: tuple[str | Rule, ...] = ()
     live: bool = False
     allow_empty: bool = False
     keep_vanished: bool = False
