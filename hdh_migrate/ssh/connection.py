@@ -14,7 +14,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from hdh_migrate.errors import AuthFailed, ConnectionLost, HostRefused, KeyUnavailable, Unsupported
+from hdh_migrate.errors import (
+    AuthFailed,
+    ConnectionLost,
+    HostRefused,
+    KeyUnavailable,
+    MigrateError,
+    Unsupported,
+)
 from hdh_migrate.ssh.host_keys import HostKey, Pins
 from hdh_migrate.ssh.wire import GatheringSocket
 
@@ -100,11 +107,11 @@ def connect(login: Login, objection: Objection) -> SshTransport:
 
 
 def _logged_in(login: Login, wire: GatheringSocket) -> SshTransport:
-    from hdh_migrate.ssh.told import SshTransport
+    from hdh_migrate.ssh.told import BoundedPacketizer, SshTransport
 
     # Its thread logs the traceback of every error that it hands over as well.
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)
-    transport = SshTransport(wire, disabled_algorithms=WEAK)
+    transport = SshTransport(wire, disabled_algorithms=WEAK, packetizer_class=BoundedPacketizer)
     try:
         _greet(login, transport)
         transport.set_keepalive(KEEPALIVE_SECONDS)
@@ -150,6 +157,12 @@ def translated(where: str) -> Iterator[None]:
         raise ConnectionLost(f"{where}: {type(error).__name__}") from error
     except (OSError, EOFError) as error:
         raise ConnectionLost(f"{where}: no SSH connection: {error}") from error
+    except MigrateError:
+        raise
+    except Exception as error:
+        # What paramiko's thread met in a reply is raised here, whatever it is; its words may hold
+        # anything.
+        raise ConnectionLost(f"{where}: an SSH reply that cannot be understood") from error
 
 
 def _greet(login: Login, transport: SshTransport) -> None:
