@@ -61,13 +61,18 @@ def standing_of(ledger: SqliteLedger) -> JournalExtent:
 
 
 def copies(into: Path, migration: str) -> list[Path]:
-    """Return the copies of a migration's ledger in a folder, the oldest first."""
+    """Return the copies of a migration's ledger in a folder, the oldest first.
+
+    What somebody else put there is none: in a folder such as /tmp anybody may.
+    """
     named = re.compile(rf"{re.escape(migration)}-{_STAMP}")
     try:
+        trusted = {0, os.geteuid(), into.stat().st_uid}
         found = [one for one in into.iterdir() if named.fullmatch(one.name)]
+        mine = [one for one in found if one.lstat().st_uid in trusted]
     except OSError:
         return []
-    return sorted((one for one in found if (one / LEDGER).is_file()), key=_order)
+    return sorted((one for one in mine if (one / LEDGER).is_file()), key=_order)
 
 
 def standing_in(folder: Path, clock: Clock) -> JournalExtent | None:
@@ -188,6 +193,12 @@ def _partial(into: Path, migration: str) -> Iterator[Path]:
     folder.mkdir(mode=0o700, exist_ok=True)
     lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
+        if os.fstat(lock).st_uid != os.geteuid():
+            raise BackupFailed(
+                f"{into}: {folder.name} there belongs to another user, who would see what is copied",
+                hint="nothing was done; let copies go into a folder of yours",
+            )
+        os.fchmod(lock, 0o700)  # before it is emptied: whoever could write there cannot any more
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

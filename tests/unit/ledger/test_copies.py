@@ -221,3 +221,48 @@ def test_what_a_kill_left_is_taken_over_and_what_is_in_use_is_not(path: Path, in
     with pytest.raises(BackupFailed, match="being made"):
         write_copy(path, into, clock)
     os.close(handle)
+
+
+STRANGER = 65_533
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes folders of others")
+def test_no_folder_that_lay_in_wait_becomes_a_copy(path: Path, into: Path) -> None:
+    """Whose it is could put a file of his in the place of the ledger's, and read what came."""
+    clock = FakeClock()
+    grown(path, clock, 1)
+    left = into / ".essai.partial"
+    left.mkdir(parents=True)
+    os.chown(left, STRANGER, STRANGER)
+
+    with pytest.raises(BackupFailed, match="belongs to another user"):
+        write_copy(path, into, clock)
+
+    assert list(left.iterdir()) == []
+
+
+def test_what_a_kill_left_open_to_others_is_closed_first(path: Path, into: Path) -> None:
+    clock = FakeClock()
+    grown(path, clock, 1)
+    left = into / ".essai.partial"
+    left.mkdir(parents=True)
+    left.chmod(0o777)
+
+    made = write_copy(path, into, clock)
+
+    assert stat.S_IMODE(made.folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes folders of others")
+def test_what_somebody_else_put_beside_the_copies_is_none(path: Path, into: Path) -> None:
+    """In a folder such as /tmp anybody may: it kept every run from beginning, or was opened."""
+    clock = FakeClock()
+    grown(path, clock, 1)
+    made = write_copy(path, into, clock).folder
+    theirs = into / "essai-20990101T000000000Z"
+    shutil.copytree(made, theirs)
+    assert copies(into, "essai") == [made, theirs]
+
+    os.chown(theirs, STRANGER, STRANGER)
+
+    assert copies(into, "essai") == [made]
