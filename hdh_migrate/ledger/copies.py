@@ -195,7 +195,7 @@ def _partial(into: Path, migration: str) -> Iterator[Path]:
     try:
         if os.fstat(lock).st_uid != os.geteuid():
             raise BackupFailed(
-                f"{into}: {folder.name} there belongs to another user, who would see what is copied",
+                f"{into}: {folder.name} there belongs to another user, who would see the copy",
                 hint="nothing was done; let copies go into a folder of yours",
             )
         os.fchmod(lock, 0o700)  # before it is emptied: whoever could write there cannot any more

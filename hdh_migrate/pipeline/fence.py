@@ -24,6 +24,9 @@ from hdh_migrate.ports.stores import TargetReader
 FORMAT: Final = "urn:hdh-migrate:fence:v1"
 SIZE_MAX: Final = 4_096
 LOOKS_MAX: Final = 5
+EPOCH_MAX: Final = 1_000_000
+"""What tells of more take-overs is no fence: who took it over would write in that epoch."""
+PID_MAX: Final = 1 << 32
 
 State = Literal["running", "idle", "released"]
 
@@ -143,8 +146,9 @@ def _shown(body: bytes, migration: str) -> Shown | None:
         shown = read(Shown, body.decode())
     except (OtherForm, UnicodeDecodeError):
         return None
-    right = (shown.format, shown.migration) == (FORMAT, migration) and shown.epoch >= 0
-    return shown if right else None
+    right = (shown.format, shown.migration) == (FORMAT, migration)
+    bounded = 0 <= shown.epoch <= EPOCH_MAX and 0 <= shown.pid <= PID_MAX
+    return shown if right and bounded else None
 
 
 def holder_of(shown: Shown) -> FenceHolder:

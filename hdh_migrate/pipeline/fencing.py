@@ -18,6 +18,7 @@ from hdh_migrate.errors import Fenced, MigrateError
 from hdh_migrate.events.fence import FenceReleased, FenceReleasing, FenceTaken, FenceTaking
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.pipeline.fence import (
+    EPOCH_MAX,
     FenceStanding,
     Known,
     against,
@@ -112,6 +113,9 @@ class Fencing:
             raise refusal(list(problems.values()))
         was = epoch_of(own)
         self.epoch = _next_epoch(found, own, rising=bool(problems))
+        if self.epoch > EPOCH_MAX:
+            why = "its fence tells an epoch that no take-over can have reached"
+            raise refusal([f"bucket {one}: {why}; remove it by hand" for one in found])
         posts = {bucket: self._post(bucket) for bucket in found}
         for bucket, post in posts.items():
             reason = over.reason if over is not None and bucket in problems else None

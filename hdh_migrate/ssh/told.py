@@ -23,7 +23,7 @@ class BoundedPacketizer(Packetizer):  # type: ignore[misc]  # of a package witho
 
     _greeting = 0
 
-    def read_all(self, n: int, check_rekey: bool = False) -> bytes:  # noqa: FBT001, FBT002 - paramiko's
+    def read_all(self, n: int, check_rekey: bool = False) -> bytes:
         """Return `n` bytes.
 
         Raises:

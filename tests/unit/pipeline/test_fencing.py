@@ -25,7 +25,7 @@ from hdh_migrate.events.fence import FenceReleased, FenceTaken, FenceTaking
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Place, Stamp, State, Step
 from hdh_migrate.pipeline.adopting import Adopt
-from hdh_migrate.pipeline.fence import Shown, fence_key, known
+from hdh_migrate.pipeline.fence import EPOCH_MAX, Shown, fence_key, known
 from hdh_migrate.pipeline.fencing import Fencing, Keeper, TakeOver
 from hdh_migrate.pipeline.post import Owner
 from hdh_migrate.pipeline.runner import Runner
@@ -204,6 +204,23 @@ def test_a_fence_that_is_gone_or_is_none_is_not_taken_in_silence(one: Machine) -
         one.run()
     assert one.run(GONE) is Exit.OK
     assert shown(one).epoch == 1
+
+
+def test_a_host_that_tells_of_endless_take_overs_is_not_believed(one: Machine) -> None:
+    """Who took such a fence over wrote in that epoch for ever, and its own tags were none."""
+    assert one.run() is Exit.OK
+    told = shown(one).as_json()
+    for lie in ({"epoch": (1 << 63) - 1}, {"epoch": EPOCH_MAX + 1}, {"pid": 1 << 40}):
+        body = json.dumps({**told, **lie, "nonce": "0" * 32}).encode()
+        one.world.target.keep("dst", KEY, body)
+        with pytest.raises(Fenced, match="none that can be read"):
+            one.run()
+    assert one.run(GONE) is Exit.OK
+    assert shown(one).epoch == 1
+    told = {**shown(one).as_json(), "epoch": EPOCH_MAX, "nonce": "0" * 32}
+    one.world.target.keep("dst", KEY, json.dumps(told).encode())
+    with pytest.raises(Fenced, match="no take-over can have reached"):
+        one.run(GONE)
 
 
 def test_the_fence_is_no_data(one: Machine) -> None:

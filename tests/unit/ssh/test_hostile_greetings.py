@@ -44,7 +44,7 @@ def saying(*said: bytes, stays: bool = False) -> Iterator[Login]:
         thread.start()
         try:
             yield Login(
-                host="127.0.0.1", port=server.getsockname()[1], user="us", password="p",  # noqa: S106
+                host="127.0.0.1", port=server.getsockname()[1], user="us", password="p",
                 pins=pins("127.0.0.1", 22, fingerprints=[PINNED], known_hosts=None),
             )  # fmt: skip
         finally:
