@@ -76,10 +76,14 @@ def judged(desk: Desk, stage: ApprovalStage = ApprovalStage.CUTOVER) -> Judgemen
     opened = session(desk)
     subject = approving.subject_here(opened, "pilot", stage)
     terms = terms_of(opened.loaded, "pilot")
-    return approving.judgement(
-        opened, subject, offline(opened.clock, opened.ledger_path),
-        keys=verifiers(terms.approvers), threshold=threshold(terms, str(stage)),
-    )  # fmt: skip
+    ledger = opened.read_ledger()
+    try:
+        return approving.judgement(
+            opened, ledger, subject, offline(opened.clock, opened.ledger_path),
+            keys=verifiers(terms.approvers), threshold=threshold(terms, str(stage)),
+        )  # fmt: skip
+    finally:
+        ledger.close()
 
 
 def reasons(found: Judgement) -> Sequence[Why]:

@@ -7,13 +7,15 @@ import os
 import pwd
 import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import apsw
 import pytest
 
 from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.evidence.signatures.signing import load_verifier, new_report_key
+from hdh_migrate.ledger import chain
+from hdh_migrate.pipeline.fence import fence_key
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.timekeeping import offline
@@ -26,6 +28,7 @@ from tests.support.site import NEW, OLD, Site
 
 pytestmark = pytest.mark.live
 
+FENCE = fence_key("exit")
 TWO = {"keys": ["keys/dpo.pub", "keys/ciso.pub"], "threshold": 2}
 
 
@@ -236,3 +239,143 @@ def test_evidence_is_signed_by_keys_that_the_terms_fixed_not_by_those_of_the_day
     switched.cli("report", switched.plan, "--out", str(bundle), expect=0)
     assert "no trusted key" in str(lacks())
     ledger.close()
+
+
+# --- a ledger that is put back, or written anew ---------------------------------------------------
+
+
+def kept(site: Site, name: str) -> Callable[[], None]:
+    """Copy the state folder; return what puts the copy back, approvals of today included."""
+    copy = site.folder / name
+    shutil.copytree(site.state, copy)
+
+    def put_back() -> None:
+        approvals = site.folder / f"approvals of {name}"
+        shutil.copytree(site.state / "approvals", approvals)
+        shutil.rmtree(site.state)
+        shutil.copytree(copy, site.state)
+        shutil.copytree(approvals, site.state / "approvals", dirs_exist_ok=True)
+
+    return put_back
+
+
+@pytest.fixture
+def approved(site: Site) -> Site:
+    """A batch that dpo and ciso let be switched; it is not switched yet."""
+    site.change(approvals=TWO)
+    windowed(site, "7d")
+    site.run()
+    return site
+
+
+def fence(site: Site) -> bytes:
+    found = site.bucket.client.get_object(Bucket=site.bucket.name, Key=FENCE)
+    body: bytes = found["Body"].read()
+    return body
+
+
+def test_a_ledger_from_before_an_approval_knows_nothing_of_it(approved: Site) -> None:
+    """Its rollback was forgotten, and the same signatures switched a second time."""
+    put_back = kept(approved, "before")
+    shown = fence(approved)
+    approved.run()
+    both(approved, "cutover")
+    approved.cutover("start", expect=0)
+    approved.cutover("rollback", expect=0)
+
+    put_back()
+    assert "another copy of this ledger writes there" in approved.cutover("start", expect=11).err
+
+    # The fence is what the operator's own credential can write, too.
+    approved.bucket.client.put_object(Bucket=approved.bucket.name, Key=FENCE, Body=shown)
+    said = approved.cutover("start", expect=8).err
+    assert "the journal that was approved is not the beginning of the one here" in said
+    assert approved.pointer == OLD
+
+
+def test_a_take_over_voids_what_was_approved_before(approved: Site) -> None:
+    """Put back with its approvals, the copy forgot the rollback, and said that it took over."""
+    both(approved, "cutover")
+    put_back = kept(approved, "with approvals")
+    approved.cutover("start", expect=0)
+    approved.cutover("rollback", expect=0)
+
+    put_back()
+    gone = ("--take-over", "--reason", "the other machine burned")
+    approved.cli("fence", approved.plan, *gone, expect=0)
+
+    said = approved.cutover("start", expect=8).err
+    assert "it is older than what it would have to know of" in said
+    assert approved.pointer == OLD
+    both(approved, "cutover")
+    approved.cutover("start", expect=0)
+
+
+def test_a_journal_that_was_written_anew_since_it_was_approved(approved: Site) -> None:
+    """Whoever holds the ledger can write a chain that checks; who approved saw another one."""
+    both(approved, "cutover")
+    with apsw.Connection(str(approved.state / "ledger.db"), vfs="cksmvfs") as ledger:
+        rows = list(ledger.execute("SELECT seq, at, kind, body FROM event ORDER BY seq"))
+        head = chain.GENESIS
+        for seq, at, kind, body in rows:
+            told = body.replace("@", "@another-") if kind == "run-started" else body
+            head = chain.link(head, seq, at, kind, told)
+            ledger.execute("UPDATE event SET body = ?, digest = ? WHERE seq = ?", (told, head, seq))
+        ledger.execute("DELETE FROM meta WHERE name = 'walked'")
+
+    said = approved.cutover("start", expect=8).err
+
+    assert "the journal that was approved is not the beginning of the one here" in said
+    assert approved.pointer == OLD
+
+
+def test_no_evidence_of_a_journal_that_went_on_otherwise_lets_a_source_go(
+    switched: Site, desk: Desk
+) -> None:
+    """A ledger that was put back is older than the bundle that witnesses signed."""
+    bundle, put_back = switched.folder / "evidence", kept(switched, "before")
+    windowed(switched, "7d")
+    switched.cli("hold", switched.plan, "--reason", "a doubt", expect=0)
+    switched.cli("run", switched.plan, "--no-progress", expect=0)
+    switched.cli("report", switched.plan, "--out", str(bundle), expect=0)
+    section = desk.loaded.plan.cutovers[0].decommission
+    assert section is not None
+
+    def lacks() -> Sequence[str]:
+        ledger, judge = desk.read_ledger(), offline(desk.clock, desk.ledger_path)
+        try:
+            root = batch_root(desk, ledger, "all")
+            return proof_lacks(desk, ledger, judge, section, bundle, "all", root)
+        finally:
+            ledger.close()
+
+    assert lacks() == []
+    put_back()
+    assert "its journal is not the beginning of the ledger's" in str(lacks())
+
+
+def test_a_ledger_made_anew_inherits_the_terms_of_the_bundle_that_it_adopts(approved: Site) -> None:
+    """Terms died with the ledger: the operator lost it, and agreed to the deletion alone."""
+    bundle = str(approved.folder / "evidence")
+    approved.cutover("start", expect=8)  # fixes the terms
+    approved.cli("report", approved.plan, "--out", bundle, expect=0)
+    shutil.rmtree(approved.state)
+    new_report_key(approved.folder / "keys", "mine", None)
+    approved.change(approvals={"keys": ["keys/mine.pub"]})
+
+    said = approved.cli("adopt", approved.plan, "--bundle", bundle, expect=3).err
+
+    assert "the plan changes the terms of its cutover that the bundle tells" in said
+    assert "thresholds.cutover: 2 -> 1" in said
+    approved.change(approvals=TWO)
+    approved.cli("adopt", approved.plan, "--bundle", bundle, expect=0)
+    approved.change(approvals={"keys": ["keys/mine.pub"]})
+    gone = ("--take-over", "--reason", "lost")
+    approved.cli("run", approved.plan, "--until", "verify", *gone, expect=0)
+    approved.approve("cutover", "mine")
+    assert "changes the terms of its cutover" in approved.cutover("start", expect=8).err
+    assert approved.pointer == OLD
+    told = approved.folder / "told"
+    approved.cli("report", approved.plan, "--out", str(told), expect=0)
+    trust = ("--trust", str(approved.folder / "keys" / "report.pub"))
+    approved.cli("audit", "verify", str(told), *trust, expect=0)

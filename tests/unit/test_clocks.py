@@ -20,7 +20,13 @@ from hdh_migrate.clocks import (
     seconds_of,
 )
 from hdh_migrate.errors import ClocksDiffer, ConnectionLost, Exit, Refused
-from hdh_migrate.evidence.signatures.approvals import ApprovalStage, Subject, Why, approval
+from hdh_migrate.evidence.signatures.approvals import (
+    ApprovalStage,
+    JournalReached,
+    Subject,
+    Why,
+    approval,
+)
 from hdh_migrate.evidence.signatures.approvals import judge as judge_approvals
 from hdh_migrate.evidence.signatures.signing import load_signer, load_verifier, new_report_key
 from hdh_migrate.ledger import SqliteLedger
@@ -354,15 +360,18 @@ def test_approvals_and_ends_of_keys_are_judged_by_the_stricter_clock(tmp_path: P
     new_report_key(tmp_path, "dpo", None, until="2026-11-25")
     key = load_verifier(tmp_path / "dpo.pub")
     subject = Subject(
-        plan_digest="a", ledger="l", batch="b", stage=ApprovalStage.CUTOVER, root="r", terms="t"
-    )
+        plan_digest="a", ledger="l", batch="b", stage=ApprovalStage.CUTOVER, root="r", terms="t",
+        journal=JournalReached(1, "a" * 64),
+    )  # fmt: skip
     made = approval(
         load_signer(tmp_path / "dpo.key", None), subject, made_at=NOW, expires=later(NOW, 90_000)
     )
 
     def why(earliest: str, latest: str) -> list[Why]:
         moment = Moment(earliest=earliest, latest=latest)
-        found = judge_approvals([("1", made)], subject, keys=[key], threshold=1, now=moment)
+        found = judge_approvals(
+            [("1", made)], subject, keys=[key], threshold=1, goes_on=lambda *_: True, now=moment
+        )
         return [one.why for one in found.refused]
 
     assert why(NOW, NOW) == []

@@ -3,18 +3,22 @@
 An approval is a DSSE envelope over canonical JSON that names the plan's digest, the ledger, the
 batch, the stage, the root of the batch's manifest, the terms of its cutover and which attempt to
 switch it is for. So a plan that was edited, a manifest that changed, other terms or a rollback
-leave every earlier approval without effect, and none can be used a second time. Nothing in an
-envelope is believed before one of the keys that are asked is found to have signed it.
+leave every earlier approval without effect, and none can be used a second time. It also names how
+far the journal went and how it ended there: who approves is a witness of the journal, and in one
+that was written anew, or is older, the approval counts for nothing. Nothing in an envelope is
+believed before one of the keys that are asked is found to have signed it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from hdh_migrate.bounded import LARGEST_SIZE
 from hdh_migrate.clocks import Moment, seconds_of, utc_seconds_of
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.signatures.signing import (
@@ -27,11 +31,13 @@ from hdh_migrate.fixity import canonical_json, sha256_hex
 
 APPROVAL_TYPE: Final = "application/vnd.hdh-migrate.approval+json"
 WITHDRAWAL_TYPE: Final = "application/vnd.hdh-migrate.withdrawal+json"
-VERSION: Final = 2
+VERSION: Final = 3
 MAX_COMMENT: Final = 500
 _TEXTS: Final = ("plan_digest", "batch", "stage", "made_at", "expires", "comment")
 _FIRST: Final = frozenset(("version", "root", *_TEXTS))
-_FIELDS: Final = _FIRST | {"ledger", "attempt", "terms", "from"}
+_SECOND: Final = _FIRST | {"ledger", "attempt", "terms", "from"}
+_FIELDS: Final = _SECOND | {"journal"}
+_HEAD: Final = re.compile("[0-9a-f]{64}")
 _WITHDRAWAL: Final = frozenset(("version", "approval", "batch", "stage", "made_at", "comment"))
 
 
@@ -53,12 +59,16 @@ class Why(StrEnum):
     """Why a signature does not count."""
 
     MALFORMED = "it is no approval"
-    OLD_FORM = "it is of an earlier form, which names neither ledger nor attempt: sign it anew"
+    OLD_FORM = "it is of an earlier form, which names less of what was approved: sign it anew"
     UNKNOWN_KEY = "its key is not one of the plan's"
     BAD_SIGNATURE = "its signature is not that of the key which it names"
     BARRED = "its key is the operator's own, which does not count"
     KEY_ENDED = "its key's last day is over"
     OTHER_LEDGER = "it is for another ledger"
+    OTHER_JOURNAL = (
+        "the journal that was approved is not the beginning of the one here: an older copy was put"
+        " back, or it was written anew"
+    )
     OTHER_PLAN = "it is for another plan, or the plan was changed since"
     OTHER_BATCH = "it is for another batch"
     OTHER_STAGE = "it is for another stage"
@@ -74,6 +84,18 @@ class Why(StrEnum):
     SAME_KEY = "the same key has approved already"
 
 
+@dataclass(frozen=True, slots=True)
+class JournalReached:
+    """How far a journal went: its events, and the digest of the last one in hexadecimal."""
+
+    events: int
+    head: str
+
+
+GoesOn = Callable[[int, str], bool]
+"""Says whether a journal of so many events that ends so is the beginning of the one here."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """What is approved. `root` is None for a freeze, which says nothing of the manifest."""
@@ -86,6 +108,8 @@ class Subject:
     root: str | None
     terms: str
     """Digest of the terms of the batch's cutover: who approves, how many, and with what delays."""
+    journal: JournalReached
+    """How far the ledger's journal went, for who signs."""
     attempt: int = 1
     """Which attempt to switch the batch; one more after each rollback."""
     since: str | None = None
@@ -162,6 +186,7 @@ def approval(
         "attempt": subject.attempt,
         "root": subject.root,
         "terms": subject.terms,
+        "journal": {"events": subject.journal.events, "head": subject.journal.head},
         "made_at": made_at,
         "from": begins or made_at if subject.stage is ApprovalStage.FREEZE else None,
         "expires": expires,
@@ -193,12 +218,14 @@ def judge(
     threshold: int,
     barred: Sequence[TrustedKey] = (),
     withdrawn: Collection[Withdrawal] = (),
+    goes_on: GoesOn,
     now: Moment,
 ) -> Judgement:
     """Say which of the named envelopes count for a subject; each key counts once.
 
-    Withdrawals stand among the envelopes; `withdrawn` are those that were seen before, for who
-    removes their files does not undo them.
+    `goes_on` judges the journals that they name by the one that is here now. Withdrawals stand
+    among the envelopes; `withdrawn` are those that were seen before, for who removes their files
+    does not undo them.
     """
     given = list(approvals)
     gone = frozenset(withdrawn) | _withdrawn(given, keys)
@@ -210,7 +237,7 @@ def judge(
         for who, verdict, digest in _signatures(envelope, keys, barred, now):
             found = verdict
             if isinstance(found, Mapping):
-                found = _against(found, subject, now) or found
+                found = _against(found, subject, goes_on, now) or found
             if not isinstance(found, Why) and (digest, who.fingerprint) in gone:
                 found = Why.WITHDRAWN
             if isinstance(found, Why):
@@ -287,18 +314,26 @@ def read(payload: bytes) -> Mapping[str, Any] | None:
         told = json.loads(payload)
         if not isinstance(told, dict) or canonical_json(told) != payload:
             return None
-        fields = {1: _FIRST, VERSION: _FIELDS}[told["version"]]
+        fields = {1: _FIRST, 2: _SECOND, VERSION: _FIELDS}[told["version"]]
         whole = set(told) == fields and all(isinstance(told[name], str) for name in _TEXTS)
         whole = whole and isinstance(told["root"], str | None)
         utc_seconds_of(told["made_at"]), utc_seconds_of(told["expires"])
-        if told["version"] == VERSION:
+        if told["version"] >= 2:
             whole = whole and isinstance(told["ledger"], str) and isinstance(told["terms"], str)
             whole = whole and type(told["attempt"]) is int
             whole = whole and (told["from"] is not None) == (told["stage"] == ApprovalStage.FREEZE)
             utc_seconds_of(told["from"] or told["made_at"])
+        if told["version"] >= VERSION:
+            whole = whole and _is_journal(told["journal"])
     except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return None
     return told if whole else None
+
+
+def _is_journal(told: Any) -> bool:  # noqa: ANN401 - JSON
+    events, head = told["events"], told["head"]
+    whole = set(told) == {"events", "head"} and type(events) is int and 0 <= events <= LARGEST_SIZE
+    return whole and isinstance(head, str) and _HEAD.fullmatch(head) is not None
 
 
 def read_withdrawal(envelope: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -316,7 +351,7 @@ def read_withdrawal(envelope: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return told if whole and told["version"] == 1 else None
 
 
-def _against(told: Mapping[str, Any], subject: Subject, now: Moment) -> Why | None:
+def _against(told: Mapping[str, Any], subject: Subject, goes_on: GoesOn, now: Moment) -> Why | None:
     """Return the first reason for which a signed approval is not one for this subject, now."""
     for differs, why in (
         (told["batch"] != subject.batch, Why.OTHER_BATCH),
@@ -331,6 +366,7 @@ def _against(told: Mapping[str, Any], subject: Subject, now: Moment) -> Why | No
         (told["attempt"] != subject.attempt, Why.OTHER_ATTEMPT),
         (told["root"] != subject.root, Why.OTHER_ROOT),
         (told["terms"] != subject.terms, Why.OTHER_TERMS),
+        (not goes_on(told["journal"]["events"], told["journal"]["head"]), Why.OTHER_JOURNAL),
         (now.not_yet(told["made_at"]), Why.NOT_YET),
         (not now.before(told["expires"]), Why.EXPIRED),
         (_before(told["made_at"], subject.since), Why.TOO_EARLY),

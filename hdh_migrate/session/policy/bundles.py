@@ -11,6 +11,7 @@ from typing import Any
 
 from hdh_migrate.errors import Refused, UsageError
 from hdh_migrate.events.adoption import JournalSeen
+from hdh_migrate.events.consent import ConsentTerms
 from hdh_migrate.events.run import LedgerNamed
 from hdh_migrate.evidence.lines.records import MAX_LINE, manifest_line, read_line
 from hdh_migrate.evidence.reading import CheckedBundle, open_bundle
@@ -20,6 +21,7 @@ from hdh_migrate.pipeline.adopting import AdoptionProof
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import keyring
+from hdh_migrate.session.policy.terms import terms_told
 from hdh_migrate.wiring import Vault, routes_of
 
 MANIFEST = "manifest.jsonl"
@@ -64,6 +66,20 @@ class Bundles:
         numbered = [_numbered(one, dataset, route, rank) for rank, one in enumerate(self.found)]
         for _, _, proof in heapq.merge(*numbered, key=lambda one: one[:2]):
             yield proof
+
+    def terms(self, batch: str) -> ConsentTerms | None:
+        """Return the terms of a batch's cutover that the newest bundle tells which has any.
+
+        Raises:
+            EvidenceDamaged: they are not of the form that terms have.
+        """
+        told = (
+            terms_told(story.get("terms"))
+            for one in self.found
+            for story in one.bundle.predicate["cutovers"]
+            if (story["batch"], story["track"]) == (batch, "cutover")
+        )
+        return next((one for one in told if one is not None), None)
 
     def demand_not_switched(self, batches: Sequence[str]) -> None:
         """Demand that no bundle knows of a cutover that a new ledger could not go on with.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hdh_migrate.clocks import Judge, seconds_of
-from hdh_migrate.errors import ApprovalMissing
+from hdh_migrate.errors import ApprovalMissing, Refused
 from hdh_migrate.events.consent import (
     ConsentTerms,
     CutoverApprovalWithdrawn,
@@ -106,6 +106,33 @@ class Consents:
             )  # fmt: skip
         self._final = None
 
+    def inherit(self, terms: ConsentTerms | None) -> None:
+        """Fix the terms that an earlier ledger of this migration had; None: it had none.
+
+        Where this ledger knows terms itself, these stay in force.
+
+        Raises:
+            Refused: the plan says otherwise; nothing was done.
+            KeyUnavailable: a public key cannot be read.
+        """
+        planned = terms_of(self.desk.loaded, self.batch)
+        if terms is None or self._standing().terms is not None:
+            return
+        if lines := difference(terms, planned):
+            raise Refused(
+                f"batch {self.batch}: the plan changes the terms of its cutover that the bundle"
+                " tells",
+                blockers=lines,
+                hint="a ledger made anew knows nobody's consent to that: take the change back,"
+                " adopt, and have it agreed to then (approve --stage terms)",
+            )
+        self._note(
+            CutoverTermsFixed(
+                **self._about, terms=planned, digest=digest_of(planned),
+                beside=tuple(beside(self.desk.loaded)), adopted=False,
+            )
+        )  # fmt: skip
+
     def _demand_same_people(self, terms: ConsentTerms) -> None:
         """Demand of a batch's first terms that they ask whom those of the others ask.
 
@@ -142,7 +169,7 @@ class Consents:
             self._signers = signers(self.ledger)
         subject = subject_of(self.desk, self.ledger, now, stage, root, terms)
         found = judgement(
-            self.desk, subject, self.judge,
+            self.desk, self.ledger, subject, self.judge,
             keys=verifiers(by.approvers),
             threshold=highest(by) if stage is ApprovalStage.TERMS else threshold(by, stage),
             signers=self._signers, withdrawn=now.withdrawn,

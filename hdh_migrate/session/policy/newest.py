@@ -15,8 +15,10 @@ from pathlib import Path
 
 from hdh_migrate.errors import Refused
 from hdh_migrate.events.adoption import Adopting, JournalSeen
+from hdh_migrate.events.fence import FenceTaking
 from hdh_migrate.events.run import LedgerNamed
 from hdh_migrate.evidence.lines.records import MAX_LINE
+from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.copies import copies, standing_in
 from hdh_migrate.session.desk import Desk
@@ -61,6 +63,16 @@ def demand_newest(desk: Desk, ledger: SqliteLedger, bundles: Iterable[Path] = ()
             ' operations), or let it take over what it lacks: "hdh-migrate adopt PLAN'
             ' [--bundle DIR]"',
         )
+
+
+def learnt_at(ledger: SqliteLedger) -> str | None:
+    """Return when it last turned out that this ledger did not know everything, None: never.
+
+    Fences of somebody else were taken over, or objects adopted: what was agreed to before was
+    agreed to in a story that is not all of it.
+    """
+    over = (at for at, told in ledger.events(FenceTaking) if told.reason is not ABSENT)
+    return max((*over, *(at for at, _ in ledger.events(Adopting))), default=None)
 
 
 def copies_seen(desk: Desk) -> list[JournalSeen]:

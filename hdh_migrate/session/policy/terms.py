@@ -12,10 +12,11 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from hdh_migrate.errors import UsageError
+from hdh_migrate.errors import EvidenceDamaged, UsageError
 from hdh_migrate.events.consent import ConsentTerms, DecommissionTerms, FreezeTerms, TermsKey
 from hdh_migrate.evidence.signatures.signing import TrustedKey, load_verifier, verifier_of
 from hdh_migrate.fixity import canonical_json, sha256_hex
+from hdh_migrate.jsonform import OtherForm
 from hdh_migrate.plan.consent import AT_MOST
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.plan.fields import seconds_of
@@ -52,6 +53,18 @@ def terms_of(loaded: LoadedPlan, batch: str) -> ConsentTerms:
             signatures=end.signatures,
         ),
     )  # fmt: skip
+
+
+def terms_told(told: object) -> ConsentTerms | None:
+    """Return the terms in force that a bundle's statement tells, None: it tells none.
+
+    Raises:
+        EvidenceDamaged: they are not of the form that terms have.
+    """
+    try:
+        return None if told is None else ConsentTerms.of_json(told)
+    except OtherForm as error:
+        raise EvidenceDamaged(f"the bundle's terms are not of this version: {error}") from None
 
 
 def digest_of(terms: ConsentTerms) -> str:

@@ -13,6 +13,7 @@ from hdh_migrate.pipeline.tags import mark_of, marks
 from hdh_migrate.results import ledgers
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.bundles import Bundles, trusted_bundles
+from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.newest import copies_seen
 from hdh_migrate.session.verbs.report import remember_statement
 from hdh_migrate.session.verbs.run import Turn, at_work, operator
@@ -26,7 +27,8 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
     """Make the ledger know what it, or a lost one, has moved; nothing is written at the target.
 
     Raises:
-        Refused: a bundle is not to be trusted here, or knows of a switch.
+        Refused: a bundle is not to be trusted here, knows of a switch, or tells other terms of a
+            cutover than the plan.
         EvidenceDamaged: a bundle does not check.
         MigrateError: whatever ended it early, with its exit code; the same command goes on.
     """
@@ -36,6 +38,8 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
     bundles.demand_not_switched(chosen)
     journals = (*(one.seen for one in bundles.found), *copies_seen(desk))
     with at_work(desk, ("adopt",), selected, write=False, newest=False) as turn:
+        for name in chosen:
+            Consents(desk, turn.ledger, turn.judge, name).inherit(bundles.terms(name))
         told = [_told(name, _adopted(turn, name, bundles, journals)) for name in chosen]
         code = Runner(turn.ctx, batches, renewed=turn.renewed).exit_code(selected)
         states = summary(turn.ctx)

@@ -12,13 +12,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from hdh_migrate.clocks import Judge, Moment
+from hdh_migrate.clocks import Judge, Moment, seconds_of
 from hdh_migrate.errors import EvidenceDamaged, Refused, UsageError
 from hdh_migrate.events.consent import ConsentTerms
 from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.signatures.approvals import (
     APPROVAL_TYPE,
     ApprovalStage,
+    JournalReached,
     Judgement,
     Subject,
     Withdrawal,
@@ -34,11 +35,11 @@ from hdh_migrate.evidence.signatures.signing import (
 from hdh_migrate.evidence.verifier.outcome import Outcome
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import make_private, whole
-from hdh_migrate.jsonform import OtherForm
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standing
 from hdh_migrate.plan.files import read_bounded
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.newest import learnt_at
 from hdh_migrate.session.policy.reporters import barred
 from hdh_migrate.session.policy.sound import sound_ledger
 from hdh_migrate.session.policy.terms import (
@@ -46,6 +47,7 @@ from hdh_migrate.session.policy.terms import (
     digest_of,
     longest_freeze,
     terms_of,
+    terms_told,
 )
 from hdh_migrate.session.policy.timekeeping import dated_ahead
 from hdh_migrate.session.verbs.run import NAMED
@@ -98,10 +100,14 @@ def subject_of(
         stage=stage,
         root=root,
         terms=digest_of(terms),
+        journal=JournalReached(ledger.length(), ledger.head()),
         attempt=now.attempt,
-        since=now.known_since(str(stage)),
+        since=max(
+            (at for at in (now.known_since(str(stage)), learnt_at(ledger)) if at is not None),
+            key=seconds_of, default=None,
+        ),
         longest=longest_freeze(desk.loaded.plan) if stage is ApprovalStage.FREEZE else None,
-    )
+    )  # fmt: skip
 
 
 def difference_here(desk: Desk, batch: str) -> list[str]:
@@ -187,7 +193,7 @@ def subject_of_bundle(
     root = None if stage is ApprovalStage.FREEZE else str(told["merkle_root"])
     changed: list[str] = []
     if stage is ApprovalStage.TERMS:
-        was = _changed(_terms_told(story.get("terms")), terms)
+        was = _changed(terms_told(story.get("terms")), terms)
         root, changed = digest_of(was), difference(was, terms)
     subject = Subject(
         plan_digest=desk.loaded.digest,
@@ -196,22 +202,11 @@ def subject_of_bundle(
         stage=stage,
         root=root,
         terms=digest_of(terms),
+        journal=JournalReached(predicate["journal"]["events"], predicate["journal"]["head"]),
         attempt=int(story.get("attempt", 1)),
         longest=longest_freeze(desk.loaded.plan) if stage is ApprovalStage.FREEZE else None,
     )
     return subject, changed
-
-
-def _terms_told(told: object) -> ConsentTerms | None:
-    """Return the terms in force that a bundle's statement tells, None: it tells none.
-
-    Raises:
-        EvidenceDamaged: they are not of the form that terms have.
-    """
-    try:
-        return None if told is None else ConsentTerms.of_json(told)
-    except OtherForm as error:
-        raise EvidenceDamaged(f"the bundle's terms are not of this version: {error}") from None
 
 
 def _ledger_of(journal: Path) -> str | None:
@@ -328,6 +323,7 @@ def kept_approval(desk: Desk, named: str, by: TrustedKey) -> tuple[str, Mapping[
 
 def judgement(
     desk: Desk,
+    ledger: SqliteLedger,
     subject: Subject,
     judge_of_time: Judge,
     *,
@@ -353,6 +349,7 @@ def judgement(
         threshold=threshold,
         barred=barred(desk.loaded.plan, desk.loaded.base, keys, signers),
         withdrawn=withdrawn,
+        goes_on=ledger.goes_on_from,
         now=judge_of_time.now(),
     )
 

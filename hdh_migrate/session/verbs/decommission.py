@@ -133,6 +133,12 @@ def proof_lacks(
     told = dated_ahead(bundle, predicate, judge.now())
     if predicate["plan"]["digest"]["sha256"] != desk.loaded.digest:
         told.append("it is of another plan, or the plan was changed since")
+    journal = predicate["journal"]
+    if not ledger.goes_on_from(journal["events"], journal["head"]):
+        told.append(
+            "its journal is not the beginning of the ledger's: an older copy was put back, or the"
+            " ledger was written anew since"
+        )
     found = next((one for one in predicate["batches"] if one["name"] == batch), None)
     if found is None or not found["proven"]:
         told.append(f"it does not prove batch {batch}")

@@ -14,6 +14,7 @@ from hdh_migrate.clocks import Moment
 from hdh_migrate.evidence.signatures.approvals import (
     APPROVAL_TYPE,
     ApprovalStage,
+    JournalReached,
     Judgement,
     Subject,
     Why,
@@ -29,7 +30,7 @@ MADE, NOW, UNTIL = "2026-11-20T08:00:00Z", "2026-11-25T10:00:00.000Z", "2026-11-
 SUBJECT = Subject(
     plan_digest="aa" * 32, ledger="aaaa-1111", batch="pilot",
     stage=ApprovalStage.CUTOVER, root="bb" * 32,
-    terms="ee" * 32, attempt=2, since="2026-11-19T08:00:00.000Z",
+    terms="ee" * 32, journal=JournalReached(7, "77" * 32), attempt=2, since="2026-11-19T08:00:00.000Z",
 )  # fmt: skip
 FREEZE = replace(SUBJECT, stage=ApprovalStage.FREEZE, root=None, longest=86_400)
 
@@ -54,6 +55,7 @@ def judged(*envelopes: Any, keys: tuple[Signer, ...], **changes: Any) -> Judgeme
     named = [(f"{number}.json", envelope) for number, envelope in enumerate(envelopes)]
     subject = made.pop("subject", SUBJECT)
     verifiers = [key.verifier for key in keys]
+    made.setdefault("goes_on", lambda events, head: (events, head) == (7, "77" * 32))
     return judge(named, subject, keys=verifiers, barred=barred, **made)
 
 
@@ -79,6 +81,8 @@ def test_nothing_given_leaves_everything_missing(dpo: Signer, ciso: Signer) -> N
         ({"attempt": 1}, Why.OTHER_ATTEMPT),
         ({"attempt": 3}, Why.OTHER_ATTEMPT),
         ({"terms": "ff" * 32}, Why.OTHER_TERMS),
+        ({"journal": JournalReached(7, "78" * 32)}, Why.OTHER_JOURNAL),
+        ({"journal": JournalReached(8, "77" * 32)}, Why.OTHER_JOURNAL),
         ({"batch": "imaging"}, Why.OTHER_BATCH),
         ({"stage": ApprovalStage.FINALIZE}, Why.OTHER_STAGE),
         ({"root": "dd" * 32}, Why.OTHER_ROOT),
@@ -180,6 +184,18 @@ def test_a_signed_payload_that_is_no_approval_does_not_count(dpo: Signer, payloa
     assert [one.why for one in found.refused] == [Why.MALFORMED]
 
 
+@pytest.mark.parametrize(
+    "journal", [None, {}, {"events": -1, "head": "77" * 32}, {"events": 1 << 63, "head": "77" * 32},
+                {"events": True, "head": "77" * 32}, {"events": 7, "head": "77"},
+                {"events": 7, "head": "77" * 32, "more": 1}],
+)  # fmt: skip
+def test_an_approval_of_no_journal_is_none(dpo: Signer, journal: Any) -> None:
+    told = json.loads(base64.b64decode(signed(dpo)["payload"]))
+    made = dpo.sign(APPROVAL_TYPE, canonical_json({**told, "journal": journal}))
+
+    assert [one.why for one in judged(made, keys=(dpo,)).refused] == [Why.MALFORMED]
+
+
 @pytest.mark.parametrize("name", ["made_at", "expires"])
 @pytest.mark.parametrize("zone", ["+00:00", "+02:00", "z", ""])
 def test_a_time_that_is_not_written_in_utc_does_not_count(
@@ -227,7 +243,10 @@ def test_a_freeze_says_nothing_of_the_manifest(dpo: Signer) -> None:
 def test_a_key_whose_last_day_is_over_no_longer_counts(dpo: Signer) -> None:
     def ending(day: str) -> Judgement:
         key = replace(dpo.verifier, until=day)
-        return judge([("0", signed(dpo))], SUBJECT, keys=[key], threshold=1, now=Moment.at(NOW))
+        return judge(
+            [("0", signed(dpo))], SUBJECT, keys=[key], threshold=1, goes_on=lambda *_: True,
+            now=Moment.at(NOW),
+        )  # fmt: skip
 
     assert [one.why for one in ending("2026-11-24").refused] == [Why.KEY_ENDED]
     assert ending("2026-11-25").missing == 0
@@ -252,10 +271,16 @@ def test_what_was_signed_before_what_made_it_necessary_is_void(dpo: Signer) -> N
     assert judged(signed(dpo), keys=(dpo,), subject=replace(late, since=MADE)).missing == 0
 
 
-def test_an_approval_of_the_first_form_is_read_and_counts_for_nothing_new(dpo: Signer) -> None:
+@pytest.mark.parametrize("more", [
+    {"version": 1},
+    {"version": 2, "ledger": "aaaa-1111", "attempt": 2, "terms": "ee" * 32, "from": None},
+])  # fmt: skip
+def test_an_approval_of_an_earlier_form_is_read_and_counts_for_nothing_new(
+    dpo: Signer, more: dict[str, Any]
+) -> None:
     old = {
-        "version": 1, "plan_digest": "aa" * 32, "batch": "pilot", "stage": "cutover",
-        "root": "bb" * 32, "made_at": MADE, "expires": UNTIL, "comment": "",
+        "plan_digest": "aa" * 32, "batch": "pilot", "stage": "cutover",
+        "root": "bb" * 32, "made_at": MADE, "expires": UNTIL, "comment": "", **more,
     }  # fmt: skip
 
     found = judged(dpo.sign(APPROVAL_TYPE, canonical_json(old)), keys=(dpo,))
