@@ -30,7 +30,8 @@ MADE, NOW, UNTIL = "2026-11-20T08:00:00Z", "2026-11-25T10:00:00.000Z", "2026-11-
 SUBJECT = Subject(
     plan_digest="aa" * 32, ledger="aaaa-1111", batch="pilot",
     stage=ApprovalStage.CUTOVER, root="bb" * 32,
-    terms="ee" * 32, journal=JournalReached(7, "77" * 32), attempt=2, since="2026-11-19T08:00:00.000Z",
+    terms="ee" * 32, journal=JournalReached(7, "77" * 32), attempt=2,
+    since="2026-11-19T08:00:00.000Z",
 )  # fmt: skip
 FREEZE = replace(SUBJECT, stage=ApprovalStage.FREEZE, root=None, longest=86_400)
 
