@@ -23,7 +23,7 @@ from typing import Any
 from hdh_migrate.evidence.bundle import write_bundle
 from hdh_migrate.evidence.check import check_bundle
 from hdh_migrate.evidence.lines.facts import Facts, Loss, ObjectCounts, StepPace
-from hdh_migrate.evidence.signatures.signing import load_signer, load_verifier, new_report_key
+from hdh_migrate.evidence.signatures.signing import load_signer, load_trusted_key, new_report_key
 from hdh_migrate.fixity import MerkleTree
 from tests.unit.evidence import builders
 
@@ -98,7 +98,7 @@ def write(folder: Path, count: int) -> None:
 
 def check(folder: Path, count: int) -> None:
     del count
-    problems = check_bundle(folder / "bundle", [load_verifier(folder / "report.pub")])
+    problems = check_bundle(folder / "bundle", [load_trusted_key(folder / "report.pub")])
     assert problems == [], problems
 
 

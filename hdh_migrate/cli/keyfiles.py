@@ -36,9 +36,9 @@ def trusted_keys(paths: Sequence[Path], threshold: int) -> list[TrustedKey]:
     Raises:
         UsageError: a file is no key, or there are fewer different keys than must have signed.
     """
-    from hdh_migrate.evidence.signatures.signing import load_verifier
+    from hdh_migrate.evidence.signatures.signing import load_trusted_key
 
-    keys = given(load_verifier, paths)
+    keys = given(load_trusted_key, paths)
     different = len({key.fingerprint for key in keys})
     if threshold > max(different, 1):
         raise UsageError(f"{threshold} keys must have signed, but {different} are trusted")

@@ -19,7 +19,7 @@ from hdh_migrate.cli.verbs.approve import expiry
 from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.errors import Exit, PlanChanged, UsageError
 from hdh_migrate.evidence.signatures.approvals import ApprovalStage, Judgement, Why
-from hdh_migrate.evidence.signatures.signing import load_verifier, new_report_key
+from hdh_migrate.evidence.signatures.signing import load_trusted_key, new_report_key
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.session.desk import Desk as SessionDesk
 from hdh_migrate.session.policy.terms import terms_of, threshold, verifiers
@@ -300,7 +300,7 @@ def test_an_approval_is_withdrawn_by_its_key_alone(desk: Desk) -> None:
         assert approve(desk, key) == Exit.OK
     mine = desk.folder.glob("**/approvals/*.json")
     by = {json.loads(one.read_bytes())["signatures"][0]["keyid"]: one for one in mine}
-    dpo = by[load_verifier(desk.folder / "keys" / "dpo.pub").key_id]
+    dpo = by[load_trusted_key(desk.folder / "keys" / "dpo.pub").key_id]
 
     def withdraw(key: str, named: str) -> int:
         return desk.run(

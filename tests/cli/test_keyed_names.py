@@ -15,7 +15,7 @@ import pytest
 
 from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.reading import open_bundle
-from hdh_migrate.evidence.signatures.signing import load_verifier
+from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from tests.cli.test_cli import CANARY_NAME, Desk
 from tests.support.fixtures import S3Server, _bucket
 
@@ -60,7 +60,7 @@ class Office:
         return self.folder / name
 
     def predicate(self, folder: Path) -> dict[str, Any]:
-        trusted = [load_verifier(self.desk.folder / "keys" / "report.pub")]
+        trusted = [load_trusted_key(self.desk.folder / "keys" / "report.pub")]
         return dict(open_bundle(folder, trusted).predicate)
 
     def open(self, dataset: str, key: str, bundle: Path) -> subprocess.CompletedProcess[str]:

@@ -20,7 +20,7 @@ from hdh_migrate.door import Addresses
 from hdh_migrate.errors import ApprovalMissing, EvidenceDamaged, Exit, PlanInvalid, Refused
 from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.signatures.approvals import ApprovalStage, approval
-from hdh_migrate.evidence.signatures.signing import load_signer, load_verifier, new_report_key
+from hdh_migrate.evidence.signatures.signing import load_signer, load_trusted_key, new_report_key
 from hdh_migrate.model import Role, Step
 from hdh_migrate.plan.loader import load
 from hdh_migrate.plan.model import Plan
@@ -136,7 +136,7 @@ def test_its_objects_are_moved_verified_and_proved(trip: Trip, store: ToyStore) 
     assert code is Exit.OK
     assert [one["states"]["verified"]["objects"] for one in told] == [len(CORPUS)], told
     report = write_report(desk, trip.folder / "bundle")
-    key = load_verifier(trip.folder / "keys" / "report.pub")
+    key = load_trusted_key(trip.folder / "keys" / "report.pub")
     assert report["proven"]
     outcome = examine(Path(report["folder"]), [key])
     assert outcome.problems == []

@@ -10,7 +10,7 @@ import pytest
 
 from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.reading import open_bundle
-from hdh_migrate.evidence.signatures.signing import load_verifier
+from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from hdh_migrate.evidence.verifier.notes import load_note
 
 FORMATS = (1, 2)
@@ -25,7 +25,7 @@ def kept(number: int) -> Path:
 def test_a_kept_bundle_verifies(number: int) -> None:
     folder = kept(number)
     notes = [load_note(path) for path in folder.glob("bundle.checkpoint")]
-    outcome = examine(folder / "bundle", [load_verifier(folder / "report.pub")], notes=notes)
+    outcome = examine(folder / "bundle", [load_trusted_key(folder / "report.pub")], notes=notes)
 
     assert outcome.problems == []
     assert len(notes) == number - 1
@@ -43,7 +43,7 @@ def test_a_kept_bundle_verifies_alone_with_its_own_verifier(number: int) -> None
 
 @pytest.mark.parametrize("number", FORMATS)
 def test_a_kept_bundle_is_read(number: int) -> None:
-    reading = open_bundle(kept(number) / "bundle", [load_verifier(kept(number) / "report.pub")])
+    reading = open_bundle(kept(number) / "bundle", [load_trusted_key(kept(number) / "report.pub")])
 
     assert reading.format == number
     assert [line["code"] for _, line in reading.lines("findings")] == [

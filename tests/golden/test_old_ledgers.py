@@ -15,7 +15,7 @@ from hdh_migrate.events.run import LedgerUpgraded
 from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.reading import read_bundle
 from hdh_migrate.evidence.signatures.approvals import ApprovalStage
-from hdh_migrate.evidence.signatures.signing import load_verifier, new_report_key
+from hdh_migrate.evidence.signatures.signing import load_trusted_key, new_report_key
 from hdh_migrate.folders import make_private
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.database import connect
@@ -123,7 +123,7 @@ def test_the_first_thing_after_an_update_of_the_tool_may_be_a_report(
     told = write_report(desk, tmp_path / "bundle")
     assert told["objects"] == 9
     outcome = examine(
-        tmp_path / "bundle", [load_verifier(desk.loaded.base / "keys" / "report.pub")]
+        tmp_path / "bundle", [load_trusted_key(desk.loaded.base / "keys" / "report.pub")]
     )
     assert outcome.problems == []
 

@@ -12,7 +12,7 @@ import pytest
 
 from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.errors import Exit
-from hdh_migrate.evidence.signatures.signing import load_verifier
+from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from tests.support import second_verifier
 from tests.support.command import command as started
 from tests.support.errand import BIG, BUCKET, ODD, Errand, errand
@@ -56,7 +56,7 @@ class Stage:
         trust = self.job.folder / "keys" / "report.pub"
         done = started("audit", "verify", str(bundle), "--trust", str(trust), env=self.job.environ)
         assert done.returncode == Exit.OK, done.stdout
-        key = load_verifier(trust)
+        key = load_trusted_key(trust)
         assert second_verifier.verify(bundle, {key.fingerprint: (key.public, key.until)}, 1) == []
 
     def compared(self, old: Path, new: Path) -> tuple[int, str]:

@@ -13,7 +13,7 @@ import apsw
 import pytest
 
 from hdh_migrate.errors import KeyUnavailable
-from hdh_migrate.evidence.signatures.signing import load_verifier, new_report_key
+from hdh_migrate.evidence.signatures.signing import load_trusted_key, new_report_key
 from hdh_migrate.ledger import chain
 from hdh_migrate.pipeline.fence import fence_key
 from hdh_migrate.session.desk import Desk
@@ -64,7 +64,7 @@ def test_a_consent_to_other_terms_that_was_taken_back_stays_so_without_its_file(
     windowed(switched, "1s")
     both(switched, "terms")
     shelf, key = switched.state / "approvals", switched.folder / "keys" / "dpo"
-    name = load_verifier(key.with_suffix(".pub")).key_id
+    name = load_trusted_key(key.with_suffix(".pub")).key_id
     (mine,) = (one for one in shelf.glob("terms-*") if name in one.read_text())
     withdraw = ("--withdraw", str(mine), "--key", str(key.with_suffix(".key")))
     switched.cli("approve", switched.plan, *withdraw, expect=0)
@@ -101,7 +101,7 @@ def test_no_report_is_signed_by_a_key_that_approved_what_it_tells(switched: Site
 
     said = switched.cli(*report, expect=3).err
 
-    assert f"{load_verifier(keys / 'dpo.pub').key_id} approved its cutover" in said
+    assert f"{load_trusted_key(keys / 'dpo.pub').key_id} approved its cutover" in said
     assert not out.exists()
     shutil.copy(keys / "once.key", keys / "report.key")
     switched.cli(*report, expect=0)

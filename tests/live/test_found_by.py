@@ -9,7 +9,7 @@ import pytest
 
 from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.check import check_bundle
-from hdh_migrate.evidence.signatures.signing import load_verifier
+from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from hdh_migrate.model import Step
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.verbs.report import write_report
@@ -39,6 +39,6 @@ def test_a_bundle_says_which_step_found_what(affair: Affair) -> None:
         "rule-unused": "inventory",
         "conflict": "transfer",
     }
-    key = load_verifier(affair.folder / "keys" / "report.pub")
+    key = load_trusted_key(affair.folder / "keys" / "report.pub")
     check_bundle(bundle, [key])
     assert second.verify(bundle, {key.fingerprint: (key.public, None)}, 1) == []

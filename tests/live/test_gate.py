@@ -23,7 +23,7 @@ from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.door import Addresses
 from hdh_migrate.errors import Exit, MigrateError, PlanInvalid
 from hdh_migrate.events.run import ContentsTold
-from hdh_migrate.evidence.signatures.signing import load_signer, load_verifier, new_report_key
+from hdh_migrate.evidence.signatures.signing import load_signer, load_trusted_key, new_report_key
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Step
 from hdh_migrate.session.desk import Desk
@@ -311,7 +311,7 @@ def test_a_waiver_by_a_key_that_signed_reports_lets_no_run_begin(
     del site.plan["target"]["attestation"]
     waive(site)
     assert "its key waives nothing" not in str(ended(lambda: site.desk(NETWORK), "run"))
-    fingerprint = load_verifier(site.folder / "dpo.pub").fingerprint
+    fingerprint = load_trusted_key(site.folder / "dpo.pub").fingerprint
     desk = site.desk(NETWORK)
     ledger = SqliteLedger.open(desk.ledger_path, desk.clock)
     files = {"report.signer": f"ed25519:{fingerprint}"}

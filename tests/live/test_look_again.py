@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.errors import Exit
-from hdh_migrate.evidence.signatures.signing import load_verifier
+from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from tests.support import second_verifier
 from tests.support.command import command as started
 from tests.support.errand import BIG, BUCKET, ODD, Errand, errand
@@ -208,7 +208,7 @@ def test_the_same_bytes_made_again_are_held_unless_their_version_is_another(make
 def _checks(job: Errand, folder: Path) -> Path:
     """Write a report and have both verifiers check it."""
     trust = job.folder / "keys" / "report.pub"
-    key = load_verifier(trust)
+    key = load_trusted_key(trust)
     done = started("report", str(job.plan), "--out", str(folder), env=job.environ)
     assert done.returncode == 0, done.stderr
     done = started("audit", "verify", str(folder), "--trust", str(trust), env=job.environ)

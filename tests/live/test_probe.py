@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hdh_migrate.evidence.signatures.signing import load_verifier, verify_envelope
+from hdh_migrate.evidence.signatures.signing import load_trusted_key, verify_envelope
 from hdh_migrate.model import FENCES
 from hdh_migrate.targets import profiles
 from hdh_migrate.targets.probing.bench import ROOT
@@ -290,7 +290,7 @@ def test_the_record_is_signed_and_journalled_and_the_ledger_stays_unbound(start:
     code, record = job.call("probe")
     assert (code, record["signed"]) == (0, True)
     envelope = json.loads(Path(record["kept"]).read_bytes())
-    key = load_verifier(job.folder / "keys" / "report.pub")
+    key = load_trusted_key(job.folder / "keys" / "report.pub")
     statement = json.loads(verify_envelope(envelope, [key]))
     assert statement["predicate"]["observations"] == record["observations"]
     code, told = job.call("status")

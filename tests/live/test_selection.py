@@ -12,7 +12,7 @@ from azure.storage.blob import ContainerClient
 from hdh_migrate.demo.servers import Azurite
 from hdh_migrate.errors import Exit, MigrateError
 from hdh_migrate.evidence.check import check_bundle
-from hdh_migrate.evidence.signatures.signing import load_verifier
+from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from hdh_migrate.model import Step
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.verbs.report import write_report
@@ -36,7 +36,7 @@ def checked(affair: Affair, name: str, **more: str) -> list[tuple[str, str, str]
     """Write a report, check it with the verifier, and return its exclusions."""
     bundle = affair.folder / name
     write_report(desk_of(affair), bundle, **more)  # type: ignore[arg-type]
-    check_bundle(bundle, [load_verifier(affair.folder / "keys" / "report.pub")])
+    check_bundle(bundle, [load_trusted_key(affair.folder / "keys" / "report.pub")])
     lines = (bundle / "exclusions.jsonl").read_text().splitlines()
     return [(one["key"], one["rule"], one["reason"]) for one in map(json.loads, lines)]
 

@@ -14,7 +14,7 @@ import pytest
 
 from hdh_migrate.demo.watch import wait_for
 from hdh_migrate.evidence.check import examine
-from hdh_migrate.evidence.signatures.signing import load_verifier
+from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.verbs.report import write_report
 from tests.support import second_verifier
@@ -67,7 +67,7 @@ def test_it_is_moved_verified_and_proved_to_both_verifiers(
     assert sorted(job.findings()) == [("ssh-agreed", None), ("version-by-time", None)]
     desk = desk_of(job)
     report = write_report(desk, tmp_path / "bundle")
-    key = load_verifier(tmp_path / "keys" / "report.pub")
+    key = load_trusted_key(tmp_path / "keys" / "report.pub")
     assert report["proven"]
     outcome = examine(Path(report["folder"]), [key])
     assert outcome.problems == []

@@ -17,7 +17,7 @@ from hdh_migrate.evidence.signatures.signing import (
     STATEMENT_TYPE,
     import_public,
     load_signer,
-    load_verifier,
+    load_trusted_key,
     new_report_key,
     public_half,
     verify_envelope,
@@ -65,11 +65,11 @@ def test_the_agent_signs_an_envelope_that_needs_only_the_public_key(dpo: Path) -
 
     envelope = signer.sign(STATEMENT_TYPE, BODY)
 
-    assert verify_envelope(envelope, [load_verifier(dpo)]) == BODY
+    assert verify_envelope(envelope, [load_trusted_key(dpo)]) == BODY
     assert signer.sign(STATEMENT_TYPE, BODY) == envelope  # Ed25519 is deterministic there, too
-    assert envelope["signatures"][0]["keyid"] == load_verifier(dpo).key_id
-    assert load_verifier(dpo).until == "2999-12-31"
-    assert public_half(dpo, lambda: None) == load_verifier(dpo)
+    assert envelope["signatures"][0]["keyid"] == load_trusted_key(dpo).key_id
+    assert load_trusted_key(dpo).until == "2999-12-31"
+    assert public_half(dpo, lambda: None) == load_trusted_key(dpo)
 
 
 def test_openssh_s_own_public_key_file_will_do_to_sign_with_when_it_is_taken_over(
@@ -123,7 +123,7 @@ def test_an_agent_that_lies_is_not_believed(
     import socket
     import threading
 
-    key = load_verifier(dpo).public
+    key = load_trusted_key(dpo).public
     signer = load_signer(dpo, None)
     honest = os.environ["SSH_AUTH_SOCK"]
 
@@ -175,7 +175,7 @@ def test_what_the_agent_signs_for_us_is_no_ssh_signature_and_back(
     forged = json.loads(json.dumps(envelope))
     forged["signatures"][0]["sig"] = base64.b64encode(signature).decode()
     with pytest.raises(Exception, match="no trusted key"):
-        verify_envelope(forged, [load_verifier(dpo)])
+        verify_envelope(forged, [load_trusted_key(dpo)])
 
 
 def test_the_verbs_take_an_ssh_key_over_and_lock_a_key_anew(tmp_path: Path, dpo: Path) -> None:
@@ -187,7 +187,7 @@ def test_the_verbs_take_an_ssh_key_over_and_lock_a_key_anew(tmp_path: Path, dpo:
 
     done = command("import", "id_ed25519.pub", "--name", "again", "--json")
     assert done.returncode == Exit.OK, done.stderr
-    assert json.loads(done.stdout)["key_id"] == load_verifier(dpo).key_id
+    assert json.loads(done.stdout)["key_id"] == load_trusted_key(dpo).key_id
 
     phrases = {"T_SHORT": "x", "T_LONG": "gloire vernis puma sextant"}
     new = ("new", "k", "--purpose", "report", "--passphrase-from")

@@ -12,7 +12,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from hdh_migrate.evidence.exports import keyed
 from hdh_migrate.evidence.lines.records import journal_line
-from hdh_migrate.evidence.verifier.journal import CountedInventory, Journal, findings_digest
+from hdh_migrate.evidence.verifier.journal import Journal, findings_digest
+from hdh_migrate.evidence.verifier.lines import CountedInventory
 from hdh_migrate.model import State, key_text
 from tests.property.test_ledger_story import Story
 

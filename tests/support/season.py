@@ -25,7 +25,7 @@ import yaml
 from crypt4gh.keys import get_private_key
 from crypt4gh.lib import decrypt
 
-from hdh_migrate.evidence.signatures.signing import load_verifier, new_report_key
+from hdh_migrate.evidence.signatures.signing import load_trusted_key, new_report_key
 from hdh_migrate.sealing.keys import new_pair
 from tests.support import second_verifier
 from tests.support.command import command as started
@@ -200,7 +200,7 @@ class Season:
             "audit", "verify", str(newest), "--trust", str(key), "--json", env=os.environ
         )
         assert done.returncode == 0, (done.stdout, done.stderr)
-        signer = load_verifier(key)
+        signer = load_trusted_key(key)
         trusted = {signer.fingerprint: (signer.public, signer.until)}
         assert second_verifier.verify(newest, trusted, 1) == []
         told: Mapping[str, Any] = json.loads(done.stdout)

@@ -28,7 +28,7 @@ from hdh_migrate.evidence.signatures.approvals import (
     approval,
 )
 from hdh_migrate.evidence.signatures.approvals import judge as judge_approvals
-from hdh_migrate.evidence.signatures.signing import load_signer, load_verifier, new_report_key
+from hdh_migrate.evidence.signatures.signing import load_signer, load_trusted_key, new_report_key
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.plan.loader import load
 from hdh_migrate.receipts import EndpointTraffic
@@ -358,7 +358,7 @@ def test_a_waiver_that_is_dated_in_the_future_or_has_ended_does_not_count(tmp_pa
 
 def test_approvals_and_ends_of_keys_are_judged_by_the_stricter_clock(tmp_path: Path) -> None:
     new_report_key(tmp_path, "dpo", None, until="2026-11-25")
-    key = load_verifier(tmp_path / "dpo.pub")
+    key = load_trusted_key(tmp_path / "dpo.pub")
     subject = Subject(
         plan_digest="a", ledger="l", batch="b", stage=ApprovalStage.CUTOVER, root="r", terms="t",
         journal=JournalReached(1, "a" * 64),
@@ -379,7 +379,7 @@ def test_approvals_and_ends_of_keys_are_judged_by_the_stricter_clock(tmp_path: P
     assert why(NOW, "2026-11-25T23:59:59.000Z") == []
     assert why(NOW, "2026-11-26T00:00:00.000Z") == [Why.KEY_ENDED]
     new_report_key(tmp_path, "ciso", None)
-    key = load_verifier(tmp_path / "ciso.pub")
+    key = load_trusted_key(tmp_path / "ciso.pub")
     made = approval(
         load_signer(tmp_path / "ciso.key", None), subject, made_at=NOW, expires=later(NOW, 30)
     )

@@ -167,7 +167,7 @@ def _made(
 ) -> ApprovalMade:
     from hdh_migrate.clocks import ALONE, length, seconds_of
     from hdh_migrate.evidence.signatures import approvals
-    from hdh_migrate.evidence.signatures.signing import claims_of, load_verifier
+    from hdh_migrate.evidence.signatures.signing import claims_of, load_trusted_key
     from hdh_migrate.fixity import canonical_json, sha256_hex
     from hdh_migrate.session.policy.timekeeping import offline
     from hdh_migrate.session.verbs import approve as approving
@@ -184,7 +184,7 @@ def _made(
         if wanted is approvals.ApprovalStage.TERMS:
             difference = approving.difference_here(desk, batch)
     else:
-        trusted = given(load_verifier, trust)
+        trusted = given(load_trusted_key, trust)
         subject, difference = approving.subject_of_bundle(desk, batch, wanted, bundle, trusted, now)
     for line in difference:  # before a passphrase is asked for: who signs has read it
         say(f"difference: {line}")

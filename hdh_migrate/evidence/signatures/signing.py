@@ -229,7 +229,7 @@ def import_public(ssh: Path, folder: Path, name: str, until: str | None = None) 
     return public
 
 
-def load_verifier(path: Path) -> TrustedKey:
+def load_trusted_key(path: Path) -> TrustedKey:
     """Open a public key.
 
     Raises:
@@ -243,7 +243,7 @@ def public_half(path: Path, passphrase: Callable[[], bytes | None]) -> TrustedKe
     """Return whose signatures a signer's file makes; only a private key needs its passphrase.
 
     Raises:
-        KeyUnavailable: as `load_signer` and `load_verifier`.
+        KeyUnavailable: as `load_signer` and `load_trusted_key`.
     """
     pem, _ = _read(path)
     if b"PRIVATE KEY" not in pem:

@@ -1,17 +1,15 @@
-"""Cutovers: what the journal's events come to, and who was to approve which of them.
+"""What the events of a journal come to for one batch: its binding, passes, looks and cutovers.
 
 Used by verify.py (which see). It needs Python 3.9 and nothing else. docs/evidence-format.md,
-sections 7.3 and 8.4, gives the rules in words.
+section 8, gives the rules in words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Optional
 
 from hdh_migrate.evidence.verifier import forms
-
-Rule = Iterator[str]
 
 KIND = "cutover-"
 STAGES = {
@@ -136,7 +134,7 @@ class CutoverAccount:
         self.end["recheck"] = {**read, **_picked(body, "level", "reason")}
 
     def _rechecked(self, body: Mapping[str, Any]) -> None:
-        _of(body["spans"], [[_anything]])
+        of(body["spans"], [[_anything]])
         for first, last, _ in body["spans"]:
             forms.must(type(first) is type(last) is int)
             for number in [one for one in self.differing if first <= one <= last]:
@@ -153,13 +151,13 @@ class CutoverAccount:
             self.told["times"].pop(name, None)
 
     def _erased(self, body: Mapping[str, Any]) -> None:
-        for number in _of(body.get("again", []), [_is_id]):
+        for number in of(body.get("again", []), [is_id]):
             self.pending.pop(number, None)
         for number, why in _pairs(body.get("pending", [])):
             self.pending[number] = why
             if "target-" in why:
                 self.differing[number] = why
-        for outcome, count in _of(body["outcomes"], {str: forms.is_count}).items():
+        for outcome, count in of(body["outcomes"], {str: forms.is_count}).items():
             self.counts[outcome] = self.counts.get(outcome, 0) + count
 
     def _requested(self, body: Mapping[str, Any]) -> None:
@@ -188,7 +186,8 @@ EVENTS: Mapping[str, Callable[[CutoverAccount, Mapping[str, Any]], None]] = {
 }
 
 
-def _is_id(value: object) -> bool:
+def is_id(value: object) -> bool:
+    """Say whether a value may be the number of an object or a finding."""
     return type(value) is int
 
 
@@ -197,7 +196,8 @@ def _anything(value: object) -> bool:
     return True
 
 
-def _of(value: Any, shape: Any) -> Any:  # noqa: ANN401 - any JSON value
+def of(value: Any, shape: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a value that is of a shape; see `forms.ill_formed`."""
     forms.must(forms.ill_formed(value, shape, "") is None)
     return value
 
@@ -205,8 +205,8 @@ def _of(value: Any, shape: Any) -> Any:  # noqa: ANN401 - any JSON value
 def _pairs(value: Any) -> list[tuple[int, str]]:  # noqa: ANN401 - any JSON value
     """Return pairs of an id and a text, in order."""
     pairs = []
-    for number, why in _of(value, [[_anything]]):
-        forms.must(_is_id(number) and forms.is_string(why))
+    for number, why in of(value, [[_anything]]):
+        forms.must(is_id(number) and forms.is_string(why))
         pairs.append((number, why))
     return pairs
 
@@ -215,72 +215,64 @@ def _picked(body: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: body[name] for name in names}
 
 
-# --- who approved ------------------------------------------------------------------------------
+class Bindings:
+    """What the batches are bound to and for whom is sealed, told by events one after another."""
+
+    def __init__(self, datasets: Collection[str], *, keyed: bool) -> None:
+        self._datasets, self._keyed = datasets, keyed
+        self.recipients: Optional[list[str]] = None  # noqa: UP045 - Python 3.9 reads this
+        """The fingerprints of those for whom is sealed now; None: no event told them."""
+        self.sealed_for: set[int] = set()
+        """For how many was sealed, at one time or another."""
+        self.batches: dict[str, tuple[int, str]] = {}
+        """The revision of each batch that was begun, and the digest of what it is."""
+        self.moved_before: dict[str, int] = {}
+        """Of datasets: how many objects were moved before rules that leave them behind."""
+
+    def bind(self, body: Mapping[str, Any]) -> None:
+        """Take a `bound`."""
+        if not self._keyed:
+            forms.must(self.recipients is None)
+            self.recipients = _fingerprints(body["recipients"])
+            self.sealed_for.add(len(self.recipients))
+        elif "recipients" in body:
+            self._count(body["recipients"])
+
+    def begin(self, body: Mapping[str, Any]) -> None:
+        """Take a `batch-bound`."""
+        forms.must(body["batch"] not in self.batches)
+        self._revise(body, 1)
+
+    def amend(self, body: Mapping[str, Any]) -> None:
+        """Take a `batch-amended`."""
+        self._revise(body, self.batches[body["batch"]][0] + 1)
+        before = of(body["moved_before"], {str: forms.is_count})
+        forms.must(set(before) <= set(self._datasets))
+        self.moved_before.update(before)
+        if "recipients" not in body:
+            return
+        if self._keyed:
+            self._count(body["recipients"])
+            return
+        names = _fingerprints(body["recipients"])
+        forms.must(set(self.recipients or ()) <= set(names))  # nobody is taken away
+        self.recipients = names
+        self.sealed_for.add(len(names))
+
+    def _count(self, many: Any) -> None:  # noqa: ANN401 - any JSON value
+        forms.must(forms.is_count(many))
+        self.sealed_for.add(many)
+
+    def _revise(self, body: Mapping[str, Any], revision: int) -> None:
+        forms.must(forms.TEXT.holds(body["batch"]) and forms.DIGEST.holds(body["digest"]))
+        forms.must(type(body["revision"]) is int and body["revision"] == revision)
+        self.batches[body["batch"]] = (revision, body["digest"])
 
 
-def unapproved(predicate: Mapping[str, Any], batches: Collection[str], version: int) -> Rule:
-    """Say which cutovers are of no batch, or not approved as their terms ask."""
-    told = [(story.get("batch"), story.get("track")) for story in predicate["cutovers"]]
-    tracks = all(track in ("cutover", "rehearsal") for _, track in told)
-    known = all(isinstance(batch, str) and batch in batches for batch, _ in told)
-    if not tracks or not known or len(set(told)) != len(told):
-        raise forms.Wrong("statement.json: a cutover of no batch of the plan, or told twice")
-    for story in predicate["cutovers"]:
-        # Statements of the first format tell of no terms.
-        if story["track"] == "cutover" and (version > 1 or "terms_changes" in story):
-            try:
-                forms.must(isinstance(story["terms_changes"], list))
-                forms.must(version == 1 or all(isinstance(story[name], dict) for name in _TABLES))
-                yield from agreed(story)
-            except (KeyError, TypeError, ValueError, AttributeError):
-                raise forms.Wrong("statement.json: not the terms of a cutover") from None
-
-
-_TABLES = ("times", "approvals", "approved_under")
-
-
-def agreed(story: Mapping[str, Any]) -> Rule:
-    """What needs approvals has some, each by enough of those whom the terms in force then ask."""
-    forms.must(isinstance(story["times"], dict))
-    batch, history = story["batch"], terms_told(story)
-    digests = [forms.sha256(forms.canonical(terms)) for terms in history]
-    changes = story["terms_changes"]
-    chained = [(one["was"], one["now"]) for one in changes]
-    if chained != list(zip(digests, digests[1:])):  # noqa: B905, RUF007 - Python 3.9
-        yield f"statement.json: batch {batch}: changes of terms that do not follow each other"
-    for before, one in zip(history, changes):  # noqa: B905 - Python 3.9
-        asked = max([*before["thresholds"].values(), 0])
-        if not _suffice(one["approvals"], before, asked):
-            yield f"statement.json: batch {batch}: terms changed without those who approved before"
-    for stage, keys in story["approvals"].items():
-        under = story["approved_under"].get(stage)
-        if under is None and not changes:
-            continue  # an earlier version wrote this approval
-        if under not in digests:
-            yield f"statement.json: batch {batch}: {stage} approved under terms that were never set"
-            continue
-        terms = history[digests.index(under)]
-        if not _suffice(keys, terms, terms["thresholds"].get(stage, 0)):
-            yield f"statement.json: batch {batch}: {stage} was not approved by whom its terms ask"
-    for name, stage in DEMANDED.items():
-        if name in story["times"] and stage not in story["approvals"]:
-            yield f"statement.json: batch {batch}: {name}, and nobody is told who approved it"
-
-
-def terms_told(story: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return all terms of a cutover that a statement tells, the first ones first."""
-    told = [*(one["terms_before"] for one in story["terms_changes"]), story["terms"]]
-    return [terms for terms in told if terms is not None]
-
-
-def _suffice(keys: Sequence[str], terms: Mapping[str, Any], threshold: int) -> bool:
-    asked = {
-        forms.sha256(bytes.fromhex(one["public"])): one["fingerprint"] for one in terms["approvers"]
-    }
-    _of(keys, [forms.is_string])
-    _of(terms["thresholds"], {str: _is_id})
-    named = all(digest == fingerprint for digest, fingerprint in asked.items())
-    return named and set(keys) <= asked.keys() and len(set(keys)) == len(keys) >= threshold
+def _fingerprints(keys: Sequence[Any]) -> list[str]:
+    """Return what public keys are named by; their digits may be of either case, and are no more."""
+    forms.must(all(isinstance(raw, str) and forms.DIGEST.holds(raw.lower()) for raw in keys))
+    return ["c4gh:" + forms.sha256(bytes.fromhex(raw))[:16] for raw in keys]
 
 
 FOUND = ("gone", "damaged", "replaced", "unread")

@@ -9,119 +9,31 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import Any
 
 from hdh_migrate.evidence.verifier import forms
 from hdh_migrate.evidence.verifier.addresses import is_address
+from hdh_migrate.evidence.verifier.counts import (
+    CHANGES,
+    COUNTS,
+    OPENED,
+    PASSED,
+    SHAPES,
+    SUM,
+    DatasetAccount,
+    Receipts,
+    Seal,
+)
 from hdh_migrate.evidence.verifier.cutovers import (
     FOUND,
     KIND,
+    Bindings,
     CutoverAccount,
     LookAccount,
     PassAccount,
 )
-
-COUNTS = {str: forms.is_count}
-VANISHED = "vanished"
-LEAVES, PAIRS = [forms.DIGEST], [[forms.DIGEST]]
-SUM = {"objects": forms.is_count, "bytes": forms.is_count}
-PASSED = dict.fromkeys(("new", "changed", "vanished", "left"), SUM)
-COVERED = {**SUM, "root": forms.DIGEST}
-OPENED = {
-    "number": forms.is_count, "at": forms.TIME, "code": forms.TEXT,
-    "severity": forms.FINDING["severity"], "dataset": forms.TEXT_OR_NULL, "message": forms.TEXT,
-}  # fmt: skip
-TOLD_OF_FINDINGS = tuple(sorted(OPENED))
-
-SHAPES: dict[bool, dict[str, Any]] = {
-    False: {
-        "inventoried": {"dataset": forms.TEXT, **COVERED, "excluded": COVERED},
-        "inventory-changed": {
-            "dataset": forms.TEXT, "joined": LEAVES, "joined_excluded": LEAVES,
-            "changed": PAIRS, "changed_excluded": PAIRS, "changed_included": PAIRS,
-        },
-        "opened": [{**OPENED, "object": forms.SIZE_OR_NULL}],
-    },
-    True: {
-        "inventoried": {"dataset": forms.TEXT, **SUM, "excluded": SUM},
-        "inventory-changed": {
-            "dataset": forms.TEXT, "joined": forms.is_count, "joined_excluded": forms.is_count,
-            "changed": forms.is_count, "changed_excluded": forms.is_count,
-            "changed_included": forms.is_count,
-        },
-        "opened": [OPENED],
-    },
-}  # fmt: skip
-"""By whether names are keyed: the members of an event's body that are counted."""
-
-
-CHANGES = {"changed_included": True, "changed": False, "changed_excluded": False}
-"""Lists of pairs of leaves, with whether the row was left behind before the change."""
-
-
-class Past(NamedTuple):
-    """What a row was before an event changed it; `was` None: it was not there."""
-
-    seq: int
-    was: Optional[bytes]  # noqa: UP045 - Python 3.9 reads this
-    excluded: bool
-    """Whether the row is left behind after this event."""
-    was_excluded: bool
-    """Whether it was before."""
-    before: Optional[Past]  # noqa: UP045
-
-
-class Seal(NamedTuple):
-    """One `inventoried` event."""
-
-    seq: int
-    body: Mapping[str, Any]
-
-
-class DatasetAccount:
-    """What the events of a journal say of one dataset, added up."""
-
-    def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget everything: from here on the journal counts from nothing again."""
-        self.seals: list[Seal] = []
-        self.pasts: dict[bytes, Past] = {}
-        self.objects = self.excluded = self.verified = self.failed = 0
-        self.new = self.left = self.came = self.went = 0
-        """What listings again told of, and what rows tell of that at most."""
-        self.changed = False  # since the last seal
-
-    def change(self, seq: int, body: Mapping[str, Any]) -> bool:
-        """Apply an `inventory-changed` event that lists leaves; False: it contradicts others."""
-        for name, excluded in (("joined", False), ("joined_excluded", True)):
-            for leaf in body.get(name, ()):
-                if not self._becomes(Past(seq, None, excluded, False, None), bytes.fromhex(leaf)):
-                    return False
-        for name, was_excluded in CHANGES.items():
-            excluded = name == "changed_excluded"
-            for was, now in body.get(name, ()):
-                old = bytes.fromhex(was)
-                past = Past(seq, old, excluded, was_excluded, self.pasts.pop(old, None))
-                if past.before is not None and past.before.excluded is not was_excluded:
-                    return False  # only what is left behind comes back, and it does nothing else
-                if not self._becomes(past, bytes.fromhex(now)):
-                    return False
-        return True
-
-    def _becomes(self, past: Past, leaf: bytes) -> bool:
-        return self.pasts.setdefault(leaf, past) is past
-
-
-class Receipts:
-    """The events of one kind that acknowledge objects: how many objects, and when."""
-
-    def __init__(self) -> None:
-        self.objects = 0
-        self.first = self.last = ""
 
 
 class Journal:
@@ -146,13 +58,7 @@ class Journal:
         self.plan: str | None = None
         self.probes: set[str] = set()
         self.cutovers: dict[tuple[str, str], CutoverAccount] = {}
-        self.bound: list[str] | None = None
-        self.recipients: set[int] = set()
-        """For how many was sealed, at one time or another."""
-        self.batches: dict[str, tuple[int, str]] = {}
-        """The revision of each batch that was begun, and the digest of what it is."""
-        self.moved_before: dict[str, int] = {}
-        """Of datasets: how many objects were moved before rules that leave them behind."""
+        self.bindings = Bindings(self.datasets, keyed=keyed)
         self.drilled: dict[str, str] = {}
         """When a recipient's key was last seen to open, by its fingerprint."""
         self.openings: list[Mapping[str, Any]] = []
@@ -353,43 +259,15 @@ class Journal:
 
     def _bound(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del seq, at
-        if not self.keyed:
-            forms.must(self.bound is None)
-            self.bound = _fingerprints(body["recipients"])
-            self.recipients.add(len(self.bound))
-        elif "recipients" in body:
-            self._sealed_for(body["recipients"])
-
-    def _sealed_for(self, many: Any) -> None:  # noqa: ANN401 - any JSON value
-        forms.must(forms.is_count(many))
-        self.recipients.add(many)
+        self.bindings.bind(body)
 
     def _batch_bound(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del seq, at
-        forms.must(body["batch"] not in self.batches)
-        self._revised(body, 1)
+        self.bindings.begin(body)
 
     def _batch_amended(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del seq, at
-        self._revised(body, self.batches[body["batch"]][0] + 1)
-        before = body["moved_before"]
-        forms.must(forms.ill_formed(before, COUNTS, "") is None)
-        forms.must(before.keys() <= self.datasets.keys())
-        self.moved_before.update(before)
-        if "recipients" not in body:
-            return
-        if self.keyed:
-            self._sealed_for(body["recipients"])
-            return
-        names = _fingerprints(body["recipients"])
-        forms.must(set(self.bound or ()) <= set(names))  # nobody is taken away
-        self.bound = names
-        self.recipients.add(len(names))
-
-    def _revised(self, body: Mapping[str, Any], revision: int) -> None:
-        forms.must(forms.TEXT.holds(body["batch"]) and forms.DIGEST.holds(body["digest"]))
-        forms.must(type(body["revision"]) is int and body["revision"] == revision)
-        self.batches[body["batch"]] = (revision, body["digest"])
+        self.bindings.amend(body)
 
     def _drilled(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del seq
@@ -560,65 +438,5 @@ HANDLERS = {
 
 def findings_digest(finding: Mapping[str, Any], **more: bool) -> str:
     """Return what a finding's opening and its line have in common, as a digest."""
-    told = {name: finding[name] for name in TOLD_OF_FINDINGS}
+    told = {name: finding[name] for name in OPENED}
     return forms.sha256(forms.canonical({**told, **more}))
-
-
-class CountedInventory:
-    """The inventories of one dataset in the journal, counted again from the bundle's lines."""
-
-    def __init__(self, told: DatasetAccount) -> None:
-        self.told = told
-        self.trees = [(forms.Tree(), forms.Tree()) for _ in told.seals]
-        self.seen = 0
-
-    def add(self, line: Mapping[str, Any], where: str, *, excluded: bool) -> None:
-        """Take the lines of manifest and exclusions, in the order of their keys."""
-        now = hashlib.sha256(
-            b"\0%b\0%d\0%b" % (forms.key_of(line), line["size"], line["source_version"].encode())
-        ).digest()
-        past = self.told.pasts.get(now)
-        if excluded and line["rule"] == VANISHED and not _vanished(past, now):
-            raise forms.Wrong(f"{where}: the journal does not tell that it vanished")
-        if past is None:
-            for trees in self.trees:
-                _grow(trees, now, excluded=excluded)
-            return
-        self.seen += 1
-        leaf: bytes | None = now
-        for seal, trees in zip(reversed(self.told.seals), reversed(self.trees)):  # noqa: B905 - Python 3.9
-            while past is not None and past.seq > seal.seq:
-                if past.excluded is not excluded:
-                    raise forms.Wrong(f"{where}: not what the journal says of this object")
-                leaf, excluded, past = past.was, past.was_excluded, past.before
-            if leaf is None:
-                return  # it came later
-            _grow(trees, leaf, excluded=excluded)
-
-    def problems(self) -> Iterator[str]:
-        """Say which events the lines contradict."""
-        if self.seen != len(self.told.pasts):
-            yield "journal.jsonl: objects that joined or changed have no line"
-        for seal, (whole, left) in zip(self.told.seals, self.trees):  # noqa: B905 - Python 3.9
-            found = [whole.count, whole.root(), left.count, left.root()]
-            body, inner = seal.body, seal.body["excluded"]
-            if found != [body["objects"], body["root"], inner["objects"], inner["root"]]:
-                yield f"journal.jsonl line {seal.seq}: the lines are not what was inventoried"
-
-
-def _fingerprints(keys: Sequence[Any]) -> list[str]:
-    """Return what public keys are named by; their digits may be of either case, and are no more."""
-    forms.must(all(isinstance(raw, str) and forms.DIGEST.holds(raw.lower()) for raw in keys))
-    return ["c4gh:" + forms.sha256(bytes.fromhex(raw))[:16] for raw in keys]
-
-
-def _vanished(past: Optional[Past], now: bytes) -> bool:  # noqa: UP045 - Python 3.9 reads this
-    """Say whether the last that became of a row is that it was left behind as it was."""
-    return past is not None and past.excluded and past.was == now
-
-
-def _grow(trees: tuple[forms.Tree, forms.Tree], leaf: bytes, *, excluded: bool) -> None:
-    whole, left = trees
-    whole.add(leaf)
-    if excluded:
-        left.add(leaf)

@@ -5,16 +5,18 @@ Used by verify.py (which see). It needs Python 3.9 and nothing else.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from hdh_migrate.evidence.verifier import forms
-from hdh_migrate.evidence.verifier.counts import STATES, UNITS, Sums
-from hdh_migrate.evidence.verifier.journal import CountedInventory, Journal, findings_digest
+from hdh_migrate.evidence.verifier.counts import STATES, UNITS, DatasetAccount, Past, Sums
+from hdh_migrate.evidence.verifier.journal import Journal, findings_digest
 from hdh_migrate.evidence.verifier.planned import Begin, StatedPlan, meeting
 
 Order = tuple[bytes, bytes]
+VANISHED = "vanished"
 
 
 class Lines:
@@ -155,3 +157,57 @@ class Lines:
         known.append(told.failed)
         if counts != known:
             yield "journal.jsonl: the lines of a dataset are not as many as the journal tells"
+
+
+class CountedInventory:
+    """The inventories of one dataset in the journal, counted again from the bundle's lines."""
+
+    def __init__(self, told: DatasetAccount) -> None:
+        self.told = told
+        self.trees = [(forms.Tree(), forms.Tree()) for _ in told.seals]
+        self.seen = 0
+
+    def add(self, line: Mapping[str, Any], where: str, *, excluded: bool) -> None:
+        """Take the lines of manifest and exclusions, in the order of their keys."""
+        now = hashlib.sha256(
+            b"\0%b\0%d\0%b" % (forms.key_of(line), line["size"], line["source_version"].encode())
+        ).digest()
+        past = self.told.pasts.get(now)
+        if excluded and line["rule"] == VANISHED and not _vanished(past, now):
+            raise forms.Wrong(f"{where}: the journal does not tell that it vanished")
+        if past is None:
+            for trees in self.trees:
+                _grow(trees, now, excluded=excluded)
+            return
+        self.seen += 1
+        leaf: bytes | None = now
+        for seal, trees in zip(reversed(self.told.seals), reversed(self.trees)):  # noqa: B905 - Python 3.9
+            while past is not None and past.seq > seal.seq:
+                if past.excluded is not excluded:
+                    raise forms.Wrong(f"{where}: not what the journal says of this object")
+                leaf, excluded, past = past.was, past.was_excluded, past.before
+            if leaf is None:
+                return  # it came later
+            _grow(trees, leaf, excluded=excluded)
+
+    def problems(self) -> Iterator[str]:
+        """Say which events the lines contradict."""
+        if self.seen != len(self.told.pasts):
+            yield "journal.jsonl: objects that joined or changed have no line"
+        for seal, (whole, left) in zip(self.told.seals, self.trees):  # noqa: B905 - Python 3.9
+            found = [whole.count, whole.root(), left.count, left.root()]
+            body, inner = seal.body, seal.body["excluded"]
+            if found != [body["objects"], body["root"], inner["objects"], inner["root"]]:
+                yield f"journal.jsonl line {seal.seq}: the lines are not what was inventoried"
+
+
+def _vanished(past: Optional[Past], now: bytes) -> bool:  # noqa: UP045 - Python 3.9 reads this
+    """Say whether the last that became of a row is that it was left behind as it was."""
+    return past is not None and past.excluded and past.was == now
+
+
+def _grow(trees: tuple[forms.Tree, forms.Tree], leaf: bytes, *, excluded: bool) -> None:
+    whole, left = trees
+    whole.add(leaf)
+    if excluded:
+        left.add(leaf)

@@ -7,7 +7,7 @@ the statement alone; docs/evidence-format.md, section 7.3, gives them in words.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from hdh_migrate.evidence.verifier import addresses, cutovers, forms
@@ -183,6 +183,72 @@ def _losses(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Stat
 
 
 def _cutovers(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
-    yield from cutovers.unapproved(
-        predicate, {batch["name"] for batch in plan["batches"]}, planned.version
-    )
+    yield from unapproved(predicate, {batch["name"] for batch in plan["batches"]}, planned.version)
+
+
+# --- who approved ------------------------------------------------------------------------------
+
+
+def unapproved(predicate: Mapping[str, Any], batches: Collection[str], version: int) -> Rule:
+    """Say which cutovers are of no batch, or not approved as their terms ask."""
+    told = [(story.get("batch"), story.get("track")) for story in predicate["cutovers"]]
+    tracks = all(track in ("cutover", "rehearsal") for _, track in told)
+    known = all(isinstance(batch, str) and batch in batches for batch, _ in told)
+    if not tracks or not known or len(set(told)) != len(told):
+        raise forms.Wrong("statement.json: a cutover of no batch of the plan, or told twice")
+    for story in predicate["cutovers"]:
+        # Statements of the first format tell of no terms.
+        if story["track"] == "cutover" and (version > 1 or "terms_changes" in story):
+            try:
+                forms.must(isinstance(story["terms_changes"], list))
+                forms.must(version == 1 or all(isinstance(story[name], dict) for name in _TABLES))
+                yield from agreed(story)
+            except (KeyError, TypeError, ValueError, AttributeError):
+                raise forms.Wrong("statement.json: not the terms of a cutover") from None
+
+
+_TABLES = ("times", "approvals", "approved_under")
+
+
+def agreed(story: Mapping[str, Any]) -> Rule:
+    """What needs approvals has some, each by enough of those whom the terms in force then ask."""
+    forms.must(isinstance(story["times"], dict))
+    batch, history = story["batch"], terms_told(story)
+    digests = [forms.sha256(forms.canonical(terms)) for terms in history]
+    changes = story["terms_changes"]
+    chained = [(one["was"], one["now"]) for one in changes]
+    if chained != list(zip(digests, digests[1:])):  # noqa: B905, RUF007 - Python 3.9
+        yield f"statement.json: batch {batch}: changes of terms that do not follow each other"
+    for before, one in zip(history, changes):  # noqa: B905 - Python 3.9
+        asked = max([*before["thresholds"].values(), 0])
+        if not _suffice(one["approvals"], before, asked):
+            yield f"statement.json: batch {batch}: terms changed without those who approved before"
+    for stage, keys in story["approvals"].items():
+        under = story["approved_under"].get(stage)
+        if under is None and not changes:
+            continue  # an earlier version wrote this approval
+        if under not in digests:
+            yield f"statement.json: batch {batch}: {stage} approved under terms that were never set"
+            continue
+        terms = history[digests.index(under)]
+        if not _suffice(keys, terms, terms["thresholds"].get(stage, 0)):
+            yield f"statement.json: batch {batch}: {stage} was not approved by whom its terms ask"
+    for name, stage in cutovers.DEMANDED.items():
+        if name in story["times"] and stage not in story["approvals"]:
+            yield f"statement.json: batch {batch}: {name}, and nobody is told who approved it"
+
+
+def terms_told(story: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return all terms of a cutover that a statement tells, the first ones first."""
+    told = [*(one["terms_before"] for one in story["terms_changes"]), story["terms"]]
+    return [terms for terms in told if terms is not None]
+
+
+def _suffice(keys: Sequence[str], terms: Mapping[str, Any], threshold: int) -> bool:
+    asked = {
+        forms.sha256(bytes.fromhex(one["public"])): one["fingerprint"] for one in terms["approvers"]
+    }
+    cutovers.of(keys, [forms.is_string])
+    cutovers.of(terms["thresholds"], {str: cutovers.is_id})
+    named = all(digest == fingerprint for digest, fingerprint in asked.items())
+    return named and set(keys) <= asked.keys() and len(set(keys)) == len(keys) >= threshold

@@ -56,13 +56,16 @@ def _untold(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
 def _batches(plan: Mapping[str, Any], journal: Journal) -> Iterator[str]:
     """Each batch that was begun is what the plan says of it now."""
     known = {one["name"] for one in plan["batches"]}
-    for batch, (_, digest) in sorted(journal.batches.items()):
+    for batch, (_, digest) in sorted(journal.bindings.batches.items()):
         if batch not in known or digest != forms.sha256(forms.canonical(what_of(plan, batch))):
             yield "journal.jsonl: a batch is bound to something else than the plan says"
 
 
 def _keys(seal: Mapping[str, Any], journal: Journal) -> Iterator[str]:
-    if journal.bound is not None and journal.bound != seal["recipients"]:
+    if (
+        journal.bindings.recipients is not None
+        and journal.bindings.recipients != seal["recipients"]
+    ):
         yield "statement.json: the journal knows of other recipients"
     keys = [one for one in seal["recipients"] if one in journal.drilled]
     proved = [{"recipient": one, "at": journal.drilled[one]} for one in keys]

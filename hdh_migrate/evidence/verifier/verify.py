@@ -9,11 +9,12 @@ computed again from the bundle's lines. The only outside knowledge is the public
 have reached you by another way than the bundle, and a checkpoint of the journal if you kept one.
 
 Beside this file stand its companions, each of which builds on those before it: forms.py says how
-everything is written; addresses.py, signatures.py; planned.py, what the plan leads to; cutovers.py
-and rules.py hold the statement against the plan; counts.py adds up; journal.py counts what the
-journal tells, story.py holds the statement against it, notes.py checkpoints; lines.py reads the
-lines; outcome.py says what all came to. stamp.py reads a time-stamp, and sample.py alone opens a
-connection, to read objects back from the target. The steps are numbered as in docs/verification.md.
+everything is written; addresses.py, signatures.py; planned.py, what the plan leads to; counts.py
+adds up; cutovers.py does so batch by batch; rules.py holds the statement against the plan;
+journal.py counts what the journal tells, story.py holds the statement against it, notes.py
+checkpoints; lines.py reads the lines; outcome.py says what all came to. stamp.py reads a
+time-stamp, and sample.py alone opens a connection, to read objects back from the target. The steps
+are numbered as in docs/verification.md.
 
 Exit status: 0 all of it holds, 10 something does not, 2 wrong usage. Messages name files and line
 numbers, never objects: object names may identify people.
@@ -223,7 +224,7 @@ def _disagreements(
     told.read(folder / "journal.jsonl")
     if forms.canonical(told.end()) != forms.canonical(predicate["journal"]):
         yield "statement.json: the journal has another end or length"
-    planned.amended(told.moved_before, told.recipients)
+    planned.amended(told.bindings.moved_before, told.bindings.sealed_for)
     counted = Lines(predicate, planned, told)
     counted.read(folder)
     for part, value in counted.sums.parts().items():

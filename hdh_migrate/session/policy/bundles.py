@@ -15,7 +15,7 @@ from hdh_migrate.events.consent import ConsentTerms
 from hdh_migrate.events.run import LedgerNamed
 from hdh_migrate.evidence.lines.records import MAX_LINE, manifest_line, read_line
 from hdh_migrate.evidence.reading import CheckedBundle, open_bundle
-from hdh_migrate.evidence.signatures.signing import TrustedKey, load_verifier
+from hdh_migrate.evidence.signatures.signing import TrustedKey, load_trusted_key
 from hdh_migrate.model import Verdict, key_bytes
 from hdh_migrate.pipeline.adopting import AdoptionProof
 from hdh_migrate.pipeline.work import Route
@@ -121,7 +121,7 @@ def _trusted_keys(desk: Desk) -> list[TrustedKey]:
     found = [] if signer is None else [signer.verifier]
     for cutover in plan.cutovers:
         if cutover.decommission is not None:
-            found += [load_verifier(base / path) for path in cutover.decommission.trust]
+            found += [load_trusted_key(base / path) for path in cutover.decommission.trust]
     if not found:
         raise Refused(
             "the plan names no key by which bundles are trusted",

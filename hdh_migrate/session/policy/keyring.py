@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from hdh_migrate.errors import KeyUnavailable
-from hdh_migrate.evidence.signatures.signing import Signer, load_signer, load_verifier
+from hdh_migrate.evidence.signatures.signing import Signer, load_signer, load_trusted_key
 from hdh_migrate.model import Problem
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.wiring import Vault, identity_path
@@ -74,4 +74,4 @@ def _public(
     where: str, paths: Sequence[str], vault: Vault
 ) -> Iterator[tuple[str, Callable[[], object]]]:
     for index, path in enumerate(paths):
-        yield f"{where}[{index}]", partial(load_verifier, vault.base / path)
+        yield f"{where}[{index}]", partial(load_trusted_key, vault.base / path)

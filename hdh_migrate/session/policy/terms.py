@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from hdh_migrate.errors import EvidenceDamaged, UsageError
 from hdh_migrate.events.consent import ConsentTerms, DecommissionTerms, FreezeTerms, TermsKey
-from hdh_migrate.evidence.signatures.signing import TrustedKey, load_verifier, verifier_of
+from hdh_migrate.evidence.signatures.signing import TrustedKey, load_trusted_key, verifier_of
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.jsonform import OtherForm
 from hdh_migrate.plan.consent import AT_MOST
@@ -128,7 +128,7 @@ def beside(loaded: LoadedPlan) -> list[str]:
         *(plan.waivers.keys if plan.waivers is not None else ()),
     ]
     found = {
-        load_verifier(loaded.base / path).fingerprint
+        load_trusted_key(loaded.base / path).fingerprint
         for path in paths
         if (loaded.base / path).with_suffix(".key").exists()
     }
@@ -166,7 +166,7 @@ def _keys(base: Path, paths: Iterable[str]) -> tuple[TermsKey, ...]:
     """Return keys by content; the same one under two names would pass for two people."""
     found: dict[str, tuple[str, TrustedKey]] = {}
     for path in paths:
-        key = load_verifier(base / path)
+        key = load_trusted_key(base / path)
         first, _ = found.setdefault(key.fingerprint, (path, key))
         if first != path:
             raise UsageError(

@@ -23,7 +23,7 @@ from hdh_migrate.evidence.signatures.signing import (
     STATEMENT_TYPE,
     Signer,
     TrustedKey,
-    load_verifier,
+    load_trusted_key,
     verify_envelope,
 )
 from hdh_migrate.fixity import canonical_json
@@ -109,7 +109,7 @@ def in_force(
     if plan.waivers is None or not (base / FOLDER).is_dir():
         return [], []
     if named is None:
-        named = [load_verifier(base / path) for path in plan.waivers.keys]
+        named = [load_trusted_key(base / path) for path in plan.waivers.keys]
     own = barred(plan, base, named, signers)
     keys = [key for key in named if key.fingerprint not in {one.fingerprint for one in own}]
     counted: list[Waiver] = []
@@ -277,6 +277,6 @@ def _signed_by(envelope: dict[str, Any], key: TrustedKey) -> bool:
 def _readable(base: Path, paths: Sequence[str]) -> Iterator[TrustedKey]:
     for path in paths:
         try:
-            yield load_verifier(base / path)
+            yield load_trusted_key(base / path)
         except KeyUnavailable:
             continue

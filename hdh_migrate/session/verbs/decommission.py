@@ -11,7 +11,7 @@ from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.evidence.check import examine
-from hdh_migrate.evidence.signatures.signing import load_verifier
+from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline import decommission as story
 from hdh_migrate.pipeline.context import Context
@@ -122,7 +122,7 @@ def proof_lacks(
         if fixed is not None:
             trusted, signatures = verifiers(fixed.trust), fixed.signatures
         else:  # a dry run before anything was fixed; an execution fixes it first
-            trusted = [load_verifier(desk.loaded.base / path) for path in section.trust]
+            trusted = [load_trusted_key(desk.loaded.base / path) for path in section.trust]
             signatures = section.signatures
         outcome = examine(bundle, trusted, signatures)
         if outcome.problems:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.evidence.check import examine
-from hdh_migrate.evidence.signatures.signing import load_verifier, new_report_key
+from hdh_migrate.evidence.signatures.signing import load_trusted_key, new_report_key
 from hdh_migrate.evidence.verifier import forms
 from hdh_migrate.evidence.verifier.forms import Wrong
 from hdh_migrate.evidence.verifier.journal import Journal
@@ -51,16 +51,16 @@ def test_revisions_recipients_and_what_was_moved_before_are_taken(tmp_path: Path
     bound = ("bound", {"recipients": KEYS, "first": True})
     more = amended(recipients=[*KEYS, "33" * 32])
     told = read(tmp_path, bound, BOUND, more)
-    assert told.batches == {"b": (2, D)}
-    assert told.recipients == {2, 3}
-    assert told.moved_before == {"d": 1}
-    assert told.bound is not None
-    assert len(told.bound) == 3
+    assert told.bindings.batches == {"b": (2, D)}
+    assert told.bindings.sealed_for == {2, 3}
+    assert told.bindings.moved_before == {"d": 1}
+    assert told.bindings.recipients is not None
+    assert len(told.bindings.recipients) == 3
 
 
 def test_keyed_names_tell_how_many_and_no_more(tmp_path: Path) -> None:
     told = read(tmp_path, ("bound", {"recipients": 2}), BOUND, amended(recipients=3), keyed=True)
-    assert told.recipients == {2, 3}
+    assert told.bindings.sealed_for == {2, 3}
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_bundle_of_an_amended_batch_holds(
     months.amend(execute=True)
     desk = replace(Desk.open(months.path, None, Notes(), threading.Event()), clock=months.clock)
     write_report(desk, tmp_path / "bundle")
-    key = load_verifier(tmp_path / "keys" / "report.pub")
+    key = load_trusted_key(tmp_path / "keys" / "report.pub")
     assert examine(tmp_path / "bundle", [key]).problems == []
     text = (tmp_path / "bundle" / "manifest.jsonl").read_text()
     rows = [json.loads(one) for one in text.splitlines()]

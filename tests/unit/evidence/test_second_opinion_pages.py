@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hdh_migrate.evidence.check import examine
-from hdh_migrate.evidence.signatures.signing import TrustedKey, load_verifier
+from hdh_migrate.evidence.signatures.signing import TrustedKey, load_trusted_key
 from hdh_migrate.evidence.signatures.stamps import request
 from hdh_migrate.evidence.verifier.forms import Wrong
 from hdh_migrate.evidence.verifier.notes import read_note
@@ -144,7 +144,7 @@ def test_checkpoints_are_judged_alike(desk: Desk, tmp_path: Path) -> None:
         sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest(): (key, None)
         for key in (own, mine.public_key())
     }
-    asked = [desk.keys[0].verifier, load_verifier(tmp_path / "w.pub")]
+    asked = [desk.keys[0].verifier, load_trusted_key(tmp_path / "w.pub")]
     apart, good = [], []
     for what, content in notes.items():
         first = noted(desk.folder, asked, content)

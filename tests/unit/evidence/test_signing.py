@@ -22,7 +22,7 @@ from hdh_migrate.evidence.signatures.signing import (
     Signer,
     import_public,
     load_signer,
-    load_verifier,
+    load_trusted_key,
     new_report_key,
     pre_authentication_encoding,
     public_half,
@@ -159,7 +159,7 @@ def test_a_new_key_pair_signs_and_verifies(tmp_path: Path) -> None:
     private, public = new_report_key(tmp_path / "keys", "report", b"correct horse")
     made = load_signer(private, b"correct horse").sign(STATEMENT_TYPE, BODY)
 
-    assert verify_envelope(made, [load_verifier(public)]) == BODY
+    assert verify_envelope(made, [load_trusted_key(public)]) == BODY
     assert (private.name, public.name) == ("report.key", "report.pub")
     assert private.stat().st_mode & 0o777 == 0o600
     assert private.parent.stat().st_mode & 0o777 == 0o700
@@ -244,7 +244,7 @@ def test_files_that_are_no_report_keys_are_refused(tmp_path: Path) -> None:
             load_signer(path, None)
     for path in (private, tmp_path / "other.pub", tmp_path / "noise", tmp_path / "absent"):
         with pytest.raises(KeyUnavailable):
-            load_verifier(path)
+            load_trusted_key(path)
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_a_key_under_which_one_signature_holds_for_many_statements_is_refused(
     )
 
     with pytest.raises(KeyUnavailable, match="any statement"):
-        load_verifier(tmp_path / "weak.pub")
+        load_trusted_key(tmp_path / "weak.pub")
 
 
 def test_such_a_key_would_accept_one_signature_for_everything() -> None:
@@ -283,7 +283,7 @@ def test_a_signer_shows_no_key_material(tmp_path: Path) -> None:
     made = signer(tmp_path)
 
     assert repr(made) == (
-        f"Signer(verifier=Verifier(key_id={made.key_id!r}, "
+        f"Signer(verifier=TrustedKey(key_id={made.key_id!r}, "
         f"fingerprint={made.verifier.fingerprint!r}, until=None))"
     )
 
@@ -302,7 +302,7 @@ def test_a_last_day_that_cannot_be_read_is_no_endless_key(tmp_path: Path, line: 
     public.write_text(f"{line}\n{public.read_text()}")
 
     with pytest.raises(KeyUnavailable, match="Valid-Until"):
-        load_verifier(public)
+        load_trusted_key(public)
     with pytest.raises(Wrong, match="Valid-Until"):
         load_key(public)
 
@@ -319,7 +319,7 @@ def test_a_last_day_where_nobody_looks_for_it_is_no_endless_key(tmp_path: Path) 
         b"# of the DPO\r" + line + b"\n" + pem,
     ):
         public.write_bytes(made)
-        for load in (load_verifier, load_key):
+        for load in (load_trusted_key, load_key):
             with pytest.raises((KeyUnavailable, Wrong), match="Valid-Until"):
                 load(public)
 
@@ -334,7 +334,7 @@ def test_whose_a_locked_key_is_is_found_out_once(tmp_path: Path) -> None:
 
     private, public = new_report_key(tmp_path, "report", b"right")
     found = [public_half(private, phrase) for _ in range(3)]
-    assert found == [load_verifier(public)] * 3
+    assert found == [load_trusted_key(public)] * 3
     assert len(asked) == 1
     other, _ = new_report_key(tmp_path, "other", b"right")
     other.replace(private)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.evidence.signatures.signing import Signer
-from hdh_migrate.evidence.verifier import cutovers
+from hdh_migrate.evidence.verifier import rules
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from tests.unit.evidence.builders import signer
 
@@ -59,10 +59,10 @@ def story(keys: list[Signer]) -> dict[str, Any]:
 
 
 def test_what_was_agreed_to_holds(story: dict[str, Any]) -> None:
-    assert list(cutovers.agreed(story)) == []
+    assert list(rules.agreed(story)) == []
     unnamed = {"cutover": None, "finalize": None}
     old = story | {"terms": None, "terms_changes": [], "approved_under": unnamed}
-    assert list(cutovers.agreed(old)) == []
+    assert list(rules.agreed(old)) == []
 
 
 Change = Callable[[dict[str, Any], list[str]], Any]
@@ -125,4 +125,4 @@ def test_what_was_not_agreed_to_is_told(
     forged = copy.deepcopy(story)
     change(forged, [key.verifier.fingerprint for key in keys])
 
-    assert any(told in line for line in cutovers.agreed(forged)), list(cutovers.agreed(forged))
+    assert any(told in line for line in rules.agreed(forged)), list(rules.agreed(forged))

@@ -15,7 +15,7 @@ from hdh_migrate.evidence.check import check_bundle
 from hdh_migrate.evidence.signatures.signing import (
     Signer,
     load_signer,
-    load_verifier,
+    load_trusted_key,
     new_report_key,
 )
 from hdh_migrate.evidence.verifier import verify
@@ -230,7 +230,7 @@ def test_a_key_signs_until_its_last_day(
     )  # fmt: skip
 
     done = run(tmp_path / "bundle", "bundle", "--trust", public.name)
-    problems = check_bundle(tmp_path / "bundle", [load_verifier(public)])
+    problems = check_bundle(tmp_path / "bundle", [load_trusted_key(public)])
 
     assert (done.returncode == 0, problems == []) == (ok, ok)
     assert ok or "after the last day of their validity" in done.stdout

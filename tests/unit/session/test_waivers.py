@@ -11,7 +11,7 @@ import pytest
 from hdh_migrate.clocks import Judge, Moment
 from hdh_migrate.events.consent import CutoverTermsFixed
 from hdh_migrate.events.cutover import Track
-from hdh_migrate.evidence.signatures.signing import load_signer, load_verifier, new_report_key
+from hdh_migrate.evidence.signatures.signing import load_signer, load_trusted_key, new_report_key
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.plan.loader import load
 from hdh_migrate.session.desk import Desk
@@ -63,7 +63,7 @@ def test_a_key_that_once_signed_reports_waives_nothing(tmp_path: Path) -> None:
         loaded, load_signer(private, None), what="finding.vanished", reason="known",
         until="2026-11-30", now=now, by="dpo",
     )  # fmt: skip
-    key = load_verifier(public)
+    key = load_trusted_key(public)
 
     assert len(waivers.in_force(loaded.plan, tmp_path, now)[0]) == 1
     counted, refused = waivers.in_force(
@@ -94,7 +94,7 @@ def test_a_waiver_by_a_key_that_the_terms_do_not_name_lets_no_run_begin(tmp_path
     def unagreed(*signers: str) -> int:
         return len(waivers.unagreed(ledger, loaded.plan, tmp_path, now, signers))
 
-    assert (unagreed(), unagreed(load_verifier(public).fingerprint)) == (0, 1)
+    assert (unagreed(), unagreed(load_trusted_key(public).fingerprint)) == (0, 1)
     ledger.event(
         CutoverTermsFixed(
             batch="b", track=Track.CUTOVER, terms=agreed, digest=digest_of(agreed), beside=(),

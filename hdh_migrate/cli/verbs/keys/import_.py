@@ -32,10 +32,10 @@ def import_(
     task = Task(as_json=as_json)
 
     def body() -> None:
-        from hdh_migrate.evidence.signatures.signing import import_public, load_verifier
+        from hdh_migrate.evidence.signatures.signing import import_public, load_trusted_key
 
         made = import_public(path, folder, name, valid_until)
-        told: Imported = {"made": str(made), "key_id": load_verifier(made).key_id}
+        told: Imported = {"made": str(made), "key_id": load_trusted_key(made).key_id}
         task.out.result(told, f"made {made}, {told['key_id']}; name it with --key to sign")
 
     task.run(body)

@@ -44,7 +44,7 @@ def _described(path: Path, passphrase: str | None) -> KeyFile:
     Raises:
         KeyUnavailable: it is not a key file, or cannot be opened.
     """
-    from hdh_migrate.evidence.signatures.signing import load_signer, load_verifier
+    from hdh_migrate.evidence.signatures.signing import load_signer, load_trusted_key
     from hdh_migrate.sealing.keys import PrivateKey, PublicKey
 
     head = head_of(path)
@@ -58,7 +58,7 @@ def _described(path: Path, passphrase: str | None) -> KeyFile:
             "passphrase": "yes" if private.protected else "no",
         }
     if b"PUBLIC KEY" in head:
-        return {"kind": "ed25519 public key", "fingerprint": load_verifier(path).key_id}
+        return {"kind": "ed25519 public key", "fingerprint": load_trusted_key(path).key_id}
     signer = load_signer(path, passphrase.encode() if passphrase else None)
     told: KeyFile = {"kind": "ed25519 private key", "fingerprint": signer.key_id}
     if signer.weakness is not None:

@@ -40,11 +40,11 @@ def sign(
     def body() -> None:
         from hdh_migrate.evidence.signatures.checkpoint import add_witness
         from hdh_migrate.evidence.signatures.countersign import countersign
-        from hdh_migrate.evidence.signatures.signing import load_signer, load_verifier
+        from hdh_migrate.evidence.signatures.signing import load_signer, load_trusted_key
         from hdh_migrate.wiring import Vault
 
         phrase = Vault.open(Path()).reveal(passphrase_from).encode() if passphrase_from else None
-        signer, trusted = load_signer(key, phrase), given(load_verifier, trust)
+        signer, trusted = load_signer(key, phrase), given(load_trusted_key, trust)
         task.out.warn(signer.weakness)
         what = "checkpoint" if bundle.is_file() else "statement"
         count = (add_witness if bundle.is_file() else countersign)(bundle, signer, trusted)

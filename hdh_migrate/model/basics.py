@@ -1,0 +1,124 @@
+"""Sizes, names, steps and states that every layer shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Final
+
+SEGMENT = 65_536
+"""Plaintext bytes per unit of encryption (Crypt4GH)."""
+
+MIB = 1 << 20
+
+FREEZE_TRIAL = ".hdh-migrate-freeze-trial-"
+"""How the name of every blob begins, under its prefix, that a freeze probe tries to create."""
+
+SIZE_MAX = 1 << 60
+"""Bytes that no single object of any store reaches; who says more is wrong."""
+
+TOTAL_MAX = (1 << 63) - 1
+"""Bytes that the objects of one dataset may have together: what the ledger can add up."""
+
+
+def key_bytes(key: str) -> bytes:
+    """Return the exact bytes of a key."""
+    return key.encode("utf-8", "surrogateescape")
+
+
+def key_text(raw: bytes) -> str:
+    """Return the text form of a key's bytes; undecodable bytes become lone surrogates."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+class State(IntEnum):
+    """Where one object stands; the values are stored in the ledger.
+
+    A crash leaves SENDING rows behind: they are intents without receipts, and the next run
+    asks the target what happened before it sends them again.
+    """
+
+    LISTED = 0
+    EXCLUDED = 1
+    REFUSED = 2
+    SENDING = 3
+    SENT = 4
+    VERIFIED = 5
+    FAILED = 6
+
+
+VANISHED = "vanished"
+"""Why an object is left behind that was gone from the source before it could be moved."""
+
+
+class Verdict(StrEnum):
+    """What a comparison between source and target found."""
+
+    MATCH = "match"
+    MISMATCH = "mismatch"
+    MISSING = "missing"
+    DRIFTED = "drifted"
+    UNVERIFIABLE = "unverifiable"
+
+
+class Step(StrEnum):
+    """The steps of the pipeline, in order."""
+
+    INVENTORY = "inventory"
+    TRANSFER = "transfer"
+    VERIFY = "verify"
+
+
+class Role(StrEnum):
+    """What worker processes are for; those of one know no secret of the other's alone."""
+
+    MOVE = "move"
+    """Reads the source and writes the target."""
+    PROVE = "prove"
+    """Reads back what the target holds, and can write nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A byte range of an object: `start` inclusive, `length` bytes."""
+
+    start: int
+    length: int
+
+    @property
+    def end(self) -> int:
+        """The first byte after the span."""
+        return self.start + self.length
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a dataset lives on one side: a container or bucket, and a key prefix."""
+
+    bucket: str
+    prefix: str = ""
+
+
+FENCES: Final = ".hdh-migrate-fence/"
+"""Under this prefix of a bucket lie the fences, each under its migration's name."""
+
+PROBES: Final = ".hdh-migrate-probe/"
+"""Under this prefix every probe writes, each in a folder of its own."""
+
+
+def is_reserved(target_key: str) -> bool:
+    """Say whether a key of a target bucket is one of the tool's own, which is never data."""
+    return target_key.startswith((FENCES, PROBES))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that preflight or inventory holds against going on."""
+
+    where: str
+    what: str
+    hint: str | None = None
+    auth: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" + (f" ({self.hint})" if self.hint else "")

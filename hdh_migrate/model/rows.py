@@ -1,0 +1,217 @@
+"""What the ledger keeps: objects, datasets, receipts, and sums of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from hdh_migrate.model.basics import State
+from hdh_migrate.model.stores import Brief, ObjectInfo
+
+
+class Pinned(NamedTuple):
+    """One object as the ledger holds on to it."""
+
+    number: int
+    told: Brief
+    state: State
+    reason: str | None = None
+    """Why it is left behind."""
+
+
+class Looked(NamedTuple):
+    """One object as it is shown to who looks: where it stands, and the codes of its findings."""
+
+    number: int
+    key: str
+    size: int
+    state: State
+    codes: tuple[str, ...]
+
+
+class Claimed(NamedTuple):
+    """One object as it was listed, in the ledger's own form."""
+
+    number: int
+    key: bytes
+    size: int
+    version: str
+    state: int
+    reason: str | None
+    md5: bytes | None
+    kind: str
+    modified: str | None = None
+    extra: str | None = None
+    """What it has beyond its columns, as JSON; only where it is asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One object as the ledger knows it."""
+
+    id: int
+    dataset: int
+    obj: ObjectInfo
+    parts: int
+    attempt: int
+    sha256: str | None = None
+    sealed_sha256: str | None = None
+    stored_size: int | None = None
+    etag: str | None = None
+    version_id: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes at the source."""
+        return self.obj.size
+
+
+class Ruled(NamedTuple):
+    """One object as the rules of its dataset judge it, with what they, or a step, made of it."""
+
+    entry: Entry
+    state: State
+    reason: str | None
+
+
+class Origin(NamedTuple):
+    """By which adoption an object was taken, whose tag it carries, what it is compared with.
+
+    `statement` is that of the bundle that has its digests; None: the source was read again.
+    """
+
+    batch: str
+    number: int
+    ledger: str
+    statement: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """One verified object: which source version it is, and what the target held of it then."""
+
+    id: int
+    dataset: int
+    key: str = field(repr=False)
+    size: int
+    version: str
+    sha256: str | None
+    stored_size: int | None
+    stored_sha256: str | None
+    etag: str | None
+    version_id: str | None
+    level: str | None = None
+    """How closely it was read when it was verified."""
+    verified_at: str | None = None
+
+    @property
+    def proven(self) -> bool:
+        """Whether all stored bytes were read back once, so that they can be compared again."""
+        return None not in {self.sha256, self.stored_size, self.stored_sha256, self.etag}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetRow:
+    """One dataset as the ledger knows it."""
+
+    id: int
+    name: str
+    batch: str
+    sealed: bool
+    surveyed: bool
+    marker: str | None
+    last_key: str | None
+    pages: int
+    root: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One listed object with what inventory decided about it."""
+
+    obj: ObjectInfo
+    state: State
+    reason: str | None
+    parts: int
+    fold: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenUpload:
+    """A multipart upload that the ledger knows of."""
+
+    entry: int
+    attempt: int
+    upload_id: str
+    header: bytes = field(repr=False)
+    segments: int
+    recorded: bool = True
+    """Whether everything that was sealed under its data key is recorded by its digest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartReceipt:
+    """One part that the target acknowledged."""
+
+    number: int
+    sha256: str
+    sealed_sha256: str
+    stored_size: int
+    etag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Objects and bytes in one state."""
+
+    objects: int = 0
+    size: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(objects=self.objects + other.objects, size=self.size + other.size)
+
+
+class Arrived(NamedTuple):
+    """What the target has acknowledged of large objects that are under way."""
+
+    objects: int
+    parts: int
+    size: int
+    """Bytes at the source."""
+
+
+class Waiting(NamedTuple):
+    """One object that is neither verified nor excluded."""
+
+    id: int
+    key: str
+    size: int
+    state: State
+    attempt: int
+    tagged: bool
+    doubted: bool
+    """It was left out for what a listing alone said of its kind."""
+
+
+class Grouped(NamedTuple):
+    """All open findings of one code in one dataset; `detail` is the oldest one's."""
+
+    oldest: int
+    code: str
+    severity: str
+    dataset: str | None
+    batch: str | None
+    detail: str
+    many: int
+
+
+class Sample(NamedTuple):
+    """How far a step of a batch had come at a moment, since this run had begun it."""
+
+    at: str
+    seconds: float
+    """By the machine's clock that never goes back."""
+    batch: str
+    step: str
+    objects: int
+    size: int

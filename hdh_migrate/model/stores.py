@@ -1,0 +1,221 @@
+"""What sources and targets say of objects, and what is asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from hdh_migrate.model.basics import SEGMENT, Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectInfo:
+    """One object as its store describes it; `version` is an opaque token of unchanged content."""
+
+    key: str = field(repr=False)  # names may identify patients
+    size: int
+    version: str
+    modified: str | None = None  # RFC 3339, UTC
+    md5: str | None = None  # hexadecimal; a claim of the store, never proof
+    headers: Mapping[str, str] = field(default_factory=dict)  # content-type and its family
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    kind: str = "object"  # or why it is no plain readable one: the code `kind-...` without `kind-`
+    tier: str | None = None
+    lease: str | None = None
+
+
+class Brief(NamedTuple):
+    """What is believed of one object only when the source says it twice."""
+
+    key: str
+    size: int
+    version: str
+    kind: str
+    md5: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of a listing; `marker` is where the next page starts, None after the last."""
+
+    objects: tuple[ObjectInfo, ...]
+    marker: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """What keeps a stored version from being deleted; `until` is RFC 3339 in UTC, in seconds."""
+
+    mode: str | None = None  # "governance" or "compliance"
+    until: str | None = None
+    hold: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """What a plan wants of every object of a dataset: so many days in a mode, and a legal hold."""
+
+    mode: str | None = None
+    days: int = 0
+    hold: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """One object as the target reports it."""
+
+    key: str = field(repr=False)
+    size: int
+    etag: str
+    version_id: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
+    lock: Lock = Lock()
+    tag_count: int | None = None  # None: the reply did not say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """What is written beside the bytes: our attempt tag, and what the source said of the object."""
+
+    attempt: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    lock: Lock | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """An open multipart upload; of a `locked` one every part needs a digest of its own."""
+
+    bucket: str
+    key: str = field(repr=False)
+    upload_id: str
+    locked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartInfo:
+    """One part as the target lists it."""
+
+    number: int
+    size: int
+    etag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetLimits:
+    """What a target can hold and bear: data from a provider profile, never a name in code.
+
+    Rates are for one bucket; None means that no number is known, and nothing is held back.
+    """
+
+    max_parts: int
+    min_part: int
+    max_part: int
+    max_put: int
+    max_object: int
+    max_key: int = 1024
+    max_metadata: int = 2048
+    max_tags: int = 10
+    conditional_put: bool = True
+    conditional_complete: bool = True
+    metadata_hyphens: bool = False
+    """The plan's choice: `_` in the names of metadata is written as `-`."""
+    tags: bool = True
+    tags_with_put: bool = True
+    tags_with_upload: bool = True
+    """Whether the host takes tags with the upload; otherwise they are set when it is complete."""
+    max_open_uploads: int | None = None
+    quota_bytes: int | None = None
+    request_seconds: float | None = None
+    writes_per_second: float | None = None
+    reads_per_second: float | None = None
+    connection_bytes_per_second: float | None = None
+    objects_per_bucket: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartPlan:
+    """How one object is cut: `count` parts of `segments` segments each, the last one shorter.
+
+    Part 1 carries the header too. A count of 0 means one single PUT.
+    """
+
+    segments: int
+    count: int
+
+    @classmethod
+    def begun(cls, segments: int, size: int) -> PartPlan:
+        """Return the plan of an upload that was begun with so many segments a part.
+
+        The target's limits may have become other ones meanwhile; an open upload goes on as it is.
+        """
+        return cls(segments=segments, count=-(-size // (segments * SEGMENT)))
+
+    @property
+    def plain(self) -> int:
+        """Plaintext bytes of a full part."""
+        return self.segments * SEGMENT
+
+    def span(self, number: int, size: int) -> Span:
+        """Return the plaintext span of part `number` (from 1) of an object of `size` bytes."""
+        start = (number - 1) * self.plain
+        return Span(start, max(0, min(self.plain, size - start)))
+
+
+class Untagged(StrEnum):
+    """Why a source lists no index tags."""
+
+    DENIED = "denied"  # the credential may not read them
+    UNSUPPORTED = "unsupported"  # the account has no such thing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What came of trying to write where nobody should be able to."""
+
+    proven: bool
+    told: str
+    """What the store said, in words that may be shown."""
+    left: str | None = None
+    """The key of an object of ours that could not be removed again."""
+
+
+class Erasing(StrEnum):
+    """What came of asking a source to delete one version of one object."""
+
+    DELETED = "deleted"
+    MISSING = "missing"
+    DRIFTED = "drifted"  # another version is there now; it was kept
+    KEPT = "kept"  # a lease, a snapshot, a hold: the store refuses
+
+
+class Trace(StrEnum):
+    """In which form an object is still there after a delete."""
+
+    CURRENT = "current"
+    VERSION = "version"
+    SNAPSHOT = "snapshot"
+    SOFT_DELETED = "soft-deleted"
+    UNCOMMITTED = "uncommitted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """What came of one delete, in words that may be shown."""
+
+    outcome: Erasing
+    told: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remnant:
+    """One thing that a source still lists; `days` until it goes by itself, where that is known."""
+
+    key: str = field(repr=False)
+    trace: Trace
+    days: int | None = None
