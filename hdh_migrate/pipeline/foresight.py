@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from hdh_migrate.codes import Code, Severity, exit_of, gravest
-from hdh_migrate.errors import Exit, ListingBroken, Refused
+from hdh_migrate.errors import Exit, LedgerBehind, ListingBroken, Refused
 from hdh_migrate.model import DatasetRow, State, Step
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.excused import left
 from hdh_migrate.pipeline.forecast import Forecast, Rates
 from hdh_migrate.pipeline.inventory import Inventory
+from hdh_migrate.pipeline.known import demand_adopted
 from hdh_migrate.pipeline.leftover import Leftover, leftover
 from hdh_migrate.pipeline.needs import UNFINISHED
 from hdh_migrate.pipeline.pacing import measured
@@ -69,6 +70,8 @@ class Foresight:
         self._batches = [one for one in batches if not selected or one.name in selected]
         self._waivers = fresh.waivers if kept is None else kept.waivers
         self._forecast = Forecast(fresh, pace, rates_of(kept))
+        if kept is not None:
+            kept.pins = kept.ledger.pins()
 
     def look(self) -> tuple[list[BatchForecast], Exit, list[str]]:
         """Return each batch, the exit code that a run would end with, and why that one."""
@@ -107,7 +110,24 @@ class Foresight:
             )
         elif not ahead.refused and (what := self._too_much()) is not None:
             ahead.refused += [f"batch {batch.name}: {what}", QUOTA_HINT]
+        if not ahead.refused and (behind := self._behind(ahead)) is not None:
+            ahead.refused += [str(behind), behind.hint or ""]
         return ahead
+
+    def _behind(self, ahead: Ahead) -> LedgerBehind | None:
+        """Return the refusal to send what was moved already with a ledger that knows more."""
+        try:
+            if self._kept is not None:
+                demand_adopted(self._kept, ahead.batch.name)
+        except LedgerBehind as error:
+            return error
+        unknown = sum(one.unknown for one in ahead.left)
+        if not unknown:
+            return None
+        return LedgerBehind(
+            f"batch {ahead.batch.name}: the target holds objects of this migration that this"
+            f" ledger does not know ({unknown} of those that were asked for)"
+        )
 
     def _sealed(self, batch: str) -> list[DatasetRow]:
         assert self._kept is not None

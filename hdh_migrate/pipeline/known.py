@@ -46,7 +46,7 @@ def demand_known(ctx: Context, dataset: DatasetRow, entries: Iterable[Entry]) ->
     asked = list(entries)
     with ThreadPoolExecutor(ASKERS) as pool:
         unknown = sum(
-            stored is not None and not _knows(ctx, entry, stored)
+            stored is not None and not knows(ctx, entry.id, entry.attempt, stored)
             for entry, stored in zip(asked, pool.map(look, asked), strict=True)
         )
     if unknown:
@@ -91,12 +91,19 @@ def waiting(ctx: Context, dataset: DatasetRow) -> list[Entry]:
     return [entry for entry in first if entry.attempt == 0]
 
 
-def _knows(ctx: Context, entry: Entry, stored: Stored) -> bool:
+def knows(ctx: Context, number: int, attempt: int, stored: Stored) -> bool:
+    """Say whether a ledger that has made so many attempts at an object knows what is there.
+
+    It knows all that is not of this migration: that is somebody else's.
+
+    Raises:
+        Fenced: it is of a later epoch than ours.
+    """
     tag = Tag.of(stored)
     if tag is None:
-        return True  # somebody else's: a conflict, if it comes to that
+        return True  # a conflict, if it comes to that
     if tag.ledger == ctx.run_tag:
-        if tag.entry == entry.id and tag.epoch > ctx.epoch:
+        if tag.entry == number and tag.epoch > ctx.epoch:
             raise later_epoch(tag.epoch, ctx.epoch)
-        return tag.entry != entry.id or tag.attempt <= entry.attempt
+        return tag.entry != number or tag.attempt <= attempt
     return tag.ledger in ctx.adopted or mark_of(tag.ledger) not in ctx.marks

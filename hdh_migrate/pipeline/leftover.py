@@ -11,8 +11,10 @@ from hdh_migrate.model import SEGMENT, Arrived, DatasetRow, Entry, State, Stored
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD
 from hdh_migrate.pipeline.excused import excused
+from hdh_migrate.pipeline.known import ASKED, ASKED_ALL, knows
+from hdh_migrate.pipeline.known import waiting as sent_first
 from hdh_migrate.pipeline.relooking import Decide, found_anew
-from hdh_migrate.pipeline.tags import ATTEMPT
+from hdh_migrate.pipeline.tags import Tag
 from hdh_migrate.ports.ledger import Ledger
 
 ASKED_ONE_BY_ONE = 1_000
@@ -56,6 +58,8 @@ class Leftover:
     """Keys of what is to be sent that are taken at the target."""
     conflicts: int = 0
     """Those that somebody else has taken."""
+    unknown: int = 0
+    """Those that this migration has taken with a ledger that knows more: a run is refused."""
     existing: int = 0
     looked_at: int = 0
     """Objects that the source is asked about again."""
@@ -139,16 +143,17 @@ def _refused(ledger: Ledger, row: DatasetRow, mended: Collection[int]) -> int:
 
 
 def _occupied(ctx: Context, found: Leftover, waiting: dict[int, Waiting] | None) -> None:
+    asked = _Asked(ctx, found)
     if found.sealed and waiting is not None:
         found.existing = found.prove.objects + found.verified.objects
-        for one, stored in _asked(ctx, found.row, waiting):
+        for one, stored in _each(ctx, found.row, waiting):
             if stored is not None:
-                _taken(ctx, found, one.id, one.attempt, stored)
+                asked.take(one.id, one.attempt, stored)
     else:
-        _listed(ctx, found)
+        _listed(ctx, found, asked)
 
 
-def _asked(
+def _each(
     ctx: Context, row: DatasetRow, waiting: dict[int, Waiting]
 ) -> Iterator[tuple[Waiting, Stored | None]]:
     route = ctx.route(row)
@@ -161,7 +166,7 @@ def _asked(
         yield from zip(waiting.values(), pool.map(ask, waiting.values()), strict=True)
 
 
-def _listed(ctx: Context, found: Leftover) -> None:
+def _listed(ctx: Context, found: Leftover, asked: _Asked) -> None:
     route = ctx.route(found.row)
 
     def look() -> tuple[int, list[tuple[int, int, Stored]]]:
@@ -177,10 +182,10 @@ def _listed(ctx: Context, found: Leftover) -> None:
     found.existing, there = ctx.retry(look)
     for number, attempt, stored in there:
         seen: Stored | None = stored
-        if attempt > 0:  # a listing does not show whose it is
+        if attempt > 0 or asked.more:  # a listing does not show whose it is
             seen = ctx.retry(partial(ctx.reader.head, route.target.bucket, stored.key))
         if seen is not None:
-            _taken(ctx, found, number, attempt, seen)
+            asked.take(number, attempt, seen)
 
 
 def _waits(found: Leftover, entry: Entry, state: State) -> bool:
@@ -189,10 +194,37 @@ def _waits(found: Leftover, entry: Entry, state: State) -> bool:
     return entry.id in found.again or entry.id in found.mended
 
 
-def _taken(ctx: Context, found: Leftover, number: int, attempt: int, stored: Stored) -> None:
-    """Count a key that is taken; what we never tried to send is somebody else's."""
-    found.occupied += 1
-    tag = stored.metadata.get(ATTEMPT) or ""
-    ours = attempt > 0 and tag.startswith(f"{ctx.run_tag}.{number}.")
-    if not ours and ctx.pins.get(number) != stored.etag:
-        found.conflicts += 1
+class _Asked:
+    """Judges what is under the keys of what is to be sent, as a run and its workers would."""
+
+    def __init__(self, ctx: Context, found: Leftover) -> None:
+        self._ctx, self._found = ctx, found
+        self._first: set[int] = set()
+        """What a run asks for before it sends anything."""
+        self.more = ASKED
+        """How many others that are there it asks for, too."""
+        if found.row.surveyed:
+            self._first = {entry.id for entry in sent_first(ctx, found.row)}
+            every = bool(self._first) and (ctx.epoch > 0 or not ctx.limits.conditional_put)
+            self.more = ASKED_ALL if every else 0
+
+    def take(self, number: int, attempt: int, stored: Stored) -> None:
+        """Count a key that is taken."""
+        found, tag = self._found, Tag.of(stored)
+        own = tag is not None and tag.ledger == self._ctx.run_tag
+        before = number in self._first or (attempt == 0 and self.more > 0)
+        self.more -= attempt == 0 and self.more > 0
+        found.occupied += 1
+        if not knows(self._ctx, number, attempt, stored) and (own or before):
+            found.unknown += 1
+        elif not self._replaced(number, attempt, stored, tag):
+            found.conflicts += 1
+
+    def _replaced(self, number: int, attempt: int, stored: Stored, tag: Tag | None) -> bool:
+        """Say whether a worker would replace it: it is ours, or was given up for ours."""
+        ctx = self._ctx
+        if tag is not None and (
+            tag.ledger in ctx.adopted or (tag[:2] == (ctx.run_tag, number) and attempt > 0)
+        ):
+            return True
+        return ctx.pins.get(number) == stored.etag

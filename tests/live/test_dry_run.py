@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import pytest
 
-from hdh_migrate.errors import Exit, PlanChanged
+from hdh_migrate.errors import Exit, Fenced, Interrupted, PlanChanged, Refused
 from hdh_migrate.ledger.holding import RunLock
 from hdh_migrate.model import Step
+from hdh_migrate.pipeline.look_again import Choice
 from hdh_migrate.results.looks import Status
 from hdh_migrate.results.moves import DryRun
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.verbs.adopt import adopt
 from hdh_migrate.session.verbs.dry_run import forecast
+from hdh_migrate.session.verbs.fence import take_over
+from hdh_migrate.session.verbs.look_again import look_again, restore
 from tests.live.test_status import Story, occupy, remove, story
 
 pytestmark = pytest.mark.live
@@ -176,3 +181,82 @@ def test_beside_a_run_it_ends_as_another_run_would(story: Story) -> None:
     assert told["exit"] == Exit.LOCKED
     assert would(told) == ["moved", "moved", "moved"]
     assert "another run is under way: pid" in told["why"][0]
+
+
+def test_a_ledger_that_is_not_the_newest_is_refused_as_the_run_would(story: Story) -> None:
+    story.job.plan.write_text(story.job.plan.read_text() + "backup: {folder: copies}\n")
+    assert story.run(Step.INVENTORY) is Exit.OK
+    old = story.job.folder / "old"
+    shutil.copytree(story.ledger.parent, old)
+    assert story.run() is Exit.OK
+    shutil.rmtree(story.ledger.parent)
+    for _ in range(2):  # an old copy, and no ledger at all beside copies of one
+        with pytest.raises(Refused, match="not the newest of this migration"):
+            foreseen(story)
+        assert story.run_only() is Exit.REFUSED
+        shutil.rmtree(story.ledger.parent, ignore_errors=True)
+        shutil.copytree(old, story.ledger.parent)
+
+
+def test_what_an_unknown_ledger_of_this_migration_moved_is_refused_as_the_run_would(
+    story: Story,
+) -> None:
+    assert story.run() is Exit.OK
+    shutil.rmtree(story.ledger.parent)
+    assert story.run(Step.INVENTORY) is Exit.OK
+    with pytest.raises(Fenced):
+        foreseen(story)
+    take_over(story.desk(), "the machine burned")
+
+    told = foreseen(story)
+
+    assert would(told) == ["refused", "not reached", "not reached"]
+    assert "does not know (4 of those that were asked for)" in told["why"][0]
+    assert "adopt PLAN" in told["why"][1]
+    assert told["exit"] == story.run_only() == Exit.REFUSED
+
+
+def test_what_is_half_adopted_is_refused_as_the_run_would(story: Story) -> None:
+    assert story.run() is Exit.OK
+    shutil.rmtree(story.ledger.parent)
+    assert story.run(Step.INVENTORY) is Exit.OK
+    take_over(story.desk(), "the machine burned")
+    desk = story.desk()
+    desk.stop.set()
+    with pytest.raises(Interrupted):
+        adopt(desk, ["first"], [])
+
+    told = foreseen(story)
+
+    assert would(told)[0] == "refused"
+    assert "is not adopted to its end" in told["why"][0]
+    assert told["exit"] == story.run_only() == Exit.REFUSED
+    assert adopt(story.desk(), [], [])["exit"] == Exit.OK
+    assert foreseen(story)["exit"] == story.run_only() == Exit.OK
+
+
+def test_what_an_adopted_ledger_left_is_replaced_and_no_conflict(story: Story) -> None:
+    assert story.run() is Exit.OK
+    shutil.rmtree(story.ledger.parent)
+    assert story.run(Step.INVENTORY) is Exit.OK
+    damaged = story.server.store.buckets["landing"].version("in/tables/b.csv.c4gh", None)
+    damaged.body = damaged.body[:-1] + bytes([damaged.body[-1] ^ 1])
+    assert adopt(story.desk(), [], [])["exit"] == Exit.FINDINGS
+    take_over(story.desk(), "the machine burned")
+
+    told = foreseen(story)
+
+    assert (to_send(told), told["batches"][0]["conflicts"]) == ([1, 0, 0], 0)
+    assert told["exit"] == story.run_only() == Exit.OK
+
+
+def test_what_was_given_up_for_ours_is_replaced_and_no_conflict(story: Story) -> None:
+    assert story.run() is Exit.OK
+    occupy(story, "in/tables/b.csv.c4gh")
+    assert look_again(story.desk(), [], Choice(level=""), show_names=False)["exit"] == 5
+    assert restore(story.desk(), [], None)["exit"] == Exit.OK
+
+    told = foreseen(story)
+
+    assert (to_send(told), told["batches"][0]["conflicts"]) == ([1, 0, 0], 0)
+    assert told["exit"] == story.run_only() == Exit.OK

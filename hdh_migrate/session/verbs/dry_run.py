@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Exit
@@ -22,6 +22,7 @@ from hdh_migrate.session.policy.binding import bind_recipients, bound_recipients
 from hdh_migrate.session.policy.changing import demand_allowed, judged
 from hdh_migrate.session.policy.contents import signers
 from hdh_migrate.session.policy.fencing import held_by_another
+from hdh_migrate.session.policy.newest import demand_newest
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.policy.waivers import unagreed
 from hdh_migrate.session.verbs.preflight import answered, at_the_gate
@@ -42,6 +43,7 @@ def forecast(desk: Desk, selected: Sequence[str]) -> DryRun:
     judge = judge_for(desk.clock, [services], desk.ledger_path)
     demand(at_the_gate(services, loaded.plan, judge))
     with _kept(desk) as kept:
+        _demand_newest(desk, kept)
         if kept is not None:
             _demand_bound(desk, kept, services, judge)
         demand([*answered(desk, services, selected, judge), *unmet(desk)])
@@ -84,6 +86,11 @@ def _kept(desk: Desk) -> Iterator[SqliteLedger | None]:
         yield ledger if ledger.meta("plan_digest") is not None else None
     finally:
         ledger.close()
+
+
+def _demand_newest(desk: Desk, kept: SqliteLedger | None) -> None:
+    with nullcontext(kept) if kept else closing(SqliteLedger.temporary(desk.clock)) as ledger:
+        demand_newest(desk, ledger)
 
 
 def _demand_bound(desk: Desk, kept: SqliteLedger, services: Services, judge: Judge) -> None:
