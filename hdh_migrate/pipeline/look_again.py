@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 from hdh_migrate.clocks import between, seconds_of
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import AuthFailed, Refused, StorageError
-from hdh_migrate.events.cutover import Track
+from hdh_migrate.events.cutover import CutoverSwitching, Track
 from hdh_migrate.events.looks import LookedAgain, LookEnded, LookingAgain, ObjectAccepted
 from hdh_migrate.model import Stored, Verified
 from hdh_migrate.pipeline.context import Context
@@ -168,6 +168,7 @@ class LookAgain:
         self._looks = Looks(ctx.ledger, batch)
         self._open = open_findings(ctx.ledger, batch)
         self._accepted = accepted(ctx.ledger, batch)
+        self._followed = was_followed(ctx.ledger, batch)
         self._found, self._number, self._goes_on = Found(), 1, False
 
     def run(self) -> Found:
@@ -301,7 +302,7 @@ class LookAgain:
         if wrong != DIFFERS and (row.etag is None or compared(stored, held) is None):
             same = wrong == UNPROVEN and row.etag is not None and self._choice.level == "head"
             return None if same else wrong
-        if is_ours(self._ctx, row, stored):
+        if is_ours(self._ctx, row, stored, followed=self._followed):
             return DAMAGED
         taken = self._accepted.get(row.id) == (stored.etag, stored.version_id)
         return ACCEPTED if taken else REPLACED
@@ -363,15 +364,25 @@ def look(ctx: Context, route: Route, row: Verified) -> Stored | None:
     return ctx.retry(lambda: ctx.reader.head(route.target.bucket, key))
 
 
-def is_ours(ctx: Context, row: Verified, stored: Stored) -> bool:
-    """Say whether what is under a key carries a tag of some attempt of ours at this object.
+def is_ours(ctx: Context, row: Verified, stored: Stored, *, followed: bool) -> bool:
+    """Say whether what is under a key is an attempt of ours at this object.
 
-    What an adopted ledger left there is ours, whatever number the object had in it.
+    Its tag says so, also that of an adopted ledger, whatever number the object had in it. Once
+    consumers have `followed` the pointer to the target they may have rewritten it, and many tools
+    copy metadata, our tag with them: then only what has the very ETag that was verified is ours.
     """
     tag = Tag.of(stored)
-    if tag is None:
+    if tag is None or (followed and (stored.size, stored.etag) != (row.stored_size, row.etag)):
         return False
     return tag.ledger in ctx.adopted or (tag.ledger, tag.entry) == (ctx.run_tag, row.id)
+
+
+def was_followed(ledger: Ledger, batch: str) -> bool:
+    """Say whether consumers may ever have followed a batch's pointer to the target."""
+    return any(
+        isinstance(told, CutoverSwitching) and (told.batch, told.track) == (batch, Track.CUTOVER)
+        for _, _, told in ledger.cutovers()
+    )
 
 
 def _verified(ledger: Ledger, batch: str) -> Iterator[Verified]:

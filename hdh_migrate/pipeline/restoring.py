@@ -16,7 +16,13 @@ from hdh_migrate.errors import Conflict, Interrupted, StorageError, Unsupported,
 from hdh_migrate.events.looks import ObjectAccepted, ObjectRestored, ObjectRestoring
 from hdh_migrate.model import MIB, Place, Span, Stamp, Stored, TargetLimits, Upload, Verified
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.look_again import demand_undeleted, is_ours, look, open_findings
+from hdh_migrate.pipeline.look_again import (
+    demand_undeleted,
+    is_ours,
+    look,
+    open_findings,
+    was_followed,
+)
 from hdh_migrate.pipeline.tags import ATTEMPT
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports.stores import TargetWriter
@@ -127,6 +133,7 @@ class Restoring:
     ) -> DecisionOutcome:
         ctx, wanted, found = self._ctx, sorted(set(ids)), DecisionOutcome()
         demand_undeleted(ctx.ledger, self._batch)
+        followed = was_followed(ctx.ledger, self._batch)
         unknown = sorted(set(wanted) - set(self.waiting(accepted=accepted)))
         if unknown:
             raise UsageError(
@@ -139,7 +146,7 @@ class Restoring:
             if (lost := ctx.fenced()) is not None:
                 raise lost
             stored = look(ctx, self._routes[row.dataset], row)
-            if stored is None or is_ours(ctx, row, stored):
+            if stored is None or is_ours(ctx, row, stored, followed=followed):
                 found.others.append(row.id)
                 continue
             act(row, stored, found)

@@ -9,14 +9,17 @@ import pytest
 from hdh_migrate.errors import ApprovalMissing, Exit, Refused
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.events.decommission import CutoverErasing
+from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.jsonform import ABSENT
-from hdh_migrate.model import State
+from hdh_migrate.model import Stamp, State
 from hdh_migrate.pipeline.cutover.gates import MEND
+from hdh_migrate.pipeline.cutover.rollback import roll_back
 from hdh_migrate.pipeline.cutover.standing import CutoverStage
 from hdh_migrate.pipeline.cutover.start import start
+from hdh_migrate.pipeline.tags import ATTEMPT
 from tests.support.cutover import Affair
 from tests.unit.pipeline.test_look_again import looked
-from tests.unit.pipeline.test_restoring import decided
+from tests.unit.pipeline.test_restoring import decided, kept
 
 
 @pytest.fixture
@@ -81,3 +84,40 @@ def test_nothing_is_looked_at_once_deleting_has_begun(affair: Affair) -> None:
         with pytest.raises(Refused, match="is being deleted"):
             verb()
     assert set(affair.world.states().values()) == {State.VERIFIED}
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_what_a_consumer_rewrote_with_our_tag_is_not_taken_for_damage(
+    affair: Affair, *, back: bool
+) -> None:
+    """Tools that edit an object in place keep its metadata, our attempt tag among them."""
+    affair.act(start)
+    if back:
+        affair.act(roll_back)
+    world, body = affair.world, b"a consumer's correction"
+    stored = world.target.head("dst", "t/o1.c4gh")
+    assert stored is not None
+    stamp = Stamp(attempt=stored.metadata[ATTEMPT])
+    world.target.put(
+        "dst", "t/o1.c4gh", memoryview(body), sha256=sha256_hex(body), stamp=stamp,
+        replaces=stored.etag,
+    )  # fmt: skip
+
+    found = looked(world)
+
+    assert (len(found.replaced), found.damaged) == (1, [])
+    assert world.run() is Exit.VERIFICATION_FAILED
+    assert world.target.data("dst", "t/o1.c4gh") == body
+    decided(world, "restore")
+    assert kept(world) == {"o1": body}
+    assert world.run() is Exit.OK
+    assert not looked(world).lost
+
+
+def test_a_bit_that_a_disk_turned_is_damage_after_a_switch_too(affair: Affair) -> None:
+    affair.act(start)
+    affair.world.target.spoil("dst", "t/o1.c4gh", 240)
+
+    assert len(looked(affair.world).damaged) == 1
+    assert affair.world.run() is Exit.OK
+    assert not looked(affair.world).lost
