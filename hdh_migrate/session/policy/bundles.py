@@ -25,8 +25,6 @@ from hdh_migrate.session.policy.terms import terms_told
 from hdh_migrate.wiring import Vault, routes_of
 
 MANIFEST = "manifest.jsonl"
-BEFORE_SWITCH = {"not started", "preparing", "rolled back"}
-"""Stages at which nobody follows a pointer to the target yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,24 +78,6 @@ class Bundles:
             if (story["batch"], story["track"]) == (batch, "cutover")
         )
         return next((one for one in told if one is not None), None)
-
-    def demand_not_switched(self, batches: Sequence[str]) -> None:
-        """Demand that no bundle knows of a cutover that a new ledger could not go on with.
-
-        Raises:
-            Refused: one does.
-        """
-        for one in self.found:
-            for told in one.bundle.predicate["cutovers"]:
-                switched = told["track"] == "cutover" and told["stage"] not in BEFORE_SWITCH
-                if switched and told["batch"] in batches:
-                    raise Refused(
-                        f"batch {told['batch']} was switched already ({told['stage']}, says the"
-                        f" bundle of {one.written}): a ledger made anew would not know the"
-                        " pointer's old value, nor who agreed",
-                        hint="nothing was done; put a copy of the ledger in its place"
-                        " (hdh-migrate docs operations), or adopt the other batches: --batch NAME",
-                    )
 
 
 def trusted_bundles(desk: Desk, folders: Sequence[Path]) -> Bundles:

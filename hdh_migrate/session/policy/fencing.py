@@ -42,10 +42,16 @@ def fenced(
 
     Raises:
         Fenced: somebody else writes there; nothing was written.
+        Refused: it is to be taken over, and consumers follow a batch without this ledger's doing.
         StorageError: it cannot be told, or the target cannot be written to.
     """
     fencing = fencing_of(desk, opened, ledger, user=user)
     buckets = buckets_of(desk.loaded.plan, selected)
+    if over is not None:
+        from hdh_migrate.session.policy.unswitched import demand_pointers_unmoved  # rarely needed
+
+        chosen = selected or [one.name for one in desk.batches(())]
+        demand_pointers_unmoved(desk, opened[-1], ledger, chosen)
     taken = fencing.take(buckets, over)
     if over is not None:
         told = f"taken over: {', '.join(taken)}" if taken else "nobody else held a fence"

@@ -91,12 +91,16 @@ def _all(desk: Desk, bundles: Iterable[Path]) -> Iterator[tuple[Path, JournalSee
             yield folder, told, False
 
 
-def _copies(desk: Desk) -> Iterator[tuple[Path, JournalSeen]]:
+def copies_at(desk: Desk) -> list[Path]:
+    """Return the folders of the newest copies that the plan has made, the oldest first."""
     planned = desk.loaded.plan.backup
     if planned is None:
-        return
-    found = copies(desk.loaded.base / planned.folder, desk.loaded.plan.migration)
-    for folder in found[-LOOKED_AT:]:
+        return []
+    return copies(desk.loaded.base / planned.folder, desk.loaded.plan.migration)[-LOOKED_AT:]
+
+
+def _copies(desk: Desk) -> Iterator[tuple[Path, JournalSeen]]:
+    for folder in copies_at(desk):
         standing = standing_in(folder, desk.clock)
         if standing is not None:
             yield (

@@ -15,6 +15,8 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.bundles import Bundles, trusted_bundles
 from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.newest import copies_seen
+from hdh_migrate.session.policy.unswitched import demand_not_switched, demand_pointers_unmoved
+from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.report import remember_statement
 from hdh_migrate.session.verbs.run import Turn, at_work, operator
 
@@ -27,17 +29,21 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
     """Make the ledger know what it, or a lost one, has moved; nothing is written at the target.
 
     Raises:
-        Refused: a bundle is not to be trusted here, knows of a switch, or tells other terms of a
-            cutover than the plan.
+        Refused: a bundle is not to be trusted here, or tells other terms of a cutover than the
+            plan; or consumers follow a batch to the target.
         EvidenceDamaged: a bundle does not check.
         MigrateError: whatever ended it early, with its exit code; the same command goes on.
     """
     batches = desk.batches(selected)
     chosen = [one.name for one in batches if not selected or one.name in selected]
     bundles = trusted_bundles(desk, folders)
-    bundles.demand_not_switched(chosen)
+    demand_not_switched(desk, bundles, chosen)
     journals = (*(one.seen for one in bundles.found), *copies_seen(desk))
-    with at_work(desk, ("adopt",), selected, write=False, newest=False) as turn:
+    with (
+        copied_after(desk),
+        at_work(desk, ("adopt",), selected, write=False, newest=False) as turn,
+    ):
+        demand_pointers_unmoved(desk, turn.opened[-1], turn.ledger, chosen)
         for name in chosen:
             Consents(desk, turn.ledger, turn.judge, name).inherit(bundles.terms(name))
         told = [_told(name, _adopted(turn, name, bundles, journals)) for name in chosen]

@@ -31,6 +31,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.binding import bound_recipients, fingerprints
 from hdh_migrate.session.policy.changing import Change, amendments, judged
 from hdh_migrate.session.policy.timekeeping import offline
+from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.run import bind, journal_of, operator
 from hdh_migrate.wiring import header_size_of, moments_of, pace_of, routes_of, rules_of
 from hdh_migrate.wiring.sealing import load_recipients
@@ -62,7 +63,7 @@ def amend(desk: Desk, batch: str, reason: str, *, execute: bool, show_names: boo
                 return _Case.of(desk, ledger, batch).told(apply=False, show_names=show_names)
         finally:
             ledger.close()
-    with journal_of(desk, offline(desk.clock, desk.ledger_path)) as ledger:
+    with copied_after(desk), journal_of(desk, offline(desk.clock, desk.ledger_path)) as ledger:
         adopt(ledger)
         case = _Case.of(desk, ledger, batch)
         if not case.changes:

@@ -48,6 +48,28 @@ def folder_of(desk: Desk) -> Path | None:
     return None if planned is None else desk.loaded.base / planned.folder
 
 
+BEFORE_ANYTHING = frozenset(
+    {Exit.USAGE, Exit.REFUSED, Exit.APPROVAL_MISSING, Exit.AUTH, Exit.DAMAGED, Exit.LOCKED}
+)
+"""How a verb ends that has done nothing which a copy is for."""
+
+
+@contextmanager
+def copied_after(desk: Desk) -> Iterator[None]:
+    """Copy the ledger, where the plan says so, when what is done inside has changed it.
+
+    Pointer values, consents and what was decided stand in the ledger alone, and a verb other than
+    `run` may be the last for months. A copy that cannot be made is told and changes nothing.
+    """
+    try:
+        yield
+    except MigrateError as error:
+        if error.exit_code not in BEFORE_ANYTHING:
+            Backups(desk).take()
+        raise
+    Backups(desk).take()
+
+
 class Backups:
     """The copies of one run: a copy that cannot be made is told, and the run goes on."""
 
@@ -81,7 +103,7 @@ class Backups:
             _copied(self._desk, self._folder, planned.keep)
         except MigrateError as error:
             self.failed = True
-            self._desk.progress.note(f"backup: {error}; the run went on without")
+            self._desk.progress.note(f"backup: {error}; what was begun went on without")
         else:
             self.failed = False
 

@@ -42,6 +42,7 @@ from hdh_migrate.session.policy.fencing import buckets_of
 from hdh_migrate.session.policy.openings import take_in
 from hdh_migrate.session.policy.timekeeping import judge_for, judge_over
 from hdh_migrate.session.verbs import hold as holding
+from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.run import (
     Turn,
     bound_ledger,
@@ -69,7 +70,10 @@ def start(desk: Desk, batch: str) -> CutoverFact:
     Raises:
         MigrateError: whatever keeps it from going on; see `pipeline.cutover.start`.
     """
-    with _scene(desk, batch, Track.CUTOVER, write=True, binding=True) as scene:
+    with (
+        copied_after(desk),
+        _scene(desk, batch, Track.CUTOVER, write=True, binding=True) as scene,
+    ):
         go(scene)
         return _told(scene)
 
@@ -88,7 +92,7 @@ def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> RolledBack:
     transport = source_transport(plan, desk.loaded.base)
     dating = judge_over(desk.clock, [transport], desk.ledger_path)
     dating.look()
-    with bound_ledger(desk, dating) as ledger:
+    with copied_after(desk), bound_ledger(desk, dating) as ledger:
         pointer = open_pointer(plan, section, Vault.open(desk.loaded.base))
         restore(_back(desk, ledger, pointer.thing, section.value, batch))
         with told_back():
@@ -118,7 +122,10 @@ def finalize(desk: Desk, batch: str, reason: str | None) -> CutoverFact:
     Raises:
         MigrateError: see `pipeline.cutover.finalize`.
     """
-    with _scene(desk, batch, Track.CUTOVER, write=False, binding=True, fences=True) as scene:
+    with (
+        copied_after(desk),
+        _scene(desk, batch, Track.CUTOVER, write=False, binding=True, fences=True) as scene,
+    ):
         finish(scene, reason)
         assert scene.fencing is not None
         scene.fencing.release(_done_with(desk, scene))

@@ -27,6 +27,7 @@ from hdh_migrate.session.policy.fencing import not_the_writer
 from hdh_migrate.session.policy.terms import verifiers
 from hdh_migrate.session.policy.timekeeping import dated_ahead, judge_for
 from hdh_migrate.session.verbs import hold as holding
+from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.cutover import entry_of
 from hdh_migrate.session.verbs.run import Turn, held_ledger, operator, self_test
 from hdh_migrate.session.views.records import batch_root
@@ -77,7 +78,7 @@ def execute(
             "the names that were typed are not those of the batch's datasets",
             hint=f"there are {len(names)} to type, one at a time; nothing was deleted",
         )
-    with _opened(desk, batch, bundle, reads=True) as undertaking:
+    with copied_after(desk), _opened(desk, batch, bundle, reads=True) as undertaking:
         return story.execute(undertaking, keep_going=keep_going)
 
 
@@ -87,7 +88,7 @@ def observe(desk: Desk, batch: str) -> Decommissioned:
     Raises:
         MigrateError: see `pipeline.decommission.observe`.
     """
-    with _opened(desk, batch, None, reads=False) as undertaking:
+    with copied_after(desk), _opened(desk, batch, None, reads=False) as undertaking:
         return story.observe(undertaking)
 
 

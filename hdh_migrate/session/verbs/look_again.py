@@ -14,6 +14,7 @@ from hdh_migrate.pipeline.runner import Runner, summary
 from hdh_migrate.results import moves
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.fencing import demand_the_writer
+from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.run import Turn, at_work, operator
 
 RUN = "hdh-migrate run PLAN"
@@ -34,7 +35,7 @@ def look_again(
     """
     batches = desk.batches(selected)
     choice = replace(choice, level=choice.level or desk.loaded.plan.verify.level)
-    with at_work(desk, ("look-again",), selected, write=False) as turn:
+    with copied_after(desk), at_work(desk, ("look-again",), selected, write=False) as turn:
         _demand_begun(turn)
         # What another copy of the ledger wrote since would look like damage.
         demand_the_writer(desk, turn.ledger, turn.ctx.reader, selected)
@@ -102,7 +103,10 @@ def _decide(
     became: Literal["restored", "accepted"],
 ) -> moves.DecidedObjects:
     batches = desk.batches(selected)
-    with at_work(desk, (f"look-again-{became}",), selected, write=write) as turn:
+    with (
+        copied_after(desk),
+        at_work(desk, (f"look-again-{became}",), selected, write=write) as turn,
+    ):
         _demand_begun(turn)
         if not write:
             demand_the_writer(desk, turn.ledger, turn.ctx.reader, selected)

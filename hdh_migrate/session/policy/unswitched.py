@@ -1,0 +1,97 @@
+"""Whether consumers follow a batch to the target already, for who would go on without knowing.
+
+A ledger made anew, or an old copy, knows neither a pointer's old value nor who agreed to a switch;
+and what consumers have rewritten at the target would look like damage, and be overwritten. So a
+bundle, a copy of the ledger, and the pointer itself are asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from hdh_migrate.errors import LedgerError, MigrateError, Refused
+from hdh_migrate.events.cutover import Track
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.ledger.copies import LEDGER
+from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, standings
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.bundles import Bundles
+from hdh_migrate.session.policy.newest import copies_at
+from hdh_migrate.wiring import Services, open_pointer
+
+EARLY: Final = {str(stage) for stage in BEFORE_SWITCH}
+
+PUT_BACK: Final = (
+    "nothing was done; put a copy of the ledger in its place (hdh-migrate docs operations), or"
+    " leave the batch out: --batch NAME"
+)
+
+
+def demand_not_switched(desk: Desk, bundles: Bundles, batches: Sequence[str]) -> None:
+    """Demand that neither bundle nor copy of the ledger knows of a switch.
+
+    Raises:
+        Refused: one does.
+    """
+    for batch, stage, where in (*_in_bundles(bundles), *_in_copies(desk)):
+        if batch in batches and stage not in EARLY:
+            raise Refused(
+                f"batch {batch} was switched already ({stage}, says {where}): a ledger made anew"
+                " would not know the pointer's old value, nor who agreed",
+                hint=PUT_BACK,
+            )
+
+
+def _in_bundles(bundles: Bundles) -> Iterator[tuple[str, str, str]]:
+    for one in bundles.found:
+        for told in one.bundle.predicate["cutovers"]:
+            if told["track"] == Track.CUTOVER:
+                yield told["batch"], told["stage"], f"the bundle of {one.written}"
+
+
+def _in_copies(desk: Desk) -> Iterator[tuple[str, str, str]]:
+    for folder in reversed(copies_at(desk)):
+        try:
+            ledger = SqliteLedger.read_only(folder / LEDGER, desk.clock)
+            try:
+                found = standings(ledger.cutovers())
+            finally:
+                ledger.close()
+        except LedgerError:
+            continue  # a copy that cannot be read says nothing, here as elsewhere
+        for (batch, track), story in found.items():
+            if track is Track.CUTOVER:
+                yield batch, str(story.stage), str(folder)
+
+
+def demand_pointers_unmoved(
+    desk: Desk, services: Services, ledger: SqliteLedger, batches: Sequence[str]
+) -> None:
+    """Demand that no batch's pointer has its new value, but where this ledger gave it that.
+
+    Raises:
+        Refused: one has, or it cannot be told.
+    """
+    plan, retry, stories = desk.loaded.plan, desk.retrying(), standings(ledger.cutovers())
+    for batch in batches:
+        section, story = plan.pointer(batch), stories.get((batch, Track.CUTOVER))
+        known = story is not None and (story.stage not in BEFORE_SWITCH or story.intended)
+        if section is None or known:
+            continue
+        try:
+            now = retry(services.take(open_pointer(plan, section, services.vault)).read)
+        except MigrateError as error:
+            raise Refused(
+                f"batch {batch}: its pointer cannot be read, so nobody can tell whether consumers"
+                f" follow it to the target: {error}",
+                hint="nothing was done; mend that, or leave the batch out: --batch NAME",
+            ) from error
+        if now == section.value:
+            raise Refused(
+                f"batch {batch} was switched already: its pointer has the new value, and this"
+                " ledger did not set it; what consumers have written since would be taken for"
+                " damage",
+                hint=f"{PUT_BACK}. Where no copy is left, save what consumers have written and give the"
+                " pointer its old value by hand: then this ledger can go on, and cut over anew",
+            )
