@@ -92,6 +92,6 @@ def demand_pointers_unmoved(
                 f"batch {batch} was switched already: its pointer has the new value, and this"
                 " ledger did not set it; what consumers have written since would be taken for"
                 " damage",
-                hint=f"{PUT_BACK}. Where no copy is left, save what consumers have written and give the"
-                " pointer its old value by hand: then this ledger can go on, and cut over anew",
+                hint=f"{PUT_BACK}. Where no copy is left, save what consumers have written and give"
+                " the pointer its old value by hand: then this ledger can go on, and cut over anew",
             )
