@@ -8,6 +8,7 @@ from typing import Any
 
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.store import Store
+from hdh_migrate.model import Tally
 
 
 class Reckoning(Store):
@@ -27,6 +28,15 @@ class Reckoning(Store):
         """Count the objects to move, and those of them with content headers and with a tier."""
         row = self._rows(self._sql["left_behind"], (dataset,))[0]
         return dict(zip(("modified", "headers", "tier"), row, strict=True))
+
+    def left_out(self, dataset: int) -> dict[str, Tally]:
+        """Return objects and bytes that are left behind by each rule; scans the dataset."""
+        rows = self._rows(
+            "SELECT reason, count(*), sum(size) FROM object WHERE dataset = ? AND state = 1"
+            " GROUP BY reason",
+            (dataset,),
+        )
+        return {reason: Tally(objects=objects, size=size) for reason, objects, size in rows}
 
     def adorned(self, dataset: int) -> Iterator[dict[str, Any]]:
         """Return metadata and tags of every object to move that has some."""

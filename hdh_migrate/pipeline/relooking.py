@@ -66,13 +66,20 @@ def _changed(
         except Missing:
             return None  # transfer or the delta will say so
 
+    def beside(entry: Entry) -> ObjectInfo:
+        """What stands beside the bytes, a HEAD does not tell in full, and rules may ask for it."""
+        try:
+            return ctx.retry(lambda: ctx.source.listed(place, entry.obj.key))
+        except Missing:
+            return entry.obj
+
     for entry, now in zip(entries, pool.map(look, entries), strict=True):
         if now is None or (now.size, now.kind) == (entry.obj.size, entry.obj.kind):
             continue
-        # What stands beside the bytes, a HEAD does not tell in full.
+        told = beside(entry)
         obj = replace(
-            entry.obj, size=now.size, version=now.version, modified=now.modified, md5=now.md5,
-            kind=now.kind, tier=now.tier, lease=now.lease,
+            told, size=now.size, version=now.version, modified=now.modified, md5=now.md5,
+            kind=now.kind,
         )  # fmt: skip
         listed = decide(dataset, obj)
         if listed.state is State.LISTED:

@@ -140,6 +140,10 @@ class ThrottledSource:
         """See `ports.Source.head`."""
         return self._source.head(place, key)
 
+    def listed(self, place: Place, key: str) -> ObjectInfo:
+        """See `ports.Source.listed`."""
+        return self._source.listed(place, key)
+
     def read(
         self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool = False
     ) -> None:

@@ -116,6 +116,12 @@ class Conditions(Section):
         """All that is asked, as JSON."""
         return self.model_dump(mode="json", exclude_none=True, exclude=set(NO_CONDITIONS))
 
+    @property
+    def words(self) -> str:
+        """What is asked, in one line: the glob alone, or the canonical JSON of all of it."""
+        asks = self.asks
+        return str(asks["glob"]) if set(asks) == {"glob"} else canonical_json(asks).decode()
+
 
 class Inclusion(Conditions):
     """Objects that are taken."""
@@ -132,9 +138,7 @@ class Exclusion(Conditions):
     @property
     def said(self) -> str:
         """What evidence calls it."""
-        asks = self.asks
-        alone = asks["glob"] if set(asks) == {"glob"} else None
-        return f"exclude {canonical_json(asks).decode() if alone is None else alone}"
+        return f"exclude {self.words}"
 
 
 A_GLOB: Final = "a glob"

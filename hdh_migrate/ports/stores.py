@@ -84,6 +84,13 @@ class Source(Protocol):
             Missing: it is gone.
         """
 
+    def listed(self, place: Place, key: str) -> ObjectInfo:
+        """Describe one object as a listing does: with tier, metadata and tags, where there are any.
+
+        Raises:
+            Missing: it is not there.
+        """
+
     def read(
         self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool = False
     ) -> None:

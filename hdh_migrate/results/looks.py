@@ -72,6 +72,56 @@ class Amounts(TypedDict):
     excluded: Amount
 
 
+class FoundObject(TypedDict):
+    """One object as the source lists it."""
+
+    size: int
+    version: str
+    modified: str | None
+    type: str
+    tier: str | None
+    tags: dict[str, str]
+
+
+class KeptObject(TypedDict):
+    """One object as the ledger has it."""
+
+    id: int
+    state: str
+    size: int
+    version: str
+
+
+Becomes = Literal["moved", "left behind", "refused", "not moved", "not there", "unknown"]
+
+
+class ExplainedObject(TypedDict):
+    """What decides about one object of a dataset, and what becomes of it.
+
+    `rule` is the place of the rule that decided, `include` (none of it matches), `directory`, or
+    None: no rule speaks of it. `code` and `why`: what else is found or noted.
+    """
+
+    dataset: str
+    source: FoundObject | None
+    rule: str | None
+    asks: str | None
+    reason: str | None
+    becomes: Becomes
+    code: str | None
+    why: str | None
+    target_key: str | None
+    ages_count_from: str | None
+    ages_fixed: bool
+    ledger: KeptObject | None
+
+
+class Explained(TypedDict):
+    """One object, in each dataset that it may belong to."""
+
+    datasets: list[ExplainedObject]
+
+
 class Work(TypedDict):
     """Whether a command holds the ledger now, and how the last run ended.
 

@@ -201,11 +201,20 @@ class Expected(TypedDict):
     requests: Requests
 
 
+class LeftByRule(Amount):
+    """What one rule leaves behind; `rule` is its place, `include` or `directory`."""
+
+    rule: str
+    asks: str
+    reason: str | None
+
+
 class DatasetForecast(Expected):
     """One dataset; `existing` stands under its prefix at the target already."""
 
     dataset: str
     existing: int
+    left_behind: NotRequired[list[LeftByRule]]
 
 
 class Assumed(TypedDict):

@@ -6,6 +6,8 @@ from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
+from hdh_migrate.results import Amount
+
 
 class Made(TypedDict):
     """The files that were made."""
@@ -37,12 +39,46 @@ class Outlook(TypedDict):
     notes: list[str]
 
 
+class TriedRule(TypedDict):
+    """What one rule did: `decided` by it, first of all that match; `matched`, whoever decided.
+
+    `rule` is its place in the dataset, or `include` (none of it matches), or `directory`.
+    """
+
+    rule: str
+    asks: str
+    reason: str | None
+    decided: Amount
+    matched: int
+    unused: bool
+
+
+class TriedDataset(TypedDict):
+    """What the rules make of the objects that were looked at; `whole`: those are all there are.
+
+    `not_moved` are of a type that is not moved, `refused` would keep their batch from beginning.
+    """
+
+    dataset: str
+    looked_at: Amount
+    whole: bool
+    moved: Amount
+    left_behind: Amount
+    refused: Amount
+    not_moved: Amount
+    codes: dict[str, int]
+    rules: list[TriedRule]
+    ages_count_from: str | None
+    ages_fixed: bool
+
+
 class Valid(TypedDict):
-    """A plan in which nothing is wrong."""
+    """A plan in which nothing is wrong; `sample` is what its rules did where they were tried."""
 
     valid: Literal[True]
     plan_digest: str
     target: Outlook
+    sample: NotRequired[list[TriedDataset]]
 
 
 class Invalid(TypedDict):

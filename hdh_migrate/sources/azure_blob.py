@@ -159,6 +159,13 @@ class AzureBlobSource:
             kind=_kind(reply.headers, reply.length),
         )
 
+    def listed(self, place: Place, key: str) -> ObjectInfo:
+        """Describe one blob as a listing does; the first under its own name as a prefix is it."""
+        objects, _ = self._list(Place(bucket=place.bucket, prefix=key), None, 1)
+        if not objects or objects[0].key != key:
+            raise Missing("a source object is gone")
+        return objects[0]
+
     def read(
         self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool = False
     ) -> None:

@@ -194,6 +194,10 @@ class AzureSftpSource:
                 raise Missing("there is no such source file")
             return _described(ListedFile(name, session.lstat(below(root, name))))
 
+    def listed(self, place: Place, key: str) -> ObjectInfo:
+        """Describe one file as it is now, which is all that a listing tells."""
+        return self.head(place, key)
+
     def read(
         self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool = False
     ) -> None:

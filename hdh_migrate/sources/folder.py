@@ -103,6 +103,10 @@ class FolderSource:
             info = os.stat(name, dir_fd=folder, follow_symlinks=False)
         return _described(key_bytes(key), info)
 
+    def listed(self, place: Place, key: str) -> ObjectInfo:
+        """Describe one file as it is now, which is all that a listing tells."""
+        return self.head(place, key)
+
     def read(
         self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool = False
     ) -> None:

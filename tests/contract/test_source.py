@@ -206,6 +206,16 @@ def test_head_tells_what_the_listing_told(rig: SourceRig) -> None:
 
 
 @every
+def test_one_object_is_described_as_the_listing_describes_it(rig: SourceRig) -> None:
+    for key in ("in/a", "in/ab", "in/b"):
+        rig.put(key, BODY)
+    told = {obj.key: obj for obj in listed(rig)}
+    assert {key: rig.source.listed(rig.place, key) for key in told} == told
+    with pytest.raises(Missing):
+        rig.source.listed(rig.place, "in/zz")
+
+
+@every
 def test_what_is_not_there_or_gone_is_missing(rig: SourceRig, name: str) -> None:
     obj = one(rig)
     with pytest.raises(Missing):

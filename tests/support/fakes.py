@@ -153,6 +153,9 @@ class FakeSource:
         with self.script.call("head source"):
             return self._blob(place, key).info
 
+    def listed(self, place: Place, key: str) -> ObjectInfo:
+        return self.head(place, key)
+
     def read(
         self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool = False
     ) -> None:

@@ -125,6 +125,9 @@ class ToySource:
         assert reply.length is not None
         return ObjectInfo(key=key, size=reply.length, version=reply.etag)
 
+    def listed(self, place: Place, key: str) -> ObjectInfo:
+        return self.head(place, key)
+
     def read(
         self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool = False
     ) -> None:

@@ -212,6 +212,13 @@ def _left_lines(batch: BatchForecast) -> list[str]:
             f" else's {batch['conflicts']}"
         ),
     ]
+    for one in batch["datasets"]:
+        for left in one.get("left_behind", ()):
+            reason = "" if left["reason"] is None else f": {left['reason']}"
+            lines.append(
+                f"  {one['dataset']}: {left['rule']} ({left['asks']}) leaves behind"
+                f" {left['objects']} objects, {size_text(left['bytes'])}{reason}"
+            )
     if batch["arrived_bytes"]:
         lines.append(f"  parts that have arrived: {size_text(batch['arrived_bytes'])}")
     if not batch["objects"] and not sent["objects"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 
 from hdh_migrate.clocks import Judge
@@ -15,11 +15,12 @@ from hdh_migrate.pipeline.binding import adopt
 from hdh_migrate.pipeline.fence import refusal
 from hdh_migrate.pipeline.foresight import Foresight
 from hdh_migrate.plan.diff import changes
-from hdh_migrate.results.moves import DryRun
+from hdh_migrate.results.moves import DryRun, LeftByRule
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import lasting
 from hdh_migrate.session.policy.binding import bind_recipients, bound_recipients
 from hdh_migrate.session.policy.changing import demand_allowed, judged
+from hdh_migrate.session.policy.choices import left_by
 from hdh_migrate.session.policy.contents import signers
 from hdh_migrate.session.policy.fencing import held_by_another
 from hdh_migrate.session.policy.newest import demand_newest
@@ -57,6 +58,9 @@ def forecast(desk: Desk, selected: Sequence[str]) -> DryRun:
                 batches, selected, pace_of(loaded.plan),
             )  # fmt: skip
             told, code, why = foresight.look()
+            for batch in told:
+                for one in batch["datasets"]:
+                    one["left_behind"] = _left_behind(desk, one["dataset"], (fresh, kept))
         finally:
             fresh.close()
     short = lasting.too_short(services.source_claims(), desk.clock.now(), told)
@@ -102,6 +106,26 @@ def _demand_bound(desk: Desk, kept: SqliteLedger, services: Services, judge: Jud
     demand(unagreed(kept, loaded.plan, loaded.base, judge.unchecked(), known))
     if bound_recipients(kept) is not None:  # so it is only compared
         bind_recipients(kept, loaded.plan, services.recipients)
+
+
+def _left_behind(desk: Desk, name: str, ledgers: Iterable[SqliteLedger | None]) -> list[LeftByRule]:
+    """Return what each rule leaves behind of a dataset, as far as it is listed."""
+    dataset = desk.loaded.plan.dataset(name)
+    rows = [(ledger, row) for ledger in ledgers if ledger for row in ledger.datasets()]
+    found = next(
+        (left for ledger, row in rows if row.name == name and (left := ledger.left_out(row.id))), {}
+    )
+    return [
+        {
+            "rule": place,
+            "asks": asks,
+            "reason": reason,
+            "objects": tally.objects,
+            "bytes": tally.size,
+        }
+        for word, tally in sorted(found.items())
+        for place, asks, reason in [left_by(dataset, word)]
+    ]
 
 
 def _fresh(desk: Desk, kept: SqliteLedger | None) -> SqliteLedger:

@@ -1,0 +1,44 @@
+"""How rules that were tried are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from hdh_migrate.results import Amount
+from hdh_migrate.results.plans import TriedDataset, TriedRule
+from hdh_migrate.telemetry import size_text
+
+
+def unused(tried: Sequence[TriedDataset]) -> bool:
+    """Say whether some rule that may not be unused matched nothing."""
+    return any(rule["unused"] for one in tried for rule in one["rules"])
+
+
+def lines_of(one: TriedDataset) -> Iterator[str]:
+    """Give what the rules of a dataset did, in lines for people."""
+    extent = "all that there is" if one["whole"] else "there are more"
+    yield f"dataset {one['dataset']}: looked at {_amount(one['looked_at'])}; {extent}"
+    yield f"  taken: {_amount(one['moved'])}; left behind: {_amount(one['left_behind'])}"
+    for what, amount in (("refused", one["refused"]), ("not moved", one["not_moved"])):
+        if amount["objects"]:
+            yield f"  {what}: {_amount(amount)}"
+    if one["codes"]:
+        yield "  found: " + ", ".join(f"{many} x {code}" for code, many in one["codes"].items())
+    yield from (f"  {_rule(rule)}" for rule in one["rules"])
+    if one["ages_count_from"] is not None:
+        since = "since its batch began" if one["ages_fixed"] else "now: no inventory has begun"
+        yield f"  ages count from {one['ages_count_from']} ({since})"
+
+
+def _rule(rule: TriedRule) -> str:
+    name = "none of include" if rule["rule"] == "include" else rule["rule"]
+    if rule["unused"]:
+        return f"{name} ({rule['asks']}): MATCHES NOTHING of what was looked at"
+    does = "takes" if rule["rule"].startswith("include[") else "leaves"
+    more = rule["matched"] - rule["decided"]["objects"]
+    also = f"; {more} more that another rule decides about" if more > 0 else ""
+    return f"{name} ({rule['asks']}): {does} {_amount(rule['decided'])}{also}"
+
+
+def _amount(amount: Amount) -> str:
+    return f"{amount['objects']} objects, {size_text(amount['bytes'])}"

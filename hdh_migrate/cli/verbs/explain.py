@@ -1,0 +1,111 @@
+"""`explain`: which rule decides about one object, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.output import visible
+from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.results.looks import Explained, ExplainedObject
+from hdh_migrate.telemetry import size_text
+
+_KEY_BYTES = 8_192
+
+
+@verb(
+    examples=(
+        "explain plan.yaml pmsi/2024/mco.csv",
+        "explain plan.yaml - --dataset pmsi --json",
+    ),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.AUTH),
+    result=Explained,
+)
+def explain(
+    plan: Plan,
+    key: Annotated[
+        str,
+        typer.Argument(
+            metavar="KEY",
+            help="The key, as at the source; `-` reads it from stdin, where no `ps` shows it.",
+        ),
+    ],
+    *,
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option("--dataset", metavar="NAME", help="Only as this dataset's; repeatable."),
+    ] = None,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Say which rule of the plan decides about one object, and what would become of it.
+
+    The source is asked for it; no ledger is needed. Exit 4: the source does not have it.
+    """
+    task = Task(as_json=as_json, verbose=verbose)
+
+    def body() -> Exit | None:
+        from hdh_migrate.session.verbs.explain import explain as look
+
+        told = look(task.desk(plan, state_dir, dry=True), _asked(key), list(dataset or ()))
+        task.out.result(told, "\n".join(line for one in told["datasets"] for line in _lines(one)))
+        return Exit.FINDINGS if all(not one["source"] for one in told["datasets"]) else None
+
+    task.run(body)
+
+
+def _asked(key: str) -> str:
+    if key != "-":
+        return key
+    import sys
+
+    data = sys.stdin.buffer.read(_KEY_BYTES + 1)
+    found = data.removesuffix(b"\n").removesuffix(b"\r").removesuffix(b"\0")
+    if not found or len(data) > _KEY_BYTES:
+        raise UsageError("stdin has no key, or more than one can be")
+    return found.decode("utf-8", "surrogateescape")
+
+
+def _lines(one: ExplainedObject) -> Iterator[str]:
+    yield f"dataset {one['dataset']}: {_outcome(one)}"
+    if one["rule"] is not None:
+        reason = "" if one["reason"] is None else f": {one['reason']}"
+        yield f"  decided by {one['rule']} ({visible(one['asks'] or '')}){reason}"
+    elif one["source"] is not None and one["becomes"] != "unknown":
+        yield "  no rule of the dataset speaks of it: it is taken"
+    if one["why"] is not None:
+        yield f"  {one['why']}" + (f" [{one['code']}]" if one["code"] else "")
+    found = one["source"]
+    if found is not None:
+        about = [found["type"], size_text(found["size"])]
+        about += [f"changed {found['modified']}"] if found["modified"] else []
+        about += [f"tier {found['tier']}"] if found["tier"] else []
+        about += [f"{len(found['tags'])} tags"] if found["tags"] else []
+        yield f"  at the source: {', '.join(about)}"
+    if one["ages_count_from"] is not None:
+        since = "since its batch began" if one["ages_fixed"] else "now: no inventory has begun"
+        yield f"  ages count from {one['ages_count_from']} ({since})"
+    kept = one["ledger"]
+    if kept is not None:
+        other = found is not None and found["version"] != kept["version"]
+        yield f"  in the ledger: {kept['state']}" + (", of another version" if other else "")
+
+
+def _outcome(one: ExplainedObject) -> str:
+    match one["becomes"]:
+        case "not there":
+            return "the source has no such object"
+        case "moved":
+            return f"it would be moved, to {visible(one['target_key'] or '')}"
+        case "left behind":
+            return "it would be left behind"
+        case "refused":
+            return "no run would begin its batch with it"
+        case "not moved":
+            return "it would not be moved, which is a finding"
+        case _:
+            return "what would become of it cannot be said"

@@ -1,0 +1,42 @@
+"""Rules tried on some objects: which rule took or left how many, and which of them did nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from hdh_migrate.model import Listed, ObjectInfo, State, Tally
+from hdh_migrate.pipeline.ruling import Rules
+
+
+@dataclass(slots=True, kw_only=True)
+class Trial:
+    """One dataset's objects as its rules judge them."""
+
+    rules: Rules
+    prefix: str
+    decided: dict[str, Tally] = field(default_factory=dict)
+    """By the place of the rule that decided; empty: none did."""
+    matched: Counter[str] = field(default_factory=Counter)
+    """Objects that each rule matches, whichever rule decided."""
+    states: dict[State, Tally] = field(default_factory=dict)
+    codes: Counter[str] = field(default_factory=Counter)
+    """Objects by the codes of what a run would find or note."""
+    objects: Tally = field(default_factory=Tally)
+
+    def take(self, objects: Iterable[ObjectInfo], decide: Callable[[ObjectInfo], Listed]) -> None:
+        """Judge some more objects."""
+        for obj in objects:
+            one = Tally(objects=1, size=obj.size)
+            name = obj.key.removeprefix(self.prefix)
+            place = self.rules.decide(name, obj).place
+            listed = decide(obj)
+            self.objects += one
+            self.decided[place] = self.decided.get(place, Tally()) + one
+            self.states[listed.state] = self.states.get(listed.state, Tally()) + one
+            self.matched.update(
+                at for at, rule in self.rules.placed.items() if rule.match(name, obj)
+            )
+            if listed.reason is not None and listed.state is not State.EXCLUDED:
+                self.codes.update(listed.reason.split(","))

@@ -1,0 +1,139 @@
+"""Say of one object which rule decides about it, and what becomes of it.
+
+The source is asked for this one object, so that it can be asked before any run. Where there is a
+ledger, it is told beside what a run made of the object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hdh_migrate.errors import Missing, UsageError
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.model import Listed, ObjectInfo, State, Untagged
+from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS
+from hdh_migrate.plan.datasets import Dataset
+from hdh_migrate.results.looks import Becomes, Explained, ExplainedObject, FoundObject, KeptObject
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.choices import Choices, said
+from hdh_migrate.wiring import Services
+
+
+def explain(desk: Desk, key: str, datasets: list[str]) -> Explained:
+    """Return what becomes of the object of this key, in each dataset that it may belong to.
+
+    Raises:
+        UsageError: no dataset has such a key, or there is no such dataset.
+        AccessDenied, AuthFailed: the source does not let us ask.
+    """
+    plan = desk.loaded.plan
+    if unknown := sorted(set(datasets) - {one.name for one in plan.datasets}):
+        raise UsageError(f"no dataset {', '.join(unknown)} in the plan")
+    asked = [
+        one for one in plan.datasets
+        if (not datasets or one.name in datasets) and key.startswith(one.source.place.prefix)
+    ]  # fmt: skip
+    if not asked:
+        raise UsageError(
+            "no dataset of the plan has a key that begins so",
+            hint="give the key as the source has it, its prefix included",
+        )
+    services = desk.services(write=False, looks=False)
+    choices = Choices.of(desk)
+    return {"datasets": [_explained(desk, services, choices, one, key) for one in asked]}
+
+
+def _explained(
+    desk: Desk, services: Services, choices: Choices, dataset: Dataset, key: str
+) -> ExplainedObject:
+    rules, place = choices.rules[dataset.name], dataset.source.place
+    told: ExplainedObject = {
+        "dataset": dataset.name,
+        "source": None,
+        "rule": None,
+        "asks": None,
+        "reason": None,
+        "becomes": "not there",
+        "code": None,
+        "why": None,
+        "target_key": None,
+        "ages_count_from": rules.moment,
+        "ages_fixed": dataset.name in choices.fixed,
+        "ledger": _kept(desk, dataset.name, key),
+    }
+    try:
+        obj = desk.retrying()(lambda: services.source.listed(place, key))
+    except Missing:
+        return told
+    told["source"] = _found(obj)
+    if "tags" in rules.asks and services.source.untagged(place) is not None:
+        why = services.source.untagged(place)
+        told["becomes"], told["why"] = (
+            "unknown",
+            (
+                "its rules ask for index tags, which the credential may not read"
+                if why is Untagged.DENIED
+                else "its rules ask for index tags, which the source's account has not"
+            ),
+        )
+        return told
+    decided = rules.decide(key.removeprefix(place.prefix), obj)
+    if decided.place:
+        told["rule"] = decided.place
+        told["asks"], told["reason"] = said(dataset, decided.place)
+    listed = choices.decide(dataset.name, obj)
+    told["becomes"], told["code"], told["why"] = _becomes(listed)
+    if listed.state is State.LISTED:
+        told["target_key"] = choices.routes[dataset.name].target_key(key)
+    return told
+
+
+def _becomes(listed: Listed) -> tuple[Becomes, str | None, str | None]:
+    match listed.state:
+        case State.EXCLUDED:
+            return "left behind", None, None
+        case State.REFUSED:
+            code = str(listed.reason)
+            return "refused", code, next(text for one, text in REFUSALS.items() if one == code)
+        case State.FAILED:
+            code = str(listed.reason)
+            return "not moved", code, f"not a plain object: {code.removeprefix('kind-')}"
+        case _:
+            noted = [code for code in (listed.reason or "").split(",") if code]
+            why = "; ".join(text for one, text in LOSSES.items() if one in noted)
+            return "moved", ",".join(noted) or None, f"it has {why}" if why else None
+
+
+def _found(obj: ObjectInfo) -> FoundObject:
+    return {
+        "size": obj.size,
+        "version": obj.version,
+        "modified": obj.modified,
+        "type": obj.kind,
+        "tier": obj.tier,
+        "tags": dict(obj.tags),
+    }
+
+
+def _kept(desk: Desk, dataset: str, key: str) -> KeptObject | None:
+    """Return what a ledger knows of the object; None: there is no ledger, or not of it."""
+    if not desk.ledger_path.exists():
+        return None
+    ledger = SqliteLedger.read_only(desk.ledger_path, desk.clock)
+    try:
+        for row in _rows(ledger, dataset):
+            if (known := ledger.find(row, key)) is not None:
+                entry, state = known
+                return {
+                    "id": entry.id,
+                    "state": state.name.lower(),
+                    "size": entry.obj.size,
+                    "version": entry.obj.version,
+                }
+    finally:
+        ledger.close()
+    return None
+
+
+def _rows(ledger: SqliteLedger, dataset: str) -> Iterator[int]:
+    return (row.id for row in ledger.datasets() if row.name == dataset)
