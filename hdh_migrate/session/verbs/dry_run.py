@@ -59,8 +59,8 @@ def forecast(desk: Desk, selected: Sequence[str]) -> DryRun:
             )  # fmt: skip
             told, code, why = foresight.look()
             for batch in told:
-                for one in batch["datasets"]:
-                    one["left_behind"] = _left_behind(desk, one["dataset"], (fresh, kept))
+                for each in batch["datasets"]:
+                    each["left_behind"] = _left_behind(desk, each["dataset"], (fresh, kept))
         finally:
             fresh.close()
     short = lasting.too_short(services.source_claims(), desk.clock.now(), told)
