@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Protocol
 
 from hdh_migrate.errors import ClocksDiffer, StorageError
@@ -43,6 +44,7 @@ _DATE = re.compile(
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASCII)
 
 
+@lru_cache(maxsize=64)  # of the many replies of one second each has the same
 def http_date(text: str) -> float | None:
     """Return the seconds since 1970 of a Date header, None for what is none; never raises."""
     found = _DATE.fullmatch(text.strip()) if len(text) <= 40 else None

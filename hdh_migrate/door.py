@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from hdh_migrate.errors import HostRefused
@@ -80,6 +80,8 @@ class Door:
     admitted: bool = False
     resolve: Resolve | None = None
     """Replaces the system's resolver."""
+    _right: tuple[str, str] = field(default=("", ""), init=False, repr=False, compare=False)
+    """The endpoint, and the beginning of an address that was found to be one of it."""
 
     @classmethod
     def named(cls, endpoint: str, *, local: bool) -> Door:
@@ -98,6 +100,9 @@ class Door:
         Raises:
             HostRefused: nobody admitted this endpoint, or the address is not of this endpoint.
         """
+        begins = (self.endpoint, origin_of(url))
+        if self.admitted and begins == self._right:
+            return
         wanted, found = urlsplit(self.endpoint), urlsplit(url)
         if not self.admitted:
             raise HostRefused(
@@ -108,7 +113,14 @@ class Door:
         inside = netloc == host or (self.buckets_in_front and netloc.endswith(f".{host}"))
         if found.scheme != wanted.scheme or not inside:
             raise HostRefused(f"{netloc}: not an address of {self.endpoint}; nothing was sent")
+        self._right = begins
 
     def objection(self, address: str) -> str | None:
         """Return what is wrong with an address that is about to be contacted, or None."""
         return self.addresses.objection(address)
+
+
+def origin_of(url: str) -> str:
+    """Return what stands before an address's path, whole: by it alone a host is found."""
+    end = url.find("/", len("https://"))
+    return url if end < 0 else url[:end]

@@ -7,12 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import pycurl
 
 from hdh_migrate.clocks import Sighting, http_date
-from hdh_migrate.door import Door
+from hdh_migrate.door import Door, origin_of
 from hdh_migrate.transport.exchange import Exchange, Reply, Slices
 from hdh_migrate.transport.handshake import Handshake
 from hdh_migrate.transport.spoken import SPOKEN
@@ -101,46 +102,86 @@ class Transport:
         """
         self.door.demand(url)
         exchange = Exchange(accept, sink, limit, self._deadline + stall)
-        parts = urlsplit(url)
-        endpoint = f"{parts.scheme}://{parts.netloc}"
-        handle = self._handle()
-        self._prepare(handle, method, url, headers, exchange, sign=not signed)
-        handle.setopt(pycurl.LOW_SPEED_TIME, stall)
+        if body is not None:
+            pull = (len(body), Slices(body).read)
+        try:
+            return self._perform(exchange, method, url, headers, pull, sign=not signed, stall=stall)
+        finally:
+            exchange.forget()
+
+    def _perform(
+        self,
+        exchange: Exchange,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        pull: tuple[int, Callable[[int], bytes]] | None,
+        *,
+        sign: bool,
+        stall: int,
+    ) -> Reply:
+        endpoint = _endpoint(origin_of(url))
+        line = self._line(sign=sign)
+        handle = line.handle
+        self._prepare(handle, method, url, headers, exchange, sign=sign)
+        if line.stall != stall:
+            handle.setopt(pycurl.LOW_SPEED_TIME, stall)
+            line.stall = stall
         handshake = Handshake() if self._counted.is_new(endpoint) else None
         if handshake is not None:
             handshake.watch(handle)
-        asked = time.monotonic()
-        if body is not None:
-            pull = (len(body), Slices(body).read)
         if pull is not None:
             exchange.clock.allow(pull[0])
             handle.setopt(pycurl.UPLOAD, 1)
             handle.setopt(pycurl.INFILESIZE_LARGE, pull[0])
-            handle.setopt(pycurl.READFUNCTION, exchange.guard(pull[1]))
+            handle.setopt(pycurl.READFUNCTION, exchange.give(pull[1]))
+        asked = time.monotonic()
+        line.ready = False  # until it is known that nothing of this request stays behind
         try:
             handle.perform()
+            line.ready = handshake is None
         except pycurl.error as error:
             if exchange.failure is not None:
                 raise exchange.failure from error
             raise translated(error, url) from error
         finally:
             exchange.release()
-            self._count(handle, endpoint, exchange, asked, handshake)
-            SPOKEN.add(
-                method, url, status=exchange.reply.status, seconds=time.monotonic() - asked,
-                received=int(handle.getinfo(pycurl.SIZE_DOWNLOAD_T)),
-                sent=int(handle.getinfo(pycurl.SIZE_UPLOAD_T)),
-            )  # fmt: skip
+            exchange.read_what_came()
+            self._count(handle, endpoint, exchange, asked, handshake, (method, url))
         if exchange.failure is not None:
             raise exchange.failure
         return exchange.finished()
 
-    def _handle(self) -> pycurl.Curl:
-        handle = getattr(self._local, "handle", None)
-        if handle is None:
-            handle = self._local.handle = pycurl.Curl()
-        handle.reset()
-        return handle
+    def _line(self, *, sign: bool) -> _Line:
+        """Return this thread's handle with everything set that is the same for all requests."""
+        line: _Line | None = getattr(self._local, "line", None)
+        if line is None:
+            line = self._local.line = _Line()
+        sign = sign and self._sign is not None
+        if not line.ready or line.signs is not sign:
+            line.handle.reset()  # its connections stay
+            self._set_up(line.handle, sign=sign)
+            line.ready, line.signs, line.stall = True, sign, 0
+        return line
+
+    def _set_up(self, c: pycurl.Curl, *, sign: bool) -> None:
+        set_option = c.setopt
+        set_option(pycurl.NOSIGNAL, 1)
+        set_option(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+        set_option(pycurl.FOLLOWLOCATION, 0)
+        set_option(pycurl.PROXY, "")
+        secure(c, self._tls, self._ca_file)
+        set_option(pycurl.CONNECTTIMEOUT, CONNECT_SECONDS)
+        set_option(pycurl.LOW_SPEED_LIMIT, STALL_BYTES_PER_SECOND)
+        set_option(pycurl.BUFFERSIZE, DOWNLOAD_BUFFER)
+        set_option(pycurl.UPLOAD_BUFFERSIZE, UPLOAD_BUFFER)
+        set_option(pycurl.HTTP_CONTENT_DECODING, 0)
+        set_option(pycurl.NOPROGRESS, 0)
+        if sign:
+            assert self._sign is not None
+            set_option(pycurl.AWS_SIGV4, f"aws:amz:{self._sign.region}:s3")
+            set_option(pycurl.USERNAME, self._sign.access_key)
+            set_option(pycurl.PASSWORD, self._sign.secret_key)
 
     def _prepare(
         self,
@@ -152,43 +193,30 @@ class Transport:
         *,
         sign: bool,
     ) -> None:
+        """Set what is this request's alone; every one of these is set anew by each."""
         set_option = c.setopt
+        set_option(pycurl.HTTPGET, 1)  # no body goes, and one comes, whatever was before
         set_option(pycurl.URL, url)
         set_option(pycurl.CUSTOMREQUEST, method)
         if method == "HEAD":
             set_option(pycurl.NOBODY, 1)
-        set_option(pycurl.NOSIGNAL, 1)
-        set_option(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
-        set_option(pycurl.FOLLOWLOCATION, 0)
-        set_option(pycurl.PROXY, "")
-        secure(c, self._tls, self._ca_file)
-        self._keep_to_the_door(c, url, exchange)
-        set_option(pycurl.CONNECTTIMEOUT, CONNECT_SECONDS)
-        set_option(pycurl.LOW_SPEED_LIMIT, STALL_BYTES_PER_SECOND)
-        set_option(pycurl.BUFFERSIZE, DOWNLOAD_BUFFER)
-        set_option(pycurl.UPLOAD_BUFFERSIZE, UPLOAD_BUFFER)
-        set_option(pycurl.HTTP_CONTENT_DECODING, 0)
-        lines = [f"{name}: {value}" if value else f"{name};" for name, value in headers.items()]
-        lines += ["Expect:", "Accept-Encoding: identity"]
-        if self._sign is not None and sign:
-            set_option(pycurl.AWS_SIGV4, f"aws:amz:{self._sign.region}:s3")
-            set_option(pycurl.USERNAME, self._sign.access_key)
-            set_option(pycurl.PASSWORD, self._sign.secret_key)
-            if self._sign.token is not None:
-                lines.append(f"x-amz-security-token: {self._sign.token}")
-        set_option(pycurl.HTTPHEADER, [line.encode() for line in lines])
-        set_option(pycurl.HEADERFUNCTION, exchange.header)
+        lines = [
+            (f"{name}: {value}" if value else f"{name};").encode()
+            for name, value in headers.items()
+        ]
+        lines += _ALWAYS
+        if sign and self._sign is not None and self._sign.token is not None:
+            lines.append(f"x-amz-security-token: {self._sign.token}".encode())
+        set_option(pycurl.HTTPHEADER, lines)
+        set_option(pycurl.HEADERFUNCTION, exchange.heads.append)
         set_option(pycurl.WRITEFUNCTION, exchange.write)
-        set_option(pycurl.NOPROGRESS, 0)
         set_option(pycurl.XFERINFOFUNCTION, exchange.progress)
-
-    def _keep_to_the_door(self, c: pycurl.Curl, url: str, exchange: Exchange) -> None:
-        c.setopt(pycurl.OPENSOCKETFUNCTION, exchange.opening(self.door))
+        set_option(pycurl.OPENSOCKETFUNCTION, exchange.opening(self.door))
         if self.door.resolve is not None:
             parts = urlsplit(url)
             port = parts.port or (443 if parts.scheme == "https" else 80)
             known = ",".join(self.door.resolve(parts.hostname or ""))
-            c.setopt(pycurl.RESOLVE, [f"{parts.hostname}:{port}:{known}"])
+            set_option(pycurl.RESOLVE, [f"{parts.hostname}:{port}:{known}"])
 
     def _count(
         self,
@@ -197,15 +225,45 @@ class Transport:
         exchange: Exchange,
         asked: float,
         handshake: Handshake | None,
+        what: tuple[str, str],
     ) -> None:
-        told = http_date(exchange.reply.headers.get("date", ""))
-        answered = exchange.reply.status > 0
+        reply, ask = exchange.reply, handle.getinfo
+        received, sent = int(ask(pycurl.SIZE_DOWNLOAD_T)), int(ask(pycurl.SIZE_UPLOAD_T))
+        told = http_date(reply.headers.get("date", ""))
+        answered = reply.status > 0
         self._counted.add(
             endpoint,
-            received=int(handle.getinfo(pycurl.SIZE_DOWNLOAD_T)),
-            sent=int(handle.getinfo(pycurl.SIZE_UPLOAD_T)),
-            address=handle.getinfo(pycurl.PRIMARY_IP),
+            received=received,
+            sent=sent,
+            address=ask(pycurl.PRIMARY_IP),
             date=None if told is None else Sighting(told=told, asked=asked, heard=exchange.heard),
             answered=answered,
             tls=handshake.told(handle) if handshake is not None and answered else None,
         )
+        if SPOKEN.listens:
+            SPOKEN.add(
+                *what, status=reply.status, seconds=time.monotonic() - asked,
+                received=received, sent=sent,
+            )  # fmt: skip
+
+
+class _Line:
+    """One thread's handle, with the connections that it keeps, and what is set on it."""
+
+    __slots__ = ("handle", "ready", "signs", "stall")
+
+    def __init__(self) -> None:
+        self.handle = pycurl.Curl()
+        self.ready = False
+        """Whether it is set up, and nothing of an earlier request would show in the next."""
+        self.signs = False
+        self.stall = 0
+
+
+_ALWAYS = (b"Expect:", b"Accept-Encoding: identity")
+
+
+@lru_cache(maxsize=256)
+def _endpoint(origin: str) -> str:
+    parts = urlsplit(origin)
+    return f"{parts.scheme}://{parts.netloc}"

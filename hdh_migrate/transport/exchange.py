@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +23,9 @@ DEADLINE_BYTES_PER_SECOND = 4_096
 LONGEST_PAUSE_SECONDS = 86_400
 HEADERS_MAX = 262_144
 """Bytes of all headers of one exchange."""
+
+HEADS_UNJUDGED = 64
+"""Lines of a head that may come before their bytes are added up; libcurl bounds each of them."""
 
 READ_ABORT: int = pycurl.READFUNC_ABORT
 SOCKET_BAD: int = pycurl.SOCKET_BAD
@@ -55,7 +58,11 @@ class Reply:
 
 
 class Exchange:
-    """The callbacks of one request; an error inside one is kept and raised after libcurl ends."""
+    """The callbacks of one request; an error inside one is kept and raised after libcurl ends.
+
+    Head lines are only gathered while they come (`heads.append` is what libcurl calls) and read
+    together, before the first byte of the body or at the end.
+    """
 
     def __init__(
         self,
@@ -65,18 +72,20 @@ class Exchange:
         seconds: float,
     ) -> None:
         self.reply = Reply()
+        self.heads: list[bytes] = []
+        """Lines of the reply's head, and trailers, as they came."""
         self.heard = 0.0
-        """When the last header arrived, by the monotonic clock."""
+        """When the head was read, by the monotonic clock."""
         self.failure: BaseException | None = None
+        self.clock = Deadline(seconds)
         self._accept = accept
         self._sink = sink
+        self._pull: Callable[[int], bytes] | None = None
         self._limit = limit
-        self._accepted = False
+        self._begun = False
         self._kept: list[bytes] = []
         self._size = 0
-        self._headers = 0
-        self._begun = self._complete = False
-        self.clock = Deadline(seconds)
+        self._judged = 0
         self._sockets: list[socket.socket] = []
 
     def opening(self, door: Door) -> Callable[[int, tuple[Any, ...]], socket.socket | int]:
@@ -104,62 +113,41 @@ class Exchange:
         for made in self._sockets:
             made.close()
 
-    def header(self, raw: bytes) -> int:
-        """Take one line of the reply's head."""
-        try:
-            self._header(raw)
-        except BaseException as error:  # noqa: BLE001 - libcurl would print and swallow it
-            self.failure = error
-            return -1
-        return len(raw)
-
-    def _header(self, raw: bytes) -> None:
-        self.clock.demand()
-        self._headers += len(raw)
-        if self._headers > HEADERS_MAX:
-            raise ShortRead(f"the headers of a reply are longer than {HEADERS_MAX} bytes")
-        line = raw.decode("latin-1").rstrip("\r\n")
-        if self._complete:
-            return  # a trailer: nothing of ours asks for one
-        if not self._begun:  # only the first line of a block tells a status, whatever others say
-            found = _STATUS.fullmatch(line)
-            if found is None:
-                raise ShortRead("a reply does not begin with a status")
-            self.reply, self._begun = Reply(status=int(found[1])), True
-        elif not line:
-            self._begun, self._complete = False, self.reply.status >= 200
-            if self._complete:
-                self.clock.allow(self._expected())
-        elif ":" in line:
-            name, value = line.split(":", 1)
-            self.heard = time.monotonic()
-            self.reply.headers[name.strip().lower()] = value.strip()
-
-    def _expected(self) -> int:
-        """Return the bytes of body that the time is for: what is announced may be anything."""
-        announced = self.reply.length
-        if self._sink is not None and self.reply.status < 300:
-            return self._limit if announced is None else announced  # `accept` judges the length
-        return min(announced or self._limit, self._limit)
+    def forget(self) -> None:
+        """Let go of everything: libcurl's handle knows this exchange until the next one."""
+        self.reply, self._kept = Reply(), []
+        self._accept = self._sink = self._pull = None
 
     def progress(self, *_: float) -> int:
-        """Look at the clock: what comes in between bodies and heads shows nowhere else."""
+        """Look at the clock and at the head's size, whatever comes or does not come."""
+        if time.monotonic() <= self.clock.until and len(self.heads) - self._judged < HEADS_UNJUDGED:
+            return 0
         try:
             self.clock.demand()
+            self._demand_short()
         except BaseException as error:  # noqa: BLE001 - a signal is heard here as well
             self.failure = self.failure or error
             return 1
         return 0
 
+    def _demand_short(self) -> None:
+        self._judged = len(self.heads)
+        if sum(map(len, self.heads)) > HEADERS_MAX:
+            raise ShortRead(f"the headers of a reply are longer than {HEADERS_MAX} bytes")
+
     def write(self, data: bytes) -> int:
         """Take the next bytes of the reply's body."""
         try:
-            self.clock.demand()
-            self._begin()
+            clock = self.clock
+            now = time.monotonic()
+            if now > clock.until:
+                clock.demand()
+            if not self._begun:
+                self._begin()
             self._size += len(data)
             if self._sink is not None and self.reply.status < 300:
-                with self.clock.stopped():
-                    self._sink(data)
+                self._sink(data)
+                clock.until += time.monotonic() - now  # what we do with the bytes does not count
             else:
                 self._keep(data)
         except BaseException as error:  # noqa: BLE001 - libcurl would print and swallow it
@@ -173,31 +161,89 @@ class Exchange:
         elif self.reply.status < 300:
             raise ShortRead(f"a reply is longer than {self._limit} bytes")
 
-    def guard(self, pull: Callable[[int], bytes]) -> Callable[[int], bytes | int]:
-        """Return what gives the next bytes of the request's body."""
+    def give(self, pull: Callable[[int], bytes]) -> Callable[[int], bytes | int]:
+        """Return what gives the next bytes of the request's body, which `pull` makes."""
+        self._pull = pull
+        return self._read
 
-        def read(size: int) -> bytes | int:
-            try:
-                self.clock.demand()
-                with self.clock.stopped():
-                    return pull(size)
-            except BaseException as error:  # noqa: BLE001 - libcurl would print and swallow it
-                self.failure = error
-                return READ_ABORT
-
-        return read
+    def _read(self, size: int) -> bytes | int:
+        try:
+            self.clock.demand()
+            assert self._pull is not None
+            with self.clock.stopped():
+                return self._pull(size)
+        except BaseException as error:  # noqa: BLE001 - libcurl would print and swallow it
+            self.failure = error
+            return READ_ABORT
 
     def finished(self) -> Reply:
         """Return the whole reply."""
-        self._begin()
+        if not self._begun:
+            self._begin()
         self.reply.body = b"".join(self._kept)
         return self.reply
 
+    def read_head(self) -> None:
+        """Read what came of the reply's head, if it was not read yet; it may be cut.
+
+        Raises:
+            ShortRead: it does not begin with a status, or is too long.
+        """
+        if not self.reply.status and self.heads:
+            self._demand_short()
+            self.reply, last = read_reply(self.heads)
+            self.heard = time.monotonic()
+            if last:
+                self.clock.allow(self._expected())
+
+    def read_what_came(self) -> None:
+        """Read the head of a request that may have failed: what is wrong with it is a failure."""
+        try:
+            self.read_head()
+        except ShortRead as error:
+            self.failure = self.failure or error
+
+    def _expected(self) -> int:
+        """Return the bytes of body that the time is for: what is announced may be anything."""
+        announced = self.reply.length
+        if self._sink is not None and self.reply.status < 300:
+            return self._limit if announced is None else announced  # `accept` judges the length
+        return min(announced or self._limit, self._limit)
+
     def _begin(self) -> None:
-        if not self._accepted:
-            self._accepted = True
-            if self._accept is not None and 200 <= self.reply.status < 300:
-                self._accept(self.reply)
+        self._begun = True
+        self.read_head()
+        if self._accept is not None and 200 <= self.reply.status < 300:
+            self._accept(self.reply)
+
+
+def read_reply(lines: Sequence[bytes]) -> tuple[Reply, bool]:
+    """Return the last reply that head lines tell of, and whether its head was whole.
+
+    Only the first line of a block tells a status, whatever others say; what follows the block of a
+    final status is a trailer, and nothing of ours asks for one.
+
+    Raises:
+        ShortRead: a block does not begin with a status.
+    """
+    reply = Reply()
+    begun = False
+    for raw in lines:
+        line = raw.decode("latin-1").rstrip("\r\n")
+        if not begun:
+            found = _STATUS.fullmatch(line)
+            if found is None:
+                raise ShortRead("a reply does not begin with a status")
+            reply, begun = Reply(status=int(found[1])), True
+        elif not line:
+            begun = False
+            if reply.status >= 200:
+                return reply, True
+        else:
+            name, colon, value = line.partition(":")
+            if colon:
+                reply.headers[name.strip().lower()] = value.strip()
+    return reply, False
 
 
 class Deadline:
@@ -207,11 +253,12 @@ class Deadline:
     """
 
     def __init__(self, seconds: float) -> None:
-        self._until = time.monotonic() + seconds
+        self.until = time.monotonic() + seconds
+        """When the time is over, by the monotonic clock."""
 
     def allow(self, size: int) -> None:
         """Add the time that so many bytes may take."""
-        self._until += size / DEADLINE_BYTES_PER_SECOND
+        self.until += size / DEADLINE_BYTES_PER_SECOND
 
     def demand(self) -> None:
         """Raise when the time is over.
@@ -219,7 +266,7 @@ class Deadline:
         Raises:
             ConnectionLost: it is.
         """
-        if time.monotonic() > self._until:
+        if time.monotonic() > self.until:
             raise ConnectionLost("a request took longer than its size allows")
 
     @contextmanager
@@ -229,7 +276,7 @@ class Deadline:
         try:
             yield
         finally:
-            self._until += time.monotonic() - began
+            self.until += time.monotonic() - began
 
 
 class Slices:

@@ -49,11 +49,16 @@ class Spoken:
         self._sums: dict[tuple[str, str, str], list[float]] = {}
         self._ends = False
 
+    @property
+    def listens(self) -> bool:
+        """Whether anybody asked to be told."""
+        return LOG.isEnabledFor(logging.INFO)
+
     def add(
         self, method: str, url: str, *, status: int, seconds: float, received: int, sent: int
     ) -> None:
         """Tell of one request, or add it to what is told later; costs nothing when nobody asked."""
-        if not LOG.isEnabledFor(logging.INFO):
+        if not self.listens:
             return
         host, kind = urlsplit(url).netloc.rpartition("@")[2], kind_of(method, url)
         answer = str(status) if status else "no answer"
