@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 import apsw
 
@@ -88,15 +88,29 @@ class Store:
         SQLite may have rolled back by itself what our tallies still count, and an fsync that
         failed must not be tried again: whoever wants to go on opens the ledger anew.
         """
+        self._demand_whole()
+        try:
+            if write:
+                self._begin()
+            yield
+        except BaseException as error:  # noqa: BLE001 - raised again
+            self._fail(error)
+
+    def _demand_whole(self) -> None:
         if self._failure is not None:
             raise self._failure
+
+    def _begin(self) -> None:
+        if not self._con.in_transaction:
+            self._con.execute("BEGIN IMMEDIATE")
+
+    def _fail(self, error: BaseException) -> NoReturn:
+        """Raise an error of a statement in our words, and take nothing more."""
         try:
             with guarded():
-                if write and not self._con.in_transaction:
-                    self._con.execute("BEGIN IMMEDIATE")
-                yield
-        except BaseException as error:
-            self._give_up(error)
+                raise error  # noqa: TRY301 - what is to be translated
+        except BaseException as known:
+            self._give_up(known)
             raise
 
     @contextmanager
@@ -119,15 +133,24 @@ class Store:
             if self._con.in_transaction:
                 self._con.execute("ROLLBACK")
 
+    # These two are asked several times for each object: `_using`, written out.
+
     def _do(self, query: str, values: Sequence[Any] = ()) -> int:
-        with self._using(write=True):
+        self._demand_whole()
+        try:
+            self._begin()
             self._con.execute(query, values)
             self.pending += 1
             return self._con.changes()
+        except BaseException as error:  # noqa: BLE001 - raised again
+            self._fail(error)
 
     def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
-        with self._using(write=False):
+        self._demand_whole()
+        try:
             return list(self._con.execute(query, values))
+        except BaseException as error:  # noqa: BLE001 - raised again
+            self._fail(error)
 
     @all_or_nothing
     def commit(self) -> None:

@@ -36,6 +36,8 @@ def beside(
 
 def _metadata(one: OrderItem, seen: Stored) -> Found | None:
     """Compare metadata; names are compared without case, which HTTP does not keep."""
+    if not one.metadata:
+        return None
     there = {name.lower(): value for name, value in seen.metadata.items() if name != ATTEMPT}
     sent = {name.lower(): value for name, value in one.metadata.items()}
     lost = [name for name, value in sent.items() if there.get(name) != value]
@@ -52,9 +54,9 @@ def _tags(
     box: Toolbox, reader: TargetReader, route: Route, one: OrderItem, seen: Stored
 ) -> Found | None:
     """Compare tags, name by name and value by value: a count in a reply tells of neither."""
-    sent = dict(one.tags)
-    if not sent:
+    if not one.tags:
         return None
+    sent = dict(one.tags)
 
     def ask() -> Mapping[str, str]:
         return reader.tags(route.target.bucket, seen)

@@ -125,6 +125,8 @@ def portable_metadata(obj: ObjectInfo, limits: TargetLimits) -> dict[str, str] |
 
     Names that would become one at the target are not sent: which value stays would be chance.
     """
+    if not obj.metadata:
+        return {}
     size, names = 0, _written_names(obj, limits)
     if _collides(names):
         return None

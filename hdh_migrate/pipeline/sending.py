@@ -217,7 +217,7 @@ class Sending:
 
     def _stamp(self, route: Route, one: OrderItem) -> Stamp:
         tag = self._box.tag(one.id, one.attempt)
-        lock = route.lock(self._box.clock.now())
+        lock = None if route.keeping is None else route.lock(self._box.clock.now())
         metadata = dict(one.metadata)
         if lock is not None and lock.until is not None:
             metadata[RETAIN] = lock.until  # what verify compares the host's own word with

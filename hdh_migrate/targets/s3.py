@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -145,7 +144,7 @@ class S3Reader:
             raise from_reply(reply, "a target object")
         if got != want:
             raise ShortRead("the target sent less than was stored")
-        return replace(stored, **s3_beside.told(reply))
+        return Stored(key=stored.key, size=stored.size, etag=stored.etag, **s3_beside.told(reply))
 
     def _send(
         self,
@@ -407,8 +406,7 @@ def _kept(reply: Reply, key: str, size: int) -> Stored:
         raise from_reply(reply, "a target object")
     if not reply.etag:
         raise Transient("the target acknowledged an object without an ETag")
-    version_id = s3_beside.told(reply)["version_id"]
-    return Stored(key=key, size=size, etag=reply.etag, version_id=version_id)
+    return Stored(key=key, size=size, etag=reply.etag, version_id=s3_beside.version_of(reply))
 
 
 def _listed(entry: Mapping[str, Any]) -> Stored:

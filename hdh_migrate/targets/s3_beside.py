@@ -34,6 +34,10 @@ CONTENT_TYPE = "application/octet-stream"
 
 _LOCK = "x-amz-object-lock-"
 _META = "x-amz-meta-"
+_ATTEMPT = f"{_META}{ATTEMPT}"
+UNLOCKED = Lock()
+"""What keeps most objects: nothing."""
+
 _NO_TAGS = frozenset(("NoSuchTagSet", "NoSuchTagSetError"))
 
 
@@ -50,7 +54,8 @@ def stamped(stamp: Stamp, limits: TargetLimits) -> dict[str, str]:
 
 def _labelled(stamp: Stamp) -> dict[str, str]:
     headers = {f"{_META}{name.lower()}": value for name, value in stamp.metadata.items()}
-    return headers | {"Content-Type": CONTENT_TYPE, f"{_META}{ATTEMPT}": stamp.attempt}
+    headers["Content-Type"], headers[_ATTEMPT] = CONTENT_TYPE, stamp.attempt
+    return headers
 
 
 def begun(stamp: Stamp, limits: TargetLimits) -> dict[str, str]:
@@ -81,11 +86,9 @@ def lock_headers(lock: Lock) -> dict[str, str]:
 
 def told(reply: Reply) -> dict[str, Any]:
     """Return the fields of `Stored` that a reply's headers tell of what is beside the bytes."""
-    version, count = reply.headers.get("x-amz-version-id"), reply.headers.get("x-amz-tagging-count")
-    if version and not token(version):
-        raise ShortRead("the target calls a version by what is no name")
+    count = reply.headers.get("x-amz-tagging-count")
     return {
-        "version_id": None if version in {None, "", "null"} else version,
+        "version_id": version_of(reply),
         "metadata": {
             name.removeprefix(_META): value
             for name, value in reply.headers.items()
@@ -96,7 +99,21 @@ def told(reply: Reply) -> dict[str, Any]:
     }
 
 
+def version_of(reply: Reply) -> str | None:
+    """Return the version that a reply is about, None where none are kept.
+
+    Raises:
+        ShortRead: it is called by what is no name.
+    """
+    version = reply.headers.get("x-amz-version-id")
+    if version and not token(version):
+        raise ShortRead("the target calls a version by what is no name")
+    return None if version in {None, "", "null"} else version
+
+
 def _lock(reply: Reply) -> Lock:
+    if not any(name.startswith(_LOCK) for name in reply.headers):
+        return UNLOCKED
     mode, until = (reply.headers.get(f"{_LOCK}{name}") for name in ("mode", "retain-until-date"))
     return Lock(
         mode=_mode(mode) if mode else None,
