@@ -5,6 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.setup-done
 T      ?= tests
 K      ?=
+BENCH  ?=
 JOBS   ?= 2
 FLOOR  ?= 80
 
@@ -70,9 +71,8 @@ site: setup ## the documentation as a site in build/site; every link in it is tr
 pictures: setup ## take the README's pictures from a demo, with the tests' browser
 	$(BIN)/python -m tests.support.pictures docs/pictures
 
-bench: setup ## CPU per GiB, per small object and per listed blob beside rclone; SFTP beside OpenSSH
-	$(BIN)/python -m bench.run
-	$(BIN)/python -m bench.sftp
+bench: setup ## beside rclone on the same work: wall, CPU, memory; writes docs/performance.md  [BENCH="--only large --rounds 5"]
+	$(BIN)/python -m bench.run --page docs/performance.md $(BENCH)
 
 clean: ## remove what make made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

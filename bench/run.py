@@ -1,8 +1,10 @@
-"""CPU per GiB, per small object and per listed blob, beside rclone on the same work in one run.
+"""Ours beside rclone on the same work, in turns: `make bench`, or `python -m bench.run --help`.
 
-`make bench` or `python -m bench.run [--big MiB] [--small N] [--listed N]`. Source: Azurite.
-Target: `rclone serve s3`. CPU is user + system time of the tool's whole process tree, the
-servers' excluded. Start-up is measured on one tiny object and subtracted from both tools.
+Source: Azurite on this machine, filled here. Target: `rclone serve s3` on this machine, or any S3
+endpoint. Each round does every work with both tools, one right after the other; medians over the
+rounds are told, whole and beyond what the same command costs on five tiny objects. After each timed
+run every byte that it wrote is read and compared. Writes docs/performance.md, its picture, and the
+figures that both are made from.
 """
 
 from __future__ import annotations
@@ -10,253 +12,143 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
-import secrets
-import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from hdh_migrate.demo.servers import Azurite, S3Server, azurite
-from hdh_migrate.sealing.keys import new_pair
-from tests.support.servers import rclone_program, rclone_s3
+from bench import page
+from bench.corpora import MIB, SMALL, Corpus
+from bench.figures import TINY, Figures, Run
+from bench.measure import load, measured
+from bench.tools import LISTINGS, Target, Tools
+from hdh_migrate.demo.servers import azurite
+from tests.support.servers import rclone_s3
 
-MIB = 1 << 20
-SMALL = 16_384
+BUCKET = "bench"
+WORKS = ("listing", "small", "large", "claimed")
 
 
 def main() -> None:
-    """Measure and print a table and one JSON line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--big", type=int, default=1024, help="MiB of the large object")
-    parser.add_argument("--small", type=int, default=2000, help="objects of 16 KiB")
-    parser.add_argument("--listed", type=int, default=20_000, help="blobs to list")
-    wanted = parser.parse_args()
+    """Measure, print the table, write the page."""
+    wanted = _wanted()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hdh-bench-")))
         source = stack.enter_context(azurite(folder / "azurite", log=folder / "azurite.log"))
-        (folder / "s3").mkdir()
-        target = stack.enter_context(rclone_s3(folder / "s3", folder / "s3.log"))
-        bench = Bench(folder, source, target)
-        bench.fill("tiny", 1, 1)
-        bench.fill("small", wanted.small, SMALL)
-        bench.fill("listed", wanted.listed, 1)
-        bench.fill_big("big", wanted.big * MIB)
-        results = [*bench.ours(wanted), *bench.rclone(wanted)]
-    show(results)
+        target = stack.enter_context(_target(wanted, folder))
+        tools = Tools(folder, source, target)
+        corpora = _corpora(wanted)
+        for corpus in corpora:
+            _tell(f"filling {corpus.name}: {corpus.count} x {corpus.size} bytes")
+            corpus.fill(source.connection_string)
+        before, began = load(), time.monotonic()
+        runs = [run for number in range(wanted.rounds) for run in _round(tools, corpora, number)]
+        figures = Figures.of(
+            runs, corpora, rounds=wanted.rounds, target=wanted.endpoint, load=(before, load()),
+            seconds=time.monotonic() - began,
+        )  # fmt: skip
+    sys.stdout.write(page.table(figures))
+    if wanted.page:
+        page.write(figures, wanted.page)
+        _tell(f"written: {wanted.page}")
+    if wanted.json:
+        wanted.json.write_text(json.dumps([asdict(run) for run in runs], indent=1) + "\n")
 
 
-class Bench:
-    """Both tools on the same containers."""
-
-    def __init__(self, folder: Path, source: Azurite, target: S3Server) -> None:
-        self.folder, self.source, self.target = folder, source, target
-        keys = folder / "keys"
-        keys.mkdir()
-        for name in ("steward", "escrow"):
-            new_pair(keys, name, passphrase=None)
-        self.environ = os.environ | {
-            "BENCH_KEY": source.key,
-            "BENCH_ID": target.access_key,
-            "BENCH_SECRET": target.secret_key,
-        }
-
-    def fill(self, container: str, count: int, size: int) -> None:
-        """Make a container of equal objects and the bucket that they go to."""
-        from concurrent.futures import ThreadPoolExecutor
-
-        from azure.storage.blob import ContainerClient
-
-        (self.folder / "s3" / container).mkdir(exist_ok=True)
-        body = secrets.token_bytes(size)
-        with ContainerClient.from_connection_string(
-            self.source.connection_string, container
-        ) as client:
-            client.create_container()
-
-            def put(number: int) -> None:
-                client.upload_blob(
-                    f"part-{number % 97:02d}/objet-{number:06d}.dcm", body,
-                    metadata={"serie": str(number)},
-                )  # fmt: skip
-
-            with ThreadPoolExecutor(8) as pool:
-                list(pool.map(put, range(count)))
-
-    def fill_big(self, container: str, size: int) -> None:
-        """Make a container with one object uploaded as blocks."""
-        from azure.storage.blob import BlobBlock, ContainerClient
-
-        (self.folder / "s3" / container).mkdir(exist_ok=True)
-        block = secrets.token_bytes(32 * MIB)
-        with ContainerClient.from_connection_string(
-            self.source.connection_string, container
-        ) as client:
-            client.create_container()
-            blob = client.get_blob_client("big.bin")
-            blocks = [f"{number:06d}" for number in range(max(1, size // len(block)))]
-            for name in blocks:
-                blob.stage_block(name, block)
-            blob.commit_block_list([BlobBlock(name) for name in blocks])
-
-    # --- ours --------------------------------------------------------------------------------
-
-    def ours(self, wanted: argparse.Namespace) -> list[dict[str, Any]]:
-        """Measure inventory, transfer and verify as separate processes."""
-        base: dict[str, float] = {}
-        found = []
-        for container, unit, count in works(wanted):
-            plan = self._plan(container)
-            for verb in ("inventory", "transfer", "verify"):
-                if container == "listed" and verb != "inventory":
-                    continue
-                cpu, wall = measured(
-                    [sys.executable, "-m", "hdh_migrate", verb, str(plan), "--no-progress"],
-                    self.environ,
-                )
-                if container == "tiny":
-                    base[verb] = cpu
-                    continue
-                found.append(row("hdh-migrate", verb, unit, count, cpu, base[verb], wall))
-        return found
-
-    def _plan(self, container: str) -> Path:
-        path = self.folder / f"{container}.yaml"
-        path.write_text(f"""\
-version: 1
-migration: {container}
-source:
-  kind: azure-blob
-  account_url: {self.source.url}
-  credential: {{kind: shared-key, value: "env:BENCH_KEY"}}
-target:
-  provider: generic
-  endpoint: {self.target.endpoint}
-  credential: {{kind: access-key, id: "env:BENCH_ID", secret: "env:BENCH_SECRET"}}
-seal:
-  format: crypt4gh
-  recipients: [keys/steward.pub, keys/escrow.pub]
-  identity: "file:keys/steward.sec"
-datasets:
-  - name: all
-    source: {{container: {container}}}
-    target: {{bucket: {container}, prefix: ours/}}
-""")
-        return path
-
-    # --- rclone --------------------------------------------------------------------------------
-
-    def rclone(self, wanted: argparse.Namespace) -> list[dict[str, Any]]:
-        """Measure list, copy through crypt, and check --download."""
-        config = self._rclone_config()
-        base: dict[str, float] = {}
-        found = []
-        for container, unit, count in works(wanted):
-            origin, sealed = f"az:{container}", f"crypt-{container}:"
-            verbs = {
-                "inventory": ["lsjson", "-R", "-M", "--hash", origin],
-                "transfer": ["copy", "--transfers", "16", origin, sealed],
-                "verify": ["check", "--download", "--checkers", "16", origin, sealed],
-            }
-            for verb, arguments in verbs.items():
-                if container == "listed" and verb != "inventory":
-                    continue
-                cpu, wall = measured(
-                    [str(rclone_program()), "--config", str(config), *arguments], self.environ
-                )
-                if container == "tiny":
-                    base[verb] = cpu
-                    continue
-                found.append(row("rclone", verb, unit, count, cpu, base[verb], wall))
-        return found
-
-    def _rclone_config(self) -> Path:
-        path = self.folder / "rclone.conf"
-        phrase = subprocess.run(
-            [str(rclone_program()), "obscure", secrets.token_urlsafe(16)],
-            check=True, capture_output=True, text=True,
-        ).stdout.strip()  # fmt: skip
-        text = f"""\
-[az]
-type = azureblob
-account = {self.source.account}
-key = {self.source.key}
-endpoint = {self.source.url}
-[s3]
-type = s3
-provider = Rclone
-access_key_id = {self.target.access_key}
-secret_access_key = {self.target.secret_key}
-endpoint = {self.target.endpoint}
-"""
-        for container in ("tiny", "small", "listed", "big"):
-            text += f"""\
-[crypt-{container}]
-type = crypt
-remote = s3:{container}/theirs
-password = {phrase}
-filename_encryption = off
-directory_name_encryption = false
-"""
-        path.write_text(text)
-        return path
+def _wanted() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", default=",".join(WORKS), help="of these works, with commas")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each is done")
+    parser.add_argument("--listed", type=int, default=10_000, help="blobs of the listing")
+    parser.add_argument("--small", type=int, default=2_000, help="objects of 16 KiB")
+    parser.add_argument("--large", type=int, default=512, help="MiB of the large object")
+    parser.add_argument("--claimed", type=int, default=8, help="objects of 64 MiB with an MD5")
+    parser.add_argument(
+        "--endpoint", help="an S3 endpoint instead of a server of this machine; its keys are in"
+        " BENCH_ID and BENCH_SECRET, and nothing may be in the bucket under ours- and theirs-",
+    )  # fmt: skip
+    parser.add_argument("--bucket", default=BUCKET, help="that is there, at --endpoint")
+    parser.add_argument("--region", help="of --endpoint, where it needs one")
+    parser.add_argument("--attestation", type=Path, help="of the host, if it is another machine")
+    parser.add_argument("--page", type=Path, help="the page to write", default=None)
+    parser.add_argument("--json", type=Path, help="where to put every single run")
+    wanted = parser.parse_args()
+    unknown = set(wanted.only.split(",")) - set(WORKS)
+    if unknown or wanted.rounds < 1:
+        parser.error(f"--only takes some of {','.join(WORKS)}, --rounds a number from 1 on")
+    return wanted
 
 
-def works(wanted: argparse.Namespace) -> list[tuple[str, str, float]]:
-    """Return (container, unit, how many units); the tiny one gives the start-up cost."""
-    return [
-        ("tiny", "", 1),
-        ("listed", "listed blob", wanted.listed),
-        ("small", "16 KiB object", wanted.small),
-        ("big", "GiB", wanted.big / 1024),
-    ]
+@contextmanager
+def _target(wanted: argparse.Namespace, folder: Path) -> Iterator[Target]:
+    if wanted.endpoint:
+        yield Target(
+            endpoint=wanted.endpoint, bucket=wanted.bucket, region=wanted.region,
+            access_key=os.environ["BENCH_ID"], secret_key=os.environ["BENCH_SECRET"],
+            attestation=wanted.attestation,
+        )  # fmt: skip
+        return
+    (folder / "s3" / BUCKET).mkdir(parents=True)
+    with rclone_s3(folder / "s3", folder / "s3.log") as server:
+        yield Target(
+            endpoint=server.endpoint, bucket=BUCKET,
+            access_key=server.access_key, secret_key=server.secret_key,
+        )  # fmt: skip
 
 
-def measured(command: list[str], environ: dict[str, str]) -> tuple[float, float]:
-    """Run a command; return CPU seconds of its process tree and wall seconds."""
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    done = subprocess.run(command, env=environ, capture_output=True, check=False)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        sys.exit(f"{command[:4]}: exit {done.returncode}\n{done.stderr.decode()[-2000:]}")
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return cpu, time.monotonic() - began
-
-
-def row(
-    tool: str, verb: str, unit: str, count: float, cpu: float, base: float, wall: float
-) -> dict[str, Any]:
-    """Return one measurement."""
-    return {
-        "tool": tool,
-        "verb": verb,
-        "unit": unit,
-        "cpu": round(cpu, 3),
-        "start_up": round(base, 3),
-        "per_unit_ms": (cpu - base) / count * 1000,
-        "wall": round(wall, 2),
+def _corpora(wanted: argparse.Namespace) -> list[Corpus]:
+    all_of_them = {
+        "listing": Corpus(name="listing", count=wanted.listed, size=1),
+        "small": Corpus(name="small", count=wanted.small, size=SMALL),
+        "large": Corpus(name="large", count=1, size=wanted.large * MIB),
+        "claimed": Corpus(name="claimed", count=wanted.claimed, size=64 * MIB, claims=True),
     }
+    chosen = [corpus for name, corpus in all_of_them.items() if name in wanted.only.split(",")]
+    return [Corpus(name=TINY, count=5, size=1_000), *chosen]
 
 
-def show(results: list[dict[str, Any]]) -> None:
-    """Print a table, ratios, and one line of JSON."""
-    # Only the listing of many small blobs says what a listed blob costs.
-    results = [r for r in results if r["verb"] != "inventory" or r["unit"] == "listed blob"]
-    theirs = {(r["verb"], r["unit"]): r for r in results if r["tool"] == "rclone"}
-    print(f"{'work':34} {'ours':>12} {'rclone':>12} {'ratio':>7} {'wall':>7} {'wall':>7}")
-    for ours in (r for r in results if r["tool"] != "rclone"):
-        other = theirs[ours["verb"], ours["unit"]]
-        ratio = ours["per_unit_ms"] / max(other["per_unit_ms"], 1e-9)
-        ours["ratio"] = round(ratio, 2)
-        label = f"{ours['verb']}: CPU ms per {ours['unit']}"
-        print(
-            f"{label:34} {ours['per_unit_ms']:12.3f} {other['per_unit_ms']:12.3f} {ratio:7.2f}"
-            f" {ours['wall']:7.1f} {other['wall']:7.1f}"
-        )
-    print(json.dumps(results))
+def _round(tools: Tools, corpora: Sequence[Corpus], number: int) -> Iterator[Run]:
+    """Do every work once with each tool, in an order that changes from round to round."""
+    for corpus in corpora:
+        _tell(f"round {number + 1}: {corpus.name}")
+        turns = [_ours(tools, corpus, number), _theirs(tools, corpus)]
+        for turn in turns[:: 1 if number % 2 == 0 else -1]:
+            yield from turn
+
+
+def _ours(tools: Tools, corpus: Corpus, number: int) -> Iterator[Run]:
+    plan = tools.plan(corpus, number)
+    verbs = ["inventory"] if corpus.name == "listing" else ["inventory", "transfer", "verify"]
+    for verb in (["validate"] if corpus.name == TINY else []) + verbs:
+        cost, _ = measured(tools.ours(verb, plan), tools.environ)
+        yield Run(tool="hdh-migrate", corpus=corpus.name, verb=verb, cost=cost)
+    if "transfer" in verbs:
+        tools.demand_ours(corpus, number)
+
+
+def _theirs(tools: Tools, corpus: Corpus) -> Iterator[Run]:
+    tried = [
+        measured(tools.theirs("inventory", corpus, *how), tools.environ)[0] for how in LISTINGS
+    ]
+    best = min(tried, key=lambda cost: cost.wall)
+    how = LISTINGS[tried.index(best)]
+    yield Run(tool="rclone", corpus=corpus.name, verb="inventory", cost=best)
+    if corpus.name == "listing":
+        return
+    for verb in ("transfer", "verify"):
+        cost, _ = measured(tools.theirs(verb, corpus, *how), tools.environ)
+        yield Run(tool="rclone", corpus=corpus.name, verb=verb, cost=cost)
+    tools.demand_theirs(corpus)
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":
