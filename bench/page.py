@@ -53,7 +53,8 @@ def _page(figures: Figures) -> str:
 Made by `make bench`, which anybody can run; no figure here was typed. Each work was done by both
 tools in turns, {figures.rounds} times; medians. Ours through rclone's: below 1 is quicker, or takes
 less. *Beyond* is without what the same command costs on five tiny objects. CPU is that
-of the tool's whole process tree, the servers' excluded; the servers run on the same processors, so wall times tell of them, too.
+of the tool's whole process tree, the servers' excluded; the servers run on the same processors,
+so wall times tell of them, too.
 
 ![Ratios of wall time and CPU beyond the fixed cost]({PICTURE})
 
