@@ -128,8 +128,12 @@ class Desk:
         """Open the plan's adapters; see `Services.open`: nothing is contacted yet.
 
         The first time, a rehearsal is said to be one, before anything else is.
+
+        Raises:
+            Refused: a waiver lies there that counts by the plan and not by the journal.
         """
         loaded = self.loaded
+        self.demand_agreed()
         if is_rehearsal(loaded.plan, loaded.base) and not self.marked.is_set():
             self.marked.set()
             self.progress.note("rehearsal: source and target are both on this machine")
@@ -145,6 +149,17 @@ class Desk:
             recipients=recipients,
             sources=self.sources,
         )
+
+    def demand_agreed(self) -> None:
+        """Demand that no waiver opens the gate which the journal does not let count.
+
+        Raises:
+            Refused: one would; nothing was contacted.
+        """
+        if self.loaded.plan.waivers is not None:
+            from hdh_migrate.session.policy.agreed import demand_agreed  # brings signatures
+
+            demand_agreed(self.loaded, self.ledger_path, self.clock)
 
     def context(
         self, services: Services, ledger: SqliteLedger, judge: Judge, fencing: Fencing | None = None

@@ -124,6 +124,7 @@ def admitted(desk: Desk) -> S3Endpoint:
         KeyUnavailable: a reference cannot be read.
     """
     plan, base = desk.loaded.plan, desk.loaded.base
+    desk.demand_agreed()
     endpoint = open_target(plan, plan.target.credential, Vault.open(base), network=desk.network)
     gate.admit_target(endpoint, plan, base, judge_of(desk, endpoint))
     return endpoint
