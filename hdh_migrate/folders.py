@@ -95,6 +95,43 @@ def demand_unshared(path: Path, owners: Collection[int] = ()) -> None:
         raise Refused(f"{path}: {what}{why}, who could exchange what is relied on", hint=hint)
 
 
+def open_to_others(handle: int) -> bool:
+    """Say whether somebody else may read an open file that is to be a secret of ours.
+
+    What only its owner may touch is ours. One more way is as closed: what a container gets as a
+    secret (docs/decisions/0053-secrets-of-containers.md). It is root's, for reading alone, by its
+    owner and by a group of ours that nobody else is in, on a file system that is mounted read-only.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    seen = os.fstat(handle)
+    mode = stat.S_IMODE(seen.st_mode)
+    if not mode & _OTHERS:
+        return False
+    closed = (
+        seen.st_uid == 0
+        and not mode & ~(stat.S_IRUSR | stat.S_IRGRP)
+        and bool(os.fstatvfs(handle).f_flag & os.ST_RDONLY)
+        and seen.st_gid in {os.getegid(), *os.getgroups()}
+        and _ours_alone(seen.st_gid)
+    )
+    return not closed
+
+
+def _ours_alone(gid: int) -> bool:
+    """Say whether no user that this machine names, but root and us, is in a group."""
+    trusted = {0, os.geteuid()}
+    try:
+        named = grp.getgrgid(gid).gr_mem
+    except KeyError:
+        named = []
+    users = pwd.getpwall()
+    names = {one.pw_name for one in users if one.pw_uid in trusted}
+    mains = {one.pw_uid for one in users if one.pw_gid == gid}
+    return set(named) <= names and mains <= trusted
+
+
 _LINKS_MAX = 40
 _UNMAPPED = 65534
 """Whose the folders above are in a container that does not know their owner."""

@@ -15,7 +15,7 @@ class NotRegularError(OSError):
 def read_bounded(path: Path, limit: int, check: Callable[[int], object] | None = None) -> bytes:
     """Return a file's bytes, or its first `limit` + 1 when it is larger than `limit`.
 
-    `check` gets the mode of what was opened, before anything is read, and may raise.
+    `check` gets the descriptor of what was opened, before anything is read, and may raise.
 
     Raises:
         NotRegularError: it is no regular file.
@@ -31,7 +31,7 @@ def read_bounded(path: Path, limit: int, check: Callable[[int], object] | None =
         if not stat.S_ISREG(mode):
             raise NotRegularError("not a regular file")
         if check is not None:
-            check(mode)
+            check(handle)
         with os.fdopen(handle, "rb", closefd=False) as file:
             return file.read(limit + 1)
     finally:

@@ -11,13 +11,13 @@ from secrets import token_bytes
 from typing import Final, NoReturn
 
 from hdh_migrate.errors import KeyUnavailable
+from hdh_migrate.folders import open_to_others
 from hdh_migrate.plan.files import NotRegularError, read_bounded
 
 MAX_SECRET_BYTES: Final = 64 << 10
 
 _REDACTED = "***"
 _PROCESS_KEY = token_bytes(32)
-_OPEN_TO_OTHERS = 0o077
 _FORM_HINT = "write env:NAME or file:PATH in the plan"
 
 
@@ -95,8 +95,8 @@ def _checked(value: str, where: str) -> Secret:
 
 
 def _file_text(path: Path, shown: str) -> str:
-    def check(mode: int) -> None:
-        if mode & _OPEN_TO_OTHERS:
+    def check(handle: int) -> None:
+        if open_to_others(handle):
             raise KeyUnavailable(
                 f"the secret file {shown} is open to other users",
                 hint=f"chmod 600 {shlex.quote(str(path))}",

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from hdh_migrate.errors import KeyUnavailable, UsageError
-from hdh_migrate.folders import whole
+from hdh_migrate.folders import open_to_others, whole
 
 KEY_FILE_MAX: Final = 64 << 10
 """Bytes; a key file has some two hundred."""
@@ -68,7 +68,7 @@ class PublicKey:
         Raises:
             KeyUnavailable: there is no such file, or it is no Crypt4GH public key.
         """
-        content, _ = _read(path)
+        content, _, _ = _read(path)
         label, raw = _unarmoured(path, content)
         if label != _PUBLIC:
             raise KeyUnavailable(
@@ -136,7 +136,7 @@ class PrivateKey:
             KeyUnavailable: there is no such file, it is no Crypt4GH private key, its passphrase
                 is missing or wrong, or it has no passphrase and others may read it.
         """
-        content, mode = _read(path)
+        content, mode, is_open = _read(path)
         label, blob = _unarmoured(path, content)
         if label == _PUBLIC:
             raise KeyUnavailable(
@@ -145,7 +145,8 @@ class PrivateKey:
             )
         locked = _LockedKey.parse(path, blob)
         if locked.cipher == b"none":
-            _demand_own(path, mode)
+            if is_open:
+                raise _open_key(path, mode)
             return cls(locked.body, protected=False)
         return cls(locked.unlock(path, passphrase), protected=True)
 
@@ -310,8 +311,11 @@ def _unarmoured(path: Path, content: bytes) -> tuple[str, bytes]:
 # --- files ---------------------------------------------------------------------------------
 
 
-def _read(path: Path) -> tuple[bytes, int]:
-    """Return content and mode of a small regular file; both are of the same open file."""
+def _read(path: Path) -> tuple[bytes, int, bool]:
+    """Return content and mode of a small regular file, and whether others may read it.
+
+    All of the same open file.
+    """
     try:
         # Non-blocking, so that a pipe in a key's place is refused instead of waited for.
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -319,7 +323,7 @@ def _read(path: Path) -> tuple[bytes, int]:
             mode = os.fstat(fd).st_mode
             if not stat.S_ISREG(mode):
                 raise _unreadable(path, "it is not a regular file")
-            content = b""
+            is_open, content = open_to_others(fd), b""
             while len(content) <= KEY_FILE_MAX and (more := os.read(fd, KEY_FILE_MAX + 1)):
                 content += more
         finally:
@@ -330,16 +334,15 @@ def _read(path: Path) -> tuple[bytes, int]:
         raise _unreadable(path, "the path holds a null byte") from None
     if len(content) > KEY_FILE_MAX:
         raise _not_a_key(path)
-    return content, mode
+    return content, mode, is_open
 
 
-def _demand_own(path: Path, mode: int) -> None:
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise KeyUnavailable(
-            f"{path}: this private key has no passphrase and its file is open to others "
-            f"(mode {stat.S_IMODE(mode):04o})",
-            hint=f"run: chmod 600 {shlex.quote(str(path))}",
-        )
+def _open_key(path: Path, mode: int) -> KeyUnavailable:
+    return KeyUnavailable(
+        f"{path}: this private key has no passphrase and its file is open to others "
+        f"(mode {stat.S_IMODE(mode):04o})",
+        hint=f"run: chmod 600 {shlex.quote(str(path))}",
+    )
 
 
 def _create(path: Path, content: bytes, *, mode: int) -> None:

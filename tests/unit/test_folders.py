@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import pwd
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from hdh_migrate.folders import whole, writing
+from hdh_migrate.folders import _ours_alone, whole, writing
 
 
 def names(folder: Path) -> list[str]:
@@ -106,3 +109,69 @@ def test_an_error_while_it_is_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         broken()
     assert names(tmp_path) == []
+
+
+# --- secrets as a container gets them -------------------------------------------------------------
+
+MOUNTED = """\
+set -e
+mount -t tmpfs none "$1"
+printf secret > "$1/key"
+chown "$2" "$1/key"
+chmod "$3" "$1/key"
+mount -o remount,"$4" "$1"
+exec "$5" -c "$6" "$1/key"
+"""
+READS = """\
+import os, sys
+from hdh_migrate.folders import open_to_others
+os.chdir(os.path.dirname(sys.argv[1]))
+os.setgroups([4_000_001])
+os.setresgid(4_000_002, 4_000_002, 4_000_002)
+os.setresuid(4_000_003, 4_000_003, 4_000_003)
+handle = os.open("key", os.O_RDONLY)
+print(open_to_others(handle), os.read(handle, 9).decode())
+"""
+
+
+def call(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+def mounts() -> bool:
+    tried = ["unshare", "-m", "sh", "-c", "mount -t tmpfs none /mnt"]
+    try:
+        return os.geteuid() == 0 and not call(tried).returncode
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not mounts(), reason="only who may mount makes what a container gets")
+@pytest.mark.parametrize(
+    ("owner", "bits", "how", "told"),
+    [
+        ("0:4000001", "0440", "ro", "False"),
+        ("0:4000001", "0440", "rw", "True"),
+        ("0:4000001", "0460", "ro", "True"),
+        ("0:4000001", "0444", "ro", "True"),
+        ("0:4000009", "0444", "ro", "True"),
+        ("4000008:4000001", "0440", "ro", "True"),
+        ("4000003:4000001", "0440", "ro", "True"),
+        ("4000003:4000001", "0400", "rw", "False"),
+    ],
+)
+def test_a_secret_that_a_container_mounts_is_closed_and_nothing_like_it_is(
+    tmp_path: Path, owner: str, bits: str, how: str, told: str
+) -> None:
+    tmp_path.chmod(0o755)
+    command = ["unshare", "-m", "sh", "-c", MOUNTED, "sh", str(tmp_path), owner, bits, how]
+    done = call([*command, sys.executable, READS])
+    assert (done.stdout.split(), done.stderr) == ([told, "secret"], "")
+
+
+def test_a_group_with_somebody_else_in_it_is_not_ours_alone() -> None:
+    us = os.geteuid()
+    others = [one for one in pwd.getpwall() if one.pw_uid not in {0, us}]
+    assert others, "every system names some users"
+    assert not _ours_alone(others[0].pw_gid)
+    assert _ours_alone(4_000_001)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
 import stat
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +32,7 @@ from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable
 from hdh_migrate.evidence.signatures.agent import agent_key, public_of
 from hdh_migrate.evidence.signatures.lock import lock_of, locked
 from hdh_migrate.evidence.verifier.signatures import is_weak, last_day
-from hdh_migrate.folders import whole
+from hdh_migrate.folders import open_to_others, whole
 from hdh_migrate.plan.files import read_bounded
 
 STATEMENT_TYPE = "application/vnd.in-toto+json"
@@ -158,7 +159,7 @@ def load_signer(path: Path, passphrase: bytes | None) -> Signer:
         KeyUnavailable: missing, unreadable, too open, not an Ed25519 key in PEM, the passphrase is
             missing or wrong, or the agent does not hold it.
     """
-    pem, mode = _read(path)
+    pem, mode, is_open = _read(path)
     if b"PRIVATE KEY" not in pem:
         try:
             verifier = _verifier(path, pem)
@@ -166,7 +167,7 @@ def load_signer(path: Path, passphrase: bytes | None) -> Signer:
         except KeyUnavailable as error:
             raise KeyUnavailable(f"{path}: {_bare(error, path)}", hint=error.hint) from None
     is_protected = b"BEGIN ENCRYPTED PRIVATE KEY" in pem
-    if not is_protected and mode & 0o077:
+    if not is_protected and is_open:
         raise KeyUnavailable(
             f"{path}: private key without a passphrase is open to others (mode {mode:04o})",
             hint="chmod 600 the file, and replace the key if others may have read it",
@@ -215,7 +216,7 @@ def import_public(ssh: Path, folder: Path, name: str, until: str | None = None) 
     """
     if not _NAME.fullmatch(name) or (until is not None and not _DAY.fullmatch(until)):
         raise KeyUnavailable("a name has letters, digits, dots and dashes; a day is YYYY-MM-DD")
-    content, _ = _read(ssh)
+    content, _, _ = _read(ssh)
     key = public_of(content)
     if key is None:
         raise KeyUnavailable(f"{ssh}: no OpenSSH public key", hint="give the .pub file")
@@ -235,7 +236,7 @@ def load_trusted_key(path: Path) -> TrustedKey:
     Raises:
         KeyUnavailable: missing, unreadable, or not an Ed25519 public key in PEM.
     """
-    pem, _ = _read(path)
+    pem, _, _ = _read(path)
     return _verifier(path, pem)
 
 
@@ -245,7 +246,7 @@ def public_half(path: Path, passphrase: Callable[[], bytes | None]) -> TrustedKe
     Raises:
         KeyUnavailable: as `load_signer` and `load_trusted_key`.
     """
-    pem, _ = _read(path)
+    pem, _, _ = _read(path)
     if b"PRIVATE KEY" not in pem:
         return _verifier(path, pem)
     # To open a locked key takes a second and 64 MiB; whose it is does not change with its bytes.
@@ -409,14 +410,21 @@ def _bare(error: KeyUnavailable, path: Path) -> str:
     return str(error).removeprefix(f"{path}: ")
 
 
-def _read(path: Path) -> tuple[bytes, int]:
-    """Return a key file's bytes and permission bits, both of the one file that was opened."""
-    modes: list[int] = []
+def _read(path: Path) -> tuple[bytes, int, bool]:
+    """Return a key file's bytes, permission bits, and whether others may read it.
+
+    All of the one file that was opened.
+    """
+    seen: list[tuple[int, bool]] = []
+
+    def look(handle: int) -> None:
+        seen.append((stat.S_IMODE(os.fstat(handle).st_mode), open_to_others(handle)))
+
     try:
-        data = read_bounded(path, _MAX_KEY_FILE, modes.append)
+        data = read_bounded(path, _MAX_KEY_FILE, look)
     except OSError as error:
         why = error.strerror or error  # a pipe's, which would be waited for
         raise KeyUnavailable(f"{path}: key file cannot be read: {why}") from None
     if len(data) > _MAX_KEY_FILE:
         raise KeyUnavailable(f"{path}: too large for a key file")
-    return data, stat.S_IMODE(modes[0])
+    return data, *seen[0]
