@@ -675,6 +675,28 @@ class Code(StrEnum):
         fr="un seul rédacteur à la cible : surveillé, non garanti par l'hébergeur",
         en="one writer at the target: watched, not enforced by the host",
     )
+    TAKEN_OVER = _note(
+        "taken-over", "transfer",
+        "this ledger took the fence over from another one; approvals given before are void",
+        Remedy(
+            "nothing of a later epoch is overwritten by who wrote before",
+            'see who and why with "hdh-migrate audit journal PLAN"; have approvals signed anew',
+        ),
+        fr="écriture à la cible reprise à un autre registre",
+        en="writing at the target taken over from another ledger",
+    )
+    ATTESTATION_OTHER = _note(
+        "attestation-other", "transfer",
+        "the customer's attestation, or the plan's own profile, is another file than in an earlier"
+        " run: renewed, or exchanged",
+        Remedy(
+            "each verb was judged by the file of its own time",
+            'compare the digests with the files that you know; "hdh-migrate audit journal PLAN"'
+            " tells which verbs worked with which",
+        ),
+        fr="attestation ou profil remplacé depuis une exécution antérieure",
+        en="attestation or profile replaced since an earlier run",
+    )
     METADATA_LOSS = _note(
         "metadata-loss", "inventory", _NOTED,
         _NOTHING,

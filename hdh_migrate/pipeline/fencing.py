@@ -26,6 +26,7 @@ from hdh_migrate.pipeline.fence import (
     holder_of,
     known,
     look,
+    plain,
     refusal,
 )
 from hdh_migrate.pipeline.post import Owner, Post
@@ -135,6 +136,8 @@ class Fencing:
                     )
                 )  # fmt: skip
             self._note_softness()
+            for bucket in problems:
+                self._note_taking(bucket, found[bucket])
             self._ledger.commit()
         return list(problems)
 
@@ -190,6 +193,13 @@ class Fencing:
         for detail in soft:
             if detail not in noted:
                 self._ledger.finding(Code.FENCE_SOFT, detail)
+
+    def _note_taking(self, bucket: str, standing: FenceStanding | None) -> None:
+        shown = None if standing is None else standing.shown
+        whose = "nobody that can be told" if shown is None else f"ledger {plain(shown.ledger)}"
+        self._ledger.finding(
+            Code.TAKEN_OVER, f"bucket {bucket}: from {whose}; written in epoch {self.epoch} since"
+        )
 
     # --- keeping -------------------------------------------------------------------------------
 

@@ -214,6 +214,26 @@ CATALOGUE: dict[str, Text] = {
         "Anything about {n} object that a rule of the plan left at the source."
         "|Anything about {n} objects that a rule of the plan left at the source.",
     ),
+    "not.attested": Text(
+        "Que tout fut envoyé sous l'attestation et le profil montrés ici : l'un d'eux a été "
+        "remplacé {n} fois pendant la migration (constats « attestation-other »)."
+        "|Que tout fut envoyé sous l'attestation et le profil montrés ici : ils ont été "
+        "remplacés {n} fois pendant la migration (constats « attestation-other »).",
+        "That all was sent under the attestation and profile shown here: one of them was replaced "
+        "{n} time during the migration (findings “attestation-other”)."
+        "|That all was sent under the attestation and profile shown here: they were replaced "
+        "{n} times during the migration (findings “attestation-other”).",
+    ),
+    "not.before": Text(
+        "Ce qui fut fait sous un autre registre : l'écriture lui a été reprise {n} fois "
+        "(constats « taken-over »)."
+        "|Ce qui fut fait sous d'autres registres : l'écriture leur a été reprise {n} fois "
+        "(constats « taken-over »).",
+        "What was done under another ledger: writing was taken over from it {n} time "
+        "(findings “taken-over”)."
+        "|What was done under other ledgers: writing was taken over from them {n} times "
+        "(findings “taken-over”).",
+    ),
     "not.alone": Text(
         "Que rien n'a été omis ni inventé avant la signature : qui détient à la fois le registre "
         "et la clé du rapport le peut. Ce qui le limite : la chaîne du journal, un point de "

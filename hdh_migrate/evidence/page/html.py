@@ -201,6 +201,8 @@ def _doubts(
         "not.pending": states["pending"]["objects"],
         "not.lower": lower,
         "not.excluded": states["excluded"]["objects"],
+        "not.attested": how_many(predicate["findings"]["codes"], Code.ATTESTATION_OTHER),
+        "not.before": how_many(predicate["findings"]["codes"], Code.TAKEN_OVER),
     }
     doubts = [words.say("not.draft")] if signer is None else []
     if predicate["rehearsal"]:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from hashlib import file_digest
 from pathlib import Path
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import PlanInvalid, Refused
 from hdh_migrate.events.run import ContentsTold
 from hdh_migrate.ledger import SqliteLedger
@@ -63,7 +64,8 @@ def contents_of(loaded: LoadedPlan, identity: str | None) -> dict[str, str]:
 def tell_contents(ledger: SqliteLedger, loaded: LoadedPlan, identity: str | None) -> list[str]:
     """Write down what this verb works with, if it is not what the one before worked with.
 
-    Returns the fields whose content is another one now; none the first time.
+    Returns the fields whose content is another one now; none the first time. An attestation or
+    profile that is another one now is noted in the report, too.
 
     Raises:
         KeyUnavailable: a key or its passphrase cannot be read.
@@ -75,6 +77,9 @@ def tell_contents(ledger: SqliteLedger, loaded: LoadedPlan, identity: str | None
         name for name in {*now, *(was or {})} if was is not None and was.get(name) != now.get(name)
     )
     ledger.event(ContentsTold(files=now, changed=tuple(changed)))
+    for name in sorted(_SHOWN.intersection(changed)):
+        old, new = (files.get(name, "none") for files in (was or {}, now))
+        ledger.finding(Code.ATTESTATION_OTHER, f"{name}: {old} until now, {new} from here on")
     ledger.commit()
     return changed
 

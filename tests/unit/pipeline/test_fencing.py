@@ -335,6 +335,8 @@ def test_a_take_over_begins_an_epoch_and_tells_whose_and_why(one: Machine, tmp_p
     adopt(two)
     (told,) = [taking for taking in two.told(FenceTaking) if taking.reason]
     assert (told.reason, told.epoch, told.over.nonce) == (GONE.reason, 1, before.nonce)
+    assert ("taken-over", None) in two.world.findings()
+    assert ("taken-over", None) not in one.world.findings()
     assert two.run() is Exit.OK
     assert two.world.attempt(ONE[0], "a") == f"{RUN_TAG}.1.1"
     with pytest.raises(Fenced):

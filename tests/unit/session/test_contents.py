@@ -101,6 +101,27 @@ def test_the_journal_tells_a_change_once(loaded: LoadedPlan, ledger: SqliteLedge
     assert len(bodies) == 4
 
 
+def test_an_attestation_that_was_exchanged_for_a_while_stands_in_the_report(
+    loaded: LoadedPlan, ledger: SqliteLedger
+) -> None:
+    """The journal told it, which few read: report and statement showed the one of the day."""
+    attested, ours, theirs = (
+        loaded.base / "attested.yaml", "provider: scaleway\n", "provider: another\n",
+    )  # fmt: skip
+    for text in (ours, theirs, ours):
+        attested.write_text(text)
+        tell_contents(ledger, loaded, None)
+    told = [(one["code"], one["detail"]) for one in ledger.findings()]
+    assert told == [
+        ("attestation-other",
+         f"target.attestation: {digest(was)} until now, {digest(now)} from here on")
+        for was, now in ((ours, theirs), (theirs, ours))
+    ]  # fmt: skip
+    (loaded.base / "bin" / "alias").write_text("#!/bin/sh\necho two\n")
+    tell_contents(ledger, loaded, None)
+    assert len(list(ledger.findings())) == 2  # programs stand in the journal
+
+
 def test_a_report_shows_what_some_run_has_worked_with(
     loaded: LoadedPlan, ledger: SqliteLedger
 ) -> None:
