@@ -61,9 +61,10 @@ types: setup ## mypy --strict
 imports: setup ## imports point down (import-linter)
 	$(BIN)/lint-imports
 
-schema: setup ## generated files are up to date (plans/schema.json, docs/plan-reference.md, docs/schemas/verbs, findings in docs/operations.md)
+schema: setup ## generated files are up to date (plans/schema.json, docs/plan-reference.md, docs/schemas/verbs, findings in docs/operations.md, the providers' compiled.json)
 	$(BIN)/python -m hdh_migrate.plan.reference --check
 	$(BIN)/python -m hdh_migrate.cli.reference --check
+	$(BIN)/python -m hdh_migrate.targets.profiles.compiled --check
 
 site: setup ## the documentation as a site in build/site; every link in it is tried
 	$(BIN)/mkdocs build --strict --quiet --site-dir build/site

@@ -11,12 +11,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Protocol
 
 from hdh_migrate.errors import ClocksDiffer, StorageError
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import Problem
 from hdh_migrate.ports.run import Clock
 
@@ -67,7 +68,7 @@ def text_of(moment: datetime, timespec: str = "seconds") -> str:
     return zoned.isoformat(timespec=timespec).removesuffix("+00:00") + "Z"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Sighting:
     """One Date header: its time, and when by the monotonic clock it can have been written."""
 
@@ -121,7 +122,7 @@ class Witness(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Moment:
     """The present, as all clocks allow it: between two times, RFC 3339 in UTC."""
 

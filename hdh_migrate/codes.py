@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final, Literal, Self
 
 from hdh_migrate.errors import Exit
+from hdh_migrate.frozen import frozen
 
 Found = Literal["inventory", "transfer", "verify", "cutover", "decommission"]
 """Which step finds it; the relisting of a cutover is an inventory."""
@@ -38,7 +39,7 @@ class Remedy:
     """One sentence; it names a verb as `hdh-migrate VERB`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CodeFacts:
     """What is known of a code."""
 

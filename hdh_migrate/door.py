@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from hdh_migrate.errors import HostRefused
+from hdh_migrate.frozen import frozen
 
 Resolve = Callable[[str], Sequence[str]]
 """The addresses that a host name stands for."""
@@ -25,7 +26,7 @@ _METADATA = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Addresses:
     """Which addresses may be contacted."""
 

@@ -7,9 +7,10 @@ never secrets. What comes back is in receipts.py, how both travel in engines/wir
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypedDict
 
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import ObjectInfo
 
 # --- items: one object of an order ---------------------------------------------------------------
@@ -29,7 +30,7 @@ class ItemFields(TypedDict):
     replaces: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class OrderItem:
     """One object, with what is to be believed and kept of it."""
 
@@ -58,7 +59,7 @@ class OrderItem:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HeldPart:
     """One part as its receipt told it."""
 
@@ -67,7 +68,7 @@ class HeldPart:
     stored_size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ResumeItem(OrderItem):
     """An object whose upload an earlier run began."""
 
@@ -76,7 +77,7 @@ class ResumeItem(OrderItem):
     """Those that have a receipt."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PartItem(OrderItem):
     """One part of an object whose upload is open."""
 
@@ -91,7 +92,7 @@ class PartItem(OrderItem):
     """What was sealed of it before, or may have been: sizes from its start, with their SHA-256."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CompleteItem(OrderItem):
     """An object all of whose parts have a receipt."""
 
@@ -99,7 +100,7 @@ class CompleteItem(OrderItem):
     parts: tuple[HeldPart, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SentPart:
     """What was read and stored of one part."""
 
@@ -109,7 +110,7 @@ class SentPart:
     sealed_sha256: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class VerifyItem(OrderItem):
     """A stored object, and what it must be: a multipart one by its `parts` and its header."""
 
@@ -121,7 +122,7 @@ class VerifyItem(OrderItem):
     header: bytes | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RecheckItem(OrderItem):
     """A verified object, what the target held of it then, and how closely to look at it."""
 
@@ -136,7 +137,7 @@ class RecheckItem(OrderItem):
 # --- orders --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PutOrder:
     """Send small objects, each in one request."""
 
@@ -144,7 +145,7 @@ class PutOrder:
     objects: tuple[OrderItem, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class BeginOrder:
     """Open an upload under a fresh data key."""
 
@@ -152,7 +153,7 @@ class BeginOrder:
     objects: tuple[OrderItem, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ResumeOrder:
     """Ask the target what became of an upload."""
 
@@ -160,7 +161,7 @@ class ResumeOrder:
     objects: tuple[ResumeItem, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PartOrder:
     """Send one part."""
 
@@ -168,7 +169,7 @@ class PartOrder:
     objects: tuple[PartItem, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CompleteOrder:
     """Make the parts one object."""
 
@@ -176,7 +177,7 @@ class CompleteOrder:
     objects: tuple[CompleteItem, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class VerifyOrder:
     """Read back what the target holds and compare it with what was sent."""
 
@@ -184,7 +185,7 @@ class VerifyOrder:
     objects: tuple[VerifyItem, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AgainOrder:
     """Ask the source once more for what it gave, and claimed, of doubted objects."""
 
@@ -192,7 +193,7 @@ class AgainOrder:
     objects: tuple[VerifyItem, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RecheckOrder:
     """Look whether the target still holds what it held when it was verified."""
 
@@ -200,7 +201,7 @@ class RecheckOrder:
     objects: tuple[RecheckItem, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DigestOrder:
     """Read objects from the source once, and say what the digest of their bytes is."""
 

@@ -8,17 +8,17 @@ asked for.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 
 from hdh_migrate.codes import Code
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import ObjectInfo, PartReceipt, Verdict
 from hdh_migrate.orders import Order, OrderItem, PartItem
 
 # --- of a transfer -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Sent:
     """The target holds the whole object; only one that was sent in one request has digests."""
 
@@ -31,7 +31,7 @@ class Sent:
     sealed_sha256: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Begun:
     """An upload is open; `header` wraps its data key."""
 
@@ -41,7 +41,7 @@ class Begun:
     header: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PartSent:
     """The target holds one part, of `size` plaintext bytes."""
 
@@ -51,7 +51,7 @@ class PartSent:
     part: PartReceipt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Resumed:
     """The upload is still open; of its parts the target holds these as their receipts say."""
 
@@ -60,7 +60,7 @@ class Resumed:
     held: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Completed:
     """The upload is one object already."""
 
@@ -68,7 +68,7 @@ class Completed:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Gone:
     """The upload is no more, and there is no object of it."""
 
@@ -76,7 +76,7 @@ class Gone:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Digested:
     """The source gave the whole pinned version once; this is the digest of its bytes."""
 
@@ -88,7 +88,7 @@ class Digested:
 # --- of looking at the target --------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Matched:
     """What was read back is what was read from the source; `at` is when (RFC 3339)."""
 
@@ -102,7 +102,7 @@ class Matched:
     """What is kept beside the bytes in another way than it was sent: codes with their details."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Doubted:
     """The bytes are those that were sent, and not those whose MD5 the source claims."""
 
@@ -110,7 +110,7 @@ class Doubted:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Rechecked:
     """The object was looked at again; `wrong` says what is wrong with it, None: nothing."""
 
@@ -122,7 +122,7 @@ class Rechecked:
 # --- of anything ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SourceState:
     """How the source describes an object now."""
 
@@ -151,7 +151,7 @@ class SourceState:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Drifted:
     """The source has another object than was ordered, or other bytes under the same version."""
 
@@ -161,7 +161,7 @@ class Drifted:
     same_version: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Failed:
     """The object ends in a finding; `now` is known where the source was asked."""
 
@@ -186,7 +186,7 @@ class ReturnReason(StrEnum):
     UNREACHABLE = "unreachable"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Returned:
     """An object, or one part of it by `number`, comes back undone: for later, or somebody else."""
 
@@ -233,7 +233,7 @@ ObjectReceipt = (
 """What came of one object of an order, or of one part: at most 1 KB."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ReadOn:
     """So many bytes of an object are read back by now; nothing came of it yet.
 
@@ -248,14 +248,14 @@ class ReadOn:
 # --- of an engine --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class OrderDone:
     """Every receipt of an order has been handed over; `order` is the engine's number of it."""
 
     order: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Lost:
     """The worker that held an order died; workers that died are counted from 1."""
 
@@ -266,7 +266,7 @@ class Lost:
 Receipt = ObjectReceipt | ReadOn | OrderDone | Lost
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SealIntent:
     """The first `size` plaintext bytes of a part are about to be sealed: to be recorded before."""
 
@@ -277,7 +277,7 @@ class SealIntent:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class EndpointTraffic:
     """What one process exchanged with one endpoint.
 

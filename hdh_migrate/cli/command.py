@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar
@@ -19,6 +18,7 @@ import typer
 from hdh_migrate.cli import streams
 from hdh_migrate.cli.output import LineProgress, Output
 from hdh_migrate.errors import Exit, Interrupted, MigrateError
+from hdh_migrate.frozen import frozen
 
 if TYPE_CHECKING:
     from hdh_migrate.ports.run import Progress
@@ -85,7 +85,7 @@ Root = Annotated[
 # --- what a verb declares ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Verb:
     """One verb of the command line: the function, and what its help ends with."""
 

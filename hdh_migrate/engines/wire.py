@@ -19,13 +19,14 @@ from typing import Any, Final, Generic, TypeVar, Union, get_args, get_origin, ge
 
 from hdh_migrate import orders, receipts
 from hdh_migrate.errors import MalformedMessage
+from hdh_migrate.frozen import frozen
 from hdh_migrate.orders import Order
 from hdh_migrate.receipts import EndpointTraffic, ObjectReceipt, OrderDone, ReadOn, SealIntent
 
 # --- what an engine and its workers say beside orders and receipts -------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Start:
     """The first message to a worker: what its factory makes it from, and how many threads."""
 
@@ -33,7 +34,7 @@ class Start:
     threads: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Assigned:
     """An order under the engine's number."""
 
@@ -41,17 +42,17 @@ class Assigned:
     order: Order
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Pause:
     """Return what is not begun."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Close:
     """End when everything handed out is done."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Question:
     """May the work go on that waits for this to be recorded?"""
 
@@ -59,7 +60,7 @@ class Question:
     intent: SealIntent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Answer:
     """What came of the question of this number."""
 
@@ -67,7 +68,7 @@ class Answer:
     recorded: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Ready:
     """A worker can take orders, and runs this code."""
 
@@ -75,7 +76,7 @@ class Ready:
     code_sha256: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Farewell:
     """The last word of a worker that was closed."""
 

@@ -23,7 +23,6 @@ import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
@@ -50,6 +49,7 @@ from hdh_migrate.evidence.verifier.counts import summary as summary_of
 from hdh_migrate.evidence.verifier.verify import CODE
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import sync
+from hdh_migrate.frozen import frozen
 
 __all__ = ["Bundle", "check_bundle", "write_bundle"]
 
@@ -57,7 +57,7 @@ Lines = Iterable[Mapping[str, Any]]
 Event = tuple[int, str, str, str, bytes]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Bundle:
     """A bundle that was written. `root` is the manifest's Merkle root, `count` its records.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from hdh_migrate.evidence.lines.records import (
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.verify import format_of
 from hdh_migrate.fixity import canonical_json, sha256_hex
+from hdh_migrate.frozen import frozen
 
 Line = dict[str, Any]
 
@@ -47,7 +48,7 @@ _UNSIGNED = (
 """What a check must find wrong when no key is trusted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CheckedBundle:
     """A bundle whose files, lines, counts and chain hold.
 

@@ -16,11 +16,11 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from hdh_migrate.errors import BackupFailed, LedgerDamaged, LedgerError, NoSpace
 from hdh_migrate.folders import make_private, sync
+from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.ledger.ledger import SqliteLedger
 from hdh_migrate.ports.run import Clock
@@ -36,7 +36,7 @@ _LEFT_OUT = ("lock", "reports")
 _STAMP = r"\d{8}T\d{6,}Z(?:-\d+)?"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class JournalExtent:
     """How far the journal of a ledger goes; `ledger` is the name that it has, if any yet."""
 
@@ -45,7 +45,7 @@ class JournalExtent:
     head: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Copy:
     """A copy that was made, and which older ones had to go."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from hdh_migrate.errors import LedgerDamaged
@@ -22,6 +21,7 @@ from hdh_migrate.events.objects import (
     ObjectsVerified,
 )
 from hdh_migrate.fixity import canonical_json
+from hdh_migrate.frozen import frozen
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.rows import FAILED, VERIFIED, as_json
@@ -49,7 +49,7 @@ class RowDigests(NamedTuple):
         return True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Replaced:
     """What an event covered: the rows that leave the state, and those that stay covered."""
 
@@ -60,7 +60,7 @@ class Replaced:
     digests: RowDigests
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Cover:
     """One covered state: the event that tells of rows, and the one that replaces it.
 

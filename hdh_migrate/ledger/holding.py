@@ -13,12 +13,12 @@ import os
 import socket
 import struct
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from hdh_migrate.clocks import text_of
 from hdh_migrate.errors import LedgerError, LedgerLocked
+from hdh_migrate.frozen import frozen
 
 _FLOCK = "hhqqi4x"
 """C's `struct flock`: type, whence, start, length, pid."""
@@ -26,7 +26,7 @@ _FLOCK = "hhqqi4x"
 _BYTES_MAX = 4096
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Holder:
     """The process that holds a ledger; what it did not write down is None."""
 

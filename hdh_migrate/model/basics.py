@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Final
 
+from hdh_migrate.frozen import frozen
+
 SEGMENT = 65_536
 """Plaintext bytes per unit of encryption (Crypt4GH)."""
 
@@ -91,7 +93,7 @@ class Span:
         return self.start + self.length
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Place:
     """Where a dataset lives on one side: a container or bucket, and a key prefix."""
 
@@ -111,7 +113,7 @@ def is_reserved(target_key: str) -> bool:
     return target_key.startswith((FENCES, PROBES))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Problem:
     """One thing that preflight or inventory holds against going on."""
 

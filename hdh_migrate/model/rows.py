@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model.basics import State
 from hdh_migrate.model.stores import Brief, ObjectInfo
 
@@ -45,7 +46,7 @@ class Claimed(NamedTuple):
     """What it has beyond its columns, as JSON; only where it is asked for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Entry:
     """One object as the ledger knows it."""
 
@@ -86,7 +87,7 @@ class Origin(NamedTuple):
     statement: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Verified:
     """One verified object: which source version it is, and what the target held of it then."""
 
@@ -110,7 +111,7 @@ class Verified:
         return None not in {self.sha256, self.stored_size, self.stored_sha256, self.etag}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DatasetRow:
     """One dataset as the ledger knows it."""
 
@@ -125,7 +126,7 @@ class DatasetRow:
     root: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Listed:
     """One listed object with what inventory decided about it."""
 
@@ -136,7 +137,7 @@ class Listed:
     fold: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class OpenUpload:
     """A multipart upload that the ledger knows of."""
 
@@ -149,7 +150,7 @@ class OpenUpload:
     """Whether everything that was sealed under its data key is recorded by its digest."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PartReceipt:
     """One part that the target acknowledged."""
 
@@ -160,7 +161,7 @@ class PartReceipt:
     etag: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Tally:
     """Objects and bytes in one state."""
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import NamedTuple
 
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model.basics import SEGMENT, Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ObjectInfo:
     """One object as its store describes it; `version` is an opaque token of unchanged content."""
 
@@ -37,7 +38,7 @@ class Brief(NamedTuple):
     md5: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Page:
     """One page of a listing; `marker` is where the next page starts, None after the last."""
 
@@ -45,7 +46,7 @@ class Page:
     marker: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Lock:
     """What keeps a stored version from being deleted; `until` is RFC 3339 in UTC, in seconds."""
 
@@ -54,7 +55,7 @@ class Lock:
     hold: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Keeping:
     """What a plan wants of every object of a dataset: so many days in a mode, and a legal hold."""
 
@@ -63,7 +64,7 @@ class Keeping:
     hold: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Stored:
     """One object as the target reports it."""
 
@@ -76,7 +77,7 @@ class Stored:
     tag_count: int | None = None  # None: the reply did not say
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Stamp:
     """What is written beside the bytes: our attempt tag, and what the source said of the object."""
 
@@ -87,7 +88,7 @@ class Stamp:
     lock: Lock | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Upload:
     """An open multipart upload; of a `locked` one every part needs a digest of its own."""
 
@@ -97,7 +98,7 @@ class Upload:
     locked: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PartInfo:
     """One part as the target lists it."""
 
@@ -106,7 +107,7 @@ class PartInfo:
     etag: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TargetLimits:
     """What a target can hold and bear: data from a provider profile, never a name in code.
 
@@ -138,7 +139,7 @@ class TargetLimits:
     objects_per_bucket: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PartPlan:
     """How one object is cut: `count` parts of `segments` segments each, the last one shorter.
 
@@ -174,7 +175,7 @@ class Untagged(StrEnum):
     UNSUPPORTED = "unsupported"  # the account has no such thing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Refusal:
     """What came of trying to write where nobody should be able to."""
 
@@ -204,7 +205,7 @@ class Trace(StrEnum):
     UNCOMMITTED = "uncommitted"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Erased:
     """What came of one delete, in words that may be shown."""
 
@@ -212,7 +213,7 @@ class Erased:
     told: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Remnant:
     """One thing that a source still lists; `days` until it goes by itself, where that is known."""
 

@@ -22,6 +22,7 @@ from hdh_migrate.events.adoption import (
     LedgerAdopted,
     ObjectsAdopted,
 )
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import (
     SEGMENT,
     DatasetRow,
@@ -56,7 +57,7 @@ ASKERS = 8
 """Requests at once."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AdoptionProof:
     """What a trusted bundle says of one object that was verified then."""
 
@@ -96,7 +97,7 @@ class AdoptionTally:
     """Objects that only a bundle knows: the source does not list them any more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Candidate:
     """A waiting object that the target may hold already."""
 

@@ -15,6 +15,7 @@ from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.events.batches import AgesCounted, BatchBound
 from hdh_migrate.events.run import RecipientsBound
 from hdh_migrate.fixity import canonical_json, sha256_hex
+from hdh_migrate.frozen import frozen
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.plan.classes import what_of
 from hdh_migrate.ports.ledger import Ledger
@@ -110,7 +111,7 @@ def _numbered(kept: str) -> tuple[int, str]:
     return int(number), text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Binder:
     """Binds each batch of one plan when its inventory begins."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
@@ -18,6 +18,7 @@ from hdh_migrate.errors import (
     Transient,
     UnsealFailed,
 )
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import MIB, Span, Stored, Verdict
 from hdh_migrate.orders import RecheckItem, VerifyItem
 from hdh_migrate.pipeline.again import SecondReader, failed
@@ -75,7 +76,7 @@ def unheard(receipt: ObjectReceipt | ReadOn) -> None:
     del receipt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Same:
     """An object whose bytes are those that were sent, with what the target said of it."""
 

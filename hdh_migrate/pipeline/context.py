@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Fenced
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import (
     DatasetRow,
     Entry,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from hdh_migrate.receipts import EndpointTraffic
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DatasetRules:
     """What the plan says of one dataset, ready for use."""
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from hdh_migrate.codes import Severity
 from hdh_migrate.events.refreshes import RetryingFailed
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import DatasetRow, State
 from hdh_migrate.ports.ledger import Ledger
 
@@ -35,7 +35,7 @@ def no_waivers() -> Waived:
     return nothing_waived
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RetryRequest:
     """What somebody asked to be tried again: objects that failed with these codes; none: all."""
 

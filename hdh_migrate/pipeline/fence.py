@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from hdh_migrate.errors import AccessDenied, Conflict, Fenced, Missing
 from hdh_migrate.events.fence import FenceHolder, FenceReleased, FenceTaken, FenceTaking
 from hdh_migrate.events.registry import read
+from hdh_migrate.frozen import frozen
 from hdh_migrate.jsonform import JsonForm, OtherForm, json_form
 from hdh_migrate.model import FENCES, Stored
 from hdh_migrate.ports.ledger import Ledger
@@ -54,7 +54,7 @@ class Shown(JsonForm):
     """Whether a run is under way, ended by itself, or was the last that is to be."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class FenceStanding:
     """What stands in one bucket's fence; `shown` is None when it says nothing that can be read."""
 
@@ -62,7 +62,7 @@ class FenceStanding:
     shown: Shown | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Known:
     """What the journal knows of one bucket's fence."""
 

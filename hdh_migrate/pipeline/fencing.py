@@ -9,13 +9,13 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from hdh_migrate.codes import Code, Severity
 from hdh_migrate.errors import Fenced, MigrateError
 from hdh_migrate.events.fence import FenceReleased, FenceReleasing, FenceTaken, FenceTaking
+from hdh_migrate.frozen import frozen
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.pipeline.fence import (
     EPOCH_MAX,
@@ -49,7 +49,7 @@ SOFT: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TakeOver:
     """Somebody says that whoever holds a fence is gone for good."""
 

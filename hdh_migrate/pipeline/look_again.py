@@ -18,6 +18,7 @@ from hdh_migrate.codes import Code
 from hdh_migrate.errors import AuthFailed, Refused, StorageError
 from hdh_migrate.events.cutover import CutoverSwitching, Track
 from hdh_migrate.events.looks import LookedAgain, LookEnded, LookingAgain, ObjectAccepted
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import Stored, Verified
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.readings import Reading, Readings, covers
@@ -59,7 +60,7 @@ DETAIL = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Choice:
     """Which verified objects are looked at, and how closely."""
 

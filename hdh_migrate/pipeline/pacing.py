@@ -8,8 +8,8 @@ bytes cost something and if only objects did.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import Sample, Tally
 
 LATELY_SECONDS = 60.0
@@ -26,7 +26,7 @@ LINE = 1 << 30
 """More bytes a second than a line carries: where a pace shows small objects only."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Rate:
     """What passed in so many seconds of work."""
 

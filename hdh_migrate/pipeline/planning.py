@@ -7,10 +7,11 @@ can run into it; everything that is merely advised becomes a note.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil
 
 from hdh_migrate.errors import Unsupported
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import MIB, SEGMENT, TargetLimits
 from hdh_migrate.pipeline.cutting import PART_FLOOR, SEALED_OVERHEAD, cut
 
@@ -23,7 +24,7 @@ DEADLINE_SHARE = 0.5
 _SIZES = 1 << 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PlannedPace:
     """What a plan says of speed, all in bytes a second."""
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from hdh_migrate.errors import Conflict, Fenced, Unsupported
 from hdh_migrate.fixity import canonical_json, sha256_hex
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import Stamp, Stored
 from hdh_migrate.pipeline.fence import (
     FORMAT,
@@ -37,7 +38,7 @@ NO_ETAG: Final = "0" * 32
 """What no object has; a host that replaces it all the same keeps no conditions."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Owner:
     """Who takes fences: a ledger, and where its file lies."""
 

@@ -17,6 +17,7 @@ from hdh_migrate.codes import Code
 from hdh_migrate.errors import Interrupted, Refused
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.events.refreshes import PassAmount, Refreshed, RefreshEnded, Refreshing
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import (
     VANISHED,
     DatasetRow,
@@ -41,7 +42,7 @@ FLUSH_OBJECTS = 5_000
 NONE = Tally()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PassDifference:
     """What a listing found against the ledger; `left` is the part of `vanished` left behind."""
 
@@ -64,7 +65,7 @@ class PassDifference:
         return any(one.objects for one in (self.new, self.changed, self.vanished))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Pass:
     """One pass over a batch: what the source listed, and how it differed."""
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import DatasetRow, Role, Verified
 from hdh_migrate.orders import Order, RecheckItem, RecheckOrder
 from hdh_migrate.pipeline.context import Context
@@ -25,7 +26,7 @@ PORTION_OBJECTS = 1000
 PORTION_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RereadWanted:
     """One object to read, and how closely; `first` is the first id after the object before it."""
 

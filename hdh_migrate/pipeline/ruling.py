@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from hdh_migrate.clocks import seconds_of
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import ObjectInfo
 from hdh_migrate.plan.globs import compiled
 
@@ -65,7 +66,7 @@ def _digest(key: bytes) -> bytes:
     return blake2b(key, digest_size=DIGEST).digest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Rule:
     """One rule, compiled: all its tests must hold."""
 
@@ -105,7 +106,7 @@ class Decided(NamedTuple):
     """Why it is left behind, as the ledger writes it; None: it is not."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Rules:
     """A dataset's choice of objects, compiled."""
 

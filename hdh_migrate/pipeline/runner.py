@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from hdh_migrate.codes import Code, Severity, exit_of, gravest
 from hdh_migrate.errors import AuthFailed, Exit, Refused
 from hdh_migrate.events.run import BatchDone
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import State, Step
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.excused import RetryRequest, Waived, retry_asked
@@ -23,7 +23,7 @@ NOTE_MAX = 2_000
 """Characters of a note on a batch that waits."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class BatchOrder:
     """A batch of the plan and the batches that must be verified before it."""
 
@@ -31,7 +31,7 @@ class BatchOrder:
     needs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Wishes:
     """What somebody asks of a run besides its steps."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache, partial
 
 from hdh_migrate.errors import (
@@ -21,6 +20,7 @@ from hdh_migrate.errors import (
     ShortRead,
     Unsupported,
 )
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import (
     MIB,
     SEGMENT,
@@ -55,7 +55,7 @@ CLAIM_DIFFERS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Piece:
     """One part of an object on its way to an open upload."""
 

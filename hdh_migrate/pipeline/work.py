@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hdh_migrate.bounded import whole
 from hdh_migrate.errors import Conflict, SourceChanged
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import Keeping, Lock, ObjectInfo, Place
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.retrying import Retrying
@@ -18,7 +18,7 @@ from hdh_migrate.ports.sealing import Envelopes
 from hdh_migrate.ports.stores import Source, TargetReader, TargetWriter
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Route:
     """Where a dataset comes from and goes to."""
 
@@ -50,7 +50,7 @@ class Route:
         return self.source.prefix + middle
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Toolbox:
     """Everything that performs orders shares; a side that is None is none of this process's."""
 

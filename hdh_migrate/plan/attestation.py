@@ -6,12 +6,12 @@ truth. The customer keeps this file beside the plan, and the gate (`session.gate
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from hdh_migrate.frozen import frozen
 from hdh_migrate.plan import beside
 from hdh_migrate.plan.fields import (
     AccountUrl,
@@ -84,7 +84,7 @@ class Attestation(Section):
         return found.pop() if len(found) == 1 else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LoadedAttestation:
     """A well-formed attestation, and the digest of its file."""
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from hdh_migrate.frozen import frozen
 from hdh_migrate.plan.classes import ENTRY, FieldClass, class_of, is_ordered
 
 _LABELS: Final = ("name", "glob", "batch")
 """The fields by which entries of a list are matched."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PlanDifference:
     """One place in which two plans differ."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from hdh_migrate.errors import PlanInvalid
 from hdh_migrate.fixity import canonical_json, sha256_hex
+from hdh_migrate.frozen import frozen
 from hdh_migrate.plan import document, leaks, lists, rules
 from hdh_migrate.plan.document import Document, Fault, Spot
 from hdh_migrate.plan.files import NotRegularError, read_bounded
@@ -32,7 +33,7 @@ MAX_PROBLEMS: Final = 50
 _HINT = "`hdh-migrate docs plan-reference` describes every field"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LoadedPlan:
     """A valid plan and where it came from."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hdh_migrate.frozen import frozen
 from hdh_migrate.plan.fields import FilePath, SpkiPin, is_loopback, refusal, unsaid
 
 
@@ -44,7 +44,7 @@ class Tls(Section):
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Traits:
     """What a kind of source answers for all its plans. No answer has a default.
 

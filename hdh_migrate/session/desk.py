@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hdh_migrate.errors import Refused, UsageError
 from hdh_migrate.folders import STATE_DIR, demand_private, ledger_path
+from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import TargetLimits
 from hdh_migrate.plan.loader import LoadedPlan, load
@@ -50,7 +51,7 @@ class _ShippedEngines(Mapping[str, "OpenEngine"]):
         return len(list(iter(self)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Desk:
     """A plan, where its state lives, and who watches."""
 

@@ -11,13 +11,14 @@ import json
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from hdh_migrate.bounded import whole
 from hdh_migrate.door import Addresses, Door
 from hdh_migrate.errors import AuthFailed, ShortRead, StorageError, Throttled, Transient
+from hdh_migrate.frozen import frozen
 from hdh_migrate.transport import Reply, Transport
 
 LOGIN = "https://login.microsoftonline.com"
@@ -38,7 +39,7 @@ _LATER = frozenset((404, 408, 410, 500, 502, 504))
 """Statuses of the metadata service and the login that pass; 410: it is being renewed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Token:
     """A bearer token and the seconds for which it is good."""
 
@@ -118,7 +119,7 @@ def login_door(endpoint: str | None) -> Door:
     return Door(endpoint=LOGIN, addresses=Addresses(), admitted=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ManagedIdentityTokens:
     """The identity that Azure gave this virtual machine; see `Fetch`."""
 
@@ -138,7 +139,7 @@ class ManagedIdentityTokens:
         return _token(reply, "the metadata service of this machine")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ApplicationTokens:
     """An application of a tenant, which proves itself anew each time; see `Fetch`."""
 

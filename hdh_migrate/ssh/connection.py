@@ -11,7 +11,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from hdh_migrate.errors import (
@@ -22,6 +22,7 @@ from hdh_migrate.errors import (
     MigrateError,
     Unsupported,
 )
+from hdh_migrate.frozen import frozen
 from hdh_migrate.ssh.host_keys import HostKey, Pins
 from hdh_migrate.ssh.wire import GatheringSocket
 
@@ -56,7 +57,7 @@ CIPHERS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Login:
     """Where to log in, as whom, and how it is known to be the right place."""
 

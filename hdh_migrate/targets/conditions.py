@@ -9,16 +9,16 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from hdh_migrate.bounded import word
 from hdh_migrate.errors import AccessDenied, AuthFailed, Missing, Permanent, Transient, Unsupported
 from hdh_migrate.fixity import EMPTY_SHA256
+from hdh_migrate.frozen import frozen
 from hdh_migrate.markup import SMALL_MAX, tree
 from hdh_migrate.results.moves import ConditionFact
-from hdh_migrate.targets.profiles.schema import HealthRule
+from hdh_migrate.targets.profiles.nouns import HealthRule
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, from_reply, translated
 
 Value = bool | tuple[str, ...] | None
@@ -32,7 +32,7 @@ _NOTHING_THERE = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Condition:
     """One rule at one bucket: what was seen, what is wanted, and what mends it."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from hdh_migrate.results.hosts import ClaimFact, HealthRuleFact, ProfileFact
 from hdh_migrate.targets.profiles import Claim, Profile
-from hdh_migrate.targets.profiles.schema import HealthRule
+from hdh_migrate.targets.profiles.nouns import HealthRule
 
 RELIED_ON = (
     "endpoint", "host", "regions", "addressing", "signature_region", "private_network",

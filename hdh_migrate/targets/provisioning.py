@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from hdh_migrate.errors import AccessDenied, AuthFailed, Missing, Permanent, StorageError
+from hdh_migrate.frozen import frozen
 from hdh_migrate.results.hosts import BucketStep
 from hdh_migrate.targets.conditions import Condition, conditions
-from hdh_migrate.targets.profiles.schema import HealthRule
+from hdh_migrate.targets.profiles.nouns import HealthRule
 from hdh_migrate.targets.s3_beside import object_lock_of
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated
 
@@ -18,7 +18,7 @@ WOULD = "would be done"
 DONE = "done"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Wish:
     """What one bucket is to be: object lock only if a dataset wants retention or legal hold."""
 
@@ -31,7 +31,7 @@ class Wish:
     policy: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ProvisionStep:
     """One step at one bucket; `ok` says whether it is as wanted, now or after an execution."""
 

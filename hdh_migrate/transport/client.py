@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ import pycurl
 
 from hdh_migrate.clocks import Sighting, http_date
 from hdh_migrate.door import Door, origin_of
+from hdh_migrate.frozen import frozen
 from hdh_migrate.transport.exchange import Exchange, Reply, Slices
 from hdh_migrate.transport.handshake import Handshake
 from hdh_migrate.transport.spoken import SPOKEN
@@ -31,7 +32,7 @@ UPLOAD_BUFFER = 524_288
 DOWNLOAD_BUFFER = 262_144
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SigV4:
     """What libcurl needs to sign a request; the secret never shows in a repr."""
 

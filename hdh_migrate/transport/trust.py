@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pycurl
 
 from hdh_migrate.errors import ConnectionLost, HostRefused, ShortRead, StorageError
+from hdh_migrate.frozen import frozen
 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Of TLS 1.2: forward secrecy and AEAD only; every suite of TLS 1.3 has both."""
@@ -20,7 +20,7 @@ _TLS_ERRORS = frozenset(
 _CA_FILES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TlsTrust:
     """Who is trusted: a file of certification authorities instead of the system's, pinned keys.
 

@@ -8,9 +8,9 @@ follows from what was told, and so do the secrets that a process is given at all
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hdh_migrate.frozen import frozen
 from hdh_migrate.ports.run import Clock
 from hdh_migrate.ports.sealing import Envelopes
 from hdh_migrate.ports.stores import Source, TargetReader, TargetWriter
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hdh_migrate.receipts import EndpointTraffic
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Hands:
     """A role's adapters, opened with what its process was given."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.door import Door
+from hdh_migrate.frozen import frozen
 from hdh_migrate.ports.run import Clock
 from hdh_migrate.transport import Traffic
 
@@ -36,7 +36,7 @@ Contact = tuple[str, Reached]
 "source", "target", "identity" (where tokens come from) or "pointer"."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class OpenedAdapter(Generic[T_co]):
     """A thing, and every transport that it uses: evidence tells what passed (`Services.take`)."""
 

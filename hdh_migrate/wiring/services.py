@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from hdh_migrate.clocks import Sighting, Witness
 from hdh_migrate.door import Door
 from hdh_migrate.errors import ShortRead
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import TargetLimits
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.run import Clock
@@ -171,7 +172,7 @@ class Services:
         return traffic_of(self.transports, clock)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Endpoint:
     """One address, and every way in which it is contacted."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hdh_migrate.door import Addresses, Door, Resolve
+from hdh_migrate.frozen import frozen
 from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import AccessKey
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hdh_migrate.wiring.vault import Vault
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Network:
     """How host names are resolved and which addresses are right; only tests put theirs in place."""
 

@@ -7,15 +7,16 @@ was read from the plan by the coordinator (`workers.config_of`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field, fields
 from pathlib import Path
 from typing import Any
 
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import Keeping, Place, Role, TargetLimits
 from hdh_migrate.pipeline.work import Route
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TargetAccess:
     """One way to the target: its address, and the references of the credential that is used."""
 
@@ -54,7 +55,7 @@ def _section(value: Any) -> Any:  # noqa: ANN401 - any value of a section
     return tuple(map(_section, value)) if isinstance(value, list) else value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WorkerConfig:
     """What a worker process is told when it starts; it goes over its own pipe alone."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import Role, TargetLimits
 from hdh_migrate.pipeline.lanes import shared_file
 from hdh_migrate.plan.model import Plan
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hdh_migrate.wiring.told import TargetAccess
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Reach:
     """How far a role reaches."""
 

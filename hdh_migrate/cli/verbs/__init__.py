@@ -8,14 +8,15 @@ terminal of 80 columns; a test counts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from hdh_migrate.frozen import frozen
 
 Lines = Mapping[str, str]
 """What each verb does, in a line, in the order of use."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Group:
     """A verb that has verbs of its own."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import errno
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from hdh_migrate.evidence.exports.junit import junit
 from hdh_migrate.evidence.exports.markdown import markdown
 from hdh_migrate.evidence.reading import CheckedBundle
 from hdh_migrate.folders import writing
+from hdh_migrate.frozen import frozen
 
 COLUMNS: dict[str, Sequence[str]] = {
     "manifest": (
@@ -33,7 +33,7 @@ COLUMNS: dict[str, Sequence[str]] = {
 """The columns of each CSV file, whose names its first row has."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ExportRequest:
     """What an export is to hold. `what` chooses the lines of a CSV file."""
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.verifier.addresses import is_local
 from hdh_migrate.fixity import canonical_json, sha256_hex
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import Place
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", re.ASCII)
@@ -39,7 +40,7 @@ class ObjectCounts:
     bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Endpoint:
     """One place that was contacted: an address without any credential, and what passed through.
 
@@ -62,7 +63,7 @@ class Endpoint:
         return is_local(self.url)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DatasetFacts:
     """One dataset of the plan, and what inventory counted in it, excluded objects included."""
 
@@ -74,7 +75,7 @@ class DatasetFacts:
     closed: bool = True  # whether inventory was sealed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Loss:
     """Something that objects of a dataset had at the source and do not have at the target.
 
@@ -87,7 +88,7 @@ class Loss:
     kept: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class StepPace:
     """How fast a step went: what was acknowledged in `bins` equal slices of its time.
 
@@ -101,7 +102,7 @@ class StepPace:
     bins: tuple[ObjectCounts, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Facts:
     """What the statement and the report say beyond the records.
 

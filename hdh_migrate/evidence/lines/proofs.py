@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hdh_migrate.errors import EvidenceDamaged, UsageError
 from hdh_migrate.fixity import leaf_digest, node_digest
+from hdh_migrate.frozen import frozen
 
 LARGEST = 1 << 20
 """Bytes of the largest proof or opening that is read."""
@@ -21,7 +21,7 @@ LARGEST = 1 << 20
 MOST_LEAVES = 1 << 62
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Inclusion:
     """Where a leaf stands in a tree of `size` leaves, and the digests beside its way up."""
 

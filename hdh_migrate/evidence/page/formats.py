@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from hdh_migrate.frozen import frozen
 
 NNBSP = "\u202f"
 """Narrow no-break space: French thousands, and before the percent sign."""
@@ -13,7 +14,7 @@ NBSP = "\u00a0"
 _KIB = 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Locale:
     """How one language writes quantities; units are binary and named as such."""
 

@@ -28,6 +28,7 @@ from hdh_migrate.evidence.signatures.signing import (
     pre_authentication_encoding,
 )
 from hdh_migrate.fixity import canonical_json, sha256_hex
+from hdh_migrate.frozen import frozen
 
 APPROVAL_TYPE: Final = "application/vnd.hdh-migrate.approval+json"
 WITHDRAWAL_TYPE: Final = "application/vnd.hdh-migrate.withdrawal+json"
@@ -96,7 +97,7 @@ GoesOn = Callable[[int, str], bool]
 """Says whether a journal of so many events that ends so is the beginning of the one here."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Subject:
     """What is approved. `root` is None for a freeze, which says nothing of the manifest."""
 
@@ -118,7 +119,7 @@ class Subject:
     """For how many seconds a freeze may be stated at most; None: this is no freeze."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Accepted:
     """One approval that counts."""
 
@@ -138,7 +139,7 @@ Withdrawal = tuple[str, str]
 """The digest of an approval, and the fingerprint of the key that withdrew it: its own."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class NotCounted:
     """One signature that does not count, by whom it says it is, and why."""
 
@@ -150,7 +151,7 @@ class NotCounted:
         return f"{self.name} by {self.who}: {self.why}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Judgement:
     """Who has approved, who has not, and how many are still missing."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
 from hdh_migrate.evidence.amend import STAMP, STATEMENT, amend, held, read
 from hdh_migrate.evidence.signatures.signing import stamped_bytes
 from hdh_migrate.evidence.verifier.stamp import NoStamp, check_token
+from hdh_migrate.frozen import frozen
 from hdh_migrate.plan.files import read_bounded
 
 _SHA256 = bytes.fromhex("300d06096086480165030402010500")
@@ -28,7 +28,7 @@ Roots = Sequence[x509.Certificate] | None
 """The certificates that are trusted to stamp; None: the authority is not judged."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TimeStamp:
     """A stamp that was checked: RFC 3339 time in UTC, and who says so.
 

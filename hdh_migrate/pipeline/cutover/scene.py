@@ -20,6 +20,7 @@ from hdh_migrate.events.cutover import (
 )
 from hdh_migrate.events.registry import CutoverEvent
 from hdh_migrate.events.run import ClocksCompared
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import DatasetRow
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standing
@@ -32,7 +33,7 @@ from hdh_migrate.ports.stores import TargetReader
 from hdh_migrate.ports.switching import FreezeProbe, Pointer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Consent:
     """What the approvals of one stage come to, at one moment."""
 
@@ -46,7 +47,7 @@ class Consent:
     """From when it is stated that nobody writes; None: nobody stated it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Ran:
     """How a program of the plan ended; `ok` is status 0 within its time limit."""
 
@@ -54,7 +55,7 @@ class Ran:
     told: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Program:
     """One smoke test of the plan that is a program."""
 
@@ -62,7 +63,7 @@ class Program:
     run: Callable[[], Ran]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Consumer:
     """What a consumer of the data has: a credential of its own, and a key that opens."""
 
@@ -70,7 +71,7 @@ class Consumer:
     envelopes: Envelopes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Terms:
     """What the plan says of this cutover."""
 
@@ -82,7 +83,7 @@ class Terms:
     """Whether failed smoke tests roll back by themselves."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Need:
     """A batch that must stand well before this one: cut over, where the plan cuts it over."""
 

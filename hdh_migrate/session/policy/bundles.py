@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from hdh_migrate.events.run import LedgerNamed
 from hdh_migrate.evidence.lines.records import MAX_LINE, manifest_line, read_line
 from hdh_migrate.evidence.reading import CheckedBundle, open_bundle
 from hdh_migrate.evidence.signatures.signing import TrustedKey, load_trusted_key
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import Verdict, key_bytes
 from hdh_migrate.pipeline.adopting import AdoptionProof
 from hdh_migrate.pipeline.work import Route
@@ -27,7 +27,7 @@ from hdh_migrate.wiring import Vault, routes_of
 MANIFEST = "manifest.jsonl"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Trusted:
     """A bundle of this migration that checks, and that a key signed which the plan trusts."""
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from hdh_migrate.errors import LedgerDamaged, PlanChanged, UsageError
 from hdh_migrate.events.cutover import Track
+from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.binding import Binding, bindings
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, standings
@@ -27,7 +28,7 @@ PUT_BACK = "put it back"
 """What to do where no verb does it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Change:
     """One difference between the plan and what a ledger is bound to."""
 

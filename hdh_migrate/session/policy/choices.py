@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import VANISHED, Listed, ObjectInfo
 from hdh_migrate.pipeline.binding import moments
 from hdh_migrate.pipeline.planning import paced
@@ -20,7 +20,7 @@ DIRECTORY: Final = "a directory of a hierarchical namespace: it has no content"
 UNMATCHED: Final = "it matches nothing of the dataset's `include`"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Choices:
     """The rules of one plan, with the instant that each batch's ages count from."""
 

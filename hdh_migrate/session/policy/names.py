@@ -24,6 +24,7 @@ from hdh_migrate.evidence.lines.records import order_of
 from hdh_migrate.evidence.lines.sorting import in_order
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.folders import whole
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import State
 from hdh_migrate.results.proofs import NameOpened
 from hdh_migrate.session.desk import Desk
@@ -34,7 +35,7 @@ NAMES_KEY = "names.key"
 Lines = Iterable[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Streams:
     """What a bundle's line files are written from."""
 

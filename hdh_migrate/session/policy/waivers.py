@@ -11,7 +11,6 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from hdh_migrate.evidence.signatures.signing import (
 )
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.folders import whole
+from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Problem
 from hdh_migrate.pipeline.cutover.standing import standings
@@ -48,7 +48,7 @@ BYTES_MAX = 1 << 16
 REASON_MAX = 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Waiver:
     """One condition that is let go."""
 

@@ -7,11 +7,11 @@ write (the survey remembers those), or under the key with which a run tries its 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from hdh_migrate.clocks import Judge, seconds_of
 from hdh_migrate.errors import Exit, Unsupported
 from hdh_migrate.events.objects import CleanupAbort
+from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import DatasetRow, Upload
 from hdh_migrate.pipeline.uploads import PROBE
@@ -25,7 +25,7 @@ from hdh_migrate.targets.s3 import S3Writer
 from hdh_migrate.wiring import routes_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Stale:
     """One upload of ours that is old enough; `entry` is its object in the ledger, if any."""
 

@@ -17,6 +17,7 @@ from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Exit, KeyUnavailable, LedgerDamaged, Refused
 from hdh_migrate.events.run import ExchangeTotal, LedgerNamed, RunEnded, RunStarted
+from hdh_migrate.frozen import frozen
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Problem, Step
@@ -54,7 +55,7 @@ NAMED = "ledger-named"
 """The journal's kind of event that tells this name, once: approvals are for one ledger."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Performed:
     """What steps came to."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from hdh_migrate import codes
 from hdh_migrate.codes import Severity
 from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import DatasetRow, State
 from hdh_migrate.results.looks import Cause, Causes, ObjectLine
@@ -18,7 +18,7 @@ _STATES: Final = {state.name.lower(): state for state in State}
 _GRAVITY: Final = (Severity.BLOCKER, Severity.FINDING, Severity.NOTE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ObjectFilter:
     """Which objects are asked for; of what is not named, any."""
 

@@ -6,9 +6,9 @@ Counts close: what was listed is verified, waiting, failed, held back or exclude
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from hdh_migrate.codes import Severity
+from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Arrived, DatasetRow, Grouped, Sample, State, Step, Tally
 from hdh_migrate.pipeline.excused import Waived, excused, nothing_waived
@@ -34,7 +34,7 @@ FAILED = (State.REFUSED, State.FAILED)
 REACHED = {Step.TRANSFER: (State.SENT, State.VERIFIED), Step.VERIFY: (State.VERIFIED,)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LedgerMoment:
     """One moment of a ledger: all that is told of progress."""
 

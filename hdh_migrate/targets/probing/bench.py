@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any
 
 from hdh_migrate.errors import ConnectionLost, ShortRead, StorageError
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import PROBES
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated, xml_code
 from hdh_migrate.targets.s3_pages import uploads_asked
@@ -37,7 +38,7 @@ class CannotBegin(Unclear):
     """The host refused what a check needs before it can begin."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HostAnswer:
     """What the host said to one request; `data` is botocore's parse where botocore asked."""
 

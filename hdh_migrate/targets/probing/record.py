@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import TargetLimits
 from hdh_migrate.results.hosts import ObservationFact
 
 FORMAT = "urn:hdh-migrate:probe:v1"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Observation:
     """One observed trait of a host.
 

@@ -210,7 +210,7 @@ Seen = Literal[
 """What can be looked at without changing anything; `targets.conditions` has a row for each."""
 
 
-class HealthRule(Section):
+class WrittenRule(Section):
     """One condition that a bucket for health data must meet before anything is written."""
 
     name: Name = Field(description="Unique in the profile; what a waiver names.")
@@ -224,15 +224,8 @@ class HealthRule(Section):
     source: Reason
     confirmed: Literal["yes", "no"]
 
-    def mended_by(self, *, bucket: str, endpoint: str, region: str) -> str:
-        """Return what mends it, for one bucket."""
-        told = self.fix
-        for name, value in (("bucket", bucket), ("endpoint", endpoint), ("region", region)):
-            told = told.replace(f"{{{name}}}", value)
-        return told
 
-
-class ProfileNote(Section):
+class WrittenNote(Section):
     """Something to know that the tool does not act on, above all about qualifications."""
 
     text: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
@@ -249,8 +242,8 @@ class ProfileFile(Section):
     as_of: Day = Field(description="When the whole was last gone through.")
     sources: dict[Name, Citation]
     claims: ProfileClaims
-    health: tuple[HealthRule, ...] = ()
-    notes: tuple[ProfileNote, ...] = ()
+    health: tuple[WrittenRule, ...] = ()
+    notes: tuple[WrittenNote, ...] = ()
 
 
 class Merged(Section):
@@ -264,4 +257,4 @@ class OwnFile(Section):
 
     sources: dict[Name, Citation] = Field(default_factory=dict)
     claims: dict[str, object] = Field(default_factory=dict)
-    health: tuple[HealthRule, ...] = ()
+    health: tuple[WrittenRule, ...] = ()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from hdh_migrate.door import Addresses, Door
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import Problem
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class CredentialClaims(Protocol):
         """Return why it cannot list and read what a run will."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SourceKind(Generic[S]):
     """One kind of source. Nothing is contacted by any of these; SDKs are imported when called.
 

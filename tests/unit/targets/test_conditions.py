@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from hdh_migrate.targets import profiles
 from hdh_migrate.targets.conditions import Condition, conditions, lets_everybody_in
-from hdh_migrate.targets.profiles.schema import HealthRule
+from hdh_migrate.targets.profiles.nouns import HealthRule
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.transport import Reply
 from tests.support.answers import endpoint, refusal, said, xml
 
 RULES = profiles.load("scaleway").health
-VERSIONED = RULES[0].model_copy(
-    update={"see": "versioning", "wanted": False, "name": "unversioned"}
-)
+VERSIONED = replace(RULES[0], see="versioning", wanted=False, name="unversioned")
 LISTING = xml("<ListBucketResult><Name>b</Name><IsTruncated>false</IsTruncated></ListBucketResult>")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +12,7 @@ import yaml
 
 from hdh_migrate.errors import PlanInvalid
 from hdh_migrate.targets import profiles
+from hdh_migrate.targets.profiles import written
 from hdh_migrate.targets.profiles.schema import ProfileClaims
 
 PACKAGE = Path(__file__).parents[3] / "hdh_migrate"
@@ -26,7 +28,7 @@ def test_the_shipped_profiles_are_those_that_are_named_here() -> None:
 
 def test_a_shipped_profile_is_parsed_once_and_nobodys_own_claims_stay_in_it(tmp_path: Path) -> None:
     before = profiles.load("scaleway")
-    parsed = profiles._shipped.cache_info().misses
+    parsed = profiles._document.cache_info().misses
     (tmp_path / "own.yaml").write_text(
         "claims: {max_parts: {value: 7, as_of: 2026-11-01, source: assumed, confirmed: no}}\n"
     )
@@ -35,7 +37,16 @@ def test_a_shipped_profile_is_parsed_once_and_nobodys_own_claims_stay_in_it(tmp_
 
     assert own.limits.max_parts == 7
     assert profiles.load("scaleway") == before
-    assert profiles._shipped.cache_info().misses == parsed
+    assert profiles._document.cache_info().misses == parsed
+
+
+@pytest.mark.parametrize("name", profiles.names())
+def test_what_was_compiled_of_a_profile_is_what_its_file_says(name: str) -> None:
+    text = profiles.text_of(name)
+    found = json.loads((files(profiles) / profiles.COMPILED).read_text())[name]
+
+    assert found["sha256"] == profiles.digest_of(text)
+    assert found["profile"] == written.shipped(name, text)
 
 
 @pytest.mark.parametrize("name", profiles.names())
