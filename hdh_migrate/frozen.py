@@ -75,11 +75,10 @@ def _compared(one: Any) -> object:  # noqa: ANN401 - any dataclass
     return _known[cls](one)
 
 
-def _eq(self: object, other: object) -> bool:
+def _eq(self: object, other: object) -> object:
     if type(other) is not type(self):
         return NotImplemented
-    same: bool = _compared(self) == _compared(other)
-    return same
+    return _compared(self) == _compared(other)
 
 
 def _hash(self: object) -> int:

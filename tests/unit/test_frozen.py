@@ -1,0 +1,105 @@
+"""A class that `frozen` makes is what `dataclass(frozen=True, slots=True, kw_only=True)` makes."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, dataclass, field, fields, replace
+from typing import Any
+
+import pytest
+
+from hdh_migrate.frozen import frozen
+
+usual = dataclass(frozen=True, slots=True, kw_only=True)
+
+
+def noun(make: Callable[[type], type]) -> Any:
+    class Noun:
+        """A noun."""
+
+        name: str
+        size: int = 0
+        secret: str = field(default="", repr=False)
+        seen: list[int] = field(default_factory=list, compare=False)
+        twice: int = field(init=False)
+
+        def __post_init__(self) -> None:
+            object.__setattr__(self, "twice", 2 * self.size)
+
+        @property
+        def shown(self) -> str:
+            return f"{self.name}: {self.size}"
+
+    Noun.__qualname__ = "Noun"
+    return make(Noun)
+
+
+@frozen
+class Base:
+    """What another one inherits from."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@frozen
+class Derived(Base):
+    """What inherits."""
+
+    size: int = 1
+
+
+def test_it_equals_shows_and_hashes_as_a_dataclass_does() -> None:
+    ours, theirs = noun(frozen), noun(usual)
+    assert repr(ours(name="a", secret="s")) == repr(theirs(name="a", secret="s"))
+    assert ours(name="a", size=2).twice == 4
+    assert ours(name="a", size=2).shown == "a: 2"
+    assert ours(name="a", seen=[1]) == ours(name="a", seen=[2])
+    assert ours(name="a") != ours(name="b")
+    assert ours(name="a") != theirs(name="a")
+    for cls in (ours, theirs):
+        with pytest.raises(TypeError, match="unhashable"):
+            hash(cls(name=[]))
+    assert hash(ours(name="a", seen=[1])) == hash(ours(name="a", seen=[2]))
+    assert [one.name for one in fields(ours)] == [one.name for one in fields(theirs)]
+    assert ours(name="a").seen is not ours(name="a").seen
+
+
+def test_it_cannot_be_changed() -> None:
+    one = noun(frozen)(name="a")
+    with pytest.raises(FrozenInstanceError, match="cannot assign to field 'name'"):
+        one.name = "b"
+    with pytest.raises(FrozenInstanceError):
+        del one.name
+    with pytest.raises(FrozenInstanceError):
+        one.other = 1
+    assert not hasattr(one, "__dict__")
+
+
+@pytest.mark.parametrize("given", [{}, {"name": "a", "more": 1}, {"name": "a", "twice": 1}])
+def test_it_takes_its_fields_and_no_others_by_name(given: dict[str, Any]) -> None:
+    ours = noun(frozen)
+    for _ in range(2):  # the first one, and those after it
+        with pytest.raises(TypeError):
+            ours(**given)
+    with pytest.raises(TypeError):
+        ours("a")
+    assert ours(name="a").name == "a"
+
+
+def test_one_of_them_inherits_from_another_one() -> None:
+    one = Derived(name="a")
+    assert (str(one), one.size) == ("a", 1)
+    assert one != Base(name="a")
+    assert replace(one, size=3) == Derived(name="a", size=3)
+
+
+def test_it_is_copied_and_pickled_as_it_is() -> None:
+    one = Derived(name="a", size=4)
+    for other in (copy.copy(one), copy.deepcopy(one), pickle.loads(pickle.dumps(one))):
+        assert other == one
+        assert type(other) is Derived
