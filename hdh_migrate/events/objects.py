@@ -102,6 +102,21 @@ class ObjectDrifted(Event):
 
 
 @json_form
+class SendingAgain(Event):
+    """Objects of a dataset were under way when what sent them ended, and nobody knows their end.
+
+    It was killed or not waited for, or it was a machine from which this ledger has taken over.
+    """
+
+    kind: ClassVar[str] = "sending-again"
+    dataset: str
+    unacknowledged: int
+    """Are sent as a new attempt, from their first byte; the target is asked first."""
+    going_on: int
+    """Large ones whose upload is known and goes on."""
+
+
+@json_form
 class OrphanAborted(Event):
     """An upload of ours that the ledger did not know was aborted; `id` is its object's."""
 
@@ -140,6 +155,7 @@ ObjectEvent = (
     | FindingsChanged
     | ObjectDrifted
     | OrphanAborted
+    | SendingAgain
     | CleanupAbort
     | ObjectOpened
 )

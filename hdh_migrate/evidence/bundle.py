@@ -43,6 +43,7 @@ from hdh_migrate.evidence.lines.records import (
 from hdh_migrate.evidence.lines.recount import Order, Recount, unclaimed
 from hdh_migrate.evidence.lines.statement import predicate_of, statement
 from hdh_migrate.evidence.page.catalogue import LANGUAGES
+from hdh_migrate.evidence.page.chronicle import chronicle_of
 from hdh_migrate.evidence.page.html import SHOWN_FINDINGS, render_report
 from hdh_migrate.evidence.signatures.signing import STATEMENT_TYPE, Signer
 from hdh_migrate.evidence.verifier.counts import summary as summary_of
@@ -136,8 +137,11 @@ def _fill(
         held.statement(predicate, folder / "journal.jsonl")
     summary = summary_of(predicate, signer.key_id if signer else None)
     digests["summary.json"] = _write(folder / "summary.json", canonical_json(summary) + b"\n")
+    months = chronicle_of(folder / "journal.jsonl")
     for language in dict.fromkeys(languages):
-        page = render_report(predicate, shown, signer.verifier if signer else None, language)
+        page = render_report(
+            predicate, shown, signer.verifier if signer else None, language, months
+        )
         digests[f"report.{language}.html"] = _write(folder / f"report.{language}.html", page)
     said = statement(digests, predicate)
     payload = canonical_json(said)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hdh_migrate.model import DatasetRow, Role, State, Step
+from hdh_migrate.events.objects import SendingAgain
+from hdh_migrate.model import DatasetRow, Entry, Role, State, Step
 from hdh_migrate.orders import Order
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher
@@ -77,17 +78,25 @@ class Transfer:
             demand_known(self._ctx, dataset, left)
         if self._again:
             retry(ledger, dataset, self._ctx.waivers)
-        for entry in ledger.todo("sending", dataset.id):
-            upload = ledger.upload(entry.id) if entry.parts else None
-            if upload is None or upload.attempt != entry.attempt:
-                ledger.unclaim(entry)
-            elif not upload.recorded:
-                ledger.drop_upload(entry.id)  # the sweep aborts it at the target
-                ledger.unclaim(entry)
-            else:
-                self._large.resume(entry, upload)
+        going_on = [self._goes_on(entry) for entry in ledger.todo("sending", dataset.id)]
+        if going_on:
+            resumed = sum(going_on)
+            anew = len(going_on) - resumed
+            ledger.event(SendingAgain(dataset=dataset.name, unacknowledged=anew, going_on=resumed))
         ledger.commit()
         uploads.sweep(dataset)
+
+    def _goes_on(self, entry: Entry) -> bool:
+        """Go on with an object that was under way when the last run ended; False: anew."""
+        ledger = self._ctx.ledger
+        upload = ledger.upload(entry.id) if entry.parts else None
+        if upload is not None and upload.attempt == entry.attempt:
+            if upload.recorded:
+                self._large.resume(entry, upload)
+                return True
+            ledger.drop_upload(entry.id)  # the sweep aborts it at the target
+        ledger.unclaim(entry)
+        return False
 
     # --- while it runs -------------------------------------------------------------------------
 

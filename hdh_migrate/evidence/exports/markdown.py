@@ -12,6 +12,7 @@ from typing import Any
 
 from hdh_migrate.codes import Code, how_many
 from hdh_migrate.evidence.exports.cells import code
+from hdh_migrate.evidence.page.chronicle import Chronicle, chronicle_of
 from hdh_migrate.evidence.page.formats import LOCALES
 from hdh_migrate.evidence.reading import CheckedBundle
 from hdh_migrate.evidence.verifier.counts import STATES
@@ -29,6 +30,7 @@ def markdown(reading: CheckedBundle) -> bytes:
         _answers(reading),
         _datasets(reading.predicate),
         _findings(reading.predicate),
+        *_months(chronicle_of(reading.folder / "journal.jsonl")),
         *_terms(reading.predicate),
         *_deletions(reading.predicate),
         _provenance(reading),
@@ -124,6 +126,23 @@ def _findings(predicate: Mapping[str, Any]) -> Iterator[str]:
     for name, count in codes[:SHOWN]:
         yield f"| {code(name)} | {_number(count)} |"
     yield from _more(len(codes), "codes")
+
+
+def _months(months: Chronicle) -> Iterator[list[str]]:
+    """Say what the time after the first inventory brought, each kind in a line."""
+    counts = months.counts
+    told = (
+        ("The source was listed again", counts.get("passes", 0), "time"),
+        ("Batches were amended", counts.get("revisions", 0), "time"),
+        ("Objects were adopted from another ledger", counts.get("adoptions", 0), "time"),
+        ("Writing at the target was taken over", counts.get("take_overs", 0), "time"),
+        ("Ended without a last word", months.cut_off, "run"),
+        ("Sent again, for nobody knew how it had ended", months.resent, "object"),
+        ("Tried again because somebody asked", months.retried, "failed object"),
+    )
+    lines = [f"- **{what}:** {_some(count, unit)}" for what, count, unit in told if count]
+    if lines:
+        yield lines
 
 
 def _terms(predicate: Mapping[str, Any]) -> Iterator[list[str]]:

@@ -6,6 +6,7 @@ One entry holds both languages, so neither can lack a text that the other has (s
 from __future__ import annotations
 
 from hdh_migrate.evidence.page.annexes import ANNEXES
+from hdh_migrate.evidence.page.over_time import OVER_TIME
 from hdh_migrate.evidence.page.text import LANGUAGES, Text
 
 __all__ = ["CATALOGUE", "LANGUAGES", "text"]
@@ -450,4 +451,5 @@ CATALOGUE: dict[str, Text] = {
     "ref.period": Text("Exécution", "Run"),
     "ref.period.value": Text("du {start} au {end}", "from {start} to {end}"),
     **ANNEXES,
+    **OVER_TIME,
 }

@@ -1,8 +1,9 @@
-"""The report for people: one self-contained HTML page per language, from the predicate alone.
+"""The report for people: one self-contained HTML page per language, from the bundle alone.
 
-The page shows what the statement says and nothing else. It has no scripts and loads nothing.
-Whatever comes from outside (names, messages, addresses) passes `visible` and the autoescape of
-the template engine, because that is what the engine does with every string that is not ours.
+The page shows what statement, first findings and journal say, and nothing else. It has no scripts
+and loads nothing. Whatever comes from outside (names, messages, addresses) passes `visible` and the
+autoescape of the template engine, because that is what the engine does with every string that is
+not ours.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.lines.recount import add_up
 from hdh_migrate.evidence.page.catalogue import text
 from hdh_migrate.evidence.page.charts import pace_bars, size_bars, states_bar
+from hdh_migrate.evidence.page.chronicle import NOTHING, Chronicle
 from hdh_migrate.evidence.page.formats import LOCALES
 from hdh_migrate.evidence.page.headings import HEADINGS
 from hdh_migrate.evidence.page.text import Text
@@ -47,10 +49,12 @@ def render_report(
     findings: Sequence[Mapping[str, Any]],
     signer: SignedBy | TrustedKey | None,
     language: str,
+    chronicle: Chronicle = NOTHING,
 ) -> bytes:
     """Return the page in UTF-8; the same arguments give the same bytes.
 
-    `findings` are the first of them, as read from their lines. Without a signer the page is
+    `findings` are the first of them, as read from their lines; `chronicle` is what the journal
+    tells. Without a signer the page is
     marked as a draft in every place where it could be taken for evidence.
     """
     words = _Words(language)
@@ -87,6 +91,7 @@ def render_report(
         claims=_claims(predicate),
         batches=_batches(predicate),
         findings=findings,
+        months=chronicle,
         signer=signer,
     )
     return page.encode()

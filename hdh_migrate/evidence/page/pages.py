@@ -1,6 +1,6 @@
 """Compare a bundle's pages with its statement: each one is made again, and must be the same bytes.
 
-A page is a function of the predicate, the first findings, the signer and the language, by the code
+A page is a function of predicate, first findings, journal, signer and language, by the code
 of the tool that wrote it. So another tool's pages cannot be made again: of them only the digest of
 the predicate that they name is compared (verify.py), and the outcome says so.
 """
@@ -16,12 +16,13 @@ from typing import Any
 from jinja2 import TemplateError
 
 from hdh_migrate.evidence.page.catalogue import LANGUAGES
+from hdh_migrate.evidence.page.chronicle import Chronicle, chronicle_of
 from hdh_migrate.evidence.page.html import SHOWN_FINDINGS, SignedBy, render_report
 from hdh_migrate.evidence.reading import read_bundle
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.outcome import PAGES, Outcome
 
-COMPARED = "13 each page is the one that this statement and these findings give"
+COMPARED = "13 each page is the one that this statement, these findings and this journal give"
 NOT_COMPARED = (
     "that a page shows what the statement says: another version of the tool wrote it ({}), and only"
     " the digest of the statement that it names was compared"
@@ -43,11 +44,12 @@ def compare_pages(
     if written_by != code_sha256:
         outcome.open.append(NOT_COMPARED.format(f"code {written_by[:16]}"))
         return
+    months = chronicle_of(folder / "journal.jsonl")
     shown = [line for _, line in islice(reading.lines("findings"), SHOWN_FINDINGS)]
     for path in sorted(folder.glob("report.*.html")):
         language, page = path.name.split(".")[1], path.read_bytes()
         made = (
-            _made(reading.predicate, shown, signer, language)
+            _made(reading.predicate, shown, signer, language, months)
             for signer in _signers(reading.signed_by, keys, page)
             if language in LANGUAGES
         )
@@ -61,10 +63,11 @@ def _made(
     shown: Sequence[Mapping[str, Any]],
     signer: SignedBy | None,
     language: str,
+    months: Chronicle,
 ) -> bytes | None:
     """Return the page; None where a value that nothing checks cannot stand on one."""
     try:
-        return render_report(predicate, shown, signer, language)
+        return render_report(predicate, shown, signer, language, months)
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, TemplateError):
         return None
 

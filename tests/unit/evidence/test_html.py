@@ -36,6 +36,7 @@ from tests.unit.evidence.builders import (
     replanned,
     signer,
 )
+from tests.unit.evidence.test_chronicle import months
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -209,6 +210,7 @@ def written(out: Path, records: list[dict[str, Any]], **changes: Any) -> dict[st
     inventoried, closed = changes.pop("inventoried", None), changes.pop("closed", True)
     streams = {name: changes.pop(name, []) for name in ("findings", "exclusions")}
     key, asked = changes.pop("signer", None), changes.pop("asked", None)
+    months = changes.pop("months", ())
     objects = len(records) + len(streams["exclusions"])
     size = sum(each["size"] for each in [*records, *streams["exclusions"]])
     about = facts(
@@ -216,7 +218,10 @@ def written(out: Path, records: list[dict[str, Any]], **changes: Any) -> dict[st
     )
     if asked is not None:
         about = replanned(about, verify={"source": asked})
-    bundle(out, records, about=about, signer=key, languages=LANGUAGES, **streams)
+    bundle(
+        out, records, about=about, signer=key, languages=LANGUAGES,
+        telling=lambda told: [*told, *months], **streams,
+    )  # fmt: skip
     return {
         language: Page((out / f"report.{language}.html").read_text("utf-8"))
         for language in LANGUAGES
@@ -270,6 +275,10 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
                 cutover() | {"keys_beside": ["cd" * 32, "ef" * 32]},
             ],
         },
+        {"records": good, "months": months()},
+        {"records": good, "months": months(1)},
+        {"records": good, "months": months(1), "names": "keyed"},
+        {"records": good, "months": months(60)},
         {"records": good, "openings": [OPENING]},
         {"records": good, "openings": [OPENING, {**OPENING, "object": None, "reason": None}]},
         {"records": good, "looks": [LOOK, {**LOOK, "batch": "x", "ended": False}]},

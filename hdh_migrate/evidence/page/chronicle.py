@@ -1,0 +1,257 @@
+"""What months brought, as a bundle's journal tells it: listed again, amended, adopted, taken over.
+
+The statement says how things stand; that a source was followed, a rule was added later, or another
+machine went on, only the journal says. A page shows both, so whoever reads it need not read lines
+of JSON. Everything here follows from the bundle's own journal, so a page can be made again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from hdh_migrate.events.adoption import Adopting, AdoptionEnded
+from hdh_migrate.events.batches import BatchAmended, BatchAmending
+from hdh_migrate.events.event import Event
+from hdh_migrate.events.fence import FenceTaking
+from hdh_migrate.events.objects import SendingAgain
+from hdh_migrate.events.refreshes import Refreshed, RefreshEnded, Refreshing, RetryingFailed
+from hdh_migrate.events.registry import KINDS, read
+from hdh_migrate.events.run import RunEnded, RunStarted
+from hdh_migrate.jsonform import OtherForm
+
+SHOWN: Final = 50
+"""Of each kind the last so many are shown."""
+
+LOOKED_AT: Final[tuple[type[Event], ...]] = (
+    Adopting, AdoptionEnded, BatchAmended, BatchAmending, FenceTaking, Refreshed, RefreshEnded,
+    Refreshing, RetryingFailed, RunEnded, RunStarted, SendingAgain,
+)  # fmt: skip
+
+_MARKS: Final = tuple(f'"kind":"{one.kind}"'.encode() for one in LOOKED_AT)
+
+
+@dataclass(slots=True)
+class PassLine:
+    """One time that the source of a batch was listed again; `ended` is None: it was stopped."""
+
+    batch: str
+    number: int
+    ended: str | None = None
+    new: int = 0
+    changed: int = 0
+    gone: int = 0
+    left: int = 0
+    """Of what is gone: was not moved."""
+    listed: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevisionLine:
+    """One amendment of a batch; who wanted it and why is not told where names are keyed."""
+
+    batch: str
+    revision: int
+    at: str
+    user: str
+    reason: str
+    changes: tuple[str, ...]
+    excluded: int
+    taken_back: int
+    moved_before: int
+
+
+@dataclass(slots=True)
+class AdoptionLine:
+    """One adoption of a batch; `ended` is None: it was stopped."""
+
+    batch: str
+    number: int
+    user: str
+    journals: int
+    """Of how many other ledgers, or copies, something was known."""
+    bundles: int
+    """How many of these stood in a signed bundle."""
+    ended: str | None = None
+    adopted: int = 0
+    unproved: int = 0
+    foreign: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeOverLine:
+    """Somebody said that whoever wrote in a bucket is gone for good."""
+
+    bucket: str
+    at: str
+    user: str
+    epoch: int
+    host: str | None
+    """Of whom it was taken over from; None: nobody who could be read."""
+    since: str | None
+    reason: str
+
+
+@dataclass(slots=True)
+class Chronicle:
+    """What a journal tells of the time after the first inventory."""
+
+    passes: deque[PassLine] = field(default_factory=lambda: deque(maxlen=SHOWN))
+    revisions: deque[RevisionLine] = field(default_factory=lambda: deque(maxlen=SHOWN))
+    adoptions: deque[AdoptionLine] = field(default_factory=lambda: deque(maxlen=SHOWN))
+    take_overs: deque[TakeOverLine] = field(default_factory=lambda: deque(maxlen=SHOWN))
+    counts: dict[str, int] = field(default_factory=dict)
+    """How many there are of each, shown or not."""
+    runs: int = 0
+    cut_off: int = 0
+    """Runs that began and never said that they ended."""
+    resent: int = 0
+    """Objects that were sent anew because nobody had heard what became of them."""
+    continued: int = 0
+    """Large objects whose uploads went on after a run had ended."""
+    retried: int = 0
+    """Failed objects that somebody asked to be tried again."""
+    _open: bool = False
+    _intent: BatchAmending | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to show: one run after another, each to its end."""
+        told = (*self.counts.values(), self.cut_off, self.resent, self.continued, self.retried)
+        return not any(told)
+
+    def take(self, at: str, event: Event) -> None:
+        """Count one event; those of a journal come in its order."""
+        match event:
+            case Refreshing():
+                self._pass(event.batch, event.number)
+            case Refreshed():
+                self._passed(event)
+            case RefreshEnded():
+                one = self._pass(event.batch, event.number)
+                one.ended, one.listed = at, event.listed.objects
+            case BatchAmending():
+                self._intent = event
+            case BatchAmended():
+                self._revised(at, event)
+            case Adopting():
+                self._adopting(event)
+            case AdoptionEnded():
+                self._adopted(at, event)
+            case FenceTaking():
+                self._taken(at, event)
+            case _:
+                self._ran(event)
+
+    def _ran(self, event: Event) -> None:
+        match event:
+            case RunStarted():
+                self.runs += 1
+                self.cut_off += self._open
+                self._open = True
+            case RunEnded():
+                self._open = False
+            case SendingAgain():
+                self.resent += event.unacknowledged
+                self.continued += event.going_on
+            case RetryingFailed():
+                self.retried += sum(event.reasons.values())
+            case _:
+                pass
+
+    def _pass(self, batch: str, number: int) -> PassLine:
+        for one in reversed(self.passes):
+            if (one.batch, one.number) == (batch, number):
+                return one
+        made = PassLine(batch, number)
+        self.passes.append(made)
+        self._count("passes")
+        return made
+
+    def _passed(self, told: Refreshed) -> None:
+        one = self._pass(told.batch, told.number)
+        one.new += told.new.objects
+        one.changed += told.changed.objects
+        one.gone += told.vanished.objects
+        one.left += told.left.objects
+
+    def _revised(self, at: str, told: BatchAmended) -> None:
+        meant, self._intent = self._intent, None
+        if meant is None or (meant.batch, meant.revision) != (told.batch, told.revision):
+            meant = None
+        self._count("revisions")
+        self.revisions.append(
+            RevisionLine(
+                batch=told.batch,
+                revision=told.revision,
+                at=at,
+                user="" if meant is None else meant.user,
+                reason="" if meant is None else meant.reason,
+                changes=() if meant is None else meant.changes,
+                excluded=sum(told.excluded.values()),
+                taken_back=sum(told.taken_back.values()),
+                moved_before=sum(told.moved_before.values()),
+            )
+        )
+
+    def _adopting(self, told: Adopting) -> None:
+        for one in self.adoptions:
+            if (one.batch, one.number) == (told.batch, told.number):
+                return  # it goes on after a stop
+        self._count("adoptions")
+        bundles = sum(one.statement is not None for one in told.journals)
+        self.adoptions.append(
+            AdoptionLine(told.batch, told.number, told.user, len(told.journals), bundles)
+        )
+
+    def _adopted(self, at: str, told: AdoptionEnded) -> None:
+        for one in self.adoptions:
+            if (one.batch, one.number) == (told.batch, told.number):
+                one.ended, one.adopted = at, told.adopted
+                one.unproved, one.foreign = told.unproved, told.foreign
+
+    def _taken(self, at: str, told: FenceTaking) -> None:
+        if not told.reason:
+            return  # every run takes it
+        self._count("take_overs")
+        self.take_overs.append(
+            TakeOverLine(
+                bucket=told.bucket,
+                at=at,
+                user=told.user,
+                epoch=told.epoch,
+                host=told.over.host if told.over else None,
+                since=told.over.since if told.over else None,
+                reason=told.reason,
+            )
+        )
+
+    def _count(self, what: str) -> None:
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+
+NOTHING: Final = Chronicle()
+
+
+def chronicle_of(journal: Path) -> Chronicle:
+    """Return what a bundle's journal tells; an event of another form tells nothing."""
+    found = Chronicle()
+    for at, event in _events(journal):
+        found.take(at, event)
+    return found
+
+
+def _events(journal: Path) -> Iterator[tuple[str, Event]]:
+    with journal.open("rb") as file:
+        for line in file:
+            if not any(mark in line for mark in _MARKS):
+                continue  # most are of objects: these are never parsed
+            told = json.loads(line)
+            try:
+                yield told["at"], read(KINDS[told["kind"]], told["body"])
+            except OtherForm:
+                continue  # of a keyed bundle, or of another version

@@ -1,0 +1,109 @@
+"""The sentences of the report about what happened after the first inventory."""
+
+from __future__ import annotations
+
+from hdh_migrate.evidence.page.text import Text
+
+OVER_TIME: dict[str, Text] = {
+    "months": Text("Depuis le premier inventaire", "Since the first inventory"),
+    "months.why": Text(
+        "Ce que le journal dit de ce qui a changé pendant que la migration durait.",
+        "What the journal tells of what changed while the migration lasted.",
+    ),
+    "months.keyed": Text(
+        "Le journal de ce dossier à noms chiffrés n'en contient qu'une partie.",
+        "The journal of this folder, whose names are keyed, holds a part of it only.",
+    ),
+    "months.last": Text(
+        "Ci-dessous les {n} dernières lignes sur {all}.", "Below the last {n} lines of {all}."
+    ),
+    "not.ended": Text("arrêté avant la fin", "stopped before its end"),
+    "col.batch": Text("Lot", "Batch"),
+    # --- the source listed again -----------------------------------------------------------------
+    "passes": Text("La source listée à nouveau", "The source listed again"),
+    "passes.why": Text(
+        "Nombres d'objets à chaque passe. Ce qui a disparu de la source reste chez la cible s'il y "
+        "était ; le reste est laissé.",
+        "Objects found by each pass. What is gone from the source stays at the target if it was "
+        "there; the rest is left behind.",
+    ),
+    "col.pass": Text("Passe", "Pass"),
+    "col.listed": Text("Listés", "Listed"),
+    "col.new": Text("Nouveaux", "New"),
+    "col.changed": Text("Modifiés", "Changed"),
+    "col.gone": Text("Disparus", "Gone"),
+    "col.left": Text("dont laissés", "of these left behind"),
+    # --- amendments ------------------------------------------------------------------------------
+    "revisions": Text("Lots modifiés après leur inventaire", "Batches amended after their listing"),
+    "revisions.why": Text(
+        "Ce qui avait été déplacé avant une règle reste chez la cible. Toute approbation donnée "
+        "avant une révision est caduque.",
+        "What was moved before a rule stays at the target. Every approval given before a revision "
+        "is void.",
+    ),
+    "col.revision": Text("Révision", "Revision"),
+    "col.taken-back": Text("Repris", "Taken back"),
+    "col.moved-before": Text("Déplacés avant la règle", "Moved before the rule"),
+    # --- adoptions -------------------------------------------------------------------------------
+    "adoptions": Text(
+        "Objets repris d'un registre perdu ou plus récent",
+        "Objects adopted from a lost or a newer ledger",
+    ),
+    "adoptions.why": Text(
+        "Chaque objet repris a été relu chez la cible, descellé et comparé ; rien n'a été cru sur "
+        "parole. Ce qui n'a pas été prouvé est envoyé à nouveau ; ce qui est à un tiers reste "
+        "intact.",
+        "Each adopted object was read back from the target, unsealed and compared; nothing was "
+        "taken on trust. What was not proved is sent again; what is somebody else's stays "
+        "untouched.",
+    ),
+    "col.adoption": Text("Reprise", "Adoption"),
+    "col.known-from": Text("Connus par", "Known from"),
+    "known-from": Text(
+        "{n} dossier signé, {copies} copies|{n} dossiers signés, {copies} copies",
+        "{n} signed bundle, {copies} copies|{n} signed bundles, {copies} copies",
+    ),
+    "col.adopted": Text("Repris", "Adopted"),
+    "col.unproved": Text("Non prouvés", "Not proved"),
+    "col.foreign": Text("À des tiers", "Somebody else's"),
+    # --- take-overs ------------------------------------------------------------------------------
+    "take-overs": Text(
+        "Écriture chez la cible reprise à un autre", "Writing at the target taken over"
+    ),
+    "take-overs.why": Text(
+        "Un seul registre écrit chez la cible. Quelqu'un a dit que celui d'avant ne reviendra pas.",
+        "One ledger alone writes at the target. Somebody said that the one before is gone for "
+        "good.",
+    ),
+    "col.bucket": Text("Bucket", "Bucket"),
+    "col.from": Text("À qui", "From"),
+    "from.nobody": Text("personne de lisible", "nobody who could be read"),
+    "col.epoch": Text("Époque", "Epoch"),
+    # --- runs ------------------------------------------------------------------------------------
+    "runs.cut-off": Text(
+        "{n} exécution sur {all} s'est arrêtée sans un dernier mot (tuée, ou coupée) : ses octets "
+        "manquent aux volumes échangés ci-dessus."
+        "|{n} exécutions sur {all} se sont arrêtées sans un dernier mot (tuées, ou coupées) : "
+        "leurs octets manquent aux volumes échangés ci-dessus.",
+        "{n} run of {all} ended without a last word (killed, or cut off): its bytes are missing "
+        "from the traffic above."
+        "|{n} runs of {all} ended without a last word (killed, or cut off): their bytes are "
+        "missing from the traffic above.",
+    ),
+    "runs.resent": Text(
+        "{n} objet dont la fin de l'envoi n'était pas connue a été envoyé à nouveau ; {continued} "
+        "grands objets ont été poursuivis."
+        "|{n} objets dont la fin de l'envoi n'était pas connue ont été envoyés à nouveau ; "
+        "{continued} grands objets ont été poursuivis.",
+        "{n} object of which nobody knew how its sending had ended was sent again; {continued} "
+        "large objects went on."
+        "|{n} objects of which nobody knew how their sending had ended were sent again; "
+        "{continued} large objects went on.",
+    ),
+    "runs.retried": Text(
+        "{n} objet en échec a été retenté à la demande de quelqu'un."
+        "|{n} objets en échec ont été retentés à la demande de quelqu'un.",
+        "{n} failed object was tried again because somebody asked for it."
+        "|{n} failed objects were tried again because somebody asked for it.",
+    ),
+}

@@ -1,0 +1,167 @@
+"""What a page says of the time after the first inventory, from the journal's events."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hdh_migrate.events.adoption import Adopting, AdoptionEnded, JournalSeen
+from hdh_migrate.events.batches import BatchAmended, BatchAmending
+from hdh_migrate.events.event import Event
+from hdh_migrate.events.fence import FenceHolder, FenceTaking
+from hdh_migrate.events.objects import SendingAgain
+from hdh_migrate.events.refreshes import (
+    PassAmount,
+    Refreshed,
+    RefreshEnded,
+    Refreshing,
+    RetryingFailed,
+)
+from hdh_migrate.events.run import RunEnded, RunStarted
+from hdh_migrate.evidence.lines.records import journal_line
+from hdh_migrate.evidence.page.chronicle import NOTHING, SHOWN, Chronicle, chronicle_of
+from hdh_migrate.fixity import canonical_json
+from hdh_migrate.jsonform import ABSENT
+
+AT = "2026-11-23T10:00:00.000Z"
+ZERO = PassAmount(objects=0, bytes=0)
+HOLDER = FenceHolder(
+    ledger="ab-1", epoch=0, nonce="n", host="burned.example", pid=1, since="2026-11-01T00:00:00Z"
+)
+SEEN = JournalSeen(ledger="ab-1", events=3, head="0" * 64, statement=None)
+
+
+def some(objects: int) -> PassAmount:
+    return PassAmount(objects=objects, bytes=objects * 10)
+
+
+def begun() -> RunStarted:
+    return RunStarted(
+        plan_digest="0" * 64, steps=("transfer",), batches=(), tool="0.1.0", code_sha256=ABSENT,
+        user="ops@here", pid=7,
+    )  # fmt: skip
+
+
+def passed(number: int, *, ended: bool = True) -> list[Event]:
+    told: list[Event] = [Refreshing(number=number, batch="pilot", user="ops@here")]
+    told += [
+        Refreshed(
+            number=number, batch="pilot", dataset="pmsi", new=some(1), changed=some(2),
+            vanished=some(3), left=ZERO,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    return [
+        *told,
+        *([RefreshEnded(number=number, batch="pilot", listed=some(30))] if ended else []),
+    ]
+
+
+def amended(revision: int) -> list[Event]:
+    return [
+        BatchAmending(
+            batch="pilot", revision=revision, was="0" * 64, now="1" * 64, user="ops@here",
+            changes=("datasets[pmsi].exclude[0]: added",), reason="scratch files, ref. 21",
+        ),
+        BatchAmended(
+            batch="pilot", revision=revision, digest="1" * 64, excluded={"pmsi": 4},
+            taken_back={"pmsi": 1}, moved_before={"pmsi": 2}, recipients=ABSENT,
+        ),
+    ]  # fmt: skip
+
+
+def adopted(number: int, *, ended: bool = True) -> list[Event]:
+    bundle = JournalSeen(ledger="ab-1", events=3, head="0" * 64, statement="2" * 64)
+    told: list[Event] = [
+        Adopting(number=number, batch="pilot", journals=(SEEN, *[bundle] * number), user="o@h")
+    ]
+    end = AdoptionEnded(number=number, batch="pilot", adopted=5, unproved=6, foreign=7)
+    return [*told, *([end] if ended else [])]
+
+
+def taken(*, over: bool, reason: str | None) -> FenceTaking:
+    return FenceTaking(
+        bucket="hds", epoch=2, nonce="m", user="ops@here", over=HOLDER if over else ABSENT,
+        reason=reason or ABSENT,
+    )  # fmt: skip
+
+
+def happened(count: int = 2) -> list[Event]:
+    """So many of each that there is, and what was stopped."""
+    told: list[Event] = []
+    for number in range(1, count + 1):
+        told += [
+            begun(), *passed(number, ended=number != count), *amended(number + 1),
+            *adopted(number, ended=number != count),
+            taken(over=True, reason="the machine burned"), taken(over=False, reason="it is gone"),
+            taken(over=False, reason=None),
+            SendingAgain(dataset="pmsi", unacknowledged=1, going_on=1),
+            RetryingFailed(batch="pilot", asked=(), reasons={"conflict": 1}, user="ops@here"),
+        ]  # fmt: skip
+    return [*told, begun(), RunEnded(traffic=())]
+
+
+def months(count: int = 2) -> list[tuple[str, str, dict[str, Any]]]:
+    """The same as a bundle's builder tells events."""
+    return [(AT, one.kind, one.as_json()) for one in happened(count)]
+
+
+def chronicle(folder: Path, told: list[Event], *more: tuple[str, str]) -> Chronicle:
+    path = folder / "journal.jsonl"
+    events = [(one.kind, canonical_json(one.as_json()).decode()) for one in told]
+    lines = [
+        journal_line(seq, AT, kind, body, b"0" * 32)
+        for seq, (kind, body) in enumerate([*events, *more], 1)
+    ]
+    path.write_bytes(b"".join(lines))
+    return chronicle_of(path)
+
+
+def test_each_kind_is_one_line_with_what_it_came_to(tmp_path: Path) -> None:
+    found = chronicle(tmp_path, happened())
+
+    first, second = found.passes
+    assert (first.number, first.new, first.changed, first.gone, first.left, first.listed) == (
+        1, 2, 4, 6, 0, 30,
+    )  # fmt: skip
+    assert (first.ended, second.ended, second.listed) == (AT, None, None)
+    assert [(one.revision, one.excluded, one.reason) for one in found.revisions] == [
+        (2, 4, "scratch files, ref. 21"), (3, 4, "scratch files, ref. 21"),
+    ]  # fmt: skip
+    assert [(one.adopted, one.ended, one.journals, one.bundles) for one in found.adoptions] == [
+        (5, AT, 2, 1), (0, None, 3, 2),
+    ]  # fmt: skip
+    assert [one.host for one in found.take_overs] == ["burned.example", None] * 2
+    assert (found.runs, found.cut_off) == (3, 2)
+    assert (found.resent, found.continued, found.retried) == (2, 2, 2)
+    assert not found.empty
+
+
+def test_a_pass_or_an_adoption_that_goes_on_after_a_stop_is_one_line(tmp_path: Path) -> None:
+    told = [*passed(1, ended=False), *passed(1), *adopted(1, ended=False), *adopted(1)]
+    found = chronicle(tmp_path, told)
+    (one,) = found.passes
+    assert (one.new, one.ended) == (4, AT)
+    assert [(each.adopted, each.ended) for each in found.adoptions] == [(5, AT)]
+
+
+def test_the_last_ones_are_kept_and_all_are_counted(tmp_path: Path) -> None:
+    found = chronicle(tmp_path, happened(SHOWN + 10))
+    assert len(found.passes) == len(found.revisions) == len(found.adoptions) == SHOWN
+    assert found.passes[-1].number == SHOWN + 10
+    assert found.counts["passes"] == found.counts["revisions"] == SHOWN + 10
+
+
+def test_one_run_after_another_is_nothing_to_tell(tmp_path: Path) -> None:
+    told = [begun(), taken(over=False, reason=None), RunEnded(traffic=())] * 3
+    assert chronicle(tmp_path, told).empty
+    assert NOTHING.empty
+
+
+@pytest.mark.parametrize("body", ["{}", '{"number":1}', "[]", json.dumps({"batch": 3})])
+def test_an_event_of_another_form_tells_nothing(tmp_path: Path, body: str) -> None:
+    kinds = [one.kind for one in happened()]
+    assert chronicle(tmp_path, [], *((kind, body) for kind in dict.fromkeys(kinds))).empty
