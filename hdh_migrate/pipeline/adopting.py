@@ -50,6 +50,14 @@ from hdh_migrate.pipeline.verify import ORDER_BYTES, Verification
 from hdh_migrate.receipts import Digested, ObjectReceipt, Returned, Sent
 
 STEP = "adopt"
+RESIZED = (
+    "batch {batch}: {count} objects have not the size that the plan's seal gives: they are sealed"
+    " for more or for fewer recipients, or are cut short; the next run sends them anew, sealed for"
+    " all whom the plan names. To keep them, adopt into a new state folder with the recipients of"
+    ' then, and add the others afterwards with "hdh-migrate amend"'
+)
+"""What is said of objects that cannot be adopted for their size alone."""
+
 PORTION = 1_000
 """Objects that are asked for at once: so many rows are held."""
 
@@ -93,6 +101,8 @@ class AdoptionTally:
     by_bundle: int = 0
     unproved: int = 0
     foreign: int = 0
+    resized: int = 0
+    """Those of ours that have another size than an object has which is sealed as the plan says."""
     joined: int = 0
     """Objects that only a bundle knows: the source does not list them any more."""
 
@@ -296,6 +306,7 @@ class Adopt:
             one = Candidate(entry=entry, stored=stored, tag=tag)
             proof = next((told for told in known if told.of_stored(stored)), None)
             if stored.size != self._expected(entry.size):
+                self._told.resized += 1
                 self._left(one)
             elif proof is None:
                 left.append(one)
@@ -365,6 +376,8 @@ class Adopt:
         """Let wait what did not prove good, and say whose objects are ours from now on."""
         ledger, told = self._ctx.ledger, self._told
         told.unproved += failed
+        if told.resized:
+            self._ctx.progress.note(RESIZED.format(batch=self._batch, count=told.resized))
         for row in self._datasets.values():
             retry(ledger, row, self._ctx.waivers)
         self._count()

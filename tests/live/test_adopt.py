@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import pytest
 from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
+from hdh_migrate.sealing.keys import new_pair
 from tests.support import second_verifier
 from tests.support.command import command as started
 from tests.support.errand import BIG, BUCKET, ODD, Errand, errand
@@ -216,3 +218,52 @@ def test_a_bundle_that_no_key_of_the_plan_signed_is_refused(stage: Stage) -> Non
     assert code == Exit.DAMAGED
     assert "does not check" in told["error"]["message"]
     assert not (stage.state / "ledger.db").exists()
+
+
+def test_a_recipient_that_was_added_since_is_no_reason_to_send_everything_anew(
+    stage: Stage,
+) -> None:
+    job, before = stage.job, stage.tags()
+    new_pair(job.folder / "keys", "third", passphrase=None)
+    text = job.plan.read_text()
+    more = text.replace("keys/escrow.pub]", "keys/escrow.pub, keys/third.pub]")
+    burned(stage)
+    job.plan.write_text(more)
+
+    done = started("adopt", str(job.plan), "--json", env=job.environ)
+
+    assert done.returncode == Exit.FINDINGS
+    assert "6 objects have not the size that the plan's seal gives" in done.stderr
+    assert json.loads(done.stdout)["batches"][0]["unproved"] == 6
+
+    # As the note says: with the recipients of then, and the new one afterwards.
+    shutil.rmtree(job.folder / ".hdh-migrate")
+    shutil.rmtree(job.folder / "copies")
+    job.plan.write_text(text)
+    assert job.call("adopt")[0] == Exit.OK
+    job.plan.write_text(more)
+    assert job.call("run")[0] == Exit.REFUSED
+    code, told = job.call("amend", "--batch", "all", "--reason", "a third reader", "--execute")
+    assert (code, told["datasets"][0]["sealed_before"]) == (Exit.OK, 6)
+    stage.take_over()
+    second = job.folder / "second"
+    assert job.call("run", "--out", str(second))[0] == Exit.OK
+    assert stage.tags() == before
+    stage.checks(second)
+
+
+def test_what_is_sealed_for_fewer_is_sent_anew_for_all_when_nobody_keeps_it(stage: Stage) -> None:
+    job = stage.job
+    new_pair(job.folder / "keys", "third", passphrase=None)
+    burned(stage)
+    text = job.plan.read_text()
+    job.plan.write_text(text.replace("keys/escrow.pub]", "keys/escrow.pub, keys/third.pub]"))
+    assert job.call("adopt", "--bundle", str(job.folder / "first"))[0] == Exit.FINDINGS
+
+    second = job.folder / "second"
+    words = ("--take-over", "--reason", "burned", "--out", str(second))
+    assert job.call("run", *words)[0] == Exit.OK
+
+    stage.checks(second)
+    job.check_stored()
+    assert {head["ContentLength"] for head in map(stage.head, MORE)} == {540 + 28 + 16 + 3 * 108}

@@ -60,8 +60,8 @@ OVER_TIME: dict[str, Text] = {
     "col.adoption": Text("Reprise", "Adoption"),
     "col.known-from": Text("Connus par", "Known from"),
     "known-from": Text(
-        "{n} dossier signé, {copies} copies|{n} dossiers signés, {copies} copies",
-        "{n} signed bundle, {copies} copies|{n} signed bundles, {copies} copies",
+        "{n} dossier signé ; copies : {copies}|{n} dossiers signés ; copies : {copies}",
+        "{n} signed bundle; copies: {copies}|{n} signed bundles; copies: {copies}",
     ),
     "col.adopted": Text("Repris", "Adopted"),
     "col.unproved": Text("Non prouvés", "Not proved"),
