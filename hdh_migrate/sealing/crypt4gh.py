@@ -20,7 +20,6 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from hdh_migrate.errors import KeyUnavailable, UnsealFailed
 from hdh_migrate.model import SEGMENT
 from hdh_migrate.sealing.keys import PrivateKey, PublicKey
-from hdh_migrate.sealing.lenient import LenientResult, read_lenient
 from hdh_migrate.sealing.packets import (
     HEADER_MAX,
     NONCE,
@@ -44,9 +43,7 @@ __all__ = [
     "Crypt4ghEnvelope",
     "Crypt4ghEnvelopes",
     "Crypt4ghUnsealer",
-    "LenientResult",
     "header_size",
-    "read_lenient",
     "sealed_size",
 ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,12 +100,6 @@ def rules_of(plan: Plan, base: Path, moments: Mapping[str, str]) -> dict[str, Da
             keep_vanished=dataset.vanished == "keep-at-target",
         )
     return found
-
-
-def _allowed_unused(field: str, rules: Iterable[str | Conditions]) -> Iterator[str]:
-    for number, one in enumerate(rules):
-        if not isinstance(one, str) and one.allow_unused:
-            yield f"{field}[{number}]"
 
 
 def _conditions(dataset: Dataset) -> Iterator[Conditions]:

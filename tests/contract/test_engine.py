@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.engines.local import LocalEngine
-from hdh_migrate.engines.serial import SerialEngine
 from hdh_migrate.ports.work import Engine
 from hdh_migrate.receipts import (
     EndpointTraffic,
@@ -21,6 +20,7 @@ from hdh_migrate.receipts import (
     Sent,
 )
 from tests.support.orders import EVERY_KIND
+from tests.support.serial import SerialEngine
 from tests.support.workshop import FACTORY, ROOT, Workshop, drained, order, told, wish
 
 

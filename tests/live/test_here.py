@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from hdh_migrate.cli import app as cli
-from hdh_migrate.engines.serial import SerialEngine
 from hdh_migrate.errors import Exit
 from hdh_migrate.model import Step
 from hdh_migrate.plan.model import Plan
@@ -18,6 +17,7 @@ from hdh_migrate.session.verbs.run import perform
 from tests.support.affair import Affair
 from tests.support.here import HERE
 from tests.support.quiet import Notes
+from tests.support.serial import SerialEngine
 
 
 class Watched:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from hdh_migrate import wiring
-from hdh_migrate.engines.serial import SerialEngine
 from hdh_migrate.pipeline.perform import Performer
 from hdh_migrate.pipeline.work import Toolbox
 from hdh_migrate.receipts import EndpointTraffic
+from tests.support.serial import SerialEngine
 
 
 class Bench:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from hdh_migrate.engines.serial import SerialEngine
 from hdh_migrate.engines.wire import NAMES
 from hdh_migrate.errors import Exit
 from hdh_migrate.model import State
@@ -16,6 +15,7 @@ from hdh_migrate.pipeline.work import Toolbox
 from hdh_migrate.ports.work import Recorder
 from hdh_migrate.receipts import Lost, Receipt
 from tests.support.here import Bench
+from tests.support.serial import SerialEngine
 from tests.support.world import BIG, World
 
 BAD = "k3"

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from hdh_migrate.engines.serial import SerialEngine
 from hdh_migrate.engines.wire import KINDS, NAMES
 from hdh_migrate.errors import Exit, MigrateError
 from hdh_migrate.model import Role, State, Step
@@ -22,6 +21,7 @@ from hdh_migrate.ports.work import Emit, Record, Recorder, Service
 from hdh_migrate.receipts import Doubted, EndpointTraffic, Failed, Gone, Matched, Receipt, Sent
 from tests.support.here import Bench, serial
 from tests.support.script import Killed, Point
+from tests.support.serial import SerialEngine
 from tests.support.world import BIG, World
 from tests.unit.pipeline.test_lost_workers import Reaper
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import KeyUnavailable, UnsealFailed
-from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelope, Crypt4ghEnvelopes, read_lenient
+from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelope, Crypt4ghEnvelopes
 from hdh_migrate.sealing.keys import PrivateKey, new_pair
+from tests.support.lenient import read_lenient
 from tests.unit.sealing.helpers import ESCROW, blob, key_file, stored, unseal
 
 SECRET = b"zeisig-private-key-0123456789abc"

@@ -7,8 +7,8 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from hdh_migrate.errors import UnsealFailed
 from hdh_migrate.model import SEGMENT
-from hdh_migrate.sealing.crypt4gh import LenientResult, read_lenient
 from hdh_migrate.sealing.keys import PrivateKey
+from tests.support.lenient import LenientResult, read_lenient
 from tests.unit.sealing.helpers import (
     ESCROW,
     STEWARD,
