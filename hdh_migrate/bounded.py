@@ -68,7 +68,7 @@ class Visited:
         self._steps, self._power = 0, 1
 
     def again(self, position: Hashable) -> bool:
-        """Say whether the listing has been here before, and take note that it is."""
+        """Return whether the listing has been here before, and take note that it is."""
         if position in self._last or position == self._kept:
             return True
         self._last[position] = None

@@ -96,7 +96,7 @@ class Sighting:
         return self.told + 1.0 + monotonic - self.asked
 
     def fresh(self, monotonic: float) -> bool:
-        """Say whether it tells of this moment."""
+        """Return whether it tells of this moment."""
         return monotonic - self.heard <= FRESH_SECONDS and self.heard - self.asked <= FRESH_SECONDS
 
 
@@ -137,15 +137,15 @@ class Moment:
         return cls(earliest=now, latest=now)
 
     def passed(self, until: str) -> bool:
-        """Say whether a time is over by every clock: for what is allowed after it."""
+        """Return whether a time is over by every clock: for what is allowed after it."""
         return seconds_of(self.earliest) >= seconds_of(until)
 
     def before(self, end: str) -> bool:
-        """Say whether a time is still to come by every clock: for what is allowed until it."""
+        """Return whether a time is still to come by every clock: for what is allowed until it."""
         return seconds_of(self.latest) < seconds_of(end)
 
     def not_yet(self, made_at: str) -> bool:
-        """Say whether what was written elsewhere is dated in the future."""
+        """Return whether what was written elsewhere is dated in the future."""
         return seconds_of(made_at) > seconds_of(self.earliest) + TOLERANCE_SECONDS
 
     @property

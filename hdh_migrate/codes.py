@@ -821,7 +821,7 @@ def how_many(found: Mapping[str, int], *codes: Code) -> int:
 
 
 def table() -> Iterator[str]:
-    """Give the lines of the table for operators: a row for all codes of which it says the same."""
+    """Yield the lines of the table for operators: a row for all codes of which it says the same."""
     yield "| code | severity | exit | meaning |"
     yield "|---|---|---|---|"
     rows: dict[tuple[str, Severity, Exit], list[Code]] = {}
@@ -833,7 +833,7 @@ def table() -> Iterator[str]:
 
 
 def told() -> Iterator[Code]:
-    """Give every code that a finding can have; the others are only an object's reason."""
+    """Yield every code that a finding can have; the others are only an object's reason."""
     for code in Code:
         in_verify = Code.known(f"verify-{code}")
         if in_verify is None or (in_verify.about.row, in_verify.exit) != (

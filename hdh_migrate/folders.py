@@ -138,7 +138,7 @@ _UNMAPPED = 65534
 
 
 def _way(path: Path, links: int) -> Iterator[Path]:
-    """Give what is passed on the way to a path, from the root, as far as it is there."""
+    """Yield what is passed on the way to a path, from the root, as far as it is there."""
     for place in (*reversed(path.parents), path):
         if not os.path.lexists(place):
             return
@@ -158,7 +158,7 @@ def _open_to_change(seen: os.stat_result) -> bool:
 
 
 def _alone(uid: int, gid: int) -> bool:
-    """Say whether a group is its user's own, as many systems make one for each user."""
+    """Return whether a group is its user's own, as many systems make one for each user."""
     try:
         user, group = pwd.getpwuid(uid), grp.getgrgid(gid)
     except KeyError:

@@ -211,7 +211,7 @@ class Returned:
 
     @classmethod
     def all_of(cls, order: Order, reason: ReturnReason, detail: str) -> Iterator[Returned]:
-        """Give back every item of an order."""
+        """Yield back every item of an order."""
         return (cls.of(order, one, reason, detail) for one in order.objects)
 
 

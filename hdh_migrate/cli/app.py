@@ -69,7 +69,7 @@ def _collecting_rarely() -> Iterator[None]:
 def main(
     arguments: Sequence[str] | None = None, *, engines: Mapping[str, OpenEngine] | None = None
 ) -> None:
-    """Run the command line; may be called again. `engines` are who works, by default our own."""
+    """Run the command line; may be called again. `engines` replaces our own engines, for tests."""
     # No plugin that happens to be installed looks into how plans are read, and none is sought.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     streams.hold_descriptors()
@@ -91,7 +91,7 @@ def main(
 
 
 def _tell_usage(error: typer.TyperException, arguments: Sequence[str]) -> None:
-    """Tell why arguments are no command; as JSON, too, when that was among them."""
+    """Print why the arguments are not a command; as JSON if `--json` was among them."""
     if "--json" in arguments:
         wrong = UsageError(error.format_message(), hint="--help tells what the verb takes")
         Output(as_json=True, progress=False).data(error_document(wrong))

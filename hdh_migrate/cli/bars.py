@@ -18,7 +18,7 @@ from hdh_migrate.cli.output import LineProgress, Output, visible
 
 
 class BarProgress(LineProgress):
-    """One bar for the step under way; what is over stays above it as a line."""
+    """One bar for the step under way; each finished step stays above it as a line."""
 
     def __init__(self, output: Output) -> None:
         super().__init__(output)

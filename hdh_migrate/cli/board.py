@@ -260,7 +260,7 @@ def _moved(seen: StepProgress) -> dict[str, str]:
 
 
 def attention(told: Status) -> list[str]:
-    """Return what waits and why, and the open findings, blockers first."""
+    """Return what is waiting and why, then the open findings, blockers first."""
     ended = told["run"]["why"]
     return [
         *([f"the last run ended so: {ended}"] if ended and not told["run"]["alive"] else []),

@@ -236,7 +236,7 @@ class Task:
             signal.signal(number, asked)
 
     def _hurry(self) -> None:
-        """End what was asked to stop and does not: a call that hangs, or work that asks nobody.
+        """End the process when it was asked to stop and the work does not react (a hanging call).
 
         Every line may be the last one of a process, so to end here is safe.
         """

@@ -35,7 +35,7 @@ class _Lines:
 
 
 class Screen:
-    """The terminal's other screen; what was there before comes back at the end."""
+    """The terminal's alternate screen; what was there before comes back at the end."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = Console(highlight=False, markup=False) if console is None else console

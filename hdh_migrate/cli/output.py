@@ -20,7 +20,7 @@ LINE_SECONDS = 15.0
 
 
 class Output:
-    """Where one command's words go."""
+    """Prints one command's results (stdout) and messages (stderr)."""
 
     def __init__(self, *, as_json: bool, progress: bool) -> None:
         self.as_json = as_json
@@ -47,7 +47,7 @@ class Output:
                 return
 
     def say(self, text: str) -> None:
-        """Tell people something on stderr; nobody is told that this failed."""
+        """Print a message for people on stderr; a failure to print it is ignored."""
         streams.write(sys.stderr, _shown(text) + "\n")
 
     def _print(self, data: str | bytes) -> None:

@@ -39,7 +39,7 @@ class _Closed(GenerateJsonSchema):
 
 
 def leaves() -> Iterator[tuple[str, ...]]:
-    """Give the words of every verb that prints something."""
+    """Yield the words of every verb that prints something."""
     for lines in SECTIONS.values():
         for name in lines:
             if (group := GROUPS.get(name)) is None:

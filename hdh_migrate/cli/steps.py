@@ -1,4 +1,4 @@
-"""AskedSteps of a plan, carried out and told: what inventory, transfer, verify and run share."""
+"""Carry out steps of a plan and report on them: shared by inventory, transfer, verify and run."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def perform_steps(
     again: Sequence[str] | None = None,
     taking_over: str | None = None,
 ) -> Exit:
-    """Carry out steps and tell where every dataset stands; `taking_over` is the reason to."""
+    """Carry out steps and print where each dataset stands; `taking_over`: the reason given."""
     from hdh_migrate.model import Step
     from hdh_migrate.session.verbs.run import perform_with
 

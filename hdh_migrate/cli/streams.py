@@ -68,7 +68,7 @@ def hold_descriptors() -> None:
 
 
 class _Forgiving:
-    """A stderr that may be full or closed, for everybody who writes there without our care."""
+    """A stderr that may be full or closed, for code that writes there without checking."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream

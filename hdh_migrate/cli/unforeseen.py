@@ -1,4 +1,4 @@
-"""Errors that no code expects: one line for people and no traceback, which may name objects."""
+"""Unexpected errors: one line for people and no traceback, which may contain object names."""
 
 from __future__ import annotations
 

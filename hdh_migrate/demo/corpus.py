@@ -70,7 +70,7 @@ Progress = Callable[[int, int], object]
 
 
 def items(big: int = BIG) -> Iterator[Item]:
-    """Give every object of the corpus; `big` is the size of the large one, in bytes."""
+    """Yield every object of the corpus; `big` is the size of the large one, in bytes."""
     yield from _pmsi()
     yield from _imaging()
     yield from _odd()
@@ -247,5 +247,5 @@ def _blocks(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _nobody(objects: int, size: int) -> None:
-    """Take progress that nobody asked for."""
+    """Ignore progress: the default when nobody wants to see it."""
     del objects, size

@@ -1,4 +1,4 @@
-"""The main job as a play in one act: fill a source, move it, be killed, go on, prove it.
+"""The demo: fill a source, move it, kill the run, resume it, prove the result.
 
 Everything is real but the data: two servers on loopback, the same command line that operators
 use, SIGKILL to its whole process group in the middle of the large object.

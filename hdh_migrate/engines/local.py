@@ -294,7 +294,7 @@ def _starved(error: OSError) -> Starved:
 
 
 def _innocent(worker: _Worker) -> str | None:
-    """Return why a worker ended through no fault of its orders', None when that is not known."""
+    """Return why a worker ended through no fault of its orders, None if that is not known."""
     status = worker.process.returncode
     if status == STARVED:
         return "this machine gives a worker process no more memory, threads or files"
@@ -304,7 +304,7 @@ def _innocent(worker: _Worker) -> str | None:
 
 
 def _given_back(orders: Mapping[int, Order], reason: ReturnReason, why: str) -> Iterator[Receipt]:
-    """Give back what workers were to do; whoever drives the engine ends the run if they starved."""
+    """Return the orders of lost workers as receipts; the engine's user ends the run if starved."""
     for number, order in orders.items():
         yield from Returned.all_of(order, reason, why)
         yield OrderDone(order=number)

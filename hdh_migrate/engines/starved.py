@@ -1,4 +1,4 @@
-"""Tell a machine that gives no more memory, threads or files from a fault of an object's."""
+"""Distinguish a machine out of memory, threads or files from a fault in an object."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NO_MORE: Final = {errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE}
 
 
 def is_starved(error: BaseException) -> bool:
-    """Say whether an error, or what it came from, is that the machine gives no more."""
+    """Return whether an error, or its cause, is that the machine is out of some resource."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, MemoryError):

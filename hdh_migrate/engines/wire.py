@@ -54,7 +54,7 @@ class Close:
 
 @frozen
 class Question:
-    """May the work go on that waits for this to be recorded?"""
+    """A worker asks whether an intent is recorded; work on it waits for the answer."""
 
     number: int
     intent: SealIntent
@@ -62,7 +62,7 @@ class Question:
 
 @frozen
 class Answer:
-    """What came of the question of this number."""
+    """Whether the intent of the question with this number is recorded."""
 
     number: int
     recorded: bool
@@ -78,7 +78,7 @@ class Ready:
 
 @frozen
 class Farewell:
-    """The last word of a worker that was closed."""
+    """The last message of a worker that was closed."""
 
     traffic: tuple[EndpointTraffic, ...]
 
@@ -132,7 +132,7 @@ Read = Callable[[Any], Any]
 
 
 class _Refused(Exception):
-    """A value is not of its type; where it stands is put before as the refusal goes up."""
+    """A value is not of its type; its path is put in front as the refusal goes up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,12 +350,12 @@ class Vocabulary(Generic[M]):
             raise MalformedMessage(str(error)) from None
 
     def told(self, message: M) -> list[Json]:
-        """Return one message as JSON can hold it."""
+        """Return one message as values that JSON can hold."""
         name, row = self._rows[type(message)]
         return [name, *row.write(message)]
 
     def taken(self, told: Json) -> M:
-        """Return the message that was told so."""
+        """Return the message that `told` made these values of."""
         kind = told[0] if type(told) is list and told else None
         read = self._read.get(kind) if type(kind) is str else None
         if read is None:

@@ -62,7 +62,7 @@ Coordinator = Wire[FromWorker, ToWorker]
 
 
 class _Questions:
-    """What threads have asked the coordinator to record and wait for."""
+    """Requests of this process's threads that the coordinator is to record before they go on."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -94,7 +94,7 @@ class _Questions:
 
 
 class _Outbox:
-    """Gathers a thread's receipts for a moment; a lost one only means work done twice."""
+    """Gathers a thread's receipts briefly before sending; losing one only repeats work."""
 
     def __init__(self, wire: Coordinator, questions: _Questions) -> None:
         self._wire = wire
@@ -214,7 +214,7 @@ def _serve(wire: Coordinator, orders: Orders, questions: _Questions, perform: Pe
 
 
 def _give_up(error: BaseException) -> NoReturn:
-    """End at once: with a word on a fault of ours, quietly when the machine gives no more."""
+    """End the process at once: with a message for a fault of ours, silently if out of resources."""
     if is_starved(error):
         os._exit(STARVED)
     _tell(error)
@@ -222,13 +222,13 @@ def _give_up(error: BaseException) -> NoReturn:
 
 
 def _tell(error: BaseException) -> None:
-    """Say in one line what ended this process."""
+    """Print in one line what ended this process."""
     sys.stderr.write(_told(error) + "\n")
     sys.stderr.flush()
 
 
 def _told(error: BaseException) -> str:
-    """Return what may be shown: the words of a foreign error may hold names or secrets."""
+    """Return an error's text if it may be shown: a foreign error's may hold names or secrets."""
     if isinstance(error, MigrateError):
         return f"worker: {error}"
     import traceback

@@ -1,4 +1,4 @@
-"""Change one file of a bundle after it was written; a crash leaves the old bundle or the new.
+"""Change one file of a bundle after it was written; a crash leaves the old bundle or the new one.
 
 Two files may change or come later: `statement.json` (a witness signs) and `timestamp.tsr`. With
 each goes its line in `SHA256SUMS`. New sums and new file are written beside the old ones, then the

@@ -121,7 +121,7 @@ def _read(path: Path, reading: Callable[[], T]) -> T:
 
 
 class _Sparing(io.BufferedReader):
-    """A file that gives nothing too large at once: a zip's directory is read whole."""
+    """A file that refuses very large reads: a zip's directory is read at once."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         wanted = READ_MAX + 1 if size is None or size < 0 else min(size, READ_MAX + 1)

@@ -207,7 +207,7 @@ def _write_journal(folder: Path, journal: Iterable[Event]) -> tuple[str, tuple[i
 
 
 def _excluded(path: Path) -> Iterator[Order]:
-    """Give the orders of the exclusions that were just written, from their file."""
+    """Yield the orders of the exclusions that were just written, from their file."""
     with path.open("rb") as file:
         for line in file:
             yield order_of(read_line(line, exclusion_line))

@@ -107,7 +107,7 @@ def compare_bundles(
 
 
 def _is_replay(was: CheckedBundle, now: CheckedBundle, found: Comparison) -> bool:
-    """Tell whether these two cannot be an older and a newer bundle of one migration."""
+    """Return whether these two cannot be an older and a newer bundle of one migration."""
     problems = []
     if was.statement_sha256 == now.statement_sha256:
         problems.append(("same", "both bundles have the same statement: nothing newer is shown"))
@@ -177,7 +177,7 @@ def _is_continued(was: CheckedBundle, now: CheckedBundle, found: Comparison) -> 
 
 
 def _adopts(now: CheckedBundle, was: CheckedBundle) -> bool:
-    """Say whether the new journal tells that it was begun, or went on, from the old bundle."""
+    """Return whether the new journal tells that it was begun, or went on, from the old bundle."""
     return any(
         journal["statement"] == was.statement_sha256
         for body in now.told("adopting")
@@ -224,7 +224,7 @@ def _judge(found: Comparison, since: _Since) -> None:
 
 
 class _Since:
-    """What the new journal tells since the old one ended of objects that were verified then.
+    """What the new journal says, after the old one's end, of objects that were verified then.
 
     A run that lists its source again, or looks at its target again, takes verdicts back and says
     so: how many in each dataset (`superseded`), and of which leaves the source has other ones.
@@ -249,7 +249,7 @@ class _Since:
             self._untold = self._untold or leaf.hex() not in self._leaves
 
     def tells_all(self) -> bool:
-        """Say whether it tells of no fewer objects than there are, in each dataset."""
+        """Return whether it tells of no fewer objects than there are, in each dataset."""
         return not self._untold and all(
             count <= self._told[dataset] for dataset, count in self._seen.items()
         )
@@ -265,14 +265,14 @@ def _bodies(bundle: CheckedBundle, after: int) -> Iterator[tuple[str, Mapping[st
 
 
 class _Left:
-    """Exclusions, asked for in the order in which they stand."""
+    """Exclusions of a bundle, looked up in the order in which they stand."""
 
     def __init__(self, lines: Iterator[Numbered]) -> None:
         self._lines = lines
         self._next = next(lines, None)
 
     def has(self, line: Line) -> bool:
-        """Say whether an object is among them."""
+        """Return whether an object is among them."""
         order = order_of(line)
         while self._next is not None and order_of(self._next[1]) < order:
             self._next = next(self._lines, None)

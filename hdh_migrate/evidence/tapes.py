@@ -27,7 +27,7 @@ class TarEntry(NamedTuple):
 
 
 def entries(file: IO[bytes], most: int) -> Iterator[TarEntry]:
-    """Give the entries, folders left out; what is no plain file is said to be none.
+    """Yield the entries, folders left out; what is no plain file is said to be none.
 
     After `most` bytes, headers and all, the archive is taken for one that does not end.
 

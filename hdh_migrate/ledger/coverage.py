@@ -38,7 +38,7 @@ class RowDigests(NamedTuple):
     extras: str
 
     def cover(self, event: CoverEvent) -> bool:
-        """Say whether an event has them.
+        """Return whether an event has them.
 
         Of failed rows, and in early events, nothing is told of what is beyond the columns.
         """

@@ -60,7 +60,7 @@ class Findings(Looking, TellingLedger):
     def look(
         self, dataset: int, *, states: Collection[State] = (), codes: Collection[str] = ()
     ) -> Iterator[list[Looked]]:
-        """Give the objects of a dataset in key order, portion by portion, empty ones left out.
+        """Yield the objects of a dataset in key order, portion by portion, empty ones left out.
 
         Of some states, and with an open finding of some codes; of any when none is named. Each
         portion is as the ledger was when it was read: who looks for hours beside a run does not

@@ -152,7 +152,7 @@ class Late(Objects):
     # --- amended -----------------------------------------------------------------------------
 
     def ruled(self, dataset: int) -> Iterator[list[Ruled]]:
-        """Give the objects of a dataset in key order, portion by portion, as rules judge them.
+        """Yield the objects of a dataset in key order, portion by portion, as rules judge them.
 
         Rows may be changed between two portions.
         """

@@ -38,7 +38,7 @@ class Looking(Store):
         return {row[0]: Arrived(*row[1:]) for row in self._rows(self._sql["arrived"])}
 
     def waiting(self, dataset: int) -> Iterator[Waiting]:
-        """Give the objects of a dataset that are neither verified nor excluded."""
+        """Yield the objects of a dataset that are neither verified nor excluded."""
         with guarded():
             for number, key, size, state, attempt, tagged, doubted in self._con.execute(
                 self._sql["waiting"], (dataset,)

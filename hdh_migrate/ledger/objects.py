@@ -99,7 +99,7 @@ class Objects(UploadsLedger):
         )
 
     def compared(self) -> bool:
-        """Say whether `note_compared` was called, and no object got an address since."""
+        """Return whether `note_compared` was called, and no object got an address since."""
         return self.meta(COMPARED) == "yes"
 
     def note_compared(self) -> None:

@@ -48,7 +48,7 @@ _Tallies = dict[tuple[int, int], list[int]]
 
 
 def is_new_form(event: Counting) -> bool:
-    """Say whether an event is of the form that has every count: from version 3 on."""
+    """Return whether an event is of the form that has every count: from version 3 on."""
     match event:
         case InventorySealed():
             return event.excluded is not ABSENT

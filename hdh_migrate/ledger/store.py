@@ -239,7 +239,7 @@ class Store:
         return int(self._rows("SELECT coalesce(max(seq), 0) FROM event")[0][0])
 
     def goes_on_from(self, events: int, head: str) -> bool:
-        """Say whether a journal of so many events that ends so is the beginning of this one."""
+        """Return whether a journal of so many events that ends so is the beginning of this one."""
         if not events:
             return True
         rows = self._rows("SELECT digest FROM event WHERE seq = ?", (events,))

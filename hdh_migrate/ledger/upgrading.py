@@ -124,7 +124,7 @@ class Upgrading(TellingLedger, Reconciling):
             )
 
     def _changed_since(self, dataset: DatasetRow, seq: int) -> bool:
-        """Say whether an object may have joined or been pinned anew since without an event."""
+        """Return whether an object may have joined or been pinned anew since without an event."""
         mine = "SELECT 1 FROM object WHERE id = ? AND dataset = ?"
         return any(
             at > seq and self._rows(mine, (event.id, dataset.id))

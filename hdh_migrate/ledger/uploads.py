@@ -113,6 +113,6 @@ class UploadsLedger(TellingLedger):
         self._do("INSERT OR IGNORE INTO foreign_upload VALUES (?)", (upload_id,))
 
     def is_foreign(self, upload_id: str) -> bool:
-        """Say whether an upload was there before us."""
+        """Return whether an upload was there before us."""
         query = "SELECT 1 FROM foreign_upload WHERE upload_id = ?"
         return bool(self._rows(query, (upload_id,)))

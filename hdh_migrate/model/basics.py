@@ -109,7 +109,7 @@ PROBES: Final = ".hdh-migrate-probe/"
 
 
 def is_reserved(target_key: str) -> bool:
-    """Say whether a key of a target bucket is one of the tool's own, which is never data."""
+    """Return whether a key of a target bucket is one of the tool's own, which is never data."""
     return target_key.startswith((FENCES, PROBES))
 
 

@@ -1,4 +1,4 @@
-"""Adopt what a lost ledger, or a newer copy of this one, moved: take it for sent, verify it.
+"""Adopt objects that a lost ledger, or a newer copy of this one, moved: mark as sent and verify.
 
 Nothing at the target is believed for the tag that it carries. Each object of ours is read back,
 opened and compared: with the digests of a bundle that a trusted key has signed, where it holds this
@@ -82,7 +82,7 @@ class AdoptionProof:
     """Of the bundle: the SHA-256 of its statement."""
 
     def of_stored(self, stored: Stored) -> bool:
-        """Say whether it is about what the target holds now, as far as can be told unread."""
+        """Return whether it is about what the target holds now, as far as can be told unread."""
         return (self.etag, self.stored_size) == (stored.etag, stored.size)
 
 
@@ -209,7 +209,7 @@ class Adopt:
     # --- what the ledger believes ----------------------------------------------------------------
 
     def _settle(self, *, look: bool) -> None:
-        """Let everything wait that the target does not hold as an old ledger believes."""
+        """Reset to waiting what an old ledger believes sent and the target does not hold so."""
         ctx, ledger = self._ctx, self._ctx.ledger
         verified = ledger.erasable_left(self._batch, 0).objects
         if look and verified:
@@ -267,7 +267,7 @@ class Adopt:
         return DigestOrder(dataset=dataset.name, objects=objects)
 
     def _more(self) -> Iterable[Candidate]:
-        """Ask for one portion after another until one has something that the source must tell."""
+        """Fetch portions until one contains an object whose source must be read."""
         for dataset, entries, proofs in self._portions:
             if self._ctx.stop.is_set():
                 raise Interrupted("stopped while adopting; start again to go on")
@@ -287,7 +287,7 @@ class Adopt:
     def _judged(
         self, dataset: DatasetRow, entries: list[Entry], proofs: list[list[AdoptionProof]]
     ) -> list[Candidate]:
-        """Take what a bundle has digests of; return what the source must be read for."""
+        """Accept what matches a bundle's digests; return the objects whose source must be read."""
         route, left = self._ctx.route(dataset), []
         assert self._pool is not None
 
@@ -358,7 +358,7 @@ class Adopt:
         self._dispatch.advance(1, entry.size)
 
     def _left(self, one: Candidate) -> None:
-        """Let the next run send it; an attempt of our own at it is known from now on."""
+        """Leave an object to the next run; it will know that an earlier attempt of ours exists."""
         self._ctx.ledger.knows(one.id, self._last(one))
         self._told.unproved += 1
         self._dispatch.advance(1, one.size)
@@ -414,7 +414,7 @@ class Adopt:
 
 
 class _Beside:
-    """Gives the proofs of one key after another, for keys in ascending order."""
+    """Looks proofs up in step with a walk over keys in ascending order."""
 
     def __init__(self, proofs: Iterator[AdoptionProof]) -> None:
         self._proofs = proofs

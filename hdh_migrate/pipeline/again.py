@@ -55,7 +55,7 @@ class SecondReader:
         self._box, self._source = box, source
 
     def doubted(self, route: Route, one: VerifyItem) -> Failed:
-        """Say what is wrong with an object whose bytes do not have the MD5 that is claimed."""
+        """Return what is wrong with an object whose bytes do not have the MD5 that is claimed."""
 
         def ask() -> Failed | None:
             return self.failure(route, one, denied=True)

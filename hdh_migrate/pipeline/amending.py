@@ -37,7 +37,7 @@ Tell = Callable[[str, Ruled, str], None]
 
 @dataclass(slots=True, kw_only=True)
 class Meaning:
-    """What an amendment means for one dataset, in objects."""
+    """What an amendment does to one dataset, in numbers of objects."""
 
     dataset: str
     added: bool = False
@@ -96,7 +96,7 @@ class Amending:
         return found
 
     def _anew(self, dataset: DatasetRow, *, apply: bool) -> Meaning:
-        """Of what was not closed no event counts the rows: it is listed again."""
+        """Restart inventories that were not closed: no event counts their rows yet."""
         anew = dataset.name in self.touched and bool(dataset.pages)
         if anew and apply:
             self.ledger.restart_listing(dataset.id)
@@ -166,7 +166,7 @@ class Amending:
     # --- names that were alike -------------------------------------------------------------------
 
     def _release(self, dataset: DatasetRow, found: Meaning, *, apply: bool) -> None:
-        """Let wait what was refused for a name like another's; who still is, is refused again."""
+        """Reset what was refused for a colliding name; what still collides is refused again."""
         if not self.ledger.tally(dataset.id, State.REFUSED).objects:
             return
         for portion in self.ledger.ruled(dataset.id):
@@ -189,7 +189,7 @@ class Amending:
     # --- for whom is sealed --------------------------------------------------------------------
 
     def _reseal(self, dataset: DatasetRow, found: Meaning, *, apply: bool) -> None:
-        """Let what is on its way begin anew: its data key is for the earlier recipients alone."""
+        """Restart objects under way: their data keys are for the earlier recipients only."""
         done = self.ledger.tally(dataset.id, State.SENT, State.VERIFIED).objects
         found.sealed_before = done
         for entry in self.ledger.todo("sending", dataset.id):
@@ -201,7 +201,7 @@ class Amending:
             self.ledger.settle(dataset.id, list(self._recut(dataset)))
 
     def _recut(self, dataset: DatasetRow) -> Iterator[tuple[int, Listed]]:
-        """Give what waits and is cut otherwise now, for a longer header."""
+        """Update the part plan of waiting objects, which a longer header may change."""
         for portion in self.ledger.ruled(dataset.id):
             for one in portion:
                 if one.state is State.LISTED:

@@ -24,7 +24,7 @@ Found = tuple[Code, str]
 def beside(
     box: Toolbox, reader: TargetReader, route: Route, one: OrderItem, seen: Stored
 ) -> Iterator[Found]:
-    """Give every difference; an object without tags or lock costs no request."""
+    """Yield every difference; an object without tags or lock costs no request."""
     for found in (
         _metadata(one, seen),
         _tags(box, reader, route, one, seen),
@@ -95,7 +95,7 @@ def _lock(box: Toolbox, reader: TargetReader, route: Route, seen: Stored) -> Fou
 
 
 def _less(lock: Lock, wanted: Lock) -> str | None:
-    """Say in what a lock is less than what was wanted; None: in nothing."""
+    """Return in what a lock is less than what was wanted; None: in nothing."""
     if wanted.mode is not None and lock.mode != wanted.mode:
         return f"the retention mode is {lock.mode or 'none'}, not {wanted.mode}"
     if wanted.mode is not None and (wanted.until is None or (lock.until or "") < wanted.until):

@@ -113,7 +113,7 @@ def _numbered(kept: str) -> tuple[int, str]:
 
 @frozen
 class Binder:
-    """Binds each batch of one plan when its inventory begins."""
+    """Binds each batch of one plan to what the plan says of it, when its inventory begins."""
 
     plan: Mapping[str, Any] = field(repr=False)
     """Canonical."""

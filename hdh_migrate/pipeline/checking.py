@@ -72,13 +72,13 @@ class PartDigests:
 
 
 def unheard(receipt: ObjectReceipt | ReadOn) -> None:
-    """Hear nothing of how far an object is read."""
+    """Ignore how far an object is read: the default when nobody follows."""
     del receipt
 
 
 @frozen
 class _Same:
-    """An object whose bytes are those that were sent, with what the target said of it."""
+    """An object whose bytes are the ones that were sent, as the target described it."""
 
     level: str
     at: str
@@ -123,7 +123,7 @@ class _Digests:
         return None
 
     def denied(self, one: VerifyItem) -> bool:
-        """Say whether the bytes are not those whose MD5 the source claims."""
+        """Return whether the bytes are not those whose MD5 the source claims."""
         return self._md5 is not None and self._md5.hexdigest() != one.md5
 
 
@@ -280,5 +280,5 @@ class Checking:
 
 
 def _unsaid(one: VerifyItem) -> bool:
-    """Say whether nothing is known of the stored bytes of an object but their size and ETag."""
+    """Return whether only size and ETag are known of an object's stored bytes."""
     return one.sha256 is not None and one.sealed_sha256 is None and not one.parts

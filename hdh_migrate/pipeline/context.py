@@ -51,7 +51,7 @@ IDLE_GRACE_SECONDS = 30.0
 
 
 class Engines:
-    """Keeps the engine of the role at work for all its steps; a stopped one is replaced.
+    """Keeps one role's engine at a time and replaces a stopped one.
 
     The processes of one role are gone before those of the other start, so that two roles take no
     more of the machine than one (docs/decisions/0033-movers-and-provers.md).

@@ -30,7 +30,7 @@ DAY_SECONDS = 86_400
 
 
 def forecast(story: Undertaking, *, quick: bool = False) -> DecommissionForecast:
-    """Say what would be deleted and what stands against it; writes nothing anywhere.
+    """Return what would be deleted and what stands against it; writes nothing anywhere.
 
     The target is read again as an execution would read it, unless it is `quick`.
 

@@ -67,7 +67,7 @@ Bury = Callable[[Order, int], None]
 
 
 def unasked(receipt: ObjectReceipt) -> MigrateError:
-    """Return the error of a worker that answers what it was not asked."""
+    """Return the error for a worker that sends a receipt of the wrong kind."""
     return MigrateError(
         f"a worker process answered {type(receipt).__name__} to an order of another kind",
         hint="nothing is lost; run the same plan again, and report this as a fault",
@@ -150,7 +150,7 @@ class Dispatcher:
         self._ctx.progress.advance(objects, size)
 
     def found(self, size: int) -> None:
-        """Count what had arrived before this run began: it says nothing of its pace."""
+        """Count what had arrived before this run began, which does not count for its pace."""
         self._unreachable.clear()
         self._ctx.progress.advance(0, size)
 
@@ -160,7 +160,7 @@ class Dispatcher:
         self._committed = self._ctx.clock.monotonic()
 
     def claimed(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Make the intent to send these durable, each under an attempt of its own."""
+        """Record the intent to send these objects, each under an attempt number of its own."""
         for entry in entries:
             self._ctx.ledger.claim(entry)
         self.commit()
@@ -302,7 +302,7 @@ def number_of(receipt: ObjectReceipt) -> int | None:
 
 
 def _answers(check: Callable[[], object]) -> bool:
-    """Ask one side; a refusal is an answer, too."""
+    """Return whether a store answers at all; a refusal counts as an answer."""
     try:
         check()
     except Permanent:

@@ -1,4 +1,4 @@
-"""What becomes of an object that could not be sent: begun anew, or left out with a finding."""
+"""What happens to an object that could not be sent: retried, or left out with a finding."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ BYTES_DIFFER = "the source gave other bytes for a part than before, under the sa
 
 
 class Ends:
-    """Writes down how the transfer of an object ended, small or large."""
+    """Records how the transfer of an object ended, small or large."""
 
     def __init__(self, ctx: Context, dispatch: Dispatcher) -> None:
         self._ctx, self._dispatch = ctx, dispatch
 
     def take(self, entry: Entry, receipt: Drifted | Failed) -> None:
-        """Take a worker's word that an object drifted or failed."""
+        """Record that an object drifted or failed, as a worker reports."""
         match receipt:
             case Drifted():
                 now = receipt.now.pinned(entry.obj.key)

@@ -47,7 +47,7 @@ _TOO_OLD = "a side kept us waiting until the last reading of the target's object
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """What became of one object in its turn."""
+    """What happened to one object when it was to be deleted."""
 
     outcome: str
     pending: bool = False
@@ -70,7 +70,7 @@ def to_keep(now: CutoverStanding) -> dict[int, str]:
 
 
 def summed(differing: Mapping[int, str]) -> list[str]:
-    """Say what is wrong at the target, a line for each kind."""
+    """Return the differences found at the target, one line for each kind."""
     counts = sorted(Counter(differing.values()).items())
     return [f"{count} object{'s' * (count > 1)}: {TOLD[code]}" for code, count in counts]
 
@@ -127,7 +127,7 @@ class Deletion:
             self._portion(rows, again=False)
 
     def _has_a_turn(self, number: int) -> bool:
-        """Say whether something can have changed for an object that was left at the source."""
+        """Return whether something can have changed for an object that was left at the source."""
         now = self._now
         if number not in now.recheck.differing:
             return True
@@ -271,7 +271,7 @@ class Deletion:
             raise error
 
     def _left(self, row: Verified, code: str, *, unsure: bool) -> _Turn:
-        """Leave an object at the source, if it is still there: a delete may have gone through."""
+        """Record that an object stays at the source, if a delete has not succeeded after all."""
         lost = unsure and self._story.gone(self._routes[row.dataset], row)
         return _Turn(LOST if lost else code, pending=True)
 

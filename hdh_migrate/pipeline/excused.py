@@ -25,7 +25,7 @@ Waivers = Callable[[], Waived]
 
 
 def nothing_waived(found: Mapping[str, Any]) -> bool:
-    """Say that a finding is not waived."""
+    """Return that a finding is not waived."""
     del found
     return False
 
@@ -37,7 +37,7 @@ def no_waivers() -> Waived:
 
 @frozen
 class RetryRequest:
-    """What somebody asked to be tried again: objects that failed with these codes; none: all."""
+    """A request to retry failed objects: those with these codes, or all if there are none."""
 
     codes: tuple[str, ...]
     user: str

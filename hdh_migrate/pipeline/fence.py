@@ -33,7 +33,7 @@ State = Literal["running", "idle", "released"]
 
 @json_form
 class Shown(JsonForm):
-    """What a fence says; of people and keys it says nothing."""
+    """The content of a fence; nothing in it identifies people or keys."""
 
     format: str
     migration: str
@@ -131,7 +131,7 @@ def look(reader: TargetReader, bucket: str, migration: str) -> FenceStanding | N
 
 @contextmanager
 def telling(bucket: str, right: str) -> Iterator[None]:
-    """Say which right is missing, where one is."""
+    """Add to an error which right is missing, if one is."""
     try:
         yield
     except AccessDenied as error:
@@ -162,7 +162,7 @@ def holder_of(shown: Shown) -> FenceHolder:
 def against(
     bucket: str, standing: FenceStanding | None, own: Known, *, ledger: str, place: str
 ) -> str | None:
-    """Say why a ledger may not write in a bucket; None: it may."""
+    """Return why a ledger may not write in a bucket; None if it may."""
     if standing is None:
         why = GONE if own.held else None
     elif standing.shown is None:
@@ -244,5 +244,5 @@ def refusal(problems: Sequence[str]) -> Fenced:
 
 
 def plain(text: str) -> str:
-    """Return what a fence says as it may stand in messages: it could drive a terminal."""
+    """Return text from a fence made safe for messages: it could drive a terminal."""
     return "".join(one if one.isascii() and one.isprintable() else "?" for one in text[:80])

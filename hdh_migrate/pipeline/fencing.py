@@ -51,7 +51,7 @@ SOFT: Final = (
 
 @frozen
 class TakeOver:
-    """Somebody says that whoever holds a fence is gone for good."""
+    """An operator's statement that the ledger which holds a fence is gone for good."""
 
     reason: str
 
@@ -237,7 +237,7 @@ class Fencing:
     # --- leaving -------------------------------------------------------------------------------
 
     def leave(self) -> None:
-        """Say that no run is under way; what cannot be said is taken for a kill."""
+        """Mark the fences as idle; if that fails, the run counts as killed."""
         with self._turn:
             for post in self._posts.values() if self.lost is None else ():
                 try:

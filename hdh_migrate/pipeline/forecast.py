@@ -113,7 +113,7 @@ class Forecast:
     def _least(
         self, left: Sequence[Leftover], datasets: Sequence[DatasetForecast], *, writing: bool
     ) -> float:
-        """Return the seconds that the target's rates for one bucket take at the very least."""
+        """Return the minimum seconds that the target's rates for one bucket allow."""
         requests: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
         for one, told in zip(left, datasets, strict=True):
             target, bucket = told["requests"]["target"], self._ctx.route(one.row).target.bucket

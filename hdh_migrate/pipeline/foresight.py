@@ -179,7 +179,7 @@ class Foresight:
                 one.would = "nothing to do"
 
     def _lacks(self, one: Ahead, needs: Iterable[str]) -> list[str]:
-        """Return what a batch lacks of needs that the run leaves out."""
+        """Return what a batch lacks because this run leaves out a batch that it needs."""
         found = ((need, self._unverified(need)) for need in sorted(needs))
         return [_line(one, need, left) for need, left in found if left != 0]
 
@@ -214,7 +214,7 @@ class Foresight:
         return +counts
 
     def _open(self, ctx: Context | None, names: set[str]) -> Iterator[tuple[str, int | None]]:
-        """Give code and object of the open findings that would count for the exit code."""
+        """Yield code and object of the open findings that would count for the exit code."""
         waived = None
         for found in () if ctx is None else ctx.ledger.findings(severity=Severity.FINDING):
             if self._selected and found["batch"] not in names:

@@ -250,7 +250,7 @@ class Inventory:
             self._ctx.ledger.finding(Code.PREFIX_OPEN, note, dataset=dataset.id)
 
     def _note_crowd(self, dataset: DatasetRow, listed: int) -> None:
-        """Note when this dataset brings its bucket over the number that its host advises."""
+        """Record a note when this dataset puts more objects into a bucket than its host advises."""
         ctx, bucket = self._ctx, self._ctx.route(dataset).target.bucket
         there = sum(
             ctx.ledger.tally(
@@ -306,7 +306,7 @@ class Inventory:
 
 
 def brought(ctx: Context) -> int:
-    """Return the bytes that everything inventoried so far takes at the target."""
+    """Return the bytes that all inventoried objects will occupy at the target."""
     states = (State.LISTED, State.SENDING, State.SENT, State.VERIFIED)
     found = [ctx.ledger.tally(row.id, *states) for row in ctx.ledger.datasets() if row.sealed]
     objects, size = sum(tally.objects for tally in found), sum(tally.size for tally in found)
@@ -346,7 +346,7 @@ class KeyOrder:
 
 
 def _undisputed(last: str, key: str) -> bool:
-    """Say that a pair of keys is in order by every order there is; quick for the usual keys."""
+    """Return that a pair of keys is in order by every order there is; quick for the usual keys."""
     return (
         last < key
         and last.isascii()
@@ -380,7 +380,7 @@ class Frozen:
 
 
 def element(key: bytes, size: int, version: str, kind: str, md5: str) -> int:
-    """Return what one object adds to a listing's digest: all that is compared of it."""
+    """Return one object's contribution to a listing's digest: everything that is compared of it."""
     text = b"%b\0%b" % (key, f"{size}\0{version}\0{kind}\0{md5}".encode())
     return int.from_bytes(blake2b(text, digest_size=16).digest(), "big")
 

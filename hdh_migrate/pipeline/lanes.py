@@ -1,4 +1,4 @@
-"""When the next byte may pass: for one process, or for all processes of an engine."""
+"""Share a bandwidth: when the next byte may be sent, in one process or in all of an engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOMENT = struct.Struct("=d")
 
 
 class Lane(Protocol):
-    """Knows when everything that was let through so far is through. Safe to share."""
+    """Computes when everything admitted so far has passed. Safe to share."""
 
     def advance(self, now: float, seconds: float) -> float:
         """Let something through that takes so many seconds, and return when it will be through.

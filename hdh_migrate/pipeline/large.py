@@ -75,7 +75,7 @@ class UploadStage(Enum):
 
 @dataclass(slots=True)
 class Big:
-    """A large object under way."""
+    """A large object being transferred."""
 
     entry: Entry
     dataset: DatasetRow
@@ -262,7 +262,7 @@ class Large:
             self._dispatch.end(LedgerBehind(UNKNOWN))
 
     def _restart(self, big: Big) -> None:
-        """Begin an object anew, under a new data key; its attempt stays counted."""
+        """Start an object again under a new data key; the attempt still counts."""
         self._ctx.ledger.drop_upload(big.entry.id)
         self._ctx.ledger.unclaim(big.entry)
         del self._big[big.entry.id]
@@ -289,7 +289,7 @@ class Large:
             self._ends.take(big.entry, receipt)
 
     def _upload_vanished(self, big: Big) -> None:
-        """Begin anew, but not for ever."""
+        """Start an object again whose upload is gone, up to a limit."""
         number = big.entry.id
         times = self._vanished[number] = self._vanished.get(number, 0) + 1
         if times < VANISHED_MAX:
@@ -300,7 +300,7 @@ class Large:
         self._ends.failed(big.entry, Code.UPLOAD_DROPPED, Verdict.UNVERIFIABLE, detail)
 
     def _source_has(self, big: Big) -> bool:
-        """Tell a vanished upload from a vanished source object."""
+        """Return whether the source still has the object: what is gone may be the upload."""
         ctx, route = self._ctx, self._ctx.route(big.dataset)
         try:
             ctx.retry(lambda: ctx.source.head(route.source, big.entry.obj.key))

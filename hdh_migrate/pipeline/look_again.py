@@ -153,7 +153,7 @@ class Looks:
         return max(times, key=seconds_of, default=None)
 
     def read_by_last(self, row: Verified) -> bool:
-        """Say whether the last look has read an object since it was verified."""
+        """Return whether the last look has read an object since it was verified."""
         reading = self._of_last.of(row.id)
         return reading is not None and (
             row.verified_at is None or between(row.verified_at, reading.at) >= 0
@@ -287,7 +287,7 @@ class LookAgain:
         return {number: kind for number, kind in found.items() if kind is not None}
 
     def _whose(self, row: Verified, wrong: str) -> str | None:
-        """Ask what is there; a host may fail to give what it has, for it has something else.
+        """Find out whose object is there; a host may be unable to return what it has.
 
         None: it is the object, seen as closely as was asked for.
         """
@@ -309,7 +309,7 @@ class LookAgain:
         return ACCEPTED if taken else REPLACED
 
     def _tell(self, number: int, kind: str | None, row: Verified | None) -> None:
-        """Keep one open finding about an object: the one that is true now."""
+        """Keep exactly one open finding about an object: the current one."""
         if kind in {GONE, DAMAGED}:
             return  # listing it again has closed whatever was open
         ledger, known = self._ctx.ledger, self._open.get(number, {})
@@ -366,7 +366,7 @@ def look(ctx: Context, route: Route, row: Verified) -> Stored | None:
 
 
 def is_ours(ctx: Context, row: Verified, stored: Stored, *, followed: bool) -> bool:
-    """Say whether what is under a key is an attempt of ours at this object.
+    """Return whether what is under a key is an attempt of ours at this object.
 
     Its tag says so, also that of an adopted ledger, whatever number the object had in it. Once
     consumers have `followed` the pointer to the target they may have rewritten it, and many tools
@@ -400,7 +400,7 @@ def _drawn(rows: Iterator[Verified], of: int, count: int) -> Iterator[Verified]:
 
 
 def _same(last: LookingAgain, choice: Choice) -> bool:
-    """Say whether a look that was stopped is the one that is asked for; samples never are."""
+    """Return whether a look that was stopped is the one that is asked for; samples never are."""
     told = (last.level, last.older_than, last.sampled)
     return told == (choice.level, choice.older_than, False) and not choice.sampled
 

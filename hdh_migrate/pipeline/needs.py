@@ -19,7 +19,7 @@ _AHEAD = {
 
 
 def lack(ledger: Ledger, batch: str, waivers: Waivers = no_waivers) -> str | None:
-    """Return what a batch that another one needs lacks, None when it is verified.
+    """Return what a needed batch still lacks, None when it is verified.
 
     Objects that failed, and that waivers let go, hold nothing back.
     """
@@ -28,7 +28,7 @@ def lack(ledger: Ledger, batch: str, waivers: Waivers = no_waivers) -> str | Non
 
 
 def unlisted(ledger: Ledger, batch: str) -> bool:
-    """Say whether a dataset of a batch has no finished inventory."""
+    """Return whether a dataset of a batch has no finished inventory."""
     return any(not row.sealed for row in ledger.datasets(batch))
 
 

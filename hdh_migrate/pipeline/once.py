@@ -1,4 +1,4 @@
-"""One plaintext at one place under one data key: demanded before sealed bytes leave this process.
+"""One plaintext at one place under one data key: checked before sealed bytes leave the process.
 
 The nonce of a segment follows from its place, so two plaintexts at one place under one key would
 betray both (docs/decisions/0026-sealed-once.md). What is sealed is therefore recorded by its
@@ -32,11 +32,11 @@ class Once:
         return sorted({*sizes, *self._known})
 
     def in_steps(self, size: int) -> bool:
-        """Say whether less than the whole part of this size is known."""
+        """Return whether less than the whole part of this size is known."""
         return any(known < size for known in self._known)
 
     def foresees(self, sizes: Iterable[int]) -> bool:
-        """Say whether each step up to one of these sizes can be judged before it leaves."""
+        """Return whether each step up to one of these sizes can be judged before it leaves."""
         last = max(self._known, default=0)
         return all(size in self._known for size in sizes if size < last)
 

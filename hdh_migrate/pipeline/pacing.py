@@ -68,7 +68,7 @@ def measured(samples: Iterable[Sample], *, lately: float | None = None) -> Rate 
 
 
 def _stretches(samples: Iterable[Sample]) -> Iterable[list[Sample]]:
-    """Cut samples where a run, a batch or the machine began anew."""
+    """Split samples where a run, a batch or the machine started anew."""
     stretch: list[Sample] = []
     for one in samples:
         if stretch and not _follows(stretch[-1], one):

@@ -187,7 +187,7 @@ def _why(
 
 
 def _held(hands: T | None, order: Order) -> T:
-    """Return what an order takes, if this process has it."""
+    """Return a store that an order needs; this process may not have it."""
     if hands is None:
         raise KeyError(type(order).__name__)
     return hands

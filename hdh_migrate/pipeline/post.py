@@ -1,4 +1,4 @@
-"""One bucket's fence in our hand: put up, written anew, looked at, and never by chance.
+"""One bucket's fence as its holder sees it: written, renewed and checked by compare-and-set.
 
 Every write is a compare-and-set. Where the host is not seen to keep such conditions the fence is
 written, left alone for a while and read again, and from then on only looked at.
@@ -77,7 +77,7 @@ class Post:
     # --- putting it up -------------------------------------------------------------------------
 
     def put_up(self, standing: FenceStanding | None) -> None:
-        """Put our fence in the place of what was seen, and see whether conditions are kept.
+        """Replace the fence that was seen by ours, and find out whether conditions are honoured.
 
         Raises:
             Fenced: somebody else's stands there by now.
@@ -157,7 +157,7 @@ class Post:
         self.retry(self._demand)
 
     def say(self, state: State) -> None:
-        """Write anew how things stand with us.
+        """Write the fence anew with another state.
 
         Raises:
             Fenced: somebody else's stands there by now.
@@ -242,7 +242,7 @@ class Post:
 
 
 def _same(one: FenceStanding, other: FenceStanding) -> bool:
-    """Say whether two looks saw the same holder; what cannot be read has none."""
+    """Return whether two looks saw the same holder; what cannot be read has none."""
     if one.stored.etag == other.stored.etag:
         return True
     return one.shown is not None and other.shown is not None and (

@@ -1,4 +1,4 @@
-"""What waits for workers: cut into orders, and queued again when the worker that had it died.
+"""Waiting objects: cut into orders, and queued again when the worker that had them died.
 
 Objects that workers died with travel alone, so that none is blamed for another; what three workers
 died with is not given to a fourth.
@@ -22,7 +22,7 @@ DIED = f"{LOSSES_MAX} worker processes died with this object"
 
 
 class Attempted(Protocol):
-    """What is about one attempt at one object."""
+    """Something about one attempt at one object."""
 
     @property
     def id(self) -> int: ...  # noqa: D102 - the ledger's
@@ -40,7 +40,7 @@ class WaitingItem(Attempted, Protocol):
 
 
 def died(one: Attempted) -> Failed:
-    """Return how an object ends that is not given to another worker."""
+    """Return the receipt of an object that is not given to another worker."""
     return Failed(
         id=one.id,
         attempt=one.attempt,
@@ -54,7 +54,7 @@ T = TypeVar("T", bound=WaitingItem)
 
 
 class Deaths:
-    """Which workers died with which object."""
+    """Which workers died while they held which object."""
 
     def __init__(self) -> None:
         self._workers: dict[int, set[int]] = {}

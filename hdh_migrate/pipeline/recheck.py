@@ -42,7 +42,7 @@ class OpenFindings:
                 self._open.setdefault(found["object"], {})[found["code"]] = found["id"]
 
     def tell(self, row: Verified, what: str, detail: str) -> None:
-        """Keep one open finding about an object: this one."""
+        """Keep exactly one open finding about an object: this one."""
         code = Code(CODE + what)
         if code in self._open.get(row.id, {}):
             return

@@ -76,7 +76,7 @@ class Pass:
 
 
 class Watcher(Protocol):
-    """Who looks on while a batch is listed."""
+    """Follows a listing of a batch's source."""
 
     def found(self, dataset: DatasetRow, listed: Sequence[Listed]) -> None:
         """Take what is new or changed, before the ledger has it."""
@@ -86,7 +86,7 @@ class Watcher(Protocol):
 
 
 class Nobody:
-    """Looks on and does nothing."""
+    """A watcher that ignores everything."""
 
     def found(self, dataset: DatasetRow, listed: Sequence[Listed]) -> None:
         """Do nothing."""
@@ -216,7 +216,7 @@ class Refresh:
         return _FoundPart()
 
     def _gone(self, dataset: DatasetRow, vanished: Tally, left: Tally) -> None:
-        """Tell of what vanished, in the transaction of what follows from it."""
+        """Record what vanished, in the same transaction as its consequences."""
         difference = PassDifference(vanished=vanished, left=left)
         self._total += difference
         self._ctx.ledger.event(self._told(dataset, difference))
@@ -243,7 +243,7 @@ class Refresh:
             ledger.commit()
 
     def _free(self, datasets: Sequence[DatasetRow]) -> None:
-        """Let wait what was refused for a name like its own that is there no more."""
+        """Reset what was refused for a colliding name, once the other object is gone."""
         ledger = self._ctx.ledger
         colliding: set[int] | None = None
         for dataset in datasets:
@@ -339,7 +339,7 @@ def demand_followed(ledger: Ledger, batch: str) -> None:
 
 
 def _differs(known: Pinned, obj: ObjectInfo) -> bool:
-    """Say whether the source lists an object otherwise than it was pinned.
+    """Return whether the source lists an object otherwise than it was pinned.
 
     A rule leaves an object out by its name, whatever it became; that it is a folder's marker is
     what a listing said.

@@ -1,4 +1,4 @@
-"""Look again at what is left out for what a listing alone said of it, whenever a run begins.
+"""Ask the source again about objects that were left out because of what a listing said of them.
 
 Two listings may be wrong alike, and some things change without a new version: an archived blob
 that was brought back keeps its ETag. So neither a type nor a size shuts an object out for ever.

@@ -1,4 +1,4 @@
-"""Close an inventory again that has changed, with what there is to say of it now."""
+"""Close an inventory again after it has changed, with the findings that now apply."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def reseal(ledger: Ledger, dataset: DatasetRow, rules: DatasetRules, prefix: str
 
 
 def tell_anew(ledger: Ledger, dataset: DatasetRow, frozen: Frozen, usage: Usage) -> None:
-    """Open the findings of what is new in an inventory, and close those that no longer hold."""
+    """Open findings for what is new in an inventory, and close those that no longer apply."""
     open_ones = [one for one in ledger.findings() if one["dataset"] == dataset.name]
     told = {(one["object"], Code.known(one["code"])) for one in open_ones}
     for entry, code in frozen.refused:

@@ -26,7 +26,7 @@ LONGEST_WAIT_SECONDS = 30.0
 
 
 class SharedPause:
-    """Where everyone waits while a server wants rest."""
+    """A pause that every thread observes while a server asks for one."""
 
     def __init__(self, monotonic: Callable[[], float], halt: threading.Event) -> None:
         self._monotonic = monotonic
@@ -34,7 +34,7 @@ class SharedPause:
         self._open_at = 0.0
 
     def rest(self, seconds: float) -> None:
-        """Let everyone wait for a while."""
+        """Make every thread wait for this many seconds."""
         self._open_at = max(self._open_at, self._monotonic() + seconds)
 
     def now(self) -> float:

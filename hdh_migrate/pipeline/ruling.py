@@ -78,7 +78,7 @@ class Rule:
     """The fields of the plan's rule."""
 
     def match(self, name: str, obj: ObjectInfo) -> bool:
-        """Say whether it takes an object, given the key without the dataset's prefix too."""
+        """Return whether it takes an object, given the key without the dataset's prefix too."""
         return all(test(name, obj) for test in self.tests)
 
 

@@ -33,7 +33,7 @@ class BatchOrder:
 
 @frozen
 class Wishes:
-    """What somebody asks of a run besides its steps."""
+    """Options of a run beyond its steps."""
 
     refresh: bool = False
     """Whether sources whose inventory is sealed are listed again."""
@@ -134,7 +134,7 @@ class Runner:
         return Step.TRANSFER in steps and self._held_back(batch)
 
     def _behind(self, chosen: Sequence[BatchOrder], steps: Sequence[Step]) -> bool:
-        """Tell what the steps could not do for chosen batches; nobody takes that for the end."""
+        """Report what the steps could not do for chosen batches: they are not finished."""
         lines = [left_after(self._ctx.ledger, one.name, steps[-1]) for one in chosen]
         for line in lines:
             if line is not None:
@@ -177,7 +177,7 @@ class Runner:
             )
 
     def _held_back(self, batch: BatchOrder) -> bool:
-        """Say whether a batch must wait, and note it: once, for as long as nothing changes."""
+        """Return whether a batch must wait, and note it: once, for as long as nothing changes."""
         blockers = self._blockers(batch.name, batch.needs)
         self._note(batch.name, "; ".join(blockers)[:NOTE_MAX])
         for line in blockers:
@@ -189,7 +189,7 @@ class Runner:
         return [f"{_needs(batch)}{need}, {what}" for need, what in lacks if what is not None]
 
     def _note(self, batch: str, detail: str) -> None:
-        """Let the ledger say this of a batch that waits, and nothing that was true before."""
+        """Keep exactly one note about a waiting batch in the ledger: the current one."""
         ledger, known = self._ctx.ledger, False
         for number, told in list(self._notes.items()):
             if told == detail and not known:

@@ -150,7 +150,7 @@ def _written_names(obj: ObjectInfo, limits: TargetLimits) -> dict[str, str]:
 
 
 def _collides(names: Mapping[str, str]) -> bool:
-    """Say whether two names would become one, or one of ours, at whatever host."""
+    """Return whether two names would become one, or one of ours, at whatever host."""
     written = set(names.values())
     return len(written) < len(names) or not RESERVED.isdisjoint(map(hyphenated, written))
 

@@ -78,7 +78,7 @@ class Undertaking(Story):
         now.take(now.since or "", event.kind, event)
 
     def unseen(self, now: CutoverStanding, number: int) -> bool:
-        """Say whether the source may have deleted an object without our knowing."""
+        """Return whether the source may have deleted an object without our knowing."""
         done = now.erasure
         return (
             number in done.reopened
@@ -99,7 +99,7 @@ class Undertaking(Story):
         return False
 
     def fresh(self, now: CutoverStanding, number: int, moment: str) -> bool:
-        """Say whether an object was read again after the cooling, lately and closely enough.
+        """Return whether an object was read again after the cooling, lately and closely enough.
 
         A reading of the future, which a clock that was set back leaves, does not count.
         """

@@ -120,7 +120,7 @@ def outer(path: str) -> str:
 
 
 def what_of(plan: Mapping[str, Any], batch: str) -> dict[str, Any] | None:
-    """Return all that a canonical plan says of what a batch is: what its inventory binds.
+    """Return the part of a canonical plan that says what a batch is: what its inventory binds.
 
     It has the plan's own form, with one batch and its datasets, these by name. None: the plan has
     no such batch.
@@ -157,7 +157,7 @@ def _bound(path: str, value: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def is_ordered(path: str) -> bool:
-    """Say whether the order of a list's entries says something: which rule comes first does."""
+    """Return whether the order of a list's entries says something: which rule comes first does."""
     return class_of(path) is _WHAT and path not in _UNORDERED
 
 

@@ -61,7 +61,7 @@ def _pointers_are_apart(plan: Mapping[str, Any]) -> Iterator[Broken]:
 
 
 def pointers(plan: Mapping[str, Any]) -> Iterator[tuple[Loc, Mapping[str, Any]]]:
-    """Give each pointer, canaries among them, with its place."""
+    """Yield each pointer, canaries among them, with its place."""
     for section, field in (("batches", "pointer"), ("cutovers", "canary")):
         for index, entry in mappings(plan, section):
             if pointer := mapping(entry, field):

@@ -127,7 +127,7 @@ def read(text: str) -> Document:
 
 
 def spots_at(text: str, indexes: Iterable[int]) -> Iterator[Spot]:
-    """Give the places of the characters at ascending indexes, in one pass."""
+    """Yield the places of the characters at ascending indexes, in one pass."""
     line, start, seen = 1, 0, 0
     for index in indexes:
         for match in _LINE_END.finditer(text, seen, index):

@@ -107,7 +107,7 @@ def seconds_of(duration: str) -> int:
 
 
 def is_loopback(url: str) -> bool:
-    """Say whether a URL's host is this machine; False for what is no URL."""
+    """Return whether a URL's host is this machine; False for what is no URL."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
@@ -124,7 +124,7 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _is_host_name(host: str, netloc: str) -> bool:
-    """Say whether this is a name; `127.1` and `0x7f.1` are addresses to a resolver."""
+    """Return whether this is a name; `127.1` and `0x7f.1` are addresses to a resolver."""
     numeric = host.rsplit(".", 1)[-1][:1].isdigit()
     return bool(_HOST.fullmatch(host)) and not numeric and "[" not in netloc
 
@@ -181,7 +181,7 @@ def _path(value: str) -> str:
 
 
 def is_day(value: str) -> bool:
-    """Say whether a text is a day of the calendar, such as 2026-12-31."""
+    """Return whether a text is a day of the calendar, such as 2026-12-31."""
     try:
         return re.fullmatch(_DAY, value) is not None and bool(date.fromisoformat(value))
     except ValueError:
@@ -321,5 +321,5 @@ TagText = Annotated[str, matching(r"(?s).{0,256}", _TAG_RULE), _shape("text", r"
 
 
 def unsaid(value: object) -> bool:
-    """Leave what a plan says nothing of out of its digest: plans of before keep theirs."""
+    """Leave a field that a plan does not set out of its digest, so that older plans keep theirs."""
     return not value

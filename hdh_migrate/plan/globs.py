@@ -94,7 +94,7 @@ def _tokens(glob: str) -> list[_Token]:
 
 
 def _is_inside(tokens: list[_Token], index: int) -> bool:
-    """Say whether `**/` stands where no folder begins."""
+    """Return whether `**/` stands where no folder begins."""
     return tokens[index] == _FOLDERS and index > 0 and tokens[index - 1] != _Plain("/")
 
 

@@ -54,7 +54,7 @@ def read_list(path: Path, digest: str | None = None) -> bytes:
 
 
 def keys_in(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Give (place in the list, from 1; key) of every key; empty lines are none."""
+    """Yield (place in the list, from 1; key) of every key; empty lines are none."""
     zeros = b"\0" in data
     for number, key in enumerate(data.split(b"\0" if zeros else b"\n"), start=1):
         found = key if zeros else key.removesuffix(b"\r")
@@ -86,7 +86,7 @@ def digested(
 
 
 def rules_with_lists(plan: Mapping[str, Any]) -> Iterator[tuple[Loc, Mapping[str, Any]]]:
-    """Give the place of each rule that points to a list, and the rule."""
+    """Yield the place of each rule that points to a list, and the rule."""
     for number, dataset in enumerate(_entries(plan.get("datasets"))):
         for name in RULES if isinstance(dataset, dict) else ():
             for index, rule in enumerate(_entries(dataset.get(name))):

@@ -46,7 +46,7 @@ class Tls(Section):
 
 @frozen
 class Traits:
-    """What a kind of source answers for all its plans. No answer has a default.
+    """What is true of a kind of source in every plan. No answer has a default.
 
     A reason (`no_...`) is what `validate` tells who asked for it: it ends with what to do instead.
     """

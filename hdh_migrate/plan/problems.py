@@ -55,7 +55,7 @@ class PlanProblem:
 def told(
     error: ValidationError, value: object, root: type[model.Plan] = model.Plan
 ) -> Iterator[PlanProblem]:
-    """Give the problems of a plan, of the model `root`, whose JSON value was refused."""
+    """Yield the problems of a plan, of the model `root`, whose JSON value was refused."""
     for detail in error.errors(include_url=False, include_input=False)[:MAX_TOLD]:
         problem = _problem(detail, value, root)
         # Pydantic counts valid entries only: a list of wrong ones is not a list without any.
@@ -172,7 +172,7 @@ def _inside(section: type[BaseModel], field: str) -> tuple[type[BaseModel], ...]
 
 
 def _sections(annotation: object) -> Iterator[type[BaseModel]]:
-    """Give the sections that an annotation holds."""
+    """Yield the sections that an annotation holds."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     elif get_origin(annotation) is Annotated:

@@ -119,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _sections(
     whole: Mapping[str, Any], section: Mapping[str, Any], where: str
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Give every section below one with its heading, depth first."""
+    """Yield every section below one with its heading, depth first."""
     for field, value in section["properties"].items():
         names = list(_refs(value))
         for name in names:
@@ -134,7 +134,7 @@ def _sections(
 
 
 def _refs(value: object) -> Iterator[str]:
-    """Give the names of the sections that a field may hold."""
+    """Yield the names of the sections that a field may hold."""
     if isinstance(value, dict):
         if "$ref" in value:
             yield str(value["$ref"]).rsplit("/", 1)[-1]

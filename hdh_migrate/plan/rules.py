@@ -36,7 +36,7 @@ _MAX_LINKS = 10
 def broken(
     plan: Mapping[str, Any], kinds: Sequence[type[SourceSection]] = SOURCES
 ) -> Iterator[Broken]:
-    """Give every broken rule of a plan as it was written, without defaults filled in.
+    """Yield every broken rule of a plan as it was written, without defaults filled in.
 
     `kinds` are those that its source may be of.
     """
@@ -202,7 +202,7 @@ def _needs_have_an_order(plan: Mapping[str, Any]) -> Iterator[Broken]:
 
 
 def _circles(graph: dict[int, set[int]]) -> Iterator[list[int]]:
-    """Give circles that share no batch, each from its first batch on."""
+    """Yield circles that share no batch, each from its first batch on."""
     for _ in range(_MAX_CIRCLES):
         try:
             TopologicalSorter(graph).prepare()

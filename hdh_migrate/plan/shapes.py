@@ -1,4 +1,4 @@
-"""Look at a plan as it was written, whatever its shape: what is wrong elsewhere is stepped over."""
+"""Helpers that read a plan as it was written, ignoring parts of the wrong shape."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def mapping(value: Mapping[str, Any], field: str) -> Mapping[str, Any]:
 
 
 def mappings(plan: Mapping[str, Any], section: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Give the mappings in a list, with their indexes."""
+    """Yield the mappings in a list, with their indexes."""
     found = plan.get(section)
     for index, item in enumerate(found if isinstance(found, list) else ()):
         if isinstance(item, dict):
@@ -39,7 +39,7 @@ def mappings(plan: Mapping[str, Any], section: str) -> Iterator[tuple[int, Mappi
 
 
 def names(plan: Mapping[str, Any], section: str) -> Iterator[tuple[int, str]]:
-    """Give the names of the entries of a list, with their indexes."""
+    """Yield the names of the entries of a list, with their indexes."""
     for index, item in mappings(plan, section):
         name = item.get("name")
         if isinstance(name, str):
@@ -47,14 +47,14 @@ def names(plan: Mapping[str, Any], section: str) -> Iterator[tuple[int, str]]:
 
 
 def texts(value: object) -> Iterator[tuple[int, str]]:
-    """Give the texts of a list, with their indexes."""
+    """Yield the texts of a list, with their indexes."""
     for index, item in enumerate(value if isinstance(value, list) else ()):
         if isinstance(item, str):
             yield index, item
 
 
 def repeated(value: object) -> Iterator[tuple[int, int]]:
-    """Give (index, first index) of texts that stand in a list twice."""
+    """Yield (index, first index) of texts that stand in a list twice."""
     first: dict[str, int] = {}
     for index, text in texts(value):
         if first.setdefault(text, index) != index:
@@ -62,7 +62,7 @@ def repeated(value: object) -> Iterator[tuple[int, int]]:
 
 
 def uncertified(loc: Loc, section: Mapping[str, Any], field: str) -> Iterator[Broken]:
-    """Give what is wrong with a `tls` when `field` holds the address that it is of."""
+    """Yield what is wrong with a `tls` when `field` holds the address that it is of."""
     url = section.get(field)
     if section.get("tls") is None:
         return

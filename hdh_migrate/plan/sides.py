@@ -143,7 +143,7 @@ class ClientCertificate(Section):
 
 
 class AzureIdentity(Section):
-    """Whatever identity the environment named: no longer used, known from older plans."""
+    """The identity from the environment: no longer supported, still read in older plans."""
 
     kind: Literal["azure-identity"] = Field(
         description="Of older plans, and refused: name one of the other kinds."

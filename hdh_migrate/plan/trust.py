@@ -1,4 +1,4 @@
-"""Where a plan says whose certificates count: every `tls` section with its place."""
+"""Lists every `tls` section of a plan with its place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hdh_migrate.plan.sides import Tls
 
 
 def tls_sections(plan: Plan) -> Iterator[tuple[Loc, Tls]]:
-    """Give each `tls` section of a plan with its place, in the plan's order."""
+    """Yield each `tls` section of a plan with its place, in the plan's order."""
     for loc, section in _places(plan):
         if section is not None:
             yield (*loc, "tls"), section

@@ -74,7 +74,7 @@ def replaced(text: str, key: str, kind: str, new: str) -> str:
 
 
 def _only(before: list[Any], after: list[Any], path: Path, new: str) -> bool:
-    """Say whether two documents differ in the text at one path and in nothing else."""
+    """Return whether two documents differ in the text at one path and in nothing else."""
     if len(before) != len(after):
         return False
     expected = [
@@ -164,7 +164,7 @@ def _json_find(text: str, path: Path) -> Scalar:
 
 
 def _members(text: str, at: int) -> Iterator[tuple[str, int]]:
-    """Give the name (or number) of everything inside a value, and where it stands."""
+    """Yield the name (or number) of everything inside a value, and where it stands."""
     opening, number = text[at], 0
     if opening not in "{[":
         return

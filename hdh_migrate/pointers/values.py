@@ -33,7 +33,7 @@ def one_line(data: bytes, where: str) -> tuple[str, str]:
 
 
 def to_do(now: str, *, expected: str, new: str) -> bool:
-    """Say whether a pointer that is `now` is still to be set to `new`.
+    """Return whether a pointer that is `now` is still to be set to `new`.
 
     Raises:
         PointerMoved: it is neither `expected` nor `new`.

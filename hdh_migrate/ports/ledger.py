@@ -134,7 +134,7 @@ class CountsLedger(Protocol):
         """Return by dataset what has arrived of large objects that are under way."""
 
     def waiting(self, dataset: int) -> Iterator[Waiting]:
-        """Give the objects of a dataset that are neither verified nor excluded."""
+        """Yield the objects of a dataset that are neither verified nor excluded."""
 
 
 class InventoryLedger(Protocol):
@@ -166,7 +166,7 @@ class InventoryLedger(Protocol):
         """Return metadata and tags of every object to move that has some."""
 
     def compared(self) -> bool:
-        """Say whether `note_compared` was called, and no object got an address since."""
+        """Return whether `note_compared` was called, and no object got an address since."""
 
     def note_compared(self) -> None:
         """Remember that what `collisions` gives was dealt with."""
@@ -199,7 +199,7 @@ class InventoryLedger(Protocol):
         """
 
     def ruled(self, dataset: int) -> Iterator[list[Ruled]]:
-        """Give the objects of a dataset in key order, portion by portion, as rules judge them.
+        """Yield the objects of a dataset in key order, portion by portion, as rules judge them.
 
         Rows may be changed between two portions.
         """
@@ -306,7 +306,7 @@ class TransferLedger(Protocol):
         """Remember an upload that was there before us."""
 
     def is_foreign(self, upload_id: str) -> bool:
-        """Say whether an upload was there before us."""
+        """Return whether an upload was there before us."""
 
 
 class AdoptionLedger(Protocol):

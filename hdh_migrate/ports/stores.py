@@ -43,7 +43,7 @@ class Source(Protocol):
     page_size: int
 
     def check(self, place: Place, *, checked: bool = False) -> Sequence[Problem]:
-        """Say what is missing to list and read as a run does; empty means nothing.
+        """Return what is missing to list and read as a run does; empty means nothing.
 
         A place that is not there is told, not raised: "there is no such ..." of whatever it is
         called. With `checked` reads are to be compared with the source's own digest of each range.
@@ -69,10 +69,10 @@ class Source(Protocol):
         """
 
     def untagged(self, place: Place) -> Untagged | None:
-        """Say why listings come without index tags, as far as one has shown; None: with them."""
+        """Return why listings come without index tags, as far as one has shown; None: with them."""
 
     def notes(self, place: Place) -> Sequence[Note]:
-        """Say what evidence must not leave out of how this source is read; usually nothing.
+        """Return what evidence must not leave out of how this source is read; usually nothing.
 
         Asked when a place was listed. Each is told once for a dataset.
         """
@@ -114,10 +114,10 @@ class TargetReader(Protocol):
     limits: TargetLimits
 
     def check(self, place: Place) -> Sequence[Problem]:
-        """Say which rights or things are missing to list and read; empty means none."""
+        """Return which rights or things are missing to list and read; empty means none."""
 
     def locks(self, place: Place) -> bool:
-        """Say whether the place can keep objects from being deleted (object lock)."""
+        """Return whether the place can keep objects from being deleted (object lock)."""
 
     def lock(self, bucket: str, stored: Stored) -> Lock:
         """Ask what keeps one stored version from being deleted.

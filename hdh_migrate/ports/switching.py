@@ -28,7 +28,7 @@ class Pointer(Protocol):
     is found out by `swap`, so ask again afterwards."""
 
     def check(self) -> Sequence[Problem]:
-        """Say what is missing to read and to switch it, as far as looking can tell."""
+        """Return what is missing to read and to switch it, as far as looking can tell."""
 
     def read(self) -> str:
         """Return the value as it is now.
@@ -90,4 +90,4 @@ class Eraser(Protocol):
         """
 
     def unseen(self) -> Sequence[Trace]:
-        """Say which forms the service did not show when it was asked."""
+        """Return which forms the service did not show when it was asked."""

@@ -87,7 +87,7 @@ class PublicKey:
 
 
 def is_honest(raw: bytes) -> bool:
-    """Say whether 32 bytes are the one spelling (RFC 7748) of a point of large order.
+    """Return whether 32 bytes are the one spelling (RFC 7748) of a point of large order.
 
     With a point of small order every sender shares the same secret, which anybody can compute;
     a number beyond the prime, or with its top bit set, is another recipient's point in disguise.

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class _ShippedEngines(Mapping[str, "OpenEngine"]):
-    """The engines that there are, imported by who asks for one."""
+    """The engines of this package, imported when first asked for."""
 
     def __getitem__(self, kind: str) -> OpenEngine:
         from hdh_migrate.wiring.workers import ENGINES

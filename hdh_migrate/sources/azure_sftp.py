@@ -61,7 +61,7 @@ _BY_TIME: Final = (
 
 
 class _Elsewhere(SourceChanged):
-    """A link leads to the file, or the server's paths do not come back as they were asked."""
+    """The path leads through a link, or the server does not return paths as they were asked."""
 
 
 class AzureSftpSource:

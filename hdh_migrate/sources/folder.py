@@ -56,7 +56,7 @@ class FolderSource:
         self._base = base
 
     def check(self, place: Place, *, checked: bool = False) -> Sequence[Problem]:
-        """Say whether the directory can be listed."""
+        """Return whether the directory can be listed."""
         root = self._root(place)
         where = f"source folder {place.bucket}"
         if not os.path.isdir(root):  # noqa: PTH112 - bytes path

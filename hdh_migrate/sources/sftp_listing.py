@@ -48,7 +48,7 @@ class FolderWalk:
     _holding: int = 0
 
     def files(self, after: bytes | None = None) -> Iterator[ListedFile]:
-        """Give all files in byte order of their keys, those behind `after` alone.
+        """Yield all files in byte order of their keys, those behind `after` alone.
 
         Raises:
             Missing: there is no such directory.
@@ -131,7 +131,7 @@ def _name(entry: tuple[bytes, Attrs]) -> bytes:
 
 
 def _passed(key: bytes, after: bytes) -> bool:
-    """Say whether all that a key stands for was listed before, when `after` was the last one."""
+    """Return whether all that a key stands for was listed before, when `after` was the last one."""
     if key.endswith(b"/"):
         return key < after and not after.startswith(key)
     return key <= after if after else False

@@ -163,7 +163,7 @@ class Session:
         return self.post(Ask.FSTAT, text(handle))
 
     def left(self, handle: bytes) -> Attrs:
-        """Describe an open file for the last time, and close it."""
+        """Return a file's attributes one last time, and close it."""
         asked = self.post(Ask.FSTAT, text(handle)), self.post(Ask.CLOSE, text(handle))
         seen, _ = [self.reply(one) for one in asked]
         return _attrs(seen)
@@ -174,7 +174,7 @@ class Session:
             raise _odd()
 
     def read(self, handle: bytes, start: int, length: int) -> Iterator[bytes]:
-        """Give the bytes of a range in order, as they come; fewer where the file ends early.
+        """Yield the bytes of a range in order, as they come; fewer where the file ends early.
 
         What is asked for and not yet taken is never more than `WINDOW`.
         """
@@ -369,7 +369,7 @@ def _checked(reply: Reply, wanted: Told) -> Fields:
 
 
 def _is_end(reply: Reply) -> bool:
-    """Say whether a reply tells that there is no more."""
+    """Return whether a reply tells that there is no more."""
     return reply[0] == Told.STATUS and Fields(reply[1]).number() == StatusCode.EOF
 
 

@@ -114,7 +114,7 @@ class Sessions:
                 self._turn.wait(WAIT_SECONDS)
 
     def _has_enough(self, error: Exception) -> bool:
-        """Tell a server that has enough of us, so that we share, from one that lets nobody in.
+        """Tell a server at its limit, so that we share, from one that refuses logins.
 
         Raises:
             Throttled: it let the same login in a moment ago, and no session is left to share.
@@ -155,7 +155,7 @@ class Sessions:
             self._turn.notify()
 
     def _sweeping(self) -> None:
-        """Close what is idle, until there is nothing left to look after."""
+        """Close idle sessions until there are none left."""
         while True:
             time.sleep(self.idle)
             self._sweep(self.idle)

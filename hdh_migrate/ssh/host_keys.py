@@ -40,7 +40,7 @@ class HostKey:
         return cls(kind, f"SHA256:{digest}")
 
     def counts(self, today: str) -> bool:
-        """Say whether it is pinned on a day; on a day that nobody knows no window is open."""
+        """Return whether it is pinned on a day; on a day that nobody knows no window is open."""
         return (self.valid_from is None or self.valid_from <= today) and (
             self.valid_until is None or "" < today <= self.valid_until
         )
@@ -142,7 +142,7 @@ def _parsed(kind: str, blob: str, where: str) -> HostKey:
 
 
 def _is(machine: str, name: str) -> bool:
-    """Say whether a name of a known_hosts line, hashed or not, is this machine's."""
+    """Return whether a name in a known_hosts line, hashed or not, means this machine."""
     if not name.startswith("|1|"):
         return name == machine
     try:

@@ -1,4 +1,4 @@
-"""paramiko's transport, which also tells its key exchange and takes no packet without a bound."""
+"""paramiko's transport, extended: it exposes its key exchange and bounds the size of packets."""
 
 from __future__ import annotations
 

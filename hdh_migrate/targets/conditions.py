@@ -247,7 +247,7 @@ def _statements(endpoint: S3Endpoint, bucket: str) -> Iterator[Mapping[str, Any]
 
 
 def lets_everybody_in(statement: Mapping[str, Any]) -> bool:
-    """Say whether a statement of a policy allows something to people whom nobody named.
+    """Return whether a statement of a policy allows something to people whom nobody named.
 
     A condition helps only where it names networks or owners: one on the protocol, say, or on a
     header that anybody may send, holds nobody back.

@@ -161,7 +161,7 @@ _UNSEEN = "not done: nothing is changed that is not shown; give the credential t
 
 
 def _locked(endpoint: S3Endpoint, wish: Wish) -> tuple[bool | None, str]:
-    """Say whether a bucket has object lock, None when it is not shown; and in which words."""
+    """Return whether a bucket has object lock, None when it is not shown; and in which words."""
     try:
         on = object_lock_of(endpoint, wish.bucket)
     except (AccessDenied, AuthFailed) as error:

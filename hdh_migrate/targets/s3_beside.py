@@ -126,7 +126,7 @@ def _lock(reply: Reply) -> Lock:
 
 
 def object_lock_of(endpoint: S3Endpoint, bucket: str) -> bool:
-    """Say whether a bucket can keep objects from being deleted (object lock).
+    """Return whether a bucket can keep objects from being deleted (object lock).
 
     Raises:
         AccessDenied, AuthFailed: the credential may not see it, so that nobody knows.

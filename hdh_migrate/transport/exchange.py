@@ -271,7 +271,7 @@ class Deadline:
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """Give back the time that passes in our own hands, such as waiting for bandwidth."""
+        """Do not count the time that passes in our own code, such as waiting for bandwidth."""
         began = time.monotonic()
         try:
             yield

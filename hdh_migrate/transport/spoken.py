@@ -1,4 +1,4 @@
-"""What is logged of requests: their kind, status, time and bytes; no name, no value of a query.
+"""Log requests: their kind, status, time and bytes; never a name or a query's value.
 
 With `-v` each process sums them up now and then and at its end; with `-vv` each is told. A kind is
 the method and those words of the query that say what is asked; all else in it may name or reveal.
@@ -41,7 +41,7 @@ def kind_of(method: str, url: str) -> str:
 
 
 class Spoken:
-    """Sums up the requests of one process. Safe to share between threads."""
+    """Sums up the requests of one process for the log. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -57,7 +57,7 @@ class Spoken:
     def add(
         self, method: str, url: str, *, status: int, seconds: float, received: int, sent: int
     ) -> None:
-        """Tell of one request, or add it to what is told later; costs nothing when nobody asked."""
+        """Log one request, or add it to the next summary; costs nothing when logging is off."""
         if not self.listens:
             return
         host, kind = urlsplit(url).netloc.rpartition("@")[2], kind_of(method, url)
@@ -82,7 +82,7 @@ class Spoken:
             self.tell()
 
     def tell(self) -> None:
-        """Tell the sums since the last time, a line for each kind and status."""
+        """Log the sums since the last time, a line for each kind and status."""
         with self._lock:
             sums, self._sums = self._sums, {}
             took, self._since = time.monotonic() - self._since, time.monotonic()

@@ -64,7 +64,7 @@ class TrafficByEndpoint:
         self._answered: set[str] = set()
 
     def is_new(self, endpoint: str) -> bool:
-        """Say whether how its connections are secured was not asked yet, and can be."""
+        """Return whether how its connections are secured was not asked yet, and can be."""
         return endpoint not in self._answered and endpoint.startswith("https:")
 
     def add(

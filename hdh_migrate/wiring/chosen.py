@@ -71,7 +71,7 @@ def endpoint_of(plan: Plan, base: Path) -> str:
 
 
 def is_rehearsal(plan: Plan, base: Path) -> bool:
-    """Say whether source and target both lie on this machine, by their addresses.
+    """Return whether source and target both lie on this machine, by their addresses.
 
     One end alone may be the mouth of a tunnel to a real place, so it is no rehearsal.
 
@@ -82,7 +82,7 @@ def is_rehearsal(plan: Plan, base: Path) -> bool:
 
 
 def host_fits(profile: Profile, endpoint: str, region: str) -> bool:
-    """Say whether an endpoint's host is one that the profile describes, in that region."""
+    """Return whether an endpoint's host is one that the profile describes, in that region."""
     pattern = profile.value("host")
     if pattern is None:
         return True

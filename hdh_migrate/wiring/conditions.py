@@ -79,7 +79,7 @@ def _listed(keys: KeyList) -> Test:
 
 
 def _tests(told: Conditions) -> Iterator[Test]:
-    """Give a test for everything that a rule asks, the quick ones first."""
+    """Yield a test for everything that a rule asks, the quick ones first."""
     if told.larger_than is not None:
         yield _larger(fields.bytes_of(told.larger_than))
     if told.smaller_than is not None:

@@ -1,4 +1,4 @@
-"""From what is known of a way to the target to an endpoint that can be asked."""
+"""Open an endpoint from the settings by which a target is reached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From public keys and the reference of a secret one to what seals and opens."""
+"""From public keys and a reference to a private one, build what seals and opens."""
 
 from __future__ import annotations
 

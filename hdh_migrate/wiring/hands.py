@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Hands:
-    """A role's adapters, opened with what its process was given."""
+    """The adapters of one role, opened with the secrets that its process was given."""
 
     source: Source | None
     reader: TargetReader | None

@@ -1,4 +1,4 @@
-"""What is opened for one purpose, with the connections that nothing else has."""
+"""Adapters that were opened for one purpose, with connections of their own."""
 
 from __future__ import annotations
 

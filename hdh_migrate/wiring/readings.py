@@ -1,4 +1,4 @@
-"""What the pipeline wants to know of a plan, in its own words."""
+"""Translate parts of a plan into what the pipeline needs."""
 
 from __future__ import annotations
 

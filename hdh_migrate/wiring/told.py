@@ -1,4 +1,4 @@
-"""What a worker process is told: of its plan only what its role needs, in plain values.
+"""The configuration of a worker process: what its role needs of the plan, as plain values.
 
 A worker has no model of plans: reading one costs more than its first objects do. What stands here
 was read from the plan by the coordinator (`workers.config_of`).

@@ -44,7 +44,7 @@ class Vault:
         return secret.reveal()
 
     def renewed(self) -> bool:
-        """Say whether any reference gives another secret than it gave."""
+        """Return whether any reference gives another secret than it gave."""
         return any(self._found(ref) != secret for ref, secret in self.given.items())
 
     def _found(self, ref: str) -> Secret:

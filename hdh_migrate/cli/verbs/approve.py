@@ -1,4 +1,4 @@
-"""`approve`: the word of those who must agree."""
+"""`approve`: sign, keep or withdraw an approval of a stage."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def _screen() -> Screen | None:
 
 
 class StatusView:
-    """Looks, and reads the plan again when its file was changed."""
+    """Computes the status anew each time; reads the plan again when its file has changed."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class StatusView:
 
 
 def watch_on(task: Task, look: StatusView, screen: Screen | None = None) -> None:
-    """Look until somebody says stop, or nobody looks any more; without a screen, line by line."""
+    """Show the status until stopped or stdout is closed; without a terminal, line by line."""
     task.leaves_at_once = True
     told = look()
     if screen is not None and screen.usable:

@@ -146,7 +146,7 @@ def _months(months: Chronicle) -> Iterator[list[str]]:
 
 
 def _terms(predicate: Mapping[str, Any]) -> Iterator[list[str]]:
-    """Say which terms of a cutover were changed after they had been fixed."""
+    """Return which terms of a cutover were changed after they had been fixed."""
     lines = []
     for cutover in predicate["cutovers"]:
         match cutover:
@@ -163,7 +163,7 @@ def _terms(predicate: Mapping[str, Any]) -> Iterator[list[str]]:
 
 
 def _deletions(predicate: Mapping[str, Any]) -> Iterator[list[str]]:
-    """Say how the target was read again before a source was deleted, where one was."""
+    """Return how the target was read again before a source was deleted, where one was."""
     lines = []
     for cutover in predicate["cutovers"]:
         match cutover:

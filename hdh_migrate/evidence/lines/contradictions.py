@@ -25,7 +25,7 @@ Line = Mapping[str, Any]
 
 
 class Grounds:
-    """The plan of some facts, and their journal."""
+    """The plan and the journal that lines and statement must agree with."""
 
     def __init__(self, facts: Facts) -> None:
         try:

@@ -1,4 +1,4 @@
-"""What the rest of the program gives the evidence to write: the seam, as frozen plain data.
+"""The facts that the program passes to the evidence package, as frozen plain data.
 
 `Facts` holds what no record can say: which plan, which tool, which endpoints, when, and how many
 objects inventory had sealed. Everything that *can* be counted from the records is counted from

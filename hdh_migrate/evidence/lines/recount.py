@@ -116,7 +116,7 @@ class Recount:
             own.append(leaf)
 
     def _has_claim(self, record: Mapping[str, Any]) -> bool:
-        """Say whether the bytes that were moved have the MD5 that the source claims of them."""
+        """Return whether the bytes that were moved have the MD5 that the source claims of them."""
         claim = record["source_md5"] is not None and record["dataset"] not in self._unclaimed
         return claim and record["level"] == "full"
 

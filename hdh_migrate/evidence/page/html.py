@@ -150,7 +150,7 @@ class _Words:
 
 
 def _harmless(value: object) -> object:
-    """Let our own markup pass and make every other text visible; the engine escapes it then."""
+    """Pass our own markup, make every other text visible; the engine escapes it afterwards."""
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
     return visible(value)
@@ -198,7 +198,7 @@ def _to_move(predicate: Predicate) -> int:
 def _doubts(
     predicate: Predicate, signer: SignedBy | TrustedKey | None, words: _Words
 ) -> list[Markup]:
-    """Say all that the report does not prove, what is particular to this run first."""
+    """Return everything that the report does not prove, what is particular to this run first."""
     states = predicate["outcome"]["states"]
     lower = states["verified"]["objects"] - _proven(predicate)
     counted = {
@@ -224,7 +224,7 @@ def _shortfalls(predicate: Predicate) -> list[Mapping[str, Any]]:
 
 
 def _undated(predicate: Predicate) -> list[str]:
-    """Return the endpoints that were contacted and never gave a Date."""
+    """Return the endpoints that were contacted and never sent a Date."""
     told = tuple(f"{endpoint}/" for endpoint in predicate["times"]["clock_offsets"])
     return [
         one["url"]

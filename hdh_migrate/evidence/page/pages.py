@@ -75,7 +75,7 @@ def _made(
 def _signers(
     signed_by: Sequence[str], keys: Sequence[TrustedKey], page: bytes
 ) -> Iterator[SignedBy | None]:
-    """Give who may stand on a page as the signer: the key of the first signature.
+    """Yield who may stand on a page as the signer: the key of the first signature.
 
     The page shows its whole fingerprint, of which a signature has the beginning only. Of a key
     that is not trusted here nobody can know the rest: any is taken then.

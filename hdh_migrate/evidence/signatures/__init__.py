@@ -1,1 +1,1 @@
-"""Who stands behind evidence: keys, envelopes, approvals, witnesses, checkpoints, stamps."""
+"""Signatures over evidence: keys, envelopes, approvals, witnesses, checkpoints, time stamps."""

@@ -57,7 +57,7 @@ class ApprovalStage(StrEnum):
 
 
 class Why(StrEnum):
-    """Why a signature does not count."""
+    """Reasons why a signature does not count."""
 
     MALFORMED = "it is no approval"
     OLD_FORM = "it is of an earlier form, which names less of what was approved: sign it anew"
@@ -222,7 +222,7 @@ def judge(
     goes_on: GoesOn,
     now: Moment,
 ) -> Judgement:
-    """Say which of the named envelopes count for a subject; each key counts once.
+    """Return which of the named envelopes count for a subject; each key counts once.
 
     `goes_on` judges the journals that they name by the one that is here now. Withdrawals stand
     among the envelopes; `withdrawn` are those that were seen before, for who removes their files
@@ -287,7 +287,7 @@ def _signatures(
     barred: Sequence[TrustedKey],
     now: Moment,
 ) -> Iterator[tuple[_Who, Mapping[str, Any] | Why, str]]:
-    """Give who made each signature, what was signed or why it does not count, and its digest."""
+    """Yield who made each signature, what was signed or why it does not count, and its digest."""
     try:
         payload, claims = claims_of(envelope, APPROVAL_TYPE)
     except EvidenceDamaged:
@@ -353,7 +353,7 @@ def read_withdrawal(envelope: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _against(told: Mapping[str, Any], subject: Subject, goes_on: GoesOn, now: Moment) -> Why | None:
-    """Return the first reason for which a signed approval is not one for this subject, now."""
+    """Return the first reason why a signed approval does not count for this subject now."""
     for differs, why in (
         (told["batch"] != subject.batch, Why.OTHER_BATCH),
         (told["stage"] != subject.stage, Why.OTHER_STAGE),
@@ -378,7 +378,7 @@ def _against(told: Mapping[str, Any], subject: Subject, goes_on: GoesOn, now: Mo
 
 
 def _of_window(told: Mapping[str, Any], subject: Subject, now: Moment) -> Why | None:
-    """Return why a stated freeze is none of this moment."""
+    """Return why a stated freeze does not cover this moment."""
     if subject.longest is None:
         return None
     begins = told["from"] or told["made_at"]

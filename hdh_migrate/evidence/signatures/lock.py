@@ -106,7 +106,7 @@ def _lock(data: bytes) -> KeyLock:
 
 
 def _items(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Give tag and content of what stands one after another."""
+    """Yield tag and content of what stands one after another."""
     while data:
         tag, size, start = data[0], data[1], 2
         if size & 0x80:

@@ -64,7 +64,7 @@ class TrustedKey:
         return self._key
 
     def accepts(self, signature: bytes, message: bytes) -> bool:
-        """Tell whether this key made the signature over the message."""
+        """Return whether this key made the signature over the message."""
         try:
             self._key.verify(signature, message)
         except InvalidSignature:

@@ -28,7 +28,7 @@ PENDING = (State.LISTED, State.SENDING, State.SENT)
 
 
 class Delta:
-    """Brings ledger and target up to the source as it stands; looks on while it is listed."""
+    """Brings ledger and target up to date with the frozen source; follows each listing."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene, self._ctx = scene, scene.ctx

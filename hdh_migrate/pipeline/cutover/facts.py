@@ -91,7 +91,7 @@ def _plain(counts: Mapping[str, int] | None) -> dict[str, int] | None:
 
 
 def _recheck(story: CutoverStanding) -> RecheckFact | None:
-    """Say how the target was read again before anything was deleted, None while it was not."""
+    """Return how the target was read again before anything was deleted, None while it was not."""
     found = story.recheck
     if found.level is None:
         return None
@@ -105,13 +105,13 @@ def _recheck(story: CutoverStanding) -> RecheckFact | None:
 
 
 def waits_of(story: CutoverStanding) -> Waits | None:
-    """Say why a cutover does not go on, None while nothing holds it."""
+    """Return why a cutover does not go on, None while nothing holds it."""
     found = story.waits
     return None if found is None else {"why": found.why, "told": [*found.told], "at": found.at}
 
 
 def smoke_of(story: CutoverStanding) -> SmokeFact | None:
-    """Say how the last smoke tests ended, None where there were none."""
+    """Return how the last smoke tests ended, None where there were none."""
     found = story.smoke
     if found is None:
         return None
@@ -125,7 +125,7 @@ def smoke_of(story: CutoverStanding) -> SmokeFact | None:
 
 
 def observed_of(story: CutoverStanding) -> Remains | None:
-    """Say what the source showed after the deletion, None while nobody looked."""
+    """Return what the source showed after the deletion, None while nobody looked."""
     if story.observed is None:
         return None
     told = story.observed.items()

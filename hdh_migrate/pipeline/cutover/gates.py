@@ -122,7 +122,7 @@ MEND = ': "hdh-migrate verify PLAN --again" tells which, and lets the next run m
 
 
 def _target(scene: Scene) -> Iterator[str]:
-    """What was verified must still be there: a verdict does not outlive its object."""
+    """Verified objects must still be at the target: a verdict does not outlive its object."""
     try:
         found = scene.ctx.retry(lambda: holdings.look(scene))
     except StorageError as error:
@@ -136,7 +136,7 @@ def _target(scene: Scene) -> Iterator[str]:
 
 
 def _smoke(scene: Scene) -> Iterator[str]:
-    """What fails for want of a key must fail before the switch."""
+    """Smoke tests must be possible: a missing key must show before the switch, not after."""
     told = scene.lacking()
     yield from told
     if told:

@@ -93,7 +93,7 @@ def _same(scene: Scene, bucket: str, stored: Stored, etag: str | None, size: int
 
 
 def _of_another(scene: Scene, dataset: DatasetRow, target_key: str) -> bool:
-    """Say whether a key under this dataset's prefix belongs to another dataset of the plan."""
+    """Return whether a key under this dataset's prefix belongs to another dataset of the plan."""
     bucket = scene.ctx.route(dataset).target.bucket
     for other in scene.ctx.ledger.datasets():
         route = scene.ctx.route(other)

@@ -60,7 +60,7 @@ class Readings:
 
 
 def covers(level: str, wanted: str) -> bool:
-    """Say whether a reading of one level is as close as another level asks for."""
+    """Return whether a reading of one level is as close as another level asks for."""
     return LEVELS.index(level) >= LEVELS.index(wanted)
 
 

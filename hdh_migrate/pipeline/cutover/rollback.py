@@ -94,7 +94,7 @@ def _old_value(back: Back, now: CutoverStanding) -> str:
 
 @contextmanager
 def told_back() -> Iterator[None]:
-    """Say of whatever stops the listing that the pointer is restored."""
+    """Add to any error of the listing that the pointer has been restored."""
     try:
         yield
     except MigrateError as error:
@@ -154,7 +154,7 @@ def _listed(scene: Scene) -> Holdings:
 
 
 def _failed(back: Back, error: MigrateError) -> MigrateError:
-    """Stop: nothing more is done by itself; say exactly how it stands and what people can do."""
+    """Stop here: raise an error that says exactly what the state is and what people can do."""
     now = back.standing()
     exact, shown = (_runbook(back, now, error, exact=exact) for exact in (True, False))
     with back.drawer.open(_name(back, RUNBOOK)) as file:

@@ -85,7 +85,7 @@ class Terms:
 
 @frozen
 class Need:
-    """A batch that must stand well before this one: cut over, where the plan cuts it over."""
+    """A batch that this one depends on: it must be verified, and cut over if the plan says so."""
 
     batch: str
     cut_over: bool
@@ -103,7 +103,7 @@ class Drawer(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Tale:
-    """One batch and its journal."""
+    """One batch's cutover and the journal that it writes to."""
 
     ledger: Ledger
     batch: str
@@ -139,7 +139,7 @@ class Tale:
 
 @dataclass(slots=True, kw_only=True)
 class Back(Tale):
-    """All that going back needs: the journal and the pointer, no endpoint and no permission."""
+    """Everything that a rollback needs: the journal and the pointer, no endpoint, no permission."""
 
     retry: Retrying
     pointer: Pointer
@@ -170,7 +170,7 @@ class Back(Tale):
 
 @dataclass(slots=True, kw_only=True)
 class Story(Tale):
-    """One batch, its journal, and those who must agree."""
+    """One batch's cutover, its journal, and the judges of time and of approvals."""
 
     ledger: Ledger = field(init=False)
     ctx: Context
@@ -208,7 +208,7 @@ class Story(Tale):
 
 @dataclass(slots=True, kw_only=True)
 class Scene(Story):
-    """A story with its pointer, and everybody who has a say in the switch."""
+    """A story with its pointer and everything else that a switch depends on."""
 
     pointer: Pointer
     value: str

@@ -15,5 +15,5 @@ class SeenIds:
         self._bits[number >> 3] |= 1 << (number & 7)
 
     def has(self, number: int) -> bool:
-        """Say whether the object with this number was seen."""
+        """Return whether the object with this number was seen."""
         return bool(self._bits[number >> 3] & (1 << (number & 7)))

@@ -74,7 +74,7 @@ def prepare_and_switch(scene: Scene, now: CutoverStanding) -> None:
 
 
 def _gated(scene: Scene, now: CutoverStanding) -> str:
-    """Return the manifest root once every gate is open; they are all looked at.
+    """Return the manifest root if every gate is open; all gates are checked.
 
     Raises:
         Refused: with every blocker, missing approvals among them.
@@ -100,7 +100,7 @@ def _begun(scene: Scene, now: CutoverStanding) -> CutoverStanding:
 
 
 def _demand_anew(scene: Scene, root: str) -> None:
-    """Demand approvals for a manifest root.
+    """Check approvals again for a manifest root.
 
     Raises:
         ApprovalMissing: there are none that count.

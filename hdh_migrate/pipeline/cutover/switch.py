@@ -77,7 +77,7 @@ def _withdraw(tale: Tale, why: str) -> None:
 
 
 def _both(scene: Scene, root: str) -> Consent:
-    """Return the consent to the switch, while whoever stated the freeze stands by it, too.
+    """Return consent to the switch if whoever stated the freeze still stands by it.
 
     Raises:
         SwitchHeld, ApprovalMissing: as `let_through`.

@@ -47,7 +47,7 @@ def _same_file(one: Path, other: Path) -> bool:
 
 
 def _overlap(one: str | None, other: str | None) -> bool:
-    """Say whether two keys of one document name the same text; without a key it is all of it."""
+    """Return whether two keys of one document name the same text; without a key it is all of it."""
     return one is None or other is None or path_of(one) == path_of(other)
 
 

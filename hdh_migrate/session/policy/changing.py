@@ -123,7 +123,7 @@ ADDED: Final = (
 
 
 def _amendable(one: PlanDifference, sealed: set[str]) -> bool:
-    """Say whether an amendment can do it; `sealed` are the batch's datasets that are closed.
+    """Return whether an amendment can do it; `sealed` are the batch's datasets that are closed.
 
     Of what was not closed no event counts an object: its listing begins anew, wherever it is.
     """
@@ -149,7 +149,7 @@ def _free(one: PlanDifference, pointers: Mapping[str, str]) -> Change:
 def _touched(
     ledger: SqliteLedger, old: Mapping[str, Any], new: Mapping[str, Any]
 ) -> Iterator[tuple[str, str]]:
-    """Give place and batch of each pointer that a cutover has touched and that is another one."""
+    """Yield place and batch of each pointer that a cutover has touched and that is another one."""
     for (batch, track), story in standings(ledger.cutovers()).items():
         touched = story.stage not in BEFORE_SWITCH or story.intended
         if touched and _pointer(old, batch, track) != _pointer(new, batch, track):
@@ -169,7 +169,7 @@ def demand_allowed(changes: Iterable[Change]) -> None:
 
 
 def bears(ledger: SqliteLedger, loaded: LoadedPlan) -> bool:
-    """Say whether a ledger is of this plan, or may be bound to it by the next run."""
+    """Return whether a ledger is of this plan, or may be bound to it by the next run."""
     if ledger.meta("plan_digest") == loaded.digest:
         return True
     return all(one.allowed for one in judged(ledger, json.loads(loaded.canonical)))

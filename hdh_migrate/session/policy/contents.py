@@ -147,7 +147,7 @@ _SHOWN = frozenset({"target.attestation", "target.profile"})
 
 
 def named_files(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Give the files that a plan names, other than keys, with the fields that name them."""
+    """Yield the files that a plan names, other than keys, with the fields that name them."""
     named = {
         "target.attestation": plan.target.attestation,
         "target.profile": plan.target.profile,

@@ -1,4 +1,4 @@
-"""Which findings have a signed waiver: one answer for runs, needs, gates, exit code, `status`."""
+"""Which findings have a signed waiver: asked by runs, needs, gates, exit codes and `status`."""
 
 from __future__ import annotations
 

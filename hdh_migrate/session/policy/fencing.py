@@ -1,4 +1,4 @@
-"""Who this ledger is at the target: its fences taken for a verb that writes, or only judged."""
+"""This ledger's fences at the target: taken for a verb that writes, or only judged."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Doors(Protocol):
         """Let the target be contacted."""
 
     def shut(self) -> None:
-        """Let it be contacted no more."""
+        """Let nothing contact the target any more."""
 
 
 def opened(services: Services, plan: Plan, judge: Judge) -> list[Problem]:
@@ -253,7 +253,7 @@ def _about_the_source(plan: Plan, attestation: Attestation) -> Iterator[Problem]
 
 
 def _through_here(plan: Plan) -> bool:
-    """Say whether the source is asked over the network, at an address of this machine."""
+    """Return whether the source is asked over the network, at an address of this machine."""
     return plan.source.is_local and plan.source.is_contacted
 
 

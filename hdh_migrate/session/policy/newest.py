@@ -1,4 +1,4 @@
-"""Is there anything that knows more of this migration than the ledger here does?
+"""Does any copy or report know more of this migration than the ledger here?
 
 An old copy of the state folder, put back or left on another machine, would send again what was
 verified since, over what is there. The copies that the plan has made, and the reports, each hold
@@ -115,7 +115,7 @@ def _copies(desk: Desk) -> Iterator[tuple[Path, JournalSeen]]:
 
 
 def peeked(bundle: Path) -> JournalSeen | None:
-    """Return how far a bundle's journal goes, unchecked; None: it does not say, or is none."""
+    """Return how far a bundle's journal goes, without checking it; None if it does not say."""
     try:
         envelope = json.loads((bundle / "statement.json").read_bytes())
         if "payload" in envelope:

@@ -1,4 +1,4 @@
-"""Who opened which object when and why: first in a file beside the ledger, then in its journal.
+"""Who opened which object, when and why: written to a file beside the ledger, then its journal.
 
 A run may hold the ledger for weeks, and somebody may have to read one object back meanwhile. So an
 opening is a line of `openings.jsonl` beside the ledger, durable before the object is asked for;
@@ -126,7 +126,7 @@ def take_in(ledger: SqliteLedger, ledger_path: Path) -> None:
 
 
 def is_behind(ledger: SqliteLedger, ledger_path: Path) -> bool:
-    """Say whether the file has an opening that the journal does not have yet.
+    """Return whether the file has an opening that the journal does not have yet.
 
     Raises:
         LedgerDamaged: what is written down does not check.
@@ -148,7 +148,7 @@ def _place(taken: str | None) -> tuple[int, str]:
 
 
 def _lines(path: Path, number: int, digest: str) -> Iterator[Line]:
-    """Give the lines that follow on a place in the chain."""
+    """Yield the lines that follow on a place in the chain."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -167,7 +167,7 @@ def _whole(found: bytes) -> bytes:
 
 
 def _checked(path: Path, found: bytes, number: int, digest: str) -> Iterator[Line]:
-    """Give the lines after a place in the chain; those up to it must lead there.
+    """Yield the lines after a place in the chain; those up to it must lead there.
 
     The file begins at the start of the chain, or later, if some of what the ledger took in was put
     away.

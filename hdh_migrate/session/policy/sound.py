@@ -1,4 +1,4 @@
-"""A ledger that is believed only after it was computed again: for reports and approvals."""
+"""Open a ledger only after all of it was checked: for reports and approvals."""
 
 from __future__ import annotations
 

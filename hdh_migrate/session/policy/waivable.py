@@ -1,4 +1,4 @@
-"""Whether there is anything that a waiver would cover: it covers what is open when it is made."""
+"""Whether a waiver would cover anything: it covers the findings that are open when it is made."""
 
 from __future__ import annotations
 

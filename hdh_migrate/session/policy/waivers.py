@@ -76,7 +76,7 @@ def finding(code: str) -> str:
 
 
 def may_be_waived(what: str, profile: Profile) -> bool:
-    """Say whether there is such a thing to waive."""
+    """Return whether there is such a thing to waive."""
     return what in subjects(profile) or _is_finding(what)
 
 

@@ -84,7 +84,7 @@ def amend(desk: Desk, batch: str, reason: str, *, execute: bool, show_names: boo
 
 @dataclass(slots=True, kw_only=True)
 class _Case:
-    """One batch, what it is bound to, and what the plan makes of it."""
+    """One batch, what it is bound to, and what the plan would now make of it."""
 
     desk: Desk
     ledger: SqliteLedger

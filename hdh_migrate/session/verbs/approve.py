@@ -360,7 +360,7 @@ def shelf(desk: Desk) -> Path:
 
 
 def _kept(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Give every kept approval by its file's name; what is no approval stands as an empty one."""
+    """Yield every kept approval by its file's name; what is no approval stands as an empty one."""
     if not folder.is_dir():
         return
     for path in sorted(folder.glob("*.json"))[:MAX_FILES]:
@@ -393,5 +393,5 @@ def _told(envelope: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _plain(batch: str) -> bool:
-    """Say whether a batch's name may become a part of a file's name."""
+    """Return whether a batch's name may become a part of a file's name."""
     return 0 < len(batch) <= 40 and batch.replace("-", "a").isalnum() and batch.isascii()

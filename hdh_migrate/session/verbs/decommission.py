@@ -37,7 +37,7 @@ from hdh_migrate.wiring import Services, open_eraser, open_pointer
 def forecast(
     desk: Desk, batch: str, bundle: Path | None, *, quick: bool = False
 ) -> DecommissionForecast:
-    """Say what would be deleted and what stands against it; nothing is written anywhere.
+    """Return what would be deleted and what stands against it; nothing is written anywhere.
 
     The target is read again for it, unless it is `quick`.
 

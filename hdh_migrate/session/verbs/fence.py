@@ -19,7 +19,7 @@ from hdh_migrate.targets.s3 import S3Reader
 
 
 def show(desk: Desk) -> Fences:
-    """Say who writes in each bucket, and whether this ledger may; writes nothing.
+    """Return who writes in each bucket, and whether this ledger may; writes nothing.
 
     Raises:
         UsageError: no run of this plan has begun here.

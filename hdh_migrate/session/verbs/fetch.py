@@ -107,7 +107,7 @@ def _into(
 
 @contextmanager
 def _appearing(out: Path) -> Iterator[IO[bytes]]:
-    """Give a file without a name, and give it the name when all went well.
+    """Yield a nameless file, and give it its name if all goes well.
 
     A process that is killed leaves no plaintext. Where the file system has no nameless files, a
     hidden one stands in for it; what a killed fetch left of those is removed by the next one.

@@ -222,7 +222,7 @@ def _tried(where: str, check: Any, place: Place, *, demand: bool) -> Sequence[Pr
 
 
 def _keeps(services: Services, dataset: Dataset, *, demand: bool) -> Iterator[Problem]:
-    """A bucket without object lock is no place to begin: most hosts cannot turn it on later."""
+    """Check that a bucket has object lock if it is wanted: most hosts cannot add it later."""
     if dataset.target.keeping is None:
         return
     where, place = f"target bucket {dataset.target.bucket}", dataset.target.place

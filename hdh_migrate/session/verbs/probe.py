@@ -147,7 +147,7 @@ def _bench(
 
 
 def _sweep(desk: Desk, endpoint: S3Endpoint, ledger: SqliteLedger) -> int:
-    """Remove what earlier probes of this ledger left behind; return how many had left anything."""
+    """Remove what earlier probes of this ledger left behind; return how many had left something."""
     here = endpoint_of(desk.loaded.plan, desk.loaded.base)
     open_ = {
         (told.bucket, told.prefix)

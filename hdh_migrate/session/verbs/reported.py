@@ -89,7 +89,7 @@ def _last(desk: Desk, out: Path | None) -> ReportFact | None:
 
 
 def _lacks(desk: Desk, folder: Path, report: ReportFact) -> bool:
-    """Say whether what stands beside a bundle, or would be added to it, is missing."""
+    """Return whether something that belongs beside a bundle is missing."""
     if report["checkpoint"] is not None and not sidecar(folder).is_file():
         return True
     return desk.loaded.plan.report.tsa is not None and stamp_of(folder, None) is None
@@ -104,7 +104,7 @@ def _statement(folder: Path) -> bytes:
 
 
 def _stands(desk: Desk) -> str:
-    """Return a digest of what a statement tells that stands in no journal."""
+    """Return a digest of what a statement says that no journal contains."""
     loaded, signer = desk.loaded, signer_of(desk)
     now = offline(desk.clock, desk.ledger_path).unchecked()
     return sha256_hex(

@@ -247,7 +247,7 @@ def _writable(desk: Desk, judge: Judge) -> Iterator[SqliteLedger]:
 
 @dataclass(slots=True, kw_only=True)
 class Turn:
-    """One verb at work: what its steps share, and everybody it has exchanged something with.
+    """One verb at work: what its steps share, and every service it has used.
 
     At its end the journal tells what was exchanged, whatever ended it.
     """
@@ -275,7 +275,7 @@ class Turn:
         return self.ctx
 
     def renewed(self) -> Context | None:
-        """Return what the steps share from now on, None when no credential was renewed.
+        """Return a context with the renewed credential, None when no credential was renewed.
 
         Raises:
             KeyUnavailable: a reference cannot be read now.

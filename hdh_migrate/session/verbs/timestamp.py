@@ -71,7 +71,7 @@ def told_of(made: TimeStamp) -> Stamped:
 
 
 def apart(stamped_at: str, now: str) -> str | None:
-    """Return what a stamp that was just given shows of this machine's clock; None: nothing bad."""
+    """Return what a stamp that was just given shows wrong with this machine's clock, if any."""
     seconds = seconds_of(now) - seconds_of(stamped_at)
     if abs(seconds) <= TOLERANCE_SECONDS:
         return None

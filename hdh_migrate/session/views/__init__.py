@@ -1,1 +1,1 @@
-"""What is told of a migration: to people, to evidence, to other programs."""
+"""Read-only views of a migration: for people, for evidence, for other programs."""

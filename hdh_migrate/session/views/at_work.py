@@ -1,4 +1,4 @@
-"""Whether somebody works on a migration now, since when, and how the last run ended."""
+"""Whether a command works on a migration now, since when, and how the last run ended."""
 
 from __future__ import annotations
 
@@ -44,5 +44,5 @@ def _last_word(ledger: SqliteLedger) -> str | None:
 
 
 def was_killed(work: Work) -> bool:
-    """Say whether the last run ended without a word."""
+    """Return whether the last run ended without recording how."""
     return not work["alive"] and bool(work["steps"]) and work["ended"] is None

@@ -12,7 +12,7 @@ from hdh_migrate.folders import make_private, writing
 
 
 class FolderDrawer:
-    """Keeps them in one folder; see `pipeline.cutover.scene.Drawer`."""
+    """Keeps such files in one folder; see `pipeline.cutover.scene.Drawer`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -131,7 +131,7 @@ def _recipients(desk: Desk, ledger: SqliteLedger) -> tuple[str, ...]:
 
 
 def _proved(ledger: SqliteLedger) -> Iterator[dict[str, str]]:
-    """Give when each recipient's key was last seen to open what is sealed for it."""
+    """Yield when each recipient's key was last seen to open what is sealed for it."""
     last = {told.fingerprint: at for at, told in ledger.events(KeyDrilled)}
     for name in map(fingerprint_of, bound_recipients(ledger) or ()):
         if name in last:

@@ -48,7 +48,7 @@ class LastRun:
 
 @dataclass(slots=True, kw_only=True)
 class LastRunWriter:
-    """Writes the file; that it cannot be written stops no run."""
+    """Writes the file; a failure to write it stops no run."""
 
     desk: Desk
     run: LastRun

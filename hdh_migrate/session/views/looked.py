@@ -1,4 +1,4 @@
-"""Since when nobody looked at what a finished batch stands on: its source, and its target."""
+"""When source and target of finished batches were last looked at."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class ObjectFilter:
 def objects(
     desk: Desk, wanted: ObjectFilter, *, show_names: bool = False
 ) -> Iterator[list[ObjectLine]]:
-    """Give the objects that are wanted, by dataset and key, portion by portion.
+    """Yield the objects that are wanted, by dataset and key, portion by portion.
 
     Raises:
         UsageError: no run of this plan has begun, or there is no such state, code, dataset, batch.

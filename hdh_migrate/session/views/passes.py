@@ -1,4 +1,4 @@
-"""What is told of sources that were listed again, and of failed objects that were asked for."""
+"""What to report of sources that were listed again, and of failed objects that were retried."""
 
 from __future__ import annotations
 

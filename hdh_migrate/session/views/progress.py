@@ -36,7 +36,7 @@ REACHED = {Step.TRANSFER: (State.SENT, State.VERIFIED), Step.VERIFY: (State.VERI
 
 @frozen
 class LedgerMoment:
-    """One moment of a ledger: all that is told of progress."""
+    """A snapshot of a ledger: everything that progress is computed from."""
 
     rows: Sequence[DatasetRow]
     tallies: Mapping[tuple[int, State], Tally]
@@ -76,7 +76,7 @@ class LedgerMoment:
         return Arrived(*(sum(column) for column in zip(*found, strict=True))) if found else NOTHING
 
     def fresh(self, batch: str, step: str) -> bool:
-        """Say whether a step of a batch is under way now."""
+        """Return whether a step of a batch is under way now."""
         last = next((one for one in reversed(self.samples) if one.step == step), None)
         if self.now is None or last is None or last.batch != batch:
             return False

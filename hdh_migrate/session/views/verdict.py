@@ -94,7 +94,7 @@ def _of_cutover(batch: BatchStatus) -> Reasons:
 
 
 def _idle(told: Status) -> Reasons:
-    """Say that nobody is at work though a run would have something to move."""
+    """Return that nobody is at work though a run would have something to move."""
     if told["run"]["alive"]:
         return
     names = [batch["batch"] for batch in told["batches"] if _has_work(batch)]
@@ -104,7 +104,7 @@ def _idle(told: Status) -> Reasons:
 
 
 def _has_work(batch: BatchStatus) -> bool:
-    """Say whether a run would move or list something of a batch now."""
+    """Return whether a run would move or list something of a batch now."""
     if batch["waits"]:
         return False
     return bool(batch["amounts"]["waiting"]["objects"]) or not batch["steps"]["inventory"]["done"]

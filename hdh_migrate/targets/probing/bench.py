@@ -62,7 +62,7 @@ class HostAnswer:
         return str(self.data.get("ETag") or self.headers.get("etag", "")).strip('"')
 
     def took(self) -> bool:
-        """Say whether the host took the request, or refused it in words that mean no.
+        """Return whether the host took the request, or refused it in words that mean no.
 
         Raises:
             Unclear: a right is missing, or the host failed: that says nothing of the feature.

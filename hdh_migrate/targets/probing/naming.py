@@ -110,7 +110,7 @@ def length(bench: Bench) -> Iterator[Observation]:
 
 
 def _written(bench: Bench, key: str) -> bool:
-    """Say whether a key was taken and is there; an error of the host's own counts as a no."""
+    """Return whether a key was taken and is there; an error of the host's own counts as a no."""
     put = bench.put(key)
     return (put.status == 500 or put.took()) and bench.head(key).good
 

@@ -1,4 +1,4 @@
-"""What a probe observed, compared with what the profile claims, and what follows for later runs."""
+"""What a probe observed beside what the profile claims, and what follows for later runs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Observation:
         }
 
     def _better(self, claimed: Any) -> bool:  # noqa: ANN401 - claims are of many types
-        """Say whether the host does more than is counted on, so that nothing depends on it."""
+        """Return whether the host does more than is counted on, so that nothing depends on it."""
         if isinstance(claimed, bool):
             return self.observed is not (self.name in _UNWANTED)
         if self.tried:

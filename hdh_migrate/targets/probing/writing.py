@@ -136,10 +136,10 @@ def reads(bench: Bench) -> Iterator[Observation]:
 
 
 def _refused(answer: HostAnswer) -> bool:
-    """Say whether wrong bytes or conditions were refused; a 403 that names the digest is one."""
+    """Return whether wrong bytes or conditions were refused; a 403 that names the digest is one."""
     return not answer.took()
 
 
 def _kept(allowed: HostAnswer, forbidden: HostAnswer) -> bool:
-    """Say whether a condition lets through what it should and holds back the rest."""
+    """Return whether a condition lets through what it should and holds back the rest."""
     return allowed.took() and not forbidden.took() and forbidden.status in {404, 409, 412}

@@ -82,7 +82,7 @@ def _told(found: Comparison) -> list[str]:
 
 
 def _place(line: PlaceInBoth) -> str:
-    """Say where an object stands in the two manifests, and its name if it was asked for."""
+    """Return where an object stands in the two manifests, and its name if it was asked for."""
     both = (("old", line["old"]), ("new", line["new"]))
     places = [f"line {number} of the {side} manifest" for side, number in both if number]
     named = [visible(f"{line['dataset']}: {line['key']}")] if "key" in line else []
