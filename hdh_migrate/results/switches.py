@@ -80,7 +80,7 @@ class TermsChangeFact(TypedDict):
     terms_before: TermsInForce | None
 
 
-class Trial(TypedDict):
+class TrialFact(TypedDict):
     """A write that was tried at the source and refused, in words."""
 
     dataset: str
@@ -91,7 +91,7 @@ class DeniedWriteFact(TypedDict):
     """Nobody writes: the writers' own credential was tried and refused."""
 
     kind: Literal["denied-write"]
-    trials: list[Trial]
+    trials: list[TrialFact]
 
 
 class Statement(TypedDict):

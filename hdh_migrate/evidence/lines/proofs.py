@@ -22,7 +22,7 @@ MOST_LEAVES = 1 << 62
 
 
 @frozen
-class Inclusion:
+class InclusionProof:
     """Where a leaf stands in a tree of `size` leaves, and the digests beside its way up."""
 
     index: int
@@ -30,7 +30,7 @@ class Inclusion:
     path: tuple[bytes, ...]
 
 
-def prove(lines: Iterable[tuple[bytes, bool]]) -> Inclusion | None:
+def prove(lines: Iterable[tuple[bytes, bool]]) -> InclusionProof | None:
     """Return the proof of the one line that is marked, None when none is; one pass, O(log n).
 
     Raises:
@@ -58,10 +58,10 @@ def prove(lines: Iterable[tuple[bytes, bool]]) -> Inclusion | None:
         if held or holds:
             path.append(digest if held else left)
         digest, holds = node_digest(left, digest), held or holds
-    return Inclusion(index=index, size=size, path=tuple(path))
+    return InclusionProof(index=index, size=size, path=tuple(path))
 
 
-def root_of(line: bytes, proof: Inclusion) -> bytes:
+def root_of(line: bytes, proof: InclusionProof) -> bytes:
     """Return the root that a proof leads to.
 
     Raises:
@@ -106,7 +106,7 @@ def read_proof(path: Path, otherwise: str) -> Mapping[str, Any]:
     return told
 
 
-def inclusion_of(told: Mapping[str, Any], otherwise: str) -> tuple[bytes, Inclusion]:
+def inclusion_of(told: Mapping[str, Any], otherwise: str) -> tuple[bytes, InclusionProof]:
     """Return the line of a proof, and where it says that it stands.
 
     Raises:
@@ -119,7 +119,7 @@ def inclusion_of(told: Mapping[str, Any], otherwise: str) -> tuple[bytes, Inclus
     if type(index) is not int or type(size) is not int or size > MOST_LEAVES:
         raise EvidenceDamaged(otherwise)
     try:
-        return line.encode(), Inclusion(index=index, size=size, path=path_of(path))
+        return line.encode(), InclusionProof(index=index, size=size, path=path_of(path))
     except UnicodeEncodeError:
         raise EvidenceDamaged(otherwise) from None
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.lines.proofs import (
-    Inclusion,
+    InclusionProof,
     leaf_digest,
     node_digest,
     path_of,
@@ -31,7 +31,7 @@ def naive_root(lines: list[bytes]) -> bytes:
     return node_digest(naive_root(lines[:half]), naive_root(lines[half:]))
 
 
-def proof(lines: list[bytes], index: int) -> Inclusion:
+def proof(lines: list[bytes], index: int) -> InclusionProof:
     found = prove((line, number == index) for number, line in enumerate(lines))
     assert found is not None
     return found
@@ -87,4 +87,4 @@ def test_a_path_of_something_else_is_refused(path: list[object]) -> None:
 @pytest.mark.parametrize(("index", "size"), [(-1, 2), (2, 2), (0, 0)])
 def test_an_index_outside_the_tree_is_refused(index: int, size: int) -> None:
     with pytest.raises(EvidenceDamaged):
-        root_of(b"a", Inclusion(index=index, size=size, path=()))
+        root_of(b"a", InclusionProof(index=index, size=size, path=()))
