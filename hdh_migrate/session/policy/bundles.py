@@ -15,6 +15,7 @@ from hdh_migrate.events.run import LedgerNamed
 from hdh_migrate.evidence.lines.records import MAX_LINE, manifest_line, read_line
 from hdh_migrate.evidence.reading import CheckedBundle, open_bundle
 from hdh_migrate.evidence.signatures.signing import TrustedKey, load_trusted_key
+from hdh_migrate.folders import demand_unshared
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import Verdict, key_bytes
 from hdh_migrate.pipeline.adopting import AdoptionProof
@@ -84,11 +85,14 @@ def trusted_bundles(desk: Desk, folders: Sequence[Path]) -> Bundles:
     """Check bundles with the keys that the plan names, and return what they say.
 
     Raises:
-        Refused: the plan names no key to trust, or a bundle is of another migration.
+        Refused: the plan names no key to trust, a bundle is of another migration, or others could
+            change it.
         UsageError: there is no bundle, or it has keyed names.
         EvidenceDamaged: a bundle does not check, or none of these keys signed it.
         KeyUnavailable: a key of the plan cannot be read.
     """
+    for folder in folders:  # its lines are read again later, when they have been checked
+        demand_unshared(folder.absolute(), {desk.loaded.path.stat().st_uid})
     keys = _trusted_keys(desk) if folders else []
     return Bundles(
         [_trusted(desk, folder, keys) for folder in folders], routes_of(desk.loaded.plan)

@@ -128,7 +128,7 @@ def peeked(bundle: Path) -> JournalSeen | None:
             ledger=_named(bundle), events=int(journal["events"]), head=str(journal["head"]),
             statement=None,
         )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
