@@ -686,6 +686,17 @@ class Code(StrEnum):
         fr="écriture à la cible reprise à un autre registre",
         en="writing at the target taken over from another ledger",
     )
+    ADOPTED = _note(
+        "adopted", "verify",
+        "another ledger had moved these objects: they were read back and opened here, and compared"
+        " with an earlier report or with the source",
+        Remedy(
+            "each of them was verified like any other",
+            'keep the reports that were adopted; "hdh-migrate audit journal PLAN" tells which',
+        ),
+        fr="objets envoyés par un autre registre, relus et comparés ici",
+        en="objects that another ledger had sent, read back and compared here",
+    )
     ATTESTATION_OTHER = _note(
         "attestation-other", "transfer",
         "the customer's attestation, or the plan's own profile, is another file than in an earlier"

@@ -14,6 +14,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import Interrupted
 from hdh_migrate.events.adoption import (
     Adopting,
@@ -381,6 +382,12 @@ class Adopt:
         for row in self._datasets.values():
             retry(ledger, row, self._ctx.waivers)
         self._count()
+        if told.adopted:
+            ledger.finding(
+                Code.ADOPTED,
+                f"batch {self._batch}: {told.adopted} objects, {told.by_bundle} of them compared"
+                " with the digests of an earlier report and not with the source",
+            )
         for name, number in self._proved():
             ledger.event(LedgerAdopted(ledger=name, statement=None, object=number))
         ledger.event(

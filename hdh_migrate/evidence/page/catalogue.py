@@ -225,6 +225,16 @@ CATALOGUE: dict[str, Text] = {
         "|That all was sent under the attestation and profile shown here: they were replaced "
         "{n} times during the migration (findings “attestation-other”).",
     ),
+    "not.adopted": Text(
+        "L'envoi de tous les objets par ce registre : il en a repris d'un autre, {n} fois, parfois "
+        "comparés à un rapport antérieur et non à la source (constats « adopted »)."
+        "|L'envoi de tous les objets par ce registre : il en a repris d'autres, {n} fois, parfois "
+        "comparés à un rapport antérieur et non à la source (constats « adopted »).",
+        "That this ledger sent all objects: it adopted some of another one, {n} time, maybe "
+        "compared with an earlier report and not with the source (findings “adopted”)."
+        "|That this ledger sent all objects: it adopted some of others, {n} times, maybe "
+        "compared with an earlier report and not with the source (findings “adopted”).",
+    ),
     "not.before": Text(
         "Ce qui fut fait sous un autre registre : l'écriture lui a été reprise {n} fois "
         "(constats « taken-over »)."

@@ -207,6 +207,7 @@ def _doubts(
         "not.lower": lower,
         "not.excluded": states["excluded"]["objects"],
         "not.attested": how_many(predicate["findings"]["codes"], Code.ATTESTATION_OTHER),
+        "not.adopted": how_many(predicate["findings"]["codes"], Code.ADOPTED),
         "not.before": how_many(predicate["findings"]["codes"], Code.TAKEN_OVER),
     }
     doubts = [words.say("not.draft")] if signer is None else []

@@ -285,7 +285,13 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": good, "looks": [{**LOOK, "objects": 1, "unread": 0}]},
         *(
             {"records": good, "findings": [finding(code)] * count}
-            for code in ("target-replaced", "target-accepted", "attestation-other", "taken-over")
+            for code in (
+                "target-replaced",
+                "target-accepted",
+                "attestation-other",
+                "taken-over",
+                "adopted",
+            )
             for count in (1, 2)
         ),
         {"records": good, "profile": {**PROFILE, "unconfirmed": [{"name": "tags"}]}},

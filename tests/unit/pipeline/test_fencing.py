@@ -437,6 +437,23 @@ def test_a_late_writer_replaces_nothing_of_a_later_epoch(one: Machine, tmp_path:
     assert two.run() is Exit.OK
 
 
+def test_a_late_writer_that_looked_before_a_take_over_replaces_nothing_either(
+    one: Machine, tmp_path: Path
+) -> None:
+    """What asks before anything is sent saw nothing yet; who sends asks again for each object."""
+    two = superseded(one, tmp_path / "two")
+
+    def taken() -> None:
+        assert two.run() is Exit.OK
+
+    looks = one.world.script.calls["open_uploads"]
+    one.world.script.at("open_uploads", looks + 2, "after", taken)
+    with pytest.raises(Fenced, match="a later epoch"):
+        write_late(one)
+    assert one.world.attempt(ONE[0], "a").split(".")[-1] == "1"
+    assert one.world.opened(ONE[0], "a") == b"a" * 90
+
+
 def test_what_a_late_writer_left_is_replaced_by_who_took_over(one: Machine, tmp_path: Path) -> None:
     two = superseded(one, tmp_path / "two")
 
