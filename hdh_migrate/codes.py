@@ -238,8 +238,14 @@ class Code(StrEnum):
         en="folder marker at the source, not moved",
     )
     KIND_ARCHIVED = _finding(
-        "kind-archived", "inventory", _KIND,
-        _left("kind-archived"),
+        "kind-archived", "inventory",
+        "archived blobs: count what bringing them back takes with `rehydrate`, then `rehydrate"
+        " --execute`",
+        Remedy(
+            "nothing was deleted at the source; the others of its dataset are moved",
+            '"hdh-migrate rehydrate PLAN" counts them, with hours and cost, and with --execute'
+            f' brings them back and moves them; or {_waived("kind-archived")}',
+        ),
         fr="blob archivé, illisible en l'état", en="archived blob, unreadable as it is",
     )
     KIND_APPEND_BLOB = _finding(

@@ -17,6 +17,7 @@ from hdh_migrate.events.inventory import InventoryEvent
 from hdh_migrate.events.looks import LookEvent
 from hdh_migrate.events.objects import ObjectEvent
 from hdh_migrate.events.refreshes import RefreshEvent
+from hdh_migrate.events.rehydration import RehydrationEvent
 from hdh_migrate.events.run import RunEvent
 from hdh_migrate.jsonform import JsonForm, OtherForm, json_form
 
@@ -29,6 +30,7 @@ JournalEvent: TypeAlias = (
     | ObjectEvent
     | LookEvent
     | RefreshEvent
+    | RehydrationEvent
     | BatchEvent
     | RunEvent
     | FenceEvent

@@ -8,7 +8,7 @@ from typing import Any
 
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.store import Store
-from hdh_migrate.model import Tally
+from hdh_migrate.model import ArchivedObject, Tally, key_text
 
 
 class Reckoning(Store):
@@ -28,6 +28,17 @@ class Reckoning(Store):
         """Count the objects to move, and those of them with content headers and with a tier."""
         row = self._rows(self._sql["left_behind"], (dataset,))[0]
         return dict(zip(("modified", "headers", "tier"), row, strict=True))
+
+    def archived(self, dataset: int, portion: int) -> Iterator[list[ArchivedObject]]:
+        """Give the objects that are set aside because they are archived, portion by portion."""
+        last = 0
+        while rows := self._rows(
+            "SELECT id, key, size, version FROM object WHERE dataset = ? AND state = 6"
+            " AND reason = 'kind-archived' AND id > ? ORDER BY id LIMIT ?",
+            (dataset, last, portion),
+        ):
+            yield [ArchivedObject(number, key_text(key), *more) for number, key, *more in rows]
+            last = rows[-1][0]
 
     def left_out(self, dataset: int) -> dict[str, Tally]:
         """Return objects and bytes that are left behind by each rule; scans the dataset."""

@@ -27,6 +27,7 @@ from hdh_migrate.model.basics import (
     key_text,
 )
 from hdh_migrate.model.rows import (
+    ArchivedObject,
     Arrived,
     Claimed,
     DatasetRow,
@@ -45,6 +46,9 @@ from hdh_migrate.model.rows import (
     Waiting,
 )
 from hdh_migrate.model.stores import (
+    Archived,
+    ArchiveFacts,
+    Asked,
     Brief,
     Erased,
     Erasing,
@@ -54,6 +58,7 @@ from hdh_migrate.model.stores import (
     Page,
     PartInfo,
     PartPlan,
+    PriorityFacts,
     Refusal,
     Remnant,
     Stamp,
@@ -73,7 +78,11 @@ __all__ = [
     "SIZE_MAX",
     "TOTAL_MAX",
     "VANISHED",
+    "ArchiveFacts",
+    "Archived",
+    "ArchivedObject",
     "Arrived",
+    "Asked",
     "Brief",
     "Claimed",
     "DatasetRow",
@@ -94,6 +103,7 @@ __all__ = [
     "PartReceipt",
     "Pinned",
     "Place",
+    "PriorityFacts",
     "Problem",
     "Refusal",
     "Remnant",

@@ -20,6 +20,15 @@ class Pinned(NamedTuple):
     """Why it is left behind."""
 
 
+class ArchivedObject(NamedTuple):
+    """One object that could not be read when it was listed, for it was archived."""
+
+    number: int
+    key: str
+    size: int
+    version: str
+
+
 class Looked(NamedTuple):
     """One object as it is shown to who looks: where it stands, and the codes of its findings."""
 

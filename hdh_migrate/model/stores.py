@@ -220,3 +220,45 @@ class Remnant:
     key: str = field(repr=False)
     trace: Trace
     days: int | None = None
+
+
+class Archived(StrEnum):
+    """How an object stands that was archived."""
+
+    ARCHIVED = "archived"
+    COMING = "coming"  # somebody has asked for it
+    READABLE = "readable"
+    CHANGED = "changed"  # it has another version than the one that was inventoried
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What came of asking for an archived object; `told` says why it was not taken."""
+
+    taken: bool
+    told: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriorityFacts:
+    """What is known of one priority; None: nothing is."""
+
+    hours: float
+    of_objects_below: int
+    """Bytes; of larger objects nobody says how long they take."""
+    hours_from: str
+    bytes_per_hour: int | None
+    per_gb: float | None
+    per_10000: float | None
+    currency: str
+    price_from: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveFacts:
+    """What is known of an archive tier, and since when."""
+
+    as_of: str
+    early_deletion_days: int
+    priorities: Mapping[str, PriorityFacts]

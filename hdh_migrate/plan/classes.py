@@ -76,6 +76,7 @@ FIELDS: Final[Mapping[str, FieldClass]] = {
     "report": _HOW,
     "backup": _HOW,
     "approvals": _WHO,
+    "rehydrate": _HOW,
     "freeze": _WHO,
     "cutovers[].batch": _WHO,
     "cutovers[].canary": _WHO,

@@ -71,6 +71,8 @@ _SHA256_RULE = "must be a SHA-256 in lower-case hexadecimal, as `sha256sum` prin
 _TIER = r"[a-z0-9-]{1,20}"
 _TIER_RULE = "must be the name of an access tier in lower case, such as hot, cool, cold or archive"
 _TAG_RULE = "must be at most 256 characters, as names and values of index tags have"
+_MONEY = r"[0-9]{1,6}(\.[0-9]{1,6})? (EUR|USD|CHF|GBP)"
+_MONEY_RULE = "must be an amount with its currency, such as 0.02 EUR"
 _BANDWIDTH_RULE = "must be a rate from 1KiB/s to 1000GB/s, such as 800MiB/s"
 _PIN = r"sha256//[A-Za-z0-9+/]{43}="
 _PIN_RULE = (
@@ -315,6 +317,7 @@ ObjectSize = Annotated[
     _within(_OBJECT_SIZE, _OBJECT_SIZE_RULE, bytes_of, 0, 1000 << 40),
     _shape("size", _OBJECT_SIZE),
 ]
+Money = Annotated[str, matching(_MONEY, _MONEY_RULE), _shape("amount", _MONEY)]
 Sha256 = Annotated[str, matching(_SHA256, _SHA256_RULE), _shape("SHA-256", _SHA256)]
 Tier = Annotated[str, matching(_TIER, _TIER_RULE), _shape("access tier", _TIER)]
 TagText = Annotated[str, matching(r"(?s).{0,256}", _TAG_RULE), _shape("text", r"[\s\S]{0,256}")]

@@ -23,6 +23,7 @@ from hdh_migrate.plan.cutover import Cutover
 from hdh_migrate.plan.datasets import Batch, Dataset
 from hdh_migrate.plan.fields import Name, unsaid
 from hdh_migrate.plan.pointers import Pointer
+from hdh_migrate.plan.rehydration import Rehydration
 from hdh_migrate.plan.reports import Report
 from hdh_migrate.plan.sides import (
     SOURCES,
@@ -99,6 +100,11 @@ class Plan(Section):
         default=None,
         exclude_if=unsaid,
         description="Who must agree before a cutover goes on; default: nobody.",
+    )
+    rehydrate: Rehydration | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="Who asks the source for archived objects; default: nobody can.",
     )
     freeze: Freeze | None = Field(
         default=None,

@@ -61,6 +61,8 @@ class Traits:
     """Why no writer can be tried there (freeze kind `denied-write`); None: one can."""
     no_eraser: str | None
     """Why we delete nothing there (`decommission`); None: we can."""
+    no_archive: str | None
+    """Why nothing is ever archived there (`rehydrate`); None: something may be."""
     no_labels: str | None
     """Why no rule can ask for tiers and tags; None: its listing tells them."""
 

@@ -137,6 +137,14 @@ def _rules_ask_something(plan: Mapping[str, Any]) -> Iterator[Broken]:
                     yield Broken((*loc, "keys_sha256"), "there is no `keys_from` that it is of")
 
 
+def _prices_are_of_one_currency(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """The two prices of `rehydrate.price` are of one currency."""
+    price = mapping(mapping(plan, "rehydrate"), "price")
+    units = {one.rpartition(" ")[2] for one in price.values() if isinstance(one, str)}
+    if len(units) > 1:
+        yield Broken(("rehydrate", "price"), "two currencies: give both prices in one")
+
+
 def _languages_are_unique(plan: Mapping[str, Any]) -> Iterator[Broken]:
     """Each language of the report is listed once."""
     for index, again in repeated(mapping(plan, "report").get("languages")):
@@ -228,6 +236,7 @@ RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
     _targets_are_apart,
     _keeping_has_a_reason,
     _rules_ask_something,
+    _prices_are_of_one_currency,
     _one_batch_each,
     _needs_have_an_order,
     _languages_are_unique,

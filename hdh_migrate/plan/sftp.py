@@ -73,6 +73,7 @@ class AzureSftp(SourceSection):
         no_range_digests="SFTP has no digest of a range; use again, or source.double_read",
         no_trial="over SFTP nothing is written, not even to try: use kind statement instead",
         no_eraser="over SFTP nothing is deleted: leave this out, and delete there by other means",
+        no_archive="over SFTP no tier can be set: leave this out, and set it by other means",
         no_labels="over SFTP no tiers and no tags are told: leave this out",
     )
 

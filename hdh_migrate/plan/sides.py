@@ -162,6 +162,7 @@ class AzureBlob(SourceSection):
         no_range_digests=None,
         no_trial=None,
         no_eraser=None,
+        no_archive=None,
         no_labels=None,
     )
 
@@ -210,6 +211,7 @@ class Folder(SourceSection):
         no_range_digests="range-md5 needs a source of kind azure-blob; use again",
         no_trial="a folder has no credential to try: use kind statement instead",
         no_eraser="a folder is yours to delete: leave this out",
+        no_archive="files are never archived: leave this out",
         no_labels="files have no tiers and no tags: leave this out",
     )
 

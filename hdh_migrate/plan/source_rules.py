@@ -47,6 +47,7 @@ def _tokens_come_from_where_they_count(plan: Mapping[str, Any], source: Kind) ->
     found: list[tuple[Loc, Mapping[str, Any]]] = [
         (("source", "credential"), mapping(told, "credential")),
         (("freeze", "credential"), mapping(mapping(plan, "freeze"), "credential")),
+        (("rehydrate", "credential"), mapping(mapping(plan, "rehydrate"), "credential")),
     ]
     for index, entry in mappings(plan, "cutovers"):
         where = ("cutovers", index, "decommission", "credential")
@@ -82,6 +83,12 @@ def _nothing_else_is_erased(plan: Mapping[str, Any], source: Kind) -> Iterator[B
             yield Broken(("cutovers", index, "decommission"), why)
 
 
+def _only_what_is_archived_is_asked_for(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
+    """`rehydrate` needs a source with an archive tier: `azure-blob`."""
+    if (why := source.traits.no_archive) is not None and plan.get("rehydrate") is not None:
+        yield Broken(("rehydrate",), why)
+
+
 def _its_listing_tells_what_rules_ask(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
     """Rules ask for `tier` and `tags` of a source whose listing tells them: `azure-blob`."""
     if (why := source.traits.no_labels) is None:
@@ -101,5 +108,6 @@ RULES: tuple[Callable[[Mapping[str, Any], Kind], Iterator[Broken]], ...] = (
     _its_certificate_is_asked_for,
     _trial_fits_source,
     _nothing_else_is_erased,
+    _only_what_is_archived_is_asked_for,
     _its_listing_tells_what_rules_ask,
 )

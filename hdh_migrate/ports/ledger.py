@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hdh_migrate.events.inventory import InventoryCounts
     from hdh_migrate.events.registry import CutoverEvent, UnknownOfCutover
     from hdh_migrate.model import (
+        ArchivedObject,
         Arrived,
         Claimed,
         DatasetRow,
@@ -161,6 +162,9 @@ class InventoryLedger(Protocol):
 
     def listing(self, dataset: int) -> Iterator[tuple[int, bytes, int, str, int, str | None]]:
         """Return (id, key bytes, size, version, state, reason) of every object in key order."""
+
+    def archived(self, dataset: int, portion: int) -> Iterator[list[ArchivedObject]]:
+        """Give the objects that are set aside because they are archived, portion by portion."""
 
     def adorned(self, dataset: int) -> Iterator[dict[str, Any]]:
         """Return metadata and tags of every object to move that has some."""

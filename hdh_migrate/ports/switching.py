@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, Protocol
 
 from hdh_migrate.model import (
+    Archived,
+    Asked,
     Erased,
     Place,
     Problem,
@@ -91,3 +93,23 @@ class Eraser(Protocol):
 
     def unseen(self) -> Sequence[Trace]:
         """Return which forms the service did not show when it was asked."""
+
+
+class Rehydrator(Protocol):
+    """Asks a source to make archived objects readable, with a credential of its own."""
+
+    def look(self, place: Place, key: str, version: str) -> Archived:
+        """Return how an object stands, by the credential that reads.
+
+        Raises:
+            AccessDenied, AuthFailed: the credential may not.
+            Transient: no answer.
+        """
+
+    def ask(self, place: Place, key: str) -> Asked:
+        """Ask for an object; again is safe, and changes nothing.
+
+        Raises:
+            AccessDenied, AuthFailed: the credential may not.
+            Transient: no answer; it may have been asked for.
+        """

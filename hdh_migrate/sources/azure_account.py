@@ -64,6 +64,11 @@ class AzureAccount:
         path = f"/{quote(place.bucket)}/{quote(key_bytes(key), safe='/-_.~')}"
         return self._send(method, path, {}, headers, body=body, accept=accept, sink=sink)
 
+    def tier(self, place: Place, key: str, headers: Mapping[str, str]) -> Reply:
+        """Ask for another tier of a blob."""
+        path = f"/{quote(place.bucket)}/{quote(key_bytes(key), safe='/-_.~')}"
+        return self._send("PUT", path, {"comp": "tier"}, headers)
+
     def listing(
         self,
         place: Place,

@@ -46,7 +46,8 @@ class SasAuthorizer:
 class SharedKeyAuthorizer:
     """Makes account SAS tokens from a shared key and renews them in time.
 
-    They may read and list, and delete only where decommission asks for that.
+    They may read and list, delete only where decommission asks for that, and write only where
+    `rehydrate` sets tiers.
     """
 
     def __init__(
@@ -57,8 +58,9 @@ class SharedKeyAuthorizer:
         secure: bool,
         monotonic: Callable[[], float],
         may_delete: bool = False,
+        may_write: bool = False,
     ) -> None:
-        self._may_delete = may_delete
+        self._rights = "rlt" + "d" * may_delete + "w" * may_write
         self._account = account
         self._key = key
         self._secure = secure
@@ -82,7 +84,7 @@ class SharedKeyAuthorizer:
         now = datetime.now(UTC)  # noqa: TID251 - Azure compares this with its own wall clock
         return account_sas(
             self._account, self._key, whose="the source's", kinds="co",
-            rights="rdlt" if self._may_delete else "rlt", start=now, lifetime=SAS_LIFETIME,
+            rights=self._rights, start=now, lifetime=SAS_LIFETIME,
             secure=self._secure,
         )  # fmt: skip
 

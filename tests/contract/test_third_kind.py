@@ -401,7 +401,12 @@ def test_a_kind_whose_answers_contradict_each_other_is_refused(
     trip: Trip, section: type[Toy]
 ) -> None:
     row: SourceKind[Any] = SourceKind(
-        section=lambda: section, read=KIND.read, claims=KIND.claims, trial=None, eraser=None
+        section=lambda: section,
+        read=KIND.read,
+        claims=KIND.claims,
+        trial=None,
+        eraser=None,
+        archive=None,
     )
     kind = section.__name__.lower()
     trip.plan["source"] |= {"kind": kind, "account_url": FAR}
@@ -440,6 +445,7 @@ def test_no_report_says_what_the_format_of_evidence_does_not_know(
         claims=KIND.claims,
         trial=None,
         eraser=None,
+        archive=None,
     )
     sources: Mapping[str, SourceKind[Any]] = {**SOURCES, "elsewhere": row}
     trip.plan["source"] = {"kind": "elsewhere", "place": store.url, "token": "env:T_TOKEN"}

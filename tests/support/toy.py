@@ -50,6 +50,7 @@ class Toy(SourceSection):
         no_range_digests="a toy has no digest of a range: use again",
         no_trial="a toy has no writers to try: use kind statement instead",
         no_eraser="a toy deletes nothing: leave this out",
+        no_archive="a toy is never archived: leave this out",
         no_labels="a toy has no tiers and no tags: leave this out",
     )
     kind: Literal["toy"] = Field(description="A toy.")
@@ -186,7 +187,9 @@ def _claims(section: Toy, vault: Vault) -> None:
     del section, vault
 
 
-KIND = SourceKind(section=lambda: Toy, read=_read, claims=_claims, trial=None, eraser=None)
+KIND = SourceKind(
+    section=lambda: Toy, read=_read, claims=_claims, trial=None, eraser=None, archive=None
+)
 WITH_TOY: Sources = {**SOURCES, "toy": KIND}
 
 

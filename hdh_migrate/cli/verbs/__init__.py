@@ -39,6 +39,7 @@ SECTIONS: Final[Mapping[str, Lines]] = {
         "run": "Do all that follows and report; after any stop, run it again.",
         "inventory": "List what there is to move and freeze it; nothing is moved.",
         "transfer": "Seal and send what inventory froze.",
+        "rehydrate": "Bring archived objects back and move them; first a dry run.",
         "verify": "Read back what was sent, compare it with what was read.",
         "amend": "Change what a bound batch is; first shows what that means.",
     },

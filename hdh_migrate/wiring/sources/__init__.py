@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hdh_migrate.errors import AuthFailed, KeyUnavailable, Refused
-from hdh_migrate.wiring.sources.kind import CredentialClaims, SourceKind, transport_to
+from hdh_migrate.wiring.sources.kind import Archive, CredentialClaims, SourceKind, transport_to
 
 if TYPE_CHECKING:
+    from hdh_migrate.model import ArchiveFacts
     from hdh_migrate.plan.cutover import Decommission
     from hdh_migrate.plan.model import Plan
+    from hdh_migrate.plan.rehydration import Rehydration
     from hdh_migrate.plan.sides import SourceSection
     from hdh_migrate.ports.stores import Source
-    from hdh_migrate.ports.switching import Eraser, FreezeProbe
+    from hdh_migrate.ports.switching import Eraser, FreezeProbe, Rehydrator
     from hdh_migrate.transport import Transport
     from hdh_migrate.wiring.opened import OpenedAdapter
     from hdh_migrate.wiring.vault import Vault
@@ -166,6 +168,35 @@ def open_eraser(
     if (opens := kind.eraser) is None:
         raise _unable(plan.source.kind, "nothing can be deleted there")
     return _told(lambda: opens(plan.source, section, vault))
+
+
+def archive_facts(plan: Plan, sources: Sources = SOURCES) -> ArchiveFacts:
+    """Return what is known of the archive tier of the plan's source.
+
+    Raises:
+        Refused: it has none.
+    """
+    return _archive(plan, sources).facts()
+
+
+def open_rehydrator(
+    plan: Plan, section: Rehydration, vault: Vault, sources: Sources = SOURCES
+) -> OpenedAdapter[Rehydrator]:
+    """Open the only thing that can ask for archived objects, with its own credential.
+
+    Raises:
+        KeyUnavailable: a reference cannot be read, or is no credential.
+        Refused: the plan's source has no archive tier.
+    """
+    archive = _archive(plan, sources)
+    return _told(lambda: archive.rehydrator(plan.source, section, vault))
+
+
+def _archive(plan: Plan, sources: Sources) -> Archive[Any]:
+    archive = _of(plan, sources).archive
+    if archive is None:
+        raise _unable(plan.source.kind, "nothing is ever archived there")
+    return archive
 
 
 def source_transport(plan: Plan, base: Path) -> Transport:

@@ -9,17 +9,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from hdh_migrate.model import Problem
+from hdh_migrate.model import ArchiveFacts, Problem
 from hdh_migrate.ports.stores import Source
-from hdh_migrate.ports.switching import Eraser, FreezeProbe
+from hdh_migrate.ports.switching import Eraser, FreezeProbe, Rehydrator
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring.opened import Contact, OpenedAdapter
-from hdh_migrate.wiring.sources.kind import SourceKind, transport_to
+from hdh_migrate.wiring.sources.kind import Archive, SourceKind, transport_to
 from hdh_migrate.wiring.vault import Vault
 
 if TYPE_CHECKING:
     from hdh_migrate.plan.consent import DeniedWrite, WriterKey, WriterSas
     from hdh_migrate.plan.cutover import Decommission
+    from hdh_migrate.plan.rehydration import Rehydration
     from hdh_migrate.plan.sides import AzureBlob, Identity, Sas, SharedKey
     from hdh_migrate.sources.azure_sas import SasToken
 
@@ -48,14 +49,16 @@ def _authorizer(credential: Credential, vault: Vault, with_key: Callable[[str], 
     return open_identity(credential, vault)
 
 
-def _with_key(url: str, *, may_delete: bool = False) -> Callable[[str], Any]:
+def _with_key(
+    url: str, *, may_delete: bool = False, may_write: bool = False
+) -> Callable[[str], Any]:
     """Return what makes short-lived signatures from the account key of this address."""
     from hdh_migrate.sources.azure_credentials import SharedKeyAuthorizer
 
     def made(key: str) -> SharedKeyAuthorizer:
         return SharedKeyAuthorizer(
             _account(url), key, secure=url.startswith("https:"), monotonic=time.monotonic,
-            may_delete=may_delete,
+            may_delete=may_delete, may_write=may_write,
         )  # fmt: skip
 
     return made
@@ -141,4 +144,32 @@ def _eraser(section: AzureBlob, end: Decommission, vault: Vault) -> OpenedAdapte
     )
 
 
-KIND = SourceKind(section=_section, read=_read, claims=_claims, trial=_trial, eraser=_eraser)
+def _archive_facts() -> ArchiveFacts:
+    from hdh_migrate.sources.azure_archive import facts
+
+    return facts()
+
+
+def _rehydrator(section: AzureBlob, told: Rehydration, vault: Vault) -> OpenedAdapter[Rehydrator]:
+    from hdh_migrate.sources.azure_account import AzureAccount
+    from hdh_migrate.sources.azure_archive import AzureRehydrator
+
+    url = section.account_url
+    reads, asks = transport_to(section, vault.base), transport_to(section, vault.base)
+    reader = _authorizer(section.credential, vault, _with_key(url))
+    asker = _authorizer(told.credential, vault, _with_key(url, may_write=True))
+    return OpenedAdapter(
+        thing=AzureRehydrator(
+            AzureAccount(url, reader, reads), AzureAccount(url, asker, asks),
+            tier=told.tier, priority=told.priority,
+        ),
+        contacts=(
+            ("source", reads), ("source", asks), *_tokens_of(reader), *_tokens_of(asker),
+        ),
+    )  # fmt: skip
+
+
+KIND = SourceKind(
+    section=_section, read=_read, claims=_claims, trial=_trial, eraser=_eraser,
+    archive=Archive(facts=_archive_facts, rehydrator=_rehydrator),
+)  # fmt: skip

@@ -78,4 +78,6 @@ def _claims(section: AzureSftp, vault: Vault) -> None:
     del section, vault
 
 
-KIND = SourceKind(section=_section, read=_read, claims=_claims, trial=None, eraser=None)
+KIND = SourceKind(
+    section=_section, read=_read, claims=_claims, trial=None, eraser=None, archive=None
+)

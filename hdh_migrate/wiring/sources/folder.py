@@ -31,4 +31,6 @@ def _claims(section: Folder, vault: Vault) -> None:
     del section, vault
 
 
-KIND = SourceKind(section=_section, read=_read, claims=_claims, trial=None, eraser=None)
+KIND = SourceKind(
+    section=_section, read=_read, claims=_claims, trial=None, eraser=None, archive=None
+)

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from hdh_migrate.door import Addresses, Door
 from hdh_migrate.frozen import frozen
-from hdh_migrate.model import Problem
+from hdh_migrate.model import ArchiveFacts, Problem
 
 if TYPE_CHECKING:
     from hdh_migrate.plan.consent import DeniedWrite
     from hdh_migrate.plan.cutover import Decommission
+    from hdh_migrate.plan.rehydration import Rehydration
     from hdh_migrate.plan.sides import SourceSection
     from hdh_migrate.ports.stores import Source
-    from hdh_migrate.ports.switching import Eraser, FreezeProbe
+    from hdh_migrate.ports.switching import Eraser, FreezeProbe, Rehydrator
     from hdh_migrate.transport import Transport
     from hdh_migrate.wiring.opened import OpenedAdapter
     from hdh_migrate.wiring.vault import Vault
@@ -37,6 +38,15 @@ class CredentialClaims(Protocol):
 
     def problems(self, now: str) -> list[Problem]:
         """Return why it cannot list and read what a run will."""
+
+
+class Archive(NamedTuple, Generic[S]):
+    """What a kind of source can do about objects that are archived."""
+
+    facts: Callable[[], ArchiveFacts]
+    """Says what is known of times and prices."""
+    rehydrator: Callable[[S, Rehydration, Vault], OpenedAdapter[Rehydrator]]
+    """Opens the only thing that can ask for them, with a credential of its own."""
 
 
 @frozen
@@ -60,6 +70,8 @@ class SourceKind(Generic[S]):
     """Opens what tries, with a writer's credential, whether writers are shut out."""
     eraser: Callable[[S, Decommission, Vault], OpenedAdapter[Eraser]] | None
     """Opens the only thing that can delete there, with a credential of its own."""
+    archive: Archive[S] | None
+    """What its archive tier is; None: it has none."""
 
 
 def transport_to(section: SourceSection, base: Path) -> Transport:

@@ -1,0 +1,105 @@
+"""`rehydrate`: bring archived objects back, and move them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, Batches, NoProgress, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.archives import Rehydrated, RehydrationForecast
+from hdh_migrate.telemetry import size_text
+
+
+@verb(
+    examples=(
+        "rehydrate plan.yaml",
+        "rehydrate plan.yaml --batch imaging --execute",
+    ),
+    exits=(
+        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.DRIFTED, Exit.STOPPED, Exit.AUTH,
+        Exit.LOCKED, Exit.INTERRUPTED,
+    ),
+    result=RehydrationForecast | Rehydrated,
+)  # fmt: skip
+def rehydrate(
+    plan: Plan,
+    *,
+    batch: Batches = None,
+    execute: Annotated[
+        bool,
+        typer.Option("--execute", help="Ask the source; without this it is only counted."),
+    ] = False,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Ask, and do not wait until they are readable.")
+    ] = False,
+    as_json: AsJson = False,
+    no_progress: NoProgress = False,
+    state_dir: StateDir = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Count what is archived, with hours and cost; with --execute bring it back and send it.
+
+    Only the credential of the plan's `rehydrate` asks. After any stop the same command goes on.
+    """
+    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+
+    def body() -> Exit | None:
+        from hdh_migrate.session.verbs.rehydrate import execute as bring
+        from hdh_migrate.session.verbs.rehydrate import forecast
+
+        if not execute:
+            ahead = forecast(task.desk(plan, state_dir, dry=True), batch or ())
+            task.out.result(ahead, "\n".join(_ahead(ahead)))
+            return None
+        told = task.at_desk(
+            plan, state_dir, lambda desk: bring(desk, batch or (), wait=not no_wait)
+        )
+        task.out.result(told, "\n".join(_told(told)))
+        return Exit(told["exit"])
+
+    task.run(body)
+
+
+def _ahead(told: RehydrationForecast) -> list[str]:
+    if not told["objects"]:
+        return ["nothing is archived"]
+    cost, hours = told["cost"], told["hours_at_most"]
+    price = "unknown" if cost["amount"] is None else f"{cost['amount']:.2f} {cost['currency']}"
+    dated = "" if cost["as_of"] is None else f", as of {cost['as_of']}"
+    return [
+        "dry run: nothing was asked for; --execute does it",
+        *(
+            f"dataset {one['dataset']}: {one['objects']} objects, {size_text(one['bytes'])}"
+            for one in told["datasets"]
+        ),
+        (
+            f"in all {told['objects']} archived objects, {size_text(told['bytes'])}, to tier"
+            f" {told['tier']} with {told['priority']} priority"
+        ),
+        (
+            f"time: {'unknown' if hours is None else f'up to {hours:.0f} hours'}"
+            f" ({told['hours_from']})"
+        ),
+        f"cost: {price} ({cost['source']}{dated})",
+        *(f"note: {note}" for note in told["notes"]),
+    ]
+
+
+def _told(told: Rehydrated) -> list[str]:
+    lines = [
+        (
+            f"asked for {told['asked']} archived objects; {told['readable']} were readable, and"
+            f" sent; {told['coming']} are coming"
+        ),
+        *(f"{many} were refused: {why}" for why, many in sorted(told["refused"].items())),
+    ]
+    if told["moot"]:
+        lines.append(f"{told['moot']} are gone or changed since the inventory: a run looks at them")
+    if told["archived_again"]:
+        lines.append(
+            f"{told['archived_again']} are archived again and nobody brings them back: look at the"
+            " account's lifecycle rules, then run the same command"
+        )
+    return lines

@@ -1,0 +1,150 @@
+"""Archived blobs: counted, asked for, waited for and moved; killed anywhere, the same goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+
+from hdh_migrate.evidence.check import check_bundle
+from hdh_migrate.evidence.signatures.signing import load_trusted_key
+from tests.support import lies
+from tests.support.archive import SlowArchive
+from tests.support.fixtures import ProxyTo
+from tests.support.site import Site
+
+pytestmark = pytest.mark.live
+
+COLD = ("pmsi/b.csv", "scans/big.raw")
+
+
+@pytest.fixture
+def archive(site: Site, proxy_to: ProxyTo) -> SlowArchive:
+    """Two archived blobs behind a slow archive, and a plan that says who may ask for them."""
+    made = SlowArchive(site.container.client)
+    for key in COLD:
+        site.container.client.get_blob_client(key).set_standard_blob_tier("Archive")
+    proxy = proxy_to(site.container.server)
+    made.stand_before(proxy)
+    site.change(
+        source={
+            "kind": "azure-blob",
+            "account_url": proxy.url,
+            "credential": {"kind": "sas", "value": "env:S_SAS"},
+        },
+        rehydrate={"credential": {"kind": "sas", "value": "env:S_TIER"}, "poll": "1s"},
+        cutovers=None, freeze=None, approvals=None,
+    )  # fmt: skip
+    site.environ["S_TIER"] = site.container.server.sas("w")
+    return made
+
+
+def states(site: Site) -> dict[str, str]:
+    lines = site.real("ls", site.plan, "--show-names", "--json", expect=0).out.splitlines()
+    return {one["key"]: one["state"] for one in map(json.loads, lines)}
+
+
+def events(site: Site, kind: str) -> list[dict[str, Any]]:
+    bundle = site.folder / f"bundle-{time.monotonic_ns()}"
+    site.cli("report", site.plan, "--out", str(bundle))
+    check_bundle(bundle, [load_trusted_key(site.folder / "keys" / "report.pub")])
+    lines = map(json.loads, (bundle / "journal.jsonl").read_text().splitlines())
+    return [json.loads(one["body"]) for one in lines if one["kind"] == kind]
+
+
+def test_what_is_archived_is_a_finding_that_names_the_verb(
+    site: Site, archive: SlowArchive
+) -> None:
+    site.cli("run", site.plan, "--until", "verify", "--no-progress", expect=4)
+    told = site.cli("errors", site.plan).out
+    assert "kind-archived" in told
+    assert "hdh-migrate rehydrate PLAN" in told
+    ahead = site.cli("rehydrate", site.plan, "--json", expect=0).json
+    assert (ahead["objects"], ahead["bytes"]) == (2, 54_000 + 2_304_000)
+    assert (ahead["tier"], ahead["priority"], ahead["hours_at_most"]) == ("hot", "standard", 15)
+    assert ahead["cost"]["known"]
+    assert ahead["cost"]["as_of"] == "2026-11-26"
+    assert "sample prices" in ahead["cost"]["source"]
+    assert "lifecycle rule" in ahead["notes"][0]
+    said = site.cli("rehydrate", site.plan, expect=0).out
+    assert "in all 2 archived objects" in said
+    assert archive.asked == []
+
+
+def test_archived_blobs_are_asked_for_waited_for_and_moved(
+    site: Site, archive: SlowArchive
+) -> None:
+    site.cli("inventory", site.plan, expect=4)
+    told = site.cli("rehydrate", site.plan, "--execute", "--json", "--no-progress", expect=0).json
+    assert (told["asked"], told["readable"], told["coming"]) == (2, 2, 0)
+    assert sorted(archive.asked) == sorted(COLD)
+    assert archive.wanted == {("Hot", "Standard")}
+    assert {key: states(site)[key] for key in COLD} == dict.fromkeys(COLD, "sent")
+    site.run()
+    (asking,), (asked,) = events(site, "rehydration-asking"), events(site, "rehydration-asked")
+    assert asking["ids"] == asked["ids"]
+    assert (asking["tier"], asking["priority"], asked["refused"]) == ("hot", "standard", {})
+    assert site.cli("rehydrate", site.plan, expect=0).out == "nothing is archived\n"
+
+
+def test_killed_while_it_asks_it_asks_again_and_goes_on(site: Site, archive: SlowArchive) -> None:
+    site.cli("inventory", site.plan, expect=4)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hdh_migrate", "rehydrate", site.plan, "--execute"],
+        env=os.environ | site.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    archive.on_ask = lambda: os.killpg(process.pid, signal.SIGKILL)
+    process.wait(60)
+    archive.on_ask = lambda: None
+    assert archive.asked  # the intent is told, its receipt is not
+    told = site.cli("rehydrate", site.plan, "--execute", "--json", "--no-progress", expect=0).json
+    assert told["coming"] == 0
+    assert {key: states(site)[key] for key in COLD} == dict.fromkeys(COLD, "sent")
+    assert len(events(site, "rehydration-asking")) == len(events(site, "rehydration-asked")) + 1
+
+
+def test_without_waiting_the_same_command_finds_what_is_coming(
+    site: Site, archive: SlowArchive
+) -> None:
+    site.cli("inventory", site.plan, expect=4)
+    told = site.cli("rehydrate", site.plan, "--execute", "--no-wait", "--json", expect=0).json
+    assert (told["asked"], told["coming"]) == (2, 2)
+    told = site.cli("rehydrate", site.plan, "--execute", "--no-wait", "--json", expect=0).json
+    assert (told["asked"], told["coming"]) == (0, 2)
+    archive.lose()  # a lifecycle rule took them back
+    told = site.cli("rehydrate", site.plan, "--execute", "--no-wait", "--json", expect=0).json
+    assert (told["asked"], told["coming"]) == (2, 2)
+
+
+def test_a_credential_that_may_not_set_tiers_is_exit_9(
+    site: Site, archive: SlowArchive, proxy_to: ProxyTo
+) -> None:
+    site.cli("inventory", site.plan, expect=4)
+    refusing = proxy_to(site.container.server)
+    refusing.rule(
+        action=lies.status(403, {"x-ms-error-code": "AuthorizationPermissionMismatch"}),
+        match=lambda one: one.params.get("comp") == "tier",
+    )
+    site.change(
+        source={
+            "kind": "azure-blob", "account_url": refusing.url,
+            "credential": {"kind": "sas", "value": "env:S_SAS"},
+        }
+    )  # fmt: skip
+    refused = site.cli("rehydrate", site.plan, "--execute")
+    assert refused.code in {3, 9}, refused.err
+
+
+def test_who_may_ask_must_be_said(site: Site, archive: SlowArchive) -> None:
+    site.cli("inventory", site.plan, expect=4)
+    site.change(rehydrate=None)
+    assert "standard priority is assumed" in site.cli("rehydrate", site.plan, expect=0).out
+    said = site.cli("rehydrate", site.plan, "--execute", expect=2).err
+    assert "the plan does not say who may ask for archived objects" in said
