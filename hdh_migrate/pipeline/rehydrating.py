@@ -24,7 +24,7 @@ PORTION: Final = 200
 
 
 @dataclass(slots=True, kw_only=True)
-class Outstanding:
+class AwaitedObjects:
     """Objects of which the source is to say when they are readable."""
 
     waits: list[tuple[Place, ArchivedObject]] = field(default_factory=list)
@@ -45,14 +45,14 @@ class Rehydrating:
     priority: str
     user: str
 
-    def ask(self, batch: str) -> Outstanding:
+    def ask(self, batch: str) -> AwaitedObjects:
         """Ask for everything of a batch that is archived and not on its way.
 
         Raises:
             Interrupted: asked to stop; what was asked for stays asked for.
             AccessDenied, AuthFailed: the credential may not.
         """
-        found = Outstanding()
+        found = AwaitedObjects()
         with ThreadPoolExecutor(ASKERS) as pool:
             for dataset in self.ctx.ledger.datasets(batch):
                 place = self.ctx.route(dataset).source
@@ -61,7 +61,7 @@ class Rehydrating:
         return found
 
     def _portion(
-        self, batch: str, place: Place, portion: list[ArchivedObject], found: Outstanding,
+        self, batch: str, place: Place, portion: list[ArchivedObject], found: AwaitedObjects,
         pool: ThreadPoolExecutor,
     ) -> None:  # fmt: skip
         if self.ctx.stop.is_set():

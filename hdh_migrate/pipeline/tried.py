@@ -11,7 +11,7 @@ from hdh_migrate.pipeline.ruling import Rules
 
 
 @dataclass(slots=True, kw_only=True)
-class Trial:
+class RuleTrial:
     """One dataset's objects as its rules judge them."""
 
     rules: Rules

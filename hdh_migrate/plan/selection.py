@@ -123,7 +123,7 @@ class Conditions(Section):
         return str(asks["glob"]) if set(asks) == {"glob"} else canonical_json(asks).decode()
 
 
-class Inclusion(Conditions):
+class InclusionRule(Conditions):
     """Objects that are taken."""
 
 
@@ -148,9 +148,9 @@ FORMS: Final = frozenset({A_GLOB, A_RULE})
 
 
 def _form(value: Any) -> str:  # noqa: ANN401 - whatever stands in the plan
-    return A_RULE if isinstance(value, (Inclusion, Mapping)) else A_GLOB
+    return A_RULE if isinstance(value, (InclusionRule, Mapping)) else A_GLOB
 
 
 Included = Annotated[
-    Annotated[Glob, Tag(A_GLOB)] | Annotated[Inclusion, Tag(A_RULE)], Discriminator(_form)
+    Annotated[Glob, Tag(A_GLOB)] | Annotated[InclusionRule, Tag(A_RULE)], Discriminator(_form)
 ]

@@ -7,7 +7,7 @@ from typing import Final
 
 from hdh_migrate.errors import Refused
 from hdh_migrate.model import State, Tally
-from hdh_migrate.pipeline.tried import Trial
+from hdh_migrate.pipeline.tried import RuleTrial
 from hdh_migrate.plan.datasets import Dataset
 from hdh_migrate.results import Amount
 from hdh_migrate.results.plans import TriedDataset, TriedRule
@@ -33,7 +33,7 @@ def _sampled(
     desk: Desk, services: Services, choices: Choices, dataset: Dataset, most: int
 ) -> TriedDataset:
     place = dataset.source.place
-    trial = Trial(rules=choices.rules[dataset.name], prefix=place.prefix)
+    trial = RuleTrial(rules=choices.rules[dataset.name], prefix=place.prefix)
     pages = services.source.pages(place)
     whole = False
     while trial.objects.objects < most and not whole:
@@ -54,7 +54,7 @@ def _sampled(
     return tried(dataset, trial, choices, whole=whole)
 
 
-def tried(dataset: Dataset, trial: Trial, choices: Choices, *, whole: bool) -> TriedDataset:
+def tried(dataset: Dataset, trial: RuleTrial, choices: Choices, *, whole: bool) -> TriedDataset:
     """Return what came of a trial, in words; `whole`: of all that the dataset has."""
     rules = [
         _rule(dataset, trial, place)
@@ -77,7 +77,7 @@ def tried(dataset: Dataset, trial: Trial, choices: Choices, *, whole: bool) -> T
     }
 
 
-def _rule(dataset: Dataset, trial: Trial, place: str) -> TriedRule:
+def _rule(dataset: Dataset, trial: RuleTrial, place: str) -> TriedRule:
     asks, reason = said(dataset, place)
     return {
         "rule": place,

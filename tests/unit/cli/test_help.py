@@ -71,7 +71,9 @@ def test_the_program_groups_its_verbs_in_the_order_of_use() -> None:
     assert titles[1:] == ["Plan", "Move", "Look", "Switch", "Prove", "Host", "Keys"]
     move = text.split("Move:\n")[1].split("\n\n")[0]
     verbs = [line.split()[0] for line in move.splitlines()]
-    assert verbs == ["preflight", "run", "inventory", "transfer", "verify", "amend"]
+    assert verbs == [
+        *("preflight", "run", "inventory", "transfer", "rehydrate", "verify", "amend"),
+    ]
 
 
 @pytest.mark.parametrize("names", MENUS, ids=" ".join)
