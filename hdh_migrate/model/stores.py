@@ -232,7 +232,7 @@ class Archived(StrEnum):
     GONE = "gone"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Asked:
     """What came of asking for an archived object; `told` says why it was not taken."""
 
@@ -240,7 +240,7 @@ class Asked:
     told: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PriorityFacts:
     """What is known of one priority; None: nothing is."""
 
@@ -255,7 +255,7 @@ class PriorityFacts:
     price_from: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ArchiveFacts:
     """What is known of an archive tier, and since when."""
 
