@@ -5,6 +5,7 @@ See docs/decisions/0050-opening-a-ledger.md.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,15 +40,23 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "state" / "essai" / "ledger.db"
 
 
-@pytest.fixture
-def long(path: Path) -> Path:
-    """A ledger whose journal was walked more than once."""
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger whose journal was walked more than once, for tests that copy it."""
+    path = tmp_path_factory.mktemp("walked") / "state" / "essai" / "ledger.db"
     ledger = begun(path)
     filled(ledger, 5)
     for number in range(LOTS):
         ledger.event(made_up("word", number=number))
     ledger.commit()
     ledger.close()
+    return path
+
+
+@pytest.fixture
+def long(walked: Path, path: Path) -> Path:
+    """A copy of that ledger, to be spoilt."""
+    shutil.copytree(walked.parents[1], path.parents[1])
     return path
 
 
