@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.setup-done
 T      ?= tests
 K      ?=
 BENCH  ?=
-JOBS   ?= 2
+JOBS   ?=
 FLOOR  ?= 80
 
 # Tests start Python some thousand times: let it keep what it compiled, whatever the shell says.
@@ -32,16 +32,18 @@ system-packages: ## install Debian's packages that the tests use and that are mi
 demo: setup ## run the main job end to end on this machine: Azurite to S3, with a kill in the middle
 	$(BIN)/hdh-migrate demo
 
-test: setup ## every test, live servers included  [T=path] [K=expression] [JOBS=2]
+# Tests with servers wait for them a good part of their time: two processes for each of two cores.
+# Who has nothing left takes work from the others, so that no long file is alone at the end.
+test: setup ## every test, live servers included  [T=path] [K=expression] [JOBS=4]
 	@tests/support/programs || [ "$(T)" != tests ]  # a part of the tests may need none of them
-	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m pytest $(T) $(if $(K),-k "$(K)") --numprocesses $(JOBS) --dist loadfile
+	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m pytest $(T) $(if $(K),-k "$(K)") --numprocesses $(or $(JOBS),4) --dist worksteal
 
-quick: setup ## what needs no server and no second, while you work
-	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m pytest tests/unit tests/property -m "not slow" --numprocesses $(JOBS) --dist loadfile
+quick: setup ## what needs no server and no second, while you work  [JOBS=2]
+	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m pytest tests/unit tests/property -m "not slow" --numprocesses $(or $(JOBS),2) --dist worksteal
 
 coverage: setup ## lines and branches that the tests without servers reach, and a floor under them  [T=path] [FLOOR=80]
 	@rm -rf build/coverage && mkdir -p build/coverage
-	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m coverage run -m pytest $(if $(filter tests,$(T)),tests/unit tests/property,$(T)) --numprocesses $(JOBS) --dist loadfile
+	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m coverage run -m pytest $(if $(filter tests,$(T)),tests/unit tests/property,$(T)) --numprocesses $(or $(JOBS),2) --dist loadfile
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report --fail-under=$(FLOOR) --sort=cover | tail -40
 

@@ -10,6 +10,7 @@ import ctypes
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -51,6 +52,7 @@ _FAILURES = {
 }
 
 
+@cache
 def _sql(name: str) -> str:
     return (files(__package__) / name).read_text()
 

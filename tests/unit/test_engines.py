@@ -69,6 +69,7 @@ def test_a_worker_that_waits_to_be_recorded_does_not_hold_up_the_end(
     assert worker.process.returncode == 0
 
 
+@pytest.mark.slow
 def test_the_death_of_one_worker_does_not_touch_the_orders_of_another(
     processes: LocalEngine,
 ) -> None:
@@ -92,6 +93,7 @@ def test_workers_that_die_one_after_the_other_end_the_run(processes: LocalEngine
         feed()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("need", ["greedy", "threads"])
 def test_a_worker_that_the_machine_starves_blames_no_object(
     processes: LocalEngine, need: str
@@ -131,6 +133,7 @@ def test_workers_that_never_begin_end_the_run_as_a_stop() -> None:
         engine.close(grace=0)
 
 
+@pytest.mark.slow
 def test_workers_that_never_began_do_not_keep_the_others_from_being_ended() -> None:
     engine = LocalEngine(FACTORY, {"broken": True}, processes=4, connections=4, search=[ROOT])
     for number in range(4):
@@ -379,6 +382,7 @@ def test_a_confined_process_cannot_be_read_by_another() -> None:
     assert told.stdout.split() == ["1", "0"]
 
 
+@pytest.mark.slow
 def test_a_worker_that_runs_other_code_than_the_coordinator_is_refused(tmp_path: Path) -> None:
     package = tmp_path / "hdh_migrate"
     shutil.copytree(Path(ROOT) / "hdh_migrate", package, ignore=shutil.ignore_patterns("*.pyc"))

@@ -120,6 +120,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "code"),
     [
@@ -148,6 +149,7 @@ def test_what_is_not_installed_is_named_with_the_command() -> None:
     assert "pip install" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_bill_of_materials_is_the_run_time_list(tmp_path: Path) -> None:
     import json
 
