@@ -22,7 +22,15 @@ from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverSt
 from hdh_migrate.pipeline.erasing import GONE, Deletion, to_keep
 from hdh_migrate.pipeline.recheck import due, remaining
 from hdh_migrate.pipeline.rereading import STEP, Portion, Rereading, RereadWanted
-from hdh_migrate.pipeline.undertaking import STAGE, UNSURE, Undertaking, blockers, demand, elsewhere
+from hdh_migrate.pipeline.undertaking import (
+    STAGE,
+    UNSURE,
+    Undertaking,
+    blockers,
+    demand,
+    elsewhere,
+    unapproved,
+)
 from hdh_migrate.results import Amount
 from hdh_migrate.results.switches import Decommissioned, DecommissionForecast, RecheckForecast
 
@@ -40,11 +48,12 @@ def forecast(story: Undertaking, *, quick: bool = False) -> DecommissionForecast
     """
     story.ctx.ledger.reconcile()
     root, now = story.root(), story.standing()
-    told = [*blockers(story, root, now), *(f"evidence: {line}" for line in story.evidence(root))]
+    told = [*blockers(story, now), *(f"evidence: {line}" for line in story.evidence(root))]
     if now.stage in FINAL and (moved := elsewhere(story, now)) is not None:
         told.append(moved)
     consent, holder = story.consent(STAGE, root), story.held()
-    told += [] if consent.given else [f"approval: {line}" for line in consent.told]
+    if not consent.given:
+        told += [f"approval: {line}" for line in unapproved(consent, root, now)]
     told += [] if holder is None else [f"held {holder}"]
     look, differing = _reread(story, now, quick=quick)
     gone = _gone_already(story, now)

@@ -116,18 +116,29 @@ class Undertaking(Story):
         return later(now.times["finalized"], self.cooling_seconds)
 
 
-def blockers(story: Undertaking, root: str, now: CutoverStanding) -> list[str]:
+def blockers(story: Undertaking, now: CutoverStanding) -> list[str]:
     """Return what stands against deleting, besides evidence, approvals, hold and pointer."""
     told = []
     if now.stage not in FINAL:
         told.append(f"the cutover of batch {story.batch} is not finalized ({now.stage})")
-    else:
-        if not story.ctx.judge.firm().passed(story.cooled(now)):
-            told.append(f"the cooling period lasts until {story.cooled(now)}")
-        if root != now.root:
-            told.append("the manifest is not the one that was cut over")
+    elif not story.ctx.judge.firm().passed(story.cooled(now)):
+        told.append(f"the cooling period lasts until {story.cooled(now)}")
     closed = story.attested()
     return [*told, *(closed or story.fenced())]  # who is not attested is not even asked
+
+
+ANOTHER = "the manifest is another one than was finalized"
+
+
+def unapproved(consent: Consent, root: str, now: CutoverStanding) -> list[str]:
+    """Say why nobody has agreed to a decommission of this manifest.
+
+    What was sent anew since the finalization makes another manifest, which nobody has seen yet:
+    approvals and evidence are for the one that there is now.
+    """
+    if now.root in {None, root}:
+        return list(consent.told)
+    return [f"{ANOTHER}: it takes a report, and approvals, of its own", *consent.told]
 
 
 def elsewhere(story: Undertaking, now: CutoverStanding) -> str | None:
@@ -151,19 +162,19 @@ def demand(story: Undertaking, root: str, now: CutoverStanding) -> Consent:
         ApprovalMissing: nothing but approvals is missing.
     """
     story.judged(STAGE)
-    told = [*blockers(story, root, now), *(f"evidence: {line}" for line in story.evidence(root))]
+    told = [*blockers(story, now), *(f"evidence: {line}" for line in story.evidence(root))]
     if now.stage in FINAL and (moved := elsewhere(story, now)) is not None:
         told.append(moved)
     consent = story.consent(STAGE, root)
     if told and not consent.given:
-        told += [f"approval: {line}" for line in consent.told]
+        told += [f"approval: {line}" for line in unapproved(consent, root, now)]
     if told:
         raise Refused(
             f"batch {story.batch} may not be deleted at the source", blockers=told,
             hint="nothing was deleted",
         )  # fmt: skip
     if not consent.given:
-        raise _unapproved(story, consent, "nothing was deleted")
+        raise _unapproved(story, unapproved(consent, root, now), "nothing was deleted")
     return consent
 
 
@@ -181,7 +192,7 @@ def permit(story: Undertaking, root: str, now: CutoverStanding) -> None:
         story.waits("held", [holder])
         raise SwitchHeld(f"held: {holder}")
     try:
-        told = blockers(story, root, now)
+        told = blockers(story, now)
     except ClocksDiffer as error:
         story.waits("clock", error.blockers)
         raise
@@ -194,7 +205,8 @@ def permit(story: Undertaking, root: str, now: CutoverStanding) -> None:
     consent = story.consent(STAGE, root)
     if not consent.given:
         story.waits("approval", consent.told)
-        raise _unapproved(story, consent, "nothing more is deleted until then")
+        told = unapproved(consent, root, now)
+        raise _unapproved(story, told, "nothing more is deleted until then")
     demand_pointer(story, now)
 
 
@@ -214,10 +226,10 @@ def demand_pointer(story: Undertaking, now: CutoverStanding) -> None:
         )
 
 
-def _unapproved(story: Undertaking, consent: Consent, safe: str) -> ApprovalMissing:
+def _unapproved(story: Undertaking, told: Sequence[str], safe: str) -> ApprovalMissing:
     return ApprovalMissing(
         f"decommission of batch {story.batch} is not approved:\n"
-        + "\n".join(f"  {line}" for line in consent.told),
+        + "\n".join(f"  {line}" for line in told),
         hint=f'"hdh-migrate approve PLAN --batch {story.batch} --stage decommission --key FILE";'
         f" {safe}",
     )

@@ -246,3 +246,30 @@ def test_a_dry_run_after_a_kill_says_what_is_left_and_what_is_done(
     done = execute(site, "--json", expect=0).json["requested"]
     assert sum(done.values()) == 60
     assert names(site) == SCRATCH
+
+
+def test_what_the_target_lost_after_the_finalization_is_mended_and_the_source_goes(
+    site: Site,
+) -> None:
+    """One lost object must not keep a whole source for ever; nor may old approvals delete it."""
+    finalized(site)
+    site.bucket.client.delete_object(Bucket=site.bucket.name, Key=target_key("pmsi/b.csv"))
+    site.cli("verify", site.plan, "--again", expect=5)
+    site.cli("run", site.plan, "--until", "verify", "--no-progress", expect=0)
+
+    told = execute(site, expect=3).err
+    assert "its manifest is not the one of the ledger: write a new report" in told
+    assert "another one than was finalized: it takes a report, and approvals, of its own" in told
+    assert names(site) == OBJECTS | SCRATCH
+
+    (site.folder / "bundle.checkpoint").unlink()
+    shutil.rmtree(site.folder / "bundle")
+    site.cli("report", site.plan, "--out", str(site.folder / "bundle"), expect=0)
+    assert "another one than was finalized" in execute(site, expect=8).err
+    site.approve("decommission")
+    execute(site, expect=0)
+    assert names(site) == SCRATCH
+    trust = str(site.folder / "keys" / "report.pub")
+    last = str(site.folder / "last")
+    site.cli("report", site.plan, "--out", last, expect=0)
+    site.cli("audit", "verify", last, "--trust", trust, expect=0)

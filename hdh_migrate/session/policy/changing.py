@@ -17,7 +17,7 @@ from hdh_migrate.events.cutover import Track
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.binding import Binding, bindings
-from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, standings
+from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, CutoverStanding, standings
 from hdh_migrate.plan.classes import FieldClass, is_ordered, what_of
 from hdh_migrate.plan.diff import PlanDifference, differences
 from hdh_migrate.plan.loader import LoadedPlan
@@ -72,12 +72,14 @@ def judged(ledger: SqliteLedger, new: Mapping[str, Any]) -> list[Change]:
 def _bound(ledger: SqliteLedger, new: Mapping[str, Any]) -> dict[str, Change]:
     """Return the differences in what batches are that were begun, by their places."""
     found: dict[str, Change] = {}
+    stories = standings(ledger.cutovers())
     for binding in bindings(ledger).values():
+        followed = is_followed(stories.get((binding.batch, Track.CUTOVER)))
         sealed = {row.name for row in ledger.datasets(binding.batch) if row.sealed}
         for one in _differing(binding, new):
             change = found.get(one.place) or Change(difference=one, kind=FieldClass.WHAT)
             verb = change.verb
-            if _amendable(one, sealed):
+            if _amendable(one, sealed) and (one.path == RECIPIENT or not followed):
                 verb = verb or f'{TOOL} amend PLAN --batch {binding.batch} --reason "..."'
             found[one.place] = replace(change, verb=verb, batches=(*change.batches, binding.batch))
     return found
@@ -116,9 +118,9 @@ def amendments(ledger: SqliteLedger, batch: str, new: Mapping[str, Any]) -> list
 
 
 RULES: Final = ("datasets[].include", "datasets[].exclude")
-ADDED: Final = (
-    "datasets[]", "batches[].datasets[]", "seal.recipients[]", "datasets[].ignore_md5",
-)  # fmt: skip
+RECIPIENT: Final = "seal.recipients[]"
+"""Somebody more is sealed for: what was sent stays as it is, in a batch that is cut over, too."""
+ADDED: Final = ("datasets[]", "batches[].datasets[]", RECIPIENT, "datasets[].ignore_md5")
 """Of these an amendment can add one, and take none away."""
 
 
@@ -136,6 +138,11 @@ def _amendable(one: PlanDifference, sealed: set[str]) -> bool:
     return not sealed or anew or added or kept or one.path.startswith(RULES)
 
 
+def is_followed(story: CutoverStanding | None) -> bool:
+    """Say whether consumers follow a batch to the target, or somebody is about to let them."""
+    return story is not None and (story.stage not in BEFORE_SWITCH or story.intended)
+
+
 def _free(one: PlanDifference, pointers: Mapping[str, str]) -> Change:
     """Return a difference that no batch's inventory binds."""
     place = next((at for at in pointers if one.place == at or one.place.startswith(f"{at}.")), None)
@@ -151,8 +158,7 @@ def _touched(
 ) -> Iterator[tuple[str, str]]:
     """Yield place and batch of each pointer that a cutover has touched and that is another one."""
     for (batch, track), story in standings(ledger.cutovers()).items():
-        touched = story.stage not in BEFORE_SWITCH or story.intended
-        if touched and _pointer(old, batch, track) != _pointer(new, batch, track):
+        if is_followed(story) and _pointer(old, batch, track) != _pointer(new, batch, track):
             field = {Track.CUTOVER: "batches[{}].pointer", Track.REHEARSAL: "cutovers[{}].canary"}
             yield field[track].format(batch), batch
 

@@ -21,7 +21,7 @@ from hdh_migrate.pipeline.amending import Amending, Meaning
 from hdh_migrate.pipeline.binding import Binding, adopt, bindings, fix_moment, keep
 from hdh_migrate.pipeline.binding import moments as known_moments
 from hdh_migrate.pipeline.context import DatasetRules
-from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, standing
+from hdh_migrate.pipeline.cutover.standing import standing
 from hdh_migrate.pipeline.planning import paced
 from hdh_migrate.pipeline.selecting import decide
 from hdh_migrate.pipeline.work import Route
@@ -29,7 +29,13 @@ from hdh_migrate.plan.classes import what_of
 from hdh_migrate.results.plans import AmendedDataset, AmendedObject, Amendment
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.binding import bound_recipients, fingerprints
-from hdh_migrate.session.policy.changing import Change, amendments, judged
+from hdh_migrate.session.policy.changing import (
+    RECIPIENT,
+    Change,
+    amendments,
+    is_followed,
+    judged,
+)
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.run import bind, journal_of, operator
@@ -113,7 +119,7 @@ class _Case:
                 hint="nothing was changed; source and target place, format, suffix and level never"
                 " change: what is to go elsewhere is another dataset, in another batch",
             )
-        if changes:
+        if any(one.difference.path != RECIPIENT for one in changes):
             _demand_open(ledger, batch)
         before, what = bindings(ledger)[batch], what_of(plan, batch)
         assert what is not None, "the plan has the batch"
@@ -234,7 +240,7 @@ def _demand_open(ledger: SqliteLedger, batch: str) -> None:
         Refused: they do, or somebody is about to let them.
     """
     story = standing(ledger.cutovers(), batch)
-    if story.stage in BEFORE_SWITCH and not story.intended:
+    if not is_followed(story):
         return
     raise Refused(
         f"batch {batch} is cut over ({story.stage}): what it is stays as it was approved",

@@ -142,7 +142,11 @@ def proof_lacks(
         )
     found = next((one for one in predicate["batches"] if one["name"] == batch), None)
     if found is None or not found["proven"]:
-        told.append(f"it does not prove batch {batch}")
+        told.append(
+            f"it does not prove batch {batch}: not every object is verified at level full. A waiver"
+            ' lets a failed object go and proves nothing; mend it, "run PLAN --retry-failed", and'
+            " write a new report"
+        )
     elif found["merkle_root"] != root:
         told.append("its manifest is not the one of the ledger: write a new report")
     return told

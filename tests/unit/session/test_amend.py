@@ -28,9 +28,11 @@ from hdh_migrate.results.plans import Amendment
 from hdh_migrate.sealing.keys import PublicKey, new_pair
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.binding import bind_recipients, bound_recipients
+from hdh_migrate.session.policy.changing import PUT_BACK
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.amend import amend
 from hdh_migrate.session.verbs.run import bind, bound_ledger
+from hdh_migrate.session.views.plan_diff import plan_diff
 from hdh_migrate.session.views.records import batch_root, exclusions
 from hdh_migrate.wiring import SOURCES, plan_of
 from tests.support.quiet import FakeClock, Notes
@@ -415,6 +417,19 @@ def test_there_is_nothing_to_amend_where_nothing_changed_or_nothing_began(months
         amend(months.desk(), "pilot", " ", execute=False, show_names=False)
 
 
+def switched(months: Months) -> None:
+    """Let somebody be about to switch the batch."""
+    with months.ledger() as ledger:
+        ledger.event(
+            CutoverSwitching(
+                batch="pilot", track=Track.CUTOVER, approvals=(), approved_stage="cutover",
+                terms=None, guard="checked", old_sha256="0" * 64, new_sha256="1" * 64,
+                root="2" * 64, strangers=0,
+            )
+        )  # fmt: skip
+        ledger.commit()
+
+
 def test_a_batch_that_consumers_follow_stays_as_it_was_approved(months: Months) -> None:
     exclude(months)
     about: dict[str, Any] = {"batch": "pilot", "track": Track.CUTOVER}
@@ -425,18 +440,29 @@ def test_a_batch_that_consumers_follow_stays_as_it_was_approved(months: Months) 
         ledger.commit()
     assert months.amend()["changes"]  # nobody follows it yet
 
-    with months.ledger() as ledger:
-        ledger.event(
-            CutoverSwitching(
-                **about, approvals=(), approved_stage="cutover", terms=None, guard="checked",
-                old_sha256="0" * 64, new_sha256="1" * 64, root="2" * 64, strangers=0,
-            )
-        )  # fmt: skip
-        ledger.commit()
+    switched(months)
     with pytest.raises(Refused, match=r"is cut over \(switching\)"):
         months.amend()
     with pytest.raises(Refused, match="stays as it was approved"):
         months.amend(execute=True)
+    (change,) = plan_diff(months.desk())["changes"]
+    assert change["verb"] == PUT_BACK  # no verb is named that would refuse it
+
+
+def test_somebody_more_is_sealed_for_after_a_switch_too(months: Months) -> None:
+    """Else no batch that comes later could ever be sealed for one more."""
+    months.runs()
+    switched(months)
+    months.change("keys/escrow.pub]", "keys/escrow.pub, keys/third.pub]")
+    (change,) = plan_diff(months.desk())["changes"]
+    assert "amend PLAN --batch pilot" in (change["verb"] or "")
+
+    told = months.amend(execute=True)
+
+    assert told["recipients_added"]
+    assert {one["begun_anew"] for one in told["datasets"]} == {0}
+    assert plan_diff(months.desk())["allowed"]
+    months.runs()
 
 
 def test_another_batch_that_is_to_be_amended_is_named_and_this_one_is_done(
