@@ -97,5 +97,6 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --onl
 lock: ## renew requirements/*.lock, one for each purpose (needs uv)
 	$(LOCK) pyproject.toml -o requirements/run.lock
 	$(LOCK) requirements/audit.in -c requirements/run.lock -o requirements/audit.lock
+	$(LOCK) pyproject.toml --extra inventory -c requirements/run.lock -o requirements/inventory.lock
 	$(LOCK) pyproject.toml --extra demo -c requirements/run.lock -o requirements/demo.lock
 	$(LOCK) pyproject.toml --all-extras -c requirements/demo.lock -o requirements/dev.lock

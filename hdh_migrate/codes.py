@@ -353,6 +353,21 @@ class Code(StrEnum):
         fr="règle du plan qui n'a touché aucun objet",
         en="a rule of the plan that matched no object",
     )
+    REPORT_DIFFERS = _finding(
+        "report-differs", "inventory",
+        "the source's own report and the inventory differ in objects older than the report: list"
+        " the source again (`--refresh`), then compare again with a newer report",
+        Remedy(
+            "nothing is moved by a report; what is moved is what was listed twice",
+            _waived(
+                "report-differs",
+                'list the source again ("hdh-migrate inventory PLAN --refresh"), compare again with'
+                " a newer report, or ",
+            ),
+        ),
+        fr="le rapport d'inventaire de la source dit autre chose que l'inventaire",
+        en="the source's own inventory report says other than the inventory",
+    )
     KEYS_LACKING = _finding(
         "keys-lacking", "inventory",
         "keys of a list (`keys_from`) are not at the source: look them up by their places in the"

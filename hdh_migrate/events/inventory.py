@@ -62,4 +62,21 @@ class InventoryChanged(Event):
     """Likewise, of rows that were left behind until here, and are to be moved from here on."""
 
 
-InventoryEvent = InventorySealed | InventoryChanged
+@json_form
+class CountedByReport(Event):
+    """A dataset's inventory was compared with a report that the source itself had written."""
+
+    kind: ClassVar[str] = "counted-by-report"
+    dataset: str
+    report_sha256: str
+    """Of what the report says of itself."""
+    taken_at: str
+    """When the source began to write it."""
+    reported: int
+    same: int
+    newer: int
+    """Changed since, so that nothing follows from them."""
+    differences: int
+
+
+InventoryEvent = InventorySealed | InventoryChanged | CountedByReport

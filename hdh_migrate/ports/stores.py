@@ -108,6 +108,34 @@ class Source(Protocol):
         """
 
 
+class SourceReport(Protocol):
+    """What a source itself wrote down of its objects, some hours ago: never the binding listing."""
+
+    sha256: str
+    """Of what the report says of itself, in hexadecimal."""
+    taken_at: str
+    """When the source began to write it: what changed since may be in it or not. RFC 3339, UTC."""
+
+    @property
+    def has_versions(self) -> bool:
+        """Whether its objects have versions; otherwise each is empty."""
+
+    def demand(self, place: Place, asks: frozenset[str]) -> None:
+        """Demand that it is of all of a place, and tells all that rules ask about.
+
+        Raises:
+            Refused: it is of another place, or lacks something.
+        """
+
+    def objects(self, place: Place) -> Iterator[Sequence[ObjectInfo]]:
+        """Give the current objects of a place, portion by portion, in no order.
+
+        Raises:
+            Refused: at the latest in the end, when it is not whole.
+            UsageError: something is not installed that it takes to read it.
+        """
+
+
 class TargetReader(Protocol):
     """The reading half of a target."""
 

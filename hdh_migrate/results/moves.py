@@ -265,3 +265,29 @@ class DryRun(TypedDict):
     ledger: bool
     plan_digest: str
     batches: list[BatchForecast]
+
+
+class ThirdCountFact(TypedDict):
+    """One dataset beside the source's own report: objects, and how many of them differ.
+
+    `newer` were changed after the report was begun: nothing follows from them. `report_only`,
+    `inventory_only`, `unlike` (size or version) and `twice` are the `differences`.
+    """
+
+    dataset: str
+    reported: Amount
+    same: int
+    newer: int
+    report_only: int
+    inventory_only: int
+    unlike: int
+    twice: int
+    differences: int
+
+
+class ReportCompared(TypedDict):
+    """What is frozen beside a report that the source began to write at `taken_at`."""
+
+    taken_at: str
+    datasets: list[ThirdCountFact]
+    exit: int

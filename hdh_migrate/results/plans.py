@@ -73,12 +73,16 @@ class TriedDataset(TypedDict):
 
 
 class Valid(TypedDict):
-    """A plan in which nothing is wrong; `sample` is what its rules did where they were tried."""
+    """A plan in which nothing is wrong; `sample` is what its rules did where they were tried.
+
+    `report_taken_at`: that was a report of the source, begun then.
+    """
 
     valid: Literal[True]
     plan_digest: str
     target: Outlook
     sample: NotRequired[list[TriedDataset]]
+    report_taken_at: NotRequired[str]
 
 
 class Invalid(TypedDict):

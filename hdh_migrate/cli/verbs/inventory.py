@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from hdh_migrate.cli.command import AsJson, Batches, NoProgress, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.cli.steps import Refresh, perform_steps
-from hdh_migrate.errors import Exit
-from hdh_migrate.results.moves import AskedSteps
+from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.results.moves import AskedSteps, ReportCompared
 
 
 @verb(
     examples=(
         "inventory plan.yaml",
         "inventory plan.yaml --batch pilot --refresh",
+        "inventory plan.yaml --compare 2026/11/26/09-00-00/emc2",
     ),
     exits=(
         Exit.OK,
+        Exit.USAGE,
         Exit.REFUSED,
         Exit.FINDINGS,
         Exit.STOPPED,
@@ -23,13 +30,20 @@ from hdh_migrate.results.moves import AskedSteps
         Exit.LOCKED,
         Exit.INTERRUPTED,
     ),
-    result=AskedSteps,
+    result=AskedSteps | ReportCompared,
 )
 def inventory(
     plan: Plan,
     *,
     batch: Batches = None,
     refresh: Refresh = False,
+    compare: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="List nothing: compare what is frozen with a report that the source wrote.",
+        ),
+    ] = None,
     as_json: AsJson = False,
     state_dir: StateDir = None,
     no_progress: NoProgress = False,
@@ -38,9 +52,38 @@ def inventory(
     """List what there is to move and freeze it; nothing is moved.
 
     With --refresh what was frozen before is listed again: what is new or changed waits for the next
-    run, and of what is gone the target keeps what it has.
+    run, and of what is gone the target keeps what it has. With --compare what is frozen is held
+    against an Azure Blob Inventory report, as a third count; what differs is a finding.
     """
     task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
-    task.run(
-        lambda: perform_steps(task, plan, state_dir, ("inventory",), batch or (), refresh=refresh)
-    )
+
+    def body() -> Exit | None:
+        if compare is None:
+            return perform_steps(
+                task, plan, state_dir, ("inventory",), batch or (), refresh=refresh
+            )
+        if refresh:
+            raise UsageError("--compare lists nothing: give --refresh in a command of its own")
+        from hdh_migrate.session.verbs.third_count import third_count
+
+        told = third_count(task.desk(plan, state_dir), compare, list(batch or ()))
+        task.out.result(told, "\n".join(_lines(told)))
+        return Exit(told["exit"])
+
+    task.run(body)
+
+
+def _lines(told: ReportCompared) -> list[str]:
+    lines = [f"a report of the source, begun at {told['taken_at']}, beside the inventory"]
+    for one in told["datasets"]:
+        lines.append(
+            f"dataset {one['dataset']}: {one['reported']['objects']} objects reported,"
+            f" {one['same']} are the same; {one['newer']} changed since"
+        )
+        if one["differences"]:
+            lines.append(
+                f"  {one['differences']} differ: {one['report_only']} in the report only,"
+                f" {one['inventory_only']} in the inventory only, {one['unlike']} of another size"
+                f" or version, {one['twice']} told twice [report-differs]"
+            )
+    return lines

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
 from hdh_migrate.errors import Exit, MigrateError
 from hdh_migrate.results.plans import Invalid, Valid
+
+if TYPE_CHECKING:
+    from hdh_migrate.session.desk import Desk
 
 
 @verb(
@@ -39,18 +43,28 @@ def validate(
             help="Objects of each dataset that --sample lists.",
         ),
     ] = 10_000,
+    from_report: Annotated[
+        Path | None,
+        typer.Option(
+            "--from-report",
+            metavar="DIR",
+            help="Try the rules on a report that the source itself wrote; nobody is contacted.",
+        ),
+    ] = None,
     as_json: AsJson = False,
     state_dir: StateDir = None,
 ) -> None:
     """Check a plan offline; every mistake at once, with file:line:column.
 
     With --sample the source is listed in part, and nothing is kept: which rule takes or leaves how
-    much. Exit 4: some rule matches nothing of what was listed.
+    much. With --from-report the same is said of all of a report (Azure Blob Inventory), before any
+    right to list exists. Exit 4: some rule matches nothing of what was looked at.
     """
     task = Task(as_json=as_json)
 
     def body() -> Exit | None:
-        from hdh_migrate.errors import PlanInvalid
+        from hdh_migrate.cli.trials import unused
+        from hdh_migrate.errors import PlanInvalid, UsageError
         from hdh_migrate.folders import STATE_DIR
         from hdh_migrate.plan.loader import load
         from hdh_migrate.session.policy.quota import problems
@@ -80,13 +94,29 @@ def validate(
             target["notes"] += [str(problem) for problem in known]
         told: Valid = {"valid": True, "plan_digest": loaded.digest, "target": target}
         lines = [f"{plan}: valid", f"plan digest {loaded.digest}", *outlook_text(target)]
-        if sample:
-            from hdh_migrate.cli.trials import lines_of, unused
-            from hdh_migrate.session.verbs.sample import sampled
+        if sample and from_report is not None:
+            raise UsageError("--sample lists the source, --from-report does not: give one of them")
+        if sample or from_report is not None:
+            from hdh_migrate.cli.trials import lines_of
 
-            told["sample"] = sampled(task.desk(plan, state_dir, dry=True), objects)
+            desk = task.desk(plan, state_dir, dry=True)
+            told |= _tried(desk, objects, from_report)
+            if "report_taken_at" in told:
+                lines.append(f"a report of the source, begun at {told['report_taken_at']}")
             lines += [line for one in told["sample"] for line in lines_of(one)]
         task.out.result(told, "\n".join(lines))
-        return Exit.FINDINGS if sample and unused(told["sample"]) else None
+        return Exit.FINDINGS if unused(told.get("sample", ())) else None
 
     task.run(body)
+
+
+def _tried(desk: Desk, objects: int, report: Path | None) -> Valid:
+    """Return what the rules did, and of what."""
+    if report is None:
+        from hdh_migrate.session.verbs.sample import sampled
+
+        return {"sample": sampled(desk, objects)}  # type: ignore[typeddict-item]  # a part of it
+    from hdh_migrate.session.verbs.third_count import tried_on
+
+    taken_at, told = tried_on(desk, report)
+    return {"sample": told, "report_taken_at": taken_at}  # type: ignore[typeddict-item]

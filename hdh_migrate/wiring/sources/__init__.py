@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hdh_migrate.plan.model import Plan
     from hdh_migrate.plan.rehydration import Rehydration
     from hdh_migrate.plan.sides import SourceSection
-    from hdh_migrate.ports.stores import Source
+    from hdh_migrate.ports.stores import Source, SourceReport
     from hdh_migrate.ports.switching import Eraser, FreezeProbe, Rehydrator
     from hdh_migrate.transport import Transport
     from hdh_migrate.wiring.opened import OpenedAdapter
@@ -197,6 +197,19 @@ def _archive(plan: Plan, sources: Sources) -> Archive[Any]:
     if archive is None:
         raise _unable(plan.source.kind, "nothing is ever archived there")
     return archive
+
+
+def open_report(plan: Plan, folder: Path, sources: Sources = SOURCES) -> SourceReport:
+    """Open a report that the plan's source wrote itself; nobody is contacted.
+
+    Raises:
+        UsageError: there is no report in the folder.
+        Refused: the source writes none, or this one is not of it, or not whole.
+    """
+    if (opens := _of(plan, sources).report) is None:
+        raise _unable(plan.source.kind, "no report of its own is known")
+    found: SourceReport = opens(plan.source, folder)
+    return found
 
 
 def source_transport(plan: Plan, base: Path) -> Transport:

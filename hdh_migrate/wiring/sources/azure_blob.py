@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hdh_migrate.model import ArchiveFacts, Problem
-from hdh_migrate.ports.stores import Source
+from hdh_migrate.ports.stores import Source, SourceReport
 from hdh_migrate.ports.switching import Eraser, FreezeProbe, Rehydrator
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring.opened import Contact, OpenedAdapter
@@ -169,7 +170,13 @@ def _rehydrator(section: AzureBlob, told: Rehydration, vault: Vault) -> OpenedAd
     )  # fmt: skip
 
 
+def _report(section: AzureBlob, folder: Path) -> SourceReport:
+    from hdh_migrate.sources.azure_report import AzureReport
+
+    return AzureReport(folder, section.account_url)
+
+
 KIND = SourceKind(
     section=_section, read=_read, claims=_claims, trial=_trial, eraser=_eraser,
-    archive=Archive(facts=_archive_facts, rehydrator=_rehydrator),
+    archive=Archive(facts=_archive_facts, rehydrator=_rehydrator), report=_report,
 )  # fmt: skip

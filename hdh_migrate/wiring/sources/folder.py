@@ -32,5 +32,5 @@ def _claims(section: Folder, vault: Vault) -> None:
 
 
 KIND = SourceKind(
-    section=_section, read=_read, claims=_claims, trial=None, eraser=None, archive=None
+    section=_section, read=_read, claims=_claims, trial=None, eraser=None, archive=None, report=None
 )

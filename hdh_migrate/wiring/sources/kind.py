@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hdh_migrate.plan.cutover import Decommission
     from hdh_migrate.plan.rehydration import Rehydration
     from hdh_migrate.plan.sides import SourceSection
-    from hdh_migrate.ports.stores import Source
+    from hdh_migrate.ports.stores import Source, SourceReport
     from hdh_migrate.ports.switching import Eraser, FreezeProbe, Rehydrator
     from hdh_migrate.transport import Transport
     from hdh_migrate.wiring.opened import OpenedAdapter
@@ -72,6 +72,8 @@ class SourceKind(Generic[S]):
     """Opens the only thing that can delete there, with a credential of its own."""
     archive: Archive[S] | None
     """What its archive tier is; None: it has none."""
+    report: Callable[[S, Path], SourceReport] | None
+    """Opens a report in a folder that it wrote itself; None: it writes none."""
 
 
 def transport_to(section: SourceSection, base: Path) -> Transport:
