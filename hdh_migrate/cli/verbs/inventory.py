@@ -15,7 +15,6 @@ from hdh_migrate.results.moves import AskedSteps, ReportCompared
 
 @verb(
     examples=(
-        "inventory plan.yaml",
         "inventory plan.yaml --batch pilot --refresh",
         "inventory plan.yaml --compare 2026/11/26/09-00-00/emc2",
     ),
