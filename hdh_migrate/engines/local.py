@@ -20,10 +20,7 @@ from multiprocessing.connection import Connection, wait
 
 from hdh_migrate.confined import bare
 from hdh_migrate.engines import boot
-from hdh_migrate.engines.starved import STARVED
-from hdh_migrate.engines.wire import (
-    FROM_WORKER,
-    TO_WORKER,
+from hdh_migrate.engines.messages import (
     Answer,
     Assigned,
     Close,
@@ -34,8 +31,9 @@ from hdh_migrate.engines.wire import (
     Ready,
     Start,
     ToWorker,
-    Wire,
 )
+from hdh_migrate.engines.starved import STARVED
+from hdh_migrate.engines.wire import FROM_WORKER, TO_WORKER, Wire
 from hdh_migrate.errors import MalformedMessage, MigrateError, Refused, Starved
 from hdh_migrate.orders import Order
 from hdh_migrate.ports.work import Recorder

@@ -10,123 +10,31 @@ import base64
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from enum import StrEnum
 from functools import cache, partial
 from multiprocessing.connection import Connection
+from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Final, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    Final,
+    Generic,
+    NamedTuple,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
-from hdh_migrate import orders, receipts
+from hdh_migrate.engines.messages import NAMES, FromWorker, ToWorker
 from hdh_migrate.errors import MalformedMessage
-from hdh_migrate.frozen import frozen
-from hdh_migrate.orders import Order
-from hdh_migrate.receipts import EndpointTraffic, ObjectReceipt, OrderDone, ReadOn, SealIntent
-
-# --- what an engine and its workers say beside orders and receipts -------------------------------
-
-
-@frozen
-class Start:
-    """The first message to a worker: what its factory makes it from, and how many threads."""
-
-    config: Mapping[str, Any] = field(repr=False)
-    threads: int
-
-
-@frozen
-class Assigned:
-    """An order under the engine's number."""
-
-    number: int
-    order: Order
-
-
-@frozen
-class Pause:
-    """Return what is not begun."""
-
-
-@frozen
-class Close:
-    """End when everything handed out is done."""
-
-
-@frozen
-class Question:
-    """A worker asks whether an intent is recorded; work on it waits for the answer."""
-
-    number: int
-    intent: SealIntent
-
-
-@frozen
-class Answer:
-    """Whether the intent of the question with this number is recorded."""
-
-    number: int
-    recorded: bool
-
-
-@frozen
-class Ready:
-    """A worker can take orders, and runs this code."""
-
-    pid: int
-    code_sha256: str
-
-
-@frozen
-class Farewell:
-    """The last message of a worker that was closed."""
-
-    traffic: tuple[EndpointTraffic, ...]
-
-
-ToWorker = Start | Assigned | Pause | Close | Answer
-FromWorker = ObjectReceipt | ReadOn | OrderDone | Question | Ready | Farewell
-
-KINDS: Final[Mapping[str, type[Any]]] = {
-    "put": orders.PutOrder,
-    "begin": orders.BeginOrder,
-    "resume": orders.ResumeOrder,
-    "part": orders.PartOrder,
-    "complete": orders.CompleteOrder,
-    "verify": orders.VerifyOrder,
-    "again": orders.AgainOrder,
-    "recheck": orders.RecheckOrder,
-    "digest": orders.DigestOrder,
-    "sent": receipts.Sent,
-    "begun": receipts.Begun,
-    "part-sent": receipts.PartSent,
-    "resumed": receipts.Resumed,
-    "completed": receipts.Completed,
-    "gone": receipts.Gone,
-    "digested": receipts.Digested,
-    "matched": receipts.Matched,
-    "doubted": receipts.Doubted,
-    "rechecked": receipts.Rechecked,
-    "drifted": receipts.Drifted,
-    "failed": receipts.Failed,
-    "returned": receipts.Returned,
-    "read-on": receipts.ReadOn,
-    "order-done": receipts.OrderDone,
-    "start": Start,
-    "assigned": Assigned,
-    "pause": Pause,
-    "close": Close,
-    "question": Question,
-    "answer": Answer,
-    "ready": Ready,
-    "farewell": Farewell,
-}
-"""Every kind of order, receipt and message of an engine by its name in JSON."""
-
-NAMES: Final[Mapping[type[Any], str]] = {kind: name for name, kind in KINDS.items()}
 
 # --- how a type is written and read --------------------------------------------------------------
 
 Json = Any
+T = TypeVar("T")
 Write = Callable[[Any], Json]
 Read = Callable[[Any], Any]
 
@@ -164,9 +72,11 @@ def _form(hint: Any) -> _Form:  # noqa: ANN401 - an annotation
     if isinstance(hint, type) and is_dataclass(hint):
         row = _Row(hint)
         return _Form(_LIST, row.write, row.read)
-    if hint not in _SIMPLE:
-        raise TypeError(f"no JSON for {hint}")
-    return _SIMPLE[hint]
+    if hint in _SIMPLE:
+        return _SIMPLE[hint]
+    if origin is Mapping and inner[0] is str:
+        return _table(_form(inner[1]))
+    raise TypeError(f"no JSON for {hint}")
 
 
 _TEXT: Final = frozenset[type]({str})
@@ -199,6 +109,7 @@ _SIMPLE: Final[Mapping[Any, _Form]] = {
     int: _Form(frozenset({int})),
     bool: _Form(frozenset({bool})),
     float: _Form(frozenset({float, int})),
+    Path: _Form(_TEXT, str, Path),
     bytes: _Form(_TEXT, lambda value: base64.b64encode(value).decode(), _bytes),
     Mapping[str, str]: _Form(_OBJECT, dict, _texts),
     Mapping[str, Any]: _Form(_OBJECT, dict),
@@ -232,6 +143,22 @@ def _many(form: _Form) -> _Form:
         return tuple(told if read is None else map(read, told))
 
     return _Form(_LIST, list if write is None else lambda them: list(map(write, them)), read_all)
+
+
+def _table(form: _Form) -> _Form:
+    """Return the form of a mapping whose values are of one form."""
+    raw, write, read = form.raw, form.write, form.read
+
+    def read_all(told: dict[str, Json]) -> Mapping[str, Any]:
+        if not all(type(one) in raw for one in told.values()):  # keys may be names: none is told
+            raise _Refused(": a value of another type")
+        return {name: _through(one, read) for name, one in told.items()}
+
+    return _Form(
+        _OBJECT,
+        lambda them: {name: _through(one, write) for name, one in them.items()},
+        read_all,
+    )
 
 
 def _fixed(hints: Sequence[Any]) -> _Form:
@@ -299,6 +226,49 @@ class _Row:
             if found not in raw:
                 raise _Refused(f".{name}: {found.__name__}")
         self._sound.add(types)
+
+
+def as_object(value: object) -> dict[str, Json]:
+    """Return a frozen value as the object of its fields, as JSON can hold it."""
+    return {
+        one.name: _through(getattr(value, one.name), one.form.write)
+        for one in _named_fields(type(value))
+    }
+
+
+def from_object(made: type[T], told: Mapping[str, Json]) -> T:
+    """Return the value that `as_object` was given; what else `told` has is somebody else's.
+
+    A field that has a default may be absent.
+
+    Raises:
+        MalformedMessage: a field is missing or of another type.
+    """
+    values = {}
+    for one in _named_fields(made):
+        if one.name not in told and one.optional:
+            continue
+        if one.name not in told or type(told[one.name]) not in one.form.raw:
+            raise MalformedMessage(f"{made.__name__}.{one.name}")
+        try:
+            values[one.name] = _through(told[one.name], one.form.read)
+        except _Refused as error:
+            raise MalformedMessage(f"{made.__name__}.{one.name}{error}") from None
+    return made(**values)
+
+
+class _NamedField(NamedTuple):
+    name: str
+    form: _Form
+    optional: bool
+
+
+def _named_fields(made: Any) -> Sequence[_NamedField]:  # noqa: ANN401 - a dataclass
+    hints = get_type_hints(made)
+    return [
+        _NamedField(one.name, _form(hints[one.name]), one.default is not MISSING)
+        for one in fields(made)
+    ]
 
 
 # --- messages ------------------------------------------------------------------------------------

@@ -23,10 +23,7 @@ from pathlib import Path
 from typing import NoReturn, assert_never
 
 from hdh_migrate.confined import confine
-from hdh_migrate.engines.starved import STARVED, is_starved
-from hdh_migrate.engines.wire import (
-    FROM_WORKER,
-    TO_WORKER,
+from hdh_migrate.engines.messages import (
     Answer,
     Assigned,
     Close,
@@ -37,8 +34,9 @@ from hdh_migrate.engines.wire import (
     Ready,
     Start,
     ToWorker,
-    Wire,
 )
+from hdh_migrate.engines.starved import STARVED, is_starved
+from hdh_migrate.engines.wire import FROM_WORKER, TO_WORKER, Wire
 from hdh_migrate.errors import MalformedMessage, MigrateError
 from hdh_migrate.ports.work import Perform, Service
 from hdh_migrate.receipts import ObjectReceipt, OrderDone, ReadOn, SealIntent

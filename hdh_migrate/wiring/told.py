@@ -7,12 +7,13 @@ was read from the plan by the coordinator (`workers.config_of`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, field, fields
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from hdh_migrate.engines.wire import as_object, from_object
 from hdh_migrate.frozen import frozen
-from hdh_migrate.model import Keeping, Place, Role, TargetLimits
+from hdh_migrate.model import Role, TargetLimits
 from hdh_migrate.pipeline.work import Route
 
 
@@ -34,11 +35,6 @@ class TargetAccess:
     token: str | None
     ca_file: str | None
     pins: tuple[str, ...]
-
-    @classmethod
-    def of(cls, told: Mapping[str, Any]) -> TargetAccess:
-        """Return what was told as JSON."""
-        return cls(**{**told, "pins": tuple(told["pins"])})
 
 
 class ToldSection:
@@ -102,44 +98,13 @@ class WorkerConfig:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as the engine sends it."""
-        values = {one.name: getattr(self, one.name) for one in fields(self)}
-        entries = {
-            name: None if values[name] is None else asdict(values[name])
-            for name in ("reads", "writes")
-        }
-        return values | entries | {
-            "base": str(self.base),
-            "secrets": dict(self.secrets),
-            "recipients": list(self.recipients),
-            "adopted": list(self.adopted),
-            "role": str(self.role),
-            "limits": asdict(self.limits),
-            "routes": {name: asdict(route) for name, route in self.routes.items()},
-        }  # fmt: skip
+        return as_object(self)
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> WorkerConfig:
-        """Return what an engine sent; what else it adds is its own."""
-        values = {one.name: told[one.name] for one in fields(cls) if one.name in told}
-        entries = {
-            name: None if told[name] is None else TargetAccess.of(told[name])
-            for name in ("reads", "writes")
-        }
-        return cls(**values | entries | {
-            "base": Path(told["base"]),
-            "recipients": tuple(told["recipients"]),
-            "adopted": tuple(told["adopted"]),
-            "role": Role(told["role"]),
-            "limits": TargetLimits(**told["limits"]),
-            "routes": {name: _route(route) for name, route in told["routes"].items()},
-        })  # fmt: skip
+        """Return what an engine sent; what else it adds is its own.
 
-
-def _route(told: Mapping[str, Any]) -> Route:
-    keeping = told["keeping"]
-    return Route(
-        source=Place(**told["source"]),
-        target=Place(**told["target"]),
-        suffix=told["suffix"],
-        keeping=None if keeping is None else Keeping(**keeping),
-    )
+        Raises:
+            MalformedMessage: a field is missing or of another type.
+        """
+        return from_object(cls, told)

@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
-from hdh_migrate.engines.wire import FROM_WORKER, TO_WORKER, Assigned, Question, Vocabulary
+from hdh_migrate.engines.messages import Assigned, Question
+from hdh_migrate.engines.wire import FROM_WORKER, TO_WORKER, Vocabulary
 from hdh_migrate.orders import Order
 from hdh_migrate.ports.work import Recorder, Service
 from hdh_migrate.receipts import (

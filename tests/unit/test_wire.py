@@ -12,10 +12,8 @@ import pytest
 
 from hdh_migrate.codes import Code
 from hdh_migrate.engines.local import LocalEngine
-from hdh_migrate.engines.wire import (
-    FROM_WORKER,
+from hdh_migrate.engines.messages import (
     KINDS,
-    TO_WORKER,
     Answer,
     Assigned,
     Close,
@@ -26,9 +24,8 @@ from hdh_migrate.engines.wire import (
     Ready,
     Start,
     ToWorker,
-    Vocabulary,
-    Wire,
 )
+from hdh_migrate.engines.wire import FROM_WORKER, TO_WORKER, Vocabulary, Wire
 from hdh_migrate.errors import MalformedMessage
 from hdh_migrate.model import PartReceipt, Verdict
 from hdh_migrate.orders import Order, OrderItem, PutOrder

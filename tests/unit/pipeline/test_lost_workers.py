@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hdh_migrate.engines.wire import NAMES
+from hdh_migrate.engines.messages import NAMES
 from hdh_migrate.errors import Exit
 from hdh_migrate.model import State
 from hdh_migrate.orders import Order

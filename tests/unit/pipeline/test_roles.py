@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hdh_migrate.engines.wire import KINDS, NAMES
+from hdh_migrate.engines.messages import KINDS, NAMES
 from hdh_migrate.errors import Exit, MigrateError
 from hdh_migrate.model import Role, State, Step
 from hdh_migrate.orders import Order

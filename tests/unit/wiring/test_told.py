@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
+from hdh_migrate.errors import MalformedMessage
+from hdh_migrate.model import Role
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import SOURCES as SECTIONS
 from hdh_migrate.plan.sides import SourceSection, one_of
 from hdh_migrate.wiring.sources import SOURCES, open_told, tell
-from hdh_migrate.wiring.told import ToldSection
+from hdh_migrate.wiring.told import ToldSection, WorkerConfig
 from hdh_migrate.wiring.vault import Vault
+from tests.support.fakes import LIMITS
 
 GUID = "00000000-0000-0000-0000-000000000000"
 BLOB = {"kind": "azure-blob", "account_url": "https://a.blob.core.windows.net"}
@@ -80,3 +83,33 @@ def test_every_field_and_every_answer_is_told(shape: str) -> None:
 def test_all_kinds_are_among_them() -> None:
     assert {shape["kind"] for shape in SHAPES.values()} == set(SOURCES)
     assert Plan.kinds == SECTIONS
+
+
+def config(**fields: object) -> dict[str, object]:
+    told = WorkerConfig(
+        base=Path("/plans"), secrets={"env:T": "s"}, run_tag="r", epoch=0, role=Role.PROVE,
+        write=False, admitted=True, limits=LIMITS, source=None, reads=None, writes=None,
+        encrypts=False, recipients=(), identity=None, identity_passphrase=None, routes={},
+        level="full", reread=False, checked=False, bandwidth=None, retry_budget=1.0, memory=1,
+    ).as_json()  # fmt: skip
+    return {**json.loads(json.dumps(told)), **fields}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    {
+        "base": 7, "secrets": {"env:T": 1}, "role": "owner", "limits": [1], "routes": {"d": {}},
+        "recipients": "c4gh", "admitted": 1, "reads": {}, "memory": "1 MiB", "bandwidth": True,
+    }.items(),
+)  # fmt: skip
+def test_what_is_of_another_type_starts_no_worker(field: str, value: object) -> None:
+    assert WorkerConfig.of(config()).limits == LIMITS
+    with pytest.raises(MalformedMessage, match=f"WorkerConfig.{field}"):
+        WorkerConfig.of(config(**{field: value}))
+
+
+def test_what_is_missing_starts_no_worker() -> None:
+    told = config()
+    del told["epoch"]
+    with pytest.raises(MalformedMessage, match="epoch"):
+        WorkerConfig.of(told)

@@ -1,0 +1,111 @@
+"""What an engine and its workers say to each other, and how each kind of it is called in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Any, Final
+
+from hdh_migrate import orders, receipts
+from hdh_migrate.frozen import frozen
+from hdh_migrate.orders import Order
+from hdh_migrate.receipts import EndpointTraffic, ObjectReceipt, OrderDone, ReadOn, SealIntent
+
+
+@frozen
+class Start:
+    """The first message to a worker: what its factory makes it from, and how many threads."""
+
+    config: Mapping[str, Any] = field(repr=False)
+    threads: int
+
+
+@frozen
+class Assigned:
+    """An order under the engine's number."""
+
+    number: int
+    order: Order
+
+
+@frozen
+class Pause:
+    """Return what is not begun."""
+
+
+@frozen
+class Close:
+    """End when everything handed out is done."""
+
+
+@frozen
+class Question:
+    """A worker asks whether an intent is recorded; work on it waits for the answer."""
+
+    number: int
+    intent: SealIntent
+
+
+@frozen
+class Answer:
+    """Whether the intent of the question with this number is recorded."""
+
+    number: int
+    recorded: bool
+
+
+@frozen
+class Ready:
+    """A worker can take orders, and runs this code."""
+
+    pid: int
+    code_sha256: str
+
+
+@frozen
+class Farewell:
+    """The last message of a worker that was closed."""
+
+    traffic: tuple[EndpointTraffic, ...]
+
+
+ToWorker = Start | Assigned | Pause | Close | Answer
+FromWorker = ObjectReceipt | ReadOn | OrderDone | Question | Ready | Farewell
+
+KINDS: Final[Mapping[str, type[Any]]] = {
+    "put": orders.PutOrder,
+    "begin": orders.BeginOrder,
+    "resume": orders.ResumeOrder,
+    "part": orders.PartOrder,
+    "complete": orders.CompleteOrder,
+    "verify": orders.VerifyOrder,
+    "again": orders.AgainOrder,
+    "recheck": orders.RecheckOrder,
+    "digest": orders.DigestOrder,
+    "sent": receipts.Sent,
+    "begun": receipts.Begun,
+    "part-sent": receipts.PartSent,
+    "resumed": receipts.Resumed,
+    "completed": receipts.Completed,
+    "gone": receipts.Gone,
+    "digested": receipts.Digested,
+    "matched": receipts.Matched,
+    "doubted": receipts.Doubted,
+    "rechecked": receipts.Rechecked,
+    "drifted": receipts.Drifted,
+    "failed": receipts.Failed,
+    "returned": receipts.Returned,
+    "read-on": receipts.ReadOn,
+    "order-done": receipts.OrderDone,
+    "start": Start,
+    "assigned": Assigned,
+    "pause": Pause,
+    "close": Close,
+    "question": Question,
+    "answer": Answer,
+    "ready": Ready,
+    "farewell": Farewell,
+}
+"""Every kind of order, receipt and message of an engine by its name in JSON."""
+
+NAMES: Final[Mapping[type[Any], str]] = {kind: name for name, kind in KINDS.items()}
