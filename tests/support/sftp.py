@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from hdh_migrate.sources.sftp_sessions import Sessions
 from hdh_migrate.wiring.opened import Reached
 from hdh_migrate.wiring.sources.azure_sftp import KIND
 from hdh_migrate.wiring.vault import Vault
-from tests.support.ssh import USER, InProcess, KeyPair, ParamikoServer, SshServer, new_key
+from tests.support.ssh import USER, InProcess, KeyPair, ParamikoServer, SshServer, running
 
 
 def section_of(server: SshServer, **more: Any) -> dict[str, Any]:
@@ -201,32 +201,17 @@ class OddServer(ParamikoServer):
         if manner.refuses == "connection" and there > (manner.sessions or there):
             wire.close()
             return
-        transport = paramiko.Transport(wire)
-        if self.weak:
-            options = transport.get_security_options()
-            options.ciphers = ("aes128-cbc", "3des-cbc")
-        self._open.append(transport)
-        transport.add_server_key(self.host_key.paramiko())
+        super()._greet(wire)
+
+    def _served(self, transport: paramiko.Transport) -> paramiko.ServerInterface:
         transport.set_subsystem_handler(
-            "sftp", paramiko.SFTPServer, _Files, manner, transport.close
+            "sftp", paramiko.SFTPServer, _Files, self.manner, transport.close
         )
-        with suppress(paramiko.SSHException, EOFError, OSError):
-            server = _Login(self.login, manner, lambda: len(self._open))
-            transport.start_server(server=server)
-            channel = transport.accept(20)
-            if channel is not None:
-                self.logins += 1
-                self._channels.append(channel)  # one that nobody holds is closed
+        return _Login(self.login, self.manner, lambda: len(self._open))
 
 
-@contextmanager
-def odd_server(folder: Path) -> Iterator[OddServer]:
-    server = OddServer(folder, new_key(folder / "host"), new_key(folder / "login"))
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
+def odd_server(folder: Path) -> AbstractContextManager[OddServer]:
+    return running(OddServer, folder)
 
 
 # --- what cuts -----------------------------------------------------------------------------------

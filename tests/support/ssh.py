@@ -9,9 +9,10 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import paramiko
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -169,21 +170,34 @@ class ParamikoServer:
         self._open.append(transport)
         transport.add_server_key(self.host_key.paramiko())
         with suppress(paramiko.SSHException, EOFError, OSError):
-            transport.start_server(server=InProcess(self.login))
+            transport.start_server(server=self._served(transport))
             channel = transport.accept(20)
             if channel is not None:
                 self.logins += 1
                 self._channels.append(channel)  # one that nobody holds is closed
 
+    def _served(self, transport: paramiko.Transport) -> paramiko.ServerInterface:
+        """Return what answers on a connection."""
+        del transport
+        return InProcess(self.login)
+
+
+Server = TypeVar("Server", bound=ParamikoServer)
+
 
 @contextmanager
-def paramiko_server(folder: Path) -> Iterator[ParamikoServer]:
-    server = ParamikoServer(folder, new_key(folder / "host"), new_key(folder / "login"))
+def running(made: type[Server], folder: Path) -> Iterator[Server]:
+    """Run a server of a kind, with new keys in `folder`, until the block ends."""
+    server = made(folder, new_key(folder / "host"), new_key(folder / "login"))
     server.start()
     try:
         yield server
     finally:
         server.stop()
+
+
+def paramiko_server(folder: Path) -> AbstractContextManager[ParamikoServer]:
+    return running(ParamikoServer, folder)
 
 
 def _execute(channel: paramiko.Channel, command: bytes) -> None:
