@@ -3,3 +3,7 @@
 
 -- `status` groups the open findings by cause, of which there may be as many as objects.
 CREATE INDEX IF NOT EXISTS finding_open ON finding (code, severity, dataset) WHERE closed = 0;
+
+-- Whoever starts asks the journal for a dozen kinds of events, of which there are few each; of
+-- receipts there are as many as portions of objects.
+CREATE INDEX IF NOT EXISTS event_kind ON event (kind);
