@@ -107,9 +107,8 @@ def section(curve: Curve, picture: str) -> str:
     lines = [
         "## The ledger, by the number of its objects",
         "",
-        f"`python -m bench.scale`, on {curve.machine}; hdh-migrate {curve.version}. All of it is CPU"
-        " time, which a busy machine changes little; commands with their start, and with their"
-        " workers.",
+        f"`python -m bench.scale`, on {curve.machine}; hdh-migrate {curve.version}.",
+        "All of it is CPU time, which a busy machine changes little; commands with their start.",
         "",
         f"![What the ledger costs, by the number of its objects]({picture})",
         "",

@@ -102,16 +102,18 @@ SELECT id, key, size, version, modified, md5, state, reason, sha256, stored_size
        etag, level, verdict, verified_at
 FROM object WHERE dataset = ? ORDER BY key;
 
--- verified_row: what the journal's digests of a verified object cover; last what is beyond its columns.
+-- verified_row: what digests of verified objects cover, ordered as a list of ids; last the extras.
 SELECT o.id, d.name, o.key, o.size, o.version, o.modified, o.md5, o.parts, o.attempt, o.sha256,
        o.sealed_sha256, o.stored_size, o.stored_sha256, o.etag, o.version_id, o.level, o.verdict,
        o.verified_at, o.extra
-FROM object o JOIN dataset d ON d.id = o.dataset WHERE o.id = ? AND o.state = 5;
+FROM json_each(?) i CROSS JOIN object o ON o.id = i.value JOIN dataset d ON d.id = o.dataset
+WHERE o.state = 5 ORDER BY i.key;
 
--- failed_row: what the journal's digest of an object that failed or was refused covers.
+-- failed_row: what digests of objects that failed or were refused cover, likewise.
 SELECT o.id, d.name, o.key, o.size, o.version, o.modified, o.md5, o.state, o.reason, o.sha256,
        o.stored_size, o.stored_sha256, o.etag, o.level, o.verdict, o.verified_at, o.extra
-FROM object o JOIN dataset d ON d.id = o.dataset WHERE o.id = ? AND o.state IN (2, 6);
+FROM json_each(?) i CROSS JOIN object o ON o.id = i.value JOIN dataset d ON d.id = o.dataset
+WHERE o.state IN (2, 6) ORDER BY i.key;
 
 -- ended: the failed and refused objects of a dataset.
 SELECT id FROM object WHERE dataset = ?1 AND state = 2

@@ -27,11 +27,6 @@ FAILED = (
 left out: the survey of the target counts one for what it finds under the object's key."""
 
 
-def as_json(value: Any) -> Any:  # noqa: ANN401 - what SQLite holds
-    """Return a value of SQLite as JSON can hold it."""
-    return value.hex() if isinstance(value, bytes) else value
-
-
 def raw_digest(digest: str | None) -> bytes | None:
     """Return the bytes of a digest in hexadecimal."""
     return None if digest is None else bytes.fromhex(digest)
