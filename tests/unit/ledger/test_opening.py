@@ -84,7 +84,7 @@ def test_opening_reads_as_many_pages_of_a_large_ledger_as_of_a_small_one(tmp_pat
         found.append((size, pages_read(path)))
 
     (small, of_small), (large, of_large) = found
-    assert large > 8 * small
+    assert large > 7 * small
     assert of_large <= of_small + 2
 
 
