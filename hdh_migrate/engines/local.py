@@ -127,9 +127,8 @@ class LocalEngine:
         self._kept, self._search, self._shared = tuple(kept), tuple(search), list(shared)
         self._code = code_digest()
         threads = -(-connections // processes)
-        self._start = Start(
-            config={**config, "processes": processes, "verbosity": verbosity()}, threads=threads
-        )
+        shares = {"processes": processes, "connections": threads, "verbosity": verbosity()}
+        self._start = Start(config={**config, **shares}, threads=threads)
         self._numbers = itertools.count(1)
         self._deaths = self._stillborn = self._lost = 0
         self._closing = self._paused = False

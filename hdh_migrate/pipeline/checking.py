@@ -15,14 +15,15 @@ from hdh_migrate.errors import (
     Conflict,
     Missing,
     SourceChanged,
-    Transient,
     UnsealFailed,
 )
 from hdh_migrate.frozen import frozen
-from hdh_migrate.model import MIB, Span, Stored, Verdict
+from hdh_migrate.model import MIB, Stored, Verdict
 from hdh_migrate.orders import RecheckItem, VerifyItem
 from hdh_migrate.pipeline.again import SecondReader, failed
 from hdh_migrate.pipeline.beside import beside
+from hdh_migrate.pipeline.helping import Helpers, all_of
+from hdh_migrate.pipeline.reading_back import ReadingBack, Take
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.ports.stores import TargetReader
 from hdh_migrate.ports.work import Emit
@@ -31,8 +32,8 @@ from hdh_migrate.receipts import Doubted, Failed, Matched, ObjectReceipt, ReadOn
 READ_ON = 16 * MIB
 """How often it is told how far an object is read."""
 
-RESUME_AFTER = 64 * MIB
-"""A cut reply is continued only after this much; before, reading anew is as quick."""
+BESIDE = MIB // 2
+"""Bytes that are worth another thread."""
 
 
 class PartDigests:
@@ -93,7 +94,8 @@ _Compared = _Same | Failed | Doubted
 class _Digests:
     """Everything that is computed from one object as it is read back."""
 
-    def __init__(self, one: VerifyItem) -> None:
+    def __init__(self, one: VerifyItem, helpers: Helpers) -> None:
+        self._helpers = helpers
         self.plain = hashlib.sha256()
         self.stored = hashlib.sha256()
         wanted = one.md5 and one.parts  # of a small one it was compared in transfer
@@ -103,12 +105,13 @@ class _Digests:
         )
 
     def take(self, view: memoryview) -> None:
-        """Take the next plaintext."""
-        self.plain.update(view)
-        if self._md5 is not None:
-            self._md5.update(view)
-        if self._parts is not None:
-            self._parts.update(view)
+        """Take the next plaintext: each digest on a processor of its own where that helps."""
+        if self._parts is None:
+            self.plain.update(view)
+        elif self._md5 is None:
+            taken(self._helpers, view, self._parts.update, self.plain.update)
+        else:
+            taken(self._helpers, view, self._md5.update, self._parts.update, self.plain.update)
 
     def difference(self, one: VerifyItem) -> str | None:
         """Return what differs from what was sent, None when nothing does."""
@@ -127,6 +130,17 @@ class _Digests:
         return self._md5 is not None and self._md5.hexdigest() != one.md5
 
 
+def taken(
+    helpers: Helpers, data: bytes | memoryview, *takers: Callable[[bytes | memoryview], object]
+) -> None:
+    """Give bytes to several takers: at once where that helps, otherwise one after the other."""
+    if len(data) >= BESIDE and helpers.spare:
+        all_of(helpers, data, *takers)
+        return
+    for take in takers:
+        take(data)
+
+
 class Checking:
     """Performs the orders of verify."""
 
@@ -134,6 +148,7 @@ class Checking:
         """Take what asks the source again; without it an object may have to be `doubted`."""
         assert again is not None or not box.reread, "who reads the source again must hold it"
         self._box, self._reader, self._source_again = box, reader, again
+        self._whole = ReadingBack(reader, box.helpers, box.pool)
         self._compare: Callable[[Route, VerifyItem, Emit], _Compared] = {
             "full": self._full,
             "stored": self._stored,
@@ -182,14 +197,14 @@ class Checking:
         return replace(found, level=self._box.level) if isinstance(found, _Same) else found
 
     def _full(self, route: Route, one: VerifyItem, emit: Emit) -> _Compared:
-        digests = _Digests(one)
+        helpers = self._box.helpers
+        digests = _Digests(one, helpers)
         unsealer = self._box.envelopes.unsealer(
             size=one.size, write=digests.take, header=one.header
         )
 
-        def write(data: bytes) -> None:
-            digests.stored.update(data)
-            unsealer.write(data)
+        def write(data: bytes | memoryview) -> None:
+            taken(helpers, data, digests.stored.update, unsealer.write)
 
         try:
             seen = self._read(route, one, write, emit)
@@ -220,10 +235,10 @@ class Checking:
             [part.stored_size for part in one.parts], [part.sealed_sha256 for part in one.parts]
         )
 
-        def write(data: bytes) -> None:
-            digest.update(data)
-            if parts is not None:
-                parts.update(data)
+        takers = (digest.update,) if parts is None else (parts.update, digest.update)
+
+        def write(data: bytes | memoryview) -> None:
+            taken(self._box.helpers, data, *takers)
 
         seen = self._read(route, one, write, emit)
         same = not parts.differing if parts else digest.hexdigest() == one.sealed_sha256
@@ -250,18 +265,14 @@ class Checking:
         self,
         route: Route,
         one: VerifyItem | RecheckItem,
-        write: Callable[[bytes], object],
+        write: Take,
         emit: Emit = unheard,
     ) -> Stored:
-        """Read the whole stored object once, and tell of a large one how far it is read.
-
-        A cut reply is continued where it broke when that saves much and the cut came after real
-        progress; otherwise the error goes up and the digests begin anew.
-        """
+        """Read the whole stored object once, and tell of a large one how far it is read."""
         stored = Stored(key=route.target_key(one.key), size=one.stored_size, etag=one.etag)
-        at = begun = told = 0
+        at = told = 0
 
-        def count(data: bytes) -> None:
+        def count(data: bytes | memoryview) -> None:
             nonlocal at, told
             at += len(data)
             write(data)
@@ -269,14 +280,7 @@ class Checking:
                 told = at
                 emit(ReadOn(id=one.id, attempt=one.attempt, size=min(at, one.size)))
 
-        while True:
-            span = Span(at, stored.size - at) if at else None
-            try:
-                return self._reader.read(route.target.bucket, stored, span, count)
-            except Transient:
-                if at - begun < RESUME_AFTER:
-                    raise
-                begun = at
+        return self._whole.read(route.target.bucket, stored, count)
 
 
 def _unsaid(one: VerifyItem) -> bool:

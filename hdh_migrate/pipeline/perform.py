@@ -84,11 +84,12 @@ class Performer:
         Raises:
             KeyError: this process has not what such an order takes.
         """
-        for one, task in self._tasks(order, emit, record):
-            if self._box.halt.is_set():
-                emit(Returned.of(order, one, ReturnReason.STOPPED, "the run is stopping"))
-            else:
-                emit(self._outcome(order, one, task))
+        with self._box.helpers.order():
+            for one, task in self._tasks(order, emit, record):
+                if self._box.halt.is_set():
+                    emit(Returned.of(order, one, ReturnReason.STOPPED, "the run is stopping"))
+                else:
+                    emit(self._outcome(order, one, task))
 
     def _tasks(self, order: Order, emit: Emit, record: Record) -> Iterator[Task]:
         route = self._box.routes[order.dataset]

@@ -13,7 +13,7 @@ from hdh_migrate.codes import Code
 from hdh_migrate.errors import Conflict, Missing, UnsealFailed
 from hdh_migrate.model import Stored
 from hdh_migrate.orders import RecheckItem
-from hdh_migrate.pipeline.checking import Checking
+from hdh_migrate.pipeline.checking import Checking, taken
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.receipts import Rechecked
 
@@ -53,9 +53,8 @@ class Rechecking(Checking):
         plain, stored = hashlib.sha256(), hashlib.sha256()
         unsealer = self._box.envelopes.unsealer(size=one.size, write=plain.update)
 
-        def write(data: bytes) -> None:
-            stored.update(data)
-            unsealer.write(data)
+        def write(data: bytes | memoryview) -> None:
+            taken(self._box.helpers, data, stored.update, unsealer.write)
 
         try:
             seen = self._read(route, one, write)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Mapping
+from dataclasses import field
 from datetime import datetime, timedelta
 
 from hdh_migrate.bounded import whole
@@ -11,6 +12,7 @@ from hdh_migrate.errors import Conflict, SourceChanged
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import Keeping, Lock, ObjectInfo, Place
 from hdh_migrate.pipeline.buffers import BufferPool
+from hdh_migrate.pipeline.helping import Helpers
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.tags import later_epoch
 from hdh_migrate.ports.run import Clock
@@ -72,6 +74,7 @@ class Toolbox:
     """In which this ledger writes; see `pipeline.fence`."""
     adopted: Collection[str] = frozenset()
     """The names of other ledgers whose objects are ours."""
+    helpers: Helpers = field(default_factory=Helpers)
 
     def tag(self, entry: int, attempt: int) -> str:
         """Return the attempt tag that an object of ours carries at the target."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hdh_migrate.pipeline.buffers import BufferPool
+from hdh_migrate.pipeline.helping import Helpers
 from hdh_migrate.pipeline.lanes import lane
 from hdh_migrate.pipeline.perform import Performer
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
@@ -75,6 +76,7 @@ class WorkerService:
                 pool=BufferPool(config.memory // processes),
                 clock=clock,
                 halt=self.halt,
+                helpers=Helpers(config.connections),
             )
         ).perform
 
