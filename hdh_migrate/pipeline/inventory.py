@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from hashlib import blake2b
+from typing import TypeVar
 
 from hdh_migrate.codes import Code, Severity
 from hdh_migrate.errors import Interrupted, ListingBroken, Refused, Stopped, Transient
 from hdh_migrate.fixity import Inventoried, inventory_leaf
 from hdh_migrate.model import (
     TOTAL_MAX,
-    Brief,
     Claimed,
     DatasetRow,
     Listed,
@@ -30,9 +29,19 @@ from hdh_migrate.model import (
 )
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.planning import QUOTA_HINT, crowded, over_quota, stored_bytes
+from hdh_migrate.pipeline.recounting import (
+    STOPPED,
+    Digest,
+    at_once,
+    element,
+    listing_digest,
+    unless,
+)
 from hdh_migrate.pipeline.relooking import relook
 from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS, decide
 from hdh_migrate.pipeline.usage import Usage
+
+T = TypeVar("T")
 
 RECOUNTS_MAX = 3
 BLOCKERS_SHOWN = 50
@@ -63,8 +72,9 @@ class Inventory:
         ctx, before = self._ctx, []
         for dataset in ctx.ledger.datasets(batch):
             if not dataset.sealed:
+                second = self._second(dataset)
                 self._list(dataset, batch)
-                self._seal(dataset, *self._recounted(dataset, batch))
+                self._seal(dataset, *self._recounted(dataset, batch, second))
             else:
                 relook(ctx, dataset, self.decide)
                 before.append(dataset)
@@ -99,7 +109,7 @@ class Inventory:
             ctx.ledger.add_page(dataset.id, listed, page.marker)
             ctx.progress.advance(len(listed), size)
             if ctx.stop.is_set():
-                raise Interrupted("stopped while listing; the pages so far are in the ledger")
+                raise Interrupted(STOPPED)
 
     def pages(self, dataset: DatasetRow) -> Iterator[Page]:
         """List with resumption at the last whole page, for as long as the retry budget lasts."""
@@ -142,13 +152,11 @@ class Inventory:
             " rules",
         )
 
-    def _retried(self, following: Callable[[], Page | None]) -> Page | None:
+    def _retried(self, following: Callable[[], T]) -> T:
         try:
             return self._ctx.retry(following)
         except Stopped as error:
-            raise Interrupted(
-                "stopped while listing; the pages so far are in the ledger"
-            ) from error
+            raise Interrupted(STOPPED) from error
 
     def decide(self, dataset: DatasetRow, obj: ObjectInfo) -> Listed:
         """Return what becomes of one listed object, by the plan's rules."""
@@ -164,28 +172,42 @@ class Inventory:
 
     # --- second opinion and seal -------------------------------------------------------------
 
-    def _recounted(self, dataset: DatasetRow, batch: str) -> tuple[Frozen, Usage]:
+    def _second(self, dataset: DatasetRow) -> Callable[[], Digest]:
+        """Return what gives the digest of a second listing, which may go on from now on."""
+        ctx, place = self._ctx, self._ctx.route(dataset).source
+
+        def listed() -> Digest:
+            return self._retried(
+                lambda: listing_digest(unless(ctx.stop, ctx.source.recount(place)))
+            )
+
+        return at_once(listed) if ctx.source.lists_at_once else listed
+
+    def _recounted(
+        self, dataset: DatasetRow, batch: str, second: Callable[[], Digest]
+    ) -> tuple[Frozen, Usage]:
         """List again until two listings agree; return what the ledger holds, and by which rules.
 
         Raises:
             ListingBroken: they do not, and the plan does not say that the source is live.
         """
-        ctx, place = self._ctx, self._ctx.route(dataset).source
+        ctx = self._ctx
         for attempt in range(RECOUNTS_MAX):
             usage = self._usage(dataset)
             frozen = Frozen(usage.watched(ctx.ledger.claims(dataset.id, labelled=usage.labelled)))
-            second = ctx.retry(lambda: listing_digest(ctx.source.recount(place)))
-            if frozen.digest == second:
+            counted = second()
+            if frozen.digest == counted:
                 return frozen, usage
             ctx.stop.wait(0.5 * attempt)
             if attempt < RECOUNTS_MAX - 1:
                 with ctx.ledger.whole():
                     ctx.ledger.restart_listing(dataset.id)
                     ctx.ledger.commit()
+                second = self._second(dataset)
                 self._list(
                     next(row for row in ctx.ledger.datasets(batch) if row.id == dataset.id), batch
                 )
-        counts = frozen.digest[0], second[0]
+        counts = frozen.digest[0], counted[0]
         detail = (
             f"two listings differ: {counts[0]} and {counts[1]} objects"
             if counts[0] != counts[1]
@@ -377,21 +399,6 @@ class Frozen:
                 self.refused.append((entry, Code(reason)))
         self.digest = (inventoried.tree.count, total)
         self.told = inventoried.told()
-
-
-def element(key: bytes, size: int, version: str, kind: str, md5: str) -> int:
-    """Return one object's contribution to a listing's digest: everything that is compared of it."""
-    text = b"%b\0%b" % (key, f"{size}\0{version}\0{kind}\0{md5}".encode())
-    return int.from_bytes(blake2b(text, digest_size=16).digest(), "big")
-
-
-def listing_digest(briefs: Iterable[Brief]) -> tuple[int, int]:
-    """Return count and an order-independent digest of a listing."""
-    count = total = 0
-    for key, size, version, kind, md5 in briefs:
-        total += element(key_bytes(key), size, version, kind, md5 or "")
-        count += 1
-    return count, total
 
 
 def demand_total(dataset: DatasetRow, total: int) -> None:

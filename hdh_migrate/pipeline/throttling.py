@@ -112,7 +112,7 @@ class ThrottledSource:
     """A source that is read no faster than a bandwidth allows."""
 
     def __init__(self, source: Source, bandwidth: Bandwidth) -> None:
-        self.page_size = source.page_size
+        self.page_size, self.lists_at_once = source.page_size, source.lists_at_once
         self._source = source
         self._bandwidth = bandwidth
 

@@ -41,6 +41,8 @@ class Source(Protocol):
     """A place to read from. Nothing here can change it."""
 
     page_size: int
+    lists_at_once: bool
+    """Whether `pages` and `recount` may go on at the same time, in two threads."""
 
     def check(self, place: Place, *, checked: bool = False) -> Sequence[Problem]:
         """Return what is missing to list and read as a run does; empty means nothing.

@@ -63,6 +63,8 @@ class NoRangeDigest(ShortRead):
 class AzureBlobSource:
     """One storage account, read-only."""
 
+    lists_at_once = True
+
     def __init__(
         self,
         account: AzureAccount,

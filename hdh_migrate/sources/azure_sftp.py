@@ -67,6 +67,8 @@ class _Elsewhere(SourceChanged):
 class AzureSftpSource:
     """Directories of one SFTP server; a `Place`'s bucket is a directory, its prefix is unused."""
 
+    lists_at_once = False  # a listing holds a session
+
     def __init__(
         self,
         sessions: Sessions,

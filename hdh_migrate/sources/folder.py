@@ -50,6 +50,8 @@ _NO_NAMES: Final = frozenset((b"", b".", b".."))
 class FolderSource:
     """Directories under one base; a `Place`'s bucket is a directory, its prefix is unused."""
 
+    lists_at_once = False  # nobody is waited for
+
     def __init__(self, base: Path, *, page_size: int = PAGE_SIZE) -> None:
         """`page_size` is files in a page."""
         self.page_size = page_size

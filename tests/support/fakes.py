@@ -63,6 +63,8 @@ class Blob:
 class FakeSource:
     """Objects in memory. What it lists can be changed between calls, and lies can be told."""
 
+    lists_at_once = False
+
     def __init__(self, script: Script | None = None, *, page_size: int = 3) -> None:
         self.script = script or Script()
         self.page_size = page_size

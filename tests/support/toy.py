@@ -81,6 +81,8 @@ class Toy(SourceSection):
 class ToySource:
     """The toy, read-only."""
 
+    lists_at_once = True
+
     def __init__(
         self, url: str, token: str, transport: Transport, *, page_size: int = 1000
     ) -> None:

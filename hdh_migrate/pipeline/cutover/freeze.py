@@ -31,7 +31,7 @@ from hdh_migrate.events.cutover import (
 from hdh_migrate.model import FREEZE_TRIAL, DatasetRow, Refusal
 from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.standing import CutoverStanding
-from hdh_migrate.pipeline.inventory import listing_digest
+from hdh_migrate.pipeline.recounting import listing_digest
 from hdh_migrate.ports.switching import FreezeProbe
 
 Listing = Mapping[int, tuple[int, int]]

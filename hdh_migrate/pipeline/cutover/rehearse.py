@@ -16,7 +16,7 @@ from hdh_migrate.pipeline.cutover.rollback import roll_back
 from hdh_migrate.pipeline.cutover.scene import Scene, begun, digest
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, CutoverStage
 from hdh_migrate.pipeline.cutover.switch import switch
-from hdh_migrate.pipeline.inventory import listing_digest
+from hdh_migrate.pipeline.recounting import listing_digest
 from hdh_migrate.pipeline.refresh import Refresh
 from hdh_migrate.results.switches import RehearsalScene, Rehearsed
 
