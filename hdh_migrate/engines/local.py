@@ -138,7 +138,7 @@ class LocalEngine:
         self._workers = [self._started()]
         self.capacity = processes * (threads + ORDERS_AHEAD)
 
-    def submit(self, order: Order) -> None:
+    def submit(self, order: Order) -> int:
         """Hand the order to a worker without one, or else to the one that has least to do."""
         number = next(self._numbers)
         worker = min(self._workers, key=lambda w: len(w.orders))
@@ -147,11 +147,12 @@ class LocalEngine:
                 worker = self._started()
             except Starved as error:
                 self._refused.extend(_given_back({number: order}, ReturnReason.STARVED, str(error)))
-                return
+                return number
             self._workers.append(worker)
         worker.orders[number] = order
         with suppress(OSError):  # it died; receipts() will say what was lost
             worker.wire.send(Assigned(number=number, order=order))
+        return number
 
     def receipts(self, timeout: float, record: Recorder | None = None) -> Iterable[Receipt]:
         """Return what has arrived, waiting up to `timeout` seconds for the first.

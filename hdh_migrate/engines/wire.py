@@ -293,8 +293,8 @@ class Vocabulary(Generic[M]):
     A message is the name of its kind and its fields, in the order in which its class has them.
     """
 
-    def __init__(self, *kinds: type[M]) -> None:
-        self._rows = {kind: (NAMES[kind], _Row(kind)) for kind in kinds}
+    def __init__(self, *kinds: type[M], names: Mapping[type[Any], str] = NAMES) -> None:
+        self._rows = {kind: (names[kind], _Row(kind)) for kind in kinds}
         self._read = {name: row.read for name, row in self._rows.values()}
 
     def encode(self, *messages: M) -> bytes:

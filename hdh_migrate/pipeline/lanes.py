@@ -8,7 +8,8 @@ import struct
 import threading
 from typing import Protocol
 
-_MOMENT = struct.Struct("=d")
+_KEPT = struct.Struct("=dd")
+_PART = struct.Struct("=d")
 
 
 class Lane(Protocol):
@@ -19,6 +20,9 @@ class Lane(Protocol):
 
         Time in which nothing passed is not saved up.
         """
+
+    def part(self) -> float:
+        """Return which part of all that may pass is this lane's own, above 0 and up to 1."""
 
 
 class OwnLane:
@@ -34,11 +38,17 @@ class OwnLane:
             self._free_at = max(self._free_at, now) + seconds
             return self._free_at
 
+    def part(self) -> float:
+        """All of it."""
+        return 1.0
+
 
 class SharedLane:
     """The lane of every process that holds one file; its clock is the machine's monotonic one.
 
-    A process that dies lets go of it, and at most one step of the lane is lost.
+    A process that dies lets go of it, and at most one step of the lane is lost. Other machines may
+    have lanes of the same line: `give` says which part of it this one has, from one step to the
+    next.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -46,17 +56,31 @@ class SharedLane:
         self._lock = threading.Lock()  # a record lock does not keep threads apart
 
     def advance(self, now: float, seconds: float) -> float:
-        """See `Lane.advance`."""
+        """See `Lane.advance`; what passes takes as much longer as the part is less than all."""
         with self._lock:
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX)
             try:
-                kept = os.pread(self._descriptor, _MOMENT.size, 0)
-                was = _MOMENT.unpack(kept)[0] if len(kept) == _MOMENT.size else 0.0
-                free_at = max(float(was), now) + seconds
-                os.pwrite(self._descriptor, _MOMENT.pack(free_at), 0)
+                was, part = self._kept()
+                free_at = max(was, now) + seconds / part
+                os.pwrite(self._descriptor, _PART.pack(free_at), 0)
             finally:
                 fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
         return free_at
+
+    def part(self) -> float:
+        """See `Lane.part`."""
+        return self._kept()[1]
+
+    def give(self, part: float) -> None:
+        """Give this lane another part of the line, above 0 and up to 1."""
+        assert 0 < part <= 1
+        os.pwrite(self._descriptor, _PART.pack(part), _PART.size)
+
+    def _kept(self) -> tuple[float, float]:
+        """Return when all is through, and the part: all of it until somebody gave another one."""
+        kept = os.pread(self._descriptor, _KEPT.size, 0).ljust(_KEPT.size, b"\0")
+        was, part = _KEPT.unpack(kept)
+        return float(was), float(part) or 1.0
 
 
 def lane(descriptor: int | None) -> Lane:

@@ -39,7 +39,7 @@ class Bandwidth:
         self._halt = halt
         self._lane = OwnLane() if lane is None else lane
 
-    def take(self, size: int) -> None:
+    def take(self, size: float) -> None:
         """Wait until `size` more bytes may pass."""
         now = self._monotonic()
         free_at = self._lane.advance(now, size / self._rate)
@@ -70,8 +70,11 @@ class RequestPace:
         reads: float | None,
         monotonic: Callable[[], float],
         halt: threading.Event,
+        part: Callable[[], float] = lambda: 1.0,
     ) -> None:
+        """`part` tells which part of the rates is left to this machine, from one to the next."""
         self._rates = {True: reads, False: writes}
+        self._part = part
         self._monotonic = monotonic
         self._halt = halt
         self._lock = threading.Lock()
@@ -84,6 +87,7 @@ class RequestPace:
         processes: int,
         monotonic: Callable[[], float],
         halt: threading.Event,
+        part: Callable[[], float] = lambda: 1.0,
     ) -> RequestPace:
         """Return the share of one of several processes."""
         writes, reads = limits.writes_per_second, limits.reads_per_second
@@ -92,6 +96,7 @@ class RequestPace:
             reads=None if reads is None else reads / processes,
             monotonic=monotonic,
             halt=halt,
+            part=part,
         )
 
     def __call__(self, method: str, bucket: str) -> None:
@@ -105,7 +110,7 @@ class RequestPace:
             if lane is None:
                 lane = Bandwidth(rate, self._monotonic, self._halt)
                 self._lanes[reading, bucket] = lane
-        lane.take(1)
+        lane.take(1 / self._part())
 
 
 class ThrottledSource:

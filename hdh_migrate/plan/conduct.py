@@ -7,7 +7,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator, WithJsonSchema
 
 from hdh_migrate.plan import fields
-from hdh_migrate.plan.fields import Bandwidth, Day, Duration, FilePath, Memory
+from hdh_migrate.plan.fields import (
+    Bandwidth,
+    ClusterUrl,
+    Day,
+    Duration,
+    FilePath,
+    Memory,
+    unsaid,
+)
 from hdh_migrate.plan.sides import AccessKey, Section
 
 
@@ -42,16 +50,38 @@ def _processes(value: Any) -> int | str:  # noqa: ANN401 - whatever stands in th
 class EngineSection(Section):
     """Who does the work."""
 
-    kind: Literal["local"] = Field(default="local", description="Processes on this machine.")
+    kind: Literal["local", "dask"] = Field(
+        default="local",
+        description="`local`: processes on this machine; `dask`: those of every worker of a cluster"
+        " (hdh-migrate docs scaling).",
+    )
     processes: Annotated[
         int | Literal["auto"],
         PlainValidator(_processes),
         WithJsonSchema(
             {"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1, "maximum": 64}]}
         ),
-    ] = Field(default="auto", description="1 to 64; `auto`: one for each processor.")
+    ] = Field(
+        default="auto", description="1 to 64, on each machine; `auto`: one for each processor."
+    )
     connections: int = Field(
-        default=16, ge=1, le=256, description="Requests under way at the same time, all together."
+        default=16,
+        ge=1,
+        le=256,
+        description="Requests under way at the same time, of all processes of a machine together.",
+    )
+    scheduler: ClusterUrl | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="Kind dask: where the cluster's scheduler listens.",
+        examples=["tls://10.0.0.5:8786"],
+    )
+    certificates: FilePath | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="Kind dask: the folder that `hdh-migrate worker --new-ca DIR` made, which every"
+        " machine of the cluster has.",
+        examples=["keys/cluster"],
     )
 
 

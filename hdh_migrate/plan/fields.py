@@ -34,6 +34,7 @@ _PERIOD = r"[0-9]{1,6}[smhd]"
 _BASE_URL = r"https?://[^\s?#@\\]+"
 
 _SFTP_URL = r"sftp://[^\s?#@\\/]+"
+_CLUSTER_URL = r"tls://[^\s?#@\\/]+"
 
 _BYTES = {
     "KiB": 1 << 10,
@@ -257,6 +258,20 @@ def _sftp_url(value: str) -> str:
     return value
 
 
+def _cluster_url(value: str) -> str:
+    rule = "must be the scheduler's address with its port, such as tls://10.0.0.5:8786"
+    if not value.isascii() or not re.fullmatch(_CLUSTER_URL, value):
+        raise refusal(rule)
+    try:
+        parts = urlsplit(value)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise refusal(rule) from None
+    if not port or not (_address(host) or _is_host_name(host, parts.netloc)):
+        raise refusal(rule)
+    return value
+
+
 def _endpoint(value: str) -> str:
     if urlsplit(_base_url(value)).path.strip("/"):
         raise refusal("must be the S3 address alone, without a bucket or path")
@@ -294,6 +309,7 @@ SpkiPin = Annotated[str, matching(_PIN, _PIN_RULE), _shape("key pin", _PIN)]
 Suffix = Annotated[str, matching(_SUFFIX, _SUFFIX_RULE), _shape("suffix", _SUFFIX)]
 AccountUrl = Annotated[str, AfterValidator(_account_url), _shape("URL", _BASE_URL)]
 SftpUrl = Annotated[str, AfterValidator(_sftp_url), _shape("URL", _SFTP_URL)]
+ClusterUrl = Annotated[str, AfterValidator(_cluster_url), _shape("URL", _CLUSTER_URL)]
 Endpoint = Annotated[str, AfterValidator(_endpoint), _shape("URL", _BASE_URL)]
 AuthorityUrl = Annotated[str, AfterValidator(authority_url), _shape("URL", _BASE_URL)]
 Memory = Annotated[

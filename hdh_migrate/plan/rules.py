@@ -145,6 +145,18 @@ def _prices_are_of_one_currency(plan: Mapping[str, Any]) -> Iterator[Broken]:
         yield Broken(("rehydrate", "price"), "two currencies: give both prices in one")
 
 
+def _a_cluster_is_named(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """Engine `dask` needs `scheduler` and `certificates`, and no other has them."""
+    engine = mapping(plan, "engine")
+    wanted = engine.get("kind", "local") == "dask"
+    for name in ("scheduler", "certificates"):
+        given = engine.get(name) is not None
+        if wanted and not given:
+            yield Broken(("engine", name), "missing: kind dask needs it (hdh-migrate docs scaling)")
+        elif given and not wanted:
+            yield Broken(("engine", name), "is of kind dask: give that kind, or leave this out")
+
+
 def _languages_are_unique(plan: Mapping[str, Any]) -> Iterator[Broken]:
     """Each language of the report is listed once."""
     for index, again in repeated(mapping(plan, "report").get("languages")):
@@ -240,6 +252,7 @@ RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
     _one_batch_each,
     _needs_have_an_order,
     _languages_are_unique,
+    _a_cluster_is_named,
     _only_the_signed_is_stamped,
     _certificates_are_asked_for,
     *cutover_rules.RULES,

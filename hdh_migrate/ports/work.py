@@ -30,11 +30,15 @@ class Engine(Protocol):
     back as `Lost`, whatever was heard of it before.
     """
 
-    capacity: int
-    """How many orders are worth handing out at once."""
+    @property
+    def capacity(self) -> int:
+        """How many orders are worth handing out at once, as things stand; one at least."""
 
-    def submit(self, order: Order) -> None:
-        """Hand out one order; never blocks for long."""
+    def submit(self, order: Order) -> int:
+        """Hand out one order and return the number that its `OrderDone` repeats.
+
+        Never blocks for long.
+        """
 
     def receipts(self, timeout: float, record: Recorder | None = None) -> Iterable[Receipt]:
         """Return what has arrived, waiting up to `timeout` seconds for the first.

@@ -190,3 +190,16 @@ class Cleaned(TypedDict):
     dry_run: bool
     datasets: list[StaleUploads]
     exit: int
+
+
+class Served(TypedDict):
+    """What was run for a cluster until it was stopped: `worker` or `scheduler`."""
+
+    served: str
+
+
+class ClusterCertificates(TypedDict):
+    """The folder with a cluster's certificates, and the day on which they end."""
+
+    folder: str
+    end: str

@@ -44,7 +44,8 @@ class WorkerService:
         clock: Clock = SystemClock()
         self.halt = halt or threading.Event()
         # The target counts per bucket for everybody; each process takes an equal share of it.
-        pace = RequestPace.of(limits, processes, clock.monotonic, self.halt)
+        line = lane(config.lane)
+        pace = RequestPace.of(limits, processes, clock.monotonic, self.halt, line.part)
         vault = Vault.of(config.base, config.secrets)
         hands = Hands.open(config, vault, pace=pace, sources=sources)
         if config.admitted:
@@ -54,10 +55,10 @@ class WorkerService:
         rate = config.bandwidth
         if rate is not None:
             share = rate if config.lane is not None else rate / processes
-            line = Bandwidth(share, clock.monotonic, self.halt, lane(config.lane))
-            source = None if source is None else ThrottledSource(source, line)
-            reader = None if reader is None else ThrottledReader(reader, line)
-            writer = None if writer is None else ThrottledWriter(writer, line)
+            width = Bandwidth(share, clock.monotonic, self.halt, line)
+            source = None if source is None else ThrottledSource(source, width)
+            reader = None if reader is None else ThrottledReader(reader, width)
+            writer = None if writer is None else ThrottledWriter(writer, width)
         pause = SharedPause(clock.monotonic, self.halt)
         self.perform = Performer(
             Toolbox(

@@ -126,7 +126,8 @@ def _entry(plan: Plan, credential: AccessKey | None, base: Path) -> TargetAccess
     return None if credential is None else entry_of(plan, credential, base)
 
 
-def _local(config: Mapping[str, Any], plan: Plan) -> Engine:
+def local_engine(config: Mapping[str, Any], plan: Plan, lane: int | None) -> Engine:
+    """Start processes on this machine; `lane` is the file through which they share limits."""
     from hdh_migrate.engines.local import LocalEngine, processors
 
     wanted = plan.engine.processes
@@ -138,19 +139,29 @@ def _local(config: Mapping[str, Any], plan: Plan) -> Engine:
         # Each has one connection at least, and one session where these are counted.
         processes = max(1, min(processes, connections if most is None else most, connections))
         config = {**config, "source": tell(plan.source.shared(processes))}
-    shared = None if plan.limits.bandwidth is None else shared_file()
     return LocalEngine(
-        "hdh_migrate.wiring.service:worker", {**config, "lane": shared},
+        "hdh_migrate.wiring.service:worker", {**config, "lane": lane},
         processes=processes, connections=connections,
         kept=plan.source.variables if reads else (),
-        shared=() if shared is None else (shared,),
+        shared=() if lane is None else (lane,),
     )  # fmt: skip
+
+
+def _local(config: Mapping[str, Any], plan: Plan) -> Engine:
+    return local_engine(config, plan, None if plan.limits.bandwidth is None else shared_file())
+
+
+def _dask(config: Mapping[str, Any], plan: Plan) -> Engine:
+    """Drive the nodes of a cluster; they are told no secret, for each has its own."""
+    from hdh_migrate.wiring.nodes import cluster_engine
+
+    return cluster_engine(WorkerConfig.of(config), plan)
 
 
 OpenEngine = Callable[[Mapping[str, Any], Plan], Engine]
 """Starts an engine from what workers are told, and the plan."""
 
-ENGINES: Mapping[str, OpenEngine] = {"local": _local}
+ENGINES: Mapping[str, OpenEngine] = {"local": _local, "dask": _dask}
 
 
 def open_engine(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.cluster import Cluster, cluster
 from tests.support.contract import Hosts
 from tests.support.ssh import SshServer, openssh
 from tests.support.strict_s3 import Manner, StrictS3
@@ -36,3 +37,9 @@ def hosts() -> Iterator[Hosts]:
     made = Hosts()
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def two_nodes() -> Iterator[Cluster]:
+    with cluster(nodes=2) as made:
+        yield made

@@ -32,13 +32,15 @@ class SerialEngine:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._orders: list[Order] = []
+        self._orders: list[Assigned] = []
         self._numbers = itertools.count(1)
         self._traffic: Sequence[EndpointTraffic] = ()
 
-    def submit(self, order: Order) -> None:
+    def submit(self, order: Order) -> int:
         """Keep the order until receipts are asked for."""
-        self._orders.append(order)
+        number = next(self._numbers)
+        self._orders.append(Assigned(number=number, order=order))
+        return number
 
     def receipts(self, timeout: float, record: Recorder | None = None) -> Iterable[Receipt]:
         """Perform the orders now and return what they gave."""
@@ -53,8 +55,8 @@ class SerialEngine:
             asked = _carried(Question(number=1, intent=intent), FROM_WORKER)
             return record is not None and record([asked.intent])[0]
 
-        for order in orders:
-            given = _carried(Assigned(number=next(self._numbers), order=order), TO_WORKER)
+        for assigned in orders:
+            given = _carried(assigned, TO_WORKER)
             self._service.perform(given.order, emit, recorded)
             done.append(OrderDone(order=given.number))
         return done

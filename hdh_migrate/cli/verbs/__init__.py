@@ -68,6 +68,7 @@ SECTIONS: Final[Mapping[str, Lines]] = {
         "providers": "Look at what is known of each host.",
         "probe": "Find out what the target really does.",
         "provision": "Make buckets as health-data rules want them; first a dry run.",
+        "worker": "Be one machine of a cluster that works for a run elsewhere.",
         "fence": "Show which ledger writes at the target; take that over.",
         "cleanup": "Abort stale uploads of this plan's own; first a dry run.",
     },

@@ -55,7 +55,7 @@ class Mortal(SerialEngine):
         self.capacity = reaper.capacity
 
     def receipts(self, timeout: float, record: Recorder | None = None) -> Iterable[Receipt]:
-        orders = list(self._orders)
+        orders = [one.order for one in self._orders]
         if not self._reaper.takes(orders):
             return super().receipts(timeout, record)
         if self._reaper.late:

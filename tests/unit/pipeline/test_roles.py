@@ -36,9 +36,9 @@ class Noted(SerialEngine):
         self._name, self._story = name, story
         story.append(f"{name} starts")
 
-    def submit(self, order: Order) -> None:
+    def submit(self, order: Order) -> int:
         self._story.append(f"{self._name} {NAMES[type(order)]}")
-        super().submit(order)
+        return super().submit(order)
 
     def close(self, *, grace: float) -> None:
         super().close(grace=grace)

@@ -149,7 +149,7 @@ def test_a_value_at_the_edge_of_its_rule_is_accepted(
         ("batches", []),
         ("batches.0.datasets", []),
         ("verify.level", "none"),
-        ("engine.kind", "dask"),
+        ("engine.kind", "ray"),
         ("engine.processes", 0),
         ("engine.processes", True),
         ("engine.processes", 1.0),

@@ -1,0 +1,104 @@
+"""What a coordinator and the nodes of a cluster say to each other, whatever carries it.
+
+A node is one process on a machine of the cluster; it has engines of its own, which work there. What
+is said is JSON of known kinds, as between an engine and its workers (`engines.wire`), and it never
+holds a secret: a node has its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, get_args
+
+from hdh_migrate.engines.wire import NAMES, Assigned, Question, Vocabulary
+from hdh_migrate.model import Role, TargetLimits
+from hdh_migrate.receipts import EndpointTraffic, ObjectReceipt, OrderDone, ReadOn
+
+WORD_SECONDS = 5.0
+"""How often coordinator and nodes let each other know that they are there."""
+
+SILENCE_SECONDS = 45.0
+"""Without a word for so long, the other end is taken for gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSession:
+    """What one coordinator wants of the nodes, for one role: what they do not know themselves."""
+
+    id: str
+    coordinator: str
+    """Of one run; sessions of the same migration that another coordinator began end."""
+    run_tag: str
+    """The ledger's mark at the target; see `pipeline.work.Toolbox`."""
+    version: str
+    code_sha256: str
+    plan_sha256: str
+    """The digest of the plan, which a node reads from its own copy."""
+    role: Role
+    epoch: int
+    write: bool
+    admitted: bool
+    """Whether the gate is open for the target."""
+    limits: TargetLimits
+    recipients: tuple[str, ...]
+    adopted: tuple[str, ...]
+    share: float
+    """Which part of what all may use together this node may."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """A node takes orders of a session."""
+
+    node: str
+    """Names this process, not its address."""
+    capacity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfit:
+    """A node takes none, or no more; why, in words that may be shown."""
+
+    why: str
+    starved: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Died:
+    """A worker process of a node died with this order; workers that died are told apart."""
+
+    order: int
+    worker: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alive:
+    """A node is there, whatever it does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """The last word of a node on a session."""
+
+    traffic: tuple[EndpointTraffic, ...]
+
+
+FromNode = ObjectReceipt | ReadOn | OrderDone | Question | Joined | Unfit | Died | Alive | Left
+ToNode = ClusterSession | Assigned
+
+_NAMES: Final[Mapping[type[Any], str]] = {
+    **NAMES,
+    ClusterSession: "session",
+    Joined: "joined",
+    Unfit: "unfit",
+    Died: "died",
+    Alive: "alive",
+    Left: "left",
+}
+
+TO_NODE = Vocabulary[ToNode](ClusterSession, Assigned, names=_NAMES)
+FROM_NODE = Vocabulary[FromNode](
+    *get_args(ObjectReceipt), ReadOn, OrderDone, Question, Joined, Unfit, Died, Alive, Left,
+    names=_NAMES,
+)  # fmt: skip

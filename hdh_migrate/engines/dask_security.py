@@ -1,0 +1,76 @@
+"""How Dask is set up: mutual TLS on every channel, and nothing shown to anybody else."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from hdh_migrate.errors import KeyUnavailable
+
+if TYPE_CHECKING:
+    from distributed.security import Security
+
+AUTHORITY: Final = "ca.pem"
+CERTIFICATE: Final = "cluster.pem"
+KEY: Final = "cluster.key"
+_OTHERS: Final = 0o077
+
+
+def security(certificates: Path) -> Security:
+    """Return what every process of a cluster shows and demands: a certificate of one authority.
+
+    Raises:
+        KeyUnavailable: the folder lacks one of the three files.
+    """
+    from distributed.security import Security
+
+    for name in (AUTHORITY, CERTIFICATE, KEY):
+        if not (certificates / name).is_file():
+            raise KeyUnavailable(
+                f"{certificates}: no {name}",
+                hint='make the folder with "hdh-migrate worker --new-ca DIR", and bring it to every'
+                " machine of the cluster",
+            )
+    mode = stat.S_IMODE((certificates / KEY).stat().st_mode)
+    if mode & _OTHERS:
+        raise KeyUnavailable(
+            f"{certificates / KEY}: is open to others (mode {mode:04o}): whoever has it is let in",
+            hint="make a new folder on every machine, or chmod 600 if nobody can have read it",
+        )
+    pair = {"cert": str(certificates / CERTIFICATE), "key": str(certificates / KEY)}
+    roles = ("client", "scheduler", "worker")
+    return Security(
+        require_encryption=True,
+        tls_ca_file=str(certificates / AUTHORITY),
+        tls_min_version=ssl.TLSVersion.TLSv1_3,
+        **{f"tls_{role}_{kind}": path for role in roles for kind, path in pair.items()},
+    )
+
+
+def quiet_settings() -> Mapping[str, object]:
+    """Return the settings with which a scheduler or worker shows nothing and repeats nothing.
+
+    No pages over HTTP, no profiles, no stealing.
+    """
+    return {
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
+        "distributed.worker.profile.enabled": False,
+        "distributed.scheduler.work-stealing": False,
+        "distributed.scheduler.allowed-failures": 0,
+        "distributed.scheduler.worker-ttl": "60s",
+        "distributed.scheduler.active-memory-manager.start": False,
+    }
+
+
+def hush() -> None:
+    """Keep Dask's own log silent: it would show what functions were called with."""
+    import distributed  # noqa: F401 - sets its loggers up when it is imported
+
+    for name in ("distributed", *logging.root.manager.loggerDict):
+        if name.partition(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
