@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, get_args
 
-from hdh_migrate.engines.wire import NAMES, Assigned, Question, Vocabulary
+from hdh_migrate.engines.messages import NAMES, Assigned, Question
+from hdh_migrate.engines.wire import Vocabulary
 from hdh_migrate.model import Role, TargetLimits
 from hdh_migrate.receipts import EndpointTraffic, ObjectReceipt, OrderDone, ReadOn
 

@@ -36,7 +36,7 @@ from hdh_migrate.engines.cluster import (
     Unfit,
 )
 from hdh_migrate.engines.dask_security import hush, quiet_settings, security
-from hdh_migrate.engines.wire import Assigned, Question
+from hdh_migrate.engines.messages import Assigned, Question
 from hdh_migrate.errors import MalformedMessage, Starved
 from hdh_migrate.orders import Order
 from hdh_migrate.ports.work import Recorder

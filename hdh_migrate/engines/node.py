@@ -26,7 +26,7 @@ from hdh_migrate.engines.cluster import (
     Left,
     Unfit,
 )
-from hdh_migrate.engines.wire import Assigned, Question
+from hdh_migrate.engines.messages import Assigned, Question
 from hdh_migrate.errors import MalformedMessage, MigrateError, Refused, Starved
 from hdh_migrate.ports.work import Engine
 from hdh_migrate.receipts import EndpointTraffic, Lost, OrderDone, Receipt, SealIntent

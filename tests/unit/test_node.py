@@ -19,8 +19,8 @@ from hdh_migrate.engines.cluster import (
     Left,
     Unfit,
 )
+from hdh_migrate.engines.messages import Assigned, Question
 from hdh_migrate.engines.node import Node, NodeIdentity, Tools
-from hdh_migrate.engines.wire import Assigned, Question
 from hdh_migrate.errors import KeyUnavailable, Starved
 from hdh_migrate.model import Role
 from hdh_migrate.receipts import OrderDone, Returned, Sent
