@@ -13,11 +13,12 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from hdh_migrate.events.event import Event
-from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS
+from hdh_migrate.fixity import inventory_leaf
+from hdh_migrate.ledger.coverage import FAILED_ROWS, PORTION, VERIFIED_ROWS
 from hdh_migrate.ledger.objects import Objects
 from hdh_migrate.ledger.rows import entry_of, extra_of, leaf_of, raw_digest, verified_of
 from hdh_migrate.ledger.store import all_or_nothing
-from hdh_migrate.ledger.telling import ENDED
+from hdh_migrate.ledger.telling import ENDED, pieces
 from hdh_migrate.model import (
     Brief,
     Listed,
@@ -34,6 +35,15 @@ RULED = 1_000
 
 ASKED_FIRST = 1
 """The attempt that a late object begins with: the worker then asks before it writes."""
+
+
+def _pinned_anew(number: int, one: Listed) -> tuple[object, ...]:
+    """Return the values of the query `repin`."""
+    obj = one.obj
+    return (
+        obj.size, obj.version, obj.modified, raw_digest(obj.md5), extra_of(obj), one.fold,
+        one.parts, int(one.state), one.reason, number,
+    )  # fmt: skip
 
 
 class Late(Objects):
@@ -80,8 +90,7 @@ class Late(Objects):
             self._replace(cover, {number for number, _ in changed})
         for one in new:
             self._join(dataset, one)
-        for number, one in changed:
-            self._repin(dataset, number, one)
+        self._repin(dataset, changed)
         if told is not None:
             self.event(told)
         self.commit()
@@ -101,27 +110,30 @@ class Late(Objects):
         if one.state in ENDED:
             self._fails(dataset, number)
 
-    def _repin(self, dataset: int, number: int, one: Listed) -> None:
-        query = "SELECT state, size FROM object WHERE id = ?"
-        state, size = self._rows(query, (number,))[0]
-        self.drop_upload(number)
-        self._close_findings("object", number)  # of what was before
-        obj, was = one.obj, self._leaf(number)
-        self._do(
-            self._sql["repin"],
-            (obj.size, obj.version, obj.modified, raw_digest(obj.md5), extra_of(obj), one.fold,
-             one.parts, int(one.state), one.reason, number),
-        )  # fmt: skip
-        self._to_compare()
-        self._moved(dataset, size, State(state), None)
-        self._moved(dataset, obj.size, None, one.state)
-        if self._is_sealed(dataset):
-            self._changes_leaf(
-                dataset, was, leaf_of(obj),
-                excluded=one.state is State.EXCLUDED, was_excluded=state == State.EXCLUDED,
-            )  # fmt: skip
-        if one.state in ENDED:
-            self._fails(dataset, number)
+    def _repin(self, dataset: int, changed: Sequence[tuple[int, Listed]]) -> None:
+        """Pin what objects are now, portion by portion: a statement for all of it, not for each."""
+        assert len({number for number, _ in changed}) == len(changed), "an object changes once"
+        sealed = self._is_sealed(dataset)
+        for some in pieces(changed, PORTION):
+            ids = [number for number, _ in some]
+            before = {row[0]: row[1:] for row in self._rows(self._sql["were"], (json.dumps(ids),))}
+            self.drop_uploads(ids)
+            self._close_findings_of(ids)  # of what was before
+            self._each(self._sql["repin"], [_pinned_anew(number, one) for number, one in some])
+            for number, one in some:
+                state, key, size, version = before[number]
+                self._moved(dataset, size, State(state), None)
+                self._moved(dataset, one.obj.size, None, one.state)
+                if not sealed:
+                    continue  # before the seal nothing is told of rows
+                self._changes_leaf(
+                    dataset, inventory_leaf(key, size, version), leaf_of(one.obj),
+                    excluded=one.state is State.EXCLUDED, was_excluded=state == State.EXCLUDED,
+                )  # fmt: skip
+                if one.state in ENDED:
+                    self._fails(dataset, number)
+        if changed:
+            self._to_compare()
 
     @all_or_nothing
     def leave(self, ids: Iterable[int]) -> dict[int, bool]:
@@ -172,8 +184,7 @@ class Late(Objects):
         """
         self._tell()  # what failed just now is covered before it may be let go; and memory ends
         self._replace(FAILED_ROWS, {number for number, _ in changed})
-        for number, one in changed:
-            self._repin(dataset, number, one)
+        self._repin(dataset, changed)
 
     def name_rule(self, number: int, rule: str) -> None:
         """Note by which rule an object that is left out is left out now."""

@@ -12,6 +12,9 @@ UPDATE object SET size = ?, version = ?, modified = ?, md5 = ?, extra = ?, fold 
        state = ?, reason = ?, drifts = 0, verdict = NULL, level = NULL, verified_at = NULL,
        attempt = max(attempt, 1) WHERE id = ?;
 
+-- were: what some objects are, before they are pinned anew.
+SELECT id, state, key, size, version FROM object WHERE id IN (SELECT value FROM json_each(?));
+
 -- ruled: objects of a dataset in key order from a key on, with all that its rules are asked about.
 SELECT id, dataset, key, size, version, modified, md5, extra, parts, attempt, state, reason
 FROM object INDEXED BY object_key WHERE dataset = ?1 AND key >= ?2 ORDER BY key LIMIT ?3;

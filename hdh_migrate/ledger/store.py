@@ -145,6 +145,12 @@ class Store:
         except BaseException as error:  # noqa: BLE001 - raised again
             self._fail(error)
 
+    def _each(self, query: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Do the same with the values of each row."""
+        with self._using(write=True):
+            self._con.executemany(query, rows)
+            self.pending += len(rows)
+
     def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         self._demand_whole()
         try:

@@ -7,6 +7,7 @@ change that they tell of; a long one is split, so that a line of the journal sta
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -105,6 +106,19 @@ class TellingLedger(Coverage):
             closed = [row[0] for row in self._con.execute(query, (value,))]
         self.pending += len(closed)
         self._findings_closed.extend(closed)
+
+    def _close_findings_of(self, objects: Sequence[int]) -> None:
+        """Close the open findings of some objects, in the order of these."""
+        with self._using(write=True):
+            query = (
+                "UPDATE finding SET closed = 1 WHERE closed = 0"
+                " AND object IN (SELECT value FROM json_each(?)) RETURNING object, id"
+            )
+            closed = [*self._con.execute(query, (json.dumps(objects),))]
+        self.pending += len(closed)
+        order = {number: place for place, number in enumerate(objects)}
+        closed.sort(key=lambda row: (order[row[0]], row[1]))
+        self._findings_closed.extend(number for _, number in closed)
 
     def _fails(self, dataset: int, number: int) -> None:
         """Note a row that failed or was refused; before the seal nothing is told of rows."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
 from hdh_migrate.ledger.rows import raw_digest
 from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.telling import TellingLedger
@@ -47,6 +50,13 @@ class UploadsLedger(TellingLedger):
         self._do("DELETE FROM upload WHERE object = ?", (entry,))
         self._do("DELETE FROM sealed WHERE object = ?", (entry,))
         self._do("DELETE FROM part WHERE object = ?", (entry,))
+
+    def drop_uploads(self, entries: Sequence[int]) -> None:
+        """Forget the uploads of some objects, as `drop_upload` does that of one."""
+        ids = (json.dumps(entries),)
+        for table in ("upload", "sealed", "part"):
+            query = f"DELETE FROM {table} WHERE object IN (SELECT value FROM json_each(?))"  # noqa: S608 - ours
+            self._do(query, ids)
 
     def seals(self, entry: int, number: int, size: int, sha256: str) -> bool:
         """Record what is about to be sealed: the first `size` plaintext bytes of a part.
