@@ -76,6 +76,7 @@ pictures: setup ## take the README's pictures from a demo, with the tests' brows
 
 bench: setup ## beside rclone on the same work: wall, CPU, memory; writes docs/performance.md  [BENCH="--only large --rounds 5"]
 	$(BIN)/python -m bench.run --page docs/performance.md $(BENCH)
+	$(BIN)/python -m bench.scale --page docs/performance.md
 
 clean: ## remove what make made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

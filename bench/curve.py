@@ -101,8 +101,22 @@ def growing(curve: Curve) -> list[str]:
     return said
 
 
-def section(curve: Curve, picture: str) -> str:
-    """Return the section of a page in Markdown; `picture` is where its SVG stands."""
+PICTURE: Final = "pictures/ledger.svg"
+"""Where the picture stands, from the page on."""
+
+BEGIN: Final = "<!-- begin: written by `python -m bench.scale` -->\n"
+END: Final = "<!-- end -->\n"
+
+
+def placed(page: str, text: str) -> str:
+    """Return a page with its section written anew, or at its end if it has none."""
+    before, begin, rest = page.partition(BEGIN)
+    after = rest.partition(END)[2] if begin else ""
+    return f"{before if begin else before.rstrip() + chr(10) * 2}{BEGIN}\n{text}\n{END}{after}"
+
+
+def section(curve: Curve) -> str:
+    """Return the section of a page in Markdown."""
     sizes = " | ".join(_count(n) for n in curve.objects)
     lines = [
         "## The ledger, by the number of its objects",
@@ -110,7 +124,7 @@ def section(curve: Curve, picture: str) -> str:
         f"`python -m bench.scale`, on {curve.machine}; hdh-migrate {curve.version}.",
         "All of it is CPU time, which a busy machine changes little; commands with their start.",
         "",
-        f"![What the ledger costs, by the number of its objects]({picture})",
+        f"![What the ledger costs, by the number of its objects]({PICTURE})",
         "",
         f"| | {sizes} | |",
         "| --- |" + " ---: |" * len(curve.objects) + " --- |",

@@ -1,6 +1,6 @@
 """What a ledger costs at ten thousand, a hundred thousand, a million objects and more, as a curve.
 
-`python -m bench.scale [--objects 10000000] [--json FILE] [--svg FILE] [--markdown FILE]`. The
+`python -m bench.scale [--objects 10000000] [--page docs/performance.md]`. The
 ledger is a real one, of made-up objects: every row is stored, sealed into the inventory's root,
 claimed, acknowledged and verified by the calls that a run makes, and the commands are the real
 ones, each a process of its own. Nothing is moved. `--state DIR` says where the ledgers lie
@@ -25,7 +25,7 @@ from pathlib import Path
 
 import boto3
 
-from bench.curve import PHASES, Curve, section, svg, table
+from bench.curve import PHASES, PICTURE, Curve, placed, section, svg, table
 from hdh_migrate import __version__
 from hdh_migrate.cli.output import LineProgress, Output
 from hdh_migrate.demo.servers import moto_s3
@@ -61,20 +61,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--objects", type=int, default=1_000_000, help="of the largest ledger")
     parser.add_argument("--json", type=Path, help="write what was measured there, too")
-    parser.add_argument("--svg", type=Path, help="draw the picture there")
-    parser.add_argument("--markdown", type=Path, help="write the section of a page there")
+    parser.add_argument("--page", type=Path, help="the page whose section is written anew")
+    parser.add_argument("--of", type=Path, help="measure nothing: show what --json wrote earlier")
     parser.add_argument("--state", type=Path, help="where the ledgers lie; default: for a while")
     wanted = parser.parse_args()
-    curve = measured(sizes(wanted.objects), wanted.state, lambda said: print(said, flush=True))
+    if wanted.of:
+        curve = Curve.of_json(wanted.of.read_text(encoding="utf-8"))
+    else:
+        curve = measured(sizes(wanted.objects), wanted.state, lambda said: print(said, flush=True))
     print(table(curve))
     print(curve.as_json())
     if wanted.json:
         wanted.json.write_text(curve.as_json() + "\n", encoding="utf-8")
-    if wanted.svg:
-        wanted.svg.write_text(svg(curve), encoding="utf-8")
-    if wanted.markdown:
-        picture = os.path.relpath(wanted.svg or "curve.svg", wanted.markdown.parent)
-        wanted.markdown.write_text(section(curve, picture), encoding="utf-8")
+    if wanted.page:
+        (wanted.page.parent / PICTURE).write_text(svg(curve), encoding="utf-8")
+        page = wanted.page.read_text(encoding="utf-8")
+        wanted.page.write_text(placed(page, section(curve)), encoding="utf-8")
 
 
 def sizes(most: int) -> tuple[int, ...]:

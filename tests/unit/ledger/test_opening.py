@@ -200,3 +200,18 @@ def test_addresses_are_to_be_compared_again_only_when_an_object_got_one(path: Pa
         ledger = opened(path)
         assert ledger.compared()
     ledger.close()
+
+
+def test_events_of_a_kind_are_found_without_a_walk_through_the_journal(long: Path) -> None:
+    """As is a ledger that an earlier version made: the index is made by who opens it to write."""
+    con = connect(long)
+    con.execute("DROP INDEX event_kind")
+    con.close()
+    ledger = opened(long)
+    try:
+        asked = "SELECT seq, at, body FROM event WHERE kind = ? ORDER BY seq"
+        (row,) = ledger._rows(f"EXPLAIN QUERY PLAN {asked}", ("word",))
+        assert "SEARCH event USING INDEX event_kind" in row[3]
+        assert len(list(ledger.events(made_up("word", number=1).__class__))) == LOTS
+    finally:
+        ledger.close()
