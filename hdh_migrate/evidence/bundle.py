@@ -18,6 +18,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import stat
@@ -138,10 +139,10 @@ def _fill(
     summary = summary_of(predicate, signer.key_id if signer else None)
     digests["summary.json"] = _write(folder / "summary.json", canonical_json(summary) + b"\n")
     months = chronicle_of(folder / "journal.jsonl")
+    # As whoever makes the pages again will read it: members in the order of their names.
+    signed = json.loads(canonical_json(predicate))
     for language in dict.fromkeys(languages):
-        page = render_report(
-            predicate, shown, signer.verifier if signer else None, language, months
-        )
+        page = render_report(signed, shown, signer.verifier if signer else None, language, months)
         digests[f"report.{language}.html"] = _write(folder / f"report.{language}.html", page)
     said = statement(digests, predicate)
     payload = canonical_json(said)

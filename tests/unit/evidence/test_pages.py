@@ -25,6 +25,7 @@ from tests.unit.evidence.builders import (
     signer,
 )
 from tests.unit.evidence.test_contradictions import edited, resigned
+from tests.unit.evidence.test_html import cutover
 
 CODE = "77" * 32
 """What the facts of these tests say of the code that wrote them."""
@@ -49,6 +50,18 @@ def test_pages_that_the_same_code_wrote_are_made_again(made: tuple[Path, Signer]
     assert outcome.problems == []
     assert COMPARED in outcome.checked
     assert PAGES not in outcome.open
+
+
+def test_a_page_does_not_hang_on_the_order_in_which_members_were_told(tmp_path: Path) -> None:
+    """What consumers wrote until a rollback was told as new, changed, gone, and read sorted."""
+    key = signer(tmp_path)
+    story = cutover() | {"written_by_consumers": {"new": 0, "changed": 1, "gone": 0}}
+    about = facts(dataset(1), cutovers=(story,))
+    folder = bundle(tmp_path / "out", [record()], about=about, signer=key, languages=["en"]).folder
+    outcome = Outcome()
+    outcome.open.append(PAGES)
+    compare_pages([key.verifier], CODE, folder, outcome)
+    assert outcome.problems == []
 
 
 @pytest.mark.parametrize(
