@@ -27,7 +27,6 @@ from hdh_migrate.model import (
     State,
     Tally,
     key_bytes,
-    key_text,
 )
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.seen import SeenIds
@@ -252,14 +251,16 @@ class Refresh:
                 continue
             if colliding is None:
                 colliding = {number for number, _ in ledger.collisions()}
-            freed = []
-            for number, key, _, _, state, reason in list(ledger.listing(dataset.id)):
-                if state == State.REFUSED and reason == Code.COLLISION and number not in colliding:
-                    known = ledger.find(dataset.id, key_text(key))
-                    if known is not None:
-                        freed.append((number, self._inventory.decide(dataset, known[0].obj)))
-            if freed:
-                ledger.update(dataset.id, [], freed)
+            for portion in ledger.ruled(dataset.id):
+                freed = [
+                    (one.entry.id, self._inventory.decide(dataset, one.entry.obj))
+                    for one in portion
+                    if one.state is State.REFUSED
+                    and one.reason == Code.COLLISION
+                    and one.entry.id not in colliding
+                ]
+                if freed:
+                    ledger.update(dataset.id, [], freed)
 
 
 class _Listing:
