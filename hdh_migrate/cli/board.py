@@ -265,6 +265,7 @@ def attention(told: Status) -> list[str]:
     return [
         *([f"the last run ended so: {ended}"] if ended and not told["run"]["alive"] else []),
         *(["the plan differs from the one this run was started with"] * told["plan_changed"]),
+        *([] if told["behind"] is None else [f"an older ledger is here: {told['behind']}"]),
         *(line for batch in told["batches"] for line in batch["waits"]),
         *(
             f"batch {batch['batch']}: {batch['waived']['objects']} failed objects are waived"

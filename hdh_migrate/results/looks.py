@@ -226,6 +226,8 @@ class Status(TypedDict):
     """Until all that is listed is verified, at the pace of now; None when nobody can tell."""
     plan_digest: str | None
     plan_changed: bool
+    behind: str | None
+    """What the newest copy of the ledger knows that the ledger here does not; None: nothing."""
     batches: list[BatchStatus]
     findings: list[FindingGroup] | list[NamedFinding]
 

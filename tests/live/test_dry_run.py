@@ -18,6 +18,7 @@ from hdh_migrate.session.verbs.adopt import adopt
 from hdh_migrate.session.verbs.dry_run import forecast
 from hdh_migrate.session.verbs.fence import take_over
 from hdh_migrate.session.verbs.look_again import look_again, restore
+from hdh_migrate.session.views.status import status
 from tests.live.test_status import Story, occupy, remove, story
 
 pytestmark = pytest.mark.live
@@ -193,6 +194,9 @@ def test_a_ledger_that_is_not_the_newest_is_refused_as_the_run_would(story: Stor
     for _ in range(2):  # an old copy, and no ledger at all beside copies of one
         with pytest.raises(Refused, match="not the newest of this migration"):
             foreseen(story)
+        if story.ledger.exists():
+            assert "its journal has" in (status(story.desk())["behind"] or "")
+            assert status(story.desk())["check"]["exit"] != Exit.OK
         assert story.run_only() is Exit.REFUSED
         shutil.rmtree(story.ledger.parent, ignore_errors=True)
         shutil.copytree(old, story.ledger.parent)

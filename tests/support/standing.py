@@ -78,6 +78,7 @@ def standing(*batches: BatchStatus, work: Work = IDLE, **more: Any) -> Status:
     told: Status = {
         "migration": "emc2-exit", "at": NOW, "run": work, "check": {"exit": 0, "why": []},
         "total": amounts(**total), "eta": None, "plan_digest": "0" * 64, "plan_changed": False,
+        "behind": None,
         "batches": list(batches), "findings": [],
     }  # fmt: skip
     return {**told, **more}  # type: ignore[typeddict-item] # what a test wants otherwise

@@ -38,22 +38,13 @@ def demand_newest(desk: Desk, ledger: SqliteLedger, bundles: Iterable[Path] = ()
     Raises:
         Refused: one does; what an `adopting` event names is settled.
     """
-    settled = {
-        (one.events, one.head) for _, told in ledger.events(Adopting) for one in told.journals
-    }
-    own, length, problems = ledger.meta("run_tag"), ledger.length(), list[str]()
-    for where, seen, is_copy in _all(desk, bundles):
-        if seen.ledger is None or (seen.events, seen.head) in settled:
-            continue
-        if seen.ledger != own:
-            if is_copy:
-                problems.append(f"{where}: a copy of another ledger of this migration")
-        elif not ledger.goes_on_from(seen.events, seen.head):
-            problems.append(
-                f"{where}: its journal has {seen.events} events, the ledger here {length}"
-                if seen.events > length
-                else f"{where}: at event {seen.events} its journal is another one"
-            )
+    settled = _settled(ledger)
+    found = (
+        _against(ledger, where, seen, is_copy=is_copy)
+        for where, seen, is_copy in _all(desk, bundles)
+        if (seen.events, seen.head) not in settled
+    )
+    problems = [problem for problem in found if problem is not None]
     if problems:
         raise Refused(
             "the ledger here is not the newest of this migration: it does not know everything"
@@ -65,6 +56,30 @@ def demand_newest(desk: Desk, ledger: SqliteLedger, bundles: Iterable[Path] = ()
         )
 
 
+def behind(ledger: SqliteLedger, newest: tuple[Path, JournalSeen] | None) -> str | None:
+    """Say what the newest copy knows that a ledger does not, for who only looks; None: nothing."""
+    if newest is None or (newest[1].events, newest[1].head) in _settled(ledger):
+        return None
+    return _against(ledger, *newest, is_copy=True)
+
+
+def _settled(ledger: SqliteLedger) -> set[tuple[int, str]]:
+    return {(one.events, one.head) for _, told in ledger.events(Adopting) for one in told.journals}
+
+
+def _against(ledger: SqliteLedger, where: Path, seen: JournalSeen, *, is_copy: bool) -> str | None:
+    own, length = ledger.meta("run_tag"), ledger.length()
+    if seen.ledger is None:
+        return None
+    if seen.ledger != own:
+        return f"{where}: a copy of another ledger of this migration" if is_copy else None
+    if ledger.goes_on_from(seen.events, seen.head):
+        return None
+    if seen.events > length:
+        return f"{where}: its journal has {seen.events} events, the ledger here {length}"
+    return f"{where}: at event {seen.events} its journal is another one"
+
+
 def learnt_at(ledger: SqliteLedger) -> str | None:
     """Return when it last turned out that this ledger did not know everything, None: never.
 
@@ -73,6 +88,11 @@ def learnt_at(ledger: SqliteLedger) -> str | None:
     """
     over = (at for at, told in ledger.events(FenceTaking) if told.reason is not ABSENT)
     return max((*over, *(at for at, _ in ledger.events(Adopting))), default=None)
+
+
+def newest_copy(desk: Desk) -> tuple[Path, JournalSeen] | None:
+    """Return the newest copy that the plan has made and that can be read; None: there is none."""
+    return next(_copies(desk, newest_first=True), None)
 
 
 def copies_seen(desk: Desk) -> list[JournalSeen]:
@@ -99,8 +119,9 @@ def copies_at(desk: Desk) -> list[Path]:
     return copies(desk.loaded.base / planned.folder, desk.loaded.plan.migration)[-LOOKED_AT:]
 
 
-def _copies(desk: Desk) -> Iterator[tuple[Path, JournalSeen]]:
-    for folder in copies_at(desk):
+def _copies(desk: Desk, *, newest_first: bool = False) -> Iterator[tuple[Path, JournalSeen]]:
+    found = copies_at(desk)
+    for folder in reversed(found) if newest_first else found:
         standing = standing_in(folder, desk.clock)
         if standing is not None:
             yield (

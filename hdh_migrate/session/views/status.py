@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hdh_migrate.clocks import Moment
@@ -42,10 +42,11 @@ def status(desk: Desk, selected: Sequence[str] = (), *, show_names: bool = False
         UsageError: no run of this plan has begun, or a batch is not in the plan.
     """
     batches = desk.batches(selected)
+    behind = _behind(desk)  # before the ledger is read: a run may make a copy meanwhile
     ledger = desk.read_ledger()
     try:
         with ledger.snapshot():
-            return _status(ledger, desk, batches, selected, show_names=show_names)
+            return _status(ledger, desk, batches, selected, behind, show_names=show_names)
     finally:
         ledger.close()
 
@@ -55,6 +56,7 @@ def _status(
     desk: Desk,
     batches: Sequence[BatchOrder],
     selected: Sequence[str],
+    behind: Callable[[SqliteLedger], str | None],
     *,
     show_names: bool,
 ) -> Status:
@@ -72,6 +74,7 @@ def _status(
         "at": at,
         "plan_digest": ledger.meta("plan_digest"),
         "plan_changed": not bears(ledger, desk.loaded),
+        "behind": behind(ledger),
         "run": work,
         "check": {"exit": 0, "why": []},
         "total": together([batch["amounts"] for batch in told]),
@@ -81,6 +84,16 @@ def _status(
     }
     found["check"] = verdict(found, _held_against(ledger, causes, waived))
     return found
+
+
+def _behind(desk: Desk) -> Callable[[SqliteLedger], str | None]:
+    """Return what says of a ledger what the newest copy knows that it does not."""
+    if desk.loaded.plan.backup is None:
+        return lambda _: None
+    from hdh_migrate.session.policy.newest import behind, newest_copy  # only for who has copies
+
+    copy = newest_copy(desk)
+    return lambda ledger: behind(ledger, copy)
 
 
 def _cutovers(ledger: SqliteLedger, desk: Desk) -> dict[str, CutoverStatus]:

@@ -23,7 +23,8 @@ MEANINGS: Final = {
     Exit.DRIFTED: "the source changed: an open finding says so",
     Exit.STOPPED: "work is left that a run would do, and no run is under way",
     Exit.FINDINGS: "attention: other open findings, a cutover that waits, a last run that was"
-    " refused, a plan that was changed, a run without a word for two hours",
+    " refused, a plan that was changed, an older copy in the ledger's place, a run without a word"
+    " for two hours",
     Exit.OK: "fine: nothing is left, or a run is under way, and nothing is to be looked at",
 }
 """The exit codes of `status --check` in the table for operators."""
@@ -72,6 +73,8 @@ def _of_the_run(work: Work, now: str) -> Reasons:
 def _of_the_plan(told: Status) -> Reasons:
     if told["plan_changed"]:
         yield Exit.FINDINGS, "the plan differs from the one this run was started with"
+    if told["behind"] is not None:
+        yield Exit.FINDINGS, f"the ledger here is not the newest: {told['behind']}"
 
 
 def _of_findings(causes: Sequence[Grouped]) -> Reasons:

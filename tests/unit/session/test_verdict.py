@@ -62,6 +62,7 @@ WAITS = {"at": "approve", "why": "an approval is missing", "told": []}
         (standing(cut_over()), [], 0, None),
         (standing(cut_over(waits=WAITS)), [], 4, "cutover of all stopped at approve: an approval"),
         (standing(DONE, plan_changed=True), [], 4, "the plan differs"),
+        (standing(DONE, behind="copies/m-1: 3 events"), [], 4, "is not the newest: copies/m-1"),
         (standing(LEFT, work=BUSY, at="2026-11-26T11:59:00.000Z"), [], 0, None),
         (standing(LEFT, work=BUSY, at="2026-11-26T12:00:00.000Z"), [], 4, "was told nothing since"),
     ],
