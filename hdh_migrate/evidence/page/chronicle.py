@@ -63,6 +63,8 @@ class RevisionLine:
     excluded: int
     taken_back: int
     moved_before: int
+    sealed_for: int | None
+    """For how many keys is sealed from here on; None: for whom it was before."""
 
 
 @dataclass(slots=True)
@@ -195,6 +197,7 @@ class Chronicle:
                 excluded=sum(told.excluded.values()),
                 taken_back=sum(told.taken_back.values()),
                 moved_before=sum(told.moved_before.values()),
+                sealed_for=len(told.recipients) if told.recipients else None,
             )
         )
 

@@ -41,6 +41,12 @@ OVER_TIME: dict[str, Text] = {
         "What was moved before a rule stays at the target. Every approval given before a revision "
         "is void.",
     ),
+    "revision.sealed-for": Text(
+        "Scellé pour {n} clés à partir d'ici ; ce qui était déjà envoyé reste scellé pour celles "
+        "d'avant seulement.",
+        "Sealed for {n} keys from here on; what was sent before stays sealed for the earlier ones "
+        "alone.",
+    ),
     "col.revision": Text("Révision", "Revision"),
     "col.taken-back": Text("Repris", "Taken back"),
     "col.moved-before": Text("Déplacés avant la règle", "Moved before the rule"),

@@ -47,7 +47,7 @@ def since_when(ledger: SqliteLedger, batches: Sequence[str]) -> list[str]:
         source = max((one.ended for one in known.get(batch, ()) if one.ended), default=source)
         look = looks.get(batch)
         if look is None:
-            target = f"the target not looked at since it was verified ({verified})"
+            target = f"the target not looked at since it was verified, {verified} at the latest"
         else:
             of = sum(ledger.tally(row.id, State.VERIFIED).objects for row in rows)
             target = (

@@ -68,7 +68,8 @@ def amended(revision: int) -> list[Event]:
         ),
         BatchAmended(
             batch="pilot", revision=revision, digest="1" * 64, excluded={"pmsi": 4},
-            taken_back={"pmsi": 1}, moved_before={"pmsi": 2}, recipients=ABSENT,
+            taken_back={"pmsi": 1}, moved_before={"pmsi": 2},
+            recipients=("0" * 64, "1" * 64, "2" * 64) if revision == 3 else ABSENT,
         ),
     ]  # fmt: skip
 
@@ -128,9 +129,10 @@ def test_each_kind_is_one_line_with_what_it_came_to(tmp_path: Path) -> None:
         1, 2, 4, 6, 0, 30,
     )  # fmt: skip
     assert (first.ended, second.ended, second.listed) == (AT, None, None)
-    assert [(one.revision, one.excluded, one.reason) for one in found.revisions] == [
-        (2, 4, "scratch files, ref. 21"), (3, 4, "scratch files, ref. 21"),
+    assert [(one.revision, one.excluded, one.sealed_for) for one in found.revisions] == [
+        (2, 4, None), (3, 4, 3),
     ]  # fmt: skip
+    assert {one.reason for one in found.revisions} == {"scratch files, ref. 21"}
     assert [(one.adopted, one.ended, one.journals, one.bundles) for one in found.adoptions] == [
         (5, AT, 2, 1), (0, None, 3, 2),
     ]  # fmt: skip
