@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import stat
+import tracemalloc
 from collections.abc import Iterator
 from typing import cast
 
@@ -79,6 +80,21 @@ def test_a_large_directory_is_listed_as_often_as_memory_asks_for() -> None:
     tree.listed = 0
     assert len(list(tree.walk(10 * HELD_MIN).files())) == 10 * HELD_MIN
     assert tree.listed == 1
+
+
+def test_of_a_directory_without_end_few_names_are_held_at_once() -> None:
+    class Endless(Tree):
+        def names(self, folder: bytes) -> Iterator[list[tuple[bytes, Attrs]]]:
+            for at in range(100):
+                yield [(b"%04d" % (at * 50 + n) + b"x" * 2_000, FILE) for n in range(50)]
+
+    tracemalloc.start()
+    try:
+        next(Endless([]).walk().files())
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 4 * HELD_MIN * 2_000, "all of them are ten million bytes"
 
 
 def test_what_is_too_deep_is_listed_as_what_it_is() -> None:
