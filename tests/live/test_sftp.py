@@ -125,8 +125,9 @@ def test_a_known_hosts_file_pins_as_well(odd: OddServer, place: Place, tmp_path:
         listed(opened(server, host_keys=[], known_hosts=str(tmp_path / "known")), place)
 
 
-def test_old_algorithms_are_not_agreed_on(odd: OddServer, place: Place) -> None:
-    odd.weak = True
+@pytest.mark.parametrize("which", ["ciphers", "digests"])
+def test_old_algorithms_are_not_agreed_on(odd: OddServer, place: Place, which: str) -> None:
+    odd.weak = which
     with pytest.raises(Unsupported, match="old algorithms only"):
         listed(opened(odd.as_server()), place)
     assert odd.logins == 0

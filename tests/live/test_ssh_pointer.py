@@ -96,7 +96,7 @@ def test_sshd_is_asked_for_the_key_type_that_is_pinned(
 def test_a_server_with_old_algorithms_only_is_refused(
     tmp_path: Path, server: ParamikoServer
 ) -> None:
-    server.weak = True
+    server.weak = "ciphers"
     rig = ssh_command(tmp_path, server.as_server())
 
     with pytest.raises(Unsupported, match="old algorithms"):

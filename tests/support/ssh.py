@@ -128,6 +128,15 @@ class InProcess(paramiko.ServerInterface):  # type: ignore[misc]  # of a package
         return True
 
 
+def weaken(transport: paramiko.Transport, which: str) -> None:
+    """Let a server offer old algorithms alone."""
+    options = transport.get_security_options()
+    if which == "ciphers":
+        options.ciphers = ("aes128-cbc", "3des-cbc")
+    if which == "digests":
+        options.ciphers, options.digests = ("aes128-ctr",), ("hmac-sha1", "hmac-md5")
+
+
 @dataclass(slots=True)
 class ParamikoServer:
     """paramiko's own server on loopback; a test may change its host key or its algorithms."""
@@ -135,7 +144,8 @@ class ParamikoServer:
     folder: Path
     host_key: KeyPair
     login: KeyPair
-    weak: bool = False
+    weak: str = ""
+    """Which algorithms are old ones alone: `ciphers` or `digests`; none when it is empty."""
     logins: int = 0
     _socket: socket.socket = field(default_factory=socket.socket)
     _open: list[paramiko.Transport] = field(default_factory=list)
@@ -164,9 +174,7 @@ class ParamikoServer:
 
     def _greet(self, wire: socket.socket) -> None:
         transport = paramiko.Transport(wire)
-        if self.weak:
-            options = transport.get_security_options()
-            options.ciphers = ("aes128-cbc", "3des-cbc")
+        weaken(transport, self.weak)
         self._open.append(transport)
         transport.add_server_key(self.host_key.paramiko())
         with suppress(paramiko.SSHException, EOFError, OSError):
