@@ -43,6 +43,8 @@ SETTLE_SECONDS: Final = 2.0
 
 JOIN_SECONDS: Final = 5.0
 
+UNKNOWN: Final = "nobody that can be told"
+
 SOFT: Final = (
     "the host keeps no conditions on writes, so the fence is watched and not enforced: two writers"
     " that begin within seconds may both write until the next look"
@@ -113,6 +115,8 @@ class Fencing:
         if problems and over is None:
             raise refusal(list(problems.values()))
         was = epoch_of(own)
+        begun = self._begun(found)
+        fresh = {bucket: _whose(found[bucket]) for bucket in problems}
         self.epoch = _next_epoch(found, own, rising=bool(problems))
         if self.epoch > EPOCH_MAX:
             why = "its fence tells an epoch that no take-over can have reached"
@@ -136,8 +140,8 @@ class Fencing:
                     )
                 )  # fmt: skip
             self._note_softness()
-            for bucket in problems:
-                self._note_taking(bucket, found[bucket])
+            for bucket, whose in {**begun, **fresh}.items():
+                self._note_taking(bucket, whose)
             self._ledger.commit()
         return list(problems)
 
@@ -194,9 +198,22 @@ class Fencing:
             if detail not in noted:
                 self._ledger.finding(Code.FENCE_SOFT, detail)
 
-    def _note_taking(self, bucket: str, standing: FenceStanding | None) -> None:
-        shown = None if standing is None else standing.shown
-        whose = "nobody that can be told" if shown is None else f"ledger {plain(shown.ledger)}"
+    def _begun(self, found: Mapping[str, FenceStanding | None]) -> dict[str, str]:
+        """Return whose fences an earlier command took over that was killed before it could tell."""
+        receipts = {told.nonce for _, told in self._ledger.events(FenceTaken)}
+        begun = {
+            told.nonce: told
+            for _, told in self._ledger.events(FenceTaking)
+            if told.reason is not ABSENT and told.nonce not in receipts
+        }
+        shown = {bucket: one.shown for bucket, one in found.items() if one is not None}
+        return {
+            bucket: UNKNOWN if told.over is ABSENT else f"ledger {told.over.ledger}"
+            for bucket, one in shown.items()
+            if one is not None and (told := begun.get(one.nonce)) is not None
+        }
+
+    def _note_taking(self, bucket: str, whose: str) -> None:
         self._ledger.finding(
             Code.TAKEN_OVER, f"bucket {bucket}: from {whose}; written in epoch {self.epoch} since"
         )
@@ -299,6 +316,11 @@ class Keeper:
         """Leave the fences and end the thread; a request that hangs is not waited for long."""
         self._over.set()
         self._thread.join(self._patience)
+
+
+def _whose(standing: FenceStanding | None) -> str:
+    shown = None if standing is None else standing.shown
+    return UNKNOWN if shown is None else f"ledger {plain(shown.ledger)}"
 
 
 def _next_epoch(

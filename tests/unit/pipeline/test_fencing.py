@@ -668,6 +668,7 @@ def test_killed_at_any_call_the_same_again_ends_as_if_it_was_not(
         act(machine)
         assert (shown(machine).state, shown(machine).epoch) == (expected, epoch), str(moment)
         assert shown(machine).nonce in known_of(machine), str(moment)
+        assert machine.world.findings().count(("taken-over", None)) == epoch, str(moment)
         assert machine.run() is Exit.OK
 
 
