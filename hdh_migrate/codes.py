@@ -220,6 +220,17 @@ class Code(StrEnum):
         fr="nom égal à un autre, à la casse ou à l'écriture des accents près",
         en="name equal to another but for case or the spelling of accents",
     )
+    LEASED_FOR_EVER = _blocker(
+        "leased-for-ever", "held at the source by a lease without end: somebody is likely to write",
+        Remedy(
+            "it was not moved, and nothing of its batch was",
+            'end the lease at the source, and "hdh-migrate run PLAN" looks again; or give a reason'
+            " in the dataset's `allow_leased` and take it over with"
+            ' "hdh-migrate amend PLAN"',
+        ),
+        fr="bail sans fin à la source : quelqu'un y écrit sans doute encore",
+        en="lease without end at the source: somebody is likely to write still",
+    )
     KIND_SYMLINK = _finding(
         "kind-symlink", "inventory", _KIND,
         _left("kind-symlink"),
@@ -756,6 +767,19 @@ class Code(StrEnum):
         _NOTHING,
         fr="bail en cours à la source", en="lease held at the source",
     )
+    HISTORY_LEFT = _note(
+        "history-left", "inventory",
+        "the source also has snapshots, earlier versions, soft-deleted or uncommitted blobs; they"
+        " are counted and not moved ([fidelity](fidelity.md))",
+        Remedy(
+            "only what is current is moved; the source keeps the rest until it is deleted there",
+            'decide whether they are needed before "hdh-migrate decommission PLAN"',
+        ),
+        fr="instantanés, versions antérieures, blobs supprimés ou non validés à la source :"
+        " comptés, non déplacés",
+        en="snapshots, earlier versions, soft-deleted or uncommitted blobs at the source: counted,"
+        " not moved",
+    )
     BUCKET_CROWDED = _note(
         "bucket-crowded", "inventory", _NOTED,
         _NOTHING,
@@ -792,6 +816,21 @@ class Code(StrEnum):
             ),
         ),
         fr="étiquettes que l'accès ne permet pas de lire", en="tags not readable",
+    )
+    FEATURES_UNREAD = _finding(
+        "features-unread", "inventory",
+        "the source did not let read what stands beside objects (owners and access control lists,"
+        " immutability, page ranges, earlier versions); nothing of it is kept"
+        " ([fidelity](fidelity.md))",
+        Remedy(
+            _MOVED,
+            _waived(
+                "features-unread",
+                "grant the source's credential these rights before a run begins; now ",
+            ),
+        ),
+        fr="propriétés que l'accès à la source ne permet pas de lire",
+        en="properties that the source's credential may not read",
     )
     LISTING_UNSTABLE = _finding(
         "listing-unstable", "inventory", _NOTED,

@@ -25,6 +25,7 @@ class ItemFields(TypedDict):
     size: int
     version: str
     md5: str | None
+    kind: str
     metadata: Mapping[str, str]
     tags: Mapping[str, str]
     replaces: str | None
@@ -41,8 +42,11 @@ class OrderItem:
     size: int
     version: str
     md5: str | None
+    kind: str = "object"
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
     tags: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    """The object's bytes, where no source has them."""
     replaces: str | None = None
     """The ETag of somebody else's object that may be replaced: people said so."""
 
@@ -54,6 +58,7 @@ class OrderItem:
             size=self.size,
             version=self.version,
             md5=self.md5,
+            kind=self.kind,
             metadata=self.metadata,
             tags=self.tags,
         )

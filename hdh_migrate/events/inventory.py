@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from hdh_migrate.events.event import Event
@@ -79,4 +80,14 @@ class CountedByReport(Event):
     differences: int
 
 
-InventoryEvent = InventorySealed | InventoryChanged | CountedByReport
+@json_form
+class FidelityChosen(Event):
+    """A dataset's inventory was sealed with a fidelity contract, which counts from here on."""
+
+    kind: ClassVar[str] = "fidelity-chosen"
+    dataset: str
+    ways: Mapping[str, str]
+    """What becomes of each feature; see `fidelity.Contract`."""
+
+
+InventoryEvent = InventorySealed | InventoryChanged | CountedByReport | FidelityChosen

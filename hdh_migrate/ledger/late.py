@@ -62,6 +62,18 @@ class Late(Objects):
         """Return the largest object id that is in use, 0 when there is none."""
         return int(self._rows("SELECT coalesce(max(id), 0) FROM object")[0][0])
 
+    def last_event(self) -> int:
+        """Return the number of the journal's last event, 0 when there is none."""
+        return int(self._rows("SELECT coalesce(max(seq), 0) FROM event")[0][0])
+
+    def changed_after(self, name: str, seq: int) -> bool:
+        """Say whether the journal tells, after an event, of a change in a dataset's inventory."""
+        query = (
+            "SELECT 1 FROM event WHERE seq > ? AND kind = 'inventory-changed'"
+            " AND body ->> '$.dataset' = ? LIMIT 1"
+        )
+        return bool(self._rows(query, (seq, name)))
+
     def failed_objects(self, dataset: int) -> list[int]:
         """Return the ids of the objects that ended in a finding."""
         return [row[0] for row in self._rows(self._sql["failed_of"], (dataset,))]
@@ -163,12 +175,11 @@ class Late(Objects):
 
     # --- amended -----------------------------------------------------------------------------
 
-    def ruled(self, dataset: int) -> Iterator[list[Ruled]]:
+    def ruled(self, dataset: int, start: bytes = b"") -> Iterator[list[Ruled]]:
         """Yield the objects of a dataset in key order, portion by portion, as rules judge them.
 
-        Rows may be changed between two portions.
+        From `start` on; rows may be changed between two portions.
         """
-        start = b""
         while rows := self._rows(self._sql["ruled"], (dataset, start, RULED)):
             yield [Ruled(entry_of(row[:10]), State(row[10]), row[11]) for row in rows]
             start = rows[-1][2] + b"\0"
@@ -229,17 +240,22 @@ class Late(Objects):
 
     # --- decommission ------------------------------------------------------------------------
 
-    def erasable(self, batch: str, after: int, limit: int) -> list[Verified]:
-        """Return up to `limit` verified objects of a batch after an id, in its order."""
-        rows = self._rows(self._sql["erasable"], (after, batch, limit))
+    def erasable(
+        self, batch: str, after: int, limit: int, *, whole: bool = False
+    ) -> list[Verified]:
+        """Return up to `limit` verified objects of a batch after an id, in its order.
+
+        `whole`: with the files of sidecars, which no source has.
+        """
+        rows = self._rows(self._sql["erasable"], (after, batch, limit, whole))
         return [verified_of(row) for row in rows]
 
-    def erasable_of(self, batch: str, ids: Iterable[int]) -> list[Verified]:
+    def erasable_of(self, batch: str, ids: Iterable[int], *, whole: bool = False) -> list[Verified]:
         """Return the verified objects of a batch that have one of these ids, in their order."""
-        rows = self._rows(self._sql["erasable_of"], (json.dumps(list(ids)), batch))
+        rows = self._rows(self._sql["erasable_of"], (json.dumps(list(ids)), batch, whole))
         return [verified_of(row) for row in rows]
 
-    def erasable_left(self, batch: str, after: int) -> Tally:
+    def erasable_left(self, batch: str, after: int, *, whole: bool = False) -> Tally:
         """Return objects and bytes of the verified objects of a batch after an id; scans them."""
-        objects, size = self._rows(self._sql["erasable_left"], (after, batch))[0]
+        objects, size = self._rows(self._sql["erasable_left"], (after, batch, whole))[0]
         return Tally(objects=objects, size=size)

@@ -209,6 +209,7 @@ class Objects(UploadsLedger):
                 parts,
                 entry.id,
                 entry.attempt,
+                extra_of(obj),
             ),
         ):
             self._moved(entry.dataset, entry.obj.size, State.SENDING, None)
@@ -229,7 +230,15 @@ class Objects(UploadsLedger):
         """Describe an object that is about to fail as the source does now, for its next attempt."""
         self.drop_upload(entry.id)
         was = self._leaf(entry.id)
-        values = (obj.size, obj.version, obj.modified, raw_digest(obj.md5), parts, entry.id)
+        values = (
+            obj.size,
+            obj.version,
+            obj.modified,
+            raw_digest(obj.md5),
+            parts,
+            entry.id,
+            obj.kind,
+        )
         if self._do(self._sql["amend"], values):
             self._changes_leaf(entry.dataset, was, self._leaf(entry.id), excluded=False)
             self._moved(entry.dataset, entry.obj.size, State.SENT, None)

@@ -35,8 +35,10 @@ SELECT o.id, e.body ->> '$.etag' FROM event e JOIN object o ON o.id = e.body ->>
 WHERE e.kind = 'restored' AND o.etag IS NULL AND o.state IN (0, 3) ORDER BY e.seq;
 
 -- amend: a sent object that is about to fail is described anew, for its next attempt.
-UPDATE object SET size = ?, version = ?, modified = ?, md5 = ?, parts = ? WHERE id = ?
-AND state = 4;
+UPDATE object SET size = ?1, version = ?2, modified = ?3, md5 = ?4, parts = ?5,
+       extra = iif(?7 = 'object', json_remove(extra, '$.kind'),
+                   json_set(coalesce(extra, '{}'), '$.kind', ?7))
+WHERE id = ?6 AND state = 4;
 
 -- count: move the tally of one state of one dataset.
 INSERT INTO counter (dataset, state, objects, bytes) VALUES (?1, ?2, ?3, ?4)
@@ -83,9 +85,10 @@ UPDATE object SET state = 4, sha256 = ?, sealed_sha256 = ?, stored_size = ?, eta
        version_id = ?, stored_sha256 = NULL, verdict = NULL, level = NULL, verified_at = NULL
 WHERE id = ? AND attempt = ? AND state = 3;
 
--- drifted: the source has another version now; pin that one.
-UPDATE object SET state = 0, drifts = drifts + 1, version = ?, size = ?, modified = ?, md5 = ?,
-       parts = ? WHERE id = ? AND attempt = ? AND state = 3;
+-- drifted: the source has another version now, to be pinned with what stands beside it.
+UPDATE object SET state = 0, drifts = drifts + 1, version = ?1, size = ?2, modified = ?3, md5 = ?4,
+       parts = ?5, extra = ?8
+WHERE id = ?6 AND attempt = ?7 AND state = 3;
 
 -- failed: an object ends in a finding; nothing of it is believed.
 UPDATE object SET state = 6, reason = ?, verdict = ? WHERE id = ? AND state IN (0, 3, 4);
@@ -140,21 +143,21 @@ ORDER BY key LIMIT ?5;
 SELECT id, key, size, version, state, reason, md5,
        CASE WHEN state = 6 AND reason GLOB 'kind-*' THEN substr(reason, 6)
             WHEN state = 1 THEN coalesce(extra ->> '$.kind', iif(reason = 'directory', reason, 'object'))
-            ELSE 'object' END
+            ELSE iif(extra IS NULL, 'object', coalesce(extra ->> '$.kind', 'object')) END
 FROM object WHERE dataset = ? ORDER BY key;
 
 -- labels: the same with what its rules may ask besides.
 SELECT id, key, size, version, state, reason, md5,
        CASE WHEN state = 6 AND reason GLOB 'kind-*' THEN substr(reason, 6)
             WHEN state = 1 THEN coalesce(extra ->> '$.kind', iif(reason = 'directory', reason, 'object'))
-            ELSE 'object' END, modified, extra
+            ELSE iif(extra IS NULL, 'object', coalesce(extra ->> '$.kind', 'object')) END, modified, extra
 FROM object WHERE dataset = ? ORDER BY key;
 
 -- pinned: one object as it was pinned.
 SELECT id, state, size, version, md5,
        CASE WHEN state = 6 AND reason GLOB 'kind-*' THEN substr(reason, 6)
             WHEN state = 1 THEN coalesce(extra ->> '$.kind', iif(reason = 'directory', reason, 'object'))
-            ELSE 'object' END,
+            ELSE iif(extra IS NULL, 'object', coalesce(extra ->> '$.kind', 'object')) END,
        iif(state = 1, reason, NULL)
 FROM object WHERE dataset = ? AND key = ?;
 
@@ -163,7 +166,7 @@ SELECT key FROM object INDEXED BY object_failed WHERE dataset = ?1 AND state = 6
 AND reason GLOB 'kind-*'
 UNION ALL
 SELECT key FROM object INDEXED BY object_refused WHERE dataset = ?1 AND state = 2
-AND reason = 'too-large';
+AND reason IN ('too-large', 'leased-for-ever');
 
 -- receipts: objects and bytes of every event that acknowledges objects.
 SELECT e.at, json_array_length(e.body, '$.ids'),
@@ -180,24 +183,27 @@ FROM object WHERE dataset = ? AND state IN (0, 3, 4, 5);
 SELECT extra FROM object WHERE dataset = ? AND state IN (0, 3, 4, 5)
 AND (extra ->> '$.metadata' IS NOT NULL OR extra ->> '$.tags' IS NOT NULL);
 
+-- beside: what objects to move have beside their bytes.
+SELECT modified, extra FROM object WHERE dataset = ? AND state IN (0, 3, 4, 5);
+
 -- erasable: verified objects of a batch after a given id.
 SELECT id, dataset, key, size, version, sha256, stored_size, stored_sha256, etag, version_id,
        level, verified_at
 FROM object
-WHERE id > ? AND state = 5 AND dataset IN (SELECT id FROM dataset WHERE batch = ?)
-ORDER BY id LIMIT ?;
+WHERE id > ?1 AND state = 5 AND (?4 OR substr(version, 1, 8) <> 'sidecar:') AND dataset IN (SELECT id FROM dataset WHERE batch = ?2)
+ORDER BY id LIMIT ?3;
 
 -- erasable_of: those of some ids that are verified objects of a batch.
 SELECT id, dataset, key, size, version, sha256, stored_size, stored_sha256, etag, version_id,
        level, verified_at
 FROM object
-WHERE id IN (SELECT value FROM json_each(?)) AND state = 5
-  AND dataset IN (SELECT id FROM dataset WHERE batch = ?)
+WHERE id IN (SELECT value FROM json_each(?1)) AND state = 5 AND (?3 OR substr(version, 1, 8) <> 'sidecar:')
+  AND dataset IN (SELECT id FROM dataset WHERE batch = ?2)
 ORDER BY id;
 
 -- erasable_left: how much a batch has of verified objects after a given id.
 SELECT count(*), coalesce(sum(size), 0) FROM object
-WHERE id > ? AND state = 5 AND dataset IN (SELECT id FROM dataset WHERE batch = ?);
+WHERE id > ?1 AND state = 5 AND (?3 OR substr(version, 1, 8) <> 'sidecar:') AND dataset IN (SELECT id FROM dataset WHERE batch = ?2);
 
 -- arrived: objects under way of which parts have arrived, the parts, and their bytes at the source.
 SELECT dataset, count(*), sum(parts), sum(bytes) FROM (

@@ -8,7 +8,7 @@ from typing import Any
 
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.store import Store
-from hdh_migrate.model import ArchivedObject, Tally, key_text
+from hdh_migrate.model import ArchivedObject, ObjectInfo, Tally, key_text
 
 
 class Reckoning(Store):
@@ -48,6 +48,13 @@ class Reckoning(Store):
             (dataset,),
         )
         return {reason: Tally(objects=objects, size=size) for reason, objects, size in rows}
+
+    def beside(self, dataset: int) -> Iterator[ObjectInfo]:
+        """Return what every object to move has beside its bytes; nothing else of it is told."""
+        with guarded():
+            for modified, extra in self._con.execute(self._sql["beside"], (dataset,)):
+                told = json.loads(extra) if extra else {}
+                yield ObjectInfo(key="", size=0, version="", modified=modified, **told)
 
     def adorned(self, dataset: int) -> Iterator[dict[str, Any]]:
         """Return metadata and tags of every object to move that has some."""

@@ -50,12 +50,13 @@ def sent_row(receipt: Sent) -> dict[str, Any]:
 def extra_of(obj: ObjectInfo) -> str | None:
     """Return what an object has beyond its columns, as JSON."""
     if obj.kind == "object" and not (
-        obj.headers or obj.metadata or obj.tags or obj.tier or obj.lease
+        obj.headers or obj.metadata or obj.tags or obj.tier or obj.lease or obj.facts
     ):
         return None
     extra = {
         "headers": dict(obj.headers), "metadata": dict(obj.metadata), "tags": dict(obj.tags),
         "tier": obj.tier, "lease": obj.lease, "kind": None if obj.kind == "object" else obj.kind,
+        "facts": dict(obj.facts),
     }  # fmt: skip
     kept = {name: value for name, value in extra.items() if value}
     return json.dumps(kept) if kept else None

@@ -108,6 +108,16 @@ PROBES: Final = ".hdh-migrate-probe/"
 """Under this prefix every probe writes, each in a folder of its own."""
 
 
+SIDECARS: Final = ".hdh-migrate-sidecar/"
+"""Under this, below a dataset's prefix, lie the files of its sidecar."""
+
+SIDECAR: Final = "sidecar"
+"""The kind of such a file: it comes from no source."""
+
+SIDECAR_VERSION: Final = "sidecar:"
+"""How the version of one begins, before the SHA-256 of its bytes."""
+
+
 def is_reserved(target_key: str) -> bool:
     """Return whether a key of a target bucket is one of the tool's own, which is never data."""
     return target_key.startswith((FENCES, PROBES))

@@ -23,9 +23,15 @@ class ObjectInfo:
     headers: Mapping[str, str] = field(default_factory=dict)  # content-type and its family
     metadata: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
-    kind: str = "object"  # or why it is no plain readable one: the code `kind-...` without `kind-`
+    kind: str = "object"  # see MOVABLE; or why it is none: the code `kind-...` without `kind-`
     tier: str | None = None
-    lease: str | None = None
+    lease: str | None = None  # "leased", or "infinite" where nobody but its holder can end it
+    facts: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What else the source says of it, by the names of fields in `fidelity.FEATURES`."""
+
+
+MOVABLE = frozenset(("object", "append-blob", "page-blob"))
+"""Kinds whose bytes are read and moved; every other kind says why one is not."""
 
 
 class Brief(NamedTuple):

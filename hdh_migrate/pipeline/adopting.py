@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from hdh_migrate.codes import Code
@@ -172,6 +172,11 @@ class Adopt:
         ctx, ledger = self._ctx, self._ctx.ledger
         demand_undeleted(ledger, self._batch)
         first = self._begin()
+        # Nothing can be put beside what stands at the target already.
+        ctx.rules = {
+            name: replace(rules, contract=rules.contract.of_adopted())
+            for name, rules in ctx.rules.items()
+        }
         Inventory(ctx).run(self._batch)
         self._datasets = {row.id: row for row in ledger.datasets(self._batch)}
         self._settle(look=first)
@@ -212,7 +217,7 @@ class Adopt:
     def _settle(self, *, look: bool) -> None:
         """Reset to waiting what an old ledger believes sent and the target does not hold so."""
         ctx, ledger = self._ctx, self._ctx.ledger
-        verified = ledger.erasable_left(self._batch, 0).objects
+        verified = ledger.erasable_left(self._batch, 0, whole=True).objects
         if look and verified:
             LookAgain(ctx, self._batch, Choice(level="head"), user=self._user).run()
         Verification(ctx, self._batch).run()
@@ -226,9 +231,11 @@ class Adopt:
     def _join(self, dataset: DatasetRow) -> None:
         """Let objects join that were verified once and that the source does not list any more."""
         ledger, decide = self._ctx.ledger, Inventory(self._ctx).decide
-        gone: list[Listed] = []
+        route, gone = self._ctx.route(dataset), list[Listed]()
         last: str | None = None
         for proof in self._proofs.of(dataset.name):
+            if route.is_sidecar(proof.key):
+                continue  # it is made anew
             if proof.key == last or ledger.pinned(dataset.id, proof.key) is not None:
                 continue
             last = proof.key

@@ -22,8 +22,8 @@ from hdh_migrate.model import (
 )
 from hdh_migrate.pipeline.context import DatasetRules
 from hdh_migrate.pipeline.resealing import reseal
+from hdh_migrate.pipeline.ruling import DIRECTORY
 from hdh_migrate.pipeline.selecting import REFUSALS, left_out
-from hdh_migrate.pipeline.usage import DIRECTORY
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports.ledger import Ledger
 

@@ -18,7 +18,7 @@ from hdh_migrate.errors import (
     UnsealFailed,
 )
 from hdh_migrate.frozen import frozen
-from hdh_migrate.model import MIB, Stored, Verdict
+from hdh_migrate.model import MIB, SIDECAR, Stored, Verdict
 from hdh_migrate.orders import RecheckItem, VerifyItem
 from hdh_migrate.pipeline.again import SecondReader, failed
 from hdh_migrate.pipeline.beside import beside
@@ -215,7 +215,7 @@ class Checking:
         if difference is not None:
             return failed(one, Code.MISMATCH, Verdict.MISMATCH, difference)
         denied = digests.denied(one)
-        if denied or self._box.reread:
+        if denied or (self._box.reread and one.kind != SIDECAR):
             if self._source_again is None:
                 return Doubted(id=one.id, attempt=one.attempt)
             failure = self._source_again.failure(route, one, denied=denied)

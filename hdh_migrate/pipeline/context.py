@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Fenced
+from hdh_migrate.fidelity import EARLIER, Contract
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import (
     DatasetRow,
@@ -20,9 +21,9 @@ from hdh_migrate.model import (
 from hdh_migrate.pipeline.binding import Binder
 from hdh_migrate.pipeline.cutting import cut
 from hdh_migrate.pipeline.excused import Waivers, no_waivers
+from hdh_migrate.pipeline.placing import placed
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.ruling import Rules
-from hdh_migrate.pipeline.selecting import portable_metadata, portable_tags
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.ports.run import Clock, Progress
@@ -44,6 +45,8 @@ class DatasetRules:
     compare_md5: bool = True
     keep_vanished: bool = False
     """Whether it is a note, and no finding, that the source no longer has an object."""
+    contract: Contract = EARLIER
+    """What the plan chose for it; what counts is what its inventory was sealed with."""
 
 
 IDLE_GRACE_SECONDS = 30.0
@@ -112,6 +115,8 @@ class Context:
     """The names of other ledgers whose objects are ours."""
     marks: Collection[str] = frozenset()
     """How the names of this migration's ledgers begin."""
+    contracts: dict[str, Contract] = field(default_factory=dict)
+    """Fidelity contracts by dataset, of those whose inventory was sealed with one."""
     pins: Mapping[int, str] = field(default_factory=dict)
     """What of somebody else's may be replaced, as a transfer read it when it began."""
 
@@ -121,6 +126,7 @@ class Context:
         The source's MD5 is left out where the plan says to ignore it.
         """
         obj = entry.obj
+        beside = placed(obj, self.limits, self.contract(dataset))
         return {
             "id": entry.id,
             "attempt": entry.attempt,
@@ -128,10 +134,15 @@ class Context:
             "size": obj.size,
             "version": obj.version,
             "md5": obj.md5 if self.rules[dataset.name].compare_md5 else None,
-            "metadata": portable_metadata(obj, self.limits) or {},
-            "tags": portable_tags(obj, self.limits) or {},
+            "kind": obj.kind,
+            "metadata": beside.metadata,
+            "tags": beside.tags,
             "replaces": self.pins.get(entry.id),
         }
+
+    def contract(self, dataset: DatasetRow) -> Contract:
+        """Return what was chosen for a dataset when its inventory was sealed."""
+        return self.contracts.get(dataset.name, EARLIER)
 
     def cut(self, size: int) -> PartPlan:
         """Return how an object of so many bytes is cut for the target.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal, assert_never
 
 from hdh_migrate.codes import Code
-from hdh_migrate.errors import Unsupported
+from hdh_migrate.errors import Permanent, Stopped, Transient, Unsupported
 from hdh_migrate.events.objects import ObjectDrifted
 from hdh_migrate.jsonform import ABSENT, Absent
-from hdh_migrate.model import Entry, ObjectInfo, State, Verdict
+from hdh_migrate.model import MOVABLE, Entry, ObjectInfo, State, Verdict
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher
 from hdh_migrate.receipts import Drifted, Failed
@@ -42,7 +43,7 @@ class Ends:
         MD5 are those of a fresh look, and parts are cut for that size. `same_version` says that
         the version is the same and its bytes are not.
         """
-        if now.kind != "object":
+        if now.kind not in MOVABLE:
             told = f"not a plain object: {now.kind}"
             self.failed(entry, Code.of_kind(now.kind), Verdict.DRIFTED, told)
             return
@@ -51,6 +52,7 @@ class Ends:
         except Unsupported as error:
             self.failed(entry, Code.REFUSED, Verdict.DRIFTED, str(error))
             return
+        now = self._whole(entry, now)
         with self._ctx.ledger.whole():
             drifts = self._ctx.ledger.drifted(entry, now, parts)
             if same_version:
@@ -63,6 +65,22 @@ class Ends:
                 detail = f"the source changed during each of {drifts} attempts"
                 self._ctx.ledger.failed(changed, State.LISTED, Code.DRIFTED, Verdict.DRIFTED)
                 self._finding(entry, Code.DRIFTED, detail)
+
+    def _whole(self, entry: Entry, now: ObjectInfo) -> ObjectInfo:
+        """Return an object with what stands beside its bytes, of which a HEAD tells little.
+
+        What nobody tells any more of exactly this version stays as it was listed.
+        """
+        ctx, told = self._ctx, entry.obj
+        (name,) = [row.name for row in ctx.ledger.datasets() if row.id == entry.dataset]
+        place = ctx.routes[name].source
+        with suppress(Permanent, Transient, Stopped):
+            found = ctx.retry(lambda: ctx.source.listed(place, entry.obj.key))
+            told = found if found.version == now.version else told
+        return replace(
+            told, size=now.size, version=now.version, modified=now.modified, md5=now.md5,
+            kind=now.kind,
+        )  # fmt: skip
 
     def failed(self, entry: Entry, code: Code, verdict: Verdict, detail: str) -> None:
         """Leave an object out until the next run, with a finding that says why."""

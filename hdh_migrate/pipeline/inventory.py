@@ -28,6 +28,7 @@ from hdh_migrate.model import (
     key_bytes,
 )
 from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.contracts import choose
 from hdh_migrate.pipeline.planning import QUOTA_HINT, crowded, over_quota, stored_bytes
 from hdh_migrate.pipeline.recounting import (
     STOPPED,
@@ -236,6 +237,8 @@ class Inventory:
                 f"dataset {dataset.name}: {nothing}",
                 hint="if that is right, set `allow_empty: true` on the dataset",
             )
+        place = self._ctx.route(dataset).source
+        notes = self._retried(lambda: self._ctx.source.notes(place))
         with ledger.whole():
             for entry, code in frozen.failed:
                 detail = f"not a plain object: {code.removeprefix('kind-')}"
@@ -243,12 +246,15 @@ class Inventory:
             for entry, code in frozen.refused:
                 ledger.finding(code, REFUSALS[code], dataset=dataset.id, entry=entry)
             self._note_losses(dataset, frozen.losses)
-            for note in self._ctx.source.notes(self._ctx.route(dataset).source):
+            for note in notes:
                 ledger.finding(note.code, note.detail, dataset=dataset.id)
             self._note_usage(dataset, usage)
             self._note_crowd(dataset, frozen.digest[0])
+            chosen = self._ctx.rules[dataset.name].contract
+            choose(ledger, dataset, chosen)
             ledger.seal(dataset.id, frozen.told)
             ledger.commit()
+        self._ctx.contracts[dataset.name] = chosen
 
     def _note_losses(self, dataset: DatasetRow, losses: Counter[Code]) -> None:
         ledger = self._ctx.ledger

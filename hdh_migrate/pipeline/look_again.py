@@ -256,7 +256,10 @@ class LookAgain:
 
     def _keep(self, portion: Portion) -> None:
         ctx = self._ctx
-        rows = {row.id: row for row in ctx.ledger.erasable_of(self._batch, portion.differing)}
+        rows = {
+            row.id: row
+            for row in ctx.ledger.erasable_of(self._batch, portion.differing, whole=True)
+        }
         wrong = self._judged(portion.differing, rows)
         by_kind: dict[str, list[int]] = {}
         for number, kind in sorted(wrong.items()):
@@ -388,7 +391,7 @@ def was_followed(ledger: Ledger, batch: str) -> bool:
 
 def _verified(ledger: Ledger, batch: str) -> Iterator[Verified]:
     after = 0
-    while rows := ledger.erasable(batch, after, FETCH_OBJECTS):
+    while rows := ledger.erasable(batch, after, FETCH_OBJECTS, whole=True):
         yield from rows
         after = rows[-1].id
 

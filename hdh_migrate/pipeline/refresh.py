@@ -19,6 +19,7 @@ from hdh_migrate.events.cutover import Track
 from hdh_migrate.events.refreshes import PassAmount, Refreshed, RefreshEnded, Refreshing
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import (
+    MOVABLE,
     VANISHED,
     DatasetRow,
     Listed,
@@ -352,7 +353,7 @@ def _differs(known: Pinned, obj: ObjectInfo) -> bool:
     if (told.size, told.version, told.md5) != (obj.size, obj.version, obj.md5):
         return True
     # What was moved stays moved when the source archives it: a tier is no part of the content.
-    return told.kind not in {"object", obj.kind}
+    return told.kind not in {*MOVABLE, obj.kind}
 
 
 def _came_back(known: Pinned) -> bool:

@@ -74,7 +74,7 @@ def _changed(
             return entry.obj
 
     for entry, now in zip(entries, pool.map(look, entries), strict=True):
-        if now is None or (now.size, now.kind) == (entry.obj.size, entry.obj.kind):
+        if now is None or (_alike(now, entry) and not _moves(decide(dataset, entry.obj))):
             continue
         told = beside(entry)
         obj = replace(
@@ -84,3 +84,13 @@ def _changed(
         listed = decide(dataset, obj)
         if listed.state is State.LISTED:
             yield entry.id, listed
+
+
+def _alike(now: ObjectInfo, entry: Entry) -> bool:
+    """Say whether nothing changed of what may have shut an object out."""
+    obj = entry.obj
+    return (now.size, now.kind, now.lease) == (obj.size, obj.kind, obj.lease)
+
+
+def _moves(listed: Listed) -> bool:
+    return listed.state is State.LISTED

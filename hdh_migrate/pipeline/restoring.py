@@ -140,7 +140,7 @@ class Restoring:
                 f"no look has found somebody else's object in the place of object {unknown[0]}",
                 hint='"verify PLAN --again" finds them; "status" lists what is open',
             )
-        for row in ctx.ledger.erasable_of(self._batch, wanted):
+        for row in ctx.ledger.erasable_of(self._batch, wanted, whole=True):
             if ctx.stop.is_set():
                 raise Interrupted("stopped between two objects; the same command goes on")
             if (lost := ctx.fenced()) is not None:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.frozen import frozen
-from hdh_migrate.model import ObjectInfo
+from hdh_migrate.model import SIDECAR, ObjectInfo
 from hdh_migrate.plan.globs import compiled
 
 Test = Callable[[str, ObjectInfo], bool]
@@ -24,6 +24,9 @@ Keys = Iterable[tuple[int, bytes]]
 """Keys of a list, each with its place in it, from 1."""
 
 DIGEST: Final = 16
+
+DIRECTORY: Final = "directory"
+"""The kind of a folder's marker, and why it is left behind where it is."""
 
 RELATIVE: Final = frozenset({"older_than", "newer_than"})
 """What counts from an instant."""
@@ -117,6 +120,10 @@ class Rules:
     """Places of rules that may match nothing."""
     moment: str | None = None
     """The instant that relative ages count from; None: no rule asks for one."""
+    keep_directories: bool = False
+    """Whether folder markers are moved, as objects without content."""
+    allow_leased: bool = False
+    """Whether objects are moved that somebody holds for ever."""
     placed: Mapping[str, Rule] = field(init=False, default_factory=dict)
     """Every rule by its place."""
 
@@ -132,8 +139,10 @@ class Rules:
 
     def decide(self, name: str, obj: ObjectInfo) -> Decided:
         """Return which rule decides about an object, given the key without the prefix too."""
-        if obj.kind == "directory":
-            return Decided("directory", "directory")
+        if obj.kind == SIDECAR:  # no rule is about what the tool adds
+            return Decided("", None)
+        if obj.kind == DIRECTORY and not self.keep_directories:
+            return Decided(DIRECTORY, DIRECTORY)
         place = ""
         if self.include:
             for number, rule in enumerate(self.include):
@@ -155,6 +164,8 @@ def compile_rules(
     fold: bool,
     allowed_unused: Collection[str] = (),
     moment: str | None = None,
+    keep_directories: bool = False,
+    allow_leased: bool = False,
 ) -> Rules:
     """Compile a dataset's rules; a text is a glob, for the key without the dataset's prefix."""
     return Rules(
@@ -163,6 +174,8 @@ def compile_rules(
         fold=fold,
         allowed_unused=frozenset(allowed_unused),
         moment=moment,
+        keep_directories=keep_directories,
+        allow_leased=allow_leased,
     )
 
 

@@ -12,9 +12,19 @@ from collections.abc import Iterator, Mapping
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Unsupported
-from hdh_migrate.model import Listed, ObjectInfo, State, TargetLimits, is_reserved, key_bytes
+from hdh_migrate.fidelity import SPOKEN
+from hdh_migrate.model import (
+    MOVABLE,
+    SIDECAR,
+    Listed,
+    ObjectInfo,
+    State,
+    TargetLimits,
+    is_reserved,
+    key_bytes,
+)
 from hdh_migrate.pipeline.cutting import cut
-from hdh_migrate.pipeline.ruling import Rules
+from hdh_migrate.pipeline.ruling import DIRECTORY, Rules
 from hdh_migrate.pipeline.sending import RETAIN
 from hdh_migrate.pipeline.tags import ATTEMPT
 from hdh_migrate.pipeline.work import Route
@@ -33,20 +43,27 @@ REFUSALS: Mapping[Code, str] = {
     Code.KEY_RESERVED: "the target key lies where the tool keeps what is its own",
     Code.TOO_LARGE: "the object is larger than the target can hold",
     Code.COLLISION: "the target key equals another one but for case or Unicode form",
+    Code.LEASED_FOR_EVER: "somebody holds it at the source by a lease without end",
 }
 """Finding codes that refuse the transfer of a batch, with what they mean."""
 
 
 LOSSES: Mapping[Code, str] = {
-    Code.METADATA_LOSS: "metadata that the target cannot hold; it stays in the ledger",
-    Code.TAGS_LOSS: "tags that the target cannot hold; they stay in the ledger",
+    Code.METADATA_LOSS: "metadata that the target cannot hold; the report says where it is",
+    Code.TAGS_LOSS: "tags that the target cannot hold; the report says where they are",
     Code.METADATA_COLLISION: "names of metadata that would become one, or one of ours (case, and"
-    " `_` written as `-`); none of their metadata is sent, it stays in the ledger",
+    " `_` written as `-`); none of their metadata is sent, the report says where it is",
     Code.METADATA_HYPHENS: "names of metadata in which `_` is written as `-`"
     " (target.metadata_names: hyphens)",
     Code.LEASED: "a lease: somebody may still be writing",
 }
 """What is noted of an object that is moved all the same."""
+
+INFINITE = "infinite"
+"""What is said of the lease of an object that somebody holds for ever."""
+
+METADATA_SPARED = 128
+"""Bytes of metadata that are left for our own attempt tag."""
 
 RESERVED = frozenset((ATTEMPT, RETAIN))
 """Names of metadata under which we write our own: a source's would take their place."""
@@ -61,12 +78,16 @@ def decide(
     excluded = left_out(obj, route, rules)
     if excluded is not None:
         return Listed(obj=obj, state=State.EXCLUDED, reason=excluded, parts=0, fold=None)
-    if obj.kind != "object":
+    if obj.kind not in MOVABLE and obj.kind not in {DIRECTORY, SIDECAR}:  # the former are kept
         return Listed(
             obj=obj, state=State.FAILED, reason=Code.of_kind(obj.kind), parts=0, fold=None
         )
     target_key = route.target_key(obj.key)
     refused = _refused_key(target_key, limits)
+    if refused is None and obj.kind != SIDECAR and route.is_sidecar(obj.key):
+        refused = Code.KEY_RESERVED
+    if refused is None and obj.lease == INFINITE and not rules.allow_leased:
+        refused = Code.LEASED_FOR_EVER
     if refused is not None:
         return Listed(obj=obj, state=State.REFUSED, reason=refused, parts=0, fold=None)
     try:
@@ -132,13 +153,18 @@ def portable_metadata(obj: ObjectInfo, limits: TargetLimits) -> dict[str, str] |
         return None
     for name, value in obj.metadata.items():
         size += len(name) + len(value)
-        if not _HEADER_NAME.match(name) or not _HEADER_VALUE.match(value):
+        if not is_header(name, value):
             return None
-    if size > limits.max_metadata - 128:  # our own attempt tag takes its share
+    if size > limits.max_metadata - METADATA_SPARED:
         return None
     if limits.metadata_hyphens:
         return {hyphenated(name): value for name, value in obj.metadata.items()}
     return dict(obj.metadata)
+
+
+def is_header(name: str, value: str) -> bool:
+    """Say whether a header holds this, and gives it back as it is."""
+    return bool(_HEADER_NAME.match(name) and _HEADER_VALUE.match(value))
 
 
 def _written_names(obj: ObjectInfo, limits: TargetLimits) -> dict[str, str]:
@@ -152,7 +178,8 @@ def _written_names(obj: ObjectInfo, limits: TargetLimits) -> dict[str, str]:
 def _collides(names: Mapping[str, str]) -> bool:
     """Return whether two names would become one, or one of ours, at whatever host."""
     written = set(names.values())
-    return len(written) < len(names) or not RESERVED.isdisjoint(map(hyphenated, written))
+    ours = {one for one in map(hyphenated, written) if one.startswith(SPOKEN) or one in RESERVED}
+    return len(written) < len(names) or bool(ours)
 
 
 def hyphenated(name: str) -> str:

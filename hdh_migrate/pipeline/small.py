@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
-from hdh_migrate.model import MIB, DatasetRow, Entry
+from hdh_migrate.model import MIB, SIDECAR, DatasetRow, Entry
 from hdh_migrate.orders import OrderItem, PutOrder
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher, unasked
 from hdh_migrate.pipeline.ends import Ends
 from hdh_migrate.pipeline.queue import Deaths, Queue
+from hdh_migrate.pipeline.sidecar import Sidecars
 from hdh_migrate.receipts import (
     Begun,
     Completed,
@@ -29,6 +30,8 @@ from hdh_migrate.receipts import (
 )
 
 CLAIM_OBJECTS = 256
+FILES = 8
+"""Files of a sidecar that are claimed at once: so many are held in memory."""
 ORDER_BYTES = 16 * MIB
 
 
@@ -44,6 +47,9 @@ class Small:
         deaths: Deaths,
     ) -> None:
         self._ctx, self._dispatch, self._datasets, self._ends = ctx, dispatch, datasets, ends
+        self._sidecars = Sidecars(ctx)
+        self._bodies: dict[int, bytes] = {}
+        """Of files of a sidecar that are under way, by the number of their row."""
         self._queue = Queue[Entry](self._claim, order_bytes=ORDER_BYTES, deaths=deaths)
 
     def next(self) -> PutOrder | None:
@@ -54,21 +60,36 @@ class Small:
         dataset = self._datasets[taken[0].dataset]
         return PutOrder(
             dataset=dataset.name,
-            objects=tuple(OrderItem(**self._ctx.about(entry, dataset)) for entry in taken),
+            objects=tuple(
+                OrderItem(**self._ctx.about(entry, dataset), body=self._bodies.get(entry.id))
+                for entry in taken
+            ),
         )
 
     def _claim(self) -> list[Entry]:
         for dataset in self._datasets:
             found = self._ctx.ledger.todo("small", dataset, CLAIM_OBJECTS)
             if found:
-                return self._dispatch.claimed(found)
+                return self._dispatch.claimed(self._ready(dataset, found))
         return []
+
+    def _ready(self, dataset: int, found: list[Entry]) -> list[Entry]:
+        """Return what can be claimed: objects of the source, and then some files of a sidecar."""
+        if plain := [entry for entry in found if entry.obj.kind != SIDECAR]:
+            return plain
+        ready = []
+        for entry in found[:FILES]:
+            fresh, body = self._sidecars.fresh(self._datasets[dataset], entry)
+            self._bodies[fresh.id] = body
+            ready.append(fresh)
+        return ready
 
     def apply(self, receipt: ObjectReceipt) -> None:
         """Write down what came of an object, unless nobody waits for it any more."""
         entry = self._queue.landed(receipt)
         if entry is None:
             return
+        self._bodies.pop(entry.id, None)
         match receipt:
             case Sent():
                 self._ctx.ledger.sent(entry, receipt)

@@ -18,6 +18,7 @@ from hdh_migrate.pipeline.excused import retry
 from hdh_migrate.pipeline.known import ASKED_ALL, demand_adopted, demand_known, waiting
 from hdh_migrate.pipeline.large import Large
 from hdh_migrate.pipeline.queue import DIED, Deaths, died
+from hdh_migrate.pipeline.sidecar import Sidecars
 from hdh_migrate.pipeline.small import Small
 from hdh_migrate.pipeline.uploads import TargetSurvey
 from hdh_migrate.receipts import ObjectReceipt, Returned, ReturnReason, SealIntent
@@ -49,6 +50,12 @@ class Transfer:
         for dataset in self._datasets.values():
             self._prepare(dataset)
         self._ctx.pins = self._ctx.ledger.pins()
+        self._move()
+        sidecars = Sidecars(self._ctx)
+        if sum(sidecars.renew(row) for row in self._datasets.values()):
+            self._move()
+
+    def _move(self) -> None:
         left = [self._ctx.ledger.tally(row, State.LISTED, State.SENDING) for row in self._datasets]
         objects, size = sum(t.objects for t in left), sum(t.size for t in left)
         if not objects:

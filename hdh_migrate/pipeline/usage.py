@@ -12,9 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from hdh_migrate.codes import Code
 from hdh_migrate.model import Claimed, ObjectInfo, State, key_text
-from hdh_migrate.pipeline.ruling import LABELS, Rules
-
-DIRECTORY = "directory"
+from hdh_migrate.pipeline.ruling import DIRECTORY, LABELS, Rules
 
 PLACES_SHOWN = 10
 """Keys of a list that are told by their place in it."""

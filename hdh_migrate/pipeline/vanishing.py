@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Interrupted, ListingBroken, Missing, Refused
-from hdh_migrate.model import DatasetRow, State, Tally, key_text
+from hdh_migrate.model import DatasetRow, State, Tally, key_bytes, key_text
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.seen import SeenIds
 
@@ -90,9 +90,10 @@ class Vanishing:
                 right = Code.VANISHED if detail == UNPROVEN else self._code
                 if found["code"] != right and not (number <= seen.last and seen.has(number)):
                     self._otherwise.append((found["id"], number, detail))
+        sidecars = key_bytes(ctx.route(dataset).sidecar(dataset.name))
         for number, key, size, version, state, _ in ctx.ledger.listing(dataset.id):
-            if number > seen.last:
-                continue  # it joined by this very listing
+            if number > seen.last or key.startswith(sidecars):
+                continue  # it joined by this very listing, or comes from no source
             if seen.has(number):
                 self._back += self._told.get(number, ())
             elif (gone := self._of(number, State(state))) is not None:

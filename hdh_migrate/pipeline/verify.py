@@ -15,6 +15,7 @@ from hdh_migrate.codes import Code, Severity
 from hdh_migrate.errors import LedgerDamaged, Unsupported
 from hdh_migrate.model import (
     MIB,
+    MOVABLE,
     Entry,
     ObjectInfo,
     PartPlan,
@@ -226,7 +227,7 @@ class Verification:
     def _amended(self, entry: Entry, now: ObjectInfo) -> Entry:
         """Let the next attempt be at the object as the source describes it now."""
         ctx = self._ctx
-        if now.kind != "object":
+        if now.kind not in MOVABLE:
             return entry  # the next attempt finds that out, and says so
         try:
             plan = ctx.cut(now.size)

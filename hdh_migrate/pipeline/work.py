@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from hdh_migrate.bounded import whole
 from hdh_migrate.errors import Conflict, SourceChanged
 from hdh_migrate.frozen import frozen
-from hdh_migrate.model import Keeping, Lock, ObjectInfo, Place
+from hdh_migrate.model import SIDECARS, Keeping, Lock, ObjectInfo, Place
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.helping import Helpers
 from hdh_migrate.pipeline.retrying import Retrying
@@ -43,6 +43,14 @@ class Route:
     def target_key(self, key: str) -> str:
         """Return the key under which an object is stored."""
         return self.target.prefix + key.removeprefix(self.source.prefix) + self.suffix
+
+    def sidecar(self, dataset: str) -> str:
+        """Return how the keys begin of the files of a dataset's sidecar."""
+        return f"{self.source.prefix}{SIDECARS}{dataset}/"
+
+    def is_sidecar(self, key: str) -> bool:
+        """Say whether a key is kept for files of a sidecar: no object of a source may have it."""
+        return key.startswith(self.source.prefix + SIDECARS)
 
     def source_key(self, target_key: str) -> str | None:
         """Return the key whose object would be stored under `target_key`, None if there is none."""

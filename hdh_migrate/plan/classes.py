@@ -60,6 +60,8 @@ FIELDS: Final[Mapping[str, FieldClass]] = {
     "datasets[].ignore_md5": _WHAT,
     "datasets[].live": _HOW,
     "datasets[].vanished": _HOW,
+    "datasets[].fidelity": _WHAT,
+    "datasets[].allow_leased": _WHAT,
     "datasets[].collisions": _WHAT,
     "datasets[].collisions_reason": _HOW,
     "batches[].name": _WHAT,

@@ -7,8 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from hdh_migrate.fidelity import Contract
 from hdh_migrate.model import Keeping, Place
 from hdh_migrate.plan import fields
+from hdh_migrate.plan.fidelity import Fidelity
 from hdh_migrate.plan.fields import (
     Bucket,
     Container,
@@ -163,6 +165,20 @@ class Dataset(Section):
         " stays there. `finding`, which it is by default, asks for a person; `keep-at-target` makes"
         " a note of it, for a source in which objects are deleted day by day.",
     )
+    fidelity: Fidelity | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="What becomes of what the source says of objects beside their bytes; what is"
+        " not given is as safe as can be.",
+        examples=[{"tier": "sidecar", "lease": "dropped"}],
+    )
+    allow_leased: Reason | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="Why objects are moved that somebody holds at the source by a lease without"
+        " end; otherwise they are refused, for a writer is likely.",
+        examples=["the backup agent holds a lease and writes nothing since July"],
+    )
     collisions: Literal["refuse", "keep"] = Field(
         default="refuse",
         description="What to do when two keys differ only in case or accents' encoding: refuse,"
@@ -171,6 +187,11 @@ class Dataset(Section):
     collisions_reason: Reason | None = Field(
         default=None, description="Why keeping both is safe; needed with `keep`."
     )
+
+    @property
+    def contract(self) -> Contract:
+        """What becomes of each feature of its objects."""
+        return Contract.chosen({} if self.fidelity is None else self.fidelity.said)
 
 
 class Batch(Section):

@@ -202,11 +202,20 @@ class InventoryLedger(Protocol):
             LedgerDamaged: a row was changed behind the journal's back.
         """
 
-    def ruled(self, dataset: int) -> Iterator[list[Ruled]]:
+    def ruled(self, dataset: int, start: bytes = b"") -> Iterator[list[Ruled]]:
         """Yield the objects of a dataset in key order, portion by portion, as rules judge them.
 
-        Rows may be changed between two portions.
+        From `start` on; rows may be changed between two portions.
         """
+
+    def beside(self, dataset: int) -> Iterator[ObjectInfo]:
+        """Return what every object to move has beside its bytes; nothing else of it is told."""
+
+    def last_event(self) -> int:
+        """Return the number of the journal's last event, 0 when there is none."""
+
+    def changed_after(self, name: str, seq: int) -> bool:
+        """Say whether the journal tells, after an event, of a change in a dataset's inventory."""
 
     def settle(self, dataset: int, changed: Sequence[tuple[int, Listed]]) -> None:
         """Let objects that wait, failed or are left out be what amended rules make of them.
@@ -357,13 +366,18 @@ class VerifyLedger(Protocol):
 class DecommissionLedger(Protocol):
     """What may be deleted at the source."""
 
-    def erasable(self, batch: str, after: int, limit: int) -> list[Verified]:
-        """Return up to `limit` verified objects of a batch after an id, in its order."""
+    def erasable(
+        self, batch: str, after: int, limit: int, *, whole: bool = False
+    ) -> list[Verified]:
+        """Return up to `limit` verified objects of a batch after an id, in its order.
 
-    def erasable_of(self, batch: str, ids: Iterable[int]) -> list[Verified]:
+        `whole`: with the files of sidecars, which no source has.
+        """
+
+    def erasable_of(self, batch: str, ids: Iterable[int], *, whole: bool = False) -> list[Verified]:
         """Return the verified objects of a batch that have one of these ids, in their order."""
 
-    def erasable_left(self, batch: str, after: int) -> Tally:
+    def erasable_left(self, batch: str, after: int, *, whole: bool = False) -> Tally:
         """Return objects and bytes of the verified objects of a batch after an id; scans them."""
 
     def failed_objects(self, dataset: int) -> list[int]:

@@ -286,3 +286,33 @@ class Fetched(TypedDict):
     sha256: str
     compared: bool
     out: str
+
+
+class RestoredFeature(TypedDict):
+    """How many objects of a dataset give a feature back as it was listed, and how many do not."""
+
+    feature: str
+    restored: int
+    dropped: int
+    """As the plan chose."""
+    differs: int
+
+
+class RestoredDataset(TypedDict):
+    """What target and sidecar give back of a dataset; `shown` are the first differences."""
+
+    dataset: str
+    objects: int
+    directories: int
+    sidecar_files: int
+    features: list[RestoredFeature]
+    differences: int
+    shown: list[str]
+
+
+class RestoredView(TypedDict):
+    """What can be restored, and where it differs from the inventory."""
+
+    datasets: list[RestoredDataset]
+    differences: int
+    out: str | None

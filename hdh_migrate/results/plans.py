@@ -72,6 +72,13 @@ class TriedDataset(TypedDict):
     ages_fixed: bool
 
 
+class FidelityFact(TypedDict):
+    """What becomes of each feature of a dataset's objects: `kept`, `sidecar` or `dropped`."""
+
+    dataset: str
+    ways: dict[str, str]
+
+
 class Valid(TypedDict):
     """A plan in which nothing is wrong; `sample` is what its rules did where they were tried.
 
@@ -83,6 +90,9 @@ class Valid(TypedDict):
     target: Outlook
     sample: NotRequired[list[TriedDataset]]
     report_taken_at: NotRequired[str]
+
+    fidelity: NotRequired[list[FidelityFact]]
+    """Docs page `fidelity`."""
 
 
 class Invalid(TypedDict):

@@ -56,13 +56,17 @@ class AzureAccount:
         key: str,
         headers: Mapping[str, str],
         *,
+        query: Mapping[str, str] | None = None,
         body: memoryview | None = None,
         accept: Callable[[Reply], None] | None = None,
         sink: Write | None = None,
+        limit: int = ERROR_BODY_MAX,
     ) -> Reply:
         """Make one request about a blob; see `Transport.request`."""
         path = f"/{quote(place.bucket)}/{quote(key_bytes(key), safe='/-_.~')}"
-        return self._send(method, path, {}, headers, body=body, accept=accept, sink=sink)
+        return self._send(
+            method, path, query or {}, headers, body=body, accept=accept, sink=sink, limit=limit
+        )
 
     def tier(self, place: Place, key: str, headers: Mapping[str, str]) -> Reply:
         """Ask for another tier of a blob."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
     AccessDenied,
     AuthFailed,
@@ -18,9 +20,11 @@ from hdh_migrate.errors import (
     Permanent,
     ShortRead,
     SourceChanged,
+    Transient,
 )
 from hdh_migrate.model import (
     MIB,
+    MOVABLE,
     SIZE_MAX,
     Brief,
     ObjectInfo,
@@ -32,14 +36,17 @@ from hdh_migrate.model import (
 )
 from hdh_migrate.ports.stores import Note, Write
 from hdh_migrate.sources.azure_account import AzureAccount, from_reply
+from hdh_migrate.sources.azure_beside import Beside, history
 from hdh_migrate.sources.azure_listing import (
     PageReader,
     kind_of,
+    lease_of,
     md5_hex,
     pages_of,
     parse_brief,
     rfc3339,
 )
+from hdh_migrate.sources.azure_pages import described, valid
 from hdh_migrate.transport import Reply
 
 PAGE_SIZE = 5_000
@@ -49,6 +56,10 @@ CHECKED_AMONG = 100
 RECOUNT_BYTES_MAX = 48 << 20
 RANGE_MD5_MAX = 4 * MIB
 """Bytes of the longest range of which the service gives a digest."""
+
+
+PAGES = "page-blob"
+NOTHING = bytes(MIB)
 
 
 class NoRangeDigest(ShortRead):
@@ -77,15 +88,36 @@ class AzureBlobSource:
         self._recount_size = recount_size
         self._account = account
         self._untagged: dict[str, Untagged] = {}
+        self._more: dict[str, Beside] = {}
+        self._counted: dict[Place, int] = {}
 
     # --- listing -------------------------------------------------------------------------
 
     def pages(self, place: Place, *, marker: str | None = None) -> Iterator[Page]:
         """List everything under the prefix; see `ports.Source.pages`."""
+        more = self._beside(place).words
         for objects, following in pages_of(
-            lambda at: self._list(place, at, self.page_size), marker
+            lambda at: self._list(place, at, self.page_size, more), marker
         ):
-            yield Page(objects=tuple(objects), marker=following)
+            whole = [self._with_pages(place, obj) for obj in objects]
+            yield Page(objects=tuple(whole), marker=following)
+
+    def _beside(self, place: Place) -> Beside:
+        """Return what listings of a container can be asked for besides metadata and tags."""
+        if place.bucket not in self._more:
+            self._more[place.bucket] = Beside.of(self._account, place)
+        return self._more[place.bucket]
+
+    def _with_pages(self, place: Place, obj: ObjectInfo) -> ObjectInfo:
+        if obj.kind != PAGES:
+            return obj
+        try:
+            return replace(obj, facts={**obj.facts, **described(self._account, place, obj)})
+        except (Transient, AuthFailed):
+            raise
+        except Permanent:  # what became of it shows when it is read
+            self._beside(place).unread.add("page ranges")
+            return obj
 
     def recount(self, place: Place) -> Iterator[Brief]:
         """List again in pages of another size, read by another parser."""
@@ -97,11 +129,15 @@ class AzureBlobSource:
             )
             return parse_brief(_listed(reply).body)
 
+        count = 0
         for briefs, _ in pages_of(ask):
-            yield from briefs
+            for brief in briefs:
+                count += 1
+                yield brief
+        self._counted[place] = count
 
     def _list(
-        self, place: Place, marker: str | None, size: int
+        self, place: Place, marker: str | None, size: int, more: str = ""
     ) -> tuple[list[ObjectInfo], str | None]:
         """Return one page with metadata, and with tags if the source lets us have them.
 
@@ -111,15 +147,15 @@ class AzureBlobSource:
         since the refusal has many codes.
         """
         if place.bucket in self._untagged:
-            return self._page(place, marker, size, "metadata")
+            return self._page(place, marker, size, f"metadata{more}")
         try:
-            return self._page(place, marker, size, "metadata,tags")
+            return self._page(place, marker, size, f"metadata,tags{more}")
         except (AuthFailed, Missing, ListingBroken):
             raise  # a page that contradicts itself is no refusal of tags
         except Permanent as refused:
-            page = self._page(place, marker, size, "metadata")
+            page = self._page(place, marker, size, f"metadata{more}")
             try:
-                return self._page(place, marker, size, "metadata,tags")
+                return self._page(place, marker, size, f"metadata,tags{more}")
             except Permanent as again:
                 if (type(again), again.code) != (type(refused), refused.code):
                     raise
@@ -132,9 +168,13 @@ class AzureBlobSource:
         return self._untagged.get(place.bucket)
 
     def notes(self, place: Place) -> Sequence[Note]:
-        """Nothing: every read is held to an ETag."""
-        del place
-        return ()
+        """Count what is there besides current blobs, and say what could not be read."""
+        beside = self._beside(place)
+        notes = list(history(self._account, place, self._counted.get(place, 0), beside.unread))
+        if beside.unread:
+            told = ", ".join(sorted(beside.unread))
+            notes.append(Note(Code.FEATURES_UNREAD, f"the source does not let read: {told}"))
+        return notes
 
     def _page(
         self, place: Place, marker: str | None, size: int, include: str
@@ -159,14 +199,19 @@ class AzureBlobSource:
             modified=rfc3339(reply.headers.get("last-modified")),
             md5=md5_hex(reply.headers.get("content-md5")),
             kind=_kind(reply.headers, reply.length),
+            tier=reply.headers.get("x-ms-access-tier"),
+            lease=lease_of(
+                reply.headers.get("x-ms-lease-state"), reply.headers.get("x-ms-lease-duration")
+            ),
         )
 
     def listed(self, place: Place, key: str) -> ObjectInfo:
         """Describe one blob as a listing does; the first under its own name as a prefix is it."""
-        objects, _ = self._list(Place(bucket=place.bucket, prefix=key), None, 1)
+        more = self._beside(place).words
+        objects, _ = self._list(Place(bucket=place.bucket, prefix=key), None, 1, more)
         if not objects or objects[0].key != key:
             raise Missing("a source object is gone")
-        return objects[0]
+        return self._with_pages(place, objects[0])
 
     def read(
         self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool = False
@@ -179,6 +224,19 @@ class AzureBlobSource:
             if (now.version, now.size, now.kind) != (obj.version, obj.size, obj.kind):
                 raise SourceChanged("a source object changed since inventory")
             return
+        if obj.kind != PAGES:
+            self._stretch(place, obj, span, write, checked=checked)
+            return
+        at = span.start
+        for stretch in valid(self._account, place, obj, span):
+            _zeros(stretch.start - at, write)
+            self._stretch(place, obj, stretch, write, checked=checked)
+            at = stretch.end
+        _zeros(span.end - at, write)
+
+    def _stretch(
+        self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool
+    ) -> None:
         step = RANGE_MD5_MAX if checked else span.length
         for start in range(span.start, span.end, step):
             self._read(place, obj, Span(start, min(step, span.end - start)), write, checked=checked)
@@ -229,7 +287,7 @@ class AzureBlobSource:
         except AccessDenied:
             return [Problem(where=where, what="no right to list", auth=True,
                             hint="the credential needs List (sp=l) on the container")]  # fmt: skip
-        plain = [obj for obj in objects if obj.kind == "object"]
+        plain = [obj for obj in objects if obj.kind in MOVABLE]
         # An empty object has no range, and so no digest of one.
         plain.sort(key=lambda obj: checked and obj.size == 0)
         return self._check_read(place, where, plain[:1], checked=checked)
@@ -249,6 +307,12 @@ class AzureBlobSource:
                 return [Problem(where=where, what="no right to read", auth=True,
                                 hint="the credential needs Read (sp=r) on blobs")]  # fmt: skip
         return []
+
+
+def _zeros(size: int, write: Write) -> None:
+    """Hand over what a page blob holds where it has no pages."""
+    for start in range(0, size, len(NOTHING)):
+        write(NOTHING[: min(len(NOTHING), size - start)])
 
 
 def _listed(reply: Reply) -> Reply:

@@ -11,16 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Final
-from xml.etree import ElementTree as ET
 
-from hdh_migrate.bounded import whole
 from hdh_migrate.model import Erased, Erasing, Place, Remnant, Trace, key_bytes
 from hdh_migrate.sources.azure_account import AzureAccount, from_reply
-from hdh_migrate.sources.azure_listing import ENTRY_BYTES_MAX, EntryReader, name_of, pages_of
-
-PAGE_SIZE: Final = 5_000
-DAYS_MAX: Final = 10_000
-WHAT: Final = "the source"
+from hdh_migrate.sources.azure_forms import LOOKS, WHAT, accepted, forms
 
 _KEPT: Final = {
     "SnapshotsPresent": "it has snapshots",
@@ -29,11 +23,6 @@ _KEPT: Final = {
     "BlobImmutableDueToLegalHold": "a legal hold holds it",
     "PendingCopyOperation": "it is being copied to",
 }
-_LOOKS: Final = (
-    ("snapshots", Trace.SNAPSHOT),
-    ("versions", Trace.VERSION),
-    ("deleted", Trace.SOFT_DELETED),
-)
 
 
 class AzureEraser:
@@ -70,8 +59,8 @@ class AzureEraser:
 
     def remnants(self, place: Place) -> Iterator[Remnant]:
         """List what is there in any form; see `ports.Eraser.remnants`."""
-        for name, trace in self._blobs(place, self._looks(place)):
-            yield Remnant(key=name, trace=trace[0], days=trace[1])
+        for one in forms(self._account, place, self._looks(place)):
+            yield Remnant(key=one.key, trace=one.trace, days=one.days)
         yield from self._uncommitted(place)
 
     def unseen(self) -> Sequence[Trace]:
@@ -81,56 +70,21 @@ class AzureEraser:
     def _looks(self, place: Place) -> list[str]:
         """Return what the service can be asked to list; some accounts know not all of it."""
         asked = []
-        for word, trace in _LOOKS:
-            reply = self._account.listing(place, None, size=1, include=word, limit=ENTRY_BYTES_MAX)
-            if reply.status == 200:
+        for word, trace in LOOKS:
+            if accepted(self._account, place, word):
                 asked.append(word)
-            elif reply.status in {400, 409, 501}:
-                self._unseen.add(trace)
             else:
-                raise from_reply(reply, WHAT)
+                self._unseen.add(trace)
         return asked
 
     def _uncommitted(self, place: Place) -> Iterator[Remnant]:
         """Give blobs that have blocks and no committed list: those that only this look shows."""
-        committed = (name for name, _ in self._blobs(place, []))
+        committed = (one.key for one in forms(self._account, place, []))
         last = next(committed, None)
-        for name, _ in self._blobs(place, ["uncommittedblobs"]):
+        for name in (one.key for one in forms(self._account, place, ["uncommittedblobs"])):
             while last is not None and key_bytes(last) < key_bytes(name):
                 last = next(committed, None)  # it was deleted between the two listings
             if name == last:
                 last = next(committed, None)
             else:
                 yield Remnant(key=name, trace=Trace.UNCOMMITTED)
-
-    def _blobs(
-        self, place: Place, include: Sequence[str]
-    ) -> Iterator[tuple[str, tuple[Trace, int | None]]]:
-        for found, _ in pages_of(lambda marker: self._page(place, marker, include)):
-            yield from found
-
-    def _page(
-        self, place: Place, marker: str | None, include: Sequence[str]
-    ) -> tuple[list[tuple[str, tuple[Trace, int | None]]], str | None]:
-        page: EntryReader[tuple[str, tuple[Trace, int | None]]] = EntryReader(
-            PAGE_SIZE, lambda blob: (name_of(blob), _trace(blob))
-        )
-        reply = self._account.listing(
-            place, marker, size=PAGE_SIZE, include=",".join(include), sink=page.write,
-            limit=ENTRY_BYTES_MAX,
-        )  # fmt: skip
-        if reply.status != 200:
-            raise from_reply(reply, WHAT)
-        return page.page()
-
-
-def _trace(blob: ET.Element) -> tuple[Trace, int | None]:
-    """Return in which form an entry is there, and the days until a soft-deleted one goes."""
-    if blob.findtext("Deleted") == "true":
-        days = blob.findtext("Properties/RemainingRetentionDays") or ""
-        return Trace.SOFT_DELETED, whole(days, DAYS_MAX)
-    if blob.findtext("Snapshot"):
-        return Trace.SNAPSHOT, None
-    if blob.findtext("VersionId") and blob.findtext("IsCurrentVersion") != "true":
-        return Trace.VERSION, None
-    return Trace.CURRENT, None

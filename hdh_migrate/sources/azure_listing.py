@@ -289,8 +289,54 @@ def _object(blob: ET.Element) -> ObjectInfo:
         tags=_tags(blob.find("Tags")),
         kind=kind_of(seen, metadata, size),
         tier=seen.get("AccessTier"),
-        lease="leased" if seen.get("LeaseState") == "leased" else None,
+        lease=lease_of(seen.get("LeaseState"), seen.get("LeaseDuration")),
+        facts=_facts(seen),
     )
+
+
+def lease_of(state: str | None, duration: str | None) -> str | None:
+    """Return how somebody holds a blob: "leased", "infinite", or None where nobody does."""
+    if state != "leased":
+        return None
+    return "infinite" if duration == "infinite" else "leased"
+
+
+_FACTS: dict[str, str] = {
+    "AccessTierInferred": "tier-inferred",
+    "EncryptionScope": "encryption-scope",
+    "Sealed": "sealed",
+    "Owner": "owner",
+    "Group": "group",
+    "Permissions": "permissions",
+    "Acl": "acl",
+    "ImmutabilityPolicyMode": "immutable-mode",
+    "LegalHold": "legal-hold",
+    "x-ms-blob-sequence-number": "sequence",
+}
+_MOMENTS = {
+    "Creation-Time": "created",
+    "Expiry-Time": "expires",
+    "LastAccessTime": "accessed",
+    "AccessTierChangeTime": "tier-changed",
+    "ImmutabilityPolicyUntilDate": "immutable-until",
+}
+_TYPES = frozenset(("AppendBlob", "PageBlob"))
+
+
+def _facts(seen: Mapping[str, str | None]) -> dict[str, str]:
+    """Return what else the service says of a blob, by the names of `fidelity.FEATURES`.
+
+    What it says of every blob, and only to say that there is nothing, is no fact.
+    """
+    found = {
+        name: text for tag, name in _FACTS.items() if (text := seen.get(tag)) and text != "false"
+    }
+    for tag, name in _MOMENTS.items():
+        if (text := seen.get(tag)) and (moment := rfc3339(text)):
+            found[name] = moment
+    if (kind := seen.get("BlobType")) in _TYPES and kind is not None:
+        found["blob-type"] = kind
+    return found
 
 
 def name_of(blob: ET.Element) -> str:

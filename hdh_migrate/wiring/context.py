@@ -11,6 +11,7 @@ from hdh_migrate.events.adoption import LedgerAdopted
 from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.pipeline.binding import Binder, moments
 from hdh_migrate.pipeline.context import Context, Engines
+from hdh_migrate.pipeline.contracts import contracts
 from hdh_migrate.pipeline.excused import Waivers
 from hdh_migrate.pipeline.fencing import Fencing
 from hdh_migrate.pipeline.planning import paced
@@ -79,6 +80,7 @@ def context_of(
         fenced=lambda: None if fencing is None else fencing.lost,
         epoch=0 if fencing is None else fencing.epoch,
         adopted=adopted,
+        contracts=contracts(ledger),
         marks=marks(plan.migration, sha256_hex(canonical)),
         engines=Engines(
             lambda role: open_engine(

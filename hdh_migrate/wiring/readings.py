@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hdh_migrate.fidelity import Way
 from hdh_migrate.pipeline.planning import PlannedPace
 from hdh_migrate.plan.model import Plan
 
@@ -93,11 +94,14 @@ def rules_of(plan: Plan, base: Path, moments: Mapping[str, str]) -> dict[str, Da
                     if not isinstance(one, str) and one.allow_unused
                 ],
                 moment=moment,
+                keep_directories=dataset.contract.directories is Way.KEPT,
+                allow_leased=dataset.allow_leased is not None,
             ),
             allow_empty=dataset.allow_empty,
             live=dataset.live,
             compare_md5=dataset.ignore_md5 is None,
             keep_vanished=dataset.vanished == "keep-at-target",
+            contract=dataset.contract,
         )
     return found
 

@@ -17,10 +17,12 @@ from typing import Any
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Exit
 from hdh_migrate.events.adoption import LedgerAdopted
+from hdh_migrate.fidelity import EARLIER, Contract
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Place, Role, State, Step, TargetLimits
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.context import Context, DatasetRules, Engines
+from hdh_migrate.pipeline.contracts import contracts
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.pipeline.ruling import Rule, compile_rules
 from hdh_migrate.pipeline.runner import NO_WISHES, BatchOrder, Runner, Wishes
@@ -68,6 +70,7 @@ class Dataset:
     live: bool = False
     allow_empty: bool = False
     keep_vanished: bool = False
+    contract: Contract = EARLIER
     suffix: str = ".c4gh"
 
     @property
@@ -81,6 +84,7 @@ class Dataset:
             allow_empty=self.allow_empty,
             live=self.live,
             keep_vanished=self.keep_vanished,
+            contract=self.contract,
         )
 
 
@@ -216,6 +220,7 @@ class World:
             adopted=self._adopted,
             epoch=self.epoch,
             marks=frozenset({RUN_TAG}),
+            contracts=contracts(ledger),
             retry=self._retry(self.stop),
             clock=self.clock,
             judge=Judge(self.clock, journal=ledger.last_at),

@@ -201,7 +201,7 @@ def test_what_a_worker_may_not_say_is_refused(said: bytes, why: str) -> None:
 
 def test_an_order_in_another_form_is_refused_and_no_name_is_told() -> None:
     frame = json.loads(TO_WORKER.encode(Assigned(number=1, order=order(ITEM))))
-    frame[0][2][2][0][6]["a"] = NAME.split("/")
+    frame[0][2][2][0][7]["a"] = NAME.split("/")
     with pytest.raises(MalformedMessage) as refused:
         TO_WORKER.decode(json.dumps(frame).encode())
     assert "assigned.order put.objects.metadata: no mapping of texts" in str(refused.value)

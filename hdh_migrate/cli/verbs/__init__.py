@@ -49,6 +49,7 @@ SECTIONS: Final[Mapping[str, Lines]] = {
         "errors": "Group open findings by cause; say what is safe and what mends.",
         "explain": "Say which rule decides about an object, and what becomes of it.",
         "fetch": "Read one object back from the target, unsealed and checked.",
+        "restore-view": "Rebuild the source's listing from target and sidecar; compare.",
     },
     "Switch": {
         "rehearse": "Play the whole cutover on a canary pointer and back.",

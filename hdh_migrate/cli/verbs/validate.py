@@ -68,6 +68,7 @@ def validate(
         from hdh_migrate.folders import STATE_DIR
         from hdh_migrate.plan.loader import load
         from hdh_migrate.session.policy.quota import problems
+        from hdh_migrate.session.views.fidelity import fidelity, fidelity_text
         from hdh_migrate.session.views.outlook import check, demand_current, outlook, outlook_text
         from hdh_migrate.wiring.chosen import limits_of
 
@@ -92,8 +93,12 @@ def validate(
         with suppress(MigrateError):  # a ledger that cannot be read is no fault of the plan
             known = problems(loaded.plan, loaded.base / STATE_DIR, limits)
             target["notes"] += [str(problem) for problem in known]
-        told: Valid = {"valid": True, "plan_digest": loaded.digest, "target": target}
+        chosen = fidelity(loaded.plan)
+        told: Valid = {
+            "valid": True, "plan_digest": loaded.digest, "target": target, "fidelity": chosen,
+        }  # fmt: skip
         lines = [f"{plan}: valid", f"plan digest {loaded.digest}", *outlook_text(target)]
+        lines += fidelity_text(chosen)
         if sample and from_report is not None:
             raise UsageError("--sample lists the source, --from-report does not: give one of them")
         if sample or from_report is not None:

@@ -52,8 +52,26 @@ ANNEXES: dict[str, Text] = {
     "loss.metadata": Text(
         "métadonnées que la cible ne peut pas porter", "metadata that the target cannot hold"
     ),
+    "loss.dates": Text("dates (création, modification…)", "dates (created, modified…)"),
+    "loss.type": Text("type d'un blob d'ajout ou de pages", "type of an append or page blob"),
+    "loss.pages": Text(
+        "pages qui portent des données (blob de pages)", "pages that hold data (page blob)"
+    ),
+    "loss.owner": Text(
+        "propriétaire, groupe, droits et liste d'accès",
+        "owner, group, permissions and access control list",
+    ),
+    "loss.encryption": Text("étendue de chiffrement", "encryption scope"),
+    "loss.immutability": Text(
+        "politique d'immuabilité et conservation légale", "immutability policy and legal hold"
+    ),
+    "loss.lease": Text("bail", "lease"),
     "loss.tags": Text("étiquettes que la cible ne peut pas porter", "tags the target cannot hold"),
     "kept.manifest": Text("manifest.jsonl", "manifest.jsonl"),
+    "kept.sidecar": Text(
+        "fichier scellé à côté des données, à la cible",
+        "sealed file beside the data, at the target",
+    ),
     "kept.ledger": Text("registre de l'opérateur", "the operator's ledger"),
     "col.property": Text("Propriété", "Property"),
     "col.kept": Text("Reste lisible dans", "Can still be read in"),

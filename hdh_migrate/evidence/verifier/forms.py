@@ -317,7 +317,10 @@ PREDICATE: dict[str, Any] = {
         "sha256_taken_in_transfer": is_count, "sha256_taken_in_verify": is_count,
     },
     "losses": [
-        {"dataset": NAMED, "what": NAMED, "objects": is_count, "kept": _text("manifest|ledger")}
+        {
+            "dataset": NAMED, "what": NAMED, "objects": is_count,
+            "kept": _text("manifest|ledger|sidecar"),
+        }
     ],
     "paces": [{
         "step": _text("transfer|verify"), "started": _text(MOMENT), "ended": _text(MOMENT),

@@ -23,6 +23,9 @@ SEGMENT, PER_SEGMENT = 65_536, 28
 HEADER, PER_RECIPIENT = 16, 108
 DIRECTORY = ("directory", "a directory of a hierarchical namespace: it has no content")
 VANISHED = ("vanished", "gone from the source before this version of it was moved")
+SIDECARS = ".hdh-migrate-sidecar/"
+"""Below a dataset's prefix, what the tool adds to it; no rule is about that."""
+
 NOT_INCLUDED = ("not included", "it matches none of the dataset's `include` globs")
 NOT_INCLUDED_BY_RULES = ("not included", "it matches none of the dataset's `include` rules")
 
@@ -372,7 +375,10 @@ class StatedPlan:
     def _stays(self, line: Mapping[str, Any], planned: StatedDataset) -> bool:
         if not planned.include and not planned.exclude:
             return False
-        return planned.stays(_below(line, planned), line)
+        return not self._is_sidecar(line) and planned.stays(_below(line, planned), line)
+
+    def _is_sidecar(self, line: Mapping[str, Any]) -> bool:
+        return _below(line, self.datasets[line["dataset"]]).startswith(SIDECARS)
 
     def _unlike(self, line: Mapping[str, Any]) -> Iterator[str]:
         """Say what is wrong with a line whose verdict is "match"."""
@@ -385,6 +391,9 @@ class StatedPlan:
         if not self.keyed:
             if plain is not None and (plain == NOTHING) is not (size == 0):
                 yield "a digest of nothing, or of an empty object that is not"
+            told = f"sidecar:{plain}"
+            if plain is not None and self._is_sidecar(line) and line["source_version"] != told:
+                yield "a file of the sidecar has another digest than its version says"
             if None not in (plain, sealed) and (plain == sealed) is not (self.seal == "none"):
                 yield "the digests are not those of an object as the plan seals it"
         claim = line["source_md5"] if self.datasets[line["dataset"]].claims else None

@@ -153,11 +153,11 @@ def _attests(attested: Mapping[str, Any], place: Mapping[str, Any]) -> bool:
     return listed and len(hosts) == 1 and hosts <= {url.rstrip("/") for url in known}
 
 
-KEPT = {
-    "modified": "manifest", "headers": "ledger", "tier": "ledger", "metadata": "ledger",
-    "tags": "ledger",
-}  # fmt: skip
-"""What a target may not keep, and where it is kept then."""
+FEATURES = frozenset((
+    "metadata", "tags", "headers", "dates", "tier", "type", "pages", "owner", "encryption",
+    "immutability", "lease",
+))  # fmt: skip
+"""What a target may not keep, besides the time of the last change."""
 
 
 def _losses(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
@@ -172,14 +172,23 @@ def _losses(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Stat
     if len(told) != len(predicate["losses"]) or not fits:
         yield "statement.json: losses of more objects than there are, or told twice"
     if planned.version == 1:
+        if any(loss["kept"] == "sidecar" for loss in told.values()):
+            yield "statement.json: the first format knows no sidecar"
         return
-    if any(KEPT.get(what) != loss["kept"] for (_, what), loss in told.items()):
+    if not all(_is_kept(what, loss["kept"]) for (_, what), loss in told.items()):
         yield "statement.json: not a loss, or kept elsewhere"
     modified = {
         name: told[name, "modified"]["objects"] for name, what in told if what == "modified"
     }
     if modified != {name: objects for name, objects in moved.items() if objects}:
         yield "statement.json: no target keeps the time of the last change of any object"
+
+
+def _is_kept(what: str, kept: str) -> bool:
+    """Say whether a loss is one, and kept where it may be."""
+    if what == "modified":
+        return kept == "manifest"
+    return what in FEATURES and kept in {"ledger", "sidecar"}
 
 
 def _cutovers(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: StatedPlan) -> Rule:

@@ -120,7 +120,10 @@ def amendments(ledger: SqliteLedger, batch: str, new: Mapping[str, Any]) -> list
 RULES: Final = ("datasets[].include", "datasets[].exclude")
 RECIPIENT: Final = "seal.recipients[]"
 """Somebody more is sealed for: what was sent stays as it is, in a batch that is cut over, too."""
-ADDED: Final = ("datasets[]", "batches[].datasets[]", RECIPIENT, "datasets[].ignore_md5")
+ADDED: Final = (
+    "datasets[]", "batches[].datasets[]", RECIPIENT, "datasets[].ignore_md5",
+    "datasets[].allow_leased",
+)  # fmt: skip
 """Of these an amendment can add one, and take none away."""
 
 

@@ -88,7 +88,7 @@ def _into(
     out: Path, services: Services, bucket: str, stored: Stored, size: int, sha256: str | None
 ) -> str:
     digest = hashlib.sha256()
-    with _appearing(out) as file:
+    with appearing(out) as file:
 
         def take(view: memoryview) -> None:
             digest.update(view)
@@ -106,8 +106,8 @@ def _into(
 
 
 @contextmanager
-def _appearing(out: Path) -> Iterator[IO[bytes]]:
-    """Yield a nameless file, and give it its name if all goes well.
+def appearing(out: Path) -> Iterator[IO[bytes]]:
+    """Yield a nameless file (mode 0600), and give it its name if all goes well.
 
     A process that is killed leaves no plaintext. Where the file system has no nameless files, a
     hidden one stands in for it; what a killed fetch left of those is removed by the next one.

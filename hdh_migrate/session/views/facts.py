@@ -20,12 +20,14 @@ from hdh_migrate.evidence.lines.facts import (
     ObjectCounts,
     StepPace,
 )
+from hdh_migrate.fidelity import EARLIER, Contract
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import ObjectInfo, State
+from hdh_migrate.model import DatasetRow, State, TargetLimits
+from hdh_migrate.pipeline.contracts import contracts
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.look_again import look_facts
-from hdh_migrate.pipeline.selecting import portable_metadata, portable_tags
+from hdh_migrate.pipeline.placing import Told
 from hdh_migrate.plan.attestation import load_attestation
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.desk import Desk
@@ -189,22 +191,29 @@ def _attestation(desk: Desk) -> dict[str, Any] | None:
 
 
 def _losses(desk: Desk, ledger: SqliteLedger) -> Iterator[Loss]:
-    """Say, where it applies, what the target cannot hold beside sealed bytes."""
-    limits = limits_of(desk.loaded.plan, desk.loaded.base)
+    """Say, where it applies, what the target does not hold beside sealed bytes."""
+    limits, told = limits_of(desk.loaded.plan, desk.loaded.base), contracts(ledger)
     for row in ledger.datasets():
-        counted = ledger.left_behind(row.id)
-        kept = {"modified": "manifest", "headers": "ledger", "tier": "ledger"}
-        counted |= {"metadata": 0, "tags": 0}
-        for extra in ledger.adorned(row.id):
-            told = {name: extra.get(name, {}) for name in ("metadata", "tags")}
-            obj = ObjectInfo(key="", size=0, version="", **told)
-            counted["metadata"] += bool(obj.metadata) and portable_metadata(obj, limits) is None
-            counted["tags"] += bool(obj.tags) and portable_tags(obj, limits) is None
-        for what, objects in counted.items():
+        lost = _lost(ledger, row, limits, told.get(row.name))
+        for what, (objects, kept) in lost.items():
             if objects:
-                yield Loss(
-                    dataset=row.name, what=what, objects=objects, kept=kept.get(what, "ledger")
-                )
+                yield Loss(dataset=row.name, what=what, objects=objects, kept=kept)
+
+
+def _lost(
+    ledger: SqliteLedger, row: DatasetRow, limits: TargetLimits, contract: Contract | None
+) -> dict[str, tuple[int, str]]:
+    """Return how many objects of a dataset lose what, and where it is kept."""
+    counted = ledger.left_behind(row.id)
+    # No target has this time for its own; the manifest has it whatever the contract says.
+    found = {"modified": (counted.pop("modified"), "manifest")}
+    told = Told.of(ledger.beside(row.id), limits, contract or EARLIER)
+    if contract is None:
+        earlier = {**counted, **{name: told.dropped[name] for name in ("metadata", "tags")}}
+        return {**found, **{name: (count, "ledger") for name, count in earlier.items()}}
+    dropped = {name: (count, "ledger") for name, count in told.dropped.items()}
+    sidecar = {name: (count, "sidecar") for name, count in told.sidecar.items()}
+    return {**found, **dropped, **sidecar}
 
 
 def _paces(ledger: SqliteLedger) -> Iterator[StepPace]:

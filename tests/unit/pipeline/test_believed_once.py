@@ -197,12 +197,12 @@ def test_a_blob_that_was_archived_is_moved_when_it_is_back(world: World) -> None
 
 
 def test_an_object_that_is_no_plain_one_after_all_ends_in_a_finding(world: World) -> None:
-    world.source.touch("src", "two", kind="append-blob")
+    world.source.touch("src", "two", kind="customer-key")
     world.source.tell("two", {"kind": "object"}, {"kind": "object"})
 
     assert world.run() is Exit.FINDINGS
 
-    assert world.findings() == [("kind-append-blob", "two")]
+    assert world.findings() == [("kind-customer-key", "two")]
     assert world.states()["d/two"] is State.FAILED
 
 

@@ -1,0 +1,77 @@
+"""`restore-view`: what target and sidecar give back, compared with the inventory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.looks import RestoredView
+
+
+@verb(
+    examples=(
+        "restore-view plan.yaml",
+        'restore-view plan.yaml --dataset pmsi --out pmsi.jsonl --reason "restore drill"',
+    ),
+    exits=(
+        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.AUTH,
+    ),
+    result=RestoredView,
+)  # fmt: skip
+def restore_view(
+    plan: Plan,
+    *,
+    dataset: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this dataset; default: all of them.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the listing here: JSON Lines, with names."),
+    ] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="Why the sidecar is opened; for the journal. Needed off rehearsals.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Rebuild what the source listed from target and sidecar alone; name every difference.
+
+    Every object is asked for once; its bytes are not read.
+    """
+    task = Task(as_json=as_json, verbose=verbose)
+
+    def body() -> Exit:
+        from hdh_migrate.session.verbs.restore_view import restore_view as rebuild
+
+        told, code = rebuild(task.desk(plan, state_dir), dataset, out, reason=reason)
+        task.out.result(told, "\n".join(_text(told)))
+        return code
+
+    task.run(body)
+
+
+def _text(told: RestoredView) -> Iterator[str]:
+    for one in told["datasets"]:
+        yield (
+            f"dataset {one['dataset']}: {one['objects']} objects, {one['directories']} folder"
+            f" markers, {one['sidecar_files']} files of the sidecar,"
+            f" {one['differences'] or 'no'} differences"
+        )
+        for feature in one["features"]:
+            yield (
+                f"  {feature['feature']}: {feature['restored']} restored,"
+                f" {feature['dropped']} dropped as the plan chose, {feature['differs']} differ"
+            )
+        for line in one["shown"]:
+            yield f"  {line}"
+    yield "ETag and Content-MD5 are not part of it: manifest.jsonl has them"

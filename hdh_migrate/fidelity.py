@@ -1,0 +1,179 @@
+"""The fidelity contract: what a source says of an object beside its bytes, and what becomes of it.
+
+One table. Each feature has the fields that an object may have of it, the ways that a plan may
+choose, and the one that counts when a plan says nothing. A feature that is `kept` stands beside the
+object at the target, as metadata or tags of its own; what does not fit there, and what is to stand
+in the `sidecar`, goes into a sealed file beside the dataset; what is `dropped` is a loss that the
+report declares. docs/fidelity.md is the page about it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+from hdh_migrate.model import ObjectInfo
+
+Fields = Mapping[str, str]
+
+
+class Way(StrEnum):
+    """What becomes of a feature."""
+
+    KEPT = "kept"
+    SIDECAR = "sidecar"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """One row of the contract."""
+
+    name: str
+    """What plans, reports and sidecars call it."""
+    names: tuple[str, ...] = ()
+    """The fields that an object may have of it; a native one has any names."""
+    default: Way = Way.KEPT
+    en: str
+    fr: str
+    ways: tuple[Way, ...] = tuple(Way)
+
+    @property
+    def native(self) -> bool:
+        """Whether the target has such a thing of its own; what is kept keeps its names."""
+        return not self.names
+
+
+FEATURES: Final[Mapping[str, Feature]] = {
+    one.name: one
+    for one in (
+        Feature(name="metadata", en="metadata", fr="métadonnées"),
+        Feature(name="tags", en="index tags", fr="étiquettes d'index"),
+        Feature(
+            name="headers",
+            names=(
+                "content-type", "content-encoding", "content-language", "content-disposition",
+                "cache-control",
+            ),
+            en="content headers (type, encoding, language, disposition, cache control)",
+            fr="en-têtes de contenu (type, encodage, langue, disposition, cache)",
+        ),
+        Feature(
+            name="dates", names=("modified", "created", "expires", "accessed"),
+            en="dates (modified, created, expiry, last access)",
+            fr="dates (modification, création, expiration, dernier accès)",
+        ),
+        Feature(
+            name="tier", names=("tier", "tier-inferred", "tier-changed"),
+            en="access tier", fr="niveau de stockage",
+        ),
+        Feature(
+            name="type", names=("blob-type", "sealed", "sequence"),
+            en="type of an append or page blob", fr="type d'un blob d'ajout ou de pages",
+        ),
+        Feature(
+            name="pages", names=("page-ranges", "page-count", "page-bytes"), default=Way.SIDECAR,
+            en="which pages of a page blob hold data",
+            fr="pages d'un blob de pages qui portent des données",
+        ),
+        Feature(
+            name="owner", names=("owner", "group", "permissions", "acl"), default=Way.SIDECAR,
+            en="owner, group, permissions and access control list",
+            fr="propriétaire, groupe, droits et liste d'accès",
+        ),
+        Feature(
+            name="encryption", names=("encryption-scope",), default=Way.SIDECAR,
+            en="encryption scope", fr="étendue de chiffrement",
+        ),
+        Feature(
+            name="immutability", names=("immutable-until", "immutable-mode", "legal-hold"),
+            default=Way.SIDECAR,
+            en="immutability policy and legal hold",
+            fr="politique d'immuabilité et conservation légale",
+        ),
+        Feature(
+            name="lease", names=("lease",), default=Way.DROPPED,
+            ways=(Way.SIDECAR, Way.DROPPED), en="lease", fr="bail",
+        ),
+    )
+}  # fmt: skip
+"""Every feature of the contract, in the order in which they take the room beside an object."""
+
+DIRECTORIES: Final = "directories"
+"""What plans call folder markers: they are objects or none, and no feature of one."""
+
+OVERFLOW: Final = "overflow"
+"""What plans call what becomes of a kept feature that does not fit beside the object."""
+
+SPOKEN: Final = "hdh-src-"
+"""How the names of metadata begin under which a feature that is not native is kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """What a plan chose for one dataset: a way for each feature."""
+
+    ways: Mapping[str, Way]
+    directories: Way = Way.SIDECAR
+    overflow: Way = Way.SIDECAR
+
+    @classmethod
+    def chosen(cls, said: Mapping[str, str]) -> Contract:
+        """Return the contract of what a plan says; the table's own where it says nothing."""
+        return cls(
+            ways={name: Way(said.get(name, one.default)) for name, one in FEATURES.items()},
+            directories=Way(said.get(DIRECTORIES, Way.SIDECAR)),
+            overflow=Way(said.get(OVERFLOW, Way.SIDECAR)),
+        )
+
+    def told(self) -> dict[str, str]:
+        """Return every choice, as the journal tells it."""
+        ways = {name: str(way) for name, way in self.ways.items()}
+        return {**ways, DIRECTORIES: str(self.directories), OVERFLOW: str(self.overflow)}
+
+    @classmethod
+    def read(cls, told: Mapping[str, str]) -> Contract:
+        """Return what the journal tells; a feature that it does not know was not looked at."""
+        return _read(json.dumps(dict(told), sort_keys=True))
+
+    def of_adopted(self) -> Contract:
+        """Return it for what stands at the target already: nothing can be put beside it."""
+        moved = {
+            name: Way.SIDECAR if way is Way.KEPT and not FEATURES[name].native else way
+            for name, way in self.ways.items()
+        }
+        return Contract(ways=moved, directories=self.directories, overflow=self.overflow)
+
+
+@lru_cache(maxsize=256)
+def _read(text: str) -> Contract:
+    told = json.loads(text)
+    return Contract(
+        ways={name: Way(told.get(name, Way.DROPPED)) for name in FEATURES},
+        directories=Way(told[DIRECTORIES]),
+        overflow=Way(told[OVERFLOW]),
+    )
+
+
+EARLIER: Final = Contract(
+    ways={name: Way.KEPT if one.native else Way.DROPPED for name, one in FEATURES.items()},
+    directories=Way.DROPPED,
+    overflow=Way.DROPPED,
+)
+"""What versions kept that knew no contract: metadata and tags where they fit, and nothing else."""
+
+
+def of_object(obj: ObjectInfo) -> Iterator[tuple[Feature, Fields]]:
+    """Give each feature that an object has, with its fields."""
+    own = {"modified": obj.modified, "tier": obj.tier, "lease": obj.lease}
+    told = {name: value for name, value in own.items() if value is not None}
+    told |= {**obj.headers, **obj.facts}
+    native: Mapping[str, Fields] = {"metadata": obj.metadata, "tags": obj.tags}
+    for name, feature in FEATURES.items():
+        fields = native.get(name) or {one: told[one] for one in feature.names if one in told}
+        if fields:
+            yield feature, fields

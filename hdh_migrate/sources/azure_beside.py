@@ -1,0 +1,87 @@
+"""What a container has besides the current blobs that are moved, and what of it may be seen.
+
+What an account does not know it does not have. What the credential may not see is said, never
+taken for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from hdh_migrate.codes import Code
+from hdh_migrate.errors import AccessDenied
+from hdh_migrate.model import Place, Trace
+from hdh_migrate.ports.stores import Note
+from hdh_migrate.sources.azure_account import AzureAccount
+from hdh_migrate.sources.azure_forms import LOOKS, accepted, counted
+
+_WORDS = {
+    "immutabilitypolicy": "immutability policies",
+    "legalhold": "legal holds",
+    "permissions": "owners, permissions and access control lists",
+}
+"""What listings may be asked for besides metadata and tags ("List Blobs" REST reference)."""
+
+_FORMS = {
+    Trace.SNAPSHOT: "snapshots",
+    Trace.VERSION: "earlier versions",
+    Trace.SOFT_DELETED: "soft-deleted blobs",
+    Trace.UNCOMMITTED: "uncommitted blobs",
+}
+_UNCOMMITTED = "uncommittedblobs"
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What listings of one container are asked for, and what of it the credential may not see."""
+
+    words: str = ""
+    """As they follow other words in `include`."""
+    unread: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, account: AzureAccount, place: Place) -> Beside:
+        """Ask an account what it can be asked for: once, where it knows everything."""
+        found, unread = list[str](), set[str]()
+        if _may(account, place, ",".join(_WORDS)):
+            found.extend(_WORDS)
+        else:
+            for word, told in _WORDS.items():
+                may = _may(account, place, word)
+                if may:
+                    found.append(word)
+                elif may is None and _may(account, place, ""):
+                    unread.add(told)
+        return cls("".join(f",{word}" for word in found), unread)
+
+
+def _may(account: AzureAccount, place: Place, word: str) -> bool | None:
+    """Say whether an account can be asked for this; None: the credential may not."""
+    try:
+        return accepted(account, place, word)
+    except AccessDenied:
+        return None
+
+
+def history(account: AzureAccount, place: Place, current: int, unread: set[str]) -> Iterator[Note]:
+    """Tell how much there is in other forms than the `current` blobs; what is not seen joins."""
+    asked = list[str]()
+    for word, trace in (*LOOKS, (_UNCOMMITTED, Trace.UNCOMMITTED)):
+        may = _may(account, place, word)
+        if may:
+            asked.append(word)
+        elif may is None and _may(account, place, ""):
+            unread.add(_FORMS[trace])
+    if not asked:
+        return
+    found = counted(account, place, asked)
+    if _UNCOMMITTED in asked:  # nothing in an entry says so: there are more than are committed
+        found[Trace.UNCOMMITTED] = (max(0, found[Trace.CURRENT][0] - current), 0)
+    told = [
+        f"{objects} {_FORMS[trace]}" + (f" ({size} bytes)" if size else "")
+        for trace, (objects, size) in found.items()
+        if objects and trace in _FORMS
+    ]
+    if told:
+        yield Note(Code.HISTORY_LEFT, f"not moved: {', '.join(told)}")

@@ -1,0 +1,125 @@
+"""In which forms a container's blobs are there besides the current ones, in listings alone.
+
+Source: the service's "List Blobs" REST reference: `include` may have `snapshots`, `versions`,
+`deleted` and `uncommittedblobs`; an entry then has `Snapshot`, `VersionId` with `IsCurrentVersion`,
+or `Deleted`. An account may know not all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+from xml.etree import ElementTree as ET
+
+from hdh_migrate.bounded import whole
+from hdh_migrate.model import SIZE_MAX, Place, Trace
+from hdh_migrate.sources.azure_account import AzureAccount, from_reply
+from hdh_migrate.sources.azure_listing import (
+    ENTRY_BYTES_MAX,
+    EntryReader,
+    name_of,
+    pages_of,
+    parse_brief,
+)
+
+PAGE_SIZE: Final = 5_000
+DAYS_MAX: Final = 10_000
+WHAT: Final = "the source"
+
+LOOKS: Final = (
+    ("snapshots", Trace.SNAPSHOT),
+    ("versions", Trace.VERSION),
+    ("deleted", Trace.SOFT_DELETED),
+)
+REFUSED: Final = frozenset((400, 409, 501))
+"""What an account answers that does not know what it is asked for."""
+
+
+class Form(NamedTuple):
+    """One entry of a listing: in which form it is there."""
+
+    key: str
+    trace: Trace
+    days: int | None
+    """Until a soft-deleted one goes."""
+    size: int
+
+
+def accepted(account: AzureAccount, place: Place, word: str) -> bool:
+    """Say whether an account can be asked for this.
+
+    Raises:
+        StorageError: the container cannot be listed so for another reason.
+    """
+    reply = account.listing(place, None, size=1, include=word, limit=ENTRY_BYTES_MAX)
+    if reply.status in REFUSED:
+        return False
+    if reply.status != 200:
+        raise from_reply(reply, WHAT)
+    return True
+
+
+def forms(account: AzureAccount, place: Place, include: Sequence[str]) -> Iterator[Form]:
+    """List everything under the prefix in each of these forms."""
+
+    def page(marker: str | None) -> tuple[list[Form], str | None]:
+        reader: EntryReader[Form] = EntryReader(PAGE_SIZE, _form)
+        reply = account.listing(
+            place, marker, size=PAGE_SIZE, include=",".join(include), sink=reader.write,
+            limit=ENTRY_BYTES_MAX,
+        )  # fmt: skip
+        if reply.status != 200:
+            raise from_reply(reply, WHAT)
+        return reader.page()
+
+    for found, _ in pages_of(page):
+        yield from found
+
+
+def _form(blob: ET.Element) -> Form:
+    size = whole(blob.findtext("Properties/Content-Length") or "", SIZE_MAX) or 0
+    if blob.findtext("Deleted") == "true":
+        days = blob.findtext("Properties/RemainingRetentionDays") or ""
+        return Form(name_of(blob), Trace.SOFT_DELETED, whole(days, DAYS_MAX), size)
+    if blob.findtext("Snapshot"):
+        return Form(name_of(blob), Trace.SNAPSHOT, None, size)
+    if blob.findtext("VersionId") and blob.findtext("IsCurrentVersion") != "true":
+        return Form(name_of(blob), Trace.VERSION, None, size)
+    return Form(name_of(blob), Trace.CURRENT, None, size)
+
+
+COUNTED_AT_ONCE: Final = 1_700
+BODY_MAX: Final = 48 << 20
+_MARKS: Final = (b"<Snapshot>", b"<VersionId>", b"<Deleted>")
+
+
+def counted(
+    account: AzureAccount, place: Place, include: Sequence[str]
+) -> dict[Trace, tuple[int, int]]:
+    """Count objects and bytes under the prefix in each of these forms; current ones as well.
+
+    Pages without any sign of another form, as most are, are counted without being taken apart.
+    """
+    found = dict.fromkeys(Trace, (0, 0))
+
+    def add(trace: Trace, objects: int, size: int) -> None:
+        found[trace] = (found[trace][0] + objects, found[trace][1] + size)
+
+    def page(marker: str | None) -> tuple[bytes, str | None]:
+        reply = account.listing(
+            place, marker, size=COUNTED_AT_ONCE, include=",".join(include), limit=BODY_MAX
+        )
+        if reply.status != 200:
+            raise from_reply(reply, WHAT)
+        _, following = parse_brief(reply.body)
+        return reply.body, following
+
+    for body, _ in pages_of(page):
+        if not any(mark in body for mark in _MARKS):
+            add(Trace.CURRENT, body.count(b"<Blob><Name"), 0)
+            continue
+        reader: EntryReader[Form] = EntryReader(COUNTED_AT_ONCE, _form)
+        reader.write(body)
+        for form in reader.page()[0]:
+            add(form.trace, 1, form.size)
+    return found

@@ -1,0 +1,259 @@
+"""A Blob server for what Azurite does not know: versions, soft delete, directories, holds, scopes.
+
+It reads only, and answers as the service's REST reference says, or refuses:
+
+- "List Blobs": `include` takes the words of `WORDS` and no other; `permissions` is for accounts
+  with a hierarchical namespace alone; `Snapshot`, `VersionId` with `IsCurrentVersion`, `Deleted`
+  stand beside `Name`, all else in `Properties`; snapshots and versions come oldest first, before
+  the blob itself; what was not asked for is not there. `LegalHold`, `ImmutabilityPolicyUntilDate`,
+  `ImmutabilityPolicyMode`, `Owner`, `Group`, `Permissions`, `Acl` come with their words only. The
+  metadata of a blob under a customer's key is `Encrypted="true"` and empty.
+- "Get Blob", "Get Blob Properties": 412 ConditionNotMet, 409 BlobArchived, 409
+  BlobUsesCustomerSpecifiedEncryption.
+- Index tags and versions are not known where the namespace is hierarchical ("Known issues" of Data
+  Lake Storage): 409 FeatureNotYetSupportedForHierarchicalNamespaceAccounts.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import parse_qs, unquote, urlsplit
+from xml.sax.saxutils import escape
+
+ACCOUNT: Final = "strictaccount"
+CONTAINER: Final = "emc2"
+SAS: Final = "sv=2021-12-02&sr=c&sp=rl&se=2099-01-01T00%3A00%3A00Z&sig=c2lnbmF0dXJl"
+DATE: Final = "Tue, 02 Jan 2024 03:04:05 GMT"
+WORDS: Final = frozenset((
+    "snapshots", "metadata", "uncommittedblobs", "copy", "deleted", "tags", "versions",
+    "deletedwithversions", "immutabilitypolicy", "legalhold", "permissions",
+))  # fmt: skip
+NOT_HIERARCHICAL: Final = frozenset(("tags", "versions", "deletedwithversions"))
+_ASKED: Final = {
+    "ImmutabilityPolicyUntilDate": "immutabilitypolicy",
+    "ImmutabilityPolicyMode": "immutabilitypolicy",
+    "LegalHold": "legalhold",
+    "Owner": "permissions", "Group": "permissions", "Permissions": "permissions",
+    "Acl": "permissions",
+}  # fmt: skip
+"""Elements of `Properties` that come only if their word was asked for."""
+
+
+@dataclass(slots=True)
+class StoredBlob:
+    """One entry; `form` is the word that lists it, empty of a current blob."""
+
+    name: str
+    data: bytes
+    form: str = ""
+    properties: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    moment: str = ""
+    etag: str = ""
+
+    @property
+    def told(self) -> dict[str, str]:
+        """Every element of `Properties` that the service would tell to who asks for all."""
+        own = {
+            "Creation-Time": DATE, "Last-Modified": DATE, "Etag": self.etag,
+            "Content-Length": str(len(self.data)), "Content-Type": "application/octet-stream",
+            "BlobType": "BlockBlob", "AccessTier": "Hot", "AccessTierInferred": "true",
+            "LeaseStatus": "unlocked", "LeaseState": "available", "ServerEncrypted": "true",
+        }  # fmt: skip
+        return own | self.properties
+
+
+class StrictBlob:
+    """A server with one container; `refused` are words for which the credential has no right."""
+
+    def __init__(
+        self, *, hierarchical: bool = False, refused: frozenset[str] = frozenset()
+    ) -> None:
+        self.hierarchical, self.refused = hierarchical, refused
+        self.blobs: list[StoredBlob] = []
+        self.asked: list[str] = []
+        """What was asked for, as `METHOD path?query`, without the signature."""
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}/{ACCOUNT}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def put(self, name: str, data: bytes = b"", form: str = "", **more: Any) -> StoredBlob:
+        """Have an entry; entries of one name are listed in the order in which they came."""
+        number = len(self.blobs) + 1
+        moment = f"2024-01-02T03:04:{number:02}.0000000Z"
+        blob = StoredBlob(name, data, form, moment=moment, etag=f"0x8D{number:08X}", **more)
+        self.blobs.append(blob)
+        return blob
+
+    # --- what it answers -------------------------------------------------------------------------
+
+    def listed(self, query: Mapping[str, str]) -> tuple[int, str, bytes]:
+        words = set(filter(None, query.get("include", "").split(",")))
+        if words - WORDS or ("permissions" in words and not self.hierarchical):
+            return 400, "InvalidQueryParameterValue", b""
+        if self.hierarchical and words & NOT_HIERARCHICAL:
+            return 409, "FeatureNotYetSupportedForHierarchicalNamespaceAccounts", b""
+        if words & self.refused:
+            return 403, "AuthorizationPermissionMismatch", b""
+        most = int(query.get("maxresults", "5000"))
+        if not 0 < most <= 5000:
+            return 400, "OutOfRangeQueryParameterValue", b""
+        found = [
+            blob for blob in sorted(self.blobs, key=lambda one: (one.name, one.form == ""))
+            if blob.name.startswith(query.get("prefix", "")) and blob.form in {"", *words}
+        ]  # fmt: skip
+        start = int(query.get("marker", "0"))
+        page, more = found[start : start + most], start + most < len(found)
+        entries = "".join(self._entry(blob, words) for blob in page)
+        marker = f"<NextMarker>{start + most}</NextMarker>" if more else "<NextMarker />"
+        text = (
+            '\ufeff<?xml version="1.0" encoding="utf-8"?><EnumerationResults ServiceEndpoint='
+            f'"{self.url}" ContainerName="{CONTAINER}"><Blobs>{entries}</Blobs>{marker}'
+            "</EnumerationResults>"
+        )
+        return 200, "", text.encode()
+
+    def _entry(self, blob: StoredBlob, words: set[str]) -> str:
+        head = {"snapshots": "Snapshot", "versions": "VersionId"}.get(blob.form)
+        beside = f"<{head}>{blob.moment}</{head}>" if head else ""
+        if blob.form == "deleted":
+            beside = "<Deleted>true</Deleted>"
+        if not blob.form and "versions" in words:
+            beside = (
+                f"<VersionId>{blob.moment}</VersionId><IsCurrentVersion>true</IsCurrentVersion>"
+            )
+        properties = "".join(
+            f"<{tag}>{escape(text)}</{tag}>" for tag, text in blob.told.items()
+            if tag not in _ASKED or _ASKED[tag] in words
+        )  # fmt: skip
+        more = ""
+        if "metadata" in words and blob.metadata:
+            locked = "CustomerProvidedKeySha256" in blob.properties
+            pairs = "".join(f"<{k}>{escape(v)}</{k}>" for k, v in blob.metadata.items())
+            more = '<Metadata Encrypted="true" />' if locked else f"<Metadata>{pairs}</Metadata>"
+        if "tags" in words and blob.tags:
+            told = "".join(
+                f"<Tag><Key>{escape(k)}</Key><Value>{escape(v)}</Value></Tag>"
+                for k, v in blob.tags.items()
+            )
+            more += f"<Tags><TagSet>{told}</TagSet></Tags>"
+        return (
+            f"<Blob><Name>{escape(blob.name)}</Name>{beside}<Properties>{properties}</Properties>"
+            f"{more}</Blob>"
+        )
+
+    def find(self, name: str) -> StoredBlob | None:
+        return next((blob for blob in self.blobs if blob.name == name and not blob.form), None)
+
+
+def _handler(server: StrictBlob) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._answer()
+
+        def do_HEAD(self) -> None:
+            self._answer()
+
+        def _answer(self) -> None:
+            parts = urlsplit(self.path)
+            query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+            asked = "&".join(f"{k}={v}" for k, v in query.items() if k not in {"sig", "se", "sp"})
+            server.asked.append(f"{self.command} {parts.path}?{asked}")
+            if query.get("sig") != "c2lnbmF0dXJl" or not self.headers.get("x-ms-version"):
+                self._send(403, {"x-ms-error-code": "AuthenticationFailed"}, b"")
+                return
+            _, account, container, *name = parts.path.split("/", 3)
+            if (account, container) != (ACCOUNT, CONTAINER):
+                self._send(404, {"x-ms-error-code": "ContainerNotFound"}, b"")
+            elif name and name[0]:
+                self._blob(unquote(name[0]))
+            else:
+                status, code, body = server.listed(query)
+                headers = {"Content-Type": "application/xml"}
+                self._send(status, headers | ({"x-ms-error-code": code} if code else {}), body)
+
+        def _blob(self, name: str) -> None:
+            blob = server.find(name)
+            if blob is None:
+                self._send(404, {"x-ms-error-code": "BlobNotFound"}, b"")
+                return
+            told = dict(_headers(blob))
+            wanted = self.headers.get("If-Match")
+            if wanted not in {None, f'"{blob.etag}"'}:
+                self._send(412, {"x-ms-error-code": "ConditionNotMet"}, b"")
+            elif "CustomerProvidedKeySha256" in blob.properties:
+                self._send(409, {"x-ms-error-code": "BlobUsesCustomerSpecifiedEncryption"}, b"")
+            elif self.command == "HEAD":
+                self._send(200, told, b"", length=len(blob.data))
+            elif blob.told["AccessTier"] == "Archive":
+                self._send(409, {"x-ms-error-code": "BlobArchived"}, b"")
+            else:
+                self._range(blob, told)
+
+        def _range(self, blob: StoredBlob, told: dict[str, str]) -> None:
+            match = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("x-ms-range", ""))
+            if match is None:
+                self._send(200, told, blob.data)
+                return
+            start, end = int(match[1]), min(int(match[2]), len(blob.data) - 1)
+            if start >= len(blob.data):
+                self._send(416, {"x-ms-error-code": "InvalidRange"}, b"")
+                return
+            told["Content-Range"] = f"bytes {start}-{end}/{len(blob.data)}"
+            self._send(206, told, blob.data[start : end + 1])
+
+        def _send(
+            self, status: int, headers: Mapping[str, str], body: bytes, length: int | None = None
+        ) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body) if length is None else length))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Handler
+
+
+def _headers(blob: StoredBlob) -> Iterator[tuple[str, str]]:
+    told = blob.told
+    yield "ETag", f'"{blob.etag}"'
+    yield "Last-Modified", told["Last-Modified"]
+    yield "Content-Type", told["Content-Type"]
+    yield "x-ms-blob-type", told["BlobType"]
+    yield "x-ms-access-tier", told["AccessTier"]
+    yield "x-ms-lease-state", told["LeaseState"]
+    if "LeaseDuration" in told:
+        yield "x-ms-lease-duration", told["LeaseDuration"]
+    if "ResourceType" in told:
+        yield "x-ms-resource-type", told["ResourceType"]
+    for name, value in blob.metadata.items():
+        yield f"x-ms-meta-{name}", value
