@@ -27,7 +27,7 @@ from tests.support.workshop import wish
 
 ABOUT: ItemFields = {
     "id": 1, "attempt": 2, "key": "{}", "size": 3, "version": "v", "md5": None,
-    "metadata": {"a": "b"}, "tags": {"c": "d"}, "replaces": "f",
+    "kind": "object", "metadata": {"a": "b"}, "tags": {"c": "d"}, "replaces": "f",
 }  # fmt: skip
 HELD = (HeldPart(number=1, etag="e", stored_size=9),)
 PART = SentPart(size=1, sha256="aa", stored_size=2, sealed_sha256="bb")
