@@ -431,7 +431,7 @@ def test_pointer_and_ledger_agree_after_kills_at_any_time(site: Site) -> None:
         for kill in itertools.count(1):
             process = site.start("cutover", verb, site.plan, "--batch", "all", "--no-progress")
             try:
-                _, err = process.communicate(timeout=0.5 + 0.5 * kill)
+                _, err = process.communicate(timeout=0.5 * 1.4**kill)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.communicate()

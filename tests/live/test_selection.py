@@ -50,7 +50,7 @@ def test_rules_of_every_kind_decide_and_the_bundle_says_which(affair: Affair) ->
         "    exclude:\n"
         "      - {smaller_than: 1B, reason: nothing in it}\n"
         "      - {older_than: 3650d, reason: too old, allow_unused: true}\n"
-        "      - {glob: 'scans/**', larger_than: 16MiB, reason: moved by disk}\n",
+        "      - {glob: 'scans/**', larger_than: 8MiB, reason: moved by disk}\n",
     )
     assert affair.run() is Exit.FINDINGS
     assert affair.verified() == {SMALL}
@@ -61,7 +61,7 @@ def test_rules_of_every_kind_decide_and_the_bundle_says_which(affair: Affair) ->
     )
     rules = [
         ("empty", 'exclude {"smaller_than":"1B"}', "nothing in it"),
-        (BIG, 'exclude {"glob":"scans/**","larger_than":"16MiB"}', "moved by disk"),
+        (BIG, 'exclude {"glob":"scans/**","larger_than":"8MiB"}', "moved by disk"),
         (
             "tables/other.csv", "not included",
             "it matches none of the dataset's `include` rules",

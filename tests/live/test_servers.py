@@ -321,7 +321,7 @@ def test_the_proxy_streams_a_large_body_that_waits_for_100_continue(
 def test_a_closed_proxy_ends_its_threads_and_connections(container: Container) -> None:
     before = threading.active_count()
     with Proxy(container.server.url) as proxy:
-        proxy.rule(action=lies.delay(60))
+        proxy.rule(action=lies.delay(240))
         host = urlsplit(proxy.url)
         idle = socket.create_connection((host.hostname, host.port))
         waiting = socket.create_connection((host.hostname, host.port))
@@ -329,7 +329,7 @@ def test_a_closed_proxy_ends_its_threads_and_connections(container: Container) -
         assert wait_for(lambda: proxy.requests, 10)
         began = time.monotonic()
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 120
     assert threading.active_count() == before
     assert idle.recv(1) == b""
     idle.close()

@@ -385,7 +385,7 @@ def test_who_lets_one_session_in_is_read_by_one(odd: OddServer, place: Place, ho
     got: list[bytes] = []
 
     def work() -> None:
-        for _ in range(40):
+        while True:
             try:
                 got.append(read(rig, place, obj, Span(7, 70_000)))
                 break
@@ -403,7 +403,7 @@ def test_who_lets_one_session_in_is_read_by_one(odd: OddServer, place: Place, ho
 def test_no_more_sessions_than_the_plan_says(odd: OddServer, place: Place) -> None:
     rig = opened(odd.as_server(), sessions=2)
     (obj,) = listed(rig, place)
-    wait_for(lambda: not odd.alive, 20)  # the one that listed
+    wait_for(lambda: not odd.alive, 120)  # the one that listed
     odd.manner.most = 0
     threads = [
         threading.Thread(target=read, args=(rig, place, obj, Span(n, MIB))) for n in range(6)

@@ -182,9 +182,9 @@ def test_a_command_that_takes_too_long_is_cut_off(
     began = time.monotonic()
 
     with pytest.raises(Transient, match="took too long"):
-        rig.open(apply=["/bin/sleep", "8"]).swap(expected=OLD, new=NEW)
+        rig.open(apply=["/bin/sleep", "60"]).swap(expected=OLD, new=NEW)
 
-    assert time.monotonic() - began < 7
+    assert time.monotonic() - began < 45
     assert rig.raw() == f"{OLD}\n".encode()
 
 

@@ -42,7 +42,7 @@ def corpus() -> dict[str, bytes]:
     rng = random.Random(3)
     return {
         "empty": b"",
-        BIG: rng.randbytes(17 * MIB + 5),
+        BIG: rng.randbytes(9 * MIB + 5),
         SMALL: rng.randbytes(70_000),
         "tables/other.csv": rng.randbytes(900),
     }

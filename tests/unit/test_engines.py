@@ -169,7 +169,7 @@ def test_workers_end_when_their_coordinator_is_killed() -> None:
         coordinator.send_signal(signal.SIGKILL)
         coordinator.wait()
 
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while any(alive(pid) for pid in workers) and time.monotonic() < until:
         time.sleep(0.05)
     assert not [pid for pid in workers if alive(pid)]
@@ -184,7 +184,7 @@ def test_a_stopped_worker_does_not_hold_up_the_end(processes: LocalEngine) -> No
     began = time.monotonic()
     processes.close(grace=0.5)
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60  # and not for ever
     assert victim.poll() is not None
 
 

@@ -14,12 +14,15 @@ from hdh_migrate import __version__
 from requirements import kit
 
 
-@pytest.fixture
-def unpacked(tmp_path: Path) -> Path:
-    wheels = tmp_path / "wheels"
-    wheels.mkdir()
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    wheels = tmp_path_factory.mktemp("wheels")
     (wheels / "some-1.0-py3-none-any.whl").write_bytes(b"a wheel")
-    packed = kit.packed(kit.contents(wheels))
+    return kit.packed(kit.contents(wheels))
+
+
+@pytest.fixture
+def unpacked(packed: bytes, tmp_path: Path) -> Path:
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         archive.extractall(tmp_path / "kit", filter="data")
     return tmp_path / "kit" / f"hdh-migrate-kit-{__version__}"

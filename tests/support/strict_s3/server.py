@@ -143,7 +143,7 @@ class StrictS3:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._ready.wait(10), "the strict server did not start"
+        assert self._ready.wait(120), "the strict server did not start"
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -640,6 +640,7 @@ def release(machine: Machine) -> None:
         fencing.release()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ready", "act", "epoch"),
     [(begun, take, 0), (refused, take_over, 1), (begun, release, 0)],

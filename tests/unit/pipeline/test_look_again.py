@@ -259,6 +259,7 @@ def test_a_look_that_is_killed_anywhere_converges_with_the_run_after_it(tmp_path
         assert count(made, LookEnded) <= count(made, LookingAgain)
 
 
+@pytest.mark.slow
 def test_a_look_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     whole = moved(tmp_path / "whole")
     whole.script.calls.clear()

@@ -110,6 +110,7 @@ def _returns_or_refuses(folder: Path, data: bytes) -> None:
     assert time.process_time() - start < SECONDS
 
 
+@pytest.mark.slow
 @_FOLDER_IS_SHARED
 @given(data=st.binary(max_size=2_000))
 def test_any_bytes_load_or_are_refused(data: bytes, tmp_path: Path) -> None:
@@ -168,6 +169,7 @@ def test_a_whole_plan_with_any_value_in_one_place_loads_or_is_refused(
     _returns_or_refuses(tmp_path, as_yaml(plan).encode())
 
 
+@pytest.mark.slow
 @_FOLDER_IS_SHARED
 @given(data=st.data())
 def test_a_good_plan_with_a_piece_cut_or_doubled_loads_or_is_refused(
