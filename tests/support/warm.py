@@ -1,9 +1,12 @@
-"""What commands import sooner or later: imported once, by the server that forks for them."""
+"""What commands import and build sooner or later: once, by the server that forks for them."""
 
 from __future__ import annotations
 
+import gc
 import importlib
 import pkgutil
+import sys
+from pathlib import Path
 
 import boto3.session
 import botocore.session
@@ -13,12 +16,26 @@ import rich.progress
 import rich.table
 
 import hdh_migrate
-from hdh_migrate.plan import template
+from hdh_migrate import frozen
+from hdh_migrate.plan import loader, template
+from hdh_migrate.wiring.chosen import profile_of
 from tests.support import here
 
 _THIRD = (boto3.session, botocore.session, jinja2, pycurl, rich.progress, rich.table)
 _OURS = (template, here)
+_PLAN = Path(__file__).parents[2] / "plans" / "azure-to-ovhcloud.yaml"
 
 for _found in pkgutil.walk_packages(hdh_migrate.__path__, "hdh_migrate."):
     if not _found.name.endswith("__main__"):
         importlib.import_module(_found.name)
+
+# The schema of plans and the `__init__` of a noun are built when one is first used.
+_loaded = loader.load(_PLAN)
+profile_of(_loaded.plan, _loaded.base)
+for _module in [one for name, one in sys.modules.items() if name.startswith("hdh_migrate.")]:
+    for _noun in vars(_module).values():
+        _init = vars(_noun).get("__init__") if isinstance(_noun, type) else None
+        if getattr(_init, "__qualname__", "").startswith(f"{frozen._first.__name__}."):
+            setattr(_noun, "__init__", frozen._generated(_noun))  # noqa: B010 - see frozen
+
+gc.freeze()
