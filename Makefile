@@ -38,8 +38,9 @@ test: setup ## every test, live servers included  [T=path] [K=expression] [JOBS=
 	@tests/support/programs || [ "$(T)" != tests ]  # a part of the tests may need none of them
 	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m pytest $(T) $(if $(K),-k "$(K)") --numprocesses $(or $(JOBS),4) --dist worksteal
 
+# A quarter of the examples that are made up; `make test` takes all.
 quick: setup ## what needs no server and no second, while you work  [JOBS=2]
-	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m pytest tests/unit tests/property -m "not slow" --numprocesses $(or $(JOBS),2) --dist worksteal
+	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m pytest tests/unit tests/property -m "not slow" --hypothesis-profile brief --numprocesses $(or $(JOBS),2) --dist worksteal
 
 coverage: setup ## lines and branches that the tests without servers reach, and a floor under them  [T=path] [FLOOR=80]
 	@rm -rf build/coverage && mkdir -p build/coverage

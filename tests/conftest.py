@@ -13,6 +13,7 @@ pytest_plugins = ["tests.support.fixtures", "tests.support.affair", "tests.suppo
 
 # How long an example takes says how busy the machine is, and nothing else.
 settings.register_profile("unhurried", deadline=None)
+settings.register_profile("brief", settings.get_profile("unhurried"), max_examples=25)
 settings.load_profile("unhurried")
 
 AMBIENT = ("AWS_", "AZURE_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "HDH_")

@@ -29,6 +29,8 @@ from tests.support.fakes import LIMITS
 from tests.support.workshop import FACTORY, ROOT, drained, order, told, wish
 from tests.unit.wiring.test_worker_secrets import PLAN
 
+pytestmark = pytest.mark.slow  # each starts Python anew, once or more often
+
 COORDINATOR = """
 import sys, time
 from hdh_migrate.engines.local import LocalEngine
@@ -69,7 +71,6 @@ def test_a_worker_that_waits_to_be_recorded_does_not_hold_up_the_end(
     assert worker.process.returncode == 0
 
 
-@pytest.mark.slow
 def test_the_death_of_one_worker_does_not_touch_the_orders_of_another(
     processes: LocalEngine,
 ) -> None:
@@ -82,7 +83,6 @@ def test_the_death_of_one_worker_does_not_touch_the_orders_of_another(
     assert [one.order.objects[0].id for one in found if isinstance(one, Lost)] == [2]
 
 
-@pytest.mark.slow
 def test_workers_that_die_one_after_the_other_end_the_run(processes: LocalEngine) -> None:
     def feed() -> None:
         for _ in range(50):
@@ -93,7 +93,6 @@ def test_workers_that_die_one_after_the_other_end_the_run(processes: LocalEngine
         feed()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("need", ["greedy", "threads"])
 def test_a_worker_that_the_machine_starves_blames_no_object(
     processes: LocalEngine, need: str
@@ -118,7 +117,6 @@ def test_a_worker_that_cannot_even_begin_blames_no_object(config: dict[str, bool
         engine.close(grace=0)
 
 
-@pytest.mark.slow
 def test_workers_that_never_begin_end_the_run_as_a_stop() -> None:
     engine = LocalEngine(FACTORY, {"broken": True}, processes=1, connections=1, search=[ROOT])
 
@@ -133,7 +131,6 @@ def test_workers_that_never_begin_end_the_run_as_a_stop() -> None:
         engine.close(grace=0)
 
 
-@pytest.mark.slow
 def test_workers_that_never_began_do_not_keep_the_others_from_being_ended() -> None:
     engine = LocalEngine(FACTORY, {"broken": True}, processes=4, connections=4, search=[ROOT])
     for number in range(4):
@@ -382,7 +379,6 @@ def test_a_confined_process_cannot_be_read_by_another() -> None:
     assert told.stdout.split() == ["1", "0"]
 
 
-@pytest.mark.slow
 def test_a_worker_that_runs_other_code_than_the_coordinator_is_refused(tmp_path: Path) -> None:
     package = tmp_path / "hdh_migrate"
     shutil.copytree(Path(ROOT) / "hdh_migrate", package, ignore=shutil.ignore_patterns("*.pyc"))
