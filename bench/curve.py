@@ -122,7 +122,7 @@ def section(curve: Curve) -> str:
         "## The ledger, by the number of its objects",
         "",
         f"`python -m bench.scale`, on {curve.machine}; hdh-migrate {curve.version}.",
-        "All of it is CPU time, which a busy machine changes little; commands with their start.",
+        "All of it is CPU time, commands with their start; a busy machine may double it.",
         "",
         f"![What the ledger costs, by the number of its objects]({PICTURE})",
         "",

@@ -98,7 +98,8 @@ def measured(objects: tuple[int, ...], state: Path | None, say: Callable[[str], 
         say(f"{count} objects: " + ", ".join(f"{name} {value:.2f}" for name, value in told.items()))
         for phase in PHASES:
             found[phase.name].append(told.get(phase.name))
-    machine = f"{os.cpu_count()} processors, Linux {platform.release()}, Python "
+    load = f"load {os.getloadavg()[2]:.0f}"
+    machine = f"{os.cpu_count()} processors ({load}), Linux {platform.release()}, Python "
     return Curve(
         machine=machine + platform.python_version(),
         version=__version__,
