@@ -28,7 +28,7 @@ from hdh_migrate.errors import (
     Stopped,
     Transient,
 )
-from hdh_migrate.model import Verdict
+from hdh_migrate.model import MIB, Verdict
 from hdh_migrate.orders import (
     AgainOrder,
     BeginOrder,
@@ -63,6 +63,10 @@ Task = tuple[OrderItem, Callable[[], ObjectReceipt]]
 """One item of an order, and what performs it."""
 
 
+ALIKE = MIB
+"""Objects up to this size take times that can be compared."""
+
+
 class Performer:
     """Performs the orders for which its toolbox has the sides; safe to call from many threads."""
 
@@ -89,7 +93,19 @@ class Performer:
                 if self._box.halt.is_set():
                     emit(Returned.of(order, one, ReturnReason.STOPPED, "the run is stopping"))
                 else:
-                    emit(self._outcome(order, one, task))
+                    emit(self._placed(order, one, task))
+
+    def _placed(
+        self, order: Order, one: OrderItem, task: Callable[[], ObjectReceipt]
+    ) -> ObjectReceipt:
+        """Perform one item as soon as the stores bear one more at a time."""
+        at_once, now = self._box.at_once, self._box.at_once.monotonic
+        with at_once.place(self._box.halt):
+            began = now()
+            receipt = self._outcome(order, one, task)
+        if not isinstance(receipt, Returned | Failed):
+            at_once.done(now() - began if one.size <= ALIKE else None)
+        return receipt
 
     def _tasks(self, order: Order, emit: Emit, record: Record) -> Iterator[Task]:
         route = self._box.routes[order.dataset]

@@ -51,7 +51,16 @@ class SharedPause:
 class Retrying:
     """Calls a function again while it raises `Transient`, up to a budget in seconds."""
 
-    def __init__(self, *, budget: float, pause: SharedPause, halt: threading.Event) -> None:
+    def __init__(
+        self,
+        *,
+        budget: float,
+        pause: SharedPause,
+        halt: threading.Event,
+        troubled: Callable[[Transient], None] = lambda _: None,
+    ) -> None:
+        """`troubled` is told of every error that is tried again."""
+        self._troubled = troubled
         self._budget = budget
         self._pause = pause
         self._halt = halt
@@ -86,6 +95,8 @@ class Retrying:
         def stop(state: tenacity.RetryCallState) -> bool:
             nonlocal lies
             error = state.outcome.exception() if state.outcome is not None else None
+            if isinstance(error, Transient):
+                self._troubled(error)
             lies = lies + 1 if isinstance(error, ShortRead) else 0
             return lies >= SHORT_READS_MAX or self._pause.now() >= out_of_time
 

@@ -13,6 +13,7 @@ from hdh_migrate.frozen import frozen
 from hdh_migrate.model import SIDECARS, Keeping, Lock, ObjectInfo, Place
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.helping import Helpers
+from hdh_migrate.pipeline.level import Level
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.tags import later_epoch
 from hdh_migrate.ports.run import Clock
@@ -83,6 +84,7 @@ class Toolbox:
     adopted: Collection[str] = frozenset()
     """The names of other ledgers whose objects are ours."""
     helpers: Helpers = field(default_factory=Helpers)
+    at_once: Level = field(default_factory=Level)
 
     def tag(self, entry: int, attempt: int) -> str:
         """Return the attempt tag that an object of ours carries at the target."""

@@ -47,6 +47,11 @@ def _processes(value: Any) -> int | str:  # noqa: ANN401 - whatever stands in th
     raise fields.refusal("must be auto or a whole number from 1 to 64")
 
 
+def _own(value: object) -> bool:
+    """Leave the default out of a plan's digest: older plans did not say it."""
+    return value == "own"
+
+
 class EngineSection(Section):
     """Who does the work."""
 
@@ -82,6 +87,13 @@ class EngineSection(Section):
         description="Kind dask: the folder that `hdh-migrate worker --new-ca DIR` made, which every"
         " machine of the cluster has.",
         examples=["keys/cluster"],
+    )
+    level: Literal["own", "fixed"] = Field(
+        default="own",
+        exclude_if=_own,
+        description="`own`: fewer requests at a time than `connections` where a store asks for"
+        " less (SlowDown), loses requests or answers ever slower, and more again while all goes"
+        " well; `fixed`: always as many.",
     )
 
 

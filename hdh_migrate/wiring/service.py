@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.helping import Helpers
 from hdh_migrate.pipeline.lanes import lane
+from hdh_migrate.pipeline.level import Level
 from hdh_migrate.pipeline.perform import Performer
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.pipeline.throttling import (
@@ -60,6 +61,7 @@ class WorkerService:
             reader = None if reader is None else ThrottledReader(reader, width)
             writer = None if writer is None else ThrottledWriter(writer, width)
         pause = SharedPause(clock.monotonic, self.halt)
+        at_once = Level(config.connections, fixed=config.fixed, monotonic=clock.monotonic)
         self.perform = Performer(
             Toolbox(
                 source=source,
@@ -73,11 +75,17 @@ class WorkerService:
                 level=config.level,
                 reread=config.reread,
                 checked=config.checked,
-                retry=Retrying(budget=config.retry_budget, pause=pause, halt=self.halt),
+                retry=Retrying(
+                    budget=config.retry_budget,
+                    pause=pause,
+                    halt=self.halt,
+                    troubled=at_once.trouble,
+                ),
                 pool=BufferPool(config.memory // processes),
                 clock=clock,
                 halt=self.halt,
                 helpers=Helpers(config.connections),
+                at_once=at_once,
             )
         ).perform
 

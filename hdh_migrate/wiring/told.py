@@ -93,6 +93,8 @@ class WorkerConfig:
     """Names of other ledgers whose objects are ours."""
     processes: int = 1
     """How many share what the target allows; the engine says it."""
+    fixed: bool = False
+    """Whether so many requests are under way whatever the stores say."""
     connections: int = 1
     """How many requests this process may have under way; the engine says it."""
     lane: int | None = None

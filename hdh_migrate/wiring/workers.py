@@ -118,6 +118,7 @@ def config_of(
         bandwidth=plan.limits.bytes_per_second,
         retry_budget=plan.limits.retry_budget_seconds,
         memory=plan.limits.memory_bytes,
+        fixed=plan.engine.level == "fixed",
         adopted=tuple(sorted(adopted)),
     )
 

@@ -1,0 +1,107 @@
+"""How much one process works on at once: additive increase, multiplicative decrease.
+
+The plan's `engine.connections` is the most. A store that asks for less, loses connections or
+answers slower and slower gets half as much, at most once in a while; work that goes well brings one
+more each time as many items as the level have been done. Each change is logged with its reason.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from hdh_migrate.errors import ShortRead, Throttled, Transient
+
+LOG = logging.getLogger(__name__)
+
+SETTLE_SECONDS: Final = 2.0
+"""After a decrease the next one waits so long: what was under way then says nothing new."""
+
+WINDOW: Final = 32
+"""Items whose time is taken together."""
+
+SLOW_SECONDS: Final = 2.0
+SLOWER: Final = 8.0
+"""Items are slow that take longer than this, and so many times what they took at best."""
+
+
+class Level:
+    """Lets so many items be under way as the stores bear. Safe to share between threads."""
+
+    def __init__(
+        self,
+        most: int = 1_000,
+        *,
+        fixed: bool = False,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Begin at `most`; with `fixed` it stays there."""
+        self._most, self._fixed, self.monotonic = most, fixed, monotonic
+        self._now = most
+        self._changed = threading.Condition()
+        self._busy = self._well = 0
+        self._settled = 0.0
+        self._best: float | None = None
+        self._times: list[float] = []
+
+    @property
+    def now(self) -> int:
+        """How many items may be under way at this moment."""
+        return self._now
+
+    @contextmanager
+    def place(self, halt: threading.Event) -> Iterator[None]:
+        """Wait until one more item may be under way, or the run is told to stop."""
+        with self._changed:
+            while self._busy >= self._now and not halt.is_set():
+                self._changed.wait(0.2)
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._busy -= 1
+                self._changed.notify()
+
+    def done(self, seconds: float | None = None) -> None:
+        """Count an item that went well; `seconds` is what it took, where that can be compared."""
+        if self._fixed:
+            return
+        with self._changed:
+            if seconds is not None:
+                self._times.append(seconds)
+                if len(self._times) >= WINDOW:
+                    self._look_at_times()
+            self._well += 1
+            if self._well >= self._now < self._most:
+                self._set(self._now + 1, "all goes well")
+
+    def trouble(self, error: Transient) -> None:
+        """Halve the level if an error tells that a store has too much to do."""
+        if self._fixed or isinstance(error, ShortRead):
+            return  # wrong bytes come no slower
+        why = "the store asks for less" if isinstance(error, Throttled) else "a request failed"
+        with self._changed:
+            self._less(f"{why} ({error.code})" if error.code else why)
+
+    def _look_at_times(self) -> None:
+        mean = sum(self._times) / len(self._times)
+        self._times.clear()
+        best = self._best = mean if self._best is None else min(self._best, mean)
+        if mean > max(SLOW_SECONDS, SLOWER * best):
+            self._less(f"an object takes {mean:.1f} s, and took {best:.2f} s at best")
+
+    def _less(self, why: str) -> None:
+        self._well = 0
+        if self._now > 1 and self.monotonic() >= self._settled:
+            self._settled = self.monotonic() + SETTLE_SECONDS
+            self._set(self._now // 2, why)
+
+    def _set(self, level: int, why: str) -> None:
+        LOG.info("at once %d -> %d: %s", self._now, level, why)
+        self._now, self._well = level, 0
+        self._changed.notify_all()

@@ -1,0 +1,139 @@
+"""How much is done at once finds its own level, and says why it changed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+import pytest
+
+from hdh_migrate.errors import ConnectionLost, ShortRead, Throttled
+from hdh_migrate.pipeline.level import SETTLE_SECONDS, WINDOW, Level
+from hdh_migrate.pipeline.retrying import Retrying, SharedPause
+from tests.support.quiet import FakeClock
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(tick=0.0)
+
+
+@pytest.fixture
+def level(clock: FakeClock) -> Level:
+    return Level(16, monotonic=clock.monotonic)
+
+
+def throttled() -> Throttled:
+    error = Throttled("a target object: SlowDown (HTTP 503)")
+    error.code = "SlowDown"
+    return error
+
+
+def test_it_is_halved_once_for_one_storm_and_grows_by_one(
+    level: Level, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, logger="hdh_migrate.pipeline.level"):
+        for _ in range(16):  # all that was under way is refused
+            level.trouble(throttled())
+        assert level.now == 8
+        clock.seconds += SETTLE_SECONDS
+        level.trouble(ConnectionLost("reset"))
+        assert level.now == 4
+        for _ in range(4):
+            level.done(0.01)
+        assert level.now == 5
+        for _ in range(5):
+            level.done()
+        assert level.now == 6
+    assert caplog.messages == [
+        "at once 16 -> 8: the store asks for less (SlowDown)",
+        "at once 8 -> 4: a request failed",
+        "at once 4 -> 5: all goes well",
+        "at once 5 -> 6: all goes well",
+    ]
+
+
+def test_it_stays_between_one_and_what_the_plan_says(level: Level, clock: FakeClock) -> None:
+    for _ in range(10):
+        level.trouble(throttled())
+        clock.seconds += SETTLE_SECONDS
+    assert level.now == 1
+    for _ in range(1_000):
+        level.done()
+    assert level.now == 16
+
+
+def test_wrong_bytes_are_no_reason(level: Level) -> None:
+    level.trouble(ShortRead("another range"))
+    assert level.now == 16
+
+
+def test_answers_that_come_ever_slower_are_one(
+    level: Level, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(WINDOW):
+        level.done(0.1)
+    for _ in range(WINDOW):
+        level.done(1.5)  # slower, and nobody need mind
+    assert level.now == 16
+    with caplog.at_level(logging.INFO, logger="hdh_migrate.pipeline.level"):
+        for _ in range(WINDOW):
+            level.done(3.0)
+    assert level.now == 8
+    assert caplog.messages == ["at once 16 -> 8: an object takes 3.0 s, and took 0.10 s at best"]
+
+
+def test_a_plan_can_pin_it(clock: FakeClock) -> None:
+    level = Level(4, fixed=True, monotonic=clock.monotonic)
+    for _ in range(100):
+        level.trouble(throttled())
+        level.done(60.0)
+    assert level.now == 4
+
+
+def test_no_more_are_under_way_than_the_level_and_who_waits_hears_a_stop() -> None:
+    level, halt, go = Level(2), threading.Event(), threading.Event()
+    under, most, lock = 0, 0, threading.Lock()
+
+    def work() -> None:
+        nonlocal under, most
+        with level.place(halt):
+            with lock:
+                under += 1
+                most = max(most, under)
+            go.wait(10)
+            with lock:
+                under -= 1
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    until = time.monotonic() + 10
+    while under < 2 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert under == most == 2
+    halt.set()
+    while under < 6 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert under == 6  # nobody waits for a place any more
+    go.set()
+    for thread in threads:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_each_error_that_is_tried_again_is_told(level: Level, clock: FakeClock) -> None:
+    halt = threading.Event()
+    answers = iter((throttled(), throttled()))
+
+    def ask() -> str:
+        clock.seconds += SETTLE_SECONDS
+        for error in answers:
+            raise error
+        return "done"
+
+    pause = SharedPause(time.monotonic, halt)
+    retry = Retrying(budget=60, pause=pause, halt=halt, troubled=level.trouble)
+    assert retry(ask) == "done"
+    assert level.now == 4
