@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Generic, TypeVar
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
@@ -31,10 +32,9 @@ _HEADERS = {
     "Cache-Control": "cache-control",
 }
 _KIND_MARKS = ("BlobType", "ResourceType", "AccessTier", "CustomerProvidedKeySha256")
-_RARE = (
-    *(b"<ResourceType>", b"<AccessTier>Archive<", b"<CustomerProvidedKeySha256>"),
-    b"<Metadata>",  # which makes a folder of an empty blob, if it has a certain name
-)
+_RARE = (b"<ResourceType>", b"<AccessTier>Archive<", b"<CustomerProvidedKeySha256>")
+_FOLDER = b"hdi_isfolder"
+"""The name of metadata, in any case, that makes a folder of an empty blob."""
 # Days that every month has: the others are left to a slower reader that knows them.
 _HTTP_DATE = re.compile(
     r"\w{3}, (?:0[1-9]|1\d|2[0-8]) \w{3} \d{4} (?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d GMT\Z", re.ASCII
@@ -173,8 +173,10 @@ def parse_brief(body: bytes) -> tuple[Iterator[Brief], str | None]:
 def _briefs(body: bytes) -> Iterator[Brief]:
     entries = body.split(b"<Blob><Name")[1:]
     # Nearly all pages hold plain objects alone, which is found out once for the page.
-    plain = body.count(b"<BlobType>BlockBlob<") == len(entries) and not any(
-        mark in body for mark in _RARE
+    plain = (
+        body.count(b"<BlobType>BlockBlob<") == len(entries)
+        and not any(mark in body for mark in _RARE)
+        and _FOLDER not in body.lower()
     )
     for entry in entries:
         try:
@@ -244,6 +246,7 @@ def size_of(text: str | None) -> int:
     return size
 
 
+@lru_cache(maxsize=4_096)  # what was written together has the same
 def rfc3339(http_date: str | None) -> str | None:
     """Return an HTTP date as RFC 3339, None when there is none."""
     if not http_date:
@@ -353,14 +356,19 @@ def name_of(blob: ET.Element) -> str:
 
 def kind_of(seen: Mapping[str, str | None], metadata: Mapping[str, str], size: int) -> str:
     """Return "object", or why an entry with these properties is no plain readable one."""
-    folder = {name.lower(): value for name, value in metadata.items()}.get("hdi_isfolder")
-    if seen.get("ResourceType") == "directory" or (folder == "true" and size == 0):
+    if seen.get("ResourceType") == "directory" or (size == 0 and _is_folder(metadata)):
         return "directory"
     if seen.get("AccessTier") == "Archive":
         return "archived"
     if seen.get("CustomerProvidedKeySha256"):
         return "customer-key"
     return _KINDS.get(seen.get("BlobType") or "", "unknown-blob-type")
+
+
+def _is_folder(metadata: Mapping[str, str]) -> bool:
+    """Say whether metadata makes a folder of an empty blob."""
+    named = {name.lower(): value for name, value in metadata.items()}
+    return named.get(_FOLDER.decode()) == "true"
 
 
 def _name(text: str, *, encoded: bool) -> str:
