@@ -34,7 +34,7 @@ WORKS = ("listing", "small", "large", "claimed")
 
 def main() -> None:
     """Measure, print the table, write the page."""
-    wanted = _wanted()
+    wanted, started = _wanted(), time.monotonic()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hdh-bench-")))
         source = stack.enter_context(azurite(folder / "azurite", log=folder / "azurite.log"))
@@ -45,9 +45,12 @@ def main() -> None:
             _tell(f"filling {corpus.name}: {corpus.count} x {corpus.size} bytes")
             corpus.fill(source.connection_string)
         before, began = load(), time.monotonic()
-        runs = [run for number in range(wanted.rounds) for run in _round(tools, corpora, number)]
+        runs, rounds = list[Run](), 0
+        while rounds < wanted.rounds and _another(rounds, began, started, wanted.seconds):
+            runs += _round(tools, corpora, rounds)
+            rounds += 1
         figures = Figures.of(
-            runs, corpora, rounds=wanted.rounds, target=wanted.endpoint, load=(before, load()),
+            runs, corpora, rounds=rounds, target=wanted.endpoint, load=(before, load()),
             seconds=time.monotonic() - began,
         )  # fmt: skip
     sys.stdout.write(page.table(figures))
@@ -64,6 +67,9 @@ def _wanted() -> argparse.Namespace:
     )
     parser.add_argument("--only", default=",".join(WORKS), help="of these works, with commas")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is done")
+    parser.add_argument(
+        "--seconds", type=float, default=330, help="no round is begun that would end later"
+    )
     parser.add_argument("--listed", type=int, default=10_000, help="blobs of the listing")
     parser.add_argument("--small", type=int, default=2_000, help="objects of 16 KiB")
     parser.add_argument("--large", type=int, default=512, help="MiB of the large object")
@@ -110,6 +116,12 @@ def _corpora(wanted: argparse.Namespace) -> list[Corpus]:
     }
     chosen = [corpus for name, corpus in all_of_them.items() if name in wanted.only.split(",")]
     return [Corpus(name=TINY, count=5, size=1_000), *chosen]
+
+
+def _another(rounds: int, began: float, started: float, seconds: float) -> bool:
+    """Say whether there is time for one more round; there always is for the first."""
+    now = time.monotonic()
+    return not rounds or now - started + (now - began) / rounds <= seconds
 
 
 def _round(tools: Tools, corpora: Sequence[Corpus], number: int) -> Iterator[Run]:
