@@ -14,6 +14,11 @@ from hdh_migrate.codes import Code
 from hdh_migrate.model import Claimed, ObjectInfo, State, key_text
 from hdh_migrate.pipeline.ruling import DIRECTORY, LABELS, Rules
 
+NAMES = frozenset({"glob", "prefix"})
+"""What is asked of the name alone."""
+
+NOTHING_ELSE = ObjectInfo(key="", size=0, version="")
+
 PLACES_SHOWN = 10
 """Keys of a list that are told by their place in it."""
 
@@ -25,6 +30,7 @@ class Usage:
         self.objects = self.kept = self.beside = 0
         self.labelled = bool(rules.asks & LABELS)
         """Whether the rows must come with their labels."""
+        self._named = rules.asks <= NAMES
         self._prefix = prefix
         self._is_open = bool(prefix) and not prefix.endswith("/")
         told = {at: rule for at, rule in rules.placed.items() if at not in rules.allowed_unused}
@@ -49,8 +55,9 @@ class Usage:
             yield row
 
     def _match(self, row: Claimed) -> None:
-        obj = listed_as(row)
-        name = obj.key.removeprefix(self._prefix)
+        name = key_text(row.key).removeprefix(self._prefix)
+        # Rules that never match ask every row: of globs, with the name alone.
+        obj = NOTHING_ELSE if self._named else listed_as(row)
         matched = [at for at, rule in self._waiting.items() if rule.match(name, obj)]
         for at in matched:
             del self._waiting[at]

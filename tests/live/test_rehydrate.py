@@ -93,17 +93,26 @@ def test_archived_blobs_are_asked_for_waited_for_and_moved(
     assert site.cli("rehydrate", site.plan, expect=0).out == "nothing is archived\n"
 
 
-def test_killed_while_it_asks_it_asks_again_and_goes_on(site: Site, archive: SlowArchive) -> None:
+@pytest.mark.parametrize("number", [1, 2])
+def test_killed_while_it_asks_it_asks_again_and_goes_on(
+    site: Site, archive: SlowArchive, number: int
+) -> None:
+    """The intent is told; the source was asked for nothing yet, or for all of it."""
     site.cli("inventory", site.plan, expect=4)
     process = subprocess.Popen(
         [sys.executable, "-m", "hdh_migrate", "rehydrate", site.plan, "--execute"],
         env=os.environ | site.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,
     )  # fmt: skip
-    archive.on_ask = lambda: os.killpg(process.pid, signal.SIGKILL)
+
+    def kill() -> None:
+        if len(archive.asked) + 1 == number:
+            os.killpg(process.pid, signal.SIGKILL)
+
+    archive.on_ask = kill
     process.wait(60)
     archive.on_ask = lambda: None
-    assert archive.asked  # the intent is told, its receipt is not
+    assert archive.asked
     told = site.cli("rehydrate", site.plan, "--execute", "--json", "--no-progress", expect=0).json
     assert told["coming"] == 0
     assert {key: states(site)[key] for key in COLD} == dict.fromkeys(COLD, "sent")
