@@ -10,8 +10,8 @@ from hdh_migrate.telemetry import size_text
 
 
 def unused(tried: Sequence[TriedDataset]) -> bool:
-    """Say whether some rule that may not be unused matched nothing."""
-    return any(rule["unused"] for one in tried for rule in one["rules"])
+    """Say whether some rule did not do what it says: it matched nothing, or its list lacks keys."""
+    return any(rule["unused"] or rule["keys_lacking"] for one in tried for rule in one["rules"])
 
 
 def lines_of(one: TriedDataset) -> Iterator[str]:
@@ -31,13 +31,16 @@ def lines_of(one: TriedDataset) -> Iterator[str]:
 
 
 def _rule(rule: TriedRule) -> str:
-    name = "none of include" if rule["rule"] == "include" else rule["rule"]
+    name = f"{rule['rule']} ({rule['asks']})"
+    if rule["rule"] in {"include", "directory"}:
+        name = {"include": "none of include", "directory": "directories"}[rule["rule"]]
+    lacks = f"; LACKS {rule['keys_lacking']} keys of its list" if rule["keys_lacking"] else ""
     if rule["unused"]:
-        return f"{name} ({rule['asks']}): MATCHES NOTHING of what was looked at"
+        return f"{name}: MATCHES NOTHING of what was looked at{lacks}"
     does = "takes" if rule["rule"].startswith("include[") else "leaves"
     more = rule["matched"] - rule["decided"]["objects"]
     also = f"; {more} more that another rule decides about" if more > 0 else ""
-    return f"{name} ({rule['asks']}): {does} {_amount(rule['decided'])}{also}"
+    return f"{name}: {does} {_amount(rule['decided'])}{also}{lacks}"
 
 
 def _amount(amount: Amount) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from hdh_migrate.model import Listed, ObjectInfo, State, Tally
+from hdh_migrate.model import Listed, ObjectInfo, State, Tally, key_bytes
 from hdh_migrate.pipeline.ruling import Rules
 
 
@@ -24,6 +24,8 @@ class RuleTrial:
     codes: Counter[str] = field(default_factory=Counter)
     """Objects by the codes of what a run would find or note."""
     objects: Tally = field(default_factory=Tally)
+    _seen: dict[str, set[int]] = field(default_factory=dict)
+    """Of each list of keys the numbers of those that were there."""
 
     def take(self, objects: Iterable[ObjectInfo], decide: Callable[[ObjectInfo], Listed]) -> None:
         """Judge some more objects."""
@@ -38,5 +40,18 @@ class RuleTrial:
             self.matched.update(
                 at for at, rule in self.rules.placed.items() if rule.match(name, obj)
             )
+            self._see(key_bytes(obj.key))
             if listed.reason is not None and listed.state is not State.EXCLUDED:
                 self.codes.update(listed.reason.split(","))
+
+    def lacking(self, place: str) -> int:
+        """Return how many keys of a rule's list were not there; of a rule without one, 0."""
+        rule = self.rules.placed[place]
+        if rule.keys is None or place in self.rules.allowed_unused:
+            return 0
+        return len(rule.keys.lacking(self._seen.get(place, set()), rule.expects))
+
+    def _see(self, key: bytes) -> None:
+        for place, rule in self.rules.placed.items():
+            if rule.keys is not None and (number := rule.keys.find(key)) is not None:
+                self._seen.setdefault(place, set()).add(number)

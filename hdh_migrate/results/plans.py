@@ -51,6 +51,8 @@ class TriedRule(TypedDict):
     decided: Amount
     matched: int
     unused: bool
+    keys_lacking: int
+    """Keys of its list that are not there; 0 where only a part was looked at."""
 
 
 class TriedDataset(TypedDict):

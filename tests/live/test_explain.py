@@ -120,3 +120,15 @@ def test_a_dry_run_says_what_each_rule_leaves_behind(site: Site) -> None:
     assert again["batches"][0]["datasets"][0]["left_behind"] == one["left_behind"]
     said = site.cli("run", site.plan, "--dry-run", expect=0).out
     assert 'exclude[0] ({"smaller_than":"1B"}) leaves behind 1 objects' in said
+
+
+def test_keys_of_a_list_that_are_not_there_are_counted_when_all_was_looked_at(site: Site) -> None:
+    (site.folder / "cohort").write_text("pmsi/b.csv\nnobody\n")
+    with_rules(site, include=[{"keys_from": "cohort"}])
+    (one,) = site.cli("validate", site.plan, "--sample", "--json", expect=4).json["sample"]
+    (rule,) = [rule for rule in one["rules"] if rule["rule"] == "include[0]"]
+    assert (rule["decided"]["objects"], rule["keys_lacking"]) == (1, 1)
+    said = site.cli("validate", site.plan, "--sample", expect=4).out
+    assert "LACKS 1 keys of its list" in said
+    assert "nobody" not in said
+    site.cli("validate", site.plan, "--sample", "--objects", "2", expect=0)

@@ -57,7 +57,7 @@ def _sampled(
 def tried(dataset: Dataset, trial: RuleTrial, choices: Choices, *, whole: bool) -> TriedDataset:
     """Return what came of a trial, in words; `whole`: of all that the dataset has."""
     rules = [
-        _rule(dataset, trial, place)
+        _rule(dataset, trial, place, whole=whole)
         for place in ("directory", "include", *trial.rules.placed)
         if place in trial.rules.placed or trial.decided.get(place)
     ]
@@ -77,7 +77,7 @@ def tried(dataset: Dataset, trial: RuleTrial, choices: Choices, *, whole: bool) 
     }
 
 
-def _rule(dataset: Dataset, trial: RuleTrial, place: str) -> TriedRule:
+def _rule(dataset: Dataset, trial: RuleTrial, place: str, *, whole: bool) -> TriedRule:
     asks, reason = said(dataset, place)
     return {
         "rule": place,
@@ -88,6 +88,7 @@ def _rule(dataset: Dataset, trial: RuleTrial, place: str) -> TriedRule:
         "unused": place in trial.rules.placed
         and not trial.matched[place]
         and place not in trial.rules.allowed_unused,
+        "keys_lacking": trial.lacking(place) if whole and place in trial.rules.placed else 0,
     }
 
 
