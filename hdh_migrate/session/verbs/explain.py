@@ -63,7 +63,8 @@ def _explained(
     }
     try:
         obj = desk.retrying()(lambda: services.source.listed(place, key))
-    except Missing:
+    except Missing as error:
+        told["why"] = None if error.code is None else str(error)  # what else is not there
         return told
     told["source"] = _found(obj)
     if "tags" in rules.asks and services.source.untagged(place) is not None:
