@@ -64,7 +64,7 @@ def _explained(
     try:
         obj = desk.retrying()(lambda: services.source.listed(place, key))
     except Missing as error:
-        told["why"] = None if error.code is None else str(error)  # what else is not there
+        told["why"] = str(error) if error.code else None  # the container is not there either
         return told
     told["source"] = _found(obj)
     if "tags" in rules.asks and services.source.untagged(place) is not None:
