@@ -6,10 +6,11 @@ is taken by `include`, and not left out by `exclude`.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from hashlib import blake2b
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from hdh_migrate.clocks import seconds_of
@@ -36,24 +37,36 @@ LABELS: Final = RELATIVE | {"modified_before", "modified_since", "tier", "tags"}
 
 
 class KeyList:
-    """A list of keys that is read when it is first asked, and kept in 20 bytes a key."""
+    """A list of keys that is read when it is first asked, and kept in 16 bytes a key."""
 
     def __init__(self, read: Callable[[], Keys]) -> None:
         """`read` gives the list's keys each time it is called, and may refuse to."""
         self._read = read
         self._digests: bytes | None = None
+        self._begins = array("Q")
+        """Where the digests begin whose first two bytes are this number."""
 
     def find(self, key: bytes) -> int | None:
         """Return the number of a key among the list's; None: it is none of them."""
         digests = self._digests
         if digests is None:
-            digests = self._digests = b"".join(sorted({_digest(key) for _, key in self._read()}))
+            digests = self._digests = self._take()
         wanted = _digest(key)
-        at = bisect_left(
-            range(len(digests) // DIGEST), wanted,
-            key=lambda number: digests[number * DIGEST : (number + 1) * DIGEST],
-        )  # fmt: skip
-        return at if digests[at * DIGEST : (at + 1) * DIGEST] == wanted else None
+        first = wanted[0] << 8 | wanted[1]
+        at, end = self._begins[first], self._begins[first + 1]
+        while (at := digests.find(wanted, at, end)) % DIGEST:
+            if at < 0:
+                return None
+            at += 1  # it stood across two of them
+        return at // DIGEST
+
+    def _take(self) -> bytes:
+        ordered = sorted({_digest(key) for _, key in self._read()})
+        many = [0] * (1 << 16)
+        for digest in ordered:
+            many[digest[0] << 8 | digest[1]] += DIGEST
+        self._begins = array("Q", accumulate(many, initial=0))
+        return b"".join(ordered)
 
     def lacking(self, seen: Collection[int], wanted: Callable[[bytes], bool]) -> list[int]:
         """Return the places of `wanted` keys whose numbers were not seen; one key, one place."""
