@@ -12,7 +12,7 @@ from typing import Final
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.codes import Code
-from hdh_migrate.model import DatasetRow, ObjectInfo
+from hdh_migrate.model import SIDECAR_VERSION, DatasetRow, ObjectInfo
 from hdh_migrate.ports.ledger import Ledger
 
 DIRECTORY: Final = "directory"
@@ -70,7 +70,8 @@ def compared(
                 else:
                     _compare(found, known[0].obj, obj, began, versions=versions)
     for row in ledger.claims(dataset.id, labelled=True):
-        if DIRECTORY in {row.kind, row.reason} or _marked(seen, row.number):
+        ours = row.version.startswith(SIDECAR_VERSION)  # it comes from no source
+        if ours or DIRECTORY in {row.kind, row.reason} or _marked(seen, row.number):
             continue
         if _since(row.modified, began):
             found.newer += 1
