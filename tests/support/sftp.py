@@ -201,7 +201,7 @@ class OddServer(ParamikoServer):
         if manner.refuses == "connection" and there > (manner.sessions or there):
             wire.close()
             return
-        super()._greet(wire)
+        ParamikoServer._greet(self, wire)  # super() knows no class with slots of its own
 
     def _served(self, transport: paramiko.Transport) -> paramiko.ServerInterface:
         transport.set_subsystem_handler(
