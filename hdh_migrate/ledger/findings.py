@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
-from typing import Any
 
 from hdh_migrate.codes import Code
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.looking import READING, Looking
 from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.telling import TellingLedger
-from hdh_migrate.model import Looked, State, Tally, key_text
+from hdh_migrate.model import Looked, OpenFinding, State, Tally, key_text
 
 SAMPLES_KEPT = 400
 """Of each step."""
@@ -38,7 +37,7 @@ class Findings(Looking, TellingLedger):
         )
         self._opened(self._con.last_insert_rowid(), row)
 
-    def findings(self, *, severity: str | None = None) -> Iterator[dict[str, Any]]:
+    def findings(self, *, severity: str | None = None) -> Iterator[OpenFinding]:
         """Return open findings with the object's key, oldest first."""
         with guarded():
             rows = self._con.execute(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from hdh_migrate.events.inventory import InventoryCounts
 from hdh_migrate.ledger.coverage import FAILED_ROWS
@@ -11,7 +11,17 @@ from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.rows import entry_of, extra_of, leaf_of, raw_digest, sent_row
 from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.uploads import UploadsLedger
-from hdh_migrate.model import Claimed, Entry, Listed, ObjectInfo, Origin, State, key_bytes, key_text
+from hdh_migrate.model import (
+    Claimed,
+    Entry,
+    Listed,
+    ObjectInfo,
+    ObjectRecord,
+    Origin,
+    State,
+    key_bytes,
+    key_text,
+)
 
 if TYPE_CHECKING:
     from hdh_migrate.receipts import Matched, Sent
@@ -311,7 +321,7 @@ class Objects(UploadsLedger):
         """Return the keys of objects that are left out for what a listing alone said of them."""
         return [key_text(row[0]) for row in self._rows(self._sql["doubted"], (dataset,))]
 
-    def records(self, dataset: int) -> Iterator[dict[str, Any]]:
+    def records(self, dataset: int) -> Iterator[ObjectRecord]:
         """Return every object of a dataset in key order, as the manifest needs it."""
         names = (
             *("id", "key", "size", "version", "modified", "md5", "state", "reason", "sha256"),
@@ -323,7 +333,7 @@ class Objects(UploadsLedger):
                 for name in ("md5", "sha256", "stored_sha256"):
                     found[name] = found[name].hex() if found[name] is not None else None
                 found["key"], found["state"] = key_text(found["key"]), State(found["state"])
-                yield found
+                yield cast("ObjectRecord", found)
 
     def read_whole(self) -> int:
         """Return how many verified objects had their digest taken when they were read back."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model.basics import State
@@ -225,3 +225,39 @@ class Sample(NamedTuple):
     step: str
     objects: int
     size: int
+
+
+class OpenFinding(TypedDict):
+    """One open finding as the ledger tells it, with the key of its object."""
+
+    id: int
+    dataset: str | None
+    object: int | None
+    key: str | None
+    code: str
+    """Text, and no `Code`: a newer version may have written it."""
+    severity: str
+    detail: str
+    at: str
+    batch: str | None
+    verdict: str | None
+
+
+class ObjectRecord(TypedDict):
+    """One object with all that the manifest needs; digests are hexadecimal."""
+
+    id: int
+    key: str
+    size: int
+    version: str
+    modified: str | None
+    md5: str | None
+    state: State
+    reason: str | None
+    sha256: str | None
+    stored_size: int | None
+    stored_sha256: str | None
+    etag: str | None
+    level: str | None
+    verdict: str | None
+    verified_at: str | None

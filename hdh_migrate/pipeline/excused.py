@@ -8,23 +8,22 @@ new attempt would make a new finding that nobody has waived.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from hdh_migrate.codes import Severity
 from hdh_migrate.events.refreshes import RetryingFailed
 from hdh_migrate.frozen import frozen
-from hdh_migrate.model import DatasetRow, State
+from hdh_migrate.model import DatasetRow, OpenFinding, State
 from hdh_migrate.ports.ledger import Ledger
 
-Waived = Callable[[Mapping[str, Any]], bool]
+Waived = Callable[[OpenFinding], bool]
 """Says whether a finding has a signed waiver."""
 
 Waivers = Callable[[], Waived]
 """Reads the signed waivers that count now."""
 
 
-def nothing_waived(found: Mapping[str, Any]) -> bool:
+def nothing_waived(found: OpenFinding) -> bool:
     """Return that a finding is not waived."""
     del found
     return False
@@ -48,7 +47,7 @@ def excused(ledger: Ledger, rows: Iterable[DatasetRow], waivers: Waivers) -> set
     failed = {row.name: row for row in rows if ledger.tally(row.id, State.FAILED).objects}
     if not failed:
         return set()
-    waived, held, free = waivers(), set[int](), set[int]()
+    waived, held, free = waivers(), set[int | None](), set[int | None]()
     for found in ledger.findings():
         if found["severity"] != Severity.NOTE and found["dataset"] in failed:
             (free if waived(found) else held).add(found["object"])
@@ -82,7 +81,7 @@ def retry_asked(ledger: Ledger, batch: str, again: RetryRequest) -> Counter[str]
     Waivers do not matter: who asks for an object wants to know how it ends now.
     """
     rows, reasons = ledger.datasets(batch), Counter[str]()
-    names, open_ones = {row.name for row in rows}, dict[int, set[str]]()
+    names, open_ones = {row.name for row in rows}, dict[int | None, set[str]]()
     for found in ledger.findings():
         if found["severity"] != Severity.NOTE and found["dataset"] in names:
             open_ones.setdefault(found["object"], set()).add(found["code"])

@@ -86,6 +86,7 @@ class Vanishing:
         for found in ctx.ledger.findings():
             if found["code"] in CODES and found["dataset"] == dataset.name:
                 number, detail = found["object"], found["detail"]
+                assert number is not None, "what vanished is an object"
                 self._told.setdefault(number, []).append(found["id"])
                 right = Code.VANISHED if detail == UNPROVEN else self._code
                 if found["code"] != right and not (number <= seen.last and seen.has(number)):

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from hdh_migrate.events.event import Event
+from hdh_migrate.model import ObjectRecord, OpenFinding
 
 if TYPE_CHECKING:
     from hdh_migrate.codes import Code
@@ -106,7 +107,7 @@ class CountsLedger(Protocol):
     def tally(self, dataset: int, *states: State) -> Tally:
         """Return objects and bytes of a dataset in some states; does not scan."""
 
-    def findings(self, *, severity: str | None = None) -> Iterator[dict[str, Any]]:
+    def findings(self, *, severity: str | None = None) -> Iterator[OpenFinding]:
         """Return open findings with the object's key, oldest first."""
 
     def finding(
@@ -359,7 +360,7 @@ class VerifyLedger(Protocol):
     def verified(self, entry: Entry, receipt: Matched) -> bool:
         """Record that what was read back is what was read from the source."""
 
-    def records(self, dataset: int) -> Iterator[dict[str, Any]]:
+    def records(self, dataset: int) -> Iterator[ObjectRecord]:
         """Return every object of a dataset in key order, as the manifest needs it."""
 
 

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 from azure.storage.blob import BlobBlock, ContainerClient
@@ -20,7 +19,7 @@ from crypt4gh.lib import decrypt
 from hdh_migrate.demo.servers import Azurite
 from hdh_migrate.errors import Exit, MigrateError
 from hdh_migrate.evidence.signatures.signing import new_report_key
-from hdh_migrate.model import State, Step
+from hdh_migrate.model import ObjectRecord, OpenFinding, State, Step
 from hdh_migrate.results.moves import Check
 from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session.desk import Desk
@@ -121,7 +120,7 @@ class Affair:
         """Return the keys that the ledger calls verified; its counts must close."""
         return {row["key"] for row in self.rows() if row["state"] is State.VERIFIED}
 
-    def findings(self) -> list[dict[str, Any]]:
+    def findings(self) -> list[OpenFinding]:
         """Return the open findings."""
         desk = Desk.open(self.folder / "plan.yaml", None, Notes(), threading.Event())
         ledger = desk.read_ledger()
@@ -138,7 +137,7 @@ class Affair:
         checks = preflight.report(services, desk.loaded.plan, desk.state_dir, (), judge)
         return next(check for check in checks if check["check"] == "rights and places")
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[ObjectRecord]:
         """Return what the ledger holds of every object."""
         desk = Desk.open(self.folder / "plan.yaml", None, Notes(), threading.Event())
         if not desk.ledger_path.exists():

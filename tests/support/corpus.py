@@ -53,7 +53,7 @@ def ending(world: World) -> dict[str, Any]:
     keys = sorted(stored.key for stored in world.target.keys(dataset.target))
     fields = ("state", "size", "version", "md5", "sha256", "stored_size", "level", "verdict")
     return {
-        "records": {name: [r[field] for field in fields] for name, r in records.items()},
+        "records": {name: [{**r}[field] for field in fields] for name, r in records.items()},
         "plain": plain,
         "keys": keys,
         "tags": {key: dict(world.target.tags_at(dataset.target.bucket, key)) for key in keys},

@@ -12,14 +12,13 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Exit
 from hdh_migrate.events.adoption import LedgerAdopted
 from hdh_migrate.fidelity import EARLIER, Contract
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import Place, Role, State, Step, TargetLimits
+from hdh_migrate.model import ObjectRecord, Place, Role, State, Step, TargetLimits
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.context import Context, DatasetRules, Engines
 from hdh_migrate.pipeline.contracts import contracts
@@ -241,7 +240,7 @@ class World:
 
     # --- what came of it -------------------------------------------------------------------------
 
-    def records(self) -> dict[str, dict[str, Any]]:
+    def records(self) -> dict[str, ObjectRecord]:
         """Return every object's record by `dataset/key`."""
         ledger = self.open()
         try:

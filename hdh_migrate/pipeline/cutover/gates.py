@@ -73,7 +73,7 @@ def _unmoved(scene: Scene, dataset: DatasetRow) -> int:
 def _findings(scene: Scene) -> Iterator[str]:
     names = {dataset.name for dataset in scene.datasets()}
     open_ones = Counter[tuple[str, str]]()
-    excused = set[int]()
+    excused = set[int | None]()
     waived: Waived | None = None
     for found in scene.ctx.ledger.findings():
         if found["severity"] == Severity.NOTE or found["dataset"] not in names:

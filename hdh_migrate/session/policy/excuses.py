@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hdh_migrate.clocks import Moment, seconds_of
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.model import OpenFinding
 from hdh_migrate.pipeline.cutover.standing import standings
 from hdh_migrate.pipeline.excused import Waived, no_waivers
 from hdh_migrate.plan.loader import LoadedPlan
@@ -50,7 +50,7 @@ def excuses(loaded: LoadedPlan, ledger: SqliteLedger, now: Moment) -> Waived:
             by_batch[batch] = [(one.what, seconds_of(one.made_at)) for one in counted]
         return by_batch[batch]
 
-    def waived(found: Mapping[str, Any]) -> bool:
+    def waived(found: OpenFinding) -> bool:
         asked, at = waivers.finding(found["code"]), seconds_of(found["at"])
         return any(what == asked and made_at >= at for what, made_at in known(found["batch"]))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ from hdh_migrate.wiring import routes_of
 
 NAMES_KEY = "names.key"
 
-Lines = Iterable[dict[str, Any]]
+Lines = Iterable[Mapping[str, Any]]
 
 
 @frozen

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from hdh_migrate import codes
 from hdh_migrate.codes import Severity
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import DatasetRow, State
+from hdh_migrate.model import DatasetRow, OpenFinding, State
 from hdh_migrate.results.looks import Cause, Causes, ObjectLine
 from hdh_migrate.session.desk import Desk
 
@@ -116,7 +116,7 @@ def causes(desk: Desk, *, show_names: bool = False) -> Causes:
     }
 
 
-def _cause(found: Mapping[str, Any], *, show_names: bool) -> Cause:
+def _cause(found: OpenFinding, *, show_names: bool) -> Cause:
     remedy = codes.remedy(found["code"])
     cause: Cause = {
         "code": found["code"],

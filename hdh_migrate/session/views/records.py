@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import cast
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import LedgerDamaged
-from hdh_migrate.evidence.lines.records import manifest_line
+from hdh_migrate.evidence.lines.records import (
+    ExclusionRecord,
+    FindingRecord,
+    ManifestRecord,
+    manifest_line,
+)
 from hdh_migrate.fixity import MerkleTree, leaf_digest
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import VANISHED, State, Step, Verdict
+from hdh_migrate.model import VANISHED, ObjectRecord, OpenFinding, State, Step, Verdict
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.plan.datasets import Dataset
 from hdh_migrate.session.desk import Desk
@@ -35,7 +40,7 @@ def batch_root(desk: Desk, ledger: SqliteLedger, batch: str) -> str:
     return tree.root()
 
 
-def records(desk: Desk, ledger: SqliteLedger, batch: str | None = None) -> Iterator[dict[str, Any]]:
+def records(desk: Desk, ledger: SqliteLedger, batch: str | None = None) -> Iterator[ManifestRecord]:
     """Return the manifest's records of one batch, or of all, in the manifest's order."""
     routes = routes_of(desk.loaded.plan)
     for dataset in sorted(ledger.datasets(batch), key=lambda row: row.name):
@@ -45,10 +50,10 @@ def records(desk: Desk, ledger: SqliteLedger, batch: str | None = None) -> Itera
                 yield _record(dataset.name, route, row)
 
 
-def _record(dataset: str, route: Route, row: dict[str, Any]) -> dict[str, Any]:
+def _record(dataset: str, route: Route, row: ObjectRecord) -> ManifestRecord:
     verdict = row["verdict"]
     if verdict is None and row["state"] not in {State.FAILED, State.REFUSED}:
-        row = {**row, **dict.fromkeys(_LATER)}  # of an attempt whose end is not known, or before
+        row = _without_end(row)  # of an attempt whose end is not known, or before
     if verdict is None and row["state"] in {State.FAILED, State.REFUSED}:
         verdict = str(Verdict.UNVERIFIABLE)
     return {
@@ -70,7 +75,12 @@ def _record(dataset: str, route: Route, row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def exclusions(desk: Desk, ledger: SqliteLedger) -> Iterator[dict[str, Any]]:
+def _without_end(row: ObjectRecord) -> ObjectRecord:
+    """Return a record without what an attempt left that nobody saw end."""
+    return cast("ObjectRecord", {**row, **dict.fromkeys(_LATER)})
+
+
+def exclusions(desk: Desk, ledger: SqliteLedger) -> Iterator[ExclusionRecord]:
     """Return every object that the plan leaves behind, with its rule and reason."""
     told = {dataset.name: _told_of(dataset) for dataset in desk.loaded.plan.datasets}
     for dataset in sorted(ledger.datasets(), key=lambda row: row.name):
@@ -102,7 +112,7 @@ def _told_of(dataset: Dataset) -> dict[str, tuple[str, str]]:
     }
 
 
-def findings(ledger: SqliteLedger) -> Iterator[dict[str, Any]]:
+def findings(ledger: SqliteLedger) -> Iterator[FindingRecord]:
     """Return every open finding, oldest first."""
     for found in ledger.findings():
         yield {
@@ -117,7 +127,7 @@ def findings(ledger: SqliteLedger) -> Iterator[dict[str, Any]]:
         }
 
 
-def _step(found: Mapping[str, Any]) -> str | None:
+def _step(found: OpenFinding) -> str | None:
     """Return which step found it; None when the code is of another version."""
     code = Code.known(found["code"])
     if code is not None and code.startswith("kind-") and found["verdict"] is not None:

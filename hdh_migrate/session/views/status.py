@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from hdh_migrate.clocks import Moment
 from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import Grouped, State
+from hdh_migrate.model import Grouped, OpenFinding, State
 from hdh_migrate.pipeline.excused import Waived, nothing_waived
 from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.results.looks import (
@@ -159,7 +158,7 @@ def _named(ledger: SqliteLedger, selected: Sequence[str]) -> list[NamedFinding]:
     ]
 
 
-def _with_name(found: Mapping[str, Any]) -> NamedFinding:
+def _with_name(found: OpenFinding) -> NamedFinding:
     return {
         "id": found["id"],
         "dataset": found["dataset"],
