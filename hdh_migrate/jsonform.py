@@ -27,6 +27,12 @@ from typing import (
 
 T = TypeVar("T", bound="JsonForm")
 
+CanonicalPlan = Mapping[str, Any]
+"""A plan as its digest covers it: JSON values with all defaults filled in, of any version.
+
+It is compared and kept, and never acted on: who acts on a plan has `plan.model.Plan`.
+"""
+
 
 class Absent(Enum):
     """The type of `ABSENT`."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from hdh_migrate.errors import LedgerDamaged, PlanChanged
 from hdh_migrate.events.run import PlanRebound
 from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.folders import demand_private, make_private
+from hdh_migrate.jsonform import CanonicalPlan
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.ledger.findings import Findings
 from hdh_migrate.ledger.holding import RunLock, opened
@@ -20,11 +20,11 @@ from hdh_migrate.ledger.reckoning import Reckoning
 from hdh_migrate.ledger.upgrading import Upgrading
 from hdh_migrate.ports.run import Clock
 
-Diff = Callable[[Mapping[str, Any], Mapping[str, Any]], Sequence[str]]
-MayChange = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
+Diff = Callable[[CanonicalPlan, CanonicalPlan], Sequence[str]]
+MayChange = Callable[[CanonicalPlan, CanonicalPlan], bool]
 
 
-def _never(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+def _never(old: CanonicalPlan, new: CanonicalPlan) -> bool:
     del old, new
     return False
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.events.batches import AgesCounted, BatchBound
 from hdh_migrate.events.run import RecipientsBound
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.frozen import frozen
-from hdh_migrate.jsonform import ABSENT
+from hdh_migrate.jsonform import ABSENT, CanonicalPlan
 from hdh_migrate.plan.classes import what_of
 from hdh_migrate.ports.ledger import Ledger
 
@@ -40,7 +40,7 @@ class Binding:
     """Canonical JSON of all that the plan says of what the batch is."""
 
     @property
-    def what(self) -> Mapping[str, Any]:
+    def what(self) -> CanonicalPlan:
         """The same as a value."""
         return dict(json.loads(self.text))
 
@@ -115,7 +115,7 @@ def _numbered(kept: str) -> tuple[int, str]:
 class Binder:
     """Binds each batch of one plan to what the plan says of it, when its inventory begins."""
 
-    plan: Mapping[str, Any] = field(repr=False)
+    plan: CanonicalPlan = field(repr=False)
     """Canonical."""
     recipients: Sequence[str] = ()
     """The public keys for which is sealed, in hexadecimal; none where nothing is."""

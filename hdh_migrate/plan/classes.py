@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
+from hdh_migrate.jsonform import CanonicalPlan
+
 ENTRY: Final = "[]"
 """Stands in a path for whatever entry of a list or a table."""
 
@@ -122,7 +124,7 @@ def outer(path: str) -> str:
     return path.removesuffix(ENTRY) if path.endswith(ENTRY) else path.rpartition(".")[0]
 
 
-def what_of(plan: Mapping[str, Any], batch: str) -> dict[str, Any] | None:
+def what_of(plan: CanonicalPlan, batch: str) -> CanonicalPlan | None:
     """Return the part of a canonical plan that says what a batch is: what its inventory binds.
 
     It has the plan's own form, with one batch and its datasets, these by name. None: the plan has

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from hdh_migrate.frozen import frozen
+from hdh_migrate.jsonform import CanonicalPlan
 from hdh_migrate.plan.classes import ENTRY, FieldClass, class_of, is_ordered
 
 _LABELS: Final = ("name", "glob", "batch")
@@ -46,12 +47,12 @@ class PlanDifference:
         return class_of(self.path)
 
 
-def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def changes(old: CanonicalPlan, new: CanonicalPlan) -> list[str]:
     """Return the differences from `old` to `new`, in the order of the old plan's fields."""
     return [found.line for found in differences(old, new)]
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[PlanDifference]:
+def differences(old: CanonicalPlan, new: CanonicalPlan) -> list[PlanDifference]:
     """Return the differences from `old` to `new`, in the order of the old plan's fields."""
     return list(_mapping("", "", old, new))
 

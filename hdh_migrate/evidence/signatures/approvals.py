@@ -22,6 +22,7 @@ from hdh_migrate.bounded import LARGEST_SIZE
 from hdh_migrate.clocks import Moment, seconds_of, utc_seconds_of
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.signatures.signing import (
+    SignedEnvelope,
     Signer,
     TrustedKey,
     claims_of,
@@ -40,6 +41,9 @@ _SECOND: Final = _FIRST | {"ledger", "attempt", "terms", "from"}
 _FIELDS: Final = _SECOND | {"journal"}
 _HEAD: Final = re.compile("[0-9a-f]{64}")
 _WITHDRAWAL: Final = frozenset(("version", "approval", "batch", "stage", "made_at", "comment"))
+
+ApprovalPayload = Mapping[str, Any]
+"""What an approval or a withdrawal says, once its members are of their types (`read`)."""
 
 
 class ApprovalStage(StrEnum):
@@ -172,7 +176,7 @@ def approval(
     expires: str,
     begins: str | None = None,
     comment: str = "",
-) -> dict[str, Any]:
+) -> SignedEnvelope:
     """Return a signed approval; times are RFC 3339 in UTC.
 
     A freeze states from when (`begins`, by default when it was made) until when (`expires`) nobody
@@ -198,7 +202,7 @@ def approval(
 
 def withdrawal(
     signer: Signer, approval_digest: str, *, batch: str, stage: str, made_at: str, comment: str = ""
-) -> dict[str, Any]:
+) -> SignedEnvelope:
     """Return a signed withdrawal of an approval; it counts only from the key that approved."""
     payload = {
         "version": 1,
@@ -212,7 +216,7 @@ def withdrawal(
 
 
 def judge(
-    approvals: Iterable[tuple[str, Mapping[str, Any]]],
+    approvals: Iterable[tuple[str, SignedEnvelope]],
     subject: Subject,
     *,
     keys: Sequence[TrustedKey],
@@ -257,7 +261,7 @@ def judge(
 
 
 def _withdrawn(
-    envelopes: Iterable[tuple[str, Mapping[str, Any]]], keys: Sequence[TrustedKey]
+    envelopes: Iterable[tuple[str, SignedEnvelope]], keys: Sequence[TrustedKey]
 ) -> set[Withdrawal]:
     found: set[Withdrawal] = set()
     for _, envelope in envelopes:
@@ -282,11 +286,11 @@ class _Who:
 
 
 def _signatures(
-    envelope: Mapping[str, Any],
+    envelope: SignedEnvelope,
     keys: Sequence[TrustedKey],
     barred: Sequence[TrustedKey],
     now: Moment,
-) -> Iterator[tuple[_Who, Mapping[str, Any] | Why, str]]:
+) -> Iterator[tuple[_Who, ApprovalPayload | Why, str]]:
     """Yield who made each signature, what was signed or why it does not count, and its digest."""
     try:
         payload, claims = claims_of(envelope, APPROVAL_TYPE)
@@ -309,7 +313,7 @@ def _signatures(
             yield _Who(made.key_id, made.fingerprint), read(payload) or Why.MALFORMED, digest
 
 
-def read(payload: bytes) -> Mapping[str, Any] | None:
+def read(payload: bytes) -> ApprovalPayload | None:
     """Return what an approval's payload says, or None when it is not one."""
     try:
         told = json.loads(payload)
@@ -337,7 +341,7 @@ def _is_journal(told: Any) -> bool:  # noqa: ANN401 - JSON
     return whole and isinstance(head, str) and _HEAD.fullmatch(head) is not None
 
 
-def read_withdrawal(envelope: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def read_withdrawal(envelope: SignedEnvelope) -> ApprovalPayload | None:
     """Return what a withdrawal says, or None when the envelope holds none; nobody is believed."""
     try:
         payload, _ = claims_of(envelope, WITHDRAWAL_TYPE)
@@ -352,7 +356,7 @@ def read_withdrawal(envelope: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return told if whole and told["version"] == 1 else None
 
 
-def _against(told: Mapping[str, Any], subject: Subject, goes_on: GoesOn, now: Moment) -> Why | None:
+def _against(told: ApprovalPayload, subject: Subject, goes_on: GoesOn, now: Moment) -> Why | None:
     """Return the first reason why a signed approval does not count for this subject now."""
     for differs, why in (
         (told["batch"] != subject.batch, Why.OTHER_BATCH),
@@ -377,7 +381,7 @@ def _against(told: Mapping[str, Any], subject: Subject, goes_on: GoesOn, now: Mo
     return _of_window(told, subject, now)
 
 
-def _of_window(told: Mapping[str, Any], subject: Subject, now: Moment) -> Why | None:
+def _of_window(told: ApprovalPayload, subject: Subject, now: Moment) -> Why | None:
     """Return why a stated freeze does not cover this moment."""
     if subject.longest is None:
         return None
@@ -392,7 +396,7 @@ def _before(made_at: str, since: str | None) -> bool:
     return since is not None and seconds_of(made_at) < seconds_of(since)
 
 
-def _accepted(name: str, who: _Who, told: Mapping[str, Any], digest: str) -> Accepted:
+def _accepted(name: str, who: _Who, told: ApprovalPayload, digest: str) -> Accepted:
     return Accepted(
         name=name,
         key_id=who.key_id,

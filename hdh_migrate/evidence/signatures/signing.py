@@ -45,6 +45,9 @@ _MAX_KEY_FILE = 64 * 1024
 _DAY = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
 
+SignedEnvelope = Mapping[str, Any]
+"""A DSSE envelope as it was read or made: JSON of which nothing is believed until it is judged."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrustedKey:
@@ -99,7 +102,7 @@ class Signer:
             raise ValueError("what is signed in an envelope is not signed without one")
         return self._key.sign(message)
 
-    def sign(self, payload_type: str, payload: bytes) -> dict[str, Any]:
+    def sign(self, payload_type: str, payload: bytes) -> SignedEnvelope:
         """Return a DSSE envelope with one signature; equal arguments give equal envelopes."""
         signature = self._key.sign(pre_authentication_encoding(payload_type, payload))
         return {
@@ -294,7 +297,7 @@ def verifier_of(key: Ed25519PublicKey, until: str | None = None) -> TrustedKey:
     return TrustedKey(f"ed25519:{fingerprint[:16]}", fingerprint, key, until)
 
 
-def add_signature(envelope: Mapping[str, Any], signer: Signer) -> dict[str, Any]:
+def add_signature(envelope: SignedEnvelope, signer: Signer) -> SignedEnvelope:
     """Return the envelope with one more signature, of a witness; the first ones stay.
 
     Raises:
@@ -311,7 +314,7 @@ def add_signature(envelope: Mapping[str, Any], signer: Signer) -> dict[str, Any]
 
 
 def verify_envelope(
-    envelope: Mapping[str, Any], keys: Sequence[TrustedKey], threshold: int = 1
+    envelope: SignedEnvelope, keys: Sequence[TrustedKey], threshold: int = 1
 ) -> bytes:
     """Return the payload if `threshold` different keys signed it as an in-toto statement.
 
@@ -339,7 +342,7 @@ def verify_envelope(
     )
 
 
-def stamped_bytes(envelope: Mapping[str, Any]) -> bytes:
+def stamped_bytes(envelope: SignedEnvelope) -> bytes:
     """Return what a time-stamp is about: what was signed, followed by the first signature.
 
     Nothing here is verified. Signatures that are added later do not change it.
@@ -356,7 +359,7 @@ def stamped_bytes(envelope: Mapping[str, Any]) -> bytes:
 
 
 def claims_of(
-    envelope: Mapping[str, Any], payload_type: str
+    envelope: SignedEnvelope, payload_type: str
 ) -> tuple[bytes, list[tuple[str | None, bytes]]]:
     """Return the payload and (key id, signature) of every signature, none of them checked.
 

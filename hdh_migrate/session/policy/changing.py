@@ -15,6 +15,7 @@ from typing import Any, Final
 from hdh_migrate.errors import LedgerDamaged, PlanChanged, UsageError
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.frozen import frozen
+from hdh_migrate.jsonform import CanonicalPlan
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.binding import Binding, bindings
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, CutoverStanding, standings
@@ -55,7 +56,7 @@ class Change:
         return f"{told} ({bound}: {self.verb or PUT_BACK}{each})"
 
 
-def judged(ledger: SqliteLedger, new: Mapping[str, Any]) -> list[Change]:
+def judged(ledger: SqliteLedger, new: CanonicalPlan) -> list[Change]:
     """Return each difference of a canonical plan from what a ledger is bound to.
 
     A ledger that no run has begun is bound to nothing.
@@ -69,7 +70,7 @@ def judged(ledger: SqliteLedger, new: Mapping[str, Any]) -> list[Change]:
     return [*bound.values(), *(_free(one, pointers) for one in rest)]
 
 
-def _bound(ledger: SqliteLedger, new: Mapping[str, Any]) -> dict[str, Change]:
+def _bound(ledger: SqliteLedger, new: CanonicalPlan) -> dict[str, Change]:
     """Return the differences in what batches are that were begun, by their places."""
     found: dict[str, Change] = {}
     stories = standings(ledger.cutovers())
@@ -85,7 +86,7 @@ def _bound(ledger: SqliteLedger, new: Mapping[str, Any]) -> dict[str, Change]:
     return found
 
 
-def _differing(binding: Binding, new: Mapping[str, Any]) -> list[PlanDifference]:
+def _differing(binding: Binding, new: CanonicalPlan) -> list[PlanDifference]:
     """Return in what a batch would be another one than it is bound to."""
     now = what_of(new, binding.batch)
     if now is None:
@@ -95,7 +96,7 @@ def _differing(binding: Binding, new: Mapping[str, Any]) -> list[PlanDifference]
     return [one for one in found if not one.order or is_ordered(one.path)]
 
 
-def amendments(ledger: SqliteLedger, batch: str, new: Mapping[str, Any]) -> list[Change]:
+def amendments(ledger: SqliteLedger, batch: str, new: CanonicalPlan) -> list[Change]:
     """Return what an amendment of a batch would change; what it cannot has no verb.
 
     Raises:
@@ -157,7 +158,7 @@ def _free(one: PlanDifference, pointers: Mapping[str, str]) -> Change:
 
 
 def _touched(
-    ledger: SqliteLedger, old: Mapping[str, Any], new: Mapping[str, Any]
+    ledger: SqliteLedger, old: CanonicalPlan, new: CanonicalPlan
 ) -> Iterator[tuple[str, str]]:
     """Yield place and batch of each pointer that a cutover has touched and that is another one."""
     for (batch, track), story in standings(ledger.cutovers()).items():
@@ -199,7 +200,7 @@ def demand_datasets(ledger: SqliteLedger, loaded: LoadedPlan) -> None:
         raise LedgerDamaged(f"dataset {name} does not stand in the ledger as in the plan")
 
 
-def _pointer(plan: Mapping[str, Any], batch: str, track: Track) -> Any:  # noqa: ANN401 - JSON
+def _pointer(plan: CanonicalPlan, batch: str, track: Track) -> Any:  # noqa: ANN401 - JSON
     section, name, field = {
         Track.CUTOVER: ("batches", "name", "pointer"),
         Track.REHEARSAL: ("cutovers", "batch", "canary"),

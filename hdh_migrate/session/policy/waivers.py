@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from hdh_migrate.clocks import Moment, utc_seconds_of
 from hdh_migrate.codes import Code
@@ -20,6 +19,7 @@ from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
 from hdh_migrate.evidence.lines.statement import STATEMENT
 from hdh_migrate.evidence.signatures.signing import (
     STATEMENT_TYPE,
+    SignedEnvelope,
     Signer,
     TrustedKey,
     load_trusted_key,
@@ -266,7 +266,7 @@ def _read(
     return Waiver(**fields, key_id=signer.key_id, file=name, sha256=digest)
 
 
-def _signed_by(envelope: dict[str, Any], key: TrustedKey) -> bool:
+def _signed_by(envelope: SignedEnvelope, key: TrustedKey) -> bool:
     try:
         verify_envelope(envelope, [key])
     except EvidenceDamaged:

@@ -8,9 +8,9 @@ and never changed.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from hdh_migrate.clocks import Judge, Moment, seconds_of
 from hdh_migrate.errors import EvidenceDamaged, Refused, UsageError
@@ -18,6 +18,7 @@ from hdh_migrate.events.consent import ConsentTerms
 from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.signatures.approvals import (
     APPROVAL_TYPE,
+    ApprovalPayload,
     ApprovalStage,
     JournalReached,
     Judgement,
@@ -28,6 +29,7 @@ from hdh_migrate.evidence.signatures.approvals import (
     read_withdrawal,
 )
 from hdh_migrate.evidence.signatures.signing import (
+    SignedEnvelope,
     TrustedKey,
     claims_of,
     pre_authentication_encoding,
@@ -219,7 +221,7 @@ def _ledger_of(journal: Path) -> str | None:
     return None
 
 
-def keep(desk: Desk, envelope: Mapping[str, Any]) -> Path:
+def keep(desk: Desk, envelope: SignedEnvelope) -> Path:
     """Add an approval, or a withdrawal of one, to those of this migration and return its file.
 
     The same again is no harm.
@@ -267,7 +269,7 @@ def write_new(path: Path, data: bytes) -> None:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
 
 
-def load_envelope(path: Path) -> Mapping[str, Any]:
+def load_envelope(path: Path) -> SignedEnvelope:
     """Read one approval from a file; nothing in it is checked yet.
 
     Raises:
@@ -283,7 +285,7 @@ def load_envelope(path: Path) -> Mapping[str, Any]:
     return found
 
 
-def kept_approval(desk: Desk, named: str, by: TrustedKey) -> tuple[str, Mapping[str, Any]]:
+def kept_approval(desk: Desk, named: str, by: TrustedKey) -> tuple[str, SignedEnvelope]:
     """Return digest and content of what a key approved, by its file or 8 or more of its digits.
 
     Raises:
@@ -359,7 +361,7 @@ def shelf(desk: Desk) -> Path:
     return desk.ledger_path.with_name("approvals")
 
 
-def _kept(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _kept(folder: Path) -> Iterator[tuple[str, SignedEnvelope]]:
     """Yield every kept approval by its file's name; what is no approval stands as an empty one."""
     if not folder.is_dir():
         return
@@ -371,7 +373,7 @@ def _kept(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield path.name, _envelope(data) or {}
 
 
-def _envelope(data: bytes) -> Mapping[str, Any] | None:
+def _envelope(data: bytes) -> SignedEnvelope | None:
     try:
         found = json.loads(data) if len(data) <= MAX_BYTES else None
     except (ValueError, RecursionError):
@@ -379,7 +381,7 @@ def _envelope(data: bytes) -> Mapping[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _told(envelope: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _told(envelope: SignedEnvelope) -> ApprovalPayload | None:
     told = read_withdrawal(envelope)
     if told is None:
         try:

@@ -14,6 +14,7 @@ from typing import Any
 
 from hdh_migrate.errors import UsageError
 from hdh_migrate.evidence.signatures.checkpoint import sidecar, taken
+from hdh_migrate.evidence.signatures.signing import SignedEnvelope
 from hdh_migrate.folders import sync
 
 
@@ -60,7 +61,7 @@ def put_aside(out: Path, migration: str) -> Path | None:
     return aside
 
 
-def _predicate(envelope: dict[str, Any]) -> dict[str, Any]:
+def _predicate(envelope: SignedEnvelope) -> dict[str, Any]:
     if "payload" in envelope:
         envelope = {"statement": json.loads(base64.b64decode(envelope["payload"]))}
     return dict(envelope["statement"]["predicate"])
