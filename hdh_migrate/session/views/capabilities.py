@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hdh_migrate.events.run import TargetProbed
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.results.hosts import ProbeRecord
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.views.probed import probe_facts
 
 
-def capabilities(desk: Desk, ledger: SqliteLedger) -> dict[str, Any] | None:
+def capabilities(desk: Desk, ledger: SqliteLedger) -> ProbeRecord | None:
     """Return what a probe saw that this journal tells of: another's proves nothing here."""
     record = probe_facts(desk.state_dir, desk.loaded.plan, desk.loaded.base)
     if record is None:

@@ -12,6 +12,7 @@ from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import ledger_path, whole
 from hdh_migrate.model import Problem, TargetLimits
 from hdh_migrate.plan.model import Plan
+from hdh_migrate.results.hosts import ProbeRecord
 from hdh_migrate.targets.probing.record import FORMAT, lowered, observed
 from hdh_migrate.wiring import chosen
 from hdh_migrate.wiring.chosen import endpoint_of, profile_of
@@ -20,7 +21,7 @@ RECORD = "probe.json"
 ENVELOPE = "probe.dsse.json"
 
 
-def probe_facts(state_dir: Path, plan: Plan, base: Path) -> dict[str, Any] | None:
+def probe_facts(state_dir: Path, plan: Plan, base: Path) -> ProbeRecord | None:
     """Return the record of the last probe of the plan's target host, None when there is none.
 
     A record of another endpoint or region is not of this host. What a host was seen to lack counts
@@ -32,7 +33,7 @@ def probe_facts(state_dir: Path, plan: Plan, base: Path) -> dict[str, Any] | Non
     """
     path = _path(state_dir, plan, RECORD)
     try:
-        record = json.loads(path.read_bytes())
+        record: ProbeRecord = json.loads(path.read_bytes())
         told = record["endpoint"], record["region"]
         names = [(one["name"], one["observed"], one["agrees"]) for one in record["observations"]]
         whole = record["format"] == FORMAT and bool(names) and isinstance(record["bucket"], str)
@@ -58,13 +59,13 @@ def buckets_of(plan: Plan) -> list[str]:
     return list(dict.fromkeys(dataset.target.bucket for dataset in plan.datasets))
 
 
-def unproved(plan: Plan, record: Mapping[str, Any], key_id: str | None) -> list[str]:
+def unproved(plan: Plan, record: ProbeRecord, key_id: str | None) -> list[str]:
     """Return what a record does not prove for a plan; `key_id` is None where it cannot be read."""
     others = [bucket for bucket in buckets_of(plan) if bucket != record["bucket"]]
     told = []
     if others:
         told.append(f"it was made in bucket {record['bucket']}, not in {', '.join(others)}")
-    by = record.get("credential")
+    by = {**record}.get("credential")  # records of an earlier version have none
     if by is None:
         told.append("it does not say which credential it was made with")
     elif key_id is not None and by != probed_by(key_id):
@@ -91,7 +92,7 @@ FOLDING = {
 """Traits that must not be there for a dataset that keeps colliding keys."""
 
 
-def missing(plan: Plan, record: Mapping[str, Any] | None) -> list[Problem]:
+def missing(plan: Plan, record: ProbeRecord | None) -> list[Problem]:
     """Return what the plan needs and the last probe found missing; unknown is not missing."""
     from hdh_migrate.targets.probing.keeping import lock_trait  # it brings all that probes
 
@@ -118,7 +119,7 @@ def missing(plan: Plan, record: Mapping[str, Any] | None) -> list[Problem]:
     return found
 
 
-def notes(plan: Plan, base: Path, record: Mapping[str, Any] | None) -> list[str]:
+def notes(plan: Plan, base: Path, record: ProbeRecord | None) -> list[str]:
     """Return what the target is known to change or lack, as probed or else as its profile claims.
 
     What it lacks is what nothing depends on but the fence.
@@ -126,7 +127,7 @@ def notes(plan: Plan, base: Path, record: Mapping[str, Any] | None) -> list[str]
     return [*_about_names(plan, base, record), *_about_conditions(plan, base, record)]
 
 
-def _about_conditions(plan: Plan, base: Path, record: Mapping[str, Any] | None) -> list[str]:
+def _about_conditions(plan: Plan, base: Path, record: ProbeRecord | None) -> list[str]:
     claimed = profile_of(plan, base).value("conditional_put")
     seen = [observed(record, name) for name in ("create_only", "conditional_put")]
     if claimed and False not in seen:
@@ -135,7 +136,7 @@ def _about_conditions(plan: Plan, base: Path, record: Mapping[str, Any] | None) 
     return [f"{what}, not enforced"]
 
 
-def _about_names(plan: Plan, base: Path, record: Mapping[str, Any] | None) -> list[str]:
+def _about_names(plan: Plan, base: Path, record: ProbeRecord | None) -> list[str]:
     known = observed(record, "metadata_names") or profile_of(plan, base).value("metadata_names")
     if known == "exact" or plan.target.metadata_names == "hyphens":
         return []
@@ -148,7 +149,7 @@ def _about_names(plan: Plan, base: Path, record: Mapping[str, Any] | None) -> li
 
 
 def keep(
-    state_dir: Path, plan: Plan, record: Mapping[str, Any], envelope: Mapping[str, Any] | None
+    state_dir: Path, plan: Plan, record: ProbeRecord, envelope: Mapping[str, Any] | None
 ) -> Path:
     """Put a record, and its signed statement when there is one, in place of the last."""
     path = _path(state_dir, plan, RECORD)

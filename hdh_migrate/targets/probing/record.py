@@ -8,7 +8,7 @@ from typing import Any
 
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import TargetLimits
-from hdh_migrate.results.hosts import ObservationFact
+from hdh_migrate.results.hosts import ObservationFact, ProbeRecord
 
 FORMAT = "urn:hdh-migrate:probe:v1"
 
@@ -93,13 +93,13 @@ def differences(told: Iterable[ObservationFact]) -> list[ObservationFact]:
     return [one for one in told if one["agrees"] is False and not one["better"]]
 
 
-def observed(record: Mapping[str, Any] | None, name: str) -> Any:  # noqa: ANN401 - JSON
+def observed(record: ProbeRecord | None, name: str) -> Any:  # noqa: ANN401 - JSON
     """Return what a record says of one trait, None when it does not know."""
-    told: Iterable[Mapping[str, Any]] = record["observations"] if record else ()
+    told = record["observations"] if record else ()
     return next((one["observed"] for one in told if one["name"] == name), None)
 
 
-def lowered(limits: TargetLimits, record: Mapping[str, Any] | None) -> TargetLimits:
+def lowered(limits: TargetLimits, record: ProbeRecord | None) -> TargetLimits:
     """Return the limits with what a probe found tighter; a probe never loosens a claim."""
     changes: dict[str, Any] = {}
     for name in _AT_LEAST:
