@@ -24,7 +24,7 @@ from hdh_migrate.pipeline.known import demand_adopted
 from hdh_migrate.pipeline.leftover import Leftover, leftover
 from hdh_migrate.pipeline.needs import UNFINISHED
 from hdh_migrate.pipeline.pacing import measured
-from hdh_migrate.pipeline.placing import Told
+from hdh_migrate.pipeline.placing import FeatureCounts
 from hdh_migrate.pipeline.planning import QUOTA_HINT, PlannedPace, over_quota, stored_bytes
 from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.results.moves import BatchForecast
@@ -241,7 +241,7 @@ class Foresight:
         ctx = self._fresh
         for row in ctx.ledger.datasets(one.batch.name):
             contract = ctx.rules[row.name].contract
-            told = Told.of(ctx.ledger.beside(row.id), ctx.limits, contract)
+            told = FeatureCounts.of(ctx.ledger.beside(row.id), ctx.limits, contract)
             yield from (f"dataset {row.name}: {line}" for line in told.lines())
 
 

@@ -35,14 +35,16 @@ class Placed:
 
 
 @dataclass(slots=True)
-class Told:
+class FeatureCounts:
     """How many objects have a feature that does not stay beside them, by feature."""
 
     sidecar: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, objects: Iterable[ObjectInfo], limits: TargetLimits, contract: Contract) -> Told:
+    def of(
+        cls, objects: Iterable[ObjectInfo], limits: TargetLimits, contract: Contract
+    ) -> FeatureCounts:
         """Count what becomes of objects."""
         told = cls()
         for obj in objects:

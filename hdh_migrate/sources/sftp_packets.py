@@ -37,7 +37,7 @@ class Ask(IntEnum):
     REALPATH = 16
 
 
-class Told(IntEnum):
+class ReplyKind(IntEnum):
     """Kinds of replies."""
 
     VERSION = 2

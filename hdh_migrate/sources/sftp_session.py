@@ -20,8 +20,8 @@ from hdh_migrate.sources.sftp_packets import (
     Ask,
     Attrs,
     Fields,
+    ReplyKind,
     StatusCode,
-    Told,
     text,
 )
 from hdh_migrate.ssh.connection import translated
@@ -170,7 +170,7 @@ class Session:
 
     def closed(self, handle: bytes) -> None:
         """Close a handle; that it cannot be closed is of no interest."""
-        if self.reply(self.post(Ask.CLOSE, text(handle)))[0] != Told.STATUS:
+        if self.reply(self.post(Ask.CLOSE, text(handle)))[0] != ReplyKind.STATUS:
             raise _odd()
 
     def read(self, handle: bytes, start: int, length: int) -> Iterator[bytes]:
@@ -243,7 +243,7 @@ class Session:
 
     def handled(self, number: int) -> bytes:
         """Return the handle that a request asked for."""
-        return _checked(self.reply(number), Told.HANDLE).text()
+        return _checked(self.reply(number), ReplyKind.HANDLE).text()
 
     def named(self, number: int) -> bytes:
         """Return the one name that a request asked for."""
@@ -259,7 +259,7 @@ class Session:
         reply = self.reply(number)
         if _is_end(reply):
             return None
-        fields = _checked(reply, Told.NAME)
+        fields = _checked(reply, ReplyKind.NAME)
         found = []
         for _ in range(fields.number()):
             name, _, attrs = fields.text(), fields.text(), fields.attrs()
@@ -271,7 +271,7 @@ class Session:
     def _data(self, number: int, most: int) -> bytes | None:
         """Return what a read brought; None: the file ends there."""
         kind, body = reply = self.reply(number)
-        if kind != Told.DATA:
+        if kind != ReplyKind.DATA:
             if _is_end(reply):
                 return None
             raise _failure(reply)
@@ -290,7 +290,7 @@ class Session:
             raise ShortRead("the SFTP server sent a packet of a length that none has")
         if number not in self._waiting:
             raise ShortRead("the SFTP server answered what nobody asked")
-        if kind == Told.DATA and size >= 9:
+        if kind == ReplyKind.DATA and size >= 9:
             # The bytes of files are copied once, here: their length is looked at beside them.
             length = int.from_bytes(self._take(4), "big")
             body = self._take(size - 9)
@@ -298,7 +298,7 @@ class Session:
                 raise ShortRead("the source sent another length than was asked for")
         else:
             body = self._take(size - 5)
-            if kind == Told.DATA:
+            if kind == ReplyKind.DATA:
                 raise _odd()
         self.received += size + 4
         self._waiting.remove(number)
@@ -341,27 +341,27 @@ class Session:
         size, kind, told = _HEAD.unpack(self._take(9))
         if not 5 <= size <= PACKET_MAX:
             raise Unsupported("the server does not speak SFTP")
-        if kind != Told.VERSION or told != VERSION:
+        if kind != ReplyKind.VERSION or told != VERSION:
             raise Unsupported("the server does not speak version 3 of SFTP")
         self._take(size - 5)  # extensions, of which none is needed
         self.received += size + 4
 
 
 def _attrs(reply: Reply) -> Attrs:
-    found = _checked(reply, Told.ATTRS).attrs()
+    found = _checked(reply, ReplyKind.ATTRS).attrs()
     if not found.is_whole or (found.size or 0) > SIZE_MAX:
         raise ShortRead("the source describes a file without size, kind or time of change")
     return found
 
 
 def _name(reply: Reply) -> bytes:
-    fields = _checked(reply, Told.NAME)
+    fields = _checked(reply, ReplyKind.NAME)
     if fields.number() != 1:
         raise _odd()
     return fields.text()
 
 
-def _checked(reply: Reply, wanted: Told) -> Fields:
+def _checked(reply: Reply, wanted: ReplyKind) -> Fields:
     """Return the fields of a reply that is of the wanted kind."""
     if reply[0] != wanted:
         raise _failure(reply)
@@ -370,12 +370,12 @@ def _checked(reply: Reply, wanted: Told) -> Fields:
 
 def _is_end(reply: Reply) -> bool:
     """Return whether a reply tells that there is no more."""
-    return reply[0] == Told.STATUS and Fields(reply[1]).number() == StatusCode.EOF
+    return reply[0] == ReplyKind.STATUS and Fields(reply[1]).number() == StatusCode.EOF
 
 
 def _failure(reply: Reply) -> Exception:
     """Return what a reply of another kind than was asked for says, as an error of ours."""
-    if reply[0] != Told.STATUS:
+    if reply[0] != ReplyKind.STATUS:
         return _odd()
     match Fields(reply[1]).number():
         case StatusCode.NO_SUCH_FILE:

@@ -70,7 +70,7 @@ def as_keyed(desk: Desk, streams: Streams) -> Streams:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class NameForm:
     """How a report gives object names. `chained`: the next report names its statement."""
 
     streams: Callable[[Desk, Streams], Streams]
@@ -78,9 +78,9 @@ class Form:
 
 
 FORMS = {
-    "plain": Form(as_plain, chained=True),
+    "plain": NameForm(as_plain, chained=True),
     # Beside the chain: it names the last plain statement, and nothing follows it.
-    "keyed": Form(as_keyed, chained=False),
+    "keyed": NameForm(as_keyed, chained=False),
 }
 
 

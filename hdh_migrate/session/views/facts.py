@@ -27,7 +27,7 @@ from hdh_migrate.model import DatasetRow, State, TargetLimits
 from hdh_migrate.pipeline.contracts import contracts
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.look_again import look_facts
-from hdh_migrate.pipeline.placing import Told
+from hdh_migrate.pipeline.placing import FeatureCounts
 from hdh_migrate.plan.attestation import load_attestation
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.desk import Desk
@@ -207,7 +207,7 @@ def _lost(
     counted = ledger.left_behind(row.id)
     # No target has this time for its own; the manifest has it whatever the contract says.
     found = {"modified": (counted.pop("modified"), "manifest")}
-    told = Told.of(ledger.beside(row.id), limits, contract or EARLIER)
+    told = FeatureCounts.of(ledger.beside(row.id), limits, contract or EARLIER)
     if contract is None:
         earlier = {**counted, **{name: told.dropped[name] for name in ("metadata", "tags")}}
         return {**found, **{name: (count, "ledger") for name, count in earlier.items()}}

@@ -18,7 +18,7 @@ from hdh_migrate.errors import (
     StorageError,
     Unsupported,
 )
-from hdh_migrate.sources.sftp_packets import Ask, Fields, Told, text
+from hdh_migrate.sources.sftp_packets import Ask, Fields, ReplyKind, text
 from hdh_migrate.sources.sftp_session import AHEAD, READ, Session
 
 Answer = Callable[[int, int, bytes], bytes]
@@ -32,7 +32,7 @@ def packet(kind: int, number: int, body: bytes) -> bytes:
 
 
 def status(number: int, code: int) -> bytes:
-    return packet(Told.STATUS, number, struct.pack(">I", code) + text(b"why") + text(b"en"))
+    return packet(ReplyKind.STATUS, number, struct.pack(">I", code) + text(b"why") + text(b"en"))
 
 
 class Channel:
@@ -83,7 +83,7 @@ class Transport:
         self.closed = True
 
 
-GREETING = struct.pack(">IBI", 5, Told.VERSION, 3)
+GREETING = struct.pack(">IBI", 5, ReplyKind.VERSION, 3)
 
 
 def session(answer: Answer, greeting: bytes = GREETING) -> Session:
@@ -93,10 +93,10 @@ def session(answer: Answer, greeting: bytes = GREETING) -> Session:
 @pytest.mark.parametrize(
     "greeting",
     [
-        struct.pack(">IBI", 5, Told.VERSION, 4),
-        struct.pack(">IBI", 5, Told.VERSION, 2),
+        struct.pack(">IBI", 5, ReplyKind.VERSION, 4),
+        struct.pack(">IBI", 5, ReplyKind.VERSION, 2),
         b"SSH-2.0-not sftp at all\r\n",
-        struct.pack(">IBI", 5, Told.STATUS, 3),
+        struct.pack(">IBI", 5, ReplyKind.STATUS, 3),
     ],
 )
 def test_who_speaks_something_else_is_not_spoken_to(greeting: bytes) -> None:
@@ -106,8 +106,8 @@ def test_who_speaks_something_else_is_not_spoken_to(greeting: bytes) -> None:
 
 def test_extensions_of_a_greeting_are_passed_over() -> None:
     more = text(b"posix-rename@openssh.com") + text(b"1")
-    greeting = struct.pack(">IBI", 5 + len(more), Told.VERSION, 3) + more
-    made = session(lambda _, number, __: packet(Told.ATTRS, number, FILE), greeting)
+    greeting = struct.pack(">IBI", 5 + len(more), ReplyKind.VERSION, 3) + more
+    made = session(lambda _, number, __: packet(ReplyKind.ATTRS, number, FILE), greeting)
     assert made.lstat(b"/a").size == 5
 
 
@@ -120,16 +120,19 @@ def test_extensions_of_a_greeting_are_passed_over() -> None:
         (lambda _, n, __: status(n, 99), ShortRead),
         (lambda _, n, __: status(n, 6), ConnectionLost),
         (lambda _, n, __: status(n, 8), Unsupported),
-        (lambda _, n, __: packet(Told.ATTRS, n + 1, FILE), ShortRead),
-        (lambda _, n, __: packet(Told.HANDLE, n, text(b"h")), ShortRead),
-        (lambda _, n, __: packet(Told.ATTRS, n, b""), ShortRead),
-        (lambda _, n, __: packet(Told.ATTRS, n, FILE[:-1]), ShortRead),
-        (lambda _, n, __: packet(Told.ATTRS, n, struct.pack(">I", 0)), ShortRead),
-        (lambda _, n, __: packet(Told.ATTRS, n, struct.pack(">I", 0x10)), ShortRead),
-        (lambda _, n, __: packet(Told.ATTRS, n, struct.pack(">IQ", 1, 5)), ShortRead),
-        (lambda _, n, __: packet(Told.ATTRS, n, FILE[:4] + b"\xff" * 8 + FILE[12:]), ShortRead),
-        (lambda _, n, __: struct.pack(">IBI", 1 << 31, Told.ATTRS, n), ShortRead),
-        (lambda _, n, __: struct.pack(">IBI", 4, Told.ATTRS, n), ShortRead),
+        (lambda _, n, __: packet(ReplyKind.ATTRS, n + 1, FILE), ShortRead),
+        (lambda _, n, __: packet(ReplyKind.HANDLE, n, text(b"h")), ShortRead),
+        (lambda _, n, __: packet(ReplyKind.ATTRS, n, b""), ShortRead),
+        (lambda _, n, __: packet(ReplyKind.ATTRS, n, FILE[:-1]), ShortRead),
+        (lambda _, n, __: packet(ReplyKind.ATTRS, n, struct.pack(">I", 0)), ShortRead),
+        (lambda _, n, __: packet(ReplyKind.ATTRS, n, struct.pack(">I", 0x10)), ShortRead),
+        (lambda _, n, __: packet(ReplyKind.ATTRS, n, struct.pack(">IQ", 1, 5)), ShortRead),
+        (
+            lambda _, n, __: packet(ReplyKind.ATTRS, n, FILE[:4] + b"\xff" * 8 + FILE[12:]),
+            ShortRead,
+        ),
+        (lambda _, n, __: struct.pack(">IBI", 1 << 31, ReplyKind.ATTRS, n), ShortRead),
+        (lambda _, n, __: struct.pack(">IBI", 4, ReplyKind.ATTRS, n), ShortRead),
         (lambda *_: b"", ConnectionLost),
     ],
 )
@@ -143,7 +146,7 @@ def test_what_does_not_answer_the_question_is_an_error_of_ours(
 
 def data(number: int, body: bytes, length: int | None = None) -> bytes:
     return packet(
-        Told.DATA, number, struct.pack(">I", len(body) if length is None else length) + body
+        ReplyKind.DATA, number, struct.pack(">I", len(body) if length is None else length) + body
     )
 
 
@@ -209,7 +212,7 @@ def test_a_file_that_ends_gives_what_it_has() -> None:
         lambda _, n, __: data(n, b""),
         lambda _, n, __: data(n, b"abc", length=2),
         lambda _, n, __: data(n, b"abc", length=4),
-        lambda _, n, __: packet(Told.DATA, n, b""),
+        lambda _, n, __: packet(ReplyKind.DATA, n, b""),
     ],
 )
 def test_bytes_that_were_not_asked_for_are_not_taken(answer: Answer) -> None:
@@ -224,10 +227,10 @@ def folder(pieces: list[bytes]) -> Answer:
     def answer(kind: int, number: int, body: bytes) -> bytes:
         del body
         if kind == Ask.OPENDIR:
-            return packet(Told.HANDLE, number, text(b"h"))
+            return packet(ReplyKind.HANDLE, number, text(b"h"))
         if kind == Ask.CLOSE:
             return status(number, 0)
-        return packet(Told.NAME, number, left.pop(0)) if left else status(number, 1)
+        return packet(ReplyKind.NAME, number, left.pop(0)) if left else status(number, 1)
 
     return answer
 
@@ -265,7 +268,13 @@ def test_whatever_a_server_says_is_an_answer_or_an_error_of_ours(
         body = left.pop(0) if left else b""
         if not framed:
             return body
-        kind = [Told.STATUS, Told.HANDLE, Told.DATA, Told.NAME, Told.ATTRS][len(body) % 5]
+        kind = [
+            ReplyKind.STATUS,
+            ReplyKind.HANDLE,
+            ReplyKind.DATA,
+            ReplyKind.NAME,
+            ReplyKind.ATTRS,
+        ][len(body) % 5]
         return packet(kind, number, body)
 
     made = session(answer)
