@@ -37,7 +37,7 @@ _SHOWN = 20
 """Objects that people are told of one by one."""
 
 
-class Level(StrEnum):
+class LevelOption(StrEnum):
     """How closely an object is read."""
 
     FULL = "full"
@@ -76,7 +76,8 @@ def verify(
         typer.Option(metavar="N|P%", help="With --again: so many objects, drawn by chance."),
     ] = None,
     level: Annotated[
-        Level | None, typer.Option(help="With --again: how closely; by default as the plan says.")
+        LevelOption | None,
+        typer.Option(help="With --again: how closely; by default as the plan says."),
     ] = None,
     older_than: Annotated[
         str | None,
@@ -138,7 +139,7 @@ def _demand_decision(asked: tuple[object, ...]) -> None:
         raise UsageError("--reason is of --accept")
 
 
-def _choice(sample: str | None, level: Level | None, older_than: str | None) -> Choice:
+def _choice(sample: str | None, level: LevelOption | None, older_than: str | None) -> Choice:
     from hdh_migrate.pipeline.look_again import Choice
 
     age = _AGE.fullmatch(older_than) if older_than is not None else None
