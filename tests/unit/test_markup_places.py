@@ -14,8 +14,8 @@ from hdh_migrate import markup
 from hdh_migrate.errors import AccessDenied, ConnectionLost, ListingBroken, Permanent, ShortRead
 from hdh_migrate.pointers.s3_object import _version_ids
 from hdh_migrate.sources.azure_account import from_reply as azure_error
-from hdh_migrate.sources.azure_eraser import _trace
-from hdh_migrate.sources.azure_listing import EntryReader, name_of, parse_brief
+from hdh_migrate.sources.azure_forms import _form
+from hdh_migrate.sources.azure_listing import EntryReader, parse_brief
 from hdh_migrate.targets.conditions import _told
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, _plain, xml_code
 from hdh_migrate.targets.s3_endpoint import from_reply as s3_error
@@ -72,7 +72,7 @@ def count(body: bytes) -> object:
 
 
 def look_for_remnants(body: bytes) -> object:
-    reader = EntryReader(10, lambda blob: (name_of(blob), _trace(blob)))
+    reader = EntryReader(10, _form)
     reader.write(body)
     return reader.page()
 
