@@ -12,6 +12,7 @@ from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.reading import open_bundle
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from hdh_migrate.evidence.verifier.notes import load_note
+from tests.support.agreed import agreed
 
 FORMATS = (1, 2)
 
@@ -29,6 +30,7 @@ def test_a_kept_bundle_verifies(number: int) -> None:
 
     assert outcome.problems == []
     assert len(notes) == number - 1
+    agreed(folder / "bundle", folder / "report.pub")
 
 
 @pytest.mark.parametrize("number", FORMATS)

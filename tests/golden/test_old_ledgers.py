@@ -26,6 +26,7 @@ from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.approve import subject_here
 from hdh_migrate.session.verbs.report import write_report
 from hdh_migrate.session.verbs.run import bound_ledger
+from tests.support.agreed import agreed
 from tests.support.quiet import FakeClock, Notes
 from tests.unit.ledger.test_reconcile import cover_anew, end, inventoried, listed
 
@@ -122,10 +123,9 @@ def test_the_first_thing_after_an_update_of_the_tool_may_be_a_report(
 ) -> None:
     told = write_report(desk, tmp_path / "bundle")
     assert told["objects"] == 9
-    outcome = examine(
-        tmp_path / "bundle", [load_trusted_key(desk.loaded.base / "keys" / "report.pub")]
-    )
-    assert outcome.problems == []
+    key = desk.loaded.base / "keys" / "report.pub"
+    assert examine(tmp_path / "bundle", [load_trusted_key(key)]).problems == []
+    agreed(tmp_path / "bundle", key)
 
 
 def test_the_first_thing_after_an_update_of_the_tool_may_be_an_approval(

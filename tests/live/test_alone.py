@@ -22,6 +22,7 @@ from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.decommission import proof_lacks
 from hdh_migrate.session.verbs.run import operator
 from hdh_migrate.session.views.records import batch_root
+from tests.support.agreed import agreed
 from tests.support.opens import opens_of
 from tests.support.quiet import Notes
 from tests.support.site import NEW, OLD, Site
@@ -162,6 +163,7 @@ def test_a_batch_that_nobody_began_is_no_way_around_those_who_approved_another(
     site.cli("report", site.plan, "--out", str(bundle), expect=0)
     trust = str(site.folder / "keys" / "report.pub")
     site.cli("audit", "verify", str(bundle), "--trust", trust, expect=0)
+    agreed(bundle, trust)
 
     for key in ("dpo", "ciso"):
         approve(key, "all", "terms")
@@ -379,3 +381,4 @@ def test_a_ledger_made_anew_inherits_the_terms_of_the_bundle_that_it_adopts(appr
     approved.cli("report", approved.plan, "--out", str(told), expect=0)
     trust = ("--trust", str(approved.folder / "keys" / "report.pub"))
     approved.cli("audit", "verify", str(told), *trust, expect=0)
+    agreed(told, trust[1])

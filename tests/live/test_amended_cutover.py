@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.live.test_decommission import command, names
+from tests.support.agreed import agreed
 from tests.support.site import NEW, Site
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
@@ -46,6 +47,7 @@ def test_an_amended_batch_is_cut_over_and_decommissioned(site: Site) -> None:
     site.cli("report", site.plan, "--out", bundle, expect=0)
     trust = str(site.folder / "keys" / "report.pub")
     site.cli("audit", "verify", bundle, "--trust", trust, expect=0)
+    agreed(bundle, trust)
     site.approve("decommission")
     said = site.cli(*command(site, "--execute", "--confirm", "emc2"), expect=None)
     while said.code == 3 and "cooling" in said.err:

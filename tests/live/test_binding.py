@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.sealing.keys import PrivateKey, PublicKey, new_pair
+from tests.support.agreed import agreed
 from tests.support.site import Site
 
 pytestmark = pytest.mark.live
@@ -40,6 +41,7 @@ def test_another_escrow_during_the_run_stands_in_the_evidence(site: Site) -> Non
     bundle = str(site.folder / "evidence")
     trust = str(keys / "report.pub")
     site.cli("audit", "verify", bundle, "--trust", trust, expect=0)
+    agreed(bundle, trust)
 
     refused = site.cli("run", site.plan, "--no-progress", expect=3).err
     assert "seal.recipients[1] (keys/escrow.pub): was" in refused
@@ -93,6 +95,7 @@ def test_the_escrow_is_proved_and_the_journal_says_when(site: Site) -> None:
     assert statement(site, "evidence")["seal"]["proved"] == [told]
     trust, bundle = str(keys / "report.pub"), site.folder / "evidence"
     site.cli("audit", "verify", str(bundle), "--trust", trust, expect=0)
+    agreed(bundle, trust)
     assert "opened a test envelope on" in (bundle / "report.en.html").read_text()
 
 
@@ -142,3 +145,4 @@ def test_another_key_that_signs_is_told_by_the_journal(site: Site) -> None:
     site.cli("report", site.plan, "--out", str(bundle), expect=0)
     trust = str(keys / "stranger.pub")
     site.cli("audit", "verify", str(bundle), "--trust", trust, expect=0)
+    agreed(bundle, trust)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.support.agreed import agreed
 from tests.support.fixtures import ProxyTo
 from tests.support.proxy import Action, Proxy, Upstream
 from tests.support.site import NEW, OLD, Said, Site
@@ -273,3 +274,4 @@ def test_what_the_target_lost_after_the_finalization_is_mended_and_the_source_go
     last = str(site.folder / "last")
     site.cli("report", site.plan, "--out", last, expect=0)
     site.cli("audit", "verify", last, "--trust", trust, expect=0)
+    agreed(last, trust)

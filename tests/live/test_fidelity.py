@@ -19,6 +19,7 @@ from crypt4gh.lib import decrypt
 
 from hdh_migrate.session.desk import Desk
 from tests.live.test_beside import from_blobs
+from tests.support.agreed import agreed
 from tests.support.errand import BUCKET, Errand, errand
 from tests.support.fixtures import Container, s3_client
 from tests.support.quiet import Notes
@@ -171,8 +172,10 @@ def test_what_no_object_holds_is_in_the_sidecar_and_all_of_it_comes_back(
         assert one.get("Metadata", {}) == (blob.metadata or {}), name
         assert one.get("Tags", {}) == (blob.tags or {}), name
 
-    code, verdict = job.call("report")
+    bundle = job.folder / "bundle"
+    code, verdict = job.call("report", "--out", str(bundle))
     assert code == 0, verdict
+    agreed(bundle, job.folder / "keys" / "report.pub")
     assert job.run_here() == (0, "")  # and nothing is sent again
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.live.test_beside import change
 from tests.live.test_fidelity import lines, notes
+from tests.support.agreed import agreed
 from tests.support.command import command as started
 from tests.support.errand import BUCKET, Errand, errand
 from tests.support.fixtures import s3_client
@@ -112,8 +113,9 @@ def test_what_is_not_moved_is_counted_and_what_holds_is_kept(
         }  # fmt: skip
         code, view = job.call("restore-view")
         assert (code, view["differences"]) == (0, 0), view
-        code, verdict = job.call("report")
+        code, verdict = job.call("report", "--out", str(tmp_path / "bundle"))
         assert code in {0, 4}, verdict
+        agreed(tmp_path / "bundle", tmp_path / "keys" / "report.pub")
 
 
 def test_what_the_credential_may_not_see_is_a_finding(tmp_path: Path, target: StrictS3) -> None:
@@ -143,6 +145,7 @@ def test_a_sidecar_stands_in_evidence_whatever_the_rules_take(
             str(tmp_path / "keys" / "report.pub"), "--json", env=job.environ,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout
+        agreed(tmp_path / "bundle", tmp_path / "keys" / "report.pub")
         statement = json.loads((tmp_path / "bundle" / "summary.json").read_text())
         assert statement["outcome"]["states"]["verified"]["objects"] == 2
         page = (tmp_path / "bundle" / "report.fr.html").read_text()

@@ -13,6 +13,7 @@ import pytest
 from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.model import FENCES
 from hdh_migrate.sealing.keys import new_pair
+from tests.support.agreed import agreed
 from tests.support.command import command
 from tests.support.fixtures import s3_client
 from tests.support.strict_s3 import StrictS3
@@ -96,6 +97,7 @@ class Months:
         self.call("report", str(self.plan), "--out", str(out))
         trust = str(self.folder / "keys" / "report.pub")
         self.call("audit", "verify", str(out), "--trust", trust)
+        agreed(out, trust)
         return out
 
 
@@ -254,6 +256,7 @@ def test_a_bound_batch_is_amended_goes_on_and_its_evidence_holds(months: Months)
     out = months.folder / "keyed"
     months.call("report", str(months.plan), "--out", str(out), "--names", "keyed")
     months.call("audit", "verify", str(out), "--trust", str(keys / "report.pub"))
+    agreed(out, keys / "report.pub")
 
     # The rule is taken back: what it left behind is moved, and what was moved is not sent again.
     months.change('exclude: [{glob: "tmp/**", reason: x}]', "exclude: []")

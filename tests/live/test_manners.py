@@ -17,6 +17,7 @@ import pytest
 
 from hdh_migrate.model import FENCES, Step
 from hdh_migrate.targets import profiles
+from tests.support.agreed import agreed
 from tests.support.errand import BIG, BUCKET, Errand, errand
 from tests.support.fixtures import s3_client
 from tests.support.strict_s3 import Manner, StrictS3, manner_of
@@ -213,6 +214,7 @@ def test_what_lands_is_kept_as_the_plan_wants_it(start: Start) -> None:
          "--trust", trusted], capture_output=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout.decode()
+    agreed(job.folder / "report", trusted)
 
 
 def test_a_lock_that_an_upload_did_not_take_is_set_on_the_object(start: Start) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from hdh_migrate.errors import Exit
 from hdh_migrate.model import Step
+from tests.support.agreed import agreed
 from tests.support.errand import BIG, BUCKET, ODD, Errand, errand
 from tests.support.fixtures import s3_client
 from tests.support.site import Site
@@ -38,6 +39,7 @@ def verdict(site: Site, name: str, *more: str) -> dict[str, Any]:
     site.cli("report", site.plan, "--out", str(out), *more)
     key = str(site.folder / "keys" / "report.pub")
     site.cli("audit", "verify", str(out), "--trust", key, expect=0)
+    agreed(out, key)
     envelope = json.loads((out / "statement.json").read_text())
     told = json.loads(base64.b64decode(envelope["payload"]))
     return dict(told["predicate"])

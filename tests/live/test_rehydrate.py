@@ -15,6 +15,7 @@ import pytest
 from hdh_migrate.evidence.check import check_bundle
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from tests.support import lies
+from tests.support.agreed import agreed
 from tests.support.archive import SlowArchive
 from tests.support.fixtures import ProxyTo
 from tests.support.site import Site
@@ -53,7 +54,9 @@ def states(site: Site) -> dict[str, str]:
 def events(site: Site, kind: str) -> list[dict[str, Any]]:
     bundle = site.folder / f"bundle-{time.monotonic_ns()}"
     site.cli("report", site.plan, "--out", str(bundle))
-    check_bundle(bundle, [load_trusted_key(site.folder / "keys" / "report.pub")])
+    key = site.folder / "keys" / "report.pub"
+    assert check_bundle(bundle, [load_trusted_key(key)]) == []
+    agreed(bundle, key)
     lines = map(json.loads, (bundle / "journal.jsonl").read_text().splitlines())
     return [json.loads(one["body"]) for one in lines if one["kind"] == kind]
 

@@ -18,6 +18,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.verbs.report import write_report
 from hdh_migrate.session.verbs.run import perform, perform_with
 from tests.support.affair import BIG, SMALL, Affair
+from tests.support.agreed import agreed
 from tests.support.here import HERE
 from tests.support.quiet import Notes
 
@@ -36,7 +37,9 @@ def checked(affair: Affair, name: str, **more: str) -> list[tuple[str, str, str]
     """Write a report, check it with the verifier, and return its exclusions."""
     bundle = affair.folder / name
     write_report(desk_of(affair), bundle, **more)  # type: ignore[arg-type]
-    check_bundle(bundle, [load_trusted_key(affair.folder / "keys" / "report.pub")])
+    key = affair.folder / "keys" / "report.pub"
+    assert check_bundle(bundle, [load_trusted_key(key)]) == []
+    agreed(bundle, key)
     lines = (bundle / "exclusions.jsonl").read_text().splitlines()
     return [(one["key"], one["rule"], one["reason"]) for one in map(json.loads, lines)]
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support import reports
+from tests.support.agreed import agreed
 from tests.support.reports import row
 from tests.support.site import CORPUS, Site
 
@@ -42,6 +43,17 @@ def test_a_plan_is_counted_on_a_report_without_any_right(site: Site, form: str) 
     assert not site.state.exists()
 
 
+def audited(site: Site, name: str) -> str:
+    """Write a bundle that both verifiers take; return the lines of its findings."""
+    out = site.folder / name
+    site.cli("report", site.plan, "--out", str(out))
+    key = str(site.folder / "keys" / "report.pub")
+    site.cli("audit", "verify", str(out), "--trust", key, expect=0)
+    agreed(out, key)
+    assert '"counted-by-report"' in (out / "journal.jsonl").read_text()
+    return (out / "findings.jsonl").read_text()
+
+
 def test_a_report_that_says_the_same_is_told_and_finds_nothing(site: Site) -> None:
     folder = report(site, listed(site), begun=LATER)
     said = site.cli("inventory", site.plan, "--compare", folder, expect=2).err
@@ -64,9 +76,11 @@ def test_what_differs_and_is_older_is_a_finding_until_a_newer_report_agrees(site
     errors = site.cli("errors", site.plan).out
     assert "report-differs" in errors
     assert "unheard" not in errors
+    assert audited(site, "differing").count('"code":"report-differs"') == 1
     again = report(site, listed(site), begun=LATER)
     site.cli("inventory", site.plan, "--compare", again, expect=0)
     assert "report-differs" not in site.cli("errors", site.plan).out
+    assert "report-differs" not in audited(site, "agreeing")
 
 
 def test_what_changed_after_the_report_was_begun_is_no_difference(site: Site) -> None:

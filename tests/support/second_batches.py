@@ -75,6 +75,7 @@ def amended_in(events: list[Event], keyed: bool) -> Amended:
 def check_batches(plan: Json, events: list[Event], keyed: bool) -> None:
     last: dict[str, tuple[int, str]] = {}
     recipients: set[str] = set()
+    amended = False
     for kind, _, body in events:
         if kind in BATCHES:
             batch, revision = body["batch"], body["revision"]
@@ -84,6 +85,8 @@ def check_batches(plan: Json, events: list[Event], keyed: bool) -> None:
                 need(batch in last, "batch-amended: what was not bound")
                 need(revision == last[batch][0] + 1, "batch-amended: not the next revision")
             last[batch] = revision, body["digest"]
+        need(kind != "bound" or not amended, "bound: after an amendment of recipients")
+        amended |= kind == "batch-amended" and "recipients" in body
         if kind in {"bound", "batch-amended"} and not keyed and "recipients" in body:
             keys = {one.lower() for one in body["recipients"]}
             need(kind == "bound" or keys >= recipients, "batch-amended: a recipient less")

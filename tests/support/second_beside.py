@@ -7,16 +7,22 @@ from collections import Counter
 from tests.support.second_batches import amended_in
 from tests.support.second_bodies import Event
 from tests.support.second_forms import Json, Refused, instant, need, raw_key
-from tests.support.second_globs import characters, matches
 from tests.support.second_plan import (
     DIRECTORY,
-    NOT_INCLUDED,
     NOTHING,
     NOTHING_MD5,
     VANISHED,
     Dataset,
     Plan,
     is_keyed_name,
+)
+from tests.support.second_rules import (
+    BESIDE,
+    Seen,
+    check_own,
+    may_be_excluded,
+    may_be_not_included,
+    ruled_out,
 )
 
 # 7.5 The lines beside the plan --------------------------------------------------------------------
@@ -27,7 +33,7 @@ def check_lines(
 ) -> None:
     keyed = predicate["names"] == "keyed"
     amended = amended_in(events, keyed)
-    ruled_out: Counter[str] = Counter()
+    behind: Counter[str] = Counter()
     moved, left = lines["manifest.jsonl"], lines["exclusions.jsonl"]
     for number, line in enumerate(moved, start=1):
         where = f"manifest.jsonl line {number}"
@@ -41,9 +47,12 @@ def check_lines(
             name = below(dataset, line, where)
             there = octets(dataset.target["prefix"]) + name + octets(plan.suffix)
             need(raw_key(line, "target_key") == there, f"{where}: target_key")
-            ruled_out[dataset.name] += rule_for(dataset, name) is not None
+            seen = Seen(name, line)
+            behind[dataset.name] += ruled_out(dataset.include, dataset.exclude, seen)
             before = amended.moved_before.get(dataset.name, 0)
-            need(ruled_out[dataset.name] <= before, f"{where}: a rule leaves it behind")
+            need(behind[dataset.name] <= before, f"{where}: a rule leaves it behind")
+            if name.startswith(BESIDE):
+                check_own(line, where)
         if line["verified_at"] is not None:
             started, written = (predicate["times"][name] for name in ("started", "written"))
             at = instant(line["verified_at"])
@@ -101,24 +110,24 @@ def check_exclusion(line: Json, plan: Plan, keyed: bool, where: str) -> None:
     always = {DIRECTORY} if plan.first else {DIRECTORY, VANISHED}
     if keyed:
         need(is_keyed_name(line["key"]), f"{where}: key")
-        allowed = {*always, *((rule, reason) for rule, reason, _ in dataset.exclude)}
-        allowed |= {NOT_INCLUDED} if dataset.include else set()
+        allowed = {*always, *((rule.text, rule.reason) for rule in dataset.exclude)}
+        allowed |= {dataset.not_included} if dataset.include else set()
         need(told in allowed, f"{where}: not a rule of the dataset")
     else:
-        applies = rule_for(dataset, below(dataset, line, where))
-        need(told in {*always, applies}, f"{where}: not the rule that applies")
+        seen = Seen(below(dataset, line, where), line)
+        if seen.name.startswith(BESIDE):
+            need(told in always - {DIRECTORY}, f"{where}: a sidecar is left behind")
+            check_own(line, where)
+        need(told in always or may_be_by(dataset, seen, told),
+             f"{where}: not the rule that applies")  # fmt: skip
     need(told != DIRECTORY or line["size"] == 0, f"{where}: a directory that has a size")
 
 
-def rule_for(dataset: Dataset, name: bytes) -> tuple[str, str] | None:
-    """Return rule and reason by which this name is left behind, if it is not a directory."""
-    signs = characters(name)
-    if dataset.include and not any(matches(glob, signs) for glob in dataset.include):
-        return NOT_INCLUDED
-    for rule, reason, glob in dataset.exclude:
-        if matches(glob, signs):
-            return rule, reason
-    return None
+def may_be_by(dataset: Dataset, seen: Seen, told: tuple[str, str]) -> bool:
+    """Whether the line lets this be rule and reason by which the object is left behind."""
+    if told == dataset.not_included:
+        return may_be_not_included(dataset.include, seen)
+    return may_be_excluded(dataset.include, dataset.exclude, seen, told)
 
 
 # 7.7 Findings -------------------------------------------------------------------------------------
