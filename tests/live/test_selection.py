@@ -15,6 +15,7 @@ from hdh_migrate.evidence.check import check_bundle
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from hdh_migrate.model import Step
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.verbs.amend import amend
 from hdh_migrate.session.verbs.report import write_report
 from hdh_migrate.session.verbs.run import perform, perform_with
 from tests.support.affair import BIG, SMALL, Affair
@@ -27,6 +28,10 @@ pytestmark = pytest.mark.live
 
 def select(affair: Affair, lines: str) -> None:
     affair.plan("    target: {bucket", f"{lines}    target: {{bucket")
+
+
+def reporting(affair: Affair) -> None:
+    affair.plan("limits:", 'report: {signer: "file:keys/report.key"}\nlimits:')
 
 
 def desk_of(affair: Affair) -> Desk:
@@ -46,7 +51,7 @@ def checked(affair: Affair, name: str, **more: str) -> list[tuple[str, str, str]
 
 def test_rules_of_every_kind_decide_and_the_bundle_says_which(affair: Affair) -> None:
     (affair.folder / "cohort").write_text(f"{BIG}\n{SMALL}\nempty\nwho was this?\n")
-    affair.plan("limits:", 'report: {signer: "file:keys/report.key"}\nlimits:')
+    reporting(affair)
     select(
         affair,
         "    include: [{keys_from: cohort}]\n"
@@ -86,6 +91,7 @@ def test_rules_of_every_kind_decide_and_the_bundle_says_which(affair: Affair) ->
 
 def test_a_list_that_is_another_one_needs_an_amendment(affair: Affair) -> None:
     (affair.folder / "cohort").write_text(f"{SMALL}\n")
+    reporting(affair)
     select(affair, "    include: [{keys_from: cohort}]\n")
     assert affair.run() is Exit.OK
     (affair.folder / "cohort").write_text(f"{SMALL}\nempty\n")
@@ -93,11 +99,34 @@ def test_a_list_that_is_another_one_needs_an_amendment(affair: Affair) -> None:
     (told,) = affair.told
     assert "datasets[all].include" in told
     assert "amend" in told
-    from hdh_migrate.session.verbs.amend import amend
-
     amend(desk_of(affair), "all", "the cohort grew", execute=True, show_names=False)
     assert affair.run() is Exit.OK
     assert affair.verified() == {SMALL, "empty"}
+    told = checked(affair, "amended")
+    assert [one[:2] for one in told] == [
+        (BIG, "not included"),
+        ("tables/other.csv", "not included"),
+    ]
+
+
+@pytest.mark.parametrize("names", ["plain", "keyed"])
+def test_what_was_moved_before_a_rule_is_told(affair: Affair, names: str) -> None:
+    """Rules of what a line shows, and of what it does not, after everything was moved."""
+    reporting(affair)
+    assert affair.run() is Exit.OK
+    moved = affair.verified()
+    select(
+        affair,
+        "    include: [{type: [object]}, '**']\n"
+        "    exclude:\n"
+        "      - {tier: [archive], reason: cold, allow_unused: true}\n"
+        "      - {larger_than: 8MiB, reason: moved by disk, allow_unused: true}\n"
+        "      - {newer_than: 3650d, prefix: tables/, reason: too new, allow_unused: true}\n",
+    )
+    amend(desk_of(affair), "all", "by disk", execute=True, show_names=False)
+    perform_with(desk_of(affair), list(Step), (), refresh=True)
+    assert affair.verified() == moved
+    assert checked(affair, "narrower", names=names) == []
 
 
 def test_tags_decide_where_they_are_read(
@@ -107,6 +136,7 @@ def test_tags_decide_where_they_are_read(
         client.get_blob_client("empty").set_blob_tags({"purpose": "test", "other": "x"})
     try:
         monkeypatch.setenv("T_SAS", azurite.sas("rlt"))
+        reporting(affair)
         select(affair, "    exclude: [{tags: {purpose: test}, reason: a test}]\n")
         desk = desk_of(affair)
         try:
@@ -117,6 +147,8 @@ def test_tags_decide_where_they_are_read(
         assert {row["key"]: row["reason"] for row in affair.rows()} == {
             "empty": "exclude-0", BIG: None, SMALL: None, "tables/other.csv": None,
         }  # fmt: skip
+        rule = 'exclude {"tags":{"purpose":"test"}}'
+        assert checked(affair, "tagged") == [("empty", rule, "a test")]
     finally:
         with ContainerClient.from_connection_string(azurite.connection_string, filled) as client:
             client.get_blob_client("empty").set_blob_tags({})
