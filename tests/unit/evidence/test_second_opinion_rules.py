@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
 
+from tests.support.second_forms import canonical
 from tests.support.second_story import leaf
 from tests.unit.evidence.forgery import Desk
+from tests.unit.evidence.test_second_opinion import DRAWS
 from tests.unit.evidence.worlds import (
     Change,
     World,
@@ -206,6 +209,47 @@ def test_of_keyed_names_rule_and_reason_are_one_of_the_datasets(desk: Desk) -> N
     assert judged(desk, made, good) == [*good]
     refused(desk, made, {what: (change, "not a rule of the dataset") for what, change in
                          bad.items()})  # fmt: skip
+
+
+ASKS: list[tuple[str, list[Any]]] = [
+    ("glob", ["**", "?", "b", "_t/*", "**/y", "d*"]),
+    ("prefix", ["_t/", "a", "b", "_t/z", "dir"]),
+    ("larger_than", ["0B", "8B", "9B", "0.009KB", "68.359KiB", "1TiB"]),
+    ("smaller_than", ["1B", "9B", "10B", "70.001KB", "1TiB"]),
+    ("modified_before", ["2026-03-01", "2026-03-02"]),
+    ("modified_since", ["2026-03-01", "2026-03-02"]),
+    ("older_than", ["1d"]), ("tier", [["archive"]]), ("tags", [{"a": "b"}]),
+]  # fmt: skip
+
+
+def drawn_rules(draw: Random) -> Change:
+    """Draw a dataset's rules, and by which of them its two exclusions are left behind."""
+
+    def rule(**more: Any) -> Any:
+        names = draw.sample(ASKS, draw.choice((1, 1, 2)))
+        return {name: draw.choice(values) for name, values in names} | more
+
+    behind = [rule(reason=draw.choice("xy")) for _ in range(draw.randrange(3))]
+    behind.insert(draw.randrange(len(behind) + 1), SCRATCH)
+    taken = [draw.choice((rule(), rule(), "**", "?", "_t/*"))
+             for _ in range(draw.randrange(3))]  # fmt: skip
+    if draw.random() < 0.5:
+        taken.append("**")
+    what = "globs" if all(isinstance(one, str) for one in taken) else "rules"
+    said = [("not included", f"it matches none of the dataset's `include` {what}")]
+    for one in behind:
+        asks = {name: value for name, value in one.items() if name != "reason"}
+        text = asks["glob"] if asks.keys() == {"glob"} else canonical(asks).decode()
+        said.append((f"exclude {text}", one["reason"]))
+    changes = [by(*draw.choice(said), number) for number in (0, 1)]
+    more = [undated] if draw.random() < 0.5 else []
+    return both(included(*taken), excluded(*behind), *changes, *more)
+
+
+def test_rules_that_are_drawn_are_judged_alike(desk: Desk) -> None:
+    draw = Random(76)
+    cases = {f"draw {number}": drawn_rules(draw) for number in range(8 * (DRAWS or 400))}
+    assert 0 < len(judged(desk, world(), cases)) < len(cases)
 
 
 # --- The tool's own files -------------------------------------------------------------------------
