@@ -151,6 +151,10 @@ def test_a_sidecar_stands_in_evidence_whatever_the_rules_take(
         page = (tmp_path / "bundle" / "report.fr.html").read_text()
         assert "étendue de chiffrement" in page
         assert "fichier scellé à côté des données" in page
+        keyed = tmp_path / "keyed"
+        code, told = job.call("report", "--out", str(keyed), "--names", "keyed")
+        assert code == 0, told
+        agreed(keyed, tmp_path / "keys" / "report.pub")
 
 
 @pytest.mark.slow
