@@ -115,12 +115,13 @@ class Season:
     # --- the target --------------------------------------------------------------------------
 
     def stored(self) -> dict[str, str]:
-        """Return the ETag of every data object; `in/` is where datasets go."""
+        """Return the ETag of every data object; `in/` is where datasets go, sidecars aside."""
         pages = self.bucket.client.get_paginator("list_objects_v2")
         return {
             one["Key"]: one["ETag"]
             for page in pages.paginate(Bucket=self.bucket.name, Prefix="in/")
             for one in page.get("Contents", ())
+            if ".hdh-migrate-sidecar/" not in one["Key"]
         }
 
     def read(self, stored: str) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
@@ -23,6 +24,7 @@ SEGMENT, PER_SEGMENT = 65_536, 28
 HEADER, PER_RECIPIENT = 16, 108
 DIRECTORY = ("directory", "a directory of a hierarchical namespace: it has no content")
 VANISHED = ("vanished", "gone from the source before this version of it was moved")
+SIDECAR_VERSION = re.compile("sidecar:[0-9a-f]{64}")
 SIDECARS = ".hdh-migrate-sidecar/"
 """Below a dataset's prefix, what the tool adds to it; no rule is about that."""
 
@@ -143,10 +145,31 @@ Asked = Callable[[str, Mapping[str, Any]], Shown]
 """Asked with the key without the source prefix, and the line."""
 
 NO_CONDITIONS = ("reason", "allow_unused")
+PERIOD = re.compile("[0-9]+[smhd]")
+
+
+def _named(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Return whether it is a text with something in it."""
+    return type(value) is str and value != ""
+
+
+def _period(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    return type(value) is str and PERIOD.fullmatch(value) is not None
+
+
+def _names(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    return type(value) is list and all(map(_named, value))
+
+
+def _tags(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    return type(value) is dict and all(type(one) is str for one in value.values())
+
+
 NOT_SHOWN = {
-    "older_than": str, "newer_than": str, "tier": list, "type": list, "tags": dict,
-    "keys_from": str, "keys_sha256": str,
+    "older_than": _period, "newer_than": _period, "tier": _names, "type": _names, "tags": _tags,
+    "keys_from": _named, "keys_sha256": forms.DIGEST.holds,
 }  # fmt: skip
+"""What no line shows, and the form that it has in a plan."""
 UNITS = {
     "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
     "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "B": 1,
@@ -166,18 +189,19 @@ def _bytes(text: str) -> int:
 def _asked(name: str, value: Any, version: int) -> Asked:  # noqa: ANN401 - any JSON value
     """Return what one member of a rule asks."""
     if name in NOT_SHOWN:
-        forms.must(type(value) is NOT_SHOWN[name])
+        forms.must(NOT_SHOWN[name](value))
         return lambda _name, _line: None
     text = _text(value)
     if name == "glob":
         matches = matcher(text, version)
         return lambda key, _line: matches(key)
     if name == "prefix":
+        forms.must(_bears_utf8(text))
         return lambda key, _line: key.startswith(text)
     if name in ("larger_than", "smaller_than"):
         size, larger = _bytes(text), name == "larger_than"
         return lambda _name, line: line["size"] > size if larger else line["size"] < size
-    forms.must(name in ("modified_before", "modified_since") and forms.DAY.holds(text))
+    forms.must(name in ("modified_before", "modified_since") and _is_day(text))
     day, before = forms.instant(text + "T00:00:00Z"), name == "modified_before"
 
     def dated(_name: str, line: Mapping[str, Any]) -> Shown:
@@ -198,9 +222,26 @@ class StatedRule(NamedTuple):
         return False if False in shown else None if None in shown else True
 
 
-def _rule(told: Any, version: int) -> StatedRule:  # noqa: ANN401 - any JSON value
+def _is_day(text: str) -> bool:
+    """Return whether a calendar has it."""
+    try:
+        return forms.DAY.holds(text) and date.fromisoformat(text) is not None
+    except ValueError:
+        return False
+
+
+def _bears_utf8(text: str) -> bool:
+    """Return whether a prefix is one that a key can begin with."""
+    return text != "" and not any("\ud800" <= one <= "\udfff" for one in text)
+
+
+def _rule(told: Any, version: int, *, reasoned: bool = False) -> StatedRule:  # noqa: ANN401 - any JSON value
+    """Read a rule; one of `exclude` is `reasoned`, and no other."""
     if type(told) is str:
         told = {"glob": told}
+    forms.must(type(told) is dict and type(told.get("allow_unused")) in (bool, type(None)))
+    forms.must(type(told.get("reason")) is str if reasoned else "reason" not in told)
+    forms.must((told.get("keys_from") is None) is (told.get("keys_sha256") is None))
     asks = [
         _asked(name, value, version)
         for name, value in told.items()
@@ -298,7 +339,7 @@ class StatedPlan:
             target={name: _text(told["target"][name]) for name in ("bucket", "prefix")},
             include=[_rule(rule, version) for rule in included],
             exclude=[
-                (_rule(rule, version), _said(rule), rule["reason"])
+                (_rule(rule, version, reasoned=True), _said(rule), rule["reason"])
                 for rule in _list(told, "exclude")
             ],
             not_included=NOT_INCLUDED if only_globs else NOT_INCLUDED_BY_RULES,
@@ -346,7 +387,11 @@ class StatedPlan:
                 raise forms.Wrong(f"{where}: not under the prefix of its dataset")
             # VANISHED is what the journal tells.
             name = _below(line, planned)
-            holds = told in (DIRECTORY, VANISHED) or planned.leaves(told, name, line)
+            if name.startswith(SIDECARS):
+                version = line.get("source_version")
+                holds = told == VANISHED and SIDECAR_VERSION.fullmatch(str(version)) is not None
+            else:
+                holds = told in (DIRECTORY, VANISHED) or planned.leaves(told, name, line)
         if told == VANISHED and self.version < SECOND:
             holds = False
         if not holds or (told == DIRECTORY and (line["size"] or not self.folders)):

@@ -365,9 +365,10 @@ STRICTER: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize("what", STRICTER)
-def test_the_second_refuses_what_is_no_rule(desk: Desk, what: str) -> None:
+def test_both_refuse_what_is_no_rule(desk: Desk, what: str) -> None:
     change, words = STRICTER[what]
-    _, other = desk.judge(laid(desk, world(), change))
+    ours, other = desk.judge(laid(desk, world(), change))
+    assert ours
     assert any(words in one for one in other), other
 
 
@@ -386,7 +387,8 @@ OF_VANISHED: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize("what", OF_VANISHED)
-def test_the_second_refuses_what_no_file_beside_a_dataset_is(desk: Desk, what: str) -> None:
+def test_both_refuse_what_no_file_beside_a_dataset_is(desk: Desk, what: str) -> None:
     change, words = OF_VANISHED[what]
-    _, other = desk.judge(laid(desk, listed_again(), change))
+    ours, other = desk.judge(laid(desk, listed_again(), change))
+    assert ours
     assert any(words in one for one in other), other
