@@ -56,7 +56,7 @@ def test_a_wrong_machine_or_an_old_one_is_told_in_a_line(desk: Desk, tmp_path: P
         for fingerprint in (at.host_key.fingerprint, server.host_key.fingerprint):
             assert fingerprint in changed.stdout + changed.stderr
 
-        server.weak = True
+        server.weak = "ciphers"
         old = desk.run("preflight", str(desk.plan))
         assert old.returncode == Exit.REFUSED
         assert "old algorithms only" in old.stdout + old.stderr

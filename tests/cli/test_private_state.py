@@ -89,7 +89,7 @@ def broken_off(file: IO[bytes]) -> None:
 def test_a_fetch_that_fails_or_is_killed_leaves_no_plaintext(tmp_path: Path) -> None:
     killed = tmp_path / ".fetch-killed"
     killed.write_bytes(b"what an earlier version, or another file system, left")
-    for appearing in (fetch._appearing, fetch._hidden):
+    for appearing in (fetch.appearing, fetch._hidden):
         out = tmp_path / "out.csv"
         with pytest.raises(KeyError), appearing(out) as file:
             broken_off(file)

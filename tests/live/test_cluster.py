@@ -246,18 +246,20 @@ engine: {{kind: dask, scheduler: "{address}", certificates: "{certificates}"}}
 """
 
 
-def test_no_secret_passes_the_scheduler(calm: Cluster, tmp_path: Path) -> None:
+def test_no_secret_passes_the_scheduler(tmp_path: Path) -> None:
     for name in ("id", "secret"):
         (tmp_path / name).write_text(CANARY + name)
         (tmp_path / name).chmod(0o600)
     (tmp_path / "data").mkdir()
-    (tmp_path / "plan.yaml").write_text(
-        PLAN.format(address=calm.address, certificates=calm.certificates)
-    )
-    subprocess.run(
-        [sys.executable, "-c", SECRETIVE, str(tmp_path / "plan.yaml")], cwd=ROOT, check=True
-    )
-    held = list(_held(calm.scheduler.pid, re.compile(rb"run-tag-of-the-test|canary-of-a-secret-")))
+    with cluster(nodes=1) as made:  # of its own: a scheduler may import this module, which names it
+        (tmp_path / "plan.yaml").write_text(
+            PLAN.format(address=made.address, certificates=made.certificates)
+        )
+        subprocess.run(
+            [sys.executable, "-c", SECRETIVE, str(tmp_path / "plan.yaml")], cwd=ROOT, check=True
+        )
+        wanted = re.compile(rb"run-tag-of-the-test|canary-of-a-secret-")
+        held = list(_held(made.scheduler.pid, wanted))
     assert b"run-tag-of-the-test" in held
     assert CANARY.encode() not in held
 

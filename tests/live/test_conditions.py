@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +158,7 @@ class Site:
         (folder / "data").mkdir()
         (folder / "data" / "a.csv").write_text("patient")
         new_report_key(folder, "dpo", None)
-        rules = [rule.model_dump(mode="json") for rule in RULES]
+        rules = [asdict(rule) for rule in RULES]
         (folder / "own.yaml").write_text(yaml.safe_dump({"health": rules}))
         period = {"reference": "a number", "valid_from": "2020-01-01", "valid_until": "2999-12-31"}
         (folder / "attestation.yaml").write_text(yaml.safe_dump({

@@ -124,6 +124,10 @@ WAYS: Mapping[str, tuple[Ask, dict[str, Any]]] = {
 }
 
 
+REQUESTS = {"reading": 2}
+"""Before a listing it is asked whether the credential may see holds and owners, too."""
+
+
 @contextmanager
 def asked(
     folder: Path, way: str, tls: Callable[[Authority, str], Mapping[str, Any] | None]
@@ -170,7 +174,7 @@ WRONG = {
 def test_the_right_one_is_spoken_to(way: str, tmp_path: Path) -> None:
     with asked(tmp_path, way, ours) as (ask, heard):
         ask()
-        assert len(heard.requests) == 1
+        assert len(heard.requests) == REQUESTS.get(way, 1)
 
 
 @pytest.mark.parametrize("wrong", WRONG)
@@ -203,7 +207,7 @@ def test_no_endpoint_is_trusted_by_what_another_says(tmp_path: Path) -> None:
             by_reading(loaded.plan, vault)
             with pytest.raises(HostRefused):
                 by_pointing(loaded.plan, vault)
-        assert len(source.requests) == 2
+        assert len(source.requests) == 4
         assert pointed.requests == []
 
 

@@ -19,7 +19,7 @@ from crypt4gh.lib import decrypt
 from hdh_migrate.demo.servers import Azurite
 from hdh_migrate.errors import Exit, MigrateError
 from hdh_migrate.evidence.signatures.signing import new_report_key
-from hdh_migrate.model import ObjectRecord, OpenFinding, State, Step
+from hdh_migrate.model import SIDECARS, ObjectRecord, OpenFinding, State, Step
 from hdh_migrate.results.moves import Check
 from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session.desk import Desk
@@ -118,7 +118,11 @@ class Affair:
 
     def verified(self) -> set[str]:
         """Return the keys that the ledger calls verified; its counts must close."""
-        return {row["key"] for row in self.rows() if row["state"] is State.VERIFIED}
+        return {
+            row["key"]
+            for row in self.rows()
+            if row["state"] is State.VERIFIED and not row["key"].startswith(SIDECARS)
+        }
 
     def findings(self) -> list[OpenFinding]:
         """Return the open findings."""

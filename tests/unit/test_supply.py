@@ -182,7 +182,8 @@ def test_the_bill_of_materials_is_the_run_time_list(tmp_path: Path) -> None:
 def test_whatever_the_package_imports_it_declares() -> None:
     """That something else brings it along today is no promise."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    told = [*project["dependencies"], *project["optional-dependencies"]["demo"]]
+    extras = project["optional-dependencies"]
+    told = [*project["dependencies"], *extras["demo"], *extras["dask"], *extras["inventory"]]
     declared = {plain(re.split(r"[^A-Za-z0-9._-]", one)[0]) for one in told}
     imported: set[str] = set()
     for path in (ROOT / "hdh_migrate").rglob("*.py"):

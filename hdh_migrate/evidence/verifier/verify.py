@@ -281,7 +281,7 @@ def main() -> int:
             stamped = stamp.judge(wanted.tsa_trust.read_bytes())
         if wanted.sample is not None:
             sample = beside("sample")
-            reader = sample.Sample(wanted.sample, wanted.target_credentials, wanted.nonce)
+            reader = sample.SampleCheck(wanted.sample, wanted.target_credentials, wanted.nonce)
     except (forms.Wrong, ValueError, OSError, ImportError) as wrong:
         parser.error(str(wrong))
     if not wanted.bundle.exists():

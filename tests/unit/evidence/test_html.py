@@ -18,6 +18,7 @@ from hdh_migrate.evidence.lines.facts import Endpoint, Loss, ObjectCounts, StepP
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.page.catalogue import CATALOGUE, LANGUAGES, text
 from hdh_migrate.evidence.signatures.signing import Signer, pre_authentication_encoding
+from hdh_migrate.fidelity import FEATURES
 from hdh_migrate.model import Place, key_text
 from hdh_migrate.pipeline.cutover.readings import LEVELS
 from tests.unit.evidence.builders import (
@@ -306,8 +307,8 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             "records": [record("a", size=1 << 40)],
             "losses": [
                 Loss(dataset="pmsi", what=what, objects=1, kept=kept)
-                for what in ("modified", "headers", "tier", "metadata", "tags")
-                for kept in ("manifest", "ledger")
+                for what in ("modified", *FEATURES)
+                for kept in ("manifest", "ledger", "sidecar")
             ],
         },
         {
