@@ -246,30 +246,30 @@ def _account_url(value: str) -> str:
 
 def _sftp_url(value: str) -> str:
     rule = "must be the server's address alone, such as sftp://host.example or sftp://host:2222"
-    if not value.isascii() or not re.fullmatch(_SFTP_URL, value):
-        raise refusal(rule)
-    try:
-        parts = urlsplit(value)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        raise refusal(rule) from None
-    if port == 0 or not (_address(host) or _is_host_name(host, parts.netloc)):
+    if _server(value, _SFTP_URL, rule) == 0:
         raise refusal(rule)
     return value
 
 
 def _cluster_url(value: str) -> str:
     rule = "must be the scheduler's address with its port, such as tls://10.0.0.5:8786"
-    if not value.isascii() or not re.fullmatch(_CLUSTER_URL, value):
+    if not _server(value, _CLUSTER_URL, rule):
+        raise refusal(rule)
+    return value
+
+
+def _server(value: str, pattern: str, rule: str) -> int | None:
+    """Return the port of a server's address, None where it has none; refuse another by `rule`."""
+    if not value.isascii() or not re.fullmatch(pattern, value):
         raise refusal(rule)
     try:
         parts = urlsplit(value)
         host, port = parts.hostname or "", parts.port
     except ValueError:
         raise refusal(rule) from None
-    if not port or not (_address(host) or _is_host_name(host, parts.netloc)):
+    if not (_address(host) or _is_host_name(host, parts.netloc)):
         raise refusal(rule)
-    return value
+    return port
 
 
 def _endpoint(value: str) -> str:
