@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from hdh_migrate.errors import UsageError
+from hdh_migrate.evidence.exports.keyed import PREFIX
 from hdh_migrate.evidence.lines.facts import LEVELS
 from hdh_migrate.evidence.lines.records import MAX_LINE, order_of
 from hdh_migrate.evidence.reading import CheckedBundle, Line, problems_of, read_bundle
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.fixity import inventory_leaf
-from hdh_migrate.model import Verdict, key_bytes
+from hdh_migrate.model import SIDECAR_VERSION, Verdict, key_bytes
 from hdh_migrate.results.proofs import PlaceInBoth
 
 LISTED = 100
@@ -317,9 +318,16 @@ def _kept(old: Mapping[str, Any], new: Mapping[str, Any] | None) -> str:
         return "gone"
     if new["verdict"] != Verdict.MATCH:
         return "unverified"
-    if differ("sha256", "size", "source_version"):
+    if differ("sha256", "size") or not _one_version(old["source_version"], new["source_version"]):
         return "changed"
     if LEVELS.index(new["level"]) > LEVELS.index(old["level"]):
         return "weaker"
     stored = ("bucket", "target_key", "stored_size", "stored_sha256", "target_etag")
     return "stored-anew" if differ(*stored) else "kept"
+
+
+def _one_version(old: str, new: str) -> bool:
+    """Say whether two versions of one content are one: a keyed one stands for a plain digest."""
+    return old == new or (
+        old.startswith(SIDECAR_VERSION) and new.startswith(SIDECAR_VERSION + PREFIX)
+    )

@@ -7,14 +7,16 @@ everything that would name the object is replaced by an HMAC-SHA-256 under that 
     key         = "k:" HMAC(object key, frame("key", dataset, key))
     target_key  = "k:" HMAC(object key, frame("target_key", bucket, target key))
     sha256      =      HMAC(object key, frame("sha256", the 32 bytes))
+    version     = "sidecar:k:" and the same, where a version is "sidecar:" and the SHA-256
 
 frame(x, y, ...) is DOMAIN and then each item, all with their length before them as eight bytes,
 big-endian. Giving away one object key opens this object: anybody can then compute its names
 again, and nobody can find two names for one line. It says nothing of any other object: without
 the secret no guess can be tried.
 
-The digest of the plaintext is replaced too, because whoever has a copy of a file would find it by
-its digest; the source's MD5 is left out for the same reason. `docs/exports.md` says what a keyed
+The digest of the plaintext is replaced too, because whoever has a copy of a file, or guesses one,
+would find it by its digest: so is the version of a sidecar's file, which is that digest, and the
+source's MD5 is left out. `docs/exports.md` says what a keyed
 bundle still tells.
 """
 
@@ -23,16 +25,19 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from hdh_migrate.fixity import canonical_json
-from hdh_migrate.model import key_bytes
+from hdh_migrate.model import SIDECAR_VERSION, key_bytes
 
 DOMAIN = b"hdh-migrate keyed names v1"
 PREFIX = "k:"
 SECRET_BYTES = 32
+
+_SIDECAR = re.compile(re.escape(SIDECAR_VERSION) + "([0-9a-f]{64})")
 
 Event = tuple[int, str, str, str, bytes]
 Line = dict[str, Any]
@@ -62,6 +67,7 @@ def _without_objects(findings: Iterable[Mapping[str, Any]]) -> list[dict[str, An
 
 _COUNTED: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
     "object-opened": {"number": _as_it_is},
+    "fidelity-chosen": {"ways": _as_it_is},
     "inventoried": {"bytes": _as_it_is, "excluded": _sums},
     "inventory-changed": dict.fromkeys(
         ("joined", "joined_excluded", "changed", "changed_excluded", "changed_included"), len
@@ -115,6 +121,11 @@ class ObjectKey:
         """Return what stands for the digest of the plaintext."""
         return self._digest(b"sha256", bytes.fromhex(sha256)).hex()
 
+    def version(self, told: str) -> str:
+        """Return what stands for a version that is the digest of the plaintext; others stay."""
+        digest = _SIDECAR.fullmatch(told)
+        return told if digest is None else f"{SIDECAR_VERSION}{PREFIX}{self.content(digest[1])}"
+
     def _digest(self, *items: bytes) -> bytes:
         return _hmac(self.raw, *items)
 
@@ -141,11 +152,17 @@ class KeyedNames:
             "target_key": made.target_name(record["bucket"], record["target_key"]),
             "sha256": None if sha256 is None else made.content(sha256),
             "source_md5": None,
+            "source_version": made.version(record["source_version"]),
         }
 
     def exclusion(self, exclusion: Mapping[str, Any]) -> Line:
-        """Return an exclusion with its name replaced."""
-        return {**exclusion, "key": self._name(exclusion["dataset"], exclusion["key"])}
+        """Return an exclusion with its name, and what is a digest of its bytes, replaced."""
+        made = self.object_key(exclusion["dataset"], exclusion["key"])
+        return {
+            **exclusion,
+            "key": made.name(exclusion["dataset"], exclusion["key"]),
+            "source_version": made.version(exclusion["source_version"]),
+        }
 
     def finding(self, finding: Mapping[str, Any]) -> Line:
         """Return a finding with its name, if it has one, replaced; messages hold no names."""

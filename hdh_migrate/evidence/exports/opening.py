@@ -20,7 +20,7 @@ from hdh_migrate.evidence.lines.names import readable
 from hdh_migrate.evidence.lines.proofs import inclusion_of, prove, read_proof, root_of
 from hdh_migrate.evidence.lines.records import manifest_line, read_line
 from hdh_migrate.evidence.reading import numbered
-from hdh_migrate.model import key_bytes, key_text
+from hdh_migrate.model import SIDECAR_VERSION, SIDECARS, key_bytes, key_text
 
 VERSION = 1
 _FIELDS = ("key", "target_key")
@@ -76,7 +76,8 @@ def opening(bundle: Path, record: Mapping[str, Any], key: ObjectKey) -> dict[str
 def check_opening(path: Path, root: str) -> dict[str, Any]:
     """Return the plain record that an opening proves to stand under a manifest's root.
 
-    The record is the line of the manifest with the true key, target key and digest in place.
+    The record is the line of the manifest with the true key, target key, digest and version in
+    place.
 
     Raises:
         UsageError: there is no such file.
@@ -99,7 +100,11 @@ def check_opening(path: Path, root: str) -> dict[str, Any]:
         raise EvidenceDamaged("the opening does not lead to this root")
     if wrong := _differing(claim, record, key):
         raise EvidenceDamaged(f"the line is not this object's: {', '.join(wrong)}")
-    return {**record, **{field: claim[field] for field in (*_FIELDS, "sha256")}}
+    version = record["source_version"]
+    if (plain := _own_version(claim, key)) is not None and plain[1] == version:
+        version = plain[0]
+    stands = {field: claim[field] for field in (*_FIELDS, "sha256")}
+    return {**record, **stands, "source_version": version}
 
 
 def _claim(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,8 +128,19 @@ def _differing(claim: Mapping[str, Any], record: Mapping[str, Any], key: ObjectK
         "target_key": key.target_name(record["bucket"], claim["target_key"]),
         "sha256": None if sha256 is None else key.content(sha256),
     }
+    plain = _own_version(claim, key)
+    if plain is not None and record["source_version"] != plain[0]:  # an earlier version's
+        stands["source_version"] = plain[1]
     wrong = [] if record["dataset"] == claim["dataset"] else ["dataset"]
     for name, value in stands.items():
         if not hmac.compare_digest(str(value), str(record[name])):
             wrong.append(name)
     return wrong
+
+
+def _own_version(claim: Mapping[str, Any], key: ObjectKey) -> tuple[str, str] | None:
+    """Return the version of a sidecar's file, and what stands for it; None: it is no such file."""
+    if claim["sha256"] is None or SIDECARS not in claim["key"]:
+        return None
+    plain = SIDECAR_VERSION + claim["sha256"]
+    return plain, key.version(plain)

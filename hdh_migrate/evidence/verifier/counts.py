@@ -219,11 +219,19 @@ class Seal(NamedTuple):
     body: Mapping[str, Any]
 
 
+WAYS = {"kept", "sidecar", "dropped"}
+ALWAYS = {"directories", "overflow"}
+"""What every fidelity contract says something of."""
+
+
 class DatasetAccount:
     """What the events of a journal say of one dataset, added up."""
 
     def __init__(self) -> None:
         self.clear()
+        self.contract: Optional[Mapping[str, str]] = None  # noqa: UP045 - Python 3.9 reads this
+        """What becomes of each feature; None: no contract is told, or not what it says."""
+        self.contracted = False
 
     def clear(self) -> None:
         """Forget everything: from here on the journal counts from nothing again."""
@@ -233,6 +241,23 @@ class DatasetAccount:
         self.new = self.left = self.came = self.went = 0
         """What listings again told of, and what rows tell of that at most."""
         self.changed = False  # since the last seal
+
+    def choose(self, ways: Optional[Mapping[str, str]]) -> None:  # noqa: UP045
+        """Take with which contract it is closed from here on; None: of keyed names, untold."""
+        told = {} if ways is None else ways
+        forms.must(ways is None or told.keys() >= ALWAYS)
+        forms.must(set(told.values()) <= WAYS)
+        self.contract, self.contracted = ways, True
+
+    def kept(self, what: str) -> Optional[str]:  # noqa: UP045
+        """Return where a feature is kept that the target does not hold; None: nothing tells."""
+        if not self.contracted:
+            return "ledger"
+        if self.contract is None:
+            return None
+        way = self.contract.get(what, "dropped")
+        way = self.contract["overflow"] if way == "kept" else way
+        return "sidecar" if way == "sidecar" else "ledger"
 
     def change(self, seq: int, body: Mapping[str, Any]) -> bool:
         """Apply an `inventory-changed` event that lists leaves; False: it contradicts others."""

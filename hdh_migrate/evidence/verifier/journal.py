@@ -275,6 +275,13 @@ class Journal:
             forms.must(forms.is_string(body["fingerprint"]))
             self.drilled[body["fingerprint"]] = at
 
+    def _fidelity_chosen(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+        del seq, at
+        ways = body.get("ways")
+        told = ways is not None or not self.keyed  # keyed ones of an earlier version say nothing
+        forms.must(not told or forms.ill_formed(ways, {str: forms.is_string}, "") is None)
+        self.datasets[body["dataset"]].choose(ways)
+
     def _look(self, body: Mapping[str, Any]) -> LookAccount:
         batch = body["batch"]
         forms.must(forms.TEXT.holds(batch))
@@ -415,6 +422,7 @@ HANDLERS = {
     "batch-bound": Journal._batch_bound,  # noqa: SLF001
     "batch-amended": Journal._batch_amended,  # noqa: SLF001
     "drilled": Journal._drilled,  # noqa: SLF001
+    "fidelity-chosen": Journal._fidelity_chosen,  # noqa: SLF001
     "object-opened": Journal._object_opened,  # noqa: SLF001
     "inventoried": Journal._inventoried,  # noqa: SLF001
     "inventory-changed": Journal._changed,  # noqa: SLF001

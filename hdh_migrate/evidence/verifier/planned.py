@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
@@ -324,6 +324,8 @@ class StatedPlan:
             raise forms.Wrong("statement.json: the plan is not of the form of a plan") from None
         self.sealed_for = {self.recipients}
         self.moved_before: dict[str, int] = {}
+        self.contracted: Optional[Collection[str]] = None  # noqa: UP045 - Python 3.9 reads this
+        """Datasets that have a fidelity contract; None: nothing tells."""
         self.earliest = forms.instant(self.times["started"] or "")
         self.latest = forms.instant(self.times["written"])
 
@@ -346,8 +348,14 @@ class StatedPlan:
             claims=told.get("ignore_md5") is None,
         )
 
-    def amended(self, moved_before: Mapping[str, int], sealed_for: Iterable[int]) -> None:
-        """Take what the journal tells of amendments, before the first line."""
+    def amended(
+        self,
+        moved_before: Mapping[str, int],
+        sealed_for: Iterable[int],
+        contracted: Optional[Collection[str]] = None,  # noqa: UP045 - Python 3.9 reads this
+    ) -> None:
+        """Take what the journal tells of amendments and contracts, before the first line."""
+        self.contracted = contracted
         self.moved_before = dict(moved_before)
         self.sealed_for = {self.recipients, *sealed_for}
 
@@ -436,9 +444,8 @@ class StatedPlan:
         if not self.keyed:
             if plain is not None and (plain == NOTHING) is not (size == 0):
                 yield "a digest of nothing, or of an empty object that is not"
-            told = f"sidecar:{plain}"
-            if plain is not None and self._is_sidecar(line) and line["source_version"] != told:
-                yield "a file of the sidecar has another digest than its version says"
+            if self._is_sidecar(line):
+                yield from self._unlike_own(line)
             if None not in (plain, sealed) and (plain == sealed) is not (self.seal == "none"):
                 yield "the digests are not those of an object as the plan seals it"
         claim = line["source_md5"] if self.datasets[line["dataset"]].claims else None
@@ -446,6 +453,14 @@ class StatedPlan:
             yield "the source's MD5 of nothing, or of an empty object that is not"
         if sealed is not None and (sealed == NOTHING) is not (0 in self.stored_sizes(size)):
             yield "a digest of nothing, or of an empty object that is not"
+
+    def _unlike_own(self, line: Mapping[str, Any]) -> Iterator[str]:
+        """Say what is wrong with a file of the sidecar."""
+        plain = line["sha256"]
+        if plain is not None and line["source_version"] != f"sidecar:{plain}":
+            yield "a file of the sidecar has another digest than its version says"
+        if self.contracted is not None and line["dataset"] not in self.contracted:
+            yield "a file of the sidecar of a dataset that has no contract"
 
     def stored_sizes(self, size: int) -> set[int]:
         """Return the bytes that an object may have at the target, by for how many it is sealed."""

@@ -50,7 +50,18 @@ def _untold(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
     yield from _paces(predicate, journal)
     if journal.receipts["verified"].objects > journal.receipts["sent"].objects:
         yield "journal.jsonl: more objects were verified than were sent"
+    yield from _losses(predicate["losses"], journal)
     yield from _cutovers(predicate["cutovers"], journal)
+
+
+def _losses(told: Sequence[Mapping[str, Any]], journal: Journal) -> Iterator[str]:
+    """What a target does not hold is kept where the contract of its dataset says."""
+    for loss in told:
+        dataset = journal.datasets.get(loss["dataset"])
+        if loss["what"] == "modified" or dataset is None:
+            continue
+        if dataset.kept(loss["what"]) not in (None, loss["kept"]):
+            yield "statement.json: a loss that is not kept where the journal's contract says"
 
 
 def _batches(plan: Mapping[str, Any], journal: Journal) -> Iterator[str]:

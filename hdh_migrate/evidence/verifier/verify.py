@@ -224,7 +224,9 @@ def _disagreements(
     told.read(folder / "journal.jsonl")
     if forms.canonical(told.end()) != forms.canonical(predicate["journal"]):
         yield "statement.json: the journal has another end or length"
-    planned.amended(told.bindings.moved_before, told.bindings.sealed_for)
+    known = {name for name, one in told.datasets.items() if one.contracted}
+    contracted = known if version > 1 else None
+    planned.amended(told.bindings.moved_before, told.bindings.sealed_for, contracted)
     counted = Lines(predicate, planned, told)
     counted.read(folder)
     for part, value in counted.sums.parts().items():

@@ -277,3 +277,17 @@ def test_what_is_no_bundle_is_a_usage_error(archive: Archive, tmp_path: Path) ->
     old = archive.bundle([record("a")])
     with pytest.raises(UsageError, match="no bundle"):
         compare_bundles(old.folder, tmp_path, [archive.key.verifier])
+
+
+def test_the_version_of_a_sidecar_that_is_keyed_by_now_is_the_same(archive: Archive) -> None:
+    """Keyed bundles of an earlier version have its digest as it is."""
+
+    def beside(version: str) -> list[dict[str, Any]]:
+        return [record(KEYED, target_key=KEYED, source_version=version)]
+
+    old = archive.bundle(beside("sidecar:" + "12" * 32), names="keyed", previous="01" * 32)
+    now = {"names": "keyed", "previous": "01" * 32, "events": 5, "written": NEW}
+    new = archive.bundle(beside("sidecar:k:" + "11" * 32), **now)
+    other = archive.bundle(beside("0x8DC0"), **now)
+    assert codes(archive.compare(old, new)) == []
+    assert codes(archive.compare(old, other)) == ["changed"]

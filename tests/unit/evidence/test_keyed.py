@@ -37,6 +37,7 @@ from tests.unit.evidence.hostile import HOSTILE
 
 SECRET = bytes(range(32))
 NAMES = KeyedNames(SECRET)
+OWN = ".hdh-migrate-sidecar/pmsi/0123456789abcdef.jsonl"
 
 
 def framed(*items: bytes) -> bytes:
@@ -82,6 +83,25 @@ def test_an_object_has_one_name_in_every_file_and_another_in_another_dataset() -
 
 def test_equal_contents_of_two_objects_are_not_seen_to_be_equal() -> None:
     assert NAMES.record(record("a"))["sha256"] != NAMES.record(record("b"))["sha256"]
+
+
+def test_who_guesses_a_small_sidecar_cannot_confirm_it() -> None:
+    """Its version is the digest of its bytes, which stood in keyed bundles as it was."""
+    guess = hashlib.sha256(b"a guessed sidecar").hexdigest()
+    about = {"key": OWN, "source_version": f"sidecar:{guess}"}
+
+    made = NAMES.record(record("a", **{**about, "sha256": guess}))
+    gone = NAMES.exclusion({**exclusion("a"), **about})
+
+    assert guess not in canonical_json([made, gone]).decode()
+    assert made["source_version"] == gone["source_version"] == f"sidecar:k:{made['sha256']}"
+    other = NAMES.record(record("b", **{**about, "key": f"{OWN}2", "sha256": guess}))
+    assert other["source_version"] != made["source_version"]
+
+
+@pytest.mark.parametrize("version", ["sidecar:", "sidecar:" + "AB" * 32, "x-sidecar:" + "ab" * 32])
+def test_versions_of_other_forms_stay(version: str) -> None:
+    assert NAMES.record(record("a", source_version=version))["source_version"] == version
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -144,7 +164,8 @@ def test_the_journal_keeps_what_names_nothing_and_says_what_it_left_out() -> Non
 
 @pytest.fixture(scope="module")
 def plain_records() -> list[dict[str, Any]]:
-    return sorted((record(name) for name in HOSTILE), key=order_of)
+    own = record(OWN, source_version="sidecar:" + "11" * 32)
+    return sorted((*(record(name) for name in HOSTILE), own), key=order_of)
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +173,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, plain_records: list[dict[st
     base = tmp_path_factory.mktemp("keyed")
     left_out = sorted((exclusion(f"x{name}") for name in HOSTILE), key=order_of)
     found = numbered(*(finding(key=name) for name in HOSTILE))
-    about = facts(dataset(2 * len(HOSTILE), len(HOSTILE) * 1010))
+    about = facts(dataset(2 * len(HOSTILE) + 1, len(HOSTILE) * 1010 + 1000))
     key = signer(base)
     made = write_bundle(
         base / "out",
@@ -193,6 +214,29 @@ def test_every_name_can_be_opened_alone(
 ) -> None:
     for plain in plain_records:
         assert check_opening(opened(folder, plain, tmp_path / "o"), root_of(folder)) == plain
+
+
+def test_the_opening_of_a_sidecar_holds_its_version_to_its_digest(
+    folder: Path, plain_records: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    plain = next(one for one in plain_records if one["key"] == OWN)
+    key, told = NAMES.object_key("pmsi", OWN), opened(folder, plain, tmp_path / "o")
+    line = json.loads(json.loads(told.read_bytes())["line"])
+    assert line["source_version"] == key.version(plain["source_version"])
+    for version, holds in {
+        plain["source_version"]: True,  # of a bundle that an earlier version wrote
+        key.version("sidecar:" + "12" * 32): False,
+        "sidecar:" + "12" * 32: False,
+    }.items():
+        alone = manifest_line({**line, "source_version": version})[:-1]
+        root = hashlib.sha256(b"\0" + alone).hexdigest()
+        only = {"index": 0, "size": 1, "path": [], "root": root, "line": alone.decode()}
+        opened(folder, plain, tmp_path / "o", **only)
+        if holds:
+            assert check_opening(tmp_path / "o", root) == plain
+        else:
+            with pytest.raises(EvidenceDamaged, match="source_version"):
+                check_opening(tmp_path / "o", root)
 
 
 def test_an_opening_says_nothing_of_another_object(

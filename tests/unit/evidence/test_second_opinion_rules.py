@@ -17,7 +17,9 @@ from tests.unit.evidence.worlds import (
     body,
     both,
     desk_in,
+    hour,
     in_keyed_names,
+    insert,
     inventory,
     judged,
     laid,
@@ -255,6 +257,12 @@ def test_rules_that_are_drawn_are_judged_alike(desk: Desk) -> None:
 # --- The tool's own files -------------------------------------------------------------------------
 
 
+def contracted(dataset: str, **ways: Any) -> Change:
+    """Let the journal tell with which contract a dataset was closed."""
+    told = {"dataset": dataset, "ways": {"directories": "sidecar", "overflow": "sidecar", **ways}}
+    return insert(1, "fidelity-chosen", hour(0), **told)
+
+
 def beside(key: str = OWN, version: str = DIGEST, **more: Any) -> Change:
     """Let the one object of a dataset be a file beside it."""
 
@@ -263,6 +271,7 @@ def beside(key: str = OWN, version: str = DIGEST, **more: Any) -> Change:
         place = {"key": key, "target_key": f"pmsi/more/{key}.c4gh", "source_version": version}
         one.update(place, **more)
         body(made, "inventoried", 2).update(inventory("more", [one], []))
+        contracted("more")(made)
 
     return edit
 
@@ -332,7 +341,10 @@ def test_losses_are_judged_alike(desk: Desk) -> None:
 
     whats = ("metadata", "tags", "headers", "dates", "tier", "type", "pages", "owner", "encryption",
              "immutability", "lease")  # fmt: skip
-    good = {f"{what} {kept}": lost(what, kept) for what in whats for kept in ("ledger", "sidecar")}
+    good = {f"{what} ledger": lost(what, "ledger") for what in whats} | {
+        f"{what} sidecar": both(lost(what, "sidecar"), contracted("pmsi", **{what: "sidecar"}))
+        for what in whats
+    }
     assert judged(desk, world(), good) == [*good]
     wrong = [*((what, "manifest") for what in whats), ("directories", "sidecar")]
     wrong += [("overflow", "sidecar"), ("x", "ledger")]
