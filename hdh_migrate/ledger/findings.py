@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
+from typing import Any
 
 from hdh_migrate.codes import Code
 from hdh_migrate.ledger.database import guarded
-from hdh_migrate.ledger.looking import READING, Looking
+from hdh_migrate.ledger.looking import PACES, READING, Looking
 from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.telling import TellingLedger
-from hdh_migrate.model import Looked, OpenFinding, State, Tally, key_text
+from hdh_migrate.model import Looked, OpenFinding, Sample, State, Tally, key_text
+from hdh_migrate.model.paces import HourlyPaces, Stretching, added, hour_of, total
 
 SAMPLES_KEPT = 400
 """Of each step."""
@@ -23,6 +25,11 @@ DETAIL_MAX = 4_000
 
 class Findings(Looking, TellingLedger):
     """Writes and reads findings, and how far each step had come at a moment."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401 - those of Store
+        super().__init__(*args, **named)
+        self._paces: dict[str, tuple[Stretching, HourlyPaces]] = {}
+        """What was measured of each step; of one that is not under way it is in the ledger."""
 
     @all_or_nothing
     def finding(
@@ -85,12 +92,24 @@ class Findings(Looking, TellingLedger):
     @all_or_nothing
     def sample(self, batch: str, step: str, objects: int, size: int) -> None:
         """Remember how far a step has come, for rates and ETA; of each step the last ones stay."""
-        self._do(
-            "INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?)",
-            (self._clock.now(), self._clock.monotonic(), batch, step, objects, size),
-        )
+        now = Sample(self._clock.now(), self._clock.monotonic(), batch, step, objects, size)
+        self._do("INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?)", now)
         self._do(
             "DELETE FROM sample WHERE step = ?1 AND rowid <= (SELECT rowid FROM sample"
             " WHERE step = ?1 ORDER BY rowid DESC LIMIT 1 OFFSET ?2)",
             (step, SAMPLES_KEPT),
         )
+        self._add_pace(now)
+
+    def _add_pace(self, now: Sample) -> None:
+        """Add what passed since the last stretch of a step to the sums that stay."""
+        known = self._paces.get(now.step)
+        if known is None:  # what came before stays in the sums that are kept
+            known = self._paces[now.step] = (Stretching(), dict(self.paces().get(now.step, {})))
+        cutting, hours = known
+        stretch = cutting.take(now, total(hours).seconds)
+        if stretch is None:
+            return
+        told = added(hours, hour_of(now.at), stretch)
+        self._paces[now.step] = (cutting, told)
+        self.set_meta(PACES + now.step, json.dumps({str(hour): told[hour] for hour in told}))

@@ -13,6 +13,10 @@ from typing import Final
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.store import Store
 from hdh_migrate.model import Arrived, Grouped, Sample, State, Tally, Waiting, key_text
+from hdh_migrate.model.paces import HourlyPaces, PaceSums, paces_of
+
+PACES: Final = "pace."
+"""How the ledger's memory calls what was measured of a step, before the step's name."""
 
 READING: Final = "reading"
 """How the ledger's memory calls what is being read back."""
@@ -68,3 +72,18 @@ class Looking(Store):
             (batch, step),
         )
         return [Sample(*row) for row in rows]
+
+    def paces(self) -> dict[str, HourlyPaces]:
+        """Return what was measured of each step, in sums by hour of the day.
+
+        A ledger of an earlier version kept none: there the samples that are left are added up.
+        """
+        found: dict[str, HourlyPaces] = {
+            step: {int(hour): PaceSums(*sums) for hour, sums in json.loads(kept).items()}
+            for step, kept in self.metas(PACES).items()
+        }
+        if not found:
+            samples = self.samples()
+            for step in dict.fromkeys(one.step for one in samples):
+                found[step] = paces_of(one for one in samples if one.step == step)
+        return found

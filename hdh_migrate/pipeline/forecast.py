@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from hdh_migrate.model import MIB, Step, Tally
 from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.fitting import CostFit
 from hdh_migrate.pipeline.leftover import Leftover
-from hdh_migrate.pipeline.pacing import Rate, seconds_left
 from hdh_migrate.pipeline.planning import PlannedPace, crowded, notes, quota_note, seconds_at_least
 from hdh_migrate.results import Amount
 from hdh_migrate.results.moves import Assumed, DatasetForecast, Expected, Forecasted, Seconds
@@ -19,15 +19,15 @@ RECOUNT_PAGE = 1_700
 TARGET_PAGE = 1_000
 SLOWER = 3
 
-Rates = Mapping[Step, Rate]
-"""What was measured of the steps; none of those that no run went through."""
+Fits = Mapping[Step, CostFit]
+"""What objects and bytes cost in each step; none of those that no run went through."""
 
 
 class Forecast:
     """Adds up one plan's work, batch by batch in their order."""
 
-    def __init__(self, ctx: Context, pace: PlannedPace, rates: Rates) -> None:
-        self._ctx, self._pace, self._rates = ctx, pace, rates
+    def __init__(self, ctx: Context, pace: PlannedPace, fits: Fits) -> None:
+        self._ctx, self._pace, self._fits = ctx, pace, fits
         wanted = pace.bandwidth or ASSUMED_BYTES_PER_SECOND
         self._rate = int(min(wanted, pace.ceiling(ctx.limits) or wanted))
         self._held: Counter[str] = Counter()
@@ -73,13 +73,13 @@ class Forecast:
     # --- time --------------------------------------------------------------------------------
 
     def _assumed(self) -> Assumed:
-        rate = self._rates.get(Step.TRANSFER)
-        if rate is None:
+        fit = self._fits.get(Step.TRANSFER)
+        if fit is None:
             return {"bytes_per_second": self._rate, "measured": False,
                     "objects_per_second": ASSUMED_OBJECTS_PER_SECOND}  # fmt: skip
         return {
-            "bytes_per_second": round(rate.bytes_per_second), "measured": True,
-            "objects_per_second": round(rate.objects_per_second),
+            "bytes_per_second": round(fit.sums.size / fit.sums.seconds), "measured": True,
+            "objects_per_second": round(fit.sums.objects / fit.sums.seconds),
         }  # fmt: skip
 
     def _seconds(
@@ -92,9 +92,9 @@ class Forecast:
         )
         writing = self._least(left, datasets, writing=True)
         reading = self._least(left, datasets, writing=False)
-        transfer = self._span(send, self._rates.get(Step.TRANSFER), writing)
-        rate = self._rates.get(Step.VERIFY) or self._rates.get(Step.TRANSFER)
-        verify = self._span(prove, rate, reading)
+        transfer = self._span(send, self._fits.get(Step.TRANSFER), writing)
+        proving = self._fits.get(Step.VERIFY) or self._fits.get(Step.TRANSFER)
+        verify = self._span(prove, proving, reading)
         return {
             "transfer": round(transfer[0], 1),
             "verify": round(verify[0], 1),
@@ -102,13 +102,13 @@ class Forecast:
             "high": round(transfer[1] + verify[1], 1),
         }
 
-    def _span(self, left: Tally, rate: Rate | None, least: float) -> tuple[float, float]:
-        """Return the range at the pace that was measured, or else at one that is assumed."""
-        found = None if rate is None else seconds_left(left, [rate])
-        if found is None:
-            guess = max(left.size / self._rate, left.objects / ASSUMED_OBJECTS_PER_SECOND)
-            found = max(guess, least), max(guess, least) * SLOWER
-        return max(found[0], least), max(found[1], least)
+    def _span(self, left: Tally, fit: CostFit | None, least: float) -> tuple[float, float]:
+        """Return the range at the cost that was measured, or else at one that is assumed."""
+        found = None if fit is None else fit.span(left)
+        if found is not None:
+            return max(found.low, least), max(found.high, least)
+        guess = max(left.size / self._rate, left.objects / ASSUMED_OBJECTS_PER_SECOND, least)
+        return guess, guess * SLOWER
 
     def _least(
         self, left: Sequence[Leftover], datasets: Sequence[DatasetForecast], *, writing: bool

@@ -18,12 +18,12 @@ from hdh_migrate.errors import Exit, LedgerBehind, ListingBroken, Refused
 from hdh_migrate.model import DatasetRow, State, Step
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.excused import left
-from hdh_migrate.pipeline.forecast import Forecast, Rates
+from hdh_migrate.pipeline.fitting import fitted
+from hdh_migrate.pipeline.forecast import Fits, Forecast
 from hdh_migrate.pipeline.inventory import Inventory
 from hdh_migrate.pipeline.known import demand_adopted
 from hdh_migrate.pipeline.leftover import Leftover, leftover
 from hdh_migrate.pipeline.needs import UNFINISHED
-from hdh_migrate.pipeline.pacing import measured
 from hdh_migrate.pipeline.placing import FeatureCounts
 from hdh_migrate.pipeline.planning import QUOTA_HINT, PlannedPace, over_quota, stored_bytes
 from hdh_migrate.pipeline.runner import BatchOrder
@@ -70,7 +70,7 @@ class Foresight:
         self._selected = selected
         self._batches = [one for one in batches if not selected or one.name in selected]
         self._waivers = fresh.waivers if kept is None else kept.waivers
-        self._forecast = Forecast(fresh, pace, rates_of(kept))
+        self._forecast = Forecast(fresh, pace, fits_of(kept))
         if kept is not None:
             kept.pins = kept.ledger.pins()
 
@@ -253,12 +253,8 @@ def _line(one: Ahead, need: str, left: int | None) -> str:
     )
 
 
-def rates_of(kept: Context | None) -> Rates:
-    """Return the rates that earlier runs were measured at."""
-    found = {}
-    for step in (Step.TRANSFER, Step.VERIFY) if kept is not None else ():
-        assert kept is not None
-        rate = measured(kept.ledger.samples(step=step))
-        if rate is not None:
-            found[step] = rate
-    return found
+def fits_of(kept: Context | None) -> Fits:
+    """Return what objects and bytes cost in the steps that earlier runs went through."""
+    paces = {} if kept is None else kept.ledger.paces()
+    steps = (Step.TRANSFER, Step.VERIFY)
+    return {step: fit for step in steps if (fit := fitted(paces.get(step))) is not None}

@@ -5,12 +5,13 @@ Whatever is recorded may wait for `commit` before it is durable. Every call may 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from hdh_migrate.events.event import Event
 from hdh_migrate.model import ObjectRecord, OpenFinding
+from hdh_migrate.model.paces import HourlyPaces
 
 if TYPE_CHECKING:
     from hdh_migrate.codes import Code
@@ -131,6 +132,9 @@ class CountsLedger(Protocol):
 
     def samples(self, batch: str | None = None, step: str | None = None) -> list[Sample]:
         """Return the samples that are kept, oldest first; of one batch or step, or of all."""
+
+    def paces(self) -> Mapping[str, HourlyPaces]:
+        """Return what was measured of each step, in sums by hour of the day."""
 
     def arrived(self) -> dict[int, Arrived]:
         """Return by dataset what has arrived of large objects that are under way."""

@@ -11,8 +11,10 @@ from hdh_migrate.codes import Severity
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Arrived, DatasetRow, Grouped, Sample, State, Step, Tally
+from hdh_migrate.model.paces import HourlyPaces
 from hdh_migrate.pipeline.excused import Waived, excused, nothing_waived
-from hdh_migrate.pipeline.pacing import LATELY_SECONDS, Rate, measured, seconds_left
+from hdh_migrate.pipeline.fitting import CostFit, WorkSpan, fitted, together_in_time
+from hdh_migrate.pipeline.pacing import LATELY_SECONDS, measured
 from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.results import Amount
 from hdh_migrate.results.looks import (
@@ -43,6 +45,8 @@ class LedgerMoment:
     arrived: Mapping[int, Arrived]
     causes: Sequence[Grouped]
     samples: Sequence[Sample]
+    paces: Mapping[str, HourlyPaces]
+    """What was measured of each step since the migration began."""
     reading: Mapping[str, Tally]
     """What is being read back, by batch."""
     waived: Mapping[int, Tally]
@@ -62,6 +66,7 @@ class LedgerMoment:
             arrived=ledger.arrived(),
             causes=ledger.causes(),
             samples=ledger.samples(),
+            paces=ledger.paces(),
             now=now,
         )
 
@@ -74,6 +79,11 @@ class LedgerMoment:
         """Return what has arrived of large objects under way in some datasets."""
         found = [self.arrived.get(row.id, NOTHING) for row in rows]
         return Arrived(*(sum(column) for column in zip(*found, strict=True))) if found else NOTHING
+
+    def fit(self, step: str) -> CostFit | None:
+        """Return what objects and bytes cost in a step; None: nothing was measured of it."""
+        mine = [one for one in self.samples if one.step == step]
+        return fitted(self.paces.get(step), measured(mine, lately=LATELY_SECONDS))
 
     def fresh(self, batch: str, step: str) -> bool:
         """Return whether a step of a batch is under way now."""
@@ -183,13 +193,13 @@ class BatchProgress:
         if not self._seen.fresh(self.name, step) or lately is None:
             return {"bytes_per_second": None, "objects_per_second": None, "eta_seconds": None,
                     "eta_range": None}  # fmt: skip
-        rates = [one for one in (lately, measured(mine)) if one is not None]
-        rate = lately.bytes_per_second
+        fit = self._seen.fit(step)
+        span = None if fit is None else fit.span(left)
         return {
-            "bytes_per_second": round(rate),
+            "bytes_per_second": round(lately.bytes_per_second),
             "objects_per_second": round(lately.objects_per_second, 1),
-            "eta_seconds": round(left.size / rate) if rate > 0 else None,
-            "eta_range": span_of(left, rates),
+            "eta_seconds": None if span is None else round(span.likely),
+            "eta_range": _range(span),
         }
 
 
@@ -271,27 +281,23 @@ def eta_of(seen: LedgerMoment, batches: Sequence[BatchProgress]) -> SecondsRange
     arrived = sum(one.size for one in seen.arrived.values())
     send = sum((one.sum(State.LISTED, State.SENDING) for one in batches), Tally())
     prove = sum((one.sum(*TO_MOVE) for one in batches), Tally())
-    spans = [
-        span_of(Tally(objects=send.objects, size=send.size - arrived), rates_of(seen, "transfer")),
-        span_of(prove, rates_of(seen, "verify") or rates_of(seen, "transfer")),
-    ]
-    known = [one for one in spans if one is not None]
-    if len(known) < len(spans):
+    sending = seen.fit(Step.TRANSFER)
+    proving = seen.fit(Step.VERIFY) or sending
+    if sending is None or proving is None:
         return None
-    return {"low": sum(one["low"] for one in known), "high": sum(one["high"] for one in known)}
+    return _range(
+        together_in_time(
+            [
+                sending.span(Tally(objects=send.objects, size=send.size - arrived)),
+                proving.span(prove),
+            ]
+        )
+    )
 
 
-def rates_of(seen: LedgerMoment, step: str) -> list[Rate]:
-    """Return the pace of a step lately, and over all samples that are kept."""
-    mine = [one for one in seen.samples if one.step == step]
-    found = (measured(mine, lately=LATELY_SECONDS), measured(mine))
-    return [one for one in found if one is not None]
-
-
-def span_of(left: Tally, rates: Sequence[Rate]) -> SecondsRange | None:
-    """Return how long what is left may take, in whole seconds."""
-    found = seconds_left(left, rates)
-    return None if found is None else {"low": round(found[0]), "high": round(found[1])}
+def _range(span: WorkSpan | None) -> SecondsRange | None:
+    """Return a span in whole seconds."""
+    return None if span is None else {"low": round(span.low), "high": round(span.high)}
 
 
 def amount_of(tally: Tally) -> Amount:
