@@ -1,12 +1,16 @@
-"""What pyproject.toml cannot say: a wheel carries the documentation, which lives in docs/."""
+"""What pyproject.toml cannot say: a wheel carries the documentation, manual pages, completions."""
 
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import setup  # before distutils, which it brings
 from setuptools.command.build_py import build_py
+
+from distutils.command.install_data import install_data  # isort: skip
 
 HERE = Path(__file__).parent
 
@@ -28,4 +32,24 @@ class WithDocs(build_py):
             shutil.copyfile(HERE / "plans" / "schema.json", home / "schemas" / "plan.json")
 
 
-setup(cmdclass={"build_py": WithDocs})
+class WithShared(install_data):
+    """Put what the commands say of themselves where `man` and shells look for it."""
+
+    def run(self) -> None:
+        """Make the files from the commands, then install them below `share`."""
+        made = Path(self.get_finalized_command("build").build_temp) / "share"
+        shutil.rmtree(made, ignore_errors=True)
+        command = [sys.executable, "-m", "hdh_migrate.cli.shared_files", str(made.resolve())]
+        subprocess.run(command, cwd=HERE, check=True)
+        self.data_files = [
+            (str(Path("share") / path.parent.relative_to(made)), [str(path)])
+            for path in sorted(made.rglob("*"))
+            if path.is_file()
+        ]
+        super().run()
+
+
+setup(
+    cmdclass={"build_py": WithDocs, "install_data": WithShared},
+    data_files=[("share", [])],  # so that there is something to install: see WithShared
+)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar
 
 import typer
 
-from hdh_migrate.cli import streams
+from hdh_migrate.cli import environment, streams
 from hdh_migrate.cli.output import LineProgress, Output
 from hdh_migrate.errors import Exit, Interrupted, MigrateError
 from hdh_migrate.frozen import frozen
@@ -40,9 +40,16 @@ Key = Annotated[str, typer.Argument(metavar="KEY", help="The key, as at the sour
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 StateDir = Annotated[
     Path | None,
-    typer.Option("--state-dir", help="Where ledgers live; default .hdh-migrate beside the plan."),
+    typer.Option(
+        "--state-dir",
+        envvar=environment.STATE_DIR,
+        help="Where ledgers live; default .hdh-migrate beside the plan.",
+    ),
 ]
-NoProgress = Annotated[bool, typer.Option("--no-progress", help="Say only what is needed.")]
+NoProgress = Annotated[
+    bool,
+    typer.Option("--no-progress", envvar=environment.NO_PROGRESS, help="Say only what is needed."),
+]
 Verbose = Annotated[
     int, typer.Option("-v", "--verbose", count=True, help="Log more; twice for everything.")
 ]
