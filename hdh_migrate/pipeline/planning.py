@@ -30,13 +30,17 @@ class PlannedPace:
 
     connections: int
     bandwidth: int | None = None
+    """At the fastest hour of its timetable."""
+    slowest: int | None = None
+    """At the slowest hour; None: no hour is slower."""
     connection_rate: int | None = None
 
     def of_connection(self, limits: TargetLimits) -> float:
         """Return the rate that one connection is counted on for, when all of them are busy."""
         rates = [float(self.connection_rate or ASSUMED_CONNECTION_RATE)]
-        if self.bandwidth is not None:
-            rates.append(self.bandwidth / self.connections)
+        bandwidth = self.bandwidth if self.slowest is None else self.slowest
+        if bandwidth is not None:
+            rates.append(bandwidth / self.connections)
         if limits.connection_bytes_per_second is not None:
             rates.append(limits.connection_bytes_per_second)
         return min(rates)

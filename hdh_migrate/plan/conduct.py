@@ -16,6 +16,7 @@ from hdh_migrate.plan.fields import (
     Memory,
     unsaid,
 )
+from hdh_migrate.plan.hours import RateOrTable, Said
 from hdh_migrate.plan.sides import AccessKey, Section
 
 
@@ -100,11 +101,25 @@ class EngineSection(Section):
 class Limits(Section):
     """What a run may use."""
 
-    bandwidth: Bandwidth | None = Field(
+    bandwidth: RateOrTable | None = Field(
         default=None,
         description="Ceiling of all processes together for bytes of objects: those that a transfer"
-        " reads and sends, those that a verification reads back.",
-        examples=["800MiB/s"],
+        " reads and sends, those that a verification reads back. One rate, or a timetable of rates;"
+        " its hours are those of `windows.zone` unless it has a `zone` of its own (without either:"
+        " UTC).",
+        examples=["800MiB/s", {"default": "800MiB/s", "mon-fri 08:00-19:00": "100MiB/s"}],
+    )
+    to_target: RateOrTable | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="A ceiling for what a transfer reads and sends, besides `bandwidth`.",
+        examples=["400MiB/s"],
+    )
+    from_target: RateOrTable | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="A ceiling for what a verification reads back, besides `bandwidth`.",
+        examples=[{"default": "1GiB/s", "daily 07:00-20:00": "200MiB/s"}],
     )
     retry_budget: Duration = Field(
         default="10m",
@@ -122,9 +137,11 @@ class Limits(Section):
     )
 
     @property
-    def bytes_per_second(self) -> int | None:
-        """The bandwidth in bytes per second; None: no ceiling."""
-        return None if self.bandwidth is None else fields.bytes_per_second(self.bandwidth)
+    def said(self) -> tuple[Said, ...]:
+        """Every ceiling for bytes of objects that is set, as the plan says it."""
+        return tuple(
+            one for one in (self.bandwidth, self.to_target, self.from_target) if one is not None
+        )
 
     @property
     def connection_bytes_per_second(self) -> int | None:

@@ -20,6 +20,7 @@ from hdh_migrate.plan.fields import (
     Reason,
     unsaid,
 )
+from hdh_migrate.plan.hours import DayOrTime
 from hdh_migrate.plan.pointers import Pointer
 from hdh_migrate.plan.selection import Exclusion, Included
 from hdh_migrate.plan.sides import Section
@@ -203,6 +204,28 @@ class Batch(Section):
     )
     needs: tuple[Name, ...] = Field(
         default=(), description="Batches that must be verified first.", examples=[["pilot"]]
+    )
+    priority: int = Field(
+        default=0,
+        ge=-100,
+        le=100,
+        exclude_if=unsaid,
+        description="Of batches that could be moved, one with a higher number comes first; what it"
+        " needs comes with it. Of equal ones the first in the plan does.",
+        examples=[10],
+    )
+    not_before: DayOrTime | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="It is not moved before; a day is one of `windows.zone` (else UTC).",
+        examples=["2027-01-04", "2027-01-04T20:00+01:00"],
+    )
+    done_by: DayOrTime | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="When it is to be verified, a day included; a run that will miss it at the rate"
+        " that is measured says so (`batch-late`).",
+        examples=["2027-01-31"],
     )
     pointer: Pointer | None = Field(
         default=None,

@@ -29,6 +29,10 @@ _REF = r"env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:[^~\s].*"
 _SUFFIX = r"(\.[A-Za-z0-9_-]{1,16}){0,3}"
 _OBJECT_SIZE = r"[0-9]{1,12}(\.[0-9]{1,3})?(KiB|MiB|GiB|TiB|KB|MB|GB|TB|B)"
 _SIZE = r"[0-9]{1,9}(\.[0-9]{1,3})?(KiB|MiB|GiB|KB|MB|GB)"
+RATE = _SIZE + "/s"
+RATES = (1 << 10, 10**12)
+"""The least and the most bytes a second that a rate may be."""
+
 _DURATION = r"[0-9]{1,6}[smh]"
 _PERIOD = r"[0-9]{1,6}[smhd]"
 _BASE_URL = r"https?://[^\s?#@\\]+"
@@ -74,7 +78,7 @@ _TIER_RULE = "must be the name of an access tier in lower case, such as hot, coo
 _TAG_RULE = "must be at most 256 characters, as names and values of index tags have"
 _MONEY = r"[0-9]{1,6}(\.[0-9]{1,6})? (EUR|USD|CHF|GBP)"
 _MONEY_RULE = "must be an amount with its currency, such as 0.02 EUR"
-_BANDWIDTH_RULE = "must be a rate from 1KiB/s to 1000GB/s, such as 800MiB/s"
+BANDWIDTH_RULE = "must be a rate from 1KiB/s to 1000GB/s, such as 800MiB/s"
 _PIN = r"sha256//[A-Za-z0-9+/]{43}="
 _PIN_RULE = (
     "must be sha256// and the base64 of a SHA-256, as `openssl dgst -sha256` of the key gives"
@@ -102,6 +106,12 @@ def bytes_of(size: str) -> int:
 def bytes_per_second(rate: str) -> int:
     """Return the bytes per second that a checked rate such as `800MiB/s` stands for."""
     return bytes_of(rate.removesuffix("/s"))
+
+
+def is_rate(text: str) -> bool:
+    """Return whether a text is a rate such as `800MiB/s`."""
+    low, high = RATES
+    return re.fullmatch(RATE, text, re.ASCII) is not None and low <= bytes_per_second(text) <= high
 
 
 def seconds_of(duration: str) -> int:
@@ -317,8 +327,8 @@ Memory = Annotated[
 ]
 Bandwidth = Annotated[
     str,
-    _within(_SIZE + "/s", _BANDWIDTH_RULE, bytes_per_second, 1 << 10, 10**12),
-    _shape("rate", _SIZE + "/s"),
+    _within(RATE, BANDWIDTH_RULE, bytes_per_second, *RATES),
+    _shape("rate", RATE),
 ]
 Duration = Annotated[
     str, _within(_DURATION, _DURATION_RULE, seconds_of, 1, 86_400), _shape("duration", _DURATION)

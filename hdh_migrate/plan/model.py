@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Discriminator, Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
+from hdh_migrate.hours.timetable import Timetable
+from hdh_migrate.model import Role
 from hdh_migrate.plan import rules
 from hdh_migrate.plan.conduct import Backup, EngineSection, Limits, Planned, Verify
 from hdh_migrate.plan.consent import Approvals, Freeze, Waivers
 from hdh_migrate.plan.cutover import Cutover
 from hdh_migrate.plan.datasets import Batch, Dataset
 from hdh_migrate.plan.fields import Name, unsaid
+from hdh_migrate.plan.hours import RunWindows, moment_of, timetable_of
 from hdh_migrate.plan.pointers import Pointer
 from hdh_migrate.plan.rehydration import Rehydration
 from hdh_migrate.plan.reports import Report
@@ -84,6 +87,11 @@ class Plan(Section):
         default=EngineSection.model_construct(), description="Who does the work."
     )
     limits: Limits = Field(default=Limits.model_construct(), description="What a run may use.")
+    windows: RunWindows | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="When runs may move and read back; default: at any time.",
+    )
     planned: Planned | None = Field(
         default=None, description="The days in which the migration is to run."
     )
@@ -142,19 +150,52 @@ class Plan(Section):
         """Return the pointer of a batch."""
         return {found.name: found for found in self.batches}[batch].pointer
 
+    @property
+    def zone(self) -> str | None:
+        """The time zone of its windows, of which days and hours are meant; None: it has none."""
+        return None if self.windows is None else self.windows.zone
+
+    def rates(self, role: Role) -> tuple[Timetable, ...]:
+        """Return what a role may move, by timetables that all count; none: there is no ceiling."""
+        own = self.limits.to_target if role is Role.MOVE else self.limits.from_target
+        return tuple(timetable_of(said, self.zone) for said in (self.limits.bandwidth, own) if said)
+
+    def not_before(self, batch: Batch) -> float | None:
+        """Return when a batch may begin to be moved, in seconds since 1970; None: at any time."""
+        said = batch.not_before
+        return None if said is None else moment_of(said, self.zone)
+
+    def done_by(self, batch: Batch) -> float | None:
+        """Return when a batch is to be verified, in seconds since 1970; None: nobody says."""
+        said = batch.done_by
+        return None if said is None else moment_of(said, self.zone, end=True)
+
     def ordered_batches(self) -> tuple[Batch, ...]:
-        """Return the batches so that each comes after its needs, else in the plan's order."""
-        rank = {batch.name: rank for rank, batch in enumerate(self.batches)}
+        """Return the batches so that each comes after its needs.
+
+        Of those that could be next the one of the highest priority is, then the first in the plan;
+        a batch has the priority of whoever needs it, where that is higher than its own.
+        """
+        urgent = self._priorities()
+        rank = {batch.name: (-urgent[batch.name], at) for at, batch in enumerate(self.batches)}
         sorter = TopologicalSorter({batch.name: batch.needs for batch in self.batches})
         sorter.prepare()
-        ready: list[int] = []
+        ready: list[tuple[int, int]] = []
         order: list[Batch] = []
         while sorter.is_active():
             for name in sorter.get_ready():
                 heapq.heappush(ready, rank[name])
-            order.append(self.batches[heapq.heappop(ready)])
+            order.append(self.batches[heapq.heappop(ready)[1]])
             sorter.done(order[-1].name)
         return tuple(order)
+
+    def _priorities(self) -> dict[str, int]:
+        found = {batch.name: batch.priority for batch in self.batches}
+        needs = {batch.name: batch.needs for batch in self.batches}
+        for name in reversed([*TopologicalSorter(needs).static_order()]):
+            for need in needs[name]:
+                found[need] = max(found[need], found[name])
+        return found
 
 
 def knowing(kinds: tuple[type[SourceSection], ...]) -> type[Plan]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from hdh_migrate.plan import cutover_rules, lists, source_rules
+from hdh_migrate.plan import cutover_rules, hours_rules, lists, source_rules
 from hdh_migrate.plan.selection import NO_CONDITIONS
 from hdh_migrate.plan.shapes import (
     Broken,
@@ -255,5 +255,6 @@ RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
     _a_cluster_is_named,
     _only_the_signed_is_stamped,
     _certificates_are_asked_for,
+    *hours_rules.RULES,
     *cutover_rules.RULES,
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hdh_migrate.fidelity import Way
+from hdh_migrate.model import Role
 from hdh_migrate.pipeline.planning import PlannedPace
 from hdh_migrate.plan.model import Plan
 
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
 
 def pace_of(plan: Plan) -> PlannedPace:
     """Return what the plan says of speed."""
+    tables = plan.rates(Role.MOVE)
     return PlannedPace(
         connections=plan.engine.connections,
-        bandwidth=plan.limits.bytes_per_second,
+        bandwidth=min((max(table.rates) for table in tables), default=None),
+        slowest=min((min(table.rates) for table in tables), default=None),
         connection_rate=plan.limits.connection_bytes_per_second,
     )
 

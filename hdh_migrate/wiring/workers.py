@@ -115,7 +115,7 @@ def config_of(
         level=plan.verify.level,
         reread=plan.reads_twice,
         checked=plan.verify.source == "range-md5",
-        bandwidth=plan.limits.bytes_per_second,
+        bandwidth=min((one for table in plan.rates(role) for one in table.rates), default=None),
         retry_budget=plan.limits.retry_budget_seconds,
         memory=plan.limits.memory_bytes,
         fixed=plan.engine.level == "fixed",
@@ -149,7 +149,7 @@ def local_engine(config: Mapping[str, Any], plan: Plan, lane: int | None) -> Eng
 
 
 def _local(config: Mapping[str, Any], plan: Plan) -> Engine:
-    return local_engine(config, plan, None if plan.limits.bandwidth is None else shared_file())
+    return local_engine(config, plan, shared_file() if plan.limits.said else None)
 
 
 def _dask(config: Mapping[str, Any], plan: Plan) -> Engine:

@@ -172,6 +172,13 @@ def full() -> dict[str, Any]:
     plan["batches"][0]["pointer"], plan["batches"][1]["pointer"] = by_ssh, by_command
     plan["verify"]["source"] = "range-md5"
     plan["limits"]["connection_rate"] = "20MiB/s"
+    plan["windows"] = {
+        "zone": "Europe/Paris", "open": ["mon-fri 19:00-07:00"],
+        "exceptions": [{"date": "2026-12-24", "last_date": "2026-12-26", "open": ["00:00-06:00"]}],
+    }  # fmt: skip
+    plan["limits"]["to_target"] = {"default": "1GiB/s", "daily 08:00-19:00": "9MiB/s"}
+    plan["limits"]["from_target"] = {"default": "1GiB/s", "zone": "UTC"}
+    plan["batches"][0] |= {"priority": 3, "not_before": "2026-12-01", "done_by": "2027-01-31"}
     plan["planned"] = {"first_day": "2026-12-01", "last_day": "2027-01-31"}
     plan["waivers"] = {"keys": ["keys/dpo.pub"]}
     plan["approvals"] = {

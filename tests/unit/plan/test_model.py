@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from hdh_migrate.model import Place
+from hdh_migrate.model import Place, Role
 from hdh_migrate.plan.datasets import Batch
 from hdh_migrate.plan.model import Plan
 from tests.unit.plan.builders import as_yaml, loaded, problems, value
@@ -267,9 +267,10 @@ def test_a_generic_target_has_a_default_region(tmp_path: Path) -> None:
 
 
 def test_sizes_rates_and_durations_are_also_numbers(tmp_path: Path) -> None:
-    limits = loaded(tmp_path, as_yaml(value())).plan.limits
+    plan = loaded(tmp_path, as_yaml(value())).plan
+    limits = plan.limits
 
-    assert limits.bytes_per_second == 800 << 20
+    assert [one.rates for one in plan.rates(Role.MOVE)] == [(800 << 20,)]
     assert limits.retry_budget_seconds == 600
     assert limits.memory_bytes == 1 << 30
 
