@@ -22,6 +22,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.changing import bears
 from hdh_migrate.session.policy.excuses import excuses
 from hdh_migrate.session.views.at_work import work_of
+from hdh_migrate.session.views.crew_file import workers_of
 from hdh_migrate.session.views.progress import (
     BatchProgress,
     LedgerMoment,
@@ -81,6 +82,8 @@ def _status(
         "batches": told,
         "findings": _named(ledger, selected) if show_names else list(map(_group, causes)),
     }
+    if work["pid"] is not None and desk.loaded.plan.engine.scheduler is not None:
+        found["workers"] = workers_of(desk.ledger_path, work["pid"])
     found["check"] = verdict(found, _held_against(ledger, causes, waived))
     return found
 
