@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar
 
 import typer
 
+from hdh_migrate import __version__
 from hdh_migrate.cli import environment, streams
 from hdh_migrate.cli.output import LineProgress, Output
 from hdh_migrate.errors import Exit, Interrupted, MigrateError
 from hdh_migrate.frozen import frozen
 
 if TYPE_CHECKING:
+    from hdh_migrate.cli.log_file import LogFile
     from hdh_migrate.ports.run import Progress
     from hdh_migrate.session.desk import Desk
     from hdh_migrate.wiring import OpenEngine
@@ -56,6 +58,19 @@ Verbose = Annotated[
 Batch = Annotated[str, typer.Option("--batch", metavar="NAME", help="Which batch.")]
 Batches = Annotated[
     list[str] | None, typer.Option("--batch", metavar="NAME", help="Only this batch; repeatable.")
+]
+LogTo = Annotated[
+    Path | None,
+    typer.Option(
+        "--log-file",
+        envvar=environment.LOG_FILE,
+        metavar="FILE",
+        help="JSON Lines of what happens; no names.",
+    ),
+]
+MetricsFile = Annotated[
+    Path | None,
+    typer.Option("--metrics-file", metavar="FILE", help="Numbers for Prometheus, in a .prom file."),
 ]
 ShowNames = Annotated[
     bool, typer.Option("--show-names", help="Show object names; they may identify patients.")
@@ -152,10 +167,22 @@ def working_with(engines: Mapping[str, OpenEngine] | None) -> Iterator[None]:
 class Task:
     """One command under way: its output, its stop flag, and how it ends."""
 
-    def __init__(self, *, as_json: bool, verbose: int = 0, progress: bool = True) -> None:
-        from hdh_migrate.telemetry import set_up_logging
+    def __init__(
+        self,
+        *,
+        as_json: bool,
+        verbose: int = 0,
+        progress: bool = True,
+        log_file: Path | None = None,
+    ) -> None:
+        """Open nothing yet; a `log_file` is opened by `run`, before anything is begun."""
+        from hdh_migrate.telemetry import SystemClock, set_up_logging
 
         set_up_logging(verbose)
+        self.name = f"{SystemClock().now()[:19]}Z-{os.getpid()}"
+        """What tells this command from all others of this machine."""
+        self._log_to = log_file
+        self._log: LogFile | None = None
         self.out = Output(as_json=as_json, progress=progress)
         self._traces = verbose > 1
         self.stop = threading.Event()
@@ -187,12 +214,21 @@ class Task:
         self, plan: Path, state_dir: Path | None, act: Callable[[Desk], T], *, dry: bool = False
     ) -> T:
         """Open a plan and act on it, showing progress to the end."""
-        progress = self.out.progress()
+        progress = self.progress()
         desk = self.desk(plan, state_dir, progress, dry=dry)
         try:
             return act(desk)
         finally:
             progress.close()
+
+    def progress(self) -> LineProgress:
+        """Return what shows a run's progress, and keeps it in the log file."""
+        shown = self.out.progress()
+        if self._log is None:
+            return shown
+        from hdh_migrate.cli.log_file import LoggedProgress
+
+        return LoggedProgress(self.out, shown, self._log)
 
     def run(self, body: Callable[[], Exit | None]) -> NoReturn:
         """Run a command's body and leave with the exit code that its outcome means."""
@@ -202,9 +238,10 @@ class Task:
         os.umask(os.umask(_NEVER_OURS) | _NEVER_OURS)
         self._listen()
         try:
+            self._open_log()
             code = body() or Exit.OK
         except MigrateError as error:
-            self.out.fail(error)
+            self._fail(error)
             code = error.exit_code
         except (KeyboardInterrupt, typer.Abort):
             code = self._cut_short()
@@ -214,8 +251,10 @@ class Task:
             from hdh_migrate.cli.unforeseen import unforeseen
 
             told = unforeseen(error)
-            self.out.fail(told)
+            self._fail(told)
             code = told.exit_code
+        if self._log is not None:
+            self._log.write("command-ended", exit=int(code))
         self._ended.set()
         if code is Exit.OK and self.out.lost not in {None, streams.READER_GONE}:
             code = Exit.UNEXPECTED  # a result that nobody got is no success
@@ -223,8 +262,29 @@ class Task:
 
     def _cut_short(self) -> Exit:
         error = Interrupted("stopped at once; what was acknowledged is in the ledger")
-        self.out.fail(error)
+        self._fail(error)
         return error.exit_code
+
+    def _fail(self, error: MigrateError) -> None:
+        self.out.fail(error)
+        if self._log is not None:
+            self._log.write("error", text=str(error), exit=int(error.exit_code))
+
+    def _open_log(self) -> None:
+        """Open the log file, if one is asked for.
+
+        Raises:
+            Refused: it cannot be written.
+        """
+        if self._log_to is None:
+            return
+        import logging
+
+        from hdh_migrate.cli.log_file import LogFile, LogFileHandler
+
+        self._log = LogFile(self._log_to, run=self.name)
+        self._log.write("command-began", version=__version__)
+        logging.getLogger().addHandler(LogFileHandler(self._log))
 
     def _listen(self) -> None:
         def asked(number: int, frame: FrameType | None) -> None:

@@ -12,10 +12,12 @@ from typing import Final
 
 STATE_DIR: Final = "HDH_STATE_DIR"
 NO_PROGRESS: Final = "HDH_NO_PROGRESS"
+LOG_FILE: Final = "HDH_LOG_FILE"
 
 ENVIRONMENT: Final[Mapping[str, str]] = {
     STATE_DIR: "Where ledgers live; --state-dir wins over it.",
     NO_PROGRESS: "1: say only what is needed, as --no-progress does.",
+    LOG_FILE: "JSON Lines of what happens; --log-file wins over it.",
     "NAME of env:NAME": "A secret that the plan names so; read when it is needed, told to nobody.",
     "SSH_AUTH_SOCK": "The SSH agent whose keys a plan, or a key file, asks for.",
     "TMPDIR": "Where temporary files go.",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
@@ -16,9 +16,12 @@ from hdh_migrate.telemetry import size_text
 
 if TYPE_CHECKING:
     from hdh_migrate.session.desk import Desk
+    from hdh_migrate.session.verbs.attended import Audience
     from hdh_migrate.session.verbs.run import Performed
 
 _PASSES_SHOWN = 3
+
+T = TypeVar("T")
 
 Refresh = Annotated[
     bool,
@@ -62,6 +65,7 @@ def perform_steps(
     refresh: bool = False,
     again: Sequence[str] | None = None,
     taking_over: str | None = None,
+    metrics_file: Path | None = None,
 ) -> Exit:
     """Carry out steps and print where each dataset stands; `taking_over`: the reason given."""
     from hdh_migrate.model import Step
@@ -74,11 +78,33 @@ def perform_steps(
         )
         return done, desk.loaded.digest
 
-    done, digest = task.at_desk(plan, state_dir, act)
+    done, digest = task.at_desk(plan, state_dir, attend(act, metrics_file))
     told: AskedSteps = {"exit": int(done.code), "datasets": done.datasets, "plan_digest": digest}
     add_asked(told, done, refresh=refresh, again=again)
     task.out.result(told, "\n".join([*asked_text(told), states_text(done.datasets)]))
     return done.code
+
+
+def attend(act: Callable[[Desk], T], metrics_file: Path | None) -> Callable[[Desk], T]:
+    """Return what acts at a desk while others look on."""
+
+    def attended_act(desk: Desk) -> T:
+        from hdh_migrate.session.verbs.attended import attended
+
+        with attended(desk, audience_of(desk, metrics_file)):
+            return act(desk)
+
+    return attended_act
+
+
+def audience_of(desk: Desk, metrics_file: Path | None) -> Audience:
+    """Return whom a command tells besides the one who started it."""
+    from hdh_migrate.cli.log_file import LoggedProgress
+    from hdh_migrate.session.verbs.attended import Audience
+
+    progress = desk.progress
+    happened = progress.happened if isinstance(progress, LoggedProgress) else None
+    return Audience(metrics_file=metrics_file, happened=happened)
 
 
 def add_asked(

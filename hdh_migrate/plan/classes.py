@@ -83,6 +83,7 @@ FIELDS: Final[Mapping[str, FieldClass]] = {
     "waivers": _WHO,
     "report": _HOW,
     "backup": _HOW,
+    "metrics": _HOW,
     "approvals": _WHO,
     "rehydrate": _HOW,
     "freeze": _WHO,

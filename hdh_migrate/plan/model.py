@@ -37,6 +37,7 @@ from hdh_migrate.plan.sides import (
     Unsealed,
     one_of,
 )
+from hdh_migrate.plan.watching import Metrics
 
 if TYPE_CHECKING:
     AnySource = SourceSection
@@ -103,6 +104,11 @@ class Plan(Section):
         default=None,
         exclude_if=unsaid,
         description="Where copies of the ledger go; default: none is made.",
+    )
+    metrics: Metrics | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="Where a run tells its numbers to Prometheus; default: nowhere.",
     )
     approvals: Approvals | None = Field(
         default=None,

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Batches, NoProgress, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.command import (
+    AsJson,
+    Batches,
+    LogTo,
+    MetricsFile,
+    NoProgress,
+    Plan,
+    StateDir,
+    Task,
+    Verbose,
+    verb,
+)
 from hdh_migrate.cli.steps import Refresh, perform_steps
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.moves import AskedSteps, ReportCompared
@@ -43,6 +54,8 @@ def inventory(
             help="List nothing: compare what is frozen with a report that the source wrote.",
         ),
     ] = None,
+    metrics_file: MetricsFile = None,
+    log_file: LogTo = None,
     as_json: AsJson = False,
     state_dir: StateDir = None,
     no_progress: NoProgress = False,
@@ -54,15 +67,25 @@ def inventory(
     run, and of what is gone the target keeps what it has. With --compare what is frozen is held
     against an Azure Blob Inventory report, as a third count; what differs is a finding.
     """
-    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress, log_file=log_file)
 
     def body() -> Exit | None:
         if compare is None:
             return perform_steps(
-                task, plan, state_dir, ("inventory",), batch or (), refresh=refresh
+                task,
+                plan,
+                state_dir,
+                ("inventory",),
+                batch or (),
+                refresh=refresh,
+                metrics_file=metrics_file,
             )
         if refresh:
             raise UsageError("--compare lists nothing: give --refresh in a command of its own")
+        if metrics_file is not None:
+            raise UsageError(
+                "--compare lists nothing: status --metrics-file tells where all stands"
+            )
         from hdh_migrate.session.verbs.third_count import third_count
 
         told = third_count(task.desk(plan, state_dir), compare, list(batch or ()))

@@ -9,13 +9,25 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Batches, NoProgress, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.command import (
+    AsJson,
+    Batches,
+    LogTo,
+    MetricsFile,
+    NoProgress,
+    Plan,
+    StateDir,
+    Task,
+    Verbose,
+    verb,
+)
 from hdh_migrate.cli.steps import (
     Reason,
     Refresh,
     TakeOver,
     add_asked,
     asked_text,
+    audience_of,
     perform_steps,
     states_text,
     why,
@@ -79,6 +91,8 @@ def run(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Where the report goes.")
     ] = None,
+    metrics_file: MetricsFile = None,
+    log_file: LogTo = None,
     as_json: AsJson = False,
     state_dir: StateDir = None,
     no_progress: NoProgress = False,
@@ -88,7 +102,7 @@ def run(
 
     Failed objects are tried again by every run, but for those whose findings somebody has waived.
     """
-    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress, log_file=log_file)
     batches = batch or ()
 
     again = tuple(code or ()) if retry_failed else None
@@ -100,7 +114,7 @@ def run(
         if again is not None and until is Until.INVENTORY:
             raise UsageError("--retry-failed needs a run that sends: leave --until away")
         if dry_run:
-            if refresh or retry_failed:
+            if refresh or retry_failed or metrics_file is not None:
                 raise UsageError("--dry-run tells of a plain run: give it alone")
             return _dry_run(task, plan, state_dir, batches)
         order = ["inventory", "transfer", "verify", "report"]
@@ -108,11 +122,12 @@ def run(
         if until is not Until.REPORT:
             return perform_steps(
                 task, plan, state_dir, steps, batches, refresh=refresh, again=again,
-                taking_over=given,
+                taking_over=given, metrics_file=metrics_file,
             )  # fmt: skip
         return _whole(
-            task, plan, state_dir, batches, out, refresh=refresh, again=again, taking_over=given
-        )
+            task, plan, state_dir, batches, out, refresh=refresh, again=again, taking_over=given,
+            metrics_file=metrics_file,
+        )  # fmt: skip
 
     task.run(body)
 
@@ -127,28 +142,31 @@ def _whole(
     refresh: bool,
     again: Sequence[str] | None,
     taking_over: str | None,
+    metrics_file: Path | None,
 ) -> Exit:
     from hdh_migrate.model import Step
+    from hdh_migrate.session.verbs.attended import attended
     from hdh_migrate.session.verbs.backup import Backups
     from hdh_migrate.session.verbs.reported import report_at_end
     from hdh_migrate.session.verbs.run import perform_with
     from hdh_migrate.session.views import shelf
 
-    progress = task.out.progress()
+    progress = task.progress()
     desk = task.desk(plan, state_dir, progress)
     if out is not None:
         shelf.earlier_bundle(out, desk.loaded.plan.migration)
-    try:
-        done = perform_with(
-            desk, list(Step), batches, refresh=refresh, again=again, reported=True,
-            taking_over=taking_over, known=[] if out is None else [out],
-        )  # fmt: skip
-    finally:
-        progress.close()
-    report, written = report_at_end(desk, out)
-    copies = Backups(desk)
-    copies.take()
-    code = copies.judged(done.code)
+    with attended(desk, audience_of(desk, metrics_file)):
+        try:
+            done = perform_with(
+                desk, list(Step), batches, refresh=refresh, again=again, reported=True,
+                taking_over=taking_over, known=[] if out is None else [out],
+            )  # fmt: skip
+        finally:
+            progress.close()
+        report, written = report_at_end(desk, out)
+        copies = Backups(desk)
+        copies.take()
+        code = copies.judged(done.code)
     told: FullRun = {
         "exit": int(code),
         "datasets": done.datasets,

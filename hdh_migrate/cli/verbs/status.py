@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hdh_migrate.cli import board
-from hdh_migrate.cli.command import AsJson, Batches, Plan, ShowNames, StateDir, Task, verb
+from hdh_migrate.cli.command import (
+    AsJson,
+    Batches,
+    MetricsFile,
+    Plan,
+    ShowNames,
+    StateDir,
+    Task,
+    verb,
+)
 from hdh_migrate.errors import Exit, MigrateError, UsageError
 from hdh_migrate.results.looks import Status
 
@@ -50,6 +59,7 @@ def status(
     ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Look again every two seconds.")] = False,
     show_names: ShowNames = False,
+    metrics_file: MetricsFile = None,
     as_json: AsJson = False,
     state_dir: StateDir = None,
 ) -> None:
@@ -59,7 +69,11 @@ def status(
     def body() -> Exit:
         if check and watch:
             raise UsageError("--check looks once, --watch again and again: give one of them")
+        if watch and metrics_file is not None:
+            raise UsageError("--metrics-file is written once: give it without --watch")
         look = StatusView(task, plan, state_dir, batch or (), show_names=show_names)
+        if metrics_file is not None:
+            look.measure(metrics_file)
         if watch:
             watch_on(task, look, None if as_json else _screen())
             return Exit.OK
@@ -109,6 +123,12 @@ class StatusView:
             except MigrateError:
                 self.notes = ["the plan's file was changed and is refused; this is the one before"]
         return look(self._desk, self._batches, show_names=self._names)
+
+    def measure(self, file: Path) -> None:
+        """Write the numbers for Prometheus, of all batches."""
+        from hdh_migrate.session.verbs.measuring import write_metrics
+
+        write_metrics(self._desk, file)
 
     def _opened(self) -> Desk:
         return self._task.desk(self._plan, self._state_dir, dry=True)

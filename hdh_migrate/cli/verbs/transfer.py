@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from hdh_migrate.cli.command import AsJson, Batches, NoProgress, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.command import (
+    AsJson,
+    Batches,
+    LogTo,
+    MetricsFile,
+    NoProgress,
+    Plan,
+    StateDir,
+    Task,
+    Verbose,
+    verb,
+)
 from hdh_migrate.cli.steps import Reason, TakeOver, perform_steps, why
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.moves import Steps
@@ -32,13 +43,15 @@ def transfer(
     batch: Batches = None,
     take_over: TakeOver = False,
     reason: Reason = None,
+    metrics_file: MetricsFile = None,
+    log_file: LogTo = None,
     as_json: AsJson = False,
     state_dir: StateDir = None,
     no_progress: NoProgress = False,
     verbose: Verbose = 0,
 ) -> None:
     """Seal and send what inventory froze (and make the inventory when there is none)."""
-    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress, log_file=log_file)
     steps = ("inventory", "transfer")
     task.run(
         lambda: perform_steps(
@@ -48,5 +61,6 @@ def transfer(
             steps,
             batch or (),
             taking_over=why(reason, take_over=take_over),
+            metrics_file=metrics_file,
         )
     )

@@ -13,6 +13,8 @@ import typer
 from hdh_migrate.cli.command import (
     AsJson,
     Batches,
+    LogTo,
+    MetricsFile,
     NoProgress,
     Plan,
     ShowNames,
@@ -21,13 +23,14 @@ from hdh_migrate.cli.command import (
     Verbose,
     verb,
 )
-from hdh_migrate.cli.steps import perform_steps, states_text
+from hdh_migrate.cli.steps import attend, perform_steps, states_text
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.moves import BatchLook, DecidedObjects, LooksMade, Steps
 from hdh_migrate.telemetry import size_text
 
 if TYPE_CHECKING:
     from hdh_migrate.pipeline.look_again import Choice
+    from hdh_migrate.session.desk import Desk
 
 _AGE = re.compile(r"([1-9][0-9]{0,4})([smhd])")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -99,6 +102,8 @@ def verify(
         typer.Option(help="With --accept: why, without names; the report prints it."),
     ] = None,
     show_names: ShowNames = False,
+    metrics_file: MetricsFile = None,
+    log_file: LogTo = None,
     as_json: AsJson = False,
     state_dir: StateDir = None,
     no_progress: NoProgress = False,
@@ -109,7 +114,7 @@ def verify(
     With --again what is verified already is read once more: what the target has lost or damaged
     waits for the next run, what somebody replaced is told, and never overwritten in silence.
     """
-    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress, log_file=log_file)
     batches = batch or ()
 
     def body() -> Exit:
@@ -117,14 +122,21 @@ def verify(
         if not again:
             if show_names or any(one is not None for one in asked):
                 raise UsageError("--sample, --level and the like are of --again")
-            return perform_steps(task, plan, state_dir, ("verify",), batches)
+            return perform_steps(
+                task, plan, state_dir, ("verify",), batches, metrics_file=metrics_file
+            )
         if restore or accept:
             _demand_decision(asked)
+            if metrics_file is not None:
+                raise UsageError("--restore and --accept move nothing: leave --metrics-file away")
             return _decide(task, plan, state_dir, batches, restore, accept, reason)
         if reason is not None:
             raise UsageError("--reason is of --accept")
         choice = _choice(sample, level, older_than)
-        return _look(task, plan, state_dir, batches, choice, show_names=show_names)
+        return _look(
+            task, plan, state_dir, batches, choice, show_names=show_names,
+            metrics_file=metrics_file,
+        )  # fmt: skip
 
     task.run(body)
 
@@ -165,12 +177,14 @@ def _look(
     choice: Choice,
     *,
     show_names: bool,
+    metrics_file: Path | None,
 ) -> Exit:
     from hdh_migrate.session.verbs.look_again import look_again
 
-    told = task.at_desk(
-        plan, state_dir, lambda desk: look_again(desk, batches, choice, show_names=show_names)
-    )
+    def look(desk: Desk) -> LooksMade:
+        return look_again(desk, batches, choice, show_names=show_names)
+
+    told = task.at_desk(plan, state_dir, attend(look, metrics_file))
     lines = [line for look in told["looks"] for line in _lines(look)]
     task.out.result(told, "\n".join([*lines, states_text(told["datasets"]), *_next(told["next"])]))
     return Exit(told["exit"])

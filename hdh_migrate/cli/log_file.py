@@ -1,0 +1,186 @@
+"""What a command does, as JSON Lines in a file that is kept small: one event a line.
+
+Lines hold names of the plan, counts, codes and our own words; no object names, no secrets. The file
+is moved aside when it is full, and opened anew when somebody else moved it (logrotate needs no
+signal). A line that cannot be written is lost; how many were is said with the next that can.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import stat
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from hdh_migrate.cli.output import LineProgress, Output
+from hdh_migrate.errors import Refused
+from hdh_migrate.session.views.happened import Happened
+from hdh_migrate.telemetry import SystemClock, redact
+
+BYTES_MAX: Final = 16 << 20
+"""A file that is longer is moved aside."""
+
+KEPT: Final = 5
+"""So many that are full stay, as PATH.1 (the newest) to PATH.5."""
+
+TEXT_MAX: Final = 2_000
+_MODE: Final = 0o640
+_FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+
+Value = str | int | None
+
+
+class LogFile:
+    """One command's lines in a file. Safe to share between threads."""
+
+    def __init__(self, path: Path, *, run: str, bytes_max: int = BYTES_MAX) -> None:
+        """Open the file; every line names the `run`.
+
+        Raises:
+            Refused: it cannot be written.
+        """
+        self._path, self._run, self._max = path, run, bytes_max
+        self._lock = threading.Lock()
+        self._lost = 0
+        self._handle = -1
+        try:
+            self._open()
+        except OSError as error:
+            raise _refused(path, error) from error
+
+    def write(self, event: str, *, at: str | None = None, **more: Value) -> None:
+        """Add a line, dated now or `at` another time; never raises for what the disk does."""
+        with self._lock:
+            if self._lost and self._put("lines-lost", SystemClock().now(), {"count": self._lost}):
+                self._lost = 0
+            if not self._put(event, at or SystemClock().now(), more):
+                self._lost += 1
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._shut()
+
+    def _put(self, event: str, at: str, more: dict[str, Value]) -> bool:
+        line: dict[str, Value] = {
+            "at": at, "run": self._run, "event": event,
+            "batch": None, "step": None, "code": None, **more,
+        }  # fmt: skip
+        data = json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+        try:
+            self._make_ready(len(data))
+            return os.write(self._handle, data) == len(data)
+        except OSError:
+            return False
+
+    def _make_ready(self, size: int) -> None:
+        """Have the file open that bears the name, with room for another line."""
+        named = None
+        with suppress(FileNotFoundError):
+            named = self._path.stat()
+        if self._handle >= 0:
+            held = os.fstat(self._handle)
+            if named is None or (held.st_dev, held.st_ino) != (named.st_dev, named.st_ino):
+                self._shut()
+            elif held.st_size and held.st_size + size > self._max:
+                self._move_aside()
+        if self._handle < 0:
+            self._open()
+
+    def _move_aside(self) -> None:
+        self._shut()
+        for number in range(KEPT - 1, 0, -1):
+            with suppress(FileNotFoundError):
+                self._aside(number).replace(self._aside(number + 1))
+        self._path.replace(self._aside(1))
+
+    def _aside(self, number: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.{number}")
+
+    def _open(self) -> None:
+        self._handle = os.open(self._path, _FLAGS, _MODE)
+        if not stat.S_ISREG(os.fstat(self._handle).st_mode):
+            self._shut()
+            raise OSError("no regular file")
+
+    def _shut(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+
+class LogFileHandler(logging.Handler):
+    """Our own log, as far as it is on (-v), in the same file."""
+
+    def __init__(self, file: LogFile) -> None:
+        super().__init__()
+        self._file = file
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Add a record, redacted and without its traceback."""
+        with suppress(ValueError, TypeError):  # one that cannot be formatted
+            self._file.write("log", level=record.levelname.lower(), logger=record.name,
+                             text=redact(record.getMessage())[:TEXT_MAX])  # fmt: skip
+
+
+class LoggedProgress(LineProgress):
+    """What another progress shows, and its beginnings, ends and notes in a log file."""
+
+    def __init__(self, output: Output, shown: LineProgress, file: LogFile) -> None:
+        super().__init__(output, quiet=True)
+        self._shown, self._file = shown, file
+        self._batch = self._step = ""
+        self._begun: float | None = None
+
+    def step(self, batch: str, step: str, *, objects: int, size: int) -> None:
+        """A step of a batch begins."""
+        self._end_step()
+        self._shown.step(batch, step, objects=objects, size=size)
+        self._batch, self._step, self._begun = batch, step, time.monotonic()
+        self.objects = self.size = 0
+        self._file.write("step-begun", batch=batch, step=step, objects=objects, bytes=size)
+
+    def advance(self, objects: int, size: int) -> None:
+        """This much more is done."""
+        self.objects += objects
+        self.size += size
+        self._shown.advance(objects, size)
+
+    def note(self, text: str) -> None:
+        """One line for people."""
+        self._shown.note(text)
+        self._file.write("note", text=redact(text)[:TEXT_MAX])
+
+    def happened(self, one: Happened) -> None:
+        """The journal tells something."""
+        more = {"dataset": one.dataset, "count": one.count}
+        self._file.write(
+            one.kind, at=one.at, batch=one.batch, step=one.step, code=one.code, seq=one.seq,
+            **{name: value for name, value in more.items() if value is not None},
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """The step is over."""
+        self._end_step()
+        self._shown.close()
+
+    def _end_step(self) -> None:
+        if self._begun is not None:
+            self._file.write(
+                "step-ended", batch=self._batch, step=self._step, objects=self.objects,
+                bytes=self.size, seconds=round(time.monotonic() - self._begun),
+            )  # fmt: skip
+            self._begun = None
+
+
+def _refused(path: Path, error: OSError) -> Refused:
+    why = os.strerror(error.errno).lower() if error.errno else str(error)
+    return Refused(
+        f"log file {path}: cannot be written: {why}",
+        hint="nothing was begun; give another with --log-file",
+    )

@@ -1,0 +1,183 @@
+"""Tell a run's numbers to Prometheus while it goes on: in a file, and at a port of this machine.
+
+Whoever cannot be told before the run is refused; what fails later is said and stops nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Final
+
+from hdh_migrate.errors import MigrateError, Refused, UsageError
+from hdh_migrate.folders import whole
+from hdh_migrate.plan.watching import is_collected
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.views.exposition import CONTENT_TYPE
+from hdh_migrate.session.views.metrics import metrics_text
+
+HERE: Final = "127.0.0.1"
+_PUBLIC: Final = 0o644
+"""The collector is another user; nothing in these numbers is a secret or names an object."""
+
+_ANSWER_SECONDS: Final = 10
+"""How long a client of the port may take to ask."""
+
+Sink = Callable[[bytes], None]
+
+
+def write_metrics(desk: Desk, file: Path) -> None:
+    """Write all of it into a file, as a whole.
+
+    Raises:
+        UsageError: a collector would not read a file of this name.
+        Refused: it cannot be written.
+    """
+    _demand_name(file)
+    _to_file(file, metrics_text(desk))
+
+
+@contextmanager
+def measured(desk: Desk, file: Path | None = None) -> Iterator[None]:
+    """Tell numbers for as long as what is inside goes on, and once more when it is over.
+
+    `file` stands in for the plan's. Where neither says anything, nothing is done.
+
+    Raises:
+        UsageError, Refused: nobody can be told there; nothing was begun.
+    """
+    planned = desk.loaded.plan.metrics
+    if file is None and planned is not None and planned.file is not None:
+        file = desk.loaded.base / planned.file
+    with ExitStack() as stack:
+        sinks: list[Sink] = []
+        if file is not None:
+            _demand_name(file)
+            sinks.append(partial(_to_file, file))
+        if planned is not None and planned.port is not None:
+            sinks.append(stack.enter_context(_port(planned.port)))
+        if sinks:
+            stack.enter_context(_telling(desk, sinks, 15 if planned is None else planned.seconds))
+        yield
+
+
+@contextmanager
+def _telling(desk: Desk, sinks: Sequence[Sink], seconds: float) -> Iterator[None]:
+    said, over = set[str](), threading.Event()
+
+    def tell() -> None:
+        try:
+            text = metrics_text(desk)
+            for sink in sinks:
+                sink(text)
+        except MigrateError as error:
+            _say(str(error))
+        except Exception as error:  # noqa: BLE001 - who looks on must not end what it looks at
+            _say(type(error).__name__)
+
+    def _say(why: str) -> None:
+        if why not in said:
+            said.add(why)
+            desk.progress.note(f"metrics: {why}; the run goes on")
+
+    def on_and_on() -> None:
+        while not over.wait(seconds):
+            tell()
+
+    text = metrics_text(desk)
+    for sink in sinks:
+        sink(text)
+    thread = threading.Thread(target=on_and_on, name="metrics", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        tell()
+
+
+def _demand_name(file: Path) -> None:
+    if not is_collected(file.name):
+        raise UsageError(
+            f"--metrics-file {file}: must end with .prom",
+            hint="node_exporter's collector of text files reads no other name",
+        )
+
+
+def _to_file(file: Path, text: bytes) -> None:
+    try:
+        whole(file, text, mode=_PUBLIC, replace=True)
+    except OSError as error:
+        raise Refused(
+            f"metrics file {file}: cannot be written: {_why(error)}",
+            hint="nothing was moved; give another with --metrics-file, or mend `metrics.file`",
+        ) from error
+
+
+@contextmanager
+def _port(port: int) -> Iterator[Sink]:
+    """Answer at a port of this machine with what was told last."""
+    try:
+        server = _LoopbackServer(port)
+    except OSError as error:
+        raise Refused(
+            f"metrics port {port} of {HERE}: cannot be had: {_why(error)}",
+            hint="nothing was moved; another run may have it: give the plan another `metrics.port`",
+        ) from error
+    threading.Thread(target=server.serve_forever, name="metrics-port", daemon=True).start()
+    try:
+        yield server.take
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class _LoopbackServer(ThreadingHTTPServer):
+    """Serves one text at `/metrics`, to this machine alone."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int) -> None:
+        self.text = b""
+        super().__init__((HERE, port), _Answer)
+
+    def take(self, text: bytes) -> None:
+        """Serve this from now on."""
+        self.text = text
+
+    def handle_error(self, *_: object) -> None:
+        """A client that goes away is none of the run's business."""
+
+
+class _Answer(BaseHTTPRequestHandler):
+    timeout = _ANSWER_SECONDS
+    server: _LoopbackServer
+
+    def do_GET(self) -> None:
+        host = self.headers.get("Host", "").rsplit(":", 1)[0]
+        if host not in {HERE, "localhost"}:  # a page in a browser here, by a name of its own
+            self.send_error(HTTPStatus.FORBIDDEN)
+            return
+        if self.path.partition("?")[0] != "/metrics":
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return
+        text = self.server.text
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", CONTENT_TYPE)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet: stderr belongs to the run."""
+
+
+def _why(error: OSError) -> str:
+    return os.strerror(error.errno).lower() if error.errno else type(error).__name__

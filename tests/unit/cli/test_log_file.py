@@ -1,0 +1,147 @@
+"""A log of JSON Lines: small, reopened, of what happened and nothing else, and never in the way."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hdh_migrate.cli.log_file import KEPT, LogFile, LogFileHandler, LoggedProgress
+from hdh_migrate.cli.output import LineProgress, Output
+from hdh_migrate.codes import Code
+from hdh_migrate.errors import Refused
+from hdh_migrate.events.run import BatchDone
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.timekeeping import offline
+from hdh_migrate.session.verbs.following import followed
+from hdh_migrate.session.verbs.run import bound_ledger
+from hdh_migrate.session.views.happened import Happened
+from tests.support.quiet import Notes
+from tests.unit.cli.test_watch import plan
+
+__all__ = ["plan"]
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def opened(path: Path, **more: Any) -> LogFile:
+    return LogFile(path, run="2026-11-26T10:00:00Z-7", **more)
+
+
+def test_a_line_is_an_event_with_its_time_run_batch_step_and_code(tmp_path: Path) -> None:
+    path = tmp_path / "run.log"
+    opened(path).write("finding", at="2026-11-26T10:00:01.000Z", batch="pilot", code="denied")
+    assert lines(path) == [
+        {
+            "at": "2026-11-26T10:00:01.000Z", "run": "2026-11-26T10:00:00Z-7", "event": "finding",
+            "batch": "pilot", "step": None, "code": "denied",
+        }
+    ]  # fmt: skip
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("where", ["nowhere/run.log", "folder"])
+def test_a_path_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path, where: str) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(Refused, match=r"log file .*: cannot be written: ") as refused:
+        opened(tmp_path / where)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_device_is_no_log_file(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="no regular file"):
+        opened(Path("/dev/null"))
+
+
+def test_a_full_file_is_moved_aside_and_the_oldest_goes(tmp_path: Path) -> None:
+    path = tmp_path / "run.log"
+    log = opened(path, bytes_max=300)
+    for number in range(20):
+        log.write("note", text=f"{number:0100d}")
+    kept = sorted(one.name for one in tmp_path.iterdir())
+    assert kept == ["run.log", *(f"run.log.{number}" for number in range(1, KEPT + 1))]
+    assert all(one.stat().st_size <= 300 for one in tmp_path.iterdir())
+    told = [int(line["text"]) for name in reversed(kept) for line in lines(tmp_path / name)]
+    assert told == list(range(20 - len(told), 20))
+
+
+def test_a_file_that_logrotate_moved_is_opened_anew(tmp_path: Path) -> None:
+    path = tmp_path / "run.log"
+    log = opened(path)
+    log.write("first")
+    path.rename(tmp_path / "run.log-20261126")
+    log.write("second")
+    path.unlink()
+    path.touch()  # as `create` does
+    log.write("third")
+    assert [line["event"] for line in lines(path)] == ["third"]
+    assert [line["event"] for line in lines(tmp_path / "run.log-20261126")] == ["first"]
+
+
+def test_lines_that_could_not_be_written_are_counted_and_stop_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    log = opened(folder / "run.log")
+    (folder / "run.log").unlink()
+    folder.rmdir()
+    log.write("lost")
+    log.write("lost, too")
+    folder.mkdir()
+    log.write("kept")
+    told = lines(folder / "run.log")
+    assert [(line["event"], line.get("count")) for line in told] == [
+        ("lines-lost", 2), ("kept", None),
+    ]  # fmt: skip
+
+
+def test_what_sdks_print_is_redacted_and_no_traceback_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "run.log"
+    logger = logging.getLogger("hdh_migrate.of_a_test")
+    logger.propagate = False
+    logger.addHandler(LogFileHandler(opened(path)))
+    try:
+        raise ValueError("patient-42")
+    except ValueError:
+        logger.warning("asked for ?sig=%s&x", "canary", exc_info=True)
+    (line,) = lines(path)
+    assert line["text"] == "asked for ?sig=***&x"
+    assert "patient-42" not in path.read_text()
+
+
+def test_steps_and_notes_are_told_and_shown_as_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "run.log"
+    out = Output(as_json=False, progress=True)
+    progress = LoggedProgress(out, LineProgress(out), opened(path))
+    progress.step("pilot", "transfer", objects=3, size=1000)
+    progress.advance(2, 700)
+    progress.advance(-1, -100)
+    progress.note("a credential was renewed; going on")
+    progress.close()
+    told = [(line["event"], line["step"], line.get("objects")) for line in lines(path)]
+    assert told == [
+        ("step-begun", "transfer", 3), ("note", None, None), ("step-ended", "transfer", 1),
+    ]  # fmt: skip
+    assert "note: a credential was renewed" in capsys.readouterr().err
+
+
+def test_the_journal_is_followed_from_where_it_was_to_its_end(plan: Path) -> None:
+    desk, told = Desk.open(plan, None, Notes(), threading.Event(), dry=True), list[Happened]()
+    with (
+        followed(desk, told.append),
+        bound_ledger(desk, offline(desk.clock, desk.ledger_path)) as ledger,
+    ):
+        ledger.event(BatchDone(batch="pilot", steps=("transfer", "verify")))
+        ledger.finding(Code.DENIED, "the reason")
+        ledger.commit()
+    assert [(one.kind, one.batch, one.step, one.code) for one in told] == [
+        ("batch-done", "pilot", "transfer+verify", None), ("finding", None, None, "denied"),
+    ]  # fmt: skip
+    assert told[-1].count == 1
