@@ -45,7 +45,6 @@ def report(told: Status) -> list[str]:
         *amounts(told["batches"], told["total"]),
         "",
         *_steps(told["batches"]),
-        *_crew(told),
         *attention(told),
     ]
 
@@ -209,29 +208,6 @@ def _steps(batches: Sequence[BatchStatus]) -> list[str]:
     return [*lines, *(line for batch in batches for line in _arrived(batch))]
 
 
-def _crew(told: Status) -> list[str]:
-    """Return a line for each worker of a cluster that is there."""
-    rows = [
-        {
-            "worker": one["worker"],
-            "state": one["state"],
-            "share": f"{100 * one['share']:.0f} %",
-            "orders": f"{one['orders']}/{one['orders_at_most']}",
-            "done": f"{one['objects']} objects, {size_text(one['bytes'])}",
-            "rate": f"{size_text(one['bytes_per_second'])}/s",
-            "heard": _ago(one["last_word"], told["at"]),
-        }
-        for one in told.get("workers", ())
-        if one["state"] != "gone"
-    ]
-    columns = ("worker", "state", "share", "orders", "done", "rate", "heard")
-    return ["", *table(rows, {name: name for name in columns}).split("\n")] if rows else []
-
-
-def _ago(then: str, now: str) -> str:
-    return f"{duration_text(max(0.0, seconds_of(now) - seconds_of(then)))} ago"
-
-
 def _arrived(batch: BatchStatus) -> Iterator[str]:
     told = batch["steps"]["transfer"]["arrived"]
     if told["objects"]:
@@ -290,7 +266,6 @@ def attention(told: Status) -> list[str]:
         *([f"the last run ended so: {ended}"] if ended and not told["run"]["alive"] else []),
         *(["the plan differs from the one this run was started with"] * told["plan_changed"]),
         *([] if told["behind"] is None else [f"an older ledger is here: {told['behind']}"]),
-        *_idle_crew(told),
         *(line for batch in told["batches"] for line in batch["waits"]),
         *(
             f"batch {batch['batch']}: {batch['waived']['objects']} failed objects are waived"
@@ -301,16 +276,6 @@ def attention(told: Status) -> list[str]:
           for line in _cutover_lines(batch["batch"], batch["cutover"])),
         *map(_finding_line, sorted(told["findings"], key=_gravity)),
     ]  # fmt: skip
-
-
-def _idle_crew(told: Status) -> Iterator[str]:
-    """Return which workers of a cluster take no orders, and whether any does."""
-    seen = told.get("workers", ())
-    for one in seen:
-        if one["state"] == "gone":
-            yield f"worker {one['worker']} takes no orders: {one['why']}"
-    if seen and all(one["state"] == "gone" for one in seen):
-        yield "no worker of the cluster takes orders: start one (hdh-migrate worker PLAN)"
 
 
 def _gravity(found: FindingGroup | NamedFinding) -> int:

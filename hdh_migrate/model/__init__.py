@@ -29,7 +29,6 @@ from hdh_migrate.model.basics import (
     key_bytes,
     key_text,
 )
-from hdh_migrate.model.cluster import ClusterWorker, WorkerState
 from hdh_migrate.model.rows import (
     ArchivedObject,
     Arrived,
@@ -96,7 +95,6 @@ __all__ = [
     "Asked",
     "Brief",
     "Claimed",
-    "ClusterWorker",
     "DatasetRow",
     "Entry",
     "Erased",
@@ -137,7 +135,6 @@ __all__ = [
     "Verdict",
     "Verified",
     "Waiting",
-    "WorkerState",
     "is_reserved",
     "key_bytes",
     "key_text",

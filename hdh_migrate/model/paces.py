@@ -81,8 +81,8 @@ class Stretching:
         """Return the stretch that ends here, if one does; `measured` seconds came before it."""
         begin, last = self._begin, self._last
         self._last = one
-        if begin is None or last is None or not follows(last, one):
-            self._begin = one
+        if begin is None or last is None or not follows(last, one) or not (one.objects or one.size):
+            self._begin = one  # until something passes, workers are being started
             return None
         seconds = one.seconds - begin.seconds
         if seconds < min(STRETCH_SECONDS, measured / STRETCHES) or seconds <= 0:

@@ -34,11 +34,15 @@ MARGIN, SHORT_MARGIN = 0.1, 1.0
 """No range is narrower than this share to each side, and the second one divided by the square root
 of the seconds that were measured: a line is not tomorrow what it was for a minute today."""
 
-DEVIATIONS = 2.5
-"""How many standard deviations a range reaches to each side."""
+DEVIATIONS = 4.0
+"""How many standard deviations a range reaches to each side: neighbouring stretches are more alike
+than chance would have them."""
 
 HOUR_SECONDS = 600.0
 """An hour of the day counts for itself once so much work was measured in it."""
+
+ELSEWHERE = 1.5
+"""How many times as long, or as short, a step may take as another one that was measured."""
 
 LATELY_MIN = 20.0
 """Seconds of work from which on the pace of late widens a range."""
@@ -54,6 +58,10 @@ class WorkSpan(NamedTuple):
     def plus(self, other: WorkSpan) -> WorkSpan:
         """Return the time for one after the other."""
         return WorkSpan(*map(sum, zip(self, other, strict=True)))
+
+    def from_elsewhere(self) -> WorkSpan:
+        """Return the span where it was measured in another step, which may cost something else."""
+        return WorkSpan(self.low / ELSEWHERE, self.likely, self.high * ELSEWHERE)
 
     def at_least(self, seconds: float) -> WorkSpan:
         """Return the span with nothing in it under so many seconds."""

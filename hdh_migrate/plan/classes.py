@@ -80,6 +80,7 @@ FIELDS: Final[Mapping[str, FieldClass]] = {
     "limits": _HOW,
     "windows": _HOW,
     "planned": _HOW,
+    "legal_basis": _HOW,
     "waivers": _WHO,
     "report": _HOW,
     "backup": _HOW,

@@ -23,6 +23,7 @@ from hdh_migrate.plan.conduct import Backup, EngineSection, Limits, Planned, Ver
 from hdh_migrate.plan.consent import Approvals, Freeze, Waivers
 from hdh_migrate.plan.cutover import Cutover
 from hdh_migrate.plan.datasets import Batch, Dataset
+from hdh_migrate.plan.ends import LegalBasis
 from hdh_migrate.plan.fields import Name, unsaid
 from hdh_migrate.plan.hours import RunWindows, moment_of, timetable_of
 from hdh_migrate.plan.pointers import Pointer
@@ -95,6 +96,11 @@ class Plan(Section):
     )
     planned: Planned | None = Field(
         default=None, description="The days in which the migration is to run."
+    )
+    legal_basis: tuple[LegalBasis, ...] = Field(
+        default=(),
+        exclude_if=unsaid,
+        description="What allows the processing, and until when; `forecast` looks at it.",
     )
     waivers: Waivers | None = Field(
         default=None, description="Who may waive a condition of the target."

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import socket
-import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -67,7 +65,7 @@ def cluster_engine(config: WorkerConfig, plan: Plan) -> Engine:
     """
     _demand_no_counted_sessions(plan)
     demand_installed()
-    from hdh_migrate.engines.dask import dask_engine
+    from hdh_migrate.engines.dask import DaskEngine
 
     scheduler, certificates = cluster_of(plan, config.base)
     session = ClusterSession(
@@ -86,9 +84,7 @@ def cluster_engine(config: WorkerConfig, plan: Plan) -> Engine:
         adopted=config.adopted,
         share=1.0,
     )
-    rates = (plan.limits.bandwidth, config.limits.writes_per_second, config.limits.reads_per_second)
-    limited = any(rate is not None for rate in rates)
-    return dask_engine(scheduler, certificates, session, limited=limited)
+    return DaskEngine(scheduler, certificates, session)
 
 
 def open_node(plan: Plan, base: Path) -> Node:
@@ -97,8 +93,7 @@ def open_node(plan: Plan, base: Path) -> Node:
     identity = NodeIdentity(
         version=__version__, code_sha256=code_digest(), plan_sha256=digest_of(plan)
     )
-    name = f"{socket.gethostname()}-{secrets.token_hex(3)}"
-    return Node(name, identity, _tools(plan, base))
+    return Node(secrets.token_hex(8), identity, _tools(plan, base))
 
 
 def _demand_no_counted_sessions(plan: Plan) -> None:
@@ -133,11 +128,7 @@ def _tools(plan: Plan, base: Path) -> Callable[[ClusterSession], Tools]:
         )
         descriptor = shared_file()
         lane = SharedLane(descriptor)
-
-        def share(part: float) -> None:
-            lane.give(part, time.monotonic())
-
-        share(session.share)
-        return Tools(engine=local_engine(config.as_json(), plan, descriptor), share=share)
+        lane.give(session.share)
+        return Tools(engine=local_engine(config.as_json(), plan, descriptor), share=lane.give)
 
     return opened

@@ -15,8 +15,7 @@ from pathlib import Path
 
 from hdh_migrate import __version__
 from hdh_migrate.engines.cluster import ClusterSession
-from hdh_migrate.engines.coordinator import ClusterEngine
-from hdh_migrate.engines.dask import dask_engine
+from hdh_migrate.engines.dask import DaskEngine
 from hdh_migrate.engines.dask_authority import new_authority
 from hdh_migrate.model import Role, TargetLimits
 from hdh_migrate.software import code_digest
@@ -100,8 +99,8 @@ class Cluster:
 
     def engine(
         self, *, patience: float = 60.0, silence: float = 45.0, **changes: object
-    ) -> ClusterEngine:
-        return dask_engine(
+    ) -> DaskEngine:
+        return DaskEngine(
             self.address, self.certificates, session(**changes), patience=patience, silence=silence
         )
 

@@ -293,7 +293,9 @@ def kept_approval(desk: Desk, named: str, by: TrustedKey) -> tuple[str, SignedEn
             counts, and whoever gave it would believe that it does.
     """
     path = Path(named)
-    candidates = [load_envelope(path)] if path.is_file() else [one for _, one in _kept(shelf(desk))]
+    candidates = (
+        [load_envelope(path)] if path.is_file() else [one for _, one in kept_approvals(shelf(desk))]
+    )
     found, mine = {}, set[str]()
     for envelope in candidates:
         told = _told(envelope)
@@ -345,7 +347,7 @@ def judgement(
         ClocksDiffer: it cannot be told which of them have expired.
     """
     return judge(
-        _kept(shelf(desk)),
+        kept_approvals(shelf(desk)),
         subject,
         keys=keys,
         threshold=threshold,
@@ -361,7 +363,7 @@ def shelf(desk: Desk) -> Path:
     return desk.ledger_path.with_name("approvals")
 
 
-def _kept(folder: Path) -> Iterator[tuple[str, SignedEnvelope]]:
+def kept_approvals(folder: Path) -> Iterator[tuple[str, SignedEnvelope]]:
     """Yield every kept approval by its file's name; what is no approval stands as an empty one."""
     if not folder.is_dir():
         return

@@ -6,6 +6,7 @@ Counts close: what was listed is verified, waiting, failed, held back or exclude
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field
 
 from hdh_migrate.codes import Severity
 from hdh_migrate.frozen import frozen
@@ -53,9 +54,17 @@ class LedgerMoment:
     """Failed objects that waivers let go, by dataset."""
     now: float | None
     """The clock of the samples; None when nobody works, so that no pace is of now."""
+    ceilings: Mapping[str, int] = field(default_factory=dict)
+    """The most bytes a second that may pass now in a step, where there is a ceiling."""
 
     @classmethod
-    def of(cls, ledger: SqliteLedger, now: float | None, waived: Waived) -> LedgerMoment:
+    def of(
+        cls,
+        ledger: SqliteLedger,
+        now: float | None,
+        waived: Waived,
+        ceilings: Mapping[str, int] | None = None,
+    ) -> LedgerMoment:
         """Look once; findings are gone through only where something failed and may be waived."""
         rows = ledger.datasets()
         return cls(
@@ -68,6 +77,7 @@ class LedgerMoment:
             samples=ledger.samples(),
             paces=ledger.paces(),
             now=now,
+            ceilings=ceilings or {},
         )
 
     def sum(self, rows: Iterable[DatasetRow], *states: State) -> Tally:
@@ -82,8 +92,23 @@ class LedgerMoment:
 
     def fit(self, step: str) -> CostFit | None:
         """Return what objects and bytes cost in a step; None: nothing was measured of it."""
-        mine = [one for one in self.samples if one.step == step]
-        return fitted(self.paces.get(step), measured(mine, lately=LATELY_SECONDS))
+        lately = None
+        if self.now is not None:  # the end of a run that is over says nothing of the next one
+            mine = [one for one in self.samples if one.step == step]
+            lately = measured(mine, lately=LATELY_SECONDS)
+        return fitted(self.paces.get(step), lately)
+
+    def span(self, step: Step, left: Tally) -> WorkSpan | None:
+        """Return how long a step takes for what is left at this hour; None: nobody can tell."""
+        fit = self.fit(step)
+        other = fit is None
+        fit = self.fit(Step.TRANSFER) if fit is None else fit
+        span = None if fit is None else fit.span(left)
+        if span is None:
+            return None
+        most = self.ceilings.get(step)
+        span = span.from_elsewhere() if other else span
+        return span if most is None else span.at_least(left.size / most)
 
     def fresh(self, batch: str, step: str) -> bool:
         """Return whether a step of a batch is under way now."""
@@ -110,6 +135,25 @@ class BatchProgress:
         """How many objects are not verified; None: not all of them are listed."""
         left = self.sum(*TO_MOVE, *FAILED).objects - self.waived.objects
         return left if self._closed else None
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether all that there is to move is known."""
+        return self._closed
+
+    @property
+    def failed(self) -> int:
+        """How many objects failed that no waiver lets go."""
+        return max(0, self.sum(*FAILED).objects - self.waived.objects)
+
+    def to_send(self) -> Tally:
+        """Return what is to be sent; parts of large objects that have arrived are not."""
+        waiting = self.sum(State.LISTED, State.SENDING)
+        return waiting + Tally(size=-self._seen.parts(self._rows).size)
+
+    def to_verify(self) -> Tally:
+        """Return what is to be read back, what is to be sent before it included."""
+        return self.sum(*TO_MOVE)
 
     @property
     def waived(self) -> Tally:
@@ -193,8 +237,7 @@ class BatchProgress:
         if not self._seen.fresh(self.name, step) or lately is None:
             return {"bytes_per_second": None, "objects_per_second": None, "eta_seconds": None,
                     "eta_range": None}  # fmt: skip
-        fit = self._seen.fit(step)
-        span = None if fit is None else fit.span(left)
+        span = self._seen.span(step, left)
         return {
             "bytes_per_second": round(lately.bytes_per_second),
             "objects_per_second": round(lately.objects_per_second, 1),
@@ -227,7 +270,7 @@ def progress_of(seen: LedgerMoment, batches: Sequence[BatchOrder]) -> list[Batch
     for batch in batches:
         waits = [
             *(line for need in batch.needs for line in _unmet(batch.name, found[need])),
-            *_blocked(seen, batch.name),
+            *blocked(seen, batch.name),
         ]
         found[batch.name] = BatchProgress(seen, batch.name, waits)
     return list(found.values())
@@ -242,7 +285,8 @@ def _unmet(batch: str, need: BatchProgress) -> list[str]:
     return []
 
 
-def _blocked(seen: LedgerMoment, batch: str) -> list[str]:
+def blocked(seen: LedgerMoment, batch: str) -> list[str]:
+    """Return why a batch cannot be moved whatever else is done; empty: it can."""
     count = sum(
         cause.many
         for cause in seen.causes
@@ -278,21 +322,10 @@ def eta_of(seen: LedgerMoment, batches: Sequence[BatchProgress]) -> SecondsRange
     """
     if seen.now is None or any(one.unverified is None for one in batches):
         return None
-    arrived = sum(one.size for one in seen.arrived.values())
-    send = sum((one.sum(State.LISTED, State.SENDING) for one in batches), Tally())
-    prove = sum((one.sum(*TO_MOVE) for one in batches), Tally())
-    sending = seen.fit(Step.TRANSFER)
-    proving = seen.fit(Step.VERIFY) or sending
-    if sending is None or proving is None:
-        return None
-    return _range(
-        together_in_time(
-            [
-                sending.span(Tally(objects=send.objects, size=send.size - arrived)),
-                proving.span(prove),
-            ]
-        )
-    )
+    send = sum((one.to_send() for one in batches), Tally())
+    prove = sum((one.to_verify() for one in batches), Tally())
+    spans = [seen.span(Step.TRANSFER, send), seen.span(Step.VERIFY, prove)]
+    return _range(together_in_time(spans))
 
 
 def _range(span: WorkSpan | None) -> SecondsRange | None:

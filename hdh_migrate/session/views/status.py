@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from hdh_migrate.clocks import Moment
+from hdh_migrate.clocks import Moment, seconds_of
 from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Grouped, OpenFinding, State
@@ -22,7 +22,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.changing import bears
 from hdh_migrate.session.policy.excuses import excuses
 from hdh_migrate.session.views.at_work import work_of
-from hdh_migrate.session.views.crew_file import workers_of
+from hdh_migrate.session.views.opening import ceilings_at
 from hdh_migrate.session.views.progress import (
     BatchProgress,
     LedgerMoment,
@@ -61,8 +61,10 @@ def _status(
     show_names: bool,
 ) -> Status:
     work = work_of(desk, ledger)
-    at, waived = desk.clock.now(), _waived(desk, ledger)
-    seen = LedgerMoment.of(ledger, desk.clock.monotonic() if work["alive"] else None, waived)
+    at, waived = desk.clock.now(), waived_now(desk, ledger)
+    ceilings = ceilings_at(desk.loaded.plan, seconds_of(at))
+    alive = desk.clock.monotonic() if work["alive"] else None
+    seen = LedgerMoment.of(ledger, alive, waived, ceilings)
     chosen = [one for one in progress_of(seen, batches) if not selected or one.name in selected]
     planned = _cutovers(ledger, desk)
     told = [_batch(one, planned.get(one.name)) for one in chosen]
@@ -82,8 +84,6 @@ def _status(
         "batches": told,
         "findings": _named(ledger, selected) if show_names else list(map(_group, causes)),
     }
-    if work["pid"] is not None and desk.loaded.plan.engine.scheduler is not None:
-        found["workers"] = workers_of(desk.ledger_path, work["pid"])
     found["check"] = verdict(found, _held_against(ledger, causes, waived))
     return found
 
@@ -106,7 +106,7 @@ def _cutovers(ledger: SqliteLedger, desk: Desk) -> dict[str, CutoverStatus]:
     return cutover.looks(ledger, desk)
 
 
-def _waived(desk: Desk, ledger: SqliteLedger) -> Waived:
+def waived_now(desk: Desk, ledger: SqliteLedger) -> Waived:
     """Return what says whether a finding is waived; nothing is, when waivers cannot be judged."""
     try:
         return excuses(desk.loaded, ledger, Moment.at(desk.clock.now()))

@@ -1,0 +1,116 @@
+"""A forecast in words: ends as ranges, and what ends before, the most urgent first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hdh_migrate.cli.output import table
+from hdh_migrate.results.forecasts import (
+    BatchEnd,
+    EndingFact,
+    MomentRange,
+    PlanForecast,
+    StepRate,
+)
+from hdh_migrate.telemetry import duration_text, size_text
+
+BASES = {
+    "measured": "from what was measured",
+    "stated": "at the plan's limits.bandwidth, which nobody has measured",
+    "none": "without any basis",
+}
+
+
+def lines(told: PlanForecast) -> Iterator[str]:
+    """Yield all of it."""
+    yield _headline(told)
+    yield ""
+    yield table(
+        [_batch(one) for one in told["batches"]],
+        {
+            "batch": "batch", "left": "left", "earliest": "earliest", "likely": "likely",
+            "latest": "latest",
+        },
+    )  # fmt: skip
+    for batch in told["batches"]:
+        yield from (f"batch {batch['batch']}: {why}" for why in batch["why"])
+    if told["rates"]:
+        yield ""
+        yield from map(_rate, told["rates"])
+    if told["deadlines"]:
+        yield ""
+        yield table(
+            [_deadline(one) for one in told["deadlines"]],
+            {"ends": "ends", "margin": "margin", "what": "what ends"},
+        )
+    if (quota := told["quota"]) is not None:
+        yield ""
+        yield (
+            f"quota of the target: {size_text(quota['brings'])} of {size_text(quota['bytes'])}"
+            + (": TOO LITTLE" if quota["exceeded"] else "")
+        )
+    yield from (f"note: {note}" for note in told["notes"])
+    if told["check"]["why"]:
+        yield ""
+        yield from (f"attention: {why}" for why in told["check"]["why"])
+
+
+def _headline(told: PlanForecast) -> str:
+    name = told["migration"]
+    if told["done"]:
+        return f"{name}: every batch is verified"
+    if told["ends"] is None:
+        return f"{name}: no end can be told"
+    return f"{name}: ends {_span(told['ends'])}, {BASES[told['basis']]}"
+
+
+def _span(ends: MomentRange) -> str:
+    return (
+        f"between {_minute(ends['earliest'])} and {_minute(ends['latest'])}, most likely"
+        f" {_minute(ends['likely'])}"
+    )
+
+
+def _minute(at: str) -> str:
+    """Return a moment to the minute; all of them are of UTC."""
+    return f"{at[:10]} {at[11:16]}Z"
+
+
+def _batch(one: BatchEnd) -> dict[str, object]:
+    left, ends = one["verify"], one["ends"]
+    said = one["state"] if one["state"] != "left" else ""
+    amount = f"{left['objects']} objects, {size_text(left['bytes'])}" if left["objects"] else ""
+    return {
+        "batch": one["batch"],
+        "left": ", ".join(part for part in (said, amount) if part),
+        "earliest": "" if ends is None else _minute(ends["earliest"]),
+        "likely": "" if ends is None else _minute(ends["likely"]),
+        "latest": "" if ends is None else _minute(ends["latest"]),
+    }
+
+
+def _rate(one: StepRate) -> str:
+    costs = ""
+    if one["seconds_per_object"] is not None and one["seconds_per_gib"] is not None:
+        costs = (
+            f"; an object costs {one['seconds_per_object'] * 1000:.3g} ms and a GiB"
+            f" {one['seconds_per_gib']:.3g} s"
+        )
+    return (
+        f"{one['step']}: {one['objects_per_second']:g} objects/s,"
+        f" {size_text(one['bytes_per_second'])}/s over {duration_text(one['measured_seconds'])} of"
+        f" work{costs}"
+    )
+
+
+def _deadline(one: EndingFact) -> dict[str, object]:
+    margin = one["margin_days"]
+    shown = "" if margin is None else f"{margin:+.1f} days"
+    if one["too_early"]:
+        shown = f"{shown} TOO EARLY".strip()
+    what = one["what"] if one["batch"] is None else f"batch {one['batch']}: {one['what']}"
+    return {
+        "ends": "unknown" if one["ends"] is None else _minute(one["ends"]),
+        "margin": shown,
+        "what": f"{what} ({one['note']})" if "note" in one else what,
+    }

@@ -1,0 +1,105 @@
+"""Results of `forecast`: when each batch ends, what ends before it, and what it costs."""
+
+from __future__ import annotations
+
+from typing import Literal, NotRequired
+
+from typing_extensions import TypedDict
+
+from hdh_migrate.results import Amount
+from hdh_migrate.results.looks import MonitorVerdict
+
+Basis = Literal["measured", "stated", "none"]
+"""What times rest on: work that was measured, `limits.bandwidth` of the plan, or nothing."""
+
+BatchOutlook = Literal["done", "left", "held back", "not listed"]
+"""How a batch goes on: nothing is left; something is; something is and no run moves it as things
+are; not everything of it is listed."""
+
+
+class MomentRange(TypedDict):
+    """When something ends: at the earliest, most likely, at the latest; RFC 3339 in UTC."""
+
+    earliest: str
+    likely: str
+    latest: str
+
+
+class SecondsEstimate(TypedDict):
+    """Seconds of work, without the hours in which no window is open."""
+
+    low: int
+    likely: int
+    high: int
+
+
+class StepRate(TypedDict):
+    """What an object and a byte cost in a step, in seconds; None: it cannot be told apart.
+
+    `by_hour` is by hour of the day (UTC): how many times as long work takes; an hour of which too
+    little was measured is not there.
+    """
+
+    step: str
+    measured_seconds: int
+    seconds_per_object: float | None
+    seconds_per_gib: float | None
+    objects_per_second: float
+    bytes_per_second: int
+    by_hour: dict[str, float]
+
+
+class BatchEnd(TypedDict):
+    """What is left of one batch and when it is verified; `ends` None: `why` says why not."""
+
+    batch: str
+    state: BatchOutlook
+    transfer: Amount
+    verify: Amount
+    seconds: SecondsEstimate | None
+    ends: MomentRange | None
+    basis: Basis
+    why: list[str]
+
+
+class EndingFact(TypedDict):
+    """Something that ends, and how many days before (negative) or after the forecast it does.
+
+    `needed_until` is the latest moment at which the forecast needs it; None: it is not known, or
+    no more. `ends` None: it is not known, and `note` says why.
+    """
+
+    what: str
+    batch: str | None
+    ends: str | None
+    needed_until: str | None
+    margin_days: float | None
+    too_early: bool
+    note: NotRequired[str]
+
+
+class QuotaFact(TypedDict):
+    """What the target lets a project hold, and what this plan brings there as far as is listed."""
+
+    bytes: int
+    brings: int
+    exceeded: bool
+
+
+class PlanForecast(TypedDict):
+    """When a plan ends, against what ends before; `check` is what `--check` exits with."""
+
+    migration: str
+    at: str
+    check: MonitorVerdict
+    done: bool
+    """Every batch is verified."""
+    basis: Basis
+    ends: MomentRange | None
+    """When every batch is verified; None when that is so already, or nobody can tell."""
+    batches: list[BatchEnd]
+    rates: list[StepRate]
+    deadlines: list[EndingFact]
+    """The one with the least margin first."""
+    quota: QuotaFact | None
+    notes: list[str]

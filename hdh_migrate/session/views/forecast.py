@@ -1,0 +1,174 @@
+"""`forecast`: when a plan ends, what ends before it; from the ledger and files, nobody is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hdh_migrate.clocks import seconds_of
+from hdh_migrate.errors import Exit
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.model import State, Step
+from hdh_migrate.pipeline.fitting import CostFit
+from hdh_migrate.pipeline.planning import stored_bytes
+from hdh_migrate.plan.model import Plan
+from hdh_migrate.results.forecasts import (
+    Basis,
+    PlanForecast,
+    QuotaFact,
+    StepRate,
+)
+from hdh_migrate.results.looks import MonitorVerdict
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.views.ahead import BatchesAhead, Pace, moments
+from hdh_migrate.session.views.at_work import work_of
+from hdh_migrate.session.views.deadlines import endings, held_against
+from hdh_migrate.session.views.opening import calendar_of, stated_rate
+from hdh_migrate.session.views.progress import LedgerMoment, progress_of
+from hdh_migrate.session.views.status import waived_now
+from hdh_migrate.wiring import header_size_of
+
+STEPS = (Step.TRANSFER, Step.VERIFY)
+GIB = 1 << 30
+
+
+def forecast(desk: Desk) -> PlanForecast:
+    """Return when each batch ends, and all of them, with what ends before.
+
+    Before the first run nothing is listed, and no end can be told.
+    """
+    ledger = _opened(desk)
+    try:
+        with ledger.snapshot():
+            return _forecast(desk, ledger)
+    finally:
+        ledger.close()
+
+
+def _opened(desk: Desk) -> SqliteLedger:
+    if desk.ledger_path.exists():
+        ledger = SqliteLedger.read_only(desk.ledger_path, desk.clock)
+        if ledger.meta("plan_digest") is not None:
+            return ledger
+        ledger.close()  # a probe or a provision wrote in its journal, no run did
+    return SqliteLedger.temporary(desk.clock)
+
+
+def _forecast(desk: Desk, ledger: SqliteLedger) -> PlanForecast:
+    plan, at = desk.loaded.plan, desk.clock.now()
+    now = seconds_of(at)
+    alive = work_of(desk, ledger)["alive"]
+    waived = waived_now(desk, ledger)
+    seen = LedgerMoment.of(ledger, desk.clock.monotonic() if alive else None, waived)
+    ahead = _ahead(desk, seen, now)
+    latest = now if ahead.done else max(ahead.ends, default=None)
+    of_batch = {one.batch.name: max(one.ends, default=None) for one in ahead.batches}
+    deadlines = held_against(endings(desk), now, latest, of_batch)
+    quota = _quota(desk, seen)
+    told: PlanForecast = {
+        "migration": plan.migration,
+        "at": at,
+        "check": {"exit": 0, "why": []},
+        "done": ahead.done,
+        "basis": _basis(ahead),
+        "ends": moments(ahead.ends),
+        "batches": [one.told() for one in ahead.batches],
+        "rates": [_rate(step, fit) for step in STEPS if (fit := seen.fit(step)) is not None],
+        "deadlines": deadlines,
+        "quota": quota,
+        "notes": [*_notes(plan, seen)],
+    }
+    told["check"] = _verdict(told)
+    return told
+
+
+def _ahead(desk: Desk, seen: LedgerMoment, now: float) -> BatchesAhead:
+    plan, batches = desk.loaded.plan, desk.batches(())
+    planned = {batch.name: batch for batch in plan.ordered_batches()}
+    found = [(planned[one.name], one) for one in progress_of(seen, batches)]
+    paces = {step: _pace(plan, seen, step) for step in STEPS}
+    return BatchesAhead(seen, found, paces, now, plan.not_before)
+
+
+def _pace(plan: Plan, seen: LedgerMoment, step: Step) -> Pace:
+    """Return what a step is counted on for; what was measured of a transfer stands in for both."""
+    own = seen.fit(step)
+    fit = own or seen.fit(Step.TRANSFER)
+    return Pace(
+        fit=fit,
+        stated=stated_rate(plan, step),
+        elsewhere=own is None,
+        calendar=calendar_of(plan, step, fit),
+    )
+
+
+def _basis(ahead: BatchesAhead) -> Basis:
+    """Return the weakest basis that the end of something rests on."""
+    found = {one.basis for one in ahead.batches if one.state != "done"}
+    return "none" if "none" in found else "stated" if "stated" in found else "measured"
+
+
+def _rate(step: Step, fit: CostFit) -> StepRate:
+    sums = fit.sums
+    return {
+        "step": step,
+        "measured_seconds": round(sums.seconds),
+        "seconds_per_object": _rounded(fit.per_object),
+        "seconds_per_gib": _rounded(None if fit.per_byte is None else fit.per_byte * GIB),
+        "objects_per_second": round(sums.objects / sums.seconds, 2),
+        "bytes_per_second": round(sums.size / sums.seconds),
+        "by_hour": {f"{hour:02}": round(times, 2) for hour, times in sorted(fit.hours.items())},
+    }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else float(f"{seconds:.3g}")
+
+
+def _quota(desk: Desk, seen: LedgerMoment) -> QuotaFact | None:
+    quota, plan = desk.limits.quota_bytes, desk.loaded.plan
+    if quota is None:
+        return None
+    states = (State.LISTED, State.SENDING, State.SENT, State.VERIFIED)
+    held = seen.sum(seen.rows, *states)
+    brings = stored_bytes(
+        held.objects, held.size, header=header_size_of(plan), sealed=plan.seal.encrypts
+    )
+    return {"bytes": quota, "brings": brings, "exceeded": brings > quota}
+
+
+def _notes(plan: Plan, seen: LedgerMoment) -> Iterator[str]:
+    transfer, verify = (seen.fit(step) for step in STEPS)
+    if transfer is not None and verify is None:
+        yield "no verification was measured: it is counted on to take as long as a transfer"
+    for step, fit in zip(STEPS, (transfer, verify), strict=True):
+        if fit is not None and not fit.told_apart:
+            yield (
+                f"{step}: too little was measured, or always the same mix, to tell what an object"
+                " costs from what a byte does: the range says both"
+            )
+    if plan.cutovers:
+        yield (
+            "a cutover lists its source again and moves what changed since: that is not known"
+            " before, and comes after these ends"
+        )
+
+
+def _verdict(told: PlanForecast) -> MonitorVerdict:
+    """Return what `--check` exits with: 4 when something ends too early, or no end can be told."""
+    why = [
+        f"{one['what']} ends {one['ends']}, before the latest end {one['needed_until']}"
+        if one["needed_until"]
+        else f"{one['what']} ended {one['ends']}"
+        for one in told["deadlines"]
+        if one["too_early"]
+    ]
+    quota = told["quota"]
+    if quota is not None and quota["exceeded"]:
+        why.append("the target's quota does not hold all of it")
+    if not told["done"] and told["ends"] is None:
+        why += [
+            f"batch {one['batch']}: no end can be told: {'; '.join(one['why']) or one['state']}"
+            for one in told["batches"]
+            if one["ends"] is None and one["state"] != "done"
+        ]
+    return {"exit": int(Exit.FINDINGS if why else Exit.OK), "why": why}

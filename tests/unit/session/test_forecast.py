@@ -1,0 +1,214 @@
+"""What ends is held against what the forecast needs; nobody is contacted, nothing is written."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hdh_migrate.errors import Exit
+from hdh_migrate.evidence.signatures.signing import new_report_key
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.model import MIB, Listed, ObjectInfo, State
+from hdh_migrate.pipeline.inventory import Frozen
+from hdh_migrate.plan.diff import changes
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.views.deadlines import Ending, held_against
+from hdh_migrate.session.views.forecast import forecast
+from tests.support.quiet import Notes, WallClock
+from tests.unit.session.test_gate import GOOD
+
+NOW = "2026-11-26T10:00:00.000Z"
+SAS = "sv=2025-01-05&se=2026-11-27T10%3A00%3A00Z&sr=c&sp=rl&sig=abc"
+PLAN = """\
+version: 1
+migration: months
+source:
+  kind: azure-blob
+  account_url: https://hdh.blob.core.windows.net
+  credential: {kind: sas, value: "file:source.sas"}
+target:
+  provider: scaleway
+  region: fr-par
+  credential: {kind: access-key, id: "env:T_ID", secret: "env:T_SECRET"}
+  attestation: attestation.yaml
+seal: {format: none, reason: "a test"}
+datasets:
+  - {name: all, source: {container: emc2}, target: {bucket: hds-all}}
+limits: {bandwidth: 1MiB/s}
+planned: {first_day: 2026-11-01, last_day: 2027-01-31}
+legal_basis: [{reference: "CNIL 2023-146", valid_until: 2026-12-21}]
+report: {signer: "file:keys/report.key"}
+"""
+
+
+OWN_QUOTA = """\
+claims:
+  quota_bytes: {value: 524288000, as_of: 2026-11-25, source: ticket, confirmed: yes}
+"""
+
+
+class Ticking(WallClock):
+    """A clock whose seconds pass as a test says."""
+
+    passed = 0.0
+
+    def monotonic(self) -> float:
+        return self.passed
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """A desk at a known time, with a ledger in which nothing is listed yet."""
+    (tmp_path / "plan.yaml").write_text(PLAN)
+    (tmp_path / "attestation.yaml").write_text(yaml.safe_dump(GOOD))
+    (tmp_path / "source.sas").write_text(SAS)
+    (tmp_path / "source.sas").chmod(0o600)
+    new_report_key(tmp_path / "keys", "report", None, "2026-12-31")
+    opened = Desk.open(tmp_path / "plan.yaml", None, Notes(), threading.Event(), dry=True)
+    return replace(opened, clock=WallClock(NOW))
+
+
+def test_what_ends_is_told_before_anything_is_listed_and_the_first_one_first(desk: Desk) -> None:
+    told = forecast(desk)
+    assert [(one["what"].partition(",")[0], one["ends"]) for one in told["deadlines"]] == [
+        ("attestation of the target: HDS", "2026-11-24T23:59:59Z"),
+        ("SAS of the source", "2026-11-27T10:00:00Z"),
+        ("legal basis: CNIL 2023-146", "2026-12-21T23:59:59Z"),
+        ("key of the report", "2026-12-31T23:59:59Z"),
+        ("the days that the plan is for (planned.last_day)", "2027-01-31T23:59:59Z"),
+        ("attestation of the target: SecNumCloud", "2028-12-31T23:59:59Z"),
+    ]
+    assert [one["too_early"] for one in told["deadlines"]] == [True, *[False] * 5]
+    assert told["batches"][0]["state"] == "not listed"
+    assert told["ends"] is None
+    assert told["check"]["exit"] == Exit.FINDINGS
+    assert not desk.ledger_path.parent.exists()
+
+
+def listed(desk: Desk, objects: int, *, size: int = MIB, measured: float = 0.0) -> None:
+    """Write a ledger in which so many objects wait, and so many seconds were measured."""
+    clock = Ticking(NOW)
+    ledger = SqliteLedger.open(desk.ledger_path, clock)
+    ledger.start(desk.loaded.digest, desk.loaded.canonical, [("all", "all")], diff=changes)
+    page = [
+        Listed(
+            obj=ObjectInfo(key=f"k{number:05}", size=size, version="v"), state=State.LISTED,
+            reason=None, parts=0, fold=None,
+        )
+        for number in range(objects)
+    ]  # fmt: skip
+    ledger.add_page(1, page, None)
+    ledger.seal(1, Frozen(ledger.claims(1)).told)
+    for second in range(round(measured) + 1):
+        clock.passed = float(second)
+        passed = (second + 1) // 2
+        ledger.sample("all", "transfer", passed, passed * MIB)
+    ledger.commit()
+    ledger.close()
+
+
+def test_a_stated_bandwidth_gives_a_range_that_says_what_it_rests_on(desk: Desk) -> None:
+    listed(desk, 600)
+    told = forecast(desk)
+    assert told["basis"] == "stated"
+    assert told["ends"] == {  # 600 MiB sent and read back, at 1 MiB/s
+        "earliest": "2026-11-26T10:20:00Z",
+        "likely": "2026-11-26T10:34:38Z",
+        "latest": "2026-11-26T11:00:00Z",
+    }
+    assert told["batches"][0]["transfer"] == {"objects": 600, "bytes": 600 * MIB}
+    assert told["rates"] == []
+
+
+def test_what_was_measured_counts_for_more_than_what_the_plan_states(desk: Desk) -> None:
+    listed(desk, 600, measured=20)
+    told = forecast(desk)
+    assert told["basis"] == "measured"
+    assert told["ends"] is not None
+    assert told["ends"]["likely"] == "2026-11-26T10:40:00Z"  # two seconds each, both ways
+    assert told["rates"][0]["objects_per_second"] == 0.5
+    assert any("no verification was measured" in note for note in told["notes"])
+    assert any("always the same mix" in note for note in told["notes"])
+
+
+def test_what_ends_before_the_latest_end_is_told_with_its_margin_and_fails_a_check(
+    desk: Desk,
+) -> None:
+    listed(desk, 500, size=100 * MIB)  # at the latest 83 hours
+    told = forecast(desk)
+    margins = {one["what"].partition(",")[0]: one["margin_days"] for one in told["deadlines"]}
+    assert margins["SAS of the source"] == -2.5
+    assert margins["legal basis: CNIL 2023-146"] == 22.1
+    assert [one["what"] for one in told["deadlines"] if one["too_early"]][1] == "SAS of the source"
+    assert told["check"]["exit"] == Exit.FINDINGS
+    assert len(told["check"]["why"]) == 2
+    assert "SAS of the source ends 2026-11-27T10:00:00Z" in told["check"]["why"][1]
+
+
+def test_a_credential_that_cannot_be_read_is_unknown_and_stands_last(desk: Desk) -> None:
+    (desk.loaded.base / "source.sas").unlink()
+    last = forecast(desk)["deadlines"][-1]
+    assert last["what"] == "credential of the source"
+    assert last["ends"] is None
+    assert "not known here" in last["note"]
+
+
+def test_the_token_of_the_source_is_in_no_forecast(desk: Desk) -> None:
+    assert "sig=" not in json.dumps(forecast(desk))
+    assert "abc" not in json.dumps(forecast(desk)["deadlines"])
+
+
+def test_work_goes_on_in_open_windows_and_is_held_against_the_day_of_its_batch(
+    desk: Desk,
+) -> None:
+    plan = desk.loaded.base / "plan.yaml"
+    plan.write_text(
+        PLAN
+        + 'windows: {zone: Europe/Paris, open: ["daily 20:00-21:00"]}\n'
+        + "batches: [{name: all, datasets: [all], done_by: 2026-11-27}]\n"
+    )
+    again = replace(
+        Desk.open(plan, None, Notes(), threading.Event(), dry=True), clock=WallClock(NOW)
+    )
+    listed(again, 5_400, size=MIB)  # 90 minutes each way, at the stated bandwidth
+    told = forecast(again)
+    assert told["ends"] is not None
+    assert told["ends"]["earliest"] == "2026-11-28T20:00:00Z"  # in the third window
+    day = next(one for one in told["deadlines"] if one["batch"] == "all")
+    assert (day["what"], day["ends"]) == ("its day (done_by)", "2026-11-27T23:00:00Z")
+    assert day["too_early"]
+
+
+def test_a_plan_that_brings_more_than_the_quota_fails_a_check(desk: Desk) -> None:
+    (desk.loaded.base / "own.yaml").write_text(OWN_QUOTA)
+    plan = desk.loaded.base / "plan.yaml"
+    plan.write_text(PLAN.replace("region: fr-par\n", "region: fr-par\n  profile: own.yaml\n"))
+    again = replace(
+        Desk.open(plan, None, Notes(), threading.Event(), dry=True), clock=WallClock(NOW)
+    )
+    listed(again, 600)
+    told = forecast(again)
+    assert told["quota"] == {"bytes": 500 * MIB, "brings": 600 * MIB, "exceeded": True}
+    assert "the target's quota does not hold all of it" in told["check"]["why"]
+
+
+def test_what_belongs_to_a_batch_is_held_against_that_batch() -> None:
+    endings = [Ending("approval", 200.0, batch="a"), Ending("approval", 200.0, batch="b"),
+               Ending("basis", 250.0), Ending("key", None, note="not known here")]  # fmt: skip
+    told = held_against(endings, 50.0, 300.0, {"a": 100.0, "b": 300.0})
+    assert [(one["what"], one["batch"], one["too_early"]) for one in told] == [
+        ("approval", "b", True), ("basis", None, True), ("approval", "a", False),
+        ("key", None, False),
+    ]  # fmt: skip
+
+
+def test_without_an_end_only_what_is_over_is_too_early() -> None:
+    told = held_against([Ending("old", 40.0), Ending("new", 60.0)], 50.0, None, {})
+    assert [(one["what"], one["too_early"], one["margin_days"]) for one in told] == [
+        ("old", True, None), ("new", False, None),
+    ]  # fmt: skip
