@@ -409,7 +409,7 @@ class Code(StrEnum):
             "what somebody put there was not touched; nothing was deleted at the source",
             f"find out who replaced it and move that away; then {_RETRY}",
         ),
-        fr="remplacé chez la cible depuis l'envoi", en="replaced at the target since sent",
+        fr="remplacé sur la cible depuis l'envoi", en="replaced at the target since sent",
     )
     VERIFY_REPLACED = _in_verify(
         REPLACED,
@@ -534,13 +534,13 @@ class Code(StrEnum):
         " `hdh-retain-until`; case, or `_` written as `-`): none of the"
         " object's metadata was sent, it stays in the ledger",
         Remedy(_MOVED, _waived("metadata-collision", "the metadata stays in the ledger only; ")),
-        fr="métadonnées dont les noms n'en feraient qu'un chez la cible, non envoyées",
+        fr="métadonnées dont les noms n'en feraient qu'un sur la cible, non envoyées",
         en="metadata whose names would become one at the target, not sent",
     )
     TAGS_LOST = _finding(
         "tags-lost", "verify", _TAGS,
         Remedy(_MOVED, _waived("tags-lost", "set the tags at the target by hand, or ")),
-        fr="étiquettes qui ne sont pas chez la cible comme à la source",
+        fr="étiquettes qui ne sont pas sur la cible comme à la source",
         en="tags that are not at the target as at the source",
     )
     TAGS_UNSHOWN = _finding(
@@ -570,7 +570,7 @@ class Code(StrEnum):
             '"hdh-migrate verify PLAN --again --restore ID" keeps theirs aside, and the next run'
             " sends ours; --accept ID --reason TEXT takes theirs",
         ),
-        fr="remplacé chez la cible par un autre objet depuis sa vérification",
+        fr="remplacé sur la cible par un autre objet depuis sa vérification",
         en="replaced at the target by another object since it was verified",
     )
     TARGET_UNREAD = _finding(

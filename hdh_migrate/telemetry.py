@@ -70,11 +70,11 @@ def verbosity() -> int:
 
 
 def size_text(count: float) -> str:
-    """Return bytes as people read them: `1.5 GiB`."""
+    """Return bytes as people read them: `1.5 GiB`; cut, not rounded, as on the report's pages."""
     value, unit = float(count), 0
     while abs(value) >= 1024 and unit < len(_UNITS) - 1:
         value, unit = value / 1024, unit + 1
-    return f"{value:.0f} {_UNITS[unit]}" if unit == 0 else f"{value:.1f} {_UNITS[unit]}"
+    return f"{value:.0f} {_UNITS[unit]}" if unit == 0 else f"{int(value * 10) / 10} {_UNITS[unit]}"
 
 
 def duration_text(seconds: float) -> str:

@@ -213,6 +213,12 @@ def _reason(value: str) -> str:
     return value
 
 
+def _label(value: str) -> str:
+    if not value.strip() or len(value) > 120 or "\n" in value:
+        raise refusal("must be one line of up to 120 characters")
+    return value
+
+
 def authority_url(value: str) -> str:
     """Return the address of a time-stamping authority as it is; plain http will do for it.
 
@@ -312,6 +318,7 @@ Prefix = Annotated[str, AfterValidator(_bounded_prefix), _shape("key prefix", ".
 Glob = Annotated[str, AfterValidator(_key_pattern), _shape("glob", globs.SHAPE)]
 FilePath = Annotated[str, AfterValidator(_path), _shape("path", "[^~].*")]
 Reason = Annotated[str, AfterValidator(_reason), _shape("reason", r"[\s\S]{1,500}")]
+Label = Annotated[str, AfterValidator(_label), _shape("label", r"[^\n]{1,120}")]
 Day = Annotated[str, AfterValidator(_day), _shape("day", _DAY)]
 Guid = Annotated[str, matching(_GUID, _GUID_RULE), _shape("identifier", _GUID)]
 Ref = Annotated[str, matching(_REF, _REF_RULE), _shape("reference", _REF)]

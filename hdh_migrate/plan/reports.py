@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from hdh_migrate.plan.fields import AuthorityUrl, FilePath, Ref, unsaid
+from hdh_migrate.plan.fields import AuthorityUrl, Day, FilePath, Label, Name, Ref, unsaid
 from hdh_migrate.plan.sides import Section, Tls
 
 
@@ -30,6 +30,53 @@ class StampAuthority(Section):
     )
 
 
+class TitledDataset(Section):
+    """What people call a dataset."""
+
+    name: Name = Field(description="A dataset of this plan.", examples=["emc2"])
+    title: Label = Field(
+        description="What the report calls it.", examples=["EMC2, entrepôt de données de santé"]
+    )
+
+
+class Person(Section):
+    """Somebody who answers for a part of the migration."""
+
+    name: Label = Field(description="First name and family name.", examples=["Claire Martin"])
+    role: Label = Field(description="What for.", examples=["responsable de la migration"])
+    organisation: Label = Field(description="For whom.", examples=["Plateforme des données"])
+
+
+class KeyHolder(Section):
+    """Who holds the private key of a recipient."""
+
+    recipient: FilePath = Field(
+        description="As `seal.recipients` names it.", examples=["keys/escrow.pub"]
+    )
+    holder: Label = Field(
+        description="Who keeps the private key, and where.", examples=["étude Durand, coffre 12"]
+    )
+    escrow: bool = Field(
+        default=False, description="Kept for the day on which the others are lost: not for use."
+    )
+
+
+class Keeping(Section):
+    """Who keeps the evidence, and how long."""
+
+    by: Label = Field(description="Who keeps it.", examples=["archives de la plateforme"])
+    until: Day = Field(description="The last day.", examples=["2037-12-31"])
+
+
+class Declared(Section):
+    """What people state for the report. It shows these words as declared, and proves none."""
+
+    datasets: tuple[TitledDataset, ...] = Field(default=(), description="Titles of datasets.")
+    people: tuple[Person, ...] = Field(default=(), description="Who answers for what.")
+    keys: tuple[KeyHolder, ...] = Field(default=(), description="Who holds which private key.")
+    kept: Keeping | None = Field(default=None, description="Who keeps the evidence, how long.")
+
+
 class Report(Section):
     """The signed evidence."""
 
@@ -49,4 +96,11 @@ class Report(Section):
         description="Who is asked for a time-stamp on each signed report. Without an answer the"
         " report is valid all the same, and can be stamped later.",
         examples=[{"url": "https://tsa.example/stamp", "trust": "trust/tsa.pem"}],
+    )
+    declared: Declared | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="Titles, people and holders of keys, for readers of the report. It shows them"
+        " as declared.",
+        examples=[{"datasets": [{"name": "emc2", "title": "EMC2"}]}],
     )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from hdh_migrate.plan import cutover_rules, hours_rules, lists, source_rules
+from hdh_migrate.plan import cutover_rules, hours_rules, lists, report_rules, source_rules
 from hdh_migrate.plan.selection import NO_CONDITIONS
 from hdh_migrate.plan.shapes import (
     Broken,
@@ -157,22 +157,6 @@ def _a_cluster_is_named(plan: Mapping[str, Any]) -> Iterator[Broken]:
             yield Broken(("engine", name), "is of kind dask: give that kind, or leave this out")
 
 
-def _languages_are_unique(plan: Mapping[str, Any]) -> Iterator[Broken]:
-    """Each language of the report is listed once."""
-    for index, again in repeated(mapping(plan, "report").get("languages")):
-        yield Broken(
-            ("report", "languages", index),
-            f"the same language as {shown(('report', 'languages', again))}",
-        )
-
-
-def _only_the_signed_is_stamped(plan: Mapping[str, Any]) -> Iterator[Broken]:
-    """A time-stamping authority needs a `signer`: an unsigned draft is not stamped."""
-    report = mapping(plan, "report")
-    if report.get("tsa") is not None and report.get("signer") is None:
-        yield Broken(("report", "signer"), "missing: `tsa` stamps what is signed")
-
-
 def _certificates_are_asked_for(plan: Mapping[str, Any]) -> Iterator[Broken]:
     """`tls` of a pointer and the time-stamping authority is of an address of theirs, in https."""
     yield from uncertified(("report", "tsa"), mapping(mapping(plan, "report"), "tsa"), "url")
@@ -251,10 +235,9 @@ RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
     _prices_are_of_one_currency,
     _one_batch_each,
     _needs_have_an_order,
-    _languages_are_unique,
     _a_cluster_is_named,
-    _only_the_signed_is_stamped,
     _certificates_are_asked_for,
     *hours_rules.RULES,
+    *report_rules.RULES,
     *cutover_rules.RULES,
 )

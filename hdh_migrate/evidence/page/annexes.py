@@ -7,22 +7,31 @@ from hdh_migrate.evidence.page.text import Text
 ANNEXES: dict[str, Text] = {
     # --- charts ------------------------------------------------------------------------------
     "pace": Text("Débit", "Pace"),
-    "pace.transfer": Text("Transfert scellé", "Sealed transfer"),
+    "pace.transfer": Text("Transfert chiffré", "Encrypted transfer"),
     "pace.verify": Text("Relecture et comparaison", "Reading back and comparing"),
-    "pace.told": Text(
-        "du {start} au {end} ; en moyenne {mean}/s, au plus {peak}/s",
-        "from {start} to {end}; {mean}/s on average, {peak}/s at most",
+    "pace.mean": Text("{mean}/s en moyenne, arrêts compris", "{mean}/s on average, stops included"),
+    "pace.highest": Text(
+        "barre la plus haute : {size} en {seconds} s", "highest bar: {size} in {seconds} s"
+    ),
+    "pace.cut": Text(
+        "(la barre claire est coupée)|(les {n} barres claires sont coupées)",
+        "(the pale bar is cut off)|(the {n} pale bars are cut off)",
     ),
     "pace.how": Text(
-        "Chaque barre est un soixantième de la durée ; sont comptés les objets dont le journal a "
-        "reçu l'accusé (un grand objet compte en entier au moment où il est achevé). Un arrêt "
-        "entre deux exécutions se voit comme un vide.",
-        "Each bar is one sixtieth of the time; counted are the objects whose receipts reached the "
-        "journal (a large object counts as a whole when it is completed). A stop between two runs "
-        "shows as a gap.",
+        "Une barre montre les octets des objets achevés pendant un soixantième de la durée. Un "
+        "grand objet compte en entier à l'instant où il est achevé : une barre haute n'est pas un "
+        "débit. Un arrêt entre deux exécutions se voit comme un vide.",
+        "A bar shows the bytes of the objects that were completed in one sixtieth of the time. A "
+        "large object counts as a whole at the moment it is completed: a high bar is no speed. A "
+        "stop between two runs shows as a gap.",
     ),
     "sizes": Text("Objets par taille", "Objects by size"),
     "sizes.below": Text("moins de {bound}", "below {bound}"),
+    "sizes.between": Text("de {low} à moins de {bound}", "from {low} to below {bound}"),
+    "col.bar": Text(
+        "Objets, par rapport à la classe la plus nombreuse",
+        "Objects, against the class that has most",
+    ),
     "sizes.rest": Text("{bound} et plus", "{bound} and more"),
     "col.class": Text("Taille d'un objet", "Size of an object"),
     # --- verdicts ----------------------------------------------------------------------------
@@ -39,9 +48,11 @@ ANNEXES: dict[str, Text] = {
     "losses.none": Text("Rien n'a été perdu.", "Nothing was lost."),
     "losses.why": Text(
         "Le contenu des objets n'est pas concerné. Ces propriétés existaient à la source et ne "
-        "sont pas posées sur l'objet scellé ; la dernière colonne dit où elles restent lisibles.",
+        "sont pas posées sur l'objet chiffré. Sous chaque nombre d'objets : où elles restent "
+        "lisibles.",
         "The objects' content is not concerned. These properties existed at the source and are "
-        "not set on the sealed object; the last column says where they can still be read.",
+        "not set on the encrypted object. Under each number of objects: where they can still be "
+        "read.",
     ),
     "loss.modified": Text("date de dernière modification", "time of last modification"),
     "loss.headers": Text(
@@ -69,12 +80,10 @@ ANNEXES: dict[str, Text] = {
     "loss.tags": Text("étiquettes que la cible ne peut pas porter", "tags the target cannot hold"),
     "kept.manifest": Text("manifest.jsonl", "manifest.jsonl"),
     "kept.sidecar": Text(
-        "fichier scellé à côté des données, à la cible",
-        "sealed file beside the data, at the target",
+        "fichier chiffré à côté des données, sur la cible",
+        "encrypted file beside the data, at the target",
     ),
     "kept.ledger": Text("registre de l'opérateur", "the operator's ledger"),
-    "col.property": Text("Propriété", "Property"),
-    "col.kept": Text("Reste lisible dans", "Can still be read in"),
     # --- names -------------------------------------------------------------------------------
     "keyed": Text(
         "Les noms des objets sont remplacés par des empreintes à clé ; l'opérateur peut en ouvrir "
@@ -174,7 +183,7 @@ ANNEXES: dict[str, Text] = {
         "all stored bytes, compared with their digest",
     ),
     "recheck.full": Text(
-        "tous les octets, descellés et comparés", "all bytes, unsealed and compared"
+        "tous les octets, déchiffrés et comparés", "all bytes, decrypted and compared"
     ),
     "recheck.head": Text(
         "taille, ETag et version seulement : aucun octet n'a été relu",
@@ -208,10 +217,10 @@ ANNEXES: dict[str, Text] = {
     "stage.decommission observed": Text("suppression constatée", "deletion observed"),
     # --- looks ---------------------------------------------------------------------------------
     "looks.last": Text(
-        "Dernier regard sur la cible, lot {name} : {when}, {n} objet sur {all}, niveau {level}."
-        "|Dernier regard sur la cible, lot {name} : {when}, {n} objets sur {all}, niveau {level}.",
-        "Last looked at the target, batch {name}: {when}, {n} of {all} objects, level {level}."
-        "|Last looked at the target, batch {name}: {when}, {n} of {all} objects, level {level}.",
+        "Dernier regard sur la cible, lot {name} : {when}, {n} objet sur {all}, {level}."
+        "|Dernier regard sur la cible, lot {name} : {when}, {n} objets sur {all}, chacun {level}.",
+        "Last looked at the target, batch {name}: {when}, {n} of {all} objects, {level}."
+        "|Last looked at the target, batch {name}: {when}, {n} of {all} objects, {level}.",
     ),
     "looks.found": Text(
         "Trouvés alors : {gone} absents, {damaged} abîmés, {replaced} remplacés, "
@@ -236,16 +245,17 @@ ANNEXES: dict[str, Text] = {
     # --- headings ----------------------------------------------------------------------------
     "headings": Text("Où trouver quoi, par référentiel", "Where to find what, by framework"),
     "headings.why": Text(
-        "Ce rapport ne vaut ni qualification ni certification : SecNumCloud et HDS obligent "
-        "l'hébergeur, pas cet outil. Le tableau dit quels éléments de ce dossier peuvent servir à "
-        "quel point, et ce qu'ils ne montrent pas. Les numéros ont été lus dans des transcriptions "
-        "publiques, non dans les textes officiels ; ceux marqués d'un astérisque n'ont pas pu être "
-        "confirmés. À vérifier avant de les citer.",
-        "This report is neither a qualification nor a certification: SecNumCloud and HDS bind the "
-        "host, not this tool. The table says which parts of this folder may serve which point, and "
-        "what they do not show. The numbers were read in public transcriptions, not in the "
-        "official texts; those with an asterisk could not be confirmed. Check before you cite.",
+        "Ce rapport ne vaut ni qualification ni certification : ces textes obligent l'hébergeur et "
+        "le responsable des données, pas cet outil. Le tableau dit quels éléments de ce dossier "
+        "peuvent servir à quel point, et ce qu'ils ne montrent pas. Les points marqués d'un "
+        "astérisque n'ont pas pu être confirmés dans le texte. À vérifier avant de les citer.",
+        "This report is neither a qualification nor a certification: these texts bind the host and "
+        "whoever is responsible for the data, not this tool. The table says which parts of this "
+        "folder may serve which point, and what they do not show. Points with an asterisk could "
+        "not be confirmed in the text. Check before you cite.",
     ),
+    "reference.dated": Text("du {day} ; lu dans : {read}", "of {day}; read in: {read}"),
+    "col.subject": Text("Sujet", "Subject"),
     "col.heading": Text("Point", "Point"),
     "col.gives": Text("Ce que ce dossier apporte", "What this folder gives"),
     "col.open": Text("Ce qu'il ne montre pas", "What it does not show"),

@@ -6,6 +6,7 @@ One entry holds both languages, so neither can lack a text that the other has (s
 from __future__ import annotations
 
 from hdh_migrate.evidence.page.annexes import ANNEXES
+from hdh_migrate.evidence.page.custody import CUSTODY
 from hdh_migrate.evidence.page.over_time import OVER_TIME
 from hdh_migrate.evidence.page.text import LANGUAGES, Text
 
@@ -35,13 +36,13 @@ CATALOGUE: dict[str, Text] = {
     # --- verdict -----------------------------------------------------------------------------
     "good": Text("Complet et intact", "Complete and intact"),
     "good.why": Text(
-        "L'objet à déplacer a été relu en entier chez la cible, descellé "
+        "L'objet à déplacer a été relu en entier sur la cible, déchiffré "
         "et comparé à ce qui avait été lu à la source : il est identique."
-        "|Les {n} objets à déplacer ont été relus en entier chez la cible, descellés "
+        "|Les {n} objets à déplacer ont été relus en entier sur la cible, déchiffrés "
         "et comparés à ce qui avait été lu à la source : ils sont identiques.",
-        "The one object to move was read back whole from the target, unsealed "
+        "The one object to move was read back whole from the target, decrypted "
         "and compared with what was read at the source: it is identical."
-        "|All {n} objects to move were read back whole from the target, unsealed "
+        "|All {n} objects to move were read back whole from the target, decrypted "
         "and compared with what was read at the source: they are identical.",
     ),
     "noted": Text("Complet et intact, avec des constats", "Complete and intact, with findings"),
@@ -79,10 +80,10 @@ CATALOGUE: dict[str, Text] = {
     ),
     "unproven": Text("Complet, mais pas prouvé", "Complete, but not proven"),
     "unproven.why": Text(
-        "Tout est arrivé, mais {n} objet n'a pas été relu en entier et descellé."
-        "|Tout est arrivé, mais {n} objets n'ont pas été relus en entier et descellés.",
-        "Everything arrived, but {n} object was not read back whole and unsealed."
-        "|Everything arrived, but {n} objects were not read back whole and unsealed.",
+        "Tout est arrivé, mais {n} objet n'a pas été relu en entier et déchiffré."
+        "|Tout est arrivé, mais {n} objets n'ont pas été relus en entier et déchiffrés.",
+        "Everything arrived, but {n} object was not read back whole and decrypted."
+        "|Everything arrived, but {n} objects were not read back whole and decrypted.",
     ),
     "nothing": Text("Rien n'a été déplacé", "Nothing was moved"),
     "nothing.why": Text(
@@ -99,9 +100,9 @@ CATALOGUE: dict[str, Text] = {
     ),
     "failed": Text("Des objets ont échoué", "Objects failed"),
     "failed.why": Text(
-        "{n} objet n'est pas intact chez la cible, ou ne l'a pas atteinte. "
+        "{n} objet n'est pas intact sur la cible, ou ne l'a pas atteinte. "
         "Les constats disent pourquoi."
-        "|{n} objets ne sont pas intacts chez la cible, ou ne l'ont pas atteinte. "
+        "|{n} objets ne sont pas intacts sur la cible, ou ne l'ont pas atteinte. "
         "Les constats disent pourquoi.",
         "{n} object is not intact at the target, or did not reach it. The findings say why."
         "|{n} objects are not intact at the target, or did not reach it. The findings say why.",
@@ -152,7 +153,7 @@ CATALOGUE: dict[str, Text] = {
     ),
     "q.intact": Text("Est-ce intact ?", "Is it intact?"),
     "q.intact.yes": Text(
-        "Oui. Chaque objet déplacé a été relu chez la cible ; son empreinte SHA-256 est celle "
+        "Oui. Chaque objet déplacé a été relu sur la cible ; son empreinte SHA-256 est celle "
         "des octets lus à la source.",
         "Yes. Every object moved was read back from the target; its SHA-256 digest is that of "
         "the bytes read at the source.",
@@ -195,11 +196,11 @@ CATALOGUE: dict[str, Text] = {
         "Anything about a host: source and target were on the same machine.",
     ),
     "not.lower": Text(
-        "L'intégrité de {n} objet, contrôlé sans relecture complète et descellement."
-        "|L'intégrité de {n} objets, contrôlés sans relecture complète et descellement.",
-        "The integrity of {n} object, checked without reading it back whole and unsealing it."
+        "L'intégrité de {n} objet, contrôlé sans relecture complète et déchiffrement."
+        "|L'intégrité de {n} objets, contrôlés sans relecture complète et déchiffrement.",
+        "The integrity of {n} object, checked without reading it back whole and decrypting it."
         "|The integrity of {n} objects, checked without reading them back whole "
-        "and unsealing them.",
+        "and decrypting them.",
     ),
     "not.failed": Text(
         "L'intégrité de {n} objet en échec.|L'intégrité de {n} objets en échec.",
@@ -301,14 +302,29 @@ CATALOGUE: dict[str, Text] = {
     "col.written": Text("Écrits", "Written"),
     # --- verification ------------------------------------------------------------------------
     "verification": Text("Comment l'intégrité a été vérifiée", "How integrity was verified"),
-    "level": Text("Niveau demandé par le plan : {level}.", "Level asked by the plan: {level}."),
+    "level": Text(
+        "Le plan demande que chaque objet soit {level}.",
+        "The plan asks that every object is {level}.",
+    ),
+    "asked.full": Text(
+        "relu en entier, déchiffré et comparé", "read back whole, decrypted and compared"
+    ),
+    "asked.stored": Text(
+        "relu en entier et comparé sans être déchiffré",
+        "read back whole and compared without being decrypted",
+    ),
+    "asked.head": Text(
+        "comparé par sa taille et son étiquette, sans être relu",
+        "compared by its size and tag, without being read back",
+    ),
+    "col.level": Text("Contrôle", "Check"),
     "level.full": Text(
-        "relu en entier, descellé, comparé : une preuve",
-        "read back whole, unsealed, compared: proof",
+        "relu en entier, déchiffré, comparé : une preuve",
+        "read back whole, decrypted, compared: proof",
     ),
     "level.stored": Text(
-        "octets scellés relus et comparés, sans descellement : un indice",
-        "sealed bytes read back and compared, not unsealed: an indication",
+        "octets chiffrés relus et comparés, sans déchiffrement : un indice",
+        "encrypted bytes read back and compared, not decrypted: an indication",
     ),
     "level.head": Text(
         "taille et étiquette annoncées par la cible : une alarme, pas une preuve",
@@ -426,9 +442,9 @@ CATALOGUE: dict[str, Text] = {
     ),
     "verify.file": Text(
         "Pour un fichier rendu à sa forme d'origine, sha256sum donne la valeur « sha256 » de sa "
-        "ligne dans manifest.jsonl ; pour l'objet scellé, la valeur « stored_sha256 ».",
+        "ligne dans manifest.jsonl ; pour l'objet chiffré, la valeur « stored_sha256 ».",
         "For a file in its original form, sha256sum gives the “sha256” value of its line in "
-        "manifest.jsonl; for the sealed object, the “stored_sha256” value.",
+        "manifest.jsonl; for the encrypted object, the “stored_sha256” value.",
     ),
     # --- references --------------------------------------------------------------------------
     "references": Text("Références", "References"),
@@ -438,7 +454,7 @@ CATALOGUE: dict[str, Text] = {
     "ref.journal": Text("Dernière entrée du journal", "Head of the journal"),
     "ref.previous": Text("Déclaration précédente", "Previous statement"),
     "ref.previous.none": Text("aucune : c'est la première", "none: this is the first"),
-    "ref.seal": Text("Scellement", "Sealing"),
+    "ref.seal": Text("Chiffrement", "Encryption"),
     "ref.attestation": Text("Attestation du client", "The customer's attestation"),
     "ref.attestation.value": Text(
         "Service « {service} » ; SecNumCloud : {visa}, jusqu'au {visa_end} ; HDS : {hds}, jusqu'au "
@@ -461,5 +477,6 @@ CATALOGUE: dict[str, Text] = {
     "ref.period": Text("Exécution", "Run"),
     "ref.period.value": Text("du {start} au {end}", "from {start} to {end}"),
     **ANNEXES,
+    **CUSTODY,
     **OVER_TIME,
 }

@@ -15,20 +15,26 @@ HEIGHT = 200
 STATE_ORDER = ("verified", "excluded", "pending", "failed")
 _THINNEST = 6  # a single failed object among millions must still be seen
 _LOWEST = 2
+_DWARFS = 6
+"""A bar so many times as high as the next one is cut off at the height of that."""
 
 
 def states_bar(
     states: Mapping[str, Mapping[str, int]],
     number: Callable[[int], object],
-    share: Callable[[int, int], object],
+    share: Callable[..., object],
 ) -> list[dict[str, Any]]:
-    """Return the pieces of the bar of states: their place on the board, and the legend's words."""
+    """Return the pieces of the bar of states: their place on the board, and the legend's words.
+
+    `share` writes tenths of a percent; those of all pieces add up to 100 percent.
+    """
     counts = {state: states[state]["objects"] for state in STATE_ORDER}
     whole = sum(counts.values())
     widths = {
         state: max(_THINNEST, count * BOARD // whole) for state, count in counts.items() if count
     }
     scale = BOARD / sum(widths.values()) if widths else 0.0
+    tenths = _tenths(counts)
     pieces, start = [], 0.0
     for state, count in counts.items():
         width = widths.get(state, 0) * scale
@@ -38,32 +44,52 @@ def states_bar(
                 "x": f"{start:.2f}",
                 "width": f"{width:.2f}",
                 "count": number(count),
-                "share": share(count, whole),
+                "share": share(tenths[state], less=0 < count * 1000 < whole),
             }
         )
         start += width
     return pieces
 
 
+def _tenths(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return each count's tenths of a percent, 1,000 in all; none but nothing has none.
+
+    What is cut off goes to those that lost most, and what the smallest are given is taken from
+    the largest.
+    """
+    whole = sum(counts.values())
+    if not whole:
+        return dict.fromkeys(counts, 0)
+    found = {name: max(bool(count), count * 1000 // whole) for name, count in counts.items()}
+    lost = sorted(counts, key=lambda name: counts[name] * 1000 % whole, reverse=True)
+    missing = 1000 - sum(found.values())
+    for name in lost[: max(0, missing)]:
+        found[name] += 1
+    largest = max(found, key=lambda name: found[name])
+    found[largest] += min(0, missing)
+    return found
+
+
 def pace_bars(pace: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one bar for each slice of time, and the mean and peak in bytes per second.
+    """Return one bar for each slice of time, the mean in bytes per second, the highest in bytes.
 
     Heights follow bytes; of a pace that moved empty objects only they follow objects.
     """
     bins: Sequence[Mapping[str, int]] = pace["bins"]
     unit = "bytes" if any(slot["bytes"] for slot in bins) else "objects"
-    peak = max(slot[unit] for slot in bins) or 1
+    top = _top([slot[unit] for slot in bins])
     step = BOARD / len(bins)
     bars = []
     for number, slot in enumerate(bins):
         if slot[unit]:
-            height = max(_LOWEST, slot[unit] * HEIGHT // peak)
+            height = max(_LOWEST, min(HEIGHT, slot[unit] * HEIGHT // top))
             bars.append(
                 {
                     "x": f"{number * step + step * 0.08:.2f}",
                     "y": HEIGHT - height,
                     "width": f"{step * 0.84:.2f}",
                     "height": height,
+                    "cut": slot[unit] > top,
                 }
             )
     whole = sum(slot["bytes"] for slot in bins)
@@ -71,8 +97,22 @@ def pace_bars(pace: Mapping[str, Any]) -> dict[str, Any]:
         **pace,
         "bars": bars,
         "mean": int(whole / (pace["seconds"] * len(bins))),
-        "peak": int(max(slot["bytes"] for slot in bins) / pace["seconds"]),
+        "highest": max(slot["bytes"] for slot in bins),
+        "cut": sum(bar["cut"] for bar in bars),
     }
+
+
+def _top(values: Sequence[int]) -> int:
+    """Return what the top of the board stands for: the highest bar, or less if it dwarfs the rest.
+
+    A large object counts where it ends; one such bar would hide what every other moment was like.
+    """
+    highest, *rest = sorted(values, reverse=True)
+    for value in rest:
+        if highest <= _DWARFS * value or not value:
+            break
+        highest = value
+    return max(highest, 1)
 
 
 def size_bars(sizes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -99,6 +99,16 @@ class TakeOverLine:
 
 
 @dataclass(slots=True)
+class OperatorLine:
+    """Somebody under whose login runs were started."""
+
+    user: str
+    first: str
+    last: str
+    runs: int = 0
+
+
+@dataclass(slots=True)
 class Chronicle:
     """What a journal tells of the time after the first inventory."""
 
@@ -117,6 +127,8 @@ class Chronicle:
     """Large objects whose uploads went on after a run had ended."""
     retried: int = 0
     """Failed objects that somebody asked to be tried again."""
+    logins: dict[str, OperatorLine] = field(default_factory=dict)
+    """Who started runs, at most `SHOWN` of them, in the order of their first."""
     _open: bool = False
     _intent: BatchAmending | None = None
 
@@ -125,6 +137,11 @@ class Chronicle:
         """Whether there is nothing to show: one run after another, each to its end."""
         told = (*self.counts.values(), self.cut_off, self.resent, self.continued, self.retried)
         return not any(told)
+
+    @property
+    def operators(self) -> list[OperatorLine]:
+        """Who started runs, in the order of their first."""
+        return list(self.logins.values())
 
     def take(self, at: str, event: Event) -> None:
         """Count one event; those of a journal come in its order."""
@@ -147,14 +164,17 @@ class Chronicle:
             case FenceTaking():
                 self._taken(at, event)
             case _:
-                self._ran(event)
+                self._ran(at, event)
 
-    def _ran(self, event: Event) -> None:
+    def _ran(self, at: str, event: Event) -> None:
         match event:
             case RunStarted():
                 self.runs += 1
                 self.cut_off += self._open
                 self._open = True
+                if event.user in self.logins or len(self.logins) < SHOWN:
+                    one = self.logins.setdefault(event.user, OperatorLine(event.user, at, at))
+                    one.last, one.runs = at, one.runs + 1
             case RunEnded():
                 self._open = False
             case SendingAgain():

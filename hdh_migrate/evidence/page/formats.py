@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from hdh_migrate.frozen import frozen
 
@@ -49,22 +49,23 @@ class Locale:
         """Return a number rounded to one decimal."""
         return f"{value:.1f}".replace(".", self.decimal).replace("-", "\u2212")
 
-    def share(self, part: int, whole: int) -> str:
-        """Return a percentage that says 100 only for all, and 0 only for nothing."""
-        if whole == 0:
-            return f"0{self.percent}"
-        tenths = part * 1000 // whole
-        if tenths == 0 and part:
-            return f"<{NBSP}{self._tenths(1)}{self.percent}"
+    def share(self, tenths: int, *, less: bool = False) -> str:
+        """Return a percentage from its tenths; `less`: it is less than that, and not nothing."""
         shown = str(tenths // 10) if tenths in (0, 1000) else self._tenths(tenths)
-        return f"{shown}{self.percent}"
+        return f"<{NBSP}{shown}{self.percent}" if less else f"{shown}{self.percent}"
 
     def moment(self, text: str) -> str:
         """Return an RFC 3339 time as a date and a time of day in UTC."""
         at = datetime.fromisoformat(text).astimezone(UTC)
+        return f"{self._date(at)}, {at:%H:%M:%S}{NBSP}UTC"
+
+    def day(self, text: str) -> str:
+        """Return a day such as 2037-12-31 as a date."""
+        return self._date(date.fromisoformat(text))
+
+    def _date(self, at: date) -> str:
         day = self.first if at.day == 1 else str(at.day)
-        date = NBSP.join((day, self.months[at.month - 1], str(at.year)))
-        return f"{date}, {at:%H:%M:%S}{NBSP}UTC"
+        return NBSP.join((day, self.months[at.month - 1], str(at.year)))
 
     def _tenths(self, tenths: int) -> str:
         return f"{self.number(tenths // 10)}{self.decimal}{tenths % 10}"

@@ -18,11 +18,11 @@ from markupsafe import Markup, escape
 from hdh_migrate.codes import Code, how_many
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.lines.recount import add_up
-from hdh_migrate.evidence.page.catalogue import text
+from hdh_migrate.evidence.page.catalogue import CATALOGUE, text
 from hdh_migrate.evidence.page.charts import pace_bars, size_bars, states_bar
 from hdh_migrate.evidence.page.chronicle import NOTHING, Chronicle
 from hdh_migrate.evidence.page.formats import LOCALES
-from hdh_migrate.evidence.page.headings import HEADINGS
+from hdh_migrate.evidence.page.references import references
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.fixity import canonical_json, sha256_hex
@@ -68,6 +68,8 @@ def render_report(
         decimal=words.decimal,
         bound=words.bound,
         moment=words.moment,
+        day=words.day,
+        word=words.word,
         p=predicate,
         predicate_sha256=sha256_hex(canonical_json(predicate)),
         states=predicate["outcome"]["states"],
@@ -81,9 +83,15 @@ def render_report(
         to_move=_to_move(predicate),
         doubts=_doubts(predicate, signer, words),
         bar=states_bar(predicate["outcome"]["states"], words.number, words.share),
+        declared=_declared(predicate),
+        titles={one["name"]: one["title"] for one in _declared(predicate).get("datasets", ())},
+        escrow=sum(bool(one["escrow"]) for one in _declared(predicate).get("keys", ())),
+        losses=_losses(predicate),
+        approvals=_approvals(predicate),
+        erased=_erased(predicate),
         paces=[pace_bars(pace) for pace in predicate["paces"]],
         sizes=size_bars(predicate["manifest"]["sizes"]),
-        headings=HEADINGS,
+        references=references(),
         shortfalls=_shortfalls(predicate),
         undated=_undated(predicate),
         said=words.said,
@@ -128,6 +136,11 @@ class _Words:
         """Return a sentence that stands beside data and not in the catalogue."""
         return escape(text.said(self._language))
 
+    def word(self, group: str, value: str) -> Markup | str:
+        """Return what a word of a plan or a journal is called; one without a name is itself."""
+        key = f"{group}.{value}"
+        return escape(text(key, self._language)) if key in CATALOGUE else value
+
     def number(self, value: int) -> Markup:
         return escape(self._reader.number(value))
 
@@ -142,11 +155,15 @@ class _Words:
         """Return a power of two without the decimals that it does not have."""
         return escape(self._reader.size(value, exact=True))
 
-    def share(self, part: int, whole: int) -> Markup:
-        return escape(self._reader.share(part, whole))
+    def share(self, tenths: int, *, less: bool) -> Markup:
+        """Return a percentage from its tenths; `less`: it is not even that."""
+        return escape(self._reader.share(tenths, less=less))
 
     def moment(self, value: str) -> Markup:
         return escape(self._reader.moment(value))
+
+    def day(self, value: str) -> Markup:
+        return escape(self._reader.day(value))
 
 
 def _harmless(value: object) -> object:
@@ -216,6 +233,37 @@ def _doubts(
     doubts += [words.say(key, n) for key, n in counted.items() if n]
     always = ("not.alone", "not.source", "not.since", "not.when", "not.law")
     return doubts + [words.say(key) for key in always]
+
+
+def _declared(predicate: Predicate) -> Mapping[str, Any]:
+    """Return what people state in the plan for the report."""
+    report: Mapping[str, Any] = predicate["plan"]["canonical"].get("report") or {}
+    return report.get("declared") or {}
+
+
+def _losses(predicate: Predicate) -> Mapping[str, Any]:
+    """Return what is lost as one table: a row for each dataset, a column for each property."""
+    rows: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
+    properties: dict[str, None] = {}
+    for loss in predicate["losses"]:
+        properties[loss["what"]] = None
+        rows.setdefault(loss["dataset"], {}).setdefault(loss["what"], []).append(loss)
+    return {"properties": list(properties), "rows": rows}
+
+
+def _approvals(predicate: Predicate) -> list[Mapping[str, Any]]:
+    """Return which keys approved what, in the order of batches and stages."""
+    return [
+        {"batch": one["batch"], "stage": stage, "keys": keys}
+        for one in predicate["cutovers"]
+        for stage, keys in one["approvals"].items()
+        if keys
+    ]
+
+
+def _erased(predicate: Predicate) -> int:
+    """Return for how many batches a deletion at the source was asked for."""
+    return sum(bool(one["times"].get("requested")) for one in predicate["cutovers"])
 
 
 def _shortfalls(predicate: Predicate) -> list[Mapping[str, Any]]:

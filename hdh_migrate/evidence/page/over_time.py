@@ -22,7 +22,7 @@ OVER_TIME: dict[str, Text] = {
     # --- the source listed again -----------------------------------------------------------------
     "passes": Text("La source listée à nouveau", "The source listed again"),
     "passes.why": Text(
-        "Nombres d'objets à chaque passe. Ce qui a disparu de la source reste chez la cible s'il y "
+        "Nombres d'objets à chaque passe. Ce qui a disparu de la source reste sur la cible s'il y "
         "était ; le reste est laissé.",
         "Objects found by each pass. What is gone from the source stays at the target if it was "
         "there; the rest is left behind.",
@@ -36,16 +36,16 @@ OVER_TIME: dict[str, Text] = {
     # --- amendments ------------------------------------------------------------------------------
     "revisions": Text("Lots modifiés après leur inventaire", "Batches amended after their listing"),
     "revisions.why": Text(
-        "Ce qui avait été déplacé avant une règle reste chez la cible. Toute approbation donnée "
+        "Ce qui avait été déplacé avant une règle reste sur la cible. Toute approbation donnée "
         "avant une révision est caduque.",
         "What was moved before a rule stays at the target. Every approval given before a revision "
         "is void.",
     ),
     "revision.sealed-for": Text(
-        "Scellé pour {n} clés à partir d'ici ; ce qui était déjà envoyé reste scellé pour celles "
+        "Chiffré pour {n} clés à partir d'ici ; ce qui était déjà envoyé reste chiffré pour celles "
         "d'avant seulement.",
-        "Sealed for {n} keys from here on; what was sent before stays sealed for the earlier ones "
-        "alone.",
+        "Encrypted for {n} keys from here on; what was sent before stays encrypted for the earlier "
+        "ones alone.",
     ),
     "col.revision": Text("Révision", "Revision"),
     "col.taken-back": Text("Repris", "Taken back"),
@@ -56,10 +56,10 @@ OVER_TIME: dict[str, Text] = {
         "Objects adopted from a lost or a newer ledger",
     ),
     "adoptions.why": Text(
-        "Chaque objet repris a été relu chez la cible, descellé et comparé ; rien n'a été cru sur "
+        "Chaque objet repris a été relu sur la cible, déchiffré et comparé ; rien n'a été cru sur "
         "parole. Ce qui n'a pas été prouvé est envoyé à nouveau ; ce qui est à un tiers reste "
         "intact.",
-        "Each adopted object was read back from the target, unsealed and compared; nothing was "
+        "Each adopted object was read back from the target, decrypted and compared; nothing was "
         "taken on trust. What was not proved is sent again; what is somebody else's stays "
         "untouched.",
     ),
@@ -74,10 +74,10 @@ OVER_TIME: dict[str, Text] = {
     "col.foreign": Text("À des tiers", "Somebody else's"),
     # --- take-overs ------------------------------------------------------------------------------
     "take-overs": Text(
-        "Écriture chez la cible reprise à un autre", "Writing at the target taken over"
+        "Écriture sur la cible reprise à un autre", "Writing at the target taken over"
     ),
     "take-overs.why": Text(
-        "Un seul registre écrit chez la cible. Quelqu'un a dit que celui d'avant ne reviendra pas.",
+        "Un seul registre écrit sur la cible. Quelqu'un a dit que celui d'avant ne reviendra pas.",
         "One ledger alone writes at the target. Somebody said that the one before is gone for "
         "good.",
     ),
@@ -97,14 +97,16 @@ OVER_TIME: dict[str, Text] = {
         "missing from the traffic above.",
     ),
     "runs.resent": Text(
-        "{n} objet dont la fin de l'envoi n'était pas connue a été envoyé à nouveau ; {continued} "
-        "grands objets ont été poursuivis."
-        "|{n} objets dont la fin de l'envoi n'était pas connue ont été envoyés à nouveau ; "
-        "{continued} grands objets ont été poursuivis.",
-        "{n} object of which nobody knew how its sending had ended was sent again; {continued} "
-        "large objects went on."
-        "|{n} objects of which nobody knew how their sending had ended were sent again; "
-        "{continued} large objects went on.",
+        "{n} objet dont la fin de l'envoi n'était pas connue a été envoyé à nouveau."
+        "|{n} objets dont la fin de l'envoi n'était pas connue ont été envoyés à nouveau.",
+        "{n} object of which nobody knew how its sending had ended was sent again."
+        "|{n} objects of which nobody knew how their sending had ended were sent again.",
+    ),
+    "runs.continued": Text(
+        "L'envoi de {n} grand objet a été poursuivi là où il s'était arrêté."
+        "|L'envoi de {n} grands objets a été poursuivi là où il s'était arrêté.",
+        "The sending of {n} large object went on where it had stopped."
+        "|The sending of {n} large objects went on where it had stopped.",
     ),
     "runs.retried": Text(
         "{n} objet en échec a été retenté à la demande de quelqu'un."

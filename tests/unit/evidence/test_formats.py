@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from hdh_migrate.evidence.page.charts import STATE_ORDER, states_bar
 from hdh_migrate.evidence.page.formats import LOCALES
 
 FR, EN = LOCALES["fr"], LOCALES["en"]
@@ -34,21 +37,41 @@ def test_sizes_are_in_binary_units_and_never_rounded_up(
 
 
 @pytest.mark.parametrize(
-    ("part", "whole", "french", "english"),
+    ("tenths", "less", "french", "english"),
     [
-        (0, 0, "0\u202f%", "0%"),
-        (0, 10, "0\u202f%", "0%"),
-        (1, 10_000_000, "<\u00a00,1\u202f%", "<\u00a00.1%"),
-        (9_999_999, 10_000_000, "99,9\u202f%", "99.9%"),
-        (1, 3, "33,3\u202f%", "33.3%"),
-        (7, 7, "100\u202f%", "100%"),
+        (0, False, "0\u202f%", "0%"),
+        (1, True, "<\u00a00,1\u202f%", "<\u00a00.1%"),
+        (999, False, "99,9\u202f%", "99.9%"),
+        (333, False, "33,3\u202f%", "33.3%"),
+        (1000, False, "100\u202f%", "100%"),
     ],
 )
-def test_only_all_is_a_hundred_percent_and_only_nothing_is_zero(
-    part: int, whole: int, french: str, english: str
+def test_a_share_is_written_from_its_tenths(
+    tenths: int, less: bool, french: str, english: str
 ) -> None:
-    assert FR.share(part, whole) == french
-    assert EN.share(part, whole) == english
+    assert FR.share(tenths, less=less) == french
+    assert EN.share(tenths, less=less) == english
+
+
+@given(st.lists(st.integers(0, 10**12), min_size=4, max_size=4))
+def test_shares_add_up_to_all_and_only_nothing_is_zero(counts: list[int]) -> None:
+    states = {state: {"objects": count} for state, count in zip(STATE_ORDER, counts, strict=True)}
+
+    def share(tenths: int, *, less: bool) -> tuple[int, bool]:
+        return tenths, less
+
+    shares = [piece["share"] for piece in states_bar(states, str, share)]
+
+    assert sum(tenths for tenths, _ in shares) == (1000 if any(counts) else 0)
+    for count, (tenths, less) in zip(counts, shares, strict=True):
+        assert (tenths == 0) is (count == 0)
+        assert less is (0 < count * 1000 < sum(counts))
+        assert tenths < 1000 or count == sum(counts)
+
+
+def test_a_day_is_written_as_a_date() -> None:
+    assert FR.day("2037-01-01") == "1er\u00a0janvier\u00a02037"
+    assert EN.day("2037-12-31") == "31\u00a0December\u00a02037"
 
 
 def test_a_moment_is_a_date_and_a_time_in_utc() -> None:

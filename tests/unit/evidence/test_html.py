@@ -8,15 +8,19 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hdh_migrate.events.run import RunStarted
 from hdh_migrate.evidence.lines.facts import Endpoint, Loss, ObjectCounts, StepPace
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.page.catalogue import CATALOGUE, LANGUAGES, text
+from hdh_migrate.evidence.page.charts import pace_bars
+from hdh_migrate.evidence.page.references import references
 from hdh_migrate.evidence.signatures.signing import Signer, pre_authentication_encoding
 from hdh_migrate.fidelity import FEATURES
 from hdh_migrate.model import Place, key_text
@@ -26,6 +30,7 @@ from tests.unit.evidence.builders import (
     SECURED,
     SOURCE,
     TARGET,
+    at_level,
     bundle,
     dataset,
     exclusion,
@@ -211,7 +216,8 @@ def written(out: Path, records: list[dict[str, Any]], **changes: Any) -> dict[st
     inventoried, closed = changes.pop("inventoried", None), changes.pop("closed", True)
     streams = {name: changes.pop(name, []) for name in ("findings", "exclusions")}
     key, asked = changes.pop("signer", None), changes.pop("asked", None)
-    months = changes.pop("months", ())
+    months, declared = changes.pop("months", ()), changes.pop("declared", None)
+    asked_level = changes.pop("asked_level", None)
     objects = len(records) + len(streams["exclusions"])
     size = sum(each["size"] for each in [*records, *streams["exclusions"]])
     about = facts(
@@ -219,6 +225,10 @@ def written(out: Path, records: list[dict[str, Any]], **changes: Any) -> dict[st
     )
     if asked is not None:
         about = replanned(about, verify={"source": asked})
+    if asked_level is not None:
+        about = at_level(about, asked_level)
+    if declared is not None:
+        about = replanned(about, report={"declared": declared})
     bundle(
         out, records, about=about, signer=key, languages=LANGUAGES,
         telling=lambda told: [*told, *months], **streams,
@@ -234,11 +244,39 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Signer:
     return signer(tmp_path_factory.mktemp("key") / "keys")
 
 
+DECLARED: dict[str, Any] = {
+    "datasets": [{"name": "pmsi", "title": "PMSI, <séjours>"}],
+    "people": [{"name": "Claire Martin", "role": "responsable", "organisation": "Plateforme"}],
+    "keys": [{"recipient": "keys/escrow.pub", "holder": "étude Durand", "escrow": True}],
+    "kept": {"by": "archives", "until": "2037-12-31"},
+}
+ESCROWS: dict[str, Any] = {
+    **DECLARED,
+    "keys": [{"recipient": name, "holder": "nobody", "escrow": True} for name in ("a", "b")],
+}
+
+
+def ran(user: str, count: int) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return runs as a bundle's builder tells events."""
+    began = RunStarted(
+        plan_digest="11" * 32, steps=("transfer",), batches=(), tool="0.1.0",
+        code_sha256="22" * 32, user=user, pid=1,
+    )  # fmt: skip
+    return [("2026-03-01T22:00:00Z", began.kind, began.as_json())] * count
+
+
 LOCAL = tuple(
     Endpoint(side=side, kind="generic", url="http://127.0.0.1:5000")
     for side in ("source", "target")
 )
 
+
+DWARFED = replace(
+    PACES[1],
+    bins=tuple(ObjectCounts(1, size) for size in (700, 800, 1 << 20, 900, 1 << 30)),
+)
+
+DWARFED_ONCE = replace(PACES[0], bins=tuple(ObjectCounts(1, size) for size in (7, 8, 1 << 30)))
 
 OPENING = {
     "at": "2026-03-02T10:00:00Z", "who": "claire@ops", "dataset": "pmsi", "object": 7,
@@ -321,7 +359,12 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": good, "signer": None, "endpoints": LOCAL, "previous_statement": "66" * 32},
         {"records": [record("a")], "findings": [finding()], "sha256_in_verify": 1},
         {"records": good, "findings": [finding()] * 201, "exclusions": [exclusion("x")]},
-        {"records": [record("a", level="stored")], "sha256_in_transfer": 1},
+        {
+            "records": [record("a", level="stored")],
+            "sha256_in_transfer": 1,
+            "asked_level": "stored",
+        },
+        {"records": [record("a", level="head")], "asked_level": "head"},
         {"records": [record("a", level="head"), record("b", level="stored"), record("c")]},
         {"records": [pending("a")], "exclusions": [exclusion("x"), exclusion("y")]},
         {"records": [pending("a"), pending("b"), record("c")], "sha256_in_verify": 2},
@@ -331,6 +374,39 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": [record("a")], "closed": False},
         {"records": []},
         {"records": [], "exclusions": [exclusion("x")], "inventoried": ObjectCounts(1, 10)},
+        {"records": good, "declared": DECLARED, "months": ran("claire@ops", 1)},
+        {"records": good, "declared": ESCROWS, "months": ran("claire@ops", 2)},
+        {"records": good, "endpoints": LOCAL, "started_at": None, "ended_at": None},
+        {"records": good, "seal": "none", "recipients": ()},
+        {"records": [record("a", size=5_000)]},
+        *(
+            {"records": good, "endpoints": (replace(SOURCE, kind=kind), replace(TARGET, kind=host))}
+            for kind, host in (
+                ("azure-blob", "scaleway"),
+                ("azure-sftp", "ovhcloud"),
+                ("folder", "outscale"),
+            )
+        ),
+        {"records": good, "paces": [DWARFED_ONCE, DWARFED]},
+        *(
+            {
+                "records": good,
+                "cutovers": [
+                    cutover()
+                    | {
+                        "approvals": {stage: ["ed25519:0011"]},
+                        "pointer": {**cutover()["pointer"], "kind": kind, "guard": guard},
+                    }
+                ]
+                * count,
+            }
+            for stage, kind, guard, count in (
+                ("freeze", "file", "checked", 1),
+                ("finalize", "command", "conditional", 1),
+                ("decommission", "s3-object", "checked", 2),
+                ("terms", "file", "checked", 1),
+            )
+        ),
         {
             "records": [],
             "exclusions": [exclusion("x"), exclusion("y")],
@@ -614,19 +690,34 @@ def test_the_customers_attestation_and_the_addresses_are_on_the_page(
     )
 
     english = (made.folder / "report.en.html").read_text("utf-8")
-    assert "decision 12, until 2028-12-31" in english
+    assert "decision 12, until 31\u00a0December\u00a02028" in english
     assert "Object &lt;Storage&gt;" in english
     assert "51.159.1.1" in english
     assert english.count(SECURED[0]) == english.count(SECURED[1]) == 1
     assert "decision 12, jusqu" in (made.folder / "report.fr.html").read_text("utf-8")
 
 
-def test_a_pace_shows_its_mean_its_peak_and_its_gaps(tmp_path: Path, key: Signer) -> None:
+def test_a_pace_shows_its_mean_and_its_highest_bar(tmp_path: Path, key: Signer) -> None:
     page = written(tmp_path / "out", [record("a")], signer=key, paces=PACES)["en"].text.replace(
         "\u00a0", " "
     )
 
-    assert "100 B/s on average, 200 B/s at most" in page
+    assert "100 B/s on average" in page
+    assert "highest bar: 11.7 KiB in 60.0 s" in page
+    assert "cut off" not in page
+
+
+def test_a_bar_that_dwarfs_the_others_is_cut_off_and_says_so() -> None:
+    drawn = pace_bars({
+        "seconds": 60.0,
+        "bins": [{"objects": 1, "bytes": size} for size in (700, 800, 1 << 20, 900, 1 << 30)],
+    })  # fmt: skip
+
+    assert [(bar["cut"], bar["height"]) for bar in drawn["bars"]] == [
+        (False, 155), (False, 177), (True, 200), (False, 200), (True, 200),
+    ]  # fmt: skip
+    assert drawn["cut"] == 2
+    assert drawn["highest"] == 1 << 30
 
 
 def test_objects_fall_into_classes_of_size(tmp_path: Path, key: Signer) -> None:
@@ -635,8 +726,46 @@ def test_objects_fall_into_classes_of_size(tmp_path: Path, key: Signer) -> None:
     page = written(tmp_path / "out", records, signer=key)["en"].text.replace("\u00a0", " ")
 
     assert "below 4 KiB15 B" in page  # one object, 5 B
-    assert "below 64 KiB14.8 KiB" in page
+    assert "from 4 KiB to below 64 KiB14.8 KiB" in page
     assert "64 GiB and more1128.0 GiB" in page
+
+
+def test_what_people_declare_stands_on_the_page_as_declared(tmp_path: Path, key: Signer) -> None:
+    page = written(
+        tmp_path / "out", [record("a")], signer=key, declared=DECLARED, months=ran("claire@ops", 2)
+    )["fr"].text.replace("\u00a0", " ")
+
+    assert "PMSI, <séjours> (pmsi)" in page
+    assert "Personnes nommées par le plan (déclaré, non prouvé) :" in page
+    assert "Claire Martin, responsable, Plateforme" in page
+    assert "étude Durand keys/escrow.pub, clé de secours" in page
+    assert "archives, jusqu\u2019au 31 décembre 2037 (déclaré)" in page
+    assert "claire@ops 2 exécutions" in page
+    assert "Dont 1 de secours, selon la déclaration." in page
+
+
+def test_losses_are_one_row_for_each_dataset(tmp_path: Path, key: Signer) -> None:
+    losses = [
+        Loss(dataset="pmsi", what=what, objects=1, kept=kept)
+        for what, kept in (("modified", "manifest"), ("tags", "sidecar"), ("tags", "ledger"))
+    ]
+
+    written(tmp_path / "out", [record("a", size=1 << 40)], signer=key, losses=losses)
+
+    source = (tmp_path / "out" / "report.en.html").read_text("utf-8")
+    table = source.partition('<table class="losses">')[2].partition("</table>")[0]
+    assert table.count("<tr>") == 2  # its head, and pmsi
+
+
+def test_every_reference_has_a_day_and_says_what_was_read() -> None:
+    found = references()
+
+    assert len({one.name.fr for one in found}) == len(found)
+    for one in found:
+        assert date.fromisoformat(one.dated)
+        assert one.read.fr
+        assert one.read.en
+        assert one.points
 
 
 def test_a_finding_is_explained_in_the_readers_language(tmp_path: Path, key: Signer) -> None:
@@ -654,4 +783,4 @@ def test_no_certification_is_claimed(tmp_path: Path, key: Signer) -> None:
 
     assert "ne vaut ni qualification ni certification" in pages["fr"].text
     assert "neither a qualification nor a certification" in pages["en"].text
-    assert pages["fr"].text.count("SNDS (06/05/2024)") == 4
+    assert pages["fr"].text.count("Référentiel de sécurité du SNDS") == 1

@@ -1,0 +1,125 @@
+"""The sentences of the report about people: what moved for whom, who acted, who keeps what."""
+
+from __future__ import annotations
+
+from hdh_migrate.evidence.page.text import Text
+
+CUSTODY: dict[str, Text] = {
+    # --- first screen --------------------------------------------------------------------------
+    "q.what.excluded": Text(
+        "{n} objet laissé à la source par une règle du plan ({size})."
+        "|{n} objets laissés à la source par une règle du plan ({size}).",
+        "{n} object left at the source by a rule of the plan ({size})."
+        "|{n} objects left at the source by a rule of the plan ({size}).",
+    ),
+    "q.when": Text("Quand ?", "When?"),
+    "q.when.answer": Text("Du {start} au {end}.", "From {start} to {end}."),
+    "q.when.never": Text("Rien n'a encore été exécuté.", "Nothing has been run yet."),
+    "q.for": Text("Pour qui est-ce chiffré ?", "Encrypted for whom?"),
+    "q.for.keys": Text("Pour {n} clé :|Pour {n} clés :", "For {n} key:|For {n} keys:"),
+    "q.for.escrow": Text(
+        "Dont {n} de secours, selon la déclaration.|Dont {n} de secours, selon la déclaration.",
+        "Of these {n} is for the day the others are lost, as declared."
+        "|Of these {n} are for the day the others are lost, as declared.",
+    ),
+    "q.for.nobody": Text(
+        "Pour personne : le plan demande que cet outil ne chiffre pas. Raison donnée : {reason}",
+        "For nobody: the plan asks that this tool does not encrypt. Reason given: {reason}",
+    ),
+    "q.intact.claimed": Text(
+        "{n} objet a aussi été comparé à l'empreinte MD5 que la source en annonce."
+        "|{n} objets ont aussi été comparés à l'empreinte MD5 que la source en annonce.",
+        "{n} object was also compared with the MD5 checksum that the source states."
+        "|{n} objects were also compared with the MD5 checksum that the source states.",
+    ),
+    "q.who.person": Text("{name}, {role}, {organisation}", "{name}, {role}, {organisation}"),
+    "q.who.declared": Text(
+        "Personnes nommées par le plan (déclaré, non prouvé) :",
+        "People named by the plan (as declared, not proven):",
+    ),
+    # --- kinds of endpoints --------------------------------------------------------------------
+    "kind.azure-blob": Text("Azure Blob Storage", "Azure Blob Storage"),
+    "kind.azure-sftp": Text("Azure Blob Storage, par SFTP", "Azure Blob Storage, over SFTP"),
+    "kind.folder": Text("dossier de cette machine", "folder of this machine"),
+    "kind.generic": Text("stockage S3", "S3 storage"),
+    "kind.scaleway": Text("Scaleway", "Scaleway"),
+    "kind.ovhcloud": Text("OVHcloud", "OVHcloud"),
+    "kind.outscale": Text("3DS Outscale", "3DS Outscale"),
+    "kind.file": Text("fichier", "file"),
+    "kind.command": Text("commande", "command"),
+    "kind.s3-object": Text("objet S3", "S3 object"),
+    "guard.conditional": Text(
+        "remplacé seulement s'il n'a pas changé, l'hébergeur y veille",
+        "replaced only if it did not change, which the host sees to",
+    ),
+    "guard.checked": Text(
+        "relu juste avant et juste après le remplacement",
+        "read right before and right after it is replaced",
+    ),
+    "approval.freeze": Text("personne n'écrit à la source", "nobody writes to the source"),
+    "approval.cutover": Text("bascule", "cutover"),
+    "approval.finalize": Text("fin du retour possible", "end of rollback"),
+    "approval.decommission": Text("suppression à la source", "deletion at the source"),
+    "approval.terms": Text("changement des conditions", "change of the terms"),
+    "written.new": Text("nouveaux", "new"),
+    "written.changed": Text("modifiés", "changed"),
+    "written.gone": Text("disparus", "gone"),
+    "erased.deleted": Text("supprimés", "deleted"),
+    "erased.missing": Text("déjà absents", "already absent"),
+    "erased.drifted": Text("gardés, car modifiés depuis", "kept, for they changed since"),
+    "erased.kept": Text("gardés, car la source refuse", "kept, for the source refuses"),
+    # --- custody -------------------------------------------------------------------------------
+    "custody": Text("Qui a fait quoi", "Who did what"),
+    "custody.why": Text(
+        "Le journal dit sous quel nom de session l'outil a été lancé, et quelles clés ont "
+        "approuvé. Une clé dit qu'elle était employée, non par qui.",
+        "The journal tells under which login the tool was run, and which keys approved. A key "
+        "says that it was used, not by whom.",
+    ),
+    "custody.ran": Text("A lancé l'outil", "Ran the tool"),
+    "custody.ran.value": Text(
+        "{n} exécution, le {first}|{n} exécutions, du {first} au {last}",
+        "{n} run, on {first}|{n} runs, from {first} to {last}",
+    ),
+    "custody.ran.nobody": Text(
+        "le journal de ce dossier ne le dit pas", "the journal of this folder does not tell"
+    ),
+    "custody.approved": Text("A approuvé", "Approved"),
+    "custody.approved.nobody": Text(
+        "personne : rien de ce qui demande une approbation n'a été fait",
+        "nobody: nothing that needs an approval was done",
+    ),
+    "custody.source": Text("Copie restée à la source", "Copy left at the source"),
+    "custody.source.there": Text(
+        "rien n'y a été supprimé par cet outil", "this tool deleted nothing there"
+    ),
+    "custody.source.erased": Text(
+        "suppression demandée pour {n} lot ; voir « Bascule »"
+        "|suppression demandée pour {n} lots ; voir « Bascule »",
+        "deletion requested for {n} batch; see “Cutover”"
+        "|deletion requested for {n} batches; see “Cutover”",
+    ),
+    "custody.keys": Text("Détient une clé privée (déclaré)", "Holds a private key (as declared)"),
+    "custody.keys.escrow": Text("clé de secours", "escrow key"),
+    "custody.kept": Text("Conservation de ce dossier", "Keeping of this folder"),
+    "custody.kept.value": Text(
+        "{by}, jusqu'au {until} (déclaré)", "{by}, until {until} (as declared)"
+    ),
+    "custody.kept.nobody": Text("non déclarée", "not declared"),
+    "custody.names": Text(
+        "Les noms d'objets que ce dossier contient peuvent identifier des personnes : il se "
+        "conserve et se transmet comme les données elles-mêmes.",
+        "The objects' names in this folder may identify people: keep it, and hand it on, as you "
+        "would the data itself.",
+    ),
+    "custody.sign": Text(
+        "Vu et reçu (nom, fonction, date, signature) :",
+        "Seen and received (name, function, date, signature):",
+    ),
+    "custody.eidas": Text(
+        "La signature numérique de ce dossier montre qu'il n'a pas été modifié ; elle n'est pas "
+        "une signature électronique qualifiée au sens du règlement eIDAS.",
+        "The digital signature of this folder shows that it was not modified; it is no qualified "
+        "electronic signature under the eIDAS regulation.",
+    ),
+}

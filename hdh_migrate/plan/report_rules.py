@@ -1,0 +1,60 @@
+"""The rules of a plan's `report`, across its fields: see `rules`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from hdh_migrate.plan.shapes import Broken, Loc, mapping, mappings, names, repeated, shown, texts
+
+
+def _languages_are_unique(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """Each language of the report is listed once."""
+    for index, again in repeated(mapping(plan, "report").get("languages")):
+        yield Broken(
+            ("report", "languages", index),
+            f"the same language as {shown(('report', 'languages', again))}",
+        )
+
+
+def _only_the_signed_is_stamped(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """A time-stamping authority needs a `signer`: an unsigned draft is not stamped."""
+    report = mapping(plan, "report")
+    if report.get("tsa") is not None and report.get("signer") is None:
+        yield Broken(("report", "signer"), "missing: `tsa` stamps what is signed")
+
+
+def _what_is_declared_is_of_this_plan(plan: Mapping[str, Any]) -> Iterator[Broken]:
+    """Titles are of the plan's datasets and holders of its recipients, each named once."""
+    declared = mapping(mapping(plan, "report"), "declared")
+    known = {
+        "datasets": (
+            "name",
+            {name for _, name in names(plan, "datasets")},
+            "no dataset has this name",
+        ),
+        "keys": (
+            "recipient",
+            {path for _, path in texts(mapping(plan, "seal").get("recipients"))},
+            "`seal.recipients` does not name this file",
+        ),
+    }
+    for section, (field, there, otherwise) in known.items():
+        first: dict[str, int] = {}
+        for index, entry in mappings(declared, section):
+            value = entry.get(field)
+            if not isinstance(value, str):
+                continue
+            loc: Loc = ("report", "declared", section, index, field)
+            if value not in there:
+                yield Broken(loc, otherwise)
+            elif first.setdefault(value, index) != index:
+                again = shown(("report", "declared", section, first[value]))
+                yield Broken(loc, f"the same as in {again}")
+
+
+RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
+    _languages_are_unique,
+    _only_the_signed_is_stamped,
+    _what_is_declared_is_of_this_plan,
+)
