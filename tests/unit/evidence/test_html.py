@@ -191,7 +191,7 @@ def cutover(
         "written_by_consumers": {"new": 1, "changed": 0, "gone": 0},
         "finalized": {"early": False, "reason": None},
         "decommission": {
-            "recheck": reading, "outcomes": {"deleted": 2}, "requested": {}, "observed": OBSERVED,
+            "recheck": reading, "outcomes": {"deleted": 2, "missing": 1, "drifted": 1, "kept": 1}, "requested": {}, "observed": OBSERVED,
         },
     }  # fmt: skip
 
@@ -378,7 +378,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": good, "declared": ESCROWS, "months": ran("claire@ops", 2)},
         {"records": good, "endpoints": LOCAL, "started_at": None, "ended_at": None},
         {"records": good, "seal": "none", "recipients": ()},
-        {"records": [record("a", size=5_000)]},
+        {"records": [record("a", size=5_000)], "recipients": ("c4gh:" + "3" * 16,)},
         *(
             {"records": good, "endpoints": (replace(SOURCE, kind=kind), replace(TARGET, kind=host))}
             for kind, host in (

@@ -1,0 +1,39 @@
+"""What people state for the report: of this plan's datasets and recipients, one line each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.plan.builders import changed, problems
+
+BEFORE = "report: {"
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ("datasets: [{name: nobody, title: x}]", "no dataset has this name"),
+        (
+            "keys: [{recipient: keys/other.pub, holder: x}]",
+            "`seal.recipients` does not name this file",
+        ),
+        ('kept: {by: "", until: 2037-12-31}', "must be one line of up to 120 characters"),
+        ("kept: {by: x, until: 2037-13-31}", "must be a day such as 2026-12-31"),
+    ],
+)
+def test_what_is_declared_is_of_this_plan(tmp_path: Path, declared: str, said: str) -> None:
+    text = changed(BEFORE, f"{BEFORE}declared: {{{declared}}}, ")
+
+    (problem,) = problems(tmp_path, text)
+
+    assert said in problem
+
+
+def test_a_title_is_given_once(tmp_path: Path) -> None:
+    twice = "datasets: [{name: pmsi, title: x}, {name: pmsi, title: y}]"
+
+    (problem,) = problems(tmp_path, changed(BEFORE, f"{BEFORE}declared: {{{twice}}}, "))
+
+    assert "the same as in report.declared.datasets[0]" in problem
