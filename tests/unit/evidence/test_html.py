@@ -191,7 +191,8 @@ def cutover(
         "written_by_consumers": {"new": 1, "changed": 0, "gone": 0},
         "finalized": {"early": False, "reason": None},
         "decommission": {
-            "recheck": reading, "outcomes": {"deleted": 2, "missing": 1, "drifted": 1, "kept": 1}, "requested": {}, "observed": OBSERVED,
+            "recheck": reading, "requested": {}, "observed": OBSERVED,
+            "outcomes": {"deleted": 2, "missing": 1, "drifted": 1, "kept": 1},
         },
     }  # fmt: skip
 
