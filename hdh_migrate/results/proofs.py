@@ -76,6 +76,23 @@ class BundleChecked(TypedDict):
     exit: int
 
 
+class AnswerShown(TypedDict):
+    """One question of a report's first screen, and what it says to it."""
+
+    question: str
+    lines: list[str]
+
+
+class FirstScreenShown(TypedDict):
+    """A report's first screen; `trusted`: enough trusted keys signed the bundle."""
+
+    title: str
+    verdict: str
+    why: str
+    answers: list[AnswerShown]
+    trusted: bool
+
+
 class VerifierFiles(TypedDict):
     """The verifier's files and the digest over them."""
 

@@ -130,6 +130,47 @@ def test_csv_goes_to_stdout_as_it_is(audit: Audit) -> None:
     assert [row[1] for row in rows] == ["key", NAME, "b"]
 
 
+def test_a_french_spreadsheet_opens_the_rows_as_they_are(audit: Audit) -> None:
+    done = audit("export", "new", "--format", "csv", "--dialect", "excel-fr")
+
+    assert done.stdout.startswith(b"\xef\xbb\xbfdataset;key;size;")
+    plain = audit("export", "new", "--format", "csv").stdout.decode()
+    french = done.stdout.decode("utf-8-sig")
+    assert list(csv.reader(io.StringIO(french, newline=""), delimiter=";")) == list(
+        csv.reader(io.StringIO(plain, newline=""))
+    )
+
+
+def test_the_first_screen_in_the_terminal_says_what_the_page_says(audit: Audit) -> None:
+    done = audit("show", "new", "--trust", "operator.pub", "--json")
+
+    assert done.returncode == Exit.OK, done.stderr
+    shown = json.loads(done.stdout)
+    assert (shown["verdict"], shown["trusted"]) == ("Complete and intact", True)
+    assert NAME not in done.stdout.decode()
+    questions = [one["question"] for one in shown["answers"]]
+    assert questions[0] == "What moved?"
+    assert len(questions) == len(set(questions)) == 8
+    assert all(one["lines"] for one in shown["answers"])
+    french = audit("show", "new", "--language", "fr").stdout.decode()
+    assert "Complet et intact" in french
+    assert "signatures were not checked: give --trust KEY" in french
+
+
+def test_the_first_screen_of_a_draft_and_of_a_failure_say_so(audit: Audit) -> None:
+    assert b"Nobody." in audit("show", "draft").stdout
+    assert json.loads(audit("show", "old", "--json").stdout)["verdict"] == "Objects failed"
+
+
+def test_a_bundles_journal_is_printed_as_it_stands_there(desk: Path, audit: Audit) -> None:
+    done = audit("journal", "new", "--trust", "operator.pub")
+
+    assert done.returncode == Exit.OK, done.stderr
+    printed = [json.loads(line) for line in done.stdout.splitlines()]
+    stands = (desk / "new" / "journal.jsonl").read_text("utf-8").splitlines()
+    assert printed == [json.loads(line) for line in stands]
+
+
 def test_junit_goes_to_a_new_private_file_and_names_nobody(desk: Path, audit: Audit) -> None:
     out = desk / "junit.xml"
     done = audit("export", "old", "--format", "junit", "--out", "junit.xml",
@@ -160,6 +201,7 @@ def test_a_draft_says_so_in_the_summary_and_is_refused_where_signatures_count(au
     [
         (("new", "--format", "markdown", "--what", "findings"), Exit.USAGE),
         (("new", "--format", "csv", "--json"), Exit.USAGE),
+        (("new", "--format", "markdown", "--dialect", "excel-fr"), Exit.USAGE),
         (("new", "--format", "csv", "--trust", "stranger.pub"), Exit.DAMAGED),
         (("new", "--format", "csv", "--trust", "nothing.pub"), Exit.USAGE),
     ],

@@ -106,6 +106,7 @@ GROUPS: Final[Mapping[str, Group]] = {
         help="Check evidence offline: no plan, no ledger, no access to either cloud.",
         verbs={
             "verify": "Do all of a bundle's sums again, check its signatures.",
+            "show": "Show a report's first screen in the terminal.",
             "verifier": "Write the verifier that needs no trust in a bundle's own.",
             "compare": "Check that a later bundle takes nothing back.",
             "export": "Give a bundle as CSV, JUnit XML or Markdown.",
@@ -113,7 +114,7 @@ GROUPS: Final[Mapping[str, Group]] = {
             "check-proof": "Check such a proof against a manifest's root.",
             "open": "Open one name of a report with keyed names, with proof.",
             "check-opening": "Check such a name against a manifest's root.",
-            "journal": "Print the ledger's journal and check its chain.",
+            "journal": "Print a ledger's or bundle's journal, its chain checked.",
         },
     ),
     "ledger": Group(

@@ -34,18 +34,35 @@ COLUMNS: dict[str, Sequence[str]] = {
 
 
 @frozen
+class Dialect:
+    """How a CSV file is written: what stands before its first row, and between two cells."""
+
+    begins: bytes
+    separator: str
+
+
+DIALECTS: dict[str, Dialect] = {
+    "rfc4180": Dialect(begins=b"", separator=","),
+    "excel-fr": Dialect(begins=b"\xef\xbb\xbf", separator=";"),
+}
+"""`excel-fr`: a spreadsheet with a French locale opens it by a double click."""
+
+
+@frozen
 class ExportRequest:
-    """What an export is to hold. `what` chooses the lines of a CSV file."""
+    """What an export is to hold. `what` and `dialect` (of `DIALECTS`) are of a CSV file."""
 
     what: str = "manifest"
+    dialect: str = "rfc4180"
     show_names: bool = False
 
 
 def _csv(reading: CheckedBundle, wanted: ExportRequest) -> Iterator[bytes]:
     """Yield the rows of a CSV file (RFC 4180, UTF-8); every text cell passes `cells.safe`."""
-    columns = COLUMNS[wanted.what]
-    row = csv.writer(_Encoder(), lineterminator="\r\n").writerow
-    yield row(columns)
+    columns, dialect = COLUMNS[wanted.what], DIALECTS[wanted.dialect]
+    writer = csv.writer(_Encoder(), delimiter=dialect.separator, lineterminator="\r\n")
+    row = writer.writerow
+    yield dialect.begins + row(columns)
     for _, line in reading.lines(wanted.what):
         yield row([_cell(line[column]) for column in columns])
 

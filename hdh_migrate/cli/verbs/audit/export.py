@@ -30,10 +30,17 @@ class What(StrEnum):
     EXCLUSIONS = "exclusions"
 
 
+class CsvDialect(StrEnum):
+    """How a CSV file is written (`evidence.exports.DIALECTS`)."""
+
+    RFC4180 = "rfc4180"
+    EXCEL_FR = "excel-fr"
+
+
 @verb(
     examples=(
         "audit export evidence-2026-11 --format junit --out migration.xml",
-        "audit export evidence-2026-11 --format csv --what findings",
+        "audit export evidence-2026-11 --format csv --what findings --dialect excel-fr",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
     result=Exported,
@@ -47,6 +54,12 @@ def export(
     ] = "-",
     what: Annotated[
         What | None, typer.Option("--what", help="Which lines, for csv; default manifest.")
+    ] = None,
+    dialect: Annotated[
+        CsvDialect | None,
+        typer.Option(
+            "--dialect", help="How a CSV file is written; excel-fr: semicolons and a BOM."
+        ),
     ] = None,
     trust: Annotated[
         list[Path] | None,
@@ -74,13 +87,18 @@ def export(
 
         if what is not None and form is not Format.CSV:
             raise UsageError("--what chooses the lines of a CSV file", hint="leave it out")
+        if dialect is not None and form is not Format.CSV:
+            raise UsageError("--dialect is how a CSV file is written", hint="leave it out")
         if as_json and out == "-":
             raise UsageError("stdout holds the export itself", hint="give --out FILE with --json")
         with unpacked(bundle) as folder:
             reading = open_bundle(folder, trusted_keys(trust or (), threshold), threshold)
-            pieces = FORMATS[form](
-                reading, ExportRequest(what=what or What.MANIFEST, show_names=show_names)
+            wanted = ExportRequest(
+                what=what or What.MANIFEST,
+                dialect=dialect or CsvDialect.RFC4180,
+                show_names=show_names,
             )
+            pieces = FORMATS[form](reading, wanted)
             if out == "-":
                 task.out.stream(pieces)
                 return

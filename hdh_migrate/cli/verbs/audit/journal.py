@@ -1,46 +1,84 @@
-"""`audit journal`: the ledger's journal, its chain checked."""
+"""`audit journal`: the journal of a ledger or of a bundle, its chain checked."""
 
 from __future__ import annotations
 
-from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
-from hdh_migrate.errors import Exit
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, StateDir, Task, Threshold, verb
+from hdh_migrate.cli.keyfiles import trusted_keys
+from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.proofs import JournalEventFact
+
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 
 
 @verb(
     examples=(
         "audit journal plan.yaml",
-        "audit journal plan.yaml --state-dir /srv/state",
+        "audit journal evidence-2026-11 --trust operator.pub",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
     result=JournalEventFact,
 )
 def journal(
-    plan: Plan,
+    of: Annotated[
+        Path,
+        typer.Argument(metavar="PLAN|BUNDLE", help="A plan, or a report's folder, .zip or .tar."),
+    ],
     *,
+    trust: Annotated[
+        list[Path] | None,
+        typer.Option("--trust", metavar="KEY", help="Check a bundle's signatures too; repeatable."),
+    ] = None,
+    threshold: Threshold = 1,
     as_json: AsJson = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Print the ledger's journal as JSON Lines and check its chain; exit 10 when it is broken."""
+    """Print a journal as JSON Lines and check its chain; exit 10 when it is broken.
+
+    A plan's is that of its ledger. A bundle is checked whole first, and its journal printed as it
+    stands there.
+    """
     task = Task(as_json=True)
     del as_json  # a stream of JSON in any case
 
     def body() -> None:
-
-        desk = task.desk(plan, state_dir)
+        if of.is_dir() or of.suffix in _ARCHIVES:
+            if state_dir is not None:
+                raise UsageError("--state-dir is a plan's", hint="leave it out for a bundle")
+            for event in _of_bundle(of, trust or [], threshold):
+                task.out.data(event)
+            return
+        if trust:
+            raise UsageError("--trust is for a bundle", hint="leave it out for a plan")
+        desk = task.desk(of, state_dir)
         ledger = desk.read_ledger()
         try:
             for seq, at, kind, text, digest in ledger.journal():
-                event: JournalEventFact = {
-                    "seq": seq,
-                    "at": at,
-                    "kind": kind,
-                    "body": text,
-                    "digest": digest.hex(),
-                }
-                task.out.data(event)
+                task.out.data(
+                    JournalEventFact(seq=seq, at=at, kind=kind, body=text, digest=digest.hex())
+                )
             ledger.check()
         finally:
             ledger.close()
 
     task.run(body)
+
+
+def _of_bundle(bundle: Path, trust: list[Path], threshold: int) -> Iterator[JournalEventFact]:
+    """Yield the events of a bundle that checks."""
+    import json
+
+    from hdh_migrate.evidence.archives import unpacked
+    from hdh_migrate.evidence.lines.records import MAX_LINE
+    from hdh_migrate.evidence.reading import open_bundle
+
+    with unpacked(bundle) as folder:
+        open_bundle(folder, trusted_keys(trust, threshold), threshold)
+        with (folder / "journal.jsonl").open("rb") as file:
+            while raw := file.readline(MAX_LINE):
+                yield cast("JournalEventFact", json.loads(raw))

@@ -1,0 +1,78 @@
+"""`audit show`: the report's first screen, in the terminal."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AnyBundle, AsJson, Task, Threshold, verb
+from hdh_migrate.cli.keyfiles import trusted_keys
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.proofs import FirstScreenShown
+
+
+class Language(StrEnum):
+    """Languages of the report."""
+
+    FR = "fr"
+    EN = "en"
+
+
+@verb(
+    examples=(
+        "audit show evidence-2026-11 --trust operator.pub",
+        "audit show evidence.zip --language fr",
+    ),
+    exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
+    result=FirstScreenShown,
+)
+def show(
+    bundle: AnyBundle,
+    *,
+    language: Annotated[Language, typer.Option(help="Of what is shown.")] = Language.EN,
+    trust: Annotated[
+        list[Path] | None,
+        typer.Option("--trust", metavar="KEY", help="Check signatures too; repeatable."),
+    ] = None,
+    threshold: Threshold = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Show a report's first screen: what moved, whether it is whole, what is not proven.
+
+    The bundle is checked first; it shows no object's name.
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.evidence.archives import unpacked
+        from hdh_migrate.evidence.exports.first_screen import first_screen
+        from hdh_migrate.evidence.reading import open_bundle
+
+        keys = trusted_keys(trust or (), threshold)
+        with unpacked(bundle) as folder:
+            reading = open_bundle(folder, keys, threshold)
+            screen = first_screen(reading, keys, language)
+        shown: FirstScreenShown = {
+            "title": screen.title,
+            "verdict": screen.verdict,
+            "why": screen.why,
+            "answers": [
+                {"question": one.question, "lines": list(one.lines)} for one in screen.answers
+            ],
+            "trusted": reading.trusted,
+        }
+        task.out.result(shown, _text(shown))
+
+    task.run(body)
+
+
+def _text(shown: FirstScreenShown) -> str:
+    lines = [shown["title"], "", shown["verdict"], f"  {shown['why']}"]
+    if not shown["trusted"]:
+        lines += ["", "signatures were not checked: give --trust KEY"]
+    for answer in shown["answers"]:
+        lines += ["", answer["question"], *(f"  {line}" for line in answer["lines"])]
+    return "\n".join(lines)

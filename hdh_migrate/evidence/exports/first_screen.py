@@ -1,0 +1,108 @@
+"""The first screen of a report as plain text: the page itself, read as a reader would.
+
+The verdict and the answers are taken from the page that the bundle's own facts make, so a terminal
+can say nothing that a page does not say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from typing import Final
+
+from hdh_migrate.evidence.page.chronicle import chronicle_of
+from hdh_migrate.evidence.page.html import SignedBy, render_report
+from hdh_migrate.evidence.reading import CheckedBundle
+from hdh_migrate.evidence.signatures.signing import TrustedKey
+from hdh_migrate.frozen import frozen
+
+_OF_A_LINE: Final = frozenset(("strong", "span", "code"))
+"""Elements inside a line; every other one begins a new line."""
+
+
+@frozen
+class Answer:
+    """One question of the first screen and what the page says to it, line by line."""
+
+    question: str
+    lines: tuple[str, ...]
+
+
+@frozen
+class FirstScreen:
+    """What a reader of the report sees first."""
+
+    title: str
+    verdict: str
+    why: str
+    answers: tuple[Answer, ...]
+
+
+def first_screen(reading: CheckedBundle, keys: Sequence[TrustedKey], language: str) -> FirstScreen:
+    """Return the first screen of a checked bundle, in `fr` or `en`.
+
+    Of a signer who is not among the trusted `keys` only the key's id is known.
+    """
+    signer: TrustedKey | SignedBy | None = None
+    if reading.signed_by:
+        first = reading.signed_by[0]
+        known = (key for key in keys if key.key_id == first)
+        signer = next(known, SignedBy(first, first.partition(":")[2] + "…"))
+    months = chronicle_of(reading.folder / "journal.jsonl")
+    seen = _Reader()
+    seen.feed(render_report(reading.predicate, [], signer, language, months).decode())
+    return FirstScreen(
+        title=" · ".join(seen.texts["h1"]),
+        verdict=seen.texts["h2"][0],
+        why=seen.banner,
+        answers=tuple(
+            Answer(question=question, lines=tuple(lines)) for question, lines in seen.answers
+        ),
+    )
+
+
+class _Reader(HTMLParser):
+    """Takes title, verdict and answers out of a page that this tool made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: dict[str, list[str]] = {"h1": [], "h2": []}
+        self.banner = ""
+        self.answers: list[tuple[str, list[str]]] = []
+        self._inside: list[str] = []
+        self._text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Follow where the parser is; a new line begins with all but what is inside one."""
+        classes = dict(attrs).get("class") or ""
+        if tag in ("br", "meta", "rect", "link", "img"):
+            self._end_line()
+            return
+        if tag not in _OF_A_LINE:
+            self._end_line()
+        self._inside.append("banner" if "banner" in classes.split() else tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave an element; its text is a line unless it goes on."""
+        if tag not in _OF_A_LINE:
+            self._end_line()
+        if self._inside:
+            self._inside.pop()
+
+    def handle_data(self, data: str) -> None:
+        """Gather text."""
+        self._text += data
+
+    def _end_line(self) -> None:
+        line, self._text = " ".join(self._text.split()), ""  # no-break spaces are for browsers
+        if not line or not self._inside:
+            return
+        inside = self._inside[-1]
+        if "banner" in self._inside and inside == "p":
+            self.banner = line
+        elif inside in self.texts:
+            self.texts[inside].append(line)
+        elif "dt" in self._inside:
+            self.answers.append((line, []))
+        elif "dd" in self._inside:
+            self.answers[-1][1].append(f"- {line}" if inside == "li" else line)
