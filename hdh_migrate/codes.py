@@ -280,6 +280,30 @@ class Code(StrEnum):
         fr="blob chiffré par une clé du client, illisible sans elle",
         en="blob encrypted with a customer's key, unreadable without it",
     )
+    KIND_VERSION_LOST = _finding(
+        "kind-version-lost", "inventory",
+        "the plan wants it as of a moment, and the source kept no version of what it held then"
+        " ([fidelity](fidelity.md))",
+        Remedy(
+            "nothing was deleted at the source; the others of its dataset are moved",
+            "if a backup has it, put it there as a dataset of its own; or"
+            f" {_waived('kind-version-lost')}",
+        ),
+        fr="version du moment voulu non conservée à la source",
+        en="the source did not keep the version of the moment that is wanted",
+    )
+    KIND_VERSION_DELETED = _finding(
+        "kind-version-deleted", "inventory",
+        "the plan wants it as of a moment, and somebody deleted the version of then, which cannot"
+        " be read ([fidelity](fidelity.md))",
+        Remedy(
+            "nothing was deleted at the source; the others of its dataset are moved",
+            'undelete it there (Undelete Blob) while it lasts, then "hdh-migrate run PLAN'
+            f' --refresh"; or {_waived("kind-version-deleted")}',
+        ),
+        fr="version du moment voulu supprimée à la source, illisible en l'état",
+        en="the version of the moment that is wanted was deleted, unreadable as it is",
+    )
     KIND_OTHER = _finding(
         "kind-other", "inventory", _KIND,
         _left("kind-other"),
@@ -779,6 +803,26 @@ class Code(StrEnum):
         " comptés, non déplacés",
         en="snapshots, earlier versions, soft-deleted or uncommitted blobs at the source: counted,"
         " not moved",
+    )
+    AS_OF = _note(
+        "as-of", "inventory",
+        "the plan wants a dataset as of a moment: how many objects are moved as they are now, how"
+        " many of an earlier version ([fidelity](fidelity.md))",
+        _NOTHING,
+        fr="jeu pris tel qu'il était à un moment donné",
+        en="dataset taken as it was at a moment",
+    )
+    AS_OF_UNDELETED = _note(
+        "as-of-undeleted", "inventory",
+        "objects that somebody deleted, before the moment that the plan wants or after it, which"
+        " the source does not say; the last version before the moment is moved"
+        " ([fidelity](fidelity.md))",
+        Remedy(
+            "nothing was deleted at the source or at the target",
+            'leave behind what must not come back: add `exclude`, then "hdh-migrate amend PLAN"',
+        ),
+        fr="objets supprimés à la source, avant ou après le moment voulu : repris",
+        en="objects deleted at the source, before or after the moment that is wanted: moved",
     )
     BUCKET_CROWDED = _note(
         "bucket-crowded", "inventory", _NOTED,

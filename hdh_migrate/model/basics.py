@@ -99,6 +99,8 @@ class Place:
 
     bucket: str
     prefix: str = ""
+    as_of: str | None = None
+    """The moment at which a source is meant, RFC 3339 in UTC, in seconds; None: as it is now."""
 
 
 FENCES: Final = ".hdh-migrate-fence/"

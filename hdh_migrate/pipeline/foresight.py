@@ -32,7 +32,9 @@ from hdh_migrate.results.moves import BatchForecast
 Would = Literal["nothing to do", "moved", "held back", "refused", "not reached"]
 
 AT_TARGET: Final = (State.LISTED, State.SENDING, State.SENT, State.VERIFIED)
-NOTED: Final = (Code.RULE_UNUSED, Code.KEYS_LACKING, Code.PREFIX_OPEN)
+NOTED: Final = (
+    Code.RULE_UNUSED, Code.KEYS_LACKING, Code.PREFIX_OPEN, Code.AS_OF, Code.AS_OF_UNDELETED,
+)  # fmt: skip
 
 
 @dataclass(slots=True, kw_only=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from hdh_migrate.fidelity import Contract
 from hdh_migrate.model import Keeping, Place
@@ -15,6 +15,7 @@ from hdh_migrate.plan.fields import (
     Bucket,
     Container,
     FilePath,
+    Instant,
     Name,
     Prefix,
     Reason,
@@ -26,6 +27,41 @@ from hdh_migrate.plan.selection import Exclusion, Included
 from hdh_migrate.plan.sides import Section
 
 
+class AsOf(Section):
+    """Which version of each blob is moved: the one that was current at a moment."""
+
+    as_of: Instant = Field(
+        description="The moment. It must be over, and the account must have kept versions since"
+        " before it (or snapshots that tell); what was deleted or written after it is moved as it"
+        " was. Nothing but the bytes of that version is read, whatever is written later.",
+        examples=["2026-01-31T18:00:00Z"],
+    )
+
+
+A_WORD: Final = "a word"
+A_MOMENT: Final = "a moment"
+FORMS: Final = frozenset({A_WORD, A_MOMENT})
+"""What pydantic puts into the place of `versions`; no field has such a name."""
+
+
+def _some_versions(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the plan
+    if value == "all":
+        raise fields.refusal(
+            "moving all versions in their order is not built: give `as_of` and a moment, in a"
+            " dataset for each moment that matters, or leave this out to move what is current"
+        )
+    if value != "current" and not isinstance(value, Mapping | AsOf):
+        raise fields.refusal("must be `current`, or a mapping with `as_of` and a moment")
+    return value
+
+
+_Versions = Annotated[
+    Annotated[Literal["current"], Tag(A_WORD)] | Annotated[AsOf, Tag(A_MOMENT)],
+    Discriminator(lambda value: A_WORD if value == "current" else A_MOMENT),
+    BeforeValidator(_some_versions),
+]
+
+
 class FromContainer(Section):
     """A part of a container; for source kind `azure-blob`."""
 
@@ -35,11 +71,23 @@ class FromContainer(Section):
         description="Only blobs whose name begins with this; end it with `/` to mean a folder.",
         examples=["pmsi/"],
     )
+    versions: _Versions | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="Which version of each blob is moved: what is `current`, which it is by"
+        " default, or what was current at a moment (`as_of`).",
+        examples=[{"as_of": "2026-01-31T18:00:00Z"}],
+    )
 
     @property
     def place(self) -> Place:
         """Where the source adapter finds the dataset."""
-        return Place(bucket=self.container, prefix=self.prefix)
+        return Place(bucket=self.container, prefix=self.prefix, as_of=self.moment)
+
+    @property
+    def moment(self) -> str | None:
+        """The moment as of which it is meant; None: as it is now."""
+        return self.versions.as_of if isinstance(self.versions, AsOf) else None
 
 
 class FromFolder(Section):
@@ -55,6 +103,11 @@ class FromFolder(Section):
     def place(self) -> Place:
         """Where the source adapter finds the dataset: the folder stands for the bucket."""
         return Place(bucket=self.path)
+
+    @property
+    def moment(self) -> None:
+        """None: files have no versions."""
+        return
 
 
 class Retention(Section):

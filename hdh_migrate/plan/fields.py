@@ -86,6 +86,8 @@ _PIN_RULE = (
 _GUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _GUID_RULE = "must be an identifier such as 01234567-89ab-cdef-0123-456789abcdef"
 _DAY = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+_INSTANT = _DAY + r"T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ"
+_INSTANT_RULE = "must be an instant in UTC, in whole seconds, such as 2026-01-31T18:00:00Z"
 _DAY_RULE = "must be a day such as 2026-12-31"
 _DURATION_RULE = "must be a duration from 1s to 24h, such as 90s, 10m or 2h"
 _PERIOD_RULE = "must be a period from 1s to 3650d, such as 90m, 72h or 30d"
@@ -207,6 +209,12 @@ def _day(value: str) -> str:
     return value
 
 
+def _instant(value: str) -> str:
+    if not re.fullmatch(_INSTANT, value) or not is_day(value.partition("T")[0]):
+        raise refusal(_INSTANT_RULE)
+    return value
+
+
 def _reason(value: str) -> str:
     if not value.strip() or len(value) > 500:
         raise refusal("must be a reason that an auditor can read, up to 500 characters")
@@ -320,6 +328,7 @@ FilePath = Annotated[str, AfterValidator(_path), _shape("path", "[^~].*")]
 Reason = Annotated[str, AfterValidator(_reason), _shape("reason", r"[\s\S]{1,500}")]
 Label = Annotated[str, AfterValidator(_label), _shape("label", r"[^\n]{1,120}")]
 Day = Annotated[str, AfterValidator(_day), _shape("day", _DAY)]
+Instant = Annotated[str, AfterValidator(_instant), _shape("instant", _INSTANT)]
 Guid = Annotated[str, matching(_GUID, _GUID_RULE), _shape("identifier", _GUID)]
 Ref = Annotated[str, matching(_REF, _REF_RULE), _shape("reference", _REF)]
 SpkiPin = Annotated[str, matching(_PIN, _PIN_RULE), _shape("key pin", _PIN)]

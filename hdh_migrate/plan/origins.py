@@ -65,6 +65,8 @@ class Traits:
     """Why nothing is ever archived there (`rehydrate`); None: something may be."""
     no_labels: str | None
     """Why no rule can ask for tiers and tags; None: its listing tells them."""
+    no_versions: str | None
+    """Why no earlier version can be had (`versions` of a dataset's source); None: it may be."""
 
 
 class SourceSection(Section):

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from hdh_migrate.plan import fields, model, selection
+from hdh_migrate.plan import datasets, fields, model, selection
 from hdh_migrate.plan.rules import Loc
 
 MAX_TOLD: Final = 500
@@ -64,6 +64,10 @@ def told(
             yield problem
 
 
+FORMS: Final = selection.FORMS | datasets.FORMS
+"""Steps of pydantic's places that are none of the plan's."""
+
+
 def section_at(raw: Loc, root: type[BaseModel] = model.Plan) -> tuple[Loc, type[BaseModel] | None]:
     """Translate pydantic's place to the plan's; also return the section that it leads to.
 
@@ -73,7 +77,7 @@ def section_at(raw: Loc, root: type[BaseModel] = model.Plan) -> tuple[Loc, type[
     section: type[BaseModel] | None = root
     choices: tuple[type[BaseModel], ...] = ()
     for step in raw:
-        if step in selection.FORMS:
+        if step in FORMS:
             continue
         if choices and isinstance(step, str):
             section, choices = _chosen(choices, step), ()

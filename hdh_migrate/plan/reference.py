@@ -167,8 +167,10 @@ def _kind(value: Mapping[str, Any]) -> str:
     words = [value["const"]] if "const" in value else value.get("enum")
     if words:
         return ", ".join(f"`{word}`" for word in words)
-    if "anyOf" in value:
-        return " or ".join(_kind(one) for one in value["anyOf"] if one.get("type") != "null")
+    either = value.get("oneOf", [])
+    worded = either if any("const" in one for one in either) else []
+    if choices := worded or value.get("anyOf"):
+        return " or ".join(_kind(one) for one in choices if one.get("type") != "null")
     if any(True for _ in _refs(value)):
         return _mappings(value)
     if "items" in value:

@@ -164,6 +164,7 @@ class AzureBlob(SourceSection):
         no_eraser=None,
         no_archive=None,
         no_labels=None,
+        no_versions=None,
     )
 
     kind: Literal["azure-blob"] = Field(description="Azure Blob Storage.")
@@ -213,6 +214,7 @@ class Folder(SourceSection):
         no_eraser="a folder is yours to delete: leave this out",
         no_archive="files are never archived: leave this out",
         no_labels="files have no tiers and no tags: leave this out",
+        no_versions="files have no versions: leave this out",
     )
 
     kind: Literal["folder"] = Field(description="Folders on this machine; no credential.")

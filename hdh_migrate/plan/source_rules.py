@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hdh_migrate.plan.fields import is_loopback
-from hdh_migrate.plan.shapes import Broken, Loc, mapping, mappings, uncertified
+from hdh_migrate.plan.shapes import Broken, Loc, mapping, mappings, texts, uncertified
 from hdh_migrate.plan.sides import SourceSection, kind_of
 
 FORMS = ("container", "path")
@@ -101,6 +101,43 @@ def _its_listing_tells_what_rules_ask(plan: Mapping[str, Any], source: Kind) -> 
                         yield Broken(("datasets", index, field, at, name), why)
 
 
+def _its_versions_are_kept(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
+    """`versions` of a dataset's source needs a source that keeps some: `azure-blob`."""
+    if (why := source.traits.no_versions) is None:
+        return
+    for index, dataset in mappings(plan, "datasets"):
+        if "versions" in mapping(dataset, "source"):
+            yield Broken(("datasets", index, "source", "versions"), why)
+
+
+def _what_was_then_is_only_read(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
+    """What is moved as of a moment is neither deleted at the source nor brought back there."""
+    del source
+    then = {
+        str(dataset.get("name"))
+        for _, dataset in mappings(plan, "datasets")
+        if mapping(mapping(dataset, "source"), "versions")
+    }
+    moved = {
+        str(batch.get("name"))
+        for _, batch in mappings(plan, "batches")
+        if then & {name for _, name in texts(batch.get("datasets"))}
+    }
+    for index, cutover in mappings(plan, "cutovers"):
+        if cutover.get("decommission") is not None and str(cutover.get("batch")) in moved:
+            yield Broken(
+                ("cutovers", index, "decommission"),
+                "a dataset of this batch is moved as of a moment, and other versions of it stay:"
+                " leave this out, and delete at the source by other means",
+            )
+    if then and plan.get("rehydrate") is not None:
+        yield Broken(
+            ("rehydrate",),
+            "a dataset is moved as of a moment, and no tier of a version is set: leave this out,"
+            " and move that dataset by a plan of its own",
+        )
+
+
 RULES: tuple[Callable[[Mapping[str, Any], Kind], Iterator[Broken]], ...] = (
     _ranges_have_digests,
     _origin_fits_source,
@@ -110,4 +147,6 @@ RULES: tuple[Callable[[Mapping[str, Any], Kind], Iterator[Broken]], ...] = (
     _nothing_else_is_erased,
     _only_what_is_archived_is_asked_for,
     _its_listing_tells_what_rules_ask,
+    _its_versions_are_kept,
+    _what_was_then_is_only_read,
 )

@@ -75,10 +75,14 @@ class TriedDataset(TypedDict):
 
 
 class FidelityFact(TypedDict):
-    """What becomes of each feature of a dataset's objects: `kept`, `sidecar` or `dropped`."""
+    """What becomes of each feature of a dataset's objects: `kept`, `sidecar` or `dropped`.
+
+    `as_of` is the moment whose versions are moved; None: what is current.
+    """
 
     dataset: str
     ways: dict[str, str]
+    as_of: str | None
 
 
 class Valid(TypedDict):

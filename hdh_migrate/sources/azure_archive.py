@@ -17,6 +17,7 @@ import yaml
 from hdh_migrate.errors import ShortRead
 from hdh_migrate.model import Archived, ArchiveFacts, Asked, Place, PriorityFacts
 from hdh_migrate.sources.azure_account import AzureAccount, from_reply
+from hdh_migrate.sources.azure_versions import Pin
 
 WHAT: Final = "an archived object"
 _PENDING: Final = "rehydrate-pending-to-"
@@ -34,14 +35,15 @@ class AzureRehydrator:
 
     def look(self, place: Place, key: str, version: str) -> Archived:
         """Say how one blob stands; see `ports.Rehydrator.look`."""
-        reply = self._reads.blob("HEAD", place, key, {})
+        pin = Pin.read(version)
+        reply = self._reads.blob("HEAD", place, key, {}, query=pin.query)
         if reply.status == 404:
             return Archived.GONE
         if reply.status != 200:
             raise from_reply(reply, WHAT)
         if not reply.etag:
             raise ShortRead("the source describes an object without a version")
-        if reply.etag != version:
+        if reply.etag != pin.etag:
             return Archived.CHANGED
         if reply.headers.get("x-ms-access-tier") != "Archive":
             return Archived.READABLE

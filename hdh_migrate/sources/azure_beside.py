@@ -64,8 +64,29 @@ def _may(account: AzureAccount, place: Place, word: str) -> bool | None:
         return None
 
 
-def history(account: AzureAccount, place: Place, current: int, unread: set[str]) -> Iterator[Note]:
-    """Tell how much there is in other forms than the `current` blobs; what is not seen joins."""
+class MovedForms:
+    """How many objects and bytes are moved of each form other than current blobs."""
+
+    def __init__(self) -> None:
+        self._sums: dict[Trace, tuple[int, int]] = {}
+
+    def add(self, trace: Trace, size: int) -> None:
+        """Take one object."""
+        objects, bytes_ = self.of(trace)
+        self._sums[trace] = objects + 1, bytes_ + size
+
+    def of(self, trace: Trace) -> tuple[int, int]:
+        """Return objects and bytes."""
+        return self._sums.get(trace, (0, 0))
+
+
+def history(
+    account: AzureAccount, place: Place, current: int, unread: set[str], moved: MovedForms
+) -> Iterator[Note]:
+    """Tell how much there is in other forms than the `current` blobs, without what is `moved`.
+
+    What is not seen joins `unread`.
+    """
     asked = list[str]()
     for word, trace in (*LOOKS, (_UNCOMMITTED, Trace.UNCOMMITTED)):
         may = _may(account, place, word)
@@ -78,10 +99,14 @@ def history(account: AzureAccount, place: Place, current: int, unread: set[str])
     found = counted(account, place, asked)
     if _UNCOMMITTED in asked:  # nothing in an entry says so: there are more than are committed
         found[Trace.UNCOMMITTED] = (max(0, found[Trace.CURRENT][0] - current), 0)
-    told = [
-        f"{objects} {_FORMS[trace]}" + (f" ({size} bytes)" if size else "")
+    left = {
+        trace: (objects - moved.of(trace)[0], size - moved.of(trace)[1])
         for trace, (objects, size) in found.items()
-        if objects and trace in _FORMS
+    }
+    told = [
+        f"{objects} {_FORMS[trace]}" + (f" ({size} bytes)" if size > 0 else "")
+        for trace, (objects, size) in left.items()
+        if objects > 0 and trace in _FORMS
     ]
     if told:
         yield Note(Code.HISTORY_LEFT, f"not moved: {', '.join(told)}")

@@ -7,9 +7,9 @@ several times the CPU (docs/decisions/0002-transport.md).
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
@@ -18,6 +18,7 @@ from hdh_migrate.errors import (
     ListingBroken,
     Missing,
     Permanent,
+    Refused,
     ShortRead,
     SourceChanged,
     Transient,
@@ -36,10 +37,11 @@ from hdh_migrate.model import (
 )
 from hdh_migrate.ports.stores import Note, Write
 from hdh_migrate.sources.azure_account import AzureAccount, from_reply
-from hdh_migrate.sources.azure_beside import Beside, history
+from hdh_migrate.sources.azure_as_of import AsOfContainer
+from hdh_migrate.sources.azure_beside import Beside, MovedForms, history
 from hdh_migrate.sources.azure_listing import (
+    EntryReader,
     PageReader,
-    kind_of,
     lease_of,
     md5_hex,
     pages_of,
@@ -47,6 +49,8 @@ from hdh_migrate.sources.azure_listing import (
     rfc3339,
 )
 from hdh_migrate.sources.azure_pages import described, valid
+from hdh_migrate.sources.azure_replies import NoRangeDigest, exactly, kind_in
+from hdh_migrate.sources.azure_versions import Mark, MarkedReader, Pin
 from hdh_migrate.transport import Reply
 
 PAGE_SIZE = 5_000
@@ -61,14 +65,9 @@ RANGE_MD5_MAX = 4 * MIB
 PAGES = "page-blob"
 NOTHING = bytes(MIB)
 
-
-class NoRangeDigest(ShortRead):
-    """The source gave a range without the digest that was asked for."""
-
-    default_hint = "use verify.source: again, which reads every object twice"
-
-    def __init__(self) -> None:
-        super().__init__("the source gives no digest of a range")
+T = TypeVar("T")
+ReadsPage = Callable[[int], EntryReader[T]]
+"""Makes what reads one page of at most so many entries."""
 
 
 class AzureBlobSource:
@@ -89,18 +88,41 @@ class AzureBlobSource:
         self._account = account
         self._untagged: dict[str, Untagged] = {}
         self._more: dict[str, Beside] = {}
+        self._thens: dict[Place, AsOfContainer] = {}
         self._counted: dict[Place, int] = {}
 
     # --- listing -------------------------------------------------------------------------
 
     def pages(self, place: Place, *, marker: str | None = None) -> Iterator[Page]:
         """List everything under the prefix; see `ports.Source.pages`."""
+        for page in self._listing(place, marker):
+            whole = [self._with_pages(place, obj) for obj in page.objects]
+            yield Page(objects=tuple(whole), marker=page.marker)
+
+    def _listing(self, place: Place, marker: str | None) -> Iterator[Page]:
+        then = self._then(place)
+        if then is not None:
+            yield from then.pages(self._marked, self.page_size, marker)
+            return
         more = self._beside(place).words
         for objects, following in pages_of(
-            lambda at: self._list(place, at, self.page_size, more), marker
+            lambda at: self._list(place, at, self.page_size, more, PageReader), marker
         ):
-            whole = [self._with_pages(place, obj) for obj in objects]
-            yield Page(objects=tuple(whole), marker=following)
+            yield Page(objects=tuple(objects), marker=following)
+
+    def _then(self, place: Place) -> AsOfContainer | None:
+        """Return the place as it was at its moment; None: it is meant as it is now."""
+        if place.as_of is None:
+            return None
+        if place not in self._thens:
+            self._thens[place] = AsOfContainer(self._account, place, place.as_of)
+        return self._thens[place]
+
+    def _marked(
+        self, place: Place, marker: str | None, size: int, words: str
+    ) -> tuple[list[tuple[Mark, ObjectInfo]], str | None]:
+        more = words + self._beside(place).words
+        return self._list(place, marker, size, more, MarkedReader)
 
     def _beside(self, place: Place) -> Beside:
         """Return what listings of a container can be asked for besides metadata and tags."""
@@ -121,6 +143,11 @@ class AzureBlobSource:
 
     def recount(self, place: Place) -> Iterator[Brief]:
         """List again in pages of another size, read by another parser."""
+        then = self._then(place)
+        if then is not None:
+            yield from then.recount(self._recount_size)
+            self._counted[place] = then.current
+            return
 
         def ask(marker: str | None) -> tuple[Iterator[Brief], str | None]:
             # Metadata, because it is what makes some empty blobs folders.
@@ -137,8 +164,8 @@ class AzureBlobSource:
         self._counted[place] = count
 
     def _list(
-        self, place: Place, marker: str | None, size: int, more: str = ""
-    ) -> tuple[list[ObjectInfo], str | None]:
+        self, place: Place, marker: str | None, size: int, more: str, reader: ReadsPage[T]
+    ) -> tuple[list[T], str | None]:
         """Return one page with metadata, and with tags if the source lets us have them.
 
         Reading tags is a right of its own, and accounts with a hierarchical namespace have none;
@@ -147,15 +174,15 @@ class AzureBlobSource:
         since the refusal has many codes.
         """
         if place.bucket in self._untagged:
-            return self._page(place, marker, size, f"metadata{more}")
+            return self._page(place, marker, size, f"metadata{more}", reader)
         try:
-            return self._page(place, marker, size, f"metadata,tags{more}")
+            return self._page(place, marker, size, f"metadata,tags{more}", reader)
         except (AuthFailed, Missing, ListingBroken):
             raise  # a page that contradicts itself is no refusal of tags
         except Permanent as refused:
-            page = self._page(place, marker, size, f"metadata{more}")
+            page = self._page(place, marker, size, f"metadata{more}", reader)
             try:
-                return self._page(place, marker, size, f"metadata,tags{more}")
+                return self._page(place, marker, size, f"metadata,tags{more}", reader)
             except Permanent as again:
                 if (type(again), again.code) != (type(refused), refused.code):
                     raise
@@ -170,24 +197,32 @@ class AzureBlobSource:
     def notes(self, place: Place) -> Sequence[Note]:
         """Count what is there besides current blobs, and say what could not be read."""
         beside = self._beside(place)
-        notes = list(history(self._account, place, self._counted.get(place, 0), beside.unread))
+        then = self._then(place)
+        moved = MovedForms() if then is None else then.moved
+        notes = [] if then is None else [*then.notes()]
+        counted = self._counted.get(place, 0)
+        notes.extend(history(self._account, place, counted, beside.unread, moved))
         if beside.unread:
             told = ", ".join(sorted(beside.unread))
             notes.append(Note(Code.FEATURES_UNREAD, f"the source does not let read: {told}"))
         return notes
 
     def _page(
-        self, place: Place, marker: str | None, size: int, include: str
-    ) -> tuple[list[ObjectInfo], str | None]:
-        reader = PageReader(size)
-        _listed(self._account.listing(place, marker, size=size, include=include, sink=reader.write))
-        return reader.page()
+        self, place: Place, marker: str | None, size: int, include: str, reader: ReadsPage[T]
+    ) -> tuple[list[T], str | None]:
+        taken = reader(size)
+        _listed(self._account.listing(place, marker, size=size, include=include, sink=taken.write))
+        return taken.page()
 
     # --- objects -------------------------------------------------------------------------
 
     def head(self, place: Place, key: str) -> ObjectInfo:
-        """Describe one blob as it is now."""
-        reply = self._account.blob("HEAD", place, key, {})
+        """Describe one blob as it is, or was, when its place is meant."""
+        return self.listed(place, key) if place.as_of is not None else self._head(place, key, "")
+
+    def _head(self, place: Place, key: str, address: str) -> ObjectInfo:
+        """Describe the version of a blob at this address; without one, what is current."""
+        reply = self._account.blob("HEAD", place, key, {}, query=Pin("", address).query)
         if reply.status != 200:
             raise from_reply(reply, "a source object")
         if reply.length is None or reply.length > SIZE_MAX or not reply.etag:
@@ -195,10 +230,10 @@ class AzureBlobSource:
         return ObjectInfo(
             key=key,
             size=reply.length,
-            version=reply.etag,
+            version=str(Pin(reply.etag, address)),
             modified=rfc3339(reply.headers.get("last-modified")),
             md5=md5_hex(reply.headers.get("content-md5")),
-            kind=_kind(reply.headers, reply.length),
+            kind=kind_in(reply.headers, reply.length),
             tier=reply.headers.get("x-ms-access-tier"),
             lease=lease_of(
                 reply.headers.get("x-ms-lease-state"), reply.headers.get("x-ms-lease-duration")
@@ -207,8 +242,11 @@ class AzureBlobSource:
 
     def listed(self, place: Place, key: str) -> ObjectInfo:
         """Describe one blob as a listing does; the first under its own name as a prefix is it."""
-        more = self._beside(place).words
-        objects, _ = self._list(Place(bucket=place.bucket, prefix=key), None, 1, more)
+        then = self._then(place)
+        if then is not None:
+            return self._with_pages(place, then.listed(self._marked, key))
+        more, found = self._beside(place).words, Place(bucket=place.bucket, prefix=key)
+        objects, _ = self._list(found, None, 1, more, PageReader)
         if not objects or objects[0].key != key:
             raise Missing("a source object is gone")
         return self._with_pages(place, objects[0])
@@ -220,7 +258,7 @@ class AzureBlobSource:
         if span.length == 0:
             # A range of nothing cannot be asked for, and an empty object's version still counts,
             # as does that it is empty.
-            now = self.head(place, obj.key)
+            now = self._head(place, obj.key, Pin.read(obj.version).address)
             if (now.version, now.size, now.kind) != (obj.version, obj.size, obj.kind):
                 raise SourceChanged("a source object changed since inventory")
             return
@@ -244,8 +282,9 @@ class AzureBlobSource:
     def _read(
         self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool
     ) -> None:
+        pin = Pin.read(obj.version)
         headers = {
-            "If-Match": f'"{obj.version}"',
+            "If-Match": f'"{pin.etag}"',
             "x-ms-range": f"bytes={span.start}-{span.end - 1}",
         }
         digest = hashlib.md5(usedforsecurity=False) if checked else None
@@ -263,8 +302,8 @@ class AzureBlobSource:
             write(data)
 
         reply = self._account.blob(
-            "GET", place, obj.key, headers,
-            accept=_exactly(obj, span, checked=checked), sink=count,
+            "GET", place, obj.key, headers, query=pin.query,
+            accept=exactly(obj, span, checked=checked), sink=count,
         )  # fmt: skip
         if reply.status != 206:
             raise from_reply(reply, "a source object")
@@ -279,7 +318,11 @@ class AzureBlobSource:
         """List one object as inventory does, and read its first byte as transfer does."""
         where = f"source container {place.bucket}"
         try:
-            objects, _ = self._list(place, None, CHECKED_AMONG if checked else 1)
+            if (then := self._then(place)) is not None:
+                then.words()
+            objects, _ = self._list(place, None, CHECKED_AMONG if checked else 1, "", PageReader)
+        except Refused as error:
+            return [Problem(where=where, what=str(error), hint=error.hint)]
         except Missing:
             return [Problem(where=where, what="there is no such container")]
         except AuthFailed as error:
@@ -319,42 +362,3 @@ def _listed(reply: Reply) -> Reply:
     if reply.status != 200:
         raise from_reply(reply, "the source's container")
     return reply
-
-
-_TOTAL = re.compile(r"bytes [^/]*/(\d{1,19})\Z", re.ASCII)
-
-
-def _exactly(obj: ObjectInfo, span: Span, *, checked: bool) -> Callable[[Reply], None]:
-    """Return the check of a ranged reply's head (the SDK believes all of these)."""
-    wanted = f"bytes {span.start}-{span.end - 1}/{obj.size}"
-
-    def accept(reply: Reply) -> None:
-        if reply.status != 206:
-            raise ShortRead(f"the source answered {reply.status} to a ranged read")
-        told = reply.headers.get("content-range", "")
-        if told != wanted:
-            total = _TOTAL.match(told)
-            if total is not None and total[1] != str(obj.size):
-                raise SourceChanged("a source object has another size than the inventory says")
-            raise ShortRead("the source sent another range than was asked for")
-        if reply.length != span.length:
-            raise ShortRead("the source announced another length than was asked for")
-        if reply.etag != obj.version:
-            raise SourceChanged("a source object changed since inventory")
-        if _kind(reply.headers, obj.size) != obj.kind:
-            raise SourceChanged("a source object has another type than the inventory says")
-        if checked and md5_hex(reply.headers.get("content-md5")) is None:
-            raise NoRangeDigest
-
-    return accept
-
-
-def _kind(headers: Mapping[str, str], size: int) -> str:
-    """Return what kind of object a reply describes; what it does not say is as usual."""
-    seen = {
-        "BlobType": headers.get("x-ms-blob-type", "BlockBlob"),
-        "ResourceType": headers.get("x-ms-resource-type"),
-        "AccessTier": headers.get("x-ms-access-tier"),
-        "CustomerProvidedKeySha256": headers.get("x-ms-encryption-key-sha256"),
-    }
-    return kind_of(seen, {"hdi_isfolder": headers.get("x-ms-meta-hdi_isfolder", "")}, size)

@@ -15,6 +15,7 @@ from typing import Final
 from hdh_migrate.model import Erased, Erasing, Place, Remnant, Trace, key_bytes
 from hdh_migrate.sources.azure_account import AzureAccount, from_reply
 from hdh_migrate.sources.azure_forms import LOOKS, WHAT, accepted, forms
+from hdh_migrate.sources.azure_versions import Pin
 
 _KEPT: Final = {
     "SnapshotsPresent": "it has snapshots",
@@ -38,6 +39,8 @@ class AzureEraser:
         """Delete one version of one blob; see `ports.Eraser.erase`."""
         if not version:
             raise ValueError("nothing is deleted without its version")
+        if Pin.read(version).address:
+            return Erased(outcome=Erasing.KEPT, told="it was moved as of a moment")
         reply = self._account.blob("DELETE", place, key, {"If-Match": f'"{version}"'})
         code = reply.headers.get("x-ms-error-code", "")
         if reply.status == 202:
@@ -47,13 +50,16 @@ class AzureEraser:
         if reply.status == 404 and code != "ContainerNotFound":
             return Erased(outcome=Erasing.MISSING, told="it was not there")
         if reply.status == 412:
-            # Some services say so of a blob that is gone, too: no version is not that version.
-            if self._account.blob("HEAD", place, key, {}).status == 404:
-                return Erased(outcome=Erasing.MISSING, told="it was not there")
-            return Erased(outcome=Erasing.DRIFTED, told="it has another version now")
+            return self._unlike(place, key)
         if reply.status == 409:
             return Erased(outcome=Erasing.KEPT, told=f"the service refuses ({code or 'HTTP 409'})")
         raise from_reply(reply, WHAT)
+
+    def _unlike(self, place: Place, key: str) -> Erased:
+        # Some services say 412 of a blob that is gone, too: no version is not that version.
+        if self._account.blob("HEAD", place, key, {}).status == 404:
+            return Erased(outcome=Erasing.MISSING, told="it was not there")
+        return Erased(outcome=Erasing.DRIFTED, told="it has another version now")
 
     # --- looking ---------------------------------------------------------------------------------
 

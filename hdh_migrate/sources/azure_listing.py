@@ -115,7 +115,7 @@ class PageReader(EntryReader[ObjectInfo]):
 
     def __init__(self, most: int) -> None:
         """`most` is how many were asked for."""
-        super().__init__(most, _object)
+        super().__init__(most, object_of)
 
 
 def _following(root: ET.Element, entries: int) -> str | None:
@@ -272,7 +272,12 @@ def md5_hex(content_md5: str | None) -> str | None:
     return raw.hex() if len(raw) == 16 else None
 
 
-def _object(blob: ET.Element) -> ObjectInfo:
+def object_of(blob: ET.Element) -> ObjectInfo:
+    """Read what an entry says of its blob.
+
+    Raises:
+        ListingBroken: it lacks what every entry has.
+    """
     properties = blob.find("Properties")
     if properties is None:
         raise ListingBroken("a listing has an entry without properties")

@@ -15,6 +15,7 @@ from hdh_migrate.errors import ConnectionLost, ListingBroken
 from hdh_migrate.model import SIZE_MAX, ObjectInfo, Place, Span
 from hdh_migrate.sources.azure_account import AzureAccount, from_reply
 from hdh_migrate.sources.azure_listing import pages_of
+from hdh_migrate.sources.azure_versions import Pin
 
 REPLY_MAX = 1 << 20
 ASKED = 6_000
@@ -58,11 +59,12 @@ def described(account: AzureAccount, place: Place, obj: ObjectInfo) -> dict[str,
 def _page(
     account: AzureAccount, place: Place, obj: ObjectInfo, span: Span, marker: str | None
 ) -> tuple[list[tuple[int, int]], str | None]:
-    query = {"comp": "pagelist", "maxresults": str(ASKED)}
+    pin = Pin.read(obj.version)
+    query = {"comp": "pagelist", "maxresults": str(ASKED), **pin.query}
     if marker is not None:
         query["marker"] = marker
     headers = {
-        "If-Match": f'"{obj.version}"',
+        "If-Match": f'"{pin.etag}"',
         "x-ms-range": f"bytes={span.start}-{span.end - 1}",
     }
     reply = account.blob("GET", place, obj.key, headers, query=query, limit=REPLY_MAX)

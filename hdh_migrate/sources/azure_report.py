@@ -82,6 +82,11 @@ class AzureReport:
 
     def demand(self, place: Place, asks: frozenset[str]) -> None:
         """Demand that it is of a place, all of it, with all columns; see `ports.SourceReport`."""
+        if place.as_of is not None:
+            raise Refused(
+                f"the report for {place.bucket} tells what is current, and the plan wants a moment",
+                hint="nothing was changed; a report counts datasets without `versions` alone",
+            )
         wanted = f"{place.bucket}/{place.prefix}"
         filters = self._rule.get("filters")
         prefixes = [str(one) for one in _list(filters, "prefixMatch")] if filters else []

@@ -5,11 +5,12 @@ It reads only, and answers as the service's REST reference says, or refuses:
 - "List Blobs": `include` takes the words of `WORDS` and no other; `permissions` is for accounts
   with a hierarchical namespace alone; `Snapshot`, `VersionId` with `IsCurrentVersion`, `Deleted`
   stand beside `Name`, all else in `Properties`; snapshots and versions come oldest first, before
-  the blob itself; what was not asked for is not there. `LegalHold`, `ImmutabilityPolicyUntilDate`,
-  `ImmutabilityPolicyMode`, `Owner`, `Group`, `Permissions`, `Acl` come with their words only. The
-  metadata of a blob under a customer's key is `Encrypted="true"` and empty.
-- "Get Blob", "Get Blob Properties": 412 ConditionNotMet, 409 BlobArchived, 409
-  BlobUsesCustomerSpecifiedEncryption.
+  the blob itself, also of a blob that was deleted; what was not asked for is not there.
+  `LegalHold`, `ImmutabilityPolicyUntilDate`, `ImmutabilityPolicyMode`, `Owner`, `Group`,
+  `Permissions`, `Acl` come with their words only. The metadata of a blob under a customer's key is
+  `Encrypted="true"` and empty.
+- "Get Blob", "Get Blob Properties": `versionid` and `snapshot` name one entry, the current version
+  as well; 412 ConditionNotMet, 409 BlobArchived, 409 BlobUsesCustomerSpecifiedEncryption.
 - Index tags and versions are not known where the namespace is hierarchical ("Known issues" of Data
   Lake Storage): 409 FeatureNotYetSupportedForHierarchicalNamespaceAccounts.
 """
@@ -56,7 +57,10 @@ class StoredBlob:
     metadata: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     moment: str = ""
+    """Of a version or snapshot; a current blob without one was written before versions were."""
     etag: str = ""
+    was: str = ""
+    """What a deleted entry was: the word that has to be asked for as well."""
 
     @property
     def told(self) -> dict[str, str]:
@@ -71,12 +75,17 @@ class StoredBlob:
 
 
 class StrictBlob:
-    """A server with one container; `refused` are words for which the credential has no right."""
+    """A server with one container.
+
+    `refused` are words for which the credential has no right, `unknown` those that the account
+    does not know.
+    """
 
     def __init__(
-        self, *, hierarchical: bool = False, refused: frozenset[str] = frozenset()
-    ) -> None:
-        self.hierarchical, self.refused = hierarchical, refused
+        self, *, hierarchical: bool = False, refused: frozenset[str] = frozenset(),
+        unknown: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
+        self.hierarchical, self.refused, self.unknown = hierarchical, refused, unknown
         self.blobs: list[StoredBlob] = []
         self.asked: list[str] = []
         """What was asked for, as `METHOD path?query`, without the signature."""
@@ -102,8 +111,8 @@ class StrictBlob:
     def put(self, name: str, data: bytes = b"", form: str = "", **more: Any) -> StoredBlob:
         """Have an entry; entries of one name are listed in the order in which they came."""
         number = len(self.blobs) + 1
-        moment = f"2024-01-02T03:04:{number:02}.0000000Z"
-        blob = StoredBlob(name, data, form, moment=moment, etag=f"0x8D{number:08X}", **more)
+        more.setdefault("moment", f"2024-01-02T03:04:{number:02}.0000000Z")
+        blob = StoredBlob(name, data, form, etag=f"0x8D{number:08X}", **more)
         self.blobs.append(blob)
         return blob
 
@@ -111,7 +120,11 @@ class StrictBlob:
 
     def listed(self, query: Mapping[str, str]) -> tuple[int, str, bytes]:
         words = set(filter(None, query.get("include", "").split(",")))
-        if words - WORDS or ("permissions" in words and not self.hierarchical):
+        if (
+            words - WORDS
+            or words & self.unknown
+            or ("permissions" in words and not self.hierarchical)
+        ):
             return 400, "InvalidQueryParameterValue", b""
         if self.hierarchical and words & NOT_HIERARCHICAL:
             return 409, "FeatureNotYetSupportedForHierarchicalNamespaceAccounts", b""
@@ -123,6 +136,7 @@ class StrictBlob:
         found = [
             blob for blob in sorted(self.blobs, key=lambda one: (one.name, one.form == ""))
             if blob.name.startswith(query.get("prefix", "")) and blob.form in {"", *words}
+            and (not blob.was or blob.was in words)
         ]  # fmt: skip
         start = int(query.get("marker", "0"))
         page, more = found[start : start + most], start + most < len(found)
@@ -136,11 +150,11 @@ class StrictBlob:
         return 200, "", text.encode()
 
     def _entry(self, blob: StoredBlob, words: set[str]) -> str:
-        head = {"snapshots": "Snapshot", "versions": "VersionId"}.get(blob.form)
+        head = {"snapshots": "Snapshot", "versions": "VersionId"}.get(blob.was or blob.form)
         beside = f"<{head}>{blob.moment}</{head}>" if head else ""
         if blob.form == "deleted":
-            beside = "<Deleted>true</Deleted>"
-        if not blob.form and "versions" in words:
+            beside += "<Deleted>true</Deleted>"
+        if not blob.form and blob.moment and "versions" in words:
             beside = (
                 f"<VersionId>{blob.moment}</VersionId><IsCurrentVersion>true</IsCurrentVersion>"
             )
@@ -164,8 +178,14 @@ class StrictBlob:
             f"{more}</Blob>"
         )
 
-    def find(self, name: str) -> StoredBlob | None:
-        return next((blob for blob in self.blobs if blob.name == name and not blob.form), None)
+    def find(self, name: str, query: Mapping[str, str]) -> StoredBlob | None:
+        version, snapshot = query.get("versionid"), query.get("snapshot")
+        for blob in self.blobs:
+            kinds = {"snapshots"} if snapshot else {"", "versions"} if version else {""}
+            moment = snapshot or version or blob.moment
+            if (blob.name, blob.moment) == (name, moment) and blob.form in kinds:
+                return blob
+        return None
 
 
 def _handler(server: StrictBlob) -> type[BaseHTTPRequestHandler]:
@@ -190,14 +210,14 @@ def _handler(server: StrictBlob) -> type[BaseHTTPRequestHandler]:
             if (account, container) != (ACCOUNT, CONTAINER):
                 self._send(404, {"x-ms-error-code": "ContainerNotFound"}, b"")
             elif name and name[0]:
-                self._blob(unquote(name[0]))
+                self._blob(unquote(name[0]), query)
             else:
                 status, code, body = server.listed(query)
                 headers = {"Content-Type": "application/xml"}
                 self._send(status, headers | ({"x-ms-error-code": code} if code else {}), body)
 
-        def _blob(self, name: str) -> None:
-            blob = server.find(name)
+        def _blob(self, name: str, query: Mapping[str, str]) -> None:
+            blob = server.find(name, query)
             if blob is None:
                 self._send(404, {"x-ms-error-code": "BlobNotFound"}, b"")
                 return

@@ -52,6 +52,7 @@ class Toy(SourceSection):
         no_eraser="a toy deletes nothing: leave this out",
         no_archive="a toy is never archived: leave this out",
         no_labels="a toy has no tiers and no tags: leave this out",
+        no_versions="a toy keeps no versions: leave this out",
     )
     kind: Literal["toy"] = Field(description="A toy.")
     account_url: AccountUrl

@@ -272,6 +272,8 @@ class StatedDataset(NamedTuple):
     not_included: tuple[str, str]
     claims: bool
     """Whether the source's MD5 values are compared."""
+    as_of: Optional[str]  # noqa: UP045 - Python 3.9 reads this
+    """The moment as of which it is moved; None: as it is."""
 
     def stays(self, name: str, line: Mapping[str, Any]) -> bool:
         """Say whether the rules surely leave the object of a line behind."""
@@ -338,6 +340,7 @@ class StatedPlan:
                 "bucket": _text(source["path"] if "path" in source else source["container"]),
                 "prefix": "" if "path" in source else _text(_given(source, "prefix", "")),
             },
+            as_of=_moment(source),
             target={name: _text(told["target"][name]) for name in ("bucket", "prefix")},
             include=[_rule(rule, version) for rule in included],
             exclude=[
@@ -437,6 +440,9 @@ class StatedPlan:
         """Say what is wrong with a line whose verdict is "match"."""
         size, stored = line["size"], line["stored_size"]
         plain, sealed = line["sha256"], line["stored_sha256"]
+        planned = self.datasets[line["dataset"]]
+        if planned.as_of is not None and not was_then(line["source_version"], planned.as_of):
+            yield "not the version that was current at the moment that the plan says"
         if line["level"] != self.level:
             yield "verified at another level than the plan's"
         if stored is not None and stored not in self.stored_sizes(size):
@@ -448,7 +454,7 @@ class StatedPlan:
                 yield from self._unlike_own(line)
             if None not in (plain, sealed) and (plain == sealed) is not (self.seal == "none"):
                 yield "the digests are not those of an object as the plan seals it"
-        claim = line["source_md5"] if self.datasets[line["dataset"]].claims else None
+        claim = line["source_md5"] if planned.claims else None
         if claim is not None and (claim == NOTHING_MD5) is not (size == 0):
             yield "the source's MD5 of nothing, or of an empty object that is not"
         if sealed is not None and (sealed == NOTHING) is not (0 in self.stored_sizes(size)):
@@ -524,6 +530,29 @@ def _verified(path: Path, begin: Begin, suffix: int) -> Iterator[tuple[bytes, st
         if line["verdict"] == "match":
             key = forms.key_of(line, "target_key")
             yield b"=" + key[: len(key) - suffix], where
+
+
+PIN = re.compile(r";(versionid|snapshot)=(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z)\Z", re.ASCII)
+WHOLE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+
+
+def was_then(version: str, as_of: str) -> bool:
+    """Say whether a version of a blob may have been current at a moment, by its own moment."""
+    pin = PIN.search(version)
+    if pin is None:
+        return True
+    then, moment = forms.instant(as_of), forms.instant(pin[2])
+    return moment <= then if pin[1] == "versionid" else moment >= then
+
+
+def _moment(source: Mapping[str, Any]) -> Optional[str]:  # noqa: UP045 - Python 3.9 reads this
+    """Return as of which moment a dataset is moved; None: as it is."""
+    versions = source.get("versions")
+    if versions is None or versions == "current":
+        return None
+    as_of = _text(versions["as_of"])
+    forms.must(WHOLE.fullmatch(as_of) is not None)
+    return as_of
 
 
 def _given(told: Mapping[str, Any], name: str, default: object) -> Any:  # noqa: ANN401 - any JSON value
