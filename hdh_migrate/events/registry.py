@@ -15,7 +15,6 @@ from hdh_migrate.events.event import Event
 from hdh_migrate.events.fence import FenceEvent
 from hdh_migrate.events.inventory import InventoryEvent
 from hdh_migrate.events.looks import LookEvent
-from hdh_migrate.events.notices import NoticeEvent
 from hdh_migrate.events.objects import ObjectEvent
 from hdh_migrate.events.refreshes import RefreshEvent
 from hdh_migrate.events.rehydration import RehydrationEvent
@@ -35,7 +34,6 @@ JournalEvent: TypeAlias = (
     | BatchEvent
     | RunEvent
     | FenceEvent
-    | NoticeEvent
     | CutoverEvent
 )
 

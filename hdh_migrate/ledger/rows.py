@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from json.encoder import encode_basestring_ascii as _text
 from typing import TYPE_CHECKING, Any
 
 from hdh_migrate.fixity import inventory_leaf
@@ -53,13 +54,24 @@ def extra_of(obj: ObjectInfo) -> str | None:
         obj.headers or obj.metadata or obj.tags or obj.tier or obj.lease or obj.facts
     ):
         return None
-    extra = {
-        "headers": dict(obj.headers), "metadata": dict(obj.metadata), "tags": dict(obj.tags),
-        "tier": obj.tier, "lease": obj.lease, "kind": None if obj.kind == "object" else obj.kind,
-        "facts": dict(obj.facts),
-    }  # fmt: skip
-    kept = {name: value for name, value in extra.items() if value}
-    return json.dumps(kept) if kept else None
+    kind = None if obj.kind == "object" else obj.kind
+    told = [
+        f"{name}: {_text(value) if isinstance(value, str) else _object(value)}"
+        for name, value in zip(
+            _EXTRA, (obj.headers, obj.metadata, obj.tags, obj.tier, obj.lease, kind, obj.facts),
+            strict=True,
+        )
+        if value
+    ]  # fmt: skip
+    return f"{{{', '.join(told)}}}"
+
+
+_EXTRA = tuple(map(_text, ("headers", "metadata", "tags", "tier", "lease", "kind", "facts")))
+
+
+def _object(members: Mapping[str, str]) -> str:
+    """Write an object of texts as `json.dumps` would, without making an encoder for it."""
+    return f"{{{', '.join([f'{_text(name)}: {_text(text)}' for name, text in members.items()])}}}"
 
 
 def leaf_of(obj: ObjectInfo) -> bytes:

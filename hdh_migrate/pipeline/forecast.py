@@ -15,7 +15,9 @@ from hdh_migrate.results.moves import Assumed, DatasetForecast, Expected, Foreca
 
 ASSUMED_BYTES_PER_SECOND = 100 * MIB
 ASSUMED_OBJECTS_PER_SECOND = 200
-RECOUNT_PAGE = 1_700
+RECOUNT_FIRST = 1_700
+"""Objects of the first page of a second listing; all others are like those of the first."""
+
 TARGET_PAGE = 1_000
 SLOWER = 3
 
@@ -140,8 +142,9 @@ class Forecast:
     def _dataset(self, one: Leftover) -> DatasetForecast:
         small, listed = one.send.objects - one.large, one.send.objects + one.excluded
         parts = one.parts - one.arrived.parts  # those that are there are not read again
-        pages = 0 if one.sealed else -(-(listed + one.refused + one.lost) // self._page) or 1
-        recounts = 0 if one.sealed else -(-(listed + one.refused + one.lost) // RECOUNT_PAGE) or 1
+        there = listed + one.refused + one.lost
+        pages = 0 if one.sealed else -(-there // self._page) or 1
+        recounts = 0 if one.sealed else 1 + -(-max(0, there - RECOUNT_FIRST) // self._page)
         surveys = 0 if one.row.surveyed else -(-one.existing // TARGET_PAGE) or 1
         return {
             "dataset": one.row.name,

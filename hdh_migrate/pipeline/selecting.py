@@ -9,6 +9,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Unsupported
@@ -101,10 +102,10 @@ def decide(
 
 def _noted(obj: ObjectInfo, limits: TargetLimits) -> Iterator[Code]:
     if obj.metadata:
-        names = _written_names(obj, limits)
-        if _collides(names):
+        names = tuple(obj.metadata)
+        if _collide(names, hyphens=limits.metadata_hyphens):
             yield Code.METADATA_COLLISION
-        elif portable_metadata(obj, limits) is None:
+        elif not _is_portable(obj.metadata, limits):
             yield Code.METADATA_LOSS
         elif limits.metadata_hyphens and any("_" in name for name in names):
             yield Code.METADATA_HYPHENS
@@ -146,20 +147,21 @@ def portable_metadata(obj: ObjectInfo, limits: TargetLimits) -> dict[str, str] |
 
     Names that would become one at the target are not sent: which value stays would be chance.
     """
-    if not obj.metadata:
-        return {}
-    size, names = 0, _written_names(obj, limits)
-    if _collides(names):
+    if _collide(tuple(obj.metadata), hyphens=limits.metadata_hyphens):
         return None
-    for name, value in obj.metadata.items():
-        size += len(name) + len(value)
-        if not is_header(name, value):
-            return None
-    if size > limits.max_metadata - METADATA_SPARED:
+    if not _is_portable(obj.metadata, limits):
         return None
     if limits.metadata_hyphens:
         return {hyphenated(name): value for name, value in obj.metadata.items()}
     return dict(obj.metadata)
+
+
+def _is_portable(metadata: Mapping[str, str], limits: TargetLimits) -> bool:
+    """Say whether headers of the target hold all of it."""
+    size = sum(map(len, metadata)) + sum(map(len, metadata.values()))
+    return size <= limits.max_metadata - METADATA_SPARED and all(
+        is_header(name, value) for name, value in metadata.items()
+    )
 
 
 def is_header(name: str, value: str) -> bool:
@@ -167,19 +169,16 @@ def is_header(name: str, value: str) -> bool:
     return bool(_HEADER_NAME.match(name) and _HEADER_VALUE.match(value))
 
 
-def _written_names(obj: ObjectInfo, limits: TargetLimits) -> dict[str, str]:
-    """Return each name of an object's metadata with what makes it one with another."""
-    return {
-        name: hyphenated(name.lower()) if limits.metadata_hyphens else name.lower()
-        for name in obj.metadata
-    }
+@lru_cache(maxsize=128)  # objects of a dataset have the same names, as a rule
+def _collide(names: tuple[str, ...], *, hyphens: bool) -> bool:
+    """Return whether two names would become one, or one of ours, at whatever host.
 
-
-def _collides(names: Mapping[str, str]) -> bool:
-    """Return whether two names would become one, or one of ours, at whatever host."""
-    written = set(names.values())
-    ours = {one for one in map(hyphenated, written) if one.startswith(SPOKEN) or one in RESERVED}
-    return len(written) < len(names) or bool(ours)
+    `hyphens`: the target writes `_` as `-`.
+    """
+    lower = {name.lower() for name in names}
+    written = set(map(hyphenated, lower))
+    ours = {one for one in written if one.startswith(SPOKEN) or one in RESERVED}
+    return len(written if hyphens else lower) < len(names) or bool(ours)
 
 
 def hyphenated(name: str) -> str:

@@ -6,7 +6,7 @@ taken for nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from hdh_migrate.codes import Code
@@ -14,7 +14,8 @@ from hdh_migrate.errors import AccessDenied
 from hdh_migrate.model import Place, Trace
 from hdh_migrate.ports.stores import Note
 from hdh_migrate.sources.azure_account import AzureAccount
-from hdh_migrate.sources.azure_forms import LOOKS, accepted, counted
+from hdh_migrate.sources.azure_forms import LOOKS, accepted
+from hdh_migrate.sources.azure_recount import UNCOMMITTED
 
 _WORDS = {
     "immutabilitypolicy": "immutability policies",
@@ -29,7 +30,6 @@ _FORMS = {
     Trace.SOFT_DELETED: "soft-deleted blobs",
     Trace.UNCOMMITTED: "uncommitted blobs",
 }
-_UNCOMMITTED = "uncommittedblobs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,25 +80,20 @@ class MovedForms:
         return self._sums.get(trace, (0, 0))
 
 
-def history(
-    account: AzureAccount, place: Place, current: int, unread: set[str], moved: MovedForms
-) -> Iterator[Note]:
-    """Tell how much there is in other forms than the `current` blobs, without what is `moved`.
-
-    What is not seen joins `unread`.
-    """
-    asked = list[str]()
-    for word, trace in (*LOOKS, (_UNCOMMITTED, Trace.UNCOMMITTED)):
+def asked(account: AzureAccount, place: Place, unread: set[str]) -> tuple[str, ...]:
+    """Return the words for the other forms that an account knows; what is not seen joins."""
+    found = list[str]()
+    for word, trace in (*LOOKS, (UNCOMMITTED, Trace.UNCOMMITTED)):
         may = _may(account, place, word)
         if may:
-            asked.append(word)
+            found.append(word)
         elif may is None and _may(account, place, ""):
             unread.add(_FORMS[trace])
-    if not asked:
-        return
-    found = counted(account, place, asked)
-    if _UNCOMMITTED in asked:  # nothing in an entry says so: there are more than are committed
-        found[Trace.UNCOMMITTED] = (max(0, found[Trace.CURRENT][0] - current), 0)
+    return tuple(found)
+
+
+def history(found: Mapping[Trace, tuple[int, int]], moved: MovedForms) -> Iterator[Note]:
+    """Tell how much there is in other forms than the current one, without what is `moved`."""
     left = {
         trace: (objects - moved.of(trace)[0], size - moved.of(trace)[1])
         for trace, (objects, size) in found.items()

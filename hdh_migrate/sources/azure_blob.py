@@ -7,7 +7,7 @@ several times the CPU (docs/decisions/0002-transport.md).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -33,31 +33,34 @@ from hdh_migrate.model import (
     Place,
     Problem,
     Span,
+    Trace,
     Untagged,
 )
 from hdh_migrate.ports.stores import Note, Write
 from hdh_migrate.sources.azure_account import AzureAccount, from_reply
 from hdh_migrate.sources.azure_as_of import AsOfContainer
-from hdh_migrate.sources.azure_beside import Beside, MovedForms, history
+from hdh_migrate.sources.azure_beside import Beside, MovedForms, asked, history
+from hdh_migrate.sources.azure_forms import counted
 from hdh_migrate.sources.azure_listing import (
     EntryReader,
     PageReader,
     lease_of,
     md5_hex,
     pages_of,
-    parse_brief,
     rfc3339,
 )
 from hdh_migrate.sources.azure_pages import described, valid
+from hdh_migrate.sources.azure_recount import UNCOMMITTED, BriefReader, Forms
 from hdh_migrate.sources.azure_replies import NoRangeDigest, exactly, kind_in
 from hdh_migrate.sources.azure_versions import Mark, MarkedReader, Pin
 from hdh_migrate.transport import Reply
 
 PAGE_SIZE = 5_000
-RECOUNT_PAGE_SIZE = 1_700  # cuts the listing elsewhere than PAGE_SIZE does
+RECOUNT_FIRST = 1_700
+"""Blobs of a recount's first page: all that follow are cut elsewhere than the first listing's."""
+
 CHECKED_AMONG = 100
 """Objects among which preflight looks for one that has a range, when ranges need digests."""
-RECOUNT_BYTES_MAX = 48 << 20
 RANGE_MD5_MAX = 4 * MIB
 """Bytes of the longest range of which the service gives a digest."""
 
@@ -80,9 +83,9 @@ class AzureBlobSource:
         account: AzureAccount,
         *,
         page_size: int = PAGE_SIZE,
-        recount_size: int = RECOUNT_PAGE_SIZE,
+        recount_size: int = RECOUNT_FIRST,
     ) -> None:
-        """`page_size` and `recount_size` are blobs in a page of either listing."""
+        """`page_size` is blobs in a page, `recount_size` in the first page of a recount."""
         self.page_size = page_size
         self._recount_size = recount_size
         self._account = account
@@ -90,6 +93,9 @@ class AzureBlobSource:
         self._more: dict[str, Beside] = {}
         self._thens: dict[Place, AsOfContainer] = {}
         self._counted: dict[Place, int] = {}
+        """Current blobs of each place that was listed again."""
+        self._forms: dict[Place, Mapping[Trace, tuple[int, int]] | None] = {}
+        """The same in every form; None: it was listed again, and not in every form to the end."""
 
     # --- listing -------------------------------------------------------------------------
 
@@ -142,26 +148,40 @@ class AzureBlobSource:
             return obj
 
     def recount(self, place: Place) -> Iterator[Brief]:
-        """List again in pages of another size, read by another parser."""
+        """List again in pages that are cut elsewhere, read by another reader.
+
+        The first time, other forms of the same blobs are listed with them and counted. If that
+        was not the last time (two listings differed, or one broke off), the next is of the current
+        blobs alone, as the first listing is.
+        """
         then = self._then(place)
         if then is not None:
             yield from then.recount(self._recount_size)
             self._counted[place] = then.current
             return
+        unread, is_first = set[str](), place not in self._forms
+        words = asked(self._account, place, unread) if is_first else ()
+        forms = Forms(words)
+        self._forms[place] = None
+        size = self._recount_size
 
-        def ask(marker: str | None) -> tuple[Iterator[Brief], str | None]:
+        def ask(marker: str | None) -> tuple[list[Brief], str | None]:
+            reader = BriefReader(size if marker is None else self.page_size, forms)
             # Metadata, because it is what makes some empty blobs folders.
-            reply = self._account.listing(
-                place, marker, size=self._recount_size, include="metadata", limit=RECOUNT_BYTES_MAX
-            )
-            return parse_brief(_listed(reply).body)
+            _listed(
+                self._account.listing(
+                    place, marker, size=size if marker is None else self.page_size,
+                    include=",".join(("metadata", *words)), sink=reader.write,
+                )
+            )  # fmt: skip
+            return reader.page()
 
-        count = 0
         for briefs, _ in pages_of(ask):
-            for brief in briefs:
-                count += 1
-                yield brief
-        self._counted[place] = count
+            yield from briefs
+        self._beside(place).unread.update(unread)
+        self._counted[place] = forms.found[Trace.CURRENT][0]
+        if is_first:
+            self._forms[place] = forms.found
 
     def _list(
         self, place: Place, marker: str | None, size: int, more: str, reader: ReadsPage[T]
@@ -199,13 +219,23 @@ class AzureBlobSource:
         beside = self._beside(place)
         then = self._then(place)
         moved = MovedForms() if then is None else then.moved
-        notes = [] if then is None else [*then.notes()]
-        counted = self._counted.get(place, 0)
-        notes.extend(history(self._account, place, counted, beside.unread, moved))
+        found = self._forms.get(place) or self._history(place, beside.unread)
+        notes = [*(() if then is None else then.notes()), *history(found, moved)]
         if beside.unread:
             told = ", ".join(sorted(beside.unread))
             notes.append(Note(Code.FEATURES_UNREAD, f"the source does not let read: {told}"))
         return notes
+
+    def _history(self, place: Place, unread: set[str]) -> Mapping[Trace, tuple[int, int]]:
+        """List once more, for what no listing has counted."""
+        words = asked(self._account, place, unread)
+        if not words:
+            return {}
+        found = counted(self._account, place, words)
+        if UNCOMMITTED in words:  # nothing in an entry says so: there are more than are committed
+            current = self._counted.get(place, 0)
+            found[Trace.UNCOMMITTED] = (max(0, found[Trace.CURRENT][0] - current), 0)
+        return found
 
     def _page(
         self, place: Place, marker: str | None, size: int, include: str, reader: ReadsPage[T]

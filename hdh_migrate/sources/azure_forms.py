@@ -19,7 +19,6 @@ from hdh_migrate.sources.azure_listing import (
     EntryReader,
     name_of,
     pages_of,
-    parse_brief,
 )
 
 PAGE_SIZE: Final = 5_000
@@ -88,38 +87,12 @@ def _form(blob: ET.Element) -> Form:
     return Form(name_of(blob), Trace.CURRENT, None, size)
 
 
-COUNTED_AT_ONCE: Final = 1_700
-BODY_MAX: Final = 48 << 20
-_MARKS: Final = (b"<Snapshot>", b"<VersionId>", b"<Deleted>")
-
-
 def counted(
     account: AzureAccount, place: Place, include: Sequence[str]
 ) -> dict[Trace, tuple[int, int]]:
-    """Count objects and bytes under the prefix in each of these forms; current ones as well.
-
-    Pages without any sign of another form, as most are, are counted without being taken apart.
-    """
+    """Count objects and bytes under the prefix in each of these forms; current ones as well."""
     found = dict.fromkeys(Trace, (0, 0))
-
-    def add(trace: Trace, objects: int, size: int) -> None:
-        found[trace] = (found[trace][0] + objects, found[trace][1] + size)
-
-    def page(marker: str | None) -> tuple[bytes, str | None]:
-        reply = account.listing(
-            place, marker, size=COUNTED_AT_ONCE, include=",".join(include), limit=BODY_MAX
-        )
-        if reply.status != 200:
-            raise from_reply(reply, WHAT)
-        _, following = parse_brief(reply.body)
-        return reply.body, following
-
-    for body, _ in pages_of(page):
-        if not any(mark in body for mark in _MARKS):
-            add(Trace.CURRENT, body.count(b"<Blob><Name"), 0)
-            continue
-        reader: EntryReader[Form] = EntryReader(COUNTED_AT_ONCE, _form)
-        reader.write(body)
-        for form in reader.page()[0]:
-            add(form.trace, 1, form.size)
+    for form in forms(account, place, include):
+        was = found[form.trace]
+        found[form.trace] = (was[0] + 1, was[1] + form.size)
     return found

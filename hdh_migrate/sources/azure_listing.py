@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
@@ -20,7 +20,7 @@ from hdh_migrate import markup
 from hdh_migrate.bounded import Visited, whole
 from hdh_migrate.clocks import MONTHS, text_of
 from hdh_migrate.errors import ConnectionLost, ListingBroken
-from hdh_migrate.model import SIZE_MAX, Brief, ObjectInfo
+from hdh_migrate.model import SIZE_MAX, ObjectInfo
 
 T = TypeVar("T")
 
@@ -31,17 +31,12 @@ _HEADERS = {
     "Content-Disposition": "content-disposition",
     "Cache-Control": "cache-control",
 }
-_KIND_MARKS = ("BlobType", "ResourceType", "AccessTier", "CustomerProvidedKeySha256")
-_RARE = (b"<ResourceType>", b"<AccessTier>Archive<", b"<CustomerProvidedKeySha256>")
 _FOLDER = b"hdi_isfolder"
 """The name of metadata, in any case, that makes a folder of an empty blob."""
 # Days that every month has: the others are left to a slower reader that knows them.
 _HTTP_DATE = re.compile(
     r"\w{3}, (?:0[1-9]|1\d|2[0-8]) \w{3} \d{4} (?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d GMT\Z", re.ASCII
 )
-_METADATA = re.compile(r"<([^<>/\s]+)>([^<]*)</\1>")
-_REFERENCE = re.compile("&(?:(lt|gt|amp|quot|apos)|#([0-9]{1,9})|#x([0-9A-Fa-f]{1,8}));", re.ASCII)
-_NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 _KINDS = {"BlockBlob": "object", "AppendBlob": "append-blob", "PageBlob": "page-blob"}
 
 
@@ -92,7 +87,7 @@ class EntryReader(Generic[T]):
         Raises:
             ConnectionLost, ListingBroken: see `page`.
         """
-        with _understood():
+        with understood():
             for blob in self._xml.feed(data):
                 if len(self._found) == self._most:
                     raise ListingBroken("a listing page has more entries than were asked for")
@@ -105,7 +100,7 @@ class EntryReader(Generic[T]):
             ConnectionLost: this is not one whole listing (cut on the way; worth another try).
             ListingBroken: an entry lacks what every entry has, or has what none has.
         """
-        with _understood():
+        with understood():
             root = self._xml.root()
         return self._found, _following(root, len(self._found))
 
@@ -137,7 +132,7 @@ def _following(root: ET.Element, entries: int) -> str | None:
 
 
 @contextmanager
-def _understood() -> Iterator[None]:
+def understood() -> Iterator[None]:
     """Turn what is wrong with a page's XML into our words."""
     try:
         yield
@@ -145,91 +140,6 @@ def _understood() -> Iterator[None]:
         raise ConnectionLost("a listing page is not whole XML") from error
     except markup.Unwanted as error:
         raise ListingBroken(f"a listing page has {error}") from error
-
-
-def parse_brief(body: bytes) -> tuple[Iterator[Brief], str | None]:
-    """Return what is compared of one page and the next marker, by other means than above.
-
-    A recount is worth more when it does not share its reader with the count.
-
-    Raises:
-        ConnectionLost, ListingBroken: as `PageReader`; also while the objects are taken.
-    """
-    with _understood():
-        markup.demand_beginning(body)
-    tail = body[-4096:]
-    if b"</EnumerationResults>" not in tail:
-        raise ConnectionLost("a listing page ends early")
-    match = re.search(rb"<NextMarker>(.*?)</NextMarker>|<NextMarker ?/>", tail, re.DOTALL)
-    if match is None:
-        raise ListingBroken("a listing page does not say whether another one follows")
-    try:
-        marker = _unescaped(match.group(1).decode()) if match.group(1) else None
-    except UnicodeDecodeError as error:
-        raise ListingBroken("a listing page is not UTF-8 text") from error
-    return _briefs(body), marker
-
-
-def _briefs(body: bytes) -> Iterator[Brief]:
-    entries = body.split(b"<Blob><Name")[1:]
-    # Nearly all pages hold plain objects alone, which is found out once for the page.
-    plain = (
-        body.count(b"<BlobType>BlockBlob<") == len(entries)
-        and not any(mark in body for mark in _RARE)
-        and _FOLDER not in body.lower()
-    )
-    for entry in entries:
-        try:
-            yield _brief(entry, plain=plain)
-        except UnicodeDecodeError as error:
-            raise ListingBroken("a listing page is not UTF-8 text") from error
-
-
-def _brief(entry: bytes, *, plain: bool) -> Brief:
-    ends, closes = entry.find(b"</Name>"), entry.find(b"</Properties>")
-    begins = entry.find(b">", 0, ends) + 1
-    properties = entry[ends:closes]
-    text = entry[begins:ends].decode()
-    if "&" in text or "\r" in text:
-        text = _unescaped(text)
-    if begins > 1:
-        text = _name(text, encoded=b"true" in entry[:begins])
-    size = size_of(_element(properties, b"<Content-Length>"))
-    kind = "object" if plain else _brief_kind(properties, entry[closes:], size)
-    etag = _element(properties, b"<Etag>").strip('"')
-    return Brief(text, size, etag, kind, md5_hex(_element(properties, b"<Content-MD5>")))
-
-
-def _brief_kind(properties: bytes, more: bytes, size: int) -> str:
-    seen = {name: _element(properties, f"<{name}>".encode()) for name in _KIND_MARKS}
-    listed = more.partition(b"</Metadata>")[0].partition(b"<Metadata>")[2].decode()
-    metadata = {name: _unescaped(value) for name, value in _METADATA.findall(listed)}
-    return kind_of(seen, metadata, size)
-
-
-def _unescaped(text: str) -> str:
-    """Return what XML means by text; HTML, which has more names, means other characters by some."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")  # as XML takes ends of lines
-    try:
-        return _REFERENCE.sub(_meant, text)
-    except (ValueError, OverflowError) as error:
-        raise ListingBroken("a listing has a reference to no character") from error
-
-
-def _meant(found: re.Match[str]) -> str:
-    name, decimal, hexadecimal = found.groups()
-    if name:
-        return _NAMED[name]
-    return chr(int(decimal) if decimal else int(hexadecimal, 16))
-
-
-def _element(text: bytes, tag: bytes) -> str:
-    """Return what stands in the first element that opens so, empty when there is none."""
-    at = text.find(tag)
-    if at < 0:
-        return ""
-    at += len(tag)
-    return text[at : text.find(b"<", at)].decode()
 
 
 def size_of(text: str | None) -> int:
@@ -282,23 +192,27 @@ def object_of(blob: ET.Element) -> ObjectInfo:
     if properties is None:
         raise ListingBroken("a listing has an entry without properties")
     seen = {child.tag: child.text for child in properties}
-    size, etag = size_of(seen.get("Content-Length")), seen.get("Etag")
+    take = seen.pop
+    size, etag = size_of(take("Content-Length", None)), take("Etag", None)
     if not etag:
         raise ListingBroken("a listing has an entry without version")
+    md5, modified = md5_hex(take("Content-MD5", None)), rfc3339(take("Last-Modified", None))
+    moments = [(tag, text) for tag in _MOMENTS if (text := take(tag, None))]
+    alike = _alike(tuple(seen.items()))
     metadata = _pairs(blob.find("Metadata"))
     return ObjectInfo(
         key=name_of(blob),
         size=size,
         version=etag.strip('"'),
-        modified=rfc3339(seen.get("Last-Modified")),
-        md5=md5_hex(seen.get("Content-MD5")),
-        headers={_HEADERS[tag]: text for tag, text in seen.items() if tag in _HEADERS and text},
+        modified=modified,
+        md5=md5,
+        headers=alike.headers,
         metadata=metadata,
         tags=_tags(blob.find("Tags")),
-        kind=kind_of(seen, metadata, size),
-        tier=seen.get("AccessTier"),
-        lease=lease_of(seen.get("LeaseState"), seen.get("LeaseDuration")),
-        facts=_facts(seen),
+        kind="directory" if size == 0 and _is_folder(metadata) else alike.kind,
+        tier=alike.tier,
+        lease=alike.lease,
+        facts=alike.told(moments),
     )
 
 
@@ -331,20 +245,47 @@ _MOMENTS = {
 _TYPES = frozenset(("AppendBlob", "PageBlob"))
 
 
-def _facts(seen: Mapping[str, str | None]) -> dict[str, str]:
-    """Return what else the service says of a blob, by the names of `fidelity.FEATURES`.
+class _Alike(NamedTuple):
+    """What many blobs of a container have alike: worked out once for each of its forms."""
+
+    headers: Mapping[str, str]
+    kind: str
+    """As `kind_of` has it, of a blob that is not empty."""
+    tier: str | None
+    lease: str | None
+    facts: Mapping[str, str]
+    """What the service says of it besides, by the names of `fidelity.FEATURES`.
 
     What it says of every blob, and only to say that there is nothing, is no fact.
     """
-    found = {
-        name: text for tag, name in _FACTS.items() if (text := seen.get(tag)) and text != "false"
-    }
-    for tag, name in _MOMENTS.items():
-        if (text := seen.get(tag)) and (moment := rfc3339(text)):
-            found[name] = moment
-    if (kind := seen.get("BlobType")) in _TYPES and kind is not None:
-        found["blob-type"] = kind
-    return found
+    type: Mapping[str, str]
+
+    def told(self, moments: Iterable[tuple[str, str]]) -> dict[str, str]:
+        """Return all facts of one blob, given those of its own: elements with a date."""
+        found = dict(self.facts)
+        for tag, text in moments:
+            if moment := rfc3339(text):
+                found[_MOMENTS[tag]] = moment
+        found.update(self.type)
+        return found
+
+
+@lru_cache(maxsize=128)  # each may be as long as an entry
+def _alike(properties: tuple[tuple[str, str | None], ...]) -> _Alike:
+    seen = dict(properties)
+    kind = seen.get("BlobType")
+    return _Alike(
+        headers={_HEADERS[tag]: text for tag, text in seen.items() if tag in _HEADERS and text},
+        kind=kind_of(seen, {}, 1),
+        tier=seen.get("AccessTier"),
+        lease=lease_of(seen.get("LeaseState"), seen.get("LeaseDuration")),
+        facts={
+            name: text
+            for tag, name in _FACTS.items()
+            if (text := seen.get(tag)) and text != "false"
+        },
+        type={"blob-type": kind} if kind is not None and kind in _TYPES else {},
+    )
 
 
 def name_of(blob: ET.Element) -> str:
@@ -356,7 +297,7 @@ def name_of(blob: ET.Element) -> str:
     name = blob.find("Name")
     if name is None or not name.text:
         raise ListingBroken("a listing has an entry without a name")
-    return _name(name.text, encoded=name.get("Encoded") == "true")
+    return meant_name(name.text, encoded=name.get("Encoded") == "true")
 
 
 def kind_of(seen: Mapping[str, str | None], metadata: Mapping[str, str], size: int) -> str:
@@ -376,7 +317,13 @@ def _is_folder(metadata: Mapping[str, str]) -> bool:
     return named.get(_FOLDER.decode()) == "true"
 
 
-def _name(text: str, *, encoded: bool) -> str:
+def is_folder_mark(text: bytes) -> bool:
+    """Say whether the name of metadata that makes folders stands in a text."""
+    return _FOLDER in text.lower()
+
+
+def meant_name(text: str, *, encoded: bool) -> str:
+    """Return a name as it is, given as it is listed."""
     return unquote(text, errors="surrogateescape") if encoded else text
 
 

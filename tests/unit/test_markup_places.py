@@ -15,7 +15,8 @@ from hdh_migrate.errors import AccessDenied, ConnectionLost, ListingBroken, Perm
 from hdh_migrate.pointers.s3_object import _version_ids
 from hdh_migrate.sources.azure_account import from_reply as azure_error
 from hdh_migrate.sources.azure_forms import _form
-from hdh_migrate.sources.azure_listing import EntryReader, parse_brief
+from hdh_migrate.sources.azure_listing import EntryReader
+from hdh_migrate.sources.azure_recount import parse_brief
 from hdh_migrate.targets.conditions import _told
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, _plain, xml_code
 from hdh_migrate.targets.s3_endpoint import from_reply as s3_error
@@ -79,7 +80,7 @@ def look_for_remnants(body: bytes) -> object:
 
 def count_again(body: bytes) -> object:
     briefs, marker = parse_brief(body)
-    return list(briefs), marker
+    return briefs, marker
 
 
 class Answers:

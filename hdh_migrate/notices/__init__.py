@@ -1,1 +1,0 @@
-"""How somebody is told: a program's standard input, or a signed request; and what waits for it."""

@@ -1,0 +1,160 @@
+"""The second reader: the same in any cut, and other forms counted beside the current blobs."""
+
+from __future__ import annotations
+
+import pytest
+
+from hdh_migrate.errors import ConnectionLost, ListingBroken
+from hdh_migrate.model import Place, Trace
+from hdh_migrate.sources.azure_account import AzureAccount
+from hdh_migrate.sources.azure_blob import AzureBlobSource
+from hdh_migrate.sources.azure_credentials import SasAuthorizer
+from hdh_migrate.sources.azure_listing import ENTRY_BYTES_MAX
+from hdh_migrate.sources.azure_recount import (
+    PIECE,
+    UNCOMMITTED,
+    BriefReader,
+    Forms,
+    parse_brief,
+)
+from tests.support.doors import loopback
+from tests.support.strict_blob import CONTAINER, SAS, StrictBlob
+from tests.unit.sources.test_azure_listing import entry, page
+
+TYPED = "<Content-Type>text/plain</Content-Type>"
+ALL = ("snapshots", "versions", "deleted", UNCOMMITTED)
+
+
+def beside(name: str, told: str, size: int = 3) -> str:
+    return entry(name, size=size, more=TYPED).replace("<Properties>", f"{told}<Properties>")
+
+
+def sorted_out(*entries: str, asked: tuple[str, ...] = ALL) -> tuple[list[str], Forms]:
+    forms = Forms(asked)
+    reader = BriefReader(5_000, forms)
+    reader.write(page(*entries))
+    briefs, _ = reader.page()
+    return [one.key for one in briefs], forms
+
+
+def test_every_other_form_is_counted_and_not_given() -> None:
+    keys, forms = sorted_out(
+        beside("a", "<Snapshot>2026-01-01T00:00:00.0Z</Snapshot>"),
+        beside("a", ""),
+        beside("b", "<VersionId>2026-01-01T00:00:00.0Z</VersionId>", size=7),
+        beside("b", "<VersionId>x</VersionId><IsCurrentVersion>true</IsCurrentVersion>"),
+        beside("c", "<Deleted>true</Deleted>"),
+        entry("d", size=0),
+    )
+
+    assert keys == ["a", "b"]
+    assert forms.found == {
+        Trace.CURRENT: (2, 0), Trace.SNAPSHOT: (1, 3), Trace.VERSION: (1, 7),
+        Trace.SOFT_DELETED: (1, 3), Trace.UNCOMMITTED: (1, 0),
+    }  # fmt: skip
+
+
+def test_a_blob_without_a_version_is_uncommitted() -> None:
+    nothing = entry("a").replace("<Etag>0x1</Etag>", "")
+    keys, forms = sorted_out(nothing, entry("b", more=TYPED))
+    assert keys == ["b"]
+    assert forms.found[Trace.UNCOMMITTED][0] == 1
+
+
+def test_an_empty_type_of_content_is_one_and_what_was_not_asked_for_is_not_seen() -> None:
+    assert sorted_out(entry("a", size=0, more="<Content-Type />"))[0] == ["a"]
+    assert sorted_out(entry("a", size=0), asked=("snapshots",))[0] == ["a"]
+
+
+@pytest.mark.parametrize("name", ["Deleted", "Snapshot", "VersionId", "Properties", "Metadata"])
+def test_metadata_of_such_names_makes_no_other_form(name: str) -> None:
+    metadata = f"<Metadata><{name}>true</{name}><Deleted>true</Deleted></Metadata>"
+    keys, forms = sorted_out(entry("a", more=TYPED, metadata=metadata))
+    assert keys == ["a"]
+    assert forms.found[Trace.SOFT_DELETED] == (0, 0)
+
+
+def test_a_plain_blob_beside_other_forms_keeps_its_type() -> None:
+    body = page(
+        beside("a", "<Deleted>true</Deleted>"),
+        entry("b", more=TYPED).replace("BlockBlob", "PageBlob"),
+    )
+    reader = BriefReader(5_000, Forms(ALL))
+    reader.write(body)
+    assert [one.kind for one in reader.page()[0]] == ["page-blob"]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1_000, PIECE - 1, PIECE, PIECE + 1])
+def test_a_page_in_any_cut_is_the_same_page(size: int) -> None:
+    most = 2 if size == 1 else 400
+    body = page(*(entry(f"n{number:04d}", size=number) for number in range(most)), marker="m")
+    reader = BriefReader(5_000)
+    for at in range(0, len(body), size):
+        reader.write(body[at : at + size])
+    assert reader.page() == parse_brief(body)
+    assert len(parse_brief(body)[0]) == most
+
+
+def test_a_page_that_was_cut_is_asked_for_again_wherever_the_cut_is() -> None:
+    body = page(entry("a"), entry("b"))
+    for at in range(40, len(body) - len(b"</EnumerationResults>") + 1):
+        with pytest.raises(ConnectionLost):
+            parse_brief(body[:at])
+
+
+def test_more_entries_than_were_asked_for_are_refused() -> None:
+    with pytest.raises(ListingBroken, match="more entries"):
+        parse_brief(page(entry("a"), entry("b")), most=1)
+
+
+def test_an_entry_without_end_takes_bounded_memory() -> None:
+    reader = BriefReader(5_000)
+    reader.write(page(entry("a"))[:100])
+    for _ in range(ENTRY_BYTES_MAX // PIECE - 1):
+        reader.write(b"x" * PIECE)
+    with pytest.raises(ListingBroken, match="an entry of more than"):
+        reader.write(b"x" * PIECE)
+
+
+# --- one listing for both ------------------------------------------------------------------------
+
+
+def source(server: StrictBlob) -> AzureBlobSource:
+    account = AzureAccount(server.url, SasAuthorizer(SAS), loopback(server.url))
+    return AzureBlobSource(account, page_size=3, recount_size=2)
+
+
+def filled(server: StrictBlob) -> None:
+    for number in range(8):
+        server.put(f"{number}", b"xyz")
+    server.put("3", b"old", "snapshots")
+    server.put("gone", b"old", "deleted")
+
+
+def listings(server: StrictBlob) -> int:
+    return sum("maxresults=1&" not in f"{one}&" for one in server.asked if "comp=list" in one)
+
+
+def test_other_forms_cost_no_listing_of_their_own() -> None:
+    place = Place(bucket=CONTAINER, prefix="")
+    with StrictBlob() as server:
+        filled(server)
+        one = source(server)
+        assert [brief.key for brief in one.recount(place)] == [f"{n}" for n in range(8)]
+        before = listings(server)
+        [note] = one.notes(place)
+        assert note.detail == "not moved: 1 snapshots (3 bytes), 1 soft-deleted blobs (3 bytes)"
+        assert listings(server) == before
+
+
+def test_a_recount_that_was_not_believed_is_made_again_of_current_blobs_alone() -> None:
+    place = Place(bucket=CONTAINER, prefix="")
+    with StrictBlob() as server:
+        filled(server)
+        one = source(server)
+        first = list(one.recount(place))
+        server.asked.clear()
+        assert list(one.recount(place)) == first
+        assert not any("snapshots" in asked for asked in server.asked)
+        [note] = one.notes(place)
+        assert note.detail == "not moved: 1 snapshots (3 bytes), 1 soft-deleted blobs (3 bytes)"
