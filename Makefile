@@ -13,7 +13,7 @@ FLOOR  ?= 80
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system-packages demo test quick coverage check fmt lint types imports schema bench site pictures clean lock wheel sbom kit release
+.PHONY: help setup system-packages demo test quick coverage check fmt lint types imports schema deploy bench site pictures clean lock wheel sbom kit base image release
 
 help: ## print this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,7 +48,7 @@ coverage: setup ## lines and branches that the tests without servers reach, and 
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report --fail-under=$(FLOOR) --sort=cover | tail -40
 
-check: setup lint types imports schema site ## all that a change needs besides the tests
+check: setup lint types imports schema deploy site ## all that a change needs besides the tests
 
 lint: setup ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -68,6 +68,14 @@ schema: setup ## generated files are up to date (plans/schema.json, docs/plan-re
 	$(BIN)/python -m hdh_migrate.plan.reference --check
 	$(BIN)/python -m hdh_migrate.cli.reference --check
 	$(BIN)/python -m hdh_migrate.targets.profiles.compiled --check
+
+# Versions of Kubernetes whose published schemas the files are held against.
+KUBERNETES := 1.31 1.34 1.37
+deploy: setup ## scripts (shellcheck), the image's recipe (hadolint), Kubernetes files against its schemas
+	$(BIN)/shellcheck deploy/slurm/*.sbatch deploy/oci/base deploy/oci/build requirements/offline/install.sh tests/support/programs tests/support/quick-temp .ci/run
+	$(BIN)/hadolint --failure-threshold info deploy/oci/Containerfile
+	@for version in $(KUBERNETES); do \
+	    $(BIN)/kubernetes-validate --quiet --strict -k $$version deploy/kubernetes/*.yaml || exit 1; done
 
 site: setup ## the documentation as a site in build/site; every link in it is tried
 	$(BIN)/mkdocs build --strict --quiet --site-dir build/site
@@ -89,11 +97,23 @@ wheel: setup ## the tool itself as a wheel in dist/, for machines that run it
 sbom: setup ## what a machine that runs it holds (CycloneDX), and the digests to publish, in dist/
 	$(BIN)/python -m requirements.sbom dist
 
-kit: setup ## wheels for machines without internet, with a script that installs them, in dist/
-	$(BIN)/python -m requirements.kit dist
+kit: setup ## wheels for machines without internet, with a script that installs them, in dist/  [KEY=an SSH key's file]
+	$(BIN)/python -m requirements.kit dist $(KEY)
 
-release: setup ## wheel, source archive, SBOM and checksums of what is committed, in dist/
-	$(BIN)/python -m requirements.release dist
+base: dist/base.tar ## a small base for the image, of Debian's packages alone (as root, with mmdebstrap), in dist/
+
+dist/base.tar:
+	@mkdir -p dist
+	deploy/oci/base $@
+
+# BASE names an image that is there, or in a registry; without it, the base of Debian's packages.
+BASE ?=
+BUILD ?= buildah
+image: ## the image of the kit in dist/, nothing fetched while it is built; then its first words  [BASE=image@sha256:...]
+	deploy/oci/build "$(BUILD)" "$(BASE)"
+
+release: setup ## wheel, source archive, SBOM and checksums of what is committed, in dist/  [KEY=an SSH key's file]
+	$(BIN)/python -m requirements.release dist $(KEY)
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-emit-index-url --no-header --quiet
 lock: ## renew requirements/*.lock, one for each purpose (needs uv)
@@ -102,4 +122,4 @@ lock: ## renew requirements/*.lock, one for each purpose (needs uv)
 	$(LOCK) pyproject.toml --extra inventory -c requirements/run.lock -o requirements/inventory.lock
 	$(LOCK) pyproject.toml --extra demo -c requirements/run.lock -o requirements/demo.lock
 	$(LOCK) pyproject.toml --extra dask -c requirements/run.lock -o requirements/cluster.lock
-	$(LOCK) pyproject.toml --all-extras -c requirements/demo.lock -o requirements/dev.lock
+	$(LOCK) pyproject.toml --all-extras -c requirements/demo.lock -c requirements/cluster.lock -o requirements/dev.lock

@@ -154,7 +154,22 @@ def _open_to_change(seen: os.stat_result) -> bool:
         return False  # others may add to it, and exchange only what is theirs
     if seen.st_mode & stat.S_IWOTH:
         return True
-    return bool(seen.st_mode & stat.S_IWGRP) and not _alone(seen.st_uid, seen.st_gid)
+    if not seen.st_mode & stat.S_IWGRP:
+        return False
+    return not _alone(seen.st_uid, seen.st_gid) and not _of_a_container(seen.st_uid, seen.st_gid)
+
+
+def _of_a_container(uid: int, gid: int) -> bool:
+    """Return whether a volume is so as a container gets it to write to (decisions/0053).
+
+    Root's, and of a group of ours that this machine does not name and that no user here has: such
+    a group is in no list of users, and the container's own.
+    """
+    try:
+        grp.getgrgid(gid)
+    except KeyError:
+        return uid == 0 and gid in {os.getegid(), *os.getgroups()} and _ours_alone(gid)
+    return False
 
 
 def _alone(uid: int, gid: int) -> bool:

@@ -1,8 +1,9 @@
 """Make a kit that installs the tool where there is no internet: wheels, locks, digests, a script.
 
-`python -m requirements.kit DIR`. Everything comes from requirements/run.lock with its digests; for
-each Python and machine that `PYTHONS` and `MACHINES` name there is a wheel of every package, or no
-kit is made. The kit is one archive; the same wheels give the same bytes.
+`python -m requirements.kit DIR [KEY]`. Everything comes from requirements/cluster.lock, which is
+run.lock and what machines of a cluster need besides, with its digests; for each Python and machine
+that `PYTHONS` and `MACHINES` name there is a wheel of every package, or no kit is made. The kit is
+one archive; the same wheels give the same bytes. With the file of an SSH key it is signed.
 """
 
 from __future__ import annotations
@@ -21,11 +22,16 @@ from pathlib import Path
 
 from hdh_migrate import __version__
 from requirements import sbom
+from requirements.signing import signed
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 PYTHONS = ("3.11", "3.12", "3.13")
 MACHINES = ("x86_64", "aarch64")
+LOCKS = ("run.lock", "cluster.lock", "audit.lock")
+NAMESPACE = "hdh-migrate-kit"
+"""What a signature says that it is of, so that none of something else is taken for it."""
+
 NEWEST_GLIBC = 28
 """2.28: Debian 10, RHEL 8 and later."""
 
@@ -33,11 +39,12 @@ EPOCH = 1_577_836_800
 """The time of every file in the archive: it tells nothing, so it is always the same."""
 
 
-def main(folder: Path) -> None:
-    """Write the kit's archive into a folder.
+def main(folder: Path, key: Path | None = None) -> None:
+    """Write the kit's archive into a folder, and beside it, with a key, its signature.
 
     Raises:
-        SystemExit: a package has no wheel for one of the machines, or the wheel cannot be made.
+        SystemExit: a package has no wheel for one of the machines, the wheel cannot be made, or
+            the key does not sign.
     """
     with tempfile.TemporaryDirectory() as scratch:
         wheels = Path(scratch)
@@ -49,16 +56,21 @@ def main(folder: Path) -> None:
     archive.write_bytes(kit)
     digest = hashlib.sha256(kit).hexdigest()
     sys.stdout.write(f"made {archive}, {len(kit) >> 20} MiB\nsha256 {digest}\n")
-    sys.stdout.write("next: hand over archive and digest by two ways, or sign the digest\n")
+    if key is None:
+        sys.stdout.write("not signed; next: hand over archive and digest by two ways\n")
+        return
+    sys.stdout.write(f"signed {signed(archive, key, NAMESPACE)}\n")
+    sys.stdout.write("next: hand over both files, and the public key by another way\n")
 
 
 def contents(wheels: Path) -> dict[str, bytes]:
     """Return what the kit holds, by its name in the kit, with the digests of all in SHA256SUMS."""
     found = {f"wheels/{one.name}": one.read_bytes() for one in sorted(wheels.glob("*.whl"))}
-    found |= {name: (HERE / name).read_bytes() for name in ("run.lock", "audit.lock")}
+    found |= {name: (HERE / name).read_bytes() for name in LOCKS}
     found |= {name: (HERE / "offline" / name).read_bytes() for name in ("install.sh", "README.txt")}
     with tempfile.TemporaryDirectory() as scratch:
-        for made in sbom.write(Path(scratch)):
+        whole = sbom.write_bom(Path(scratch), HERE / "cluster.lock", "cluster")
+        for made in (*sbom.write(Path(scratch)), whole):
             found[made.name] = made.read_bytes()
     sums = (f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(found.items()))
     return {**found, "SHA256SUMS": "".join(sums).encode()}
@@ -95,7 +107,7 @@ def _fetch(wheels: Path) -> None:
                 "--python-version", python, "--implementation", "cp",
                 *(word for abi in (tag, "abi3", "none") for word in ("--abi", abi)),
                 *(word for one in platforms(machine) for word in ("--platform", one)),
-                "-r", str(HERE / "run.lock"),
+                "-r", str(HERE / "cluster.lock"),
             ]  # fmt: skip
             if subprocess.run(command, check=False).returncode:
                 raise SystemExit(f"no kit: wheels for Python {python} on {machine} are not all had")
@@ -115,4 +127,4 @@ def _build(wheels: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))

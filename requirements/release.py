@@ -1,8 +1,9 @@
 """Make a release: wheel, source archive, bill of materials and their digests, twice alike.
 
-`python -m requirements.release DIR`. Everything is made from what is committed, in a folder of its
-own, with the time of the commit for a time; and made a second time, which must give the same
-bytes. So whoever has the commit can make it again and compare.
+`python -m requirements.release DIR [KEY]`. Everything is made from what is committed, in a folder
+of its own, with the time of the commit for a time; and made a second time, which must give the same
+bytes. So whoever has the commit can make it again and compare. With the file of an SSH key the
+digests are signed.
 """
 
 from __future__ import annotations
@@ -21,17 +22,21 @@ from pathlib import Path
 
 from hdh_migrate import __version__
 from requirements import sbom
+from requirements.signing import signed
 
 ROOT = Path(__file__).parents[1]
 _BUILD = "from setuptools import build_meta as b; b.build_wheel('made'); b.build_sdist('made')"
 
 
-def main(folder: Path) -> None:
+NAMESPACE = "hdh-migrate-release"
+
+
+def main(folder: Path, key: Path | None = None) -> None:
     """Write the release into a folder that is empty or not there yet.
 
     Raises:
         SystemExit: something is not committed or not told in CHANGELOG.md, the folder holds
-            something, or two builds differ.
+            something, two builds differ, or the key does not sign.
     """
     _demand_ready(folder)
     first, second = _built(), _built()
@@ -48,7 +53,11 @@ def main(folder: Path) -> None:
         "".join(f"{hashlib.sha256(one.read_bytes()).hexdigest()}  {one.name}\n" for one in made)
     )
     sys.stdout.write("".join(f"made {one}\n" for one in (*made, sums)))
-    sys.stdout.write(f"next: git tag -s v{__version__}, sign {sums}, publish both\n")
+    if key is None:
+        sys.stdout.write(f"next: git tag -s v{__version__}, sign {sums}, publish both\n")
+        return
+    sys.stdout.write(f"signed {signed(sums, key, NAMESPACE)}\n")
+    sys.stdout.write(f"next: git tag -s v{__version__}, publish both\n")
 
 
 def _demand_ready(folder: Path) -> None:
@@ -108,4 +117,4 @@ def _git(*arguments: str) -> bytes:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))

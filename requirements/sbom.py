@@ -146,11 +146,17 @@ def _plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def write_bom(folder: Path, lock: Path = LOCK, what: str = "") -> Path:
+    """Write the document of a lock into a folder; `what` tells it from that of run.lock."""
+    folder.mkdir(parents=True, exist_ok=True)
+    bom = folder / f"{'-'.join(filter(None, (NAME, __version__, what)))}.cdx.json"
+    bom.write_text(json.dumps(document(lock), indent=1, sort_keys=True) + "\n")
+    return bom
+
+
 def write(folder: Path) -> tuple[Path, Path]:
     """Write the document and the digests into a folder; return where they are."""
-    folder.mkdir(parents=True, exist_ok=True)
-    bom = folder / f"{NAME}-{__version__}.cdx.json"
-    bom.write_text(json.dumps(document(), indent=1, sort_keys=True) + "\n")
+    bom = write_bom(folder)
     digests = folder / f"{NAME}-{__version__}.digests.txt"
     digests.write_text(f"verifier sha256 {verifier_digest()}\ncode sha256 {code_digest()}\n")
     return bom, digests

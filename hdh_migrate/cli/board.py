@@ -23,6 +23,7 @@ from hdh_migrate.results.looks import (
     FindingGroup,
     InventoryProgress,
     NamedFinding,
+    NoticeStanding,
     SecondsRange,
     Status,
     StepProgress,
@@ -266,6 +267,7 @@ def attention(told: Status) -> list[str]:
         *([f"the last run ended so: {ended}"] if ended and not told["run"]["alive"] else []),
         *(["the plan differs from the one this run was started with"] * told["plan_changed"]),
         *([] if told["behind"] is None else [f"an older ledger is here: {told['behind']}"]),
+        *_notices(told["notices"]),
         *(line for batch in told["batches"] for line in batch["waits"]),
         *(
             f"batch {batch['batch']}: {batch['waived']['objects']} failed objects are waived"
@@ -276,6 +278,12 @@ def attention(told: Status) -> list[str]:
           for line in _cutover_lines(batch["batch"], batch["cutover"])),
         *map(_finding_line, sorted(told["findings"], key=_gravity)),
     ]  # fmt: skip
+
+
+def _notices(told: NoticeStanding) -> Iterator[str]:
+    if told["why"] is not None:  # what only waits for its first try is no trouble
+        since = "" if told["since"] is None else f" since {_second(told['since'])}"
+        yield f"{told['waiting']} notices did not arrive{since}: {told['why']}"
 
 
 def _gravity(found: FindingGroup | NamedFinding) -> int:

@@ -21,8 +21,11 @@ from hdh_migrate.cli.command import Verb
 from hdh_migrate.cli.menu import load
 from hdh_migrate.cli.verbs import GROUPS, SECTIONS
 from hdh_migrate.results import FailedVerb
+from hdh_migrate.results.notices import Notice
 
 FOLDER: Final = Path("docs/schemas/verbs")
+NOTICE: Final = FOLDER.with_name("notice.json")
+"""What recipients of a plan's `notify` are sent."""
 
 
 class _Closed(GenerateJsonSchema):
@@ -57,22 +60,24 @@ def named(names: tuple[str, ...]) -> str:
 
 def schema(names: tuple[str, ...], verb: Verb) -> dict[str, Any]:
     """Return the JSON Schema of one document that a verb prints."""
-    told = TypeAdapter(verb.result | FailedVerb).json_schema(schema_generator=_Closed)
     called = " ".join(names[:1] if named(names) == names[0] else names)
+    return _schema(f"hdh-migrate {called} --json", verb.result | FailedVerb)
+
+
+def _schema(title: str, told: Any) -> dict[str, Any]:  # noqa: ANN401 - a type, or a union of them
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"hdh-migrate {called} --json",
-        **told,
+        "title": title,
+        **TypeAdapter(told).json_schema(schema_generator=_Closed),
     }
 
 
 @cache
 def texts() -> Mapping[Path, str]:
     """Return every file as it should be."""
-    return {
-        FOLDER / f"{named(names)}.json": json.dumps(schema(names, load(names)), indent=2) + "\n"
-        for names in leaves()
-    }
+    found = {FOLDER / f"{named(names)}.json": schema(names, load(names)) for names in leaves()}
+    found[NOTICE] = _schema("a document of hdh-migrate's notify", Notice)
+    return {path: json.dumps(one, indent=2) + "\n" for path, one in found.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

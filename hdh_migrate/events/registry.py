@@ -15,6 +15,7 @@ from hdh_migrate.events.event import Event
 from hdh_migrate.events.fence import FenceEvent
 from hdh_migrate.events.inventory import InventoryEvent
 from hdh_migrate.events.looks import LookEvent
+from hdh_migrate.events.notices import NoticeEvent
 from hdh_migrate.events.objects import ObjectEvent
 from hdh_migrate.events.refreshes import RefreshEvent
 from hdh_migrate.events.rehydration import RehydrationEvent
@@ -34,6 +35,7 @@ JournalEvent: TypeAlias = (
     | BatchEvent
     | RunEvent
     | FenceEvent
+    | NoticeEvent
     | CutoverEvent
 )
 

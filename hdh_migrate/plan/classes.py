@@ -85,6 +85,7 @@ FIELDS: Final[Mapping[str, FieldClass]] = {
     "report": _HOW,
     "backup": _HOW,
     "metrics": _HOW,
+    "notify": _HOW,
     "approvals": _WHO,
     "rehydrate": _HOW,
     "freeze": _WHO,

@@ -26,6 +26,7 @@ from hdh_migrate.plan.datasets import Batch, Dataset
 from hdh_migrate.plan.ends import LegalBasis
 from hdh_migrate.plan.fields import Name, unsaid
 from hdh_migrate.plan.hours import RunWindows, moment_of, timetable_of
+from hdh_migrate.plan.notices import Recipient
 from hdh_migrate.plan.pointers import Pointer
 from hdh_migrate.plan.rehydration import Rehydration
 from hdh_migrate.plan.reports import Report
@@ -110,6 +111,12 @@ class Plan(Section):
         default=None,
         exclude_if=unsaid,
         description="Where copies of the ledger go; default: none is made.",
+    )
+    notify: tuple[Recipient, ...] = Field(
+        default=(),
+        exclude_if=unsaid,
+        max_length=20,
+        description="Who is told of what happens; default: nobody.",
     )
     metrics: Metrics | None = Field(
         default=None,

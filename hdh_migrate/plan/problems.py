@@ -87,7 +87,7 @@ def section_at(raw: Loc, root: type[BaseModel] = model.Plan) -> tuple[Loc, type[
             choices = _inside(section, step) if section else ()
             section = choices[0] if len(choices) == 1 else None
             choices = choices if len(choices) > 1 else ()
-        elif section is None:
+        elif section is None and not choices:
             break  # inside a value that has no fields
     return tuple(plain), section
 
@@ -189,7 +189,8 @@ def _sections(annotation: object) -> Iterator[type[BaseModel]]:
 def _chosen(choices: Sequence[type[BaseModel]], tag: str) -> type[BaseModel] | None:
     """Return the section that a kind (or, for a dataset's source, a field) stands for."""
     for section in choices:
-        first = next(iter(section.model_fields.items()))
-        if first[0] == tag or tag in get_args(first[1].annotation):
+        known = section.model_fields
+        first = next(iter(known))
+        if first == tag or tag in get_args(known.get("kind", known[first]).annotation):
             return section
     return None

@@ -85,8 +85,8 @@ def _two_recipients(plan: Mapping[str, Any]) -> Iterator[Broken]:
 
 
 def _names_are_unique(plan: Mapping[str, Any]) -> Iterator[Broken]:
-    """Names of datasets are unique, and so are names of batches."""
-    for section in ("datasets", "batches"):
+    """Names of datasets are unique, and so are names of batches and of who is told."""
+    for section in ("datasets", "batches", "notify"):
         first: dict[str, int] = {}
         for index, name in names(plan, section):
             if first.setdefault(name, index) != index:

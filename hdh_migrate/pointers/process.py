@@ -2,50 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, Protocol
 
 from hdh_migrate.errors import AccessDenied, AuthFailed, CommandFailed, MigrateError, Transient
 from hdh_migrate.model import Problem
 from hdh_migrate.plan import leaks
 from hdh_migrate.pointers.values import credential_in, one_line, to_do
+from hdh_migrate.programs import Ended
 
-OUTPUT_MAX: Final = 64 << 10
-"""Bytes of each of a program's two outputs that are kept."""
-
-_GRACE_SECONDS: Final = 1.0
 _SECRET_MIN: Final = 4
 _SHOWN_LINES: Final = 5
 _SHOWN_WIDTH: Final = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a program ended: its status, None when the time ran out, and what it printed."""
-
-    status: int | None
-    output: bytes
-    errors: bytes
-
-
-class CapturedOutput:
-    """Reads one output to its end in a thread and keeps the beginning: nobody waits to print."""
-
-    def __init__(self, read: Callable[[int], bytes]) -> None:
-        self._data = bytearray()
-        self._thread = threading.Thread(target=self._take, args=(read,), daemon=True)
-        self._thread.start()
-
-    def taken(self) -> bytes:
-        """Return what came. What a program left running still holds open is not waited for."""
-        self._thread.join(_GRACE_SECONDS)
-        return bytes(self._data)
-
-    def _take(self, read: Callable[[int], bytes]) -> None:
-        while piece := read(OUTPUT_MAX):
-            self._data += piece[: OUTPUT_MAX - len(self._data)]
 
 
 class RunsProgram(Protocol):

@@ -16,7 +16,8 @@ from hdh_migrate.door import Addresses
 from hdh_migrate.errors import ConnectionLost
 from hdh_migrate.plan import pointers as plans
 from hdh_migrate.plan.fields import is_loopback
-from hdh_migrate.pointers.process import CapturedOutput, Ended, Programs
+from hdh_migrate.pointers.process import Programs
+from hdh_migrate.programs import CapturedOutput, Ended
 from hdh_migrate.ssh.connection import CONNECT_SECONDS, Login, connected, private_key, translated
 from hdh_migrate.ssh.host_keys import pins
 

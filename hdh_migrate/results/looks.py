@@ -214,6 +214,14 @@ class NamedFinding(TypedDict):
     batch: str | None
 
 
+class NoticeStanding(TypedDict):
+    """Notices that did not arrive yet; `why` the last try failed, None: none was made."""
+
+    waiting: int
+    since: str | None
+    why: str | None
+
+
 class Status(TypedDict):
     """Where a run stands at a moment."""
 
@@ -230,6 +238,7 @@ class Status(TypedDict):
     """What the newest copy of the ledger knows that the ledger here does not; None: nothing."""
     batches: list[BatchStatus]
     findings: list[FindingGroup] | list[NamedFinding]
+    notices: NoticeStanding
 
 
 class ObjectLine(TypedDict):

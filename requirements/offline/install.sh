@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install hdh-migrate from this kit, without a network: ./install.sh FOLDER [PYTHON]
+# Install hdh-migrate from this kit, without a network: ./install.sh [--cluster] FOLDER [PYTHON]
 set -eu
 
 refuse() {
@@ -8,31 +8,45 @@ refuse() {
     exit 3
 }
 
-if [ $# -lt 1 ] || [ $# -gt 2 ]; then
-    echo "usage: ./install.sh FOLDER [PYTHON]" >&2
-    exit 2
+lock=run.lock
+if [ "${1:-}" = --cluster ]; then
+    lock=cluster.lock
+    shift
 fi
-python=${2:-python3}
-case $1 in
-    /*) folder=$1 ;;
-    *) folder=$(pwd)/$1 ;;
+case "$#,${1:-}" in
+    [12],[!-]*) ;;
+    *)
+        echo "usage: ./install.sh [--cluster] FOLDER [PYTHON]" >&2
+        exit 2
+        ;;
 esac
+python=${2:-python3}
+case $python in
+    */*) python=$(realpath -ms -- "$python") ;;
+esac
+# Its scripts name the folder: by a path that stays when this kit is thrown away.
+folder=$(realpath -m -- "$1")
 cd "$(dirname "$0")"
 
 [ ! -e "$folder" ] || refuse "$folder is there already" "name a folder that is not there yet"
 "$python" -c 'import sys; raise SystemExit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' ||
     refuse "$python is not Python 3.11, 3.12 or 3.13" "name one: ./install.sh FOLDER /usr/bin/python3.12"
+"$python" -c 'import ensurepip, venv' 2>/dev/null ||
+    refuse "$python cannot make environments" "install what brings its venv (Debian: python3-venv)"
 sha256sum --check --quiet --strict SHA256SUMS ||
     refuse "this kit is not what was made" "fetch it again and compare the archive's digest"
 [ "$(find . -type f ! -name SHA256SUMS | wc -l)" -eq "$(wc -l <SHA256SUMS)" ] ||
     refuse "this kit holds files that SHA256SUMS does not name" "unpack the archive into an empty folder"
 
+pip() {
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-cache-dir \
+        --no-index --find-links wheels --only-binary :all: "$@"
+}
 trap 'rm -rf "$folder"' EXIT
 "$python" -m venv "$folder"
-pip="$folder/bin/python -m pip install --quiet --disable-pip-version-check --no-index --find-links wheels"
 # What the lock does not name by digest is not installed.
-$pip --require-hashes --only-binary :all: -r run.lock
-$pip --no-deps --only-binary :all: hdh-migrate
+pip --require-hashes -r "$lock"
+pip --no-deps hdh-migrate
 "$folder/bin/hdh-migrate" --version
 trap - EXIT
 echo "installed: $folder/bin/hdh-migrate"

@@ -22,6 +22,7 @@ from hdh_migrate.errors import Exit
 from tests.support.command import command as started
 from tests.support.errand import BUCKET, Errand, errand
 from tests.support.fixtures import s3_client
+from tests.support.hooks import SECRET, hooked
 from tests.support.strict_s3 import StrictS3
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
@@ -190,3 +191,62 @@ def test_a_log_or_a_file_of_numbers_that_cannot_be_written_begins_nothing(job: E
         assert said in done.stderr
         assert "Traceback" not in done.stderr
         assert not (job.folder / ".hdh-migrate").exists()
+
+
+def test_what_is_told_of_a_run_names_nothing_and_comes_from_us(job: Errand) -> None:
+    secret = job.folder / "hook.secret"
+    secret.touch(0o600)
+    secret.write_text(SECRET)
+    with hooked() as hook:
+        lines = f"""\
+notify:
+  - {{name: siem, kind: webhook, endpoint: "{hook.url}", secret: "file:hook.secret"}}
+"""
+        job.plan.write_text(job.plan.read_text() + lines)
+        assert job.call("notify", "--test")[0] == Exit.OK
+        assert job.call("run")[0] == Exit.FINDINGS
+    assert hook.types[0] == "test"
+    assert sorted(hook.types[1:]) == ["findings", "run-ended"]
+    told = {one["type"]: one for one in hook.taken}
+    assert [one["code"] for one in told["findings"]["findings"]] == ["kind-symlink"]
+    assert told["run-ended"]["exit"] == Exit.FINDINGS
+    text = json.dumps(hook.taken, ensure_ascii=False)
+    for name in (PATIENT, "dupont", "volume", job.environ["T_SECRET"], SECRET):
+        assert name not in text
+
+
+def test_a_batch_that_is_verified_is_told_so_with_what_it_holds(job: Errand) -> None:
+    (job.folder / "data" / "link").unlink()
+    (job.folder / "tell").write_text("#!/bin/sh\n/bin/cat >> told; echo >> told\n")
+    (job.folder / "tell").chmod(0o755)
+    lines = "notify:\n  - {name: room, kind: command, run: [./tell], on: [batch-done]}\n"
+    job.plan.write_text(job.plan.read_text() + lines)
+    assert job.call("run")[0] == Exit.OK
+    assert job.call("run")[0] == Exit.OK
+    (line,) = (job.folder / "told").read_text().splitlines()
+    told = json.loads(line)
+    assert (told["type"], told["batch"]) == ("batch-done", "all")
+    assert told["amounts"]["verified"]["objects"] == len(job.corpus) + 1
+
+
+@pytest.mark.crash
+def test_a_run_that_is_killed_loses_no_notice(job: Errand) -> None:
+    secret = job.folder / "hook.secret"
+    secret.touch(0o600)
+    secret.write_text(SECRET)
+    with hooked() as hook:
+        lines = f"""\
+notify:
+  - {{name: siem, kind: webhook, endpoint: "{hook.url}", secret: "file:hook.secret"}}
+"""
+        job.plan.write_text(job.plan.read_text() + lines)
+        hook.answers = [503] * 1000
+        waits = job.folder / ".hdh-migrate" / "errand" / "notices"
+        job.kill_when("run", lambda: any(waits.glob("*.waits")))
+        hook.answers = []
+        assert job.call("run")[0] == Exit.FINDINGS
+    assert {"findings", "run-ended"} <= {*hook.types}
+    ends = [one for one in hook.taken if one["type"] == "run-ended"]
+    assert ends[-1]["exit"] == Exit.FINDINGS
+    by_id = {one["id"]: one for one in hook.taken}
+    assert len({json.dumps(one, sort_keys=True) for one in hook.taken}) == len(by_id)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import grp
 import os
 import pwd
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -167,6 +169,49 @@ def test_a_secret_that_a_container_mounts_is_closed_and_nothing_like_it_is(
     command = ["unshare", "-m", "sh", "-c", MOUNTED, "sh", str(tmp_path), owner, bits, how]
     done = call([*command, sys.executable, READS])
     assert (done.stdout.split(), done.stderr) == ([told, "secret"], "")
+
+
+STATE = """\
+import os, sys
+from pathlib import Path
+from hdh_migrate.errors import Refused
+from hdh_migrate.folders import demand_private, demand_unshared, make_private
+volume = Path(sys.argv[1])
+os.chown(volume, 0, int(sys.argv[2]))
+os.chmod(volume, int(sys.argv[3], 8))
+os.setgroups([int(sys.argv[2])])
+os.setresgid(4_000_002, 4_000_002, 4_000_002)
+os.setresuid(4_000_003, 4_000_003, 4_000_003)
+os.chdir(volume)
+state = volume / "state"
+make_private(state / "migration")
+try:
+    demand_unshared(state)
+    demand_private(state)
+    print("ours")
+except Refused:
+    print("refused")
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+@pytest.mark.parametrize(
+    ("group", "bits", "told"),
+    [
+        (4_000_001, "2770", "ours"),
+        (4_000_001, "2777", "refused"),
+        (grp.getgrnam("users").gr_gid, "2770", "refused"),  # it may have members elsewhere
+    ],
+)
+def test_a_state_folder_in_a_volume_with_a_pods_group_is_ours(
+    group: int, bits: str, told: str
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as above:  # others may pass there, unlike tmp_path
+        Path(above).chmod(0o755)
+        volume = Path(above) / "volume"
+        volume.mkdir()
+        done = call([sys.executable, "-c", STATE, str(volume), str(group), bits])
+    assert (done.stdout.strip(), done.stderr) == (told, "")
 
 
 def test_a_group_with_somebody_else_in_it_is_not_ours_alone() -> None:

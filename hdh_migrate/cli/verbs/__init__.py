@@ -46,6 +46,7 @@ SECTIONS: Final[Mapping[str, Lines]] = {
     "Look": {
         "status": "Show where each batch stands, also while a run is under way.",
         "forecast": "Say when each batch ends, what ends before, what it costs.",
+        "notify": "Tell those whom the plan names what is new, or try it out.",
         "ls": "List objects: where each stands, and what is held against it.",
         "errors": "Group open findings by cause; say what is safe and what mends.",
         "explain": "Say which rule decides about an object, and what becomes of it.",

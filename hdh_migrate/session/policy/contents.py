@@ -175,12 +175,17 @@ def _named(plan: Plan, loc: Loc) -> str:
             named = ("batches", plan.batches[index].name, *rest)
         case ("cutovers", int(index), *rest):
             named = ("cutovers", plan.cutovers[index].batch, *rest)
+        case ("notify", int(index), *rest):
+            named = ("notify", plan.notify[index].name, *rest)
         case _:
             named = loc
     return ".".join(str(step) for step in named)
 
 
 def _commands(plan: Plan) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for recipient in plan.notify:
+        for name, line in recipient.programs.items():
+            yield f"notify.{recipient.name}.{name}", line
     for batch in plan.batches:
         yield from _of_pointer(f"batches.{batch.name}.pointer", batch.pointer)
     for entry in plan.cutovers:

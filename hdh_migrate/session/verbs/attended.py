@@ -1,4 +1,4 @@
-"""Who looks on while the steps of a run go on: a monitoring system, a log."""
+"""Who looks on while the steps of a run go on: a monitoring system, those who are told, a log."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hdh_migrate.frozen import frozen
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.verbs.following import followed
 from hdh_migrate.session.verbs.measuring import measured
+from hdh_migrate.session.verbs.notifying import notified
 from hdh_migrate.session.views.happened import Happened
 
 
@@ -30,5 +31,9 @@ def attended(desk: Desk, audience: Audience) -> Iterator[None]:
     Raises:
         UsageError, Refused: somebody cannot be told where the plan or a word says; nothing began.
     """
-    with measured(desk, audience.metrics_file), followed(desk, audience.happened):
+    with (
+        measured(desk, audience.metrics_file),
+        notified(desk),
+        followed(desk, audience.happened),
+    ):
         yield

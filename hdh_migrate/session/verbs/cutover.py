@@ -29,8 +29,8 @@ from hdh_migrate.plan.cutover import Cutover, SmokeCommand
 from hdh_migrate.plan.leaks import redacted
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.pointers import Pointer as PointerSection
-from hdh_migrate.pointers.command import LocalRun
 from hdh_migrate.ports.switching import Pointer
+from hdh_migrate.programs import LocalRun
 from hdh_migrate.results.looks import CutoverStatus
 from hdh_migrate.results.switches import ConsumerWrites, CutoverFact, Rehearsed, RolledBack
 from hdh_migrate.session.desk import Desk

@@ -14,6 +14,7 @@ from typing import cast
 
 from hdh_migrate import __version__
 from hdh_migrate.events.fence import FenceReleased, FenceReleasing, FenceTaken, FenceTaking
+from hdh_migrate.events.notices import NoticeDelivered, NoticeGivenUp, NoticesWaiting
 from hdh_migrate.events.run import BatchDone, RunEnded, RunStarted
 from hdh_migrate.evidence.signatures.checkpoint import sidecar
 from hdh_migrate.evidence.signatures.stamps import stamp_of
@@ -34,6 +35,7 @@ _QUIET = {
     one.kind
     for one in (
         RunStarted, RunEnded, BatchDone, FenceTaking, FenceTaken, FenceReleasing, FenceReleased,
+        NoticeDelivered, NoticeGivenUp, NoticesWaiting,
     )
 }  # fmt: skip
 """Events that every run writes, whatever it does."""

@@ -39,6 +39,7 @@ from hdh_migrate.session.policy.openings import take_in
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.policy.waivers import unagreed
 from hdh_migrate.session.verbs.backup import Backups
+from hdh_migrate.session.verbs.notifying import journal_notices
 from hdh_migrate.session.verbs.preflight import answered, at_the_gate
 from hdh_migrate.session.views.last_run import telling
 from hdh_migrate.session.views.looked import finished, since_when
@@ -172,6 +173,7 @@ def at_work(
         with fenced_for(desk, opened, ledger, selected, write=write, over=over) as fencing:
             bind_recipients(ledger, loaded.plan, services.recipients)
             _announce(desk, ledger, steps, selected)
+            journal_notices(desk, ledger)
             with Turn(
                 desk=desk, opened=opened, ledger=ledger, judge=judge, fencing=fencing
             ) as turn:
@@ -304,6 +306,7 @@ class Turn:
             *(one for services in self.opened for one in services.traffic(self.desk.clock)),
             *(one for engines in self._engines for one in engines.traffic),
         ]
+        journal_notices(self.desk, self.ledger, ends=True)
         self.ledger.event(RunEnded(traffic=added_up(traffic)))
         self.ledger.commit()
 

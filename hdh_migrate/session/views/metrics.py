@@ -48,6 +48,8 @@ def metrics_of(
     named = {"migration": told["migration"]}
     yield from _general(named, told["at"], ends)
     yield from _of_the_run(named, told)
+    yield _metric("notices_waiting", "Notices that did not arrive yet.",
+                  [({}, told["notices"]["waiting"])], named)  # fmt: skip
     label = _labels([batch["batch"] for batch in told["batches"]])
     yield from _of_batches(named, told["batches"], label)
     yield _metric(

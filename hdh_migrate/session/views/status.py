@@ -9,6 +9,7 @@ from hdh_migrate.clocks import Moment, seconds_of
 from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Grouped, OpenFinding, State
+from hdh_migrate.notices.queue import NoticeQueue
 from hdh_migrate.pipeline.excused import Waived, nothing_waived
 from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.results.looks import (
@@ -16,6 +17,7 @@ from hdh_migrate.results.looks import (
     CutoverStatus,
     FindingGroup,
     NamedFinding,
+    NoticeStanding,
     Status,
 )
 from hdh_migrate.session.desk import Desk
@@ -83,9 +85,19 @@ def _status(
         "eta": eta_of(seen, chosen),
         "batches": told,
         "findings": _named(ledger, selected) if show_names else list(map(_group, causes)),
+        "notices": _notices(desk),
     }
     found["check"] = verdict(found, _held_against(ledger, causes, waived))
     return found
+
+
+def _notices(desk: Desk) -> NoticeStanding:
+    waiting = NoticeQueue.beside(desk.ledger_path).waiting()
+    return {
+        "waiting": len(waiting),
+        "since": waiting[0].noticed if waiting else None,
+        "why": next((one.why for one in waiting if one.why is not None), None),
+    }
 
 
 def _behind(desk: Desk) -> Callable[[SqliteLedger], str | None]:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import CommandFailed, Exit, Permanent, PointerMoved, Transient
-from hdh_migrate.pointers.command import LocalRun, PointerByCommand
+from hdh_migrate.pointers.command import PointerByCommand
+from hdh_migrate.programs import LocalRun
 
 OLD, NEW = "https://old.example.org/pmsi/", "s3://hds-emc2/pmsi/"
 

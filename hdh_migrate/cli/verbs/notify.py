@@ -1,0 +1,63 @@
+"""`notify`: tell those whom the plan names, now."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.results.notices import Notified
+
+
+@verb(
+    examples=(
+        "notify plan.yaml --test",
+        "notify plan.yaml --json",
+    ),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS),
+    result=Notified,
+)
+def notify(
+    plan: Plan,
+    *,
+    test: Annotated[
+        bool, typer.Option("--test", help="Send each a trial document, and nothing else.")
+    ] = False,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Look at where the plan stands, and send those it names what is new and what waits.
+
+    A run does so by itself; a timer lets them know, between runs, that one was killed or that a
+    credential is about to end. Exit 4: somebody did not take a document; it is sent again.
+    """
+    task = Task(as_json=as_json, verbose=verbose)
+
+    def body() -> Exit:
+        from hdh_migrate.session.verbs import notifying
+
+        desk = task.desk(plan, state_dir)
+        if not desk.loaded.plan.notify:
+            raise UsageError(
+                "the plan names nobody who is to be told",
+                hint="add `notify` to it: hdh-migrate docs monitoring",
+            )
+        told = notifying.trial(desk) if test else notifying.notify(desk)
+        task.out.result(told, "\n".join(_lines(told)))
+        return Exit(told["exit"])
+
+    task.run(body)
+
+
+def _lines(told: Notified) -> list[str]:
+    lines = []
+    for one in told["channels"]:
+        what = "trial " if told["test"] else ""
+        line = f"{one['name']}: {one['sent']} {what}notices taken"
+        if one["waiting"]:
+            line += f", {one['waiting']} wait"
+        lines.append(line + ("" if one["why"] is None else f"; {one['why']}"))
+    return lines

@@ -1,0 +1,19 @@
+"""Who is told of what happens."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Channel(Protocol):
+    """One recipient. May be asked from another thread than the run's."""
+
+    def deliver(self, notice: str, document: bytes) -> None:
+        """Hand over a document of at most 32 KiB; `notice` is its id, by which it is known again.
+
+        It may have been handed over before: who takes it tells by the id. When this returns, it
+        was taken.
+
+        Raises:
+            MigrateError: it was not, or nobody can tell; the message is free of secrets.
+        """

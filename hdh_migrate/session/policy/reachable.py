@@ -1,0 +1,71 @@
+"""Whether those who are to be told can be, as far as it shows before anything begins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from hdh_migrate.door import Addresses
+from hdh_migrate.errors import Refused
+from hdh_migrate.plan.fields import is_loopback
+from hdh_migrate.plan.notices import NoticeCommand, NoticeWebhook
+from hdh_migrate.session.desk import Desk
+
+
+def demand_reachable(desk: Desk) -> None:
+    """Refuse a plan whose programs are not there, or whose hosts lead where nothing may be sent.
+
+    A host that has no address now is no reason: it is asked again when there is something to tell.
+
+    Raises:
+        Refused: with every reason; nothing was begun, and nobody was told.
+    """
+    wrong = [
+        line
+        for recipient in desk.loaded.plan.notify
+        for line in (
+            _of_host(desk, recipient)
+            if isinstance(recipient, NoticeWebhook)
+            else _of_program(desk.loaded.base, recipient)
+        )
+    ]
+    if wrong:
+        raise Refused(
+            wrong[0] if len(wrong) == 1 else "somebody who is to be told cannot be",
+            blockers=wrong if len(wrong) > 1 else (),
+            hint="nothing was moved; mend `notify` of the plan, or take it out",
+        )
+
+
+def _of_host(desk: Desk, recipient: NoticeWebhook) -> Iterator[str]:
+    from hdh_migrate.session.policy.gate import addresses
+
+    host = urlsplit(recipient.endpoint).hostname or ""
+    allowed = Addresses(loopback=is_loopback(recipient.endpoint), private=True)
+    for address in (desk.network.resolve or addresses)(host):
+        if (objection := allowed.objection(address)) is not None:
+            yield f"notify {recipient.name}: {host} leads to {address}, {objection}"
+
+
+def _of_program(base: Path, recipient: NoticeCommand) -> Iterator[str]:
+    name = recipient.run[0]
+    if "/" in name:
+        found = _runs(base / name)
+    else:
+        path = _given(recipient.environment, base).get("PATH", os.defpath)
+        found = any(_runs(base / folder / name) for folder in path.split(os.pathsep))
+    if not found:
+        yield f"notify {recipient.name}: there is no program {name} that may be run"
+
+
+def _given(environment: Mapping[str, str], base: Path) -> Mapping[str, str]:
+    from hdh_migrate.wiring.vault import Vault
+
+    vault = Vault.open(base)
+    return {name: vault.reveal(ref) for name, ref in environment.items() if name == "PATH"}
+
+
+def _runs(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.X_OK)

@@ -1,0 +1,303 @@
+"""Tell those whom the plan names: look, let wait, send, and try again; never in a run's way.
+
+Documents wait in files beside the ledger (`notices.queue`), so that a kill loses none; each
+recipient has a thread of its own, so that none waits for another. The journal is told what came of
+them by the next verb that holds the ledger: it is never opened for their sake.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from hdh_migrate.clocks import seconds_of
+from hdh_migrate.errors import Exit, MigrateError
+from hdh_migrate.events.notices import NoticeDelivered, NoticeGivenUp, NoticesWaiting
+from hdh_migrate.fixity import canonical_json
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.notices.queue import WAITING_MAX, NoticeOutcome, NoticeQueue, WaitingNotice
+from hdh_migrate.plan.notices import Recipient
+from hdh_migrate.ports.notices import Channel
+from hdh_migrate.results.notices import Notice, NoticeChannel, Notified
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.reachable import demand_reachable
+from hdh_migrate.session.views import noticing
+from hdh_migrate.wiring.notices import open_channel
+from hdh_migrate.wiring.vault import Vault
+
+LOOK_SECONDS: Final = 10.0
+"""Between two looks of a run."""
+
+FIRST_WAIT, LONGEST_WAIT = 5.0, 300.0
+"""Seconds between two tries: twice as many each time, up to the longest."""
+
+LAST_SECONDS, STOPPED_SECONDS = 10.0, 1.0
+"""How long a run waits at its end for what is to be sent; the less when it was asked to stop."""
+
+
+@contextmanager
+def notified(desk: Desk) -> Iterator[None]:
+    """Tell of what is inside, from before it to after its end; where nobody is named, do nothing.
+
+    Raises:
+        Refused, KeyUnavailable: somebody cannot be told (`demand_reachable`); nothing was begun.
+    """
+    if not desk.loaded.plan.notify:
+        yield
+        return
+    post = _Post(desk)
+    with post.lock() as held:
+        if not held:  # another command of this plan tells meanwhile, and this one will not have
+            yield  # the ledger
+            return
+        post.begin()
+        try:
+            yield
+        finally:
+            post.end(STOPPED_SECONDS if desk.stop.is_set() else LAST_SECONDS)
+
+
+def notify(desk: Desk) -> Notified:
+    """Look now, send all that waits once, and say what came of it.
+
+    Raises:
+        Refused, KeyUnavailable: somebody cannot be told.
+    """
+    post = _Post(desk)
+    with post.lock() as held:
+        new = post.look(over=True) if held else 0
+        sent = Counter[str]()
+        for sender in post.senders if held else ():
+            sent[sender.name] = sender.send_all()
+        channels = [post.told_of(sender.name, sent[sender.name]) for sender in post.senders]
+        return {
+            "test": False,
+            "noticed": new,
+            "channels": channels,
+            "exit": int(Exit.FINDINGS if any(one["waiting"] for one in channels) else Exit.OK),
+        }
+
+
+def trial(desk: Desk) -> Notified:
+    """Send every recipient a document that says that it is a trial; it waits for nobody.
+
+    Raises:
+        Refused, KeyUnavailable: somebody cannot be told.
+    """
+    document, channels = noticing.trial(desk), list[NoticeChannel]()
+    for sender in _Post(desk).senders:
+        why = sender.try_once(document["id"], canonical_json(document))
+        channels.append({"name": sender.name, "sent": int(why is None), "waiting": 0, "why": why})
+    failed = any(one["why"] is not None for one in channels)
+    return {
+        "test": True, "noticed": 1, "channels": channels,
+        "exit": int(Exit.FINDINGS if failed else Exit.OK),
+    }  # fmt: skip
+
+
+def journal_notices(desk: Desk, ledger: SqliteLedger, *, ends: bool = False) -> None:
+    """Write down what came of documents since; when a verb `ends`, also what still waits."""
+    queue = NoticeQueue.beside(desk.ledger_path)
+    if not queue.folder.is_dir():
+        return
+    for one in queue.outcomes():
+        ledger.event(_event(one))
+        ledger.commit()  # told before it is forgotten: killed in between, it is told twice
+        queue.journalled(one)
+    late = [one for one in queue.waiting() if one.why is not None] if ends else []
+    for channel, many in Counter(one.channel for one in late).items():
+        why = next(one.why or "" for one in late if one.channel == channel)
+        ledger.event(NoticesWaiting(channel=channel, waiting=many, why=why))
+    ledger.commit()
+
+
+def _event(one: NoticeOutcome) -> NoticeDelivered | NoticeGivenUp:
+    if one.why is None:
+        return NoticeDelivered(
+            channel=one.channel, notice=one.notice, type=one.type, tries=one.tries
+        )
+    return NoticeGivenUp(
+        channel=one.channel, notice=one.notice, type=one.type, tries=one.tries, why=one.why
+    )
+
+
+class _Post:
+    """Everything that is told of one plan."""
+
+    def __init__(self, desk: Desk) -> None:
+        demand_reachable(desk)
+        self._desk = desk
+        self._queue = NoticeQueue.beside(desk.ledger_path)
+        vault = Vault.open(desk.loaded.base)
+        self.senders = [
+            _Sender(desk, one, open_channel(one, vault), self._queue)
+            for one in desk.loaded.plan.notify
+        ]
+        self._over = threading.Event()
+        self._said = set[str]()
+        self._thread = threading.Thread(target=self._look_on, name="notices", daemon=True)
+
+    @contextmanager
+    def lock(self) -> Iterator[bool]:
+        """Say whether this command may look and send; another one may be at it."""
+        self._queue.make()
+        handle = os.open(
+            self._queue.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW,
+            0o600,
+        )  # fmt: skip
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+        finally:
+            os.close(handle)
+
+    def begin(self) -> None:
+        self.look(over=False)  # how the last run ended, before this one writes its own beginning
+        self._thread.start()
+        for sender in self.senders:
+            sender.start()
+
+    def end(self, seconds: float) -> None:
+        self._over.set()
+        self._thread.join()
+        self._look_safely(over=True)
+        until = time.monotonic() + seconds
+        for sender in self.senders:
+            sender.finish(until)
+        waiting = self._queue.waiting()
+        for name in sorted({one.channel for one in waiting}):
+            many = [one for one in waiting if one.channel == name]
+            why = next((f" ({one.why})" for one in many if one.why is not None), "")
+            self._say(
+                f"{len(many)} notices for {name} did not arrive yet{why}; the next run, or"
+                ' "hdh-migrate notify PLAN", sends them'
+            )
+
+    def look(self, *, over: bool) -> int:
+        """Look once, let wait what is new; return how many documents that are."""
+        found = noticing.look(self._desk, self._queue.memory(), over=over)
+        waiting = Counter(one.channel for one in self._queue.waiting())
+        for only, document in found.documents:
+            for recipient in self._desk.loaded.plan.notify:
+                if noticing.wanted(recipient, document, only):
+                    waiting[recipient.name] += self._add(recipient, document, waiting)
+        if found.memory != self._queue.memory():
+            self._queue.remember(found.memory)
+        for sender in self.senders:
+            sender.wake.set()
+        return len(found.documents)
+
+    def _add(self, recipient: Recipient, document: Notice, waiting: Counter[str]) -> int:
+        one = WaitingNotice(
+            channel=recipient.name, notice=document["id"], noticed=document["timestamp"],
+            document=canonical_json(document),
+        )  # fmt: skip
+        if waiting[recipient.name] >= WAITING_MAX:
+            self._queue.ended(one, "too many documents wait for it")
+            return 0
+        return int(self._queue.add(one))
+
+    def told_of(self, name: str, sent: int) -> NoticeChannel:
+        waiting = [one for one in self._queue.waiting() if one.channel == name]
+        why = next((one.why for one in waiting if one.why is not None), None)
+        return {"name": name, "sent": sent, "waiting": len(waiting), "why": why}
+
+    def _look_on(self) -> None:
+        while not self._over.wait(LOOK_SECONDS):
+            self._look_safely(over=False)
+
+    def _look_safely(self, *, over: bool) -> None:
+        try:
+            self.look(over=over)
+        except MigrateError as error:
+            self._say(str(error))
+        except Exception as error:  # noqa: BLE001 - who is told of a run must not end it
+            self._say(type(error).__name__)
+
+    def _say(self, why: str) -> None:
+        if why not in self._said:
+            self._said.add(why)
+            self._desk.progress.note(f"notify: {why}")
+
+
+class _Sender:
+    """One recipient: sends what waits for it, the oldest first, in a thread of its own."""
+
+    def __init__(
+        self, desk: Desk, section: Recipient, channel: Channel, queue: NoticeQueue
+    ) -> None:
+        self.name = section.name
+        self._desk, self._section, self._channel, self._queue = desk, section, channel, queue
+        self.wake = threading.Event()
+        self._closing = threading.Event()
+        self._wait = FIRST_WAIT
+        self._thread = threading.Thread(
+            target=self._serve, name=f"notify {section.name}", daemon=True
+        )
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def finish(self, until: float) -> None:
+        """Send what waits now once more, for as long as there is time."""
+        self._closing.set()
+        self.wake.set()
+        self._thread.join(max(0.0, until - time.monotonic()))
+
+    def send_all(self) -> int:
+        """Send what waits until something is not taken; return how many were."""
+        sent = 0
+        for one in self._mine():
+            if (why := self.try_once(one.notice, one.document)) is None:
+                self._queue.ended(one, None)
+                sent += 1
+                continue
+            again = self._queue.failed(one, why)
+            if not self._is_patient(again):
+                self._queue.ended(again, why)
+                continue
+            break  # what it does not take now, it will hardly take of the next
+        return sent
+
+    def try_once(self, notice: str, document: bytes) -> str | None:
+        """Return why a document was not taken; None: it was."""
+        try:
+            self._channel.deliver(notice, document)
+        except MigrateError as error:
+            return str(error)
+        except Exception as error:  # noqa: BLE001 - whoever is told must not end what tells
+            return f"notify {self.name}: {type(error).__name__}"
+        return None
+
+    def _serve(self) -> None:
+        while True:
+            closing = self._closing.is_set()
+            self.wake.clear()
+            with suppress(OSError):
+                self.send_all()
+            failing = any(one.why is not None for one in self._mine())
+            if closing:
+                return
+            if not failing:
+                self._wait = FIRST_WAIT
+                self.wake.wait()
+                continue
+            self._closing.wait(self._wait)
+            self._wait = min(2 * self._wait, LONGEST_WAIT)
+
+    def _mine(self) -> Sequence[WaitingNotice]:
+        return [one for one in self._queue.waiting() if one.channel == self.name]
+
+    def _is_patient(self, one: WaitingNotice) -> bool:
+        age = seconds_of(self._desk.clock.now()) - seconds_of(one.noticed)
+        return age < self._section.patience_seconds

@@ -1,0 +1,239 @@
+"""What of a migration somebody should be told: looked for in its status, told once.
+
+What holds now is a set of conditions, each with a key; what is new since the last look is told. A
+condition that went away and comes again is told again. Kill the process between the documents and
+the memory of them: the next look finds the same conditions and makes the same documents.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from hdh_migrate.clocks import seconds_of
+from hdh_migrate.codes import Severity
+from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.frozen import frozen
+from hdh_migrate.pipeline.until import moment_text
+from hdh_migrate.plan.notices import Recipient
+from hdh_migrate.results.looks import BatchStatus, Status
+from hdh_migrate.results.notices import Notice, NoticeFindings, NoticeType, Summary
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.views import notice_words as words
+from hdh_migrate.session.views.at_work import was_killed
+from hdh_migrate.session.views.expiry import expiries
+from hdh_migrate.session.views.last_run import last_run
+from hdh_migrate.session.views.status import status
+
+FINDINGS_MAX: Final = 100
+DAY_SECONDS: Final = 86_400
+_OLD_NEWS: Final = ("batch-done", "run-ended")
+"""What the first look of all finds is not told: it was so before anybody was to be told."""
+
+
+@frozen
+class StandingCondition:
+    """Something that holds now."""
+
+    key: str
+    type: NoticeType
+    summary: Summary
+    batch: str | None = None
+    exit: int | None = None
+    ends: tuple[str, str] | None = None
+    """What ends, and when."""
+    only: str | None = None
+    """The one recipient whom it concerns; None: all."""
+
+
+@frozen
+class Noticed:
+    """What one look found: documents, each with the recipient it is for (None: all)."""
+
+    documents: tuple[tuple[str | None, Notice], ...]
+    memory: Mapping[str, Any]
+
+
+def look(desk: Desk, memory: Mapping[str, Any], *, over: bool) -> Noticed:
+    """Look once; `over`: no run is under way that would still change it."""
+    try:
+        told = status(desk)
+    except UsageError:  # nothing has begun here
+        told = None
+    now = desk.clock.now()
+    known, first = {str(key) for key in memory.get("standing", ())}, "standing" not in memory
+    holds = [*_ends_soon(desk, now), *_run_ended(desk, told)]
+    if told is not None:
+        holds += [*_of_batches(told, known, over=over), *_of_findings(told)]
+        holds += _of_dates(desk, told, known, seconds_of(now))
+    new = [
+        one for one in holds
+        if one.key not in known and not (first and one.type in _OLD_NEWS)
+    ]  # fmt: skip
+    turn = int(memory.get("turn", 0))
+    told_now = _documents(desk, new, told, now, turn)
+    standing = sorted({one.key for one in holds})
+    changed = first or bool(new) or standing != sorted(known)
+    return Noticed(
+        documents=tuple(told_now),
+        memory={"standing": standing, "turn": turn + 1} if changed else memory,
+    )
+
+
+def trial(desk: Desk) -> Notice:
+    """Return a document that says only that it is a trial."""
+    now = desk.clock.now()
+    one = StandingCondition(key=f"test {now}", type="test", summary=words.TRIAL)
+    return _document(desk, one, None, now, now)
+
+
+# --- the conditions ------------------------------------------------------------------------------
+
+
+def _ends_soon(desk: Desk, now: str) -> Iterator[StandingCondition]:
+    for one in expiries(desk):
+        left = seconds_of(one.ends) - seconds_of(now)
+        for recipient in desk.loaded.plan.notify:
+            for ahead in sorted({recipient.ahead_seconds, DAY_SECONDS}):
+                if left < ahead <= recipient.ahead_seconds:
+                    yield StandingCondition(
+                        key=f"ends-soon {recipient.name} {one.what} {one.ends} {ahead}",
+                        type="ends-soon", summary=words.ends(one.what, one.ends),
+                        ends=(one.what, one.ends), only=recipient.name,
+                    )  # fmt: skip
+                    break  # the nearest of them says it
+
+
+def _run_ended(desk: Desk, told: Status | None) -> Iterator[StandingCondition]:
+    last = last_run(desk)
+    if last is None or (told is not None and told["run"]["alive"]):
+        return
+    if last.ended is not None and last.exit is not None:
+        yield StandingCondition(
+            key=f"run-ended {last.ended} {last.pid}", type="run-ended", exit=last.exit,
+            summary=words.run_ended(Exit(last.exit), last.why),
+        )  # fmt: skip
+    elif told is not None and was_killed(told["run"]):
+        yield StandingCondition(
+            key=f"run-ended {last.began} {last.pid} killed", type="run-ended",
+            summary=words.KILLED,
+        )  # fmt: skip
+
+
+def _of_batches(told: Status, known: Collection[str], *, over: bool) -> Iterator[StandingCondition]:
+    for batch in told["batches"]:
+        name, waits = batch["batch"], batch["waits"]
+        if batch["state"] == "done":
+            yield StandingCondition(
+                key=f"batch-done {name}", type="batch-done", batch=name,
+                summary=words.done(name, batch["amounts"]["verified"]),
+            )  # fmt: skip
+        # During a run each batch waits for those before it: that alone is no news.
+        if waits and (over or f"blocked {name}" in known):
+            yield StandingCondition(
+                key=f"blocked {name}", type="blocked", batch=name,
+                summary=words.blocked(name, waits[0]),
+            )  # fmt: skip
+        cutover = batch["cutover"]
+        if cutover is not None and cutover["waits"] is not None:
+            at = cutover["waits"]["at"]
+            yield StandingCondition(
+                key=f"blocked {name} cutover {at}", type="blocked", batch=name,
+                summary=words.blocked(name, f"its cutover stopped at {at}"),
+            )  # fmt: skip
+
+
+def _of_dates(
+    desk: Desk, told: Status, known: Collection[str], now: float
+) -> Iterator[StandingCondition]:
+    """A date was missed, or will be at the pace that was measured; once said, it stays so."""
+    plan = desk.loaded.plan
+    done = {batch["batch"] for batch in told["batches"] if batch["state"] == "done"}
+    dated = {
+        batch.name: by
+        for batch in plan.batches
+        if (by := plan.done_by(batch)) is not None and batch.name not in done
+    }
+    if not dated:
+        return
+    from hdh_migrate.session.views.forecast import forecast  # much, and only for a plan with dates
+
+    for one in forecast(desk)["batches"]:
+        by = dated.get(one["batch"])
+        if by is None:
+            continue
+        likely = one["ends"]["likely"] if one["ends"] and one["basis"] == "measured" else None
+        key = f"date-missed {one['batch']} {by:.0f}{' past' if now >= by else ''}"
+        if now >= by or key in known or (likely is not None and seconds_of(likely) > by):
+            at = moment_text(by)
+            yield StandingCondition(
+                key=key, type="date-missed", batch=one["batch"], ends=("done_by", at),
+                summary=words.late(one["batch"], at, None if now >= by else likely),
+            )  # fmt: skip
+
+
+def _of_findings(told: Status) -> Iterator[StandingCondition]:
+    for one in _counted(told):
+        key = f"findings {one['dataset'] or ''} {one['code']}"
+        yield StandingCondition(key=key, type="findings", summary=words.found([one]))
+
+
+def _counted(told: Status) -> list[NoticeFindings]:
+    return [
+        {
+            "code": one["code"], "severity": one["severity"], "dataset": one["dataset"],
+            "count": one["count"],
+        }
+        for one in told["findings"]
+        if "count" in one and one["severity"] != Severity.NOTE
+    ]  # fmt: skip
+
+
+# --- the documents -------------------------------------------------------------------------------
+
+
+def _documents(
+    desk: Desk, new: Sequence[StandingCondition], told: Status | None, now: str, turn: int
+) -> Iterator[tuple[str | None, Notice]]:
+    found = [one for one in new if one.type == "findings"]
+    if found and told is not None:  # one document for all of them
+        every = _counted(told)
+        keys = " ".join(sorted(one.key for one in found))
+        whole = StandingCondition(key=keys, type="findings", summary=words.found(every))
+        yield None, {**_document(desk, whole, told, now, turn), "findings": every[:FINDINGS_MAX]}
+    for one in new:
+        if one.type != "findings":
+            yield one.only, _document(desk, one, told, now, turn)
+
+
+def _document(
+    desk: Desk, one: StandingCondition, told: Status | None, now: str, turn: int | str
+) -> Notice:
+    migration = desk.loaded.plan.migration
+    name = "\0".join((migration, one.key, str(turn)))
+    amounts = None
+    if told is not None:
+        amounts = _of(told["batches"], one.batch)["amounts"] if one.batch else told["total"]
+    return {
+        "version": 1,
+        "id": hashlib.sha256(name.encode()).hexdigest()[:32],
+        "type": one.type,
+        "timestamp": now,
+        "migration": migration,
+        "batch": one.batch,
+        "exit": one.exit,
+        "summary": one.summary,
+        "amounts": amounts,
+        "findings": [],
+        "ends": None if one.ends is None else {"what": one.ends[0], "at": one.ends[1]},
+    }
+
+
+def _of(batches: Sequence[BatchStatus], name: str) -> BatchStatus:
+    return next(batch for batch in batches if batch["batch"] == name)
+
+
+def wanted(recipient: Recipient, notice: Notice, only: str | None) -> bool:
+    """Return whether a recipient of the plan is to be told of a document."""
+    return notice["type"] in recipient.on and only in {None, recipient.name}

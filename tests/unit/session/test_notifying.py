@@ -1,0 +1,376 @@
+"""Those whom a plan names are told once of each thing, through kills and bad days."""
+
+from __future__ import annotations
+
+import json
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from hdh_migrate.codes import Code
+from hdh_migrate.errors import Exit, KeyUnavailable, PlanInvalid, Refused
+from hdh_migrate.events.notices import NoticeDelivered, NoticeGivenUp, NoticesWaiting
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.notices.queue import NoticeQueue
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.timekeeping import offline
+from hdh_migrate.session.verbs.notifying import journal_notices, notified, notify, trial
+from hdh_migrate.session.verbs.run import bound_ledger
+from hdh_migrate.session.views.last_run import telling
+from hdh_migrate.wiring.targets import Network
+from tests.support.hooks import SECRET, Hook, hooked
+from tests.support.quiet import Notes
+from tests.unit.cli.test_watch import PLAN, plan
+from tests.unit.session.test_metrics import ATTESTATION
+
+__all__ = ["plan"]
+
+SCHEMA = json.loads(
+    (Path(__file__).parents[3] / "docs" / "schemas" / "notice.json").read_text("utf-8")
+)
+
+
+@pytest.fixture
+def hook(plan: Path) -> Iterator[Hook]:
+    """An endpoint that the plan names."""
+    (plan.parent / "hook.secret").touch(0o600)
+    (plan.parent / "hook.secret").write_text(SECRET + "\n")
+    (plan.parent / "hook.path").touch(0o600)
+    (plan.parent / "hook.path").write_text("/hooks/canary-of-the-path\n")
+    with hooked() as found:
+        named(plan, webhook(found.url))
+        yield found
+    for one in found.taken:
+        jsonschema.validate(one, SCHEMA)
+
+
+def webhook(url: str, more: str = "") -> str:
+    return (
+        f'{{name: siem, kind: webhook, endpoint: "{url}", path: "file:hook.path",'
+        f' secret: "file:hook.secret"{more}}}'
+    )
+
+
+def named(plan: Path, *recipients: str, more: str = "") -> None:
+    lines = "".join(f"  - {one}\n" for one in recipients)
+    plan.write_text(PLAN + more + "notify:\n" + lines)
+
+
+def program(plan: Path, text: str) -> str:
+    path = plan.parent / "tell"
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return "{name: room, kind: command, run: [./tell]}"
+
+
+def opened(plan: Path, notes: Notes | None = None) -> Desk:
+    return Desk.open(plan, None, notes or Notes(), threading.Event())
+
+
+@contextmanager
+def run(plan: Path, code: Exit = Exit.OK, notes: Notes | None = None) -> Iterator[SqliteLedger]:
+    """Be a run, as far as those who are told can see."""
+    desk = opened(plan, notes)
+    with notified(desk), telling(desk, ("transfer",), ()) as kept:
+        with bound_ledger(desk, offline(desk.clock, desk.ledger_path)) as ledger:
+            kept.begins()
+            journal_notices(desk, ledger)
+            yield ledger
+            journal_notices(desk, ledger, ends=True)
+        kept.code = code
+
+
+def events(plan: Path, of: type[Any]) -> list[Any]:
+    ledger = opened(plan).read_ledger()
+    try:
+        return [event for _, event in ledger.events(of)]
+    finally:
+        ledger.close()
+
+
+# --- what is told --------------------------------------------------------------------------------
+
+
+def test_the_end_of_a_run_is_told_once_and_journalled_by_the_next(plan: Path, hook: Hook) -> None:
+    with run(plan, Exit.STOPPED):
+        pass
+    assert hook.types == ["run-ended"]
+    (told,) = hook.taken
+    assert (told["exit"], told["migration"], told["version"]) == (7, "watched", 1)
+    assert told["summary"]["en"].startswith("the run ended with 7 (stopped cleanly")
+    assert told["summary"]["fr"].startswith("l'exécution s'est terminée par 7 (arrêté")
+    assert hook.paths == {"/hooks/canary-of-the-path"}
+    assert notify(opened(plan))["noticed"] == 0
+    with run(plan):
+        pass
+    assert hook.types == ["run-ended", "run-ended"]
+    (event,) = events(plan, NoticeDelivered)
+    assert (event.channel, event.type, event.tries) == ("siem", "run-ended", 1)
+    assert event.notice == told["id"]
+
+
+def test_findings_are_told_together_once_and_again_when_they_come_again(
+    plan: Path, hook: Hook
+) -> None:
+    with run(plan, Exit.FINDINGS) as ledger:
+        ledger.finding(Code.DENIED, "what it says")
+        ledger.finding(Code.DENIED, "what it says")
+        ledger.finding(Code.DRIFTED, "what it says")
+        ledger.finding(Code.LEASED, "a note is nothing to be told of")
+        ledger.commit()
+    told = next(one for one in hook.taken if one["type"] == "findings")
+    assert {(one["code"], one["count"]) for one in told["findings"]} == {
+        ("denied", 2), ("drifted", 1),
+    }  # fmt: skip
+    assert hook.types.count("findings") == 1
+    with run(plan):
+        pass
+    assert hook.types.count("findings") == 1
+    with run(plan) as ledger:
+        for number in (1, 2):
+            ledger.close_finding(number)
+        ledger.commit()
+    with run(plan) as ledger:
+        ledger.finding(Code.DENIED, "what it says")
+        ledger.commit()
+    assert hook.types.count("findings") == 2
+    assert len({one["id"] for one in hook.taken}) == len(hook.taken)
+
+
+def cut_short(desk: Desk) -> None:
+    with telling(desk, ("transfer",), ()) as kept:
+        kept.begins()
+        raise SystemExit  # what writes no end, as a kill
+
+
+def test_a_run_that_was_killed_is_told_by_whoever_looks_next(plan: Path, hook: Hook) -> None:
+    with run(plan):
+        pass
+    with suppress(SystemExit):
+        cut_short(opened(plan))
+    assert notify(opened(plan))["noticed"] == 1
+    assert (hook.taken[-1]["type"], hook.taken[-1]["exit"]) == ("run-ended", None)
+    assert "killed" in hook.taken[-1]["summary"]["en"]
+
+
+def test_what_ends_soon_is_told_ahead_and_a_day_before(plan: Path, hook: Hook) -> None:
+    (plan.parent / "host.yaml").write_text(ATTESTATION)
+    text = plan.read_text().replace(
+        "region: us-east-1", "region: us-east-1\n  attestation: host.yaml"
+    )
+    plan.write_text(text)
+    for now, many in (("2028-02-01", 0), ("2028-02-20", 1), ("2028-02-25", 1), ("2028-02-29", 2)):
+        notify(at(opened(plan), f"{now}T12:00:00.000Z"))
+        ends = [one for one in hook.taken if one["type"] == "ends-soon"]
+        assert len(ends) == many, now
+    assert ends[0]["ends"] == {"what": "hds", "at": "2028-03-01T00:00:00Z"}
+
+
+def at(desk: Desk, now: str) -> Desk:
+    from tests.support.quiet import WallClock
+
+    return replace(desk, clock=WallClock(now))
+
+
+def test_a_date_that_was_missed_is_told_once(plan: Path, hook: Hook) -> None:
+    text = plan.read_text().replace("datasets: [d]}", 'datasets: [d], done_by: "2027-02-01"}')
+    plan.write_text(text)
+    for now, many in (("2027-01-31", 0), ("2027-02-02", 1), ("2027-02-03", 1)):
+        notify(at(opened(plan), f"{now}T12:00:00.000Z"))
+        assert hook.types.count("date-missed") == many, now
+    (told,) = [one for one in hook.taken if one["type"] == "date-missed"]
+    assert (told["batch"], told["ends"]["what"]) == ("pilot", "done_by")
+    assert "is not" in told["summary"]["en"]
+
+
+def test_who_wants_only_some_of_it_gets_only_that(plan: Path, hook: Hook) -> None:
+    named(plan, webhook(hook.url, ", on: [findings]"))
+    with run(plan):
+        pass
+    assert hook.taken == []
+
+
+# --- bad days ------------------------------------------------------------------------------------
+
+
+def test_what_did_not_arrive_waits_is_said_and_arrives_later(plan: Path, hook: Hook) -> None:
+    hook.answers, notes = [503, 503], Notes()
+    with run(plan, notes=notes):
+        pass
+    assert hook.taken == []
+    (said,) = notes.lines
+    assert said.startswith("notify: 1 notices for siem did not arrive yet (notify siem: the endp")
+    assert "canary-of-the-path" not in said
+    assert "hdh-migrate notify PLAN" in said
+    with run(plan):  # which tells the journal
+        pass
+    assert hook.types == ["run-ended", "run-ended"]
+    assert [(one.channel, one.waiting) for one in events(plan, NoticesWaiting)] in (
+        [("siem", 1)], [],  # or it arrived before the second run's end
+    )  # fmt: skip
+
+
+def test_a_document_that_was_sent_when_the_process_was_killed_has_the_same_id_again(
+    plan: Path, hook: Hook
+) -> None:
+    with run(plan):
+        pass
+    queue = NoticeQueue.beside(opened(plan).ledger_path)
+    memory = dict(queue.memory())
+    with run(plan, Exit.STOPPED):
+        pass
+    queue.remember(memory)  # killed after it was sent, before that was remembered
+    notify(opened(plan))
+    assert hook.types == ["run-ended"] * 3
+    assert hook.taken[1]["id"] == hook.taken[2]["id"] != hook.taken[0]["id"]
+
+
+def test_what_is_not_taken_for_too_long_is_given_up(plan: Path, hook: Hook) -> None:
+    named(plan, webhook(hook.url, ", keep_trying: 1s"))
+    hook.answers = [500] * 50
+    with run(plan):
+        pass
+    later = at(opened(plan), "2036-01-01T00:00:00.000Z")
+    assert notify(later)["channels"] == [{"name": "siem", "sent": 0, "waiting": 0, "why": None}]
+    hook.answers = []
+    with run(plan):
+        pass
+    (event,) = events(plan, NoticeGivenUp)
+    assert event.why == "notify siem: the endpoint answered 500"
+
+
+def test_a_redirect_is_not_followed(plan: Path, hook: Hook) -> None:
+    hook.answers = [307]
+    told = trial(opened(plan))
+    assert told["exit"] == Exit.FINDINGS
+    assert told["channels"][0]["why"] == "notify siem: the endpoint answered 307"
+    assert hook.asked == 1
+
+
+def test_nobody_who_hangs_is_waited_for_beyond_the_end(plan: Path) -> None:
+    named(plan, program(plan, "exec sleep 60"))
+    notes = Notes()
+    desk = opened(plan, notes)
+    desk.stop.set()  # somebody wants the run to end: a second is what is left
+    with run_of(desk):
+        pass
+    assert notes.lines[0].startswith("notify: 1 notices for room did not arrive yet")
+
+
+@contextmanager
+def run_of(desk: Desk) -> Iterator[None]:
+    with notified(desk), telling(desk, ("transfer",), ()) as kept:
+        kept.begins()
+        yield
+
+
+def test_a_program_that_takes_too_long_is_ended_with_all_it_started(plan: Path) -> None:
+    named(plan, program(plan, "sleep 60 & echo $! > child; wait").replace(
+        "}", ", timeout: 1s, environment: {PATH: 'env:PATH'}}"))  # fmt: skip
+    told = trial(opened(plan))
+    assert told["channels"][0]["why"] == (
+        "notify room: the program took longer than 1 s and was ended"
+    )
+    child = int((plan.parent / "child").read_text())
+    state = Path(f"/proc/{child}/stat")
+    assert not state.exists() or state.read_text().split()[2] == "Z"
+
+
+def test_a_program_sees_the_document_and_no_environment_but_its_own(
+    plan: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("T_SECRET", "canary-of-the-environment")
+    named(plan, program(plan, "/bin/cat > got; /usr/bin/env > seen"))
+    assert trial(opened(plan))["exit"] == Exit.OK
+    document = json.loads((plan.parent / "got").read_bytes())
+    jsonschema.validate(document, SCHEMA)
+    assert document["type"] == "test"
+    assert "canary" not in (plan.parent / "seen").read_text()
+
+
+@pytest.mark.parametrize(("text", "why"), [
+    ("exit 3", "notify room: the program ended with 3"),
+    ("exec 0<&-; exit 0", None),
+])  # fmt: skip
+def test_how_a_program_ends_says_whether_it_took_it(plan: Path, text: str, why: str | None) -> None:
+    named(plan, program(plan, text))
+    assert trial(opened(plan))["channels"][0]["why"] == why
+
+
+# --- what is refused before anything begins ------------------------------------------------------
+
+
+def refused(desk: Desk, why: str, kind: type[Exception] = Refused) -> None:
+    with pytest.raises(kind, match=why) as found, notified(desk):
+        pytest.fail("began")
+    assert "\n" not in str(found.value)
+    assert not NoticeQueue.beside(desk.ledger_path).folder.exists()
+
+
+def test_a_program_that_is_not_there_is_refused(plan: Path) -> None:
+    named(plan, "{name: room, kind: command, run: [./nowhere]}")
+    refused(opened(plan), "notify room: there is no program ./nowhere that may be run")
+    (plan.parent / "nowhere").touch(stat.S_IRUSR)
+    refused(opened(plan), "that may be run")
+    named(plan, "{name: room, kind: command, run: [nowhere]}")
+    refused(opened(plan), "there is no program nowhere that may be run")
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "127.0.0.1", "0.0.0.0"])
+def test_a_host_that_leads_into_this_machine_or_its_surroundings_is_refused(
+    plan: Path, hook: Hook, address: str
+) -> None:
+    named(plan, webhook("https://hooks.example.org"))
+    desk = replace(opened(plan), network=Network(resolve=lambda _: [address]))
+    refused(desk, f"notify siem: hooks.example.org leads to {address}, ")
+
+
+def test_a_secret_of_another_form_is_refused_and_not_shown(plan: Path, hook: Hook) -> None:
+    (plan.parent / "hook.secret").write_text("whsec_c2hvcnQ=")
+    refused(opened(plan), "whsec_ and the base64 of 24 to 64 bytes", KeyUnavailable)
+    (plan.parent / "hook.secret").unlink()
+    refused(opened(plan), "there is no secret file hook.secret", KeyUnavailable)
+
+
+@pytest.mark.parametrize(("recipient", "why"), [
+    ('{name: siem, kind: webhook, endpoint: "http://hooks.example.org", secret: "env:S"}', "https"),
+    ('{name: siem, kind: webhook, endpoint: "https://h.example", secret: "hunter2"}', "reference"),
+    ('{name: siem, kind: webhook, endpoint: "https://h.example/x", secret: "env:S"}', "path"),
+    ("{name: siem, kind: command, run: []}", "at least"),
+    ("{name: siem, kind: command, run: [a], on: [tea]}", "batch-done"),
+])  # fmt: skip
+def test_a_plan_says_where_it_is_wrong(plan: Path, recipient: str, why: str) -> None:
+    named(plan, recipient)
+    with pytest.raises(PlanInvalid, match=why):
+        opened(plan)
+
+
+def test_two_of_one_name_are_refused(plan: Path) -> None:
+    one = program(plan, "exit 0")
+    named(plan, one, one)
+    with pytest.raises(PlanInvalid, match="the same name as notify"):
+        opened(plan)
+
+
+def test_others_may_not_be_able_to_exchange_the_program(plan: Path) -> None:
+    named(plan, program(plan, "exit 0"), more="")
+    (plan.parent / "tell").chmod(0o777)
+    notes = Notes()
+    opened(plan, notes)  # a rehearsal is told only
+    assert "tell: may be written by others" in notes.lines[0]
+
+
+def test_while_one_command_tells_another_does_not(plan: Path, hook: Hook) -> None:
+    desk = opened(plan)
+    with notified(desk):
+        assert notify(opened(plan))["noticed"] == 0
+        with notified(opened(plan)):
+            pass
+    assert hook.types == []
