@@ -46,6 +46,7 @@ def report(told: Status) -> list[str]:
         *amounts(told["batches"], told["total"]),
         "",
         *_steps(told["batches"]),
+        *_crew(told),
         *attention(told),
     ]
 
@@ -209,6 +210,29 @@ def _steps(batches: Sequence[BatchStatus]) -> list[str]:
     return [*lines, *(line for batch in batches for line in _arrived(batch))]
 
 
+def _crew(told: Status) -> list[str]:
+    """Return a line for each worker of a cluster that is there."""
+    rows = [
+        {
+            "worker": one["worker"],
+            "state": one["state"],
+            "share": f"{100 * one['share']:.0f} %",
+            "orders": f"{one['orders']}/{one['orders_at_most']}",
+            "done": f"{one['objects']} objects, {size_text(one['bytes'])}",
+            "rate": f"{size_text(one['bytes_per_second'])}/s",
+            "heard": _ago(one["last_word"], told["at"]),
+        }
+        for one in told.get("workers", ())
+        if one["state"] != "gone"
+    ]
+    columns = ("worker", "state", "share", "orders", "done", "rate", "heard")
+    return ["", *table(rows, {name: name for name in columns}).split("\n")] if rows else []
+
+
+def _ago(then: str, now: str) -> str:
+    return f"{duration_text(max(0.0, seconds_of(now) - seconds_of(then)))} ago"
+
+
 def _arrived(batch: BatchStatus) -> Iterator[str]:
     told = batch["steps"]["transfer"]["arrived"]
     if told["objects"]:
@@ -268,6 +292,7 @@ def attention(told: Status) -> list[str]:
         *(["the plan differs from the one this run was started with"] * told["plan_changed"]),
         *([] if told["behind"] is None else [f"an older ledger is here: {told['behind']}"]),
         *_notices(told["notices"]),
+        *_idle_crew(told),
         *(line for batch in told["batches"] for line in batch["waits"]),
         *(
             f"batch {batch['batch']}: {batch['waived']['objects']} failed objects are waived"
@@ -284,6 +309,16 @@ def _notices(told: NoticeStanding) -> Iterator[str]:
     if told["why"] is not None:  # what only waits for its first try is no trouble
         since = "" if told["since"] is None else f" since {_second(told['since'])}"
         yield f"{told['waiting']} notices did not arrive{since}: {told['why']}"
+
+
+def _idle_crew(told: Status) -> Iterator[str]:
+    """Return which workers of a cluster take no orders, and whether any does."""
+    seen = told.get("workers", ())
+    for one in seen:
+        if one["state"] == "gone":
+            yield f"worker {one['worker']} takes no orders: {one['why']}"
+    if seen and all(one["state"] == "gone" for one in seen):
+        yield "no worker of the cluster takes orders: start one (hdh-migrate worker PLAN)"
 
 
 def _gravity(found: FindingGroup | NamedFinding) -> int:

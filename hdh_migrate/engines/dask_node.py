@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 STOP_SECONDS = 0.2
 """How soon it is seen that somebody said stop."""
 
+_SERVING: Final = frozenset({"running", "paused"})
+"""What Dask calls the states of a server that has not begun to end."""
+
 TOPIC: Final = "hdh-migrate:"
 """Begins the topic under which nodes speak to the coordinator of a session."""
 
@@ -115,6 +118,7 @@ def serve(
         ) as worker:
             ready(str(worker.address))
             await _until(stop, worker)
+            await asyncio.to_thread(node.close)  # before Dask waits for what its threads do
 
     _here.append(node)
     try:
@@ -173,11 +177,10 @@ def schedule(
 
 
 async def _until(stop: threading.Event, server: Server) -> None:
-    """Wait until somebody says stop, or a server has ended by itself."""
-    finished = asyncio.ensure_future(server.finished())
-    while not stop.is_set() and not finished.done():
-        await asyncio.wait({finished}, timeout=STOP_SECONDS)
-    finished.cancel()
+    """Wait until somebody says stop, or a server ends by itself."""
+    while server.status.name in _SERVING:
+        if await asyncio.to_thread(stop.wait, STOP_SECONDS):
+            return
 
 
 def unreachable(scheduler: str, error: BaseException) -> Starved:

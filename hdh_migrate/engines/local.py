@@ -258,6 +258,9 @@ class LocalEngine:
         for worker in self._workers:
             worker.pause()
 
+    def cluster(self) -> None:
+        """See `ports.Engine.cluster`: all is done here."""
+
     def traffic(self) -> Sequence[EndpointTraffic]:
         """Return what the workers exchanged with each endpoint, once they are closed."""
         return self._traffic

@@ -228,18 +228,21 @@ class _Work:
         return self._engine.traffic()
 
     def _work(self) -> None:
+        why: Unfit | None = None
         try:
             self._go_on()
         except MigrateError as error:
-            self._tell(Unfit(why=str(error), starved=isinstance(error, Starved)))
+            why = Unfit(why=str(error), starved=isinstance(error, Starved))
         except BaseException as error:  # noqa: BLE001 - foreign words may hold names: its kind alone
-            self._tell(Unfit(why=f"a fault of ours: {type(error).__name__}"))
+            why = Unfit(why=f"a fault of ours: {type(error).__name__}")
         finally:
             self._ending.set()
             with self._closing:  # what is shared ends with the engine
                 self._engine.close(grace=self._grace)
             for ended in [*self._waiting.values()]:
                 ended.set()
+        if why is not None:  # only now: whoever hears it gives this one's share to others
+            self._tell(why)
 
     def _go_on(self) -> None:
         paused, spoke = False, time.monotonic()

@@ -29,6 +29,7 @@ from hdh_migrate.model.basics import (
     key_bytes,
     key_text,
 )
+from hdh_migrate.model.cluster import ClusterWorker, WorkerState
 from hdh_migrate.model.rows import (
     ArchivedObject,
     Arrived,
@@ -95,6 +96,7 @@ __all__ = [
     "Asked",
     "Brief",
     "Claimed",
+    "ClusterWorker",
     "DatasetRow",
     "Entry",
     "Erased",
@@ -135,6 +137,7 @@ __all__ = [
     "Verdict",
     "Verified",
     "Waiting",
+    "WorkerState",
     "is_reserved",
     "key_bytes",
     "key_text",

@@ -19,6 +19,7 @@ from hdh_migrate.model import (
     TargetLimits,
 )
 from hdh_migrate.pipeline.binding import Binder
+from hdh_migrate.pipeline.crew import Crew
 from hdh_migrate.pipeline.cutting import cut
 from hdh_migrate.pipeline.excused import Waivers, no_waivers
 from hdh_migrate.pipeline.placing import placed
@@ -103,6 +104,8 @@ class Context:
     progress: Progress
     stop: threading.Event
     engines: Engines
+    crew: Crew = field(default_factory=Crew)
+    """Tells who works on other machines."""
     binder: Binder | None = None
     """Binds what begins to the plan; None: to nothing, where there is no plan."""
     waivers: Waivers = no_waivers

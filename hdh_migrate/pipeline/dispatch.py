@@ -120,6 +120,7 @@ class Dispatcher:
             Starved: this machine gives no memory, threads or files to work with.
         """
         engine = self._ctx.engines.get(role)
+        self._ctx.crew.look(engine.cluster())
         self._apply, self._bury, self._record = apply, bury, record
         try:
             while True:
@@ -136,6 +137,7 @@ class Dispatcher:
                 self._sample(self._ctx.clock.monotonic())
         finally:
             self._ctx.ledger.commit()
+            self._ctx.crew.rest()
         if self._ending is not None:
             self._ctx.engines.drop(grace=0.5 if self._ctx.stop.is_set() else 2.0)
             raise self._ending
@@ -191,6 +193,7 @@ class Dispatcher:
                     self._apply(receipt)
         now = self._ctx.clock.monotonic()
         if now - self._sampled >= SAMPLE_SECONDS:
+            self._ctx.crew.look(engine.cluster())
             self._sample(now)
         if self._ctx.ledger.pending >= COMMIT_ROWS or now - self._committed >= COMMIT_SECONDS:
             self.commit()

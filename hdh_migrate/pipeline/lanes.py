@@ -9,7 +9,7 @@ import threading
 from typing import Protocol
 
 _KEPT = struct.Struct("=dd")
-_PART = struct.Struct("=d")
+_FREE_AT = struct.Struct("=d")
 
 
 class Lane(Protocol):
@@ -47,8 +47,7 @@ class SharedLane:
     """The lane of every process that holds one file; its clock is the machine's monotonic one.
 
     A process that dies lets go of it, and at most one step of the lane is lost. Other machines may
-    have lanes of the same line: `give` says which part of it this one has, from one step to the
-    next.
+    have lanes of the same line: `give` says which part of it this one has.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -62,7 +61,7 @@ class SharedLane:
             try:
                 was, part = self._kept()
                 free_at = max(was, now) + seconds / part
-                os.pwrite(self._descriptor, _PART.pack(free_at), 0)
+                os.pwrite(self._descriptor, _FREE_AT.pack(free_at), 0)
             finally:
                 fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
         return free_at
@@ -71,10 +70,21 @@ class SharedLane:
         """See `Lane.part`."""
         return self._kept()[1]
 
-    def give(self, part: float) -> None:
-        """Give this lane another part of the line, above 0 and up to 1."""
+    def give(self, part: float, now: float) -> None:
+        """Give this lane another part of the line, above 0 and up to 1.
+
+        What was admitted and has not passed takes as much longer or shorter from `now` on, as
+        whoever waits for it does (`Bandwidth.take`).
+        """
         assert 0 < part <= 1
-        os.pwrite(self._descriptor, _PART.pack(part), _PART.size)
+        with self._lock:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX)
+            try:
+                free_at, before = self._kept()
+                free_at = now + max(0.0, free_at - now) * before / part
+                os.pwrite(self._descriptor, _KEPT.pack(free_at, part), 0)
+            finally:
+                fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
 
     def _kept(self) -> tuple[float, float]:
         """Return when all is through, and the part: all of it until somebody gave another one."""

@@ -23,6 +23,12 @@ from hdh_migrate.model import (
 from hdh_migrate.pipeline.lanes import Lane, OwnLane
 from hdh_migrate.ports.stores import Note, Source, TargetReader, TargetWriter, Write
 
+AHEAD_SECONDS = 0.05
+"""How much sooner something may pass, so that short reads do not stall."""
+
+SLICE_SECONDS = 1.0
+"""How soon whoever waits notices that another part of the line is his."""
+
 
 class Bandwidth:
     """Lets `rate` bytes a second through, for all threads together, or for all who share a lane."""
@@ -40,12 +46,13 @@ class Bandwidth:
         self._lane = OwnLane() if lane is None else lane
 
     def take(self, size: float) -> None:
-        """Wait until `size` more bytes may pass."""
-        now = self._monotonic()
-        free_at = self._lane.advance(now, size / self._rate)
-        wait = free_at - now - 0.05  # a little ahead, so that short reads do not stall
-        if wait > 0:
-            self._halt.wait(wait)
+        """Wait until `size` more bytes may pass: longer, when its part becomes less meanwhile."""
+        now, part = self._monotonic(), self._lane.part()
+        wait = self._lane.advance(now, size / self._rate) - now - AHEAD_SECONDS
+        while wait > 0 and not self._halt.wait(min(wait, SLICE_SECONDS)):
+            wait -= SLICE_SECONDS
+            before, part = part, self._lane.part()
+            wait *= before / part
 
     def metered(self, write: Write) -> Write:
         """Return `write`, called no faster than the rate allows."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:  # only what moves or proves has a use for them; the rest starts sooner
+    from hdh_migrate.model import ClusterWorker
     from hdh_migrate.orders import Order
     from hdh_migrate.receipts import EndpointTraffic, ObjectReceipt, ReadOn, Receipt, SealIntent
 
@@ -50,6 +51,9 @@ class Engine(Protocol):
 
     def pause(self) -> None:
         """Ask the workers to return what they have not begun, and to end soon."""
+
+    def cluster(self) -> Sequence[ClusterWorker] | None:
+        """Return who works, and who does not and why; None: all is done on this machine."""
 
     def traffic(self) -> Sequence[EndpointTraffic]:
         """Return what the workers exchanged with each endpoint, once they are closed."""

@@ -142,6 +142,28 @@ class Work(TypedDict):
     why: str | None
 
 
+class WorkerFact(TypedDict):
+    """One worker of a cluster, as the run that it works for saw it last.
+
+    `state`: `begins` (has not answered yet, or waits for its share), `works`, or `gone` (takes no
+    orders: `why`). `share`: its part of `limits.bandwidth` and of the target's request rates.
+    `orders`, of `orders_at_most`, are under way there; `objects` and `bytes` came back from it in
+    this step, `bytes_per_second` over the last minute.
+    """
+
+    worker: str
+    address: str
+    state: Literal["begins", "works", "gone"]
+    share: float
+    orders: int
+    orders_at_most: int
+    objects: int
+    bytes: int
+    bytes_per_second: int
+    last_word: str
+    why: str | None
+
+
 class MonitorVerdict(TypedDict):
     """What a monitor is told: the exit code of `status --check`, and why it is not 0."""
 
@@ -228,6 +250,8 @@ class Status(TypedDict):
     migration: str
     at: str
     run: Work
+    workers: NotRequired[list[WorkerFact]]
+    """Those of the cluster that the run under way has, where the plan names one."""
     check: MonitorVerdict
     total: Amounts
     eta: SecondsRange | None

@@ -166,6 +166,8 @@ class Desk:
         self, services: Services, ledger: SqliteLedger, judge: Judge, fencing: Fencing | None = None
     ) -> Context:
         """Return what the steps of one run share; its ledger is bound to the plan by now."""
+        from hdh_migrate.pipeline.crew import Crew
+        from hdh_migrate.session.views.crew_file import CrewFile
         from hdh_migrate.wiring.context import context_of
 
         return context_of(
@@ -178,6 +180,7 @@ class Desk:
             stop=self.stop,
             engines=self.engines,
             waivers=partial(_waivers, self.loaded, ledger, judge),
+            crew=Crew(note=self.progress.note, keep=CrewFile(self.ledger_path, self.clock).keep),
             fencing=fencing,
         )
 

@@ -12,6 +12,7 @@ from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.pipeline.binding import Binder, moments
 from hdh_migrate.pipeline.context import Context, Engines
 from hdh_migrate.pipeline.contracts import contracts
+from hdh_migrate.pipeline.crew import Crew
 from hdh_migrate.pipeline.excused import Waivers
 from hdh_migrate.pipeline.fencing import Fencing
 from hdh_migrate.pipeline.planning import paced
@@ -45,6 +46,7 @@ def context_of(
     stop: threading.Event,
     engines: Mapping[str, OpenEngine],
     waivers: Waivers,
+    crew: Crew,
     fencing: Fencing | None = None,
 ) -> Context:
     """Return what the steps of one run share; its ledger is bound to the plan by now.
@@ -75,6 +77,7 @@ def context_of(
         judge=judge,
         progress=progress,
         stop=stop,
+        crew=crew,
         binder=Binder(plan=json.loads(canonical), recipients=services.recipients, moments=counted),
         waivers=waivers,
         fenced=lambda: None if fencing is None else fencing.lost,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import socket
+import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,7 +67,7 @@ def cluster_engine(config: WorkerConfig, plan: Plan) -> Engine:
     """
     _demand_no_counted_sessions(plan)
     demand_installed()
-    from hdh_migrate.engines.dask import DaskEngine
+    from hdh_migrate.engines.dask import dask_engine
 
     scheduler, certificates = cluster_of(plan, config.base)
     session = ClusterSession(
@@ -84,7 +86,9 @@ def cluster_engine(config: WorkerConfig, plan: Plan) -> Engine:
         adopted=config.adopted,
         share=1.0,
     )
-    return DaskEngine(scheduler, certificates, session)
+    rates = (plan.limits.bandwidth, config.limits.writes_per_second, config.limits.reads_per_second)
+    limited = any(rate is not None for rate in rates)
+    return dask_engine(scheduler, certificates, session, limited=limited)
 
 
 def open_node(plan: Plan, base: Path) -> Node:
@@ -93,7 +97,8 @@ def open_node(plan: Plan, base: Path) -> Node:
     identity = NodeIdentity(
         version=__version__, code_sha256=code_digest(), plan_sha256=digest_of(plan)
     )
-    return Node(secrets.token_hex(8), identity, _tools(plan, base))
+    name = f"{socket.gethostname()}-{secrets.token_hex(3)}"
+    return Node(name, identity, _tools(plan, base))
 
 
 def _demand_no_counted_sessions(plan: Plan) -> None:
@@ -128,7 +133,11 @@ def _tools(plan: Plan, base: Path) -> Callable[[ClusterSession], Tools]:
         )
         descriptor = shared_file()
         lane = SharedLane(descriptor)
-        lane.give(session.share)
-        return Tools(engine=local_engine(config.as_json(), plan, descriptor), share=lane.give)
+
+        def share(part: float) -> None:
+            lane.give(part, time.monotonic())
+
+        share(session.share)
+        return Tools(engine=local_engine(config.as_json(), plan, descriptor), share=share)
 
     return opened

@@ -19,6 +19,7 @@ from hdh_migrate.receipts import (
     SealIntent,
     Sent,
 )
+from tests.support.carrier import Fleet
 from tests.support.cluster import Cluster
 from tests.support.orders import EVERY_KIND
 from tests.support.serial import SerialEngine
@@ -38,10 +39,19 @@ def nodes(request: pytest.FixtureRequest) -> Engine:
     return cluster.engine()
 
 
+def nodes_here(request: pytest.FixtureRequest) -> Engine:
+    fleet = Fleet()
+    request.addfinalizer(fleet.close)
+    for address in "ab":
+        fleet.add(address)
+    return fleet.engine()
+
+
 ENGINES: dict[str, Callable[[pytest.FixtureRequest], Engine]] = {
     "local": processes,
     "local, one process": one_process,
     "serial": lambda _: SerialEngine(Workshop({})),
+    "a cluster in this process": nodes_here,
     "dask": nodes,
 }
 MORTAL = ["local", "local, one process", "dask"]

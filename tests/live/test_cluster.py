@@ -14,7 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hdh_migrate.engines.dask import DaskEngine
+from hdh_migrate.engines.coordinator import ClusterEngine
+from hdh_migrate.engines.dask import DaskCarrier, dask_engine
 from hdh_migrate.engines.dask_authority import new_authority
 from hdh_migrate.errors import KeyUnavailable, MigrateError, Starved
 from hdh_migrate.receipts import Lost, OrderDone, Receipt
@@ -37,14 +38,14 @@ def two() -> Iterator[Cluster]:
         yield made
 
 
-def busy(engine: DaskEngine, seconds: float = 600.0) -> str:
+def busy(engine: ClusterEngine, seconds: float = 600.0) -> str:
     """Hand out an order that takes long, wait until its node works on it; return its address."""
     number = engine.submit(order(wish(1, hang=seconds)))
     until = time.monotonic() + 120
     while time.monotonic() < until:
         list(engine.receipts(0.2))
         for address, link in engine._links.items():
-            if number in link.orders:
+            if link.holds(number):
                 return address
     raise AssertionError("no node takes orders")
 
@@ -53,11 +54,11 @@ def node_at(made: Cluster, address: str) -> subprocess.Popen[str]:
     return made.nodes[made.addresses.index(address)]
 
 
-def lost(engine: DaskEngine) -> list[Receipt]:
+def lost(engine: ClusterEngine) -> list[Receipt]:
     return [one for one in drained(engine, 1, seconds=240) if isinstance(one, Lost)]
 
 
-def until_raised(engine: DaskEngine) -> None:
+def until_raised(engine: ClusterEngine) -> None:
     for _ in range(1200):
         list(engine.receipts(0.2))
 
@@ -139,7 +140,7 @@ def test_without_a_node_a_run_ends_resumable_and_says_why(calm: Cluster) -> None
 def test_whoever_has_another_authority_is_not_let_in(calm: Cluster, tmp_path: Path) -> None:
     new_authority(tmp_path / "other", datetime.now(UTC), 2)
     with pytest.raises(Starved, match="does not let us in") as caught:
-        DaskEngine(calm.address, tmp_path / "other", session(), connect=3.0)
+        dask_engine(calm.address, tmp_path / "other", session(), connect=3.0)
     assert "docs scaling" in str(caught.value.hint)
 
 
@@ -148,16 +149,16 @@ def test_a_scheduler_of_another_authority_is_not_believed(tmp_path: Path) -> Non
         (tmp_path / "mine").mkdir()
         new_authority(tmp_path / "mine" / "ca", datetime.now(UTC), 2)
         with pytest.raises(Starved, match="does not let us in"):
-            DaskEngine(made.address, tmp_path / "mine" / "ca", session(), connect=3.0)
+            dask_engine(made.address, tmp_path / "mine" / "ca", session(), connect=3.0)
 
 
 def test_nothing_is_sent_without_certificates(calm: Cluster, tmp_path: Path) -> None:
     with pytest.raises(KeyUnavailable, match=r"no ca\.pem"):
-        DaskEngine(calm.address, tmp_path, session())
+        dask_engine(calm.address, tmp_path, session())
     new_authority(tmp_path / "ca", datetime.now(UTC), 2)
     (tmp_path / "ca" / "cluster.key").chmod(0o644)
     with pytest.raises(KeyUnavailable, match="open to others"):
-        DaskEngine(calm.address, tmp_path / "ca", session())
+        dask_engine(calm.address, tmp_path / "ca", session())
 
 
 def test_a_new_run_ends_what_a_dead_one_left_at_its_nodes(two: Cluster) -> None:
@@ -196,7 +197,9 @@ def test_tasks_are_forgotten_as_soon_as_they_are_done(calm: Cluster) -> None:
         found = drained(engine, 30)
         assert sum(isinstance(one, OrderDone) for one in found) == 30
         until = time.monotonic() + 60
-        while (left := engine._client.run_on_scheduler(_tasks)) and time.monotonic() < until:
+        carrier = engine._carrier
+        assert isinstance(carrier, DaskCarrier)
+        while (left := carrier.client.run_on_scheduler(_tasks)) and time.monotonic() < until:
             time.sleep(0.1)
         assert left == 0
     finally:
@@ -291,4 +294,4 @@ def test_an_engine_may_be_closed_twice(calm: Cluster) -> None:
 
 def test_errors_are_of_ours(calm: Cluster) -> None:
     with pytest.raises(MigrateError, match="does not let us in"):
-        DaskEngine("tls://127.0.0.1:1", calm.certificates, session(), connect=1.0)
+        dask_engine("tls://127.0.0.1:1", calm.certificates, session(), connect=1.0)

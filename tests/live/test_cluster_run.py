@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -9,10 +10,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -136,6 +138,58 @@ def test_a_cluster_moves_what_one_machine_would(play: Season, machines: Machines
     play.write()
     play.call("run", expect=0)
     assert dict(play.rows("SELECT key, size || hex(sha256) FROM object")) == clustered
+
+
+def status(play: Season, wanted: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
+    """Ask for the status until it shows workers as wanted."""
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        done = looked(play, "--json")
+        workers: list[dict[str, Any]] = json.loads(done).get("workers", [])
+        if wanted(workers):
+            return workers
+        time.sleep(0.2)
+    raise AssertionError(done)
+
+
+def looked(play: Season, *more: str) -> str:
+    """Return what `status` prints, be it that no run has begun."""
+    environ = os.environ | play.environ
+    return command("status", str(play.path), *more, cwd=play.folder, env=environ).stdout
+
+
+def working(many: int) -> Callable[[list[dict[str, Any]]], bool]:
+    return lambda seen: sum(one["state"] == "works" for one in seen) == many
+
+
+def test_status_shows_who_works_and_a_run_says_when_nobody_does(
+    play: Season, machines: Machines
+) -> None:
+    play.plan["limits"] = {"bandwidth": "100KiB/s"}
+    play.write()
+    machines.scheduler()
+    for _ in range(2):
+        machines.worker()
+    with (play.folder / "said").open("w") as said:
+        process = play.start("run", said=said)
+        try:
+            seen = status(play, working(2))
+            assert [one["share"] for one in seen] == [0.5, 0.5]
+            assert all(one["orders_at_most"] > 0 and one["why"] is None for one in seen)
+            text = looked(play)
+            assert all(one["worker"] in text for one in seen)
+            for worker in machines.workers:
+                worker.kill()
+            (one, other) = status(play, working(0))
+            assert (one["state"], other["state"]) == ("gone", "gone")
+            assert "no worker of the cluster takes orders" in looked(play)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    told = (play.folder / "said").read_text()
+    assert "is gone (it has left): 0 at work; what it held is handed out again" in told
+    assert "paused: no worker of the cluster takes orders" in told
+    assert "workers" not in json.loads(looked(play, "--json"))
 
 
 def test_whoever_is_killed_the_end_is_the_same(play: Season, machines: Machines) -> None:

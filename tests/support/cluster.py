@@ -15,7 +15,8 @@ from pathlib import Path
 
 from hdh_migrate import __version__
 from hdh_migrate.engines.cluster import ClusterSession
-from hdh_migrate.engines.dask import DaskEngine
+from hdh_migrate.engines.coordinator import ClusterEngine
+from hdh_migrate.engines.dask import dask_engine
 from hdh_migrate.engines.dask_authority import new_authority
 from hdh_migrate.model import Role, TargetLimits
 from hdh_migrate.software import code_digest
@@ -99,8 +100,8 @@ class Cluster:
 
     def engine(
         self, *, patience: float = 60.0, silence: float = 45.0, **changes: object
-    ) -> DaskEngine:
-        return DaskEngine(
+    ) -> ClusterEngine:
+        return dask_engine(
             self.address, self.certificates, session(**changes), patience=patience, silence=silence
         )
 

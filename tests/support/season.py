@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 from crypt4gh.keys import get_private_key
@@ -84,12 +84,12 @@ class Season:
         assert done.returncode == expect, (words, done.returncode, done.stdout, done.stderr)
         return json.loads(done.stdout) if done.stdout else None
 
-    def start(self, verb: str, *more: str) -> subprocess.Popen[bytes]:
-        """Start one command in a process group of its own, to be killed."""
+    def start(self, verb: str, *more: str, said: IO[str] | None = None) -> subprocess.Popen[bytes]:
+        """Start one command in a process group of its own, to be killed; `said` takes its notes."""
         return subprocess.Popen(
             [sys.executable, "-m", "hdh_migrate", *verb.split(), str(self.path), "--json", *more],
             cwd=self.folder, env=os.environ | self.environ, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, start_new_session=True,
+            stderr=subprocess.DEVNULL if said is None else said, start_new_session=True,
         )  # fmt: skip
 
     def kill_after(self, seconds: float, verb: str, *more: str) -> None:

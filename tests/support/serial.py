@@ -65,6 +65,9 @@ class SerialEngine:
         """Let what is not begun be returned."""
         self._service.halt.set()
 
+    def cluster(self) -> None:
+        """All is done in this thread."""
+
     def traffic(self) -> Sequence[EndpointTraffic]:
         """Return what was exchanged with each endpoint until this was closed."""
         return self._traffic

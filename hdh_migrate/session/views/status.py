@@ -24,6 +24,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.changing import bears
 from hdh_migrate.session.policy.excuses import excuses
 from hdh_migrate.session.views.at_work import work_of
+from hdh_migrate.session.views.crew_file import workers_of
 from hdh_migrate.session.views.opening import ceilings_at
 from hdh_migrate.session.views.progress import (
     BatchProgress,
@@ -87,6 +88,8 @@ def _status(
         "findings": _named(ledger, selected) if show_names else list(map(_group, causes)),
         "notices": _notices(desk),
     }
+    if work["pid"] is not None and desk.loaded.plan.engine.scheduler is not None:
+        found["workers"] = workers_of(desk.ledger_path, work["pid"])
     found["check"] = verdict(found, _held_against(ledger, causes, waived))
     return found
 

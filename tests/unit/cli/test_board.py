@@ -6,7 +6,7 @@ import pytest
 
 from hdh_migrate.cli.board import report, screen, verdict_lines
 from hdh_migrate.results.looks import FindingGroup, StepState
-from tests.support.standing import BUSY, IDLE, batch, standing
+from tests.support.standing import BUSY, IDLE, NOW, batch, standing
 
 FOOT = "as of now"
 
@@ -109,3 +109,30 @@ def test_a_monitor_gets_one_line_for_the_whole_and_one_for_each_reason() -> None
     lines = verdict_lines(standing(batch("b"), check={"exit": 7, "why": ["work is left in b"]}))
     assert lines[0].startswith("emc2-exit: not running; ")
     assert lines[1:] == ["work is left in b"]
+
+
+def worker(name: str, **more: object) -> dict[str, object]:
+    return {
+        "worker": name, "address": "tls://10.0.0.7:1", "state": "works", "share": 0.5,
+        "orders": 3, "orders_at_most": 32, "objects": 1200, "bytes": 5 << 30,
+        "bytes_per_second": 80 << 20, "last_word": NOW, "why": None, **more,
+    }  # fmt: skip
+
+
+def test_each_worker_of_a_cluster_has_a_line() -> None:
+    lines = report(standing(batch("all"), work=BUSY, workers=[worker("node-7-3fa2c1")]))
+    (line,) = [line for line in lines if line.startswith("node-7-3fa2c1")]
+    for told in ("works", "50 %", "3/32", "1200 objects, 5.0 GiB", "80.0 MiB/s", "0 s ago"):
+        assert told in line
+
+
+def test_a_cluster_of_which_nobody_works_says_why_and_what_to_do() -> None:
+    gone = worker("node-7", state="gone", why="its copy of the plan is not the coordinator's")
+    lines = report(standing(batch("all"), work=BUSY, workers=[gone]))
+    assert "worker node-7 takes no orders: its copy of the plan is not the coordinator's" in lines
+    assert "no worker of the cluster takes orders: start one (hdh-migrate worker PLAN)" in lines
+    assert not [line for line in lines if line.startswith("worker  ")]
+
+
+def test_one_machine_has_no_table_of_workers() -> None:
+    assert not [line for line in report(standing(batch("all"), work=BUSY)) if "orders" in line]

@@ -29,17 +29,17 @@ def test_a_line_is_whole_until_a_part_is_given(shared: SharedLane) -> None:
     assert shared.advance(100.0, 2.0) == 102.0
 
 
-def test_half_the_line_takes_twice_as_long_from_the_next_step_on(shared: SharedLane) -> None:
+def test_half_the_line_takes_twice_as_long_for_what_waits_too(shared: SharedLane) -> None:
     shared.advance(100.0, 2.0)
-    shared.give(0.5)
-    assert shared.advance(100.0, 2.0) == 106.0
-    shared.give(1.0)
-    assert shared.advance(100.0, 2.0) == 108.0
+    shared.give(0.5, 101.0)
+    assert shared.advance(101.0, 2.0) == 101.0 + 2.0 + 4.0
+    shared.give(1.0, 103.0)
+    assert shared.advance(103.0, 2.0) == 103.0 + 2.0 + 2.0
 
 
 def test_every_process_with_the_file_sees_the_part(shared: SharedLane) -> None:
     other = SharedLane(shared._descriptor)
-    shared.give(0.25)
+    shared.give(0.25, 0.0)
     assert other.part() == 0.25
     assert other.advance(0.0, 1.0) == 4.0
 
@@ -58,10 +58,10 @@ class Halt(threading.Event):
 
 def test_bytes_pass_at_the_part_of_the_rate(shared: SharedLane) -> None:
     halt = Halt()
-    shared.give(0.5)
+    shared.give(0.5, 0.0)
     line = Bandwidth(100.0, lambda: 0.0, halt, shared)
     line.take(100)
-    assert halt.waits == [pytest.approx(2.0 - 0.05)]
+    assert sum(halt.waits) == pytest.approx(2.0 - 0.05)
 
 
 def test_requests_pass_at_the_part_of_the_rate(shared: SharedLane) -> None:
@@ -69,7 +69,23 @@ def test_requests_pass_at_the_part_of_the_rate(shared: SharedLane) -> None:
     pace = RequestPace.of(LIMITS, 1, lambda: 0.0, halt, shared.part)
     for _ in range(10):
         pace("PUT", "b")
-    shared.give(0.5)
-    for _ in range(10):
+    shared.give(0.5, 0.0)
+    for _ in range(9):
         pace("PUT", "b")
-    assert halt.waits[-1] == pytest.approx(3.0 - 0.05)
+    halt.waits.clear()
+    pace("PUT", "b")
+    assert sum(halt.waits) == pytest.approx(3.0 - 0.05)
+
+
+def test_whoever_waits_while_the_part_changes_waits_as_much_longer(shared: SharedLane) -> None:
+    class Halving(Halt):
+        """Halves the line when somebody has waited for a second."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            if not self.waits:
+                shared.give(0.5, 1.0)
+            return super().wait(timeout)
+
+    halt = Halving()
+    Bandwidth(100.0, lambda: 0.0, halt, shared).take(305)  # 3 s are left to wait for at first
+    assert sum(halt.waits) == pytest.approx(1.0 + 2 * 2.0)

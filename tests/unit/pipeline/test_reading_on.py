@@ -29,7 +29,7 @@ class Overheard:
         self._left: list[Receipt] = []
         self.capacity = inner.capacity
         self.submit, self.pause = inner.submit, inner.pause
-        self.close, self.traffic = inner.close, inner.traffic
+        self.close, self.traffic, self.cluster = inner.close, inner.traffic, inner.cluster
 
     def receipts(self, timeout: float, record: Recorder | None = None) -> Iterable[Receipt]:
         self._left += self._inner.receipts(timeout, record)

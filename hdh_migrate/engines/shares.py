@@ -1,0 +1,111 @@
+"""Who of a cluster may use which part of what all use together, while they come and go.
+
+A part is handed out only when nobody else can be using it: whoever is to have less says so first,
+and what somebody had who is gone is kept back for as long as he may go on unseen. So the parts in
+use never come to more than the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+Member = TypeVar("Member", bound=Hashable)
+
+_EVEN: Final = 1e-9
+"""Parts that differ by less are the same."""
+
+
+@dataclass(slots=True)
+class _Holding:
+    part: float = 0.0
+    """The most that its member may be using now."""
+    asked: float | None = None
+    """What it was told last and has not confirmed."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    part: float
+    until: float
+
+
+class Shares(Generic[Member]):
+    """Equal parts for everybody, of what is not kept back. Made for one thread.
+
+    Times are seconds of any clock that never goes back.
+    """
+
+    def __init__(self) -> None:
+        self._held = dict[Member, _Holding]()
+        self._kept = dict[Member, _Kept]()
+
+    def join(self, member: Member) -> None:
+        """Take somebody in, who has nothing yet."""
+        self._held[member] = _Holding()
+
+    def leave(self, member: Member, until: float | None = None) -> None:
+        """Forget somebody; what he had is kept back `until` then, or not at all."""
+        holding = self._held.pop(member, None)
+        if holding is not None and until is not None and holding.part > _EVEN:
+            self._kept[member] = _Kept(holding.part, until)
+
+    def ended(self, member: Member) -> None:
+        """Take back at once what is kept of somebody: he is known to use it no more."""
+        self._kept.pop(member, None)
+
+    def took(self, member: Member, part: float) -> None:
+        """Note that somebody uses no more than this from now on, as he was told."""
+        holding = self._held.get(member)
+        if holding is not None and holding.asked == part:
+            holding.part, holding.asked = part, None
+
+    def part(self, member: Member) -> float:
+        """Return the most that somebody may be using now."""
+        return self._held[member].part if member in self._held else 0.0
+
+    @property
+    def in_use(self) -> float:
+        """The sum of all parts that may be in use now, those kept back included."""
+        return sum(one.part for one in self._held.values()) + self._back
+
+    @property
+    def _back(self) -> float:
+        return sum(one.part for one in self._kept.values())
+
+    def due(self, now: float) -> Iterator[tuple[Member, float]]:
+        """Say who is to be told which part now; each is to be confirmed with `took`."""
+        for member in [one for one, kept in self._kept.items() if kept.until <= now]:
+            del self._kept[member]
+        if not self._held:
+            return
+        goal = (1.0 - self._back) / len(self._held)
+        if goal <= _EVEN:
+            return
+        for member, holding in self._held.items():
+            if holding.asked is None and holding.part > goal + _EVEN:
+                holding.asked = goal
+                yield member, goal
+        for member, holding in self._held.items():
+            more = goal - holding.part
+            if holding.asked is None and more > _EVEN and self.in_use + more <= 1.0 + _EVEN:
+                holding.part = holding.asked = goal
+                yield member, goal
+
+
+class Unlimited(Shares[Member]):
+    """Equal parts of what nothing limits: nobody waits for anybody."""
+
+    def leave(self, member: Member, until: float | None = None) -> None:
+        """Forget somebody."""
+        del until
+        super().leave(member)
+
+    def due(self, now: float) -> Iterator[tuple[Member, float]]:
+        """Say of each newcomer that he may begin; the part means nothing."""
+        del now
+        for member, holding in self._held.items():
+            if not holding.part:
+                holding.part = holding.asked = 1.0
+                yield member, 1.0
