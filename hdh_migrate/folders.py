@@ -162,14 +162,15 @@ def _open_to_change(seen: os.stat_result) -> bool:
 def _of_a_container(uid: int, gid: int) -> bool:
     """Return whether a volume is so as a container gets it to write to (decisions/0053).
 
-    Root's, and of a group of ours that this machine does not name and that no user here has: such
-    a group is in no list of users, and the container's own.
+    Root's, and of a group of ours that this machine does not name, or by its number alone, and that
+    no user here has: such a group is in no list of users, and the container's own.
     """
     try:
-        grp.getgrgid(gid)
+        named = grp.getgrgid(gid).gr_name
     except KeyError:
-        return uid == 0 and gid in {os.getegid(), *os.getgroups()} and _ours_alone(gid)
-    return False
+        named = str(gid)
+    ours = gid in {os.getegid(), *os.getgroups()}
+    return uid == 0 and named == str(gid) and ours and _ours_alone(gid)
 
 
 def _alone(uid: int, gid: int) -> bool:

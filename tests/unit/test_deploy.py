@@ -37,17 +37,40 @@ def test_the_service_begins_again_after_a_clean_stop_and_after_nothing_else() ->
     assert waits == set(Exit) - {Exit.OK, Exit.STOPPED}
 
 
+@pytest.mark.slow
+def test_systemd_takes_the_units_and_gives_the_service_little(tmp_path: Path) -> None:
+    units = []
+    for one in sorted((DEPLOY / "systemd").iterdir()):
+        # The program of a machine on which it is installed; here another that is there.
+        text = one.read_text().replace("/opt/hdh-migrate/bin/hdh-migrate", "/bin/true")
+        units.append(tmp_path / one.name.replace("@", "@emc2"))
+        units[-1].write_text(text)
+
+    def analyzed(*words: str) -> str:
+        done = subprocess.run(
+            ["systemd-analyze", *words], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stderr
+
+    assert not analyzed("verify", "--man=no", *map(str, units))
+    service = next(one for one in units if one.suffix == ".service")
+    analyzed("security", "--offline=true", "--threshold=13", str(service))
+
+
 # --- Kubernetes -----------------------------------------------------------------------------------
 
 
-def resources() -> list[dict[str, Any]]:
-    files = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
-    return [one for path in files for one in yaml.safe_load_all(path.read_text())]
+RESOURCES: list[dict[str, Any]] = [
+    one
+    for path in sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+    for one in yaml.safe_load_all(path.read_text())
+]
 
 
 def pods() -> Iterator[tuple[str, dict[str, Any]]]:
     """Give the specification of each pod, with the kind that makes it."""
-    for one in resources():
+    for one in RESOURCES:
         spec = one["spec"]["jobTemplate"]["spec"] if one["kind"] == "CronJob" else one.get("spec")
         if isinstance(spec, dict) and "template" in spec:
             yield f"{one['kind']} {one['metadata']['name']}", spec["template"]["spec"]
@@ -92,7 +115,7 @@ def test_a_pod_calls_a_verb_with_options_that_it_has(name: str) -> None:
 
 
 def test_a_job_goes_on_after_a_clean_stop_and_waits_for_a_person_after_anything_else() -> None:
-    told = [one["spec"] for one in resources() if one["kind"] in {"Job", "CronJob"}]
+    told = [one["spec"] for one in RESOURCES if one["kind"] in {"Job", "CronJob"}]
     jobs = [spec.get("jobTemplate", {}).get("spec", spec) for spec in told]
     assert len(jobs) == 2
     for job in jobs:
@@ -105,7 +128,7 @@ def test_a_job_goes_on_after_a_clean_stop_and_waits_for_a_person_after_anything_
 
 
 def test_nothing_comes_in_and_machines_of_a_cluster_speak_to_each_other_alone() -> None:
-    policies = {one["metadata"]["name"]: one["spec"] for one in resources()
+    policies = {one["metadata"]["name"]: one["spec"] for one in RESOURCES
                 if one["kind"] == "NetworkPolicy"}  # fmt: skip
     assert policies["nothing"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     among = {"podSelector": {"matchLabels": {"hdh-migrate/cluster": "yes"}}}
