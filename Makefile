@@ -13,7 +13,7 @@ FLOOR  ?= 80
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system-packages demo test quick coverage check fmt lint types imports schema deploy bench site pictures clean lock wheel sbom kit base image release
+.PHONY: help setup system-packages demo test quick coverage check fmt lint types imports schema deploy bench site pictures clean lock wheel sbom kit try-kit base image release
 
 help: ## print this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,7 +72,7 @@ schema: setup ## generated files are up to date (plans/schema.json, docs/plan-re
 # Versions of Kubernetes whose published schemas the files are held against.
 KUBERNETES := 1.31 1.34 1.37
 deploy: setup ## scripts (shellcheck), the image's recipe (hadolint), Kubernetes files against its schemas
-	$(BIN)/shellcheck deploy/slurm/*.sbatch deploy/oci/base deploy/oci/build requirements/offline/install.sh tests/support/programs tests/support/quick-temp .ci/run
+	$(BIN)/shellcheck deploy/slurm/*.sbatch deploy/oci/base deploy/oci/build requirements/offline/*.sh tests/support/programs tests/support/quick-temp .ci/run
 	$(BIN)/hadolint --failure-threshold info deploy/oci/Containerfile
 	@for version in $(KUBERNETES); do \
 	    $(BIN)/kubernetes-validate --quiet --strict -k $$version deploy/kubernetes/*.yaml || exit 1; done
@@ -100,6 +100,9 @@ sbom: setup ## what a machine that runs it holds (CycloneDX), and the digests to
 kit: setup ## wheels for machines without internet, with a script that installs them, in dist/  [KEY=an SSH key's file]
 	$(BIN)/python -m requirements.kit dist $(KEY)
 
+try-kit: ## install the kit in dist/ where there is no network, and use it  [PYTHON=python3.12]
+	requirements/offline/try.sh dist/hdh-migrate-kit-*.tar.gz $(PYTHON)
+
 base: dist/base.tar ## a small base for the image, of Debian's packages alone (as root, with mmdebstrap), in dist/
 
 dist/base.tar:
@@ -109,7 +112,7 @@ dist/base.tar:
 # BASE names an image that is there, or in a registry; without it, the base of Debian's packages.
 BASE ?=
 BUILD ?= buildah
-image: ## the image of the kit in dist/, nothing fetched while it is built; then its first words  [BASE=image@sha256:...]
+image: ## the image of the kit in dist/, nothing fetched while it is built  [BASE=image@sha256:...]
 	deploy/oci/build "$(BUILD)" "$(BASE)"
 
 release: setup ## wheel, source archive, SBOM and checksums of what is committed, in dist/  [KEY=an SSH key's file]
