@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from hdh_migrate.engines.dask_security import AUTHORITY, CERTIFICATE, KEY
+from hdh_migrate.engines.dask_certificates import AUTHORITY, CERTIFICATE, KEY
 from hdh_migrate.errors import Refused
 
 DAYS_MAX: Final = 397

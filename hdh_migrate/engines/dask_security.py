@@ -4,43 +4,31 @@ from __future__ import annotations
 
 import logging
 import ssl
-import stat
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from hdh_migrate.errors import KeyUnavailable
+from hdh_migrate.engines.dask_certificates import (
+    AUTHORITY,
+    CERTIFICATE,
+    KEY,
+    judged_certificates,
+)
+from hdh_migrate.telemetry import SystemClock
 
 if TYPE_CHECKING:
     from distributed.security import Security
-
-AUTHORITY: Final = "ca.pem"
-CERTIFICATE: Final = "cluster.pem"
-KEY: Final = "cluster.key"
-_OTHERS: Final = 0o077
-
 
 def security(certificates: Path) -> Security:
     """Return what every process of a cluster shows and demands: a certificate of one authority.
 
     Raises:
-        KeyUnavailable: the folder lacks one of the three files.
+        KeyUnavailable: as `judged_certificates`.
     """
     from distributed.security import Security
 
-    for name in (AUTHORITY, CERTIFICATE, KEY):
-        if not (certificates / name).is_file():
-            raise KeyUnavailable(
-                f"{certificates}: no {name}",
-                hint='make the folder with "hdh-migrate worker --new-ca DIR", and bring it to every'
-                " machine of the cluster",
-            )
-    mode = stat.S_IMODE((certificates / KEY).stat().st_mode)
-    if mode & _OTHERS:
-        raise KeyUnavailable(
-            f"{certificates / KEY}: is open to others (mode {mode:04o}): whoever has it is let in",
-            hint="make a new folder on every machine, or chmod 600 if nobody can have read it",
-        )
+    judged_certificates(certificates, datetime.fromisoformat(SystemClock().now()))
     pair = {"cert": str(certificates / CERTIFICATE), "key": str(certificates / KEY)}
     roles = ("client", "scheduler", "worker")
     return Security(

@@ -6,9 +6,10 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
+from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hdh_migrate import __version__
 from hdh_migrate.engines.cluster import ClusterSession
@@ -23,6 +24,9 @@ from hdh_migrate.wiring.sealing import load_recipients
 from hdh_migrate.wiring.told import WorkerConfig
 from hdh_migrate.wiring.vault import Vault
 from hdh_migrate.wiring.workers import config_of, local_engine
+
+if TYPE_CHECKING:
+    from hdh_migrate.engines.dask_certificates import CertificatesPeriod
 
 _COORDINATOR: Final = secrets.token_hex(8)
 """Names this process among those that ever drive a cluster."""
@@ -55,6 +59,19 @@ def cluster_of(plan: Plan, base: Path) -> tuple[str, Path]:
             " (hdh-migrate docs scaling)",
         )
     return engine.scheduler, base / engine.certificates
+
+
+def certificates_period(plan: Plan, base: Path, now: datetime) -> CertificatesPeriod | None:
+    """Return when the certificates of a plan's cluster count, None when it has no cluster.
+
+    Raises:
+        KeyUnavailable: with them nobody would be let in now.
+    """
+    if plan.engine.certificates is None:
+        return None
+    from hdh_migrate.engines.dask_certificates import judged_certificates
+
+    return judged_certificates(base / plan.engine.certificates, now)
 
 
 def cluster_engine(config: WorkerConfig, plan: Plan) -> Engine:

@@ -13,6 +13,7 @@ from hdh_migrate.errors import Exit, MigrateError
 from hdh_migrate.results.plans import Invalid, Valid
 
 if TYPE_CHECKING:
+    from hdh_migrate.plan.loader import LoadedPlan
     from hdh_migrate.session.desk import Desk
 
 
@@ -93,6 +94,8 @@ def validate(
         with suppress(MigrateError):  # a ledger that cannot be read is no fault of the plan
             known = problems(loaded.plan, loaded.base / STATE_DIR, limits)
             target["notes"] += [str(problem) for problem in known]
+        if loaded.plan.engine.certificates is not None:
+            target["notes"] += _about_the_cluster(loaded)
         chosen = fidelity(loaded.plan)
         told: Valid = {
             "valid": True, "plan_digest": loaded.digest, "target": target, "fidelity": chosen,
@@ -113,6 +116,17 @@ def validate(
         return Exit.FINDINGS if unused(told.get("sample", ())) else None
 
     task.run(body)
+
+
+def _about_the_cluster(loaded: LoadedPlan) -> list[str]:
+    """Return what is to be known of the certificates, which are no fault of the plan."""
+    from hdh_migrate.session.policy.cluster_keys import notes, problems
+    from hdh_migrate.telemetry import SystemClock
+
+    now = SystemClock().now()
+    found = problems(loaded.plan, loaded.base, now)
+    told = notes(loaded.plan, loaded.base, now)
+    return [*map(str, found), *(f"certificates of the cluster: {one}" for one in told)]
 
 
 def _tried(desk: Desk, objects: int, report: Path | None) -> Valid:

@@ -26,7 +26,15 @@ from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.stores import TargetWriter
 from hdh_migrate.results.moves import Check
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.policy import gate, health, keyring, lasting, quota, waivers
+from hdh_migrate.session.policy import (
+    cluster_keys,
+    gate,
+    health,
+    keyring,
+    lasting,
+    quota,
+    waivers,
+)
 from hdh_migrate.session.policy.fencing import held_by_another
 from hdh_migrate.session.views.outlook import outlook
 from hdh_migrate.session.views.probed import missing, notes, probe_facts, unproved
@@ -56,8 +64,10 @@ def blockers(
     """
     keys = keyring.problems(plan, services.vault, later=False)
     lasts = lasting.problems(services.source_claims(), judge.unchecked().latest)
+    base, latest = services.vault.base, judge.unchecked().latest
+    cluster = cluster_keys.problems(plan, base, latest)
     sides = _reached(services, plan, selected, demand=True)
-    reached, apart = [*keys, *lasts, *sides], judge.objections()
+    reached, apart = [*keys, *lasts, *cluster, *sides], judge.objections()
     if apart:  # no waiver can be judged
         return [*reached, *apart]
     return [*reached, *health.problems(services, plan, _buckets(plan, selected), judge.now())]
@@ -149,6 +159,8 @@ def report(
         {**_outcome("pace of the target", []), "notes": told["notes"], "target": told},
     ]
     now = None if apart else judge.now()
+    if now is not None:
+        checks += cluster_keys.checks(plan, base, now.latest)
     if now is not None and (waived := waivers.waiver_facts(plan, base, now)):
         checks.append({**_outcome("waivers", []), "waivers": waived,
                        "notes": [waivers.told(waiver) for waiver in waived]})  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy import cluster_keys
 from hdh_migrate.wiring.nodes import cluster_of, demand_installed, open_node
 
 THREADS_BESIDE = 16
@@ -27,6 +28,7 @@ def serve(desk: Desk, host: str | None, ready: Callable[[str], None]) -> None:
     plan, base = desk.loaded.plan, desk.loaded.base
     scheduler, certificates = cluster_of(plan, base)
     node = open_node(plan, base)
+    _tell_of_the_end(desk)
     with tempfile.TemporaryDirectory(prefix="hdh-migrate-worker-") as scratch:
         dask_node.serve(
             node,
@@ -51,4 +53,12 @@ def schedule(desk: Desk, ready: Callable[[str], None]) -> None:
     from hdh_migrate.engines import dask_node
 
     scheduler, certificates = cluster_of(desk.loaded.plan, desk.loaded.base)
+    _tell_of_the_end(desk)
     dask_node.schedule(scheduler, certificates, ready=ready, stop=desk.stop)
+
+
+def _tell_of_the_end(desk: Desk) -> None:
+    """Say when the certificates end: who starts a machine may make new ones in time."""
+    loaded = desk.loaded
+    for note in cluster_keys.notes(loaded.plan, loaded.base, desk.clock.now()):
+        desk.progress.note(f"certificates of the cluster: {note}")

@@ -11,11 +11,13 @@ from hdh_migrate.errors import KeyUnavailable, PlanInvalid
 from hdh_migrate.frozen import frozen
 from hdh_migrate.plan.attestation import load_attestation
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.wiring.nodes import certificates_period
 from hdh_migrate.wiring.sources import source_claims
 from hdh_migrate.wiring.vault import Vault
 
-Relied = Literal["source-credential", "secnumcloud", "hds"]
-"""What ends: the credential that reads the source, or one of the periods that are attested."""
+Relied = Literal["source-credential", "secnumcloud", "hds", "cluster-certificates"]
+"""What ends: the credential that reads the source, one of the periods that are attested, or what
+the machines of a cluster show each other."""
 
 
 @frozen
@@ -32,7 +34,7 @@ def expiries(desk: Desk) -> list[Expiry]:
     What cannot be read here and now (a variable that only the run has) is left out: whoever needs
     it says so.
     """
-    found = [*_credential(desk), *_attested(desk)]
+    found = [*_credential(desk), *_attested(desk), *_cluster(desk)]
     return sorted(found, key=lambda one: one.ends)
 
 
@@ -55,6 +57,16 @@ def _attested(desk: Desk) -> Iterator[Expiry]:
         return
     yield Expiry(what="secnumcloud", ends=_after(attestation.secnumcloud.valid_until))
     yield Expiry(what="hds", ends=_after(attestation.hds.valid_until))
+
+
+def _cluster(desk: Desk) -> Iterator[Expiry]:
+    now = datetime.fromisoformat(desk.clock.now())
+    try:
+        period = certificates_period(desk.loaded.plan, desk.loaded.base, now)
+    except KeyUnavailable:
+        return
+    if period is not None:
+        yield Expiry(what="cluster-certificates", ends=text_of(period.ends.astimezone(UTC)))
 
 
 def _after(day: str) -> str:
