@@ -1,5 +1,7 @@
 """An S3 endpoint that takes everything and keeps nothing, so that only the tool is measured.
 
+A fence alone is kept: whoever finds that his is gone writes no more.
+
 `python -m bench.swallow` prints its address and serves until it is killed.
 """
 
@@ -9,6 +11,8 @@ import hashlib
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+
+from hdh_migrate.model import FENCES
 
 LISTING = (
     b'<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
@@ -24,18 +28,29 @@ BEGUN = (
 )
 
 
+KEPT: dict[str, tuple[bytes, dict[str, str]]] = {}
+"""Bodies and headers of fences, by path."""
+
+
 class Handler(BaseHTTPRequestHandler):
     """Answers as S3 does, as far as a transfer asks."""
 
     protocol_version = "HTTP/1.1"
 
     def do_HEAD(self) -> None:
-        """Every bucket exists, no object does."""
-        is_bucket = urlsplit(self.path).path.strip("/").count("/") == 0
-        self._answer(200 if is_bucket else 404)
+        """Every bucket exists, and of objects a fence."""
+        path = urlsplit(self.path).path
+        if path in KEPT:
+            self._answer(200, *KEPT[path])
+            return
+        self._answer(200 if path.strip("/").count("/") == 0 else 404)
 
     def do_GET(self) -> None:
         """List nothing."""
+        path = urlsplit(self.path).path
+        if path in KEPT:
+            self._answer(200, *KEPT[path])
+            return
         self._answer(200, UPLOADS if "uploads" in self._asked() else LISTING)
 
     def do_POST(self) -> None:
@@ -44,12 +59,21 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(200, BEGUN)
 
     def do_DELETE(self) -> None:
-        """Delete what is not there."""
+        """Delete what is there or not."""
+        KEPT.pop(urlsplit(self.path).path, None)
         self._answer(204)
 
     def do_PUT(self) -> None:
-        """Read the body and forget it."""
-        digest = self._swallow()
+        """Read the body and forget it, unless it is a fence."""
+        path = urlsplit(self.path).path
+        if FENCES in path:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            digest = hashlib.sha256(body).hexdigest()[:32]
+            beside = {name: value for name, value in self.headers.items()
+                      if name.lower().startswith("x-amz-meta-")}  # fmt: skip
+            KEPT[path] = body, {**beside, "ETag": f'"{digest}"'}
+        else:
+            digest = self._swallow()
         self._answer(200, headers={"ETag": f'"{digest}"'})
 
     def _asked(self) -> dict[str, list[str]]:

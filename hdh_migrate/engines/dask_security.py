@@ -20,6 +20,7 @@ from hdh_migrate.telemetry import SystemClock
 if TYPE_CHECKING:
     from distributed.security import Security
 
+
 def security(certificates: Path) -> Security:
     """Return what every process of a cluster shows and demands: a certificate of one authority.
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from hdh_migrate.model import ClusterWorker
+
+ANSWER_SECONDS: Final = 5.0
+"""How long workers may take to answer when a step begins, before it is said that none does."""
 
 
 def _nowhere(_: object) -> None:
@@ -23,11 +27,16 @@ class Crew:
         self._note, self._keep = note, keep
         self._at_work: frozenset[str] | None = None
         """Names of who took orders at the last look; None: nobody has looked."""
+        self._since: float | None = None
+        """Since when nobody is at work of whom that is to be told yet."""
         self._told = dict[str, str]()
         """Why somebody takes no orders, by name, as it was told last."""
 
-    def look(self, seen: Sequence[ClusterWorker] | None) -> None:
-        """Tell who came and who went since the last look; None: there is no cluster."""
+    def look(self, seen: Sequence[ClusterWorker] | None, now: float) -> None:
+        """Tell who came and who went since the last look; None: there is no cluster.
+
+        `now` is in seconds of a clock that never goes back.
+        """
         if seen is None:
             return
         before = self._at_work or frozenset()
@@ -44,13 +53,23 @@ class Crew:
             if self._told.get(name) != why:
                 self._told[name] = why
                 self._note(f"worker {name} takes no orders: {why}")
-        if not at_work and (before or self._at_work is None):
-            self._note(
-                "paused: no worker of the cluster takes orders; the run goes on as soon as one does"
-                ' ("hdh-migrate worker PLAN"), and ends, resumable, if none does within a minute'
-            )
+        if at_work:
+            self._since = None
+        elif before:
+            self._pause()
+        elif self._at_work is None:
+            self._since = now
+        elif self._since is not None and now - self._since >= ANSWER_SECONDS:
+            self._pause()
         self._at_work = at_work
         self._keep(seen)
+
+    def _pause(self) -> None:
+        self._since = None
+        self._note(
+            "paused: no worker of the cluster takes orders; the run goes on as soon as one does"
+            ' ("hdh-migrate worker PLAN"), and ends, resumable, if none does within a minute'
+        )
 
     def rest(self) -> None:
         """Note that nothing is handed out for now."""

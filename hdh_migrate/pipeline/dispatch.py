@@ -120,7 +120,7 @@ class Dispatcher:
             Starved: this machine gives no memory, threads or files to work with.
         """
         engine = self._ctx.engines.get(role)
-        self._ctx.crew.look(engine.cluster())
+        self._ctx.crew.look(engine.cluster(), self._ctx.clock.monotonic())
         self._apply, self._bury, self._record = apply, bury, record
         try:
             while True:
@@ -193,7 +193,7 @@ class Dispatcher:
                     self._apply(receipt)
         now = self._ctx.clock.monotonic()
         if now - self._sampled >= SAMPLE_SECONDS:
-            self._ctx.crew.look(engine.cluster())
+            self._ctx.crew.look(engine.cluster(), now)
             self._sample(now)
         if self._ctx.ledger.pending >= COMMIT_ROWS or now - self._committed >= COMMIT_SECONDS:
             self.commit()

@@ -20,6 +20,7 @@ from hdh_migrate.engines.dask_authority import new_authority
 from hdh_migrate.errors import KeyUnavailable, MigrateError, Starved
 from hdh_migrate.receipts import Lost, OrderDone, Receipt
 from tests.support.cluster import Cluster, cluster, session
+from tests.support.line import line
 from tests.support.workshop import ROOT, drained, order, told, wish
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
@@ -99,6 +100,99 @@ def test_what_a_stopped_node_says_when_it_wakes_is_not_heard(two: Cluster) -> No
         while time.monotonic() < until:
             late.extend(engine.receipts(0.2))
         assert late == []
+    finally:
+        engine.close(grace=0)
+
+
+def test_a_node_that_was_cut_off_is_given_up_and_not_heard_when_the_line_is_mended() -> None:
+    with cluster(nodes=0) as made, line(made.address) as wire:
+        made.add(through=f"tls://127.0.0.1:{wire.port}")
+        engine = made.engine(silence=10.0)
+        try:
+            busy(engine, seconds=5.0)
+            wire.cut()  # what it says stays on the line
+            assert len(lost(engine)) == 1
+            wire.mend()
+            late, until = list[Receipt](), time.monotonic() + 10
+            while time.monotonic() < until:
+                late.extend(engine.receipts(0.2))
+            assert late == []
+            made.add()
+            engine.submit(order(wish(2)))
+            assert list(told(drained(engine, 1, seconds=240))) == [2]
+        finally:
+            engine.close(grace=0)
+
+
+def test_a_line_that_is_cut_for_a_moment_loses_nothing() -> None:
+    with cluster(nodes=0) as made, line(made.address) as wire:
+        made.add(through=f"tls://127.0.0.1:{wire.port}")
+        engine = made.engine()
+        try:
+            busy(engine, seconds=1.0)
+            wire.cut()
+            for _ in range(15):
+                assert list(engine.receipts(0.2)) == []
+            wire.mend()
+            assert list(told(drained(engine, 1))) == [1]
+        finally:
+            engine.close(grace=0)
+
+
+def test_a_worker_of_dasks_own_takes_no_orders(tmp_path: Path) -> None:
+    """Whatever starts plain workers with our certificates: they know no plan and no handshake."""
+    with cluster(nodes=0) as made:
+        plain = subprocess.Popen(
+            [sys.executable, "-c", PLAIN, str(made.certificates), made.address, str(tmp_path)],
+            cwd=ROOT,
+        )
+        engine = made.engine(patience=1.0)
+        try:
+            engine.submit(order(wish(1)))
+            with pytest.raises(Starved, match="no worker of the cluster takes orders"):
+                until_refused(engine)
+            assert [one.why for one in engine.cluster()] == ["it is no worker of hdh-migrate"]
+        finally:
+            engine.close(grace=0)
+            plain.kill()
+            plain.wait()
+
+
+PLAIN = """
+import asyncio, sys
+from pathlib import Path
+from distributed import Worker
+from hdh_migrate.engines.dask_security import security
+
+async def work():
+    async with Worker(sys.argv[2], protocol="tls", security=security(Path(sys.argv[1])),
+                      local_directory=sys.argv[3], dashboard_address="127.0.0.1:0") as worker:
+        await worker.finished()
+
+asyncio.run(work())
+"""
+
+
+def until_refused(engine: ClusterEngine) -> None:
+    """Take receipts until there is a node that takes none, and then until it ends the run."""
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        try:
+            list(engine.receipts(0.2))
+        except Starved:
+            if engine.cluster():
+                raise
+
+
+def test_three_nodes_that_an_object_kills_are_told_apart(two: Cluster) -> None:
+    engine = two.engine()
+    try:
+        numbers = list[int]()
+        for _ in range(3):
+            node_at(two, busy(engine)).kill()
+            numbers += [one.worker for one in lost(engine) if isinstance(one, Lost)]
+            two.add()
+        assert numbers == [1, 2, 3]
     finally:
         engine.close(grace=0)
 

@@ -90,9 +90,17 @@ class Cluster:
     def certificates(self) -> Path:
         return self.folder / "ca"
 
-    def add(self, *, processes: int = 1, connections: int = 2, plan: str = PLAN) -> str:
-        """Start one more node and return its address."""
-        arguments = [str(self.certificates), self.address, str(processes), str(connections), plan]
+    def add(
+        self,
+        *,
+        processes: int = 1,
+        connections: int = 2,
+        plan: str = PLAN,
+        through: str | None = None,
+    ) -> str:
+        """Start one more node and return its address; it may have another one of the scheduler."""
+        scheduler = through or self.address
+        arguments = [str(self.certificates), scheduler, str(processes), str(connections), plan]
         node = _started(NODE, arguments)
         self.nodes.append(node)
         self.addresses.append(_line(node))
