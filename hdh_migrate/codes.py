@@ -8,12 +8,11 @@ how a run ends while one is open. `python -m hdh_migrate.plan.reference` writes 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal, Self
 
 from hdh_migrate.errors import Exit
-from hdh_migrate.frozen import frozen
+from hdh_migrate.frozen import frozen, frozen_row
 
 Found = Literal["inventory", "transfer", "verify", "cutover", "decommission"]
 """Which step finds it; the relisting of a cutover is an inventory."""
@@ -30,7 +29,7 @@ class Severity(StrEnum):
     """Worth knowing; nothing waits for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class Remedy:
     """What an operator is told who has such a finding: what is safe, and what to do next."""
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import urlsplit
 
 from hdh_migrate.errors import HostRefused
-from hdh_migrate.frozen import frozen
+from hdh_migrate.frozen import frozen, mutable
 
 Resolve = Callable[[str], Sequence[str]]
 """The addresses that a host name stands for."""
@@ -70,7 +70,7 @@ def _innermost(address: _Address) -> _Address:
     return address
 
 
-@dataclass(slots=True, kw_only=True)
+@mutable
 class Door:
     """What one transport may contact; closed until it is admitted."""
 

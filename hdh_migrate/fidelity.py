@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import ObjectInfo
 
 Fields = Mapping[str, str]
@@ -29,7 +29,7 @@ class Way(StrEnum):
     DROPPED = "dropped"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Feature:
     """One row of the contract."""
 
@@ -113,7 +113,7 @@ SPOKEN: Final = "hdh-src-"
 """How the names of metadata begin under which a feature that is not native is kept."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Contract:
     """What a plan chose for one dataset: a way for each feature."""
 

@@ -1,15 +1,19 @@
-"""Frozen nouns, made quickly: what `dataclass` would generate for each is made when one is used.
+"""Nouns with slots, made quickly: what `dataclass` would generate is made when it is needed.
 
-A command imports some three hundred types and makes instances of a few of them. Generating six
-methods for each, from text, took a fifth of the time in which a command starts.
+A command imports some four hundred types and makes instances of a few of them. Collecting their
+fields and generating up to six methods for each, from text, took a fifth of the time in which a
+command starts.
+
+    frozen, frozen_row      cannot be changed; fields are given by name, or also by position
+    mutable, mutable_row    can be changed, and so have no hash; likewise
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import MISSING, FrozenInstanceError, dataclass, field, fields, make_dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, Field, FrozenInstanceError, field, fields, make_dataclass
 from operator import attrgetter
-from typing import Any, Final, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Final, TypeVar, dataclass_transform, get_origin
 
 T = TypeVar("T")
 
@@ -18,43 +22,145 @@ T = TypeVar("T")
 def frozen(cls: type[T]) -> type[T]:
     """Make a class what `dataclass(frozen=True, slots=True, kw_only=True)` would make of it.
 
-    Its `__init__` is generated when its first instance is made; the other methods are shared by
-    all such classes. A class may inherit from another one of them, and from no other dataclass.
+    Its fields are collected when somebody asks for them, and its `__init__` is generated when its
+    first instance is made; the other methods are shared by all such classes. A class may inherit
+    from another one of them, and from no other dataclass.
     """
-    own = set(vars(cls))
-    made: type[T] = dataclass(init=False, repr=False, eq=False, slots=True, kw_only=True)(cls)
-    for name, method in _METHODS.items():
-        if name not in own:
-            setattr(made, name, method)
-    setattr(made, "__init__", _first(made))  # noqa: B010 - type checkers do not let it be assigned
+    return _with_init(slotted(cls, _FROZEN), frozen=True)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def frozen_row(cls: type[T]) -> type[T]:
+    """Make a class what `dataclass(frozen=True, slots=True)` would; see `frozen`."""
+    return _with_init(slotted(cls, _FROZEN, by_name=False), frozen=True)
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(field,))
+def mutable(cls: type[T]) -> type[T]:
+    """Make a class what `dataclass(slots=True, kw_only=True)` would; see `frozen`."""
+    return _with_init(slotted(cls, _MUTABLE), frozen=False)
+
+
+@dataclass_transform(field_specifiers=(field,))
+def mutable_row(cls: type[T]) -> type[T]:
+    """Make a class what `dataclass(slots=True)` would; see `frozen`."""
+    return _with_init(slotted(cls, _MUTABLE, by_name=False), frozen=False)
+
+
+def slotted(cls: type[T], methods: Mapping[str, object], *, by_name: bool = True) -> type[T]:
+    """Return a class again with a slot for each of its fields, and methods that it does not define.
+
+    For everybody else it is a dataclass: `fields` and `replace` take it for one. It has no
+    `__init__` of its own but its base's.
+    """
+    own = vars(cls)
+    told = {
+        name: hint for name, hint in own.get("__annotations__", {}).items() if not _of_class(hint)
+    }
+    slots = {slot for base in cls.__mro__[1:] for slot in getattr(base, "__slots__", ())}
+    kept = {name: value for name, value in own.items() if name not in told and name not in _MADE}
+    kind: Any = type(cls)
+    made: type[T] = kind(
+        cls.__name__,
+        cls.__bases__,
+        {
+            **methods,
+            **kept,
+            "__slots__": tuple(name for name in told if name not in slots),
+            "__dataclass_fields__": _Fields(told, own, by_name=by_name),
+        },
+    )
     return made
 
 
-def _first(cls: Any) -> Callable[..., None]:  # noqa: ANN401 - any dataclass
-    """Return an `__init__` that puts the generated one in its place when it is called."""
-
-    def __init__(self: object, **values: object) -> None:  # noqa: N807 - it stands for one
-        cls.__init__ = _generated(cls)
-        cls.__init__(self, **values)
-
-    return __init__
+_MADE: Final = frozenset(("__dict__", "__weakref__"))
+"""What a class without slots has for its instances' sake."""
 
 
-def _generated(cls: Any) -> Callable[..., None]:  # noqa: ANN401 - any dataclass
+def _of_class(hint: object) -> bool:
+    """Say whether an annotation is of an attribute of the class, and so of no field."""
+    if isinstance(hint, str):
+        return hint.startswith(("ClassVar", "typing.ClassVar"))
+    return hint is ClassVar or get_origin(hint) is ClassVar
+
+
+class _Fields:
+    """Stands where a dataclass has its fields, until somebody asks for them."""
+
+    def __init__(self, told: Mapping[str, Any], own: Mapping[str, Any], *, by_name: bool) -> None:
+        self._told, self._own, self._by_name = told, own, by_name
+        self._owner: type | None = None
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        del name
+        self._owner = owner
+
+    def __get__(self, instance: object, asking: type) -> Mapping[str, Field[Any]]:
+        """Collect the fields, and stand there no more."""
+        del instance, asking
+        owner = self._owner
+        assert owner is not None
+        found = {
+            name: one
+            for base in reversed(owner.__mro__[1:])
+            for name, one in getattr(base, "__dataclass_fields__", {}).items()
+        }
+        spec = [(one.name, one.type, _again(one)) for name, one in found.items()]
+        spec = [one for one in spec if one[0] not in self._told]
+        for name, kind in self._told.items():
+            given = self._own.get(name, MISSING)
+            spec.append((name, kind, given if isinstance(given, Field) else field(default=given)))
+        stand_in = make_dataclass(
+            owner.__name__, spec, init=False, repr=False, eq=False, kw_only=self._by_name
+        )
+        collected: Mapping[str, Field[Any]] = vars(stand_in)["__dataclass_fields__"]
+        setattr(owner, "__dataclass_fields__", collected)  # noqa: B010 - no type checker knows it
+        return collected
+
+
+def _again(one: Field[Any]) -> Any:  # noqa: ANN401 - what stands for a field where it is declared
+    """Return a field's declaration: a class that inherits it has one of its own."""
+    said: dict[str, Any] = {
+        "init": one.init, "repr": one.repr, "compare": one.compare, "metadata": one.metadata,
+        "kw_only": one.kw_only,
+    }  # fmt: skip
+    if one.default_factory is not MISSING:
+        return field(default_factory=one.default_factory, **said)
+    return field(default=one.default, **said)
+
+
+_waiting: Final[dict[type, Callable[[], None]]] = {}
+"""What generates the `__init__` of each class of which no instance was made yet."""
+
+
+def make_all_ready() -> None:
+    """Generate now what each class's first instance would: for a process that forks others."""
+    for generate in list(_waiting.values()):
+        generate()
+
+
+def _with_init(cls: type[T], *, frozen: bool) -> type[T]:
+    """Give a class an `__init__` that puts the generated one in its place when it is called."""
+
+    def generate() -> None:
+        setattr(cls, "__init__", _generated(cls, frozen=frozen))  # noqa: B010 - mypy forbids it
+        _waiting.pop(cls, None)
+
+    def __init__(self: object, *row: object, **values: object) -> None:  # noqa: N807 - stands for it
+        generate()
+        cls.__init__(self, *row, **values)
+
+    setattr(cls, "__init__", __init__)  # noqa: B010
+    _waiting[cls] = generate
+    return cls
+
+
+def _generated(cls: Any, *, frozen: bool) -> Callable[..., None]:  # noqa: ANN401 - any dataclass
     """Return the `__init__` that `dataclass` generates for a class."""
     after = {"__post_init__": cls.__post_init__} if hasattr(cls, "__post_init__") else {}
-    like = [
-        (
-            one.name,
-            one.type,
-            field(default=one.default, init=one.init)
-            if one.default_factory is MISSING
-            else field(default_factory=one.default_factory, init=one.init),
-        )
-        for one in fields(cls)
-    ]
+    like = [(one.name, one.type, _again(one)) for one in fields(cls)]
     stand_in = make_dataclass(
-        cls.__name__, like, namespace=after, repr=False, eq=False, frozen=True, kw_only=True
+        cls.__name__, like, namespace=after, repr=False, eq=False, frozen=frozen, slots=True
     )
     generated: Callable[..., None] = vars(stand_in)["__init__"]
     return generated
@@ -110,7 +216,8 @@ def _restore(self: Any, state: Sequence[object]) -> None:  # noqa: ANN401 - any 
         object.__setattr__(self, one.name, value)
 
 
-_METHODS: Final[dict[str, Callable[..., object]]] = {
+_MUTABLE: Final[Mapping[str, object]] = {"__eq__": _eq, "__hash__": None, "__repr__": _repr}
+_FROZEN: Final[Mapping[str, object]] = {
     "__eq__": _eq, "__hash__": _hash, "__repr__": _repr, "__setattr__": _set,
     "__delattr__": _delete, "__getstate__": _state, "__setstate__": _restore,
 }  # fmt: skip

@@ -8,7 +8,7 @@ and what is digested stays what it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, FrozenInstanceError, dataclass, field, fields
+from dataclasses import MISSING, FrozenInstanceError, field, fields
 from enum import Enum, StrEnum
 from functools import partial
 from types import NoneType, UnionType
@@ -24,6 +24,8 @@ from typing import (
     get_origin,
     get_type_hints,
 )
+
+from hdh_migrate.frozen import slotted
 
 T = TypeVar("T", bound="JsonForm")
 
@@ -58,7 +60,7 @@ def json_form(cls: type[T]) -> type[T]:
     What `dataclass` would generate for each, `JsonForm` has once: there are so many of them that
     generating it would take as long as a verb takes to start.
     """
-    return dataclass(init=False, repr=False, eq=False, slots=True, kw_only=True)(cls)
+    return slotted(cls, {})
 
 
 @json_form

@@ -32,6 +32,11 @@ class Unwanted(ValueError):
     """This is XML that no service has a reason to send; the message says what of it."""
 
 
+def escaped(text: str) -> str:
+    """Return text as it stands between two tags; `xml.sax.saxutils` has an HTTP client with it."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 class EntryParser:
     """Takes a document in any cut and gives each element of one name when it is complete."""
 

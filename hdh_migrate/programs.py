@@ -8,11 +8,11 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
 from hdh_migrate.errors import CommandFailed
+from hdh_migrate.frozen import frozen_row
 
 OUTPUT_MAX: Final = 64 << 10
 """Bytes of each of a program's two outputs that are kept."""
@@ -23,7 +23,7 @@ INPUT_MAX: Final = 32 << 10
 _GRACE_SECONDS: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class Ended:
     """How a program ended: its status, None when the time ran out, and what it printed."""
 

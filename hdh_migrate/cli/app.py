@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from hdh_migrate.cli.menu import PROGRAM, SETTINGS, Root
 from hdh_migrate.cli.output import Output, error_document
 from hdh_migrate.cli.unforeseen import unforeseen
 from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.plan.plugins import let_none_in
 
 if TYPE_CHECKING:
     from hdh_migrate.wiring import OpenEngine
@@ -52,28 +52,31 @@ def options(
     """Move sensitive datasets from Azure Blob to S3-compatible clouds, with proof."""
 
 
-_RARELY: Final = (50_000, 20, 50)
+_RARELY: Final = (100_000, 20, 50)
 """Thresholds of the collector: what is imported stays, and a start creates a million objects."""
 
 
 @contextmanager
-def _collecting_rarely() -> Iterator[None]:
+def _collecting_rarely(*, last: bool) -> Iterator[None]:
+    """Collect rarely; what there is when the `last` thing is done goes with the process."""
     usual = gc.get_threshold()
     gc.set_threshold(*_RARELY)
     try:
         yield
     finally:
         gc.set_threshold(*usual)
+        if last:
+            gc.freeze()
 
 
 def main(
     arguments: Sequence[str] | None = None, *, engines: Mapping[str, OpenEngine] | None = None
 ) -> None:
     """Run the command line; may be called again. `engines` replaces our own engines, for tests."""
-    # No plugin that happens to be installed looks into how plans are read, and none is sought.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    let_none_in()
     streams.hold_descriptors()
-    with _collecting_rarely(), working_with(engines), streams.forgiving_stderr():
+    last = arguments is None
+    with _collecting_rarely(last=last), working_with(engines), streams.forgiving_stderr():
         try:
             sys.exit(app(arguments, standalone_mode=False))
         except typer.TyperException as error:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hdh_migrate.demo.servers import Azurite
 from hdh_migrate.demo.tables import CSV_TYPE, PARQUET_TYPE, stays_csv, stays_parquet
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import MIB
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ _ODD_NAMES = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Item:
     """One object of the corpus; `open` gives its `size` bytes anew each time."""
 

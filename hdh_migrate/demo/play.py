@@ -15,7 +15,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +24,7 @@ from hdh_migrate.demo.servers import S3Server, azurite, moto_s3
 from hdh_migrate.demo.watch import wait_for
 from hdh_migrate.errors import Exit, MigrateError
 from hdh_migrate.folders import ledger_path
+from hdh_migrate.frozen import frozen_row
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.results.plans import Demo
 from hdh_migrate.telemetry import SystemClock, size_text
@@ -55,7 +55,7 @@ class Out(Protocol):
         """Give the result."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class DemoFolder:
     """A folder with everything one demo needs."""
 

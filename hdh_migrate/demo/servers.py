@@ -17,7 +17,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection, HTTPException
 from importlib.util import find_spec
@@ -28,6 +28,7 @@ from hdh_migrate.confined import bare
 from hdh_migrate.demo.node import azurite_program, node_program
 from hdh_migrate.demo.watch import wait_for
 from hdh_migrate.errors import MigrateError
+from hdh_migrate.frozen import frozen
 from hdh_migrate.sources.azure_credentials import account_sas
 
 START_SECONDS = 90.0
@@ -47,7 +48,7 @@ class ServerFailed(MigrateError):
     """A server of the demo or of the tests did not start."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Azurite:
     """A running Azure Blob emulator; `url` is the account URL, account name included."""
 
@@ -72,7 +73,7 @@ class Azurite:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class S3Server:
     """A running S3 server; path-style addressing."""
 
@@ -83,7 +84,7 @@ class S3Server:
     secret_key: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Running:
     """Where a server answers, and its process (which leads a group of the same number)."""
 

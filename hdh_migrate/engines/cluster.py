@@ -8,11 +8,11 @@ holds a secret: a node has its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, get_args
 
 from hdh_migrate.engines.messages import NAMES, Assigned, Question
 from hdh_migrate.engines.wire import Vocabulary
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import Role, TargetLimits
 from hdh_migrate.receipts import EndpointTraffic, ObjectReceipt, OrderDone, ReadOn
 
@@ -23,7 +23,7 @@ SILENCE_SECONDS = 45.0
 """Without a word for so long, the other end is taken for gone."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ClusterSession:
     """What one coordinator wants of the nodes, for one role: what they do not know themselves."""
 
@@ -48,7 +48,7 @@ class ClusterSession:
     """Which part of what all may use together this node may."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Joined:
     """A node takes orders of a session."""
 
@@ -57,7 +57,7 @@ class Joined:
     capacity: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Unfit:
     """A node takes none, or no more; why, in words that may be shown."""
 
@@ -65,7 +65,7 @@ class Unfit:
     starved: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Died:
     """A worker process of a node died with this order; workers that died are told apart."""
 
@@ -73,12 +73,12 @@ class Died:
     worker: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Alive:
     """A node is there, whatever it does."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Left:
     """The last word of a node on a session."""
 

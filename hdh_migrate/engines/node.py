@@ -11,7 +11,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from hdh_migrate.engines.cluster import (
     FROM_NODE,
@@ -28,6 +27,7 @@ from hdh_migrate.engines.cluster import (
 )
 from hdh_migrate.engines.messages import Assigned, Question
 from hdh_migrate.errors import MalformedMessage, MigrateError, Refused, Starved
+from hdh_migrate.frozen import frozen
 from hdh_migrate.ports.work import Engine
 from hdh_migrate.receipts import EndpointTraffic, Lost, OrderDone, Receipt, SealIntent
 
@@ -39,7 +39,7 @@ Say = Callable[[int, bytes], None]
 """Brings words to the coordinator of a session, numbered from 0; returns at once."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Tools:
     """What a node works with in one session."""
 
@@ -48,7 +48,7 @@ class Tools:
     """Takes which part of what all nodes may use together this one may from now on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class NodeIdentity:
     """What a node runs, and by which plan."""
 

@@ -8,8 +8,9 @@ use never come to more than the whole.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
+
+from hdh_migrate.frozen import mutable_row
 
 Member = TypeVar("Member", bound=Hashable)
 
@@ -17,7 +18,7 @@ _EVEN: Final = 1e-9
 """Parts that differ by less are the same."""
 
 
-@dataclass(slots=True)
+@mutable_row
 class _Holding:
     part: float = 0.0
     """The most that its member may be using now."""
@@ -25,7 +26,7 @@ class _Holding:
     """What it was told last and has not confirmed."""
 
 
-@dataclass(slots=True)
+@mutable_row
 class _Kept:
     part: float
     until: float

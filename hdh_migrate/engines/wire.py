@@ -10,9 +10,9 @@ import base64
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import NoneType, UnionType
@@ -30,6 +30,7 @@ from typing import (
 
 from hdh_migrate.engines.messages import NAMES, FromWorker, ToWorker
 from hdh_migrate.errors import MalformedMessage
+from hdh_migrate.frozen import frozen_row
 
 # --- how a type is written and read --------------------------------------------------------------
 
@@ -43,7 +44,7 @@ class _Refused(Exception):
     """A value is not of its type; its path is put in front as the refusal goes up."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class _Form:
     """How values of one type are written and read.
 
@@ -188,16 +189,37 @@ class _Row:
     def __init__(self, made: type[Any]) -> None:
         assert "__slots__" in vars(made), "values are put into slots"
         assert not hasattr(made, "__post_init__"), "reading calls no method of it"
-        hints = get_type_hints(made)
-        self._made, self._names = made, [one.name for one in fields(made)]
-        forms = [_form(hints[name]) for name in self._names]
-        self._raw = [form.raw for form in forms]
-        self._write = [(n, form.write) for n, form in enumerate(forms) if form.write is not None]
-        self._read = [(n, form.read) for n, form in enumerate(forms) if form.read is not None]
-        # What its own __init__ does, which takes four times as long since it is frozen.
-        self._put = [getattr(made, name).__set__ for name in self._names]
+        self._made = made
         self._sound = set[tuple[type, ...]]()
         """Types of all fields that were found to be right."""
+
+    # What follows is worked out when a value of the type comes by: most kinds never do.
+
+    @cached_property
+    def _names(self) -> Sequence[str]:
+        return [one.name for one in fields(self._made)]
+
+    @cached_property
+    def _forms(self) -> Sequence[_Form]:
+        hints = get_type_hints(self._made)
+        return [_form(hints[name]) for name in self._names]
+
+    @cached_property
+    def _raw(self) -> Sequence[frozenset[type]]:
+        return [form.raw for form in self._forms]
+
+    @cached_property
+    def _write(self) -> Sequence[tuple[int, Write]]:
+        return [(n, one.write) for n, one in enumerate(self._forms) if one.write is not None]
+
+    @cached_property
+    def _read(self) -> Sequence[tuple[int, Read]]:
+        return [(n, one.read) for n, one in enumerate(self._forms) if one.read is not None]
+
+    @cached_property
+    def _put(self) -> Sequence[Callable[[Any, Any], None]]:
+        # What its own __init__ does, which takes four times as long since it is frozen.
+        return [getattr(self._made, name).__set__ for name in self._names]
 
     def write(self, value: Any) -> list[Json]:  # noqa: ANN401 - of the type
         told = [getattr(value, name) for name in self._names]

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -26,6 +26,7 @@ from hdh_migrate.evidence.lines.records import MAX_LINE, order_of
 from hdh_migrate.evidence.reading import CheckedBundle, Line, problems_of, read_bundle
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.fixity import inventory_leaf
+from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import SIDECAR_VERSION, Verdict, key_bytes
 from hdh_migrate.results.proofs import PlaceInBoth
 
@@ -57,7 +58,7 @@ PROGRESS = {
 }
 
 
-@dataclass(slots=True)
+@mutable_row
 class AlikeLines:
     """The objects that became the same: their number, and the lines of the first of them."""
 
@@ -65,7 +66,7 @@ class AlikeLines:
     lines: list[PlaceInBoth] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@mutable_row
 class Comparison:
     """What was found: (code, message) of each contradiction and note, and objects by kind."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ from hdh_migrate.events.objects import (
     OpenedFinding,
 )
 from hdh_migrate.fixity import canonical_json, inventory_leaf
+from hdh_migrate.frozen import mutable_row
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import chain
 from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS, Coverage
@@ -44,7 +45,7 @@ ENDED = (State.REFUSED, State.FAILED)
 """States that the journal calls failed."""
 
 
-@dataclass(slots=True)
+@mutable_row
 class Changes:
     """What changed in one sealed inventory, as leaves in hexadecimal."""
 

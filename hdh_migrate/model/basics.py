@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Final
 
-from hdh_migrate.frozen import frozen
+from hdh_migrate.frozen import frozen, frozen_row
 
 SEGMENT = 65_536
 """Plaintext bytes per unit of encryption (Crypt4GH)."""
@@ -80,7 +79,7 @@ class Role(StrEnum):
     """Reads back what the target holds, and can write nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class Span:
     """A byte range of an object: `start` inclusive, `length` bytes."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Protocol
 
 from hdh_migrate.codes import Code
@@ -23,7 +23,7 @@ from hdh_migrate.events.adoption import (
     LedgerAdopted,
     ObjectsAdopted,
 )
-from hdh_migrate.frozen import frozen
+from hdh_migrate.frozen import frozen, mutable_row
 from hdh_migrate.model import (
     SEGMENT,
     DatasetRow,
@@ -94,7 +94,7 @@ class Proofs(Protocol):
         """Return what they say of a dataset's objects, in key order, the newest of a key first."""
 
 
-@dataclass(slots=True)
+@mutable_row
 class AdoptionTally:
     """What came of the objects under whose keys the target holds something."""
 

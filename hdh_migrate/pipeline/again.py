@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import ClaimDiffers, Missing, SourceChanged, Stopped
+from hdh_migrate.frozen import frozen_row
 from hdh_migrate.model import MIB, ObjectInfo, Span, Verdict
 from hdh_migrate.orders import OrderItem, VerifyItem
 from hdh_migrate.pipeline.sending import CLAIM_DIFFERS
@@ -24,7 +24,7 @@ PIECE = 64 * MIB
 """Bytes that are read at once, and again when their reply is cut."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class ByteDigests:
     """What is computed of an object's bytes as they come; MD5 only where the source claims one."""
 

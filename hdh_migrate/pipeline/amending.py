@@ -8,10 +8,11 @@ they make of it. All of it is one transaction with the event that tells of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 from hdh_migrate.codes import Code
+from hdh_migrate.frozen import mutable
 from hdh_migrate.model import (
     VANISHED,
     DatasetRow,
@@ -35,7 +36,7 @@ Tell = Callable[[str, Ruled, str], None]
 """Is told dataset and object, and what becomes of it."""
 
 
-@dataclass(slots=True, kw_only=True)
+@mutable
 class Meaning:
     """What an amendment does to one dataset, in numbers of objects."""
 
@@ -59,7 +60,7 @@ class Meaning:
     """Were on their way for the earlier recipients, and are sent from their first byte."""
 
 
-@dataclass(slots=True, kw_only=True)
+@mutable
 class Amending:
     """The datasets of one batch under the rules of the plan as it is now."""
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.events.batches import AgesCounted, BatchBound
 from hdh_migrate.events.run import RecipientsBound
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.frozen import frozen
+from hdh_migrate.frozen import frozen, frozen_row
 from hdh_migrate.jsonform import ABSENT, CanonicalPlan
 from hdh_migrate.plan.classes import what_of
 from hdh_migrate.ports.ledger import Ledger
@@ -30,7 +30,7 @@ BATCHWISE: Final = "bound-by-batch"
 """What its memory has once batches are bound one by one; an earlier version bound the plan."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class Binding:
     """What one batch is bound to."""
 

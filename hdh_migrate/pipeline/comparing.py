@@ -7,18 +7,18 @@ is no difference where it was changed after the report was begun; all else is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.codes import Code
+from hdh_migrate.frozen import mutable
 from hdh_migrate.model import SIDECAR_VERSION, DatasetRow, ObjectInfo
 from hdh_migrate.ports.ledger import Ledger
 
 DIRECTORY: Final = "directory"
 
 
-@dataclass(slots=True, kw_only=True)
+@mutable
 class ThirdCount:
     """What the comparison of one dataset came to; all but `reported` and `same` are objects."""
 

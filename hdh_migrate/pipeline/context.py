@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Fenced
 from hdh_migrate.fidelity import EARLIER, Contract
-from hdh_migrate.frozen import frozen
+from hdh_migrate.frozen import frozen, mutable
 from hdh_migrate.model import (
     DatasetRow,
     Entry,
@@ -83,7 +83,7 @@ class Engines:
             self.traffic.extend(engine.traffic())
 
 
-@dataclass(slots=True, kw_only=True)
+@mutable
 class Context:
     """One run of one plan."""
 

@@ -12,7 +12,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 
 from hdh_migrate.clocks import between
@@ -28,6 +27,7 @@ from hdh_migrate.errors import (
     TargetDiffers,
 )
 from hdh_migrate.events.decommission import CutoverErased, CutoverErasing, CutoverRequested
+from hdh_migrate.frozen import frozen_row
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.model import Erasing, Verified
 from hdh_migrate.pipeline.cutover.standing import CutoverStage, CutoverStanding
@@ -45,7 +45,7 @@ GONE = "gone"
 _TOO_OLD = "a side kept us waiting until the last reading of the target's objects was too old"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class _Turn:
     """What happened to one object when it was to be deleted."""
 

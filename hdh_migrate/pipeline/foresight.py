@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal
 
 from hdh_migrate.codes import Code, Severity, exit_of, gravest
 from hdh_migrate.errors import Exit, LedgerBehind, ListingBroken, Refused
+from hdh_migrate.frozen import mutable
 from hdh_migrate.model import DatasetRow, State, Step
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.excused import left
@@ -37,7 +38,7 @@ NOTED: Final = (
 )  # fmt: skip
 
 
-@dataclass(slots=True, kw_only=True)
+@mutable
 class Ahead:
     """One batch as a run would find it."""
 

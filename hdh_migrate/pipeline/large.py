@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, auto
 from typing import assert_never
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import LedgerBehind, MigrateError, StorageError, Unsupported
+from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import (
     DatasetRow,
     Entry,
@@ -73,7 +74,7 @@ class UploadStage(Enum):
     COMPLETE = auto()
 
 
-@dataclass(slots=True)
+@mutable_row
 class Big:
     """A large object being transferred."""
 

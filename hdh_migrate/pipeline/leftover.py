@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
+from hdh_migrate.frozen import mutable
 from hdh_migrate.model import SEGMENT, Arrived, DatasetRow, Entry, State, Stored, Tally, Waiting
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD
@@ -26,7 +27,7 @@ ASKERS = 8
 """Requests at once."""
 
 
-@dataclass(slots=True, kw_only=True)
+@mutable
 class Leftover:
     """One dataset as a run would find it."""
 

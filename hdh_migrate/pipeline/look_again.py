@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from typing_extensions import TypedDict
 
@@ -18,7 +18,7 @@ from hdh_migrate.codes import Code
 from hdh_migrate.errors import AuthFailed, Refused, StorageError
 from hdh_migrate.events.cutover import CutoverSwitching, Track
 from hdh_migrate.events.looks import LookedAgain, LookEnded, LookingAgain, ObjectAccepted
-from hdh_migrate.frozen import frozen
+from hdh_migrate.frozen import frozen, mutable_row
 from hdh_migrate.model import Stored, Verified
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.readings import Reading, Readings, covers
@@ -85,7 +85,7 @@ class Choice:
         return chosen if self.sample is None else min(chosen, self.sample)
 
 
-@dataclass(slots=True)
+@mutable_row
 class Found:
     """What a look came to: objects and bytes that were read, and ids by what is wrong."""
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from hdh_migrate.fidelity import SPOKEN, Contract, Feature, Fields, Way, of_object
+from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import ObjectInfo, TargetLimits
 from hdh_migrate.pipeline.selecting import (
     METADATA_SPARED,
@@ -21,7 +22,7 @@ from hdh_migrate.pipeline.selecting import (
 )
 
 
-@dataclass(slots=True)
+@mutable_row
 class Placed:
     """What becomes of an object's features."""
 
@@ -34,7 +35,7 @@ class Placed:
     """Features."""
 
 
-@dataclass(slots=True)
+@mutable_row
 class FeatureCounts:
     """How many objects have a feature that does not stay beside them, by feature."""
 

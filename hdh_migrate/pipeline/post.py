@@ -7,13 +7,13 @@ written, left alone for a while and read again, and from then on only looked at.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Final
 
 from hdh_migrate.errors import Conflict, Fenced, Unsupported
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.frozen import frozen
+from hdh_migrate.frozen import frozen, mutable
 from hdh_migrate.model import Stamp, Stored
 from hdh_migrate.pipeline.fence import (
     FORMAT,
@@ -50,7 +50,7 @@ class Owner:
     user: str
 
 
-@dataclass(slots=True, kw_only=True)
+@mutable
 class Post:
     """Our fence in one bucket; nothing here touches the ledger.
 

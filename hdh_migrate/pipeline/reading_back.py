@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Final
 
 from hdh_migrate.errors import Transient
+from hdh_migrate.frozen import frozen_row
 from hdh_migrate.model import MIB, Span, Stored
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.helping import Helpers
@@ -29,7 +29,7 @@ ALONE: Final = 64 * MIB
 Take = Callable[[bytes | memoryview], object]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class _Ahead:
     """A stretch that a helper fetches, and where it puts it."""
 

@@ -10,14 +10,14 @@ docs/decisions/0044-refresh.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Interrupted, Refused
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.events.refreshes import PassAmount, Refreshed, RefreshEnded, Refreshing
-from hdh_migrate.frozen import frozen
+from hdh_migrate.frozen import frozen, mutable, mutable_row
 from hdh_migrate.model import (
     MOVABLE,
     VANISHED,
@@ -96,7 +96,7 @@ class Nobody:
         """Do nothing."""
 
 
-@dataclass(slots=True)
+@mutable_row
 class _FoundPart:
     """What a part of a listing found, until it is written down."""
 
@@ -280,7 +280,7 @@ class _Listing:
 # --- what the journal tells of passes ------------------------------------------------------------
 
 
-@dataclass(slots=True, kw_only=True)
+@mutable
 class PassTold:
     """One pass as the journal tells it; `listed` is None while it has not ended."""
 

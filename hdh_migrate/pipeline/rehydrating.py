@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from hdh_migrate.errors import Interrupted
 from hdh_migrate.events.rehydration import RehydrationAsked, RehydrationAsking
+from hdh_migrate.frozen import mutable
 from hdh_migrate.model import Archived, ArchivedObject, Asked, Place
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.retrying import Retrying
@@ -23,7 +24,7 @@ ASKERS: Final = 8
 PORTION: Final = 200
 
 
-@dataclass(slots=True, kw_only=True)
+@mutable
 class AwaitedObjects:
     """Objects of which the source is to say when they are readable."""
 
@@ -35,7 +36,7 @@ class AwaitedObjects:
     refused: Counter[str] = field(default_factory=Counter)
 
 
-@dataclass(slots=True, kw_only=True)
+@mutable
 class Rehydrating:
     """Asks for the archived objects of some batches."""
 

@@ -7,10 +7,10 @@ which objects are to be read, and takes what came of them in portions.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
-from hdh_migrate.frozen import frozen
+from hdh_migrate.frozen import frozen, mutable_row
 from hdh_migrate.model import DatasetRow, Role, Verified
 from hdh_migrate.orders import Order, RecheckItem, RecheckOrder
 from hdh_migrate.pipeline.context import Context
@@ -52,7 +52,7 @@ class RereadWanted:
         return self.row.size
 
 
-@dataclass(slots=True)
+@mutable_row
 class Portion:
     """Some objects that were read, none of them before the moment `at`."""
 

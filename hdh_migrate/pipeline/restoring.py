@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Conflict, Interrupted, StorageError, Unsupported, UsageError
 from hdh_migrate.events.looks import ObjectAccepted, ObjectRestored, ObjectRestoring
+from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import MIB, Place, Span, Stamp, Stored, TargetLimits, Upload, Verified
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.look_again import (
@@ -36,7 +37,7 @@ KEPT = ".hdh-kept-"
 DECIDED_ABOUT = {Code.TARGET_REPLACED, Code.TARGET_ACCEPTED}
 
 
-@dataclass(slots=True)
+@mutable_row
 class DecisionOutcome:
     """What became of the objects that were decided about."""
 

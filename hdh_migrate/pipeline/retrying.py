@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import TypeVar
-
-import tenacity
+from typing import TYPE_CHECKING, TypeVar
 
 from hdh_migrate.errors import ShortRead, Stopped, Throttled, Transient
+
+if TYPE_CHECKING:
+    import tenacity
 
 T = TypeVar("T")
 
@@ -79,7 +80,10 @@ class Retrying:
             return self._again(function, error)
 
     def _again(self, function: Callable[[], T], first: Transient) -> T:
-        # tenacity starts here, not above: it costs more than a small object's whole seal.
+        # Not at the top, nor around the first call: importing it costs more than moving an object
+        # does (asyncio comes with it), and to call through it more than sealing one.
+        import tenacity
+
         pending: list[Transient] = [first]
         out_of_time = self._pause.now() + self._budget
         lies = 0
@@ -125,7 +129,9 @@ class Retrying:
             LOG.info("asked to rest for %.1f s: everybody waits", asked)
             self._pause.rest(asked)
             return asked
-        pause = tenacity.wait_random_exponential(multiplier=0.25, max=LONGEST_WAIT_SECONDS)(state)
+        from tenacity import wait_random_exponential
+
+        pause = wait_random_exponential(multiplier=0.25, max=LONGEST_WAIT_SECONDS)(state)
         pause = min(pause, left)
         if isinstance(error, Throttled):
             self._pause.rest(pause)

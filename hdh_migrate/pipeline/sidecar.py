@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import blake2b, sha256
 from typing import Any, Final
 
 from hdh_migrate.fidelity import Contract, Way, of_object
 from hdh_migrate.fixity import canonical_json
+from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import (
     SIDECAR,
     SIDECAR_VERSION,
@@ -46,7 +47,7 @@ RENEWED: Final = "sidecar/"
 """How the ledger's memory begins the name of the last event that a dataset's sidecar knows."""
 
 
-@dataclass(slots=True)
+@mutable_row
 class SidecarFile:
     """One file while it is made: what comes after a key, up to the next boundary."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from hdh_migrate.frozen import mutable
 from hdh_migrate.model import Listed, ObjectInfo, State, Tally, key_bytes
 from hdh_migrate.pipeline.ruling import Rules
 
 
-@dataclass(slots=True, kw_only=True)
+@mutable
 class RuleTrial:
     """One dataset's objects as its rules judge them."""
 

@@ -8,7 +8,6 @@ The evidence is checked whole once, at the start: it does not change by itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from hdh_migrate.clocks import between, later
 from hdh_migrate.errors import (
@@ -21,6 +20,7 @@ from hdh_migrate.errors import (
     SwitchHeld,
 )
 from hdh_migrate.events.registry import CutoverEvent
+from hdh_migrate.frozen import mutable
 from hdh_migrate.model import Verified
 from hdh_migrate.pipeline.cutover.readings import covers
 from hdh_migrate.pipeline.cutover.scene import Consent, Story, digest
@@ -42,7 +42,7 @@ _POINTER = (
 )
 
 
-@dataclass(slots=True, kw_only=True)
+@mutable
 class Undertaking(Story):
     """One batch's end at the source."""
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Interrupted, ListingBroken, Missing, Refused
+from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import DatasetRow, State, Tally, key_bytes, key_text
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.seen import SeenIds
@@ -36,7 +37,7 @@ Settled = Callable[[Tally, Tally], None]
 """Takes what vanished of a portion, and how much of that is left behind; in its transaction."""
 
 
-@dataclass(slots=True)
+@mutable_row
 class VanishedObjects:
     """Ids and sizes of objects that a listing left out: 16 bytes each."""
 

@@ -17,6 +17,7 @@ from typing import Any, Final, NoReturn
 
 import yaml
 
+from hdh_migrate.frozen import frozen_row, mutable_row
 from hdh_migrate.plan.rules import Loc
 
 MAX_DEPTH: Final = 16
@@ -70,7 +71,7 @@ class Spot:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class Fault:
     """Something that a plan's YAML may not do."""
 
@@ -78,7 +79,7 @@ class Fault:
     message: str
 
 
-@dataclass(slots=True)
+@mutable_row
 class Document:
     """What was read, and where each part stands.
 
@@ -140,7 +141,7 @@ class _Enough(Exception):
     """Reading cannot or need not go on; the fault is recorded."""
 
 
-@dataclass(slots=True)
+@mutable_row
 class _Frame:
     """An open collection; `loc` is where it stands, `key` the key that waits for its value."""
 

@@ -14,8 +14,9 @@ characters, whatever the glob.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from hdh_migrate.frozen import frozen_row
 
 SHAPE: Final = r"(?:[^/!\[\]{}\\]|\\[*?\[\]{}!\\])(?:[^\[\]{}\\]|\\[*?\[\]{}!\\])*"
 """The same as an expression, for editors: it says no reason."""
@@ -39,7 +40,7 @@ _INSIDE_MAX: Final = 4
 """`**/` inside a name (`a**/b`) stands for two globs each: more of them are refused."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class _Plain:
     """One character that stands for itself."""
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Final, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from hdh_migrate.frozen import frozen_row
 from hdh_migrate.plan import datasets, fields, model, selection
 from hdh_migrate.plan.rules import Loc
 
@@ -41,7 +41,7 @@ _SKIPPED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class PlanProblem:
     """One thing wrong with a plan; `at_key` when it is the field's name that is wrong."""
 

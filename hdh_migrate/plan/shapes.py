@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from hdh_migrate.frozen import frozen_row
 
 Loc = tuple[str | int, ...]
 """A place in a plan: field names and list indexes from the top."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class Broken:
     """One rule that is broken at one place."""
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import yaml
 
 from hdh_migrate.errors import Missing, Permanent
+from hdh_migrate.frozen import frozen_row
 
 MAX_VALUES: Final = 100_000
 _MAX_DEPTH: Final = 64
@@ -27,7 +27,7 @@ Path = tuple[str, ...]
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class Scalar:
     """Where a text stands in a document: from `start` to `end`, written in this style."""
 
@@ -249,7 +249,7 @@ def _no_text(path: Path) -> Permanent:
     return Permanent(f"what stands at {'.'.join(path)} is no text", hint=_HINT)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class _Kind:
     find: Callable[[str, Path], Scalar]
     values: Callable[[str], list[Any]]

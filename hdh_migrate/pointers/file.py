@@ -13,7 +13,6 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
@@ -26,6 +25,7 @@ from hdh_migrate.errors import (
     StorageError,
     Transient,
 )
+from hdh_migrate.frozen import frozen_row
 from hdh_migrate.model import Problem
 from hdh_migrate.plan import pointers as plans
 from hdh_migrate.plan.files import NotRegularError
@@ -38,7 +38,7 @@ _SEVERAL_HINT: Final = "other names (hard links) of the file would keep the old 
 _DENIED: Final = frozenset((errno.EACCES, errno.EPERM, errno.EROFS))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class _Content:
     """What was found, and of which file."""
 

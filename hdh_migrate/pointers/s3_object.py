@@ -9,7 +9,7 @@ In a bucket with versions somebody else's write in between is then noticed and p
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal, Protocol
 
 from hdh_migrate import markup
@@ -25,6 +25,7 @@ from hdh_migrate.errors import (
     Transient,
     Unsupported,
 )
+from hdh_migrate.frozen import frozen_row
 from hdh_migrate.model import Problem
 from hdh_migrate.pointers.values import MAX_BYTES, credential_in, one_line, to_do
 from hdh_migrate.transport import Reply
@@ -55,7 +56,7 @@ class Bucket(Protocol):
         """Return the error that a reply means."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class _FoundValue:
     value: str
     end: str

@@ -12,7 +12,6 @@ import os
 import re
 import shlex
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn, Self
 
@@ -23,6 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from hdh_migrate.errors import KeyUnavailable, UsageError
 from hdh_migrate.folders import open_to_others, whole
+from hdh_migrate.frozen import frozen_row
 
 KEY_FILE_MAX: Final = 64 << 10
 """Bytes; a key file has some two hundred."""
@@ -46,7 +46,7 @@ _PRIVATE_TOO: Final = "CRYPT4GH ENCRYPTED PRIVATE KEY"  # what some other tools 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class PublicKey:
     """One recipient's X25519 public key."""
 
@@ -197,7 +197,7 @@ def relock(path: Path, old: str | None, new: str) -> None:
 # --- the format ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class _LockedKey:
     """A private key file's fields, before any of them is believed."""
 

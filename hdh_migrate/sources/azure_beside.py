@@ -7,10 +7,11 @@ taken for nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import AccessDenied
+from hdh_migrate.frozen import frozen_row
 from hdh_migrate.model import Place, Trace
 from hdh_migrate.ports.stores import Note
 from hdh_migrate.sources.azure_account import AzureAccount
@@ -32,7 +33,7 @@ _FORMS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class Beside:
     """What listings of one container are asked for, and what of it the credential may not see."""
 

@@ -6,16 +6,26 @@ and read and nothing else, so that not even a fault of ours could write.
 
 from __future__ import annotations
 
+import hmac
 import threading
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+from urllib.parse import quote, urlencode
 
 from hdh_migrate.errors import AuthFailed
 from hdh_migrate.sources.azure_sas import SasToken
 
 SAS_LIFETIME = timedelta(hours=6)
 RENEW_BEFORE_SECONDS = 900.0
+BEGINS_EARLY = timedelta(minutes=5)
+
+SAS_VERSION = "2021-12-02"
+"""Of the service that is to read a signature; it says which fields are signed."""
+
+RIGHTS = "rwdxylacupfti"
+"""Letters of rights, in the order in which Azure wants them."""
 
 
 class Authorizer(Protocol):
@@ -102,20 +112,33 @@ def account_sas(
 ) -> str:
     """Return a signature made from an account's key; `kinds` and `rights` as `srt` and `sp` say.
 
+    It begins five minutes early, for clocks that are a little behind. No SDK is asked for it: to
+    import one costs more than to list and copy a handful of objects.
+
     Raises:
         AuthFailed: the key is none; `whose` says whose it is.
     """
-    from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
-
+    # Azure, "Create an account SAS": these fields in this order, each with a line of its own.
+    fields = {
+        "sp": "".join(one for one in RIGHTS if one in rights),
+        "ss": "b",
+        "srt": "".join(one for one in "sco" if one in kinds),
+        "st": _second(start - BEGINS_EARLY),
+        "se": _second(start + lifetime),
+        "sip": "",
+        "spr": "https" if secure else "https,http",
+        "sv": SAS_VERSION,
+        "ses": "",
+    }
+    text = "".join(f"{line}\n" for line in (account, *fields.values()))
     try:
-        return generate_account_sas(
-            account_name=account,
-            account_key=key,
-            resource_types=ResourceTypes.from_string(kinds),  # type: ignore[no-untyped-call]
-            permission=AccountSasPermissions.from_string(rights),  # type: ignore[no-untyped-call]
-            start=start - timedelta(minutes=5),
-            expiry=start + lifetime,
-            protocol="https" if secure else "https,http",
-        )
-    except ValueError as error:  # the key is not base64; the message would hold the key
+        secret = b64decode(key, validate=True)
+    except ValueError as error:  # the message would hold the key
         raise AuthFailed(f"{whose} shared key is not a storage account key") from error
+    signature = b64encode(hmac.digest(secret, text.encode(), "sha256")).decode()
+    told = {name: value for name, value in fields.items() if value} | {"sig": signature}
+    return urlencode(told, quote_via=quote)
+
+
+def _second(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -7,13 +7,13 @@ What a stored access policy may say in its place (`si`) is not judged.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import parse_qs
 
 from hdh_migrate.clocks import text_of
 from hdh_migrate.errors import AuthFailed
+from hdh_migrate.frozen import frozen_row
 from hdh_migrate.model import Problem
 
 WHERE: Final = "source.credential"
@@ -28,7 +28,7 @@ _SINGLE: Final = {
 _RIGHTS: Final = {"r": "read", "l": "list"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class SasToken:
     """A token, split into its fields; its `repr` shows none."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from hdh_migrate.errors import (
     SourceChanged,
     Unsupported,
 )
+from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import (
     Brief,
     ObjectInfo,
@@ -243,7 +244,7 @@ class AzureSftpSource:
         return found
 
 
-@dataclass(slots=True)
+@mutable_row
 class _Reading:
     """One span on its way, in one session after another."""
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 from hdh_migrate.errors import ListingBroken, Missing
+from hdh_migrate.frozen import mutable_row
 from hdh_migrate.sources.sftp_packets import Attrs
 from hdh_migrate.sources.sftp_session import Session
 
@@ -36,7 +36,7 @@ class ListedFile(NamedTuple):
     attrs: Attrs
 
 
-@dataclass(slots=True)
+@mutable_row
 class FolderWalk:
     """One pass below a root."""
 

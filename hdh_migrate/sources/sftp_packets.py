@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import stat
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple
 
 from hdh_migrate.errors import ShortRead
+from hdh_migrate.frozen import mutable_row
 
 VERSION: Final = 3
 PACKET_MAX: Final = 300_000
@@ -89,7 +89,7 @@ class Attrs(NamedTuple):
         return "symlink" if stat.S_ISLNK(mode) else "special-file"
 
 
-@dataclass(slots=True)
+@mutable_row
 class Fields:
     """Reads the fields of one packet, in order.
 

@@ -12,10 +12,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from hdh_migrate.errors import AccessDenied, AuthFailed, ConnectionLost, Missing, Throttled
+from hdh_migrate.frozen import mutable_row
 from hdh_migrate.sources.sftp_session import Session
 
 IDLE_SECONDS: Final = 5.0
@@ -26,7 +27,7 @@ WAIT_SECONDS: Final = 5.0
 """After so long a thread that waits for a session looks whether another may be tried."""
 
 
-@dataclass(slots=True)
+@mutable_row
 class Sessions:
     """The sessions of one process; safe to share between threads."""
 

@@ -7,11 +7,11 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from hdh_migrate.errors import HostKeyRefused, KeyUnavailable
+from hdh_migrate.frozen import frozen_row
 from hdh_migrate.plan.files import read_bounded
 
 MAX_BYTES: Final = 1 << 20
@@ -21,7 +21,7 @@ _RSA: Final = ("rsa-sha2-512", "rsa-sha2-256")
 """How a key of type ssh-rsa signs today."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class HostKey:
     """One host key: its type and its SHA-256 fingerprint as `ssh-keygen -lf` prints it.
 
@@ -56,7 +56,7 @@ class HostKey:
         return text + self.window
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class Pins:
     """The keys that one machine may have; there is no way to add one."""
 

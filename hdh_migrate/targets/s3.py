@@ -6,7 +6,6 @@ import base64
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
-from xml.sax.saxutils import escape
 
 from hdh_migrate.bounded import counted, token
 from hdh_migrate.clocks import text_of
@@ -22,7 +21,7 @@ from hdh_migrate.errors import (
     Unsupported,
 )
 from hdh_migrate.fixity import EMPTY_SHA256
-from hdh_migrate.markup import text_in
+from hdh_migrate.markup import escaped, text_in
 from hdh_migrate.model import (
     Lock,
     PartInfo,
@@ -330,7 +329,7 @@ class S3Writer(S3Reader):
         self, upload: Upload, parts: Sequence[tuple[int, str]], condition: Mapping[str, str]
     ) -> None:
         listed = "".join(
-            f"<Part><PartNumber>{number}</PartNumber><ETag>&quot;{escape(etag)}&quot;</ETag></Part>"
+            f"<Part><PartNumber>{number}</PartNumber><ETag>&quot;{escaped(etag)}&quot;</ETag></Part>"
             for number, etag in parts
         )
         body = f'<CompleteMultipartUpload xmlns="{_XMLNS}">{listed}</CompleteMultipartUpload>'

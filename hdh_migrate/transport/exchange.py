@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +16,7 @@ import pycurl
 from hdh_migrate.bounded import token, whole
 from hdh_migrate.door import Door
 from hdh_migrate.errors import ConnectionLost, HostRefused, ShortRead
+from hdh_migrate.frozen import mutable_row
 
 DEADLINE_BYTES_PER_SECOND = 4_096
 """A request may take its seconds and one more for so many of its bytes."""
@@ -33,7 +34,7 @@ SOCKET_BAD: int = pycurl.SOCKET_BAD
 _STATUS = re.compile(r"HTTP/[0-9](?:\.[0-9])? ([1-5][0-9]{2})(?: .*)?", re.ASCII)
 
 
-@dataclass(slots=True)
+@mutable_row
 class Reply:
     """One reply: status, lower-cased headers, and the body when no sink took it."""
 

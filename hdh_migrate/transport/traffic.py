@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from hdh_migrate.clocks import Sighting
+from hdh_migrate.frozen import mutable_row
 
 if TYPE_CHECKING:
     from hdh_migrate.receipts import EndpointTraffic
@@ -15,7 +16,7 @@ SHARP_SECONDS = 5.0
 """A Date that came within this time tells the time well."""
 
 
-@dataclass(slots=True)
+@mutable_row
 class Traffic:
     """Requests and body bytes exchanged with one endpoint, its addresses, and its newest Date."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,7 +14,7 @@ from urllib.parse import urlsplit
 from hdh_migrate.clocks import Sighting, Witness
 from hdh_migrate.door import Door
 from hdh_migrate.errors import ShortRead
-from hdh_migrate.frozen import frozen
+from hdh_migrate.frozen import frozen, mutable
 from hdh_migrate.model import TargetLimits
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.run import Clock
@@ -38,7 +37,7 @@ ASK_SECONDS = 10
 """How long a request for the time may stand still."""
 
 
-@dataclass(slots=True, kw_only=True)
+@mutable
 class Services:
     """A plan's adapters, opened with the credentials as they are now."""
 

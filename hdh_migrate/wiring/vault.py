@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from hdh_migrate.errors import KeyUnavailable
+from hdh_migrate.frozen import mutable_row
 from hdh_migrate.plan.secrets import Secret, ref_path, resolve
 
 
-@dataclass(slots=True)
+@mutable_row
 class Vault:
     """Resolves a plan's references and remembers what it gave out, to notice a renewal.
 

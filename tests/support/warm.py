@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import importlib
 import pkgutil
-import sys
 from pathlib import Path
 
 import boto3.session
@@ -32,10 +31,6 @@ for _found in pkgutil.walk_packages(hdh_migrate.__path__, "hdh_migrate."):
 # The schema of plans and the `__init__` of a noun are built when one is first used.
 _loaded = loader.load(_PLAN)
 profile_of(_loaded.plan, _loaded.base)
-for _module in [one for name, one in sys.modules.items() if name.startswith("hdh_migrate.")]:
-    for _noun in vars(_module).values():
-        _init = vars(_noun).get("__init__") if isinstance(_noun, type) else None
-        if getattr(_init, "__qualname__", "").startswith(f"{frozen._first.__name__}."):
-            setattr(_noun, "__init__", frozen._generated(_noun))  # noqa: B010 - see frozen
+frozen.make_all_ready()
 
 gc.freeze()

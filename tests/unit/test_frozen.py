@@ -6,11 +6,11 @@ import copy
 import pickle
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, dataclass, field, fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from hdh_migrate.frozen import frozen
+from hdh_migrate.frozen import frozen, frozen_row, make_all_ready, mutable, mutable_row
 
 usual = dataclass(frozen=True, slots=True, kw_only=True)
 
@@ -24,6 +24,7 @@ def noun(make: Callable[[type], type]) -> Any:
         secret: str = field(default="", repr=False)
         seen: list[int] = field(default_factory=list, compare=False)
         twice: int = field(init=False)
+        found: str = field(default="", init=False, repr=False, compare=False)
 
         def __post_init__(self) -> None:
             object.__setattr__(self, "twice", 2 * self.size)
@@ -103,3 +104,68 @@ def test_it_is_copied_and_pickled_as_it_is() -> None:
     for other in (copy.copy(one), copy.deepcopy(one), pickle.loads(pickle.dumps(one))):
         assert other == one
         assert type(other) is Derived
+
+
+SIBLINGS = {
+    frozen_row: dataclass(frozen=True, slots=True),
+    mutable: dataclass(slots=True, kw_only=True),
+    mutable_row: dataclass(slots=True),
+}
+
+
+@pytest.mark.parametrize("make", SIBLINGS)
+def test_each_sibling_is_what_its_dataclass_is(make: Callable[[type], type]) -> None:
+    ours, theirs = noun(make), noun(SIBLINGS[make])
+    told = [
+        (one.name, one.type, one.default, one.init, one.repr, one.compare, one.kw_only)
+        for one in fields(ours)
+    ]
+    assert told == [
+        (one.name, one.type, one.default, one.init, one.repr, one.compare, one.kw_only)
+        for one in fields(theirs)
+    ]
+    for cls in (ours, theirs):
+        try:
+            one = cls("a", 2, seen=[1])
+        except TypeError:
+            assert make is mutable
+            one = cls(name="a", size=2, seen=[1])
+        assert one == replace(one, seen=[2])
+        assert (one.twice, one.shown, one.found, hasattr(one, "__dict__")) == (4, "a: 2", "", False)
+        assert repr(one) == "Noun(name='a', size=2, seen=[1], twice=4)"
+        try:
+            one.name = "b"
+        except FrozenInstanceError:
+            assert make is frozen_row
+            assert hash(one) == hash(replace(one, seen=[2]))
+        else:
+            assert one.name == "b"
+            with pytest.raises(TypeError, match="unhashable"):
+                hash(one)
+        assert copy.deepcopy(one) == one
+        with pytest.raises(TypeError):
+            cls()
+
+
+@frozen
+class Tagged(Derived):
+    """What inherits, with what belongs to the class and another default."""
+
+    kind: ClassVar[str] = "tagged"
+    size: int = 2
+    notes: tuple[str, ...] = ()
+
+
+def test_what_belongs_to_the_class_is_no_field_and_a_default_is_replaced() -> None:
+    assert [one.name for one in fields(Tagged)] == ["name", "size", "notes"]
+    assert repr(Tagged(name="a")) == "Tagged(name='a', size=2, notes=())"
+    assert Tagged.kind == "tagged"
+    assert Derived(name="a").size == 1
+
+
+def test_all_can_be_made_ready_at_once() -> None:
+    ours = noun(mutable)
+    before = ours.__init__
+    make_all_ready()
+    assert ours.__init__ is not before
+    assert ours(name="a").name == "a"

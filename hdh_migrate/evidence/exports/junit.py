@@ -11,12 +11,13 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.reading import CheckedBundle
 from hdh_migrate.evidence.verifier.counts import STATES
+from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import Verdict
 
 LISTED = 100
@@ -25,7 +26,7 @@ LISTED = 100
 _GRAVEST = ("mismatch", "missing", "drifted", "unverifiable", "waived")
 
 
-@dataclass(slots=True)
+@mutable_row
 class _Seen:
     """What the lines say of one dataset."""
 

@@ -27,10 +27,11 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from hdh_migrate.fixity import canonical_json
+from hdh_migrate.frozen import frozen_row
 from hdh_migrate.model import SIDECAR_VERSION, key_bytes
 
 DOMAIN = b"hdh-migrate keyed names v1"
@@ -103,7 +104,7 @@ _COUNTED: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
 """What an event of one kind says besides, as the rules of docs/evidence-format.md need it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class ObjectKey:
     """The key of one object: what an opening gives away."""
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.verifier.addresses import is_local
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.frozen import frozen
+from hdh_migrate.frozen import frozen, frozen_row
 from hdh_migrate.model import Place
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", re.ASCII)
@@ -32,7 +32,7 @@ NAMES = ("plain", "keyed")
 """Whether a bundle's lines say the objects' names, or keyed digests of them."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class ObjectCounts:
     """A number of objects and the sum of their source sizes in bytes."""
 

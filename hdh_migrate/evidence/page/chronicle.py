@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +22,7 @@ from hdh_migrate.events.objects import SendingAgain
 from hdh_migrate.events.refreshes import Refreshed, RefreshEnded, Refreshing, RetryingFailed
 from hdh_migrate.events.registry import KINDS, read
 from hdh_migrate.events.run import RunEnded, RunStarted
+from hdh_migrate.frozen import frozen, mutable_row
 from hdh_migrate.jsonform import OtherForm
 
 SHOWN: Final = 50
@@ -35,7 +36,7 @@ LOOKED_AT: Final[tuple[type[Event], ...]] = (
 _MARKS: Final = tuple(f'"kind":"{one.kind}"'.encode() for one in LOOKED_AT)
 
 
-@dataclass(slots=True)
+@mutable_row
 class PassLine:
     """One time that the source of a batch was listed again; `ended` is None: it was stopped."""
 
@@ -50,7 +51,7 @@ class PassLine:
     listed: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RevisionLine:
     """One amendment of a batch; who wanted it and why is not told where names are keyed."""
 
@@ -67,7 +68,7 @@ class RevisionLine:
     """For how many keys is sealed from here on; None: for whom it was before."""
 
 
-@dataclass(slots=True)
+@mutable_row
 class AdoptionLine:
     """One adoption of a batch; `ended` is None: it was stopped."""
 
@@ -84,7 +85,7 @@ class AdoptionLine:
     foreign: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TakeOverLine:
     """Somebody said that whoever wrote in a bucket is gone for good."""
 
@@ -98,7 +99,7 @@ class TakeOverLine:
     reason: str
 
 
-@dataclass(slots=True)
+@mutable_row
 class OperatorLine:
     """Somebody under whose login runs were started."""
 
@@ -108,7 +109,7 @@ class OperatorLine:
     runs: int = 0
 
 
-@dataclass(slots=True)
+@mutable_row
 class Chronicle:
     """What a journal tells of the time after the first inventory."""
 

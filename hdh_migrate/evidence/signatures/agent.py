@@ -14,12 +14,12 @@ import os
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from hdh_migrate.errors import KeyUnavailable
+from hdh_migrate.frozen import frozen_row
 
 KIND = b"ssh-ed25519"
 ANSWER_MAX = 256 << 10  # OpenSSH's own bound
@@ -31,7 +31,7 @@ _LIST, _LISTED, _SIGN, _SIGNED = 11, 12, 13, 14
 _HINT = 'start ssh-agent, "ssh-add" the private key, and see it with "ssh-add -l"'
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class AgentKey:
     """The private half of a public key, in the agent."""
 

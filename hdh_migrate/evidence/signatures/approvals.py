@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ from hdh_migrate.evidence.signatures.signing import (
     pre_authentication_encoding,
 )
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.frozen import frozen
+from hdh_migrate.frozen import frozen, frozen_row
 
 APPROVAL_TYPE: Final = "application/vnd.hdh-migrate.approval+json"
 WITHDRAWAL_TYPE: Final = "application/vnd.hdh-migrate.withdrawal+json"
@@ -89,7 +89,7 @@ class Why(StrEnum):
     SAME_KEY = "the same key has approved already"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class JournalReached:
     """How far a journal went: its events, and the digest of the last one in hexadecimal."""
 
@@ -279,7 +279,7 @@ def _withdrawn(
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class _Who:
     key_id: str
     fingerprint: str = ""

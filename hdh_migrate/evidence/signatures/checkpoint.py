@@ -13,7 +13,6 @@ import errno
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged, NoSpace, UsageError
@@ -30,6 +29,7 @@ from hdh_migrate.evidence.verifier.notes import (
 from hdh_migrate.evidence.verifier.signatures import Key
 from hdh_migrate.fixity import MerkleTree, leaf_digest
 from hdh_migrate.folders import whole
+from hdh_migrate.frozen import frozen_row
 
 SUFFIX = ".checkpoint"
 _ORIGIN = re.compile("hdh-migrate/[a-z0-9-]{1,40}/journal")
@@ -37,7 +37,7 @@ _ORIGIN = re.compile("hdh-migrate/[a-z0-9-]{1,40}/journal")
 Event = tuple[int, str, str, str, bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class Checkpoint:
     """What is signed: `root` over the first `size` events of the journal that `origin` names."""
 

@@ -11,9 +11,10 @@ import hashlib
 import os
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from hdh_migrate.frozen import frozen_row
 
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 1 << 14, 8, 5
 SCRYPT_WORK = SCRYPT_N * SCRYPT_R * SCRYPT_P
@@ -37,7 +38,7 @@ _HMAC_SHA = {
 _BLOCK = 16
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class KeyLock:
     """What stands between a key file and the key: how, and whether that costs a guesser enough."""
 

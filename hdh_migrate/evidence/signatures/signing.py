@@ -13,7 +13,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,6 +33,7 @@ from hdh_migrate.evidence.signatures.agent import agent_key, public_of
 from hdh_migrate.evidence.signatures.lock import lock_of, locked
 from hdh_migrate.evidence.verifier.signatures import is_weak, last_day
 from hdh_migrate.folders import open_to_others, whole
+from hdh_migrate.frozen import frozen_row
 from hdh_migrate.plan.files import read_bounded
 
 STATEMENT_TYPE = "application/vnd.in-toto+json"
@@ -49,7 +50,7 @@ SignedEnvelope = Mapping[str, Any]
 """A DSSE envelope as it was read or made: JSON of which nothing is believed until it is judged."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class TrustedKey:
     """A trusted public key. `fingerprint` is the SHA-256 of its 32 raw bytes.
 
@@ -82,7 +83,7 @@ class SigningKey(Protocol):
         """Return the signature over a message."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class Signer:
     """A private key that is ready to sign; `verifier` is its public half."""
 

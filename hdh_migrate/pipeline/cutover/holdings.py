@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import DatasetRow, State, Stored, is_reserved
 from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.seen import SeenIds
@@ -17,7 +18,7 @@ Tell = Callable[[str, str, str], None]
 HELD = (State.VERIFIED, State.SENT)
 
 
-@dataclass(slots=True)
+@mutable_row
 class Holdings:
     """One listing of a batch's places at the target."""
 

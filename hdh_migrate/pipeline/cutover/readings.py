@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from hdh_migrate.frozen import frozen_row
 
 LEVELS: Final = ("head", "stored", "full")
 """How closely an object was read, the closest last; each covers those before it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class Reading:
     """Every object from `first` to `last` was read, no earlier than `at` (RFC 3339)."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol, TextIO
 
 from hdh_migrate.clocks import ALONE, Moment
@@ -20,7 +20,7 @@ from hdh_migrate.events.cutover import (
 )
 from hdh_migrate.events.registry import CutoverEvent
 from hdh_migrate.events.run import ClocksCompared
-from hdh_migrate.frozen import frozen
+from hdh_migrate.frozen import frozen, mutable
 from hdh_migrate.model import DatasetRow
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standing
@@ -101,7 +101,7 @@ class Drawer(Protocol):
         """Return where a file of this name is kept."""
 
 
-@dataclass(slots=True, kw_only=True)
+@mutable
 class Tale:
     """One batch's cutover and the journal that it writes to."""
 
@@ -137,7 +137,7 @@ class Tale:
         return self.ledger.datasets(self.batch)
 
 
-@dataclass(slots=True, kw_only=True)
+@mutable
 class Back(Tale):
     """Everything that a rollback needs: the journal and the pointer, no endpoint, no permission."""
 
@@ -168,7 +168,7 @@ class Back(Tale):
         return f"{PREFIX}old:{self.track}:{self.batch}"
 
 
-@dataclass(slots=True, kw_only=True)
+@mutable
 class Story(Tale):
     """One batch's cutover, its journal, and the judges of time and of approvals."""
 
@@ -206,7 +206,7 @@ class Story(Tale):
         return found
 
 
-@dataclass(slots=True, kw_only=True)
+@mutable
 class Scene(Story):
     """A story with its pointer and everything else that a switch depends on."""
 

@@ -7,7 +7,7 @@ is not known after a kill is exactly what has an intent and no receipt, and the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TypeAlias, assert_never
 
@@ -23,6 +23,7 @@ from hdh_migrate.events.consent import (
 from hdh_migrate.events.cutover import PREFIX, RestsOnApprovals, SwitchEvent, Track
 from hdh_migrate.events.decommission import DecommissionEvent
 from hdh_migrate.events.registry import CutoverEvent, UnknownOfCutover
+from hdh_migrate.frozen import frozen_row, mutable_row
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.pipeline.cutover.readings import Reading, Readings
 
@@ -56,7 +57,7 @@ FINAL = frozenset(
 )
 
 
-@dataclass(slots=True)
+@mutable_row
 class RecheckState:
     """What was read again at the target before the source is deleted."""
 
@@ -71,7 +72,7 @@ class RecheckState:
     """What the last look found wrong, by object id; what was mended and read since is not here."""
 
 
-@dataclass(slots=True)
+@mutable_row
 class ErasureProgress:
     """What decommission has done so far; `after` is the last object id with a receipt."""
 
@@ -93,7 +94,7 @@ class ErasureProgress:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class WaitReason:
     """Why a cutover does not go on: a word for programs, lines for people, and since when."""
 
@@ -102,7 +103,7 @@ class WaitReason:
     at: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class RecordedTermsChange:
     """A change of the terms, when it was told, and the terms before it."""
 
@@ -111,7 +112,7 @@ class RecordedTermsChange:
     before: ConsentTerms | None
 
 
-@dataclass(slots=True)
+@mutable_row
 class CutoverStanding:
     """One cutover (or rehearsal) of one batch: the state that its journal events add up to."""
 

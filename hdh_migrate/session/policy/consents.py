@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from hdh_migrate.clocks import Judge, seconds_of
 from hdh_migrate.errors import ApprovalMissing, Refused
@@ -15,6 +15,7 @@ from hdh_migrate.events.consent import (
 from hdh_migrate.events.cutover import CutoverWaits, StoryKey, Track
 from hdh_migrate.events.registry import CutoverEvent
 from hdh_migrate.evidence.signatures.approvals import ApprovalStage, Judgement, Why
+from hdh_migrate.frozen import mutable_row
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.cutover.scene import Consent
 from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStanding, standing, standings
@@ -35,7 +36,7 @@ from hdh_migrate.session.verbs.approve import judgement, subject_of
 _OTHERS = frozenset({Why.OTHER_BATCH, Why.OTHER_STAGE})
 
 
-@dataclass(slots=True)
+@mutable_row
 class Consents:
     """Judges the approvals that lie there now, for the batch as its journal has it."""
 

@@ -13,7 +13,6 @@ import hashlib
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ from urllib.parse import urlsplit
 from hdh_migrate.clocks import Judge, Moment
 from hdh_migrate.door import Addresses
 from hdh_migrate.errors import ClocksDiffer, PlanInvalid, Refused
+from hdh_migrate.frozen import frozen_row
 from hdh_migrate.model import Problem
 from hdh_migrate.plan.attestation import Attestation, LoadedAttestation, load_attestation
 from hdh_migrate.plan.fields import is_loopback
@@ -81,7 +81,7 @@ def admit_target(target: S3Endpoint, plan: Plan, base: Path, judge: Judge) -> No
     _demand(_opened(_Way(target), plan, base, judge, None))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class _Way:
     target: S3Endpoint
 

@@ -12,7 +12,6 @@ import secrets
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from hdh_migrate.evidence.lines.records import order_of
 from hdh_migrate.evidence.lines.sorting import in_order
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.folders import whole
-from hdh_migrate.frozen import frozen
+from hdh_migrate.frozen import frozen, frozen_row
 from hdh_migrate.model import State
 from hdh_migrate.results.proofs import NameOpened
 from hdh_migrate.session.desk import Desk
@@ -69,7 +68,7 @@ def as_keyed(desk: Desk, streams: Streams) -> Streams:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class NameForm:
     """How a report gives object names. `chained`: the next report names its statement."""
 

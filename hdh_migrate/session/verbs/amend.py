@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Final
 
 from hdh_migrate.errors import Refused, UsageError
 from hdh_migrate.events.batches import BatchAmended, BatchAmending
 from hdh_migrate.fixity import canonical_json
+from hdh_migrate.frozen import mutable
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Listed, ObjectInfo, Ruled
@@ -88,7 +89,7 @@ def amend(desk: Desk, batch: str, reason: str, *, execute: bool, show_names: boo
         return told
 
 
-@dataclass(slots=True, kw_only=True)
+@mutable
 class _Case:
     """One batch, what it is bound to, and what the plan would now make of it."""
 

@@ -12,13 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final
 
 from hdh_migrate.errors import Exit, Missing, Permanent, UnsealFailed, UsageError
 from hdh_migrate.fidelity import EARLIER, FEATURES, SPOKEN, Contract, Fields, Way, of_object
+from hdh_migrate.frozen import mutable_row
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import (
     SEGMENT,
@@ -73,7 +74,7 @@ ELEMENTS: Final[Mapping[str, str]] = {
 """What the source's listings call each field."""
 
 
-@dataclass(slots=True)
+@mutable_row
 class Restored:
     """One object as target and sidecar give it back."""
 
@@ -97,7 +98,7 @@ class Restored:
         return entry
 
 
-@dataclass(slots=True)
+@mutable_row
 class _Told:
     """What the comparison of one dataset came to."""
 

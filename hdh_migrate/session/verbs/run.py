@@ -9,7 +9,7 @@ import secrets
 import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -17,7 +17,7 @@ from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Exit, KeyUnavailable, LedgerDamaged, Refused
 from hdh_migrate.events.run import ExchangeTotal, LedgerNamed, RunEnded, RunStarted
-from hdh_migrate.frozen import frozen
+from hdh_migrate.frozen import frozen, mutable
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Problem, Step
@@ -247,7 +247,7 @@ def _writable(desk: Desk, judge: Judge) -> Iterator[SqliteLedger]:
         ledger.close()
 
 
-@dataclass(slots=True, kw_only=True)
+@mutable
 class Turn:
     """One verb at work: what its steps share, and every service it has used.
 

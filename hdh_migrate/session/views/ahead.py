@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, NamedTuple
 
-from hdh_migrate.frozen import frozen
+from hdh_migrate.frozen import frozen, mutable_row
 from hdh_migrate.model import Step, Tally
 from hdh_migrate.pipeline.fitting import NO_WORK, CostFit, WorkSpan, together_in_time
 from hdh_migrate.pipeline.until import Calendar, WorkedPiece, moment_text
@@ -77,7 +77,7 @@ class WorkLater(NamedTuple):
     piece: WorkedPiece
 
 
-@dataclass(slots=True)
+@mutable_row
 class BatchAhead:
     """One batch, what is left of it, and when that ends."""
 

@@ -10,11 +10,12 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from hdh_migrate.errors import Exit, LedgerLocked, MigrateError
 from hdh_migrate.folders import whole
+from hdh_migrate.frozen import mutable
 from hdh_migrate.ledger.holding import holder
 from hdh_migrate.session.desk import Desk
 
@@ -23,7 +24,7 @@ BYTES_MAX: Final = 10_000
 WHY_MAX: Final = 500
 
 
-@dataclass(slots=True, kw_only=True)
+@mutable
 class LastRun:
     """What a run was asked and how it ended; `exit` is None while it goes on or when it was killed.
 
@@ -46,7 +47,7 @@ class LastRun:
         }  # fmt: skip
 
 
-@dataclass(slots=True, kw_only=True)
+@mutable
 class LastRunWriter:
     """Writes the file; a failure to write it stops no run."""
 

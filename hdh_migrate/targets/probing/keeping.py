@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from xml.sax.saxutils import escape
 
 from hdh_migrate.clocks import http_date, text_of
+from hdh_migrate.markup import escaped
 from hdh_migrate.targets.probing.bench import Bench, HostAnswer, Unclear
 from hdh_migrate.targets.probing.checksums import md5_value
 from hdh_migrate.targets.probing.record import Observation, seen, unknown
@@ -188,7 +188,7 @@ def _delete_two(bench: Bench, *, md5: bool) -> tuple[HostAnswer, bool]:
     keys = [f"{folder}{name}" for name in ("a", "b")]
     for key in keys:
         bench.put(key)
-    objects = "".join(f"<Object><Key>{escape(key)}</Key></Object>" for key in keys)
+    objects = "".join(f"<Object><Key>{escaped(key)}</Key></Object>" for key in keys)
     body = f"<Delete>{objects}</Delete>".encode()
     more = {"content-md5": md5_value(body)} if md5 else {}
     answer = bench.send("POST", "", body, query={"delete": ""}, headers=more)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from hdh_migrate.errors import ConnectionLost, Missing, Permanent, Refused, StorageError
+from hdh_migrate.frozen import frozen_row
 from hdh_migrate.targets.probing import keeping, naming, parts, tagging, writing
 from hdh_migrate.targets.probing.bench import Bench, HostAnswer, Unclear
 from hdh_migrate.targets.probing.record import Observation, seen, unknown
@@ -14,7 +14,7 @@ from hdh_migrate.targets.s3_endpoint import classified, translated
 Check = Callable[[Bench], Iterator[Observation]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class Row:
     """One check and the traits that it tells of; those it does not reach are unknown."""
 

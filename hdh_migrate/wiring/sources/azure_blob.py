@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from hdh_migrate.frozen import frozen_row
 from hdh_migrate.model import ArchiveFacts, Problem
 from hdh_migrate.ports.stores import Source, SourceReport
 from hdh_migrate.ports.switching import Eraser, FreezeProbe, Rehydrator
@@ -93,7 +93,7 @@ def _read(section: AzureBlob, vault: Vault) -> OpenedAdapter[Source]:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_row
 class _SasClaims:
     sas: SasToken
     secure: bool
