@@ -220,21 +220,28 @@ class AzureBlobSource:
         then = self._then(place)
         moved = MovedForms() if then is None else then.moved
         found = self._forms.get(place) or self._history(place, beside.unread)
-        notes = [*(() if then is None else then.notes()), *history(found, moved)]
+        notes = list(history(found, moved))
+        if then is not None and place in self._counted:
+            notes.extend(then.notes())
         if beside.unread:
             told = ", ".join(sorted(beside.unread))
             notes.append(Note(Code.FEATURES_UNREAD, f"the source does not let read: {told}"))
         return notes
 
     def _history(self, place: Place, unread: set[str]) -> Mapping[Trace, tuple[int, int]]:
-        """List once more, for what no listing has counted."""
+        """List once more, for what no listing has counted.
+
+        Beside what is current alone: where nobody has counted that, nothing is counted.
+        """
         words = asked(self._account, place, unread)
-        if not words:
+        if not words or place not in self._counted:
             return {}
         found = counted(self._account, place, words)
         if UNCOMMITTED in words:  # nothing in an entry says so: there are more than are committed
-            current = self._counted.get(place, 0)
-            found[Trace.UNCOMMITTED] = (max(0, found[Trace.CURRENT][0] - current), 0)
+            found[Trace.UNCOMMITTED] = (
+                max(0, found[Trace.CURRENT][0] - self._counted[place]),
+                0,
+            )
         return found
 
     def _page(

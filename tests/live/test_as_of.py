@@ -204,6 +204,9 @@ def test_explain_and_validate_say_which_version_it_is(tmp_path: Path, target: St
         done = started("explain", str(job.plan), "new", "--json", env=job.environ)
         (told,) = json.loads(done.stdout)["datasets"]
         assert told["becomes"] == "not there"
+        done = started("preflight", str(job.plan), env=job.environ)
+        assert done.returncode == 0, done.stdout
+        assert "not moved" not in done.stdout  # nothing was listed that it could be counted beside
         done = started("run", str(job.plan), "--dry-run", env=job.environ)
         assert done.returncode == 0, done.stderr
         assert "[as-of]" in done.stdout + done.stderr

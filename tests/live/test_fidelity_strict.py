@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,6 +127,41 @@ def test_what_the_credential_may_not_see_is_a_finding(tmp_path: Path, target: St
         assert notes(job)["features-unread"] == (
             "the source does not let read: earlier versions, legal holds"
         )
+
+
+@pytest.mark.slow
+def test_a_lease_without_end_is_allowed_by_an_amendment_with_a_reason(
+    tmp_path: Path, target: StrictS3
+) -> None:
+    lease = {"LeaseState": "leased", "LeaseStatus": "locked", "LeaseDuration": "infinite"}
+    with StrictBlob() as source:
+        source.put("free", b"one")
+        source.put("held", b"two", properties=lease)
+        job = job_of(tmp_path, source, target)
+        code, words = job.run_here()
+        assert code == 3
+        assert "1 objects cannot be moved as planned" in words
+        assert "leased-for-ever" in notes(job)
+        assert not any("c4gh" in key for key in target.store.buckets[BUCKET].in_order())
+        change(job, "  - name: all", "  - name: all\n    allow_leased: the backup agent holds it")
+        code, words = job.run_here()
+        assert code == 3
+        assert "hdh-migrate amend PLAN --batch" in words
+        amend = ("--batch", "all", "--reason", "the backup agent only reads")
+        code, told = job.call("amend", *amend)
+        assert (code, told["executed"]) == (0, False), told
+        code, told = job.call("amend", *amend, "--execute")
+        assert (code, told["revision"]) == (0, 2), told
+        assert job.run_here() == (0, "")
+        job.corpus.update({"free": b"one", "held": b"two"})
+        job.check_stored()
+        assert "leased-for-ever" not in notes(job)
+        code, told = job.call("report", "--out", str(tmp_path / "bundle"))
+        assert code == 0, told
+        agreed(tmp_path / "bundle", tmp_path / "keys" / "report.pub")
+        envelope = json.loads((tmp_path / "bundle" / "statement.json").read_text())
+        losses = json.loads(base64.b64decode(envelope["payload"]))["predicate"]["losses"]
+        assert {"dataset": "all", "what": "lease", "objects": 1, "kept": "ledger"} in losses
 
 
 def test_a_sidecar_stands_in_evidence_whatever_the_rules_take(
