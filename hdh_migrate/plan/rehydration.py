@@ -23,7 +23,8 @@ class Rehydration(Section):
 
     credential: Annotated[Sas | SharedKey | Identity, Discriminator("kind")] = Field(
         description="A credential of its own that may write blobs, for that is the right to set a"
-        " tier; nothing else ever uses it, and it is used for nothing else."
+        " tier; it is used for nothing else, but that `preflight` tries it on a name that nobody"
+        " has."
     )
     tier: Literal["hot", "cool", "cold"] = Field(
         default="hot", description="The tier in which they are readable."

@@ -98,6 +98,15 @@ class Eraser(Protocol):
 class Rehydrator(Protocol):
     """Asks a source to make archived objects readable, with a credential of its own."""
 
+    def check(self, place: Place) -> Sequence[Problem]:
+        """Try the right to ask on a name that nobody has; return why it is none, empty: it is one.
+
+        Nothing is changed.
+
+        Raises:
+            Transient: no answer.
+        """
+
     def look(self, place: Place, key: str, version: str) -> Archived:
         """Return how an object stands, by the credential that reads.
 

@@ -8,18 +8,23 @@ Source: the service's "Set Blob Tier" and "Get Blob Properties" REST references.
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
 import yaml
 
-from hdh_migrate.errors import ShortRead
-from hdh_migrate.model import Archived, ArchiveFacts, Asked, Place, PriorityFacts
+from hdh_migrate.errors import AccessDenied, AuthFailed, ShortRead, Transient
+from hdh_migrate.model import Archived, ArchiveFacts, Asked, Place, PriorityFacts, Problem
 from hdh_migrate.sources.azure_account import AzureAccount, from_reply
 from hdh_migrate.sources.azure_versions import Pin
+from hdh_migrate.transport import Reply
 
 WHAT: Final = "an archived object"
+WHOSE: Final = "rehydrate.credential"
+_NOBODYS: Final = ".hdh-migrate-preflight-"
 _PENDING: Final = "rehydrate-pending-to-"
 
 
@@ -32,6 +37,22 @@ class AzureRehydrator:
         """`reads` has the credential that reads the source, `asks` the one that sets tiers."""
         self._reads, self._asks = reads, asks
         self._tier, self._priority = tier.capitalize(), priority.capitalize()
+
+    def check(self, place: Place) -> Sequence[Problem]:
+        """Set the tier of a blob that is not there; see `ports.Rehydrator.check`."""
+        reply = self._ask(place, f"{_NOBODYS}{secrets.token_hex(16)}")
+        if reply.status == 404:
+            return []
+        error = from_reply(reply, "a blob that is not there")
+        if isinstance(error, Transient):
+            raise error
+        auth = isinstance(error, AccessDenied | AuthFailed)
+        return [
+            Problem(
+                where=WHOSE, what=f"no right to set a tier: {error}" if auth else str(error),
+                hint="it needs Write (sp=w) on blobs" if auth else None, auth=auth,
+            )
+        ]  # fmt: skip
 
     def look(self, place: Place, key: str, version: str) -> Archived:
         """Say how one blob stands; see `ports.Rehydrator.look`."""
@@ -52,8 +73,7 @@ class AzureRehydrator:
 
     def ask(self, place: Place, key: str) -> Asked:
         """Ask for one blob; see `ports.Rehydrator.ask`."""
-        headers = {"x-ms-access-tier": self._tier, "x-ms-rehydrate-priority": self._priority}
-        reply = self._asks.tier(place, key, headers)
+        reply = self._ask(place, key)
         code = reply.headers.get("x-ms-error-code", "")
         if reply.status in {200, 202} or code == "BlobBeingRehydrated":
             return Asked(taken=True)
@@ -62,6 +82,10 @@ class AzureRehydrator:
         if reply.status == 409:
             return Asked(taken=False, told=f"the service refuses ({code or 'HTTP 409'})")
         raise from_reply(reply, WHAT)
+
+    def _ask(self, place: Place, key: str) -> Reply:
+        headers = {"x-ms-access-tier": self._tier, "x-ms-rehydrate-priority": self._priority}
+        return self._asks.tier(place, key, headers)
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -186,11 +187,16 @@ def test_a_sidecar_stands_in_evidence_whatever_the_rules_take(
         assert statement["outcome"]["states"]["verified"]["objects"] == 2
         page = (tmp_path / "bundle" / "report.fr.html").read_text()
         assert "étendue de chiffrement" in page
-        assert "fichier scellé à côté des données" in page
+        assert "fichier chiffré à côté des données" in page
         keyed = tmp_path / "keyed"
         code, told = job.call("report", "--out", str(keyed), "--names", "keyed")
         assert code == 0, told
         agreed(keyed, tmp_path / "keys" / "report.pub")
+        plain = (tmp_path / "bundle" / "manifest.jsonl").read_text()
+        (known,) = re.findall('"sidecar:([0-9a-f]{64})"', plain)
+        for file in keyed.iterdir():
+            assert known not in file.read_text(), file.name
+        assert '"sidecar:k:' in (keyed / "manifest.jsonl").read_text()
 
 
 @pytest.mark.slow

@@ -80,6 +80,39 @@ def test_what_is_archived_is_a_finding_that_names_the_verb(
     assert archive.asked == []
 
 
+ASKS = "right to ask for archived objects"
+
+
+def tried(site: Site) -> tuple[int, dict[str, Any]]:
+    """Return the exit code of preflight, and what it says of who may ask."""
+    done = site.cli("preflight", site.plan, "--json")
+    (found,) = [one for one in done.json["checks"] if one["check"] == ASKS]
+    return done.code, found
+
+
+def test_preflight_tries_the_credential_that_asks_and_asks_for_nothing(
+    site: Site, archive: SlowArchive
+) -> None:
+    azurite = site.container.server
+    before = [(one.name, one.etag) for one in site.container.client.list_blobs()]
+    code, found = tried(site)
+    assert (code, found["ok"]) == (0, True), found
+    for sas, words in (
+        (azurite.sas("rl"), "no right to set a tier"),
+        ("sv=2021-12-02&sp=w", "has no signature"),
+    ):
+        site.environ["S_TIER"] = sas
+        code, found = tried(site)
+        assert code in {3, 9}
+        assert words in found["problems"][0]
+    del site.environ["S_TIER"]
+    code, found = tried(site)
+    assert code == 3
+    assert "S_TIER" in found["problems"][0]
+    assert not set(archive.asked) & set(COLD)
+    assert [(one.name, one.etag) for one in site.container.client.list_blobs()] == before
+
+
 def test_archived_blobs_are_asked_for_waited_for_and_moved(
     site: Site, archive: SlowArchive
 ) -> None:

@@ -43,9 +43,11 @@ class SlowArchive:
     def _key(self, request: Request) -> str:
         return unquote(request.path).partition(f"/{self.client.container_name}/")[2]
 
-    def _ask(self, request: Request, _: Upstream) -> Reply:
-        self.on_ask()
+    def _ask(self, request: Request, upstream: Upstream) -> Reply:
         key = self._key(request)
+        if not self.client.get_blob_client(key).exists():
+            return upstream.forward(request)
+        self.on_ask()
         self.asked.append(key)
         told = request.headers
         self.wanted.add((told.get("x-ms-access-tier"), told.get("x-ms-rehydrate-priority")))

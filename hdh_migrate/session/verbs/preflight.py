@@ -39,7 +39,7 @@ from hdh_migrate.session.policy.fencing import held_by_another
 from hdh_migrate.session.views.outlook import outlook
 from hdh_migrate.session.views.probed import missing, notes, probe_facts, unproved
 from hdh_migrate.telemetry import duration_text
-from hdh_migrate.wiring import Services, open_pointer
+from hdh_migrate.wiring import Services, open_pointer, open_rehydrator
 
 SPACE_MIN = 64 << 20
 
@@ -178,6 +178,10 @@ def report(
             ),
             *([] if now is None else health.checks(services, plan, _buckets(plan, selected), now)),
         ]
+        if plan.rehydrate is not None:
+            checks.append(
+                _outcome("right to ask for archived objects", list(_asks(services, plan, selected)))
+            )
         pointed = [batch for batch in _batches(plan, selected) if batch.pointer is not None]
         if pointed:
             checks.append(_outcome("pointers", list(_pointers(services, plan, pointed))))
@@ -216,6 +220,21 @@ def _pointers(services: Services, plan: Plan, batches: Sequence[Batch]) -> Itera
             yield from services.take(open_pointer(plan, batch.pointer, services.vault)).check()
         except KeyUnavailable as error:
             yield Problem(where=f"pointer of batch {batch.name}", what=str(error), hint=error.hint)
+
+
+def _asks(services: Services, plan: Plan, selected: Sequence[str]) -> Iterator[Problem]:
+    """Try the credential that only `rehydrate` uses, in each container, and change nothing."""
+    where, section = "rehydrate.credential", plan.rehydrate
+    assert section is not None
+    try:
+        opened = open_rehydrator(plan, section, services.vault, services.sources)
+    except KeyUnavailable as error:
+        yield Problem(where=where, what=str(error), hint=error.hint)
+        return
+    rehydrator = services.take(opened)
+    places = {one.source.place.bucket: one.source.place for one in _datasets(plan, selected)}
+    for place in places.values():
+        yield from _tried(where, rehydrator.check, place, demand=False)
 
 
 def _datasets(plan: Plan, selected: Sequence[str]) -> Iterator[Dataset]:

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final
 
-from hdh_migrate.errors import Exit, Missing, Permanent, UnsealFailed, UsageError
+from hdh_migrate.errors import Exit, Permanent, UsageError
 from hdh_migrate.fidelity import EARLIER, FEATURES, SPOKEN, Contract, Fields, Way, of_object
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.ledger import SqliteLedger
@@ -39,7 +39,7 @@ from hdh_migrate.pipeline.placing import placed
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.pipeline.ruling import DIRECTORY
 from hdh_migrate.pipeline.selecting import RESERVED
-from hdh_migrate.pipeline.sidecar import FORMAT, key_of, named
+from hdh_migrate.pipeline.sidecar import named
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.results.looks import RestoredDataset, RestoredFeature, RestoredView
 from hdh_migrate.session.desk import Desk
@@ -47,6 +47,7 @@ from hdh_migrate.session.policy import gate, openings
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs.fetch import appearing
 from hdh_migrate.session.verbs.run import operator
+from hdh_migrate.session.verbs.sidecar_lines import UNREADABLE, Line, SidecarLines
 from hdh_migrate.wiring import Services, routes_of
 from hdh_migrate.wiring.chosen import is_rehearsal, limits_of
 
@@ -174,17 +175,22 @@ class _View:
     def dataset(self, row: DatasetRow, route: Route, file: IO[bytes] | None) -> RestoredDataset:
         """Rebuild one dataset and compare it."""
         told, contract = _Told(), self._contracts.get(row.name, EARLIER)
-        lines = dict(self._sidecar(row, route, told))
+        lines = SidecarLines[Stored](
+            row.name, lambda stored: self._retry(partial(self._open, route, stored))
+        )
         seen = bytearray((self._ledger.last_object() >> 3) + 1)
+        for key, line in self._sidecar(row, route, lines, told):
+            self._marker(row, key, line, told, seen, file)
         with ThreadPoolExecutor(ASKERS) as pool:
             for one in self._objects(route, pool.map):
-                line = lines.pop(one.key, None)
-                if line is not None:
-                    one.features.update(line["features"])
+                if (found := lines.line(one.key)) is not None:
+                    one.features.update(found["features"])
                 self._compare(row, one, contract, told, seen)
                 _write(file, row, one)
-        for key, line in lines.items():
-            self._beside_none(row, key, line, told, seen, file)
+        for _ in range(lines.unreadable):
+            told.differ("a file of the sidecar cannot be opened or read")
+        for _ in range(lines.left):
+            told.differ("a line of the sidecar about an object that the target does not hold")
         self._missing(row, told, seen, contract)
         return _result(row, told)
 
@@ -245,9 +251,9 @@ class _View:
         return body - SEALED_OVERHEAD * -(-body // (SEGMENT + SEALED_OVERHEAD))
 
     def _sidecar(
-        self, row: DatasetRow, route: Route, told: _Told
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Give every line of the dataset's sidecar, by its object's key."""
+        self, row: DatasetRow, route: Route, lines: SidecarLines[Stored], told: _Told
+    ) -> Iterator[tuple[str, Line]]:
+        """Learn every file of the dataset's sidecar; give the lines of folder markers."""
         place = type(route.target)(
             bucket=route.target.bucket, prefix=f"{route.target.prefix}{SIDECARS}{row.name}/"
         )
@@ -257,12 +263,13 @@ class _View:
                 continue
             told.files += 1
             try:
-                body = self._retry(partial(self._open, row, route, key, stored))
-                yield from _lines(row.name, body)
-            except (UnsealFailed, Missing, ValueError, KeyError, TypeError):
+                self._note(row, key)
+                yield from lines.learn(stored)
+            except UNREADABLE:
                 told.differ("a file of the sidecar cannot be opened or read")
 
-    def _open(self, row: DatasetRow, route: Route, key: str, stored: Stored) -> bytes:
+    def _note(self, row: DatasetRow, key: str) -> None:
+        """Write down that a file is opened, before it is."""
         known = self._ledger.find(row.id, key)
         if known is not None:
             opening = openings.Opening(
@@ -270,6 +277,8 @@ class _View:
                 reason=self._reason,
             )  # fmt: skip
             openings.note(self._desk.ledger_path, self._opened, opening)
+
+    def _open(self, route: Route, stored: Stored) -> bytes:
         body = bytearray()
         unsealer = self._services.envelopes.unsealer(
             size=self._plain(stored.size), write=body.extend
@@ -310,14 +319,14 @@ class _View:
                 told.differs[feature.name] += 1
                 told.differ(f"object {number}: {feature.en}")
 
-    def _beside_none(
-        self, row: DatasetRow, key: str, line: dict[str, Any], told: _Told, seen: bytearray,
+    def _marker(
+        self, row: DatasetRow, key: str, line: Line, told: _Told, seen: bytearray,
         file: IO[bytes] | None,
     ) -> None:  # fmt: skip
         """Take a line of the sidecar that is about no object of the target: a folder marker."""
         known = self._ledger.find(row.id, key)
         one = Restored(key, 0, directory=True, features=line["features"])
-        if known is None or not line.get("directory"):
+        if known is None:
             told.differ("a line of the sidecar about an object that the target does not hold")
             return
         entry = known[0]
@@ -349,17 +358,6 @@ def _same(found: Fields, listed: Fields, *, native: bool) -> bool:
         return dict(found) == dict(listed)
     lower = {name.lower(): value for name, value in listed.items()}
     return {name.lower(): value for name, value in found.items()} == lower
-
-
-def _lines(dataset: str, body: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
-    head, *lines = body.splitlines()
-    if json.loads(head) != {"dataset": dataset, "format": FORMAT}:
-        raise ValueError("another format")
-    for line in lines:
-        told = json.loads(line)
-        if not told["features"].keys() <= FEATURES.keys():
-            raise ValueError("an unknown feature")
-        yield key_of(told), told
 
 
 def _write(file: IO[bytes] | None, row: DatasetRow, one: Restored) -> None:
