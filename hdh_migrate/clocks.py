@@ -197,6 +197,16 @@ class Judge:
         _demand(self.objections())
         return self._moment()
 
+    def glance(self) -> Moment:
+        """Return the present as `now` does, from what was told so far: for who looks all the time.
+
+        Endpoints are asked only when what they told does not agree any more.
+
+        Raises:
+            ClocksDiffer: as `now`.
+        """
+        return self.now() if self.objections() else self._moment()
+
     def unchecked(self) -> Moment:
         """Return the present by this machine's clock, for what no permission depends on."""
         return Moment.at(self._clock.now())
@@ -286,7 +296,9 @@ class Judge:
         if last is not None:
             latest = max(latest, seconds_of(last))
         ahead = {endpoint: round(one.ahead(local, monotonic), 1) for endpoint, one in seen.items()}
-        return Moment(earliest=_text(earliest), latest=_text(latest), ahead=ahead)
+        return Moment(
+            earliest=text_of_seconds(earliest), latest=text_of_seconds(latest), ahead=ahead
+        )
 
     # --- what dates the journal ------------------------------------------------------------------
 
@@ -304,7 +316,7 @@ class Judge:
         seen = self._seen().values()
         if all(abs(one.ahead(local, monotonic)) <= TOLERANCE_SECONDS for one in seen):
             return now
-        return _text(min(local, *(one.latest(monotonic) for one in seen)))
+        return text_of_seconds(min(local, *(one.latest(monotonic) for one in seen)))
 
 
 class _Dating:
@@ -357,7 +369,8 @@ def length(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def _text(seconds: float) -> str:
+def text_of_seconds(seconds: float) -> str:
+    """Return seconds since 1970 as the journal writes a time."""
     return text_of(datetime.fromtimestamp(seconds, UTC), "milliseconds")
 
 

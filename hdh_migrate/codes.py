@@ -893,6 +893,16 @@ class Code(StrEnum):
         ),
         fr="lot retenu par un autre", en="batch held back by another",
     )
+    BATCH_LATE = _note(
+        "batch-late", "transfer",
+        "at the pace that is measured, the batch is not verified by its `done_by`; told once",
+        Remedy(
+            "it goes on; nothing is left out to be in time",
+            '"hdh-migrate forecast PLAN" shows what is left; give it more hours (`windows`),'
+            " a higher rate or `priority`, or another `done_by`",
+        ),
+        fr="lot qui sera en retard", en="batch that will be late",
+    )
     # fmt: on
 
     @property

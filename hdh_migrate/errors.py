@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 FAILING_DISK = (
     "what was acknowledged is in the ledger; nothing more was written after the failure: look at"
@@ -115,6 +115,18 @@ class Refused(MigrateError):
     ) -> None:
         self.blockers = tuple(blockers)
         super().__init__("\n".join((message, *(f"  {b}" for b in self.blockers))), hint=hint)
+
+
+class TooEarly(Refused):
+    """No batch that is asked for may be moved yet; `until` is in seconds since 1970."""
+
+    def __init__(self, message: str, *, until: float) -> None:
+        super().__init__(
+            message,
+            hint="nothing was done; run the same plan again then; `run --wait` waits for it by"
+            " itself",
+        )
+        self.until = until
 
 
 class LedgerBehind(Refused):
@@ -378,6 +390,37 @@ class Interrupted(Stopped):
     """A signal asked the run to stop; everything acknowledged is in the ledger."""
 
     exit_code = Exit.INTERRUPTED
+
+
+class HeldUp(Stopped):
+    """The hours of the plan, or somebody at another terminal, let a run go no further for now."""
+
+    why: Literal["window", "pause"] = "window"
+    until: str | None = None
+    """When it may go on, RFC 3339 in UTC; None: nobody knows."""
+
+
+class OutsideWindows(HeldUp):
+    """No window of the plan is open."""
+
+    default_hint = (
+        "nothing is lost; run the same plan again then; `run --wait` waits and goes on by itself"
+    )
+
+    def __init__(self, message: str, *, until: str | None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.until = until
+
+
+class RunPaused(HeldUp):
+    """Somebody paused the run, or the next one."""
+
+    why: Literal["window", "pause"] = "pause"
+    under_way = False
+    """Whether the run was at work when it was paused."""
+    default_hint = (
+        'nothing is lost; "hdh-migrate resume PLAN" lets it go on; `run --wait` waits for that'
+    )
 
 
 class Starved(Stopped):

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 from typing import Final
 
+from hdh_migrate.cli.hours import course_lines
 from hdh_migrate.cli.output import table, visible
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.errors import Exit
@@ -110,6 +111,7 @@ def headlines(told: Status) -> list[str]:
     return [
         f"{told['migration']}: {working(told['run'], told['at'])}",
         f"{reached}{share}{eta}",
+        *course_lines(told["course"]),
     ]
 
 

@@ -66,19 +66,31 @@ def perform_steps(
     again: Sequence[str] | None = None,
     taking_over: str | None = None,
     metrics_file: Path | None = None,
+    waits: bool = False,
 ) -> Exit:
-    """Carry out steps and print where each dataset stands; `taking_over`: the reason given."""
+    """Carry out steps and print where each dataset stands; `taking_over`: the reason given.
+
+    Who `waits` goes on by itself when a window opens, a pause ends, or a batch's day has come.
+    """
     from hdh_migrate.model import Step
     from hdh_migrate.session.verbs.run import perform_with
+    from hdh_migrate.session.verbs.waiting import through
 
     def act(desk: Desk) -> tuple[Performed, str]:
         chosen = [Step(step) for step in steps]
-        done = perform_with(
-            desk, chosen, batches, refresh=refresh, again=again, taking_over=taking_over
-        )
+        try:
+            done = perform_with(
+                desk, chosen, batches, refresh=refresh, again=again, taking_over=taking_over
+            )
+        finally:
+            progress.close()
         return done, desk.loaded.digest
 
-    done, digest = task.at_desk(plan, state_dir, attend(act, metrics_file))
+    progress = task.progress()
+    done, digest = through(
+        lambda: task.desk(plan, state_dir, progress), attend(act, metrics_file),
+        waits=waits, early=lambda told: told[0].early,
+    )  # fmt: skip
     told: AskedSteps = {"exit": int(done.code), "datasets": done.datasets, "plan_digest": digest}
     add_asked(told, done, refresh=refresh, again=again)
     task.out.result(told, "\n".join([*asked_text(told), states_text(done.datasets)]))

@@ -46,6 +46,8 @@ class ClusterSession:
     adopted: tuple[str, ...]
     share: float
     """Which part of what all may use together this node may."""
+    rate: float | None = None
+    """How many bytes a second all may move together; None: there is no ceiling."""
 
 
 @frozen

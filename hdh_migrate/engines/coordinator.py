@@ -136,6 +136,13 @@ class ClusterEngine:
         found.extend(self._judge())
         return found
 
+    def limit(self, rate: float | None) -> None:
+        """Let all nodes together move so many bytes a second; see `ports.Engine`."""
+        self._session = replace(self._session, rate=rate)
+        for link in self._links.values():
+            if link.began:
+                link.limit(rate)
+
     def pause(self) -> None:
         """Ask every node to return what is not begun."""
         self._paused = True

@@ -93,6 +93,10 @@ class DaskCarrier:
         """See `Node.share`."""
         return self._run(address, dask_node.share, part)
 
+    def limit(self, address: str, rate: float | None) -> object:
+        """See `Node.limit`."""
+        return self._run(address, dask_node.limit, rate)
+
     def pause(self, address: str) -> object:
         """See `Node.pause`."""
         return self._run(address, dask_node.pause)

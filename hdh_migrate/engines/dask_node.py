@@ -71,6 +71,11 @@ async def share(session: str, part: float) -> bool:
     return bool(_here) and _here[0].share(session, part)
 
 
+async def limit(session: str, rate: float | None) -> bool:
+    """See `Node.limit`; return whether the session is known."""
+    return bool(_here) and _here[0].limit(session, rate)
+
+
 async def pause(session: str) -> bool:
     """See `Node.pause`; return whether the session is known."""
     return bool(_here) and _here[0].pause(session)

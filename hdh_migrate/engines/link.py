@@ -50,13 +50,14 @@ class Carrying(Protocol):
 class Carrier(Protocol):
     """Carries words of one session to nodes, by their addresses.
 
-    But for `carry`, which returns at once, each call waits for the node. `answer`, `share` and
-    `pause` return whether it knows the session. What they do is said of `node.Node`.
+    But for `carry`, which returns at once, each call waits for the node. `answer`, `share`, `limit`
+    and `pause` return whether it knows the session. What they do is said of `node.Node`.
     """
 
     def begin(self, address: str, data: bytes) -> object: ...  # noqa: D102 - see above
     def answer(self, address: str, answers: Sequence[tuple[int, bool]]) -> object: ...  # noqa: D102
     def share(self, address: str, part: float) -> object: ...  # noqa: D102
+    def limit(self, address: str, rate: float | None) -> object: ...  # noqa: D102
     def pause(self, address: str) -> object: ...  # noqa: D102
     def end(self, address: str, grace: float) -> object: ...  # noqa: D102
     def carry(self, address: str, number: int, data: bytes) -> Carrying: ...  # noqa: D102
@@ -205,6 +206,10 @@ class Link:
     def share(self, part: float, took: Callable[[], None]) -> None:
         """Give it another part; `took` is called in another thread when it has it."""
         self._known(lambda: self._carrier.share(self.address, part), took)
+
+    def limit(self, rate: float | None) -> None:
+        """Tell it how many bytes a second all may move together from now on."""
+        self._known(lambda: self._carrier.limit(self.address, rate))
 
     def end(self, grace: float, ended: Callable[[bytes | None], None]) -> None:
         """End the session there and call it no more.

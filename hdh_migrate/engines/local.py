@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 
@@ -115,16 +115,19 @@ class LocalEngine:
         kept: Sequence[str] = (),
         search: Sequence[str] = (),
         shared: Sequence[int] = (),
+        limit: Callable[[float | None], None] = lambda _: None,
     ) -> None:
         """Start a worker; all see variables of the environment that begin with one of `kept`.
 
         `config` goes to each worker over its own pipe and may hold secrets. `search` are folders
         of a factory that is not in this package. `shared` are descriptors that every worker has
-        under the same numbers; they are the engine's from now on.
+        under the same numbers; they are the engine's from now on. `limit` tells all of them what
+        they may move in a second, until this is closed.
         """
         self._processes = processes = max(1, min(processes, connections))
         self._factory = factory
         self._kept, self._search, self._shared = tuple(kept), tuple(search), list(shared)
+        self._limit = limit
         self._code = code_digest()
         threads = -(-connections // processes)
         shares = {"processes": processes, "connections": threads, "verbosity": verbosity()}
@@ -251,6 +254,11 @@ class LocalEngine:
             self._workers.append(self._started())
         for order in worker.orders.values():
             yield Lost(order=order, worker=self._lost)
+
+    def limit(self, rate: float | None) -> None:
+        """Let all workers together move so many bytes a second; see `ports.Engine`."""
+        if not self._closing:
+            self._limit(rate)
 
     def pause(self) -> None:
         """Ask every worker to return what it has not begun."""

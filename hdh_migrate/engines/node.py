@@ -140,6 +140,14 @@ class Node:
         work = self._sessions.get(session)
         return work is not None and work.share(share)
 
+    def limit(self, session: str, rate: float | None) -> bool:
+        """Move no more than a share of so many bytes a second from now on; None: no ceiling.
+
+        Return whether the session is under way.
+        """
+        work = self._sessions.get(session)
+        return work is not None and work.limit(rate)
+
     def pause(self, session: str) -> bool:
         """Return what is not begun; return whether the session is under way."""
         work = self._sessions.get(session)
@@ -215,6 +223,12 @@ class _Work:
         with self._closing:
             if not self._ending.is_set():
                 self._share(share)
+        return not self._ending.is_set()
+
+    def limit(self, rate: float | None) -> bool:
+        with self._closing:
+            if not self._ending.is_set():
+                self._engine.limit(rate)
         return not self._ending.is_set()
 
     def pause(self) -> bool:

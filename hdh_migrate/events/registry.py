@@ -9,6 +9,7 @@ from typing import Final, TypeAlias, TypeVar, get_args
 from hdh_migrate.events.adoption import AdoptionEvent
 from hdh_migrate.events.batches import BatchEvent
 from hdh_migrate.events.consent import ConsentEvent
+from hdh_migrate.events.course import CourseEvent
 from hdh_migrate.events.cutover import SwitchEvent, Track
 from hdh_migrate.events.decommission import DecommissionEvent
 from hdh_migrate.events.event import Event
@@ -34,6 +35,7 @@ JournalEvent: TypeAlias = (
     | RehydrationEvent
     | BatchEvent
     | RunEvent
+    | CourseEvent
     | FenceEvent
     | NoticeEvent
     | CutoverEvent

@@ -55,6 +55,11 @@ def zone_of(name: str) -> ZoneInfo:
         raise UnknownZone(name) from None
 
 
+def shown(at: float, zone: str) -> str:
+    """Return a moment as a clock of a zone shows it: `Fri 2026-11-27 19:00 (Europe/Paris)`."""
+    return f"{datetime.fromtimestamp(at, zone_of(zone)):%a %Y-%m-%d %H:%M} ({zone})"
+
+
 @lru_cache(maxsize=256)
 def changes_of(zone: str, year: int) -> tuple[ClockChange, ...]:
     """Return when the clocks of a zone change in a year of UTC, in order."""

@@ -30,6 +30,7 @@ from hdh_migrate.model.basics import (
     key_text,
 )
 from hdh_migrate.model.cluster import ClusterWorker, WorkerState
+from hdh_migrate.model.instructions import Instruction, InstructionKind, Standing
 from hdh_migrate.model.rows import (
     ArchivedObject,
     Arrived,
@@ -102,6 +103,8 @@ __all__ = [
     "Erased",
     "Erasing",
     "Grouped",
+    "Instruction",
+    "InstructionKind",
     "Keeping",
     "Listed",
     "Lock",
@@ -126,6 +129,7 @@ __all__ = [
     "Sample",
     "Span",
     "Stamp",
+    "Standing",
     "State",
     "Step",
     "Stored",

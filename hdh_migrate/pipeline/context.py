@@ -19,6 +19,7 @@ from hdh_migrate.model import (
     TargetLimits,
 )
 from hdh_migrate.pipeline.binding import Binder
+from hdh_migrate.pipeline.course import FreeCourse
 from hdh_migrate.pipeline.crew import Crew
 from hdh_migrate.pipeline.cutting import cut
 from hdh_migrate.pipeline.excused import Waivers, no_waivers
@@ -112,6 +113,10 @@ class Context:
     """Reads the signed waivers that count now, for whichever batch."""
     fenced: Callable[[], Fenced | None] = lambda: None
     """Says why nothing may be written any more; None: it may."""
+    course: FreeCourse = field(default_factory=FreeCourse)
+    """Says whether a run may go on, and how fast."""
+    due: Mapping[str, float] = field(default_factory=dict)
+    """When batches are to be verified, in seconds since 1970, of those that have a day."""
     epoch: int = 0
     """In which this ledger writes; see `pipeline.fence`."""
     adopted: Collection[str] = frozenset()

@@ -17,6 +17,7 @@ from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
     AuthFailed,
     Fenced,
+    HeldUp,
     HostRefused,
     Interrupted,
     LedgerBehind,
@@ -28,6 +29,7 @@ from hdh_migrate.errors import (
 from hdh_migrate.model import Entry, Role, Tally, Verdict
 from hdh_migrate.orders import Order
 from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.deadline import DueWatch
 from hdh_migrate.ports.work import Engine, Recorder
 from hdh_migrate.receipts import (
     Failed,
@@ -96,6 +98,7 @@ class Dispatcher:
         self._told: Tally | None = None
         """What of these the ledger knows."""
         self._began = False
+        self._deadline = DueWatch(ctx, batch)
 
     def run(
         self,
@@ -114,6 +117,7 @@ class Dispatcher:
             Interrupted: a signal.
             AuthFailed: a credential was refused and renewing it did not help.
             Fenced: another ledger, or another copy of this one, writes at the target by now.
+            HeldUp: no window of the plan is open any more, or somebody paused the run.
             LedgerBehind: the target holds what was moved with a newer copy of the ledger.
             HostRefused: a host is not the right one (any more); what it was asked is to do again.
             Transient: a store stayed away for longer than the budget.
@@ -124,6 +128,7 @@ class Dispatcher:
         self._apply, self._bury, self._record = apply, bury, record
         try:
             while True:
+                self._ctx.course.steer(engine, role)
                 self._fill(engine, next_order)
                 if not self._out:
                     break
@@ -206,6 +211,7 @@ class Dispatcher:
             if reading != self._told:
                 self._told = reading
                 self._ctx.ledger.set_reading(self._batch, reading)
+            self._deadline.look()
 
     def _read_on(self, receipt: ReadOn) -> None:
         """Count how far an object is read; one that is read anew counts anew."""
@@ -283,13 +289,17 @@ class Dispatcher:
             self.end(Interrupted("interrupted; everything acknowledged is in the ledger"))
         if (lost := self._ctx.fenced()) is not None:
             self.end(lost)
+        if self._ending is None and (held := self._ctx.course.stops()) is not None:
+            self.end(held)
         return self._ending is not None
 
     def _wind_down(self, engine: Engine) -> None:
         engine.pause()
         clock = self._ctx.clock
         began, stopped = clock.monotonic(), None
-        while self._out and clock.monotonic() - began < DRAIN_SECONDS:
+        # Who pauses wants the line now: one part for each connection is sent again at most.
+        patience = STOP_SECONDS if isinstance(self._ending, HeldUp) else DRAIN_SECONDS
+        while self._out and clock.monotonic() - began < patience:
             if self._ctx.stop.is_set():
                 stopped = clock.monotonic() if stopped is None else stopped
                 if clock.monotonic() - stopped >= STOP_SECONDS:

@@ -111,6 +111,7 @@ class Inventory:
             ctx.progress.advance(len(listed), size)
             if ctx.stop.is_set():
                 raise Interrupted(STOPPED)
+            ctx.course.demand(moving=False)
 
     def pages(self, dataset: DatasetRow) -> Iterator[Page]:
         """List with resumption at the last whole page, for as long as the retry budget lasts."""

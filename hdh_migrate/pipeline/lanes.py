@@ -1,4 +1,8 @@
-"""Share a bandwidth: when the next byte may be sent, in one process or in all of an engine."""
+"""Share a line: how much may pass it in a second, in one process or in all of an engine.
+
+What is let onto a line passes in the order in which it came. Rate and part may change while things
+wait: each knows its place in the row, and not when it will be through.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,61 @@ import fcntl
 import os
 import struct
 import threading
-from typing import Protocol
+import time
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
-_KEPT = struct.Struct("=dd")
-_FREE_AT = struct.Struct("=d")
+_KEPT = struct.Struct("=ddddd")
+
+
+class LineState(NamedTuple):
+    """A line at a moment of a clock that never goes back; what passes are bytes, or requests."""
+
+    admitted: float = 0.0
+    """How much was let onto it so far."""
+    passed: float = 0.0
+    """How much of that was through..."""
+    at: float = 0.0
+    """...at this moment."""
+    rate: float = 0.0
+    """How much passes in a second on the whole line; 0: there is no ceiling."""
+    given: float = 0.0
+    """Which part of the line this is; 0: nobody has given another part than all of it."""
+
+    @property
+    def part(self) -> float:
+        """Which part of all that may pass is its own, above 0 and up to 1."""
+        return self.given or 1.0
+
+    def through(self, now: float) -> float:
+        """Return how much is through by now; time in which nothing waits is not saved up."""
+        if not self.rate:
+            return self.admitted
+        more = self.rate * self.part * max(0.0, now - self.at)
+        return min(self.admitted, self.passed + more)
+
+    def counted(self, now: float) -> LineState:
+        """Return the line as it is now."""
+        return self._replace(passed=self.through(now), at=max(self.at, now))
+
+    def left(self, place: float, now: float) -> float:
+        """Return in how many seconds a place is through, as things stand."""
+        if not self.rate:
+            return 0.0
+        return (place - self.through(now)) / (self.rate * self.part)
 
 
 class Lane(Protocol):
-    """Computes when everything admitted so far has passed. Safe to share."""
+    """A line that several use, each of which sees what all others let onto it."""
 
-    def advance(self, now: float, seconds: float) -> float:
-        """Let something through that takes so many seconds, and return when it will be through.
+    def line(self) -> LineState:
+        """Return the line as it was left last."""
 
-        Time in which nothing passed is not saved up.
-        """
+    def admit(self, size: float, now: float) -> float:
+        """Let so much onto the line, behind all that waits, and return its place."""
+
+    def limit(self, rate: float | None, now: float) -> None:
+        """Let so much pass in a second from now on, also of what waits; None: no ceiling."""
 
     def part(self) -> float:
         """Return which part of all that may pass is this lane's own, above 0 and up to 1."""
@@ -28,15 +73,25 @@ class Lane(Protocol):
 class OwnLane:
     """A lane of one process."""
 
-    def __init__(self) -> None:
+    def __init__(self, rate: float | None = None) -> None:
         self._lock = threading.Lock()
-        self._free_at = 0.0
+        self._line = LineState(rate=rate or 0.0)
 
-    def advance(self, now: float, seconds: float) -> float:
-        """See `Lane.advance`."""
+    def line(self) -> LineState:
+        """See `Lane.line`."""
+        return self._line
+
+    def admit(self, size: float, now: float) -> float:
+        """See `Lane.admit`."""
         with self._lock:
-            self._free_at = max(self._free_at, now) + seconds
-            return self._free_at
+            line = self._line.counted(now)
+            self._line = line._replace(admitted=line.admitted + size)
+            return self._line.admitted
+
+    def limit(self, rate: float | None, now: float) -> None:
+        """See `Lane.limit`."""
+        with self._lock:
+            self._line = self._line.counted(now)._replace(rate=rate or 0.0)
 
     def part(self) -> float:
         """All of it."""
@@ -54,48 +109,50 @@ class SharedLane:
         self._descriptor = descriptor
         self._lock = threading.Lock()  # a record lock does not keep threads apart
 
-    def advance(self, now: float, seconds: float) -> float:
-        """See `Lane.advance`; what passes takes as much longer as the part is less than all."""
-        with self._lock:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_EX)
-            try:
-                was, part = self._kept()
-                free_at = max(was, now) + seconds / part
-                os.pwrite(self._descriptor, _FREE_AT.pack(free_at), 0)
-            finally:
-                fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
-        return free_at
+    def line(self) -> LineState:
+        """See `Lane.line`."""
+        kept = os.pread(self._descriptor, _KEPT.size, 0).ljust(_KEPT.size, b"\0")
+        return LineState(*_KEPT.unpack(kept))
+
+    def admit(self, size: float, now: float) -> float:
+        """See `Lane.admit`."""
+        return self._changed(
+            now, lambda line: line._replace(admitted=line.admitted + size)
+        ).admitted
+
+    def limit(self, rate: float | None, now: float) -> None:
+        """See `Lane.limit`."""
+        self._changed(now, lambda line: line._replace(rate=rate or 0.0))
 
     def part(self) -> float:
         """See `Lane.part`."""
-        return self._kept()[1]
+        return self.line().part
 
     def give(self, part: float, now: float) -> None:
-        """Give this lane another part of the line, above 0 and up to 1.
-
-        What was admitted and has not passed takes as much longer or shorter from `now` on, as
-        whoever waits for it does (`Bandwidth.take`).
-        """
+        """Give this lane another part of the line from now on, above 0 and up to 1."""
         assert 0 < part <= 1
+        self._changed(now, lambda line: line._replace(given=part))
+
+    def _changed(self, now: float, change: Callable[[LineState], LineState]) -> LineState:
         with self._lock:
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX)
             try:
-                free_at, before = self._kept()
-                free_at = now + max(0.0, free_at - now) * before / part
-                os.pwrite(self._descriptor, _KEPT.pack(free_at, part), 0)
+                line = change(self.line().counted(now))
+                os.pwrite(self._descriptor, _KEPT.pack(*line), 0)
             finally:
                 fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
-
-    def _kept(self) -> tuple[float, float]:
-        """Return when all is through, and the part: all of it until somebody gave another one."""
-        kept = os.pread(self._descriptor, _KEPT.size, 0).ljust(_KEPT.size, b"\0")
-        was, part = _KEPT.unpack(kept)
-        return float(was), float(part) or 1.0
+        return line
 
 
 def lane(descriptor: int | None) -> Lane:
     """Return the lane of a shared file, or without one a lane of this process."""
     return OwnLane() if descriptor is None else SharedLane(descriptor)
+
+
+def limited(descriptor: int) -> Callable[[float | None], None]:
+    """Return what sets the ceiling of a shared file's lane from this moment on."""
+    shared = SharedLane(descriptor)
+    return lambda rate: shared.limit(rate, time.monotonic())
 
 
 def shared_file() -> int:

@@ -198,6 +198,7 @@ class Refresh:
                 found = self._flush(dataset, found, apply=apply)
             if ctx.stop.is_set():
                 raise Interrupted("stopped while listing the source again; start again to go on")
+            ctx.course.demand(moving=False)
         self._flush(dataset, found, apply=apply)
         if apply:
             gone = Vanishing(ctx, dataset, listing.seen)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from hdh_migrate.clocks import seconds_of, text_of_seconds
 from hdh_migrate.codes import Code, Severity, exit_of, gravest
-from hdh_migrate.errors import AuthFailed, Exit, Refused
+from hdh_migrate.errors import AuthFailed, Exit, Refused, TooEarly
 from hdh_migrate.events.run import BatchDone
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import State, Step
 from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.deadline import settle
 from hdh_migrate.pipeline.excused import RetryRequest, Waived, retry_asked
 from hdh_migrate.pipeline.inventory import Inventory
 from hdh_migrate.pipeline.needs import lack, left_after, unlisted
@@ -29,6 +31,8 @@ class BatchOrder:
 
     name: str
     needs: tuple[str, ...]
+    not_before: float | None = None
+    """When it may be moved, in seconds since 1970; None: at any time."""
 
 
 @frozen
@@ -67,7 +71,11 @@ class Runner:
         """What listings of sealed inventories found, batch by batch."""
         self.retried = Counter[str]()
         """How many failed objects wait again because somebody asked for it, by code."""
+        self.early: float | None = None
+        """When the next of the batches that are not to be moved yet may be, seconds since 1970."""
         self._notes: dict[int, str] = {}
+        self._dated: dict[str, float] = {}
+        """Batches that are not to be moved yet, and until when."""
 
     def run(self, steps: Sequence[Step], selected: Sequence[str]) -> Exit:
         """Perform `steps` for the selected batches (all when none is named), in plan order.
@@ -78,10 +86,13 @@ class Runner:
         Raises:
             Refused: a batch needs one that is not verified and that this run leaves out, or has no
                 inventory that a step could work on; nothing was listed.
+            TooEarly: none of them is to be moved yet.
         """
         chosen = [one for one in self._batches if not selected or one.name in selected]
         self._demand_listed(chosen, steps, selected)
+        waiting: set[str] = set()
         if Step.TRANSFER in steps:
+            waiting = self._too_early(chosen)
             self._demand_needs(chosen)
             self._notes = self._noted()
         # Only all inventories together show whether the target may hold everything.
@@ -91,12 +102,35 @@ class Runner:
         for batch in chosen:
             if not self._passed_over(batch, steps):
                 self._batch(batch, [step for step in steps if not ahead or step != Step.INVENTORY])
+                settle(self._ctx, batch.name)
                 done = BatchDone(batch=batch.name, steps=tuple(str(step) for step in steps))
                 self._ctx.ledger.event(done)
                 self._ctx.ledger.commit()
                 self._ended(batch.name)
-        behind, code = self._behind(chosen, steps), self.exit_code(selected)
-        return Exit.FINDINGS if behind and code is Exit.OK else code
+        behind = self._behind([one for one in chosen if one.name not in waiting], steps)
+        code = self.exit_code(selected)
+        if code is not Exit.OK:
+            return code
+        return Exit.FINDINGS if behind else Exit.STOPPED if waiting else Exit.OK
+
+    def _too_early(self, chosen: Sequence[BatchOrder]) -> set[str]:
+        """Return which batches are not to be moved yet, by any clock.
+
+        Raises:
+            TooEarly: all of them.
+        """
+        dated = {one.name: one.not_before for one in chosen if one.not_before is not None}
+        if not dated:
+            return set()
+        now = seconds_of(self._ctx.judge.now().earliest)
+        early = {name: at for name, at in dated.items() if now < at}
+        self.early = min(early.values(), default=None)
+        if self.early is not None and len(early) == len(chosen):
+            names = ", ".join(early)
+            when = text_of_seconds(self.early)
+            raise TooEarly(f"batch {names}: not to be moved before {when}", until=self.early)
+        self._dated = early
+        return set(early)
 
     def _batch(self, batch: BatchOrder, steps: Sequence[Step]) -> None:
         if Step.INVENTORY in steps:
@@ -179,6 +213,9 @@ class Runner:
     def _held_back(self, batch: BatchOrder) -> bool:
         """Return whether a batch must wait, and note it: once, for as long as nothing changes."""
         blockers = self._blockers(batch.name, batch.needs)
+        if (until := self._dated.get(batch.name)) is not None:
+            when = text_of_seconds(until)
+            blockers.insert(0, f"{_batch_of(batch.name)}is not to be moved before {when}")
         self._note(batch.name, "; ".join(blockers)[:NOTE_MAX])
         for line in blockers:
             self._ctx.progress.note(line)
@@ -194,7 +231,7 @@ class Runner:
         for number, told in list(self._notes.items()):
             if told == detail and not known:
                 known = True
-            elif told.startswith(_needs(batch)):
+            elif told.startswith(_batch_of(batch)):
                 ledger.close_finding(number)
                 del self._notes[number]
         if detail and not known:
@@ -225,6 +262,7 @@ class Runner:
         return gravest(ends)
 
     def _inventory(self, ctx: Context, batch: str) -> None:
+        ctx.course.demand(moving=False)
         inventory = Inventory(ctx)
         before = inventory.take(batch)
         if self._wishes.refresh and before:
@@ -236,16 +274,23 @@ class Runner:
         self.retried.update(retry_asked(self._ctx.ledger, batch, again))
 
     def _transfer(self, ctx: Context, batch: str) -> None:
+        ctx.course.demand()
         Transfer(ctx, batch, again=self._wishes.again is None).run()
 
 
 def _verify(ctx: Context, batch: str) -> None:
+    ctx.course.demand()
     Verification(ctx, batch).run()
+
+
+def _batch_of(batch: str) -> str:
+    """Return how everything begins that is said of why a batch waits."""
+    return f"batch {batch} "
 
 
 def _needs(batch: str) -> str:
     """Return how everything begins that is said of what a batch needs."""
-    return f"batch {batch} needs batch "
+    return f"{_batch_of(batch)}needs batch "
 
 
 def summary(ctx: Context) -> list[DatasetStates]:

@@ -26,33 +26,35 @@ from hdh_migrate.ports.stores import Note, Source, TargetReader, TargetWriter, W
 AHEAD_SECONDS = 0.05
 """How much sooner something may pass, so that short reads do not stall."""
 
-SLICE_SECONDS = 1.0
-"""How soon whoever waits notices that another part of the line is his."""
+LOOK_SECONDS = 0.25
+"""How soon whoever waits, or need not, notices that the ceiling is another one."""
+
+LEAST_SECONDS = 1e-6
+"""Less is nothing to wait for."""
 
 
 class Bandwidth:
-    """Lets `rate` bytes a second through, for all threads together, or for all who share a lane."""
+    """Lets no more onto a lane than may pass it, for all threads together, or all who share it."""
 
-    def __init__(
-        self,
-        rate: float,
-        monotonic: Callable[[], float],
-        halt: threading.Event,
-        lane: Lane | None = None,
-    ) -> None:
-        self._rate = rate
+    def __init__(self, lane: Lane, monotonic: Callable[[], float], halt: threading.Event) -> None:
+        """Begin with whatever ceiling the lane has, and follow it; `halt` ends every wait."""
+        self._lane = lane
         self._monotonic = monotonic
         self._halt = halt
-        self._lane = OwnLane() if lane is None else lane
+        self._free_until = 0.0
 
     def take(self, size: float) -> None:
-        """Wait until `size` more bytes may pass: longer, when its part becomes less meanwhile."""
-        now, part = self._monotonic(), self._lane.part()
-        wait = self._lane.advance(now, size / self._rate) - now - AHEAD_SECONDS
-        while wait > 0 and not self._halt.wait(min(wait, SLICE_SECONDS)):
-            wait -= SLICE_SECONDS
-            before, part = part, self._lane.part()
-            wait *= before / part
+        """Wait until so much more may pass."""
+        now = self._monotonic()
+        if now < self._free_until:
+            return
+        if not self._lane.line().rate:
+            self._free_until = now + LOOK_SECONDS
+            return
+        place = self._lane.admit(size, now)
+        wait = self._lane.line().left(place, now) - AHEAD_SECONDS
+        while wait > LEAST_SECONDS and not self._halt.wait(min(wait, LOOK_SECONDS)):
+            wait = self._lane.line().left(place, self._monotonic()) - AHEAD_SECONDS
 
     def metered(self, write: Write) -> Write:
         """Return `write`, called no faster than the rate allows."""
@@ -115,7 +117,7 @@ class RequestPace:
         with self._lock:
             lane = self._lanes.get((reading, bucket))
             if lane is None:
-                lane = Bandwidth(rate, self._monotonic, self._halt)
+                lane = Bandwidth(OwnLane(rate), self._monotonic, self._halt)
                 self._lanes[reading, bucket] = lane
         lane.take(1 / self._part())
 

@@ -90,7 +90,9 @@ _INSTANT = _DAY + r"T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ"
 _INSTANT_RULE = "must be an instant in UTC, in whole seconds, such as 2026-01-31T18:00:00Z"
 _DAY_RULE = "must be a day such as 2026-12-31"
 _DURATION_RULE = "must be a duration from 1s to 24h, such as 90s, 10m or 2h"
-_PERIOD_RULE = "must be a period from 1s to 3650d, such as 90m, 72h or 30d"
+PERIODS = (1, 3650 * 86_400)
+"""The least and the most seconds that a period may be."""
+PERIOD_RULE = "must be a period from 1s to 3650d, such as 90m, 72h or 30d"
 _URL_RULE = "must be a URL such as https://host.example, with nothing after `?` or `#` and no user"
 
 
@@ -114,6 +116,12 @@ def is_rate(text: str) -> bool:
     """Return whether a text is a rate such as `800MiB/s`."""
     low, high = RATES
     return re.fullmatch(RATE, text, re.ASCII) is not None and low <= bytes_per_second(text) <= high
+
+
+def is_period(text: str) -> bool:
+    """Return whether a text is a period such as `90m` or `3d`."""
+    low, high = PERIODS
+    return re.fullmatch(_PERIOD, text, re.ASCII) is not None and low <= seconds_of(text) <= high
 
 
 def seconds_of(duration: str) -> int:
@@ -350,7 +358,7 @@ Duration = Annotated[
     str, _within(_DURATION, _DURATION_RULE, seconds_of, 1, 86_400), _shape("duration", _DURATION)
 ]
 Period = Annotated[
-    str, _within(_PERIOD, _PERIOD_RULE, seconds_of, 1, 3650 * 86_400), _shape("period", _PERIOD)
+    str, _within(_PERIOD, PERIOD_RULE, seconds_of, *PERIODS), _shape("period", _PERIOD)
 ]
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from hdh_migrate.model import Instruction
 
 
 class Clock(Protocol):
@@ -13,6 +17,20 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Return the seconds of a clock that never goes back."""
+
+
+class Instructions(Protocol):
+    """What people tell a run from other terminals."""
+
+    def read(self) -> Sequence[Instruction]:
+        """Return what was said, in its order; cheap enough to be asked all the time.
+
+        Raises:
+            LedgerDamaged: it cannot be told.
+        """
+
+    def forget(self, ids: Collection[str]) -> None:
+        """Take out what is journalled and counts no more."""
 
 
 class Progress(Protocol):

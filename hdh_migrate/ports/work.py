@@ -49,6 +49,13 @@ class Engine(Protocol):
         Without `record` they are told no.
         """
 
+    def limit(self, rate: float | None) -> None:
+        """Let all workers together move no more than so many bytes a second from now on.
+
+        None: as many as there is room for, which is so until somebody says otherwise. Also what is
+        under way keeps to it, within a second. Never blocks for long.
+        """
+
     def pause(self) -> None:
         """Ask the workers to return what they have not begun, and to end soon."""
 

@@ -7,6 +7,7 @@ from typing import Literal, NotRequired, final
 from typing_extensions import TypedDict
 
 from hdh_migrate.results import Amount
+from hdh_migrate.results.courses import CourseStatus
 from hdh_migrate.results.switches import Waits
 
 StepState = Literal["not begun", "begun", "under way", "held back", "failed", "done"]
@@ -250,6 +251,7 @@ class Status(TypedDict):
     migration: str
     at: str
     run: Work
+    course: CourseStatus
     workers: NotRequired[list[WorkerFact]]
     """Those of the cluster that the run under way has, where the plan names one."""
     check: MonitorVerdict

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from hdh_migrate.errors import Refused, UsageError
 from hdh_migrate.folders import STATE_DIR, demand_private, ledger_path
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.ledger.instructions import InstructionFile
 from hdh_migrate.model import TargetLimits
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.ports.run import Clock, Progress
@@ -119,6 +120,11 @@ class Desk:
         return ledger_path(self.state_dir, self.loaded.plan.migration)
 
     @property
+    def instructions(self) -> InstructionFile:
+        """What people tell a run of this migration from other terminals."""
+        return InstructionFile(self.ledger_path)
+
+    @property
     def limits(self) -> TargetLimits:
         """The profile's limits, with what the last probe found tighter."""
         return limits_of(self.state_dir, self.loaded.plan, self.loaded.base)
@@ -163,13 +169,24 @@ class Desk:
             demand_agreed(self.loaded, self.ledger_path, self.clock)
 
     def context(
-        self, services: Services, ledger: SqliteLedger, judge: Judge, fencing: Fencing | None = None
+        self,
+        services: Services,
+        ledger: SqliteLedger,
+        judge: Judge,
+        fencing: Fencing | None = None,
+        *,
+        obeys: bool = False,
     ) -> Context:
-        """Return what the steps of one run share; its ledger is bound to the plan by now."""
+        """Return what the steps of one run share; its ledger is bound to the plan by now.
+
+        Windows and pauses hold up who `obeys` them.
+        """
+        from hdh_migrate.pipeline.course import Course
         from hdh_migrate.pipeline.crew import Crew
         from hdh_migrate.session.views.crew_file import CrewFile
         from hdh_migrate.wiring.context import context_of
 
+        windows = self.loaded.plan.windows
         return context_of(
             services,
             ledger,
@@ -180,6 +197,15 @@ class Desk:
             stop=self.stop,
             engines=self.engines,
             waivers=partial(_waivers, self.loaded, ledger, judge),
+            course=Course(
+                ledger,
+                judge,
+                self.clock,
+                rates=cache(self.loaded.plan.rates),
+                instructions=self.instructions,
+                windows=None if windows is None else windows.windows,
+                obeys=obeys,
+            ),
             crew=Crew(note=self.progress.note, keep=CrewFile(self.ledger_path, self.clock).keep),
             fencing=fencing,
         )
@@ -198,9 +224,14 @@ class Desk:
         """
         from hdh_migrate.pipeline.runner import BatchOrder
 
+        plan = self.loaded.plan
         ordered = [
-            BatchOrder(name=batch.name, needs=tuple(batch.needs))
-            for batch in self.loaded.plan.ordered_batches()
+            BatchOrder(
+                name=batch.name,
+                needs=tuple(batch.needs),
+                not_before=plan.not_before(batch),
+            )
+            for batch in plan.ordered_batches()
         ]
         unknown = sorted(set(selected) - {batch.name for batch in ordered})
         if unknown:

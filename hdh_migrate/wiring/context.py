@@ -12,6 +12,7 @@ from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.pipeline.binding import Binder, moments
 from hdh_migrate.pipeline.context import Context, Engines
 from hdh_migrate.pipeline.contracts import contracts
+from hdh_migrate.pipeline.course import Course
 from hdh_migrate.pipeline.crew import Crew
 from hdh_migrate.pipeline.excused import Waivers
 from hdh_migrate.pipeline.fencing import Fencing
@@ -47,6 +48,7 @@ def context_of(
     engines: Mapping[str, OpenEngine],
     waivers: Waivers,
     crew: Crew,
+    course: Course,
     fencing: Fencing | None = None,
 ) -> Context:
     """Return what the steps of one run share; its ledger is bound to the plan by now.
@@ -78,6 +80,8 @@ def context_of(
         progress=progress,
         stop=stop,
         crew=crew,
+        course=course,
+        due={batch.name: day for batch in plan.batches if (day := plan.done_by(batch)) is not None},
         binder=Binder(plan=json.loads(canonical), recipients=services.recipients, moments=counted),
         waivers=waivers,
         fenced=lambda: None if fencing is None else fencing.lost,

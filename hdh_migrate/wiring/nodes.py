@@ -103,9 +103,8 @@ def cluster_engine(config: WorkerConfig, plan: Plan) -> Engine:
         adopted=config.adopted,
         share=1.0,
     )
-    rates = (plan.limits.bandwidth, config.limits.writes_per_second, config.limits.reads_per_second)
-    limited = any(rate is not None for rate in rates)
-    return dask_engine(scheduler, certificates, session, limited=limited)
+    # Somebody may set a limit at any moment: the parts must never come to more than the whole.
+    return dask_engine(scheduler, certificates, session, limited=True)
 
 
 def open_node(plan: Plan, base: Path) -> Node:
@@ -155,6 +154,7 @@ def _tools(plan: Plan, base: Path) -> Callable[[ClusterSession], Tools]:
             lane.give(part, time.monotonic())
 
         share(session.share)
+        lane.limit(session.rate, time.monotonic())
         return Tools(engine=local_engine(config.as_json(), plan, descriptor), share=share)
 
     return opened

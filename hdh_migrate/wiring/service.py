@@ -51,15 +51,12 @@ class WorkerService:
         hands = Hands.open(config, vault, pace=pace, sources=sources)
         if config.admitted:
             hands.admit()
-        self._hands, self._clock = hands, clock
+        self._hands, self._clock, self._line = hands, clock, line
         source, reader, writer = hands.source, hands.reader, hands.writer
-        rate = config.bandwidth
-        if rate is not None:
-            share = rate if config.lane is not None else rate / processes
-            width = Bandwidth(share, clock.monotonic, self.halt, line)
-            source = None if source is None else ThrottledSource(source, width)
-            reader = None if reader is None else ThrottledReader(reader, width)
-            writer = None if writer is None else ThrottledWriter(writer, width)
+        width = Bandwidth(line, clock.monotonic, self.halt)
+        source = None if source is None else ThrottledSource(source, width)
+        reader = None if reader is None else ThrottledReader(reader, width)
+        writer = None if writer is None else ThrottledWriter(writer, width)
         pause = SharedPause(clock.monotonic, self.halt)
         at_once = Level(config.connections, fixed=config.fixed, monotonic=clock.monotonic)
         self.perform = Performer(
@@ -88,6 +85,10 @@ class WorkerService:
                 at_once=at_once,
             )
         ).perform
+
+    def limit(self, rate: float | None) -> None:
+        """Let so many bytes a second pass from now on: for who works alone, without a `lane`."""
+        self._line.limit(rate, self._clock.monotonic())
 
     def traffic(self) -> list[EndpointTraffic]:
         """Return what this worker exchanged with each endpoint."""

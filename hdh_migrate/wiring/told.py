@@ -83,8 +83,6 @@ class WorkerConfig:
     """Whether verify reads the source again."""
     checked: bool
     """Whether the source's own digest of each range is asked for."""
-    bandwidth: int | None
-    """Bytes per second, of all processes together; None: no ceiling."""
     retry_budget: float
     """Seconds."""
     memory: int
@@ -98,7 +96,8 @@ class WorkerConfig:
     connections: int = 1
     """How many requests this process may have under way; the engine says it."""
     lane: int | None = None
-    """The descriptor of the file through which they share the bandwidth; None: in equal parts."""
+    """The descriptor of the file through which they share what they may move in a second; None:
+    each for itself, and without a ceiling."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as the engine sends it."""

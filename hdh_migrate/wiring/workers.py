@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import Role, TargetLimits
-from hdh_migrate.pipeline.lanes import shared_file
+from hdh_migrate.pipeline.lanes import limited, shared_file
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import AccessKey
 from hdh_migrate.ports.work import Engine
@@ -115,7 +115,6 @@ def config_of(
         level=plan.verify.level,
         reread=plan.reads_twice,
         checked=plan.verify.source == "range-md5",
-        bandwidth=min((one for table in plan.rates(role) for one in table.rates), default=None),
         retry_budget=plan.limits.retry_budget_seconds,
         memory=plan.limits.memory_bytes,
         fixed=plan.engine.level == "fixed",
@@ -127,7 +126,7 @@ def _entry(plan: Plan, credential: AccessKey | None, base: Path) -> TargetAccess
     return None if credential is None else entry_of(plan, credential, base)
 
 
-def local_engine(config: Mapping[str, Any], plan: Plan, lane: int | None) -> Engine:
+def local_engine(config: Mapping[str, Any], plan: Plan, lane: int) -> Engine:
     """Start processes on this machine; `lane` is the file through which they share limits."""
     from hdh_migrate.engines.local import LocalEngine, processors
 
@@ -144,12 +143,13 @@ def local_engine(config: Mapping[str, Any], plan: Plan, lane: int | None) -> Eng
         "hdh_migrate.wiring.service:worker", {**config, "lane": lane},
         processes=processes, connections=connections,
         kept=plan.source.variables if reads else (),
-        shared=() if lane is None else (lane,),
+        shared=(lane,),
+        limit=limited(lane),
     )  # fmt: skip
 
 
 def _local(config: Mapping[str, Any], plan: Plan) -> Engine:
-    return local_engine(config, plan, shared_file() if plan.limits.said else None)
+    return local_engine(config, plan, shared_file())
 
 
 def _dask(config: Mapping[str, Any], plan: Plan) -> Engine:

@@ -153,6 +153,18 @@ def test_what_is_recorded_arrives_as_it_was_asked(engine: Engine) -> None:
     assert asked == [SealIntent(id=7, attempt=1, number=1, size=1, sha256="aa")]
 
 
+# --- limit ---------------------------------------------------------------------------------------
+
+
+def test_a_limit_may_come_at_any_time_and_stops_no_work(engine: Engine) -> None:
+    for number, rate in enumerate((None, 1 << 20, 5.5, None)):
+        engine.limit(rate)
+        engine.submit(order(wish(number)))
+        assert sorted(told(drained(engine, 1))) == [number]
+    engine.close(grace=5)
+    engine.limit(7)  # nobody is left to hear it
+
+
 # --- pause, close, traffic -----------------------------------------------------------------------
 
 

@@ -91,6 +91,9 @@ class Lines:
         machine.holds_back.wait()
         return machine.node.share(self.session, part)
 
+    def limit(self, address: str, rate: float | None) -> object:
+        return self._at(address).node.limit(self.session, rate)
+
     def pause(self, address: str) -> object:
         return self._at(address).node.pause(self.session)
 
@@ -133,7 +136,9 @@ class Fleet:
 
         def made(asked: ClusterSession) -> Tools:
             shares.append(asked.share)
-            return Tools(engine=self.engine_of(), share=shares.append)
+            engine = self.engine_of()
+            engine.limit(asked.rate)
+            return Tools(engine=engine, share=shares.append)
 
         machine = Machine(Node(f"node of {address}", identity, tools or made), shares=shares)
         machine.holds_back.set()

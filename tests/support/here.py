@@ -32,7 +32,8 @@ def here(sources: wiring.Sources = wiring.SOURCES) -> Mapping[str, wiring.OpenEn
 
     def opened(config: Mapping[str, Any], plan: object) -> SerialEngine:
         del plan
-        return SerialEngine(wiring.WorkerService({**config, "processes": 1}, sources=sources))
+        service = wiring.WorkerService({**config, "processes": 1}, sources=sources)
+        return SerialEngine(service, limit=service.limit)
 
     return {"local": opened}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from hdh_migrate.engines.messages import Assigned, Question
@@ -30,8 +30,10 @@ class SerialEngine:
 
     capacity = 1
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(
+        self, service: Service, limit: Callable[[float | None], None] = lambda _: None
+    ) -> None:
+        self._service, self._limit = service, limit
         self._orders: list[Assigned] = []
         self._numbers = itertools.count(1)
         self._traffic: Sequence[EndpointTraffic] = ()
@@ -60,6 +62,10 @@ class SerialEngine:
             self._service.perform(given.order, emit, recorded)
             done.append(OrderDone(order=given.number))
         return done
+
+    def limit(self, rate: float | None) -> None:
+        """Let so many bytes a second pass from now on."""
+        self._limit(rate)
 
     def pause(self) -> None:
         """Let what is not begun be returned."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hdh_migrate.results.courses import CourseStatus
 from hdh_migrate.results.looks import (
     Amounts,
     BatchStatus,
@@ -71,12 +72,20 @@ def batch(name: str, state: StepState = "done", *waits: str, **objects: int) -> 
     }  # fmt: skip
 
 
+FREE: CourseStatus = {
+    "window": None, "paused": None, "limit": None,
+    "rates": {"to_target": None, "from_target": None}, "waiting": None,
+}  # fmt: skip
+"""Runs may go on at any time, at any rate."""
+
+
 def standing(*batches: BatchStatus, work: Work = IDLE, **more: Any) -> Status:
     """Return a whole status."""
     names = ("verified", "waiting", "failed", "held_back", "excluded")
     total = {name: sum(one["amounts"][name]["objects"] for one in batches) for name in names}  # type: ignore[literal-required]
     told: Status = {
         "migration": "emc2-exit", "at": NOW, "run": work, "check": {"exit": 0, "why": []},
+        "course": FREE,
         "total": amounts(**total), "eta": None, "plan_digest": "0" * 64, "plan_changed": False,
         "behind": None,
         "batches": list(batches), "findings": [],

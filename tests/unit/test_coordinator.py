@@ -310,3 +310,27 @@ def test_orders_are_handed_to_who_has_most_room(fleet: Fleet, stuck: threading.E
     stuck.set()
     until(engine, ended(4))
     engine.close(grace=5)
+
+
+# --- how fast they may be -------------------------------------------------------------------------
+
+
+def test_every_node_keeps_to_the_limit_also_one_that_comes_later(fleet: Fleet) -> None:
+    limits: list[list[float | None]] = []
+
+    def limited() -> SerialEngine:
+        limits.append([])
+        return SerialEngine(Workshop({}), limit=limits[-1].append)
+
+    fleet.engine_of = limited
+    fleet.add("a")
+    engine = fleet.engine()
+    until(engine, lambda _: at_work(engine) == ["a"])
+    engine.limit(800.0)
+    until(engine, lambda _: limits[0][-1] == 800.0)
+    fleet.add("b")
+    until(engine, lambda _: at_work(engine) == ["a", "b"])
+    assert limits[1] == [800.0]
+    engine.limit(None)
+    until(engine, lambda _: limits[0][-1] is None and limits[1][-1] is None)
+    engine.close(grace=5)

@@ -42,6 +42,9 @@ SECTIONS: Final[Mapping[str, Lines]] = {
         "rehydrate": "Bring archived objects back and move them; first a dry run.",
         "verify": "Read back what was sent, compare it with what was read.",
         "amend": "Change what a bound batch is; first shows what that means.",
+        "pause": "Pause the run under way, or the next one.",
+        "resume": "Let a paused run go on.",
+        "limit": "Limit the rate of the run under way, and of those after it.",
     },
     "Look": {
         "status": "Show where each batch stands, also while a run is under way.",

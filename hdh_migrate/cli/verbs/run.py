@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,14 +27,18 @@ from hdh_migrate.cli.steps import (
     TakeOver,
     add_asked,
     asked_text,
-    audience_of,
+    attend,
     perform_steps,
     states_text,
     why,
 )
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.moves import AskedSteps, BatchForecast, DryRun, FullRun
+from hdh_migrate.results.proofs import ReportFact
 from hdh_migrate.telemetry import duration_text, size_text
+
+if TYPE_CHECKING:
+    from hdh_migrate.session.desk import Desk
 
 
 class Until(StrEnum):
@@ -86,6 +90,12 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would happen; change nothing, keep nothing.")
     ] = False,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait", help="Wait for windows, days of batches and `resume`; go on by itself."
+        ),
+    ] = False,
     take_over: TakeOver = False,
     reason: Reason = None,
     out: Annotated[
@@ -114,7 +124,7 @@ def run(
         if again is not None and until is Until.INVENTORY:
             raise UsageError("--retry-failed needs a run that sends: leave --until away")
         if dry_run:
-            if refresh or retry_failed or metrics_file is not None:
+            if refresh or retry_failed or wait or metrics_file is not None:
                 raise UsageError("--dry-run tells of a plain run: give it alone")
             return _dry_run(task, plan, state_dir, batches)
         order = ["inventory", "transfer", "verify", "report"]
@@ -122,11 +132,11 @@ def run(
         if until is not Until.REPORT:
             return perform_steps(
                 task, plan, state_dir, steps, batches, refresh=refresh, again=again,
-                taking_over=given, metrics_file=metrics_file,
+                taking_over=given, metrics_file=metrics_file, waits=wait,
             )  # fmt: skip
         return _whole(
             task, plan, state_dir, batches, out, refresh=refresh, again=again, taking_over=given,
-            metrics_file=metrics_file,
+            metrics_file=metrics_file, waits=wait,
         )  # fmt: skip
 
     task.run(body)
@@ -143,19 +153,24 @@ def _whole(
     again: Sequence[str] | None,
     taking_over: str | None,
     metrics_file: Path | None,
+    waits: bool,
 ) -> Exit:
     from hdh_migrate.model import Step
-    from hdh_migrate.session.verbs.attended import attended
     from hdh_migrate.session.verbs.backup import Backups
     from hdh_migrate.session.verbs.reported import report_at_end
-    from hdh_migrate.session.verbs.run import perform_with
+    from hdh_migrate.session.verbs.run import Performed, perform_with
+    from hdh_migrate.session.verbs.waiting import through
     from hdh_migrate.session.views import shelf
 
     progress = task.progress()
-    desk = task.desk(plan, state_dir, progress)
-    if out is not None:
-        shelf.earlier_bundle(out, desk.loaded.plan.migration)
-    with attended(desk, audience_of(desk, metrics_file)):
+
+    def opened() -> Desk:
+        desk = task.desk(plan, state_dir, progress)
+        if out is not None:
+            shelf.earlier_bundle(out, desk.loaded.plan.migration)
+        return desk
+
+    def act(desk: Desk) -> tuple[Desk, Performed, ReportFact, bool, Exit]:
         try:
             done = perform_with(
                 desk, list(Step), batches, refresh=refresh, again=again, reported=True,
@@ -166,7 +181,11 @@ def _whole(
         report, written = report_at_end(desk, out)
         copies = Backups(desk)
         copies.take()
-        code = copies.judged(done.code)
+        return desk, done, report, written, copies.judged(done.code)
+
+    desk, done, report, written, code = through(
+        opened, attend(act, metrics_file), waits=waits, early=lambda told: told[1].early
+    )
     told: FullRun = {
         "exit": int(code),
         "datasets": done.datasets,

@@ -35,8 +35,12 @@ def look_again(
     """
     batches = desk.batches(selected)
     choice = replace(choice, level=choice.level or desk.loaded.plan.verify.level)
-    with copied_after(desk), at_work(desk, ("look-again",), selected, write=False) as turn:
+    with (
+        copied_after(desk),
+        at_work(desk, ("look-again",), selected, write=False, obeys=True) as turn,
+    ):
         _demand_begun(turn)
+        turn.ctx.course.demand()
         # What another copy of the ledger wrote since would look like damage.
         demand_the_writer(desk, turn.ledger, turn.ctx.reader, selected)
         looks, lost = [], False

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Self
 
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
-from hdh_migrate.errors import Exit, KeyUnavailable, LedgerDamaged, Refused
+from hdh_migrate.errors import Exit, KeyUnavailable, LedgerDamaged, Refused, RunPaused
 from hdh_migrate.events.run import ExchangeTotal, LedgerNamed, RunEnded, RunStarted
 from hdh_migrate.frozen import frozen, mutable
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import Problem, Step
+from hdh_migrate.model import Problem, Standing, Step
 from hdh_migrate.pipeline.binding import adopt
 from hdh_migrate.pipeline.context import Context, Engines
 from hdh_migrate.pipeline.fencing import Fencing, TakeOver
@@ -65,6 +65,8 @@ class Performed:
     refreshes: list[RefreshPass]
     retried: dict[str, int]
     """Failed objects that somebody asked to be tried again, by code."""
+    early: float | None = None
+    """When the next of the batches that are not to be moved yet may be, in seconds since 1970."""
 
 
 def perform(
@@ -119,7 +121,13 @@ def perform_with(
         with (
             copies.at_end(unless_well=reported),
             at_work(
-                desk, told, selected, write=Step.TRANSFER in steps, over=over, known=known
+                desk,
+                told,
+                selected,
+                write=Step.TRANSFER in steps,
+                over=over,
+                known=known,
+                obeys=True,
             ) as turn,
         ):
             kept.begins()
@@ -134,8 +142,20 @@ def perform_with(
             passes = told_of_passes(turn.ledger, runner.passes)
         kept.code = copies.judged(code)
         return Performed(
-            code=kept.code, datasets=datasets, refreshes=passes, retried=dict(runner.retried)
-        )
+            code=kept.code, datasets=datasets, refreshes=passes, retried=dict(runner.retried),
+            early=runner.early,
+        )  # fmt: skip
+
+
+def demand_unpaused(desk: Desk) -> None:
+    """Demand that nobody paused the runs of a migration; nothing is contacted for it.
+
+    Raises:
+        RunPaused: somebody did.
+    """
+    by = Standing.of(desk.instructions.read(), desk.clock.now()).paused
+    if by is not None:
+        raise RunPaused(f"runs of this migration are paused {by.who}")
 
 
 @contextmanager
@@ -148,16 +168,19 @@ def at_work(
     over: TakeOver | None = None,
     newest: bool = True,
     known: Sequence[Path] = (),
+    obeys: bool = False,
 ) -> Iterator[Turn]:
     """Open everything that steps need once nothing stands against them, and tell that they begin.
 
     Who writes holds the fences of the batches' buckets meanwhile. Only who adopts works with a
-    ledger that may not be the `newest`.
+    ledger that may not be the `newest`. Windows and pauses hold up who `obeys` them.
 
     Raises:
         MigrateError: something does, or whatever ended the steps early.
     """
     loaded = desk.loaded
+    if obeys:
+        demand_unpaused(desk)
     services = desk.services(write=write)
     self_test(services)
     for key in services.unprotected_keys():
@@ -175,7 +198,7 @@ def at_work(
             _announce(desk, ledger, steps, selected)
             journal_notices(desk, ledger)
             with Turn(
-                desk=desk, opened=opened, ledger=ledger, judge=judge, fencing=fencing
+                desk=desk, opened=opened, ledger=ledger, judge=judge, fencing=fencing, obeys=obeys
             ) as turn:
                 yield turn
 
@@ -262,6 +285,8 @@ class Turn:
     """Whose witnesses are those of the newest services."""
     fencing: Fencing | None = None
     """What is held at the target by who writes there."""
+    obeys: bool = False
+    """Whether windows and pauses hold it up."""
     ctx: Context = field(init=False)
     _engines: list[Engines] = field(default_factory=list, init=False)
 
@@ -272,7 +297,9 @@ class Turn:
         self._begin()
 
     def _begin(self) -> Context:
-        self.ctx = self.desk.context(self.opened[-1], self.ledger, self.judge, self.fencing)
+        self.ctx = self.desk.context(
+            self.opened[-1], self.ledger, self.judge, self.fencing, obeys=self.obeys
+        )
         self._engines.append(self.ctx.engines)
         return self.ctx
 

@@ -24,6 +24,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.changing import bears
 from hdh_migrate.session.policy.excuses import excuses
 from hdh_migrate.session.views.at_work import work_of
+from hdh_migrate.session.views.course import course_of
 from hdh_migrate.session.views.crew_file import workers_of
 from hdh_migrate.session.views.opening import ceilings_at
 from hdh_migrate.session.views.progress import (
@@ -81,6 +82,7 @@ def _status(
         "plan_changed": not bears(ledger, desk.loaded),
         "behind": behind(ledger),
         "run": work,
+        "course": course_of(desk, at),
         "check": {"exit": 0, "why": []},
         "total": together([batch["amounts"] for batch in told]),
         "eta": eta_of(seen, chosen),

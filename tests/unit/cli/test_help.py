@@ -73,6 +73,7 @@ def test_the_program_groups_its_verbs_in_the_order_of_use() -> None:
     verbs = [line.split()[0] for line in move.splitlines()]
     assert verbs == [
         *("preflight", "run", "inventory", "transfer", "rehydrate", "verify", "amend"),
+        *("pause", "resume", "limit"),
     ]
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 
 import pytest
 
 from hdh_migrate.model import TargetLimits
 from hdh_migrate.pipeline.lanes import OwnLane, SharedLane, shared_file
-from hdh_migrate.pipeline.throttling import Bandwidth, RequestPace
+from hdh_migrate.pipeline.throttling import AHEAD_SECONDS, LOOK_SECONDS, Bandwidth, RequestPace
+from tests.support.quiet import FakeClock, Waits
 
 LIMITS = TargetLimits(
     max_parts=1, min_part=1, max_part=1, max_put=1, max_object=1, writes_per_second=10.0
@@ -24,68 +24,77 @@ def shared() -> Iterator[SharedLane]:
     os.close(descriptor)
 
 
+def left(lane: SharedLane, now: float) -> float:
+    """Return in how many seconds all that waits is through."""
+    line = lane.line()
+    return line.left(line.admitted, now)
+
+
 def test_a_line_is_whole_until_a_part_is_given(shared: SharedLane) -> None:
     assert shared.part() == OwnLane().part() == 1.0
-    assert shared.advance(100.0, 2.0) == 102.0
+    shared.limit(100.0, 50.0)
+    shared.admit(200.0, 100.0)
+    assert left(shared, 100.0) == 2.0
 
 
 def test_half_the_line_takes_twice_as_long_for_what_waits_too(shared: SharedLane) -> None:
-    shared.advance(100.0, 2.0)
+    shared.limit(1.0, 100.0)
+    shared.admit(2.0, 100.0)
     shared.give(0.5, 101.0)
-    assert shared.advance(101.0, 2.0) == 101.0 + 2.0 + 4.0
+    assert left(shared, 101.0) == 2.0
+    shared.admit(2.0, 101.0)
+    assert left(shared, 101.0) == 6.0
     shared.give(1.0, 103.0)
-    assert shared.advance(103.0, 2.0) == 103.0 + 2.0 + 2.0
+    assert left(shared, 103.0) == 2.0
 
 
-def test_every_process_with_the_file_sees_the_part(shared: SharedLane) -> None:
+def test_every_process_with_the_file_sees_part_and_rate(shared: SharedLane) -> None:
     other = SharedLane(shared._descriptor)
+    shared.limit(1.0, 0.0)
     shared.give(0.25, 0.0)
     assert other.part() == 0.25
-    assert other.advance(0.0, 1.0) == 4.0
-
-
-class Halt(threading.Event):
-    """Waits for no time, and keeps how long it was to be."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waits = list[float]()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.waits.append(timeout or 0.0)
-        return False
+    other.admit(1.0, 0.0)
+    assert left(shared, 0.0) == 4.0
 
 
 def test_bytes_pass_at_the_part_of_the_rate(shared: SharedLane) -> None:
-    halt = Halt()
+    clock = FakeClock(tick=0.0)
+    shared.limit(100.0, 0.0)
     shared.give(0.5, 0.0)
-    line = Bandwidth(100.0, lambda: 0.0, halt, shared)
-    line.take(100)
-    assert sum(halt.waits) == pytest.approx(2.0 - 0.05)
+    Bandwidth(shared, clock.monotonic, Waits(clock)).take(100)
+    assert clock.seconds == pytest.approx(2.0 - AHEAD_SECONDS)
 
 
 def test_requests_pass_at_the_part_of_the_rate(shared: SharedLane) -> None:
-    halt = Halt()
-    pace = RequestPace.of(LIMITS, 1, lambda: 0.0, halt, shared.part)
+    clock = FakeClock(tick=0.0)
+    pace = RequestPace.of(LIMITS, 1, clock.monotonic, Waits(clock), shared.part)
     for _ in range(10):
         pace("PUT", "b")
-    shared.give(0.5, 0.0)
-    for _ in range(9):
+    shared.give(0.5, clock.seconds)
+    for _ in range(10):
         pace("PUT", "b")
-    halt.waits.clear()
-    pace("PUT", "b")
-    assert sum(halt.waits) == pytest.approx(3.0 - 0.05)
+    assert clock.seconds == pytest.approx(3.0 - AHEAD_SECONDS)
 
 
 def test_whoever_waits_while_the_part_changes_waits_as_much_longer(shared: SharedLane) -> None:
-    class Halving(Halt):
+    class Halving(Waits):
         """Halves the line when somebody has waited for a second."""
 
         def wait(self, timeout: float | None = None) -> bool:
-            if not self.waits:
+            told = super().wait(timeout)
+            if shared.part() == 1.0 and self._clock.seconds >= 1.0:
                 shared.give(0.5, 1.0)
-            return super().wait(timeout)
+            return told
 
-    halt = Halving()
-    Bandwidth(100.0, lambda: 0.0, halt, shared).take(305)  # 3 s are left to wait for at first
-    assert sum(halt.waits) == pytest.approx(1.0 + 2 * 2.0)
+    clock = FakeClock(tick=0.0)
+    shared.limit(100.0, 0.0)
+    Bandwidth(shared, clock.monotonic, Halving(clock)).take(300)
+    assert clock.seconds == pytest.approx(5.0, abs=LOOK_SECONDS)
+
+
+def test_what_was_not_used_is_not_saved_up_by_a_change(shared: SharedLane) -> None:
+    shared.limit(100.0, 0.0)
+    shared.admit(100.0, 0.0)
+    shared.limit(10.0, 1_000.0)
+    shared.admit(100.0, 1_000.0)
+    assert left(shared, 1_000.0) == 10.0

@@ -13,8 +13,9 @@ import pytest
 
 from hdh_migrate.errors import Conflict
 from hdh_migrate.model import Place, Span, Stamp, Stored
-from hdh_migrate.pipeline.lanes import lane, shared_file
+from hdh_migrate.pipeline.lanes import Lane, OwnLane, lane, shared_file
 from hdh_migrate.pipeline.throttling import (
+    LOOK_SECONDS,
     Bandwidth,
     ThrottledReader,
     ThrottledSource,
@@ -29,7 +30,7 @@ PLACE = Place(bucket="src")
 def test_a_throttled_read_takes_as_long_as_the_bandwidth_says() -> None:
     source, clock = FakeSource(), FakeClock(tick=0.0)
     source.put("src", "a", bytes(1_000_000))
-    throttled = ThrottledSource(source, Bandwidth(100_000, clock.monotonic, Waits(clock)))
+    throttled = ThrottledSource(source, Bandwidth(OwnLane(100_000), clock.monotonic, Waits(clock)))
     (page,) = throttled.pages(PLACE)
     got = bytearray()
     throttled.read(PLACE, page.objects[0], Span(0, 1_000_000), got.extend)
@@ -39,7 +40,7 @@ def test_a_throttled_read_takes_as_long_as_the_bandwidth_says() -> None:
 
 def test_time_that_was_not_used_is_not_saved_up() -> None:
     clock = FakeClock(tick=0.0)
-    bandwidth = Bandwidth(100, clock.monotonic, Waits(clock))
+    bandwidth = Bandwidth(OwnLane(100), clock.monotonic, Waits(clock))
     clock.seconds = 1_000.0
     for _ in range(10):
         bandwidth.take(100)
@@ -50,8 +51,56 @@ def test_who_is_told_to_stop_does_not_wait() -> None:
     clock = FakeClock(tick=0.0)
     halt = Waits(clock)
     halt.set()
-    Bandwidth(1, clock.monotonic, halt).take(1_000_000)
+    Bandwidth(OwnLane(1), clock.monotonic, halt).take(1_000_000)
     assert clock.seconds == 0.0
+
+
+# --- a ceiling that changes ---------------------------------------------------------------------
+
+
+class Turning(Waits):
+    """Turns the ceiling of a lane at some moments, as another process would."""
+
+    def __init__(self, clock: FakeClock, lane: Lane, turns: dict[float, float | None]) -> None:
+        super().__init__(clock)
+        self._lane, self._turns = lane, turns
+
+    def wait(self, timeout: float | None = None) -> bool:
+        told = super().wait(timeout)
+        for at in [one for one in self._turns if one <= self._clock.seconds]:
+            self._lane.limit(self._turns.pop(at), at)
+        return told
+
+
+@pytest.mark.parametrize("chunk", [1_000, 60_000, 1_000_000])
+def test_a_ceiling_that_changes_counts_from_that_moment_for_what_waits_too(
+    shared: int, chunk: int
+) -> None:
+    """Whoever waits at the old rate would come hours too late, or far too soon."""
+    for line in (OwnLane(100_000), lane(shared)):
+        clock = FakeClock(tick=0.0)
+        line.limit(100_000, 0.0)
+        width = Bandwidth(line, clock.monotonic, Turning(clock, line, {5.0: 10_000, 25.0: 1e6}))
+        for _ in range(2_700_000 // chunk):
+            width.take(chunk)
+        # Half a million until 5 s, 200,000 until 25 s, two million after that.
+        whole = 25.0 + (2_700_000 // chunk * chunk - 700_000) / 1e6
+        assert clock.seconds == pytest.approx(whole, abs=0.05 + LOOK_SECONDS)
+
+
+def test_where_there_is_no_ceiling_nobody_waits_until_there_is_one() -> None:
+    clock, line = FakeClock(tick=0.0), OwnLane()
+    width = Bandwidth(line, clock.monotonic, Waits(clock))
+    for _ in range(100):
+        width.take(1e9)
+    assert clock.seconds == 0.0
+    line.limit(1000, clock.seconds)
+    clock.seconds += LOOK_SECONDS
+    width.take(2000)
+    assert clock.seconds == pytest.approx(2.0 + LOOK_SECONDS, abs=0.06)
+    line.limit(None, clock.seconds)
+    width.take(1e9)
+    assert clock.seconds == pytest.approx(2.0 + LOOK_SECONDS, abs=0.06)
 
 
 # --- the target's side, and all processes together ------------------------------------------------
@@ -70,7 +119,7 @@ def test_the_way_back_from_the_target_is_as_narrow_as_the_way_there() -> None:
     """The source alone was throttled: a verification took the whole line."""
     clock, target = FakeClock(tick=0.0), FakeTarget("dst")
     stored = put(target)
-    reader = ThrottledReader(target, Bandwidth(100_000, clock.monotonic, Waits(clock)))
+    reader = ThrottledReader(target, Bandwidth(OwnLane(100_000), clock.monotonic, Waits(clock)))
     got = bytearray()
     reader.read("dst", stored, None, got.extend)
     assert bytes(got) == BODY
@@ -79,7 +128,7 @@ def test_the_way_back_from_the_target_is_as_narrow_as_the_way_there() -> None:
 
 def test_what_is_sent_again_takes_its_time_of_the_line() -> None:
     clock = FakeClock(tick=0.0)
-    line = Bandwidth(100_000, clock.monotonic, Waits(clock))
+    line = Bandwidth(OwnLane(100_000), clock.monotonic, Waits(clock))
     writer = ThrottledWriter(FakeTarget("dst"), line)
     put(writer)
     put(writer, "b")
@@ -98,7 +147,8 @@ def put(target: FakeTarget | ThrottledWriter, key: str = "a") -> Stored:
 def test_processes_share_one_bandwidth_whoever_has_work(shared: int) -> None:
     """Each took an equal share: one that worked alone had half of what the plan allows."""
     clock = FakeClock(tick=0.0)
-    ones = [Bandwidth(100_000, clock.monotonic, Waits(clock), lane(shared)) for _ in range(2)]
+    lane(shared).limit(100_000, clock.monotonic())
+    ones = [Bandwidth(lane(shared), clock.monotonic, Waits(clock)) for _ in range(2)]
     for turn in range(100):
         ones[turn % 2].take(10_000)
     assert clock.seconds == pytest.approx(10.0, rel=0.05)
@@ -108,12 +158,13 @@ def test_processes_share_one_bandwidth_whoever_has_work(shared: int) -> None:
 
 
 def _takes(descriptor: int, count: int) -> None:
-    bandwidth = Bandwidth(1e9, time.monotonic, Event(), lane(descriptor))
+    bandwidth = Bandwidth(lane(descriptor), time.monotonic, Event())
     for _ in range(count):
         bandwidth.take(1_000_000)
 
 
 def test_no_step_of_a_shared_lane_is_lost_between_processes(shared: int) -> None:
+    lane(shared).limit(1e9, time.monotonic())
     began, context = time.monotonic(), multiprocessing.get_context("fork")
     children = [context.Process(target=_takes, args=(shared, 100)) for _ in range(3)]
     for child in children:

@@ -90,7 +90,7 @@ def config(**fields: object) -> dict[str, object]:
         base=Path("/plans"), secrets={"env:T": "s"}, run_tag="r", epoch=0, role=Role.PROVE,
         write=False, admitted=True, limits=LIMITS, source=None, reads=None, writes=None,
         encrypts=False, recipients=(), identity=None, identity_passphrase=None, routes={},
-        level="full", reread=False, checked=False, bandwidth=None, retry_budget=1.0, memory=1,
+        level="full", reread=False, checked=False, retry_budget=1.0, memory=1,
     ).as_json()  # fmt: skip
     return {**json.loads(json.dumps(told)), **fields}
 
@@ -99,7 +99,7 @@ def config(**fields: object) -> dict[str, object]:
     ("field", "value"),
     {
         "base": 7, "secrets": {"env:T": 1}, "role": "owner", "limits": [1], "routes": {"d": {}},
-        "recipients": "c4gh", "admitted": 1, "reads": {}, "memory": "1 MiB", "bandwidth": True,
+        "recipients": "c4gh", "admitted": 1, "reads": {}, "memory": "1 MiB",
     }.items(),
 )  # fmt: skip
 def test_what_is_of_another_type_starts_no_worker(field: str, value: object) -> None:

@@ -1,0 +1,52 @@
+"""Whether runs may go on and how fast, in lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hdh_migrate.clocks import seconds_of
+from hdh_migrate.hours.zones import shown
+from hdh_migrate.results.courses import CourseStatus, WindowFact
+from hdh_migrate.telemetry import size_text
+
+
+def course_lines(told: CourseStatus) -> Iterator[str]:
+    """Yield a line for each thing that holds runs up or slows them down."""
+    paused, limit, waiting = told["paused"], told["limit"], told["waiting"]
+    if paused is not None:
+        why = "" if paused["reason"] is None else f": {paused['reason']}"
+        yield (
+            f"paused by {paused['user']} since {paused['since'][:19]}Z{why}"
+            ' ("hdh-migrate resume PLAN" lets it go on)'
+        )
+    if waiting is not None:
+        who = "a run" if waiting["pid"] is None else f"pid {waiting['pid']} on {waiting['host']}"
+        yield f"{who} waits, and goes on by itself"
+    if told["window"] is not None:
+        yield _window(told["window"])
+    rates = told["rates"]
+    if limit is not None:
+        until = "" if limit["until"] is None else f" until {limit['until'][:19]}Z"
+        yield f"limited to {_rate(limit['bytes_per_second'])} by {limit['user']}{until}"
+    if rates["to_target"] is not None or rates["from_target"] is not None:
+        yield (
+            f"at most {_rate(rates['to_target'])} to the target now,"
+            f" {_rate(rates['from_target'])} from it"
+        )
+
+
+def _window(told: WindowFact) -> str:
+    zone = told["zone"]
+    if told["open"]:
+        closes = told["closes"]
+        return "a window is open" + (
+            "" if closes is None else f" until {shown(seconds_of(closes), zone)}"
+        )
+    opens = told["opens"]
+    if opens is None:
+        return "no window opens any more"
+    return f"no window is open; the next one opens on {shown(seconds_of(opens), zone)}"
+
+
+def _rate(rate: int | None) -> str:
+    return "any rate" if rate is None else f"{size_text(rate)}/s"

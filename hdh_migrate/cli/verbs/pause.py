@@ -1,0 +1,49 @@
+"""`pause`: runs begin nothing more for now."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.courses import InstructionGiven
+
+
+@verb(
+    examples=(
+        "pause plan.yaml",
+        'pause plan.yaml --reason "the line is needed for a transfer of scans"',
+    ),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
+    result=InstructionGiven,
+)
+def pause(
+    plan: Plan,
+    *,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Why; the journal keeps it.")
+    ] = None,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Pause the run under way within two seconds, or the next one; `resume` lets it go on.
+
+    What the run has begun it may finish for two seconds; then it gives the ledger back and waits.
+    Without a run under way, the next one ends at once with exit 7, unless it has --wait.
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.model import InstructionKind
+        from hdh_migrate.session.verbs.instruct import instruct
+
+        told = instruct(task.desk(plan, state_dir), InstructionKind.PAUSE, reason=reason)
+        run = told["run"]
+        heard = "no run is under way: the next one does not begin"
+        if run is not None:
+            heard = f"the run under way ({run}) begins nothing more"
+        task.out.result(told, f'paused: {heard}; "hdh-migrate resume PLAN" lets it go on')
+
+    task.run(body)

@@ -1,0 +1,27 @@
+"""`resume`: paused runs may go on."""
+
+from __future__ import annotations
+
+from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.courses import InstructionGiven
+
+
+@verb(
+    examples=("resume plan.yaml", "resume plan.yaml --json"),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
+    result=InstructionGiven,
+)
+def resume(plan: Plan, *, as_json: AsJson = False, state_dir: StateDir = None) -> None:
+    """Let a paused run go on within two seconds, or the next one begin."""
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.model import InstructionKind
+        from hdh_migrate.session.verbs.instruct import instruct
+
+        told = instruct(task.desk(plan, state_dir), InstructionKind.RESUME)
+        text = "nobody had paused it" if told["said"] is None else "runs may go on"
+        task.out.result(told, text)
+
+    task.run(body)

@@ -1,0 +1,160 @@
+"""The file beside the ledger through which people tell a run something while it holds the ledger.
+
+Whoever writes holds a lock of its own for a moment; who reads needs none, for the file is replaced
+as a whole. It stays when a run is killed. The journal tells of each instruction once a run has
+taken it in (`pipeline.course`); what it has told, and counts no more, is then taken out.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from hdh_migrate.clocks import utc_seconds_of
+from hdh_migrate.errors import LedgerDamaged, LedgerError, Refused
+from hdh_migrate.folders import make_private, whole
+from hdh_migrate.ledger.holding import opened
+from hdh_migrate.model import Instruction, InstructionKind
+
+FILE: Final = "instructions.json"
+LOCK: Final = "instructions.lock"
+BYTES_MAX: Final = 1_000_000
+WAITING_MAX: Final = 200
+"""Instructions that no run has taken in."""
+RATE_MAX: Final = 10**12
+
+
+class InstructionFile:
+    """The instructions of one migration, in the order in which they were given."""
+
+    def __init__(self, ledger: Path) -> None:
+        """The file stands beside the ledger; nothing is read yet."""
+        self._path = ledger.with_name(FILE)
+        self._seen: tuple[int, int, int] | None = None
+        self._read: tuple[Instruction, ...] = ()
+
+    def read(self) -> tuple[Instruction, ...]:
+        """Return what was said; costs no more than a look at the file while nobody says more.
+
+        Raises:
+            LedgerDamaged: the file is not as it was written.
+        """
+        try:
+            seen = self._path.stat()
+        except FileNotFoundError:
+            self._seen, self._read = None, ()
+            return ()
+        except OSError as error:
+            raise self._broken(error.strerror or "") from error
+        stamp = (seen.st_ino, seen.st_mtime_ns, seen.st_size)
+        if stamp != self._seen:
+            self._read, self._seen = self._parsed(), stamp
+        return self._read
+
+    def add(self, said: Instruction) -> None:
+        """Say something; it is on the disk when this returns.
+
+        Raises:
+            LedgerError: the file cannot be written.
+            Refused: too many instructions wait for a run.
+        """
+        with self._locked():
+            before = self.read()
+            if len(before) >= WAITING_MAX:
+                raise Refused(
+                    f"{WAITING_MAX} instructions wait for a run to take them in",
+                    hint="nothing was said; start a run, which journals them",
+                )
+            self._write([*before, said])
+
+    def forget(self, ids: Collection[str]) -> None:
+        """Take out what the journal tells of and what counts no more.
+
+        Raises:
+            LedgerError: the file cannot be written.
+        """
+        with self._locked():
+            before = self.read()
+            left = [one for one in before if one.id not in ids]
+            if len(left) < len(before):
+                self._write(left)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            make_private(self._path.parent)
+        except OSError as error:
+            raise LedgerError(f"{self._path.parent}: cannot be made: {error.strerror}") from error
+        handle = opened(self._path.with_name(LOCK))
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    def _write(self, all_of_them: Sequence[Instruction]) -> None:
+        told = {"version": 1, "instructions": [_as_json(one) for one in all_of_them]}
+        try:
+            whole(self._path, json.dumps(told, indent=1).encode() + b"\n", replace=True)
+        except OSError as error:
+            raise LedgerError(f"{self._path}: cannot be written: {error.strerror}") from error
+
+    def _parsed(self) -> tuple[Instruction, ...]:
+        try:
+            with self._path.open("rb") as file:
+                text = file.read(BYTES_MAX + 1)
+            told = json.loads(text)
+            if len(text) > BYTES_MAX or told["version"] != 1:
+                raise self._broken("it is of another version")
+            return tuple(map(_read, told["instructions"]))
+        except OSError as error:
+            raise self._broken(error.strerror or "") from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise self._broken("it is not of its form") from None
+
+    def _broken(self, why: str) -> LedgerDamaged:
+        return LedgerDamaged(
+            f"{self._path}: cannot be read: {why}",
+            hint="nothing more is begun while it is not known who paused this; look at the file,"
+            " and move it away when nobody did: pauses and limits in it are void then",
+        )
+
+
+def _as_json(said: Instruction) -> dict[str, str | int]:
+    told: dict[str, str | int | None] = {
+        "id": said.id, "kind": said.kind.value, "user": said.user, "at": said.at,
+        "rate": said.rate, "until": said.until, "reason": said.reason,
+    }  # fmt: skip
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _read(told: dict[str, Any]) -> Instruction:
+    """Take an instruction from the file, with the types that it must have."""
+    found = Instruction(
+        id=_text(told["id"]),
+        kind=InstructionKind(told["kind"]),
+        user=_text(told["user"]),
+        at=_text(told["at"]),
+        rate=told.get("rate"),
+        until=told.get("until"),
+        reason=None if told.get("reason") is None else _text(told["reason"]),
+    )
+    utc_seconds_of(found.at)
+    if found.until is not None:
+        utc_seconds_of(found.until)
+    rate = found.rate
+    limits = found.kind is InstructionKind.LIMIT
+    if limits is not (type(rate) is int and 0 < rate <= RATE_MAX):
+        raise ValueError("a limit, and nothing else, has a rate")
+    return found
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or len(value) > 1000:
+        raise ValueError("no text")
+    return value

@@ -1,0 +1,64 @@
+"""Tell a run something from another terminal: pause, go on, no faster than that.
+
+What is said is in a file beside the ledger at once; a run that is under way looks twice a second.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from hdh_migrate.clocks import later
+from hdh_migrate.errors import UsageError
+from hdh_migrate.ledger.holding import holder
+from hdh_migrate.model import Instruction, InstructionKind, Standing
+from hdh_migrate.results.courses import InstructionGiven
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.verbs.run import operator
+from hdh_migrate.session.views.course import limit_fact, pause_fact
+
+REASON_MAX = 300
+LONGEST_SECONDS = 365 * 86_400
+
+
+def instruct(
+    desk: Desk,
+    kind: InstructionKind,
+    *,
+    rate: int | None = None,
+    seconds: int | None = None,
+    reason: str | None = None,
+) -> InstructionGiven:
+    """Say something, durably, and return what counts from now on and who hears it.
+
+    A limit has a `rate` in bytes a second and ends after so many `seconds`, if any are given.
+
+    Raises:
+        UsageError: a reason too long, or with what no line holds.
+        MigrateError: it cannot be written.
+    """
+    if reason is not None and not (0 < len(reason) <= REASON_MAX and reason.isprintable()):
+        raise UsageError(f"--reason is one line of up to {REASON_MAX} characters")
+    file, now = desk.instructions, desk.clock.now()
+    before = Standing.of(file.read(), now)
+    said = Instruction(
+        id=secrets.token_hex(8),
+        kind=kind,
+        user=operator(),
+        at=now,
+        rate=rate,
+        until=None if seconds is None else later(now, seconds),
+        reason=reason,
+    )
+    idle = (kind is InstructionKind.RESUME and before.paused is None) or (
+        kind is InstructionKind.RELEASE and before.limit is None
+    )
+    if not idle:
+        file.add(said)
+    counts = Standing.of(file.read(), now)
+    held = holder(desk.ledger_path.with_name("lock"))
+    return {
+        "said": None if idle else kind.value,
+        "paused": pause_fact(counts.paused),
+        "limit": limit_fact(counts.limit),
+        "run": None if held is None else held.where,
+    }

@@ -1,0 +1,153 @@
+"""Go on by itself: wait until windows open or somebody resumes, then run the same again.
+
+While it waits it holds no ledger and no connection, so that every other verb works; what it waits
+for is looked at anew each second, the plan's file included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, TypeVar
+
+from hdh_migrate.clocks import seconds_of
+from hdh_migrate.errors import (
+    HeldUp,
+    Interrupted,
+    LedgerLocked,
+    OutsideWindows,
+    RunPaused,
+    TooEarly,
+)
+from hdh_migrate.hours.zones import shown
+from hdh_migrate.ledger.holding import RunLock
+from hdh_migrate.model import Standing
+from hdh_migrate.pipeline.course import outside
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.views.course import WAITING
+
+T = TypeVar("T")
+
+LOOK_SECONDS: Final = 1.0
+AGAIN_SECONDS: Final = 5.0
+"""Before the same is tried again at once: clocks may differ a little, somebody may be at work."""
+
+
+def through(
+    open_desk: Callable[[], Desk],
+    act: Callable[[Desk], T],
+    *,
+    waits: bool,
+    early: Callable[[T], float | None] = lambda _: None,
+) -> T:
+    """Act, and again after each wait, until nothing holds it up any more.
+
+    Who was at work when somebody paused it waits in any case; for windows, dates of batches and an
+    earlier pause only who `waits`. `early` tells of a result until when some of it is to wait, in
+    seconds since 1970.
+
+    Raises:
+        HeldUp: it does not wait for this.
+        MigrateError: whatever else ended it.
+    """
+    waited = paused = False
+    while True:
+        desk = open_desk()
+        try:
+            done = act(desk)
+        except LedgerLocked:
+            if not waited:
+                raise
+            desk.progress.note("another command holds the ledger: waiting for it")
+            _pause(desk, AGAIN_SECONDS)
+            continue
+        except (HeldUp, TooEarly) as held:
+            if not _is_worth_waiting(held, waits=waits, paused=paused):
+                raise
+            paused = paused or isinstance(held, RunPaused)
+            until = held.until if isinstance(held, TooEarly) else None
+        else:
+            until = early(done)
+            if until is None or not waits:
+                return done
+        _wait(desk, windows=waits, until=until)
+        waited = True
+
+
+def _is_worth_waiting(held: HeldUp | TooEarly, *, waits: bool, paused: bool) -> bool:
+    match held:
+        case RunPaused():
+            return waits or paused or held.under_way
+        case OutsideWindows():
+            return waits and held.until is not None
+        case _:
+            return waits
+
+
+def _wait(desk: Desk, *, windows: bool, until: float | None) -> None:
+    """Wait until nothing that can be told in advance stands against going on.
+
+    Raises:
+        Interrupted: somebody said stop.
+        LedgerLocked: another process waits already.
+    """
+    told, stamp = "", _stamp(desk.loaded.path)
+    with _waiting(desk):
+        _pause(desk, AGAIN_SECONDS if until is None else LOOK_SECONDS)
+        while (why := _held(desk, windows=windows, until=until)) is not None:
+            if why != told:
+                desk.progress.note(f"waiting: {why}")
+                told = why
+            _pause(desk, LOOK_SECONDS)
+            if _stamp(desk.loaded.path) != stamp:
+                desk.progress.note("the plan's file was changed: it is read again")
+                return
+    desk.progress.note("going on")
+
+
+def _held(desk: Desk, *, windows: bool, until: float | None) -> str | None:
+    """Return what is waited for, in words; None: for nothing any more."""
+    plan, now = desk.loaded.plan, desk.clock.now()
+    paused = Standing.of(desk.instructions.read(), now).paused
+    if paused is not None:
+        return f'paused {paused.who}; "hdh-migrate resume PLAN" lets it go on'
+    at = seconds_of(now)
+    if until is not None and at < until:
+        zone = plan.zone or "UTC"
+        return f"no batch that is left may be moved before {shown(until, zone)}"
+    if windows and plan.windows is not None and not plan.windows.windows.is_open(at):
+        held: HeldUp = outside(plan.windows.windows, at)
+        if held.until is None:
+            raise held
+        return str(held)
+    return None
+
+
+@contextmanager
+def _waiting(desk: Desk) -> Iterator[None]:
+    """Let `status` see that somebody waits; one is enough."""
+    try:
+        lock = RunLock(desk.ledger_path.with_name(WAITING))
+    except LedgerLocked as error:
+        raise LedgerLocked(
+            f"another run waits already ({str(error).rpartition(': ')[2]})",
+            hint="let that one go on by itself, or end it first",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _pause(desk: Desk, seconds: float) -> None:
+    if desk.stop.wait(seconds):
+        raise Interrupted("interrupted while waiting; nothing was under way")
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        seen = path.stat()
+    except OSError:
+        return None
+    return seen.st_ino, seen.st_mtime_ns, seen.st_size
