@@ -13,7 +13,7 @@ FLOOR  ?= 80
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system-packages demo test quick coverage check fmt lint types imports schema deploy bench site pictures clean lock wheel sbom kit try-kit base image release
+.PHONY: help campaign setup system-packages demo test quick coverage check fmt lint types imports schema deploy bench site pictures clean lock wheel sbom kit try-kit base image release
 
 help: ## print this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ test: setup ## every test, live servers included  [T=path] [K=expression] [JOBS=
 # A quarter of the examples that are made up; `make test` takes all.
 quick: setup ## what needs no server and no second, while you work  [JOBS=2]
 	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m pytest tests/unit tests/property -m "not slow" --hypothesis-profile brief --numprocesses $(or $(JOBS),2) --dist worksteal
+
+campaign: setup ## kills, power cuts, drawn lives, planted faults; writes docs/reliability.md  [MINUTES=30] [SEED=] [PLANTED=]
+	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m tests.campaign --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(if $(PLANTED),--planted)
 
 coverage: setup ## lines and branches that the tests without servers reach, and a floor under them  [T=path] [FLOOR=80]
 	@rm -rf build/coverage && mkdir -p build/coverage

@@ -14,6 +14,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -30,7 +31,6 @@ from tests.support.fixtures import Bucket, Container, ProxyTo
 pytestmark = [pytest.mark.live, pytest.mark.crash]
 
 MIB = 1 << 20
-KILLS = 8
 CONNECTIONS = 4
 PART = 8 * MIB
 BATCH = 4 * MIB  # small objects that may be under way or unacknowledged at a kill
@@ -64,9 +64,11 @@ def fill(container: Container, rng: random.Random) -> dict[str, bytes]:
 
 
 def test_killed_runs_converge_to_the_same_end(
-    tmp_path: Path, container: Container, any_bucket: Bucket, proxy_to: ProxyTo
-) -> None:
-    rng = random.Random(7)
+    tmp_path: Path, container: Container, any_bucket: Bucket, proxy_to: ProxyTo,
+    request: pytest.FixtureRequest, record_property: Callable[[str, object], None],
+) -> None:  # fmt: skip
+    rng = random.Random(request.config.getoption("--seed"))
+    most = request.config.getoption("--kills")
     corpus = fill(container, rng)
     target = proxy_to(any_bucket.server)
     (tmp_path / "keys").mkdir()
@@ -109,17 +111,18 @@ engine: {{kind: local, processes: 2, connections: {CONNECTIONS}}}
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         try:
-            patience = rng.uniform(0.5, 3.0) if kills < KILLS else 240
+            patience = rng.uniform(0.5, 3.0) if kills < most else 240
             texts.extend(process.communicate(timeout=patience))
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             texts.extend(process.communicate())
             kills += 1
-            assert kills <= KILLS, "the last run did not end"
+            assert kills <= most, "the last run did not end"
             continue
         break
     assert process.returncode == 0, texts[-1].decode()
     assert kills >= 2, "the runs were too quick to be killed"
+    record_property("kills", kills)
 
     escrow = get_private_key(str(tmp_path / "keys" / "escrow.sec"), lambda: "")
     secrets = {

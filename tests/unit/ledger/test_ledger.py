@@ -407,11 +407,10 @@ class CutVfs(apsw.VFS):
         return CutFile(self.log, name, flags)
 
 
-CUTS = 250
-
-
 @pytest.mark.slow
-def test_power_cuts_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+def test_power_cuts_lose_nothing_that_was_acknowledged(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     vfs, folder = CutVfs(), tmp_path / "run"
     folder.mkdir(mode=0o700)
     con = apsw.Connection(str(folder / "ledger.db"), vfs="power-cut")
@@ -426,8 +425,8 @@ def test_power_cuts_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
         acknowledged.append(len(vfs.log))
     ledger.close()
 
-    rng = random.Random(2)
-    for _ in range(CUTS):
+    rng = random.Random(request.config.getoption("--seed"))
+    for _ in range(request.config.getoption("--cuts")):
         cut = rng.randrange(acknowledged[0], len(vfs.log))
         image = tmp_path / "image"
         shutil.rmtree(image, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""The fault campaign: a migration lives through what a seed draws, and invariants are checked."""

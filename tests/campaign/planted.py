@@ -1,0 +1,177 @@
+"""Faults planted by hand in a copy of the code, to see that the simulator finds each of them.
+
+    python -m tests.campaign.planted [NAME]...
+
+A planted fault is one edit of one file, as a tired colleague could make it. Where the edited text
+is not in the file any more, that is an error: the table would lie otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 120
+"""Processor seconds within which a planted fault must be found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """One fault: what the file says, and what it says with the fault in it."""
+
+    name: str
+    file: str
+    was: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hunted:
+    """What came of looking for a planted fault; `seed` is None: it was not found."""
+
+    fault: Planted
+    seed: int | None
+    lives: int
+    seconds: float
+    found_by: str
+
+
+PLANTED = (
+    Planted(
+        "an intent is not committed before its order leaves", "pipeline/dispatch.py",
+        "            self._ctx.ledger.claim(entry)\n        self.commit()\n",
+        "            self._ctx.ledger.claim(entry)\n",
+    ),
+    Planted(
+        "parts become an object before their receipts are committed", "pipeline/large.py",
+        "            self._dispatch.commit()  # every part's receipt is safe before they become one"
+        " object\n",
+        "",
+    ),
+    Planted(
+        "an upload's key is not committed before its first byte", "pipeline/large.py",
+        "        self._dispatch.commit()  # no sealed byte leaves before its header is safe\n",
+        "",
+    ),
+    Planted(
+        "a write has no condition", "pipeline/sending.py",
+        "            raise self._box.conflict(tag)\n",
+        "            return\n",
+    ),
+    Planted(
+        "a refused write is tried again over what is there", "pipeline/sending.py",
+        "            if stored is None or not (own or self._is_late(stored, one)):\n"
+        "                raise\n",
+        "            if stored is None:\n                raise\n",
+    ),
+    Planted(
+        "an attempt keeps its number", "pipeline/dispatch.py",
+        "replace(entry, attempt=entry.attempt + 1)", "replace(entry, attempt=entry.attempt)",
+    ),
+    Planted(
+        "an ended upload is not aborted, nor swept", "pipeline/uploads.py",
+        "            if known is None or known.upload_id != upload.upload_id:\n",
+        "            if False:\n",
+    ),
+    Planted(
+        "one listing is believed", "pipeline/inventory.py",
+        "            if frozen.digest == counted:\n", "            if frozen.digest:\n",
+    ),
+    Planted(
+        "what is read back is not compared", "pipeline/checking.py",
+        "        if self.plain.hexdigest() != one.sha256:\n", "        if False:\n",
+    ),
+    Planted(
+        "parts that are read back are not compared", "pipeline/checking.py",
+        '            return f"part {numbers} differs" if numbers else None\n',
+        "            return None\n",
+    ),
+    Planted(
+        "a part is sealed again whatever its bytes are", "pipeline/once.py",
+        "        elif known != sha256:\n            raise _changed()\n", "",
+    ),
+    Planted(
+        "what a look finds gone is not listed again", "pipeline/look_again.py",
+        "            ctx.ledger.relist([*told.gone, *told.damaged])\n", "",
+    ),
+    Planted(
+        "what a look finds damaged is left as it is", "pipeline/look_again.py",
+        "            ctx.ledger.relist([*told.gone, *told.damaged])\n",
+        "            ctx.ledger.relist([*told.gone])\n",
+    ),
+    Planted(
+        "a foreign object is not kept before ours takes its place", "pipeline/restoring.py",
+        "                self._keep(row, stored, intent.kept)\n", "",
+    ),
+    Planted(
+        "a resumed part is trusted though the target does not hold it", "pipeline/sending.py",
+        "        same = (n for n, p in held.items() if known.get(n) == (p.etag, p.size))\n",
+        "        same = known\n",
+    ),
+    Planted(
+        "an upload that is gone is taken for a completed object", "pipeline/sending.py",
+        "            return (Completed if done else Gone)(id=one.id, attempt=one.attempt)\n",
+        "            return Completed(id=one.id, attempt=one.attempt)\n",
+    ),
+)  # fmt: skip
+
+
+def hunt(fault: Planted, *, seconds: float = SECONDS) -> Hunted:
+    """Let lives be lived with a fault in the code until one is broken or the time is over."""
+    with tempfile.TemporaryDirectory(prefix="planted-") as name:
+        tree = Path(name)
+        for folder in ("hdh_migrate", "tests"):
+            ignored = shutil.ignore_patterns("__pycache__", "golden", "live")
+            shutil.copytree(ROOT / folder, tree / folder, ignore=ignored)
+        path = tree / "hdh_migrate" / fault.file
+        text = path.read_text()
+        if text.count(fault.was) != 1:
+            raise SystemExit(f"{fault.file} does not say once: {fault.was!r}")
+        path.write_text(text.replace(fault.was, fault.now))
+        began = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.campaign.lives", "--seconds", str(seconds), "--first"],
+            cwd=tree, env={**os.environ, "PYTHONPATH": name, "PYTHONSAFEPATH": ""},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        took = time.monotonic() - began
+    lines = done.stdout.splitlines()
+    if not lines or done.returncode not in (0, 1):
+        raise SystemExit(f"{fault.name}: {done.stderr[-2000:]}")
+    lives, seed, said = lines[-1].split("\t")
+    return Hunted(fault, int(seed) if seed else None, int(lives), took, said)
+
+
+def table(hunted: list[Hunted]) -> Iterator[str]:
+    """Yield the rows of a Markdown table of what found each fault."""
+    yield "| planted fault | file | found by | lives | seconds |"
+    yield "|---|---|---|---|---|"
+    for one in hunted:
+        found = "**not found**" if one.seed is None else f"{one.found_by} (seed {one.seed})"
+        yield (
+            f"| {one.fault.name} | `{one.fault.file}` | {found} | {one.lives} | {one.seconds:.0f} |"
+        )
+
+
+def main(names: list[str]) -> int:
+    """Hunt all planted faults, or those whose names hold one of these words; print the table."""
+    wanted = [one for one in PLANTED if not names or any(name in one.name for name in names)]
+    missed = 0
+    for number, fault in enumerate(wanted):
+        found = hunt(fault)
+        missed += found.seed is None
+        sys.stdout.write("\n".join(list(table([found]))[2 * (number > 0) :]) + "\n")
+        sys.stdout.flush()
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
