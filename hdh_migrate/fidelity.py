@@ -103,6 +103,8 @@ FEATURES: Final[Mapping[str, Feature]] = {
 }  # fmt: skip
 """Every feature of the contract, in the order in which they take the room beside an object."""
 
+_FEATURE_OF: Final = {name: one.name for one in FEATURES.values() for name in one.names}
+
 DIRECTORIES: Final = "directories"
 """What plans call folder markers: they are objects or none, and no feature of one."""
 
@@ -169,11 +171,14 @@ EARLIER: Final = Contract(
 
 def of_object(obj: ObjectInfo) -> Iterator[tuple[Feature, Fields]]:
     """Give each feature that an object has, with its fields."""
-    own = {"modified": obj.modified, "tier": obj.tier, "lease": obj.lease}
-    told = {name: value for name, value in own.items() if value is not None}
+    own = (("modified", obj.modified), ("tier", obj.tier), ("lease", obj.lease))
+    told = {name: value for name, value in own if value is not None}
     told |= {**obj.headers, **obj.facts}
-    native: Mapping[str, Fields] = {"metadata": obj.metadata, "tags": obj.tags}
-    for name, feature in FEATURES.items():
-        fields = native.get(name) or {one: told[one] for one in feature.names if one in told}
-        if fields:
+    there = {_FEATURE_OF[name] for name in told if name in _FEATURE_OF}
+    for feature in FEATURES.values():
+        if feature.name in there:
+            yield feature, {name: told[name] for name in feature.names if name in told}
+        elif feature.native and (
+            fields := obj.metadata if feature.name == "metadata" else obj.tags
+        ):
             yield feature, fields

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
+from json.encoder import encode_basestring
 from typing import Any
 
 from hdh_migrate.events.inventory import Covered, InventoryCounts
@@ -26,6 +28,28 @@ def canonical_json(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
         return _ENCODER.encode(value).encode()
     except UnicodeEncodeError:
         return _ASCII_ENCODER.encode(value).encode()
+
+
+class LineForm:
+    """Writes texts, counts and nulls under the same names as `canonical_json` would, but sooner."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        """`names` are the members of every value."""
+        self._names = sorted(names)
+        quoted = (encode_basestring(name).replace("%", "%%") for name in self._names)
+        members = ",".join(f"{name}:%s" for name in quoted)
+        self._form = "{" + members + "}"
+
+    def written(self, value: Mapping[str, str | int | None]) -> bytes:
+        """Return the JSON of a value that has just these members, and no truth among them."""
+        told = [
+            encode_basestring(one) if isinstance(one, str) else "null" if one is None else str(one)
+            for one in map(value.__getitem__, self._names)
+        ]
+        try:
+            return (self._form % tuple(told)).encode()
+        except UnicodeEncodeError:
+            return canonical_json(value)
 
 
 def sha256_hex(data: bytes | bytearray | memoryview) -> str:

@@ -27,7 +27,7 @@ from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from hdh_migrate.errors import EvidenceDamaged, NoSpace, UsageError
 from hdh_migrate.evidence.check import check_bundle, sums_text
@@ -55,6 +55,7 @@ from hdh_migrate.frozen import frozen
 
 __all__ = ["Bundle", "check_bundle", "write_bundle"]
 
+T = TypeVar("T")
 Lines = Iterable[Mapping[str, Any]]
 Event = tuple[int, str, str, str, bytes]
 
@@ -170,29 +171,26 @@ def _write_lines(
     exclusions, records, findings = streams
     shown: list[dict[str, Any]] = []
     with _File(folder / "exclusions.jsonl") as left_out:
-        for exclusion in exclusions:
-            with left_out.line():
-                line = exclusion_line(exclusion)
-                if held is not None:
-                    held.exclusion(exclusion, line)
-                left_out.write(line)
-                recount.add_exclusion(exclusion)
+        for exclusion in left_out.each(exclusions):
+            line = exclusion_line(exclusion)
+            if held is not None:
+                held.exclusion(exclusion, line)
+            left_out.write(line)
+            recount.add_exclusion(exclusion)
     with _File(folder / "manifest.jsonl") as manifest:
-        for record in records:
-            with manifest.line():
-                line = manifest_line(record)
-                if held is not None:
-                    held.record(record, line)
-                manifest.write(line)
-                recount.add_record(record, line)
+        for record in manifest.each(records):
+            line = manifest_line(record)
+            if held is not None:
+                held.record(record, line)
+            manifest.write(line)
+            recount.add_record(record, line)
     with _File(folder / "findings.jsonl") as found:
-        for finding in findings:
-            with found.line():
-                line = finding_line(finding)
-                found.write(line)
-                recount.add_finding(finding)
-                if len(shown) < SHOWN_FINDINGS:
-                    shown.append(read_line(line, finding_line))
+        for finding in found.each(findings):
+            line = finding_line(finding)
+            found.write(line)
+            recount.add_finding(finding)
+            if len(shown) < SHOWN_FINDINGS:
+                shown.append(read_line(line, finding_line))
     digests = {file.path.name: file.digest.hexdigest() for file in (manifest, left_out, found)}
     return digests, shown
 
@@ -221,6 +219,7 @@ class _File:
         self.path = path
         self.digest = hashlib.sha256()
         self._lines = 0
+        self._is_in_line = False
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         self._file = os.fdopen(os.open(path, flags, 0o600), "wb", buffering=1 << 20)
 
@@ -234,22 +233,23 @@ class _File:
             if kind is None:
                 self._file.flush()
                 os.fsync(self._file.fileno())
+        if isinstance(value, EvidenceDamaged) and self._is_in_line:
+            raise EvidenceDamaged(
+                f"{self.path.name} line {self._lines}: {value}",
+                hint="this is a contradiction in the ledger or a bug; no report was written",
+            ) from None
 
     def write(self, data: bytes) -> None:
         self.digest.update(data)
         self._file.write(data)
 
-    @contextmanager
-    def line(self) -> Iterator[None]:
-        """Name file and line in what is refused inside."""
-        self._lines += 1
-        try:
-            yield
-        except EvidenceDamaged as error:
-            raise EvidenceDamaged(
-                f"{self.path.name} line {self._lines}: {error}",
-                hint="this is a contradiction in the ledger or a bug; no report was written",
-            ) from None
+    def each(self, lines: Iterable[T]) -> Iterator[T]:
+        """Give what makes one line each; what is refused of one names file and line."""
+        for line in lines:
+            self._lines += 1
+            self._is_in_line = True
+            yield line
+            self._is_in_line = False
 
 
 def _write(path: Path, data: bytes) -> str:

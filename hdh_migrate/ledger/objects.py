@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from hdh_migrate.events.inventory import InventoryCounts
 from hdh_migrate.ledger.coverage import FAILED_ROWS
 from hdh_migrate.ledger.database import guarded
-from hdh_migrate.ledger.rows import entry_of, extra_of, leaf_of, raw_digest, sent_row
+from hdh_migrate.ledger.rows import entry_of, extra_of, hex_of, leaf_of, raw_digest, sent_row
 from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.uploads import UploadsLedger
 from hdh_migrate.model import (
@@ -323,17 +323,19 @@ class Objects(UploadsLedger):
 
     def records(self, dataset: int) -> Iterator[ObjectRecord]:
         """Return every object of a dataset in key order, as the manifest needs it."""
-        names = (
-            *("id", "key", "size", "version", "modified", "md5", "state", "reason", "sha256"),
-            *("stored_size", "stored_sha256", "etag", "level", "verdict", "verified_at"),
-        )
+        states = tuple(State)
         with guarded():
-            for row in self._con.execute(self._sql["records"], (dataset,)):
-                found = dict(zip(names, row, strict=True))
-                for name in ("md5", "sha256", "stored_sha256"):
-                    found[name] = found[name].hex() if found[name] is not None else None
-                found["key"], found["state"] = key_text(found["key"]), State(found["state"])
-                yield cast("ObjectRecord", found)
+            for (
+                number, key, size, version, modified, md5, state, reason, sha256, stored_size,
+                stored_sha256, etag, level, verdict, verified_at,
+            ) in self._con.execute(self._sql["records"], (dataset,)):  # fmt: skip
+                yield {
+                    "id": number, "key": key_text(key), "size": size, "version": version,
+                    "modified": modified, "md5": hex_of(md5), "state": states[state],
+                    "reason": reason, "sha256": hex_of(sha256), "stored_size": stored_size,
+                    "stored_sha256": hex_of(stored_sha256), "etag": etag, "level": level,
+                    "verdict": verdict, "verified_at": verified_at,
+                }  # fmt: skip
 
     def read_whole(self) -> int:
         """Return how many verified objects had their digest taken when they were read back."""

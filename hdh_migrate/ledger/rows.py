@@ -33,6 +33,11 @@ def raw_digest(digest: str | None) -> bytes | None:
     return None if digest is None else bytes.fromhex(digest)
 
 
+def hex_of(digest: bytes | None) -> str | None:
+    """Return a digest in hexadecimal."""
+    return None if digest is None else digest.hex()
+
+
 def sent_row(receipt: Sent) -> dict[str, Any]:
     """Return a receipt in the form that the journal's digest of it covers."""
     row: dict[str, Any] = {

@@ -24,9 +24,8 @@ from hdh_migrate.evidence.verifier.forms import (
     LONGEST_LINE,
     RECORD,
     Field,
-    misfit,
 )
-from hdh_migrate.fixity import canonical_json
+from hdh_migrate.fixity import LineForm, canonical_json
 from hdh_migrate.model import Verdict, key_bytes, key_text
 
 MAX_LINE = LONGEST_LINE
@@ -89,7 +88,7 @@ def manifest_line(record: Mapping[str, Any]) -> bytes:
         EvidenceDamaged: a field is unknown, missing or malformed, or the verdict claims more
             than the record carries.
     """
-    line = _line(record, RECORD, ("key", "target_key"))
+    line = _MANIFEST.written(record)
     if record["verdict"] == Verdict.MATCH:
         _check_claim(record)
     return line
@@ -104,7 +103,7 @@ def finding_line(finding: Mapping[str, Any]) -> bytes:
     Raises:
         EvidenceDamaged: a field is unknown, missing or malformed.
     """
-    return _line(finding, FINDING)
+    return _FINDINGS.written(finding)
 
 
 def exclusion_line(exclusion: Mapping[str, Any]) -> bytes:
@@ -113,17 +112,17 @@ def exclusion_line(exclusion: Mapping[str, Any]) -> bytes:
     Raises:
         EvidenceDamaged: a field is unknown, missing or malformed.
     """
-    return _line(exclusion, EXCLUSION)
+    return _EXCLUSIONS.written(exclusion)
 
 
 def finding_line_1(finding: Mapping[str, Any]) -> bytes:
     """Return the line of a finding as bundles of the first format have it; nothing writes it."""
-    return _line(finding, FINDING_1)
+    return _FINDINGS_1.written(finding)
 
 
 def exclusion_line_1(exclusion: Mapping[str, Any]) -> bytes:
     """Return the line of an exclusion as bundles of the first format have it."""
-    return _line(exclusion, EXCLUSION_1)
+    return _EXCLUSIONS_1.written(exclusion)
 
 
 def journal_line(seq: int, at: str, kind: str, body: str, digest: bytes) -> bytes:
@@ -163,26 +162,55 @@ def order_of(record: Mapping[str, Any]) -> tuple[bytes, bytes]:
     return record["dataset"].encode(), key_bytes(record["key"])
 
 
-def _line(
-    record: Mapping[str, Any], fields: Mapping[str, Field], keys: tuple[str, ...] = ("key",)
-) -> bytes:
-    if record.keys() != fields.keys():
-        unknown = sorted(map(str, record.keys() - fields.keys()))
-        missing = sorted(fields.keys() - record.keys())
-        raise EvidenceDamaged(f"unknown fields {unknown}, missing fields {missing}")
-    written = dict(record)
-    for name in keys:
-        if isinstance(record[name], str):
-            try:
-                written[name], raw = readable(record[name])
-            except UnicodeEncodeError:
-                raise EvidenceDamaged(f"field {name} stands for no byte string") from None
-            if raw is not None:
-                written[f"{name}_b64"] = raw
-    bad = misfit(written, fields)
-    if bad is not None:
-        raise EvidenceDamaged(f"field {bad} is malformed")
-    return canonical_json(written) + b"\n"
+class _Lines:
+    """How lines of one kind are written."""
+
+    def __init__(self, fields: Mapping[str, Field], keys: tuple[str, ...] = ("key",)) -> None:
+        self._fields, self._names, self._keys = fields, fields.keys(), keys
+        self._holds = [(name, field.holds) for name, field in fields.items()]
+        self._form = LineForm(fields)
+
+    def written(self, record: Mapping[str, Any]) -> bytes:
+        """Return the line of a record.
+
+        Raises:
+            EvidenceDamaged: a field is unknown, missing or malformed.
+        """
+        if record.keys() != self._names:
+            unknown = sorted(map(str, record.keys() - self._names))
+            missing = sorted(self._names - record.keys())
+            raise EvidenceDamaged(f"unknown fields {unknown}, missing fields {missing}")
+        if not all(_is_plain(record[name]) for name in self._keys):
+            record = self._with_bytes(record)
+        for name, holds in self._holds:
+            if not holds(record[name]):
+                raise EvidenceDamaged(f"field {name} is malformed")
+        if len(record) > len(self._names):
+            return canonical_json(record) + b"\n"
+        return self._form.written(record) + b"\n"
+
+    def _with_bytes(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a record with the bytes of each key that is not clean UTF-8."""
+        written = dict(record)
+        for name in self._keys:
+            if isinstance(record[name], str):
+                try:
+                    written[name], raw = readable(record[name])
+                except UnicodeEncodeError:
+                    raise EvidenceDamaged(f"field {name} stands for no byte string") from None
+                if raw is not None:
+                    written[f"{name}_b64"] = raw
+        return written
+
+
+def _is_plain(key: object) -> bool:
+    """Say whether a key is its own text, whatever the bytes; what is no text is judged later."""
+    return isinstance(key, str) and key.isascii()
+
+
+_MANIFEST = _Lines(RECORD, ("key", "target_key"))
+_FINDINGS, _FINDINGS_1 = _Lines(FINDING), _Lines(FINDING_1)
+_EXCLUSIONS, _EXCLUSIONS_1 = _Lines(EXCLUSION), _Lines(EXCLUSION_1)
 
 
 def _check_claim(record: Mapping[str, Any]) -> None:
